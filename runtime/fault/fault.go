@@ -1,0 +1,112 @@
+// Package fault holds the one kind of error that handlers return: an HTTP
+// status, a sentence for a person and, where they help, details by field.
+// The web package writes it; nothing else writes errors.
+package fault
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Error is an answer that is not a success. Message and Details are shown to
+// the client and must hold nothing that is not meant for it; Cause is logged
+// and never shown.
+type Error struct {
+	Status     int           // HTTP status, 400 to 599
+	Message    string        // one sentence for a person
+	Details    []Detail      // what is wrong, field by field; may be empty
+	RetryAfter time.Duration // with 429 and 503: when to come back; 0 for no hint
+	Challenge  string        // with 401: the WWW-Authenticate value; "Bearer" when empty
+	Cause      error         // what happened underneath; may be nil
+}
+
+// Detail says what is wrong with one field of the input.
+type Detail struct {
+	Field   string `json:"field"`           // as the client wrote it: a JSON key or a query parameter
+	Rule    string `json:"rule"`            // machine word: required, min, unique, type, ...
+	Message string `json:"message"`         // for a person
+	Index   *int   `json:"index,omitempty"` // in bulk input: the element's position, from 0
+}
+
+// Error returns the message and the cause, for logs.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// BadRequest is 400: the request cannot be understood.
+func BadRequest(message string) *Error {
+	return &Error{Status: http.StatusBadRequest, Message: message}
+}
+
+// Unauthorized is 401: who asks is not known.
+func Unauthorized(message string) *Error {
+	return &Error{Status: http.StatusUnauthorized, Message: message}
+}
+
+// Forbidden is 403: who asks is known and may not.
+func Forbidden(message string) *Error {
+	return &Error{Status: http.StatusForbidden, Message: message}
+}
+
+// NotFound is 404.
+func NotFound(message string) *Error {
+	return &Error{Status: http.StatusNotFound, Message: message}
+}
+
+// Conflict is 409: the request is well formed and what is stored forbids it.
+func Conflict(message string, details ...Detail) *Error {
+	return &Error{Status: http.StatusConflict, Message: message, Details: details}
+}
+
+// TooLarge is 413.
+func TooLarge(message string) *Error {
+	return &Error{Status: http.StatusRequestEntityTooLarge, Message: message}
+}
+
+// Invalid is 422 for a body that breaks its rules.
+func Invalid(details ...Detail) *Error {
+	return &Error{Status: http.StatusUnprocessableEntity, Message: "Validation error", Details: details}
+}
+
+// InvalidQuery is 422 for a query string that breaks its rules.
+func InvalidQuery(details ...Detail) *Error {
+	return &Error{Status: http.StatusUnprocessableEntity, Message: "Invalid query parameters", Details: details}
+}
+
+// TooMany is 429; the client is told to come back after retry.
+func TooMany(message string, retry time.Duration) *Error {
+	return &Error{Status: http.StatusTooManyRequests, Message: message, RetryAfter: retry}
+}
+
+// Unavailable is 503; retry as in TooMany.
+func Unavailable(message string, retry time.Duration) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Message: message, RetryAfter: retry}
+}
+
+// Internal is 500: cause is logged, the client is told nothing of it.
+func Internal(cause error) *Error {
+	return &Error{Status: http.StatusInternalServerError, Message: "Internal server error", Cause: cause}
+}
+
+// From returns err as an *Error: itself when it is or wraps one, 503 when the
+// request's own deadline ended it, 500 otherwise. From(nil) is nil.
+func From(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Status: http.StatusServiceUnavailable, Message: "The request took too long", Cause: err}
+	}
+	return Internal(err)
+}

@@ -1,0 +1,134 @@
+// Package web turns typed handlers into a served Gin application. It names
+// Gin's own types and hides none of them.
+package web
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/command"
+)
+
+// Module is one part of an application: plain data that New mounts. Every
+// field but Name may be empty.
+type Module struct {
+	Name     string            // one word; the tag of its routes in OpenAPI
+	Doc      string            // one sentence about the module, for OpenAPI
+	Prefix   string            // where its routes are mounted; see Under
+	Routes   []Route           // what it serves
+	Use      []gin.HandlerFunc // middleware around every route of the application, in list order
+	Commands []command.Command // what it adds to the program's command line
+	// Run works in the background while the application serves, and returns
+	// when ctx ends. An error stops the application.
+	Run func(ctx context.Context) error
+	// Err is what went wrong while the module was made; New returns it.
+	Err error
+	// Ready says whether the module can do its work now; nil means always.
+	Ready func(ctx context.Context) error
+}
+
+// Under returns the module with its routes mounted below prefix.
+func (m Module) Under(prefix string) Module {
+	m.Prefix = prefix + m.Prefix
+	return m
+}
+
+// None is the input of a handler that reads nothing and the output of one that
+// answers 204 with no body.
+type None struct{}
+
+// Guard lets a request through to a route, or not. It is data, so that
+// OpenAPI and the routes command can show it.
+type Guard struct {
+	Name   string                   // as shown by the routes command: "user", "admin", "scope:posts:write"
+	Scheme string                   // the OpenAPI security scheme: "bearerAuth", "apiKey", "cookie"; empty for none
+	Status []int                    // the error statuses it can answer, for OpenAPI: 401, 403
+	Check  func(*gin.Context) error // nil lets the request pass
+}
+
+// Route is one method and path with what serves it. Make one with Get, Post,
+// Put, Patch, Delete or Handle, and refine it with its methods, each of which
+// returns a changed copy.
+type Route struct {
+	Method  string
+	Path    string // Gin's syntax, below the module's prefix: "/posts/:id"
+	Summary string
+	Success int          // the status of a success: 200, 201 or 204
+	In      reflect.Type // nil for a plain Gin handler
+	Out     reflect.Type // nil for a plain Gin handler
+	Faults  []int        // further error statuses it can answer, for OpenAPI
+	Guards  []Guard
+	Before  []gin.HandlerFunc // middleware of this route alone
+	MaxBody int64             // bytes; 0 means the application's limit
+	Hidden  bool              // left out of OpenAPI
+
+	handler gin.HandlerFunc
+}
+
+// Handler is what a typed route calls: in is decoded from the request and has
+// passed its rules; out is written as JSON.
+type Handler[In, Out any] func(c *gin.Context, in In) (Out, error)
+
+// Get makes a route that reads.
+func Get[In, Out any](path string, h Handler[In, Out]) Route {
+	return typed(http.MethodGet, path, h)
+}
+
+// Post makes a route that creates: 201, or 204 when Out is None.
+func Post[In, Out any](path string, h Handler[In, Out]) Route {
+	return typed(http.MethodPost, path, h)
+}
+
+// Put makes a route that changes.
+func Put[In, Out any](path string, h Handler[In, Out]) Route {
+	return typed(http.MethodPut, path, h)
+}
+
+// Patch makes a route that changes a part.
+func Patch[In, Out any](path string, h Handler[In, Out]) Route {
+	return typed(http.MethodPatch, path, h)
+}
+
+// Delete makes a route that removes.
+func Delete[In, Out any](path string, h Handler[In, Out]) Route {
+	return typed(http.MethodDelete, path, h)
+}
+
+// Handle makes a route of a plain Gin handler, which binds and answers itself.
+func Handle(method, path string, h gin.HandlerFunc) Route {
+	return Route{Method: method, Path: path, Success: http.StatusOK, handler: h}
+}
+
+// Doc sets the summary shown in OpenAPI and by the routes command.
+func (r Route) Doc(summary string) Route { r.Summary = summary; return r }
+
+// Returns sets the status of a success.
+func (r Route) Returns(status int) Route { r.Success = status; return r }
+
+// Fails names error statuses that the route can answer besides those that
+// follow from its input and guards.
+func (r Route) Fails(status ...int) Route {
+	r.Faults = append(r.Faults[:len(r.Faults):len(r.Faults)], status...)
+	return r
+}
+
+// Guard adds guards, checked in order before anything is read.
+func (r Route) Guard(g ...Guard) Route {
+	r.Guards = append(r.Guards[:len(r.Guards):len(r.Guards)], g...)
+	return r
+}
+
+// With adds Gin middleware to this route alone.
+func (r Route) With(h ...gin.HandlerFunc) Route {
+	r.Before = append(r.Before[:len(r.Before):len(r.Before)], h...)
+	return r
+}
+
+// Limit sets how many bytes the request's body may have.
+func (r Route) Limit(bytes int64) Route { r.MaxBody = bytes; return r }
+
+// Hide leaves the route out of OpenAPI.
+func (r Route) Hide() Route { r.Hidden = true; return r }
