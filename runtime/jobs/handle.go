@@ -1,0 +1,66 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+)
+
+// errLost means that another worker has the job now, or that it was cancelled.
+var errLost = errors.New("the lease was lost")
+
+// permanent marks an error that trying again does not cure.
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// Permanent wraps an error that trying again cannot cure: the job is dead at
+// once. Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanent{err}
+}
+
+// Handle registers what runs jobs of kind. It runs at least once per job: when
+// the process dies after the work and before the completion is written, it
+// runs again, so the work must bear that; HandleTx is for work that must not.
+// An error makes the job wait and run again; so does a panic. ctx ends when
+// the process stops, when the job is cancelled and when its lease is lost.
+func Handle[T any](q *Queue, kind string, work func(ctx context.Context, payload T) error) {
+	register(q, kind, func(ctx context.Context, _ job, payload T) (bool, error) {
+		return false, work(ctx, payload)
+	})
+}
+
+// HandleTx registers work whose only effects are in the database: they commit
+// together with the job's completion, so they happen exactly once.
+func HandleTx[T any](q *Queue, kind string, work func(ctx context.Context, tx *gorm.DB, payload T) error) {
+	register(q, kind, func(ctx context.Context, j job, payload T) (bool, error) {
+		err := q.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			if err := work(ctx, tx, payload); err != nil {
+				return err
+			}
+			return finish(tx, j, map[string]any{"state": done, "due_at": nil, "finished_at": now(), "last_error": ""})
+		})
+		return err == nil, err
+	})
+}
+
+func register[T any](q *Queue, kind string, work func(context.Context, job, T) (bool, error)) {
+	if _, taken := q.handlers[kind]; taken {
+		q.fail(fmt.Errorf("jobs: kind %q has two handlers; give one of them another kind", kind))
+		return
+	}
+	q.handlers[kind] = func(ctx context.Context, j job) (bool, error) {
+		var payload T
+		if err := json.Unmarshal([]byte(j.Payload), &payload); err != nil {
+			return false, Permanent(fmt.Errorf("payload: %w", err))
+		}
+		return work(ctx, j, payload)
+	}
+}

@@ -1,0 +1,109 @@
+// Package jobs is a durable queue on the application's own database: a job is
+// a row of the table jobs, written in the caller's transaction, so that it
+// exists exactly when the data it belongs to does. Workers in the serving
+// process, or alone, run it at least once, try again with growing pauses when
+// it fails, and survive being killed at any instant.
+//
+//	err := gdb.Transaction(func(tx *gorm.DB) error {
+//		if err := tx.Create(&user).Error; err != nil {
+//			return err
+//		}
+//		return jobs.Enqueue(tx, "mail.welcome", Welcome{To: user.Email})
+//	})
+//
+//	jobs.Handle(queue, "mail.welcome", func(ctx context.Context, in Welcome) error { ... })
+//
+// # Why a queue of our own
+//
+// Context: a job must commit with the data, on SQLite, PostgreSQL and MySQL,
+// without cgo and without a second server. River does that well, but its
+// driver for database/sql, which alone could share a GORM transaction, serves
+// one database at a time and is not published for all of ours in one version;
+// its PostgreSQL driver wants a pgx pool of its own, whose transactions are
+// not GORM's. Backlite knows SQLite only. Queues on Redis cannot commit with
+// the data at all, and need an outbox table, which is a queue.
+//
+// Decision: one table, one claim statement, about four hundred lines. A worker
+// claims rows by moving their due time to the end of a lease, under FOR UPDATE
+// SKIP LOCKED where the database has it and under SQLite's single writer where
+// not, and renews the lease while it works. What a process dies with becomes
+// due again by itself. Every change of a row names the attempt it belongs to,
+// so a worker that lost its lease cannot finish for another.
+//
+// Consequences: the same code and the same table everywhere; `SELECT * FROM
+// jobs` shows the queue; throughput is some thousands of jobs a second, bounded
+// by the database's commits, and workers poll (one indexed read a second when
+// idle). There are no priorities, no workflows and no web console. Clocks of
+// replicas should agree to within a few seconds, since leases are times.
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// Queue runs jobs. Make it with New, register handlers with Handle, HandleTx
+// and Schedule, then call Run; the fields may be changed before Run.
+type Queue struct {
+	// Workers is how many jobs run at once in this process; 8. Zero makes Run
+	// keep the schedules and leave the jobs to other processes.
+	Workers int
+	// Poll is the longest pause between two looks for due jobs; 1 second. A
+	// job enqueued by this process is seen at once.
+	Poll time.Duration
+	// Lease is after how long the jobs of a killed process run again; 30
+	// seconds. It is renewed while a job runs, so jobs may take longer.
+	Lease time.Duration
+	// Backoff is the pause after the first failure; 5 seconds. It doubles with
+	// every further one, to an hour, and varies by a quarter either way.
+	Backoff time.Duration
+	// Grace is how long running jobs may go on when the process stops; 5
+	// seconds. Then their context ends, and what is unfinished runs again.
+	Grace time.Duration
+
+	db        *gorm.DB
+	log       *slog.Logger
+	handlers  map[string]handler
+	schedules []schedule
+	wake      chan struct{}
+	err       error // the first mistake in registering, returned by Run
+}
+
+// handler runs one claimed job. done says that it has already recorded the
+// completion.
+type handler func(ctx context.Context, j job) (done bool, err error)
+
+// New returns a queue on gdb without handlers. It adds a callback to gdb that
+// notices jobs enqueued through it.
+func New(gdb *gorm.DB, log *slog.Logger) *Queue {
+	q := &Queue{
+		Workers: 8, Poll: time.Second, Lease: 30 * time.Second, Backoff: 5 * time.Second, Grace: 5 * time.Second,
+		db: gdb, log: log, handlers: map[string]handler{}, wake: make(chan struct{}, 1),
+	}
+	q.err = gdb.Callback().Create().After("gorm:commit_or_rollback_transaction").
+		Register(fmt.Sprintf("jobs:wake:%p", q), func(tx *gorm.DB) {
+			if tx.Statement.Table == table {
+				q.nudge()
+			}
+		})
+	return q
+}
+
+// nudge makes a sleeping worker look for jobs.
+func (q *Queue) nudge() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fail keeps the first mistake made while registering.
+func (q *Queue) fail(err error) {
+	if q.err == nil {
+		q.err = err
+	}
+}

@@ -1,0 +1,167 @@
+package jobs
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// Module returns the queue as a part of the application: workers while it
+// serves, and the commands "work", which runs workers alone, and "jobs ls",
+// "jobs retry" and "jobs cancel".
+func Module(q *Queue) web.Module {
+	return web.Module{
+		Name: "jobs",
+		Run:  q.Run,
+		Err:  q.err,
+		Commands: []command.Command{
+			{Name: "work", Args: "[--workers N]", Summary: "run background jobs without serving", Run: q.workCommand},
+			{Name: "jobs ls", Args: "[--state S] [--kind K] [--limit N]", Summary: "list background jobs, newest first", Run: q.listCommand},
+			{Name: "jobs retry", Args: "ID... | --dead", Summary: "run dead or cancelled jobs again", Run: q.retryCommand},
+			{Name: "jobs cancel", Args: "ID...", Summary: "take back jobs that have not finished", Run: q.cancelCommand},
+		},
+	}
+}
+
+func (q *Queue) workCommand(ctx context.Context, io command.IO) error {
+	flags := newFlags("work", io.Stderr)
+	workers := flags.Int("workers", max(q.Workers, 1), "how many jobs run at once")
+	if err := flags.Parse(io.Args); err != nil {
+		return err
+	}
+	if *workers < 1 || flags.NArg() > 0 {
+		return fmt.Errorf("work: --workers takes a number from 1; try: work --workers 8")
+	}
+	q.Workers = *workers
+	q.log.Info("working", "workers", q.Workers)
+	return q.Run(ctx)
+}
+
+func (q *Queue) listCommand(ctx context.Context, io command.IO) error {
+	flags := newFlags("jobs ls", io.Stderr)
+	state := flags.String("state", "", "ready, running, done, dead or cancelled")
+	kind := flags.String("kind", "", "only this kind")
+	limit := flags.Int("limit", 50, "how many")
+	if err := flags.Parse(io.Args); err != nil {
+		return err
+	}
+	states := []string{ready, running, done, dead, cancelled}
+	if *state != "" && !slices.Contains(states, *state) {
+		return fmt.Errorf("jobs ls: unknown state %q; try one of %s", *state, strings.Join(states, ", "))
+	}
+	tx := q.db.WithContext(ctx).Order("id DESC").Limit(max(*limit, 1))
+	if *state != "" {
+		tx = tx.Where("state = ?", *state)
+	}
+	if *kind != "" {
+		tx = tx.Where("kind = ?", *kind)
+	}
+	var found []job
+	if err := tx.Find(&found).Error; err != nil {
+		return err
+	}
+	out := tabwriter.NewWriter(io.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(out, "ID\tKIND\tSTATE\tATTEMPTS\tCREATED\tDUE\tERROR")
+	for _, j := range found {
+		due := "-"
+		if j.DueAt != nil {
+			due = stamp(*j.DueAt)
+		}
+		fmt.Fprintf(out, "%d\t%s\t%s\t%d/%d\t%s\t%s\t%s\n", j.ID, line(j.Kind), j.State, j.Attempts, j.MaxAttempts, stamp(j.CreatedAt), due, line(j.LastError))
+	}
+	return out.Flush()
+}
+
+func (q *Queue) retryCommand(ctx context.Context, io command.IO) error {
+	flags := newFlags("jobs retry", io.Stderr)
+	allDead := flags.Bool("dead", false, "every dead job")
+	if err := flags.Parse(io.Args); err != nil {
+		return err
+	}
+	tx := q.db.WithContext(ctx).Model(&job{}).Where("state IN ?", []string{dead, cancelled})
+	if *allDead && flags.NArg() == 0 {
+		tx = tx.Where("state = ?", dead)
+	} else {
+		ids, err := parseIDs("jobs retry", flags.Args())
+		if err != nil {
+			return err
+		}
+		tx = tx.Where("id IN ?", ids)
+	}
+	// Attempts never goes back: it is what tells one claim from another.
+	result := tx.Updates(map[string]any{
+		"state": ready, "due_at": now(), "finished_at": nil, "max_attempts": gorm.Expr("attempts + ?", defaultAttempts),
+	})
+	return report(io.Stdout, result, "to run again", flags.NArg())
+}
+
+func (q *Queue) cancelCommand(ctx context.Context, io command.IO) error {
+	ids, err := parseIDs("jobs cancel", io.Args)
+	if err != nil {
+		return err
+	}
+	result := q.db.WithContext(ctx).Model(&job{}).Where("id IN ? AND state IN ?", ids, []string{ready, running}).
+		Updates(ended(cancelled, "cancelled by hand"))
+	return report(io.Stdout, result, "cancelled", len(ids))
+}
+
+// report says how many jobs a command changed, and fails when some of those
+// asked for were in no state for it.
+func report(w io.Writer, result *gorm.DB, what string, asked int) error {
+	if result.Error != nil {
+		return result.Error
+	}
+	fmt.Fprintf(w, "%d %s\n", result.RowsAffected, what)
+	if result.RowsAffected < int64(asked) {
+		return fmt.Errorf("%d of %d jobs are absent or in another state; try: jobs ls", int64(asked)-result.RowsAffected, asked)
+	}
+	return nil
+}
+
+func parseIDs(name string, words []string) ([]int64, error) {
+	if len(words) == 0 {
+		return nil, fmt.Errorf("%s: which jobs? try: %s 42", name, name)
+	}
+	var ids []int64
+	for _, word := range words {
+		id, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q is not the number of a job; try: jobs ls", name, word)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func newFlags(name string, w io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(w)
+	return flags
+}
+
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
+
+// line keeps stored text on one line of a terminal, without control characters.
+func line(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+	if r := []rune(text); len(r) > 80 {
+		return string(r[:77]) + "..."
+	}
+	return text
+}

@@ -1,0 +1,71 @@
+package jobs
+
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+const table = "jobs"
+
+// The states of a job.
+const (
+	ready     = "ready"     // waits for its due time
+	running   = "running"   // a worker holds it until its due time
+	done      = "done"      // finished
+	dead      = "dead"      // failed for good; see the command "jobs retry"
+	cancelled = "cancelled" // taken back by "jobs cancel"
+)
+
+// job is a row of the table. Times are Unix milliseconds, which every database
+// stores and compares alike.
+type job struct {
+	ID      int64
+	Kind    string
+	Payload string // JSON
+	// UniqueKey is a digest of kind and key: databases differ in how they
+	// compare text, and must not differ in which jobs are the same.
+	UniqueKey   *string
+	State       string
+	Attempts    int // claims so far; it only grows, so it also tells claims apart
+	MaxAttempts int
+	// DueAt is when the job may be claimed: its time while it is ready, the
+	// end of the lease while it runs, null when it is finished.
+	DueAt      *int64
+	LastError  string
+	CreatedAt  int64 `gorm:"autoCreateTime:milli"`
+	FinishedAt *int64
+}
+
+// TableName implements gorm's Tabler.
+func (job) TableName() string { return table }
+
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// Migrations returns what makes the table, for the project's list.
+func Migrations() []db.Migration {
+	return []db.Migration{{
+		ID:   "20260101000100_create_jobs",
+		Up:   func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&jobs1{}) },
+		Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&jobs1{}) },
+	}}
+}
+
+// jobs1 is the table as the first migration makes it.
+type jobs1 struct {
+	ID          int64   `gorm:"primaryKey;index:idx_jobs_due,priority:2"`
+	Kind        string  `gorm:"size:100;not null"`
+	Payload     string  `gorm:"size:1048576;not null"`
+	UniqueKey   *string `gorm:"size:64;uniqueIndex:idx_jobs_unique_key"`
+	State       string  `gorm:"size:10;not null"`
+	Attempts    int     `gorm:"not null"`
+	MaxAttempts int     `gorm:"not null"`
+	DueAt       *int64  `gorm:"index:idx_jobs_due,priority:1"`
+	LastError   string  `gorm:"size:2000;not null"`
+	CreatedAt   int64   `gorm:"not null;autoCreateTime:milli"`
+	FinishedAt  *int64  `gorm:"index:idx_jobs_finished_at"`
+}
+
+func (jobs1) TableName() string { return table }

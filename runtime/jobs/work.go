@@ -1,0 +1,299 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+const (
+	soon       = 10 * time.Millisecond // the first pause after there was work; it doubles up to Poll
+	maxBackoff = time.Hour
+	statement  = 10 * time.Second // for statements that must outlive the work's own context
+	abandon    = 2 * time.Second  // how long jobs may take to notice that their context ended
+)
+
+var errStopping = errors.New("the process is stopping")
+
+func now() int64 { return millis(time.Now()) }
+
+// Run works until ctx ends, then lets running jobs finish for Grace, ends
+// their context, and returns within two seconds more. It returns an error only
+// for mistakes made while registering; trouble with the database is logged and
+// tried again.
+func (q *Queue) Run(ctx context.Context) error {
+	if q.err != nil {
+		return q.err
+	}
+	var background sync.WaitGroup
+	for _, s := range q.schedules {
+		background.Go(func() { q.keepSchedule(ctx, s) })
+	}
+	if q.Workers > 0 {
+		background.Go(func() { q.keepClean(ctx) })
+		q.work(ctx)
+	}
+	<-ctx.Done()
+	background.Wait()
+	return nil
+}
+
+// work claims and runs jobs until ctx ends.
+func (q *Queue) work(ctx context.Context) {
+	workCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	var jobs sync.WaitGroup
+	slots := make(chan struct{}, q.Workers) // holds one element a running job
+	for delay := soon; ctx.Err() == nil; {
+		claimed := q.claimInto(ctx, slots)
+		for _, j := range claimed {
+			jobs.Go(func() {
+				defer func() { <-slots }()
+				q.run(workCtx, j)
+			})
+		}
+		if len(claimed) > 0 {
+			delay = soon
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-q.wake: // the transaction may not be committed yet, so the next looks come soon
+			delay = soon
+		case <-time.After(delay):
+			delay = min(delay*2, q.Poll)
+		}
+	}
+	if !waitFor(&jobs, q.Grace) {
+		cancel(errStopping)
+		if !waitFor(&jobs, abandon) {
+			q.log.Warn("jobs still running at stop; they run again when their lease ends")
+		}
+	}
+}
+
+// claimInto waits for a free slot and claims as many jobs as there are free
+// slots, which it takes.
+func (q *Queue) claimInto(ctx context.Context, slots chan struct{}) []job {
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil
+	}
+	free := 1
+	for free < q.Workers {
+		select {
+		case slots <- struct{}{}:
+			free++
+			continue
+		default:
+		}
+		break
+	}
+	claimed, err := q.claim(ctx, free)
+	if err != nil && ctx.Err() == nil {
+		q.log.Error("jobs: looking for work", "error", err)
+	}
+	for range free - len(claimed) {
+		<-slots
+	}
+	return claimed
+}
+
+// claim takes up to n due jobs that this process has handlers for.
+func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
+	kinds := slices.Sorted(maps.Keys(q.handlers))
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	at := now()
+	due := func(tx *gorm.DB) *gorm.DB { return tx.Where("due_at <= ? AND kind IN ?", at, kinds) }
+
+	// An idle queue costs one read, and no lock.
+	var ids []int64
+	err := due(q.db.WithContext(ctx).Model(&job{})).Limit(1).Pluck("id", &ids).Error
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+
+	var claimed []job
+	err = q.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		claimed = nil
+		var found []job
+		pick := due(tx).Order("due_at, id").Limit(n)
+		if !q.sqlite() {
+			pick = pick.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate, Options: clause.LockingOptionsSkipLocked})
+		}
+		if err := pick.Find(&found).Error; err != nil {
+			return err
+		}
+		ids = ids[:0]
+		for _, j := range found {
+			if j.Attempts >= j.MaxAttempts { // it was running, and took its process with it every time
+				if err := finish(tx, j, ended(dead, "the process died while the job ran")); err != nil {
+					return err
+				}
+				continue
+			}
+			j.Attempts++
+			claimed = append(claimed, j)
+			ids = append(ids, j.ID)
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		return tx.Model(&job{}).Where("id IN ?", ids).Updates(map[string]any{
+			"state": running, "attempts": gorm.Expr("attempts + 1"), "due_at": at + q.Lease.Milliseconds(),
+		}).Error
+	}, q.isolation())
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+// isolation keeps MySQL from locking the gaps between rows, where other
+// transactions insert.
+func (q *Queue) isolation() *sql.TxOptions {
+	if q.sqlite() {
+		return nil
+	}
+	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+}
+
+func (q *Queue) sqlite() bool { return q.db.Name() == "sqlite" }
+
+// run runs one claimed job and records how it ended.
+func (q *Queue) run(ctx context.Context, j job) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	released := make(chan struct{})
+	go func() {
+		defer close(released)
+		q.keepLease(ctx, cancel, j)
+	}()
+	start := time.Now()
+	recorded, err := q.call(ctx, j)
+	stopping := context.Cause(ctx) == errStopping
+	cancel(nil)
+	<-released
+
+	log := q.log.With("job", j.ID, "kind", j.Kind, "attempt", j.Attempts)
+	switch {
+	case recorded:
+	case err == nil:
+		err = q.record(ctx, j, map[string]any{"state": done, "due_at": nil, "finished_at": now(), "last_error": ""})
+	case errors.Is(err, errLost):
+	case stopping:
+		// Not a failure: it runs again at once, elsewhere or after the restart.
+		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now(), "attempts": j.Attempts - 1})
+	case errors.As(err, &permanent{}) || j.Attempts >= j.MaxAttempts:
+		log.Error("job is dead", "error", err, "retry", fmt.Sprintf("jobs retry %d", j.ID))
+		err = q.record(ctx, j, ended(dead, err.Error()))
+	default:
+		pause := backoff(q.Backoff, j.Attempts)
+		log.Warn("job failed", "error", err, "again_in", pause.Round(time.Millisecond))
+		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now() + pause.Milliseconds(), "last_error": short(err.Error())})
+	}
+	if err != nil {
+		log.Warn("job not recorded; it may run again", "error", err)
+		return
+	}
+	log.Debug("job ran", "took", time.Since(start))
+}
+
+// call runs the handler and turns a panic into an error.
+func (q *Queue) call(ctx context.Context, j job) (recorded bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			q.log.Error("job panicked", "job", j.ID, "kind", j.Kind, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return q.handlers[j.Kind](ctx, j)
+}
+
+// keepLease renews the lease until ctx ends, and ends it when the job belongs
+// to somebody else.
+func (q *Queue) keepLease(ctx context.Context, cancel context.CancelCauseFunc, j job) {
+	beat := time.NewTicker(max(q.Lease/3, time.Millisecond))
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+		err := finish(q.db.WithContext(ctx), j, map[string]any{"due_at": now() + q.Lease.Milliseconds()})
+		if errors.Is(err, errLost) {
+			cancel(errLost)
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			q.log.Warn("job lease not renewed", "job", j.ID, "error", err)
+		}
+	}
+}
+
+// record writes how a job ended, even when its own context is over.
+func (q *Queue) record(ctx context.Context, j job, changes map[string]any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statement)
+	defer cancel()
+	return finish(q.db.WithContext(ctx), j, changes)
+}
+
+// finish changes the row if it still belongs to this attempt.
+func finish(tx *gorm.DB, j job, changes map[string]any) error {
+	result := tx.Model(&job{}).Where("id = ? AND attempts = ? AND state IN ?", j.ID, j.Attempts, []string{ready, running}).Updates(changes)
+	if result.Error == nil && result.RowsAffected == 0 {
+		return errLost
+	}
+	return result.Error
+}
+
+// ended returns the changes that end a job for good.
+func ended(state, reason string) map[string]any {
+	return map[string]any{"state": state, "due_at": nil, "finished_at": now(), "last_error": short(reason)}
+}
+
+// short fits text into its column.
+func short(text string) string {
+	text = strings.ToValidUTF8(text, "?")
+	if r := []rune(text); len(r) > 1000 {
+		return string(r[:1000]) + "..."
+	}
+	return text
+}
+
+// backoff returns the pause after a number of failed attempts: doubled each
+// time, at most an hour, a quarter more or less so that jobs that failed
+// together do not come back together.
+func backoff(first time.Duration, attempts int) time.Duration {
+	pause := maxBackoff
+	if shift := attempts - 1; shift < 20 {
+		pause = min(first<<shift, maxBackoff)
+	}
+	return time.Duration(float64(pause) * (0.75 + rand.Float64()/2))
+}
+
+// waitFor reports whether the group ended within d.
+func waitFor(group *sync.WaitGroup, d time.Duration) bool {
+	over := make(chan struct{})
+	go func() { group.Wait(); close(over) }()
+	select {
+	case <-over:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
