@@ -1,0 +1,79 @@
+// Package spec holds what the user said about a project, and nothing that can
+// be derived from it. It is pure: words in, values or an *Error out. The file
+// nexios.json of a project is a Project.
+package spec
+
+import (
+	"slices"
+)
+
+// Project is what the user said about a project.
+type Project struct {
+	Nexios    string     `json:"nexios"`   // version of the tool that wrote it
+	Name      string     `json:"name"`     // "blog"
+	Module    string     `json:"module"`   // Go module path
+	Database  string     `json:"database"` // sqlite, postgres or mysql: the default of DATABASE_URL
+	Resources []Resource `json:"resources,omitempty"`
+	Features  []Feature  `json:"features,omitempty"`
+}
+
+// Feature is a part that was added to the project.
+type Feature struct {
+	Name    string            `json:"name"`
+	Options map[string]string `json:"options,omitempty"`
+}
+
+// Resource is a table of the project and, unless ModelOnly, the routes that
+// serve it.
+type Resource struct {
+	Name       string   `json:"name"`   // singular: "blog_post"
+	Plural     string   `json:"plural"` // "blog_posts"; table, URL, package and folder are made of it
+	Fields     []string `json:"fields"` // field words in their one normal form
+	SoftDelete bool     `json:"soft_delete,omitempty"`
+	UUID       bool     `json:"uuid,omitempty"`
+	Owner      bool     `json:"owner,omitempty"`      // rows belong to the user who made them
+	Public     string   `json:"public,omitempty"`     // with Owner: a bool field; rows with it true are readable by all
+	Table      string   `json:"table,omitempty"`      // when it is not Plural
+	Only       []string `json:"only,omitempty"`       // the actions served; all when empty
+	ModelOnly  bool     `json:"model_only,omitempty"` // no routes
+	Guard      string   `json:"guard,omitempty"`      // "", "user" or "admin"
+	Migration  string   `json:"migration,omitempty"`  // when it was added: "20261121101500"
+}
+
+// TableName is the resource's table in the database.
+func (r Resource) TableName() string {
+	if r.Table != "" {
+		return r.Table
+	}
+	return r.Plural
+}
+
+// Parsed returns the resource's fields. It fails only on words that Add would
+// have refused.
+func (r Resource) Parsed() ([]Field, error) {
+	fields := make([]Field, len(r.Fields))
+	for i, word := range r.Fields {
+		f, err := ParseField(word)
+		if err != nil {
+			return nil, err
+		}
+		fields[i] = f
+	}
+	return fields, nil
+}
+
+// Serves tells whether the resource has the action: list, create, bulk, show,
+// update or delete.
+func (r Resource) Serves(action string) bool {
+	return !r.ModelOnly && (len(r.Only) == 0 || slices.Contains(r.Only, action))
+}
+
+// Actions are what a resource can serve.
+func Actions() []string {
+	return []string{"list", "create", "bulk", "show", "update", "delete"}
+}
+
+// HasFeature tells whether the feature was added.
+func (p Project) HasFeature(name string) bool {
+	return slices.ContainsFunc(p.Features, func(f Feature) bool { return f.Name == name })
+}
