@@ -4,6 +4,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -21,5 +22,36 @@ type Command struct {
 	Name    string // one or two words: "serve", "user create"
 	Args    string // how the arguments look in help: "--username U --email E [--admin]"
 	Summary string // one line, no full stop
+	Help    string // what --help says beyond that; may be empty
 	Run     func(ctx context.Context, io IO) error
+}
+
+// Usage is the error of a command line that cannot be understood: what, where
+// and what to type next, in one text.
+type Usage string
+
+// Error implements error.
+func (u Usage) Error() string { return string(u) }
+
+// Exit codes of a program.
+const (
+	Done      = 0
+	Failed    = 1
+	Misused   = 2
+	Cancelled = 130
+)
+
+// ExitCode is what the program ends with after err: 0 for nil, 2 for a Usage,
+// 130 when it was cancelled, 1 otherwise.
+func ExitCode(err error) int {
+	var usage Usage
+	switch {
+	case err == nil:
+		return Done
+	case errors.As(err, &usage):
+		return Misused
+	case errors.Is(err, context.Canceled):
+		return Cancelled
+	}
+	return Failed
 }

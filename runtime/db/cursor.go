@@ -1,0 +1,139 @@
+package db
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// position is what a cursor holds: the last row of a page, and the order it
+// was last in. It is shown to clients as base64url of its JSON and is no
+// secret; it can reach only rows that the list shows anyway.
+type position struct {
+	Sort  string          `json:"s"`
+	Order string          `json:"o"`
+	Value json.RawMessage `json:"v"`
+	ID    json.RawMessage `json:"i"`
+}
+
+func (o ordering) name() string {
+	if o.desc {
+		return "desc"
+	}
+	return "asc"
+}
+
+// cursor is the position of row.
+func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error) {
+	p := position{Sort: o.column.DBName, Order: o.name()}
+	for _, part := range []struct {
+		field *schema.Field
+		into  *json.RawMessage
+	}{{o.column, &p.Value}, {o.id, &p.ID}} {
+		value, _ := part.field.ValueOf(ctx, row)
+		if null, err := isNull(value); err != nil {
+			return "", err
+		} else if null {
+			value = nil
+		}
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return "", fmt.Errorf("cursor of %s: %w", part.field.Name, err)
+		}
+		*part.into = raw
+	}
+	raw, err := json.Marshal(p)
+	return base64.RawURLEncoding.EncodeToString(raw), err
+}
+
+// parse returns the condition for the rows behind a cursor.
+func (o ordering) parse(cursor string) (clause.Expression, error) {
+	invalid := fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "Cursor is not one of this list in this order"})
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return nil, invalid
+	}
+	var p position
+	if json.Unmarshal(raw, &p) != nil || p.Sort != o.column.DBName || p.Order != o.name() {
+		return nil, invalid
+	}
+	value, ok := decode(o.column, p.Value)
+	if !ok {
+		return nil, invalid
+	}
+	id, ok := decode(o.id, p.ID)
+	if !ok || id == nil {
+		return nil, invalid
+	}
+	return o.after(value, id), nil
+}
+
+// decode reads a value of the field's own type; JSON null is nil.
+func decode(field *schema.Field, raw json.RawMessage) (any, bool) {
+	if len(raw) == 0 {
+		return nil, false
+	}
+	if bytes.Equal(raw, []byte("null")) {
+		return nil, !field.NotNull
+	}
+	value := reflect.New(field.IndirectFieldType)
+	if json.Unmarshal(raw, value.Interface()) != nil {
+		return nil, false
+	}
+	return value.Elem().Interface(), true
+}
+
+func isNull(value any) (bool, error) {
+	if v := reflect.ValueOf(value); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return true, nil
+	}
+	if v, ok := value.(driver.Valuer); ok {
+		inner, err := v.Value()
+		return inner == nil, err
+	}
+	return false, nil
+}
+
+// after is the condition for rows behind (value, id) in the order. NULL is the
+// greatest value on PostgreSQL and the least elsewhere, as ORDER BY has it, so
+// that an index on the column serves the condition and the order alike.
+func (o ordering) after(value, id any) clause.Expression {
+	column, key, sign := current(o.column.DBName), current(o.id.DBName), ">"
+	if o.desc {
+		sign = "<"
+	}
+	nullsLast := o.desc != (o.dialect == "postgres")
+	behind := clause.Expr{SQL: "? " + sign + " ?", Vars: []any{key, id}}
+	if o.column == o.id {
+		return behind
+	}
+	if value == nil {
+		ties := clause.And(clause.Eq{Column: column, Value: nil}, behind)
+		if nullsLast {
+			return ties
+		}
+		return clause.Or(ties, clause.Neq{Column: column, Value: nil})
+	}
+	// Two forms of one condition: each is the one its databases can answer
+	// from an index.
+	next := clause.Expression(clause.Expr{SQL: "(?, ?) " + sign + " (?, ?)", Vars: []any{column, key, value, id}})
+	if o.dialect == "mysql" {
+		next = clause.Expr{
+			SQL:  "? " + sign + "= ? AND (? " + sign + " ? OR ? " + sign + " ?)",
+			Vars: []any{column, value, column, value, key, id},
+		}
+	}
+	if nullsLast && !o.column.NotNull && !o.column.PrimaryKey {
+		return clause.Or(next, clause.Eq{Column: column, Value: nil})
+	}
+	return next
+}

@@ -1,0 +1,91 @@
+// Package db opens a database by its URL and adds to GORM what every handler
+// needs: rows by key, pages, filters, conflicts as errors a client can read,
+// column types that behave alike on SQLite, PostgreSQL and MySQL, and
+// migrations. Handlers hold a *gorm.DB; nothing here hides it.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// Options says how a database is opened. The zero value is fine.
+type Options struct {
+	Log   *slog.Logger // where slow statements are reported; nil for nowhere
+	Debug bool         // log every statement with its values
+}
+
+// cachedStatements bounds the prepared statements kept for one database.
+const cachedStatements = 256
+
+// Open returns the database at url:
+//
+//	sqlite:data/blog.db                    a file; its directory is created
+//	sqlite::memory:                        private to this call, gone at Close
+//	postgres://user:password@host/name     every parameter pgx knows
+//	mysql://user:password@host:3306/name   MySQL or MariaDB
+//
+// Nothing is connected before the first statement, so a database that is down
+// shows there or in Ping. Times are written and read in UTC with microseconds.
+// Errors that the client caused, or can do something about, come out of every
+// statement as *fault.Error; see Translate.
+func Open(url string, o Options) (*gorm.DB, error) {
+	dialector, err := dialect(url)
+	if err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	gdb, err := gorm.Open(dialector, &gorm.Config{
+		SkipDefaultTransaction: true,
+		PrepareStmt:            dialector.Name() == "mysql", // pgx keeps its own, and so does the pool of SQLite
+		PrepareStmtMaxSize:     cachedStatements,
+		TranslateError:         true,
+		DisableAutomaticPing:   true,
+		NowFunc:                now,
+		Logger:                 logger{log: o.Log, debug: o.Debug},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := gdb.Use(conflicts{}); err != nil {
+		return nil, err
+	}
+	return gdb, nil
+}
+
+// now is the clock of created_at and updated_at: UTC, in the precision that
+// every database keeps, so that a created row reads back equal.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Close waits for running statements and closes every connection.
+func Close(gdb *gorm.DB) error {
+	if c, ok := gdb.ConnPool.(io.Closer); ok {
+		return c.Close()
+	}
+	pool, err := gdb.DB()
+	if err != nil {
+		return err
+	}
+	return pool.Close()
+}
+
+// Ping says whether the database answers, within ctx and at most 5 seconds.
+func Ping(ctx context.Context, gdb *gorm.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var one int
+	err := gdb.ConnPool.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("the database does not answer: %w\n  where: DATABASE_URL\n  try:   start the database, or set DATABASE_URL=sqlite:data/app.db", err)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/mysql"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+)
+
+// Sizes and ages of a pool to a database server. One process stays well below
+// the 100 connections that PostgreSQL and the 151 that MySQL allow by default,
+// and connections are renewed so that a fail-over is noticed.
+const (
+	poolSize     = 25
+	poolIdle     = 10
+	poolIdleTime = 5 * time.Minute
+	poolLifetime = time.Hour
+)
+
+// dialect chooses GORM's dialector and its pool by the scheme of url.
+func dialect(address string) (gorm.Dialector, error) {
+	scheme, rest, ok := strings.Cut(address, ":")
+	if ok {
+		switch scheme {
+		case "sqlite":
+			return openSQLite(strings.TrimPrefix(rest, "//"))
+		case "postgres", "postgresql":
+			return openPostgres(address)
+		case "mysql", "mariadb":
+			return openMySQL(address)
+		}
+	}
+	// The address may hold a password: only its scheme is repeated.
+	if !ok {
+		scheme = ""
+	}
+	return nil, unusable(fmt.Sprintf("unknown database %q", scheme))
+}
+
+// unusable is the error of a URL that cannot be opened.
+func unusable(what string) error {
+	return fmt.Errorf("%s\n  where: DATABASE_URL\n  try:   sqlite:data/app.db, postgres://user:password@host/name or mysql://user:password@host/name", what)
+}
+
+func pool(p *sql.DB) *sql.DB {
+	p.SetMaxOpenConns(poolSize)
+	p.SetMaxIdleConns(poolIdle)
+	p.SetConnMaxIdleTime(poolIdleTime)
+	p.SetConnMaxLifetime(poolLifetime)
+	return p
+}
+
+type postgresDialector struct{ postgres.Dialector }
+
+func openPostgres(address string) (gorm.Dialector, error) {
+	cfg, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, unusable("malformed PostgreSQL URL")
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 5 * time.Second
+	}
+	cfg.RuntimeParams["timezone"] = "UTC"
+	utc := stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
+		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamp", OID: pgtype.TimestampOID, Codec: &pgtype.TimestampCodec{ScanLocation: time.UTC}})
+		return nil
+	})
+	d := postgres.New(postgres.Config{Conn: pool(stdlib.OpenDB(*cfg, utc))})
+	return postgresDialector{*d.(*postgres.Dialector)}, nil
+}
+
+// Translate implements gorm.ErrorTranslator.
+func (postgresDialector) Translate(err error) error { return Translate(err) }
+
+type mysqlDialector struct{ mysql.Dialector }
+
+func openMySQL(address string) (gorm.Dialector, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || len(u.Path) < 2 {
+		return nil, unusable("malformed MySQL URL")
+	}
+	// The driver's own parameters (tls, timeout, ...) are read by the driver.
+	cfg, err := mysqldriver.ParseDSN("/?" + u.RawQuery)
+	if err != nil {
+		return nil, unusable("malformed MySQL URL: " + err.Error())
+	}
+	cfg.User = u.User.Username()
+	cfg.Passwd, _ = u.User.Password()
+	cfg.DBName = strings.TrimPrefix(u.Path, "/")
+	cfg.Net, cfg.Addr = "tcp", u.Host
+	if u.Port() == "" {
+		cfg.Addr = net.JoinHostPort(u.Hostname(), "3306")
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 5 * time.Second
+	}
+	cfg.ParseTime = true
+	cfg.Loc = time.UTC
+	cfg.ClientFoundRows = true // an update that changes nothing has still found its row
+	cfg.Collation = ""
+	if err := cfg.Apply(mysqldriver.Charset("utf8mb4", "")); err != nil {
+		return nil, err
+	}
+	if cfg.Params == nil {
+		cfg.Params = map[string]string{}
+	}
+	cfg.Params["time_zone"] = "'+00:00'"
+	connector, err := mysqldriver.NewConnector(cfg)
+	if err != nil {
+		return nil, unusable("malformed MySQL URL: " + err.Error())
+	}
+	micro := 6
+	d := mysql.New(mysql.Config{
+		Conn:                     pool(sql.OpenDB(connector)),
+		DSNConfig:                cfg,
+		DefaultDatetimePrecision: &micro,
+		// Asking the server for its version would connect here. What follows
+		// is what MariaDB and every supported MySQL understand.
+		SkipInitializeWithVersion:     true,
+		DontSupportRenameIndex:        true,
+		DontSupportForShareClause:     true,
+		DontSupportNullAsDefaultValue: true,
+	})
+	return mysqlDialector{*d.(*mysql.Dialector)}, nil
+}
+
+// Translate implements gorm.ErrorTranslator.
+func (mysqlDialector) Translate(err error) error { return Translate(err) }

@@ -1,0 +1,52 @@
+package db
+
+import (
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+	"unicode"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Find returns the row of T whose primary key is id, with whatever Where and
+// Preload tx carries. An absent one, and an id that the column cannot hold,
+// is fault 404: "Post not found".
+func Find[T any](tx *gorm.DB, id any) (T, error) {
+	var row T
+	err := tx.Where(clause.Eq{Column: clause.PrimaryColumn, Value: id}).Take(&row).Error
+	if f := (*fault.Error)(nil); errors.Is(err, gorm.ErrRecordNotFound) ||
+		errors.As(err, &f) && f.Status == http.StatusUnprocessableEntity {
+		missing := fault.NotFound(Humanize(reflect.TypeFor[T]().Name()) + " not found")
+		missing.Cause = err
+		return row, missing
+	}
+	return row, err
+}
+
+// Humanize turns a name as Go or a database writes it into words that begin a
+// sentence: "BlogPost" and "blog_post" are "Blog post", "author_id" is
+// "Author".
+func Humanize(name string) string {
+	var b strings.Builder
+	runes := []rune(strings.TrimSuffix(name, "_id"))
+	for i, r := range runes {
+		switch {
+		case r == '_' || r == '-' || r == ' ':
+			b.WriteByte(' ')
+			continue
+		case i > 0 && unicode.IsUpper(r) && unicode.IsLower(runes[i-1]):
+			b.WriteByte(' ')
+		}
+		if b.Len() == 0 {
+			b.WriteRune(unicode.ToUpper(r))
+		} else {
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}

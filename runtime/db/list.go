@@ -1,0 +1,173 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Query is what a client may say about any list; inputs embed it. A zero
+// Page, Limit or Order means 1, 10 and desc.
+type Query struct {
+	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000"`
+	Limit int    `form:"limit,default=10" binding:"min=1,max=100"`
+	Order string `form:"order,default=desc" binding:"oneof=asc desc"`
+	// Cursor asks for keyset paging, whose cost does not grow with depth:
+	// empty for the first page, then each page's next_cursor. When it is
+	// absent pages are counted.
+	Cursor *string `form:"cursor"`
+}
+
+// Page is one page of a list. Total, Page, Pages and HasPrev are left out in
+// keyset paging, which does not count.
+type Page[T any] struct {
+	Items      []T     `json:"items"`           // never null
+	Total      *int64  `json:"total,omitempty"` // rows that match, on all pages
+	Page       *int    `json:"page,omitempty"`  // from 1
+	Limit      int     `json:"limit"`
+	Pages      *int64  `json:"pages,omitempty"`
+	HasNext    bool    `json:"has_next"`
+	HasPrev    *bool   `json:"has_prev,omitempty"`
+	NextCursor *string `json:"next_cursor"` // null on the last page
+}
+
+// Map returns the page with f applied to every item.
+func Map[T, U any](p Page[T], f func(T) U) Page[U] {
+	items := make([]U, len(p.Items))
+	for i, item := range p.Items {
+		items[i] = f(item)
+	}
+	return Page[U]{items, p.Total, p.Page, p.Limit, p.Pages, p.HasNext, p.HasPrev, p.NextCursor}
+}
+
+// List returns the page of T that q asks for among the rows tx matches,
+// ordered by the column sort and then by primary key, so that every row comes
+// exactly once. Where NULL sorts is the database's habit: PostgreSQL takes it
+// for the greatest value, the others for the least. An unknown sort column and
+// a cursor that was not made by this list are fault 422.
+func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
+	q = q.withDefaults()
+	// A session of its own: tx may be used again by the caller.
+	tx = tx.Session(&gorm.Session{}).Model(new(T))
+	o, err := newOrdering(tx, sort, q.Order == "desc")
+	if err != nil {
+		return Page[T]{}, err
+	}
+	if q.Cursor != nil {
+		return listAfter[T](tx, q, o)
+	}
+	return listPage[T](tx, q, o)
+}
+
+func (q Query) withDefaults() Query {
+	q.Page = max(q.Page, 1)
+	if q.Limit < 1 {
+		q.Limit = 10
+	}
+	if q.Order == "" {
+		q.Order = "desc"
+	}
+	return q
+}
+
+// listPage counts pages.
+func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
+	skip := int64(q.Page-1) * int64(q.Limit)
+	if skip > math.MaxInt-int64(q.Limit) {
+		return Page[T]{}, fault.InvalidQuery(fault.Detail{Field: "page", Rule: "max", Message: "Page is too large"})
+	}
+	items := make([]T, 0, q.Limit)
+	if err := o.apply(tx).Offset(int(skip)).Limit(q.Limit).Find(&items).Error; err != nil {
+		return Page[T]{}, err
+	}
+	// A page that is not full is the last one, and shows the total.
+	total := skip + int64(len(items))
+	if len(items) == q.Limit || len(items) == 0 && q.Page > 1 {
+		var err error
+		if total, err = count(tx); err != nil {
+			return Page[T]{}, err
+		}
+	}
+	pages := (total + int64(q.Limit) - 1) / int64(q.Limit)
+	hasPrev := q.Page > 1
+	page := Page[T]{
+		Items: items, Total: &total, Page: &q.Page, Limit: q.Limit, Pages: &pages,
+		HasNext: int64(q.Page) < pages, HasPrev: &hasPrev,
+	}
+	return page.withCursor(tx.Statement.Context, o)
+}
+
+// count is how many rows tx matches.
+func count(tx *gorm.DB) (int64, error) {
+	var total int64
+	tx = tx.Session(&gorm.Session{})
+	tx.Statement.Preloads = nil
+	err := tx.Count(&total).Error
+	return total, err
+}
+
+// listAfter goes on behind the cursor. It reads one row more than the page
+// holds, to see whether there is another page.
+func listAfter[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
+	if *q.Cursor != "" {
+		after, err := o.parse(*q.Cursor)
+		if err != nil {
+			return Page[T]{}, err
+		}
+		tx = tx.Where(after)
+	}
+	items := make([]T, 0, q.Limit+1)
+	if err := o.apply(tx).Limit(q.Limit + 1).Find(&items).Error; err != nil {
+		return Page[T]{}, err
+	}
+	page := Page[T]{Items: items, Limit: q.Limit, HasNext: len(items) > q.Limit}
+	page.Items = slices.Clip(items[:min(len(items), q.Limit)])
+	return page.withCursor(tx.Statement.Context, o)
+}
+
+func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {
+	if !p.HasNext || len(p.Items) == 0 {
+		return p, nil
+	}
+	next, err := o.cursor(ctx, reflect.ValueOf(&p.Items[len(p.Items)-1]).Elem())
+	p.NextCursor = &next
+	return p, err
+}
+
+// ordering is the order of a list: by one column, then by primary key.
+type ordering struct {
+	column, id *schema.Field
+	desc       bool
+	dialect    string
+}
+
+func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
+	if err := tx.Statement.Parse(tx.Statement.Model); err != nil {
+		return ordering{}, err
+	}
+	s := tx.Statement.Schema
+	if s.PrioritizedPrimaryField == nil {
+		return ordering{}, fmt.Errorf("list %s: the table needs a primary key of one column", s.Table)
+	}
+	column := s.FieldsByDBName[sort]
+	if column == nil {
+		return ordering{}, fault.InvalidQuery(fault.Detail{Field: "sort", Rule: "oneof", Message: "Sort is not a column of the list"})
+	}
+	return ordering{column, s.PrioritizedPrimaryField, desc, tx.Name()}, nil
+}
+
+func (o ordering) apply(tx *gorm.DB) *gorm.DB {
+	tx = tx.Order(clause.OrderByColumn{Column: current(o.column.DBName), Desc: o.desc})
+	if o.id != o.column {
+		tx = tx.Order(clause.OrderByColumn{Column: current(o.id.DBName), Desc: o.desc})
+	}
+	return tx
+}
