@@ -1,0 +1,142 @@
+package mail
+
+import (
+	"fmt"
+	"net"
+	"net/mail"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Config says how mail leaves the application.
+type Config struct {
+	// Env is the application's environment; only development has defaults for
+	// the others and shows written mail at /dev/mail.
+	Env string `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
+	// URL is where mail goes:
+	//
+	//	smtp://user:password@host:587    STARTTLS when the server offers it; always
+	//	                                 when there is a password and host is not local
+	//	smtp://host:25?tls=required      STARTTLS or nothing
+	//	smtp://host:25?tls=off           never encrypted
+	//	smtps://user:password@host:465   TLS from the first byte (RFC 8314)
+	//	file:DIR                         one .eml file a message in DIR
+	//
+	// Reserved characters in user and password are percent-encoded.
+	URL string `env:"SMTP_URL" doc:"smtp://user:password@host:587, smtps://... or file:DIR; file:tmp/mail in development"`
+	// From is the sender of every message, with or without a name.
+	From string `env:"MAIL_FROM" doc:"the sender: Blog <blog@example.com>"`
+}
+
+const (
+	developmentURL  = "file:tmp/mail"
+	developmentFrom = "Development <dev@localhost>"
+)
+
+// Validate reports the first setting that cannot work, in words for the
+// person who set it.
+func (c Config) Validate() error {
+	_, err := c.parse()
+	return err
+}
+
+// target is a Config taken apart.
+type target struct {
+	from     *mail.Address
+	dir      string // of file:DIR; otherwise the server below
+	host     string
+	port     int
+	implicit bool // TLS from the first byte
+	startTLS string
+	user     string
+	password string
+}
+
+const (
+	tlsOffered  = "offered"
+	tlsRequired = "required"
+	tlsOff      = "off"
+)
+
+func (c Config) parse() (target, error) {
+	if c.Env != "production" {
+		if c.URL == "" {
+			c.URL = developmentURL
+		}
+		if c.From == "" {
+			c.From = developmentFrom
+		}
+	}
+	var t target
+	if c.URL == "" {
+		return t, fmt.Errorf("SMTP_URL is missing: production has no default for it\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587")
+	}
+	if c.From == "" {
+		return t, fmt.Errorf("MAIL_FROM is missing: production has no default for it\n  try:   MAIL_FROM=\"Blog <blog@example.com>\"")
+	}
+	from, err := mail.ParseAddress(c.From)
+	if err != nil || hasControl(c.From) {
+		return t, fmt.Errorf("MAIL_FROM is not an address: %q\n  try:   MAIL_FROM=\"Blog <blog@example.com>\"", c.From)
+	}
+	t.from = from
+	if dir, ok := strings.CutPrefix(c.URL, "file:"); ok {
+		if dir = strings.TrimPrefix(dir, "//"); dir == "" {
+			return t, fmt.Errorf("SMTP_URL names no directory: %q\n  try:   SMTP_URL=file:tmp/mail", c.URL)
+		}
+		t.dir = filepath.FromSlash(dir)
+		return t, nil
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		// The parser's own error would print the password.
+		return t, fmt.Errorf("SMTP_URL cannot be read as a URL\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587 (percent-encode reserved characters)")
+	}
+	return t, t.server(u)
+}
+
+// server reads smtp:// and smtps:// URLs.
+func (t *target) server(u *url.URL) error {
+	switch u.Scheme {
+	case "smtp":
+		t.port = 587
+	case "smtps":
+		t.port, t.implicit = 465, true
+	default:
+		return fmt.Errorf("SMTP_URL has the unknown scheme %q\n  try:   smtp://, smtps:// or file:DIR", u.Scheme)
+	}
+	if t.host = u.Hostname(); t.host == "" {
+		return fmt.Errorf("SMTP_URL names no server\n  try:   SMTP_URL=%s://user:password@mail.example.com:%d", u.Scheme, t.port)
+	}
+	if text := u.Port(); text != "" {
+		port, err := strconv.Atoi(text)
+		if err != nil || port < 1 || port > 65535 {
+			return fmt.Errorf("SMTP_URL has the port %q\n  try:   a number from 1 to 65535", text)
+		}
+		t.port = port
+	}
+	t.user = u.User.Username()
+	t.password, _ = u.User.Password()
+	t.startTLS = tlsOffered
+	if t.password != "" && !isLocal(t.host) {
+		t.startTLS = tlsRequired // or whoever sits between could have the password by hiding the offer
+	}
+	for name, values := range u.Query() {
+		choice := values[0]
+		if name != "tls" || (choice != tlsOffered && choice != tlsRequired && choice != tlsOff) {
+			return fmt.Errorf("SMTP_URL has the unknown option %q\n  try:   ?tls=required, ?tls=offered or ?tls=off", name+"="+choice)
+		}
+		t.startTLS = choice
+	}
+	return nil
+}
+
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}

@@ -1,0 +1,186 @@
+package mail
+
+import (
+	"errors"
+	"html/template"
+	"io"
+	"io/fs"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/http"
+	"net/mail"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// shown is how many of the newest mails the list shows.
+const shown = 200
+
+// Preview returns the routes that show written mail at /dev/mail, when mail is
+// written to files and cfg says development; otherwise it returns none.
+func (m *Mailer) Preview(cfg Config) []web.Route {
+	if m.target.dir == "" || cfg.Env != "development" {
+		return nil
+	}
+	return []web.Route{
+		web.Handle(http.MethodGet, "/dev/mail", m.list).Doc("List the mails written in development").Hide(),
+		web.Handle(http.MethodGet, "/dev/mail/:name", m.show).Doc("Show a mail written in development").Hide(),
+	}
+}
+
+// written is one mail as the pages show it.
+type written struct {
+	Name, From, To, Subject, Text string
+	Date                          time.Time
+	// HTML is shown in a frame that may do nothing but show it.
+	HTML template.HTML
+}
+
+func (m *Mailer) list(c *gin.Context) {
+	entries, err := os.ReadDir(m.target.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		refuse(c, fault.Internal(err))
+		return
+	}
+	slices.Reverse(entries) // names sort by time: newest first
+	var mails []written
+	for _, entry := range entries {
+		if len(mails) == shown {
+			break
+		}
+		if path.Ext(entry.Name()) != ".eml" {
+			continue
+		}
+		if mail, err := m.read(entry.Name()); err == nil {
+			mails = append(mails, mail)
+		}
+	}
+	render(c, listPage, gin.H{"Dir": m.target.dir, "Mails": mails})
+}
+
+func (m *Mailer) show(c *gin.Context) {
+	mail, err := m.read(c.Param("name"))
+	if err != nil {
+		refuse(c, fault.NotFound("Mail not found"))
+		return
+	}
+	render(c, showPage, mail)
+}
+
+// refuse answers with an error through the application's error writer.
+func refuse(c *gin.Context, err error) {
+	_ = c.Error(err)
+	c.Abort()
+}
+
+func render(c *gin.Context, page *template.Template, data any) {
+	// The frame inherits this policy: styles and embedded pictures, no script,
+	// nothing from elsewhere.
+	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	c.Header("Cache-Control", "no-store")
+	c.Header("Content-Type", "text/html; charset=utf-8")
+	if err := page.Execute(c.Writer, data); err != nil {
+		_ = c.Error(err)
+	}
+}
+
+// read reads one mail of the directory; name can name nothing outside it.
+func (m *Mailer) read(name string) (written, error) {
+	root, err := os.OpenRoot(m.target.dir)
+	if err != nil {
+		return written{}, err
+	}
+	defer root.Close()
+	if path.Ext(name) != ".eml" {
+		return written{}, fs.ErrNotExist
+	}
+	file, err := root.Open(name)
+	if err != nil {
+		return written{}, err
+	}
+	defer file.Close()
+	message, err := mail.ReadMessage(file)
+	if err != nil {
+		return written{}, err
+	}
+	decode := func(header string) string {
+		text, err := new(mime.WordDecoder).DecodeHeader(message.Header.Get(header))
+		if err != nil {
+			return message.Header.Get(header)
+		}
+		return text
+	}
+	shown := written{Name: name, From: decode("From"), To: decode("To"), Subject: decode("Subject")}
+	shown.Date, _ = message.Header.Date()
+	return shown, shown.body(message.Header.Get, message.Body)
+}
+
+// body reads a part and the parts within it.
+func (w *written) body(header func(string) string, r io.Reader) error {
+	kind, params, err := mime.ParseMediaType(header("Content-Type"))
+	if err != nil {
+		kind = "text/plain"
+	}
+	if strings.HasPrefix(kind, "multipart/") {
+		parts := multipart.NewReader(r, params["boundary"])
+		for {
+			part, err := parts.NextPart() // decodes quoted-printable itself
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := w.body(part.Header.Get, part); err != nil {
+				return err
+			}
+		}
+	}
+	if strings.EqualFold(header("Content-Transfer-Encoding"), "quoted-printable") {
+		r = quotedprintable.NewReader(r)
+	}
+	text, err := io.ReadAll(r)
+	switch kind {
+	case "text/plain":
+		w.Text = string(text)
+	case "text/html":
+		w.HTML = template.HTML(text)
+	}
+	return err
+}
+
+const style = `<style>
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }
+th { font-weight: 600 } .quiet { opacity: .65 }
+iframe { width: 100%; height: 32rem; border: 1px solid #8886; border-radius: .4rem; background: #fff }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8886; border-radius: .4rem }
+</style>`
+
+var (
+	listPage = template.Must(template.New("list").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Mail</title>
+<meta name="viewport" content="width=device-width">` + style + `
+<h1>Mail</h1>
+<p class="quiet">Written to {{.Dir}} instead of being sent, newest first.</p>
+{{if .Mails}}<table><tr><th>Date<th>To<th>Subject</tr>
+{{range .Mails}}<tr><td>{{.Date.Format "2006-01-02 15:04:05"}}<td>{{.To}}<td><a href="/dev/mail/{{.Name}}">{{.Subject}}</a></tr>
+{{end}}</table>{{else}}<p>No mail yet.</p>{{end}}`))
+	showPage = template.Must(template.New("show").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>{{.Subject}}</title>
+<meta name="viewport" content="width=device-width">` + style + `
+<p><a href="/dev/mail">All mail</a></p>
+<h1>{{.Subject}}</h1>
+<table><tr><th>From<td>{{.From}}</tr><tr><th>To<td>{{.To}}</tr><tr><th>Date<td>{{.Date.Format "2006-01-02 15:04:05 -0700"}}</tr></table>
+{{if .HTML}}<h2>HTML</h2><iframe sandbox title="The HTML part" srcdoc="{{.HTML}}"></iframe>{{end}}
+<h2>Text</h2><pre>{{.Text}}</pre>`))
+)
