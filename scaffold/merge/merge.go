@@ -1,0 +1,152 @@
+// Package merge merges three versions of a text by lines: what was written
+// last (the base), what its owner made of it (yours), and what would be written
+// today (theirs).
+//
+// No line of yours is ever lost: a merge drops a line only when theirs dropped
+// it and yours left it as it was in the base.
+package merge
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// What stands around the two sides of a conflict, each on a line of its own.
+const (
+	MarkYours  = "<<<<<<< yours"
+	MarkMiddle = "======="
+	MarkTheirs = ">>>>>>> nexios"
+)
+
+// Merge returns yours with the changes that lead from base to theirs. Changes
+// made on both sides alike are taken once. Where both sides changed the same or
+// touching lines in different ways, the text holds both between markers and
+// conflict is true.
+//
+// When all of yours ends its lines in CRLF, or all in LF, the others are read
+// as if they did the same, and so does the result. Whether the last line ends
+// in a newline is merged like a line.
+func Merge(base, yours, theirs []byte) (text []byte, conflict bool) {
+	switch {
+	case bytes.Equal(yours, theirs), bytes.Equal(base, theirs):
+		return bytes.Clone(yours), false
+	case bytes.Equal(base, yours):
+		return bytes.Clone(theirs), false
+	}
+	end := lineEnd(yours)
+	b, y, t := split(base, end), split(yours, end), split(theirs, end)
+	m := merger{base: b.lines, yours: y.lines, theirs: t.lines, end: strings.TrimSuffix(end, "\n")}
+	m.merge()
+
+	last := y.newline
+	if y.newline == b.newline {
+		last = t.newline
+	}
+	return join(m.out, last), m.conflict
+}
+
+// Same reports whether two texts are equal but for CRLF instead of LF.
+func Same(a, b []byte) bool {
+	return bytes.Equal(a, b) || bytes.Equal(lf(a), lf(b))
+}
+
+type merger struct {
+	base, yours, theirs []string
+	end                 string // "\r" or "": what precedes the newline
+	out                 []string
+	conflict            bool
+}
+
+// merge walks the three texts, from one line that both sides kept to the next.
+func (m *merger) merge() {
+	toYours, toTheirs := match(m.base, m.yours), match(m.base, m.theirs)
+	y, t, from := 0, 0, 0
+	for i := range m.base {
+		if toYours[i] < 0 || toTheirs[i] < 0 {
+			continue
+		}
+		m.chunk(m.base[from:i], m.yours[y:toYours[i]], m.theirs[t:toTheirs[i]])
+		m.out = append(m.out, m.base[i])
+		from, y, t = i+1, toYours[i]+1, toTheirs[i]+1
+	}
+	m.chunk(m.base[from:], m.yours[y:], m.theirs[t:])
+}
+
+// chunk merges what lies between two lines that both sides kept.
+func (m *merger) chunk(base, yours, theirs []string) {
+	switch {
+	case slices.Equal(yours, theirs), slices.Equal(base, theirs):
+		m.out = append(m.out, yours...)
+	case slices.Equal(base, yours):
+		m.out = append(m.out, theirs...)
+	default:
+		head := 0
+		for head < len(yours) && head < len(theirs) && yours[head] == theirs[head] {
+			head++
+		}
+		tail := 0
+		for tail < len(yours)-head && tail < len(theirs)-head && yours[len(yours)-1-tail] == theirs[len(theirs)-1-tail] {
+			tail++
+		}
+		m.conflict = true
+		m.out = append(m.out, yours[:head]...)
+		m.out = append(m.out, MarkYours+m.end)
+		m.out = append(m.out, yours[head:len(yours)-tail]...)
+		m.out = append(m.out, MarkMiddle+m.end)
+		m.out = append(m.out, theirs[head:len(theirs)-tail]...)
+		m.out = append(m.out, MarkTheirs+m.end)
+		m.out = append(m.out, yours[len(yours)-tail:]...)
+	}
+}
+
+// text is lines without their "\n" (a "\r" stays), and whether the last had one.
+type text struct {
+	lines   []string
+	newline bool
+}
+
+// split cuts a text into lines, after giving it the line ends wanted.
+func split(src []byte, end string) text {
+	switch end {
+	case "\n":
+		src = lf(src)
+	case "\r\n":
+		src = bytes.ReplaceAll(lf(src), []byte("\n"), []byte("\r\n"))
+	}
+	if len(src) == 0 {
+		return text{newline: true}
+	}
+	s, newline := strings.CutSuffix(string(src), "\n")
+	return text{strings.Split(s, "\n"), newline}
+}
+
+func join(lines []string, newline bool) []byte {
+	if len(lines) == 0 {
+		return []byte{}
+	}
+	s := strings.Join(lines, "\n")
+	if newline || lines[len(lines)-1] == "" { // else the empty line would be lost
+		s += "\n"
+	}
+	return []byte(s)
+}
+
+// lineEnd returns what ends every line of src, or "" when that differs or
+// there is no line end at all.
+func lineEnd(src []byte) string {
+	all, crlf := bytes.Count(src, []byte("\n")), bytes.Count(src, []byte("\r\n"))
+	switch {
+	case all == 0:
+		return ""
+	case crlf == all:
+		return "\r\n"
+	case crlf == 0:
+		return "\n"
+	}
+	return ""
+}
+
+func lf(src []byte) []byte {
+	return bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
+}
