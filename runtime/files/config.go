@@ -1,0 +1,108 @@
+package files
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Config is the settings of uploads.
+type Config struct {
+	URL    string   `env:"FILES_URL" envDefault:"file:data/files" doc:"where uploads are kept: file:DIR or s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off"`
+	Max    Size     `env:"FILES_MAX" envDefault:"10MiB" doc:"largest file of an upload"`
+	Types  []string `env:"FILES_TYPES" doc:"types that may be uploaded, by content: image, pdf, text/csv, ...; all when empty"`
+	Secret string   `env:"APP_SECRET"` // signs links; documented where sessions are signed
+}
+
+// Validate checks what can be checked without opening the store.
+func (c Config) Validate() error {
+	if c.Max < 1 {
+		return fmt.Errorf("FILES_MAX: %d bytes is no size\n  try:   FILES_MAX=10MiB", c.Max)
+	}
+	for _, t := range c.Types {
+		if _, ok := typeNames[t]; !ok && !strings.Contains(t, "/") {
+			return fmt.Errorf("FILES_TYPES: unknown type %q\n  types: %s or a media type such as text/csv\n  try:   FILES_TYPES=image,pdf", t, strings.Join(knownTypes(), " "))
+		}
+	}
+	return nil
+}
+
+// Size is a number of bytes. As text it may have a unit: B, KB, MB, GB
+// (powers of 1,000) or KiB, MiB, GiB (powers of 1,024), in any case.
+type Size int64
+
+var units = []struct {
+	name  string
+	bytes int64
+}{
+	{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30},
+	{"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"b", 1},
+}
+
+// UnmarshalText reads a size.
+func (s *Size) UnmarshalText(text []byte) error {
+	number, unit := strings.ToLower(strings.TrimSpace(string(text))), int64(1)
+	for _, u := range units {
+		if rest, ok := strings.CutSuffix(number, u.name); ok {
+			number, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/unit {
+		return fmt.Errorf("%q is no size, write it like 10MiB or 500KB", text)
+	}
+	*s = Size(n * unit)
+	return nil
+}
+
+// String writes the size as UnmarshalText reads it, in the largest unit that
+// needs no fraction.
+func (s Size) String() string {
+	for _, u := range []int{2, 1, 0} {
+		if n := int64(s); n != 0 && n%units[u].bytes == 0 {
+			return fmt.Sprintf("%d%s", n/units[u].bytes, []string{"KiB", "MiB", "GiB"}[u])
+		}
+	}
+	return fmt.Sprintf("%dB", int64(s))
+}
+
+// typeNames are the short words for media types in FILES_TYPES. One that ends
+// in a slash stands for the whole family.
+var typeNames = map[string][]string{
+	"image": {"image/"},
+	"audio": {"audio/"},
+	"video": {"video/"},
+	"text":  {"text/"},
+	"pdf":   {"application/pdf"},
+	"zip":   {"application/zip"},
+	"json":  {"application/json"},
+	"csv":   {"text/csv"},
+}
+
+func knownTypes() []string {
+	var names []string
+	for name := range typeNames {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// allows says whether a media type may be uploaded.
+func (c Config) allows(mediaType string) bool {
+	for _, t := range c.Types {
+		forms := typeNames[t]
+		if forms == nil {
+			forms = []string{strings.TrimSuffix(t, "*")}
+		}
+		for _, form := range forms {
+			if mediaType == form || strings.HasSuffix(form, "/") && strings.HasPrefix(mediaType, form) {
+				return true
+			}
+		}
+	}
+	return len(c.Types) == 0
+}

@@ -1,0 +1,49 @@
+package files
+
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// File is what is known of one stored file: a row of the table files.
+type File struct {
+	Name        string    `json:"name" gorm:"primaryKey"` // in the store; cannot be guessed
+	Original    string    `json:"original"`               // the uploader's name for it, without a path; only data
+	ContentType string    `json:"content_type"`           // by content, without parameters
+	Size        int64     `json:"size"`                   // bytes
+	SHA256      string    `json:"sha256" gorm:"column:sha256"`
+	UserID      int64     `json:"user_id"` // who uploaded it
+	Private     bool      `json:"private"` // only its owner, and who holds a signed link, may read it
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+// TableName implements gorm's Tabler.
+func (File) TableName() string { return table }
+
+const table = "files"
+
+// Migrations returns what makes the table, for the project's list.
+func Migrations() []db.Migration {
+	return []db.Migration{{
+		ID:   "20260101000200_create_files",
+		Up:   func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&files1{}) },
+		Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&files1{}) },
+	}}
+}
+
+// files1 is the table as the first migration makes it.
+type files1 struct {
+	Name        string    `gorm:"primaryKey;size:40"`
+	Original    string    `gorm:"size:1024;not null"`
+	ContentType string    `gorm:"size:255;not null"`
+	Size        int64     `gorm:"not null"`
+	SHA256      string    `gorm:"column:sha256;size:64;not null"`
+	UserID      int64     `gorm:"not null;index:idx_files_user_id"`
+	Private     bool      `gorm:"not null"`
+	CreatedAt   time.Time `gorm:"not null"`
+}
+
+func (files1) TableName() string { return table }
