@@ -1,0 +1,138 @@
+// Package plan is what a command is about to do to a project, as plain data.
+//
+// Everything before the plan is pure; apply carries it out, and showing it,
+// as a list, a diff or JSON, reads the same data.
+package plan
+
+import (
+	"cmp"
+	"io/fs"
+	"slices"
+
+	"github.com/nexios-go/nexios/scaffold/merge"
+)
+
+// Kind says what an operation does.
+type Kind string
+
+// The kinds. Only Create, Update and Delete write files of the project.
+const (
+	Create    Kind = "create"    // the file is not there yet
+	Update    Kind = "update"    // the file gets another text
+	Identical Kind = "identical" // the file is as it should be
+	Conflict  Kind = "conflict"  // the file and its owner's edits cannot be brought together
+	Delete    Kind = "delete"    // the file goes
+	Note      Kind = "note"      // something for the reader to do, or to know
+	Then      Kind = "then"      // a command to run afterwards
+)
+
+// Op is one operation.
+type Op struct {
+	Kind Kind
+	// Path is the file, relative to the project, with slashes. A Note may go
+	// without, a Then has none.
+	Path string
+	// Before is the file as it was read, nil when it was absent. The plan is
+	// refused when the file is anything else by the time it is applied.
+	Before []byte
+	// After is the file as it will be, nil when it will be absent. Of a
+	// Conflict it is for showing only: the merge with its markers, or nil
+	// where a deletion would take edits with it.
+	After []byte
+	// Mode is the permissions of a file that is created; zero is 0644. A file
+	// that is there keeps its own.
+	Mode fs.FileMode
+	// Base is the generator's own text, without the owner's edits. It is
+	// recorded when the plan is applied and is the base of the next merge. Nil
+	// leaves the record alone, unless After is nil too: then it goes.
+	Base []byte
+	// Note is the reason for a Conflict, the text of a Note (which ends with
+	// the exact line to paste, if there is one) or the command of a Then.
+	Note string
+}
+
+// Plan is a list of operations, in the order in which they are shown: files by
+// path, then notes by path, then commands in the order they are to be run.
+type Plan struct {
+	Ops []Op
+}
+
+// New returns a plan of the operations, in order.
+func New(ops ...Op) Plan {
+	rank := func(op Op) int { return slices.Index([]Kind{Note, Then}, op.Kind) }
+	path := func(op Op) string {
+		if op.Kind == Then {
+			return ""
+		}
+		return op.Path
+	}
+	ops = slices.Clone(ops)
+	slices.SortStableFunc(ops, func(a, b Op) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(path(a), path(b)))
+	})
+	return Plan{ops}
+}
+
+// Of returns the operations of the given kinds.
+func (p Plan) Of(kinds ...Kind) []Op {
+	var ops []Op
+	for _, op := range p.Ops {
+		if slices.Contains(kinds, op.Kind) {
+			ops = append(ops, op)
+		}
+	}
+	return ops
+}
+
+// HasConflicts reports whether the plan cannot be applied.
+func (p Plan) HasConflicts() bool { return len(p.Of(Conflict)) > 0 }
+
+// Changes returns the operations that write files of the project.
+func (p Plan) Changes() []Op { return p.Of(Create, Update, Delete) }
+
+// File plans one file from three texts, each nil when there is none: what is
+// on disk, the base that was written last, and what the generator wants now
+// (nil for no file). CRLF on disk counts as LF and is kept.
+//
+// The owner's edits win: they are merged with what is new, a file they deleted
+// stays deleted, and a file they edited is not deleted.
+func File(path string, disk, base, now []byte) Op {
+	op := Op{Kind: Identical, Path: path, Before: disk, After: disk, Base: now}
+	switch {
+	case now == nil:
+		return remove(op, base)
+	case disk == nil && base == nil:
+		op.Kind, op.After = Create, now
+	case disk == nil && merge.Same(base, now):
+		// The owner deleted it, and there is nothing to tell them.
+	case disk == nil:
+		op.Kind, op.Base = Note, nil
+		op.Note = "you deleted this file; its newer version was not written"
+	case merge.Same(disk, now):
+	default:
+		text, conflict := merge.Merge(base, disk, now)
+		op.After = text
+		switch {
+		case conflict:
+			op.Kind, op.Note = Conflict, "you and the newer version changed the same lines"
+			if base == nil {
+				op.Note = "this file is already there, and it is another"
+			}
+		case !merge.Same(disk, text):
+			op.Kind = Update
+		}
+	}
+	return op
+}
+
+func remove(op Op, base []byte) Op {
+	op.After = nil
+	switch {
+	case op.Before == nil:
+	case base != nil && merge.Same(op.Before, base):
+		op.Kind = Delete
+	default:
+		op.Kind, op.Note = Conflict, "you edited this file, so it is not deleted"
+	}
+	return op
+}

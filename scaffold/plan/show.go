@@ -1,0 +1,175 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hexops/gotextdiff"
+	"github.com/hexops/gotextdiff/myers"
+	"github.com/hexops/gotextdiff/span"
+)
+
+// width is how wide a list is, in columns. Only a path makes a line longer,
+// since it must stay one word to be copied.
+const width = 80
+
+// indent is where the second column of a list begins.
+const indent = 13
+
+// Style colours a word or a line of a kind. It must not change what is read:
+// everything is told without colour as well. A diff uses Create for added
+// lines, Delete for removed lines and Note for the lines that say where.
+type Style func(kind Kind, text string) string
+
+// List writes one line an operation, with the number of lines added and
+// removed; identical files are only counted. A nil style is plain text.
+func (p Plan) List(w io.Writer, style Style) error {
+	var b bytes.Buffer
+	identical := 0
+	for _, op := range p.Ops {
+		lines := []string{op.Path}
+		switch op.Kind {
+		case Identical:
+			identical++
+			continue
+		case Update:
+			added, removed := op.count()
+			if counts := fmt.Sprintf("  +%d -%d", added, removed); indent+len(op.Path)+len(counts) <= width {
+				lines[0] += counts
+			}
+		case Conflict, Note, Then:
+			lines = append(lines, wrap(op.Note, width-indent)...)
+			if op.Path == "" {
+				lines = lines[1:]
+			}
+		}
+		word := style.or(op.Kind, fmt.Sprintf("%-9s", op.Kind))
+		fmt.Fprintf(&b, "  %s  %s\n", word, lines[0])
+		for _, line := range lines[1:] {
+			b.WriteString(strings.TrimRight(strings.Repeat(" ", indent)+line, " ") + "\n")
+		}
+	}
+	if identical > 0 {
+		files := "files"
+		if identical == 1 {
+			files = "file"
+		}
+		word := style.or(Identical, fmt.Sprintf("%-9s", Identical))
+		fmt.Fprintf(&b, "  %s  %d %s\n", word, identical, files)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// Diff writes a unified diff of every file that changes, as git and patch read
+// it. Conflicts are shown with their markers. A nil style is plain text.
+func (p Plan) Diff(w io.Writer, style Style) error {
+	var b bytes.Buffer
+	for _, op := range p.Of(Create, Update, Delete, Conflict) {
+		if op.Kind == Conflict && op.After == nil {
+			continue // nothing to show: the file stays
+		}
+		for line := range strings.Lines(op.diff()) {
+			text, newline := strings.CutSuffix(line, "\n")
+			switch text[:min(1, len(text))] {
+			case "+":
+				text = style.or(Create, text)
+			case "-":
+				text = style.or(Delete, text)
+			case "@", "B":
+				text = style.or(Note, text)
+			}
+			b.WriteString(text)
+			if newline {
+				b.WriteByte('\n')
+			}
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (s Style) or(kind Kind, text string) string {
+	if s == nil {
+		return text
+	}
+	return s(kind, text)
+}
+
+// diff is the unified diff of one operation.
+func (op Op) diff() string {
+	from, to := "a/"+op.Path, "b/"+op.Path
+	if op.Before == nil {
+		from = "/dev/null"
+	}
+	if op.After == nil {
+		to = "/dev/null"
+	}
+	if bytes.IndexByte(op.Before, 0) >= 0 || bytes.IndexByte(op.After, 0) >= 0 {
+		return fmt.Sprintf("Binary files %s and %s differ\n", from, to)
+	}
+	text := fmt.Sprint(gotextdiff.Unified{From: from, To: to, Hunks: op.hunks()})
+	// No lines at all is written "0,0"; the library writes "0", which is one.
+	text = strings.Replace(text, "\n@@ -0 +", "\n@@ -0,0 +", 1)
+	return strings.Replace(text, " +0 @@\n", " +0,0 @@\n", 1)
+}
+
+// hunks compares the two texts. When one is empty there is nothing to search
+// for, and the hunk starts at line 0, as patch wants it.
+func (op Op) hunks() []*gotextdiff.Hunk {
+	before, after := string(op.Before), string(op.After)
+	if before != "" && after != "" {
+		edits := myers.ComputeEdits(span.URIFromPath(op.Path), before, after)
+		return gotextdiff.ToUnified("", "", before, edits).Hunks
+	}
+	hunk := &gotextdiff.Hunk{FromLine: min(1, len(before)), ToLine: min(1, len(after))}
+	for line := range strings.Lines(before) {
+		hunk.Lines = append(hunk.Lines, gotextdiff.Line{Kind: gotextdiff.Delete, Content: line})
+	}
+	for line := range strings.Lines(after) {
+		hunk.Lines = append(hunk.Lines, gotextdiff.Line{Kind: gotextdiff.Insert, Content: line})
+	}
+	if hunk.Lines == nil {
+		return nil
+	}
+	return []*gotextdiff.Hunk{hunk}
+}
+
+// count returns how many lines are added and removed.
+func (op Op) count() (added, removed int) {
+	for _, hunk := range op.hunks() {
+		for _, line := range hunk.Lines {
+			switch line.Kind {
+			case gotextdiff.Insert:
+				added++
+			case gotextdiff.Delete:
+				removed++
+			}
+		}
+	}
+	return added, removed
+}
+
+// wrap breaks lines at spaces to fit n columns; an indented line is code and
+// stays whole.
+func wrap(text string, n int) []string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" || strings.ContainsAny(line[:1], " \t") {
+			lines = append(lines, strings.ReplaceAll(line, "\t", "    "))
+			continue
+		}
+		current := ""
+		for _, word := range strings.Fields(line) {
+			if current != "" && len(current)+1+len(word) > n {
+				lines = append(lines, current)
+				current = ""
+			}
+			current = strings.TrimPrefix(current+" "+word, " ")
+		}
+		lines = append(lines, current)
+	}
+	return lines
+}
