@@ -1,0 +1,16 @@
+//go:build !unix
+
+package services
+
+import (
+	"errors"
+	"os/exec"
+	"os/user"
+)
+
+func detach(*exec.Cmd, *user.User) {}
+
+// give fails: the servers are kept by a shell.
+func (s *server) give() error {
+	return errors.New("servers for tests are started on Unix only")
+}

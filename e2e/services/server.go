@@ -1,0 +1,156 @@
+package services
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// patience is how long a server may take to answer on a busy machine.
+const patience = 2 * time.Minute
+
+// server is one instance on its way up.
+type server struct {
+	name string
+	dir  string     // its data, socket and log; removed when it ends
+	port int        // on 127.0.0.1
+	user *user.User // who it runs as; nil for the current user
+}
+
+func newServer(name string) (*server, error) {
+	dir, err := os.MkdirTemp("", "nexios-"+name+"-")
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	return &server{name: name, dir: dir, port: port}, err
+}
+
+// guard prepares and runs a server until its standard input ends, then stops
+// it and removes its directory. The other end of that pipe is held by the test
+// process and by nobody else, so it ends with the process, even one killed.
+//
+// PostgreSQL waits for its clients on TERM and ends at once on INT; MariaDB
+// heeds TERM alone.
+const guard = `"$@" & server=$!
+while read -r line; do :; done
+kill -INT $server 2>/dev/null
+kill -TERM $server 2>/dev/null
+for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $server 2>/dev/null || break; sleep 0.2; done
+kill -KILL $server 2>/dev/null
+wait $server 2>/dev/null
+rm -rf "$SERVER_DIR"`
+
+// run prepares the data with setup, starts the server and waits until it
+// answers.
+func (s *server) run(setup, start []string, answers func(context.Context) error) error {
+	if err := s.give(); err != nil {
+		return s.failed(err)
+	}
+	if setup != nil {
+		cmd := s.command(setup[0], setup[1:]...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return s.failed(fmt.Errorf("%w: %s", err, bytes.TrimSpace(out)))
+		}
+	}
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return s.failed(err)
+	}
+	defer log.Close()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return s.failed(err)
+	}
+	defer read.Close()
+	cmd := s.command("sh", append([]string{"-c", guard, "guard"}, start...)...)
+	// Not the output of the test: go test waits until all who hold it are gone.
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = read, log, log
+	if err := cmd.Start(); err != nil {
+		write.Close()
+		return s.failed(err)
+	}
+	go cmd.Wait()
+	hold(write)
+
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := answers(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			text, _ := os.ReadFile(log.Name())
+			write.Close()
+			return s.failed(fmt.Errorf("no answer on port %d: %w\n%s", s.port, err, text[max(0, len(text)-2000):]))
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "SERVER_DIR="+s.dir)
+	detach(cmd, s.user)
+	return cmd
+}
+
+func (s *server) failed(err error) error {
+	return fmt.Errorf("cannot start %s: %w\n  where: %s\n  try:   read the text above; the server's own words are in it", s.name, err, s.dir)
+}
+
+// find returns the directory that holds program: the first of PATH and dirs
+// (patterns; the greatest match first). A missing one is installed where
+// apt-get and the rights to use it are there.
+func find(debian, program string, dirs ...string) (string, error) {
+	if dir, ok := look(program, dirs); ok {
+		return dir, nil
+	}
+	apt, err := exec.LookPath("apt-get")
+	if err != nil || os.Geteuid() != 0 {
+		return "", fmt.Errorf("%s is not installed\n  where: PATH and %q\n  try:   sudo apt-get install %s", program, dirs, debian)
+	}
+	fmt.Fprintf(os.Stderr, "%s is not installed: running apt-get install %s\n", program, debian)
+	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", debian}} {
+		cmd := exec.Command(apt, args...)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("apt-get %s: %w\n%s\n  try:   apt-get install %s", args[0], err, out, debian)
+		}
+	}
+	if dir, ok := look(program, dirs); ok {
+		return dir, nil
+	}
+	return "", errors.New(debian + " is installed and has no " + program)
+}
+
+func look(program string, dirs []string) (string, bool) {
+	if path, err := exec.LookPath(program); err == nil {
+		return filepath.Dir(path), true
+	}
+	for _, pattern := range dirs {
+		matches, _ := filepath.Glob(filepath.Join(pattern, program))
+		if len(matches) > 0 {
+			slices.Sort(matches)
+			return filepath.Dir(matches[len(matches)-1]), true
+		}
+	}
+	return "", false
+}
+
+// held keeps the pipes of running guards from being collected and closed.
+var held []*os.File
+
+func hold(f *os.File) { held = append(held, f) }

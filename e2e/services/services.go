@@ -1,0 +1,52 @@
+// Package services starts real private instances of PostgreSQL, MariaDB and
+// Redis for tests: on free loopback ports, with data in a temporary directory
+// and without syncing to disk. One instance of each serves a whole test
+// process and ends with it, however it ends.
+//
+// NEXIOS_TEST_POSTGRES, NEXIOS_TEST_MYSQL and NEXIOS_TEST_REDIS name instances
+// to use instead; the command in run/ sets them for many test processes.
+package services
+
+import (
+	"os"
+	"sync"
+	"testing"
+)
+
+// Variables of the environment that name a running instance by its URL.
+const (
+	PostgresVariable = "NEXIOS_TEST_POSTGRES"
+	MySQLVariable    = "NEXIOS_TEST_MYSQL"
+	RedisVariable    = "NEXIOS_TEST_REDIS"
+)
+
+// Postgres returns the URL of a PostgreSQL where the user may do everything:
+// postgres://postgres@127.0.0.1:PORT/postgres?sslmode=disable. Its database is
+// shared: a test makes one of its own, or names that nobody else has.
+func Postgres(t testing.TB) string { t.Helper(); return shared(t, PostgresVariable, postgres) }
+
+// MySQL returns the URL of a MariaDB where the user may do everything:
+// mysql://nexios:nexios@127.0.0.1:PORT/nexios. Shared as with Postgres.
+func MySQL(t testing.TB) string { t.Helper(); return shared(t, MySQLVariable, mysql) }
+
+// Redis returns the URL of a Redis: redis://127.0.0.1:PORT/0. Shared.
+func Redis(t testing.TB) string { t.Helper(); return shared(t, RedisVariable, redis) }
+
+// The instances of this process. They live until it ends.
+var (
+	postgres = sync.OnceValues(func() (string, error) { return StartPostgres() })
+	mysql    = sync.OnceValues(func() (string, error) { return StartMySQL() })
+	redis    = sync.OnceValues(func() (string, error) { return StartRedis() })
+)
+
+func shared(t testing.TB, variable string, start func() (string, error)) string {
+	t.Helper()
+	if url := os.Getenv(variable); url != "" {
+		return url
+	}
+	url, err := start()
+	if err != nil {
+		t.Fatalf("%v\n  or:    set %s to the URL of a running instance", err, variable)
+	}
+	return url
+}
