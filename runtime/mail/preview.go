@@ -39,10 +39,10 @@ func (m *Mailer) Preview(cfg Config) []web.Route {
 
 // written is one mail as the pages show it.
 type written struct {
-	Name, From, To, Subject, Text string
-	Date                          time.Time
-	// HTML is shown in a frame that may do nothing but show it.
-	HTML template.HTML
+	Name, From, To, Subject string
+	Date                    time.Time
+	Text                    string
+	HTML                    string // shown in a frame that may do nothing but show it
 }
 
 func (m *Mailer) list(c *gin.Context) {
@@ -153,7 +153,7 @@ func (w *written) body(header func(string) string, r io.Reader) error {
 	case "text/plain":
 		w.Text = string(text)
 	case "text/html":
-		w.HTML = template.HTML(text)
+		w.HTML = string(text)
 	}
 	return err
 }
