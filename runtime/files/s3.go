@@ -30,6 +30,14 @@ const (
 	onePart  = 1 << 20
 )
 
+// putOptions keep a browser that is sent to the service itself from running
+// what it finds there.
+var putOptions = minio.PutObjectOptions{
+	PartSize:           partSize,
+	ContentType:        "application/octet-stream",
+	ContentDisposition: "attachment",
+}
+
 func openS3(u *url.URL) (Store, error) {
 	key := u.User.Username()
 	secret, hasSecret := u.User.Password()
@@ -84,11 +92,11 @@ func (s bucket) Put(ctx context.Context, name string, r io.Reader) error {
 		}
 		size = int64(len(head))
 	}
-	_, err = s.client.PutObject(ctx, s.name, s.prefix+name, buffered, size, minio.PutObjectOptions{
-		PartSize:           partSize,
-		ContentType:        "application/octet-stream",
-		ContentDisposition: "attachment",
-	})
+	options := putOptions
+	// Without TLS the client signs the content as chunks and sends an empty
+	// one without its length, which S3 refuses.
+	options.DisableContentSha256 = size == 0
+	_, err = s.client.PutObject(ctx, s.name, s.prefix+name, buffered, size, options)
 	return err
 }
 
@@ -154,7 +162,7 @@ func (s bucket) Clean(ctx context.Context, before time.Time) error {
 		if !ValidName(path.Base(upload.Key)) || !upload.Initiated.Before(before) {
 			continue
 		}
-		if err := s.client.RemoveIncompleteUpload(ctx, s.name, upload.Key); err != nil {
+		if err := (minio.Core{Client: s.client}).AbortMultipartUpload(ctx, s.name, upload.Key, upload.UploadID); err != nil {
 			return err
 		}
 	}
