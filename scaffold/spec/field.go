@@ -1,12 +1,351 @@
 package spec
 
-// Field is one field word, parsed.
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Field is one field word, parsed: name:type[=argument][:modifier...].
 type Field struct {
-	Name string
-	Type string
-	Arg  string
-	Mods map[string]string
+	Name string            // snake_case: "due_date"
+	Type string            // the name of a row of the table of types
+	Arg  string            // what follows the type's =: "draft/live", "10.2", "users"
+	Mods map[string]string // modifiers by name, with the value of those that have one
 }
 
-// ParseField reads name:type[:modifier...].
-func ParseField(word string) (Field, error) { return Field{}, nil }
+// Modifiers are the modifiers of a field in the order in which they are
+// written, each with the form of its value; "" for none.
+func Modifiers() [][2]string {
+	return [][2]string{
+		{"optional", ""}, {"unique", ""}, {"index", ""}, {"search", ""}, {"sort", ""}, {"filter", ""},
+		{"default", "X"}, {"min", "N"}, {"max", "N"}, {"len", "N"}, {"secret", ""}, {"immutable", ""}, {"array", ""},
+		{"ondelete", "cascade/restrict/null"}, {"pattern", "P"},
+	}
+}
+
+// Is tells whether the field has the modifier.
+func (f Field) Is(modifier string) bool { _, ok := f.Mods[modifier]; return ok }
+
+// Row returns the field's row of the table of types.
+func (f Field) Row() Type { t, _ := TypeOf(f.Type); return t }
+
+// Relation tells whether the field stands for rows of another table.
+func (f Field) Relation() bool { return f.Type == "ref" || f.Type == "many" || f.Type == "has" }
+
+// Column is the field's column in the table; "" for many and has, which have
+// none.
+func (f Field) Column() string {
+	switch f.Type {
+	case "ref":
+		return f.Name + "_id"
+	case "many", "has":
+		return ""
+	}
+	return f.Name
+}
+
+// Input is the field's key in a request body; "" when it has none.
+func (f Field) Input() string {
+	switch f.Type {
+	case "many":
+		return Singular(f.Name) + "_ids"
+	case "has":
+		return ""
+	}
+	return f.Column()
+}
+
+// Length is how many characters a text may have, 0 for any number.
+func (f Field) Length() int {
+	for _, mod := range []string{"len", "max"} {
+		if n, err := strconv.Atoi(f.Mods[mod]); err == nil {
+			return n
+		}
+	}
+	return f.Row().length
+}
+
+// number is the value of a modifier that counts something, -1 without it.
+func (f Field) number(modifier string) int {
+	if n, err := strconv.Atoi(f.Mods[modifier]); err == nil {
+		return n
+	}
+	return -1
+}
+
+// String returns the field word in its one normal form.
+func (f Field) String() string {
+	var b strings.Builder
+	b.WriteString(f.Name + ":" + f.Type)
+	if f.Arg != "" {
+		b.WriteString("=" + f.Arg)
+	}
+	for _, m := range Modifiers() {
+		if value, ok := f.Mods[m[0]]; ok {
+			b.WriteString(":" + m[0])
+			if value != "" || m[1] != "" {
+				b.WriteString("=" + value)
+			}
+		}
+	}
+	return b.String()
+}
+
+// ParseField reads name:type[=argument][:modifier...], the name in any case.
+// What it accepts makes sense by itself; whether it fits its resource and its
+// project is for Project.Add to say.
+func ParseField(word string) (Field, error) {
+	name, rest, ok := strings.Cut(word, ":")
+	if !ok || rest == "" {
+		return Field{}, &Error{
+			What:  fmt.Sprintf("no type in %q", word),
+			Label: "form", Where: "name:type[:modifier...]",
+			Try: orExample(Snake(name), "title") + ":string",
+		}
+	}
+	f := Field{Name: Snake(name), Mods: map[string]string{}}
+	if f.Name == "" {
+		return Field{}, badName("field", name, "title:"+rest)
+	}
+	parts := strings.Split(rest, ":")
+	var typed bool
+	f.Type, f.Arg, typed = strings.Cut(parts[0], "=")
+	row, ok := TypeOf(f.Type)
+	if !ok {
+		return Field{}, &Error{
+			What:  fmt.Sprintf("unknown type %q in %s", f.Type, word),
+			Label: "types", Where: strings.Join(typeNames(), " "),
+			Try: strings.Replace(word, ":"+parts[0], ":"+sample(closest(f.Type, typeNames(), "string")), 1),
+		}
+	}
+	bad := func(format string, args ...any) *Error {
+		return &Error{
+			What:  fmt.Sprintf(format, args...) + " in " + word,
+			Label: "form", Where: row.form(), Try: f.Name + ":" + sample(row.Name),
+		}
+	}
+	if f.Type == "ref" && strings.HasSuffix(f.Name, "_id") {
+		f.Name = strings.TrimSuffix(f.Name, "_id")
+	}
+	switch {
+	case f.Arg == "" && (row.Arg == "must" || typed):
+		return Field{}, bad("%s without a value", f.Type)
+	case f.Arg != "" && row.Arg == "":
+		return Field{}, bad("%s takes no value, got %q", f.Type, f.Arg)
+	}
+	if err := f.modifiers(word, parts[1:], row); err != nil {
+		return Field{}, err
+	}
+	if row.arg != nil {
+		arg, err := row.arg(f.Arg)
+		if err != nil {
+			return Field{}, bad("%s", err)
+		}
+		f.Arg = arg
+	}
+	if err := f.check(row); err != nil {
+		return Field{}, bad("%s", err)
+	}
+	return f, nil
+}
+
+// modifiers reads the parts after the type.
+func (f *Field) modifiers(word string, parts []string, row Type) error {
+	all := Modifiers()
+	for i := 0; i < len(parts); i++ {
+		name, value, valued := strings.Cut(parts[i], "=")
+		at := slices.IndexFunc(all, func(m [2]string) bool { return m[0] == name })
+		if at < 0 {
+			names := make([]string, len(all))
+			for i, m := range all {
+				names[i] = m[0]
+			}
+			return &Error{
+				What:  fmt.Sprintf("unknown modifier %q in %s", name, word),
+				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
+				Try: strings.Replace(word, ":"+name, ":"+closest(name, names, "optional"), 1),
+			}
+		}
+		if !row.allows(name) {
+			return &Error{
+				What:  fmt.Sprintf("%s makes no sense for %s in %s", name, f.Type, word),
+				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
+				Try: strings.Replace(word, ":"+parts[i], "", 1),
+			}
+		}
+		if _, twice := f.Mods[name]; twice {
+			return &Error{What: fmt.Sprintf("%s twice in %s", name, word), Try: strings.Replace(word, ":"+parts[i], "", 1)}
+		}
+		form := all[at][1]
+		if name == "unique" && valued {
+			form = "nocase"
+		}
+		if valued != (form != "") || valued && value == "" && name != "default" {
+			return &Error{
+				What:  fmt.Sprintf("%s in %s", map[bool]string{true: name + " needs a value", false: name + " takes no value"}[form != ""], word),
+				Label: "form", Where: strings.TrimSuffix(name+"="+form, "="),
+				Try: strings.Replace(word, ":"+parts[i], ":"+strings.TrimSuffix(name+"="+exampleOf(name, row), "="), 1),
+			}
+		}
+		switch {
+		case name == "pattern":
+			// A pattern may hold colons: it is the rest of the word.
+			value = strings.TrimPrefix(strings.Join(parts[i:], ":"), "pattern=")
+			i = len(parts)
+		case name == "default" && row.colons:
+			for i+1 < len(parts) && !isModifier(parts[i+1]) {
+				i++
+				value += ":" + parts[i]
+			}
+		case name == "unique" && valued && value != "nocase":
+			return &Error{
+				What:  fmt.Sprintf("unknown way to be unique %q in %s", value, word),
+				Label: "form", Where: "unique or unique=nocase", Try: strings.Replace(word, parts[i], "unique=nocase", 1),
+			}
+		}
+		f.Mods[name] = value
+	}
+	return nil
+}
+
+func isModifier(part string) bool {
+	name, _, _ := strings.Cut(part, "=")
+	return slices.ContainsFunc(Modifiers(), func(m [2]string) bool { return m[0] == name })
+}
+
+// check refuses modifiers that contradict the type, their values or each
+// other.
+func (f Field) check(row Type) error {
+	if f.Is("array") {
+		if !row.allows("array") {
+			return fmt.Errorf("%s cannot be an array", f.Type)
+		}
+		for _, mod := range []string{"unique", "index", "search", "sort", "filter", "default", "secret"} {
+			if f.Is(mod) {
+				return fmt.Errorf("an array cannot be %s", mod)
+			}
+		}
+	}
+	if f.Is("secret") {
+		for _, mod := range []string{"search", "sort", "filter"} {
+			if f.Is(mod) {
+				return fmt.Errorf("a secret cannot be %s: it would be told", mod)
+			}
+		}
+	}
+	if f.Is("len") && (f.Is("min") || f.Is("max")) {
+		return fmt.Errorf("len together with min or max")
+	}
+	if row.limits != nil {
+		if err := row.limits(f); err != nil {
+			return err
+		}
+	}
+	if text, ok := f.Mods["default"]; ok {
+		v, err := row.parse(f, text)
+		if err != nil {
+			return fmt.Errorf("default %s", err)
+		}
+		if why := f.breaks(row, v); why != "" {
+			return fmt.Errorf("default %q breaks %s", text, why)
+		}
+	}
+	if (f.Is("unique") || f.Is("index") || f.Is("sort") || f.Is("filter")) && f.Length() > maxIndexed {
+		mod := "index"
+		for _, m := range []string{"unique", "sort", "filter"} {
+			if f.Is(m) {
+				mod = m
+			}
+		}
+		return fmt.Errorf("%s needs max=%d or less (MySQL indexes no more), the limit is %d", mod, maxIndexed, f.Length())
+	}
+	if f.Mods["unique"] == "nocase" && row.length == 0 {
+		return fmt.Errorf("unique=nocase is for texts")
+	}
+	if action, ok := f.Mods["ondelete"]; ok {
+		switch {
+		case !slices.Contains([]string{"cascade", "restrict", "null"}, action):
+			return fmt.Errorf("ondelete=%s: cascade, restrict or null", action)
+		case action == "null" && !f.Is("optional"):
+			return fmt.Errorf("ondelete=null needs optional")
+		}
+	}
+	if row.sample == nil {
+		return nil
+	}
+	need, what := 1, "passes every rule"
+	if f.Is("unique") {
+		need, what = Rows, "differ, which unique needs,"
+	}
+	if got := len(f.Samples(Rows)); got < need {
+		if need == 1 {
+			return fmt.Errorf("no value %s", what)
+		}
+		return fmt.Errorf("fewer than %d values %s", need, what)
+	}
+	return nil
+}
+
+// maxIndexed is how many characters an indexed text may have: MySQL indexes
+// 3,072 bytes, four a character.
+const maxIndexed = 700
+
+// Rows is how many rows a generated test works with.
+const Rows = 3
+
+func badName(what, name, try string) *Error {
+	e := &Error{
+		What:  fmt.Sprintf("%q is not a name for a %s", clip(name), what),
+		Label: "names", Where: fmt.Sprintf("begin with a letter; ASCII letters, digits, _ and -; at most %d characters", longest),
+		Try: try,
+	}
+	return e
+}
+
+// clip keeps what is shown of a user's word readable.
+func clip(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:57], "") + "..."
+	}
+	return s
+}
+
+func orExample(s, example string) string {
+	if s == "" {
+		return example
+	}
+	return s
+}
+
+// closest returns the candidate most like word, or other when none is.
+func closest(word string, candidates []string, other string) string {
+	best, least := other, len(word)/2+1
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(word), c); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters differ between a and b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,341 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+)
+
+// format is the version of nexios.json itself.
+const format = 1
+
+type file struct {
+	Format int `json:"format"`
+	Project
+}
+
+// JSON returns the text of nexios.json: the same bytes for the same project.
+func (p Project) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(file{format, p})
+	return b.Bytes(), err
+}
+
+// Load reads nexios.json. A format that this version does not know, an unknown
+// key and a project that Add would not have made are an *Error.
+func Load(data []byte) (Project, error) {
+	var head struct{ Format int }
+	wrong := func(what, try string) (Project, error) {
+		return Project{}, &Error{What: "nexios.json " + what, Try: try}
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return wrong("is not JSON: "+err.Error(), "git checkout nexios.json")
+	}
+	if head.Format != format {
+		return wrong(fmt.Sprintf("has the format %d; this nexios reads %d", head.Format, format), "install the nexios that wrote it")
+	}
+	var f file
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return wrong("is not readable: "+strings.TrimPrefix(err.Error(), "json: "), "git checkout nexios.json")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return wrong("goes on after its end", "git checkout nexios.json")
+	}
+	if err := f.check(); err != nil {
+		return Project{}, err
+	}
+	return f.Project, nil
+}
+
+// check is what Load asks of a project that may have been edited by hand.
+func (p Project) check() error {
+	if err := CheckName(p.Name); err != nil {
+		return err
+	}
+	if err := CheckModule(p.Module); err != nil {
+		return err
+	}
+	if err := CheckDatabase(p.Database); err != nil {
+		return err
+	}
+	for i, r := range p.Resources {
+		settled, err := ParseResource(r)
+		if err != nil {
+			return err
+		}
+		others := p
+		others.Resources = slices.Delete(slices.Clone(p.Resources), i, i+1)
+		if err := others.fits(settled); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Add returns the project with r, which is settled first: ParseResource says
+// how. A resource that is already there in the same words changes nothing; in
+// other words it is an *Error, and so is one that does not fit the project.
+// The migration's time of a resource that is there already stays.
+func (p Project) Add(r Resource) (Project, error) {
+	r, err := ParseResource(r)
+	if err != nil {
+		return p, err
+	}
+	if old, ok := p.Resource(r.Name); ok {
+		r.Migration = old.Migration
+		if equal(old, r) {
+			return p, nil
+		}
+		return p, &Error{
+			What:  fmt.Sprintf("the resource %s is already there, in other words", r.Name),
+			Label: "there", Where: old.Command(),
+			Try: "nexios remove resource " + r.Name + ", or another name",
+		}
+	}
+	if err := p.fits(r); err != nil {
+		return p, err
+	}
+	p.Resources = append(slices.Clone(p.Resources), r)
+	return p, nil
+}
+
+// Replace returns the project with r in the place of the resource of the same
+// name. What Add refuses it refuses.
+func (p Project) Replace(r Resource) (Project, error) {
+	r, err := ParseResource(r)
+	if err != nil {
+		return p, err
+	}
+	at := slices.IndexFunc(p.Resources, func(o Resource) bool { return o.Name == r.Name })
+	if at < 0 {
+		return p, p.noResource(r.Name)
+	}
+	others := p
+	others.Resources = slices.Delete(slices.Clone(p.Resources), at, at+1)
+	if err := others.fits(r); err != nil {
+		return p, err
+	}
+	changed := p
+	changed.Resources = slices.Clone(p.Resources)
+	changed.Resources[at] = r
+	return changed, changed.whole(r)
+}
+
+// Remove returns the project without the resource of that name, given in any
+// case and number. One that others refer to is an *Error.
+func (p Project) Remove(name string) (Project, error) {
+	r, ok := p.Resource(name)
+	if !ok {
+		return p, p.noResource(name)
+	}
+	for _, o := range p.Resources {
+		fields, err := o.Parsed()
+		if err != nil {
+			return p, err
+		}
+		for _, f := range fields {
+			if o.Name != r.Name && f.Relation() && Table(f.Arg) == r.Plural {
+				return p, &Error{
+					What:  fmt.Sprintf("the resource %s is referred to by %s.%s", r.Name, o.Plural, f.Name),
+					Label: "there", Where: o.Command(),
+					Try: "nexios remove resource " + o.Name,
+				}
+			}
+		}
+	}
+	p.Resources = slices.DeleteFunc(slices.Clone(p.Resources), func(o Resource) bool { return o.Name == r.Name })
+	return p, nil
+}
+
+// Resource returns the resource of that name, given in any case and number.
+func (p Project) Resource(name string) (Resource, bool) {
+	snake := Snake(name)
+	if snake == "" {
+		return Resource{}, false
+	}
+	for _, r := range p.Resources {
+		if r.Name == snake || r.Plural == snake {
+			return r, true
+		}
+	}
+	for _, r := range p.Resources {
+		if r.Name == Singular(snake) || r.Plural == Plural(snake) {
+			return r, true
+		}
+	}
+	return Resource{}, false
+}
+
+func (p Project) noResource(name string) error {
+	names := make([]string, len(p.Resources))
+	for i, r := range p.Resources {
+		names[i] = r.Name
+	}
+	e := &Error{What: fmt.Sprintf("no resource %q", clip(name)), Label: "resources", Where: strings.Join(names, " ")}
+	if c := closest(name, names, ""); c != "" {
+		e.Try = c
+	}
+	return e
+}
+
+// AddFeature returns the project with f. The same again changes nothing; the
+// same feature with other options is an *Error unless its option "name"
+// differs too, and so is one that brings a table or a room that a resource has.
+func (p Project) AddFeature(f Feature) (Project, error) {
+	for _, old := range p.Features {
+		if old.Name != f.Name || old.Options["name"] != f.Options["name"] {
+			continue
+		}
+		if sameOptions(old.Options, f.Options) {
+			return p, nil
+		}
+		return p, &Error{
+			What: fmt.Sprintf("%s is already there, with other options", f.Name),
+			Try:  "nexios remove " + f.Name,
+		}
+	}
+	rooms, tables := owned(f.Name)
+	for _, r := range p.Resources {
+		if slices.Contains(rooms, r.Package()) || slices.Contains(tables, r.TableName()) {
+			return p, &Error{
+				What:  fmt.Sprintf("%s brings %s, which is a resource already", f.Name, r.Plural),
+				Label: "there", Where: r.Command(),
+				Try: "nexios remove resource " + r.Name,
+			}
+		}
+	}
+	p.Features = append(slices.Clone(p.Features), f)
+	return p, nil
+}
+
+func sameOptions(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
+// RemoveFeature returns the project without the feature.
+func (p Project) RemoveFeature(f Feature) (Project, error) {
+	at := slices.IndexFunc(p.Features, func(o Feature) bool {
+		return o.Name == f.Name && o.Options["name"] == f.Options["name"]
+	})
+	if at < 0 {
+		return p, &Error{What: fmt.Sprintf("no %s in this project", f.Name), Try: "nexios add " + f.Name}
+	}
+	p.Features = slices.Delete(slices.Clone(p.Features), at, at+1)
+	return p, nil
+}
+
+// CheckName refuses what cannot be the name of a project, its folder and its
+// binary, on any system.
+func CheckName(name string) error {
+	bad := func(why string) error {
+		return &Error{
+			What:  fmt.Sprintf("%q cannot be the name of a project: %s", clip(name), why),
+			Label: "names", Where: "begin with a letter; ASCII letters, digits, - and _; at most 64 characters",
+			Try: "nexios new blog",
+		}
+	}
+	switch {
+	case name == "":
+		return bad("it is empty")
+	case len(name) > 64:
+		return bad(fmt.Sprintf("it has %d characters", len(name)))
+	case strings.ContainsAny(name, `/\`):
+		return bad("it is a path; --dir says where a project goes")
+	case device(name):
+		return bad("it is a device on Windows")
+	case !isLetter(name[0]):
+		return bad("it does not begin with a letter")
+	}
+	for i := range len(name) {
+		if c := name[i]; !isLetter(c) && !isDigit(c) && c != '-' && c != '_' {
+			return bad("it holds something else than letters, digits, - and _")
+		}
+	}
+	return nil
+}
+
+// device tells whether Windows takes a file of that name for a device.
+func device(name string) bool {
+	base, _, _ := strings.Cut(strings.ToLower(name), ".")
+	if slices.Contains([]string{"con", "prn", "aux", "nul", "conin$", "conout$"}, base) {
+		return true
+	}
+	port, ok := strings.CutPrefix(base, "com")
+	if !ok {
+		port, ok = strings.CutPrefix(base, "lpt")
+	}
+	return ok && len(port) == 1 && port[0] >= '0' && port[0] <= '9'
+}
+
+// CheckModule refuses what cannot be the module path of a project.
+func CheckModule(path string) error {
+	bad := func(why string) error {
+		return &Error{
+			What:  fmt.Sprintf("%q cannot be a module path: %s", clip(path), why),
+			Label: "paths", Where: "as in go.mod: example.com/me/blog",
+			Try: "nexios new blog --module example.com/me/blog",
+		}
+	}
+	if len(path) > 200 {
+		return bad(fmt.Sprintf("it has %d characters", len(path)))
+	}
+	if err := module.CheckImportPath(path); err != nil {
+		var invalid *module.InvalidPathError
+		if errors.As(err, &invalid) {
+			return bad(invalid.Err.Error())
+		}
+		return bad(err.Error())
+	}
+	first, _, _ := strings.Cut(path, "/")
+	switch {
+	case slices.Contains(strings.Fields(std), first):
+		return bad(first + " belongs to Go's standard library")
+	case path == toolkit || strings.HasPrefix(path, toolkit+"/"):
+		return bad("it is the toolkit's own")
+	case slices.Contains(strings.Split(path, "/"), "vendor") || slices.Contains(strings.Split(path, "/"), "internal"):
+		return bad("internal and vendor mean something to Go")
+	}
+	return nil
+}
+
+const toolkit = "github.com/nexios-go/nexios"
+
+// std are the first elements of the standard library's import paths, and the
+// names that mean something to the go command.
+const std = `all archive arena bufio builtin bytes cmd cmp compress container context crypto database debug embed encoding
+errors expvar flag fmt go hash html image index internal io iter log main maps math mime net os path plugin reflect
+regexp runtime simd slices sort std strconv strings structs sync syscall testing text time tool unicode unique unsafe vendor weak work`
+
+// CheckDatabase refuses anything but the name of a database.
+func CheckDatabase(name string) error {
+	if slices.Contains(Databases(), name) {
+		return nil
+	}
+	return &Error{
+		What:  fmt.Sprintf("unknown database %q", clip(name)),
+		Label: "databases", Where: strings.Join(Databases(), " "),
+		Try: "--db " + closest(name, Databases(), "sqlite"),
+	}
+}
+
+// Databases are those that a project can use; the first is the default.
+func Databases() []string { return []string{"sqlite", "postgres", "mysql"} }

@@ -1,0 +1,408 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// ParseResource settles a resource as it was said: the name in any case and
+// number, Plural empty or an override, the fields as typed. What it returns is
+// in the one normal form, and settling that again changes nothing. Whether it
+// fits a project is for Project.Add to say.
+func ParseResource(said Resource) (Resource, error) {
+	r := said
+	words := Words(said.Name)
+	if words == nil {
+		return r, badName("resource", said.Name, "nexios add resource post title:string")
+	}
+	name := strings.Join(words, "_")
+	if said.Plural == "" {
+		r.Name, r.Plural = inflect(name)
+	} else {
+		r.Plural = Snake(said.Plural)
+		if r.Plural == "" {
+			return r, badName("plural", said.Plural, "nexios add resource "+name+" --plural "+Plural(name))
+		}
+		if r.Name = name; name != r.Plural && Plural(name) == name && Singular(name) == Singular(r.Plural) {
+			r.Name = Singular(name)
+		}
+	}
+	if len(r.Plural) > longest {
+		return r, badName("resource", r.Plural, "nexios add resource post title:string")
+	}
+	if err := r.settleFlags(said); err != nil {
+		return r, err
+	}
+	if err := r.settleFields(said.Fields); err != nil {
+		return r, err
+	}
+	return r, r.check()
+}
+
+func (r *Resource) settleFlags(said Resource) error {
+	if said.Table != "" {
+		if r.Table = Snake(said.Table); r.Table == "" {
+			return badName("table", said.Table, "nexios add resource "+r.Name+" --table "+r.Plural)
+		}
+		if r.Table == r.Plural {
+			r.Table = ""
+		}
+	}
+	r.Only = nil
+	for _, action := range Actions() {
+		if slices.Contains(said.Only, action) {
+			r.Only = append(r.Only, action)
+		}
+	}
+	for _, action := range said.Only {
+		if !slices.Contains(Actions(), action) {
+			return &Error{
+				What:  fmt.Sprintf("unknown action %q in --only", clip(action)),
+				Label: "actions", Where: strings.Join(Actions(), " "),
+				Try: "nexios add resource " + r.Name + " --only " + closest(action, Actions(), "list"),
+			}
+		}
+	}
+	if len(r.Only) == len(Actions()) {
+		r.Only = nil
+	}
+	if !slices.Contains([]string{"", "user", "admin"}, said.Guard) {
+		return &Error{
+			What:  fmt.Sprintf("unknown guard %q", clip(said.Guard)),
+			Label: "guards", Where: "user admin", Try: "nexios add resource " + r.Name + " --guard user",
+		}
+	}
+	if r.ModelOnly {
+		r.Only, r.Guard = nil, ""
+	}
+	if said.Public != "" {
+		r.Public = Snake(said.Public)
+	}
+	return nil
+}
+
+func (r *Resource) settleFields(words []string) error {
+	if len(words) == 0 {
+		return &Error{
+			What:  fmt.Sprintf("the resource %s has no fields", r.Name),
+			Label: "form", Where: "name:type[:modifier...]",
+			Try: r.verb() + " " + r.Name + " title:string",
+		}
+	}
+	if len(words) > 100 {
+		return &Error{
+			What: fmt.Sprintf("the resource %s has %d fields, at most 100 fit", r.Name, len(words)),
+			Try:  "two resources, one with a ref to the other",
+		}
+	}
+	r.Fields = make([]string, len(words))
+	for i, word := range words {
+		f, err := ParseField(word)
+		if err != nil {
+			return r.retry(err, words, i)
+		}
+		if r.Fields[i] = f.String(); len(r.Fields[i]) > 2000 {
+			return &Error{What: fmt.Sprintf("the field %s is %d characters long", f.Name, len(r.Fields[i])), Try: "a shorter one"}
+		}
+	}
+	return nil
+}
+
+// retry makes of the word that an error proposes the whole command.
+func (r *Resource) retry(err error, words []string, at int) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Try == "" {
+		return err
+	}
+	better := *e
+	fixed := slices.Clone(words)
+	fixed[at] = e.Try
+	better.Try = r.verb() + " " + r.Name + " " + strings.Join(fixed, " ")
+	return &better
+}
+
+func (r Resource) verb() string {
+	if r.ModelOnly {
+		return "nexios add model"
+	}
+	return "nexios add resource"
+}
+
+// Command is the command line that says the resource.
+func (r Resource) Command() string {
+	words := append([]string{r.verb(), r.Name}, r.Fields...)
+	add := func(given bool, flag ...string) {
+		if given {
+			words = append(words, flag...)
+		}
+	}
+	add(Plural(r.Name) != r.Plural || Singular(r.Name) != r.Name, "--plural", r.Plural)
+	add(r.Table != "", "--table", r.Table)
+	add(r.SoftDelete, "--soft-delete")
+	add(r.UUID, "--uuid")
+	add(r.Owner, "--owner")
+	add(r.Public != "", "--public", r.Public)
+	add(len(r.Only) > 0, "--only", strings.Join(r.Only, ","))
+	add(r.Guard != "", "--guard", r.Guard)
+	return strings.Join(words, " ")
+}
+
+func equal(a, b Resource) bool { return reflect.DeepEqual(a, b) }
+
+// Package is the resource's package and folder: its plural in one word.
+func (r Resource) Package() string { return strings.ReplaceAll(r.Plural, "_", "") }
+
+// check refuses what does not fit together within the resource.
+func (r Resource) check() error {
+	bad := func(word, format string, args ...any) error {
+		fixed := slices.DeleteFunc(slices.Clone(r.Fields), func(w string) bool { return w == word })
+		if len(fixed) == 0 {
+			fixed = []string{"title:string"}
+		}
+		return &Error{
+			What:  fmt.Sprintf(format, args...),
+			Where: r.Name + " " + word,
+			Try:   r.verb() + " " + r.Name + " " + strings.Join(fixed, " "),
+		}
+	}
+	other := func(what string) error {
+		return &Error{
+			What: what, Where: r.Name + ", plural " + r.Plural,
+			Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
+		}
+	}
+	switch room := r.Package(); {
+	case Keyword(room), Predeclared(room):
+		return other(fmt.Sprintf("%q is a word of Go and cannot be a package", room))
+	case slices.Contains(strings.Fields(takenPackages), room), room == "input":
+		return other(fmt.Sprintf("%q is the name of something that every project has", room))
+	}
+	fields, err := r.Parsed()
+	if err != nil {
+		return err
+	}
+	type use struct{ what, word string }
+	taken := map[string]use{}
+	for _, own := range []string{"id", "created_at", "updated_at", "deleted_at"} {
+		taken["column "+own] = use{"which every table has", ""}
+		taken["key "+own] = use{"which every table has", ""}
+	}
+	if r.Owner {
+		taken["column user_id"] = use{"which --owner adds", ""}
+		taken["key user_id"] = use{"which --owner adds", ""}
+		taken["key user"] = use{"which --owner adds", ""}
+	}
+	for i, f := range fields {
+		word := r.Fields[i]
+		if f.Name == "table_name" {
+			return bad(word, "a field cannot be called table_name: GORM asks a model for its TableName()")
+		}
+		if f.Name == "not_deleted" && r.SoftDelete {
+			return bad(word, "a field cannot be called not_deleted: --soft-delete makes such a column")
+		}
+		for _, place := range []string{"column " + f.Column(), "key " + f.Name, "key " + f.Input()} {
+			if strings.HasSuffix(place, " ") {
+				continue
+			}
+			if u, ok := taken[place]; ok && u.word != word+"#"+fmt.Sprint(i) {
+				_, name, _ := strings.Cut(place, " ")
+				what := u.what
+				if u.word != "" {
+					what = "which is another field's"
+				}
+				return bad(word, "the field %s needs the name %s, %s", f.Name, name, what)
+			}
+			taken[place] = use{"", word + "#" + fmt.Sprint(i)}
+		}
+		squeezed := "go " + strings.ReplaceAll(f.Name, "_", "")
+		if _, ok := taken[squeezed]; ok {
+			return bad(word, "the field %s has the name of another, but for the _", f.Name)
+		}
+		taken[squeezed] = use{"", word}
+		if f.Is("filter") && r.Serves("list") {
+			if slices.Contains([]string{"page", "limit", "order", "cursor", "sort", "sort_by", "search", "query"}, f.Column()) {
+				return bad(word, "a list cannot be filtered by %s: it means something else in every list", f.Column())
+			}
+		}
+	}
+	for i, f := range fields {
+		if f.Is("filter") && f.Row().Filters == "range" {
+			for _, end := range []string{"_min", "_max"} {
+				if _, ok := taken["column "+f.Column()+end]; ok {
+					return bad(r.Fields[i], "filtering by %s needs the name %s, which is another field's", f.Name, f.Column()+end)
+				}
+			}
+		}
+	}
+	if r.Public != "" {
+		at := slices.IndexFunc(fields, func(f Field) bool { return f.Name == r.Public })
+		if !r.Owner || at < 0 || fields[at].Type != "bool" || fields[at].Is("optional") {
+			return &Error{
+				What:  fmt.Sprintf("--public %s needs --owner and a bool field of that name", r.Public),
+				Where: r.Name, Try: r.verb() + " " + r.Name + " " + r.Public + ":bool:default=false --owner --public " + r.Public,
+			}
+		}
+	}
+	return nil
+}
+
+// Table is the table that a relation's argument names.
+func Table(arg string) string {
+	table, _, _ := strings.Cut(arg, ".")
+	return table
+}
+
+// Tables returns what a relation can point at: the resources, and what the
+// features bring, in the words of a resource.
+func (p Project) Tables() []Resource {
+	tables := slices.Clone(p.Resources)
+	if p.HasFeature("auth") {
+		tables = append(tables, Users())
+	}
+	return tables
+}
+
+// Users is the table of the auth feature, as far as others need to know it.
+func Users() Resource {
+	return Resource{
+		Name: "user", Plural: "users", ModelOnly: true,
+		Fields: []string{
+			"username:string:unique:max=50", "email:email:unique", "password_hash:string:secret",
+			"role:enum=admin/user/guest:default=user", "is_active:bool:default=true",
+		},
+	}
+}
+
+// Target returns the table that the relation points at.
+func (p Project) Target(f Field) (Resource, bool) {
+	for _, t := range p.Tables() {
+		if t.Plural == Table(f.Arg) || Plural(t.Name) == Table(f.Arg) {
+			return t, true
+		}
+	}
+	return Resource{}, false
+}
+
+// BackRef returns the ref of target that points at r and that f, a has, is the
+// other side of.
+func BackRef(r, target Resource, f Field) (Field, bool) {
+	fields, err := target.Parsed()
+	if err != nil {
+		return Field{}, false
+	}
+	for _, back := range fields {
+		if back.Type == "ref" && (Table(back.Arg) == r.Plural || Table(back.Arg) == Plural(r.Name)) {
+			return back, true
+		}
+	}
+	return Field{}, false
+}
+
+// JoinTable is the table between r and the rows of its many field.
+func (r Resource) JoinTable(f Field) string { return r.Name + "_" + f.Name }
+
+// fits refuses a settled resource that clashes with the project's others or
+// points at what is not there.
+func (p Project) fits(r Resource) error {
+	clash := func(what, where string) error {
+		return &Error{
+			What: what, Label: "there", Where: where,
+			Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
+		}
+	}
+	for _, f := range p.Features {
+		rooms, tables := owned(f.Name)
+		if slices.Contains(rooms, r.Package()) || slices.Contains(tables, r.TableName()) {
+			return clash(fmt.Sprintf("%s belongs to %s", r.Plural, f.Name), "nexios add "+f.Name)
+		}
+	}
+	used := map[string]string{}
+	for _, o := range p.Resources {
+		if o.Package() == r.Package() || strings.ReplaceAll(o.Name, "_", "") == strings.ReplaceAll(r.Name, "_", "") {
+			return clash(fmt.Sprintf("%s would share its package with %s", r.Name, o.Name), o.Command())
+		}
+		for _, table := range o.tables() {
+			used[table] = o.Command()
+		}
+	}
+	for _, table := range r.tables() {
+		if there, ok := used[table]; ok {
+			return clash(fmt.Sprintf("the table %s is there already", table), there)
+		}
+	}
+	if (r.Owner || r.Guard != "") && !p.HasFeature("auth") {
+		flag := "--owner"
+		if !r.Owner {
+			flag = "--guard"
+		}
+		return &Error{What: flag + " needs to know who asks", Where: r.Name, Try: "nexios add auth"}
+	}
+	all := p
+	all.Resources = append(slices.Clone(p.Resources), r)
+	return all.whole(r)
+}
+
+// tables are the tables that a resource makes.
+func (r Resource) tables() []string {
+	tables := []string{r.TableName()}
+	fields, _ := r.Parsed()
+	for _, f := range fields {
+		if f.Type == "many" {
+			tables = append(tables, r.JoinTable(f))
+		}
+	}
+	return tables
+}
+
+// whole refuses relations of r, which is one of p's resources, that point at
+// nothing.
+func (p Project) whole(r Resource) error {
+	fields, err := r.Parsed()
+	if err != nil {
+		return err
+	}
+	for i, f := range fields {
+		word := r.Fields[i]
+		if f.Type == "file" && !p.HasFeature("uploads") {
+			return &Error{What: "a file needs a store for it, in " + word, Where: r.Name + " " + word, Try: "nexios add uploads"}
+		}
+		if !f.Relation() {
+			continue
+		}
+		target, ok := p.Target(f)
+		if !ok {
+			var names []string
+			for _, t := range p.Tables() {
+				names = append(names, t.Plural)
+			}
+			e := &Error{
+				What:  fmt.Sprintf("no table %q in %s", f.Arg, word),
+				Label: "tables", Where: strings.Join(names, " "),
+				Try: "nexios add resource " + Singular(f.Arg) + " name:string",
+			}
+			if f.Arg == "users" {
+				e.Try = "nexios add auth"
+			}
+			return e
+		}
+		switch {
+		case f.Type == "ref" && target.Name == r.Name && !f.Is("optional"):
+			return &Error{
+				What:  "the first row could not be made: " + word + " points at its own table",
+				Where: r.Name + " " + word, Try: r.verb() + " " + r.Name + " " + strings.Replace(strings.Join(r.Fields, " "), word, word+":optional", 1),
+			}
+		case f.Type == "has":
+			if _, ok := BackRef(r, target, f); !ok {
+				return &Error{
+					What:  fmt.Sprintf("%s has no ref to %s, which %s needs", target.Plural, r.Plural, word),
+					Label: "there", Where: target.Command(),
+					Try: fmt.Sprintf("%s %s %s %s:ref=%s", target.verb(), target.Name, strings.Join(target.Fields, " "), r.Name, r.Plural),
+				}
+			}
+		}
+	}
+	return nil
+}

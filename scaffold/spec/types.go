@@ -1,0 +1,1010 @@
+package spec
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Type is one row of the table of field types: everything that any layer knows
+// of the type. To add a type, add a row.
+type Type struct {
+	Name string
+	Arg  string // "may" or "must" be given after =; "" takes none
+	Form string // how the argument looks: "A/B/C"
+	Doc  string // one line for help
+
+	Go      string   // the Go type, in the model and in bodies
+	Imports []string // what Go, and the Go of its values, need
+	Plain   bool     // an absent value is Go's empty one: the required body field is no pointer
+	Filters string   // how lists filter by it: "equal", "range" (equal, _min and _max) or ""
+
+	mods   string // modifiers that make sense, besides optional and immutable
+	length int    // characters a text may have unless it says; 0 for what is not a short text
+	colons bool   // a default may hold colons
+
+	arg    func(arg string) (string, error)          // checks and normalises the argument
+	limits func(f Field) error                       // checks min, max, len and pattern
+	column func(f Field) string                      // gorm tag of the column in a migration
+	rules  func(f Field) []string                    // validation rules of a value that is there
+	parse  func(f Field, text string) (Value, error) // reads a value as a word writes it
+	sample func(f Field, i int) string               // the i-th value as a word writes it; "" for no more
+	edges  func(f Field) []Value                     // values that just pass
+	bad    func(f Field) []Bad                       // values that just do not, with the rule they break
+}
+
+// Value is one value of a type, as each layer writes it.
+type Value struct {
+	Text string // as a word writes it
+	JSON string // Go expression of the value in a request body
+	Go   string // Go expression of the value in the model
+	Cell string // as a SQL default: text that gorm reads in a default: tag
+}
+
+// Bad is a value that a request may not carry.
+type Bad struct {
+	JSON string // Go expression of the value in a request body
+	Rule string // the rule it breaks, as the answer names it
+}
+
+// TypeOf returns the row of the type.
+func TypeOf(name string) (Type, bool) {
+	for _, t := range Types() {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Type{}, false
+}
+
+const (
+	timeImport    = "time"
+	uuidImport    = "github.com/google/uuid"
+	decimalImport = "github.com/shopspring/decimal"
+	dbImport      = "github.com/nexios-go/nexios/runtime/db"
+)
+
+// Types is the table of field types: one row a type, and the only place that
+// knows it.
+func Types() []Type {
+	once.Do(func() { table = rows() })
+	return table
+}
+
+// The table is made at its first use: the functions in it look up rows
+// themselves, which the initial value of a variable may not.
+var (
+	once  sync.Once
+	table []Type
+)
+
+func rows() []Type {
+	return []Type{
+		{
+			Name: "string", Doc: "a short text, at most 255 characters unless max says",
+			Go: "string", Plain: true, Filters: "equal", length: 255,
+			mods:   "unique index search sort filter default min max len pattern secret array",
+			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad(""),
+		},
+		{
+			Name: "text", Doc: "a long text",
+			Go: "string", Plain: true,
+			mods:   "search default min max pattern secret",
+			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad(""),
+		},
+		{
+			Name: "int", Doc: "a whole number",
+			Go: "int", Filters: "range",
+			mods:   "unique index sort filter default min max array",
+			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), edges: numberEdges, bad: numberBad(1),
+		},
+		{
+			Name: "bigint", Doc: "a whole number of 64 bits",
+			Go: "int64", Filters: "range",
+			mods:   "unique index sort filter default min max array",
+			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), edges: numberEdges, bad: numberBad(1),
+		},
+		{
+			Name: "float", Doc: "a number with a floating point",
+			Go: "float64", Filters: "range",
+			mods:   "index sort filter default min max array",
+			limits: numberLimits, column: typed("type:double precision"), rules: numberRules, parse: float, sample: numberSample(0.5), edges: numberEdges, bad: numberBad(0.5),
+		},
+		{
+			Name: "decimal", Arg: "may", Form: "10.2", Doc: "an exact number: 10 digits, 2 of them after the point",
+			Go: "decimal.Decimal", Imports: []string{decimalImport}, Filters: "range",
+			mods: "unique index sort filter default min max",
+			arg:  decimalArg, limits: numberLimits, column: decimalColumn, rules: decimalRules, parse: decimal, sample: decimalSample, edges: numberEdges, bad: decimalBad,
+		},
+		{
+			Name: "bool", Doc: "true or false",
+			Go: "bool", Filters: "equal",
+			mods:   "index sort filter default array",
+			column: typed(""), parse: boolean, sample: oneOf("true", "false"), bad: wrongType(`"yes"`),
+		},
+		{
+			Name: "date", Doc: "a day: 2026-01-31",
+			Go: "db.Date", Imports: []string{dbImport}, Filters: "range",
+			mods:   "unique index sort filter default array",
+			column: typed(""), parse: date, sample: oneOf("2026-01-31", "2026-02-28", "2026-12-24"), bad: wrongType(`"2026-02-30"`),
+		},
+		{
+			Name: "time", Doc: "a time of day: 09:30:00",
+			Go: "db.Clock", Imports: []string{dbImport}, Filters: "range", colons: true,
+			mods:   "index sort filter default array",
+			column: typed(""), parse: clock, sample: oneOf("09:30:00", "12:00:00", "23:59:59"), bad: wrongType(`"25:00:00"`),
+		},
+		{
+			Name: "datetime", Doc: "a moment: 2026-01-31T09:30:00Z",
+			Go: "time.Time", Imports: []string{timeImport}, Filters: "range", colons: true,
+			mods:   "unique index sort filter default array",
+			column: typed(""), parse: datetime, sample: oneOf("2026-01-31T09:30:00Z", "2026-02-28T12:00:00Z", "2026-12-24T18:00:00Z"), bad: wrongType(`"yesterday"`),
+		},
+		{
+			Name: "duration", Doc: "a length of time: 1h30m",
+			Go: "db.Duration", Imports: []string{dbImport}, Filters: "range",
+			mods:   "index sort filter default min max array",
+			limits: numberLimits, column: typed(""), rules: durationRules, parse: duration, sample: durationSample, edges: numberEdges, bad: durationBad,
+		},
+		{
+			Name: "uuid", Doc: "a UUID",
+			Go: "uuid.UUID", Imports: []string{uuidImport}, Filters: "equal",
+			mods:   "unique index sort filter default secret array",
+			column: typed("type:char(36)"), parse: uuid, sample: oneOf("0192e4a0-7b3c-7d10-8000-000000000001", "0192e4a0-7b3c-7d10-8000-000000000002", "0192e4a0-7b3c-7d10-8000-000000000003"), bad: wrongType(`"nope"`),
+		},
+		{
+			Name: "email", Doc: "an e-mail address",
+			Go: "string", Plain: true, Filters: "equal", length: 254,
+			mods:   "unique index search sort filter default max array",
+			limits: textLimits(254), column: sized, rules: textRules("email"), parse: text(isEmail), sample: textSample("%s@example.com"), edges: textEdges("%s@example.com"), bad: textBad("email"),
+		},
+		{
+			Name: "url", Doc: "an http or https URL, at most 2,048 characters unless max says",
+			Go: "string", Plain: true, Filters: "equal", length: 2048, colons: true,
+			mods:   "unique index search sort filter default max array",
+			limits: textLimits(16000), column: sized, rules: textRules("http_url"), parse: text(isURL), sample: textSample("https://example.com/%s"), edges: textEdges("https://example.com/%s"), bad: textBad("http_url"),
+		},
+		{
+			Name: "slug", Doc: "small letters, digits and single hyphens: a-part-of-a-url",
+			Go: "string", Plain: true, Filters: "equal", length: 255,
+			mods:   "unique index search sort filter default min max len array",
+			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug"),
+		},
+		{
+			Name: "json", Doc: "any JSON value",
+			Go: "db.JSON", Imports: []string{dbImport}, Plain: true,
+			column: typed(""), parse: anyJSON, sample: oneOf(`{"size":1}`, `[1,2]`, `"three"`),
+		},
+		{
+			Name: "bytes", Doc: "binary data, base64 in JSON",
+			Go: "[]byte", Plain: true,
+			mods:   "min max len secret",
+			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: binary, sample: textSample("%s"), edges: bytesEdges, bad: bytesBad,
+		},
+		{
+			Name: "enum", Arg: "must", Form: "draft/live", Doc: "one of the values",
+			Go: "string", Plain: true, Filters: "equal", length: 64,
+			mods: "index search sort filter default array",
+			arg:  enumArg, column: enumColumn, rules: enumRules, parse: text(nil), sample: enumSample, bad: enumBad,
+		},
+		{
+			Name: "ref", Arg: "must", Form: "TABLE", Doc: "a row of another table",
+			Go: "int64", Filters: "equal",
+			mods: "unique sort filter ondelete",
+			arg:  tableArg,
+		},
+		{
+			Name: "many", Arg: "must", Form: "TABLE", Doc: "many rows of another table, each of which may have many of these",
+			arg: tableArg,
+		},
+		{
+			Name: "has", Arg: "must", Form: "TABLE", Doc: "the rows of another table that have a ref to this one",
+			arg: tableArg,
+		},
+		{
+			Name: "file", Doc: "an uploaded file, by its name in the store",
+			Go: "string", Plain: true, length: 255,
+			column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s.png"), bad: textBad(""),
+		},
+	}
+}
+
+func typeNames() []string {
+	types := Types()
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// modifiers are the modifiers that make sense for the type, in their order.
+func (t Type) modifiers() []string {
+	var names []string
+	for _, m := range Modifiers() {
+		if t.allows(m[0]) {
+			names = append(names, m[0])
+		}
+	}
+	return names
+}
+
+// Allows tells whether the modifier makes sense for the type.
+func (t Type) Allows(modifier string) bool { return t.allows(modifier) }
+
+func (t Type) allows(modifier string) bool {
+	switch modifier {
+	case "optional":
+		return t.Name != "many" && t.Name != "has"
+	case "immutable":
+		return t.Name != "many" && t.Name != "has"
+	}
+	return slices.Contains(strings.Fields(t.mods), modifier)
+}
+
+// form shows how a field of the type is written.
+func (t Type) form() string {
+	name := t.Name
+	switch t.Arg {
+	case "must":
+		name += "=" + t.Form
+	case "may":
+		name += "[=" + t.Form + "]"
+	}
+	return "name:" + name + "[:modifier...]; modifiers: " + strings.Join(t.modifiers(), " ")
+}
+
+// sample is the type as an example writes it.
+func sample(typeName string) string {
+	t, _ := TypeOf(typeName)
+	if t.Arg == "" {
+		return t.Name
+	}
+	return t.Name + "=" + strings.ToLower(t.Form)
+}
+
+func exampleOf(modifier string, t Type) string {
+	switch modifier {
+	case "min":
+		return "1"
+	case "max", "len":
+		return "10"
+	case "pattern":
+		return "alpha"
+	case "ondelete":
+		return "cascade"
+	case "default":
+		if t.sample != nil {
+			return t.sample(Field{Name: "x", Type: t.Name, Arg: strings.ToLower(t.Form)}, 0)
+		}
+	}
+	return ""
+}
+
+// Column tag, rules and values of a field, worked out from its row.
+
+// ColumnTag is the gorm tag of the field's column in a migration, without
+// not null, default and indexes.
+func (f Field) ColumnTag() string {
+	row := f.Row()
+	if f.Is("array") || row.column == nil {
+		return ""
+	}
+	return row.column(f)
+}
+
+// Rules are the validation rules of a value of the field that is there.
+func (f Field) Rules() []string {
+	if row := f.Row(); row.rules != nil {
+		return row.rules(f)
+	}
+	return nil
+}
+
+// Default is the field's default value; ok is false when it has none.
+func (f Field) Default() (v Value, ok bool) {
+	text, ok := f.Mods["default"]
+	if !ok {
+		return Value{}, false
+	}
+	v, err := f.Row().parse(f, text)
+	return v, err == nil
+}
+
+// Samples returns up to n different values that pass every rule of the field.
+func (f Field) Samples(n int) []Value {
+	row := f.Row()
+	if row.sample == nil {
+		return nil
+	}
+	var values []Value
+	seen := map[string]bool{}
+	for i := 0; len(values) < n && i < 8*n; i++ {
+		text := row.sample(f, i)
+		v, err := row.parse(f, text)
+		if err != nil || seen[v.Text] || f.breaks(row, v) != "" {
+			continue
+		}
+		seen[v.Text] = true
+		values = append(values, v)
+	}
+	return values
+}
+
+// Edges are values that only just pass the field's rules.
+func (f Field) Edges() []Value {
+	row := f.Row()
+	if row.edges == nil {
+		return nil
+	}
+	return row.edges(f)
+}
+
+// Bad are values that only just break one of the field's rules.
+func (f Field) Bad() []Bad {
+	row := f.Row()
+	if row.bad == nil {
+		return nil
+	}
+	return row.bad(f)
+}
+
+// breaks names the rule that v breaks, "" for none.
+func (f Field) breaks(row Type, v Value) string {
+	if row.Name == "enum" {
+		if !slices.Contains(strings.Split(f.Arg, "/"), v.Text) {
+			return "the list of values, " + f.Arg
+		}
+		return ""
+	}
+	if row.length == 0 && row.Name != "text" && row.Name != "bytes" {
+		for _, mod := range []string{"min", "max"} {
+			limit, ok := f.Mods[mod]
+			if !ok {
+				continue
+			}
+			if c := f.compare(row, v.Text, limit); mod == "min" && c < 0 || mod == "max" && c > 0 {
+				return mod + "=" + limit
+			}
+		}
+		return ""
+	}
+	length := len([]rune(v.Text))
+	switch {
+	case f.number("min") > length:
+		return "min=" + f.Mods["min"]
+	case f.number("max") >= 0 && f.number("max") < length:
+		return "max=" + f.Mods["max"]
+	case f.number("len") >= 0 && f.number("len") != length:
+		return "len=" + f.Mods["len"]
+	case row.length > 0 && length > f.Length():
+		return fmt.Sprintf("the limit of %d characters", f.Length())
+	case f.Is("pattern") && !regexp.MustCompile(f.Pattern()).MatchString(v.Text):
+		return "pattern=" + f.Mods["pattern"]
+	case length == 0 && !f.Is("optional") && row.Name != "bytes":
+		return "the rule that a required text is not empty"
+	}
+	return ""
+}
+
+// Texts.
+
+func sized(f Field) string { return fmt.Sprintf("size:%d", f.Length()) }
+
+func typed(tag string) func(Field) string { return func(Field) string { return tag } }
+
+func textLimits(most int) func(Field) error {
+	return func(f Field) error {
+		if f.Is("pattern") {
+			if _, err := regexp.Compile(f.Pattern()); err != nil {
+				return fmt.Errorf("pattern %q is not a regular expression", f.Mods["pattern"])
+			}
+		}
+		for _, mod := range []string{"min", "max", "len"} {
+			text, ok := f.Mods[mod]
+			if !ok {
+				continue
+			}
+			n, err := strconv.Atoi(text)
+			least := 1
+			if mod == "min" {
+				least = 0
+			}
+			if err != nil || strconv.Itoa(n) != text || n < least || n > most {
+				return fmt.Errorf("%s=%s: a number from %d to %d", mod, text, least, most)
+			}
+		}
+		if f.Is("min") && f.Is("max") && f.number("min") > f.number("max") {
+			return fmt.Errorf("min=%s above max=%s", f.Mods["min"], f.Mods["max"])
+		}
+		if n := f.number("min"); f.Row().length > 0 && n > f.Length() {
+			return fmt.Errorf("min=%d above the limit of %d characters", n, f.Length())
+		}
+		return nil
+	}
+}
+
+// textRules checks what a text is before it counts its characters.
+func textRules(kind ...string) func(Field) []string {
+	return func(f Field) []string {
+		rules := slices.Clone(kind)
+		switch {
+		case f.Is("min"):
+			rules = append(rules, "min="+f.Mods["min"])
+		case !f.Is("optional") && !f.Is("len") && f.Type != "bytes":
+			rules = append(rules, "min=1")
+		}
+		if f.Is("len") {
+			rules = append(rules, "len="+f.Mods["len"])
+		} else if n := f.Length(); n > 0 {
+			rules = append(rules, fmt.Sprintf("max=%d", n))
+		}
+		if f.Is("pattern") {
+			rules = append(rules, "pattern="+escapeRule(f.Pattern()))
+		}
+		return rules
+	}
+}
+
+// escapeRule writes what separates rules in the validator's own way.
+func escapeRule(s string) string {
+	return strings.NewReplacer(",", "0x2C", "|", "0x7C").Replace(s)
+}
+
+func text(is func(string) bool) func(Field, string) (Value, error) {
+	return func(f Field, s string) (Value, error) {
+		if is != nil && !is(s) {
+			return Value{}, fmt.Errorf("%q is not of the type %s", s, f.Type)
+		}
+		q := strconv.Quote(s)
+		v := Value{Text: s, JSON: q, Go: q}
+		if f.Row().length > 0 && !strings.ContainsAny(s, "()\"\\`;:") && strings.ToLower(s) != "null" && s != "" && s == strings.Trim(s, " '") {
+			v.Cell = s
+		}
+		return v, nil
+	}
+}
+
+// seeds are the beginnings of sample texts, told apart by their first letter.
+var seeds = []string{"alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett"}
+
+// textSample makes values of a form that holds %s, long and short enough for
+// the field.
+func textSample(form string) func(Field, int) string {
+	return func(f Field, i int) string {
+		if f.Is("pattern") {
+			return matching(f.Pattern(), i, max(f.number("min"), f.number("len"), 0))
+		}
+		seed := seeds[i%len(seeds)]
+		least, most := max(f.number("min"), f.number("len")), f.Length()
+		if most <= 0 {
+			most = math.MaxInt
+		}
+		frame := len(form) - len("%s")
+		if short := len("%s@b.co") - len("%s"); form == "%s@example.com" && most < frame+len(seed) && most > short {
+			form, frame = "%s@b.co", short
+		}
+		if over := frame + len(seed) - most; over > 0 {
+			seed = seed[:max(len(seed)-over, 0)]
+		}
+		if under := least - frame - len(seed); under > 0 {
+			seed += strings.Repeat("a", under)
+		}
+		if seed == "" {
+			return ""
+		}
+		return strings.Replace(form, "%s", seed, 1)
+	}
+}
+
+// padded is the Go expression of a text of n characters made of form.
+func padded(form string, n int) (Value, bool) {
+	fill := n - (len(form) - len("%s"))
+	if fill < 1 {
+		return Value{}, false
+	}
+	before, after, _ := strings.Cut(form, "%s")
+	expr := fmt.Sprintf("strings.Repeat(%q, %d)", "a", fill)
+	if fill <= 20 {
+		expr = strconv.Quote(strings.Replace(form, "%s", strings.Repeat("a", fill), 1))
+	} else {
+		if before != "" {
+			expr = strconv.Quote(before) + " + " + expr
+		}
+		if after != "" {
+			expr += " + " + strconv.Quote(after)
+		}
+	}
+	return Value{JSON: expr, Go: expr}, true
+}
+
+// Long is how long a text may be for tests to try its limit.
+const Long = 100_000
+
+func textEdges(form string) func(Field) []Value {
+	return func(f Field) []Value {
+		if f.Is("pattern") || f.Is("len") {
+			return nil
+		}
+		var values []Value
+		add := func(n int) {
+			if v, ok := padded(form, n); ok && n <= Long && f.Type != "email" {
+				values = append(values, v)
+			}
+		}
+		least := max(f.number("min"), 1)
+		if form == "%s" {
+			add(least)
+		}
+		if n := f.Length(); n > 0 && n != least {
+			add(n)
+		}
+		return values
+	}
+}
+
+func textBad(kind string) func(Field) []Bad {
+	return func(f Field) []Bad {
+		bad := []Bad{{"1", "type"}}
+		if !f.Is("optional") {
+			bad = append(bad, Bad{`""`, "required"})
+		}
+		if kind != "" {
+			return append(bad, Bad{`"not ` + kind + `!"`, kind})
+		}
+		if f.Is("pattern") {
+			re := regexp.MustCompile(f.Pattern())
+			for _, s := range []string{"!", "a b", "~", "0", "A", "é"} {
+				n := len([]rune(s))
+				if !re.MatchString(s) && n >= f.number("min") && !f.Is("len") && (f.Length() == 0 || n <= f.Length()) {
+					return append(bad, Bad{strconv.Quote(s), "pattern"})
+				}
+			}
+			return bad
+		}
+		add := func(n int, rule string) {
+			if v, ok := padded("%s", n); ok && n <= Long {
+				bad = append(bad, Bad{v.JSON, rule})
+			}
+		}
+		switch n := f.Length(); {
+		case f.Is("len"):
+			add(n-1, "len")
+			add(n+1, "len")
+		case n > 0:
+			add(n+1, "max")
+		}
+		add(f.number("min")-1, "min")
+		return bad
+	}
+}
+
+// Pattern is the regular expression of the field's pattern modifier: one of
+// the named patterns, or the user's own, for the whole text.
+func (f Field) Pattern() string {
+	p := f.Mods["pattern"]
+	if named, ok := patterns[p]; ok {
+		return named
+	}
+	return "^(?:" + strings.TrimSuffix(strings.TrimPrefix(p, "^"), "$") + ")$"
+}
+
+// patterns are those that need no quoting in a shell.
+var patterns = map[string]string{
+	"alpha":  "^[A-Za-z]+$",
+	"alnum":  "^[A-Za-z0-9]+$",
+	"digits": "^[0-9]+$",
+	"upper":  "^[A-Z]+$",
+	"lower":  "^[a-z]+$",
+	"hex":    "^[0-9a-fA-F]+$",
+	"color":  "^#[0-9a-fA-F]{6}$",
+	"phone":  "^[+][1-9][0-9]{6,14}$",
+}
+
+func isEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s
+}
+
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+func isSlug(s string) bool { return slug.MatchString(s) }
+
+// Numbers.
+
+// compare orders two values that parse has accepted.
+func (f Field) compare(row Type, a, b string) int {
+	if row.Name == "duration" {
+		x, _ := time.ParseDuration(a)
+		y, _ := time.ParseDuration(b)
+		return int(max(-1, min(1, x-y)))
+	}
+	x, y := rational(a), rational(b)
+	return x.Cmp(y)
+}
+
+func numberLimits(f Field) error {
+	row := f.Row()
+	for _, mod := range []string{"min", "max"} {
+		if text, ok := f.Mods[mod]; ok {
+			if _, err := row.parse(f, text); err != nil {
+				return fmt.Errorf("%s %s", mod, err)
+			}
+		}
+	}
+	if f.Is("min") && f.Is("max") && f.compare(row, f.Mods["min"], f.Mods["max"]) > 0 {
+		return fmt.Errorf("min=%s above max=%s", f.Mods["min"], f.Mods["max"])
+	}
+	return nil
+}
+
+func numberRules(f Field) []string {
+	var rules []string
+	for _, mod := range []string{"min", "max"} {
+		if text, ok := f.Mods[mod]; ok {
+			rules = append(rules, mod+"="+text)
+		}
+	}
+	return rules
+}
+
+func whole(f Field, s string) (Value, error) {
+	if n, err := strconv.ParseInt(s, 10, 64); err != nil || strconv.FormatInt(n, 10) != s {
+		return Value{}, fmt.Errorf("%q is not a whole number", s)
+	}
+	return Value{s, s, s, s}, nil
+}
+
+func float(f Field, s string) (Value, error) {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !number.MatchString(s) {
+		return Value{}, fmt.Errorf("%q is not a number", s)
+	}
+	s = strconv.FormatFloat(n, 'f', -1, 64)
+	return Value{s, s, s, s}, nil
+}
+
+var number = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
+
+func decimal(f Field, s string) (Value, error) {
+	if !number.MatchString(s) {
+		return Value{}, fmt.Errorf("%q is not a decimal number", s)
+	}
+	digits, scale := decimalSize(f.Arg)
+	before, after, _ := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	if len(strings.TrimLeft(before, "0")) > digits-scale || len(after) > scale {
+		return Value{}, fmt.Errorf("%q has more digits than decimal=%d.%d", s, digits, scale)
+	}
+	goText := "decimal.RequireFromString(" + strconv.Quote(s) + ")"
+	if s == "0" {
+		goText = "decimal.Zero"
+	}
+	return Value{Text: s, JSON: strconv.Quote(s), Go: goText, Cell: s}, nil
+}
+
+// decimalSize reads 10.2: how many digits, and how many of them after the
+// point.
+func decimalSize(arg string) (digits, scale int) {
+	before, after, _ := strings.Cut(arg, ".")
+	digits, _ = strconv.Atoi(before)
+	scale, _ = strconv.Atoi(after)
+	return digits, scale
+}
+
+// exact is how many digits SQLite keeps of a decimal: it stores one as a
+// floating point number.
+const exact = 15
+
+func decimalArg(arg string) (string, error) {
+	if arg == "" {
+		return "12.2", nil
+	}
+	digits, scale := decimalSize(arg)
+	if fmt.Sprintf("%d.%d", digits, scale) != arg || digits < 1 || digits > exact || scale > digits {
+		return "", fmt.Errorf("decimal=%s: digits in all (1 to %d), a point, digits after the point", arg, exact)
+	}
+	return arg, nil
+}
+
+func decimalColumn(f Field) string {
+	return fmt.Sprintf("type:decimal(%s)", strings.Replace(f.Arg, ".", ",", 1))
+}
+
+func decimalRules(f Field) []string {
+	return append([]string{"decimal=" + strings.Replace(f.Arg, ".", " ", 1)}, numberRules(f)...)
+}
+
+// step is the least difference between two decimals of the field.
+func decimalStep(f Field) string {
+	_, scale := decimalSize(f.Arg)
+	if scale == 0 {
+		return "1"
+	}
+	return "0." + strings.Repeat("0", scale-1) + "1"
+}
+
+func decimalSample(f Field, i int) string {
+	if f.Is("min") || f.Is("max") {
+		return rationalText(sampleWithin(f, rational(decimalStep(f)), i))
+	}
+	digits, scale := decimalSize(f.Arg)
+	if digits > scale {
+		s := strconv.Itoa(i + 1)
+		if scale > 0 {
+			s += ".5"
+		}
+		return s
+	}
+	return "0." + strconv.Itoa(i+1)
+}
+
+func decimalBad(f Field) []Bad {
+	digits, scale := decimalSize(f.Arg)
+	bad := []Bad{
+		{`"many"`, "type"},
+		{strconv.Quote("1" + strings.Repeat("0", digits-scale)), "decimal"},
+	}
+	if f.Is("max") {
+		bad = bad[:1]
+	}
+	if !f.Is("min") && !f.Is("max") {
+		bad = append(bad, Bad{strconv.Quote("0." + strings.Repeat("0", scale) + "1"), "decimal"})
+	}
+	step := rational(decimalStep(f))
+	for mod, text := range around(f, step) {
+		if _, err := decimal(f, text); err == nil {
+			bad = append(bad, Bad{strconv.Quote(text), mod})
+		}
+	}
+	return bad
+}
+
+// numberSample counts up from min, or down from max, or up from step.
+func numberSample(step float64) func(Field, int) string {
+	return func(f Field, i int) string {
+		return rationalText(sampleWithin(f, rational(strconv.FormatFloat(step, 'f', -1, 64)), i))
+	}
+}
+
+func numberEdges(f Field) []Value {
+	row := f.Row()
+	var values []Value
+	for _, mod := range []string{"min", "max"} {
+		if text, ok := f.Mods[mod]; ok {
+			if v, err := row.parse(f, text); err == nil {
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}
+
+func numberBad(step float64) func(Field) []Bad {
+	return func(f Field) []Bad {
+		bad := []Bad{{`"many"`, "type"}}
+		for mod, text := range around(f, rational(strconv.FormatFloat(step, 'f', -1, 64))) {
+			if _, err := f.Row().parse(f, text); err == nil {
+				bad = append(bad, Bad{text, mod})
+			}
+		}
+		return bad
+	}
+}
+
+func duration(f Field, s string) (Value, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return Value{}, fmt.Errorf("%q is not a duration such as 1h30m", s)
+	}
+	nanoseconds := strconv.FormatInt(int64(d), 10)
+	return Value{Text: d.String(), JSON: strconv.Quote(d.String()), Go: durationGo(d), Cell: nanoseconds}, nil
+}
+
+func durationGo(d time.Duration) string {
+	for _, unit := range []struct {
+		name string
+		of   time.Duration
+	}{{"time.Hour", time.Hour}, {"time.Minute", time.Minute}, {"time.Second", time.Second}, {"time.Millisecond", time.Millisecond}} {
+		if d%unit.of == 0 && d != 0 {
+			return fmt.Sprintf("db.Duration(%d * %s)", d/unit.of, unit.name)
+		}
+	}
+	return fmt.Sprintf("db.Duration(%d)", d)
+}
+
+// durationRules counts in nanoseconds, which is what a db.Duration holds.
+func durationRules(f Field) []string {
+	var rules []string
+	for _, mod := range []string{"min", "max"} {
+		if d, err := time.ParseDuration(f.Mods[mod]); err == nil {
+			rules = append(rules, fmt.Sprintf("%s=%d", mod, int64(d)))
+		}
+	}
+	return rules
+}
+
+func durationSample(f Field, i int) string {
+	least, _ := time.ParseDuration(f.Mods["min"])
+	step := time.Minute
+	if most, err := time.ParseDuration(f.Mods["max"]); err == nil {
+		if !f.Is("min") {
+			least = min(0, most-Rows*step)
+		}
+		step = min(step, max((most-least)/(Rows+1), 1))
+	}
+	return (least + time.Duration(i+1)*step).String()
+}
+
+func durationBad(f Field) []Bad {
+	bad := []Bad{{"90", "type"}}
+	if d, err := time.ParseDuration(f.Mods["min"]); err == nil && d > math.MinInt64 {
+		bad = append(bad, Bad{strconv.Quote((d - 1).String()), "min"})
+	}
+	if d, err := time.ParseDuration(f.Mods["max"]); err == nil && d < math.MaxInt64 {
+		bad = append(bad, Bad{strconv.Quote((d + 1).String()), "max"})
+	}
+	return bad
+}
+
+// Everything else.
+
+func wrongType(json string) func(Field) []Bad {
+	return func(Field) []Bad { return []Bad{{json, "type"}} }
+}
+
+func oneOf(values ...string) func(Field, int) string {
+	return func(_ Field, i int) string { return values[i%len(values)] }
+}
+
+func boolean(f Field, s string) (Value, error) {
+	if s != "true" && s != "false" {
+		return Value{}, fmt.Errorf("%q is neither true nor false", s)
+	}
+	return Value{s, s, s, s}, nil
+}
+
+func date(f Field, s string) (Value, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil || t.Year() < 1 {
+		return Value{}, fmt.Errorf("%q is not a date such as 2026-01-31", s)
+	}
+	return Value{Text: s, JSON: strconv.Quote(s), Go: fmt.Sprintf("db.NewDate(%d, %d, %d)", t.Year(), int(t.Month()), t.Day())}, nil
+}
+
+func clock(f Field, s string) (Value, error) {
+	t, err := time.Parse(time.TimeOnly, s)
+	if err != nil {
+		t, err = time.Parse("15:04", s)
+	}
+	if err != nil {
+		return Value{}, fmt.Errorf("%q is not a time of day such as 09:30:00", s)
+	}
+	s = t.Format(time.TimeOnly)
+	return Value{Text: s, JSON: strconv.Quote(s), Go: fmt.Sprintf("db.NewClock(%d, %d, %d)", t.Hour(), t.Minute(), t.Second())}, nil
+}
+
+func datetime(f Field, s string) (Value, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.Nanosecond() != 0 {
+		return Value{}, fmt.Errorf("%q is not a moment such as 2026-01-31T09:30:00Z", s)
+	}
+	t = t.UTC()
+	s = t.Format(time.RFC3339)
+	return Value{
+		Text: s, JSON: strconv.Quote(s),
+		Go: fmt.Sprintf("time.Date(%d, %d, %d, %d, %d, %d, 0, time.UTC)", t.Year(), int(t.Month()), t.Day(), t.Hour(), t.Minute(), t.Second()),
+	}, nil
+}
+
+var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+func uuid(f Field, s string) (Value, error) {
+	s = strings.ToLower(s)
+	if !uuidForm.MatchString(s) {
+		return Value{}, fmt.Errorf("%q is not a UUID", s)
+	}
+	return Value{Text: s, JSON: strconv.Quote(s), Go: "uuid.MustParse(" + strconv.Quote(s) + ")"}, nil
+}
+
+func anyJSON(f Field, s string) (Value, error) {
+	if !json.Valid([]byte(s)) {
+		return Value{}, fmt.Errorf("%q is not JSON", s)
+	}
+	return Value{Text: s, JSON: "json.RawMessage(" + rawString(s) + ")", Go: "db.JSON(" + rawString(s) + ")"}, nil
+}
+
+func rawString(s string) string {
+	if strings.Contains(s, "`") {
+		return strconv.Quote(s)
+	}
+	return "`" + s + "`"
+}
+
+func binary(f Field, s string) (Value, error) {
+	return Value{Text: s, JSON: strconv.Quote(base64.StdEncoding.EncodeToString([]byte(s))), Go: fmt.Sprintf("[]byte(%q)", s)}, nil
+}
+
+func bytesEdges(f Field) []Value {
+	var values []Value
+	for _, mod := range []string{"min", "max", "len"} {
+		if n := f.number(mod); n >= 0 && n <= Long {
+			values = append(values, Value{JSON: fmt.Sprintf("make([]byte, %d)", n)})
+		}
+	}
+	return values
+}
+
+func bytesBad(f Field) []Bad {
+	bad := []Bad{{`"not base64!"`, "type"}}
+	for mod, by := range map[string]int{"min": -1, "len": 1, "max": 1} {
+		if n := f.number(mod); n+by >= 0 && n >= 0 && n <= Long {
+			bad = append(bad, Bad{fmt.Sprintf("make([]byte, %d)", n+by), mod})
+		}
+	}
+	slices.SortFunc(bad[1:], func(a, b Bad) int { return strings.Compare(a.Rule, b.Rule) })
+	return bad
+}
+
+var enumValue = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+func enumArg(arg string) (string, error) {
+	values := strings.Split(arg, "/")
+	for i, v := range values {
+		if !enumValue.MatchString(v) {
+			return "", fmt.Errorf("%q cannot be a value of an enum: letters, digits, _ . and -, at most 64", v)
+		}
+		if slices.Contains(values[:i], v) {
+			return "", fmt.Errorf("the value %q twice", v)
+		}
+	}
+	return arg, nil
+}
+
+func enumColumn(f Field) string {
+	tag := fmt.Sprintf("size:%d", f.Length())
+	if Reserved(f.Column()) {
+		// A check names its column, and no way of quoting a reserved word is
+		// common to all databases.
+		return tag
+	}
+	return tag + ";check:" + f.Column() + " IN ('" + strings.ReplaceAll(f.Arg, "/", "','") + "')"
+}
+
+func enumRules(f Field) []string {
+	return []string{"oneof=" + strings.ReplaceAll(f.Arg, "/", " ")}
+}
+
+func enumSample(f Field, i int) string {
+	values := strings.Split(f.Arg, "/")
+	return values[i%len(values)]
+}
+
+func enumBad(f Field) []Bad {
+	bad := []Bad{{"1", "type"}, {`"none of them"`, "oneof"}}
+	if !f.Is("optional") {
+		bad = append(bad, Bad{`""`, "required"})
+	}
+	return bad
+}
+
+func tableArg(arg string) (string, error) {
+	table := Snake(arg)
+	if table == "" {
+		return "", fmt.Errorf("%q is not a table's name", clip(arg))
+	}
+	return Plural(table), nil
+}
