@@ -1,0 +1,203 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+const (
+	keyPrefix = "nxk_" // what secret scanners look for
+	maxKeys   = 50     // live keys of one user
+	// keyUseEvery is how exact the last use of a key is recorded.
+	keyUseEvery = time.Minute
+)
+
+// APIKey is a key as its owner sees it, without its secret.
+type APIKey struct {
+	ID         int64      `json:"id"`
+	Name       string     `json:"name"`
+	Prefix     string     `json:"prefix"` // how the key begins
+	Scopes     []string   `json:"scopes"`
+	CreatedAt  time.Time  `json:"created_at"`
+	LastUsedAt *time.Time `json:"last_used_at"` // null: never; exact to a minute
+	ExpiresAt  *time.Time `json:"expires_at"`   // null: never
+}
+
+// NewAPIKey is a key as it is shown once, when it is made.
+type NewAPIKey struct {
+	APIKey
+	Key string `json:"key"` // what to send as X-API-Key
+}
+
+var scopeForm = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,49}:)?(read|write)$`)
+
+// MakeKey makes an API key for who asks. Each scope is "read", "write",
+// "<segment>:read" or "<segment>:write" (see [User]); none means "read".
+// expires is when it ends, zero for never. Bad scopes, a past end and a
+// fifty-first key are 422 faults.
+func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes []string, expires time.Time) (NewAPIKey, error) {
+	if len(scopes) == 0 {
+		scopes = []string{"read"}
+	}
+	for i, scope := range scopes {
+		if !scopeForm.MatchString(scope) {
+			return NewAPIKey{}, fault.Invalid(fault.Detail{Field: fmt.Sprintf("scopes[%d]", i), Rule: "scope", Message: "must be read, write, or like posts:read or posts:write"})
+		}
+	}
+	if len(strings.Join(scopes, " ")) > 1000 {
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "scopes", Rule: "max", Message: "are too many"})
+	}
+	if !expires.IsZero() && !expires.After(s.now()) {
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "expires_at", Rule: "future", Message: "must be in the future"})
+	}
+	var live int64
+	if err := s.liveKeys(ctx, id.UserID).Model(&apiKeyRow{}).Count(&live).Error; err != nil {
+		return NewAPIKey{}, err
+	}
+	if live >= maxKeys {
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "name", Rule: "max", Message: fmt.Sprintf("is one key too many: at most %d", maxKeys)})
+	}
+	random := secret()
+	text := keyPrefix + random + checksum(random)
+	row := apiKeyRow{
+		UserID: id.UserID, Name: name, Prefix: text[:len(keyPrefix)+6], Hash: digest(text),
+		Scopes: strings.Join(scopes, " "), CreatedAt: s.stamp(),
+	}
+	if !expires.IsZero() {
+		row.ExpiresAt = expires.UnixMilli()
+	}
+	if err := s.db.WithContext(ctx).Create(&row).Error; err != nil {
+		return NewAPIKey{}, err
+	}
+	s.event(ctx, slog.LevelInfo, "api_key_made", slog.Int64("user_id", id.UserID), slog.Int64("key", row.ID), slog.String("scopes", row.Scopes))
+	return NewAPIKey{APIKey: row.show(), Key: text}, nil
+}
+
+// Keys lists the live keys of who asks, the newest first.
+func (s *Service) Keys(ctx context.Context, id Identity) ([]APIKey, error) {
+	var rows []apiKeyRow
+	err := s.liveKeys(ctx, id.UserID).Order("id DESC").Find(&rows).Error
+	list := make([]APIKey, len(rows))
+	for i, row := range rows {
+		list[i] = row.show()
+	}
+	return list, err
+}
+
+// RevokeKey ends one key of who asks. A key that is not his, or over, is a 404
+// fault.
+func (s *Service) RevokeKey(ctx context.Context, id Identity, key int64) error {
+	ended := s.liveKeys(ctx, id.UserID).Model(&apiKeyRow{}).Where("id = ?", key).UpdateColumn("revoked_at", s.stamp())
+	if ended.Error != nil {
+		return ended.Error
+	}
+	if ended.RowsAffected == 0 {
+		return fault.NotFound("API key not found")
+	}
+	s.apiKeys.forget(func(_ string, live liveKey) bool { return live.id == key })
+	s.event(ctx, slog.LevelInfo, "api_key_revoked", slog.Int64("user_id", id.UserID), slog.Int64("key", key))
+	return nil
+}
+
+func (r apiKeyRow) show() APIKey {
+	key := APIKey{ID: r.ID, Name: r.Name, Prefix: r.Prefix, Scopes: strings.Fields(r.Scopes), CreatedAt: instant(r.CreatedAt)}
+	if r.LastUsedAt != 0 {
+		at := instant(r.LastUsedAt)
+		key.LastUsedAt = &at
+	}
+	if r.ExpiresAt != 0 {
+		at := instant(r.ExpiresAt)
+		key.ExpiresAt = &at
+	}
+	return key
+}
+
+// liveKey is what is known, for Staleness, of a key that holds.
+type liveKey struct {
+	id       int64
+	userID   int64
+	username string
+	role     string
+	scopes   []string
+	expires  time.Time // zero: never
+}
+
+// authenticateKey tells whose API key this is.
+func (s *Service) authenticateKey(ctx context.Context, text string) (Identity, error) {
+	random, ok := strings.CutPrefix(text, keyPrefix)
+	if at := len(random) - checksumSize; !ok || at < 32 || at > 64 || checksum(random[:at]) != random[at:] {
+		return Identity{}, invalidToken() // a typing error or a guess: not worth a query
+	}
+	hash := digest(text)
+	live, ok, err := s.liveKey(ctx, hash)
+	if err != nil {
+		return Identity{}, err
+	}
+	if !ok {
+		return Identity{}, invalidToken()
+	}
+	return Identity{
+		UserID: live.userID, Username: live.username, Role: live.role, KeyID: live.id, Scopes: slices.Clone(live.scopes),
+		alive: func(ctx context.Context) (bool, error) {
+			_, ok, err := s.liveKey(ctx, hash)
+			return ok, err
+		},
+	}, nil
+}
+
+func (s *Service) liveKey(ctx context.Context, hash string) (liveKey, bool, error) {
+	now := s.now()
+	live, ok, err := s.apiKeys.get(hash, now, func() (liveKey, bool, error) {
+		var row struct {
+			ID         int64
+			UserID     int64
+			Scopes     string
+			ExpiresAt  int64
+			LastUsedAt int64
+			Username   string
+			Role       string
+		}
+		found := s.db.WithContext(ctx).Table("auth_api_keys").
+			Select("auth_api_keys.id, auth_api_keys.user_id, auth_api_keys.scopes, auth_api_keys.expires_at, auth_api_keys.last_used_at, users.username, users.role").
+			Joins("JOIN users ON users.id = auth_api_keys.user_id").
+			Where("auth_api_keys.hash = ? AND auth_api_keys.revoked_at = 0 AND users.is_active = ?", hash, true).
+			Limit(1).Find(&row)
+		if found.Error != nil || found.RowsAffected == 0 {
+			return liveKey{}, false, found.Error
+		}
+		live := liveKey{id: row.ID, userID: row.UserID, username: row.Username, role: row.Role, scopes: strings.Fields(row.Scopes)}
+		if row.ExpiresAt != 0 {
+			live.expires = time.UnixMilli(row.ExpiresAt)
+		}
+		if before := now.Add(-keyUseEvery).UnixMilli(); row.LastUsedAt < before {
+			used := s.db.WithContext(ctx).Model(&apiKeyRow{}).Where("id = ? AND last_used_at < ?", row.ID, before)
+			if err := used.UpdateColumn("last_used_at", now.UnixMilli()).Error; err != nil {
+				return liveKey{}, false, err
+			}
+		}
+		return live, true, nil
+	})
+	return live, ok && (live.expires.IsZero() || now.Before(live.expires)), err
+}
+
+const checksumSize = 8
+
+// checksum ends a key, so that a scanner, and this server without a query, can
+// tell a key from what only looks like one.
+func checksum(random string) string {
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(random)))
+}
+
+func (s *Service) liveKeys(ctx context.Context, userID int64) *gorm.DB {
+	return s.db.WithContext(ctx).Where("user_id = ? AND revoked_at = 0 AND (expires_at = 0 OR expires_at > ?)", userID, s.stamp())
+}

@@ -1,0 +1,89 @@
+// Package authtest signs users in for the tests of a room, with real rows and
+// real tokens and without the cost of hashing a password.
+package authtest
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// Account is the user to make. Only Username is needed.
+type Account struct {
+	Username string
+	Email    string // default: username@example.com
+	Role     string // default: user
+	Password string // default: none, so that nobody can log in with one
+}
+
+// Config is the settings of a test: the same secret in every Service, so that
+// each accepts the tokens of the others on the same database.
+func Config() auth.Config {
+	return auth.Config{
+		Env: "test", Secret: "of-no-worth-outside-of-tests-4f1c9a", Refresh: "cookie", Issuer: "test",
+		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, SessionTTL: 30 * 24 * time.Hour,
+		PageTTL: 24 * time.Hour, FreshFor: 15 * time.Minute, Lockout: 15 * time.Minute,
+	}
+}
+
+// Service is a Service on gdb with [Config].
+func Service(t testing.TB, gdb *gorm.DB) *auth.Service {
+	t.Helper()
+	s, err := auth.New(Config(), gdb, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Sign makes a user in the table users of gdb, opens a session for him and
+// returns an access token, to be sent as "Authorization: Bearer <token>". The
+// module is what makes guards work: mount it beside the room, once, however
+// many users sign in on the same database. It has no routes.
+func Sign(t testing.TB, gdb *gorm.DB, a Account) (module web.Module, token string) {
+	t.Helper()
+	if a.Email == "" {
+		a.Email = a.Username + "@example.com"
+	}
+	if a.Role == "" {
+		a.Role = "user"
+	}
+	s := Service(t, gdb)
+	hash := "none"
+	if a.Password != "" {
+		var err error
+		if hash, err = s.Hash(t.Context(), a.Password); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now().UTC()
+	err := gdb.Table("users").Create(map[string]any{
+		"username": a.Username, "email": a.Email, "password_hash": hash, "role": a.Role, "is_active": true,
+		"created_at": now, "updated_at": now,
+	}).Error
+	if err != nil {
+		t.Fatal(fmt.Errorf("make user %s: %w", a.Username, err))
+	}
+	grant, err := s.OpenSession(t.Context(), auth.Client{Address: "192.0.2.1", Agent: "test"}, UserID(t, gdb, a.Username))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return web.Module{Name: "authtest", Use: []gin.HandlerFunc{s.Middleware()}}, grant.AccessToken
+}
+
+// UserID is the id of the user with this name.
+func UserID(t testing.TB, gdb *gorm.DB, username string) int64 {
+	t.Helper()
+	var user struct{ ID int64 }
+	if err := gdb.Table("users").Select("id").Where("username = ?", username).Take(&user).Error; err != nil {
+		t.Fatal(err)
+	}
+	return user.ID
+}

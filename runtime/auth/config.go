@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Config is the settings of this package, read by runtime/config.
+type Config struct {
+	Env     string   `env:"APP_ENV" envDefault:"development"`
+	Origins []string `env:"CORS_ORIGINS"` // other origins of the same site that may send the refresh cookie
+
+	Secret     string        `env:"APP_SECRET" doc:"at least 32 random bytes as text; all signing keys come from it; required in production"`
+	Previous   string        `env:"APP_SECRET_PREVIOUS" doc:"the secret before this one: what it signed is accepted until it expires"`
+	Refresh    string        `env:"AUTH_REFRESH" envDefault:"cookie" doc:"where the refresh token travels: cookie, or body for native clients"`
+	AccessTTL  time.Duration `env:"AUTH_ACCESS_TTL" envDefault:"30m" doc:"how long an access token lives, 1m to 24h"`
+	RefreshTTL time.Duration `env:"AUTH_REFRESH_TTL" envDefault:"168h" doc:"how long an unused refresh token lives"`
+	SessionTTL time.Duration `env:"AUTH_SESSION_TTL" envDefault:"720h" doc:"how long a session lives at most, however often it is refreshed"`
+	PageTTL    time.Duration `env:"AUTH_PAGE_TTL" envDefault:"24h" doc:"how long an unused page session lives"`
+	FreshFor   time.Duration `env:"AUTH_FRESH" envDefault:"15m" doc:"how long after a password check sensitive operations are allowed"`
+	Lockout    time.Duration `env:"AUTH_LOCKOUT" envDefault:"15m" doc:"how long too many wrong passwords lock an account or an address"`
+	Issuer     string        `env:"AUTH_ISSUER" envDefault:"app" doc:"the name that authenticator apps show"`
+}
+
+// minSecret is what RFC 7518 3.2 asks of an HS256 key, in bytes.
+const minSecret = 32
+
+// Validate refuses settings that would not be safe: in production a missing,
+// short or known secret, anywhere durations and modes that mean nothing.
+func (c Config) Validate() error {
+	return errors.Join(
+		c.checkSecret("APP_SECRET", c.Secret, true),
+		c.checkSecret("APP_SECRET_PREVIOUS", c.Previous, false),
+		c.checkMode(),
+		checkDuration("AUTH_ACCESS_TTL", c.AccessTTL, time.Minute, 24*time.Hour),
+		checkDuration("AUTH_REFRESH_TTL", c.RefreshTTL, time.Minute, 365*24*time.Hour),
+		checkDuration("AUTH_SESSION_TTL", c.SessionTTL, time.Minute, 365*24*time.Hour),
+		checkDuration("AUTH_PAGE_TTL", c.PageTTL, time.Minute, 365*24*time.Hour),
+		checkDuration("AUTH_FRESH", c.FreshFor, time.Second, 24*time.Hour),
+		checkDuration("AUTH_LOCKOUT", c.Lockout, time.Second, 24*time.Hour),
+	)
+}
+
+func (c Config) checkSecret(name, value string, required bool) error {
+	if c.Env != "production" || value == "" && !required {
+		return nil
+	}
+	wrong := ""
+	switch {
+	case value == "":
+		wrong = "is missing"
+	case len(value) < minSecret:
+		wrong = fmt.Sprintf("has %d bytes, at least %d are needed", len(value), minSecret)
+	case guessable(value):
+		wrong = "is a known or repetitive value"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s %s\n  where: the environment of this production process\n  try:   export %s=%s", name, wrong, name, suggestSecret())
+}
+
+func (c Config) checkMode() error {
+	if c.Refresh == "cookie" || c.Refresh == "body" {
+		return nil
+	}
+	return fmt.Errorf("unknown value %q for AUTH_REFRESH\n  where: the environment or .env\n  try:   AUTH_REFRESH=cookie (browsers) or AUTH_REFRESH=body (native clients)", c.Refresh)
+}
+
+func checkDuration(name string, value, low, high time.Duration) error {
+	if value >= low && value <= high {
+		return nil
+	}
+	return fmt.Errorf("%s is %s, outside %s to %s\n  where: the environment or .env\n  try:   unset %s, or a value such as %s=%s", name, value, low, high, name, name, low)
+}
+
+// guessable finds the placeholders people forget to replace, and secrets too
+// monotonous to have come from a random source: 32 random hex digits show
+// fewer than 8 different ones about once in 10 million.
+func guessable(secret string) bool {
+	lower := strings.ToLower(secret)
+	for _, word := range []string{
+		"secret", "changeme", "change-me", "change_me", "change this", "changethis", "change-this", "change_this", "replace",
+		"password", "example", "placeholder", "insecure", "default", "development", "0123456789", "1234567890", "abcdefghij", "qwerty", "your-", "your_",
+	} {
+		if strings.Contains(lower, word) {
+			return true
+		}
+	}
+	seen := map[byte]bool{}
+	for i := range len(lower) {
+		seen[lower[i]] = true
+	}
+	if len(seen) < 8 {
+		return true
+	}
+	for size := 1; size <= len(secret)/2; size++ { // "abcabcabc..."
+		if strings.HasPrefix(strings.Repeat(secret[:size], len(secret)/size+1), secret) {
+			return true
+		}
+	}
+	return false
+}
+
+func suggestSecret() string {
+	raw := make([]byte, minSecret)
+	_, _ = rand.Read(raw) // never fails since Go 1.24
+	return hex.EncodeToString(raw)
+}
+
+// key is everything derived from one secret; kid names it in token headers
+// and in front of sealed values, and tells nothing about it.
+type key struct {
+	kid     string
+	access  []byte // signs access tokens
+	refresh []byte // derives the successor of a refresh token
+	seal    []byte // encrypts second-factor secrets at rest
+	csrf    []byte // derives the form token of a page session
+}
+
+// keys derives one key for each secret, the current one first. One purpose,
+// one key (RFC 5869): a value made for one can never pass for another.
+func (c Config) keys() ([]key, error) {
+	secrets := []string{c.Secret}
+	if c.Previous != "" {
+		secrets = append(secrets, c.Previous)
+	}
+	var list []key
+	for _, secret := range secrets {
+		k := key{}
+		for purpose, to := range map[string]*[]byte{"access": &k.access, "refresh": &k.refresh, "seal": &k.seal, "csrf": &k.csrf} {
+			derived, err := hkdf.Key(sha256.New, []byte(secret), nil, "nexios auth v1 "+purpose, 32)
+			if err != nil {
+				return nil, err
+			}
+			*to = derived
+		}
+		name, err := hkdf.Key(sha256.New, []byte(secret), nil, "nexios auth v1 kid", 6)
+		if err != nil {
+			return nil, err
+		}
+		k.kid = hex.EncodeToString(name)
+		list = append(list, k)
+	}
+	return list, nil
+}

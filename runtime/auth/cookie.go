@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// RefreshCookie is the name of the cookie that holds the refresh token.
+const RefreshCookie = "refresh_token"
+
+// Token is the answer to a login or a refresh (RFC 6749 5.1).
+type Token struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`              // bearer
+	ExpiresIn    int64  `json:"expires_in"`              // seconds
+	RefreshToken string `json:"refresh_token,omitempty"` // only with AUTH_REFRESH=body
+}
+
+// Deliver hands a grant to the client: the refresh token in its cookie, or in
+// the body with AUTH_REFRESH=body. path is that of the auth routes, such as
+// "/api/v1/auth"; the browser sends the cookie nowhere else.
+func (s *Service) Deliver(c *gin.Context, g Grant, path string) Token {
+	token := Token{AccessToken: g.AccessToken, TokenType: "bearer", ExpiresIn: int64(g.ExpiresIn / time.Second)}
+	if s.cfg.Refresh == "body" {
+		token.RefreshToken = g.RefreshToken
+		return token
+	}
+	// Rounded, so that a lifetime of 168h is Max-Age=604800.
+	s.setCookie(c, RefreshCookie, g.RefreshToken, path, http.SameSiteStrictMode, g.RefreshExpires.Sub(s.now()).Round(time.Second))
+	return token
+}
+
+// CookieToken is the refresh token in the request's cookie, or "". It is a 403
+// fault when the request comes from another site.
+func (s *Service) CookieToken(c *gin.Context) (string, error) {
+	cookie, err := c.Request.Cookie(RefreshCookie)
+	if err != nil || s.cfg.Refresh == "body" {
+		return "", nil
+	}
+	if !s.sameSite(c.Request) {
+		return "", crossSite()
+	}
+	return cookie.Value, nil
+}
+
+// ClearCookie makes the browser forget the refresh token.
+func (s *Service) ClearCookie(c *gin.Context, path string) {
+	if s.cfg.Refresh != "body" {
+		s.setCookie(c, RefreshCookie, "", path, http.SameSiteStrictMode, -time.Second)
+	}
+}
+
+// Secret answers are kept by no cache: use it with each route that gives one.
+func NoStore(c *gin.Context) { c.Header("Cache-Control", "no-store") }
+
+func (s *Service) setCookie(c *gin.Context, name, value, path string, site http.SameSite, lifetime time.Duration) {
+	http.SetCookie(c.Writer, &http.Cookie{
+		Name: name, Value: value, Path: path, MaxAge: int(lifetime / time.Second),
+		HttpOnly: true, Secure: s.secure(c.Request), SameSite: site,
+	})
+}
+
+// secure is false only in development over plain HTTP, where browsers would
+// drop a Secure cookie. The forwarded header may be forged, but all it does
+// is make the cookie stricter.
+func (s *Service) secure(r *http.Request) bool {
+	return s.cfg.Env != "development" || r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// sameSite says that neither Origin nor Sec-Fetch-Site names another site.
+// Browsers send at least one of them with every request that a page of another
+// site can cause; who sends neither is no browser and has no cookie jar to
+// abuse. Origins of the list CORS_ORIGINS are taken for the same site, unless
+// the browser says cross-site.
+func (s *Service) sameSite(r *http.Request) bool {
+	trusted, ownOrigin := false, false
+	if origin := r.Header.Get("Origin"); origin != "" {
+		trusted = slices.Contains(s.cfg.Origins, origin)
+		u, err := url.Parse(origin)
+		ownOrigin = err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+		if !ownOrigin && !trusted {
+			return false
+		}
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return true
+	case "same-site": // a sibling domain: only those that are listed
+		return trusted
+	default:
+		return false
+	}
+}

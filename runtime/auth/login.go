@@ -1,0 +1,210 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Credentials is what a login sends.
+type Credentials struct {
+	Username string // any case
+	Password string
+	Code     string // of the second factor, or a recovery code; empty when there is none
+}
+
+// Login checks credentials and opens a session with an access and a refresh
+// token. An unknown or inactive user and a wrong password are the same 401
+// fault after the same time; a locked account or address is 429.
+func (s *Service) Login(ctx context.Context, client Client, in Credentials) (Grant, error) {
+	user, err := s.findUser(ctx, in.Username)
+	if err != nil {
+		return Grant{}, err
+	}
+	if user, err = s.verify(ctx, client, user, in, true, invalidCredentials()); err != nil {
+		return Grant{}, err
+	}
+	return s.openTokens(ctx, client, user)
+}
+
+// OpenSession opens a session of an active user without asking for anything:
+// for a login that was proved in another way, such as single sign-on. A user
+// who does not exist or is inactive is a 401 fault.
+func (s *Service) OpenSession(ctx context.Context, client Client, userID int64) (Grant, error) {
+	var user account
+	if err := s.db.WithContext(ctx).Where("id = ?", userID).Limit(1).Find(&user).Error; err != nil {
+		return Grant{}, err
+	}
+	return s.openTokens(ctx, client, user)
+}
+
+func (s *Service) openTokens(ctx context.Context, client Client, user account) (Grant, error) {
+	var (
+		session sessionRow
+		row     refreshRow
+		token   = secret()
+	)
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		var err error
+		if session, err = s.open(tx, user, client, kindToken, ""); err != nil {
+			return err
+		}
+		row, err = s.store(tx, token, session)
+		return err
+	})
+	if err != nil {
+		return Grant{}, err
+	}
+	s.event(ctx, slog.LevelInfo, "login", slog.Int64("user_id", user.ID), slog.String("session", session.ID), slog.String("address", client.Address))
+	return s.grant(user.ID, token, row)
+}
+
+// Confirm checks the password of who asks again, which makes his session fresh
+// (see [Fresh]). A wrong one is a 400 fault and counts towards the lock.
+func (s *Service) Confirm(ctx context.Context, client Client, id Identity, password string) error {
+	if _, err := s.verifySelf(ctx, client, id, password); err != nil {
+		return err
+	}
+	confirmed := s.db.WithContext(ctx).Model(&sessionRow{}).Where("id = ? AND revoked_at = 0", id.SessionID)
+	if err := confirmed.UpdateColumn("confirmed_at", s.stamp()).Error; err != nil {
+		return err
+	}
+	s.sessions.forgetKey(id.SessionID)
+	s.event(ctx, slog.LevelInfo, "password_confirmed", slog.Int64("user_id", id.UserID), slog.String("session", id.SessionID))
+	return nil
+}
+
+// ChangePassword sets a new password after checking the old one, and ends all
+// other sessions of the user. A wrong old one is a 400 fault and counts
+// towards the lock; next is not held against the policy here.
+func (s *Service) ChangePassword(ctx context.Context, client Client, id Identity, old, next string) error {
+	user, err := s.verifySelf(ctx, client, id, old)
+	if err != nil {
+		return err
+	}
+	hash, err := s.Hash(ctx, next)
+	if err != nil {
+		return err
+	}
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		set := tx.Model(&account{}).Where("id = ? AND password_hash = ?", user.ID, user.PasswordHash).Update("password_hash", hash)
+		if set.Error != nil {
+			return set.Error
+		}
+		if set.RowsAffected == 0 { // another change came first
+			return incorrectPassword()
+		}
+		return s.passwordChanged(tx, user.ID, id.SessionID)
+	})
+	if err != nil {
+		return err
+	}
+	s.Forget(user.ID)
+	s.event(ctx, slog.LevelInfo, "password_changed", slog.Int64("user_id", user.ID), slog.String("session", id.SessionID))
+	return nil
+}
+
+// passwordChanged ends what the old password had opened: the sessions but
+// keep, and the mails under way.
+func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string) error {
+	if _, err := s.revoke(tx, "user_id = ? AND id <> ?", userID, keep); err != nil {
+		return err
+	}
+	return tx.Where("user_id = ? AND purpose = ?", userID, purposeReset).Delete(&oneTimeRow{}).Error
+}
+
+// verify checks a password and, at a login, the second factor of a user who
+// has one; wrong is the answer to a failure. What it answers is decided while
+// holding a turn at the hasher and looked at once more after the hash: however
+// many attempts come at once, a right guess is believed only while fewer than
+// the limit have failed.
+func (s *Service) verify(ctx context.Context, client Client, user account, in Credentials, login bool, wrong *fault.Error) (account, error) {
+	byAccount, byAddress := counters(client, in.Username, user)
+	leave, err := s.hasher.enter(ctx)
+	if err != nil {
+		return user, err
+	}
+	defer leave()
+	if err := s.locked(ctx, byAccount, byAddress); err != nil {
+		return user, err
+	}
+	ok, outdated := s.hasher.match(user.PasswordHash, in.Password)
+	if ok && user.IsActive {
+		if err := s.locked(ctx, byAccount, byAddress); err != nil {
+			return user, err
+		}
+		if login {
+			if ok, err = s.secondFactor(ctx, user.ID, in.Code); err != nil {
+				return user, err
+			}
+		}
+	}
+	if !ok || !user.IsActive {
+		s.event(ctx, slog.LevelWarn, "login_failed", slog.Int64("user_id", user.ID), slog.String("address", client.Address))
+		if err := s.failed(ctx, byAccount, byAddress); err != nil {
+			return user, err
+		}
+		return user, wrong
+	}
+	if err := s.succeeded(ctx, byAccount); err != nil {
+		return user, err
+	}
+	if outdated {
+		return s.rehash(ctx, user, in.Password)
+	}
+	return user, nil
+}
+
+// verifySelf checks the password of who is signed in: a wrong one is a 400
+// fault where a login has 401.
+func (s *Service) verifySelf(ctx context.Context, client Client, id Identity, password string) (account, error) {
+	var user account
+	if err := s.db.WithContext(ctx).Where("id = ?", id.UserID).Limit(1).Find(&user).Error; err != nil {
+		return user, err
+	}
+	return s.verify(ctx, client, user, Credentials{Password: password}, false, incorrectPassword())
+}
+
+// rehash raises the stored hash to the current cost. The caller has entered.
+func (s *Service) rehash(ctx context.Context, user account, password string) (account, error) {
+	hash := s.hasher.make(password)
+	set := s.db.WithContext(ctx).Model(&account{}).Where("id = ? AND password_hash = ?", user.ID, user.PasswordHash)
+	if set = set.UpdateColumn("password_hash", hash); set.Error != nil || set.RowsAffected == 0 {
+		return user, set.Error // changed meanwhile: open will notice
+	}
+	user.PasswordHash = hash
+	return user, nil
+}
+
+// findUser finds a user by name whatever the case; the zero account when there
+// is none.
+func (s *Service) findUser(ctx context.Context, name string) (account, error) {
+	return s.findFold(ctx, "username", name)
+}
+
+func (s *Service) findFold(ctx context.Context, column, value string) (account, error) {
+	var user account
+	same := "lower(" + column + ") = lower(?)" // as the unique index has it
+	if s.db.Name() == "mysql" {
+		same = column + " = ?" // its collation compares whatever the case
+	}
+	err := s.db.WithContext(ctx).Where(same, value).Limit(1).Find(&user).Error
+	return user, err
+}
+
+// lockUnchanged locks the user's row for the transaction, if he is active and
+// his password is still the one that was checked.
+func (s *Service) lockUnchanged(tx *gorm.DB, user account) (bool, error) {
+	var same account
+	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Select("id").
+		Where("id = ? AND password_hash = ? AND is_active = ?", user.ID, user.PasswordHash, true).
+		Limit(1).Find(&same).Error
+	return same.ID != 0, err
+}
+
+func foldName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }

@@ -1,0 +1,172 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Purposes of one-time tokens, and how long they live.
+const (
+	purposeReset   = "reset"
+	purposeConfirm = "confirm"
+
+	resetFor   = time.Hour
+	confirmFor = 24 * time.Hour
+)
+
+// mailTries is how many mails of one purpose a user gets within an
+// AUTH_LOCKOUT, whoever asks for them.
+const mailTries = 3
+
+// Letter is a one-time token and where to send it.
+type Letter struct {
+	UserID   int64
+	Username string
+	Email    string
+	Token    string
+	Expires  time.Time
+}
+
+// ResetLetter makes a token that sets a new password, for the active user with
+// this e-mail address. It is false when there is none, or when he has had his
+// letters for now. Call it where nobody waits for the answer, in a job: how
+// long it takes tells whether the address is known.
+func (s *Service) ResetLetter(ctx context.Context, tx *gorm.DB, email string) (Letter, bool, error) {
+	user, err := s.findFold(ctx, "email", email)
+	if err != nil || user.ID == 0 || !user.IsActive {
+		return Letter{}, false, err
+	}
+	return s.letter(ctx, tx, user, purposeReset, resetFor)
+}
+
+// ConfirmLetter makes a token that confirms an e-mail address, for the active
+// user who has it and has not confirmed it. It is false, and to be called, as
+// ResetLetter.
+func (s *Service) ConfirmLetter(ctx context.Context, tx *gorm.DB, email string) (Letter, bool, error) {
+	user, err := s.findFold(ctx, "email", email)
+	if err != nil || user.ID == 0 || !user.IsActive {
+		return Letter{}, false, err
+	}
+	var open int64
+	err = tx.Model(&account{}).Where("id = ? AND email_confirmed_at IS NULL", user.ID).Count(&open).Error
+	if err != nil || open == 0 {
+		return Letter{}, false, err
+	}
+	return s.letter(ctx, tx, user, purposeConfirm, confirmFor)
+}
+
+func (s *Service) letter(ctx context.Context, tx *gorm.DB, user account, purpose string, lifetime time.Duration) (Letter, bool, error) {
+	var live int64
+	since := s.now().Add(lifetime - s.cfg.Lockout).UnixMilli() // made within the last Lockout
+	err := tx.Model(&oneTimeRow{}).Where("user_id = ? AND purpose = ? AND expires_at > ?", user.ID, purpose, since).Count(&live).Error
+	if err != nil || live >= mailTries {
+		return Letter{}, false, err
+	}
+	letter := Letter{UserID: user.ID, Username: user.Username, Email: user.Email, Token: secret(), Expires: s.now().Add(lifetime)}
+	row := oneTimeRow{Hash: digest(letter.Token), UserID: user.ID, Purpose: purpose, Email: user.Email, ExpiresAt: letter.Expires.UnixMilli()}
+	if err := tx.Create(&row).Error; err != nil {
+		return Letter{}, false, err
+	}
+	s.event(ctx, slog.LevelInfo, purpose+"_requested", slog.Int64("user_id", user.ID))
+	return letter, true, nil
+}
+
+// ResetPassword sets a new password with the token of a letter, and ends every
+// session of the user. The policy is applied here, since only here it is known
+// whose words to refuse; field is what the password is called in its details.
+// A used, expired or unknown token is a 400 fault. It signs nobody in and
+// leaves the second factor on.
+func (s *Service) ResetPassword(ctx context.Context, token, field, next string) error {
+	row, user, err := s.peek(ctx, token, purposeReset)
+	if err != nil {
+		return err
+	}
+	if err := CheckPassword(field, next, user.Username, user.Email); err != nil {
+		return err
+	}
+	hash, err := s.Hash(ctx, next)
+	if err != nil {
+		return err
+	}
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := s.consume(tx, row); err != nil {
+			return err
+		}
+		if err := tx.Model(&account{}).Where("id = ?", user.ID).Update("password_hash", hash).Error; err != nil {
+			return err
+		}
+		unlock := counter{subject: "user:" + strconv.FormatInt(user.ID, 10)}
+		if err := tx.Where("subject = ?", unlock.subject).Delete(&failureRow{}).Error; err != nil {
+			return err
+		}
+		return s.passwordChanged(tx, user.ID, "")
+	})
+	if err != nil {
+		return err
+	}
+	s.Forget(user.ID)
+	s.event(ctx, slog.LevelInfo, "password_reset", slog.Int64("user_id", user.ID))
+	return nil
+}
+
+// ConfirmEmail marks the address as confirmed that a letter was sent to, if it
+// still is the user's. A used, expired or unknown token is a 400 fault.
+func (s *Service) ConfirmEmail(ctx context.Context, token string) error {
+	row, user, err := s.peek(ctx, token, purposeConfirm)
+	if err != nil {
+		return err
+	}
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := s.consume(tx, row); err != nil {
+			return err
+		}
+		set := tx.Model(&account{}).Where("id = ? AND email = ?", user.ID, row.Email).Update("email_confirmed_at", s.now().UTC())
+		if set.Error == nil && set.RowsAffected == 0 {
+			return badToken()
+		}
+		return set.Error
+	})
+	if err != nil {
+		return err
+	}
+	s.event(ctx, slog.LevelInfo, "email_confirmed", slog.Int64("user_id", user.ID))
+	return nil
+}
+
+// peek finds a live token and its user without using it up.
+func (s *Service) peek(ctx context.Context, token, purpose string) (oneTimeRow, account, error) {
+	var (
+		row  oneTimeRow
+		user account
+	)
+	tx := s.db.WithContext(ctx)
+	err := tx.Where("hash = ? AND purpose = ? AND expires_at > ?", digest(token), purpose, s.stamp()).Limit(1).Find(&row).Error
+	if err != nil {
+		return row, user, err
+	}
+	if row.Hash == "" {
+		return row, user, badToken()
+	}
+	err = tx.Where("id = ? AND is_active = ?", row.UserID, true).Limit(1).Find(&user).Error
+	if err == nil && user.ID == 0 {
+		err = badToken()
+	}
+	return row, user, err
+}
+
+// consume uses a token up; of two who try, one succeeds.
+func (s *Service) consume(tx *gorm.DB, row oneTimeRow) error {
+	used := tx.Where("hash = ? AND expires_at > ?", row.Hash, s.stamp()).Delete(&oneTimeRow{})
+	if used.Error == nil && used.RowsAffected == 0 {
+		return badToken()
+	}
+	return used.Error
+}
+
+func badToken() *fault.Error { return fault.BadRequest("Invalid or expired token") }

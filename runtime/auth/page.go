@@ -1,0 +1,211 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// pageUseEvery is how exact the last use of a page session is recorded.
+const pageUseEvery = time.Minute
+
+// CSRFHeader and CSRFField are where a form token is looked for.
+const (
+	CSRFHeader = "X-CSRF-Token"
+	CSRFField  = "csrf_token"
+)
+
+// LoginPage is Login for pages: it opens a session on the server and sets its
+// cookie, always a new one, so that an identifier planted before the login is
+// worth nothing (ASVS 5, 7.2.4). A session the browser had is ended.
+func (s *Service) LoginPage(c *gin.Context, in Credentials) error {
+	if err := s.refuseCrossSite(c); err != nil {
+		return err
+	}
+	ctx, client := c.Request.Context(), ClientOf(c)
+	user, err := s.findUser(ctx, in.Username)
+	if err != nil {
+		return err
+	}
+	if user, err = s.verify(ctx, client, user, in, true, invalidCredentials()); err != nil {
+		return err
+	}
+	if before, err := s.pageIdentity(c); err == nil {
+		if err := s.LogoutSession(ctx, before); err != nil {
+			return err
+		}
+	}
+	cookie := secret()
+	var session sessionRow
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		session, err = s.open(tx, user, client, kindPage, digest(cookie))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.setCookie(c, s.pageCookie(c.Request), cookie, "/", http.SameSiteLaxMode, s.cfg.SessionTTL)
+	s.event(ctx, slog.LevelInfo, "login", slog.Int64("user_id", user.ID), slog.String("session", session.ID), slog.String("address", client.Address))
+	return nil
+}
+
+// LogoutPage ends the page session of the request, if there is one, and clears
+// its cookie.
+func (s *Service) LogoutPage(c *gin.Context) error {
+	if err := s.refuseCrossSite(c); err != nil {
+		return err
+	}
+	if id, err := s.pageIdentity(c); err == nil {
+		if err := s.LogoutSession(c.Request.Context(), id); err != nil {
+			return err
+		}
+	}
+	s.setCookie(c, s.pageCookie(c.Request), "", "/", http.SameSiteLaxMode, -time.Second)
+	return nil
+}
+
+// Page lets through who has a page session, and then [From] tells who it is.
+// Requests that change something are refused with 403 when they come from
+// another site. It does not look at tokens and keys, as the other guards do
+// not look at the cookie.
+func Page() web.Guard {
+	return web.Guard{
+		Name: "page", Scheme: "cookie", Status: []int{http.StatusUnauthorized, http.StatusForbidden},
+		Check: func(c *gin.Context) error {
+			a := ask(c)
+			if a == nil {
+				return errNoMiddleware
+			}
+			if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+				if err := a.service.refuseCrossSite(c); err != nil {
+					return err
+				}
+			}
+			a.id, a.err = a.service.pageIdentity(c)
+			a.done = true
+			return a.err
+		},
+	}
+}
+
+// CSRF is the form token of the request's page session, for a hidden field
+// named csrf_token; "" without a session. It is bound to the session and lives
+// as long.
+func CSRF(c *gin.Context) string {
+	s := Of(c)
+	if s == nil {
+		return ""
+	}
+	cookie, err := c.Request.Cookie(s.pageCookie(c.Request))
+	if err != nil {
+		return ""
+	}
+	return formToken(s.keys[0], cookie.Value)
+}
+
+func formToken(k key, cookie string) string {
+	mac := hmac.New(sha256.New, k.csrf)
+	mac.Write([]byte(cookie))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// refuseCrossSite is a 403 fault for a request that another site can have
+// caused. Origin and Sec-Fetch-Site decide. A browser so old that it sends
+// neither can be made to send a form, so a form without them needs the token
+// of [CSRF]; one that is sent is checked in any case.
+func (s *Service) refuseCrossSite(c *gin.Context) error {
+	r := c.Request
+	if !s.sameSite(r) {
+		return crossSite()
+	}
+	sent := r.Header.Get(CSRFHeader)
+	cookie, err := r.Cookie(s.pageCookie(r))
+	if err != nil { // no session to abuse
+		return nil
+	}
+	proven := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
+	if form := isForm(r); sent == "" && form && !proven {
+		sent = c.PostForm(CSRFField)
+		if sent == "" {
+			return crossSite()
+		}
+	}
+	if sent == "" {
+		return nil
+	}
+	for _, k := range s.keys {
+		if hmac.Equal([]byte(sent), []byte(formToken(k, cookie.Value))) {
+			return nil
+		}
+	}
+	return crossSite()
+}
+
+func isForm(r *http.Request) bool {
+	kind, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
+	switch strings.TrimSpace(kind) {
+	case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
+		return true
+	}
+	return false
+}
+
+// pageCookie is the name of the session cookie; the prefix makes browsers hold
+// it to this host and to HTTPS.
+func (s *Service) pageCookie(r *http.Request) string {
+	if s.secure(r) {
+		return "__Host-session"
+	}
+	return "session"
+}
+
+// pageIdentity tells who has the page session of the request's cookie.
+func (s *Service) pageIdentity(c *gin.Context) (Identity, error) {
+	cookie, err := c.Request.Cookie(s.pageCookie(c.Request))
+	if err != nil {
+		return Identity{}, unauthenticated()
+	}
+	ctx := c.Request.Context()
+	session, err := s.pageSession(ctx, digest(cookie.Value))
+	if err != nil {
+		return Identity{}, err
+	}
+	live, ok, err := s.liveSession(ctx, session)
+	if err != nil {
+		return Identity{}, err
+	}
+	if !ok || live.kind != kindPage {
+		return Identity{}, unauthenticated()
+	}
+	return s.identity(session, live), nil
+}
+
+// pageSession finds the id of a page session by its cookie, unless it has lain
+// unused for too long, and records its use.
+func (s *Service) pageSession(ctx context.Context, hash string) (string, error) {
+	var row sessionRow
+	now := s.now()
+	tx := s.db.WithContext(ctx)
+	err := tx.Where("cookie_hash = ? AND kind = ? AND revoked_at = 0 AND last_used_at > ?", hash, kindPage, now.Add(-s.cfg.PageTTL).UnixMilli()).
+		Limit(1).Find(&row).Error
+	if err != nil {
+		return "", err
+	}
+	if row.ID == "" {
+		return "", unauthenticated()
+	}
+	if now.UnixMilli()-row.LastUsedAt > pageUseEvery.Milliseconds() {
+		err = tx.Model(&row).UpdateColumn("last_used_at", now.UnixMilli()).Error
+	}
+	return row.ID, err
+}

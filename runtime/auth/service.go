@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/golang-jwt/jwt/v5"
+	"gorm.io/gorm"
+)
+
+// Staleness is how long another replica may still accept a session or an API
+// key that this one has revoked, and how long a change of role or is_active
+// made behind this package's back goes unseen.
+const Staleness = 2 * time.Second
+
+// Service answers who asks. It is safe for concurrent use, and any number of
+// them, in one process or many, may share one database and secret.
+type Service struct {
+	cfg      Config
+	db       *gorm.DB
+	log      *slog.Logger
+	keys     []key // the first signs
+	parser   *jwt.Parser
+	hasher   hasher
+	sessions *cache[liveSession]
+	apiKeys  *cache[liveKey]
+	now      func() time.Time
+}
+
+// New makes a Service on gdb, whose schema has [Migrations] and a users table.
+// Outside production an empty cfg.Secret becomes a random one, with a warning:
+// nobody stays logged in over a restart.
+func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Secret == "" {
+		cfg.Secret = suggestSecret()
+		log.Warn("APP_SECRET is not set: using a random one, so a restart logs everyone out")
+	}
+	keys, err := cfg.keys()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, db: gdb, log: log, keys: keys,
+		hasher:   newHasher(),
+		sessions: newCache[liveSession](),
+		apiKeys:  newCache[liveKey](),
+		now:      time.Now,
+	}
+	s.parser = s.newParser()
+	return s, nil
+}
+
+// Middleware puts the Service into the request's context, where the guards,
+// [From] and [Of] find it. Nothing is checked until one of them asks.
+func (s *Service) Middleware() gin.HandlerFunc {
+	return func(c *gin.Context) { c.Set(contextKey{}, &asker{service: s}) }
+}
+
+// Run removes what has expired, once an hour until ctx ends. Every replica may
+// run it.
+func (s *Service) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := s.Purge(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "purging expired sessions", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Purge removes expired sessions, tokens, keys and failure counts.
+func (s *Service) Purge(ctx context.Context) error {
+	now := s.stamp()
+	tx := s.db.WithContext(ctx)
+	for _, expired := range []struct{ rows, where any }{
+		{&refreshRow{}, "expires_at <= ?"},
+		{&sessionRow{}, "expires_at <= ?"},
+		{&oneTimeRow{}, "expires_at <= ?"},
+		{&failureRow{}, "ends_at <= ?"},
+	} {
+		if err := tx.Where(expired.where, now).Delete(expired.rows).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Client is where a request comes from, kept with a session so that its owner
+// can recognise it, and counted by the lockout.
+type Client struct {
+	Address string // the IP address
+	Agent   string // the User-Agent header, cut to 255 characters
+}
+
+// ClientOf reads the client of a request. The address is Gin's ClientIP: it
+// believes forwarded headers only from the configured proxies.
+func ClientOf(c *gin.Context) Client {
+	agent := []rune(c.Request.UserAgent())
+	return Client{Address: c.ClientIP(), Agent: string(agent[:min(len(agent), 255)])}
+}
+
+// network is what the lockout counts: the address, or the /64 an IPv6 host
+// gets to pick its addresses from.
+func (c Client) network() string {
+	ip, err := netip.ParseAddr(c.Address)
+	if err != nil {
+		return c.Address
+	}
+	if ip = ip.Unmap(); ip.Is4() {
+		return ip.String()
+	}
+	prefix, _ := ip.WithZone("").Prefix(64) // 64 fits every IPv6 address
+	return prefix.String()
+}
+
+// stamp is the current time as it is stored: Unix milliseconds.
+func (s *Service) stamp() int64 { return s.now().UnixMilli() }
+
+// event writes one record to the security log. Records never hold a secret,
+// nor a name that was typed into a form: people type passwords there.
+func (s *Service) event(ctx context.Context, level slog.Level, name string, attrs ...slog.Attr) {
+	s.log.LogAttrs(ctx, level, "security", append([]slog.Attr{slog.String("event", name)}, attrs...)...)
+}
+
+// secret is 256 random bits as text.
+func secret() string {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// digest is how a random secret is stored.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,90 @@
+package auth
+
+// The rows of this package's tables. Times are Unix milliseconds; 0 is never.
+
+type sessionRow struct {
+	ID          string `gorm:"primaryKey;size:32"` // public: it is the claim sid
+	UserID      int64
+	Kind        string `gorm:"size:8"`  // kindToken or kindPage
+	CookieHash  string `gorm:"size:64"` // digest of a page session's cookie
+	Address     string `gorm:"size:64"`
+	Agent       string `gorm:"size:255"`
+	CreatedAt   int64  `gorm:"autoCreateTime:false"`
+	LastUsedAt  int64
+	ConfirmedAt int64 // when the password was last checked
+	ExpiresAt   int64
+	RevokedAt   int64
+}
+
+func (sessionRow) TableName() string { return "auth_sessions" }
+
+type refreshRow struct {
+	Hash      string `gorm:"primaryKey;size:64"`
+	SessionID string `gorm:"size:32"`
+	CreatedAt int64  `gorm:"autoCreateTime:false"`
+	ExpiresAt int64
+	RotatedAt int64
+}
+
+func (refreshRow) TableName() string { return "auth_refresh_tokens" }
+
+type failureRow struct {
+	Subject string `gorm:"primaryKey;size:191"`
+	Tries   int
+	EndsAt  int64
+}
+
+func (failureRow) TableName() string { return "auth_failures" }
+
+type oneTimeRow struct {
+	Hash      string `gorm:"primaryKey;size:64"`
+	UserID    int64
+	Purpose   string `gorm:"size:16"`
+	Email     string `gorm:"size:255"` // where it was sent
+	ExpiresAt int64
+}
+
+func (oneTimeRow) TableName() string { return "auth_one_time_tokens" }
+
+type totpRow struct {
+	UserID      int64  `gorm:"primaryKey;autoIncrement:false"`
+	Secret      string `gorm:"size:255"` // sealed
+	ConfirmedAt int64  // 0: enrolment was begun only
+	LastStep    int64  // the last 30-second step a code was accepted for
+}
+
+func (totpRow) TableName() string { return "auth_totp" }
+
+type recoveryRow struct {
+	Hash   string `gorm:"primaryKey;size:64"`
+	UserID int64
+}
+
+func (recoveryRow) TableName() string { return "auth_recovery_codes" }
+
+type apiKeyRow struct {
+	ID         int64
+	UserID     int64
+	Name       string `gorm:"size:100"`
+	Prefix     string `gorm:"size:16"` // its first characters, to recognise it by
+	Hash       string `gorm:"size:64"`
+	Scopes     string `gorm:"size:1000"` // separated by spaces
+	CreatedAt  int64  `gorm:"autoCreateTime:false"`
+	LastUsedAt int64
+	ExpiresAt  int64 // 0: never
+	RevokedAt  int64
+}
+
+func (apiKeyRow) TableName() string { return "auth_api_keys" }
+
+// account is what this package reads of the project's table users.
+type account struct {
+	ID           int64
+	Username     string
+	Email        string
+	PasswordHash string
+	Role         string
+	IsActive     bool
+}
+
+func (account) TableName() string { return "users" }
