@@ -30,9 +30,27 @@ func (p Project) JSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Load reads nexios.json. A format that this version does not know, an unknown
+// New settles a new project: the module path is the name unless said, the
+// database SQLite.
+func New(p Project) (Project, error) {
+	if err := CheckName(p.Name); err != nil {
+		return p, err
+	}
+	if p.Module == "" {
+		p.Module = p.Name
+	}
+	if p.Database == "" {
+		p.Database = Databases()[0]
+	}
+	if err := CheckModule(p.Module); err != nil {
+		return p, err
+	}
+	return p, CheckDatabase(p.Database)
+}
+
+// Parse reads nexios.json. A format that this version does not know, an unknown
 // key and a project that Add would not have made are an *Error.
-func Load(data []byte) (Project, error) {
+func Parse(data []byte) (Project, error) {
 	var head struct{ Format int }
 	wrong := func(what, try string) (Project, error) {
 		return Project{}, &Error{What: "nexios.json " + what, Try: try}
@@ -58,15 +76,9 @@ func Load(data []byte) (Project, error) {
 	return f.Project, nil
 }
 
-// check is what Load asks of a project that may have been edited by hand.
+// check is what Parse asks of a project that may have been edited by hand.
 func (p Project) check() error {
-	if err := CheckName(p.Name); err != nil {
-		return err
-	}
-	if err := CheckModule(p.Module); err != nil {
-		return err
-	}
-	if err := CheckDatabase(p.Database); err != nil {
+	if _, err := New(p); err != nil {
 		return err
 	}
 	for i, r := range p.Resources {
@@ -83,31 +95,31 @@ func (p Project) check() error {
 	return nil
 }
 
-// Add returns the project with r, which is settled first: ParseResource says
+// Add returns the project with r, and r as it was settled: ParseResource says
 // how. A resource that is already there in the same words changes nothing; in
 // other words it is an *Error, and so is one that does not fit the project.
 // The migration's time of a resource that is there already stays.
-func (p Project) Add(r Resource) (Project, error) {
+func (p Project) Add(r Resource) (Project, Resource, error) {
 	r, err := ParseResource(r)
 	if err != nil {
-		return p, err
+		return p, r, err
 	}
-	if old, ok := p.Resource(r.Name); ok {
+	if old, ok := p.Resource(r.Name); ok && old.Name == r.Name {
 		r.Migration = old.Migration
 		if equal(old, r) {
-			return p, nil
+			return p, old, nil
 		}
-		return p, &Error{
+		return p, r, &Error{
 			What:  fmt.Sprintf("the resource %s is already there, in other words", r.Name),
 			Label: "there", Where: old.Command(),
 			Try: "nexios remove resource " + r.Name + ", or another name",
 		}
 	}
 	if err := p.fits(r); err != nil {
-		return p, err
+		return p, r, err
 	}
 	p.Resources = append(slices.Clone(p.Resources), r)
-	return p, nil
+	return p, r, nil
 }
 
 // Replace returns the project with r in the place of the resource of the same
