@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -64,8 +65,13 @@ type Route struct {
 	Before  []gin.HandlerFunc // middleware of this route alone
 	MaxBody int64             // bytes; 0 means the application's limit
 	Hidden  bool              // left out of OpenAPI
+	// Deadline is how long a request may take, its body's arrival and the
+	// answer's departure included; 0 means the application's limits, less than
+	// 0 none.
+	Deadline time.Duration
 
-	handler gin.HandlerFunc
+	handler gin.HandlerFunc                              // of a plain route
+	bind    func(Route, *rules) (gin.HandlerFunc, error) // of a typed one
 }
 
 // Handler is what a typed route calls: in is decoded from the request and has
@@ -129,6 +135,11 @@ func (r Route) With(h ...gin.HandlerFunc) Route {
 
 // Limit sets how many bytes the request's body may have.
 func (r Route) Limit(bytes int64) Route { r.MaxBody = bytes; return r }
+
+// Within sets how long a request may take, its body's arrival and the answer's
+// departure included: for large uploads, downloads and streams. Less than 0
+// sets no limit.
+func (r Route) Within(d time.Duration) Route { r.Deadline = d; return r }
 
 // Hide leaves the route out of OpenAPI.
 func (r Route) Hide() Route { r.Hidden = true; return r }

@@ -1,0 +1,113 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// pool lends buffers to requests.
+type pool struct{ sync.Pool }
+
+// maxPooled is the largest buffer kept for another request, in bytes.
+const maxPooled = 64 << 10
+
+func (p *pool) get() *bytes.Buffer {
+	if b, ok := p.Get().(*bytes.Buffer); ok {
+		b.Reset()
+		return b
+	}
+	return new(bytes.Buffer)
+}
+
+func (p *pool) put(b *bytes.Buffer) {
+	if b.Cap() <= maxPooled {
+		p.Put(b)
+	}
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// answer writes out as JSON. The success of a GET carries a weak ETag of its
+// bytes unless the handler has set one or forbidden storing, and is a 304
+// without body when the client has it already (RFC 9110, 13.1.2).
+func answer(c *gin.Context, buffers *pool, status int, out any) {
+	buffer := buffers.get()
+	defer buffers.put(buffer)
+	if err := json.NewEncoder(buffer).Encode(out); err != nil {
+		Fail(c, fault.Internal(fmt.Errorf("encode %T: %w", out, err)))
+		return
+	}
+	if s := c.Writer.Status(); s != http.StatusOK {
+		status = s // the handler has chosen one
+	}
+	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+	header := c.Writer.Header()
+	if status == http.StatusOK && (c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead) && unchanged(c.Request, header, body) {
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	header["Content-Type"] = []string{jsonType}
+	c.Status(status)
+	// An error here means that the client has gone.
+	_, _ = c.Writer.Write(body)
+}
+
+// unchanged sets the ETag of body and tells whether the client holds it.
+func unchanged(r *http.Request, header http.Header, body []byte) bool {
+	cache := header.Get("Cache-Control")
+	if strings.Contains(cache, "no-store") {
+		return false
+	}
+	if cache == "" {
+		// What one client may read is not for a shared cache, and is asked
+		// for again each time.
+		header["Cache-Control"] = []string{"private, no-cache"}
+	}
+	tag := header.Get("Etag")
+	if tag == "" {
+		tag = etag(body)
+		header["Etag"] = []string{tag}
+	}
+	return matches(r.Header.Get("If-None-Match"), tag)
+}
+
+func etag(body []byte) string {
+	const digits = "0123456789abcdef"
+	tag := [20]byte{'W', '/', '"', 19: '"'}
+	for i, sum := 18, xxhash.Sum64(body); i > 2; i, sum = i-1, sum>>4 {
+		tag[i] = digits[sum&15]
+	}
+	return string(tag[:])
+}
+
+// matches compares weakly, as If-None-Match asks for.
+func matches(given, tag string) bool {
+	if given == "" {
+		return false
+	}
+	if given == "*" {
+		return true
+	}
+	for candidate := range strings.SplitSeq(given, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(candidate), "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// Location sets the Location header of an answer 201: the request's path
+// followed by the new resource's id.
+func Location(c *gin.Context, id any) {
+	c.Header("Location", strings.TrimSuffix(c.Request.URL.EscapedPath(), "/")+"/"+fmt.Sprint(id))
+}

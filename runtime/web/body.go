@@ -1,0 +1,207 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// maxDepth is how deep a JSON body may nest.
+const maxDepth = 64
+
+// body is how the Body field of one input type is read.
+type body struct {
+	index    []int
+	typ      reflect.Type // without the pointer
+	optional bool         // the field is a pointer: no body leaves it nil
+	bulk     bool
+	verdict  func(any) ([]broken, error)
+	buffers  *pool
+}
+
+func newBody(f *reflect.StructField, rules *rules) *body {
+	b := &body{index: f.Index, typ: f.Type, buffers: rules.buffers}
+	if f.Type.Kind() == reflect.Pointer {
+		b.optional, b.typ = true, f.Type.Elem()
+	}
+	_, b.bulk = reflect.Zero(b.typ).Interface().(interface{ isBulk() })
+	b.verdict = rules.body(b.typ, f.Tag.Get("binding"))
+	return b
+}
+
+// read decodes the request's body into the field dst and asks its rules.
+func (b *body) read(c *gin.Context, dst reflect.Value) error {
+	if err := jsonContent(c.Request, b.optional); err != nil {
+		return err
+	}
+	buffer := b.buffers.get()
+	defer b.buffers.put(buffer)
+	if err := receive(buffer, c.Request); err != nil {
+		return err
+	}
+	raw := buffer.Bytes()
+	if len(bytes.TrimLeft(raw, " \t\r\n")) == 0 {
+		if b.optional {
+			return nil
+		}
+		return fault.BadRequest("The body is empty")
+	}
+	if b.optional {
+		dst.Set(reflect.New(b.typ))
+		dst = dst.Elem()
+	}
+	return b.decode(raw, dst)
+}
+
+// decode turns the bytes of a body into dst, whose type is b.typ, and asks
+// its rules.
+func (b *body) decode(raw []byte, dst reflect.Value) error {
+	switch {
+	case !utf8.Valid(raw):
+		return fault.BadRequest("The body is not valid UTF-8")
+	case tooDeep(raw):
+		return fault.BadRequest(fmt.Sprintf("The body is nested deeper than %d levels", maxDepth))
+	}
+	var details []fault.Detail
+	into := dst.Addr().Interface()
+	if err := json.Unmarshal(raw, into); err != nil {
+		if !json.Valid(raw) {
+			return fault.BadRequest("The body is not valid JSON")
+		}
+		details = misfits(raw, dst)
+	} else if bytes.Contains(raw, []byte(`\u0000`)) {
+		details = unstorable(dst)
+	} else if raw[0] == 'n' && b.typ.Kind() == reflect.Struct {
+		details = []fault.Detail{misfit("", b.typ)}
+	}
+	if b.bulk && len(details) == 0 {
+		if n := dst.Len(); n == 0 || n > maxBulk {
+			return fault.Invalid(fault.Detail{Field: "items", Rule: "len", Message: fmt.Sprintf("Items must have 1 to %d elements", maxBulk)})
+		}
+	}
+	violations, err := b.verdict(into)
+	if err != nil {
+		return err
+	}
+	for _, v := range violations {
+		details = appendNew(details, detail(v.path, v.FieldError))
+	}
+	if len(details) == 0 {
+		return nil
+	}
+	if dst.Kind() == reflect.Slice {
+		indexed(details)
+	}
+	return fault.Invalid(details...)
+}
+
+// appendNew appends the detail unless one that stands already speaks of the
+// same field or of what holds it: a value of the wrong type breaks no rules.
+func appendNew(details []fault.Detail, d fault.Detail) []fault.Detail {
+	for _, old := range details {
+		if rest, ok := strings.CutPrefix(d.Field, old.Field); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return details
+		}
+	}
+	return append(details, d)
+}
+
+// indexed moves the index that begins the field of an element, "[2].title",
+// to where it belongs.
+func indexed(details []fault.Detail) {
+	for i := range details {
+		d := &details[i]
+		var n int
+		if _, err := fmt.Sscanf(d.Field, "[%d]", &n); err != nil {
+			continue
+		}
+		_, d.Field, _ = strings.Cut(d.Field, "]")
+		d.Field = strings.TrimPrefix(d.Field, ".")
+		d.Index = &n
+	}
+}
+
+// jsonContent refuses a request whose body does not say that it is JSON.
+func jsonContent(r *http.Request, optional bool) error {
+	contentType := r.Header.Get("Content-Type")
+	if contentType == "" && (r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody) {
+		if optional {
+			return nil
+		}
+		return fault.BadRequest("The body is empty")
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return &fault.Error{Status: http.StatusUnsupportedMediaType, Message: "The body must not be encoded"}
+	}
+	if contentType == "application/json" {
+		return nil
+	}
+	media, options, err := mime.ParseMediaType(contentType)
+	charset := options["charset"]
+	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") ||
+		charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return &fault.Error{Status: http.StatusUnsupportedMediaType, Message: "The body must be application/json in UTF-8"}
+	}
+	return nil
+}
+
+// receive reads the whole body, whose size the route has limited.
+func receive(buffer *bytes.Buffer, r *http.Request) error {
+	if r.Body == nil {
+		return nil
+	}
+	_, err := buffer.ReadFrom(r.Body)
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		return tooLarge(large.Limit)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &fault.Error{Status: http.StatusRequestTimeout, Message: "The body came too slowly", Cause: err}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return &fault.Error{Status: http.StatusBadRequest, Message: "The body is incomplete", Cause: err}
+	}
+	return &fault.Error{Status: http.StatusBadRequest, Message: "The body could not be read", Cause: err}
+}
+
+func tooLarge(limit int64) error {
+	return fault.TooLarge(fmt.Sprintf("The body is larger than %d bytes", limit))
+}
+
+// tooDeep tells whether brackets nest deeper than allowed, before the parser
+// spends memory on them.
+func tooDeep(raw []byte) bool {
+	if bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) <= maxDepth {
+		return false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/nexios-go/nexios/runtime/command"
+)
+
+// Commands returns what an application's program can do: serve, routes, and
+// the commands of its modules.
+func Commands(a *App) []command.Command {
+	list := []command.Command{
+		{Name: "serve", Summary: "answer requests until told to stop", Run: func(ctx context.Context, _ command.IO) error {
+			return a.Serve(ctx)
+		}},
+		{Name: "routes", Args: "[--json]", Summary: "list the routes with their guards", Run: a.routesCommand},
+	}
+	for _, m := range a.Modules {
+		list = append(list, m.Commands...)
+	}
+	return list
+}
+
+// listed is a route as the routes command prints it.
+type listed struct {
+	Method  string   `json:"method"`
+	Path    string   `json:"path"`
+	Module  string   `json:"module"`
+	Guards  []string `json:"guards"`
+	Summary string   `json:"summary"`
+}
+
+func (a *App) routesCommand(_ context.Context, io command.IO) error {
+	asJSON := len(io.Args) == 1 && io.Args[0] == "--json"
+	if len(io.Args) > 0 && !asJSON {
+		return fmt.Errorf("routes: unknown argument %q\n  it takes: --json\n  try:      routes --json", io.Args[0])
+	}
+	routes := []listed{}
+	for _, m := range a.Modules {
+		for _, r := range m.Routes {
+			guards := []string{}
+			for _, g := range r.Guards {
+				guards = append(guards, g.Name)
+			}
+			routes = append(routes, listed{r.Method, m.Prefix + r.Path, m.Name, guards, r.Summary})
+		}
+	}
+	if asJSON {
+		encoder := json.NewEncoder(io.Stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(routes)
+	}
+	out := tabwriter.NewWriter(io.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(out, "METHOD\tPATH\tGUARDS\tSUMMARY")
+	for _, r := range routes {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.Method, r.Path, strings.Join(r.Guards, " "), r.Summary)
+	}
+	return out.Flush()
+}

@@ -1,0 +1,137 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is what an application says about serving; each field is a setting
+// of the environment. The zero value serves in tests: no rate limit, no CORS.
+type Config struct {
+	Env            string     `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
+	Addr           string     `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen: host:port, or unix:/path.sock"`
+	CORSOrigins    []string   `env:"CORS_ORIGINS" doc:"origins whose pages may call the API, with commas: https://app.example.com"`
+	TrustedProxies []string   `env:"TRUSTED_PROXIES" doc:"addresses or networks whose X-Forwarded-For and X-Forwarded-Proto count, with commas"`
+	RateLimit      Rate       `env:"RATE_LIMIT" envDefault:"100/60s" doc:"requests per client on the API, or off"`
+	MetricsAddr    string     `env:"METRICS_ADDR" doc:"where /metrics and /debug/pprof are served, apart from the API; empty for nowhere"`
+	LogLevel       slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
+	LogFormat      string     `env:"LOG_FORMAT" doc:"text or json; by default text in development and json elsewhere"`
+	Debug          bool       `env:"DEBUG" doc:"show what went wrong in answers 500; never in production"`
+}
+
+// The values of APP_ENV.
+const (
+	Development = "development"
+	Test        = "test"
+	Production  = "production"
+)
+
+// Production tells whether the application runs for real.
+func (c Config) Production() bool { return c.Env == Production }
+
+// Validate says everything that is wrong with the settings.
+func (c Config) Validate() error {
+	var problems []error
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if !slices.Contains([]string{Development, Test, Production}, c.Env) {
+		wrong("unknown APP_ENV %q\n  known: development test production\n  try:   APP_ENV=development", c.Env)
+	}
+	if !slices.Contains([]string{"", "text", "json"}, c.LogFormat) {
+		wrong("unknown LOG_FORMAT %q\n  known: text json\n  try:   LOG_FORMAT=json", c.LogFormat)
+	}
+	for name, addr := range map[string]string{"ADDR": c.Addr, "METRICS_ADDR": c.MetricsAddr} {
+		if _, _, err := network(addr); addr != "" && err != nil {
+			wrong("%s is not an address: %q\n  it is host:port or unix:/path.sock\n  try:   %s=127.0.0.1:8000", name, addr, name)
+		}
+	}
+	for _, origin := range c.CORSOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			wrong("CORS_ORIGINS holds %q, which is not an origin\n  it is a scheme and a host, without a path; * is not possible\n  try:   CORS_ORIGINS=https://app.example.com", origin)
+		}
+	}
+	if _, err := prefixes(c.TrustedProxies); err != nil {
+		wrong("TRUSTED_PROXIES: %w\n  it lists addresses and networks\n  try:   TRUSTED_PROXIES=10.0.0.0/8", err)
+	}
+	if c.Debug && c.Production() {
+		wrong("DEBUG is on in production\n  answers would show internals\n  try:   DEBUG=false, or APP_ENV=development")
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(problems...)
+}
+
+// Rate is so many requests in so long a time; the zero value sets no limit.
+type Rate struct {
+	Limit  int
+	Window time.Duration
+}
+
+// UnmarshalText reads "100/60s" and "off".
+func (r *Rate) UnmarshalText(text []byte) error {
+	if *r = (Rate{}); string(text) == "off" {
+		return nil
+	}
+	count, window, _ := strings.Cut(string(text), "/")
+	limit, err := strconv.Atoi(count)
+	length, err2 := time.ParseDuration(window)
+	if err != nil || err2 != nil || limit < 1 || length < time.Second {
+		return fmt.Errorf("%q is not a rate; try 100/60s, or off", text)
+	}
+	*r = Rate{limit, length}
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (r Rate) MarshalText() ([]byte, error) {
+	if r.Limit == 0 {
+		return []byte("off"), nil
+	}
+	return fmt.Appendf(nil, "%d/%gs", r.Limit, r.Window.Seconds()), nil
+}
+
+// network splits an address into what net.Listen takes.
+func network(addr string) (kind, address string, err error) {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		if path == "" {
+			return "", "", errors.New("the socket has no path")
+		}
+		return "unix", path, nil
+	}
+	host, port, ok := cutLast(addr, ":")
+	n, err := strconv.ParseUint(port, 10, 16)
+	if !ok || err != nil || strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		return "", "", fmt.Errorf("%q is not host:port", addr)
+	}
+	_ = n
+	return "tcp", addr, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range list {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not an address or a network", text)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}

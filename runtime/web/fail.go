@@ -1,0 +1,65 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Fail ends the request with err, for middleware and plain Gin handlers: a
+// *fault.Error says what to answer, anything else is a 500 that is logged and
+// not shown. Nothing may have been written before.
+func Fail(c *gin.Context, err error) {
+	_ = c.Error(err)
+	c.Abort()
+}
+
+// errorBody is the one shape of an error. Detail is there in every 500: null,
+// or in debug mode what went wrong.
+type errorBody struct {
+	Error     string           `json:"error"`
+	Code      int              `json:"code"`
+	Details   []fault.Detail   `json:"details,omitempty"`
+	Detail    *json.RawMessage `json:"detail,omitempty"`
+	RequestID string           `json:"request_id"`
+}
+
+// writeError is the only place where an error becomes an answer.
+func writeError(c *gin.Context, f *fault.Error, debug bool) {
+	body := errorBody{Error: f.Message, Code: f.Status, Details: f.Details, RequestID: RequestID(c)}
+	header := c.Writer.Header()
+	switch f.Status {
+	case http.StatusInternalServerError:
+		text := json.RawMessage("null")
+		if debug && f.Cause != nil {
+			text, _ = json.Marshal(f.Cause.Error())
+		}
+		body.Detail = &text
+	case http.StatusUnauthorized:
+		challenge := f.Challenge
+		if challenge == "" {
+			challenge = "Bearer"
+		}
+		header.Set("WWW-Authenticate", challenge)
+	}
+	if f.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
+	}
+	for _, name := range []string{"Etag", "Content-Length", "Content-Encoding", "Content-Disposition", "Last-Modified", "Location"} {
+		header.Del(name) // of the success that did not come
+	}
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Type", jsonType)
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(errors.New("an error's body cannot fail to encode: " + err.Error()))
+	}
+	c.Status(f.Status)
+	_, _ = c.Writer.Write(text)
+}

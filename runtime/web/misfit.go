@@ -1,0 +1,201 @@
+package web
+
+import (
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// misfit says that the value at path is not a t.
+func misfit(path string, t reflect.Type) fault.Detail {
+	if path == "" {
+		return fault.Detail{Field: "body", Rule: "type", Message: sentence("body", mustBe(t))}
+	}
+	return fault.Detail{Field: path, Rule: "type", Message: sentence(path, mustBe(t))}
+}
+
+// misfits decodes raw, which is valid JSON but does not fit dst, part by part:
+// what fits is set, and what does not is returned with its path. It runs only
+// for requests that are refused.
+func misfits(raw []byte, dst reflect.Value) []fault.Detail {
+	var details []fault.Detail
+	fit(raw, dst, "", &details)
+	return details
+}
+
+func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
+	t := dst.Type()
+	if json.Unmarshal(raw, dst.Addr().Interface()) == nil {
+		return
+	}
+	if t.Kind() == reflect.Pointer {
+		if dst.IsNil() {
+			dst.Set(reflect.New(t.Elem()))
+		}
+		fit(raw, dst.Elem(), path, details)
+		return
+	}
+	if n, ok := dst.Addr().Interface().(interface{ value() reflect.Value }); ok {
+		fit(raw, n.value(), path, details)
+		return
+	}
+	if _, bulk := dst.Interface().(interface{ isBulk() }); bulk {
+		var envelope struct{ Items json.RawMessage }
+		if json.Unmarshal(raw, &envelope) == nil && envelope.Items != nil {
+			raw = envelope.Items
+		}
+	} else if opaque(t) {
+		*details = append(*details, misfit(path, t))
+		return
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil {
+			*details = append(*details, misfit(path, t))
+			return
+		}
+		fitMembers(members, dst, path, details)
+	case reflect.Slice:
+		var elements []json.RawMessage
+		if t.Elem().Kind() == reflect.Uint8 || json.Unmarshal(raw, &elements) != nil {
+			*details = append(*details, misfit(path, t))
+			return
+		}
+		dst.Set(reflect.MakeSlice(t, len(elements), len(elements)))
+		for i, element := range elements {
+			fit(element, dst.Index(i), path+"["+strconv.Itoa(i)+"]", details)
+		}
+	case reflect.Map:
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil || t.Key().Kind() != reflect.String {
+			*details = append(*details, misfit(path, t))
+			return
+		}
+		for _, key := range sortedKeys(members) {
+			fit(members[key], reflect.New(t.Elem()).Elem(), join(path, key), details)
+		}
+	default:
+		*details = append(*details, misfit(path, t))
+	}
+}
+
+func fitMembers(members map[string]json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
+	for _, f := range reflect.VisibleFields(dst.Type()) {
+		name, embedded := jsonName(f)
+		if name == "" || embedded || hasPointer(dst.Type(), f.Index) {
+			continue
+		}
+		raw, ok := members[name]
+		for _, key := range sortedKeys(members) {
+			if !ok && strings.EqualFold(key, name) {
+				raw, ok = members[key], true
+			}
+		}
+		if ok {
+			fit(raw, dst.FieldByIndex(f.Index), join(path, name), details)
+		}
+	}
+}
+
+// opaque tells whether a type decodes itself, so that nothing inside it can be
+// named.
+func opaque(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+// unstorable finds the strings below v that hold a NUL.
+func unstorable(v reflect.Value) []fault.Detail {
+	var details []fault.Detail
+	findNUL(v, "", &details)
+	return details
+}
+
+func findNUL(v reflect.Value, path string, details *[]fault.Detail) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			findNUL(v.Elem(), path, details)
+		}
+	case reflect.String:
+		if !storable(v.String()) {
+			*details = append(*details, nul(path))
+		}
+	case reflect.Struct:
+		for _, f := range reflect.VisibleFields(v.Type()) {
+			if name, embedded := jsonName(f); name != "" && !embedded && !hasPointer(v.Type(), f.Index) {
+				findNUL(v.FieldByIndex(f.Index), join(path, name), details)
+			} else if f.Name == "Value" { // of a Null
+				findNUL(v.FieldByIndex(f.Index), path, details)
+			}
+		}
+	case reflect.Slice:
+		if raw, ok := v.Interface().(json.RawMessage); ok {
+			var content any
+			if json.Unmarshal(raw, &content) == nil {
+				findNUL(reflect.ValueOf(&content), path, details)
+			}
+			return
+		}
+		for i := range v.Len() {
+			findNUL(v.Index(i), path+"["+strconv.Itoa(i)+"]", details)
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			if key.Kind() == reflect.String && !storable(key.String()) {
+				*details = append(*details, nul(path))
+				continue
+			}
+			findNUL(v.MapIndex(key), path, details)
+		}
+	}
+}
+
+func nul(path string) fault.Detail {
+	if path == "" {
+		path = "body"
+	}
+	return fault.Detail{Field: path, Rule: "text", Message: sentence(path, "must not hold a NUL character")}
+}
+
+// jsonName returns the key of a struct's field in JSON, empty when it has
+// none, and whether it is an embedded struct whose fields stand for it.
+func jsonName(f reflect.StructField) (name string, embedded bool) {
+	tag := f.Tag.Get("json")
+	name, _, _ = strings.Cut(tag, ",")
+	t := f.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case tag == "-", !f.IsExported() && !f.Anonymous:
+		return "", false
+	case f.Anonymous && name == "" && t.Kind() == reflect.Struct:
+		return f.Name, true
+	case name == "":
+		return f.Name, false
+	}
+	return name, false
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func sortedKeys(m map[string]json.RawMessage) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
