@@ -1,0 +1,269 @@
+// Package apply carries a plan out. It is the only package of the engine that
+// writes, and it does so as one step: killed at any instant, the project is as
+// before or as after once Recover has run.
+//
+// A step is written down before it begins, in .nexios/undo/, with every text
+// before and after. The name of that file says how far the step is:
+//
+//	0007.open.json  under way: Recover reverts it, or finishes it if all is written
+//	0007.json       done: Undo can revert it
+//	0007.undo.json  being reverted: Recover finishes that
+//
+// So undo, rollback and recovery are one procedure, revert.
+package apply
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nexios-go/nexios/scaffold/plan"
+)
+
+// Where the tool keeps its own things, below the project.
+const (
+	BaseDir = ".nexios/base" // texts as the generator last wrote them, by path
+	UndoDir = ".nexios/undo" // one file a step, and the lock; not for version control
+)
+
+// Keep is how many steps can be undone; older ones are forgotten.
+const Keep = 50
+
+// Errors to be told apart with errors.Is. Nothing was written when one is returned.
+var (
+	ErrConflict = errors.New("conflicts")         // the plan has some
+	ErrChanged  = errors.New("changed meanwhile") // a file is not what the plan or the step says
+	ErrNothing  = errors.New("nothing to undo")   // no step is left
+)
+
+// Options is what a step is recorded with.
+type Options struct {
+	Title string    // what was done, shown by undo: "add resource post"
+	Time  time.Time // when
+	// Step, if set, is called before every single change to the disk, with
+	// what will be done. Tests die there.
+	Step func(what string)
+}
+
+// Result is what Apply did.
+type Result struct {
+	Seq     int      // the number of the step; 0 when there was nothing to write
+	Written []string // the project's files that were created, updated or deleted
+}
+
+// Apply writes the plan to the project in dir, or nothing of it.
+//
+// It waits for another command's step to end, recovers one that was cut short,
+// and refuses a plan with conflicts (ErrConflict), a file that is not what the
+// plan says it was (ErrChanged), symbolic links and paths outside of dir. For
+// every file outside of .nexios it records the operation's Base in BaseDir, in
+// the same step. A directory that loses its last file goes too.
+func Apply(dir string, p plan.Plan, o Options) (Result, error) {
+	if err := check(p); err != nil {
+		return Result{}, err
+	}
+	d, err := open(dir, o.Step)
+	if err != nil {
+		return Result{}, err
+	}
+	defer d.close()
+	if _, err := d.recover(); err != nil {
+		return Result{}, err
+	}
+	e := entry{Title: o.Title, Time: o.Time}
+	for _, op := range p.Of(plan.Create, plan.Update, plan.Identical, plan.Delete) {
+		if err := d.plan(&e, op); err != nil {
+			return Result{}, err
+		}
+	}
+	if len(e.Changes) == 0 {
+		return Result{}, nil
+	}
+	if err := d.begin(&e); err != nil {
+		return Result{}, err
+	}
+	if err := d.write(e); err != nil {
+		kept, undone := d.revert(e, opened)
+		switch {
+		case undone != nil:
+			return Result{}, fmt.Errorf("%w, and putting things back stopped: %w\n  try: any nexios command, it goes on with that", err, undone)
+		case len(kept) > 0:
+			return Result{}, fmt.Errorf("%w; all was put back but %s, %w", err, strings.Join(kept, ", "), ErrChanged)
+		}
+		return Result{}, fmt.Errorf("%w; nothing was changed", err)
+	}
+	result := Result{Seq: e.Seq}
+	for _, op := range p.Changes() {
+		result.Written = append(result.Written, op.Path)
+	}
+	return result, nil
+}
+
+// check refuses what no state of the disk can make right.
+func check(p plan.Plan) error {
+	if conflicts := p.Of(plan.Conflict); len(conflicts) > 0 {
+		var paths []string
+		for _, op := range conflicts {
+			paths = append(paths, op.Path)
+		}
+		return fmt.Errorf("%w in %s; nothing was written", ErrConflict, strings.Join(paths, ", "))
+	}
+	seen := map[string]bool{}
+	for _, op := range p.Of(plan.Create, plan.Update, plan.Identical, plan.Delete) {
+		switch name := op.Path; {
+		case !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, `\:`):
+			return fmt.Errorf("%q is not a path inside of the project", name)
+		case below(name, UndoDir) || below(name, BaseDir):
+			return fmt.Errorf("%s is kept by the tool itself", name)
+		case seen[name]:
+			return fmt.Errorf("%s is planned twice", name)
+		}
+		seen[op.Path] = true
+	}
+	for name := range seen {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if seen[dir] {
+				return fmt.Errorf("%s is planned as a file and as a directory", dir)
+			}
+		}
+	}
+	return nil
+}
+
+// plan adds what one operation changes, the file and its base, to the step.
+func (d *disk) plan(e *entry, op plan.Op) error {
+	if op.Kind != plan.Identical {
+		now, mode, err := d.read(op.Path)
+		if err != nil {
+			return err
+		}
+		if !same(now, op.Before) {
+			return fmt.Errorf("%s: %w, nothing was written\n  try: the same command again", op.Path, ErrChanged)
+		}
+		if now == nil {
+			mode = op.Mode.Perm()
+		}
+		e.add(op.Path, now, op.After, mode)
+	}
+	if below(op.Path, path.Dir(BaseDir)) || op.Base == nil && op.After != nil {
+		return nil
+	}
+	name := path.Join(BaseDir, op.Path)
+	now, mode, err := d.read(name)
+	if err != nil {
+		return err
+	}
+	e.add(name, now, op.Base, mode)
+	return nil
+}
+
+// write makes the project as the step says, and the step done.
+func (d *disk) write(e entry) error {
+	for _, dir := range e.Dirs {
+		d.step("mkdir " + dir)
+		if err := d.root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	for i, c := range e.Changes {
+		if c.After == nil {
+			continue
+		}
+		if err := d.writeTemp(e.temp(i), c.After, c.Mode, c.Before != nil); err != nil {
+			return err
+		}
+	}
+	for i, c := range e.Changes {
+		var err error
+		if c.After == nil {
+			err = d.remove(c.Path)
+		} else {
+			err = d.rename(e.temp(i), c.Path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.finish(e)
+}
+
+// finish ends a step whose files are all written.
+func (d *disk) finish(e entry) error {
+	dirs := map[string]bool{}
+	for _, c := range e.Changes {
+		dirs[path.Dir(c.Path)] = true
+		if c.After == nil {
+			d.removeEmpty(path.Dir(c.Path))
+		}
+	}
+	for _, dir := range e.Dirs {
+		dirs[path.Dir(dir)] = true
+	}
+	d.sync(dirs)
+	if err := d.rename(e.file(opened), e.file(done)); err != nil {
+		return err
+	}
+	d.forget(e.Seq - Keep)
+	return nil
+}
+
+// revert makes the files of a step as they were before it, and then forgets
+// the step. It can be repeated: a file that is as before is left alone. A file
+// that is neither as before nor as after is somebody's edit: it is kept, and
+// returned.
+func (d *disk) revert(e entry, from state) (kept []string, err error) {
+	dirs := map[string]bool{}
+	for i, c := range e.Changes {
+		now, mode, err := d.read(c.Path)
+		if err != nil {
+			return kept, err
+		}
+		if now == nil {
+			mode = c.Mode
+		}
+		switch {
+		case same(now, c.Before):
+		case !same(now, c.After):
+			kept = append(kept, c.Path)
+		case c.Before == nil:
+			if err := d.remove(c.Path); err != nil {
+				return kept, err
+			}
+		default:
+			if err := d.root.MkdirAll(path.Dir(c.Path), 0o777); err != nil {
+				return kept, err
+			}
+			if err := d.writeTemp(e.temp(i), c.Before, mode, true); err != nil {
+				return kept, err
+			}
+			if err := d.rename(e.temp(i), c.Path); err != nil {
+				return kept, err
+			}
+		}
+		if err := d.remove(e.temp(i)); err != nil {
+			return kept, err
+		}
+		dirs[path.Dir(c.Path)] = true
+	}
+	for _, dir := range slices.Backward(e.Dirs) {
+		d.step("rmdir " + dir)
+		_ = d.root.Remove(dir) // stays when something else is in it
+	}
+	d.sync(dirs)
+	return kept, d.remove(e.file(from))
+}
+
+// same tells an absent file, nil, from an empty one.
+func same(a, b []byte) bool {
+	return (a == nil) == (b == nil) && bytes.Equal(a, b)
+}
+
+// below reports whether a path is dir or in it.
+func below(name, dir string) bool {
+	return name == dir || strings.HasPrefix(name, dir+"/")
+}

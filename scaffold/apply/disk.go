@@ -1,0 +1,208 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+)
+
+// lockFile is held while a step is made or reverted.
+const lockFile = UndoDir + "/lock"
+
+// wait is how long one command waits for another's step, which takes far less.
+const wait = 10 * time.Second
+
+// disk is a project's directory, locked.
+type disk struct {
+	root *os.Root
+	lock *lockedfile.File
+	hook func(what string)
+}
+
+// open locks dir.
+func open(dir string, hook func(string)) (*disk, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &disk{root: root, hook: hook}
+	if d.lock, err = d.acquire(filepath.Join(dir, filepath.FromSlash(lockFile))); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return d, nil
+}
+
+// acquire waits for the lock. The system lets go of it when its holder dies.
+func (d *disk) acquire(name string) (*lockedfile.File, error) {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	for {
+		if _, err := d.stat(lockFile); err != nil {
+			return nil, err
+		}
+		if err := d.root.MkdirAll(UndoDir, 0o777); err != nil {
+			return nil, err
+		}
+		type result struct {
+			file *lockedfile.File
+			err  error
+		}
+		locked := make(chan result, 1)
+		go func() {
+			file, err := lockedfile.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+			locked <- result{file, err}
+		}()
+		select {
+		case got := <-locked:
+			if got.err != nil {
+				return nil, got.err
+			}
+			// Its last holder may have removed the file: then this lock is of
+			// something that nobody else finds.
+			mine, err := got.file.Stat()
+			if now, gone := os.Lstat(name); err == nil && gone == nil && os.SameFile(mine, now) {
+				return got.file, nil
+			}
+			got.file.Close()
+		case <-deadline.C:
+			go func() {
+				if late := <-locked; late.err == nil {
+					late.file.Close()
+				}
+			}()
+			return nil, errors.New("another nexios command is at work here\n  try: wait for it to end, then the same command again")
+		}
+	}
+}
+
+// close lets go of the lock, and leaves no trace in a directory that holds no
+// project.
+func (d *disk) close() {
+	if d.only(path.Dir(UndoDir), path.Base(UndoDir)) && d.only(UndoDir, path.Base(lockFile)) {
+		for _, name := range []string{lockFile, UndoDir, path.Dir(UndoDir)} {
+			_ = d.root.Remove(name)
+		}
+	}
+	d.lock.Close()
+	d.root.Close()
+}
+
+// only reports whether dir holds nothing but name.
+func (d *disk) only(dir, name string) bool {
+	entries, err := fs.ReadDir(d.root.FS(), dir)
+	return err == nil && len(entries) == 1 && entries[0].Name() == name
+}
+
+func (d *disk) step(what string) {
+	if d.hook != nil {
+		d.hook(what)
+	}
+}
+
+// read returns a file's text and permissions, nil when it is absent.
+func (d *disk) read(name string) ([]byte, fs.FileMode, error) {
+	info, err := d.stat(name)
+	if info == nil || err != nil {
+		return nil, 0, err
+	}
+	data, err := d.root.ReadFile(name)
+	if data == nil {
+		data = []byte{}
+	}
+	return data, info.Mode().Perm(), err
+}
+
+// stat returns what is known of a file, nil when it is absent. It refuses
+// symbolic links, on the way too, and what is no regular file.
+func (d *disk) stat(name string) (fs.FileInfo, error) {
+	for i := 0; ; i++ {
+		last := i == len(name)
+		if !last && name[i] != '/' {
+			continue
+		}
+		info, err := d.root.Lstat(name[:i])
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case info.Mode()&fs.ModeSymlink != 0:
+			return nil, fmt.Errorf("%s is a symbolic link, which nexios does not follow", name[:i])
+		case !last && !info.IsDir():
+			return nil, fmt.Errorf("%s is not a directory", name[:i])
+		case last && !info.Mode().IsRegular():
+			return nil, fmt.Errorf("%s is not a file", name)
+		case last:
+			return info, nil
+		}
+	}
+}
+
+// writeTemp writes a whole file to the disk itself. A mode is exact for a file
+// that was there, and subject to the user's mask for a new one; 0 is 0644.
+func (d *disk) writeTemp(name string, data []byte, mode fs.FileMode, exact bool) (err error) {
+	if mode == 0 && !exact {
+		mode = 0o644
+	}
+	_ = d.root.Remove(name) // what a killed command left
+	d.step("create " + name)
+	file, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	d.step("fill " + name)
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	d.step("sync " + name)
+	if exact {
+		if err := file.Chmod(mode); err != nil {
+			return err
+		}
+	}
+	return file.Sync()
+}
+
+func (d *disk) rename(from, to string) error {
+	d.step("rename " + to)
+	return d.root.Rename(from, to)
+}
+
+// remove deletes a file; one that is not there is fine.
+func (d *disk) remove(name string) error {
+	d.step("remove " + name)
+	if err := d.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// removeEmpty removes a directory and those above it as long as they are empty.
+func (d *disk) removeEmpty(dir string) {
+	for ; dir != "." && !strings.HasPrefix(dir, "/"); dir = path.Dir(dir) {
+		d.step("rmdir " + dir)
+		if err := d.root.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+	}
+}
+
+// sync makes renames in the directories last. Where a directory cannot be
+// synced (Windows), the file system sees to that.
+func (d *disk) sync(dirs map[string]bool) {
+	for dir := range dirs {
+		if file, err := d.root.Open(dir); err == nil {
+			_ = file.Sync()
+			file.Close()
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package apply
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// entry is a step as it is written down.
+type entry struct {
+	Seq     int       `json:"-"` // from the file's name
+	Title   string    `json:"title"`
+	Time    time.Time `json:"time"`
+	Dirs    []string  `json:"dirs"` // created by the step, parents first
+	Changes []change  `json:"changes"`
+}
+
+// change is one file of a step; a nil text (null) is an absent file.
+type change struct {
+	Path   string      `json:"path"`
+	Before []byte      `json:"before"`
+	After  []byte      `json:"after"`
+	Mode   fs.FileMode `json:"mode"` // before; of a created file: wanted, 0 for the usual
+}
+
+// state is how far a step is, and the end of its file's name.
+type state string
+
+const (
+	opened    state = ".open.json"
+	done      state = ".json"
+	reverting state = ".undo.json"
+)
+
+// journalTemp is where a step is written before it gets its name.
+const journalTemp = UndoDir + "/.nexios-journal.tmp"
+
+func (e *entry) add(name string, before, after []byte, mode fs.FileMode) {
+	if !same(before, after) {
+		e.Changes = append(e.Changes, change{name, before, after, mode})
+	}
+}
+
+func (e *entry) file(s state) string {
+	return path.Join(UndoDir, fmt.Sprintf("%04d%s", e.Seq, s))
+}
+
+// temp is where the new text of a change is written first, beside its file.
+func (e *entry) temp(i int) string {
+	return path.Join(path.Dir(e.Changes[i].Path), fmt.Sprintf(".nexios-%d-%d.tmp", e.Seq, i))
+}
+
+// begin numbers the step and writes it down. From here on it can be reverted.
+func (d *disk) begin(e *entry) error {
+	steps, err := d.steps()
+	if err != nil {
+		return err
+	}
+	e.Seq = 1
+	if len(steps) > 0 {
+		e.Seq = steps[len(steps)-1].seq + 1
+	}
+	if e.Dirs, err = d.missing(e.Changes); err != nil {
+		return err
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if err := d.writeTemp(journalTemp, data, 0o644, false); err != nil {
+		return err
+	}
+	if err := d.rename(journalTemp, e.file(opened)); err != nil {
+		return err
+	}
+	d.sync(map[string]bool{UndoDir: true})
+	return nil
+}
+
+// missing returns the directories that the changes need and that are not there.
+func (d *disk) missing(changes []change) ([]string, error) {
+	var dirs []string
+	for _, c := range changes {
+		for dir := path.Dir(c.Path); c.After != nil && dir != "." && !slices.Contains(dirs, dir); dir = path.Dir(dir) {
+			_, err := d.root.Lstat(dir)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+			dirs = append(dirs, dir)
+		}
+	}
+	slices.Sort(dirs)
+	return dirs, nil
+}
+
+// step is a step by its file's name.
+type step struct {
+	seq   int
+	state state
+}
+
+// steps lists what is written down, oldest first.
+func (d *disk) steps() ([]step, error) {
+	files, err := fs.ReadDir(d.root.FS(), UndoDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var steps []step
+	for _, file := range files {
+		number, end, _ := strings.Cut(file.Name(), ".")
+		s := state("." + end)
+		if seq, err := strconv.Atoi(number); err == nil && slices.Contains([]state{opened, done, reverting}, s) {
+			steps = append(steps, step{seq, s})
+		}
+	}
+	slices.SortFunc(steps, func(a, b step) int { return a.seq - b.seq })
+	return steps, nil
+}
+
+// load reads a step.
+func (d *disk) load(s step) (entry, error) {
+	e := entry{Seq: s.seq}
+	name := e.file(s.state)
+	data, err := d.root.ReadFile(name)
+	if err != nil {
+		return e, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&e); err != nil {
+		return e, fmt.Errorf("%s is damaged: %w\n  try: delete that file; its step can then not be undone", name, err)
+	}
+	for _, c := range e.Changes {
+		if !fs.ValidPath(c.Path) {
+			return e, fmt.Errorf("%s is damaged: %q is not a path inside of the project", name, c.Path)
+		}
+	}
+	return e, nil
+}
+
+// forget removes the steps up to a number; they were done long ago.
+func (d *disk) forget(seq int) {
+	steps, err := d.steps()
+	if err != nil {
+		return
+	}
+	for _, s := range steps {
+		if s.seq <= seq && s.state == done {
+			old := entry{Seq: s.seq}
+			_ = d.remove(old.file(done))
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/nexios-go/nexios/scaffold/plan"
+)
+
+// newPrefix begins the name of a directory in which a project is being built:
+// then come the process that does it and the project's name.
+const newPrefix = ".nexios-new-"
+
+// New writes a plan that only creates files to dir. When there is no dir, the
+// project is built beside it and appears in one rename; it is no step, since
+// undoing it is deleting the directory. A directory that is there gets the
+// files by Apply. Killed at any instant there is no dir or the whole of it, and
+// the next New or Recover removes the rest.
+func New(dir string, p plan.Plan, o Options) (Result, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Result{}, err
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return Apply(dir, p, o)
+	}
+	if err := check(p); err != nil {
+		return Result{}, err
+	}
+	parent := filepath.Dir(dir)
+	if err := removeStale(parent); err != nil {
+		return Result{}, err
+	}
+	site := filepath.Join(parent, newPrefix+strconv.Itoa(os.Getpid())+"-"+filepath.Base(dir))
+	result, err := build(site, dir, p, o)
+	if err != nil {
+		return Result{}, errors.Join(fmt.Errorf("%w; nothing was changed", err), os.RemoveAll(site))
+	}
+	return result, nil
+}
+
+// build writes the project to site and moves it to dir.
+func build(site, dir string, p plan.Plan, o Options) (Result, error) {
+	d := disk{hook: o.Step}
+	d.step("mkdir " + filepath.Base(site))
+	if err := os.Mkdir(site, 0o777); err != nil {
+		return Result{}, err
+	}
+	root, err := os.OpenRoot(site)
+	if err != nil {
+		return Result{}, err
+	}
+	defer root.Close()
+	d.root = root
+
+	var e entry
+	var result Result
+	for _, op := range p.Of(plan.Create, plan.Update, plan.Identical, plan.Delete) {
+		if err := d.plan(&e, op); err != nil {
+			return Result{}, err
+		}
+		result.Written = append(result.Written, op.Path)
+	}
+	if e.Dirs, err = d.missing(e.Changes); err != nil {
+		return Result{}, err
+	}
+	dirs := map[string]bool{".": true}
+	for _, name := range e.Dirs {
+		d.step("mkdir " + name)
+		if err := root.Mkdir(name, 0o777); err != nil {
+			return Result{}, err
+		}
+		dirs[name] = true
+	}
+	for _, c := range e.Changes {
+		if err := d.writeTemp(c.Path, c.After, c.Mode, false); err != nil {
+			return Result{}, err
+		}
+	}
+	d.sync(dirs)
+	root.Close() // Windows moves no directory that is open
+	d.step("rename " + filepath.Base(dir))
+	if err := os.Rename(site, dir); err != nil {
+		return Result{}, err
+	}
+	if parent, err := os.OpenRoot(filepath.Dir(dir)); err == nil {
+		(&disk{root: parent}).sync(map[string]bool{".": true})
+		parent.Close()
+	}
+	return result, nil
+}
+
+// removeStale removes the building sites of processes that are no more. Each
+// is renamed first, so that a builder that lives after all finds its site gone
+// instead of half emptied.
+func removeStale(parent string) error {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		rest, ok := strings.CutPrefix(entry.Name(), newPrefix)
+		number, name, _ := strings.Cut(rest, "-")
+		pid, err := strconv.Atoi(number)
+		if !ok || err != nil || !entry.IsDir() || pid != os.Getpid() && alive(pid) {
+			continue
+		}
+		old, gone := filepath.Join(parent, entry.Name()), filepath.Join(parent, newPrefix+"0-"+name)
+		if old != gone {
+			err := errors.Join(os.RemoveAll(gone), os.Rename(old, gone))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) { // another command may be as quick
+				return err
+			}
+		}
+		if err := os.RemoveAll(gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alive reports whether a process runs.
+func alive(pid int) bool {
+	if pid <= 0 {
+		return false
+	}
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	defer process.Release()
+	if runtime.GOOS == "windows" { // finding it says it runs
+		return true
+	}
+	err = process.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, fs.ErrPermission)
+}

@@ -1,0 +1,226 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nexios-go/nexios/scaffold/plan"
+)
+
+// Step is a step that can be undone.
+type Step struct {
+	Seq   int
+	Title string
+	Time  time.Time
+	// Plan is what undoing it does, for showing. A file that was edited since
+	// is a Conflict.
+	Plan plan.Plan
+}
+
+// UndoPlan returns the newest step and writes nothing; ErrNothing when there is none.
+func UndoPlan(dir string) (Step, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Step{}, err
+	}
+	defer root.Close()
+	_, s, err := (&disk{root: root}).newest()
+	return s, err
+}
+
+// Undo reverts the newest step, so that its files are byte for byte as they
+// were before, and returns it; the next Undo reverts the one before. Other
+// files may have been edited meanwhile; when one of the step's own was, nothing
+// is written and the error, ErrChanged, names it.
+func Undo(dir string, o Options) (Step, error) {
+	d, err := open(dir, o.Step)
+	if err != nil {
+		return Step{}, err
+	}
+	defer d.close()
+	if _, err := d.recover(); err != nil {
+		return Step{}, err
+	}
+	e, s, err := d.newest()
+	if err != nil {
+		return s, err
+	}
+	if edits := s.Plan.Of(plan.Conflict); len(edits) > 0 {
+		var paths []string
+		for _, op := range edits {
+			paths = append(paths, op.Path)
+		}
+		return s, fmt.Errorf("%s: %w, since %q; nothing was written\n  try: put your edits aside (git stash), then the same command again",
+			strings.Join(paths, ", "), ErrChanged, e.Title)
+	}
+	if err := d.rename(e.file(done), e.file(reverting)); err != nil {
+		return s, err
+	}
+	d.sync(map[string]bool{UndoDir: true})
+	if _, err := d.revert(e, reverting); err != nil {
+		return s, fmt.Errorf("%w\n  try: any nexios command, it goes on with the undo", err)
+	}
+	return s, nil
+}
+
+// newest reads the last step that is done and plans its end.
+func (d *disk) newest() (entry, Step, error) {
+	steps, err := d.steps()
+	if err != nil {
+		return entry{}, Step{}, err
+	}
+	for len(steps) > 0 && steps[len(steps)-1].state != done {
+		steps = steps[:len(steps)-1]
+	}
+	if len(steps) == 0 {
+		return entry{}, Step{}, ErrNothing
+	}
+	e, err := d.load(steps[len(steps)-1])
+	if err != nil {
+		return e, Step{}, err
+	}
+	var ops []plan.Op
+	for _, c := range e.Changes {
+		now, _, err := d.read(c.Path)
+		if err != nil {
+			return e, Step{}, err
+		}
+		op := plan.Op{Kind: plan.Update, Path: c.Path, Before: now, After: c.Before, Mode: c.Mode}
+		switch {
+		case same(now, c.Before):
+			op.Kind = plan.Identical
+		case !same(now, c.After):
+			op.Kind, op.After, op.Note = plan.Conflict, nil, "you edited this file since"
+		case now == nil:
+			op.Kind = plan.Create
+		case c.Before == nil:
+			op.Kind = plan.Delete
+		}
+		if op.Kind == plan.Conflict || !below(c.Path, BaseDir) {
+			ops = append(ops, op)
+		}
+	}
+	return e, Step{e.Seq, e.Title, e.Time, plan.New(ops...)}, nil
+}
+
+// Outcome says what Recover did.
+type Outcome string
+
+// The outcomes.
+const (
+	Nothing  Outcome = ""         // there was nothing to recover
+	Finished Outcome = "finished" // the step was written, and now counts as done
+	Reverted Outcome = "reverted" // nothing is left of the step
+)
+
+// Recovery is what Recover found and did.
+type Recovery struct {
+	Outcome Outcome
+	Title   string   // of the step that was cut short
+	Kept    []string // files of a reverted step that somebody edited since, and that were left so
+}
+
+// String is a sentence for the user, empty when there is nothing to say.
+func (r Recovery) String() string {
+	switch {
+	case r.Outcome == Nothing:
+		return ""
+	case r.Outcome == Finished:
+		return fmt.Sprintf("%q was cut short at its very end; it is done now", r.Title)
+	case len(r.Kept) > 0:
+		return fmt.Sprintf("%q was cut short and is reverted, but you edited %s since: look at that", r.Title, strings.Join(r.Kept, ", "))
+	}
+	return fmt.Sprintf("%q was cut short and is reverted; run it again if you still want it", r.Title)
+}
+
+// Recover brings a project whose last command was killed to the state before
+// its step or after it. It also removes what a killed New left in dir. Call it
+// at the start of every command, on the project or, outside of one, on the
+// current directory. It writes nothing where there is nothing to do.
+func Recover(dir string) (Recovery, error) { return recoverDir(dir, nil) }
+
+func recoverDir(dir string, hook func(string)) (Recovery, error) {
+	if err := removeStale(dir); err != nil {
+		return Recovery{}, err
+	}
+	if !cutShort(dir) {
+		return Recovery{}, nil
+	}
+	d, err := open(dir, hook)
+	if err != nil {
+		return Recovery{}, err
+	}
+	defer d.close()
+	return d.recover()
+}
+
+// cutShort reports whether something in UndoDir wants recovery, or there is
+// nothing in it and so it should not be there.
+func cutShort(dir string) bool {
+	files, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(UndoDir)))
+	if err != nil {
+		return false
+	}
+	idle := true
+	for _, file := range files {
+		name := file.Name()
+		for _, end := range []string{string(opened), string(reverting), path.Ext(journalTemp)} {
+			if strings.HasSuffix(name, end) {
+				return true
+			}
+		}
+		idle = idle && name == path.Base(lockFile)
+	}
+	others, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(path.Dir(UndoDir))))
+	return err == nil && idle && len(others) == 1
+}
+
+// recover ends the one step that may be unfinished.
+func (d *disk) recover() (Recovery, error) {
+	if err := d.remove(journalTemp); err != nil {
+		return Recovery{}, err
+	}
+	steps, err := d.steps()
+	if err != nil {
+		return Recovery{}, err
+	}
+	for _, s := range steps {
+		if s.state == done {
+			continue
+		}
+		e, err := d.load(s)
+		if err != nil {
+			return Recovery{}, err
+		}
+		r := Recovery{Outcome: Reverted, Title: e.Title}
+		written, err := d.written(e)
+		switch {
+		case err != nil:
+		case s.state == opened && written:
+			r.Outcome, err = Finished, d.finish(e)
+		default:
+			r.Kept, err = d.revert(e, s.state)
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w\n  try: make that file writable, then the same command again", err)
+		}
+		return r, err
+	}
+	return Recovery{}, nil
+}
+
+// written reports whether every file is as it should be after the step.
+func (d *disk) written(e entry) (bool, error) {
+	for _, c := range e.Changes {
+		if now, _, err := d.read(c.Path); err != nil || !same(now, c.After) {
+			return false, err
+		}
+	}
+	return true, nil
+}
