@@ -112,28 +112,29 @@ func (o ordering) after(value, id any) clause.Expression {
 		sign = "<"
 	}
 	nullsLast := o.desc != (o.dialect == "postgres")
-	behind := clause.Expr{SQL: "? " + sign + " ?", Vars: []any{key, id}}
 	if o.column == o.id {
-		return behind
+		return clause.Expr{SQL: "? " + sign + " ?", Vars: []any{key, id}}
 	}
 	if value == nil {
-		ties := clause.And(clause.Eq{Column: column, Value: nil}, behind)
-		if nullsLast {
-			return ties
+		behind := clause.Expr{SQL: "(? IS NULL AND ? " + sign + " ?)", Vars: []any{column, key, id}}
+		if !nullsLast {
+			behind.SQL = "(" + behind.SQL + " OR ? IS NOT NULL)"
+			behind.Vars = append(behind.Vars, column)
 		}
-		return clause.Or(ties, clause.Neq{Column: column, Value: nil})
+		return behind
 	}
 	// Two forms of one condition: each is the one its databases can answer
 	// from an index.
-	next := clause.Expression(clause.Expr{SQL: "(?, ?) " + sign + " (?, ?)", Vars: []any{column, key, value, id}})
+	behind := clause.Expr{SQL: "(?, ?) " + sign + " (?, ?)", Vars: []any{column, key, value, id}}
 	if o.dialect == "mysql" {
-		next = clause.Expr{
-			SQL:  "? " + sign + "= ? AND (? " + sign + " ? OR ? " + sign + " ?)",
+		behind = clause.Expr{
+			SQL:  "(? " + sign + "= ? AND (? " + sign + " ? OR ? " + sign + " ?))",
 			Vars: []any{column, value, column, value, key, id},
 		}
 	}
-	if nullsLast && !o.column.NotNull && !o.column.PrimaryKey {
-		return clause.Or(next, clause.Eq{Column: column, Value: nil})
+	if nullsLast && !o.column.NotNull {
+		behind.SQL = "(" + behind.SQL + " OR ? IS NULL)"
+		behind.Vars = append(behind.Vars, column)
 	}
-	return next
+	return behind
 }

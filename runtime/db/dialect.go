@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // Sizes and ages of a pool to a database server. One process stays well below
@@ -129,7 +131,6 @@ func openMySQL(address string) (gorm.Dialector, error) {
 		// Asking the server for its version would connect here. What follows
 		// is what MariaDB and every supported MySQL understand.
 		SkipInitializeWithVersion:     true,
-		DontSupportRenameIndex:        true,
 		DontSupportForShareClause:     true,
 		DontSupportNullAsDefaultValue: true,
 	})
@@ -138,3 +139,33 @@ func openMySQL(address string) (gorm.Dialector, error) {
 
 // Translate implements gorm.ErrorTranslator.
 func (mysqlDialector) Translate(err error) error { return Translate(err) }
+
+// Migrator implements gorm.Dialector.
+func (d mysqlDialector) Migrator(gdb *gorm.DB) gorm.Migrator {
+	return mysqlMigrator{d.Dialector.Migrator(gdb).(mysql.Migrator)}
+}
+
+// mysqlMigrator drops tables on the connection of a migration. GORM's takes
+// another one, which waits for ever for what the migration has locked.
+type mysqlMigrator struct{ mysql.Migrator }
+
+// DropTable implements gorm.Migrator.
+func (m mysqlMigrator) DropTable(values ...any) error {
+	tables := m.ReorderModels(values, false)
+	if _, err := m.DB.DB(); err == nil {
+		return m.Migrator.DropTable(values...)
+	}
+	if err := m.DB.Exec("SET FOREIGN_KEY_CHECKS = 0").Error; err != nil {
+		return err
+	}
+	defer m.DB.Exec("SET FOREIGN_KEY_CHECKS = 1")
+	for _, table := range slices.Backward(tables) {
+		err := m.RunWithValue(table, func(stmt *gorm.Statement) error {
+			return m.DB.Exec("DROP TABLE IF EXISTS ?", clause.Table{Name: stmt.Table}).Error
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,14 +1,303 @@
 package db
 
-import "gorm.io/gorm"
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
 
-// Translate turns a driver's error into a *fault.Error where the client can do
-// something about it.
-func Translate(err error) error { return err }
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
-// conflicts is the plugin that names fields in conflicts.
-type conflicts struct{}
+	"github.com/nexios-go/nexios/runtime/fault"
+)
 
-func (conflicts) Name() string { return "conflicts" }
+// kind is what a database objects to.
+type kind int
 
-func (conflicts) Initialize(*gorm.DB) error { return nil }
+const (
+	other       kind = iota
+	unique           // a value that must be unique is there already
+	foreignKey       // a row that is referred to is missing, or one to delete is referred to
+	check            // a check constraint
+	notNull          // a missing value
+	value            // a value that the column cannot hold
+	busy             // a lock, a deadlock, a full server: trying again may help
+	cancelled        // the context ended, or the server stopped the statement
+	unreachable      // no connection
+)
+
+// violation is what a driver's error says, in one form for all of them.
+type violation struct {
+	kind       kind
+	table      string   // as far as it is known; of a foreign key the table that refers
+	constraint string   // name of the index or constraint
+	columns    []string // as far as they are known
+	deleting   bool     // of a foreign key: the row referred to was to go
+	resolved   bool     // its fields have been named
+	cause      error
+}
+
+func (v *violation) Error() string { return v.cause.Error() }
+func (v *violation) Unwrap() error { return v.cause }
+
+// Translate turns the error of a driver into a *fault.Error where the client
+// caused it or can do something about it, and returns every other error as it
+// is. Open installs it; what reaches it untranslated comes from elsewhere.
+//
+//	unique, foreign key, check, not null violated    409 with details
+//	value too long, out of range, not valid text     422
+//	lock, deadlock, no connection, deadline          503
+func Translate(err error) error {
+	if f := (*fault.Error)(nil); err == nil || errors.As(err, &f) {
+		return err
+	}
+	v := inspect(err)
+	if v.kind == other {
+		return err
+	}
+	return v.fault(nil)
+}
+
+// inspect reads the driver's error.
+func inspect(err error) *violation {
+	v := &violation{cause: err}
+	var (
+		lite *sqlite.Error
+		pg   *pgconn.PgError
+		my   *mysql.MySQLError
+		conn *pgconn.ConnectError
+		dial *net.OpError
+	)
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		v.kind = cancelled
+	case errors.As(err, &lite):
+		v.sqlite(lite)
+	case errors.As(err, &pg):
+		v.postgres(pg)
+	case errors.As(err, &my):
+		v.mysql(my)
+	case errors.As(err, &conn), errors.As(err, &dial), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
+		v.kind = unreachable
+	case strings.Contains(err.Error(), "failed to encode args["), // pgx has no type for it
+		strings.Contains(err.Error(), "sql: converting argument "): // nor database/sql
+		v.kind = value
+	}
+	return v
+}
+
+// sqlite reads "constraint failed: UNIQUE constraint failed: t.a, t.b (2067)".
+func (v *violation) sqlite(err *sqlite.Error) {
+	_, subject, _ := strings.Cut(err.Error(), " constraint failed: ")
+	if i := strings.LastIndex(subject, " ("); i >= 0 {
+		subject = subject[:i]
+	}
+	switch err.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		v.kind = unique
+		if name, ok := strings.CutPrefix(subject, "index '"); ok {
+			v.constraint = strings.TrimSuffix(name, "'")
+			return
+		}
+		v.tableColumns(subject)
+	case sqlite3.SQLITE_CONSTRAINT_NOTNULL:
+		v.kind = notNull
+		v.tableColumns(subject)
+	case sqlite3.SQLITE_CONSTRAINT_CHECK:
+		v.kind, v.constraint = check, subject
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		v.kind = foreignKey
+	case sqlite3.SQLITE_CONSTRAINT_DATATYPE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
+		v.kind = value
+	default:
+		switch err.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+			v.kind = busy
+		case sqlite3.SQLITE_INTERRUPT:
+			v.kind = cancelled
+		}
+	}
+}
+
+// tableColumns reads "t.a, t.b".
+func (v *violation) tableColumns(list string) {
+	for _, name := range strings.Split(list, ", ") {
+		table, column, ok := strings.Cut(name, ".")
+		if ok {
+			v.table, v.columns = table, append(v.columns, column)
+		}
+	}
+}
+
+// postgresKey finds the columns in "Key (a, lower(b::text))=(1, x) already
+// exists."; the words around the parentheses depend on the server's language.
+var postgresKey = regexp.MustCompile(`\((.+?)\)=\(`)
+
+// postgresColumn finds the column in one part of a key.
+var postgresColumn = regexp.MustCompile(`^(?:lower\()*"?(\w+)`)
+
+func (v *violation) postgres(err *pgconn.PgError) {
+	v.table, v.constraint = err.TableName, err.ConstraintName
+	switch err.Code {
+	case "23505":
+		v.kind = unique
+	case "23503", "23001":
+		v.kind = foreignKey
+		v.deleting = strings.Contains(err.Detail, "still referenced") || err.Code == "23001"
+	case "23514":
+		v.kind = check
+		return
+	case "23502":
+		v.kind, v.columns = notNull, []string{err.ColumnName}
+		return
+	case "22001", "22003", "22007", "22008", "22021", "22023", "22P02", "22P03", "22P05":
+		v.kind = value
+		return
+	case "40001", "40P01", "55P03", "53300":
+		v.kind = busy
+		return
+	case "57014":
+		v.kind = cancelled
+		return
+	case "57P01", "57P02", "57P03":
+		v.kind = unreachable
+		return
+	default:
+		return
+	}
+	if key := postgresKey.FindStringSubmatch(err.Detail); key != nil {
+		for _, part := range strings.Split(key[1], ", ") {
+			if name := postgresColumn.FindStringSubmatch(part); name != nil {
+				v.columns = append(v.columns, name[1])
+			}
+		}
+	}
+}
+
+var (
+	mysqlForeignKey = regexp.MustCompile("`([^`]+)`, CONSTRAINT `([^`]+)` FOREIGN KEY \\(([^)]+)\\)")
+	mysqlCheck      = regexp.MustCompile("(?:CONSTRAINT `|Check constraint ')([^`']+)[`']")
+	mysqlColumn     = regexp.MustCompile("[cC]olumn [^'`]*['`](?:[^']*`\\.`)?([^'`.]+)['`]")
+)
+
+func (v *violation) mysql(err *mysql.MySQLError) {
+	switch err.Number {
+	case 1062, 1586:
+		v.kind = unique
+		// "Duplicate entry 'x' for key 'posts.idx_posts_slug'", from the end:
+		// the entry is the client's.
+		_, name, _ := cutLast(strings.TrimSuffix(err.Message, "'"), "'")
+		if table, index, ok := cutLast(name, "."); ok {
+			v.table, name = table, index
+		}
+		v.constraint = name
+	case 1216, 1217, 1451, 1452:
+		v.kind, v.deleting = foreignKey, err.Number == 1451 || err.Number == 1217
+		if m := mysqlForeignKey.FindStringSubmatch(err.Message); m != nil {
+			v.table, v.constraint = m[1], m[2]
+			v.columns = strings.Split(strings.ReplaceAll(m[3], "`", ""), ", ")
+		}
+	case 3819, 4025:
+		v.kind = check
+		if m := mysqlCheck.FindStringSubmatch(err.Message); m != nil {
+			v.constraint = m[1]
+		}
+	case 1048, 1364:
+		v.kind = notNull
+		v.mysqlColumn(err.Message)
+		if _, after, ok := strings.Cut(err.Message, "Field '"); ok {
+			name, _, _ := strings.Cut(after, "'")
+			v.columns = []string{name}
+		}
+	case 1264, 1265, 1292, 1366, 1367, 1406, 1411, 1690, 3140, 3988:
+		v.kind = value
+		v.mysqlColumn(err.Message)
+	case 1040, 1203, 1205, 1213, 3572:
+		v.kind = busy
+	case 1317, 1969, 3024:
+		v.kind = cancelled
+	case 1053, 1927:
+		v.kind = unreachable
+	}
+}
+
+func (v *violation) mysqlColumn(message string) {
+	if m := mysqlColumn.FindStringSubmatch(message); m != nil {
+		v.columns = []string{m[1]}
+	}
+}
+
+func cutLast(s, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
+}
+
+// fault is the violation as the client is told of it. name gives a column its
+// JSON key; nil keeps the column.
+func (v *violation) fault(name func(column string) string) *fault.Error {
+	words := make([]string, len(v.columns))
+	for i, column := range v.columns {
+		words[i] = Humanize(column)
+		if i > 0 {
+			words[i] = strings.ToLower(words[i])
+		}
+	}
+	subject := strings.Join(words, " and ")
+	say := func(known, unknown string) string {
+		if subject == "" {
+			return unknown
+		}
+		return subject + known
+	}
+	f := &fault.Error{Status: http.StatusConflict, Cause: v}
+	rule := ""
+	switch v.kind {
+	case unique:
+		f.Message, rule = say(" taken", "Already taken"), "unique"
+	case foreignKey:
+		f.Message, rule = say(" not found", "Refers to something that does not exist"), "exists"
+		if v.deleting {
+			f.Message, rule = "Still used", ""
+			if v.table != "" {
+				f.Message = "Still used by " + strings.ToLower(Humanize(v.table))
+			}
+		}
+	case check:
+		f.Message, rule = say(" is not allowed", "A value is not allowed"), "check"
+	case notNull:
+		f.Message, rule = say(" is required", "A required value is missing"), "required"
+	case value:
+		f.Status = http.StatusUnprocessableEntity
+		f.Message, rule = "Validation error", "value"
+	case busy:
+		f.Status, f.Message, f.RetryAfter = http.StatusServiceUnavailable, "The database is busy, try again", time.Second
+	case cancelled:
+		f.Status, f.Message = http.StatusServiceUnavailable, "The request took too long"
+	case unreachable:
+		f.Status, f.Message, f.RetryAfter = http.StatusServiceUnavailable, "The database is not available", 5*time.Second
+	}
+	if rule == "" {
+		return f
+	}
+	for _, column := range v.columns {
+		d := fault.Detail{Field: column, Rule: rule, Message: f.Message}
+		if v.kind == value {
+			d.Message = Humanize(column) + " is too long, out of range or not valid"
+		}
+		if name != nil {
+			d.Field = name(column)
+		}
+		f.Details = append(f.Details, d)
+	}
+	return f
+}

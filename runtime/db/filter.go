@@ -23,11 +23,13 @@ func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
 		// LIKE of SQLite folds ASCII only; GLOB folds nothing, but takes sets.
 		operator, pattern = "? GLOB ?", globPattern(term)
 	}
-	any := make([]clause.Expression, len(columns))
-	for i, column := range columns {
-		any[i] = clause.Expr{SQL: operator, Vars: []interface{}{current(column), pattern}}
+	// One expression: GORM joins an OR of its own with what came before.
+	either := strings.TrimSuffix(strings.Repeat(operator+" OR ", len(columns)), " OR ")
+	values := make([]any, 0, 2*len(columns))
+	for _, column := range columns {
+		values = append(values, current(column), pattern)
 	}
-	return tx.Where(clause.Or(any...))
+	return tx.Where(clause.Expr{SQL: "(" + either + ")", Vars: values})
 }
 
 var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")

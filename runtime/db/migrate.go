@@ -2,16 +2,25 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
 )
 
 // Migration is one change of the schema and the way back. IDs are unique and
-// begin with a time: "20261121101500_create_posts". Up and Down run inside a
-// transaction of their own and speak to every database alike when they use
-// tx.Migrator() on structs declared in the migration itself, as the tables
-// were at that time.
+// begin with a time: "20261121101500_create_posts". Up and Down speak to every
+// database alike when they use tx.Migrator() on structs declared in the
+// migration itself, as the tables were at that time.
+//
+// Each runs in a transaction of its own, together with the note that it was
+// applied: both happen or neither. MySQL commits every change of a table at
+// once; there a migration that fails half way leaves its first half. SQLite
+// checks foreign keys at the end of the migration, as it must for tables to
+// be rebuilt; elsewhere they are checked at once.
 type Migration struct {
 	ID   string
 	Up   func(tx *gorm.DB) error
@@ -21,53 +30,236 @@ type Migration struct {
 // State is one line of Status.
 type State struct {
 	ID      string
-	Applied *time.Time // nil: pending
-	Unknown bool       // applied, but this program does not have it
+	Applied *time.Time // UTC; nil: pending
+	Unknown bool       // applied, and not in this program's list: the database is newer
 }
 
 // Migrate applies what is pending, in the order of list, and returns the IDs
-// of what it applied.
+// of what it applied, also when it then failed. Several replicas may call it
+// at once: one works, the others wait until ctx ends and then find it done.
 func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
-	var applied []string
-	gdb = gdb.WithContext(ctx)
-	if err := gdb.AutoMigrate(&schemaMigration{}); err != nil {
+	var done []string
+	err := exclusively(ctx, gdb, list, func(run runner) error {
+		for _, m := range list {
+			applied, err := run(func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
+				if _, ok := known[m.ID]; ok {
+					return false, nil
+				}
+				if err := m.Up(tx); err != nil {
+					return false, err
+				}
+				return true, tx.Create(&schemaMigration{ID: m.ID, AppliedAt: now()}).Error
+			})
+			if err != nil {
+				return fmt.Errorf("migration %s: %w", m.ID, err)
+			}
+			if applied {
+				done = append(done, m.ID)
+			}
+		}
+		return nil
+	})
+	return done, err
+}
+
+// Rollback takes the last n applied migrations back, last first, and returns
+// the IDs of what it took back, also when it then failed.
+func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]string, error) {
+	var done []string
+	err := exclusively(ctx, gdb, list, func(run runner) error {
+		for range n {
+			var last *Migration
+			_, err := run(func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
+				for _, m := range slices.Backward(list) {
+					if _, ok := known[m.ID]; ok && last == nil {
+						last = &m
+					}
+					delete(known, m.ID)
+				}
+				for id := range known {
+					return false, fmt.Errorf("the database has %s, which this program does not know\n  where: table schema_migrations\n  try:   roll back with the program that applied it", id)
+				}
+				if last == nil {
+					return false, nil
+				}
+				if last.Down == nil {
+					return false, errors.New("it cannot be rolled back: it has no Down")
+				}
+				if err := last.Down(tx); err != nil {
+					return false, err
+				}
+				return true, tx.Delete(&schemaMigration{ID: last.ID}).Error
+			})
+			switch {
+			case err != nil && last != nil:
+				return fmt.Errorf("roll back %s: %w", last.ID, err)
+			case err != nil:
+				return err
+			case last == nil:
+				return nil
+			}
+			done = append(done, last.ID)
+		}
+		return nil
+	})
+	return done, err
+}
+
+// Status tells of every migration whether it is applied: those of list in its
+// order, then those that only the database knows.
+func Status(ctx context.Context, gdb *gorm.DB, list []Migration) ([]State, error) {
+	if err := Ping(ctx, gdb); err != nil {
 		return nil, err
 	}
+	known, err := appliedMigrations(gdb.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	var states []State
 	for _, m := range list {
-		err := gdb.Transaction(func(tx *gorm.DB) error {
-			var n int64
-			if err := tx.Model(&schemaMigration{}).Where("id = ?", m.ID).Count(&n).Error; err != nil || n > 0 {
-				return err
-			}
-			if err := m.Up(tx); err != nil {
-				return err
-			}
-			applied = append(applied, m.ID)
-			return tx.Create(&schemaMigration{m.ID, now()}).Error
-		})
-		if err != nil {
-			return applied, err
+		s := State{ID: m.ID}
+		if at, ok := known[m.ID]; ok {
+			s.Applied = &at
+			delete(known, m.ID)
+		}
+		states = append(states, s)
+	}
+	var unknown []State
+	for id, at := range known {
+		unknown = append(unknown, State{ID: id, Applied: &at, Unknown: true})
+	}
+	slices.SortFunc(unknown, func(a, b State) int { return a.Applied.Compare(*b.Applied) })
+	return append(states, unknown...), nil
+}
+
+// Pending returns the IDs that are not applied, in the order of list.
+func Pending(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
+	states, err := Status(ctx, gdb, list)
+	var pending []string
+	for _, s := range states {
+		if s.Applied == nil {
+			pending = append(pending, s.ID)
 		}
 	}
-	return applied, nil
+	return pending, err
 }
 
+// schemaMigration is a row of schema_migrations: one applied migration.
 type schemaMigration struct {
-	ID        string `gorm:"primaryKey;size:191"`
-	AppliedAt time.Time
+	ID        string    `gorm:"primaryKey;size:191"`
+	AppliedAt time.Time `gorm:"not null"`
 }
 
-// Rollback takes the last n applied migrations back and returns their IDs.
-func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]string, error) {
-	return nil, nil
+func appliedMigrations(tx *gorm.DB) (map[string]time.Time, error) {
+	known := map[string]time.Time{}
+	if !tx.Migrator().HasTable(&schemaMigration{}) {
+		return known, nil
+	}
+	var all []schemaMigration
+	err := tx.Find(&all).Error
+	for _, m := range all {
+		known[m.ID] = m.AppliedAt.UTC()
+	}
+	return known, err
 }
 
-// Status tells of every migration, in the order of list, whether it is applied.
-func Status(ctx context.Context, gdb *gorm.DB, list []Migration) ([]State, error) {
-	return nil, nil
+// runner runs f in a transaction, with what is applied as that transaction
+// sees it.
+type runner func(f func(tx *gorm.DB, known map[string]time.Time) (bool, error)) (bool, error)
+
+// exclusively calls f while no other replica migrates the same database.
+func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(runner) error) error {
+	if err := checked(list); err != nil {
+		return err
+	}
+	if err := Ping(ctx, gdb); err != nil {
+		return err
+	}
+	pool, err := gdb.DB()
+	if err != nil {
+		return err
+	}
+	// The lock belongs to a connection, and so everything runs on that one.
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	unlock, err := lock(ctx, conn, gdb.Name())
+	if err != nil {
+		return fmt.Errorf("wait for another program that migrates: %w", err)
+	}
+	defer unlock()
+
+	run := func(step func(*gorm.DB, map[string]time.Time) (bool, error)) (bool, error) {
+		var done bool
+		err := transaction(ctx, gdb, conn, func(tx *gorm.DB) error {
+			known, err := appliedMigrations(tx)
+			if err == nil {
+				done, err = step(tx, known)
+			}
+			return err
+		})
+		return done && err == nil, err
+	}
+	err = transaction(ctx, gdb, conn, func(tx *gorm.DB) error {
+		if tx.Migrator().HasTable(&schemaMigration{}) {
+			return nil
+		}
+		return tx.Migrator().CreateTable(&schemaMigration{})
+	})
+	if err != nil {
+		return fmt.Errorf("table schema_migrations: %w", err)
+	}
+	return f(run)
 }
 
-// Pending returns the IDs that are not applied.
-func Pending(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
-	return nil, nil
+// checked refuses lists that no order makes sense of.
+func checked(list []Migration) error {
+	seen := map[string]bool{}
+	for _, m := range list {
+		if m.ID == "" || m.Up == nil || seen[m.ID] {
+			return fmt.Errorf("migration %q has no Up, no ID or the ID of another\n  where: the list of migrations\n  try:   give every migration an ID of its own", m.ID)
+		}
+		seen[m.ID] = true
+	}
+	return nil
+}
+
+// pinned is a transaction that GORM cannot trace back to its pool: its SQLite
+// migrator would otherwise ask the pool for another connection, for which it
+// would wait for ever.
+type pinned struct{ *sql.Tx }
+
+func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm.DB) error) (err error) {
+	begun, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return Translate(err)
+	}
+	// After a panic too: nothing may stay locked. After Commit it does nothing.
+	defer begun.Rollback()
+	tx := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
+	tx.Statement.ConnPool = pinned{begun}
+	if err := f(tx); err != nil {
+		return err
+	}
+	if gdb.Name() == "sqlite" {
+		if err := referencesHold(tx); err != nil {
+			return err
+		}
+	}
+	return Translate(begun.Commit())
+}
+
+// referencesHold says whether every foreign key has its row; nobody checked
+// while the migration ran.
+func referencesHold(tx *gorm.DB) error {
+	var broken []struct{ Table, Parent string }
+	if err := tx.Raw("PRAGMA foreign_key_check").Scan(&broken).Error; err != nil {
+		return err
+	}
+	if len(broken) > 0 {
+		return fmt.Errorf("%d rows of %s would refer to rows of %s that do not exist", len(broken), broken[0].Table, broken[0].Parent)
+	}
+	return nil
 }

@@ -1,0 +1,184 @@
+package db
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// conflicts is the GORM plugin that names, after a write was refused, the
+// fields that the driver's error leaves unnamed. Nothing of it runs before.
+type conflicts struct{}
+
+// Name implements gorm.Plugin.
+func (conflicts) Name() string { return "conflicts" }
+
+// Initialize implements gorm.Plugin.
+func (conflicts) Initialize(gdb *gorm.DB) error {
+	return errors.Join(
+		gdb.Callback().Create().After("gorm:create").Register("conflicts", explain),
+		gdb.Callback().Update().After("gorm:update").Register("conflicts", explain),
+		gdb.Callback().Delete().After("gorm:delete").Register("conflicts", func(tx *gorm.DB) {
+			if v := (*violation)(nil); errors.As(tx.Error, &v) && v.kind == foreignKey && !v.resolved {
+				v.deleting = true
+			}
+			explain(tx)
+		}),
+	)
+}
+
+// explain completes the violation that tx ended with by what the model and,
+// where the driver is silent, the database know.
+func explain(tx *gorm.DB) {
+	var v *violation
+	var f *fault.Error
+	s := tx.Statement.Schema
+	if s == nil || !errors.As(tx.Error, &v) || v.resolved || !errors.As(tx.Error, &f) {
+		return
+	}
+	// A statement of an association failed before this one, and was explained.
+	v.resolved = true
+	switch v.kind {
+	case unique, check:
+		if len(v.columns) == 0 {
+			v.columns = constrained(s, v.constraint)
+		}
+	case foreignKey:
+		if tx.Name() == "sqlite" {
+			if v.deleting {
+				v.table = referrer(tx, s)
+			} else {
+				v.columns = dangling(tx, s)
+			}
+		}
+	}
+	*f = *v.fault(func(column string) string { return jsonName(s, column) })
+	if v.kind == foreignKey && v.deleting && v.table != "" {
+		f.Message = Humanize(s.Name) + " is still used by " + strings.ToLower(Humanize(v.table))
+	}
+}
+
+// jsonName is the key that column has in JSON.
+func jsonName(s *schema.Schema, column string) string {
+	if field := s.FieldsByDBName[column]; field != nil {
+		if key, _, _ := strings.Cut(field.Tag.Get("json"), ","); key != "" && key != "-" {
+			return key
+		}
+	}
+	return column
+}
+
+// constrained are the columns of an index or a check: as the model declares
+// it, or by its name, <kind>_<table>_<column>[_<column>...].
+func constrained(s *schema.Schema, name string) []string {
+	if strings.EqualFold(name, "PRIMARY") {
+		return s.PrimaryFieldDBNames
+	}
+	if index := s.LookIndex(name); index != nil {
+		var columns []string
+		for _, field := range index.Fields {
+			columns = append(columns, field.DBName)
+		}
+		return columns
+	}
+	// MariaDB calls the check of one column "<table>.<column>" or "<column>".
+	name = strings.TrimPrefix(name, s.Table+".")
+	if s.FieldsByDBName[name] != nil {
+		return []string{name}
+	}
+	_, rest, ok := strings.Cut(name, "_"+s.Table+"_")
+	if !ok {
+		return nil
+	}
+	return split(s, rest)
+}
+
+// split cuts "slug_author_id" into the columns slug and author_id; nil when
+// there is no way to.
+func split(s *schema.Schema, names string) []string {
+	if s.FieldsByDBName[names] != nil {
+		return []string{names}
+	}
+	for i, r := range names {
+		if r != '_' || s.FieldsByDBName[names[:i]] == nil {
+			continue
+		}
+		if rest := split(s, names[i+1:]); rest != nil {
+			return append([]string{names[:i]}, rest...)
+		}
+	}
+	return nil
+}
+
+// reference is a foreign key of SQLite: From of a table refers to To of Table.
+type reference struct {
+	Owner, From, Table, To string
+}
+
+// dangling are the columns of the row to be written that refer to rows which
+// do not exist. SQLite does not say which they are.
+func dangling(tx *gorm.DB, s *schema.Schema) []string {
+	var references []reference
+	fresh := tx.Session(&gorm.Session{NewDB: true})
+	if fresh.Raw("SELECT `from`, `table`, coalesce(`to`, 'id') AS `to` FROM pragma_foreign_key_list(?)", s.Table).Scan(&references).Error != nil {
+		return nil
+	}
+	for _, row := range rows(tx.Statement.ReflectValue) {
+		for _, r := range references {
+			field := s.FieldsByDBName[r.From]
+			if field == nil {
+				continue
+			}
+			value, _ := field.ValueOf(tx.Statement.Context, row)
+			if null, err := isNull(value); null || err != nil {
+				continue
+			}
+			var n int64
+			if fresh.Table(r.Table).Where(clause.Eq{Column: clause.Column{Name: r.To}, Value: value}).Limit(1).Count(&n).Error == nil && n == 0 {
+				return []string{r.From}
+			}
+		}
+	}
+	return nil
+}
+
+// rows are the structs of a statement's destination: one, or those of a slice.
+func rows(v reflect.Value) []reflect.Value {
+	switch v.Kind() {
+	case reflect.Struct:
+		return []reflect.Value{v}
+	case reflect.Slice, reflect.Array:
+		var all []reflect.Value
+		for i := range v.Len() {
+			all = append(all, reflect.Indirect(v.Index(i)))
+		}
+		return all
+	}
+	return nil
+}
+
+// referrer is the table that holds rows which refer to those to be deleted.
+func referrer(tx *gorm.DB, s *schema.Schema) string {
+	var references []reference
+	fresh := tx.Session(&gorm.Session{NewDB: true})
+	err := fresh.Raw("SELECT m.name AS owner, f.`from`, coalesce(f.`to`, 'id') AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
+		"WHERE m.type = 'table' AND f.`table` = ? AND f.on_delete IN ('NO ACTION', 'RESTRICT')", s.Table).Scan(&references).Error
+	where, ok := tx.Statement.Clauses["WHERE"].Expression.(clause.Where)
+	if err != nil || !ok {
+		return ""
+	}
+	for _, r := range references {
+		gone := fresh.Unscoped().Model(reflect.New(s.ModelType).Interface()).Clauses(where).Select(r.To)
+		var n int64
+		if fresh.Table(r.Owner).Where("? IN (?)", clause.Column{Name: r.From}, gone).Limit(1).Count(&n).Error == nil && n > 0 {
+			return r.Owner
+		}
+	}
+	return ""
+}
