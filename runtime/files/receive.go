@@ -72,7 +72,10 @@ func (l *Library) store(ctx context.Context, contentType string, body *paced, li
 	if err != nil || mediaType != "multipart/form-data" || params["boundary"] == "" {
 		return nil, fault.BadRequest("No file uploaded")
 	}
-	parts := multipart.NewReader(body, params["boundary"])
+	// The parser takes the end of the body inside a header for the end of the
+	// parts. Here the end is an error: only the closing boundary ends them. It
+	// may lack its line end.
+	parts := multipart.NewReader(io.MultiReader(body, strings.NewReader("\r\n"), cut{}), params["boundary"])
 	var stored []File
 	for count := 0; ; count++ {
 		part, err := parts.NextRawPart()
@@ -115,6 +118,11 @@ func (l *Library) store(ctx context.Context, contentType string, body *paced, li
 		return tx.Create(&stored).Error
 	})
 }
+
+// cut is the end of a body that came too early.
+type cut struct{}
+
+func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // put streams one part into the store and fills in what it learns on the way.
 func (l *Library) put(ctx context.Context, file *File, part io.Reader) error {

@@ -320,7 +320,7 @@ func TestNewNameTakesOnlyHarmlessExtensions(t *testing.T) {
 			t.Errorf("NewName(%q) is %q; kept should be %v", extension, name, kept)
 		}
 	}
-	if NewName("") == NewName("") {
+	if first, second := NewName(""), NewName(""); first == second {
 		t.Error("the same name twice")
 	}
 }
