@@ -51,21 +51,21 @@ func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes 
 	}
 	for i, scope := range scopes {
 		if !scopeForm.MatchString(scope) {
-			return NewAPIKey{}, fault.Invalid(fault.Detail{Field: fmt.Sprintf("scopes[%d]", i), Rule: "scope", Message: "must be read, write, or like posts:read or posts:write"})
+			return NewAPIKey{}, fault.Invalid(fault.Detail{Field: fmt.Sprintf("scopes[%d]", i), Rule: "scope", Message: "Scope must be read, write, or like posts:read or posts:write"})
 		}
 	}
 	if len(strings.Join(scopes, " ")) > 1000 {
-		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "scopes", Rule: "max", Message: "are too many"})
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "scopes", Rule: "max", Message: "Scopes are too many"})
 	}
 	if !expires.IsZero() && !expires.After(s.now()) {
-		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "expires_at", Rule: "future", Message: "must be in the future"})
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "expires_at", Rule: "future", Message: "Expires at must be in the future"})
 	}
 	var live int64
 	if err := s.liveKeys(ctx, id.UserID).Model(&apiKeyRow{}).Count(&live).Error; err != nil {
 		return NewAPIKey{}, err
 	}
 	if live >= maxKeys {
-		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "name", Rule: "max", Message: fmt.Sprintf("is one key too many: at most %d", maxKeys)})
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "name", Rule: "max", Message: fmt.Sprintf("Name is of one key too many: at most %d", maxKeys)})
 	}
 	random := secret()
 	text := keyPrefix + random + checksum(random)

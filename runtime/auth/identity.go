@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,19 +22,16 @@ type Identity struct {
 	KeyID     int64    // 0 unless an API key was used
 	Scopes    []string // what an API key may do; a session may do what its user may
 
-	confirmed time.Time // when the password was last checked in this session
-	freshFor  time.Duration
-	alive     func(context.Context) (bool, error)
+	fresh bool
+	alive func(context.Context) (bool, error)
 }
 
 // Admin says whether the user is an administrator.
 func (i Identity) Admin() bool { return i.Role == RoleAdmin }
 
-// Fresh says whether the password was checked in this session so short a time
-// ago that sensitive operations are allowed. An API key is never fresh.
-func (i Identity) Fresh() bool {
-	return i.SessionID != "" && time.Since(i.confirmed) < i.freshFor
-}
+// Fresh says whether the password had been checked in this session, within
+// AUTH_FRESH, when the request came. An API key is never fresh.
+func (i Identity) Fresh() bool { return i.fresh }
 
 // Can says whether the scope is granted. A session has every scope. A key has
 // those it lists; "write" grants every ":write" and ":read" scope, "read" every

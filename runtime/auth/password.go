@@ -33,7 +33,7 @@ var commonPasswords string
 // none of the common ones, not one of the user's own words (his name, his
 // e-mail address), and under 15 characters an upper-case letter, a lower-case
 // letter and a digit. The error is a 422 fault that names everything missing,
-// under field as the client wrote it.
+// under field as the client wrote it, which is not empty.
 func CheckPassword(field, password string, own ...string) error {
 	if details := PasswordDetails(field, password, own...); len(details) > 0 {
 		return fault.Invalid(details...)
@@ -45,8 +45,10 @@ func CheckPassword(field, password string, own ...string) error {
 // It returns nothing for a good password.
 func PasswordDetails(field, password string, own ...string) []fault.Detail {
 	var details []fault.Detail
+	name := strings.ReplaceAll(field, "_", " ")
+	name = strings.ToUpper(name[:1]) + name[1:] + " "
 	wrong := func(rule, message string) {
-		details = append(details, fault.Detail{Field: field, Rule: rule, Message: message})
+		details = append(details, fault.Detail{Field: field, Rule: rule, Message: name + message})
 	}
 	length := utf8.RuneCountInString(password)
 	switch {

@@ -88,8 +88,11 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 		if won.Error != nil {
 			return won.Error
 		}
-		if row, session, err = s.family(tx, token); err != nil || row.Hash == "" {
+		if row, session, err = s.family(tx, token); err != nil {
 			return err
+		}
+		if row.Hash == "" {
+			return invalidToken() // which rolls the update back
 		}
 		if won.RowsAffected == 1 {
 			result, next = rotated, successor(s.keys[0], token)

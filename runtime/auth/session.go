@@ -61,7 +61,7 @@ func (s *Service) liveSession(ctx context.Context, id string) (liveSession, bool
 func (s *Service) identity(id string, live liveSession) Identity {
 	return Identity{
 		UserID: live.userID, Username: live.username, Role: live.role, SessionID: id,
-		confirmed: live.confirmed, freshFor: s.cfg.FreshFor,
+		fresh: s.now().Sub(live.confirmed) < s.cfg.FreshFor,
 		alive: func(ctx context.Context) (bool, error) {
 			_, ok, err := s.liveSession(ctx, id)
 			return ok, err

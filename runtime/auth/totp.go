@@ -142,7 +142,7 @@ func (s *Service) secondFactor(ctx context.Context, userID int64, code string) (
 	if code = strings.TrimSpace(code); code == "" {
 		return false, &fault.Error{
 			Status: http.StatusUnauthorized, Message: "Second factor required",
-			Details: []fault.Detail{{Field: "code", Rule: "required", Message: "is required"}},
+			Details: []fault.Detail{{Field: "code", Rule: "required", Message: "Code is required"}},
 		}
 	}
 	step, ok, err := s.stepOf(row, code)
@@ -242,7 +242,7 @@ func (k key) aead() cipher.AEAD {
 }
 
 func wrongCode() *fault.Error {
-	return fault.Invalid(fault.Detail{Field: "code", Rule: "code", Message: "is wrong or no longer valid"})
+	return fault.Invalid(fault.Detail{Field: "code", Rule: "code", Message: "Code is wrong or no longer valid"})
 }
 
 func noFactor() *fault.Error { return fault.NotFound("Second factor not found") }

@@ -1,0 +1,162 @@
+package auth
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// wrong tries n wrong passwords, each from an address of its own unless from
+// is given, and returns the statuses.
+func (w *world) wrong(s *Service, name string, n int, from ...Client) (last error) {
+	w.t.Helper()
+	for i := range n {
+		client := Client{Address: fmt.Sprintf("198.51.100.%d", i)}
+		if len(from) > 0 {
+			client = from[0]
+		}
+		_, last = s.Login(w.t.Context(), client, Credentials{Username: name, Password: otherPassword})
+		if status(last) != 401 {
+			w.t.Fatalf("wrong password %d of %s: %v, want 401", i+1, name, last)
+		}
+	}
+	return last
+}
+
+func TestAccountLocksAfterTenWrongPasswords(t *testing.T) {
+	for _, name := range []string{"alice", "nobody"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.user("alice")
+			w.user("bob")
+			w.wrong(w.s, name, accountTries)
+			for spelled, s := range map[string]*Service{name: w.s, "  " + name: w.replica()} {
+				if name == "alice" {
+					spelled = "ALICE"
+				}
+				_, err := s.Login(t.Context(), here, Credentials{Username: spelled, Password: rightPassword})
+				wantStatus(t, "the right password on a locked account", err, 429)
+				if after := retryAfter(err); after <= 0 || after > 15*time.Minute {
+					t.Errorf("retry after %s", after)
+				}
+			}
+			w.login(w.s, "bob") // from the same address
+			if w.events("locked") != 1 {
+				t.Error("no security event")
+			}
+			w.pass(15*time.Minute + time.Second)
+			w.wrong(w.s, name, 1)
+			if name == "alice" {
+				w.login(w.s, name)
+			}
+		})
+	}
+}
+
+func TestRightPasswordClearsTheAccountCount(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	for range 3 {
+		w.wrong(w.s, "alice", accountTries-1)
+		w.login(w.s, "alice")
+	}
+}
+
+func TestAddressLocksAfterThirtyWrongPasswords(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	attacker := Client{Address: "2001:db8:1:2::1"}
+	for i := range addressTries {
+		w.wrong(w.s, fmt.Sprintf("name%d", i), 1, attacker)
+		if i%10 == 9 { // an account of his own does not help him
+			own := w.user(fmt.Sprintf("attacker%d", i))
+			if i < addressTries-1 {
+				if _, err := w.s.Login(t.Context(), attacker, Credentials{Username: own.Username, Password: rightPassword}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	neighbour := Client{Address: "2001:db8:1:2:ffff::9"} // the same /64
+	for _, client := range []Client{attacker, neighbour} {
+		_, err := w.replica().Login(t.Context(), client, Credentials{Username: "alice", Password: rightPassword})
+		wantStatus(t, "the right password from "+client.Address, err, 429)
+	}
+	w.login(w.s, "alice")
+}
+
+func TestForgedForwardedHeadersDoNotHideTheAddress(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	engine := gin.New()
+	if err := engine.SetTrustedProxies(nil); err != nil {
+		t.Fatal(err)
+	}
+	engine.POST("/login", func(c *gin.Context) {
+		_, err := w.s.Login(c, ClientOf(c), Credentials{Username: c.Query("name"), Password: otherPassword})
+		c.Status(status(err))
+	})
+	for i := range addressTries + 1 {
+		r := httptest.NewRequest(http.MethodPost, fmt.Sprintf("/login?name=name%d", i), nil)
+		for _, header := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Cf-Connecting-Ip", "True-Client-Ip"} {
+			r.Header.Set(header, fmt.Sprintf("203.0.113.%d", i))
+		}
+		answer := httptest.NewRecorder()
+		engine.ServeHTTP(answer, r)
+		want := 401
+		if i == addressTries {
+			want = 429
+		}
+		if answer.Code != want {
+			t.Fatalf("attempt %d: %d, want %d", i+1, answer.Code, want)
+		}
+	}
+}
+
+// TestParallelGuessesAreNotMoreGuesses sends 40 guesses at once, the last of
+// them right: fewer than the limit may fail before it is believed.
+func TestParallelGuessesAreNotMoreGuesses(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	replicas := []*Service{w.s, w.replica()}
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 40 {
+		wg.Go(func() {
+			<-start
+			s := replicas[i%2]
+			_, _ = s.Login(t.Context(), Client{Address: fmt.Sprintf("198.51.100.%d", i)}, Credentials{Username: "alice", Password: otherPassword})
+		})
+	}
+	close(start)
+	wg.Wait()
+	var row failureRow
+	w.db.Where("subject = ?", fmt.Sprintf("user:%d", alice.ID)).Take(&row)
+	most := accountTries + len(replicas)*cap(w.s.hasher.slots)
+	if row.Tries < accountTries || row.Tries > most {
+		t.Errorf("%d tries counted, want %d to %d", row.Tries, accountTries, most)
+	}
+	_, err := w.s.Login(t.Context(), here, Credentials{Username: "alice", Password: rightPassword})
+	wantStatus(t, "the right password afterwards", err, 429)
+}
+
+func TestChangePasswordAndConfirmCountToo(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	id := w.identity(w.s, w.login(w.s, "alice"))
+	for i := range accountTries {
+		var err error
+		if i%2 == 0 {
+			err = w.s.ChangePassword(t.Context(), here, id, otherPassword, "Whatever-1234")
+		} else {
+			err = w.s.Confirm(t.Context(), here, id, otherPassword)
+		}
+		wantStatus(t, "a wrong old password", err, 400)
+	}
+	wantStatus(t, "the right one, too late", w.s.ChangePassword(t.Context(), here, id, rightPassword, "Whatever-1234"), 429)
+}

@@ -1,0 +1,201 @@
+package auth
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// seenElsewhere checks that a token which this replica refuses is refused by
+// another, which has just accepted it, within Staleness.
+func (w *world) endsEverywhere(g Grant, end func() error) {
+	w.t.Helper()
+	second := w.replica()
+	w.identity(w.s, g)
+	there := w.identity(second, g)
+	if err := end(); err != nil {
+		w.t.Fatal(err)
+	}
+	_, err := w.s.Authenticate(w.t.Context(), g.AccessToken)
+	wantStatus(w.t, "at once where it ended", err, 401)
+	w.pass(Staleness)
+	_, err = second.Authenticate(w.t.Context(), g.AccessToken)
+	wantStatus(w.t, "within Staleness on another replica", err, 401)
+	wantStatus(w.t, "the recheck of a connection there", there.Recheck(w.t.Context()), 401)
+	_, err = second.Refresh(w.t.Context(), g.RefreshToken)
+	wantStatus(w.t, "refresh on another replica", err, 401)
+}
+
+func TestEndsOfASession(t *testing.T) {
+	for name, end := range map[string]func(*world, account, Grant, Grant) error{
+		"logout": func(w *world, u account, g, other Grant) error {
+			return w.s.LogoutSession(w.t.Context(), w.identity(w.s, g))
+		},
+		"logout by refresh token": func(w *world, u account, g, other Grant) error { return w.s.Logout(w.t.Context(), g.RefreshToken) },
+		"revoked from another session": func(w *world, u account, g, other Grant) error {
+			return w.s.EndSession(w.t.Context(), w.identity(w.s, other), g.SessionID)
+		},
+		"password changed in another session": func(w *world, u account, g, other Grant) error {
+			return w.s.ChangePassword(w.t.Context(), here, w.identity(w.s, other), rightPassword, otherPassword)
+		},
+		"all others ended": func(w *world, u account, g, other Grant) error {
+			return w.s.EndSessions(w.t.Context(), u.ID, other.SessionID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			alice := w.user("alice")
+			w.user("bob")
+			bob, other, g := w.login(w.s, "bob"), w.login(w.s, "alice"), w.login(w.s, "alice")
+			w.endsEverywhere(g, func() error { return end(w, alice, g, other) })
+			w.identity(w.s, other)
+			w.identity(w.s, bob)
+		})
+	}
+}
+
+func TestAccountThatIsDeactivatedOrDeleted(t *testing.T) {
+	for name, end := range map[string]func(*world, account) error{
+		"deactivated": func(w *world, u account) error {
+			return w.db.Table("users").Where("id = ?", u.ID).Update("is_active", false).Error
+		},
+		"deleted": func(w *world, u account) error { return w.db.Delete(&userRow{}, u.ID).Error },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			alice := w.user("alice")
+			g := w.login(w.s, "alice")
+			w.endsEverywhere(g, func() error {
+				err := end(w, alice)
+				w.s.Forget(alice.ID)
+				return err
+			})
+		})
+	}
+}
+
+func TestRoleIsThatOfNow(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	w.set(alice, "role", "admin")
+	g := w.login(w.s, "alice")
+	if !w.identity(w.s, g).Admin() {
+		t.Fatal("not an administrator")
+	}
+	w.set(alice, "role", "user")
+	w.pass(Staleness)
+	if w.identity(w.s, g).Admin() {
+		t.Error("still an administrator after Staleness")
+	}
+}
+
+func TestSessionsAreListedAndEndedByTheirOwnerOnly(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	w.user("bob")
+	first, second, bobs := w.login(w.s, "alice"), w.login(w.s, "alice"), w.login(w.s, "bob")
+	alice, bob := w.identity(w.s, first), w.identity(w.s, bobs)
+	list, err := w.s.Sessions(t.Context(), alice)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, s := range list {
+		if s.Current != (s.ID == first.SessionID) || s.Address != here.Address || s.Agent != here.Agent || s.Kind != kindToken {
+			t.Errorf("%+v", s)
+		}
+	}
+	wantStatus(t, "another's session", w.s.EndSession(t.Context(), bob, second.SessionID), 404)
+	wantStatus(t, "no session", w.s.EndSession(t.Context(), bob, "nothing"), 404)
+	wantStatus(t, "his own", w.s.EndSession(t.Context(), alice, second.SessionID), 0)
+	wantStatus(t, "his own again", w.s.EndSession(t.Context(), alice, second.SessionID), 404)
+	w.identity(w.s, bobs)
+	if list, _ = w.s.Sessions(t.Context(), alice); len(list) != 1 {
+		t.Errorf("%d sessions left", len(list))
+	}
+}
+
+// TestLoginRacesWithAChangeOfPassword starts logins with the old password
+// beside its change: whatever they got, no session of the old password lives.
+func TestLoginRacesWithAChangeOfPassword(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	first := w.login(w.s, "alice")
+	id := w.identity(w.s, first)
+	second := w.replica()
+	var (
+		wg   sync.WaitGroup
+		got  [16]Grant
+		errs [16]error
+	)
+	for i := range got {
+		wg.Go(func() {
+			got[i], errs[i] = second.Login(t.Context(), here, Credentials{Username: "alice", Password: rightPassword})
+		})
+	}
+	if err := w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	fresh := w.replica()
+	for i := range got {
+		if errs[i] != nil {
+			continue
+		}
+		_, err := fresh.Authenticate(t.Context(), got[i].AccessToken)
+		wantStatus(t, "a session opened with the old password", err, 401)
+	}
+	w.identity(fresh, first)
+	_, err := w.s.Login(t.Context(), here, Credentials{Username: "alice", Password: rightPassword})
+	wantStatus(t, "the old password", err, 401)
+}
+
+func TestFreshness(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	g := w.login(w.s, "alice")
+	if !w.identity(w.s, g).Fresh() {
+		t.Error("not fresh after a login")
+	}
+	w.pass(16 * time.Minute)
+	id := w.identity(w.s, g)
+	if id.Fresh() {
+		t.Error("fresh after 16 minutes")
+	}
+	wantStatus(t, "a wrong password", w.s.Confirm(t.Context(), here, id, otherPassword), 400)
+	if err := w.s.Confirm(t.Context(), here, id, rightPassword); err != nil || !w.identity(w.s, g).Fresh() {
+		t.Errorf("not fresh after the password: %v", err)
+	}
+}
+
+func TestPurge(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	w.login(w.s, "alice")
+	w.wrong(w.s, "alice", 3)
+	w.pass(31 * 24 * time.Hour)
+	g := w.login(w.s, "alice")
+	if err := w.s.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for table, want := range map[string]int64{"auth_sessions": 1, "auth_refresh_tokens": 1, "auth_failures": 0} {
+		var n int64
+		if w.db.Table(table).Count(&n); n != want {
+			t.Errorf("%d rows in %s, want %d", n, table, want)
+		}
+	}
+	w.identity(w.s, g)
+}
+
+func TestForgetBeatsALoadUnderWay(t *testing.T) {
+	c := newCache[int]()
+	now := time.Now()
+	_, _, _ = c.get("a", now, func() (int, bool, error) { c.forgetKey("a"); return 1, true, nil })
+	got, _, _ := c.get("a", now, func() (int, bool, error) { return 2, true, nil })
+	if got != 2 {
+		t.Error("a load that began before the forget was kept")
+	}
+	got, _, _ = c.get("a", now, func() (int, bool, error) { return 3, true, nil })
+	if got != 2 {
+		t.Error("nothing is cached")
+	}
+}
