@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,9 +21,10 @@ type App struct {
 	Config  Config
 	Log     *slog.Logger
 
-	proxies  []netip.Prefix
-	handler  http.Handler
-	draining atomic.Bool
+	proxies   []netip.Prefix
+	deadlines map[string]time.Duration // of the routes that have their own, by method and path
+	handler   http.Handler
+	draining  atomic.Bool
 }
 
 // defaultMaxBody is how many bytes a request's body may have when its route
@@ -37,7 +39,10 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Engine: gin.New(), Modules: modules, Config: c, Log: log, proxies: proxies}
+	a := &App{
+		Engine: gin.New(), Modules: modules, Config: c, Log: withRequestID(log.Handler()),
+		proxies: proxies, deadlines: make(map[string]time.Duration),
+	}
 	e := a.Engine
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false // a path has one spelling
@@ -45,7 +50,13 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	if err := e.SetTrustedProxies(c.TrustedProxies); err != nil {
 		return nil, err
 	}
-	e.Use(a.around)
+	e.Use(a.around, a.secure)
+	if len(c.CORSOrigins) > 0 {
+		e.Use(cors(c.CORSOrigins))
+	}
+	if c.RateLimit.Limit > 0 {
+		e.Use(newLimiter(c.RateLimit).handle)
+	}
 	for _, m := range modules {
 		if m.Err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Name, m.Err)
@@ -53,9 +64,9 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 		e.Use(m.Use...)
 	}
 	e.NoRoute(func(c *gin.Context) { Fail(c, noRoute()) })
-	e.NoMethod(func(c *gin.Context) {
-		Fail(c, &fault.Error{Status: http.StatusMethodNotAllowed, Message: "Method not allowed"})
-	})
+	e.NoMethod(noMethod)
+	e.GET(healthPath, a.health)
+	e.GET(readyPath, a.ready)
 	rules := newRules()
 	for _, m := range modules {
 		for _, r := range m.Routes {
@@ -65,8 +76,18 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 			}
 		}
 	}
-	a.handler = e
+	a.handler = newCompressor(e)
 	return a, nil
+}
+
+// noMethod answers 405, and an OPTIONS with what Gin has put into Allow.
+func noMethod(c *gin.Context) {
+	if c.Request.Method == http.MethodOptions {
+		c.Header("Allow", c.Writer.Header().Get("Allow")+", OPTIONS")
+		c.AbortWithStatus(http.StatusNoContent)
+		return
+	}
+	Fail(c, &fault.Error{Status: http.StatusMethodNotAllowed, Message: "Method not allowed"})
 }
 
 // mount registers one route, and HEAD beside GET.
@@ -86,9 +107,15 @@ func (a *App) mount(r Route, rules *rules) (err error) {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	a.Engine.Handle(r.Method, r.Path, chain...)
+	methods := []string{r.Method}
 	if r.Method == http.MethodGet {
-		a.Engine.Handle(http.MethodHead, r.Path, chain...)
+		methods = append(methods, http.MethodHead)
+	}
+	for _, method := range methods {
+		a.Engine.Handle(method, r.Path, chain...)
+		if r.Deadline != 0 {
+			a.deadlines[method+r.Path] = r.Deadline
+		}
 	}
 	return nil
 }
@@ -100,6 +127,9 @@ func (a *App) enter(r Route) gin.HandlerFunc {
 		limit = defaultMaxBody
 	}
 	return func(c *gin.Context) {
+		if r.Deadline != 0 {
+			extend(c.Writer, r.Deadline)
+		}
 		for _, g := range r.Guards {
 			if err := g.Check(c); err != nil {
 				Fail(c, err)
@@ -114,6 +144,18 @@ func (a *App) enter(r Route) gin.HandlerFunc {
 			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 		}
 	}
+}
+
+// extend moves the connection's time limits to the route's own. A writer that
+// has none, as in tests, does not mind.
+func extend(w http.ResponseWriter, d time.Duration) {
+	var end time.Time
+	if d > 0 {
+		end = time.Now().Add(d)
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(end)
+	_ = control.SetWriteDeadline(end)
 }
 
 // ServeHTTP answers one request.

@@ -1,29 +1,142 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-const requestIDHeader = "X-Request-Id"
+// requestTimeout is how long a handler may work on a request when its route
+// does not say.
+const requestTimeout = 30 * time.Second
 
-// RequestID returns the id under which the request is logged, which its answer
-// carries in X-Request-ID.
-func RequestID(c *gin.Context) string { return c.Writer.Header().Get(requestIDHeader) }
+// statusGone is what the log says of a request whose client did not wait.
+const statusGone = 499
 
-// around is the outermost middleware of every request.
+// around is the outermost middleware of every request: it gives it an id and a
+// deadline, turns a panic into an error, writes the error and the log line.
 func (a *App) around(c *gin.Context) {
-	c.Writer.Header()[requestIDHeader] = []string{rand.Text()}
+	start := time.Now()
+	id := c.Request.Header.Get(requestIDHeader)
+	if !sane(id) {
+		id = rand.Text()
+	}
+	c.Writer.Header()[requestIDHeader] = []string{id}
+	ctx, cancel := a.limited(c)
+	defer cancel()
+	c.Request = c.Request.WithContext(requestContext{ctx, id})
+	defer a.finish(c, start)
 	c.Next()
-	if len(c.Errors) > 0 && !c.Writer.Written() {
-		f := fault.From(c.Errors.Last().Err)
-		if f.Status >= http.StatusInternalServerError {
-			a.Log.Error("request failed", "error", f, "request_id", RequestID(c))
+}
+
+// limited returns the request's context with its route's deadline.
+func (a *App) limited(c *gin.Context) (context.Context, context.CancelFunc) {
+	limit := requestTimeout
+	if own, ok := a.deadlines[c.Request.Method+c.FullPath()]; ok {
+		limit = own
+	}
+	ctx := c.Request.Context()
+	if limit < 0 || c.Request.Header.Get("Upgrade") != "" {
+		return ctx, func() {} // a WebSocket outlives any request
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// finish runs when the handlers are done or have panicked.
+func (a *App) finish(c *gin.Context, start time.Time) {
+	var f *fault.Error
+	if len(c.Errors) > 0 {
+		f = fault.From(c.Errors.Last().Err)
+	}
+	if p := recover(); p != nil {
+		//nolint:errorlint // net/http compares the very value
+		if p == http.ErrAbortHandler {
+			panic(p)
 		}
+		f = fault.Internal(fmt.Errorf("panic: %v", p))
+		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "panic", slog.Any("error", p), slog.String("stack", string(debug.Stack())))
+	} else if f != nil && f.Status >= http.StatusInternalServerError && !gone(c, f) {
+		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "request failed", slog.String("error", f.Error()))
+	}
+	written := c.Writer.Written()
+	if f != nil && !written {
 		writeError(c, f, a.Config.Debug)
 	}
+	a.access(c, f, start)
+	if f != nil && written {
+		// Half an answer must not look like a whole one.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// access writes the log line of a request: no query string, which may hold
+// secrets. The probes are logged at level debug.
+func (a *App) access(c *gin.Context, f *fault.Error, start time.Time) {
+	level, ctx := slog.LevelInfo, c.Request.Context()
+	if path := c.Request.URL.Path; path == healthPath || path == readyPath {
+		level = slog.LevelDebug
+	}
+	if !a.Log.Enabled(ctx, level) {
+		return
+	}
+	status := c.Writer.Status()
+	if f != nil && gone(c, f) {
+		status = statusGone
+	}
+	a.Log.LogAttrs(ctx, level, "request",
+		slog.String("method", c.Request.Method),
+		slog.String("path", c.Request.URL.Path),
+		slog.Int("status", status),
+		slog.Int("bytes", max(c.Writer.Size(), 0)),
+		slog.Duration("took", time.Since(start)),
+		slog.String("client", c.ClientIP()),
+	)
+}
+
+// gone tells whether the error came of the client's leaving.
+func gone(c *gin.Context, f *fault.Error) bool {
+	return errors.Is(f, context.Canceled) && errors.Is(c.Request.Context().Err(), context.Canceled)
+}
+
+const requestIDHeader = "X-Request-Id"
+
+// requestContext carries the id of a request.
+type requestContext struct {
+	context.Context
+	id string
+}
+
+type requestIDKey struct{}
+
+// Value implements context.Context.
+func (r requestContext) Value(key any) any {
+	if key == (requestIDKey{}) {
+		return r.id
+	}
+	return r.Context.Value(key)
+}
+
+// RequestID returns the id of the request that ctx, a *gin.Context or a
+// context made from its request, belongs to. The answer carries it in
+// X-Request-ID and every log record in request_id.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// sane tells whether an id that a client or a proxy sent may go into logs.
+func sane(id string) bool {
+	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	}) < 0
 }

@@ -37,7 +37,7 @@ type listed struct {
 func (a *App) routesCommand(_ context.Context, io command.IO) error {
 	asJSON := len(io.Args) == 1 && io.Args[0] == "--json"
 	if len(io.Args) > 0 && !asJSON {
-		return fmt.Errorf("routes: unknown argument %q\n  it takes: --json\n  try:      routes --json", io.Args[0])
+		return command.Usage(fmt.Sprintf("unknown argument %q of routes\n  it takes: --json\n  try:      routes --json", io.Args[0]))
 	}
 	routes := []listed{}
 	for _, m := range a.Modules {

@@ -63,3 +63,13 @@ func writeError(c *gin.Context, f *fault.Error, debug bool) {
 	c.Status(f.Status)
 	_, _ = c.Writer.Write(text)
 }
+
+// Status returns the status that the request is answered with, for middleware
+// that has called c.Next: that of its error, which is written last, or what
+// the handler has written.
+func Status(c *gin.Context) int {
+	if len(c.Errors) > 0 && !c.Writer.Written() {
+		return fault.From(c.Errors.Last().Err).Status
+	}
+	return c.Writer.Status()
+}

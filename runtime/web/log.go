@@ -1,16 +1,46 @@
 package web
 
 import (
+	"context"
 	"io"
 	"log/slog"
 )
 
 // NewLogger writes to w as the settings say: records from c.LogLevel on, as
-// text in development and as JSON elsewhere unless c.LogFormat names one.
+// text in development and as JSON elsewhere unless c.LogFormat names one. A
+// record made with a request's context has its request_id.
 func NewLogger(c Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "text" || c.LogFormat == "" && c.Env == Development {
-		return slog.New(slog.NewTextHandler(w, options))
+		return withRequestID(slog.NewTextHandler(w, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return withRequestID(slog.NewJSONHandler(w, options))
+}
+
+func withRequestID(h slog.Handler) *slog.Logger {
+	if _, has := h.(idHandler); has {
+		return slog.New(h)
+	}
+	return slog.New(idHandler{h})
+}
+
+// idHandler adds the id of the request that a record's context belongs to.
+type idHandler struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h idHandler) Handle(ctx context.Context, r slog.Record) error {
+	if id := RequestID(ctx); id != "" {
+		r.AddAttrs(slog.String("request_id", id))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h idHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return idHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h idHandler) WithGroup(name string) slog.Handler {
+	return idHandler{h.Handler.WithGroup(name)}
 }

@@ -3,38 +3,42 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
 // Limits of every connection, so that a slow client holds nothing for long.
+// The read limit is below the handler's: a body that comes too slowly can
+// still be told so.
 const (
 	headerTimeout = 5 * time.Second
-	readTimeout   = 30 * time.Second
+	readTimeout   = 20 * time.Second
 	writeTimeout  = 60 * time.Second
 	idleTimeout   = 120 * time.Second
 	maxHeader     = 64 << 10 // bytes
-	drainTimeout  = 8 * time.Second
-	stopTimeout   = time.Second // for what the modules do in the background, after that
+)
+
+// Limits of the end: the whole takes less than the ten seconds after which
+// what runs the process kills it.
+const (
+	drainTimeout = 6 * time.Second
+	stopTimeout  = 9 * time.Second // drain included
 )
 
 // Serve listens on Config.Addr and runs the modules' background work until ctx
 // ends or one of them fails. Then /readyz says 503, no connection is accepted
-// any more, requests under way have 8 seconds to end, and the background work
-// stops; after 10 seconds it returns in any case.
+// any more, requests under way have 6 seconds to end and are cut after that,
+// and the background work stops. After 9 seconds it returns in any case.
 func (a *App) Serve(ctx context.Context) error {
-	kind, address, err := network(a.Config.Addr)
-	if err != nil {
-		return err
-	}
-	if kind == "unix" {
-		_ = os.Remove(address) // of a process that was killed
-	}
-	listener, err := net.Listen(kind, address)
+	listener, err := listen(a.Config.Addr)
 	if err != nil {
 		return err
 	}
@@ -43,37 +47,100 @@ func (a *App) Serve(ctx context.Context) error {
 
 // ServeOn is Serve on a listener that is there already; it closes it.
 func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
 	server := &http.Server{
 		Handler:           a,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	// The background outlives ctx by the time that requests take to end: they
+	// may still need it.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	work, failed := errgroup.WithContext(background)
+	background, failing := errgroup.WithContext(running)
 	for _, m := range a.Modules {
 		if m.Run != nil {
-			work.Go(func() error { return m.Run(background) })
+			background.Go(func() error {
+				if err := m.Run(failing); err != nil && running.Err() == nil {
+					return fmt.Errorf("%s: %w", m.Name, err)
+				}
+				return nil
+			})
 		}
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	a.Log.Info("listening", "addr", listener.Addr().String())
 
+	var failure error
 	select {
-	case err := <-served:
-		stop()
-		return errors.Join(err, work.Wait())
-	case <-failed.Done():
+	case failure = <-served:
+	case <-failing.Done():
 	case <-ctx.Done():
 	}
 	a.draining.Store(true)
-	drained, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	a.Log.Info("shutting down")
+	end := time.NewTimer(stopTimeout)
+	defer end.Stop()
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err := server.Shutdown(drained)
+	if err := server.Shutdown(drain); err != nil {
+		a.Log.Warn("requests were cut", "error", err)
+		cut()
+		failure = errors.Join(failure, server.Close())
+	}
 	stop()
-	return errors.Join(err, work.Wait())
+	stopped := make(chan error, 1)
+	go func() { stopped <- background.Wait() }()
+	select {
+	case err := <-stopped:
+		return errors.Join(failure, err)
+	case <-end.C:
+		return errors.Join(failure, errors.New("background work did not stop in time"))
+	}
 }
+
+// listen opens the address of the settings. The connections of a Unix socket
+// seem to come from 127.0.0.1, for which TRUSTED_PROXIES can be set.
+func listen(addr string) (net.Listener, error) {
+	kind, address, err := network(addr)
+	if err != nil {
+		return nil, err
+	}
+	if kind == "unix" {
+		if info, err := os.Lstat(address); err == nil && info.Mode().Type() == fs.ModeSocket {
+			_ = os.Remove(address) // of a process that was killed
+		}
+	}
+	listener, err := net.Listen(kind, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the address %s is taken\n  another program listens there\n  try:   ADDR=127.0.0.1:0 for any free one", addr)
+	}
+	if err != nil || kind != "unix" {
+		return listener, err
+	}
+	return local{listener}, nil
+}
+
+// local gives the connections of a Unix socket an address of this machine.
+type local struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l local) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return localConn{conn}, nil
+}
+
+type localConn struct{ net.Conn }
+
+// RemoteAddr implements net.Conn.
+func (localConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
