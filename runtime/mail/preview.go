@@ -48,7 +48,7 @@ type written struct {
 func (m *Mailer) list(c *gin.Context) {
 	entries, err := os.ReadDir(m.target.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		refuse(c, fault.Internal(err))
+		web.Fail(c, fault.Internal(err))
 		return
 	}
 	slices.Reverse(entries) // names sort by time: newest first
@@ -70,16 +70,10 @@ func (m *Mailer) list(c *gin.Context) {
 func (m *Mailer) show(c *gin.Context) {
 	mail, err := m.read(c.Param("name"))
 	if err != nil {
-		refuse(c, fault.NotFound("Mail not found"))
+		web.Fail(c, fault.NotFound("Mail not found"))
 		return
 	}
 	render(c, showPage, mail)
-}
-
-// refuse answers with an error through the application's error writer.
-func refuse(c *gin.Context, err error) {
-	_ = c.Error(err)
-	c.Abort()
 }
 
 func render(c *gin.Context, page *template.Template, data any) {

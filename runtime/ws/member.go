@@ -1,0 +1,359 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+)
+
+const (
+	writeTimeout = 10 * time.Second // for one call to the kernel
+	goodbye      = 2 * time.Second  // for the other side to answer a close
+	scratch      = 16 << 10         // bytes of one coalesced write
+)
+
+// Options is what happens on a connection. Every function may be nil. They are
+// called one at a time for a member, Joined first and Left last, and must not
+// block for long.
+type Options struct {
+	// Name is who it is; see Hub.Members.
+	Name string
+	// Recheck is asked every second whether the member may stay: an error with
+	// the status 401 or 403 closes the connection with 1008. Other errors are
+	// taken for trouble of ours, and it stays.
+	Recheck func(context.Context) error
+	Joined  func(*Member)
+	// Text is called with every text message, which is valid UTF-8 of at most
+	// Limits.Message bytes and belongs to the callee. Binary messages are
+	// ignored.
+	Text func(*Member, []byte)
+	Left func(*Member)
+}
+
+// Member is one connection. Its methods may be called from any goroutine and
+// never wait for a network.
+type Member struct {
+	hub     *Hub
+	room    *room // nil outside rooms
+	place   int   // in room.members, under room.mu
+	serial  int64 // tells it apart in Redis
+	options Options
+	conn    *websocket.Conn // set when opened
+	limiter *rate.Limiter
+
+	mu     sync.Mutex
+	opened bool // the handshake is done; until then frames only wait
+	state  state
+	queue  [][]byte // encoded frames
+	spare  [][]byte // the queue before, for its memory
+	size   int      // bytes in queue
+	writer bool     // a goroutine is writing
+	over   bool     // nothing is read any more; the writer closes when it is done
+	reason string   // why we ended the connection
+}
+
+// state of a connection; it only grows.
+type state int
+
+const (
+	live    state = iota
+	closing       // a close frame is the last in the queue
+	closed        // nothing more is written
+)
+
+// Name returns Options.Name.
+func (m *Member) Name() string { return m.options.Name }
+
+// Room returns the name of the room, or "".
+func (m *Member) Room() string {
+	if m.room == nil {
+		return ""
+	}
+	return m.room.name
+}
+
+// Send says v to this member alone: strings and bytes as text, anything else
+// as JSON. What cannot be encoded is an error; a closed connection is not.
+func (m *Member) Send(v any) error {
+	payload, err := text(v)
+	if err == nil {
+		m.push(encode(websocket.TextMessage, payload))
+	}
+	return err
+}
+
+// Broadcast says v to every other member of the room, on all replicas, and to
+// those who join later when there is a history.
+func (m *Member) Broadcast(v any) error { return m.say(v, m.hub.history) }
+
+// Announce is Broadcast for what only matters now: no history keeps it.
+func (m *Member) Announce(v any) error { return m.say(v, 0) }
+
+func (m *Member) say(v any, keep int) error {
+	payload, err := text(v)
+	if err != nil || m.room == nil {
+		return err
+	}
+	m.room.deliver(encode(websocket.TextMessage, payload), m, keep)
+	m.hub.redis.publish(m.room.name, payload, keep > 0)
+	return nil
+}
+
+// Close ends the connection with a close code (RFC 6455, 7.4) and a reason of
+// at most 123 bytes, after what is already queued.
+func (m *Member) Close(code int, reason string) {
+	m.end(code, reason)
+}
+
+// push queues an encoded frame. It never blocks: a member whose queue is full
+// is dropped.
+func (m *Member) push(frame []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state >= closing {
+		return
+	}
+	if m.size+len(frame) > m.hub.Limits.Queue {
+		m.abort("does not read")
+		return
+	}
+	m.enqueue(frame)
+}
+
+// end queues a close frame as the last, and bounds how long its answer may
+// take.
+func (m *Member) end(code int, reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state >= closing {
+		return
+	}
+	m.enqueue(closeFrame(code, reason))
+	m.state, m.reason = closing, reason
+	if m.opened {
+		_ = m.conn.SetReadDeadline(time.Now().Add(goodbye))
+	}
+}
+
+// open lets what waits be written; the handshake is done.
+func (m *Member) open(conn *websocket.Conn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.conn, m.opened = conn, true
+	switch {
+	case m.state == closed:
+		_ = conn.NetConn().SetDeadline(past)
+	case m.state == closing:
+		_ = conn.SetReadDeadline(time.Now().Add(goodbye))
+	}
+	if len(m.queue) > 0 {
+		m.writer = true
+		go m.write()
+	}
+}
+
+// enqueue appends to the queue and sees that somebody writes; m.mu is held.
+func (m *Member) enqueue(frame []byte) {
+	m.queue = append(m.queue, frame)
+	m.size += len(frame)
+	if m.opened && !m.writer {
+		m.writer = true
+		go m.write()
+	}
+}
+
+// abort breaks the connection without ceremony; m.mu is held. What the kernel
+// still holds for a member that does not read is thrown away.
+func (m *Member) abort(reason string) {
+	m.state, m.reason = closed, reason
+	m.queue, m.spare, m.size = nil, nil, 0
+	if !m.opened {
+		return
+	}
+	if tcp, ok := m.conn.NetConn().(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = m.conn.NetConn().SetDeadline(past) // reader and writer end
+}
+
+// write empties the queue and ends.
+func (m *Member) write() {
+	conn := m.conn.NetConn()
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	for {
+		m.mu.Lock()
+		batch := m.queue
+		if len(batch) == 0 || m.state == closed {
+			m.writer = false
+			over := m.over
+			m.mu.Unlock()
+			if over {
+				_ = conn.Close()
+			}
+			return
+		}
+		m.queue, m.spare, m.size = m.spare[:0], nil, 0
+		_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		m.mu.Unlock()
+
+		err := coalesce(conn, batch, (*buffer)[:0])
+		clear(batch)
+
+		m.mu.Lock()
+		if err != nil && m.state != closed {
+			m.abort("does not read")
+		}
+		if cap(batch) <= 64 { // what a burst needed is not kept for ever
+			m.spare = batch
+		}
+		m.mu.Unlock()
+	}
+}
+
+// coalesce writes whole frames in as few calls as fit.
+func coalesce(conn net.Conn, frames [][]byte, buffer []byte) error {
+	for _, frame := range frames {
+		if len(buffer) > 0 && len(buffer)+len(frame) > cap(buffer) {
+			if _, err := conn.Write(buffer); err != nil {
+				return err
+			}
+			buffer = buffer[:0]
+		}
+		if len(frame) > cap(buffer) {
+			if _, err := conn.Write(frame); err != nil {
+				return err
+			}
+			continue
+		}
+		buffer = append(buffer, frame...)
+	}
+	if len(buffer) == 0 {
+		return nil
+	}
+	_, err := conn.Write(buffer)
+	return err
+}
+
+// read serves the connection until it ends.
+func (m *Member) read() {
+	defer m.finish()
+	defer m.recovered()
+	m.conn.SetReadLimit(m.hub.Limits.Message)
+	m.conn.SetPongHandler(func(string) error { m.alive(); return nil })
+	m.conn.SetPingHandler(func(data string) error {
+		m.throttle(0)
+		m.alive()
+		m.push(encode(websocket.PongMessage, []byte(data)))
+		return nil
+	})
+	m.conn.SetCloseHandler(func(code int, _ string) error {
+		m.end(code, "")
+		return nil
+	})
+	if m.options.Joined != nil {
+		m.options.Joined(m)
+	}
+	for {
+		m.alive()
+		kind, data, err := m.conn.ReadMessage()
+		if err != nil {
+			m.drain(err)
+			return
+		}
+		m.throttle(len(data))
+		switch {
+		case kind != websocket.TextMessage:
+		case !utf8.Valid(data):
+			m.end(websocket.CloseInvalidFramePayloadData, "text that is not UTF-8")
+		case m.options.Text != nil && !m.ending():
+			m.options.Text(m, data)
+		}
+	}
+}
+
+// alive allows the member another while of silence.
+func (m *Member) alive() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state == live {
+		_ = m.conn.SetReadDeadline(time.Now().Add(m.hub.Limits.Silence))
+	}
+}
+
+func (m *Member) ending() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state >= closing
+}
+
+// throttle waits until a message of so many bytes is within the rate. While it
+// waits nothing is read, so the sender is slowed by TCP, and nothing is lost.
+func (m *Member) throttle(size int) {
+	now := time.Now()
+	r := m.limiter.ReserveN(now, min(1+size/4096, m.limiter.Burst()))
+	if delay := r.DelayFrom(now); delay > 0 {
+		time.Sleep(delay)
+	}
+}
+
+// drain reads on for a moment after an error of protocol or size, for which
+// the library has sent the close frame: closing over unread bytes would reset
+// the connection and take that frame from the other side.
+func (m *Member) drain(err error) {
+	var network net.Error
+	var closed *websocket.CloseError
+	if errors.As(err, &network) || errors.As(err, &closed) || errors.Is(err, io.EOF) {
+		return
+	}
+	conn := m.conn.NetConn()
+	_ = conn.SetReadDeadline(time.Now().Add(goodbye))
+	_, _ = io.CopyN(io.Discard, conn, 16*m.hub.Limits.Message)
+}
+
+// finish takes the member out and closes the connection, once what is queued
+// has been written.
+func (m *Member) finish() {
+	m.mu.Lock()
+	m.over = true
+	if m.state == closed || !m.writer {
+		m.state = closed
+		_ = m.conn.NetConn().Close()
+	} else {
+		m.state = closing
+		_ = m.conn.NetConn().SetWriteDeadline(time.Now().Add(goodbye))
+	}
+	reason := m.reason
+	m.mu.Unlock()
+
+	m.hub.leave(m)
+	defer m.hub.active.Done()
+	defer m.recovered()
+	if reason != "" {
+		m.hub.log.Debug("websocket ended", "room", m.Room(), "name", m.Name(), "reason", reason)
+	}
+	if m.options.Left != nil {
+		m.options.Left(m)
+	}
+}
+
+// recovered keeps a panic of the application within its connection.
+func (m *Member) recovered() {
+	if p := recover(); p != nil {
+		m.hub.log.Error("websocket handler panicked", "room", m.Room(), "panic", p, "stack", string(debug.Stack()))
+		m.end(websocket.CloseInternalServerErr, "internal error")
+	}
+}
+
+// past is a deadline that ends what is under way.
+var past = time.Unix(1, 0)
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, scratch); return &b }}

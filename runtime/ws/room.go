@@ -1,0 +1,171 @@
+package ws
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// room is the members here that hear each other. It exists while it has any.
+type room struct {
+	name string
+	// linked is closed when messages of other replicas arrive; nil without
+	// Redis.
+	linked   chan struct{}
+	isLinked bool // under hub.mu
+
+	mu      sync.Mutex
+	members []*Member
+	history [][]byte
+}
+
+// full refuses a connection for now.
+func full(message string) error { return fault.Unavailable(message, 5*time.Second) }
+
+// enter makes m a member of the hub and, unless name is "", of the room.
+func (h *Hub) enter(m *Member, name string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closing {
+		return full("The server is restarting")
+	}
+	if name != "" {
+		r := h.rooms[name]
+		if r == nil {
+			if len(h.rooms) >= h.Limits.Rooms {
+				return full("There are too many rooms")
+			}
+			r = &room{name: name}
+			if h.redis != nil {
+				r.linked = make(chan struct{})
+			}
+		}
+		if err := r.add(m, h.Limits.Members); err != nil {
+			return err
+		}
+		h.rooms[name], m.room = r, r
+		h.redis.entered(m)
+	}
+	h.members[m] = struct{}{}
+	h.active.Add(1)
+	return nil
+}
+
+// leave takes m out of the hub; an empty room is gone.
+func (h *Hub) leave(m *Member) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.members, m)
+	if r := m.room; r != nil {
+		if r.remove(m) == 0 {
+			delete(h.rooms, r.name)
+		}
+		h.redis.left(m)
+	}
+}
+
+// Members returns the names of the members of a room, each once, in order; with
+// Redis those on other replicas as well, or, while it does not answer, those
+// here.
+func (h *Hub) Members(ctx context.Context, room string) []string {
+	names := h.find(room).names()
+	if h.redis == nil {
+		return names
+	}
+	elsewhere, err := h.redis.names(ctx, room)
+	if err != nil {
+		h.log.Error("websocket members of other replicas", "error", err)
+	}
+	return distinct(append(names, elsewhere...))
+}
+
+// find returns the room, or nil when it has no members here.
+func (h *Hub) find(name string) *room {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rooms[name]
+}
+
+// everyone returns the members of the hub as they are now.
+func (h *Hub) everyone() []*Member {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	members := make([]*Member, 0, len(h.members))
+	for m := range h.members {
+		members = append(members, m)
+	}
+	return members
+}
+
+// add lets m in, behind what it has missed.
+func (r *room) add(m *Member, limit int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.members) >= limit {
+		return full("The room is full")
+	}
+	m.place = len(r.members)
+	r.members = append(r.members, m)
+	// The newest that fit into half of the queue.
+	first, size := len(r.history), 0
+	for first > 0 && size+len(r.history[first-1]) <= m.hub.Limits.Queue/2 {
+		first--
+		size += len(r.history[first])
+	}
+	for _, frame := range r.history[first:] {
+		m.push(frame)
+	}
+	return nil
+}
+
+// remove takes m out and returns how many are left.
+func (r *room) remove(m *Member) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(r.members) - 1
+	r.members[m.place] = r.members[last]
+	r.members[m.place].place = m.place
+	r.members[last] = nil
+	r.members = r.members[:last]
+	return last
+}
+
+// deliver puts the frame into every queue but that of except. keep is how many
+// such frames new members are to be sent.
+func (r *room) deliver(frame []byte, except *Member, keep int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.members {
+		if m != except {
+			m.push(frame)
+		}
+	}
+	if keep > 0 {
+		if len(r.history) >= keep {
+			r.history = slices.Delete(r.history, 0, len(r.history)-keep+1)
+		}
+		r.history = append(r.history, frame)
+	}
+}
+
+// names returns the names of the members, each once, in order.
+func (r *room) names() []string {
+	names := []string{}
+	if r == nil {
+		return names
+	}
+	r.mu.Lock()
+	for _, m := range r.members {
+		names = append(names, m.Name())
+	}
+	r.mu.Unlock()
+	return distinct(names)
+}
+
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,122 @@
+// Package ws keeps rooms of WebSocket connections (RFC 6455): members join and
+// leave, and what one of them broadcasts reaches every other in order.
+//
+//	hub := ws.New("chat", cfg, log)
+//
+//	func (h handler) join(c *gin.Context) {
+//		who, _ := auth.From(c)
+//		h.hub.Join(c, c.Param("room"), ws.Options{
+//			Name:    who.Username,
+//			Recheck: who.Recheck,
+//			Text:    func(m *ws.Member, text []byte) { m.Broadcast(string(text)) },
+//		})
+//	}
+//
+// # How messages travel
+//
+// A frame is encoded once for all members of a room and put by reference into
+// each one's queue. A member's queue is written by one goroutine, which exists
+// only while there is something to write and hands everything that is waiting
+// to the kernel in one call. So a busy room costs one system call for many
+// messages, an idle connection costs one goroutine and a kilobyte of buffer,
+// and nobody ever waits for a member that does not read: when its queue is
+// full it is dropped.
+//
+// With a Redis URL, members on different replicas share rooms: a replica
+// subscribes to the channels of the rooms that have members here. What is said
+// while Redis is away stays within a replica; nothing else changes.
+package ws
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Config is what a person may set.
+type Config struct {
+	// Origins are the other sites whose pages may connect, as in
+	// "https://example.com"; the application's own always may.
+	Origins []string `env:"CORS_ORIGINS" doc:"other sites whose pages may call: https://example.com,..."`
+	// RedisURL joins the rooms of all replicas: redis://host:6379/0. Empty
+	// means that there is one replica.
+	RedisURL string `env:"REDIS_URL" doc:"redis://host:6379/0: rooms and limits shared between replicas"`
+	// History is how many of the last messages a new member is sent, up to 50;
+	// 0 means none. Each replica keeps its own, while it has members in the
+	// room.
+	History int `env:"WS_HISTORY" envDefault:"0" doc:"messages sent to a new member of a room, 0 to 50"`
+}
+
+// maxHistory bounds Config.History.
+const maxHistory = 50
+
+// Validate reports a setting that cannot work.
+func (c Config) Validate() error {
+	if c.History < 0 || c.History > maxHistory {
+		return fmt.Errorf("WS_HISTORY is %d\n  try:   a number from 0 (off) to %d", c.History, maxHistory)
+	}
+	if _, err := redisOptions(c.RedisURL); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Limits bound what connections may cost. New sets the values given here;
+// change them before the first connection.
+type Limits struct {
+	Message int64      // bytes of one message: 64 KiB; more closes with 1009
+	Queue   int        // bytes that wait for one member: 1 MiB; more drops it
+	Rooms   int        // 10,000; one more is refused with 503
+	Members int        // of one room: 10,000; one more is refused with 503
+	Rate    rate.Limit // messages a second from one member: 100, where 4 KiB count as one; what comes faster is read later
+	Burst   int        // messages that may come at once: 200
+	Ping    time.Duration
+	// Silence is after how long a member that answers no ping is dropped: 60
+	// seconds, with a ping every 25.
+	Silence time.Duration
+}
+
+func defaults() Limits {
+	return Limits{
+		Message: 64 << 10, Queue: 1 << 20, Rooms: 10_000, Members: 10_000, Rate: 100, Burst: 200,
+		Ping: 25 * time.Second, Silence: 60 * time.Second,
+	}
+}
+
+// Hub is a set of rooms. Make it with New, give Run to the module, and serve
+// connections with Join or Serve.
+type Hub struct {
+	Limits Limits
+	Err    error // what was wrong with the settings, for web.Module.Err
+
+	name    string
+	origins map[string]bool
+	history int
+	log     *slog.Logger
+	redis   *fanout // nil without REDIS_URL
+
+	mu      sync.Mutex
+	rooms   map[string]*room
+	members map[*Member]struct{}
+	closing bool
+	active  sync.WaitGroup // one for every member
+}
+
+// New returns a hub. name tells its rooms from those of other hubs on the same
+// Redis. Mistakes in cfg are left in Err.
+func New(name string, cfg Config, log *slog.Logger) *Hub {
+	h := &Hub{
+		Limits: defaults(), name: name, origins: map[string]bool{}, history: cfg.History, log: log,
+		rooms: map[string]*room{}, members: map[*Member]struct{}{},
+	}
+	for _, origin := range cfg.Origins {
+		h.origins[origin] = true
+	}
+	if h.Err = cfg.Validate(); h.Err == nil && cfg.RedisURL != "" {
+		h.redis = newFanout(h, cfg.RedisURL)
+	}
+	return h
+}
