@@ -30,6 +30,10 @@ func (conflicts) Initialize(gdb *gorm.DB) error {
 			}
 			explain(tx)
 		}),
+		// GORM translates the errors of all statements but these.
+		gdb.Callback().Row().After("gorm:row").Register("conflicts", func(tx *gorm.DB) {
+			tx.Error = Translate(tx.Error)
+		}),
 	)
 }
 
@@ -116,6 +120,13 @@ func split(s *schema.Schema, names string) []string {
 	return nil
 }
 
+// afresh is a session on the connection of tx that forgets how tx ended.
+func afresh(tx *gorm.DB) *gorm.DB {
+	fresh := tx.Session(&gorm.Session{NewDB: true})
+	fresh.Error = nil
+	return fresh
+}
+
 // reference is a foreign key of SQLite: From of a table refers to To of Table.
 type reference struct {
 	Owner, From, Table, To string
@@ -125,7 +136,7 @@ type reference struct {
 // do not exist. SQLite does not say which they are.
 func dangling(tx *gorm.DB, s *schema.Schema) []string {
 	var references []reference
-	fresh := tx.Session(&gorm.Session{NewDB: true})
+	fresh := afresh(tx)
 	if fresh.Raw("SELECT `from`, `table`, coalesce(`to`, 'id') AS `to` FROM pragma_foreign_key_list(?)", s.Table).Scan(&references).Error != nil {
 		return nil
 	}
@@ -166,7 +177,7 @@ func rows(v reflect.Value) []reflect.Value {
 // referrer is the table that holds rows which refer to those to be deleted.
 func referrer(tx *gorm.DB, s *schema.Schema) string {
 	var references []reference
-	fresh := tx.Session(&gorm.Session{NewDB: true})
+	fresh := afresh(tx)
 	err := fresh.Raw("SELECT m.name AS owner, f.`from`, coalesce(f.`to`, 'id') AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
 		"WHERE m.type = 'table' AND f.`table` = ? AND f.on_delete IN ('NO ACTION', 'RESTRICT')", s.Table).Scan(&references).Error
 	where, ok := tx.Statement.Clauses["WHERE"].Expression.(clause.Where)

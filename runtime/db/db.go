@@ -6,8 +6,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,9 +19,6 @@ type Options struct {
 	Log   *slog.Logger // where slow statements are reported; nil for nowhere
 	Debug bool         // log every statement with its values
 }
-
-// cachedStatements bounds the prepared statements kept for one database.
-const cachedStatements = 256
 
 // Open returns the database at url:
 //
@@ -46,12 +41,11 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	}
 	gdb, err := gorm.Open(dialector, &gorm.Config{
 		SkipDefaultTransaction: true,
-		PrepareStmt:            dialector.Name() == "mysql", // pgx keeps its own, and so does the pool of SQLite
-		PrepareStmtMaxSize:     cachedStatements,
-		TranslateError:         true,
-		DisableAutomaticPing:   true,
-		NowFunc:                now,
-		Logger:                 logger{log: o.Log, debug: o.Debug},
+		// Statements are prepared below GORM: by pgx, and by the pools of SQLite.
+		TranslateError:       true,
+		DisableAutomaticPing: true,
+		NowFunc:              now,
+		Logger:               logger{log: o.Log, debug: o.Debug},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -83,8 +77,7 @@ func Ping(ctx context.Context, gdb *gorm.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var one int
-	err := gdb.ConnPool.QueryRowContext(ctx, "SELECT 1").Scan(&one)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := gdb.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
 		return fmt.Errorf("the database does not answer: %w\n  where: DATABASE_URL\n  try:   start the database, or set DATABASE_URL=sqlite:data/app.db", err)
 	}
 	return nil

@@ -114,6 +114,10 @@ func (v *violation) sqlite(err *sqlite.Error) {
 		v.kind, v.constraint = check, subject
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		v.kind = foreignKey
+	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // ON DELETE RESTRICT is one inside
+		if strings.Contains(err.Error(), "FOREIGN KEY") {
+			v.kind = foreignKey
+		}
 	case sqlite3.SQLITE_CONSTRAINT_DATATYPE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
 		v.kind = value
 	default:

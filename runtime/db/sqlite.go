@@ -41,6 +41,9 @@ func (d sqliteDialector) Initialize(gdb *gorm.DB) error {
 // Translate implements gorm.ErrorTranslator.
 func (sqliteDialector) Translate(err error) error { return Translate(err) }
 
+// cachedStatements bounds the prepared statements that each pool keeps.
+const cachedStatements = 256
+
 // openSQLite makes the pools of the file at path: one connection that writes,
 // in transactions that take the lock at their begin, and several that only
 // read. With that nobody ever waits in SQLite's own busy loop within this
