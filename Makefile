@@ -1,0 +1,43 @@
+# make alone prints this help.
+.DEFAULT_GOAL := help
+.PHONY: help demo check test e2e golden bench install requirements tools
+
+GO      ?= go
+BIN     := bin/nexios
+STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+help: ## list the targets
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(BIN): FORCE
+	@$(GO) build -o $(BIN) ./cmd/nexios
+FORCE:
+
+install: ## put nexios into Go's bin folder
+	$(GO) install ./cmd/nexios
+
+demo: $(BIN) ## generate the blog in a temporary folder and serve it with hot reload
+	@$(GO) run ./e2e/demo $(BIN)
+
+check: ## format, vet, staticcheck, unit tests, import rules: the quick loop
+	@test -z "$$(gofmt -l cmd scaffold templates runtime e2e | tee /dev/stderr)"
+	@$(GO) vet ./...
+	@CGO_ENABLED=0 GOOS=windows $(GO) vet ./...
+	@CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
+	@$(GO) run $(STATIC) ./...
+	@$(GO) test -short ./...
+
+test: ## everything, on real databases and a real browser
+	@$(GO) run ./e2e/services/run -- $(GO) test -timeout 25m ./...
+
+e2e: $(BIN) ## only the black-box tests
+	@$(GO) run ./e2e/services/run -- $(GO) test -timeout 25m ./e2e/...
+
+golden: ## write the golden project anew; read its diff before you commit it
+	@$(GO) test ./e2e -run TestGolden -update
+
+requirements: ## write anew what generated go.mod files need, after go.mod changed
+	@$(GO) run ./e2e/requirements
+
+bench: ## the figures of the README, each beside its comparator
+	@$(GO) run ./e2e/bench
