@@ -55,8 +55,8 @@ func Map[T, U any](p Page[T], f func(T) U) Page[U] {
 // a cursor that was not made by this list are fault 422.
 func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
 	q = q.withDefaults()
-	// A session of its own: tx may be used again by the caller.
-	tx = tx.Session(&gorm.Session{}).Model(new(T))
+	// Sessions: the caller may use tx again, and List uses it more than once.
+	tx = tx.Session(&gorm.Session{}).Model(new(T)).Session(&gorm.Session{})
 	o, err := newOrdering(tx, sort, q.Order == "desc")
 	if err != nil {
 		return Page[T]{}, err
@@ -108,7 +108,7 @@ func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 // count is how many rows tx matches.
 func count(tx *gorm.DB) (int64, error) {
 	var total int64
-	tx = tx.Session(&gorm.Session{})
+	tx = tx.WithContext(tx.Statement.Context) // a statement of its own
 	tx.Statement.Preloads = nil
 	err := tx.Count(&total).Error
 	return total, err
@@ -150,10 +150,11 @@ type ordering struct {
 }
 
 func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
-	if err := tx.Statement.Parse(tx.Statement.Model); err != nil {
+	stmt := &gorm.Statement{DB: tx}
+	if err := stmt.Parse(tx.Statement.Model); err != nil {
 		return ordering{}, err
 	}
-	s := tx.Statement.Schema
+	s := stmt.Schema
 	if s.PrioritizedPrimaryField == nil {
 		return ordering{}, fmt.Errorf("list %s: the table needs a primary key of one column", s.Table)
 	}
