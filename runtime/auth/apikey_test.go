@@ -1,0 +1,129 @@
+package auth
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAPIKeys(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	w.user("bob")
+	id, bob := w.identity(w.s, w.login(w.s, "alice")), w.identity(w.s, w.login(w.s, "bob"))
+	made, err := w.s.MakeKey(t.Context(), id, "ci", []string{"posts:write", "read"}, w.now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(made.Key, made.Prefix) || !strings.HasPrefix(made.Prefix, keyPrefix) {
+		t.Errorf("%+v", made)
+	}
+	var row apiKeyRow
+	w.db.Take(&row)
+	if strings.Contains(row.Hash+row.Prefix+row.Name, made.Key) || len(row.Prefix) > 10 {
+		t.Error("the key is stored as it is")
+	}
+	who, err := w.s.authenticateKey(t.Context(), made.Key)
+	if err != nil || who.UserID != alice.ID || who.SessionID != "" || who.KeyID != made.ID || who.Fresh() {
+		t.Fatalf("%+v, %v", who, err)
+	}
+	list, err := w.s.Keys(t.Context(), id)
+	if err != nil || len(list) != 1 || list[0].LastUsedAt == nil {
+		t.Fatalf("%+v, %v", list, err)
+	}
+
+	tampered := made.Key[:10] + flip(made.Key[10]) + made.Key[11:]
+	for _, key := range []string{"", keyPrefix, "nxk", tampered, made.Key + "0", made.Key[:len(made.Key)-1], strings.TrimPrefix(made.Key, keyPrefix), keyPrefix + strings.Repeat("A", 200)} {
+		_, err := w.s.authenticateKey(t.Context(), key)
+		wantStatus(t, "the key "+key, err, 401)
+	}
+	random := secret()
+	_, err = w.s.authenticateKey(t.Context(), keyPrefix+random+checksum(random))
+	wantStatus(t, "a well-formed key that nobody made", err, 401)
+
+	wantStatus(t, "revoking another's key", w.s.RevokeKey(t.Context(), bob, made.ID), 404)
+	second := w.replica()
+	if _, err := second.authenticateKey(t.Context(), made.Key); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, "revoking it", w.s.RevokeKey(t.Context(), id, made.ID), 0)
+	wantStatus(t, "revoking it again", w.s.RevokeKey(t.Context(), id, made.ID), 404)
+	_, err = w.s.authenticateKey(t.Context(), made.Key)
+	wantStatus(t, "a revoked key", err, 401)
+	wantStatus(t, "the recheck of its connection", who.Recheck(t.Context()), 401)
+	w.pass(Staleness)
+	_, err = second.authenticateKey(t.Context(), made.Key)
+	wantStatus(t, "a revoked key on another replica", err, 401)
+}
+
+func TestAPIKeysEnd(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	id := w.identity(w.s, w.login(w.s, "alice"))
+	short, err := w.s.MakeKey(t.Context(), id, "short", nil, w.now.Add(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := w.s.MakeKey(t.Context(), id, "long", nil, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = w.s.authenticateKey(t.Context(), short.Key); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Second) // less than Staleness: the end is not cached away
+	_, err = w.s.authenticateKey(t.Context(), short.Key)
+	wantStatus(t, "an expired key", err, 401)
+	if _, err = w.s.authenticateKey(t.Context(), long.Key); err != nil {
+		t.Fatal(err)
+	}
+	w.set(alice, "is_active", false)
+	w.pass(Staleness)
+	_, err = w.s.authenticateKey(t.Context(), long.Key)
+	wantStatus(t, "a key of an inactive user", err, 401)
+}
+
+func TestAPIKeysThatAreNotMade(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	id := w.identity(w.s, w.login(w.s, "alice"))
+	for name, err := range map[string]error{
+		"admin":       second(w.s.MakeKey(t.Context(), id, "x", []string{"admin"}, time.Time{})),
+		"two in one":  second(w.s.MakeKey(t.Context(), id, "x", []string{"read write"}, time.Time{})),
+		"empty":       second(w.s.MakeKey(t.Context(), id, "x", []string{""}, time.Time{})),
+		"upper case":  second(w.s.MakeKey(t.Context(), id, "x", []string{"Posts:read"}, time.Time{})),
+		"in the past": second(w.s.MakeKey(t.Context(), id, "x", nil, w.now)),
+	} {
+		wantStatus(t, name, err, 422)
+	}
+	for range maxKeys {
+		if _, err := w.s.MakeKey(t.Context(), id, "x", nil, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantStatus(t, "one too many", second(w.s.MakeKey(t.Context(), id, "x", nil, time.Time{})), 422)
+}
+
+func second(_ NewAPIKey, err error) error { return err }
+
+func TestScopes(t *testing.T) {
+	for _, c := range []struct {
+		has    string
+		asked  string
+		wanted bool
+	}{
+		{"read", "read", true}, {"read", "write", false}, {"write", "read", true}, {"write", "write", true},
+		{"read", "posts:read", true}, {"read", "posts:write", false}, {"write", "posts:write", true}, {"write", "posts:read", true},
+		{"posts:read", "posts:read", true}, {"posts:read", "posts:write", false}, {"posts:write", "posts:read", true},
+		{"posts:write", "users:read", false}, {"posts:read", "read", false}, {"posts:write", "write", false}, {"posts:write", "read", false},
+		{"read", "reports:export", false}, {"reports:export", "reports:export", true}, {"", "read", false}, {"write", "", false},
+	} {
+		key := Identity{KeyID: 1, Scopes: strings.Fields(c.has)}
+		if got := key.Can(c.asked); got != c.wanted {
+			t.Errorf("a key with %q can %q: %v", c.has, c.asked, got)
+		}
+		if !(Identity{SessionID: "s"}).Can(c.asked) {
+			t.Errorf("a session cannot %q", c.asked)
+		}
+	}
+}

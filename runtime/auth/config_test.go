@@ -1,0 +1,74 @@
+package auth
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProductionWantsASecret(t *testing.T) {
+	good := suggestSecret()
+	for name, c := range map[string]struct{ secret, previous, wrong string }{
+		"missing":        {"", "", "APP_SECRET is missing"},
+		"short":          {"k3J9xQ2mW7", "", "APP_SECRET has 10 bytes"},
+		"31 bytes":       {good[:31], "", "APP_SECRET has 31 bytes"},
+		"placeholder":    {"change-me-change-me-change-me-please", "", "known"},
+		"known":          {"my-super-secret-key-for-production!!", "", "known"},
+		"one letter":     {strings.Repeat("a", 64), "", "known"},
+		"repeated":       {strings.Repeat("k3J9xQ2mW7", 4), "", "known"},
+		"digits":         {"31415926535897932384626433832795", "", ""},
+		"weak previous":  {good, "short", "APP_SECRET_PREVIOUS has 5 bytes"},
+		"fresh":          {good, "", ""},
+		"fresh and past": {good, suggestSecret(), ""},
+	} {
+		cfg := testConfig()
+		cfg.Env, cfg.Secret, cfg.Previous = "production", c.secret, c.previous
+		err := cfg.Validate()
+		switch {
+		case c.wrong == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong) || !strings.Contains(err.Error(), "try: ")):
+			t.Errorf("%s: %v, want %q and what to type", name, err, c.wrong)
+		case err != nil && c.secret != "" && strings.Contains(err.Error(), c.secret):
+			t.Errorf("%s: the message shows the secret", name)
+		}
+		if cfg.Env = "development"; cfg.Validate() != nil {
+			t.Errorf("%s: refused in development", name)
+		}
+	}
+}
+
+func TestSettingsThatMeanNothing(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"mode":     func(c *Config) { c.Refresh = "header" },
+		"access":   func(c *Config) { c.AccessTTL = 0 },
+		"refresh":  func(c *Config) { c.RefreshTTL = -1 },
+		"sessions": func(c *Config) { c.SessionTTL = 0 },
+		"pages":    func(c *Config) { c.PageTTL = 0 },
+		"fresh":    func(c *Config) { c.FreshFor = 48 * time.Hour },
+		"lockout":  func(c *Config) { c.Lockout = 0 },
+	} {
+		cfg := testConfig()
+		if change(&cfg); cfg.Validate() == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestKeysDifferByPurposeAndSecret(t *testing.T) {
+	cfg := testConfig()
+	cfg.Previous = "another-secret-for-this-one-test-31af"
+	keys, err := cfg.keys()
+	if err != nil || len(keys) != 2 {
+		t.Fatal(len(keys), err)
+	}
+	seen := map[string]bool{}
+	for _, k := range keys {
+		for _, part := range []string{k.kid, string(k.access), string(k.refresh), string(k.seal), string(k.csrf)} {
+			if seen[part] || strings.Contains(cfg.Secret+cfg.Previous, part) {
+				t.Error("a key appears twice")
+			}
+			seen[part] = true
+		}
+	}
+}

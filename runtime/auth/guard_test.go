@@ -1,0 +1,131 @@
+package auth
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
+)
+
+type shown struct {
+	Known bool   `json:"known"`
+	Name  string `json:"name"`
+}
+
+func who(c *gin.Context, _ web.None) (shown, error) {
+	id, ok := From(c)
+	return shown{ok, id.Username}, nil
+}
+
+func guarded(s *Service) []web.Module {
+	return []web.Module{
+		{Name: "auth", Use: []gin.HandlerFunc{s.Middleware()}},
+		web.Module{Name: "posts", Routes: []web.Route{
+			web.Get("/public", who),
+			web.Get("/posts", who).Guard(User()),
+			web.Post("/posts", who).Guard(User()),
+			web.Get("/users/:id", who).Guard(User()),
+			web.Get("/admin", who).Guard(Admin()),
+			web.Get("/staff", who).Guard(Role("staff", "admin")),
+			web.Get("/export", who).Guard(Scope("reports:export")),
+			web.Get("/account", who).Guard(Session()),
+			web.Get("/danger", who).Guard(Fresh()),
+		}}.Under("/api"),
+	}
+}
+
+func TestGuards(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	w.set(w.user("root"), "role", "admin")
+	w.set(w.user("staff"), "role", "staff")
+	token := map[string]string{}
+	for _, name := range []string{"alice", "root", "staff"} {
+		token[name] = w.login(w.s, name).AccessToken
+	}
+	key := func(scopes ...string) string {
+		id, _ := w.s.Authenticate(t.Context(), token["root"])
+		made, err := w.s.MakeKey(t.Context(), id, "k", scopes, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.Key
+	}
+	client := webtest.New(t, guarded(w.s)...)
+	as := map[string]*webtest.Client{
+		"nobody":        client,
+		"rubbish":       client.With("Authorization", "Bearer x"),
+		"basic":         client.With("Authorization", "Basic YWxpY2U6eA=="),
+		"alice":         client.With("Authorization", "Bearer "+token["alice"]),
+		"lower case":    client.With("Authorization", "bearer "+token["alice"]),
+		"root":          client.With("Authorization", "Bearer "+token["root"]),
+		"staff":         client.With("Authorization", "Bearer "+token["staff"]),
+		"key read":      client.With("X-API-Key", key("read")),
+		"key write":     client.With("X-API-Key", key("write")),
+		"key posts":     client.With("X-API-Key", key("posts:read")),
+		"key rubbish":   client.With("X-API-Key", "nxk_x"),
+		"token and key": client.With("X-API-Key", key("write")).With("Authorization", "Bearer x"),
+	}
+	paths := []string{"/posts", "POST /posts", "/users/1", "/admin", "/staff", "/export", "/account", "/danger"}
+	for name, want := range map[string][]int{
+		"nobody":        {401, 401, 401, 401, 401, 401, 401, 401},
+		"rubbish":       {401, 401, 401, 401, 401, 401, 401, 401},
+		"basic":         {401, 401, 401, 401, 401, 401, 401, 401},
+		"key rubbish":   {401, 401, 401, 401, 401, 401, 401, 401},
+		"token and key": {401, 401, 401, 401, 401, 401, 401, 401},
+		"alice":         {200, 201, 200, 403, 403, 200, 200, 200},
+		"lower case":    {200, 201, 200, 403, 403, 200, 200, 200},
+		"root":          {200, 201, 200, 200, 200, 200, 200, 200},
+		"staff":         {200, 201, 200, 403, 200, 200, 200, 200},
+		"key read":      {200, 403, 200, 200, 200, 403, 403, 403},
+		"key write":     {200, 201, 200, 200, 200, 403, 403, 403},
+		"key posts":     {200, 403, 403, 403, 403, 403, 403, 403},
+	} {
+		for i, path := range paths {
+			var got *webtest.Answer
+			if path == "POST /posts" {
+				got = as[name].Post("/api/posts", nil)
+			} else {
+				got = as[name].Get("/api" + path)
+			}
+			if got.Status != want[i] {
+				t.Errorf("%s at %s: %d, want %d", name, path, got.Status, want[i])
+			}
+			if got.Status == http.StatusUnauthorized && got.Header("WWW-Authenticate") == "" {
+				t.Errorf("%s at %s: no WWW-Authenticate", name, path)
+			}
+		}
+		known := want[0] != 401
+		if got := as[name].Get("/api/public").Expect(200).JSON(); got["known"] != known {
+			t.Errorf("%s on a public route: %v", name, got)
+		}
+	}
+	client.Get("/api/posts?access_token=" + token["alice"] + "&token=" + token["alice"]).Expect(401)
+
+	w.pass(16 * time.Minute)
+	as["alice"].Get("/api/danger").Expect(403)
+	as["alice"].Get("/api/account").Expect(200)
+}
+
+func TestGuardsWithoutTheMiddleware(t *testing.T) {
+	w := newWorld(t)
+	client := webtest.New(t, guarded(w.s)[1:]...)
+	for _, path := range []string{"/posts", "/admin", "/export", "/danger"} {
+		client.Get("/api" + path).Expect(500)
+	}
+	client.Get("/api/public").Expect(200)
+}
+
+func TestWebSocketSubprotocol(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	g := w.login(w.s, "alice")
+	client := webtest.New(t, guarded(w.s)...).With("Sec-WebSocket-Protocol", "bearer."+g.AccessToken+", chat")
+	client.Get("/api/posts").Expect(401) // no handshake
+	client.With("Upgrade", "websocket").Get("/api/posts").Expect(200)
+	client.With("Upgrade", "websocket").With("Sec-WebSocket-Protocol", "chat, bearer."+g.AccessToken).Get("/api/posts").Expect(401)
+}
