@@ -124,8 +124,8 @@ func TestLoginRacesWithAChangeOfPassword(t *testing.T) {
 	second := w.replica()
 	var (
 		wg   sync.WaitGroup
-		got  [16]Grant
-		errs [16]error
+		got  [8]Grant
+		errs [8]error
 	)
 	for i := range got {
 		wg.Go(func() {
