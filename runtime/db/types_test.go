@@ -1,0 +1,212 @@
+package db_test
+
+import (
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// Everything has a column of every type that a model may have.
+type Everything struct {
+	ID       int64
+	Text     string
+	Name     string `gorm:"size:100"`
+	Int      int
+	Big      int64
+	Float    float64
+	Bool     bool
+	Price    decimal.Decimal `gorm:"type:decimal(15,2)"`
+	Raw      db.JSON
+	Day      db.Date
+	At       db.Clock
+	Took     db.Duration
+	Tags     db.Array[string]
+	Numbers  db.Array[int64]
+	Bytes    []byte
+	Key      uuid.UUID `gorm:"size:36"`
+	Time     time.Time
+	RawP     *db.JSON
+	DayP     *db.Date
+	AtP      *db.Clock
+	TookP    *db.Duration
+	PriceP   *decimal.Decimal `gorm:"type:decimal(15,2)"`
+	TimeP    *time.Time
+	TagsP    *db.Array[string]
+	Created  time.Time `gorm:"autoCreateTime"`
+	Modified time.Time `gorm:"autoUpdateTime"`
+}
+
+func full() Everything {
+	day, at, took := db.NewDate(1, 1, 1), db.NewClock(0, 0, 0), db.Duration(-time.Nanosecond)
+	price := decimal.RequireFromString("-0.01")
+	when := time.Date(1970, 1, 1, 0, 0, 1, 1000, time.UTC)
+	raw := db.JSON(`null`)
+	return Everything{
+		Text: "ü\n'\"\\%🙂", Name: "ﬀ", Int: -1 << 31, Big: 1<<63 - 1, Float: 0.1, Bool: true,
+		Price: decimal.RequireFromString("1234567890123.45"),
+		Raw:   db.JSON(`{"a": [1, 2.50, null, "\u00fc"]}`), RawP: &raw,
+		Day: db.NewDate(9999, 12, 31), DayP: &day, At: db.NewClock(23, 59, 59), AtP: &at,
+		Took: db.Duration(90 * time.Minute), TookP: &took,
+		Tags: db.Array[string]{"a", `"b"`, "", "ü"}, Numbers: db.Array[int64]{1<<63 - 1, -1}, TagsP: &db.Array[string]{},
+		Bytes: []byte{0, 255, 128, '\''}, Key: uuid.MustParse("c3d4e5f6-0000-4000-8000-000000000001"),
+		Time: time.Date(2026, 2, 28, 23, 59, 59, 999999000, time.FixedZone("", 5*3600+1800)), TimeP: &when, PriceP: &price,
+	}
+}
+
+// What is written is what is read, in Go and in JSON, and a created row is
+// answered as it is read later.
+func TestTypesRoundTrip(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Migrator().CreateTable(&Everything{}))
+		for name, in := range map[string]Everything{
+			"full": full(),
+			"zero": {Key: uuid.New(), Day: db.NewDate(2000, 1, 1), Time: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		} {
+			created := in
+			must(t, gdb.Create(&created).Error)
+			read, err := db.Find[Everything](gdb, created.ID)
+			must(t, err)
+			if !read.Price.Equal(in.Price) || in.PriceP != nil && !read.PriceP.Equal(*in.PriceP) {
+				t.Errorf("%s: price %v, was %v", name, read.Price, in.Price)
+			}
+			if in.Raw != nil && !sameJSON(string(in.Raw), string(read.Raw)) {
+				t.Errorf("%s: json %s, was %s", name, read.Raw, in.Raw)
+			}
+			if read.Time.Location() != time.UTC || read.Created.Location() != time.UTC {
+				t.Errorf("%s: times are not in UTC: %v", name, read.Time)
+			}
+			if !read.Time.Equal(in.Time) || !read.Created.Equal(created.Created) {
+				t.Errorf("%s: times %v and %v, were %v and %v", name, read.Time, read.Created, in.Time, created.Created)
+			}
+			// The rest must be equal to the last bit.
+			in.ID, in.Created, in.Modified, in.Time, in.Price, in.PriceP, in.Raw = read.ID, read.Created, read.Modified, read.Time, read.Price, read.PriceP, read.Raw
+			if name == "zero" {
+				in.Tags, in.Numbers = db.Array[string]{}, db.Array[int64]{}
+				read.Bytes = nil
+			}
+			if !reflect.DeepEqual(in, read) {
+				t.Errorf("%s:\nread %s\nwas  %s", name, asJSON(read), asJSON(in))
+			}
+			created.Time, created.Price, created.PriceP, created.Raw, created.Bytes = read.Time, read.Price, read.PriceP, read.Raw, read.Bytes
+			if got, want := asJSON(created), asJSON(read); got != want {
+				t.Errorf("%s:\ncreated %s\nread    %s", name, got, want)
+			}
+		}
+		// They filter and sort as values, not as text.
+		for column, value := range map[string]any{
+			"price": decimal.RequireFromString("1234567890123.45"), "day": db.NewDate(9999, 12, 31), "at": db.NewClock(23, 59, 59),
+			"took": db.Duration(90 * time.Minute), "key": full().Key, "time": full().Time, "float": 0.1, "bool": true, "day_p": db.NewDate(1, 1, 1),
+		} {
+			var n int64
+			must(t, db.Where(gdb.Model(&Everything{}), column, &value).Count(&n).Error)
+			if n != 1 {
+				t.Errorf("%d rows where %s is %v", n, column, value)
+			}
+			must(t, db.AtLeast(gdb.Model(&Everything{}).Where("name <> ''"), column, &value).Count(&n).Error)
+			if n != 1 {
+				t.Errorf("%d rows where %s is at least %v", n, column, value)
+			}
+		}
+	})
+}
+
+func sameJSON(a, b string) bool {
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
+}
+
+// Decimals keep every digit, sort as numbers and add up, within the 15 digits
+// that SQLite's numbers hold.
+func TestDecimals(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		type Price struct {
+			ID     int64
+			Amount decimal.Decimal `gorm:"type:decimal(15,2);not null"`
+		}
+		must(t, gdb.Migrator().CreateTable(&Price{}))
+		for _, text := range []string{"10.10", "9.99", "-3", "0.01", "9999999999999.99", "-9999999999999.99", "100"} {
+			must(t, gdb.Create(&Price{Amount: decimal.RequireFromString(text)}).Error)
+		}
+		page, err := db.List[Price](gdb, db.Query{Order: "asc"}, "amount")
+		must(t, err)
+		var got []string
+		for _, p := range page.Items {
+			got = append(got, p.Amount.StringFixed(2))
+		}
+		if want := "-9999999999999.99 -3.00 0.01 9.99 10.10 100.00 9999999999999.99"; strings.Join(got, " ") != want {
+			t.Errorf("sorted: %v", got)
+		}
+	})
+}
+
+// The types read from JSON, forms and URLs what they write, and nothing else.
+func TestTypesText(t *testing.T) {
+	for _, c := range []struct {
+		make   func() any
+		good   map[string]string // text: how it is written again
+		bad    []string
+		number bool
+	}{
+		{make: func() any { return new(db.Date) }, good: map[string]string{"2024-02-29": "2024-02-29", "0001-01-01": "0001-01-01"},
+			bad: []string{"", "2023-02-29", "2024-2-9", "2024-02-29T00:00:00Z", "29.02.2024", "0000-01-01", "10000-01-01", " 2024-02-29"}},
+		{make: func() any { return new(db.Clock) }, good: map[string]string{"00:00:00": "00:00:00", "23:59": "23:59:00", "07:05:09": "07:05:09"},
+			bad: []string{"", "24:00:00", "7:05", "12:60", "12:00:00.5", "12:00:00Z", "noon"}},
+		{make: func() any { return new(db.Duration) }, good: map[string]string{"1h30m": "1h30m0s", "-5ms": "-5ms", "0": "0s"},
+			bad: []string{"", "5", "1 hour", "1d", "9999999h"}},
+	} {
+		for text, want := range c.good {
+			fromText, fromJSON := c.make(), c.make()
+			must(t, fromText.(encoding.TextUnmarshaler).UnmarshalText([]byte(text)))
+			must(t, json.Unmarshal([]byte(`"`+text+`"`), fromJSON))
+			if !reflect.DeepEqual(fromText, fromJSON) || asJSON(fromJSON) != `"`+want+`"` {
+				t.Errorf("%T %q: %s, written %s", fromText, text, asJSON(fromText), asJSON(fromJSON))
+			}
+		}
+		for _, text := range append(c.bad, "\x00", strings.Repeat("9", 1000)) {
+			v := c.make()
+			if err := v.(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err == nil {
+				t.Errorf("%T %q: taken for %s", v, text, asJSON(v))
+			}
+		}
+		for _, text := range []string{"5", "true", "{}", "[]"} {
+			if v := c.make(); json.Unmarshal([]byte(text), v) == nil {
+				t.Errorf("%T: JSON %s taken for %s", v, text, asJSON(v))
+			}
+		}
+	}
+}
+
+// JSON keeps what it is given, and the database never sees what is not JSON.
+func TestJSON(t *testing.T) {
+	var in struct{ A, B, C db.JSON }
+	must(t, json.Unmarshal([]byte(`{"A": { "x" : 1.10 }, "B": null}`), &in))
+	if got := asJSON(in); got != `{"A":{"x":1.10},"B":null,"C":null}` {
+		t.Error(got)
+	}
+	for _, bad := range []string{"", "{", "nul", "1 2"} {
+		if _, err := db.JSON(bad).Value(); err == nil {
+			t.Errorf("%q passed for JSON", bad)
+		}
+	}
+	if v, err := db.JSON(nil).Value(); v != nil || err != nil {
+		t.Errorf("nil is %v, %v", v, err)
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Migrator().CreateTable(&Everything{}))
+		row := Everything{Raw: db.JSON("{"), Time: time.Now(), Day: db.NewDate(2000, 1, 1)}
+		check(t, gdb.Create(&row).Error, 422, "Validation error", "")
+		row.Raw = db.JSON(`"a\u0000b"`) // PostgreSQL cannot hold it
+		if err := gdb.Create(&row).Error; err != nil {
+			check(t, err, 422, "Validation error", "")
+		}
+	})
+}
