@@ -4,6 +4,7 @@ package openapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -21,17 +22,17 @@ type Info struct {
 }
 
 // Module serves the document of the modules at /openapi.json and an API
-// reference page at /docs, and adds the command openapi.
+// reference page at /docs, and adds the command openapi. The document is made
+// once, here.
 func Module(info Info, modules []web.Module) web.Module {
 	document, err := Document(info, modules)
 	return web.Module{
 		Name: "openapi",
 		Err:  err,
-		Routes: []web.Route{
-			web.Handle(http.MethodGet, "/openapi.json", func(c *gin.Context) {
-				c.Data(http.StatusOK, "application/json; charset=utf-8", document)
-			}).Doc("The API's description").Hide(),
-		},
+		Routes: append(docs(info.Title),
+			web.Get("/openapi.json", func(*gin.Context, web.None) (json.RawMessage, error) {
+				return document, nil
+			}).Doc("Describe the API").Hide()),
 		Commands: []command.Command{Command(info, modules)},
 	}
 }
@@ -39,16 +40,20 @@ func Module(info Info, modules []web.Module) web.Module {
 // Command prints the document.
 func Command(info Info, modules []web.Module) command.Command {
 	return command.Command{Name: "openapi", Summary: "print the OpenAPI document", Run: func(_ context.Context, io command.IO) error {
+		if len(io.Args) > 0 {
+			return command.Usage("openapi takes no arguments\n  try:   openapi > openapi.json")
+		}
 		document, err := Document(info, modules)
 		if err != nil {
 			return err
 		}
-		_, err = io.Stdout.Write(document)
+		_, err = io.Stdout.Write(append(document, '\n'))
 		return err
 	}}
 }
 
-// Document returns the OpenAPI 3.1 document of the modules' routes as JSON.
-func Document(info Info, modules []web.Module) ([]byte, error) {
-	return []byte("{}"), nil
+// docs are the routes of the API reference page.
+func docs(title string) []web.Route {
+	page := func(c *gin.Context) { c.String(http.StatusOK, title) }
+	return []web.Route{web.Handle(http.MethodGet, "/docs", page).Hide()}
 }

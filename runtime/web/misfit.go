@@ -86,19 +86,15 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 }
 
 func fitMembers(members map[string]json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
-	for _, f := range reflect.VisibleFields(dst.Type()) {
-		name, embedded := jsonName(f)
-		if name == "" || embedded || hasPointer(dst.Type(), f.Index) {
-			continue
-		}
-		raw, ok := members[name]
-		for _, key := range sortedKeys(members) {
-			if !ok && strings.EqualFold(key, name) {
-				raw, ok = members[key], true
+	for _, key := range Keys(dst.Type()) {
+		raw, ok := members[key.Name]
+		for _, name := range sortedKeys(members) {
+			if !ok && strings.EqualFold(name, key.Name) {
+				raw, ok = members[name], true
 			}
 		}
 		if ok {
-			fit(raw, dst.FieldByIndex(f.Index), join(path, name), details)
+			fit(raw, dst.FieldByIndex(key.Index), join(path, key.Name), details)
 		}
 	}
 }
@@ -128,17 +124,18 @@ func findNUL(v reflect.Value, path string, details *[]fault.Detail) {
 			*details = append(*details, nul(path))
 		}
 	case reflect.Struct:
-		for _, f := range reflect.VisibleFields(v.Type()) {
-			if name, embedded := jsonName(f); name != "" && !embedded && !hasPointer(v.Type(), f.Index) {
-				findNUL(v.FieldByIndex(f.Index), join(path, name), details)
-			} else if f.Name == "Value" { // of a Null
-				findNUL(v.FieldByIndex(f.Index), path, details)
-			}
+		if n, ok := v.Interface().(interface{ checked() any }); ok {
+			findNUL(reflect.ValueOf(n.checked()), path, details)
+			return
+		}
+		for _, key := range Keys(v.Type()) {
+			findNUL(v.FieldByIndex(key.Index), join(path, key.Name), details)
 		}
 	case reflect.Slice:
-		if raw, ok := v.Interface().(json.RawMessage); ok {
+		if raw, ok := v.Interface().(json.Marshaler); ok && v.Type().Elem().Kind() == reflect.Uint8 {
+			// JSON that is kept as it came.
 			var content any
-			if json.Unmarshal(raw, &content) == nil {
+			if text, err := raw.MarshalJSON(); err == nil && json.Unmarshal(text, &content) == nil {
 				findNUL(reflect.ValueOf(&content), path, details)
 			}
 			return
@@ -162,26 +159,6 @@ func nul(path string) fault.Detail {
 		path = "body"
 	}
 	return fault.Detail{Field: path, Rule: "text", Message: sentence(path, "must not hold a NUL character")}
-}
-
-// jsonName returns the key of a struct's field in JSON, empty when it has
-// none, and whether it is an embedded struct whose fields stand for it.
-func jsonName(f reflect.StructField) (name string, embedded bool) {
-	tag := f.Tag.Get("json")
-	name, _, _ = strings.Cut(tag, ",")
-	t := f.Type
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch {
-	case tag == "-", !f.IsExported() && !f.Anonymous:
-		return "", false
-	case f.Anonymous && name == "" && t.Kind() == reflect.Struct:
-		return f.Name, true
-	case name == "":
-		return f.Name, false
-	}
-	return name, false
 }
 
 func join(path, name string) string {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
@@ -25,7 +26,7 @@ import (
 //	slug            lower-case letters, digits and single hyphens between them
 //	pattern=RE      a Go regular expression, which must match somewhere; a comma
 //	                in it is written 0x2C and a bar 0x7C, as the library has it
-//	decimal=10.2    at most 10 digits, at most 2 of them behind the point
+//	decimal=10.2    at most 10 digits, at most 2 of them behind the point; or "10 2"
 //
 // A decimal's min, max, gt, gte, lt and lte compare its value.
 type rules struct {
@@ -73,8 +74,8 @@ func ruleName(f reflect.StructField) string {
 	if field, ok := fieldOf(f); ok {
 		return field.In + ":" + field.Name
 	}
-	name, embedded := jsonName(f)
-	if embedded {
+	name, inline := jsonName(f)
+	if inline {
 		return inlined
 	}
 	return name
@@ -210,12 +211,18 @@ func isDecimal(f validator.FieldLevel) bool {
 			text = fmt.Sprint(value)
 		}
 	}
-	precision, scale, _ := strings.Cut(f.Param(), ".")
-	most, _ := strconv.Atoi(precision)
-	behind, _ := strconv.Atoi(scale)
+	most, behind := digits(f.Param())
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
 	fraction = strings.TrimRight(fraction, "0")
 	return len(fraction) <= behind && len(strings.TrimLeft(whole, "0")) <= most-behind
+}
+
+// digits reads the parameter of the rule decimal.
+func digits(param string) (all, behind int) {
+	before, after, _ := strings.Cut(strings.Replace(param, " ", ".", 1), ".")
+	all, _ = strconv.Atoi(before)
+	behind, _ = strconv.Atoi(after)
+	return all, behind
 }
 
 // detail says which rule is broken and what would not break it.
@@ -274,8 +281,8 @@ func advice(f validator.FieldError) string {
 	case "pattern":
 		return "must match " + param
 	case "decimal":
-		precision, scale, _ := strings.Cut(param, ".")
-		return "must have at most " + precision + " digits, " + scale + " of them behind the point"
+		all, behind := digits(param)
+		return fmt.Sprintf("must have at most %d digits, %d of them behind the point", all, behind)
 	case "alpha":
 		return "must be letters only"
 	case "alphanum":
@@ -353,23 +360,26 @@ func advice(f validator.FieldError) string {
 // amount says how much of a value there may be: characters, elements, or the
 // value itself.
 func amount(f validator.FieldError, compared string) string {
-	unit := ""
+	unit, param := "", f.Param()
 	switch f.Kind() {
 	case reflect.String:
 		unit = " character"
 	case reflect.Slice, reflect.Array, reflect.Map:
 		unit = " element"
 	default:
-		if compared == "exactly" {
-			return "be " + f.Param()
+		if n, err := strconv.ParseInt(param, 10, 64); err == nil && f.Type() != nil && f.Type().Name() == "Duration" {
+			param = time.Duration(n).String()
 		}
-		return "be " + compared + " " + f.Param()
+		if compared == "exactly" {
+			return "be " + param
+		}
+		return "be " + compared + " " + param
 	}
-	if f.Param() != "1" {
+	if param != "1" {
 		unit += "s"
 	}
-	if unit[1] == 'c' {
-		return "be " + compared + " " + f.Param() + unit + " long"
+	if f.Kind() == reflect.String {
+		return "be " + compared + " " + param + unit + " long"
 	}
-	return "have " + compared + " " + f.Param() + unit
+	return "have " + compared + " " + param + unit
 }

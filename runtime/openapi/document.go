@@ -1,0 +1,360 @@
+package openapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// Document returns the OpenAPI 3.1 document of the modules' routes as indented
+// JSON. The same modules give the same bytes.
+func Document(info Info, modules []web.Module) ([]byte, error) {
+	d := &document{
+		OpenAPI: "3.1.0",
+		Info:    about{info.Title, info.Version, info.Description},
+		Tags:    []tag{},
+		ids:     make(map[string]bool),
+		schemas: newSchemas(),
+	}
+	for _, url := range info.Servers {
+		d.Servers = append(d.Servers, server{url})
+	}
+	if len(d.Servers) == 0 {
+		d.Servers = []server{{"/"}}
+	}
+	d.addErrors()
+	d.security("bearerAuth")
+	for _, m := range modules {
+		if err := d.addModule(m); err != nil {
+			return nil, err
+		}
+	}
+	d.Components.Schemas = d.schemas.components
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(d)
+	return bytes.TrimSpace(b.Bytes()), err
+}
+
+// document is the OpenAPI object, as far as it is used here.
+type document struct {
+	OpenAPI    string             `json:"openapi"`
+	Info       about              `json:"info"`
+	Servers    []server           `json:"servers"`
+	Tags       []tag              `json:"tags"`
+	Paths      ordered[*pathItem] `json:"paths"`
+	Components components         `json:"components"`
+
+	ids     map[string]bool // operation ids that are taken
+	schemas *schemas
+}
+
+type about struct {
+	Title       string `json:"title"`
+	Version     string `json:"version"`
+	Description string `json:"description,omitempty"`
+}
+
+type server struct {
+	URL string `json:"url"`
+}
+
+type tag struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+}
+
+type pathItem struct{ ordered[operation] }
+
+type components struct {
+	Schemas         ordered[*schema]   `json:"schemas"`
+	Responses       ordered[*response] `json:"responses"`
+	SecuritySchemes ordered[any]       `json:"securitySchemes"`
+}
+
+type operation struct {
+	ID          string                `json:"operationId"`
+	Tags        []string              `json:"tags"`
+	Summary     string                `json:"summary"`
+	Description string                `json:"description,omitempty"`
+	Parameters  []parameter           `json:"parameters,omitempty"`
+	RequestBody *requestBody          `json:"requestBody,omitempty"`
+	Responses   ordered[*response]    `json:"responses"`
+	Security    []map[string][]string `json:"security,omitempty"`
+}
+
+type parameter struct {
+	Name        string  `json:"name"`
+	In          string  `json:"in"`
+	Description string  `json:"description,omitempty"`
+	Required    bool    `json:"required,omitempty"`
+	Schema      *schema `json:"schema"`
+}
+
+type requestBody struct {
+	Required bool           `json:"required"`
+	Content  ordered[media] `json:"content"`
+}
+
+type media struct {
+	Schema *schema `json:"schema"`
+}
+
+type response struct {
+	Ref         string          `json:"$ref,omitempty"`
+	Description string          `json:"description,omitempty"`
+	Headers     ordered[header] `json:"headers,omitzero"`
+	Content     ordered[media]  `json:"content,omitzero"`
+}
+
+type header struct {
+	Description string  `json:"description"`
+	Schema      *schema `json:"schema"`
+}
+
+func (d *document) addModule(m web.Module) error {
+	shown := false
+	for _, r := range m.Routes {
+		if r.Hidden {
+			continue
+		}
+		shown = true
+		r.Path = m.Prefix + r.Path
+		op, err := d.operation(m.Name, r)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
+		}
+		path := template(r.Path)
+		item, ok := d.Paths.get(path)
+		if !ok {
+			item = &pathItem{}
+			d.Paths.set(path, item)
+		}
+		item.set(strings.ToLower(r.Method), op)
+	}
+	if shown && !slices.ContainsFunc(d.Tags, func(t tag) bool { return t.Name == m.Name }) {
+		d.Tags = append(d.Tags, tag{m.Name, m.Doc})
+	}
+	return nil
+}
+
+// operation describes a route, whose path has its prefix.
+func (d *document) operation(module string, r web.Route) (operation, error) {
+	op := operation{ID: d.id(module, r), Tags: []string{module}, Summary: r.Summary}
+	if op.Summary == "" {
+		op.Summary = r.Method + " " + r.Path
+	}
+	failures := slices.Clone(r.Faults)
+	var fields []web.Field
+	if r.In != nil {
+		var body *reflect.StructField
+		var err error
+		if fields, body, err = web.Fields(r.In); err != nil {
+			return op, err
+		}
+		if body != nil {
+			op.RequestBody = d.body(body)
+			failures = append(failures, 400, 408, 413, 415, 422)
+		}
+	}
+	for _, f := range fields {
+		op.Parameters = append(op.Parameters, d.parameter(f))
+		if f.In == "path" {
+			failures = append(failures, http.StatusNotFound)
+		} else {
+			failures = append(failures, http.StatusUnprocessableEntity)
+		}
+	}
+	for _, name := range unread(r.Path, fields) {
+		op.Parameters = append(op.Parameters, parameter{Name: name, In: "path", Required: true, Schema: &schema{Type: "string"}})
+	}
+	for _, g := range r.Guards {
+		failures = append(failures, g.Status...)
+		for scheme := range strings.FieldsSeq(g.Scheme) {
+			need := map[string][]string{scheme: {}}
+			if !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {
+				op.Security = append(op.Security, need)
+			}
+			d.security(scheme)
+		}
+	}
+	if len(r.Guards) > 0 {
+		names := make([]string, len(r.Guards))
+		for i, g := range r.Guards {
+			names[i] = g.Name
+		}
+		op.Description = "Asks for: " + strings.Join(names, ", ") + "."
+	}
+	if strings.HasPrefix(r.Path, "/api/") {
+		failures = append(failures, http.StatusTooManyRequests)
+	}
+	failures = append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	d.answers(&op, r, failures)
+	return op, nil
+}
+
+// answers describes what a route answers: its success, then its errors by
+// status.
+func (d *document) answers(op *operation, r web.Route, failures []int) {
+	success := &response{Description: http.StatusText(r.Success)}
+	if r.Out != nil && r.Out != reflect.TypeFor[web.None]() {
+		success.Content.set("application/json", media{d.schemas.of(r.Out, out)})
+	}
+	if r.Success == http.StatusCreated {
+		success.Headers.set("Location", header{"Where the new resource is.", &schema{Type: "string", Format: "uri-reference"}})
+	}
+	op.Responses.set(strconv.Itoa(r.Success), success)
+	if r.Out != nil && r.Success == http.StatusOK && r.Method == http.MethodGet {
+		success.Headers.set("ETag", header{"What If-None-Match may say next time.", &schema{Type: "string"}})
+		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
+	}
+	slices.Sort(failures)
+	for _, status := range slices.Compact(failures) {
+		op.Responses.set(strconv.Itoa(status), &response{Ref: "#/components/responses/" + d.failure(status)})
+	}
+}
+
+// addErrors describes the one shape of errors.
+func (d *document) addErrors() {
+	one := &schema{Type: "object", Description: "Every error has this shape."}
+	one.Properties.set("error", &schema{Type: "string", Description: "What went wrong, for a person."})
+	one.Properties.set("code", &schema{Type: "integer", Description: "The HTTP status."})
+	one.Properties.set("details", &schema{Type: "array", Items: d.schemas.of(reflect.TypeFor[fault.Detail](), out), Description: "What is wrong with the input, field by field."})
+	one.Properties.set("detail", &schema{Type: []string{"string", "null"}, Description: "With 500: null, or in debug mode what went wrong."})
+	one.Properties.set("request_id", &schema{Type: "string", Description: "Under which the request is logged."})
+	one.Required = []string{"error", "code", "request_id"}
+	d.schemas.components.set("Error", one)
+	d.Components.Responses.set("NotModified", &response{Description: "The client has it already."})
+}
+
+// failure returns the name of the response of an error status.
+func (d *document) failure(status int) string {
+	text := http.StatusText(status)
+	if text == "" {
+		text = "Status " + strconv.Itoa(status)
+	}
+	name := camel(text)
+	if _, ok := d.Components.Responses.get(name); ok {
+		return name
+	}
+	r := &response{Description: text}
+	switch status {
+	case http.StatusUnauthorized:
+		r.Headers.set("WWW-Authenticate", header{"How to say who asks.", &schema{Type: "string"}})
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		r.Headers.set("Retry-After", header{"Seconds after which to try again.", &schema{Type: "integer"}})
+	}
+	r.Content.set("application/json", media{&schema{Ref: "#/components/schemas/Error"}})
+	d.Components.Responses.set(name, r)
+	return name
+}
+
+// security makes a scheme known.
+func (d *document) security(name string) {
+	var scheme any
+	switch name {
+	case "bearerAuth":
+		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header."}
+	case "apiKey":
+		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key"}
+	default:
+		scheme = map[string]string{"type": "apiKey", "in": "cookie", "name": name}
+	}
+	d.Components.SecuritySchemes.set(name, scheme)
+}
+
+func (d *document) parameter(f web.Field) parameter {
+	p := parameter{Name: f.Name, In: f.In, Required: f.In == "path" || hasRule(f.Rules, "required")}
+	p.Schema = d.schemas.value(f.Type, f.Rules)
+	if f.Default != nil {
+		p.Schema.Default = literal(f.Type, *f.Default)
+	}
+	if f.Alias != "" {
+		p.Description = "Also accepted as " + f.Alias + "."
+	}
+	if f.Name == "cursor" && f.In == "query" {
+		p.Description = "Empty for the first page, then each page's next_cursor; pages are not counted then."
+	}
+	return p
+}
+
+func (d *document) body(f *reflect.StructField) *requestBody {
+	t := f.Type
+	b := &requestBody{Required: t.Kind() != reflect.Pointer}
+	if !b.Required {
+		t = t.Elem()
+	}
+	b.Content.set("application/json", media{d.schemas.of(t, in)})
+	return b
+}
+
+// id names an operation after its method and path, without the API's prefix:
+// "getPostsById". A name that is taken begins with the module's.
+func (d *document) id(module string, r web.Route) string {
+	name := strings.ToLower(r.Method)
+	for segment := range strings.SplitSeq(r.Path, "/") {
+		switch {
+		case segment == "api" || len(segment) > 1 && segment[0] == 'v' && strings.Trim(segment[1:], "0123456789") == "":
+		case strings.HasPrefix(segment, ":"), strings.HasPrefix(segment, "*"):
+			name += "By" + camel(segment[1:])
+		default:
+			name += camel(segment)
+		}
+	}
+	if d.ids[name] {
+		name = strings.ToLower(module) + camel(name[:1]) + name[1:]
+	}
+	for i := 2; d.ids[name]; i++ {
+		name = strings.TrimRight(name, "0123456789") + strconv.Itoa(i)
+	}
+	d.ids[name] = true
+	return name
+}
+
+// template writes a path in OpenAPI's syntax.
+func template(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, ":") || strings.HasPrefix(s, "*") {
+			segments[i] = "{" + s[1:] + "}"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// unread returns the parameters of a path that no field reads, as in plain
+// routes.
+func unread(path string, fields []web.Field) []string {
+	var names []string
+	for segment := range strings.SplitSeq(path, "/") {
+		if !strings.HasPrefix(segment, ":") && !strings.HasPrefix(segment, "*") {
+			continue
+		}
+		read := slices.ContainsFunc(fields, func(f web.Field) bool { return f.In == "path" && f.Name == segment[1:] })
+		if !read {
+			names = append(names, segment[1:])
+		}
+	}
+	return names
+}
+
+// camel joins words: "Not Found" and "not_found" are "NotFound".
+func camel(text string) string {
+	var b strings.Builder
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	}) {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}

@@ -1,0 +1,292 @@
+package openapi
+
+import (
+	"encoding"
+	"encoding/json"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// schema is a JSON Schema, as far as it is used here.
+type schema struct {
+	Ref              string           `json:"$ref,omitempty"`
+	Type             any              `json:"type,omitempty"` // a name, or a list of names
+	Description      string           `json:"description,omitempty"`
+	Format           string           `json:"format,omitempty"`
+	ContentEncoding  string           `json:"contentEncoding,omitempty"`
+	Enum             []any            `json:"enum,omitempty"`
+	Default          any              `json:"default,omitempty"`
+	Minimum          json.Number      `json:"minimum,omitempty"`
+	Maximum          json.Number      `json:"maximum,omitempty"`
+	ExclusiveMinimum json.Number      `json:"exclusiveMinimum,omitempty"`
+	ExclusiveMaximum json.Number      `json:"exclusiveMaximum,omitempty"`
+	MinLength        json.Number      `json:"minLength,omitempty"`
+	MaxLength        json.Number      `json:"maxLength,omitempty"`
+	Pattern          string           `json:"pattern,omitempty"`
+	MinItems         json.Number      `json:"minItems,omitempty"`
+	MaxItems         json.Number      `json:"maxItems,omitempty"`
+	UniqueItems      bool             `json:"uniqueItems,omitempty"`
+	Items            *schema          `json:"items,omitempty"`
+	Properties       ordered[*schema] `json:"properties,omitzero"`
+	Required         []string         `json:"required,omitempty"`
+	Additional       *schema          `json:"additionalProperties,omitempty"`
+	AnyOf            []*schema        `json:"anyOf,omitempty"`
+	OneOf            []*schema        `json:"oneOf,omitempty"`
+}
+
+// direction is whether a type is read or written: what is required differs.
+type direction int
+
+const (
+	in direction = iota
+	out
+)
+
+// schemas makes schemas of Go types. Named structs become components.
+type schemas struct {
+	components ordered[*schema]
+	names      map[use]string
+}
+
+type use struct {
+	t   reflect.Type
+	dir direction
+}
+
+func newSchemas() *schemas { return &schemas{names: make(map[use]string)} }
+
+var (
+	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+	webPackage    = reflect.TypeFor[web.None]().PkgPath()
+)
+
+// of returns the schema of a type without rules.
+func (s *schemas) of(t reflect.Type, dir direction) *schema {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return nullable(s.of(t.Elem(), dir))
+	case t.PkgPath() == webPackage && strings.HasPrefix(t.Name(), "Null["):
+		value, _ := t.FieldByName("Value")
+		return nullable(s.of(value.Type, dir))
+	case t.PkgPath() == webPackage && strings.HasPrefix(t.Name(), "Bulk["):
+		return s.bulk(t, dir)
+	case t == reflect.TypeFor[time.Time]():
+		return &schema{Type: "string", Format: "date-time"}
+	case t == reflect.TypeFor[json.RawMessage]():
+		return &schema{}
+	}
+	if made := s.encoded(t, dir); made != nil {
+		return made
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
+	case reflect.Int64:
+		return &schema{Type: "integer", Format: "int64"}
+	case reflect.Int32:
+		return &schema{Type: "integer", Format: "int32"}
+	case reflect.Int, reflect.Int8, reflect.Int16:
+		return &schema{Type: "integer"}
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return &schema{Type: "integer", Minimum: "0"}
+	case reflect.Float32, reflect.Float64:
+		return &schema{Type: "number"}
+	case reflect.String:
+		return &schema{Type: "string"}
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return &schema{Type: "string", ContentEncoding: "base64"}
+		}
+		return &schema{Type: "array", Items: s.of(t.Elem(), dir)}
+	case reflect.Map:
+		return &schema{Type: "object", Additional: s.of(t.Elem(), dir)}
+	case reflect.Struct:
+		return s.named(t, dir)
+	}
+	return &schema{} // anything
+}
+
+// encoded returns the schema of a type that encodes itself, by what it makes
+// of its zero value, and nil for the others and for lists.
+func (s *schemas) encoded(t reflect.Type, dir direction) *schema {
+	if !t.Implements(jsonMarshaler) && !t.Implements(textMarshaler) || t.Kind() == reflect.Interface {
+		return nil
+	}
+	text, err := json.Marshal(reflect.Zero(t).Interface())
+	if err != nil || len(text) == 0 {
+		return &schema{}
+	}
+	switch c := text[0]; {
+	case c == '"':
+		made := &schema{Type: "string"}
+		switch t.Name() {
+		case "UUID":
+			made.Format = "uuid"
+		case "Date":
+			made.Format = "date"
+		case "Decimal":
+			made.Pattern = `^-?[0-9]+(\.[0-9]+)?$`
+			if dir == in {
+				made.Type, made.Pattern = []string{"string", "number"}, `^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`
+			}
+		}
+		return made
+	case c == '-' || c >= '0' && c <= '9':
+		return &schema{Type: "number"}
+	case c == 't' || c == 'f':
+		return &schema{Type: "boolean"}
+	case c == '[' && t.Kind() == reflect.Slice:
+		return &schema{Type: "array", Items: s.of(t.Elem(), dir)}
+	}
+	return &schema{}
+}
+
+// nullable lets null pass as well.
+func nullable(s *schema) *schema {
+	switch kind := s.Type.(type) {
+	case string:
+		made := *s
+		made.Type = []string{kind, "null"}
+		if made.Enum != nil {
+			made.Enum = append(slices.Clone(made.Enum), nil)
+		}
+		return &made
+	case []string:
+		made := *s
+		if !slices.Contains(kind, "null") {
+			made.Type = append(slices.Clone(kind), "null")
+		}
+		return &made
+	}
+	if s.Ref == "" && s.OneOf == nil {
+		return s // anything
+	}
+	return &schema{AnyOf: []*schema{s, {Type: "null"}}}
+}
+
+// bulk is an array, or an object that holds it.
+func (s *schemas) bulk(t reflect.Type, dir direction) *schema {
+	list := &schema{Type: "array", Items: s.of(t.Elem(), dir), MinItems: "1", MaxItems: "1000"}
+	envelope := &schema{Type: "object", Required: []string{"items"}}
+	envelope.Properties.set("items", list)
+	return &schema{OneOf: []*schema{list, envelope}}
+}
+
+// named returns a reference to the component of a struct, or the struct's
+// schema itself when it has no name.
+func (s *schemas) named(t reflect.Type, dir direction) *schema {
+	if t.Name() == "" {
+		made := &schema{}
+		s.fill(made, t, dir)
+		return made
+	}
+	name, known := s.names[use{t, dir}]
+	if !known {
+		name = s.name(t, dir)
+		s.names[use{t, dir}] = name
+		made := &schema{}
+		s.components.set(name, made) // before it is filled, for types that hold themselves
+		s.fill(made, t, dir)
+	}
+	return &schema{Ref: "#/components/schemas/" + name}
+}
+
+// name makes a component's name of a type: "Post" of model.Post, "PagePost" of
+// db.Page[model.Post], "PostsCreateBody" of posts.createBody.
+func (s *schemas) name(t reflect.Type, dir direction) string {
+	name := typeName(t.Name(), path.Base(t.PkgPath()))
+	candidates := []string{name, camel(path.Base(t.PkgPath())) + name}
+	if _, other := s.names[use{t, out - dir}]; other && dir == in {
+		candidates = []string{name + "Input"}
+	}
+	for i := 2; ; i++ {
+		for _, c := range candidates {
+			if _, taken := s.components.get(c); !taken && c != "Error" {
+				return c
+			}
+		}
+		candidates = []string{name + strconv.Itoa(i)}
+	}
+}
+
+// typeName writes a Go type's name, with its arguments, as one word.
+func typeName(name, pkg string) string {
+	base, args, generic := strings.Cut(name, "[")
+	if base[0] >= 'a' && base[0] <= 'z' {
+		base = camel(pkg) + camel(base)
+	}
+	if !generic {
+		return camel(base)
+	}
+	for arg := range strings.SplitSeq(strings.TrimSuffix(args, "]"), ",") {
+		arg = strings.TrimLeft(arg, "*[]")
+		dot := strings.LastIndex(arg, ".")
+		if inner := strings.Index(arg, "["); inner >= 0 {
+			dot = strings.LastIndex(arg[:inner], ".")
+		}
+		base += typeName(arg[dot+1:], path.Base(arg[:max(dot, 0)]))
+	}
+	return camel(base)
+}
+
+// fill describes the keys of a struct.
+func (s *schemas) fill(made *schema, t reflect.Type, dir direction) {
+	made.Type = "object"
+	for _, key := range web.Keys(t) {
+		rules := ""
+		if dir == in {
+			rules = key.Field.Tag.Get("binding")
+		}
+		property := s.of(key.Field.Type, dir)
+		if required := hasRule(rules, "required"); required || dir == out && !key.Omit {
+			made.Required = append(made.Required, key.Name)
+			if required && key.Field.Type.Kind() == reflect.Pointer {
+				property = s.of(key.Field.Type.Elem(), dir)
+			}
+		} else if dir == out && key.Field.Type.Kind() == reflect.Pointer {
+			property = s.of(key.Field.Type.Elem(), dir) // left out when it would be null
+		}
+		limit(property, key.Field.Type, rules)
+		made.Properties.set(key.Name, property)
+	}
+}
+
+// value returns the schema of a parameter: absence is not null there.
+func (s *schemas) value(t reflect.Type, rules string) *schema {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	made := s.of(t, in)
+	limit(made, t, rules)
+	return made
+}
+
+// literal is a default as JSON has it.
+func literal(t reflect.Type, text string) any {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return text == "true" || text == "1"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Float32, reflect.Float64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if !t.Implements(textMarshaler) && json.Valid([]byte(text)) {
+			return json.Number(text)
+		}
+	case reflect.Slice:
+		list := []any{}
+		for part := range strings.SplitSeq(text, ",") {
+			list = append(list, literal(t.Elem(), part))
+		}
+		return list
+	}
+	return text
+}
