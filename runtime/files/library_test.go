@@ -70,7 +70,7 @@ func open(t *testing.T, cfg Config) library {
 	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.DiscardHandler), web.Module{Name: "files", Routes: []web.Route{
 		web.Post("/upload", func(c *gin.Context, _ web.None) ([]File, error) {
 			return l.Receive(c, File{UserID: 7})
-		}).Limit(l.MaxBody()),
+		}).Limit(l.MaxBody()).Within(-1),
 		web.Handle(http.MethodGet, "/files/:name", func(c *gin.Context) {
 			file, err := l.Find(c.Request.Context(), c.Param("name"))
 			if err == nil {
@@ -79,7 +79,7 @@ func open(t *testing.T, cfg Config) library {
 			if err != nil {
 				web.Fail(c, err)
 			}
-		}),
+		}).Within(-1),
 	}})
 	if err != nil {
 		t.Fatal(err)

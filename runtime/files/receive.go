@@ -46,19 +46,22 @@ func (l *Library) MaxBody() int64 {
 // Faults: 400 "No file uploaded", 400 "No filename", 400 for a body that ends
 // early, 413 for a file over Config.Max or more than MaxFiles, 415 for a type
 // outside Config.Types. The type comes from the content, never from the name
-// or the part's header. A client that sends less than 8 KiB a second is cut
+// or the part's header.
+//
+// The route needs Limit(l.MaxBody()), and Within(-1) since an upload may take
+// as long as it goes on: a client that sends less than 8 KiB a second is cut
 // off after 30 seconds.
 func (l *Library) Receive(c *gin.Context, like File) ([]File, error) {
-	// The time that an upload takes is bounded by its pace, not by the
-	// deadline of ordinary requests; a lost client shows as a read error.
-	ctx := context.WithoutCancel(c.Request.Context())
+	ctx := c.Request.Context()
 	body := &paced{r: c.Request.Body, extend: extendBoth(c.Writer)}
 	stored, err := l.store(ctx, c.Request.Header.Get("Content-Type"), body, like)
 	if err == nil {
 		return stored, nil
 	}
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
 	for _, file := range stored {
-		err = errors.Join(err, l.Store.Delete(ctx, file.Name))
+		err = errors.Join(err, l.Store.Delete(undo, file.Name))
 	}
 	// Many clients read the answer only when they have sent everything.
 	_, _ = io.CopyN(io.Discard, body, drained)
@@ -112,8 +115,6 @@ func (l *Library) store(ctx context.Context, contentType string, body *paced, li
 	if len(stored) == 0 {
 		return nil, fault.BadRequest("No file uploaded")
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	return stored, l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		return tx.Create(&stored).Error
 	})

@@ -31,6 +31,7 @@ func safe(mediaType string) bool {
 // name, with ranges and conditional requests (RFC 9110), an ETag of the
 // content and headers that keep a browser from running it. It returns an error
 // only when nothing was written: fault 404 when the store has lost the bytes.
+// The route needs Within(-1); the pace is that of Receive.
 func (l *Library) Serve(c *gin.Context, file File) error {
 	object, err := l.Store.Open(c.Request.Context(), file.Name)
 	if errors.Is(err, fs.ErrNotExist) {
