@@ -1,0 +1,295 @@
+//go:build unix
+
+package ws
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+)
+
+// serverVariable makes the test binary a server: "ours" or "usual".
+const serverVariable = "WS_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(serverVariable); kind != "" {
+		serveChat(kind)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// serveChat serves a chat at /ROOM until its standard input ends, and what it
+// cost so far at /cost.
+func serveChat(kind string) {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.GET("/cost/now", func(c *gin.Context) {
+		runtime.GC()
+		debug.FreeOSMemory()
+		var memory runtime.MemStats
+		runtime.ReadMemStats(&memory)
+		var usage syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+		c.String(200, "%d %d", usage.Utime.Nano()+usage.Stime.Nano(), memory.HeapInuse+memory.StackInuse+memory.MSpanInuse)
+	})
+	switch kind {
+	case "ours":
+		hub := New("bench", Config{}, quiet)
+		hub.Limits.Rate = rate.Inf
+		engine.GET("/chat/:room", func(c *gin.Context) {
+			hub.Join(c, c.Param("room"), Options{Text: func(m *Member, text []byte) { _ = m.Broadcast(text) }})
+		})
+	case "usual":
+		hub := &usualHub{clients: map[*usualClient]bool{}, broadcast: make(chan usualMessage), register: make(chan *usualClient), unregister: make(chan *usualClient)}
+		go hub.run()
+		engine.GET("/chat/:room", hub.serve)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(listener.Addr())
+	go func() { _ = http.Serve(listener, engine) }()
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// The usual chat over gorilla/websocket: one goroutine owns the clients, each
+// client has a channel and a goroutine that writes message by message.
+type usualHub struct {
+	clients    map[*usualClient]bool
+	broadcast  chan usualMessage
+	register   chan *usualClient
+	unregister chan *usualClient
+}
+
+type usualMessage struct {
+	from *usualClient
+	text []byte
+}
+
+type usualClient struct {
+	conn *websocket.Conn
+	send chan []byte
+}
+
+func (h *usualHub) run() {
+	for {
+		select {
+		case c := <-h.register:
+			h.clients[c] = true
+		case c := <-h.unregister:
+			if h.clients[c] {
+				delete(h.clients, c)
+				close(c.send)
+			}
+		case message := <-h.broadcast:
+			for c := range h.clients {
+				if c == message.from {
+					continue
+				}
+				select {
+				case c.send <- message.text:
+				default:
+					close(c.send)
+					delete(h.clients, c)
+				}
+			}
+		}
+	}
+}
+
+func (h *usualHub) serve(c *gin.Context) {
+	upgrader := websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024}
+	conn, err := upgrader.Upgrade(c.Writer, c.Request, nil)
+	if err != nil {
+		return
+	}
+	client := &usualClient{conn, make(chan []byte, 256)}
+	h.register <- client
+	go func() {
+		defer conn.Close()
+		ping := time.NewTicker(54 * time.Second)
+		defer ping.Stop()
+		for {
+			select {
+			case message, ok := <-client.send:
+				_ = conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
+				if !ok {
+					_ = conn.WriteMessage(websocket.CloseMessage, nil)
+					return
+				}
+				if conn.WriteMessage(websocket.TextMessage, message) != nil {
+					return
+				}
+			case <-ping.C:
+				if conn.WriteMessage(websocket.PingMessage, nil) != nil {
+					return
+				}
+			}
+		}
+	}()
+	defer func() { h.unregister <- client }()
+	conn.SetReadLimit(64 << 10)
+	for {
+		_, text, err := conn.ReadMessage()
+		if err != nil {
+			return
+		}
+		h.broadcast <- usualMessage{client, text}
+	}
+}
+
+// chatProcess is a chat server in a process of its own, so that what it costs
+// can be told from what its clients cost.
+type chatProcess struct {
+	t       testing.TB
+	address string
+	stop    func()
+}
+
+func startChat(t testing.TB, kind string) chatProcess {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverVariable+"="+kind)
+	cmd.Stderr = os.Stderr
+	input, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	output, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(output).ReadString('\n')
+	require.NoError(t, err)
+	stop := sync.OnceFunc(func() { _ = input.Close(); _ = cmd.Wait() })
+	t.Cleanup(stop)
+	return chatProcess{t, strings.TrimSpace(line), stop}
+}
+
+// cost returns the CPU time and the bytes in use so far.
+func (p chatProcess) cost() (cpu time.Duration, memory int) {
+	p.t.Helper()
+	response, err := http.Get("http://" + p.address + "/cost/now")
+	require.NoError(p.t, err)
+	defer response.Body.Close()
+	var ns int64
+	_, err = fmt.Fscan(response.Body, &ns, &memory)
+	require.NoError(p.t, err)
+	return time.Duration(ns), memory
+}
+
+func (p chatProcess) join(room string) *websocket.Conn {
+	p.t.Helper()
+	conn, response, err := websocket.DefaultDialer.Dial("ws://"+p.address+"/chat/"+room, nil)
+	require.NoError(p.t, err)
+	_ = response.Body.Close()
+	p.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+const (
+	crowd  = 1000
+	window = 64 // messages on the way at once
+	size   = 128
+)
+
+// fanOut sends windows of messages to a full room and returns the messages
+// delivered and the CPU time of the server.
+func fanOut(t testing.TB, kind string, windows int) (delivered int, cpu time.Duration, took time.Duration) {
+	server := startChat(t, kind)
+	sender := server.join("full")
+	var bytes atomic.Int64
+	arrived := make(chan struct{}, 1)
+	var goal atomic.Int64
+	for range crowd - 1 {
+		conn := server.join("full").NetConn()
+		go func() {
+			buffer := make([]byte, 32<<10)
+			for {
+				n, err := conn.Read(buffer)
+				if err != nil {
+					return
+				}
+				if bytes.Add(int64(n)) == goal.Load() {
+					arrived <- struct{}{}
+				}
+			}
+		}()
+	}
+	frame := int64(len(encode(websocket.TextMessage, make([]byte, size))))
+	message := []byte(strings.Repeat("m", size))
+	round := func() {
+		goal.Add(frame * window * (crowd - 1))
+		for range window {
+			require.NoError(t, sender.WriteMessage(websocket.TextMessage, message))
+		}
+		select {
+		case <-arrived:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s: %d of %d bytes arrived", kind, bytes.Load(), goal.Load())
+		}
+	}
+	round() // warm
+	before, _ := server.cost()
+	start := time.Now()
+	for range windows {
+		round()
+	}
+	took = time.Since(start)
+	after, _ := server.cost()
+	server.stop()
+	return windows * window * (crowd - 1), after - before, took
+}
+
+// A room of 1,000: messages delivered per CPU second of the server, against
+// the usual chat in the same run.
+func BenchmarkFanOut(b *testing.B) {
+	windows := 30
+	if text := os.Getenv("WS_BENCH_WINDOWS"); text != "" {
+		windows, _ = strconv.Atoi(text)
+	}
+	for b.Loop() {
+		var perCPU [2]float64
+		for i, kind := range []string{"usual", "ours"} {
+			delivered, cpu, took := fanOut(b, kind, windows)
+			perCPU[i] = float64(delivered) / cpu.Seconds()
+			b.ReportMetric(float64(cpu.Nanoseconds())/float64(delivered), kind+"-cpu-ns/msg")
+			b.ReportMetric(float64(delivered)/took.Seconds(), kind+"-msg/s")
+		}
+		b.ReportMetric(perCPU[1]/perCPU[0], "times")
+	}
+}
+
+// An idle connection costs at most 16 KB.
+func TestIdleConnectionsAreCheap(t *testing.T) {
+	server := startChat(t, "ours")
+	for range 50 {
+		server.join("idle")
+	}
+	_, before := server.cost()
+	const idle = 500
+	for range idle {
+		server.join("idle")
+	}
+	_, after := server.cost()
+	each := (after - before) / idle
+	t.Logf("%d bytes an idle connection", each)
+	require.LessOrEqual(t, each, 16<<10)
+}

@@ -1,0 +1,134 @@
+package ws
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nexios-go/nexios/e2e/services"
+)
+
+// replicas returns two chats that share rooms through the Redis at address,
+// apart from every other test.
+func replicas(t *testing.T, address string) (a, b *chat) {
+	name := "test-" + rand.Text()[:8]
+	named := func(h *Hub) { h.name = name }
+	return newChat(t, Config{RedisURL: address, History: 5}, named), newChat(t, Config{RedisURL: address, History: 5}, named)
+}
+
+func TestReplicasShareRooms(t *testing.T) {
+	a, b := replicas(t, services.Redis(t))
+	ctx := context.Background()
+	ann := a.join("r", "ann")
+	bob := b.join("r", "bob")
+	ann.hears("+bob")
+	zoe := a.join("r", "zoe")
+	ann.hears("+zoe")
+	bob.hears("+zoe")
+	other := b.join("elsewhere", "tim")
+	var want []string
+	for n := range 100 {
+		text := fmt.Sprintf("%d ü", n)
+		ann.say(text)
+		want = append(want, text)
+	}
+	bob.hears(want...)
+	zoe.hears(want...)
+	bob.say("hi")
+	ann.hears("hi") // and not what she said herself
+	zoe.hears("hi")
+	for _, c := range []*chat{a, b} {
+		require.Equal(t, []string{"ann", "bob", "zoe"}, c.hub.Members(ctx, "r"))
+	}
+	_ = zoe.Close()
+	bob.hears("-zoe")
+	require.Equal(t, []string{"ann", "bob"}, b.hub.Members(ctx, "r"))
+
+	// A room that ends and begins again is joined again at once.
+	_ = other.Close()
+	eventually(t, "freed", func() bool { return b.rooms() == 1 })
+	for range 5 {
+		start := time.Now()
+		tim := b.join("elsewhere", "tim")
+		require.Less(t, time.Since(start), linkWait)
+		eva := a.join("elsewhere", "eva")
+		tim.hears("+eva")
+		_, _ = tim.Close(), eva.Close()
+		eventually(t, "freed", func() bool { return a.rooms() == 1 && b.rooms() == 1 })
+	}
+
+	// The history holds what other replicas said.
+	late := b.join("r", "late")
+	late.hears("96 ü", "97 ü", "98 ü", "99 ü", "hi")
+}
+
+func TestMembersOfADeadReplicaAreForgotten(t *testing.T) {
+	a, _ := replicas(t, services.Redis(t))
+	_ = a.join("r", "ann")
+	ctx := context.Background()
+	eventually(t, "in redis", func() bool {
+		n, err := a.hub.redis.client.ZCard(ctx, a.hub.redis.set("r")).Result()
+		return err == nil && n == 1
+	})
+	for name, until := range map[string]time.Time{"living": time.Now().Add(presence), "dead": time.Now().Add(-time.Second)} {
+		entry := redis.Z{Score: float64(until.UnixMilli()), Member: "replica:1:" + name}
+		require.NoError(t, a.hub.redis.client.ZAdd(ctx, a.hub.redis.set("r"), entry).Err())
+	}
+	require.Equal(t, []string{"ann", "living"}, a.hub.Members(ctx, "r"))
+}
+
+// Without Redis each replica goes on alone, and together when it is back.
+func TestRedisGoesAndComesBack(t *testing.T) {
+	u, err := url.Parse(services.Redis(t))
+	require.NoError(t, err)
+	middle := newProxy(t, u.Host)
+	u.Host = middle.Addr().String()
+	a, b := replicas(t, u.String())
+	ann, bob := a.join("r", "ann"), b.join("r", "bob")
+	ann.hears("+bob")
+	zoe := a.join("r", "zoe")
+	ann.hears("+zoe")
+	bob.hears("+zoe")
+
+	middle.set(true)
+	ann.say("only here")
+	zoe.hears("only here")
+	tim := a.join("new", "tim") // waits for Redis in vain, and comes in
+	require.Equal(t, []string{"ann", "zoe"}, a.hub.Members(context.Background(), "r"))
+
+	middle.set(false)
+	hear := func(c client, want string) bool {
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+		for {
+			_, text, err := c.ReadMessage()
+			require.NoError(t, err)
+			if string(text) == want {
+				return true
+			}
+		}
+	}
+	// What is said while the subscription is not back is lost: said again
+	// until it comes through.
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(100 * time.Millisecond):
+				_ = ann.WriteMessage(1, []byte("again together"))
+			}
+		}
+	}()
+	require.True(t, hear(bob, "again together"))
+	close(done)
+	eva := b.join("new", "eva")
+	require.True(t, hear(tim, "+eva"))
+	_ = eva
+}

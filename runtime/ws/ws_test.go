@@ -1,0 +1,597 @@
+package ws
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+const patience = 15 * time.Second
+
+// chat is the room the tests talk in: everything is broadcast as it comes,
+// joining and leaving are announced.
+type chat struct {
+	t      testing.TB
+	hub    *Hub
+	server *httptest.Server
+	stop   func() // ends Run
+	// recheck is asked for every member when set.
+	recheck atomic.Pointer[func(context.Context) error]
+}
+
+func newChat(t testing.TB, cfg Config, change func(*Hub)) *chat {
+	t.Helper()
+	gin.SetMode(gin.TestMode)
+	c := &chat{t: t, hub: New("test", cfg, quiet)}
+	require.NoError(t, c.hub.Err)
+	if change != nil {
+		change(c.hub)
+	}
+	engine := gin.New()
+	engine.GET("/chat/:room", func(g *gin.Context) {
+		o := Options{
+			Name:   g.Query("name"),
+			Joined: func(m *Member) { _ = m.Announce("+" + m.Name()) },
+			Left:   func(m *Member) { _ = m.Announce("-" + m.Name()) },
+			Text: func(m *Member, text []byte) {
+				if string(text) == "panic" {
+					panic("at the user's request")
+				}
+				_ = m.Broadcast(string(text))
+			},
+		}
+		if recheck := c.recheck.Load(); recheck != nil {
+			o.Recheck = *recheck
+		}
+		c.hub.Join(g, g.Param("room"), o)
+	})
+	engine.GET("/echo", func(g *gin.Context) {
+		c.hub.Serve(g, Options{Text: func(m *Member, text []byte) { _ = m.Send(append([]byte("Echo: "), text...)) }})
+	})
+	c.server = httptest.NewServer(engine)
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan error, 1)
+	go func() { over <- c.hub.Run(ctx) }()
+	c.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-over:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Error("Run did not return")
+		}
+	})
+	t.Cleanup(func() { c.stop(); c.server.Close() })
+	return c
+}
+
+type client struct {
+	t testing.TB
+	*websocket.Conn
+}
+
+func (c *chat) dial(path string, header http.Header, protocols ...string) (*websocket.Conn, *http.Response, error) {
+	dialer := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: patience}
+	return dialer.Dial("ws"+strings.TrimPrefix(c.server.URL, "http")+path, header)
+}
+
+func (c *chat) join(room, name string) client {
+	c.t.Helper()
+	conn, response, err := c.dial("/chat/"+room+"?name="+name, nil)
+	require.NoError(c.t, err)
+	_ = response.Body.Close()
+	c.t.Cleanup(func() { _ = conn.Close() })
+	return client{c.t, conn}
+}
+
+func (c client) say(text string) {
+	c.t.Helper()
+	require.NoError(c.t, c.WriteMessage(websocket.TextMessage, []byte(text)))
+}
+
+func (c client) hears(want ...string) {
+	c.t.Helper()
+	for _, text := range want {
+		require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+		kind, got, err := c.ReadMessage()
+		require.NoError(c.t, err, "waiting for %q", text)
+		require.Equal(c.t, websocket.TextMessage, kind)
+		require.Equal(c.t, text, string(got))
+	}
+}
+
+// closed waits for the end of the connection and returns its close code.
+func (c client) closed() int {
+	c.t.Helper()
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+	for {
+		_, _, err := c.ReadMessage()
+		if closed := (*websocket.CloseError)(nil); errors.As(err, &closed) {
+			return closed.Code
+		}
+		require.NoError(c.t, err)
+	}
+}
+
+func (c *chat) rooms() int {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	return len(c.hub.rooms)
+}
+
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, patience, 5*time.Millisecond, what)
+}
+
+func TestMembersHearEachOtherInOrder(t *testing.T) {
+	c := newChat(t, Config{}, nil)
+	ann := c.join("a", "ann")
+	bob := c.join("a", "bob")
+	ann.hears("+bob")
+	other := c.join("b", "zoe")
+	var want []string
+	for n := range 100 {
+		text := fmt.Sprintf("%d %s", n, strings.Repeat("ü", n*100))
+		bob.say(text)
+		want = append(want, text)
+	}
+	ann.hears(want...)
+	ann.say("hi")
+	bob.hears("hi") // and nothing that he said himself
+	require.NoError(t, bob.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")))
+	require.Equal(t, websocket.CloseNormalClosure, bob.closed())
+	ann.hears("-bob")
+	_ = c.join("b", "tim")
+	other.hears("+tim") // nothing of room a
+}
+
+func TestEcho(t *testing.T) {
+	c := newChat(t, Config{}, nil)
+	conn, _, err := c.dial("/echo", nil)
+	require.NoError(t, err)
+	defer conn.Close()
+	echo := client{t, conn}
+	for _, text := range []string{"hi", "", strings.Repeat("x", 64<<10)} {
+		echo.say(text)
+		echo.hears("Echo: " + text)
+	}
+	require.NoError(t, echo.WriteControl(websocket.PingMessage, []byte("p"), time.Now().Add(time.Second)))
+	pong := make(chan string, 1)
+	echo.SetPongHandler(func(data string) error { pong <- data; return nil })
+	echo.say("after")
+	echo.hears("Echo: after")
+	require.Equal(t, "p", <-pong)
+	require.Zero(t, c.rooms())
+}
+
+func TestRubbishHurtsNobody(t *testing.T) {
+	for name, test := range map[string]struct {
+		send func(client)
+		code int // 0: stays
+	}{
+		"binary":         {func(c client) { _ = c.WriteMessage(websocket.BinaryMessage, []byte{0, 255}) }, 0},
+		"not UTF-8":      {func(c client) { _ = c.WriteMessage(websocket.TextMessage, []byte{0xff, 0xfe}) }, websocket.CloseInvalidFramePayloadData},
+		"too large":      {func(c client) { _ = c.WriteMessage(websocket.TextMessage, make([]byte, 64<<10+1)) }, websocket.CloseMessageTooBig},
+		"far too large":  {func(c client) { _ = c.WriteMessage(websocket.TextMessage, make([]byte, 512<<10)) }, websocket.CloseMessageTooBig},
+		"not masked":     {func(c client) { _, _ = c.NetConn().Write(encode(websocket.TextMessage, []byte("x"))) }, websocket.CloseProtocolError},
+		"reserved bits":  {func(c client) { _, _ = c.NetConn().Write([]byte{0xf1, 0x80, 1, 2, 3, 4}) }, websocket.CloseProtocolError},
+		"unknown opcode": {func(c client) { _, _ = c.NetConn().Write([]byte{0x83, 0x80, 1, 2, 3, 4}) }, websocket.CloseProtocolError},
+		"a panic":        {func(c client) { c.say("panic") }, websocket.CloseInternalServerErr},
+		"half a frame":   {func(c client) { _, _ = c.NetConn().Write([]byte{0x81, 0xfe}); _ = c.Close() }, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newChat(t, Config{}, nil)
+			ann := c.join("a", "ann")
+			rude := c.join("a", "rude")
+			bob := c.join("a", "bob")
+			ann.hears("+rude", "+bob")
+			test.send(rude)
+			switch {
+			case test.code == 0:
+				rude.say("still here")
+				ann.hears("still here")
+				bob.hears("still here")
+			default:
+				if test.code > 0 {
+					require.Equal(t, test.code, rude.closed())
+				}
+				ann.hears("-rude")
+				bob.hears("-rude")
+			}
+			bob.say("hi")
+			ann.hears("hi")
+		})
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	c := newChat(t, Config{Origins: []string{"https://friend.example"}}, nil)
+	own := c.server.URL
+	for _, test := range []struct {
+		origin []string
+		status int
+	}{
+		{nil, 101}, {[]string{own}, 101}, {[]string{"https://friend.example"}, 101},
+		{[]string{strings.ToUpper(own)}, 101},
+		{[]string{"https://evil.example"}, 403}, {[]string{"null"}, 403}, {[]string{""}, 403},
+		{[]string{own + ".evil.example"}, 403}, {[]string{"http://evil.example/" + own}, 403},
+		{[]string{"http://friend.example"}, 403}, {[]string{"https://friend.example.evil.example"}, 403},
+		{[]string{strings.Replace(own, "http:", "file:", 1)}, 403}, {[]string{own, "https://evil.example"}, 403},
+		{[]string{"http://127.0.0.1:1"}, 403},
+	} {
+		conn, response, err := c.dial("/chat/a", http.Header{"Origin": test.origin})
+		require.Equal(t, test.status, response.StatusCode, test.origin)
+		if err == nil {
+			_ = conn.Close()
+		}
+	}
+}
+
+func TestSubprotocols(t *testing.T) {
+	c := newChat(t, Config{}, nil)
+	for _, test := range []struct {
+		offered []string
+		want    string
+	}{
+		{nil, ""}, {[]string{"bearer.t.o.k"}, "bearer.t.o.k"}, {[]string{"bearer.t.o.k", "chat"}, "chat"}, {[]string{"chat"}, "chat"},
+	} {
+		conn, response, err := c.dial("/chat/a", nil, test.offered...)
+		require.NoError(t, err)
+		require.Equal(t, test.want, conn.Subprotocol())
+		require.Len(t, response.Header.Values("Sec-Websocket-Protocol"), min(len(test.offered), 1))
+		_ = conn.Close()
+	}
+}
+
+func TestHandshakesThatAreNone(t *testing.T) {
+	c := newChat(t, Config{}, nil)
+	get := func(path string, header http.Header) *http.Response {
+		request, err := http.NewRequest(http.MethodGet, c.server.URL+path, nil)
+		require.NoError(t, err)
+		request.Header = header
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		_ = response.Body.Close()
+		return response
+	}
+	upgrade := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
+	require.Equal(t, 426, get("/chat/a", nil).StatusCode)
+	require.Equal(t, 400, get("/chat/a", upgrade).StatusCode, "no key, no version")
+	for _, room := range []string{"%00", "a%0Ab", "%ff", strings.Repeat("r", 65)} {
+		require.Equal(t, 404, get("/chat/"+room, upgrade).StatusCode, room)
+	}
+	require.Zero(t, c.rooms(), "nothing is left behind")
+	require.Empty(t, c.hub.everyone())
+}
+
+func TestLimitsOfRoomsAndMembers(t *testing.T) {
+	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Rooms, h.Limits.Members = 2, 2 })
+	refused := func(room string) {
+		_, response, err := c.dial("/chat/"+room, nil)
+		require.Error(t, err)
+		require.Equal(t, 503, response.StatusCode)
+	}
+	first := c.join("a", "1")
+	_ = c.join("a", "2")
+	refused("a")
+	_ = c.join("b", "3")
+	refused("c")
+	_ = first.Close()
+	eventually(t, "there is room again", func() bool { return len(c.hub.everyone()) == 2 })
+	_ = c.join("a", "4")
+}
+
+// What comes too fast is slowed, and none of it is lost.
+func TestRate(t *testing.T) {
+	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Rate, h.Limits.Burst = 100, 20 })
+	ann, bob := c.join("a", "ann"), c.join("a", "bob")
+	ann.hears("+bob")
+	start := time.Now()
+	for n := range 60 {
+		bob.say(fmt.Sprint(n))
+	}
+	for n := range 60 {
+		ann.hears(fmt.Sprint(n))
+	}
+	require.GreaterOrEqual(t, time.Since(start), 350*time.Millisecond)
+}
+
+// A member that never reads is dropped, and the others get everything
+// meanwhile.
+func TestASlowMemberIsDroppedAndSlowsNobody(t *testing.T) {
+	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Queue, h.Limits.Rate = 256<<10, 1e9 })
+	ann, bob := c.join("a", "ann"), c.join("a", "bob")
+	deaf := c.join("a", "deaf")
+	ann.hears("+bob", "+deaf")
+	bob.hears("+deaf")
+	text := strings.Repeat("x", 32<<10)
+	dropped := false
+	for n := 0; n < 2000 && !dropped; n++ {
+		bob.say(text)
+		start := time.Now()
+		require.NoError(t, ann.SetReadDeadline(start.Add(patience)))
+		_, got, err := ann.ReadMessage()
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), 2*time.Second)
+		if dropped = string(got) == "-deaf"; !dropped {
+			require.Equal(t, text, string(got))
+		}
+	}
+	require.True(t, dropped)
+	_ = deaf.SetReadDeadline(time.Now().Add(patience))
+	for {
+		if _, _, err := deaf.ReadMessage(); err != nil {
+			break
+		}
+	}
+	require.Equal(t, []string{"ann", "bob"}, c.hub.Members(context.Background(), "a"))
+}
+
+func TestEmptyRoomsAreFreed(t *testing.T) {
+	c := newChat(t, Config{}, nil)
+	const count = 2000
+	for from := 0; from < count; from += 100 {
+		var clients []client
+		for n := from; n < from+100; n++ {
+			clients = append(clients, c.join(fmt.Sprintf("room-%d", n), "x"))
+		}
+		require.Equal(t, 100, c.rooms())
+		for _, client := range clients {
+			_ = client.Close()
+		}
+		eventually(t, "freed", func() bool { return c.rooms() == 0 && len(c.hub.everyone()) == 0 })
+	}
+}
+
+// The end of a session closes its connections within five seconds; trouble of
+// ours does not.
+func TestTheEndOfASessionClosesItsConnections(t *testing.T) {
+	c := newChat(t, Config{}, nil)
+	var ended atomic.Bool
+	recheck := func(context.Context) error {
+		if ended.Load() {
+			return fault.Unauthorized("Invalid token")
+		}
+		return nil
+	}
+	c.recheck.Store(&recheck)
+	ann := c.join("a", "ann")
+	trouble := func(context.Context) error { return errors.New("the database is away") }
+	c.recheck.Store(&trouble)
+	bob := c.join("a", "bob")
+	ann.hears("+bob")
+	ended.Store(true)
+	start := time.Now()
+	require.Equal(t, websocket.ClosePolicyViolation, ann.closed())
+	require.Less(t, time.Since(start), 3*time.Second)
+	bob.hears("-ann")
+}
+
+func TestStopSaysGoodbye(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	c := newChat(t, Config{}, nil)
+	ann := c.join("a", "ann")
+	stubborn := c.join("a", "stubborn") // never answers
+	_ = stubborn
+	start := time.Now()
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		_, response, err := c.dial("/chat/a", nil)
+		if err == nil || response.StatusCode != 503 {
+			t.Error("a connection was let in at stop")
+		}
+	}()
+	stopped := make(chan struct{})
+	go func() { c.stop(); close(stopped) }()
+	require.Equal(t, websocket.CloseGoingAway, ann.closed())
+	<-stopped
+	require.Less(t, time.Since(start), 5*time.Second)
+	require.Empty(t, c.hub.everyone())
+	require.Zero(t, c.rooms())
+	c.server.Close()
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestHistory(t *testing.T) {
+	for _, kept := range []int{0, 3} {
+		t.Run(fmt.Sprint(kept), func(t *testing.T) {
+			c := newChat(t, Config{History: kept}, nil)
+			ann, bob := c.join("a", "ann"), c.join("a", "bob")
+			ann.hears("+bob")
+			var want []string
+			for n := range 5 {
+				bob.say(fmt.Sprint(n))
+				ann.hears(fmt.Sprint(n))
+				if n >= 5-kept {
+					want = append(want, fmt.Sprint(n))
+				}
+			}
+			zoe := c.join("a", "zoe")
+			ann.hears("+zoe")
+			ann.say("now")
+			zoe.hears(append(want, "now")...)
+		})
+	}
+}
+
+func TestPresence(t *testing.T) {
+	c := newChat(t, Config{}, nil)
+	ctx := context.Background()
+	require.Equal(t, []string{}, c.hub.Members(ctx, "a"))
+	_ = c.join("a", "zoe")
+	ann := c.join("a", "ann")
+	again := c.join("a", "ann")
+	require.Equal(t, []string{"ann", "zoe"}, c.hub.Members(ctx, "a"))
+	_ = again.Close()
+	ann.hears("+ann", "-ann")
+	require.Equal(t, []string{"ann", "zoe"}, c.hub.Members(ctx, "a"), "one tab is still open")
+	_ = ann.Close()
+	eventually(t, "gone", func() bool { return len(c.hub.Members(ctx, "a")) == 1 })
+}
+
+// Who answers no ping is gone; who does stays, however silent.
+func TestSilence(t *testing.T) {
+	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Ping, h.Limits.Silence = 50*time.Millisecond, 400*time.Millisecond })
+	ann := c.join("a", "ann")
+	heard := make(chan string, 10)
+	go func() { // reading is what answers pings
+		for {
+			_, text, err := ann.ReadMessage()
+			if err != nil {
+				return
+			}
+			heard <- string(text)
+		}
+	}()
+	_ = c.join("a", "dead")
+	require.Equal(t, "+dead", <-heard)
+	select {
+	case text := <-heard:
+		require.Equal(t, "-dead", text)
+	case <-time.After(patience):
+		t.Fatal("the dead member is still there")
+	}
+	require.Equal(t, []string{"ann"}, c.hub.Members(context.Background(), "a"))
+}
+
+// The library's answer and ours never mix within a frame.
+func TestManyTalkAtOnce(t *testing.T) {
+	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Rate = 1e9 })
+	const talkers, each = 8, 200
+	var clients []client
+	for n := range talkers {
+		clients = append(clients, c.join("a", fmt.Sprint(n)))
+	}
+	var group sync.WaitGroup
+	for n, one := range clients {
+		group.Go(func() {
+			for k := range each {
+				message, _ := json.Marshal(map[string]int{"from": n, "n": k})
+				if err := one.WriteMessage(websocket.TextMessage, message); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		group.Go(func() {
+			next := map[int]int{}
+			_ = one.SetReadDeadline(time.Now().Add(patience))
+			for heard := 0; heard < (talkers-1)*each; {
+				_, text, err := one.ReadMessage()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if text[0] == '+' {
+					continue
+				}
+				var message struct{ From, N int }
+				if err := json.Unmarshal(text, &message); err != nil || message.N != next[message.From] || message.From == n {
+					t.Errorf("%s: %v", text, err)
+				}
+				next[message.From]++
+				heard++
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestConfig(t *testing.T) {
+	for _, test := range []struct {
+		config Config
+		wrong  string
+	}{
+		{Config{}, ""},
+		{Config{History: 50, RedisURL: "redis://127.0.0.1:6379/0"}, ""},
+		{Config{History: 51}, "WS_HISTORY"},
+		{Config{History: -1}, "WS_HISTORY"},
+		{Config{RedisURL: "http://user:secret@host"}, "REDIS_URL"},
+	} {
+		err := test.config.Validate()
+		if test.wrong == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, test.wrong)
+		require.NotContains(t, err.Error(), "secret")
+		require.Error(t, New("x", test.config, quiet).Err)
+	}
+}
+
+func TestSendRefusesWhatIsNoText(t *testing.T) {
+	m := &Member{hub: New("x", Config{}, quiet)}
+	require.Error(t, m.Send([]byte{0xff}))
+	require.Error(t, m.Send(func() {}))
+	require.NoError(t, m.Broadcast("outside any room"))
+}
+
+// proxy passes connections to address until cut.
+type proxy struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+	down  bool
+}
+
+func newProxy(t testing.TB, address string) *proxy {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{Listener: listener}
+	t.Cleanup(func() { _ = listener.Close(); p.set(true) })
+	go func() {
+		for {
+			here, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			there, err := net.Dial("tcp", address)
+			p.mu.Lock()
+			if err != nil || p.down {
+				_ = here.Close()
+				if err == nil {
+					_ = there.Close()
+				}
+			} else {
+				p.conns = append(p.conns, here, there)
+				go func() { _, _ = io.Copy(here, there); _ = here.Close() }()
+				go func() { _, _ = io.Copy(there, here); _ = there.Close() }()
+			}
+			p.mu.Unlock()
+		}
+	}()
+	return p
+}
+
+// set cuts every connection, and refuses new ones while down.
+func (p *proxy) set(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
+	for _, conn := range p.conns {
+		_ = conn.Close()
+	}
+	p.conns = nil
+}
