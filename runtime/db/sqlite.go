@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/libtnb/sqlite"
 	"gorm.io/gorm"
@@ -61,6 +62,7 @@ func openSQLite(path string) (gorm.Dialector, error) {
 		temporary, path = dir, filepath.Join(dir, rand.Text()+".db")
 	}
 	p := &sqlitePool{
+		log:       path + "-wal",
 		writer:    prepared(path, 1, "_txlock=immediate"),
 		readers:   prepared(path, max(4, runtime.NumCPU()), "_query_only=1"),
 		temporary: temporary,
@@ -75,6 +77,7 @@ func prepared(path string, n int, parameters string) *gorm.PreparedStmtDB {
 		"busy_timeout(5000)", // first: the others may have to wait
 		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
 		"cache_size(-16000)", "mmap_size(268435456)", "temp_store(MEMORY)",
+		"journal_size_limit(8388608)",
 	}, "_time_format": {"sqlite"}, "_timezone": {"UTC"}, "_inttotime": {"1"}, "_texttotime": {"1"}}
 	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + parameters + "&" + settings.Encode()
 	pool := sql.OpenDB(sqliteConnector{dsn: dsn, dir: filepath.Dir(path)})
@@ -104,7 +107,32 @@ func (c sqliteConnector) Driver() driver.Driver { return &sqlitedriver.Driver{} 
 // sqlitePool sends what only reads to the readers and all else to the writer.
 type sqlitePool struct {
 	writer, readers *gorm.PreparedStmtDB
-	temporary       string // a directory to remove at Close
+	log             string        // the file of the write-ahead log
+	writes          atomic.Uint64 // statements and transactions so far
+	temporary       string        // a directory to remove at Close
+}
+
+// How often the size of the write-ahead log is looked at, in writes, and from
+// how many bytes on it is folded back.
+const (
+	logChecked = 256
+	logLimit   = 16 << 20
+)
+
+// checkpoint folds the write-ahead log back when it has grown: SQLite does so
+// by itself only in a moment in which nobody reads, and under a steady load
+// there is none. It waits 100 ms for those that read now, new ones do not
+// matter; so a handler that writes while its own rows are open goes on.
+func (p *sqlitePool) checkpoint(ctx context.Context) {
+	if p.writes.Add(1)%logChecked != 0 {
+		return
+	}
+	if info, err := os.Stat(p.log); err != nil || info.Size() < logLimit {
+		return
+	}
+	// It may fail, and is tried again. The statement to come tells of what
+	// would hinder it too. To cancel it would leave the short timeout.
+	_, _ = p.writer.ConnPool.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000")
 }
 
 func (p *sqlitePool) route(query string) *gorm.PreparedStmtDB {
@@ -119,6 +147,7 @@ func (p *sqlitePool) PrepareContext(ctx context.Context, query string) (*sql.Stm
 }
 
 func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	p.checkpoint(ctx)
 	return p.writer.ExecContext(ctx, query, args...)
 }
 
@@ -137,6 +166,7 @@ func (p *sqlitePool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPo
 	if o != nil && o.ReadOnly {
 		return p.readers.BeginTx(ctx, o)
 	}
+	p.checkpoint(ctx)
 	return p.writer.BeginTx(ctx, o)
 }
 
