@@ -1,0 +1,120 @@
+package edit
+
+import (
+	"fmt"
+	"go/ast"
+	"slices"
+	"strings"
+)
+
+// FieldIn adds a field, with its tag if it has one, to the end of a struct
+// type. A struct with a field of that name already has it.
+func FieldIn(src []byte, structure, field string) ([]byte, error) {
+	field = strings.TrimSpace(field)
+	missing := &Missing{Line: field, What: fmt.Sprintf("no struct %s was found", structure)}
+	wanted := fieldNames(field)
+	return change(src, missing, func(s *source) ([]splice, error) {
+		fields := s.structure(structure)
+		if fields == nil {
+			return nil, missing
+		}
+		for _, f := range fields.List {
+			for _, name := range namesOf(f) {
+				if slices.Contains(wanted, name) {
+					return nil, nil
+				}
+			}
+		}
+		open, close := s.at(fields.Opening), s.at(fields.Closing)
+		line, indent := s.lineStart(close), s.indent(close)
+		if line > open && s.blank(line, close) {
+			return []splice{{line, line, indent + "\t" + field + "\n"}}, nil
+		}
+		indent = s.indent(open)
+		return []splice{{close, close, "\n" + indent + "\t" + field + "\n" + indent}}, nil
+	})
+}
+
+// RemoveField takes out what FieldIn added, with the comment behind it.
+func RemoveField(src []byte, structure, field string) ([]byte, error) {
+	field = strings.TrimSpace(field)
+	missing := &Missing{Line: field, Remove: true, What: fmt.Sprintf("struct %s has this field in other words", structure)}
+	wanted := fieldNames(field)
+	return change(src, missing, func(s *source) ([]splice, error) {
+		fields := s.structure(structure)
+		if fields == nil {
+			return nil, nil
+		}
+		for _, f := range fields.List {
+			from, to, alone := s.lines(f)
+			switch {
+			case alone && alike(s.text(f), field):
+				if open, close := s.at(fields.Opening)+1, s.at(fields.Closing); s.blank(open, from) && s.blank(to, close) {
+					from, to = open, close
+				}
+				return []splice{{from, to, ""}}, nil
+			case slices.ContainsFunc(namesOf(f), func(name string) bool { return slices.Contains(wanted, name) }):
+				return nil, missing
+			}
+		}
+		return nil, nil
+	})
+}
+
+// structure finds the fields of a struct type of the package.
+func (s *source) structure(name string) *ast.FieldList {
+	for _, decl := range s.tree.Decls {
+		group, ok := decl.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range group.Specs {
+			if t, ok := spec.(*ast.TypeSpec); ok && t.Name.Name == name {
+				if structure, ok := t.Type.(*ast.StructType); ok {
+					return structure.Fields
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// fieldNames returns the names that a line of a struct declares.
+func fieldNames(line string) []string {
+	s, err := parse([]byte("package p\n\ntype t struct {\n" + line + "\n}\n"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, f := range s.structure("t").List {
+		names = append(names, namesOf(f)...)
+	}
+	return names
+}
+
+// namesOf returns the names of a field; an embedded one has that of its type.
+func namesOf(f *ast.Field) []string {
+	var names []string
+	for _, name := range f.Names {
+		names = append(names, name.Name)
+	}
+	if names != nil {
+		return names
+	}
+	for e := f.Type; ; {
+		switch t := e.(type) {
+		case *ast.StarExpr:
+			e = t.X
+		case *ast.IndexExpr:
+			e = t.X
+		case *ast.IndexListExpr:
+			e = t.X
+		case *ast.SelectorExpr:
+			return []string{t.Sel.Name}
+		case *ast.Ident:
+			return []string{t.Name}
+		default:
+			return nil
+		}
+	}
+}

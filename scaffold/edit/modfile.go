@@ -1,0 +1,93 @@
+package edit
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+)
+
+// Requirement is one line of go.mod.
+type Requirement struct {
+	Path, Version string
+	Indirect      bool // no package of the project imports it
+}
+
+// Require makes go.mod require at least what is given: a module is added or
+// raised, never lowered, and one that is required directly stays so. It is
+// never taken back: `go mod tidy` knows what else needs it.
+func Require(src []byte, requirements []Requirement) ([]byte, error) {
+	file, err := modfile.Parse("go.mod", src, nil)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*modfile.Require{}
+	var list []*modfile.Require
+	for _, there := range file.Require {
+		list = append(list, &modfile.Require{Mod: there.Mod, Indirect: there.Indirect})
+		all[there.Mod.Path] = list[len(list)-1]
+	}
+	changed := false
+	for _, r := range requirements {
+		there := all[r.Path]
+		if there == nil {
+			there = &modfile.Require{Mod: module.Version{Path: r.Path, Version: r.Version}, Indirect: r.Indirect}
+			all[r.Path] = there
+			list = append(list, there)
+			changed = true
+		}
+		if semver.Compare(there.Mod.Version, r.Version) < 0 {
+			there.Mod.Version = r.Version
+			changed = true
+		}
+		if there.Indirect && !r.Indirect {
+			there.Indirect = false
+			changed = true
+		}
+	}
+	if !changed {
+		return src, nil
+	}
+	file.SetRequireSeparateIndirect(list)
+	file.Cleanup()
+	return file.Format()
+}
+
+// Sums adds lines to go.sum, in the order in which the go command keeps them.
+// Lines are never taken back: too many do no harm, and `go mod tidy` knows.
+func Sums(src []byte, lines []string) []byte {
+	all := strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")
+	there := map[string]bool{"": true}
+	for _, line := range all {
+		there[line] = true
+	}
+	known := len(there)
+	for _, line := range lines {
+		if line = strings.TrimSpace(line); !there[line] {
+			there[line] = true
+			all = append(all, line)
+		}
+	}
+	if len(there) == known {
+		return src
+	}
+	all = slices.DeleteFunc(all, func(line string) bool { return line == "" })
+	slices.SortStableFunc(all, func(a, b string) int {
+		aPath, aVersion, aFile := sumKey(a)
+		bPath, bVersion, bFile := sumKey(b)
+		return cmp.Or(cmp.Compare(aPath, bPath), semver.Compare(aVersion, bVersion),
+			cmp.Compare(aVersion, bVersion), cmp.Compare(aFile, bFile), cmp.Compare(a, b))
+	})
+	return []byte(strings.Join(slices.Compact(all), "\n") + "\n")
+}
+
+// sumKey takes "path v1.2.3/go.mod h1:..." apart.
+func sumKey(line string) (path, version, file string) {
+	path, rest, _ := strings.Cut(line, " ")
+	version, _, _ = strings.Cut(rest, " ")
+	version, file, _ = strings.Cut(version, "/")
+	return path, version, file
+}

@@ -1,0 +1,174 @@
+package edit
+
+import (
+	"bytes"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"slices"
+	"strings"
+)
+
+// source is a Go file, parsed.
+type source struct {
+	src  []byte
+	tree *ast.File
+	file *token.File
+}
+
+func parse(src []byte) (*source, error) {
+	set := token.NewFileSet()
+	tree, err := parser.ParseFile(set, "", src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	return &source{src, tree, set.File(tree.FileStart)}, nil
+}
+
+// splice replaces the bytes from one offset to another.
+type splice struct {
+	from, to int
+	text     string
+}
+
+// change splices Go source where find says; no splices mean that all is as it
+// should be. The result parses, and find has nothing more to say about it.
+func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) ([]byte, error) {
+	text, crlf := src, false
+	if n := bytes.Count(src, []byte("\n")); n > 0 && n == bytes.Count(src, []byte("\r\n")) {
+		text, crlf = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")), true
+	}
+	s, err := parse(text)
+	if err != nil {
+		missing.What = "this file is not valid Go"
+		return nil, missing
+	}
+	splices, err := find(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(splices) == 0 {
+		return src, nil
+	}
+	out := bytes.Clone(text)
+	slices.SortFunc(splices, func(a, b splice) int { return b.from - a.from })
+	for _, p := range splices {
+		out = slices.Concat(out[:p.from], []byte(p.text), out[p.to:])
+	}
+	if formatted, err := format.Source(text); err == nil && bytes.Equal(formatted, text) {
+		if formatted, err := format.Source(out); err == nil {
+			out = formatted
+		}
+	}
+	if s, err = parse(out); err == nil {
+		splices, err = find(s)
+	}
+	if err != nil || len(splices) > 0 {
+		missing.What = "no safe place for this was found"
+		return nil, missing
+	}
+	if crlf {
+		out = bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
+	}
+	return out, nil
+}
+
+// at is the byte offset of a position.
+func (s *source) at(pos token.Pos) int { return s.file.Offset(pos) }
+
+func (s *source) text(node ast.Node) string { return string(s.src[s.at(node.Pos()):s.at(node.End())]) }
+
+// lineStart is where the line around an offset begins, lineEnd where its
+// newline is, or the end of the file.
+func (s *source) lineStart(at int) int { return bytes.LastIndexByte(s.src[:at], '\n') + 1 }
+
+func (s *source) lineEnd(at int) int {
+	if i := bytes.IndexByte(s.src[at:], '\n'); i >= 0 {
+		return at + i
+	}
+	return len(s.src)
+}
+
+// indent is the white space that the line around an offset begins with.
+func (s *source) indent(at int) string {
+	line := s.src[s.lineStart(at):at]
+	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+}
+
+// blank reports whether there is only white space between two offsets.
+func (s *source) blank(from, to int) bool { return len(bytes.TrimSpace(s.src[from:to])) == 0 }
+
+// lines widens a node to its whole lines, with its comma and the comment behind
+// it, when nothing else stands on them.
+func (s *source) lines(node ast.Node) (from, to int, alone bool) {
+	start, end := s.at(node.Pos()), s.at(node.End())
+	from, to = s.lineStart(start), s.lineEnd(end)
+	rest := strings.TrimLeft(strings.TrimPrefix(string(s.src[end:to]), ","), " \t")
+	alone = s.blank(from, start) && to < len(s.src) && (rest == "" || strings.HasPrefix(rest, "//"))
+	return from, to + 1, alone
+}
+
+// function finds a function of the package by name; methods are none.
+func (s *source) function(name string) *ast.FuncDecl {
+	for _, decl := range s.tree.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == name && f.Body != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// tokens are the words of a piece of Go, the same however it is laid out and
+// commented.
+func tokens(text string) []string {
+	var words []string
+	src := []byte(text)
+	var scan scanner.Scanner
+	file := token.NewFileSet().AddFile("", -1, len(src))
+	scan.Init(file, src, func(token.Position, string) {}, 0)
+	for {
+		_, tok, literal := scan.Scan()
+		last := len(words) - 1
+		switch tok {
+		case token.EOF:
+			return trimEnd(words)
+		case token.SEMICOLON:
+			literal = ";"
+		case token.RPAREN, token.RBRACK, token.RBRACE:
+			if last >= 0 && (words[last] == ";" || words[last] == ",") {
+				words = words[:last]
+			}
+			literal = tok.String()
+		default:
+			if literal == "" {
+				literal = tok.String()
+			}
+		}
+		words = append(words, literal)
+	}
+}
+
+func trimEnd(words []string) []string {
+	for len(words) > 0 && (words[len(words)-1] == ";" || words[len(words)-1] == ",") {
+		words = words[:len(words)-1]
+	}
+	return words
+}
+
+// alike compares two pieces of Go by their tokens.
+func alike(a, b string) bool { return slices.Equal(tokens(a), tokens(b)) }
+
+// akin reports whether two pieces of Go begin alike, up to their first bracket:
+// the same call with other arguments.
+func akin(a, b string) bool {
+	head := func(text string) []string {
+		words := tokens(text)
+		if i := slices.Index(words, "("); i >= 0 {
+			return words[:i]
+		}
+		return words
+	}
+	return slices.Equal(head(a), head(b))
+}
