@@ -1,20 +1,24 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// Config is the settings of this package, read by runtime/config.
+// Config is the settings of this package, read by runtime/config. A zero value
+// of any field means its default.
 type Config struct {
-	Env     string   `env:"APP_ENV" envDefault:"development"`
-	Origins []string `env:"CORS_ORIGINS"` // other origins of the same site that may send the refresh cookie
+	Env     string   `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
+	URL     string   `env:"APP_URL" envDefault:"http://localhost:8000" doc:"where people reach the application: links in mails begin with it"`
+	Origins []string `env:"CORS_ORIGINS" doc:"origins whose pages may call the API, with commas: https://app.example.com"`
 
 	Secret     string        `env:"APP_SECRET" doc:"at least 32 random bytes as text; all signing keys come from it; required in production"`
 	Previous   string        `env:"APP_SECRET_PREVIOUS" doc:"the secret before this one: what it signed is accepted until it expires"`
@@ -37,6 +41,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.checkSecret("APP_SECRET", c.Secret, true),
 		c.checkSecret("APP_SECRET_PREVIOUS", c.Previous, false),
+		c.checkURL(),
 		c.checkMode(),
 		checkDuration("AUTH_ACCESS_TTL", c.AccessTTL, time.Minute, 24*time.Hour),
 		checkDuration("AUTH_REFRESH_TTL", c.RefreshTTL, time.Minute, 365*24*time.Hour),
@@ -65,15 +70,38 @@ func (c Config) checkSecret(name, value string, required bool) error {
 	return fmt.Errorf("%s %s\n  where: the environment of this production process\n  try:   export %s=%s", name, wrong, name, suggestSecret())
 }
 
+// withDefaults fills in what a Config that was not read from the environment
+// leaves open.
+func (c Config) withDefaults() Config {
+	c.URL = cmp.Or(c.URL, "http://localhost:8000")
+	c.Refresh = cmp.Or(c.Refresh, "cookie")
+	c.AccessTTL = cmp.Or(c.AccessTTL, 30*time.Minute)
+	c.RefreshTTL = cmp.Or(c.RefreshTTL, 7*24*time.Hour)
+	c.SessionTTL = cmp.Or(c.SessionTTL, 30*24*time.Hour)
+	c.PageTTL = cmp.Or(c.PageTTL, 24*time.Hour)
+	c.FreshFor = cmp.Or(c.FreshFor, 15*time.Minute)
+	c.Lockout = cmp.Or(c.Lockout, 15*time.Minute)
+	c.Issuer = cmp.Or(c.Issuer, "app")
+	return c
+}
+
 func (c Config) checkMode() error {
-	if c.Refresh == "cookie" || c.Refresh == "body" {
+	if c.Refresh == "" || c.Refresh == "cookie" || c.Refresh == "body" {
 		return nil
 	}
 	return fmt.Errorf("unknown value %q for AUTH_REFRESH\n  where: the environment or .env\n  try:   AUTH_REFRESH=cookie (browsers) or AUTH_REFRESH=body (native clients)", c.Refresh)
 }
 
+func (c Config) checkURL() error {
+	u, err := url.Parse(c.URL)
+	if c.URL == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == "" {
+		return nil
+	}
+	return fmt.Errorf("APP_URL is not a URL: %q\n  where: the environment or .env\n  try:   APP_URL=https://app.example.com", c.URL)
+}
+
 func checkDuration(name string, value, low, high time.Duration) error {
-	if value >= low && value <= high {
+	if value == 0 || value >= low && value <= high {
 		return nil
 	}
 	return fmt.Errorf("%s is %s, outside %s to %s\n  where: the environment or .env\n  try:   unset %s, or a value such as %s=%s", name, value, low, high, name, name, low)

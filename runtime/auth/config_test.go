@@ -1,9 +1,12 @@
 package auth
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nexios-go/nexios/runtime/config"
 )
 
 func TestProductionWantsASecret(t *testing.T) {
@@ -40,13 +43,14 @@ func TestProductionWantsASecret(t *testing.T) {
 
 func TestSettingsThatMeanNothing(t *testing.T) {
 	for name, change := range map[string]func(*Config){
+		"url":      func(c *Config) { c.URL = "app.example.com" },
 		"mode":     func(c *Config) { c.Refresh = "header" },
-		"access":   func(c *Config) { c.AccessTTL = 0 },
+		"access":   func(c *Config) { c.AccessTTL = time.Second },
 		"refresh":  func(c *Config) { c.RefreshTTL = -1 },
-		"sessions": func(c *Config) { c.SessionTTL = 0 },
-		"pages":    func(c *Config) { c.PageTTL = 0 },
+		"sessions": func(c *Config) { c.SessionTTL = -time.Hour },
+		"pages":    func(c *Config) { c.PageTTL = time.Nanosecond },
 		"fresh":    func(c *Config) { c.FreshFor = 48 * time.Hour },
-		"lockout":  func(c *Config) { c.Lockout = 0 },
+		"lockout":  func(c *Config) { c.Lockout = time.Millisecond },
 	} {
 		cfg := testConfig()
 		if change(&cfg); cfg.Validate() == nil {
@@ -70,5 +74,16 @@ func TestKeysDifferByPurposeAndSecret(t *testing.T) {
 			}
 			seen[part] = true
 		}
+	}
+}
+
+func TestZeroConfigHasTheDefaults(t *testing.T) {
+	c, err := config.Load[Config](func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	zero := Config{Env: c.Env}.withDefaults()
+	if !reflect.DeepEqual(c, zero) {
+		t.Errorf("from the environment %+v\nfrom zero        %+v", c, zero)
 	}
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -22,16 +23,17 @@ type Token struct {
 }
 
 // Deliver hands a grant to the client: the refresh token in its cookie, or in
-// the body with AUTH_REFRESH=body. path is that of the auth routes, such as
-// "/api/v1/auth"; the browser sends the cookie nowhere else.
-func (s *Service) Deliver(c *gin.Context, g Grant, path string) Token {
+// the body with AUTH_REFRESH=body. The browser sends the cookie to the routes
+// beside the one that is being served, "/api/v1/auth/...", and nowhere else.
+func (s *Service) Deliver(c *gin.Context, g Grant) Token {
+	NoStore(c)
 	token := Token{AccessToken: g.AccessToken, TokenType: "bearer", ExpiresIn: int64(g.ExpiresIn / time.Second)}
 	if s.cfg.Refresh == "body" {
 		token.RefreshToken = g.RefreshToken
 		return token
 	}
 	// Rounded, so that a lifetime of 168h is Max-Age=604800.
-	s.setCookie(c, RefreshCookie, g.RefreshToken, path, http.SameSiteStrictMode, g.RefreshExpires.Sub(s.now()).Round(time.Second))
+	s.setCookie(c, RefreshCookie, g.RefreshToken, path.Dir(c.FullPath()), http.SameSiteStrictMode, g.RefreshExpires.Sub(s.now()).Round(time.Second))
 	return token
 }
 
@@ -48,14 +50,16 @@ func (s *Service) CookieToken(c *gin.Context) (string, error) {
 	return cookie.Value, nil
 }
 
-// ClearCookie makes the browser forget the refresh token.
-func (s *Service) ClearCookie(c *gin.Context, path string) {
+// ClearCookie makes the browser forget the refresh token. Use it on a route
+// beside the one that delivered it.
+func (s *Service) ClearCookie(c *gin.Context) {
 	if s.cfg.Refresh != "body" {
-		s.setCookie(c, RefreshCookie, "", path, http.SameSiteStrictMode, -time.Second)
+		s.setCookie(c, RefreshCookie, "", path.Dir(c.FullPath()), http.SameSiteStrictMode, -time.Second)
 	}
 }
 
-// Secret answers are kept by no cache: use it with each route that gives one.
+// NoStore keeps an answer out of every cache. It belongs with each route that
+// answers with a secret.
 func NoStore(c *gin.Context) { c.Header("Cache-Control", "no-store") }
 
 func (s *Service) setCookie(c *gin.Context, name, value, path string, site http.SameSite, lifetime time.Duration) {

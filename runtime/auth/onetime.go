@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -20,6 +21,9 @@ const (
 	confirmFor = 24 * time.Hour
 )
 
+// pageOf says where a person is sent with a token.
+var pageOf = map[string]string{purposeReset: "/reset-password", purposeConfirm: "/confirm-email"}
+
 // mailTries is how many mails of one purpose a user gets within an
 // AUTH_LOCKOUT, whoever asks for them.
 const mailTries = 3
@@ -30,7 +34,11 @@ type Letter struct {
 	Username string
 	Email    string
 	Token    string
-	Expires  time.Time
+	// Link is the page of APP_URL that takes the token: /reset-password or
+	// /confirm-email. The token is in the fragment, which browsers send to no
+	// server, so that it ends up in no log.
+	Link    string
+	Expires time.Time
 }
 
 // ResetLetter makes a token that sets a new password, for the active user with
@@ -42,33 +50,35 @@ func (s *Service) ResetLetter(ctx context.Context, tx *gorm.DB, email string) (L
 	if err != nil || user.ID == 0 || !user.IsActive {
 		return Letter{}, false, err
 	}
-	return s.letter(ctx, tx, user, purposeReset, resetFor)
+	return s.letter(ctx, user, purposeReset, resetFor)
 }
 
 // ConfirmLetter makes a token that confirms an e-mail address, for the active
 // user who has it and has not confirmed it. It is false, and to be called, as
 // ResetLetter.
-func (s *Service) ConfirmLetter(ctx context.Context, tx *gorm.DB, email string) (Letter, bool, error) {
+func (s *Service) ConfirmLetter(ctx context.Context, email string) (Letter, bool, error) {
 	user, err := s.findFold(ctx, "email", email)
 	if err != nil || user.ID == 0 || !user.IsActive {
 		return Letter{}, false, err
 	}
 	var open int64
-	err = tx.Model(&account{}).Where("id = ? AND email_confirmed_at IS NULL", user.ID).Count(&open).Error
+	err = s.db.WithContext(ctx).Model(&account{}).Where("id = ? AND email_confirmed_at IS NULL", user.ID).Count(&open).Error
 	if err != nil || open == 0 {
 		return Letter{}, false, err
 	}
-	return s.letter(ctx, tx, user, purposeConfirm, confirmFor)
+	return s.letter(ctx, user, purposeConfirm, confirmFor)
 }
 
-func (s *Service) letter(ctx context.Context, tx *gorm.DB, user account, purpose string, lifetime time.Duration) (Letter, bool, error) {
+func (s *Service) letter(ctx context.Context, user account, purpose string, lifetime time.Duration) (Letter, bool, error) {
+	tx := s.db.WithContext(ctx)
 	var live int64
 	since := s.now().Add(lifetime - s.cfg.Lockout).UnixMilli() // made within the last Lockout
 	err := tx.Model(&oneTimeRow{}).Where("user_id = ? AND purpose = ? AND expires_at > ?", user.ID, purpose, since).Count(&live).Error
 	if err != nil || live >= mailTries {
 		return Letter{}, false, err
 	}
-	letter := Letter{UserID: user.ID, Username: user.Username, Email: user.Email, Token: secret(), Expires: s.now().Add(lifetime)}
+	letter := Letter{UserID: user.ID, Username: user.Username, Email: user.Email, Token: secret(), Expires: s.now().Add(lifetime).UTC()}
+	letter.Link = strings.TrimSuffix(s.cfg.URL, "/") + pageOf[purpose] + "#token=" + letter.Token
 	row := oneTimeRow{Hash: digest(letter.Token), UserID: user.ID, Purpose: purpose, Email: user.Email, ExpiresAt: letter.Expires.UnixMilli()}
 	if err := tx.Create(&row).Error; err != nil {
 		return Letter{}, false, err

@@ -27,22 +27,23 @@ const (
 
 // LoginPage is Login for pages: it opens a session on the server and sets its
 // cookie, always a new one, so that an identifier planted before the login is
-// worth nothing (ASVS 5, 7.2.4). A session the browser had is ended.
-func (s *Service) LoginPage(c *gin.Context, in Credentials) error {
+// worth nothing (ASVS 5, 7.2.4). A session the browser had is ended. It returns
+// the form token of the new session; see [CSRF].
+func (s *Service) LoginPage(c *gin.Context, in Credentials) (csrf string, err error) {
 	if err := s.refuseCrossSite(c); err != nil {
-		return err
+		return "", err
 	}
 	ctx, client := c.Request.Context(), ClientOf(c)
 	user, err := s.findUser(ctx, in.Username)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if user, err = s.verify(ctx, client, user, in, true, invalidCredentials()); err != nil {
-		return err
+		return "", err
 	}
 	if before, err := s.pageIdentity(c); err == nil {
 		if err := s.LogoutSession(ctx, before); err != nil {
-			return err
+			return "", err
 		}
 	}
 	cookie := secret()
@@ -52,11 +53,12 @@ func (s *Service) LoginPage(c *gin.Context, in Credentials) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	s.setCookie(c, s.pageCookie(c.Request), cookie, "/", http.SameSiteLaxMode, s.cfg.SessionTTL)
 	s.event(ctx, slog.LevelInfo, "login", slog.Int64("user_id", user.ID), slog.String("session", session.ID), slog.String("address", client.Address))
-	return nil
+	NoStore(c)
+	return formToken(s.keys[0], cookie), nil
 }
 
 // LogoutPage ends the page session of the request, if there is one, and clears
@@ -134,8 +136,11 @@ func (s *Service) refuseCrossSite(c *gin.Context) error {
 		return nil
 	}
 	proven := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
-	if form := isForm(r); sent == "" && form && !proven {
-		sent = c.PostForm(CSRFField)
+	if kind := formKind(r); sent == "" && kind != "" && !proven {
+		if kind == "application/x-www-form-urlencoded" {
+			r.Body = http.MaxBytesReader(c.Writer, r.Body, maxForm) // nobody has limited it yet
+			sent = c.PostForm(CSRFField)
+		}
 		if sent == "" {
 			return crossSite()
 		}
@@ -151,13 +156,18 @@ func (s *Service) refuseCrossSite(c *gin.Context) error {
 	return crossSite()
 }
 
-func isForm(r *http.Request) bool {
+// maxForm bounds a form whose token is looked for, in bytes.
+const maxForm = 1 << 20
+
+// formKind is the content type of a request that a plain form of another site
+// can send; "" for all others.
+func formKind(r *http.Request) string {
 	kind, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
-	switch strings.TrimSpace(kind) {
+	switch kind = strings.TrimSpace(kind); kind {
 	case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
-		return true
+		return kind
 	}
-	return false
+	return ""
 }
 
 // pageCookie is the name of the session cookie; the prefix makes browsers hold

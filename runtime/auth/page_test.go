@@ -28,7 +28,8 @@ func paged(s *Service) []web.Module {
 		{Name: "auth", Use: []gin.HandlerFunc{s.Middleware()}},
 		{Name: "pages", Routes: []web.Route{
 			web.Post("/login", func(c *gin.Context, in loginIn) (web.None, error) {
-				return none, s.LoginPage(c, Credentials{Username: in.Body.Username, Password: in.Body.Password})
+				_, err := s.LoginPage(c, Credentials{Username: in.Body.Username, Password: in.Body.Password})
+				return none, err
 			}),
 			web.Post("/logout", func(c *gin.Context, _ web.None) (web.None, error) { return none, s.LogoutPage(c) }),
 			web.Get("/page", who).Guard(Page()),
@@ -131,6 +132,7 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 		{"a listed sibling", map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "https://app.example.com"}, "", 200},
 		{"a listed sibling, cross-site", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example.com"}, "", 403},
 		{"an old browser's form", map[string]string{"Content-Type": form}, "a=b", 403},
+		{"its large form", map[string]string{"Content-Type": form}, "a=" + strings.Repeat("b", 2*maxForm) + "&csrf_token=" + url.QueryEscape(token), 403},
 		{"its multipart form", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, "--x--", 403},
 		{"its text form", map[string]string{"Content-Type": "text/plain"}, "a=b", 403},
 		{"its form with a wrong token", map[string]string{"Content-Type": form}, "csrf_token=" + token + "x", 403},

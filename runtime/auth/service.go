@@ -41,6 +41,7 @@ func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	cfg = cfg.withDefaults()
 	if cfg.Secret == "" {
 		cfg.Secret = suggestSecret()
 		log.Warn("APP_SECRET is not set: using a random one, so a restart logs everyone out")

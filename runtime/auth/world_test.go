@@ -128,11 +128,7 @@ func retryAfter(err error) time.Duration {
 }
 
 func testConfig() Config {
-	return Config{
-		Env: "test", Secret: "of-no-worth-outside-of-tests-4f1c9a", Refresh: "cookie", Issuer: "test",
-		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, SessionTTL: 30 * 24 * time.Hour,
-		PageTTL: 24 * time.Hour, FreshFor: 15 * time.Minute, Lockout: 15 * time.Minute,
-	}
+	return Config{Env: "test", Secret: "of-no-worth-outside-of-tests-4f1c9a", Issuer: "test"}.withDefaults()
 }
 
 // userRow is the table users as projects have it.

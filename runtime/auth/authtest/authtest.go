@@ -26,11 +26,7 @@ type Account struct {
 // Config is the settings of a test: the same secret in every Service, so that
 // each accepts the tokens of the others on the same database.
 func Config() auth.Config {
-	return auth.Config{
-		Env: "test", Secret: "of-no-worth-outside-of-tests-4f1c9a", Refresh: "cookie", Issuer: "test",
-		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, SessionTTL: 30 * 24 * time.Hour,
-		PageTTL: 24 * time.Hour, FreshFor: 15 * time.Minute, Lockout: 15 * time.Minute,
-	}
+	return auth.Config{Env: "test", Secret: "of-no-worth-outside-of-tests-4f1c9a"}
 }
 
 // Service is a Service on gdb with [Config].
