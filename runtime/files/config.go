@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Config is the settings of uploads.
+// Config is the settings of uploads. The zero value of a field is its default.
 type Config struct {
 	URL    string   `env:"FILES_URL" envDefault:"file:data/files" doc:"where uploads are kept: file:DIR or s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off"`
 	Max    Size     `env:"FILES_MAX" envDefault:"10MiB" doc:"largest file of an upload"`
@@ -18,9 +18,6 @@ type Config struct {
 
 // Validate checks what can be checked without opening the store.
 func (c Config) Validate() error {
-	if c.Max < 1 {
-		return fmt.Errorf("FILES_MAX: %d bytes is no size\n  try:   FILES_MAX=10MiB", c.Max)
-	}
 	for _, t := range c.Types {
 		if _, ok := typeNames[t]; !ok && !strings.Contains(t, "/") {
 			return fmt.Errorf("FILES_TYPES: unknown type %q\n  types: %s or a media type such as text/csv\n  try:   FILES_TYPES=image,pdf", t, strings.Join(knownTypes(), " "))
@@ -51,7 +48,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 		}
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt64/unit {
+	if err != nil || n < 1 || n > math.MaxInt64/unit {
 		return fmt.Errorf("%q is no size, write it like 10MiB or 500KB", text)
 	}
 	*s = Size(n * unit)

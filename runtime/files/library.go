@@ -25,6 +25,12 @@ type Library struct {
 // New opens the store that cfg names. Without a secret links are signed with a
 // random key and end with the process.
 func New(cfg Config, gdb *gorm.DB) (*Library, error) {
+	if cfg.URL == "" {
+		cfg.URL = "file:data/files"
+	}
+	if cfg.Max == 0 {
+		cfg.Max = 10 << 20
+	}
 	store, err := OpenStore(cfg.URL)
 	if err != nil {
 		return nil, err
@@ -35,7 +41,7 @@ func New(cfg Config, gdb *gorm.DB) (*Library, error) {
 	}
 	key, err := hkdf.Key(sha256.New, secret, nil, "nexios signed file links", sha256.Size)
 	if err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, err
 	}
 	return &Library{Store: store, cfg: cfg, db: gdb, key: key}, nil
 }

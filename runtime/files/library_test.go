@@ -62,11 +62,6 @@ func open(t *testing.T, cfg Config) library {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := l.Store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.DiscardHandler), web.Module{Name: "files", Routes: []web.Route{
 		web.Post("/upload", func(c *gin.Context, _ web.None) ([]File, error) {
 			return l.Receive(c, File{UserID: 7})
@@ -141,6 +136,9 @@ func (l library) disk() []string {
 	l.t.Helper()
 	var found []string
 	err := filepath.WalkDir(l.dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // nothing was ever stored
+		}
 		if err == nil && !entry.IsDir() {
 			found = append(found, path)
 		}

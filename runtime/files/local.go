@@ -14,19 +14,17 @@ import (
 
 // local is a directory: objects in one of 1,024 sub-directories named by the
 // first two letters, unfinished ones in tmp. os.Root keeps every path inside.
-type local struct{ root *os.Root }
+// The first Put makes the directory, so that commands which store nothing
+// leave nothing behind.
+type local struct{ dir string }
 
 const unfinished = "tmp"
 
 func openLocal(dir string) (Store, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("FILES_URL: %w\n  try:   FILES_URL=file:DIR with a directory that can be written", err)
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("FILES_URL: %s is not a directory\n  kinds: %s\n  try:   FILES_URL=file:data/files", dir, kinds)
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("FILES_URL: %w\n  try:   FILES_URL=file:DIR with a directory that can be read", err)
-	}
-	return local{root}, nil
+	return local{dir}, nil
 }
 
 func place(name string) string { return path.Join(name[:2], name) }
@@ -35,17 +33,25 @@ func (s local) Put(_ context.Context, name string, r io.Reader) (err error) {
 	if !ValidName(name) {
 		return fmt.Errorf("store %q: %w", name, fs.ErrInvalid)
 	}
-	if err := s.root.MkdirAll(unfinished, 0o750); err != nil {
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(unfinished, 0o750); err != nil {
 		return err
 	}
 	temp := path.Join(unfinished, name)
-	file, err := s.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	file, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.root.Remove(temp))
+			err = errors.Join(err, ifPresent(root.Remove(temp)))
 		}
 	}()
 	_, err = io.Copy(file, r)
@@ -55,35 +61,41 @@ func (s local) Put(_ context.Context, name string, r io.Reader) (err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	if err := s.root.MkdirAll(name[:2], 0o750); err != nil {
+	if err := root.MkdirAll(name[:2], 0o750); err != nil {
 		return err
 	}
-	if err := s.root.Rename(temp, place(name)); err != nil {
+	if err := root.Rename(temp, place(name)); err != nil {
 		return err
 	}
-	return syncDir(s.root, name[:2])
+	return syncDir(root, name[:2])
 }
 
 func (s local) Open(_ context.Context, name string) (io.ReadSeekCloser, error) {
 	if !ValidName(name) {
 		return nil, fs.ErrNotExist
 	}
-	return s.root.Open(place(name))
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.Open(place(name))
 }
 
 func (s local) Delete(_ context.Context, name string) error {
 	if !ValidName(name) {
 		return nil
 	}
-	err := s.root.Remove(place(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return ifPresent(err)
 	}
-	return err
+	defer root.Close()
+	return ifPresent(root.Remove(place(name)))
 }
 
 func (s local) Each(ctx context.Context, before time.Time, visit func(name string) error) error {
-	return s.walk(ctx, ".", before, func(file string) error {
+	return s.walk(ctx, ".", before, func(_ *os.Root, file string) error {
 		if name := path.Base(file); ValidName(name) && file == place(name) {
 			return visit(name)
 		}
@@ -92,18 +104,19 @@ func (s local) Each(ctx context.Context, before time.Time, visit func(name strin
 }
 
 func (s local) Clean(ctx context.Context, before time.Time) error {
-	err := s.walk(ctx, unfinished, before, s.root.Remove)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return s.walk(ctx, unfinished, before, (*os.Root).Remove)
 }
 
 // walk calls visit for every file below dir that was last written before the
-// given time.
-func (s local) walk(ctx context.Context, dir string, before time.Time, visit func(file string) error) error {
-	return fs.WalkDir(s.root.FS(), dir, func(file string, entry fs.DirEntry, err error) error {
-		if err := errors.Join(err, ctx.Err()); err != nil {
+// given time. What is absent holds none.
+func (s local) walk(ctx context.Context, dir string, before time.Time, visit func(root *os.Root, file string) error) error {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return ifPresent(err)
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), dir, func(file string, entry fs.DirEntry, err error) error {
+		if err := errors.Join(ifPresent(err), ctx.Err()); err != nil || entry == nil {
 			return err
 		}
 		if entry.IsDir() {
@@ -113,32 +126,35 @@ func (s local) walk(ctx context.Context, dir string, before time.Time, visit fun
 			return nil
 		}
 		info, err := entry.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted since it was listed
-		}
 		if err != nil || !info.ModTime().Before(before) {
-			return err
+			return ifPresent(err)
 		}
-		return visit(file)
+		return ifPresent(visit(root, file))
 	})
 }
 
 func (s local) Ready(context.Context) error {
-	_, err := s.root.Stat(".")
+	_, err := os.Stat(s.dir)
+	return ifPresent(err)
+}
+
+// ifPresent is nil for the error of what is absent.
+func ifPresent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	return err
 }
 
-func (s local) Close() error { return s.root.Close() }
-
 // syncDir makes a rename in dir last through a power cut. Systems that cannot
-// sync a directory (Windows) refuse to, and lose nothing that they promised.
+// sync a directory refuse to, and have promised nothing.
 func syncDir(root *os.Root, dir string) error {
 	d, err := root.Open(dir)
 	if err != nil {
 		return err
 	}
 	err = d.Sync()
-	if err != nil && (runtime.GOOS == "windows" || errors.Is(err, errors.ErrUnsupported)) {
+	if runtime.GOOS == "windows" || errors.Is(err, errors.ErrUnsupported) {
 		err = nil
 	}
 	return errors.Join(err, d.Close())

@@ -176,5 +176,3 @@ func (s bucket) Ready(ctx context.Context) error {
 	}
 	return err
 }
-
-func (s bucket) Close() error { return nil }

@@ -32,13 +32,11 @@ type Store interface {
 	Clean(ctx context.Context, before time.Time) error
 	// Ready says whether the store can be used now.
 	Ready(ctx context.Context) error
-	// Close frees what Open took.
-	Close() error
 }
 
 // OpenStore opens the store at a URL:
 //
-//	file:data/files                          a directory, made when absent
+//	file:data/files                          a directory, made by the first Put
 //	s3://key:secret@host:port/bucket/prefix  a bucket, which must exist
 //
 // The prefix is optional. The S3 form takes the parameters region (default
@@ -71,8 +69,10 @@ func urlError(address, what string) error {
 	} else if scheme, _, ok := strings.Cut(address, ":"); ok {
 		shown = scheme + ":..."
 	}
-	return fmt.Errorf("FILES_URL: %s: %s\n  kinds: file:DIR  s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off\n  try:   FILES_URL=file:data/files", what, shown)
+	return fmt.Errorf("FILES_URL: %s: %s\n  kinds: %s\n  try:   FILES_URL=file:data/files", what, shown, kinds)
 }
+
+const kinds = "file:DIR  s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off"
 
 var nameForm = regexp.MustCompile(`^[a-z2-7]{26}(\.[a-z0-9]{1,8})?$`)
 

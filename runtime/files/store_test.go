@@ -67,11 +67,6 @@ func forEachStore(t *testing.T, check func(t *testing.T, store Store)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() {
-				if err := store.Close(); err != nil {
-					t.Error(err)
-				}
-			})
 			if err := store.Ready(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -193,8 +188,10 @@ func TestLocalStoreStaysInside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
 	name := NewName("")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink(outside, filepath.Join(dir, name[:2])); err != nil {
 		t.Fatal(err)
 	}
@@ -206,13 +203,40 @@ func TestLocalStoreStaysInside(t *testing.T) {
 	}
 }
 
+func TestLocalStoreMakesItsDirectoryWhenNeeded(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	store, err := OpenStore("file:" + dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := NewName("")
+	if _, err := store.Open(t.Context(), name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("open: %v", err)
+	}
+	err = errors.Join(store.Ready(t.Context()), store.Delete(t.Context(), name), store.Clean(t.Context(), time.Now()))
+	if names := all(t, store); err != nil || len(names) != 0 {
+		t.Errorf("an empty store: %v, %v", names, err)
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("made without a need: %v", err)
+	}
+	if err := store.Put(t.Context(), name, strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	if names := all(t, store); len(names) != 1 {
+		t.Errorf("after a put: %v", names)
+	}
+	if _, err := OpenStore("file:" + filepath.Join(dir, name[:2], name)); err == nil {
+		t.Error("a file was taken for a directory")
+	}
+}
+
 func TestLocalStoreCleansUnfinishedPuts(t *testing.T) {
 	dir := t.TempDir()
 	store, err := OpenStore("file:" + dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
 	if err := store.Clean(t.Context(), time.Now()); err != nil {
 		t.Fatalf("clean of an empty store: %v", err)
 	}
