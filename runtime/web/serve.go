@@ -33,11 +33,19 @@ const (
 	stopTimeout  = 9 * time.Second // drain included
 )
 
-// Serve listens on Config.Addr and runs the modules' background work until ctx
+// Serve starts the modules, listens on Config.Addr and runs the modules' background work until ctx
 // ends or one of them fails. Then /readyz says 503, no connection is accepted
 // any more, requests under way have 6 seconds to end and are cut after that,
 // and the background work stops. After 9 seconds it returns in any case.
 func (a *App) Serve(ctx context.Context) error {
+	for _, m := range a.Modules {
+		if m.Start == nil {
+			continue
+		}
+		if err := m.Start(ctx); err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
+		}
+	}
 	listener, err := listen(a.Config.Addr)
 	if err != nil {
 		return err

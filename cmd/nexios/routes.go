@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+)
+
+func routesCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:     "routes",
+		Short:   "List what the project serves",
+		Long:    "List what the project serves: method, path, guards and summary. It builds the\nproject and asks it, so the list is the table that serves.",
+		Example: "  nexios routes\n  nexios routes --json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			open, err := openProject(cmd, dir)
+			if err != nil {
+				return err
+			}
+			args := []string{"run", ".", "routes"}
+			if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+				args = append(args, "--json")
+			}
+			run := exec.CommandContext(cmd.Context(), "go", args...)
+			run.Dir, run.Stdout, run.Stderr = open.dir, cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if err := run.Run(); err != nil {
+				return errors.New("the project does not build or start; the lines above say why\n  try:   go build ./...")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "the project (default: the current folder or one above it)")
+	return cmd
+}

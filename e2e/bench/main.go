@@ -1,0 +1,406 @@
+// Bench prints what generated code costs beside the same API by hand, as
+// ratios of the server's CPU time a request, all in one run on 100,000 posts
+// in SQLite. Linux only: it reads /proc.
+//
+//	go run ./e2e/bench
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	_ "modernc.org/sqlite"
+)
+
+const (
+	posts  = 100_000
+	rounds = 7
+	secret = "a-secret-of-the-benchmark-alone-3f9c2b7d51"
+)
+
+// server is one of the programs that are compared.
+type server struct {
+	name  string
+	addr  string
+	token string
+	cmd   *exec.Cmd
+}
+
+// task is one kind of request.
+type task struct {
+	name     string
+	requests int
+	aim      string // what the first ratio should be at most
+	make     func(s *server, n int) *http.Request
+}
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "nexios-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	tool := filepath.Join(dir, "nexios")
+	if err := do(ctx, ".", "go", "build", "-o", tool, "./cmd/nexios"); err != nil {
+		return err
+	}
+	if err := commands(ctx, tool, dir); err != nil {
+		return err
+	}
+	return requests(ctx, tool, dir)
+}
+
+// commands times `nexios new` and `nexios add resource`, the second also in a
+// project with 100 resources.
+func commands(ctx context.Context, tool, dir string) error {
+	fmt.Println("commands (median of 5, wall time)")
+	var times []time.Duration
+	for i := range 5 {
+		begin := time.Now()
+		if err := do(ctx, dir, tool, "new", "small"+strconv.Itoa(i), "--no-git"); err != nil {
+			return err
+		}
+		times = append(times, time.Since(begin))
+	}
+	fmt.Printf("  %-44s %6.0f ms\n", "nexios new", ms(times))
+	times = nil
+	large := filepath.Join(dir, "small0")
+	for i := range 100 {
+		begin := time.Now()
+		if err := do(ctx, large, tool, "add", "resource", fmt.Sprintf("thing%dx", i), "name:string:unique", "price:decimal=10.2:min=0", "note:text:optional"); err != nil {
+			return err
+		}
+		if i == 4 {
+			fmt.Printf("  %-44s %6.0f ms\n", "nexios add resource, the first", ms(append(times, time.Since(begin))))
+		}
+		times = append(times, time.Since(begin))
+	}
+	fmt.Printf("  %-44s %6.0f ms\n", "nexios add resource, the 100th", ms(times[95:]))
+	return nil
+}
+
+func ms(times []time.Duration) float64 {
+	times = slices.Sorted(slices.Values(times))
+	return float64(times[len(times)/2].Microseconds()) / 1000
+}
+
+func requests(ctx context.Context, tool, dir string) error {
+	home := filepath.Join(dir, "bench")
+	steps := [][]string{
+		{tool, "new", "bench", "--no-git", "--dir", home},
+		{tool, "add", "auth", "--dir", home},
+		{tool, "add", "resource", "post", "title:string:min=3", "content:text", "published:bool:default=false:filter", "category:string:optional:filter", "--dir", home},
+	}
+	for _, step := range steps {
+		if err := do(ctx, dir, step[0], step[1:]...); err != nil {
+			return err
+		}
+	}
+	if err := do(ctx, home, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "generated"), "."); err != nil {
+		return err
+	}
+	for _, other := range []string{"stdlib", "obvious"} {
+		if err := do(ctx, ".", "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, other), "./e2e/bench/"+other); err != nil {
+			return err
+		}
+	}
+	database := filepath.Join(dir, "generated.db")
+	if err := prepare(ctx, dir, database); err != nil {
+		return err
+	}
+	var servers []*server
+	for _, name := range []string{"generated", "stdlib", "obvious"} {
+		file := filepath.Join(dir, name+".db")
+		if file != database {
+			if err := clone(database, file); err != nil {
+				return err
+			}
+		}
+		s, err := start(ctx, dir, name, file)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		servers = append(servers, s)
+	}
+	if err := tokens(servers); err != nil {
+		return err
+	}
+	return compare(servers)
+}
+
+// prepare migrates, makes a user and fills in the posts.
+func prepare(ctx context.Context, dir, database string) error {
+	for _, step := range []struct {
+		stdin string
+		args  []string
+	}{
+		{"", []string{"migrate", "up"}},
+		{"Bench-passw0rd\n", []string{"user", "create", "--username", "bench", "--email", "bench@example.com"}},
+	} {
+		cmd := exec.CommandContext(ctx, filepath.Join(dir, "generated"), step.args...)
+		cmd.Dir, cmd.Env, cmd.Stdin = dir, environment("", database), strings.NewReader(step.stdin)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%v: %w\n%s", step.args, err, out)
+		}
+	}
+	pool, err := sql.Open("sqlite", "file:"+database)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	insert, err := tx.Prepare("INSERT INTO posts (title, content, published, category, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range posts {
+		now := at.Add(time.Duration(i) * time.Second).Format("2006-01-02 15:04:05.999999999-07:00")
+		if _, err := insert.Exec(fmt.Sprintf("Post number %d", i), strings.Repeat("Some content. ", 12), i%2 == 0, []string{"go", "web", "db"}[i%3], now, now); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	_, err = pool.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}
+
+func clone(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o600)
+}
+
+func environment(addr, database string) []string {
+	return append(os.Environ(), "ADDR="+addr, "APP_ENV=production", "APP_SECRET="+secret, "DATABASE_URL=sqlite:"+database,
+		"RATE_LIMIT=off", "USERS=yes", "GOMAXPROCS=2", "SMTP_URL=file:"+filepath.Join(filepath.Dir(database), "mail"), "MAIL_FROM=bench@example.com")
+}
+
+func start(ctx context.Context, dir, name, database string) (*server, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: name, addr: l.Addr().String()}
+	l.Close()
+	s.cmd = exec.CommandContext(ctx, filepath.Join(dir, name))
+	s.cmd.Dir, s.cmd.Env = dir, environment(s.addr, database)
+	var stderr bytes.Buffer
+	s.cmd.Stderr = &stderr
+	if name == "generated" {
+		// Its access log is written, as it would be in production.
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		s.cmd.Stderr = null
+	} else {
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		s.cmd.Stdout, s.cmd.Stderr = null, null
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if answer, err := http.Get("http://" + s.addr + "/healthz"); err == nil {
+			answer.Body.Close()
+			return s, nil
+		}
+	}
+	s.stop()
+	return nil, fmt.Errorf("%s does not answer: %s", name, stderr.String())
+}
+
+func (s *server) stop() {
+	s.cmd.Process.Signal(os.Interrupt)
+	s.cmd.Wait()
+}
+
+// tokens logs in to the generated program and signs a token for the others.
+func tokens(servers []*server) error {
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
+		Subject: "1", IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour)),
+	}).SignedString([]byte(secret))
+	if err != nil {
+		return err
+	}
+	for _, s := range servers {
+		s.token = signed
+		if s.name != "generated" {
+			continue
+		}
+		answer, err := http.Post("http://"+s.addr+"/api/v1/auth/login", "application/json", strings.NewReader(`{"username":"bench","password":"Bench-passw0rd"}`))
+		if err != nil {
+			return err
+		}
+		var out struct {
+			Token string `json:"access_token"`
+		}
+		err = json.NewDecoder(answer.Body).Decode(&out)
+		answer.Body.Close()
+		if err != nil || out.Token == "" {
+			return fmt.Errorf("login: status %d, %v", answer.StatusCode, err)
+		}
+		s.token = out.Token
+	}
+	return nil
+}
+
+func compare(servers []*server) error {
+	get := func(path func(n int) string) func(*server, int) *http.Request {
+		return func(s *server, n int) *http.Request {
+			r, _ := http.NewRequest(http.MethodGet, "http://"+s.addr+path(n), nil)
+			r.Header.Set("Authorization", "Bearer "+s.token)
+			return r
+		}
+	}
+	tasks := []task{
+		{"get", 4000, "1.40", get(func(n int) string { return fmt.Sprintf("/api/v1/posts/%d", n*7919%posts+1) })},
+		{"list with total", 1500, "1.30", get(func(n int) string { return fmt.Sprintf("/api/v1/posts?limit=20&page=%d", n%50+1) })},
+		{"create", 2000, "1.25", func(s *server, n int) *http.Request {
+			body := fmt.Sprintf(`{"title":"New post %d","content":"Some content","published":true,"category":"go"}`, n)
+			r, _ := http.NewRequest(http.MethodPost, "http://"+s.addr+"/api/v1/posts", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			return r
+		}},
+		{"me (JWT)", 4000, "1.40", get(func(int) string { return "/api/v1/users/me" })},
+	}
+	fmt.Printf("\nserver CPU a request, %d posts in SQLite (median of %d rounds)\n", posts, rounds)
+	fmt.Printf("  %-18s %10s %10s %10s   %s\n", "", "generated", "by hand", "obvious", "generated / by hand (aim), / obvious")
+	for _, t := range tasks {
+		costs := make([][]float64, len(servers))
+		for round := range rounds {
+			for i, s := range servers {
+				cost, err := s.cost(t, round)
+				if err != nil {
+					return fmt.Errorf("%s of %s: %w", t.name, s.name, err)
+				}
+				if round > 0 { // the first warms up
+					costs[i] = append(costs[i], cost)
+				}
+			}
+		}
+		byHand, obvious := ratio(costs[0], costs[1]), ratio(costs[0], costs[2])
+		fmt.Printf("  %-18s %7.1f us %7.1f us %7.1f us   %.2f (%s), %.2f\n", t.name, median(costs[0]), median(costs[1]), median(costs[2]), byHand, t.aim, obvious)
+	}
+	return nil
+}
+
+func median(values []float64) float64 {
+	return slices.Sorted(slices.Values(values))[len(values)/2]
+}
+
+// ratio is the median of the ratios round by round.
+func ratio(a, b []float64) float64 {
+	var ratios []float64
+	for i := range a {
+		ratios = append(ratios, a[i]/b[i])
+	}
+	return median(ratios)
+}
+
+// cost is the server's CPU time of one request, in microseconds.
+func (s *server) cost(t task, round int) (float64, error) {
+	const clients = 4
+	before, err := s.cpu()
+	if err != nil {
+		return 0, err
+	}
+	var (
+		wait  sync.WaitGroup
+		mu    sync.Mutex
+		wrong error
+	)
+	for client := range clients {
+		wait.Go(func() {
+			transport := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+			defer transport.CloseIdleConnections()
+			for n := client; n < t.requests; n += clients {
+				answer, err := transport.Do(t.make(s, round*t.requests+n))
+				if err == nil {
+					_, err = io.Copy(io.Discard, answer.Body)
+					answer.Body.Close()
+					if answer.StatusCode >= 300 {
+						err = errors.Join(err, fmt.Errorf("status %d", answer.StatusCode))
+					}
+				}
+				if err != nil {
+					mu.Lock()
+					wrong = errors.Join(wrong, err)
+					mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+	after, err := s.cpu()
+	return float64((after - before).Nanoseconds()) / 1000 / float64(t.requests), errors.Join(wrong, err)
+}
+
+// cpu is the time that the threads of the server have run.
+func (s *server) cpu() (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
+	if err != nil || len(files) == 0 {
+		return 0, fmt.Errorf("no /proc/%d: this bench needs Linux", s.cmd.Process.Pid)
+	}
+	var sum time.Duration
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		ran, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(ran, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(ns)
+	}
+	return sum, nil
+}
+
+func do(ctx context.Context, dir, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+	return nil
+}

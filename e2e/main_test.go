@@ -1,0 +1,133 @@
+// Package e2e tests nexios from outside: the built tool, the projects it
+// makes, real databases, a real browser.
+package e2e
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden project anew")
+
+// tool is the nexios binary, built once.
+var tool string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(withTool(m))
+}
+
+func withTool(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "nexios-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	tool = filepath.Join(dir, "nexios")
+	if runtime.GOOS == "windows" {
+		tool += ".exe"
+	}
+	build := exec.Command("go", "build", "-o", tool, "./cmd/nexios")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "the tool does not build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// project is a generated project in a temporary folder.
+type project struct {
+	t   testing.TB
+	dir string
+}
+
+// newProject makes a project with `nexios new`.
+func newProject(t testing.TB, name string, flags ...string) project {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	p := project{t, filepath.Dir(dir)}
+	p.nexios(append([]string{"new", name, "--no-git"}, flags...)...)
+	return project{t, dir}
+}
+
+// nexios runs the tool in the project and fails the test unless it succeeds.
+func (p project) nexios(args ...string) string {
+	p.t.Helper()
+	return p.run(tool, args...)
+}
+
+// run runs a program in the project and fails the test unless it succeeds.
+func (p project) run(name string, args ...string) string {
+	p.t.Helper()
+	out, code := p.try(name, args...)
+	if code != 0 {
+		p.t.Fatalf("%s %s: exit %d\n%s", filepath.Base(name), strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// try runs a program in the project and returns its output and exit code.
+func (p project) try(name string, args ...string) (string, int) {
+	p.t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = p.dir
+	// No network: everything a new project needs is in the cache.
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		p.t.Fatal(err)
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// clean builds, vets and checks the format of a project.
+func (p project) clean() {
+	p.t.Helper()
+	p.run("go", "build", "./...")
+	p.run("go", "vet", "./...")
+	if out := p.run("gofmt", "-l", "."); out != "" {
+		p.t.Errorf("not formatted:\n%s", out)
+	}
+	p.run("go", "run", "honnef.co/go/tools/cmd/staticcheck@"+staticcheck, "./...")
+}
+
+// staticcheck is the version that `make check` uses too.
+const staticcheck = "v0.8.2"
+
+// tree returns every file of the project but those of git and of the build.
+func (p project) tree() map[string]string {
+	p.t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(p.dir, func(name string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if entry.Name() == ".git" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(p.dir, name)
+		files[filepath.ToSlash(rel)] = string(text)
+		return err
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return files
+}

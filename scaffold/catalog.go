@@ -1,0 +1,132 @@
+package scaffold
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/view"
+)
+
+// Catalog is everything that can be generated. Package templates makes it.
+type Catalog struct {
+	Version      string            // of the tool and of the runtime: one number
+	Project      fs.FS             // the files that every project has
+	Resource     Resource          // what a resource adds
+	Features     []Feature         // what else can be added, each after what it requires
+	Runtime      map[string][]byte // the runtime's source, by path below runtime/
+	Requirements Requirements
+}
+
+// Resource is how one resource is generated from its view.
+type Resource struct {
+	Files fs.FS
+	Words func(view.Resource) map[string]string
+	Keep  func(view.Resource, string) bool
+	Edits func(view.Resource) []edit.Edit
+}
+
+// Feature is something that a project can have besides its resources: one
+// folder of package templates, one literal.
+type Feature struct {
+	Name     string   // the word after `nexios add`
+	Summary  string   // one line, no full stop
+	Example  string   // as typed after `nexios add `
+	Requires []string // features that a project must have first; they are added as well
+	Options  []Option // flags of the command, questions of the wizard
+	Repeats  bool     // several can be added, told apart by the option "name"
+	Files    fs.FS
+	Words    func(spec.Feature) map[string]string         // for {places} in paths and strings; nil for none
+	Data     func(spec.Project, spec.Feature) any         // for .tmpl files; nil for none
+	Keep     func(spec.Feature, string) bool              // which files the options choose; nil for all
+	Edits    func(spec.Project, spec.Feature) []edit.Edit // where it is hooked into the project
+	Check    func(spec.Project, spec.Feature) error       // refuses bad options; nil accepts
+}
+
+// Option is one choice of a feature.
+type Option struct {
+	Name    string
+	Help    string
+	Default string
+	Choices []string // what it may be; empty for free text
+	Many    bool     // a comma-separated list of choices
+}
+
+// Feature returns the feature of that name.
+func (c Catalog) Feature(name string) (Feature, bool) {
+	for _, f := range c.Features {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Feature{}, false
+}
+
+// Add returns the project with the feature, and with those that it requires
+// and the project does not have, in front of it.
+func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) {
+	f, ok := c.Feature(chosen.Name)
+	if !ok {
+		return p, &spec.Error{What: fmt.Sprintf("unknown feature %q", chosen.Name), Label: "features", Where: strings.Join(c.names(), " "), Try: "nexios add --help"}
+	}
+	chosen, err := f.settle(chosen)
+	if err != nil {
+		return p, err
+	}
+	for _, name := range f.Requires {
+		if p.HasFeature(name) {
+			continue
+		}
+		if p, err = c.Add(p, spec.Feature{Name: name}); err != nil {
+			return p, err
+		}
+	}
+	if f.Check != nil {
+		if err := f.Check(p, chosen); err != nil {
+			return p, err
+		}
+	}
+	return p.AddFeature(chosen)
+}
+
+func (c Catalog) names() []string {
+	var names []string
+	for _, f := range c.Features {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// settle fills in the defaults and refuses what an option cannot be.
+func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
+	options := map[string]string{}
+	for _, o := range f.Options {
+		value, given := chosen.Options[o.Name]
+		if !given || value == "" && len(o.Choices) > 0 {
+			value = o.Default
+		}
+		words := []string{value}
+		if o.Many {
+			words = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+			slices.Sort(words)
+			words = slices.Compact(words)
+			value = strings.Join(words, ",")
+		}
+		for _, word := range words {
+			if len(o.Choices) > 0 && word != "" && !slices.Contains(o.Choices, word) {
+				return chosen, &spec.Error{
+					What:  fmt.Sprintf("unknown value %q for --%s", word, o.Name),
+					Label: "values", Where: strings.Join(o.Choices, " "),
+					Try: "nexios add " + f.Name + " --help",
+				}
+			}
+		}
+		if value != "" {
+			options[o.Name] = value
+		}
+	}
+	return spec.Feature{Name: f.Name, Options: options}, nil
+}

@@ -1,0 +1,162 @@
+package scaffold
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/render"
+)
+
+// baseDir is where a project keeps every generated file as last written, so
+// that the owner's edits can be told from the tool's text.
+const baseDir = ".nexios/base/"
+
+// draft collects what a command does to each file before it becomes a plan.
+type draft struct {
+	disk  fs.FS
+	files map[string]*text
+	notes []plan.Op
+	err   error
+}
+
+// text is one file on its way. A nil slice is a file that is not there.
+type text struct {
+	disk []byte // as the owner has it now
+	base []byte // as the tool last wrote it
+	now  []byte // as the tool would write it now; nil when only edits touch it
+	gone bool   // the tool does not write it any more
+	own  bool   // the tool's own file: nobody edits it, no base is kept
+	// yours is disk with the edits of this command.
+	yours []byte
+}
+
+// at returns the file at path, read from disk once.
+func (d *draft) at(path string) *text {
+	if t, ok := d.files[path]; ok {
+		return t
+	}
+	t := &text{disk: d.read(path), base: d.read(baseDir + path)}
+	t.yours = t.disk
+	d.files[path] = t
+	return t
+}
+
+func (d *draft) read(path string) []byte {
+	data, err := fs.ReadFile(d.disk, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		d.err = errors.Join(d.err, err)
+		return nil
+	case data == nil:
+		return []byte{}
+	}
+	return data
+}
+
+// write takes rendered files.
+func (d *draft) write(files []render.File) {
+	for _, file := range files {
+		d.at(file.Path).now = file.Data
+	}
+}
+
+// own takes a file that belongs to the tool alone.
+func (d *draft) own(path string, data []byte) {
+	t := d.at(path)
+	t.now, t.own = data, true
+}
+
+// remove takes files that are not generated any more.
+func (d *draft) remove(files []render.File) {
+	for _, file := range files {
+		d.at(file.Path).gone = true
+	}
+}
+
+// edit makes the edits that are new and takes back those that are no more.
+func (d *draft) edit(now, prior []edit.Edit) {
+	for _, e := range slices.Backward(prior) { // imports go after what uses them
+		if !contains(now, e) {
+			d.change(e.Path, e.Revert)
+		}
+	}
+	for _, e := range now {
+		d.change(e.Path, e.Apply)
+	}
+}
+
+func contains(edits []edit.Edit, e edit.Edit) bool {
+	return slices.ContainsFunc(edits, func(other edit.Edit) bool { return reflect.DeepEqual(other, e) })
+}
+
+// change edits the owner's text, and the tool's own beside it so that the
+// difference between them stays the owner's. Where the owner's text has no
+// place for the edit any more, a note says what to paste.
+func (d *draft) change(path string, edit func([]byte) ([]byte, error)) {
+	t := d.at(path)
+	if t.now != nil {
+		if changed, err := edit(t.now); err == nil {
+			t.now = changed
+		} else {
+			d.err = errors.Join(d.err, err)
+		}
+		return
+	}
+	if t.disk == nil {
+		d.note(path, errors.New("the file is gone"))
+		return
+	}
+	changed, err := edit(t.yours)
+	if err != nil {
+		d.note(path, err)
+		return
+	}
+	t.yours = changed
+	if t.base != nil {
+		if changed, err := edit(t.base); err == nil {
+			t.base = changed
+		}
+	}
+}
+
+// note tells the owner what could not be done to a file of theirs.
+func (d *draft) note(path string, err error) {
+	d.notes = append(d.notes, plan.Op{Kind: plan.Note, Path: path, Note: err.Error()})
+}
+
+// plan turns the draft into operations.
+func (d *draft) plan() (plan.Plan, error) {
+	ops := d.notes
+	for _, path := range slices.Sorted(maps.Keys(d.files)) {
+		ops = append(ops, d.files[path].op(path))
+	}
+	return plan.New(ops...), d.err
+}
+
+func (t *text) op(path string) plan.Op {
+	switch {
+	case t.own:
+		op := plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: t.now}
+		if t.disk == nil {
+			op.Kind = plan.Create
+		} else if bytes.Equal(t.disk, t.now) {
+			op.Kind = plan.Identical
+		}
+		return op
+	case t.gone:
+		return plan.File(path, t.disk, t.base, nil)
+	case t.now != nil:
+		return plan.File(path, t.disk, t.base, t.now)
+	case bytes.Equal(t.yours, t.disk):
+		return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk}
+	}
+	return plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: t.yours, Base: t.base}
+}

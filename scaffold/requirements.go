@@ -1,0 +1,128 @@
+package scaffold
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/render"
+)
+
+// Requirements is what go.mod and go.sum of a project need for each package
+// that generated code may import, so that a new project builds without
+// `go mod tidy` and without a network. It is written by `make requirements`.
+type Requirements struct {
+	Go       string              // the go directive
+	Packages map[string][]string // runtime package -> every module it links on any system
+	Modules  map[string]Module   // module path -> what to require
+	Graph    []string            // go.sum lines that reading the module graph takes
+}
+
+// Module is one pinned module.
+type Module struct {
+	Version string
+	Sums    []string // its lines in go.sum
+}
+
+// ParseRequirements reads what `make requirements` wrote.
+func ParseRequirements(text []byte) (Requirements, error) {
+	var r Requirements
+	err := json.Unmarshal(text, &r)
+	return r, err
+}
+
+// For returns what the Go files among files need: lines of go.mod by path, and
+// lines of go.sum. own is the project's module, whose packages need nothing.
+func (r Requirements) For(files []render.File, own string) ([]edit.Requirement, []string, error) {
+	direct := map[string]bool{} // module -> imported by the project itself
+	for _, file := range files {
+		if !strings.HasSuffix(file.Path, ".go") {
+			continue
+		}
+		imports, err := importsOf(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, path := range imports {
+			first, _, _ := strings.Cut(path, "/")
+			if path == own || strings.HasPrefix(path, own+"/") || !strings.Contains(first, ".") {
+				continue
+			}
+			if linked, ok := r.Packages[path]; ok {
+				for _, module := range linked {
+					direct[module] = direct[module]
+				}
+				continue
+			}
+			module, ok := r.moduleOf(path)
+			if !ok {
+				return nil, nil, fmt.Errorf("%s imports %s, which no pinned module has", file.Path, path)
+			}
+			direct[module] = true
+		}
+	}
+	var requires []edit.Requirement
+	sums := slices.Clone(r.Graph)
+	for path, isDirect := range direct {
+		requires = append(requires, edit.Requirement{Path: path, Version: r.Modules[path].Version, Indirect: !isDirect})
+		sums = append(sums, r.Modules[path].Sums...)
+	}
+	slices.SortFunc(requires, func(a, b edit.Requirement) int { return strings.Compare(a.Path, b.Path) })
+	slices.Sort(sums)
+	return requires, slices.Compact(sums), nil
+}
+
+// moduleOf finds the module with the longest path that holds the package.
+func (r Requirements) moduleOf(pkg string) (string, bool) {
+	for path := pkg; path != ""; {
+		if _, ok := r.Modules[path]; ok {
+			return path, true
+		}
+		cut := strings.LastIndex(path, "/")
+		if cut < 0 {
+			break
+		}
+		path = path[:cut]
+	}
+	return "", false
+}
+
+func importsOf(file render.File) ([]string, error) {
+	tree, err := parser.ParseFile(token.NewFileSet(), file.Path, file.Data, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, spec := range tree.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// RuntimeMod returns the go.mod of a project's own copy of the runtime, which
+// requires everything that any of its packages links.
+func RuntimeMod(r Requirements, goVersion string) []byte {
+	used := map[string]bool{}
+	for _, modules := range r.Packages {
+		for _, module := range modules {
+			used[module] = true
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "module github.com/nexios-go/nexios\n\ngo %s\n\nrequire (\n", goVersion)
+	for _, path := range slices.Sorted(maps.Keys(used)) {
+		fmt.Fprintf(&b, "\t%s %s\n", path, r.Modules[path].Version)
+	}
+	b.WriteString(")\n")
+	return []byte(b.String())
+}

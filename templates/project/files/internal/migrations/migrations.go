@@ -1,0 +1,17 @@
+// Package migrations is the history of the database: one file a change, each
+// reversible.
+package migrations
+
+import (
+	"slices"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// All returns every migration: the project's own, oldest first, then those of
+// the runtime's tables.
+func All() []db.Migration {
+	return slices.Concat(
+		[]db.Migration{},
+	)
+}

@@ -1,0 +1,21 @@
+// Package project is what every project starts with: the program, its
+// settings, its map of modules and its papers.
+package project
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed all:files
+var files embed.FS
+
+//go:embed requirements.json
+var requirements []byte
+
+// Files returns the tree that mirrors a new project.
+func Files() (fs.FS, error) { return fs.Sub(files, "files") }
+
+// Requirements returns what go.mod and go.sum of a project need; see
+// scaffold.Requirements.
+func Requirements() []byte { return requirements }
