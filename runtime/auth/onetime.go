@@ -45,7 +45,7 @@ type Letter struct {
 // this e-mail address. It is false when there is none, or when he has had his
 // letters for now. Call it where nobody waits for the answer, in a job: how
 // long it takes tells whether the address is known.
-func (s *Service) ResetLetter(ctx context.Context, tx *gorm.DB, email string) (Letter, bool, error) {
+func (s *Service) ResetLetter(ctx context.Context, email string) (Letter, bool, error) {
 	user, err := s.findFold(ctx, "email", email)
 	if err != nil || user.ID == 0 || !user.IsActive {
 		return Letter{}, false, err
