@@ -55,3 +55,9 @@ func ExitCode(err error) int {
 	}
 	return Failed
 }
+
+// WantsHelp says whether the whole program is asked what it can do, rather
+// than one of its commands.
+func WantsHelp(args []string) bool {
+	return len(args) == 1 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h")
+}
