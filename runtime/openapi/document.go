@@ -134,7 +134,7 @@ func (d *document) addModule(m web.Module) error {
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
 		}
-		path := template(r.Path)
+		path := pathTemplate(r.Path)
 		item, ok := d.Paths.get(path)
 		if !ok {
 			item = &pathItem{}
@@ -321,8 +321,8 @@ func (d *document) id(module string, r web.Route) string {
 	return name
 }
 
-// template writes a path in OpenAPI's syntax.
-func template(path string) string {
+// pathTemplate writes a path in OpenAPI's syntax.
+func pathTemplate(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if strings.HasPrefix(s, ":") || strings.HasPrefix(s, "*") {

@@ -23,12 +23,13 @@ var patterns = map[string]string{
 // formats are the rules that JSON Schema says by a format.
 var formats = map[string]string{
 	"email": "email", "url": "uri", "http_url": "uri", "uri": "uri", "uuid": "uuid", "uuid4": "uuid", "uuid7": "uuid",
-	"ip": "ip", "ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "hostname_rfc1123": "hostname", "fqdn": "hostname",
+	"ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "hostname_rfc1123": "hostname", "fqdn": "hostname",
 }
 
 // limit adds to a schema what the rules of a field of type t demand. Rules
 // that JSON Schema cannot say are left out.
 func limit(s *schema, t reflect.Type, rules string) {
+	pointer := t.Kind() == reflect.Pointer // required of a pointer asks for presence only
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -39,7 +40,7 @@ func limit(s *schema, t reflect.Type, rules string) {
 	own, elements, dives := strings.Cut(rules, "dive")
 	for rule := range strings.SplitSeq(own, ",") {
 		name, param, _ := strings.Cut(rule, "=")
-		if strings.Contains(rule, "|") || name == "" || s.Ref != "" {
+		if strings.Contains(rule, "|") || name == "" || name == "required" && pointer || s.Ref != "" {
 			continue
 		}
 		param = strings.NewReplacer("0x2C", ",", "0x7C", "|").Replace(param)
@@ -55,7 +56,11 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	numeric := json.Valid([]byte(param)) && param != "" && strings.Trim(param, "0123456789+-.eE") == ""
 	kind := s.kind()
 	if kind == "string" && t.Kind() != reflect.String {
-		return // a type that is written as a text: its bounds are not lengths
+		// A type that is written as a text: its bounds are not lengths.
+		if numeric && slices.Contains(s.types(), "number") {
+			s.bound(name, number, &s.Minimum, &s.Maximum)
+		}
+		return
 	}
 	switch {
 	case formats[name] != "" && kind == "string":

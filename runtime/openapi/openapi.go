@@ -5,7 +5,6 @@ package openapi
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 
@@ -50,10 +49,4 @@ func Command(info Info, modules []web.Module) command.Command {
 		_, err = io.Stdout.Write(append(document, '\n'))
 		return err
 	}}
-}
-
-// docs are the routes of the API reference page.
-func docs(title string) []web.Route {
-	page := func(c *gin.Context) { c.String(http.StatusOK, title) }
-	return []web.Route{web.Handle(http.MethodGet, "/docs", page).Hide()}
 }

@@ -102,7 +102,11 @@ func (s *schemas) of(t reflect.Type, dir direction) *schema {
 		return &schema{Type: "string"}
 	case reflect.Slice, reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
-			return &schema{Type: "string", ContentEncoding: "base64"}
+			made := &schema{Type: "string", ContentEncoding: "base64"}
+			if dir == out {
+				return nullable(made)
+			}
+			return made
 		}
 		return &schema{Type: "array", Items: s.of(t.Elem(), dir)}
 	case reflect.Map:

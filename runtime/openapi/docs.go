@@ -1,0 +1,50 @@
+package openapi
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"path"
+
+	"github.com/gin-gonic/gin"
+	"github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+//go:embed page
+var page embed.FS
+
+// docsPolicy lets the reference load what this program serves and nothing
+// else. Its pictures are in its own style sheet.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// docs are the routes of the API reference: Swagger UI out of the binary.
+func docs(title string) []web.Route {
+	var index bytes.Buffer
+	err := template.Must(template.ParseFS(page, "page/index.html")).Execute(&index, title)
+	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
+	own := map[string]string{"start.js": "text/javascript; charset=utf-8", "start.css": "text/css; charset=utf-8"}
+	return []web.Route{
+		web.Handle(http.MethodGet, "/docs", func(c *gin.Context) {
+			if err != nil {
+				web.Fail(c, err)
+				return
+			}
+			c.Header("Content-Security-Policy", docsPolicy)
+			c.Header("Cache-Control", "no-cache")
+			c.Data(http.StatusOK, "text/html; charset=utf-8", index.Bytes())
+		}).Doc("The API reference").Hide(),
+		web.Handle(http.MethodGet, "/docs/*asset", func(c *gin.Context) {
+			c.Header("Cache-Control", "max-age=3600")
+			if kind, ok := own[path.Base(c.Request.URL.Path)]; ok {
+				c.Header("Content-Type", kind)
+				c.FileFromFS("page/"+path.Base(c.Request.URL.Path), http.FS(page))
+				return
+			}
+			assets.ServeHTTP(c.Writer, c.Request)
+		}).Doc("What the API reference is made of").Hide(),
+	}
+}

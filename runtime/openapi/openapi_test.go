@@ -1,0 +1,366 @@
+package openapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/shopspring/decimal"
+
+	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/openapi"
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
+)
+
+type query struct {
+	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000"`
+	Limit int    `form:"limit,default=10" binding:"min=1,max=100"`
+	Order string `form:"order,default=desc" binding:"oneof=asc desc"`
+}
+
+type page[T any] struct {
+	Items []T  `json:"items"`
+	Total *int `json:"total,omitempty"`
+	Next  *int `json:"next"`
+}
+
+type Author struct {
+	ID       int64   `json:"id"`
+	Name     string  `json:"name"`
+	Password string  `json:"-"`
+	Books    []*Book `json:"books,omitempty"`
+}
+
+type Book struct {
+	ID        int64           `json:"id"`
+	Key       uuid.UUID       `json:"key"`
+	Title     string          `json:"title"`
+	Price     decimal.Decimal `json:"price"`
+	Category  *string         `json:"category"`
+	Tags      []string        `json:"tags"`
+	Author    *Author         `json:"author,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	Cover     []byte          `json:"cover"`
+	Extra     json.RawMessage `json:"extra"`
+}
+
+type bookBody struct {
+	Title    string            `json:"title" binding:"required,min=3,max=50"`
+	Price    *decimal.Decimal  `json:"price" binding:"required,min=0,decimal=10 2"`
+	Category web.Null[string]  `json:"category" binding:"omitempty,max=5"`
+	Status   string            `json:"status" binding:"omitempty,oneof=draft live"`
+	Tags     []string          `json:"tags" binding:"max=3,unique,dive,min=2,slug"`
+	Email    *string           `json:"email" binding:"omitempty,email"`
+	Place    place             `json:"place"`
+	Names    map[string]string `json:"names"`
+}
+
+type place struct {
+	City string `json:"city" binding:"omitempty,pattern=^[A-Z][a-z]{10x2C9}$"`
+}
+
+func guard() web.Guard {
+	return web.Guard{Name: "user", Scheme: "bearerAuth apiKey", Status: []int{401, 403}, Check: func(c *gin.Context) error {
+		if c.GetHeader("Authorization") == "" {
+			return fault.Unauthorized("Sign in first")
+		}
+		return nil
+	}}
+}
+
+func books() web.Module {
+	book := Book{ID: 7, Title: "Emma", Price: decimal.RequireFromString("9.90"), Tags: []string{"old"}, CreatedAt: time.Unix(0, 0).UTC(), Author: &Author{ID: 1, Name: "Jane"}, Extra: json.RawMessage(`{"a":1}`)}
+	return web.Module{Name: "books", Doc: "Books and who wrote them.", Routes: []web.Route{
+		web.Get("/books", func(_ *gin.Context, in struct {
+			query
+			Sort string   `form:"sort,default=title" alias:"sort_by" binding:"oneof=id title"`
+			Tags []string `form:"tags" binding:"max=2"`
+			Old  *bool    `form:"old"`
+		}) (page[Book], error) {
+			total := 1
+			return page[Book]{Items: []Book{book}, Total: &total}, nil
+		}).Doc("List books"),
+		web.Post("/books", func(c *gin.Context, in struct{ Body bookBody }) (Book, error) {
+			web.Location(c, 7)
+			return book, nil
+		}).Doc("Create a book").Guard(guard()).Fails(409),
+		web.Post("/books/bulk", func(c *gin.Context, in struct{ Body web.Bulk[bookBody] }) ([]Book, error) {
+			return []Book{book}, nil
+		}).Doc("Create many books"),
+		web.Get("/books/:id", func(_ *gin.Context, in struct {
+			ID int64 `uri:"id" binding:"min=1"`
+		}) (Book, error) {
+			if in.ID != 7 {
+				return Book{}, fault.NotFound("Book not found")
+			}
+			return book, nil
+		}).Doc("Show a book"),
+		web.Delete("/books/:id", func(_ *gin.Context, in struct {
+			ID int64 `uri:"id" binding:"min=1"`
+		}) (web.None, error) {
+			return web.None{}, nil
+		}).Doc("Delete a book").Guard(guard()),
+		web.Handle(http.MethodGet, "/books/:id/text", func(c *gin.Context) { c.String(http.StatusOK, "text") }).Doc("Read a book"),
+		web.Handle(http.MethodGet, "/hidden", func(c *gin.Context) {}).Hide(),
+	}}.Under("/api/v1")
+}
+
+var info = openapi.Info{Title: "Books", Version: "1.2.3", Description: "All about *books*.", Servers: []string{"https://api.example.com"}}
+
+func document(t *testing.T) []byte {
+	t.Helper()
+	text, err := openapi.Document(info, []web.Module{books()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestDocumentIsValid(t *testing.T) {
+	text := document(t)
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// Every schema by itself against the JSON Schema that OpenAPI 3.1 names.
+	compiler := compile(t, text)
+	for name := range doc.Components.Schemas {
+		if _, err := compiler.Compile("openapi.json#/components/schemas/" + name); err != nil {
+			t.Error(err)
+		}
+	}
+	if again := document(t); !bytes.Equal(again, text) {
+		t.Error("the same modules gave another document")
+	}
+}
+
+func compile(t *testing.T, text []byte) *jsonschema.Compiler {
+	t.Helper()
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat()
+	if err := compiler.AddResource("openapi.json", parsed); err != nil {
+		t.Fatal(err)
+	}
+	return compiler
+}
+
+// pointer finds what the document says of a body: the reference of its schema,
+// or "" when there is none.
+func pointer(t *testing.T, text []byte, way ...string) string {
+	t.Helper()
+	var root map[string]any
+	if err := json.Unmarshal(text, &root); err != nil {
+		t.Fatal(err)
+	}
+	at, fragment := root, "#"
+	for _, step := range append(way, "content", "application/json", "schema") {
+		next, ok := at[step].(map[string]any)
+		if !ok && (step == "content" || step == "application/json") {
+			return ""
+		}
+		if !ok {
+			t.Fatalf("%v is not described: no %q", way, step)
+		}
+		fragment += "/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(step)
+		at = next
+		if ref, ok := at["$ref"].(string); ok && step != "schema" {
+			name := strings.TrimPrefix(ref, "#/components/responses/")
+			at = root["components"].(map[string]any)["responses"].(map[string]any)[name].(map[string]any)
+			fragment = ref
+		}
+	}
+	return fragment
+}
+
+// TestAnswersFitTheDocument asks the real thing and looks each answer up in
+// its own document.
+func TestAnswersFitTheDocument(t *testing.T) {
+	text := document(t)
+	compiler := compile(t, text)
+	client := webtest.NewWith(t, web.Config{Env: web.Test, RateLimit: web.Rate{Limit: 1000, Window: time.Minute}}, books())
+	signedIn := client.With("Authorization", "Bearer x")
+	const list, one, bulk = "/api/v1/books", "/api/v1/books/{id}", "/api/v1/books/bulk"
+	for _, ask := range []struct {
+		method, path string
+		status       int
+		answer       *webtest.Answer
+	}{
+		{"get", list, 200, client.Get("/api/v1/books?sort_by=id&tags=a,b&old=true")},
+		{"get", list, 304, client.With("If-None-Match", client.Get("/api/v1/books").Header("ETag")).Get("/api/v1/books")},
+		{"get", list, 422, client.Get("/api/v1/books?page=0")},
+		{"post", list, 201, signedIn.Post("/api/v1/books", good)},
+		{"post", list, 400, signedIn.Post("/api/v1/books", "{")},
+		{"post", list, 401, client.Post("/api/v1/books", good)},
+		{"post", list, 413, signedIn.Post("/api/v1/books", strings.Repeat(" ", 2<<20))},
+		{"post", list, 415, signedIn.With("Content-Type", "text/plain").Post("/api/v1/books", good)},
+		{"post", list, 422, signedIn.Post("/api/v1/books", `{"title":1}`)},
+		{"get", one, 200, client.Get("/api/v1/books/7")},
+		{"get", one, 404, client.Get("/api/v1/books/8")},
+		{"get", one, 404, client.Get("/api/v1/books/x")},
+		{"delete", one, 204, signedIn.Delete("/api/v1/books/7")},
+		{"post", bulk, 201, client.Post("/api/v1/books/bulk", "["+good+"]")},
+		{"post", bulk, 201, client.Post("/api/v1/books/bulk", `{"items":[`+good+`]}`)},
+		{"post", bulk, 422, client.Post("/api/v1/books/bulk", `[]`)},
+	} {
+		ask.answer.Expect(ask.status)
+		schema := pointer(t, text, "paths", ask.path, ask.method, "responses", strconv.Itoa(ask.status))
+		if schema == "" {
+			if len(ask.answer.Body()) > 0 {
+				t.Errorf("%s %s %d has a body that is not described", ask.method, ask.path, ask.status)
+			}
+			continue
+		}
+		if err := check(t, compiler, schema, ask.answer.Body()); err != nil {
+			t.Errorf("%s %s %d: %v in %s", ask.method, ask.path, ask.status, err, ask.answer.Body())
+		}
+	}
+}
+
+func check(t *testing.T, compiler *jsonschema.Compiler, schema string, body []byte) error {
+	t.Helper()
+	compiled, err := compiler.Compile("openapi.json" + schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Validate(value)
+}
+
+const good = `{"title":"Emma","price":"9.90","category":null,"tags":["a-b"],"status":"draft","place":{"city":"Bath"},"names":{"a":"b"}}`
+
+// TestDocumentAndRulesAgree sends bodies to the real thing and to the schema:
+// what one takes, the other takes.
+func TestDocumentAndRulesAgree(t *testing.T) {
+	text := document(t)
+	compiler := compile(t, text)
+	client := webtest.New(t, books()).With("Authorization", "Bearer x")
+	schema := pointer(t, text, "paths", "/api/v1/books", "post", "requestBody")
+	for _, sent := range []struct {
+		status int
+		body   string
+	}{
+		{201, good},
+		{201, `{"title":"Emma","price":9.9}`},
+		{201, `{"title":"Emma","price":"0","email":null,"category":null}`},
+		{201, `{"title":"Emma","price":"0","category":"short","unknown":1}`},
+		{422, `{}`},
+		{422, `{"title":"Emma"}`},
+		{422, `{"title":"Emma","price":null}`},
+		{422, `{"title":"Em","price":1}`},
+		{422, `{"title":"` + strings.Repeat("a", 51) + `","price":1}`},
+		{422, `{"title":7,"price":1}`},
+		{422, `{"title":"Emma","price":-1}`},
+		{422, `{"title":"Emma","price":"x"}`},
+		{422, `{"title":"Emma","price":1,"category":"too long"}`},
+		{422, `{"title":"Emma","price":1,"status":"gone"}`},
+		{422, `{"title":"Emma","price":1,"tags":["aa","bb","cc","dd"]}`},
+		{422, `{"title":"Emma","price":1,"tags":["aa","aa"]}`},
+		{422, `{"title":"Emma","price":1,"tags":["A B"]}`},
+		{422, `{"title":"Emma","price":1,"tags":["a"]}`},
+		{422, `{"title":"Emma","price":1,"email":"nobody"}`},
+		{422, `{"title":"Emma","price":1,"place":{"city":"bath"}}`},
+		{422, `{"title":"Emma","price":1,"place":[]}`},
+		{422, `[]`},
+		{422, `null`},
+	} {
+		client.Post("/api/v1/books", sent.body).Expect(sent.status)
+		if err := check(t, compiler, schema, []byte(sent.body)); (err == nil) != (sent.status == 201) {
+			t.Errorf("%s is %d, and for the schema: %v", sent.body, sent.status, err)
+		}
+	}
+}
+
+func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(document(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct{ method, path, id, statuses string }{
+		{"GET", "/api/v1/books", "getBooks", "200 304 422 429 500 503"},
+		{"POST", "/api/v1/books", "postBooks", "201 400 401 403 408 409 413 415 422 429 500 503"},
+		{"POST", "/api/v1/books/bulk", "postBooksBulk", "201 400 408 413 415 422 429 500 503"},
+		{"GET", "/api/v1/books/{id}", "getBooksById", "200 304 404 429 500 503"},
+		{"DELETE", "/api/v1/books/{id}", "deleteBooksById", "204 401 403 404 429 500 503"},
+		{"GET", "/api/v1/books/{id}/text", "getBooksByIdText", "200 429 500 503"},
+	} {
+		op := doc.Paths.Value(want.path).GetOperation(want.method)
+		if op == nil {
+			t.Fatalf("%s %s is not described", want.method, want.path)
+		}
+		statuses := strings.Join(slices.Sorted(maps.Keys(op.Responses.Map())), " ")
+		if op.OperationID != want.id || statuses != want.statuses || op.Summary == "" || len(op.Tags) != 1 {
+			t.Errorf("%s %s is %s with %s, tags %v", want.method, want.path, op.OperationID, statuses, op.Tags)
+		}
+	}
+	if doc.Paths.Value("/api/v1/hidden") != nil {
+		t.Error("a hidden route is described")
+	}
+	if doc.Components.SecuritySchemes["bearerAuth"] == nil || doc.Components.SecuritySchemes["apiKey"] == nil {
+		t.Error("a scheme of a guard is missing")
+	}
+	text := string(document(t))
+	if strings.Contains(text, "assword") {
+		t.Error("a field that is never written is described")
+	}
+}
+
+func TestModuleServesTheDocumentAndTheReference(t *testing.T) {
+	list := []web.Module{books()}
+	client := webtest.New(t, append(list, openapi.Module(info, list))...)
+	answer := client.Get("/openapi.json").Expect(http.StatusOK)
+	if got := answer.JSON()["openapi"]; got != "3.1.0" {
+		t.Errorf("openapi is %v", got)
+	}
+	client.With("If-None-Match", answer.Header("ETag")).Get("/openapi.json").Expect(http.StatusNotModified)
+
+	page := client.Get("/docs").Expect(http.StatusOK)
+	policy := page.Header("Content-Security-Policy")
+	if !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "unsafe") {
+		t.Errorf("the policy is %s", policy)
+	}
+	if strings.Contains(string(page.Body()), "//") {
+		t.Error("the page loads from elsewhere")
+	}
+	for _, link := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(string(page.Body()), -1) {
+		client.Get("/" + link[1]).Expect(http.StatusOK)
+	}
+	client.Get("/docs/absent.js").Expect(http.StatusNotFound)
+}
+
+func TestCommandPrintsTheDocument(t *testing.T) {
+	var out bytes.Buffer
+	run := openapi.Command(info, []web.Module{books()}).Run
+	if err := run(t.Context(), command.IO{Stdout: &out}); err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(out.Bytes()) {
+		t.Error("what is printed is not JSON")
+	}
+	if err := run(t.Context(), command.IO{Stdout: &out, Args: []string{"x"}}); command.ExitCode(err) != command.Misused {
+		t.Errorf("an argument is %v", err)
+	}
+}
