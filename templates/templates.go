@@ -27,14 +27,10 @@ func Catalog() (scaffold.Catalog, error) {
 	if err != nil {
 		return scaffold.Catalog{}, err
 	}
-	resources, err := resource.Resource()
-	if err != nil {
-		return scaffold.Catalog{}, err
-	}
 	return scaffold.Catalog{
 		Version:      runtime.Version,
 		Project:      files,
-		Resource:     resources,
+		Resource:     resource.Resource(),
 		Features:     Features(),
 		Runtime:      source,
 		Requirements: requirements,

@@ -9,16 +9,15 @@ import (
 )
 
 // Resource returns how a resource is generated from its view.
-func Resource() (scaffold.Resource, error) {
-	tree, err := Files()
+func Resource() scaffold.Resource {
 	return scaffold.Resource{
-		Files: tree,
+		Files: Files(),
 		Words: func(v view.Resource) map[string]string { return v.Words },
 		Keep: func(v view.Resource, path string) bool {
 			return v.Routes || !strings.HasPrefix(path, "internal/{room}/")
 		},
 		Edits: edits,
-	}, err
+	}
 }
 
 // edits hook the resource into the project: its migration into the history and
