@@ -89,7 +89,7 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 	m.open(conn)
 	// Not on this goroutine: the request and the stack that served it are
 	// free, and an idle connection costs no more than it must.
-	go m.read()
+	go m.serve()
 }
 
 // noBuffers is a pool that the library takes nothing from.

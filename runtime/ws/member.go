@@ -243,9 +243,18 @@ func coalesce(conn net.Conn, frames [][]byte, buffer []byte) error {
 	return err
 }
 
-// read serves the connection until it ends.
-func (m *Member) read() {
-	defer m.finish()
+// serve lives as long as the connection.
+func (m *Member) serve() {
+	defer m.hub.active.Done()
+	err := m.read()
+	m.hub.leave(m) // before Left, whose announcement is true then
+	m.left()
+	m.drain(err)
+	m.finish()
+}
+
+// read hands on what arrives until the connection ends.
+func (m *Member) read() error {
 	defer m.recovered()
 	m.conn.SetReadLimit(m.hub.Limits.Message)
 	m.conn.SetPongHandler(func(string) error { m.alive(); return nil })
@@ -266,8 +275,7 @@ func (m *Member) read() {
 		m.alive()
 		kind, data, err := m.conn.ReadMessage()
 		if err != nil {
-			m.drain(err)
-			return
+			return err
 		}
 		m.throttle(len(data))
 		switch {
@@ -311,7 +319,7 @@ func (m *Member) throttle(size int) {
 func (m *Member) drain(err error) {
 	var network net.Error
 	var closed *websocket.CloseError
-	if errors.As(err, &network) || errors.As(err, &closed) || errors.Is(err, io.EOF) {
+	if err == nil || errors.As(err, &network) || errors.As(err, &closed) || errors.Is(err, io.EOF) {
 		return
 	}
 	conn := m.conn.NetConn()
@@ -319,24 +327,26 @@ func (m *Member) drain(err error) {
 	_, _ = io.CopyN(io.Discard, conn, 16*m.hub.Limits.Message)
 }
 
-// finish takes the member out and closes the connection, once what is queued
-// has been written.
+// finish closes the connection, once what is queued has been written.
 func (m *Member) finish() {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.over = true
 	if m.state == closed || !m.writer {
 		m.state = closed
 		_ = m.conn.NetConn().Close()
-	} else {
-		m.state = closing
-		_ = m.conn.NetConn().SetWriteDeadline(time.Now().Add(goodbye))
+		return
 	}
+	m.state = closing
+	_ = m.conn.NetConn().SetWriteDeadline(time.Now().Add(goodbye))
+}
+
+// left tells the application that the member is gone.
+func (m *Member) left() {
+	defer m.recovered()
+	m.mu.Lock()
 	reason := m.reason
 	m.mu.Unlock()
-
-	m.hub.leave(m)
-	defer m.hub.active.Done()
-	defer m.recovered()
 	if reason != "" {
 		m.hub.log.Debug("websocket ended", "room", m.Room(), "name", m.Name(), "reason", reason)
 	}

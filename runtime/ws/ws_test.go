@@ -203,6 +203,7 @@ func TestRubbishHurtsNobody(t *testing.T) {
 		"half a frame":   {func(c client) { _, _ = c.NetConn().Write([]byte{0x81, 0xfe}); _ = c.Close() }, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := newChat(t, Config{}, nil)
 			ann := c.join("a", "ann")
 			rude := c.join("a", "rude")
@@ -215,11 +216,11 @@ func TestRubbishHurtsNobody(t *testing.T) {
 				ann.hears("still here")
 				bob.hears("still here")
 			default:
+				ann.hears("-rude")
+				bob.hears("-rude")
 				if test.code > 0 {
 					require.Equal(t, test.code, rude.closed())
 				}
-				ann.hears("-rude")
-				bob.hears("-rude")
 			}
 			bob.say("hi")
 			ann.hears("hi")
