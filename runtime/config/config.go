@@ -1,51 +1,158 @@
-// Package config reads the settings of a program from the environment, and in
+// Package config reads the settings of a program from its environment, and in
 // development from a .env file, into one struct.
+//
+//	type Config struct {
+//		web.Config                                  // embedded and nested structs are walked
+//		DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite:data/blog.db" doc:"where the data is"`
+//	}
+//
+// The tags are those of github.com/caarlos0/env (env, envDefault,
+// envSeparator, envPrefix), and doc for Help. A type of its own reads itself
+// by encoding.TextUnmarshaler, and a struct that has Validate() error is asked
+// whether its values make sense.
 package config
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/joho/godotenv"
 )
 
-// Load reads T.
+// Load returns the settings T: from getenv, else from files (of NAME=value
+// lines; one that does not exist is fine, a later one beats an earlier), else
+// the default. An empty value counts as none.
+//
+// Everything that is wrong is said at once, each in three parts: what, where,
+// and what to type next. Wrong are malformed values, missing required ones,
+// what Validate says, and in files names that T does not have. Values of names
+// that look secret are not repeated.
 func Load[T any](getenv func(string) string, files ...string) (T, error) {
-	var c T
+	var c, none T
+	all := settings[T]()
+	sources, problems := read(all, getenv, files)
 	values := map[string]string{}
-	for _, file := range files {
-		m, err := godotenv.Read(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return c, err
-		}
-		for k, v := range m {
-			values[k] = v
-		}
+	for name, s := range sources {
+		values[name] = s.value
 	}
-	params, err := env.GetFieldParams(&c)
+	err := env.ParseWithOptions(&c, env.Options{Environment: values})
 	if err != nil {
-		return c, err
+		problems = append(problems, malformed[T](all, sources, err)...)
 	}
-	for _, p := range params {
-		if v := getenv(p.Key); v != "" {
-			values[p.Key] = v
-		}
+	// Values that were not read would be judged by their zero.
+	if err == nil {
+		problems = append(problems, validate(&c)...)
 	}
-	err = env.ParseWithOptions(&c, env.Options{Environment: values})
-	return c, err
+	if len(problems) > 0 {
+		return none, errors.Join(problems...)
+	}
+	return c, nil
 }
 
-// Help writes the table of settings of T with their defaults.
-func Help[T any](w io.Writer) {
-	var c T
-	params, _ := env.GetFieldParams(&c)
-	for _, p := range params {
-		fmt.Fprintln(w, p.Key, p.DefaultValue)
+// source is the value of a setting and where it comes from.
+type source struct{ value, where string }
+
+// read finds the value of every setting that has one.
+func read(all []setting, getenv func(string) string, files []string) (map[string]source, []error) {
+	found := map[string]source{}
+	var problems []error
+	for _, file := range files {
+		values, err := readFile(file)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if !slices.ContainsFunc(all, func(s setting) bool { return s.name == name }) {
+				problems = append(problems, fmt.Errorf("unknown setting %s\n  where: %s\n  try:   %s", name, file, suggestion(all, name)))
+			} else if values[name] != "" {
+				found[name] = source{values[name], file}
+			}
+		}
 	}
+	for _, s := range all {
+		if value := getenv(s.name); value != "" {
+			found[s.name] = source{value, "the environment"}
+		}
+	}
+	return found, problems
+}
+
+func readFile(name string) (map[string]string, error) {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read settings: %w\n  where: %s\n  try:   chmod u+r %s", err, name, name)
+	}
+	// What the parser says repeats the text, which may hold secrets.
+	values, err := godotenv.UnmarshalBytes(text)
+	if err != nil {
+		return nil, fmt.Errorf("settings are not lines of NAME=value\n  where: %s%s\n  try:   NAME=value, with quotes around a value that has spaces or #", name, badLine(text))
+	}
+	return values, nil
+}
+
+// badLine is the first line that is no setting by itself, where one is.
+func badLine(text []byte) string {
+	for i, line := range strings.Split(string(text), "\n") {
+		if _, err := godotenv.Unmarshal(line + "\n"); err != nil {
+			return fmt.Sprintf(" line %d", i+1)
+		}
+	}
+	return ""
+}
+
+// malformed says which settings err is about, one by one.
+func malformed[T any](all []setting, sources map[string]source, err error) []error {
+	var aggregate env.AggregateError
+	if !errors.As(err, &aggregate) {
+		return []error{err}
+	}
+	var problems []error
+	for _, e := range aggregate.Errors {
+		var missing env.VarIsNotSetError
+		var empty env.EmptyVarError
+		switch {
+		case errors.As(e, &missing):
+			problems = append(problems, required(all, missing.Key))
+		case errors.As(e, &empty):
+			problems = append(problems, required(all, empty.Key))
+		case !errors.As(e, new(env.ParseError)):
+			problems = append(problems, e) // a mistake in the struct itself
+		}
+	}
+	// The parser names the field, of which there may be several; so every
+	// value is tried alone.
+	for _, s := range all {
+		from, ok := sources[s.name]
+		if !ok {
+			continue
+		}
+		var alone T
+		var wrong env.ParseError
+		err := env.ParseWithOptions(&alone, env.Options{Environment: map[string]string{s.name: from.value}})
+		if errors.As(err, &wrong) {
+			problems = append(problems, s.wrong(from, wrong.Err))
+		}
+	}
+	return problems
+}
+
+func required(all []setting, name string) error {
+	s := setting{name: name}
+	if i := slices.IndexFunc(all, func(s setting) bool { return s.name == name }); i >= 0 {
+		s = all[i]
+	}
+	what := name + " is missing"
+	if s.doc != "" {
+		what += ": " + s.doc
+	}
+	return fmt.Errorf("%s\n  where: the environment, or .env\n  try:   %s", what, s.example())
 }

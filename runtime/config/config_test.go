@@ -1,0 +1,168 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nexios-go/nexios/runtime/config"
+)
+
+type settings struct {
+	Server
+	Mail        mail   `envPrefix:"MAIL_"`
+	DatabaseURL string `env:"DATABASE_URL,required" doc:"where the data is"`
+	Workers     int    `env:"WORKERS" envDefault:"4" doc:"how many"`
+}
+
+// Server is embedded, and speaks for the outer struct too.
+type Server struct {
+	Addr    string        `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen"`
+	Debug   bool          `env:"DEBUG" doc:"say more"`
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"30s"`
+	Origins []string      `env:"CORS_ORIGINS"`
+	Level   level         `env:"LOG_LEVEL" envDefault:"low"`
+	Secret  uint          `env:"APP_SECRET"`
+}
+
+func (s Server) Validate() error {
+	if s.Addr == "bad" {
+		return errors.Join(errors.New("ADDR is bad\n  where: here\n  try:   good"), errors.New("and worse"))
+	}
+	return nil
+}
+
+type mail struct {
+	From    string        `env:"FROM" envDefault:"me@x"`
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"5s"`
+}
+
+func (m *mail) Validate() error {
+	if m.From == "nobody" {
+		return errors.New("MAIL_FROM is nobody")
+	}
+	return nil
+}
+
+type level int
+
+func (l *level) UnmarshalText(text []byte) error {
+	for i, name := range []string{"low", "high"} {
+		if name == string(text) {
+			*l = level(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown level %q; known are low and high", text)
+}
+
+func load(t *testing.T, file string, environment ...string) (settings, error) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), ".env")
+	if file != "" {
+		if err := os.WriteFile(name, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	getenv := func(key string) string {
+		for _, e := range environment {
+			if value, ok := strings.CutPrefix(e, key+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}
+	c, err := config.Load[settings](getenv, name)
+	if err != nil {
+		err = errors.New(strings.ReplaceAll(err.Error(), name, ".env"))
+	}
+	return c, err
+}
+
+func TestLoad(t *testing.T) {
+	c, err := load(t, "# a comment\nADDR=from-file\nexport WORKERS='8'\nMAIL_TIMEOUT=1m\nDEBUG=\n",
+		"DATABASE_URL=sqlite:x", "ADDR=from-env", "CORS_ORIGINS=a,b", "LOG_LEVEL=high", "HOME=/root", "WORKERS=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings{DatabaseURL: "sqlite:x", Workers: 8, Mail: mail{"me@x", time.Minute}}
+	want.Server = Server{Addr: "from-env", Timeout: 30 * time.Second, Origins: []string{"a", "b"}, Level: 1}
+	if fmt.Sprint(c) != fmt.Sprint(want) {
+		t.Errorf("loaded %+v\nwant   %+v", c, want)
+	}
+	if c, err = load(t, "", "DATABASE_URL=x"); err != nil || c.Workers != 4 || c.Addr != "127.0.0.1:8000" {
+		t.Errorf("without a file: %+v, %v", c, err)
+	}
+}
+
+// Everything that is wrong is said at once, in three parts.
+func TestProblems(t *testing.T) {
+	for name, c := range map[string]struct {
+		file        string
+		environment []string
+		want        string
+	}{
+		"missing": {"", nil, "DATABASE_URL is missing: where the data is\n  where: the environment, or .env\n  try:   DATABASE_URL=value"},
+		"malformed, all at once": {"DEBUG=maybe\nTIMEOUT=5\n", []string{"DATABASE_URL=x", "WORKERS=many", "MAIL_TIMEOUT=long", "LOG_LEVEL=loud"},
+			"DEBUG is not true or false: \"maybe\"\n  where: .env\n  try:   DEBUG=false\n" +
+				"TIMEOUT is not a length of time such as 30s or 1h30m: \"5\"\n  where: .env\n  try:   TIMEOUT=30s\n" +
+				"LOG_LEVEL: unknown level \"loud\"; known are low and high\n  where: the environment\n  try:   LOG_LEVEL=low\n" +
+				"MAIL_TIMEOUT is not a length of time such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
+				"WORKERS is not a whole number: \"many\"\n  where: the environment\n  try:   WORKERS=4"},
+		"secret": {"", []string{"DATABASE_URL=x", "APP_SECRET=hunter2"},
+			"APP_SECRET is not a whole number from 0\n  where: the environment\n  try:   APP_SECRET=10"},
+		"unknown": {"DATABASE_ULR=x\nWORKER=3\naddr=y\nCOMPLETELY_DIFFERENT=1\n", []string{"DATABASE_URL=x"},
+			"unknown setting COMPLETELY_DIFFERENT\n  where: .env\n  try:   remove the line; --help lists every setting\n" +
+				"unknown setting DATABASE_ULR\n  where: .env\n  try:   DATABASE_URL, or remove the line\n" +
+				"unknown setting WORKER\n  where: .env\n  try:   WORKERS, or remove the line\n" +
+				"unknown setting addr\n  where: .env\n  try:   ADDR, or remove the line"},
+		"not lines": {"ADDR=x\nthe password is hunter2\n", []string{"DATABASE_URL=x"},
+			"settings are not lines of NAME=value\n  where: .env line 2\n  try:   NAME=value, with quotes around a value that has spaces or #"},
+		"validated once, inner first": {"", []string{"DATABASE_URL=x", "ADDR=bad", "MAIL_FROM=nobody"},
+			"ADDR is bad\n  where: here\n  try:   good\nand worse\nMAIL_FROM is nobody"},
+		"of all kinds": {"WORKER=3", []string{"DEBUG=x"},
+			"unknown setting WORKER\n  where: .env\n  try:   WORKERS, or remove the line\n" +
+				"DATABASE_URL is missing: where the data is\n  where: the environment, or .env\n  try:   DATABASE_URL=value\n" +
+				"DEBUG is not true or false: \"x\"\n  where: the environment\n  try:   DEBUG=false"},
+	} {
+		got, err := load(t, c.file, c.environment...)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s:\n%v\nwant\n%s", name, err, c.want)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(settings{}) {
+			t.Errorf("%s: settings came with the error: %+v", name, got)
+		}
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	_, err := config.Load[settings](func(string) string { return "x" }, t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "cannot read settings") || !strings.Contains(err.Error(), "try:") {
+		t.Errorf("a directory for a file: %v", err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var out strings.Builder
+	config.Help[struct {
+		Addr   string `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen: host:port, or unix:/path.sock for a socket of the file system"`
+		Secret string `env:"APP_SECRET" doc:"at least 32 bytes"`
+		Again  struct {
+			Addr string `env:"ADDR"`
+			From string `env:"MAIL_FROM" envDefault:"me@x"`
+		}
+	}](&out)
+	want := `
+  ADDR        where to listen: host:port, or unix:/path.sock for a socket of the
+              file system [127.0.0.1:8000]
+  APP_SECRET  at least 32 bytes
+  MAIL_FROM   [me@x]
+`
+	if out.String() != want[1:] {
+		t.Error(out.String())
+	}
+}

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// columns is how wide Help writes.
+const columns = 80
+
+// Help writes the table of settings of T, with what they are and their
+// defaults, in the order of T's fields and in 80 columns.
+func Help[T any](w io.Writer) {
+	all := settings[T]()
+	width := 0
+	for _, s := range all {
+		width = max(width, len(s.name))
+	}
+	indent := strings.Repeat(" ", width+4)
+	for _, s := range all {
+		text := s.doc
+		if s.fallback != "" {
+			text = strings.TrimSpace(text + " [" + s.fallback + "]")
+		}
+		for i, line := range wrap(text, columns-len(indent)) {
+			if i == 0 {
+				fmt.Fprintf(w, "  %-*s  %s\n", width, s.name, line)
+			} else {
+				fmt.Fprintln(w, indent+line)
+			}
+		}
+	}
+}
+
+// wrap cuts text at spaces into lines of at most width characters; a longer
+// word stays whole.
+func wrap(text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len(*last)+1+len(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
