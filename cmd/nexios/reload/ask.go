@@ -1,0 +1,111 @@
+package reload
+
+import (
+	"context"
+	"encoding/json"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// askLimit is how long one of the program's own commands may take.
+const askLimit = time.Minute
+
+// route is one line of what the program's `routes --json` writes.
+type route struct {
+	Method  string   `json:"method"`
+	Path    string   `json:"path"`
+	Summary string   `json:"summary"`
+	Guards  []string `json:"guards"`
+}
+
+// routesCache is what the newest version that was asked serves.
+type routesCache struct {
+	mu   sync.Mutex
+	of   *app
+	list []route
+	why  string
+}
+
+// get asks the version that answers, once. It returns why there are none.
+func (c *routesCache) get(s *server) ([]route, string) {
+	a := s.proxy.running()
+	if a == nil {
+		return nil, "the program is not running"
+	}
+	if !s.nexios {
+		return nil, "the program has no routes command"
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == a {
+		return c.list, c.why
+	}
+	list, err := s.askRoutes(context.Background(), a.cmd.Path)
+	c.of, c.list, c.why = a, list, ""
+	if err != nil {
+		c.why = "the program did not list its routes: " + err.Error()
+	}
+	return c.list, c.why
+}
+
+// ask runs one of the program's own commands and returns what it wrote.
+func (s *server) ask(ctx context.Context, binary string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = s.dir
+	cmd.Env = s.env
+	return s.spawn.output(cmd)
+}
+
+// askRoutes asks binary what it serves.
+func (s *server) askRoutes(ctx context.Context, binary string) ([]route, error) {
+	var out strings.Builder
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "routes", "--json")
+	cmd.Dir = s.dir
+	cmd.Env = s.env
+	cmd.Stdout = &out
+	if _, err := s.spawn.output(cmd); err != nil {
+		return nil, err
+	}
+	var list []route
+	return list, json.Unmarshal([]byte(out.String()), &list)
+}
+
+// missing counts the migrations that binary has and its database lacks. A
+// program without the command has none.
+func (s *server) missing(ctx context.Context, binary string) int {
+	out, err := s.ask(ctx, binary, "migrate", "status")
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for line := range strings.Lines(out) {
+		if fields := strings.Fields(line); len(fields) >= 2 && (fields[0] == "pending" || fields[1] == "pending") {
+			n++
+		}
+	}
+	return n
+}
+
+// openBrowser shows url to the person, if there is a way.
+func openBrowser(url string) error {
+	name, args := "xdg-open", []string{url}
+	switch runtime.GOOS {
+	case "darwin":
+		name = "open"
+	case "windows":
+		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
+	}
+	cmd := exec.Command(name, args...)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // some stay as long as the browser does
+	return nil
+}

@@ -1,0 +1,293 @@
+package reload
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The modes of a Build.
+const (
+	modeFast    = "compile and link"
+	modeFull    = "go build"
+	modeRestart = "restart"
+)
+
+// The stages at which a Build can fail.
+const (
+	stageBuild = "build"
+	stageStart = "start"
+)
+
+// sharedFlags are used while the packages without DWARF are not all made;
+// leanFlags when they are. Stamping the revision costs a run of git and says
+// nothing during development.
+var (
+	sharedFlags = []string{"-buildvcs=false", "-ldflags=-s -w"}
+	leanFlags   = []string{"-buildvcs=false", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"}
+)
+
+// builder makes the program, by the shortest way that gives what `go build`
+// would.
+type builder struct {
+	compiler
+	dirs func() []string // the directories to read before a full build
+
+	count  int
+	before snapshot          // of the files, taken before the last full build
+	binary string            // the newest that was made
+	sum    [sha256.Size]byte // of binary, when go build made it
+
+	mu       sync.Mutex
+	graph    *graph // nil until the index is made
+	why      string // why there is no graph
+	lean     bool
+	indexing *index
+}
+
+// index is one reading of the graph in the background.
+type index struct {
+	cancel  context.CancelFunc
+	done    chan struct{}
+	started time.Time
+}
+
+// result is what building ended with.
+type result struct {
+	Build
+	binary string
+	same   bool // the program did not change
+}
+
+// failed says whether there is no new program.
+func (r result) failed() bool { return r.Stage != "" }
+
+// build makes the program as it is now; paths are the files that may have
+// changed since the last build that did not fail. An error means that it was
+// cancelled or could not be tried.
+func (b *builder) build(ctx context.Context, paths []string) (result, error) {
+	g, why := b.current(ctx)
+	if g == nil {
+		return b.full(ctx, why)
+	}
+	r, err := b.fast(ctx, g, paths)
+	if err == nil {
+		return r, nil
+	}
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
+	return b.full(ctx, err.Error())
+}
+
+// current is the graph, if there is one or one is about to be.
+func (b *builder) current(ctx context.Context) (*graph, string) {
+	b.mu.Lock()
+	running := b.indexing
+	b.mu.Unlock()
+	if running != nil {
+		// Most indexes are made in less than the time that this build would
+		// take longer without.
+		select {
+		case <-running.done:
+		case <-time.After(max(0, time.Second-time.Since(running.started))):
+			running.cancel()
+			<-running.done
+		case <-ctx.Done():
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.graph, b.why
+}
+
+// known is the graph if there is one now.
+func (b *builder) known() *graph {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.graph
+}
+
+// forget drops the graph, and the one that is being made; why is the reason
+// that the next build gives for taking the long way.
+func (b *builder) forget(why string) {
+	b.mu.Lock()
+	running := b.indexing
+	b.mu.Unlock()
+	if running != nil {
+		running.cancel()
+		<-running.done
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.graph, b.why = nil, why
+}
+
+// fast compiles what changed and links. Any error means: use the go command.
+func (b *builder) fast(ctx context.Context, g *graph, paths []string) (result, error) {
+	r := result{Build: Build{Mode: modeFast}}
+	e, err := g.plan(paths)
+	if err != nil {
+		return r, err
+	}
+	if len(e.packages) == 0 {
+		r.binary, r.same = b.binary, true
+		return r, nil
+	}
+	start := time.Now()
+	next, names, err := b.compile(ctx, g, e)
+	r.Compile, r.Packages = ms(time.Since(start)), names
+	if refused, ok := errors.AsType[errCompile](err); ok {
+		if r.Errors, r.Output = diagnostics(b.dir, string(refused)); len(r.Errors) > 0 {
+			r.Stage = stageBuild
+			return r, nil
+		}
+	}
+	if err != nil {
+		return r, err
+	}
+	if e.broken {
+		return r, errDoubt("the compiler accepts what the parser does not")
+	}
+	start = time.Now()
+	binary := b.next()
+	if out, err := b.link(ctx, next, binary); err != nil {
+		return r, errors.Join(err, errors.New(out))
+	}
+	r.Link = ms(time.Since(start))
+	b.accept(binary, [sha256.Size]byte{})
+	b.mu.Lock()
+	b.graph = next
+	b.mu.Unlock()
+	b.sweep(next)
+	r.binary = binary
+	return r, nil
+}
+
+// full leaves it all to the go command. The graph must be indexed again
+// afterwards.
+func (b *builder) full(ctx context.Context, why string) (result, error) {
+	r := result{Build: Build{Mode: modeFull, Why: why}}
+	b.mu.Lock()
+	b.graph, b.why = nil, "the last build failed"
+	flags := sharedFlags
+	if b.lean {
+		flags = leanFlags
+	}
+	b.mu.Unlock()
+	start := time.Now()
+	b.before = takeSnapshot(b.dirs())
+	binary := b.next()
+	args := append([]string{"build", "-o", binary}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
+	cmd.Dir = b.dir
+	out, err := b.spawn.output(cmd)
+	r.Compile = ms(time.Since(start))
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
+	if err != nil {
+		if _, ended := errors.AsType[*exec.ExitError](err); !ended {
+			return r, err
+		}
+		r.Stage = stageBuild
+		if r.Errors, r.Output = diagnostics(b.dir, out); len(r.Errors) == 0 && r.Output == "" {
+			r.Output = err.Error()
+		}
+		return r, nil
+	}
+	sum, err := fileHash(binary)
+	if err != nil {
+		return r, err
+	}
+	if sum == b.sum {
+		_ = os.Remove(binary)
+		r.binary, r.same = b.binary, true
+		return r, nil
+	}
+	b.accept(binary, sum)
+	r.binary = binary
+	return r, nil
+}
+
+// next is a name for a binary that no process runs.
+func (b *builder) next() string {
+	b.count++
+	return filepath.Join(b.state, "app-"+strconv.Itoa(b.count)+exeSuffix)
+}
+
+// accept makes binary the newest. The one before it may still be starting or
+// running; older ones go, as far as the system lets them.
+func (b *builder) accept(binary string, sum [sha256.Size]byte) {
+	b.binary, b.sum = binary, sum
+	found, _ := filepath.Glob(filepath.Join(b.state, "app-*"+exeSuffix)) // the pattern is well formed
+	for _, file := range found {
+		if n, err := strconv.Atoi(trimAffixes(filepath.Base(file), "app-", exeSuffix)); err == nil && n < b.count-1 {
+			_ = os.Remove(file) // not while it runs on Windows
+		}
+	}
+}
+
+// reindex reads the graph in the background after a full build, if there is
+// none, and hands it to found as well.
+func (b *builder) reindex(ctx context.Context, found func(*graph)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.graph != nil || b.indexing != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	run := &index{cancel, make(chan struct{}), time.Now()}
+	b.indexing, b.why = run, "the program is being indexed"
+	binary, before, flags := b.binary, b.before, leanFlags
+	if !b.lean {
+		flags = append([]string{"-p=1"}, leanFlags...) // the first may take a minute of one core
+	}
+	go func() {
+		defer cancel()
+		g, err := readGraph(ctx, b.spawn, b.dir, flags, before)
+		if err == nil {
+			g.modinfo, err = modinfo(binary)
+		}
+		b.mu.Lock()
+		b.indexing = nil
+		if err == nil {
+			b.graph, b.why, b.lean = g, "", true
+		} else {
+			b.why = err.Error()
+			if ctx.Err() != nil {
+				b.why = "the index was not complete"
+			}
+		}
+		b.mu.Unlock()
+		if err == nil {
+			found(g)
+		}
+		close(run.done)
+	}()
+}
+
+func fileHash(name string) (sum [sha256.Size]byte, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return sum, err
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+func trimAffixes(s, prefix, suffix string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(s, prefix), suffix)
+}

@@ -1,0 +1,3 @@
+package reload
+
+const exeSuffix = ".exe"

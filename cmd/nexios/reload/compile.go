@@ -1,0 +1,454 @@
+package reload
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// edit is what some changed files mean for a graph.
+type edit struct {
+	files    map[string]source // as they are now
+	packages map[string]*pkg   // to compile, with their imports as they are now
+	broken   bool              // a file does not parse: the compiler must refuse it
+}
+
+// errDoubt is an edit that is left to the go command, and why.
+type errDoubt string
+
+func (e errDoubt) Error() string { return string(e) }
+
+// plan says what must be compiled because paths changed. Whatever could change
+// which files and packages are in the program is an errDoubt.
+func (g *graph) plan(paths []string) (edit, error) {
+	e := edit{files: map[string]source{}, packages: map[string]*pkg{}}
+	for _, path := range paths {
+		switch filepath.Base(path) {
+		case "go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt", "default.pgo":
+			return e, errDoubt(filepath.Base(path) + " changed")
+		}
+		text, err := os.ReadFile(path)
+		old, compiled := g.files[path]
+		switch {
+		case err != nil && !errors.Is(err, os.ErrNotExist):
+			return e, errDoubt(filepath.Base(path) + " cannot be read")
+		case compiled && err != nil:
+			return e, errDoubt(filepath.Base(path) + " is gone")
+		case compiled:
+			if err := e.addFile(g, path, text, old); err != nil {
+				return e, err
+			}
+		case len(g.embeds[path]) > 0:
+			if err != nil {
+				return e, errDoubt(filepath.Base(path) + " is gone")
+			}
+			for _, p := range g.embeds[path] {
+				e.dirty(p)
+			}
+		case strings.HasSuffix(path, "_test.go"):
+		case g.dirs[filepath.Dir(path)] != nil && builds(path):
+			return e, errDoubt(filepath.Base(path) + " is new or gone")
+		case g.mayEmbed(path):
+			return e, errDoubt(filepath.Base(path) + " may be embedded")
+		}
+		// Anything else is in no package of the program, and cannot come into
+		// it before a file that is changes.
+	}
+	for _, p := range e.packages {
+		if !p.plain() {
+			return e, errDoubt(p.ImportPath + " is not Go alone")
+		}
+	}
+	return e, nil
+}
+
+// builds says whether a file of that name can be part of a package.
+func builds(name string) bool {
+	switch filepath.Ext(name) {
+	case ".go", ".s", ".S", ".sx", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso":
+		return true
+	}
+	return false
+}
+
+// mayEmbed says whether path lies where a package embeds files.
+func (g *graph) mayEmbed(path string) bool {
+	for dir, p := range g.dirs {
+		if len(p.EmbedPatterns) > 0 && inside(dir, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// dirty marks p for compiling.
+func (e *edit) dirty(p *pkg) *pkg {
+	if e.packages[p.ImportPath] == nil {
+		c := *p
+		e.packages[p.ImportPath] = &c
+	}
+	return e.packages[p.ImportPath]
+}
+
+func (e *edit) addFile(g *graph, path string, text []byte, old source) error {
+	now := source{old.pkg, sha256.Sum256(text), old.head}
+	if now.hash == old.hash {
+		return nil
+	}
+	p := e.dirty(g.byPath[old.pkg])
+	e.files[path] = now
+	head, err := headerOf(path, text)
+	if err != nil {
+		e.broken = true
+		return nil
+	}
+	if head.name != old.head.name || head.directives != old.head.directives {
+		return errDoubt("the package clause or a directive changed")
+	}
+	if slices.Equal(head.imports, old.head.imports) {
+		return nil
+	}
+	for _, one := range difference(head.imports, old.head.imports) {
+		// Packages of the standard library import none of the program's, so
+		// one that is there already can be imported by any.
+		q := g.byPath[one]
+		if q == nil || !q.Standard || slices.Contains(strings.Split(one, "/"), "internal") || one == "embed" {
+			return errDoubt("the import of " + one + " changed")
+		}
+	}
+	now.head = head
+	e.files[path] = now
+	var all []string
+	for _, name := range p.GoFiles {
+		file := filepath.Join(p.Dir, name)
+		f, ok := e.files[file]
+		if !ok {
+			f = g.files[file]
+		}
+		all = append(all, f.head.imports...)
+	}
+	slices.Sort(all)
+	p.Imports = slices.Compact(all)
+	return nil
+}
+
+// difference is what is in one of two sorted lists alone.
+func difference(a, b []string) []string {
+	var d []string
+	for _, s := range a {
+		if _, ok := slices.BinarySearch(b, s); !ok {
+			d = append(d, s)
+		}
+	}
+	for _, s := range b {
+		if _, ok := slices.BinarySearch(a, s); !ok {
+			d = append(d, s)
+		}
+	}
+	return d
+}
+
+// errCompile is source that the compiler refuses; its text is what it wrote.
+type errCompile string
+
+func (e errCompile) Error() string { return string(e) }
+
+// compiler compiles packages one by one and links them.
+type compiler struct {
+	spawn *spawner
+	dir   string // of the main package; messages name files as seen from here
+	state string // where archives go
+	count atomic.Int64
+}
+
+// compile makes the packages of e, and those that import them as far as what
+// they can see of them changed. It returns the graph with the new archives.
+func (c *compiler) compile(ctx context.Context, g *graph, e edit) (*graph, []string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type work struct {
+		pkg     *pkg          // as it is now
+		old     *pkg          // as it was
+		done    chan struct{} // closed when pkg.Export holds the package as it is now
+		changed bool          // what importers see of it changed; read after done
+		built   bool
+		err     error
+	}
+	// Everything that could have to be compiled: the packages of the edit and
+	// all that import them, at any distance, in an order in which imports come
+	// first.
+	jobs := map[string]*work{}
+	var order []*work
+	for _, p := range g.packages {
+		now := e.packages[p.ImportPath]
+		affected := now != nil || slices.ContainsFunc(p.Imports, func(i string) bool { return jobs[i] != nil })
+		if !affected {
+			continue
+		}
+		if now == nil {
+			copied := *p
+			now = &copied
+		}
+		w := &work{pkg: now, old: p, done: make(chan struct{})}
+		jobs[p.ImportPath] = w
+		order = append(order, w)
+	}
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var group sync.WaitGroup
+	for _, w := range order {
+		group.Go(func() {
+			defer close(w.done)
+			need := e.packages[w.pkg.ImportPath] != nil
+			for _, path := range w.pkg.Imports {
+				if dep := jobs[path]; dep != nil {
+					<-dep.done
+					need = need || dep.changed
+				}
+			}
+			if !need || ctx.Err() != nil {
+				return
+			}
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			find := func(path string) *pkg {
+				if dep := jobs[path]; dep != nil {
+					return dep.pkg
+				}
+				return g.byPath[path]
+			}
+			w.built = true
+			if w.err = c.one(ctx, g.env, w.pkg, find); w.err != nil {
+				cancel()
+				return
+			}
+			if w.old.exported == ([sha256.Size]byte{}) {
+				w.old.exported, w.err = exportHash(w.old.Export)
+			}
+			if w.err == nil {
+				w.pkg.exported, w.err = exportHash(w.pkg.Export)
+			}
+			w.changed = w.pkg.exported != w.old.exported
+		})
+	}
+	group.Wait()
+	packages := map[string]*pkg{}
+	var names []string
+	var problem error
+	for _, w := range order {
+		if _, refused := errors.AsType[errCompile](w.err); refused || w.err != nil && problem == nil {
+			problem = w.err
+		}
+		if w.built {
+			packages[w.pkg.ImportPath] = w.pkg
+			names = append(names, w.pkg.ImportPath)
+		}
+	}
+	if problem != nil {
+		return nil, names, problem
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, names, err
+	}
+	return g.edited(packages, e.files), names, nil
+}
+
+// one compiles p, as `go build -gcflags=-dwarf=false` does, to a new archive.
+func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string) *pkg) error {
+	base := filepath.Join(c.state, "pkg-"+strconv.FormatInt(c.count.Add(1), 10))
+	var config strings.Builder
+	for _, path := range p.Imports {
+		if path == "unsafe" {
+			continue
+		}
+		dep := find(path)
+		if dep == nil || dep.Export == "" {
+			return errDoubt("no archive of " + path)
+		}
+		fmt.Fprintf(&config, "packagefile %s=%s\n", path, dep.Export)
+	}
+	if err := os.WriteFile(base+".cfg", []byte(config.String()), 0o600); err != nil {
+		return err
+	}
+	defer os.Remove(base + ".cfg")
+	name := p.ImportPath
+	if p.Name == "main" {
+		name = "main"
+	}
+	args := []string{
+		"-o", base + ".a", "-p", name, "-lang=go" + language(p.Module.GoVersion), "-complete", "-buildid", "nexios/nexios",
+		"-goversion", env.GOVERSION, "-dwarf=false", "-c=" + strconv.Itoa(min(runtime.GOMAXPROCS(0), 4)), "-nolocalimports", "-importcfg", base + ".cfg", "-pack",
+	}
+	if env.GOOS == "darwin" {
+		args = append(args, "-shared")
+	}
+	if len(p.EmbedPatterns) > 0 {
+		embeds, err := p.embedConfig()
+		if err != nil {
+			return errDoubt(err.Error())
+		}
+		if err := os.WriteFile(base+".embed", embeds, 0o600); err != nil {
+			return err
+		}
+		defer os.Remove(base + ".embed")
+		args = append(args, "-embedcfg", base+".embed")
+	}
+	for _, file := range p.GoFiles {
+		file = filepath.Join(p.Dir, file)
+		if inside(c.dir, file) {
+			file = "./" + relative(c.dir, file)
+		}
+		args = append(args, file)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(env.GOTOOLDIR, "compile"), args...)
+	cmd.Dir = c.dir
+	cmd.Env = append(env.tools(), "PWD="+c.dir)
+	out, err := c.spawn.output(cmd)
+	if err != nil {
+		_ = os.Remove(base + ".a")
+		if ctx.Err() == nil && out != "" {
+			return errCompile(out)
+		}
+		return err
+	}
+	p.Export, p.ours = base+".a", true
+	return nil
+}
+
+// language is the language version of a go line: 1.26.3 is 1.26.
+func language(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return version
+	}
+	minor := parts[1]
+	for i, r := range minor {
+		if r < '0' || r > '9' { // 1.26rc1
+			minor = minor[:i]
+			break
+		}
+	}
+	return parts[0] + "." + minor
+}
+
+// link makes a program of g, as `go build -ldflags="-s -w"` does.
+func (c *compiler) link(ctx context.Context, g *graph, binary string) (string, error) {
+	var config strings.Builder
+	for _, p := range g.packages {
+		if p.Export != "" {
+			fmt.Fprintf(&config, "packagefile %s=%s\n", p.ImportPath, p.Export)
+		}
+	}
+	if g.modinfo != "" {
+		fmt.Fprintf(&config, "modinfo %q\n", g.modinfo)
+	}
+	cfg := binary + ".cfg"
+	if err := os.WriteFile(cfg, []byte(config.String()), 0o600); err != nil {
+		return "", err
+	}
+	defer os.Remove(cfg)
+	mode := "exe"
+	if g.env.pie() {
+		mode = "pie"
+	}
+	args := []string{"-o", binary, "-importcfg", cfg, "-buildmode=" + mode, "-buildid=nexios/" + strconv.FormatInt(time.Now().UnixNano(), 36), "-s", "-w"}
+	if debug := g.main().DefaultGODEBUG; debug != "" {
+		args = append(args, "-X=runtime.godebugDefault="+debug)
+	}
+	if g.env.CC != "" {
+		args = append(args, "-extld="+g.env.CC)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(g.env.GOTOOLDIR, "link"), append(args, g.main().Export)...)
+	cmd.Dir = c.dir
+	cmd.Env = g.env.tools()
+	return c.spawn.output(cmd)
+}
+
+// exportHash is the hash of what importers of an archive can see of it: its
+// __.PKGDEF member without the build id, which differs with every compile.
+func exportHash(archive string) (sum [sha256.Size]byte, err error) {
+	f, err := os.Open(archive)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	head := make([]byte, 8+60)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return sum, err
+	}
+	if string(head[:8]) != "!<arch>\n" || !bytes.HasPrefix(head[8:], []byte("__.PKGDEF")) {
+		return sum, errDoubt(filepath.Base(archive) + " is not the archive it should be")
+	}
+	size, err := strconv.ParseInt(strings.TrimSpace(string(head[8+48:8+58])), 10, 64)
+	if err != nil {
+		return sum, err
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return sum, err
+	}
+	start := bytes.Index(data, []byte("\nbuild id \""))
+	end := bytes.Index(data, []byte("\n\n$$B\n"))
+	if start < 0 || end < start {
+		return sum, errDoubt(filepath.Base(archive) + " has no build id")
+	}
+	h := sha256.New()
+	h.Write(data[:start])
+	h.Write(data[end:])
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+// modinfo is what runtime/debug.ReadBuildInfo finds in a binary, in the form
+// that the linker takes.
+func modinfo(binary string) (string, error) {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return "", err
+	}
+	// The two marks are those of cmd/go/internal/modload.
+	start, err := hex.DecodeString("3077af0c9274080241e1c107e6d618e6")
+	if err != nil {
+		return "", err
+	}
+	end, err := hex.DecodeString("f932433186182072008242104116d8f2")
+	if err != nil {
+		return "", err
+	}
+	text := info.String()
+	// The go line is the runtime's own, not part of what the linker is given.
+	if strings.HasPrefix(text, "go\t") {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	return string(start) + text + string(end), nil
+}
+
+// sweep removes the archives of ours that g no longer uses.
+func (c *compiler) sweep(g *graph) {
+	used := map[string]bool{}
+	for p := range maps.Values(g.byPath) {
+		if p.ours {
+			used[p.Export] = true
+		}
+	}
+	found, _ := filepath.Glob(filepath.Join(c.state, "pkg-*.a")) // the pattern is well formed
+	for _, file := range found {
+		if !used[file] {
+			_ = os.Remove(file)
+		}
+	}
+}

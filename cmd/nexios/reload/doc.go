@@ -1,0 +1,23 @@
+// Package reload is the development server: it watches a project, builds what
+// changed, and swaps the running program behind a proxy that owns the port.
+//
+// Reading order: reload.go (Run and its loop), watch.go, build.go with graph.go
+// and compile.go (what is built, and how), process.go (what runs), proxy.go
+// with stream.go and inject.go (what answers), event.go with plain.go and
+// screen.go (what is shown), page.go (the page at /dev).
+//
+// # Decision: requests wait for the build
+//
+// From the first sign of an edit to the swap, requests wait. Answering them
+// from the old version would be faster and would show, right after a save, what
+// the owner has just replaced. A failed build lets them through at once, with a
+// header that says so; a build that takes longer than holdLimit does as well.
+//
+// # Decision: two sets of flags
+//
+// Packages compiled without DWARF link a fifth faster, but the go command keeps
+// them apart from those that `go test` and `go build` share, and the first
+// compile of a whole program takes a minute. So the first build uses the shared
+// ones, the second set is made in the background at low priority, and builds
+// change over when it is complete.
+package reload

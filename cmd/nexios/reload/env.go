@@ -1,0 +1,93 @@
+package reload
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+// setting is one value of the program's environment, as the page shows it.
+type setting struct {
+	Name, Value, From string
+}
+
+// settings are the values that rule the program in dir: those of its .env
+// files, and those of our environment whose names its examples mention.
+// Secrets are masked.
+func settings(dir string, environ []string) []setting {
+	file, _ := godotenv.Read(filepath.Join(dir, ".env"))            // without one, it is empty
+	example, _ := godotenv.Read(filepath.Join(dir, ".env.example")) // likewise
+	known := map[string]bool{
+		"APP_ENV": true, "APP_SECRET": true, "DATABASE_URL": true, "REDIS_URL": true, "FILES_URL": true, "SMTP_URL": true,
+		"MAIL_FROM": true, "CORS_ORIGINS": true, "TRUSTED_PROXIES": true, "RATE_LIMIT": true, "METRICS_ADDR": true,
+		"LOG_LEVEL": true, "LOG_FORMAT": true, "DEBUG": true,
+	}
+	for name := range example {
+		known[name] = true
+	}
+	found := map[string]setting{}
+	for name, value := range file {
+		found[name] = setting{name, mask(name, value), ".env"}
+	}
+	for _, pair := range environ {
+		if name, value, _ := strings.Cut(pair, "="); known[name] || file[name] != "" {
+			found[name] = setting{name, mask(name, value), "environment"}
+		}
+	}
+	delete(found, "ADDR") // the proxy's business
+	list := make([]setting, 0, len(found))
+	for _, s := range found {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+var secretName = regexp.MustCompile(`(?i)SECRET|PASSW|TOKEN|KEY|CREDENTIAL|PRIVATE|SALT|DSN|AUTH`)
+
+// mask hides a value whose name says that it is secret, and everything in an
+// address that could be: its user, password and query.
+func mask(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	if secretName.MatchString(name) {
+		return "••••••"
+	}
+	if !strings.Contains(value, "://") {
+		return value
+	}
+	u, err := url.Parse(value)
+	if err != nil {
+		return "••••••"
+	}
+	shown := u.Scheme + "://"
+	if u.User != nil {
+		shown += "••••••@"
+	}
+	shown += u.Host + u.Path
+	if u.RawQuery != "" {
+		shown += "?••••••"
+	}
+	return shown
+}
+
+// readSetting is a value as the program would see it: from our environment,
+// else from its .env.
+func readSetting(dir string, environ []string, name string) string {
+	for _, pair := range slices.Backward(environ) {
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return value
+		}
+	}
+	file, err := godotenv.Read(filepath.Join(dir, ".env"))
+	if err != nil && !os.IsNotExist(err) {
+		return "" // the program will say what is wrong with it
+	}
+	return file[name]
+}

@@ -1,0 +1,109 @@
+package reload
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The kinds of Event.
+const (
+	KindListening = "listening" // the port is open: URL
+	KindChange    = "change"    // an edit was seen: Files
+	KindBuilt     = "built"     // a new version answers: Build
+	KindFailed    = "failed"    // the edit is not running: Build says why
+	KindUnchanged = "unchanged" // the edit does not change the program
+	KindAssets    = "assets"    // pages were told to load again: Files
+	KindRequest   = "request"   // an answer was sent: Request
+	KindLog       = "log"       // the program wrote a line: Text
+	KindExit      = "exit"      // the program ended by itself: Text
+	KindTest      = "test"      // tests of changed rooms ended: Test
+	KindNote      = "note"      // anything else: Text
+)
+
+// Event is one thing that happened. With --json each is one line.
+type Event struct {
+	Time    time.Time `json:"time"`
+	Kind    string    `json:"event"`
+	Text    string    `json:"text,omitempty"`
+	URL     string    `json:"url,omitempty"`
+	Files   []string  `json:"files,omitempty"` // relative to the project
+	Build   *Build    `json:"build,omitempty"`
+	Request *Request  `json:"request,omitempty"`
+	Test    *Test     `json:"test,omitempty"`
+}
+
+// Build is one attempt to get an edit running. Times are in milliseconds; one
+// that was not measured is 0.
+type Build struct {
+	ID       int          `json:"id"`
+	Mode     string       `json:"mode"`               // "compile and link", "go build", "restart"
+	Packages []string     `json:"packages,omitempty"` // what was compiled, when not by go build
+	Why      string       `json:"why,omitempty"`      // why go build was used
+	Watch    float64      `json:"watch_ms"`           // from the save to the start of the build
+	Compile  float64      `json:"compile_ms"`
+	Link     float64      `json:"link_ms"`  // 0 for go build, which does both in Compile
+	Start    float64      `json:"start_ms"` // from the start of the process to its first answer
+	Total    float64      `json:"total_ms"` // from the save to the swap
+	Stage    string       `json:"stage,omitempty"`
+	Errors   []Diagnostic `json:"errors,omitempty"`
+	Output   string       `json:"output,omitempty"` // what could not be read as Errors
+}
+
+// Request is one answered request.
+type Request struct {
+	Time   time.Time `json:"time"`
+	Method string    `json:"method"`
+	Path   string    `json:"path"`
+	Status int       `json:"status"`
+	Bytes  int64     `json:"bytes"`
+	Took   float64   `json:"took_ms"`           // without Waited
+	Waited float64   `json:"waited_ms"`         // for a swap
+	Build  int       `json:"build"`             // which version answered; 0 is the proxy itself
+	Stale  bool      `json:"stale,omitempty"`   // answered by the last good version while the newest edit failed
+	SQL    int       `json:"sql,omitempty"`     // statements, when the program says so
+	Repeat int       `json:"repeats,omitempty"` // how often its most repeated statement ran
+}
+
+// Test is one run of the tests of some packages.
+type Test struct {
+	Packages []string `json:"packages"`
+	OK       bool     `json:"ok"`
+	Took     float64  `json:"took_ms"`
+	Output   string   `json:"output,omitempty"`
+}
+
+// parts names the measured parts of a build, for a person.
+func (b Build) parts() string {
+	var s []string
+	add := func(name string, ms float64) {
+		if ms > 0 {
+			s = append(s, name+" "+duration(ms))
+		}
+	}
+	add("watch", b.Watch)
+	if b.Mode == modeFull {
+		add("go build", b.Compile)
+	} else {
+		add("compile", b.Compile)
+	}
+	add("link", b.Link)
+	add("start", b.Start)
+	return strings.Join(s, ", ")
+}
+
+// duration writes milliseconds the way a person reads them.
+func duration(ms float64) string {
+	switch {
+	case ms < 10:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 1000:
+		return fmt.Sprintf("%.0f ms", ms)
+	}
+	return fmt.Sprintf("%.2f s", ms/1000)
+}
+
+// ms is how long d is in milliseconds, to a hundredth.
+func ms(d time.Duration) float64 {
+	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+}

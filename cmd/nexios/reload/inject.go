@@ -1,0 +1,102 @@
+package reload
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	ownPrefix  = "/__nexios/"
+	scriptPath = ownPrefix + "reload.js"
+	livePath   = ownPrefix + "live"
+)
+
+// wantsPage says whether r asks for a page as a browser shows it, and not for
+// a piece of one that a script will put somewhere.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet {
+		return false
+	}
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" {
+		return dest == "document" || dest == "iframe" || dest == "frame"
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html") && r.Header.Get("HX-Request") == ""
+}
+
+// inject adds the reload script of version to a page, and lets the page's
+// content security policy allow it. Pages with the script are not kept by the
+// browser, as one from before a swap would ask for its own reload for ever.
+func inject(res *http.Response, version string) {
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if kind != "text/html" || res.Header.Get("Content-Encoding") != "" || res.StatusCode == http.StatusPartialContent {
+		return
+	}
+	nonce := allowScript(res.Header, res.Request.Host)
+	tag := `<script src="` + scriptPath + `?v=` + version + `"` + nonce + ` defer></script>` + "\n"
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(res.Body, strings.NewReader(tag)), res.Body}
+	if res.ContentLength >= 0 {
+		res.ContentLength += int64(len(tag))
+		res.Header.Set("Content-Length", strconv.FormatInt(res.ContentLength, 10))
+	}
+	res.Header.Set("Cache-Control", "no-store")
+	res.Header.Del("ETag")
+	res.Header.Del("Last-Modified")
+}
+
+var nonceSource = regexp.MustCompile(`'nonce-([A-Za-z0-9+/_=-]+)'`)
+
+// allowScript widens each policy in h by the script and its connection, and
+// nothing else (Content Security Policy level 3). It returns the nonce
+// attribute that the script's tag needs, if any.
+func allowScript(h http.Header, host string) (nonce string) {
+	policies := h.Values("Content-Security-Policy")
+	for i, policy := range policies {
+		if m := nonceSource.FindStringSubmatch(policy); m != nil {
+			nonce = fmt.Sprintf(` nonce="%s"`, m[1])
+		}
+		// One header may hold several policies, and each of them rules.
+		parts := strings.Split(policy, ",")
+		for j := range parts {
+			parts[j] = widen(parts[j], "script-src", "http://"+host+scriptPath, "script-src-elem")
+			parts[j] = widen(parts[j], "connect-src", "ws://"+host+livePath)
+		}
+		policies[i] = strings.Join(parts, ",")
+	}
+	return nonce
+}
+
+// widen adds source to what policy allows under name: in the more special
+// directives that are there, else in name, else in a copy of default-src.
+func widen(policy, name, source string, special ...string) string {
+	directives := strings.Split(policy, ";")
+	fallback, found := "", false
+	for i, d := range directives {
+		key, value, _ := strings.Cut(strings.TrimSpace(d), " ")
+		key = strings.ToLower(key)
+		switch {
+		case key == name || slices.Contains(special, key):
+			directives[i] = " " + key + " " + allow(value, source)
+			found = true
+		case key == "default-src":
+			fallback = value
+		}
+	}
+	if !found && fallback != "" {
+		directives = append(directives, " "+name+" "+allow(fallback, source))
+	}
+	return strings.TrimSpace(strings.Join(directives, ";"))
+}
+
+func allow(sources, source string) string {
+	list := slices.DeleteFunc(strings.Fields(sources), func(s string) bool { return s == "'none'" })
+	return strings.Join(append(list, source), " ")
+}

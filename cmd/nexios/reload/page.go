@@ -1,0 +1,102 @@
+package reload
+
+import (
+	_ "embed"
+	"html/template"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+//go:embed assets/dev.html
+var devHTML string
+
+var devPage = template.Must(template.New("dev").Funcs(template.FuncMap{
+	"duration": duration,
+	"clock":    func(t time.Time) string { return t.Format("15:04:05") },
+	"class": func(status int) string {
+		switch {
+		case status >= 500:
+			return "bad"
+		case status >= 400:
+			return "warn"
+		}
+		return "good"
+	},
+}).Parse(devHTML))
+
+// devView is what the page at /dev reads.
+type devView struct {
+	Project  string
+	Address  string
+	State    status
+	Build    *Build
+	Parts    string
+	Failed   bool
+	Test     *Test
+	Routes   []route
+	NoRoutes string // why there are none
+	Requests []Request
+	Logs     []string
+	Settings []setting
+}
+
+// private lets through only requests of this machine that name it by address:
+// the page shows what nobody else may see, and a foreign page whose name was
+// made to point here (DNS rebinding) must not read it.
+func private(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			host = r.RemoteAddr
+		}
+		ip := net.ParseIP(host)
+		forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
+		if ip == nil || !ip.IsLoopback() || !loopbackName(r.Host) || forwarded {
+			http.Error(w, "only on this machine", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// loopbackName says whether a Host header names this machine itself.
+func loopbackName(host string) bool {
+	if !localName(host) {
+		return false
+	}
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	ip := net.ParseIP(strings.Trim(name, "[]"))
+	return ip == nil || ip.IsLoopback()
+}
+
+// local refuses names that could be made to point here (DNS rebinding), but
+// lets other machines in: a telephone may look at a page as well.
+func local(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !localName(r.Host) {
+			http.Error(w, "ask by address, not by name", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// serveDev answers /dev.
+func serveDev(view func() devView) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		_ = devPage.Execute(w, view()) // the browser may be gone
+	}
+}

@@ -1,0 +1,116 @@
+package reload
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// plainWriter shows each event as lines of text.
+func plainWriter(w io.Writer) func(Event) {
+	return func(e Event) {
+		text := describe(e)
+		if e.Kind != KindLog { // the program's lines carry their own time
+			text = e.Time.Format("15:04:05") + " " + text
+		}
+		fmt.Fprintln(w, text)
+	}
+}
+
+// jsonWriter shows each event as one line of JSON.
+func jsonWriter(w io.Writer) func(Event) {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return func(e Event) { _ = enc.Encode(e) } // nobody reads any more: there is nobody to tell
+}
+
+// describe is an event as text, without its time. Only failures, tests and
+// exits have several lines.
+func describe(e Event) string {
+	switch e.Kind {
+	case KindListening:
+		return "listening at " + e.URL + "  (what happens: " + e.URL + "/dev)"
+	case KindChange:
+		return "changed " + short(e.Files)
+	case KindAssets:
+		return "pages load " + short(e.Files) + " again"
+	case KindUnchanged:
+		return "nothing to do: the program is the same"
+	case KindBuilt:
+		text := fmt.Sprintf("version %d runs after %s (%s: %s)", e.Build.ID, duration(e.Build.Total), e.Build.Mode, e.Build.parts())
+		if e.Build.Why != "" {
+			text += "; " + firstLine(e.Build.Why)
+		}
+		return text
+	case KindFailed:
+		return failure(*e.Build) + e.Text
+	case KindRequest:
+		return requestLine(*e.Request)
+	case KindTest:
+		return testLines(*e.Test)
+	}
+	return e.Text
+}
+
+// failure is what a person needs to mend a build.
+func failure(b Build) string {
+	var s strings.Builder
+	if b.Stage == stageStart {
+		s.WriteString("FAILED the program does not start\n")
+	} else {
+		s.WriteString("FAILED the program does not build\n")
+	}
+	for _, d := range b.Errors {
+		fmt.Fprintf(&s, "  %s: %s\n", d.Place(), strings.ReplaceAll(d.Message, "\n", "\n  "))
+		if d.Source != "" {
+			fmt.Fprintf(&s, "  %5d | %s\n", d.Line, strings.ReplaceAll(d.Source, "\t", "    "))
+		}
+	}
+	if b.Output != "" {
+		s.WriteString("  " + strings.ReplaceAll(strings.TrimSpace(b.Output), "\n", "\n  ") + "\n")
+	}
+	return s.String()
+}
+
+func requestLine(r Request) string {
+	text := fmt.Sprintf("%d %-6s %s  %s", r.Status, r.Method, r.Path, duration(r.Took))
+	if r.Waited >= 1 {
+		text += ", waited " + duration(r.Waited)
+	}
+	if r.SQL > 0 {
+		text += fmt.Sprintf(", %d SQL", r.SQL)
+		if r.Repeat > manyRepeats {
+			text += fmt.Sprintf(" (N+1? one ran %d times)", r.Repeat)
+		}
+	}
+	if r.Stale {
+		text += ", BY THE LAST GOOD VERSION"
+	}
+	return text
+}
+
+// manyRepeats is how often one statement may run for one request before it
+// looks like one query a row.
+const manyRepeats = 4
+
+func testLines(t Test) string {
+	if t.OK {
+		return fmt.Sprintf("tests of %s pass (%s)", short(t.Packages), duration(t.Took))
+	}
+	return fmt.Sprintf("TESTS FAIL in %s (%s)\n  %s", short(t.Packages), duration(t.Took),
+		strings.ReplaceAll(strings.TrimSpace(t.Output), "\n", "\n  "))
+}
+
+// short names the first of a list, and how many more there are.
+func short(list []string) string {
+	if len(list) <= 3 {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:2], ", "), len(list)-2)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}

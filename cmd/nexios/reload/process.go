@@ -1,0 +1,328 @@
+package reload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	readyLimit = 30 * time.Second // from the start of the program to its first answer
+	drainLimit = 10 * time.Second // for answers under way when a newer version has taken over
+	stopLimit  = 10 * time.Second // from SIGTERM to SIGKILL
+)
+
+// spawner starts processes, each the head of a group that ends with it.
+//
+// It does so from one thread that lives as long as we do: Linux ties "kill the
+// child when the parent dies" to the thread that made the child, and Go ends
+// idle threads.
+type spawner struct {
+	work chan func()
+	ties ties
+}
+
+func newSpawner() (*spawner, error) {
+	t, err := newTies()
+	if err != nil {
+		return nil, err
+	}
+	s := &spawner{work: make(chan func()), ties: t}
+	go func() {
+		runtime.LockOSThread()
+		for f := range s.work {
+			f()
+		}
+	}()
+	return s, nil
+}
+
+func (s *spawner) close() {
+	close(s.work)
+	s.ties.close()
+}
+
+// start starts cmd at the head of a new group. Cancelling cmd's context kills
+// the group.
+func (s *spawner) start(cmd *exec.Cmd) (group, error) {
+	var g group
+	var mu sync.Mutex
+	if cmd.Cancel != nil {
+		cmd.Cancel = func() error {
+			mu.Lock() // not before the group is known
+			defer mu.Unlock()
+			g.kill()
+			return nil
+		}
+		cmd.WaitDelay = time.Second
+	}
+	done := make(chan error)
+	s.work <- func() {
+		mu.Lock()
+		defer mu.Unlock()
+		s.ties.prepare(cmd)
+		err := cmd.Start()
+		if err == nil {
+			if g, err = s.ties.tie(cmd); err != nil {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			}
+		}
+		done <- err
+	}
+	err := <-done
+	mu.Lock()
+	defer mu.Unlock()
+	return g, err
+}
+
+// output runs a tool to its end and returns what it wrote, on both outputs.
+// With an error that is not an *exec.ExitError it could not be run at all.
+func (s *spawner) output(cmd *exec.Cmd) (string, error) {
+	var out bytes.Buffer
+	if cmd.Stdout == nil {
+		cmd.Stdout = &out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = &out
+	}
+	g, err := s.start(cmd)
+	if err != nil {
+		return "", err
+	}
+	err = cmd.Wait()
+	s.ties.untie(g)
+	return out.String(), err
+}
+
+// app is one running version of the program.
+type app struct {
+	id        int
+	network   string // "unix" or "tcp"
+	address   string
+	transport *http.Transport
+	group     group
+	cmd       *exec.Cmd
+	started   time.Time
+	exited    chan struct{} // closed when the process is gone
+	tail      *tail         // the last it wrote on standard error
+
+	requests sync.WaitGroup // plain requests under way; added to under the proxy's lock
+	streams  streams        // the connections that never end by themselves
+}
+
+// launch starts binary as version id in dir, listening at a private address,
+// and passes each line it writes to line. It returns when the program answers,
+// or with an error when it ends or stays silent.
+func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, env []string, line func(string)) (*app, error) {
+	network, address, err := privateAddress(state, id)
+	if err != nil {
+		return nil, err
+	}
+	addr := address
+	if network == "unix" {
+		addr = "unix:" + address
+	}
+	a := &app{
+		id: id, network: network, address: address,
+		exited: make(chan struct{}),
+		tail:   &tail{limit: 64 << 10},
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, address)
+	}
+	a.transport = &http.Transport{
+		DialContext:         dial,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     3 * time.Second, // well under any server's own, so that it never closes one we are about to use
+		DisableCompression:  true,
+	}
+	out, errs := lineWriter(line), lineWriter(line)
+	a.cmd = exec.Command(binary)
+	a.cmd.Dir = dir
+	a.cmd.Env = append(env, "ADDR="+addr)
+	a.cmd.Stdout = out
+	a.cmd.Stderr = io.MultiWriter(a.tail, errs)
+	a.cmd.WaitDelay = time.Second // a grandchild may hold the outputs open
+	a.started = time.Now()
+	if a.group, err = s.start(a.cmd); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = a.cmd.Wait() // how it ended is in ProcessState
+		out.flush()
+		errs.flush()
+		a.group.kill() // what it left behind
+		s.ties.untie(a.group)
+		if network == "unix" {
+			_ = os.Remove(address)
+		}
+		close(a.exited)
+	}()
+	if err := a.ready(ctx); err != nil {
+		a.group.kill()
+		<-a.exited
+		return a, err
+	}
+	return a, nil
+}
+
+// errExited is a program that ended before it answered.
+var errExited = errors.New("the program ended before it answered")
+
+// ready returns when the program answers /healthz with anything but 503: a
+// program without that path is ready when it answers at all.
+func (a *app) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit,
+		fmt.Errorf("no answer from the program for %v: does it listen at the ADDR of its environment?", readyLimit))
+	defer cancel()
+	go func() {
+		select {
+		case <-a.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	client := http.Client{Transport: a.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	pause := time.Millisecond
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/healthz", nil)
+		if err != nil {
+			return err
+		}
+		if answer, err := client.Do(req); err == nil {
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusServiceUnavailable {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 20*time.Millisecond)
+		case <-ctx.Done():
+			select {
+			case <-a.exited:
+				return errExited
+			default:
+			}
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// how says how the process ended, once it has.
+func (a *app) how() string {
+	if a.cmd.ProcessState == nil {
+		return "unknown"
+	}
+	return a.cmd.ProcessState.String()
+}
+
+// retire ends a version that serves no new requests: it waits for the answers
+// under way, closes the streams, asks the process to stop, and kills its group
+// when it does not.
+func (a *app) retire() {
+	idle := make(chan struct{})
+	go func() { a.requests.Wait(); close(idle) }()
+	select {
+	case <-idle:
+	case <-a.exited:
+	case <-time.After(drainLimit):
+	}
+	a.streams.close()
+	a.transport.CloseIdleConnections()
+	a.stop()
+}
+
+// stop asks the process to end and returns when it and its group are gone.
+func (a *app) stop() {
+	a.group.interrupt()
+	select {
+	case <-a.exited:
+	case <-time.After(stopLimit):
+		a.group.kill()
+		<-a.exited
+	}
+}
+
+// privateAddress is where version id listens: a socket in the state directory,
+// or a loopback port where sockets have no path short enough.
+func privateAddress(state string, id int) (network, address string, err error) {
+	path := fmt.Sprintf("%s%capp-%d.sock", state, os.PathSeparator, id)
+	if runtime.GOOS != "windows" && len(path) < 100 { // the limit is 104 bytes on macOS, 108 on Linux
+		_ = os.Remove(path)
+		return "unix", path, nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer l.Close()
+	return "tcp", l.Addr().String(), nil
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu    sync.Mutex
+	limit int
+	text  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if over := len(t.text) - t.limit; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}
+
+// lines calls a function for each line written to it.
+type lines struct {
+	mu   sync.Mutex
+	rest []byte
+	line func(string)
+}
+
+func lineWriter(line func(string)) *lines { return &lines{line: line} }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = append(l.rest, p...)
+	for {
+		i := bytes.IndexByte(l.rest, '\n')
+		if i < 0 {
+			return len(p), nil
+		}
+		l.line(strings.TrimRight(string(l.rest[:i]), "\r"))
+		l.rest = l.rest[i+1:]
+	}
+}
+
+func (l *lines) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.rest) > 0 {
+		l.line(string(l.rest))
+		l.rest = nil
+	}
+}

@@ -1,0 +1,88 @@
+package reload
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// group is a process and everything it starts, held in a job object that ends
+// with its last handle.
+type group struct {
+	pid uint32
+	job windows.Handle
+}
+
+// interrupt asks the head of the group to end; Go programs see os.Interrupt.
+func (g group) interrupt() {
+	if g.pid != 0 {
+		_ = windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, g.pid) // gone already is as good
+	}
+}
+
+// kill ends the whole group at once.
+func (g group) kill() {
+	if g.job != 0 {
+		_ = windows.TerminateJobObject(g.job, 1)
+	}
+}
+
+// ties ends what we started when we are killed ourselves: the system closes
+// our handles, and with them the jobs.
+type ties struct{}
+
+func newTies() (ties, error) { return ties{}, nil }
+
+func (ties) prepare(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
+}
+
+func (ties) tie(cmd *exec.Cmd) (group, error) {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return group{}, err
+	}
+	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
+		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
+	}
+	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+	if err != nil {
+		return group{}, err
+	}
+	pid := uint32(cmd.Process.Pid)
+	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, pid)
+	if err != nil {
+		return group{}, err
+	}
+	defer windows.CloseHandle(process)
+	if err := windows.AssignProcessToJobObject(job, process); err != nil {
+		return group{}, err
+	}
+	return group{pid, job}, nil
+}
+
+func (ties) untie(g group) {
+	if g.job != 0 {
+		_ = windows.CloseHandle(g.job)
+	}
+}
+
+func (ties) close() {}
+
+func killTree(p *os.Process) { _ = p.Kill() }
+
+// alive says whether there is a process with that number.
+func alive(pid int) bool {
+	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(process)
+	var code uint32
+	const stillActive = 259
+	return windows.GetExitCodeProcess(process, &code) == nil && code == stillActive
+}

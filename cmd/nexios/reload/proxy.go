@@ -1,0 +1,331 @@
+package reload
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// holdLimit is how long a request waits for a build before the last good
+	// version answers it.
+	holdLimit = 30 * time.Second
+	// buildHeader says on each answer that it does not come from the newest
+	// source: "failed" or "building".
+	buildHeader = "X-Nexios-Build"
+	// sqlHeader is how the program tells how many statements an answer took,
+	// as "12" or "12 repeat=10". The proxy takes it off.
+	sqlHeader = "X-Nexios-Sql"
+)
+
+// proxy owns the port. Requests go to the current version; while a newer one
+// is on its way they wait.
+type proxy struct {
+	session string // tells our versions from those of an earlier run
+	emit    func(Event)
+	own     http.Handler // what is below ownPrefix, and /dev
+	reverse *httputil.ReverseProxy
+
+	mu      sync.Mutex
+	current *app          // nil before the first version, and after one that crashed
+	gate    chan struct{} // closed when requests may go on; nil when they need not wait
+	problem *Build        // why the newest source does not run, or nil
+	down    string        // why there is no current version
+}
+
+func newProxy(session string, emit func(Event)) *proxy {
+	p := &proxy{session: session, emit: emit, gate: make(chan struct{})}
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite:        p.rewrite,
+		Transport:      p,
+		FlushInterval:  -1,
+		ModifyResponse: p.modify,
+		ErrorHandler:   p.broken,
+		ErrorLog:       silent(), // what matters goes through broken
+	}
+	return p
+}
+
+// hold makes requests wait until release.
+func (p *proxy) hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate == nil {
+		p.gate = make(chan struct{})
+	}
+}
+
+// release lets waiting requests go on. problem is why the newest source is not
+// what answers them, or nil.
+func (p *proxy) release(problem *Build) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problem = problem
+	p.open()
+}
+
+// open is called with the lock held.
+func (p *proxy) open() {
+	if p.gate != nil {
+		close(p.gate)
+		p.gate = nil
+	}
+}
+
+// swap makes a the version that answers and returns the one before it, or nil.
+func (p *proxy) swap(a *app) (before *app) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, p.current, p.problem, p.down = p.current, a, nil, ""
+	p.open()
+	return before
+}
+
+// lose takes a off, which ended by itself, if it is still the current version.
+func (p *proxy) lose(a *app, why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == a {
+		p.current, p.down = nil, why
+	}
+}
+
+// running is the current version, or nil.
+func (p *proxy) running() *app {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current
+}
+
+// visit is one request at one version.
+type visit struct {
+	app   *app
+	stale string // the value of buildHeader, or empty
+	leave func() // ends the visit as far as draining is concerned; may be called twice
+	page  bool
+	sql   int
+	most  int
+}
+
+type visitKey struct{}
+
+func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit) }
+
+// errDown is a request that no version can answer.
+var errDown = errors.New("no version of the program is running")
+
+// enter waits for its turn and says which version answers.
+func (p *proxy) enter(ctx context.Context) (*visit, error) {
+	limit := time.NewTimer(holdLimit)
+	defer limit.Stop()
+	patient := true
+	for {
+		p.mu.Lock()
+		gate := p.gate
+		if gate == nil || (!patient && p.current != nil) {
+			defer p.mu.Unlock()
+			if p.current == nil {
+				return nil, errDown
+			}
+			v := &visit{app: p.current}
+			switch {
+			case gate != nil:
+				v.stale = "building"
+			case p.problem != nil:
+				v.stale = "failed"
+			}
+			v.app.requests.Add(1)
+			v.leave = sync.OnceFunc(v.app.requests.Done)
+			return v, nil
+		}
+		p.mu.Unlock()
+		select {
+		case <-gate:
+		case <-limit.C:
+			patient = false
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, ownPrefix) || r.URL.Path == "/dev" {
+		p.own.ServeHTTP(w, r)
+		return
+	}
+	arrived := time.Now()
+	v, err := p.enter(r.Context())
+	entered := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	build := 0
+	if err == nil {
+		build = v.app.id
+	}
+	defer func() {
+		note := Request{
+			Time: arrived, Method: r.Method, Path: r.URL.RequestURI(), Status: rec.status, Bytes: rec.bytes,
+			Took: ms(time.Since(entered)), Waited: ms(entered.Sub(arrived)), Build: build,
+		}
+		if err == nil {
+			note.Stale, note.SQL, note.Repeat = v.stale != "", v.sql, v.most
+		}
+		if rec.status != 0 { // 0: the client left
+			p.emit(Event{Kind: KindRequest, Request: &note})
+		}
+	}()
+	if err != nil {
+		if errors.Is(err, errDown) {
+			p.unavailable(rec, r)
+		}
+		return
+	}
+	defer v.leave()
+	v.page = wantsPage(r)
+	if v.stale != "" {
+		rec.Header().Set(buildHeader, v.stale)
+	}
+	p.reverse.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+}
+
+// RoundTrip sends the request to the version it was let in to.
+func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
+	return visitOf(r.Context()).app.transport.RoundTrip(r)
+}
+
+func (p *proxy) rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL.Scheme, r.Out.URL.Host = "http", "app"
+	r.Out.Host = r.In.Host
+	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
+	r.SetXForwarded()
+	if visitOf(r.In.Context()).page {
+		// The script can only be added to plain text, and only to a page that
+		// is sent.
+		r.Out.Header.Del("Accept-Encoding")
+		r.Out.Header.Del("If-None-Match")
+		r.Out.Header.Del("If-Modified-Since")
+	}
+}
+
+func (p *proxy) modify(res *http.Response) error {
+	v := visitOf(res.Request.Context())
+	count, repeat, _ := strings.Cut(res.Header.Get(sqlHeader), " repeat=")
+	v.sql, _ = strconv.Atoi(count)
+	v.most, _ = strconv.Atoi(repeat)
+	res.Header.Del(sqlHeader)
+
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	switch {
+	case res.StatusCode == http.StatusSwitchingProtocols:
+		if conn, ok := res.Body.(io.ReadWriteCloser); ok && strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
+			s := &webSocket{ReadWriteCloser: conn, set: &v.app.streams}
+			res.Body = s
+			v.app.streams.add(s)
+		}
+		v.leave()
+	case kind == "text/event-stream":
+		s := &eventStream{ReadCloser: res.Body, set: &v.app.streams}
+		res.Body = s
+		v.app.streams.add(s)
+		v.leave()
+	case v.page:
+		inject(res, p.version(v.app.id))
+	}
+	return nil
+}
+
+// version names a version so that a page knows whether it is its own.
+func (p *proxy) version(id int) string { return p.session + "-" + strconv.Itoa(id) }
+
+// broken answers a request whose version failed while it answered.
+func (p *proxy) broken(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // the client left
+	}
+	p.explain(w, r, http.StatusBadGateway, "the program did not answer: "+err.Error())
+}
+
+// unavailable answers a request that no version can.
+func (p *proxy) unavailable(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	why, problem := p.down, p.problem
+	p.mu.Unlock()
+	if problem != nil {
+		why = "the program does not build"
+		if problem.Stage == stageStart {
+			why = "the program does not start"
+		}
+		if len(problem.Errors) > 0 {
+			why += ": " + problem.Errors[0].Place() + ": " + problem.Errors[0].Message
+		}
+	}
+	w.Header().Set(buildHeader, "failed")
+	p.explain(w, r, http.StatusServiceUnavailable, why)
+}
+
+// explain answers in the form that was asked for. A page holds no more than
+// the script, which shows what is wrong and comes back when it is right.
+func (p *proxy) explain(w http.ResponseWriter, r *http.Request, status int, why string) {
+	w.Header().Set("Cache-Control", "no-store")
+	if wantsPage(r) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "<!doctype html><title>nexios dev</title><meta name=color-scheme content=\"light dark\">"+
+			"<body style=\"font:16px system-ui;margin:3rem\"><p>%s</p><script src=%q></script>\n",
+			htmlEscape(why), scriptPath+"?v="+p.version(0))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": why, "code": status}) // the client may have left
+}
+
+func silent() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status < 200 { // informational answers come before the real one
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// localName says whether host, as sent in the Host header, can only mean an
+// address: a name could be made to point here by whoever owns it (DNS
+// rebinding).
+func localName(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name) != nil
+}

@@ -1,0 +1,819 @@
+package reload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// AnyPort as Options.Port lets the system choose.
+const AnyPort = -1
+
+// debounce is how long it is quiet before a build begins: the events of one
+// save come within a millisecond or two, and a build that a later one makes
+// stale is cancelled.
+const debounce = 12 * time.Millisecond
+
+// quitLimit is how long answers under way may take when the person quits.
+const quitLimit = 5 * time.Second
+
+// crashPause is how long a version must have run to be started again when it
+// ends by itself.
+const crashPause = 2 * time.Second
+
+// The keys of the screen.
+const (
+	keyRebuild = "r"
+	keyTest    = "t"
+	keyOpen    = "o"
+	keyMigrate = "m"
+	keyQuit    = "q"
+)
+
+// The values of Options.Show.
+const (
+	ShowPlain  = "plain"  // lines of text
+	ShowJSON   = "json"   // an Event a line
+	ShowScreen = "screen" // a full-screen program; Stdin and Stdout are a terminal
+)
+
+// Options says what is run and how it is shown.
+type Options struct {
+	Dir    string   // of the main package; default "."
+	Host   string   // default: that of ADDR, else 127.0.0.1
+	Port   int      // 0: that of ADDR, else 8000; AnyPort: one that is free. The next free one if taken
+	Open   bool     // open the browser when the first version runs
+	Test   bool     // test the packages that changed after each build
+	Show   string   // ShowPlain, ShowJSON or ShowScreen; default ShowPlain
+	Env    []string // of the program, default os.Environ(); APP_ENV=development is added when it is not set
+	Stdin  io.Reader
+	Stdout io.Writer // default os.Stdout
+}
+
+// Run watches, builds and serves the program in o.Dir until ctx ends or the
+// person says so. Whatever is wrong with the program's source is shown and not
+// an error; an error is a port that cannot be opened, a directory without a
+// program, or a system that cannot watch it.
+//
+// The program is started with ADDR set to where it must listen: a Unix socket
+// ("unix:" and a path), or a loopback port.
+func Run(ctx context.Context, o Options) error {
+	s, err := newServer(o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx)
+}
+
+// server is the loop and what it rules. Its plain fields belong to the loop
+// alone.
+type server struct {
+	o       Options
+	dir     string // of the main package
+	root    string // of its module
+	env     []string
+	state   string // a directory of our own, for binaries and sockets
+	url     string
+	nexios  bool // the program has the commands of a generated one
+	feed    *feed
+	board   *board
+	proxy   *proxy
+	live    *live
+	watch   *watcher
+	spawn   *spawner
+	builder *builder
+	screen  *screen // nil without
+	http    *http.Server
+	routes  routesCache
+
+	quiet    *time.Timer
+	outcomes chan outcome
+	gone     chan *app
+	keys     chan string     // pressed on the screen
+	later    chan func()     // what other goroutines ask the loop to do
+	pending  map[string]bool // changed since the last build that did not fail
+	fresh    map[string]bool // changed since the last attempt began
+	forced   bool            // build even if nothing seems changed
+	restart  bool            // start again even if the program is the same
+	cancel   func()          // of the attempt under way, or nil
+	settled  bool            // the attempt under way is stale: begin again when it ends
+	count    int             // attempts and versions
+	current  *app
+	rooms    rooms
+	testing  func() // cancels the tests under way, or nil
+	retired  sync.WaitGroup
+	opened   bool
+}
+
+func newServer(o Options) (*server, error) {
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
+	}
+	if o.Env == nil {
+		o.Env = os.Environ()
+	}
+	s := &server{
+		o:        o,
+		board:    &board{},
+		quiet:    time.NewTimer(time.Hour),
+		outcomes: make(chan outcome),
+		gone:     make(chan *app),
+		keys:     make(chan string),
+		later:    make(chan func()),
+		pending:  map[string]bool{},
+		fresh:    map[string]bool{},
+		rooms:    rooms{},
+	}
+	s.quiet.Stop()
+	if err := s.find(); err != nil {
+		return nil, err
+	}
+	s.env = childEnv(o.Env)
+	host, port, err := s.address()
+	if err != nil {
+		return nil, err
+	}
+	listener, note, err := listen(host, port)
+	if err != nil {
+		return nil, err
+	}
+	s.url = "http://" + shownAddress(listener.Addr())
+	if err := s.open(listener, note); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// open makes everything that must be closed again.
+func (s *server) open(listener net.Listener, note string) (err error) {
+	if s.spawn, err = newSpawner(); err != nil {
+		return err
+	}
+	if s.state, err = stateDir(); err != nil {
+		return err
+	}
+	if s.watch, err = newWatcher(s.root); err != nil {
+		return fmt.Errorf("the project cannot be watched: %w\n  try: raise the limit, sudo sysctl fs.inotify.max_user_watches=524288", err)
+	}
+	show := plainWriter(s.o.Stdout)
+	switch s.o.Show {
+	case ShowJSON:
+		show = jsonWriter(s.o.Stdout)
+	case ShowScreen:
+		s.screen = newScreen(filepath.Base(s.dir), s.url, s.o.Stdin, s.o.Stdout, s.keys)
+		show = s.screen.show
+	}
+	s.feed = newFeed(s.board.note, show)
+	s.builder = &builder{
+		compiler: compiler{spawn: s.spawn, dir: s.dir, state: s.state},
+		dirs:     func() []string { return s.watch.fs.WatchList() },
+	}
+	s.proxy = newProxy(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
+	s.live = newLive(filepath.Base(s.dir))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+scriptPath, local(s.live.script))
+	mux.HandleFunc("GET "+livePath, local(s.live.ServeHTTP))
+	mux.HandleFunc("GET /dev", private(serveDev(s.view)))
+	s.proxy.own = mux
+	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent()}
+	go func() { _ = s.http.Serve(listener) }() // ends when it is closed
+	s.emit(Event{Kind: KindListening, URL: s.url})
+	if note != "" {
+		s.note(note)
+	}
+	return nil
+}
+
+// find says where the program and its module are.
+func (s *server) find() error {
+	dir, err := filepath.Abs(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return fmt.Errorf("there is no directory %s\n  try: nexios dev in the project, or --dir", s.o.Dir)
+	}
+	s.dir = dir
+	for s.root = dir; ; s.root = filepath.Dir(s.root) {
+		if _, err := os.Stat(filepath.Join(s.root, "go.mod")); err == nil {
+			break
+		}
+		if filepath.Dir(s.root) == s.root {
+			return fmt.Errorf("there is no go.mod in %s\n  or above it\n  try: nexios new blog, or nexios dev --dir blog", dir)
+		}
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
+		return fmt.Errorf("there is no program in %s\n  no .go file\n  try: --dir with the directory of main.go", dir)
+	}
+	_, err = os.Stat(filepath.Join(dir, "nexios.json"))
+	s.nexios = err == nil
+	return nil
+}
+
+// address is where to listen: what was asked for, else where the program would.
+func (s *server) address() (host string, port int, err error) {
+	host, port = "127.0.0.1", 8000
+	if addr := readSetting(s.dir, s.o.Env, "ADDR"); addr != "" && !strings.HasPrefix(addr, "unix:") {
+		h, p, err := net.SplitHostPort(addr)
+		if err == nil {
+			port, err = strconv.Atoi(p)
+		}
+		if err != nil {
+			return "", 0, fmt.Errorf("ADDR is not an address: %q\n  in the environment or .env\n  try: ADDR=127.0.0.1:8000", addr)
+		}
+		host = h
+	}
+	if s.o.Host != "" {
+		host = s.o.Host
+	}
+	switch {
+	case s.o.Port == AnyPort:
+		port = 0
+	case s.o.Port != 0:
+		port = s.o.Port
+	}
+	if port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("there is no port %d\n  try: --port 8000", port)
+	}
+	return host, port, nil
+}
+
+// shownAddress is addr as a browser can open it.
+func shownAddress(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// childEnv is the environment of the program.
+func childEnv(env []string) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(s string) bool { return strings.HasPrefix(s, "ADDR=") })
+	if !slices.ContainsFunc(env, func(s string) bool { return strings.HasPrefix(s, "APP_ENV=") }) {
+		env = append(env, "APP_ENV=development")
+	}
+	return env
+}
+
+func (s *server) emit(e Event)     { s.feed.emit(e) }
+func (s *server) note(text string) { s.emit(Event{Kind: KindNote, Text: text}) }
+
+// do has the loop call f, unless the loop has ended.
+func (s *server) do(ctx context.Context, f func()) {
+	select {
+	case s.later <- f:
+	case <-ctx.Done():
+	}
+}
+
+// run is the loop.
+func (s *server) run(ctx context.Context) error {
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	if s.screen != nil {
+		go func() {
+			s.screen.run(ctx)
+			quit()
+		}()
+	}
+	defer s.shutdown()
+	s.forced = true
+	s.begin(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case path, ok := <-s.watch.paths:
+			if !ok {
+				return errors.New("the system stopped watching the project\n  try: nexios dev again")
+			}
+			s.saw(path)
+		case <-s.watch.lost:
+			s.note("the system lost track of changes; building everything")
+			s.proxy.hold()
+			s.forced = true
+			s.quiet.Reset(debounce)
+		case <-s.quiet.C:
+			s.settle(ctx)
+		case out := <-s.outcomes:
+			s.finish(ctx, out)
+		case a := <-s.gone:
+			s.crashed(ctx, a)
+		case key := <-s.keys:
+			if key == keyQuit {
+				return nil
+			}
+			s.press(ctx, key)
+		case f := <-s.later:
+			f()
+		}
+	}
+}
+
+// press does what a key asks for.
+func (s *server) press(ctx context.Context, key string) {
+	switch key {
+	case keyRebuild:
+		s.proxy.hold()
+		s.forced, s.restart = true, true
+		s.quiet.Reset(debounce)
+	case keyTest:
+		s.test(ctx)
+	case keyOpen:
+		s.browse(s.url + "/docs")
+	case keyMigrate:
+		s.migrate(ctx)
+	}
+}
+
+// What a changed file asks for.
+type need int
+
+const (
+	needNothing need = iota
+	needAssets       // pages load again
+	needRestart      // the program starts again
+	needBuild
+)
+
+// classify says what a change of path asks for.
+func (s *server) classify(path string) need {
+	name := filepath.Base(path)
+	if filepath.Dir(path) == s.dir && strings.HasPrefix(name, ".env") {
+		if name == ".env.example" {
+			return needNothing
+		}
+		return needRestart
+	}
+	switch name {
+	case "go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt", "default.pgo":
+		return needBuild
+	}
+	if builds(name) {
+		if strings.HasSuffix(name, "_test.go") {
+			return needNothing
+		}
+		return needBuild
+	}
+	g := s.builder.known()
+	embedder := g != nil && (len(g.embeds[path]) > 0 || g.mayEmbed(path))
+	switch {
+	case embedder && g.fromDisk(path) && slices.Contains(s.env, "APP_ENV=development"):
+		return needAssets
+	case embedder, g == nil && asset(name):
+		return needBuild
+	case asset(name):
+		return needAssets
+	}
+	return needNothing
+}
+
+// asset says whether a file of that name may be part of a page.
+func asset(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".html", ".htm", ".tmpl", ".gohtml", ".css", ".js", ".mjs", ".json", ".svg", ".png", ".jpg", ".jpeg", ".gif",
+		".webp", ".avif", ".ico", ".woff", ".woff2", ".txt", ".md", ".xml", ".webmanifest":
+		return true
+	}
+	return false
+}
+
+// saw notes that path changed. Requests wait from here on if it may matter to
+// them.
+func (s *server) saw(path string) {
+	if strings.HasSuffix(path, ".go") {
+		s.rooms.changed(s.root, path)
+	}
+	need := s.classify(path)
+	if need == needNothing {
+		return
+	}
+	s.fresh[path] = true
+	if need != needAssets {
+		s.proxy.hold()
+	}
+	s.quiet.Reset(debounce)
+}
+
+// settle acts on what changed when it has become quiet.
+func (s *server) settle(ctx context.Context) {
+	var built, assets []string
+	for path := range s.fresh {
+		switch s.classify(path) {
+		case needAssets:
+			assets = append(assets, relative(s.root, path))
+			s.pending[path] = true // the program may hold a copy, which the next build makes new
+		case needRestart:
+			s.restart = true
+			built = append(built, path)
+		default:
+			built = append(built, path)
+		}
+	}
+	slices.Sort(assets)
+	slices.Sort(built)
+	if len(built) == 0 && !s.forced {
+		clear(s.fresh)
+		if len(assets) > 0 {
+			state := s.live.state()
+			state.Assets = assets
+			s.live.tell(state)
+			s.emit(Event{Kind: KindAssets, Files: assets})
+		}
+		return
+	}
+	if s.cancel != nil { // what is under way is stale
+		s.settled = true
+		s.cancel()
+		return
+	}
+	s.begin(ctx)
+}
+
+// outcome is what an attempt ended with.
+type outcome struct {
+	result
+	app       *app
+	err       error // it was cancelled, or could not be tried
+	cancelled bool
+	paths     []string
+	restart   bool
+}
+
+// begin starts an attempt to get what is there now running.
+func (s *server) begin(ctx context.Context) {
+	begun := time.Now()
+	var files, paths []string
+	for path := range s.fresh {
+		files = append(files, relative(s.root, path))
+		s.pending[path] = true
+	}
+	for path := range s.pending {
+		paths = append(paths, path)
+	}
+	slices.Sort(files)
+	slices.Sort(paths)
+	watch := savedAgo(keysOf(s.fresh), begun)
+	clear(s.fresh)
+	if len(files) > 0 {
+		s.emit(Event{Kind: KindChange, Files: files})
+	}
+	s.proxy.hold()
+	last := s.live.state()
+	s.live.tell(status{State: "building", Version: last.Version})
+	if s.testing != nil {
+		s.testing()
+	}
+	s.count++
+	id, forced, restart := s.count, s.forced, s.restart || s.current == nil
+	s.forced, s.restart, s.settled = false, false, false
+	attempt, cancel := context.WithCancel(ctx)
+	s.cancel = cancel
+	go func() {
+		out := s.attempt(attempt, id, paths, forced, restart)
+		out.ID, out.Watch = id, ms(watch)
+		out.Total = ms(watch + time.Since(begun))
+		out.cancelled = attempt.Err() != nil
+		out.paths, out.restart = paths, restart
+		s.outcomes <- out // the loop takes it, or shutdown
+	}()
+}
+
+func keysOf(m map[string]bool) []string {
+	list := make([]string, 0, len(m))
+	for k := range m {
+		list = append(list, k)
+	}
+	return list
+}
+
+// attempt builds and starts. It runs beside the loop, one at a time.
+func (s *server) attempt(ctx context.Context, id int, paths []string, forced, restart bool) (out outcome) {
+	if forced {
+		s.builder.forget("")
+	}
+	out.result, out.err = s.builder.build(ctx, paths)
+	if out.err != nil || out.failed() || ctx.Err() != nil || out.same && !restart {
+		return out
+	}
+	if out.same {
+		out.Mode, out.Why = modeRestart, ""
+	}
+	begun := time.Now()
+	out.app, out.err = launch(ctx, s.spawn, id, out.binary, s.dir, s.state, s.env, func(line string) {
+		s.emit(Event{Kind: KindLog, Text: line})
+	})
+	out.Start = ms(time.Since(begun))
+	if out.err == nil {
+		return out
+	}
+	if ctx.Err() != nil || out.app == nil {
+		out.app = nil
+		return out
+	}
+	text := out.app.tail.String()
+	out.Stage = stageStart
+	if out.Errors = panicked(s.dir, text); len(out.Errors) == 0 {
+		out.Output = strings.TrimSpace(lastLines(text, 30))
+	}
+	if out.err == errExited {
+		out.Output = strings.TrimSpace(out.Output + "\nit ended with: " + out.app.how())
+	} else {
+		out.Output = strings.TrimSpace(out.Output + "\n" + out.err.Error())
+	}
+	out.app, out.err = nil, nil
+	return out
+}
+
+// lastLines is the end of text.
+func lastLines(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
+// finish acts on the end of an attempt.
+func (s *server) finish(ctx context.Context, out outcome) {
+	s.cancel()
+	s.cancel = nil
+	if out.cancelled || s.settled {
+		// A newer change came first. Should the attempt have been through in
+		// that moment, its version must not be seen.
+		if out.app != nil {
+			s.retire(out.app)
+		}
+		s.restart = s.restart || out.restart || out.binary != "" && !out.same
+		s.begin(ctx)
+		return
+	}
+	if out.err != nil {
+		out.Stage = stageBuild
+		out.Output = out.err.Error()
+	}
+	if out.binary != "" && out.Stage != stageBuild {
+		for _, path := range out.paths {
+			delete(s.pending, path)
+		}
+	}
+	again := len(s.fresh) > 0 // requests go on waiting
+	switch {
+	case out.Stage != "":
+		s.fail(out)
+	case out.app == nil:
+		if s.current == nil { // it ended meanwhile
+			s.begin(ctx)
+			return
+		}
+		s.emit(Event{Kind: KindUnchanged})
+		if !again {
+			s.proxy.release(nil)
+		}
+		s.live.tell(status{State: "ok", Version: s.proxy.version(s.current.id)})
+	default:
+		s.take(ctx, out, again)
+	}
+	if out.Stage != stageBuild {
+		s.builder.reindex(ctx, func(g *graph) {
+			if err := s.watch.need(g.watched()); err != nil {
+				s.note("a directory of the program cannot be watched: " + err.Error())
+			}
+		})
+	}
+}
+
+// fail keeps the last good version and says why loudly. The next attempt must
+// start the program even if it is the same one as now.
+func (s *server) fail(out outcome) {
+	s.restart = out.Stage == stageStart
+	b := out.Build
+	s.proxy.release(&b)
+	state := status{State: "failed", Build: &b}
+	e := Event{Kind: KindFailed, Build: &b, Text: "  nothing answers until it does"}
+	if s.current != nil {
+		state.Version = s.proxy.version(s.current.id)
+		e.Text = fmt.Sprintf("  version %d keeps answering; its answers say %s: failed", s.current.id, buildHeader)
+	}
+	s.live.tell(state)
+	s.emit(e)
+}
+
+// take makes a new version the one that answers.
+func (s *server) take(ctx context.Context, out outcome, again bool) {
+	first := s.current == nil
+	s.current = out.app
+	before := s.proxy.swap(out.app)
+	if again {
+		s.proxy.hold()
+	}
+	go func() {
+		<-out.app.exited
+		select {
+		case s.gone <- out.app:
+		case <-ctx.Done():
+		}
+	}()
+	if before != nil {
+		s.retire(before)
+	}
+	s.live.tell(status{State: "ok", Version: s.proxy.version(out.app.id)})
+	s.emit(Event{Kind: KindBuilt, Build: &out.Build})
+	if s.o.Test {
+		s.test(ctx)
+	}
+	if s.nexios && (first || slices.ContainsFunc(out.paths, func(p string) bool { return strings.Contains(p, "migrations") })) {
+		binary := out.binary
+		go func() {
+			if n := s.missing(ctx, binary); n > 0 {
+				s.note(fmt.Sprintf("%d pending migrations: press m, or run: go run . migrate up", n))
+			}
+		}()
+	}
+	if first && s.o.Open && !s.opened {
+		s.opened = true
+		s.browse(s.url)
+	}
+}
+
+// retire ends a version in the background; shutdown waits for it.
+func (s *server) retire(a *app) {
+	s.retired.Go(a.retire)
+}
+
+// crashed acts on a version that ended by itself.
+func (s *server) crashed(ctx context.Context, a *app) {
+	if s.current != a {
+		return
+	}
+	s.current = nil
+	why := "the program ended by itself: " + a.how()
+	s.proxy.lose(a, why)
+	s.emit(Event{Kind: KindExit, Text: why})
+	if s.cancel != nil {
+		return // what is under way will take its place
+	}
+	if time.Since(a.started) < crashPause {
+		b := Build{ID: a.id, Stage: stageStart, Errors: panicked(s.dir, a.tail.String()), Output: why}
+		s.live.tell(status{State: "down", Build: &b})
+		s.note("it will start again with the next change, or with r")
+		return
+	}
+	s.restart = true
+	s.begin(ctx)
+}
+
+// test runs the tests of what changed, after cancelling those under way.
+func (s *server) test(ctx context.Context) {
+	list := s.rooms.list()
+	if len(list) == 0 {
+		s.note("no package changed since its tests passed")
+		return
+	}
+	if s.testing != nil {
+		s.testing()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s.testing = cancel
+	go func() {
+		defer cancel()
+		t, err := testRooms(ctx, s.spawn, s.root, list)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.note("the tests cannot be run: " + err.Error())
+			return
+		}
+		s.do(ctx, func() {
+			if t.OK {
+				for _, dir := range list {
+					delete(s.rooms, dir)
+				}
+			}
+			s.emit(Event{Kind: KindTest, Test: &t})
+		})
+	}()
+}
+
+func (s *server) browse(url string) {
+	if err := openBrowser(url); err != nil {
+		s.note("no browser can be opened; it is at " + url)
+	}
+}
+
+// migrate applies the pending migrations of what runs, and starts it again.
+func (s *server) migrate(ctx context.Context) {
+	if !s.nexios || s.current == nil {
+		s.note("there is nothing to migrate with: the program is not running, or has no migrate command")
+		return
+	}
+	binary := s.current.cmd.Path
+	go func() {
+		out, err := s.ask(ctx, binary, "migrate", "up")
+		for line := range strings.Lines(out) {
+			s.emit(Event{Kind: KindLog, Text: strings.TrimRight(line, "\r\n")})
+		}
+		if err != nil {
+			s.note("the migrations did not all run: " + err.Error())
+			return
+		}
+		s.note("the database is up to date")
+	}()
+}
+
+// shutdown ends everything that runs. The loop is over.
+func (s *server) shutdown() {
+	if s.cancel != nil {
+		s.cancel()
+		if out := <-s.outcomes; out.app != nil {
+			out.app.stop()
+		}
+	}
+	if s.testing != nil {
+		s.testing()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), quitLimit)
+	defer cancel()
+	s.proxy.release(nil)
+	s.live.close()
+	if s.current != nil {
+		s.current.streams.close()
+	}
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close() // what is cut is cut
+	}
+	if s.current != nil {
+		s.current.retire()
+	}
+	s.retired.Wait()
+}
+
+// close gives back what open took.
+func (s *server) close() {
+	_ = s.http.Close()
+	s.watch.close()
+	s.builder.forget("")
+	s.feed.close()
+	if s.screen != nil {
+		s.screen.close()
+	}
+	s.spawn.close()
+	_ = os.RemoveAll(s.state) // the next run sweeps what is left
+}
+
+// view is what the page at /dev shows now.
+func (s *server) view() devView {
+	v := devView{
+		Project: filepath.Base(s.dir), Address: s.url, State: s.live.state(),
+		Settings: settings(s.dir, s.env),
+	}
+	v.Routes, v.NoRoutes = s.routes.get(s)
+	s.board.mu.Lock()
+	defer s.board.mu.Unlock()
+	v.Requests = newest(s.board.requests, requestsKept)
+	v.Logs = newest(s.board.logs, requestsKept)
+	v.Build, v.Failed, v.Test = s.board.build, s.board.failed, s.board.test
+	if v.Build != nil {
+		v.Parts = v.Build.parts()
+	}
+	return v
+}
+
+// stateDir makes a directory for this process and sweeps those of others that
+// were killed.
+func stateDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	all := filepath.Join(cache, "nexios", "dev")
+	if err := os.MkdirAll(all, 0o700); err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(all)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(entry.Name(), "-")
+		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() && !alive(pid) {
+			_ = os.RemoveAll(filepath.Join(all, entry.Name())) // another one may sweep as well
+		}
+	}
+	return os.MkdirTemp(all, strconv.Itoa(os.Getpid())+"-")
+}

@@ -1,0 +1,51 @@
+package reload
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// rooms are the packages whose tests have not passed since they changed.
+type rooms map[string]bool // directories, as "./internal/posts"
+
+// changed notes that a Go file below root did.
+func (r rooms) changed(root, path string) {
+	if strings.HasSuffix(path, ".go") && inside(root, path) {
+		if dir := filepath.ToSlash(filepath.Dir(relative(root, path))); dir == "." {
+			r["."] = true
+		} else {
+			r["./"+dir] = true
+		}
+	}
+}
+
+func (r rooms) list() []string {
+	var list []string
+	for dir := range r {
+		list = append(list, dir)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// testRooms runs the tests of packages in root. An error means that they could
+// not be run, or were cancelled.
+func testRooms(ctx context.Context, s *spawner, root string, packages []string) (Test, error) {
+	start := time.Now()
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, packages...)...)
+	cmd.Dir = root
+	out, err := s.output(cmd)
+	t := Test{Packages: packages, OK: err == nil, Took: ms(time.Since(start)), Output: out}
+	if ctx.Err() != nil {
+		return t, ctx.Err()
+	}
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		return t, err
+	}
+	return t, nil
+}

@@ -1,0 +1,250 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// linesKept is how many lines the screen remembers.
+const linesKept = 500
+
+// How much a line matters; the key l sets the least that is shown.
+type weight int
+
+const (
+	weightAll weight = iota
+	weightWarning
+	weightError
+)
+
+func (w weight) String() string { return [...]string{"everything", "warnings", "errors"}[w] }
+
+// screen is the full-screen view of what happens.
+type screen struct{ program *tea.Program }
+
+func newScreen(project, url string, in io.Reader, out io.Writer, keys chan<- string) *screen {
+	options := []tea.ProgramOption{tea.WithAltScreen(), tea.WithOutput(out), tea.WithoutSignalHandler()}
+	if in != nil {
+		options = append(options, tea.WithInput(in))
+	}
+	return &screen{tea.NewProgram(newScreenModel(project, url, keys), options...)}
+}
+
+// show may be called before run and after it.
+func (s *screen) show(e Event) { s.program.Send(e) }
+
+// run returns when the person quits or ctx ends.
+func (s *screen) run(ctx context.Context) {
+	stop := context.AfterFunc(ctx, s.program.Quit)
+	defer stop()
+	_, _ = s.program.Run() // a terminal that is gone is a person who has quit
+}
+
+// close gives the terminal back.
+func (s *screen) close() {
+	s.program.Quit()
+	s.program.Wait()
+}
+
+type screenLine struct {
+	weight weight
+	text   string
+}
+
+// screenModel is what the screen shows; Update and View are those of Bubble
+// Tea.
+type screenModel struct {
+	project, url  string
+	keys          chan<- string
+	width, height int
+	state         string // "building", "running", "failed", "down"
+	last          *Build // the newest that runs
+	failure       string
+	tests         string
+	least         weight
+	lines         []screenLine
+}
+
+func newScreenModel(project, url string, keys chan<- string) screenModel {
+	return screenModel{project: project, url: url, keys: keys, width: 80, height: 24, state: "building"}
+}
+
+func (m screenModel) Init() tea.Cmd { return nil }
+
+func (m screenModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.KeyMsg:
+		return m.key(msg.String())
+	case Event:
+		return m.event(msg), nil
+	}
+	return m, nil
+}
+
+func (m screenModel) key(key string) (tea.Model, tea.Cmd) {
+	switch key {
+	case "q", "ctrl+c":
+		return m, tea.Quit
+	case "l":
+		m.least = (m.least + 1) % (weightError + 1)
+	case "c":
+		m.lines = nil
+	case keyRebuild, keyTest, keyOpen, keyMigrate:
+		keys := m.keys
+		return m, func() tea.Msg { keys <- key; return nil }
+	}
+	return m, nil
+}
+
+func (m screenModel) event(e Event) screenModel {
+	heavy := weightAll
+	switch e.Kind {
+	case KindListening:
+		m.url = e.URL
+		return m
+	case KindChange:
+		m.state = "building"
+	case KindBuilt:
+		m.state, m.last, m.failure = "running", e.Build, ""
+	case KindUnchanged:
+		m.state, m.failure = "running", ""
+	case KindFailed:
+		m.state, m.failure = "failed", describe(e)
+		heavy = weightError
+		e = Event{Time: e.Time, Kind: KindNote, Text: firstLine(describe(e))}
+	case KindExit:
+		m.state, heavy = "down", weightError
+	case KindRequest:
+		switch {
+		case e.Request.Status >= 500:
+			heavy = weightError
+		case e.Request.Status >= 400 || e.Request.Repeat > manyRepeats:
+			heavy = weightWarning
+		}
+	case KindLog:
+		heavy = logWeight(e.Text)
+	case KindTest:
+		m.tests = "tests pass"
+		if !e.Test.OK {
+			m.tests, heavy = "tests FAIL", weightError
+		}
+	}
+	text := describe(e)
+	if e.Kind != KindLog {
+		text = e.Time.Format("15:04:05") + " " + text
+	}
+	for line := range strings.Lines(text) {
+		m.lines = append(m.lines, screenLine{heavy, strings.TrimRight(line, "\r\n")})
+	}
+	m.lines = keep(m.lines, linesKept)
+	return m
+}
+
+// logWeight reads the level of a structured log line, as text or as JSON.
+func logWeight(line string) weight {
+	switch {
+	case strings.Contains(line, "level=ERROR"), strings.Contains(line, `"level":"ERROR"`), strings.HasPrefix(line, "panic: "):
+		return weightError
+	case strings.Contains(line, "level=WARN"), strings.Contains(line, `"level":"WARN"`):
+		return weightWarning
+	}
+	return weightAll
+}
+
+var (
+	styleTitle = lipgloss.NewStyle().Bold(true)
+	styleSoft  = lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "#667085", Dark: "#98a2b3"})
+	styleGood  = lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "#067647", Dark: "#47cd89"})
+	styleWarn  = lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "#b54708", Dark: "#fdb022"})
+	styleBad   = lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "#b42318", Dark: "#f97066"})
+)
+
+func (m screenModel) View() string {
+	fit := func(s string) string { return ansi.Truncate(s, max(1, m.width), "…") }
+	head := []string{
+		fit(styleTitle.Render("nexios dev ") + m.project + "  " + m.status() + "  " + m.url),
+		fit(m.build()),
+		styleSoft.Render(strings.Repeat("─", max(1, m.width))),
+	}
+	foot := []string{
+		styleSoft.Render(strings.Repeat("─", max(1, m.width))),
+		fit(m.help()),
+	}
+	room := max(0, m.height-len(head)-len(foot))
+	var body []string
+	if m.failure != "" {
+		// Wrapped, not cut: the end of a message is often what matters.
+		wrapped := ansi.Wrap(strings.ReplaceAll(m.failure, "\t", "    "), max(10, m.width), "")
+		for line := range strings.Lines(wrapped) {
+			body = append(body, styleBad.Render(strings.TrimRight(line, "\n")))
+		}
+		body = body[:min(len(body), max(room*2/3, min(room, 3)))]
+		body = append(body, "")
+	}
+	left := room - len(body)
+	var shown []string
+	for i := len(m.lines) - 1; i >= 0 && len(shown) < left; i-- {
+		if line := m.lines[i]; line.weight >= m.least {
+			shown = append(shown, fit(paint(line)))
+		}
+	}
+	for i := len(shown) - 1; i >= 0; i-- {
+		body = append(body, shown[i])
+	}
+	for len(body) < room {
+		body = append(body, "")
+	}
+	return strings.Join(append(append(head, body[:room]...), foot...), "\n")
+}
+
+func paint(l screenLine) string {
+	text := strings.ReplaceAll(l.text, "\t", "    ")
+	switch l.weight {
+	case weightError:
+		return styleBad.Render(text)
+	case weightWarning:
+		return styleWarn.Render(text)
+	}
+	return text
+}
+
+func (m screenModel) status() string {
+	switch m.state {
+	case "running":
+		return styleGood.Render("● running")
+	case "failed":
+		return styleBad.Render("● the newest source does not run")
+	case "down":
+		return styleBad.Render("● ended")
+	}
+	return styleWarn.Render("● building")
+}
+
+func (m screenModel) build() string {
+	text := styleSoft.Render("no version yet")
+	if m.last != nil {
+		text = fmt.Sprintf("version %d after %s ", m.last.ID, duration(m.last.Total)) +
+			styleSoft.Render("("+m.last.Mode+": "+m.last.parts()+")")
+	}
+	if m.tests != "" {
+		text += "  " + m.tests
+	}
+	return text
+}
+
+func (m screenModel) help() string {
+	pairs := []string{"r", "rebuild", "t", "test", "o", "docs", "l", m.least.String(), "c", "clear", "m", "migrate", "q", "quit"}
+	var s strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		s.WriteString(styleTitle.Render(pairs[i]) + " " + styleSoft.Render(pairs[i+1]) + "  ")
+	}
+	return strings.TrimRight(s.String(), " ")
+}
