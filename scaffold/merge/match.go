@@ -5,14 +5,14 @@ import (
 	"sort"
 )
 
-// match pairs equal lines of a and b, in the order of both: line i of a is line
+// Match pairs equal lines of a and b, in the order of both: line i of a is line
 // result[i] of b, or of none when that is -1.
 //
 // It is the patience method: lines that occur once on each side are the fixed
 // points (the longest run of them in the same order), and what lies between two
 // of them is matched the same way. That keeps functions together where a
 // shortest edit script would pair their closing braces, and costs n log n.
-func match(a, b []string) []int {
+func Match(a, b []string) []int {
 	pairs := make([]int, len(a))
 	for i := range pairs {
 		pairs[i] = -1

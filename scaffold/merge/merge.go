@@ -60,7 +60,7 @@ type merger struct {
 
 // merge walks the three texts, from one line that both sides kept to the next.
 func (m *merger) merge() {
-	toYours, toTheirs := match(m.base, m.yours), match(m.base, m.theirs)
+	toYours, toTheirs := Match(m.base, m.yours), Match(m.base, m.theirs)
 	y, t, from := 0, 0, 0
 	for i := range m.base {
 		if toYours[i] < 0 || toTheirs[i] < 0 {

@@ -139,6 +139,8 @@ func TestDiff(t *testing.T) {
 		{Kind: Create, Path: "one.txt", After: []byte("a")},
 		{Kind: Delete, Path: "old.txt", Before: []byte("a\nb\n")},
 		{Kind: Update, Path: "both.txt", Before: []byte("1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n"), After: []byte("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n11")},
+		{Kind: Update, Path: "rewritten.txt", Before: []byte("a\nb\nc"), After: []byte("x\nb\nc\ny\n")},
+		{Kind: Update, Path: "apart.txt", Before: numbers(40, ""), After: numbers(40, "9")},
 		{Kind: Update, Path: "emptied.txt", Before: []byte("a\n"), After: []byte{}},
 		{Kind: Update, Path: "filled.txt", Before: []byte{}, After: []byte("a\nb\n")},
 		{Kind: Identical, Path: "same.txt", Before: []byte("a"), After: []byte("a")},
@@ -167,6 +169,17 @@ func TestDiff(t *testing.T) {
 			t.Errorf("%s: got %q, want %q\n%s", op.Path, got, op.After, shown)
 		}
 	}
+}
+
+// numbers writes lines, and leaves out those that end in a digit.
+func numbers(n int, without string) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		if line := fmt.Sprint(i); without == "" || !strings.HasSuffix(line, without) {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.Bytes()
 }
 
 func TestDiffOfWhatIsNotText(t *testing.T) {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/hexops/gotextdiff"
-	"github.com/hexops/gotextdiff/myers"
 	"github.com/hexops/gotextdiff/span"
+
+	"github.com/nexios-go/nexios/scaffold/merge"
 )
 
 // width is how wide a list is, in columns. Only a path makes a line longer,
@@ -121,8 +123,7 @@ func (op Op) diff() string {
 func (op Op) hunks() []*gotextdiff.Hunk {
 	before, after := string(op.Before), string(op.After)
 	if before != "" && after != "" {
-		edits := myers.ComputeEdits(span.URIFromPath(op.Path), before, after)
-		return gotextdiff.ToUnified("", "", before, edits).Hunks
+		return gotextdiff.ToUnified("", "", before, edits(before, after)).Hunks
 	}
 	hunk := &gotextdiff.Hunk{FromLine: min(1, len(before)), ToLine: min(1, len(after))}
 	for line := range strings.Lines(before) {
@@ -135,6 +136,30 @@ func (op Op) hunks() []*gotextdiff.Hunk {
 		return nil
 	}
 	return []*gotextdiff.Hunk{hunk}
+}
+
+// edits returns what leads from one text to another, line by line. The
+// library's own search takes seconds and gigabytes on a large rewrite.
+func edits(before, after string) []gotextdiff.TextEdit {
+	a, b := slices.Collect(strings.Lines(before)), slices.Collect(strings.Lines(after))
+	var list []gotextdiff.TextEdit
+	i, j := 0, 0
+	until := func(nextI, nextJ int) {
+		if i < nextI || j < nextJ {
+			list = append(list, gotextdiff.TextEdit{
+				Span:    span.New("", span.NewPoint(i+1, 1, 0), span.NewPoint(nextI+1, 1, 0)),
+				NewText: strings.Join(b[j:nextJ], ""),
+			})
+		}
+		i, j = nextI+1, nextJ+1
+	}
+	for k, same := range merge.Match(a, b) {
+		if same >= 0 {
+			until(k, same)
+		}
+	}
+	until(len(a), len(b))
+	return list
 }
 
 // count returns how many lines are added and removed.
