@@ -199,7 +199,7 @@ func rows() []Type {
 		{
 			Name: "ref", Arg: "must", Form: "TABLE", Doc: "a row of another table",
 			Go: "int64", Filters: "equal",
-			mods: "unique sort filter ondelete",
+			mods: "unique filter ondelete",
 			arg:  tableArg,
 		},
 		{
@@ -725,7 +725,7 @@ func decimalColumn(f Field) string {
 }
 
 func decimalRules(f Field) []string {
-	return append([]string{"decimal=" + strings.Replace(f.Arg, ".", " ", 1)}, numberRules(f)...)
+	return append([]string{"decimal=" + f.Arg}, numberRules(f)...)
 }
 
 // step is the least difference between two decimals of the field.

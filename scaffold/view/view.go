@@ -1,19 +1,288 @@
 // Package view works out everything that templates read from what the user
-// said, so that a template holds nothing but places to fill.
+// said: every Go name, tag, sample and expected answer. A template is left
+// with places to fill, lists to go through and flags to ask. A view is plain
+// data: equal words give views that are equal to reflect.DeepEqual.
 package view
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
 	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// The import paths that generated files need.
+const (
+	ginImport      = "github.com/gin-gonic/gin"
+	gormImport     = "gorm.io/gorm"
+	uuidImport     = "github.com/google/uuid"
+	runtimeImport  = "github.com/nexios-go/nexios/runtime/"
+	dbImport       = runtimeImport + "db"
+	webImport      = runtimeImport + "web"
+	faultImport    = runtimeImport + "fault"
+	authImport     = runtimeImport + "auth"
+	authtestImport = runtimeImport + "auth/authtest"
+	webtestImport  = runtimeImport + "webtest"
 )
 
 // Resource is what the templates of a resource read.
 type Resource struct {
-	Module  string            // the project's module path
-	Package string            // the room's package and folder: "blogposts"
-	Words   map[string]string // what {model}, {room} and {migration} stand for in paths
+	Module  string // the project's module path
+	Package string // the room's package and folder: "blogposts"
+	Path    string // of its routes: "/blog-posts"
+	Table   string
+	Type    string // of a row: "BlogPost"
+	Var     string // a variable that holds one: "blogPost", or "row" where that is taken
+	One     string // for people: "blog post"
+	AOne    string // "a blog post"
+	Many    string // "blog posts"
+	Routes  bool   // false: a model without a room
+	UUID    bool   // keys are UUIDs
+	Soft    bool   // deleted rows stay
+	Owner   bool   // rows belong to users
+
+	Model     Model
+	Migration Migration
+	Room      Room
+	Input     Input
+	Test      Test
+
+	// Words are what the {words} in the paths of files stand for: {model},
+	// {room} and {migration}.
+	Words map[string]string
 }
 
-// Of returns the view of r, which is one of p's resources.
-func Of(p spec.Project, r spec.Resource) (Resource, error) {
-	return Resource{}, nil
+// Line is one field of a struct.
+type Line struct {
+	Name string
+	Type string
+	Tag  string
+	Note string // an end-of-line comment, without the slashes
 }
+
+// Model is the file of the row's type.
+type Model struct {
+	Imports   string
+	Fields    []Line // columns
+	Relations []Line // rows of other tables
+	TableName bool   // GORM would guess another table
+	Receiver  string
+}
+
+// resource is what is worked with while a view is made.
+type resource struct {
+	p      spec.Project
+	r      spec.Resource
+	fields []field
+}
+
+// field is a field of the resource and what it points at.
+type field struct {
+	spec.Field
+	row    spec.Type
+	target spec.Resource // of a relation
+}
+
+// Of returns the view of r, which is one of p's resources. It fails only on
+// words that spec.Project.Add would have refused.
+func Of(p spec.Project, r spec.Resource) (Resource, error) {
+	w, err := settle(p, r)
+	if err != nil {
+		return Resource{}, err
+	}
+	pkg := r.Package()
+	v := Resource{
+		Module:  p.Module,
+		Package: pkg,
+		Path:    "/" + strings.ReplaceAll(r.Plural, "_", "-"),
+		Table:   r.TableName(),
+		Type:    exported(r.Name),
+		Var:     variable(r.Name, pkg),
+		One:     words(r.Name),
+		AOne:    article(words(r.Name)),
+		Many:    words(r.Plural),
+		Routes:  !r.ModelOnly,
+		UUID:    r.UUID,
+		Soft:    r.SoftDelete,
+		Owner:   r.Owner,
+	}
+	v.Model = w.model()
+	v.Migration = w.migration()
+	v.Words = map[string]string{
+		"model":     fileName(strings.ReplaceAll(r.Name, "_", "")),
+		"room":      pkg,
+		"migration": fileName(v.Migration.ID),
+	}
+	if !r.ModelOnly {
+		v.Input = w.input()
+		v.Room = w.room(v)
+		if v.Test, err = w.test(v); err != nil {
+			return Resource{}, err
+		}
+	}
+	return v, nil
+}
+
+func settle(p spec.Project, r spec.Resource) (resource, error) {
+	w := resource{p: p, r: r}
+	parsed, err := r.Parsed()
+	if err != nil {
+		return w, err
+	}
+	for _, f := range parsed {
+		one := field{Field: f, row: f.Row()}
+		if f.Relation() {
+			var ok bool
+			if one.target, ok = p.Target(f); !ok {
+				return w, fmt.Errorf("%s: no table %s", f, f.Arg)
+			}
+		}
+		w.fields = append(w.fields, one)
+	}
+	return w, nil
+}
+
+// fileName keeps the go command from reading a meaning into a file's name: it
+// builds x_windows.go on Windows only, and x_test.go in tests only.
+func fileName(base string) string {
+	last := base[strings.LastIndexByte(base, '_')+1:]
+	if last != base && slices.Contains(strings.Fields(fileSuffixes), last) {
+		return base + "_table"
+	}
+	return base
+}
+
+const fileSuffixes = `test aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris
+	wasip1 windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32
+	mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm unix cgo`
+
+// keyType is the Go type of the primary key of a table.
+func keyType(r spec.Resource) string {
+	if r.UUID {
+		return "uuid.UUID"
+	}
+	return "int64"
+}
+
+// goType is the Go type of the field's values, elements of an array included.
+func (f field) goType() string {
+	if f.Type == "ref" {
+		return keyType(f.target)
+	}
+	return f.row.Go
+}
+
+// goImports are what goType and values of it need.
+func (f field) goImports() []string {
+	if f.Type == "ref" {
+		if f.target.UUID {
+			return []string{uuidImport}
+		}
+		return nil
+	}
+	return f.row.Imports
+}
+
+// nilable tells whether nil stands for null in the type itself.
+func (f field) nilable() bool { return f.Type == "json" || f.Type == "bytes" }
+
+// column is the type of the field in the model.
+func (f field) modelType() string {
+	switch {
+	case f.Is("array"):
+		return "db.Array[" + f.goType() + "]"
+	case f.Is("optional") && !f.nilable():
+		return "*" + f.goType()
+	}
+	return f.goType()
+}
+
+// serves tells whether the room has the action. There is nothing to update
+// where every field is immutable.
+func (w resource) serves(action string) bool {
+	return w.r.Serves(action) && (action != "update" || slices.ContainsFunc(w.fields, func(f field) bool {
+		return f.Input() != "" && !f.Is("immutable")
+	}))
+}
+
+// columns are the fields that are columns of the table.
+func (w resource) columns() []field {
+	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return f.Column() == "" })
+}
+
+// related are the fields of one of the types of relation.
+func (w resource) related(types ...string) []field {
+	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return !slices.Contains(types, f.Type) })
+}
+
+func (w resource) model() Model {
+	m := Model{
+		Receiver:  strings.ToLower(w.r.Name[:1]),
+		TableName: guessedTable(w.r.Name) != w.r.TableName(),
+	}
+	paths := []string{"time"}
+	m.Fields = append(m.Fields, Line{Name: "ID", Type: keyType(w.r), Tag: tag("json", "id")})
+	if w.r.UUID {
+		paths = append(paths, uuidImport, gormImport)
+	}
+	if w.r.Owner {
+		m.Fields = append(m.Fields, Line{Name: "UserID", Type: "int64", Tag: tag("json", "user_id")})
+		m.Relations = append(m.Relations, Line{Name: "User", Type: "*User", Tag: tag("json", "user,omitzero")})
+	}
+	for _, f := range w.columns() {
+		key := f.Column()
+		if f.Is("secret") {
+			key = "-"
+		}
+		m.Fields = append(m.Fields, Line{
+			Name: exported(f.Column()), Type: f.modelType(), Tag: tag("json", key, "gorm", columnName(f.Column())),
+		})
+		paths = append(paths, f.goImports()...)
+		if f.Is("array") {
+			paths = append(paths, dbImport)
+		}
+	}
+	m.Fields = append(m.Fields,
+		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("json", "created_at")},
+		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("json", "updated_at")})
+	if w.r.SoftDelete {
+		paths = append(paths, gormImport)
+		m.Fields = append(m.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("json", "-")})
+	}
+	for _, f := range w.related("ref", "many", "has") {
+		line := Line{Name: exported(f.Name), Type: "[]" + exported(f.target.Name)}
+		var how string
+		switch f.Type {
+		case "ref":
+			line.Type = "*" + exported(f.target.Name)
+			if f.target.Name == w.r.Name || exported(f.Name)+"ID" != exported(f.Column()) {
+				how = "foreignKey:" + exported(f.Column())
+			}
+		case "has":
+			back, _ := spec.BackRef(w.r, f.target, f.Field)
+			how = "foreignKey:" + exported(back.Column())
+		case "many":
+			how = "many2many:" + w.r.JoinTable(f.Field)
+			if other := exported(spec.Singular(f.Name)); other != exported(f.target.Name) || f.target.Name == w.r.Name ||
+				!guessable(w.r.Name) || !guessable(f.target.Name) {
+				how += ";joinForeignKey:" + exported(w.r.Name) + "ID;joinReferences:" + other + "ID"
+			}
+		}
+		line.Tag = tag("json", f.Name+",omitzero", "gorm", how)
+		m.Relations = append(m.Relations, line)
+	}
+	m.Imports = imports(w.p.Module, paths...)
+	return m
+}
+
+// columnName tells GORM a column whose name it would not guess.
+func columnName(column string) string {
+	if guessable(column) {
+		return ""
+	}
+	return "column:" + column
+}
+
+func quoted(s string) string { return strconv.Quote(s) }

@@ -1,0 +1,265 @@
+package view
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// Input is the file of what requests may say.
+type Input struct {
+	Imports   string
+	Create    []Line
+	Build     []Assign // fields of the new row that come from the body as they are
+	Defaults  []Default
+	Update    []Line
+	Apply     []Apply
+	Filters   []Line
+	Sorts     string // the columns a list can be sorted by, with spaces
+	Search    bool
+	KeyType   string
+	KeyTag    string
+	HasBody   bool // the create body is used
+	ShowInput bool
+}
+
+// Assign is one line of a composite literal.
+type Assign struct{ Name, Value string }
+
+// Default is a field whose value in a new row is Value unless the body says.
+type Default struct {
+	Name     string
+	Value    string
+	Optional bool // the column may be null: both are pointers
+}
+
+// Apply is one field that a partial update changes.
+type Apply struct {
+	Name   string
+	Sent   string // the condition: "b.Title != nil"
+	Value  string // "*b.Title"
+	Column string // quoted
+}
+
+func (w resource) input() Input {
+	r := w.r
+	in := Input{KeyType: keyType(r), Search: slices.ContainsFunc(w.fields, func(f field) bool { return f.Is("search") })}
+	in.HasBody = w.serves("create") || w.serves("bulk")
+	in.ShowInput = w.serves("show") || w.serves("delete")
+	key := []string{"uri", "id"}
+	if !r.UUID {
+		key = append(key, "binding", "min=1")
+	}
+	in.KeyTag = tag(key...)
+	var paths []string
+	if r.UUID && (in.ShowInput || w.serves("update")) {
+		paths = append(paths, uuidImport)
+	}
+	if in.HasBody {
+		paths = append(paths, w.p.Module+"/internal/model")
+	}
+	if w.serves("bulk") {
+		paths = append(paths, webImport)
+	}
+	if w.serves("list") {
+		paths = append(paths, dbImport)
+	}
+	for _, f := range w.fields {
+		if f.Input() == "" {
+			continue
+		}
+		if in.HasBody {
+			paths = append(paths, f.create(&in)...)
+		}
+		if w.serves("update") && !f.Is("immutable") {
+			paths = append(paths, f.update(&in)...)
+		}
+		if w.serves("list") && f.Is("filter") {
+			paths = append(paths, f.filter(&in)...)
+		}
+	}
+	if w.serves("update") && len(in.Apply) > 0 {
+		paths = append(paths, w.p.Module+"/internal/model")
+	}
+	sorts := []string{"id", "created_at", "updated_at"}
+	for _, f := range w.fields {
+		if f.Is("sort") {
+			sorts = slices.Insert(sorts, len(sorts)-2, f.Column())
+		}
+	}
+	in.Sorts = strings.Join(sorts, " ")
+	in.Imports = imports(w.p.Module, paths...)
+	return in
+}
+
+// inputName is the Go name of the field in bodies.
+func (f field) inputName() string {
+	if f.Type == "many" {
+		return exported(spec.Singular(f.Name)) + "IDs"
+	}
+	return exported(f.Column())
+}
+
+// rules are the validation rules of one value of the field.
+func (f field) rules() []string {
+	switch {
+	case f.Type == "ref" && !f.target.UUID:
+		return []string{"min=1"}
+	case f.Type == "ref":
+		return nil
+	}
+	return f.Rules()
+}
+
+// elements are the rules of a list of values: how many, and what each obeys.
+func (f field) elements() []string {
+	rules := []string{"max=100"}
+	each := f.rules()
+	if f.Type == "many" {
+		rules, each = append(rules, "unique"), nil
+		if !f.target.UUID {
+			each = []string{"min=1"}
+		}
+	}
+	if len(each) > 0 {
+		rules = append(append(rules, "dive"), each...)
+	}
+	return rules
+}
+
+// list tells whether bodies carry many values of the field.
+func (f field) list() bool { return f.Is("array") || f.Type == "many" }
+
+func (f field) bodyType() string {
+	if f.Type == "many" {
+		return "[]" + keyType(f.target)
+	}
+	if f.Is("array") {
+		return "[]" + f.goType()
+	}
+	return f.goType()
+}
+
+func (f field) bodyImports() []string {
+	if f.Type == "many" {
+		if f.target.UUID {
+			return []string{uuidImport}
+		}
+		return nil
+	}
+	return f.goImports()
+}
+
+// create adds the field to the body that makes a row, and says what the file
+// needs for it.
+func (f field) create(in *Input) []string {
+	name, goType := f.inputName(), f.bodyType()
+	value := "b." + name
+	rules := f.rules()
+	if f.list() {
+		rules = f.elements()
+	}
+	line := Line{Name: name, Type: goType}
+	v, hasDefault := f.Default()
+	switch {
+	case f.Type == "many":
+		rules = append([]string{"omitempty"}, rules...)
+	case f.Is("optional") || hasDefault:
+		if !f.nilable() && !f.list() {
+			line.Type = "*" + goType
+		}
+		if len(rules) > 0 {
+			rules = append([]string{"omitempty"}, rules...)
+		}
+		if hasDefault {
+			line.Note = "default " + v.Text
+		}
+	case f.list() || f.nilable():
+		rules = append([]string{"required"}, rules...)
+	case f.row.Plain || f.Type == "ref" && !f.target.UUID:
+		rules = append([]string{"required"}, withoutMin1(rules, f.row.Plain)...)
+	default:
+		line.Type, value = "*"+goType, "*"+value
+		rules = append([]string{"required"}, rules...)
+	}
+	line.Tag = tag("json", f.Input(), "binding", strings.Join(rules, ","))
+	in.Create = append(in.Create, line)
+	switch {
+	case f.Type == "many":
+	case hasDefault:
+		goDefault := v.Go
+		if f.Is("optional") {
+			in.Build = append(in.Build, Assign{name, value})
+			if convert := map[string]bool{"int64": true, "float64": true}[goType]; convert {
+				goDefault = goType + "(" + goDefault + ")"
+			}
+			in.Defaults = append(in.Defaults, Default{name, "new(" + goDefault + ")", true})
+			break
+		}
+		in.Build = append(in.Build, Assign{name, goDefault})
+		in.Defaults = append(in.Defaults, Default{name, "*" + value, false})
+	default:
+		in.Build = append(in.Build, Assign{name, value})
+	}
+	paths := f.bodyImports()
+	if hasDefault && f.Type == "duration" {
+		paths = append(paths, "time")
+	}
+	return paths
+}
+
+// withoutMin1 drops what required says already of a text.
+func withoutMin1(rules []string, text bool) []string {
+	if !text {
+		return rules
+	}
+	return slices.DeleteFunc(slices.Clone(rules), func(r string) bool { return r == "min=1" })
+}
+
+// update adds the field to the body that changes a row.
+func (f field) update(in *Input) []string {
+	name, goType := f.inputName(), f.bodyType()
+	rules := f.rules()
+	if f.list() {
+		rules = f.elements()
+	}
+	if len(rules) > 0 {
+		rules = append([]string{"omitempty"}, rules...)
+	}
+	line := Line{Name: name, Type: "*" + goType}
+	apply := Apply{Name: name, Sent: "b." + name + " != nil", Value: "*b." + name, Column: quoted(f.Column())}
+	paths := f.bodyImports()
+	if f.Is("optional") && !f.list() {
+		line.Type = "web.Null[" + goType + "]"
+		apply.Sent, apply.Value = "b."+name+".Set", "b."+name+".Ptr()"
+		if f.nilable() {
+			apply.Value = "b." + name + ".Value"
+		}
+		paths = append(paths, webImport)
+	}
+	line.Tag = tag("json", f.Input(), "binding", strings.Join(rules, ","))
+	in.Update = append(in.Update, line)
+	if f.Type != "many" {
+		in.Apply = append(in.Apply, apply)
+	}
+	return paths
+}
+
+// filter adds what lists can be filtered by.
+func (f field) filter(in *Input) []string {
+	var rule string
+	if f.Type == "enum" {
+		rule = "omitempty," + strings.Join(f.Rules(), ",")
+	}
+	name := exported(f.Column())
+	in.Filters = append(in.Filters, Line{Name: name, Type: "*" + f.goType(), Tag: tag("form", f.Column(), "binding", rule)})
+	if f.row.Filters == "range" {
+		for _, end := range []string{"Min", "Max"} {
+			in.Filters = append(in.Filters, Line{
+				Name: name + end, Type: "*" + f.goType(), Tag: tag("form", f.Column()+"_"+strings.ToLower(end)),
+			})
+		}
+	}
+	return f.goImports()
+}

@@ -1,0 +1,168 @@
+package view
+
+import (
+	"strings"
+)
+
+// Room is the file of the module and its handlers.
+type Room struct {
+	Imports  string
+	Doc      string // what the package serves: "posts"
+	List     bool
+	Create   bool
+	Bulk     bool
+	Show     bool
+	Update   bool
+	Delete   bool
+	Reads    string // the guards of routes that read: ".Guard(auth.User())"
+	Writes   string // the guards of routes that write
+	Rows     string // where a query begins: "h.db.WithContext(c.Request.Context())"
+	Public   string // the column that lets others read; "" for none
+	Preload  []string
+	With     []string // preloaded for a single row too: those of has
+	Search   []string // quoted columns
+	Filters  []Filter
+	Many     []Many
+	Conflict string // the statuses that writing can answer: ".Fails(409)"
+	Finders  []Finder
+	Omit     string // associations that saving a row leaves alone: `"Tags.*"`
+	Joins    string // the same, for rows that tests store
+	Vars     string // a variable that holds many rows
+	NotFound string // "Post not found"
+	At       bool   // conflicts in bulk are told by position
+	Readable bool   // not every row may be read by everyone
+	Own      bool   // who may read a row may not always change it
+	// ReadableDoc completes "the posts that who asks may read:".
+	ReadableDoc string
+}
+
+// Filter is one condition that a list takes.
+type Filter struct {
+	Func   string // of package db: "Where", "AtLeast", "AtMost"
+	Column string
+	Name   string // of the input's field
+}
+
+// Many is one many field of the resource.
+type Many struct {
+	Name  string // of the model's field: "Tags"
+	Input string // of the input's field: "TagIDs"
+	Rows  string // a variable that holds them: "tags"
+	Find  string // the function that finds them: "findTags"
+}
+
+// Finder is a function that finds rows of another table by their keys.
+type Finder struct {
+	Func     string // "findTags"
+	Type     string // of its rows: "Tag"
+	KeyType  string
+	Rows     string // a variable that holds them: "tags"
+	Many     string // "tags"
+	NotFound string // "Tag not found"
+	Key      string // the body's key: "tag_ids"
+}
+
+func (w resource) room(v Resource) Room {
+	r := w.r
+	o := Room{
+		Doc:  v.Many,
+		List: w.serves("list"), Create: w.serves("create"), Bulk: w.serves("bulk"),
+		Show: w.serves("show"), Update: w.serves("update"), Delete: w.serves("delete"),
+		Rows: "h.db.WithContext(c.Request.Context())",
+		Vars: unexported(r.Plural),
+	}
+	if o.Vars == v.Var || variable(r.Plural) == "row" {
+		o.Vars = "rows"
+	}
+	o.NotFound = title(v.One) + " not found"
+	paths := []string{gormImport, webImport}
+	if o.List || o.Create || o.Bulk || o.Show || o.Update || o.Delete {
+		paths = append(paths, ginImport, w.p.Module+"/internal/model")
+	}
+	if o.List || o.Show || o.Update {
+		paths = append(paths, dbImport)
+	}
+	if o.Delete && r.Public == "" {
+		paths = append(paths, faultImport)
+	}
+	switch {
+	case r.Owner:
+		o.Reads, o.Writes = ".Guard(auth.User())", ".Guard(auth.User())"
+		if o.List || o.Show || o.Update || o.Delete {
+			o.Rows, o.Readable = "h.readable(c)", true
+		}
+		o.ReadableDoc = "his own."
+		if r.Public != "" {
+			o.Public = r.Public
+			o.ReadableDoc = "his own and those that are " + words(r.Public) + "."
+			if o.Own = o.Update || o.Delete; o.Own {
+				paths = append(paths, faultImport, dbImport)
+			}
+		}
+		paths = append(paths, authImport)
+		o.Preload = append(o.Preload, "User")
+	case r.Guard == "user":
+		o.Reads, o.Writes = ".Guard(auth.User())", ".Guard(auth.User())"
+		paths = append(paths, authImport)
+	case r.Guard == "admin":
+		if o.Create || o.Bulk || o.Update || o.Delete {
+			paths = append(paths, authImport)
+		}
+		o.Writes = ".Guard(auth.Admin())"
+	}
+	for _, f := range w.fields {
+		switch f.Type {
+		case "ref":
+			o.Preload = append(o.Preload, exported(f.Name))
+		case "many":
+			o.Preload = append(o.Preload, exported(f.Name))
+			m := Many{Name: exported(f.Name), Input: f.inputName(), Rows: variable(f.Name, v.Var, o.Vars), Find: "find" + exported(f.Name)}
+			if m.Rows == "row" {
+				m.Rows = "found"
+			}
+			o.Many = append(o.Many, m)
+			o.Finders = append(o.Finders, Finder{
+				Func: m.Find, Type: exported(f.target.Name), KeyType: keyType(f.target), Rows: m.Rows,
+				Many: words(f.target.Plural), NotFound: title(words(f.target.Name)) + " not found", Key: f.Input(),
+			})
+		case "has":
+			o.With = append(o.With, exported(f.Name))
+		}
+		if f.Is("unique") || f.Type == "ref" || f.Type == "many" || f.Type == "enum" {
+			o.Conflict = ".Fails(409)"
+		}
+		if f.Is("search") {
+			o.Search = append(o.Search, quoted(f.Column()))
+		}
+		if f.Is("filter") {
+			o.Filters = append(o.Filters, Filter{"Where", quoted(f.Column()), exported(f.Column())})
+			if f.row.Filters == "range" {
+				o.Filters = append(o.Filters,
+					Filter{"AtLeast", quoted(f.Column()), exported(f.Column()) + "Min"},
+					Filter{"AtMost", quoted(f.Column()), exported(f.Column()) + "Max"})
+			}
+		}
+	}
+	var joins []string
+	for _, m := range o.Many {
+		joins = append(joins, quoted(m.Name+".*"))
+	}
+	o.Joins = strings.Join(joins, ", ")
+	if len(o.Many) > 0 && (o.Create || o.Bulk || o.Update) {
+		paths = append(paths, faultImport)
+		for _, f := range w.related("many") {
+			if f.target.UUID {
+				paths = append(paths, uuidImport)
+			}
+		}
+		o.Omit = o.Joins
+		o.At = o.Bulk
+	} else {
+		o.Finders = nil
+	}
+	o.Imports = imports(w.p.Module, paths...)
+	return o
+}
+
+// changes tells whether the room has a route that writes.
+func (o Room) changes() bool { return o.Create || o.Bulk || o.Update || o.Delete }
