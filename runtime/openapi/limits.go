@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// patterns are the rules that JSON Schema says by a regular expression.
-var patterns = map[string]string{
-	"slug":      `^[a-z0-9]+(-[a-z0-9]+)*$`,
-	"notblank":  `\S`,
-	"alpha":     `^[a-zA-Z]+$`,
-	"alphanum":  `^[a-zA-Z0-9]+$`,
-	"hexcolor":  `^#([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$`,
-	"e164":      `^\+[1-9][0-9]{7,14}$`,
-	"numeric":   `^[-+]?[0-9]+(\.[0-9]+)?$`,
-	"lowercase": `^[^A-Z]*$`,
-	"uppercase": `^[^a-z]*$`,
+// patterns are the rules that JSON Schema says by a regular expression, each
+// with a text that it lets pass.
+var patterns = map[string]struct{ expression, example string }{
+	"slug":      {`^[a-z0-9]+(-[a-z0-9]+)*$`, "a-short-name"},
+	"notblank":  {`\S`, "text"},
+	"alpha":     {`^[a-zA-Z]+$`, "letters"},
+	"alphanum":  {`^[a-zA-Z0-9]+$`, "letters1"},
+	"hexcolor":  {`^#([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$`, "#ffcc00"},
+	"e164":      {`^\+[1-9][0-9]{7,14}$`, "+4930123456"},
+	"numeric":   {`^[-+]?[0-9]+(\.[0-9]+)?$`, "12"},
+	"lowercase": {`^[^A-Z]*$`, "text"},
+	"uppercase": {`^[^a-z]*$`, "TEXT"},
 }
 
 // formats are the rules that JSON Schema says by a format.
@@ -65,8 +66,8 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	switch {
 	case formats[name] != "" && kind == "string":
 		s.Format = formats[name]
-	case patterns[name] != "" && kind == "string":
-		s.Pattern = patterns[name]
+	case patterns[name].expression != "" && kind == "string":
+		s.Pattern, s.Examples = patterns[name].expression, []any{patterns[name].example}
 	case name == "pattern" && kind == "string":
 		s.Pattern = param
 	case name == "required" && kind == "string" && s.MinLength == "":

@@ -22,6 +22,7 @@ type schema struct {
 	ContentEncoding  string           `json:"contentEncoding,omitempty"`
 	Enum             []any            `json:"enum,omitempty"`
 	Default          any              `json:"default,omitempty"`
+	Examples         []any            `json:"examples,omitempty"` // where a pattern would make readers guess
 	Minimum          json.Number      `json:"minimum,omitempty"`
 	Maximum          json.Number      `json:"maximum,omitempty"`
 	ExclusiveMinimum json.Number      `json:"exclusiveMinimum,omitempty"`
@@ -136,7 +137,7 @@ func (s *schemas) encoded(t reflect.Type, dir direction) *schema {
 		case "Date":
 			made.Format = "date"
 		case "Decimal":
-			made.Pattern = `^-?[0-9]+(\.[0-9]+)?$`
+			made.Pattern, made.Examples = `^-?[0-9]+(\.[0-9]+)?$`, []any{"9.90"}
 			if dir == in {
 				made.Type, made.Pattern = []string{"string", "number"}, `^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`
 			}
