@@ -22,7 +22,7 @@ type Command struct {
 	Name    string // one or two words: "serve", "user create"
 	Args    string // how the arguments look in help: "--username U --email E [--admin]"
 	Summary string // one line, no full stop
-	Help    string // what --help says beyond that; may be empty
+	Help    string // what --help says beyond that, in sentences; lines that begin with a space keep their form
 	Run     func(ctx context.Context, io IO) error
 }
 
@@ -54,10 +54,4 @@ func ExitCode(err error) int {
 		return Cancelled
 	}
 	return Failed
-}
-
-// WantsHelp says whether the whole program is asked what it can do, rather
-// than one of its commands.
-func WantsHelp(args []string) bool {
-	return len(args) == 1 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h")
 }

@@ -106,12 +106,11 @@ func TestConflicts(t *testing.T) {
 		for _, c := range cases {
 			for _, inside := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, transaction %v", c.name, inside), func(t *testing.T) {
-					err := errors.New("not run")
+					run := c.do
 					if inside {
-						err = gdb.Transaction(c.do)
-					} else {
-						err = c.do(gdb)
+						run = func(tx *gorm.DB) error { return tx.Transaction(c.do) }
 					}
+					err := run(gdb)
 					check(t, err, c.status, c.message, c.field)
 					must(t, gdb.Exec("DELETE FROM users WHERE id > 1").Error)
 				})
