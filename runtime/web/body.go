@@ -86,6 +86,10 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	} else if raw[0] == 'n' && b.typ.Kind() == reflect.Struct {
 		details = []fault.Detail{misfit("", b.typ)}
 	}
+	if len(details) > 0 && details[0].Field == "" {
+		details[0].Field = wholeBody
+		return fault.Invalid(details...)
+	}
 	if b.bulk && len(details) == 0 {
 		if n := dst.Len(); n == 0 || n > maxBulk {
 			return fault.Invalid(fault.Detail{Field: "items", Rule: "len", Message: fmt.Sprintf("Items must have 1 to %d elements", maxBulk)})

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"reflect"
@@ -11,13 +12,14 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// misfit says that the value at path is not a t.
+// misfit says that the value at path is not a t; the path of the whole body is
+// empty.
 func misfit(path string, t reflect.Type) fault.Detail {
-	if path == "" {
-		return fault.Detail{Field: "body", Rule: "type", Message: sentence("body", mustBe(t))}
-	}
-	return fault.Detail{Field: path, Rule: "type", Message: sentence(path, mustBe(t))}
+	return fault.Detail{Field: path, Rule: "type", Message: sentence(cmp.Or(path, wholeBody), mustBe(t))}
 }
+
+// wholeBody is what the body itself is called in details.
+const wholeBody = "body"
 
 // misfits decodes raw, which is valid JSON but does not fit dst, part by part:
 // what fits is set, and what does not is returned with its path. It runs only
@@ -155,9 +157,7 @@ func findNUL(v reflect.Value, path string, details *[]fault.Detail) {
 }
 
 func nul(path string) fault.Detail {
-	if path == "" {
-		path = "body"
-	}
+	path = cmp.Or(path, wholeBody)
 	return fault.Detail{Field: path, Rule: "text", Message: sentence(path, "must not hold a NUL character")}
 }
 

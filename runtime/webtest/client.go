@@ -52,16 +52,13 @@ func (o output) Write(line []byte) (int, error) {
 // App returns the application, for what the client does not do.
 func (c *Client) App() *web.App { return c.app }
 
-// With returns a copy of the client that sends the header with each request;
-// an empty value takes it back. Both share their cookies.
+// With returns a copy of the client that sends the header with each request,
+// in the place of what it had; an empty value sends no such header. Both share
+// their cookies.
 func (c *Client) With(header, value string) *Client {
 	next := *c
 	next.header = maps.Clone(c.header)
-	if value == "" {
-		next.header.Del(header)
-	} else {
-		next.header.Set(header, value)
-	}
+	next.header.Set(header, value)
 	return &next
 }
 
@@ -76,35 +73,36 @@ func (c *Client) Fresh() *Client {
 // Get sends a GET.
 func (c *Client) Get(path string) *Answer {
 	c.t.Helper()
-	return c.send(http.MethodGet, path, nil)
+	return c.Send(http.MethodGet, path, nil)
 }
 
 // Post sends a POST. A body that is a string, bytes or an io.Reader is sent as
 // it is, nil is no body, and anything else is sent as JSON.
 func (c *Client) Post(path string, body any) *Answer {
 	c.t.Helper()
-	return c.send(http.MethodPost, path, body)
+	return c.Send(http.MethodPost, path, body)
 }
 
 // Put sends a PUT; body as in Post.
 func (c *Client) Put(path string, body any) *Answer {
 	c.t.Helper()
-	return c.send(http.MethodPut, path, body)
+	return c.Send(http.MethodPut, path, body)
 }
 
 // Patch sends a PATCH; body as in Post.
 func (c *Client) Patch(path string, body any) *Answer {
 	c.t.Helper()
-	return c.send(http.MethodPatch, path, body)
+	return c.Send(http.MethodPatch, path, body)
 }
 
 // Delete sends a DELETE.
 func (c *Client) Delete(path string) *Answer {
 	c.t.Helper()
-	return c.send(http.MethodDelete, path, nil)
+	return c.Send(http.MethodDelete, path, nil)
 }
 
-func (c *Client) send(method, path string, body any) *Answer {
+// Send sends a request of any method; body as in Post.
+func (c *Client) Send(method, path string, body any) *Answer {
 	c.t.Helper()
 	reader, err := encode(body)
 	if err != nil {
@@ -114,7 +112,12 @@ func (c *Client) send(method, path string, body any) *Answer {
 	if reader != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	maps.Copy(r.Header, c.header)
+	for name, values := range c.header {
+		r.Header.Del(name)
+		if values[0] != "" {
+			r.Header[name] = values
+		}
+	}
 	return c.Do(r)
 }
 

@@ -1,0 +1,23 @@
+package web_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// sorted puts a list with commas in order.
+func sorted(list string) string {
+	parts := strings.Split(list, ", ")
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+func serve(app *web.App, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	return w
+}
