@@ -1,0 +1,102 @@
+// Package uploads holds the files of uploads: the room that receives files and
+// hands them out.
+package uploads
+
+import (
+	"embed"
+	"io/fs"
+	"regexp"
+	"strconv"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// The migrations beside the room only stand in for a project's.
+//
+//go:embed files/internal/uploads
+var files embed.FS
+
+// Files returns the tree of files, which mirrors a project.
+func Files() fs.FS {
+	tree, err := fs.Sub(files, "files")
+	if err != nil {
+		panic(err) // the path is valid
+	}
+	return tree
+}
+
+// The values of the options when nothing is said.
+const (
+	store = "local"
+	size  = "10MiB"
+)
+
+// Feature returns how uploads are added to a project.
+func Feature() scaffold.Feature {
+	return scaffold.Feature{
+		Name:     "uploads",
+		Summary:  "Receive files and hand them out, on disk or in S3",
+		Example:  "uploads --max 20MiB --types image,pdf",
+		Requires: []string{"auth"},
+		Options: []scaffold.Option{
+			{Name: "store", Help: "where files are kept", Default: store, Choices: []string{store, "s3"}},
+			{Name: "max", Help: "the largest file, such as 500KB or 20MiB", Default: size},
+			{Name: "types", Help: "what may be uploaded, by content; everything when empty", Many: true,
+				Choices: []string{"image", "audio", "video", "text", "pdf", "zip", "json", "csv"}},
+		},
+		Files: Files(),
+		Edits: edits,
+		Check: check,
+	}
+}
+
+const (
+	modules    = "internal/app/modules.go"
+	config     = "internal/app/config.go"
+	migrations = "internal/migrations/migrations.go"
+	runtime    = "github.com/nexios-go/nexios"
+)
+
+func edits(p spec.Project, f spec.Feature) []edit.Edit {
+	own := []string{p.Module, runtime}
+	list := []edit.Edit{
+		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/uploads", Own: own},
+		{Path: modules, Op: edit.AddElement, In: "modules", Text: "uploads.Module(cfg.Files, gdb, queue).Under(api)"},
+		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/files", Own: own},
+		{Path: config, Op: edit.AddField, In: "Config", Text: "Files files.Config"},
+		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/files", Own: own},
+		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "files.Migrations()"},
+	}
+	for _, line := range settings(f) {
+		for _, path := range []string{".env.example", ".env"} {
+			list = append(list, edit.Edit{Path: path, Op: edit.AddLine, Text: line})
+		}
+	}
+	return list
+}
+
+// settings are the lines of .env for what differs from the runtime's defaults.
+func settings(f spec.Feature) []string {
+	var lines []string
+	if f.Options["store"] == "s3" {
+		lines = append(lines, "FILES_URL=s3://key:secret@127.0.0.1:9000/uploads?tls=off")
+	}
+	if m := f.Options["max"]; m != "" && m != size {
+		lines = append(lines, "FILES_MAX="+m)
+	}
+	if types := f.Options["types"]; types != "" {
+		lines = append(lines, "FILES_TYPES="+types)
+	}
+	return lines
+}
+
+var sizeForm = regexp.MustCompile(`^[1-9][0-9]{0,8}(?i:[KMG]?B|[KMG]iB)?$`)
+
+func check(_ spec.Project, f spec.Feature) error {
+	if m := f.Options["max"]; m != "" && !sizeForm.MatchString(m) {
+		return &spec.Error{What: strconv.Quote(m) + " is no size", Label: "sizes", Where: "500KB 10MiB 2GiB", Try: "nexios add uploads --max 10MiB"}
+	}
+	return nil
+}
