@@ -361,8 +361,7 @@ func TestSeveralQueuesShareTheJobs(t *testing.T) {
 			const count = 200
 			var mu sync.Mutex
 			seen := map[int]int{}
-			for range 3 {
-				q := fast(gdb)
+			for _, q := range []*Queue{fast(gdb), fast(gdb), fast(gdb)} {
 				Handle(q, "count", func(_ context.Context, p payload) error {
 					mu.Lock()
 					defer mu.Unlock()
@@ -396,15 +395,14 @@ func TestMistakesStopTheStart(t *testing.T) {
 			q := New(open(t, ""), quiet)
 			register(q)
 			require.Error(t, q.Run(context.Background()))
-			require.Error(t, Module(q).Err)
+			require.Error(t, Module(q).Start(context.Background()))
 		})
 	}
 }
 
 func TestScheduleMakesOneJobATickAcrossReplicas(t *testing.T) {
 	gdb := open(t, "")
-	for range 3 {
-		q := fast(gdb)
+	for _, q := range []*Queue{fast(gdb), fast(gdb), fast(gdb)} {
 		Schedule(q, "@every 1s", "tick", payload{1})
 		Schedule(q, "@every 1s", "tick", payload{2})
 		Handle(q, "tick", func(context.Context, payload) error { return nil })

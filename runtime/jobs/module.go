@@ -17,14 +17,18 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
+// workGrace is Queue.Grace of a process that only works: it is to be over
+// within ten seconds.
+const workGrace = 7 * time.Second
+
 // Module returns the queue as a part of the application: workers while it
 // serves, and the commands "work", which runs workers alone, and "jobs ls",
 // "jobs retry" and "jobs cancel".
 func Module(q *Queue) web.Module {
 	return web.Module{
-		Name: "jobs",
-		Run:  q.Run,
-		Err:  q.err,
+		Name:  "jobs",
+		Start: func(context.Context) error { return q.err }, // by now every room has registered
+		Run:   q.Run,
 		Commands: []command.Command{
 			{Name: "work", Args: "[--workers N]", Summary: "run background jobs without serving", Run: q.workCommand},
 			{Name: "jobs ls", Args: "[--state S] [--kind K] [--limit N]", Summary: "list background jobs, newest first", Run: q.listCommand},
@@ -43,7 +47,7 @@ func (q *Queue) workCommand(ctx context.Context, io command.IO) error {
 	if *workers < 1 || flags.NArg() > 0 {
 		return fmt.Errorf("work: --workers takes a number from 1; try: work --workers 8")
 	}
-	q.Workers = *workers
+	q.Workers, q.Grace = *workers, workGrace
 	q.log.Info("working", "workers", q.Workers)
 	return q.Run(ctx)
 }

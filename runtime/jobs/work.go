@@ -21,7 +21,7 @@ const (
 	soon       = 10 * time.Millisecond // the first pause after there was work; it doubles up to Poll
 	maxBackoff = time.Hour
 	statement  = 10 * time.Second // for statements that must outlive the work's own context
-	abandon    = 2 * time.Second  // how long jobs may take to notice that their context ended
+	abandon    = time.Second / 2  // how long jobs may take to notice that their context ended
 )
 
 var errStopping = errors.New("the process is stopping")
@@ -29,7 +29,7 @@ var errStopping = errors.New("the process is stopping")
 func now() int64 { return millis(time.Now()) }
 
 // Run works until ctx ends, then lets running jobs finish for Grace, ends
-// their context, and returns within two seconds more. It returns an error only
+// their context, and returns within half a second more. It returns an error only
 // for mistakes made while registering; trouble with the database is logged and
 // tried again.
 func (q *Queue) Run(ctx context.Context) error {

@@ -14,8 +14,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"net/mail"
 	"os"
 	"path/filepath"
@@ -27,8 +25,10 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
-	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
+
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
 // received is one message as the SMTP server got it.
@@ -372,53 +372,37 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// preview serves the preview routes and returns status and body.
-func preview(t *testing.T, m *Mailer, path string) (int, http.Header, string) {
-	t.Helper()
-	gin.SetMode(gin.TestMode)
-	engine := gin.New()
-	engine.GET("/dev/mail", m.list)
-	engine.GET("/dev/mail/:name", m.show)
-	w := httptest.NewRecorder()
-	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	return w.Code, w.Header(), w.Body.String()
-}
-
 func TestPreview(t *testing.T) {
 	dir := t.TempDir()
-	m, err := New(Config{URL: "file:" + filepath.Join(dir, "mail")})
+	cfg := Config{Env: "development", URL: "file:" + filepath.Join(dir, "mail")}
+	m, err := New(cfg)
 	require.NoError(t, err)
+	client := webtest.New(t, web.Module{Name: "mail", Routes: m.Preview(cfg)})
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.eml"), []byte("Subject: s\r\n\r\nsecret"), 0o600))
-
-	code, _, body := preview(t, m, "/dev/mail")
-	require.Equal(t, 200, code)
-	require.Contains(t, body, "No mail yet")
+	page := func(path string) string { t.Helper(); return string(client.Get(path).Expect(200).Body()) }
+	require.Contains(t, page("/dev/mail"), "No mail yet")
 
 	message := welcome
 	message.HTML = `<p class="x">Hello "Zoë"</p><script>alert(1)</script>`
 	require.NoError(t, m.Send(context.Background(), message))
 	require.NoError(t, m.Send(context.Background(), Message{To: "b@example.com", Subject: "<i>plain</i>", Text: "only <b>text</b>"}))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "mail", "broken.eml"), []byte("no message"), 0o600))
-	code, header, body := preview(t, m, "/dev/mail")
-	require.Equal(t, 200, code)
-	require.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
-	require.Contains(t, body, "Willkommen, Zoë: 你好")
-	require.Contains(t, body, "&lt;i&gt;plain&lt;/i&gt;")
-	require.Less(t, strings.Index(body, "plain"), strings.Index(body, "Willkommen"), "newest first")
+	require.Contains(t, client.Get("/dev/mail").Header("Content-Security-Policy"), "default-src 'none'")
+	list := page("/dev/mail")
+	require.Contains(t, list, "Willkommen, Zoë: 你好")
+	require.Contains(t, list, "&lt;i&gt;plain&lt;/i&gt;")
+	require.Less(t, strings.Index(list, "plain"), strings.Index(list, "Willkommen"), "newest first")
 
 	entries, err := os.ReadDir(filepath.Join(dir, "mail"))
 	require.NoError(t, err)
-	code, _, body = preview(t, m, "/dev/mail/"+entries[0].Name())
-	require.Equal(t, 200, code)
-	require.Contains(t, body, "<iframe sandbox")
-	require.Contains(t, body, `srcdoc="&lt;p class=`)
-	require.NotContains(t, body, "<script>")
-	require.Contains(t, body, "welcome = good.")
+	shown := page("/dev/mail/" + entries[0].Name())
+	require.Contains(t, shown, "<iframe sandbox")
+	require.Contains(t, shown, `srcdoc="&lt;p class=`)
+	require.NotContains(t, shown, "<script>")
+	require.Contains(t, shown, "welcome = good.")
 
 	for _, path := range []string{"/dev/mail/absent.eml", "/dev/mail/broken.eml", "/dev/mail/..%2Fsecret.eml", "/dev/mail/%2e%2e%2fsecret.eml"} {
-		code, _, body := preview(t, m, path)
-		require.Equal(t, 404, code, path)
-		require.NotContains(t, body, "secret", path)
+		require.NotContains(t, string(client.Get(path).Expect(404).Body()), "secret", path)
 	}
 }
 

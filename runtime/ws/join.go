@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,8 +25,8 @@ const (
 
 // Join upgrades the request to a WebSocket and makes it a member of the room,
 // or answers with an error: 403 for a page of another site, 404 for a name of
-// a room that is not 1 to 64 printable characters, 426 for a request that is no
-// handshake, 503 when a limit is reached. It returns as soon as the connection
+// a room that is not 1 to 64 printable characters, 400 and 426 for a request that
+// is no handshake, 503 when a limit is reached. It returns as soon as the connection
 // stands; the route's guards have run before.
 //
 // A browser cannot set headers at the handshake; it sends its token as the
@@ -44,14 +45,8 @@ func (h *Hub) Join(c *gin.Context, room string, o Options) {
 func (h *Hub) Serve(c *gin.Context, o Options) { h.serve(c, "", o) }
 
 func (h *Hub) serve(c *gin.Context, room string, o Options) {
-	if !websocket.IsWebSocketUpgrade(c.Request) {
-		c.Header("Upgrade", "websocket")
-		c.Header("Connection", "Upgrade")
-		web.Fail(c, &fault.Error{Status: http.StatusUpgradeRequired, Message: "This path speaks WebSocket only"})
-		return
-	}
-	if !h.allowed(c.Request) {
-		web.Fail(c, fault.Forbidden("Origin not allowed"))
+	if err := h.handshake(c); err != nil {
+		web.Fail(c, err)
 		return
 	}
 	m := &Member{hub: h, options: o, limiter: rate.NewLimiter(h.Limits.Rate, h.Limits.Burst)}
@@ -65,6 +60,9 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 		case <-time.After(linkWait): // Redis is away: this replica alone, for now
 		}
 	}
+	// Before the client knows that it is in: who joins after it must not hear
+	// of it.
+	m.joined()
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout: writeTimeout,
 		ReadBufferSize:   readBuffer,
@@ -83,6 +81,7 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 	conn, err := upgrader.Upgrade(c.Writer, c.Request, answer)
 	if err != nil {
 		h.leave(m)
+		m.left()
 		h.active.Done()
 		return
 	}
@@ -90,6 +89,28 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 	// Not on this goroutine: the request and the stack that served it are
 	// free, and an idle connection costs no more than it must.
 	go m.serve()
+}
+
+// handshake refuses what cannot become a connection, before anybody hears of
+// it (RFC 6455, 4.2.1).
+func (h *Hub) handshake(c *gin.Context) error {
+	r := c.Request
+	if !websocket.IsWebSocketUpgrade(r) {
+		c.Header("Upgrade", "websocket")
+		c.Header("Connection", "Upgrade")
+		return &fault.Error{Status: http.StatusUpgradeRequired, Message: "This path speaks WebSocket only"}
+	}
+	if r.Header.Get("Sec-Websocket-Version") != "13" {
+		c.Header("Sec-Websocket-Version", "13")
+		return &fault.Error{Status: http.StatusUpgradeRequired, Message: "The WebSocket version must be 13"}
+	}
+	if key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-Websocket-Key")); err != nil || len(key) != 16 {
+		return fault.BadRequest("The WebSocket handshake has no valid key")
+	}
+	if !h.allowed(r) {
+		return fault.Forbidden("Origin not allowed")
+	}
+	return nil
 }
 
 // noBuffers is a pool that the library takes nothing from.

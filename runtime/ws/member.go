@@ -268,9 +268,6 @@ func (m *Member) read() error {
 		m.end(code, "")
 		return nil
 	})
-	if m.options.Joined != nil {
-		m.options.Joined(m)
-	}
 	for {
 		m.alive()
 		kind, data, err := m.conn.ReadMessage()
@@ -339,6 +336,14 @@ func (m *Member) finish() {
 	}
 	m.state = closing
 	_ = m.conn.NetConn().SetWriteDeadline(time.Now().Add(goodbye))
+}
+
+// joined tells the application that the member is in.
+func (m *Member) joined() {
+	defer m.recovered()
+	if m.options.Joined != nil {
+		m.options.Joined(m)
+	}
 }
 
 // left tells the application that the member is gone.

@@ -13,13 +13,13 @@ import (
 
 const (
 	recheckEvery = time.Second
-	recheckLimit = 2 * time.Second // for one answer
-	recheckers   = 8               // asked at once
-	drainLimit   = 4 * time.Second // for all members to say goodbye at stop
+	recheckLimit = 2 * time.Second         // for one answer
+	recheckers   = 8                       // asked at once
+	drainLimit   = 2500 * time.Millisecond // for all members to say goodbye at stop
 )
 
 // Run pings, rechecks who may stay and, with Redis, carries messages, until
-// ctx ends; then it closes every connection with 1001 and returns within five
+// ctx ends; then it closes every connection with 1001 and returns within three
 // seconds. Give it to web.Module.Run.
 func (h *Hub) Run(ctx context.Context) error {
 	if h.Err != nil {

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -41,14 +42,12 @@ type chat struct {
 
 func newChat(t testing.TB, cfg Config, change func(*Hub)) *chat {
 	t.Helper()
-	gin.SetMode(gin.TestMode)
 	c := &chat{t: t, hub: New("test", cfg, quiet)}
 	require.NoError(t, c.hub.Err)
 	if change != nil {
 		change(c.hub)
 	}
-	engine := gin.New()
-	engine.GET("/chat/:room", func(g *gin.Context) {
+	join := func(g *gin.Context) {
 		o := Options{
 			Name:   g.Query("name"),
 			Joined: func(m *Member) { _ = m.Announce("+" + m.Name()) },
@@ -64,11 +63,15 @@ func newChat(t testing.TB, cfg Config, change func(*Hub)) *chat {
 			o.Recheck = *recheck
 		}
 		c.hub.Join(g, g.Param("room"), o)
-	})
-	engine.GET("/echo", func(g *gin.Context) {
+	}
+	echo := func(g *gin.Context) {
 		c.hub.Serve(g, Options{Text: func(m *Member, text []byte) { _ = m.Send(append([]byte("Echo: "), text...)) }})
-	})
-	c.server = httptest.NewServer(engine)
+	}
+	app, err := web.New(web.Config{Env: web.Test}, quiet, web.Module{Name: "chat", Routes: []web.Route{
+		web.Handle(http.MethodGet, "/chat/:room", join), web.Handle(http.MethodGet, "/echo", echo),
+	}})
+	require.NoError(t, err)
+	c.server = httptest.NewServer(app)
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan error, 1)
 	go func() { over <- c.hub.Run(ctx) }()
@@ -280,7 +283,12 @@ func TestHandshakesThatAreNone(t *testing.T) {
 	}
 	upgrade := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
 	require.Equal(t, 426, get("/chat/a", nil).StatusCode)
-	require.Equal(t, 400, get("/chat/a", upgrade).StatusCode, "no key, no version")
+	require.Equal(t, 426, get("/chat/a", upgrade).StatusCode, "no version")
+	upgrade.Set("Sec-WebSocket-Version", "13")
+	for _, key := range []string{"", "short", "bm90IHNpeHRlZW4="} {
+		upgrade.Set("Sec-WebSocket-Key", key)
+		require.Equal(t, 400, get("/chat/a", upgrade).StatusCode, key)
+	}
 	for _, room := range []string{"%00", "a%0Ab", "%ff", strings.Repeat("r", 65)} {
 		require.Equal(t, 404, get("/chat/"+room, upgrade).StatusCode, room)
 	}
