@@ -27,6 +27,7 @@ type body struct {
 	typ      reflect.Type // without the pointer
 	optional bool         // the field is a pointer: no body leaves it nil
 	bulk     bool
+	list     bool // what is wrong with an element is reported with its index
 	verdict  func(any) ([]broken, error)
 	buffers  *pool
 }
@@ -37,6 +38,7 @@ func newBody(f *reflect.StructField, rules *rules) *body {
 		b.optional, b.typ = true, f.Type.Elem()
 	}
 	_, b.bulk = reflect.Zero(b.typ).Interface().(interface{ isBulk() })
+	b.list = b.bulk || b.typ.Kind() == reflect.Slice && !opaque(b.typ)
 	b.verdict = rules.body(b.typ, f.Tag.Get("binding"))
 	return b
 }
@@ -105,7 +107,7 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	if len(details) == 0 {
 		return nil
 	}
-	if dst.Kind() == reflect.Slice {
+	if b.list {
 		indexed(details)
 	}
 	return fault.Invalid(details...)

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -21,3 +22,5 @@ func serve(app *web.App, r *http.Request) *httptest.ResponseRecorder {
 	app.ServeHTTP(w, r)
 	return w
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

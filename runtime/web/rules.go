@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
@@ -164,7 +165,7 @@ func (r *rules) body(t reflect.Type, tag string) func(any) ([]broken, error) {
 	case t.Kind() == reflect.Struct:
 		prefix := len(t.Name()) + 1
 		return func(body any) ([]broken, error) { return paths(r.v.Struct(body), prefix) }
-	case tag == "" && slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, t.Kind()):
+	case tag == "" && slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, t.Kind()) && t.Elem().Kind() != reflect.Uint8:
 		tag = "dive"
 	case tag == "":
 		return func(any) ([]broken, error) { return nil, nil }
@@ -298,17 +299,17 @@ func advice(f validator.FieldError) string {
 	case "unique":
 		return "must not repeat a value"
 	case "eqfield":
-		return "must be equal to " + param
+		return "must be equal to " + words(param)
 	case "nefield":
-		return "must differ from " + param
+		return "must differ from " + words(param)
 	case "gtfield":
-		return "must be more than " + param
+		return "must be more than " + words(param)
 	case "gtefield":
-		return "must not be less than " + param
+		return "must not be less than " + words(param)
 	case "ltfield":
-		return "must be less than " + param
+		return "must be less than " + words(param)
 	case "ltefield":
-		return "must not be more than " + param
+		return "must not be more than " + words(param)
 	case "startswith":
 		return "must begin with " + param
 	case "endswith":
@@ -355,6 +356,18 @@ func advice(f validator.FieldError) string {
 		return "must be true or false"
 	}
 	return "is not valid"
+}
+
+// words writes the name of a Go field as words: "starts at" of StartsAt.
+func words(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }
 
 // amount says how much of a value there may be: characters, elements, or the

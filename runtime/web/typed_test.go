@@ -1,0 +1,280 @@
+package web_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
+)
+
+// common is embedded, as lists embed what they share.
+type common struct {
+	Page  int    `form:"page,default=1" json:"page"`
+	Order string `form:"order,default=desc" json:"order"`
+}
+
+type everything struct {
+	common
+	Sort   string          `form:"sort,default=id" alias:"sort_by" json:"sort"`
+	Bool   *bool           `form:"bool" json:"bool"`
+	Tiny   int8            `form:"tiny" json:"tiny"`
+	Count  uint            `form:"count" json:"count"`
+	Ratio  float64         `form:"ratio" json:"ratio"`
+	At     *time.Time      `form:"at" json:"at"`
+	For    time.Duration   `form:"for" json:"for"`
+	Key    *uuid.UUID      `form:"key" json:"key"`
+	Price  decimal.Decimal `form:"price" json:"price"`
+	IDs    []int64         `form:"id" json:"ids"`
+	Names  []string        `form:"name,default=a" json:"names"`
+	Cursor *string         `form:"cursor" json:"cursor"`
+	Agent  string          `header:"X-Agent" json:"agent"`
+	Level  int             `header:"X-Level,default=3" json:"level"`
+}
+
+func TestQueryAndHeadersAreRead(t *testing.T) {
+	client := webtest.New(t, web.Module{Name: "all", Routes: []web.Route{
+		web.Get("/all", func(_ *gin.Context, in everything) (everything, error) { return in, nil }),
+	}})
+	absent := `{"page":1,"order":"desc","sort":"id","bool":null,"tiny":0,"count":0,"ratio":0,"at":null,"for":0,"key":null,"price":"0","ids":null,"names":["a"],"cursor":null,"agent":"","level":3}`
+	for query, changed := range map[string]string{
+		"":                               "",
+		"unknown=1&%zz=1&=&&":            "",
+		"page=7&order=asc":               `"page":7,"order":"asc"`,
+		"sort=title":                     `"sort":"title"`,
+		"sort_by=title":                  `"sort":"title"`,
+		"s%6Frt=ti%74le":                 `"sort":"title"`,
+		"sort=a+b%2Bc":                   `"sort":"a b+c"`,
+		"bool=false":                     `"bool":false`,
+		"bool=1":                         `"bool":true`,
+		"tiny=-128&count=7&ratio=-1.5e3": `"tiny":-128,"count":7,"ratio":-1500`,
+		"at=2026-01-02T03:04:05Z":        `"at":"2026-01-02T03:04:05Z"`,
+		"at=2026-01-02T03:04:05+02:00":   `"at":"2026-01-02T03:04:05+02:00"`,
+		"at=2026-01-02T03:04:05%2B02:00": `"at":"2026-01-02T03:04:05+02:00"`,
+		"for=1m30s":                      `"for":90000000000`,
+		"key=0192e4a0-7b3c-7d10-8000-000000000001": `"key":"0192e4a0-7b3c-7d10-8000-000000000001"`,
+		"price=9.90":                    `"price":"9.9"`,
+		"id=1&id=2,3":                   `"ids":[1,2,3]`,
+		"id=":                           `"ids":[]`,
+		"name=b&name=c":                 `"names":["b","c"]`,
+		"cursor=":                       `"cursor":""`,
+		"cursor":                        `"cursor":""`,
+		"sort=" + "%E2%82%AC":           `"sort":"€"`,
+		"page=" + "0000000000000000001": `"page":1`,
+	} {
+		var want, got map[string]any
+		unmarshal(t, absent, &want)
+		unmarshal(t, "{"+changed+"}", &want)
+		unmarshal(t, string(client.Get("/all?"+query).Expect(200).Body()), &got)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s gave %v, not %v", query, got, want)
+		}
+	}
+	if got := client.With("X-Agent", "me").With("X-Level", "5").Get("/all").JSON(); got["agent"] != "me" || got["level"] != 5.0 {
+		t.Errorf("headers gave %v", got)
+	}
+	for _, query := range []string{
+		"tiny=128", "tiny=1.0", "tiny=+1", "tiny=0x1", "tiny=1_0", "tiny=%201", "count=-1", "ratio=NaN", "ratio=Inf", "ratio=0x1p4", "ratio=1e400",
+		"bool=yes", "at=yesterday", "at=2026-13-01T00:00:00Z", "for=90", "key=x", "price=x", "id=1,x", "id=1,,2",
+	} {
+		client.Get("/all?" + query).Expect(422)
+	}
+	if d := client.With("X-Level", "high").Get("/all").Expect(422).Details(); len(d) != 1 || d[0].Field != "X-Level" {
+		t.Errorf("a header gave %v", d)
+	}
+}
+
+func unmarshal(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatal(err, text)
+	}
+}
+
+func TestBodiesAreRead(t *testing.T) {
+	type change struct {
+		Title    *string          `json:"title"`
+		Category web.Null[string] `json:"category"`
+		Stars    web.Null[int]    `json:"stars"`
+	}
+	client := webtest.New(t, web.Module{Name: "bodies", Routes: []web.Route{
+		web.Patch("/change", func(_ *gin.Context, in struct{ Body change }) (string, error) {
+			c := in.Body
+			words := []string{"no title"}
+			if c.Title != nil {
+				words[0] = *c.Title
+			}
+			for _, n := range []web.Null[string]{c.Category, {Value: "n", Set: c.Stars.Set, Valid: c.Stars.Valid}} {
+				switch {
+				case n.Valid:
+					words = append(words, n.Value)
+				case n.Set:
+					words = append(words, "null")
+				default:
+					words = append(words, "absent")
+				}
+			}
+			return strings.Join(words, " "), nil
+		}),
+		web.Post("/optional", func(_ *gin.Context, in struct{ Body *change }) (bool, error) { return in.Body != nil, nil }),
+		web.Post("/map", func(_ *gin.Context, in struct{ Body map[string]int }) (int, error) { return len(in.Body), nil }),
+		web.Post("/any", func(_ *gin.Context, in struct{ Body json.RawMessage }) (json.RawMessage, error) { return in.Body, nil }),
+	}})
+	for body, want := range map[string]string{
+		`{}`:                               "no title absent absent",
+		`{"title":null,"category":null}`:   "no title null absent",
+		`{"title":"a","category":"b"}`:     "a b absent",
+		`{"title":"a","title":"b"}`:        "b absent absent",
+		`{"TITLE":"a","unknown":{"x":[]}}`: "a absent absent",
+		`{"category":"","stars":0}`:        "no title  n",
+		" \n{\"stars\":null}\t ":           "no title absent null",
+		`{"title":"a\\u0000"}`:             `a\u0000 absent absent`,
+	} {
+		var got string
+		client.Patch("/change", body).Expect(200).Into(&got)
+		if got != want {
+			t.Errorf("%s gave %q, not %q", body, got, want)
+		}
+	}
+	for body, want := range map[string]string{"": "false", "{}": "true"} {
+		if got := string(client.Post("/optional", body).Expect(201).Body()); got != want {
+			t.Errorf("an optional body of %q gave %s", body, got)
+		}
+	}
+	if got := string(client.Send(http.MethodPost, "/optional", nil).Expect(201).Body()); got != "false" {
+		t.Errorf("no body gave %s", got)
+	}
+	client.Post("/map", `{"a":1,"b":2}`).Expect(201)
+	if d := client.Post("/map", `{"a":1,"b":"x"}`).Expect(422).Details(); len(d) != 1 || d[0].Field != "b" {
+		t.Errorf("a map gave %v", d)
+	}
+	if d := client.Post("/any", `{"a":["\u0000"]}`).Expect(422).Details(); len(d) != 1 || d[0].Field != "a[0]" {
+		t.Errorf("any JSON gave %v", d)
+	}
+}
+
+func TestSuccesses(t *testing.T) {
+	client := webtest.New(t, web.Module{Name: "answers", Routes: []web.Route{
+		web.Get("/get", func(*gin.Context, web.None) (note, error) { return note{1, "a"}, nil }),
+		web.Get("/text", func(*gin.Context, web.None) (string, error) { return "<&>", nil }),
+		web.Post("/create", func(c *gin.Context, _ web.None) (note, error) {
+			web.Location(c, 7)
+			return note{7, "b"}, nil
+		}),
+		web.Post("/act", func(*gin.Context, web.None) (note, error) { return note{}, nil }).Returns(200),
+		web.Post("/accept", func(c *gin.Context, _ web.None) (note, error) {
+			c.Status(http.StatusAccepted)
+			return note{}, nil
+		}),
+		web.Post("/silent", func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }),
+		web.Delete("/gone", func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }),
+		web.Get("/own", func(c *gin.Context, _ web.None) (note, error) {
+			c.Redirect(http.StatusSeeOther, "/get")
+			return note{}, nil
+		}),
+		web.Get("/wildcard/*path", func(_ *gin.Context, in struct {
+			Path string `uri:"path"`
+		}) (string, error) {
+			return in.Path, nil
+		}),
+	}})
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{"GET", "/get", 200, `{"id":1,"title":"a"}`},
+		{"HEAD", "/get", 200, `{"id":1,"title":"a"}`}, // which net/http leaves out
+		{"GET", "/text", 200, `"\u003c\u0026\u003e"`},
+		{"POST", "/create", 201, `{"id":7,"title":"b"}`},
+		{"POST", "/act", 200, `{"id":0,"title":""}`},
+		{"POST", "/accept", 202, `{"id":0,"title":""}`},
+		{"POST", "/silent", 204, ""},
+		{"DELETE", "/gone", 204, ""},
+		{"OPTIONS", "/get", 204, ""},
+		{"GET", "/wildcard/a/b", 200, `"a/b"`},
+		{"GET", "/healthz", 200, `{"status":"ok"}`},
+		{"GET", "/readyz", 200, `{"status":"ready"}`},
+	} {
+		answer := client.Send(tt.method, tt.path, nil).Expect(tt.status)
+		if string(answer.Body()) != tt.body {
+			t.Errorf("%s %s gave %s", tt.method, tt.path, answer.Body())
+		}
+	}
+	if got := client.Post("/create", nil).Header("Location"); got != "/create/7" {
+		t.Errorf("Location is %q", got)
+	}
+	if got := sorted(client.Send("OPTIONS", "/get", nil).Header("Allow")); got != "GET, HEAD, OPTIONS" {
+		t.Errorf("Allow is %q", got)
+	}
+	if got := client.Get("/own").Expect(303).Header("Location"); got != "/get" {
+		t.Errorf("a redirect goes to %q", got)
+	}
+}
+
+// TestStartStops tells that what cannot work is known before the first
+// request.
+func TestStartStops(t *testing.T) {
+	route := func(r ...web.Route) web.Module { return web.Module{Name: "broken", Routes: r} }
+	for name, tt := range map[string]struct {
+		module web.Module
+		want   string
+	}{
+		"a field without a place": {route(web.Get("/x", func(*gin.Context, struct{ Name string }) (int, error) { return 0, nil })), "no uri, form or header tag"},
+		"a field of no text": {route(web.Get("/x", func(*gin.Context, struct {
+			F func() `form:"f"`
+		}) (int, error) {
+			return 0, nil
+		})), "cannot be read from a text"},
+		"a default of another type": {route(web.Get("/x", func(*gin.Context, struct {
+			N int `form:"n,default=x"`
+		}) (int, error) {
+			return 0, nil
+		})), "default of n"},
+		"two fields of one name": {route(web.Get("/x", func(*gin.Context, struct {
+			A int `form:"n"`
+			B int `form:"b" alias:"n"`
+		}) (int, error) {
+			return 0, nil
+		})), `the parameter "n"`},
+		"an unknown rule": {route(web.Get("/x", func(*gin.Context, struct {
+			N int `form:"n" binding:"wat"`
+		}) (int, error) {
+			return 0, nil
+		})), "wat"},
+		"an unknown rule deep in a body": {route(web.Post("/x", func(*gin.Context, struct {
+			Body []struct {
+				A *struct {
+					B string `json:"b" binding:"wat"`
+				} `json:"a"`
+			}
+		}) (int, error) {
+			return 0, nil
+		})), "wat"},
+		"a pattern that is none": {route(web.Post("/x", func(*gin.Context, struct {
+			Body struct {
+				A string `json:"a" binding:"omitempty,pattern=["`
+			}
+		}) (int, error) {
+			return 0, nil
+		})), "missing closing"},
+		"two routes of one path": {route(
+			web.Get("/x", func(*gin.Context, web.None) (int, error) { return 0, nil }),
+			web.Get("/x", func(*gin.Context, web.None) (int, error) { return 0, nil })), "already registered"},
+		"an input that is no struct": {route(web.Get("/x", func(*gin.Context, int) (int, error) { return 0, nil })), "not a struct"},
+		"a module in error":          {web.Module{Name: "broken", Err: http.ErrServerClosed}, "broken: http"},
+	} {
+		_, err := web.New(web.Config{Env: web.Test}, discard(), tt.module)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
