@@ -1,0 +1,8 @@
+// Package migrations stands in for a project's own when the tests of this
+// template are run where they are kept. It is not part of the template.
+package migrations
+
+import "github.com/nexios-go/nexios/runtime/db"
+
+// All returns every migration.
+func All() []db.Migration { return []db.Migration{createTourUsers()} }

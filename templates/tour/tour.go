@@ -1,0 +1,49 @@
+// Package tour holds the files of the tour: short examples of routing and
+// answers.
+package tour
+
+import (
+	"embed"
+	"io/fs"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// The other files beside model and migration only stand in for a project's.
+//
+//go:embed files/internal/tour files/internal/model/tour_user.go
+//go:embed files/internal/migrations/20260101000300_create_tour_users.go
+var files embed.FS
+
+// Files returns the tree of files, which mirrors a project.
+func Files() fs.FS {
+	tree, err := fs.Sub(files, "files")
+	if err != nil {
+		panic(err) // the path is valid
+	}
+	return tree
+}
+
+// Feature returns how the tour is added to a project. Its users have a table
+// of their own, tour_users, since nothing that is served should be only in
+// memory; it has nothing to do with a project's users.
+func Feature() scaffold.Feature {
+	return scaffold.Feature{
+		Name:    "tour",
+		Summary: "Short examples of routes, inputs and answers",
+		Example: "tour",
+		Files:   Files(),
+		Edits:   edits,
+	}
+}
+
+func edits(p spec.Project, _ spec.Feature) []edit.Edit {
+	own := []string{p.Module, "github.com/nexios-go/nexios"}
+	return []edit.Edit{
+		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/tour", Own: own},
+		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: "tour.Module(gdb)"},
+		{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: "createTourUsers()"},
+	}
+}

@@ -1,0 +1,24 @@
+package tour
+
+import (
+	"io/fs"
+	"slices"
+	"testing"
+)
+
+func TestOnlyWhatIsTheToursIsGenerated(t *testing.T) {
+	var got []string
+	err := fs.WalkDir(Files(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			got = append(got, path)
+		}
+		return err
+	})
+	want := []string{
+		"internal/migrations/20260101000300_create_tour_users.go", "internal/model/tour_user.go",
+		"internal/tour/input.go", "internal/tour/tour.go", "internal/tour/tour_test.go",
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+}
