@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden project anew")
 
-// tool is the nexios binary, built once.
-var tool string
+// Built once: nexios itself, and the linter of generated code.
+var tool, linter string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -41,6 +41,13 @@ func withTool(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "the tool does not build: %v\n%s", err, out)
 		return 1
 	}
+	linter = filepath.Join(dir, "staticcheck")
+	install := exec.Command("go", "install", "honnef.co/go/tools/cmd/staticcheck@v0.8.2")
+	install.Env = append(os.Environ(), "GOBIN="+dir)
+	if out, err := install.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "staticcheck cannot be installed: %v\n%s", err, out)
+		return 1
+	}
 	return m.Run()
 }
 
@@ -48,15 +55,16 @@ func withTool(m *testing.M) int {
 type project struct {
 	t   testing.TB
 	dir string
+	env []string // beyond the test's own environment
 }
 
 // newProject makes a project with `nexios new`.
 func newProject(t testing.TB, name string, flags ...string) project {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
-	p := project{t, filepath.Dir(dir)}
+	p := project{t: t, dir: filepath.Dir(dir)}
 	p.nexios(append([]string{"new", name, "--no-git"}, flags...)...)
-	return project{t, dir}
+	return project{t: t, dir: dir}
 }
 
 // nexios runs the tool in the project and fails the test unless it succeeds.
@@ -81,7 +89,7 @@ func (p project) try(name string, args ...string) (string, int) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = p.dir
 	// No network: everything a new project needs is in the cache.
-	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	cmd.Env = append(append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOWORK=off"), p.env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
@@ -98,11 +106,8 @@ func (p project) clean() {
 	if out := p.run("gofmt", "-l", "."); out != "" {
 		p.t.Errorf("not formatted:\n%s", out)
 	}
-	p.run("go", "run", "honnef.co/go/tools/cmd/staticcheck@"+staticcheck, "./...")
+	p.run(linter, "./...")
 }
-
-// staticcheck is the version that `make check` uses too.
-const staticcheck = "v0.8.2"
 
 // tree returns every file of the project but those of git and of the build.
 func (p project) tree() map[string]string {

@@ -117,7 +117,7 @@ func addLinked(root, system string, packages map[string][]string, versions map[s
 }
 
 // importedByTemplates returns the modules that generated code imports by
-// itself: those of its real Go files and those that templates name.
+// itself: those that its real Go files, its templates and their views name.
 func importedByTemplates(root string, versions map[string]string) ([]string, error) {
 	out, err := run(root, nil, "go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "all")
 	if err != nil {
@@ -129,31 +129,32 @@ func importedByTemplates(root string, versions map[string]string) ([]string, err
 		pinned[path] = version
 	}
 	var modules []string
-	err = filepath.WalkDir(filepath.Join(root, "templates"), func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.Contains(filepath.ToSlash(name), "/files/") {
-			return err
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		for line := range strings.Lines(string(text)) {
-			quoted := strings.Split(line, `"`)
-			if len(quoted) != 3 {
-				continue
+	for _, folder := range []string{"templates", "scaffold/spec", "scaffold/view"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
 			}
-			for path := quoted[1]; strings.Contains(path, "/"); path = path[:strings.LastIndex(path, "/")] {
-				if version, ok := pinned[path]; ok && version != "" {
-					modules = append(modules, path)
-					versions[path] = version
-					break
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			for _, quoted := range strings.Split(string(text), `"`) {
+				for path := quoted; strings.Contains(path, "/"); path = path[:strings.LastIndex(path, "/")] {
+					if version, ok := pinned[path]; ok && version != "" {
+						modules = append(modules, path)
+						versions[path] = version
+						break
+					}
 				}
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
+	}
 	slices.Sort(modules)
-	return slices.Compact(modules), err
+	return slices.Compact(modules), nil
 }
 
 // graph tidies a scratch project that imports the whole runtime, and returns
