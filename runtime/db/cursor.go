@@ -55,8 +55,8 @@ func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error)
 	return base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// parse returns the condition for the rows behind a cursor.
-func (o ordering) parse(cursor string) (clause.Expression, error) {
+// parse returns the conditions for the rows behind a cursor; see after.
+func (o ordering) parse(cursor string) ([]clause.Expression, error) {
 	invalid := fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "Cursor is not one of this list in this order"})
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
@@ -103,38 +103,36 @@ func isNull(value any) (bool, error) {
 	return false, nil
 }
 
-// after is the condition for rows behind (value, id) in the order. NULL is the
-// greatest value on PostgreSQL and the least elsewhere, as ORDER BY has it, so
-// that an index on the column serves the condition and the order alike.
-func (o ordering) after(value, id any) clause.Expression {
+// after are the conditions for the rows behind (value, id): one, or two to be
+// read one after the other where the column's NULLs are a stretch of their own.
+// NULL is the greatest value on PostgreSQL and the least elsewhere, as ORDER BY
+// has it. Each condition is one range of an index on the column, which one
+// condition with OR would not be.
+func (o ordering) after(value, id any) []clause.Expression {
 	column, key, sign := current(o.column.DBName), current(o.id.DBName), ">"
 	if o.desc {
 		sign = "<"
 	}
 	nullsLast := o.desc != (o.dialect == "postgres")
-	if o.column == o.id {
-		return clause.Expr{SQL: "? " + sign + " ?", Vars: []any{key, id}}
-	}
-	if value == nil {
-		behind := clause.Expr{SQL: "(? IS NULL AND ? " + sign + " ?)", Vars: []any{column, key, id}}
+	switch {
+	case o.column == o.id:
+		return []clause.Expression{clause.Expr{SQL: "? " + sign + " ?", Vars: []any{key, id}}}
+	case value == nil:
+		rest := []clause.Expression{clause.Expr{SQL: "? IS NULL AND ? " + sign + " ?", Vars: []any{column, key, id}}}
 		if !nullsLast {
-			behind.SQL = "(" + behind.SQL + " OR ? IS NOT NULL)"
-			behind.Vars = append(behind.Vars, column)
+			rest = append(rest, clause.Expr{SQL: "? IS NOT NULL", Vars: []any{column}})
 		}
-		return behind
+		return rest
 	}
-	// Two forms of one condition: each is the one its databases can answer
-	// from an index.
-	behind := clause.Expr{SQL: "(?, ?) " + sign + " (?, ?)", Vars: []any{column, key, value, id}}
-	if o.dialect == "mysql" {
-		behind = clause.Expr{
-			SQL:  "(? " + sign + "= ? AND (? " + sign + " ? OR ? " + sign + " ?))",
+	rest := []clause.Expression{clause.Expr{SQL: "(?, ?) " + sign + " (?, ?)", Vars: []any{column, key, value, id}}}
+	if o.dialect == "mysql" { // which reads no range by a pair
+		rest[0] = clause.Expr{
+			SQL:  "? " + sign + "= ? AND (? " + sign + " ? OR ? " + sign + " ?)",
 			Vars: []any{column, value, column, value, key, id},
 		}
 	}
 	if nullsLast && !o.column.NotNull {
-		behind.SQL = "(" + behind.SQL + " OR ? IS NULL)"
-		behind.Vars = append(behind.Vars, column)
+		rest = append(rest, clause.Expr{SQL: "? IS NULL", Vars: []any{column}})
 	}
-	return behind
+	return rest
 }

@@ -62,7 +62,7 @@ func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
 		return Page[T]{}, err
 	}
 	if q.Cursor != nil {
-		return listAfter[T](tx, q, o)
+		return listAfter[T](grouped(tx), q, o)
 	}
 	return listPage[T](tx, q, o)
 }
@@ -117,20 +117,40 @@ func count(tx *gorm.DB) (int64, error) {
 // listAfter goes on behind the cursor. It reads one row more than the page
 // holds, to see whether there is another page.
 func listAfter[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
+	stretches := []clause.Expression{clause.Expr{SQL: "1 = 1"}} // all of it
 	if *q.Cursor != "" {
-		after, err := o.parse(*q.Cursor)
-		if err != nil {
+		var err error
+		if stretches, err = o.parse(*q.Cursor); err != nil {
 			return Page[T]{}, err
 		}
-		tx = tx.Where(after)
 	}
 	items := make([]T, 0, q.Limit+1)
-	if err := o.apply(tx).Limit(q.Limit + 1).Find(&items).Error; err != nil {
-		return Page[T]{}, err
+	for _, stretch := range stretches {
+		var more []T
+		if err := o.apply(tx.Where(stretch)).Limit(q.Limit + 1 - len(items)).Find(&more).Error; err != nil {
+			return Page[T]{}, err
+		}
+		if items = append(items, more...); len(items) > q.Limit {
+			break
+		}
 	}
 	page := Page[T]{Items: items, Limit: q.Limit, HasNext: len(items) > q.Limit}
 	page.Items = slices.Clip(items[:min(len(items), q.Limit)])
 	return page.withCursor(tx.Statement.Context, o)
+}
+
+// grouped puts the conditions of tx in parentheses: after tx.Where(a).Or(b),
+// GORM would join what is added with b alone.
+func grouped(tx *gorm.DB) *gorm.DB {
+	where, ok := tx.Statement.Clauses["WHERE"].Expression.(clause.Where)
+	if !ok {
+		return tx
+	}
+	tx = tx.WithContext(tx.Statement.Context) // a statement of its own
+	c := tx.Statement.Clauses["WHERE"]
+	c.Expression = clause.Where{Exprs: []clause.Expression{clause.And(where.Exprs...)}}
+	tx.Statement.Clauses["WHERE"] = c
+	return tx
 }
 
 func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {

@@ -104,6 +104,26 @@ func TestEveryRowOnce(t *testing.T) {
 	})
 }
 
+// The caller's OR stays his own.
+func TestCursorAndOr(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		library(t, gdb)
+		var got []int64
+		q := db.Query{Limit: 2, Order: "asc", Cursor: new("")}
+		for range articles {
+			page, err := db.List[Article](gdb.Where("id < ?", 5).Or("id > ?", 55), q, "created_at")
+			must(t, err)
+			got = append(got, ids(page)...)
+			if q.Cursor = page.NextCursor; q.Cursor == nil {
+				break
+			}
+		}
+		if !slices.Equal(got, []int64{1, 2, 3, 4, 56, 57}) {
+			t.Errorf("rows %v", got)
+		}
+	})
+}
+
 // A cursor of a counted page goes on where that page ends.
 func TestFromPageToCursor(t *testing.T) {
 	gdb := open(t, "sqlite::memory:")
@@ -319,4 +339,35 @@ func TestSearch(t *testing.T) {
 			t.Errorf("an empty term found %d", n)
 		}
 	})
+}
+
+// A page by cursor is read from the index, at any depth.
+func TestCursorUsesIndex(t *testing.T) {
+	gdb := open(t, address(t, "sqlite"))
+	library(t, gdb)
+	for _, sort := range []string{"created_at", "rank", "id"} {
+		for _, order := range []string{"asc", "desc"} {
+			first, err := db.List[Article](gdb, db.Query{Limit: 20, Order: order, Cursor: new("")}, sort)
+			must(t, err)
+			var plans []string
+			must(t, gdb.Callback().Query().After("gorm:query").Replace("test", func(tx *gorm.DB) {
+				var plan []struct{ Detail string }
+				must(t, gdb.Session(&gorm.Session{NewDB: true}).Raw("EXPLAIN QUERY PLAN "+tx.Statement.SQL.String(), tx.Statement.Vars...).Scan(&plan).Error)
+				for _, p := range plan {
+					plans = append(plans, p.Detail)
+				}
+			}))
+			_, err = db.List[Article](gdb, db.Query{Limit: 20, Order: order, Cursor: first.NextCursor}, sort)
+			must(t, err)
+			must(t, gdb.Callback().Query().Remove("test"))
+			for _, plan := range plans {
+				if !strings.HasPrefix(plan, "SEARCH articles USING I") {
+					t.Errorf("%s %s: %s", sort, order, plan)
+				}
+			}
+			if len(plans) == 0 {
+				t.Errorf("%s %s: no plan", sort, order)
+			}
+		}
+	}
 }

@@ -1,0 +1,134 @@
+package db_test
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+type Entry struct {
+	ID        int64
+	Title     string `gorm:"size:255;not null"`
+	Content   string
+	Published bool      `gorm:"not null"`
+	CreatedAt time.Time `gorm:"not null;index"`
+	UpdatedAt time.Time
+}
+
+const entries = 20_000
+
+// BenchmarkAgainstSQL compares with database/sql written by hand over the same
+// driver, prepared and with the same settings: "times" is how many times as
+// long a plain one this package takes.
+func BenchmarkAgainstSQL(b *testing.B) {
+	address := address(b, "sqlite")
+	gdb := open(b, address)
+	must(b, gdb.Migrator().CreateTable(&Entry{}))
+	rows := make([]Entry, 0, 1000)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range entries {
+		rows = append(rows, Entry{Title: fmt.Sprintf("Title %d", i), Content: "some text", Published: i%2 == 0, CreatedAt: start.Add(time.Duration(i) * time.Second)})
+		if len(rows) == cap(rows) {
+			must(b, gdb.Create(&rows).Error)
+			rows = rows[:0]
+		}
+	}
+	plain, err := sql.Open("sqlite", "file:"+address[len("sqlite:"):]+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-16000)&_pragma=mmap_size(268435456)&_time_format=sqlite&_timezone=UTC")
+	must(b, err)
+	defer plain.Close()
+	plain.SetMaxOpenConns(1)
+	prepare := func(query string) *sql.Stmt {
+		s, err := plain.Prepare(query)
+		must(b, err)
+		b.Cleanup(func() { s.Close() })
+		return s
+	}
+	const columns = "SELECT id, title, content, published, created_at, updated_at FROM entries "
+	scan := func(row interface{ Scan(...any) error }, e *Entry) error {
+		return row.Scan(&e.ID, &e.Title, &e.Content, &e.Published, &e.CreatedAt, &e.UpdatedAt)
+	}
+	one := prepare(columns + "WHERE id = ?")
+	page := prepare(columns + "ORDER BY created_at DESC, id DESC LIMIT 20")
+	after := prepare(columns + "WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT 21")
+	count := prepare("SELECT count(*) FROM entries")
+	insert := prepare("INSERT INTO entries (title, content, published, created_at, updated_at) VALUES (?, ?, ?, ?, ?)")
+	list := func(s *sql.Stmt, args ...any) error {
+		rows, err := s.Query(args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		all := make([]Entry, 0, 20)
+		for rows.Next() {
+			var e Entry
+			if err := scan(rows, &e); err != nil {
+				return err
+			}
+			all = append(all, e)
+		}
+		if len(all) == 0 {
+			return sql.ErrNoRows
+		}
+		return rows.Err()
+	}
+	middle, err := db.List[Entry](gdb, db.Query{Page: entries / 40, Limit: 20}, "created_at")
+	must(b, err)
+	last := middle.Items[len(middle.Items)-1]
+
+	for _, c := range []struct {
+		name        string
+		plain, ours func(i int) error
+	}{
+		{"read", func(i int) error {
+			var e Entry
+			return scan(one.QueryRow(1+i%entries), &e)
+		}, func(i int) error {
+			_, err := db.Find[Entry](gdb, int64(1+i%entries))
+			return err
+		}},
+		{"list with total", func(i int) error {
+			var n int64
+			if err := count.QueryRow().Scan(&n); err != nil {
+				return err
+			}
+			return list(page)
+		}, func(i int) error {
+			_, err := db.List[Entry](gdb, db.Query{Limit: 20}, "created_at")
+			return err
+		}},
+		{"list by cursor", func(i int) error {
+			return list(after, last.CreatedAt, last.ID)
+		}, func(i int) error {
+			_, err := db.List[Entry](gdb, db.Query{Limit: 20, Cursor: middle.NextCursor}, "created_at")
+			return err
+		}},
+		{"create", func(i int) error {
+			_, err := insert.Exec("Title", "some text", true, time.Now(), time.Now())
+			return err
+		}, func(i int) error {
+			return gdb.Create(&Entry{Title: "Title", Content: "some text", Published: true}).Error
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			// In turns, so that a busy moment of the machine meets both.
+			var took [2]time.Duration
+			for i := 0; b.Loop(); i++ {
+				for side, f := range []func(int) error{c.plain, c.ours} {
+					begin := time.Now()
+					if err := f(i); err != nil {
+						b.Fatal(err)
+					}
+					took[side] += time.Since(begin)
+				}
+			}
+			b.ReportMetric(took[0].Seconds()*1e6/float64(b.N), "plain-µs/op")
+			b.ReportMetric(took[1].Seconds()*1e6/float64(b.N), "ours-µs/op")
+			b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "times")
+		})
+	}
+}
