@@ -76,6 +76,7 @@ func recovered(t *testing.T, dir, what string, n int, before, after tree) tree {
 }
 
 func TestKilledApply(t *testing.T) {
+	t.Parallel()
 	reverted, kept := 0, 0
 	for n := 1; ; n++ {
 		dir := t.TempDir()
@@ -109,6 +110,7 @@ func TestKilledApply(t *testing.T) {
 }
 
 func TestKilledUndo(t *testing.T) {
+	t.Parallel()
 	for n := 1; ; n++ {
 		dir := t.TempDir()
 		project(t, dir)
@@ -137,6 +139,7 @@ func TestKilledUndo(t *testing.T) {
 }
 
 func TestKilledRecovery(t *testing.T) {
+	t.Parallel()
 	for _, first := range []int{30, 48, 58} {
 		for n := 1; ; n++ {
 			dir := t.TempDir()
@@ -155,6 +158,7 @@ func TestKilledRecovery(t *testing.T) {
 }
 
 func TestKilledNew(t *testing.T) {
+	t.Parallel()
 	whole := t.TempDir()
 	if _, err := New(filepath.Join(whole, "blog"), fresh(), Options{}); err != nil {
 		t.Fatal(err)

@@ -36,8 +36,6 @@ func Import(src []byte, pkg, name string, own ...string) ([]byte, error) {
 		added := kind(pkg, own)
 		open := "(\n\t"
 		switch {
-		case added == there && pkg < pathOf(spec):
-			return []splice{{start, start, "(" + first + "\n\t"}, {end, end, "\n)"}}, nil
 		case added < there:
 			return []splice{{start, start, "(" + first + "\n\n\t"}, {end, end, "\n)"}}, nil
 		case added > there:
@@ -81,26 +79,19 @@ func RemoveImport(src []byte, pkg, name string) ([]byte, error) {
 	})
 }
 
-// importInto adds a line to a block in brackets.
+// importInto adds a line to a block in brackets, at the end of its group: gofmt
+// sorts groups.
 func (s *source) importInto(block *ast.GenDecl, pkg, line string, own []string) []splice {
 	wanted := kind(pkg, own)
 	var last *ast.ImportSpec // of the kind, or of the nearest that stands before it
-	var next *ast.ImportSpec // of the kind, and greater
 	for _, spec := range block.Specs {
 		spec := spec.(*ast.ImportSpec)
 		there := kind(pathOf(spec), own)
-		if there == wanted && pathOf(spec) > pkg && next == nil {
-			next = spec
-		}
 		if there <= wanted && (last == nil || there >= kind(pathOf(last), own)) {
 			last = spec
 		}
 	}
-	switch {
-	case next != nil:
-		at := s.lineStart(s.at(specStart(next)))
-		return []splice{{at, at, "\t" + line + "\n"}}
-	case last == nil: // it stands before all others
+	if last == nil { // it stands before all others
 		at := s.at(block.Lparen) + 1
 		return []splice{{at, at, "\n\t" + line + "\n"}}
 	}
@@ -213,12 +204,4 @@ func guess(pkg string) string {
 		}
 	}
 	return base
-}
-
-// specStart is where an import begins, with the comment above it.
-func specStart(spec *ast.ImportSpec) token.Pos {
-	if spec.Doc != nil {
-		return spec.Doc.Pos()
-	}
-	return spec.Pos()
 }
