@@ -87,6 +87,12 @@ func (s *Service) letter(ctx context.Context, user account, purpose string, life
 	return letter, true, nil
 }
 
+// Withdraw makes the token of a letter worthless, because it could not be sent.
+// It then does not count towards how many a user gets.
+func (s *Service) Withdraw(ctx context.Context, l Letter) error {
+	return s.db.WithContext(ctx).Where("hash = ?", digest(l.Token)).Delete(&oneTimeRow{}).Error
+}
+
 // ResetPassword sets a new password with the token of a letter, and ends every
 // session of the user. The policy is applied here, since only here it is known
 // whose words to refuse; field is what the password is called in its details.

@@ -83,6 +83,13 @@ func TestLettersThatAreNotSent(t *testing.T) {
 			}
 		}
 	}
+	for range mailTries + 2 {
+		l := w.letter(reset("alice@example.com"))
+		if err := w.s.Withdraw(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, "a letter that was withdrawn", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
+	}
 	for range mailTries {
 		w.letter(reset("alice@example.com"))
 	}

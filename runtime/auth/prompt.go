@@ -1,0 +1,44 @@
+package auth
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// ReadPassword reads a password for a command: from the terminal, twice and
+// without echo, or else one line of in. What it says goes to out.
+func ReadPassword(in io.Reader, out io.Writer) (string, error) {
+	file, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
+		if line == "" && err != nil {
+			return "", errors.New("no password on standard input\n  try:   type one at a terminal, or pipe one line")
+		}
+		return strings.TrimRight(line, "\r\n"), nil
+	}
+	ask := func(what string) (string, error) {
+		_, _ = fmt.Fprint(out, what)
+		typed, err := term.ReadPassword(int(file.Fd()))
+		_, _ = fmt.Fprintln(out)
+		return string(typed), err
+	}
+	first, err := ask("password: ")
+	if err != nil {
+		return "", err
+	}
+	again, err := ask("once more: ")
+	if err == nil && first != again {
+		err = errors.New("the two passwords differ\n  try:   the command again")
+	}
+	return first, err
+}
+
+// HashPassword is [Service.Hash] for commands and seeds, where no Service is
+// at hand and nothing else hashes at the same time.
+func HashPassword(password string) string { return hasher{cost: currentCost}.make(password) }
