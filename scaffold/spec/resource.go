@@ -200,6 +200,9 @@ func (r Resource) check() error {
 		if f.Name == "table_name" {
 			return bad(word, "a field cannot be called table_name: GORM asks a model for its TableName()")
 		}
+		if r.SoftDelete && f.Mods["unique"] == "nocase" {
+			return bad(word, "unique=nocase does not go with --soft-delete; unique does")
+		}
 		if f.Name == "not_deleted" && r.SoftDelete {
 			return bad(word, "a field cannot be called not_deleted: --soft-delete makes such a column")
 		}
@@ -228,7 +231,13 @@ func (r Resource) check() error {
 			}
 		}
 	}
+	width := 0
 	for i, f := range fields {
+		if n := f.Length(); n <= maxIndexed && !f.Is("array") {
+			if width += 4*n + 2; width > 60_000 {
+				return bad(r.Fields[i], "the row is too wide with %s: MySQL lets short texts have 65,535 bytes together; use text, or max=N", f.Name)
+			}
+		}
 		if f.Is("filter") && f.Row().Filters == "range" {
 			for _, end := range []string{"_min", "_max"} {
 				if _, ok := taken["column "+f.Column()+end]; ok {

@@ -93,13 +93,13 @@ func rows() []Type {
 			Name: "string", Doc: "a short text, at most 255 characters unless max says",
 			Go: "string", Plain: true, Filters: "equal", length: 255,
 			mods:   "unique index search sort filter default min max len pattern secret array",
-			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad(""),
+			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
 		{
 			Name: "text", Doc: "a long text",
 			Go: "string", Plain: true,
 			mods:   "search default min max pattern secret",
-			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad(""),
+			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
 		{
 			Name: "int", Doc: "a whole number",
@@ -165,19 +165,19 @@ func rows() []Type {
 			Name: "email", Doc: "an e-mail address",
 			Go: "string", Plain: true, Filters: "equal", length: 254,
 			mods:   "unique index search sort filter default max array",
-			limits: textLimits(254), column: sized, rules: textRules("email"), parse: text(isEmail), sample: textSample("%s@example.com"), edges: textEdges("%s@example.com"), bad: textBad("email"),
+			limits: textLimits(254), column: sized, rules: textRules("email"), parse: text(isEmail), sample: textSample("%s@example.com"), edges: textEdges("%s@example.com"), bad: textBad("email", ""),
 		},
 		{
 			Name: "url", Doc: "an http or https URL, at most 2,048 characters unless max says",
 			Go: "string", Plain: true, Filters: "equal", length: 2048, colons: true,
 			mods:   "unique index search sort filter default max array",
-			limits: textLimits(16000), column: sized, rules: textRules("http_url"), parse: text(isURL), sample: textSample("https://example.com/%s"), edges: textEdges("https://example.com/%s"), bad: textBad("http_url"),
+			limits: textLimits(16000), column: sized, rules: textRules("http_url"), parse: text(isURL), sample: textSample("https://example.com/%s"), edges: textEdges("https://example.com/%s"), bad: textBad("http_url", "https://example.com/%s"),
 		},
 		{
 			Name: "slug", Doc: "small letters, digits and single hyphens: a-part-of-a-url",
 			Go: "string", Plain: true, Filters: "equal", length: 255,
 			mods:   "unique index search sort filter default min max len array",
-			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug"),
+			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug", "%s"),
 		},
 		{
 			Name: "json", Doc: "any JSON value",
@@ -213,7 +213,7 @@ func rows() []Type {
 		{
 			Name: "file", Doc: "an uploaded file, by its name in the store",
 			Go: "string", Plain: true, length: 255,
-			column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s.png"), bad: textBad(""),
+			column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s.png"), bad: textBad("", "%s"),
 		},
 	}
 }
@@ -398,7 +398,14 @@ func (f Field) breaks(row Type, v Value) string {
 
 // Texts.
 
-func sized(f Field) string { return fmt.Sprintf("size:%d", f.Length()) }
+// sized is the column of a text. One that is too long for an index is no
+// varchar: MySQL counts all of a row's towards 65,535 bytes.
+func sized(f Field) string {
+	if f.Length() > maxIndexed {
+		return ""
+	}
+	return fmt.Sprintf("size:%d", f.Length())
+}
 
 func typed(tag string) func(Field) string { return func(Field) string { return tag } }
 
@@ -467,7 +474,7 @@ func text(is func(string) bool) func(Field, string) (Value, error) {
 		}
 		q := strconv.Quote(s)
 		v := Value{Text: s, JSON: q, Go: q}
-		if f.Row().length > 0 && !strings.ContainsAny(s, "()\"\\`;:") && strings.ToLower(s) != "null" && s != "" && s == strings.Trim(s, " '") {
+		if n := f.Length(); f.Row().length > 0 && n <= maxIndexed && !strings.ContainsAny(s, "()\"\\`;:") && strings.ToLower(s) != "null" && s != "" && s == strings.Trim(s, " '") {
 			v.Cell = s
 		}
 		return v, nil
@@ -552,14 +559,14 @@ func textEdges(form string) func(Field) []Value {
 	}
 }
 
-func textBad(kind string) func(Field) []Bad {
+func textBad(kind, form string) func(Field) []Bad {
 	return func(f Field) []Bad {
 		bad := []Bad{{"1", "type"}}
 		if !f.Is("optional") {
 			bad = append(bad, Bad{`""`, "required"})
 		}
 		if kind != "" {
-			return append(bad, Bad{`"not ` + kind + `!"`, kind})
+			bad = append(bad, Bad{`"not one!"`, kind})
 		}
 		if f.Is("pattern") {
 			re := regexp.MustCompile(f.Pattern())
@@ -572,7 +579,7 @@ func textBad(kind string) func(Field) []Bad {
 			return bad
 		}
 		add := func(n int, rule string) {
-			if v, ok := padded("%s", n); ok && n <= Long {
+			if v, ok := padded(form, n); ok && n <= Long && form != "" {
 				bad = append(bad, Bad{v.JSON, rule})
 			}
 		}
@@ -739,6 +746,10 @@ func decimalStep(f Field) string {
 
 func decimalSample(f Field, i int) string {
 	if f.Is("min") || f.Is("max") {
+		text := rationalText(sampleWithin(f, rational("1"), i))
+		if v, err := decimal(f, text); err == nil && f.breaks(f.Row(), v) == "" {
+			return text
+		}
 		return rationalText(sampleWithin(f, rational(decimalStep(f)), i))
 	}
 	digits, scale := decimalSize(f.Arg)

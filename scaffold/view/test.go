@@ -242,22 +242,23 @@ func (f field) testImports() []string {
 
 // cells are the field's value in the i-th row and in the i-th body.
 func (f field) cells(w resource, i int) (row, body Cell) {
-	name := exported(f.Column())
-	switch {
-	case f.Type == "has", w.empty(f):
+	if f.Type == "has" || w.empty(f) {
 		return row, body
+	}
+	switch {
 	case f.Type == "many":
 		goID, jsonID := parentID(f.target, i)
 		return Cell{exported(f.Name), "[]model." + exported(f.target.Name) + "{{ID: " + goID + "}}"},
 			Cell{quoted(f.Input()), "[]any{" + jsonID + "}"}
 	case f.Type == "ref":
 		goID, jsonID := parentID(f.target, i)
+		name := exported(f.Column())
 		if f.Is("optional") {
 			goID = "new(" + convert(f.goType(), goID) + ")"
 		}
 		return Cell{name, goID}, Cell{quoted(f.Input()), jsonID}
 	}
-	s := f.sample(i)
+	name, s := exported(f.Column()), f.sample(i)
 	switch {
 	case f.Is("array"):
 		return Cell{name, "db.Array[" + f.goType() + "]{" + s.Go + "}"}, Cell{quoted(f.Input()), "[]any{" + s.JSON + "}"}
@@ -275,9 +276,13 @@ func convert(goType, expr string) string {
 	return expr
 }
 
-// sample is the field's value in the i-th row.
+// sample is the field's value in the i-th row. The second is the least, so that
+// a list in the order of the field is in no other.
 func (f field) sample(i int) spec.Value {
 	samples := f.Samples(spec.Rows)
+	if len(samples) > 1 && i < 2 {
+		i = 1 - i
+	}
 	return samples[i%len(samples)]
 }
 
