@@ -151,7 +151,7 @@ func findNUL(v reflect.Value, path string, details *[]fault.Detail) {
 				*details = append(*details, nul(path))
 				continue
 			}
-			findNUL(v.MapIndex(key), path, details)
+			findNUL(v.MapIndex(key), join(path, key.String()), details)
 		}
 	}
 }
