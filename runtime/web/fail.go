@@ -41,6 +41,8 @@ func writeError(c *gin.Context, f *fault.Error, debug bool) {
 			text, _ = json.Marshal(f.Cause.Error())
 		}
 		body.Detail = &text
+	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+		header.Set("Connection", "close") // instead of reading what is refused
 	case http.StatusUnauthorized:
 		challenge := f.Challenge
 		if challenge == "" {

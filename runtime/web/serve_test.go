@@ -1,0 +1,300 @@
+package web_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// running is an application that serves on a port of its own.
+type running struct {
+	addr string
+	stop context.CancelFunc
+	done chan error
+}
+
+func run(t *testing.T, modules ...web.Module) running {
+	t.Helper()
+	app, err := web.New(web.Config{Env: web.Test}, discard(), modules...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r := running{listener.Addr().String(), cancel, make(chan error, 1)}
+	go func() { r.done <- app.ServeOn(ctx, listener) }()
+	t.Cleanup(cancel)
+	return r
+}
+
+func (r running) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(15 * time.Second):
+		t.Fatal("it does not stop")
+		return nil
+	}
+}
+
+// get sends a request on a connection of its own.
+func (r running) get(path string) (status int, body string, err error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	answer, err := client.Get("http://" + r.addr + path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(text), err
+}
+
+func TestServeDrains(t *testing.T) {
+	entered, release := make(chan bool), make(chan bool)
+	var background, early atomic.Bool
+	r := run(t, web.Module{
+		Name: "slow",
+		Routes: []web.Route{web.Get("/slow", func(*gin.Context, web.None) (string, error) {
+			entered <- true
+			<-release
+			early.Store(background.Load())
+			return "done", nil
+		})},
+		Run: func(ctx context.Context) error {
+			<-ctx.Done()
+			background.Store(true)
+			return ctx.Err()
+		},
+	})
+	answer := make(chan string, 1)
+	go func() {
+		status, body, err := r.get("/slow")
+		answer <- fmt.Sprint(status, body, err)
+	}()
+	<-entered
+	r.stop()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		if _, _, err := r.get("/healthz"); err != nil {
+			break // nothing is accepted any more
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it still accepts")
+		}
+	}
+	release <- true
+	if got := <-answer; got != `200"done"<nil>` {
+		t.Errorf("the request under way got %s", got)
+	}
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+	if !background.Load() || early.Load() {
+		t.Error("the background work ended before the requests, or not at all")
+	}
+}
+
+func TestServeEndsWithItsBackgroundWork(t *testing.T) {
+	r := run(t, web.Module{Name: "worker", Run: func(context.Context) error { return errors.New("out of coffee") }})
+	if err := r.wait(t); err == nil || err.Error() != "worker: out of coffee" {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	var broken atomic.Bool
+	r := run(t, web.Module{Name: "db", Ready: func(context.Context) error {
+		if broken.Load() {
+			return errors.New("secret: no route to host")
+		}
+		return nil
+	}})
+	if status, _, err := r.get("/readyz"); status != 200 {
+		t.Errorf("it is %d, %v", status, err)
+	}
+	broken.Store(true)
+	status, body, _ := r.get("/readyz")
+	if status != 503 || !strings.Contains(body, `"field":"db"`) || strings.Contains(body, "secret") {
+		t.Errorf("it is %d with %s", status, body)
+	}
+	if status, _, _ := r.get("/healthz"); status != 200 {
+		t.Errorf("it lives with %d", status)
+	}
+}
+
+func TestServeOnASocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.sock")
+	// Left behind by a process that was killed.
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	stale.Close()
+
+	config := web.Config{Env: web.Test, Addr: "unix:" + path, TrustedProxies: []string{"127.0.0.1"}}
+	app, err := web.New(config, discard(), web.Module{Name: "ip", Routes: []web.Route{
+		web.Get("/ip", func(c *gin.Context, _ web.None) (string, error) { return c.ClientIP(), nil }),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- app.Serve(ctx) }()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+	var body []byte
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && body == nil; {
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/ip", nil)
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		if answer, err := client.Do(r); err == nil {
+			body, _ = io.ReadAll(answer.Body)
+			answer.Body.Close()
+		}
+	}
+	if string(body) != `"203.0.113.9"` {
+		t.Errorf("the client is %s", body)
+	}
+	client.CloseIdleConnections()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServeSaysThatTheAddressIsTaken(t *testing.T) {
+	r := run(t)
+	app, err := web.New(web.Config{Env: web.Test, Addr: r.addr}, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), "is taken\n") || !strings.Contains(err.Error(), "try:") {
+		t.Errorf("it says %v", err)
+	}
+}
+
+// TestHostileConnections sends what no client should, and then asks whether
+// the server lives.
+func TestHostileConnections(t *testing.T) {
+	r := run(t, notes())
+	send := func(text string) string {
+		conn, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(conn, text)
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		return strings.TrimSpace(line)
+	}
+	long := strings.Repeat("a", 80<<10)
+	for name, tt := range map[string]struct{ text, want string }{
+		"many headers":        {"GET /notes HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-Y: zzzzzzzzzzzzzzzzzzzz\r\n", 10000) + "\r\n", "HTTP/1.1 431"},
+		"a long header":       {"GET /notes HTTP/1.1\r\nHost: x\r\nX-Y: " + long + "\r\n\r\n", "HTTP/1.1 431"},
+		"no host":             {"GET /notes HTTP/1.1\r\n\r\n", "HTTP/1.1 400"},
+		"two lengths":         {"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 400"},
+		"length and chunks":   {"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 4"},
+		"chunks without end":  {"POST /small HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("10\r\n                \r\n", 100), "HTTP/1.1 413"},
+		"a length that lies":  {"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{}", "HTTP/1.1 413"},
+		"another protocol":    {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "HTTP/1.1 400"},
+		"an odd method":       {"BREW /notes HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405"},
+		"an encoded path":     {"GET /%2e%2e/%00/\xff HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404"},
+		"a path that climbs":  {"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404"},
+		"a path with a query": {"GET /notes?" + strings.Repeat("page=1&", 5000) + " HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 422"},
+	} {
+		if got := send(tt.text); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %q, not %q", name, got, tt.want)
+		}
+		if status, _, err := r.get("/notes"); status != 200 {
+			t.Fatalf("after %s it is %d, %v", name, status, err)
+		}
+	}
+}
+
+// TestSlowBodiesAreCut gives a route a short deadline and a body that never
+// ends.
+func TestSlowBodiesAreCut(t *testing.T) {
+	r := run(t, web.Module{Name: "slow", Routes: []web.Route{
+		web.Post("/slow", func(*gin.Context, struct{ Body noteBody }) (int, error) { return 0, nil }).Within(300 * time.Millisecond),
+	}})
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	begin := time.Now()
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		t.Errorf("the connection is not cut: %v", err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if len(all) > 0 && !bytes.HasPrefix(all, []byte("HTTP/1.1 408")) {
+		t.Errorf("it answers %s", all)
+	}
+}
+
+func TestRequestsHaveADeadline(t *testing.T) {
+	deadline := func(c *gin.Context, _ web.None) (float64, error) {
+		end, ok := c.Deadline()
+		if !ok {
+			return 0, nil
+		}
+		return time.Until(end).Seconds(), nil
+	}
+	r := run(t, web.Module{Name: "deadline", Routes: []web.Route{
+		web.Get("/own", deadline).Within(5 * time.Minute),
+		web.Get("/none", deadline).Within(-1),
+		web.Get("/usual", deadline),
+	}})
+	for path, want := range map[string]float64{"/own": 300, "/none": 0, "/usual": 30} {
+		_, body, err := r.get(path)
+		var got float64
+		if _, scan := fmt.Sscan(body, &got); scan != nil || err != nil || got > want || got < want-5 {
+			t.Errorf("%s has %s seconds, %v", path, body, err)
+		}
+	}
+}
+
+// TestHalfAnAnswerIsNotWhole breaks the connection when a handler panics
+// after it has begun to write.
+func TestHalfAnAnswerIsNotWhole(t *testing.T) {
+	r := run(t, web.Module{Name: "half", Routes: []web.Route{
+		web.Handle(http.MethodGet, "/half", func(c *gin.Context) {
+			c.Header("Content-Type", "text/plain")
+			_, _ = c.Writer.WriteString("half")
+			c.Writer.Flush()
+			panic("and no more")
+		}),
+		web.Handle(http.MethodGet, "/abort", func(*gin.Context) { panic(http.ErrAbortHandler) }),
+	}})
+	for _, path := range []string{"/half", "/abort"} {
+		if status, body, err := r.get(path); err == nil {
+			t.Errorf("%s is whole: %d %s", path, status, body)
+		}
+	}
+}
