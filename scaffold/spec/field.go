@@ -191,9 +191,14 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 		}
 		switch {
 		case name == "pattern":
-			// A pattern may hold colons: it is the rest of the word.
-			value = strings.TrimPrefix(strings.Join(parts[i:], ":"), "pattern=")
-			i = len(parts)
+			// A pattern may hold colons: it goes on until the modifiers that
+			// end the word.
+			end := len(parts)
+			for end > i+1 && isModifier(parts[end-1]) {
+				end--
+			}
+			value = strings.TrimPrefix(strings.Join(parts[i:end], ":"), "pattern=")
+			i = end - 1
 		case name == "default" && row.colons:
 			for i+1 < len(parts) && !isModifier(parts[i+1]) {
 				i++
