@@ -81,7 +81,8 @@ func (d *draft) remove(files []render.File) {
 	}
 }
 
-// edit makes the edits that are new and takes back those that are no more.
+// edit makes the edits that are new and takes back those that are no more. One
+// that was made before is not made again: its owner may have changed it since.
 func (d *draft) edit(now, prior []edit.Edit) {
 	for _, e := range slices.Backward(prior) { // imports go after what uses them
 		if !contains(now, e) {
@@ -89,7 +90,9 @@ func (d *draft) edit(now, prior []edit.Edit) {
 		}
 	}
 	for _, e := range now {
-		d.change(e.Path, e.Apply)
+		if !contains(prior, e) {
+			d.change(e.Path, e.Apply)
+		}
 	}
 }
 
@@ -156,7 +159,7 @@ func (t *text) op(path string) plan.Op {
 	case t.now != nil:
 		return plan.File(path, t.disk, t.base, t.now)
 	case bytes.Equal(t.yours, t.disk):
-		return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk}
+		return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk, Base: t.base}
 	}
 	return plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: t.yours, Base: t.base}
 }

@@ -1,0 +1,204 @@
+package scaffold_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates"
+)
+
+// folder is a project in memory.
+type folder struct {
+	t       testing.TB
+	catalog scaffold.Catalog
+	spec    spec.Project
+	disk    fstest.MapFS
+}
+
+func newFolder(t testing.TB) *folder {
+	t.Helper()
+	catalog, err := templates.Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &folder{t: t, catalog: catalog, disk: fstest.MapFS{}}
+	p, err := spec.New(spec.Project{Nexios: catalog.Version, Name: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.to(p)
+	return f
+}
+
+// to changes the project and writes it down, as apply would.
+func (f *folder) to(now spec.Project, again ...string) plan.Plan {
+	f.t.Helper()
+	p, err := f.catalog.Change(f.spec, now, f.disk, again...)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, op := range p.Of(plan.Create, plan.Update, plan.Delete) {
+		if op.After == nil {
+			delete(f.disk, op.Path)
+			delete(f.disk, ".nexios/base/"+op.Path)
+			continue
+		}
+		f.disk[op.Path] = &fstest.MapFile{Data: op.After}
+		if op.Base != nil {
+			f.disk[".nexios/base/"+op.Path] = &fstest.MapFile{Data: op.Base}
+		}
+	}
+	f.spec = now
+	return p
+}
+
+func (f *folder) with(name string, fields ...string) spec.Project {
+	f.t.Helper()
+	p, _, err := f.spec.Add(spec.Resource{Name: name, Fields: fields, Migration: fmt.Sprintf("202611211200%02d", len(f.spec.Resources))})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return p
+}
+
+// edit replaces text in a file, as its owner would.
+func (f *folder) edit(path, old, new string) {
+	f.t.Helper()
+	text := string(f.disk[path].Data)
+	if !strings.Contains(text, old) {
+		f.t.Fatalf("%s has no %q:\n%s", path, old, text)
+	}
+	f.disk[path] = &fstest.MapFile{Data: []byte(strings.Replace(text, old, new, 1))}
+}
+
+func paths(p plan.Plan, kinds ...plan.Kind) string {
+	var names []string
+	for _, op := range p.Of(kinds...) {
+		names = append(names, op.Path)
+	}
+	return strings.Join(names, " ")
+}
+
+const modules = "internal/app/modules.go"
+
+func TestAResourceTouchesOnlyWhatItMust(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	p := f.to(f.with("tag", "name:string"))
+	if got, want := paths(p, plan.Update), "go.mod internal/app/modules.go internal/migrations/migrations.go nexios.json"; got != want && got != strings.Replace(want, "go.mod ", "", 1) {
+		t.Errorf("updates %s, not %s", got, want)
+	}
+	if got, want := paths(p, plan.Create), "internal/migrations/20261121120000_create_tags.go internal/model/tag.go internal/tags/input.go internal/tags/tags.go internal/tags/tags_test.go"; got != want {
+		t.Errorf("creates %s, not %s", got, want)
+	}
+}
+
+func TestTheSameAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	now := f.with("tag", "name:string")
+	f.to(now)
+	p := f.to(now, scaffold.ResourceKey(now.Resources[0]))
+	if len(p.Changes()) > 0 || len(p.Of(plan.Identical)) < 5 {
+		t.Errorf("changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
+	}
+}
+
+func TestTakingAPartBackLeavesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.to(f.with("post", "title:string"))
+	before := contents(f.disk)
+	was := f.spec
+	f.to(f.with("tag", "name:string"))
+	f.to(was)
+	for name, text := range contents(f.disk) {
+		if name == "go.mod" || name == "go.sum" || strings.HasSuffix(name, "/go.mod") || strings.HasSuffix(name, "/go.sum") {
+			continue // requirements stay: the go command knows what else needs them
+		}
+		if before[name] != text {
+			t.Errorf("%s is not as before:\n%s", name, text)
+		}
+		delete(before, name)
+	}
+	for name := range before {
+		if !strings.Contains(name, "go.") {
+			t.Errorf("%s is gone", name)
+		}
+	}
+}
+
+func TestALineThatTheOwnerTookOutStaysOut(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.to(f.with("post", "title:string"))
+	f.edit(modules, "\t\tposts.Module(gdb).Under(api),\n", "")
+	f.edit(modules, "\t\"shop/internal/posts\"\n", "")
+	f.to(f.with("tag", "name:string"))
+	if text := string(f.disk[modules].Data); strings.Contains(text, "posts") || !strings.Contains(text, "tags.Module(gdb)") {
+		t.Errorf("the owner's deletion is lost:\n%s", text)
+	}
+}
+
+func TestAMapWithoutItsFunctionGetsANote(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.edit(modules, "func modules(", "func allModules(")
+	p := f.to(f.with("tag", "name:string"))
+	notes := p.Of(plan.Note)
+	if len(notes) != 1 || notes[0].Path != modules || !strings.Contains(notes[0].Note, "tags.Module(gdb).Under(api)") {
+		t.Errorf("no note says what to paste: %+v", notes)
+	}
+}
+
+func TestAFileInTheWayIsAConflict(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.disk["internal/tags/tags.go"] = &fstest.MapFile{Data: []byte("package tags\n")}
+	p, err := f.catalog.Change(f.spec, f.with("tag", "name:string"), f.disk)
+	if err != nil || !p.HasConflicts() {
+		t.Errorf("%v, conflicts: %v", err, p.HasConflicts())
+	}
+}
+
+// TestAnUnchangedPartIsNotLookedAt keeps the cost of a command from growing
+// with the project.
+func TestAnUnchangedPartIsNotLookedAt(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.to(f.with("post", "title:string"))
+	opened := watched{f.disk, &[]string{}}
+	if _, err := f.catalog.Change(f.spec, f.with("tag", "name:string"), opened); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range *opened.names {
+		if strings.Contains(name, "posts") || strings.Contains(name, "post.go") {
+			t.Errorf("%s was read", name)
+		}
+	}
+}
+
+type watched struct {
+	fs.FS
+	names *[]string
+}
+
+func (w watched) Open(name string) (fs.File, error) {
+	*w.names = append(*w.names, name)
+	return w.FS.Open(name)
+}
+
+func contents(disk fstest.MapFS) map[string]string {
+	files := map[string]string{}
+	for name, file := range disk {
+		files[name] = string(bytes.Clone(file.Data))
+	}
+	return files
+}
