@@ -39,13 +39,13 @@ func Module(q *Queue) web.Module {
 }
 
 func (q *Queue) workCommand(ctx context.Context, io command.IO) error {
-	flags := newFlags("work", io.Stderr)
+	flags := newFlags("work")
 	workers := flags.Int("workers", max(q.Workers, 1), "how many jobs run at once")
-	if err := flags.Parse(io.Args); err != nil {
+	if err := parse(flags, io.Args); err != nil {
 		return err
 	}
 	if *workers < 1 || flags.NArg() > 0 {
-		return fmt.Errorf("work: --workers takes a number from 1; try: work --workers 8")
+		return command.Usage("--workers takes a number from 1\n  try:   work --workers 8")
 	}
 	q.Workers, q.Grace = *workers, workGrace
 	q.log.Info("working", "workers", q.Workers)
@@ -53,16 +53,16 @@ func (q *Queue) workCommand(ctx context.Context, io command.IO) error {
 }
 
 func (q *Queue) listCommand(ctx context.Context, io command.IO) error {
-	flags := newFlags("jobs ls", io.Stderr)
+	flags := newFlags("jobs ls")
 	state := flags.String("state", "", "ready, running, done, dead or cancelled")
 	kind := flags.String("kind", "", "only this kind")
 	limit := flags.Int("limit", 50, "how many")
-	if err := flags.Parse(io.Args); err != nil {
+	if err := parse(flags, io.Args); err != nil {
 		return err
 	}
 	states := []string{ready, running, done, dead, cancelled}
 	if *state != "" && !slices.Contains(states, *state) {
-		return fmt.Errorf("jobs ls: unknown state %q; try one of %s", *state, strings.Join(states, ", "))
+		return command.Usage(fmt.Sprintf("unknown state %q\n  states: %s\n  try:    jobs ls --state dead", *state, strings.Join(states, " ")))
 	}
 	tx := q.db.WithContext(ctx).Order("id DESC").Limit(max(*limit, 1))
 	if *state != "" {
@@ -88,9 +88,9 @@ func (q *Queue) listCommand(ctx context.Context, io command.IO) error {
 }
 
 func (q *Queue) retryCommand(ctx context.Context, io command.IO) error {
-	flags := newFlags("jobs retry", io.Stderr)
+	flags := newFlags("jobs retry")
 	allDead := flags.Bool("dead", false, "every dead job")
-	if err := flags.Parse(io.Args); err != nil {
+	if err := parse(flags, io.Args); err != nil {
 		return err
 	}
 	tx := q.db.WithContext(ctx).Model(&job{}).Where("state IN ?", []string{dead, cancelled})
@@ -128,30 +128,37 @@ func report(w io.Writer, result *gorm.DB, what string, asked int) error {
 	}
 	fmt.Fprintf(w, "%d %s\n", result.RowsAffected, what)
 	if result.RowsAffected < int64(asked) {
-		return fmt.Errorf("%d of %d jobs are absent or in another state; try: jobs ls", int64(asked)-result.RowsAffected, asked)
+		return fmt.Errorf("%d of %d jobs are absent or in another state\n  try:   jobs ls", int64(asked)-result.RowsAffected, asked)
 	}
 	return nil
 }
 
 func parseIDs(name string, words []string) ([]int64, error) {
 	if len(words) == 0 {
-		return nil, fmt.Errorf("%s: which jobs? try: %s 42", name, name)
+		return nil, command.Usage(fmt.Sprintf("%s needs the numbers of jobs\n  they are in: jobs ls\n  try:         %s 42", name, name))
 	}
 	var ids []int64
 	for _, word := range words {
 		id, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %q is not the number of a job; try: jobs ls", name, word)
+			return nil, command.Usage(fmt.Sprintf("%q is not the number of a job\n  they are in: jobs ls\n  try:         %s 42", word, name))
 		}
 		ids = append(ids, id)
 	}
 	return ids, nil
 }
 
-func newFlags(name string, w io.Writer) *flag.FlagSet {
+func newFlags(name string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.SetOutput(w)
+	flags.SetOutput(io.Discard) // the error says it all
 	return flags
+}
+
+func parse(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		return command.Usage(fmt.Sprintf("%v\n  try:   %s --help", err, flags.Name()))
+	}
+	return nil
 }
 
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
