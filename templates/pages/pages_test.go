@@ -1,0 +1,23 @@
+package pages
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+)
+
+func TestOnlyTheRoomIsGenerated(t *testing.T) {
+	count := 0
+	err := fs.WalkDir(Files(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			count++
+			if !strings.HasPrefix(path, "internal/pages/") {
+				t.Errorf("%s is not of the room", path)
+			}
+		}
+		return err
+	})
+	if err != nil || count < 8 {
+		t.Errorf("%d files, %v", count, err)
+	}
+}
