@@ -62,11 +62,14 @@ func asksForLetter(gdb *gorm.DB, kind string) web.Handler[letterInput, message] 
 	}
 }
 
-// send sends a letter by the template of that name, or makes it worthless.
+// send sends a letter by the template of that name, or makes it worthless. What
+// another try cannot mend is not tried again.
 func (h handler) send(ctx context.Context, name string, letter auth.Letter) error {
 	message, err := h.post.letters.Message(letter.Email, name, letter)
-	if err == nil {
-		err = h.post.mailer.Send(ctx, message)
+	if err != nil {
+		err = jobs.Permanent(err)
+	} else if err = h.post.mailer.Send(ctx, message); mail.IsPermanent(err) {
+		err = jobs.Permanent(err)
 	}
 	if err != nil {
 		return errors.Join(err, h.auth.Withdraw(ctx, letter))
