@@ -2,7 +2,9 @@ package db
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -48,18 +50,22 @@ func explain(tx *gorm.DB) {
 	}
 	// A statement of an association failed before this one, and was explained.
 	v.resolved = true
-	switch v.kind {
-	case unique, check:
+	// PostgreSQL answers nothing more in a transaction that has failed.
+	_, inside := tx.Statement.ConnPool.(gorm.TxCommitter)
+	mayAsk := tx.Name() != "postgres" || !inside
+	switch {
+	case v.kind == unique || v.kind == check:
 		if len(v.columns) == 0 {
 			v.columns = constrained(s, v.constraint)
 		}
-	case foreignKey:
-		if tx.Name() == "sqlite" {
-			if v.deleting {
-				v.table = referrer(tx, s)
-			} else {
-				v.columns = dangling(tx, s)
-			}
+		if v.kind == unique {
+			v.index = repeated(tx, s, v.columns, mayAsk)
+		}
+	case v.kind == foreignKey && v.deleting && tx.Name() == "sqlite":
+		v.table = referrer(tx, s)
+	case v.kind == foreignKey && !v.deleting && mayAsk:
+		if column, index := dangling(tx, s, v.columns); column != "" {
+			v.columns, v.index = []string{column}, index
 		}
 	}
 	*f = *v.fault(func(column string) string { return jsonName(s, column) })
@@ -122,7 +128,7 @@ func split(s *schema.Schema, names string) []string {
 
 // afresh is a session on the connection of tx that forgets how tx ended.
 func afresh(tx *gorm.DB) *gorm.DB {
-	fresh := tx.Session(&gorm.Session{NewDB: true})
+	fresh := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true})
 	fresh.Error = nil
 	return fresh
 }
@@ -132,18 +138,31 @@ type reference struct {
 	Owner, From, Table, To string
 }
 
-// dangling are the columns of the row to be written that refer to rows which
-// do not exist. SQLite does not say which they are.
-func dangling(tx *gorm.DB, s *schema.Schema) []string {
-	var references []reference
-	fresh := afresh(tx)
-	if fresh.Raw("SELECT `from`, `table`, coalesce(`to`, 'id') AS `to` FROM pragma_foreign_key_list(?)", s.Table).Scan(&references).Error != nil {
-		return nil
+// references are the foreign keys of a table: as SQLite knows them, who does
+// not say which was violated, and elsewhere as far as the model tells.
+func references(tx *gorm.DB, s *schema.Schema) []reference {
+	var all []reference
+	if tx.Name() == "sqlite" {
+		afresh(tx).Raw("SELECT `from`, `table`, coalesce(`to`, 'id') AS `to` FROM pragma_foreign_key_list(?)", s.Table).Scan(&all)
+		return all
 	}
-	for _, row := range rows(tx.Statement.ReflectValue) {
-		for _, r := range references {
+	for _, relation := range s.Relationships.BelongsTo {
+		for _, r := range relation.References {
+			all = append(all, reference{From: r.ForeignKey.DBName, Table: relation.FieldSchema.Table, To: r.PrimaryKey.DBName})
+		}
+	}
+	return all
+}
+
+// dangling is the first column (of columns, when some are given) of the rows
+// to be written that refers to a row which does not exist, and of several rows
+// which one it is in.
+func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, index *int) {
+	known := references(tx, s)
+	for i, row := range rows(tx.Statement.ReflectValue) {
+		for _, r := range known {
 			field := s.FieldsByDBName[r.From]
-			if field == nil {
+			if field == nil || len(columns) > 0 && !slices.Contains(columns, r.From) {
 				continue
 			}
 			value, _ := field.ValueOf(tx.Statement.Context, row)
@@ -151,12 +170,86 @@ func dangling(tx *gorm.DB, s *schema.Schema) []string {
 				continue
 			}
 			var n int64
-			if fresh.Table(r.Table).Where(clause.Eq{Column: clause.Column{Name: r.To}, Value: value}).Limit(1).Count(&n).Error == nil && n == 0 {
-				return []string{r.From}
+			if afresh(tx).Table(r.Table).Where(clause.Eq{Column: clause.Column{Name: r.To}, Value: value}).Limit(1).Count(&n).Error == nil && n == 0 {
+				return r.From, several(tx, i)
 			}
 		}
 	}
+	return "", nil
+}
+
+// several is i when tx was about a slice of rows.
+func several(tx *gorm.DB, i int) *int {
+	if kind := tx.Statement.ReflectValue.Kind(); kind != reflect.Slice && kind != reflect.Array {
+		return nil
+	}
+	return &i
+}
+
+// repeated is which of several rows has in columns what a row before it has,
+// or one that is stored.
+func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int {
+	all := rows(tx.Statement.ReflectValue)
+	if len(columns) == 0 || several(tx, 0) == nil {
+		return nil
+	}
+	keys, seen, first := make([]string, len(all)), map[string]bool{}, []any{}
+	for i, row := range all {
+		for j, column := range columns {
+			field := s.FieldsByDBName[column]
+			if field == nil {
+				return nil
+			}
+			value, _ := field.ValueOf(tx.Statement.Context, row)
+			keys[i] += key(value)
+			if text, ok := value.(string); ok {
+				value = strings.ToLower(text)
+			}
+			if j == 0 {
+				first = append(first, value)
+			}
+		}
+		if seen[keys[i]] {
+			return several(tx, i)
+		}
+		seen[keys[i]] = true
+	}
+	if !mayAsk {
+		return nil
+	}
+	column := clause.Column{Name: columns[0]}
+	query := afresh(tx).Unscoped().Model(reflect.New(s.ModelType).Interface()).Select(columns)
+	if s.FieldsByDBName[columns[0]].DataType == schema.String {
+		query = query.Where("lower(?) IN ?", column, first)
+	} else {
+		query = query.Where("? IN ?", column, first)
+	}
+	stored := reflect.New(reflect.SliceOf(s.ModelType))
+	if query.Find(stored.Interface()).Error != nil {
+		return nil
+	}
+	taken := map[string]bool{}
+	for _, row := range rows(stored.Elem()) {
+		var k string
+		for _, column := range columns {
+			value, _ := s.FieldsByDBName[column].ValueOf(tx.Statement.Context, row)
+			k += key(value)
+		}
+		taken[k] = true
+	}
+	if i := slices.IndexFunc(keys, func(k string) bool { return taken[k] }); i >= 0 {
+		return several(tx, i)
+	}
 	return nil
+}
+
+// key is a value in a form that is equal where databases may take two values
+// for equal.
+func key(value any) string {
+	if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer && !v.IsNil() {
+		value = v.Elem().Interface()
+	}
+	return fmt.Sprintf("%q", strings.ToLower(fmt.Sprint(value)))
 }
 
 // rows are the structs of a statement's destination: one, or those of a slice.

@@ -40,6 +40,7 @@ type violation struct {
 	constraint string   // name of the index or constraint
 	columns    []string // as far as they are known
 	deleting   bool     // of a foreign key: the row referred to was to go
+	index      *int     // of several rows: which one, from 0; nil when it is not known
 	resolved   bool     // its fields have been named
 	cause      error
 }
@@ -166,6 +167,11 @@ func (v *violation) postgres(err *pgconn.PgError) {
 		return
 	case "40001", "40P01", "55P03", "53300":
 		v.kind = busy
+		return
+	case "0A000": // a table changed under a prepared statement, which is made anew next time
+		if strings.Contains(err.Message, "cached plan") {
+			v.kind = busy
+		}
 		return
 	case "57014":
 		v.kind = cancelled
@@ -294,7 +300,7 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 		return f
 	}
 	for _, column := range v.columns {
-		d := fault.Detail{Field: column, Rule: rule, Message: f.Message}
+		d := fault.Detail{Field: column, Rule: rule, Message: f.Message, Index: v.index}
 		if v.kind == value {
 			d.Message = Humanize(column) + " is too long, out of range or not valid"
 		}

@@ -119,6 +119,83 @@ func TestConflicts(t *testing.T) {
 	})
 }
 
+// Of many rows, all or none are written, and it is said which one is wrong.
+func TestConflictsByIndex(t *testing.T) {
+	many := func(n int, change func(i int, u *User)) []User {
+		all := make([]User, n)
+		for i := range all {
+			all[i] = User{Username: fmt.Sprintf("user%d", i), Email: fmt.Sprintf("%d@x", i)}
+			change(i, &all[i])
+		}
+		return all
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		seeded(t, gdb)
+		for name, c := range map[string]struct {
+			do    func(tx *gorm.DB) error
+			index int
+			field string
+		}{
+			"stored": {func(tx *gorm.DB) error {
+				return tx.Create(many(1000, func(i int, u *User) {
+					if i == 700 {
+						u.Username = "Ann"
+					}
+				})).Error
+			}, 700, "username/unique"},
+			"among themselves": {func(tx *gorm.DB) error {
+				return tx.Create(many(50, func(i int, u *User) {
+					if i == 30 {
+						u.Email = "10@x"
+					}
+				})).Error
+			}, 30, "e_mail/unique"},
+			"several columns": {func(tx *gorm.DB) error {
+				return tx.Create([]*Post{{Title: "two", AuthorID: 1}, {Title: "one", AuthorID: 1}}).Error
+			}, 1, "title/unique author_id/unique"},
+			"foreign key": {func(tx *gorm.DB) error {
+				return tx.Create([]*Post{{Title: "two", AuthorID: 1}, {Title: "three", AuthorID: 1}, {Title: "four", AuthorID: 9}}).Error
+			}, 2, "author_id/exists"},
+		} {
+			f := fault.From(c.do(gdb))
+			if f == nil || f.Status != 409 || len(f.Details) == 0 {
+				t.Errorf("%s: %v", name, f)
+				continue
+			}
+			var fields []string
+			for _, d := range f.Details {
+				fields = append(fields, d.Field+"/"+d.Rule)
+				if d.Index == nil || *d.Index != c.index {
+					t.Errorf("%s: %s", name, asJSON(d))
+				}
+			}
+			if strings.Join(fields, " ") != c.field {
+				t.Errorf("%s: %v", name, fields)
+			}
+		}
+		var users, posts int64
+		must(t, gdb.Model(&User{}).Count(&users).Error)
+		must(t, gdb.Model(&Post{}).Count(&posts).Error)
+		if users != 1 || posts != 1 {
+			t.Errorf("%d users and %d posts were written", users-1, posts-1)
+		}
+	})
+}
+
+// An update that changes nothing has still found its row.
+func TestUpdateOfTheSame(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		seeded(t, gdb)
+		for range 2 {
+			done := gdb.Model(&User{ID: 1}).Update("age", 40)
+			must(t, done.Error)
+			if done.RowsAffected != 1 {
+				t.Errorf("%d rows", done.RowsAffected)
+			}
+		}
+	})
+}
+
 func check(t *testing.T, err error, status int, message, fields string) {
 	t.Helper()
 	var f *fault.Error
