@@ -1,0 +1,164 @@
+// Package websocket holds the files of WebSocket rooms: chat, whose members
+// talk to each other, and echo.
+//
+// Both are real packages, compiled and tested here under the names chat and
+// echo. Files makes templates of them, in which the name is a place.
+package websocket
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing/fstest"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// The migrations beside the rooms only stand in for a project's.
+//
+//go:embed files/internal/chat files/internal/echo
+var files embed.FS
+
+// The kinds of rooms, by the package that each is made of.
+const (
+	rooms = "rooms"
+	echo  = "echo"
+)
+
+// Files returns the tree of files: internal/{rooms}/... or internal/{echo}/...
+// is kept, as the option kind says.
+func Files() fs.FS {
+	tree := fstest.MapFS{}
+	for kind, example := range map[string]string{rooms: "chat", echo: "echo"} {
+		dir := "files/internal/" + example
+		entries, err := fs.ReadDir(files, dir)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		for _, entry := range entries {
+			text, err := fs.ReadFile(files, dir+"/"+entry.Name())
+			if err != nil {
+				panic(err)
+			}
+			path := "internal/{" + kind + "}/" + strings.ReplaceAll(entry.Name(), example, "{"+kind+"}") + ".tmpl"
+			tree[path] = &fstest.MapFile{Data: []byte(template(string(text), kind, example)), Mode: 0o644}
+		}
+	}
+	return tree
+}
+
+// template puts places where text holds the name of the example.
+func template(text, kind, example string) string {
+	text = strings.ReplaceAll(text, "{{", `{{"{{"}}`)
+	if kind == echo {
+		text = strings.ReplaceAll(text, `"/ws"`, `"{{.Path}}"`)
+		return strings.ReplaceAll(text, example, "{{.Name}}") // "Echo: " is what it says, whatever its name
+	}
+	text = strings.ReplaceAll(text, title(example), "{{.Title}}")
+	return strings.ReplaceAll(text, example, "{{.Name}}")
+}
+
+// room is what the templates read.
+type room struct {
+	Name  string // of the package, and in paths
+	Title string
+	Path  string // of the echo
+}
+
+func roomOf(f spec.Feature) room {
+	name := strings.Join(spec.Words(f.Options["name"]), "")
+	r := room{Name: name, Title: title(name), Path: "/ws"}
+	if name != echo {
+		r.Path += "/" + name
+	}
+	return r
+}
+
+func title(word string) string {
+	if word == "" {
+		return ""
+	}
+	return strings.ToUpper(word[:1]) + word[1:]
+}
+
+// Feature returns how WebSocket rooms are added to a project.
+func Feature() scaffold.Feature {
+	return scaffold.Feature{
+		Name:     "websocket",
+		Summary:  "Talk over WebSocket: rooms with a chat page, or an echo",
+		Example:  "websocket chat",
+		Requires: []string{"auth"},
+		Repeats:  true,
+		Options: []scaffold.Option{
+			{Name: "name", Help: "the name of the package and its paths", Default: "chat"},
+			{Name: "kind", Help: "rooms of members who hear each other, or an echo", Default: rooms, Choices: []string{rooms, echo}},
+		},
+		Files: Files(),
+		Words: func(f spec.Feature) map[string]string {
+			name := roomOf(f).Name
+			return map[string]string{rooms: name, echo: name}
+		},
+		Data: func(_ spec.Project, f spec.Feature) any { return roomOf(f) },
+		Keep: func(f spec.Feature, path string) bool {
+			return strings.HasPrefix(path, "internal/{"+f.Options["kind"]+"}/")
+		},
+		Edits: edits,
+		Check: check,
+	}
+}
+
+const (
+	modules = "internal/app/modules.go"
+	config  = "internal/app/config.go"
+	runtime = "github.com/nexios-go/nexios"
+)
+
+func edits(p spec.Project, f spec.Feature) []edit.Edit {
+	own := []string{p.Module, runtime}
+	r := roomOf(f)
+	return []edit.Edit{
+		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/" + r.Name, Own: own},
+		{Path: modules, Op: edit.AddElement, In: "modules", Text: r.Name + ".Module(cfg." + r.Title + ", log)"},
+		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/ws", Own: own},
+		{Path: config, Op: edit.AddField, In: "Config", Text: r.Title + " ws.Config"},
+	}
+}
+
+// taken are the packages that internal/app may import besides the resources,
+// and the names that it uses.
+const taken = `api app auth cfg command config context db fault files gdb gorm jobs log mail main migrations model modules
+	openapi pages queue sessions slog test testdata tour uploads users vendor web ws`
+
+func check(p spec.Project, f spec.Feature) error {
+	name := roomOf(f).Name
+	wrong := func(why string) error {
+		return &spec.Error{
+			What:  fmt.Sprintf("%q cannot be the name of a room: %s", f.Options["name"], why),
+			Label: "names", Where: "begin with a letter; letters, digits and -",
+			Try: "nexios add websocket chat",
+		}
+	}
+	switch {
+	case name == "":
+		return wrong("it is not a word")
+	case spec.Keyword(name) || spec.Predeclared(name):
+		return wrong("it is a word of Go")
+	case slices.Contains(strings.Fields(taken), name):
+		return wrong("another package has it")
+	}
+	for _, r := range p.Resources {
+		if r.Package() == name {
+			return wrong("a resource has it")
+		}
+	}
+	for _, other := range p.Features {
+		if other.Name == f.Name && other.Options["name"] != f.Options["name"] && roomOf(other).Name == name {
+			return wrong("it is the room " + other.Options["name"])
+		}
+	}
+	return nil
+}

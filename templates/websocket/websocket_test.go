@@ -1,0 +1,109 @@
+package websocket
+
+import (
+	"bytes"
+	"go/format"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nexios-go/nexios/scaffold/render"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+func rendered(t *testing.T, name, kind string) map[string]string {
+	t.Helper()
+	f := Feature()
+	chosen := spec.Feature{Name: f.Name, Options: map[string]string{"name": name, "kind": kind}}
+	files, err := render.Tree(f.Files, render.Input{
+		Module: "example.com/blog", Words: f.Words(chosen), Data: f.Data(spec.Project{}, chosen),
+		Keep: func(path string) bool { return f.Keep(chosen, path) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, file := range files {
+		got[file.Path] = string(file.Data)
+	}
+	return got
+}
+
+// The examples come out as they are compiled here, but for their imports.
+func TestExamplesComeOutAsTheyAre(t *testing.T) {
+	for kind, example := range map[string]string{rooms: "chat", echo: "echo"} {
+		got := rendered(t, example, kind)
+		entries, err := fs.ReadDir(files, "files/internal/"+example)
+		if err != nil || len(entries) != len(got) {
+			t.Fatalf("%d files of %d, %v", len(got), len(entries), err)
+		}
+		for _, entry := range entries {
+			want, err := fs.ReadFile(files, "files/internal/"+example+"/"+entry.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(entry.Name(), ".go") {
+				want = bytes.ReplaceAll(want, []byte("github.com/nexios-go/nexios/templates/websocket/files"), []byte("example.com/blog"))
+				if want, err = format.Source(want); err != nil { // imports in their new order
+					t.Fatal(err)
+				}
+			}
+			if text := got["internal/"+example+"/"+entry.Name()]; text != string(want) {
+				t.Errorf("%s came out as\n%s", entry.Name(), text)
+			}
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	got := rendered(t, "team-talk", rooms)
+	page, code := got["internal/teamtalk/teamtalk.html"], got["internal/teamtalk/teamtalk.go"]
+	for _, want := range []string{"package teamtalk", `"/ws/teamtalk/:room"`, "//go:embed teamtalk.html", `ws.New("teamtalk"`} {
+		if !strings.Contains(code, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	for path, text := range got {
+		if strings.Contains(strings.ToLower(text), "chat") {
+			t.Errorf("%s still speaks of chat", path)
+		}
+	}
+	if !strings.Contains(page, `<style nonce="{{.}}">`) || !strings.Contains(page, "<h1>Teamtalk</h1>") {
+		t.Error("the page is not itself")
+	}
+	echo := rendered(t, "mirror", echo)["internal/mirror/mirror.go"]
+	if !strings.Contains(echo, `"/ws/mirror"`) || !strings.Contains(echo, `"Echo: "`) || !strings.Contains(echo, "package mirror") {
+		t.Error(echo)
+	}
+}
+
+func TestNamesThatCannotBe(t *testing.T) {
+	project := spec.Project{
+		Resources: []spec.Resource{{Name: "post", Plural: "posts"}},
+		Features:  []spec.Feature{{Name: "websocket", Options: map[string]string{"name": "team-talk", "kind": rooms}}},
+	}
+	for name, ok := range map[string]bool{
+		"chat": true, "support-desk": true, "echo": true, "team-talk": true,
+		"": false, "9": false, "a b": false, "func": false, "len": false, "ws": false, "auth": false, "posts": false, "teamtalk": false, "ü": false,
+	} {
+		err := check(project, spec.Feature{Name: "websocket", Options: map[string]string{"name": name, "kind": rooms}})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestTwoRoomsShareNoSetting(t *testing.T) {
+	var texts []string
+	for _, name := range []string{"chat", "echo"} {
+		for _, e := range edits(spec.Project{Module: "example.com/blog"}, spec.Feature{Options: map[string]string{"name": name}}) {
+			texts = append(texts, e.Path+" "+e.Text)
+		}
+	}
+	slices.Sort(texts)
+	// An import stays while it is used; everything else is of one room.
+	if shared := len(texts) - len(slices.Compact(texts)); shared != 1 {
+		t.Errorf("%d edits are shared", shared)
+	}
+}
