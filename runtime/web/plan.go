@@ -16,6 +16,7 @@ import (
 // plan is how one input type is read from a request.
 type plan struct {
 	rules   *rules
+	fields  []Field
 	empty   bool // reads nothing
 	checked bool // the path, query string or headers have rules
 	path    []value
@@ -41,7 +42,7 @@ func newPlan(in reflect.Type, rules *rules) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{rules: rules, names: make(map[string]int), empty: len(fields) == 0 && bodyField == nil}
+	p := &plan{rules: rules, fields: fields, names: make(map[string]int), empty: len(fields) == 0 && bodyField == nil}
 	for _, f := range fields {
 		v := value{Field: f}
 		if v.set, v.many, err = setterOf(f.Type); err != nil {
@@ -51,6 +52,9 @@ func newPlan(in reflect.Type, rules *rules) (*plan, error) {
 			return nil, fmt.Errorf("the default of %s in %s is not of its type: %q", f.Name, in, *f.Default)
 		}
 		p.checked = p.checked || f.Rules != ""
+		if bodyField != nil && strings.Contains(f.Rules, "field=") {
+			return nil, fmt.Errorf("%s of %s is compared with another field, which takes an input without a body", f.Name, in)
+		}
 		switch f.In {
 		case inPath:
 			p.path = append(p.path, v)
@@ -108,7 +112,7 @@ func (p *plan) read(c *gin.Context, in any, v reflect.Value) error {
 		p.readHeader(&p.header[i], c.Request.Header, v, &seen)
 	}
 	if p.checked {
-		if err := p.check(in, &seen); err != nil {
+		if err := p.check(in, v, &seen); err != nil {
 			return err
 		}
 	}
@@ -202,20 +206,26 @@ func (p *plan) readHeader(f *value, h http.Header, v reflect.Value, seen *params
 
 // check asks the rules of everything outside the body. A broken rule of the
 // path is the error returned; the others are noted in seen.
-func (p *plan) check(in any, seen *params) error {
-	broken, err := p.rules.outside(in, p.body != nil)
+func (p *plan) check(in any, v reflect.Value, seen *params) error {
+	var violations []broken
+	var err error
+	if p.body == nil {
+		violations, err = p.rules.outside(in)
+	} else {
+		violations, err = p.rules.each(p.fields, v)
+	}
 	if err != nil {
 		return err
 	}
-	for _, b := range broken {
-		place, name, _ := strings.Cut(b.Field(), ":")
+	for _, b := range violations {
+		place, name, _ := strings.Cut(b.path, ":")
 		// A rule on an element of a list names it: tag[2].
 		base, _, _ := strings.Cut(name, "[")
 		switch place {
 		case inPath:
 			return noRoute()
 		case inHeader:
-			seen.header = append(seen.header, detail(name, b))
+			seen.header = append(seen.header, detail(name, b.FieldError))
 		case inQuery:
 			i := p.names[base]
 			if seen.broken&(1<<i) != 0 {
@@ -224,7 +234,7 @@ func (p *plan) check(in any, seen *params) error {
 			if seen.aliased&(1<<i) != 0 {
 				name = p.query[i].Alias + strings.TrimPrefix(name, base)
 			}
-			seen.query = append(seen.query, detail(name, b))
+			seen.query = append(seen.query, detail(name, b.FieldError))
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -36,7 +35,8 @@ type rules struct {
 	buffers *pool // for the bodies that the rules are asked about
 }
 
-// broken is a rule that a value breaks, with the value's path in JSON.
+// broken is a rule that a value breaks, with the value's path in JSON, or where
+// it is read and under which name.
 type broken struct {
 	validator.FieldError
 	path string
@@ -148,16 +148,35 @@ func unescapeRule(param string) string {
 	return strings.NewReplacer("0x2C", ",", "0x7C", "|").Replace(param)
 }
 
-// outside asks the rules of an input's path, query string and headers.
-func (r *rules) outside(in any, hasBody bool) ([]validator.FieldError, error) {
-	if !hasBody {
-		return fieldErrors(r.v.Struct(in))
+// outside asks the rules of an input that has no body.
+func (r *rules) outside(in any) ([]broken, error) {
+	found, err := fieldErrors(r.v.Struct(in))
+	list := make([]broken, len(found))
+	for i, f := range found {
+		list[i] = broken{f, f.Field()}
 	}
-	return fieldErrors(r.v.StructFiltered(in, isBody))
+	return list, err
 }
 
-// isBody tells whether a path is that of an input's Body.
-func isBody(path []byte) bool { return bytes.HasSuffix(path, []byte(".Body")) }
+// each asks the rules of single values, for an input that has a body, whose
+// own rules are asked later.
+func (r *rules) each(fields []Field, v reflect.Value) ([]broken, error) {
+	var list []broken
+	for i := range fields {
+		f := &fields[i]
+		if f.Rules == "" {
+			continue
+		}
+		found, err := fieldErrors(r.v.Var(v.FieldByIndex(f.Index).Interface(), f.Rules))
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range found {
+			list = append(list, broken{b, f.In + ":" + f.Name + b.Field()})
+		}
+	}
+	return list, nil
+}
 
 // body returns how the rules of a body of type t are asked.
 func (r *rules) body(t reflect.Type, tag string) func(any) ([]broken, error) {
