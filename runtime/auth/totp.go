@@ -17,7 +17,6 @@ import (
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/nexios-go/nexios/runtime/fault"
 )
@@ -47,11 +46,14 @@ func (s *Service) EnrollTOTP(ctx context.Context, id Identity) (Enrolment, error
 		if err := tx.Where("user_id = ? AND confirmed_at = 0", id.UserID).Delete(&totpRow{}).Error; err != nil {
 			return err
 		}
-		made := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
-		if made.Error == nil && made.RowsAffected == 0 {
+		var on int64
+		if err := tx.Model(&totpRow{}).Where("user_id = ?", id.UserID).Count(&on).Error; err != nil {
+			return err
+		}
+		if on > 0 {
 			return fault.Conflict("The second factor is already on")
 		}
-		return made.Error
+		return tx.Create(&row).Error // of two at once, the key refuses one
 	})
 	return Enrolment{Secret: generated.Secret(), URL: generated.URL()}, err
 }
