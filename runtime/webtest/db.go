@@ -1,6 +1,10 @@
 package webtest
 
 import (
+	"crypto/rand"
+	"net/url"
+	"os"
+	"strings"
 	"testing"
 
 	"gorm.io/gorm"
@@ -8,10 +12,57 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// DB returns a migrated database that belongs to the test alone.
+// DB returns a migrated database that belongs to the test alone: SQLite in
+// memory, or with TEST_DATABASE_URL set a new schema of that PostgreSQL server
+// or a new database of that MySQL server. It is gone when the test ends.
 func DB(t testing.TB, migrations []db.Migration) *gorm.DB {
 	t.Helper()
-	gdb, err := db.Open("sqlite::memory:", db.Options{})
+	gdb := open(t, private(t, os.Getenv("TEST_DATABASE_URL")))
+	if _, err := db.Migrate(t.Context(), gdb, migrations); err != nil {
+		t.Fatal(err)
+	}
+	return gdb
+}
+
+// private makes a place of the test's own on a server, and returns its URL.
+func private(t testing.TB, server string) string {
+	t.Helper()
+	if server == "" {
+		return "sqlite::memory:"
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("TEST_DATABASE_URL is not a URL: %v", err)
+	}
+	name := "test_" + strings.ToLower(rand.Text())
+	kind, drop := "DATABASE", "DROP DATABASE "+name
+	switch u.Scheme {
+	case "postgres", "postgresql":
+		kind, drop = "SCHEMA", "DROP SCHEMA "+name+" CASCADE"
+		query := u.Query()
+		query.Set("search_path", name)
+		u.RawQuery = query.Encode()
+	case "mysql":
+		u.Path = "/" + name
+	default:
+		return server // SQLite, in a file the caller has chosen
+	}
+	admin := open(t, server)
+	if err := admin.Exec("CREATE " + kind + " " + name).Error; err != nil {
+		t.Fatalf("a test needs a %s of its own on the server of TEST_DATABASE_URL: %v", strings.ToLower(kind), err)
+	}
+	t.Cleanup(func() {
+		if err := admin.Exec(drop).Error; err != nil {
+			t.Error(err)
+		}
+	})
+	return u.String()
+}
+
+// open opens a database and closes it when the test ends.
+func open(t testing.TB, address string) *gorm.DB {
+	t.Helper()
+	gdb, err := db.Open(address, db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,8 +71,5 @@ func DB(t testing.TB, migrations []db.Migration) *gorm.DB {
 			t.Error(err)
 		}
 	})
-	if _, err := db.Migrate(t.Context(), gdb, migrations); err != nil {
-		t.Fatal(err)
-	}
 	return gdb
 }
