@@ -121,18 +121,22 @@ const (
 
 // checkpoint folds the write-ahead log back when it has grown: SQLite does so
 // by itself only in a moment in which nobody reads, and under a steady load
-// there is none. It waits 100 ms for those that read now, new ones do not
-// matter; so a handler that writes while its own rows are open goes on.
+// there is none. It waits for those that read now (new ones do not matter) a
+// tenth of a second, and longer the larger the log; so a handler that writes
+// while its own rows are open goes on.
 func (p *sqlitePool) checkpoint(ctx context.Context) {
 	if p.writes.Add(1)%logChecked != 0 {
 		return
 	}
-	if info, err := os.Stat(p.log); err != nil || info.Size() < logLimit {
+	info, err := os.Stat(p.log)
+	if err != nil || info.Size() < logLimit {
 		return
 	}
+	patience := min(100*info.Size()/logLimit, 5000)
 	// It may fail, and is tried again. The statement to come tells of what
 	// would hinder it too. To cancel it would leave the short timeout.
-	_, _ = p.writer.ConnPool.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000")
+	_, _ = p.writer.ConnPool.ExecContext(context.WithoutCancel(ctx),
+		fmt.Sprintf("PRAGMA busy_timeout = %d; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000", patience))
 }
 
 func (p *sqlitePool) route(query string) *gorm.PreparedStmtDB {
