@@ -1,0 +1,59 @@
+package web_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+func TestRoutesCommand(t *testing.T) {
+	app, err := web.New(web.Config{Env: web.Test}, discard(), web.Module{
+		Name: "notes",
+		Routes: []web.Route{
+			web.Get("/notes", func(*gin.Context, web.None) (int, error) { return 0, nil }).Doc("List notes"),
+			web.Delete("/notes/:id", func(*gin.Context, byID) (web.None, error) { return web.None{}, nil }).Doc("Delete a note").
+				Guard(web.Guard{Name: "user", Check: func(*gin.Context) error { return nil }}, web.Guard{Name: "scope:write", Check: func(*gin.Context) error { return nil }}),
+		},
+		Commands: []command.Command{{Name: "notes count"}},
+	}.Under("/api"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := web.Commands(app)
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.Name)
+	}
+	if got := strings.Join(names, ", "); got != "serve, routes, notes count" {
+		t.Errorf("the commands are %s", got)
+	}
+	routes := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		err := commands[1].Run(t.Context(), command.IO{Args: args, Stdout: &out})
+		return out.String(), err
+	}
+	text, err := routes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "METHOD  PATH            GUARDS            SUMMARY\n" +
+		"GET     /api/notes                        List notes\n" +
+		"DELETE  /api/notes/:id  user scope:write  Delete a note\n"
+	if text != want {
+		t.Errorf("it prints\n%s", text)
+	}
+	text, err = routes("--json")
+	var list []map[string]any
+	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 2 || list[1]["path"] != "/api/notes/:id" {
+		t.Errorf("it prints %s, %v", text, err)
+	}
+	if _, err := routes("--xml"); command.ExitCode(err) != command.Misused {
+		t.Errorf("a wrong argument is %v", err)
+	}
+}
