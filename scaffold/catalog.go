@@ -19,6 +19,9 @@ type Catalog struct {
 	Features     []Feature         // what else can be added, each after what it requires
 	Runtime      map[string][]byte // the runtime's source, by path below runtime/
 	Requirements Requirements
+	// Secret is a fresh random one, of which a plan takes what it writes for
+	// {secret} in an edit. It goes into files that git ignores and nowhere else.
+	Secret string
 }
 
 // Resource is how one resource is generated from its view.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/plan"
@@ -19,10 +20,12 @@ const baseDir = ".nexios/base/"
 
 // draft collects what a command does to each file before it becomes a plan.
 type draft struct {
-	disk  fs.FS
-	files map[string]*text
-	notes []plan.Op
-	err   error
+	disk   fs.FS
+	module string // the project's own
+	secret string // stands in for {secret}
+	files  map[string]*text
+	notes  []plan.Op
+	err    error
 }
 
 // text is one file on its way. A nil slice is a file that is not there.
@@ -86,14 +89,22 @@ func (d *draft) remove(files []render.File) {
 func (d *draft) edit(now, prior []edit.Edit) {
 	for _, e := range slices.Backward(prior) { // imports go after what uses them
 		if !contains(now, e) {
-			d.change(e.Path, e.Revert)
+			d.change(e.Path, d.settle(e).Revert)
 		}
 	}
 	for _, e := range now {
 		if !contains(prior, e) {
-			d.change(e.Path, e.Apply)
+			d.change(e.Path, d.settle(e).Apply)
 		}
 	}
+}
+
+// settle fills in what an edit leaves to the project: which imports are its own,
+// and the secret.
+func (d *draft) settle(e edit.Edit) edit.Edit {
+	e.Own = []string{d.module, runtimeModule}
+	e.Text = strings.ReplaceAll(e.Text, "{secret}", d.secret)
+	return e
 }
 
 func contains(edits []edit.Edit, e edit.Edit) bool {

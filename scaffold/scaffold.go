@@ -36,7 +36,7 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 		was[p.key] = p
 	}
 
-	d := draft{disk: disk, files: map[string]*text{}}
+	d := draft{disk: disk, files: map[string]*text{}, module: now.Module, secret: c.Secret}
 	var rendered []render.File
 	for _, p := range after {
 		prior, existed := was[p.key]

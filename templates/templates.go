@@ -3,14 +3,22 @@
 package templates
 
 import (
+	"crypto/rand"
 	"strconv"
 	"strings"
 
 	"github.com/nexios-go/nexios/runtime"
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/auth"
+	"github.com/nexios-go/nexios/templates/jobs"
+	"github.com/nexios-go/nexios/templates/mail"
+	"github.com/nexios-go/nexios/templates/pages"
 	"github.com/nexios-go/nexios/templates/project"
 	"github.com/nexios-go/nexios/templates/resource"
+	"github.com/nexios-go/nexios/templates/tour"
+	"github.com/nexios-go/nexios/templates/uploads"
+	"github.com/nexios-go/nexios/templates/websocket"
 )
 
 // Catalog returns everything that can be generated.
@@ -34,13 +42,22 @@ func Catalog() (scaffold.Catalog, error) {
 		Features:     Features(),
 		Runtime:      source,
 		Requirements: requirements,
+		Secret:       rand.Text() + rand.Text(),
 	}, nil
 }
 
 // Features returns what can be added to a project besides resources, each
 // after what it requires.
 func Features() []scaffold.Feature {
-	return []scaffold.Feature{}
+	return []scaffold.Feature{
+		jobs.Feature(),
+		mail.Feature(),
+		auth.Feature(),
+		uploads.Feature(),
+		websocket.Feature(),
+		pages.Feature(),
+		tour.Feature(),
+	}
 }
 
 // Presets are the names that Preset knows.
@@ -48,12 +65,46 @@ func Presets() []string { return []string{"minimal", "guide"} }
 
 // Preset returns the new project p with what the preset starts it with.
 // migration is when its first migration is made.
-func Preset(p spec.Project, name, migration string) (spec.Project, error) {
+func Preset(c scaffold.Catalog, p spec.Project, name, migration string) (spec.Project, error) {
 	switch name {
 	case "minimal":
 		return p, nil
 	case "guide":
-		return p, nil
+		return guide(c, p, migration)
 	}
-	return p, &spec.Error{What: "unknown preset " + strconv.Quote(name), Label: "presets", Where: strings.Join(Presets(), " "), Try: "nexios new " + p.Name}
+	return p, &spec.Error{
+		What:  "unknown preset " + strconv.Quote(name),
+		Label: "presets", Where: strings.Join(Presets(), " "),
+		Try: "nexios new " + p.Name,
+	}
+}
+
+// guide is a blog with every part that there is.
+func guide(c scaffold.Catalog, p spec.Project, migration string) (spec.Project, error) {
+	for _, f := range []spec.Feature{
+		{Name: "auth"},
+		{Name: "uploads"},
+		{Name: "websocket", Options: map[string]string{"name": "chat"}},
+		{Name: "websocket", Options: map[string]string{"name": "echo", "kind": "echo"}},
+		{Name: "pages"},
+		{Name: "tour"},
+	} {
+		var err error
+		if p, err = c.Add(p, f); err != nil {
+			return p, err
+		}
+	}
+	p, _, err := p.Add(spec.Resource{
+		Name: "post",
+		Fields: []string{
+			"title:string:min=3:search:sort",
+			"content:text:search",
+			"published:bool:default=false:index:filter",
+			"category:string:optional:filter",
+		},
+		Owner:     true,
+		Public:    "published",
+		Migration: migration,
+	})
+	return p, err
 }

@@ -72,7 +72,7 @@ func createProject(cmd *cobra.Command, f newFlags) error {
 	if err != nil {
 		return err
 	}
-	project, err = templates.Preset(project, f.preset, migrationTime(project))
+	project, err = templates.Preset(catalog, project, f.preset, migrationTime(project))
 	if err != nil {
 		return err
 	}

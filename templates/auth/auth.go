@@ -115,27 +115,27 @@ const (
 
 func edits(p spec.Project, f spec.Feature) []edit.Edit {
 	v := viewOf(f)
-	own := []string{p.Module, runtime}
 	module := "auth.Module(cfg.Auth, gdb, log).Under(api)"
 	if v.Mail {
 		module = "auth.Module(cfg.Auth, cfg.Mail, gdb, queue, log).Under(api)"
 	}
 	list := []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/auth", Own: own},
+		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/auth"},
 		{Path: modules, Op: edit.AddElement, In: "modules", Text: module},
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/users", Own: own},
+		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/users"},
 		{Path: modules, Op: edit.AddElement, In: "modules", Text: "users.Module(gdb).Under(api)"},
-		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/auth", Own: own},
+		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/auth"},
 		{Path: config, Op: edit.AddField, In: "Config", Text: "Auth auth.Config"},
 		{Path: migrations, Op: edit.AddElement, In: "All", Text: "createUsers()"},
-		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/auth", Own: own},
+		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/auth"},
 		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "auth.Migrations()"},
 		{Path: ".env.example", Op: edit.AddLine, Text: "# 32 random bytes, such as `openssl rand -hex 32` gives; required in production"},
 		{Path: ".env.example", Op: edit.AddLine, Text: "APP_SECRET="},
+		{Path: ".env", Op: edit.AddLine, Text: "APP_SECRET={secret}"},
 	}
 	if v.Sessions {
 		list = append(list,
-			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/sessions", Own: own},
+			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/sessions"},
 			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "sessions.Module()"},
 		)
 	}
@@ -154,7 +154,7 @@ func check(p spec.Project, f spec.Feature) error {
 	}
 	for _, r := range p.Resources {
 		if r.TableName() == "users" {
-			return &spec.Error{What: "the project has a table users already", Label: "resource", Where: r.Name, Try: "nexios remove resource " + r.Name + ", then nexios add auth"}
+			return &spec.Error{What: "the project has a table users already", Label: "resource", Where: r.Name, Try: "nexios undo, if it was the last command; otherwise another name for it"}
 		}
 	}
 	return nil

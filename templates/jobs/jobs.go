@@ -28,12 +28,11 @@ const (
 )
 
 func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	own := []string{p.Module, runtime}
 	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: runtime + "/runtime/jobs", Own: own},
+		{Path: modules, Op: edit.AddImport, Text: runtime + "/runtime/jobs"},
 		{Path: modules, Op: edit.AddStatement, In: "modules", Text: "queue := jobs.New(gdb, log)"},
 		{Path: modules, Op: edit.AddElement, In: "modules", Text: "jobs.Module(queue)"},
-		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/jobs", Own: own},
+		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/jobs"},
 		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "jobs.Migrations()"},
 	}
 }

@@ -44,11 +44,10 @@ const (
 )
 
 func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	own := []string{p.Module, runtime}
 	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/mail", Own: own},
+		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/mail"},
 		{Path: modules, Op: edit.AddElement, In: "modules", Text: "mail.Module(cfg.Mail, queue)"},
-		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/mail", Own: own},
+		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/mail"},
 		{Path: config, Op: edit.AddField, In: "Config", Text: "Mail mail.Config"},
 		{Path: ".env.example", Op: edit.AddLine, Text: "SMTP_URL=file:tmp/mail"},
 		{Path: ".env.example", Op: edit.AddLine, Text: "MAIL_FROM=" + p.Name + " <" + p.Name + "@localhost>"},

@@ -37,9 +37,8 @@ func Feature() scaffold.Feature {
 }
 
 func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	own := []string{p.Module, "github.com/nexios-go/nexios"}
 	return []edit.Edit{
-		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/pages", Own: own},
+		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/pages"},
 		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: "pages.Module(cfg.Env)"},
 	}
 }

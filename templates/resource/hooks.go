@@ -28,7 +28,7 @@ func edits(v view.Resource) []edit.Edit {
 	}
 	if v.Routes {
 		list = append(list,
-			edit.Edit{Path: "internal/app/modules.go", Op: edit.AddImport, Text: v.Module + "/internal/" + v.Package, Own: []string{v.Module, "github.com/nexios-go/nexios"}},
+			edit.Edit{Path: "internal/app/modules.go", Op: edit.AddImport, Text: v.Module + "/internal/" + v.Package},
 			edit.Edit{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: v.Package + ".Module(gdb).Under(api)"},
 		)
 	}

@@ -40,9 +40,8 @@ func Feature() scaffold.Feature {
 }
 
 func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	own := []string{p.Module, "github.com/nexios-go/nexios"}
 	return []edit.Edit{
-		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/tour", Own: own},
+		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/tour"},
 		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: "tour.Module(gdb)"},
 		{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: "createTourUsers()"},
 	}

@@ -60,13 +60,12 @@ const (
 )
 
 func edits(p spec.Project, f spec.Feature) []edit.Edit {
-	own := []string{p.Module, runtime}
 	list := []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/uploads", Own: own},
+		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/uploads"},
 		{Path: modules, Op: edit.AddElement, In: "modules", Text: "uploads.Module(cfg.Files, gdb, queue).Under(api)"},
-		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/files", Own: own},
+		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/files"},
 		{Path: config, Op: edit.AddField, In: "Config", Text: "Files files.Config"},
-		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/files", Own: own},
+		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/files"},
 		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "files.Migrations()"},
 	}
 	for _, line := range settings(f) {

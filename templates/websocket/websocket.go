@@ -118,12 +118,11 @@ const (
 )
 
 func edits(p spec.Project, f spec.Feature) []edit.Edit {
-	own := []string{p.Module, runtime}
 	r := roomOf(f)
 	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/" + r.Name, Own: own},
+		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/" + r.Name},
 		{Path: modules, Op: edit.AddElement, In: "modules", Text: r.Name + ".Module(cfg." + r.Title + ", log)"},
-		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/ws", Own: own},
+		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/ws"},
 		{Path: config, Op: edit.AddField, In: "Config", Text: r.Title + " ws.Config"},
 	}
 }
