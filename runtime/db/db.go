@@ -6,6 +6,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -50,7 +51,7 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := gdb.Use(conflicts{}); err != nil {
+	if err := errors.Join(gdb.Use(conflicts{}), gdb.Use(instants{})); err != nil {
 		return nil, err
 	}
 	return gdb, nil
@@ -58,7 +59,7 @@ func Open(url string, o Options) (*gorm.DB, error) {
 
 // now is the clock of created_at and updated_at: UTC, in the precision that
 // every database keeps, so that a created row reads back equal.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+func now() time.Time { return instant(time.Now()) }
 
 // Close waits for running statements and closes every connection.
 func Close(gdb *gorm.DB) error {
