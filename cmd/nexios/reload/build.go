@@ -262,7 +262,10 @@ func (b *builder) reindex(ctx context.Context, found func(*graph)) {
 		if err == nil {
 			b.graph, b.why, b.lean = g, "", true
 		} else {
-			b.why = err.Error()
+			b.why = "the index was not made: " + err.Error()
+			if _, unusual := errors.AsType[errUnusual](err); unusual {
+				b.why = err.Error()
+			}
 			if ctx.Err() != nil {
 				b.why = "the index was not complete"
 			}

@@ -64,6 +64,8 @@ func (g *graph) plan(paths []string) (edit, error) {
 		case strings.HasSuffix(path, "_test.go"):
 		case g.dirs[filepath.Dir(path)] != nil && builds(path):
 			return e, errDoubt(filepath.Base(path) + " is new or gone")
+		case err != nil && g.below(path):
+			return e, errDoubt(filepath.Base(path) + " is gone")
 		case g.mayEmbed(path):
 			return e, errDoubt(filepath.Base(path) + " may be embedded")
 		}

@@ -264,6 +264,16 @@ func (g *graph) watched() []string {
 	return slices.Compact(dirs)
 }
 
+// below says whether packages that can change lie in the directory path.
+func (g *graph) below(path string) bool {
+	for dir := range g.dirs {
+		if inside(path, dir) {
+			return true
+		}
+	}
+	return false
+}
+
 // fromDisk says whether the files that packages embed at path are read from
 // disk during development, which those of runtime/pages are.
 func (g *graph) fromDisk(path string) bool {

@@ -373,6 +373,9 @@ func (s *server) classify(path string) need {
 		return needBuild
 	}
 	g := s.builder.known()
+	if _, err := os.Lstat(path); err != nil && (g == nil && filepath.Ext(name) == "" || g != nil && g.below(path)) {
+		return needBuild // a directory was moved away, of whose files the system tells nothing
+	}
 	embedder := g != nil && (len(g.embeds[path]) > 0 || g.mayEmbed(path))
 	switch {
 	case embedder && g.fromDisk(path) && slices.Contains(s.env, "APP_ENV=development"):
@@ -584,7 +587,13 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		if !again {
 			s.proxy.release(nil)
 		}
-		s.live.tell(status{State: "ok", Version: s.proxy.version(s.current.id)})
+		state := status{State: "ok", Version: s.proxy.version(s.current.id)}
+		for _, path := range out.paths {
+			if asset(path) {
+				state.Assets = append(state.Assets, relative(s.root, path))
+			}
+		}
+		s.live.tell(state)
 	default:
 		s.take(ctx, out, again)
 	}
@@ -602,7 +611,6 @@ func (s *server) finish(ctx context.Context, out outcome) {
 func (s *server) fail(out outcome) {
 	s.restart = out.Stage == stageStart
 	b := out.Build
-	s.proxy.release(&b)
 	state := status{State: "failed", Build: &b}
 	e := Event{Kind: KindFailed, Build: &b, Text: "  nothing answers until it does"}
 	if s.current != nil {
@@ -611,12 +619,16 @@ func (s *server) fail(out outcome) {
 	}
 	s.live.tell(state)
 	s.emit(e)
+	s.proxy.release(&b)
 }
 
 // take makes a new version the one that answers.
 func (s *server) take(ctx context.Context, out outcome, again bool) {
 	first := s.current == nil
 	s.current = out.app
+	// Told before it is done, while requests still wait: whoever hears of the
+	// version and asks is answered by it.
+	s.emit(Event{Kind: KindBuilt, Build: &out.Build})
 	before := s.proxy.swap(out.app)
 	if again {
 		s.proxy.hold()
@@ -632,7 +644,6 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 		s.retire(before)
 	}
 	s.live.tell(status{State: "ok", Version: s.proxy.version(out.app.id)})
-	s.emit(Event{Kind: KindBuilt, Build: &out.Build})
 	if s.o.Test {
 		s.test(ctx)
 	}

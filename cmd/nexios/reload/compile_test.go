@@ -1,0 +1,455 @@
+package reload
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var randomEdits = flag.Int("edits", 30, "random edits to compare with go build; 200 before a release")
+
+// world is a project of several packages that differ from each other in
+// everything that could make a build wrong: what is inlined across packages,
+// constants, layouts, generics, line numbers, embedded files, init order.
+type world struct {
+	constant, body, inlined, generic int
+	private                          int // in a function that is not inlined
+	fields, shift, extra, tag        int
+	strings, embedMore, argument     bool
+	method, unused                   bool
+	embed                            string
+	debug                            int
+}
+
+func (w world) files() map[string]string {
+	imports, use := "", `"-"`
+	if w.strings {
+		imports, use = "import \"strings\"\n\n", `strings.ToUpper("on")`
+	}
+	parameter, call := "", ""
+	if w.argument {
+		parameter, call = "n int", "7"
+	}
+	var fields, lines strings.Builder
+	for i := range w.fields {
+		fmt.Fprintf(&fields, "\tF%d int64\n", i)
+	}
+	for range w.shift {
+		lines.WriteString("// moved\n")
+	}
+	method := ""
+	if w.method {
+		method = "\nfunc (Thing) String() string { return \"a thing\" }\n"
+	}
+	files := map[string]string{
+		"go.mod": "module sample\n\ngo 1.24\n",
+		"low/low.go": fmt.Sprintf(`// Package low is imported by all others.
+package low
+
+%s%s// Constant is folded into importers.
+const Constant = %d
+
+// Thing has a size that importers know.
+type Thing struct {
+	Name string
+%s}
+
+// Small is inlined into importers.
+func Small(%s) int { return %d }
+
+// Large is not.
+//
+//go:noinline
+func Large(n int) int {
+	for i := range 3 {
+		n += i * %d
+	}
+	return n
+}
+
+// Map is instantiated by importers.
+func Map[T any](list []T, f func(T) T) []T {
+	for i := range list {
+		list[i] = f(list[i])
+	}
+	return list[:min(len(list), %d)]
+}
+
+// Word is of the standard library, or not.
+func Word() string { return %s }
+%s`, imports, lines.String(), w.constant, fields.String(), parameter, w.inlined, w.private, w.generic, use, method),
+		"mid/mid.go": fmt.Sprintf(`package mid
+
+import (
+	"runtime"
+	"unsafe"
+
+	"sample/low"
+)
+
+// Order is set before main runs.
+var Order = low.Large(%d)
+
+// Sum can be inlined, with what it calls.
+func Sum() int { return low.Small(%s) + low.Constant }
+
+// Size is that of a type of another package.
+const Size = unsafe.Sizeof(low.Thing{})
+
+// Line is where this is.
+func Line() int {
+	_, _, line, _ := runtime.Caller(0)
+	return line
+}
+`, w.body, call),
+		"top/top.go": `package top
+
+import (
+	"sample/low"
+	"sample/mid"
+)
+
+// All knows low only through mid, and by itself.
+func All() []int {
+	return low.Map([]int{mid.Sum(), int(mid.Size), mid.Line(), mid.Order}, func(n int) int { return n + low.Constant })
+}
+`,
+		"page/page.go":      "package page\n\nimport _ \"embed\"\n\n//go:embed text/one.txt\nvar One string\n\nfunc Length() int { return len(One) + " + fmt.Sprint(w.body) + " }\n",
+		"page/text/one.txt": w.embed,
+		"page/all.go":       "package page\n\nimport \"embed\"\n\n//go:embed text\nvar All embed.FS\n",
+		"top/tag.go":        "package top\n\nconst Tagged = false\n",
+		"top/tag_not.go":    "//go:build never\n\npackage top\n\nconst Never = true\n",
+		"main.go": `package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+
+	"sample/low"
+	"sample/mid"
+	"sample/page"
+	"sample/top"
+)
+
+func main() {
+	fmt.Println(top.All(), mid.Sum(), mid.Size, mid.Line(), low.Word(), top.Tagged, page.One, page.Length())
+	fmt.Printf("%v %+v\n", low.Thing{Name: "x"}, low.Thing{Name: "x"})
+	names, _ := fs.Glob(page.All, "text/*")
+	fmt.Println(names)
+	info, _ := debug.ReadBuildInfo()
+	fmt.Println(info.Main.Path, info.GoVersion, info.Settings)
+	fmt.Println(os.Args[1:])
+}
+`,
+	}
+	if w.debug > 0 {
+		files["main.go"] = fmt.Sprintf("//go:debug http2client=%d\n", w.debug%2) + files["main.go"]
+	}
+	if w.embedMore {
+		files["page/text/two.txt"] = "two"
+		files["page/text/_hidden.txt"] = "hidden"
+	}
+	if w.extra > 0 {
+		files["mid/extra.go"] = fmt.Sprintf("package mid\n\nfunc init() { Order += %d }\n", w.extra)
+	}
+	if w.tag%3 == 1 {
+		files["top/tag.go"] = "//go:build !never\n\n" + files["top/tag.go"]
+	}
+	if w.tag%3 == 2 {
+		files["top/tag.go"] = "//go:build never\n\n" + files["top/tag.go"]
+		files["top/tag_not.go"] = "//go:build !never\n\npackage top\n\nconst Tagged = true\n"
+	}
+	if w.unused {
+		files["other/other.go"] = "package other // imported by nobody\n"
+	}
+	return files
+}
+
+// edit changes one thing, or a few.
+func (w world) edit(r *rand.Rand) world {
+	for again := true; again; again = r.IntN(4) == 0 {
+		n := r.IntN(1000)
+		switch r.IntN(16) {
+		case 0:
+			w.constant = n
+		case 1:
+			w.body = n
+		case 2, 3:
+			w.private = n
+		case 4, 5:
+			w.inlined = n
+		case 6:
+			w.generic = n % 5
+		case 7:
+			w.fields = n % 4
+		case 8:
+			w.shift = n % 5
+		case 9:
+			w.extra = n % 2 * n
+		case 10:
+			w.tag = n
+		case 11:
+			w.strings = !w.strings
+		case 12:
+			w.embed = fmt.Sprint("text ", n)
+		case 13:
+			w.embedMore = !w.embedMore
+		case 14:
+			w.argument = !w.argument
+			w.method = n%2 == 0
+		case 15:
+			w.unused = !w.unused
+			w.debug = n % 3
+		}
+	}
+	return w
+}
+
+// write brings dir to files and returns the paths that changed.
+func write(t *testing.T, dir string, before, files map[string]string) []string {
+	t.Helper()
+	var paths []string
+	for name, text := range files {
+		if old, ok := before[name]; ok && old == text {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		paths = append(paths, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name := range before {
+		if _, ok := files[name]; !ok {
+			path := filepath.Join(dir, name)
+			paths = append(paths, path)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+func output(t *testing.T, binary string) string {
+	t.Helper()
+	out, err := exec.Command(binary, "argument").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// newTestBuilder is a builder for the program in dir.
+func newTestBuilder(t *testing.T, dir string) *builder {
+	t.Helper()
+	spawn, err := newSpawner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(spawn.close)
+	b := &builder{compiler: compiler{spawn: spawn, dir: dir, state: t.TempDir()}}
+	b.dirs = func() (dirs []string) {
+		err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+			if err == nil && e.IsDir() {
+				dirs = append(dirs, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return dirs
+	}
+	t.Cleanup(func() { b.forget("") })
+	return b
+}
+
+// indexed waits for the graph.
+func (b *builder) indexed(t *testing.T) {
+	t.Helper()
+	b.reindex(t.Context(), func(*graph) {})
+	b.mu.Lock()
+	running := b.indexing
+	b.mu.Unlock()
+	if running != nil {
+		select {
+		case <-running.done:
+		case <-time.After(3 * time.Minute):
+			t.Fatal("no index")
+		}
+	}
+	if b.known() == nil {
+		t.Fatal("no graph: ", b.why)
+	}
+}
+
+// What runs is always what go build would have built.
+func TestBuildEqualsGoBuild(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world{constant: 1, body: 2, inlined: 3, generic: 4, fields: 1, embed: "text"}
+	files := w.files()
+	write(t, dir, nil, files)
+	b := newTestBuilder(t, dir)
+	if _, err := b.build(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	b.indexed(t)
+	modes := map[string]int{}
+	var pending []string
+	for i := range *randomEdits {
+		w = w.edit(r)
+		next := w.files()
+		paths := write(t, dir, files, next)
+		files = next
+		if r.IntN(8) == 0 { // an edit in between that does not compile
+			path := filepath.Join(dir, "mid", "mid.go")
+			if err := os.WriteFile(path, []byte(files["mid/mid.go"]+"\nvar broken = nothing\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			paths = append(paths, path)
+			res, err := b.build(t.Context(), append(pending, paths...))
+			if err != nil || len(res.Errors) != 1 || res.Errors[0].File != "mid/mid.go" || res.Errors[0].Source != "var broken = nothing" {
+				t.Fatalf("edit %d: a broken file gave %+v, %v", i, res, err)
+			}
+			if err := os.WriteFile(path, []byte(files["mid/mid.go"]), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, err := b.build(t.Context(), append(pending, paths...))
+		if err != nil || res.failed() {
+			t.Fatalf("edit %d: %+v, %v", i, res, err)
+		}
+		modes[res.Mode]++
+		reference := filepath.Join(t.TempDir(), "reference"+exeSuffix)
+		cmd := exec.Command("go", append(append([]string{"build", "-o", reference}, leanFlags...), ".")...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("edit %d: %v\n%s", i, err, out)
+		}
+		got, want := settingsAside(output(t, res.binary)), settingsAside(output(t, reference))
+		if got != want {
+			t.Fatalf("edit %d (%s, %v): got\n%s\nwant\n%s", i, res.Mode, paths, got, want)
+		}
+		b.indexed(t)
+	}
+	t.Logf("modes: %v", modes)
+	if modes[modeFast] == 0 {
+		t.Error("nothing was compiled by us")
+	}
+}
+
+// settingsAside leaves out the one difference there may be: the first binary,
+// whose build information later ones carry, may have been made with the shared
+// flags.
+func settingsAside(s string) string {
+	return strings.ReplaceAll(s, " {-gcflags all=-dwarf=false}", "")
+}
+
+// Only what changed is compiled, and the go command is asked only in doubt.
+func TestHowItIsBuilt(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := world{constant: 1, body: 2, inlined: 3, generic: 4, fields: 1, embed: "text"}
+	files := start.files()
+	write(t, dir, nil, files)
+	b := newTestBuilder(t, dir)
+	if _, err := b.build(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	b.indexed(t)
+	for _, test := range []struct {
+		name     string
+		change   func(*world)
+		packages string // compiled by us; empty: by the go command
+	}{
+		{"a body that is not inlined", func(w *world) { w.private = 50 }, "sample/low"},
+		{"an inlined body", func(w *world) { w.inlined = 60 }, "sample/low sample/mid sample/top sample"},
+		{"a standard import that is there already", func(w *world) { w.strings = true }, "sample/low sample/mid sample/top sample"},
+		{"the text of an embedded file", func(w *world) { w.embed = "other" }, "sample/page"},
+		{"a new file", func(w *world) { w.extra = 5 }, ""},
+		{"a build tag", func(w *world) { w.tag = 1 }, ""},
+		{"a new embedded file", func(w *world) { w.embedMore = true }, ""},
+		{"a debug setting", func(w *world) { w.debug = 1 }, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.change(&start)
+			next := start.files()
+			paths := write(t, dir, files, next)
+			files = next
+			res, err := b.build(t.Context(), paths)
+			if err != nil || res.failed() {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			slices.Sort(res.Packages)
+			want := strings.Fields(test.packages)
+			slices.Sort(want)
+			if !slices.Equal(res.Packages, want) || (test.packages == "") != (res.Mode == modeFull) {
+				t.Errorf("compiled %v by %s (%s), want %v", res.Packages, res.Mode, res.Why, want)
+			}
+			b.indexed(t)
+		})
+	}
+	t.Run("a package that nobody imports", func(t *testing.T) {
+		start.unused = true
+		next := start.files()
+		paths := write(t, dir, files, next)
+		res, err := b.build(t.Context(), paths)
+		if err != nil || !res.same {
+			t.Errorf("%+v, %v: want the same program", res, err)
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		start.body = 77
+		paths := write(t, dir, files, start.files())
+		if _, err := b.build(ctx, paths); err == nil {
+			t.Error("a cancelled build gave a program")
+		}
+	})
+}
+
+func TestEmbedded(t *testing.T) {
+	for _, test := range []struct {
+		glob, file string
+		all, want  bool
+	}{
+		{"text", "text/one.txt", false, true},
+		{"text", "text/deep/one.txt", false, true},
+		{"text", "text/_one.txt", false, false},
+		{"text", "text/_one.txt", true, true},
+		{"text", "text/.git/one", false, false},
+		{"text/*", "text/_one.txt", false, true},
+		{"*.txt", "one.txt", false, true},
+		{"*.txt", "text/one.txt", false, false},
+		{"*", "text/one.txt", false, true},
+		{"te?t/*.txt", "text/one.txt", false, true},
+	} {
+		if got := embedded(test.glob, test.file, test.all); got != test.want {
+			t.Errorf("embedded(%q, %q, %v) = %v", test.glob, test.file, test.all, got)
+		}
+	}
+}

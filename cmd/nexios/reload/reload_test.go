@@ -1,0 +1,506 @@
+package reload
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Each of these ends in the right state without a restart of the server.
+func TestEdits(t *testing.T) {
+	d := startDev(t, sample())
+	d.answers("one", true)
+
+	t.Run("an edit is answered by the next request", func(t *testing.T) {
+		d.t = t
+		d.write("part/part.go", part("two"))
+		d.wait(KindChange)
+		d.answers("two", true)
+		d.wait(KindBuilt)
+	})
+	t.Run("a save by rename", func(t *testing.T) {
+		d.t = t
+		d.replace("part/part.go", part("renamed"))
+		e := d.wait(KindBuilt)
+		d.answers("renamed", true)
+		if e.Build.Mode != modeFast || !slices.Equal(e.Build.Packages, []string{"sample/part", "sample"}) {
+			t.Errorf("built by %s (%s): %v", e.Build.Mode, e.Build.Why, e.Build.Packages)
+		}
+	})
+	t.Run("a syntax error", func(t *testing.T) {
+		d.t = t
+		d.write("part/part.go", "package part\n\nfunc Begin( {}\n")
+		e := d.wait(KindFailed)
+		want := Diagnostic{File: "part/part.go", Line: 3, Source: "func Begin( {}"}
+		got := e.Build.Errors[0]
+		if got.File != want.File || got.Line != want.Line || got.Source != want.Source {
+			t.Errorf("got %+v", got)
+		}
+		d.answers("renamed", false)
+		d.write("part/part.go", part("three"))
+		d.wait(KindBuilt)
+		d.answers("three", true)
+	})
+	t.Run("a type error, undone", func(t *testing.T) {
+		d.t = t
+		d.write("part/part.go", strings.Replace(part("three"), `"three"`, "3", 1))
+		e := d.wait(KindFailed)
+		if len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:7:32" {
+			t.Errorf("got %+v", e.Build)
+		}
+		d.answers("three", false)
+		d.write("part/part.go", part("three"))
+		d.wait(KindUnchanged, KindBuilt)
+		d.answers("three", true)
+	})
+	t.Run("a panic at start", func(t *testing.T) {
+		d.t = t
+		d.write("part/part.go", strings.Replace(part("four"), "func Begin() {}", "func Begin() { panic(\"no luck\") }", 1))
+		e := d.wait(KindFailed)
+		if e.Build.Stage != stageStart || len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:4" ||
+			e.Build.Errors[0].Message != "panic: no luck" {
+			t.Errorf("got %+v", e.Build)
+		}
+		d.answers("three", false)
+		d.write("part/part.go", part("four"))
+		d.wait(KindBuilt)
+		d.answers("four", true)
+	})
+	t.Run("a file deleted and restored", func(t *testing.T) {
+		d.t = t
+		d.remove("part/part.go")
+		d.wait(KindFailed)
+		d.answers("four", false)
+		d.write("part/part.go", part("four"))
+		d.wait(KindBuilt, KindUnchanged)
+		d.answers("four", true)
+	})
+	t.Run("a directory deleted and restored with its files", func(t *testing.T) {
+		d.t = t
+		old, moved := filepath.Join(d.dir, "part"), filepath.Join(t.TempDir(), "part")
+		if err := os.Rename(old, moved); err != nil {
+			t.Fatal(err)
+		}
+		d.wait(KindFailed)
+		if err := os.WriteFile(filepath.Join(moved, "part.go"), []byte(part("five")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(moved, old); err != nil {
+			t.Fatal(err)
+		}
+		d.wait(KindBuilt)
+		d.answers("five", true)
+		d.write("part/part.go", part("six")) // the new directory is watched
+		d.wait(KindBuilt)
+		d.answers("six", true)
+	})
+	t.Run("50 saves in a second", func(t *testing.T) {
+		d.t = t
+		for i := range 50 {
+			d.write("part/part.go", part(fmt.Sprint("save ", i)))
+			time.Sleep(20 * time.Millisecond) // the pace is what is tested
+		}
+		d.becomes("save 49")
+		d.sync()
+	})
+	t.Run("a new package", func(t *testing.T) {
+		d.t = t
+		d.write("more/more.go", "package more\n\nconst Word = \"more\"\n")
+		d.write("part/part.go", "package part\n\nimport \"sample/more\"\n\nfunc Begin() {}\n\nfunc Version() string { return more.Word }\n")
+		d.becomes("more")
+		d.write("more/more.go", "package more\n\nconst Word = \"much more\"\n")
+		d.becomes("much more")
+		d.sync()
+	})
+	t.Run("go.mod changed", func(t *testing.T) {
+		d.t = t
+		d.write("go.mod", "module sample\n\ngo 1.24\n\nrequire example.com/nothing v1.0.0\n")
+		d.wait(KindBuilt, KindFailed, KindUnchanged)
+		d.write("go.mod", "modul sample\n")
+		e := d.wait(KindFailed)
+		if len(e.Build.Errors) == 0 || e.Build.Errors[0].File != "go.mod" {
+			t.Errorf("got %+v", e.Build)
+		}
+		d.write("go.mod", "module sample\n\ngo 1.23\n")
+		d.becomes("much more")
+	})
+	t.Run("another branch", func(t *testing.T) {
+		d.t = t
+		d.git("init", "-q")
+		d.git("add", ".")
+		d.git("-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "one")
+		d.git("checkout", "-qb", "other")
+		d.remove("more")
+		d.write("part/part.go", part("other"))
+		d.write("part/second.go", "package part\n")
+		d.becomes("other")
+		d.git("add", ".")
+		d.git("-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "two")
+		d.git("checkout", "-q", "-")
+		d.becomes("much more")
+		d.git("checkout", "-q", "other")
+		d.becomes("other")
+		d.sync()
+	})
+	t.Run("settings need a start and no build", func(t *testing.T) {
+		d.t = t
+		d.write(".env", "APP_SECRET=x\n")
+		if e := d.wait(KindBuilt); e.Build.Mode != modeRestart {
+			t.Errorf("got %+v", e.Build)
+		}
+		d.answers("other", true)
+	})
+	t.Run("what the program is not made of", func(t *testing.T) {
+		d.t = t
+		before := d.count(KindChange)
+		d.write("README.md~", "x")
+		d.write("tmp/main.go", "package nothing")
+		d.write("part/part_test.go", "package part")
+		d.write("style.css", "p{}")
+		d.wait(KindAssets, KindUnchanged)
+		if n := d.count(KindChange) - before; n > 1 { // the style sheet may be embedded while there is no index
+			t.Errorf("%d builds", n)
+		}
+	})
+	d.t = t
+}
+
+func (d *dev) git(args ...string) {
+	d.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = d.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		d.t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+}
+
+// A program that never built is explained, and runs as soon as it does.
+func TestBrokenFromTheBeginning(t *testing.T) {
+	d := launchDev(t, with(sample(), "part/part.go", "package part\n"))
+	d.wait(KindFailed)
+	a := d.ask("/")
+	if a.status != http.StatusServiceUnavailable || a.header.Get(buildHeader) != "failed" || !strings.Contains(a.body, "main.go:") {
+		t.Errorf("got %+v", a)
+	}
+	if page := d.ask("/", "Accept", "text/html"); !strings.Contains(page.body, scriptPath) {
+		t.Errorf("got %+v", page)
+	}
+	d.write("part/part.go", part("mended"))
+	d.wait(KindBuilt)
+	d.answers("mended", true)
+}
+
+// A program that ends by itself is started again, but not in a circle.
+func TestCrash(t *testing.T) {
+	d := startDev(t, sample())
+	started := time.Now()
+	for time.Since(started) < crashPause+100*time.Millisecond {
+		time.Sleep(10 * time.Millisecond) // only a version that has run for a while is started again
+	}
+	if a := d.ask("/crash"); a.status != http.StatusBadGateway {
+		t.Errorf("got %+v", a)
+	}
+	d.wait(KindExit)
+	d.wait(KindBuilt)
+	d.answers("one", true)
+	d.ask("/crash")
+	d.wait(KindExit)
+	if a := d.ask("/"); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "exit status 3") {
+		t.Errorf("got %+v", a)
+	}
+	d.write("part/part.go", part("two"))
+	d.wait(KindBuilt)
+	d.answers("two", true)
+}
+
+func TestPortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	d := launchDev(t, sample(), func(o *Options) { o.Port = port })
+	note := d.wait(KindNote).Text
+	if !strings.Contains(note, fmt.Sprintf("port %d is taken by", port)) || strings.HasSuffix(d.url, fmt.Sprint(":", port)) {
+		t.Errorf("at %s: %s", d.url, note)
+	}
+	if _, err := os.Stat("/proc/self/fd"); err == nil && !strings.Contains(note, fmt.Sprintf("(process %d)", os.Getpid())) {
+		t.Errorf("the note does not name this process: %s", note)
+	}
+	d.wait(KindBuilt)
+	d.answers("one", true)
+}
+
+// 200 requests a second through several reloads: none is refused, none fails,
+// none waits longer than a build, and after an edit is seen none is answered
+// by the version before it.
+func TestLoad(t *testing.T) {
+	d := startDev(t, sample())
+	const reloads = 4
+	stop := make(chan struct{})
+	var done, failed atomic.Int64
+	var slowest atomic.Int64
+	var senders sync.WaitGroup
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
+	senders.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			senders.Go(func() {
+				begun := time.Now()
+				method, body := http.MethodGet, io.Reader(nil)
+				if done.Load()%3 == 0 {
+					method, body = http.MethodPost, strings.NewReader("x")
+				}
+				req, err := http.NewRequest(method, d.url+"/", body)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res, err := client.Do(req)
+				done.Add(1)
+				if err != nil {
+					failed.Add(1)
+					t.Error(err)
+					return
+				}
+				_, err = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				if err != nil || res.StatusCode != http.StatusOK {
+					failed.Add(1)
+					t.Errorf("%d, %v", res.StatusCode, err)
+				}
+				for took := int64(time.Since(begun)); ; {
+					old := slowest.Load()
+					if took <= old || slowest.CompareAndSwap(old, took) {
+						return
+					}
+				}
+			})
+		}
+	})
+	longest := 0.0
+	for i := range reloads {
+		version := fmt.Sprint("load ", i)
+		d.write("part/part.go", part(version))
+		d.wait(KindChange)
+		d.answers(version, true)
+		longest = max(longest, d.wait(KindBuilt).Build.Total)
+	}
+	close(stop)
+	senders.Wait()
+	t.Logf("%d requests, %d failed, slowest %v, longest reload %s", done.Load(), failed.Load(), time.Duration(slowest.Load()), duration(longest))
+	if limit := longest*1.1 + 100; ms(time.Duration(slowest.Load())) > limit {
+		t.Errorf("a request took longer than a reload")
+	}
+}
+
+// Answers under way are finished by the version that began them; streams and
+// WebSockets are ended properly after that.
+func TestDrain(t *testing.T) {
+	d := startDev(t, sample())
+	socket, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(d.url, "http")+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if _, text, err := socket.ReadMessage(); err != nil || string(text) != "hi" {
+		t.Fatalf("%q, %v", text, err)
+	}
+	events, err := http.Get(d.url + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	slow, err := http.Get(d.url + "/slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Body.Close()
+	d.write("part/part.go", part("two"))
+	d.wait(KindBuilt)
+	d.answers("two", true)
+	body, err := io.ReadAll(slow.Body)
+	if err != nil || !strings.HasSuffix(string(body), "one") {
+		t.Errorf("the answer under way: %q, %v", body, err)
+	}
+	if body, err := io.ReadAll(events.Body); err != nil || string(body) != "data: one\n\n" {
+		t.Errorf("the stream: %q, %v", body, err)
+	}
+	_ = socket.SetReadDeadline(time.Now().Add(patience))
+	_, _, err = socket.ReadMessage()
+	if closed, ok := errors.AsType[*websocket.CloseError](err); !ok || closed.Code != websocket.CloseServiceRestart {
+		t.Errorf("the WebSocket: %v, want code 1012", err)
+	}
+}
+
+func TestPages(t *testing.T) {
+	files := with(sample(), ".env", "APP_SECRET=hidden-thing\nDATABASE_URL=postgres://me:hidden-word@db/blog\n")
+	d := startDev(t, files, func(o *Options) { o.Env = append(os.Environ(), "APP_ENV=test") })
+	page := d.ask("/page", "Accept", "text/html,*/*", "If-None-Match", `"one"`)
+	host := strings.TrimPrefix(d.url, "http://")
+	if !strings.Contains(page.body, `<script src="/__nexios/reload.js?v=`) || !strings.Contains(page.body, `nonce="abc"`) ||
+		page.header.Get("ETag") != "" || page.header.Get("Cache-Control") != "no-store" ||
+		!strings.Contains(page.header.Get("Content-Security-Policy"), "script-src 'nonce-abc' http://"+host+scriptPath) {
+		t.Errorf("got %+v", page)
+	}
+	for _, asks := range [][]string{
+		{"Accept", "application/json"},
+		{"Accept", "text/html", "HX-Request", "true"},
+		{"Accept", "text/html", "Sec-Fetch-Dest", "empty"},
+	} {
+		if piece := d.ask("/page", asks...); strings.Contains(piece.body, "script") || piece.header.Get("ETag") == "" {
+			t.Errorf("%v: got %+v", asks, piece)
+		}
+	}
+	if env := d.ask("/env"); env.body != "test" {
+		t.Errorf("APP_ENV is %q", env.body)
+	}
+	if script := d.ask(scriptPath); script.status != http.StatusOK || !strings.Contains(script.body, "WebSocket") {
+		t.Errorf("got %+v", script)
+	}
+	d.answers("one", true)
+	board := d.ask("/dev")
+	if board.status != http.StatusOK || !strings.Contains(board.body, "/page") || strings.Contains(board.body, "hidden") ||
+		!strings.Contains(board.body, "APP_SECRET") || !strings.Contains(board.body, "db/blog") || !strings.Contains(board.body, "N+1") {
+		t.Errorf("got %d\n%s", board.status, board.body)
+	}
+	for _, asks := range [][]string{
+		{"Host", "evil.example"}, {"Host", "evil.example:8000"}, {"Host", "192.168.1.7:8000"}, {"X-Forwarded-For", "1.2.3.4"},
+	} {
+		if a := d.ask("/dev", asks...); a.status != http.StatusForbidden {
+			t.Errorf("%v: got %d", asks, a.status)
+		}
+	}
+	if a := d.ask(scriptPath, "Host", "evil.example"); a.status != http.StatusForbidden {
+		t.Errorf("the script for a foreign name: got %d", a.status)
+	}
+	if _, _, err := websocket.DefaultDialer.Dial("ws://"+host+livePath, http.Header{"Origin": {"http://evil.example"}}); err == nil {
+		t.Error("a foreign page may listen")
+	}
+	live, _, err := websocket.DefaultDialer.Dial("ws://"+host+livePath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	hear := func(state string) status {
+		t.Helper()
+		for {
+			var s status
+			_ = live.SetReadDeadline(time.Now().Add(patience))
+			if err := live.ReadJSON(&s); err != nil {
+				t.Fatal(err)
+			}
+			if s.State == state {
+				return s
+			}
+		}
+	}
+	before := hear("ok").Version
+	d.write("part/part.go", "package part\n")
+	if s := hear("failed"); len(s.Build.Errors) == 0 || s.Version != before {
+		t.Errorf("got %+v", s)
+	}
+	d.write("part/part.go", part("two"))
+	if s := hear("ok"); s.Version == before {
+		t.Errorf("got %+v", s)
+	}
+	d.write("site.css", "p{}")
+	if s := hear("ok"); !slices.Equal(s.Assets, []string{"site.css"}) {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// Nothing that was started outlives a server that is killed.
+func TestKilled(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, nil, sample())
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), "RELOAD_TEST_DEV="+dir, "XDG_CACHE_HOME="+t.TempDir())
+	for _, pair := range os.Environ() { // what is built is not made again
+		if strings.HasPrefix(pair, "GOCACHE=") {
+			cmd.Env = append(cmd.Env, pair)
+		}
+	}
+	if out, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil {
+		cmd.Env = append(cmd.Env, "GOCACHE="+strings.TrimSpace(string(out)))
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	pid := 0
+	built := false
+	for s := bufio.NewScanner(out); !built && s.Scan(); {
+		var e Event
+		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		if text, ok := strings.CutPrefix(e.Text, "process "); ok {
+			if pid, err = strconv.Atoi(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		built = e.Kind == KindBuilt
+	}
+	if pid == 0 || !alive(pid) {
+		t.Fatalf("the program is not running: %d", pid)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); alive(pid) && !zombie(pid); {
+		if time.Now().After(deadline) {
+			t.Fatal("the program is still running")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// zombie says whether a process only waits for its adopted parent to look:
+// some containers have none that does.
+func zombie(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return strings.HasPrefix(rest, "Z")
+}

@@ -1,0 +1,246 @@
+package reload
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+func TestIgnore(t *testing.T) {
+	dir := t.TempDir()
+	text := "# comment\n\n*.log\n/data/\nbuild\n!keep.log\ndocs/**/*.pdf\n**/cache\n\\#hash\n[ab].txt\nlogs/**\n"
+	if err := os.WriteFile(filepath.Join(dir, ".gitignore"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ig := newIgnore(dir)
+	for path, want := range map[string]bool{
+		"main.go": false, "x.log": true, "deep/x.log": true, "keep.log": false,
+		"data/": true, "data/blog.db": true, "internal/data/": false, "data": false,
+		"build/x": true, "a/build/x": true, "builder/x": false,
+		"docs/a.pdf": true, "docs/a/b/c.pdf": true, "a.pdf": false,
+		"a/b/cache/x": true, "cache/": true, "#hash": true, "a.txt": true, "c.txt": false, "logs/a/b": true,
+		".git/HEAD": true, "node_modules/x/y": true, "web/node_modules/x": true,
+		"tmp/x.go": true, "internal/tmp/x.go": false,
+		".nexios/base/x.go": true, ".nexios/undo/1": true, ".nexios/runtime/web/x.go": false,
+	} {
+		name, isDir := strings.CutSuffix(path, "/")
+		if got := ig.match(name, isDir); got != want {
+			t.Errorf("match(%q) = %v", path, got)
+		}
+	}
+}
+
+func TestDiagnostics(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { x }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	list, rest := diagnostics(dir, "# blog\n./main.go:3:15: undefined: x\n\thave (int)\n\twant ()\n"+
+		filepath.Join(dir, "main.go")+":1: other\ntoo many errors\ngo: something else\n")
+	want := []Diagnostic{
+		{"main.go", 3, 15, "undefined: x\n\thave (int)\n\twant ()", "func main() { x }"},
+		{"main.go", 1, 0, "other", "package main"},
+	}
+	if !slices.Equal(list, want) || rest != "go: something else" {
+		t.Errorf("got %+v, %q", list, rest)
+	}
+	list = panicked(dir, "starting\npanic: oh [recovered]\n\ngoroutine 1 [running]:\nruntime.x()\n\t/usr/lib/go/x.go:7 +0x1\nmain.main()\n\t"+
+		filepath.Join(dir, "main.go")+":3 +0x2e\nexit status 2\n")
+	if len(list) != 1 || list[0].Place() != "main.go:3" || list[0].Message != "panic: oh [recovered]" {
+		t.Errorf("got %+v", list)
+	}
+}
+
+func TestAllowScript(t *testing.T) {
+	const script, live = "http://localhost:1/__nexios/reload.js", "ws://localhost:1/__nexios/live"
+	for _, test := range []struct{ policy, want, nonce string }{
+		{"frame-ancestors 'none'", "frame-ancestors 'none'", ""},
+		{"default-src 'self'", "default-src 'self'; script-src 'self' " + script + "; connect-src 'self' " + live, ""},
+		{"default-src 'none'; script-src 'self'", "default-src 'none'; script-src 'self' " + script + "; connect-src " + live, ""},
+		{"Script-Src 'none'; connect-src https://x", "script-src " + script + "; connect-src https://x " + live, ""},
+		{"script-src 'strict-dynamic' 'nonce-a1_='", "script-src 'strict-dynamic' 'nonce-a1_=' " + script, ` nonce="a1_="`},
+		{"script-src-elem 'self'; script-src 'none'", "script-src-elem 'self' " + script + "; script-src " + script, ""},
+		{"default-src 'self', script-src 'none'", "default-src 'self'; script-src 'self' " + script + "; connect-src 'self' " + live + ",script-src " + script, ""},
+	} {
+		h := http.Header{"Content-Security-Policy": {test.policy}}
+		nonce := allowScript(h, "localhost:1")
+		if got := h.Get("Content-Security-Policy"); got != test.want || nonce != test.nonce {
+			t.Errorf("%s\n got %s (%s)\nwant %s (%s)", test.policy, got, nonce, test.want, test.nonce)
+		}
+	}
+}
+
+// A close frame of ours is only sent between frames, however the bytes come.
+func TestFrames(t *testing.T) {
+	var stream []byte
+	ends := map[int]bool{0: true}
+	for _, size := range []int{0, 1, 125, 126, 300, 70000} {
+		head := []byte{0x81, byte(size)}
+		switch {
+		case size > 65535:
+			head = []byte{0x81, 127, 0, 0, 0, 0, 0, byte(size >> 16), byte(size >> 8), byte(size)}
+		case size > 125:
+			head = []byte{0x81, 126, byte(size >> 8), byte(size)}
+		}
+		stream = append(append(stream, head...), make([]byte, size)...)
+		ends[len(stream)] = true
+	}
+	for cut := 0; cut <= len(stream); cut++ {
+		if cut > 1000 && cut < len(stream)-20 {
+			continue
+		}
+		var f frames
+		f.pass(stream[:cut/2])
+		f.pass(stream[cut/2 : cut])
+		if got := f.goodbye() != nil; got != ends[cut] {
+			t.Errorf("after %d bytes: %v", cut, got)
+		}
+		if f.goodbye() != nil {
+			t.Errorf("after %d bytes: twice", cut)
+		}
+	}
+	var f frames
+	f.pass([]byte{0x88, 2, 3, 0xe8})
+	if f.goodbye() != nil {
+		t.Error("after the program's own close frame")
+	}
+}
+
+func TestMask(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"APP_SECRET", "x", "••••••"},
+		{"SMTP_PASSWORD", "x", "••••••"},
+		{"APP_SECRET", "", ""},
+		{"LOG_LEVEL", "debug", "debug"},
+		{"DATABASE_URL", "sqlite:data/blog.db", "sqlite:data/blog.db"},
+		{"DATABASE_URL", "postgres://me:pw@db:5432/blog?password=x", "postgres://••••••@db:5432/blog?••••••"},
+		{"REDIS_URL", "redis://:pw%zz@h", "••••••"},
+	} {
+		if got := mask(test.name, test.value); got != test.want {
+			t.Errorf("mask(%q, %q) = %q, want %q", test.name, test.value, got, test.want)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for host, want := range map[string][2]bool{ // by address, of this machine
+		"localhost:8000": {true, true}, "LOCALHOST": {true, true}, "blog.localhost:1": {true, true},
+		"127.0.0.1:8000": {true, true}, "127.9.9.9": {true, true}, "[::1]:8000": {true, true}, "::1": {true, true},
+		"192.168.1.7:8000": {true, false}, "[fe80::1]:1": {true, false},
+		"example.com": {false, false}, "127.0.0.1.nip.io:8000": {false, false}, "localhost.example.com": {false, false}, "": {false, false},
+	} {
+		if got := [2]bool{localName(host), loopbackName(host)}; got != want {
+			t.Errorf("%q: got %v, want %v", host, got, want)
+		}
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	for version, want := range map[string]string{"1.26.3": "1.26", "1.26": "1.26", "1.27rc1": "1.27", "1.9": "1.9"} {
+		if got := language(version); got != want {
+			t.Errorf("language(%q) = %q", version, got)
+		}
+	}
+}
+
+// The reaper kills what it was told of and not told to forget.
+func TestReap(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows ends children by job objects")
+	}
+	spawn, err := newSpawner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spawn.close()
+	var started [2]*exec.Cmd
+	for i := range started {
+		started[i] = exec.Command("sleep", "600")
+		if _, err := spawn.start(started[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Reap(strings.NewReader(fmt.Sprintf("+%d\n+%d\nrubbish\n-%d\n", started[0].Process.Pid, started[1].Process.Pid, started[1].Process.Pid)))
+	if err := started[0].Wait(); err == nil {
+		t.Error("the first was not killed")
+	}
+	if !alive(started[1].Process.Pid) {
+		t.Error("the second was killed")
+	}
+	_ = started[1].Process.Kill()
+	_ = started[1].Wait()
+}
+
+func TestScreen(t *testing.T) {
+	long := strings.Repeat("long ", 60)
+	events := []Event{
+		{Kind: KindBuilt, Build: &Build{ID: 3, Mode: modeFast, Watch: 14, Compile: 80, Link: 420, Start: 60, Total: 580}},
+		{Kind: KindRequest, Request: &Request{Method: "GET", Path: "/api/v1/posts", Status: 200, Took: 3.2, SQL: 12, Repeat: 10}},
+		{Kind: KindRequest, Request: &Request{Method: "GET", Path: "/" + long, Status: 404, Took: 1}},
+		{Kind: KindLog, Text: "time=now level=ERROR msg=oh"},
+		{Kind: KindLog, Text: "a\ttab " + long},
+		{Kind: KindFailed, Build: &Build{ID: 4, Stage: stageBuild, Errors: []Diagnostic{{"internal/posts/posts.go", 12, 9, "undefined: " + long, "\treturn x"}}}},
+	}
+	for _, size := range [][2]int{{80, 24}, {200, 50}, {20, 6}} {
+		m := newScreenModel("blog", "http://127.0.0.1:8000", make(chan string, 1))
+		m.width, m.height = size[0], size[1]
+		for _, e := range events {
+			e.Time = time.Now()
+			m = m.event(e)
+		}
+		for _, key := range []string{"", "l", "l", "l", "c"} {
+			if key != "" {
+				next, _ := m.key(key)
+				m = next.(screenModel)
+			}
+			view := m.View()
+			lines := strings.Split(view, "\n")
+			if len(lines) != size[1] {
+				t.Errorf("%v: %d lines", size, len(lines))
+			}
+			for _, line := range lines {
+				if w := ansi.StringWidth(line); w > size[0] {
+					t.Errorf("%v: a line of %d: %s", size, w, line)
+				}
+			}
+			if size[0] >= 80 && !strings.Contains(view, "posts.go:12:9") {
+				t.Errorf("%v: no place in\n%s", size, view)
+			}
+			if strings.Contains(view, "N+1?") != (size[0] >= 80 && m.least < weightError && key != "c") {
+				t.Errorf("%v, %s: N+1 in\n%s", size, m.least, view)
+			}
+		}
+	}
+}
+
+// The feed never makes a request wait, and says what it left out.
+func TestFeed(t *testing.T) {
+	var out bytes.Buffer
+	wait := make(chan struct{})
+	show := plainWriter(&out)
+	f := newFeed(func(e Event) { <-wait; show(e) })
+	for range 10000 {
+		f.emit(Event{Kind: KindRequest, Request: &Request{}})
+	}
+	close(wait)
+	for deadline := time.Now().Add(patience); len(f.events) > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	f.emit(Event{Kind: KindNote, Text: "the end"})
+	f.close()
+	f.emit(Event{Kind: KindNote, Text: "too late"})
+	text := out.String()
+	if !strings.Contains(text, " requests are not shown") || !strings.Contains(text, "the end") || strings.Contains(text, "too late") {
+		t.Errorf("got %d bytes ending in %q", len(text), text[max(0, len(text)-200):])
+	}
+}
