@@ -52,13 +52,11 @@ func variable(snake string, pkg ...string) string {
 	return name
 }
 
-// inScope are the names that generated files use themselves: what they import
-// and what they call their own things.
-const inScope = `auth authtest db decimal errors fault fmt gin gorm json math migrations model net http slices strings
-	testing time url uuid web webtest webtests
-	handler createInput createBody updateInput updateBody showInput listInput bulkInput bulkOutput tx err h c in b t i id
-	who who2 got want tc client gdb rows bodies start same body field value token other others ok items answer ids changed row
-	readable own mine test fields check key page seen path details detail names status all init main note`
+// inScope are the names that the files of a room use themselves: what they
+// import and what they call their own things.
+const inScope = `auth db decimal fault gin gorm model time uuid web
+	handler createInput createBody updateInput updateBody showInput listInput bulkInput bulkOutput own at
+	h c in b i n tx err who body ids changed message conflict`
 
 func title(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
