@@ -13,6 +13,7 @@ import (
 	"github.com/nexios-go/nexios/templates/auth"
 	"github.com/nexios-go/nexios/templates/jobs"
 	"github.com/nexios-go/nexios/templates/mail"
+	"github.com/nexios-go/nexios/templates/metrics"
 	"github.com/nexios-go/nexios/templates/pages"
 	"github.com/nexios-go/nexios/templates/project"
 	"github.com/nexios-go/nexios/templates/resource"
@@ -56,6 +57,7 @@ func Features() []scaffold.Feature {
 		uploads.Feature(),
 		websocket.Feature(),
 		pages.Feature(),
+		metrics.Feature(),
 		tour.Feature(),
 	}
 }
@@ -87,6 +89,7 @@ func guide(c scaffold.Catalog, p spec.Project, migration string) (spec.Project, 
 		{Name: "websocket", Options: map[string]string{"name": "chat"}},
 		{Name: "websocket", Options: map[string]string{"name": "echo", "kind": "echo"}},
 		{Name: "pages"},
+		{Name: "metrics"},
 		{Name: "tour"},
 	} {
 		var err error

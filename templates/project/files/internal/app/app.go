@@ -4,6 +4,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"gorm.io/gorm"
 
@@ -15,16 +17,16 @@ import (
 	"github.com/nexios-go/nexios/templates/project/files/internal/migrations"
 )
 
-// Run does what io.Args ask for: to serve, when they ask for nothing.
-func Run(ctx context.Context, io command.IO) error {
-	if command.WantsHelp(io.Args) {
-		defer config.Help[Config](io.Stdout)
+// Run does what std.Args ask for: to serve, when they ask for nothing.
+func Run(ctx context.Context, std command.IO) error {
+	if command.WantsHelp(std.Args) {
+		defer settings(std.Stdout)
 	}
-	cfg, err := config.Load[Config](io.Getenv, ".env")
+	cfg, err := config.Load[Config](std.Getenv, ".env")
 	if err != nil {
 		return err
 	}
-	log := web.NewLogger(cfg.Config, io.Stderr)
+	log := web.NewLogger(cfg.Config, std.Stderr)
 	gdb, err := db.Open(cfg.DatabaseURL, db.Options{Log: log, Debug: cfg.Debug})
 	if err != nil {
 		return err
@@ -37,7 +39,13 @@ func Run(ctx context.Context, io command.IO) error {
 	if err != nil {
 		return err
 	}
-	return command.Run(ctx, io, web.Commands(server), "serve")
+	return command.Run(ctx, std, web.Commands(server), "serve")
+}
+
+// settings lists every setting.
+func settings(w io.Writer) {
+	fmt.Fprintln(w, "\nSettings, from the environment or .env:")
+	config.Help[Config](w)
 }
 
 // database is the part of the program that keeps the schema. It migrates at
