@@ -21,6 +21,7 @@ const (
 	presence    = 15 * time.Second // after which a silent replica's members are gone
 	refresh     = 5 * time.Second  // of this replica's members
 	healthcheck = 2 * time.Second  // of the subscription
+	flushLimit  = time.Second      // for one round trip, and for those at the end
 )
 
 // fanout joins the rooms of this replica with those of others. All its methods
@@ -169,28 +170,32 @@ func (f *fanout) run(ctx context.Context) {
 
 // write sends what is in the outbox, and at the end what is left in it.
 func (f *fanout) write(ctx context.Context) {
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-ctx.Done():
+			for end := time.Now().Add(flushLimit); len(f.out) > 0 && time.Now().Before(end); {
+				f.flush(<-f.out)
+			}
+			return
 		case first := <-f.out:
-			f.flush(ctx, first)
+			f.flush(first)
 		}
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	for len(f.out) > 0 && ctx.Err() == nil {
-		f.flush(ctx, <-f.out)
 	}
 }
 
-func (f *fanout) flush(ctx context.Context, first command) {
+// flush sends first and what waits behind it. It does not end with the hub,
+// whose last words are the goodbyes of its members.
+func (f *fanout) flush(first command) {
+	ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+	defer cancel()
 	pipeline := f.client.Pipeline()
 	first(ctx, pipeline)
 	for n := min(len(f.out), pipelined); n > 0; n-- {
 		(<-f.out)(ctx, pipeline)
 	}
-	if _, err := pipeline.Exec(ctx); err != nil && ctx.Err() == nil {
-		f.hub.log.Error("websocket messages not sent to other replicas", "error", err, "commands", pipeline.Len())
+	commands := pipeline.Len()
+	if _, err := pipeline.Exec(ctx); err != nil {
+		f.hub.log.Error("websocket messages not sent to other replicas", "error", err, "commands", commands)
 	}
 	if lost := f.lost.Swap(0); lost > 0 {
 		f.hub.log.Error("websocket messages lost: redis is slower than the rooms", "count", lost)

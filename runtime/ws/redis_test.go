@@ -70,6 +70,27 @@ func TestReplicasShareRooms(t *testing.T) {
 	late.hears("96 ü", "97 ü", "98 ü", "99 ü", "hi")
 }
 
+// A replica that stops says goodbye for its members.
+func TestTheMembersOfAStoppedReplicaHaveLeft(t *testing.T) {
+	t.Parallel()
+	a, b := replicas(t, services.Redis(t))
+	ann := a.join("r", "ann")
+	for n := range 20 {
+		_ = b.join("r", fmt.Sprint(n))
+		ann.hears(fmt.Sprintf("+%d", n))
+	}
+	b.stop()
+	left := map[string]bool{}
+	require.NoError(t, ann.SetReadDeadline(time.Now().Add(patience)))
+	for len(left) < 20 {
+		_, text, err := ann.ReadMessage()
+		require.NoError(t, err)
+		require.Equal(t, byte('-'), text[0])
+		left[string(text)] = true
+	}
+	require.Equal(t, []string{"ann"}, a.hub.Members(context.Background(), "r"))
+}
+
 func TestMembersOfADeadReplicaAreForgotten(t *testing.T) {
 	a, _ := replicas(t, services.Redis(t))
 	_ = a.join("r", "ann")
