@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"net/textproto"
 	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -28,6 +29,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -490,6 +492,16 @@ func TestPaceExtendsWithProgress(t *testing.T) {
 			t.Errorf("who sends a byte every 20 seconds may stay for %s", lasted)
 		}
 	})
+}
+
+func TestBrokenBodies(t *testing.T) {
+	for err, status := range map[error]int{
+		io.ErrUnexpectedEOF: 400, &http.MaxBytesError{Limit: 1}: 413, os.ErrDeadlineExceeded: 408,
+	} {
+		if f := fault.From(broken(fmt.Errorf("multipart: NextPart: %w", err))); f.Status != status {
+			t.Errorf("%v is a %d; want %d", err, f.Status, status)
+		}
+	}
 }
 
 type slow struct {

@@ -12,6 +12,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -44,9 +45,9 @@ func (l *Library) MaxBody() int64 {
 // nothing stays. like says whose they are: its UserID and Private are copied.
 //
 // Faults: 400 "No file uploaded", 400 "No filename", 400 for a body that ends
-// early, 413 for a file over Config.Max or more than MaxFiles, 415 for a type
-// outside Config.Types. The type comes from the content, never from the name
-// or the part's header.
+// early, 408 for one that comes too slowly, 413 for a file over Config.Max or
+// more than MaxFiles, 415 for a type outside Config.Types. The type comes from
+// the content, never from the name or the part's header.
 //
 // The route needs Limit(l.MaxBody()), and Within(-1) since an upload may take
 // as long as it goes on: a client that sends less than 8 KiB a second is cut
@@ -160,6 +161,9 @@ func (l *Library) put(ctx context.Context, file *File, part io.Reader) error {
 func broken(err error) error {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return fault.TooLarge("Upload too large")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &fault.Error{Status: http.StatusRequestTimeout, Message: "The upload came too slowly", Cause: err}
 	}
 	f := fault.BadRequest("Malformed multipart body")
 	f.Cause = err

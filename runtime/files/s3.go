@@ -23,10 +23,11 @@ type bucket struct {
 	prefix string // "" or with a slash at its end
 }
 
-// partSize is what one upload holds in memory when it is longer than
-// onePart. S3 takes 10,000 parts, so an object may have 78 GiB.
+// partSize is what one upload holds in memory when it is longer than onePart:
+// the least that S3 allows. It takes 10,000 parts, so an object may have 48
+// GiB.
 const (
-	partSize = 8 << 20
+	partSize = 5 << 20
 	onePart  = 1 << 20
 )
 
