@@ -97,6 +97,23 @@ func (f Field) String() string {
 // What it accepts makes sense by itself; whether it fits its resource and its
 // project is for Project.Add to say.
 func ParseField(word string) (Field, error) {
+	f, err := readField(word)
+	if err != nil {
+		return Field{}, err
+	}
+	row := f.Row()
+	if err := f.check(row); err != nil {
+		return Field{}, &Error{
+			What:  err.Error() + " in " + word,
+			Label: "form", Where: row.form(), Try: f.Name + ":" + sample(row.Name),
+		}
+	}
+	return f, nil
+}
+
+// readField is ParseField without asking whether the modifiers go together,
+// for words that were asked before.
+func readField(word string) (Field, error) {
 	name, rest, ok := strings.Cut(word, ":")
 	if !ok || rest == "" {
 		return Field{}, &Error{
@@ -144,9 +161,6 @@ func ParseField(word string) (Field, error) {
 			return Field{}, bad("%s", err)
 		}
 		f.Arg = arg
-	}
-	if err := f.check(row); err != nil {
-		return Field{}, bad("%s", err)
 	}
 	return f, nil
 }
@@ -277,7 +291,7 @@ func (f Field) check(row Type) error {
 			return fmt.Errorf("ondelete=null needs optional")
 		}
 	}
-	if row.sample == nil {
+	if row.sample == nil || !slices.ContainsFunc([]string{"unique", "min", "max", "len", "pattern"}, f.Is) {
 		return nil
 	}
 	need, what := 1, "passes every rule"

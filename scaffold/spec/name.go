@@ -119,5 +119,6 @@ var corrections = [][2]string{
 	{"tie", "ties"}, {"pie", "pies"}, {"lie", "lies"}, {"die", "dies"}, {"calorie", "calories"}, {"zombie", "zombies"}, {"selfie", "selfies"},
 	{"cookie", "cookies"}, {"movie", "movies"}, {"rookie", "rookies"}, {"brownie", "brownies"}, {"hoodie", "hoodies"}, {"smoothie", "smoothies"}, {"genie", "genies"},
 	{"human", "humans"}, {"german", "germans"}, {"roman", "romans"}, {"talisman", "talismans"}, {"shaman", "shamans"}, {"ottoman", "ottomans"}, {"caiman", "caimans"},
+	{"hero", "heroes"}, {"potato", "potatoes"}, {"echo", "echoes"}, {"veto", "vetoes"},
 	{"shoe", "shoes"}, {"photo", "photos"}, {"passerby", "passersby"}, {"dwarf", "dwarfs"},
 }

@@ -81,14 +81,20 @@ func (p Project) check() error {
 	if _, err := New(p); err != nil {
 		return err
 	}
-	for i, r := range p.Resources {
+	var before Project
+	before.Features = p.Features
+	uses := before.uses()
+	for _, r := range p.Resources {
 		settled, err := ParseResource(r)
 		if err != nil {
 			return err
 		}
-		others := p
-		others.Resources = slices.Delete(slices.Clone(p.Resources), i, i+1)
-		if err := others.fits(settled); err != nil {
+		if err := uses.add(settled); err != nil {
+			return err
+		}
+	}
+	for _, r := range p.Resources {
+		if err := p.whole(r); err != nil {
 			return err
 		}
 	}
@@ -141,7 +147,12 @@ func (p Project) Replace(r Resource) (Project, error) {
 	changed := p
 	changed.Resources = slices.Clone(p.Resources)
 	changed.Resources[at] = r
-	return changed, changed.whole(r)
+	for _, o := range changed.Resources {
+		if err := changed.whole(o); err != nil {
+			return p, err
+		}
+	}
+	return changed, nil
 }
 
 // Remove returns the project without the resource of that name, given in any
@@ -194,9 +205,12 @@ func (p Project) noResource(name string) error {
 	for i, r := range p.Resources {
 		names[i] = r.Name
 	}
-	e := &Error{What: fmt.Sprintf("no resource %q", clip(name)), Label: "resources", Where: strings.Join(names, " ")}
-	if c := closest(name, names, ""); c != "" {
-		e.Try = c
+	e := &Error{
+		What: fmt.Sprintf("no resource %q", clip(name)), Label: "resources", Where: strings.Join(names, " "),
+		Try: "nexios add resource post title:string",
+	}
+	if len(names) > 0 {
+		e.Try = closest(name, names, names[0])
 	}
 	return e
 }
@@ -243,7 +257,8 @@ func sameOptions(a, b map[string]string) bool {
 	return true
 }
 
-// RemoveFeature returns the project without the feature.
+// RemoveFeature returns the project without the feature. One that a resource
+// needs is an *Error.
 func (p Project) RemoveFeature(f Feature) (Project, error) {
 	at := slices.IndexFunc(p.Features, func(o Feature) bool {
 		return o.Name == f.Name && o.Options["name"] == f.Options["name"]
@@ -251,8 +266,18 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 	if at < 0 {
 		return p, &Error{What: fmt.Sprintf("no %s in this project", f.Name), Try: "nexios add " + f.Name}
 	}
-	p.Features = slices.Delete(slices.Clone(p.Features), at, at+1)
-	return p, nil
+	without := p
+	without.Features = slices.Delete(slices.Clone(p.Features), at, at+1)
+	for _, r := range p.Resources {
+		if without.whole(r) != nil {
+			return p, &Error{
+				What:  fmt.Sprintf("%s is needed by the resource %s", f.Name, r.Name),
+				Label: "there", Where: r.Command(),
+				Try: "nexios remove resource " + r.Name,
+			}
+		}
+	}
+	return without, nil
 }
 
 // CheckName refuses what cannot be the name of a project, its folder and its

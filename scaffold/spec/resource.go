@@ -313,41 +313,64 @@ func BackRef(r, target Resource, f Field) (Field, bool) {
 // JoinTable is the table between r and the rows of its many field.
 func (r Resource) JoinTable(f Field) string { return r.Name + "_" + f.Name }
 
-// fits refuses a settled resource that clashes with the project's others or
-// points at what is not there.
-func (p Project) fits(r Resource) error {
-	clash := func(what, where string) error {
-		return &Error{
-			What: what, Label: "there", Where: where,
-			Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
-		}
-	}
+// uses are the names that a project has given away, each with the command that
+// took it.
+type uses map[string]string
+
+// uses returns the names that p's features and resources have taken.
+func (p Project) uses() uses {
+	u := uses{}
 	for _, f := range p.Features {
 		rooms, tables := owned(f.Name)
-		if slices.Contains(rooms, r.Package()) || slices.Contains(tables, r.TableName()) {
-			return clash(fmt.Sprintf("%s belongs to %s", r.Plural, f.Name), "nexios add "+f.Name)
+		for _, room := range rooms {
+			u["room "+room] = "nexios add " + f.Name
+		}
+		for _, table := range tables {
+			u["table "+table] = "nexios add " + f.Name
 		}
 	}
-	used := map[string]string{}
-	for _, o := range p.Resources {
-		if o.Package() == r.Package() || strings.ReplaceAll(o.Name, "_", "") == strings.ReplaceAll(r.Name, "_", "") {
-			return clash(fmt.Sprintf("%s would share its package with %s", r.Name, o.Name), o.Command())
-		}
-		for _, table := range o.tables() {
-			used[table] = o.Command()
+	for _, r := range p.Resources {
+		command := r.Command()
+		for _, name := range r.names() {
+			u[name] = command
 		}
 	}
+	return u
+}
+
+// names are the names that a resource takes in its project.
+func (r Resource) names() []string {
+	names := []string{"room " + r.Package(), "model " + strings.ReplaceAll(r.Name, "_", "")}
 	for _, table := range r.tables() {
-		if there, ok := used[table]; ok {
-			return clash(fmt.Sprintf("the table %s is there already", table), there)
+		names = append(names, "table "+table)
+	}
+	return names
+}
+
+// add takes the names of r, or tells who has one.
+func (u uses) add(r Resource) error {
+	names := r.names()
+	for _, name := range names {
+		if there, taken := u[name]; taken {
+			return &Error{
+				What:  fmt.Sprintf("the %s of %s is taken", name, r.Name),
+				Label: "there", Where: there,
+				Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
+			}
 		}
 	}
-	if (r.Owner || r.Guard != "") && !p.HasFeature("auth") {
-		flag := "--owner"
-		if !r.Owner {
-			flag = "--guard"
-		}
-		return &Error{What: flag + " needs to know who asks", Where: r.Name, Try: "nexios add auth"}
+	command := r.Command()
+	for _, name := range names {
+		u[name] = command
+	}
+	return nil
+}
+
+// fits refuses a settled resource that clashes with what is in p, or that
+// needs what is not.
+func (p Project) fits(r Resource) error {
+	if err := p.uses().add(r); err != nil {
+		return err
 	}
 	all := p
 	all.Resources = append(slices.Clone(p.Resources), r)
@@ -366,9 +389,16 @@ func (r Resource) tables() []string {
 	return tables
 }
 
-// whole refuses relations of r, which is one of p's resources, that point at
-// nothing.
+// whole refuses what r, which is one of p's resources, needs of the project
+// and does not find there: who asks, and what its relations point at.
 func (p Project) whole(r Resource) error {
+	if (r.Owner || r.Guard != "") && !p.HasFeature("auth") {
+		flag := "--owner"
+		if !r.Owner {
+			flag = "--guard"
+		}
+		return &Error{What: flag + " needs to know who asks", Where: r.Name, Try: "nexios add auth"}
+	}
 	fields, err := r.Parsed()
 	if err != nil {
 		return err

@@ -48,12 +48,11 @@ func (r Resource) TableName() string {
 	return r.Plural
 }
 
-// Parsed returns the resource's fields. It fails only on words that Add would
-// have refused.
+// Parsed returns the fields of a settled resource.
 func (r Resource) Parsed() ([]Field, error) {
 	fields := make([]Field, len(r.Fields))
 	for i, word := range r.Fields {
-		f, err := ParseField(word)
+		f, err := readField(word)
 		if err != nil {
 			return nil, err
 		}

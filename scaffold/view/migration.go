@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jinzhu/inflection"
+
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -224,9 +226,10 @@ func present(s string) []string {
 // snapshot is the name of a local type that GORM takes for the table; "" when
 // there is none.
 func snapshot(table string) string {
-	for _, name := range []string{table, spec.Singular(table)} {
+	for _, number := range []func(string) string{strings.Clone, spec.Singular} {
+		name := number(table)
 		local := unexportedPlain(name)
-		if guessedTable(name) != table {
+		if !guessablePlain(name) || inflection.Plural(name) != table {
 			continue
 		}
 		if taken := strings.Fields("db gorm time decimal uuid tx string int int64 bool float64 byte error"); spec.Keyword(local) ||
@@ -236,6 +239,16 @@ func snapshot(table string) string {
 		return local
 	}
 	return ""
+}
+
+// guessablePlain is guessable for what unexportedPlain makes.
+func guessablePlain(snake string) bool {
+	for word := range strings.SplitSeq(snake, "_") {
+		if len(word) < 2 || strings.ContainsAny(word, "0123456789") {
+			return false
+		}
+	}
+	return true
 }
 
 // unexportedPlain is unexported without capitals for acronyms in the middle,

@@ -279,11 +279,10 @@ func convert(goType, expr string) string {
 // sample is the field's value in the i-th row. The second is the least, so that
 // a list in the order of the field is in no other.
 func (f field) sample(i int) spec.Value {
-	samples := f.Samples(spec.Rows)
-	if len(samples) > 1 && i < 2 {
+	if len(f.samples) > 1 && i < 2 {
 		i = 1 - i
 	}
-	return samples[i%len(samples)]
+	return f.samples[i%len(f.samples)]
 }
 
 // parents makes the rows that the resource's own refer to, and those that they

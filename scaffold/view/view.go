@@ -81,8 +81,9 @@ type resource struct {
 // field is a field of the resource and what it points at.
 type field struct {
 	spec.Field
-	row    spec.Type
-	target spec.Resource // of a relation
+	row     spec.Type
+	target  spec.Resource // of a relation
+	samples []spec.Value
 }
 
 // Of returns the view of r, which is one of p's resources. It fails only on
@@ -132,7 +133,7 @@ func settle(p spec.Project, r spec.Resource) (resource, error) {
 		return w, err
 	}
 	for _, f := range parsed {
-		one := field{Field: f, row: f.Row()}
+		one := field{Field: f, row: f.Row(), samples: f.Samples(spec.Rows)}
 		if f.Relation() {
 			var ok bool
 			if one.target, ok = p.Target(f); !ok {

@@ -1,0 +1,199 @@
+package spec_test
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+func resource(words string) spec.Resource {
+	list := strings.Fields(words)
+	return spec.Resource{Name: list[0], Fields: list[1:], Migration: "20261121101500"}
+}
+
+func project(t *testing.T, resources ...string) spec.Project {
+	t.Helper()
+	p := spec.Project{Nexios: "0.1.0", Name: "shop", Module: "shop", Database: "sqlite"}
+	for _, words := range resources {
+		var err error
+		if p, _, err = p.Add(resource(words)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+func TestAdd(t *testing.T) {
+	p := project(t, "category name:string:unique")
+	again, settled, err := p.Add(spec.Resource{Name: "Categories", Fields: []string{"Name:string:unique"}, Migration: "20300101000000"})
+	if err != nil || !reflect.DeepEqual(p, again) || settled.Migration != "20261121101500" {
+		t.Errorf("the same again makes %+v, %v", again, err)
+	}
+	for _, words := range []string{"category name:string", "category name:string:unique slug:slug", "Category title:string"} {
+		_, _, err := p.Add(resource(words))
+		wantThreeParts(t, words, err)
+	}
+	if more := project(t, "category name:string:unique", "product category:ref=Category"); more.Resources[1].Fields[0] != "category:ref=categories" {
+		t.Errorf("settled as %v", more.Resources[1].Fields)
+	}
+}
+
+func TestAddRefuses(t *testing.T) {
+	p := project(t, "post title:string", "tag name:string", "post_tag n:int")
+	for _, words := range []string{
+		"../../x a:int", `x";drop a:int`, "имя a:int", "post", "thing",
+		"thing id:int", "thing ID:int", "thing created_at:datetime", "thing updatedAt:datetime", "thing deleted_at:datetime",
+		"thing table_name:string", "thing a:int a:string", "thing a_b:int aB:int", "thing ab:int a_b:int",
+		"thing x:ref=nothing", "thing x:many=nothing", "thing x:has=nothing", "thing x:has=posts",
+		"thing user:ref=users", "thing a:ref=posts a_id:int", "thing parent:ref=things", "thing f:file",
+		"thing order:int:filter", "thing search:string:filter", "thing a:int:filter a_min:int",
+		"app2 title:strin", "go a:int",
+	} {
+		if words == "go a:int" {
+			continue // goes
+		}
+		_, _, err := p.Add(resource(words))
+		wantThreeParts(t, words, err)
+	}
+	for name, r := range map[string]spec.Resource{
+		"keyword":         {Name: "thing", Plural: "type", Fields: []string{"a:int"}},
+		"predeclared":     {Name: "thing", Plural: "error", Fields: []string{"a:int"}},
+		"room":            {Name: "thing", Plural: "model", Fields: []string{"a:int"}},
+		"file":            {Name: "thing", Plural: "input", Fields: []string{"a:int"}},
+		"package":         {Name: "po_st", Fields: []string{"a:int"}},
+		"table":           {Name: "thing", Table: "posts", Fields: []string{"a:int"}},
+		"join table":      {Name: "thing", Table: "post_tags", Fields: []string{"a:int"}},
+		"bad table":       {Name: "thing", Table: "a b", Fields: []string{"a:int"}},
+		"bad plural":      {Name: "thing", Plural: "../x", Fields: []string{"a:int"}},
+		"owner":           {Name: "thing", Owner: true, Fields: []string{"a:int"}},
+		"guard":           {Name: "thing", Guard: "user", Fields: []string{"a:int"}},
+		"unknown guard":   {Name: "thing", Guard: "god", Fields: []string{"a:int"}},
+		"unknown action":  {Name: "thing", Only: []string{"lst"}, Fields: []string{"a:int"}},
+		"public":          {Name: "thing", Public: "a", Fields: []string{"a:bool"}},
+		"soft and nocase": {Name: "thing", SoftDelete: true, Fields: []string{"a:string:unique=nocase"}},
+		"wide":            {Name: "thing", Fields: wide()},
+	} {
+		_, _, err := p.Add(r)
+		wantThreeParts(t, name, err)
+	}
+}
+
+func wide() []string {
+	var fields []string
+	for i := range 90 {
+		fields = append(fields, "f"+strings.Repeat("x", i)[:min(i, 40)]+string(rune('a'+i%26))+string(rune('a'+i/26))+":string")
+	}
+	return fields
+}
+
+// Names that mean something to Go, to SQL or to a project, and work.
+func TestAddAccepts(t *testing.T) {
+	for _, words := range []string{
+		"type a:int", "func a:int", "select a:int", "error a:int", "model a:int", "test a:int", "main a:int", "app a:int",
+		"user a:int", "order a:int", "group a:int", "go a:int", "window a:int",
+		"thing type:string", "thing order:int", "thing a:string:default=O'Brien", "thing select:bool", "thing TYPE:string",
+	} {
+		if _, _, err := project(t).Add(resource(words)); err != nil {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+}
+
+func TestFeatures(t *testing.T) {
+	p := project(t, "job title:string")
+	if _, err := p.AddFeature(spec.Feature{Name: "jobs"}); err == nil {
+		t.Error("jobs fits beside a resource job")
+	}
+	p, err := project(t).AddFeature(spec.Feature{Name: "auth"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := p.AddFeature(spec.Feature{Name: "auth"})
+	if err != nil || !reflect.DeepEqual(p, again) {
+		t.Errorf("auth again: %v", err)
+	}
+	_, _, err = p.Add(resource("user name:string"))
+	wantThreeParts(t, "user", err)
+	if p, _, err = p.Add(spec.Resource{Name: "note", Owner: true, Fields: []string{"a:int", "author:ref=users"}}); err != nil {
+		t.Error(err)
+	}
+	if without, err := p.RemoveFeature(spec.Feature{Name: "auth"}); err == nil {
+		t.Errorf("auth goes although notes belong to users: %+v", without)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	p := project(t, "category name:string", "product category:ref=categories")
+	_, err := p.Remove("category")
+	wantThreeParts(t, "category", err)
+	_, err = p.Remove("nothing")
+	wantThreeParts(t, "nothing", err)
+	if p, err = p.Remove("Products"); err != nil || len(p.Resources) != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if p, err = p.Remove("category"); err != nil || len(p.Resources) != 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestReplace(t *testing.T) {
+	p := project(t, "post title:string", "comment post:ref=posts")
+	r := resource("post title:string comments:has=comments")
+	p, err := p.Replace(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Replace(resource("comment body:text")); err == nil {
+		t.Error("the ref that a has needs goes")
+	}
+}
+
+func TestJSON(t *testing.T) {
+	p := project(t, "category name:string:unique", "product a:string:default=<b> category:ref=categories")
+	text, err := p.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := spec.Parse(text)
+	if err != nil || !reflect.DeepEqual(p, back) {
+		t.Errorf("%+v came back as %+v, %v", p, back, err)
+	}
+	if again, _ := back.JSON(); !bytes.Equal(again, text) {
+		t.Errorf("%s and %s", text, again)
+	}
+	good := string(text)
+	for name, bad := range map[string]string{
+		"not JSON": "{", "empty": "", "trailing": good + "{}", "array": "[]",
+		"format":       strings.Replace(good, `"format": 1`, `"format": 2`, 1),
+		"no format":    strings.Replace(good, `"format": 1,`, "", 1),
+		"unknown key":  strings.Replace(good, `"name": "shop"`, `"name": "shop", "color": "red"`, 1),
+		"unknown type": strings.Replace(good, "name:string", "name:strin", 1),
+		"bad name":     strings.Replace(good, `"shop"`, `"../shop"`, 1),
+		"no target":    strings.Replace(good, "ref=categories", "ref=nothing", 1),
+		"twice":        strings.Replace(good, `"name": "product"`, `"name": "category"`, 1),
+	} {
+		_, err := spec.Parse([]byte(bad))
+		wantThreeParts(t, name, err)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	p := spec.Project{Name: "shop", Module: "shop", Database: "sqlite"}
+	for i := range 100 {
+		name := "thing_" + string(rune('a'+i%26)) + string(rune('a'+i/26)) + "x"
+		var err error
+		p, _, err = p.Add(resource(name + " title:string:min=3:unique body:text price:decimal=10.2:min=0 status:enum=a/b:default=a sku:string:unique n:int:min=1:max=9"))
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	text, _ := p.JSON()
+	for b.Loop() {
+		if _, err := spec.Parse(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

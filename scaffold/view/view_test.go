@@ -1,0 +1,195 @@
+package view_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/view"
+)
+
+func project(t testing.TB, features string, resources ...string) spec.Project {
+	t.Helper()
+	p := spec.Project{Name: "shop", Module: "example.com/shop", Database: "sqlite"}
+	for name := range strings.FieldsSeq(features) {
+		var err error
+		if p, err = p.AddFeature(spec.Feature{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, words := range resources {
+		list := strings.Fields(words)
+		r := spec.Resource{Name: list[0], Fields: list[1:], Migration: fmt.Sprintf("20261121%06d", i+1)}
+		if last := r.Fields[len(r.Fields)-1]; strings.HasPrefix(last, "--") {
+			r.Fields = r.Fields[:len(r.Fields)-1]
+			r.UUID, r.SoftDelete, r.Owner = last == "--uuid", last == "--soft-delete", last == "--owner"
+		}
+		var err error
+		if p, _, err = p.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+// last is the view of the last resource.
+func last(t testing.TB, p spec.Project) view.Resource {
+	t.Helper()
+	v, err := view.Of(p, p.Resources[len(p.Resources)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestNames(t *testing.T) {
+	for words, want := range map[string][6]string{
+		"post a:int":      {"posts", "/posts", "posts", "Post", "post", "a post"},
+		"blog_post a:int": {"blogposts", "/blog-posts", "blog_posts", "BlogPost", "blogPost", "a blog post"},
+		"APIKey a:int":    {"apikeys", "/api-keys", "api_keys", "APIKey", "apiKey", "an api key"},
+		"person a:int":    {"people", "/people", "people", "Person", "person", "a person"},
+		"type a:int":      {"types", "/types", "types", "Type", "row", "a type"},
+		"error a:int":     {"errors", "/errors", "errors", "Error", "row", "an error"},
+		"model a:int":     {"models", "/models", "models", "Model", "row", "a model"},
+		"user a:int":      {"users", "/users", "users", "User", "user", "a user"},
+		"news a:int":      {"news", "/news", "news", "News", "row", "a news"},
+		"url a:int":       {"urls", "/urls", "urls", "URL", "url", "a url"},
+	} {
+		v := last(t, project(t, "", words))
+		if got := [6]string{v.Package, v.Path, v.Table, v.Type, v.Var, v.AOne}; got != want {
+			t.Errorf("%s: %q, not %q", words, got, want)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for words, want := range map[string]map[string]string{
+		"blog_post a:int":  {"model": "blogpost", "room": "blogposts", "migration": "20261121000001_create_blog_posts"},
+		"window a:int":     {"model": "window", "room": "windows", "migration": "20261121000001_create_windows_table"},
+		"unit_test a:int":  {"model": "unittest", "room": "unittests", "migration": "20261121000001_create_unit_tests"},
+		"blog_linux a:int": {"model": "bloglinux", "room": "bloglinuxes", "migration": "20261121000001_create_blog_linuxes"},
+	} {
+		if v := last(t, project(t, "", words)); !reflect.DeepEqual(v.Words, want) {
+			t.Errorf("%s: %v, not %v", words, v.Words, want)
+		}
+	}
+}
+
+// line finds the field of that name.
+func line(lines []view.Line, name string) view.Line {
+	for _, l := range lines {
+		if l.Name == name {
+			return l
+		}
+	}
+	return view.Line{}
+}
+
+func TestLines(t *testing.T) {
+	for word, want := range map[string]struct{ name, model, create, update, column string }{
+		"a_title:string:min=3": {"ATitle", "string `json:\"a_title\" gorm:\"column:a_title\"`",
+			"string `json:\"a_title\" binding:\"required,min=3,max=255\"`",
+			"*string `json:\"a_title\" binding:\"omitempty,min=3,max=255\"`",
+			"string `gorm:\"column:a_title;size:255;not null\"`"},
+		"title:string": {"Title", "string `json:\"title\"`",
+			"string `json:\"title\" binding:\"required,max=255\"`",
+			"*string `json:\"title\" binding:\"omitempty,min=1,max=255\"`",
+			"string `gorm:\"size:255;not null\"`"},
+		"title:string:optional:unique": {"Title", "*string `json:\"title\"`",
+			"*string `json:\"title\" binding:\"omitempty,max=255\"`",
+			"web.Null[string] `json:\"title\" binding:\"omitempty,max=255\"`",
+			"*string `gorm:\"size:255;uniqueIndex\"`"},
+		"token:string:secret": {"Token", "string `json:\"-\"`",
+			"string `json:\"token\" binding:\"required,max=255\"`",
+			"*string `json:\"token\" binding:\"omitempty,min=1,max=255\"`",
+			"string `gorm:\"size:255;not null\"`"},
+		"done:bool": {"Done", "bool `json:\"done\"`",
+			"*bool `json:\"done\" binding:\"required\"`", "*bool `json:\"done\"`", "bool `gorm:\"not null\"`"},
+		"done:bool:default=true": {"Done", "bool `json:\"done\"`",
+			"*bool `json:\"done\"`", "*bool `json:\"done\"`", "bool `gorm:\"not null;default:true\"`"},
+		"name:string:immutable:default=O'Brien": {"Name", "string `json:\"name\"`",
+			"*string `json:\"name\" binding:\"omitempty,min=1,max=255\"`", "", "string `gorm:\"size:255;not null;default:O'Brien\"`"},
+		"url:url": {"URL", "string `json:\"url\"`",
+			"string `json:\"url\" binding:\"required,http_url,max=2048\"`",
+			"*string `json:\"url\" binding:\"omitempty,http_url,min=1,max=2048\"`", "string `gorm:\"not null\"`"},
+		"sizes:int:array:min=1": {"Sizes", "db.Array[int] `json:\"sizes\"`",
+			"[]int `json:\"sizes\" binding:\"required,max=100,dive,min=1\"`",
+			"*[]int `json:\"sizes\" binding:\"omitempty,max=100,dive,min=1\"`", "db.Array[int] `gorm:\"not null\"`"},
+		"price:decimal=10.2:min=0": {"Price", "decimal.Decimal `json:\"price\"`",
+			"*decimal.Decimal `json:\"price\" binding:\"required,decimal=10.2,min=0\"`",
+			"*decimal.Decimal `json:\"price\" binding:\"omitempty,decimal=10.2,min=0\"`", "string `gorm:\"type:decimal(10,2);not null\"`"},
+		"author:ref=users:ondelete=cascade": {"AuthorID", "int64 `json:\"author_id\"`",
+			"int64 `json:\"author_id\" binding:\"required,min=1\"`",
+			"*int64 `json:\"author_id\" binding:\"omitempty,min=1\"`", "int64 `gorm:\"not null;index\"`"},
+		"meta:json:optional": {"Meta", "db.JSON `json:\"meta\"`",
+			"db.JSON `json:\"meta\"`", "web.Null[db.JSON] `json:\"meta\"`", "db.JSON "},
+	} {
+		v := last(t, project(t, "auth", "thing "+word))
+		text := func(l view.Line) string {
+			if l.Name == "" {
+				return ""
+			}
+			return l.Type + " " + l.Tag
+		}
+		for what, pair := range map[string][2]string{
+			"model":     {text(line(v.Model.Fields, want.name)), want.model},
+			"create":    {text(line(v.Input.Create, want.name)), want.create},
+			"update":    {text(line(v.Input.Update, want.name)), want.update},
+			"migration": {text(line(v.Migration.Tables[0].Fields, want.name)), want.column},
+		} {
+			if pair[0] != pair[1] {
+				t.Errorf("%s: in the %s it is\n%s, not\n%s", word, what, pair[0], pair[1])
+			}
+		}
+	}
+}
+
+func TestImports(t *testing.T) {
+	v := last(t, project(t, "", "thing price:decimal day:date id2:uuid:optional"))
+	want := `import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)`
+	if v.Model.Imports != want {
+		t.Errorf("%s\nis not\n%s", v.Model.Imports, want)
+	}
+	if v := last(t, project(t, "", "thing a:int")); v.Model.Imports != `import "time"` {
+		t.Error(v.Model.Imports)
+	}
+}
+
+// Equal words make equal views: a part that did not change is left alone.
+func TestEqual(t *testing.T) {
+	lines := []string{"category name:string:unique parent:ref=categories:optional", "tag name:string --uuid",
+		"product name:string:sort price:decimal:min=0:filter status:enum=a/b:default=a category:ref=categories tags:many=tags --soft-delete"}
+	if a, b := last(t, project(t, "", lines...)), last(t, project(t, "", lines...)); !reflect.DeepEqual(a, b) {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+}
+
+// The expected order of a sorted list is never the order of the keys, or a
+// test of it would show nothing.
+func TestSortsShowSomething(t *testing.T) {
+	v := last(t, project(t, "", "thing s:string:sort n:int:sort p:decimal:sort d:date:sort at:datetime:sort t:time:sort l:duration:sort f:float:sort e:enum=a/b/c:sort u:uuid:sort"))
+	for _, s := range v.Test.Sorts[1:] {
+		if s.Order == "0, 1, 2" {
+			t.Errorf("sorted by %s the rows are as stored", s.By)
+		}
+	}
+}
+
+func BenchmarkOf(b *testing.B) {
+	p := project(b, "auth", "category name:string:unique", "tag name:string:unique",
+		"product name:string:min=2:search:sort price:decimal=10.2:min=0:sort:filter status:enum=draft/live:default=draft:filter sku:string:unique released:date:optional category:ref=categories:filter tags:many=tags")
+	for b.Loop() {
+		if _, err := view.Of(p, p.Resources[2]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
