@@ -55,15 +55,17 @@ func (a *App) limited(c *gin.Context) (context.Context, context.CancelFunc) {
 // finish runs when the handlers are done or have panicked.
 func (a *App) finish(c *gin.Context, start time.Time) {
 	var f *fault.Error
-	if len(c.Errors) > 0 {
-		f = fault.From(c.Errors.Last().Err)
+	broken := false // what was written is not the whole answer
+	if last := c.Errors.Last(); last != nil {
+		f = fault.From(last.Err)
+		broken = last.Meta == failed{}
 	}
 	if p := recover(); p != nil {
 		//nolint:errorlint // net/http compares the very value
 		if p == http.ErrAbortHandler {
 			panic(p)
 		}
-		f = fault.Internal(fmt.Errorf("panic: %v", p))
+		f, broken = fault.Internal(fmt.Errorf("panic: %v", p)), true
 		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "panic", slog.Any("error", p), slog.String("stack", string(debug.Stack())))
 	} else if f != nil && f.Status >= http.StatusInternalServerError && !gone(c, f) {
 		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "request failed", slog.String("error", f.Error()))
@@ -73,7 +75,7 @@ func (a *App) finish(c *gin.Context, start time.Time) {
 		writeError(c, f, a.Config.Debug)
 	}
 	a.access(c, f, start)
-	if f != nil && written {
+	if broken && written {
 		// Half an answer must not look like a whole one.
 		panic(http.ErrAbortHandler)
 	}

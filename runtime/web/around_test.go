@@ -308,3 +308,24 @@ func TestGuardsAndMiddlewareRunInOrder(t *testing.T) {
 		t.Errorf("the order is %s", got)
 	}
 }
+
+// TestMiddlewareMayCollectErrors is about Gin's habits: an error that was
+// collected beside an answer does not spoil it, and without an answer it is
+// one.
+func TestMiddlewareMayCollectErrors(t *testing.T) {
+	client := webtest.New(t, web.Module{Name: "gin", Routes: []web.Route{
+		web.Handle(http.MethodGet, "/collected", func(c *gin.Context) {
+			_ = c.Error(io.ErrUnexpectedEOF)
+			c.String(http.StatusOK, "fine")
+		}),
+		web.Handle(http.MethodGet, "/aborted", func(c *gin.Context) {
+			_ = c.AbortWithError(http.StatusTeapot, io.ErrUnexpectedEOF)
+		}),
+		web.Handle(http.MethodGet, "/unanswered", func(c *gin.Context) { _ = c.Error(io.ErrUnexpectedEOF) }),
+	}})
+	if got := client.Get("/collected").Expect(200).Body(); string(got) != "fine" {
+		t.Errorf("the answer is %s", got)
+	}
+	client.Get("/aborted").Expect(http.StatusTeapot)
+	client.Get("/unanswered").Expect(500)
+}

@@ -27,6 +27,7 @@ type body struct {
 	typ      reflect.Type // without the pointer
 	optional bool         // the field is a pointer: no body leaves it nil
 	bulk     bool
+	decimals bool // some field is a decimal
 	list     bool // what is wrong with an element is reported with its index
 	verdict  func(any) ([]broken, error)
 	buffers  *pool
@@ -39,6 +40,7 @@ func newBody(f *reflect.StructField, rules *rules) *body {
 	}
 	_, b.bulk = reflect.Zero(b.typ).Interface().(interface{ isBulk() })
 	b.list = b.bulk || b.typ.Kind() == reflect.Slice && !opaque(b.typ)
+	b.decimals = rules.decimals
 	b.verdict = rules.body(b.typ, f.Tag.Get("binding"))
 	return b
 }
@@ -83,7 +85,7 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 			return fault.BadRequest("The body is not valid JSON")
 		}
 		details = misfits(raw, dst)
-	} else if bytes.Contains(raw, []byte(`\u0000`)) {
+	} else if suspicious(raw, b.decimals) {
 		details = unstorable(dst)
 	} else if raw[0] == 'n' && b.typ.Kind() == reflect.Struct {
 		details = []fault.Detail{misfit("", b.typ)}

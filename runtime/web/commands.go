@@ -14,7 +14,10 @@ import (
 // the commands of its modules.
 func Commands(a *App) []command.Command {
 	list := []command.Command{
-		{Name: "serve", Summary: "answer requests until told to stop", Run: func(ctx context.Context, _ command.IO) error {
+		{Name: "serve", Summary: "answer requests until told to stop", Run: func(ctx context.Context, io command.IO) error {
+			if len(io.Args) > 0 {
+				return command.Usage("serve takes no arguments\n  where to listen is a setting\n  try:   ADDR=127.0.0.1:8001")
+			}
 			return a.Serve(ctx)
 		}},
 		{Name: "routes", Args: "[--json]", Summary: "list the routes with their guards", Run: a.routesCommand},

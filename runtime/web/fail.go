@@ -16,9 +16,13 @@ import (
 // *fault.Error says what to answer, anything else is a 500 that is logged and
 // not shown. Nothing may have been written before.
 func Fail(c *gin.Context, err error) {
-	_ = c.Error(err)
+	_ = c.Error(err).SetMeta(failed{})
 	c.Abort()
 }
+
+// failed marks the errors that are answers, among those that middleware only
+// collects.
+type failed struct{}
 
 // errorBody is the one shape of an error. Detail is there in every 500: null,
 // or in debug mode what went wrong.

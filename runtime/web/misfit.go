@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"encoding"
 	"encoding/json"
@@ -108,42 +109,81 @@ func opaque(t reflect.Type) bool {
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// unstorable finds the strings below v that hold a NUL.
+// suspicious tells whether raw, a body with or without decimals in it, may
+// hold what unstorable finds.
+func suspicious(raw []byte, decimals bool) bool {
+	if bytes.Contains(raw, []byte(`\u0000`)) {
+		return true
+	}
+	if !decimals {
+		return false
+	}
+	digits, exponent := 0, false
+	for _, c := range raw {
+		switch {
+		case c == 'e' || c == 'E':
+			digits, exponent = 0, true
+		case exponent && c >= '0' && c <= '9':
+			if digits++; digits > 2 {
+				return true
+			}
+		case c != '+' && c != '-':
+			exponent = false
+		}
+	}
+	return false
+}
+
+// absurd tells whether a decimal's exponent is so large that writing its
+// digits, or comparing it, would take the memory of the process: 1e999999999 is
+// a short text.
+func absurd(value any) bool {
+	d, ok := value.(interface{ Exponent() int32 })
+	const most = 500
+	return ok && (d.Exponent() > most || d.Exponent() < -most)
+}
+
+// unstorable finds what is below v and no database can hold: strings with a
+// NUL, and absurd decimals.
 func unstorable(v reflect.Value) []fault.Detail {
 	var details []fault.Detail
-	findNUL(v, "", &details)
+	findUnstorable(v, "", &details)
 	return details
 }
 
-func findNUL(v reflect.Value, path string, details *[]fault.Detail) {
+func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			findNUL(v.Elem(), path, details)
+			findUnstorable(v.Elem(), path, details)
 		}
 	case reflect.String:
 		if !storable(v.String()) {
 			*details = append(*details, nul(path))
 		}
 	case reflect.Struct:
+		if absurd(v.Interface()) {
+			*details = append(*details, misfit(path, v.Type()))
+			return
+		}
 		if n, ok := v.Interface().(interface{ checked() any }); ok {
-			findNUL(reflect.ValueOf(n.checked()), path, details)
+			findUnstorable(reflect.ValueOf(n.checked()), path, details)
 			return
 		}
 		for _, key := range Keys(v.Type()) {
-			findNUL(v.FieldByIndex(key.Index), join(path, key.Name), details)
+			findUnstorable(v.FieldByIndex(key.Index), join(path, key.Name), details)
 		}
 	case reflect.Slice:
 		if raw, ok := v.Interface().(json.Marshaler); ok && v.Type().Elem().Kind() == reflect.Uint8 {
 			// JSON that is kept as it came.
 			var content any
 			if text, err := raw.MarshalJSON(); err == nil && json.Unmarshal(text, &content) == nil {
-				findNUL(reflect.ValueOf(&content), path, details)
+				findUnstorable(reflect.ValueOf(&content), path, details)
 			}
 			return
 		}
 		for i := range v.Len() {
-			findNUL(v.Index(i), path+"["+strconv.Itoa(i)+"]", details)
+			findUnstorable(v.Index(i), path+"["+strconv.Itoa(i)+"]", details)
 		}
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
@@ -151,7 +191,7 @@ func findNUL(v reflect.Value, path string, details *[]fault.Detail) {
 				*details = append(*details, nul(path))
 				continue
 			}
-			findNUL(v.MapIndex(key), join(path, key.String()), details)
+			findUnstorable(v.MapIndex(key), join(path, key.String()), details)
 		}
 	}
 }

@@ -30,9 +30,10 @@ import (
 //
 // A decimal's min, max, gt, gte, lt and lte compare its value.
 type rules struct {
-	v       *validator.Validate
-	seen    map[reflect.Type]bool
-	buffers *pool // for the bodies that the rules are asked about
+	v        *validator.Validate
+	seen     map[reflect.Type]bool
+	decimals bool  // one of the types is a decimal
+	buffers  *pool // for the bodies that the rules are asked about
 }
 
 // broken is a rule that a value breaks, with the value's path in JSON, or where
@@ -100,7 +101,11 @@ func (r *rules) prepare(t reflect.Type) (err error) {
 		f, _ := t.FieldByName("Value")
 		return r.prepare(f.Type)
 	case float:
+		r.decimals = true
 		r.v.RegisterCustomTypeFunc(func(v reflect.Value) any {
+			if absurd(v.Interface()) {
+				return 0.0 // which has been refused
+			}
 			return v.Interface().(float).InexactFloat64()
 		}, reflect.Zero(t).Interface())
 		return nil
@@ -227,6 +232,9 @@ func isDecimal(f validator.FieldLevel) bool {
 			value := field.Interface()
 			if n, ok := value.(interface{ checked() any }); ok {
 				value = n.checked()
+			}
+			if absurd(value) || absurd(reflect.Indirect(reflect.ValueOf(value)).Interface()) {
+				return true // which has been refused
 			}
 			text = fmt.Sprint(value)
 		}

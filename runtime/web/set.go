@@ -56,7 +56,8 @@ func setText(t reflect.Type) setter {
 			// A plus sign that was not escaped arrives as a space.
 			text = strings.ReplaceAll(text, " ", "+")
 		}
-		if dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil {
+		if dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil || absurd(dst.Interface()) {
+			dst.SetZero()
 			return problem
 		}
 		return nil
