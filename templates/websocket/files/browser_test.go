@@ -48,7 +48,7 @@ func replica(t *testing.T, gdb *gorm.DB, cfg ws.Config) (address string, stop fu
 	t.Helper()
 	service := authtest.Service(t, gdb)
 	login := func(c *gin.Context, in loginInput) (auth.Token, error) {
-		grant, err := service.Login(c, auth.ClientOf(c), auth.Credentials{Username: in.Body.Username, Password: in.Body.Password})
+		grant, err := service.Login(c.Request.Context(), auth.ClientOf(c), auth.Credentials{Username: in.Body.Username, Password: in.Body.Password})
 		if err != nil {
 			return auth.Token{}, err
 		}
