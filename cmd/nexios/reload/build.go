@@ -49,15 +49,30 @@ type builder struct {
 	mu       sync.Mutex
 	graph    *graph // nil until the index is made
 	why      string // why there is no graph
-	lean     bool
-	indexing *index
+	builds   int    // how many have begun; an index that one began beside is not used
+	indexing *background
+	warm     bool // the packages without DWARF are all made
+	warming  *background
 }
 
-// index is one reading of the graph in the background.
-type index struct {
+// background is work beside the builds.
+type background struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	started time.Time
+}
+
+func inBackground(ctx context.Context) (context.Context, *background) {
+	ctx, cancel := context.WithCancel(ctx)
+	return ctx, &background{cancel, make(chan struct{}), time.Now()}
+}
+
+// end cancels the work, if there is any, and returns when it is over.
+func (w *background) end() {
+	if w != nil {
+		w.cancel()
+		<-w.done
+	}
 }
 
 // result is what building ended with.
@@ -91,22 +106,30 @@ func (b *builder) build(ctx context.Context, paths []string) (result, error) {
 // current is the graph, if there is one or one is about to be.
 func (b *builder) current(ctx context.Context) (*graph, string) {
 	b.mu.Lock()
-	running := b.indexing
+	b.builds++
+	g, running := b.graph, b.indexing
 	b.mu.Unlock()
-	if running != nil {
-		// Most indexes are made in less than the time that this build would
-		// take longer without.
-		select {
-		case <-running.done:
-		case <-time.After(max(0, time.Second-time.Since(running.started))):
-			running.cancel()
-			<-running.done
-		case <-ctx.Done():
-		}
+	if g != nil || running == nil {
+		return g, b.reason()
 	}
+	// Most indexes are made in less than the time that this build would take
+	// longer without.
+	select {
+	case <-running.done:
+	case <-time.After(max(0, indexPatience-time.Since(running.started))):
+		running.end()
+	case <-ctx.Done():
+	}
+	return b.known(), b.reason()
+}
+
+// indexPatience is how long a build waits for an index.
+const indexPatience = time.Second
+
+func (b *builder) reason() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.graph, b.why
+	return b.why
 }
 
 // known is the graph if there is one now.
@@ -116,19 +139,16 @@ func (b *builder) known() *graph {
 	return b.graph
 }
 
-// forget drops the graph, and the one that is being made; why is the reason
-// that the next build gives for taking the long way.
-func (b *builder) forget(why string) {
+// forget drops the graph, and what is being made in the background.
+func (b *builder) forget() {
 	b.mu.Lock()
-	running := b.indexing
+	running, warming := b.indexing, b.warming
 	b.mu.Unlock()
-	if running != nil {
-		running.cancel()
-		<-running.done
-	}
+	running.end()
+	warming.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.graph, b.why = nil, why
+	b.graph, b.why = nil, ""
 }
 
 // fast compiles what changed and links. Any error means: use the go command.
@@ -177,9 +197,13 @@ func (b *builder) fast(ctx context.Context, g *graph, paths []string) (result, e
 func (b *builder) full(ctx context.Context, why string) (result, error) {
 	r := result{Build: Build{Mode: modeFull, Why: why}}
 	b.mu.Lock()
+	indexing := b.indexing
+	b.mu.Unlock()
+	indexing.end() // it may have read what this build replaces
+	b.mu.Lock()
 	b.graph, b.why = nil, "the last build failed"
 	flags := sharedFlags
-	if b.lean {
+	if b.warm {
 		flags = leanFlags
 	}
 	b.mu.Unlock()
@@ -236,45 +260,86 @@ func (b *builder) accept(binary string, sum [sha256.Size]byte) {
 	}
 }
 
-// reindex reads the graph in the background after a full build, if there is
-// none, and hands it to found as well.
-func (b *builder) reindex(ctx context.Context, found func(*graph)) {
+// improve makes, in the background and one after the other, what makes later
+// builds faster: the graph; all packages without DWARF; the graph with those.
+// found is handed each graph. It is called after each build that did not fail.
+func (b *builder) improve(ctx context.Context, found func(*graph)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.graph != nil || b.indexing != nil {
-		return
+	switch {
+	case b.indexing != nil || ctx.Err() != nil:
+	case b.graph == nil || b.warm && !b.graph.lean:
+		b.index(ctx, found)
+	case !b.warm && b.warming == nil:
+		b.warmUp(ctx, found)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	run := &index{cancel, make(chan struct{}), time.Now()}
-	b.indexing, b.why = run, "the program is being indexed"
-	binary, before, flags := b.binary, b.before, leanFlags
-	if !b.lean {
-		flags = append([]string{"-p=1"}, leanFlags...) // the first may take a minute of one core
+}
+
+// index is called with the lock held.
+func (b *builder) index(ctx context.Context, found func(*graph)) {
+	indexing, work := inBackground(ctx)
+	b.indexing = work
+	if b.graph == nil {
+		b.why = "the program is being indexed"
 	}
+	binary, builds, lean, before := b.binary, b.builds, b.warm, b.before
+	b.before = nil // of use for the index after a full build alone
 	go func() {
-		defer cancel()
-		g, err := readGraph(ctx, b.spawn, b.dir, flags, before)
+		defer work.cancel()
+		flags := sharedFlags
+		if lean {
+			flags = leanFlags
+		}
+		if before == nil {
+			before = takeSnapshot(b.dirs())
+		}
+		g, err := readGraph(indexing, b.spawn, b.dir, flags, before)
 		if err == nil {
+			g.lean = lean
 			g.modinfo, err = modinfo(binary)
 		}
 		b.mu.Lock()
 		b.indexing = nil
-		if err == nil {
-			b.graph, b.why, b.lean = g, "", true
-		} else {
-			b.why = "the index was not made: " + err.Error()
-			if _, unusual := errors.AsType[errUnusual](err); unusual {
-				b.why = err.Error()
-			}
-			if ctx.Err() != nil {
-				b.why = "the index was not complete"
-			}
+		used := err == nil && (b.builds == builds || b.graph == nil)
+		switch {
+		case used:
+			b.graph, b.why = g, ""
+		case b.graph != nil: // it stays
+		case indexing.Err() != nil:
+			b.why = "the index was not complete"
+		default:
+			b.why = "there is no index: " + err.Error()
 		}
 		b.mu.Unlock()
-		if err == nil {
+		if used {
 			found(g)
 		}
-		close(run.done)
+		close(work.done)
+		if used {
+			b.improve(ctx, found)
+		}
+	}()
+}
+
+// warmUp has the go command compile everything without DWARF, which the first
+// time takes about as long as the first build did. Builds go on beside it. It
+// is called with the lock held.
+func (b *builder) warmUp(ctx context.Context, found func(*graph)) {
+	warming, work := inBackground(ctx)
+	b.warming = work
+	go func() {
+		defer work.cancel()
+		args := append([]string{"list", "-deps", "-export", "-p=1", "-json=ImportPath"}, leanFlags...)
+		cmd := exec.CommandContext(warming, "go", append(args, ".")...)
+		cmd.Dir = b.dir
+		_, err := b.spawn.outputLow(cmd)
+		b.mu.Lock()
+		b.warm, b.warming = err == nil, nil
+		b.mu.Unlock()
+		close(work.done)
+		if err == nil {
+			b.improve(ctx, found)
+		}
 	}()
 }
 

@@ -275,26 +275,30 @@ func newTestBuilder(t *testing.T, dir string) *builder {
 		}
 		return dirs
 	}
-	t.Cleanup(func() { b.forget("") })
+	t.Cleanup(func() { b.forget() })
 	return b
 }
 
-// indexed waits for the graph.
+// indexed waits for the graph of packages without DWARF.
 func (b *builder) indexed(t *testing.T) {
 	t.Helper()
-	b.reindex(t.Context(), func(*graph) {})
-	b.mu.Lock()
-	running := b.indexing
-	b.mu.Unlock()
-	if running != nil {
-		select {
-		case <-running.done:
-		case <-time.After(3 * time.Minute):
-			t.Fatal("no index")
+	b.improve(t.Context(), func(*graph) {})
+	for deadline := time.Now().Add(3 * time.Minute); ; {
+		b.mu.Lock()
+		g, indexing, warming, why := b.graph, b.indexing, b.warming, b.why
+		b.mu.Unlock()
+		switch {
+		case g != nil && g.lean:
+			return
+		case indexing != nil:
+			<-indexing.done
+		case warming != nil:
+			<-warming.done
+		case time.Now().After(deadline):
+			t.Fatal("no graph: ", why)
+		default:
+			time.Sleep(time.Millisecond) // between the one and the other
 		}
-	}
-	if b.known() == nil {
-		t.Fatal("no graph: ", b.why)
 	}
 }
 
@@ -322,7 +326,7 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 		next := w.files()
 		paths := write(t, dir, files, next)
 		files = next
-		if r.IntN(8) == 0 { // an edit in between that does not compile
+		if r.IntN(8) == 0 { // broken in between that does not compile
 			path := filepath.Join(dir, "mid", "mid.go")
 			if err := os.WriteFile(path, []byte(files["mid/mid.go"]+"\nvar broken = nothing\n"), 0o644); err != nil {
 				t.Fatal(err)

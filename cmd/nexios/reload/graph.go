@@ -29,6 +29,7 @@ type graph struct {
 	dirs     map[string]*pkg   // packages that can change, by directory
 	env      goEnv
 	modinfo  string // as the linker takes it
+	lean     bool   // no package has DWARF
 }
 
 // pkg is what `go list -json` says about a package, as far as we need it.

@@ -88,7 +88,12 @@ func (s *spawner) start(cmd *exec.Cmd) (group, error) {
 
 // output runs a tool to its end and returns what it wrote, on both outputs.
 // With an error that is not an *exec.ExitError it could not be run at all.
-func (s *spawner) output(cmd *exec.Cmd) (string, error) {
+func (s *spawner) output(cmd *exec.Cmd) (string, error) { return s.collect(cmd, false) }
+
+// outputLow is output at a low priority.
+func (s *spawner) outputLow(cmd *exec.Cmd) (string, error) { return s.collect(cmd, true) }
+
+func (s *spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 	var out bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &out
@@ -99,6 +104,9 @@ func (s *spawner) output(cmd *exec.Cmd) (string, error) {
 	g, err := s.start(cmd)
 	if err != nil {
 		return "", err
+	}
+	if low {
+		g.lower()
 	}
 	err = cmd.Wait()
 	s.ties.untie(g)

@@ -26,6 +26,9 @@ func (g group) kill() {
 	}
 }
 
+// lower lets everything else go first.
+func (g group) lower() { _ = syscall.Setpriority(syscall.PRIO_PGRP, g.pid, 15) } // a wish
+
 func newGroup(cmd *exec.Cmd) group { return group{cmd.Process.Pid} }
 
 func killTree(p *os.Process) { group{p.Pid}.kill() }

@@ -30,6 +30,16 @@ func (g group) kill() {
 	}
 }
 
+// lower lets everything else go first.
+func (g group) lower() {
+	process, err := windows.OpenProcess(windows.PROCESS_SET_INFORMATION, false, g.pid)
+	if err != nil {
+		return // a wish
+	}
+	defer windows.CloseHandle(process)
+	_ = windows.SetPriorityClass(process, windows.BELOW_NORMAL_PRIORITY_CLASS)
+}
+
 // ties ends what we started when we are killed ourselves: the system closes
 // our handles, and with them the jobs.
 type ties struct{}

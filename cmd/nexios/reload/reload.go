@@ -510,7 +510,7 @@ func keysOf(m map[string]bool) []string {
 // attempt builds and starts. It runs beside the loop, one at a time.
 func (s *server) attempt(ctx context.Context, id int, paths []string, forced, restart bool) (out outcome) {
 	if forced {
-		s.builder.forget("")
+		s.builder.forget()
 	}
 	out.result, out.err = s.builder.build(ctx, paths)
 	if out.err != nil || out.failed() || ctx.Err() != nil || out.same && !restart {
@@ -598,7 +598,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		s.take(ctx, out, again)
 	}
 	if out.Stage != stageBuild {
-		s.builder.reindex(ctx, func(g *graph) {
+		s.builder.improve(ctx, func(g *graph) {
 			if err := s.watch.need(g.watched()); err != nil {
 				s.note("a directory of the program cannot be watched: " + err.Error())
 			}
@@ -778,7 +778,7 @@ func (s *server) shutdown() {
 func (s *server) close() {
 	_ = s.http.Close()
 	s.watch.close()
-	s.builder.forget("")
+	s.builder.forget()
 	s.feed.close()
 	if s.screen != nil {
 		s.screen.close()
