@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -55,8 +56,8 @@ func (b *body) read(c *gin.Context, dst reflect.Value) error {
 	if err := receive(buffer, c.Request); err != nil {
 		return err
 	}
-	raw := buffer.Bytes()
-	if len(bytes.TrimLeft(raw, " \t\r\n")) == 0 {
+	raw := bytes.TrimLeft(buffer.Bytes(), " \t\r\n")
+	if len(raw) == 0 {
 		if b.optional {
 			return nil
 		}
@@ -84,7 +85,7 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 		if !json.Valid(raw) {
 			return fault.BadRequest("The body is not valid JSON")
 		}
-		details = misfits(raw, dst)
+		details = findMisfits(raw, dst)
 	} else if suspicious(raw, b.decimals) {
 		details = unstorable(dst)
 	} else if raw[0] == 'n' && b.typ.Kind() == reflect.Struct {
@@ -103,8 +104,14 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	if err != nil {
 		return err
 	}
+	misfits := details
 	for _, v := range violations {
-		details = appendNew(details, detail(v.path, v.FieldError))
+		if len(details) == maxDetails {
+			break
+		}
+		if !covered(v.path, misfits) {
+			details = append(details, detail(v.path, v.FieldError))
+		}
 	}
 	if len(details) == 0 {
 		return nil
@@ -115,15 +122,17 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	return fault.Invalid(details...)
 }
 
-// appendNew appends the detail unless one that stands already speaks of the
-// same field or of what holds it: a value of the wrong type breaks no rules.
-func appendNew(details []fault.Detail, d fault.Detail) []fault.Detail {
-	for _, old := range details {
-		if rest, ok := strings.CutPrefix(d.Field, old.Field); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-			return details
-		}
-	}
-	return append(details, d)
+// maxDetails is how many mistakes one answer lists: a large body can hold
+// hundreds of thousands.
+const maxDetails = 100
+
+// covered tells whether one of the details already speaks of the value at path
+// or of what holds it: a value of the wrong type breaks no rules.
+func covered(path string, details []fault.Detail) bool {
+	return slices.ContainsFunc(details, func(d fault.Detail) bool {
+		rest, ok := strings.CutPrefix(path, d.Field)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
 }
 
 // indexed moves the index that begins the field of an element, "[2].title",

@@ -211,6 +211,29 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 	}
 }
 
+// TestManyMistakesAreListedInPart sends as many as a body can hold.
+func TestManyMistakesAreListedInPart(t *testing.T) {
+	client := webtest.New(t, web.Module{Name: "lines", Routes: []web.Route{
+		web.Post("/lines", func(*gin.Context, struct {
+			Body struct {
+				Lines []line `json:"lines" binding:"dive"`
+			}
+		}) (int, error) {
+			return 0, nil
+		}),
+	}})
+	for _, element := range []string{`{}`, `{"text":7}`, `7`, `{"text":"\u0000"}`} {
+		body := `{"lines":[` + strings.Repeat(element+",", 1<<20/(len(element)+2)) + element + `]}`
+		begin := time.Now()
+		if n := len(client.Post("/lines", body).Expect(422).Details()); n != 100 {
+			t.Errorf("%s gave %d details", element, n)
+		}
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%s took %s", element, took)
+		}
+	}
+}
+
 func TestErrorHeaders(t *testing.T) {
 	client := webtest.New(t, notes())
 	for _, tt := range []struct{ method, path, header, want string }{

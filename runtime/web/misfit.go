@@ -22,10 +22,10 @@ func misfit(path string, t reflect.Type) fault.Detail {
 // wholeBody is what the body itself is called in details.
 const wholeBody = "body"
 
-// misfits decodes raw, which is valid JSON but does not fit dst, part by part:
+// findMisfits decodes raw, which is valid JSON but does not fit dst, part by part:
 // what fits is set, and what does not is returned with its path. It runs only
 // for requests that are refused.
-func misfits(raw []byte, dst reflect.Value) []fault.Detail {
+func findMisfits(raw []byte, dst reflect.Value) []fault.Detail {
 	var details []fault.Detail
 	fit(raw, dst, "", &details)
 	return details
@@ -33,7 +33,7 @@ func misfits(raw []byte, dst reflect.Value) []fault.Detail {
 
 func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
 	t := dst.Type()
-	if json.Unmarshal(raw, dst.Addr().Interface()) == nil {
+	if len(*details) == maxDetails || json.Unmarshal(raw, dst.Addr().Interface()) == nil {
 		return
 	}
 	if t.Kind() == reflect.Pointer {
@@ -152,6 +152,9 @@ func unstorable(v reflect.Value) []fault.Detail {
 }
 
 func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
+	if len(*details) == maxDetails {
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {

@@ -47,7 +47,7 @@ type None struct{}
 // OpenAPI and the routes command can show it.
 type Guard struct {
 	Name   string                   // as shown by the routes command: "user", "admin", "scope:posts:write"
-	Scheme string                   // the OpenAPI security scheme: "bearerAuth", "apiKey", "cookie"; empty for none
+	Scheme string                   // the OpenAPI security scheme, or several of which one will do: "bearerAuth", "bearerAuth apiKey", a cookie's name; empty for none
 	Status []int                    // the error statuses it can answer, for OpenAPI: 401, 403
 	Check  func(*gin.Context) error // nil lets the request pass
 }
