@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -296,6 +297,31 @@ func TestUploadSurvivesALostClient(t *testing.T) {
 	l.expectNothing()
 }
 
+// Many clients send everything before they read, and never see an answer
+// before which the connection was closed.
+func TestRefusalReachesAClientThatOnlyWrites(t *testing.T) {
+	l := open(t, Config{Max: 1 << 20})
+	contentType, body := form(file("a", strings.Repeat("a", 20<<20)))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(l.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", contentType, len(body))
+	if n, err := conn.Write(body); err != nil {
+		t.Fatalf("after %d of %d bytes: %v", n, len(body), err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Error(res.Status)
+	}
+	l.expectNothing()
+}
+
 func TestUploadTakesHostileNamesAsData(t *testing.T) {
 	long := strings.Repeat("x", 300) + ".txt"
 	for sent, kept := range map[string]string{
@@ -385,6 +411,9 @@ func TestServe(t *testing.T) {
 	}
 	if body != "0123456789" {
 		t.Errorf("body %q", body)
+	}
+	if name := names["page.txt"]; strings.Contains(name, ".") {
+		t.Errorf("a page is stored as %s", name)
 	}
 	for name, want := range map[string]string{"page.txt": "application/octet-stream", "p.svg": "image/png"} {
 		res, _ := l.get(names[name])
