@@ -100,9 +100,12 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 			return fault.Invalid(fault.Detail{Field: "items", Rule: "len", Message: fmt.Sprintf("Items must have 1 to %d elements", maxBulk)})
 		}
 	}
-	violations, err := b.verdict(into)
-	if err != nil {
-		return err
+	var violations []broken
+	if len(details) < maxDetails {
+		var err error
+		if violations, err = b.verdict(into); err != nil {
+			return err
+		}
 	}
 	misfits := details
 	for _, v := range violations {

@@ -224,12 +224,8 @@ func TestManyMistakesAreListedInPart(t *testing.T) {
 	}})
 	for _, element := range []string{`{}`, `{"text":7}`, `7`, `{"text":"\u0000"}`} {
 		body := `{"lines":[` + strings.Repeat(element+",", 1<<20/(len(element)+2)) + element + `]}`
-		begin := time.Now()
 		if n := len(client.Post("/lines", body).Expect(422).Details()); n != 100 {
 			t.Errorf("%s gave %d details", element, n)
-		}
-		if took := time.Since(begin); took > 5*time.Second {
-			t.Errorf("%s took %s", element, took)
 		}
 	}
 }
