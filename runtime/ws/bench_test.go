@@ -42,6 +42,8 @@ func TestMain(m *testing.M) {
 func serveChat(kind string) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
+	members := func() int { return 0 }
+	engine.GET("/cost/members", func(c *gin.Context) { c.String(200, "%d", members()) })
 	engine.GET("/cost/now", func(c *gin.Context) {
 		runtime.GC()
 		debug.FreeOSMemory()
@@ -55,12 +57,14 @@ func serveChat(kind string) {
 	case "ours":
 		hub := New("bench", Config{}, quiet)
 		hub.Limits.Rate = rate.Inf
+		members = func() int { return len(hub.everyone()) }
 		engine.GET("/chat/:room", func(c *gin.Context) {
 			hub.Join(c, c.Param("room"), Options{Text: func(m *Member, text []byte) { _ = m.Broadcast(text) }})
 		})
 	case "usual":
 		hub := &usualHub{clients: map[*usualClient]bool{}, broadcast: make(chan usualMessage), register: make(chan *usualClient), unregister: make(chan *usualClient)}
 		go hub.run()
+		members = func() int { return int(hub.registered.Load()) }
 		engine.GET("/chat/:room", hub.serve)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,6 +83,7 @@ type usualHub struct {
 	broadcast  chan usualMessage
 	register   chan *usualClient
 	unregister chan *usualClient
+	registered atomic.Int64
 }
 
 type usualMessage struct {
@@ -96,6 +101,7 @@ func (h *usualHub) run() {
 		select {
 		case c := <-h.register:
 			h.clients[c] = true
+			h.registered.Add(1)
 		case c := <-h.unregister:
 			if h.clients[c] {
 				delete(h.clients, c)
@@ -183,6 +189,22 @@ func startChat(t testing.TB, kind string) chatProcess {
 	return chatProcess{t, strings.TrimSpace(line), stop}
 }
 
+// full waits until so many members are in: the usual chat lets them in after
+// they know.
+func (p chatProcess) full(members int) {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool {
+		response, err := http.Get("http://" + p.address + "/cost/members")
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		var n int
+		_, err = fmt.Fscan(response.Body, &n)
+		return err == nil && n == members
+	}, patience, 20*time.Millisecond)
+}
+
 // cost returns the CPU time and the bytes in use so far.
 func (p chatProcess) cost() (cpu time.Duration, memory int) {
 	p.t.Helper()
@@ -246,6 +268,7 @@ func fanOut(t testing.TB, kind string, windows int) (delivered int, cpu time.Dur
 			t.Fatalf("%s: %d of %d bytes arrived", kind, bytes.Load(), goal.Load())
 		}
 	}
+	server.full(crowd)
 	round() // warm
 	before, _ := server.cost()
 	start := time.Now()
