@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,6 @@ import (
 const (
 	posts  = 100_000
 	rounds = 7
-	secret = "a-secret-of-the-benchmark-alone-3f9c2b7d51"
 )
 
 // server is one of the programs that are compared.
@@ -110,6 +110,7 @@ func ms(times []time.Duration) float64 {
 }
 
 func requests(ctx context.Context, tool, dir string) error {
+	secret := rand.Text() + rand.Text()
 	home := filepath.Join(dir, "bench")
 	steps := [][]string{
 		{tool, "new", "bench", "--no-git", "--dir", home},
@@ -130,7 +131,7 @@ func requests(ctx context.Context, tool, dir string) error {
 		}
 	}
 	database := filepath.Join(dir, "generated.db")
-	if err := prepare(ctx, dir, database); err != nil {
+	if err := prepare(ctx, dir, database, secret); err != nil {
 		return err
 	}
 	var servers []*server
@@ -141,21 +142,21 @@ func requests(ctx context.Context, tool, dir string) error {
 				return err
 			}
 		}
-		s, err := start(ctx, dir, name, file)
+		s, err := start(ctx, dir, name, file, secret)
 		if err != nil {
 			return err
 		}
 		defer s.stop()
 		servers = append(servers, s)
 	}
-	if err := tokens(servers); err != nil {
+	if err := tokens(servers, secret); err != nil {
 		return err
 	}
 	return compare(servers)
 }
 
 // prepare migrates, makes a user and fills in the posts.
-func prepare(ctx context.Context, dir, database string) error {
+func prepare(ctx context.Context, dir, database, secret string) error {
 	for _, step := range []struct {
 		stdin string
 		args  []string
@@ -164,7 +165,7 @@ func prepare(ctx context.Context, dir, database string) error {
 		{"Bench-passw0rd\n", []string{"user", "create", "--username", "bench", "--email", "bench@example.com"}},
 	} {
 		cmd := exec.CommandContext(ctx, filepath.Join(dir, "generated"), step.args...)
-		cmd.Dir, cmd.Env, cmd.Stdin = dir, environment("", database), strings.NewReader(step.stdin)
+		cmd.Dir, cmd.Env, cmd.Stdin = dir, environment("", database, secret), strings.NewReader(step.stdin)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %w\n%s", step.args, err, out)
 		}
@@ -204,12 +205,12 @@ func clone(from, to string) error {
 	return os.WriteFile(to, text, 0o600)
 }
 
-func environment(addr, database string) []string {
+func environment(addr, database, secret string) []string {
 	return append(os.Environ(), "ADDR="+addr, "APP_ENV=production", "APP_SECRET="+secret, "DATABASE_URL=sqlite:"+database,
 		"RATE_LIMIT=off", "USERS=yes", "GOMAXPROCS=2", "SMTP_URL=file:"+filepath.Join(filepath.Dir(database), "mail"), "MAIL_FROM=bench@example.com")
 }
 
-func start(ctx context.Context, dir, name, database string) (*server, error) {
+func start(ctx context.Context, dir, name, database, secret string) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -217,7 +218,7 @@ func start(ctx context.Context, dir, name, database string) (*server, error) {
 	s := &server{name: name, addr: l.Addr().String()}
 	l.Close()
 	s.cmd = exec.CommandContext(ctx, filepath.Join(dir, name))
-	s.cmd.Dir, s.cmd.Env = dir, environment(s.addr, database)
+	s.cmd.Dir, s.cmd.Env = dir, environment(s.addr, database, secret)
 	var stderr bytes.Buffer
 	s.cmd.Stderr = &stderr
 	if name == "generated" {
@@ -253,7 +254,7 @@ func (s *server) stop() {
 }
 
 // tokens logs in to the generated program and signs a token for the others.
-func tokens(servers []*server) error {
+func tokens(servers []*server, secret string) error {
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
 		Subject: "1", IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour)),
 	}).SignedString([]byte(secret))
