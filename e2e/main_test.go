@@ -118,7 +118,7 @@ func (p project) tree() map[string]string {
 			return err
 		}
 		if entry.IsDir() {
-			if entry.Name() == ".git" {
+			if entry.Name() == ".git" || entry.Name() == "tmp" || entry.Name() == "data" && filepath.Dir(name) == p.dir {
 				return filepath.SkipDir
 			}
 			return nil
