@@ -37,35 +37,27 @@ func ParseRequirements(text []byte) (Requirements, error) {
 	return r, err
 }
 
-// For returns what the Go files among files need: lines of go.mod by path, and
-// lines of go.sum. own is the project's module, whose packages need nothing.
-func (r Requirements) For(files []render.File, own string) ([]edit.Requirement, []string, error) {
+// For returns what packages need that import the given paths: lines of go.mod
+// by path, and lines of go.sum. own is the project's module, whose packages
+// need nothing.
+func (r Requirements) For(imports []string, own string) ([]edit.Requirement, []string, error) {
 	direct := map[string]bool{} // module -> imported by the project itself
-	for _, file := range files {
-		if !strings.HasSuffix(file.Path, ".go") {
+	for _, path := range imports {
+		first, _, _ := strings.Cut(path, "/")
+		if path == own || strings.HasPrefix(path, own+"/") || !strings.Contains(first, ".") {
 			continue
 		}
-		imports, err := importsOf(file)
-		if err != nil {
-			return nil, nil, err
+		if linked, ok := r.Packages[path]; ok {
+			for _, module := range linked {
+				direct[module] = direct[module]
+			}
+			continue
 		}
-		for _, path := range imports {
-			first, _, _ := strings.Cut(path, "/")
-			if path == own || strings.HasPrefix(path, own+"/") || !strings.Contains(first, ".") {
-				continue
-			}
-			if linked, ok := r.Packages[path]; ok {
-				for _, module := range linked {
-					direct[module] = direct[module]
-				}
-				continue
-			}
-			module, ok := r.moduleOf(path)
-			if !ok {
-				return nil, nil, fmt.Errorf("%s imports %s, which no pinned module has", file.Path, path)
-			}
-			direct[module] = true
+		module, ok := r.moduleOf(path)
+		if !ok {
+			return nil, nil, fmt.Errorf("no pinned module has the package %s; make requirements says so too", path)
 		}
+		direct[module] = true
 	}
 	var requires []edit.Requirement
 	sums := slices.Clone(r.Graph)
@@ -93,18 +85,24 @@ func (r Requirements) moduleOf(pkg string) (string, bool) {
 	return "", false
 }
 
-func importsOf(file render.File) ([]string, error) {
-	tree, err := parser.ParseFile(token.NewFileSet(), file.Path, file.Data, parser.ImportsOnly)
-	if err != nil {
-		return nil, err
-	}
+// imports returns what the Go files among files import.
+func imports(files []render.File) ([]string, error) {
 	var paths []string
-	for _, spec := range tree.Imports {
-		path, err := strconv.Unquote(spec.Path.Value)
+	for _, file := range files {
+		if !strings.HasSuffix(file.Path, ".go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file.Path, file.Data, parser.ImportsOnly)
 		if err != nil {
 			return nil, err
 		}
-		paths = append(paths, path)
+		for _, spec := range tree.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return nil, err
+			}
+			paths = append(paths, path)
+		}
 	}
 	return paths, nil
 }

@@ -37,7 +37,7 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 	}
 
 	d := draft{disk: disk, files: map[string]*text{}, module: now.Module, secret: c.Secret}
-	var rendered []render.File
+	var imported []string
 	for _, p := range after {
 		prior, existed := was[p.key]
 		delete(was, p.key)
@@ -50,7 +50,16 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 		}
 		d.write(files)
 		d.edit(p.edits, prior.edits)
-		rendered = append(rendered, files...)
+		paths, err := imports(files)
+		if err != nil {
+			return plan.Plan{}, fmt.Errorf("%s: %w", p.key, err)
+		}
+		imported = append(imported, paths...)
+		for _, e := range p.edits {
+			if e.Op == edit.AddImport {
+				imported = append(imported, e.Text)
+			}
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(was)) {
 		gone := was[key]
@@ -61,7 +70,7 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 		d.remove(files)
 		d.edit(nil, gone.edits)
 	}
-	if err := c.require(&d, rendered, now); err != nil {
+	if err := c.require(&d, imported, now); err != nil {
 		return plan.Plan{}, err
 	}
 	if old.Name == "" {
@@ -156,9 +165,9 @@ func (f Feature) part(p spec.Project, chosen spec.Feature) part {
 	}
 }
 
-// require adds to go.mod and go.sum what the rendered files import.
-func (c Catalog) require(d *draft, rendered []render.File, p spec.Project) error {
-	requires, sums, err := c.Requirements.For(rendered, p.Module)
+// require adds to go.mod and go.sum what is imported.
+func (c Catalog) require(d *draft, imported []string, p spec.Project) error {
+	requires, sums, err := c.Requirements.For(imported, p.Module)
 	if err != nil || len(requires) == 0 {
 		return err
 	}
