@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -143,6 +144,38 @@ func TestParallelGuessesAreNotMoreGuesses(t *testing.T) {
 	}
 	_, err := w.s.Login(t.Context(), here, Credentials{Username: "alice", Password: rightPassword})
 	wantStatus(t, "the right password afterwards", err, 429)
+}
+
+// TestRightGuessThatCameTooLate lets the account lock while the right password
+// is being hashed elsewhere.
+func TestRightGuessThatCameTooLate(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	slow, clock, calls := w.replica(), w.s.now, 0
+	slow.now = func() time.Time {
+		if calls++; calls == 2 { // the first is before the hash
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			for range accountTries {
+				_, _ = w.s.Login(ctx, here, Credentials{Username: "alice", Password: otherPassword})
+			}
+		}
+		return clock()
+	}
+	_, err := slow.Login(t.Context(), here, Credentials{Username: "alice", Password: rightPassword})
+	wantStatus(t, "a right guess beside ten wrong ones", err, 429)
+}
+
+func TestInactiveUserLocksLikeAnyOther(t *testing.T) {
+	w := newWorld(t)
+	w.set(w.user("gone"), "is_active", false)
+	in := Credentials{Username: "gone", Password: rightPassword}
+	for range accountTries {
+		_, err := w.s.Login(t.Context(), here, in)
+		wantStatus(t, "an inactive user", err, 401)
+	}
+	_, err := w.s.Login(t.Context(), here, in)
+	wantStatus(t, "once more", err, 429)
 }
 
 func TestChangePasswordAndConfirmCountToo(t *testing.T) {

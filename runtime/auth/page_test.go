@@ -77,6 +77,24 @@ func TestPageSession(t *testing.T) {
 	client.Post("/logout", nil).Expect(204)
 }
 
+// TestPageSessionIsNoToken signs what this service would never sign.
+func TestPageSessionIsNoToken(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	client := webtest.New(t, paged(w.s)...)
+	client.Post("/login", right).Expect(204)
+	var session sessionRow
+	if err := w.db.Where("kind = ?", kindPage).Take(&session).Error; err != nil {
+		t.Fatal(err)
+	}
+	token, err := w.s.sign(alice.ID, session.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.With("Authorization", "Bearer "+token).Get("/api").Expect(401)
+	client.Fresh().With("Cookie", "__Host-session="+w.login(w.s, "alice").RefreshToken).Get("/page").Expect(401)
+}
+
 func pair(cookie string) string { first, _, _ := strings.Cut(cookie, ";"); return first }
 
 func TestPageSessionEndsUnused(t *testing.T) {
@@ -129,6 +147,7 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 		{"cross-site with own origin", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://example.com"}, "", 403},
 		{"another origin, said to be same", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"}, "", 403},
 		{"a sibling", map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "https://blog.example.com"}, "", 403},
+		{"a sibling without origin", map[string]string{"Sec-Fetch-Site": "same-site"}, "", 403},
 		{"a listed sibling", map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "https://app.example.com"}, "", 200},
 		{"a listed sibling, cross-site", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example.com"}, "", 403},
 		{"an old browser's form", map[string]string{"Content-Type": form}, "a=b", 403},
