@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -29,17 +30,27 @@ func addCommand() *cobra.Command {
 	return cmd
 }
 
-const fieldHelp = `A field is name:type[:modifier...], without a character that a shell touches.
-
-types      string text int bigint float decimal bool date time datetime
-           duration uuid email url slug json bytes enum ref file
-           and, for relations, many=TABLE and has=TABLE
-modifiers  optional unique index search sort filter secret immutable array
-           default=X min=N max=N len=N pattern=P
-           ondelete=cascade|restrict|null
-
+// fieldHelp explains the field words, from the tables that read them.
+func fieldHelp() string {
+	var types, modifiers []string
+	for _, t := range spec.Types() {
+		word := t.Name
+		if t.Arg == "must" {
+			word += "=" + t.Form
+		}
+		types = append(types, word)
+	}
+	for _, m := range spec.Modifiers() {
+		modifiers = append(modifiers, strings.TrimSuffix(m[0]+"="+m[1], "="))
+	}
+	list := func(label string, words []string) string {
+		return fmt.Sprintf("%-11s", label) + strings.Join(wrap(strings.Join(words, " "), 80-11), "\n           ") + "\n"
+	}
+	return "A field is name:type[:modifier...], without a character that a shell touches.\n\n" +
+		list("types", types) + list("modifiers", modifiers) + `
 Fields are required unless they are optional or have a default. id, created_at
 and updated_at come by themselves.`
+}
 
 func addResourceCommand() *cobra.Command {
 	var (
@@ -49,7 +60,7 @@ func addResourceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resource NAME FIELD...",
 		Short: "Add a table with its routes, inputs and tests",
-		Long:  "Add a table with its model, migration, routes, inputs and tests.\n\n" + fieldHelp,
+		Long:  "Add a table with its model, migration, routes, inputs and tests.\n\n" + fieldHelp(),
 		Example: `  nexios add resource category name:string:unique
   nexios add resource product name:string:min=2 price:decimal=10.2:min=0 \
       status:enum=draft/live:default=draft:filter category:ref=categories
@@ -58,15 +69,18 @@ func addResourceCommand() *cobra.Command {
 		Args: needsName("nexios add resource post title:string"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Name, r.Fields = args[0], args[1:]
-			return addResource(cmd, f, r)
+			return addResource(cmd, f, r, "")
 		},
+		ValidArgsFunction: completeField(&f.dir),
 	}
-	f.add(cmd, "the project (default: the current folder or one above it)")
+	f.add(cmd, projectHelp)
 	addTableFlags(cmd, &r)
 	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who made them (needs auth)")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: the bool field that lets every user read a row")
 	cmd.Flags().StringVar(&r.Guard, "guard", "", "who may use the routes: user, admin (needs auth)")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these: "+strings.Join(spec.Actions(), ","))
+	completeFlag(cmd, "guard", []string{"user", "admin"})
+	completeFlag(cmd, "only", spec.Actions())
 	return cmd
 }
 
@@ -76,15 +90,16 @@ func addModelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "model NAME FIELD...",
 		Short:   "Add a table with its model and migration, without routes",
-		Long:    "Add a table with its model and migration, without routes.\n\n" + fieldHelp,
+		Long:    "Add a table with its model and migration, without routes.\n\n" + fieldHelp(),
 		Example: "  nexios add model tag name:string:unique",
 		Args:    needsName("nexios add model tag name:string"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Name, r.Fields = args[0], args[1:]
-			return addResource(cmd, f, r)
+			return addResource(cmd, f, r, "")
 		},
+		ValidArgsFunction: completeField(&f.dir),
 	}
-	f.add(cmd, "the project (default: the current folder or one above it)")
+	f.add(cmd, projectHelp)
 	addTableFlags(cmd, &r)
 	return cmd
 }
@@ -96,63 +111,76 @@ func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
 	cmd.Flags().StringVar(&r.Plural, "plural", "", "the plural, where the guess is wrong")
 }
 
-func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource) error {
-	open, err := openProject(cmd, f.dir)
+// projectHelp explains --dir.
+const projectHelp = "the project (default: the current folder or one above it)"
+
+// addResource is `nexios add resource` with all its answers given. question,
+// if any, is asked before it writes.
+func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource, question string) error {
+	open, err := openToChange(cmd, f.dir)
 	if err != nil {
 		return err
 	}
-	r.Migration = migrationTime(open.spec)
+	if r.Migration, err = migrationTime(open.spec); err != nil {
+		return err
+	}
 	project, added, err := open.spec.Add(r)
 	if err != nil {
 		return err
 	}
-	return change(cmd, f, open, project, scaffold.ResourceKey(added), []string{"go run . migrate up", "go test ./..."})
+	return change(cmd, f, open, project, scaffold.ResourceKey(added), question)
 }
 
 func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 	var f changeFlags
 	values := map[string]*string{}
-	use := feature.Name
+	use, name := feature.Name, ""
 	if feature.Repeats {
-		use += " NAME"
+		use += " [NAME]"
 	}
 	cmd := &cobra.Command{
 		Use:     use,
 		Short:   feature.Summary,
 		Example: "  nexios add " + feature.Example,
-		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options := map[string]string{}
 			for name, value := range values {
 				options[name] = *value
 			}
 			if feature.Repeats && len(args) > 0 {
-				options["name"], args = args[0], args[1:]
+				name, args = args[0], args[1:]
+			}
+			if feature.Repeats {
+				options["name"] = name
 			}
 			if err := noArgs(cmd, args); err != nil {
 				return err
 			}
-			return addFeature(cmd, f, spec.Feature{Name: feature.Name, Options: options})
+			return addFeature(cmd, f, spec.Feature{Name: feature.Name, Options: options}, "")
 		},
 	}
-	f.add(cmd, "the project (default: the current folder or one above it)")
+	f.add(cmd, projectHelp)
 	for _, option := range feature.Options {
-		if feature.Repeats && option.Name == "name" {
-			value := option.Default
-			values[option.Name] = &value
+		if named(feature, option) {
+			name = option.Default
 			continue
 		}
 		help := option.Help
 		if len(option.Choices) > 0 {
 			help += ": " + strings.Join(option.Choices, ", ")
+			completeFlag(cmd, option.Name, option.Choices)
 		}
 		values[option.Name] = cmd.Flags().String(option.Name, option.Default, help)
 	}
 	return cmd
 }
 
-func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature) error {
-	open, err := openProject(cmd, f.dir)
+// named says that the option is the word after the feature's own.
+func named(f scaffold.Feature, o scaffold.Option) bool { return f.Repeats && o.Name == "name" }
+
+// addFeature is `nexios add FEATURE` with all its answers given.
+func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question string) error {
+	open, err := openToChange(cmd, f.dir)
 	if err != nil {
 		return err
 	}
@@ -160,16 +188,31 @@ func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature) error {
 	if err != nil {
 		return err
 	}
-	return change(cmd, f, open, project, scaffold.FeatureKey(chosen), []string{"go run . migrate up", "go test ./..."})
+	return change(cmd, f, open, project, scaffold.FeatureKey(chosen), question)
 }
 
 // change carries the project over to what is asked for now.
-func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, key string, next []string) error {
+func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, key, question string) error {
+	now, err := clock()
+	if err != nil {
+		return err
+	}
 	p, err := open.catalog.Change(open.spec, project, os.DirFS(open.dir), key)
 	if err != nil {
 		return err
 	}
-	return carryOut(cmd, f, open.dir, "add "+strings.TrimSpace(key), p, next)
+	s := step{
+		dir:  open.dir,
+		plan: p,
+		ask:  question,
+		write: func() error {
+			_, err := apply.Apply(open.dir, p, apply.Options{Title: "add " + strings.TrimSpace(key), Time: now})
+			return err
+		},
+		stuck: "move these files away (--diff shows both texts), then the same command again",
+		next:  append(enter(open.dir), "go run . migrate up", "go test ./..."),
+	}
+	return f.carryOut(cmd, s)
 }
 
 // needsName refuses a command line without a name, and shows one with it.

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
@@ -19,94 +17,116 @@ type changeFlags struct {
 	dryRun bool
 	diff   bool
 	yes    bool
-	json   bool
 }
 
 func (f *changeFlags) add(cmd *cobra.Command, dir string) {
 	cmd.Flags().StringVar(&f.dir, "dir", "", dir)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would happen and write nothing")
 	cmd.Flags().BoolVar(&f.diff, "diff", false, "show the changes as a diff")
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "never ask")
 }
 
-// result is what a command that writes says with --json.
+// result is what a command that writes says with --json; see jsonTopic.
 type result struct {
-	Applied bool      `json:"applied"`        // false with --dry-run, with conflicts, and when nothing had to change
-	Dir     string    `json:"dir"`            // the project's folder
-	Plan    plan.Plan `json:"plan"`           // what was, or would be, done
-	Next    []string  `json:"next,omitempty"` // commands to run now
+	Applied bool      `json:"applied"`
+	Dir     string    `json:"dir"`
+	Plan    plan.Plan `json:"plan"`
+	Next    []string  `json:"next,omitempty"`
+	failure
+}
+
+// step is a plan on its way to a project's folder.
+type step struct {
+	dir   string
+	plan  plan.Plan
+	ask   string       // what to ask before writing; "" does not ask
+	write func() error // carries the plan out
+	stuck string       // what to do about conflicts
+	done  string       // what to say when it is written; may be empty
+	next  []string     // commands to run then
+}
+
+// carryOut shows the step and, unless it is a dry run, has conflicts or nothing
+// to do, or the person says no, writes it.
+func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
+	out := cmd.OutOrStdout()
+	asJSON := wantsJSON(cmd)
+	if !asJSON {
+		if err := f.show(out, s.plan); err != nil {
+			return err
+		}
+	}
+	var err error
+	write := !f.dryRun && len(s.plan.Changes()) > 0
+	if s.plan.HasConflicts() {
+		write, err = false, conflict(s.plan, s.stuck)
+	}
+	if write && s.ask != "" {
+		fmt.Fprintln(out)
+		if err := confirm(cmd, s.ask); err != nil {
+			return err
+		}
+	}
+	if write {
+		if err := s.write(); err != nil {
+			return err
+		}
+	} else {
+		s.next = nil
+	}
+	if asJSON {
+		r := result{Applied: write, Dir: s.dir, Plan: s.plan, Next: s.next, failure: newFailure(err)}
+		if broken := json.NewEncoder(out).Encode(r); broken != nil {
+			return broken
+		}
+		if err != nil {
+			return told{err}
+		}
+		return nil
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(out)
+	case f.dryRun:
+		fmt.Fprintln(out, "\nnothing was written (--dry-run)")
+	case !write:
+		fmt.Fprintln(out, "\nnothing to do: everything is there already")
+	case s.done != "":
+		fmt.Fprintln(out, "\n"+s.done)
+	}
+	if len(s.next) > 0 {
+		fmt.Fprintln(out, "\nnext:\n  "+strings.Join(s.next, "\n  "))
+	}
+	return err
 }
 
 // show writes the plan the way the flags ask for. The tool's own files are
 // only counted.
 func (f changeFlags) show(w io.Writer, p plan.Plan) error {
-	if f.json {
-		return nil
-	}
-	var theirs, own []plan.Op
+	style := colours(w)
+	var theirs []plan.Op
+	own := map[plan.Kind]int{}
 	for _, op := range p.Ops {
-		if strings.HasPrefix(op.Path, ".nexios/") {
-			own = append(own, op)
+		if strings.HasPrefix(op.Path, ".nexios/") && op.Kind != plan.Conflict {
+			own[op.Kind]++
 		} else {
 			theirs = append(theirs, op)
 		}
 	}
-	p = plan.New(theirs...)
 	if f.diff {
-		return p.Diff(w, nil)
+		return plan.New(theirs...).Diff(w, style)
 	}
-	if err := p.List(w, nil); err != nil {
+	if err := plan.New(theirs...).List(w, style); err != nil {
 		return err
 	}
-	if n := len(plan.New(own...).Changes()); n > 0 {
-		fmt.Fprintf(w, "  create     .nexios/ (%d files of the tool's own)\n", n)
+	for _, kind := range []plan.Kind{plan.Create, plan.Update, plan.Delete} {
+		word := fmt.Sprintf("%-9s", kind)
+		if style != nil {
+			word = style(kind, word)
+		}
+		if n := own[kind]; n > 0 {
+			fmt.Fprintf(w, "  %s  .nexios/ (%d of the tool's own files)\n", word, n)
+		}
 	}
 	return nil
-}
-
-// carryOut shows the plan and applies it to the project in dir, unless it is a
-// dry run or has conflicts.
-func carryOut(cmd *cobra.Command, f changeFlags, dir, title string, p plan.Plan, next []string) error {
-	f.json, _ = cmd.Flags().GetBool("json")
-	out := cmd.OutOrStdout()
-	if err := f.show(out, p); err != nil {
-		return err
-	}
-	write := !f.dryRun && !p.HasConflicts() && len(p.Changes()) > 0
-	if write {
-		if _, err := apply.Apply(dir, p, apply.Options{Title: title, Time: time.Now()}); err != nil {
-			return err
-		}
-	}
-	if f.json {
-		r := result{Applied: write, Dir: dir, Plan: p}
-		if write {
-			r.Next = next
-		}
-		if err := json.NewEncoder(out).Encode(r); err != nil {
-			return err
-		}
-	} else {
-		f.closing(out, p, write, next)
-	}
-	if p.HasConflicts() {
-		return errConflict
-	}
-	return nil
-}
-
-// closing says in a line or two where the user stands now.
-func (f changeFlags) closing(w io.Writer, p plan.Plan, written bool, next []string) {
-	switch {
-	case p.HasConflicts():
-	case f.dryRun:
-		fmt.Fprintln(w, "\nnothing was written (--dry-run)")
-	case !written:
-		fmt.Fprintln(w, "\nnothing to do: everything is there already")
-	case len(next) > 0:
-		fmt.Fprintln(w, "\nnext:")
-		for _, line := range next {
-			fmt.Fprintln(w, "  "+line)
-		}
-	}
 }

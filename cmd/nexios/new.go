@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +26,6 @@ type newFlags struct {
 	database string
 	preset   string
 	noGit    bool
-	quiet    bool // the plan has been shown
 }
 
 func newCommand() *cobra.Command {
@@ -37,33 +35,64 @@ func newCommand() *cobra.Command {
 		Short: "Create a project",
 		Long: `Create a project in a new folder: a JSON API with migrations, tests and an API
 reference that serves as soon as it is built. No network is used when the
-modules are in Go's cache.`,
+modules are in Go's cache.
+
+Without a NAME, on a terminal, it asks.`,
 		Example: `  nexios new shop
   nexios new shop --module example.com/acme/shop --db postgres
   nexios new blog --preset guide      # every part there is, wired up
   nexios new shop --dry-run`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				if isTerminal(cmd.InOrStdin()) {
-					return runWizard(cmd, args)
-				}
-				return &spec.Error{What: "the new project has no name", Try: "nexios new shop"}
+			switch {
+			case len(args) > 1:
+				return noArgs(cmd, args[1:])
+			case len(args) == 1:
+				f.name = args[0]
+				return createProject(cmd, f, "")
+			case canAsk(cmd) && !f.yes:
+				return newWizard(cmd, f)
 			}
-			f.name = args[0]
-			return createProject(cmd, f)
+			return &spec.Error{What: "the new project has no name", Try: "nexios new shop"}
 		},
 	}
 	f.changeFlags.add(cmd, "where to create it (default: a folder of its name)")
 	cmd.Flags().StringVar(&f.module, "module", "", "Go module path (default: the name)")
-	cmd.Flags().StringVar(&f.database, "db", "sqlite", "the database it uses unless told otherwise: sqlite, postgres, mysql")
-	cmd.Flags().StringVar(&f.preset, "preset", "minimal", "what it starts with: minimal, guide")
+	databases, presets := spec.Databases(), templates.Presets()
+	cmd.Flags().StringVar(&f.database, "db", databases[0], "the database it uses unless told otherwise: "+strings.Join(databases, ", "))
+	cmd.Flags().StringVar(&f.preset, "preset", presets[0], "what it starts with: "+strings.Join(presets, ", "))
 	cmd.Flags().BoolVar(&f.noGit, "no-git", false, "make no git repository")
+	completeFlag(cmd, "db", databases)
+	completeFlag(cmd, "preset", presets)
 	return cmd
 }
 
-// createProject is `nexios new` with all its answers given.
-func createProject(cmd *cobra.Command, f newFlags) error {
+// words is the command line that says the answers.
+func (f newFlags) words() []string {
+	words := []string{"nexios new", f.name}
+	add := func(given bool, flag ...string) {
+		if given {
+			words = append(words, flag...)
+		}
+	}
+	add(f.dir != "", "--dir", f.dir)
+	add(f.module != "", "--module", f.module)
+	add(f.database != spec.Databases()[0], "--db", f.database)
+	add(f.preset != templates.Presets()[0], "--preset", f.preset)
+	add(f.noGit, "--no-git")
+	return words
+}
+
+// folder is where the project goes.
+func (f newFlags) folder() string {
+	if f.dir != "" {
+		return f.dir
+	}
+	return f.name
+}
+
+// createProject is `nexios new` with all its answers given. question, if any,
+// is asked before it writes.
+func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	catalog, err := templates.Catalog()
 	if err != nil {
 		return err
@@ -72,54 +101,69 @@ func createProject(cmd *cobra.Command, f newFlags) error {
 	if err != nil {
 		return err
 	}
-	project, err = templates.Preset(catalog, project, f.preset, migrationTime(project))
+	now, err := clock()
 	if err != nil {
 		return err
 	}
-	dir := f.dir
-	if dir == "" {
-		dir = f.name
-	}
-	if err := refuseOccupied(dir); err != nil {
+	migration, err := migrationTime(project)
+	if err != nil {
 		return err
 	}
-	f.json, _ = cmd.Flags().GetBool("json")
+	project, err = templates.Preset(catalog, project, f.preset, migration)
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(f.folder())
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); err == nil { // a killed `nexios new` may have begun to fill it
+		if err := recoverProject(cmd, dir); err != nil {
+			return err
+		}
+	}
+	if err := refuseOccupied(f.folder()); err != nil {
+		return err
+	}
 	p, err := catalog.Change(spec.Project{}, project, emptyDir{})
 	if err != nil {
 		return err
 	}
-	out := cmd.OutOrStdout()
-	if !f.quiet {
-		if err := f.show(out, p); err != nil {
-			return err
-		}
-	}
-	if !f.dryRun {
-		if _, err := apply.New(dir, p, apply.Options{Title: "new " + project.Name, Time: time.Now()}); err != nil {
-			return err
-		}
-		if !f.noGit {
-			if err := firstCommit(cmd, dir); err != nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), "note:", err)
+	s := step{
+		dir:  dir,
+		plan: p,
+		ask:  question,
+		write: func() error {
+			if _, err := apply.New(dir, p, apply.Options{Title: "new " + project.Name, Time: now}); err != nil {
+				return err
 			}
-		}
+			if !f.noGit {
+				if err := firstCommit(cmd, dir); err != nil {
+					fmt.Fprintln(cmd.ErrOrStderr(), "note:", err)
+				}
+			}
+			return nil
+		},
+		done: project.Name + " is ready.",
+		next: append(enter(dir), "nexios add resource post title:string:min=3 body:text", "nexios dev"),
 	}
-	if f.json {
-		return json.NewEncoder(out).Encode(result{Applied: !f.dryRun, Dir: dir, Plan: p, Next: nextSteps(dir)})
-	}
-	if f.dryRun {
-		_, err = fmt.Fprintln(out, "\nnothing was written (--dry-run)")
-		return err
-	}
-	fmt.Fprintf(out, "\n%s is ready. next:\n", project.Name)
-	for _, line := range nextSteps(dir) {
-		fmt.Fprintln(out, "  "+line)
-	}
-	return nil
+	return f.carryOut(cmd, s)
 }
 
-func nextSteps(dir string) []string {
-	return []string{"cd " + dir, "nexios add resource post title:string:min=3 body:text", "nexios dev"}
+// enter is the command that leads into dir: none when that is where we are.
+func enter(dir string) []string {
+	here, err := os.Getwd()
+	if err != nil {
+		return []string{"cd " + dir}
+	}
+	way, err := filepath.Rel(here, dir)
+	switch {
+	case err != nil:
+		return []string{"cd " + dir}
+	case way == ".":
+		return nil
+	}
+	return []string{"cd " + way}
 }
 
 // refuseOccupied refuses a folder that has something in it.
@@ -151,9 +195,12 @@ func firstCommit(cmd *cobra.Command, dir string) error {
 		run.Dir = dir
 		out, err := run.CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("git %s: %w: %s\n  try:   git init && git add -A && git commit -m start", args[0], err, strings.TrimSpace(string(out)))
+			return fmt.Errorf("the project is not committed: git %s: %w: %s", args[0], err, bytes.TrimSpace(out))
 		}
 		return nil
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return errors.New("the project is not under git: no git was found on the PATH")
 	}
 	if git("rev-parse", "--is-inside-work-tree") == nil {
 		return nil
@@ -165,7 +212,7 @@ func firstCommit(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	commit := []string{"commit", "--quiet", "--no-gpg-sign", "--message=Start " + filepath.Base(dir)}
-	if git("config", "user.email") != nil {
+	if git("var", "GIT_COMMITTER_IDENT") != nil {
 		// A machine on which git does not know its user yet.
 		commit = append([]string{"-c", "user.name=nexios", "-c", "user.email=nexios@localhost"}, commit...)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,11 +35,7 @@ func openProject(cmd *cobra.Command, dir string) (opened, error) {
 	if err := recoverProject(cmd, dir); err != nil {
 		return opened{}, err
 	}
-	text, err := os.ReadFile(filepath.Join(dir, scaffold.SpecFile))
-	if err != nil {
-		return opened{}, err
-	}
-	project, err := spec.Parse(text)
+	project, err := readProject(dir)
 	if err != nil {
 		return opened{}, err
 	}
@@ -47,6 +44,36 @@ func openProject(cmd *cobra.Command, dir string) (opened, error) {
 		return opened{}, err
 	}
 	return opened{dir, project, catalog}, nil
+}
+
+func readProject(dir string) (spec.Project, error) {
+	text, err := os.ReadFile(filepath.Join(dir, scaffold.SpecFile))
+	if err != nil {
+		return spec.Project{}, err
+	}
+	return spec.Parse(text)
+}
+
+// openToChange is openProject, but refuses a project that another version
+// wrote: what this one generates may not go with the project's runtime.
+func openToChange(cmd *cobra.Command, dir string) (opened, error) {
+	open, err := openProject(cmd, dir)
+	if err != nil {
+		return opened{}, err
+	}
+	if has := open.spec.Nexios; has != open.catalog.Version {
+		return opened{}, &problem{
+			What:  fmt.Sprintf("the project is of nexios %s, and this is nexios %s", has, open.catalog.Version),
+			Where: filepath.Join(open.dir, scaffold.SpecFile),
+			Try:   getVersion(has),
+		}
+	}
+	return open, nil
+}
+
+// getVersion is the command that installs a version of nexios.
+func getVersion(version string) string {
+	return "go install github.com/nexios-go/nexios/cmd/nexios@v" + version
 }
 
 // recoverProject ends a step that an earlier command was killed in, and says so.
@@ -88,19 +115,40 @@ func findProject(dir string) (string, error) {
 
 // migrationTime is when the next migration of the project is made: now, or a
 // second after the latest one when that is not in the past.
-func migrationTime(p spec.Project) string {
+func migrationTime(p spec.Project) (string, error) {
 	const layout = "20060102150405"
-	latest := ""
+	now, err := clock()
+	if err != nil {
+		return "", err
+	}
+	stamp, latest := now.Format(layout), ""
 	for _, r := range p.Resources {
 		latest = max(latest, r.Migration)
 	}
-	stamp := time.Now().UTC().Format(layout)
 	if stamp > latest {
-		return stamp
+		return stamp, nil
 	}
 	at, err := time.Parse(layout, latest)
 	if err != nil {
-		return stamp
+		return stamp, nil
 	}
-	return at.Add(time.Second).Format(layout)
+	return at.Add(time.Second).Format(layout), nil
+}
+
+// clock is the time that goes into what is written: now or, for output that is
+// the same byte for byte, SOURCE_DATE_EPOCH in seconds
+// (reproducible-builds.org/specs/source-date-epoch).
+func clock() (time.Time, error) {
+	epoch := os.Getenv("SOURCE_DATE_EPOCH")
+	if epoch == "" {
+		return time.Now().UTC(), nil
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil || seconds < 0 || seconds > 253402300799 { // the year 9999
+		return time.Time{}, &spec.Error{
+			What:  fmt.Sprintf("SOURCE_DATE_EPOCH is %q, which is no number of seconds since 1970", epoch),
+			Where: "the environment", Try: "unset SOURCE_DATE_EPOCH",
+		}
+	}
+	return time.Unix(seconds, 0).UTC(), nil
 }

@@ -2,30 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/runtime"
 	"github.com/nexios-go/nexios/scaffold/spec"
-)
-
-// Exit codes. They are part of the interface.
-const (
-	exitDone      = 0
-	exitFailed    = 1
-	exitUsage     = 2   // the words of the command line are wrong
-	exitConflict  = 3   // nothing was written because of conflicts
-	exitCancelled = 130 // the user said no, or pressed ctrl-c
-)
-
-var (
-	errConflict  = errors.New("nothing was written: the files above were changed by hand and cannot be merged")
-	errCancelled = errors.New("cancelled; nothing was written")
 )
 
 // run is the whole program with the outside world as arguments; it returns the
@@ -37,47 +21,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	called, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		return exitDone
-	}
-	code := exitCode(err)
-	if asJSON, _ := called.Flags().GetBool("json"); asJSON {
-		writeErrorJSON(stdout, err, code)
-	} else {
-		fmt.Fprintln(stderr, "error:", err)
-	}
-	return code
+	return report(err, wantsJSON(called) || slices.Contains(args, "--json"), stdout, stderr)
 }
 
-func exitCode(err error) int {
-	var usage *spec.Error
-	switch {
-	case errors.As(err, &usage):
-		return exitUsage
-	case errors.Is(err, errConflict):
-		return exitConflict
-	case errors.Is(err, errCancelled), errors.Is(err, context.Canceled):
-		return exitCancelled
-	}
-	return exitFailed
-}
-
-// writeErrorJSON writes {"error": {...}, "code": N}: "what" always, "where" and
-// "try" where there is more to say.
-func writeErrorJSON(w io.Writer, err error, code int) {
-	type body struct {
-		What  string `json:"what"`
-		Where string `json:"where,omitempty"`
-		Try   string `json:"try,omitempty"`
-	}
-	b := body{What: err.Error()}
-	if e := (*spec.Error)(nil); errors.As(err, &e) {
-		b = body{e.What, e.Where, e.Try}
-	}
-	json.NewEncoder(w).Encode(struct {
-		Error body `json:"error"`
-		Code  int  `json:"code"`
-	}{b, code})
+// wantsJSON says whether a program reads the output.
+func wantsJSON(cmd *cobra.Command) bool {
+	asJSON, err := cmd.Flags().GetBool("json")
+	return err == nil && asJSON
 }
 
 func rootCommand() *cobra.Command {
@@ -111,26 +61,34 @@ Without a command, on a terminal, it asks what you want.`,
 		routesCommand(),
 		doctorCommand(),
 		versionCommand(),
+		jsonTopic(),
 	)
+	root.SetHelpCommand(helpCommand())
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args = noArgs
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			cmd.Example = "  source <(nexios completion bash)\n  nexios completion fish | source\n  nexios completion zsh --help"
+		}
+	}
+	// Help fits 80 columns, like everything else.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
 	return root
 }
 
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Explain a command",
+		Example: "  nexios help add resource\n  nexios help json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || about.HasSubCommands() && len(rest) > 0 {
+				return noArgs(about, rest)
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
 	}
-	return &spec.Error{
-		What: fmt.Sprintf("unknown command %q", args[0]),
-		Try:  cmd.CommandPath() + " --help",
-	}
-}
-
-// isTerminal says whether a person can be asked.
-func isTerminal(v any) bool {
-	f, ok := v.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("CI") == ""
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"os/exec"
 
 	"github.com/spf13/cobra"
@@ -21,13 +20,16 @@ func routesCommand() *cobra.Command {
 				return err
 			}
 			args := []string{"run", ".", "routes"}
-			if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+			if wantsJSON(cmd) {
 				args = append(args, "--json")
 			}
 			run := exec.CommandContext(cmd.Context(), "go", args...)
 			run.Dir, run.Stdout, run.Stderr = open.dir, cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := run.Run(); err != nil {
-				return errors.New("the project does not build or start; the lines above say why\n  try:   go build ./...")
+				if cmd.Context().Err() != nil {
+					return errCancelled
+				}
+				return &problem{What: "the project does not build or start; the lines above say why", Where: open.dir, Try: "go build ./..."}
 			}
 			return nil
 		},

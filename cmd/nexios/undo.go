@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +23,6 @@ The database is not touched: take its migration down first.`,
 		Example: "  go run . migrate down   # if the migration was applied\n  nexios undo\n  nexios undo --diff --dry-run",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.json, _ = cmd.Flags().GetBool("json")
 			return undo(cmd, f)
 		},
 	}
@@ -41,35 +38,29 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 	if err := recoverProject(cmd, dir); err != nil {
 		return err
 	}
-	step, err := apply.UndoPlan(dir)
+	now, err := clock()
+	if err != nil {
+		return err
+	}
+	last, err := apply.UndoPlan(dir)
 	if errors.Is(err, apply.ErrNothing) {
-		return &spec.Error{What: "there is nothing to undo", Try: "git log, for what was before the first step"}
+		return &spec.Error{What: "there is nothing to undo", Where: dir, Try: "git log"}
 	}
 	if err != nil {
 		return err
 	}
-	out := cmd.OutOrStdout()
-	if err := f.show(out, step.Plan); err != nil {
-		return err
-	}
-	write := !f.dryRun && !step.Plan.HasConflicts()
-	if write {
-		if _, err := apply.Undo(dir, apply.Options{Time: time.Now()}); err != nil {
+	s := step{
+		dir:  dir,
+		plan: last.Plan,
+		write: func() error {
+			_, err := apply.Undo(dir, apply.Options{Time: now})
 			return err
-		}
+		},
+		stuck: "put your edits of these files aside (git stash), then nexios undo",
+		done:  "undone: " + last.Title,
 	}
-	switch {
-	case f.json:
-		if err := json.NewEncoder(out).Encode(result{Applied: write, Dir: dir, Plan: step.Plan}); err != nil {
-			return err
-		}
-	case write:
-		fmt.Fprintf(out, "\nundone: %s\n", step.Title)
-	case f.dryRun:
-		fmt.Fprintln(out, "\nnothing was written (--dry-run)")
+	if canAsk(cmd) && !f.yes {
+		s.ask = fmt.Sprintf("Take %q back?", last.Title)
 	}
-	if step.Plan.HasConflicts() {
-		return errConflict
-	}
-	return nil
+	return f.carryOut(cmd, s)
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,172 +14,198 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
+// writeIt is what a wizard asks below the plan.
+const writeIt = "Write this?"
+
 // runWizard asks what to make: a project or, inside of one, what to add to it.
 // It ends where the flags would have led, and says which they are.
-func runWizard(cmd *cobra.Command, args []string) error {
-	if !isTerminal(cmd.InOrStdin()) || !isTerminal(cmd.OutOrStdout()) {
+func runWizard(cmd *cobra.Command, _ []string) error {
+	if !canAsk(cmd) {
 		return cmd.Help()
-	}
-	if cmd.Name() == "new" {
-		return newWizard(cmd)
 	}
 	if _, err := findProject(""); err == nil {
 		return addWizard(cmd)
 	}
-	return newWizard(cmd)
+	return newWizard(cmd, newFlags{database: spec.Databases()[0], preset: templates.Presets()[0]})
 }
 
-func newWizard(cmd *cobra.Command) error {
-	answers, err := ask(cmd, []form.Question{
-		{Key: "name", Title: "What is the project called?", Help: "a folder of this name is made", Check: func(name string) error {
-			if _, err := spec.New(spec.Project{Name: name, Database: "sqlite"}); err != nil {
+// newWizard asks for what `nexios new` takes; f is what was said already.
+func newWizard(cmd *cobra.Command, f newFlags) error {
+	git := "yes"
+	if f.noGit {
+		git = "no"
+	}
+	answers, err := ask(cmd,
+		form.Question{Key: "name", Title: "What is the project called?", Help: "letters, digits, - and _", Default: []string{f.name},
+			Check: func(name string, _ form.Answers) error { return firstLine(spec.CheckName(name)) }},
+		form.Question{Key: "dir", Title: "In which folder?", Help: "empty: a new one of its name", Default: []string{f.dir},
+			Check: func(dir string, given form.Answers) error {
+				return firstLine(refuseOccupied(newFlags{name: given.One("name"), changeFlags: changeFlags{dir: dir}}.folder()))
+			}},
+		form.Question{Key: "module", Title: "Its Go module path?", Help: "as in example.com/me/shop; empty: the name", Default: []string{f.module},
+			Check: func(module string, given form.Answers) error {
+				_, err := spec.New(spec.Project{Name: given.One("name"), Module: module})
 				return firstLine(err)
-			}
-			return refuseOccupied(name)
-		}},
-		{Key: "module", Title: "Its Go module path?", Help: "empty: the name"},
-		{Key: "db", Title: "Which database?", Help: "sqlite needs no server; DATABASE_URL changes it any time", Kind: form.Choice, Choices: []string{"sqlite", "postgres", "mysql"}},
-		{Key: "preset", Title: "What does it start with?", Help: "minimal: the bare API; guide: users, posts and every part there is", Kind: form.Choice, Choices: templates.Presets()},
-		{Key: "git", Title: "Make a git repository?", Kind: form.Confirm, Default: []string{"yes"}},
-	})
+			}},
+		form.Question{Key: "db", Title: "Which database?", Help: "sqlite needs no server; DATABASE_URL changes it any time",
+			Kind: form.Choice, Choices: spec.Databases(), Default: []string{f.database}},
+		form.Question{Key: "preset", Title: "What does it start with?", Help: "minimal: the bare API; guide: a blog with every part there is",
+			Kind: form.Choice, Choices: templates.Presets(), Default: []string{f.preset}},
+		form.Question{Key: "git", Title: "Put it under git?", Kind: form.Confirm, Default: []string{git}},
+	)
 	if err != nil {
 		return err
 	}
-	f := newFlags{name: answers.One("name"), module: answers.One("module"), database: answers.One("db"), preset: answers.One("preset"), noGit: answers.One("git") == "no"}
-	words := []string{"nexios new", f.name}
-	if f.module != "" {
-		words = append(words, "--module", f.module)
-	}
-	if f.database != "sqlite" {
-		words = append(words, "--db", f.database)
-	}
-	if f.preset != "minimal" {
-		words = append(words, "--preset", f.preset)
-	}
-	if f.noGit {
-		words = append(words, "--no-git")
-	}
-	if err := confirmed(cmd, func() error {
-		preview := f
-		preview.dryRun = true
-		return createProject(cmd, preview)
-	}); err != nil {
+	f.name, f.dir, f.module = answers.One("name"), answers.One("dir"), answers.One("module")
+	f.database, f.preset, f.noGit = answers.One("db"), answers.One("preset"), answers.One("git") == "no"
+	if err := createProject(cmd, f, writeIt); err != nil {
 		return err
 	}
-	f.quiet = true
-	if err := createProject(cmd, f); err != nil {
+	return sayCommand(cmd, f.words())
+}
+
+// addWizard asks for what `nexios add` takes.
+func addWizard(cmd *cobra.Command) error {
+	open, err := openToChange(cmd, "")
+	if err != nil {
+		return err
+	}
+	features := slices.DeleteFunc(templates.Features(), func(f scaffold.Feature) bool {
+		return open.spec.HasFeature(f.Name) && !f.Repeats
+	})
+	things := []string{"resource", "model"}
+	for _, f := range features {
+		things = append(things, f.Name)
+	}
+	questions := append([]form.Question{{Key: "what", Title: "What do you want to add?", Kind: form.Choice, Choices: things}},
+		tableQuestions(open.spec)...)
+	for _, f := range features {
+		for _, o := range f.Options {
+			q := optionQuestion(f, o)
+			q.Check = func(answer string, given form.Answers) error {
+				given[q.Key] = []string{answer}
+				chosen, _ := featureOf(f, given)
+				_, err := open.catalog.Add(open.spec, chosen)
+				return firstLine(err)
+			}
+			questions = append(questions, q)
+		}
+	}
+	answers, err := ask(cmd, questions...)
+	if err != nil {
+		return err
+	}
+	if isTable(answers) {
+		r, err := spec.ParseResource(tableOf(answers))
+		if err != nil {
+			return err
+		}
+		if err := addResource(cmd, changeFlags{}, r, writeIt); err != nil {
+			return err
+		}
+		return sayCommand(cmd, []string{r.Command()})
+	}
+	i := slices.IndexFunc(features, func(f scaffold.Feature) bool { return f.Name == answers.One("what") })
+	chosen, words := featureOf(features[i], answers)
+	if err := addFeature(cmd, changeFlags{}, chosen, writeIt); err != nil {
 		return err
 	}
 	return sayCommand(cmd, words)
 }
 
-func addWizard(cmd *cobra.Command) error {
-	features := templates.Features()
-	things := []string{"resource", "model"}
-	for _, f := range features {
-		things = append(things, f.Name)
-	}
-	is := func(names ...string) func(form.Answers) bool {
-		return func(a form.Answers) bool {
-			return strings.Contains(" "+strings.Join(names, " ")+" ", " "+a.One("what")+" ")
-		}
-	}
-	table := is("resource", "model")
-	questions := []form.Question{
-		{Key: "what", Title: "What do you want to add?", Kind: form.Choice, Choices: things},
-		{Key: "name", Title: "What is one row called?", Help: "post, blog-post, category", When: table, Check: func(s string) error {
-			if spec.Snake(s) == "" {
-				return errors.New("letters, digits, _ and -, beginning with a letter")
-			}
-			return nil
-		}},
-		{Key: "fields", Title: "Which fields?", Help: "name:type[:modifier...], with spaces between: title:string:min=3 price:decimal=10.2", When: table, Check: func(s string) error {
-			for _, word := range strings.Fields(s) {
-				if _, err := spec.ParseField(word); err != nil {
-					return firstLine(err)
-				}
-			}
-			return nil
-		}},
-		{Key: "flags", Title: "Anything special about its rows?", Kind: form.Many, Choices: []string{"soft-delete", "uuid"}, When: table},
-	}
-	for _, f := range features {
-		for _, o := range f.Options {
-			questions = append(questions, featureQuestion(f, o, is(f.Name)))
-		}
-	}
-	answers, err := ask(cmd, questions)
-	if err != nil {
-		return err
-	}
-	words := []string{"add", answers.One("what")}
-	if table(answers) {
-		words = append(words, answers.One("name"))
-		words = append(words, strings.Fields(answers.One("fields"))...)
-		for _, flag := range answers["flags"] {
-			words = append(words, "--"+flag)
-		}
-	} else {
-		for _, f := range features {
-			for _, o := range f.Options {
-				if given := strings.Join(answers[f.Name+" "+o.Name], ","); given != "" && given != o.Default {
-					words = append(words, "--"+o.Name, given)
-				}
-			}
-		}
-	}
-	again := func(more ...string) error {
-		root := rootCommand()
-		root.SetArgs(append(words, more...))
-		root.SetIn(cmd.InOrStdin())
-		root.SetOut(cmd.OutOrStdout())
-		root.SetErr(cmd.ErrOrStderr())
-		return root.ExecuteContext(cmd.Context())
-	}
-	if err := confirmed(cmd, func() error { return again("--dry-run") }); err != nil {
-		return err
-	}
-	if err := again("--yes"); err != nil {
-		return err
-	}
-	return sayCommand(cmd, append([]string{"nexios"}, words...))
+func isTable(given form.Answers) bool {
+	return given.One("what") == "resource" || given.One("what") == "model"
 }
 
-func featureQuestion(f scaffold.Feature, o scaffold.Option, when func(form.Answers) bool) form.Question {
-	q := form.Question{Key: f.Name + " " + o.Name, Title: o.Help, Choices: o.Choices, When: when}
+// tableQuestions ask for a resource or a model; the fields come last, so that
+// all that was said is checked with them.
+func tableQuestions(p spec.Project) []form.Question {
+	special := func(word string) func(form.Answers) bool {
+		return func(given form.Answers) bool { return slices.Contains(given["special"], word) }
+	}
+	words := []string{"soft-delete", "uuid", "table", "plural"}
+	routed := append(slices.Clone(words), "only")
+	if p.HasFeature("auth") {
+		routed = append(routed, "owner", "public", "guard")
+	}
+	what := func(name string) func(form.Answers) bool {
+		return func(given form.Answers) bool { return given.One("what") == name }
+	}
+	const specialTitle = "Anything special about it?"
+	return []form.Question{
+		{Key: "name", Title: "What is one of them called?", Help: "post, blog-post, category", When: isTable,
+			Check: func(name string, _ form.Answers) error {
+				_, err := spec.ParseResource(spec.Resource{Name: name, Fields: []string{"x:int"}})
+				return firstLine(err)
+			}},
+		{Key: "special", Title: specialTitle, Help: "nexios add model --help explains them", Kind: form.Many, Choices: words, When: what("model")},
+		{Key: "special", Title: specialTitle, Help: "nexios add resource --help explains them", Kind: form.Many, Choices: routed, When: what("resource")},
+		{Key: "table", Title: "What is its table called?", When: special("table")},
+		{Key: "plural", Title: "What is its plural?", When: special("plural")},
+		{Key: "only", Title: "What is served?", Kind: form.Many, Choices: spec.Actions(), When: special("only")},
+		{Key: "public", Title: "Which bool field lets every user read a row?", When: special("public")},
+		{Key: "guard", Title: "Who may use it?", Kind: form.Choice, Choices: []string{"user", "admin"}, When: special("guard")},
+		{Key: "fields", Title: "Which fields does it have?", Help: "with spaces between: title:string:min=3 price:decimal=10.2", When: isTable,
+			Check: func(fields string, given form.Answers) error {
+				given["fields"] = []string{fields}
+				_, _, err := p.Add(tableOf(given))
+				return firstLine(err)
+			}},
+	}
+}
+
+// tableOf is the resource or model that the answers say.
+func tableOf(given form.Answers) spec.Resource {
+	is := func(word string) bool { return slices.Contains(given["special"], word) }
+	return spec.Resource{
+		Name: given.One("name"), Plural: given.One("plural"), Table: given.One("table"),
+		Fields:     strings.Fields(given.One("fields")),
+		SoftDelete: is("soft-delete"), UUID: is("uuid"), Owner: is("owner") || is("public"),
+		Public: given.One("public"), Only: given["only"], Guard: given.One("guard"),
+		ModelOnly: given.One("what") == "model",
+	}
+}
+
+func optionQuestion(f scaffold.Feature, o scaffold.Option) form.Question {
+	q := form.Question{
+		Key: f.Name + " " + o.Name, Title: strings.ToUpper(o.Help[:1]) + o.Help[1:] + "?", Choices: o.Choices,
+		When: func(given form.Answers) bool { return given.One("what") == f.Name },
+	}
 	if o.Default != "" {
-		q.Default = strings.Split(o.Default, ",")
+		q.Default = []string{o.Default}
 	}
 	switch {
 	case o.Many:
-		q.Kind = form.Many
+		q.Kind, q.Default = form.Many, strings.FieldsFunc(o.Default, func(r rune) bool { return r == ',' })
 	case len(o.Choices) > 0:
 		q.Kind = form.Choice
 	}
 	return q
 }
 
-func ask(cmd *cobra.Command, questions []form.Question) (form.Answers, error) {
-	answers, err := form.Ask(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), os.Getenv("ACCESSIBLE") != "", questions)
-	if errors.Is(err, form.ErrCancelled) {
-		return nil, errCancelled
+// featureOf is the feature that the answers say, and the command line for it.
+func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) {
+	chosen := spec.Feature{Name: f.Name, Options: map[string]string{}}
+	words := []string{"nexios add", f.Name}
+	for _, o := range f.Options {
+		answer, ok := given[f.Name+" "+o.Name]
+		if !ok { // not asked yet: it will be the default
+			continue
+		}
+		value := strings.Join(answer, ",")
+		if o.Many && value == "" && slices.Contains(o.Choices, "none") {
+			value = "none"
+		}
+		chosen.Options[o.Name] = value
+		switch {
+		case value == o.Default || value == "":
+		case named(f, o):
+			words = slices.Insert(words, 2, value)
+		default:
+			words = append(words, "--"+o.Name, value)
+		}
 	}
-	return answers, err
-}
-
-// confirmed shows a preview and asks whether to go on.
-func confirmed(cmd *cobra.Command, preview func() error) error {
-	if err := preview(); err != nil {
-		return err
-	}
-	answers, err := ask(cmd, []form.Question{{Key: "go", Title: "Write this?", Kind: form.Confirm, Default: []string{"yes"}}})
-	if err != nil {
-		return err
-	}
-	if answers.One("go") != "yes" {
-		return errCancelled
-	}
-	return nil
+	return chosen, words
 }
 
 func sayCommand(cmd *cobra.Command, words []string) error {
@@ -189,6 +215,9 @@ func sayCommand(cmd *cobra.Command, words []string) error {
 
 // firstLine keeps a form's message to one line.
 func firstLine(err error) error {
+	if err == nil {
+		return nil
+	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.New(line)
 }

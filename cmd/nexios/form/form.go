@@ -5,9 +5,11 @@ package form
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/charmbracelet/huh"
+	"github.com/charmbracelet/lipgloss"
 )
 
 // Kind is how a question is answered.
@@ -29,10 +31,11 @@ type Question struct {
 	Kind    Kind
 	Choices []string
 	Default []string
-	// Check refuses an answer with an error to show; nil accepts all.
-	Check func(answer string) error
-	// When says, from the answers so far, whether to ask at all; nil always.
-	When func(Answers) bool
+	// Check refuses the answer to a Text with an error of one line; nil accepts
+	// all. given are the answers to the questions before.
+	Check func(answer string, given Answers) error
+	// When says, from the answers before, whether to ask at all; nil always.
+	When func(given Answers) bool
 }
 
 // Answers are the words given to each question asked, by key.
@@ -49,63 +52,153 @@ func (a Answers) One(key string) string {
 // ErrCancelled says that the person left without answering.
 var ErrCancelled = errors.New("cancelled")
 
-// Ask puts the questions in order and returns the answers. It must only be
-// called with a terminal at both ends; accessible asks by plain lines, for
-// screen readers and terminals that cannot move the cursor.
+// Ask puts the questions in order and returns the answers, or ErrCancelled when
+// the person pressed ctrl-c, the input ended or ctx was cancelled.
+//
+// On a screen one can go back with shift-tab; accessible asks by plain lines
+// instead, for screen readers and terminals that cannot move the cursor.
 func Ask(ctx context.Context, in io.Reader, out io.Writer, accessible bool, questions []Question) (Answers, error) {
-	answers := Answers{}
+	var s sheet
 	for _, q := range questions {
-		if q.When != nil && !q.When(answers) {
-			continue
-		}
-		words, err := ask(ctx, in, out, accessible, q)
-		if errors.Is(err, huh.ErrUserAborted) {
-			return nil, ErrCancelled
-		}
-		if err != nil {
-			return nil, err
-		}
-		answers[q.Key] = words
+		s = append(s, newEntry(q))
 	}
-	return answers, nil
-}
-
-func ask(ctx context.Context, in io.Reader, out io.Writer, accessible bool, q Question) ([]string, error) {
-	var (
-		one  string
-		many = q.Default
-		yes  bool
-	)
-	if len(q.Default) > 0 {
-		one, yes = q.Default[0], q.Default[0] == "yes"
+	var err error
+	if accessible {
+		err = s.byLine(ctx, in, out)
+	} else {
+		err = s.onScreen(ctx, in, out)
 	}
-	check := q.Check
-	if check == nil {
-		check = func(string) error { return nil }
+	if ctx.Err() != nil || errors.Is(err, huh.ErrUserAborted) {
+		err = ErrCancelled
 	}
-	var field huh.Field
-	switch q.Kind {
-	case Choice:
-		field = huh.NewSelect[string]().Title(q.Title).Description(q.Help).Options(huh.NewOptions(q.Choices...)...).Value(&one)
-	case Many:
-		field = huh.NewMultiSelect[string]().Title(q.Title).Description(q.Help).Options(huh.NewOptions(q.Choices...)...).Value(&many)
-	case Confirm:
-		field = huh.NewConfirm().Title(q.Title).Description(q.Help).Value(&yes)
-	default:
-		field = huh.NewInput().Title(q.Title).Description(q.Help).Validate(check).Value(&one)
-	}
-	err := huh.NewForm(huh.NewGroup(field)).WithInput(in).WithOutput(out).WithAccessible(accessible).WithShowHelp(true).RunWithContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	switch q.Kind {
-	case Many:
-		return many, nil
-	case Confirm:
-		if yes {
-			return []string{"yes"}, nil
-		}
-		return []string{"no"}, nil
+	return s.given(len(s)), nil
+}
+
+// entry is a question with its answer so far.
+type entry struct {
+	Question
+	one  string
+	many []string
+	yes  bool
+}
+
+func newEntry(q Question) *entry {
+	e := &entry{Question: q, many: q.Default}
+	if len(q.Default) > 0 {
+		e.one, e.yes = q.Default[0], q.Default[0] == "yes"
 	}
-	return []string{one}, nil
+	return e
+}
+
+func (e *entry) words() []string {
+	switch {
+	case e.Kind == Many:
+		return e.many
+	case e.Kind == Confirm && e.yes:
+		return []string{"yes"}
+	case e.Kind == Confirm:
+		return []string{"no"}
+	}
+	return []string{e.one}
+}
+
+// sheet is all of them, in the order in which they are asked.
+type sheet []*entry
+
+// given are the answers to the first n questions, without those not asked.
+func (s sheet) given(n int) Answers {
+	answers := Answers{}
+	for _, e := range s[:n] {
+		if e.When == nil || e.When(answers) {
+			answers[e.Key] = e.words()
+		}
+	}
+	return answers
+}
+
+func (s sheet) asks(i int) bool { return s[i].When == nil || s[i].When(s.given(i)) }
+
+// field is the i-th question as huh asks it.
+func (s sheet) field(i int) huh.Field {
+	e := s[i]
+	switch e.Kind {
+	case Choice:
+		return huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(huh.NewOptions(e.Choices...)...).Value(&e.one)
+	case Many:
+		return huh.NewMultiSelect[string]().Title(e.Title).Description(e.Help).Options(huh.NewOptions(e.Choices...)...).Filterable(false).Value(&e.many)
+	case Confirm:
+		return huh.NewConfirm().Title(e.Title).Description(e.Help).WithButtonAlignment(lipgloss.Left).Value(&e.yes)
+	}
+	return huh.NewInput().Title(e.Title).Description(e.Help).Value(&e.one).Validate(func(answer string) error {
+		if e.Check == nil {
+			return nil
+		}
+		return e.Check(answer, s.given(i))
+	})
+}
+
+// onScreen asks one question a page.
+func (s sheet) onScreen(ctx context.Context, in io.Reader, out io.Writer) error {
+	var pages []*huh.Group
+	for i := range s {
+		pages = append(pages, huh.NewGroup(s.field(i)).WithHideFunc(func() bool { return !s.asks(i) }))
+	}
+	return huh.NewForm(pages...).WithInput(in).WithOutput(out).WithShowHelp(true).RunWithContext(ctx)
+}
+
+// byLine asks one question after the other.
+func (s sheet) byLine(ctx context.Context, in io.Reader, out io.Writer) error {
+	answers := &lines{ctx: ctx, in: in}
+	for i, e := range s {
+		if !s.asks(i) {
+			continue
+		}
+		switch {
+		case e.Kind == Many && e.Help != "":
+			fmt.Fprintf(out, "%s; 0 when you are done\n", e.Help)
+		case e.Kind == Many:
+			fmt.Fprintln(out, "0 when you are done")
+		case e.Help != "":
+			fmt.Fprintln(out, e.Help)
+		}
+		if err := s.field(i).RunAccessible(out, answers); err != nil {
+			return err
+		}
+		if answers.ended {
+			return ErrCancelled
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
+}
+
+// lines reads a line at a time and never ahead, since each question has a
+// scanner of its own. It ends when its context does.
+type lines struct {
+	ctx   context.Context
+	in    io.Reader
+	ended bool
+}
+
+func (l *lines) Read(p []byte) (int, error) {
+	type read struct {
+		n   int
+		err error
+	}
+	done := make(chan read, 1)
+	go func() {
+		n, err := l.in.Read(p[:1])
+		done <- read{n, err}
+	}()
+	select {
+	case <-l.ctx.Done():
+		l.ended = true
+		return 0, io.EOF
+	case r := <-done:
+		l.ended = l.ended || r.n == 0 && r.err != nil
+		return r.n, r.err
+	}
 }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// completeFlag lets a shell complete a flag that takes one of the words.
+func completeFlag(cmd *cobra.Command, flag string, words []string) {
+	// It fails only for a flag that is completed already.
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeField completes a field word: a type after the first colon, a table
+// after a relation's =, modifiers after that. dir is where --dir will be.
+func completeField(dir *string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		colon := strings.LastIndexByte(word, ':')
+		if len(args) == 0 || colon < 0 {
+			return nil, more
+		}
+		head, last := word[:colon+1], word[colon+1:]
+		var words []string
+		switch relation, _, ok := strings.Cut(last, "="); {
+		case ok && strings.Count(word, ":") == 1 && (spec.Field{Type: relation}).Relation():
+			for _, table := range tablesIn(*dir) {
+				words = append(words, head+relation+"="+table)
+			}
+		case strings.Count(word, ":") == 1:
+			for _, t := range spec.Types() {
+				words = append(words, head+t.Name+equals(t.Arg == "must"))
+			}
+		default:
+			for _, m := range spec.Modifiers() {
+				words = append(words, head+m[0]+equals(m[1] != ""))
+			}
+		}
+		return words, more
+	}
+}
+
+func equals(wanted bool) string {
+	if wanted {
+		return "="
+	}
+	return ""
+}
+
+// tablesIn are the tables that a relation can point at; none outside of a
+// project.
+func tablesIn(dir string) []string {
+	dir, err := findProject(dir)
+	if err != nil {
+		return nil
+	}
+	project, err := readProject(dir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, t := range project.Tables() {
+		names = append(names, t.Plural)
+	}
+	return names
+}
