@@ -15,11 +15,14 @@ type removeInput struct {
 	Name string `uri:"name"`
 }
 
-// received is the answer to an upload: of one file the file itself, of several
-// their list.
+// received is the answer to an upload: of one file what uploaded has, of
+// several their list.
 type received struct {
-	*uploaded
-	Uploaded []uploaded `json:"uploaded,omitempty"`
+	Filename    string     `json:"filename,omitempty"`
+	ContentType string     `json:"content_type,omitempty"`
+	Size        *int64     `json:"size,omitempty"`
+	URL         string     `json:"url,omitempty"`
+	Uploaded    []uploaded `json:"uploaded,omitempty"`
 }
 
 type uploaded struct {

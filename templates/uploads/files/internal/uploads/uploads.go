@@ -36,7 +36,7 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	jobs.Schedule(queue, "17 3 * * *", "files.sweep", struct{}{})
 	return web.Module{Name: "uploads", Ready: library.Store.Ready, Routes: []web.Route{
 		web.Post("/files/upload", h.upload).Doc("Upload one or more files, all or none").
-			Guard(auth.User()).Fails(400, 413, 415).Limit(library.MaxBody()).Within(-1),
+			Guard(auth.User()).Fails(400, 408, 413, 415).Limit(library.MaxBody()).Within(-1),
 		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").Fails(404).Within(-1),
 		web.Post("/files/:name/link", h.link).Doc("Make a link to a file that expires").
 			Guard(auth.User()).Fails(404).Returns(http.StatusOK),
@@ -57,8 +57,9 @@ func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
 	if len(answers) > 1 {
 		return received{Uploaded: answers}, nil
 	}
-	c.Header("Location", answers[0].URL)
-	return received{uploaded: &answers[0]}, nil
+	one := answers[0]
+	c.Header("Location", one.URL)
+	return received{Filename: one.Filename, ContentType: one.ContentType, Size: &one.Size, URL: one.URL}, nil
 }
 
 func (h handler) download(c *gin.Context) {

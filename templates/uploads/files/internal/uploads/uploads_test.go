@@ -99,6 +99,10 @@ func TestUploadAndDownload(t *testing.T) {
 	}
 	w.anybody.With("If-None-Match", download.Header("ETag")).Get(url).Expect(304)
 
+	if got := upload(w.ada, path, part{"empty", ""}).Expect(201).JSON(); len(got) != 4 || got["size"] != 0.0 {
+		t.Errorf("an empty file: %v", got)
+	}
+
 	var several struct{ Uploaded []uploaded }
 	upload(w.ada, path, part{"same.png", png}, part{"same.png", "<html>no image</html>"}).Expect(201).Into(&several)
 	if len(several.Uploaded) != 2 || several.Uploaded[0].URL == several.Uploaded[1].URL {
