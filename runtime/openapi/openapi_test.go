@@ -66,6 +66,11 @@ type bookBody struct {
 	Email    *string           `json:"email" binding:"omitempty,email"`
 	Place    place             `json:"place"`
 	Names    map[string]string `json:"names"`
+	Label    *label            `json:"label"`
+}
+
+type label struct {
+	Text string `json:"text" binding:"required"`
 }
 
 type place struct {
@@ -284,6 +289,9 @@ func TestDocumentAndRulesAgree(t *testing.T) {
 		{422, `{"title":"Emma","price":1,"email":"nobody"}`},
 		{422, `{"title":"Emma","price":1,"place":{"city":"bath"}}`},
 		{422, `{"title":"Emma","price":1,"place":[]}`},
+		{201, `{"title":"Emma","price":1,"label":null}`},
+		{422, `{"title":"Emma","price":1,"label":{}}`},
+		{422, `{"title":"Emma","price":1,"label":{"text":""}}`},
 		{422, `[]`},
 		{422, `null`},
 	} {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,7 @@ import (
 
 // running is an application that serves on a port of its own.
 type running struct {
+	app  *web.App
 	addr string
 	stop context.CancelFunc
 	done chan error
@@ -38,7 +40,7 @@ func run(t *testing.T, modules ...web.Module) running {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	r := running{listener.Addr().String(), cancel, make(chan error, 1)}
+	r := running{app, listener.Addr().String(), cancel, make(chan error, 1)}
 	go func() { r.done <- app.ServeOn(ctx, listener) }()
 	t.Cleanup(cancel)
 	return r
@@ -99,6 +101,9 @@ func TestServeDrains(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("it still accepts")
 		}
+	}
+	if w := serve(r.app, httptest.NewRequest(http.MethodGet, "/readyz", nil)); w.Code != 503 {
+		t.Errorf("while it drains it is %d", w.Code)
 	}
 	release <- true
 	if got := <-answer; got != `200"done"<nil>` {
