@@ -167,7 +167,7 @@ func (h hasher) match(phc, password string) (ok, outdated bool) {
 	if !valid {
 		made, salt, sum = h.cost, make([]byte, saltSize), make([]byte, hashSize)
 	}
-	got := argon2.IDKey([]byte(password), salt, made.rounds, made.memory, made.threads, uint32(len(sum))) //nolint:gosec // parsePHC bounds it to 16..64
+	got := argon2.IDKey([]byte(password), salt, made.rounds, made.memory, made.threads, hashSize)
 	ok = subtle.ConstantTimeCompare(got, sum) == 1 && valid
 	return ok, made.memory < h.cost.memory || made.rounds < h.cost.rounds
 }
@@ -188,7 +188,7 @@ func parsePHC(phc string) (made cost, salt, sum []byte, ok bool) {
 	}
 	sum, err = base64.RawStdEncoding.Strict().DecodeString(parts[5])
 	sane := made.memory >= 8 && made.memory <= 1<<20 && made.rounds >= 1 && made.rounds <= 64 && made.threads >= 1 &&
-		len(salt) >= 8 && len(salt) <= 64 && len(sum) >= 16 && len(sum) <= 64
+		len(salt) >= 8 && len(salt) <= 64 && len(sum) == hashSize
 	return made, salt, sum, err == nil && sane
 }
 
