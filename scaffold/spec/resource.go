@@ -197,6 +197,9 @@ func (r Resource) check() error {
 	}
 	for i, f := range fields {
 		word := r.Fields[i]
+		if slices.ContainsFunc(fields[:i], func(o Field) bool { return o.Name == f.Name }) {
+			return bad(word, "the field %s is there twice", f.Name)
+		}
 		if f.Name == "table_name" {
 			return bad(word, "a field cannot be called table_name: GORM asks a model for its TableName()")
 		}

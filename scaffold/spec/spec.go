@@ -25,6 +25,12 @@ type Feature struct {
 
 // Resource is a table of the project and, unless ModelOnly, the routes that
 // serve it.
+//
+// One word names everything of a resource: its plural. Posts are the table
+// posts, the URL /posts, the package, folder and file posts. Where the word is
+// two, each place writes them its own way: the table is blog_posts, as SQL
+// has it, the URL /blog-posts, and the package, folder and file blogposts, as
+// Go has it; so no two resources may be told apart by their _ alone.
 type Resource struct {
 	Name       string   `json:"name"`   // singular: "blog_post"
 	Plural     string   `json:"plural"` // "blog_posts"; table, URL, package and folder are made of it

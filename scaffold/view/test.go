@@ -175,7 +175,7 @@ func (w resource) test(v Resource) (Test, error) {
 		t.Refused[i] = quoted(query)
 	}
 
-	t.Same = t.Told != "" && w.serves("create") || w.serves("update") && len(t.Changes)+len(t.Kept) > 0
+	t.Same = w.serves("create") && (t.Told != "" || w.serves("show")) || w.serves("update") && len(t.Changes)+len(t.Kept) > 0
 	t.Names = w.serves("create") && len(t.Broken)+len(t.Taken)+len(t.Absent) > 0
 	restrict := slices.ContainsFunc(t.OnDelete, func(o OnDelete) bool { return o.Restrict })
 	t.Counted = w.serves("bulk") || w.serves("delete") || t.Stored && restrict
