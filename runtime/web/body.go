@@ -31,6 +31,7 @@ type body struct {
 	decimals bool // some field is a decimal
 	list     bool // what is wrong with an element is reported with its index
 	verdict  func(any) ([]broken, error)
+	checks   bool // it or each of its elements is a Checker
 	buffers  *pool
 }
 
@@ -43,6 +44,11 @@ func newBody(f *reflect.StructField, rules *rules) *body {
 	b.list = b.bulk || b.typ.Kind() == reflect.Slice && !opaque(b.typ)
 	b.decimals = rules.decimals
 	b.verdict = rules.body(b.typ, f.Tag.Get("binding"))
+	checked := b.typ
+	if b.list {
+		checked = b.typ.Elem()
+	}
+	b.checks = reflect.PointerTo(checked).Implements(checker)
 	return b
 }
 
@@ -115,6 +121,9 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 		if !covered(v.path, misfits) {
 			details = append(details, detail(v.path, v.FieldError))
 		}
+	}
+	if b.checks {
+		details = b.check(dst, details)
 	}
 	if len(details) == 0 {
 		return nil

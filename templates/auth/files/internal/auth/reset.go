@@ -7,6 +7,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -19,12 +21,16 @@ func (h handler) resetRoutes(gdb *gorm.DB) []web.Route {
 	}
 }
 
-type resetInput struct {
-	Body struct {
-		Token    string `json:"token" binding:"required,max=1000"`
-		Password string `json:"password" binding:"required"` // and the policy of the runtime's auth package
-	}
+type resetInput struct{ Body resetBody }
+
+type resetBody struct {
+	Token    string `json:"token" binding:"required,max=1000"`
+	Password string `json:"password" binding:"required"` // and the policy of Check
 }
+
+// Check adds the password's policy to the rules of the tags; whose words to
+// refuse is known when the token is.
+func (b resetBody) Check() []fault.Detail { return auth.PasswordDetails("password", b.Password) }
 
 func (h handler) resetPassword(c *gin.Context, in resetInput) (message, error) {
 	err := h.auth.ResetPassword(c.Request.Context(), in.Body.Token, "password", in.Body.Password)

@@ -33,6 +33,9 @@ func TestResetPassword(t *testing.T) {
 		return map[string]string{"token": token, "password": password}
 	}
 	w.api.Post("/api/v1/auth/reset-password", reset("x", "Different-Horse-8")).Expect(400)
+	if got := w.api.Post("/api/v1/auth/reset-password", reset("", "weak")).Expect(422).Details(); len(got) != 4 || got[0].Field != "token" {
+		t.Errorf("not all at once: %v", got)
+	}
 	if got := w.api.Post("/api/v1/auth/reset-password", reset(tokens[0], "weak")).Expect(422).Details(); len(got) != 3 {
 		t.Errorf("%v", got)
 	}

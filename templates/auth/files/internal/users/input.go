@@ -1,7 +1,9 @@
 package users
 
 import (
+	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/templates/auth/files/internal/model"
 )
 
@@ -24,7 +26,12 @@ type createInput struct{ Body createBody }
 type createBody struct {
 	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
 	Email    string `json:"email" binding:"required,max=255,email"`
-	Password string `json:"password" binding:"required"` // and the policy of the runtime's auth package
+	Password string `json:"password" binding:"required"` // and the policy of Check
+}
+
+// Check adds the password's policy to the rules of the tags.
+func (b createBody) Check() []fault.Detail {
+	return auth.PasswordDetails("password", b.Password, b.Username, b.Email)
 }
 
 func (b createBody) user(hash string) model.User {
@@ -71,7 +78,13 @@ type changePasswordInput struct{ Body changePasswordBody }
 
 type changePasswordBody struct {
 	OldPassword string `json:"old_password" binding:"required,max=1000"`
-	NewPassword string `json:"new_password" binding:"required"`
+	NewPassword string `json:"new_password" binding:"required"` // and the policy of Check
+}
+
+// Check adds the password's policy to the rules of the tags; only the handler
+// knows whose words to refuse.
+func (b changePasswordBody) Check() []fault.Detail {
+	return auth.PasswordDetails("new_password", b.NewPassword)
 }
 
 type message struct {

@@ -105,6 +105,14 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 			t.Errorf("%v: %s", c.body[c.field], answer.Body())
 		}
 	}
+	// One answer tells everything.
+	fields := map[string]bool{}
+	for _, d := range w.anybody.Post("/users", map[string]string{"username": "ab", "email": "x", "password": "short"}).Expect(422).Details() {
+		fields[d.Field] = true
+	}
+	if len(fields) != 3 {
+		t.Errorf("wrong are %v", fields)
+	}
 	var n int64
 	if w.db.Table("jobs").Count(&n); n != 0 {
 		t.Errorf("%d mails for users who are not", n)
@@ -288,6 +296,9 @@ func TestChangePassword(t *testing.T) {
 		}
 	}
 	change("", "").Expect(422)
+	if got := change("", "weak").Expect(422).Details(); got[0].Field != "old_password" || got[len(got)-1].Field != "new_password" {
+		t.Errorf("not all at once: %+v", got)
+	}
 	if got := change(password, "Different-Horse-8").Expect(200).JSON(); got["message"] != "Password changed successfully" {
 		t.Errorf("%v", got)
 	}
