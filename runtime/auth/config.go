@@ -67,7 +67,7 @@ func (c Config) checkSecret(name, value string, required bool) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%s %s\n  where: the environment of this production process\n  try:   export %s=%s", name, wrong, name, suggestSecret())
+	return fmt.Errorf("%s %s\n  where: the environment of this production process\n  try:   export %s=$(openssl rand -hex 32)", name, wrong, name)
 }
 
 // withDefaults fills in what a Config that was not read from the environment
@@ -135,7 +135,7 @@ func guessable(secret string) bool {
 	return false
 }
 
-func suggestSecret() string {
+func randomSecret() string {
 	raw := make([]byte, minSecret)
 	_, _ = rand.Read(raw) // never fails since Go 1.24
 	return hex.EncodeToString(raw)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestProductionWantsASecret(t *testing.T) {
-	good := suggestSecret()
+	good := randomSecret()
 	for name, c := range map[string]struct{ secret, previous, wrong string }{
 		"missing":        {"", "", "APP_SECRET is missing"},
 		"short":          {"k3J9xQ2mW7", "", "APP_SECRET has 10 bytes"},
@@ -22,7 +22,7 @@ func TestProductionWantsASecret(t *testing.T) {
 		"digits":         {"31415926535897932384626433832795", "", ""},
 		"weak previous":  {good, "short", "APP_SECRET_PREVIOUS has 5 bytes"},
 		"fresh":          {good, "", ""},
-		"fresh and past": {good, suggestSecret(), ""},
+		"fresh and past": {good, randomSecret(), ""},
 	} {
 		cfg := testConfig()
 		cfg.Env, cfg.Secret, cfg.Previous = "production", c.secret, c.previous
