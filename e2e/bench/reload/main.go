@@ -1,0 +1,340 @@
+// Reload measures how long it takes from a save to the first answer of the new
+// version: with the bare floor (go build with the fastest flags, and a start),
+// with nexios dev, and with air, by its default and by its best settings. All
+// in one run, in turns, on copies of the same project.
+//
+//	go build -o bin/nexios ./cmd/nexios && go run ./e2e/bench/reload bin/nexios
+//
+// Edits are those of a function's body in a room and in the model package, and
+// of what importers see of the model package.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const patience = 5 * time.Minute
+
+var (
+	edits     = flag.Int("edits", 15, "edits of each kind with each tool")
+	only      = flag.String("tools", "floor,nexios,air,air best", "which tools")
+	resources = flag.Int("resources", 0, "resources to add to the project")
+)
+
+// The kinds of edit. Each changes what GET /text answers.
+var kinds = []string{"room body", "model body", "model exported"}
+
+func main() {
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if flag.NArg() != 1 {
+		return errors.New("which nexios?\n  try: go run ./e2e/bench/reload bin/nexios")
+	}
+	nexios, err := filepath.Abs(flag.Arg(0))
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "nexios-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	blog := filepath.Join(work, "blog")
+	if err := command(ctx, work, nexios, "new", "blog", "--preset", "guide"); err != nil {
+		return err
+	}
+	for i := range *resources {
+		if err := command(ctx, blog, nexios, "add", "resource", fmt.Sprintf("thing%03d", i), "title:string:min=3", "body:text"); err != nil {
+			return err
+		}
+	}
+	if err := prepare(blog); err != nil {
+		return err
+	}
+	var tools []*tool
+	for name := range strings.SplitSeq(*only, ",") {
+		t := &tool{name: name, dir: filepath.Join(work, strings.ReplaceAll(name, " ", "-"), "blog"), took: map[string][]time.Duration{}}
+		if err := os.CopyFS(t.dir, os.DirFS(blog)); err != nil {
+			return err
+		}
+		if err := t.begin(ctx, nexios); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		defer t.end()
+		tools = append(tools, t)
+	}
+	// The first edits fill caches, and let tools learn the project.
+	for _, t := range tools {
+		for i := range 2 {
+			for _, kind := range kinds {
+				if _, err := t.edit(ctx, kind, fmt.Sprintf("warm-%d", i)); err != nil {
+					return fmt.Errorf("%s: %w", t.name, err)
+				}
+			}
+		}
+	}
+	for i := range *edits {
+		for _, t := range tools {
+			for _, kind := range kinds {
+				took, err := t.edit(ctx, kind, fmt.Sprintf("edit-%d", i))
+				if err != nil {
+					return fmt.Errorf("%s: %w", t.name, err)
+				}
+				t.took[kind] = append(t.took[kind], took)
+			}
+		}
+	}
+	report(tools)
+	return nil
+}
+
+func report(tools []*tool) {
+	fmt.Printf("save to new answer, median (least to most) of %d edits, %s, %d cores\n\n", *edits, runtime.Version(), runtime.NumCPU())
+	fmt.Printf("| |")
+	for _, kind := range kinds {
+		fmt.Printf(" %s | of floor |", kind)
+	}
+	fmt.Printf("\n|---|%s\n", strings.Repeat("---|---|", len(kinds)))
+	for _, t := range tools {
+		fmt.Printf("| %s |", t.name)
+		for _, kind := range kinds {
+			list := slices.Sorted(slices.Values(t.took[kind]))
+			fmt.Printf(" %s (%s to %s) | %.2f |", seconds(median(list)), seconds(list[0]), seconds(list[len(list)-1]),
+				float64(median(list))/float64(median(tools[0].took[kind])))
+		}
+		fmt.Println()
+	}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+func median(list []time.Duration) time.Duration {
+	list = slices.Sorted(slices.Values(list))
+	return list[len(list)/2]
+}
+
+// The files that edits write.
+const (
+	roomFile  = "internal/tour/mark.go"
+	modelFile = "internal/model/mark.go"
+)
+
+func roomMark(mark string) string {
+	return fmt.Sprintf("package tour\n\nimport \"blog/internal/model\"\n\nfunc mark() string {\n\ts := %q\n\treturn s + model.Mark() + model.Exported\n}\n", mark)
+}
+
+func modelMark(mark, exported string) string {
+	return fmt.Sprintf("package model\n\n// Mark is what edits change.\n//\n//go:noinline\nfunc Mark() string {\n\ts := %q\n\treturn s\n}\n\n// Exported is what importers see.\nconst Exported = %q\n", mark, exported)
+}
+
+// prepare has GET /text answer with the marks.
+func prepare(dir string) error {
+	tour := filepath.Join(dir, "internal/tour/tour.go")
+	text, err := os.ReadFile(tour)
+	if err != nil {
+		return err
+	}
+	const answer = "func getText(c *gin.Context) { c.String(http.StatusOK, hello) }"
+	if !bytes.Contains(text, []byte(answer)) {
+		return errors.New("the tour has no getText to edit")
+	}
+	text = bytes.Replace(text, []byte(answer), []byte("func getText(c *gin.Context) { c.String(http.StatusOK, hello+mark()) }"), 1)
+	if err := os.WriteFile(tour, text, 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, modelFile), []byte(modelMark("", "")), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, roomFile), []byte(roomMark("")), 0o644)
+}
+
+// tool is one way to get an edit running.
+type tool struct {
+	name string
+	dir  string
+	port int
+	took map[string][]time.Duration
+
+	mu       sync.Mutex
+	process  *exec.Cmd // the tool, or for the floor the program
+	output   bytes.Buffer
+	exported string
+	count    int
+}
+
+func (t *tool) begin(ctx context.Context, nexios string) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	t.port = port
+	switch t.name {
+	case "floor":
+		if err := t.build(ctx); err != nil {
+			return err
+		}
+		err = t.start(ctx, filepath.Join(t.dir, "bin-floor"))
+	case "nexios":
+		err = t.start(ctx, nexios, "dev", "--plain", "--port", fmt.Sprint(t.port))
+	case "air":
+		err = t.air(ctx, "")
+	case "air best":
+		err = t.air(ctx, "[build]\n  cmd = \"go build -ldflags='-s -w' -o ./tmp/main .\"\n  bin = \"./tmp/main\"\n  delay = 0\n  kill_delay = 0\n")
+	default:
+		err = errors.New("no such tool")
+	}
+	if err != nil {
+		return err
+	}
+	return t.await(ctx, "")
+}
+
+func (t *tool) air(ctx context.Context, config string) error {
+	air, err := exec.LookPath("air")
+	if err != nil {
+		out, envErr := exec.CommandContext(ctx, "go", "env", "GOPATH").Output()
+		if envErr != nil {
+			return envErr
+		}
+		air = filepath.Join(strings.TrimSpace(string(out)), "bin", "air")
+		if _, err := os.Stat(air); err != nil {
+			if err := command(ctx, t.dir, "go", "install", "github.com/air-verse/air@latest"); err != nil {
+				return err
+			}
+		}
+	}
+	if config != "" {
+		if err := os.WriteFile(filepath.Join(t.dir, ".air.toml"), []byte("root = \".\"\ntmp_dir = \"tmp\"\n"+config), 0o644); err != nil {
+			return err
+		}
+	}
+	return t.start(ctx, air)
+}
+
+func (t *tool) build(ctx context.Context) error {
+	return command(ctx, t.dir, "go", "build", "-ldflags=-w", "-gcflags=all=-dwarf=false", "-o", "bin-floor", ".")
+}
+
+func (t *tool) start(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 20 * time.Second
+	cmd.Dir = t.dir
+	cmd.Env = append(os.Environ(), fmt.Sprintf("ADDR=127.0.0.1:%d", t.port), "RATE_LIMIT=off", "LOG_LEVEL=error")
+	cmd.Stdout, cmd.Stderr = t, t
+	t.process = cmd
+	return cmd.Start()
+}
+
+// Write keeps what the tool says, for when it fails.
+func (t *tool) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.output.Write(p)
+}
+
+func (t *tool) end() {
+	if t.process == nil || t.process.Process == nil {
+		return
+	}
+	_ = t.process.Process.Signal(os.Interrupt) // it may have ended
+	_ = t.process.Wait()
+}
+
+// edit makes one edit and returns how long it takes to be answered.
+func (t *tool) edit(ctx context.Context, kind, mark string) (time.Duration, error) {
+	t.count++
+	mark = fmt.Sprintf("[%s %d]", mark, t.count)
+	file, text := roomFile, roomMark(mark)
+	switch kind {
+	case "model body":
+		file, text = modelFile, modelMark(mark, t.exported)
+	case "model exported":
+		t.exported = mark
+		file, text = modelFile, modelMark("", mark)
+	}
+	time.Sleep(300 * time.Millisecond) // the pace of a person, so that no tool still works at the last edit
+	begun := time.Now()
+	if err := os.WriteFile(filepath.Join(t.dir, file), []byte(text), 0o644); err != nil {
+		return 0, err
+	}
+	if t.name == "floor" {
+		if err := t.build(ctx); err != nil {
+			return 0, err
+		}
+		// The end of the old program is not counted: it could listen elsewhere.
+		built := time.Since(begun)
+		t.end()
+		begun = time.Now().Add(-built)
+		if err := t.start(ctx, filepath.Join(t.dir, "bin-floor")); err != nil {
+			return 0, err
+		}
+	}
+	err := t.await(ctx, mark)
+	return time.Since(begun), err
+}
+
+// await asks until the answer holds mark.
+func (t *tool) await(ctx context.Context, mark string) error {
+	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for deadline := time.Now().Add(patience); ; {
+		res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/text", t.port))
+		if err == nil {
+			body, _ := io.ReadAll(res.Body) // a cut answer does not hold the mark
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK && strings.Contains(string(body), mark) {
+				return nil
+			}
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			return fmt.Errorf("no answer with %q (%v)\n%s", mark, ctx.Err(), t.output.String())
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func command(ctx context.Context, dir, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+	return nil
+}
