@@ -11,6 +11,7 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 	"github.com/vearutop/statigz"
 
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -25,7 +26,8 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 func docs(title string) []web.Route {
 	var index bytes.Buffer
 	err := template.Must(template.ParseFS(page, "page/index.html")).Execute(&index, title)
-	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
+	absent := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
+	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS, statigz.OnNotFound(absent)))
 	own := map[string]string{"start.js": "text/javascript; charset=utf-8", "start.css": "text/css; charset=utf-8"}
 	return []web.Route{
 		web.Handle(http.MethodGet, "/docs", func(c *gin.Context) {
@@ -45,6 +47,9 @@ func docs(title string) []web.Route {
 				return
 			}
 			assets.ServeHTTP(c.Writer, c.Request)
+			if c.Writer.Status() == http.StatusNotFound { // nothing is written yet
+				web.Fail(c, fault.NotFound("Not found"))
+			}
 		}).Doc("What the API reference is made of").Hide(),
 	}
 }

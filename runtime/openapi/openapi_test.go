@@ -356,7 +356,10 @@ func TestModuleServesTheDocumentAndTheReference(t *testing.T) {
 	for _, link := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(string(page.Body()), -1) {
 		client.Get("/" + link[1]).Expect(http.StatusOK)
 	}
-	client.Get("/docs/absent.js").Expect(http.StatusNotFound)
+	absent := client.Get("/docs/absent.js").Expect(http.StatusNotFound)
+	if absent.JSON()["error"] != "Not found" || absent.Header("Cache-Control") != "no-store" {
+		t.Errorf("an absent asset is answered %s with %v", absent.Body(), absent.Headers())
+	}
 }
 
 func TestCommandPrintsTheDocument(t *testing.T) {
