@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// features are the words after `nexios add`, each with a second room of the
+// kinds that can be added twice.
+var features = []string{"jobs", "mail", "auth", "uploads", "websocket chat", "websocket ping --kind echo", "pages", "metrics", "tour"}
+
+// TestFeaturesInAnyOrder adds every pair of features in both orders, sees that
+// the project is whole, and takes both back.
+func TestFeaturesInAnyOrder(t *testing.T) {
+	t.Parallel()
+	for i, one := range features {
+		for j, other := range features {
+			if i == j {
+				continue
+			}
+			t.Run(strings.ReplaceAll(one+" then "+other, " ", "_"), func(t *testing.T) {
+				t.Parallel()
+				p := newProject(t, "shop")
+				empty := p.tree()
+				p.nexios(append([]string{"add"}, strings.Fields(one)...)...)
+				between := p.tree()
+				out := p.nexios(append([]string{"add"}, strings.Fields(other)...)...)
+				nothing := strings.Contains(out, "nothing to do")
+				if j == i+1 { // what one adds does not depend on the other: a few are compiled
+					p.run("go", "vet", "./...")
+				}
+				if !nothing {
+					p.nexios("undo")
+				}
+				sameTree(t, between, p.tree())
+				p.nexios("undo")
+				sameTree(t, empty, p.tree())
+			})
+		}
+	}
+}
+
+// TestAuthComesToResources adds auth to a project that has resources already:
+// they stay as they are, and one that asks for it gets guards.
+func TestAuthComesToResources(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.nexios("add", "resource", "tag", "name:string:unique")
+	before := p.tree()
+	p.nexios("add", "auth", "--with", "totp,apikeys")
+	p.nexios("add", "resource", "note", "body:text", "open:bool:default=false", "--owner", "--public", "open")
+	if text := p.read("internal/tags/tags.go"); text != before["internal/tags/tags.go"] {
+		t.Errorf("nobody asked for guards on tags:\n%s", text)
+	}
+	if text := p.read("internal/notes/notes.go"); !strings.Contains(text, ".Guard(auth.User())") {
+		t.Errorf("notes belong to users and have no guards:\n%s", text)
+	}
+	p.clean()
+	p.run("go", "test", "-race", "./internal/notes", "./internal/tags", "./internal/app")
+	p.nexios("undo")
+	p.nexios("undo")
+	sameTree(t, before, p.tree())
+}
+
+// TestAHundredResources sees that a large project builds, and that its map
+// still reads well: one line a room.
+func TestAHundredResources(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles a hundred rooms")
+	}
+	t.Parallel()
+	p := newProject(t, "large")
+	for n := range 100 {
+		p.nexios("add", "resource", fmt.Sprintf("thing%dx", n), "name:string:unique:search", "price:decimal=10.2:min=0", "kind:enum=a/b:default=a:filter", "note:text:optional")
+	}
+	p.run("go", "vet", "./...")
+	p.run("go", "build", "./...")
+	p.run("go", "test", "./internal/app", "./internal/thing0xes", "./internal/thing50xes", "./internal/thing99xes")
+	text := p.read("internal/app/modules.go")
+	if rooms := strings.Count(text, "Module(gdb).Under(api),\n"); rooms != 100 {
+		t.Errorf("the map has %d rooms:\n%s", rooms, text)
+	}
+}

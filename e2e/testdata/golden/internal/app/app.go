@@ -1,0 +1,67 @@
+// Package app puts the program together. It is the only package that knows all
+// the others.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"gorm.io/gorm"
+
+	"blog/internal/migrations"
+	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/config"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/openapi"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// Run does what std.Args ask for: to serve, when they ask for nothing.
+func Run(ctx context.Context, std command.IO) error {
+	if command.WantsHelp(std.Args) {
+		defer settings(std.Stdout)
+	}
+	cfg, err := config.Load[Config](std.Getenv, ".env")
+	if err != nil {
+		return err
+	}
+	log := web.NewLogger(cfg.Config, std.Stderr)
+	gdb, err := db.Open(cfg.DatabaseURL, db.Options{Log: log, Debug: cfg.Debug})
+	if err != nil {
+		return err
+	}
+	defer db.Close(gdb)
+
+	all := append(modules(cfg, gdb, log), database(cfg.Env, gdb))
+	all = append(all, openapi.Module(openapi.Info{Title: "blog", Version: "1.0.0"}, all))
+	server, err := web.New(cfg.Config, log, all...)
+	if err != nil {
+		return err
+	}
+	return command.Run(ctx, std, web.Commands(server), "serve")
+}
+
+// settings lists every setting.
+func settings(w io.Writer) {
+	fmt.Fprintln(w, "\nSettings, from the environment or .env:")
+	config.Help[Config](w)
+}
+
+// database is the part of the program that keeps the schema. It migrates at
+// the start, except in production, where `migrate up` is a step of its own.
+func database(env string, gdb *gorm.DB) web.Module {
+	all := migrations.All()
+	m := web.Module{
+		Name:     "database",
+		Ready:    func(ctx context.Context) error { return db.Ready(ctx, gdb, all) },
+		Commands: db.Commands(gdb, all),
+	}
+	if env != web.Production {
+		m.Start = func(ctx context.Context) error {
+			_, err := db.Migrate(ctx, gdb, all)
+			return err
+		}
+	}
+	return m
+}

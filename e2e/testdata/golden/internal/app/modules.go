@@ -1,0 +1,44 @@
+package app
+
+import (
+	"log/slog"
+
+	"gorm.io/gorm"
+
+	"blog/internal/auth"
+	"blog/internal/chat"
+	"blog/internal/echo"
+	"blog/internal/mail"
+	"blog/internal/pages"
+	"blog/internal/posts"
+	"blog/internal/sessions"
+	"blog/internal/tour"
+	"blog/internal/uploads"
+	"blog/internal/users"
+	"github.com/nexios-go/nexios/runtime/jobs"
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/web/metrics"
+)
+
+// api is where the JSON API is mounted.
+const api = "/api/v1"
+
+// modules is the map of the application: one line a module. Middleware runs
+// and routes are listed in this order.
+func modules(cfg Config, gdb *gorm.DB, log *slog.Logger) []web.Module {
+	queue := jobs.New(gdb, log)
+	return []web.Module{
+		jobs.Module(queue),
+		mail.Module(cfg.Mail, queue),
+		auth.Module(cfg.Auth, cfg.Mail, gdb, queue, log).Under(api),
+		users.Module(gdb).Under(api),
+		sessions.Module(),
+		uploads.Module(cfg.Files, gdb, queue).Under(api),
+		chat.Module(cfg.Chat, log),
+		echo.Module(cfg.Echo, log),
+		pages.Module(cfg.Env),
+		metrics.Module(cfg.MetricsAddr, nil),
+		tour.Module(gdb),
+		posts.Module(gdb).Under(api),
+	}
+}

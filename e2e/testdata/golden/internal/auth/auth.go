@@ -1,0 +1,50 @@
+// Package auth serves what proves who somebody is. How it is proved is the
+// business of the runtime's auth package.
+package auth
+
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/jobs"
+	"github.com/nexios-go/nexios/runtime/mail"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+type handler struct {
+	auth *auth.Service
+	post post
+}
+
+// Module returns the routes of logins and sessions, and the middleware that
+// tells the guards of every room who asks.
+func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue, log *slog.Logger) web.Module {
+	service, err := auth.New(cfg, gdb, log)
+	if err != nil {
+		return web.Module{Name: "auth", Err: err}
+	}
+	post, err := newPost(sender)
+	if err != nil {
+		return web.Module{Name: "auth", Err: err}
+	}
+	h := handler{auth: service, post: post}
+	jobs.Handle(queue, resetJob, h.sendReset)
+	jobs.Handle(queue, confirmJob, h.sendConfirmation)
+	return web.Module{
+		Name: "auth",
+		Use:  []gin.HandlerFunc{service.Middleware()},
+		Run:  service.Run,
+		Routes: slices.Concat(
+			h.loginRoutes(cfg.Refresh),
+			h.sessionRoutes(),
+			h.totpRoutes(),
+			h.keyRoutes(),
+			h.resetRoutes(gdb),
+			h.confirmRoutes(gdb),
+		),
+	}
+}

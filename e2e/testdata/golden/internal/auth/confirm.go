@@ -1,0 +1,39 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+const confirmJob = "auth.confirm"
+
+func (h handler) confirmRoutes(gdb *gorm.DB) []web.Route {
+	return []web.Route{
+		web.Post("/auth/send-confirmation", asksForLetter(gdb, confirmJob)).Doc("Ask for a mail that confirms its address").Returns(http.StatusAccepted),
+		web.Post("/auth/confirm-email", h.confirmEmail).Doc("Confirm an e-mail address with the token of a mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
+	}
+}
+
+type confirmInput struct {
+	Body struct {
+		Token string `json:"token" binding:"required,max=1000"`
+	}
+}
+
+func (h handler) confirmEmail(c *gin.Context, in confirmInput) (message, error) {
+	err := h.auth.ConfirmEmail(c.Request.Context(), in.Body.Token)
+	return message{"E-mail address confirmed"}, err
+}
+
+func (h handler) sendConfirmation(ctx context.Context, to addressed) error {
+	letter, ok, err := h.auth.ConfirmLetter(ctx, to.Email)
+	if err != nil || !ok {
+		return err
+	}
+	return h.send(ctx, "confirm", letter)
+}

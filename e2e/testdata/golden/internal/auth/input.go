@@ -1,0 +1,26 @@
+package auth
+
+type loginInput struct{ Body loginBody }
+
+type loginBody struct {
+	Username string `json:"username" binding:"required,max=1000"`
+	Password string `json:"password" binding:"required,max=1000"`
+	Code     string `json:"code" binding:"max=100"` // of the second factor, or a recovery code
+}
+
+type refreshInput struct{ Body refreshBody }
+
+type refreshBody struct {
+	RefreshToken string `json:"refresh_token" binding:"required,max=1000"`
+}
+
+type passwordInput struct{ Body passwordBody }
+
+type passwordBody struct {
+	Password string `json:"password" binding:"required,max=1000"`
+}
+
+// items is a list that has no pages.
+type items[T any] struct {
+	Items []T `json:"items"`
+}

@@ -1,0 +1,46 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+const resetJob = "auth.reset"
+
+func (h handler) resetRoutes(gdb *gorm.DB) []web.Route {
+	return []web.Route{
+		web.Post("/auth/forgot-password", asksForLetter(gdb, resetJob)).Doc("Ask for a mail that lets set a new password").Returns(http.StatusAccepted),
+		web.Post("/auth/reset-password", h.resetPassword).Doc("Set a new password with the token of a mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
+	}
+}
+
+type resetInput struct{ Body resetBody }
+
+type resetBody struct {
+	Token    string `json:"token" binding:"required,max=1000"`
+	Password string `json:"password" binding:"required"` // and the policy of Check
+}
+
+// Check adds the password's policy to the rules of the tags; whose words to
+// refuse is known when the token is.
+func (b resetBody) Check() []fault.Detail { return auth.PasswordDetails("password", b.Password) }
+
+func (h handler) resetPassword(c *gin.Context, in resetInput) (message, error) {
+	err := h.auth.ResetPassword(c.Request.Context(), in.Body.Token, "password", in.Body.Password)
+	return message{"Password changed successfully"}, err
+}
+
+func (h handler) sendReset(ctx context.Context, to addressed) error {
+	letter, ok, err := h.auth.ResetLetter(ctx, to.Email)
+	if err != nil || !ok {
+		return err
+	}
+	return h.send(ctx, "reset", letter)
+}

@@ -1,0 +1,32 @@
+package auth
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+func (h handler) sessionRoutes() []web.Route {
+	return []web.Route{
+		web.Get("/auth/sessions", h.listSessions).Guard(auth.Session()).Doc("List the own sessions"),
+		web.Delete("/auth/sessions/:id", h.endSession).Guard(auth.Session()).Doc("End one of the own sessions").Fails(http.StatusNotFound),
+	}
+}
+
+func (h handler) listSessions(c *gin.Context, _ web.None) (items[auth.SessionInfo], error) {
+	who, _ := auth.From(c)
+	list, err := h.auth.Sessions(c.Request.Context(), who)
+	return items[auth.SessionInfo]{list}, err
+}
+
+type sessionInput struct {
+	ID string `uri:"id" binding:"max=64"`
+}
+
+func (h handler) endSession(c *gin.Context, in sessionInput) (web.None, error) {
+	who, _ := auth.From(c)
+	return web.None{}, h.auth.EndSession(c.Request.Context(), who, in.ID)
+}

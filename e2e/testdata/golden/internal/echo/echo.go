@@ -1,0 +1,34 @@
+// Package echo answers every WebSocket message with the same text.
+package echo
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/ws"
+)
+
+type handler struct{ hub *ws.Hub }
+
+// Module returns the echo. It is open to everybody.
+func Module(cfg ws.Config, log *slog.Logger) web.Module {
+	h := handler{ws.New("echo", cfg, log)}
+	return web.Module{
+		Name: "echo",
+		Err:  h.hub.Err,
+		Run:  h.hub.Run,
+		Routes: []web.Route{
+			web.Handle(http.MethodGet, "/ws", h.echo).Doc("Echo every message by WebSocket").
+				Returns(http.StatusSwitchingProtocols).Fails(400, 403, 426, 503),
+		},
+	}
+}
+
+func (h handler) echo(c *gin.Context) {
+	h.hub.Serve(c, ws.Options{
+		Text: func(m *ws.Member, text []byte) { _ = m.Send("Echo: " + string(text)) },
+	})
+}

@@ -1,0 +1,35 @@
+package migrations
+
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+func createPosts() db.Migration {
+	type users struct {
+		ID int64
+	}
+	type posts struct {
+		ID        int64
+		UserID    int64     `gorm:"not null;index"`
+		User      users     `gorm:"constraint:OnDelete:CASCADE"`
+		Title     string    `gorm:"size:255;not null;index"`
+		Content   string    `gorm:"not null"`
+		Published bool      `gorm:"not null;default:false;index"`
+		Category  *string   `gorm:"size:255;index"`
+		CreatedAt time.Time `gorm:"not null;index"`
+		UpdatedAt time.Time `gorm:"not null"`
+	}
+	return db.Migration{
+		ID: "20260101000000_create_posts",
+		Up: func(tx *gorm.DB) error {
+			return tx.Migrator().CreateTable(&posts{})
+		},
+		Down: func(tx *gorm.DB) error {
+			return tx.Migrator().DropTable("posts")
+		},
+	}
+}

@@ -1,0 +1,27 @@
+// Package migrations is the history of the database: one file a change, each
+// reversible.
+package migrations
+
+import (
+	"slices"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/files"
+	"github.com/nexios-go/nexios/runtime/jobs"
+)
+
+// All returns every migration: the project's own, oldest first, then those of
+// the runtime's tables.
+func All() []db.Migration {
+	return slices.Concat(
+		[]db.Migration{
+			createUsers(),
+			createTourUsers(),
+			createPosts(),
+		},
+		jobs.Migrations(),
+		auth.Migrations(),
+		files.Migrations(),
+	)
+}

@@ -1,0 +1,62 @@
+// Package pages serves the HTML pages. Its templates and static files are part
+// of the binary; in development they are read from this folder again whenever
+// they change.
+package pages
+
+import (
+	"embed"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/pages"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+const site = "blog"
+
+//go:embed templates static
+var files embed.FS
+
+type handler struct{ pages *pages.Pages }
+
+// Module returns the routes of the pages. env is APP_ENV.
+func Module(env string) web.Module {
+	p, err := pages.New(files, "internal/pages", pages.Options{Env: env, Context: context})
+	if err != nil {
+		return web.Module{Name: "pages", Err: err}
+	}
+	h := handler{p}
+	return web.Module{
+		Name: "pages",
+		Use:  []gin.HandlerFunc{p.Errors("/api/")},
+		Routes: append(p.Routes(),
+			web.Handle(http.MethodGet, "/", h.home).Doc("Show the home page").Hide(),
+		),
+	}
+}
+
+// context is what every page is given besides its own data.
+func context(*gin.Context) map[string]any {
+	return map[string]any{"site": site, "now": time.Now()}
+}
+
+type feature struct{ Name, Text string }
+
+func (h handler) home(c *gin.Context) {
+	h.pages.Render(c, http.StatusOK, "home.html", pages.Data{
+		"title":   "welcome to " + site,
+		"summary": "One small binary that serves a JSON API and these pages, with nothing to install beside it.",
+		"content": "This page is `templates/home.html`, inside `templates/layout.html`. " +
+			"Both live in **internal/pages**: change them while the program runs and load the page again.",
+		"features": []feature{
+			{"Typed routes", "A handler takes a struct and returns a value. The same types bind, validate, answer and **document**."},
+			{"One place for errors", "Every error has one shape: a status, a sentence for a person, and `details` field by field."},
+			{"A database that keeps up", "Lists with filters, search and cursors, and migrations that run both ways."},
+			{"Safe from the start", "Security headers, limits and timeouts are on before the first line is written."},
+			{"Pages without a build", "Layouts, partials and filters in plain HTML. Static files carry a hash, and are cached for ever."},
+			{"Ready to be watched", "Structured logs with request ids, health and readiness, and metrics when they are asked for."},
+		},
+	})
+}

@@ -1,0 +1,112 @@
+// Package posts serves posts.
+package posts
+
+import (
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"blog/internal/model"
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+type handler struct{ db *gorm.DB }
+
+// Module returns the routes of posts.
+func Module(gdb *gorm.DB) web.Module {
+	h := handler{gdb}
+	return web.Module{Name: "posts", Routes: []web.Route{
+		web.Get("/posts", h.list).Doc("List posts").Guard(auth.User()),
+		web.Post("/posts", h.create).Doc("Create a post").Guard(auth.User()),
+		web.Post("/posts/bulk", h.bulk).Doc("Create many posts, all or none").Guard(auth.User()),
+		web.Get("/posts/:id", h.show).Doc("Show a post").Guard(auth.User()),
+		web.Put("/posts/:id", h.update).Doc("Change what is sent of a post").Guard(auth.User()),
+		web.Patch("/posts/:id", h.update).Doc("Change what is sent of a post").Guard(auth.User()),
+		web.Delete("/posts/:id", h.remove).Doc("Delete a post").Fails(409).Guard(auth.User()),
+	}}
+}
+
+// readable are the posts that who asks may read: his own and those that are published.
+// An administrator may read all.
+func (h handler) readable(c *gin.Context) *gorm.DB {
+	tx := h.db.WithContext(c.Request.Context())
+	if who, _ := auth.From(c); !who.Admin() {
+		tx = tx.Where(h.db.Where("user_id", who.UserID).Or("published", true))
+	}
+	return tx.Session(&gorm.Session{})
+}
+
+// own refuses whoever neither owns the post nor is an administrator.
+func own(c *gin.Context, post model.Post) error {
+	who, _ := auth.From(c)
+	if who.UserID != post.UserID && !who.Admin() {
+		return fault.Forbidden("Only its owner may change this post")
+	}
+	return nil
+}
+
+func (h handler) list(c *gin.Context, in listInput) (db.Page[model.Post], error) {
+	tx := h.readable(c).Preload("User")
+	tx = db.Search(tx, in.Search, "title", "content")
+	tx = db.Where(tx, "published", in.Published)
+	tx = db.Where(tx, "category", in.Category)
+	return db.List[model.Post](tx, in.Query, in.Sort)
+}
+
+func (h handler) create(c *gin.Context, in createInput) (model.Post, error) {
+	post := in.Body.post()
+	who, _ := auth.From(c)
+	post.UserID = who.UserID
+	if err := h.db.WithContext(c.Request.Context()).Create(&post).Error; err != nil {
+		return post, err
+	}
+	web.Location(c, post.ID)
+	return post, nil
+}
+
+func (h handler) bulk(c *gin.Context, in bulkInput) (bulkOutput, error) {
+	who, _ := auth.From(c)
+	posts := make([]model.Post, len(in.Body))
+	for i, body := range in.Body {
+		posts[i] = body.post()
+		posts[i].UserID = who.UserID
+	}
+	err := h.db.WithContext(c.Request.Context()).Transaction(func(tx *gorm.DB) error {
+		return tx.CreateInBatches(posts, 100).Error
+	})
+	return bulkOutput{posts}, err
+}
+
+func (h handler) show(c *gin.Context, in showInput) (model.Post, error) {
+	tx := h.readable(c).Preload("User")
+	return db.Find[model.Post](tx, in.ID)
+}
+
+func (h handler) update(c *gin.Context, in updateInput) (model.Post, error) {
+	tx := h.readable(c)
+	post, err := db.Find[model.Post](tx, in.ID)
+	if err != nil {
+		return post, err
+	}
+	if err := own(c, post); err != nil {
+		return post, err
+	}
+	if changed := in.Body.apply(&post); len(changed) > 0 {
+		err = tx.Select(changed).Updates(&post).Error
+	}
+	return post, err
+}
+
+func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
+	tx := h.readable(c)
+	post, err := db.Find[model.Post](tx, in.ID)
+	if err != nil {
+		return web.None{}, err
+	}
+	if err := own(c, post); err != nil {
+		return web.None{}, err
+	}
+	return web.None{}, tx.Delete(&post).Error
+}

@@ -1,0 +1,94 @@
+// Package tour shows how routes, inputs and answers are written, each in as few
+// lines as it takes. Read it, copy from it, and remove it before production:
+// anybody may add users to its table.
+package tour
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"blog/internal/model"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+const hello = "Hello, World!"
+
+type handler struct{ db *gorm.DB }
+
+// Module returns the routes of the tour.
+func Module(gdb *gorm.DB) web.Module {
+	h := handler{gdb}
+	return web.Module{Name: "tour", Routes: []web.Route{
+		// A handler that returns a value answers JSON.
+		web.Get("/json", getJSON).Doc("Answer JSON"),
+		web.Post("/json", postJSON).Doc("Read JSON").Returns(http.StatusOK),
+		web.Get("/error", fail).Doc("Answer an error").Fails(400),
+		// What stands in the path has a type; what does not fit is a 404.
+		web.Get("/api/items", items).Doc("List items"),
+		web.Get("/api/items/:id", item).Doc("Show an item"),
+		web.Get("/products/:id", product).Doc("Read a number from the path"),
+		web.Get("/categories/:name", category).Doc("Read a text from the path"),
+		web.Get("/wildcard/*path", wildcard).Doc("Read the rest of the path"),
+		// A plain Gin handler answers as it likes.
+		web.Handle(http.MethodGet, "/xml", getXML).Doc("Answer XML"),
+		web.Handle(http.MethodGet, "/html", getHTML).Doc("Answer HTML"),
+		web.Handle(http.MethodGet, "/text", getText).Doc("Answer text"),
+		// A table: rules for what comes in, pages of what goes out.
+		web.Post("/users", h.createUser).Doc("Create a user of the tour").Fails(409),
+		web.Get("/users", h.listUsers).Doc("List the users of the tour"),
+	}}
+}
+
+func getJSON(*gin.Context, web.None) (message, error) { return message{Message: hello}, nil }
+
+func postJSON(_ *gin.Context, in jsonInput) (jsonAnswer, error) {
+	return jsonAnswer{Status: "success", User: person{in.Body.Name, *in.Body.Age}}, nil
+}
+
+func fail(*gin.Context, web.None) (message, error) {
+	return message{}, fault.BadRequest("This is a bad request!")
+}
+
+func items(*gin.Context, web.None) ([]itemAnswer, error) {
+	return []itemAnswer{newItem(1), newItem(2)}, nil
+}
+
+func item(_ *gin.Context, in idInput) (itemAnswer, error) { return newItem(in.ID), nil }
+
+func newItem(id int64) itemAnswer { return itemAnswer{id, fmt.Sprint("Item ", id)} }
+
+func product(_ *gin.Context, in idInput) (productAnswer, error) {
+	return productAnswer{in.ID, "integer"}, nil
+}
+
+func category(_ *gin.Context, in nameInput) (categoryAnswer, error) {
+	return categoryAnswer{in.Name, "string"}, nil
+}
+
+// wildcard answers with what follows; Gin keeps the slash before it.
+func wildcard(_ *gin.Context, in pathInput) (wildcardAnswer, error) {
+	return wildcardAnswer{strings.TrimPrefix(in.Path, "/"), "path"}, nil
+}
+
+func getXML(c *gin.Context) { c.XML(http.StatusOK, message{Message: hello}) }
+
+func getHTML(c *gin.Context) {
+	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<!doctype html>\n<html lang=\"en\"><title>Tour</title><h1>"+hello+"</h1></html>\n"))
+}
+
+func getText(c *gin.Context) { c.String(http.StatusOK, hello) }
+
+func (h handler) createUser(c *gin.Context, in createUserInput) (model.TourUser, error) {
+	user := in.Body.user()
+	return user, h.db.WithContext(c.Request.Context()).Create(&user).Error
+}
+
+func (h handler) listUsers(c *gin.Context, in listUsersInput) (db.Page[listedUser], error) {
+	return db.List[listedUser](h.db.WithContext(c.Request.Context()), in.Query, in.Sort)
+}

@@ -1,0 +1,38 @@
+package uploads
+
+import "time"
+
+type uploadInput struct {
+	Private bool `form:"private"` // for all files of the upload
+}
+
+type linkInput struct {
+	Name    string `uri:"name"`
+	Seconds int64  `form:"expires_in,default=3600" binding:"min=60,max=604800"`
+}
+
+type removeInput struct {
+	Name string `uri:"name"`
+}
+
+// received is the answer to an upload: of one file what uploaded has, of
+// several their list.
+type received struct {
+	Filename    string     `json:"filename,omitempty"`
+	ContentType string     `json:"content_type,omitempty"`
+	Size        *int64     `json:"size,omitempty"`
+	URL         string     `json:"url,omitempty"`
+	Uploaded    []uploaded `json:"uploaded,omitempty"`
+}
+
+type uploaded struct {
+	Filename    string `json:"filename"`     // as the uploader called it
+	ContentType string `json:"content_type"` // by content
+	Size        int64  `json:"size"`         // bytes
+	URL         string `json:"url"`
+}
+
+type link struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}

@@ -1,0 +1,130 @@
+// Package uploads receives files and hands them out.
+package uploads
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/files"
+	"github.com/nexios-go/nexios/runtime/jobs"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// orphanAge is how old bytes without a row must be before they are deleted:
+// longer than any upload takes.
+const orphanAge = 24 * time.Hour
+
+type handler struct{ library *files.Library }
+
+// Module returns the routes of uploads. Whoever has the name of a file may
+// download it, for names cannot be guessed; a private one is only for its
+// owner, administrators and those who hold a signed link.
+func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
+	library, err := files.New(cfg, gdb)
+	if err != nil {
+		return web.Module{Name: "uploads", Err: err}
+	}
+	h := handler{library}
+	jobs.Handle(queue, "files.sweep", h.sweep)
+	jobs.Schedule(queue, "17 3 * * *", "files.sweep", struct{}{})
+	return web.Module{Name: "uploads", Ready: library.Store.Ready, Routes: []web.Route{
+		web.Post("/files/upload", h.upload).Doc("Upload one or more files, all or none").
+			Guard(auth.User()).Fails(400, 408, 413, 415).Limit(library.MaxBody()).Within(-1),
+		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").Fails(404).Within(-1),
+		web.Post("/files/:name/link", h.link).Doc("Make a link to a file that expires").
+			Guard(auth.User()).Fails(404).Returns(http.StatusOK),
+		web.Delete("/files/:name", h.remove).Doc("Delete a file").Guard(auth.User()).Fails(404, 409),
+	}}
+}
+
+func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
+	id, _ := auth.From(c)
+	stored, err := h.library.Receive(c, files.File{UserID: id.UserID, Private: in.Private})
+	if err != nil {
+		return received{}, err
+	}
+	answers := make([]uploaded, len(stored))
+	for i, file := range stored {
+		answers[i] = uploaded{file.Original, file.ContentType, file.Size, url(c, file.Name)}
+	}
+	if len(answers) > 1 {
+		return received{Uploaded: answers}, nil
+	}
+	one := answers[0]
+	c.Header("Location", one.URL)
+	return received{Filename: one.Filename, ContentType: one.ContentType, Size: &one.Size, URL: one.URL}, nil
+}
+
+func (h handler) download(c *gin.Context) {
+	file, err := h.library.Find(c.Request.Context(), c.Param("name"))
+	if err == nil && file.Private && !h.mayRead(c, file) {
+		err = fault.NotFound("File not found")
+	}
+	if err == nil {
+		err = h.library.Serve(c, file)
+	}
+	if err != nil {
+		web.Fail(c, err)
+	}
+}
+
+func (h handler) mayRead(c *gin.Context, file files.File) bool {
+	if h.library.Linked(file.Name, c.Request.URL.Query(), time.Now()) {
+		return true
+	}
+	id, known := auth.From(c)
+	return known && id.Can("files:read") && (id.UserID == file.UserID || id.Admin())
+}
+
+func (h handler) link(c *gin.Context, in linkInput) (link, error) {
+	file, err := h.own(c, in.Name)
+	if err != nil {
+		return link{}, err
+	}
+	until := time.Now().Add(time.Duration(in.Seconds) * time.Second).UTC().Truncate(time.Second)
+	c.Header("Cache-Control", "no-store")
+	return link{url(c, file.Name) + "?" + h.library.Link(file.Name, until), until}, nil
+}
+
+func (h handler) remove(c *gin.Context, in removeInput) (web.None, error) {
+	file, err := h.own(c, in.Name)
+	if err != nil {
+		return web.None{}, err
+	}
+	return web.None{}, h.library.Remove(c.Request.Context(), file)
+}
+
+// own returns the file of that name to its owner and to administrators. To
+// others a private one does not exist.
+func (h handler) own(c *gin.Context, name string) (files.File, error) {
+	file, err := h.library.Find(c.Request.Context(), name)
+	if err != nil {
+		return file, err
+	}
+	if id, _ := auth.From(c); id.UserID == file.UserID || id.Admin() {
+		return file, nil
+	}
+	if file.Private {
+		return file, fault.NotFound("File not found")
+	}
+	return file, fault.Forbidden("This file is another user's")
+}
+
+// sweep deletes what a process left behind that was killed during an upload.
+func (h handler) sweep(ctx context.Context, _ struct{}) error {
+	_, err := h.library.Sweep(ctx, time.Now().Add(-orphanAge))
+	return err
+}
+
+// url is the path of a file, wherever the module is mounted.
+func url(c *gin.Context, name string) string {
+	base, _, _ := strings.Cut(c.FullPath(), "/files/")
+	return base + "/files/" + name
+}

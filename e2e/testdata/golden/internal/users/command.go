@@ -1,0 +1,55 @@
+package users
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode/utf8"
+
+	"blog/internal/model"
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/command"
+)
+
+const createUsage = "user create --username U --email E [--admin]"
+
+// createCommand makes a user from the command line: the only way to the first
+// administrator.
+func (h handler) createCommand(ctx context.Context, io command.IO) error {
+	flags := flag.NewFlagSet("user create", flag.ContinueOnError)
+	flags.SetOutput(io.Stderr)
+	username := flags.String("username", "", "3 to 50 characters")
+	email := flags.String("email", "", "an e-mail address")
+	admin := flags.Bool("admin", false, "make an administrator")
+	if err := flags.Parse(io.Args); err != nil {
+		return command.Usage(err.Error() + "\n  try:   " + createUsage)
+	}
+	if n := utf8.RuneCountInString(*username); n < 3 || n > 50 || strings.TrimSpace(*username) != *username {
+		return command.Usage(fmt.Sprintf("--username has 3 to 50 characters, not %q\n  try:   %s", *username, createUsage))
+	}
+	if a, err := mail.ParseAddress(*email); err != nil || a.Address != *email {
+		return command.Usage(fmt.Sprintf("--email is not an e-mail address: %q\n  try:   %s", *email, createUsage))
+	}
+	password, err := auth.ReadPassword(io.Stdin, io.Stderr)
+	if err != nil {
+		return err
+	}
+	if wrong := auth.PasswordDetails("password", password, *username, *email); len(wrong) > 0 {
+		var lines []string
+		for _, detail := range wrong {
+			lines = append(lines, strings.ToLower(detail.Message[:1])+detail.Message[1:])
+		}
+		return fmt.Errorf("%s\n  try:   a longer one: from 15 characters on, no kinds of characters are asked for", strings.Join(lines, "; "))
+	}
+	user := createBody{Username: *username, Email: *email}.user(auth.HashPassword(password))
+	if *admin {
+		user.Role = model.RoleAdmin
+	}
+	if err := h.db.WithContext(ctx).Create(&user).Error; err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(io.Stdout, "created %s %s (id %d)\n", user.Role, user.Username, user.ID)
+	return err
+}

@@ -1,0 +1,92 @@
+package users
+
+import (
+	"blog/internal/model"
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+type listInput struct {
+	db.Query
+	Sort     string  `form:"sort,default=created_at" alias:"sort_by" binding:"oneof=id username email role created_at updated_at"`
+	Search   string  `form:"search" binding:"max=100"`
+	Role     *string `form:"role" binding:"omitnil,oneof=admin user guest"`
+	IsActive *bool   `form:"is_active"`
+}
+
+type showInput struct {
+	ID int64 `uri:"id" binding:"min=1"`
+}
+
+type createInput struct{ Body createBody }
+
+// createBody holds neither role nor is_active: nobody makes himself more than
+// a user.
+type createBody struct {
+	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
+	Email    string `json:"email" binding:"required,max=255,email"`
+	Password string `json:"password" binding:"required"` // and the policy of Check
+}
+
+// Check adds the password's policy to the rules of the tags.
+func (b createBody) Check() []fault.Detail {
+	return auth.PasswordDetails("password", b.Password, b.Username, b.Email)
+}
+
+func (b createBody) user(hash string) model.User {
+	return model.User{Username: b.Username, Email: b.Email, PasswordHash: hash, Role: model.RoleUser, IsActive: true}
+}
+
+type updateInput struct {
+	ID   int64 `uri:"id" binding:"min=1"`
+	Body updateBody
+}
+
+// updateBody: absent and null change nothing. Role and IsActive count only
+// when an administrator sends them.
+type updateBody struct {
+	Username *string `json:"username" binding:"omitnil,min=3,max=50,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
+	Email    *string `json:"email" binding:"omitnil,max=255,email"`
+	Role     *string `json:"role" binding:"omitnil,oneof=admin user guest"`
+	IsActive *bool   `json:"is_active"`
+}
+
+// apply changes user and returns the columns that differ now.
+func (b updateBody) apply(user *model.User) []string {
+	var changed []string
+	if b.Username != nil && *b.Username != user.Username {
+		user.Username = *b.Username
+		changed = append(changed, "username")
+	}
+	if b.Email != nil && *b.Email != user.Email {
+		user.Email, user.EmailConfirmedAt = *b.Email, nil
+		changed = append(changed, "email", "email_confirmed_at")
+	}
+	if b.Role != nil && *b.Role != user.Role {
+		user.Role = *b.Role
+		changed = append(changed, "role")
+	}
+	if b.IsActive != nil && *b.IsActive != user.IsActive {
+		user.IsActive = *b.IsActive
+		changed = append(changed, "is_active")
+	}
+	return changed
+}
+
+type changePasswordInput struct{ Body changePasswordBody }
+
+type changePasswordBody struct {
+	OldPassword string `json:"old_password" binding:"required,max=1000"`
+	NewPassword string `json:"new_password" binding:"required"` // and the policy of Check
+}
+
+// Check adds the password's policy to the rules of the tags; only the handler
+// knows whose words to refuse.
+func (b changePasswordBody) Check() []fault.Detail {
+	return auth.PasswordDetails("new_password", b.NewPassword)
+}
+
+type message struct {
+	Message string `json:"message"`
+}

@@ -1,0 +1,176 @@
+// Package users serves users. Anyone may register; everything else needs a
+// token. A user changes and deletes only himself, an administrator everyone.
+package users
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"blog/internal/model"
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/jobs"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+type handler struct{ db *gorm.DB }
+
+// Module returns the routes of users, and the command that makes one.
+func Module(gdb *gorm.DB) web.Module {
+	h := handler{gdb}
+	return web.Module{
+		Name: "users",
+		Routes: []web.Route{
+			web.Get("/users", h.list).Guard(auth.User()).Doc("List users"),
+			web.Post("/users", h.create).Doc("Register").Fails(http.StatusConflict),
+			web.Get("/users/me", h.me).Guard(auth.User()).Doc("Show who asks"),
+			web.Post("/users/me/change-password", h.changePassword).Guard(auth.Session()).Doc("Change the own password").
+				Returns(http.StatusOK).Fails(http.StatusBadRequest, http.StatusTooManyRequests),
+			web.Get("/users/:id", h.show).Guard(auth.User()).Doc("Show a user"),
+			web.Put("/users/:id", h.update).Guard(auth.User()).Doc("Change what is sent of a user").Fails(http.StatusConflict),
+			web.Patch("/users/:id", h.update).Guard(auth.User()).Doc("Change what is sent of a user").Fails(http.StatusConflict),
+			web.Delete("/users/:id", h.remove).Guard(auth.Session()).Doc("Delete a user").Fails(http.StatusConflict),
+		},
+		Commands: []command.Command{{
+			Name: "user create", Args: "--username U --email E [--admin]", Summary: "make a user; the password is asked for, or one line of standard input",
+			Run: h.createCommand,
+		}},
+	}
+}
+
+func (h handler) list(c *gin.Context, in listInput) (db.Page[model.User], error) {
+	tx := h.db.WithContext(c.Request.Context())
+	tx = db.Search(tx, in.Search, "username", "email")
+	tx = db.Where(tx, "role", in.Role)
+	tx = db.Where(tx, "is_active", in.IsActive)
+	return db.List[model.User](tx, in.Query, in.Sort)
+}
+
+// welcome is what the job mail.welcome needs.
+type welcome struct {
+	To       string `json:"to"`
+	Username string `json:"username"`
+}
+
+func (h handler) create(c *gin.Context, in createInput) (model.User, error) {
+	ctx := c.Request.Context()
+	hash, err := auth.Of(c).Hash(ctx, in.Body.Password)
+	if err != nil {
+		return model.User{}, err
+	}
+	user := in.Body.user(hash)
+	err = h.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Create(&user).Error; err != nil {
+			return err
+		}
+		return jobs.Enqueue(tx, "mail.welcome", welcome{user.Email, user.Username}, jobs.Unique(strconv.FormatInt(user.ID, 10)))
+	})
+	if err != nil {
+		return model.User{}, err
+	}
+	web.Location(c, user.ID)
+	return user, nil
+}
+
+func (h handler) me(c *gin.Context, _ web.None) (model.User, error) {
+	who, _ := auth.From(c)
+	return db.Find[model.User](h.db.WithContext(c.Request.Context()), who.UserID)
+}
+
+func (h handler) changePassword(c *gin.Context, in changePasswordInput) (message, error) {
+	who, _ := auth.From(c)
+	if err := auth.CheckPassword("new_password", in.Body.NewPassword, who.Username); err != nil {
+		return message{}, err
+	}
+	err := auth.Of(c).ChangePassword(c.Request.Context(), auth.ClientOf(c), who, in.Body.OldPassword, in.Body.NewPassword)
+	return message{"Password changed successfully"}, err
+}
+
+func (h handler) show(c *gin.Context, in showInput) (model.User, error) {
+	return db.Find[model.User](h.db.WithContext(c.Request.Context()), in.ID)
+}
+
+func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
+	who, _ := auth.From(c)
+	var (
+		user    model.User
+		changed []string
+	)
+	err := h.db.WithContext(c.Request.Context()).Transaction(func(tx *gorm.DB) error {
+		var err error
+		if user, err = h.own(tx, who, in.ID); err != nil {
+			return err
+		}
+		if !who.Admin() {
+			in.Body.Role, in.Body.IsActive = nil, nil
+		}
+		admin := user.Role == model.RoleAdmin && user.IsActive
+		if changed = in.Body.apply(&user); len(changed) == 0 {
+			return nil
+		}
+		// Whoever has the address can reset the password.
+		if slices.Contains(changed, "email") && !who.Fresh() {
+			return fault.Forbidden("Confirm your password first")
+		}
+		if admin && (user.Role != model.RoleAdmin || !user.IsActive) {
+			if err := keepAdmin(tx, user.ID); err != nil {
+				return err
+			}
+		}
+		return tx.Model(&user).Select(changed).Updates(&user).Error
+	})
+	if err != nil {
+		return model.User{}, err
+	}
+	if slices.Contains(changed, "is_active") && !user.IsActive {
+		return user, auth.Of(c).EndSessions(c.Request.Context(), user.ID, "")
+	}
+	auth.Of(c).Forget(user.ID)
+	return user, nil
+}
+
+func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
+	who, _ := auth.From(c)
+	err := h.db.WithContext(c.Request.Context()).Transaction(func(tx *gorm.DB) error {
+		user, err := h.own(tx, who, in.ID)
+		if err != nil {
+			return err
+		}
+		if err := keepAdmin(tx, user.ID); err != nil {
+			return err
+		}
+		return tx.Delete(&user).Error
+	})
+	if err == nil {
+		auth.Of(c).Forget(in.ID)
+	}
+	return web.None{}, err
+}
+
+// own finds the user that who wants to change, if he may.
+func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, error) {
+	user, err := db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
+	if err == nil && user.ID != who.UserID && !who.Admin() {
+		err = fault.Forbidden("Not allowed")
+	}
+	return user, err
+}
+
+// keepAdmin refuses to lose the last active administrator. It locks them all,
+// so that two cannot take each other away at once.
+func keepAdmin(tx *gorm.DB, leaving int64) error {
+	var admins []int64
+	err := tx.Model(&model.User{}).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
+		Where("role = ? AND is_active = ?", model.RoleAdmin, true).Order("id").Pluck("id", &admins).Error
+	if err == nil && len(admins) == 1 && admins[0] == leaving {
+		err = fault.Conflict("The last administrator cannot go")
+	}
+	return err
+}

@@ -1,0 +1,343 @@
+package users
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"blog/internal/migrations"
+	"blog/internal/model"
+	"github.com/nexios-go/nexios/runtime/auth/authtest"
+	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/webtest"
+)
+
+const password = "Correct-Horse-7"
+
+// world is this room with two users and an administrator.
+type world struct {
+	db                        *gorm.DB
+	anybody, alice, bob, root *webtest.Client
+	aliceID, bobID, rootID    int64
+}
+
+func start(t *testing.T) world {
+	t.Helper()
+	w := world{db: webtest.DB(t, migrations.All())}
+	known, alice := authtest.Sign(t, w.db, authtest.Account{Username: "alice", Password: password})
+	_, bob := authtest.Sign(t, w.db, authtest.Account{Username: "bob"})
+	_, root := authtest.Sign(t, w.db, authtest.Account{Username: "root", Role: model.RoleAdmin})
+	w.anybody = webtest.New(t, known, Module(w.db))
+	as := func(token string) *webtest.Client { return w.anybody.With("Authorization", "Bearer "+token) }
+	w.alice, w.bob, w.root = as(alice), as(bob), as(root)
+	w.aliceID, w.bobID, w.rootID = authtest.UserID(t, w.db, "alice"), authtest.UserID(t, w.db, "bob"), authtest.UserID(t, w.db, "root")
+	return w
+}
+
+func path(id int64) string { return fmt.Sprintf("/users/%d", id) }
+
+func valid(username string) map[string]any {
+	return map[string]any{"username": username, "email": username + "@example.com", "password": password}
+}
+
+func TestRegister(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	body := valid("carol")
+	for name, value := range map[string]any{"id": 999, "role": "admin", "is_active": false, "created_at": "2001-01-01T00:00:00Z", "password_hash": "x"} {
+		body[name] = value
+	}
+	answer := w.anybody.Post("/users", body).Expect(201)
+	var user model.User
+	answer.Into(&user)
+	if user.ID == 999 || user.Role != model.RoleUser || !user.IsActive || user.CreatedAt.Year() == 2001 || user.Username != "carol" {
+		t.Errorf("%+v", user)
+	}
+	if answer.Header("Location") != path(user.ID) {
+		t.Errorf("Location %q", answer.Header("Location"))
+	}
+	if strings.Contains(string(answer.Body()), "password") || strings.Contains(string(answer.Body()), "argon2") {
+		t.Errorf("the answer names the password: %s", answer.Body())
+	}
+	var mails []string
+	w.db.Table("jobs").Where("kind = ?", "mail.welcome").Pluck("payload", &mails)
+	if len(mails) != 1 || !strings.Contains(mails[0], "carol@example.com") {
+		t.Errorf("welcome mails %v", mails)
+	}
+}
+
+func TestRegistrationsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	with := func(field string, value any) map[string]any {
+		body := valid("carol")
+		body[field] = value
+		return body
+	}
+	for _, c := range []struct {
+		body  map[string]any
+		field string
+		want  int
+	}{
+		{with("username", "ab"), "username", 422},
+		{with("username", strings.Repeat("a", 51)), "username", 422},
+		{with("username", " carol"), "username", 422},
+		{with("username", "ca\x00rol"), "username", 422},
+		{with("username", nil), "username", 422},
+		{with("username", "ALICE"), "username", 409},
+		{with("email", "nowhere"), "email", 422},
+		{with("email", "Alice@Example.COM"), "email", 409},
+		{with("password", "Sh0rt"), "password", 422},
+		{with("password", "no-upper-1"), "password", 422},
+		{with("password", "NO-LOWER-1"), "password", 422},
+		{with("password", "No-Digit-x"), "password", 422},
+		{with("password", "Password1"), "password", 422},
+		{with("password", "Carol123"), "password", 422},
+		{with("password", strings.Repeat("long enough ", 11)), "password", 422},
+		{with("password", 12345678), "password", 422},
+	} {
+		answer := w.anybody.Post("/users", c.body)
+		if details := answer.Expect(c.want).Details(); len(details) == 0 || details[0].Field != c.field {
+			t.Errorf("%v: %s", c.body[c.field], answer.Body())
+		}
+	}
+	// One answer tells everything.
+	fields := map[string]bool{}
+	for _, d := range w.anybody.Post("/users", map[string]string{"username": "ab", "email": "x", "password": "short"}).Expect(422).Details() {
+		fields[d.Field] = true
+	}
+	if len(fields) != 3 {
+		t.Errorf("wrong are %v", fields)
+	}
+	var n int64
+	if w.db.Table("jobs").Count(&n); n != 0 {
+		t.Errorf("%d mails for users who are not", n)
+	}
+}
+
+func TestTwentyEqualRegistrationsMakeOneUser(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	var (
+		wg  sync.WaitGroup
+		mu  sync.Mutex
+		got = map[int]int{}
+	)
+	for range 20 {
+		client := w.anybody.Fresh()
+		wg.Go(func() {
+			answer := client.Post("/users", valid("carol"))
+			mu.Lock()
+			defer mu.Unlock()
+			got[answer.Status]++
+		})
+	}
+	wg.Wait()
+	if got[201] != 1 || got[409] != 19 {
+		t.Errorf("statuses %v", got)
+	}
+	var n int64
+	if w.db.Table("jobs").Count(&n); n != 1 {
+		t.Errorf("%d welcome mails", n)
+	}
+}
+
+func TestEverythingElseNeedsAToken(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.anybody.Get("/users").Expect(401)
+	w.anybody.Get("/users/me").Expect(401)
+	w.anybody.Get(path(w.aliceID)).Expect(401)
+	w.anybody.Put(path(w.aliceID), map[string]any{}).Expect(401)
+	w.anybody.Patch(path(w.aliceID), map[string]any{}).Expect(401)
+	w.anybody.Delete(path(w.aliceID)).Expect(401)
+	w.anybody.Post("/users/me/change-password", map[string]any{}).Expect(401)
+}
+
+func TestShow(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	if got := w.bob.Get(path(w.aliceID)).Expect(200).JSON(); got["username"] != "alice" || got["password_hash"] != nil {
+		t.Errorf("%v", got)
+	}
+	if got := w.bob.Get("/users/me").Expect(200).JSON(); got["username"] != "bob" {
+		t.Errorf("%v", got)
+	}
+	for _, id := range []string{"999", "0", "-1", "abc", "99999999999999999999"} {
+		w.alice.Get("/users/" + id).Expect(404)
+	}
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.db.Model(&model.User{}).Where("id = ?", w.bobID).Update("is_active", false)
+	for query, want := range map[string]string{
+		"":                              "root bob alice",
+		"?sort=username&order=asc":      "alice bob root",
+		"?sort_by=username&order=desc":  "root bob alice",
+		"?search=ALI":                   "alice",
+		"?search=example.com&limit=100": "root bob alice",
+		"?search=%25":                   "",
+		"?search=_":                     "",
+		"?role=admin":                   "root",
+		"?is_active=true":               "root alice",
+		"?limit=1&page=2&sort=id":       "bob",
+	} {
+		var page struct{ Items []model.User }
+		w.root.Get("/users" + query).Expect(200).Into(&page)
+		var names []string
+		for _, user := range page.Items {
+			names = append(names, user.Username)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	for _, query := range []string{"?limit=0", "?limit=101", "?page=0", "?page=x", "?sort=password_hash", "?order=up", "?role=root", "?is_active=maybe"} {
+		w.root.Get("/users" + query).Expect(422)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	got := w.alice.Patch(path(w.aliceID), map[string]any{"username": "alicia", "role": "admin", "is_active": false, "id": 7, "password": "x", "email": nil}).Expect(200).JSON()
+	if got["username"] != "alicia" || got["role"] != "user" || got["is_active"] != true || got["email"] != "alice@example.com" {
+		t.Errorf("%v", got)
+	}
+	if got := w.alice.Put(path(w.aliceID), map[string]any{"username": "Alicia"}).Expect(200).JSON(); got["username"] != "Alicia" {
+		t.Errorf("%v", got)
+	}
+	w.alice.Patch(path(w.aliceID), map[string]any{"username": "BOB"}).Expect(409)
+	w.alice.Patch(path(w.aliceID), map[string]any{"username": ""}).Expect(422)
+	w.alice.Patch(path(w.aliceID), map[string]any{"email": "x"}).Expect(422)
+	w.alice.Patch(path(w.bobID), map[string]any{"username": "mine"}).Expect(403)
+	w.alice.Patch("/users/999", map[string]any{"username": "mine"}).Expect(404)
+	w.alice.Patch(path(w.aliceID), map[string]any{}).Expect(200)
+	w.root.Patch(path(w.bobID), map[string]any{"role": "king"}).Expect(422)
+	if got := w.root.Patch(path(w.bobID), map[string]any{"role": "guest", "username": "robert"}).Expect(200).JSON(); got["role"] != "guest" || got["username"] != "robert" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestNewAddressIsNotConfirmed(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.db.Exec("UPDATE users SET email_confirmed_at = created_at")
+	if got := w.alice.Patch(path(w.aliceID), map[string]any{"email": "new@example.com"}).Expect(200).JSON(); got["email_confirmed_at"] != nil {
+		t.Errorf("%v", got)
+	}
+	w.db.Table("auth_sessions").Where("1 = 1").Update("confirmed_at", 0)
+	w.bob.Patch(path(w.bobID), map[string]any{"email": "other@example.com"}).Expect(403)
+	w.bob.Patch(path(w.bobID), map[string]any{"username": "robert"}).Expect(200)
+}
+
+func TestDeactivatedUserIsOut(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.bob.Get("/users/me").Expect(200)
+	w.root.Patch(path(w.bobID), map[string]any{"is_active": false}).Expect(200)
+	w.bob.Get("/users/me").Expect(401)
+	w.root.Patch(path(w.bobID), map[string]any{"is_active": true}).Expect(200)
+	w.bob.Get("/users/me").Expect(401) // he logs in again
+}
+
+func TestRoleCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.bob.Delete(path(w.aliceID)).Expect(403)
+	w.root.Patch(path(w.bobID), map[string]any{"role": "admin"}).Expect(200)
+	w.bob.Delete(path(w.aliceID)).Expect(204)
+	w.root.Patch(path(w.bobID), map[string]any{"role": "user"}).Expect(200)
+	w.bob.Delete(path(w.rootID)).Expect(403)
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.alice.Delete(path(w.bobID)).Expect(403)
+	if body := w.alice.Delete(path(w.aliceID)).Expect(204).Body(); len(body) != 0 {
+		t.Errorf("body %q", body)
+	}
+	w.alice.Get("/users/me").Expect(401)
+	w.root.Get(path(w.aliceID)).Expect(404)
+	w.root.Delete(path(w.aliceID)).Expect(404)
+	w.root.Delete(path(w.bobID)).Expect(204)
+}
+
+func TestLastAdministratorStays(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.root.Delete(path(w.rootID)).Expect(409)
+	w.root.Patch(path(w.rootID), map[string]any{"role": "user"}).Expect(409)
+	w.root.Patch(path(w.rootID), map[string]any{"is_active": false}).Expect(409)
+	w.root.Patch(path(w.rootID), map[string]any{"username": "chief"}).Expect(200)
+	w.root.Patch(path(w.bobID), map[string]any{"role": "admin"}).Expect(200)
+	w.root.Delete(path(w.rootID)).Expect(204)
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	change := func(old, next string) *webtest.Answer {
+		return w.alice.Post("/users/me/change-password", map[string]string{"old_password": old, "new_password": next})
+	}
+	if got := change("Wrong-Horse-7", "Different-Horse-8").Expect(400).JSON(); got["error"] != "Incorrect password" {
+		t.Errorf("%v", got)
+	}
+	for _, weak := range []string{"short", "Password1", "alllowercase", "Alice1234"} {
+		if got := change(password, weak).Expect(422).Details(); len(got) == 0 || got[0].Field != "new_password" {
+			t.Errorf("%s: %v", weak, got)
+		}
+	}
+	change("", "").Expect(422)
+	if got := change("", "weak").Expect(422).Details(); got[0].Field != "old_password" || got[len(got)-1].Field != "new_password" {
+		t.Errorf("not all at once: %+v", got)
+	}
+	if got := change(password, "Different-Horse-8").Expect(200).JSON(); got["message"] != "Password changed successfully" {
+		t.Errorf("%v", got)
+	}
+	w.alice.Get("/users/me").Expect(200)
+	change(password, "Different-Horse-9").Expect(400)
+}
+
+func TestCreateCommand(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	run := func(input string, args ...string) (string, error) {
+		var out bytes.Buffer
+		cmd := Module(w.db).Commands[0]
+		err := cmd.Run(t.Context(), command.IO{Args: args, Stdin: strings.NewReader(input), Stdout: &out, Stderr: &out})
+		return out.String(), err
+	}
+	out, err := run(password+"\n", "--username", "boss", "--email", "boss@example.com", "--admin")
+	if err != nil || !strings.Contains(out, "created admin boss") {
+		t.Fatalf("%s, %v", out, err)
+	}
+	var boss model.User
+	w.db.Where("username = ?", "boss").Take(&boss)
+	if boss.Role != model.RoleAdmin || !boss.IsActive || !strings.HasPrefix(boss.PasswordHash, "$argon2id$") {
+		t.Errorf("%+v", boss)
+	}
+	for _, c := range [][]string{
+		{"", "--username", "carol", "--email", "c@example.com"},
+		{"weak\n", "--username", "carol", "--email", "c@example.com"},
+		{password, "--username", "c", "--email", "c@example.com"},
+		{password, "--username", "carol", "--email", "nowhere"},
+		{password, "--username", "BOSS", "--email", "c@example.com"},
+		{password, "--nonsense"},
+		{password},
+	} {
+		if out, err := run(c[0], c[1:]...); err == nil {
+			t.Errorf("%v: %s", c, out)
+		}
+	}
+	if _, err := run(password, "--username", "dave", "--email", "d@example.com"); err != nil {
+		t.Errorf("a line without an end: %v", err)
+	}
+}
