@@ -226,11 +226,6 @@ func checked(list []Migration) error {
 	return nil
 }
 
-// pinned is a transaction that GORM cannot trace back to its pool: its SQLite
-// migrator would otherwise ask the pool for another connection, for which it
-// would wait for ever.
-type pinned struct{ *sql.Tx }
-
 func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm.DB) error) (err error) {
 	begun, err := conn.BeginTx(ctx, nil)
 	if err != nil {
@@ -239,7 +234,7 @@ func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm
 	// After a panic too: nothing may stay locked. After Commit it does nothing.
 	defer begun.Rollback()
 	tx := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
-	tx.Statement.ConnPool = pinned{begun}
+	tx.Statement.ConnPool = &pinned{begun}
 	if err := f(tx); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -42,9 +43,6 @@ func (d sqliteDialector) Initialize(gdb *gorm.DB) error {
 // Translate implements gorm.ErrorTranslator.
 func (sqliteDialector) Translate(err error) error { return Translate(err) }
 
-// cachedStatements bounds the prepared statements that each pool keeps.
-const cachedStatements = 256
-
 // openSQLite makes the pools of the file at path: one connection that writes,
 // in transactions that take the lock at their begin, and several that only
 // read. With that nobody ever waits in SQLite's own busy loop within this
@@ -63,16 +61,15 @@ func openSQLite(path string) (gorm.Dialector, error) {
 	}
 	p := &sqlitePool{
 		log:       path + "-wal",
-		writer:    prepared(path, 1, "_txlock=immediate"),
-		readers:   prepared(path, max(4, runtime.NumCPU()), "_query_only=1"),
+		writer:    connect(path, 1, "_txlock=immediate"),
+		readers:   connect(path, max(4, runtime.NumCPU()), "_query_only=1"),
 		temporary: temporary,
 	}
 	return sqliteDialector{sqlite.Dialector{Conn: p}}, nil
 }
 
-// prepared is a pool of at most n connections to path that keeps its
-// statements prepared.
-func prepared(path string, n int, parameters string) *gorm.PreparedStmtDB {
+// connect makes a pool of at most n connections to path, which it keeps.
+func connect(path string, n int, parameters string) *sql.DB {
 	settings := url.Values{"_pragma": {
 		"busy_timeout(5000)", // first: the others may have to wait
 		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
@@ -83,7 +80,7 @@ func prepared(path string, n int, parameters string) *gorm.PreparedStmtDB {
 	pool := sql.OpenDB(sqliteConnector{dsn: dsn, dir: filepath.Dir(path)})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
-	return gorm.NewPreparedStmtDB(pool, cachedStatements, 0)
+	return pool
 }
 
 // sqliteConnector creates the directory of a database before it is opened.
@@ -98,7 +95,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connector.Connect(ctx)
+	return keep(connector.Connect(ctx))
 }
 
 // Driver implements driver.Connector.
@@ -106,7 +103,7 @@ func (c sqliteConnector) Driver() driver.Driver { return &sqlitedriver.Driver{} 
 
 // sqlitePool sends what only reads to the readers and all else to the writer.
 type sqlitePool struct {
-	writer, readers *gorm.PreparedStmtDB
+	writer, readers *sql.DB
 	log             string        // the file of the write-ahead log
 	writes          atomic.Uint64 // statements and transactions so far
 	temporary       string        // a directory to remove at Close
@@ -135,11 +132,11 @@ func (p *sqlitePool) checkpoint(ctx context.Context) {
 	patience := min(100*info.Size()/logLimit, 5000)
 	// It may fail, and is tried again. The statement to come tells of what
 	// would hinder it too. To cancel it would leave the short timeout.
-	_, _ = p.writer.ConnPool.ExecContext(context.WithoutCancel(ctx),
+	_, _ = p.writer.ExecContext(context.WithoutCancel(ctx),
 		fmt.Sprintf("PRAGMA busy_timeout = %d; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000", patience))
 }
 
-func (p *sqlitePool) route(query string) *gorm.PreparedStmtDB {
+func (p *sqlitePool) route(query string) *sql.DB {
 	if len(query) > 6 && strings.EqualFold(query[:6], "SELECT") {
 		return p.readers
 	}
@@ -147,7 +144,7 @@ func (p *sqlitePool) route(query string) *gorm.PreparedStmtDB {
 }
 
 func (p *sqlitePool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return p.route(query).ConnPool.PrepareContext(ctx, query)
+	return p.route(query).PrepareContext(ctx, query)
 }
 
 func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -160,40 +157,38 @@ func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any
 }
 
 func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	// Unprepared: GORM hands out a row that panics when preparing fails.
-	return p.route(query).ConnPool.QueryRowContext(ctx, query, args...)
+	return p.route(query).QueryRowContext(ctx, query, args...)
 }
 
 // BeginTx implements gorm.ConnPoolBeginner: a transaction that only reads, as
 // its options say, leaves the writer alone.
 func (p *sqlitePool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
+	pool := p.writer
 	if o != nil && o.ReadOnly {
-		return p.readers.BeginTx(ctx, o)
+		pool = p.readers
+	} else {
+		p.checkpoint(ctx)
 	}
-	p.checkpoint(ctx)
-	return p.writer.BeginTx(ctx, o)
+	tx, err := pool.BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &pinned{tx}, nil
 }
 
 // GetDBConn implements gorm.GetDBConnector.
-func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer.GetDBConn() }
+func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer, nil }
 
 // Close closes both pools.
 func (p *sqlitePool) Close() error {
-	var first error
-	for _, side := range []*gorm.PreparedStmtDB{p.readers, p.writer} {
-		side.Close()
-		pool, err := side.GetDBConn()
-		if err == nil {
-			err = pool.Close()
-		}
-		if first == nil {
-			first = err
-		}
-	}
+	err := errors.Join(p.readers.Close(), p.writer.Close())
 	if p.temporary != "" {
-		if err := os.RemoveAll(p.temporary); first == nil {
-			first = err
-		}
+		err = errors.Join(err, os.RemoveAll(p.temporary))
 	}
-	return first
+	return err
 }
+
+// pinned is a transaction that GORM cannot trace back to its pool: its
+// migrators would otherwise ask the pool for another connection, for which
+// they would wait for ever.
+type pinned struct{ *sql.Tx }

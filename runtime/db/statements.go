@@ -1,0 +1,166 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"strings"
+)
+
+// cachedStatements bounds the statements that one connection keeps prepared.
+const cachedStatements = 256
+
+// keeper is a connection of SQLite that keeps its statements prepared.
+//
+// GORM's PrepareStmt does this above the pool, where it can wait for ever: one
+// that prepares holds the statement's entry and waits for the only connection
+// that writes, while the transaction on that connection waits for the entry.
+// Here a connection has its own, and database/sql uses a connection from one
+// goroutine at a time, so nothing waits.
+type keeper struct {
+	sqliteConn
+	statements map[string]*statement
+	clock      uint64 // counts uses
+}
+
+// sqliteConn is what the driver's connections can do.
+type sqliteConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+}
+
+// sqliteStmt is what the driver's statements can do.
+type sqliteStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// sqliteRows is what the driver's rows can do.
+type sqliteRows interface {
+	driver.Rows
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
+}
+
+type statement struct {
+	sqliteStmt
+	open bool   // its rows are being read, so it cannot run again yet
+	used uint64 // when it was used last, by the keeper's clock
+}
+
+// ExecContext implements driver.ExecerContext.
+func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	s, err := k.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return k.sqliteConn.ExecContext(ctx, query, args)
+	}
+	return s.ExecContext(ctx, args)
+}
+
+// QueryContext implements driver.QueryerContext.
+func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	s, err := k.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return k.sqliteConn.QueryContext(ctx, query, args)
+	}
+	found, err := s.QueryContext(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	s.open = true
+	return &openRows{found.(sqliteRows), s}, nil
+}
+
+// openRows gives its statement free when it is closed.
+type openRows struct {
+	sqliteRows
+	s *statement
+}
+
+// Close implements driver.Rows.
+func (r *openRows) Close() error {
+	err := r.sqliteRows.Close()
+	r.s.open = false
+	return err
+}
+
+// statement is the prepared form of query; nil for one that had better run as
+// it is, because it is rare or runs already.
+func (k *keeper) statement(ctx context.Context, query string) (*statement, error) {
+	k.clock++
+	if s := k.statements[query]; s != nil {
+		if s.used = k.clock; s.open {
+			return nil, nil
+		}
+		return s, nil
+	}
+	verb, _, _ := strings.Cut(query, " ")
+	switch strings.ToUpper(verb) {
+	case "SELECT", "INSERT", "UPDATE", "DELETE":
+	default:
+		return nil, nil
+	}
+	if len(k.statements) >= cachedStatements && !k.forgetOldest() {
+		return nil, nil
+	}
+	made, err := k.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s := &statement{sqliteStmt: made.(sqliteStmt), used: k.clock}
+	k.statements[query] = s
+	return s, nil
+}
+
+// forgetOldest makes room; false when every statement is in use.
+func (k *keeper) forgetOldest() bool {
+	oldest := ""
+	for query, s := range k.statements {
+		if !s.open && (oldest == "" || s.used < k.statements[oldest].used) {
+			oldest = query
+		}
+	}
+	if oldest == "" {
+		return false
+	}
+	_ = k.statements[oldest].Close() // repeats the error of its last run
+	delete(k.statements, oldest)
+	return true
+}
+
+// Close implements driver.Conn.
+func (k *keeper) Close() error {
+	for _, s := range k.statements {
+		_ = s.Close()
+	}
+	clear(k.statements)
+	return k.sqliteConn.Close()
+}
+
+// keep wraps what the driver connected.
+func keep(c driver.Conn, err error) (driver.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	inner, ok := c.(sqliteConn)
+	if !ok {
+		return nil, errors.Join(errors.New("the driver's connections have changed"), c.Close())
+	}
+	return &keeper{sqliteConn: inner, statements: map[string]*statement{}}, nil
+}
