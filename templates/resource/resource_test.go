@@ -195,7 +195,9 @@ func run(t *testing.T, dir string, silent bool, words ...string) {
 	t.Helper()
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off",
+		// Read here, so that a result is not taken for that of another server.
+		"TEST_DATABASE_URL="+os.Getenv("TEST_DATABASE_URL"))
 	out, err := cmd.CombinedOutput()
 	if err != nil || silent && len(out) > 0 {
 		t.Errorf("%s: %v\n%s", strings.Join(words, " "), err, out)
