@@ -2,6 +2,11 @@
 // needs: rows by key, pages, filters, conflicts as errors a client can read,
 // column types that behave alike on SQLite, PostgreSQL and MySQL, and
 // migrations. Handlers hold a *gorm.DB; nothing here hides it.
+//
+// Types that databases store differently are JSON, Array, Date, Clock and
+// Duration. Decimals are github.com/shopspring/decimal's with a column type
+// such as decimal(10,2): exact on PostgreSQL and MySQL, and on SQLite, whose
+// numbers are binary, to 15 digits; it does not round to the scale either.
 package db
 
 import (
@@ -24,7 +29,9 @@ type Options struct {
 // Open returns the database at url:
 //
 //	sqlite:data/blog.db                    a file; its directory is created
-//	sqlite::memory:                        private to this call, gone at Close
+//	sqlite::memory:                        private to this call, gone at Close; kept
+//	                                       in a temporary directory, so that it does
+//	                                       under load what a file does
 //	postgres://user:password@host/name     every parameter pgx knows
 //	mysql://user:password@host:3306/name   MySQL or MariaDB
 //
