@@ -37,7 +37,7 @@ func Schedule(q *Queue, words, kind string, payload any) {
 		return
 	}
 	digest := fnv.New32a()
-	digest.Write(text)
+	_, _ = digest.Write(text) // a hash takes everything
 	q.schedules = append(q.schedules, schedule{words, kind, payload, digest.Sum32(), times})
 }
 

@@ -283,7 +283,7 @@ func backoff(first time.Duration, attempts int) time.Duration {
 	if shift := attempts - 1; shift < 20 {
 		pause = min(first<<shift, maxBackoff)
 	}
-	return time.Duration(float64(pause) * (0.75 + rand.Float64()/2))
+	return time.Duration(float64(pause) * (0.75 + rand.Float64()/2)) // #nosec G404 -- jitter is no secret
 }
 
 // waitFor reports whether the group ended within d.

@@ -19,7 +19,7 @@ func encode(opcode int, payload []byte) []byte {
 		frame = append(frame, byte(n))
 	case n < 1<<16:
 		frame = append(frame, 126)
-		frame = binary.BigEndian.AppendUint16(frame, uint16(n))
+		frame = binary.BigEndian.AppendUint16(frame, uint16(n)) // #nosec G115 -- below 1<<16
 	default:
 		frame = append(frame, 127)
 		frame = binary.BigEndian.AppendUint64(frame, uint64(n))
