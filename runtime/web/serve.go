@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -33,11 +34,23 @@ const (
 	stopTimeout  = 9 * time.Second // drain included
 )
 
-// Serve starts the modules, listens on Config.Addr and runs the modules' background work until ctx
-// ends or one of them fails. Then /readyz says 503, no connection is accepted
-// any more, requests under way have 6 seconds to end and are cut after that,
-// and the background work stops. After 9 seconds it returns in any case.
+// gcPercent is how much the heap grows between garbage collections, in percent
+// of what lives. An application's live heap is small, some 5 to 20 MB, and a
+// request makes little but garbage: at Go's own 100 a tenth of the CPU time
+// goes into collecting. 400 costs up to three times the live heap in memory
+// more. GOGC in the environment overrules it; GOMEMLIMIT bounds it.
+const gcPercent = 400
+
+// Serve starts the modules, listens on Config.Addr and runs the modules'
+// background work until ctx ends or one of them fails. Then /readyz says 503,
+// no connection is accepted any more, requests under way have 6 seconds to end
+// and are cut after that, and the background work stops. After 9 seconds it
+// returns in any case. The garbage collector runs less often than Go's default
+// from here on, unless the environment sets GOGC.
 func (a *App) Serve(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	for _, m := range a.Modules {
 		if m.Start == nil {
 			continue
