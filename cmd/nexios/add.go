@@ -128,7 +128,11 @@ func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource, question st
 	if err != nil {
 		return err
 	}
-	return change(cmd, f, open, project, scaffold.ResourceKey(added), question)
+	title := "add resource " + added.Name
+	if added.ModelOnly {
+		title = "add model " + added.Name
+	}
+	return change(cmd, f, open, project, scaffold.ResourceKey(added), title, question)
 }
 
 func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
@@ -168,9 +172,11 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		help := option.Help
 		if len(option.Choices) > 0 {
 			help += ": " + strings.Join(option.Choices, ", ")
-			completeFlag(cmd, option.Name, option.Choices)
 		}
 		values[option.Name] = cmd.Flags().String(option.Name, option.Default, help)
+		if len(option.Choices) > 0 {
+			completeFlag(cmd, option.Name, option.Choices)
+		}
 	}
 	return cmd
 }
@@ -188,11 +194,13 @@ func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question
 	if err != nil {
 		return err
 	}
-	return change(cmd, f, open, project, scaffold.FeatureKey(chosen), question)
+	key := scaffold.FeatureKey(chosen)
+	return change(cmd, f, open, project, key, "add "+strings.TrimSpace(strings.TrimPrefix(key, "feature ")), question)
 }
 
-// change carries the project over to what is asked for now.
-func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, key, question string) error {
+// change carries the project over to what is asked for now. key is the part
+// that was asked for, title what undo will call it.
+func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, key, title, question string) error {
 	now, err := clock()
 	if err != nil {
 		return err
@@ -206,7 +214,7 @@ func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 		plan: p,
 		ask:  question,
 		write: func() error {
-			_, err := apply.Apply(open.dir, p, apply.Options{Title: "add " + strings.TrimSpace(key), Time: now})
+			_, err := apply.Apply(open.dir, p, apply.Options{Title: title, Time: now})
 			return err
 		},
 		stuck: "move these files away (--diff shows both texts), then the same command again",

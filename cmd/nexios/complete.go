@@ -10,7 +10,7 @@ import (
 
 // completeFlag lets a shell complete a flag that takes one of the words.
 func completeFlag(cmd *cobra.Command, flag string, words []string) {
-	// It fails only for a flag that is completed already.
+	// It fails only for a flag that is not there or is completed already.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 

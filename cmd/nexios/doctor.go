@@ -201,9 +201,9 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 		return finding{"runtime", well, "is as shipped", ""}
 	}
 	slices.Sort(edited)
-	detail := edited[0] + " is not as shipped"
+	detail := filesOf(len(edited)) + " not as shipped: " + edited[0]
 	if len(edited) > 1 {
-		detail += fmt.Sprintf(", nor are %d more", len(edited)-1)
+		detail += " ..."
 	}
 	if changed, err := gitStatus(cmd, open.dir, copied); err == nil && changed > 0 {
 		return finding{"runtime", mend, detail, "git stash push --include-untracked -- " + copied}
@@ -218,9 +218,16 @@ func checkChanges(cmd *cobra.Command, dir string) finding {
 	case err != nil:
 		return finding{"changes", note, "the project is not under git", "git init && git add --all && git commit -m start"}
 	case n > 0:
-		return finding{"changes", note, fmt.Sprintf("%d files are not committed; what nexios adds would mix with them", n), "git add --all && git commit"}
+		return finding{"changes", note, filesOf(n) + " not committed; what nexios adds would mix in", "git add --all && git commit"}
 	}
 	return finding{"changes", well, "all is committed", ""}
+}
+
+func filesOf(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
 }
 
 // gitStatus counts the files below a path of the project that are not committed.

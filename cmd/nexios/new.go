@@ -117,7 +117,7 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(dir); err == nil { // a killed `nexios new` may have begun to fill it
+	if info, err := os.Stat(dir); err == nil && info.IsDir() { // a killed `nexios new` may have begun to fill it
 		if err := recoverProject(cmd, dir); err != nil {
 			return err
 		}
@@ -166,18 +166,23 @@ func enter(dir string) []string {
 	return []string{"cd " + way}
 }
 
-// refuseOccupied refuses a folder that has something in it.
+// refuseOccupied refuses a folder that has something in it or cannot be made.
 func refuseOccupied(dir string) error {
+	const another = "another name, or --dir with an empty folder"
 	entries, err := os.ReadDir(dir)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err == nil && len(entries) == 0:
-		return nil
+	case err == nil && len(entries) > 0:
+		return &spec.Error{What: dir + " is there already and not empty", Try: another}
 	case err == nil:
-		return &spec.Error{What: fmt.Sprintf("%s is there already and not empty", dir), Try: "another name, or --dir with an empty folder"}
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return &spec.Error{What: dir + " is not a folder that can be made", Where: err.Error(), Try: another}
 	}
-	return &spec.Error{What: fmt.Sprintf("%s is not a folder that can be made", dir), Where: err.Error(), Try: "another name, or --dir with an empty folder"}
+	parent := filepath.Dir(dir)
+	if _, err := os.Stat(parent); err != nil {
+		return &spec.Error{What: dir + " is not a folder that can be made", Where: "there is no " + parent, Try: "mkdir " + parent}
+	}
+	return nil
 }
 
 // emptyDir is the folder of a project that is not there yet.

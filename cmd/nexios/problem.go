@@ -187,6 +187,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 			}
 		}
 		e.Label, e.Where = "commands", strings.TrimSpace(e.Where)
+		cmd.SuggestionsMinimumDistance = 2 // letters
 		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 			e.Try = cmd.CommandPath() + " " + near[0]
 		}

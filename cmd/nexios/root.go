@@ -53,11 +53,13 @@ Without a command, on a terminal, it asks what you want.`,
 		return &spec.Error{What: err.Error(), Try: cmd.CommandPath() + " --help"}
 	})
 	root.PersistentFlags().Bool("json", false, "write the result, or the error, as JSON")
+	dev := devCommand()
+	dev.PreRun = askBackground
 	root.AddCommand(
 		newCommand(),
 		addCommand(),
 		undoCommand(),
-		devCommand(),
+		dev,
 		routesCommand(),
 		doctorCommand(),
 		versionCommand(),

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/charmbracelet/lipgloss"
 	"github.com/muesli/termenv"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -71,5 +72,13 @@ func paint(out *termenv.Output) plan.Style {
 			return out.String(text).Foreground(c).String()
 		}
 		return out.String(text).Faint().String()
+	}
+}
+
+// askBackground asks the terminal whether it is light or dark, for the screen
+// of `nexios dev`, which has colours for both.
+func askBackground(cmd *cobra.Command, _ []string) {
+	if canAsk(cmd) {
+		lipgloss.SetHasDarkBackground(termenv.HasDarkBackground())
 	}
 }

@@ -146,7 +146,8 @@ func (s sheet) onScreen(ctx context.Context, in io.Reader, out io.Writer) error 
 	for i := range s {
 		pages = append(pages, huh.NewGroup(s.field(i)).WithHideFunc(func() bool { return !s.asks(i) }))
 	}
-	return huh.NewForm(pages...).WithInput(in).WithOutput(out).WithShowHelp(true).RunWithContext(ctx)
+	// This theme uses the terminal's own colours, light or dark.
+	return huh.NewForm(pages...).WithTheme(huh.ThemeBase16()).WithInput(in).WithOutput(out).WithShowHelp(true).RunWithContext(ctx)
 }
 
 // byLine asks one question after the other.
@@ -164,7 +165,7 @@ func (s sheet) byLine(ctx context.Context, in io.Reader, out io.Writer) error {
 		case e.Help != "":
 			fmt.Fprintln(out, e.Help)
 		}
-		if err := s.field(i).RunAccessible(out, answers); err != nil {
+		if err := s.field(i).WithTheme(huh.ThemeBase()).RunAccessible(out, answers); err != nil {
 			return err
 		}
 		if answers.ended {

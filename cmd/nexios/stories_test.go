@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"nexios": main})
+}
+
+// TestStories runs what people type, one story a file in testdata. Besides the
+// commands of testscript they have:
+//
+//	fails CODE PROGRAM ARGS...   runs a program that must exit with the code
+//	keep DIR                     remembers every file below a folder
+//	kept DIR                     fails unless they are the same, byte for byte
+//	listen                       takes a port, and calls its address $TAKEN
+func TestStories(t *testing.T) {
+	// Once, for all stories: Go's own folders, which a home would tell.
+	out, err := exec.Command("go", "env", "GOMODCACHE", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders := strings.Fields(string(out))
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("GOMODCACHE", folders[0])
+			e.Setenv("GOCACHE", folders[1])
+			e.Setenv("GOPROXY", "off")
+			e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			e.Setenv("GIT_CEILING_DIRECTORIES", e.WorkDir)
+			e.Setenv("SOURCE_DATE_EPOCH", "1795256100") // 20261121101500
+			e.Setenv("LONG", strings.Repeat("a", 300))
+			e.Values["kept"] = map[string]map[string]string{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fails": fails,
+			"listen": func(ts *testscript.TestScript, _ bool, _ []string) {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				ts.Check(err)
+				ts.Defer(func() { l.Close() })
+				ts.Setenv("TAKEN", l.Addr().String())
+			},
+			"keep": func(ts *testscript.TestScript, _ bool, args []string) {
+				kept(ts)[args[0]] = files(ts, args[0])
+			},
+			"kept": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, got := kept(ts)[args[0]], files(ts, args[0])
+				names := slices.Sorted(maps.Keys(want))
+				for name := range got {
+					if _, ok := want[name]; !ok {
+						names = append(names, name)
+					}
+				}
+				for _, name := range names {
+					was, before := want[name]
+					is, after := got[name]
+					if before != after || was != is {
+						ts.Fatalf("%s is not as it was kept", name)
+					}
+				}
+			},
+		},
+	})
+}
+
+func kept(ts *testscript.TestScript) map[string]map[string]string {
+	return ts.Value("kept").(map[string]map[string]string)
+}
+
+func fails(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	exit := (*exec.ExitError)(nil)
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() == want:
+	case err == nil:
+		ts.Fatalf("exit code 0, want %d", want)
+	default:
+		ts.Fatalf("%v, want exit code %d", err, want)
+	}
+}
+
+// files reads every file below dir but git's own and what undo remembers.
+func files(ts *testscript.TestScript, dir string) map[string]string {
+	found := map[string]string{}
+	root := ts.MkAbs(dir)
+	ts.Check(filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(root, name)
+		switch rel = filepath.ToSlash(rel); {
+		case err != nil:
+			return err
+		case rel == ".tmp" || entry.Name() == ".git" || strings.HasSuffix(rel, ".nexios/undo"):
+			return filepath.SkipDir
+		case entry.IsDir():
+			found[rel+"/"] = ""
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		found[rel] = string(text)
+		return err
+	}))
+	return found
+}
