@@ -129,7 +129,7 @@ func (s *screen) Write(p []byte) (int, error) {
 
 // waitFor waits until the text was drawn, and forgets all until its end.
 func (s *screen) waitFor(t *testing.T, text string) {
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(10 * time.Second)
 	for {
 		s.mu.Lock()
 		at := strings.Index(s.drawn, text)
@@ -185,15 +185,19 @@ func TestOnScreen(t *testing.T) {
 			in, typing := io.Pipe()
 			defer in.Close()
 			out := newScreen()
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
 			go func() {
 				for _, k := range c.keys {
-					out.waitFor(t, k.seen)
+					if out.waitFor(t, k.seen); t.Failed() {
+						cancel()
+					}
 					if _, err := io.WriteString(typing, k.press); err != nil {
 						return
 					}
 				}
 			}()
-			got, err := Ask(context.Background(), in, out, false, questions())
+			got, err := Ask(ctx, in, out, false, questions())
 			if c.want == nil {
 				if !errors.Is(err, ErrCancelled) {
 					t.Errorf("got %v, %v", got, err)
