@@ -129,3 +129,17 @@ func TestWebSocketSubprotocol(t *testing.T) {
 	client.With("Upgrade", "websocket").Get("/api/posts").Expect(200)
 	client.With("Upgrade", "websocket").With("Sec-WebSocket-Protocol", "chat, bearer."+g.AccessToken).Get("/api/posts").Expect(401)
 }
+
+func TestGuardsSayWhatTheyTake(t *testing.T) {
+	for scheme, guards := range map[string][]web.Guard{
+		"bearerAuth apiKey": {User(), Admin(), Role("admin"), Scope("posts:read")},
+		"bearerAuth":        {Session(), Fresh()},
+		"__Host-session":    {Page()},
+	} {
+		for _, g := range guards {
+			if g.Scheme != scheme {
+				t.Errorf("%s takes %q, want %q", g.Name, g.Scheme, scheme)
+			}
+		}
+	}
+}

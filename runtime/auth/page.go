@@ -82,7 +82,7 @@ func (s *Service) LogoutPage(c *gin.Context) error {
 // not look at the cookie.
 func Page() web.Guard {
 	return web.Guard{
-		Name: "page", Scheme: "cookie", Status: []int{http.StatusUnauthorized, http.StatusForbidden},
+		Name: "page", Scheme: hostCookie, Status: []int{http.StatusUnauthorized, http.StatusForbidden},
 		Check: func(c *gin.Context) error {
 			a := ask(c)
 			if a == nil {
@@ -170,11 +170,14 @@ func formKind(r *http.Request) string {
 	return ""
 }
 
-// pageCookie is the name of the session cookie; the prefix makes browsers hold
+// hostCookie is the session cookie over HTTPS: its prefix makes browsers hold
 // it to this host and to HTTPS.
+const hostCookie = "__Host-session"
+
+// pageCookie is the name of the session cookie.
 func (s *Service) pageCookie(r *http.Request) string {
 	if s.secure(r) {
-		return "__Host-session"
+		return hostCookie
 	}
 	return "session"
 }
