@@ -421,8 +421,10 @@ func (s *server) settle(ctx context.Context) {
 	for path := range s.fresh {
 		switch s.classify(path) {
 		case needAssets:
-			assets = append(assets, relative(s.root, path))
 			s.pending[path] = true // the program may hold a copy, which the next build makes new
+			if _, err := os.Lstat(path); err == nil || asset(path) {
+				assets = append(assets, relative(s.root, path)) // not what an editor made and removed
+			}
 		case needRestart:
 			s.restart = true
 			built = append(built, path)
