@@ -23,7 +23,10 @@ type Command struct {
 	Args    string // how the arguments look in help: "--username U --email E [--admin]"
 	Summary string // one line, no full stop
 	Help    string // what --help says beyond that, in sentences; lines that begin with a space keep their form
-	Run     func(ctx context.Context, io IO) error
+	// Starts is for what works on the application's data: everything that is
+	// started before serving is started before it runs.
+	Starts bool
+	Run    func(ctx context.Context, io IO) error
 }
 
 // Usage is the error of a command line that cannot be understood: what, where

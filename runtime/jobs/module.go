@@ -30,10 +30,10 @@ func Module(q *Queue) web.Module {
 		Start: func(context.Context) error { return q.err }, // by now every room has registered
 		Run:   q.Run,
 		Commands: []command.Command{
-			{Name: "work", Args: "[--workers N]", Summary: "run background jobs without serving", Run: q.workCommand},
-			{Name: "jobs ls", Args: "[--state S] [--kind K] [--limit N]", Summary: "list background jobs, newest first", Run: q.listCommand},
-			{Name: "jobs retry", Args: "ID... | --dead", Summary: "run dead or cancelled jobs again", Run: q.retryCommand},
-			{Name: "jobs cancel", Args: "ID...", Summary: "take back jobs that have not finished", Run: q.cancelCommand},
+			{Name: "work", Args: "[--workers N]", Summary: "run background jobs without serving", Starts: true, Run: q.workCommand},
+			{Name: "jobs ls", Args: "[--state S] [--kind K] [--limit N]", Summary: "list background jobs, newest first", Starts: true, Run: q.listCommand},
+			{Name: "jobs retry", Args: "ID... | --dead", Summary: "run dead or cancelled jobs again", Starts: true, Run: q.retryCommand},
+			{Name: "jobs cancel", Args: "ID...", Summary: "take back jobs that have not finished", Starts: true, Run: q.cancelCommand},
 		},
 	}
 }

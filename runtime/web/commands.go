@@ -23,9 +23,39 @@ func Commands(a *App) []command.Command {
 		{Name: "routes", Args: "[--json]", Summary: "list the routes with their guards", Run: a.routesCommand},
 	}
 	for _, m := range a.Modules {
-		list = append(list, m.Commands...)
+		for _, c := range m.Commands {
+			if c.Starts {
+				c.Run = a.started(c.Run)
+			}
+			list = append(list, c)
+		}
 	}
 	return list
+}
+
+// started is a command that runs after the modules have started. Which of them
+// is not ready explains its failure.
+func (a *App) started(run func(context.Context, command.IO) error) func(context.Context, command.IO) error {
+	return func(ctx context.Context, io command.IO) error {
+		if err := a.start(ctx); err != nil {
+			return err
+		}
+		err := run(ctx, io)
+		if command.ExitCode(err) != command.Failed {
+			return err
+		}
+		asking, cancel := context.WithTimeout(ctx, readyTimeout)
+		defer cancel()
+		for _, m := range a.Modules {
+			if m.Ready == nil {
+				continue
+			}
+			if problem := m.Ready(asking); problem != nil {
+				err = fmt.Errorf("%w\n  where: %s: %w", err, m.Name, problem)
+			}
+		}
+		return err
+	}
 }
 
 // listed is a route as the routes command prints it.

@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -55,5 +57,35 @@ func TestRoutesCommand(t *testing.T) {
 	}
 	if _, err := routes("--xml"); command.ExitCode(err) != command.Misused {
 		t.Errorf("a wrong argument is %v", err)
+	}
+}
+
+func TestCommandsThatStart(t *testing.T) {
+	log := ""
+	does := func(what string, err error) func(context.Context) error {
+		return func(context.Context) error { log += what + " "; return err }
+	}
+	run := func(what string, err error) func(context.Context, command.IO) error {
+		return func(ctx context.Context, _ command.IO) error { return does(what, err)(ctx) }
+	}
+	app, err := web.New(web.Config{Env: web.Test}, discard(),
+		web.Module{Name: "data", Start: does("start", nil), Ready: does("ready", errors.New("2 migrations are pending\n  try: migrate up"))},
+		web.Module{Name: "notes", Commands: []command.Command{
+			{Name: "plain", Run: run("plain", nil)},
+			{Name: "good", Starts: true, Run: run("good", nil)},
+			{Name: "bad", Starts: true, Run: run("bad", errors.New("no such table"))},
+			{Name: "misused", Starts: true, Run: run("misused", command.Usage("what"))},
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct{ log, err string }{
+		{"plain ", ""}, {"start good ", ""}, {"start bad ready ", "no such table\n  where: data: 2 migrations are pending\n  try: migrate up"}, {"start misused ", "what"},
+	} {
+		log = ""
+		err := web.Commands(app)[i+2].Run(t.Context(), command.IO{})
+		if log != c.log || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+			t.Errorf("did %s, %v; want %s, %s", log, err, c.log, c.err)
+		}
 	}
 }

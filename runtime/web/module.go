@@ -22,7 +22,8 @@ type Module struct {
 	Routes   []Route           // what it serves
 	Use      []gin.HandlerFunc // middleware around every route of the application, in list order
 	Commands []command.Command // what it adds to the program's command line
-	// Start runs once before the application serves; an error stops it.
+	// Start runs once before the application serves, or does a command that
+	// Starts; an error stops it.
 	Start func(ctx context.Context) error
 	// Run works in the background while the application serves, and returns
 	// when ctx ends. An error stops the application.

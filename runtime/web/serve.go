@@ -51,6 +51,17 @@ func (a *App) Serve(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if err := a.start(ctx); err != nil {
+		return err
+	}
+	listener, err := listen(a.Config.Addr)
+	if err != nil {
+		return err
+	}
+	return a.ServeOn(ctx, listener)
+}
+
+func (a *App) start(ctx context.Context) error {
 	for _, m := range a.Modules {
 		if m.Start == nil {
 			continue
@@ -59,11 +70,7 @@ func (a *App) Serve(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
 	}
-	listener, err := listen(a.Config.Addr)
-	if err != nil {
-		return err
-	}
-	return a.ServeOn(ctx, listener)
+	return nil
 }
 
 // ServeOn is Serve on a listener that is there already; it closes it.
