@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nexios-go/nexios/e2e/services"
 	"github.com/nexios-go/nexios/scaffold/render"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
@@ -218,15 +219,33 @@ func build(t *testing.T, p spec.Project) {
 	dir := generate(t, p)
 	run(t, dir, true, "gofmt", "-l", ".")
 	run(t, dir, true, "go", "vet", "./...")
-	if path, err := exec.LookPath("staticcheck"); err == nil {
-		run(t, dir, true, path, "./...")
+	run(t, dir, true, "go", "run", "honnef.co/go/tools/cmd/staticcheck@v0.8.2", "./...")
+	if testing.Short() {
+		return
 	}
-	if !testing.Short() {
-		run(t, dir, false, "go", "test", "./...")
+	tests := filepath.Join(dir, "tests")
+	run(t, dir, false, "go", "test", "-c", "-o", tests+string(filepath.Separator), "./...")
+	for name, url := range map[string]string{"sqlite": "", "postgres": services.Postgres(t), "mysql": services.MySQL(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			binaries, err := filepath.Glob(filepath.Join(tests, "*"))
+			if err != nil || len(binaries) == 0 {
+				t.Fatalf("no tests: %v", err)
+			}
+			for _, binary := range binaries {
+				cmd := exec.Command(binary)
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%s: %v\n%s", filepath.Base(binary), err, out)
+				}
+			}
+		})
 	}
 }
 
 func TestResources(t *testing.T) {
+	t.Parallel()
 	p := parse(t, project(), resources)
 	post, _ := p.Resource("post")
 	post.Fields = append(post.Fields, "comments:has=comments")
@@ -306,6 +325,7 @@ func matrix(row spec.Type) spec.Resource {
 }
 
 func TestEveryType(t *testing.T) {
+	t.Parallel()
 	p := parse(t, project(), "category name:string:unique")
 	for i, row := range spec.Types() {
 		if row.Name == "many" || row.Name == "has" {
