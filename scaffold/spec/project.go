@@ -118,7 +118,7 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 		return p, r, &Error{
 			What:  fmt.Sprintf("the resource %s is already there, in other words", r.Name),
 			Label: "there", Where: old.Command(),
-			Try: "nexios remove resource " + r.Name + ", or another name",
+			Try: "another name; or nexios undo, if it was added last",
 		}
 	}
 	if err := p.fits(r); err != nil {
@@ -172,7 +172,7 @@ func (p Project) Remove(name string) (Project, error) {
 				return p, &Error{
 					What:  fmt.Sprintf("the resource %s is referred to by %s.%s", r.Name, o.Plural, f.Name),
 					Label: "there", Where: o.Command(),
-					Try: "nexios remove resource " + o.Name,
+					Try: "take " + f.Name + " out of " + o.Plural + " first",
 				}
 			}
 		}
@@ -228,7 +228,7 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 		}
 		return p, &Error{
 			What: fmt.Sprintf("%s is already there, with other options", f.Name),
-			Try:  "nexios remove " + f.Name,
+			Try:  "edit what is there, it is yours; or nexios undo, if it was added last",
 		}
 	}
 	rooms, tables := owned(f.Name)
@@ -237,7 +237,7 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 			return p, &Error{
 				What:  fmt.Sprintf("%s brings %s, which is a resource already", f.Name, r.Plural),
 				Label: "there", Where: r.Command(),
-				Try: "nexios remove resource " + r.Name,
+				Try: "nexios undo, if " + r.Name + " was added last",
 			}
 		}
 	}
@@ -273,7 +273,7 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 			return p, &Error{
 				What:  fmt.Sprintf("%s is needed by the resource %s", f.Name, r.Name),
 				Label: "there", Where: r.Command(),
-				Try: "nexios remove resource " + r.Name,
+				Try: "take " + r.Name + " out first",
 			}
 		}
 	}
