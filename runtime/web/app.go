@@ -22,10 +22,13 @@ type App struct {
 	Log     *slog.Logger
 
 	proxies   []netip.Prefix
-	deadlines map[string]time.Duration // of the routes that have their own, by method and path
+	deadlines map[address]time.Duration // of the routes that have their own
 	handler   http.Handler
 	draining  atomic.Bool
 }
+
+// address is where a route is mounted.
+type address struct{ method, path string }
 
 // defaultMaxBody is how many bytes a request's body may have when its route
 // does not say, 1 MiB.
@@ -41,7 +44,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	a := &App{
 		Engine: gin.New(), Modules: modules, Config: c, Log: withRequestID(log.Handler()),
-		proxies: proxies, deadlines: make(map[string]time.Duration),
+		proxies: proxies, deadlines: make(map[address]time.Duration),
 	}
 	e := a.Engine
 	e.HandleMethodNotAllowed = true
@@ -114,7 +117,7 @@ func (a *App) mount(r Route, rules *rules) (err error) {
 	for _, method := range methods {
 		a.Engine.Handle(method, r.Path, chain...)
 		if r.Deadline != 0 {
-			a.deadlines[method+r.Path] = r.Deadline
+			a.deadlines[address{method, r.Path}] = r.Deadline
 		}
 	}
 	return nil

@@ -32,24 +32,23 @@ func (a *App) around(c *gin.Context) {
 		id = rand.Text()
 	}
 	c.Writer.Header()[requestIDHeader] = []string{id}
-	ctx, cancel := a.limited(c)
-	defer cancel()
-	c.Request = c.Request.WithContext(requestContext{ctx, id})
+	ctx := &requestContext{Context: c.Request.Context(), id: id, deadline: a.deadline(c, start)}
+	defer ctx.end()
+	c.Request = c.Request.WithContext(ctx)
 	defer a.finish(c, start)
 	c.Next()
 }
 
-// limited returns the request's context with its route's deadline.
-func (a *App) limited(c *gin.Context) (context.Context, context.CancelFunc) {
+// deadline is when a request that began at start must be done; zero for never.
+func (a *App) deadline(c *gin.Context, start time.Time) time.Time {
 	limit := requestTimeout
-	if own, ok := a.deadlines[c.Request.Method+c.FullPath()]; ok {
+	if own, ok := a.deadlines[address{c.Request.Method, c.FullPath()}]; ok {
 		limit = own
 	}
-	ctx := c.Request.Context()
 	if limit < 0 || c.Request.Header.Get("Upgrade") != "" {
-		return ctx, func() {} // a WebSocket outlives any request
+		return time.Time{} // a WebSocket outlives any request
 	}
-	return context.WithTimeout(ctx, limit)
+	return start.Add(limit)
 }
 
 // finish runs when the handlers are done or have panicked.
@@ -84,25 +83,29 @@ func (a *App) finish(c *gin.Context, start time.Time) {
 // access writes the log line of a request: no query string, which may hold
 // secrets. The probes are logged at level debug.
 func (a *App) access(c *gin.Context, f *fault.Error, start time.Time) {
-	level, ctx := slog.LevelInfo, c.Request.Context()
+	level, ctx, handler := slog.LevelInfo, c.Request.Context(), a.Log.Handler()
 	if path := c.Request.URL.Path; path == healthPath || path == readyPath {
 		level = slog.LevelDebug
 	}
-	if !a.Log.Enabled(ctx, level) {
+	if !handler.Enabled(ctx, level) {
 		return
 	}
 	status := c.Writer.Status()
 	if f != nil && gone(c, f) {
 		status = statusGone
 	}
-	a.Log.LogAttrs(ctx, level, "request",
+	// Without the logger, which would look up where it is called from.
+	now := time.Now()
+	record := slog.NewRecord(now, level, "request", 0)
+	record.AddAttrs(
 		slog.String("method", c.Request.Method),
 		slog.String("path", c.Request.URL.Path),
 		slog.Int("status", status),
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
-		slog.Duration("took", time.Since(start)),
+		slog.Duration("took", now.Sub(start)),
 		slog.String("client", c.ClientIP()),
 	)
+	_ = handler.Handle(ctx, record)
 }
 
 // gone tells whether the error came of the client's leaving.
@@ -111,22 +114,6 @@ func gone(c *gin.Context, f *fault.Error) bool {
 }
 
 const requestIDHeader = "X-Request-Id"
-
-// requestContext carries the id of a request.
-type requestContext struct {
-	context.Context
-	id string
-}
-
-type requestIDKey struct{}
-
-// Value implements context.Context.
-func (r requestContext) Value(key any) any {
-	if key == (requestIDKey{}) {
-		return r.id
-	}
-	return r.Context.Value(key)
-}
 
 // RequestID returns the id of the request that ctx, a *gin.Context or a
 // context made from its request, belongs to. The answer carries it in

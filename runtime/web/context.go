@@ -1,0 +1,91 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// requestContext carries the id of a request, and ends at its deadline. The
+// timer for that is started when somebody first waits for the end: most
+// requests are done before anybody does.
+type requestContext struct {
+	context.Context // of the connection
+	id              string
+
+	mu       sync.Mutex
+	deadline time.Time       // zero for none
+	timed    context.Context // what Done has started; nil before
+	cancel   context.CancelFunc
+}
+
+type requestIDKey struct{}
+
+// Value implements context.Context.
+func (r *requestContext) Value(key any) any {
+	if key == (requestIDKey{}) {
+		return r.id
+	}
+	return r.current().Value(key)
+}
+
+// Deadline implements context.Context.
+func (r *requestContext) Deadline() (time.Time, bool) {
+	own := r.limit()
+	if parents, ok := r.Context.Deadline(); ok && (own.IsZero() || parents.Before(own)) {
+		return parents, true
+	}
+	return own, !own.IsZero()
+}
+
+// Done implements context.Context.
+func (r *requestContext) Done() <-chan struct{} { return r.start().Done() }
+
+// Err implements context.Context.
+func (r *requestContext) Err() error {
+	own := r.limit()
+	if err := r.current().Err(); err != nil || own.IsZero() || time.Now().Before(own) {
+		return err
+	}
+	return r.start().Err()
+}
+
+func (r *requestContext) limit() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.deadline
+}
+
+// start returns the context that has the deadline.
+func (r *requestContext) start() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.timed == nil {
+		if r.timed = r.Context; !r.deadline.IsZero() {
+			r.timed, r.cancel = context.WithDeadline(r.Context, r.deadline)
+		}
+	}
+	return r.timed
+}
+
+// current returns the context that has the deadline, or while nobody waits for
+// that its parent.
+func (r *requestContext) current() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.timed == nil {
+		return r.Context
+	}
+	return r.timed
+}
+
+// end gives free what was started, and lets nothing start any more.
+func (r *requestContext) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cancel != nil {
+		r.cancel()
+	} else if !r.deadline.IsZero() {
+		r.deadline = time.Unix(0, 0)
+	}
+}

@@ -1,0 +1,49 @@
+package web
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheRequestsContextEnds(t *testing.T) {
+	parent, leave := context.WithCancel(t.Context())
+	soon := func() *requestContext {
+		return &requestContext{Context: parent, id: "x", deadline: time.Now().Add(20 * time.Millisecond)}
+	}
+	at, ok := soon().Deadline()
+	require.True(t, ok)
+	require.WithinDuration(t, time.Now(), at, time.Second)
+
+	unwatched := soon()
+	require.NoError(t, unwatched.Err())
+	require.Eventually(t, func() bool { return unwatched.Err() != nil }, 5*time.Second, time.Millisecond)
+	require.ErrorIs(t, unwatched.Err(), context.DeadlineExceeded)
+
+	child, cancel := context.WithCancel(soon())
+	defer cancel()
+	require.Equal(t, "x", RequestID(child))
+	<-child.Done()
+	require.ErrorIs(t, child.Err(), context.DeadlineExceeded)
+
+	// After the request is over nothing waits until its deadline.
+	for _, watch := range []bool{false, true} {
+		over := &requestContext{Context: parent, deadline: time.Now().Add(time.Hour)}
+		if watch {
+			over.Done()
+		}
+		over.end()
+		<-over.Done()
+		require.Error(t, over.Err())
+	}
+
+	left, endless := soon(), &requestContext{Context: parent}
+	_, ok = endless.Deadline()
+	require.False(t, ok)
+	leave()
+	<-endless.Done()
+	require.ErrorIs(t, left.Err(), context.Canceled)
+	require.ErrorIs(t, endless.Err(), context.Canceled)
+}
