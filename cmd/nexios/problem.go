@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -115,6 +116,9 @@ func problemOf(err error) *problem {
 		default:
 			p.Label, p.Where = label, text
 		}
+	}
+	if p.Try == "" && errors.Is(err, fs.ErrPermission) {
+		p.Try = "make it writable, or run nexios as its owner"
 	}
 	return &p
 }
