@@ -7,7 +7,7 @@ import "github.com/spf13/cobra"
 func jsonTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "json",
-		Short: "What --json writes, and the exit codes",
+		Short: "What --json writes and the exit codes mean",
 		Long: `With --json a command writes one JSON object (routes: an array; dev: an object
 a line) to standard output and nothing else there. It never asks. Members may be
 added later; none will change its meaning.
