@@ -41,6 +41,7 @@ type builder struct {
 	compiler
 	dirs func() []string // the directories to read before a full build
 
+	// These belong to the build under way, and between builds to improve.
 	count  int
 	before snapshot          // of the files, taken before the last full build
 	binary string            // the newest that was made
@@ -49,7 +50,8 @@ type builder struct {
 	mu       sync.Mutex
 	graph    *graph // nil until the index is made
 	why      string // why there is no graph
-	builds   int    // how many have begun; an index that one began beside is not used
+	building bool
+	builds   int // how many have begun; an index that one began beside is not used
 	indexing *background
 	warm     bool // the packages without DWARF are all made
 	warming  *background
@@ -89,6 +91,15 @@ func (r result) failed() bool { return r.Stage != "" }
 // changed since the last build that did not fail. An error means that it was
 // cancelled or could not be tried.
 func (b *builder) build(ctx context.Context, paths []string) (result, error) {
+	b.mu.Lock()
+	b.building = true
+	b.builds++
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		b.building = false
+		b.mu.Unlock()
+	}()
 	g, why := b.current(ctx)
 	if g == nil {
 		return b.full(ctx, why)
@@ -106,7 +117,6 @@ func (b *builder) build(ctx context.Context, paths []string) (result, error) {
 // current is the graph, if there is one or one is about to be.
 func (b *builder) current(ctx context.Context) (*graph, string) {
 	b.mu.Lock()
-	b.builds++
 	g, running := b.graph, b.indexing
 	b.mu.Unlock()
 	if g != nil || running == nil {
@@ -267,7 +277,7 @@ func (b *builder) improve(ctx context.Context, found func(*graph)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.indexing != nil || ctx.Err() != nil:
+	case b.building || b.indexing != nil || ctx.Err() != nil:
 	case b.graph == nil || b.warm && !b.graph.lean:
 		b.index(ctx, found)
 	case !b.warm && b.warming == nil:

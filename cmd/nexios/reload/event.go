@@ -40,7 +40,7 @@ type Build struct {
 	Mode     string       `json:"mode"`               // "compile and link", "go build", "restart"
 	Packages []string     `json:"packages,omitempty"` // what was compiled, when not by go build
 	Why      string       `json:"why,omitempty"`      // why go build was used
-	Watch    float64      `json:"watch_ms"`           // from the save to the start of the build
+	Watch    float64      `json:"watch_ms"`           // from the save to the start of the build, with what builds took that a newer save made stale
 	Compile  float64      `json:"compile_ms"`
 	Link     float64      `json:"link_ms"`  // 0 for go build, which does both in Compile
 	Start    float64      `json:"start_ms"` // from the start of the process to its first answer

@@ -110,6 +110,7 @@ type server struct {
 	cancel   func()          // of the attempt under way, or nil
 	settled  bool            // the attempt under way is stale: begin again when it ends
 	count    int             // attempts and versions
+	since    time.Time       // when the oldest change was saved that no finished attempt has seen
 	current  *app
 	rooms    rooms
 	testing  func() // cancels the tests under way, or nil
@@ -475,7 +476,10 @@ func (s *server) begin(ctx context.Context) {
 	}
 	slices.Sort(files)
 	slices.Sort(paths)
-	watch := savedAgo(keysOf(s.fresh), begun)
+	if s.since.IsZero() {
+		s.since = begun.Add(-savedAgo(keysOf(s.fresh), begun))
+	}
+	since := s.since
 	clear(s.fresh)
 	if len(files) > 0 {
 		s.emit(Event{Kind: KindChange, Files: files})
@@ -493,8 +497,7 @@ func (s *server) begin(ctx context.Context) {
 	s.cancel = cancel
 	go func() {
 		out := s.attempt(attempt, id, paths, forced, restart)
-		out.ID, out.Watch = id, ms(watch)
-		out.Total = ms(watch + time.Since(begun))
+		out.ID, out.Watch, out.Total = id, ms(begun.Sub(since)), ms(time.Since(since))
 		out.cancelled = attempt.Err() != nil
 		out.paths, out.restart = paths, restart
 		s.outcomes <- out // the loop takes it, or shutdown
@@ -567,6 +570,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		s.begin(ctx)
 		return
 	}
+	s.since = time.Time{}
 	if out.err != nil {
 		out.Stage = stageBuild
 		out.Output = out.err.Error()
