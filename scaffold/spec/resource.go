@@ -290,8 +290,16 @@ func Users() Resource {
 
 // Target returns the table that the relation points at.
 func (p Project) Target(f Field) (Resource, bool) {
-	for _, t := range p.Tables() {
-		if t.Plural == Table(f.Arg) || Plural(t.Name) == Table(f.Arg) {
+	tables, table := p.Tables(), Table(f.Arg)
+	for _, t := range tables {
+		if t.Plural == table {
+			return t, true
+		}
+	}
+	// One with a plural of its own is meant by the usual one too. Inflecting is
+	// slow, so this comes when nothing else is left.
+	for _, t := range tables {
+		if Plural(t.Name) == table {
 			return t, true
 		}
 	}
