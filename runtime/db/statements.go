@@ -54,8 +54,9 @@ type sqliteRows interface {
 
 type statement struct {
 	sqliteStmt
-	open bool   // its rows are being read, so it cannot run again yet
-	used uint64 // when it was used last, by the keeper's clock
+	open  bool   // its rows are being read, so it cannot run again yet
+	brief bool   // it writes what its text holds, and is over soon
+	used  uint64 // when it was used last, by the keeper's clock
 }
 
 // ExecContext implements driver.ExecerContext.
@@ -66,6 +67,10 @@ func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.Na
 	}
 	if s == nil {
 		return k.sqliteConn.ExecContext(ctx, query, args)
+	}
+	if s.brief {
+		// The driver would watch ctx in a goroutine.
+		ctx = context.WithoutCancel(ctx)
 	}
 	return s.ExecContext(ctx, args)
 }
@@ -123,7 +128,8 @@ func (k *keeper) statement(ctx context.Context, query string) (*statement, error
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{sqliteStmt: made.(sqliteStmt), used: k.clock}
+	text := strings.ToUpper(query)
+	s := &statement{sqliteStmt: made.(sqliteStmt), used: k.clock, brief: strings.HasPrefix(text, "INSERT") && !strings.Contains(text, "SELECT")}
 	k.statements[query] = s
 	return s, nil
 }
