@@ -36,6 +36,13 @@ func (p *pool) put(b *bytes.Buffer) {
 
 const jsonType = "application/json; charset=utf-8"
 
+// Header values that many answers share; as in secure, none has room for more.
+var (
+	jsonTypes  = []string{jsonType}
+	revalidate = []string{"private, no-cache"}
+	byEncoding = []string{"Accept-Encoding"}
+)
+
 // answer writes out as JSON. The success of a GET carries a weak ETag of its
 // bytes unless the handler has set one or forbidden storing, and is a 304
 // without body when the client has it already (RFC 9110, 13.1.2).
@@ -56,7 +63,7 @@ func answer(c *gin.Context, buffers *pool, status int, out any) {
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	header["Content-Type"] = []string{jsonType}
+	header["Content-Type"] = jsonTypes
 	c.Status(status)
 	// An error here means that the client has gone.
 	_, _ = c.Writer.Write(body)
@@ -71,7 +78,7 @@ func unchanged(r *http.Request, header http.Header, body []byte) bool {
 	if cache == "" {
 		// What one client may read is not for a shared cache, and is asked
 		// for again each time.
-		header["Cache-Control"] = []string{"private, no-cache"}
+		header["Cache-Control"] = revalidate
 	}
 	tag := header.Get("Etag")
 	if tag == "" {

@@ -166,8 +166,10 @@ func (w *compressedWriter) may() bool {
 	if h.Get("Content-Encoding") != "" || h.Get("Content-Range") != "" || !compressible(h.Get("Content-Type")) {
 		return false
 	}
-	if !slices.Contains(h["Vary"], "Accept-Encoding") {
-		h["Vary"] = append(h["Vary"], "Accept-Encoding")
+	if vary := h["Vary"]; len(vary) == 0 {
+		h["Vary"] = byEncoding
+	} else if !slices.Contains(vary, byEncoding[0]) {
+		h["Vary"] = append(vary, byEncoding[0])
 	}
 	return w.coding != nil && !strings.Contains(h.Get("Cache-Control"), "no-transform")
 }
