@@ -6,7 +6,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -31,7 +30,7 @@ import (
 
 const (
 	posts  = 100_000
-	rounds = 7
+	rounds = 25
 )
 
 // server is one of the programs that are compared.
@@ -72,7 +71,10 @@ func run(ctx context.Context) error {
 	if err := commands(ctx, tool, dir); err != nil {
 		return err
 	}
-	return requests(ctx, tool, dir)
+	if err := requests(ctx, tool, dir); err != nil {
+		return err
+	}
+	return pairs(ctx)
 }
 
 // commands times `nexios new` and `nexios add resource`, the second also in a
@@ -135,7 +137,7 @@ func requests(ctx context.Context, tool, dir string) error {
 		return err
 	}
 	var servers []*server
-	for _, name := range []string{"generated", "stdlib", "obvious"} {
+	for _, name := range []string{"generated", "stdlib", "dressed", "obvious"} {
 		file := filepath.Join(dir, name+".db")
 		if file != database {
 			if err := clone(database, file); err != nil {
@@ -152,7 +154,10 @@ func requests(ctx context.Context, tool, dir string) error {
 	if err := tokens(servers, secret); err != nil {
 		return err
 	}
-	return compare(servers)
+	if err := compare(servers); err != nil {
+		return err
+	}
+	return depth(servers[0])
 }
 
 // prepare migrates, makes a user and fills in the posts.
@@ -217,24 +222,14 @@ func start(ctx context.Context, dir, name, database, secret string) (*server, er
 	}
 	s := &server{name: name, addr: l.Addr().String()}
 	l.Close()
-	s.cmd = exec.CommandContext(ctx, filepath.Join(dir, name))
-	s.cmd.Dir, s.cmd.Env = dir, environment(s.addr, database, secret)
-	var stderr bytes.Buffer
-	s.cmd.Stderr = &stderr
-	if name == "generated" {
-		// Its access log is written, as it would be in production.
-		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, err
-		}
-		s.cmd.Stderr = null
-	} else {
-		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, err
-		}
-		s.cmd.Stdout, s.cmd.Stderr = null, null
+	binary, env := name, environment(s.addr, database, secret)
+	if name == "dressed" {
+		binary, env = "stdlib", append(env, "DRESSED=yes")
 	}
+	// Access logs are written, as they would be in production: a nil Stderr is
+	// the null device.
+	s.cmd = exec.CommandContext(ctx, filepath.Join(dir, binary))
+	s.cmd.Dir, s.cmd.Env = dir, env
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -245,7 +240,7 @@ func start(ctx context.Context, dir, name, database, secret string) (*server, er
 		}
 	}
 	s.stop()
-	return nil, fmt.Errorf("%s does not answer: %s", name, stderr.String())
+	return nil, fmt.Errorf("%s does not answer", name)
 }
 
 func (s *server) stop() {
@@ -292,18 +287,18 @@ func compare(servers []*server) error {
 		}
 	}
 	tasks := []task{
-		{"get", 4000, "1.40", get(func(n int) string { return fmt.Sprintf("/api/v1/posts/%d", n*7919%posts+1) })},
-		{"list with total", 1500, "1.30", get(func(n int) string { return fmt.Sprintf("/api/v1/posts?limit=20&page=%d", n%50+1) })},
-		{"create", 2000, "1.25", func(s *server, n int) *http.Request {
+		{"get", 1500, "1.40", get(func(n int) string { return fmt.Sprintf("/api/v1/posts/%d", n*7919%posts+1) })},
+		{"list with total", 400, "1.30", get(func(n int) string { return fmt.Sprintf("/api/v1/posts?limit=20&page=%d", n%50+1) })},
+		{"create", 1000, "1.25", func(s *server, n int) *http.Request {
 			body := fmt.Sprintf(`{"title":"New post %d","content":"Some content","published":true,"category":"go"}`, n)
 			r, _ := http.NewRequest(http.MethodPost, "http://"+s.addr+"/api/v1/posts", strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")
 			return r
 		}},
-		{"me (JWT)", 4000, "1.40", get(func(int) string { return "/api/v1/users/me" })},
+		{"me (JWT)", 1500, "1.40", get(func(int) string { return "/api/v1/users/me" })},
 	}
-	fmt.Printf("\nserver CPU a request, %d posts in SQLite (median of %d rounds)\n", posts, rounds)
-	fmt.Printf("  %-18s %10s %10s %10s   %s\n", "", "generated", "by hand", "obvious", "generated / by hand (aim), / obvious")
+	fmt.Printf("\nserver CPU a request in us, %d posts in SQLite (medians of %d rounds in turns), and the generated code's as so many times\n", posts, rounds-1)
+	fmt.Printf("  %-18s %9s %9s %9s %9s   %14s %10s %10s\n", "", "generated", "by hand", "dressed", "obvious", "/ by hand (aim)", "/ dressed", "/ obvious")
 	for _, t := range tasks {
 		costs := make([][]float64, len(servers))
 		for round := range rounds {
@@ -317,9 +312,49 @@ func compare(servers []*server) error {
 				}
 			}
 		}
-		byHand, obvious := ratio(costs[0], costs[1]), ratio(costs[0], costs[2])
-		fmt.Printf("  %-18s %7.1f us %7.1f us %7.1f us   %.2f (%s), %.2f\n", t.name, median(costs[0]), median(costs[1]), median(costs[2]), byHand, t.aim, obvious)
+		fmt.Printf("  %-18s %9.1f %9.1f %9.1f %9.1f   %8.2f (%s) %10.2f %10.2f\n", t.name,
+			median(costs[0]), median(costs[1]), median(costs[2]), median(costs[3]),
+			ratio(costs[0], costs[1]), t.aim, ratio(costs[0], costs[2]), ratio(costs[0], costs[3]))
 	}
+	fmt.Println("  by hand: net/http and database/sql, nothing else; dressed: the same with request id, security headers, time limits and log line")
+	return nil
+}
+
+// depth compares a page by cursor behind the first rows with one behind row
+// 90,000.
+func depth(s *server) error {
+	var costs [2][]float64
+	var tasks [2]task
+	for i, page := range []int{1, 4500} {
+		answer, err := http.Get(fmt.Sprintf("http://%s/api/v1/posts?limit=20&page=%d", s.addr, page))
+		if err != nil {
+			return err
+		}
+		var out struct {
+			Next string `json:"next_cursor"`
+		}
+		err = json.NewDecoder(answer.Body).Decode(&out)
+		answer.Body.Close()
+		if err != nil || out.Next == "" {
+			return fmt.Errorf("page %d has no cursor: status %d, %w", page, answer.StatusCode, err)
+		}
+		tasks[i] = task{"cursor", 400, "", func(s *server, _ int) *http.Request {
+			r, _ := http.NewRequest(http.MethodGet, "http://"+s.addr+"/api/v1/posts?limit=20&cursor="+out.Next, nil)
+			return r
+		}}
+	}
+	for round := range rounds {
+		for i, t := range tasks {
+			cost, err := s.cost(t, round)
+			if err != nil {
+				return fmt.Errorf("page by cursor: %w", err)
+			}
+			if round > 0 {
+				costs[i] = append(costs[i], cost)
+			}
+		}
+	}
+	fmt.Printf("  page by cursor at row 90,000 %.1f, at row 1 %.1f: %.2f (1.00)\n", median(costs[1]), median(costs[0]), ratio(costs[1], costs[0]))
 	return nil
 }
 

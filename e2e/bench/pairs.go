@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// pair is two benchmarks of one package that do the same work.
+type pair struct {
+	what, dir, run, ours, theirs, aim string
+}
+
+// pairs compares parts with the libraries they stand on, by the benchmarks
+// that live with them: the least time of some runs each, which is what the
+// machine's other work disturbs least.
+func pairs(ctx context.Context) error {
+	fmt.Println("\nparts, as so many times the least time of the other")
+	for _, p := range []pair{
+		{"typed route / Gin's binding, POST with a body", "web", "^BenchmarkPost$", "BenchmarkPost/typed", "BenchmarkPost/gin", "1.05"},
+		{"typed route / Gin's binding, PUT with id and body", "web", "^BenchmarkPut$", "BenchmarkPut/typed", "BenchmarkPut/gin", "1.05"},
+		{"typed route / Gin's binding, GET with a query", "web", "^BenchmarkGetWithQuery$", "BenchmarkGetWithQuery/typed", "BenchmarkGetWithQuery/gin", "1.05"},
+		{"guarded route's token / a bare HS256 check", "auth", "^BenchmarkVerify", "BenchmarkVerifyGuard", "BenchmarkVerifyBare", "1.30"},
+	} {
+		out, err := benchmark(ctx, p.dir, p.run, "-benchtime=200ms", "-count=6")
+		if err != nil {
+			return err
+		}
+		ours, theirs := least(out, p.ours, "ns/op"), least(out, p.theirs, "ns/op")
+		fmt.Printf("  %-52s %9.0f ns %9.0f ns   %.2f (%s)\n", p.what, ours, theirs, ours/theirs, p.aim)
+	}
+	out, err := benchmark(ctx, "ws", "^BenchmarkFanOut$", "-benchtime=1x")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  %-52s %9.0f ns %9.0f ns   %.1f times as many (5)\n", "messages a CPU second to 1,000 members / the usual chat",
+		least(out, "BenchmarkFanOut", "ours-cpu-ns/msg"), least(out, "BenchmarkFanOut", "usual-cpu-ns/msg"), least(out, "BenchmarkFanOut", "times"))
+	return nil
+}
+
+func benchmark(ctx context.Context, dir, run string, flags ...string) (string, error) {
+	args := append([]string{"test", "./runtime/" + dir, "-run=^$", "-bench=" + run}, flags...)
+	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go %v: %w\n%s", args, err, out)
+	}
+	return string(out), nil
+}
+
+// least is the least value of a metric among a benchmark's runs; 0 when there
+// is none.
+func least(out, name, unit string) float64 {
+	line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + `(?:-\d+)?\s.*?([\d.e+]+) ` + regexp.QuoteMeta(unit) + `(?:\s|$)`)
+	var values []float64
+	for _, found := range line.FindAllStringSubmatch(out, -1) {
+		if value, err := strconv.ParseFloat(found[1], 64); err == nil {
+			values = append(values, value)
+		}
+	}
+	if len(values) == 0 {
+		return 0
+	}
+	return slices.Min(values)
+}
