@@ -120,7 +120,8 @@ func TestWrongUnknownAndInactiveAreAnsweredAlike(t *testing.T) {
 }
 
 // TestUnknownUserTakesAsLong compares medians at the real cost. A lookup that
-// skipped the hash would differ by some 35 ms.
+// skipped the hash would be a hundred times as fast, so the bounds leave room
+// for a machine that is busy with something else.
 func TestUnknownUserTakesAsLong(t *testing.T) {
 	w := newWorld(t)
 	w.s.hasher.cost = currentCost
@@ -139,7 +140,7 @@ func TestUnknownUserTakesAsLong(t *testing.T) {
 	median := func(name string) time.Duration { slices.Sort(took[name]); return took[name][4] }
 	t.Logf("wrong password %s, unknown user %s, inactive user %s", median("alice"), median("nobody"), median("gone"))
 	for _, name := range []string{"nobody", "gone"} {
-		if ratio := float64(median(name)) / float64(median("alice")); ratio < 0.6 || ratio > 1.6 {
+		if ratio := float64(median(name)) / float64(median("alice")); ratio < 1./3 || ratio > 3 {
 			t.Errorf("%s takes %.2f times as long as a wrong password", name, ratio)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"strings"
 	"unicode/utf8"
@@ -11,6 +12,7 @@ import (
 	"blog/internal/model"
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
 const createUsage = "user create --username U --email E [--admin]"
@@ -47,7 +49,11 @@ func (h handler) createCommand(ctx context.Context, io command.IO) error {
 	if *admin {
 		user.Role = model.RoleAdmin
 	}
-	if err := h.db.WithContext(ctx).Create(&user).Error; err != nil {
+	err = h.db.WithContext(ctx).Create(&user).Error
+	if f := fault.From(err); err != nil && f.Status == http.StatusConflict {
+		return fmt.Errorf("%s\n  where: among the users there are, whatever the case\n  try:   another --username or --email", strings.ToLower(f.Message))
+	}
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(io.Stdout, "created %s %s (id %d)\n", user.Role, user.Username, user.ID)

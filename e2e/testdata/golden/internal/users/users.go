@@ -40,7 +40,7 @@ func Module(gdb *gorm.DB) web.Module {
 		},
 		Commands: []command.Command{{
 			Name: "user create", Args: "--username U --email E [--admin]", Summary: "make a user; the password is asked for, or one line of standard input",
-			Run: h.createCommand,
+			Starts: true, Run: h.createCommand,
 		}},
 	}
 }

@@ -337,6 +337,10 @@ func TestCreateCommand(t *testing.T) {
 			t.Errorf("%v: %s", c, out)
 		}
 	}
+	_, err = run(password, "--username", "BOSS", "--email", "c@example.com")
+	if err == nil || !strings.HasPrefix(err.Error(), "username taken\n") || !strings.Contains(err.Error(), "try:") || strings.Contains(err.Error(), "constraint") {
+		t.Errorf("a name that is taken: %v", err)
+	}
 	if _, err := run(password, "--username", "dave", "--email", "d@example.com"); err != nil {
 		t.Errorf("a line without an end: %v", err)
 	}
