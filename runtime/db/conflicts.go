@@ -58,6 +58,9 @@ func explain(tx *gorm.DB) {
 		if len(v.columns) == 0 {
 			v.columns = constrained(s, v.constraint)
 		}
+		// A column that only the database knows, such as the one that keeps
+		// deleted rows out of a unique index, means nothing to a client.
+		v.columns = slices.DeleteFunc(v.columns, func(column string) bool { return s.FieldsByDBName[column] == nil })
 		if v.kind == unique {
 			v.index = repeated(tx, s, v.columns, mayAsk)
 		}

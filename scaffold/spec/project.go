@@ -231,7 +231,7 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 			Try:  "edit what is there, it is yours; or nexios undo, if it was added last",
 		}
 	}
-	rooms, tables := owned(f.Name)
+	rooms, tables := owned(f)
 	for _, r := range p.Resources {
 		if slices.Contains(rooms, r.Package()) || slices.Contains(tables, r.TableName()) {
 			return p, &Error{

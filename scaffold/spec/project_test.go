@@ -197,3 +197,40 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// TestNamesOfFeaturesAreTaken adds what would stand twice in the map of modules.
+func TestNamesOfFeaturesAreTaken(t *testing.T) {
+	for _, c := range []struct {
+		feature  Feature
+		resource string
+	}{
+		{Feature{Name: "metrics"}, "metric"},
+		{Feature{Name: "auth"}, "session"},
+		{Feature{Name: "auth"}, "auth_totp"},
+		{Feature{Name: "tour"}, "tour_user"},
+		{Feature{Name: "websocket", Options: map[string]string{"name": "meetings"}}, "meeting"},
+	} {
+		p, err := New(Project{Name: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Resource{Name: c.resource, Fields: []string{"name:string"}}
+		if c.resource == "auth_totp" {
+			r.Table = "auth_totp"
+		}
+		with, err := p.AddFeature(c.feature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := with.Add(r); err == nil {
+			t.Errorf("%s is added beside %s", c.resource, c.feature.Name)
+		}
+		has, _, err := p.Add(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := has.AddFeature(c.feature); err == nil {
+			t.Errorf("%s is added beside %s", c.feature.Name, c.resource)
+		}
+	}
+}

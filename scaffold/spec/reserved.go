@@ -61,25 +61,30 @@ const takenPackages = `app model migrations main internal vendor testdata
 	web db fault config command openapi webtest runtime
 	gin gorm slog context log cfg gdb queue api modules`
 
-// Owned are the tables and rooms that features bring, by feature: a resource
-// cannot have them where the feature is. Its names are those of the feature's
-// own code and of the runtime's migrations.
-func owned(feature string) (rooms, tables []string) {
-	switch feature {
+// owned are the rooms and tables that a feature brings: a resource cannot have
+// them where the feature is. The names are those of the feature's own code and
+// of the runtime's migrations.
+func owned(f Feature) (rooms, tables []string) {
+	switch f.Name {
 	case "auth":
-		return []string{"auth", "users"}, []string{"users", "auth_sessions", "auth_tokens", "auth_keys"}
+		return []string{"auth", "users", "sessions"}, []string{
+			"users", "auth_sessions", "auth_refresh_tokens", "auth_failures", "auth_one_time_tokens",
+			"auth_totp", "auth_recovery_codes", "auth_api_keys",
+		}
 	case "jobs":
 		return []string{"jobs"}, []string{"jobs"}
 	case "mail":
 		return []string{"mail"}, nil
 	case "uploads":
 		return []string{"uploads", "files"}, []string{"files"}
-	case "websocket", "chat":
-		return []string{"chat", "ws"}, nil
+	case "websocket":
+		return []string{strings.Join(Words(f.Options["name"]), "")}, nil
+	case "metrics":
+		return []string{"metrics"}, nil
 	case "pages":
 		return []string{"pages"}, nil
 	case "tour":
-		return []string{"tour"}, nil
+		return []string{"tour"}, []string{"tour_users"}
 	}
 	return nil, nil
 }

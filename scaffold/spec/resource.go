@@ -332,7 +332,7 @@ type uses map[string]string
 func (p Project) uses() uses {
 	u := uses{}
 	for _, f := range p.Features {
-		rooms, tables := owned(f.Name)
+		rooms, tables := owned(f)
 		for _, room := range rooms {
 			u["room "+room] = "nexios add " + f.Name
 		}
