@@ -201,20 +201,20 @@ func BenchmarkParse(b *testing.B) {
 // TestNamesOfFeaturesAreTaken adds what would stand twice in the map of modules.
 func TestNamesOfFeaturesAreTaken(t *testing.T) {
 	for _, c := range []struct {
-		feature  Feature
+		feature  spec.Feature
 		resource string
 	}{
-		{Feature{Name: "metrics"}, "metric"},
-		{Feature{Name: "auth"}, "session"},
-		{Feature{Name: "auth"}, "auth_totp"},
-		{Feature{Name: "tour"}, "tour_user"},
-		{Feature{Name: "websocket", Options: map[string]string{"name": "meetings"}}, "meeting"},
+		{spec.Feature{Name: "metrics"}, "metric"},
+		{spec.Feature{Name: "auth"}, "session"},
+		{spec.Feature{Name: "auth"}, "auth_totp"},
+		{spec.Feature{Name: "tour"}, "tour_user"},
+		{spec.Feature{Name: "websocket", Options: map[string]string{"name": "meetings"}}, "meeting"},
 	} {
-		p, err := New(Project{Name: "shop"})
+		p, err := spec.New(spec.Project{Name: "shop"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := Resource{Name: c.resource, Fields: []string{"name:string"}}
+		r := spec.Resource{Name: c.resource, Fields: []string{"name:string"}}
 		if c.resource == "auth_totp" {
 			r.Table = "auth_totp"
 		}
