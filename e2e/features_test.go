@@ -63,6 +63,31 @@ func TestAuthComesToResources(t *testing.T) {
 	sameTree(t, before, p.tree())
 }
 
+// TestAuthGuardsWhatItIsAskedTo puts guards on one of two resources, one of
+// which its owner has edited, and takes them off again.
+func TestAuthGuardsWhatItIsAskedTo(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.nexios("add", "resource", "tag", "name:string:unique")
+	p.nexios("add", "resource", "post", "title:string")
+	p.append("internal/posts/posts.go", "\n// the owner's line\n")
+	before := p.tree()
+	out := p.nexios("add", "auth", "--with", "none", "--guard", "posts", "--diff")
+	if !strings.Contains(out, ".Guard(auth.User())") {
+		t.Errorf("the diff shows no guard:\n%s", out)
+	}
+	if text := p.read("internal/posts/posts.go"); !strings.Contains(text, ".Guard(auth.User())") || !strings.Contains(text, "// the owner's line") {
+		t.Errorf("no guards, or the owner's line is lost:\n%s", text)
+	}
+	if text := p.read("internal/tags/tags.go"); text != before["internal/tags/tags.go"] {
+		t.Errorf("nobody asked for guards on tags:\n%s", text)
+	}
+	p.clean()
+	p.run("go", "test", "./internal/posts", "./internal/tags", "./internal/app")
+	p.nexios("undo")
+	sameTree(t, before, p.tree())
+}
+
 // TestAHundredResources sees that a large project builds, and that its map
 // still reads well: one line a room.
 func TestAHundredResources(t *testing.T) {

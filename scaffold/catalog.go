@@ -47,6 +47,8 @@ type Feature struct {
 	Keep     func(spec.Feature, string) bool              // which files the options choose; nil for all
 	Edits    func(spec.Project, spec.Feature) []edit.Edit // where it is hooked into the project
 	Check    func(spec.Project, spec.Feature) error       // refuses bad options; nil accepts
+	// Also changes what is in the project already; nil changes nothing.
+	Also func(spec.Project, spec.Feature) (spec.Project, error)
 }
 
 // Option is one choice of a feature.
@@ -92,7 +94,11 @@ func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) 
 			return p, err
 		}
 	}
-	return p.AddFeature(chosen)
+	p, err = p.AddFeature(chosen)
+	if err != nil || f.Also == nil {
+		return p, err
+	}
+	return f.Also(p, chosen)
 }
 
 func (c Catalog) names() []string {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold"
@@ -51,13 +52,35 @@ func Feature() scaffold.Feature {
 		Options: []scaffold.Option{{
 			Name: "with", Help: "what it has beyond logins: a second factor, API keys, page sessions, password reset, e-mail confirmation, or none of them",
 			Default: strings.Join(parts, ","), Choices: append(slices.Clone(parts), none), Many: true,
+		}, {
+			Name: "guard", Help: "resources that are there already and from now on need a token, with commas",
 		}},
 		Files: Files(),
 		Data:  func(_ spec.Project, f spec.Feature) any { return viewOf(f) },
 		Keep:  func(f spec.Feature, path string) bool { return viewOf(f).keep(path) },
 		Edits: edits,
 		Check: check,
+		Also:  guard,
 	}
+}
+
+// guard puts guards on the resources that the option names.
+func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
+	for name := range strings.SplitSeq(f.Options["guard"], ",") {
+		if name == "" {
+			continue
+		}
+		r, ok := p.Resource(name)
+		if !ok {
+			return p, &spec.Error{What: "no resource " + strconv.Quote(name) + " to guard", Where: "--guard " + f.Options["guard"], Try: "nexios routes, for what there is"}
+		}
+		r.Guard = "user"
+		var err error
+		if p, err = p.Replace(r); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
 }
 
 // view is what the templates read.
