@@ -49,7 +49,9 @@ func (r Requirements) For(imports []string, own string) ([]edit.Requirement, []s
 		}
 		if linked, ok := r.Packages[path]; ok {
 			for _, module := range linked {
-				direct[module] = direct[module]
+				if !direct[module] {
+					direct[module] = false
+				}
 			}
 			continue
 		}
