@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -111,6 +112,8 @@ func (s *server) failed(err error) error {
 	return fmt.Errorf("cannot start %s: %w\n  where: %s\n  try:   read the text above; the server's own words are in it", s.name, err, s.dir)
 }
 
+var installing sync.Mutex
+
 // find returns the directory that holds program: the first of PATH and dirs
 // (patterns; the greatest match first). A missing one is installed where
 // apt-get and the rights to use it are there.
@@ -122,8 +125,10 @@ func find(debian, program string, dirs ...string) (string, error) {
 	if err != nil || os.Geteuid() != 0 {
 		return "", fmt.Errorf("%s is not installed\n  where: PATH and %q\n  try:   sudo apt-get install %s", program, dirs, debian)
 	}
+	installing.Lock() // apt-get runs once at a time
+	defer installing.Unlock()
 	fmt.Fprintf(os.Stderr, "%s is not installed: running apt-get install %s\n", program, debian)
-	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", debian}} {
+	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", debian}} {
 		cmd := exec.Command(apt, args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -9,6 +9,8 @@ package services
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -31,6 +33,28 @@ func MySQL(t testing.TB) string { t.Helper(); return shared(t, MySQLVariable, my
 
 // Redis returns the URL of a Redis: redis://127.0.0.1:PORT/0. Shared.
 func Redis(t testing.TB) string { t.Helper(); return shared(t, RedisVariable, redis) }
+
+// Browser returns the path of a Chromium or a Chrome.
+func Browser(t testing.TB) string {
+	t.Helper()
+	path, err := FindBrowser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// FindBrowser returns the path of a Chromium or a Chrome, installed by apt-get
+// where there is none and that is possible.
+func FindBrowser() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	dir, err := find("chromium", "chromium")
+	return filepath.Join(dir, "chromium"), err
+}
 
 // The instances of this process. They live until it ends.
 var (

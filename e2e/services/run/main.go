@@ -52,6 +52,10 @@ func run(args []string) (int, error) {
 			return err
 		})
 	}
+	g.Go(func() error { // here once, before several tests look for it at a time
+		_, err := services.FindBrowser()
+		return err
+	})
 	if err := g.Wait(); err != nil {
 		return 1, err
 	}

@@ -166,7 +166,7 @@ func TestTwoBrowsersOnTwoReplicas(t *testing.T) {
 	bobsAddress, _ := balancer(second)
 
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.Flag("disable-quic", true), chromedp.WindowSize(900, 600))...)
+		chromedp.ExecPath(services.Browser(t)), chromedp.NoSandbox, chromedp.Flag("disable-quic", true), chromedp.WindowSize(900, 600))...)
 	t.Cleanup(cancel)
 	open := func() tab {
 		ctx, cancel := chromedp.NewContext(allocator)

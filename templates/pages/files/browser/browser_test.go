@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/nexios-go/nexios/e2e/services"
 	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/templates/pages/files/internal/pages"
 )
@@ -27,16 +27,7 @@ import (
 // the browser complains of.
 func open(t *testing.T) (ctx context.Context, url string, complaints func() []string) {
 	t.Helper()
-	var binary string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			binary = path
-			break
-		}
-	}
-	if binary == "" {
-		t.Skip("there is no Chromium on this machine")
-	}
+	binary := services.Browser(t)
 	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.DiscardHandler), pages.Module("test"))
 	if err != nil {
 		t.Fatal(err)

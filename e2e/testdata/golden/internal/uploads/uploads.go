@@ -21,7 +21,7 @@ import (
 // longer than any upload takes.
 const orphanAge = 24 * time.Hour
 
-type handler struct{ library *files.Library }
+type handler struct{ files *files.Library }
 
 // Module returns the routes of uploads. Whoever has the name of a file may
 // download it, for names cannot be guessed; a private one is only for its
@@ -46,7 +46,7 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 
 func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
 	id, _ := auth.From(c)
-	stored, err := h.library.Receive(c, files.File{UserID: id.UserID, Private: in.Private})
+	stored, err := h.files.Receive(c, files.File{UserID: id.UserID, Private: in.Private})
 	if err != nil {
 		return received{}, err
 	}
@@ -63,12 +63,12 @@ func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
 }
 
 func (h handler) download(c *gin.Context) {
-	file, err := h.library.Find(c.Request.Context(), c.Param("name"))
+	file, err := h.files.Find(c.Request.Context(), c.Param("name"))
 	if err == nil && file.Private && !h.mayRead(c, file) {
 		err = fault.NotFound("File not found")
 	}
 	if err == nil {
-		err = h.library.Serve(c, file)
+		err = h.files.Serve(c, file)
 	}
 	if err != nil {
 		web.Fail(c, err)
@@ -76,7 +76,7 @@ func (h handler) download(c *gin.Context) {
 }
 
 func (h handler) mayRead(c *gin.Context, file files.File) bool {
-	if h.library.Linked(file.Name, c.Request.URL.Query(), time.Now()) {
+	if h.files.Linked(file.Name, c.Request.URL.Query(), time.Now()) {
 		return true
 	}
 	id, known := auth.From(c)
@@ -90,7 +90,7 @@ func (h handler) link(c *gin.Context, in linkInput) (link, error) {
 	}
 	until := time.Now().Add(time.Duration(in.Seconds) * time.Second).UTC().Truncate(time.Second)
 	c.Header("Cache-Control", "no-store")
-	return link{url(c, file.Name) + "?" + h.library.Link(file.Name, until), until}, nil
+	return link{url(c, file.Name) + "?" + h.files.Link(file.Name, until), until}, nil
 }
 
 func (h handler) remove(c *gin.Context, in removeInput) (web.None, error) {
@@ -98,13 +98,13 @@ func (h handler) remove(c *gin.Context, in removeInput) (web.None, error) {
 	if err != nil {
 		return web.None{}, err
 	}
-	return web.None{}, h.library.Remove(c.Request.Context(), file)
+	return web.None{}, h.files.Remove(c.Request.Context(), file)
 }
 
 // own returns the file of that name to its owner and to administrators. To
 // others a private one does not exist.
 func (h handler) own(c *gin.Context, name string) (files.File, error) {
-	file, err := h.library.Find(c.Request.Context(), name)
+	file, err := h.files.Find(c.Request.Context(), name)
 	if err != nil {
 		return file, err
 	}
@@ -119,7 +119,7 @@ func (h handler) own(c *gin.Context, name string) (files.File, error) {
 
 // sweep deletes what a process left behind that was killed during an upload.
 func (h handler) sweep(ctx context.Context, _ struct{}) error {
-	_, err := h.library.Sweep(ctx, time.Now().Add(-orphanAge))
+	_, err := h.files.Sweep(ctx, time.Now().Add(-orphanAge))
 	return err
 }
 
