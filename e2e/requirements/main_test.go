@@ -1,0 +1,23 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"testing"
+)
+
+// TestRequirementsAreCurrent fails when go.mod or an import of the runtime
+// changed and projects would be told to require something else.
+func TestRequirementsAreCurrent(t *testing.T) {
+	want, err := compute("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("../../" + target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is stale\n  try: make requirements", target)
+	}
+}
