@@ -76,9 +76,13 @@ func TestContractSettings(t *testing.T) {
 	}
 
 	// All of them at once.
-	b := newBlog(t, "AUTH_ACCESS_TTL=soon", "RATE_LIMIT=many", "LOG_LEVEL=loud")
-	if _, problems, code := b.command("", "routes"); code == 0 || !strings.Contains(problems, "AUTH_ACCESS_TTL") || !strings.Contains(problems, "RATE_LIMIT") || !strings.Contains(problems, "LOG_LEVEL") {
-		t.Errorf("exit %d, not all of them:\n%s", code, problems)
+	wrong := []string{"AUTH_ACCESS_TTL=soon", "RATE_LIMIT=many", "LOG_LEVEL=loud", "ADDR=nowhere", "DATABASE_URL=oracle://x", "FILES_URL=ftp://x", "MAIL_FROM=nobody"}
+	b := newBlog(t, wrong...)
+	_, problems, code := b.command("", "routes")
+	for _, setting := range wrong {
+		if name, _, _ := strings.Cut(setting, "="); code == 0 || !strings.Contains(problems, name) {
+			t.Errorf("exit %d, nothing of %s:\n%s", code, name, problems)
+		}
 	}
 
 	// In production a secret is needed, and nothing shows internals.

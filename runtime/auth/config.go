@@ -104,7 +104,7 @@ func checkDuration(name string, value, low, high time.Duration) error {
 	if value == 0 || value >= low && value <= high {
 		return nil
 	}
-	return fmt.Errorf("%s is %s, outside %s to %s\n  where: the environment or .env\n  try:   unset %s, or a value such as %s=%s", name, value, low, high, name, name, low)
+	return fmt.Errorf("%s is %s, outside %s to %s\n  where: the environment or .env\n  try:   %s=%s", name, value, low, high, name, low)
 }
 
 // guessable finds the placeholders people forget to replace, and secrets too

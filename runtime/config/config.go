@@ -31,8 +31,8 @@ import (
 //
 // Everything that is wrong is said at once, each in three parts: what, where,
 // and what to type next. Wrong are malformed values, missing required ones,
-// what Validate says, and in files names that T does not have. Values of names
-// that look secret are not repeated.
+// what Validate says of the others, and in files names that T does not have.
+// Values of names that look secret are not repeated.
 func Load[T any](getenv func(string) string, files ...string) (T, error) {
 	var c, none T
 	all := settings[T]()
@@ -41,13 +41,15 @@ func Load[T any](getenv func(string) string, files ...string) (T, error) {
 	for name, s := range sources {
 		values[name] = s.value
 	}
-	err := env.ParseWithOptions(&c, env.Options{Environment: values})
-	if err != nil {
-		problems = append(problems, malformed[T](all, sources, err)...)
+	unread := malformed[T](all, sources, env.ParseWithOptions(&c, env.Options{Environment: values}))
+	for _, p := range unread {
+		problems = append(problems, p.err)
 	}
-	// Values that were not read would be judged by their zero.
-	if err == nil {
-		problems = append(problems, validate(&c)...)
+	for _, err := range validate(&c) {
+		// A value that was not read would be judged by its zero.
+		if !slices.ContainsFunc(unread, func(p problem) bool { return p.isOf(err) }) {
+			problems = append(problems, err)
+		}
 	}
 	if len(problems) > 0 {
 		return none, errors.Join(problems...)
@@ -109,23 +111,40 @@ func badLine(text []byte) string {
 	return ""
 }
 
-// malformed says which settings err is about, one by one.
-func malformed[T any](all []setting, sources map[string]source, err error) []error {
+// problem is a setting that could not be read, and why.
+type problem struct {
+	name string
+	err  error
+}
+
+// isOf says whether err is about the same setting: its first line names it.
+func (p problem) isOf(err error) bool {
+	what, _, _ := strings.Cut(err.Error(), "\n")
+	return slices.Contains(strings.FieldsFunc(what, func(r rune) bool {
+		return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
+	}), p.name)
+}
+
+// malformed says which settings err, of parsing them all, is about, one by one.
+func malformed[T any](all []setting, sources map[string]source, err error) []problem {
+	if err == nil {
+		return nil
+	}
 	var aggregate env.AggregateError
 	if !errors.As(err, &aggregate) {
-		return []error{err}
+		return []problem{{"", err}}
 	}
-	var problems []error
+	var problems []problem
 	for _, e := range aggregate.Errors {
 		var missing env.VarIsNotSetError
 		var empty env.EmptyVarError
 		switch {
 		case errors.As(e, &missing):
-			problems = append(problems, required(all, missing.Key))
+			problems = append(problems, problem{missing.Key, required(all, missing.Key)})
 		case errors.As(e, &empty):
-			problems = append(problems, required(all, empty.Key))
+			problems = append(problems, problem{empty.Key, required(all, empty.Key)})
 		case !errors.As(e, new(env.ParseError)):
-			problems = append(problems, e) // a mistake in the struct itself
+			problems = append(problems, problem{"", e}) // a mistake in the struct itself
 		}
 	}
 	// The parser names the field, of which there may be several; so every
@@ -139,7 +158,7 @@ func malformed[T any](all []setting, sources map[string]source, err error) []err
 		var wrong env.ParseError
 		err := env.ParseWithOptions(&alone, env.Options{Environment: map[string]string{s.name: from.value}})
 		if errors.As(err, &wrong) {
-			problems = append(problems, s.wrong(from, wrong.Err))
+			problems = append(problems, problem{s.name, s.wrong(from, wrong.Err)})
 		}
 	}
 	return problems

@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,8 @@ type Server struct {
 	Debug   bool          `env:"DEBUG" doc:"say more"`
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"30s"`
 	Origins []string      `env:"CORS_ORIGINS"`
-	Level   level         `env:"LOG_LEVEL" envDefault:"low"`
+	Level   level         `env:"LEVEL" envDefault:"low"`
+	Log     slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	Secret  uint          `env:"APP_SECRET"`
 }
 
@@ -42,8 +44,19 @@ type mail struct {
 }
 
 func (m *mail) Validate() error {
+	var problems []error
 	if m.From == "nobody" {
-		return errors.New("MAIL_FROM is nobody")
+		problems = append(problems, errors.New("MAIL_FROM is nobody"))
+	}
+	if m.Timeout == 0 {
+		problems = append(problems, errors.New("MAIL_TIMEOUT must be more than 0\n  try:   MAIL_TIMEOUT=5s"))
+	}
+	return errors.Join(problems...)
+}
+
+func (s settings) Validate() error {
+	if s.Workers == 0 {
+		return errors.New("WORKERS must be more than 0")
 	}
 	return nil
 }
@@ -85,12 +98,12 @@ func load(t *testing.T, file string, environment ...string) (settings, error) {
 
 func TestLoad(t *testing.T) {
 	c, err := load(t, "# a comment\nADDR=from-file\nexport WORKERS='8'\nMAIL_TIMEOUT=1m\nDEBUG=\n",
-		"DATABASE_URL=sqlite:x", "ADDR=from-env", "CORS_ORIGINS=a,b", "LOG_LEVEL=high", "HOME=/root", "WORKERS=")
+		"DATABASE_URL=sqlite:x", "ADDR=from-env", "CORS_ORIGINS=a,b", "LEVEL=high", "LOG_LEVEL=warn", "HOME=/root", "WORKERS=")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := settings{DatabaseURL: "sqlite:x", Workers: 8, Mail: mail{"me@x", time.Minute}}
-	want.Server = Server{Addr: "from-env", Timeout: 30 * time.Second, Origins: []string{"a", "b"}, Level: 1}
+	want.Server = Server{Addr: "from-env", Timeout: 30 * time.Second, Origins: []string{"a", "b"}, Level: 1, Log: slog.LevelWarn}
 	if fmt.Sprint(c) != fmt.Sprint(want) {
 		t.Errorf("loaded %+v\nwant   %+v", c, want)
 	}
@@ -107,10 +120,11 @@ func TestProblems(t *testing.T) {
 		want        string
 	}{
 		"missing": {"", nil, "DATABASE_URL is missing: where the data is\n  where: the environment, or .env\n  try:   DATABASE_URL=value"},
-		"malformed, all at once": {"DEBUG=maybe\nTIMEOUT=5\n", []string{"DATABASE_URL=x", "WORKERS=many", "MAIL_TIMEOUT=long", "LOG_LEVEL=loud"},
+		"malformed, all at once": {"DEBUG=maybe\nTIMEOUT=5\n", []string{"DATABASE_URL=x", "WORKERS=many", "MAIL_TIMEOUT=long", "LEVEL=middle", "LOG_LEVEL=loud"},
 			"DEBUG is not true or false: \"maybe\"\n  where: .env\n  try:   DEBUG=false\n" +
 				"TIMEOUT is not a length of time such as 30s or 1h30m: \"5\"\n  where: .env\n  try:   TIMEOUT=30s\n" +
-				"LOG_LEVEL: unknown level \"loud\"; known are low and high\n  where: the environment\n  try:   LOG_LEVEL=low\n" +
+				"LEVEL: unknown level \"middle\"; known are low and high\n  where: the environment\n  try:   LEVEL=low\n" +
+				"LOG_LEVEL is not debug, info, warn or error: \"loud\"\n  where: the environment\n  try:   LOG_LEVEL=info\n" +
 				"MAIL_TIMEOUT is not a length of time such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
 				"WORKERS is not a whole number: \"many\"\n  where: the environment\n  try:   WORKERS=4"},
 		"secret": {"", []string{"DATABASE_URL=x", "APP_SECRET=hunter2"},
@@ -124,10 +138,14 @@ func TestProblems(t *testing.T) {
 			"settings are not lines of NAME=value\n  where: .env line 2\n  try:   NAME=value, with quotes around a value that has spaces or #"},
 		"validated once, inner first": {"", []string{"DATABASE_URL=x", "ADDR=bad", "MAIL_FROM=nobody"},
 			"ADDR is bad\n  where: here\n  try:   good\nand worse\nMAIL_FROM is nobody"},
-		"of all kinds": {"WORKER=3", []string{"DEBUG=x"},
+		"of all kinds": {"WORKER=3", []string{"DEBUG=x", "ADDR=bad", "MAIL_FROM=nobody"},
 			"unknown setting WORKER\n  where: .env\n  try:   WORKERS, or remove the line\n" +
 				"DATABASE_URL is missing: where the data is\n  where: the environment, or .env\n  try:   DATABASE_URL=value\n" +
-				"DEBUG is not true or false: \"x\"\n  where: the environment\n  try:   DEBUG=false"},
+				"DEBUG is not true or false: \"x\"\n  where: the environment\n  try:   DEBUG=false\n" +
+				"ADDR is bad\n  where: here\n  try:   good\nand worse\nMAIL_FROM is nobody"},
+		"what was not read is not judged": {"", []string{"DATABASE_URL=x", "MAIL_TIMEOUT=long", "MAIL_FROM=nobody", "WORKERS=0"},
+			"MAIL_TIMEOUT is not a length of time such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
+				"MAIL_FROM is nobody\nWORKERS must be more than 0"},
 	} {
 		got, err := load(t, c.file, c.environment...)
 		if err == nil || err.Error() != c.want {

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"regexp"
 	"strings"
@@ -77,6 +78,8 @@ func (s setting) expected() string {
 	switch {
 	case s.kind == reflect.TypeFor[time.Duration]():
 		return "a length of time such as 30s or 1h30m"
+	case s.kind == reflect.TypeFor[slog.Level]():
+		return "debug, info, warn or error"
 	case s.kind.Implements(text), reflect.PointerTo(s.kind).Implements(text):
 		return ""
 	}

@@ -40,7 +40,11 @@ type Options struct {
 // Errors that the client caused, or can do something about, come out of every
 // statement as *fault.Error; see Translate.
 func Open(url string, o Options) (*gorm.DB, error) {
-	dialector, err := dialect(url)
+	open, err := dialect(url)
+	if err != nil {
+		return nil, err
+	}
+	dialector, err := open()
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -30,29 +32,49 @@ const (
 	poolLifetime = time.Hour
 )
 
-// dialect chooses GORM's dialector and its pool by the scheme of url.
-func dialect(address string) (gorm.Dialector, error) {
+// Check says what is wrong with a URL that Open would refuse, in three parts,
+// without opening anything.
+func Check(url string) error {
+	_, err := dialect(url)
+	return err
+}
+
+// dialect chooses GORM's dialector and its pool by the scheme of url. Nothing
+// is made before open is called.
+func dialect(address string) (open func() (gorm.Dialector, error), err error) {
 	scheme, rest, ok := strings.Cut(address, ":")
 	if ok {
 		switch scheme {
 		case "sqlite":
-			return openSQLite(strings.TrimPrefix(rest, "//"))
+			path := strings.TrimPrefix(rest, "//")
+			if path == "" {
+				return nil, unusable("names no file behind sqlite:")
+			}
+			return func() (gorm.Dialector, error) { return openSQLite(path) }, nil
 		case "postgres", "postgresql":
-			return openPostgres(address)
+			cfg, err := pgx.ParseConfig(address)
+			if err != nil {
+				return nil, unusable("cannot be read as a PostgreSQL URL")
+			}
+			return func() (gorm.Dialector, error) { return openPostgres(*cfg), nil }, nil
 		case "mysql", "mariadb":
-			return openMySQL(address)
+			connector, cfg, err := mysqlConfig(address)
+			if err != nil {
+				return nil, unusable("cannot be read as a MySQL URL")
+			}
+			return func() (gorm.Dialector, error) { return openMySQL(connector, cfg), nil }, nil
 		}
 	}
 	// The address may hold a password: only its scheme is repeated.
 	if !ok {
 		scheme = ""
 	}
-	return nil, unusable(fmt.Sprintf("unknown database %q", scheme))
+	return nil, unusable(fmt.Sprintf("names an unknown kind of database, %q", scheme))
 }
 
 // unusable is the error of a URL that cannot be opened.
 func unusable(what string) error {
-	return fmt.Errorf("%s\n  where: DATABASE_URL\n  try:   sqlite:data/app.db, postgres://user:password@host/name or mysql://user:password@host/name", what)
+	return fmt.Errorf("DATABASE_URL %s\n  kinds: sqlite:FILE  postgres://USER:PASSWORD@HOST/NAME  mysql://USER:PASSWORD@HOST/NAME\n  try:   DATABASE_URL=sqlite:data/app.db", what)
 }
 
 func pool(p *sql.DB) *sql.DB {
@@ -65,11 +87,7 @@ func pool(p *sql.DB) *sql.DB {
 
 type postgresDialector struct{ postgres.Dialector }
 
-func openPostgres(address string) (gorm.Dialector, error) {
-	cfg, err := pgx.ParseConfig(address)
-	if err != nil {
-		return nil, unusable("malformed PostgreSQL URL")
-	}
+func openPostgres(cfg pgx.ConnConfig) gorm.Dialector {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
@@ -79,8 +97,8 @@ func openPostgres(address string) (gorm.Dialector, error) {
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamp", OID: pgtype.TimestampOID, Codec: &pgtype.TimestampCodec{ScanLocation: time.UTC}})
 		return nil
 	})
-	d := postgres.New(postgres.Config{Conn: pool(stdlib.OpenDB(*cfg, utc))})
-	return postgresDialector{*d.(*postgres.Dialector)}, nil
+	d := postgres.New(postgres.Config{Conn: pool(stdlib.OpenDB(cfg, utc))})
+	return postgresDialector{*d.(*postgres.Dialector)}
 }
 
 // Translate implements gorm.ErrorTranslator.
@@ -88,15 +106,19 @@ func (postgresDialector) Translate(err error) error { return Translate(err) }
 
 type mysqlDialector struct{ mysql.Dialector }
 
-func openMySQL(address string) (gorm.Dialector, error) {
+// mysqlConfig reads a URL, which the driver does not know.
+func mysqlConfig(address string) (driver.Connector, *mysqldriver.Config, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || len(u.Path) < 2 {
-		return nil, unusable("malformed MySQL URL")
+	if err != nil {
+		return nil, nil, err
+	}
+	if u.Host == "" || len(u.Path) < 2 {
+		return nil, nil, errors.New("no host or no name")
 	}
 	// The driver's own parameters (tls, timeout, ...) are read by the driver.
 	cfg, err := mysqldriver.ParseDSN("/?" + u.RawQuery)
 	if err != nil {
-		return nil, unusable("malformed MySQL URL: " + err.Error())
+		return nil, nil, err
 	}
 	cfg.User = u.User.Username()
 	cfg.Passwd, _ = u.User.Password()
@@ -114,16 +136,17 @@ func openMySQL(address string) (gorm.Dialector, error) {
 	cfg.ClientFoundRows = true   // an update that changes nothing has still found its row
 	cfg.Collation = ""
 	if err := cfg.Apply(mysqldriver.Charset("utf8mb4", "")); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
 	}
 	cfg.Params["time_zone"] = "'+00:00'"
 	connector, err := mysqldriver.NewConnector(cfg)
-	if err != nil {
-		return nil, unusable("malformed MySQL URL: " + err.Error())
-	}
+	return connector, cfg, err
+}
+
+func openMySQL(connector driver.Connector, cfg *mysqldriver.Config) gorm.Dialector {
 	micro := 6
 	d := mysql.New(mysql.Config{
 		Conn:                     pool(sql.OpenDB(connector)),
@@ -135,7 +158,7 @@ func openMySQL(address string) (gorm.Dialector, error) {
 		DontSupportForShareClause:     true,
 		DontSupportNullAsDefaultValue: true,
 	})
-	return mysqlDialector{*d.(*mysql.Dialector)}, nil
+	return mysqlDialector{*d.(*mysql.Dialector)}
 }
 
 // Translate implements gorm.ErrorTranslator.

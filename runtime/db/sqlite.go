@@ -48,9 +48,6 @@ func (sqliteDialector) Translate(err error) error { return Translate(err) }
 // read. With that nobody ever waits in SQLite's own busy loop within this
 // process; other processes are waited for 5 seconds.
 func openSQLite(path string) (gorm.Dialector, error) {
-	if path == "" {
-		return nil, unusable("missing file name in sqlite:")
-	}
 	temporary := ""
 	if path == ":memory:" {
 		dir, err := os.MkdirTemp("", "sqlite-")

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,14 +17,20 @@ type Config struct {
 	Secret string   `env:"APP_SECRET"` // signs links; documented where sessions are signed
 }
 
-// Validate checks what can be checked without opening the store.
+// Validate says everything that is wrong with the settings. The store is not
+// asked for anything.
 func (c Config) Validate() error {
+	var problems []error
+	if c.URL != "" {
+		_, err := OpenStore(c.URL)
+		problems = append(problems, err)
+	}
 	for _, t := range c.Types {
 		if _, ok := typeNames[t]; !ok && !strings.Contains(t, "/") {
-			return fmt.Errorf("FILES_TYPES: unknown type %q\n  types: %s or a media type such as text/csv\n  try:   FILES_TYPES=image,pdf", t, strings.Join(knownTypes(), " "))
+			problems = append(problems, fmt.Errorf("FILES_TYPES: unknown type %q\n  types: %s or a media type such as text/csv\n  try:   FILES_TYPES=image,pdf", t, strings.Join(knownTypes(), " ")))
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // Size is a number of bytes. As text it may have a unit: B, KB, MB, GB

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/mail"
@@ -35,8 +36,8 @@ const (
 	developmentFrom = "Development <dev@localhost>"
 )
 
-// Validate reports the first setting that cannot work, in words for the
-// person who set it.
+// Validate reports the settings that cannot work, in words for the person who
+// set them.
 func (c Config) Validate() error {
 	_, err := c.parse()
 	return err
@@ -70,30 +71,40 @@ func (c Config) parse() (target, error) {
 		}
 	}
 	var t target
-	if c.URL == "" {
-		return t, fmt.Errorf("SMTP_URL is missing: production has no default for it\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587")
+	err := errors.Join(t.recipient(c.URL), t.sender(c.From))
+	return t, err
+}
+
+// sender reads MAIL_FROM.
+func (t *target) sender(from string) (err error) {
+	const try = "\n  try:   MAIL_FROM=\"Blog <blog@example.com>\""
+	if from == "" {
+		return errors.New("MAIL_FROM is missing: production has no default for it" + try)
 	}
-	if c.From == "" {
-		return t, fmt.Errorf("MAIL_FROM is missing: production has no default for it\n  try:   MAIL_FROM=\"Blog <blog@example.com>\"")
+	if t.from, err = mail.ParseAddress(from); err != nil || hasControl(from) {
+		return fmt.Errorf("MAIL_FROM is not an address: %q"+try, from)
 	}
-	from, err := mail.ParseAddress(c.From)
-	if err != nil || hasControl(c.From) {
-		return t, fmt.Errorf("MAIL_FROM is not an address: %q\n  try:   MAIL_FROM=\"Blog <blog@example.com>\"", c.From)
+	return nil
+}
+
+// recipient reads SMTP_URL.
+func (t *target) recipient(address string) error {
+	if address == "" {
+		return errors.New("SMTP_URL is missing: production has no default for it\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587")
 	}
-	t.from = from
-	if dir, ok := strings.CutPrefix(c.URL, "file:"); ok {
+	if dir, ok := strings.CutPrefix(address, "file:"); ok {
 		if dir = strings.TrimPrefix(dir, "//"); dir == "" {
-			return t, fmt.Errorf("SMTP_URL names no directory: %q\n  try:   SMTP_URL=file:tmp/mail", c.URL)
+			return fmt.Errorf("SMTP_URL names no directory: %q\n  try:   SMTP_URL=file:tmp/mail", address)
 		}
 		t.dir = filepath.FromSlash(dir)
-		return t, nil
+		return nil
 	}
-	u, err := url.Parse(c.URL)
+	u, err := url.Parse(address)
 	if err != nil {
 		// The parser's own error would print the password.
-		return t, fmt.Errorf("SMTP_URL cannot be read as a URL\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587 (percent-encode reserved characters)")
+		return errors.New("SMTP_URL cannot be read as a URL\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587 (percent-encode reserved characters)")
 	}
-	return t, t.server(u)
+	return t.server(u)
 }
 
 // server reads smtp:// and smtps:// URLs.
@@ -104,7 +115,7 @@ func (t *target) server(u *url.URL) error {
 	case "smtps":
 		t.port, t.implicit = 465, true
 	default:
-		return fmt.Errorf("SMTP_URL has the unknown scheme %q\n  try:   smtp://, smtps:// or file:DIR", u.Scheme)
+		return fmt.Errorf("SMTP_URL has the unknown scheme %q\n  known: smtp:// smtps:// file:DIR\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587", u.Scheme)
 	}
 	if t.host = u.Hostname(); t.host == "" {
 		return fmt.Errorf("SMTP_URL names no server\n  try:   SMTP_URL=%s://user:password@mail.example.com:%d", u.Scheme, t.port)

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,14 +48,15 @@ func (c Config) Validate() error {
 	if !slices.Contains([]string{"", "text", "json"}, c.LogFormat) {
 		wrong("unknown LOG_FORMAT %q\n  known: text json\n  try:   LOG_FORMAT=json", c.LogFormat)
 	}
-	for name, addr := range map[string]string{"ADDR": c.Addr, "METRICS_ADDR": c.MetricsAddr} {
-		if _, _, err := network(addr); addr != "" && err != nil {
-			wrong("%s is not an address: %q\n  it is host:port or unix:/path.sock\n  try:   %s=127.0.0.1:8000", name, addr, name)
-		}
+	if _, _, err := network(c.Addr); c.Addr != "" && err != nil {
+		wrong("ADDR is not an address: %q\n  it is host:port or unix:/path.sock\n  try:   ADDR=127.0.0.1:8000", c.Addr)
 	}
-	for _, origin := range c.CORSOrigins {
-		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			wrong("CORS_ORIGINS holds %q, which is not an origin\n  it is a scheme and a host, without a path; * is not possible\n  try:   CORS_ORIGINS=https://app.example.com", origin)
+	if kind, _, err := network(c.MetricsAddr); c.MetricsAddr != "" && (err != nil || kind != "tcp") {
+		wrong("METRICS_ADDR is not an address: %q\n  it is host:port\n  try:   METRICS_ADDR=127.0.0.1:9100", c.MetricsAddr)
+	}
+	for _, text := range c.CORSOrigins {
+		if !origin(text) {
+			wrong("CORS_ORIGINS holds %q, which is not an origin\n  it is what browsers send: scheme://host or scheme://host:port in lower case, without the usual port; * is not possible\n  try:   CORS_ORIGINS=https://app.example.com", text)
 		}
 	}
 	if _, err := prefixes(c.TrustedProxies); err != nil {
@@ -103,21 +106,29 @@ func network(addr string) (kind, address string, err error) {
 		}
 		return "unix", path, nil
 	}
-	host, port, ok := cutLast(addr, ":")
-	n, err := strconv.ParseUint(port, 10, 16)
-	if !ok || err != nil || strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+	host, port, err := net.SplitHostPort(addr)
+	if _, no := strconv.ParseUint(port, 10, 16); err != nil || no != nil || host != "" && !isHost(host) {
 		return "", "", fmt.Errorf("%q is not host:port", addr)
 	}
-	_ = n
 	return "tcp", addr, nil
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
+// isHost tells whether text is an address or can be a name.
+func isHost(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil || hostName.MatchString(text)
+}
+
+// hostName is what RFC 1123 allows, and the underscores that people use.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+
+// origin tells whether text can be the Origin header of a browser (RFC 6454).
+func origin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || !isHost(u.Hostname()) || u.Scheme+"://"+u.Host != text || strings.ToLower(text) != text || strings.HasSuffix(text, ":") {
+		return false
 	}
-	return s[:i], s[i+len(sep):], true
+	return u.Port() == "" || u.Port() != map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
 func prefixes(list []string) ([]netip.Prefix, error) {

@@ -50,7 +50,7 @@ func redisOptions(address string) (*redis.Options, error) {
 	}
 	options, err := redis.ParseURL(address)
 	if err != nil { // whose own error may hold the password
-		return nil, errors.New("REDIS_URL cannot be read\n  try:   REDIS_URL=redis://127.0.0.1:6379/0")
+		return nil, errors.New("REDIS_URL is not the address of a Redis\n  kinds: redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// with TLS, unix://PATH\n  try:   REDIS_URL=redis://127.0.0.1:6379/0")
 	}
 	return options, nil
 }

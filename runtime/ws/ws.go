@@ -28,6 +28,7 @@
 package ws
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -53,15 +54,13 @@ type Config struct {
 // maxHistory bounds Config.History.
 const maxHistory = 50
 
-// Validate reports a setting that cannot work.
+// Validate reports the settings that cannot work.
 func (c Config) Validate() error {
+	_, err := redisOptions(c.RedisURL)
 	if c.History < 0 || c.History > maxHistory {
-		return fmt.Errorf("WS_HISTORY is %d\n  try:   a number from 0 (off) to %d", c.History, maxHistory)
+		err = errors.Join(err, fmt.Errorf("WS_HISTORY is %d\n  it is a number from 0, for none, to %d\n  try:   WS_HISTORY=0", c.History, maxHistory))
 	}
-	if _, err := redisOptions(c.RedisURL); err != nil {
-		return err
-	}
-	return nil
+	return err
 }
 
 // Limits bound what connections may cost. New sets the values given here;

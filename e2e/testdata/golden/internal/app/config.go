@@ -2,6 +2,7 @@ package app
 
 import (
 	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/files"
 	"github.com/nexios-go/nexios/runtime/mail"
 	"github.com/nexios-go/nexios/runtime/web"
@@ -19,3 +20,7 @@ type Config struct {
 	Chat        ws.Config
 	Echo        ws.Config
 }
+
+// Validate says what is wrong with the settings that are the program's own;
+// those of packages are checked there.
+func (c Config) Validate() error { return db.Check(c.DatabaseURL) }
