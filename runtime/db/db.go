@@ -22,7 +22,7 @@ import (
 
 // Options says how a database is opened. The zero value is fine.
 type Options struct {
-	Log   *slog.Logger // where slow statements are reported; nil for nowhere
+	Log   *slog.Logger // where slow statements are reported, and each at LevelStatement; nil for nowhere
 	Debug bool         // log every statement with its values
 }
 
@@ -57,7 +57,7 @@ func Open(url string, o Options) (*gorm.DB, error) {
 		TranslateError:       true,
 		DisableAutomaticPing: true,
 		NowFunc:              now,
-		Logger:               logger{log: o.Log, debug: o.Debug},
+		Logger:               newLogger(o.Log, o.Debug),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
