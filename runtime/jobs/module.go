@@ -22,13 +22,16 @@ import (
 const workGrace = 7 * time.Second
 
 // Module returns the queue as a part of the application: workers while it
-// serves, and the commands "work", which runs workers alone, and "jobs ls",
-// "jobs retry" and "jobs cancel".
+// serves, the commands "work", which runs workers alone, and "jobs ls", "jobs
+// retry" and "jobs cancel", and in development what the page at /dev shows.
 func Module(q *Queue) web.Module {
 	return web.Module{
 		Name:  "jobs",
 		Start: func(context.Context) error { return q.err }, // by now every room has registered
 		Run:   q.Run,
+		Routes: []web.Route{
+			web.Get("/dev/jobs", q.panel).Doc("Show the background jobs in development").Dev(),
+		},
 		Commands: []command.Command{
 			{Name: "work", Args: "[--workers N]", Summary: "run background jobs without serving", Starts: true, Run: q.workCommand},
 			{Name: "jobs ls", Args: "[--state S] [--kind K] [--limit N]", Summary: "list background jobs, newest first", Starts: true, Run: q.listCommand},

@@ -377,7 +377,7 @@ func TestPreview(t *testing.T) {
 	cfg := Config{Env: "development", URL: "file:" + filepath.Join(dir, "mail")}
 	m, err := New(cfg)
 	require.NoError(t, err)
-	client := webtest.New(t, web.Module{Name: "mail", Routes: m.Preview(cfg)})
+	client := webtest.NewWith(t, web.Config{Env: web.Development}, web.Module{Name: "mail", Routes: m.Preview(cfg)})
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.eml"), []byte("Subject: s\r\n\r\nsecret"), 0o600))
 	page := func(path string) string { t.Helper(); return string(client.Get(path).Expect(200).Body()) }
 	require.Contains(t, page("/dev/mail"), "No mail yet")
@@ -400,6 +400,13 @@ func TestPreview(t *testing.T) {
 	require.Contains(t, shown, `srcdoc="&lt;p class=`)
 	require.NotContains(t, shown, "<script>")
 	require.Contains(t, shown, "welcome = good.")
+
+	var p web.Panel
+	client.With("Accept", "application/json").Get("/dev/mail").Expect(200).Into(&p)
+	require.Equal(t, "Mail", p.Title)
+	require.Len(t, p.Rows, 2)
+	require.Equal(t, []string{"<b@example.com>", "<i>plain</i>"}, p.Rows[0].Cells[1:])
+	require.Contains(t, page(p.Rows[0].Link), "only &lt;b&gt;text")
 
 	for _, path := range []string{"/dev/mail/absent.eml", "/dev/mail/broken.eml", "/dev/mail/..%2Fsecret.eml", "/dev/mail/%2e%2e%2fsecret.eml"} {
 		require.NotContains(t, string(client.Get(path).Expect(404).Body()), "secret", path)

@@ -10,6 +10,7 @@ import (
 	"mime/quotedprintable"
 	"net/http"
 	"net/mail"
+	"net/url"
 	"os"
 	"path"
 	"slices"
@@ -22,18 +23,22 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// shown is how many of the newest mails the list shows.
-const shown = 200
+// shown is how many of the newest mails the list shows, and the panel.
+const (
+	shown = 200
+	brief = 20
+)
 
-// Preview returns the routes that show written mail at /dev/mail, when mail is
-// written to files and cfg says development; otherwise it returns none.
+// Preview returns the routes that show written mail at /dev/mail, to this
+// machine, when mail is written to files and cfg says development; otherwise it
+// returns none. The list is a web.Panel for who accepts JSON alone.
 func (m *Mailer) Preview(cfg Config) []web.Route {
 	if m.target.dir == "" || cfg.Env != "development" {
 		return nil
 	}
 	return []web.Route{
-		web.Handle(http.MethodGet, "/dev/mail", m.list).Doc("List the mails written in development").Hide(),
-		web.Handle(http.MethodGet, "/dev/mail/:name", m.show).Doc("Show a mail written in development").Hide(),
+		web.Handle(http.MethodGet, "/dev/mail", m.list).Doc("List the mails written in development").Dev(),
+		web.Handle(http.MethodGet, "/dev/mail/:name", m.show).Doc("Show a mail written in development").Dev(),
 	}
 }
 
@@ -46,15 +51,44 @@ type written struct {
 }
 
 func (m *Mailer) list(c *gin.Context) {
+	asPanel := c.GetHeader("Accept") == "application/json"
+	limit := shown
+	if asPanel {
+		limit = brief
+	}
+	mails, err := m.newest(limit)
+	switch {
+	case err != nil:
+		web.Fail(c, fault.Internal(err))
+	case asPanel:
+		c.JSON(http.StatusOK, panel(mails))
+	default:
+		render(c, listPage, gin.H{"Dir": m.target.dir, "Mails": mails})
+	}
+}
+
+// panel is the list as a part of the page at /dev.
+func panel(mails []written) web.Panel {
+	p := web.Panel{Title: "Mail", Head: []string{"date", "to", "subject"}}
+	for _, mail := range mails {
+		p.Rows = append(p.Rows, web.PanelRow{
+			Cells: []string{mail.Date.Format(time.DateTime), mail.To, mail.Subject},
+			Link:  "/dev/mail/" + url.PathEscape(mail.Name),
+		})
+	}
+	return p
+}
+
+// newest returns the last mails, the newest first.
+func (m *Mailer) newest(limit int) ([]written, error) {
 	entries, err := os.ReadDir(m.target.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		web.Fail(c, fault.Internal(err))
-		return
+		return nil, err
 	}
-	slices.Reverse(entries) // names sort by time: newest first
+	slices.Reverse(entries) // names sort by time
 	var mails []written
 	for _, entry := range entries {
-		if len(mails) == shown {
+		if len(mails) == limit {
 			break
 		}
 		if path.Ext(entry.Name()) != ".eml" {
@@ -64,7 +98,7 @@ func (m *Mailer) list(c *gin.Context) {
 			mails = append(mails, mail)
 		}
 	}
-	render(c, listPage, gin.H{"Dir": m.target.dir, "Mails": mails})
+	return mails, nil
 }
 
 func (m *Mailer) show(c *gin.Context) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,10 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	modules = slices.Clone(modules)
+	for i, m := range modules {
+		modules[i].Routes = slices.DeleteFunc(slices.Clone(m.Routes), func(r Route) bool { return r.Development && c.Env != Development })
+	}
 	a := &App{
 		Engine: gin.New(), Modules: modules, Config: c, Log: withRequestID(log.Handler()),
 		proxies: proxies, deadlines: make(map[address]time.Duration),
@@ -73,7 +78,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	rules := newRules()
 	for _, m := range modules {
 		for _, r := range m.Routes {
-			r.Path = m.Prefix + r.Path
+			r.Path = r.below(m.Prefix)
 			if err := a.mount(r, rules); err != nil {
 				return nil, fmt.Errorf("%s %s of %s: %w", r.Method, r.Path, m.Name, err)
 			}

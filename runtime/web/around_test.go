@@ -73,7 +73,7 @@ func TestForwardedHeadersCountFromTrustedProxiesOnly(t *testing.T) {
 		limited bool // the second request, which says it comes from another client
 	}{
 		{nil, false, true},
-		{[]string{"192.0.2.0/24"}, true, false}, // where httptest's requests come from
+		{[]string{"127.0.0.0/8"}, true, false}, // where the client is
 		{[]string{"198.51.100.1"}, false, true},
 	} {
 		client := webtest.NewWith(t, web.Config{Env: web.Test, TrustedProxies: tt.proxies, RateLimit: web.Rate{Limit: 1, Window: time.Minute}}, one("/api/one"))

@@ -79,7 +79,7 @@ func (a *App) routesCommand(_ context.Context, io command.IO) error {
 			for _, g := range r.Guards {
 				guards = append(guards, g.Name)
 			}
-			routes = append(routes, listed{r.Method, m.Prefix + r.Path, m.Name, guards, r.Summary})
+			routes = append(routes, listed{r.Method, r.below(m.Prefix), m.Name, guards, r.Summary})
 		}
 	}
 	if asJSON {

@@ -23,7 +23,7 @@ type Config struct {
 	TrustedProxies []string   `env:"TRUSTED_PROXIES" doc:"addresses or networks whose X-Forwarded-For and X-Forwarded-Proto count, with commas"`
 	RateLimit      Rate       `env:"RATE_LIMIT" envDefault:"100/60s" doc:"requests per client on the API, or off"`
 	MetricsAddr    string     `env:"METRICS_ADDR" doc:"where /metrics and /debug/pprof are served, apart from the API; empty for nowhere"`
-	LogLevel       slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
+	LogLevel       slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error; debug-4 for every SQL statement too"`
 	LogFormat      string     `env:"LOG_FORMAT" doc:"text or json; by default text in development and json elsewhere"`
 	Debug          bool       `env:"DEBUG" doc:"show what went wrong in answers 500; never in production"`
 }

@@ -68,6 +68,8 @@ type Route struct {
 	Before  []gin.HandlerFunc // middleware of this route alone
 	MaxBody int64             // bytes; 0 means the application's limit
 	Hidden  bool              // left out of OpenAPI
+	// Development is set by Dev.
+	Development bool
 	// Deadline is how long a request may take, its body's arrival and the
 	// answer's departure included; 0 means the application's limits, less than
 	// 0 none.

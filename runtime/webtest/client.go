@@ -109,6 +109,7 @@ func (c *Client) Send(method, path string, body any) *Answer {
 		c.t.Fatal(err)
 	}
 	r := httptest.NewRequest(method, path, reader)
+	r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1024" // it is on this machine
 	if reader != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}

@@ -151,6 +151,12 @@ func (r *room) deliver(frame []byte, except *Member, keep int) {
 	}
 }
 
+func (r *room) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.members)
+}
+
 // names returns the names of the members, each once, in order.
 func (r *room) names() []string {
 	names := []string{}

@@ -23,6 +23,7 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/ws", h.echo).Doc("Echo every message by WebSocket").
 				Returns(http.StatusSwitchingProtocols).Fails(400, 403, 426, 503),
+			h.hub.Dev(),
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"blog/internal/migrations"
 	"github.com/nexios-go/nexios/runtime/jobs"
 	"github.com/nexios-go/nexios/runtime/mail"
+	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
@@ -30,7 +31,7 @@ func newWorld(t *testing.T, env string) world {
 	gdb := webtest.DB(t, migrations.All())
 	dir := filepath.Join(t.TempDir(), "mail")
 	queue := jobs.New(gdb, slog.New(slog.DiscardHandler))
-	client := webtest.New(t, jobs.Module(queue), Module(mail.Config{Env: env, URL: "file:" + dir}, queue))
+	client := webtest.NewWith(t, web.Config{Env: env}, jobs.Module(queue), Module(mail.Config{Env: env, URL: "file:" + dir}, queue))
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- queue.Run(ctx) }()
@@ -107,6 +108,6 @@ func TestMailIsShownInDevelopmentOnly(t *testing.T) {
 		gdb := webtest.DB(t, migrations.All())
 		queue := jobs.New(gdb, slog.New(slog.DiscardHandler))
 		cfg := mail.Config{Env: env, URL: "file:" + t.TempDir(), From: "blog@example.com"}
-		webtest.New(t, Module(cfg, queue)).Get("/dev/mail").Expect(status)
+		webtest.NewWith(t, web.Config{Env: env}, Module(cfg, queue)).Get("/dev/mail").Expect(status)
 	}
 }

@@ -43,6 +43,7 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 				Guard(auth.User()).Returns(http.StatusSwitchingProtocols).Fails(400, 403, 404, 426, 503),
 			web.Get("/chat/:room/members", h.members).Doc("List who is in a room").Guard(auth.User()),
 			web.Handle(http.MethodGet, "/chat", h.show).Doc("Show the chat page").Hide(),
+			h.hub.Dev(),
 		},
 	}
 }

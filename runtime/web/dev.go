@@ -1,0 +1,66 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Panel is one table of the page that `nexios dev` serves at /dev. A route of
+// development that answers GET with one, at a path below /dev/ without
+// parameters, is shown there.
+type Panel struct {
+	Title string     `json:"title"`
+	Text  string     `json:"text,omitempty"` // one line above the table
+	Head  []string   `json:"head"`           // names of the columns
+	Rows  []PanelRow `json:"rows"`           // the first 50 are shown
+}
+
+// PanelRow is one line of a Panel.
+type PanelRow struct {
+	Cells []string `json:"cells"`
+	Link  string   `json:"link,omitempty"` // a path of this application that shows more
+	Alarm bool     `json:"alarm,omitempty"`
+}
+
+// Dev makes the route one of development: it is mounted in that environment
+// alone, at its path whatever its module's prefix, answers only requests of
+// this machine, and is left out of OpenAPI.
+func (r Route) Dev() Route {
+	r.Development, r.Hidden = true, true
+	return r.Guard(Guard{Name: "local", Status: []int{http.StatusForbidden}, Check: fromHere})
+}
+
+// below is where the route is mounted in a module with that prefix.
+func (r Route) below(prefix string) string {
+	if r.Development {
+		return r.Path
+	}
+	return prefix + r.Path
+}
+
+// fromHere refuses requests of other machines, and those that name this one in
+// a way that whoever owns the name could make point here (DNS rebinding).
+func fromHere(c *gin.Context) error {
+	host, _, err := net.SplitHostPort(c.Request.Host)
+	if err != nil {
+		host = c.Request.Host
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	here := loopback(c.RemoteIP()) && (host == "localhost" || strings.HasSuffix(host, ".localhost") || loopback(host))
+	for _, list := range c.Request.Header.Values("X-Forwarded-For") {
+		for _, ip := range strings.Split(list, ",") {
+			here = here && loopback(strings.TrimSpace(ip))
+		}
+	}
+	if !here {
+		return fault.Forbidden("Only for this machine, asked by its address")
+	}
+	return nil
+}
+
+func loopback(ip string) bool { return net.ParseIP(ip).IsLoopback() }

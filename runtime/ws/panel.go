@@ -1,0 +1,56 @@
+package ws
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// The panel names the largest rooms, and a few members of each.
+const (
+	panelRooms   = 50
+	panelMembers = 10
+)
+
+// Dev is a route of development, for the module's Routes: the rooms of this
+// process with how many members each has, for the page at /dev.
+func (h *Hub) Dev() web.Route {
+	return web.Get("/dev/rooms/"+h.name, h.panel).Doc("Show the rooms of " + h.name + " in development").Dev()
+}
+
+func (h *Hub) panel(*gin.Context, web.None) (web.Panel, error) {
+	h.mu.Lock()
+	rooms := make([]*room, 0, len(h.rooms))
+	for _, r := range h.rooms {
+		rooms = append(rooms, r)
+	}
+	connections := len(h.members)
+	h.mu.Unlock()
+	p := web.Panel{
+		Title: "WebSocket: " + h.name, Head: []string{"room", "members", "who"},
+		Text: fmt.Sprintf("%d connections, %d rooms", connections, len(rooms)),
+	}
+	type listed struct {
+		name string
+		size int
+		who  []string
+	}
+	var all []listed
+	for _, r := range rooms {
+		all = append(all, listed{r.name, r.size(), r.names()})
+	}
+	slices.SortFunc(all, func(a, b listed) int { return cmp.Or(b.size-a.size, strings.Compare(a.name, b.name)) })
+	for _, r := range all[:min(len(all), panelRooms)] {
+		who := strings.Join(r.who[:min(len(r.who), panelMembers)], ", ")
+		if more := len(r.who) - panelMembers; more > 0 {
+			who += fmt.Sprintf(" and %d more", more)
+		}
+		p.Rows = append(p.Rows, web.PanelRow{Cells: []string{r.name, fmt.Sprint(r.size), who}})
+	}
+	return p, nil
+}
