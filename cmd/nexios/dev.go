@@ -30,6 +30,9 @@ What happens is also shown at /dev, to this machine alone.`,
 				o.Port = reload.AnyPort
 			}
 			o.Stdin, o.Stdout = cmd.InOrStdin(), cmd.OutOrStdout()
+			if canAsk(cmd) {
+				o.Ask = func(question string) error { return confirm(cmd, question) }
+			}
 			asJSON, err := cmd.Flags().GetBool("json")
 			if err != nil {
 				return err
@@ -47,8 +50,9 @@ What happens is also shown at /dev, to this machine alone.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Dir, "dir", ".", "the directory of the project's main.go")
-	flags.IntVar(&o.Port, "port", 0, "where to listen; the next free one if it is taken (default that of ADDR, else 8000)")
+	flags.IntVar(&o.Port, "port", 0, "where to listen; 0 lets the system choose (default that of ADDR, else 8000)")
 	flags.StringVar(&o.Host, "host", "", "where to listen; 0.0.0.0 lets other machines in (default that of ADDR, else 127.0.0.1)")
+	flags.BoolVarP(&o.Yes, "yes", "y", false, "when the port is taken, listen at the next free one without asking")
 	flags.BoolVar(&o.Open, "open", false, "open the browser")
 	flags.BoolVar(&o.Test, "test", false, "test the packages that changed after each build")
 	flags.BoolVar(&plain, "plain", false, "lines of text, also on a terminal")

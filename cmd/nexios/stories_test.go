@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 //	fails CODE PROGRAM ARGS...   runs a program that must exit with the code
 //	keep DIR                     remembers every file below a folder
 //	kept DIR                     fails unless they are the same, byte for byte
-//	listen                       takes a port, and calls its address $TAKEN
+//	listen                       takes a port, and calls its address $TAKEN, its
+//	                             number $PORT and the process that has it $PID
 func TestStories(t *testing.T) {
 	// Once, for all stories: Go's own folders, which a home would tell.
 	out, err := exec.Command("go", "env", "GOMODCACHE", "GOCACHE").Output()
@@ -56,6 +57,8 @@ func TestStories(t *testing.T) {
 				ts.Check(err)
 				ts.Defer(func() { l.Close() })
 				ts.Setenv("TAKEN", l.Addr().String())
+				ts.Setenv("PORT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+				ts.Setenv("PID", strconv.Itoa(os.Getpid()))
 			},
 			"keep": func(ts *testscript.TestScript, _ bool, args []string) {
 				kept(ts)[args[0]] = files(ts, args[0])

@@ -50,11 +50,18 @@ const (
 
 // Options says what is run and how it is shown.
 type Options struct {
-	Dir    string   // of the main package; default "."
-	Host   string   // default: that of ADDR, else 127.0.0.1
-	Port   int      // 0: that of ADDR, else 8000; AnyPort: one that is free. The next free one if taken
-	Open   bool     // open the browser when the first version runs
-	Test   bool     // test the packages that changed after each build
+	Dir  string // of the main package; default "."
+	Host string // default: that of ADDR, else 127.0.0.1
+	Port int    // 0: that of ADDR, else 8000; AnyPort: one that is free
+	Open bool   // open the browser when the first version runs
+	Test bool   // test the packages that changed after each build
+
+	// Ask returns nil when a person says yes; nil when nobody can be asked. The
+	// one question is whether the next free port will do when Port is taken.
+	// Yes answers it beforehand.
+	Ask func(question string) error
+	Yes bool
+
 	Show   string   // ShowPlain, ShowJSON or ShowScreen; default ShowPlain
 	Env    []string // of the program, default os.Environ(); APP_ENV=development is added when it is not set
 	Stdin  io.Reader
@@ -146,9 +153,17 @@ func newServer(o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, note, err := listen(host, port)
+	listener, taken, err := listen(host, port)
 	if err != nil {
 		return nil, err
+	}
+	note := ""
+	if taken != nil {
+		if err := s.agree(taken); err != nil {
+			listener.Close()
+			return nil, err
+		}
+		note = fmt.Sprintf("%s; listening at %d instead", taken, taken.next)
 	}
 	s.url = "http://" + shownAddress(listener.Addr())
 	if err := s.open(listener, note); err != nil {
@@ -250,6 +265,21 @@ func (s *server) address() (host string, port int, err error) {
 		return "", 0, fmt.Errorf("there is no port %d\n  try: --port 8000", port)
 	}
 	return host, port, nil
+}
+
+// agree says whether another port than the one that is taken will do: the
+// person decides. Where there is nobody to ask, it will do unless the port was
+// asked for by its number.
+func (s *server) agree(t *takenPort) error {
+	switch {
+	case s.o.Yes:
+		return nil
+	case s.o.Ask != nil:
+		return s.o.Ask(fmt.Sprintf("%s. Listen at %d instead?", t, t.next))
+	case s.o.Port > 0:
+		return fmt.Errorf("%s\n  try: nexios dev --port %d", t, t.next)
+	}
+	return nil
 }
 
 // shownAddress is addr as a browser can open it.

@@ -229,6 +229,8 @@ func TestCrash(t *testing.T) {
 	d.answers("two", true)
 }
 
+// Where nobody can be asked, the next free port is taken and said, unless the
+// one that is not free was asked for by its number.
 func TestPortTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -236,16 +238,41 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	d := launchDev(t, sample(), func(o *Options) { o.Port = port })
+	files := with(sample(), ".env", fmt.Sprintf("ADDR=127.0.0.1:%d\n", port))
+	d := launchDev(t, files, func(o *Options) { o.Port = 0 })
 	note := d.wait(KindNote).Text
-	if !strings.Contains(note, fmt.Sprintf("port %d is taken by", port)) || strings.HasSuffix(d.url, fmt.Sprint(":", port)) {
+	if !strings.Contains(note, fmt.Sprintf("port %d is taken by", port)) || strings.HasSuffix(d.url, fmt.Sprint(":", port)) ||
+		!strings.Contains(note, fmt.Sprintf("(process %d); listening at", os.Getpid())) {
 		t.Errorf("at %s: %s", d.url, note)
-	}
-	if _, err := os.Stat("/proc/self/fd"); err == nil && !strings.Contains(note, fmt.Sprintf("(process %d)", os.Getpid())) {
-		t.Errorf("the note does not name this process: %s", note)
 	}
 	d.wait(KindBuilt)
 	d.answers("one", true)
+
+	asked := launchDev(t, sample(), func(o *Options) { o.Port, o.Yes = port, true })
+	asked.wait(KindBuilt) // beside the other
+	asked.answers("one", true)
+
+	question := ""
+	agrees := launchDev(t, sample(), func(o *Options) {
+		o.Port, o.Ask = port, func(q string) error { question = q; return nil }
+	})
+	if _, next, _ := strings.Cut(agrees.url, "127.0.0.1:"); !strings.Contains(question, "Listen at "+next+" instead?") {
+		t.Errorf("at %s: %s", agrees.url, question)
+	}
+
+	never := errors.New("no")
+	for _, test := range []struct {
+		ask  func(string) error
+		want string
+	}{
+		{nil, fmt.Sprintf("(process %d)\n  try: nexios dev --port ", os.Getpid())},
+		{func(string) error { return never }, "no"},
+	} {
+		err := Run(t.Context(), Options{Dir: d.dir, Port: port, Ask: test.ask, Stdout: io.Discard})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want %s", err, test.want)
+		}
+	}
 }
 
 // 200 requests a second through several reloads: none is refused, none fails,
