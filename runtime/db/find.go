@@ -17,7 +17,7 @@ import (
 // is fault 404: "Post not found".
 func Find[T any](tx *gorm.DB, id any) (T, error) {
 	var row T
-	err := tx.Where(byKey{id}).Take(&row).Error
+	err := take(tx, &row, id)
 	if f := (*fault.Error)(nil); errors.Is(err, gorm.ErrRecordNotFound) ||
 		errors.As(err, &f) && f.Status == http.StatusUnprocessableEntity {
 		missing := fault.NotFound(Humanize(reflect.TypeFor[T]().Name()) + " not found")

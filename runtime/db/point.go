@@ -2,6 +2,9 @@ package db
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -12,9 +15,13 @@ import (
 )
 
 // point is the GORM plugin that makes Find cheap: the text of a read by
-// primary key is built once for each model. Whatever else the statement is to
-// do, other plugins' conditions among it, GORM builds as ever.
-type point struct{ texts sync.Map } // of pointText, by pointKey
+// primary key is built once for each model, and the row is read straight into
+// the model's fields. Whatever else the statement is to do, other plugins'
+// conditions among it, GORM does as ever.
+type point struct {
+	texts sync.Map // of pointText, by pointKey
+	plans sync.Map // of pointPlan, by *schema.Schema
+}
 
 type pointKey struct {
 	schema   *schema.Schema
@@ -27,12 +34,34 @@ type pointText struct {
 	more []any // its values behind the primary key
 }
 
-// byKey is the condition of Find.
+// pointPlan says into which fields of a model the columns of a row go.
+type pointPlan struct {
+	columns []string
+	fields  [][]int // by column, as reflect's FieldByIndex; nil when GORM is to read the row
+}
+
+// byKey is the condition of Find. It rides in the statement's values, where it
+// costs nothing, until query makes SQL of it.
 type byKey struct{ id any }
 
 // Build implements clause.Expression.
 func (k byKey) Build(b clause.Builder) {
 	clause.Eq{Column: clause.PrimaryColumn, Value: k.id}.Build(b)
+}
+
+// Value implements driver.Valuer: a statement that query has not seen must not
+// reach the database, where it would be one without a condition.
+func (byKey) Value() (driver.Value, error) {
+	return nil, errors.New("db.Find works with databases of db.Open, and beside plugins that leave the callback gorm:query in place")
+}
+
+// take reads the row of the primary key id as tx.Take would.
+func take(tx *gorm.DB, row, id any) error {
+	tx = tx.Model(row)
+	s := tx.Statement
+	s.Dest, s.RaiseErrorOnNotFound = row, true
+	s.Vars = append(s.Vars[:0], byKey{id})
+	return tx.Callback().Query().Execute(tx).Error
 }
 
 // Name implements gorm.Plugin.
@@ -45,18 +74,32 @@ func (p *point) Initialize(gdb *gorm.DB) error {
 
 func (p *point) query(tx *gorm.DB) {
 	s := tx.Statement
-	key, ok := onlyKey(s)
-	if !ok || tx.Error != nil {
+	if len(s.Vars) != 1 || tx.Error != nil {
 		callbacks.Query(tx)
 		return
 	}
-	about := pointKey{s.Schema, s.Table, s.Unscoped}
-	if known, ok := p.texts.Load(about); ok {
+	key, ok := s.Vars[0].(byKey)
+	if !ok {
+		callbacks.Query(tx)
+		return
+	}
+	s.Vars = s.Vars[:0]
+	plain, about := onlyKey(s, key), pointKey{s.Schema, s.Table, s.Unscoped}
+	if known, ok := p.texts.Load(about); ok && plain {
 		text := known.(pointText)
 		s.SQL.WriteString(text.sql)
-		s.Vars = append(append(s.Vars, key), text.more...)
-	} else if callbacks.BuildQuerySQL(tx); tx.Error == nil && len(s.Vars) > 0 {
-		p.texts.Store(about, pointText{s.SQL.String(), s.Vars[1:]})
+		s.Vars = append(append(s.Vars, key.id), text.more...)
+	} else {
+		one := 1
+		s.AddClause(clause.Where{Exprs: []clause.Expression{key}})
+		s.AddClause(clause.Limit{Limit: &one})
+		if !plain {
+			callbacks.Query(tx)
+			return
+		}
+		if callbacks.BuildQuerySQL(tx); tx.Error == nil && len(s.Vars) > 0 {
+			p.texts.Store(about, pointText{s.SQL.String(), s.Vars[1:]})
+		}
 	}
 	if ctx := s.Context; tx.Name() == "sqlite" && ctx.Err() == nil {
 		// It is over before anybody could cancel it: database/sql and the
@@ -64,22 +107,73 @@ func (p *point) query(tx *gorm.DB) {
 		s.Context = context.WithoutCancel(ctx)
 		defer func() { s.Context = ctx }()
 	}
-	callbacks.Query(tx)
+	if tx.Error != nil || tx.DryRun || !p.read(tx) {
+		callbacks.Query(tx)
+	}
 }
 
-// onlyKey returns the primary key that is all that the statement asks for.
-func onlyKey(s *gorm.Statement) (any, bool) {
-	where, _ := s.Clauses["WHERE"].Expression.(clause.Where)
-	limit, _ := s.Clauses["LIMIT"].Expression.(clause.Limit)
-	if len(where.Exprs) != 1 || len(s.Clauses) != 2 || limit.Limit == nil || *limit.Limit != 1 || limit.Offset != 0 ||
-		s.Schema == nil || s.ReflectValue.Type() != s.Schema.ModelType || s.TableExpr != nil || s.SQL.Len() > 0 ||
-		s.Distinct || len(s.Selects)+len(s.Omits)+len(s.Joins) > 0 {
-		return nil, false
+// read runs the statement and fills the model. It is false when the row does
+// not fit its fields as it is, such as a NULL where the model has a string:
+// GORM knows more ways.
+func (p *point) read(tx *gorm.DB) bool {
+	s := tx.Statement
+	rows, err := s.ConnPool.QueryContext(s.Context, s.SQL.String(), s.Vars...)
+	if err != nil {
+		_ = tx.AddError(err)
+		return true
 	}
-	key, _ := where.Exprs[0].(byKey)
+	defer func() { _ = tx.AddError(rows.Close()) }()
+	if !rows.Next() {
+		if _ = tx.AddError(rows.Err()); tx.Error == nil && s.RaiseErrorOnNotFound {
+			_ = tx.AddError(gorm.ErrRecordNotFound)
+		}
+		return true
+	}
+	columns, err := rows.Columns()
+	if err != nil {
+		return false
+	}
+	fields := p.plan(s.Schema, columns)
+	if fields == nil {
+		return false
+	}
+	into := make([]any, len(fields))
+	for i, index := range fields {
+		into[i] = s.ReflectValue.FieldByIndex(index).Addr().Interface()
+	}
+	if rows.Scan(into...) != nil {
+		return false
+	}
+	tx.RowsAffected = 1
+	return true
+}
+
+// plan finds the field of each column. Another plan replaces it when a
+// migration has changed the table meanwhile.
+func (p *point) plan(model *schema.Schema, columns []string) [][]int {
+	if known, ok := p.plans.Load(model); ok && slices.Equal(known.(pointPlan).columns, columns) {
+		return known.(pointPlan).fields
+	}
+	plan := pointPlan{columns: slices.Clone(columns), fields: make([][]int, len(columns))}
+	for i, column := range columns {
+		field := model.LookUpField(column)
+		if field == nil || !field.Readable || field.Serializer != nil || slices.ContainsFunc(field.StructField.Index, func(i int) bool { return i < 0 }) {
+			plan.fields = nil
+			break
+		}
+		plan.fields[i] = field.StructField.Index
+	}
+	p.plans.Store(model, plan)
+	return plan.fields
+}
+
+// onlyKey tells whether the primary key is all that the statement asks for.
+// Nil and lists make another text.
+func onlyKey(s *gorm.Statement, key byKey) bool {
 	switch key.id.(type) {
 	case int64, string, uuid.UUID:
-		return key.id, true
+		return len(s.Clauses) == 0 && s.Schema != nil && s.ReflectValue.Type() == s.Schema.ModelType &&
+			s.TableExpr == nil && s.SQL.Len() == 0 && !s.Distinct && len(s.Selects)+len(s.Omits)+len(s.Joins) == 0
 	}
-	return nil, false // nil and lists make another text
+	return false
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
 
 	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
@@ -76,4 +77,82 @@ func TestFindHonoursWhatTheStatementCarries(t *testing.T) {
 			}
 		})
 	}
+}
+
+type Origin struct{ City, Country string }
+
+type Parcel struct {
+	ID     int64
+	Note   string
+	Weight *float64
+	Count  int
+	Sent   db.Date
+}
+
+type Sealed struct {
+	ID     int64
+	Secret string `gorm:"serializer:json"`
+}
+
+type Shipment struct {
+	ID     int64
+	Origin *Origin `gorm:"embedded;embeddedPrefix:origin_"`
+}
+
+// What does not fit the model's fields as it is comes as GORM reads it.
+func TestFindReadsWhatDoesNotFitAsItIs(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.AutoMigrate(&Parcel{}, &Sealed{}, &Shipment{}))
+		weight := 2.5
+		parcel := Parcel{Note: "first", Weight: &weight, Count: 3, Sent: db.NewDate(2025, 3, 1)}
+		must(t, gdb.Create(&parcel).Error)
+		broken := parcel
+		broken.ID = 0
+		must(t, gdb.Create(&broken).Error)
+		must(t, gdb.Exec("UPDATE parcels SET note = NULL, weight = NULL WHERE id = ?", broken.ID).Error)
+		broken.Note, broken.Weight = "", nil
+		sealed, shipment := Sealed{Secret: "open"}, Shipment{Origin: &Origin{City: "Bern"}}
+		must(t, gdb.Create(&sealed).Error)
+		must(t, gdb.Create(&shipment).Error)
+		for range 2 {
+			same(t, gdb, parcel.ID, parcel)
+			same(t, gdb, broken.ID, broken)
+			same(t, gdb, sealed.ID, sealed)
+			same(t, gdb, shipment.ID, shipment)
+		}
+	})
+}
+
+func same[T any](t *testing.T, gdb *gorm.DB, id int64, want T) {
+	t.Helper()
+	got, err := db.Find[T](gdb, id)
+	must(t, err)
+	require.Equal(t, want, got)
+}
+
+type Crate struct {
+	ID, Width, Height int64
+}
+
+// A migration may change the order of the columns.
+func TestFindFollowsTheTable(t *testing.T) {
+	gdb := open(t, address(t, "sqlite"))
+	must(t, gdb.Exec("CREATE TABLE crates (id integer primary key, width integer, height integer)").Error)
+	must(t, gdb.Exec("INSERT INTO crates VALUES (1, 20, 30)").Error)
+	same(t, gdb, 1, Crate{1, 20, 30})
+	must(t, gdb.Exec("DROP TABLE crates").Error)
+	must(t, gdb.Exec("CREATE TABLE crates (height integer, id integer primary key, width integer)").Error)
+	must(t, gdb.Exec("INSERT INTO crates VALUES (30, 1, 20)").Error)
+	same(t, gdb, 1, Crate{1, 20, 30})
+}
+
+// A plugin that replaces GORM's query does not know Find's key: it must fail,
+// not read any row.
+func TestFindFailsWithoutItsCallback(t *testing.T) {
+	gdb := open(t, address(t, "sqlite"))
+	must(t, gdb.AutoMigrate(&Paper{}))
+	must(t, gdb.Create(&[]Paper{{Title: "one"}, {Title: "two"}}).Error)
+	must(t, gdb.Callback().Query().Replace("gorm:query", callbacks.Query))
+	_, err := db.Find[Paper](gdb, int64(2))
+	require.ErrorContains(t, err, "gorm:query")
 }
