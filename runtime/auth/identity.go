@@ -103,8 +103,7 @@ type asker struct {
 }
 
 func ask(c *gin.Context) *asker {
-	value, _ := c.Get(contextKey{})
-	a, _ := value.(*asker)
+	a, _ := c.Value(contextKey{}).(*asker)
 	return a
 }
 

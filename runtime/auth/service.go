@@ -13,6 +13,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/golang-jwt/jwt/v5"
 	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 // Staleness is how long another replica may still accept a session or an API
@@ -64,7 +66,7 @@ func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
 // Middleware puts the Service into the request's context, where the guards,
 // [From] and [Of] find it. Nothing is checked until one of them asks.
 func (s *Service) Middleware() gin.HandlerFunc {
-	return func(c *gin.Context) { c.Set(contextKey{}, &asker{service: s}) }
+	return func(c *gin.Context) { web.Keep(c, contextKey{}, &asker{service: s}) }
 }
 
 // Run removes what has expired, once an hour until ctx ends. Every replica may

@@ -2,8 +2,11 @@ package web
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/gin-gonic/gin"
 )
 
 // requestContext carries the id of a request, and ends at its deadline. The
@@ -17,6 +20,23 @@ type requestContext struct {
 	deadline time.Time       // zero for none
 	timed    context.Context // what Done has started; nil before
 	cancel   context.CancelFunc
+	kept     []kept
+}
+
+type kept struct{ key, value any }
+
+// Keep puts value into the context of the request, where c.Value(key) and the
+// Value of every context made from the request's find it: what c.Set does,
+// cheaper and for those who hold only the context. The key should have a type
+// of its own. A later value of the same key counts.
+func Keep(c *gin.Context, key, value any) {
+	if r, ok := c.Request.Context().(*requestContext); ok {
+		r.mu.Lock()
+		r.kept = append(r.kept, kept{key, value})
+		r.mu.Unlock()
+		return
+	}
+	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key, value))
 }
 
 type requestIDKey struct{}
@@ -26,6 +46,14 @@ func (r *requestContext) Value(key any) any {
 	if key == (requestIDKey{}) {
 		return r.id
 	}
+	r.mu.Lock()
+	for _, k := range slices.Backward(r.kept) {
+		if k.key == key {
+			r.mu.Unlock()
+			return k.value
+		}
+	}
+	r.mu.Unlock()
 	return r.current().Value(key)
 }
 

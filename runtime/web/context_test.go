@@ -2,9 +2,12 @@ package web
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 )
 
@@ -46,4 +49,29 @@ func TestTheRequestsContextEnds(t *testing.T) {
 	<-endless.Done()
 	require.ErrorIs(t, left.Err(), context.Canceled)
 	require.ErrorIs(t, endless.Err(), context.Canceled)
+}
+
+func TestKeepIsFoundInTheRequestsContext(t *testing.T) {
+	type key struct{}
+	type other struct{}
+	for name, ctx := range map[string]context.Context{
+		"our own":      &requestContext{Context: t.Context(), id: "x"},
+		"anybody's":    t.Context(),
+		"made of ours": context.WithValue(&requestContext{Context: t.Context(), id: "x"}, other{}, "other"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, engine := gin.CreateTestContext(httptest.NewRecorder())
+			engine.ContextWithFallback = true
+			c.Request = httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+			require.Nil(t, c.Value(key{}))
+			Keep(c, key{}, 1)
+			Keep(c, other{}, 2)
+			Keep(c, key{}, 3)
+			require.Equal(t, 3, c.Value(key{}))
+			require.Equal(t, 2, c.Value(other{}))
+			child, cancel := context.WithCancel(c.Request.Context())
+			defer cancel()
+			require.Equal(t, 3, child.Value(key{}))
+		})
+	}
 }
