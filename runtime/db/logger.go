@@ -2,11 +2,13 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
 	"time"
 
+	"gorm.io/gorm"
 	gormlogger "gorm.io/gorm/logger"
 )
 
@@ -61,7 +63,7 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	}
 	query = l.bare(query)
 	if l.each {
-		l.log.Log(ctx, LevelStatement, "statement", "query", query, "rows", rows, "took", took, "failed", err != nil)
+		l.log.Log(ctx, LevelStatement, "statement", "query", query, "rows", rows, "took", took, "failed", err != nil && !errors.Is(err, gorm.ErrRecordNotFound))
 	}
 	if took >= slow {
 		l.log.WarnContext(ctx, "slow sql", "query", query, "rows", rows, "took", took)

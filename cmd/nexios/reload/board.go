@@ -14,7 +14,7 @@ type board struct {
 	requests []Request
 	build    *Build
 	failed   bool
-	logs     []string
+	logs     []Event
 	test     *Test
 }
 
@@ -29,7 +29,8 @@ func (b *board) note(e Event) {
 	case KindUnchanged:
 		b.failed = false
 	case KindLog:
-		b.logs = keep(append(b.logs, e.Text), requestsKept)
+		e.Text = cut(e.Text, textKept)
+		b.logs = keep(append(b.logs, e), requestsKept)
 	case KindTest:
 		b.test = e.Test
 	}

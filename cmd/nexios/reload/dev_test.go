@@ -49,6 +49,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -61,10 +62,17 @@ import (
 )
 
 func main() {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug - 4})))
 	part.Begin()
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Nexios-Sql", "12 repeat=10")
-		fmt.Fprint(w, part.Version())
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, part.Version()) })
+	http.HandleFunc("/sql", func(w http.ResponseWriter, r *http.Request) {
+		log := slog.With("request_id", r.Header.Get("X-Request-Id"))
+		for range 10 {
+			log.Log(r.Context(), slog.LevelDebug-4, "statement", "query", "SELECT <b> FROM things WHERE id = ?", "took", time.Millisecond, "rows", 1)
+		}
+		log.Log(r.Context(), slog.LevelDebug-4, "statement", "query", "DELETE FROM things", "took", time.Second, "failed", true)
+		log.Debug("only of use to the request")
+		log.Warn("look", "at", "<i>this</i>", "stack", "one\ntwo")
 	})
 	http.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv("APP_ENV")) })
 	http.HandleFunc("/crash", func(w http.ResponseWriter, r *http.Request) { os.Exit(3) })
@@ -113,7 +121,10 @@ func main() {
 	fmt.Fprintln(os.Stderr, "process", os.Getpid())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s := &http.Server{}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.DefaultServeMux.ServeHTTP(w, r)
+		slog.Info("request", "request_id", r.Header.Get("X-Request-Id"))
+	})}
 	go s.Serve(l)
 	<-ctx.Done()
 	s.Shutdown(context.Background())

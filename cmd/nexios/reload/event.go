@@ -23,14 +23,17 @@ const (
 
 // Event is one thing that happened. With --json each is one line.
 type Event struct {
-	Time    time.Time `json:"time"`
-	Kind    string    `json:"event"`
-	Text    string    `json:"text,omitempty"`
-	URL     string    `json:"url,omitempty"`
-	Files   []string  `json:"files,omitempty"` // relative to the project
-	Build   *Build    `json:"build,omitempty"`
-	Request *Request  `json:"request,omitempty"`
-	Test    *Test     `json:"test,omitempty"`
+	Time  time.Time `json:"time"`
+	Kind  string    `json:"event"`
+	Text  string    `json:"text,omitempty"`
+	Level string    `json:"level,omitempty"` // of a log record: "DEBUG", "INFO", "WARN", "ERROR"
+	// RequestID is that of the request which a log record belongs to.
+	RequestID string   `json:"request_id,omitempty"`
+	URL       string   `json:"url,omitempty"`
+	Files     []string `json:"files,omitempty"` // relative to the project
+	Build     *Build   `json:"build,omitempty"`
+	Request   *Request `json:"request,omitempty"`
+	Test      *Test    `json:"test,omitempty"`
 }
 
 // Build is one attempt to get an edit running. Times are in milliseconds; one
@@ -50,8 +53,10 @@ type Build struct {
 	Output   string       `json:"output,omitempty"` // what could not be read as Errors
 }
 
-// Request is one answered request.
+// Request is one answered request. What ran in it is known of programs that
+// write JSON records with a request_id, as generated ones do.
 type Request struct {
+	ID     string    `json:"id"` // its X-Request-Id
 	Time   time.Time `json:"time"`
 	Method string    `json:"method"`
 	Path   string    `json:"path"`
@@ -61,8 +66,11 @@ type Request struct {
 	Waited float64   `json:"waited_ms"`         // for a swap
 	Build  int       `json:"build"`             // which version answered; 0 is the proxy itself
 	Stale  bool      `json:"stale,omitempty"`   // answered by the last good version while the newest edit failed
-	SQL    int       `json:"sql,omitempty"`     // statements, when the program says so
+	SQL    int       `json:"sql,omitempty"`     // statements
 	Repeat int       `json:"repeats,omitempty"` // how often its most repeated statement ran
+
+	Statements []Statement `json:"statements,omitempty"` // the first 50 different ones
+	Logs       []string    `json:"logs,omitempty"`       // the first 50 records
 }
 
 // Test is one run of the tests of some packages.

@@ -15,6 +15,10 @@ var devHTML string
 var devPage = template.Must(template.New("dev").Funcs(template.FuncMap{
 	"duration": duration,
 	"clock":    func(t time.Time) string { return t.Format("15:04:05") },
+	"many":     func(count int) bool { return count > manyRepeats },
+	"level": func(e Event) string {
+		return [...]string{"", "warn", "bad"}[logWeight(e)]
+	},
 	"class": func(status int) string {
 		switch {
 		case status >= 500:
@@ -35,10 +39,11 @@ type devView struct {
 	Parts    string
 	Failed   bool
 	Test     *Test
+	Panels   []panel
 	Routes   []route
 	NoRoutes string // why there are none
 	Requests []Request
-	Logs     []string
+	Logs     []Event
 	Settings []setting
 }
 

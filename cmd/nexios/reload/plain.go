@@ -11,12 +11,16 @@ import (
 func plainWriter(w io.Writer) func(Event) {
 	return func(e Event) {
 		text := describe(e)
-		if e.Kind != KindLog { // the program's lines carry their own time
+		if e.timed() {
 			text = e.Time.Format("15:04:05") + " " + text
 		}
 		fmt.Fprintln(w, text)
 	}
 }
+
+// timed says whether e is shown with its time: a program's lines that are no
+// records carry their own, or are parts of something longer.
+func (e Event) timed() bool { return e.Kind != KindLog || e.Level != "" }
 
 // jsonWriter shows each event as one line of JSON.
 func jsonWriter(w io.Writer) func(Event) {
@@ -73,16 +77,19 @@ func failure(b Build) string {
 	return s.String()
 }
 
+// requestLine has the path near its end, where a narrow terminal cuts.
 func requestLine(r Request) string {
-	text := fmt.Sprintf("%d %-6s %s  %s", r.Status, r.Method, r.Path, duration(r.Took))
+	sql := ""
+	if r.SQL > 0 {
+		sql = fmt.Sprintf("%d SQL", r.SQL)
+	}
+	text := fmt.Sprintf("%d %8s %7s ", r.Status, duration(r.Took), sql)
+	if r.Repeat > manyRepeats {
+		text += fmt.Sprintf("N+1? ×%d ", r.Repeat)
+	}
+	text += fmt.Sprintf("%-6s %s", r.Method, r.Path)
 	if r.Waited >= 1 {
 		text += ", waited " + duration(r.Waited)
-	}
-	if r.SQL > 0 {
-		text += fmt.Sprintf(", %d SQL", r.SQL)
-		if r.Repeat > manyRepeats {
-			text += fmt.Sprintf(" (N+1? one ran %d times)", r.Repeat)
-		}
 	}
 	if r.Stale {
 		text += ", BY THE LAST GOOD VERSION"

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -124,15 +124,19 @@ type app struct {
 	started   time.Time
 	exited    chan struct{} // closed when the process is gone
 	tail      *tail         // the last it wrote on standard error
+	// structured is set when it has written a record: others of its requests
+	// can be waited for.
+	structured atomic.Bool
 
 	requests sync.WaitGroup // plain requests under way; added to under the proxy's lock
 	streams  streams        // the connections that never end by themselves
 }
 
 // launch starts binary as version id in dir, listening at a private address,
-// and passes each line it writes to line. It returns when the program answers,
-// or with an error when it ends or stays silent.
-func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, env []string, line func(string)) (*app, error) {
+// and passes each line it writes to hear, which says whether a person sees it.
+// It returns when the program answers, or with an error when it ends or stays
+// silent.
+func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, env []string, hear func(line) bool) (*app, error) {
 	network, address, err := privateAddress(state, id)
 	if err != nil {
 		return nil, err
@@ -156,12 +160,24 @@ func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, 
 		IdleConnTimeout:     3 * time.Second, // well under any server's own, so that it never closes one we are about to use
 		DisableCompression:  true,
 	}
-	out, errs := lineWriter(line), lineWriter(line)
+	read := func(text string) (string, bool) {
+		l := readLine(text)
+		if l.record {
+			a.structured.Store(true)
+		}
+		return l.text, hear(l)
+	}
+	out := lineWriter(func(text string) { read(text) })
+	errs := lineWriter(func(text string) {
+		if text, seen := read(text); seen {
+			_, _ = a.tail.Write([]byte(text + "\n")) // it cannot fail
+		}
+	})
 	a.cmd = exec.Command(binary)
 	a.cmd.Dir = dir
 	a.cmd.Env = append(env, "ADDR="+addr)
 	a.cmd.Stdout = out
-	a.cmd.Stderr = io.MultiWriter(a.tail, errs)
+	a.cmd.Stderr = errs
 	a.cmd.WaitDelay = time.Second // a grandchild may hold the outputs open
 	a.started = time.Now()
 	if a.group, err = s.start(a.cmd); err != nil {
@@ -209,6 +225,7 @@ func (a *app) ready(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		req.Header.Set(requestIDHeader, ownRequest)
 		if answer, err := client.Do(req); err == nil {
 			answer.Body.Close()
 			if answer.StatusCode != http.StatusServiceUnavailable {
@@ -303,6 +320,9 @@ func (t *tail) String() string {
 	return string(t.text)
 }
 
+// lineLimit is how many bytes of a line are read; the rest of it is left out.
+const lineLimit = 256 << 10
+
 // lines calls a function for each line written to it.
 type lines struct {
 	mu   sync.Mutex
@@ -315,15 +335,15 @@ func lineWriter(line func(string)) *lines { return &lines{line: line} }
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rest = append(l.rest, p...)
-	for {
-		i := bytes.IndexByte(l.rest, '\n')
-		if i < 0 {
-			return len(p), nil
+	for part := range bytes.Lines(p) {
+		text, whole := bytes.CutSuffix(part, []byte("\n"))
+		l.rest = append(l.rest, text[:min(len(text), lineLimit-len(l.rest))]...)
+		if whole {
+			l.line(strings.TrimRight(string(l.rest), "\r"))
+			l.rest = l.rest[:0]
 		}
-		l.line(strings.TrimRight(string(l.rest[:i]), "\r"))
-		l.rest = l.rest[i+1:]
 	}
+	return len(p), nil
 }
 
 func (l *lines) flush() {

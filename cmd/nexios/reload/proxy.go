@@ -2,6 +2,7 @@ package reload
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,9 +26,6 @@ const (
 	// buildHeader says on each answer that it does not come from the newest
 	// source: "failed" or "building".
 	buildHeader = "X-Nexios-Build"
-	// sqlHeader is how the program tells how many statements an answer took,
-	// as "12" or "12 repeat=10". The proxy takes it off.
-	sqlHeader = "X-Nexios-Sql"
 )
 
 // proxy owns the port. Requests go to the current version; while a newer one
@@ -36,6 +35,7 @@ type proxy struct {
 	emit    func(Event)
 	own     http.Handler // what is below ownPrefix, and /dev
 	reverse *httputil.ReverseProxy
+	traces  traces
 
 	mu      sync.Mutex
 	current *app          // nil before the first version, and after one that crashed
@@ -45,7 +45,7 @@ type proxy struct {
 }
 
 func newProxy(session string, emit func(Event)) *proxy {
-	p := &proxy{session: session, emit: emit, gate: make(chan struct{})}
+	p := &proxy{session: session, emit: emit, gate: make(chan struct{}), traces: traces{open: map[string]*trace{}}}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		Transport:      p,
@@ -114,8 +114,7 @@ type visit struct {
 	stale string // the value of buildHeader, or empty
 	leave func() // ends the visit as far as draining is concerned; may be called twice
 	page  bool
-	sql   int
-	most  int
+	trace *trace
 }
 
 type visitKey struct{}
@@ -169,21 +168,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, err := p.enter(r.Context())
 	entered := time.Now()
 	rec := &recorder{ResponseWriter: w}
-	build := 0
 	if err == nil {
-		build = v.app.id
+		v.trace = p.traces.begin(requestID(r))
 	}
 	defer func() {
-		note := Request{
+		p.report(v, Request{
 			Time: arrived, Method: r.Method, Path: r.URL.RequestURI(), Status: rec.status, Bytes: rec.bytes,
-			Took: ms(time.Since(entered)), Waited: ms(entered.Sub(arrived)), Build: build,
-		}
-		if err == nil {
-			note.Stale, note.SQL, note.Repeat = v.stale != "", v.sql, v.most
-		}
-		if rec.status != 0 { // 0: the client left
-			p.emit(Event{Kind: KindRequest, Request: &note})
-		}
+			Took: ms(time.Since(entered)), Waited: ms(entered.Sub(arrived)),
+		})
 	}()
 	if err != nil {
 		if errors.Is(err, errDown) {
@@ -199,6 +191,47 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.reverse.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 }
 
+// report tells of an answered request; v is nil when no version answered it.
+// The program's last record of it comes a moment after the answer.
+func (p *proxy) report(v *visit, r Request) {
+	if v == nil {
+		p.emit(Event{Kind: KindRequest, Request: &r})
+		return
+	}
+	r.Build, r.Stale, r.ID = v.app.id, v.stale != "", v.trace.id
+	tell := func() {
+		p.traces.end(v.trace, &r)
+		if r.Status != 0 { // 0: the client left
+			p.emit(Event{Kind: KindRequest, Request: &r})
+		}
+	}
+	if !v.app.structured.Load() {
+		tell()
+		return
+	}
+	go func() {
+		late := time.NewTimer(recordsLimit)
+		defer late.Stop()
+		select {
+		case <-v.trace.ended:
+		case <-v.app.exited:
+		case <-late.C:
+		}
+		tell()
+	}()
+}
+
+// requestID is the id under which the program will know the request: the
+// client's own if the runtime would take it, else a new one.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get(requestIDHeader); id != ownRequest && saneID.MatchString(id) {
+		return id
+	}
+	return rand.Text()
+}
+
+var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
 // RoundTrip sends the request to the version it was let in to.
 func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return visitOf(r.Context()).app.transport.RoundTrip(r)
@@ -209,7 +242,9 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Host = r.In.Host
 	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 	r.SetXForwarded()
-	if visitOf(r.In.Context()).page {
+	v := visitOf(r.In.Context())
+	r.Out.Header.Set(requestIDHeader, v.trace.id)
+	if v.page {
 		// The script can only be added to plain text, and only to a page that
 		// is sent.
 		r.Out.Header.Del("Accept-Encoding")
@@ -220,11 +255,6 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 
 func (p *proxy) modify(res *http.Response) error {
 	v := visitOf(res.Request.Context())
-	count, repeat, _ := strings.Cut(res.Header.Get(sqlHeader), " repeat=")
-	v.sql, _ = strconv.Atoi(count)
-	v.most, _ = strconv.Atoi(repeat)
-	res.Header.Del(sqlHeader)
-
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	switch {
 	case res.StatusCode == http.StatusSwitchingProtocols:

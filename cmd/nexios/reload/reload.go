@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -555,9 +556,13 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		out.Mode, out.Why = modeRestart, ""
 	}
 	begun := time.Now()
-	out.app, out.err = launch(ctx, s.spawn, id, out.binary, s.dir, s.state, s.env, func(line string) {
-		s.emit(Event{Kind: KindLog, Text: line})
-	})
+	env, least := s.env, slog.LevelInfo
+	if s.nexios {
+		var logs []string
+		logs, least = logSettings(s.dir, s.env)
+		env = slices.Concat(env, logs)
+	}
+	out.app, out.err = launch(ctx, s.spawn, id, out.binary, s.dir, s.state, env, func(l line) bool { return s.heard(l, least) })
 	out.Start = ms(time.Since(begun))
 	if out.err == nil {
 		return out
@@ -830,6 +835,9 @@ func (s *server) view() devView {
 		Settings: settings(s.dir, s.env),
 	}
 	v.Routes, v.NoRoutes = s.routes.get(s)
+	if a := s.proxy.running(); a != nil {
+		v.Panels = panels(a, v.Routes)
+	}
 	s.board.mu.Lock()
 	defer s.board.mu.Unlock()
 	v.Requests = newest(s.board.requests, requestsKept)

@@ -130,7 +130,7 @@ func (m screenModel) event(e Event) screenModel {
 			heavy = weightWarning
 		}
 	case KindLog:
-		heavy = logWeight(e.Text)
+		heavy = logWeight(e)
 	case KindTest:
 		m.tests = "tests pass"
 		if !e.Test.OK {
@@ -138,7 +138,7 @@ func (m screenModel) event(e Event) screenModel {
 		}
 	}
 	text := describe(e)
-	if e.Kind != KindLog {
+	if e.timed() {
 		text = e.Time.Format("15:04:05") + " " + text
 	}
 	for line := range strings.Lines(text) {
@@ -148,12 +148,12 @@ func (m screenModel) event(e Event) screenModel {
 	return m
 }
 
-// logWeight reads the level of a structured log line, as text or as JSON.
-func logWeight(line string) weight {
+// logWeight reads the level of a record, or of a line that slog wrote as text.
+func logWeight(e Event) weight {
 	switch {
-	case strings.Contains(line, "level=ERROR"), strings.Contains(line, `"level":"ERROR"`), strings.HasPrefix(line, "panic: "):
+	case strings.HasPrefix(e.Level, "ERROR"), strings.Contains(e.Text, "level=ERROR"), strings.HasPrefix(e.Text, "panic: "):
 		return weightError
-	case strings.Contains(line, "level=WARN"), strings.Contains(line, `"level":"WARN"`):
+	case strings.HasPrefix(e.Level, "WARN"), strings.Contains(e.Text, "level=WARN"):
 		return weightWarning
 	}
 	return weightAll

@@ -3,15 +3,18 @@ package reload
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -181,6 +184,96 @@ func TestReap(t *testing.T) {
 	_ = started[1].Wait()
 }
 
+func TestReadLine(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want line
+	}{
+		{"plain", line{text: "plain"}},
+		{`{"a":1}`, line{text: `{"a":1}`}},
+		{`{"level":"INFO","msg":"cut`, line{text: `{"level":"INFO","msg":"cut`}},
+		{`[1]`, line{text: `[1]`}},
+		{
+			`{"time":"2026-11-21T13:40:47.5Z","level":"WARN","msg":"slow sql","query":"SELECT 1","took":1500000,"n":{"x":[1,2]},"none":null,"empty":"","request_id":"abc"}`,
+			line{text: `WARN  slow sql  query="SELECT 1"  took=1.5 ms  n={"x":[1,2]}  none=null  empty=""`, record: true, level: slog.LevelWarn, message: "slow sql", request: "abc"},
+		},
+		{
+			`{"level":"ERROR","msg":"panic\u001b[2J","error":"oh\u001b","stack":"main\n\tx.go:7\n","on":true}`,
+			line{text: "ERROR panic�[2J  error=\"oh\\x1b\"  on=true\n    stack:\n      main\n      \tx.go:7", record: true, level: slog.LevelError, message: "panic\x1b[2J"},
+		},
+		{
+			`{"level":"DEBUG-4","msg":"statement","query":"SELECT 1","rows":2,"took":1500000,"failed":true,"request_id":"abc"}`,
+			line{
+				text: `DEBUG-4 statement  query="SELECT 1"  rows=2  took=1.5 ms  failed=true`, record: true, level: everything, message: "statement", request: "abc",
+				sql: &Statement{Query: "SELECT 1", Count: 1, Took: 1.5, Rows: 2, Failed: true},
+			},
+		},
+	} {
+		if got := readLine(test.text); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s\n got %+v\nwant %+v", test.text, got, test.want)
+		}
+	}
+}
+
+// However much a program says, what is kept of a request is bounded.
+func TestTraceIsBounded(t *testing.T) {
+	ts := traces{open: map[string]*trace{}}
+	long := strings.Repeat("long ü", 1000)
+	trace := ts.begin("one")
+	other := ts.begin("one") // a client sent the same id
+	for i := range 1000 {
+		ts.note(line{request: "one", level: everything, sql: &Statement{Query: fmt.Sprint(i, long), Count: 1}})
+		ts.note(line{request: "one", text: long})
+		ts.note(line{request: "never begun", text: long})
+	}
+	if !ts.note(line{request: "one", message: messageRequest}) || ts.note(line{request: "one", text: "too late"}) {
+		t.Error("the last record of a request is not told from others")
+	}
+	<-trace.ended
+	var r Request
+	ts.end(other, &r)
+	ts.end(trace, &r)
+	if r.SQL != 1000 || len(r.Statements) != statementsKept || len(r.Logs) != logsKept || len(ts.open) != 0 {
+		t.Errorf("%d statements, %d kept, %d lines, %d open", r.SQL, len(r.Statements), len(r.Logs), len(ts.open))
+	}
+	if text := r.Statements[0].Query; len(text) > textKept+3 || !utf8.ValidString(text) || !strings.HasSuffix(text, "…") {
+		t.Errorf("%d bytes: %q", len(text), text[len(text)-20:])
+	}
+	ts.note(line{request: "one", text: "after the end"})
+}
+
+func TestLines(t *testing.T) {
+	var got []string
+	l := lineWriter(func(text string) { got = append(got, text) })
+	for _, part := range []string{"one\ntw", "o\r\n", "\n", strings.Repeat("x", lineLimit), "more", "\nend"} {
+		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+	l.flush()
+	if want := []string{"one", "two", "", strings.Repeat("x", lineLimit), "end"}; !slices.Equal(got, want) {
+		t.Errorf("got %d lines: %.50q", len(got), got)
+	}
+}
+
+// The program writes everything, in JSON, and the person sees what was asked
+// for; what the program would refuse is left for it to refuse.
+func TestLogSettings(t *testing.T) {
+	for _, test := range []struct {
+		env   string
+		add   bool
+		least slog.Level
+	}{
+		{"", true, slog.LevelInfo}, {"LOG_LEVEL=warn LOG_FORMAT=text", true, slog.LevelWarn}, {"LOG_LEVEL=loud", false, slog.LevelInfo},
+		{"LOG_FORMAT=xml", false, slog.LevelInfo}, {"APP_ENV=production LOG_LEVEL=debug", false, slog.LevelDebug},
+	} {
+		add, least := logSettings(t.TempDir(), strings.Fields(test.env))
+		if (len(add) > 0) != test.add || least != test.least {
+			t.Errorf("%s: %v, %v", test.env, add, least)
+		}
+	}
+}
+
 func TestScreen(t *testing.T) {
 	long := strings.Repeat("long ", 60)
 	events := []Event{
@@ -188,6 +281,7 @@ func TestScreen(t *testing.T) {
 		{Kind: KindRequest, Request: &Request{Method: "GET", Path: "/api/v1/posts", Status: 200, Took: 3.2, SQL: 12, Repeat: 10}},
 		{Kind: KindRequest, Request: &Request{Method: "GET", Path: "/" + long, Status: 404, Took: 1}},
 		{Kind: KindLog, Text: "time=now level=ERROR msg=oh"},
+		{Kind: KindLog, Level: "ERROR", Text: "ERROR panic\n    stack:\n      one"},
 		{Kind: KindLog, Text: "a\ttab " + long},
 		{Kind: KindFailed, Build: &Build{ID: 4, Stage: stageBuild, Errors: []Diagnostic{{"internal/posts/posts.go", 12, 9, "undefined: " + long, "\treturn x"}}}},
 	}

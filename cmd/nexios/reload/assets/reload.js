@@ -79,13 +79,22 @@
     }
   };
 
-  // The page at /dev is exchanged in place instead.
+  // The page at /dev is exchanged in place instead; what is open stays open,
+  // and nothing moves under a selection.
   const again = async () => {
+    if (String(getSelection())) return;
     const answer = await fetch(location.href);
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    document.querySelector("main").replaceWith(page.querySelector("main"));
-    document.querySelector("header").replaceWith(page.querySelector("header"));
+    for (const { id } of document.querySelectorAll("details[open]")) {
+      const same = page.getElementById(id);
+      if (same) same.open = true;
+    }
+    const scrolled = [...document.querySelectorAll(".long")].map((e) => [e.id, e.scrollTop]);
+    const focus = document.activeElement.closest("details");
+    for (const part of ["main", "header"]) document.querySelector(part).replaceWith(page.querySelector(part));
+    for (const [id, top] of scrolled) document.getElementById(id).scrollTop = top;
+    if (focus) document.getElementById(focus.id)?.querySelector("summary").focus();
   };
 
   const hear = (s) => {

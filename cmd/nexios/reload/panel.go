@@ -1,0 +1,85 @@
+package reload
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of what the program may add to the page.
+const (
+	panelLimit = time.Second // to answer
+	panelBytes = 1 << 20
+	panelRows  = 50
+	panelCell  = 300 // bytes
+)
+
+// panel is a table that the program adds to the page; see web.Panel of the
+// runtime.
+type panel struct {
+	Path  string `json:"-"`
+	Why   string `json:"-"` // there is nothing to show
+	Title string
+	Text  string
+	Head  []string
+	Rows  []struct {
+		Cells []string
+		Link  string
+		Alarm bool
+	}
+}
+
+// panels asks a, which is the version that answers, for what its routes of
+// development show.
+func panels(a *app, routes []route) []panel {
+	ctx, cancel := context.WithTimeout(context.Background(), panelLimit)
+	defer cancel()
+	var all []panel
+	for _, r := range routes {
+		if r.Method == http.MethodGet && strings.HasPrefix(r.Path, "/dev/") && !strings.Contains(r.Path, ":") {
+			all = append(all, panel{Path: r.Path, Title: r.Path})
+		}
+	}
+	var asking sync.WaitGroup
+	for i := range all {
+		asking.Go(func() {
+			if err := all[i].ask(ctx, a); err != nil {
+				all[i].Why = err.Error()
+			}
+		})
+	}
+	asking.Wait()
+	return all
+}
+
+func (p *panel) ask(ctx context.Context, a *app) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+p.Path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set(requestIDHeader, ownRequest)
+	answer, err := a.transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", answer.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, panelBytes)).Decode(p); err != nil {
+		return fmt.Errorf("it answers no panel: %w", err)
+	}
+	p.Rows = p.Rows[:min(len(p.Rows), panelRows)]
+	for _, row := range p.Rows {
+		for i := range row.Cells {
+			row.Cells[i] = cut(row.Cells[i], panelCell)
+		}
+	}
+	return nil
+}
