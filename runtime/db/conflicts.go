@@ -62,6 +62,9 @@ func explain(tx *gorm.DB) {
 		// deleted rows out of a unique index, means nothing to a client.
 		v.columns = slices.DeleteFunc(v.columns, func(column string) bool { return s.FieldsByDBName[column] == nil })
 		if v.kind == unique {
+			if tx.Name() == "sqlite" {
+				v.columns = firstTaken(tx, s, v.columns)
+			}
 			v.index = repeated(tx, s, v.columns, mayAsk)
 		}
 	case v.kind == foreignKey && v.deleting && tx.Name() == "sqlite":
@@ -179,6 +182,43 @@ func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, i
 		}
 	}
 	return "", nil
+}
+
+// firstTaken is the column of the oldest index that is in the way of a row, and
+// columns when there is none before theirs. SQLite names the youngest one: of
+// two equal users the e-mail address, where the others name the username.
+func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
+	row := tx.Statement.ReflectValue
+	if row.Kind() != reflect.Struct || s.PrioritizedPrimaryField == nil {
+		return columns
+	}
+	var indexes []struct{ Name, SQL string }
+	afresh(tx).Raw("SELECT m.name, m.sql FROM pragma_index_list(?) l JOIN sqlite_master m ON m.name = l.name WHERE l.`unique` ORDER BY l.seq DESC", s.Table).Scan(&indexes)
+	for _, index := range indexes {
+		of := constrained(s, index.Name)
+		if slices.Equal(of, columns) {
+			break
+		}
+		if len(of) != 1 {
+			continue
+		}
+		value, zero := s.FieldsByDBName[of[0]].ValueOf(tx.Statement.Context, row)
+		if zero {
+			continue // perhaps of an update that does not touch it
+		}
+		same := "? = ?"
+		if strings.Contains(index.SQL, "lower(") {
+			same = "lower(?) = lower(?)"
+		}
+		own, _ := s.PrioritizedPrimaryField.ValueOf(tx.Statement.Context, row)
+		var n int64
+		err := afresh(tx).Model(reflect.New(s.ModelType).Interface()).Where(same, clause.Column{Name: of[0]}, value).
+			Not(clause.Eq{Column: clause.PrimaryColumn, Value: own}).Limit(1).Count(&n).Error
+		if err == nil && n > 0 {
+			return of
+		}
+	}
+	return columns
 }
 
 // several is i when tx was about a slice of rows.

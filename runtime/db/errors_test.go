@@ -63,6 +63,16 @@ func TestConflicts(t *testing.T) {
 			409, "Username taken", "username/unique"},
 		{"unique, JSON key", func(tx *gorm.DB) error { return tx.Create(&User{Username: "bob", Email: "ann@example.org"}).Error },
 			409, "Email taken", "e_mail/unique"},
+		// The index on the e-mail address is the older one.
+		{"unique, twice over", func(tx *gorm.DB) error { return tx.Create(&User{Username: "Ann", Email: "ann@example.org"}).Error },
+			409, "Email taken", "e_mail/unique"},
+		{"unique, by update, the older one unchanged", func(tx *gorm.DB) error {
+			must(t, tx.Create(&User{Username: "bob", Email: "b@x"}).Error)
+			var bob User
+			must(t, tx.Where("username = ?", "bob").Take(&bob).Error)
+			bob.Username = "ann"
+			return tx.Save(&bob).Error
+		}, 409, "Username taken", "username/unique"},
 		{"unique, several columns", func(tx *gorm.DB) error { return tx.Create(&Post{Title: "one", AuthorID: 1}).Error },
 			409, "Title and author taken", "title/unique author_id/unique"},
 		{"unique, in bulk", func(tx *gorm.DB) error {
