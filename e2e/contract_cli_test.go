@@ -294,6 +294,21 @@ func TestContractReplicas(t *testing.T) {
 	if len(refresh) != 1 {
 		t.Errorf("10 refreshes at once: %v", refresh)
 	}
+	// The rate limit is one for both.
+	limited := newBlog(t, "DATABASE_URL="+where.String(), "REDIS_URL="+services.Redis(t), "RATE_LIMIT=6/60s", "TRUSTED_PROXIES=127.0.0.1")
+	pair := []*server{limited.serve(), limited.serve()}
+	from := fmt.Sprintf("198.51.%d.%d", time.Now().UnixNano()%250, time.Now().UnixMilli()%250)
+	for i := range 8 {
+		want := 401 // nobody is logged in
+		if i >= 6 {
+			want = 429
+		}
+		a := pair[i%2].client().with("X-Forwarded-For", from).get(apiBase + "/posts").want(want)
+		if left := a.header.Get("RateLimit-Remaining"); left != fmt.Sprint(max(5-i, 0)) || a.header.Get("RateLimit-Limit") != "6" {
+			t.Errorf("request %d over both replicas has %s left of %s", i, left, a.header.Get("RateLimit-Limit"))
+		}
+	}
+
 	bert := two.register("bert")
 	here, far := one.join(t, anna, "lobby"), two.join(t, bert, "lobby")
 	here.expect(joined)

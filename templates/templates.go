@@ -16,6 +16,7 @@ import (
 	"github.com/nexios-go/nexios/templates/metrics"
 	"github.com/nexios-go/nexios/templates/pages"
 	"github.com/nexios-go/nexios/templates/project"
+	"github.com/nexios-go/nexios/templates/redis"
 	"github.com/nexios-go/nexios/templates/resource"
 	"github.com/nexios-go/nexios/templates/tour"
 	"github.com/nexios-go/nexios/templates/uploads"
@@ -55,6 +56,7 @@ func Features() []scaffold.Feature {
 		mail.Feature(),
 		auth.Feature(),
 		uploads.Feature(),
+		redis.Feature(),
 		websocket.Feature(),
 		pages.Feature(),
 		metrics.Feature(),

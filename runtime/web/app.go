@@ -62,12 +62,16 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	if len(c.CORSOrigins) > 0 {
 		e.Use(cors(c.CORSOrigins))
 	}
+	limiter := newLimiter(c.RateLimit, a.Log)
 	if c.RateLimit.Limit > 0 {
-		e.Use(newLimiter(c.RateLimit).handle)
+		e.Use(limiter.handle)
 	}
 	for _, m := range modules {
 		if m.Err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Name, m.Err)
+		}
+		if m.Count != nil {
+			limiter.common = m.Count
 		}
 		e.Use(m.Use...)
 	}

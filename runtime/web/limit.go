@@ -1,12 +1,15 @@
 package web
 
 import (
+	"context"
 	"hash/maphash"
+	"log/slog"
 	"math"
 	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -24,11 +27,20 @@ const (
 	maxClients = 4096
 )
 
+// Limits of counting in common with other replicas.
+const (
+	commonLimit = 250 * time.Millisecond // what one request waits for it at most
+	commonPause = time.Second            // between tries while it fails; the others do not wait
+)
+
 // limiter counts the requests of each client in windows that begin with the
 // client's first request. A client is an IPv4 address or an IPv6 /64 network,
 // which is what one subscriber has.
 type limiter struct {
 	rate   Rate
+	log    *slog.Logger
+	common func(context.Context, netip.Addr, Rate) (int, time.Duration, error) // nil when this replica counts by itself
+	again  atomic.Int64                                                        // when common is tried next, in Unix nanoseconds; 0 while it works
 	seed   maphash.Seed
 	policy []string
 	limit  []string
@@ -45,18 +57,45 @@ type window struct {
 	count int
 }
 
-func newLimiter(r Rate) *limiter {
+func newLimiter(r Rate, log *slog.Logger) *limiter {
 	seconds := strconv.Itoa(int(r.Window.Seconds()))
 	limit := strconv.Itoa(r.Limit)
-	l := &limiter{rate: r, seed: maphash.MakeSeed(), limit: []string{limit}, policy: []string{limit + ";w=" + seconds}}
+	l := &limiter{rate: r, log: log, seed: maphash.MakeSeed(), limit: []string{limit}, policy: []string{limit + ";w=" + seconds}}
 	for i := range l.shards {
 		l.shards[i].clients = make(map[netip.Addr]window)
 	}
 	return l
 }
 
-// take counts one request, and returns how many of the window are left, less
-// than 0 when it is one too many, and how long the window lasts yet.
+// count counts one request, in common with other replicas where that is
+// possible, and returns what take does. That it became impossible, or possible
+// again, is logged once.
+func (l *limiter) count(ctx context.Context, client netip.Addr) (left int, reset time.Duration) {
+	now := time.Now()
+	next := now.Add(commonPause).UnixNano()
+	again := l.again.Load()
+	if l.common == nil || again != 0 && (now.UnixNano() < again || !l.again.CompareAndSwap(again, next)) {
+		return l.take(client, now)
+	}
+	// A client that leaves says nothing about the others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commonLimit)
+	defer cancel()
+	n, reset, err := l.common(ctx, client, l.rate)
+	if err != nil {
+		if again == 0 && l.again.CompareAndSwap(0, next) {
+			l.log.WarnContext(ctx, "the rate limit is not shared: every replica counts by itself", "error", err)
+		}
+		return l.take(client, now)
+	}
+	if again != 0 && l.again.Swap(0) != 0 {
+		l.log.InfoContext(ctx, "the rate limit is shared again")
+	}
+	return max(l.rate.Limit-n, -1), reset
+}
+
+// take counts one request in this process, and returns how many of the window
+// are left, less than 0 when it is one too many, and how long the window lasts
+// yet.
 func (l *limiter) take(client netip.Addr, now time.Time) (left int, reset time.Duration) {
 	s := &l.shards[maphash.Comparable(l.seed, client)%limiterShards]
 	s.Lock()
@@ -97,7 +136,7 @@ func (l *limiter) handle(c *gin.Context) {
 	if !strings.HasPrefix(c.Request.URL.Path, limitedPrefix) {
 		return
 	}
-	left, reset := l.take(clientOf(c.ClientIP()), time.Now())
+	left, reset := l.count(c.Request.Context(), clientOf(c.ClientIP()))
 	h := c.Writer.Header()
 	h["Ratelimit-Policy"] = l.policy
 	h["Ratelimit-Limit"] = l.limit

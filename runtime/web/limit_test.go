@@ -1,13 +1,14 @@
 package web
 
 import (
+	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
 )
 
 func TestLimiterWindows(t *testing.T) {
-	l := newLimiter(Rate{2, time.Minute})
+	l := newLimiter(Rate{2, time.Minute}, slog.New(slog.DiscardHandler))
 	client, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	start := time.Unix(1000, 0)
 	for _, tt := range []struct {
@@ -31,7 +32,7 @@ func TestLimiterWindows(t *testing.T) {
 
 // TestLimiterIsBounded floods it with clients.
 func TestLimiterIsBounded(t *testing.T) {
-	l := newLimiter(Rate{2, time.Minute})
+	l := newLimiter(Rate{2, time.Minute}, slog.New(slog.DiscardHandler))
 	now := time.Now()
 	for i := range 600_000 {
 		l.take(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now)

@@ -5,6 +5,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"time"
 
@@ -32,6 +33,12 @@ type Module struct {
 	Err error
 	// Ready says whether the module can do its work now; nil means always.
 	Ready func(ctx context.Context) error
+	// Count counts one request of a client for the rate limit, in common with
+	// other replicas, and returns how many the client has made in its window,
+	// this one included, and how long the window lasts yet. Where it fails, or
+	// does not answer within 250 ms, each replica counts by itself. Of several
+	// modules that have it the last one counts.
+	Count func(ctx context.Context, client netip.Addr, r Rate) (n int, reset time.Duration, err error)
 }
 
 // Under returns the module with its routes mounted below prefix.

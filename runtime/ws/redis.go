@@ -3,7 +3,6 @@ package ws
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -43,24 +42,7 @@ type fanout struct {
 
 type command func(context.Context, redis.Pipeliner)
 
-// redisOptions reads REDIS_URL; nil for "".
-func redisOptions(address string) (*redis.Options, error) {
-	if address == "" {
-		return nil, nil
-	}
-	options, err := redis.ParseURL(address)
-	if err != nil { // whose own error may hold the password
-		return nil, errors.New("REDIS_URL is not the address of a Redis\n  kinds: redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// with TLS, unix://PATH\n  try:   REDIS_URL=redis://127.0.0.1:6379/0")
-	}
-	return options, nil
-}
-
-func newFanout(h *Hub, address string) *fanout {
-	options, err := redisOptions(address)
-	if err != nil {
-		h.Err = err
-		return nil
-	}
+func newFanout(h *Hub, options *redis.Options) *fanout {
 	return &fanout{
 		hub: h, client: redis.NewClient(options), id: rand.Text(),
 		out: make(chan command, outbox), rooms: make(chan struct{}, 1),

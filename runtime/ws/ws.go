@@ -35,6 +35,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/nexios-go/nexios/runtime/redis"
 )
 
 // Config is what a person may set.
@@ -56,7 +58,7 @@ const maxHistory = 50
 
 // Validate reports the settings that cannot work.
 func (c Config) Validate() error {
-	_, err := redisOptions(c.RedisURL)
+	err := redis.Config{URL: c.RedisURL}.Validate()
 	if c.History < 0 || c.History > maxHistory {
 		err = errors.Join(err, fmt.Errorf("WS_HISTORY is %d\n  it is a number from 0, for none, to %d\n  try:   WS_HISTORY=0", c.History, maxHistory))
 	}
@@ -114,8 +116,9 @@ func New(name string, cfg Config, log *slog.Logger) *Hub {
 	for _, origin := range cfg.Origins {
 		h.origins[origin] = true
 	}
-	if h.Err = cfg.Validate(); h.Err == nil && cfg.RedisURL != "" {
-		h.redis = newFanout(h, cfg.RedisURL)
+	options, _ := redis.Config{URL: cfg.RedisURL}.Options() // Validate says what is wrong with it
+	if h.Err = cfg.Validate(); h.Err == nil && options != nil {
+		h.redis = newFanout(h, options)
 	}
 	return h
 }

@@ -79,10 +79,8 @@ func owned(f Feature) (rooms, tables []string) {
 		return []string{"uploads", "files"}, []string{"files"}
 	case "websocket":
 		return []string{strings.Join(Words(f.Options["name"]), "")}, nil
-	case "metrics":
-		return []string{"metrics"}, nil
-	case "pages":
-		return []string{"pages"}, nil
+	case "metrics", "pages", "redis":
+		return []string{f.Name}, nil
 	case "tour":
 		return []string{"tour"}, []string{"tour_users"}
 	}

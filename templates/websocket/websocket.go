@@ -91,7 +91,7 @@ func Feature() scaffold.Feature {
 		Name:     "websocket",
 		Summary:  "Talk over WebSocket: rooms with a chat page, or an echo",
 		Example:  "websocket chat",
-		Requires: []string{"auth"},
+		Requires: []string{"auth", "redis"},
 		Repeats:  true,
 		Options: []scaffold.Option{
 			{Name: "name", Help: "the name of the package and its paths", Default: "chat"},
@@ -129,8 +129,8 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 
 // taken are the packages that internal/app may import besides the resources,
 // and the names that it uses.
-const taken = `api app auth cfg command config context db fault files gdb gorm jobs log mail main migrations model modules
-	openapi pages queue sessions slog test testdata tour uploads users vendor web ws`
+const taken = `api app auth cfg command config context db fault files gdb gorm jobs log mail main metrics migrations model
+	modules openapi pages queue redis sessions slog test testdata tour uploads users vendor web ws`
 
 func check(p spec.Project, f spec.Feature) error {
 	name := roomOf(f).Name

@@ -5,6 +5,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/files"
 	"github.com/nexios-go/nexios/runtime/mail"
+	"github.com/nexios-go/nexios/runtime/redis"
 	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/ws"
 )
@@ -17,6 +18,7 @@ type Config struct {
 	Mail        mail.Config
 	Auth        auth.Config
 	Files       files.Config
+	Redis       redis.Config
 	Chat        ws.Config
 	Echo        ws.Config
 }

@@ -16,6 +16,7 @@ import (
 	"blog/internal/uploads"
 	"blog/internal/users"
 	"github.com/nexios-go/nexios/runtime/jobs"
+	"github.com/nexios-go/nexios/runtime/redis"
 	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/web/metrics"
 )
@@ -34,6 +35,7 @@ func modules(cfg Config, gdb *gorm.DB, log *slog.Logger) []web.Module {
 		users.Module(gdb).Under(api),
 		sessions.Module(),
 		uploads.Module(cfg.Files, gdb, queue).Under(api),
+		redis.Module(cfg.Redis),
 		chat.Module(cfg.Chat, log),
 		echo.Module(cfg.Echo, log),
 		pages.Module(cfg.Env),

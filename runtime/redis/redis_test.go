@@ -1,0 +1,269 @@
+package redis_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"github.com/nexios-go/nexios/e2e/services"
+	"github.com/nexios-go/nexios/runtime/redis"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// replica is one process of an application, with its log.
+type replica struct {
+	app *web.App
+	log logs
+}
+
+type logs struct {
+	sync.Mutex
+	bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return l.Buffer.Write(p)
+}
+
+func (l *logs) count(text string) int {
+	l.Lock()
+	defer l.Unlock()
+	return strings.Count(l.String(), text)
+}
+
+func newReplica(t *testing.T, address string, limit web.Rate) *replica {
+	t.Helper()
+	r := &replica{}
+	answer := web.Get("/api/one", func(*gin.Context, web.None) (string, error) { return "one", nil })
+	var err error
+	r.app, err = web.New(web.Config{Env: web.Test, RateLimit: limit}, slog.New(slog.NewJSONHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		redis.Module(redis.Config{URL: address}), web.Module{Name: "one", Routes: []web.Route{answer}})
+	require.NoError(t, err)
+	return r
+}
+
+// get asks as a client, and returns the status, how many are left and when the
+// window ends.
+func (r *replica) get(client string) (status, left, reset int) {
+	request := httptest.NewRequest("GET", "/api/one", nil)
+	request.RemoteAddr = client
+	answer := httptest.NewRecorder()
+	r.app.ServeHTTP(answer, request)
+	left, _ = strconv.Atoi(answer.Header().Get("RateLimit-Remaining"))
+	reset, _ = strconv.Atoi(answer.Header().Get("RateLimit-Reset"))
+	return answer.Code, left, reset
+}
+
+// someone is a client whom no other test knows.
+func someone() string {
+	var a [16]byte
+	_, _ = rand.Read(a[:])
+	a[0] = 0x20
+	return netip.AddrPortFrom(netip.AddrFrom16(a), 1).String()
+}
+
+func TestReplicasCountTogether(t *testing.T) {
+	t.Parallel()
+	address := services.Redis(t)
+	limit := web.Rate{Limit: 10, Window: time.Minute}
+	both := []*replica{newReplica(t, address, limit), newReplica(t, address, limit)}
+	anna, bert := someone(), someone()
+	for i := range 12 {
+		status, left, reset := both[i%2].get(anna)
+		want := 200
+		if i >= 10 {
+			want = 429
+		}
+		require.Equal(t, []int{want, max(9-i, 0)}, []int{status, left}, "request %d", i)
+		require.True(t, reset > 50 && reset <= 60, "request %d resets in %d", i, reset)
+	}
+	status, left, _ := both[0].get(bert)
+	require.Equal(t, []int{200, 9}, []int{status, left}, "another client")
+
+	// At once, exactly the limit comes through.
+	eva := someone()
+	var mu sync.Mutex
+	statuses := map[int]int{}
+	var group sync.WaitGroup
+	for i := range 40 {
+		group.Go(func() {
+			status, _, _ := both[i%2].get(eva)
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[status]++
+		})
+	}
+	group.Wait()
+	require.Equal(t, map[int]int{200: 10, 429: 30}, statuses)
+	for _, r := range both {
+		require.Zero(t, r.log.count("rate limit"))
+	}
+}
+
+// TestWindowsEnd waits for one to.
+func TestWindowsEnd(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, services.Redis(t), web.Rate{Limit: 1, Window: time.Second})
+	anna := someone()
+	begin := time.Now()
+	status, _, _ := r.get(anna)
+	require.Equal(t, 200, status)
+	require.Eventually(t, func() bool { status, _, _ = r.get(anna); return status == 200 }, 5*time.Second, 20*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(begin), 900*time.Millisecond)
+}
+
+// TestRedisAway goes on within a replica while Redis refuses, or does not
+// answer at all, and together when it is back.
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]mode{"refuses": refuse, "is silent": silent} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			middle := between(t, services.Redis(t))
+			limit := web.Rate{Limit: 1000, Window: time.Minute}
+			r, other := newReplica(t, middle.address, limit), newReplica(t, services.Redis(t), limit)
+			anna := someone()
+			_, left, _ := other.get(anna)
+			require.Equal(t, 999, left)
+			_, left, _ = r.get(anna)
+			require.Equal(t, 998, left)
+
+			middle.set(how)
+			begin := time.Now()
+			for i := range 100 {
+				status, left, _ := r.get(anna)
+				require.Equal(t, []int{200, 999 - i}, []int{status, left}, "alone, request %d", i)
+			}
+			require.Less(t, time.Since(begin), 2*time.Second, "100 requests")
+			require.Equal(t, 1, r.log.count("not shared"))
+			require.Zero(t, r.log.count("shared again"))
+
+			middle.set(pass)
+			require.Eventually(t, func() bool { r.get(someone()); return r.log.count("shared again") == 1 }, 10*time.Second, 20*time.Millisecond)
+			_, left, _ = r.get(anna)
+			require.Equal(t, 997, left, "together again")
+			require.Equal(t, 1, r.log.count("not shared"))
+		})
+	}
+}
+
+// TestNoRedisFromTheBeginning: the program starts and answers.
+func TestNoRedisFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, "redis://127.0.0.1:1/0", web.Rate{Limit: 2, Window: time.Minute})
+	anna := someone()
+	for i, want := range []int{200, 200, 429, 429} {
+		status, _, _ := r.get(anna)
+		require.Equal(t, want, status, "request %d", i)
+	}
+	require.Equal(t, 1, r.log.count("not shared"))
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, redis.Module(redis.Config{}).Err)
+	require.Nil(t, redis.Module(redis.Config{}).Count)
+	for _, bad := range []string{"http://me:hunter2@host", "redis://me:hunter2@host/x", "nonsense"} {
+		err := redis.Config{URL: bad}.Validate()
+		require.ErrorContains(t, err, "REDIS_URL")
+		require.ErrorContains(t, err, "try:")
+		require.NotContains(t, err.Error(), "hunter2")
+		require.Error(t, redis.Module(redis.Config{URL: bad}).Err)
+	}
+}
+
+// mode is what middle does with connections.
+type mode int
+
+const (
+	pass   mode = iota
+	refuse      // cut them, and close new ones
+	silent      // keep them, and pass nothing on
+)
+
+// middle stands between a replica and Redis.
+type middle struct {
+	address string
+	mu      sync.Mutex
+	mode    mode
+	conns   []net.Conn
+}
+
+func between(t *testing.T, address string) *middle {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	target := u.Host
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	u.Host = listener.Addr().String()
+	m := &middle{address: u.String()}
+	t.Cleanup(func() { _ = listener.Close(); m.set(refuse) })
+	go func() {
+		for {
+			here, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			m.accept(here, target)
+		}
+	}()
+	return m
+}
+
+func (m *middle) accept(here net.Conn, target string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.conns = append(m.conns, here)
+	there, err := net.Dial("tcp", target)
+	if err != nil || m.mode == refuse {
+		_ = here.Close()
+		return
+	}
+	m.conns = append(m.conns, there)
+	go func() { _, _ = io.Copy(gate{m, here}, there); _ = here.Close() }()
+	go func() { _, _ = io.Copy(gate{m, there}, here); _ = there.Close() }()
+}
+
+// gate drops what is written while middle is silent.
+type gate struct {
+	*middle
+	to net.Conn
+}
+
+func (g gate) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	closed := g.mode == silent
+	g.mu.Unlock()
+	if closed {
+		return len(p), nil
+	}
+	return g.to.Write(p)
+}
+
+func (m *middle) set(how mode) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mode = how; how == silent {
+		return
+	}
+	for _, conn := range m.conns {
+		_ = conn.Close()
+	}
+	m.conns = nil
+}
