@@ -77,8 +77,10 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	e.NoRoute(func(c *gin.Context) { Fail(c, noRoute()) })
 	e.NoMethod(noMethod)
-	e.GET(healthPath, a.health)
-	e.GET(readyPath, a.ready)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		e.Handle(method, healthPath, a.health)
+		e.Handle(method, readyPath, a.ready)
+	}
 	rules := newRules()
 	for _, m := range modules {
 		for _, r := range m.Routes {

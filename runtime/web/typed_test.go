@@ -202,7 +202,9 @@ func TestSuccesses(t *testing.T) {
 		{"OPTIONS", "/get", 204, ""},
 		{"GET", "/wildcard/a/b", 200, `"a/b"`},
 		{"GET", "/healthz", 200, `{"status":"ok"}`},
+		{"HEAD", "/healthz", 200, `{"status":"ok"}`},
 		{"GET", "/readyz", 200, `{"status":"ready"}`},
+		{"HEAD", "/readyz", 200, `{"status":"ready"}`},
 	} {
 		answer := client.Send(tt.method, tt.path, nil).Expect(tt.status)
 		if string(answer.Body()) != tt.body {
