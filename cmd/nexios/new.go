@@ -129,6 +129,10 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	if err != nil {
 		return err
 	}
+	first := "nexios add resource post title:string:min=3 body:text"
+	if len(project.Resources) > 0 { // the guide's posts
+		first = "nexios add resource comment body:text post:ref=posts:filter"
+	}
 	s := step{
 		dir:  dir,
 		plan: p,
@@ -145,7 +149,7 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 			return nil
 		},
 		done: project.Name + " is ready.",
-		next: append(enter(dir), "nexios add resource post title:string:min=3 body:text", "nexios dev"),
+		next: append(enter(dir), first, "nexios dev"),
 	}
 	return f.carryOut(cmd, s)
 }
