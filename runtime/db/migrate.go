@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -19,9 +20,9 @@ import (
 // about two hundred lines. The price is that no tool of others reads the table.
 
 // Migration is one change of the schema and the way back. IDs are unique and
-// begin with a time: "20261121101500_create_posts". Up and Down speak to every
-// database alike when they use tx.Migrator() on structs declared in the
-// migration itself, as the tables were at that time.
+// begin with a time, by which they are ordered: "20261121101500_create_posts".
+// Up and Down speak to every database alike when they use tx.Migrator() on
+// structs declared in the migration itself, as the tables were at that time.
 //
 // Each runs in a transaction of its own, together with the note that it was
 // applied: both happen or neither. MySQL commits every change of a table at
@@ -41,11 +42,12 @@ type State struct {
 	Unknown bool       // applied, and not in this program's list: the database is newer
 }
 
-// Migrate applies what is pending, in the order of list, and returns the IDs
-// of what it applied, also when it then failed. Several replicas may call it
+// Migrate applies what is pending, oldest first, and returns the IDs of what it
+// applied, also when it then failed. Several replicas may call it
 // at once: one works, the others wait until ctx ends and then find it done.
 func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
 	var done []string
+	list = oldestFirst(list)
 	err := exclusively(ctx, gdb, list, func(run runner) error {
 		for _, m := range list {
 			applied, err := run(func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
@@ -73,6 +75,7 @@ func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 // the IDs of what it took back, also when it then failed.
 func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]string, error) {
 	var done []string
+	list = oldestFirst(list)
 	err := exclusively(ctx, gdb, list, func(run runner) error {
 		for range n {
 			var last *Migration
@@ -112,8 +115,8 @@ func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]str
 	return done, err
 }
 
-// Status tells of every migration whether it is applied: those of list in its
-// order, then those that only the database knows.
+// Status tells of every migration whether it is applied: those of list, oldest
+// first, then those that only the database knows.
 func Status(ctx context.Context, gdb *gorm.DB, list []Migration) ([]State, error) {
 	if err := Ping(ctx, gdb); err != nil {
 		return nil, err
@@ -123,7 +126,7 @@ func Status(ctx context.Context, gdb *gorm.DB, list []Migration) ([]State, error
 		return nil, err
 	}
 	var states []State
-	for _, m := range list {
+	for _, m := range oldestFirst(list) {
 		s := State{ID: m.ID}
 		if at, ok := known[m.ID]; ok {
 			s.Applied = &at
@@ -139,7 +142,7 @@ func Status(ctx context.Context, gdb *gorm.DB, list []Migration) ([]State, error
 	return append(states, unknown...), nil
 }
 
-// Pending returns the IDs that are not applied, in the order of list.
+// Pending returns the IDs that are not applied, oldest first.
 func Pending(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
 	states, err := Status(ctx, gdb, list)
 	var pending []string
@@ -219,6 +222,12 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 		return fmt.Errorf("table schema_migrations: %w", err)
 	}
 	return f(run)
+}
+
+// oldestFirst sorts by ID, so that it does not matter where in its list a
+// project has the tables of the runtime, which its own may refer to.
+func oldestFirst(list []Migration) []Migration {
+	return slices.SortedStableFunc(slices.Values(list), func(a, b Migration) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // checked refuses lists that no order makes sense of.

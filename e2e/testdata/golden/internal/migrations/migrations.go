@@ -11,8 +11,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/jobs"
 )
 
-// All returns every migration: the project's own, oldest first, then those of
-// the runtime's tables.
+// All returns every migration: the project's own and those of the runtime's
+// tables. They are applied in the order of their IDs.
 func All() []db.Migration {
 	return slices.Concat(
 		[]db.Migration{
