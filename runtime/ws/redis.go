@@ -184,13 +184,20 @@ func (f *fanout) flush(first command) {
 	}
 }
 
-// refresh says again who is here, which also mends what was lost.
+// refresh says again who is here, which also mends what was lost, and forgets
+// whom a replica that died has left behind.
 func (f *fanout) refresh() {
+	past := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	cleared := map[string]bool{}
 	for _, m := range f.hub.everyone() {
 		if m.Room() == "" {
 			continue
 		}
 		set, entry := f.set(m.Room()), f.entry(m)
+		if !cleared[set] {
+			cleared[set] = true
+			f.send(func(ctx context.Context, p redis.Pipeliner) { p.ZRemRangeByScore(ctx, set, "-inf", "("+past) })
+		}
 		f.send(func(ctx context.Context, p redis.Pipeliner) { believe(ctx, p, set, entry) })
 	}
 }

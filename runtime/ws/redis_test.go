@@ -104,6 +104,11 @@ func TestMembersOfADeadReplicaAreForgotten(t *testing.T) {
 		require.NoError(t, a.hub.redis.client.ZAdd(ctx, a.hub.redis.set("r"), entry).Err())
 	}
 	require.Equal(t, []string{"ann", "living"}, a.hub.Members(ctx, "r"))
+	a.hub.redis.refresh()
+	eventually(t, "room in redis without the dead", func() bool {
+		n, err := a.hub.redis.client.ZCard(ctx, a.hub.redis.set("r")).Result()
+		return err == nil && n == 2
+	})
 }
 
 // hearsAtLast waits for a text, whatever comes before it.
