@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -62,6 +64,71 @@ func TestAuthComesToResources(t *testing.T) {
 	p.nexios("undo")
 	sameTree(t, before, p.tree())
 }
+
+// TestResourcesAttachUploads adds resources with fields for uploads, by whose
+// columns the uploads know which of them are used, and takes them back.
+func TestResourcesAttachUploads(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	if out, code := p.try(tool, "add", "resource", "profile", "avatar:file"); code != 2 || !strings.Contains(out, "try:   nexios add uploads") {
+		t.Errorf("without uploads it exits with %d\n%s", code, out)
+	}
+	p.nexios("add", "uploads")
+	without := p.tree()
+	p.nexios("add", "resource", "profile", "avatar:file", "cover:file:optional", "--owner")
+	one := p.tree()
+	p.nexios("add", "model", "scan", "page:file", "--table", "paper")
+	const both = "\t\t{Table: \"profiles\", Name: \"avatar\"},\n\t\t{Table: \"profiles\", Name: \"cover\"},\n\t\t{Table: \"paper\", Name: \"page\"},\n"
+	if text := p.read("internal/uploads/uploads.go"); !strings.Contains(text, both) {
+		t.Errorf("not every column is known:\n%s", text)
+	}
+	p.clean()
+	p.write("internal/uploads/unused_test.go", unusedTest)
+	p.run("go", "test", "./internal/profiles", "./internal/uploads", "./internal/app")
+	if err := os.Remove(filepath.Join(p.dir, "internal/uploads/unused_test.go")); err != nil {
+		t.Fatal(err)
+	}
+	p.nexios("undo")
+	sameTree(t, one, p.tree())
+	p.nexios("undo")
+	sameTree(t, without, p.tree())
+}
+
+const unusedTest = `package uploads
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nexios-go/nexios/runtime/files"
+	"shop/internal/model"
+)
+
+func TestUnusedUploadsGo(t *testing.T) {
+	w := newWorld(t, files.Config{})
+	send := func(query string) string {
+		return upload(w.ada, "/api/v1/files/upload"+query, part{"a.txt", "a"}).Expect(201).JSON()["url"].(string)
+	}
+	used, unused, kept := send(""), send(""), send("?keep=true")
+	if err := w.db.Create(&model.Profile{UserID: 1, Avatar: files.Name(strings.TrimPrefix(used, "/api/v1/files/"))}).Error; err != nil {
+		t.Fatal(err)
+	}
+	w.ada.Delete(used).Expect(409)
+	library, err := files.New(files.Config{URL: "file:" + w.dir}, w.db, references()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 0} {
+		if got, err := library.Sweep(t.Context(), time.Now().Add(time.Hour)); err != nil || got != n {
+			t.Errorf("swept %d, %v; want %d", got, err, n)
+		}
+	}
+	w.ada.Get(used).Expect(200)
+	w.ada.Get(unused).Expect(404)
+	w.ada.Get(kept).Expect(200)
+}
+`
 
 // TestAuthGuardsWhatItIsAskedTo puts guards on one of two resources, one of
 // which its owner has edited, and takes them off again.

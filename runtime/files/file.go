@@ -17,6 +17,7 @@ type File struct {
 	SHA256      string    `json:"sha256" gorm:"column:sha256"`
 	UserID      int64     `json:"user_id"` // who uploaded it
 	Private     bool      `json:"private"` // only its owner, and who holds a signed link, may read it
+	Kept        bool      `json:"kept"`    // Sweep leaves it, whether a row refers to it or not
 	CreatedAt   time.Time `json:"created_at"`
 }
 
@@ -25,12 +26,22 @@ func (File) TableName() string { return table }
 
 const table = "files"
 
+// Name is the name of a stored file in a row that refers to it: the last part
+// of the file's URL. Its column has a foreign key to the table files, so that a
+// file stays for as long as a row refers to it.
+type Name string
+
 // Migrations returns what makes the table, for the project's list.
 func Migrations() []db.Migration {
 	return []db.Migration{{
 		ID:   "20260101000200_create_files",
 		Up:   func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&files1{}) },
 		Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&files1{}) },
+	}, {
+		// Files from before the column are kept: nobody said they may go.
+		ID:   "20260101000201_add_kept_to_files",
+		Up:   func(tx *gorm.DB) error { return tx.Migrator().AddColumn(&files2{}, "Kept") },
+		Down: func(tx *gorm.DB) error { return tx.Migrator().DropColumn(&files2{}, "Kept") },
 	}}
 }
 
@@ -47,3 +58,10 @@ type files1 struct {
 }
 
 func (files1) TableName() string { return table }
+
+// files2 is what the second migration adds.
+type files2 struct {
+	Kept bool `gorm:"not null;default:true"`
+}
+
+func (files2) TableName() string { return table }

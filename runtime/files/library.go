@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"net/http"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/nexios-go/nexios/runtime/fault"
 )
@@ -17,14 +19,19 @@ import (
 type Library struct {
 	Store Store
 
-	cfg Config
-	db  *gorm.DB
-	key []byte // signs links
+	cfg        Config
+	db         *gorm.DB
+	key        []byte // signs links
+	references []Column
 }
 
-// New opens the store that cfg names. Without a secret links are signed with a
-// random key and end with the process.
-func New(cfg Config, gdb *gorm.DB) (*Library, error) {
+// Column is a column of the project's tables that holds names of files.
+type Column struct{ Table, Name string }
+
+// New opens the store that cfg names. references are the columns that refer to
+// files: they make Sweep delete those that none of them holds. Without a secret
+// links are signed with a random key and end with the process.
+func New(cfg Config, gdb *gorm.DB, references ...Column) (*Library, error) {
 	if cfg.URL == "" {
 		cfg.URL = "file:data/files"
 	}
@@ -43,7 +50,7 @@ func New(cfg Config, gdb *gorm.DB) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Library{Store: store, cfg: cfg, db: gdb, key: key}, nil
+	return &Library{Store: store, cfg: cfg, db: gdb, key: key, references: references}, nil
 }
 
 // Find returns the file of that name; fault 404 when there is none.
@@ -72,11 +79,68 @@ func (l *Library) Remove(ctx context.Context, file File) error {
 	return l.Store.Delete(ctx, file.Name)
 }
 
-// Sweep deletes objects that no row knows, which a process killed in the
-// middle of an upload or a removal leaves behind, and unfinished ones. Only
-// what was written before the given time is looked at: leave uploads that are
-// under way a day. It returns how many objects it deleted.
+// Sweep deletes what is of no use any more and was written before the given
+// time, and returns how many files it deleted:
+//
+//   - files that no row refers to: uploads that were never attached, and those
+//     that were replaced or whose row is gone. Only a project that has columns
+//     for files has such; one that has none hands its uploads out by
+//     themselves, and all of them stay. So do those that are Kept.
+//   - objects that no row of the table knows, which a process killed in the
+//     middle of an upload or a removal leaves behind, and unfinished ones.
+//
+// Leave an upload a day until it is attached. Sweep may run on several
+// replicas at once: the row goes first, by one statement that refuses what is
+// attached in the same moment, then the bytes.
 func (l *Library) Sweep(ctx context.Context, before time.Time) (int, error) {
+	unused, err := l.sweepRows(ctx, before)
+	if err != nil {
+		return unused, err
+	}
+	unknown, err := l.sweepStore(ctx, before)
+	return unused + unknown, errors.Join(err, l.Store.Clean(ctx, before))
+}
+
+const batchSize = 500
+
+func (l *Library) sweepRows(ctx context.Context, before time.Time) (int, error) {
+	if len(l.references) == 0 {
+		return 0, nil
+	}
+	unused := l.db.WithContext(ctx).Where("kept = ? AND created_at < ?", false, before)
+	for _, c := range l.references {
+		unused = unused.Where("NOT EXISTS (SELECT 1 FROM ? WHERE ? = files.name)",
+			clause.Table{Name: c.Table}, clause.Column{Table: c.Table, Name: c.Name})
+	}
+	unused = unused.Session(&gorm.Session{})
+	deleted, last := 0, ""
+	for {
+		var names []string
+		err := unused.Model(&File{}).Where("name > ?", last).Order("name").Limit(batchSize).Pluck("name", &names).Error
+		if err != nil || len(names) == 0 {
+			return deleted, err
+		}
+		last = names[len(names)-1]
+		for _, name := range names {
+			result := unused.Where("name = ?", name).Delete(&File{})
+			if conflict := (*fault.Error)(nil); errors.As(result.Error, &conflict) && conflict.Status == http.StatusConflict {
+				continue // it is being attached
+			}
+			if result.Error != nil {
+				return deleted, result.Error
+			}
+			if result.RowsAffected == 0 {
+				continue
+			}
+			if err := l.Store.Delete(ctx, name); err != nil {
+				return deleted, err
+			}
+			deleted++
+		}
+	}
+}
+
+func (l *Library) sweepStore(ctx context.Context, before time.Time) (int, error) {
 	deleted := 0
 	var batch []string
 	flush := func() error {
@@ -102,7 +166,7 @@ func (l *Library) Sweep(ctx context.Context, before time.Time) (int, error) {
 	}
 	err := l.Store.Each(ctx, before, func(name string) error {
 		batch = append(batch, name)
-		if len(batch) < 500 {
+		if len(batch) < batchSize {
 			return nil
 		}
 		return flush()
@@ -110,5 +174,5 @@ func (l *Library) Sweep(ctx context.Context, before time.Time) (int, error) {
 	if err == nil && len(batch) > 0 {
 		err = flush()
 	}
-	return deleted, errors.Join(err, l.Store.Clean(ctx, before))
+	return deleted, err
 }

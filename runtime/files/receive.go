@@ -42,7 +42,8 @@ func (l *Library) MaxBody() int64 {
 
 // Receive reads a multipart/form-data body (RFC 7578) and stores every file in
 // it, all or none: when one of them is refused or the connection breaks,
-// nothing stays. like says whose they are: its UserID and Private are copied.
+// nothing stays. like says whose they are: its UserID, Private and Kept are
+// copied. In a project without columns for files they are Kept anyway.
 //
 // Faults: 400 "No file uploaded", 400 "No filename", 400 for a body that ends
 // early, 408 for one that comes too slowly, 413 for a file over Config.Max or
@@ -55,6 +56,7 @@ func (l *Library) MaxBody() int64 {
 func (l *Library) Receive(c *gin.Context, like File) ([]File, error) {
 	ctx := c.Request.Context()
 	body := &paced{r: c.Request.Body, extend: extendBoth(c.Writer)}
+	like.Kept = like.Kept || len(l.references) == 0
 	stored, err := l.store(ctx, c.Request.Header.Get("Content-Type"), body, like)
 	if err == nil {
 		return stored, nil

@@ -416,7 +416,7 @@ func (p Project) whole(r Resource) error {
 	}
 	for i, f := range fields {
 		word := r.Fields[i]
-		if f.Type == "file" && !p.HasFeature("uploads") {
+		if f.Row().Upload && !p.HasFeature("uploads") {
 			return &Error{What: "a file needs a store for it, in " + word, Where: r.Name + " " + word, Try: "nexios add uploads"}
 		}
 		if !f.Relation() {

@@ -27,6 +27,7 @@ type Type struct {
 	Imports []string // what Go, and the Go of its values, need
 	Plain   bool     // an absent value is Go's empty one: the required body field is no pointer
 	Filters string   // how lists filter by it: "equal", "range" (equal, _min and _max) or ""
+	Upload  bool     // values are names of uploads, of a project with that feature: they must be there and stay
 
 	mods   string // modifiers that make sense, besides optional and immutable
 	length int    // characters a text may have unless it says; 0 for what is not a short text
@@ -71,6 +72,7 @@ const (
 	uuidImport    = "github.com/google/uuid"
 	decimalImport = "github.com/shopspring/decimal"
 	dbImport      = "github.com/nexios-go/nexios/runtime/db"
+	filesImport   = "github.com/nexios-go/nexios/runtime/files"
 )
 
 // Types is the table of field types: one row a type, and the only place that
@@ -211,9 +213,9 @@ func rows() []Type {
 			arg: tableArg,
 		},
 		{
-			Name: "file", Doc: "an uploaded file, by its name in the store",
-			Go: "string", Plain: true, length: 255,
-			column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s.png"), bad: textBad("", "%s"),
+			Name: "file", Doc: "an upload, by its name: the last part of its url",
+			Go: "files.Name", Imports: []string{filesImport}, Plain: true, Upload: true, length: 40,
+			column: sized, rules: textRules(), parse: upload, sample: oneOf(uploadNames...), bad: uploadBad,
 		},
 	}
 }
@@ -1018,4 +1020,26 @@ func tableArg(arg string) (string, error) {
 		return "", fmt.Errorf("%q is not a table's name", clip(arg))
 	}
 	return Plural(table), nil
+}
+
+// Uploads.
+
+// uploadNames have the form that the store makes.
+var uploadNames = []string{"alphaaaaaaaaaaaaaaaaaaaaaa.png", "bravoaaaaaaaaaaaaaaaaaaaaa.png", "charlieaaaaaaaaaaaaaaaaaaa.png"}
+
+// Names of that form for tests: one that no upload has, and one that an upload
+// of another user has.
+const (
+	NoUpload     = "zuluaaaaaaaaaaaaaaaaaaaaaa.png"
+	OthersUpload = "yankeeaaaaaaaaaaaaaaaaaaaa.png"
+)
+
+func upload(f Field, s string) (Value, error) {
+	v, err := text(nil)(f, s)
+	v.Go = "files.Name(" + v.Go + ")"
+	return v, err
+}
+
+func uploadBad(f Field) []Bad {
+	return append(textBad("", "%s")(f), Bad{strconv.Quote(NoUpload), "exists"})
 }

@@ -47,6 +47,9 @@ func (w resource) migration() Migration {
 		users, _ := w.p.Target(spec.Field{Arg: "users"})
 		targets["users"] = users
 	}
+	if len(w.uploads()) > 0 {
+		targets[uploads] = spec.Resource{}
+	}
 	joins := map[string]string{}
 	for _, f := range w.related("many") {
 		table := w.r.JoinTable(f.Field)
@@ -117,7 +120,7 @@ func (w resource) migration() Migration {
 			goType = "string"
 		case f.Type == "ref":
 			goType = "int64"
-		case f.Type == "decimal":
+		case f.Type == "decimal", f.row.Upload:
 			goType = "string"
 		}
 		if goType == f.goType() || f.Is("array") {
@@ -144,7 +147,7 @@ func (w resource) migration() Migration {
 			unique = append(unique, f.Column())
 		case f.Is("unique"):
 			tags = append(tags, "uniqueIndex")
-		case f.Is("index") || f.Is("sort") || f.Is("filter") || f.Type == "ref":
+		case f.Is("index") || f.Is("sort") || f.Is("filter") || f.Type == "ref" || f.row.Upload:
 			tags = append(tags, "index")
 		}
 		t.Fields = append(t.Fields, Line{Name: exported(f.Column()), Type: goType, Tag: tag("gorm", strings.Join(tags, ";"))})
@@ -158,6 +161,10 @@ func (w resource) migration() Migration {
 				how = "foreignKey:" + exported(f.Column()) + ";" + how
 			}
 			t.Fields = append(t.Fields, Line{Name: exported(f.Name), Type: name, Tag: tag("gorm", how)})
+		}
+		if f.row.Upload {
+			how := "foreignKey:" + exported(f.Column()) + ";references:Name;constraint:OnDelete:RESTRICT"
+			t.Fields = append(t.Fields, Line{Name: w.free(exported(f.Name) + "File"), Type: names[uploads], Tag: tag("gorm", how)})
 		}
 	}
 	paths = append(paths, "time")
@@ -180,9 +187,11 @@ func (w resource) migration() Migration {
 		if table == own {
 			continue
 		}
-		m.Stubs = append(m.Stubs, Table{
-			Name: names[table], Table: table, Fields: []Line{key("ID", targets[table], keyTags(targets[table])...)},
-		})
+		id := key("ID", targets[table], keyTags(targets[table])...)
+		if table == uploads {
+			id = Line{Name: "Name", Type: "string", Tag: tag("gorm", "primaryKey;size:40")}
+		}
+		m.Stubs = append(m.Stubs, Table{Name: names[table], Table: table, Fields: []Line{id}})
 	}
 	m.Tables = append(m.Tables, t)
 	for _, f := range w.related("many") {
@@ -207,6 +216,17 @@ func (w resource) migration() Migration {
 	}
 	m.Imports = imports(w.p.Module, paths...)
 	return m
+}
+
+// uploads is the table of uploads.
+const uploads = "files"
+
+// free returns the Go name, made longer until no field has it.
+func (w resource) free(name string) string {
+	for slices.ContainsFunc(w.columns(), func(f field) bool { return exported(f.Column()) == name || exported(f.Name) == name }) {
+		name += "File"
+	}
+	return name
 }
 
 func keyTags(r spec.Resource) []string {

@@ -54,9 +54,9 @@ func variable(snake string, pkg ...string) string {
 
 // inScope are the names that the files of a room use themselves: what they
 // import and what they call their own things.
-const inScope = `auth db decimal fault gin gorm model time uuid web
+const inScope = `auth db decimal fault files gin gorm model time uuid web
 	handler createInput createBody updateInput updateBody showInput listInput bulkInput bulkOutput own at
-	h c in b i n tx err who body ids changed message conflict`
+	h c in b i n tx err who body ids before changed message conflict`
 
 func title(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 

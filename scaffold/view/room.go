@@ -30,6 +30,8 @@ type Room struct {
 	Vars     string // a variable that holds many rows
 	NotFound string // "Post not found"
 	At       bool   // conflicts in bulk are told by position
+	Attach   bool   // new rows refer to uploads
+	Reattach bool   // rows that change may refer to others
 	Readable bool   // not every row may be read by everyone
 	Own      bool   // who may read a row may not always change it
 	// ReadableDoc completes "the posts that who asks may read:".
@@ -128,7 +130,11 @@ func (w resource) room(v Resource) Room {
 		case "has":
 			o.With = append(o.With, exported(f.Name))
 		}
-		if f.Is("unique") || f.Type == "ref" || f.Type == "many" || f.Type == "enum" {
+		if f.row.Upload {
+			o.Attach = o.Attach || o.Create || o.Bulk
+			o.Reattach = o.Reattach || o.Update && !f.Is("immutable")
+		}
+		if f.Is("unique") || f.Type == "ref" || f.Type == "many" || f.Type == "enum" || f.row.Upload {
 			o.Conflict = ".Fails(409)"
 		}
 		if f.Is("search") {
@@ -142,6 +148,9 @@ func (w resource) room(v Resource) Room {
 					Filter{"AtMost", quoted(f.Column()), exported(f.Column()) + "Max"})
 			}
 		}
+	}
+	if o.Attach || o.Reattach {
+		paths = append(paths, filesImport)
 	}
 	var joins []string
 	for _, m := range o.Many {

@@ -18,6 +18,7 @@ type Test struct {
 	Guarded  bool     // some route asks for a token
 	ReadOpen bool     // none is needed to read
 	Role     string   // of who asks
+	Uploads  string   // names of uploads that rows refer to, quoted, with commas
 	Parents  []string // rows that others refer to, as Go expressions
 	Rows     []Row    // rows of the table itself
 	Bodies   []Row    // bodies that pass every rule
@@ -36,6 +37,7 @@ type Test struct {
 	Retaken  []Case // those that an update may set
 	Absent   []Case // references to rows that are not there
 	Joins    []Join // many fields that an update may set
+	Attached Attached
 	Queries  []Query
 	Sorts    []Sort
 	Refused  []string // quoted query strings that are 422
@@ -55,6 +57,14 @@ type Join struct {
 	Field                  string // key of the rows
 	Key                    string // key of their keys
 	First, Second, Missing string // Go expressions of keys
+}
+
+// Attached are the fields that name uploads, and names that they do not take.
+type Attached struct {
+	Create string // the fields of new rows, quoted, with commas
+	Update string // those that an update may set
+	None   string // a name that no upload has, quoted
+	Others string // the name of another user's upload, quoted; "" where that will do
 }
 
 // Guard is a request and what it answers to nobody and to a plain user.
@@ -159,6 +169,7 @@ func (w resource) test(v Resource) (Test, error) {
 		}
 	}
 	t.Told = strings.Join(told, ", ")
+	w.attached(&t)
 	if w.r.Owner {
 		t.Loaded = append(t.Loaded, "user")
 	}
@@ -176,7 +187,7 @@ func (w resource) test(v Resource) (Test, error) {
 	}
 
 	t.Same = w.serves("create") && (t.Told != "" || w.serves("show")) || w.serves("update") && len(t.Changes)+len(t.Kept) > 0
-	t.Names = w.serves("create") && len(t.Broken)+len(t.Taken)+len(t.Absent) > 0
+	t.Names = w.serves("create") && len(t.Broken)+len(t.Taken)+len(t.Absent) > 0 || t.Attached.Create+t.Attached.Update != ""
 	restrict := slices.ContainsFunc(t.OnDelete, func(o OnDelete) bool { return o.Restrict })
 	t.Counted = w.serves("bulk") || w.serves("delete") || t.Stored && restrict
 	t.Imports = imports(w.p.Module, append(paths, w.testFile(t, v)...)...)
@@ -195,6 +206,7 @@ func (w resource) testFile(t Test, v Resource) []string {
 	limits := w.serves("create") && len(t.Edges) > 0
 	add(len(t.Parents) > 0 || t.Stored || t.Counted || limits, internal+"model")
 	add(t.Guarded, authtestImport)
+	add(t.Uploads != "", filesImport)
 	add(t.Keyed || w.serves("list"), "fmt")
 	add(w.serves("list"), "net/url")
 	add(t.Names, "slices", "strings", faultImport)
@@ -325,6 +337,9 @@ func (w resource) parents(t *Test, paths *[]string) error {
 				if f.Is("optional") || f.Type == "many" || f.Type == "has" {
 					continue
 				}
+				if f.row.Upload {
+					t.Uploads = uploadNames(f)
+				}
 				cell, _ := f.cells(target, i)
 				cells = append(cells, cell.Key+": "+cell.Value)
 				*paths = append(*paths, f.testImports()...)
@@ -341,6 +356,33 @@ func (w resource) parents(t *Test, paths *[]string) error {
 		}
 	}
 	return nil
+}
+
+// uploadNames are the names of uploads that rows of a test refer to.
+func uploadNames(f field) string {
+	names := make([]string, spec.Rows)
+	for i := range names {
+		names[i] = f.samples[i].JSON
+	}
+	return strings.Join(names, ", ")
+}
+
+// attached works out which uploads the fields take.
+func (w resource) attached(t *Test) {
+	var create, update []string
+	for _, f := range w.uploads() {
+		t.Uploads = uploadNames(f)
+		if t.Writes {
+			create = append(create, quoted(f.Input()))
+		}
+		if w.serves("update") && !f.Is("immutable") {
+			update = append(update, quoted(f.Input()))
+		}
+	}
+	t.Attached = Attached{Create: strings.Join(create, ", "), Update: strings.Join(update, ", "), None: quoted(spec.NoUpload)}
+	if w.r.Owner || w.r.Guard == "user" {
+		t.Attached.Others = quoted(spec.OthersUpload)
+	}
 }
 
 // expect works out what the field's values lead to.
@@ -479,6 +521,9 @@ func (w resource) expectValue(t *Test, f field, key string) {
 	}
 	if f.Is("array") {
 		t.Changes = append(t.Changes, Case{Field: key, Value: "[]any{}", Want: "[]any{}"})
+	}
+	if f.Is("optional") && f.row.Upload {
+		change(`""`, "nil")
 	}
 	if f.Is("optional") && !f.list() && f.row.Plain && slices.Contains([]string{"string", "text"}, f.Type) &&
 		!f.Is("min") && !f.Is("len") && !f.Is("pattern") {

@@ -24,6 +24,7 @@ const (
 	faultImport    = runtimeImport + "fault"
 	authImport     = runtimeImport + "auth"
 	authtestImport = runtimeImport + "auth/authtest"
+	filesImport    = runtimeImport + "files"
 	webtestImport  = runtimeImport + "webtest"
 )
 
@@ -33,15 +34,16 @@ type Resource struct {
 	Package string // the room's package and folder: "blogposts"
 	Path    string // of its routes: "/blog-posts"
 	Table   string
-	Type    string // of a row: "BlogPost"
-	Var     string // a variable that holds one: "blogPost", or "row" where that is taken
-	One     string // for people: "blog post"
-	AOne    string // "a blog post"
-	Many    string // "blog posts"
-	Routes  bool   // false: a model without a room
-	UUID    bool   // keys are UUIDs
-	Soft    bool   // deleted rows stay
-	Owner   bool   // rows belong to users
+	Type    string   // of a row: "BlogPost"
+	Var     string   // a variable that holds one: "blogPost", or "row" where that is taken
+	One     string   // for people: "blog post"
+	AOne    string   // "a blog post"
+	Many    string   // "blog posts"
+	Routes  bool     // false: a model without a room
+	UUID    bool     // keys are UUIDs
+	Soft    bool     // deleted rows stay
+	Owner   bool     // rows belong to users
+	Uploads []string // columns that hold names of uploads
 
 	Model     Model
 	Migration Migration
@@ -108,6 +110,9 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 		UUID:    r.UUID,
 		Soft:    r.SoftDelete,
 		Owner:   r.Owner,
+	}
+	for _, f := range w.uploads() {
+		v.Uploads = append(v.Uploads, f.Column())
 	}
 	v.Model = w.model()
 	v.Migration = w.migration()
@@ -216,6 +221,11 @@ func (w resource) columns() []field {
 // related are the fields of one of the types of relation.
 func (w resource) related(types ...string) []field {
 	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return !slices.Contains(types, f.Type) })
+}
+
+// uploads are the fields that name uploads.
+func (w resource) uploads() []field {
+	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return !f.row.Upload })
 }
 
 func (w resource) model() Model {

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold"
@@ -20,11 +21,18 @@ func Resource() scaffold.Resource {
 	}
 }
 
-// edits hook the resource into the project: its migration into the history and
-// its room into the map.
+// edits hook the resource into the project: its migration into the history, its
+// room into the map, and the columns that refer to uploads into the list by
+// which unused ones are found.
 func edits(v view.Resource) []edit.Edit {
 	list := []edit.Edit{
 		{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: v.Migration.Func + "()"},
+	}
+	for _, column := range v.Uploads {
+		list = append(list, edit.Edit{
+			Path: "internal/uploads/uploads.go", Op: edit.AddElement, In: "references",
+			Text: fmt.Sprintf("{Table: %q, Name: %q}", v.Table, column),
+		})
 	}
 	if v.Routes {
 		list = append(list,

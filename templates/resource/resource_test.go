@@ -42,6 +42,12 @@ write_only name:string:unique --only create
 bulk_only name:string --only bulk
 frozen name:string:immutable
 log action:string --model
+badge_photo photo:file thumb:file:optional photo_file:string --owner
+avatar image:file:optional title:string tags:many=tags --owner --soft-delete --uuid
+scan file:file file_name:string:optional --guard admin --only create,list
+receipt scan:file:immutable note:string --guard user
+page_shot shot:file --only update,show --guard user
+frame photo:ref=badge_photos name:string
 entry log:ref=logs n:int:unique:min=1:max=3 code:string:pattern=^[A-Z]{2}-[0-9]{1,3}$:unique
 `
 
@@ -139,8 +145,8 @@ func generate(t *testing.T, p spec.Project) string {
 		}
 		made = append(made, v.Migration.Func+"()")
 	}
-	write("internal/migrations/migrations.go", "package migrations\n\nimport (\n\t\"slices\"\n\n\t\"github.com/nexios-go/nexios/runtime/auth\"\n\t\"github.com/nexios-go/nexios/runtime/db\"\n)\n\n"+
-		"func All() []db.Migration {\n\treturn slices.Concat([]db.Migration{"+strings.Join(made, ", ")+"}, auth.Migrations())\n}\n")
+	write("internal/migrations/migrations.go", "package migrations\n\nimport (\n\t\"slices\"\n\n\t\"github.com/nexios-go/nexios/runtime/auth\"\n\t\"github.com/nexios-go/nexios/runtime/db\"\n\t\"github.com/nexios-go/nexios/runtime/files\"\n)\n\n"+
+		"func All() []db.Migration {\n\treturn slices.Concat([]db.Migration{"+strings.Join(made, ", ")+"}, auth.Migrations(), files.Migrations())\n}\n")
 	return dir
 }
 
@@ -183,7 +189,7 @@ func createUsers() db.Migration {
 		UpdatedAt        time.Time
 	}
 	return db.Migration{
-		ID:   "20261121000000_create_users",
+		ID:   "20260101000000_create_users",
 		Up:   func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&users{}) },
 		Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable("users") },
 	}

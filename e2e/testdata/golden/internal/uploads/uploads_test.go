@@ -219,15 +219,16 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// An upload whose process was killed leaves bytes without a row.
+// An upload whose process was killed leaves bytes without a row. One that is to
+// be kept stays, whatever refers to uploads.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, files.Config{})
-	library, err := files.New(files.Config{URL: "file:" + w.dir}, w.db)
+	library, err := files.New(files.Config{URL: "file:" + w.dir}, w.db, references()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	upload(w.ada, path, part{"a.txt", "a"}).Expect(201)
+	upload(w.ada, path+"?keep=true", part{"a.txt", "a"}).Expect(201)
 	if err := library.Store.Put(t.Context(), files.NewName(""), strings.NewReader("orphan")); err != nil {
 		t.Fatal(err)
 	}

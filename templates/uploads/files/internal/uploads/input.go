@@ -3,7 +3,9 @@ package uploads
 import "time"
 
 type uploadInput struct {
-	Private bool `form:"private"` // for all files of the upload
+	// For all files of the upload.
+	Private bool `form:"private"` // only its owner may read it, and who has a link
+	Keep    bool `form:"keep"`    // it stays though nothing refers to it
 }
 
 type linkInput struct {

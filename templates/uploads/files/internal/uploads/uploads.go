@@ -17,9 +17,17 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// orphanAge is how old bytes without a row must be before they are deleted:
-// longer than any upload takes.
+// orphanAge is how long an upload may wait to be attached, and how old bytes
+// without a row must be, before they are deleted.
 const orphanAge = 24 * time.Hour
+
+// references are the columns that hold names of uploads. Where there are any,
+// an upload that none of them holds is deleted after orphanAge, unless it came
+// with ?keep=true. Uploads from before the first column stay: they were made
+// to be handed out by themselves.
+func references() []files.Column {
+	return []files.Column{}
+}
 
 type handler struct{ files *files.Library }
 
@@ -27,7 +35,7 @@ type handler struct{ files *files.Library }
 // download it, for names cannot be guessed; a private one is only for its
 // owner, administrators and those who hold a signed link.
 func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
-	library, err := files.New(cfg, gdb)
+	library, err := files.New(cfg, gdb, references()...)
 	if err != nil {
 		return web.Module{Name: "uploads", Err: err}
 	}
@@ -46,7 +54,7 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 
 func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
 	id, _ := auth.From(c)
-	stored, err := h.files.Receive(c, files.File{UserID: id.UserID, Private: in.Private})
+	stored, err := h.files.Receive(c, files.File{UserID: id.UserID, Private: in.Private, Kept: in.Keep})
 	if err != nil {
 		return received{}, err
 	}
@@ -117,7 +125,8 @@ func (h handler) own(c *gin.Context, name string) (files.File, error) {
 	return file, fault.Forbidden("This file is another user's")
 }
 
-// sweep deletes what a process left behind that was killed during an upload.
+// sweep deletes uploads that nothing refers to, and what a process left behind
+// that was killed during an upload.
 func (h handler) sweep(ctx context.Context, _ struct{}) error {
 	_, err := h.files.Sweep(ctx, time.Now().Add(-orphanAge))
 	return err
