@@ -87,7 +87,7 @@ func New(gdb *gorm.DB, log *slog.Logger) *Queue {
 	}
 	q.err = gdb.Callback().Create().After("gorm:commit_or_rollback_transaction").
 		Register(fmt.Sprintf("jobs:wake:%p", q), func(tx *gorm.DB) {
-			if tx.Statement.Table == table {
+			if tx.Statement.Table == table && tx.Error == nil {
 				q.nudge()
 			}
 		})

@@ -52,6 +52,7 @@ func (s schedule) next(t time.Time) time.Time {
 
 // keepSchedule keeps the next tick enqueued until ctx ends.
 func (q *Queue) keepSchedule(ctx context.Context, s schedule) {
+	enqueuing := trouble{log: q.log.With("doing", "enqueuing scheduled jobs", "kind", s.kind)}
 	for {
 		tick := s.next(time.Now())
 		if tick.IsZero() { // a day that never comes, such as February 30
@@ -60,11 +61,12 @@ func (q *Queue) keepSchedule(ctx context.Context, s schedule) {
 		}
 		pause := time.Until(tick)
 		key := fmt.Sprintf("%s@%d#%d", s.words, tick.Unix(), s.digest)
-		if err := Enqueue(q.db.WithContext(ctx), s.kind, s.payload, At(tick), Unique(key)); err != nil {
-			if ctx.Err() == nil {
-				q.log.Error("scheduled job not enqueued", "kind", s.kind, "error", err)
-			}
-			pause = min(pause, q.Poll)
+		err := Enqueue(q.db.WithContext(ctx), s.kind, s.payload, At(tick), Unique(key))
+		if ctx.Err() == nil {
+			enqueuing.note(err)
+		}
+		if err != nil {
+			pause = min(pause, enqueuing.pause(q.Poll))
 		}
 		select {
 		case <-ctx.Done():

@@ -30,8 +30,9 @@ func now() int64 { return millis(time.Now()) }
 
 // Run works until ctx ends, then lets running jobs finish for Grace, ends
 // their context, and returns within half a second more. It returns an error only
-// for mistakes made while registering; trouble with the database is logged and
-// tried again.
+// for mistakes made while registering. Trouble with the database, such as a
+// table that no migration has made yet, is logged when it begins and when it
+// ends, and tried again after growing pauses of up to 30 seconds.
 func (q *Queue) Run(ctx context.Context) error {
 	if q.err != nil {
 		return q.err
@@ -55,8 +56,12 @@ func (q *Queue) work(ctx context.Context) {
 	defer cancel(nil)
 	var jobs sync.WaitGroup
 	slots := make(chan struct{}, q.Workers) // holds one element a running job
+	looking := trouble{log: q.log.With("doing", "looking for jobs")}
 	for delay := soon; ctx.Err() == nil; {
-		claimed := q.claimInto(ctx, slots)
+		claimed, err := q.claimInto(ctx, slots)
+		if ctx.Err() == nil {
+			looking.note(err)
+		}
 		for _, j := range claimed {
 			jobs.Go(func() {
 				defer func() { <-slots }()
@@ -66,6 +71,9 @@ func (q *Queue) work(ctx context.Context) {
 		if len(claimed) > 0 {
 			delay = soon
 			continue
+		}
+		if err != nil {
+			delay = looking.pause(q.Poll)
 		}
 		select {
 		case <-ctx.Done():
@@ -85,11 +93,11 @@ func (q *Queue) work(ctx context.Context) {
 
 // claimInto waits for a free slot and claims as many jobs as there are free
 // slots, which it takes.
-func (q *Queue) claimInto(ctx context.Context, slots chan struct{}) []job {
+func (q *Queue) claimInto(ctx context.Context, slots chan struct{}) ([]job, error) {
 	select {
 	case slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil
+		return nil, ctx.Err()
 	}
 	free := 1
 	for free < q.Workers {
@@ -102,13 +110,10 @@ func (q *Queue) claimInto(ctx context.Context, slots chan struct{}) []job {
 		break
 	}
 	claimed, err := q.claim(ctx, free)
-	if err != nil && ctx.Err() == nil {
-		q.log.Error("jobs: looking for work", "error", err)
-	}
 	for range free - len(claimed) {
 		<-slots
 	}
-	return claimed
+	return claimed, err
 }
 
 // claim takes up to n due jobs that this process has handlers for.

@@ -1,0 +1,35 @@
+package jobs
+
+import (
+	"log/slog"
+	"time"
+)
+
+// maxPause is the longest pause between two tries while the database fails.
+const maxPause = 30 * time.Second
+
+// trouble is what one loop has with the database.
+type trouble struct {
+	log      *slog.Logger
+	failures int // in a row
+}
+
+// note takes how a try ended, and logs it when the one before ended otherwise.
+func (t *trouble) note(err error) {
+	switch {
+	case err == nil && t.failures > 0:
+		t.log.Info("jobs go on")
+	case err != nil && t.failures == 0:
+		t.log.Error("jobs wait for the database", "error", err)
+	}
+	if t.failures++; err == nil {
+		t.failures = 0
+	}
+}
+
+// pause is how long to wait after a failure: as long as usual after the first,
+// twice as long after each further one.
+func (t *trouble) pause(usual time.Duration) time.Duration {
+	doubled := min(max(t.failures-1, 0), 10)
+	return max(usual, min(usual<<doubled, maxPause))
+}
