@@ -53,8 +53,9 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	e := a.Engine
 	e.HandleMethodNotAllowed = true
-	e.RedirectTrailingSlash = false // a path has one spelling
-	e.ContextWithFallback = true    // a *gin.Context ends with its request
+	e.RedirectTrailingSlash = false                 // a path has one spelling
+	e.ContextWithFallback = true                    // a *gin.Context ends with its request
+	e.RemoteIPHeaders = []string{"X-Forwarded-For"} // a proxy overwrites one; the other would be the client's
 	if err := e.SetTrustedProxies(c.TrustedProxies); err != nil {
 		return nil, err
 	}

@@ -73,8 +73,14 @@ func (a *App) start(ctx context.Context) error {
 	return nil
 }
 
-// ServeOn is Serve on a listener that is there already; it closes it.
+// ServeOn is Serve on a listener that is there already; it closes it. The
+// connections of a Unix socket come from 127.0.0.1 as far as the application
+// knows: whether what connects there is a proxy, TRUSTED_PROXIES says.
 func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
+	addr := listener.Addr()
+	if addr.Network() == "unix" {
+		listener = local{listener}
+	}
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	server := &http.Server{
@@ -104,7 +110,7 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	a.Log.Info("listening", "addr", listener.Addr().String())
+	a.Log.Info("listening", "addr", addr.String())
 
 	var failure error
 	select {
@@ -134,8 +140,7 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	}
 }
 
-// listen opens the address of the settings. The connections of a Unix socket
-// seem to come from 127.0.0.1, for which TRUSTED_PROXIES can be set.
+// listen opens the address of the settings.
 func listen(addr string) (net.Listener, error) {
 	kind, address, err := network(addr)
 	if err != nil {
@@ -150,13 +155,11 @@ func listen(addr string) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the address %s is taken\n  another program listens there\n  try:   ADDR=127.0.0.1:0 for any free one", addr)
 	}
-	if err != nil || kind != "unix" {
-		return listener, err
-	}
-	return local{listener}, nil
+	return listener, err
 }
 
-// local gives the connections of a Unix socket an address of this machine.
+// local gives the connections of a Unix socket two addresses of this machine:
+// Gin believes what anybody says on a connection that it takes for one.
 type local struct{ net.Listener }
 
 // Accept implements net.Listener.
@@ -172,3 +175,6 @@ type localConn struct{ net.Conn }
 
 // RemoteAddr implements net.Conn.
 func (localConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// LocalAddr implements net.Conn.
+func (c localConn) LocalAddr() net.Addr { return c.RemoteAddr() }

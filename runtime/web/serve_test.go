@@ -155,35 +155,49 @@ func TestServeOnASocket(t *testing.T) {
 	stale.SetUnlinkOnClose(false)
 	stale.Close()
 
-	config := web.Config{Env: web.Test, Addr: "unix:" + path, TrustedProxies: []string{"127.0.0.1"}}
-	app, err := web.New(config, discard(), web.Module{Name: "ip", Routes: []web.Route{
-		web.Get("/ip", func(c *gin.Context, _ web.None) (string, error) { return c.ClientIP(), nil }),
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- app.Serve(ctx) }()
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}}}
-	var body []byte
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && body == nil; {
-		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/ip", nil)
-		r.Header.Set("X-Forwarded-For", "203.0.113.9")
-		if answer, err := client.Do(r); err == nil {
-			body, _ = io.ReadAll(answer.Body)
-			answer.Body.Close()
+	for _, tt := range []struct {
+		proxies []string
+		header  string
+		client  string
+	}{
+		{[]string{"127.0.0.1"}, "203.0.113.9", "203.0.113.9"},
+		{[]string{"127.0.0.1"}, "198.51.100.1, 203.0.113.9", "203.0.113.9"}, // what the client had written before
+		{[]string{"10.0.0.0/8"}, "203.0.113.9", "127.0.0.1"},
+		{nil, "203.0.113.9", "127.0.0.1"}, // nobody said that a proxy connects there
+		{nil, "", "127.0.0.1"},
+		{[]string{"127.0.0.1"}, "nonsense", "127.0.0.1"}, // and not what another header says
+	} {
+		config := web.Config{Env: web.Test, Addr: "unix:" + path, TrustedProxies: tt.proxies}
+		app, err := web.New(config, discard(), web.Module{Name: "ip", Routes: []web.Route{
+			web.Get("/ip", func(c *gin.Context, _ web.None) (string, error) { return c.ClientIP(), nil }),
+		}})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if string(body) != `"203.0.113.9"` {
-		t.Errorf("the client is %s", body)
-	}
-	client.CloseIdleConnections()
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- app.Serve(ctx) }()
+		client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}}}
+		var body []byte
+		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && body == nil; {
+			r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/ip", nil)
+			r.Header.Set("X-Forwarded-For", tt.header)
+			r.Header.Set("X-Real-Ip", "203.0.113.7")
+			if answer, err := client.Do(r); err == nil {
+				body, _ = io.ReadAll(answer.Body)
+				answer.Body.Close()
+			}
+		}
+		if string(body) != `"`+tt.client+`"` {
+			t.Errorf("with the proxies %v and %q the client is %s", tt.proxies, tt.header, body)
+		}
+		client.CloseIdleConnections()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -75,6 +75,10 @@ func main() {
 		log.Warn("look", "at", "<i>this</i>", "stack", "one\ntwo")
 	})
 	http.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv("APP_ENV")) })
+	http.HandleFunc("/client", func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header
+		fmt.Fprint(w, h["X-Forwarded-For"], h["X-Forwarded-Proto"], h["Forwarded"], os.Getenv("TRUSTED_PROXIES"))
+	})
 	http.HandleFunc("/crash", func(w http.ResponseWriter, r *http.Request) { os.Exit(3) })
 	http.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()

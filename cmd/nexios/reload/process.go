@@ -175,7 +175,8 @@ func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, 
 	})
 	a.cmd = exec.Command(binary)
 	a.cmd.Dir = dir
-	a.cmd.Env = append(env, "ADDR="+addr)
+	// Nobody but the proxy connects there, which to the program is 127.0.0.1.
+	a.cmd.Env = append(env, "ADDR="+addr, "TRUSTED_PROXIES=127.0.0.1")
 	a.cmd.Stdout = out
 	a.cmd.Stderr = errs
 	a.cmd.WaitDelay = time.Second // a grandchild may hold the outputs open

@@ -240,8 +240,7 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme, r.Out.URL.Host = "http", "app"
 	r.Out.Host = r.In.Host
-	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
-	r.SetXForwarded()
+	r.SetXForwarded() // who connects here, whatever the request says of others
 	v := visitOf(r.In.Context())
 	r.Out.Header.Set(requestIDHeader, v.trace.id)
 	if v.page {

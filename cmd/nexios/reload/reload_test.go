@@ -405,6 +405,10 @@ func TestPages(t *testing.T) {
 	if env := d.ask("/env"); env.body != "test" {
 		t.Errorf("APP_ENV is %q", env.body)
 	}
+	forged := []string{"X-Forwarded-For", "203.0.113.9, 127.0.0.1", "X-Forwarded-Proto", "https", "Forwarded", "for=203.0.113.9"}
+	if who := d.ask("/client", forged...); who.body != "[127.0.0.1] [http] []127.0.0.1" {
+		t.Errorf("the program hears of the client: %s", who.body)
+	}
 	if script := d.ask(scriptPath); script.status != http.StatusOK || !strings.Contains(script.body, "WebSocket") {
 		t.Errorf("got %+v", script)
 	}
