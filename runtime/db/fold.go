@@ -26,8 +26,10 @@ func UniqueFold(tx *gorm.DB, table, column string) error {
 		}
 	}
 	return tx.Exec("CREATE UNIQUE INDEX ? ON ? ("+on+")",
-		clause.Column{Name: "idx_" + table + "_" + column}, clause.Table{Name: table}, clause.Column{Name: column}).Error
+		clause.Column{Name: foldIndex(table, column)}, clause.Table{Name: table}, clause.Column{Name: column}).Error
 }
+
+func foldIndex(table, column string) string { return "idx_" + table + "_" + column }
 
 // WhereFold keeps the rows whose column equals value whatever the case, by the
 // index that UniqueFold made.

@@ -35,6 +35,35 @@ type Migration struct {
 	Down func(tx *gorm.DB) error // nil: it cannot be rolled back
 }
 
+// Reverse returns a migration that takes back what those of list did, newest
+// first, and whose Down does it again, oldest first. So a part of the schema
+// goes without its history being rewritten. What its tables held is lost.
+func Reverse(id string, list []Migration) Migration {
+	list = oldestFirst(list)
+	return Migration{
+		ID: id,
+		Up: func(tx *gorm.DB) error {
+			for _, m := range slices.Backward(list) {
+				if m.Down == nil {
+					return fmt.Errorf("%s cannot be rolled back: it has no Down", m.ID)
+				}
+				if err := m.Down(tx); err != nil {
+					return fmt.Errorf("roll back %s: %w", m.ID, err)
+				}
+			}
+			return nil
+		},
+		Down: func(tx *gorm.DB) error {
+			for _, m := range list {
+				if err := m.Up(tx); err != nil {
+					return fmt.Errorf("%s again: %w", m.ID, err)
+				}
+			}
+			return nil
+		},
+	}
+}
+
 // State is one line of Status.
 type State struct {
 	ID      string

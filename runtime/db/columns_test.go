@@ -1,0 +1,199 @@
+package db_test
+
+import (
+	"slices"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// addAll adds to posts of every kind of column that a project can be given.
+func addAll() db.Migration {
+	type users struct {
+		ID int64
+	}
+	type posts struct {
+		ID         int64
+		Subtitle   *string `gorm:"size:50;uniqueIndex"`
+		Stars      int     `gorm:"not null;default:3;index"`
+		Live       bool    `gorm:"not null;default:false"`
+		Labels     db.Array[string]
+		Code       *string `gorm:"size:20"`
+		EditorID   *int64  `gorm:"index"`
+		Editor     users   `gorm:"constraint:OnDelete:SET NULL"`
+		ParentID   *int64  `gorm:"index"`
+		Parent     *posts  `gorm:"constraint:OnDelete:CASCADE"`
+		Slug       *string `gorm:"size:50;uniqueIndex:idx_posts_slug"`
+		NotDeleted *int    `gorm:"type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED;uniqueIndex:idx_posts_slug"`
+	}
+	return db.Migration{
+		ID: "20260101000006_add_all_to_posts",
+		Up: func(tx *gorm.DB) error {
+			if err := db.AddColumns(tx, &posts{}); err != nil {
+				return err
+			}
+			return db.UniqueFold(tx, "posts", "code")
+		},
+		Down: func(tx *gorm.DB) error { return db.DropColumns(tx, &posts{}) },
+	}
+}
+
+// addAlias adds a second unique column beside the generated one that is there.
+func addAlias() db.Migration {
+	type posts struct {
+		ID         int64
+		Alias      *string `gorm:"size:50;uniqueIndex:idx_posts_alias"`
+		NotDeleted *int    `gorm:"->;uniqueIndex:idx_posts_alias"`
+	}
+	return db.Migration{
+		ID:   "20260101000007_add_alias_to_posts",
+		Up:   func(tx *gorm.DB) error { return db.AddColumns(tx, &posts{}) },
+		Down: func(tx *gorm.DB) error { return db.DropColumns(tx, &posts{}) },
+	}
+}
+
+func addDeletedAt() db.Migration {
+	type posts struct {
+		DeletedAt gorm.DeletedAt `gorm:"index"`
+	}
+	return db.Migration{
+		ID:   "20260101000005_add_deleted_at_to_posts",
+		Up:   func(tx *gorm.DB) error { return db.AddColumns(tx, &posts{}) },
+		Down: func(tx *gorm.DB) error { return db.DropColumns(tx, &posts{}) },
+	}
+}
+
+func TestAddAndDropColumns(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		list := append(blog(), addDeletedAt(), addAll(), addAlias())
+		before := list[:5]
+		_, err := db.Migrate(t.Context(), gdb, before)
+		must(t, err)
+		must(t, gdb.Exec("INSERT INTO users (id, username, email) VALUES (1, 'ann', 'a@x'), (2, 'bob', 'b@x')").Error)
+		must(t, gdb.Exec("INSERT INTO posts (id, title, author_id, created_at) VALUES (1, 'one', 1, '2026-01-01 00:00:00'), (2, 'two', 1, '2026-01-01 00:00:00')").Error)
+		was := shape(t, gdb)
+
+		for range 2 {
+			_, err = db.Migrate(t.Context(), gdb, list)
+			must(t, err)
+			var there []struct {
+				Stars    int
+				Live     bool
+				Labels   db.Array[string]
+				Subtitle *string
+			}
+			must(t, gdb.Table("posts").Find(&there).Error)
+			if len(there) != 2 || there[0].Stars != 3 || there[1].Live || there[0].Labels != nil || there[0].Subtitle != nil {
+				t.Errorf("rows that were there: %+v", there)
+			}
+			must(t, gdb.Exec("UPDATE posts SET subtitle = 'x', slug = 'x', alias = 'x', code = 'x', editor_id = 2 WHERE id = 1").Error)
+			must(t, gdb.Exec("UPDATE posts SET parent_id = 1 WHERE id = 2").Error)
+			for _, statement := range []string{
+				"UPDATE posts SET subtitle = 'x' WHERE id = 2", "UPDATE posts SET slug = 'x' WHERE id = 2",
+				"UPDATE posts SET alias = 'x' WHERE id = 2", "UPDATE posts SET code = 'X' WHERE id = 2",
+				"UPDATE posts SET editor_id = 9 WHERE id = 2", "UPDATE posts SET parent_id = 9 WHERE id = 2",
+				"UPDATE posts SET stars = NULL WHERE id = 2",
+			} {
+				if gdb.Exec(statement).Error == nil {
+					t.Errorf("works: %s", statement)
+				}
+			}
+			// Deleted rows stand in nobody's way.
+			must(t, gdb.Exec("UPDATE posts SET deleted_at = '2026-01-02 00:00:00' WHERE id = 1").Error)
+			must(t, gdb.Exec("UPDATE posts SET slug = 'x', alias = 'x' WHERE id = 2").Error)
+			must(t, gdb.Exec("UPDATE posts SET deleted_at = NULL, slug = NULL, alias = NULL WHERE id = 1").Error)
+			must(t, gdb.Exec("DELETE FROM users WHERE id = 2").Error)
+			var editors int64
+			must(t, gdb.Table("posts").Where("editor_id IS NOT NULL").Count(&editors).Error)
+			if editors != 0 {
+				t.Error("a post has an editor that is gone")
+			}
+			must(t, gdb.Exec("INSERT INTO users (id, username, email) VALUES (2, 'bob', 'b@x')").Error)
+
+			undone, err := db.Rollback(t.Context(), gdb, list, 2)
+			must(t, err)
+			if len(undone) != 2 {
+				t.Fatalf("rolled back %v", undone)
+			}
+			if is := shape(t, gdb); !slices.Equal(is, was) {
+				t.Errorf("the table is %v, and was %v", is, was)
+			}
+		}
+	})
+}
+
+// A migration that MySQL left half way can be run again, everywhere.
+func TestAddColumnsAgain(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		list := append(blog(), addDeletedAt())
+		_, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		type users struct{ ID int64 }
+		type posts struct {
+			ID       int64
+			Stars    int    `gorm:"not null;default:3;index"`
+			EditorID *int64 `gorm:"index"`
+			Editor   users
+		}
+		for range 2 {
+			must(t, db.AddColumns(gdb, &posts{}))
+		}
+		for range 2 {
+			must(t, db.DropColumns(gdb, &posts{}))
+		}
+	})
+}
+
+// shape is the columns and the indexes of posts.
+func shape(t *testing.T, gdb *gorm.DB) []string {
+	t.Helper()
+	types, err := gdb.Migrator().ColumnTypes("posts")
+	must(t, err)
+	var names []string
+	for _, column := range types {
+		names = append(names, column.Name())
+	}
+	if gdb.Name() == "sqlite" { // its GORM cannot read an index on an expression
+		var indexes []string
+		must(t, gdb.Raw("SELECT 'index ' || name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'posts'").Scan(&indexes).Error)
+		names = append(names, indexes...)
+	} else {
+		indexes, err := gdb.Migrator().GetIndexes("posts")
+		must(t, err)
+		for _, index := range indexes {
+			names = append(names, "index "+index.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// What a history made goes with one migration more, and comes back with its
+// Down.
+func TestReverse(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		list := append(blog(), addDeletedAt(), addAll(), addAlias())
+		_, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		was := shape(t, gdb)
+		list = append(list, db.Reverse("20260101000008_drop_all", list))
+		_, err = db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		tables, err := gdb.Migrator().GetTables()
+		must(t, err)
+		if !slices.Equal(tables, []string{"schema_migrations"}) {
+			t.Errorf("tables left: %v", tables)
+		}
+		_, err = db.Rollback(t.Context(), gdb, list, 1)
+		must(t, err)
+		if is := shape(t, gdb); !slices.Equal(is, was) {
+			t.Errorf("the table is %v, and was %v", is, was)
+		}
+		last := db.Reverse("20260101000008_drop_all", []db.Migration{{ID: "x"}})
+		if err := last.Up(gdb); err == nil {
+			t.Error("it takes back what cannot be")
+		}
+	})
+}
