@@ -3,6 +3,7 @@ package reload
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -57,7 +58,7 @@ func (s *server) ask(ctx context.Context, binary string, args ...string) (string
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = s.dir
-	cmd.Env = s.env
+	cmd.Env = s.environ()
 	return s.spawn.output(cmd)
 }
 
@@ -68,7 +69,7 @@ func (s *server) askRoutes(ctx context.Context, binary string) ([]route, error) 
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "routes", "--json")
 	cmd.Dir = s.dir
-	cmd.Env = s.env
+	cmd.Env = s.environ()
 	cmd.Stdout = &out
 	if _, err := s.spawn.output(cmd); err != nil {
 		return nil, err
@@ -77,10 +78,13 @@ func (s *server) askRoutes(ctx context.Context, binary string) ([]route, error) 
 	return list, json.Unmarshal([]byte(out.String()), &list)
 }
 
-// missing counts the migrations that binary has and its database lacks. A
-// program without the command has none.
-func (s *server) missing(ctx context.Context, binary string) int {
-	out, err := s.ask(ctx, binary, "migrate", "status")
+// missing counts the migrations that a version has and its database lacks. One
+// that is ready, or has no such command, lacks none.
+func (s *server) missing(ctx context.Context, a *app) int {
+	if status, err := a.get(ctx, "/readyz"); err != nil || status != http.StatusServiceUnavailable {
+		return 0
+	}
+	out, err := s.ask(ctx, a.cmd.Path, "migrate", "status")
 	if err != nil {
 		return 0
 	}

@@ -206,42 +206,43 @@ func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, 
 // errExited is a program that ended before it answered.
 var errExited = errors.New("the program ended before it answered")
 
+// get asks the version itself and returns the status of its answer.
+func (a *app) get(ctx context.Context, path string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app"+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set(requestIDHeader, ownRequest)
+	answer, err := a.transport.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, answer.Body.Close()
+}
+
 // ready returns when the program answers /healthz with anything but 503: a
 // program without that path is ready when it answers at all.
 func (a *app) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit,
-		fmt.Errorf("no answer from the program for %v: does it listen at the ADDR of its environment?", readyLimit))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	go func() {
 		select {
 		case <-a.exited:
-			cancel()
+			cancel(errExited)
+		case <-time.After(readyLimit):
+			cancel(fmt.Errorf("no answer from the program for %v: does it listen at the ADDR of its environment?", readyLimit))
 		case <-ctx.Done():
 		}
 	}()
-	client := http.Client{Transport: a.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	pause := time.Millisecond
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/healthz", nil)
-		if err != nil {
-			return err
-		}
-		req.Header.Set(requestIDHeader, ownRequest)
-		if answer, err := client.Do(req); err == nil {
-			answer.Body.Close()
-			if answer.StatusCode != http.StatusServiceUnavailable {
-				return nil
-			}
+		if status, err := a.get(ctx, "/healthz"); err == nil && status != http.StatusServiceUnavailable {
+			return nil
 		}
 		select {
 		case <-time.After(pause):
 			pause = min(2*pause, 20*time.Millisecond)
 		case <-ctx.Done():
-			select {
-			case <-a.exited:
-				return errExited
-			default:
-			}
 			return context.Cause(ctx)
 		}
 	}

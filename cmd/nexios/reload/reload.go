@@ -64,7 +64,7 @@ type Options struct {
 	Yes bool
 
 	Show   string   // ShowPlain, ShowJSON or ShowScreen; default ShowPlain
-	Env    []string // of the program, default os.Environ(); APP_ENV=development is added when it is not set
+	Env    []string // of the program, default os.Environ(); APP_ENV=development is added when neither it nor .env sets one
 	Stdin  io.Reader
 	Stdout io.Writer // default os.Stdout
 }
@@ -91,7 +91,6 @@ type server struct {
 	o       Options
 	dir     string // of the main package
 	root    string // of its module
-	env     []string
 	state   string // a directory of our own, for binaries and sockets
 	url     string
 	nexios  bool // the program has the commands of a generated one
@@ -120,6 +119,7 @@ type server struct {
 	count    int             // attempts and versions
 	since    time.Time       // when the oldest change was saved that no finished attempt has seen
 	current  *app
+	newest   string // the binary that was made last
 	rooms    rooms
 	testing  func() // cancels the tests under way, or nil
 	retired  sync.WaitGroup
@@ -149,7 +149,6 @@ func newServer(o Options) (*server, error) {
 	if err := s.find(); err != nil {
 		return nil, err
 	}
-	s.env = childEnv(o.Env)
 	host, port, err := s.address()
 	if err != nil {
 		return nil, err
@@ -295,10 +294,11 @@ func shownAddress(addr net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// childEnv is the environment of the program.
-func childEnv(env []string) []string {
-	env = slices.DeleteFunc(slices.Clone(env), func(s string) bool { return strings.HasPrefix(s, "ADDR=") })
-	if !slices.ContainsFunc(env, func(s string) bool { return strings.HasPrefix(s, "APP_ENV=") }) {
+// environ is the environment of the program as .env is now, which rules where
+// ours says nothing.
+func (s *server) environ() []string {
+	env := slices.DeleteFunc(slices.Clone(s.o.Env), func(s string) bool { return strings.HasPrefix(s, "ADDR=") })
+	if readSetting(s.dir, env, "APP_ENV") == "" {
 		env = append(env, "APP_ENV=development")
 	}
 	return env
@@ -410,7 +410,7 @@ func (s *server) classify(path string) need {
 	}
 	embedder := g != nil && (len(g.embeds[path]) > 0 || g.mayEmbed(path))
 	switch {
-	case embedder && g.fromDisk(path) && slices.Contains(s.env, "APP_ENV=development"):
+	case embedder && g.fromDisk(path) && readSetting(s.dir, s.environ(), "APP_ENV") == "development":
 		return needAssets
 	case embedder, g == nil && asset(name):
 		return needBuild
@@ -556,10 +556,10 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		out.Mode, out.Why = modeRestart, ""
 	}
 	begun := time.Now()
-	env, least := s.env, slog.LevelInfo
+	env, least := s.environ(), slog.LevelInfo
 	if s.nexios {
 		var logs []string
-		logs, least = logSettings(s.dir, s.env)
+		logs, least = logSettings(s.dir, env)
 		env = slices.Concat(env, logs)
 	}
 	out.app, out.err = launch(ctx, s.spawn, id, out.binary, s.dir, s.state, env, func(l line) bool { return s.heard(l, least) })
@@ -611,6 +611,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		out.Output = out.err.Error()
 	}
 	if out.binary != "" && out.Stage != stageBuild {
+		s.newest = out.binary
 		for _, path := range out.paths {
 			delete(s.pending, path)
 		}
@@ -688,13 +689,8 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 	if s.o.Test {
 		s.test(ctx)
 	}
-	if s.nexios && (first || slices.ContainsFunc(out.paths, func(p string) bool { return strings.Contains(p, "migrations") })) {
-		binary := out.binary
-		go func() {
-			if n := s.missing(ctx, binary); n > 0 {
-				s.note(fmt.Sprintf("%d pending migrations: press m, or run: go run . migrate up", n))
-			}
-		}()
+	if s.nexios {
+		go s.remind(ctx, out.app)
 	}
 	if first && s.o.Open && !s.opened {
 		s.opened = true
@@ -768,13 +764,27 @@ func (s *server) browse(url string) {
 	}
 }
 
-// migrate applies the pending migrations of what runs, and starts it again.
-func (s *server) migrate(ctx context.Context) {
-	if !s.nexios || s.current == nil {
-		s.note("there is nothing to migrate with: the program is not running, or has no migrate command")
+// remind tells of the migrations that a lacks.
+func (s *server) remind(ctx context.Context, a *app) {
+	n := s.missing(ctx, a)
+	if n == 0 {
 		return
 	}
-	binary := s.current.cmd.Path
+	do := "run: go run . migrate up"
+	if s.screen != nil {
+		do = "press m"
+	}
+	s.note(fmt.Sprintf("the program is not ready: %d of its migrations are pending; %s", n, do))
+}
+
+// migrate applies the pending migrations of the newest program, which may be
+// one that does not start without them.
+func (s *server) migrate(ctx context.Context) {
+	if !s.nexios || s.newest == "" {
+		s.note("there is nothing to migrate with: no program was built, or it has no migrate command")
+		return
+	}
+	binary := s.newest
 	go func() {
 		out, err := s.ask(ctx, binary, "migrate", "up")
 		for line := range strings.Lines(out) {
@@ -785,6 +795,11 @@ func (s *server) migrate(ctx context.Context) {
 			return
 		}
 		s.note("the database is up to date")
+		s.do(ctx, func() {
+			if s.restart || s.current == nil { // it did not start
+				s.press(ctx, keyRebuild)
+			}
+		})
 	}()
 }
 
@@ -832,7 +847,7 @@ func (s *server) close() {
 func (s *server) view() devView {
 	v := devView{
 		Project: filepath.Base(s.dir), Address: s.url, State: s.live.state(),
-		Settings: settings(s.dir, s.env),
+		Settings: settings(s.dir, s.environ()),
 	}
 	v.Routes, v.NoRoutes = s.routes.get(s)
 	if a := s.proxy.running(); a != nil {

@@ -1,0 +1,188 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// newProject generates a project and returns where it is.
+func newProject(t *testing.T, commands ...string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nexios := filepath.Join(dir, "nexios")
+	if runtime.GOOS == "windows" {
+		nexios += ".exe"
+	}
+	run := func(dir, name string, args ...string) {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %v: %v\n%s", filepath.Base(name), args, err, out)
+		}
+	}
+	run("..", "go", "build", "-o", nexios, ".")
+	run(dir, nexios, "new", "shop", "--no-git")
+	dir = filepath.Join(dir, "shop")
+	for _, command := range commands {
+		run(dir, nexios, strings.Fields(command)...)
+	}
+	return dir
+}
+
+// terminal is a screen as a person sees it, and the keyboard.
+type terminal struct {
+	t    *testing.T
+	keys io.Writer
+
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *terminal) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.WriteString(ansi.Strip(string(p)))
+}
+
+// press presses a key, and forgets what was shown before.
+func (s *terminal) press(key string) {
+	s.t.Helper()
+	s.mu.Lock()
+	s.text.Reset()
+	s.mu.Unlock()
+	if _, err := io.WriteString(s.keys, key); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// shows waits for text.
+func (s *terminal) shows(text string) {
+	s.t.Helper()
+	s.until(text, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return strings.Contains(s.text.String(), text)
+	})
+}
+
+func (s *terminal) until(what string, done func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.t.Fatalf("no %s in\n%s", what, s.text.String())
+		}
+	}
+}
+
+// In production a program does not migrate by itself: the screen says what is
+// pending, and the key m applies it.
+func TestPendingMigrations(t *testing.T) {
+	dir := newProject(t, "add model tag name:string")
+	settings := "APP_ENV=production\nDATABASE_URL=sqlite:data/shop.db\n"
+	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	in, keys := io.Pipe()
+	screen := &terminal{t: t, keys: keys}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Run(ctx, Options{Dir: dir, Host: "127.0.0.1", Port: port, Show: ShowScreen, Stdin: in, Stdout: screen})
+	}()
+	defer func() {
+		cancel()
+		keys.Close()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	screen.shows("version 1 runs")
+	ready := func() int {
+		res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	screen.shows("1 of its migrations are pending; press m")
+	if status := ready(); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz says %d before", status)
+	}
+	screen.press(keyMigrate)
+	screen.shows("the database is up to date")
+	if status := ready(); status != http.StatusOK {
+		t.Errorf("/readyz says %d afterwards", status)
+	}
+}
+
+// A migration that fails when the program starts is told as it is, and the
+// version before it goes on answering.
+func TestBrokenMigration(t *testing.T) {
+	dir := newProject(t, "add model tag name:string")
+	d := startDev(t, nil, func(o *Options) { o.Dir = dir })
+	d.dir = dir
+	if a := d.ask("/readyz"); a.status != http.StatusOK {
+		t.Fatalf("got %+v", a)
+	}
+	if d.count(KindNote) > 0 {
+		t.Error("there is something to note: the migrations ran by themselves")
+	}
+	list, err := filepath.Glob(filepath.Join(dir, "internal", "migrations", "*_create_tags.go"))
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "internal", "migrations", "migrations.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails := strings.Replace(string(text), "createTags(),", "createTags(),\n\t\t{ID: \"29990101000000_add_note\", Up: func(tx *gorm.DB) error { return tx.Exec(\"ALTER TABLE nothing ADD note TEXT\").Error }},", 1)
+	if fails == string(text) {
+		t.Fatalf("no place for a migration in\n%s", text)
+	}
+	fails = strings.Replace(fails, "import (", "import (\n\t\"gorm.io/gorm\"", 1)
+	d.write("internal/migrations/migrations.go", fails)
+	e := d.wait(KindFailed, KindBuilt)
+	if e.Kind != KindFailed || e.Build.Stage != stageStart || !strings.Contains(e.Build.Output, "migration 29990101000000_add_note") ||
+		!strings.Contains(e.Build.Output, "nothing") || !strings.Contains(e.Text, "version 1 keeps answering") {
+		t.Errorf("got %s", describe(e))
+	}
+	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(buildHeader) != "failed" {
+		t.Errorf("got %+v", a)
+	}
+	d.write("internal/migrations/migrations.go", string(text))
+	d.wait(KindBuilt)
+	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(buildHeader) != "" {
+		t.Errorf("got %+v", a)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
