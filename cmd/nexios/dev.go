@@ -55,6 +55,7 @@ What happens is also shown at /dev, to this machine alone.`,
 	flags.BoolVarP(&o.Yes, "yes", "y", false, "when the port is taken, listen at the next free one without asking")
 	flags.BoolVar(&o.Open, "open", false, "open the browser")
 	flags.BoolVar(&o.Test, "test", false, "test the packages that changed after each build")
+	flags.BoolVar(&o.Delve, "delve", false, "run under dlv; editors attach to 127.0.0.1:2345")
 	flags.BoolVar(&plain, "plain", false, "lines of text, also on a terminal")
 	flags.BoolVar(&reap, "reap", false, "")
 	_ = flags.MarkHidden("reap") // it is defined one line above

@@ -44,7 +44,7 @@ func (c *routesCache) get(s *server) ([]route, string) {
 	if c.of == a {
 		return c.list, c.why
 	}
-	list, err := s.askRoutes(context.Background(), a.cmd.Path)
+	list, err := s.askRoutes(context.Background(), a.binary)
 	c.of, c.list, c.why = a, list, ""
 	if err != nil {
 		c.why = "the program did not list its routes: " + err.Error()
@@ -84,7 +84,7 @@ func (s *server) missing(ctx context.Context, a *app) int {
 	if status, err := a.get(ctx, "/readyz"); err != nil || status != http.StatusServiceUnavailable {
 		return 0
 	}
-	out, err := s.ask(ctx, a.cmd.Path, "migrate", "status")
+	out, err := s.ask(ctx, a.binary, "migrate", "status")
 	if err != nil {
 		return 0
 	}

@@ -28,11 +28,13 @@ const (
 )
 
 // sharedFlags are used while the packages without DWARF are not all made;
-// leanFlags when they are. Stamping the revision costs a run of git and says
+// leanFlags when they are; debugFlags for a debugger, which needs all that they
+// leave out and code that follows the source. Stamping the revision costs a run of git and says
 // nothing during development.
 var (
 	sharedFlags = []string{"-buildvcs=false", "-ldflags=-s -w"}
 	leanFlags   = []string{"-buildvcs=false", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"}
+	debugFlags  = []string{"-buildvcs=false", "-gcflags=all=-N -l"}
 )
 
 // builder makes the program, by the shortest way that gives what `go build`
@@ -212,10 +214,7 @@ func (b *builder) full(ctx context.Context, why string) (result, error) {
 	indexing.end() // it may have read what this build replaces
 	b.mu.Lock()
 	b.graph, b.why = nil, "the last build failed"
-	flags := sharedFlags
-	if b.warm {
-		flags = leanFlags
-	}
+	flags := b.flags()
 	b.mu.Unlock()
 	start := time.Now()
 	b.before = takeSnapshot(b.dirs())
@@ -280,9 +279,20 @@ func (b *builder) improve(ctx context.Context, found func(*graph)) {
 	case b.building || b.indexing != nil || ctx.Err() != nil:
 	case b.graph == nil || b.warm && !b.graph.lean:
 		b.index(ctx, found)
-	case !b.warm && b.warming == nil:
+	case !b.debug && !b.warm && b.warming == nil:
 		b.warmUp(ctx, found)
 	}
+}
+
+// flags are those of the next build. It is called with the lock held.
+func (b *builder) flags() []string {
+	switch {
+	case b.debug:
+		return debugFlags
+	case b.warm:
+		return leanFlags
+	}
+	return sharedFlags
 }
 
 // index is called with the lock held.
@@ -292,14 +302,10 @@ func (b *builder) index(ctx context.Context, found func(*graph)) {
 	if b.graph == nil {
 		b.why = "the program is being indexed"
 	}
-	binary, builds, lean, before := b.binary, b.builds, b.warm, b.before
+	binary, builds, lean, before, flags := b.binary, b.builds, b.warm, b.before, b.flags()
 	b.before = nil // of use for the index after a full build alone
 	go func() {
 		defer work.cancel()
-		flags := sharedFlags
-		if lean {
-			flags = leanFlags
-		}
 		if before == nil {
 			before = takeSnapshot(b.dirs())
 		}

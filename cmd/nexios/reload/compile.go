@@ -176,6 +176,7 @@ type compiler struct {
 	spawn *spawner
 	dir   string // of the main package; messages name files as seen from here
 	state string // where archives go
+	debug bool   // as with debugFlags
 	count atomic.Int64
 }
 
@@ -270,7 +271,8 @@ func (c *compiler) compile(ctx context.Context, g *graph, e edit) (*graph, []str
 	return g.edited(packages, e.files), names, nil
 }
 
-// one compiles p, as `go build -gcflags=-dwarf=false` does, to a new archive.
+// one compiles p to a new archive, as `go build` does with leanFlags, or with
+// debugFlags.
 func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string) *pkg) error {
 	base := filepath.Join(c.state, "pkg-"+strconv.FormatInt(c.count.Add(1), 10))
 	var config strings.Builder
@@ -294,7 +296,12 @@ func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string)
 	}
 	args := []string{
 		"-o", base + ".a", "-p", name, "-lang=go" + language(p.Module.GoVersion), "-complete", "-buildid", "nexios/nexios",
-		"-goversion", env.GOVERSION, "-dwarf=false", "-c=" + strconv.Itoa(min(runtime.GOMAXPROCS(0), 4)), "-nolocalimports", "-importcfg", base + ".cfg", "-pack",
+		"-goversion", env.GOVERSION, "-c=" + strconv.Itoa(min(runtime.GOMAXPROCS(0), 4)), "-nolocalimports", "-importcfg", base + ".cfg", "-pack",
+	}
+	if c.debug {
+		args = append(args, "-N", "-l")
+	} else {
+		args = append(args, "-dwarf=false")
 	}
 	if env.GOOS == "darwin" {
 		args = append(args, "-shared")
@@ -348,7 +355,8 @@ func language(version string) string {
 	return parts[0] + "." + minor
 }
 
-// link makes a program of g, as `go build -ldflags="-s -w"` does.
+// link makes a program of g, as `go build` does with leanFlags, or with
+// debugFlags.
 func (c *compiler) link(ctx context.Context, g *graph, binary string) (string, error) {
 	var config strings.Builder
 	for _, p := range g.packages {
@@ -368,7 +376,10 @@ func (c *compiler) link(ctx context.Context, g *graph, binary string) (string, e
 	if g.env.pie() {
 		mode = "pie"
 	}
-	args := []string{"-o", binary, "-importcfg", cfg, "-buildmode=" + mode, "-buildid=nexios/" + strconv.FormatInt(time.Now().UnixNano(), 36), "-s", "-w"}
+	args := []string{"-o", binary, "-importcfg", cfg, "-buildmode=" + mode, "-buildid=nexios/" + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	if !c.debug {
+		args = append(args, "-s", "-w")
+	}
 	if debug := g.main().DefaultGODEBUG; debug != "" {
 		args = append(args, "-X=runtime.godebugDefault="+debug)
 	}

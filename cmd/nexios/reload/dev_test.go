@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,18 +21,18 @@ import (
 const patience = 90 * time.Second
 
 // TestMain lets this binary be a development server of its own, for the tests
-// that kill one.
+// that kill one, and its reaper.
 func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], ReapArgs) {
+		Reap(os.Stdin)
+		os.Exit(0)
+	}
 	if dir := os.Getenv("RELOAD_TEST_DEV"); dir != "" {
-		o := Options{Dir: dir, Port: AnyPort, Show: ShowJSON}
+		o := Options{Dir: dir, Port: AnyPort, Show: ShowJSON, Delve: os.Getenv("RELOAD_TEST_DELVE") != ""}
 		if err := Run(context.Background(), o); err != nil {
 			fmt.Fprintln(os.Stderr, "error:", err)
 			os.Exit(1)
 		}
-		os.Exit(0)
-	}
-	if os.Getenv("RELOAD_TEST_REAP") != "" {
-		Reap(os.Stdin)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

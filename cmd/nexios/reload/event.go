@@ -9,6 +9,7 @@ import (
 // The kinds of Event.
 const (
 	KindListening = "listening" // the port is open: URL
+	KindDebugger  = "debugger"  // with a debugger: editors reach it at Address
 	KindChange    = "change"    // an edit was seen: Files
 	KindBuilt     = "built"     // a new version answers: Build
 	KindFailed    = "failed"    // the edit is not running: Build says why
@@ -30,6 +31,7 @@ type Event struct {
 	// RequestID is that of the request which a log record belongs to.
 	RequestID string   `json:"request_id,omitempty"`
 	URL       string   `json:"url,omitempty"`
+	Address   string   `json:"address,omitempty"`
 	Files     []string `json:"files,omitempty"` // relative to the project
 	Build     *Build   `json:"build,omitempty"`
 	Request   *Request `json:"request,omitempty"`

@@ -35,6 +35,8 @@ func describe(e Event) string {
 	switch e.Kind {
 	case KindListening:
 		return "listening at " + e.URL + "  (what happens: " + e.URL + "/dev)"
+	case KindDebugger:
+		return "debug at " + e.Address + "  (attach an editor to it, or: dlv connect " + e.Address + ")"
 	case KindChange:
 		return "changed " + short(e.Files)
 	case KindAssets:

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,7 +118,9 @@ func (s *spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 // app is one running version of the program.
 type app struct {
 	id        int
-	network   string // "unix" or "tcp"
+	binary    string
+	debug     *debugger // nil without
+	network   string    // "unix" or "tcp"
 	address   string
 	transport *http.Transport
 	group     group
@@ -134,10 +138,10 @@ type app struct {
 
 // launch starts binary as version id in dir, listening at a private address,
 // and passes each line it writes to hear, which says whether a person sees it.
-// It returns when the program answers, or with an error when it ends or stays
-// silent.
-func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, env []string, hear func(line) bool) (*app, error) {
-	network, address, err := privateAddress(state, id)
+// Behind door d, if there is one, it is debugged. It returns when the program
+// answers, or with an error when it ends or stays silent.
+func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state string, env []string, hear func(line) bool) (*app, error) {
+	network, address, err := privateAddress(state, "app-"+strconv.Itoa(id))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +150,7 @@ func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, 
 		addr = "unix:" + address
 	}
 	a := &app{
-		id: id, network: network, address: address,
+		id: id, binary: binary, network: network, address: address,
 		exited: make(chan struct{}),
 		tail:   &tail{limit: 64 << 10},
 	}
@@ -174,6 +178,11 @@ func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, 
 		}
 	})
 	a.cmd = exec.Command(binary)
+	if d != nil {
+		if err := d.newDebugger(a, binary, state); err != nil {
+			return nil, err
+		}
+	}
 	a.cmd.Dir = dir
 	// Nobody but the proxy connects there, which to the program is 127.0.0.1.
 	a.cmd.Env = append(env, "ADDR="+addr, "TRUSTED_PROXIES=127.0.0.1")
@@ -188,15 +197,18 @@ func launch(ctx context.Context, s *spawner, id int, binary, dir, state string, 
 		_ = a.cmd.Wait() // how it ended is in ProcessState
 		out.flush()
 		errs.flush()
-		a.group.kill() // what it left behind
+		a.kill() // what it left behind
 		s.ties.untie(a.group)
 		if network == "unix" {
 			_ = os.Remove(address)
 		}
 		close(a.exited)
 	}()
+	if a.debug != nil {
+		go a.debug.follow(s.ties)
+	}
 	if err := a.ready(ctx); err != nil {
-		a.group.kill()
+		a.kill()
 		<-a.exited
 		return a, err
 	}
@@ -226,12 +238,18 @@ func (a *app) ready(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
-		select {
-		case <-a.exited:
-			cancel(errExited)
-		case <-time.After(readyLimit):
-			cancel(fmt.Errorf("no answer from the program for %v: does it listen at the ADDR of its environment?", readyLimit))
-		case <-ctx.Done():
+		for limit := time.Tick(readyLimit); ; {
+			select {
+			case <-a.exited:
+				cancel(errExited)
+			case <-limit:
+				if a.debug.stopped() {
+					continue
+				}
+				cancel(fmt.Errorf("no answer from the program for %v: does it listen at the ADDR of its environment?", readyLimit))
+			case <-ctx.Done():
+			}
+			return
 		}
 	}()
 	pause := time.Millisecond
@@ -250,6 +268,9 @@ func (a *app) ready(ctx context.Context) error {
 
 // how says how the process ended, once it has.
 func (a *app) how() string {
+	if exit := a.debug.ended(); exit != "" {
+		return exit
+	}
 	if a.cmd.ProcessState == nil {
 		return "unknown"
 	}
@@ -260,33 +281,60 @@ func (a *app) how() string {
 // under way, closes the streams, asks the process to stop, and kills its group
 // when it does not.
 func (a *app) retire() {
-	idle := make(chan struct{})
-	go func() { a.requests.Wait(); close(idle) }()
-	select {
-	case <-idle:
-	case <-a.exited:
-	case <-time.After(drainLimit):
-	}
+	a.drain()
 	a.streams.close()
 	a.transport.CloseIdleConnections()
 	a.stop()
 }
 
+// drain waits for the answers under way: not for long, unless somebody looks
+// with a debugger at how one is made.
+func (a *app) drain() {
+	idle := make(chan struct{})
+	go func() { a.requests.Wait(); close(idle) }()
+	for limit := time.Tick(drainLimit); ; {
+		select {
+		case <-idle:
+		case <-a.exited:
+		case <-limit:
+			if a.debug.inspected() {
+				continue
+			}
+		}
+		return
+	}
+}
+
 // stop asks the process to end and returns when it and its group are gone.
 func (a *app) stop() {
-	a.group.interrupt()
+	switch {
+	case a.debug == nil:
+		a.group.interrupt()
+	case a.debug.stopped():
+		a.kill() // it cannot do what it is asked for
+	default:
+		a.debug.interrupt()
+	}
 	select {
 	case <-a.exited:
 	case <-time.After(stopLimit):
-		a.group.kill()
+		a.kill()
 		<-a.exited
 	}
 }
 
-// privateAddress is where version id listens: a socket in the state directory,
-// or a loopback port where sockets have no path short enough.
-func privateAddress(state string, id int) (network, address string, err error) {
-	path := fmt.Sprintf("%s%capp-%d.sock", state, os.PathSeparator, id)
+// kill ends the process and its group at once.
+func (a *app) kill() {
+	if a.debug != nil {
+		a.debug.kill()
+	}
+	a.group.kill()
+}
+
+// privateAddress is where something of that name listens: a socket in the state
+// directory, or a loopback port where sockets have no path short enough.
+func privateAddress(state, name string) (network, address string, err error) {
+	path := filepath.Join(state, name+".sock")
 	if runtime.GOOS != "windows" && len(path) < 100 { // the limit is 104 bytes on macOS, 108 on Linux
 		_ = os.Remove(path)
 		return "unix", path, nil

@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// ties ends what we started when we are killed ourselves. Here the kernel
-// does.
-type ties struct{}
+// ties ends what we started when we are killed ourselves. Here the kernel does,
+// except for what others started for us: that is adopted by a reaper.
+type ties struct{ reaper *reaper }
 
-func newTies() (ties, error) { return ties{}, nil }
+func newTies() (ties, error) { return ties{&reaper{}}, nil }
 
 func (ties) prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -17,4 +17,6 @@ func (ties) prepare(cmd *exec.Cmd) {
 
 func (ties) tie(cmd *exec.Cmd) (group, error) { return newGroup(cmd), nil }
 func (ties) untie(group)                      {}
-func (ties) close()                           {}
+func (t ties) adopt(pid int) error            { return t.reaper.watch(pid) }
+func (t ties) release(pid int)                { t.reaper.forget(pid) }
+func (t ties) close()                         { t.reaper.close() }

@@ -81,7 +81,13 @@ func (ties) untie(g group) {
 	}
 }
 
-func (ties) close() {}
+// What a debugger starts is in the debugger's job.
+func (ties) adopt(int) error { return nil }
+func (ties) release(int)     {}
+func (ties) close()          {}
+
+// debugged is the group of the program that a debugger runs: the debugger's.
+func (g group) debugged(int) group { return g }
 
 func killTree(p *os.Process) { _ = p.Kill() }
 

@@ -57,6 +57,11 @@ type Options struct {
 	Open bool   // open the browser when the first version runs
 	Test bool   // test the packages that changed after each build
 
+	// Delve builds for debugging and runs the program under dlv, which editors
+	// reach at 127.0.0.1:2345, or the next free port, as long as Run runs: they
+	// attach again after a swap.
+	Delve bool
+
 	// Ask returns nil when a person says yes; nil when nobody can be asked. The
 	// one question is whether the next free port will do when Port is taken.
 	// Yes answers it beforehand.
@@ -102,6 +107,7 @@ type server struct {
 	spawn   *spawner
 	builder *builder
 	screen  *screen // nil without
+	door    *door   // nil without a debugger
 	http    *http.Server
 	routes  routesCache
 
@@ -149,6 +155,13 @@ func newServer(o Options) (*server, error) {
 	if err := s.find(); err != nil {
 		return nil, err
 	}
+	dlv := ""
+	if o.Delve {
+		var err error
+		if dlv, err = findDlv(); err != nil {
+			return nil, err
+		}
+	}
 	host, port, err := s.address()
 	if err != nil {
 		return nil, err
@@ -166,7 +179,7 @@ func newServer(o Options) (*server, error) {
 		note = fmt.Sprintf("%s; listening at %d instead", taken, taken.next)
 	}
 	s.url = "http://" + shownAddress(listener.Addr())
-	if err := s.open(listener, note); err != nil {
+	if err := s.open(listener, note, dlv); err != nil {
 		listener.Close()
 		return nil, err
 	}
@@ -174,7 +187,7 @@ func newServer(o Options) (*server, error) {
 }
 
 // open makes everything that must be closed again.
-func (s *server) open(listener net.Listener, note string) (err error) {
+func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.spawn, err = newSpawner(); err != nil {
 		return err
 	}
@@ -194,7 +207,7 @@ func (s *server) open(listener net.Listener, note string) (err error) {
 	}
 	s.feed = newFeed(s.board.note, show)
 	s.builder = &builder{
-		compiler: compiler{spawn: s.spawn, dir: s.dir, state: s.state},
+		compiler: compiler{spawn: s.spawn, dir: s.dir, state: s.state, debug: s.o.Delve},
 		dirs:     func() []string { return s.watch.fs.WatchList() },
 	}
 	s.proxy = newProxy(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
@@ -209,6 +222,17 @@ func (s *server) open(listener net.Listener, note string) (err error) {
 	s.emit(Event{Kind: KindListening, URL: s.url})
 	if note != "" {
 		s.note(note)
+	}
+	if dlv == "" {
+		return nil
+	}
+	var taken *takenPort
+	if s.door, taken, err = openDoor(dlv, s.note); err != nil {
+		return err
+	}
+	s.emit(Event{Kind: KindDebugger, Address: s.door.listener.Addr().String()})
+	if taken != nil {
+		s.note(fmt.Sprintf("%s; the debugger listens at %d instead", taken, taken.next))
 	}
 	return nil
 }
@@ -562,7 +586,7 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		logs, least = logSettings(s.dir, env)
 		env = slices.Concat(env, logs)
 	}
-	out.app, out.err = launch(ctx, s.spawn, id, out.binary, s.dir, s.state, env, func(l line) bool { return s.heard(l, least) })
+	out.app, out.err = launch(ctx, s.spawn, s.door, id, out.binary, s.dir, s.state, env, func(l line) bool { return s.heard(l, least) })
 	out.Start = ms(time.Since(begun))
 	if out.err == nil {
 		return out
@@ -813,6 +837,9 @@ func (s *server) shutdown() {
 	}
 	if s.testing != nil {
 		s.testing()
+	}
+	if s.door != nil {
+		s.door.close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), quitLimit)
 	defer cancel()

@@ -505,6 +505,14 @@ func TestRequestsHaveTheirStatements(t *testing.T) {
 
 // Nothing that was started outlives a server that is killed.
 func TestKilled(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { killed(t) })
+	t.Run("debugged", func(t *testing.T) {
+		installDlv(t)
+		killed(t, "RELOAD_TEST_DELVE=1")
+	})
+}
+
+func killed(t *testing.T, env ...string) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -516,6 +524,7 @@ func TestKilled(t *testing.T) {
 	}
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), "RELOAD_TEST_DEV="+dir, "XDG_CACHE_HOME="+t.TempDir())
+	cmd.Env = append(cmd.Env, env...)
 	for _, pair := range os.Environ() { // what is built is not made again
 		if strings.HasPrefix(pair, "GOCACHE=") {
 			cmd.Env = append(cmd.Env, pair)

@@ -1,0 +1,334 @@
+package reload
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+const (
+	// dlvModule is the debugger to install, of a version that is known to work.
+	dlvModule = "github.com/go-delve/delve/cmd/dlv@v1.27.2"
+	// dlvPort is where editors look for a debugger when nobody tells them.
+	dlvPort = 2345
+	// followPace is how often a debugger is asked what its program does.
+	followPace = 100 * time.Millisecond
+	// dlvEnded is what dlv writes when its program ends, as with every swap.
+	dlvEnded = "Stop reason: exited"
+)
+
+// findDlv returns the path of dlv, on the PATH or where `go install` puts it.
+func findDlv() (string, error) {
+	if path, err := exec.LookPath("dlv"); err == nil {
+		return path, nil
+	}
+	out, err := exec.Command("go", "env", "GOBIN", "GOPATH").Output()
+	if err != nil {
+		return "", fmt.Errorf("go does not say where it installs programs: %w", err)
+	}
+	bin, gopath, _ := strings.Cut(string(out), "\n")
+	if bin = strings.TrimSpace(bin); bin == "" {
+		list := filepath.SplitList(strings.TrimSpace(gopath))
+		bin = filepath.Join(list[0], "bin")
+	}
+	if path, err := exec.LookPath(filepath.Join(bin, "dlv"+exeSuffix)); err == nil {
+		return path, nil
+	}
+	return "", fmt.Errorf("there is no dlv, the debugger\n  where: PATH and %s\n  try: go install %s", bin, dlvModule)
+}
+
+// door is the port at which editors find the debugger. It stays open while
+// versions come and go, each with a dlv of its own behind it: the version
+// before goes on answering when the next one does not start.
+type door struct {
+	dlv      string // the path of the program
+	listener net.Listener
+	note     func(string)
+
+	mu   sync.Mutex
+	came *sync.Cond
+	all  []*debugger // those that answer, the newest last
+	over bool
+}
+
+// openDoor listens at dlvPort, or at the next free port above it.
+func openDoor(dlv string, note func(string)) (*door, *takenPort, error) {
+	l, taken, err := listen("127.0.0.1", dlvPort)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &door{dlv: dlv, listener: l, note: note}
+	d.came = sync.NewCond(&d.mu)
+	go d.serve()
+	return d, taken, nil
+}
+
+// serve ends when the listener is closed.
+func (d *door) serve() {
+	for {
+		editor, err := d.listener.Accept()
+		if err != nil {
+			return
+		}
+		go d.visit(editor)
+	}
+}
+
+// visit connects an editor to the debugger of the newest version, as soon as
+// there is one.
+func (d *door) visit(editor net.Conn) {
+	defer editor.Close()
+	g := d.newest()
+	if g == nil {
+		return
+	}
+	dlv, err := net.Dial(g.network, g.address)
+	if err != nil {
+		return // it has just ended
+	}
+	defer dlv.Close()
+	g.editors.Add(1)
+	defer g.editors.Add(-1)
+	go func() {
+		defer dlv.Close()
+		_, _ = io.Copy(dlv, editor) // either end may leave
+	}()
+	_, _ = io.Copy(editor, dlv)
+}
+
+// newest waits for a debugger. It is nil when the door is closed.
+func (d *door) newest() *debugger {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.all) == 0 && !d.over {
+		d.came.Wait()
+	}
+	if d.over {
+		return nil
+	}
+	return d.all[len(d.all)-1]
+}
+
+func (d *door) enter(g *debugger) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all = append(d.all, g)
+	d.came.Broadcast()
+}
+
+func (d *door) leave(g *debugger) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, other := range d.all {
+		if other == g {
+			d.all = append(d.all[:i:i], d.all[i+1:]...)
+			return
+		}
+	}
+}
+
+// close lets nobody in any more and ends the programs that are stopped: nobody
+// will let them go on.
+func (d *door) close() {
+	d.listener.Close()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = true
+	d.came.Broadcast()
+	for _, g := range d.all {
+		if g.stopped() {
+			g.app.kill()
+		}
+	}
+}
+
+// debugger is the dlv that runs one version.
+type debugger struct {
+	door             *door
+	app              *app
+	network, address string // where it listens
+	log              string
+	editors          atomic.Int32
+
+	mu      sync.Mutex
+	program *group // known when dlv has answered
+	halted  bool
+	exit    string // how the program ended
+}
+
+// newDebugger has a, which does not run yet, run under dlv.
+func (d *door) newDebugger(a *app, binary, state string) error {
+	g := &debugger{door: d, app: a, log: filepath.Join(state, "dlv.log")}
+	var err error
+	if g.network, g.address, err = privateAddress(state, "dlv-"+strconv.Itoa(a.id)); err != nil {
+		return err
+	}
+	at := g.address
+	if g.network == "unix" {
+		at = "unix:" + at
+	}
+	a.debug = g
+	a.cmd = exec.Command(d.dlv, "exec", binary, "--headless", "--continue", "--accept-multiclient", "--api-version=2",
+		"--listen="+at, "--log-dest="+g.log) // what it says of its private address would mislead
+	return nil
+}
+
+// follow asks dlv what the program does, until it ends.
+func (g *debugger) follow(t ties) {
+	client := g.connect()
+	if client == nil {
+		return
+	}
+	defer client.Close()
+	var process struct{ Pid int }
+	if client.Call("RPCServer.ProcessPid", struct{}{}, &process) != nil {
+		g.app.kill()
+		return
+	}
+	program := g.app.group.debugged(process.Pid)
+	g.mu.Lock()
+	g.program = &program
+	g.mu.Unlock()
+	if err := t.adopt(process.Pid); err != nil {
+		g.door.note("should this program be killed, the one that is debugged would stay: " + err.Error())
+	}
+	defer t.release(process.Pid)
+	g.door.enter(g)
+	defer g.door.leave(g)
+	for {
+		select {
+		case <-g.app.exited:
+			return
+		case <-time.After(followPace):
+		}
+		if exit := g.look(client); exit != "" {
+			g.mu.Lock()
+			g.exit = exit
+			g.mu.Unlock()
+			g.app.kill() // dlv, which would stay
+			return
+		}
+	}
+}
+
+// connect waits until dlv answers. It is nil when the program ends before.
+func (g *debugger) connect() *rpc.Client {
+	for {
+		if conn, err := net.Dial(g.network, g.address); err == nil {
+			return jsonrpc.NewClient(conn)
+		}
+		select {
+		case <-g.app.exited:
+			return nil
+		case <-time.After(followPace / 10):
+		}
+	}
+}
+
+// dlvState is what dlv says of its program (api.DebuggerState).
+type dlvState struct {
+	State struct {
+		Running       bool
+		CurrentThread *struct {
+			File       string `json:"file"`
+			Line       int    `json:"line"`
+			BreakPoint *struct {
+				Name string `json:"name"`
+			} `json:"breakPoint"`
+		} `json:"currentThread"`
+	}
+}
+
+// look asks for the state of the program once, and returns how it ended.
+func (g *debugger) look(client *rpc.Client) (exit string) {
+	var now dlvState
+	err := client.Call("RPCServer.State", map[string]bool{"NonBlocking": true}, &now)
+	if refused := rpc.ServerError(""); errors.As(err, &refused) {
+		if _, status, ended := strings.Cut(err.Error(), "has exited with status "); ended {
+			return "exit status " + status
+		}
+		return ""
+	}
+	if err != nil {
+		return "" // dlv is ending
+	}
+	g.mu.Lock()
+	before := g.halted
+	g.halted = !now.State.Running
+	stopped := g.halted && !before && g.editors.Load() == 0
+	g.mu.Unlock()
+	at := now.State.CurrentThread
+	if !stopped || at == nil {
+		return ""
+	}
+	if at.BreakPoint != nil && (at.BreakPoint.Name == "unrecovered-panic" || at.BreakPoint.Name == "runtime-fatal-throw") {
+		// Nobody looks: it ends and says why, as it would without a debugger.
+		client.Go("RPCServer.Command", map[string]string{"name": "continue"}, &now, nil)
+		return ""
+	}
+	g.door.note(fmt.Sprintf("the program is stopped at %s:%d, and goes on when a debugger at %s lets it",
+		filepath.Base(at.File), at.Line, g.door.listener.Addr()))
+	return ""
+}
+
+// stopped says whether the program is, at a breakpoint or by hand.
+func (g *debugger) stopped() bool {
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.halted
+}
+
+// inspected says whether somebody looks at a program that is stopped.
+func (g *debugger) inspected() bool { return g.stopped() && g.editors.Load() > 0 }
+
+// interrupt asks the program to end.
+func (g *debugger) interrupt() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.program != nil {
+		g.program.interrupt()
+	}
+}
+
+// ended says how the program ended, if it did so under dlv.
+func (g *debugger) ended() string {
+	if g == nil {
+		return ""
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.exit
+}
+
+// kill ends the program, which dlv alone would leave behind.
+func (g *debugger) kill() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.program != nil {
+		g.program.kill()
+		return
+	}
+	dlv, err := process.NewProcess(int32(g.app.cmd.Process.Pid))
+	if err != nil {
+		return // it is gone
+	}
+	children, _ := dlv.Children() // none, before it has started the program
+	for _, child := range children {
+		_ = child.Kill()
+	}
+}

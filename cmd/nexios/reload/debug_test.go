@@ -1,0 +1,164 @@
+package reload
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// installDlv returns the path of dlv, which is installed for the test where
+// there is none.
+func installDlv(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs a debugger, which takes long to install and rights to debug")
+	}
+	if _, err := findDlv(); err == nil {
+		return
+	}
+	bin := t.TempDir()
+	cmd := exec.Command("go", "install", dlvModule)
+	cmd.Env = append(os.Environ(), "GOBIN="+bin)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("there is no dlv and it cannot be installed: %v\n%s  try: go install %s", err, out, dlvModule)
+	}
+	t.Setenv("GOBIN", bin)
+}
+
+// attach starts dlv's own client.
+func attach(t *testing.T, address string) *terminal {
+	t.Helper()
+	dlv, err := findDlv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &terminal{t: t}
+	cmd := exec.Command(dlv, "connect", address)
+	cmd.Env = append(os.Environ(), "TERM=dumb", "HOME="+t.TempDir())
+	cmd.Stdout, cmd.Stderr = client, client
+	keys, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.keys = keys
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return client
+}
+
+// A breakpoint stops a request for as long as somebody looks, also through a
+// reload; the next version is debugged at the same address.
+func TestDelve(t *testing.T) {
+	installDlv(t)
+	d := launchDev(t, sample(), func(o *Options) { o.Delve = true })
+	address := d.wait(KindDebugger).Address
+	d.wait(KindBuilt)
+	d.answers("one", true)
+	request := func() chan string {
+		answer := make(chan string, 1)
+		go func() {
+			res, err := http.Get(d.url + "/")
+			if err != nil {
+				answer <- err.Error()
+				return
+			}
+			defer res.Body.Close()
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				answer <- err.Error()
+				return
+			}
+			answer <- string(body)
+		}()
+		return answer
+	}
+
+	client := attach(t, address)
+	client.press("break sample/part.Version\ncontinue\n")
+	client.shows("Breakpoint 1 set at")
+	first := request()
+	client.shows("sample/part.Version()")
+	d.write("part/part.go", part("two"))
+	d.wait(KindBuilt)
+	if got := <-request(); got != "two" {
+		t.Errorf("the new version answers %q", got)
+	}
+	time.Sleep(drainLimit + time.Second) // the version before is given this long when nobody looks
+	select {
+	case got := <-first:
+		t.Errorf("the request at the breakpoint was answered with %q", got)
+	default:
+	}
+	client.press("clearall\ncontinue\n")
+	if got := <-first; got != "one" {
+		t.Errorf("the request that was stopped is answered with %q", got)
+	}
+
+	d.write("part/part.go", part("three"))
+	if b := d.wait(KindBuilt).Build; b.Mode != modeFast {
+		t.Errorf("built by %s: %s", b.Mode, b.Why)
+	}
+	client = attach(t, address)
+	client.press("break part.go:7\ncontinue\n") // a line that our own call of the compiler must have told the debugger
+	client.shows("Breakpoint 1 set at")
+	second := request()
+	client.shows("part.go:7")
+	client.press("quit\n") // and leave it there
+	client.shows("kill the headless instance?")
+	client.press("n\n")
+	if note := d.wait(KindNote).Text; !strings.Contains(note, "stopped at part.go:7") || !strings.Contains(note, address) {
+		t.Error(note)
+	}
+	select {
+	case got := <-second:
+		t.Errorf("the request at the breakpoint was answered with %q", got)
+	default:
+	}
+	d.write("part/part.go", part("four")) // nobody looks: the request is lost, and nothing waits for it
+	d.wait(KindBuilt)
+	d.answers("four", true)
+}
+
+// What ends by itself is told as without a debugger.
+func TestDelveEnds(t *testing.T) {
+	installDlv(t)
+	d := startDev(t, sample(), func(o *Options) { o.Delve = true })
+	d.ask("/crash")
+	if e := d.wait(KindExit); !strings.Contains(e.Text, "exit status 3") {
+		t.Error(e.Text)
+	}
+	d.write("part/part.go", strings.Replace(part("two"), "func Begin() {}", "func Begin() { panic(\"no luck\") }", 1))
+	e := d.wait(KindFailed)
+	if len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:4" || e.Build.Errors[0].Message != "panic: no luck" {
+		t.Errorf("got %+v", e.Build)
+	}
+	d.write("part/part.go", part("three"))
+	d.wait(KindBuilt)
+	d.answers("three", true)
+}
+
+func TestDelveMissing(t *testing.T) {
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	t.Setenv("PATH", filepath.Dir(goTool))
+	t.Setenv("GOBIN", bin)
+	dir := t.TempDir()
+	write(t, dir, nil, sample())
+	err = Run(t.Context(), Options{Dir: dir, Port: AnyPort, Delve: true, Stdout: io.Discard})
+	if want := "there is no dlv, the debugger\n  where: PATH and " + bin + "\n  try: go install " + dlvModule; err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
