@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unicode"
@@ -121,17 +122,24 @@ const (
 	hashSize = 32
 	// queueWait is how long a request waits for its turn to hash.
 	queueWait = 10 * time.Second
+	// hasherRest is after how long without a hash their memory is given back.
+	hasherRest = 50 * time.Millisecond
 )
 
 // hasher bounds how many hashes run at once: more than there are processors
-// would make each slower and together eat the memory.
+// would make each slower and together eat the memory. What a hash took is
+// garbage afterwards, often several times as much as all the rest of an
+// application, and the collector alone would leave it for minutes.
 type hasher struct {
 	slots chan struct{}
 	cost  cost
+	tidy  *time.Timer
 }
 
 func newHasher() hasher {
-	return hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost}
+	tidy := time.AfterFunc(hasherRest, debug.FreeOSMemory)
+	tidy.Stop()
+	return hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost, tidy: tidy}
 }
 
 // enter waits for a turn; the caller must call leave. It is a 503 fault when
@@ -141,7 +149,8 @@ func (h hasher) enter(ctx context.Context) (leave func(), err error) {
 	defer timer.Stop()
 	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots }, nil
+		h.tidy.Stop()
+		return func() { <-h.slots; h.tidy.Reset(hasherRest) }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-timer.C:

@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// largeFile is the variable that says how many MiB the file of TestLargeFiles
+// has; they are needed on disk too. 2048 is what the guide promises:
+//
+//	NEXIOS_TEST_LARGE_FILE=2048 go test ./e2e -run TestLargeFiles -v
+const largeFile = "NEXIOS_TEST_LARGE_FILE"
+
+// A file goes up and comes down again, and the program that serves it never
+// has 64 MiB in memory meanwhile, however large the file is.
+func TestLargeFiles(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the most memory that a program had is read from /proc, which only Linux has")
+	}
+	mib := 256
+	if text := os.Getenv(largeFile); text != "" {
+		var err error
+		if mib, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s is %q, no number of MiB", largeFile, text)
+		}
+	}
+	size := int64(mib) << 20
+	const limit = 64 << 20
+	s := guideServer(t, fmt.Sprintf("FILES_MAX=%dMiB", mib))
+	ada := s.register("ada")
+	eventually(t, 5*time.Second, "end of what the password's hash took", func() bool { return s.resident(t, "VmRSS") < limit })
+	t.Logf("%d MiB in memory at first, %d MiB at most with the hashes of ada's password", s.resident(t, "VmRSS")>>20, s.resident(t, "VmHWM")>>20)
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.process.Process.Pid), []byte("5"), 0o600); err != nil {
+		t.Fatal(err) // 5 makes VmHWM begin anew
+	}
+
+	var frame bytes.Buffer
+	form := multipart.NewWriter(&frame)
+	if _, err := form.CreateFormFile("file", "large.bin"); err != nil {
+		t.Fatal(err)
+	}
+	head := frame.Len()
+	if err := form.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sent, came := sha256.New(), sha256.New()
+	content := io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{}), size), sent) // nothing that compresses
+	body := io.MultiReader(bytes.NewReader(frame.Bytes()[:head]), content, bytes.NewReader(frame.Bytes()[head:]))
+	a := ada.with("Content-Type", form.FormDataContentType()).do(http.MethodPost, apiBase+"/files/upload", body).want(201)
+	if got := a.json()["size"]; got != float64(size) {
+		t.Errorf("%v of %d bytes went up", got, size)
+	}
+	t.Logf("%d MiB at most while %d MiB went up", s.resident(t, "VmHWM")>>20, mib)
+
+	response, err := http.Get(s.url + a.text("url"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if n, err := io.Copy(came, response.Body); err != nil || n != size || !bytes.Equal(came.Sum(nil), sent.Sum(nil)) {
+		t.Errorf("%d of %d bytes came down, %v, or others", n, size, err)
+	}
+	most := s.resident(t, "VmHWM")
+	t.Logf("%d MiB at most until it had come down", most>>20)
+	if most >= limit {
+		t.Errorf("%d MiB were in memory at once for a file of %d MiB", most>>20, mib)
+	}
+}
+
+// resident is a line of what Linux says of the server's memory, in bytes.
+func (s *server) resident(t testing.TB, line string) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(status), line+":")
+	text, _, _ := strings.Cut(strings.TrimSpace(after), " ")
+	kib, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatalf("no %s in\n%s", line, status)
+	}
+	return kib << 10
+}
