@@ -33,7 +33,7 @@ func (h *Hub) panel(*gin.Context, web.None) (web.Panel, error) {
 	h.mu.Unlock()
 	p := web.Panel{
 		Title: "WebSocket: " + h.name, Head: []string{"room", "members", "who"},
-		Text: fmt.Sprintf("%d connections, %d rooms", connections, len(rooms)),
+		Text: fmt.Sprintf("connections: %d, rooms: %d", connections, len(rooms)),
 	}
 	type listed struct {
 		name string

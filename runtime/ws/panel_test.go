@@ -15,7 +15,7 @@ func TestPanel(t *testing.T) {
 	c.join("large", "ann")
 	p, err := c.hub.panel(nil, web.None{})
 	require.NoError(t, err)
-	require.Equal(t, "3 connections, 2 rooms", p.Text)
+	require.Equal(t, "connections: 3, rooms: 2", p.Text)
 	require.Equal(t, []web.PanelRow{{Cells: []string{"large", "2", "ann, bob"}}, {Cells: []string{"small", "1", "ann"}}}, p.Rows)
 	require.Equal(t, "/dev/rooms/test", c.hub.Dev().Path)
 }

@@ -3,8 +3,15 @@
 //
 // Reading order: reload.go (Run and its loop), watch.go, build.go with graph.go
 // and compile.go (what is built, and how), process.go (what runs), proxy.go
-// with stream.go and inject.go (what answers), event.go with plain.go and
-// screen.go (what is shown), page.go (the page at /dev).
+// with stream.go and inject.go (what answers), record.go and trace.go (what the
+// program tells of its requests), event.go with plain.go and screen.go (what is
+// shown), page.go and panel.go (the page at /dev).
+//
+// # Decision: what a request did is read from the log
+//
+// How many statements a request took and what it logged comes by the records
+// that the program writes anyway, grouped by their request_id. A header of the
+// answer would have to leave before the last statement, and could not hold them.
 //
 // # Decision: requests wait for the build
 //
