@@ -37,7 +37,7 @@ const everything = slog.LevelDebug - 4
 func logSettings(dir string, environ []string) (add []string, least slog.Level) {
 	level, format := readSetting(dir, environ, "LOG_LEVEL"), readSetting(dir, environ, "LOG_FORMAT")
 	if level != "" && least.UnmarshalText([]byte(level)) != nil || !slices.Contains([]string{"", "text", "json"}, format) ||
-		slices.Contains(environ, "APP_ENV=production") {
+		readSetting(dir, environ, "APP_ENV") == "production" {
 		return nil, least
 	}
 	return []string{"LOG_FORMAT=json", "LOG_LEVEL=" + everything.String()}, least

@@ -267,9 +267,17 @@ func TestLogSettings(t *testing.T) {
 		{"", true, slog.LevelInfo}, {"LOG_LEVEL=warn LOG_FORMAT=text", true, slog.LevelWarn}, {"LOG_LEVEL=loud", false, slog.LevelInfo},
 		{"LOG_FORMAT=xml", false, slog.LevelInfo}, {"APP_ENV=production LOG_LEVEL=debug", false, slog.LevelDebug},
 	} {
-		add, least := logSettings(t.TempDir(), strings.Fields(test.env))
-		if (len(add) > 0) != test.add || least != test.least {
-			t.Errorf("%s: %v, %v", test.env, add, least)
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(strings.ReplaceAll(test.env, " ", "\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []func() ([]string, slog.Level){
+			func() ([]string, slog.Level) { return logSettings(t.TempDir(), strings.Fields(test.env)) },
+			func() ([]string, slog.Level) { return logSettings(dir, nil) },
+		} {
+			if add, least := got(); (len(add) > 0) != test.add || least != test.least {
+				t.Errorf("%s: %v, %v", test.env, add, least)
+			}
 		}
 	}
 }
