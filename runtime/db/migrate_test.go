@@ -98,6 +98,30 @@ func addViews() db.Migration {
 	}
 }
 
+// A list may be in any order: tables that refer to those of the runtime stand
+// before them in a project's.
+func TestMigrationsRunInTheOrderOfTheirIDs(t *testing.T) {
+	gdb := open(t, address(t, "memory"))
+	list := blog()
+	ids := make([]string, len(list))
+	for i, m := range list {
+		ids[i] = m.ID
+	}
+	slices.Reverse(list)
+	applied, err := db.Migrate(t.Context(), gdb, list)
+	must(t, err)
+	if !slices.Equal(applied, ids) {
+		t.Errorf("applied %v", applied)
+	}
+	undone, err := db.Rollback(t.Context(), gdb, list, 1)
+	must(t, err)
+	pending, err := db.Pending(t.Context(), gdb, list)
+	must(t, err)
+	if last := ids[len(ids)-1:]; !slices.Equal(undone, last) || !slices.Equal(pending, last) {
+		t.Errorf("rolled back %v, pending %v", undone, pending)
+	}
+}
+
 func TestMigrateUpAndDown(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := blog()
