@@ -165,6 +165,7 @@ type debugger struct {
 	mu      sync.Mutex
 	program *group // known when dlv has answered
 	halted  bool
+	alone   bool   // halted, and nobody looks
 	exit    string // how the program ended
 }
 
@@ -265,12 +266,13 @@ func (g *debugger) look(client *rpc.Client) (exit string) {
 		return "" // dlv is ending
 	}
 	g.mu.Lock()
-	before := g.halted
 	g.halted = !now.State.Running
-	stopped := g.halted && !before && g.editors.Load() == 0
+	alone := g.halted && g.editors.Load() == 0
+	before := g.alone
+	g.alone = alone
 	g.mu.Unlock()
 	at := now.State.CurrentThread
-	if !stopped || at == nil {
+	if before || !alone || at == nil {
 		return ""
 	}
 	if at.BreakPoint != nil && (at.BreakPoint.Name == "unrecovered-panic" || at.BreakPoint.Name == "runtime-fatal-throw") {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -275,12 +276,13 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
+var reloads = flag.Int("reloads", 4, "reloads under load; 30 before a release")
+
 // 200 requests a second through several reloads: none is refused, none fails,
 // none waits longer than a build, and after an edit is seen none is answered
 // by the version before it.
 func TestLoad(t *testing.T) {
 	d := startDev(t, sample())
-	const reloads = 4
 	stop := make(chan struct{})
 	var done, failed atomic.Int64
 	var slowest atomic.Int64
@@ -329,7 +331,7 @@ func TestLoad(t *testing.T) {
 		}
 	})
 	longest := 0.0
-	for i := range reloads {
+	for i := range *reloads {
 		version := fmt.Sprint("load ", i)
 		d.write("part/part.go", part(version))
 		d.wait(KindChange)

@@ -61,6 +61,7 @@ type screenLine struct {
 // Tea.
 type screenModel struct {
 	project, url  string
+	debugger      string // where it is, or empty
 	keys          chan<- string
 	width, height int
 	state         string // "building", "running", "failed", "down"
@@ -110,6 +111,8 @@ func (m screenModel) event(e Event) screenModel {
 	case KindListening:
 		m.url = e.URL
 		return m
+	case KindDebugger:
+		m.debugger = "  debug at " + e.Address
 	case KindChange:
 		m.state = "building"
 	case KindBuilt:
@@ -170,7 +173,7 @@ var (
 func (m screenModel) View() string {
 	fit := func(s string) string { return ansi.Truncate(s, max(1, m.width), "…") }
 	head := []string{
-		fit(styleTitle.Render("nexios dev ") + m.project + "  " + m.status() + "  " + m.url),
+		fit(styleTitle.Render("nexios dev ") + m.project + "  " + m.status() + "  " + m.url + m.debugger),
 		fit(m.build()),
 		styleSoft.Render(strings.Repeat("─", max(1, m.width))),
 	}

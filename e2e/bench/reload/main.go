@@ -6,7 +6,10 @@
 //	go build -o bin/nexios ./cmd/nexios && go run ./e2e/bench/reload bin/nexios
 //
 // Edits are those of a function's body in a room and in the model package, and
-// of what importers see of the model package.
+// of what importers see of the model package. With -resources the project gets
+// as many more tables and rooms. With -idle the tools are left alone for that
+// long afterwards, and what each and its program use of one core meanwhile is
+// told.
 package main
 
 import (
@@ -28,6 +31,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/process"
 )
 
 const patience = 5 * time.Minute
@@ -36,6 +41,7 @@ var (
 	edits     = flag.Int("edits", 15, "edits of each kind with each tool")
 	only      = flag.String("tools", "floor,nexios,air,air best", "which tools")
 	resources = flag.Int("resources", 0, "resources to add to the project")
+	idle      = flag.Duration("idle", 0, "how long to measure tools that have nothing to do")
 )
 
 // The kinds of edit. Each changes what GET /text answers.
@@ -111,7 +117,75 @@ func run(ctx context.Context) error {
 		}
 	}
 	report(tools)
+	if *idle > 0 {
+		return rest(ctx, tools)
+	}
 	return nil
+}
+
+// rest tells what the tools use while nothing changes.
+func rest(ctx context.Context, tools []*tool) error {
+	fmt.Printf("\nidle CPU in %v, with the program:\n", *idle)
+	before := map[*tool]float64{}
+	for _, t := range tools {
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
+	}
+	for _, t := range tools {
+		before[t], _ = t.used()
+	}
+	select {
+	case <-time.After(*idle):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for _, t := range tools {
+		after, names := t.used()
+		fmt.Printf("  %-10s %.2f %% of a core (%s)\n", t.name, 100*(after-before[t])/idle.Seconds(), strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// settle waits until the tool has nothing in the background: a tool has at most
+// one program below it.
+func (t *tool) settle(ctx context.Context) error {
+	for deadline := time.Now().Add(patience); ; {
+		if _, names := t.used(); len(names) <= 2 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s does not come to rest", t.name)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// used is the processor time in seconds that the tool and what it has started
+// have taken since they began, and their names.
+func (t *tool) used() (sum float64, names []string) {
+	var add func(p *process.Process)
+	add = func(p *process.Process) {
+		times, err := p.Times()
+		if err != nil {
+			return // it has just ended
+		}
+		name, _ := p.Name() // only to be shown
+		sum += times.User + times.System
+		names = append(names, name)
+		children, _ := p.Children() // most have none
+		for _, child := range children {
+			add(child)
+		}
+	}
+	if p, err := process.NewProcess(int32(t.process.Process.Pid)); err == nil {
+		add(p)
+	}
+	return sum, names
 }
 
 func report(tools []*tool) {
