@@ -56,6 +56,9 @@ type merger struct {
 	end                 string // "\r" or "": what precedes the newline
 	out                 []string
 	conflict            bool
+	// whole tells whether both texts are things of a kind that can stand one
+	// after the other; nil for never.
+	whole func(first, second []string) bool
 }
 
 // merge walks the three texts, from one line that both sides kept to the next.
@@ -81,6 +84,9 @@ func (m *merger) chunk(base, yours, theirs []string) {
 	case slices.Equal(base, yours):
 		m.out = append(m.out, theirs...)
 	default:
+		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs)) {
+			return
+		}
 		head := 0
 		for head < len(yours) && head < len(theirs) && yours[head] == theirs[head] {
 			head++
@@ -98,6 +104,57 @@ func (m *merger) chunk(base, yours, theirs []string) {
 		m.out = append(m.out, MarkTheirs+m.end)
 		m.out = append(m.out, yours[len(yours)-tail:]...)
 	}
+}
+
+// beside puts what one side only adds beside what the other made of the lines,
+// if that can stand there.
+func (m *merger) beside(base, yours, theirs []string) bool {
+	for _, add := range []struct{ longer, other []string }{{theirs, yours}, {yours, theirs}} {
+		if len(add.longer) < len(base) {
+			continue
+		}
+		n := len(base)
+		head, tail := add.longer[:n], add.longer[n:]
+		first, second := add.other, tail
+		if !slices.Equal(head, base) {
+			head, tail = add.longer[:len(add.longer)-n], add.longer[len(add.longer)-n:]
+			if first, second = head, add.other; !slices.Equal(tail, base) {
+				continue
+			}
+		}
+		if !share(first, second) && m.whole(first, second) {
+			m.out = append(append(m.out, first...), second...)
+			return true
+		}
+	}
+	return false
+}
+
+// abreast takes each line from the side that changed it, where neither added or
+// dropped one.
+func (m *merger) abreast(base, yours, theirs []string) bool {
+	if len(base) != len(yours) || len(base) != len(theirs) || !m.whole(yours, theirs) {
+		return false
+	}
+	out := slices.Clone(yours)
+	for i := range base {
+		switch {
+		case yours[i] == theirs[i] || theirs[i] == base[i]:
+		case yours[i] == base[i]:
+			out[i] = theirs[i]
+		default:
+			return false
+		}
+	}
+	m.out = append(m.out, out...)
+	return true
+}
+
+// share tells whether a line that says something is in both.
+func share(first, second []string) bool {
+	return slices.ContainsFunc(first, func(line string) bool {
+		return len(strings.TrimSpace(line)) > 1 && slices.Contains(second, line)
+	})
 }
 
 // text is lines without their "\n" (a "\r" stays), and whether the last had one.

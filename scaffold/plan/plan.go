@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/merge"
 )
@@ -25,6 +26,9 @@ const (
 	Note      Kind = "note"      // something for the reader to do, or to know
 	Then      Kind = "then"      // a command to run afterwards
 )
+
+// Both is the note of a conflict between the owner's edits and what is new.
+const Both = "you and the newer version changed the same lines"
 
 // Op is one operation.
 type Op struct {
@@ -110,11 +114,15 @@ func File(path string, disk, base, now []byte) Op {
 		op.Note = "you deleted this file; its newer version was not written"
 	case merge.Same(disk, now):
 	default:
-		text, conflict := merge.Merge(base, disk, now)
+		merged := merge.Merge
+		if strings.HasSuffix(path, ".go") {
+			merged = merge.Go
+		}
+		text, conflict := merged(base, disk, now)
 		op.After = text
 		switch {
 		case conflict:
-			op.Kind, op.Note = Conflict, "you and the newer version changed the same lines"
+			op.Kind, op.Note = Conflict, Both
 			if base == nil {
 				op.Note = "this file is already there, and it is another"
 			}

@@ -1,0 +1,119 @@
+package merge
+
+import (
+	"bytes"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"strings"
+)
+
+// Go is Merge for Go sources that gofmt has formatted; all others it leaves to
+// Merge. Two things are no conflict here:
+//
+// A line that differs only in the columns that gofmt aligns is the same line: a
+// longer name beside it is nobody's change of it.
+//
+// Where one side only adds, and what it adds and what the other made of the
+// lines that touch are whole declarations, whole fields of a struct or whole
+// elements of a list, both are taken.
+func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
+	text, conflict = Merge(base, yours, theirs)
+	if base == nil || bytes.Equal(text, yours) && !conflict || bytes.Equal(text, theirs) && !conflict {
+		return text, conflict
+	}
+	b, y, t := loose(lf(base)), loose(lf(yours)), loose(lf(theirs))
+	if b == nil || y == nil || t == nil {
+		return text, conflict
+	}
+	m := merger{base: split(b, "").lines, yours: split(y, "").lines, theirs: split(t, "").lines, whole: wholeGo}
+	m.merge()
+	formatted, err := format.Source(join(m.out, true))
+	if m.conflict || err != nil {
+		return text, conflict
+	}
+	if lineEnd(yours) == "\r\n" {
+		formatted = bytes.ReplaceAll(formatted, []byte("\n"), []byte("\r\n"))
+	}
+	return formatted, false
+}
+
+// loose puts one space where gofmt puts as many as a column needs; nil when
+// gofmt would not make the very same of it again.
+func loose(src []byte) []byte {
+	var (
+		out  bytes.Buffer
+		last int
+		bad  bool
+		scan scanner.Scanner
+		file = token.NewFileSet().AddFile("", -1, len(src))
+	)
+	scan.Init(file, src, func(token.Position, string) { bad = true }, scanner.ScanComments)
+	for {
+		pos, tok, literal := scan.Scan()
+		if tok == token.EOF {
+			break
+		}
+		if tok == token.SEMICOLON && literal != ";" { // the end of a line
+			continue
+		}
+		start := file.Offset(pos)
+		gap := string(src[last:start])
+		if len(gap) > 1 && strings.Trim(gap, " \t") == "" {
+			gap = " "
+		}
+		out.WriteString(gap)
+		if literal == "" {
+			literal = tok.String()
+		}
+		out.WriteString(literal)
+		last = start + len(literal)
+	}
+	out.Write(src[last:])
+	again, err := format.Source(out.Bytes())
+	if bad || err != nil || !bytes.Equal(again, src) {
+		return nil
+	}
+	return out.Bytes()
+}
+
+// wholeGo tells whether both texts are whole declarations, fields or elements.
+func wholeGo(first, second []string) bool {
+	one, other := strings.Join(first, "\n"), strings.Join(second, "\n")
+	for _, whole := range []func(text string) bool{declarations, fields, elements} {
+		if whole(one) && whole(other) {
+			return true
+		}
+	}
+	return false
+}
+
+func declarations(text string) bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+text+"\n", parser.SkipObjectResolution)
+	return err == nil && len(file.Decls) > 0 && len(file.Imports) == 0
+}
+
+func fields(text string) bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\ntype t struct {\n"+text+"\n}\n", parser.SkipObjectResolution)
+	if err != nil || len(file.Decls) != 1 {
+		return false
+	}
+	list := file.Decls[0].(*ast.GenDecl).Specs[0].(*ast.TypeSpec).Type.(*ast.StructType).Fields.List
+	for _, field := range list {
+		if _, call := field.Type.(*ast.ParenExpr); call || len(field.Names) == 0 {
+			return false // it may as well be a statement
+		}
+	}
+	return len(list) > 0
+}
+
+func elements(text string) bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nvar x = t{\n"+text+"\n}\n", parser.SkipObjectResolution)
+	if err != nil || len(file.Decls) != 1 {
+		return false
+	}
+	value, ok := file.Decls[0].(*ast.GenDecl).Specs[0].(*ast.ValueSpec).Values[0].(*ast.CompositeLit)
+	return ok && len(value.Elts) > 0
+}
