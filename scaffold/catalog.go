@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/render"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
 )
@@ -31,6 +32,32 @@ type Resource struct {
 	Keep  func(view.Resource, string) bool
 	Edits func(view.Resource) []edit.Edit
 }
+
+// Render makes the files of a resource: those of its view, and one of each
+// migration.
+func (r Resource) Render(v view.Resource) ([]render.File, error) {
+	files, err := render.Tree(r.Files, render.Input{
+		Module: v.Module, Words: r.Words(v), Data: v,
+		Keep: func(path string) bool { return !strings.HasPrefix(path, history) && r.Keep(v, path) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range v.Migrations {
+		more, err := render.Tree(r.Files, render.Input{
+			Module: v.Module, Words: map[string]string{"migration": m.File}, Data: m,
+			Keep: func(path string) bool { return strings.HasPrefix(path, history) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, more...)
+	}
+	return files, nil
+}
+
+// history is where a project has its migrations.
+const history = "internal/migrations/"
 
 // Feature is something that a project can have besides its resources: one
 // folder of package templates, one literal.

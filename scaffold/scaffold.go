@@ -130,17 +130,10 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 			return nil, err
 		}
 		parts = append(parts, part{
-			key:   ResourceKey(r),
-			input: v,
-			render: func() ([]render.File, error) {
-				return render.Tree(c.Resource.Files, render.Input{
-					Module: p.Module,
-					Words:  c.Resource.Words(v),
-					Data:   v,
-					Keep:   func(path string) bool { return c.Resource.Keep(v, path) },
-				})
-			},
-			edits: c.Resource.Edits(v),
+			key:    ResourceKey(r),
+			input:  v,
+			render: func() ([]render.File, error) { return c.Resource.Render(v) },
+			edits:  c.Resource.Edits(v),
 		})
 	}
 	return parts, nil

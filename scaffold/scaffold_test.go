@@ -3,6 +3,7 @@ package scaffold_test
 import (
 	"bytes"
 	"fmt"
+	"go/format"
 	"io/fs"
 	"strings"
 	"testing"
@@ -75,7 +76,14 @@ func (f *folder) edit(path, old, new string) {
 	if !strings.Contains(text, old) {
 		f.t.Fatalf("%s has no %q:\n%s", path, old, text)
 	}
-	f.disk[path] = &fstest.MapFile{Data: []byte(strings.Replace(text, old, new, 1))}
+	data := []byte(strings.Replace(text, old, new, 1))
+	if strings.HasSuffix(path, ".go") { // as every editor does
+		var err error
+		if data, err = format.Source(data); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	f.disk[path] = &fstest.MapFile{Data: data}
 }
 
 func paths(p plan.Plan, kinds ...plan.Kind) string {
@@ -201,4 +209,55 @@ func contents(disk fstest.MapFS) map[string]string {
 		files[name] = string(bytes.Clone(file.Data))
 	}
 	return files
+}
+
+func (f *folder) withFields(name string, words ...string) spec.Project {
+	f.t.Helper()
+	p, _, err := f.spec.AddFields(name, words, "20261122120000")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return p
+}
+
+func TestFieldsComeLater(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.to(f.with("tag", "name:string"))
+	f.to(f.with("post", "title:string"))
+	before := contents(f.disk)
+	was := f.spec
+	f.edit("internal/model/post.go", "\tCreatedAt", "\t// Hits is not stored.\n\tHits      int       `json:\"-\" gorm:\"-\"`\n\tCreatedAt")
+	f.edit("internal/posts/posts.go", "Doc(\"List posts\")", "Doc(\"List all posts\")")
+	f.disk["internal/posts/posts.go"].Data = append(f.disk["internal/posts/posts.go"].Data, "\nfunc mine() {}\n"...)
+	p := f.to(f.withFields("posts", "subtitle:string:optional", "tags:many=tags", "title:string"))
+	if p.HasConflicts() {
+		t.Fatalf("conflicts in %s", paths(p, plan.Conflict))
+	}
+	if got, want := paths(p, plan.Create), "internal/migrations/20261122120000_add_subtitle_and_tags_to_posts.go"; got != want {
+		t.Errorf("creates %s, not %s", got, want)
+	}
+	for name, lines := range map[string][]string{
+		"internal/model/post.go":                                               {"// Hits is not stored.", "Hits ", "Subtitle "},
+		"internal/posts/posts.go":                                              {"List all posts", "func mine() {}", "func findTags("},
+		"internal/posts/input.go":                                              {"Subtitle "},
+		"internal/migrations/migrations.go":                                    {"createPosts(),\n\t\t\taddSubtitleAndTagsToPosts(),"},
+		"internal/migrations/20261121120001_create_posts.go":                   {"Title "},
+		"internal/migrations/20261122120000_add_subtitle_and_tags_to_posts.go": {"db.AddColumns(tx, &posts{})", "CreateTable(&postTags{})"},
+	} {
+		for _, line := range lines {
+			if text := string(f.disk[name].Data); !strings.Contains(text, line) {
+				t.Errorf("%s has no %q:\n%s", name, line, text)
+			}
+		}
+	}
+	if string(f.disk["internal/migrations/20261121120001_create_posts.go"].Data) != before["internal/migrations/20261121120001_create_posts.go"] {
+		t.Error("history was rewritten")
+	}
+	now := f.spec
+	f.to(was)
+	f.to(now)
+	if p := f.to(now, scaffold.ResourceKey(now.Resources[1])); len(p.Changes()) > 0 {
+		t.Errorf("the same again changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
+	}
 }

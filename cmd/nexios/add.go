@@ -9,6 +9,7 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -16,14 +17,15 @@ import (
 func addCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add",
-		Short: "Add a resource, a model or a feature to the project",
+		Short: "Add a resource, a model, fields or a feature to the project",
 		Example: `  nexios add resource post title:string:min=3 published:bool:default=false
+  nexios add field post subtitle:string:optional
   nexios add model tag name:string:unique
   nexios add auth`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(addResourceCommand(), addModelCommand())
+	cmd.AddCommand(addResourceCommand(), addModelCommand(), addFieldCommand())
 	for _, feature := range templates.Features() {
 		cmd.AddCommand(addFeatureCommand(feature))
 	}
@@ -102,6 +104,53 @@ func addModelCommand() *cobra.Command {
 	f.add(cmd, projectHelp)
 	addTableFlags(cmd, &r)
 	return cmd
+}
+
+func addFieldCommand() *cobra.Command {
+	var f changeFlags
+	cmd := &cobra.Command{
+		Use:   "field RESOURCE FIELD...",
+		Short: "Add fields to a resource or model that is there",
+		Long: `Add fields to a resource or model that is there: a migration adds the columns,
+and the model, inputs and tests are merged with your edits of them.
+
+The table may hold rows, so a field must be optional or have a default.
+
+` + fieldHelp(),
+		Example: `  nexios add field post subtitle:string:optional
+  nexios add field post views:int:default=0:filter editor:ref=users:optional
+  nexios add field post tags:many=tags
+  nexios add field post comments:has=comments       # the other side of a ref`,
+		Args: needsName("nexios add field post subtitle:string:optional"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return addFields(cmd, f, args[0], args[1:], "")
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
+			}
+			return completeField(&f.dir)(cmd, args, word)
+		},
+	}
+	f.add(cmd, projectHelp)
+	return cmd
+}
+
+// addFields is `nexios add field` with all its answers given.
+func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, question string) error {
+	open, err := openToChange(cmd, f.dir)
+	if err != nil {
+		return err
+	}
+	at, err := migrationTime(open.spec)
+	if err != nil {
+		return err
+	}
+	project, r, err := open.spec.AddFields(name, fields, at)
+	if err != nil {
+		return err
+	}
+	return change(cmd, f, open, project, scaffold.ResourceKey(r), "add field "+r.Name+" "+strings.Join(fields, " "), question)
 }
 
 func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
@@ -217,10 +266,20 @@ func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 			_, err := apply.Apply(open.dir, p, apply.Options{Title: title, Time: now})
 			return err
 		},
-		stuck: "move these files away (--diff shows both texts), then the same command again",
+		stuck: wayOut(p),
 		next:  append(enter(open.dir), "go run . migrate up", "go test ./..."),
 	}
 	return f.carryOut(cmd, s)
+}
+
+// wayOut is what to do about the conflicts of a plan.
+func wayOut(p plan.Plan) string {
+	for _, op := range p.Of(plan.Conflict) {
+		if op.Note == plan.Both {
+			return "git stash, the same command again, git stash pop (--diff shows both texts)"
+		}
+	}
+	return "move these files away (--diff shows both texts), then the same command again"
 }
 
 // needsName refuses a command line without a name, and shows one with it.

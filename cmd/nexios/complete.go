@@ -50,6 +50,23 @@ func equals(wanted bool) string {
 	return ""
 }
 
+// resourcesIn are the resources and models of a project; none outside of one.
+func resourcesIn(dir string) []string {
+	dir, err := findProject(dir)
+	if err != nil {
+		return nil
+	}
+	project, err := readProject(dir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, r := range project.Resources {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
 // tablesIn are the tables that a relation can point at; none outside of a
 // project.
 func tablesIn(dir string) []string {

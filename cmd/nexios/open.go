@@ -121,10 +121,7 @@ func migrationTime(p spec.Project) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	stamp, latest := now.Format(layout), ""
-	for _, r := range p.Resources {
-		latest = max(latest, r.Migration)
-	}
+	stamp, latest := now.Format(layout), p.Latest()
 	if stamp > latest {
 		return stamp, nil
 	}

@@ -74,11 +74,15 @@ func addWizard(cmd *cobra.Command) error {
 		return open.spec.HasFeature(f.Name) && !f.Repeats
 	})
 	things := []string{"resource", "model"}
+	if len(open.spec.Resources) > 0 {
+		things = append(things, "field")
+	}
 	for _, f := range features {
 		things = append(things, f.Name)
 	}
 	questions := append([]form.Question{{Key: "what", Title: "What do you want to add?", Kind: form.Choice, Choices: things}},
 		tableQuestions(open.spec)...)
+	questions = append(questions, fieldQuestions(open.spec)...)
 	for _, f := range features {
 		for _, o := range f.Options {
 			q := optionQuestion(f, o)
@@ -104,6 +108,13 @@ func addWizard(cmd *cobra.Command) error {
 			return err
 		}
 		return sayCommand(cmd, []string{r.Command()})
+	}
+	if answers.One("what") == "field" {
+		name, words := answers.One("of"), strings.Fields(answers.One("more"))
+		if err := addFields(cmd, changeFlags{}, name, words, writeIt); err != nil {
+			return err
+		}
+		return sayCommand(cmd, append([]string{"nexios add field", name}, words...))
 	}
 	i := slices.IndexFunc(features, func(f scaffold.Feature) bool { return f.Name == answers.One("what") })
 	chosen, words := featureOf(features[i], answers)
@@ -149,6 +160,23 @@ func tableQuestions(p spec.Project) []form.Question {
 			Check: func(fields string, given form.Answers) error {
 				given["fields"] = []string{fields}
 				_, _, err := p.Add(tableOf(given))
+				return firstLine(err)
+			}},
+	}
+}
+
+// fieldQuestions ask for more fields of what is there.
+func fieldQuestions(p spec.Project) []form.Question {
+	var names []string
+	for _, r := range p.Resources {
+		names = append(names, r.Name)
+	}
+	field := func(given form.Answers) bool { return given.One("what") == "field" }
+	return []form.Question{
+		{Key: "of", Title: "Of which resource?", Kind: form.Choice, Choices: names, When: field},
+		{Key: "more", Title: "Which fields does it get?", Help: "with spaces between: subtitle:string:optional views:int:default=0", When: field,
+			Check: func(fields string, given form.Answers) error {
+				_, _, err := p.AddFields(given.One("of"), strings.Fields(fields), "")
 				return firstLine(err)
 			}},
 	}

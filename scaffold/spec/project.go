@@ -111,7 +111,7 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 		return p, r, err
 	}
 	if old, ok := p.Resource(r.Name); ok && old.Name == r.Name {
-		r.Migration = old.Migration
+		r.Migration, r.Added = old.Migration, old.Added
 		if equal(old, r) {
 			return p, old, nil
 		}

@@ -234,3 +234,43 @@ func TestNamesOfFeaturesAreTaken(t *testing.T) {
 		}
 	}
 }
+
+func TestAddFields(t *testing.T) {
+	p := project(t, "tag name:string", "post title:string body:text")
+	now, r, err := p.AddFields("Posts", []string{"subtitle:string:optional", "title:string", "views:int:default=0:filter", "tags:many=tags"}, "20261122000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(r.Fields, " "); got != "title:string body:text subtitle:string:optional views:int:filter:default=0 tags:many=tags" {
+		t.Errorf("fields %s", got)
+	}
+	if want := []spec.Addition{{Migration: "20261122000000", Fields: []string{"subtitle", "views", "tags"}}}; !reflect.DeepEqual(r.Added, want) || now.Latest() != "20261122000000" {
+		t.Errorf("added %v", r.Added)
+	}
+	again, _, err := now.AddFields("post", []string{"subtitle:string:optional", "tags:many=tag"}, "20270101000000")
+	if err != nil || !reflect.DeepEqual(again, now) {
+		t.Errorf("the same again makes %+v, %v", again, err)
+	}
+	text, err := now.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read, err := spec.Parse(text); err != nil || !reflect.DeepEqual(read, now) {
+		t.Errorf("read back as %+v, %v", read, err)
+	}
+	if again, _, err := now.Add(spec.Resource{Name: "post", Fields: r.Fields}); err != nil || !reflect.DeepEqual(again, now) {
+		t.Errorf("the whole resource again makes %+v, %v", again, err)
+	}
+	if other, r, err := now.AddFields("tag", []string{"posts:has=posts"}, "20270101000000"); err == nil {
+		t.Errorf("without a ref there is nothing to have: %+v, %v", other, r)
+	}
+	for _, words := range []string{
+		"post", "nothing a:int:optional", "users a:int:optional", "post a:strin", "post title:string:optional",
+		"post a:int", "post a:text:default=x", "post a:string:default=x:unique", "post a:ref=tags", "post a:string:default=",
+		"post id:int:optional", "post a:ref=nothing:optional", "post a:file:optional", "post a:int:optional a:int:optional",
+	} {
+		list := strings.Fields(words)
+		_, _, err := p.AddFields(list[0], list[1:], "20261122000000")
+		wantThreeParts(t, words, err)
+	}
+}

@@ -249,6 +249,13 @@ func (r Resource) check() error {
 			}
 		}
 	}
+	for _, added := range r.Added {
+		for _, name := range added.Fields {
+			if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
+				return &Error{What: fmt.Sprintf("%s was added to %s and is none of its fields", name, r.Name), Where: r.Command(), Try: "git checkout nexios.json"}
+			}
+		}
+	}
 	if r.Public != "" {
 		at := slices.IndexFunc(fields, func(f Field) bool { return f.Name == r.Public })
 		if !r.Owner || at < 0 || fields[at].Type != "bool" || fields[at].Is("optional") {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,19 +10,30 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Migration is the file of the change that makes the tables.
+// Migration is the file of a change that makes tables, or columns.
 type Migration struct {
 	Imports string
+	File    string // its name, without .go
 	ID      string // "20261121101500_create_posts"
 	Func    string // "createPosts"
-	// Apart says that the types of the tables stand outside the function,
-	// because some need a method to tell their table.
-	Apart  bool
-	Stubs  []Table  // tables that these refer to
-	Tables []Table  // in the order in which they are made
-	Drop   []string // in the order in which they are dropped
-	Fold   []string // columns that are unique whatever the case
-	Last   string   // one more of those
+	// Apart says that the types stand outside the function, because some need a
+	// method to tell their table.
+	Apart bool
+	Types []Table // each after what it refers to
+	Up    Steps
+	Down  Steps
+}
+
+// Steps are Go expressions of errors, in the order in which they are worked
+// out; what follows an error is not.
+type Steps struct {
+	First []string
+	Last  string
+}
+
+func steps(list []string) Steps {
+	last := len(list) - 1
+	return Steps{First: list[:last], Last: list[last]}
 }
 
 // Table is a table as it is when the migration runs.
@@ -31,80 +43,145 @@ type Table struct {
 	Fields []Line
 }
 
+// migration is the change that makes the resource's tables, with the fields
+// that it had at first.
 func (w resource) migration() Migration {
-	m := Migration{
-		ID:   strings.TrimPrefix(w.r.Migration+"_create_"+w.r.TableName(), "_"),
-		Func: "create" + exported(w.r.TableName()),
-	}
-	paths := []string{gormImport, dbImport}
+	h := w.without(added(w.r.Added)).snapshot(w.r.Migration)
+	own := h.w.r.TableName()
+	m := h.m
+	m.ID = strings.TrimPrefix(h.w.r.Migration+"_create_"+own, "_")
+	m.Func = "create" + exported(own)
 
-	// Every table that is named here, so that it is known which need a method.
-	targets := map[string]spec.Resource{}
-	for _, f := range w.related("ref", "many") {
-		targets[f.target.TableName()] = f.target
-	}
-	if w.r.Owner {
-		users, _ := w.p.Target(spec.Field{Arg: "users"})
-		targets["users"] = users
-	}
-	if len(w.uploads()) > 0 {
-		targets[uploads] = spec.Resource{}
-	}
-	joins := map[string]string{}
-	for _, f := range w.related("many") {
-		table := w.r.JoinTable(f.Field)
-		joins[table] = table
-	}
-	names := map[string]string{}
-	for table := range targets {
-		names[table] = snapshot(table)
-	}
-	for table := range joins {
-		names[table] = snapshot(table)
-	}
-	own := w.r.TableName()
-	names[own] = snapshot(own)
-	for _, name := range names {
-		m.Apart = m.Apart || name == ""
-	}
-	if m.Apart {
-		for table := range names {
-			names[table] = unexported(table) + "At" + w.r.Migration
-		}
-	}
-
-	t := Table{Name: names[own], Table: own}
-	key := func(name string, r spec.Resource, tags ...string) Line {
-		if r.UUID {
-			return Line{Name: name, Type: "string", Tag: tag("gorm", strings.Join(append([]string{"type:char(36)"}, tags...), ";"))}
-		}
-		return Line{Name: name, Type: "int64", Tag: tag("gorm", strings.Join(tags, ";"))}
-	}
-	primary := []string{"primaryKey"}
-	if !w.r.UUID {
-		primary = nil
-	}
-	t.Fields = append(t.Fields, key("ID", w.r, primary...))
-	live := ""
-	if w.r.SoftDelete {
-		live = "idx_" + own + "_"
-	}
-	unique := []string{}
-	constraint := func(f spec.Field) string {
-		switch f.Mods["ondelete"] {
-		case "cascade":
-			return "constraint:OnDelete:CASCADE"
-		case "null":
-			return "constraint:OnDelete:SET NULL"
-		}
-		return "constraint:OnDelete:RESTRICT"
-	}
+	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 	if w.r.Owner {
 		t.Fields = append(t.Fields,
 			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", "not null;index")},
-			Line{Name: "User", Type: names["users"], Tag: tag("gorm", "constraint:OnDelete:CASCADE")})
+			Line{Name: "User", Type: h.names["users"], Tag: tag("gorm", "constraint:OnDelete:CASCADE")})
 	}
-	for _, f := range w.columns() {
+	t.Fields = append(t.Fields, h.columns(true)...)
+	h.paths = append(h.paths, "time")
+	t.Fields = append(t.Fields,
+		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "not null;index")},
+		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", "not null")})
+	if w.r.SoftDelete {
+		t.Fields = append(t.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("gorm", "index")})
+		if unique := h.live(); unique != "" {
+			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", notDeleted+unique)})
+		}
+	}
+	return h.finish(m, append([]Table{t}, h.joins()...))
+}
+
+// additions are the changes that add fields to the resource's table, in order.
+func (w resource) additions() []Migration {
+	var list []Migration
+	for i, a := range w.r.Added {
+		before := w.without(added(w.r.Added[i:]))
+		only := w.without(func(name string) bool { return !slices.Contains(a.Fields, name) })
+		only.r.Owner = false // the column is there
+		h := only.snapshot(a.Migration)
+		own := h.w.r.TableName()
+		m := h.m
+		what := strings.Join(a.Fields, "_and_")
+		if len(a.Fields) > 2 {
+			what = fmt.Sprintf("%s_and_%d_more", a.Fields[0], len(a.Fields)-1)
+		}
+		m.ID = a.Migration + "_add_" + what + "_to_" + own
+		m.Func = "add" + exported(what) + "To" + exported(own)
+
+		t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
+		columns := h.columns(false)
+		t.Fields = append(t.Fields, columns...)
+		if unique := h.live(); unique != "" {
+			how := notDeleted
+			if before.snapshot("").live() != "" {
+				how = "->" // it is there already
+			}
+			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+unique)})
+		}
+		h.altered = &t
+		h.bare = len(columns) == 0
+		list = append(list, h.finish(m, h.joins()))
+	}
+	return list
+}
+
+// added tells whether a field came with one of the additions.
+func added(list []spec.Addition) func(name string) bool {
+	return func(name string) bool {
+		return slices.ContainsFunc(list, func(a spec.Addition) bool { return slices.Contains(a.Fields, name) })
+	}
+}
+
+// without is the resource without the fields whose names are out.
+func (w resource) without(out func(name string) bool) resource {
+	w.fields = slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return out(f.Name) })
+	return w
+}
+
+// notDeleted is a column of tables whose deleted rows stay. Null in a unique
+// index never equals null: rows that are deleted stand in nobody's way, on
+// every database.
+const notDeleted = "type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED"
+
+// history is what is known of tables at the time of a migration.
+type history struct {
+	w       resource
+	m       Migration
+	targets map[string]spec.Resource // tables that are referred to
+	names   map[string]string        // of the types that stand for tables
+	paths   []string
+	fold    []string // columns that are unique whatever the case
+	altered *Table   // the one that gets columns; nil when it is made
+	bare    bool     // it gets none: others refer to it
+}
+
+// snapshot names every table that the fields need, so that it is known which
+// need a method.
+func (w resource) snapshot(time string) *history {
+	h := &history{w: w, targets: map[string]spec.Resource{}, names: map[string]string{}, paths: []string{gormImport, dbImport}}
+	for _, f := range w.related("ref", "many") {
+		h.targets[f.target.TableName()] = f.target
+	}
+	if w.r.Owner {
+		users, _ := w.p.Target(spec.Field{Arg: "users"})
+		h.targets["users"] = users
+	}
+	if len(w.uploads()) > 0 {
+		h.targets[uploads] = spec.Resource{}
+	}
+	tables := append(sortedKeys(h.targets), w.r.TableName())
+	for _, f := range w.related("many") {
+		tables = append(tables, w.r.JoinTable(f.Field))
+	}
+	for _, table := range tables {
+		h.names[table] = snapshot(table)
+		h.m.Apart = h.m.Apart || h.names[table] == ""
+	}
+	if h.m.Apart {
+		for _, table := range tables {
+			h.names[table] = unexported(table) + "At" + time
+		}
+	}
+	return h
+}
+
+// primary is the key of the resource's table.
+func (h *history) primary() Line { return tableKey("ID", h.w.r, keyTags(h.w.r)...) }
+
+// tableKey is a column that holds keys of r.
+func tableKey(name string, r spec.Resource, tags ...string) Line {
+	if r.UUID {
+		return Line{Name: name, Type: "string", Tag: tag("gorm", strings.Join(append([]string{"type:char(36)"}, tags...), ";"))}
+	}
+	return Line{Name: name, Type: "int64", Tag: tag("gorm", strings.Join(tags, ";"))}
+}
+
+// columns are the columns of the fields, and what they refer to. Where rows are
+// there already, an array may be null, which is read as an empty one.
+func (h *history) columns(empty bool) []Line {
+	var lines []Line
+	for _, f := range h.w.columns() {
 		var tags []string
 		if name := columnName(f.Column()); name != "" {
 			tags = append(tags, name)
@@ -124,16 +201,17 @@ func (w resource) migration() Migration {
 			goType = "string"
 		}
 		if goType == f.goType() || f.Is("array") {
-			paths = append(paths, f.goImports()...)
+			h.paths = append(h.paths, f.goImports()...)
 		}
 		if f.Type == "ref" && f.target.UUID {
 			tags = append(tags, "type:char(36)")
 		}
-		if f.Is("optional") && !f.Is("array") {
+		switch {
+		case f.Is("optional") && !f.Is("array"):
 			if !f.nilable() {
 				goType = "*" + goType
 			}
-		} else {
+		case empty || !f.Is("array"):
 			tags = append(tags, "not null")
 		}
 		if v, ok := f.Default(); ok && v.Cell != "" {
@@ -141,80 +219,125 @@ func (w resource) migration() Migration {
 		}
 		switch {
 		case f.Mods["unique"] == "nocase":
-			m.Fold = append(m.Fold, f.Column())
-		case f.Is("unique") && live != "":
-			tags = append(tags, "uniqueIndex:"+live+f.Column())
-			unique = append(unique, f.Column())
+			h.fold = append(h.fold, f.Column())
+		case f.Is("unique") && h.w.r.SoftDelete:
+			tags = append(tags, "uniqueIndex:"+h.liveIndex(f))
 		case f.Is("unique"):
 			tags = append(tags, "uniqueIndex")
 		case f.Is("index") || f.Is("sort") || f.Is("filter") || f.Type == "ref" || f.row.Upload:
 			tags = append(tags, "index")
 		}
-		t.Fields = append(t.Fields, Line{Name: exported(f.Column()), Type: goType, Tag: tag("gorm", strings.Join(tags, ";"))})
+		lines = append(lines, Line{Name: exported(f.Column()), Type: goType, Tag: tag("gorm", strings.Join(tags, ";"))})
 		if f.Type == "ref" {
-			name := names[f.target.TableName()]
-			if f.target.Name == w.r.Name {
+			name := h.names[f.target.TableName()]
+			if f.target.Name == h.w.r.Name {
 				name = "*" + name
 			}
 			how := constraint(f.Field)
-			if exported(f.Name)+"ID" != exported(f.Column()) || f.target.Name == w.r.Name {
+			if exported(f.Name)+"ID" != exported(f.Column()) || f.target.Name == h.w.r.Name {
 				how = "foreignKey:" + exported(f.Column()) + ";" + how
 			}
-			t.Fields = append(t.Fields, Line{Name: exported(f.Name), Type: name, Tag: tag("gorm", how)})
+			lines = append(lines, Line{Name: exported(f.Name), Type: name, Tag: tag("gorm", how)})
 		}
 		if f.row.Upload {
 			how := "foreignKey:" + exported(f.Column()) + ";references:Name;constraint:OnDelete:RESTRICT"
-			t.Fields = append(t.Fields, Line{Name: w.free(exported(f.Name) + "File"), Type: names[uploads], Tag: tag("gorm", how)})
+			lines = append(lines, Line{Name: h.w.free(exported(f.Name) + "File"), Type: h.names[uploads], Tag: tag("gorm", how)})
 		}
 	}
-	paths = append(paths, "time")
-	t.Fields = append(t.Fields,
-		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "not null;index")},
-		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", "not null")})
-	if w.r.SoftDelete {
-		t.Fields = append(t.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("gorm", "index")})
-		if len(unique) > 0 {
-			// Null in a unique index never equals null: rows that are deleted
-			// stand in nobody's way, on every database.
-			how := "type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED"
-			for _, column := range unique {
-				how += ";uniqueIndex:" + live + column
-			}
-			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how)})
+	return lines
+}
+
+func constraint(f spec.Field) string {
+	switch f.Mods["ondelete"] {
+	case "cascade":
+		return "constraint:OnDelete:CASCADE"
+	case "null":
+		return "constraint:OnDelete:SET NULL"
+	}
+	return "constraint:OnDelete:RESTRICT"
+}
+
+// liveIndex is the unique index of a column among rows that are not deleted.
+func (h *history) liveIndex(f field) string {
+	return "idx_" + h.w.r.TableName() + "_" + f.Column()
+}
+
+// live are the indexes that the column not_deleted is part of, as they end its
+// tag; "" for none.
+func (h *history) live() string {
+	how := ""
+	for _, f := range h.w.columns() {
+		if h.w.r.SoftDelete && f.Is("unique") && f.Mods["unique"] != "nocase" {
+			how += ";uniqueIndex:" + h.liveIndex(f)
 		}
 	}
-	for _, table := range sortedKeys(targets) {
-		if table == own {
+	return how
+}
+
+// stubs are the tables that are referred to.
+func (h *history) stubs() []Table {
+	var stubs []Table
+	for _, table := range sortedKeys(h.targets) {
+		if table == h.w.r.TableName() {
 			continue
 		}
-		id := key("ID", targets[table], keyTags(targets[table])...)
+		id := tableKey("ID", h.targets[table], keyTags(h.targets[table])...)
 		if table == uploads {
 			id = Line{Name: "Name", Type: "string", Tag: tag("gorm", "primaryKey;size:40")}
 		}
-		m.Stubs = append(m.Stubs, Table{Name: names[table], Table: table, Fields: []Line{id}})
+		stubs = append(stubs, Table{Name: h.names[table], Table: table, Fields: []Line{id}})
 	}
-	m.Tables = append(m.Tables, t)
-	for _, f := range w.related("many") {
-		join := w.r.JoinTable(f.Field)
-		mine, theirs := exported(w.r.Name), exported(spec.Singular(f.Name))
-		a := key(mine+"ID", w.r, append(present(columnName(w.r.Name+"_id")), "primaryKey", "autoIncrement:false")...)
-		b := key(theirs+"ID", f.target, append(present(columnName(spec.Singular(f.Name)+"_id")), "primaryKey", "autoIncrement:false", "index")...)
-		m.Tables = append(m.Tables, Table{
-			Name: names[join], Table: join,
+	return stubs
+}
+
+// joins are the tables of fields that are many to many.
+func (h *history) joins() []Table {
+	var joins []Table
+	for _, f := range h.w.related("many") {
+		join := h.w.r.JoinTable(f.Field)
+		mine, theirs := exported(h.w.r.Name), exported(spec.Singular(f.Name))
+		a := tableKey(mine+"ID", h.w.r, append(present(columnName(h.w.r.Name+"_id")), "primaryKey", "autoIncrement:false")...)
+		b := tableKey(theirs+"ID", f.target, append(present(columnName(spec.Singular(f.Name)+"_id")), "primaryKey", "autoIncrement:false", "index")...)
+		joins = append(joins, Table{
+			Name: h.names[join], Table: join,
 			Fields: []Line{
 				a, b,
-				{Name: mine, Type: names[own], Tag: tag("gorm", "constraint:OnDelete:CASCADE")},
-				{Name: theirs, Type: names[f.target.TableName()], Tag: tag("gorm", "constraint:OnDelete:CASCADE")},
+				{Name: mine, Type: h.names[h.w.r.TableName()], Tag: tag("gorm", "constraint:OnDelete:CASCADE")},
+				{Name: theirs, Type: h.names[f.target.TableName()], Tag: tag("gorm", "constraint:OnDelete:CASCADE")},
 			},
 		})
 	}
-	for i := range m.Tables {
-		m.Drop = append(m.Drop, m.Tables[len(m.Tables)-1-i].Table)
+	return joins
+}
+
+// finish works out what the migration does: it makes the tables, and the columns
+// of the one that is altered.
+func (h *history) finish(m Migration, tables []Table) Migration {
+	m.File = fileName(m.ID)
+	m.Types = h.stubs()
+	var up, down []string
+	if h.altered != nil {
+		m.Types = append(m.Types, *h.altered)
 	}
-	if n := len(m.Fold); n > 0 {
-		m.Fold, m.Last = m.Fold[:n-1], m.Fold[n-1]
+	if h.altered != nil && !h.bare {
+		up = append(up, "db.AddColumns(tx, &"+h.altered.Name+"{})")
+		down = append(down, "db.DropColumns(tx, &"+h.altered.Name+"{})")
 	}
-	m.Imports = imports(w.p.Module, paths...)
+	if len(tables) > 0 {
+		var made, dropped []string
+		for i, t := range tables {
+			made = append(made, "&"+t.Name+"{}")
+			dropped = append(dropped, quoted(tables[len(tables)-1-i].Table))
+		}
+		m.Types = append(m.Types, tables...)
+		up = append(up, "tx.Migrator().CreateTable("+strings.Join(made, ", ")+")")
+		down = append([]string{"tx.Migrator().DropTable(" + strings.Join(dropped, ", ") + ")"}, down...)
+	}
+	for _, column := range h.fold {
+		up = append(up, "db.UniqueFold(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+")")
+	}
+	m.Up, m.Down = steps(up), steps(down)
+	m.Imports = imports(h.w.p.Module, h.paths...)
 	return m
 }
 

@@ -45,14 +45,14 @@ type Resource struct {
 	Owner   bool     // rows belong to users
 	Uploads []string // columns that hold names of uploads
 
-	Model     Model
-	Migration Migration
-	Room      Room
-	Input     Input
-	Test      Test
+	Model      Model
+	Migrations []Migration // the first makes the table; the others add fields
+	Room       Room
+	Input      Input
+	Test       Test
 
-	// Words are what the {words} in the paths of files stand for: {model},
-	// {room} and {migration}.
+	// Words are what the {words} in the paths of files stand for: {model} and
+	// {room}. The {migration} is that of each.
 	Words map[string]string
 }
 
@@ -115,11 +115,10 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 		v.Uploads = append(v.Uploads, f.Column())
 	}
 	v.Model = w.model()
-	v.Migration = w.migration()
+	v.Migrations = append([]Migration{w.migration()}, w.additions()...)
 	v.Words = map[string]string{
-		"model":     fileName(strings.ReplaceAll(r.Name, "_", "")),
-		"room":      pkg,
-		"migration": fileName(v.Migration.ID),
+		"model": fileName(strings.ReplaceAll(r.Name, "_", "")),
+		"room":  pkg,
 	}
 	if !r.ModelOnly {
 		v.Input = w.input()

@@ -21,12 +21,13 @@ func Resource() scaffold.Resource {
 	}
 }
 
-// edits hook the resource into the project: its migration into the history, its
+// edits hook the resource into the project: its migrations into the history, its
 // room into the map, and the columns that refer to uploads into the list by
 // which unused ones are found.
 func edits(v view.Resource) []edit.Edit {
-	list := []edit.Edit{
-		{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: v.Migration.Func + "()"},
+	var list []edit.Edit
+	for _, m := range v.Migrations {
+		list = append(list, edit.Edit{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: m.Func + "()"})
 	}
 	for _, column := range v.Uploads {
 		list = append(list, edit.Edit{

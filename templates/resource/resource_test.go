@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/nexios-go/nexios/e2e/services"
-	"github.com/nexios-go/nexios/scaffold/render"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
 	"github.com/nexios-go/nexios/templates/resource"
@@ -133,17 +132,16 @@ func generate(t *testing.T, p spec.Project) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		how := resource.Resource()
-		files, err := render.Tree(how.Files, render.Input{
-			Module: p.Module, Words: how.Words(v), Data: v, Keep: func(path string) bool { return how.Keep(v, path) },
-		})
+		files, err := resource.Resource().Render(v)
 		if err != nil {
 			t.Fatalf("%s: %v", r.Name, err)
 		}
 		for _, f := range files {
 			write(f.Path, string(f.Data))
 		}
-		made = append(made, v.Migration.Func+"()")
+		for _, m := range v.Migrations {
+			made = append(made, m.Func+"()")
+		}
 	}
 	write("internal/migrations/migrations.go", "package migrations\n\nimport (\n\t\"slices\"\n\n\t\"github.com/nexios-go/nexios/runtime/auth\"\n\t\"github.com/nexios-go/nexios/runtime/db\"\n\t\"github.com/nexios-go/nexios/runtime/files\"\n)\n\n"+
 		"func All() []db.Migration {\n\treturn slices.Concat([]db.Migration{"+strings.Join(made, ", ")+"}, auth.Migrations(), files.Migrations())\n}\n")
@@ -257,6 +255,49 @@ func TestResources(t *testing.T) {
 	post.Fields = append(post.Fields, "comments:has=comments")
 	p, err := p.Replace(post)
 	if err != nil {
+		t.Fatal(err)
+	}
+	build(t, p)
+}
+
+// TestAddedFields gives resources fields of every type after they were made, in
+// two steps: their tests then pass on tables that were altered.
+func TestAddedFields(t *testing.T) {
+	t.Parallel()
+	p := parse(t, project(), "category name:string:unique --uuid\ntag name:string\nthing title:string\nsoft_thing title:string --soft-delete --owner\npaper title:string --table tbl_2 --uuid")
+	for i, name := range []string{"thing", "soft_thing", "paper"} {
+		first := strings.Fields("label:string:optional:unique code:slug:optional:unique tags:many=tags category:ref=categories:optional:filter photo:file:optional parent:ref=" + name + ":optional:ondelete=null")
+		second := strings.Fields("alias:string:optional:unique names:string:array")
+		if name != "soft_thing" {
+			second = append(second, "nick:string:optional:unique=nocase")
+		}
+		for _, row := range spec.Types() {
+			switch {
+			case row.Name == "ref" || row.Name == "many" || row.Name == "has" || row.Upload:
+				continue
+			case row.Name == "enum":
+				first = append(first, "a_enum:enum=draft/live:default=live:filter", "b_enum:enum=draft/live:optional")
+				continue
+			}
+			if value := values[row.Name]["default"]; value != "" {
+				word := "a_" + row.Name + ":" + row.Name + ":default=" + value
+				if f, err := spec.ParseField(word); err != nil {
+					t.Fatal(err)
+				} else if v, _ := f.Default(); v.Cell != "" { // else it must be optional
+					first = append(first, word)
+				}
+			}
+			first = append(first, "b_"+row.Name+":"+row.Name+":optional")
+		}
+		for j, words := range [][]string{first, second} {
+			var err error
+			if p, _, err = p.AddFields(name, words, fmt.Sprintf("202612010000%d%d", i, j)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var err error
+	if p, _, err = p.AddFields("category", []string{"things:has=things"}, "20261202000000"); err != nil {
 		t.Fatal(err)
 	}
 	build(t, p)

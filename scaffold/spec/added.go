@@ -1,0 +1,140 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Addition is fields that a resource got after it was made, by a migration of
+// their own.
+type Addition struct {
+	Migration string   `json:"migration"` // when: "20261121101500"
+	Fields    []string `json:"fields"`    // their names
+}
+
+// AddFields returns the project with more fields in the resource of that name,
+// given in any case and number, and the resource. Fields that are there already
+// in the same words change nothing; in other words they are an *Error, and so
+// are those that the rows of the table could not have: a required one without a
+// default. migration is when it is made.
+func (p Project) AddFields(name string, words []string, migration string) (Project, Resource, error) {
+	r, ok := p.Resource(name)
+	if !ok {
+		if Snake(name) == "user" || Snake(name) == "users" {
+			return p, r, &Error{
+				What:  "users came with auth, and are yours to edit",
+				Label: "files", Where: "internal/model/user.go internal/users/ internal/migrations/",
+				Try: "nexios add resource profile " + strings.Join(words, " ") + " user:ref=users:unique",
+			}
+		}
+		return p, r, instead(p.noResource(name), func(better string) string {
+			if len(p.Resources) == 0 {
+				return better
+			}
+			return "nexios add field " + better + " " + strings.Join(words, " ")
+		})
+	}
+	command := "nexios add field " + r.Name
+	if len(words) == 0 {
+		return p, r, &Error{What: "no field to add to " + r.Name, Label: "form", Where: "name:type[:modifier...]", Try: command + " subtitle:string:optional"}
+	}
+	there, err := r.Parsed()
+	if err != nil {
+		return p, r, err
+	}
+	changed := r
+	changed.Fields = slices.Clone(r.Fields)
+	added := Addition{Migration: migration}
+	for i, word := range words {
+		f, err := ParseField(word)
+		if err != nil {
+			return p, r, instead(err, func(better string) string {
+				fixed := slices.Clone(words)
+				fixed[i] = better
+				return command + " " + strings.Join(fixed, " ")
+			})
+		}
+		if at := slices.IndexFunc(there, func(o Field) bool { return o.Name == f.Name }); at >= 0 {
+			if there[at].String() == f.String() {
+				continue
+			}
+			return p, r, &Error{
+				What:  fmt.Sprintf("%s has a field %s already, in other words", r.Name, f.Name),
+				Label: "there", Where: there[at].String(), Try: "another name; or edit what is there, it is yours",
+			}
+		}
+		if err := r.late(f); err != nil {
+			return p, r, instead(err, func(better string) string { return command + " " + better })
+		}
+		changed.Fields = append(changed.Fields, f.String())
+		if f.Type != "has" {
+			added.Fields = append(added.Fields, f.Name)
+		}
+	}
+	if len(changed.Fields) == len(r.Fields) {
+		return p, r, nil
+	}
+	if len(added.Fields) > 0 {
+		changed.Added = append(slices.Clone(r.Added), added)
+	}
+	now, err := p.Replace(changed)
+	if err != nil {
+		return p, r, instead(err, func(string) string { return "nexios add field --help" })
+	}
+	return now, changed, nil
+}
+
+// Latest is when the latest migration of the project's resources was made; ""
+// when there is none.
+func (p Project) Latest() string {
+	latest := ""
+	for _, r := range p.Resources {
+		latest = max(latest, r.Migration)
+		for _, a := range r.Added {
+			latest = max(latest, a.Migration)
+		}
+	}
+	return latest
+}
+
+// late refuses a field that the rows of a table which is there could not have.
+func (r Resource) late(f Field) error {
+	if f.Column() == "" || f.Is("array") {
+		return nil
+	}
+	bad := func(why string) error {
+		better := Field{Name: f.Name, Type: f.Type, Arg: f.Arg, Mods: map[string]string{"optional": ""}}
+		for mod, value := range f.Mods {
+			if mod != "default" {
+				better.Mods[mod] = value
+			}
+		}
+		return &Error{What: "the rows of " + r.TableName() + " could not have " + f.Name + ": " + why, Where: r.Name + " " + f.String(), Try: better.String()}
+	}
+	value, has := f.Default()
+	switch {
+	case has && f.Is("unique"):
+		return bad("all would get the same default, and it is unique")
+	case f.Is("optional"):
+	case has && value.Cell == "":
+		return bad("a database keeps no such default; make it optional")
+	case !has && f.Row().Allows("default") && !f.Is("unique") && f.Type != "text":
+		return bad("it is required; make it optional, or give it a default=")
+	case !has:
+		return bad("it is required; make it optional")
+	}
+	return nil
+}
+
+// instead replaces what an error says to type.
+func instead(err error, command func(try string) string) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	better := *e
+	better.Try = command(e.Try)
+	return &better
+}
