@@ -18,8 +18,11 @@ func devCommand() *cobra.Command {
 cutting a request. A change that does not build leaves the last good version
 answering and says so: here, in the browser and in a header of each answer.
 
-What happens is also shown at /dev, to this machine alone.`,
-		Example: "  nexios dev\n  nexios dev --port 9000 --open --test\n  nexios dev --json | jq .",
+What happens is also shown at /dev, to this machine alone.
+
+With --delve each version runs under a debugger, which editors reach at the same
+port all the time; after a reload they attach again. The first build takes long.`,
+		Example: "  nexios dev\n  nexios dev --port 9000 --open --test\n  nexios dev --json | jq .\n  nexios dev --delve",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reap {

@@ -2,10 +2,10 @@
 // changed, and swaps the running program behind a proxy that owns the port.
 //
 // Reading order: reload.go (Run and its loop), watch.go, build.go with graph.go
-// and compile.go (what is built, and how), process.go (what runs), proxy.go
-// with stream.go and inject.go (what answers), record.go and trace.go (what the
-// program tells of its requests), event.go with plain.go and screen.go (what is
-// shown), page.go and panel.go (the page at /dev).
+// and compile.go (what is built, and how), process.go with debug.go (what runs),
+// proxy.go with stream.go and inject.go (what answers), record.go and trace.go
+// (what the program tells of its requests), event.go with plain.go and screen.go
+// (what is shown), page.go and panel.go (the page at /dev).
 //
 // # Decision: what a request did is read from the log
 //
@@ -27,4 +27,12 @@
 // compile of a whole program takes a minute. So the first build uses the shared
 // ones, the second set is made in the background at low priority, and builds
 // change over when it is complete.
+//
+// # Decision: a debugger for each version, behind one port
+//
+// One dlv that restarts its program would have to end the last good version
+// before the next one is known to start. So each version has a dlv of its own at
+// an address of its own, and the port that editors know is passed on to the
+// newest. Editors lose their connection when its version ends, which it does
+// not while somebody looks at a request in it.
 package reload
