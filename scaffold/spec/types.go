@@ -1027,9 +1027,10 @@ func tableArg(arg string) (string, error) {
 // uploadNames have the form that the store makes.
 var uploadNames = []string{"alphaaaaaaaaaaaaaaaaaaaaaa.png", "bravoaaaaaaaaaaaaaaaaaaaaa.png", "charlieaaaaaaaaaaaaaaaaaaa.png"}
 
-// Names of that form for tests: one that no upload has, and one that an upload
-// of another user has.
+// Names of that form for tests: of one more upload, of none, and of another
+// user's.
 const (
+	MoreUpload   = "xrayaaaaaaaaaaaaaaaaaaaaaa.png"
 	NoUpload     = "zuluaaaaaaaaaaaaaaaaaaaaaa.png"
 	OthersUpload = "yankeeaaaaaaaaaaaaaaaaaaaa.png"
 )

@@ -63,6 +63,7 @@ type Join struct {
 type Attached struct {
 	Create string // the fields of new rows, quoted, with commas
 	Update string // those that an update may set
+	More   string // the name of one more upload of who asks, quoted
 	None   string // a name that no upload has, quoted
 	Others string // the name of another user's upload, quoted; "" where that will do
 }
@@ -379,7 +380,7 @@ func (w resource) attached(t *Test) {
 			update = append(update, quoted(f.Input()))
 		}
 	}
-	t.Attached = Attached{Create: strings.Join(create, ", "), Update: strings.Join(update, ", "), None: quoted(spec.NoUpload)}
+	t.Attached = Attached{Create: strings.Join(create, ", "), Update: strings.Join(update, ", "), More: quoted(spec.MoreUpload), None: quoted(spec.NoUpload)}
 	if w.r.Owner || w.r.Guard == "user" {
 		t.Attached.Others = quoted(spec.OthersUpload)
 	}
