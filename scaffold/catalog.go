@@ -16,6 +16,7 @@ import (
 type Catalog struct {
 	Version      string            // of the tool and of the runtime: one number
 	Project      fs.FS             // the files that every project has
+	Reversal     fs.FS             // a migration that takes others back
 	Resource     Resource          // what a resource adds
 	Features     []Feature         // what else can be added, each after what it requires
 	Runtime      map[string][]byte // the runtime's source, by path below runtime/
@@ -126,6 +127,40 @@ func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) 
 		return p, err
 	}
 	return f.Also(p, chosen)
+}
+
+// Remove returns the project without the feature. One that other features or
+// resources need is an *spec.Error that names them. migration is when its tables
+// are dropped, if it has any.
+func (c Catalog) Remove(p spec.Project, chosen spec.Feature, migration string) (spec.Project, error) {
+	f, ok := c.Feature(chosen.Name)
+	if !ok {
+		return p, &spec.Error{What: fmt.Sprintf("unknown feature %q", chosen.Name), Label: "features", Where: strings.Join(c.names(), " "), Try: "nexios remove --help"}
+	}
+	without, err := p.RemoveFeature(chosen)
+	if err != nil {
+		return p, err
+	}
+	var needing []string
+	for _, other := range without.Features {
+		g, ok := c.Feature(other.Name)
+		if ok && slices.Contains(g.Requires, f.Name) && !without.HasFeature(f.Name) {
+			needing = append(needing, strings.TrimSpace(other.Name+" "+other.Options["name"]))
+		}
+	}
+	if len(needing) > 0 {
+		return p, &spec.Error{
+			What:  f.Name + " is required by other features",
+			Label: "features", Where: strings.Join(needing, ", "),
+			Try: "nexios remove " + needing[0] + ", first",
+		}
+	}
+	// What was chosen, with its options.
+	at := slices.IndexFunc(p.Features, func(o spec.Feature) bool { return FeatureKey(o) == FeatureKey(chosen) })
+	if past := f.part(p, p.Features[at]).past(); len(past.elements)+len(past.lists) > 0 {
+		without = without.Drop(f.Name, migration)
+	}
+	return without, nil
 }
 
 func (c Catalog) names() []string {

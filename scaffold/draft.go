@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -64,10 +65,12 @@ func (d *draft) read(path string) []byte {
 	return data
 }
 
-// write takes rendered files.
+// write takes rendered files. History is not written again.
 func (d *draft) write(files []render.File) {
 	for _, file := range files {
-		d.at(file.Path).now = file.Data
+		if t := d.at(file.Path); t.base == nil || !strings.HasPrefix(file.Path, history) {
+			t.now = file.Data
+		}
 	}
 }
 
@@ -77,10 +80,26 @@ func (d *draft) own(path string, data []byte) {
 	t.now, t.own = data, true
 }
 
-// remove takes files that are not generated any more.
+// remove takes files that are not generated any more. What their owner put into
+// a room beside them stays, with a note.
 func (d *draft) remove(files []render.File) {
+	rooms := map[string]bool{}
 	for _, file := range files {
 		d.at(file.Path).gone = true
+		if dir := path.Dir(file.Path); dir != "internal/model" && path.Dir(dir) == "internal" {
+			rooms[dir] = true
+		}
+	}
+	for _, room := range slices.Sorted(maps.Keys(rooms)) {
+		entries, err := fs.ReadDir(d.disk, room)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			d.err = errors.Join(d.err, err)
+		}
+		for _, entry := range entries {
+			if name := room + "/" + entry.Name(); !entry.IsDir() && d.files[name] == nil {
+				d.note(name, errors.New("this file is yours and stays; what it stood beside is gone"))
+			}
+		}
 	}
 }
 
@@ -89,7 +108,7 @@ func (d *draft) remove(files []render.File) {
 func (d *draft) edit(now, prior []edit.Edit) {
 	for _, e := range slices.Backward(prior) { // imports go after what uses them
 		if !contains(now, e) {
-			d.change(e.Path, d.settle(e).Revert)
+			d.change(e.Path, d.found(d.settle(e)).Revert)
 		}
 	}
 	for _, e := range now {
@@ -104,6 +123,20 @@ func (d *draft) edit(now, prior []edit.Edit) {
 func (d *draft) settle(e edit.Edit) edit.Edit {
 	e.Own = []string{d.module, runtimeModule}
 	e.Text = strings.ReplaceAll(e.Text, "{secret}", d.secret)
+	return e
+}
+
+// found fills in the secret of a line that is to go as it is on disk.
+func (d *draft) found(e edit.Edit) edit.Edit {
+	before, _, secret := strings.Cut(e.Text, d.secret)
+	if !secret || d.secret == "" {
+		return e
+	}
+	for line := range strings.Lines(string(d.at(e.Path).disk)) {
+		if line = strings.TrimRight(line, "\r\n"); strings.HasPrefix(line, before) {
+			e.Text = line
+		}
+	}
 	return e
 }
 

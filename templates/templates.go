@@ -37,9 +37,14 @@ func Catalog() (scaffold.Catalog, error) {
 	if err != nil {
 		return scaffold.Catalog{}, err
 	}
+	reversal, err := project.Reversal()
+	if err != nil {
+		return scaffold.Catalog{}, err
+	}
 	return scaffold.Catalog{
 		Version:      runtime.Version,
 		Project:      files,
+		Reversal:     reversal,
 		Resource:     resource.Resource(),
 		Features:     Features(),
 		Runtime:      source,

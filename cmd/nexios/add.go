@@ -9,7 +9,6 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
-	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -150,7 +149,9 @@ func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, 
 	if err != nil {
 		return err
 	}
-	return change(cmd, f, open, project, scaffold.ResourceKey(r), "add field "+r.Name+" "+strings.Join(fields, " "), question)
+	return change(cmd, f, open, project, changing{
+		key: scaffold.ResourceKey(r), title: "add field " + r.Name + " " + strings.Join(fields, " "), ask: question,
+	})
 }
 
 func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
@@ -181,7 +182,7 @@ func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource, question st
 	if added.ModelOnly {
 		title = "add model " + added.Name
 	}
-	return change(cmd, f, open, project, scaffold.ResourceKey(added), title, question)
+	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(added), title: title, ask: question})
 }
 
 func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
@@ -243,43 +244,56 @@ func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question
 	if err != nil {
 		return err
 	}
+	for _, feature := range project.Features {
+		if open.spec.HasFeature(feature.Name) || !project.Gone(feature.Name) {
+			continue
+		}
+		at, err := migrationTime(project)
+		if err != nil {
+			return err
+		}
+		project = project.Restore(feature.Name, at)
+	}
 	key := scaffold.FeatureKey(chosen)
-	return change(cmd, f, open, project, key, "add "+strings.TrimSpace(strings.TrimPrefix(key, "feature ")), question)
+	return change(cmd, f, open, project, changing{
+		key: key, title: "add " + strings.TrimSpace(strings.TrimPrefix(key, "feature ")), ask: question,
+	})
 }
 
-// change carries the project over to what is asked for now. key is the part
-// that was asked for, title what undo will call it.
-func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, key, title, question string) error {
+// changing is how a project is carried over to what is asked for now.
+type changing struct {
+	key   string // the part that was asked for, which is looked at even if it is there
+	title string // what undo will call it
+	ask   string // what to ask before it is written; "" does not ask
+	force bool   // delete files that were edited
+	done  string // what to say when it is written; may be empty
+}
+
+func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, how changing) error {
 	now, err := clock()
 	if err != nil {
 		return err
 	}
-	p, err := open.catalog.Change(open.spec, project, os.DirFS(open.dir), key)
+	p, err := open.catalog.Change(open.spec, project, os.DirFS(open.dir), how.key)
 	if err != nil {
 		return err
+	}
+	if how.force {
+		p = p.Forced()
 	}
 	s := step{
 		dir:  open.dir,
 		plan: p,
-		ask:  question,
+		ask:  how.ask,
 		write: func() error {
-			_, err := apply.Apply(open.dir, p, apply.Options{Title: title, Time: now})
+			_, err := apply.Apply(open.dir, p, apply.Options{Title: how.title, Time: now})
 			return err
 		},
-		stuck: wayOut(p),
+		stuck: wayOut(cmd, p),
+		done:  how.done,
 		next:  append(enter(open.dir), "go run . migrate up", "go test ./..."),
 	}
 	return f.carryOut(cmd, s)
-}
-
-// wayOut is what to do about the conflicts of a plan.
-func wayOut(p plan.Plan) string {
-	for _, op := range p.Of(plan.Conflict) {
-		if op.Note == plan.Both {
-			return "git stash, the same command again, git stash pop (--diff shows both texts)"
-		}
-	}
-	return "move these files away (--diff shows both texts), then the same command again"
 }
 
 // needsName refuses a command line without a name, and shows one with it.

@@ -58,6 +58,7 @@ Without a command, on a terminal, it asks what you want.`,
 	root.AddCommand(
 		newCommand(),
 		addCommand(),
+		removeCommand(),
 		undoCommand(),
 		dev,
 		routesCommand(),

@@ -91,6 +91,17 @@ func (p Plan) Of(kinds ...Kind) []Op {
 // HasConflicts reports whether the plan cannot be applied.
 func (p Plan) HasConflicts() bool { return len(p.Of(Conflict)) > 0 }
 
+// Forced returns the plan with the files deleted that their owner edited.
+func (p Plan) Forced() Plan {
+	ops := slices.Clone(p.Ops)
+	for i, op := range ops {
+		if op.Kind == Conflict && op.After == nil {
+			ops[i].Kind, ops[i].Note = Delete, ""
+		}
+	}
+	return Plan{ops}
+}
+
 // Changes returns the operations that write files of the project.
 func (p Plan) Changes() []Op { return p.Of(Create, Update, Delete) }
 

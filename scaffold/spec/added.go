@@ -86,7 +86,7 @@ func (p Project) AddFields(name string, words []string, migration string) (Proje
 	return now, changed, nil
 }
 
-// Latest is when the latest migration of the project's resources was made; ""
+// Latest is when the latest migration was made that the project has by name; ""
 // when there is none.
 func (p Project) Latest() string {
 	latest := ""
@@ -95,6 +95,9 @@ func (p Project) Latest() string {
 		for _, a := range r.Added {
 			latest = max(latest, a.Migration)
 		}
+	}
+	for _, d := range p.Dropped {
+		latest = max(latest, d.Migration, d.Restored)
 	}
 	return latest
 }

@@ -156,29 +156,53 @@ func (p Project) Replace(r Resource) (Project, error) {
 }
 
 // Remove returns the project without the resource of that name, given in any
-// case and number. One that others refer to is an *Error.
-func (p Project) Remove(name string) (Project, error) {
+// case and number, and the resource. The has fields of others that stand for its
+// rows go with it; one that others refer to by columns is an *Error. migration
+// is when its tables are dropped.
+func (p Project) Remove(name, migration string) (Project, Resource, error) {
 	r, ok := p.Resource(name)
 	if !ok {
-		return p, p.noResource(name)
+		return p, r, instead(p.noResource(name), func(better string) string {
+			if len(p.Resources) == 0 {
+				return better
+			}
+			return "nexios remove resource " + better
+		})
 	}
+	without := p
+	without.Resources = nil
+	var referring []string
 	for _, o := range p.Resources {
+		if o.Name == r.Name {
+			continue
+		}
 		fields, err := o.Parsed()
 		if err != nil {
-			return p, err
+			return p, r, err
 		}
-		for _, f := range fields {
-			if o.Name != r.Name && f.Relation() && Table(f.Arg) == r.Plural {
-				return p, &Error{
-					What:  fmt.Sprintf("the resource %s is referred to by %s.%s", r.Name, o.Plural, f.Name),
-					Label: "there", Where: o.Command(),
-					Try: "take " + f.Name + " out of " + o.Plural + " first",
-				}
+		o.Fields = slices.Clone(o.Fields)
+		for i, f := range slices.Backward(fields) {
+			if target, ok := p.Target(f); !f.Relation() || !ok || target.Name != r.Name {
+				continue
 			}
+			if f.Type != "has" || len(o.Fields) == 1 {
+				referring = append(referring, o.Plural+"."+f.Name)
+				continue
+			}
+			o.Fields = slices.Delete(o.Fields, i, i+1)
+		}
+		without.Resources = append(without.Resources, o)
+	}
+	if len(referring) > 0 {
+		slices.Sort(referring)
+		other, _, _ := strings.Cut(referring[0], ".")
+		return p, r, &Error{
+			What:  fmt.Sprintf("the resource %s is referred to by others", r.Name),
+			Label: "fields", Where: strings.Join(referring, " "),
+			Try: "nexios remove resource " + Singular(other) + ", first",
 		}
 	}
-	p.Resources = slices.DeleteFunc(slices.Clone(p.Resources), func(o Resource) bool { return o.Name == r.Name })
-	return p, nil
+	return without.Drop(r.TableName(), migration), r, nil
 }
 
 // Resource returns the resource of that name, given in any case and number.
@@ -257,27 +281,68 @@ func sameOptions(a, b map[string]string) bool {
 	return true
 }
 
-// RemoveFeature returns the project without the feature. One that a resource
-// needs is an *Error.
+// RemoveFeature returns the project without the feature. One that resources
+// need is an *Error.
 func (p Project) RemoveFeature(f Feature) (Project, error) {
 	at := slices.IndexFunc(p.Features, func(o Feature) bool {
 		return o.Name == f.Name && o.Options["name"] == f.Options["name"]
 	})
 	if at < 0 {
-		return p, &Error{What: fmt.Sprintf("no %s in this project", f.Name), Try: "nexios add " + f.Name}
+		var names []string
+		for _, o := range p.Features {
+			names = append(names, strings.TrimSpace(o.Name+" "+o.Options["name"]))
+		}
+		return p, &Error{
+			What:  fmt.Sprintf("no %s in this project", strings.TrimSpace(f.Name+" "+f.Options["name"])),
+			Label: "there", Where: strings.Join(names, ", "), Try: "nexios remove --help",
+		}
 	}
 	without := p
 	without.Features = slices.Delete(slices.Clone(p.Features), at, at+1)
+	var needing []string
 	for _, r := range p.Resources {
 		if without.whole(r) != nil {
-			return p, &Error{
-				What:  fmt.Sprintf("%s is needed by the resource %s", f.Name, r.Name),
-				Label: "there", Where: r.Command(),
-				Try: "take " + r.Name + " out first",
-			}
+			needing = append(needing, r.Name)
+		}
+	}
+	if len(needing) > 0 {
+		return p, &Error{
+			What:  f.Name + " is needed by resources",
+			Label: "resources", Where: strings.Join(needing, " "),
+			Try: "nexios remove resource " + needing[0] + ", first",
 		}
 	}
 	return without, nil
+}
+
+// Drop returns the project with the note that the migrations of what are taken
+// back at that time.
+func (p Project) Drop(what, migration string) Project {
+	p.Dropped = append(slices.Clone(p.Dropped), Dropped{What: what, Migration: migration})
+	return p
+}
+
+// Restore returns the project with the note that the dropped part came again.
+func (p Project) Restore(what, migration string) Project {
+	for i, d := range slices.Backward(p.Dropped) {
+		if d.What == what && d.Restored == "" {
+			p.Dropped = slices.Clone(p.Dropped)
+			p.Dropped[i].Restored = migration
+			break
+		}
+	}
+	return p
+}
+
+// Gone tells whether the part was dropped and did not come again.
+func (p Project) Gone(what string) bool {
+	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Restored == "" })
+}
+
+// Before tells whether a part of that name was dropped before a time: the names
+// of its migrations are taken.
+func (p Project) Before(what, migration string) bool {
+	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Migration < migration })
 }
 
 // CheckName refuses what cannot be the name of a project, its folder and its

@@ -126,16 +126,37 @@ func TestFeatures(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	p := project(t, "category name:string", "product category:ref=categories")
-	_, err := p.Remove("category")
+	p := project(t, "category name:string", "product category:ref=categories parent:ref=products:optional")
+	p, _, err := p.AddFields("category", []string{"products:has=products"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = p.Remove("category", "20261122000000")
 	wantThreeParts(t, "category", err)
-	_, err = p.Remove("nothing")
+	_, _, err = p.Remove("nothing", "20261122000000")
 	wantThreeParts(t, "nothing", err)
-	if p, err = p.Remove("Products"); err != nil || len(p.Resources) != 1 {
+	p, r, err := p.Remove("Products", "20261122000000")
+	if err != nil || len(p.Resources) != 1 || r.Name != "product" || len(p.Resources[0].Fields) != 1 || !p.Gone("products") {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if p, err = p.Remove("category"); err != nil || len(p.Resources) != 0 {
+	if p.Latest() != "20261122000000" || !p.Before("products", "20261123000000") || p.Before("products", "20261122000000") {
+		t.Errorf("when: %+v", p.Dropped)
+	}
+	if p, _, err = p.Remove("category", ""); err != nil || len(p.Resources) != 0 {
 		t.Errorf("%+v, %v", p, err)
+	}
+	_, _, err = p.Remove("category", "")
+	wantThreeParts(t, "category again", err)
+	text, err := p.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read, err := spec.Parse(text); err != nil || !reflect.DeepEqual(read.Dropped, p.Dropped) {
+		t.Errorf("read back as %+v, %v", read, err)
+	}
+	again := p.Restore("products", "20261124000000")
+	if again.Gone("products") || !p.Gone("products") || again.Latest() != "20261124000000" {
+		t.Errorf("restored: %+v", again.Dropped)
 	}
 }
 

@@ -15,6 +15,15 @@ type Project struct {
 	Database  string     `json:"database"` // sqlite, postgres or mysql: the default of DATABASE_URL
 	Resources []Resource `json:"resources,omitempty"`
 	Features  []Feature  `json:"features,omitempty"`
+	Dropped   []Dropped  `json:"dropped,omitempty"` // what was removed, oldest first
+}
+
+// Dropped is a part that was removed. Its migrations stay, since databases have
+// them; one more takes them back.
+type Dropped struct {
+	What      string `json:"what"`               // the table of a resource, or the name of a feature
+	Migration string `json:"migration"`          // when: "20261121101500"
+	Restored  string `json:"restored,omitempty"` // when the feature came again
 }
 
 // Feature is a part that was added to the project.

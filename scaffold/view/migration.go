@@ -50,7 +50,7 @@ func (w resource) migration() Migration {
 	own := h.w.r.TableName()
 	m := h.m
 	m.ID = strings.TrimPrefix(h.w.r.Migration+"_create_"+own, "_")
-	m.Func = "create" + exported(own)
+	m.Func = "create" + exported(own) + w.apart(w.r.Migration)
 
 	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 	if w.r.Owner {
@@ -87,7 +87,7 @@ func (w resource) additions() []Migration {
 			what = fmt.Sprintf("%s_and_%d_more", a.Fields[0], len(a.Fields)-1)
 		}
 		m.ID = a.Migration + "_add_" + what + "_to_" + own
-		m.Func = "add" + exported(what) + "To" + exported(own)
+		m.Func = "add" + exported(what) + "To" + exported(own) + w.apart(a.Migration)
 
 		t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 		columns := h.columns(false)
@@ -104,6 +104,15 @@ func (w resource) additions() []Migration {
 		list = append(list, h.finish(m, h.joins()))
 	}
 	return list
+}
+
+// apart tells the names of a table's migrations from those of one that was
+// dropped before.
+func (w resource) apart(time string) string {
+	if w.p.Before(w.r.TableName(), time) {
+		return time
+	}
+	return ""
 }
 
 // added tells whether a field came with one of the additions.

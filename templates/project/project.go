@@ -10,11 +10,17 @@ import (
 //go:embed all:files
 var files embed.FS
 
+//go:embed all:reversal
+var reversal embed.FS
+
 //go:embed requirements.json
 var requirements []byte
 
 // Files returns the tree that mirrors a new project.
 func Files() (fs.FS, error) { return fs.Sub(files, "files") }
+
+// Reversal returns the tree of a migration that takes others back.
+func Reversal() (fs.FS, error) { return fs.Sub(reversal, "reversal") }
 
 // Requirements returns what go.mod and go.sum of a project need; see
 // scaffold.Requirements.

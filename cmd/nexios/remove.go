@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates"
+)
+
+// removeHelp is what every removal does.
+const removeHelp = `Files that you edited are not deleted: nothing is written, and they are named,
+unless --force is given. Migrations stay, since databases have them; one more
+drops the tables with their rows, and makes them again when it is rolled back.
+Nothing else of yours is touched, and nexios undo brings everything back.`
+
+func removeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "remove",
+		Short: "Remove a resource, a model or a feature from the project",
+		Long:  "Remove a resource, a model or a feature from the project.\n\n" + removeHelp,
+		Example: `  nexios remove resource post
+  nexios remove websocket chat
+  nexios remove tour --dry-run`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(removeResourceCommand())
+	for _, feature := range templates.Features() {
+		cmd.AddCommand(removeFeatureCommand(feature))
+	}
+	return cmd
+}
+
+// removeFlags are the flags of `nexios remove`.
+type removeFlags struct {
+	changeFlags
+	force bool
+}
+
+func (f *removeFlags) add(cmd *cobra.Command) {
+	f.changeFlags.add(cmd, projectHelp)
+	cmd.Flags().BoolVar(&f.force, "force", false, "delete files that you edited as well")
+}
+
+func removeResourceCommand() *cobra.Command {
+	var f removeFlags
+	cmd := &cobra.Command{
+		Use:     "resource NAME",
+		Aliases: []string{"model"},
+		Short:   "Remove a resource or a model, and drop its table",
+		Long: `Remove a resource or a model with its routes, inputs, tests and table. It must
+not be referred to by others; fields that only list its rows (has) go with it.
+
+` + removeHelp,
+		Example: "  nexios remove resource post\n  nexios remove resource post --dry-run --diff",
+		Args:    needsName("nexios remove resource post"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noArgs(cmd, args[1:]); err != nil {
+				return err
+			}
+			open, err := openToChange(cmd, f.dir)
+			if err != nil {
+				return err
+			}
+			at, err := migrationTime(open.spec)
+			if err != nil {
+				return err
+			}
+			project, r, err := open.spec.Remove(args[0], at)
+			if err != nil {
+				return err
+			}
+			title := "remove resource " + r.Name
+			if r.ModelOnly {
+				title = "remove model " + r.Name
+			}
+			return remove(cmd, f, open, project, title)
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
+	var f removeFlags
+	use := feature.Name
+	if feature.Repeats {
+		use += " [NAME]"
+	}
+	example, _, _ := strings.Cut(feature.Example, " --")
+	cmd := &cobra.Command{
+		Use:     use,
+		Short:   "Remove " + feature.Name,
+		Long:    "Remove " + feature.Name + ". Nothing else may need it.\n\n" + removeHelp,
+		Example: "  nexios remove " + example,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			chosen := spec.Feature{Name: feature.Name}
+			if feature.Repeats {
+				chosen.Options = map[string]string{"name": defaultName(feature)}
+				if len(args) > 0 {
+					chosen.Options["name"], args = args[0], args[1:]
+				}
+			}
+			if err := noArgs(cmd, args); err != nil {
+				return err
+			}
+			open, err := openToChange(cmd, f.dir)
+			if err != nil {
+				return err
+			}
+			at, err := migrationTime(open.spec)
+			if err != nil {
+				return err
+			}
+			project, err := open.catalog.Remove(open.spec, chosen, at)
+			if err != nil {
+				return err
+			}
+			key := strings.TrimSpace(strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature "))
+			return remove(cmd, f, open, project, "remove "+key)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// defaultName is what a feature that can be added several times is called when
+// nothing is said.
+func defaultName(f scaffold.Feature) string {
+	at := slices.IndexFunc(f.Options, func(o scaffold.Option) bool { return named(f, o) })
+	return f.Options[at].Default
+}
+
+// remove carries the project over to what is left of it.
+func remove(cmd *cobra.Command, f removeFlags, open opened, project spec.Project, title string) error {
+	question := ""
+	if canAsk(cmd) && !f.yes && !f.dryRun {
+		question = strings.ToUpper(title[:1]) + title[1:] + "?"
+	}
+	return change(cmd, f.changeFlags, open, project, changing{
+		title: title, ask: question, force: f.force,
+		done: dropped(open.spec, project),
+	})
+}
+
+// dropped says what the next migration takes away.
+func dropped(old, now spec.Project) string {
+	if len(now.Dropped) == len(old.Dropped) {
+		return ""
+	}
+	return fmt.Sprintf("the next migration drops the tables of %s with their rows", now.Dropped[len(now.Dropped)-1].What)
+}
+
+// wayOut is what to do about the conflicts of a plan.
+func wayOut(cmd *cobra.Command, p plan.Plan) string {
+	deleted := true
+	for _, op := range p.Of(plan.Conflict) {
+		if op.Note == plan.Both {
+			return "git stash, the same command again, git stash pop (--diff shows both texts)"
+		}
+		deleted = deleted && op.After == nil
+	}
+	if deleted && cmd.Flags().Lookup("force") != nil {
+		return strings.Join(append([]string{cmd.CommandPath()}, cmd.Flags().Args()...), " ") + " --force"
+	}
+	return "move these files away (--diff shows both texts), then the same command again"
+}

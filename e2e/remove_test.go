@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"maps"
+	"strings"
+	"testing"
+)
+
+// past tells what a removal leaves: history, and what go.mod has for it.
+func past(name string) bool {
+	return strings.Contains(name, "internal/migrations/") || name == "nexios.json" || strings.HasSuffix(name, "go.mod") || strings.HasSuffix(name, "go.sum")
+}
+
+// sameButThePast fails unless two trees differ in their history alone.
+func sameButThePast(t *testing.T, want, got map[string]string) {
+	t.Helper()
+	for _, tree := range []*map[string]string{&want, &got} {
+		*tree = maps.Clone(*tree)
+		maps.DeleteFunc(*tree, func(name, _ string) bool { return past(name) })
+	}
+	sameTree(t, want, got)
+}
+
+// TestFeaturesGo adds every feature to a project that has what it requires and
+// removes it: nothing is left but its history, which runs both ways. Added
+// again, its tables are there again.
+func TestFeaturesGo(t *testing.T) {
+	t.Parallel()
+	requires := map[string]string{"mail": "jobs", "auth": "mail", "uploads": "auth", "websocket": "auth redis"}
+	for _, feature := range features {
+		words := strings.Fields(feature)
+		t.Run(strings.ReplaceAll(feature, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t, "shop")
+			for first := range strings.FieldsSeq(requires[words[0]]) {
+				p.nexios("add", first)
+			}
+			before := p.tree()
+			p.nexios(append([]string{"add"}, words...)...)
+			name := words[:min(2, len(words))]
+			p.nexios(append([]string{"remove"}, name...)...)
+			removed := p.tree()
+			sameButThePast(t, before, p.tree())
+			tables := strings.Contains(removed["nexios.json"], `"dropped"`)
+			if tables {
+				p.run("go", "run", ".", "migrate", "up")
+				p.run("go", "run", ".", "migrate", "redo")
+			}
+			p.nexios(append([]string{"add"}, words...)...)
+			if tables {
+				p.run("go", "run", ".", "migrate", "up")
+				p.run("go", "test", "./internal/app")
+			}
+			p.nexios(append([]string{"remove"}, name...)...)
+			if tables {
+				p.run("go", "run", ".", "migrate", "up")
+			}
+			p.nexios("undo")
+			p.nexios("undo")
+			sameTree(t, removed, p.tree())
+			p.nexios("undo")
+			p.nexios("undo")
+			sameTree(t, before, p.tree())
+		})
+	}
+}
