@@ -18,6 +18,9 @@ import (
 func Find[T any](tx *gorm.DB, id any) (T, error) {
 	var row T
 	err := take(tx, &row, id)
+	if err == nil {
+		return row, nil
+	}
 	if f := (*fault.Error)(nil); errors.Is(err, gorm.ErrRecordNotFound) ||
 		errors.As(err, &f) && f.Status == http.StatusUnprocessableEntity {
 		missing := fault.NotFound(Humanize(reflect.TypeFor[T]().Name()) + " not found")

@@ -31,11 +31,11 @@ func (a *App) around(c *gin.Context) {
 	if !sane(id) {
 		id = rand.Text()
 	}
-	c.Writer.Header()[requestIDHeader] = []string{id}
-	ctx := &requestContext{Context: c.Request.Context(), id: id, deadline: a.deadline(c, start)}
+	ctx := &requestContext{Context: c.Request.Context(), id: [1]string{id}, deadline: a.deadline(c, start)}
+	c.Writer.Header()[requestIDHeader] = ctx.id[:]
 	defer ctx.end()
 	c.Request = c.Request.WithContext(ctx)
-	defer a.finish(c, start)
+	defer a.finish(c, id, start)
 	c.Next()
 }
 
@@ -52,7 +52,7 @@ func (a *App) deadline(c *gin.Context, start time.Time) time.Time {
 }
 
 // finish runs when the handlers are done or have panicked.
-func (a *App) finish(c *gin.Context, start time.Time) {
+func (a *App) finish(c *gin.Context, id string, start time.Time) {
 	var f *fault.Error
 	broken := false // what was written is not the whole answer
 	if last := c.Errors.Last(); last != nil {
@@ -73,7 +73,7 @@ func (a *App) finish(c *gin.Context, start time.Time) {
 	if f != nil && !written {
 		writeError(c, f, a.Config.Debug)
 	}
-	a.access(c, f, start)
+	a.access(c, f, id, start)
 	if broken && written {
 		// Half an answer must not look like a whole one.
 		panic(http.ErrAbortHandler)
@@ -82,7 +82,7 @@ func (a *App) finish(c *gin.Context, start time.Time) {
 
 // access writes the log line of a request: no query string, which may hold
 // secrets. The probes are logged at level debug.
-func (a *App) access(c *gin.Context, f *fault.Error, start time.Time) {
+func (a *App) access(c *gin.Context, f *fault.Error, id string, start time.Time) {
 	level, ctx, handler := slog.LevelInfo, c.Request.Context(), a.Log.Handler()
 	if path := c.Request.URL.Path; path == healthPath || path == readyPath {
 		level = slog.LevelDebug
@@ -94,7 +94,11 @@ func (a *App) access(c *gin.Context, f *fault.Error, start time.Time) {
 	if f != nil && gone(c, f) {
 		status = statusGone
 	}
-	// Without the logger, which would look up where it is called from.
+	// Without the logger, which would look up where it is called from, and all
+	// at once, the id too: a record has to grow for each that comes later.
+	if h, ok := handler.(idHandler); ok {
+		handler = h.Handler
+	}
 	now := time.Now()
 	record := slog.NewRecord(now, level, "request", 0)
 	record.AddAttrs(
@@ -104,6 +108,7 @@ func (a *App) access(c *gin.Context, f *fault.Error, start time.Time) {
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
 		slog.Duration("took", now.Sub(start)),
 		slog.String("client", c.ClientIP()),
+		slog.String("request_id", id),
 	)
 	_ = handler.Handle(ctx, record)
 }

@@ -14,13 +14,14 @@ import (
 // requests are done before anybody does.
 type requestContext struct {
 	context.Context // of the connection
-	id              string
+	id              [1]string // which the answer's header holds, too
 
 	mu       sync.Mutex
 	deadline time.Time       // zero for none
 	timed    context.Context // what Done has started; nil before
 	cancel   context.CancelFunc
 	kept     []kept
+	first    [1]kept // what kept begins with
 }
 
 type kept struct{ key, value any }
@@ -32,6 +33,9 @@ type kept struct{ key, value any }
 func Keep(c *gin.Context, key, value any) {
 	if r, ok := c.Request.Context().(*requestContext); ok {
 		r.mu.Lock()
+		if r.kept == nil {
+			r.kept = r.first[:0]
+		}
 		r.kept = append(r.kept, kept{key, value})
 		r.mu.Unlock()
 		return
@@ -44,7 +48,7 @@ type requestIDKey struct{}
 // Value implements context.Context.
 func (r *requestContext) Value(key any) any {
 	if key == (requestIDKey{}) {
-		return r.id
+		return r.id[0]
 	}
 	r.mu.Lock()
 	for _, k := range slices.Backward(r.kept) {

@@ -14,7 +14,7 @@ import (
 func TestTheRequestsContextEnds(t *testing.T) {
 	parent, leave := context.WithCancel(t.Context())
 	soon := func() *requestContext {
-		return &requestContext{Context: parent, id: "x", deadline: time.Now().Add(20 * time.Millisecond)}
+		return &requestContext{Context: parent, id: [1]string{"x"}, deadline: time.Now().Add(20 * time.Millisecond)}
 	}
 	at, ok := soon().Deadline()
 	require.True(t, ok)
@@ -55,9 +55,9 @@ func TestKeepIsFoundInTheRequestsContext(t *testing.T) {
 	type key struct{}
 	type other struct{}
 	for name, ctx := range map[string]context.Context{
-		"our own":      &requestContext{Context: t.Context(), id: "x"},
+		"our own":      &requestContext{Context: t.Context(), id: [1]string{"x"}},
 		"anybody's":    t.Context(),
-		"made of ours": context.WithValue(&requestContext{Context: t.Context(), id: "x"}, other{}, "other"),
+		"made of ours": context.WithValue(&requestContext{Context: t.Context(), id: [1]string{"x"}}, other{}, "other"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, engine := gin.CreateTestContext(httptest.NewRecorder())
