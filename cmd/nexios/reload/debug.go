@@ -161,17 +161,19 @@ type debugger struct {
 	network, address string // where it listens
 	log              string
 	editors          atomic.Int32
+	followed         chan struct{} // closed when editors reach it, and when it has ended before
 
 	mu      sync.Mutex
 	program *group // known when dlv has answered
 	halted  bool
 	alone   bool   // halted, and nobody looks
+	ran     bool   // it was seen to run
 	exit    string // how the program ended
 }
 
 // newDebugger has a, which does not run yet, run under dlv.
 func (d *door) newDebugger(a *app, binary, state string) error {
-	g := &debugger{door: d, app: a, log: filepath.Join(state, "dlv.log")}
+	g := &debugger{door: d, app: a, log: filepath.Join(state, "dlv.log"), followed: make(chan struct{})}
 	var err error
 	if g.network, g.address, err = privateAddress(state, "dlv-"+strconv.Itoa(a.id)); err != nil {
 		return err
@@ -188,40 +190,39 @@ func (d *door) newDebugger(a *app, binary, state string) error {
 
 // follow asks dlv what the program does, until it ends.
 func (g *debugger) follow(t ties) {
+	followed := sync.OnceFunc(func() { close(g.followed) })
+	defer followed()
 	client := g.connect()
 	if client == nil {
 		return
 	}
 	defer client.Close()
-	var process struct{ Pid int }
-	if client.Call("RPCServer.ProcessPid", struct{}{}, &process) != nil {
-		g.app.kill()
-		return
+	exit := g.look(client) // dlv answers when it has started the program
+	if pid := g.child(); exit == "" && pid != 0 {
+		program := g.app.group.debugged(pid)
+		g.mu.Lock()
+		g.program = &program
+		g.mu.Unlock()
+		if err := t.adopt(pid); err != nil {
+			g.door.note("should nexios be killed, the program will stay: " + err.Error())
+		}
+		defer t.release(pid)
+		g.door.enter(g)
+		defer g.door.leave(g)
 	}
-	program := g.app.group.debugged(process.Pid)
-	g.mu.Lock()
-	g.program = &program
-	g.mu.Unlock()
-	if err := t.adopt(process.Pid); err != nil {
-		g.door.note("should this program be killed, the one that is debugged would stay: " + err.Error())
-	}
-	defer t.release(process.Pid)
-	g.door.enter(g)
-	defer g.door.leave(g)
-	for {
+	followed()
+	for exit == "" {
 		select {
 		case <-g.app.exited:
 			return
 		case <-time.After(followPace):
 		}
-		if exit := g.look(client); exit != "" {
-			g.mu.Lock()
-			g.exit = exit
-			g.mu.Unlock()
-			g.app.kill() // dlv, which would stay
-			return
-		}
+		exit = g.look(client)
 	}
+	g.mu.Lock()
+	g.exit = exit
+	g.mu.Unlock()
+	g.app.kill() // dlv, which would stay
 }
 
 // connect waits until dlv answers. It is nil when the program ends before.
@@ -270,6 +271,8 @@ func (g *debugger) look(client *rpc.Client) (exit string) {
 	alone := g.halted && g.editors.Load() == 0
 	before := g.alone
 	g.alone = alone
+	g.ran = g.ran || now.State.Running
+	ran := g.ran
 	g.mu.Unlock()
 	at := now.State.CurrentThread
 	if before || !alone || at == nil {
@@ -279,6 +282,9 @@ func (g *debugger) look(client *rpc.Client) (exit string) {
 		// Nobody looks: it ends and says why, as it would without a debugger.
 		client.Go("RPCServer.Command", map[string]string{"name": "continue"}, &now, nil)
 		return ""
+	}
+	if !ran {
+		return "" // at its very beginning
 	}
 	g.door.note(fmt.Sprintf("the program is stopped at %s:%d, and goes on when a debugger at %s lets it",
 		filepath.Base(at.File), at.Line, g.door.listener.Addr()))
@@ -325,12 +331,32 @@ func (g *debugger) kill() {
 		g.program.kill()
 		return
 	}
+	if pid := g.child(); pid != 0 {
+		g.app.group.debugged(pid).kill()
+	}
+}
+
+// child is the number of the program, or 0. We look ourselves: dlv does not
+// tell it before the program stops.
+func (g *debugger) child() int {
 	dlv, err := process.NewProcess(int32(g.app.cmd.Process.Pid))
 	if err != nil {
-		return // it is gone
+		return 0
 	}
-	children, _ := dlv.Children() // none, before it has started the program
+	return runs(dlv, g.app.binary)
+}
+
+// runs looks for the program below p, which has helpers as well: dlv counts its
+// uses, and on macOS debugserver starts the program.
+func runs(p *process.Process, binary string) int {
+	children, _ := p.Children() // with an error there are none
 	for _, child := range children {
-		_ = child.Kill()
+		if exe, err := child.Exe(); err == nil && filepath.Base(exe) == filepath.Base(binary) {
+			return int(child.Pid)
+		}
+		if pid := runs(child, binary); pid != 0 {
+			return pid
+		}
 	}
+	return 0
 }

@@ -87,7 +87,7 @@ func TestDelve(t *testing.T) {
 	client.press("break sample/part.Version\ncontinue\n")
 	client.shows("Breakpoint 1 set at")
 	first := request()
-	client.shows("sample/part.Version()")
+	client.shows("> [Breakpoint 1] sample/part.Version()")
 	d.write("part/part.go", part("two"))
 	d.wait(KindBuilt)
 	if got := <-request(); got != "two" {
@@ -112,7 +112,7 @@ func TestDelve(t *testing.T) {
 	client.press("break part.go:7\ncontinue\n") // a line that our own call of the compiler must have told the debugger
 	client.shows("Breakpoint 1 set at")
 	second := request()
-	client.shows("part.go:7")
+	client.shows("> [Breakpoint 1] sample/part.Version()")
 	client.press("quit\n") // and leave it there
 	client.shows("kill the headless instance?")
 	client.press("n\n")

@@ -212,6 +212,9 @@ func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state
 		<-a.exited
 		return a, err
 	}
+	if a.debug != nil {
+		<-a.debug.followed // soon: the program runs, or has ended
+	}
 	return a, nil
 }
 

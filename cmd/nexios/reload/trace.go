@@ -124,7 +124,7 @@ func (t *trace) add(s Statement) {
 // heard shows a line of the program from the level least on, unless it is only
 // of use to a request. It returns whether a person sees it.
 func (s *server) heard(l line, least slog.Level) bool {
-	if s.proxy.traces.note(l) || l.record && l.level < least {
+	if s.proxy.traces.note(l) || l.record && l.level < least || s.door != nil && l.text == dlvEnded {
 		return false
 	}
 	e := Event{Kind: KindLog, Text: l.text, RequestID: l.request}
