@@ -10,7 +10,8 @@
 //	plan      what is about to happen to each file, as data
 //	apply     carries a plan out as one step, and takes it back
 //	scaffold  catalog.go: what can be generated; scaffold.go: Change, which
-//	          calls all of the above but apply; draft.go: the files on their way
+//	          calls all of the above but apply; upgrade.go: Upgrade, with what
+//	          this version does better; draft.go: the files on their way
 //
 // Every command is the same sentence: change the spec, render, plan, show,
 // apply. Only apply touches the disk.

@@ -194,6 +194,8 @@ func (t *text) op(path string) plan.Op {
 		op := plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: t.now}
 		if t.disk == nil {
 			op.Kind = plan.Create
+		} else if t.now == nil {
+			op.Kind = plan.Delete
 		} else if bytes.Equal(t.disk, t.now) {
 			op.Kind = plan.Identical
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/merge"
+	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -75,6 +77,7 @@ func addResourceCommand() *cobra.Command {
 		ValidArgsFunction: completeField(&f.dir),
 	}
 	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
 	addTableFlags(cmd, &r)
 	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who made them (needs auth)")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: the bool field that lets every user read a row")
@@ -101,6 +104,7 @@ func addModelCommand() *cobra.Command {
 		ValidArgsFunction: completeField(&f.dir),
 	}
 	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
 	addTableFlags(cmd, &r)
 	return cmd
 }
@@ -132,6 +136,7 @@ The table may hold rows, so a field must be optional or have a default.
 		},
 	}
 	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
 	return cmd
 }
 
@@ -214,6 +219,7 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		},
 	}
 	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
 	for _, option := range feature.Options {
 		if named(feature, option) {
 			name = option.Default
@@ -267,21 +273,37 @@ type changing struct {
 	ask   string // what to ask before it is written; "" does not ask
 	force bool   // delete files that were edited
 	done  string // what to say when it is written; may be empty
+	next  []string
 }
 
 func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, how changing) error {
-	now, err := clock()
-	if err != nil {
-		return err
-	}
 	p, err := open.catalog.Change(open.spec, project, os.DirFS(open.dir), how.key)
 	if err != nil {
 		return err
 	}
+	how.next = []string{"go run . migrate up", "go test ./..."}
+	return carryOver(cmd, f, open, p, how)
+}
+
+// carryOver shows a plan for the project and writes it.
+func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how changing) error {
+	now, err := clock()
+	if err != nil {
+		return err
+	}
+	stuck := wayOut(cmd, p)
 	if how.force {
 		p = p.Forced()
 	}
-	s := step{
+	if f.markers {
+		for _, op := range p.Of(plan.Conflict) {
+			if op.Note == plan.Both {
+				how.next = append([]string{"resolve " + op.Path + ", between " + merge.MarkYours + " and " + merge.MarkTheirs}, how.next...)
+			}
+		}
+		p = p.Marked()
+	}
+	return f.carryOut(cmd, step{
 		dir:  open.dir,
 		plan: p,
 		ask:  how.ask,
@@ -289,11 +311,10 @@ func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 			_, err := apply.Apply(open.dir, p, apply.Options{Title: how.title, Time: now})
 			return err
 		},
-		stuck: wayOut(cmd, p),
+		stuck: stuck,
 		done:  how.done,
-		next:  append(enter(open.dir), "go run . migrate up", "go test ./..."),
-	}
-	return f.carryOut(cmd, s)
+		next:  append(enter(open.dir), how.next...),
+	})
 }
 
 // needsName refuses a command line without a name, and shows one with it.

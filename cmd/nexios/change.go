@@ -17,6 +17,8 @@ type changeFlags struct {
 	dryRun bool
 	diff   bool
 	yes    bool
+	// markers writes what cannot be merged into its file.
+	markers bool
 }
 
 func (f *changeFlags) add(cmd *cobra.Command, dir string) {
@@ -24,6 +26,10 @@ func (f *changeFlags) add(cmd *cobra.Command, dir string) {
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would happen and write nothing")
 	cmd.Flags().BoolVar(&f.diff, "diff", false, "show the changes as a diff")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "never ask")
+}
+
+func (f *changeFlags) addMarkers(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.markers, "markers", false, "write what you and the newer text both changed, between markers")
 }
 
 // result is what a command that writes says with --json; see jsonTopic.

@@ -161,7 +161,7 @@ func checkModules(cmd *cobra.Command, dir string) finding {
 func checkVersion(open opened) finding {
 	project, tool := open.spec.Nexios, open.catalog.Version
 	if project != tool {
-		return finding{"version", mend, fmt.Sprintf("the project is of nexios %s, and this is nexios %s", project, tool), getVersion(project)}
+		return finding{"version", mend, fmt.Sprintf("the project is of nexios %s, and this is nexios %s", project, tool), meet(project, tool)}
 	}
 	return finding{"version", well, "tool and project are both " + tool, ""}
 }
@@ -208,8 +208,7 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 	if changed, err := gitStatus(cmd, open.dir, copied); err == nil && changed > 0 {
 		return finding{"runtime", mend, detail, "git stash push --include-untracked -- " + copied}
 	}
-	return finding{"runtime", mend, detail,
-		fmt.Sprintf("nexios new %s --no-git --dir FOLDER, and replace %s by the one in there", open.spec.Name, copied)}
+	return finding{"runtime", mend, detail, "nexios upgrade, which writes it as shipped"}
 }
 
 func checkChanges(cmd *cobra.Command, dir string) finding {

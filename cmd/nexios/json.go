@@ -26,7 +26,7 @@ Exit codes
   3    nothing was written because of conflicts
   130  cancelled; nothing was written
 
-new, add, remove, undo
+new, add, remove, upgrade, undo
   applied       whether files were written; false with --dry-run, with conflicts
                 and when all was there already
   dir           the project's folder, absolute

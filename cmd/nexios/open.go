@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/semver"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
@@ -65,10 +66,18 @@ func openToChange(cmd *cobra.Command, dir string) (opened, error) {
 		return opened{}, &problem{
 			What:  fmt.Sprintf("the project is of nexios %s, and this is nexios %s", has, open.catalog.Version),
 			Where: filepath.Join(open.dir, scaffold.SpecFile),
-			Try:   getVersion(has),
+			Try:   meet(has, open.catalog.Version),
 		}
 	}
 	return open, nil
+}
+
+// meet is the command that makes a project and the tool of one version.
+func meet(project, tool string) string {
+	if semver.Compare("v"+project, "v"+tool) < 0 {
+		return "nexios upgrade"
+	}
+	return getVersion(project)
 }
 
 // getVersion is the command that installs a version of nexios.

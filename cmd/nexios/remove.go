@@ -45,6 +45,7 @@ type removeFlags struct {
 
 func (f *removeFlags) add(cmd *cobra.Command) {
 	f.changeFlags.add(cmd, projectHelp)
+	f.addMarkers(cmd)
 	cmd.Flags().BoolVar(&f.force, "force", false, "delete files that you edited as well")
 }
 
@@ -168,7 +169,7 @@ func wayOut(cmd *cobra.Command, p plan.Plan) string {
 	deleted := true
 	for _, op := range p.Of(plan.Conflict) {
 		if op.Note == plan.Both {
-			return "git stash, the same command again, git stash pop (--diff shows both texts)"
+			return "--diff, which shows both texts; then --markers, and resolve what it marks"
 		}
 		deleted = deleted && op.After == nil
 	}

@@ -46,6 +46,14 @@ func Merge(base, yours, theirs []byte) (text []byte, conflict bool) {
 	return join(m.out, last), m.conflict
 }
 
+// File merges as suits a file of that name.
+func File(name string, base, yours, theirs []byte) (text []byte, conflict bool) {
+	if strings.HasSuffix(name, ".go") {
+		return Go(base, yours, theirs)
+	}
+	return Merge(base, yours, theirs)
+}
+
 // Same reports whether two texts are equal but for CRLF instead of LF.
 func Same(a, b []byte) bool {
 	return bytes.Equal(a, b) || bytes.Equal(lf(a), lf(b))

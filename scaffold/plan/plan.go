@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/merge"
 )
@@ -91,6 +90,18 @@ func (p Plan) Of(kinds ...Kind) []Op {
 // HasConflicts reports whether the plan cannot be applied.
 func (p Plan) HasConflicts() bool { return len(p.Of(Conflict)) > 0 }
 
+// Marked returns the plan with what cannot be merged written into its file,
+// both texts between markers.
+func (p Plan) Marked() Plan {
+	ops := slices.Clone(p.Ops)
+	for i, op := range ops {
+		if op.Kind == Conflict && op.Note == Both {
+			ops[i].Kind, ops[i].Note = Update, ""
+		}
+	}
+	return Plan{ops}
+}
+
 // Forced returns the plan with the files deleted that their owner edited.
 func (p Plan) Forced() Plan {
 	ops := slices.Clone(p.Ops)
@@ -125,11 +136,7 @@ func File(path string, disk, base, now []byte) Op {
 		op.Note = "you deleted this file; its newer version was not written"
 	case merge.Same(disk, now):
 	default:
-		merged := merge.Merge
-		if strings.HasSuffix(path, ".go") {
-			merged = merge.Go
-		}
-		text, conflict := merged(base, disk, now)
+		text, conflict := merge.File(path, base, disk, now)
 		op.After = text
 		switch {
 		case conflict:

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/semver"
+)
+
+func upgradeCommand() *cobra.Command {
+	var f changeFlags
+	cmd := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Bring what this version does better into the project",
+		Long: `Write the project as this version of nexios writes it: what is new is merged
+with what you edited since, and the project's copy of the runtime is renewed.
+
+Where you and the newer version changed the same lines nothing is written, and
+the files are named; --markers writes both texts into them, to be resolved by
+hand. Migrations and .env stay as they are. nexios undo takes it back.`,
+		Example: "  nexios upgrade --dry-run --diff\n  nexios upgrade\n  nexios upgrade --markers    # and resolve what it marks",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return upgrade(cmd, f)
+		},
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	return cmd
+}
+
+func upgrade(cmd *cobra.Command, f changeFlags) error {
+	open, err := openProject(cmd, f.dir)
+	if err != nil {
+		return err
+	}
+	has, is := open.spec.Nexios, open.catalog.Version
+	if semver.Compare("v"+has, "v"+is) > 0 {
+		return &problem{
+			What:  fmt.Sprintf("the project is of nexios %s, and this is the older nexios %s", has, is),
+			Where: filepath.Join(open.dir, "nexios.json"), Try: getVersion(has),
+		}
+	}
+	p, err := open.catalog.Upgrade(open.spec, os.DirFS(open.dir))
+	if err != nil {
+		return err
+	}
+	how := changing{title: "upgrade to " + is, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
+	if has != is {
+		how.done = fmt.Sprintf("the project is of nexios %s now, and was of %s", is, has)
+	}
+	if canAsk(cmd) && !f.yes && !f.dryRun {
+		how.ask = "Write this?"
+	}
+	return carryOver(cmd, f, open, p, how)
+}

@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// older gives a project other texts than this version writes, as an older one
+// would have: in the file and in what the tool remembers of it.
+func (p project) older(name, text, was string) {
+	p.t.Helper()
+	for _, name := range []string{name, ".nexios/base/" + name} {
+		has := p.read(name)
+		if !strings.Contains(has, text) {
+			p.t.Fatalf("%s has no %q", name, text)
+		}
+		p.write(name, strings.Replace(has, text, was, 1))
+	}
+}
+
+// mine edits a file as its owner would.
+func (p project) mine(name, text, edited string) {
+	p.t.Helper()
+	has := p.read(name)
+	if !strings.Contains(has, text) {
+		p.t.Fatalf("%s has no %q", name, text)
+	}
+	p.write(name, strings.Replace(has, text, edited, 1))
+}
+
+// TestUpgrade makes the guide a project of an older version, which its owner
+// grew and edited, and upgrades it: it is what this version writes, with the
+// owner's edits, and it passes.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "blog", "--preset", "guide")
+	p.nexios("add", "resource", "tag", "name:string:unique")
+	p.nexios("add", "field", "post", "subtitle:string:optional", "tags:many=tags")
+	p.nexios("remove", "websocket", "echo")
+
+	edit := func() {
+		p.mine("internal/posts/posts.go", "func (h handler) remove(", "// drafts counts what is not published.\nfunc (h handler) drafts() (n int64) {\n\th.db.Model(&model.Post{}).Where(\"NOT published\").Count(&n)\n\treturn n\n}\n\nfunc (h handler) remove(")
+		p.mine("internal/posts/posts.go", "Doc(\"List posts\")", "Doc(\"List posts, drafts last\")")
+		p.mine("internal/posts/posts_test.go", "func TestList", "func TestDrafts(t *testing.T) {\n\t_, gdb := start(t)\n\tvar n int64\n\tif err := gdb.Model(&model.Post{}).Count(&n).Error; err != nil {\n\t\tt.Fatal(err)\n\t}\n}\n\nfunc TestList")
+		p.mine("internal/model/post.go", "// Post is a row", "// Post is a piece of writing.\n//\n// Post is a row")
+		p.mine("internal/app/modules.go", "func modules(", "// modules is the map; mind its order.\nfunc modules(")
+		p.mine("README.md", "\n", "\n\nOurs.\n")
+		if err := os.Remove(filepath.Join(p.dir, "compose.yaml")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clean := p.tree()
+	edit()
+	want := p.tree()
+
+	for name, text := range clean { // back, to age it
+		p.write(name, text)
+	}
+	p.mine("nexios.json", `"nexios": "`, `"nexios": "0.0.1-`)
+	p.older("internal/posts/posts.go", "web.Location(c, post.ID)", "c.Header(\"Location\", \"/posts\")")
+	p.older("internal/posts/input.go", "// post returns the new row.", "// post makes a row.")
+	p.older("internal/posts/posts_test.go", "// start serves posts", "// start gives out posts")
+	p.older("internal/model/tag.go", "// Tag is a row", "// Tag is a line")
+	p.older("internal/app/modules.go", "import (", "import ( // of old")
+	p.older("internal/app/app.go", "return", "// Old.\n\treturn")
+	p.older("main.go", "package main", "// Command blog is old.\npackage main")
+	p.older("Dockerfile", "\n", "\n# old\n")
+	for _, name := range []string{"internal/app/gone.go", ".nexios/base/internal/app/gone.go", ".nexios/runtime/gone.go"} {
+		p.write(name, "package app\n")
+	}
+	if err := os.Remove(filepath.Join(p.dir, ".nexios/runtime/db/fold.go")); err != nil {
+		t.Fatal(err)
+	}
+	edit()
+	old := p.tree()
+	p.nexios("upgrade")
+	sameTree(t, want, p.tree())
+	if out := p.nexios("upgrade"); !strings.Contains(out, "nothing to do") {
+		t.Errorf("a second time there is something to do:\n%s", out)
+	}
+	p.run("go", "vet", "./...")
+	p.run("go", "test", "./internal/posts", "./internal/tags", "./internal/app")
+	p.nexios("undo")
+	sameTree(t, old, p.tree())
+}

@@ -1,0 +1,153 @@
+package scaffold
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/merge"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// Upgrade plans the way from a project as another version wrote it to the same
+// project as this one writes it: what is new is merged with what the owner
+// edited since, and the project's copy of the runtime, if it has one, is
+// renewed. disk is the project's folder; it is only read.
+//
+// Migrations stay as they are, and so does .env; go.mod and go.sum only gain.
+// A file that this version does not write any more goes, unless it was edited.
+func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
+	p.Nexios = c.Version
+	parts, err := c.parts(p)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	d := draft{disk: disk, files: map[string]*text{}, module: p.Module}
+	fresh, edits := map[string][]byte{}, map[string][]edit.Edit{}
+	var imported []string
+	for _, part := range parts {
+		files, err := part.render()
+		if err != nil {
+			return plan.Plan{}, fmt.Errorf("%s: %w", part.key, err)
+		}
+		paths, err := imports(files)
+		if err != nil {
+			return plan.Plan{}, fmt.Errorf("%s: %w", part.key, err)
+		}
+		imported = append(imported, paths...)
+		for _, file := range files {
+			if !settled(file.Path) {
+				fresh[file.Path] = file.Data
+			}
+		}
+		for _, e := range part.edits {
+			if e.Op == edit.AddImport {
+				imported = append(imported, e.Text)
+			}
+			if !settled(e.Path) {
+				edits[e.Path] = append(edits[e.Path], d.settle(e))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fresh)) {
+		if err := d.renew(name, fresh[name], edits[name]); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	if err := d.retire(fresh); err != nil {
+		return plan.Plan{}, err
+	}
+	if err := c.require(&d, imported, p); err != nil {
+		return plan.Plan{}, err
+	}
+	if d.read(vendored+"go.mod") != nil {
+		if err := c.renewRuntime(&d); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	record, err := p.JSON()
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	d.own(SpecFile, record)
+	return d.plan()
+}
+
+// settled tells whether a file is never written anew: it is the machine's own,
+// or it only gains.
+func settled(name string) bool { return name == ".env" || name == "go.mod" || name == "go.sum" }
+
+// renew takes what this version would write. What edits added to the last text
+// stays where it is: the order in which parts were added is the project's own.
+func (d *draft) renew(name string, fresh []byte, edits []edit.Edit) error {
+	t := d.at(name)
+	switch {
+	case t.base == nil:
+	case strings.HasPrefix(name, history):
+		fresh = t.base
+	default:
+		bare := t.base
+		for _, e := range slices.Backward(edits) {
+			if reverted, err := e.Revert(bare); err == nil {
+				bare = reverted
+			}
+		}
+		if merged, conflict := merge.File(name, bare, t.base, fresh); !conflict {
+			fresh = merged
+		}
+	}
+	for _, e := range edits {
+		edited, err := e.Apply(fresh)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		fresh = edited
+	}
+	t.now = fresh
+	return nil
+}
+
+// retire takes out what was written once and is not any more.
+func (d *draft) retire(fresh map[string][]byte) error {
+	return fs.WalkDir(d.disk, strings.TrimSuffix(baseDir, "/"), func(full string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name := strings.TrimPrefix(full, baseDir)
+		if _, ok := fresh[name]; ok || settled(name) || strings.HasPrefix(name, history) {
+			return nil
+		}
+		t := d.at(name)
+		if t.disk != nil && !merge.Same(t.disk, t.base) {
+			d.note(name, errors.New("this version does not write this file any more; you edited it, so it is yours now"))
+			return nil
+		}
+		t.gone = true
+		return nil
+	})
+}
+
+// vendored is where a project has its copy of the runtime.
+const vendored = ".nexios/"
+
+// renewRuntime makes the project's copy of the runtime this version's.
+func (c Catalog) renewRuntime(d *draft) error {
+	c.vendorRuntime(d)
+	return fs.WalkDir(d.disk, vendored+"runtime", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if _, ok := c.Runtime[strings.TrimPrefix(name, vendored+"runtime/")]; !ok {
+			d.own(name, nil)
+		}
+		return nil
+	})
+}
