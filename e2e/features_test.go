@@ -6,18 +6,30 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nexios-go/nexios/templates"
 )
 
-// features are the words after `nexios add`, each with a second room of the
-// kinds that can be added twice.
-var features = []string{"jobs", "mail", "auth", "uploads", "websocket chat", "websocket ping --kind echo", "pages", "metrics", "tour"}
+// features are the words after `nexios add` of all that can be added, with a
+// second room of the other kind.
+func features() []string {
+	words := []string{"websocket ping --kind echo"}
+	for _, f := range templates.Features() {
+		if f.Repeats {
+			words = append(words, f.Example) // with a name
+		} else {
+			words = append(words, f.Name)
+		}
+	}
+	return words
+}
 
 // TestFeaturesInAnyOrder adds every pair of features in both orders, sees that
 // the project is whole, and takes both back.
 func TestFeaturesInAnyOrder(t *testing.T) {
 	t.Parallel()
-	for i, one := range features {
-		for j, other := range features {
+	for i, one := range features() {
+		for j, other := range features() {
 			if i == j {
 				continue
 			}

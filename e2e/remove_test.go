@@ -27,7 +27,7 @@ func sameButThePast(t *testing.T, want, got map[string]string) {
 func TestFeaturesGo(t *testing.T) {
 	t.Parallel()
 	requires := map[string]string{"mail": "jobs", "auth": "mail", "uploads": "auth", "websocket": "auth redis"}
-	for _, feature := range features {
+	for _, feature := range features() {
 		words := strings.Fields(feature)
 		t.Run(strings.ReplaceAll(feature, " ", "_"), func(t *testing.T) {
 			t.Parallel()

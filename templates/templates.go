@@ -19,6 +19,7 @@ import (
 	"github.com/nexios-go/nexios/templates/redis"
 	"github.com/nexios-go/nexios/templates/resource"
 	"github.com/nexios-go/nexios/templates/tour"
+	"github.com/nexios-go/nexios/templates/traces"
 	"github.com/nexios-go/nexios/templates/uploads"
 	"github.com/nexios-go/nexios/templates/websocket"
 )
@@ -65,6 +66,7 @@ func Features() []scaffold.Feature {
 		websocket.Feature(),
 		pages.Feature(),
 		metrics.Feature(),
+		traces.Feature(),
 		tour.Feature(),
 	}
 }
@@ -97,6 +99,7 @@ func guide(c scaffold.Catalog, p spec.Project, migration string) (spec.Project, 
 		{Name: "websocket", Options: map[string]string{"name": "echo", "kind": "echo"}},
 		{Name: "pages"},
 		{Name: "metrics"},
+		{Name: "traces"},
 		{Name: "tour"},
 	} {
 		var err error

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"runtime/debug"
@@ -15,6 +16,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 const (
@@ -188,7 +191,16 @@ func (q *Queue) run(ctx context.Context, j job) {
 		q.keepLease(ctx, cancel, j)
 	}()
 	start := time.Now()
-	recorded, err := q.call(ctx, j)
+	var recorded bool
+	inside := ctx // what is around the work has its say in the log
+	err := web.Background(ctx, web.Work{
+		Name: "job " + j.Kind, About: []slog.Attr{slog.Int64("job", j.ID), slog.Int("attempt", j.Attempts)},
+		Do: func(ctx context.Context) (err error) {
+			inside = ctx
+			recorded, err = q.call(ctx, j)
+			return err
+		},
+	})
 	stopping := context.Cause(ctx) == errStopping
 	cancel(nil)
 	<-released
@@ -203,25 +215,25 @@ func (q *Queue) run(ctx context.Context, j job) {
 		// Not a failure: it runs again at once, elsewhere or after the restart.
 		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now(), "attempts": j.Attempts - 1})
 	case errors.As(err, &permanent{}) || j.Attempts >= j.MaxAttempts:
-		log.Error("job is dead", "error", err, "retry", fmt.Sprintf("jobs retry %d", j.ID))
+		log.ErrorContext(inside, "job is dead", "error", err, "retry", fmt.Sprintf("jobs retry %d", j.ID))
 		err = q.record(ctx, j, ended(dead, err.Error()))
 	default:
 		pause := backoff(q.Backoff, j.Attempts)
-		log.Warn("job failed", "error", err, "again_in", pause.Round(time.Millisecond))
+		log.WarnContext(inside, "job failed", "error", err, "again_in", pause.Round(time.Millisecond))
 		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now() + pause.Milliseconds(), "last_error": short(err.Error())})
 	}
 	if err != nil {
-		log.Warn("job not recorded; it may run again", "error", err)
+		log.WarnContext(inside, "job not recorded; it may run again", "error", err)
 		return
 	}
-	log.Debug("job ran", "took", time.Since(start))
+	log.DebugContext(inside, "job ran", "took", time.Since(start))
 }
 
 // call runs the handler and turns a panic into an error.
 func (q *Queue) call(ctx context.Context, j job) (recorded bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			q.log.Error("job panicked", "job", j.ID, "kind", j.Kind, "panic", p, "stack", string(debug.Stack()))
+			q.log.ErrorContext(ctx, "job panicked", "job", j.ID, "kind", j.Kind, "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()

@@ -110,6 +110,7 @@ func (a *App) access(c *gin.Context, f *fault.Error, id string, start time.Time)
 		slog.String("client", c.ClientIP()),
 		slog.String("request_id", id),
 	)
+	record.AddAttrs(added(ctx)...)
 	_ = handler.Handle(ctx, record)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/nexios-go/nexios/runtime/command"
 )
@@ -40,7 +41,8 @@ func (a *App) started(run func(context.Context, command.IO) error) func(context.
 		if err := a.start(ctx); err != nil {
 			return err
 		}
-		err := run(ctx, io)
+		err := run(a.surround(ctx), io)
+		a.stop(ctx, time.Now().Add(lastTimeout))
 		if command.ExitCode(err) != command.Failed {
 			return err
 		}

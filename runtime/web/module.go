@@ -29,6 +29,13 @@ type Module struct {
 	// Run works in the background while the application serves, and returns
 	// when ctx ends. An error stops the application.
 	Run func(ctx context.Context) error
+	// Around surrounds every piece of work that Background is asked to do while
+	// the application serves or does a command that Starts, as Use surrounds
+	// requests.
+	Around func(ctx context.Context, work Work) error
+	// Stop runs when requests and background work, or the command, have ended.
+	// It has until ctx ends: 3 seconds, and less where those took long.
+	Stop func(ctx context.Context)
 	// Err is what went wrong while the module was made; New returns it.
 	Err error
 	// Ready says whether the module can do its work now; nil means always.

@@ -32,6 +32,8 @@ const (
 const (
 	drainTimeout = 6 * time.Second
 	stopTimeout  = 9 * time.Second // drain included
+	lastTimeout  = 3 * time.Second // for what follows, which ends before
+	lastEnd      = 9500 * time.Millisecond
 )
 
 // gcPercent is how much the heap grows between garbage collections, in percent
@@ -44,8 +46,8 @@ const gcPercent = 400
 // Serve starts the modules, listens on Config.Addr and runs the modules'
 // background work until ctx ends or one of them fails. Then /readyz says 503,
 // no connection is accepted any more, requests under way have 6 seconds to end
-// and are cut after that, and the background work stops. After 9 seconds it
-// returns in any case. The garbage collector runs less often than Go's default
+// and are cut after that, the background work stops, and the modules end. After 9.5
+// seconds it returns in any case. The garbage collector runs less often than Go's default
 // from here on, unless the environment sets GOGC.
 func (a *App) Serve(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
@@ -95,7 +97,7 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	}
 	// The background outlives ctx by the time that requests take to end: they
 	// may still need it.
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(a.surround(context.WithoutCancel(ctx)))
 	defer stop()
 	background, failing := errgroup.WithContext(running)
 	for _, m := range a.Modules {
@@ -118,6 +120,7 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	case <-failing.Done():
 	case <-ctx.Done():
 	}
+	begun := time.Now()
 	a.draining.Store(true)
 	a.Log.Info("shutting down")
 	end := time.NewTimer(stopTimeout)
@@ -134,9 +137,25 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	go func() { stopped <- background.Wait() }()
 	select {
 	case err := <-stopped:
-		return errors.Join(failure, err)
+		failure = errors.Join(failure, err)
 	case <-end.C:
-		return errors.Join(failure, errors.New("background work did not stop in time"))
+		failure = errors.Join(failure, errors.New("background work did not stop in time"))
+	}
+	a.stop(ctx, begun.Add(lastEnd))
+	return failure
+}
+
+// stop lets the modules end what they have left, until then at most.
+func (a *App) stop(ctx context.Context, then time.Time) {
+	if soon := time.Now().Add(lastTimeout); soon.Before(then) {
+		then = soon
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), then)
+	defer cancel()
+	for _, m := range a.Modules {
+		if m.Stop != nil {
+			m.Stop(ctx)
+		}
 	}
 }
 

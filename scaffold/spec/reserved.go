@@ -79,7 +79,7 @@ func owned(f Feature) (rooms, tables []string) {
 		return []string{"uploads", "files"}, []string{"files"}
 	case "websocket":
 		return []string{strings.Join(Words(f.Options["name"]), "")}, nil
-	case "metrics", "pages", "redis":
+	case "metrics", "pages", "redis", "traces":
 		return []string{f.Name}, nil
 	case "tour":
 		return []string{"tour"}, []string{"tour_users"}

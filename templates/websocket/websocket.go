@@ -130,7 +130,7 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 // taken are the packages that internal/app may import besides the resources,
 // and the names that it uses.
 const taken = `api app auth cfg command config context db fault files gdb gorm jobs log mail main metrics migrations model
-	modules openapi pages queue redis sessions slog test testdata tour uploads users vendor web ws`
+	modules openapi pages queue redis sessions slog test testdata tour traces uploads users vendor web ws`
 
 func check(p spec.Project, f spec.Feature) error {
 	name := roomOf(f).Name

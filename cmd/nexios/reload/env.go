@@ -48,7 +48,7 @@ func settings(dir string, environ []string) []setting {
 	return list
 }
 
-var secretName = regexp.MustCompile(`(?i)SECRET|PASSW|TOKEN|KEY|CREDENTIAL|PRIVATE|SALT|DSN|AUTH`)
+var secretName = regexp.MustCompile(`(?i)SECRET|PASSW|TOKEN|KEY|CREDENTIAL|HEADERS|PRIVATE|SALT|DSN|AUTH`)
 
 // mask hides a value whose name says that it is secret, and everything in an
 // address that could be: its user, password and query.

@@ -6,6 +6,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/files"
 	"github.com/nexios-go/nexios/runtime/mail"
 	"github.com/nexios-go/nexios/runtime/redis"
+	"github.com/nexios-go/nexios/runtime/traces"
 	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/ws"
 )
@@ -21,6 +22,7 @@ type Config struct {
 	Redis       redis.Config
 	Chat        ws.Config
 	Echo        ws.Config
+	Traces      traces.Config
 }
 
 // Validate says what is wrong with the settings that are the program's own;

@@ -17,6 +17,7 @@ import (
 	"blog/internal/users"
 	"github.com/nexios-go/nexios/runtime/jobs"
 	"github.com/nexios-go/nexios/runtime/redis"
+	"github.com/nexios-go/nexios/runtime/traces"
 	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/web/metrics"
 )
@@ -40,6 +41,7 @@ func modules(cfg Config, gdb *gorm.DB, log *slog.Logger) []web.Module {
 		echo.Module(cfg.Echo, log),
 		pages.Module(cfg.Env),
 		metrics.Module(cfg.MetricsAddr, nil),
+		traces.Module(cfg.Traces, gdb, log),
 		tour.Module(gdb),
 		posts.Module(gdb).Under(api),
 	}

@@ -1,0 +1,67 @@
+package traces
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"gorm.io/gorm"
+)
+
+// statements is the GORM plugin that makes a span of each statement of a
+// request or job that is followed.
+type statements struct{ trace.Tracer }
+
+// Name implements gorm.Plugin.
+func (statements) Name() string { return "traces" }
+
+// begunKey is where a statement keeps when it began.
+const begunKey = "traces:begun"
+
+// Initialize implements gorm.Plugin.
+func (s statements) Initialize(gdb *gorm.DB) error {
+	of := gdb.Callback()
+	return errors.Join(
+		of.Create().Before("*").Register("traces:begin", begin), of.Create().After("*").Register("traces:end", s.end),
+		of.Query().Before("*").Register("traces:begin", begin), of.Query().After("*").Register("traces:end", s.end),
+		of.Update().Before("*").Register("traces:begin", begin), of.Update().After("*").Register("traces:end", s.end),
+		of.Delete().Before("*").Register("traces:begin", begin), of.Delete().After("*").Register("traces:end", s.end),
+		of.Row().Before("*").Register("traces:begin", begin), of.Row().After("*").Register("traces:end", s.end),
+		of.Raw().Before("*").Register("traces:begin", begin), of.Raw().After("*").Register("traces:end", s.end),
+	)
+}
+
+func begin(tx *gorm.DB) {
+	if trace.SpanFromContext(tx.Statement.Context).IsRecording() {
+		tx.InstanceSet(begunKey, time.Now())
+	}
+}
+
+// end makes the span. Its text is as it was prepared, with places for values.
+func (s statements) end(tx *gorm.DB) {
+	begun, ok := tx.InstanceGet(begunKey)
+	text := tx.Statement.SQL.String()
+	if !ok || text == "" {
+		return
+	}
+	operation, _, _ := strings.Cut(text, " ")
+	operation = strings.ToUpper(operation)
+	_, span := s.Start(tx.Statement.Context, strings.TrimSpace(operation+" "+tx.Statement.Table), trace.WithTimestamp(begun.(time.Time)),
+		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+			attribute.String("db.system.name", systems[tx.Name()]),
+			attribute.String("db.operation.name", operation),
+			attribute.String("db.collection.name", tx.Statement.Table),
+			attribute.String("db.query.text", text),
+			attribute.Int64("db.response.returned_rows", tx.RowsAffected),
+		))
+	if tx.Error != nil && !errors.Is(tx.Error, gorm.ErrRecordNotFound) {
+		span.SetStatus(codes.Error, "") // whose words may hold values
+	}
+	span.End()
+}
+
+// systems are OpenTelemetry's names of databases by GORM's.
+var systems = map[string]string{"sqlite": "sqlite", "postgres": "postgresql", "mysql": "mysql"}

@@ -1,0 +1,169 @@
+// Package traces follows requests and jobs through an application with
+// OpenTelemetry: a span for each of them and for each of their statements, sent
+// by OTLP over HTTP to where the standard variables OTEL_* say.
+//
+// Without an endpoint nothing is installed: no middleware, no callback, and so
+// no cost.
+//
+// A request's span is named by its method and route, and belongs to the trace
+// that its traceparent header names (W3C Trace Context). Log records that are
+// made with its context have its trace_id. Handlers may add spans with Start,
+// and pass the trace on with Transport. The values of statements, query strings
+// and bodies are in no span. Probes and WebSocket connections have none.
+//
+// # Why an exporter of our own
+//
+// OpenTelemetry's SDK samples, batches and drops; only the last step, from its
+// spans to bytes, is ours. Its exporter otlptracehttp links gRPC, which it
+// shares its settings with: with it, otelgin and gorm's plugin the program of
+// the preset guide grows by 15 % and takes 25 % more processor time to build
+// after an edit, with this package 2.5 % and 7 %.
+package traces
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// scope names who makes the spans.
+const scope = "github.com/nexios-go/nexios/runtime/traces"
+
+// unseen are the routes without spans.
+var unseen = []string{"/healthz", "/readyz", "/metrics"}
+
+// Module traces the requests that follow it in the list of modules, jobs, and
+// the statements that both make on gdb. It is made before gdb is in use. That
+// spans cannot be sent is logged when it begins and when it ends.
+func Module(c Config, gdb *gorm.DB, log *slog.Logger) web.Module {
+	m := web.Module{Name: "traces"}
+	s, err := c.parse()
+	if err != nil || s.address == "" {
+		m.Err = err
+		return m
+	}
+	provider := sdk.NewTracerProvider(
+		sdk.WithBatcher(newExporter(s, log)), sdk.WithSampler(s.sampler), sdk.WithResource(s.resource),
+	)
+	t := tracer{provider.Tracer(scope)}
+	m.Err = gdb.Use(statements(t))
+	m.Use = []gin.HandlerFunc{t.request}
+	m.Around = t.work
+	m.Stop = func(ctx context.Context) { _ = provider.Shutdown(ctx) } // the exporter logs what is wrong
+	return m
+}
+
+// Start begins a span within that of ctx, of which there is none where traces
+// are off. The caller ends it.
+func Start(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
+	return within(ctx).Start(ctx, name, trace.WithAttributes(attrs...))
+}
+
+// within makes spans for the same exporter as the span of ctx.
+func within(ctx context.Context) trace.Tracer {
+	return trace.SpanFromContext(ctx).TracerProvider().Tracer(scope)
+}
+
+type tracer struct{ trace.Tracer }
+
+// request is the middleware.
+func (t tracer) request(c *gin.Context) {
+	route, r := c.FullPath(), c.Request
+	if slices.Contains(unseen, route) || r.Header.Get("Upgrade") != "" {
+		return
+	}
+	method, name := r.Method, r.Method
+	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
+		method, name = "_OTHER", "HTTP" // a client cannot make new names
+	}
+	if route != "" {
+		name += " " + route
+	}
+	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx, span := t.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		attribute.String("http.request.method", method),
+		attribute.String("http.route", route),
+		attribute.String("url.path", r.URL.Path),
+		attribute.String("client.address", c.ClientIP()),
+		attribute.String("user_agent.original", r.UserAgent()),
+	))
+	c.Request = r.WithContext(logged(ctx, span))
+	status := http.StatusInternalServerError // of a panic
+	defer func() {
+		span.SetAttributes(attribute.Int("http.response.status_code", status))
+		if status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, "")
+		}
+		span.End()
+	}()
+	c.Next()
+	status = web.Status(c)
+}
+
+// work makes the span of background work: a trace of its own.
+func (t tracer) work(ctx context.Context, work web.Work) error {
+	attrs := make([]attribute.KeyValue, 0, len(work.About))
+	for _, a := range work.About {
+		attrs = append(attrs, attribute.String(a.Key, a.Value.String()))
+	}
+	ctx, span := t.Start(ctx, work.Name, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attrs...))
+	defer span.End()
+	err := work.Do(logged(ctx, span))
+	if err != nil {
+		span.RecordError(err)
+		span.SetStatus(codes.Error, "")
+	}
+	return err
+}
+
+// logged puts the trace into the log records of ctx.
+func logged(ctx context.Context, span trace.Span) context.Context {
+	return web.LogWith(ctx, slog.String("trace_id", span.SpanContext().TraceID().String()))
+}
+
+// Transport returns a round tripper that makes a span of each request to
+// another service and passes the trace on to it, within the span of the
+// request's context. A nil base is http.DefaultTransport.
+func Transport(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return transport{base}
+}
+
+type transport struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper. The span ends when the answer's
+// header is here.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, span := within(r.Context()).Start(r.Context(), r.Method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		attribute.String("http.request.method", r.Method),
+		attribute.String("server.address", r.URL.Hostname()),
+		attribute.String("url.full", r.URL.Scheme+"://"+r.URL.Host+r.URL.Path),
+	))
+	defer span.End()
+	r = r.Clone(ctx)
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	answer, err := t.base.RoundTrip(r)
+	if err != nil {
+		span.RecordError(err)
+		span.SetStatus(codes.Error, "")
+		return answer, err
+	}
+	span.SetAttributes(attribute.Int("http.response.status_code", answer.StatusCode))
+	if answer.StatusCode >= http.StatusBadRequest {
+		span.SetStatus(codes.Error, "")
+	}
+	return answer, nil
+}
