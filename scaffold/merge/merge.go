@@ -8,6 +8,7 @@ package merge
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 )
@@ -158,10 +159,18 @@ func (m *merger) abreast(base, yours, theirs []string) bool {
 	return true
 }
 
-// share tells whether a line that says something is in both.
+// share tells whether a thing that is there in one line, or begins with it, is in
+// both.
 func share(first, second []string) bool {
+	depth := func(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
+	least := math.MaxInt
+	for _, line := range slices.Concat(first, second) {
+		if strings.TrimSpace(line) != "" {
+			least = min(least, depth(line))
+		}
+	}
 	return slices.ContainsFunc(first, func(line string) bool {
-		return len(strings.TrimSpace(line)) > 1 && slices.Contains(second, line)
+		return depth(line) == least && len(strings.TrimSpace(line)) > 1 && slices.Contains(second, line)
 	})
 }
 
