@@ -337,10 +337,13 @@ func TestContractOpenAPI(t *testing.T) {
 			t.Errorf("%s of %s is %v, want %v (schema %v)", c.key, c.name, got, c.want, limits[c.name])
 		}
 	}
-	for _, name := range []string{"sort", "cursor", "category"} {
+	for _, name := range []string{"sort", "sort_by", "cursor", "category"} {
 		if limits[name] == nil {
 			t.Errorf("GET posts has no parameter %s", name)
 		}
+	}
+	if upload := document.Paths["/api/v1/files/upload"]["post"]; upload.RequestBody == nil || upload.RequestBody.Content["multipart/form-data"].Schema == nil {
+		t.Errorf("the body of an upload is %+v", upload.RequestBody)
 	}
 
 	whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))

@@ -167,8 +167,19 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 			failures = append(failures, 400, 408, 413, 415, 422)
 		}
 	}
+	if r.Upload != "" {
+		op.RequestBody = upload(r.Upload)
+		failures = append(failures, 400, 408, 413, 415)
+	}
 	for _, f := range fields {
 		op.Parameters = append(op.Parameters, d.parameter(f))
+		if f.Alias != "" {
+			other := f
+			other.Name, other.Default = f.Alias, nil
+			p := d.parameter(other)
+			p.Required, p.Description = false, "The same as "+f.Name+", in its place."
+			op.Parameters = append(op.Parameters, p)
+		}
 		if f.In == "path" {
 			failures = append(failures, http.StatusNotFound)
 		} else {
@@ -279,9 +290,6 @@ func (d *document) parameter(f web.Field) parameter {
 	if f.Default != nil {
 		p.Schema.Default = literal(f.Type, *f.Default)
 	}
-	if f.Alias != "" {
-		p.Description = "Also accepted as " + f.Alias + "."
-	}
 	if f.Name == "cursor" && f.In == "query" {
 		p.Description = "Empty for the first page, then each page's next_cursor; pages are not counted then."
 	}
@@ -295,6 +303,17 @@ func (d *document) body(f *reflect.StructField) *requestBody {
 		t = t.Elem()
 	}
 	b.Content.set("application/json", media{d.schemas.of(t, in)})
+	return b
+}
+
+// upload is a form with a file in a field, or several in any.
+func upload(field string) *requestBody {
+	// The format is what tools of OpenAPI 3.0 know, the media type is 3.1's.
+	file := &schema{Type: "string", Format: "binary", ContentMediaType: "application/octet-stream"}
+	form := &schema{Type: "object", MinProperties: "1", Additional: file}
+	form.Properties.set(field, file)
+	b := &requestBody{Required: true}
+	b.Content.set("multipart/form-data", media{form})
 	return b
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/openapi"
 	"github.com/nexios-go/nexios/runtime/web"
@@ -67,6 +68,16 @@ type bookBody struct {
 	Place    place             `json:"place"`
 	Names    map[string]string `json:"names"`
 	Label    *label            `json:"label"`
+}
+
+// shelf has lists of all kinds, none of which has anything.
+type shelf struct {
+	Books  []Book           `json:"books"`
+	Labels db.Array[string] `json:"labels"`
+	Rows   struct {
+		Of [][]string `json:"of"`
+	} `json:"rows"`
+	Left []string `json:"left,omitempty"`
 }
 
 type label struct {
@@ -118,6 +129,17 @@ func books() web.Module {
 		}) (web.None, error) {
 			return web.None{}, nil
 		}).Doc("Delete a book").Guard(guard()),
+		web.Get("/books/none", func(*gin.Context, web.None) (shelf, error) { return shelf{}, nil }).Doc("Show an empty shelf"),
+		web.Get("/books/nothing", func(*gin.Context, web.None) ([]Book, error) { return nil, nil }).Doc("List no books"),
+		web.Post("/books/cover", func(c *gin.Context, _ struct {
+			Keep bool `form:"keep"`
+		}) (string, error) {
+			file, err := c.FormFile("cover")
+			if err != nil {
+				return "", fault.BadRequest("No file uploaded")
+			}
+			return file.Filename, nil
+		}).Doc("Upload a cover").Uploads("cover"),
 		web.Handle(http.MethodGet, "/books/:id/text", func(c *gin.Context) { c.String(http.StatusOK, "text") }).Doc("Read a book"),
 		web.Handle(http.MethodGet, "/hidden", func(c *gin.Context) {}).Hide(),
 	}}.Under("/api/v1")
@@ -220,6 +242,9 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		{"post", list, 413, signedIn.Post("/api/v1/books", strings.Repeat(" ", 2<<20))},
 		{"post", list, 415, signedIn.With("Content-Type", "text/plain").Post("/api/v1/books", good)},
 		{"post", list, 422, signedIn.Post("/api/v1/books", `{"title":1}`)},
+		{"get", list + "/none", 200, client.Get("/api/v1/books/none")},
+		{"get", list + "/nothing", 200, client.Get("/api/v1/books/nothing")},
+		{"get", list, 200, client.Get("/api/v1/books?sort=id")},
 		{"get", one, 200, client.Get("/api/v1/books/7")},
 		{"get", one, 404, client.Get("/api/v1/books/8")},
 		{"get", one, 404, client.Get("/api/v1/books/x")},
@@ -373,5 +398,49 @@ func TestCommandPrintsTheDocument(t *testing.T) {
 	}
 	if err := run(t.Context(), command.IO{Stdout: &out, Args: []string{"x"}}); command.ExitCode(err) != command.Misused {
 		t.Errorf("an argument is %v", err)
+	}
+}
+
+// TestParametersAndUploads: a second name is a parameter of its own, without
+// the default that would make clients send both, and a form is a body.
+func TestParametersAndUploads(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(document(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := doc.Paths.Value("/api/v1/books").Get.Parameters
+	first, second := list.GetByInAndName("query", "sort"), list.GetByInAndName("query", "sort_by")
+	if first == nil || second == nil || first.Schema.Value.Default != "title" || second.Schema.Value.Default != nil || second.Required || len(second.Schema.Value.Enum) != 2 {
+		t.Errorf("sort is %+v, sort_by %+v", first, second)
+	}
+	cover := doc.Paths.Value("/api/v1/books/cover").Post
+	if cover.RequestBody == nil || !cover.RequestBody.Value.Required {
+		t.Fatal("an upload has no body")
+	}
+	form := cover.RequestBody.Value.Content["multipart/form-data"].Schema.Value
+	if !form.Type.Is("object") || form.Properties["cover"].Value.Format != "binary" || form.MinProps != 1 {
+		t.Errorf("the form is %+v", form)
+	}
+	for _, status := range []int{400, 408, 413, 415, 422} {
+		if cover.Responses.Status(status) == nil {
+			t.Errorf("an upload is never answered %d", status)
+		}
+	}
+	if keep := cover.Parameters.GetByInAndName("query", "keep"); keep == nil {
+		t.Error("the query of an upload is lost")
+	}
+}
+
+// TestListsAreNeverNull: an answer's own lists are [] where the handler made
+// none.
+func TestListsAreNeverNull(t *testing.T) {
+	client := webtest.New(t, books())
+	for path, want := range map[string]string{
+		"/api/v1/books/none":    `{"books":[],"labels":[],"rows":{"of":[]}}`,
+		"/api/v1/books/nothing": `[]`,
+	} {
+		if got := string(client.Get(path).Expect(200).Body()); got != want {
+			t.Errorf("%s answers %s", path, got)
+		}
 	}
 }

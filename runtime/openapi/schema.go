@@ -20,6 +20,7 @@ type schema struct {
 	Description      string           `json:"description,omitempty"`
 	Format           string           `json:"format,omitempty"`
 	ContentEncoding  string           `json:"contentEncoding,omitempty"`
+	ContentMediaType string           `json:"contentMediaType,omitempty"`
 	Enum             []any            `json:"enum,omitempty"`
 	Default          any              `json:"default,omitempty"`
 	Examples         []any            `json:"examples,omitempty"` // where a pattern would make readers guess
@@ -37,6 +38,7 @@ type schema struct {
 	Properties       ordered[*schema] `json:"properties,omitzero"`
 	Required         []string         `json:"required,omitempty"`
 	Additional       *schema          `json:"additionalProperties,omitempty"`
+	MinProperties    json.Number      `json:"minProperties,omitempty"`
 	AnyOf            []*schema        `json:"anyOf,omitempty"`
 	OneOf            []*schema        `json:"oneOf,omitempty"`
 }

@@ -82,6 +82,7 @@ type Route struct {
 	Before  []gin.HandlerFunc // middleware of this route alone
 	MaxBody int64             // bytes; 0 means the application's limit
 	Hidden  bool              // left out of OpenAPI
+	Upload  string            // the field of the file in a body that is a form, which the handler reads, for OpenAPI; empty for none
 	// Development is set by Dev.
 	Development bool
 	// Deadline is how long a request may take, its body's arrival and the
@@ -159,6 +160,10 @@ func (r Route) Limit(bytes int64) Route { r.MaxBody = bytes; return r }
 // departure included: for large uploads, downloads and streams. Less than 0
 // sets no limit.
 func (r Route) Within(d time.Duration) Route { r.Deadline = d; return r }
+
+// Uploads says that the body is multipart/form-data with a file in the field,
+// or several in any fields, for OpenAPI. The handler reads it.
+func (r Route) Uploads(field string) Route { r.Upload = field; return r }
 
 // Hide leaves the route out of OpenAPI.
 func (r Route) Hide() Route { r.Hidden = true; return r }

@@ -1,8 +1,11 @@
 package web
 
 import (
+	"encoding"
+	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 )
@@ -23,7 +26,7 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 		if err != nil {
 			return nil, err
 		}
-		success := r.Success
+		success, lists := r.Success, lists(r.Out)
 		return func(c *gin.Context) {
 			var in In
 			if !p.empty {
@@ -42,9 +45,55 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 				c.Status(success)
 				c.Writer.WriteHeaderNow()
 			default:
+				if len(lists) > 0 {
+					fill(reflect.ValueOf(&out).Elem(), lists)
+				}
 				answer(c, rules.buffers, success, &out)
 			}
 		}, nil
 	}
 	return r
 }
+
+// lists finds the lists in an answer of type t: itself, or its fields. One that
+// is nil is written as [], which is what OpenAPI says of it, and not as null.
+// Those inside of lists, and behind pointers, are left to the handler, which
+// may share them with other requests.
+func lists(t reflect.Type) [][]int {
+	if t.Implements(jsonMarshaler) || t.Implements(textMarshaler) {
+		return nil
+	}
+	var found [][]int
+	switch {
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
+		found = [][]int{nil}
+	case t.Kind() == reflect.Struct:
+		for _, key := range Keys(t) {
+			if key.Omit {
+				continue
+			}
+			for _, inner := range lists(key.Field.Type) {
+				found = append(found, slices.Concat(key.Index, inner))
+			}
+		}
+	}
+	return found
+}
+
+// fill makes the lists of an answer that are nil empty.
+func fill(answer reflect.Value, lists [][]int) {
+	for _, index := range lists {
+		list := answer
+		if len(index) > 0 {
+			list = answer.FieldByIndex(index)
+		}
+		if list.IsNil() {
+			list.Set(reflect.MakeSlice(list.Type(), 0, 0))
+		}
+	}
+}
+
+var (
+	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+)

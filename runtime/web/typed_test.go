@@ -44,7 +44,7 @@ func TestQueryAndHeadersAreRead(t *testing.T) {
 	client := webtest.New(t, web.Module{Name: "all", Routes: []web.Route{
 		web.Get("/all", func(_ *gin.Context, in everything) (everything, error) { return in, nil }),
 	}})
-	absent := `{"page":1,"order":"desc","sort":"id","bool":null,"tiny":0,"count":0,"ratio":0,"at":null,"for":0,"key":null,"price":"0","ids":null,"names":["a"],"cursor":null,"agent":"","level":3}`
+	absent := `{"page":1,"order":"desc","sort":"id","bool":null,"tiny":0,"count":0,"ratio":0,"at":null,"for":0,"key":null,"price":"0","ids":[],"names":["a"],"cursor":null,"agent":"","level":3}`
 	for query, changed := range map[string]string{
 		"":                               "",
 		"unknown=1&%zz=1&=&&":            "",
