@@ -305,8 +305,9 @@ func (h *history) joins() []Table {
 	for _, f := range h.w.related("many") {
 		join := h.w.r.JoinTable(f.Field)
 		mine, theirs := exported(h.w.r.Name), exported(spec.Singular(f.Name))
-		a := tableKey(mine+"ID", h.w.r, append(present(columnName(h.w.r.Name+"_id")), "primaryKey", "autoIncrement:false")...)
-		b := tableKey(theirs+"ID", f.target, append(present(columnName(spec.Singular(f.Name)+"_id")), "primaryKey", "autoIncrement:false", "index")...)
+		// GORM guesses these columns, here as in the model that joins by them.
+		a := tableKey(mine+"ID", h.w.r, "primaryKey", "autoIncrement:false")
+		b := tableKey(theirs+"ID", f.target, "primaryKey", "autoIncrement:false", "index")
 		joins = append(joins, Table{
 			Name: h.names[join], Table: join,
 			Fields: []Line{
@@ -366,13 +367,6 @@ func keyTags(r spec.Resource) []string {
 		return []string{"primaryKey"}
 	}
 	return nil
-}
-
-func present(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
 }
 
 // snapshot is the name of a local type that GORM takes for the table; "" when

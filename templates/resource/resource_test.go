@@ -264,8 +264,8 @@ func TestResources(t *testing.T) {
 // two steps: their tests then pass on tables that were altered.
 func TestAddedFields(t *testing.T) {
 	t.Parallel()
-	p := parse(t, project(), "category name:string:unique --uuid\ntag name:string\nthing title:string\nsoft_thing title:string --soft-delete --owner\npaper title:string --table tbl_2 --uuid")
-	for i, name := range []string{"thing", "soft_thing", "paper"} {
+	p := parse(t, project(), "category name:string:unique --uuid\ntag name:string\nthing title:string\nsoft_thing title:string --soft-delete --owner\nthing_2 title:string --table tbl_2 --uuid")
+	for i, name := range []string{"thing", "soft_thing", "thing_2"} {
 		first := strings.Fields("label:string:optional:unique code:slug:optional:unique tags:many=tags category:ref=categories:optional:filter photo:file:optional parent:ref=" + name + ":optional:ondelete=null")
 		second := strings.Fields("alias:string:optional:unique names:string:array")
 		if name != "soft_thing" {
