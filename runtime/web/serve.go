@@ -174,7 +174,10 @@ func listen(addr string) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the address %s is taken\n  another program listens there\n  try:   ADDR=127.0.0.1:0 for any free one", addr)
 	}
-	return listener, err
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w\n  where: ADDR\n  try:   ADDR=127.0.0.1:8000", addr, err)
+	}
+	return listener, nil
 }
 
 // local gives the connections of a Unix socket two addresses of this machine:

@@ -201,6 +201,18 @@ func TestServeOnASocket(t *testing.T) {
 	}
 }
 
+func TestServeSaysThatItCannotListen(t *testing.T) {
+	for _, addr := range []string{"192.0.2.1:8000", "unix:" + filepath.Join(t.TempDir(), "absent", "app.sock")} {
+		app, err := web.New(web.Config{Env: web.Test, Addr: addr}, discard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "\n  try:   ADDR=") {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}
+
 func TestServeSaysThatTheAddressIsTaken(t *testing.T) {
 	r := run(t)
 	app, err := web.New(web.Config{Env: web.Test, Addr: r.addr}, discard())
