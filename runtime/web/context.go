@@ -13,7 +13,7 @@ import (
 // timer for that is started when somebody first waits for the end: most
 // requests are done before anybody does.
 type requestContext struct {
-	context.Context // of the connection
+	context.Context           // of the connection
 	id              [1]string // which the answer's header holds, too
 
 	mu       sync.Mutex
