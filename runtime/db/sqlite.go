@@ -13,11 +13,13 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/libtnb/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
 	sqlitedriver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqliteDialector is the one of github.com/libtnb/sqlite over our pool, and
@@ -92,8 +94,26 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keep(connector.Connect(ctx))
+	// Of several processes that open a new file at once, all but one are
+	// refused by its change to a write-ahead log, for which SQLite does not
+	// wait.
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	for {
+		c, err := connector.Connect(ctx)
+		if busy := (*sqlitedriver.Error)(nil); !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return keep(c, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
+
+// openPatience is how long a connection waits for others that make the file.
+const openPatience = 5 * time.Second
 
 // Driver implements driver.Connector.
 func (c sqliteConnector) Driver() driver.Driver { return &sqlitedriver.Driver{} }
