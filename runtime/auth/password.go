@@ -115,7 +115,13 @@ type cost struct {
 	threads uint8
 }
 
-var currentCost = cost{memory: 19 * 1024, rounds: 2, threads: 1}
+var (
+	currentCost = cost{memory: 19 * 1024, rounds: 2, threads: 1}
+	// testCost keeps a suite of tests, with its hundreds of users, from
+	// spending most of its time on hashes, and from waiting for them in vain
+	// where -race slows them down.
+	testCost = cost{memory: 64, rounds: 1, threads: 1}
+)
 
 const (
 	saltSize = 16
@@ -136,10 +142,15 @@ type hasher struct {
 	tidy  *time.Timer
 }
 
-func newHasher() hasher {
+// newHasher makes the hasher of an environment: only test has cheap hashes.
+func newHasher(env string) hasher {
 	tidy := time.AfterFunc(hasherRest, debug.FreeOSMemory)
 	tidy.Stop()
-	return hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost, tidy: tidy}
+	h := hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost, tidy: tidy}
+	if env == "test" {
+		h.cost = testCost
+	}
+	return h
 }
 
 // enter waits for a turn; the caller must call leave. It is a 503 fault when

@@ -161,3 +161,11 @@ func TestHashesWaitForTheirTurn(t *testing.T) {
 	<-w.s.hasher.slots
 	w.login(w.s, "alice")
 }
+
+func TestOnlyTestsHashCheaply(t *testing.T) {
+	for env, want := range map[string]cost{"": currentCost, "development": currentCost, "production": currentCost, "test": testCost} {
+		if got := newHasher(env).cost; got != want {
+			t.Errorf("%q: %+v", env, got)
+		}
+	}
+}

@@ -54,7 +54,7 @@ func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, db: gdb, log: log, keys: keys,
-		hasher:   newHasher(),
+		hasher:   newHasher(cfg.Env),
 		sessions: newCache[liveSession](),
 		apiKeys:  newCache[liveKey](),
 		now:      time.Now,
