@@ -49,9 +49,7 @@ func TestContractHeaders(t *testing.T) {
 	if got := s.client().with("X-Request-ID", "a b<script>").get("/json").header.Get("X-Request-Id"); got == "a b<script>" || got == "" {
 		t.Errorf("the request id became %q", got)
 	}
-	if !strings.Contains(s.log.String(), `"request_id":"my-id.7"`) {
-		t.Error("the log does not tell the request id")
-	}
+	s.logs(`"request_id":"my-id.7"`)
 
 	list := anna.get("/api/v1/posts").want(200)
 	tag := list.header.Get("Etag")

@@ -225,9 +225,7 @@ func TestContractProduction(t *testing.T) {
 		if _, text := detail.(string); !present || text != debug {
 			t.Errorf("DEBUG=%v: detail is %v", debug, detail)
 		}
-		if log := s.log.String(); !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, "broken-1") || !strings.Contains(log, "no such table") {
-			t.Error("the log does not tell what went wrong")
-		}
+		s.logs(`"level":"ERROR"`, "broken-1", "no such table")
 		s.client().get("/healthz").want(200)
 	}
 }

@@ -173,6 +173,15 @@ func eventually(t testing.TB, limit time.Duration, what string, so func() bool) 
 	}
 }
 
+// logs waits until the log has every one of the texts: an answer may be here
+// before what was logged of it.
+func (s *server) logs(texts ...string) {
+	s.t.Helper()
+	for _, text := range texts {
+		eventually(s.t, 10*time.Second, text+" in the log", func() bool { return strings.Contains(s.log.String(), text) })
+	}
+}
+
 // client sends requests with headers of its own.
 type client struct {
 	t      testing.TB
