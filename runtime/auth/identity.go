@@ -103,7 +103,7 @@ type asker struct {
 }
 
 func ask(c *gin.Context) *asker {
-	a, _ := c.Value(contextKey{}).(*asker)
+	a, _ := c.Request.Context().Value(contextKey{}).(*asker)
 	return a
 }
 
