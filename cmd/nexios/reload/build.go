@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,7 +42,8 @@ var (
 // would.
 type builder struct {
 	compiler
-	dirs func() []string // the directories to read before a full build
+	dirs     func() []string // the directories to read before a full build
+	patience time.Duration   // how long a build waits for an index
 
 	// These belong to the build under way, and between builds to improve.
 	count  int
@@ -53,9 +55,9 @@ type builder struct {
 	graph    *graph // nil until the index is made
 	why      string // why there is no graph
 	building bool
-	builds   int // how many have begun; an index that one began beside is not used
 	indexing *background
-	warm     bool // the packages without DWARF are all made
+	missed   []string // what builds were told of while an index was made: it may have read any state of these files
+	warm     bool     // the packages without DWARF are all made
 	warming  *background
 }
 
@@ -95,7 +97,9 @@ func (r result) failed() bool { return r.Stage != "" }
 func (b *builder) build(ctx context.Context, paths []string) (result, error) {
 	b.mu.Lock()
 	b.building = true
-	b.builds++
+	if b.indexing != nil {
+		b.missed = append(b.missed, paths...)
+	}
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
@@ -106,6 +110,9 @@ func (b *builder) build(ctx context.Context, paths []string) (result, error) {
 	if g == nil {
 		return b.full(ctx, why)
 	}
+	b.mu.Lock()
+	paths = slices.Concat(paths, b.missed)
+	b.mu.Unlock()
 	r, err := b.fast(ctx, g, paths)
 	if err == nil {
 		return r, nil
@@ -128,14 +135,14 @@ func (b *builder) current(ctx context.Context) (*graph, string) {
 	// longer without.
 	select {
 	case <-running.done:
-	case <-time.After(max(0, indexPatience-time.Since(running.started))):
-		running.end()
+	case <-time.After(max(0, b.patience-time.Since(running.started))):
 	case <-ctx.Done():
 	}
 	return b.known(), b.reason()
 }
 
-// indexPatience is how long a build waits for an index.
+// indexPatience is how long builds wait for an index. One that takes longer goes
+// on beside the build: whoever saves often would else never get one.
 const indexPatience = time.Second
 
 func (b *builder) reason() string {
@@ -198,6 +205,9 @@ func (b *builder) fast(ctx context.Context, g *graph, paths []string) (result, e
 	b.accept(binary, [sha256.Size]byte{})
 	b.mu.Lock()
 	b.graph = next
+	if b.indexing == nil {
+		b.missed = nil
+	}
 	b.mu.Unlock()
 	b.sweep(next)
 	r.binary = binary
@@ -205,15 +215,14 @@ func (b *builder) fast(ctx context.Context, g *graph, paths []string) (result, e
 }
 
 // full leaves it all to the go command. The graph must be indexed again
-// afterwards.
+// afterwards, unless an index is being made.
 func (b *builder) full(ctx context.Context, why string) (result, error) {
 	r := result{Build: Build{Mode: modeFull, Why: why}}
 	b.mu.Lock()
-	indexing := b.indexing
-	b.mu.Unlock()
-	indexing.end() // it may have read what this build replaces
-	b.mu.Lock()
 	b.graph, b.why = nil, "the last build failed"
+	if b.indexing != nil {
+		b.why = "the program is being indexed"
+	}
 	flags := b.flags()
 	b.mu.Unlock()
 	start := time.Now()
@@ -302,23 +311,26 @@ func (b *builder) index(ctx context.Context, found func(*graph)) {
 	if b.graph == nil {
 		b.why = "the program is being indexed"
 	}
-	binary, builds, lean, before, flags := b.binary, b.builds, b.warm, b.before, b.flags()
+	binary, missed, lean, before, flags := b.binary, len(b.missed), b.warm, b.before, b.flags()
 	b.before = nil // of use for the index after a full build alone
 	go func() {
 		defer work.cancel()
 		if before == nil {
 			before = takeSnapshot(b.dirs())
 		}
-		g, err := readGraph(indexing, b.spawn, b.dir, flags, before)
+		info, err := modinfo(binary) // before a later build removes it
+		var g *graph
 		if err == nil {
-			g.lean = lean
-			g.modinfo, err = modinfo(binary)
+			g, err = readGraph(indexing, b.spawn, b.dir, flags, before)
 		}
 		b.mu.Lock()
 		b.indexing = nil
-		used := err == nil && (b.builds == builds || b.graph == nil)
+		used := err == nil
 		switch {
 		case used:
+			g.lean, g.modinfo = lean, info
+			b.missed = b.missed[missed:]
+			g.doubt(b.missed)
 			b.graph, b.why = g, ""
 		case b.graph != nil: // it stays
 		case indexing.Err() != nil:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -355,7 +356,15 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 		if got != want {
 			t.Fatalf("edit %d (%s, %v): got\n%s\nwant\n%s", i, res.Mode, paths, got, want)
 		}
-		b.indexed(t)
+		// The next edit comes when there is an index, or at any moment while it
+		// is made, and is built with it or beside it.
+		if r.IntN(2) == 0 {
+			b.indexed(t)
+			continue
+		}
+		b.patience = time.Duration(r.IntN(4)/3) * indexPatience
+		b.improve(t.Context(), func(*graph) {})
+		time.Sleep(time.Duration(r.IntN(150)) * time.Millisecond)
 	}
 	t.Logf("modes: %v", modes)
 	if modes[modeFast] == 0 {
@@ -455,5 +464,80 @@ func TestEmbedded(t *testing.T) {
 		if got := embedded(test.glob, test.file, test.all); got != test.want {
 			t.Errorf("embedded(%q, %q, %v) = %v", test.glob, test.file, test.all, got)
 		}
+	}
+}
+
+// An edit that comes while the program is indexed is built beside that, and the
+// index is of use for the next one: it does not matter which state of the
+// edited file it has read.
+func TestEditBesideIndex(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a shell script makes the index take as long as it should")
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world{constant: 1, body: 2, inlined: 3, generic: 4, fields: 1, embed: "text"}
+	files := w.files()
+	write(t, dir, nil, files)
+	b := newTestBuilder(t, dir)
+	b.patience = 0
+	if _, err := b.build(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\n%q \"$@\"\nstatus=$?\nif [ \"$1\" = list ]; then\n\t: >%[2]q/read\n\twhile [ ! -e %[2]q/go-on ]; do sleep 0.01; done\nfi\nexit $status\n", goTool, bin)
+	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	b.improve(t.Context(), func(*graph) {})
+	b.mu.Lock()
+	indexing := b.indexing
+	b.mu.Unlock()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(bin, "read")); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the program is not indexed")
+		}
+	}
+	edit := func(change func(*world)) result {
+		t.Helper()
+		change(&w)
+		paths := write(t, dir, files, w.files())
+		files = w.files()
+		res, err := b.build(t.Context(), paths)
+		if err != nil || res.failed() {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return res
+	}
+	if res := edit(func(w *world) { w.private = 50 }); res.Mode != modeFull {
+		t.Errorf("built by %s", res.Mode)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "go-on"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-indexing.done
+	res := edit(func(w *world) { w.embed = "other" })
+	if res.Mode != modeFast {
+		t.Errorf("built by %s: %s", res.Mode, res.Why)
+	}
+	reference := filepath.Join(t.TempDir(), "reference")
+	cmd := exec.Command(goTool, append(append([]string{"build", "-o", reference}, sharedFlags...), ".")...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got, want := output(t, res.binary), output(t, reference); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // graph is everything the program was made from, as the go command saw it. It
-// is never changed: an edit makes a new one with edited.
+// is never changed when it is in use: an edit makes a new one with edited.
 type graph struct {
 	packages []*pkg            // imported before importer
 	byPath   map[string]*pkg   // by import path
@@ -101,6 +101,10 @@ type header struct {
 	directives string   // every //go: and // +build line
 }
 
+func (h header) equal(o header) bool {
+	return h.name == o.name && h.directives == o.directives && slices.Equal(h.imports, o.imports)
+}
+
 // headerOf reads the header of a Go file. The error is a syntax error.
 func headerOf(name string, text []byte) (header, error) {
 	f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly|parser.SkipObjectResolution)
@@ -152,9 +156,9 @@ type errUnusual string
 
 func (e errUnusual) Error() string { return string(e) }
 
-// snapshot is the hashes of files before the go command read them. A file that
-// is not in it counts as changed when it is next reported.
-type snapshot map[string][sha256.Size]byte
+// snapshot is files before the go command read them. One that is not in it
+// counts as changed when it is next reported.
+type snapshot map[string]source
 
 // takeSnapshot reads all Go files in the directories that are watched.
 func takeSnapshot(dirs []string) snapshot {
@@ -175,7 +179,8 @@ func takeSnapshot(dirs []string) snapshot {
 
 func (s snapshot) add(file string) {
 	if text, err := os.ReadFile(file); err == nil {
-		s[file] = sha256.Sum256(text)
+		head, _ := headerOf(file, text) // one that does not parse has none, and so differs
+		s[file] = source{hash: sha256.Sum256(text), head: head}
 	}
 }
 
@@ -232,7 +237,10 @@ func readGraph(ctx context.Context, s *spawner, dir string, flags []string, befo
 			if err != nil {
 				return nil, err
 			}
-			g.files[file] = source{p.ImportPath, before[file], head}
+			if old, ok := before[file]; ok && !old.head.equal(head) {
+				return nil, errors.New(name + " changed meanwhile")
+			}
+			g.files[file] = source{p.ImportPath, before[file].hash, head}
 		}
 		for _, name := range p.EmbedFiles {
 			file := filepath.Join(p.Dir, filepath.FromSlash(name))
@@ -289,6 +297,17 @@ func (g *graph) fromDisk(path string) bool {
 		}
 	}
 	return found
+}
+
+// doubt says that paths were changed while g was read: the archives may be of
+// any of their states.
+func (g *graph) doubt(paths []string) {
+	for _, path := range paths {
+		if f, ok := g.files[path]; ok {
+			f.hash = [sha256.Size]byte{}
+			g.files[path] = f
+		}
+	}
 }
 
 // edited is a graph that differs from g in some packages and files.

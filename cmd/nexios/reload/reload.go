@@ -209,6 +209,7 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	s.builder = &builder{
 		compiler: compiler{spawn: s.spawn, dir: s.dir, state: s.state, debug: s.o.Delve},
 		dirs:     func() []string { return s.watch.fs.WatchList() },
+		patience: indexPatience,
 	}
 	s.proxy = newProxy(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
 	s.live = newLive(filepath.Base(s.dir))
