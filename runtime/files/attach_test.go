@@ -211,10 +211,10 @@ func TestSweepOfUnused(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {
-			library *Library
+			of      *Library
 			deleted int
 		}{{plain, 0}, {l, 2}, {l, 0}} {
-			if n, err := c.library.Sweep(t.Context(), time.Now().Add(-day)); err != nil || n != c.deleted {
+			if n, err := c.of.Sweep(t.Context(), time.Now().Add(-day)); err != nil || n != c.deleted {
 				t.Errorf("swept %d, %v; want %d", n, err, c.deleted)
 			}
 		}
