@@ -40,12 +40,10 @@ const patience = 5 * time.Minute
 var (
 	edits     = flag.Int("edits", 15, "edits of each kind with each tool")
 	only      = flag.String("tools", "floor,nexios,air,air best", "which tools")
-	resources = flag.Int("resources", 0, "resources to add to the project")
+	edited    = flag.String("kinds", "room body,model body,model exported", "which kinds of edit; each changes what GET /text answers")
+	resources = flag.Int("resources", 0, "resources that a second project has more")
 	idle      = flag.Duration("idle", 0, "how long to measure tools that have nothing to do")
 )
-
-// The kinds of edit. Each changes what GET /text answers.
-var kinds = []string{"room body", "model body", "model exported"}
 
 func main() {
 	flag.Parse()
@@ -71,29 +69,24 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	blog := filepath.Join(work, "blog")
-	if err := command(ctx, work, nexios, "new", "blog", "--preset", "guide"); err != nil {
+	projects, err := create(ctx, work, nexios)
+	if err != nil {
 		return err
 	}
-	for i := range *resources {
-		if err := command(ctx, blog, nexios, "add", "resource", fmt.Sprintf("thing%03d", i), "title:string:min=3", "body:text"); err != nil {
-			return err
-		}
-	}
-	if err := prepare(blog); err != nil {
-		return err
-	}
+	kinds := strings.Split(*edited, ",")
 	var tools []*tool
-	for name := range strings.SplitSeq(*only, ",") {
-		t := &tool{name: name, dir: filepath.Join(work, strings.ReplaceAll(name, " ", "-"), "blog"), took: map[string][]time.Duration{}}
-		if err := os.CopyFS(t.dir, os.DirFS(blog)); err != nil {
-			return err
+	for _, project := range projects {
+		for name := range strings.SplitSeq(*only, ",") {
+			t := &tool{name: name, project: project.name, dir: filepath.Join(work, "copies", fmt.Sprint(len(tools)), "blog"), took: map[string][]time.Duration{}}
+			if err := os.CopyFS(t.dir, os.DirFS(project.dir)); err != nil {
+				return err
+			}
+			if err := t.begin(ctx, nexios); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			defer t.end()
+			tools = append(tools, t)
 		}
-		if err := t.begin(ctx, nexios); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		defer t.end()
-		tools = append(tools, t)
 	}
 	// The first edits fill caches, and let tools learn the project.
 	for _, t := range tools {
@@ -116,11 +109,41 @@ func run(ctx context.Context) error {
 			}
 		}
 	}
-	report(tools)
+	report(tools, kinds)
 	if *idle > 0 {
 		return rest(ctx, tools)
 	}
 	return nil
+}
+
+// project is what tools are run on copies of.
+type project struct{ name, dir string }
+
+// create makes the guide project, and with -resources the larger one.
+func create(ctx context.Context, work, nexios string) ([]project, error) {
+	guide := project{"", filepath.Join(work, "guide", "blog")}
+	large := project{fmt.Sprintf(", %d resources", *resources), filepath.Join(work, "large", "blog")}
+	projects := []project{guide}
+	if *resources > 0 {
+		projects = append(projects, large)
+	}
+	for _, p := range projects {
+		if err := os.MkdirAll(filepath.Dir(p.dir), 0o755); err != nil {
+			return nil, err
+		}
+		if err := command(ctx, filepath.Dir(p.dir), nexios, "new", "blog", "--preset", "guide"); err != nil {
+			return nil, err
+		}
+		if err := prepare(p.dir); err != nil {
+			return nil, err
+		}
+	}
+	for i := range *resources {
+		if err := command(ctx, large.dir, nexios, "add", "resource", fmt.Sprintf("thing%03d", i), "title:string:min=3", "body:text"); err != nil {
+			return nil, err
+		}
+	}
+	return projects, nil
 }
 
 // rest tells what the tools use while nothing changes.
@@ -142,7 +165,7 @@ func rest(ctx context.Context, tools []*tool) error {
 	}
 	for _, t := range tools {
 		after, names := t.used()
-		fmt.Printf("  %-10s %.2f %% of a core (%s)\n", t.name, 100*(after-before[t])/idle.Seconds(), strings.Join(names, ", "))
+		fmt.Printf("  %s%s %.2f %% of a core (%s)\n", t.name, t.project, 100*(after-before[t])/idle.Seconds(), strings.Join(names, ", "))
 	}
 	return nil
 }
@@ -188,15 +211,15 @@ func (t *tool) used() (sum float64, names []string) {
 	return sum, names
 }
 
-func report(tools []*tool) {
+func report(tools []*tool, kinds []string) {
 	fmt.Printf("save to new answer, median (least to most) of %d edits, %s, %d cores\n\n", *edits, runtime.Version(), runtime.NumCPU())
 	fmt.Printf("| |")
 	for _, kind := range kinds {
-		fmt.Printf(" %s | of floor |", kind)
+		fmt.Printf(" %s | of %s |", kind, tools[0].name)
 	}
 	fmt.Printf(" saves lost |\n|---|%s---|\n", strings.Repeat("---|---|", len(kinds)))
 	for _, t := range tools {
-		fmt.Printf("| %s |", t.name)
+		fmt.Printf("| %s%s |", t.name, t.project)
 		for _, kind := range kinds {
 			list := slices.Sorted(slices.Values(t.took[kind]))
 			fmt.Printf(" %s (%s to %s) | %.2f |", seconds(median(list)), seconds(list[0]), seconds(list[len(list)-1]),
@@ -250,10 +273,11 @@ func prepare(dir string) error {
 
 // tool is one way to get an edit running.
 type tool struct {
-	name string
-	dir  string
-	port int
-	took map[string][]time.Duration
+	name    string
+	project string // what it is run on, where that is not the guide project
+	dir     string
+	port    int
+	took    map[string][]time.Duration
 
 	mu       sync.Mutex
 	process  *exec.Cmd // the tool, or for the floor the program
