@@ -350,6 +350,9 @@ func TestContractSecondFactor(t *testing.T) {
 	s.login("anna", goodPassword) // not on before it is confirmed
 	anna.post(path+"/confirm", `{"code":"000000"}`).wantFault(422, "")
 	anna.post(path+"/confirm", `{"code":"abc"}`).wantFault(422, "")
+	if a := anna.post(path+"/confirm", `{}`).wantFault(422, "Validation error"); a.fields() != "code" {
+		t.Errorf("fields %q", a.fields())
+	}
 	confirmed := anna.post(path+"/confirm", map[string]string{"code": code(0)}).want(200)
 	recovery, _ := confirmed.json()["recovery_codes"].([]any)
 	if len(recovery) < 8 {

@@ -82,6 +82,16 @@ func notes() web.Module {
 		web.Post("/bulk", func(_ *gin.Context, in struct{ Body web.Bulk[noteBody] }) (int, error) {
 			return len(in.Body), nil
 		}),
+		web.Post("/unnamed", func(_ *gin.Context, in struct {
+			Body struct {
+				Title string `json:"title" binding:"required"`
+				Lines []struct {
+					Text string `json:"text" binding:"required"`
+				} `json:"lines" binding:"dive"`
+			}
+		}) (note, error) {
+			return note{1, in.Body.Title}, nil
+		}),
 		web.Get("/conflict", fails(fault.Conflict("Username taken", fault.Detail{Field: "username", Rule: "unique", Message: "Username taken"}))),
 		web.Get("/wrapped", fails(fmt.Errorf("outer: %w", fault.NotFound("Note not found")))),
 		web.Get("/unauthorized", fails(fault.Unauthorized("Invalid credentials"))),
@@ -152,6 +162,7 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 		{"rules, all at once", "POST", "/notes", `{"title":"ab","email":"x","address":{},"lines":[{"text":"a"},{}],"category":"a","stars":6}`, 422, "Validation error",
 			"title/min email/email address.city/required lines[1].text/required category/min stars/max"},
 		{"missing", "POST", "/notes", `{}`, 422, "Validation error", "title/required"},
+		{"missing in a type without a name", "POST", "/unnamed", `{"lines":[{}]}`, 422, "Validation error", "title/required lines[0].text/required"},
 		{"null where it is required", "POST", "/notes", `{"title":null}`, 422, "Validation error", "title/required"},
 		{"empty optional value", "POST", "/notes", `{"title":"abc","category":""}`, 422, "Validation error", "category/min"},
 		{"NUL", "POST", "/notes", `{"title":"ab\u0000c","lines":[{"text":"\u0000"}],"category":"a\u0000"}`, 422, "Validation error", "title/text lines[0].text/text category/text"},

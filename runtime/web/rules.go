@@ -182,7 +182,10 @@ func (r *rules) each(fields []Field, v reflect.Value) ([]broken, error) {
 func (r *rules) body(t reflect.Type, tag string) func(any) ([]broken, error) {
 	switch {
 	case t.Kind() == reflect.Struct:
-		prefix := len(t.Name()) + 1
+		prefix := 0 // the validator puts the type's name before each path, if it has one
+		if t.Name() != "" {
+			prefix = len(t.Name() + ".")
+		}
 		return func(body any) ([]broken, error) { return paths(r.v.Struct(body), prefix) }
 	case tag == "" && slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, t.Kind()) && t.Elem().Kind() != reflect.Uint8:
 		tag = "dive"
