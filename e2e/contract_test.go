@@ -473,6 +473,7 @@ func TestContractErrors(t *testing.T) {
 		{form, "POST", "/api/v1/files/upload", "--x--\r\n", 400, "No file uploaded", ""},
 		// Paths that match no route.
 		{anna.client, "GET", "/api/v1/users/abc", nil, 404, "", ""},
+		{s.client(), "GET", "/api/v1/users/abc", nil, 404, "", ""},
 		{anna.client, "GET", "/api/v1/users/0", nil, 404, "", ""},
 		{anna.client, "GET", "/api/v1/users/-1", nil, 404, "", ""},
 		{anna.client, "GET", "/api/v1/users/99999999999999999999", nil, 404, "", ""},

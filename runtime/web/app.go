@@ -107,15 +107,15 @@ func noMethod(c *gin.Context) {
 
 // mount registers one route, and HEAD beside GET.
 func (a *App) mount(r Route, rules *rules) (err error) {
-	handler := r.handler
+	bound := binding{r.handler, func(*gin.Context) bool { return true }}
 	if r.bind != nil {
-		if handler, err = r.bind(r, rules); err != nil {
+		if bound, err = r.bind(r, rules); err != nil {
 			return err
 		}
 	}
-	chain := []gin.HandlerFunc{a.enter(r)}
+	chain := []gin.HandlerFunc{a.enter(r, bound.matches)}
 	chain = append(chain, r.Before...)
-	chain = append(chain, handler)
+	chain = append(chain, bound.serve)
 	// Gin panics on routes that clash.
 	defer func() {
 		if p := recover(); p != nil {
@@ -135,8 +135,10 @@ func (a *App) mount(r Route, rules *rules) (err error) {
 	return nil
 }
 
-// enter begins every route: its guards, and the limit of its body.
-func (a *App) enter(r Route) gin.HandlerFunc {
+// enter begins every route: its guards, and the limit of its body. A path that
+// the route does not match is unknown, whoever asks; whether it does is only
+// asked of those who are refused, for the others find out by themselves.
+func (a *App) enter(r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
 	limit := r.MaxBody
 	if limit == 0 {
 		limit = defaultMaxBody
@@ -147,6 +149,9 @@ func (a *App) enter(r Route) gin.HandlerFunc {
 		}
 		for _, g := range r.Guards {
 			if err := g.Check(c); err != nil {
+				if !matches(c) {
+					err = noRoute()
+				}
 				Fail(c, err)
 				return
 			}

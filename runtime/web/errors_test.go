@@ -105,6 +105,12 @@ func notes() web.Module {
 		web.Handle(http.MethodGet, "/plain", func(c *gin.Context) { web.Fail(c, fault.Forbidden("Not yours")) }),
 		web.Get("/guarded", func(*gin.Context, web.None) (note, error) { return note{}, nil }).Guard(
 			web.Guard{Name: "nobody", Check: func(*gin.Context) error { return fault.Unauthorized("Sign in first") }}),
+		web.Put("/guarded/:id", func(*gin.Context, struct {
+			byID
+			Body noteBody
+		}) (note, error) {
+			return note{}, nil
+		}).Guard(web.Guard{Name: "nobody", Check: func(*gin.Context) error { return fault.Unauthorized("Sign in first") }}),
 	}}
 }
 
@@ -177,6 +183,10 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 		{"wrapped", "GET", "/wrapped", "", 404, "Note not found", ""},
 		{"unauthorized", "GET", "/unauthorized", "", 401, "Invalid credentials", ""},
 		{"guarded", "GET", "/guarded", "", 401, "Sign in first", ""},
+		{"guarded path", "PUT", "/guarded/1", "", 401, "Sign in first", ""},
+		{"id of another type before the guard", "PUT", "/guarded/abc", "", 404, "Not found", ""},
+		{"id that breaks its rule before the guard", "PUT", "/guarded/0", "", 404, "Not found", ""},
+		{"id that overflows before the guard", "PUT", "/guarded/9223372036854775808", "", 404, "Not found", ""},
 		{"plain handler", "GET", "/plain", "", 403, "Not yours", ""},
 		{"too many", "GET", "/many", "", 429, "Too many", ""},
 		{"unavailable", "GET", "/unavailable", "", 503, "Later", ""},

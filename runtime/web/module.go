@@ -90,8 +90,14 @@ type Route struct {
 	// 0 none.
 	Deadline time.Duration
 
-	handler gin.HandlerFunc                              // of a plain route
-	bind    func(Route, *rules) (gin.HandlerFunc, error) // of a typed one
+	handler gin.HandlerFunc                      // of a plain route
+	bind    func(Route, *rules) (binding, error) // of a typed one
+}
+
+// binding is what a typed route becomes when New mounts it.
+type binding struct {
+	serve   gin.HandlerFunc
+	matches func(*gin.Context) bool // whether the values in the path are ones of this route
 }
 
 // Handler is what a typed route calls: in is decoded from the request and has

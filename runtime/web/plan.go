@@ -15,6 +15,7 @@ import (
 
 // plan is how one input type is read from a request.
 type plan struct {
+	in      reflect.Type
 	rules   *rules
 	fields  []Field
 	empty   bool // reads nothing
@@ -42,7 +43,7 @@ func newPlan(in reflect.Type, rules *rules) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{rules: rules, fields: fields, names: make(map[string]int), empty: len(fields) == 0 && bodyField == nil}
+	p := &plan{in: in, rules: rules, fields: fields, names: make(map[string]int), empty: len(fields) == 0 && bodyField == nil}
 	for _, f := range fields {
 		v := value{Field: f}
 		if v.set, v.many, err = setterOf(f.Type); err != nil {
@@ -97,12 +98,8 @@ func (p *plan) name(f Field, in reflect.Type) error {
 // the request: with its path (404), then its query string and its headers
 // (422), then its body.
 func (p *plan) read(c *gin.Context, in any, v reflect.Value) error {
-	for i := range p.path {
-		f := &p.path[i]
-		raw := strings.TrimPrefix(c.Param(f.Name), "/") // Gin keeps a catch-all's slash
-		if !storable(raw) || f.set(v.FieldByIndex(f.Index), raw) != nil {
-			return noRoute()
-		}
+	if !p.readPath(c, v) {
+		return noRoute()
 	}
 	var seen params
 	if len(p.query) > 0 {
@@ -126,6 +123,28 @@ func (p *plan) read(c *gin.Context, in any, v reflect.Value) error {
 		return p.body.read(c, v.FieldByIndex(p.body.index))
 	}
 	return nil
+}
+
+// readPath tells whether the values in the path are of their types.
+func (p *plan) readPath(c *gin.Context, v reflect.Value) bool {
+	for i := range p.path {
+		f := &p.path[i]
+		raw := strings.TrimPrefix(c.Param(f.Name), "/") // Gin keeps a catch-all's slash
+		if !storable(raw) || f.set(v.FieldByIndex(f.Index), raw) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// matches tells whether the values in the path are of their types and keep
+// their rules.
+func (p *plan) matches(c *gin.Context) bool {
+	if len(p.path) == 0 {
+		return true
+	}
+	in := reflect.New(p.in)
+	return p.readPath(c, in.Elem()) && p.check(in.Interface(), in.Elem(), new(params)) == nil
 }
 
 // params is what one request says outside its body, and what is wrong with it.

@@ -21,13 +21,13 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 	case method == http.MethodPost:
 		r.Success = http.StatusCreated
 	}
-	r.bind = func(r Route, rules *rules) (gin.HandlerFunc, error) {
+	r.bind = func(r Route, rules *rules) (binding, error) {
 		p, err := newPlan(r.In, rules)
 		if err != nil {
-			return nil, err
+			return binding{}, err
 		}
 		success, lists := r.Success, lists(r.Out)
-		return func(c *gin.Context) {
+		serve := func(c *gin.Context) {
 			var in In
 			if !p.empty {
 				if err := p.read(c, &in, reflect.ValueOf(&in).Elem()); err != nil {
@@ -50,7 +50,8 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 				}
 				answer(c, rules.buffers, success, &out)
 			}
-		}, nil
+		}
+		return binding{serve, p.matches}, nil
 	}
 	return r
 }
