@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/render"
 )
@@ -191,12 +192,12 @@ func (d *draft) plan() (plan.Plan, error) {
 func (t *text) op(path string) plan.Op {
 	switch {
 	case t.own:
-		op := plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: t.now}
+		op := plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: merge.Like(t.now, t.disk)}
 		if t.disk == nil {
 			op.Kind = plan.Create
 		} else if t.now == nil {
 			op.Kind = plan.Delete
-		} else if bytes.Equal(t.disk, t.now) {
+		} else if bytes.Equal(t.disk, op.After) {
 			op.Kind = plan.Identical
 		}
 		return op

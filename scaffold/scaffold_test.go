@@ -211,6 +211,75 @@ func contents(disk fstest.MapFS) map[string]string {
 	return files
 }
 
+// TestAProjectInCRLF grows a project whose every file git checked out in CRLF
+// (core.autocrlf) beside one in LF: each step does the same to both, and no file
+// changes its line ends.
+func TestAProjectInCRLF(t *testing.T) {
+	t.Parallel()
+	unix, dos := newFolder(t), newFolder(t)
+	checkOut := func() {
+		for _, file := range dos.disk {
+			file.Data = bytes.ReplaceAll(bytes.ReplaceAll(file.Data, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+		}
+	}
+	compare := func(what string, here, there plan.Plan) {
+		t.Helper()
+		for _, kind := range []plan.Kind{plan.Create, plan.Update, plan.Delete, plan.Conflict, plan.Note} {
+			if got, want := paths(there, kind), paths(here, kind); got != want {
+				t.Errorf("%s: %s of %s, and in LF of %s", what, kind, got, want)
+			}
+		}
+		created := map[string]bool{}
+		for _, op := range there.Of(plan.Create) {
+			created[op.Path], created[".nexios/base/"+op.Path] = true, true
+		}
+		for name, file := range dos.disk {
+			text := string(file.Data)
+			if strings.Count(text, "\n") != strings.Count(text, "\r\n") && !created[name] {
+				t.Errorf("%s: %s was in CRLF and has lines in LF", what, name)
+			}
+			if strings.ReplaceAll(text, "\r\n", "\n") != string(unix.disk[name].Data) {
+				t.Errorf("%s: %s is another than in LF", what, name)
+			}
+		}
+		if len(dos.disk) != len(unix.disk) {
+			t.Errorf("%s: %d files, and %d in LF", what, len(dos.disk), len(unix.disk))
+		}
+	}
+	both := func(what string, to func(*folder) spec.Project) {
+		t.Helper()
+		checkOut()
+		compare(what, unix.to(to(unix)), dos.to(to(dos)))
+	}
+	both("a resource", func(f *folder) spec.Project { return f.with("tag", "name:string") })
+	both("another", func(f *folder) spec.Project { return f.with("post", "title:string", "price:decimal") })
+	both("fields", func(f *folder) spec.Project {
+		return f.withFields("post", "subtitle:string:optional", "tags:many=tags")
+	})
+	both("a feature", func(f *folder) spec.Project {
+		p, err := f.catalog.Add(f.spec, spec.Feature{Name: "tour"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	})
+	checkOut()
+	if p := dos.to(dos.spec, scaffold.ResourceKey(dos.spec.Resources[1])); len(p.Changes()) > 0 || len(p.Of(plan.Identical)) < 5 {
+		t.Errorf("the same again changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
+	}
+	p, err := dos.catalog.Upgrade(dos.spec, dos.disk)
+	if err != nil || len(p.Changes()) > 0 {
+		t.Errorf("an upgrade to the same changes %s, %v", paths(p, plan.Create, plan.Update, plan.Delete), err)
+	}
+	both("a removal", func(f *folder) spec.Project {
+		p, _, err := f.spec.Remove("post", "20261123120000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	})
+}
+
 func (f *folder) withFields(name string, words ...string) spec.Project {
 	f.t.Helper()
 	p, _, err := f.spec.AddFields(name, words, "20261122120000")

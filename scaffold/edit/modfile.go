@@ -53,7 +53,8 @@ func Require(src []byte, requirements []Requirement) ([]byte, error) {
 	}
 	file.SetRequireSeparateIndirect(list)
 	file.Cleanup()
-	return file.Format()
+	out, err := file.Format()
+	return endLike(out, src), err
 }
 
 // Sums adds lines to go.sum, in the order in which the go command keeps them.
@@ -81,7 +82,7 @@ func Sums(src []byte, lines []string) []byte {
 		return cmp.Or(cmp.Compare(aPath, bPath), semver.Compare(aVersion, bVersion),
 			cmp.Compare(aVersion, bVersion), cmp.Compare(aFile, bFile), cmp.Compare(a, b))
 	})
-	return []byte(strings.Join(slices.Compact(all), "\n") + "\n")
+	return endLike([]byte(strings.Join(slices.Compact(all), "\n")+"\n"), src)
 }
 
 // sumKey takes "path v1.2.3/go.mod h1:..." apart.

@@ -36,9 +36,9 @@ type splice struct {
 // change splices Go source where find says; no splices mean that all is as it
 // should be. The result parses, and find has nothing more to say about it.
 func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) ([]byte, error) {
-	text, crlf := src, false
-	if n := bytes.Count(src, []byte("\n")); n > 0 && n == bytes.Count(src, []byte("\r\n")) {
-		text, crlf = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")), true
+	text := src
+	if inCRLF(src) {
+		text = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
 	}
 	s, err := parse(text)
 	if err != nil {
@@ -69,10 +69,21 @@ func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) 
 		missing.What = "no safe place for this was found"
 		return nil, missing
 	}
-	if crlf {
-		out = bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
+	return endLike(out, src), nil
+}
+
+// inCRLF reports whether every line of src ends in CRLF.
+func inCRLF(src []byte) bool {
+	n := bytes.Count(src, []byte("\n"))
+	return n > 0 && n == bytes.Count(src, []byte("\r\n"))
+}
+
+// endLike gives out, which is in LF, the line ends of src.
+func endLike(out, src []byte) []byte {
+	if inCRLF(src) {
+		return bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
 	}
-	return out, nil
+	return out
 }
 
 // at is the byte offset of a position.

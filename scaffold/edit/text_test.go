@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -58,6 +59,11 @@ replace github.com/mine/own => ../own
 	if string(got) != want {
 		t.Errorf("got:\n%s", got)
 	}
+	crlf := func(text string) []byte { return []byte(strings.ReplaceAll(text, "\n", "\r\n")) }
+	if got, err := Require(crlf(src), []Requirement{{Path: "gorm.io/gorm", Version: "v1.32.0"}}); err != nil ||
+		!bytes.Equal(got, crlf(strings.Replace(src, "gorm v1.31.2", "gorm v1.32.0", 1))) {
+		t.Errorf("in crlf: %v\n%q", err, got)
+	}
 	odd := strings.Replace(src, "require (", "require   (", 1)
 	if got, err := Require([]byte(odd), []Requirement{{Path: "gorm.io/gorm", Version: "v1.0.0"}}); err != nil || string(got) != odd {
 		t.Errorf("nothing to do: %v\n%s", err, got)
@@ -79,6 +85,10 @@ func TestSums(t *testing.T) {
 	}
 	if got := Sums(nil, []string{"a.a/a v0.1.0 h1:4="}); string(got) != "a.a/a v0.1.0 h1:4=\n" {
 		t.Errorf("from nothing: %q", got)
+	}
+	crlf := func(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
+	if got := Sums([]byte(crlf(src)), []string{"a.b/c v1.10.0/go.mod h1:3=", "a.a/a v0.1.0 h1:4="}); string(got) != crlf(want) {
+		t.Errorf("in crlf: %q", got)
 	}
 	if got := Sums(nil, nil); got != nil {
 		t.Errorf("nothing to do: %q", got)

@@ -34,10 +34,7 @@ func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 	if m.conflict || err != nil {
 		return text, conflict
 	}
-	if lineEnd(yours) == "\r\n" {
-		formatted = bytes.ReplaceAll(formatted, []byte("\n"), []byte("\r\n"))
-	}
-	return formatted, false
+	return Like(formatted, yours), false
 }
 
 // loose puts one space where gofmt puts as many as a column needs; nil when

@@ -33,7 +33,7 @@ func Merge(base, yours, theirs []byte) (text []byte, conflict bool) {
 	case bytes.Equal(yours, theirs), bytes.Equal(base, theirs):
 		return bytes.Clone(yours), false
 	case bytes.Equal(base, yours):
-		return bytes.Clone(theirs), false
+		return bytes.Clone(Like(theirs, yours)), false
 	}
 	end := lineEnd(yours)
 	b, y, t := split(base, end), split(yours, end), split(theirs, end)
@@ -58,6 +58,15 @@ func File(name string, base, yours, theirs []byte) (text []byte, conflict bool) 
 // Same reports whether two texts are equal but for CRLF instead of LF.
 func Same(a, b []byte) bool {
 	return bytes.Equal(a, b) || bytes.Equal(lf(a), lf(b))
+}
+
+// Like returns text with the line ends of other, where those are all alike. git
+// (core.autocrlf) may have given them to the files of a whole project.
+func Like(text, other []byte) []byte {
+	if len(text) == 0 || bytes.IndexByte(text, 0) >= 0 {
+		return text // without lines
+	}
+	return withEnd(text, lineEnd(other))
 }
 
 type merger struct {
@@ -182,12 +191,7 @@ type text struct {
 
 // split cuts a text into lines, after giving it the line ends wanted.
 func split(src []byte, end string) text {
-	switch end {
-	case "\n":
-		src = lf(src)
-	case "\r\n":
-		src = bytes.ReplaceAll(lf(src), []byte("\n"), []byte("\r\n"))
-	}
+	src = withEnd(src, end)
 	if len(src) == 0 {
 		return text{newline: true}
 	}
@@ -219,6 +223,17 @@ func lineEnd(src []byte) string {
 		return "\n"
 	}
 	return ""
+}
+
+// withEnd gives every line the end, unless that is "".
+func withEnd(src []byte, end string) []byte {
+	switch end {
+	case "\n":
+		return lf(src)
+	case "\r\n":
+		return bytes.ReplaceAll(lf(src), []byte("\n"), []byte("\r\n"))
+	}
+	return src
 }
 
 func lf(src []byte) []byte {

@@ -44,6 +44,8 @@ func TestMerge(t *testing.T) {
 		{name: "crlf all over", base: "one\r\ntwo\r\nthree\r\n",
 			yours: "one\r\ntwo\r\nTHREE\r\n", theirs: "ONE\r\ntwo\r\nthree\r\n",
 			want: "ONE\r\ntwo\r\nTHREE\r\n"},
+		{name: "crlf of base and yours, alike", base: "one\r\ntwo\r\n", yours: "one\r\ntwo\r\n", theirs: "one\n2\n",
+			want: "one\r\n2\r\n"},
 		{name: "no last newline in yours", base: base,
 			yours: "one\ntwo\nthree\nfour\nfive", theirs: "ONE\ntwo\nthree\nfour\nfive\n",
 			want: "ONE\ntwo\nthree\nfour\nfive"},
@@ -119,7 +121,7 @@ func FuzzMerge(f *testing.F) {
 				t.Errorf("%s: %q, conflict %v, want %q", rule, got, conflict, want)
 			}
 		}
-		same("merge(b,b,n)=n", theirs, base, base, theirs)
+		same("merge(b,b,n)=n, in the line ends of b", string(Like([]byte(theirs), []byte(base))), base, base, theirs)
 		same("merge(b,y,b)=y", yours, base, yours, base)
 		same("merge(b,x,x)=x", yours, base, yours, yours)
 

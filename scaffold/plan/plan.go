@@ -118,12 +118,12 @@ func (p Plan) Changes() []Op { return p.Of(Create, Update, Delete) }
 
 // File plans one file from three texts, each nil when there is none: what is
 // on disk, the base that was written last, and what the generator wants now
-// (nil for no file). CRLF on disk counts as LF and is kept.
+// (nil for no file). CRLF counts as LF and is kept, on disk and in the base.
 //
 // The owner's edits win: they are merged with what is new, a file they deleted
 // stays deleted, and a file they edited is not deleted.
 func File(path string, disk, base, now []byte) Op {
-	op := Op{Kind: Identical, Path: path, Before: disk, After: disk, Base: now}
+	op := Op{Kind: Identical, Path: path, Before: disk, After: disk, Base: merge.Like(now, base)}
 	switch {
 	case now == nil:
 		return remove(op, base)

@@ -34,6 +34,8 @@ func TestFile(t *testing.T) {
 			"<<<<<<< yours\nx\n=======\ny\n>>>>>>> nexios\n", "y\n", "already there"},
 		{"crlf on disk, untouched", "a\r\nb\r\nc\r\nd\r\n", base, now, Update, "a\r\nb\r\nc\r\nD\r\n", now, ""},
 		{"crlf on disk, already so", "a\r\nb\r\nc\r\nD\r\n", base, now, Identical, "a\r\nb\r\nc\r\nD\r\n", now, ""},
+		{"crlf all over", "a\r\nb\r\nc\r\nd\r\n", "a\r\nb\r\nc\r\nd\r\n", now, Update, "a\r\nb\r\nc\r\nD\r\n", "a\r\nb\r\nc\r\nD\r\n", ""},
+		{"crlf all over, nothing new", "a\r\nb\r\n", "a\r\nb\r\n", "a\nb\n", Identical, "a\r\nb\r\n", "a\r\nb\r\n", ""},
 		{"deleted by the owner", none, base, now, Note, none, none, "you deleted"},
 		{"deleted by the owner, nothing new", none, base, base, Identical, none, base, ""},
 		{"no longer wanted", base, base, none, Delete, none, none, ""},
