@@ -20,6 +20,7 @@ import (
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -151,7 +152,11 @@ func checkModules(cmd *cobra.Command, dir string) finding {
 	download := exec.CommandContext(cmd.Context(), "go", "mod", "download")
 	download.Dir = dir
 	download.Env = append(os.Environ(), "GOPROXY=off")
-	if out, err := download.CombinedOutput(); err != nil {
+	out, err := download.CombinedOutput()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return finding{"modules", note, "were not looked at: there is no go", "nexios doctor, once there is"}
+	case err != nil:
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		return finding{"modules", mend, "not all are in the cache: " + lines[len(lines)-1], "go mod download"}
 	}
@@ -189,7 +194,7 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 	}
 	var edited []string
 	for name, want := range open.catalog.Runtime {
-		if text, ok := has[name]; !ok || !bytes.Equal(text, want) {
+		if text, ok := has[name]; !ok || !merge.Same(text, want) {
 			edited = append(edited, path.Join(copied, name))
 		}
 		delete(has, name)
@@ -214,6 +219,8 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 func checkChanges(cmd *cobra.Command, dir string) finding {
 	n, err := gitStatus(cmd, dir, ".")
 	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return finding{"changes", note, "were not looked at: there is no git", "nexios doctor, once there is"}
 	case err != nil:
 		return finding{"changes", note, "the project is not under git", "git init && git add --all && git commit -m start"}
 	case n > 0:
