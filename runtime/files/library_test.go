@@ -402,7 +402,7 @@ func TestServe(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"Content-Type": "text/plain", "Content-Length": "10", "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff",
-		"Content-Disposition": "attachment; filename*=utf-8''n%C3%B6te.txt", "Content-Security-Policy": "default-src 'none'; sandbox",
+		"Content-Disposition": "attachment; filename*=utf-8''n%C3%B6te.txt", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 		"Cache-Control": "private, no-cache, no-transform",
 	} {
 		if got := res.Header.Get(key); got != want {
@@ -429,7 +429,12 @@ func TestServe(t *testing.T) {
 		"middle":              {[]string{"Range", "bytes=2-4"}, 206, "234"},
 		"end":                 {[]string{"Range", "bytes=-3"}, 206, "789"},
 		"from":                {[]string{"Range", "bytes=8-"}, 206, "89"},
-		"beyond":              {[]string{"Range", "bytes=10-"}, 416, ""},
+		"beyond":              {[]string{"Range", "bytes=10-"}, 416, `"code":416`},
+		"backwards":           {[]string{"Range", "bytes=5-1"}, 416, `"code":416`},
+		"none of the end":     {[]string{"Range", "bytes=-0"}, 416, `"code":416`},
+		"none of the former":  {[]string{"Range", "bytes=-0", "If-Range", `"other"`}, 200, "0123456789"},
+		"unit unknown":        {[]string{"Range", "lines=2-4"}, 200, "0123456789"},
+		"another expected":    {[]string{"If-Match", `"other"`}, 412, `"code":412`},
 		"same":                {[]string{"If-None-Match", tag}, 304, ""},
 		"changed":             {[]string{"If-None-Match", `"other"`}, 200, "0123456789"},
 		"range of the same":   {[]string{"Range", "bytes=2-4", "If-Range", tag}, 206, "234"},
@@ -437,8 +442,11 @@ func TestServe(t *testing.T) {
 		"compressed":          {[]string{"Accept-Encoding", "gzip, br, zstd"}, 200, "0123456789"},
 	} {
 		res, body := l.get(names["nöte.txt"], c.header...)
-		if res.StatusCode != c.status || c.status < 300 && body != c.body {
+		if res.StatusCode != c.status || c.status < 400 && body != c.body || !strings.Contains(body, c.body) {
 			t.Errorf("%s: %d %q; want %d %q", name, res.StatusCode, body, c.status, c.body)
+		}
+		if size := res.Header.Get("Content-Range"); res.StatusCode == http.StatusRequestedRangeNotSatisfiable && size != "bytes */10" {
+			t.Errorf("%s: Content-Range %q", name, size)
 		}
 	}
 	for _, name := range []string{NewName(""), "x", "..%5cgo.mod", "%00", strings.Repeat("a", 300), names["page.txt"] + "x"} {

@@ -5,12 +5,11 @@ import (
 	"io"
 	"io/fs"
 	"mime"
-	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 // safe says whether a type may be named to a browser: it holds no script, or
@@ -30,7 +29,8 @@ func safe(mediaType string) bool {
 // Serve answers with the bytes of a file, as an attachment under its original
 // name, with ranges and conditional requests (RFC 9110), an ETag of the
 // content and headers that keep a browser from running it. It returns an error
-// only when nothing was written: fault 404 when the store has lost the bytes.
+// only when nothing was written: fault 404 when the store has lost the bytes,
+// 412 and 416 for conditions and ranges that do not hold.
 // The route needs Within(-1); the pace is that of Receive.
 func (l *Library) Serve(c *gin.Context, file File) error {
 	object, err := l.Store.Open(c.Request.Context(), file.Name)
@@ -51,16 +51,15 @@ func (l *Library) Serve(c *gin.Context, file File) error {
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Original}))
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	// Kept by the browser, asked for again each time, so that a deletion holds;
 	// untouched on the way, so that ranges fit together.
 	header.Set("Cache-Control", "private, no-cache, no-transform")
 	header.Set("ETag", `"`+file.SHA256[:32]+`"`)
-	http.ServeContent(c.Writer, c.Request, "", time.Time{}, seekable{
+	return web.Content(c, seekable{
 		paced:  &paced{r: object, extend: extendWrite(c.Writer)},
 		Seeker: object,
 	})
-	return nil
 }
 
 // seekable is a paced reader that can seek.

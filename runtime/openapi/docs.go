@@ -2,7 +2,9 @@ package openapi
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"path"
@@ -26,6 +28,7 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 func docs(title string) []web.Route {
 	var index bytes.Buffer
 	err := template.Must(template.ParseFS(page, "page/index.html")).Execute(&index, title)
+	tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(index.Bytes()))[:20] + `"`
 	absent := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
 	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS, statigz.OnNotFound(absent)))
 	own := map[string]string{"start.js": "text/javascript; charset=utf-8", "start.css": "text/css; charset=utf-8"}
@@ -37,7 +40,9 @@ func docs(title string) []web.Route {
 			}
 			c.Header("Content-Security-Policy", docsPolicy)
 			c.Header("Cache-Control", "no-cache")
-			c.Data(http.StatusOK, "text/html; charset=utf-8", index.Bytes())
+			if !web.NotModified(c, tag) {
+				c.Data(http.StatusOK, "text/html; charset=utf-8", index.Bytes())
+			}
 		}).Doc("The API reference").Hide(),
 		web.Handle(http.MethodGet, "/docs/*asset", func(c *gin.Context) {
 			c.Header("Cache-Control", "max-age=3600")

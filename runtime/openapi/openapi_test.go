@@ -371,6 +371,7 @@ func TestModuleServesTheDocumentAndTheReference(t *testing.T) {
 	client.With("If-None-Match", answer.Header("ETag")).Get("/openapi.json").Expect(http.StatusNotModified)
 
 	page := client.Get("/docs").Expect(http.StatusOK)
+	client.With("If-None-Match", page.Header("ETag")).Get("/docs").Expect(http.StatusNotModified)
 	policy := page.Header("Content-Security-Policy")
 	if !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "unsafe") {
 		t.Errorf("the policy is %s", policy)

@@ -115,21 +115,14 @@ func (p *Pages) Render(c *gin.Context, status int, page string, data Data) {
 
 func (p *Pages) write(c *gin.Context, status int, body []byte) {
 	header := c.Writer.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", p.options.Policy)
 	if header.Get("Cache-Control") == "" {
 		header.Set("Cache-Control", "private, no-cache")
 	}
-	if status == http.StatusOK {
-		tag := `W/"` + digest(body) + `"`
-		header.Set("ETag", tag)
-		if strings.Contains(c.GetHeader("If-None-Match"), tag[2:]) {
-			header.Del("Content-Type")
-			c.Status(http.StatusNotModified)
-			c.Writer.WriteHeaderNow()
-			return
-		}
+	if status == http.StatusOK && web.NotModified(c, `W/"`+digest(body)+`"`) {
+		return
 	}
+	header.Set("Content-Type", "text/html; charset=utf-8")
 	c.Status(status)
 	_, _ = c.Writer.Write(body) // an error means that the client has gone
 }
@@ -204,7 +197,7 @@ func (p *Pages) broken(c *gin.Context, err error) {
 		return
 	}
 	c.Header("Cache-Control", "no-store")
-	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	c.Header("Content-Type", "text/html; charset=utf-8")
 	c.Status(http.StatusInternalServerError)
 	_ = mistake.Execute(c.Writer, err.Error())

@@ -90,6 +90,9 @@ func TestRender(t *testing.T) {
 	if again := get(t, h, "/show/home.html", "If-None-Match", res.Header().Get("ETag")); again.Code != http.StatusNotModified || again.Body.Len() != 0 {
 		t.Errorf("the same page again: %d %s", again.Code, again.Body)
 	}
+	if again := get(t, h, "/show/home.html", "If-None-Match", "*"); again.Code != http.StatusNotModified {
+		t.Errorf("whatever the client holds: %d", again.Code)
+	}
 	h = serve(t, p, Data{"title": "Own", "items": nil})
 	if res := get(t, h, "/show/home.html"); !strings.Contains(res.Body.String(), "<title>Own</title>") {
 		t.Errorf("data does not win over the context: %s", res.Body)
@@ -154,6 +157,9 @@ func TestStatic(t *testing.T) {
 	tag := get(t, h, "/static/app.css").Header().Get("ETag")
 	if res := get(t, h, "/static/app.css", "If-None-Match", tag); res.Code != http.StatusNotModified {
 		t.Errorf("the same file again: %d", res.Code)
+	}
+	if res := get(t, h, "/static/app.css", "Range", "bytes=99-"); res.Code != http.StatusRequestedRangeNotSatisfiable || !strings.Contains(res.Body.String(), `"code":416`) {
+		t.Errorf("a range beyond the end: %d %s", res.Code, res.Body)
 	}
 }
 

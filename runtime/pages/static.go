@@ -3,11 +3,9 @@ package pages
 import (
 	"bytes"
 	"mime"
-	"net/http"
 	"path"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -56,7 +54,9 @@ func (p *Pages) static(c *gin.Context) {
 	if name == a.hashed() {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(a.content))
+	if err := web.Content(c, bytes.NewReader(a.content)); err != nil {
+		web.Fail(c, err)
+	}
 }
 
 // contentType knows what sites are made of by itself, since the types that a
