@@ -256,6 +256,13 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 		}
 	}
 	rooms, tables := owned(f)
+	if slices.ContainsFunc(rooms, device) { // a name that was chosen
+		return p, &Error{
+			What:  fmt.Sprintf("%q is a device on Windows, which no folder can be called", f.Options["name"]),
+			Where: f.Name + " " + f.Options["name"],
+			Try:   "nexios add " + f.Name + " " + f.Options["name"] + "-room",
+		}
+	}
 	for _, r := range p.Resources {
 		if slices.Contains(rooms, r.Package()) || slices.Contains(tables, r.TableName()) {
 			return p, &Error{

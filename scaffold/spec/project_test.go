@@ -62,6 +62,9 @@ func TestAddRefuses(t *testing.T) {
 		"keyword":         {Name: "thing", Plural: "type", Fields: []string{"a:int"}},
 		"predeclared":     {Name: "thing", Plural: "error", Fields: []string{"a:int"}},
 		"room":            {Name: "thing", Plural: "model", Fields: []string{"a:int"}},
+		"device":          {Name: "aux", Fields: []string{"a:int"}},
+		"device model":    {Name: "n_ul", ModelOnly: true, Fields: []string{"a:int"}},
+		"device room":     {Name: "thing", Plural: "lpt_1", Fields: []string{"a:int"}},
 		"file":            {Name: "thing", Plural: "input", Fields: []string{"a:int"}},
 		"package":         {Name: "po_st", Fields: []string{"a:int"}},
 		"table":           {Name: "thing", Table: "posts", Fields: []string{"a:int"}},
@@ -93,7 +96,7 @@ func wide() []string {
 func TestAddAccepts(t *testing.T) {
 	for _, words := range []string{
 		"type a:int", "func a:int", "select a:int", "error a:int", "model a:int", "test a:int", "main a:int", "app a:int",
-		"user a:int", "order a:int", "group a:int", "go a:int", "window a:int",
+		"user a:int", "order a:int", "group a:int", "go a:int", "window a:int", "auxiliary a:int", "com10 a:int",
 		"thing type:string", "thing order:int", "thing a:string:default=O'Brien", "thing select:bool", "thing TYPE:string",
 	} {
 		if _, _, err := project(t).Add(resource(words)); err != nil {
@@ -106,6 +109,10 @@ func TestFeatures(t *testing.T) {
 	p := project(t, "job title:string")
 	if _, err := p.AddFeature(spec.Feature{Name: "jobs"}); err == nil {
 		t.Error("jobs fits beside a resource job")
+	}
+	for _, name := range []string{"con", "Com-1"} {
+		_, err := p.AddFeature(spec.Feature{Name: "websocket", Options: map[string]string{"name": name}})
+		wantThreeParts(t, name, err)
 	}
 	p, err := project(t).AddFeature(spec.Feature{Name: "auth"})
 	if err != nil {

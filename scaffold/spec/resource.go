@@ -174,7 +174,15 @@ func (r Resource) check() error {
 			Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
 		}
 	}
-	switch room := r.Package(); {
+	switch room, model := r.Package(), strings.ReplaceAll(r.Name, "_", ""); {
+	case device(model):
+		return &Error{
+			What:  fmt.Sprintf("%q is a device on Windows, which no file can be called", model),
+			Where: r.Name + ", plural " + r.Plural,
+			Try:   r.verb() + " " + r.Name + "_item " + strings.Join(r.Fields, " "),
+		}
+	case device(room):
+		return other(fmt.Sprintf("%q is a device on Windows, which no folder can be called", room))
 	case Keyword(room), Predeclared(room):
 		return other(fmt.Sprintf("%q is a word of Go and cannot be a package", room))
 	case slices.Contains(strings.Fields(takenPackages), room), room == "input":
