@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/mail"
 	"strings"
@@ -19,14 +20,17 @@ const createUsage = "user create --username U --email E [--admin]"
 
 // createCommand makes a user from the command line: the only way to the first
 // administrator.
-func (h handler) createCommand(ctx context.Context, io command.IO) error {
+func (h handler) createCommand(ctx context.Context, std command.IO) error {
 	flags := flag.NewFlagSet("user create", flag.ContinueOnError)
-	flags.SetOutput(io.Stderr)
+	flags.SetOutput(io.Discard) // the error says it all
 	username := flags.String("username", "", "3 to 50 characters")
 	email := flags.String("email", "", "an e-mail address")
 	admin := flags.Bool("admin", false, "make an administrator")
-	if err := flags.Parse(io.Args); err != nil {
+	if err := flags.Parse(std.Args); err != nil {
 		return command.Usage(err.Error() + "\n  try:   " + createUsage)
+	}
+	if flags.NArg() > 0 {
+		return command.Usage(fmt.Sprintf("unexpected argument %q\n  try:   %s", flags.Arg(0), createUsage))
 	}
 	if n := utf8.RuneCountInString(*username); n < 3 || n > 50 || strings.TrimSpace(*username) != *username {
 		return command.Usage(fmt.Sprintf("--username has 3 to 50 characters, not %q\n  try:   %s", *username, createUsage))
@@ -34,7 +38,7 @@ func (h handler) createCommand(ctx context.Context, io command.IO) error {
 	if a, err := mail.ParseAddress(*email); err != nil || a.Address != *email {
 		return command.Usage(fmt.Sprintf("--email is not an e-mail address: %q\n  try:   %s", *email, createUsage))
 	}
-	password, err := auth.ReadPassword(io.Stdin, io.Stderr)
+	password, err := auth.ReadPassword(std.Stdin, std.Stderr)
 	if err != nil {
 		return err
 	}
@@ -56,6 +60,6 @@ func (h handler) createCommand(ctx context.Context, io command.IO) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(io.Stdout, "created %s %s (id %d)\n", user.Role, user.Username, user.ID)
+	_, err = fmt.Fprintf(std.Stdout, "created %s %s (id %d)\n", user.Role, user.Username, user.ID)
 	return err
 }

@@ -330,12 +330,16 @@ func TestCreateCommand(t *testing.T) {
 		{password, "--username", "c", "--email", "c@example.com"},
 		{password, "--username", "carol", "--email", "nowhere"},
 		{password, "--username", "BOSS", "--email", "c@example.com"},
+		{password, "--username", "carol", "--email", "c@example.com", "admin"},
 		{password, "--nonsense"},
 		{password},
 	} {
 		if out, err := run(c[0], c[1:]...); err == nil {
 			t.Errorf("%v: %s", c, out)
 		}
+	}
+	if out, _ := run(password, "--nonsense"); out != "" {
+		t.Errorf("besides the error: %s", out)
 	}
 	_, err = run(password, "--username", "BOSS", "--email", "c@example.com")
 	if err == nil || !strings.HasPrefix(err.Error(), "username taken\n") || !strings.Contains(err.Error(), "try:") || strings.Contains(err.Error(), "constraint") {
