@@ -55,9 +55,10 @@ func (a *App) deadline(c *gin.Context, start time.Time) time.Time {
 func (a *App) finish(c *gin.Context, id string, start time.Time) {
 	var f *fault.Error
 	broken := false // what was written is not the whole answer
+	var meta failed
 	if last := c.Errors.Last(); last != nil {
 		f = fault.From(last.Err)
-		broken = last.Meta == failed{}
+		meta, broken = last.Meta.(failed)
 	}
 	if p := recover(); p != nil {
 		//nolint:errorlint // net/http compares the very value
@@ -67,7 +68,11 @@ func (a *App) finish(c *gin.Context, id string, start time.Time) {
 		f, broken = fault.Internal(fmt.Errorf("panic: %v", p)), true
 		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "panic", slog.Any("error", p), slog.String("stack", string(debug.Stack())))
 	} else if f != nil && f.Status >= http.StatusInternalServerError && !gone(c, f) {
-		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "request failed", slog.String("error", f.Error()))
+		attrs := []slog.Attr{slog.String("error", f.Error())}
+		if meta.stack != "" {
+			attrs = append(attrs, slog.String("stack", meta.stack))
+		}
+		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "request failed", attrs...)
 	}
 	written := c.Writer.Written()
 	if f != nil && !written {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -16,13 +17,19 @@ import (
 // *fault.Error says what to answer, anything else is a 500 that is logged and
 // not shown. Nothing may have been written before.
 func Fail(c *gin.Context, err error) {
-	_ = c.Error(err).SetMeta(failed{})
+	var meta failed
+	if fault.From(err).Status == http.StatusInternalServerError {
+		meta.stack = string(debug.Stack())
+	}
+	_ = c.Error(err).SetMeta(meta)
 	c.Abort()
 }
 
 // failed marks the errors that are answers, among those that middleware only
 // collects.
-type failed struct{}
+type failed struct {
+	stack string // of what was not expected
+}
 
 // errorBody is the one shape of an error. Detail is there in every 500: null,
 // or in debug mode what went wrong.
