@@ -258,7 +258,7 @@ func output(t *testing.T, binary string) string {
 // newTestBuilder is a builder for the program in dir.
 func newTestBuilder(t *testing.T, dir string) *builder {
 	t.Helper()
-	spawn, err := newSpawner()
+	spawn, err := newSpawner(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,14 +32,15 @@ const (
 type spawner struct {
 	work chan func()
 	ties ties
+	temp string // where tools put their temporary files
 }
 
-func newSpawner() (*spawner, error) {
+func newSpawner(temp string) (*spawner, error) {
 	t, err := newTies()
 	if err != nil {
 		return nil, err
 	}
-	s := &spawner{work: make(chan func()), ties: t}
+	s := &spawner{work: make(chan func()), ties: t, temp: temp}
 	go func() {
 		runtime.LockOSThread()
 		for f := range s.work {
@@ -102,6 +103,14 @@ func (s *spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 	}
 	if cmd.Stderr == nil {
 		cmd.Stderr = &out
+	}
+	if cmd.Env == nil { // the go command, which clears up after itself unless it is killed
+		temp, err := os.MkdirTemp(s.temp, "tmp-")
+		if err != nil {
+			return "", err
+		}
+		defer os.RemoveAll(temp)
+		cmd.Env = append(cmd.Environ(), "GOTMPDIR="+temp)
 	}
 	g, err := s.start(cmd)
 	if err != nil {

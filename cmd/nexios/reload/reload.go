@@ -188,10 +188,10 @@ func newServer(o Options) (*server, error) {
 
 // open makes everything that must be closed again.
 func (s *server) open(listener net.Listener, note, dlv string) (err error) {
-	if s.spawn, err = newSpawner(); err != nil {
+	if s.state, err = stateDir(); err != nil {
 		return err
 	}
-	if s.state, err = stateDir(); err != nil {
+	if s.spawn, err = newSpawner(s.state); err != nil {
 		return err
 	}
 	if s.watch, err = newWatcher(s.root); err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -584,4 +585,47 @@ func zombie(pid int) bool {
 	}
 	_, rest, _ := strings.Cut(string(text), ") ")
 	return strings.HasPrefix(rest, "Z")
+}
+
+// A go command that a newer save makes stale is killed, and leaves nothing in
+// the temporary directory.
+func TestStaleBuildsLeaveNothing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("what holds the build up is a shell script")
+	}
+	own, temp := t.TempDir(), t.TempDir()
+	hold, held, tool := filepath.Join(own, "hold"), filepath.Join(own, "held"), filepath.Join(own, "tool")
+	script := fmt.Sprintf(`#!/bin/sh
+if [ -e %s ] && [ "$2" != -V=full ]; then
+	echo >%s
+	while [ -e %[1]s ]; do sleep 0.01; done
+fi
+exec "$@"
+`, hold, held)
+	if err := os.WriteFile(tool, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOFLAGS", "-toolexec="+tool) // which only the go command can build with
+	t.Setenv("TMPDIR", temp)
+	d := startDev(t, sample())
+	if err := os.WriteFile(hold, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.write("part/part.go", part("two"))
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(held); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the build does not begin")
+		}
+	}
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
+	d.write("part/part.go", part("three"))
+	d.becomes("three")
+	if left, err := filepath.Glob(filepath.Join(temp, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
 }

@@ -3,6 +3,7 @@ package reload
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,14 @@ func testRooms(ctx context.Context, s *spawner, root string, packages []string) 
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, packages...)...)
 	cmd.Dir = root
+	// The tests' own temporary files lie there as well, and their paths must be
+	// short enough for sockets.
+	temp, err := os.MkdirTemp("", "nexios-")
+	if err != nil {
+		return Test{}, err
+	}
+	defer os.RemoveAll(temp)
+	cmd.Env = append(cmd.Environ(), "GOTMPDIR="+temp)
 	out, err := s.output(cmd)
 	t := Test{Packages: packages, OK: err == nil, Took: ms(time.Since(start)), Output: out}
 	if ctx.Err() != nil {

@@ -161,7 +161,7 @@ func TestReap(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows ends children by job objects")
 	}
-	spawn, err := newSpawner()
+	spawn, err := newSpawner(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
