@@ -207,10 +207,13 @@ func (d *disk) recover() (Recovery, error) {
 		default:
 			r.Kept, err = d.revert(e, s.state)
 		}
-		if errors.Is(err, fs.ErrPermission) {
-			err = fmt.Errorf("%w\n  try: make that file writable, then the same command again", err)
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return Recovery{}, fmt.Errorf("%w\n  try: make that file writable, then the same command again", err)
+		case err != nil:
+			return Recovery{}, err
 		}
-		return r, err
+		return r, nil
 	}
 	return Recovery{}, nil
 }
