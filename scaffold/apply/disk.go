@@ -7,10 +7,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
+	"github.com/rogpeppe/go-internal/robustio"
 )
 
 // lockFile is held while a step is made or reverted.
@@ -44,11 +46,18 @@ func open(dir string, hook func(string)) (*disk, error) {
 func (d *disk) acquire(name string) (*lockedfile.File, error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
+	begun := time.Now()
+	// Its last holder may remove the directory under us: then it is made again.
+	vanished := func(err error) bool {
+		return (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) && time.Since(begun) < patience
+	}
 	for {
 		if _, err := d.stat(lockFile); err != nil {
 			return nil, err
 		}
-		if err := d.root.MkdirAll(UndoDir, 0o777); err != nil {
+		if err := d.root.MkdirAll(UndoDir, 0o777); vanished(err) {
+			continue
+		} else if err != nil {
 			return nil, err
 		}
 		type result struct {
@@ -62,6 +71,9 @@ func (d *disk) acquire(name string) (*lockedfile.File, error) {
 		}()
 		select {
 		case got := <-locked:
+			if vanished(got.err) {
+				continue
+			}
 			if got.err != nil {
 				return nil, got.err
 			}
@@ -86,13 +98,21 @@ func (d *disk) acquire(name string) (*lockedfile.File, error) {
 // close lets go of the lock, and leaves no trace in a directory that holds no
 // project.
 func (d *disk) close() {
-	if d.only(path.Dir(UndoDir), path.Base(UndoDir)) && d.only(UndoDir, path.Base(lockFile)) {
-		for _, name := range []string{lockFile, UndoDir, path.Dir(UndoDir)} {
-			_ = d.root.Remove(name)
+	defer d.root.Close()
+	defer d.lock.Close()
+	if !d.only(path.Dir(UndoDir), path.Base(UndoDir)) || !d.only(UndoDir, path.Base(lockFile)) {
+		return
+	}
+	if runtime.GOOS == "windows" {
+		// A file that is open is not removed there: neither ours before it is
+		// closed nor, afterwards, one that another command has opened.
+		d.lock.Close()
+	}
+	for _, name := range []string{lockFile, UndoDir, path.Dir(UndoDir)} {
+		if d.root.Remove(name) != nil {
+			return
 		}
 	}
-	d.lock.Close()
-	d.root.Close()
 }
 
 // only reports whether dir holds nothing but name.
@@ -174,16 +194,33 @@ func (d *disk) writeTemp(name string, data []byte, mode fs.FileMode, exact bool)
 
 func (d *disk) rename(from, to string) error {
 	d.step("rename " + to)
-	return d.root.Rename(from, to)
+	return patiently(func() error { return d.root.Rename(from, to) })
 }
 
 // remove deletes a file; one that is not there is fine.
 func (d *disk) remove(name string) error {
 	d.step("remove " + name)
-	if err := d.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	err := patiently(func() error { return d.root.Remove(name) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	return err
+}
+
+// patience is how long a file is waited for that another program has open.
+const patience = 2 * time.Second
+
+// patiently does what Windows refuses as long as another program has a file
+// open: an editor or a virus scanner for a moment, or `nexios dev`, which reads
+// what changes while this goes on.
+func patiently(do func() error) error {
+	for begun, pause := time.Now(), time.Millisecond; ; pause *= 2 {
+		err := do()
+		if !robustio.IsEphemeralError(err) || errors.Is(err, fs.ErrNotExist) || time.Since(begun) > patience {
+			return err
+		}
+		time.Sleep(pause)
+	}
 }
 
 // removeEmpty removes a directory and those above it as long as they are empty.

@@ -6,10 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
@@ -87,7 +85,7 @@ func build(site, dir string, p plan.Plan, o Options) (Result, error) {
 	d.sync(dirs)
 	root.Close() // Windows moves no directory that is open
 	d.step("rename " + filepath.Base(dir))
-	if err := os.Rename(site, dir); err != nil {
+	if err := patiently(func() error { return os.Rename(site, dir) }); err != nil {
 		return Result{}, err
 	}
 	if parent, err := os.OpenRoot(filepath.Dir(dir)); err == nil {
@@ -124,21 +122,4 @@ func removeStale(parent string) error {
 		}
 	}
 	return nil
-}
-
-// alive reports whether a process runs.
-func alive(pid int) bool {
-	if pid <= 0 {
-		return false
-	}
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		return false
-	}
-	defer process.Release()
-	if runtime.GOOS == "windows" { // finding it says it runs
-		return true
-	}
-	err = process.Signal(syscall.Signal(0))
-	return err == nil || errors.Is(err, fs.ErrPermission)
 }

@@ -1,0 +1,22 @@
+package apply
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+)
+
+// alive reports whether a process runs. One that has ended is found as long as
+// anybody looks at it.
+func alive(pid int) bool {
+	if pid <= 0 {
+		return false
+	}
+	process, err := syscall.OpenProcess(syscall.SYNCHRONIZE, false, uint32(pid))
+	if err != nil {
+		return errors.Is(err, fs.ErrPermission)
+	}
+	defer syscall.CloseHandle(process)
+	state, err := syscall.WaitForSingleObject(process, 0)
+	return err == nil && state == syscall.WAIT_TIMEOUT
+}
