@@ -60,7 +60,8 @@ func attach(t *testing.T, address string) *terminal {
 // reload; the next version is debugged at the same address.
 func TestDelve(t *testing.T) {
 	installDlv(t)
-	d := launchDev(t, sample(), func(o *Options) { o.Delve = true })
+	const drain = 5 * time.Second
+	d := launchDev(t, sample(), func(o *Options) { o.Delve, o.drain = true, drain })
 	address := d.wait(KindDebugger).Address
 	d.wait(KindBuilt)
 	d.answers("one", true)
@@ -93,7 +94,7 @@ func TestDelve(t *testing.T) {
 	if got := <-request(); got != "two" {
 		t.Errorf("the new version answers %q", got)
 	}
-	time.Sleep(drainLimit + time.Second) // the version before is given this long when nobody looks
+	time.Sleep(drain + time.Second) // the version before is given this long when nobody looks
 	select {
 	case got := <-first:
 		t.Errorf("the request at the breakpoint was answered with %q", got)

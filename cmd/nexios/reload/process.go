@@ -20,7 +20,7 @@ import (
 
 const (
 	readyLimit = 30 * time.Second // from the start of the program to its first answer
-	drainLimit = 10 * time.Second // for answers under way when a newer version has taken over
+	drainLimit = 60 * time.Second // for answers under way when a newer version has taken over: what the runtime allows an answer
 	stopLimit  = 10 * time.Second // from SIGTERM to SIGKILL
 )
 
@@ -289,26 +289,26 @@ func (a *app) how() string {
 	return a.cmd.ProcessState.String()
 }
 
-// retire ends a version that serves no new requests: it waits for the answers
-// under way, closes the streams, asks the process to stop, and kills its group
+// retire ends a version that serves no new requests: it closes the streams,
+// waits for the answers under way, asks the process to stop, and kills its group
 // when it does not.
-func (a *app) retire() {
-	a.drain()
+func (a *app) retire(limit time.Duration) {
 	a.streams.close()
+	a.drain(limit)
 	a.transport.CloseIdleConnections()
 	a.stop()
 }
 
 // drain waits for the answers under way: not for long, unless somebody looks
 // with a debugger at how one is made.
-func (a *app) drain() {
+func (a *app) drain(limit time.Duration) {
 	idle := make(chan struct{})
 	go func() { a.requests.Wait(); close(idle) }()
-	for limit := time.Tick(drainLimit); ; {
+	for over := time.Tick(limit); ; {
 		select {
 		case <-idle:
 		case <-a.exited:
-		case <-limit:
+		case <-over:
 			if a.debug.inspected() {
 				continue
 			}

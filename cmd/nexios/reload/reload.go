@@ -72,6 +72,8 @@ type Options struct {
 	Env    []string // of the program, default os.Environ(); APP_ENV=development is added when neither it nor .env sets one
 	Stdin  io.Reader
 	Stdout io.Writer // default os.Stdout
+
+	drain time.Duration // how long a version that retires waits for its answers; default drainLimit
 }
 
 // Run watches, builds and serves the program in o.Dir until ctx ends or the
@@ -138,6 +140,9 @@ func newServer(o Options) (*server, error) {
 	}
 	if o.Env == nil {
 		o.Env = os.Environ()
+	}
+	if o.drain == 0 {
+		o.drain = drainLimit
 	}
 	s := &server{
 		o:        o,
@@ -725,7 +730,7 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 
 // retire ends a version in the background; shutdown waits for it.
 func (s *server) retire(a *app) {
-	s.retired.Go(a.retire)
+	s.retired.Go(func() { a.retire(s.o.drain) })
 }
 
 // crashed acts on a version that ended by itself.
@@ -853,7 +858,7 @@ func (s *server) shutdown() {
 		_ = s.http.Close() // what is cut is cut
 	}
 	if s.current != nil {
-		s.current.retire()
+		s.current.retire(s.o.drain)
 	}
 	s.retired.Wait()
 }

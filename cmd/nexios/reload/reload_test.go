@@ -348,7 +348,7 @@ func TestLoad(t *testing.T) {
 }
 
 // Answers under way are finished by the version that began them; streams and
-// WebSockets are ended properly after that.
+// WebSockets are ended properly, and do not wait for those.
 func TestDrain(t *testing.T) {
 	d := startDev(t, sample())
 	socket, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(d.url, "http")+"/ws", nil)
@@ -369,13 +369,16 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer slow.Body.Close()
+	var slowBody []byte
+	var slowErr error
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		slowBody, slowErr = io.ReadAll(slow.Body)
+	}()
 	d.write("part/part.go", part("two"))
 	d.wait(KindBuilt)
 	d.answers("two", true)
-	body, err := io.ReadAll(slow.Body)
-	if err != nil || !strings.HasSuffix(string(body), "one") {
-		t.Errorf("the answer under way: %q, %v", body, err)
-	}
 	if body, err := io.ReadAll(events.Body); err != nil || string(body) != "data: one\n\n" {
 		t.Errorf("the stream: %q, %v", body, err)
 	}
@@ -383,6 +386,15 @@ func TestDrain(t *testing.T) {
 	_, _, err = socket.ReadMessage()
 	if closed, ok := errors.AsType[*websocket.CloseError](err); !ok || closed.Code != websocket.CloseServiceRestart {
 		t.Errorf("the WebSocket: %v, want code 1012", err)
+	}
+	select {
+	case <-answered:
+		t.Error("the streams were ended after the answer under way")
+	default:
+	}
+	<-answered
+	if slowErr != nil || !strings.HasSuffix(string(slowBody), "one") {
+		t.Errorf("the answer under way: %q, %v", slowBody, slowErr)
 	}
 }
 
