@@ -52,7 +52,7 @@ port all the time; after a reload they attach again. The first build takes long.
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Dir, "dir", ".", "the directory of the project's main.go")
+	flags.StringVar(&o.Dir, "dir", "", "the directory of the project's main.go (default: the current folder or one above it)")
 	flags.IntVar(&o.Port, "port", 0, "where to listen; 0 lets the system choose (default that of ADDR, else 8000)")
 	flags.StringVar(&o.Host, "host", "", "where to listen; 0.0.0.0 lets other machines in (default that of ADDR, else 127.0.0.1)")
 	flags.BoolVarP(&o.Yes, "yes", "y", false, "when the port is taken, listen at the next free one without asking")

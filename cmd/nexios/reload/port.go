@@ -18,17 +18,32 @@ const portsTried = 100
 // then says by whom. It is nil when nothing was taken.
 func listen(host string, port int) (l net.Listener, taken *takenPort, err error) {
 	l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if err == nil || !inUse(err) {
-		return l, nil, err
+	if err != nil && !inUse(err) {
+		return nil, nil, unusable(host, port, err)
+	}
+	if err == nil {
+		return l, nil, nil
 	}
 	taken = &takenPort{port: port, by: holder(port)}
 	for taken.next = port + 1; taken.next <= min(port+portsTried, 65535); taken.next++ {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(taken.next)))
-		if err == nil || !inUse(err) {
-			return l, taken, err
+		if err == nil {
+			return l, taken, nil
+		}
+		if !inUse(err) {
+			return nil, nil, unusable(host, taken.next, err)
 		}
 	}
 	return nil, nil, fmt.Errorf("%s, and so are the %d above it\n  try: nexios dev --port 0", taken, portsTried)
+}
+
+// unusable is an address that cannot be listened at whoever has it.
+func unusable(host string, port int, err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	return fmt.Errorf("nothing can listen at %s: %w\n  where: --host and --port, else ADDR of the environment or .env\n  try: nexios dev --host 127.0.0.1 --port 8000",
+		net.JoinHostPort(host, strconv.Itoa(port)), err)
 }
 
 // takenPort is a port that another program has.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -51,7 +54,7 @@ const (
 
 // Options says what is run and how it is shown.
 type Options struct {
-	Dir  string // of the main package; default "."
+	Dir  string // of the main package; default that of the project around the working directory, else that itself
 	Host string // default: that of ADDR, else 127.0.0.1
 	Port int    // 0: that of ADDR, else 8000; AnyPort: one that is free
 	Open bool   // open the browser when the first version runs
@@ -194,7 +197,7 @@ func newServer(o Options) (*server, error) {
 // open makes everything that must be closed again.
 func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.state, err = stateDir(); err != nil {
-		return err
+		return fmt.Errorf("there is no place for what is built: %w\n  where: the cache directory\n  try: XDG_CACHE_HOME=/var/tmp/cache nexios dev", err)
 	}
 	if s.spawn, err = newSpawner(s.state); err != nil {
 		return err
@@ -249,6 +252,9 @@ func (s *server) find() error {
 	if err != nil {
 		return err
 	}
+	if s.o.Dir == "" {
+		dir = projectAround(dir)
+	}
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return fmt.Errorf("there is no directory %s\n  try: nexios dev in the project, or --dir", s.o.Dir)
 	}
@@ -261,12 +267,47 @@ func (s *server) find() error {
 			return fmt.Errorf("there is no go.mod in %s\n  or above it\n  try: nexios new blog, or nexios dev --dir blog", dir)
 		}
 	}
-	if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
-		return fmt.Errorf("there is no program in %s\n  no .go file\n  try: --dir with the directory of main.go", dir)
+	if why := noProgram(dir); why != "" {
+		return fmt.Errorf("there is no program in %s\n  %s\n  try: nexios dev --dir with the directory of main.go", dir, why)
 	}
-	_, err = os.Stat(filepath.Join(dir, "nexios.json"))
-	s.nexios = err == nil
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("there is no go command\n  where: PATH\n  try: install Go from https://go.dev/dl")
+	}
+	s.nexios = isProject(dir)
 	return nil
+}
+
+func isProject(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "nexios.json"))
+	return err == nil
+}
+
+// projectAround is the nearest directory from dir upwards that holds a project,
+// or dir when there is none.
+func projectAround(dir string) string {
+	for at := dir; ; at = filepath.Dir(at) {
+		if isProject(at) {
+			return at
+		}
+		if filepath.Dir(at) == at {
+			return dir
+		}
+	}
+}
+
+// noProgram says why the files in dir cannot make a program. One that cannot be
+// read yet may become part of one.
+func noProgram(dir string) string {
+	found, _ := filepath.Glob(filepath.Join(dir, "*.go")) // only a bad pattern is an error
+	why := "no .go file"
+	for _, file := range found {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly)
+		if err != nil || f.Name.Name == "main" {
+			return ""
+		}
+		why = "package " + f.Name.Name + ", not main"
+	}
+	return why
 }
 
 // address is where to listen: what was asked for, else where the program would.

@@ -346,3 +346,58 @@ func TestFeed(t *testing.T) {
 		t.Errorf("got %d bytes ending in %q", len(text), text[max(0, len(text)-200):])
 	}
 }
+
+// What is run is the project around the working directory, unless another
+// directory is named, and what is none is refused before anything begins.
+func TestFind(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, nil, map[string]string{
+		"project/go.mod": "module x\n", "project/nexios.json": "{}", "project/main.go": "package main\n",
+		"project/part/deep/deep.go": "package deep\n", "project/empty/README": "",
+		"broken/go.mod": "module x\n", "broken/main.go": "packag main\n", "outside/x.go": "package main\n",
+	})
+	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	for _, test := range []struct{ cwd, dir, found, err string }{
+		{"project", "", "project", ""},
+		{"project/part/deep", "", "project", ""},
+		{"project/part", "..", "project", ""},
+		{"project", "part/deep", "", "there is no program in " + at("project/part/deep") + "\n  package deep, not main\n  try: "},
+		{"project", "empty", "", "there is no program in " + at("project/empty") + "\n  no .go file\n  try: "},
+		{"broken", "", "broken", ""},
+		{"outside", "", "", "there is no go.mod in " + at("outside") + "\n  "},
+		{"outside", "nowhere", "", "there is no directory nowhere\n  "},
+	} {
+		t.Chdir(at(test.cwd))
+		s := &server{o: Options{Dir: test.dir}}
+		err := s.find()
+		if test.err != "" {
+			if err == nil || !strings.HasPrefix(err.Error(), test.err) {
+				t.Errorf("%s, %q: got %v", test.cwd, test.dir, err)
+			}
+			continue
+		}
+		if err != nil || s.dir != at(test.found) || s.nexios != (test.found == "project") {
+			t.Errorf("%s, %q: got %s, %v", test.cwd, test.dir, s.dir, err)
+		}
+	}
+	t.Chdir(at("project"))
+	t.Setenv("PATH", t.TempDir())
+	if err := (&server{}).find(); err == nil || !strings.HasPrefix(err.Error(), "there is no go command\n  where: PATH\n  try: ") {
+		t.Errorf("without go: %v", err)
+	}
+}
+
+func TestUnusableAddress(t *testing.T) {
+	for _, host := range []string{"198.51.100.7", "no such host"} {
+		l, _, err := listen(host, 8000)
+		if err == nil {
+			l.Close()
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), "nothing can listen at ") || strings.Count(err.Error(), "\n  ") != 2 {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
