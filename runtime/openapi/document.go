@@ -221,11 +221,22 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 	if r.Out != nil && r.Out != reflect.TypeFor[web.None]() {
 		success.Content.set("application/json", media{d.schemas.of(r.Out, out)})
 	}
+	for _, name := range r.Sent {
+		text := &schema{Type: "string"}
+		if !strings.HasPrefix(name, "text/") && !strings.HasSuffix(name, "xml") {
+			text = &schema{} // bytes
+		}
+		success.Content.set(name, media{text})
+	}
 	if r.Success == http.StatusCreated {
 		success.Headers.set("Location", header{"Where the new resource is.", &schema{Type: "string", Format: "uri-reference"}})
 	}
 	op.Responses.set(strconv.Itoa(r.Success), success)
-	if r.Out != nil && r.Success == http.StatusOK && r.Method == http.MethodGet {
+	if r.Parts {
+		op.Responses.set("206", &response{Description: http.StatusText(http.StatusPartialContent), Content: success.Content})
+		failures = append(failures, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
+	}
+	if (r.Out != nil || r.Parts) && r.Success == http.StatusOK && r.Method == http.MethodGet {
 		success.Headers.set("ETag", header{"What If-None-Match may say next time.", &schema{Type: "string"}})
 		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
 	}

@@ -140,7 +140,8 @@ func books() web.Module {
 			}
 			return file.Filename, nil
 		}).Doc("Upload a cover").Uploads("cover"),
-		web.Handle(http.MethodGet, "/books/:id/text", func(c *gin.Context) { c.String(http.StatusOK, "text") }).Doc("Read a book"),
+		web.Handle(http.MethodGet, "/books/:id/text", func(c *gin.Context) { c.String(http.StatusOK, "text") }).Doc("Read a book").Sends("text/plain"),
+		web.Handle(http.MethodGet, "/books/:id/scan", func(c *gin.Context) {}).Doc("Download a book").Sends("*/*").InParts(),
 		web.Handle(http.MethodGet, "/hidden", func(c *gin.Context) {}).Hide(),
 	}}.Under("/api/v1")
 }
@@ -339,6 +340,7 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 		{"GET", "/api/v1/books/{id}", "getBooksById", "200 304 404 429 500 503"},
 		{"DELETE", "/api/v1/books/{id}", "deleteBooksById", "204 401 403 404 429 500 503"},
 		{"GET", "/api/v1/books/{id}/text", "getBooksByIdText", "200 429 500 503"},
+		{"GET", "/api/v1/books/{id}/scan", "getBooksByIdScan", "200 206 304 412 416 429 500 503"},
 	} {
 		op := doc.Paths.Value(want.path).GetOperation(want.method)
 		if op == nil {
@@ -347,6 +349,17 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 		statuses := strings.Join(slices.Sorted(maps.Keys(op.Responses.Map())), " ")
 		if op.OperationID != want.id || statuses != want.statuses || op.Summary == "" || len(op.Tags) != 1 {
 			t.Errorf("%s %s is %s with %s, tags %v", want.method, want.path, op.OperationID, statuses, op.Tags)
+		}
+	}
+	for path, want := range map[string]struct{ media, schema string }{
+		"/api/v1/books/{id}/text": {"text/plain", `{"type":"string"}`},
+		"/api/v1/books/{id}/scan": {"*/*", `{}`},
+	} {
+		media := doc.Paths.Value(path).Get.Responses.Value("200").Value.Content[want.media]
+		if media == nil {
+			t.Errorf("%s does not say that it answers %s", path, want.media)
+		} else if got, _ := json.Marshal(media.Schema); string(got) != want.schema {
+			t.Errorf("%s answers %s", path, got)
 		}
 	}
 	if doc.Paths.Value("/api/v1/hidden") != nil {

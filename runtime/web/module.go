@@ -83,6 +83,10 @@ type Route struct {
 	MaxBody int64             // bytes; 0 means the application's limit
 	Hidden  bool              // left out of OpenAPI
 	Upload  string            // the field of the file in a body that is a form, which the handler reads, for OpenAPI; empty for none
+	// Sent are the media types of a plain handler's success, for OpenAPI.
+	Sent []string
+	// Parts says that the handler answers with Content, for OpenAPI.
+	Parts bool
 	// Development is set by Dev.
 	Development bool
 	// Deadline is how long a request may take, its body's arrival and the
@@ -170,6 +174,13 @@ func (r Route) Within(d time.Duration) Route { r.Deadline = d; return r }
 // Uploads says that the body is multipart/form-data with a file in the field,
 // or several in any fields, for OpenAPI. The handler reads it.
 func (r Route) Uploads(field string) Route { r.Upload = field; return r }
+
+// Sends names the media types of a plain handler's success, for OpenAPI.
+func (r Route) Sends(types ...string) Route { r.Sent = types; return r }
+
+// InParts says that a plain handler answers with Content, for OpenAPI: besides
+// the whole with parts, 304, 412 and 416.
+func (r Route) InParts() Route { r.Parts = true; return r }
 
 // Hide leaves the route out of OpenAPI.
 func (r Route) Hide() Route { r.Hidden = true; return r }

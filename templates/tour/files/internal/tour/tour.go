@@ -36,9 +36,9 @@ func Module(gdb *gorm.DB) web.Module {
 		web.Get("/categories/:name", category).Doc("Read a text from the path"),
 		web.Get("/wildcard/*path", wildcard).Doc("Read the rest of the path"),
 		// A plain Gin handler answers as it likes.
-		web.Handle(http.MethodGet, "/xml", getXML).Doc("Answer XML"),
-		web.Handle(http.MethodGet, "/html", getHTML).Doc("Answer HTML"),
-		web.Handle(http.MethodGet, "/text", getText).Doc("Answer text"),
+		web.Handle(http.MethodGet, "/xml", getXML).Doc("Answer XML").Sends("application/xml"),
+		web.Handle(http.MethodGet, "/html", getHTML).Doc("Answer HTML").Sends("text/html"),
+		web.Handle(http.MethodGet, "/text", getText).Doc("Answer text").Sends("text/plain"),
 		// A table: rules for what comes in, pages of what goes out.
 		web.Post("/users", h.createUser).Doc("Create a user of the tour").Fails(409),
 		web.Get("/users", h.listUsers).Doc("List the users of the tour"),

@@ -45,7 +45,8 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	return web.Module{Name: "uploads", Ready: library.Store.Ready, Routes: []web.Route{
 		web.Post("/files/upload", h.upload).Doc("Upload one or more files, all or none").
 			Guard(auth.User()).Uploads("file").Limit(library.MaxBody()).Within(-1),
-		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").Fails(404, 412, 416).Within(-1),
+		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").
+			Sends("*/*").InParts().Fails(404).Within(-1),
 		web.Post("/files/:name/link", h.link).Doc("Make a link to a file that expires").
 			Guard(auth.User()).Fails(404).Returns(http.StatusOK),
 		web.Delete("/files/:name", h.remove).Doc("Delete a file").Guard(auth.User()).Fails(404, 409),
