@@ -74,7 +74,7 @@ func (f newFlags) words() []string {
 			words = append(words, flag...)
 		}
 	}
-	add(f.dir != "", "--dir", f.dir)
+	add(f.dir != "", "--dir", word(f.dir))
 	add(f.module != "", "--module", f.module)
 	add(f.database != spec.Databases()[0], "--db", f.database)
 	add(f.preset != templates.Presets()[0], "--preset", f.preset)
@@ -158,16 +158,24 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 func enter(dir string) []string {
 	here, err := os.Getwd()
 	if err != nil {
-		return []string{"cd " + dir}
+		return []string{"cd " + word(dir)}
 	}
 	way, err := filepath.Rel(here, dir)
 	switch {
 	case err != nil:
-		return []string{"cd " + dir}
+		return []string{"cd " + word(dir)}
 	case way == ".":
 		return nil
 	}
-	return []string{"cd " + way}
+	return []string{"cd " + word(way)}
+}
+
+// word is a path as one word in any shell.
+func word(path string) string {
+	if strings.Contains(path, " ") {
+		return `"` + path + `"`
+	}
+	return path
 }
 
 // refuseOccupied refuses a folder that has something in it or cannot be made.
@@ -184,7 +192,7 @@ func refuseOccupied(dir string) error {
 	}
 	parent := filepath.Dir(dir)
 	if _, err := os.Stat(parent); err != nil {
-		return &spec.Error{What: dir + " is not a folder that can be made", Where: "there is no " + parent, Try: "mkdir " + parent}
+		return &spec.Error{What: dir + " is not a folder that can be made", Where: "there is no " + parent, Try: "mkdir " + word(parent)}
 	}
 	return nil
 }
