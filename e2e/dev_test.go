@@ -3,12 +3,15 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	system "runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,6 +112,55 @@ func (d *devServer) wait(what string, so func(devEvent) bool) (found devEvent) {
 func (d *devServer) request(method, path string) devEvent {
 	d.project.t.Helper()
 	return d.wait(method+" "+path, func(e devEvent) bool { return e.Request.Method == method && e.Request.Path == path })
+}
+
+// TestDevClearsUp ends `nexios dev` as a closed terminal window does, and as a
+// reader that has seen enough: nothing is left of what it built.
+func TestDevClearsUp(t *testing.T) {
+	t.Parallel()
+	if system.GOOS == "windows" {
+		t.Skip("Windows has neither signal")
+	}
+	p := newProject(t, "shop")
+	gocache := strings.TrimSpace(p.run("go", "env", "GOCACHE"))
+	for _, test := range []struct {
+		name string
+		end  func(dev *os.Process, out io.Closer) error
+	}{
+		{"terminal", func(dev *os.Process, _ io.Closer) error { return dev.Signal(syscall.SIGHUP) }},
+		{"pipe", func(_ *os.Process, out io.Closer) error { return out.Close() }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cache := t.TempDir()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, tool, "dev", "--json", "--port", "0")
+			cmd.Dir = p.dir
+			cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOCACHE="+gocache, "XDG_CACHE_HOME="+cache)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := out.Read(make([]byte, 1)); err != nil { // it listens, and builds
+				t.Fatal(err)
+			}
+			if err := test.end(cmd.Process, out); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, out); err != nil && !errors.Is(err, os.ErrClosed) {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+			if left, err := filepath.Glob(filepath.Join(cache, "nexios", "dev", "*")); err != nil || len(left) > 0 {
+				t.Errorf("left: %q, %v", left, err)
+			}
+		})
+	}
 }
 
 const listOfPosts = "	return db.List[model.Post](tx, in.Query, in.Sort)\n"

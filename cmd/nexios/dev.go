@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +50,19 @@ port all the time; after a reload they attach again. The first build takes long.
 			default:
 				o.Show = reload.ShowScreen
 			}
-			return reload.Run(cmd.Context(), o)
+			// A closed terminal is somebody who has quit, unless nohup says that
+			// it is not. A pipe that nobody reads must not end the program before
+			// it has cleared up.
+			ctx := cmd.Context()
+			if !signal.Ignored(syscall.SIGHUP) {
+				var stop func()
+				ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+				defer stop()
+			}
+			pipe := make(chan os.Signal, 1)
+			signal.Notify(pipe, syscall.SIGPIPE)
+			defer signal.Stop(pipe)
+			return reload.Run(ctx, o)
 		},
 	}
 	flags := cmd.Flags()

@@ -2,10 +2,29 @@ package reload
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 )
+
+// watchedWriter is a writer that closes unread when the other end is gone. It
+// belongs to one goroutine.
+type watchedWriter struct {
+	w      io.Writer
+	unread chan struct{}
+	gone   bool
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	if !w.gone && (errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)) {
+		w.gone = true
+		close(w.unread)
+	}
+	return n, err
+}
 
 // plainWriter shows each event as lines of text.
 func plainWriter(w io.Writer) func(Event) {
@@ -26,7 +45,7 @@ func (e Event) timed() bool { return e.Kind != KindLog || e.Level != "" }
 func jsonWriter(w io.Writer) func(Event) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return func(e Event) { _ = enc.Encode(e) } // nobody reads any more: there is nobody to tell
+	return func(e Event) { _ = enc.Encode(e) } // nobody reads any more, or the disk is full: there is nobody to tell
 }
 
 // describe is an event as text, without its time. Only failures, tests and

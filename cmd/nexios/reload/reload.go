@@ -79,8 +79,8 @@ type Options struct {
 	drain time.Duration // how long a version that retires waits for its answers; default drainLimit
 }
 
-// Run watches, builds and serves the program in o.Dir until ctx ends or the
-// person says so. Whatever is wrong with the program's source is shown and not
+// Run watches, builds and serves the program in o.Dir until ctx ends, the person
+// says so, or nobody reads Stdout any more. Whatever is wrong with the program's source is shown and not
 // an error; an error is a port that cannot be opened, a directory without a
 // program, or a system that cannot watch it.
 //
@@ -111,8 +111,9 @@ type server struct {
 	watch   *watcher
 	spawn   *spawner
 	builder *builder
-	screen  *screen // nil without
-	door    *door   // nil without a debugger
+	unread  chan struct{} // closed when nobody reads what is shown
+	screen  *screen       // nil without
+	door    *door         // nil without a debugger
 	http    *http.Server
 	routes  routesCache
 
@@ -158,6 +159,7 @@ func newServer(o Options) (*server, error) {
 		pending:  map[string]bool{},
 		fresh:    map[string]bool{},
 		rooms:    rooms{},
+		unread:   make(chan struct{}),
 	}
 	s.quiet.Stop()
 	if err := s.find(); err != nil {
@@ -205,10 +207,11 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.watch, err = newWatcher(s.root); err != nil {
 		return fmt.Errorf("the project cannot be watched: %w\n  try: raise the limit, sudo sysctl fs.inotify.max_user_watches=524288", err)
 	}
-	show := plainWriter(s.o.Stdout)
+	out := &watchedWriter{w: s.o.Stdout, unread: s.unread}
+	show := plainWriter(out)
 	switch s.o.Show {
 	case ShowJSON:
-		show = jsonWriter(s.o.Stdout)
+		show = jsonWriter(out)
 	case ShowScreen:
 		s.screen = newScreen(filepath.Base(s.dir), s.url, s.o.Stdin, s.o.Stdout, s.keys)
 		show = s.screen.show
@@ -402,6 +405,8 @@ func (s *server) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-s.unread:
 			return nil
 		case path, ok := <-s.watch.paths:
 			if !ok {
