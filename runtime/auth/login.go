@@ -122,7 +122,7 @@ func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string) error 
 // has one; wrong is the answer to a failure. What it answers is decided while
 // holding a turn at the hasher and looked at once more after the hash: however
 // many attempts come at once, a right guess is believed only while fewer than
-// the limit have failed.
+// the limit have failed, and a wrong one is told no longer than that.
 func (s *Service) verify(ctx context.Context, client Client, user account, in Credentials, login bool, wrong *fault.Error) (account, error) {
 	byAccount, byAddress := counters(client, in.Username, user)
 	leave, err := s.hasher.enter(ctx)
@@ -134,14 +134,12 @@ func (s *Service) verify(ctx context.Context, client Client, user account, in Cr
 		return user, err
 	}
 	ok, outdated := s.hasher.match(user.PasswordHash, in.Password)
-	if ok && user.IsActive {
-		if err := s.locked(ctx, byAccount, byAddress); err != nil {
+	if err := s.locked(ctx, byAccount, byAddress); err != nil {
+		return user, err
+	}
+	if ok && user.IsActive && login {
+		if ok, err = s.secondFactor(ctx, user.ID, in.Code); err != nil {
 			return user, err
-		}
-		if login {
-			if ok, err = s.secondFactor(ctx, user.ID, in.Code); err != nil {
-				return user, err
-			}
 		}
 	}
 	if !ok || !user.IsActive {
