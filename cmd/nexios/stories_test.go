@@ -34,7 +34,7 @@ func TestStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders := strings.Fields(string(out))
+	folders := strings.Split(strings.TrimSpace(string(out)), "\n") // a home may have spaces
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
