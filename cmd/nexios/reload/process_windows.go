@@ -17,9 +17,10 @@ type group struct {
 }
 
 // interrupt asks the head of the group to end; Go programs see os.Interrupt.
+// Without a console it cannot be asked, so there is nothing to wait for.
 func (g group) interrupt() {
-	if g.pid != 0 {
-		_ = windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, g.pid) // gone already is as good
+	if g.pid != 0 && windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, g.pid) != nil {
+		g.kill() // gone already is as good
 	}
 }
 
