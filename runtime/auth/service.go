@@ -140,6 +140,12 @@ func (s *Service) event(ctx context.Context, level slog.Level, name string, attr
 	s.log.LogAttrs(ctx, level, "security", append([]slog.Attr{slog.String("event", name)}, attrs...)...)
 }
 
+// Record writes an event of the application's own to the security log, beside
+// logins, locks and the like. No attribute may hold a secret.
+func (s *Service) Record(ctx context.Context, name string, attrs ...slog.Attr) {
+	s.event(ctx, slog.LevelInfo, name, attrs...)
+}
+
 // secret is 256 random bits as text.
 func secret() string {
 	raw := make([]byte, 32)

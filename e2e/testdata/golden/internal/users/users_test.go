@@ -3,16 +3,20 @@ package users
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 
 	"blog/internal/migrations"
 	"blog/internal/model"
+	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/auth/authtest"
 	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
@@ -304,6 +308,35 @@ func TestChangePassword(t *testing.T) {
 	}
 	w.alice.Get("/users/me").Expect(200)
 	change(password, "Different-Horse-9").Expect(400)
+}
+
+// TestChangesOfAccountsAreLogged looks for who did what to whom.
+func TestChangesOfAccountsAreLogged(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	var log bytes.Buffer
+	service, err := auth.New(authtest.Config(), w.db, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token := authtest.Sign(t, w.db, authtest.Account{Username: "chief", Role: model.RoleAdmin})
+	chief := webtest.New(t, web.Module{Name: "auth", Use: []gin.HandlerFunc{service.Middleware()}}, Module(w.db)).
+		With("Authorization", "Bearer "+token)
+	by := authtest.UserID(t, w.db, "chief")
+	chief.Patch(path(w.bobID), map[string]any{"role": "admin", "username": "Robert"}).Expect(200)
+	chief.Patch(path(w.bobID), map[string]any{"role": "admin"}).Expect(200)
+	chief.Delete(path(w.bobID)).Expect(204)
+	for _, want := range []string{
+		fmt.Sprintf(`msg=security event=account_changed user_id=%d by=%d fields="[username role]"`, w.bobID, by),
+		fmt.Sprintf(`msg=security event=account_deleted user_id=%d by=%d`, w.bobID, by),
+	} {
+		if strings.Count(log.String(), want) != 1 {
+			t.Errorf("want once: %s\nin\n%s", want, log.String())
+		}
+	}
+	if strings.Count(log.String(), "account_changed") != 1 {
+		t.Errorf("what changes nothing is logged\n%s", log.String())
+	}
 }
 
 func TestCreateCommand(t *testing.T) {

@@ -3,6 +3,7 @@
 package users
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -129,6 +130,9 @@ func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
 	if err != nil {
 		return model.User{}, err
 	}
+	if len(changed) > 0 {
+		auth.Of(c).Record(c.Request.Context(), "account_changed", slog.Int64("user_id", user.ID), slog.Int64("by", who.UserID), slog.Any("fields", changed))
+	}
 	if slices.Contains(changed, "is_active") && !user.IsActive {
 		return user, auth.Of(c).EndSessions(c.Request.Context(), user.ID, "")
 	}
@@ -150,6 +154,7 @@ func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
 	})
 	if err == nil {
 		auth.Of(c).Forget(in.ID)
+		auth.Of(c).Record(c.Request.Context(), "account_deleted", slog.Int64("user_id", in.ID), slog.Int64("by", who.UserID))
 	}
 	return web.None{}, err
 }
