@@ -51,6 +51,7 @@ func New(p Project) (Project, error) {
 // Parse reads nexios.json. A format that this version does not know, an unknown
 // key and a project that Add would not have made are an *Error.
 func Parse(data []byte) (Project, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as some editors on Windows begin a file
 	var head struct{ Format int }
 	wrong := func(what, try string) (Project, error) {
 		return Project{}, &Error{What: "nexios.json " + what, Try: try}

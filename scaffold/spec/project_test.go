@@ -192,6 +192,9 @@ func TestJSON(t *testing.T) {
 	if again, _ := back.JSON(); !bytes.Equal(again, text) {
 		t.Errorf("%s and %s", text, again)
 	}
+	if back, err := spec.Parse(append([]byte("\ufeff"), bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))...)); err != nil || !reflect.DeepEqual(p, back) {
+		t.Errorf("as Windows has it, it came back as %+v, %v", back, err)
+	}
 	good := string(text)
 	for name, bad := range map[string]string{
 		"not JSON": "{", "empty": "", "trailing": good + "{}", "array": "[]",
