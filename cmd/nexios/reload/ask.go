@@ -97,8 +97,8 @@ func (s *server) missing(ctx context.Context, a *app) int {
 	return n
 }
 
-// openBrowser shows url to the person, if there is a way.
-func openBrowser(url string) error {
+// openBrowser shows url to the person, or calls none when there is no way.
+func openBrowser(url string, none func()) {
 	name, args := "xdg-open", []string{url}
 	switch runtime.GOOS {
 	case "darwin":
@@ -108,8 +108,12 @@ func openBrowser(url string) error {
 	}
 	cmd := exec.Command(name, args...)
 	if err := cmd.Start(); err != nil {
-		return err
+		none()
+		return
 	}
-	go func() { _ = cmd.Wait() }() // some stay as long as the browser does
-	return nil
+	go func() { // some stay as long as the browser does
+		if cmd.Wait() != nil {
+			none()
+		}
+	}()
 }

@@ -3,6 +3,7 @@ package reload
 import (
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -13,7 +14,31 @@ import (
 // with its last handle.
 type group struct {
 	pid uint32
-	job windows.Handle
+	job *job
+}
+
+// job is the handle of a job object, 0 once it is closed: the system may by
+// then have given its number to another.
+type job struct {
+	mu     sync.Mutex
+	handle windows.Handle
+}
+
+func (j *job) end() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.handle != 0 {
+		_ = windows.TerminateJobObject(j.handle, 1)
+	}
+}
+
+func (j *job) close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.handle != 0 {
+		_ = windows.CloseHandle(j.handle)
+		j.handle = 0
+	}
 }
 
 // interrupt asks the head of the group to end; Go programs see os.Interrupt.
@@ -26,8 +51,8 @@ func (g group) interrupt() {
 
 // kill ends the whole group at once.
 func (g group) kill() {
-	if g.job != 0 {
-		_ = windows.TerminateJobObject(g.job, 1)
+	if g.job != nil {
+		g.job.end()
 	}
 }
 
@@ -51,15 +76,21 @@ func (ties) prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 }
 
-func (ties) tie(cmd *exec.Cmd) (group, error) {
-	job, err := windows.CreateJobObject(nil, nil)
+func (ties) tie(cmd *exec.Cmd) (g group, err error) {
+	handle, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return group{}, err
 	}
+	j := &job{handle: handle}
+	defer func() {
+		if err != nil {
+			j.close()
+		}
+	}()
 	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
 		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
 	}
-	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+	_, err = windows.SetInformationJobObject(handle, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
 	if err != nil {
 		return group{}, err
@@ -70,15 +101,15 @@ func (ties) tie(cmd *exec.Cmd) (group, error) {
 		return group{}, err
 	}
 	defer windows.CloseHandle(process)
-	if err := windows.AssignProcessToJobObject(job, process); err != nil {
+	if err := windows.AssignProcessToJobObject(handle, process); err != nil {
 		return group{}, err
 	}
-	return group{pid, job}, nil
+	return group{pid, j}, nil
 }
 
 func (ties) untie(g group) {
-	if g.job != 0 {
-		_ = windows.CloseHandle(g.job)
+	if g.job != nil {
+		g.job.close()
 	}
 }
 

@@ -32,6 +32,9 @@ const debounce = 12 * time.Millisecond
 // quitLimit is how long answers under way may take when the person quits.
 const quitLimit = 5 * time.Second
 
+// quitPause is how long it may take to quit without a word.
+const quitPause = 300 * time.Millisecond
+
 // crashPause is how long a version must have run to be started again when it
 // ends by itself.
 const crashPause = 2 * time.Second
@@ -391,6 +394,7 @@ func (s *server) do(ctx context.Context, f func()) {
 
 // run is the loop.
 func (s *server) run(ctx context.Context) error {
+	outer := ctx
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	if s.screen != nil {
@@ -399,7 +403,7 @@ func (s *server) run(ctx context.Context) error {
 			quit()
 		}()
 	}
-	defer s.shutdown()
+	defer s.shutdown(outer)
 	s.forced = true
 	s.begin(ctx)
 	for {
@@ -574,7 +578,9 @@ type outcome struct {
 func (s *server) begin(ctx context.Context) {
 	begun := time.Now()
 	var files, paths []string
+	news := !s.settled // of many saves in a row only what the first did not change is told
 	for path := range s.fresh {
+		news = news || !s.pending[path]
 		files = append(files, relative(s.root, path))
 		s.pending[path] = true
 	}
@@ -588,7 +594,7 @@ func (s *server) begin(ctx context.Context) {
 	}
 	since := s.since
 	clear(s.fresh)
-	if len(files) > 0 {
+	if len(files) > 0 && news {
 		s.emit(Event{Kind: KindChange, Files: files})
 	}
 	s.proxy.hold()
@@ -811,12 +817,20 @@ func (s *server) test(ctx context.Context) {
 	if s.testing != nil {
 		s.testing()
 	}
+	quit := ctx.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	s.testing = cancel
+	s.note("testing " + short(list))
 	go func() {
 		defer cancel()
 		t, err := testRooms(ctx, s.spawn, s.root, list)
+		select {
+		case <-quit:
+			return
+		default:
+		}
 		if ctx.Err() != nil {
+			s.note("the tests of " + short(list) + " were stopped: something newer came first")
 			return
 		}
 		if err != nil {
@@ -835,9 +849,7 @@ func (s *server) test(ctx context.Context) {
 }
 
 func (s *server) browse(url string) {
-	if err := openBrowser(url); err != nil {
-		s.note("no browser can be opened; it is at " + url)
-	}
+	openBrowser(url, func() { s.note("no browser can be opened; it is at " + url) })
 }
 
 // remind tells of the migrations that a lacks.
@@ -879,8 +891,9 @@ func (s *server) migrate(ctx context.Context) {
 	}()
 }
 
-// shutdown ends everything that runs. The loop is over.
-func (s *server) shutdown() {
+// shutdown ends everything that runs. The loop is over. Who quit by a key makes
+// it hurry by ending outer, with ctrl-c.
+func (s *server) shutdown(outer context.Context) {
 	if s.cancel != nil {
 		s.cancel()
 		if out := <-s.outcomes; out.app != nil {
@@ -895,6 +908,11 @@ func (s *server) shutdown() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), quitLimit)
 	defer cancel()
+	if outer.Err() == nil {
+		defer context.AfterFunc(outer, cancel)()
+	}
+	waiting := time.AfterFunc(quitPause, s.sayWaiting)
+	defer waiting.Stop()
 	s.proxy.release(nil)
 	s.live.close()
 	if s.current != nil {
@@ -907,6 +925,17 @@ func (s *server) shutdown() {
 		s.current.retire(s.o.drain)
 	}
 	s.retired.Wait()
+}
+
+// sayWaiting tells a person who quit why it takes so long. The screen is gone.
+func (s *server) sayWaiting() {
+	const text = "waiting for answers under way; ctrl-c cuts them"
+	if s.screen == nil {
+		s.note(text)
+		return
+	}
+	s.screen.close()
+	fmt.Fprintln(s.o.Stdout, text)
 }
 
 // close gives back what open took.

@@ -2,6 +2,7 @@ package reload
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -114,12 +115,17 @@ func TestEdits(t *testing.T) {
 	})
 	t.Run("50 saves in a second", func(t *testing.T) {
 		d.t = t
+		ended := func() int { return d.count(KindBuilt) + d.count(KindFailed) + d.count(KindUnchanged) }
+		told, done := d.count(KindChange), ended()
 		for i := range 50 {
 			d.write("part/part.go", part(fmt.Sprint("save ", i)))
 			time.Sleep(20 * time.Millisecond) // the pace is what is tested
 		}
 		d.becomes("save 49")
 		d.sync()
+		if told, done := d.count(KindChange)-told, ended()-done; told > done {
+			t.Errorf("%d changes were told for %d builds", told, done)
+		}
 	})
 	t.Run("a new package", func(t *testing.T) {
 		d.t = t
@@ -639,5 +645,83 @@ exec "$@"
 	d.becomes("three")
 	if left, err := filepath.Glob(filepath.Join(temp, "*")); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// Tests say that they run, and that a newer save stopped them.
+func TestTestsAreTold(t *testing.T) {
+	held := filepath.Join(t.TempDir(), "held")
+	waits := fmt.Sprintf("package part\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestWait(t *testing.T) {\n\tos.WriteFile(%q, nil, 0o600)\n\tselect {}\n}\n", held)
+	d := startDev(t, with(sample(), "part/part_test.go", waits), func(o *Options) { o.Test = true })
+	d.write("part/part.go", part("two"))
+	told := func(text string) {
+		t.Helper()
+		for d.wait(KindNote).Text != text {
+		}
+	}
+	told("testing ./part")
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(held); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the tests do not begin")
+		}
+	}
+	d.write("part/part_test.go", "package part\n")
+	d.write("part/part.go", part("three"))
+	told("the tests of ./part were stopped: something newer came first")
+	if e := d.wait(KindTest); !e.Test.OK {
+		t.Errorf("told: %s", describe(e))
+	}
+}
+
+// A browser that cannot be opened is told of, also by the program that should.
+func TestNoBrowser(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems open it by other programs")
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte("#!/bin/sh\nexit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	d := startDev(t, sample(), func(o *Options) { o.Open = true })
+	if e := d.wait(KindNote); e.Text != "no browser can be opened; it is at "+d.url {
+		t.Errorf("told: %s", e.Text)
+	}
+}
+
+// Who quits by a key is told what it waits for, and ctrl-c cuts that short.
+func TestQuitTwice(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, nil, sample())
+	in, keys := io.Pipe()
+	defer keys.Close()
+	screen := &terminal{t: t, keys: keys}
+	port := freePort(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Run(ctx, Options{Dir: dir, Host: "127.0.0.1", Port: port, Show: ShowScreen, Stdin: in, Stdout: screen})
+	}()
+	screen.shows("version 1 runs")
+	slow, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/slow", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Body.Close()
+	screen.press(keyQuit)
+	screen.shows("waiting for answers under way; ctrl-c cuts them")
+	interrupt()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if body, err := io.ReadAll(slow.Body); err == nil {
+		t.Errorf("it waited for %q", body)
 	}
 }

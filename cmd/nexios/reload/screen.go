@@ -114,13 +114,13 @@ func (m screenModel) event(e Event) screenModel {
 	case KindDebugger:
 		m.debugger = "  debug at " + e.Address
 	case KindChange:
-		m.state = "building"
+		m.state, m.tests = "building", ""
 	case KindBuilt:
 		m.state, m.last, m.failure = "running", e.Build, ""
 	case KindUnchanged:
 		m.state, m.failure = "running", ""
 	case KindFailed:
-		m.state, m.failure = "failed", describe(e)
+		m.state, m.failure = "failed", plainText(describe(e))
 		heavy = weightError
 		e = Event{Time: e.Time, Kind: KindNote, Text: firstLine(describe(e))}
 	case KindExit:
@@ -140,7 +140,7 @@ func (m screenModel) event(e Event) screenModel {
 			m.tests, heavy = "tests FAIL", weightError
 		}
 	}
-	text := describe(e)
+	text := plainText(describe(e))
 	if e.timed() {
 		text = e.Time.Format("15:04:05") + " " + text
 	}
@@ -149,6 +149,12 @@ func (m screenModel) event(e Event) screenModel {
 	}
 	m.lines = keep(m.lines, linesKept)
 	return m
+}
+
+// plainText is what a program wrote without what would move the cursor, clear
+// the screen or colour what comes after it.
+func plainText(text string) string {
+	return printable(ansi.Strip(strings.ReplaceAll(text, "\r\n", "\n")))
 }
 
 // logWeight reads the level of a record, or of a line that slog wrote as text.
@@ -189,7 +195,10 @@ func (m screenModel) View() string {
 		for line := range strings.Lines(wrapped) {
 			body = append(body, styleBad.Render(strings.TrimRight(line, "\n")))
 		}
-		body = body[:min(len(body), max(room*2/3, min(room, 3)))]
+		if most := max(room*2/3, min(room, 3)); len(body) > most {
+			left := len(body) - max(0, most-1)
+			body = append(body[:max(0, most-1)], fit(styleSoft.Render(fmt.Sprintf("… %d more lines, at %s/dev", left, m.url))))
+		}
 		body = append(body, "")
 	}
 	left := room - len(body)
@@ -234,11 +243,11 @@ func (m screenModel) status() string {
 func (m screenModel) build() string {
 	text := styleSoft.Render("no version yet")
 	if m.last != nil {
-		text = fmt.Sprintf("version %d after %s ", m.last.ID, duration(m.last.Total)) +
-			styleSoft.Render("("+m.last.Mode+": "+m.last.parts()+")")
-	}
-	if m.tests != "" {
-		text += "  " + m.tests
+		text = fmt.Sprintf("version %d after %s ", m.last.ID, duration(m.last.Total))
+		if m.tests != "" {
+			text += " " + m.tests + "  "
+		}
+		text += styleSoft.Render("(" + m.last.Mode + ": " + m.last.parts() + ")")
 	}
 	return text
 }

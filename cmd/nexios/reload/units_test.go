@@ -325,6 +325,30 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+// What a program writes cannot move the cursor, clear the screen or name the
+// window, and a failure that is too long says so.
+func TestScreenIsItsOwn(t *testing.T) {
+	const ugly = "one \x1b[2J\x1b[3;1H\x1b[31mtwo\r\a\x1b]0;name\x07three\u202e"
+	m := newScreenModel("blog", "http://127.0.0.1:8000", make(chan string, 1))
+	m = m.event(Event{Kind: KindLog, Text: ugly})
+	m = m.event(Event{Kind: KindTest, Test: &Test{OK: true}})
+	m = m.event(Event{Kind: KindFailed, Build: &Build{Stage: stageStart, Output: ugly + strings.Repeat("\nmore", 40)}})
+	view := m.View()
+	if want := "one two��three�"; strings.Count(view, want) != 2 || strings.ContainsAny(ansi.Strip(view), "\x1b\r\a\u202e") || strings.Contains(view, "\x1b[2J") {
+		t.Errorf("not %q twice in\n%q", want, view)
+	}
+	if !strings.Contains(view, "… 31 more lines, at http://127.0.0.1:8000/dev") {
+		t.Errorf("it does not say that something is left out:\n%s", view)
+	}
+	m = m.event(Event{Kind: KindBuilt, Build: &Build{ID: 1, Mode: modeFull, Compile: 1}})
+	if view := m.View(); !strings.Contains(view, "tests pass") {
+		t.Errorf("no tests in\n%s", view)
+	}
+	if view := m.event(Event{Kind: KindChange}).View(); strings.Contains(strings.Split(view, "\n")[1], "tests pass") {
+		t.Errorf("the tests of what was before in\n%s", view)
+	}
+}
+
 // The feed never makes a request wait, and says what it left out.
 func TestFeed(t *testing.T) {
 	var out bytes.Buffer
