@@ -48,31 +48,48 @@ func settings(dir string, environ []string) []setting {
 	return list
 }
 
-var secretName = regexp.MustCompile(`(?i)SECRET|PASSW|TOKEN|KEY|CREDENTIAL|HEADERS|PRIVATE|SALT|DSN|AUTH`)
+const masked = "••••••"
 
-// mask hides a value whose name says that it is secret, and everything in an
-// address that could be: its user, password and query.
+var (
+	secretName = regexp.MustCompile(`(?i)SECRET|PASS|PWD|TOKEN|KEY|CREDENTIAL|HEADERS|PRIVATE|SALT|SEED|DSN|COOKIE|SIGNATURE|WEBHOOK|AUTHORIZATION|AUTH$|(^|_)(PAT|PIN)$`)
+	// secretPart is a secret among the words of a value: "host=db password=x".
+	secretPart = regexp.MustCompile(`(?i)(SECRET|PASS|PASSWORD|PWD|TOKEN|KEY)\s*=`)
+	// userPart is the user of an address without a scheme: "me:x@tcp(db:3306)/blog".
+	userPart = regexp.MustCompile(`^[^\s@/]*:[^@]*@`)
+)
+
+// mask hides a value whose name says that it is secret, and of another value
+// whatever could be: the user and password of an address, or of each of several,
+// and its query.
 func mask(name, value string) string {
 	if value == "" {
 		return ""
 	}
-	if secretName.MatchString(name) {
-		return "••••••"
+	if secretName.MatchString(name) || strings.Contains(value, "\n") {
+		return masked
 	}
-	if !strings.Contains(value, "://") {
-		return value
+	scheme, rest, address := strings.Cut(value, "://")
+	switch {
+	case address:
+		if _, err := url.Parse(value); err != nil {
+			return masked
+		}
+		scheme += "://"
+	case userPart.MatchString(value):
+		scheme, rest = "", value
+	default:
+		scheme, rest = value, ""
 	}
-	u, err := url.Parse(value)
-	if err != nil {
-		return "••••••"
+	// A password may hold any character, so the host begins behind the last @.
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		rest = masked + rest[at:]
 	}
-	shown := u.Scheme + "://"
-	if u.User != nil {
-		shown += "••••••@"
+	shown := scheme + rest
+	if query := strings.IndexAny(shown, "?#"); query >= 0 && (address || strings.Contains(shown[query:], "=")) {
+		shown = shown[:query+1] + masked
 	}
-	shown += u.Host + u.Path
-	if u.RawQuery != "" {
-		shown += "?••••••"
+	if secretPart.MatchString(shown) {
+		return masked
 	}
 	return shown
 }

@@ -128,6 +128,18 @@ func TestMask(t *testing.T) {
 		{"DATABASE_URL", "sqlite:data/blog.db", "sqlite:data/blog.db"},
 		{"DATABASE_URL", "postgres://me:pw@db:5432/blog?password=x", "postgres://••••••@db:5432/blog?••••••"},
 		{"REDIS_URL", "redis://:pw%zz@h", "••••••"},
+		{"REDIS_URL", "redis://a:pw@one:1,redis://b:pw@two:2", "redis://••••••@two:2"},
+		{"REPORTS", "postgres://me:12/pw@db/blog", "postgres://••••••@db/blog"},
+		{"REPORTS", "postgres://me:1?pw@db/blog", "postgres://••••••@db/blog"},
+		{"REPORTS", "me:pw@tcp(db:3306)/blog?tls=pw", "••••••@tcp(db:3306)/blog?••••••"},
+		{"REPORTS", "host=db user=me password=pw", "••••••"},
+		{"DATABASE_URL", "sqlite:data/blog.db?_pragma=key(pw)", "sqlite:data/blog.db?••••••"},
+		{"FILES_URL", "s3://KEY:pw@minio:9000/files?region=x", "s3://••••••@minio:9000/files?••••••"},
+		{"SMTP_PASS", "pw", "••••••"}, {"MYSQL_PWD", "pw", "••••••"}, {"GITHUB_PAT", "pw", "••••••"}, {"SIGNING_SEED", "pw", "••••••"},
+		{"SESSION_COOKIE", "pw", "••••••"}, {"SMTP_AUTH", "pw", "••••••"}, {"CHAT_WEBHOOK_URL", "https://chat.example/pw", "••••••"},
+		{"CERTIFICATE", "-----BEGIN\npw\n-----END", "••••••"},
+		{"AUTH_ISSUER", "blog", "blog"}, {"MAIL_FROM", "blog <blog@localhost>", "blog <blog@localhost>"}, {"MAIL_PATTERN", "what?", "what?"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318", "http://127.0.0.1:4318"}, {"CORS_ORIGINS", "https://a.example,https://b.example", "https://a.example,https://b.example"},
 	} {
 		if got := mask(test.name, test.value); got != test.want {
 			t.Errorf("mask(%q, %q) = %q, want %q", test.name, test.value, got, test.want)
