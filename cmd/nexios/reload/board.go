@@ -29,7 +29,7 @@ func (b *board) note(e Event) {
 	case KindUnchanged:
 		b.failed = false
 	case KindLog:
-		e.Text = cut(e.Text, textKept)
+		e.Text = cut(plainText(e.Text), textKept)
 		b.logs = keep(append(b.logs, e), requestsKept)
 	case KindTest:
 		b.test = e.Test

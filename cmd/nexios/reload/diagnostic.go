@@ -50,7 +50,7 @@ func diagnostics(dir, output string) (list []Diagnostic, rest string) {
 			list[len(list)-1].Message += "\n" + line
 			continue
 		}
-		if line != "" && !strings.HasPrefix(line, "# ") && line != "too many errors" {
+		if line != "" && !strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "go: downloading ") && line != "too many errors" {
 			other = append(other, line)
 		}
 	}

@@ -48,7 +48,7 @@ func TestDiagnostics(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { x }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	list, rest := diagnostics(dir, "# blog\n./main.go:3:15: undefined: x\n\thave (int)\n\twant ()\n"+
+	list, rest := diagnostics(dir, "go: downloading example.com/x v1.0.0\n# blog\n./main.go:3:15: undefined: x\n\thave (int)\n\twant ()\n"+
 		filepath.Join(dir, "main.go")+":1: other\ntoo many errors\ngo: something else\n")
 	want := []Diagnostic{
 		{"main.go", 3, 15, "undefined: x\n\thave (int)\n\twant ()", "func main() { x }"},
@@ -355,6 +355,11 @@ func TestScreenIsItsOwn(t *testing.T) {
 	m = m.event(Event{Kind: KindBuilt, Build: &Build{ID: 1, Mode: modeFull, Compile: 1}})
 	if view := m.View(); !strings.Contains(view, "tests pass") {
 		t.Errorf("no tests in\n%s", view)
+	}
+	var b board
+	b.note(Event{Kind: KindLog, Text: ugly})
+	if got := b.logs[0].Text; got != "one two��three�" {
+		t.Errorf("the page shows %q", got)
 	}
 	if view := m.event(Event{Kind: KindChange}).View(); strings.Contains(strings.Split(view, "\n")[1], "tests pass") {
 		t.Errorf("the tests of what was before in\n%s", view)

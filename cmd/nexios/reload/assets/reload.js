@@ -18,6 +18,7 @@
     h2 { font: 600 13px/1.5 ui-monospace, Menlo, Consolas, monospace; margin: 14px 0 2px; color: #fdb022; overflow-wrap: anywhere }
     pre { font: 13px/1.5 ui-monospace, Menlo, Consolas, monospace; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere }
     pre.source { background: #0f1116; border-radius: 6px; padding: 8px 12px; margin-top: 6px; white-space: pre; overflow-x: auto }
+    .unseen { visibility: hidden; user-select: none }
     button { float: right; all: unset; cursor: pointer; float: right; color: #98a2b3; padding: 0 6px; font-size: 18px } button:focus-visible { outline: 2px solid #84adff }`;
 
   const add = (to, tag, text, name) => {
@@ -54,9 +55,15 @@
       add(box, "pre", e.message);
       if (e.source) {
         const tabs = e.source.replace(/\t/g, "    ");
-        const before = e.source.slice(0, Math.max(0, (e.column || 1) - 1)).replace(/\t/g, "    ").length;
+        // Columns count bytes. What stands before the caret is written again,
+        // unseen, as not every letter is as wide as a space.
+        const before = new TextDecoder().decode(new TextEncoder().encode(e.source).slice(0, Math.max(0, (e.column || 1) - 1)));
         const gutter = String(e.line) + " | ";
-        add(box, "pre", gutter + tabs + (e.column ? "\n" + " ".repeat(gutter.length + before) + "^" : ""), "source");
+        const source = add(box, "pre", gutter + tabs + (e.column ? "\n" : ""), "source");
+        if (e.column) {
+          add(source, "span", gutter + before.replace(/\t/g, "    "), "unseen");
+          source.append("^");
+        }
       }
     }
     const rest = [build.output, s.text].filter(Boolean).join("\n");
