@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -113,6 +114,15 @@ func TestContractSettings(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(b.dir, "other.db")); err != nil {
 		t.Errorf(".env is not read: %v", err)
+	}
+
+	// A developer's secret is none of production's.
+	b = newBlog(t, "APP_ENV=production", "SMTP_URL=smtp://mail.example.com", "MAIL_FROM=a@example.com", "APP_SECRET=")
+	if err := os.WriteFile(filepath.Join(b.dir, ".env"), []byte("APP_SECRET="+rand.Text()+rand.Text()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, problems, code := b.command("", "routes"); code == 0 || !strings.Contains(problems, "APP_SECRET is missing") {
+		t.Errorf("production with .env alone: exit %d\n%s%s", code, out, problems)
 	}
 }
 

@@ -27,7 +27,9 @@ import (
 
 // Load returns the settings T: from getenv, else from files (of NAME=value
 // lines; one that does not exist is fine, a later one beats an earlier), else
-// the default. An empty value counts as none.
+// the default. An empty value counts as none. The files are those of a
+// developer's machine: where getenv has an APP_ENV other than development, they
+// are not read.
 //
 // Everything that is wrong is said at once, each in three parts: what, where,
 // and what to type next. Wrong are malformed values, missing required ones,
@@ -64,6 +66,9 @@ type source struct{ value, where string }
 func read(all []setting, getenv func(string) string, files []string) (map[string]source, []error) {
 	found := map[string]source{}
 	var problems []error
+	if name := getenv("APP_ENV"); name != "" && name != "development" {
+		files = nil
+	}
 	for _, file := range files {
 		values, err := readFile(file)
 		if err != nil {

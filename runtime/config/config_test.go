@@ -107,6 +107,11 @@ func TestLoad(t *testing.T) {
 	if fmt.Sprint(c) != fmt.Sprint(want) {
 		t.Errorf("loaded %+v\nwant   %+v", c, want)
 	}
+	for env, workers := range map[string]int{"development": 8, "production": 4, "test": 4} {
+		if c, err = load(t, "WORKERS=8\n", "DATABASE_URL=x", "APP_ENV="+env); err != nil || c.Workers != workers {
+			t.Errorf("in %s: %d workers, %v", env, c.Workers, err)
+		}
+	}
 	if c, err = load(t, "", "DATABASE_URL=x"); err != nil || c.Workers != 4 || c.Addr != "127.0.0.1:8000" {
 		t.Errorf("without a file: %+v, %v", c, err)
 	}
@@ -158,7 +163,7 @@ func TestProblems(t *testing.T) {
 }
 
 func TestUnreadableFile(t *testing.T) {
-	_, err := config.Load[settings](func(string) string { return "x" }, t.TempDir())
+	_, err := config.Load[settings](func(string) string { return "" }, t.TempDir())
 	if err == nil || !strings.Contains(err.Error(), "cannot read settings") || !strings.Contains(err.Error(), "try:") {
 		t.Errorf("a directory for a file: %v", err)
 	}
