@@ -20,7 +20,8 @@ const newPrefix = ".nexios-new-"
 // project is built beside it and appears in one rename; it is no step, since
 // undoing it is deleting the directory. A directory that is there gets the
 // files by Apply. Killed at any instant there is no dir or the whole of it, and
-// the next New or Recover removes the rest.
+// the next New or Recover removes the rest; a power cut right afterwards may take
+// what is new with it.
 func New(dir string, p plan.Plan, o Options) (Result, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -46,7 +47,7 @@ func New(dir string, p plan.Plan, o Options) (Result, error) {
 
 // build writes the project to site and moves it to dir.
 func build(site, dir string, p plan.Plan, o Options) (Result, error) {
-	d := disk{hook: o.Step}
+	d := disk{hook: o.Step, fresh: true}
 	d.step("mkdir " + filepath.Base(site))
 	if err := os.Mkdir(site, 0o777); err != nil {
 		return Result{}, err
@@ -69,28 +70,21 @@ func build(site, dir string, p plan.Plan, o Options) (Result, error) {
 	if e.Dirs, err = d.missing(e.Changes); err != nil {
 		return Result{}, err
 	}
-	dirs := map[string]bool{".": true}
 	for _, name := range e.Dirs {
 		d.step("mkdir " + name)
 		if err := root.Mkdir(name, 0o777); err != nil {
 			return Result{}, err
 		}
-		dirs[name] = true
 	}
 	for _, c := range e.Changes {
 		if err := d.writeTemp(c.Path, c.After, c.Mode, false); err != nil {
 			return Result{}, err
 		}
 	}
-	d.sync(dirs)
 	root.Close() // Windows moves no directory that is open
 	d.step("rename " + filepath.Base(dir))
 	if err := patiently(func() error { return os.Rename(site, dir) }); err != nil {
 		return Result{}, err
-	}
-	if parent, err := os.OpenRoot(filepath.Dir(dir)); err == nil {
-		(&disk{root: parent}).sync(map[string]bool{".": true})
-		parent.Close()
 	}
 	return result, nil
 }
