@@ -3,7 +3,6 @@ package reload
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -78,23 +77,25 @@ func (s *server) askRoutes(ctx context.Context, binary string) ([]route, error) 
 	return list, json.Unmarshal([]byte(out.String()), &list)
 }
 
-// missing counts the migrations that a version has and its database lacks. One
-// that is ready, or has no such command, lacks none.
-func (s *server) missing(ctx context.Context, a *app) int {
-	if status, err := a.get(ctx, "/readyz"); err != nil || status != http.StatusServiceUnavailable {
-		return 0
-	}
-	out, err := s.ask(ctx, a.binary, "migrate", "status")
+// migrations asks binary how many of its migrations the database lacks, and
+// which ones of the database it has not. A program without that command, or
+// whose database does not answer, says neither.
+func (s *server) migrations(ctx context.Context, binary string) (pending int, unknown []string) {
+	out, err := s.ask(ctx, binary, "migrate", "status")
 	if err != nil {
-		return 0
+		return 0, nil
 	}
-	n := 0
 	for line := range strings.Lines(out) {
-		if fields := strings.Fields(line); len(fields) >= 2 && (fields[0] == "pending" || fields[1] == "pending") {
-			n++
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) < 2:
+		case fields[0] == "pending":
+			pending++
+		case fields[0] == "unknown":
+			unknown = append(unknown, fields[len(fields)-1])
 		}
 	}
-	return n
+	return pending, unknown
 }
 
 // openBrowser shows url to the person, or calls none when there is no way.

@@ -177,6 +177,35 @@ func TestBrokenMigration(t *testing.T) {
 	}
 }
 
+// A step that is undone after its migration ran leaves a table behind, which
+// is told: at once, and when it is in the way of the same step again.
+func TestMigrationsOfBefore(t *testing.T) {
+	dir := newProject(t, "add model tag name:string")
+	d := startDev(t, nil, func(o *Options) { o.Dir = dir })
+	nexios := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command(filepath.Join(filepath.Dir(dir), "nexios"), args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("nexios %v: %v\n%s", args, err, out)
+		}
+	}
+	told := func() {
+		t.Helper()
+		if text := d.wait(KindNote).Text; !strings.Contains(text, "the database keeps what ") || !strings.Contains(text, "_create_tags made, which the program has no more: ") {
+			t.Errorf("told: %s", text)
+		}
+	}
+	nexios("undo", "--yes")
+	d.wait(KindBuilt)
+	told()
+	nexios("add", "model", "tag", "name:string")
+	if e := d.wait(KindFailed, KindBuilt); e.Kind != KindFailed || !strings.Contains(e.Build.Output, "already exists") {
+		t.Errorf("got %s", describe(e))
+	}
+	told()
+}
+
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -702,6 +702,9 @@ func (s *server) finish(ctx context.Context, out outcome) {
 	switch {
 	case out.Stage != "":
 		s.fail(out)
+		if out.Stage == stageStart && s.nexios && s.migrationsChanged(out.paths) {
+			go s.remind(ctx, out.binary, nil, true)
+		}
 	case out.app == nil:
 		if s.current == nil { // it ended meanwhile
 			s.begin(ctx)
@@ -748,7 +751,7 @@ func (s *server) fail(out outcome) {
 
 // take makes a new version the one that answers.
 func (s *server) take(ctx context.Context, out outcome, again bool) {
-	first := s.current == nil
+	first, changed := s.current == nil, s.migrationsChanged(out.paths)
 	s.current = out.app
 	// Told before it is done, while requests still wait: whoever hears of the
 	// version and asks is answered by it.
@@ -772,7 +775,7 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 		s.test(ctx)
 	}
 	if s.nexios {
-		go s.remind(ctx, out.app)
+		go s.remind(ctx, out.binary, out.app, changed)
 	}
 	if first && s.o.Open && !s.opened {
 		s.opened = true
@@ -852,17 +855,38 @@ func (s *server) browse(url string) {
 	openBrowser(url, func() { s.note("no browser can be opened; it is at " + url) })
 }
 
-// remind tells of the migrations that a lacks.
-func (s *server) remind(ctx context.Context, a *app) {
-	n := s.missing(ctx, a)
-	if n == 0 {
+// remind tells what stands between a program and its database: migrations that
+// wait, if a version says that it is not ready, and, when they may have changed,
+// those that the database has and the program has no more.
+func (s *server) remind(ctx context.Context, binary string, a *app, changed bool) {
+	ready := true
+	if a != nil {
+		status, err := a.get(ctx, "/readyz")
+		ready = err != nil || status != http.StatusServiceUnavailable
+	}
+	if ready && !changed {
 		return
 	}
-	do := "run: go run . migrate up"
-	if s.screen != nil {
-		do = "press m"
+	pending, unknown := s.migrations(ctx, binary)
+	if !ready && pending > 0 {
+		do := "run: go run . migrate up"
+		if s.screen != nil {
+			do = "press m"
+		}
+		s.note(fmt.Sprintf("the program is not ready: %d of its migrations are pending; %s", pending, do))
 	}
-	s.note(fmt.Sprintf("the program is not ready: %d of its migrations are pending; %s", n, do))
+	if changed && len(unknown) > 0 {
+		s.note("the database keeps what " + short(unknown) + " made, which the program has no more: " +
+			"take it back by hand, or begin with an empty database (before nexios undo: go run . migrate down)")
+	}
+}
+
+// migrationsChanged says whether the migrations may be others than when the
+// database was last asked.
+func (s *server) migrationsChanged(paths []string) bool {
+	return s.current == nil || slices.ContainsFunc(paths, func(path string) bool {
+		return filepath.Base(filepath.Dir(path)) == "migrations"
+	})
 }
 
 // migrate applies the pending migrations of the newest program, which may be
