@@ -85,7 +85,7 @@ type Option struct {
 	Help    string
 	Default string
 	Choices []string // what it may be; empty for free text
-	Many    bool     // a comma-separated list of choices
+	Many    bool     // a list of choices, with / or commas, which PowerShell takes for spaces
 }
 
 // Feature returns the feature of that name.
@@ -181,7 +181,7 @@ func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
 		}
 		words := []string{value}
 		if o.Many {
-			words = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+			words = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == '/' })
 			slices.Sort(words)
 			words = slices.Compact(words)
 			value = strings.Join(words, ",")

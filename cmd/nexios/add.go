@@ -68,7 +68,7 @@ func addResourceCommand() *cobra.Command {
   nexios add resource product name:string:min=2 price:decimal=10.2:min=0 \
       status:enum=draft/live:default=draft:filter category:ref=categories
   nexios add resource note body:text --owner        # rows belong to users
-  nexios add resource person name:string --only list,show`,
+  nexios add resource person name:string --only list/show`,
 		Args: needsName("nexios add resource post title:string"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Name, r.Fields = args[0], args[1:]
@@ -82,7 +82,7 @@ func addResourceCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who made them (needs auth)")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: the bool field that lets every user read a row")
 	cmd.Flags().StringVar(&r.Guard, "guard", "", "who may use the routes: user, admin (needs auth)")
-	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these: "+strings.Join(spec.Actions(), ","))
+	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these: "+strings.Join(spec.Actions(), "/"))
 	completeFlag(cmd, "guard", []string{"user", "admin"})
 	completeFlag(cmd, "only", spec.Actions())
 	return cmd

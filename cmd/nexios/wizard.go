@@ -230,7 +230,7 @@ func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) 
 		case named(f, o):
 			words = slices.Insert(words, 2, value)
 		default:
-			words = append(words, "--"+o.Name, value)
+			words = append(words, "--"+o.Name, strings.ReplaceAll(value, ",", "/"))
 		}
 	}
 	return chosen, words

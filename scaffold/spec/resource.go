@@ -52,12 +52,13 @@ func (r *Resource) settleFlags(said Resource) error {
 		}
 	}
 	r.Only = nil
+	only := strings.FieldsFunc(strings.Join(said.Only, "/"), func(c rune) bool { return c == '/' })
 	for _, action := range Actions() {
-		if slices.Contains(said.Only, action) {
+		if slices.Contains(only, action) {
 			r.Only = append(r.Only, action)
 		}
 	}
-	for _, action := range said.Only {
+	for _, action := range only {
 		if !slices.Contains(Actions(), action) {
 			return &Error{
 				What:  fmt.Sprintf("unknown action %q in --only", clip(action)),
@@ -145,7 +146,7 @@ func (r Resource) Command() string {
 	add(r.UUID, "--uuid")
 	add(r.Owner, "--owner")
 	add(r.Public != "", "--public", r.Public)
-	add(len(r.Only) > 0, "--only", strings.Join(r.Only, ","))
+	add(len(r.Only) > 0, "--only", strings.Join(r.Only, "/"))
 	add(r.Guard != "", "--guard", r.Guard)
 	return strings.Join(words, " ")
 }
