@@ -48,8 +48,8 @@ func jsonWriter(w io.Writer) func(Event) {
 	return func(e Event) { _ = enc.Encode(e) } // nobody reads any more, or the disk is full: there is nobody to tell
 }
 
-// describe is an event as text, without its time. Only failures, tests and
-// exits have several lines.
+// describe is an event as text, without its time. Failures, tests, exits and
+// some notes have several lines.
 func describe(e Event) string {
 	switch e.Kind {
 	case KindListening:

@@ -876,8 +876,9 @@ func (s *server) remind(ctx context.Context, binary string, a *app, changed bool
 		s.note(fmt.Sprintf("the program is not ready: %d of its migrations are pending; %s", pending, do))
 	}
 	if changed && len(unknown) > 0 {
-		s.note("the database keeps what " + short(unknown) + " made, which the program has no more: " +
-			"take it back by hand, or begin with an empty database (before nexios undo: go run . migrate down)")
+		s.note("migrated, but gone from the program: " + short(unknown) +
+			"\n  what it made stays: take it back by hand, or begin with an empty database" +
+			"\n  before the next nexios undo: go run . migrate down")
 	}
 }
 
