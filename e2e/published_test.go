@@ -57,7 +57,7 @@ func TestPublishedRuntime(t *testing.T) {
 	cache := strings.TrimSpace(p.run("go", "env", "GOMODCACHE"))
 	p.env = []string{
 		"GOPROXY=file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(cache) + "/cache/download",
-		"GOSUMDB=off", "GOFLAGS=-mod=mod -modcacherw", // no network; what is in the cache has been verified
+		"GOSUMDB=off", "GOFLAGS=-mod=mod -modcacherw -trimpath", // no network; what is in the cache has been verified
 	}
 	t.Cleanup(func() {
 		left, _ := filepath.Glob(filepath.Join(cache, "cache", "download", filepath.FromSlash(toolkit), "@v", version.Version+".*"))
