@@ -627,6 +627,10 @@ func keysOf(m map[string]bool) []string {
 
 // attempt builds and starts. It runs beside the loop, one at a time.
 func (s *server) attempt(ctx context.Context, id int, paths []string, forced, restart bool) (out outcome) {
+	if _, err := os.Stat(s.dir); err != nil {
+		out.err = fmt.Errorf("the directory of the program is gone: %s\nwhen it is back, save a file in it", s.dir)
+		return out
+	}
 	if forced {
 		s.builder.forget()
 	}
@@ -771,7 +775,7 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 		s.retire(before)
 	}
 	s.live.tell(status{State: "ok", Version: s.proxy.version(out.app.id)})
-	if s.o.Test {
+	if s.o.Test && len(s.rooms) > 0 {
 		s.test(ctx)
 	}
 	if s.nexios {

@@ -659,7 +659,9 @@ func TestTestsAreTold(t *testing.T) {
 		for d.wait(KindNote).Text != text {
 		}
 	}
-	told("testing ./part")
+	if e := d.wait(KindNote); e.Text != "testing ./part" { // and not that there is nothing to test
+		t.Errorf("told: %s", e.Text)
+	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(held); err == nil {
 			break
@@ -724,4 +726,27 @@ func TestQuitTwice(t *testing.T) {
 	if body, err := io.ReadAll(slow.Body); err == nil {
 		t.Errorf("it waited for %q", body)
 	}
+}
+
+// A project that is moved away is missed by its name, and found again.
+func TestProjectMoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not move a directory that is watched")
+	}
+	above := t.TempDir()
+	dir := filepath.Join(above, "here")
+	write(t, dir, nil, sample())
+	d := startDev(t, nil, func(o *Options) { o.Dir = dir })
+	d.dir = dir
+	if err := os.Rename(dir, filepath.Join(above, "there")); err != nil {
+		t.Fatal(err)
+	}
+	if e := d.wait(KindFailed); !strings.HasPrefix(e.Build.Output, "the directory of the program is gone: ") {
+		t.Errorf("got %s", describe(e))
+	}
+	if err := os.Rename(filepath.Join(above, "there"), dir); err != nil {
+		t.Fatal(err)
+	}
+	d.write("part/part.go", part("two"))
+	d.becomes("two")
 }
