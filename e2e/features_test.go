@@ -178,7 +178,6 @@ func TestAHundredResources(t *testing.T) {
 	for n := range 100 {
 		p.nexios("add", "resource", fmt.Sprintf("thing%dx", n), "name:string:unique:search", "price:decimal=10.2:min=0", "kind:enum=a/b:default=a:filter", "note:text:optional")
 	}
-	p.run("go", "vet", "./...")
 	p.run("go", "build", "./...")
 	p.run("go", "test", "./internal/app", "./internal/thing0xes", "./internal/thing50xes", "./internal/thing99xes")
 	text := p.read("internal/app/modules.go")
