@@ -50,6 +50,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -83,12 +84,17 @@ func main() {
 	http.HandleFunc("/crash", func(w http.ResponseWriter, r *http.Request) { os.Exit(3) })
 	http.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
-		for range 20 {
+		for range 45 {
 			time.Sleep(100 * time.Millisecond)
 			fmt.Fprint(w, ".")
 			w.(http.Flusher).Flush()
 		}
 		fmt.Fprint(w, part.Version())
+	})
+	http.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(os.Stderr, "upload")
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, err, part.Version())
 	})
 	http.HandleFunc("/page", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

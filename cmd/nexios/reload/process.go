@@ -104,13 +104,13 @@ func (s *spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 	if cmd.Stderr == nil {
 		cmd.Stderr = &out
 	}
-	if cmd.Env == nil { // the go command, which clears up after itself unless it is killed
+	if cmd.Env == nil { // the go command, which clears up after itself unless it is killed; /tmp may be read-only
 		temp, err := os.MkdirTemp(s.temp, "tmp-")
 		if err != nil {
 			return "", err
 		}
 		defer os.RemoveAll(temp)
-		cmd.Env = append(cmd.Environ(), "GOTMPDIR="+temp)
+		cmd.Env = append(cmd.Environ(), "GOTMPDIR="+temp, "TMPDIR="+temp)
 	}
 	g, err := s.start(cmd)
 	if err != nil {

@@ -356,7 +356,7 @@ func TestLoad(t *testing.T) {
 // Answers under way are finished by the version that began them; streams and
 // WebSockets are ended properly, and do not wait for those.
 func TestDrain(t *testing.T) {
-	d := startDev(t, sample())
+	d := startDev(t, sample(), func(o *Options) { o.drain = time.Hour })
 	socket, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(d.url, "http")+"/ws", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -370,37 +370,40 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer events.Body.Close()
-	slow, err := http.Get(d.url + "/slow")
-	if err != nil {
+	body, upload := io.Pipe()
+	answer := make(chan string, 1)
+	go func() {
+		res, err := http.Post(d.url+"/upload", "text/plain", body)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		answer <- fmt.Sprint(string(text), err)
+	}()
+	if _, err := io.WriteString(upload, "half"); err != nil {
 		t.Fatal(err)
 	}
-	defer slow.Body.Close()
-	var slowBody []byte
-	var slowErr error
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		slowBody, slowErr = io.ReadAll(slow.Body)
-	}()
+	for d.wait(KindLog).Text != "upload" {
+	}
 	d.write("part/part.go", part("two"))
 	d.wait(KindBuilt)
 	d.answers("two", true)
-	if body, err := io.ReadAll(events.Body); err != nil || string(body) != "data: one\n\n" {
-		t.Errorf("the stream: %q, %v", body, err)
-	}
 	_ = socket.SetReadDeadline(time.Now().Add(patience))
 	_, _, err = socket.ReadMessage()
 	if closed, ok := errors.AsType[*websocket.CloseError](err); !ok || closed.Code != websocket.CloseServiceRestart {
-		t.Errorf("the WebSocket: %v, want code 1012", err)
+		t.Fatalf("the WebSocket: %v, want code 1012", err)
 	}
-	select {
-	case <-answered:
-		t.Error("the streams were ended after the answer under way")
-	default:
+	if body, err := io.ReadAll(events.Body); err != nil || string(body) != "data: one\n\n" {
+		t.Errorf("the stream: %q, %v", body, err)
 	}
-	<-answered
-	if slowErr != nil || !strings.HasSuffix(string(slowBody), "one") {
-		t.Errorf("the answer under way: %q, %v", slowBody, slowErr)
+	if _, err := io.WriteString(upload, "half"); err != nil {
+		t.Fatal(err)
+	}
+	upload.Close()
+	if got := <-answer; got != "8 <nil>one<nil>" {
+		t.Errorf("the answer under way: %s", got)
 	}
 }
 
