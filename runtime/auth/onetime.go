@@ -96,8 +96,9 @@ func (s *Service) Withdraw(ctx context.Context, l Letter) error {
 // ResetPassword sets a new password with the token of a letter, and ends every
 // session of the user. The policy is applied here, since only here it is known
 // whose words to refuse; field is what the password is called in its details.
-// A used, expired or unknown token is a 400 fault. It signs nobody in and
-// leaves the second factor on.
+// A used, expired or unknown token is a 400 fault, and so is one that was sent
+// to an address which is no longer the user's. It signs nobody in and leaves the
+// second factor on.
 func (s *Service) ResetPassword(ctx context.Context, token, field, next string) error {
 	row, user, err := s.peek(ctx, token, purposeReset)
 	if err != nil {
@@ -114,8 +115,12 @@ func (s *Service) ResetPassword(ctx context.Context, token, field, next string) 
 		if err := s.consume(tx, row); err != nil {
 			return err
 		}
-		if err := tx.Model(&account{}).Where("id = ?", user.ID).Update("password_hash", hash).Error; err != nil {
-			return err
+		set := tx.Model(&account{}).Where("id = ? AND email = ?", user.ID, row.Email).Update("password_hash", hash)
+		if set.Error == nil && set.RowsAffected == 0 {
+			return badToken()
+		}
+		if set.Error != nil {
+			return set.Error
 		}
 		unlock := counter{subject: "user:" + strconv.FormatInt(user.ID, 10)}
 		if err := tx.Where("subject = ?", unlock.subject).Delete(&failureRow{}).Error; err != nil {

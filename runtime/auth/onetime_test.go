@@ -50,6 +50,17 @@ func TestResetPassword(t *testing.T) {
 	wantStatus(t, "the new password, also on a locked account", err, 0)
 }
 
+// TestResetOfAnAddressThatWasChanged: whoever reads the old mailbox must not
+// get into the account that has left it.
+func TestResetOfAnAddressThatWasChanged(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	stale := w.letter(reset("alice@example.com"))
+	w.set(alice, "email", "new@example.com")
+	wantStatus(t, "a letter to the old address", w.s.ResetPassword(t.Context(), stale.Token, "password", otherPassword), 400)
+	wantStatus(t, "one to the new", w.s.ResetPassword(t.Context(), w.letter(reset("new@example.com")).Token, "password", otherPassword), 0)
+}
+
 func TestOneLetterIsOneReset(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
