@@ -171,13 +171,19 @@ func listen(addr string) (net.Listener, error) {
 		}
 	}
 	listener, err := net.Listen(kind, address)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if inUse(err) {
 		return nil, fmt.Errorf("the address %s is taken\n  another program listens there\n  try:   ADDR=127.0.0.1:0 for any free one", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w\n  where: ADDR\n  try:   ADDR=127.0.0.1:8000", addr, err)
 	}
 	return listener, nil
+}
+
+// inUse says whether err is a taken address: EADDRINUSE, or 10048 on Windows.
+func inUse(err error) bool {
+	number, ok := errors.AsType[syscall.Errno](err)
+	return ok && (number == syscall.EADDRINUSE || number == 10048)
 }
 
 // local gives the connections of a Unix socket two addresses of this machine:
