@@ -13,6 +13,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -98,6 +99,7 @@ func readFile(name string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read settings: %w\n  where: %s\n  try:   chmod u+r %s", err, name, name)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as some editors on Windows begin a file
 	// What the parser says repeats the text, which may hold secrets.
 	values, err := godotenv.UnmarshalBytes(text)
 	if err != nil {

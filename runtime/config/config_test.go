@@ -112,6 +112,9 @@ func TestLoad(t *testing.T) {
 			t.Errorf("in %s: %d workers, %v", env, c.Workers, err)
 		}
 	}
+	if c, err = load(t, "\ufeffWORKERS=8\r\nADDR=x\r\n", "DATABASE_URL=x"); err != nil || c.Workers != 8 || c.Addr != "x" {
+		t.Errorf("a file written on Windows: %+v, %v", c, err)
+	}
 	if c, err = load(t, "", "DATABASE_URL=x"); err != nil || c.Workers != 4 || c.Addr != "127.0.0.1:8000" {
 		t.Errorf("without a file: %+v, %v", c, err)
 	}
