@@ -47,13 +47,13 @@ func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "auth",
 		Summary:  "Users, logins and who may do what",
-		Example:  "auth --with totp,apikeys",
+		Example:  "auth --with totp/apikeys",
 		Requires: []string{"mail"},
 		Options: []scaffold.Option{{
 			Name: "with", Help: "what it has beyond logins: a second factor, API keys, page sessions, password reset, e-mail confirmation, or none of them",
 			Default: strings.Join(parts, ","), Choices: append(slices.Clone(parts), none), Many: true,
 		}, {
-			Name: "guard", Help: "resources that are there already and from now on need a token, with commas",
+			Name: "guard", Help: "resources that are there already and from now on need a token, with / between them",
 		}},
 		Files: Files(),
 		Data:  func(_ spec.Project, f spec.Feature) any { return viewOf(f) },
@@ -66,10 +66,7 @@ func Feature() scaffold.Feature {
 
 // guard puts guards on the resources that the option names.
 func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
-	for name := range strings.SplitSeq(f.Options["guard"], ",") {
-		if name == "" {
-			continue
-		}
+	for _, name := range strings.FieldsFunc(f.Options["guard"], func(r rune) bool { return r == '/' || r == ',' }) {
 		r, ok := p.Resource(name)
 		if !ok {
 			return p, &spec.Error{What: "no resource " + strconv.Quote(name) + " to guard", Where: "--guard " + f.Options["guard"], Try: "nexios routes, for what there is"}
