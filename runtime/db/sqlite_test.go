@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -232,6 +233,9 @@ func TestReadersOnlyRead(t *testing.T) {
 func TestFileNames(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a b.db", "100%.db", "x?y=1.db", "#1.db", "ü.db", "a&b.db", "%41.db"} {
+		if runtime.GOOS == "windows" && strings.Contains(name, "?") {
+			continue // no file has such a name there
+		}
 		gdb := open(t, "sqlite:"+filepath.Join(dir, name))
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
