@@ -14,10 +14,7 @@ const golden = "testdata/golden"
 // guide makes the guide project at the time that the golden one was made.
 func guide(t testing.TB) project {
 	t.Helper()
-	p := project{t: t, dir: t.TempDir(), env: []string{"SOURCE_DATE_EPOCH=1767225600"}} // 2026-01-01
-	p.nexios("new", "blog", "--no-git", "--preset", "guide")
-	p.dir = filepath.Join(p.dir, "blog")
-	return p
+	return project{t: t, env: []string{"SOURCE_DATE_EPOCH=1767225600"}}.new("blog", "--preset", "guide") // 2026-01-01
 }
 
 func TestGolden(t *testing.T) {
