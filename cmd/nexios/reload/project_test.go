@@ -199,6 +199,13 @@ func TestMigrationsOfBefore(t *testing.T) {
 	nexios("undo", "--yes")
 	d.wait(KindBuilt)
 	told()
+	d.mu.Lock()
+	for _, e := range d.all {
+		if e.Kind == KindLog {
+			t.Errorf("told what is its own affair: %s", e.Text)
+		}
+	}
+	d.mu.Unlock()
 	nexios("add", "model", "tag", "name:string")
 	if e := d.wait(KindFailed, KindBuilt); e.Kind != KindFailed || !strings.Contains(e.Build.Output, "already exists") {
 		t.Errorf("got %s", describe(e))

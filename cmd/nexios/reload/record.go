@@ -26,6 +26,8 @@ type line struct {
 const (
 	messageRequest   = "request"   // the last of a request
 	messageStatement = "statement" // below slog's debug level
+	messageListens   = "listening"
+	messageEnds      = "shutting down"
 )
 
 // everything is the level that lets all records of the runtime through.

@@ -3,6 +3,7 @@ package reload
 import (
 	"log/slog"
 	"math"
+	"strings"
 	"sync"
 	"time"
 )
@@ -121,10 +122,17 @@ func (t *trace) add(s Statement) {
 	}
 }
 
+// ownAffair says whether l only tells where a version listens behind the proxy,
+// or that one ends which was told to.
+func (s *server) ownAffair(l line) bool {
+	return l.record && l.level == slog.LevelInfo &&
+		(l.message == messageListens && strings.Contains(l.text, s.state) || l.message == messageEnds)
+}
+
 // heard shows a line of the program from the level least on, unless it is only
 // of use to a request. It returns whether a person sees it.
 func (s *server) heard(l line, least slog.Level) bool {
-	if s.proxy.traces.note(l) || l.record && l.level < least || s.door != nil && l.text == dlvEnded {
+	if s.proxy.traces.note(l) || l.record && l.level < least || s.door != nil && l.text == dlvEnded || s.ownAffair(l) {
 		return false
 	}
 	e := Event{Kind: KindLog, Text: l.text, RequestID: l.request}
