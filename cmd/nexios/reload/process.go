@@ -22,6 +22,9 @@ const (
 	readyLimit = 30 * time.Second // from the start of the program to its first answer
 	drainLimit = 60 * time.Second // for answers under way when a newer version has taken over: what the runtime allows an answer
 	stopLimit  = 10 * time.Second // from SIGTERM to SIGKILL
+	// streamPart of the time for answers is how long streams wait for them: what
+	// still talks to old code would otherwise do so for a minute.
+	streamPart = 6
 )
 
 // spawner starts processes, each the head of a group that ends with it.
@@ -289,22 +292,27 @@ func (a *app) how() string {
 	return a.cmd.ProcessState.String()
 }
 
-// retire ends a version that serves no new requests: it closes the streams,
-// waits for the answers under way, asks the process to stop, and kills its group
-// when it does not.
+// retire ends a version that serves no new requests: it lets its answers end,
+// asks the process to stop, and kills its group when it does not.
 func (a *app) retire(limit time.Duration) {
-	a.streams.close()
 	a.drain(limit)
 	a.transport.CloseIdleConnections()
 	a.stop()
 }
 
-// drain waits for the answers under way: not for long, unless somebody looks
-// with a debugger at how one is made.
+// drain waits for the answers under way and closes the streams. Answers that
+// take long are waited for without the streams, and not for longer than limit,
+// unless somebody looks with a debugger at how one is made.
 func (a *app) drain(limit time.Duration) {
-	idle := make(chan struct{})
+	over, idle := time.Tick(limit), make(chan struct{})
 	go func() { a.requests.Wait(); close(idle) }()
-	for over := time.Tick(limit); ; {
+	select {
+	case <-idle:
+	case <-a.exited:
+	case <-time.After(limit / streamPart):
+	}
+	a.streams.close()
+	for {
 		select {
 		case <-idle:
 		case <-a.exited:

@@ -354,7 +354,7 @@ func TestLoad(t *testing.T) {
 }
 
 // Answers under way are finished by the version that began them; streams and
-// WebSockets are ended properly, and do not wait for those.
+// WebSockets are ended properly.
 func TestDrain(t *testing.T) {
 	d := startDev(t, sample(), func(o *Options) { o.drain = time.Hour })
 	socket, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(d.url, "http")+"/ws", nil)
@@ -390,20 +390,20 @@ func TestDrain(t *testing.T) {
 	d.write("part/part.go", part("two"))
 	d.wait(KindBuilt)
 	d.answers("two", true)
-	_ = socket.SetReadDeadline(time.Now().Add(patience))
-	_, _, err = socket.ReadMessage()
-	if closed, ok := errors.AsType[*websocket.CloseError](err); !ok || closed.Code != websocket.CloseServiceRestart {
-		t.Fatalf("the WebSocket: %v, want code 1012", err)
-	}
-	if body, err := io.ReadAll(events.Body); err != nil || string(body) != "data: one\n\n" {
-		t.Errorf("the stream: %q, %v", body, err)
-	}
 	if _, err := io.WriteString(upload, "half"); err != nil {
 		t.Fatal(err)
 	}
 	upload.Close()
 	if got := <-answer; got != "8 <nil>one<nil>" {
 		t.Errorf("the answer under way: %s", got)
+	}
+	_ = socket.SetReadDeadline(time.Now().Add(patience))
+	_, _, err = socket.ReadMessage()
+	if closed, ok := errors.AsType[*websocket.CloseError](err); !ok || closed.Code != websocket.CloseServiceRestart {
+		t.Errorf("the WebSocket: %v, want code 1012", err)
+	}
+	if body, err := io.ReadAll(events.Body); err != nil || string(body) != "data: one\n\n" {
+		t.Errorf("the stream: %q, %v", body, err)
 	}
 }
 

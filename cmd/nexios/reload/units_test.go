@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -440,5 +441,60 @@ func TestUnusableAddress(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "nothing can listen at ") || strings.Count(err.Error(), "\n  ") != 2 {
 			t.Errorf("%s: %v", host, err)
 		}
+	}
+}
+
+// flow is a stream that notes its end.
+type flow struct {
+	of    *streams
+	ended bool
+}
+
+func (f *flow) end() {
+	f.ended = true
+	f.of.remove(f)
+}
+
+// Streams end after the answers under way, but do not wait long for them.
+func TestStreamsAndAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes   time.Duration // of an answer under way
+		streams time.Duration // when they end
+		drained time.Duration
+	}{
+		"a short answer":   {time.Second, time.Second, time.Second},
+		"a long answer":    {40 * time.Second, 10 * time.Second, 40 * time.Second},
+		"an endless one":   {time.Hour, 10 * time.Second, 60 * time.Second},
+		"no answer at all": {0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := &app{exited: make(chan struct{})}
+				f := &flow{of: &a.streams}
+				a.streams.add(f)
+				a.requests.Go(func() { time.Sleep(c.takes) })
+				begun := time.Now()
+				var drained time.Duration
+				go func() {
+					a.drain(drainLimit)
+					drained = time.Since(begun)
+				}()
+				time.Sleep(c.streams - time.Millisecond)
+				synctest.Wait()
+				if f.ended && c.streams > 0 {
+					t.Errorf("streams ended before %v", c.streams)
+				}
+				time.Sleep(2 * time.Millisecond)
+				synctest.Wait()
+				if !f.ended {
+					t.Errorf("streams were open after %v", c.streams)
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if drained.Round(time.Second) != c.drained {
+					t.Errorf("drained after %v, want %v", drained, c.drained)
+				}
+			})
+		})
 	}
 }
