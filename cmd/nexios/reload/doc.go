@@ -1,11 +1,13 @@
 // Package reload is the development server: it watches a project, builds what
 // changed, and swaps the running program behind a proxy that owns the port.
 //
-// Reading order: reload.go (Run and its loop), watch.go, build.go with graph.go
-// and compile.go (what is built, and how), process.go with debug.go (what runs),
-// proxy.go with stream.go and inject.go (what answers), record.go and trace.go
-// (what the program tells of its requests), event.go with plain.go and screen.go
-// (what is shown), page.go and panel.go (the page at /dev).
+// Reading order: reload.go (Run and its loop), open.go (what it begins with),
+// attempt.go (a version is built and takes over, or fails), press.go (what keys
+// do), watch.go, build.go with graph.go and compile.go (what is built, and how),
+// process.go with debug.go (what runs), proxy.go with stream.go and inject.go
+// (what answers), record.go and trace.go (what the program tells of its
+// requests), event.go with plain.go and screen.go (what is shown), page.go and
+// panel.go (the page at /dev).
 //
 // # Decision: what a request did is read from the log
 //

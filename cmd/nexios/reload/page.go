@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -104,4 +105,25 @@ func serveDev(view func() devView) http.HandlerFunc {
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		_ = devPage.Execute(w, view()) // the browser may be gone
 	}
+}
+
+// view is what the page at /dev shows now.
+func (s *server) view() devView {
+	v := devView{
+		Project: filepath.Base(s.dir), Address: s.url, State: s.live.state(),
+		Settings: settings(s.dir, s.environ()),
+	}
+	v.Routes, v.NoRoutes = s.routes.get(s)
+	if a := s.proxy.running(); a != nil {
+		v.Panels = panels(a, v.Routes)
+	}
+	s.board.mu.Lock()
+	defer s.board.mu.Unlock()
+	v.Requests = newest(s.board.requests, requestsKept)
+	v.Logs = newest(s.board.logs, requestsKept)
+	v.Build, v.Failed, v.Test = s.board.build, s.board.failed, s.board.test
+	if v.Build != nil {
+		v.Parts = v.Build.parts()
+	}
+	return v
 }

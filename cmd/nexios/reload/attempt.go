@@ -1,0 +1,265 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// crashPause is how long a version must have run to be started again when it
+// ends by itself.
+const crashPause = 2 * time.Second
+
+// outcome is what an attempt ended with.
+type outcome struct {
+	result
+	app       *app
+	err       error // it was cancelled, or could not be tried
+	cancelled bool
+	paths     []string
+	restart   bool
+}
+
+// begin starts an attempt to get what is there now running.
+func (s *server) begin(ctx context.Context) {
+	begun := time.Now()
+	var files, paths []string
+	news := !s.settled // of many saves in a row only what the first did not change is told
+	for path := range s.fresh {
+		news = news || !s.pending[path]
+		files = append(files, relative(s.root, path))
+		s.pending[path] = true
+	}
+	for path := range s.pending {
+		paths = append(paths, path)
+	}
+	slices.Sort(files)
+	slices.Sort(paths)
+	if s.since.IsZero() {
+		s.since = begun.Add(-savedAgo(keysOf(s.fresh), begun))
+	}
+	since := s.since
+	clear(s.fresh)
+	if len(files) > 0 && news {
+		s.emit(Event{Kind: KindChange, Files: files})
+	}
+	s.proxy.hold()
+	last := s.live.state()
+	s.live.tell(status{State: "building", Version: last.Version})
+	if s.testing != nil {
+		s.testing()
+	}
+	s.count++
+	id, forced, restart := s.count, s.forced, s.restart || s.current == nil
+	s.forced, s.restart, s.settled = false, false, false
+	attempt, cancel := context.WithCancel(ctx)
+	s.cancel = cancel
+	go func() {
+		out := s.attempt(attempt, id, paths, forced, restart)
+		out.ID, out.Watch, out.Total = id, ms(begun.Sub(since)), ms(time.Since(since))
+		out.cancelled = attempt.Err() != nil
+		out.paths, out.restart = paths, restart
+		s.outcomes <- out // the loop takes it, or shutdown
+	}()
+}
+
+func keysOf(m map[string]bool) []string {
+	list := make([]string, 0, len(m))
+	for k := range m {
+		list = append(list, k)
+	}
+	return list
+}
+
+// attempt builds and starts. It runs beside the loop, one at a time.
+func (s *server) attempt(ctx context.Context, id int, paths []string, forced, restart bool) (out outcome) {
+	if _, err := os.Stat(s.dir); err != nil {
+		out.err = fmt.Errorf("the directory of the program is gone: %s\nwhen it is back, save a file in it", s.dir)
+		return out
+	}
+	if forced {
+		s.builder.forget()
+	}
+	out.result, out.err = s.builder.build(ctx, paths)
+	if out.err != nil || out.failed() || ctx.Err() != nil || out.same && !restart {
+		return out
+	}
+	if out.same {
+		out.Mode, out.Why = modeRestart, ""
+	}
+	begun := time.Now()
+	env, least := s.environ(), slog.LevelInfo
+	if s.nexios {
+		var logs []string
+		logs, least = logSettings(s.dir, env)
+		env = slices.Concat(env, logs)
+	}
+	out.app, out.err = launch(ctx, s.spawn, s.door, id, out.binary, s.dir, s.state, env, func(l line) bool { return s.heard(l, least) })
+	out.Start = ms(time.Since(begun))
+	if out.err == nil {
+		return out
+	}
+	if ctx.Err() != nil || out.app == nil {
+		out.app = nil
+		return out
+	}
+	text := out.app.tail.String()
+	out.Stage = stageStart
+	if out.Errors = panicked(s.dir, text); len(out.Errors) == 0 {
+		out.Output = strings.TrimSpace(lastLines(text, 30))
+	}
+	if out.err == errExited {
+		out.Output = strings.TrimSpace(out.Output + "\nit ended with: " + out.app.how())
+	} else {
+		out.Output = strings.TrimSpace(out.Output + "\n" + out.err.Error())
+	}
+	out.app, out.err = nil, nil
+	return out
+}
+
+// lastLines is the end of text.
+func lastLines(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
+// finish acts on the end of an attempt.
+func (s *server) finish(ctx context.Context, out outcome) {
+	s.cancel()
+	s.cancel = nil
+	if out.cancelled || s.settled {
+		// A newer change came first. Should the attempt have been through in
+		// that moment, its version must not be seen.
+		if out.app != nil {
+			s.retire(out.app)
+		}
+		s.restart = s.restart || out.restart || out.binary != "" && !out.same
+		s.begin(ctx)
+		return
+	}
+	s.since = time.Time{}
+	if out.err != nil {
+		out.Stage = stageBuild
+		out.Output = out.err.Error()
+	}
+	if out.binary != "" && out.Stage != stageBuild {
+		s.newest = out.binary
+		for _, path := range out.paths {
+			delete(s.pending, path)
+		}
+	}
+	again := len(s.fresh) > 0 // requests go on waiting
+	switch {
+	case out.Stage != "":
+		s.fail(out)
+		if out.Stage == stageStart && s.nexios && s.migrationsChanged(out.paths) {
+			go s.remind(ctx, out.binary, nil, true)
+		}
+	case out.app == nil:
+		if s.current == nil { // it ended meanwhile
+			s.begin(ctx)
+			return
+		}
+		s.emit(Event{Kind: KindUnchanged})
+		if !again {
+			s.proxy.release(nil)
+		}
+		state := status{State: "ok", Version: s.proxy.version(s.current.id)}
+		for _, path := range out.paths {
+			if asset(path) {
+				state.Assets = append(state.Assets, relative(s.root, path))
+			}
+		}
+		s.live.tell(state)
+	default:
+		s.take(ctx, out, again)
+	}
+	if out.Stage != stageBuild {
+		s.builder.improve(ctx, func(g *graph) {
+			if err := s.watch.need(g.watched()); err != nil {
+				s.note("a directory of the program cannot be watched: " + err.Error())
+			}
+		})
+	}
+}
+
+// fail keeps the last good version and says why loudly. The next attempt must
+// start the program even if it is the same one as now.
+func (s *server) fail(out outcome) {
+	s.restart = out.Stage == stageStart
+	b := out.Build
+	state := status{State: "failed", Build: &b}
+	e := Event{Kind: KindFailed, Build: &b, Text: "  nothing answers until it does"}
+	if s.current != nil {
+		state.Version = s.proxy.version(s.current.id)
+		e.Text = fmt.Sprintf("  version %d keeps answering; its answers say %s: failed", s.current.id, buildHeader)
+	}
+	s.live.tell(state)
+	s.emit(e)
+	s.proxy.release(&b)
+}
+
+// take makes a new version the one that answers.
+func (s *server) take(ctx context.Context, out outcome, again bool) {
+	first, changed := s.current == nil, s.migrationsChanged(out.paths)
+	s.current = out.app
+	// Told before it is done, while requests still wait: whoever hears of the
+	// version and asks is answered by it.
+	s.emit(Event{Kind: KindBuilt, Build: &out.Build})
+	before := s.proxy.swap(out.app)
+	if again {
+		s.proxy.hold()
+	}
+	go func() {
+		<-out.app.exited
+		select {
+		case s.gone <- out.app:
+		case <-ctx.Done():
+		}
+	}()
+	if before != nil {
+		s.retire(before)
+	}
+	s.live.tell(status{State: "ok", Version: s.proxy.version(out.app.id)})
+	if s.o.Test && len(s.rooms) > 0 {
+		s.test(ctx)
+	}
+	if s.nexios {
+		go s.remind(ctx, out.binary, out.app, changed)
+	}
+	if first && s.o.Open && !s.opened {
+		s.opened = true
+		s.browse(s.url)
+	}
+}
+
+// retire ends a version in the background; shutdown waits for it.
+func (s *server) retire(a *app) {
+	s.retired.Go(func() { a.retire(s.o.drain) })
+}
+
+// crashed acts on a version that ended by itself.
+func (s *server) crashed(ctx context.Context, a *app) {
+	if s.current != a {
+		return
+	}
+	s.current = nil
+	why := "the program ended by itself: " + a.how()
+	s.proxy.lose(a, why)
+	s.emit(Event{Kind: KindExit, Text: why})
+	if s.cancel != nil {
+		return // what is under way will take its place
+	}
+	if time.Since(a.started) < crashPause {
+		b := Build{ID: a.id, Stage: stageStart, Errors: panicked(s.dir, a.tail.String()), Output: why}
+		s.live.tell(status{State: "down", Build: &b})
+		s.note("it will start again with the next change, or with r")
+		return
+	}
+	s.restart = true
+	s.begin(ctx)
+}

@@ -1,0 +1,282 @@
+package reload
+
+import (
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func newServer(o Options) (*server, error) {
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
+	}
+	if o.Env == nil {
+		o.Env = os.Environ()
+	}
+	if o.drain == 0 {
+		o.drain = drainLimit
+	}
+	s := &server{
+		o:        o,
+		board:    &board{},
+		quiet:    time.NewTimer(time.Hour),
+		outcomes: make(chan outcome),
+		gone:     make(chan *app),
+		keys:     make(chan string),
+		later:    make(chan func()),
+		pending:  map[string]bool{},
+		fresh:    map[string]bool{},
+		rooms:    rooms{},
+		unread:   make(chan struct{}),
+	}
+	s.quiet.Stop()
+	if err := s.find(); err != nil {
+		return nil, err
+	}
+	dlv := ""
+	if o.Delve {
+		var err error
+		if dlv, err = findDlv(); err != nil {
+			return nil, err
+		}
+	}
+	host, port, err := s.address()
+	if err != nil {
+		return nil, err
+	}
+	listener, taken, err := listen(host, port)
+	if err != nil {
+		return nil, err
+	}
+	note := ""
+	if taken != nil {
+		if err := s.agree(taken); err != nil {
+			listener.Close()
+			return nil, err
+		}
+		note = fmt.Sprintf("%s; listening at %d instead", taken, taken.next)
+	}
+	s.url = "http://" + shownAddress(listener.Addr())
+	if err := s.open(listener, note, dlv); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// open makes everything that must be closed again.
+func (s *server) open(listener net.Listener, note, dlv string) (err error) {
+	if s.state, err = stateDir(); err != nil {
+		return fmt.Errorf("there is no place for what is built: %w\n  where: the cache directory\n  try: XDG_CACHE_HOME=/var/tmp/cache nexios dev", err)
+	}
+	if s.spawn, err = newSpawner(s.state); err != nil {
+		return err
+	}
+	if s.watch, err = newWatcher(s.root); err != nil {
+		return fmt.Errorf("the project cannot be watched: %w\n  try: raise the limit, sudo sysctl fs.inotify.max_user_watches=524288", err)
+	}
+	out := &watchedWriter{w: s.o.Stdout, unread: s.unread}
+	show := plainWriter(out)
+	switch s.o.Show {
+	case ShowJSON:
+		show = jsonWriter(out)
+	case ShowScreen:
+		s.screen = newScreen(filepath.Base(s.dir), s.url, s.o.Stdin, s.o.Stdout, s.keys)
+		show = s.screen.show
+	}
+	s.feed = newFeed(s.board.note, show)
+	s.builder = &builder{
+		compiler: compiler{spawn: s.spawn, dir: s.dir, state: s.state, debug: s.o.Delve},
+		dirs:     func() []string { return s.watch.fs.WatchList() },
+		patience: indexPatience,
+	}
+	s.proxy = newProxy(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
+	s.live = newLive(filepath.Base(s.dir))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+scriptPath, local(s.live.script))
+	mux.HandleFunc("GET "+livePath, local(s.live.ServeHTTP))
+	mux.HandleFunc("GET /dev", private(serveDev(s.view)))
+	s.proxy.own = mux
+	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent()}
+	go func() { _ = s.http.Serve(listener) }() // ends when it is closed
+	s.emit(Event{Kind: KindListening, URL: s.url})
+	if note != "" {
+		s.note(note)
+	}
+	if dlv == "" {
+		return nil
+	}
+	var taken *takenPort
+	if s.door, taken, err = openDoor(dlv, s.note); err != nil {
+		return err
+	}
+	s.emit(Event{Kind: KindDebugger, Address: s.door.listener.Addr().String()})
+	if taken != nil {
+		s.note(fmt.Sprintf("%s; the debugger listens at %d instead", taken, taken.next))
+	}
+	return nil
+}
+
+// find says where the program and its module are.
+func (s *server) find() error {
+	dir, err := filepath.Abs(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	if s.o.Dir == "" {
+		dir = projectAround(dir)
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return fmt.Errorf("there is no directory %s\n  try: nexios dev in the project, or --dir", s.o.Dir)
+	}
+	s.dir = dir
+	for s.root = dir; ; s.root = filepath.Dir(s.root) {
+		if _, err := os.Stat(filepath.Join(s.root, "go.mod")); err == nil {
+			break
+		}
+		if filepath.Dir(s.root) == s.root {
+			return fmt.Errorf("there is no go.mod in %s\n  or above it\n  try: nexios new blog, or nexios dev --dir blog", dir)
+		}
+	}
+	if why := noProgram(dir); why != "" {
+		return fmt.Errorf("there is no program in %s\n  %s\n  try: nexios dev --dir with the directory of main.go", dir, why)
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("there is no go command\n  where: PATH\n  try: install Go from https://go.dev/dl")
+	}
+	s.nexios = isProject(dir)
+	return nil
+}
+
+func isProject(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "nexios.json"))
+	return err == nil
+}
+
+// projectAround is the nearest directory from dir upwards that holds a project,
+// or dir when there is none.
+func projectAround(dir string) string {
+	for at := dir; ; at = filepath.Dir(at) {
+		if isProject(at) {
+			return at
+		}
+		if filepath.Dir(at) == at {
+			return dir
+		}
+	}
+}
+
+// noProgram says why the files in dir cannot make a program. One that cannot be
+// read yet may become part of one.
+func noProgram(dir string) string {
+	found, _ := filepath.Glob(filepath.Join(dir, "*.go")) // only a bad pattern is an error
+	why := "no .go file"
+	for _, file := range found {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly)
+		if err != nil || f.Name.Name == "main" {
+			return ""
+		}
+		why = "package " + f.Name.Name + ", not main"
+	}
+	return why
+}
+
+// address is where to listen: what was asked for, else where the program would.
+func (s *server) address() (host string, port int, err error) {
+	host, port = "127.0.0.1", 8000
+	if addr := readSetting(s.dir, s.o.Env, "ADDR"); addr != "" && !strings.HasPrefix(addr, "unix:") {
+		h, p, err := net.SplitHostPort(addr)
+		if err == nil {
+			port, err = strconv.Atoi(p)
+		}
+		if err != nil {
+			return "", 0, fmt.Errorf("ADDR is not an address: %q\n  in the environment or .env\n  try: ADDR=127.0.0.1:8000", addr)
+		}
+		host = h
+	}
+	if s.o.Host != "" {
+		host = s.o.Host
+	}
+	switch {
+	case s.o.Port == AnyPort:
+		port = 0
+	case s.o.Port != 0:
+		port = s.o.Port
+	}
+	if port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("there is no port %d\n  try: --port 8000", port)
+	}
+	return host, port, nil
+}
+
+// agree says whether another port than the one that is taken will do: the
+// person decides. Where there is nobody to ask, it will do unless the port was
+// asked for by its number.
+func (s *server) agree(t *takenPort) error {
+	switch {
+	case s.o.Yes:
+		return nil
+	case s.o.Ask != nil:
+		return s.o.Ask(fmt.Sprintf("%s. Listen at %d instead?", t, t.next))
+	case s.o.Port > 0:
+		return fmt.Errorf("%s\n  try: nexios dev --port %d", t, t.next)
+	}
+	return nil
+}
+
+// shownAddress is addr as a browser can open it.
+func shownAddress(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// environ is the environment of the program as .env is now, which rules where
+// ours says nothing.
+func (s *server) environ() []string {
+	env := slices.DeleteFunc(slices.Clone(s.o.Env), func(s string) bool { return strings.HasPrefix(s, "ADDR=") })
+	if readSetting(s.dir, env, "APP_ENV") == "" {
+		env = append(env, "APP_ENV=development")
+	}
+	return env
+}
+
+// stateDir makes a directory for this process and sweeps those of others that
+// were killed.
+func stateDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	all := filepath.Join(cache, "nexios", "dev")
+	if err := os.MkdirAll(all, 0o700); err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(all)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(entry.Name(), "-")
+		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() && !alive(pid) {
+			_ = os.RemoveAll(filepath.Join(all, entry.Name())) // another one may sweep as well
+		}
+	}
+	return os.MkdirTemp(all, strconv.Itoa(os.Getpid())+"-")
+}

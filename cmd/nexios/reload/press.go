@@ -1,0 +1,141 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The keys of the screen.
+const (
+	keyRebuild = "r"
+	keyTest    = "t"
+	keyOpen    = "o"
+	keyMigrate = "m"
+	keyQuit    = "q"
+)
+
+// press does what a key asks for.
+func (s *server) press(ctx context.Context, key string) {
+	switch key {
+	case keyRebuild:
+		s.proxy.hold()
+		s.forced, s.restart = true, true
+		s.quiet.Reset(debounce)
+	case keyTest:
+		s.test(ctx)
+	case keyOpen:
+		s.browse(s.url + "/docs")
+	case keyMigrate:
+		s.migrate(ctx)
+	}
+}
+
+// test runs the tests of what changed, after cancelling those under way.
+func (s *server) test(ctx context.Context) {
+	list := s.rooms.list()
+	if len(list) == 0 {
+		s.note("no package changed since its tests passed")
+		return
+	}
+	if s.testing != nil {
+		s.testing()
+	}
+	quit := ctx.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	s.testing = cancel
+	s.note("testing " + short(list))
+	go func() {
+		defer cancel()
+		t, err := testRooms(ctx, s.spawn, s.root, list)
+		select {
+		case <-quit:
+			return
+		default:
+		}
+		if ctx.Err() != nil {
+			s.note("the tests of " + short(list) + " were stopped: something newer came first")
+			return
+		}
+		if err != nil {
+			s.note("the tests cannot be run: " + err.Error())
+			return
+		}
+		s.do(ctx, func() {
+			if t.OK {
+				for _, dir := range list {
+					delete(s.rooms, dir)
+				}
+			}
+			s.emit(Event{Kind: KindTest, Test: &t})
+		})
+	}()
+}
+
+func (s *server) browse(url string) {
+	openBrowser(url, func() { s.note("no browser can be opened; it is at " + url) })
+}
+
+// remind tells what stands between a program and its database: migrations that
+// wait, if a version says that it is not ready, and, when they may have changed,
+// those that the database has and the program has no more.
+func (s *server) remind(ctx context.Context, binary string, a *app, changed bool) {
+	ready := true
+	if a != nil {
+		status, err := a.get(ctx, "/readyz")
+		ready = err != nil || status != http.StatusServiceUnavailable
+	}
+	if ready && !changed {
+		return
+	}
+	pending, unknown := s.migrations(ctx, binary)
+	if !ready && pending > 0 {
+		do := "run: go run . migrate up"
+		if s.screen != nil {
+			do = "press m"
+		}
+		s.note(fmt.Sprintf("the program is not ready: %d of its migrations are pending; %s", pending, do))
+	}
+	if changed && len(unknown) > 0 {
+		s.note("migrated, but gone from the program: " + short(unknown) +
+			"\n  what it made stays: take it back by hand, or begin with an empty database" +
+			"\n  before the next nexios undo: go run . migrate down")
+	}
+}
+
+// migrationsChanged says whether the migrations may be others than when the
+// database was last asked.
+func (s *server) migrationsChanged(paths []string) bool {
+	return s.current == nil || slices.ContainsFunc(paths, func(path string) bool {
+		return filepath.Base(filepath.Dir(path)) == "migrations"
+	})
+}
+
+// migrate applies the pending migrations of the newest program, which may be
+// one that does not start without them.
+func (s *server) migrate(ctx context.Context) {
+	if !s.nexios || s.newest == "" {
+		s.note("there is nothing to migrate with: no program was built, or it has no migrate command")
+		return
+	}
+	binary := s.newest
+	go func() {
+		out, err := s.ask(ctx, binary, "migrate", "up")
+		for line := range strings.Lines(out) {
+			s.emit(Event{Kind: KindLog, Text: strings.TrimRight(line, "\r\n")})
+		}
+		if err != nil {
+			s.note("the migrations did not all run: " + err.Error())
+			return
+		}
+		s.note("the database is up to date")
+		s.do(ctx, func() {
+			if s.restart || s.current == nil { // it did not start
+				s.press(ctx, keyRebuild)
+			}
+		})
+	}()
+}
