@@ -151,9 +151,10 @@ func part(version string) string {
 
 // dev is a development server under test.
 type dev struct {
-	t   *testing.T
-	dir string
-	url string
+	t    *testing.T
+	dir  string
+	url  string
+	quit func()
 
 	mu   sync.Mutex
 	cond *sync.Cond
@@ -185,6 +186,7 @@ func launchDev(t *testing.T, files map[string]string, change ...func(*Options)) 
 		f(&o)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	d.quit = cancel
 	ended := make(chan error, 1)
 	go func() {
 		ended <- Run(ctx, o)

@@ -108,7 +108,9 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	mux.HandleFunc("GET "+livePath, local(s.live.ServeHTTP))
 	mux.HandleFunc("GET /dev", private(serveDev(s.view)))
 	s.proxy.own = mux
-	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent()}
+	ahead := &unasked{}
+	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent(), ConnState: ahead.note}
+	s.http.RegisterOnShutdown(ahead.close)
 	go func() { _ = s.http.Serve(listener) }() // ends when it is closed
 	s.emit(Event{Kind: KindListening, URL: s.url})
 	if note != "" {

@@ -740,6 +740,29 @@ func TestQuitTwice(t *testing.T) {
 	}
 }
 
+// A connection on which nothing was asked, as browsers open ahead, is no reason
+// to go on running.
+func TestQuitWithAConnectionAhead(t *testing.T) {
+	d := startDev(t, sample())
+	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	d.ask("/") // on a connection that came later: the server has both
+	d.quit()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for !d.over {
+		d.cond.Wait()
+	}
+	for _, e := range d.all {
+		if strings.Contains(e.Text, "waiting for answers") {
+			t.Error(e.Text)
+		}
+	}
+}
+
 // A project that is moved away is missed by its name, and found again.
 func TestProjectMoved(t *testing.T) {
 	if runtime.GOOS == "windows" {
