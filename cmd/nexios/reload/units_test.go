@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -447,11 +448,11 @@ func TestUnusableAddress(t *testing.T) {
 // flow is a stream that notes its end.
 type flow struct {
 	of    *streams
-	ended bool
+	ended atomic.Bool
 }
 
 func (f *flow) end() {
-	f.ended = true
+	f.ended.Store(true)
 	f.of.remove(f)
 }
 
@@ -474,25 +475,25 @@ func TestStreamsAndAnswers(t *testing.T) {
 				a.streams.add(f)
 				a.requests.Go(func() { time.Sleep(c.takes) })
 				begun := time.Now()
-				var drained time.Duration
+				var drained atomic.Int64
 				go func() {
 					a.drain(drainLimit)
-					drained = time.Since(begun)
+					drained.Store(int64(time.Since(begun)))
 				}()
 				time.Sleep(c.streams - time.Millisecond)
 				synctest.Wait()
-				if f.ended && c.streams > 0 {
+				if f.ended.Load() && c.streams > 0 {
 					t.Errorf("streams ended before %v", c.streams)
 				}
 				time.Sleep(2 * time.Millisecond)
 				synctest.Wait()
-				if !f.ended {
+				if !f.ended.Load() {
 					t.Errorf("streams were open after %v", c.streams)
 				}
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				if drained.Round(time.Second) != c.drained {
-					t.Errorf("drained after %v, want %v", drained, c.drained)
+				if took := time.Duration(drained.Load()); took.Round(time.Second) != c.drained {
+					t.Errorf("drained after %v, want %v", took, c.drained)
 				}
 			})
 		})
