@@ -295,12 +295,12 @@ func TestPortTaken(t *testing.T) {
 var reloads = flag.Int("reloads", 4, "reloads under load; 30 before a release")
 
 // 200 requests a second through several reloads: none is refused, none fails,
-// none waits longer than a build, and after an edit is seen none is answered
+// none waits for more than one build, and after an edit is seen none is answered
 // by the version before it.
 func TestLoad(t *testing.T) {
 	d := startDev(t, sample())
 	stop := make(chan struct{})
-	var done, failed atomic.Int64
+	var done, failed, reloaded atomic.Int64
 	var slowest atomic.Int64
 	var senders sync.WaitGroup
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
@@ -314,7 +314,7 @@ func TestLoad(t *testing.T) {
 			case <-tick.C:
 			}
 			senders.Go(func() {
-				begun := time.Now()
+				begun, before := time.Now(), reloaded.Load()
 				method, body := http.MethodGet, io.Reader(nil)
 				if done.Load()%3 == 0 {
 					method, body = http.MethodPost, strings.NewReader("x")
@@ -337,6 +337,9 @@ func TestLoad(t *testing.T) {
 					failed.Add(1)
 					t.Errorf("%d, %v", res.StatusCode, err)
 				}
+				if waited := reloaded.Load() - before; waited > 1 {
+					t.Errorf("a request waited for %d reloads", waited)
+				}
 				for took := int64(time.Since(begun)); ; {
 					old := slowest.Load()
 					if took <= old || slowest.CompareAndSwap(old, took) {
@@ -353,13 +356,11 @@ func TestLoad(t *testing.T) {
 		d.wait(KindChange)
 		d.answers(version, true)
 		longest = max(longest, d.wait(KindBuilt).Build.Total)
+		reloaded.Add(1)
 	}
 	close(stop)
 	senders.Wait()
 	t.Logf("%d requests, %d failed, slowest %v, longest reload %s", done.Load(), failed.Load(), time.Duration(slowest.Load()), duration(longest))
-	if limit := longest*1.1 + 300; ms(time.Duration(slowest.Load())) > limit { // the machine may be busy
-		t.Errorf("a request took longer than a reload")
-	}
 }
 
 // Answers under way are finished by the version that began them; streams and
