@@ -337,7 +337,8 @@ func TestLoad(t *testing.T) {
 					failed.Add(1)
 					t.Errorf("%d, %v", res.StatusCode, err)
 				}
-				if waited := reloaded.Load() - before; waited > 1 {
+				// Two are counted when it came at the end of one.
+				if waited := reloaded.Load() - before; waited > 2 {
 					t.Errorf("a request waited for %d reloads", waited)
 				}
 				for took := int64(time.Since(begun)); ; {
