@@ -181,7 +181,7 @@ func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
 		}
 		words := []string{value}
 		if o.Many {
-			words = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == '/' })
+			words = spec.List(value)
 			slices.Sort(words)
 			words = slices.Compact(words)
 			value = strings.Join(words, ",")

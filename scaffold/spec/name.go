@@ -122,3 +122,9 @@ var corrections = [][2]string{
 	{"hero", "heroes"}, {"potato", "potatoes"}, {"echo", "echoes"}, {"veto", "vetoes"},
 	{"shoe", "shoes"}, {"photo", "photos"}, {"passerby", "passersby"}, {"dwarf", "dwarfs"},
 }
+
+// List cuts a list as it is typed into its words: with / between them or with
+// commas, which PowerShell takes for spaces.
+func List(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == ',' })
+}

@@ -52,7 +52,7 @@ func (r *Resource) settleFlags(said Resource) error {
 		}
 	}
 	r.Only = nil
-	only := strings.FieldsFunc(strings.Join(said.Only, "/"), func(c rune) bool { return c == '/' })
+	only := List(strings.Join(said.Only, "/"))
 	for _, action := range Actions() {
 		if slices.Contains(only, action) {
 			r.Only = append(r.Only, action)

@@ -66,7 +66,7 @@ func Feature() scaffold.Feature {
 
 // guard puts guards on the resources that the option names.
 func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
-	for _, name := range strings.FieldsFunc(f.Options["guard"], func(r rune) bool { return r == '/' || r == ',' }) {
+	for _, name := range spec.List(f.Options["guard"]) {
 		r, ok := p.Resource(name)
 		if !ok {
 			return p, &spec.Error{What: "no resource " + strconv.Quote(name) + " to guard", Where: "--guard " + f.Options["guard"], Try: "nexios routes, for what there is"}
