@@ -8,6 +8,8 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
+
+	"github.com/nexios-go/nexios/scaffold/merge"
 )
 
 // Requirement is one line of go.mod.
@@ -54,7 +56,7 @@ func Require(src []byte, requirements []Requirement) ([]byte, error) {
 	file.SetRequireSeparateIndirect(list)
 	file.Cleanup()
 	out, err := file.Format()
-	return endLike(out, src), err
+	return merge.Like(out, src), err
 }
 
 // Sums adds lines to go.sum, in the order in which the go command keeps them.
@@ -82,7 +84,7 @@ func Sums(src []byte, lines []string) []byte {
 		return cmp.Or(cmp.Compare(aPath, bPath), semver.Compare(aVersion, bVersion),
 			cmp.Compare(aVersion, bVersion), cmp.Compare(aFile, bFile), cmp.Compare(a, b))
 	})
-	return endLike([]byte(strings.Join(slices.Compact(all), "\n")+"\n"), src)
+	return merge.Like([]byte(strings.Join(slices.Compact(all), "\n")+"\n"), src)
 }
 
 // sumKey takes "path v1.2.3/go.mod h1:..." apart.

@@ -9,6 +9,8 @@ import (
 	"go/token"
 	"slices"
 	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/merge"
 )
 
 // source is a Go file, parsed.
@@ -37,7 +39,7 @@ type splice struct {
 // should be. The result parses, and find has nothing more to say about it.
 func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) ([]byte, error) {
 	text := src
-	if inCRLF(src) {
+	if n := bytes.Count(src, []byte("\n")); n > 0 && n == bytes.Count(src, []byte("\r\n")) {
 		text = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
 	}
 	s, err := parse(text)
@@ -69,21 +71,7 @@ func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) 
 		missing.What = "no safe place for this was found"
 		return nil, missing
 	}
-	return endLike(out, src), nil
-}
-
-// inCRLF reports whether every line of src ends in CRLF.
-func inCRLF(src []byte) bool {
-	n := bytes.Count(src, []byte("\n"))
-	return n > 0 && n == bytes.Count(src, []byte("\r\n"))
-}
-
-// endLike gives out, which is in LF, the line ends of src.
-func endLike(out, src []byte) []byte {
-	if inCRLF(src) {
-		return bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
-	}
-	return out
+	return merge.Like(out, src), nil
 }
 
 // at is the byte offset of a position.
