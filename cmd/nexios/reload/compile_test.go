@@ -303,22 +303,29 @@ func (b *builder) indexed(t *testing.T) {
 	}
 }
 
+// builtWorld is a world that b has built in dir.
+func builtWorld(t *testing.T) (dir string, w world, files map[string]string, b *builder) {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = world{constant: 1, body: 2, inlined: 3, generic: 4, fields: 1, embed: "text"}
+	files = w.files()
+	write(t, dir, nil, files)
+	b = newTestBuilder(t, dir)
+	if _, err := b.build(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir, w, files, b
+}
+
 // What runs is always what go build would have built.
 func TestBuildEqualsGoBuild(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := world{constant: 1, body: 2, inlined: 3, generic: 4, fields: 1, embed: "text"}
-	files := w.files()
-	write(t, dir, nil, files)
-	b := newTestBuilder(t, dir)
-	if _, err := b.build(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
+	dir, w, files, b := builtWorld(t)
 	b.indexed(t)
 	modes := map[string]int{}
 	var pending []string
@@ -474,18 +481,8 @@ func TestEditBesideIndex(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a shell script makes the index take as long as it should")
 	}
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := world{constant: 1, body: 2, inlined: 3, generic: 4, fields: 1, embed: "text"}
-	files := w.files()
-	write(t, dir, nil, files)
-	b := newTestBuilder(t, dir)
+	dir, w, files, b := builtWorld(t)
 	b.patience = 0
-	if _, err := b.build(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
 
 	goTool, err := exec.LookPath("go")
 	if err != nil {
