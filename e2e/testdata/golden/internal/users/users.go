@@ -131,7 +131,8 @@ func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
 		return model.User{}, err
 	}
 	if len(changed) > 0 {
-		auth.Of(c).Record(c.Request.Context(), "account_changed", slog.Int64("user_id", user.ID), slog.Int64("by", who.UserID), slog.Any("fields", changed))
+		auth.Of(c).Record(c.Request.Context(), "account_changed",
+			slog.Int64("user_id", user.ID), slog.Int64("by", who.UserID), slog.Any("fields", changed))
 	}
 	if slices.Contains(changed, "is_active") && !user.IsActive {
 		return user, auth.Of(c).EndSessions(c.Request.Context(), user.ID, "")
