@@ -28,7 +28,8 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 func docs(title string) []web.Route {
 	var index bytes.Buffer
 	err := template.Must(template.ParseFS(page, "page/index.html")).Execute(&index, title)
-	tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(index.Bytes()))[:20] + `"`
+	sum := sha256.Sum256(index.Bytes())
+	tag := fmt.Sprintf(`W/"%x"`, sum[:8])
 	absent := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
 	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS, statigz.OnNotFound(absent)))
 	own := map[string]string{"start.js": "text/javascript; charset=utf-8", "start.css": "text/css; charset=utf-8"}

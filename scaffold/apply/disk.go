@@ -169,8 +169,9 @@ func (d *disk) stat(name string) (fs.FileInfo, error) {
 	}
 }
 
-// writeTemp writes a whole file, to the disk itself unless that is fresh. A mode is exact for a file
-// that was there, and subject to the user's mask for a new one; 0 is 0644.
+// writeTemp writes a whole file, to the disk itself unless that is fresh. A mode
+// is exact for a file that was there, and subject to the user's mask for a new
+// one; 0 is 0644.
 func (d *disk) writeTemp(name string, data []byte, mode fs.FileMode, exact bool) (err error) {
 	if mode == 0 && !exact {
 		mode = 0o644
