@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 //	listen                       takes a port, and calls its address $TAKEN, its
 //	                             number $PORT and the process that has it $PID
 func TestStories(t *testing.T) {
+	// The stories have no network: what they need from the cache is asked for here.
+	if out, err := exec.Command("go", "mod", "download").CombinedOutput(); err != nil {
+		t.Fatalf("the modules cannot be downloaded: %v\n%s", err, out)
+	}
 	// Once, for all stories: Go's own folders, which a home would tell.
 	out, err := exec.Command("go", "env", "GOMODCACHE", "GOCACHE").Output()
 	if err != nil {
