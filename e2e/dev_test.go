@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	system "runtime"
 	"strings"
@@ -121,6 +122,10 @@ func TestDevClearsUp(t *testing.T) {
 	if system.GOOS == "windows" {
 		t.Skip("Windows has neither signal")
 	}
+	// A test that runs under nohup would hand that down.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	p := newProject(t, "shop")
 	gocache := strings.TrimSpace(p.run("go", "env", "GOCACHE"))
 	for _, test := range []struct {
