@@ -98,7 +98,7 @@ func (d *draft) remove(files []render.File) {
 		}
 		for _, entry := range entries {
 			if name := room + "/" + entry.Name(); !entry.IsDir() && d.files[name] == nil {
-				d.note(name, errors.New("this file is yours and stays; what it stood beside is gone"))
+				d.note(name, errors.New("you added this file, so it stays; the generated files beside it are gone"))
 			}
 		}
 	}

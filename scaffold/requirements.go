@@ -57,7 +57,7 @@ func (r Requirements) For(imports []string, own string) ([]edit.Requirement, []s
 		}
 		module, ok := r.moduleOf(path)
 		if !ok {
-			return nil, nil, fmt.Errorf("no pinned module has the package %s; make requirements says so too", path)
+			return nil, nil, fmt.Errorf("no pinned module provides the package %s; see make requirements", path)
 		}
 		direct[module] = true
 	}

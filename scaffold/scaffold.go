@@ -181,7 +181,7 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 	for _, chosen := range p.Features {
 		f, ok := c.Feature(chosen.Name)
 		if !ok {
-			return nil, fmt.Errorf("%s names the feature %q, which this version does not have", SpecFile, chosen.Name)
+			return nil, fmt.Errorf("%s lists the feature %q, which this version does not have", SpecFile, chosen.Name)
 		}
 		parts = append(parts, f.part(p, chosen))
 	}

@@ -127,7 +127,7 @@ func (d *draft) retire(fresh map[string][]byte) error {
 		}
 		t := d.at(name)
 		if t.disk != nil && !merge.Same(t.disk, t.base) {
-			d.note(name, errors.New("this version does not write this file any more; you edited it, so it is yours now"))
+			d.note(name, errors.New("this version no longer generates this file; you edited it, so it is yours now"))
 			return nil
 		}
 		t.gone = true

@@ -49,10 +49,10 @@ func fieldHelp() string {
 	list := func(label string, words []string) string {
 		return fmt.Sprintf("%-11s", label) + strings.Join(wrap(strings.Join(words, " "), 80-11), "\n           ") + "\n"
 	}
-	return "A field is name:type[:modifier...], without a character that a shell touches.\n\n" +
+	return "A field is name:type[:modifier...]; no shell quoting needed.\n\n" +
 		list("types", types) + list("modifiers", modifiers) + `
 Fields are required unless they are optional or have a default. id, created_at
-and updated_at come by themselves.`
+and updated_at are added automatically.`
 }
 
 func addResourceCommand() *cobra.Command {
@@ -62,7 +62,7 @@ func addResourceCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "resource NAME FIELD...",
-		Short: "Add a table with its routes, inputs and tests",
+		Short: "Add a table with CRUD routes, inputs and tests",
 		Long:  "Add a table with its model, migration, routes, inputs and tests.\n\n" + fieldHelp(),
 		Example: `  nexios add resource category name:string:unique
   nexios add resource product name:string:min=2 price:decimal=10.2:min=0 \
@@ -79,10 +79,10 @@ func addResourceCommand() *cobra.Command {
 	f.add(cmd, projectHelp)
 	f.addMarkers(cmd)
 	addTableFlags(cmd, &r)
-	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who made them (needs auth)")
-	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: the bool field that lets every user read a row")
-	cmd.Flags().StringVar(&r.Guard, "guard", "", "who may use the routes: user, admin (needs auth)")
-	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these: "+strings.Join(spec.Actions(), "/"))
+	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who created them (needs auth)")
+	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: a bool field that makes a row readable by all users")
+	cmd.Flags().StringVar(&r.Guard, "guard", "", "who may call the routes: user, admin (needs auth)")
+	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
 	completeFlag(cmd, "guard", []string{"user", "admin"})
 	completeFlag(cmd, "only", spec.Actions())
 	return cmd
@@ -113,11 +113,11 @@ func addFieldCommand() *cobra.Command {
 	var f changeFlags
 	cmd := &cobra.Command{
 		Use:   "field RESOURCE FIELD...",
-		Short: "Add fields to a resource or model that is there",
-		Long: `Add fields to a resource or model that is there: a migration adds the columns,
-and the model, inputs and tests are merged with your edits of them.
+		Short: "Add fields to an existing resource or model",
+		Long: `Add fields to an existing resource or model: a migration adds the columns, and
+the model, inputs and tests are merged with your edits.
 
-The table may hold rows, so a field must be optional or have a default.
+The table may have rows, so a field must be optional or have a default.
 
 ` + fieldHelp(),
 		Example: `  nexios add field post subtitle:string:optional
@@ -161,13 +161,13 @@ func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, 
 
 func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
 	cmd.Flags().BoolVar(&r.SoftDelete, "soft-delete", false, "mark rows as deleted instead of deleting them")
-	cmd.Flags().BoolVar(&r.UUID, "uuid", false, "number rows with UUIDs (version 7)")
-	cmd.Flags().StringVar(&r.Table, "table", "", "the table's name (default: the plural)")
-	cmd.Flags().StringVar(&r.Plural, "plural", "", "the plural, where the guess is wrong")
+	cmd.Flags().BoolVar(&r.UUID, "uuid", false, "use UUIDs (version 7) as ids")
+	cmd.Flags().StringVar(&r.Table, "table", "", "table name (default: the plural)")
+	cmd.Flags().StringVar(&r.Plural, "plural", "", "plural, if the guess is wrong")
 }
 
 // projectHelp explains --dir.
-const projectHelp = "the project (default: the current folder or one above it)"
+const projectHelp = "project folder (default: the current folder or a parent)"
 
 // addResource is `nexios add resource` with all its answers given. question,
 // if any, is asked before it writes.

@@ -23,13 +23,13 @@ type changeFlags struct {
 
 func (f *changeFlags) add(cmd *cobra.Command, dir string) {
 	cmd.Flags().StringVar(&f.dir, "dir", "", dir)
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would happen and write nothing")
-	cmd.Flags().BoolVar(&f.diff, "diff", false, "show the changes as a diff")
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "never ask")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would change and write nothing")
+	cmd.Flags().BoolVar(&f.diff, "diff", false, "show changes as a diff")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask for confirmation")
 }
 
 func (f *changeFlags) addMarkers(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.markers, "markers", false, "write what you and the newer text both changed, between markers")
+	cmd.Flags().BoolVar(&f.markers, "markers", false, "write conflicts as <<<<<<< markers instead of stopping")
 }
 
 // result is what a command that writes says with --json; see jsonTopic.
@@ -96,7 +96,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	case f.dryRun:
 		fmt.Fprintln(out, "\nnothing was written (--dry-run)")
 	case !write:
-		fmt.Fprintln(out, "\nnothing to do: everything is there already")
+		fmt.Fprintln(out, "\nnothing to do: everything already exists")
 	case s.done != "":
 		fmt.Fprintln(out, "\n"+s.done)
 	}
@@ -131,7 +131,7 @@ func (f changeFlags) show(w io.Writer, p plan.Plan) error {
 			word = style(kind, word)
 		}
 		if n := own[kind]; n > 0 {
-			fmt.Fprintf(w, "  %s  .nexios/ (%d of the tool's own files)\n", word, n)
+			fmt.Fprintf(w, "  %s  .nexios/ (internal files: %d)\n", word, n)
 		}
 	}
 	return nil

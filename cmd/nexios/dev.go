@@ -15,15 +15,15 @@ func devCommand() *cobra.Command {
 	var plain, reap bool
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Run the project and reload it with every change",
-		Long: `Run the project, and with every change build it and swap it without refusing or
-cutting a request. A change that does not build leaves the last good version
-answering and says so: here, in the browser and in a header of each answer.
+		Short: "Run the project and reload it on every change",
+		Long: `Run the project; on every change, rebuild and swap it without dropping a
+request. If a change does not build, the last good version keeps serving and
+the error is shown here, in the browser and in a response header.
 
-What happens is also shown at /dev, to this machine alone.
+The same events are shown at /dev (localhost only).
 
-With --delve each version runs under a debugger, which editors reach at the same
-port all the time; after a reload they attach again. The first build takes long.`,
+With --delve each version runs under a debugger on one fixed port; attach your
+editor again after a reload. The first build is slow.`,
 		Example: "  nexios dev\n  nexios dev --port 9000 --open --test\n  nexios dev --json | jq .\n  nexios dev --delve",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -66,14 +66,14 @@ port all the time; after a reload they attach again. The first build takes long.
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Dir, "dir", "", "the directory of the project's main.go (default: the current folder or one above it)")
-	flags.IntVar(&o.Port, "port", 0, "where to listen; 0 lets the system choose (default that of ADDR, else 8000)")
-	flags.StringVar(&o.Host, "host", "", "where to listen; 0.0.0.0 lets other machines in (default that of ADDR, else 127.0.0.1)")
-	flags.BoolVarP(&o.Yes, "yes", "y", false, "when the port is taken, listen at the next free one without asking")
-	flags.BoolVar(&o.Open, "open", false, "open the browser")
-	flags.BoolVar(&o.Test, "test", false, "test the packages that changed after each build")
-	flags.BoolVar(&o.Delve, "delve", false, "run under dlv; editors attach to 127.0.0.1:2345")
-	flags.BoolVar(&plain, "plain", false, "lines of text, also on a terminal")
+	flags.StringVar(&o.Dir, "dir", "", "folder of main.go (default: the current folder or a parent)")
+	flags.IntVar(&o.Port, "port", 0, "port to listen on; 0 picks a free one (default: that of ADDR, or 8000)")
+	flags.StringVar(&o.Host, "host", "", "host to listen on; 0.0.0.0 allows other machines (default: that of ADDR, or 127.0.0.1)")
+	flags.BoolVarP(&o.Yes, "yes", "y", false, "if the port is taken, use the next free one without asking")
+	flags.BoolVar(&o.Open, "open", false, "open a browser")
+	flags.BoolVar(&o.Test, "test", false, "test changed packages after each build")
+	flags.BoolVar(&o.Delve, "delve", false, "run under Delve; attach to 127.0.0.1:2345")
+	flags.BoolVar(&plain, "plain", false, "plain lines instead of the full-screen view")
 	flags.BoolVar(&reap, "reap", false, "")
 	_ = flags.MarkHidden("reap") // it is defined one line above
 	return cmd

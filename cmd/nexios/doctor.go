@@ -37,18 +37,18 @@ type status string
 
 const (
 	well status = "ok"
-	note status = "note" // may be meant so
-	mend status = "mend" // something will not work
+	warn status = "warn" // may be intended
+	fail status = "fail" // something will not work
 )
 
 func doctorCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look for what could go wrong, and say how to mend it",
-		Long: `Look at the machine and, inside of one, at the project: Go, git, the module
-cache, versions, edits in the tool's own folder, uncommitted changes, the port.
-Exits with 1 when something must be mended; notes may be meant so.`,
+		Short: "Check the machine and the project, and suggest fixes",
+		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
+versions, edits in .nexios, uncommitted changes and the port. Exits with 1 if a
+check fails; a warning may be intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,8 +59,8 @@ Exits with 1 when something must be mended; notes may be meant so.`,
 			if err != nil {
 				return err
 			}
-			if i := slices.IndexFunc(findings, func(f finding) bool { return f.Status == mend }); i >= 0 {
-				err = &problem{What: findings[i].Name + " must be mended: " + findings[i].Detail, Try: findings[i].Remedy}
+			if i := slices.IndexFunc(findings, func(f finding) bool { return f.Status == fail }); i >= 0 {
+				err = &problem{What: findings[i].Name + ": " + findings[i].Detail, Try: findings[i].Remedy}
 			}
 			if !wantsJSON(cmd) {
 				printFindings(cmd.OutOrStdout(), findings)
@@ -89,7 +89,7 @@ func printFindings(w io.Writer, findings []finding) {
 	if style == nil {
 		style = func(_ plan.Kind, text string) string { return text }
 	}
-	kinds := map[status]plan.Kind{well: plan.Create, note: plan.Note, mend: plan.Conflict}
+	kinds := map[status]plan.Kind{well: plan.Create, warn: plan.Note, fail: plan.Conflict}
 	for _, f := range findings {
 		detail := strings.Join(wrap(f.Detail, 80-indent), "\n"+strings.Repeat(" ", indent))
 		fmt.Fprintf(w, "  %s  %-8s  %s\n", style(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), f.Name, detail)
@@ -133,18 +133,18 @@ func checkGo(cmd *cobra.Command, needs string) finding {
 	remedy := "install Go " + needs + " or newer: https://go.dev/dl"
 	switch {
 	case err != nil:
-		return finding{"go", mend, "no go was found on the PATH", remedy}
+		return finding{"go", fail, "not found on the PATH", remedy}
 	case version.Compare(has, "go"+needs) < 0:
-		return finding{"go", mend, has + " is older than go" + needs, remedy}
+		return finding{"go", fail, has + " is older than go" + needs, remedy}
 	}
 	return finding{"go", well, has, ""}
 }
 
 func checkGit() finding {
 	if _, err := exec.LookPath("git"); err != nil {
-		return finding{"git", note, "no git was found on the PATH; new projects are not committed", "install git: https://git-scm.com"}
+		return finding{"git", warn, "not found on the PATH; new projects will not be committed", "install git: https://git-scm.com"}
 	}
-	return finding{"git", well, "is there", ""}
+	return finding{"git", well, "found", ""}
 }
 
 // checkModules asks whether the project can be built without a network.
@@ -155,20 +155,22 @@ func checkModules(cmd *cobra.Command, dir string) finding {
 	out, err := download.CombinedOutput()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return finding{"modules", note, "were not looked at: there is no go", "nexios doctor, once there is"}
+		return finding{"modules", warn, "not checked: Go is missing", "install Go, then nexios doctor"}
+	case bytes.Contains(out, []byte("GOPROXY=off")):
+		return finding{"modules", warn, "some are not downloaded yet; the first build needs a network", "go mod download"}
 	case err != nil:
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return finding{"modules", mend, "not all are in the cache: " + lines[len(lines)-1], "go mod download"}
+		return finding{"modules", fail, lines[len(lines)-1], "go mod tidy"}
 	}
-	return finding{"modules", well, "are in the cache; no network is needed", ""}
+	return finding{"modules", well, "downloaded", ""}
 }
 
 func checkVersion(open opened) finding {
 	project, tool := open.spec.Nexios, open.catalog.Version
 	if project != tool {
-		return finding{"version", mend, fmt.Sprintf("the project is of nexios %s, and this is nexios %s", project, tool), meet(project, tool)}
+		return finding{"version", fail, fmt.Sprintf("this project uses nexios %s; you are running nexios %s", project, tool), meet(project, tool)}
 	}
-	return finding{"version", well, "tool and project are both " + tool, ""}
+	return finding{"version", well, "tool and project are at " + tool, ""}
 }
 
 // checkRuntime looks for edits in the project's copy of the runtime, which the
@@ -186,11 +188,11 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return finding{"runtime", well, "comes from the module", ""}
+		return finding{"runtime", well, "from the module", ""}
 	case err != nil:
-		return finding{"runtime", mend, err.Error(), "make it readable"}
+		return finding{"runtime", fail, err.Error(), "chmod -R u+r .nexios"}
 	case open.spec.Nexios != open.catalog.Version:
-		return finding{"runtime", well, "is that of another version, and was not compared", ""}
+		return finding{"runtime", well, "from another version; not compared", ""}
 	}
 	var edited []string
 	for name, want := range open.catalog.Runtime {
@@ -203,30 +205,30 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 		edited = append(edited, path.Join(copied, name))
 	}
 	if len(edited) == 0 {
-		return finding{"runtime", well, "is as shipped", ""}
+		return finding{"runtime", well, "unmodified", ""}
 	}
 	slices.Sort(edited)
-	detail := filesOf(len(edited)) + " not as shipped: " + edited[0]
+	detail := filesOf(len(edited)) + " modified: " + edited[0]
 	if len(edited) > 1 {
 		detail += " ..."
 	}
 	if changed, err := gitStatus(cmd, open.dir, copied); err == nil && changed > 0 {
-		return finding{"runtime", mend, detail, "git stash push --include-untracked -- " + copied}
+		return finding{"runtime", fail, detail, "git stash push --include-untracked -- " + copied}
 	}
-	return finding{"runtime", mend, detail, "nexios upgrade, which writes it as shipped"}
+	return finding{"runtime", fail, detail, "nexios upgrade, which restores it"}
 }
 
 func checkChanges(cmd *cobra.Command, dir string) finding {
 	n, err := gitStatus(cmd, dir, ".")
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return finding{"changes", note, "were not looked at: there is no git", "nexios doctor, once there is"}
+		return finding{"changes", warn, "not checked: git is missing", "install git, then nexios doctor"}
 	case err != nil:
-		return finding{"changes", note, "the project is not under git", "git init && git add --all && git commit -m start"}
+		return finding{"changes", warn, "the project is not a git repository", "git init && git add --all && git commit -m start"}
 	case n > 0:
-		return finding{"changes", note, filesOf(n) + " not committed; what nexios adds would mix in", "git add --all && git commit"}
+		return finding{"changes", warn, filesOf(n) + " not committed; commit first so that nexios' changes stay separate", "git add --all && git commit"}
 	}
-	return finding{"changes", well, "all is committed", ""}
+	return finding{"changes", well, "everything is committed", ""}
 }
 
 func filesOf(n int) string {
@@ -251,7 +253,7 @@ func checkPort(dir string) finding {
 	if addr == "" && dir != "" {
 		file, err := godotenv.Read(filepath.Join(dir, ".env"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return finding{"port", mend, ".env is not readable: " + err.Error(), "go run . --help, for what it may say"}
+			return finding{"port", fail, ".env cannot be read: " + err.Error(), "go run . --help, which lists the settings"}
 		}
 		addr = file["ADDR"]
 	}
@@ -260,7 +262,7 @@ func checkPort(dir string) finding {
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return finding{"port", mend, fmt.Sprintf("ADDR=%s is not host:port", addr), "ADDR=127.0.0.1:8000 in .env"}
+		return finding{"port", fail, fmt.Sprintf("ADDR=%s is not host:port", addr), "ADDR=127.0.0.1:8000 in .env"}
 	}
 	if listens(addr) {
 		return finding{"port", well, addr + " is free", ""}
@@ -274,7 +276,7 @@ func checkPort(dir string) finding {
 			}
 		}
 	}
-	return finding{"port", note, addr + " is in use, or not for you to use", remedy}
+	return finding{"port", warn, addr + " is in use or not permitted", remedy}
 }
 
 func listens(addr string) bool {

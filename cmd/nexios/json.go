@@ -7,30 +7,30 @@ import "github.com/spf13/cobra"
 func jsonTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "json",
-		Short: "What --json writes and the exit codes mean",
+		Short: "The JSON output and the exit codes",
 		Long: `With --json a command writes one JSON object (routes: an array; dev: an object
-a line) to standard output and nothing else there. It never asks. Members may be
+per line) to standard output and nothing else. It never asks. Members may be
 added later; none will change its meaning.
 
-Every command, when it did not do what it was asked for, writes
-  error.what    what is wrong, one sentence
-  error.where   where, or what was possible; absent if there is nothing to say
-  error.try     what to type next; absent if there is nothing to type
+A command that fails writes
+  error.what    what is wrong, in one sentence
+  error.where   where, or the valid choices; may be absent
+  error.try     what to type next; may be absent
   code          the exit code
-and when it did, has neither of them.
+One that succeeds writes none of these.
 
 Exit codes
   0    done
   1    failed
-  2    the words of the command line, or what they refer to, are wrong
-  3    nothing was written because of conflicts
+  2    the command line is wrong
+  3    conflicts; nothing was written
   130  cancelled; nothing was written
 
 new, add, remove, upgrade, undo
-  applied       whether files were written; false with --dry-run, with conflicts
-                and when all was there already
+  applied       whether files were written; false with --dry-run, on conflicts
+                and if everything already existed
   dir           the project's folder, absolute
-  plan.ops      what was done or would be; for each file
+  plan.ops      what was done or would be done; for each file
     kind        create, update, identical, conflict, delete; without a file:
                 note (something to do by hand), then (a command to run)
     path        relative to dir, with slashes
@@ -43,9 +43,9 @@ new, add, remove, upgrade, undo
   next          commands to run now; absent when nothing was written
 
 doctor
-  findings      for each thing looked at
+  findings      one for each check
     name        go, git, modules, version, runtime, changes, port
-    status      ok, note (may be meant so), mend (something will not work)
+    status      ok, warn (may be intended), fail (something will not work)
     detail      what was found
     remedy      what to type; absent when all is well
 

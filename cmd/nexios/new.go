@@ -33,14 +33,13 @@ func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new NAME",
 		Short: "Create a project",
-		Long: `Create a project in a new folder: a JSON API with migrations, tests and an API
-reference that serves as soon as it is built. No network is used when the
-modules are in Go's cache.
+		Long: `Create a project in a new folder: a JSON API with migrations, tests and API
+docs, ready to run. No network is needed once the modules are in Go's cache.
 
-Without a NAME, on a terminal, it asks.`,
+Without NAME it asks, on a terminal.`,
 		Example: `  nexios new shop
   nexios new shop --module example.com/acme/shop --db postgres
-  nexios new blog --preset guide      # every part there is, wired up
+  nexios new blog --preset guide      # every feature, wired up
   nexios new shop --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -52,15 +51,15 @@ Without a NAME, on a terminal, it asks.`,
 			case canAsk(cmd) && !f.yes:
 				return newWizard(cmd, f)
 			}
-			return &spec.Error{What: "the new project has no name", Try: "nexios new shop"}
+			return &spec.Error{What: "the project needs a name", Try: "nexios new shop"}
 		},
 	}
-	f.changeFlags.add(cmd, "where to create it (default: a folder of its name)")
+	f.changeFlags.add(cmd, "folder to create it in (default: its name)")
 	cmd.Flags().StringVar(&f.module, "module", "", "Go module path (default: the name)")
 	databases, presets := spec.Databases(), templates.Presets()
-	cmd.Flags().StringVar(&f.database, "db", databases[0], "the database it uses unless told otherwise: "+strings.Join(databases, ", "))
-	cmd.Flags().StringVar(&f.preset, "preset", presets[0], "what it starts with: "+strings.Join(presets, ", "))
-	cmd.Flags().BoolVar(&f.noGit, "no-git", false, "make no git repository")
+	cmd.Flags().StringVar(&f.database, "db", databases[0], "default database: "+strings.Join(databases, ", "))
+	cmd.Flags().StringVar(&f.preset, "preset", presets[0], "initial contents: "+strings.Join(presets, ", "))
+	cmd.Flags().BoolVar(&f.noGit, "no-git", false, "do not create a git repository")
 	completeFlag(cmd, "db", databases)
 	completeFlag(cmd, "preset", presets)
 	return cmd
@@ -184,15 +183,15 @@ func refuseOccupied(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case err == nil && len(entries) > 0:
-		return &spec.Error{What: dir + " is there already and not empty", Try: another}
+		return &spec.Error{What: dir + " already exists and is not empty", Try: another}
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return &spec.Error{What: dir + " is not a folder that can be made", Where: err.Error(), Try: another}
+		return &spec.Error{What: dir + " cannot be created", Where: err.Error(), Try: another}
 	}
 	parent := filepath.Dir(dir)
 	if _, err := os.Stat(parent); err != nil {
-		return &spec.Error{What: dir + " is not a folder that can be made", Where: "there is no " + parent, Try: "mkdir " + word(parent)}
+		return &spec.Error{What: dir + " cannot be created", Where: parent + " does not exist", Try: "mkdir " + word(parent)}
 	}
 	return nil
 }
@@ -217,7 +216,7 @@ func firstCommit(cmd *cobra.Command, dir string) error {
 		return nil
 	}
 	if _, err := exec.LookPath("git"); err != nil {
-		return errors.New("the project is not under git: no git was found on the PATH")
+		return errors.New("the project is not a git repository: git was not found on the PATH")
 	}
 	if git("rev-parse", "--is-inside-work-tree") == nil {
 		return nil

@@ -64,7 +64,7 @@ func openToChange(cmd *cobra.Command, dir string) (opened, error) {
 	}
 	if has := open.spec.Nexios; has != open.catalog.Version {
 		return opened{}, &problem{
-			What:  fmt.Sprintf("the project is of nexios %s, and this is nexios %s", has, open.catalog.Version),
+			What:  fmt.Sprintf("this project uses nexios %s; you are running nexios %s", has, open.catalog.Version),
 			Where: filepath.Join(open.dir, scaffold.SpecFile),
 			Try:   meet(has, open.catalog.Version),
 		}
@@ -113,7 +113,7 @@ func findProject(dir string) (string, error) {
 		above := filepath.Dir(at)
 		if named || above == at {
 			return "", &spec.Error{
-				What:  "there is no nexios project here",
+				What:  "this is not a nexios project",
 				Where: start + " has no " + scaffold.SpecFile,
 				Try:   "nexios new shop",
 			}
@@ -152,7 +152,7 @@ func clock() (time.Time, error) {
 	seconds, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil || seconds < 0 || seconds > 253402300799 { // the year 9999
 		return time.Time{}, &spec.Error{
-			What:  fmt.Sprintf("SOURCE_DATE_EPOCH is %q, which is no number of seconds since 1970", epoch),
+			What:  fmt.Sprintf("SOURCE_DATE_EPOCH is %q, which is not a number of seconds since 1970", epoch),
 			Where: "the environment", Try: "unset SOURCE_DATE_EPOCH",
 		}
 	}

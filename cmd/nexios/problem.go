@@ -118,7 +118,7 @@ func problemOf(err error) *problem {
 		}
 	}
 	if p.Try == "" && errors.Is(err, fs.ErrPermission) {
-		p.Try = "make it writable, or run nexios as its owner"
+		p.Try = "fix its permissions, or run nexios as its owner"
 	}
 	return &p
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // removeHelp is what every removal does.
-const removeHelp = `Files that you edited are not deleted: nothing is written, and they are named,
-unless --force is given. Migrations stay, since databases have them; one more
-drops the tables with their rows, and makes them again when it is rolled back.
-Nothing else of yours is touched, and nexios undo brings everything back.`
+const removeHelp = `If you edited one of the files, nothing is written unless you pass --force.
+Migrations stay, since databases have applied them; a new one drops the tables
+with their rows, and recreates them (empty) if rolled back. Nothing else is
+touched, and nexios undo restores everything.`
 
 func removeCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -46,7 +46,7 @@ type removeFlags struct {
 func (f *removeFlags) add(cmd *cobra.Command) {
 	f.changeFlags.add(cmd, projectHelp)
 	f.addMarkers(cmd)
-	cmd.Flags().BoolVar(&f.force, "force", false, "delete files that you edited as well")
+	cmd.Flags().BoolVar(&f.force, "force", false, "also delete files that you edited")
 }
 
 func removeResourceCommand() *cobra.Command {
@@ -55,8 +55,8 @@ func removeResourceCommand() *cobra.Command {
 		Use:     "resource NAME",
 		Aliases: []string{"model"},
 		Short:   "Remove a resource or a model, and drop its table",
-		Long: `Remove a resource or a model with its routes, inputs, tests and table. It must
-not be referred to by others; fields that only list its rows (has) go with it.
+		Long: `Remove a resource or a model with its routes, inputs, tests and table. Nothing
+else may refer to it; "has" fields that list its rows are removed with it.
 
 ` + removeHelp,
 		Example: "  nexios remove resource post\n  nexios remove resource post --dry-run --diff",
@@ -104,7 +104,7 @@ func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     use,
 		Short:   "Remove " + feature.Name,
-		Long:    "Remove " + feature.Name + ". Nothing else may need it.\n\n" + removeHelp,
+		Long:    "Remove " + feature.Name + ". No other feature may need it.\n\n" + removeHelp,
 		Example: "  nexios remove " + example,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			chosen := spec.Feature{Name: feature.Name}
@@ -169,12 +169,12 @@ func wayOut(cmd *cobra.Command, p plan.Plan) string {
 	deleted := true
 	for _, op := range p.Of(plan.Conflict) {
 		if op.Note == plan.Both {
-			return "--diff, which shows both texts; then --markers, and resolve what it marks"
+			return "review with --diff; then use --markers and resolve the conflicts"
 		}
 		deleted = deleted && op.After == nil
 	}
 	if deleted && cmd.Flags().Lookup("force") != nil {
 		return strings.Join(append([]string{cmd.CommandPath()}, cmd.Flags().Args()...), " ") + " --force"
 	}
-	return "move these files away (--diff shows both texts), then the same command again"
+	return "move these files away (--diff shows both versions), then run the same command again"
 }

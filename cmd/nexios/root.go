@@ -33,11 +33,11 @@ func wantsJSON(cmd *cobra.Command) bool {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nexios",
-		Short: "Create JSON APIs on Gin and GORM, and grow them",
-		Long: `nexios creates JSON APIs on Gin and GORM, and grows them. What it writes is
-plain Go that is yours to edit; later commands keep your edits.
+		Short: "Create and extend JSON APIs built on Gin and GORM",
+		Long: `nexios creates and extends JSON APIs built on Gin and GORM. It writes plain Go
+for you to edit; later commands keep your edits.
 
-Without a command, on a terminal, it asks what you want.`,
+Run it without a command on a terminal and it asks what you want.`,
 		Example: `  nexios new shop
   cd shop
   nexios add resource product name:string:unique price:decimal=10.2:min=0
@@ -52,7 +52,7 @@ Without a command, on a terminal, it asks what you want.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &spec.Error{What: err.Error(), Try: cmd.CommandPath() + " --help"}
 	})
-	root.PersistentFlags().Bool("json", false, "write the result, or the error, as JSON")
+	root.PersistentFlags().Bool("json", false, "print the result or error as JSON")
 	dev := devCommand()
 	dev.PreRun = askBackground
 	root.AddCommand(

@@ -10,8 +10,8 @@ func routesCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:     "routes",
-		Short:   "List what the project serves",
-		Long:    "List what the project serves: method, path, guards and summary. It builds the\nproject and asks it, so the list is the table that serves.",
+		Short:   "List the routes of the project",
+		Long:    "List the routes: method, path, guards and summary. It builds the project\nand asks it, so the list is what is really served.",
 		Example: "  nexios routes\n  nexios routes --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,11 +29,11 @@ func routesCommand() *cobra.Command {
 				if cmd.Context().Err() != nil {
 					return errCancelled
 				}
-				return &problem{What: "the project does not build or start; the lines above say why", Where: open.dir, Try: "go build ./..."}
+				return &problem{What: "the project does not build or start; see the output above", Where: open.dir, Try: "go build ./..."}
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "the project (default: the current folder or one above it)")
+	cmd.Flags().StringVar(&dir, "dir", "", "project folder (default: the current folder or a parent)")
 	return cmd
 }

@@ -14,19 +14,19 @@ func undoCommand() *cobra.Command {
 	var f changeFlags
 	cmd := &cobra.Command{
 		Use:   "undo",
-		Short: "Take the last command back",
-		Long: `Take the last command that wrote to the project back, byte for byte. Files that
-it did not touch may have been edited since; when one that it wrote was, nothing
-happens and the file is named.
+		Short: "Undo the last command",
+		Long: `Undo the last command that changed the project, byte for byte. Files that it did
+not touch may have been edited since; if one that it wrote was edited, nothing
+is changed and the file is named.
 
-The database is not touched: take its migration down first.`,
+The database is not touched: roll its migration back first.`,
 		Example: "  go run . migrate down   # if the migration was applied\n  nexios undo\n  nexios undo --diff --dry-run",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return undo(cmd, f)
 		},
 	}
-	f.add(cmd, "the project (default: the current folder or one above it)")
+	f.add(cmd, "project folder (default: the current folder or a parent)")
 	return cmd
 }
 
@@ -56,11 +56,11 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 			_, err := apply.Undo(dir, apply.Options{Time: now})
 			return err
 		},
-		stuck: "put your edits of these files aside (git stash), then nexios undo",
+		stuck: "stash your edits of these files (git stash), then run nexios undo",
 		done:  "undone: " + last.Title,
 	}
 	if canAsk(cmd) && !f.yes {
-		s.ask = fmt.Sprintf("Take %q back?", last.Title)
+		s.ask = fmt.Sprintf("Undo %q?", last.Title)
 	}
 	return f.carryOut(cmd, s)
 }

@@ -13,14 +13,14 @@ func upgradeCommand() *cobra.Command {
 	var f changeFlags
 	cmd := &cobra.Command{
 		Use:   "upgrade",
-		Short: "Bring what this version does better into the project",
-		Long: `Write the project as this version of nexios writes it: what is new is merged
-with what you edited since, and the project's copy of the runtime is renewed.
+		Short: "Upgrade the project to this version of nexios",
+		Long: `Regenerate the project as this version of nexios writes it: changes are merged
+with your edits, and the project's copy of the runtime is replaced.
 
-Where you and the newer version changed the same lines nothing is written, and
-the files are named; --markers writes both texts into them, to be resolved by
-hand. Migrations and .env stay as they are. nexios undo takes it back.`,
-		Example: "  nexios upgrade --dry-run --diff\n  nexios upgrade\n  nexios upgrade --markers    # and resolve what it marks",
+If you and the new version changed the same lines, nothing is written and the
+files are named; --markers writes both versions into them for you to resolve.
+Migrations and .env stay as they are. nexios undo reverts the upgrade.`,
+		Example: "  nexios upgrade --dry-run --diff\n  nexios upgrade\n  nexios upgrade --markers    # then resolve the conflicts",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return upgrade(cmd, f)
@@ -39,7 +39,7 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 	has, is := open.spec.Nexios, open.catalog.Version
 	if semver.Compare("v"+has, "v"+is) > 0 {
 		return &problem{
-			What:  fmt.Sprintf("the project is of nexios %s, and this is the older nexios %s", has, is),
+			What:  fmt.Sprintf("this project uses nexios %s; you are running the older nexios %s", has, is),
 			Where: filepath.Join(open.dir, "nexios.json"), Try: getVersion(has),
 		}
 	}
@@ -49,10 +49,10 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 	}
 	how := changing{title: "upgrade to " + is, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
 	if has != is {
-		how.done = fmt.Sprintf("the project is of nexios %s now, and was of %s", is, has)
+		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has)
 	}
 	if canAsk(cmd) && !f.yes && !f.dryRun {
-		how.ask = "Write this?"
+		how.ask = "Apply these changes?"
 	}
 	return carryOver(cmd, f, open, p, how)
 }

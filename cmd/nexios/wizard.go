@@ -15,7 +15,7 @@ import (
 )
 
 // writeIt is what a wizard asks below the plan.
-const writeIt = "Write this?"
+const writeIt = "Apply these changes?"
 
 // runWizard asks what to make: a project or, inside of one, what to add to it.
 // It ends where the flags would have led, and says which they are.
@@ -36,22 +36,22 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 		git = "no"
 	}
 	answers, err := ask(cmd,
-		form.Question{Key: "name", Title: "What is the project called?", Help: "letters, digits, - and _", Default: []string{f.name},
+		form.Question{Key: "name", Title: "Project name", Help: "letters, digits, - and _", Default: []string{f.name},
 			Check: func(name string, _ form.Answers) error { return firstLine(spec.CheckName(name)) }},
-		form.Question{Key: "dir", Title: "In which folder?", Help: "empty: a new one of its name", Default: []string{f.dir},
+		form.Question{Key: "dir", Title: "Folder", Help: "leave empty for a new folder with that name", Default: []string{f.dir},
 			Check: func(dir string, given form.Answers) error {
 				return firstLine(refuseOccupied(newFlags{name: given.One("name"), changeFlags: changeFlags{dir: dir}}.folder()))
 			}},
-		form.Question{Key: "module", Title: "Its Go module path?", Help: "as in example.com/me/shop; empty: the name", Default: []string{f.module},
+		form.Question{Key: "module", Title: "Go module path", Help: "e.g. example.com/me/shop; leave empty to use the name", Default: []string{f.module},
 			Check: func(module string, given form.Answers) error {
 				_, err := spec.New(spec.Project{Name: given.One("name"), Module: module})
 				return firstLine(err)
 			}},
-		form.Question{Key: "db", Title: "Which database?", Help: "sqlite needs no server; DATABASE_URL changes it any time",
+		form.Question{Key: "db", Title: "Database", Help: "sqlite needs no server; change it any time with DATABASE_URL",
 			Kind: form.Choice, Choices: spec.Databases(), Default: []string{f.database}},
-		form.Question{Key: "preset", Title: "What does it start with?", Help: "minimal: the bare API; guide: a blog with every part there is",
+		form.Question{Key: "preset", Title: "Start from", Help: "minimal: an empty API; guide: a blog with every feature",
 			Kind: form.Choice, Choices: templates.Presets(), Default: []string{f.preset}},
-		form.Question{Key: "git", Title: "Put it under git?", Kind: form.Confirm, Default: []string{git}},
+		form.Question{Key: "git", Title: "Create a git repository?", Kind: form.Confirm, Default: []string{git}},
 	)
 	if err != nil {
 		return err
@@ -142,21 +142,21 @@ func tableQuestions(p spec.Project) []form.Question {
 	what := func(name string) func(form.Answers) bool {
 		return func(given form.Answers) bool { return given.One("what") == name }
 	}
-	const specialTitle = "Anything special about it?"
+	const specialTitle = "Options"
 	return []form.Question{
-		{Key: "name", Title: "What is one of them called?", Help: "post, blog-post, category", When: isTable,
+		{Key: "name", Title: "Name, singular", Help: "e.g. post, blog-post, category", When: isTable,
 			Check: func(name string, _ form.Answers) error {
 				_, err := spec.ParseResource(spec.Resource{Name: name, Fields: []string{"x:int"}})
 				return firstLine(err)
 			}},
 		{Key: "special", Title: specialTitle, Help: "nexios add model --help explains them", Kind: form.Many, Choices: words, When: what("model")},
 		{Key: "special", Title: specialTitle, Help: "nexios add resource --help explains them", Kind: form.Many, Choices: routed, When: what("resource")},
-		{Key: "table", Title: "What is its table called?", When: special("table")},
-		{Key: "plural", Title: "What is its plural?", When: special("plural")},
-		{Key: "only", Title: "What is served?", Kind: form.Many, Choices: spec.Actions(), When: special("only")},
-		{Key: "public", Title: "Which bool field lets every user read a row?", When: special("public")},
-		{Key: "guard", Title: "Who may use it?", Kind: form.Choice, Choices: []string{"user", "admin"}, When: special("guard")},
-		{Key: "fields", Title: "Which fields does it have?", Help: "with spaces between: title:string:min=3 price:decimal=10.2", When: isTable,
+		{Key: "table", Title: "Table name", When: special("table")},
+		{Key: "plural", Title: "Plural", When: special("plural")},
+		{Key: "only", Title: "Actions to serve", Kind: form.Many, Choices: spec.Actions(), When: special("only")},
+		{Key: "public", Title: "Bool field that makes a row readable by all users", When: special("public")},
+		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"user", "admin"}, When: special("guard")},
+		{Key: "fields", Title: "Fields, separated by spaces", Help: "e.g. title:string:min=3 price:decimal=10.2", When: isTable,
 			Check: func(fields string, given form.Answers) error {
 				given["fields"] = []string{fields}
 				_, _, err := p.Add(tableOf(given))
@@ -173,8 +173,8 @@ func fieldQuestions(p spec.Project) []form.Question {
 	}
 	field := func(given form.Answers) bool { return given.One("what") == "field" }
 	return []form.Question{
-		{Key: "of", Title: "Of which resource?", Kind: form.Choice, Choices: names, When: field},
-		{Key: "more", Title: "Which fields does it get?", Help: "with spaces between: subtitle:string:optional views:int:default=0", When: field,
+		{Key: "of", Title: "Resource", Kind: form.Choice, Choices: names, When: field},
+		{Key: "more", Title: "Fields, separated by spaces", Help: "e.g. subtitle:string:optional views:int:default=0", When: field,
 			Check: func(fields string, given form.Answers) error {
 				_, _, err := p.AddFields(given.One("of"), strings.Fields(fields), "")
 				return firstLine(err)
@@ -237,7 +237,7 @@ func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) 
 }
 
 func sayCommand(cmd *cobra.Command, words []string) error {
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nthe same again:\n  %s\n", strings.Join(words, " "))
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nEquivalent command:\n  %s\n", strings.Join(words, " "))
 	return err
 }
 

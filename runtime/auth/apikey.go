@@ -55,7 +55,7 @@ func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes 
 		}
 	}
 	if len(strings.Join(scopes, " ")) > 1000 {
-		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "scopes", Rule: "max", Message: "Scopes are too many"})
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "scopes", Rule: "max", Message: "Too many scopes"})
 	}
 	if !expires.IsZero() && !expires.After(s.now()) {
 		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "expires_at", Rule: "future", Message: "Expires at must be in the future"})
@@ -65,7 +65,7 @@ func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes 
 		return NewAPIKey{}, err
 	}
 	if live >= maxKeys {
-		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "name", Rule: "max", Message: fmt.Sprintf("Name is of one key too many: at most %d", maxKeys)})
+		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "name", Rule: "max", Message: fmt.Sprintf("Too many API keys: at most %d", maxKeys)})
 	}
 	random := secret()
 	text := keyPrefix + random + checksum(random)

@@ -17,19 +17,19 @@ import (
 // of any field means its default.
 type Config struct {
 	Env     string   `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
-	URL     string   `env:"APP_URL" envDefault:"http://localhost:8000" doc:"where people reach the application: links in mails begin with it"`
-	Origins []string `env:"CORS_ORIGINS" doc:"origins whose pages may call the API, with commas: https://app.example.com"`
+	URL     string   `env:"APP_URL" envDefault:"http://localhost:8000" doc:"public URL of the application, used for links in e-mails"`
+	Origins []string `env:"CORS_ORIGINS" doc:"origins allowed to call the API, comma-separated: https://app.example.com"`
 
-	Secret     string        `env:"APP_SECRET" doc:"at least 32 random bytes as text; all signing keys come from it; required in production"`
-	Previous   string        `env:"APP_SECRET_PREVIOUS" doc:"the secret before this one: what it signed is accepted until it expires"`
-	Refresh    string        `env:"AUTH_REFRESH" envDefault:"cookie" doc:"where the refresh token travels: cookie, or body for native clients"`
-	AccessTTL  time.Duration `env:"AUTH_ACCESS_TTL" envDefault:"30m" doc:"how long an access token lives, 1m to 24h"`
-	RefreshTTL time.Duration `env:"AUTH_REFRESH_TTL" envDefault:"168h" doc:"how long an unused refresh token lives"`
-	SessionTTL time.Duration `env:"AUTH_SESSION_TTL" envDefault:"720h" doc:"how long a session lives at most, however often it is refreshed"`
-	PageTTL    time.Duration `env:"AUTH_PAGE_TTL" envDefault:"24h" doc:"how long an unused page session lives"`
-	FreshFor   time.Duration `env:"AUTH_FRESH" envDefault:"15m" doc:"how long after a password check sensitive operations are allowed"`
-	Lockout    time.Duration `env:"AUTH_LOCKOUT" envDefault:"15m" doc:"how long too many wrong passwords lock an account or an address"`
-	Issuer     string        `env:"AUTH_ISSUER" envDefault:"app" doc:"the name that authenticator apps show"`
+	Secret     string        `env:"APP_SECRET" doc:"at least 32 random bytes as text; all signing keys are derived from it; required in production"`
+	Previous   string        `env:"APP_SECRET_PREVIOUS" doc:"the previous secret: its signatures stay valid until they expire"`
+	Refresh    string        `env:"AUTH_REFRESH" envDefault:"cookie" doc:"how the refresh token is sent: cookie, or body for native clients"`
+	AccessTTL  time.Duration `env:"AUTH_ACCESS_TTL" envDefault:"30m" doc:"lifetime of an access token, 1m to 24h"`
+	RefreshTTL time.Duration `env:"AUTH_REFRESH_TTL" envDefault:"168h" doc:"lifetime of an unused refresh token"`
+	SessionTTL time.Duration `env:"AUTH_SESSION_TTL" envDefault:"720h" doc:"maximum lifetime of a session, however often it is refreshed"`
+	PageTTL    time.Duration `env:"AUTH_PAGE_TTL" envDefault:"24h" doc:"lifetime of an unused page session"`
+	FreshFor   time.Duration `env:"AUTH_FRESH" envDefault:"15m" doc:"how long sensitive operations are allowed after a password check"`
+	Lockout    time.Duration `env:"AUTH_LOCKOUT" envDefault:"15m" doc:"how long an account or address is locked after too many wrong passwords"`
+	Issuer     string        `env:"AUTH_ISSUER" envDefault:"app" doc:"name shown in authenticator apps"`
 }
 
 // minSecret is what RFC 7518 3.2 asks of an HS256 key, in bytes.
@@ -63,7 +63,7 @@ func (c Config) checkSecret(name, value string, required bool) error {
 	case len(value) < minSecret:
 		wrong = fmt.Sprintf("has %d bytes, at least %d are needed", len(value), minSecret)
 	case guessable(value):
-		wrong = "is a known or repetitive value"
+		wrong = "is a well-known or repetitive value"
 	default:
 		return nil
 	}

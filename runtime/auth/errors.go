@@ -7,7 +7,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-var errNoMiddleware = errors.New("auth: a guard is used without the auth module; add it to the list of modules")
+var errNoMiddleware = errors.New("auth: a guard is used without the auth module; add auth.Module to the modules")
 
 // unauthenticated is the answer when nothing names who asks (RFC 6750 3.1: no
 // error code then).

@@ -18,7 +18,7 @@ func ReadPassword(in io.Reader, out io.Writer) (string, error) {
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
 		if line == "" && err != nil {
-			return "", errors.New("no password on standard input\n  try:   type one at a terminal, or pipe one line")
+			return "", errors.New("no password on standard input\n  try:   run it on a terminal, or pipe in one line")
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
@@ -32,9 +32,9 @@ func ReadPassword(in io.Reader, out io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	again, err := ask("once more: ")
+	again, err := ask("repeat password: ")
 	if err == nil && first != again {
-		err = errors.New("the two passwords differ\n  try:   the command again")
+		err = errors.New("the passwords do not match\n  try:   the same command again")
 	}
 	return first, err
 }

@@ -46,7 +46,7 @@ func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Secret == "" {
 		cfg.Secret = randomSecret()
-		log.Warn("APP_SECRET is not set: using a random one, so a restart logs everyone out")
+		log.Warn("APP_SECRET is not set: using a random one; a restart logs everyone out")
 	}
 	keys, err := cfg.keys()
 	if err != nil {

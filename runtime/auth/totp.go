@@ -228,7 +228,7 @@ func (s *Service) unseal(sealed string) (string, error) {
 			return string(text), err
 		}
 	}
-	return "", fmt.Errorf("a second factor was sealed with a secret that is gone (kid %s): set APP_SECRET_PREVIOUS to it", kid)
+	return "", fmt.Errorf("a second factor was encrypted with another secret (kid %s): set APP_SECRET_PREVIOUS to that one", kid)
 }
 
 func (k key) aead() cipher.AEAD {
@@ -244,7 +244,7 @@ func (k key) aead() cipher.AEAD {
 }
 
 func wrongCode() *fault.Error {
-	return fault.Invalid(fault.Detail{Field: "code", Rule: "code", Message: "Code is wrong or no longer valid"})
+	return fault.Invalid(fault.Detail{Field: "code", Rule: "code", Message: "Code is wrong or expired"})
 }
 
 func noFactor() *fault.Error { return fault.NotFound("Second factor not found") }

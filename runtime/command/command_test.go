@@ -70,7 +70,7 @@ func TestHelp(t *testing.T) {
   user delete U                   delete a user
   fail                            fail
 
-COMMAND --help tells more about one.
+Run COMMAND --help for details.
 `
 	up := "Usage:\n  migrate up\n\nApply pending migrations.\n\nSafe in several replicas.\n\n  blog migrate up\n"
 	group := `Commands:
@@ -80,7 +80,7 @@ COMMAND --help tells more about one.
                                   or one line on standard input
   user delete U                   delete a user
 
-COMMAND --help tells more about one.
+Run COMMAND --help for details.
 `
 	for line, want := range map[string]string{
 		"help": whole, "--help": whole, "-h": whole,
@@ -108,7 +108,7 @@ func TestExitCodes(t *testing.T) {
 		"fail":        {command.Failed, "failed"},
 		"sevre":       {command.Misused, "unknown command \"sevre\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      --help"},
 		"user creat":  {command.Misused, "unknown command \"user creat\"\n  commands: user create, user delete\n  try:      --help"},
-		"user":        {command.Misused, "command \"user\" needs another word\n  commands: user create, user delete\n  try:      --help"},
+		"user":        {command.Misused, "command \"user\" needs a subcommand\n  commands: user create, user delete\n  try:      --help"},
 		"--verbose":   {command.Misused, "unknown command \"--verbose\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      --help"},
 		"help nobody": {command.Misused, "unknown command \"nobody\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      --help"},
 	} {

@@ -91,7 +91,7 @@ func unknown(commands, group []Command, args []string) error {
 	}
 	message := fmt.Sprintf("unknown command %q", what)
 	if len(group) > 0 && len(args) == 1 {
-		message = fmt.Sprintf("command %q needs another word", what)
+		message = fmt.Sprintf("command %q needs a subcommand", what)
 	}
 	lines := wrap(strings.Join(names, ", "), columns-len("  commands: "))
 	return Usage(message + "\n  commands: " + strings.Join(lines, "\n            ") + "\n  try:      --help")
@@ -128,7 +128,7 @@ func help(w io.Writer, commands []Command, fallback string) {
 			}
 		}
 	}
-	fmt.Fprintln(w, "\nCOMMAND --help tells more about one.")
+	fmt.Fprintln(w, "\nRun COMMAND --help for details.")
 }
 
 // help tells about one command.

@@ -103,7 +103,7 @@ func readFile(name string) (map[string]string, error) {
 	// What the parser says repeats the text, which may hold secrets.
 	values, err := godotenv.UnmarshalBytes(text)
 	if err != nil {
-		return nil, fmt.Errorf("settings are not lines of NAME=value\n  where: %s%s\n  try:   NAME=value, with quotes around a value that has spaces or #", name, badLine(text))
+		return nil, fmt.Errorf("settings must be lines of NAME=value\n  where: %s%s\n  try:   NAME=value, with quotes around a value that has spaces or #", name, badLine(text))
 	}
 	return values, nil
 }

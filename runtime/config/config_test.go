@@ -130,20 +130,20 @@ func TestProblems(t *testing.T) {
 		"missing": {"", nil, "DATABASE_URL is missing: where the data is\n  where: the environment, or .env\n  try:   DATABASE_URL=value"},
 		"malformed, all at once": {"DEBUG=maybe\nTIMEOUT=5\n", []string{"DATABASE_URL=x", "WORKERS=many", "MAIL_TIMEOUT=long", "LEVEL=middle", "LOG_LEVEL=loud"},
 			"DEBUG is not true or false: \"maybe\"\n  where: .env\n  try:   DEBUG=false\n" +
-				"TIMEOUT is not a length of time such as 30s or 1h30m: \"5\"\n  where: .env\n  try:   TIMEOUT=30s\n" +
+				"TIMEOUT is not a duration such as 30s or 1h30m: \"5\"\n  where: .env\n  try:   TIMEOUT=30s\n" +
 				"LEVEL: unknown level \"middle\"; known are low and high\n  where: the environment\n  try:   LEVEL=low\n" +
 				"LOG_LEVEL is not debug, info, warn or error: \"loud\"\n  where: the environment\n  try:   LOG_LEVEL=info\n" +
-				"MAIL_TIMEOUT is not a length of time such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
+				"MAIL_TIMEOUT is not a duration such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
 				"WORKERS is not a whole number: \"many\"\n  where: the environment\n  try:   WORKERS=4"},
 		"secret": {"", []string{"DATABASE_URL=x", "APP_SECRET=hunter2"},
-			"APP_SECRET is not a whole number from 0\n  where: the environment\n  try:   APP_SECRET=10"},
+			"APP_SECRET is not a whole number, 0 or more\n  where: the environment\n  try:   APP_SECRET=10"},
 		"unknown": {"DATABASE_ULR=x\nWORKER=3\naddr=y\nCOMPLETELY_DIFFERENT=1\n", []string{"DATABASE_URL=x"},
 			"unknown setting COMPLETELY_DIFFERENT\n  where: .env\n  try:   remove the line; --help lists every setting\n" +
 				"unknown setting DATABASE_ULR\n  where: .env\n  try:   DATABASE_URL, or remove the line\n" +
 				"unknown setting WORKER\n  where: .env\n  try:   WORKERS, or remove the line\n" +
 				"unknown setting addr\n  where: .env\n  try:   ADDR, or remove the line"},
 		"not lines": {"ADDR=x\nthe password is hunter2\n", []string{"DATABASE_URL=x"},
-			"settings are not lines of NAME=value\n  where: .env line 2\n  try:   NAME=value, with quotes around a value that has spaces or #"},
+			"settings must be lines of NAME=value\n  where: .env line 2\n  try:   NAME=value, with quotes around a value that has spaces or #"},
 		"validated once, inner first": {"", []string{"DATABASE_URL=x", "ADDR=bad", "MAIL_FROM=nobody"},
 			"ADDR is bad\n  where: here\n  try:   good\nand worse\nMAIL_FROM is nobody"},
 		"of all kinds": {"WORKER=3", []string{"DEBUG=x", "ADDR=bad", "MAIL_FROM=nobody"},
@@ -152,7 +152,7 @@ func TestProblems(t *testing.T) {
 				"DEBUG is not true or false: \"x\"\n  where: the environment\n  try:   DEBUG=false\n" +
 				"ADDR is bad\n  where: here\n  try:   good\nand worse\nMAIL_FROM is nobody"},
 		"what was not read is not judged": {"", []string{"DATABASE_URL=x", "MAIL_TIMEOUT=long", "MAIL_FROM=nobody", "WORKERS=0"},
-			"MAIL_TIMEOUT is not a length of time such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
+			"MAIL_TIMEOUT is not a duration such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
 				"MAIL_FROM is nobody\nWORKERS must be more than 0"},
 	} {
 		got, err := load(t, c.file, c.environment...)

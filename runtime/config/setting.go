@@ -77,7 +77,7 @@ func (s setting) expected() string {
 	text := reflect.TypeFor[encoding.TextUnmarshaler]()
 	switch {
 	case s.kind == reflect.TypeFor[time.Duration]():
-		return "a length of time such as 30s or 1h30m"
+		return "a duration such as 30s or 1h30m"
 	case s.kind == reflect.TypeFor[slog.Level]():
 		return "debug, info, warn or error"
 	case s.kind.Implements(text), reflect.PointerTo(s.kind).Implements(text):
@@ -89,7 +89,7 @@ func (s setting) expected() string {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return "a whole number"
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "a whole number from 0"
+		return "a whole number, 0 or more"
 	case reflect.Float32, reflect.Float64:
 		return "a number"
 	}

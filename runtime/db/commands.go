@@ -19,7 +19,7 @@ func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 	return []command.Command{
 		{
 			Name: "migrate up", Summary: "apply pending migrations",
-			Help: "Safe to run in several replicas at once: one works, the others wait.",
+			Help: "Safe to run in several replicas at once: one migrates, the others wait.",
 			Run: none(func(ctx context.Context, io command.IO) error {
 				return up(ctx, io, gdb, list)
 			}),
@@ -50,7 +50,7 @@ func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 			}),
 		},
 		{
-			Name: "migrate redo", Summary: "roll back the last migration and apply what is pending",
+			Name: "migrate redo", Summary: "roll back the last migration and apply it again",
 			Run: none(func(ctx context.Context, io command.IO) error {
 				done, err := Rollback(ctx, gdb, list, 1)
 				report(io.Stdout, "rolled back", done, err)
@@ -72,7 +72,7 @@ func up(ctx context.Context, io command.IO, gdb *gorm.DB, list []Migration) erro
 	states, err := Status(ctx, gdb, list)
 	for _, s := range states {
 		if s.Unknown {
-			fmt.Fprintf(io.Stderr, "warning: the database has %s, which this program does not know\n", s.ID)
+			fmt.Fprintf(io.Stderr, "warning: the database has migration %s, which this program does not know\n", s.ID)
 		}
 	}
 	return err
@@ -82,7 +82,7 @@ func up(ctx context.Context, io command.IO, gdb *gorm.DB, list []Migration) erro
 func none(run func(context.Context, command.IO) error) func(context.Context, command.IO) error {
 	return func(ctx context.Context, io command.IO) error {
 		if len(io.Args) > 0 {
-			return command.Usage(fmt.Sprintf("unexpected argument %q\n  where: it takes none\n  try:   leave it out", io.Args[0]))
+			return command.Usage(fmt.Sprintf("unexpected argument %q\n  where: this command takes none\n  try:   leave it out", io.Args[0]))
 		}
 		return run(ctx, io)
 	}

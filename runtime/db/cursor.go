@@ -57,7 +57,7 @@ func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error)
 
 // parse returns the conditions for the rows behind a cursor; see after.
 func (o ordering) parse(cursor string) ([]clause.Expression, error) {
-	invalid := fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "Cursor is not one of this list in this order"})
+	invalid := fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "Cursor is not valid for this list and order"})
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
 		return nil, invalid

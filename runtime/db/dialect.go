@@ -48,7 +48,7 @@ func dialect(address string) (open func() (gorm.Dialector, error), err error) {
 		case "sqlite":
 			path := strings.TrimPrefix(rest, "//")
 			if path == "" {
-				return nil, unusable("names no file behind sqlite:")
+				return nil, unusable("has no file after sqlite:")
 			}
 			return func() (gorm.Dialector, error) { return openSQLite(path) }, nil
 		case "postgres", "postgresql":
@@ -69,7 +69,7 @@ func dialect(address string) (open func() (gorm.Dialector, error), err error) {
 	if !ok {
 		scheme = ""
 	}
-	return nil, unusable(fmt.Sprintf("names an unknown kind of database, %q", scheme))
+	return nil, unusable(fmt.Sprintf("has an unknown scheme %q", scheme))
 }
 
 // unusable is the error of a URL that cannot be opened.

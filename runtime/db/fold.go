@@ -22,7 +22,7 @@ func UniqueFold(tx *gorm.DB, table, column string) error {
 			return err
 		}
 		if !strings.HasSuffix(collation, "_ci") {
-			return fmt.Errorf("column %s.%s minds case: its collation is %q\n  where: the database's default collation\n  try:   ALTER DATABASE ... COLLATE utf8mb4_unicode_ci, before its tables are made", table, column, collation)
+			return fmt.Errorf("column %s.%s is case-sensitive: its collation is %q\n  where: the database's default collation\n  try:   ALTER DATABASE ... COLLATE utf8mb4_unicode_ci, before creating the tables", table, column, collation)
 		}
 	}
 	return tx.Exec("CREATE UNIQUE INDEX ? ON ? ("+on+")",

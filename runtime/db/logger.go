@@ -66,7 +66,7 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 		l.log.Log(ctx, LevelStatement, "statement", "query", query, "rows", rows, "took", took, "failed", err != nil && !errors.Is(err, gorm.ErrRecordNotFound))
 	}
 	if took >= slow {
-		l.log.WarnContext(ctx, "slow sql", "query", query, "rows", rows, "took", took)
+		l.log.WarnContext(ctx, "slow query", "query", query, "rows", rows, "took", took)
 	}
 }
 

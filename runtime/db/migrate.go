@@ -226,7 +226,7 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 	defer conn.Close()
 	unlock, err := lock(ctx, conn, gdb.Name())
 	if err != nil {
-		return fmt.Errorf("wait for another program that migrates: %w", err)
+		return fmt.Errorf("waiting for another program to finish migrating: %w", err)
 	}
 	defer unlock()
 
@@ -264,7 +264,7 @@ func checked(list []Migration) error {
 	seen := map[string]bool{}
 	for _, m := range list {
 		if m.ID == "" || m.Up == nil || seen[m.ID] {
-			return fmt.Errorf("migration %q has no Up, no ID or the ID of another\n  where: the list of migrations\n  try:   give every migration an ID of its own", m.ID)
+			return fmt.Errorf("migration %q has no Up, no ID or a duplicate ID\n  where: the list of migrations\n  try:   give every migration an Up and a unique ID", m.ID)
 		}
 		seen[m.ID] = true
 	}

@@ -313,7 +313,7 @@ func TestMigrateCommands(t *testing.T) {
 		{list, "migrate up", []string{"applied 20260101000001_create_users\n", "applied 20260101000004_add_posts_views\n"}},
 		{list, "migrate up", []string{"nothing to do"}},
 		{list, "migrate redo", []string{"rolled back 20260101000004_add_posts_views\napplied 20260101000004_add_posts_views\n"}},
-		{list[:3], "migrate up", []string{"nothing to do", "warning: the database has 20260101000004_add_posts_views"}},
+		{list[:3], "migrate up", []string{"nothing to do", "warning: the database has migration 20260101000004_add_posts_views"}},
 		{list[:3], "migrate status", []string{"unknown", "20260101000004_add_posts_views"}},
 		{list[:3], "migrate down", []string{"which this program does not know", "try:"}},
 		{list, "migrate down 2", []string{"rolled back 20260101000004_add_posts_views\nrolled back 20260101000003_create_tags\n"}},

@@ -17,7 +17,7 @@ func Ready(ctx context.Context, gdb *gorm.DB, list []Migration) error {
 		return err
 	}
 	if len(pending) > 0 {
-		return fmt.Errorf("%d migrations are pending, the first is %s\n  try: migrate up", len(pending), pending[0])
+		return fmt.Errorf("%d migrations are pending, starting with %s\n  try: migrate up", len(pending), pending[0])
 	}
 	return nil
 }

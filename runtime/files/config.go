@@ -11,9 +11,9 @@ import (
 
 // Config is the settings of uploads. The zero value of a field is its default.
 type Config struct {
-	URL    string   `env:"FILES_URL" envDefault:"file:data/files" doc:"where uploads are kept: file:DIR or s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off"`
-	Max    Size     `env:"FILES_MAX" envDefault:"10MiB" doc:"largest file of an upload"`
-	Types  []string `env:"FILES_TYPES" doc:"types that may be uploaded, by content: image, pdf, text/csv, ...; all when empty"`
+	URL    string   `env:"FILES_URL" envDefault:"file:data/files" doc:"where to store uploads: file:DIR or s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off"`
+	Max    Size     `env:"FILES_MAX" envDefault:"10MiB" doc:"maximum size of an uploaded file"`
+	Types  []string `env:"FILES_TYPES" doc:"allowed upload types, by content: image, pdf, text/csv, ...; all if empty"`
 	Secret string   `env:"APP_SECRET"` // signs links; documented where sessions are signed
 }
 
@@ -56,7 +56,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n < 1 || n > math.MaxInt64/unit {
-		return fmt.Errorf("%q is no size, write it like 10MiB or 500KB", text)
+		return fmt.Errorf("%q is not a valid size, e.g. 10MiB or 500KB", text)
 	}
 	*s = Size(n * unit)
 	return nil

@@ -165,7 +165,7 @@ func broken(err error) error {
 		return fault.TooLarge("Upload too large")
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &fault.Error{Status: http.StatusRequestTimeout, Message: "The upload came too slowly", Cause: err}
+		return &fault.Error{Status: http.StatusRequestTimeout, Message: "The upload was too slow", Cause: err}
 	}
 	f := fault.BadRequest("Malformed multipart body")
 	f.Cause = err

@@ -73,7 +73,7 @@ func openS3(u *url.URL) (Store, error) {
 		Region: region,
 	})
 	if err != nil {
-		return nil, urlError(u.String(), "no host that can be used")
+		return nil, urlError(u.String(), "no usable host")
 	}
 	return bucket{client, name, prefix}, nil
 }

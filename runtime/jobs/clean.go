@@ -20,7 +20,7 @@ func (q *Queue) keepClean(ctx context.Context) {
 	defer hourly.Stop()
 	for {
 		if err := q.clean(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			q.log.Warn("jobs: deleting finished ones", "error", err)
+			q.log.Warn("jobs: deleting finished jobs", "error", err)
 		}
 		select {
 		case <-ctx.Done():

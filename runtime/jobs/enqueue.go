@@ -55,7 +55,7 @@ func Enqueue(tx *gorm.DB, kind string, payload any, opts ...Option) error {
 		return fmt.Errorf("jobs: payload of %s: %w", kind, err)
 	}
 	if len(text) > maxPayload {
-		return fmt.Errorf("jobs: payload of %s has %d bytes, the limit is %d; enqueue the id of what it is about", kind, len(text), maxPayload)
+		return fmt.Errorf("jobs: payload of %s has %d bytes, the limit is %d; enqueue an id instead", kind, len(text), maxPayload)
 	}
 	due := millis(time.Now())
 	j := job{Kind: kind, Payload: string(text), State: ready, MaxAttempts: defaultAttempts, DueAt: &due}

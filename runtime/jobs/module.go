@@ -30,20 +30,20 @@ func Module(q *Queue) web.Module {
 		Start: func(context.Context) error { return q.err }, // by now every room has registered
 		Run:   q.Run,
 		Routes: []web.Route{
-			web.Get("/dev/jobs", q.panel).Doc("Show the background jobs in development").Dev(),
+			web.Get("/dev/jobs", q.panel).Doc("Show background jobs (development)").Dev(),
 		},
 		Commands: []command.Command{
 			{Name: "work", Args: "[--workers N]", Summary: "run background jobs without serving", Starts: true, Run: q.workCommand},
 			{Name: "jobs ls", Args: "[--state S] [--kind K] [--limit N]", Summary: "list background jobs, newest first", Starts: true, Run: q.listCommand},
 			{Name: "jobs retry", Args: "ID... | --dead", Summary: "run dead or cancelled jobs again", Starts: true, Run: q.retryCommand},
-			{Name: "jobs cancel", Args: "ID...", Summary: "take back jobs that have not finished", Starts: true, Run: q.cancelCommand},
+			{Name: "jobs cancel", Args: "ID...", Summary: "cancel jobs that have not finished", Starts: true, Run: q.cancelCommand},
 		},
 	}
 }
 
 func (q *Queue) workCommand(ctx context.Context, io command.IO) error {
 	flags := newFlags("work")
-	workers := flags.Int("workers", max(q.Workers, 1), "how many jobs run at once")
+	workers := flags.Int("workers", max(q.Workers, 1), "number of jobs to run at once")
 	if err := parse(flags, io.Args); err != nil {
 		return err
 	}
@@ -58,8 +58,8 @@ func (q *Queue) workCommand(ctx context.Context, io command.IO) error {
 func (q *Queue) listCommand(ctx context.Context, io command.IO) error {
 	flags := newFlags("jobs ls")
 	state := flags.String("state", "", "ready, running, done, dead or cancelled")
-	kind := flags.String("kind", "", "only this kind")
-	limit := flags.Int("limit", 50, "how many")
+	kind := flags.String("kind", "", "jobs of this kind only")
+	limit := flags.Int("limit", 50, "maximum number of jobs to list")
 	if err := parse(flags, io.Args); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (q *Queue) cancelCommand(ctx context.Context, io command.IO) error {
 		return err
 	}
 	result := q.db.WithContext(ctx).Model(&job{}).Where("id IN ? AND state IN ?", ids, []string{ready, running}).
-		Updates(ended(cancelled, "cancelled by hand"))
+		Updates(ended(cancelled, "cancelled manually"))
 	return report(io.Stdout, result, "cancelled", len(ids))
 }
 
@@ -131,20 +131,20 @@ func report(w io.Writer, result *gorm.DB, what string, asked int) error {
 	}
 	fmt.Fprintf(w, "%d %s\n", result.RowsAffected, what)
 	if result.RowsAffected < int64(asked) {
-		return fmt.Errorf("%d of %d jobs are absent or in another state\n  try:   jobs ls", int64(asked)-result.RowsAffected, asked)
+		return fmt.Errorf("%d of %d jobs do not exist or are in another state\n  try:   jobs ls", int64(asked)-result.RowsAffected, asked)
 	}
 	return nil
 }
 
 func parseIDs(name string, words []string) ([]int64, error) {
 	if len(words) == 0 {
-		return nil, command.Usage(fmt.Sprintf("%s needs the numbers of jobs\n  they are in: jobs ls\n  try:         %s 42", name, name))
+		return nil, command.Usage(fmt.Sprintf("%s needs job ids\n  listed by: jobs ls\n  try:         %s 42", name, name))
 	}
 	var ids []int64
 	for _, word := range words {
 		id, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
-			return nil, command.Usage(fmt.Sprintf("%q is not the number of a job\n  they are in: jobs ls\n  try:         %s 42", word, name))
+			return nil, command.Usage(fmt.Sprintf("%q is not a job id\n  listed by: jobs ls\n  try:         %s 42", word, name))
 		}
 		ids = append(ids, id)
 	}

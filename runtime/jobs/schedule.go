@@ -56,7 +56,7 @@ func (q *Queue) keepSchedule(ctx context.Context, s schedule) {
 	for {
 		tick := s.next(time.Now())
 		if tick.IsZero() { // a day that never comes, such as February 30
-			q.log.Warn("job schedule has no next time", "kind", s.kind, "schedule", s.words)
+			q.log.Warn("the job schedule has no next run", "kind", s.kind, "schedule", s.words)
 			return
 		}
 		pause := time.Until(tick)

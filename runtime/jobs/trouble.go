@@ -18,9 +18,9 @@ type trouble struct {
 func (t *trouble) note(err error) {
 	switch {
 	case err == nil && t.failures > 0:
-		t.log.Info("jobs go on")
+		t.log.Info("the database is back; jobs continue")
 	case err != nil && t.failures == 0:
-		t.log.Error("jobs wait for the database", "error", err)
+		t.log.Error("jobs are waiting for the database", "error", err)
 	}
 	if t.failures++; err == nil {
 		t.failures = 0

@@ -58,9 +58,9 @@ func TestAnUnmigratedDatabase(t *testing.T) {
 	Schedule(q, "@every 1h", "test.hourly", payload{})
 	start(t, q)
 	eventually(t, "some failures", func() bool { return failed.Load() > 12 })
-	require.Equal(t, 2, log.count("jobs wait for the database"), log.text.String()) // the look, and the schedule
+	require.Equal(t, 2, log.count("jobs are waiting for the database"), log.text.String()) // the look, and the schedule
 	require.Equal(t, 2, log.count("no such table")-log.count("deleting finished"), log.text.String())
-	require.Zero(t, log.count("jobs go on"))
+	require.Zero(t, log.count("the database is back; jobs continue"))
 	require.Error(t, Enqueue(gdb, "test.once", payload{}))
 
 	_, err = db.Migrate(t.Context(), gdb, Migrations())
@@ -71,8 +71,8 @@ func TestAnUnmigratedDatabase(t *testing.T) {
 	case <-time.After(15 * time.Second):
 		t.Fatal("the job did not run")
 	}
-	eventually(t, "both go on", func() bool { return log.count("jobs go on") == 2 })
-	require.Equal(t, 2, log.count("jobs wait for the database"))
+	eventually(t, "both go on", func() bool { return log.count("the database is back; jobs continue") == 2 })
+	require.Equal(t, 2, log.count("jobs are waiting for the database"))
 }
 
 func TestPausesGrow(t *testing.T) {
@@ -86,5 +86,5 @@ func TestPausesGrow(t *testing.T) {
 	trouble.note(nil)
 	require.Equal(t, time.Second, trouble.pause(time.Second))
 	require.Equal(t, time.Minute, trouble.pause(time.Minute), "never less than usual")
-	require.Equal(t, []int{1, 1}, []int{log.count("jobs wait"), log.count("jobs go on")})
+	require.Equal(t, []int{1, 1}, []int{log.count("jobs are waiting"), log.count("the database is back; jobs continue")})
 }

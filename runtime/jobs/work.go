@@ -89,7 +89,7 @@ func (q *Queue) work(ctx context.Context) {
 	if !waitFor(&jobs, q.Grace) {
 		cancel(errStopping)
 		if !waitFor(&jobs, abandon) {
-			q.log.Warn("jobs still running at stop; they run again when their lease ends")
+			q.log.Warn("jobs still running at shutdown; they run again when their lease expires")
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
 		ids = ids[:0]
 		for _, j := range found {
 			if j.Attempts >= j.MaxAttempts { // it was running, and took its process with it every time
-				if err := finish(tx, j, ended(dead, "the process died while the job ran")); err != nil {
+				if err := finish(tx, j, ended(dead, "the process died while running the job")); err != nil {
 					return err
 				}
 				continue
@@ -223,7 +223,7 @@ func (q *Queue) run(ctx context.Context, j job) {
 		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now() + pause.Milliseconds(), "last_error": short(err.Error())})
 	}
 	if err != nil {
-		log.WarnContext(inside, "job not recorded; it may run again", "error", err)
+		log.WarnContext(inside, "job result not recorded; it may run again", "error", err)
 		return
 	}
 	log.DebugContext(inside, "job ran", "took", time.Since(start))

@@ -28,7 +28,7 @@ type Config struct {
 	// Reserved characters in user and password are percent-encoded.
 	URL string `env:"SMTP_URL" doc:"smtp://user:password@host:587, smtps://... or file:DIR; file:tmp/mail in development"`
 	// From is the sender of every message, with or without a name.
-	From string `env:"MAIL_FROM" doc:"the sender: Blog <blog@example.com>"`
+	From string `env:"MAIL_FROM" doc:"sender: Blog <blog@example.com>"`
 }
 
 const (
@@ -79,7 +79,7 @@ func (c Config) parse() (target, error) {
 func (t *target) sender(from string) (err error) {
 	const try = "\n  try:   MAIL_FROM=\"Blog <blog@example.com>\""
 	if from == "" {
-		return errors.New("MAIL_FROM is missing: production has no default for it" + try)
+		return errors.New("MAIL_FROM is required in production" + try)
 	}
 	if t.from, err = mail.ParseAddress(from); err != nil || hasControl(from) {
 		return fmt.Errorf("MAIL_FROM is not an address: %q"+try, from)
@@ -90,11 +90,11 @@ func (t *target) sender(from string) (err error) {
 // recipient reads SMTP_URL.
 func (t *target) recipient(address string) error {
 	if address == "" {
-		return errors.New("SMTP_URL is missing: production has no default for it\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587")
+		return errors.New("SMTP_URL is required in production\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587")
 	}
 	if dir, ok := strings.CutPrefix(address, "file:"); ok {
 		if dir = strings.TrimPrefix(dir, "//"); dir == "" {
-			return fmt.Errorf("SMTP_URL names no directory: %q\n  try:   SMTP_URL=file:tmp/mail", address)
+			return fmt.Errorf("SMTP_URL has no directory: %q\n  try:   SMTP_URL=file:tmp/mail", address)
 		}
 		t.dir = filepath.FromSlash(dir)
 		return nil
@@ -118,7 +118,7 @@ func (t *target) server(u *url.URL) error {
 		return fmt.Errorf("SMTP_URL has the unknown scheme %q\n  known: smtp:// smtps:// file:DIR\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587", u.Scheme)
 	}
 	if t.host = u.Hostname(); t.host == "" {
-		return fmt.Errorf("SMTP_URL names no server\n  try:   SMTP_URL=%s://user:password@mail.example.com:%d", u.Scheme, t.port)
+		return fmt.Errorf("SMTP_URL has no server\n  try:   SMTP_URL=%s://user:password@mail.example.com:%d", u.Scheme, t.port)
 	}
 	if text := u.Port(); text != "" {
 		port, err := strconv.Atoi(text)

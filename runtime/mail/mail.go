@@ -93,7 +93,7 @@ func (m *Mailer) Send(ctx context.Context, message Message) error {
 }
 
 // errMessage is a message that cannot be sent as it is.
-var errMessage = errors.New("mail: unusable message")
+var errMessage = errors.New("mail: invalid message")
 
 // IsPermanent reports whether sending the same message again is useless: it
 // is malformed, or the server refused it for good (5yz, RFC 5321 4.2.1).

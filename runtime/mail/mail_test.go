@@ -301,14 +301,14 @@ func TestConfig(t *testing.T) {
 		tls    string
 	}{
 		"development defaults":      {Config{Env: "development"}, "", ""},
-		"production has none":       {Config{Env: "production", From: from}, "SMTP_URL is missing", ""},
-		"nor a sender":              {Config{Env: "production", URL: "smtp://mail"}, "MAIL_FROM is missing", ""},
+		"production has none":       {Config{Env: "production", From: from}, "SMTP_URL is required", ""},
+		"nor a sender":              {Config{Env: "production", URL: "smtp://mail"}, "MAIL_FROM is required", ""},
 		"sender no address":         {Config{URL: "smtp://mail", From: "Blog"}, "MAIL_FROM is not an address", ""},
 		"unknown scheme":            {Config{URL: "http://mail", From: from}, "unknown scheme \"http\"", ""},
-		"no host":                   {Config{URL: "smtp://", From: from}, "names no server", ""},
+		"no host":                   {Config{URL: "smtp://", From: from}, "has no server", ""},
 		"port":                      {Config{URL: "smtp://mail:99999", From: from}, "port", ""},
 		"unknown option":            {Config{URL: "smtp://mail?ssl=yes", From: from}, "unknown option \"ssl=yes\"", ""},
-		"no directory":              {Config{URL: "file:", From: from}, "names no directory", ""},
+		"no directory":              {Config{URL: "file:", From: from}, "has no directory", ""},
 		"not a URL":                 {Config{URL: "smtp://user:p%zz@mail", From: from}, "cannot be read", ""},
 		"offered":                   {Config{URL: "smtp://mail:25", From: from}, "", tlsOffered},
 		"a password makes it must":  {Config{URL: "smtp://u:p@mail", From: from}, "", tlsRequired},

@@ -37,8 +37,8 @@ func (m *Mailer) Preview(cfg Config) []web.Route {
 		return nil
 	}
 	return []web.Route{
-		web.Handle(http.MethodGet, "/dev/mail", m.list).Doc("List the mails written in development").Dev(),
-		web.Handle(http.MethodGet, "/dev/mail/:name", m.show).Doc("Show a mail written in development").Dev(),
+		web.Handle(http.MethodGet, "/dev/mail", m.list).Doc("List development mail").Dev(),
+		web.Handle(http.MethodGet, "/dev/mail/:name", m.show).Doc("Show a development mail").Dev(),
 	}
 }
 

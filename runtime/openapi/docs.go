@@ -44,7 +44,7 @@ func docs(title string) []web.Route {
 			if !web.NotModified(c, tag) {
 				c.Data(http.StatusOK, "text/html; charset=utf-8", index.Bytes())
 			}
-		}).Doc("The API reference").Hide(),
+		}).Doc("API reference").Hide(),
 		web.Handle(http.MethodGet, "/docs/*asset", func(c *gin.Context) {
 			c.Header("Cache-Control", "max-age=3600")
 			if kind, ok := own[path.Base(c.Request.URL.Path)]; ok {
@@ -56,6 +56,6 @@ func docs(title string) []web.Route {
 			if c.Writer.Status() == http.StatusNotFound { // nothing is written yet
 				web.Fail(c, fault.NotFound("Not found"))
 			}
-		}).Doc("What the API reference is made of").Hide(),
+		}).Doc("Assets of the API reference").Hide(),
 	}
 }

@@ -177,7 +177,7 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 			other := f
 			other.Name, other.Default = f.Alias, nil
 			p := d.parameter(other)
-			p.Required, p.Description = false, "The same as "+f.Name+", in its place."
+			p.Required, p.Description = false, "Alias of "+f.Name+"."
 			op.Parameters = append(op.Parameters, p)
 		}
 		if f.In == "path" {
@@ -229,7 +229,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 		success.Content.set(name, media{text})
 	}
 	if r.Success == http.StatusCreated {
-		success.Headers.set("Location", header{"Where the new resource is.", &schema{Type: "string", Format: "uri-reference"}})
+		success.Headers.set("Location", header{"URL of the new resource.", &schema{Type: "string", Format: "uri-reference"}})
 	}
 	op.Responses.set(strconv.Itoa(r.Success), success)
 	if r.Parts {
@@ -237,7 +237,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 		failures = append(failures, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
 	}
 	if (r.Out != nil || r.Parts) && r.Success == http.StatusOK && r.Method == http.MethodGet {
-		success.Headers.set("ETag", header{"What If-None-Match may say next time.", &schema{Type: "string"}})
+		success.Headers.set("ETag", header{"Entity tag; send it back in If-None-Match or If-Match.", &schema{Type: "string"}})
 		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
 	}
 	slices.Sort(failures)
@@ -248,15 +248,15 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 
 // addErrors describes the one shape of errors.
 func (d *document) addErrors() {
-	one := &schema{Type: "object", Description: "Every error has this shape."}
-	one.Properties.set("error", &schema{Type: "string", Description: "What went wrong, for a person."})
+	one := &schema{Type: "object", Description: "The shape of every error response."}
+	one.Properties.set("error", &schema{Type: "string", Description: "What went wrong, in words."})
 	one.Properties.set("code", &schema{Type: "integer", Description: "The HTTP status."})
 	one.Properties.set("details", &schema{Type: "array", Items: d.schemas.of(reflect.TypeFor[fault.Detail](), out), Description: "What is wrong with the input, field by field."})
-	one.Properties.set("detail", &schema{Type: []string{"string", "null"}, Description: "With 500: null, or in debug mode what went wrong."})
-	one.Properties.set("request_id", &schema{Type: "string", Description: "Under which the request is logged."})
+	one.Properties.set("detail", &schema{Type: []string{"string", "null"}, Description: "Only in 500 responses: null, or the cause in debug mode."})
+	one.Properties.set("request_id", &schema{Type: "string", Description: "Identifies the request in the logs."})
 	one.Required = []string{"error", "code", "request_id"}
 	d.schemas.components.set("Error", one)
-	d.Components.Responses.set("NotModified", &response{Description: "The client has it already."})
+	d.Components.Responses.set("NotModified", &response{Description: "Not modified: the client's copy is current."})
 }
 
 // failure returns the name of the response of an error status.
@@ -272,9 +272,9 @@ func (d *document) failure(status int) string {
 	r := &response{Description: text}
 	switch status {
 	case http.StatusUnauthorized:
-		r.Headers.set("WWW-Authenticate", header{"How to say who asks.", &schema{Type: "string"}})
+		r.Headers.set("WWW-Authenticate", header{"Authentication challenge.", &schema{Type: "string"}})
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		r.Headers.set("Retry-After", header{"Seconds after which to try again.", &schema{Type: "integer"}})
+		r.Headers.set("Retry-After", header{"Seconds to wait before retrying.", &schema{Type: "integer"}})
 	}
 	r.Content.set("application/json", media{&schema{Ref: "#/components/schemas/Error"}})
 	d.Components.Responses.set(name, r)
@@ -302,7 +302,7 @@ func (d *document) parameter(f web.Field) parameter {
 		p.Schema.Default = literal(f.Type, *f.Default)
 	}
 	if f.Name == "cursor" && f.In == "query" {
-		p.Description = "Empty for the first page, then each page's next_cursor; pages are not counted then."
+		p.Description = "Keyset paging: empty for the first page, then next_cursor of the previous page. total and pages are null."
 	}
 	return p
 }

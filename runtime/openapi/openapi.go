@@ -31,7 +31,7 @@ func Module(info Info, modules []web.Module) web.Module {
 		Routes: append(docs(info.Title),
 			web.Get("/openapi.json", func(*gin.Context, web.None) (json.RawMessage, error) {
 				return document, nil
-			}).Doc("Describe the API").Hide()),
+			}).Doc("The OpenAPI document").Hide()),
 		Commands: []command.Command{Command(info, modules)},
 	}
 }

@@ -43,7 +43,7 @@ func date(layout string, value any) (string, error) {
 	}
 	switch {
 	case !ok && value != nil:
-		return "", fmt.Errorf("date of a %T, which is no time", value)
+		return "", fmt.Errorf("date of a %T, which is not a time", value)
 	case t.IsZero():
 		return "", nil
 	}

@@ -204,9 +204,9 @@ func (p *Pages) broken(c *gin.Context, err error) {
 }
 
 var mistake = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>A page has a mistake</title>
+<html lang="en"><meta charset="utf-8"><title>Template error</title>
 <style>body{font:1rem/1.5 system-ui,sans-serif;margin:3rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}pre{font:.9rem/1.6 ui-monospace,monospace;padding:1rem;border-left:4px solid #c33;overflow:auto;background:#8881}</style>
-<h1>A page has a mistake</h1><pre>{{.}}</pre><p>Correct it and load this page again. Only development shows this.</p></html>
+<h1>Template error</h1><pre>{{.}}</pre><p>Fix it and reload this page. Shown in development only.</p></html>
 `))
 
 func digest(content []byte) string {

@@ -19,7 +19,7 @@ type Config struct {
 	// URL is redis://user:password@host:6379/0, rediss:// with TLS or
 	// unix:///path.sock. Empty means that there is one replica. An application
 	// has a numbered database of its own.
-	URL string `env:"REDIS_URL" doc:"redis://host:6379/0: rooms and limits shared between replicas"`
+	URL string `env:"REDIS_URL" doc:"redis://host:6379/0: shares chat rooms and rate limits between replicas"`
 }
 
 // Validate says whether the URL can be read; nothing is connected.

@@ -24,19 +24,19 @@ import (
 // besides http/protobuf.
 type Config struct {
 	Env            string `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
-	Endpoint       string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"where traces go, by OTLP over HTTP: http://collector:4318; no traces without it"`
-	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" doc:"the same as a whole address: http://collector:4318/v1/traces"`
-	Headers        string `env:"OTEL_EXPORTER_OTLP_HEADERS" doc:"headers that go with them: name=value,..., percent-encoded"`
-	TracesHeaders  string `env:"OTEL_EXPORTER_OTLP_TRACES_HEADERS" doc:"more of them"`
-	Timeout        int    `env:"OTEL_EXPORTER_OTLP_TIMEOUT" envDefault:"10000" doc:"how long sending may take, in milliseconds"`
+	Endpoint       string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"OTLP/HTTP endpoint: http://collector:4318; traces are off without it"`
+	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" doc:"full URL for traces: http://collector:4318/v1/traces"`
+	Headers        string `env:"OTEL_EXPORTER_OTLP_HEADERS" doc:"headers to send: name=value,..., percent-encoded"`
+	TracesHeaders  string `env:"OTEL_EXPORTER_OTLP_TRACES_HEADERS" doc:"additional headers for traces"`
+	Timeout        int    `env:"OTEL_EXPORTER_OTLP_TIMEOUT" envDefault:"10000" doc:"timeout for sending, in milliseconds"`
 	Compression    string `env:"OTEL_EXPORTER_OTLP_COMPRESSION" envDefault:"none" doc:"gzip or none"`
 	Protocol       string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf" doc:"http/protobuf"`
 	Exporter       string `env:"OTEL_TRACES_EXPORTER" envDefault:"otlp" doc:"otlp or none"`
-	Disabled       bool   `env:"OTEL_SDK_DISABLED" doc:"send no traces, whatever the others say"`
-	Service        string `env:"OTEL_SERVICE_NAME" doc:"the name of the application in traces; that of its module by default"`
-	Resource       string `env:"OTEL_RESOURCE_ATTRIBUTES" doc:"what else is said of it: name=value,..., percent-encoded"`
-	Sampler        string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on" doc:"always_on, always_off, traceidratio, or parentbased_ and one of them"`
-	Ratio          string `env:"OTEL_TRACES_SAMPLER_ARG" doc:"the part of traces that traceidratio takes, 0 to 1"`
+	Disabled       bool   `env:"OTEL_SDK_DISABLED" doc:"turn traces off"`
+	Service        string `env:"OTEL_SERVICE_NAME" doc:"service name in traces; default: the module name"`
+	Resource       string `env:"OTEL_RESOURCE_ATTRIBUTES" doc:"resource attributes: name=value,..., percent-encoded"`
+	Sampler        string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on" doc:"always_on, always_off, traceidratio, or parentbased_ plus one of these"`
+	Ratio          string `env:"OTEL_TRACES_SAMPLER_ARG" doc:"sampling ratio, 0 to 1"`
 }
 
 // Validate says everything that is wrong with the settings.
@@ -68,7 +68,7 @@ func (c Config) parse() (settings, error) {
 		}
 		u, err := url.Parse(endpoint.value)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			wrong("%s is not an address over HTTP\n  it is http://host:port or https://host:port\n  try:   %s=http://127.0.0.1:4318%s", endpoint.name, endpoint.name, map[bool]string{true: "/v1/traces"}[endpoint.rest == ""])
+			wrong("%s is not an HTTP address\n  expected: http://host:port or https://host:port\n  try:   %s=http://127.0.0.1:4318%s", endpoint.name, endpoint.name, map[bool]string{true: "/v1/traces"}[endpoint.rest == ""])
 			continue
 		}
 		if u.Path = strings.TrimSuffix(u.Path, "/") + endpoint.rest; u.Path == "" {
@@ -90,17 +90,17 @@ func (c Config) parse() (settings, error) {
 	oneOf("OTEL_TRACES_SAMPLER", c.Sampler, "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio", "always_on", "always_off", "traceidratio")
 	ratio, err := strconv.ParseFloat(cmp.Or(c.Ratio, "1"), 64)
 	if err != nil || ratio < 0 || ratio > 1 {
-		wrong("OTEL_TRACES_SAMPLER_ARG is not a part: %q\n  it is a number from 0 to 1\n  try:   OTEL_TRACES_SAMPLER_ARG=0.1", c.Ratio)
+		wrong("OTEL_TRACES_SAMPLER_ARG is not a sampling ratio: %q\n  expected: a number from 0 to 1\n  try:   OTEL_TRACES_SAMPLER_ARG=0.1", c.Ratio)
 	}
 	s.sampler = sampler(c.Sampler, ratio)
 	if c.Timeout < 0 {
-		wrong("OTEL_EXPORTER_OTLP_TIMEOUT is %d\n  it is a number of milliseconds\n  try:   OTEL_EXPORTER_OTLP_TIMEOUT=10000", c.Timeout)
+		wrong("OTEL_EXPORTER_OTLP_TIMEOUT is %d\n  expected: a number of milliseconds\n  try:   OTEL_EXPORTER_OTLP_TIMEOUT=10000", c.Timeout)
 	}
 	s.header = http.Header{}
 	for _, list := range []struct{ name, value string }{{"OTEL_EXPORTER_OTLP_HEADERS", c.Headers}, {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", c.TracesHeaders}} {
 		pairs, err := pairs(list.value)
 		if err != nil {
-			wrong("%s is not a list of headers\n  it is name=value, with commas and percent-encoded\n  try:   %s=api-key=abc", list.name, list.name)
+			wrong("%s is not a list of headers\n  expected: name=value,..., percent-encoded\n  try:   %s=api-key=abc", list.name, list.name)
 		}
 		for _, p := range pairs {
 			s.header.Set(p[0], p[1])
@@ -108,7 +108,7 @@ func (c Config) parse() (settings, error) {
 	}
 	about, err := pairs(c.Resource)
 	if err != nil {
-		wrong("OTEL_RESOURCE_ATTRIBUTES is not a list of attributes: %q\n  it is name=value, with commas and percent-encoded\n  try:   OTEL_RESOURCE_ATTRIBUTES=service.version=1.2", c.Resource)
+		wrong("OTEL_RESOURCE_ATTRIBUTES is not a list of attributes: %q\n  expected: name=value,..., percent-encoded\n  try:   OTEL_RESOURCE_ATTRIBUTES=service.version=1.2", c.Resource)
 	}
 	s.resource = c.about(about)
 	if c.Disabled || c.Exporter == "none" {

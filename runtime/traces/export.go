@@ -59,7 +59,7 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	case err != nil && e.failing.CompareAndSwap(false, true):
 		e.log.Warn("traces cannot be sent", "error", err)
 	case err == nil && e.failing.CompareAndSwap(true, false):
-		e.log.Info("traces are sent again")
+		e.log.Info("traces are being sent again")
 	}
 	return nil // the SDK would write to standard error
 }
@@ -118,7 +118,7 @@ func (e *exporter) try(ctx context.Context, body []byte) (wait time.Duration, er
 		seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
 		return time.Duration(max(seconds, 0)) * time.Second, errors.New(answer.Status)
 	}
-	return -1, fmt.Errorf("the receiver answers %s", answer.Status)
+	return -1, fmt.Errorf("the collector answered %s", answer.Status)
 }
 
 // batch is the message: on the wire the same as ExportTraceServiceRequest,

@@ -371,7 +371,7 @@ func TestARefusal(t *testing.T) {
 	require.Equal(t, 500, w.ask(t, "GET", "/panic"))
 	w.stop()
 	require.Len(t, w.log.records(t, "traces cannot be sent"), 1)
-	require.Len(t, w.log.records(t, "traces are sent again"), 1)
+	require.Len(t, w.log.records(t, "traces are being sent again"), 1)
 	to.only(t, "GET /panic")
 }
 

@@ -172,7 +172,7 @@ func jsonContent(r *http.Request, optional bool) error {
 		return fault.BadRequest("The body is empty")
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return &fault.Error{Status: http.StatusUnsupportedMediaType, Message: "The body must not be encoded"}
+		return &fault.Error{Status: http.StatusUnsupportedMediaType, Message: "The body must not be compressed"}
 	}
 	if contentType == "application/json" {
 		return nil
@@ -199,7 +199,7 @@ func receive(buffer *bytes.Buffer, r *http.Request) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &fault.Error{Status: http.StatusRequestTimeout, Message: "The body came too slowly", Cause: err}
+		return &fault.Error{Status: http.StatusRequestTimeout, Message: "The body was sent too slowly", Cause: err}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &fault.Error{Status: http.StatusBadRequest, Message: "The body is incomplete", Cause: err}
 	}

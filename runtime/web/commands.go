@@ -15,7 +15,7 @@ import (
 // the commands of its modules.
 func Commands(a *App) []command.Command {
 	list := []command.Command{
-		{Name: "serve", Summary: "answer requests until told to stop", Run: func(ctx context.Context, io command.IO) error {
+		{Name: "serve", Summary: "serve the API until stopped", Run: func(ctx context.Context, io command.IO) error {
 			if len(io.Args) > 0 {
 				return command.Usage("serve takes no arguments\n  where to listen is a setting\n  try:   ADDR=127.0.0.1:8001")
 			}
@@ -72,7 +72,7 @@ type listed struct {
 func (a *App) routesCommand(_ context.Context, io command.IO) error {
 	asJSON := len(io.Args) == 1 && io.Args[0] == "--json"
 	if len(io.Args) > 0 && !asJSON {
-		return command.Usage(fmt.Sprintf("unknown argument %q of routes\n  it takes: --json\n  try:      routes --json", io.Args[0]))
+		return command.Usage(fmt.Sprintf("unknown argument %q\n  it takes: --json\n  try:      routes --json", io.Args[0]))
 	}
 	routes := []listed{}
 	for _, m := range a.Modules {

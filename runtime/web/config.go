@@ -19,13 +19,13 @@ import (
 type Config struct {
 	Env            string     `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
 	Addr           string     `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen: host:port, or unix:/path.sock"`
-	CORSOrigins    []string   `env:"CORS_ORIGINS" doc:"origins whose pages may call the API, with commas: https://app.example.com"`
-	TrustedProxies []string   `env:"TRUSTED_PROXIES" doc:"addresses or networks whose X-Forwarded-For and X-Forwarded-Proto count, with commas"`
-	RateLimit      Rate       `env:"RATE_LIMIT" envDefault:"100/60s" doc:"requests per client on the API, or off"`
-	MetricsAddr    string     `env:"METRICS_ADDR" doc:"where /metrics and /debug/pprof are served, apart from the API; empty for nowhere"`
-	LogLevel       slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error; debug-4 for every SQL statement too"`
+	CORSOrigins    []string   `env:"CORS_ORIGINS" doc:"origins allowed to call the API, comma-separated: https://app.example.com"`
+	TrustedProxies []string   `env:"TRUSTED_PROXIES" doc:"proxies whose X-Forwarded-* headers are trusted, comma-separated addresses or networks"`
+	RateLimit      Rate       `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests per client, or off"`
+	MetricsAddr    string     `env:"METRICS_ADDR" doc:"separate address for /metrics and /debug/pprof; off when empty"`
+	LogLevel       slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error; debug-4 also logs every SQL statement"`
 	LogFormat      string     `env:"LOG_FORMAT" doc:"text or json; by default text in development and json elsewhere"`
-	Debug          bool       `env:"DEBUG" doc:"show what went wrong in answers 500; never in production"`
+	Debug          bool       `env:"DEBUG" doc:"include the cause in 500 responses; not allowed in production"`
 }
 
 // The values of APP_ENV.
@@ -49,21 +49,21 @@ func (c Config) Validate() error {
 		wrong("unknown LOG_FORMAT %q\n  known: text json\n  try:   LOG_FORMAT=json", c.LogFormat)
 	}
 	if _, _, err := network(c.Addr); c.Addr != "" && err != nil {
-		wrong("ADDR is not an address: %q\n  it is host:port or unix:/path.sock\n  try:   ADDR=127.0.0.1:8000", c.Addr)
+		wrong("ADDR is not an address: %q\n  expected: host:port or unix:/path.sock\n  try:   ADDR=127.0.0.1:8000", c.Addr)
 	}
 	if kind, _, err := network(c.MetricsAddr); c.MetricsAddr != "" && (err != nil || kind != "tcp") {
-		wrong("METRICS_ADDR is not an address: %q\n  it is host:port\n  try:   METRICS_ADDR=127.0.0.1:9100", c.MetricsAddr)
+		wrong("METRICS_ADDR is not an address: %q\n  expected: host:port\n  try:   METRICS_ADDR=127.0.0.1:9100", c.MetricsAddr)
 	}
 	for _, text := range c.CORSOrigins {
 		if !origin(text) {
-			wrong("CORS_ORIGINS holds %q, which is not an origin\n  it is what browsers send: scheme://host or scheme://host:port in lower case, without the usual port; * is not possible\n  try:   CORS_ORIGINS=https://app.example.com", text)
+			wrong("CORS_ORIGINS holds %q, which is not an origin\n  expected: scheme://host or scheme://host:port in lower case, without the default port; * is not allowed\n  try:   CORS_ORIGINS=https://app.example.com", text)
 		}
 	}
 	if _, err := prefixes(c.TrustedProxies); err != nil {
-		wrong("TRUSTED_PROXIES: %w\n  it lists addresses and networks\n  try:   TRUSTED_PROXIES=10.0.0.0/8", err)
+		wrong("TRUSTED_PROXIES: %w\n  expected: addresses and networks\n  try:   TRUSTED_PROXIES=10.0.0.0/8", err)
 	}
 	if c.Debug && c.Production() {
-		wrong("DEBUG is on in production\n  answers would show internals\n  try:   DEBUG=false, or APP_ENV=development")
+		wrong("DEBUG is on in production\n  where: responses would reveal internals\n  try:   DEBUG=false, or APP_ENV=development")
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(problems...)

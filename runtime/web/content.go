@@ -30,12 +30,12 @@ func Content(c *gin.Context, content io.ReadSeeker) error {
 	http.ServeContent(w, c.Request, "", time.Time{}, content)
 	switch w.status {
 	case http.StatusPreconditionFailed:
-		return &fault.Error{Status: w.status, Message: "The content is not the one expected"}
+		return &fault.Error{Status: w.status, Message: "The content has changed"}
 	case http.StatusRequestedRangeNotSatisfiable:
 		if size, err := content.Seek(0, io.SeekEnd); err == nil {
 			c.Header("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 		}
-		return &fault.Error{Status: w.status, Message: "There is no such range"}
+		return &fault.Error{Status: w.status, Message: "Range not satisfiable"}
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func fromHere(c *gin.Context) error {
 		}
 	}
 	if !here {
-		return fault.Forbidden("Only for this machine, asked by its address")
+		return fault.Forbidden("Available on localhost only")
 	}
 	return nil
 }

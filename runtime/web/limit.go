@@ -83,7 +83,7 @@ func (l *limiter) count(ctx context.Context, client netip.Addr) (left int, reset
 	n, reset, err := l.common(ctx, client, l.rate)
 	if err != nil {
 		if again == 0 && l.again.CompareAndSwap(0, next) {
-			l.log.WarnContext(ctx, "the rate limit is not shared: every replica counts by itself", "error", err)
+			l.log.WarnContext(ctx, "the rate limit is not shared: each replica counts separately", "error", err)
 		}
 		return l.take(client, now)
 	}

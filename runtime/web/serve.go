@@ -128,7 +128,7 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		a.Log.Warn("requests were cut", "error", err)
+		a.Log.Warn("requests were cut off", "error", err)
 		cut()
 		failure = errors.Join(failure, server.Close())
 	}
@@ -172,7 +172,7 @@ func listen(addr string) (net.Listener, error) {
 	}
 	listener, err := net.Listen(kind, address)
 	if inUse(err) {
-		return nil, fmt.Errorf("the address %s is taken\n  another program listens there\n  try:   ADDR=127.0.0.1:0 for any free one", addr)
+		return nil, fmt.Errorf("the address %s is in use\n  where: another program listens there\n  try:   ADDR=127.0.0.1:0 for a free port", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w\n  where: ADDR\n  try:   ADDR=127.0.0.1:8000", addr, err)

@@ -219,7 +219,7 @@ func TestServeSaysThatTheAddressIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := app.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), "is taken\n") || !strings.Contains(err.Error(), "try:") {
+	if err := app.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), "is in use\n") || !strings.Contains(err.Error(), "try:") {
 		t.Errorf("it says %v", err)
 	}
 }

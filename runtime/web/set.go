@@ -44,7 +44,7 @@ func setterOf(t reflect.Type) (set setter, many bool, err error) {
 	}
 	set = setScalar(t)
 	if set == nil {
-		return nil, false, errors.New("cannot be read from a text: " + t.String())
+		return nil, false, errors.New("cannot be parsed from text: " + t.String())
 	}
 	return set, false, nil
 }

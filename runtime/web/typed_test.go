@@ -235,7 +235,7 @@ func TestStartStops(t *testing.T) {
 			F func() `form:"f"`
 		}) (int, error) {
 			return 0, nil
-		})), "cannot be read from a text"},
+		})), "cannot be parsed from text"},
 		"a default of another type": {route(web.Get("/x", func(*gin.Context, struct {
 			N int `form:"n,default=x"`
 		}) (int, error) {

@@ -49,7 +49,7 @@ func private(t testing.TB, server string) string {
 	}
 	admin := open(t, server)
 	if err := admin.Exec("CREATE " + kind + " " + name).Error; err != nil {
-		t.Fatalf("a test needs a %s of its own on the server of TEST_DATABASE_URL: %v", strings.ToLower(kind), err)
+		t.Fatalf("cannot create a %s for the test on the server of TEST_DATABASE_URL: %v", strings.ToLower(kind), err)
 	}
 	t.Cleanup(func() {
 		if err := admin.Exec(drop).Error; err != nil {

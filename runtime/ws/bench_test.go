@@ -26,7 +26,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// serverVariable makes the test binary a server: "ours" or "usual".
+// serverVariable makes the test binary a server: "ours" or "default port".
 const serverVariable = "WS_TEST_SERVER"
 
 func TestMain(m *testing.M) {
@@ -61,7 +61,7 @@ func serveChat(kind string) {
 		engine.GET("/chat/:room", func(c *gin.Context) {
 			hub.Join(c, c.Param("room"), Options{Text: func(m *Member, text []byte) { _ = m.Broadcast(text) }})
 		})
-	case "usual":
+	case "default port":
 		hub := &usualHub{clients: map[*usualClient]bool{}, broadcast: make(chan usualMessage), register: make(chan *usualClient), unregister: make(chan *usualClient)}
 		go hub.run()
 		members = func() int { return int(hub.registered.Load()) }
@@ -290,7 +290,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 	for b.Loop() {
 		var perCPU [2]float64
-		for i, kind := range []string{"usual", "ours"} {
+		for i, kind := range []string{"default port", "ours"} {
 			delivered, cpu, took := fanOut(b, kind, windows)
 			perCPU[i] = float64(delivered) / cpu.Seconds()
 			b.ReportMetric(float64(cpu.Nanoseconds())/float64(delivered), kind+"-cpu-ns/msg")

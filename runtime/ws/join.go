@@ -98,7 +98,7 @@ func (h *Hub) handshake(c *gin.Context) error {
 	if !websocket.IsWebSocketUpgrade(r) {
 		c.Header("Upgrade", "websocket")
 		c.Header("Connection", "Upgrade")
-		return &fault.Error{Status: http.StatusUpgradeRequired, Message: "This path speaks WebSocket only"}
+		return &fault.Error{Status: http.StatusUpgradeRequired, Message: "This path accepts WebSocket connections only"}
 	}
 	if r.Header.Get("Sec-Websocket-Version") != "13" {
 		c.Header("Sec-Websocket-Version", "13")

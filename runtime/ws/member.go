@@ -122,7 +122,7 @@ func (m *Member) push(frame []byte) {
 		return
 	}
 	if m.size+len(frame) > m.hub.Limits.Queue {
-		m.abort("does not read")
+		m.abort("does not read its messages")
 		return
 	}
 	m.enqueue(frame)
@@ -210,7 +210,7 @@ func (m *Member) write() {
 
 		m.mu.Lock()
 		if err != nil && m.state != closed {
-			m.abort("does not read")
+			m.abort("does not read its messages")
 		}
 		if cap(batch) <= 64 { // what a burst needed is not kept for ever
 			m.spare = batch
@@ -278,7 +278,7 @@ func (m *Member) read() error {
 		switch {
 		case kind != websocket.TextMessage:
 		case !utf8.Valid(data):
-			m.end(websocket.CloseInvalidFramePayloadData, "text that is not UTF-8")
+			m.end(websocket.CloseInvalidFramePayloadData, "text is not UTF-8")
 		case m.options.Text != nil && !m.ending():
 			m.options.Text(m, data)
 		}

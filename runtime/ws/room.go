@@ -36,7 +36,7 @@ func (h *Hub) enter(m *Member, name string) error {
 		r := h.rooms[name]
 		if r == nil {
 			if len(h.rooms) >= h.Limits.Rooms {
-				return full("There are too many rooms")
+				return full("Too many rooms")
 			}
 			r = &room{name: name}
 			if h.redis != nil {

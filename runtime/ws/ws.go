@@ -43,14 +43,14 @@ import (
 type Config struct {
 	// Origins are the other sites whose pages may connect, as in
 	// "https://example.com"; the application's own always may.
-	Origins []string `env:"CORS_ORIGINS" doc:"other sites whose pages may call: https://example.com,..."`
+	Origins []string `env:"CORS_ORIGINS" doc:"other origins allowed to connect: https://example.com,..."`
 	// RedisURL joins the rooms of all replicas: redis://host:6379/0. Empty
 	// means that there is one replica.
-	RedisURL string `env:"REDIS_URL" doc:"redis://host:6379/0: rooms and limits shared between replicas"`
+	RedisURL string `env:"REDIS_URL" doc:"redis://host:6379/0: shares chat rooms and rate limits between replicas"`
 	// History is how many of the last messages a new member is sent, up to 50;
 	// 0 means none. Each replica keeps its own, while it has members in the
 	// room.
-	History int `env:"WS_HISTORY" envDefault:"0" doc:"messages sent to a new member of a room, 0 to 50"`
+	History int `env:"WS_HISTORY" envDefault:"0" doc:"past messages sent to a new room member, 0 to 50"`
 }
 
 // maxHistory bounds Config.History.
@@ -60,7 +60,7 @@ const maxHistory = 50
 func (c Config) Validate() error {
 	err := redis.Config{URL: c.RedisURL}.Validate()
 	if c.History < 0 || c.History > maxHistory {
-		err = errors.Join(err, fmt.Errorf("WS_HISTORY is %d\n  it is a number from 0, for none, to %d\n  try:   WS_HISTORY=0", c.History, maxHistory))
+		err = errors.Join(err, fmt.Errorf("WS_HISTORY is %d\n  expected: a number from 0 (none) to %d\n  try:   WS_HISTORY=0", c.History, maxHistory))
 	}
 	return err
 }

@@ -36,9 +36,9 @@ const Keep = 50
 
 // Errors to be told apart with errors.Is. Nothing was written when one is returned.
 var (
-	ErrConflict = errors.New("conflicts")         // the plan has some
-	ErrChanged  = errors.New("changed meanwhile") // a file is not what the plan or the step says
-	ErrNothing  = errors.New("nothing to undo")   // no step is left
+	ErrConflict = errors.New("conflicts")               // the plan has some
+	ErrChanged  = errors.New("changed in the meantime") // a file is not what the plan or the step says
+	ErrNothing  = errors.New("nothing to undo")         // no step is left
 )
 
 // Options is what a step is recorded with.
@@ -91,9 +91,9 @@ func Apply(dir string, p plan.Plan, o Options) (Result, error) {
 		kept, undone := d.revert(e, opened)
 		switch {
 		case undone != nil:
-			return Result{}, fmt.Errorf("%w, and putting things back stopped: %w\n  try: any nexios command, it goes on with that", err, undone)
+			return Result{}, fmt.Errorf("%w, and the rollback failed: %w\n  try: any nexios command, which finishes it", err, undone)
 		case len(kept) > 0:
-			return Result{}, fmt.Errorf("%w; all was put back but %s, %w", err, strings.Join(kept, ", "), ErrChanged)
+			return Result{}, fmt.Errorf("%w; everything was rolled back except %s: %w", err, strings.Join(kept, ", "), ErrChanged)
 		}
 		return Result{}, fmt.Errorf("%w; nothing was changed", err)
 	}
@@ -117,9 +117,9 @@ func check(p plan.Plan) error {
 	for _, op := range p.Of(plan.Create, plan.Update, plan.Identical, plan.Delete) {
 		switch name := op.Path; {
 		case !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, `\:`):
-			return fmt.Errorf("%q is not a path inside of the project", name)
+			return fmt.Errorf("%q is not a path inside the project", name)
 		case below(name, UndoDir) || below(name, BaseDir):
-			return fmt.Errorf("%s is kept by the tool itself", name)
+			return fmt.Errorf("%s is reserved for nexios", name)
 		case seen[name]:
 			return fmt.Errorf("%s is planned twice", name)
 		}

@@ -93,7 +93,7 @@ func (d *disk) acquire(name string) (*lockedfile.File, error) {
 					late.file.Close()
 				}
 			}()
-			return nil, errors.New("another nexios command is at work here\n  try: wait for it to end, then the same command again")
+			return nil, errors.New("another nexios command is running here\n  try: wait for it to finish, then run the same command again")
 		}
 	}
 }

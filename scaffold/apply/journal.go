@@ -138,11 +138,11 @@ func (d *disk) load(s step) (entry, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&e); err != nil {
-		return e, fmt.Errorf("%s is damaged: %w\n  try: delete that file; its step can then not be undone", name, err)
+		return e, fmt.Errorf("%s is damaged: %w\n  try: delete that file; that step can then no longer be undone", name, err)
 	}
 	for _, c := range e.Changes {
 		if !fs.ValidPath(c.Path) {
-			return e, fmt.Errorf("%s is damaged: %q is not a path inside of the project", name, c.Path)
+			return e, fmt.Errorf("%s is damaged: %q is not a path inside the project", name, c.Path)
 		}
 	}
 	return e, nil

@@ -56,7 +56,7 @@ func Undo(dir string, o Options) (Step, error) {
 		for _, op := range edits {
 			paths = append(paths, op.Path)
 		}
-		return s, fmt.Errorf("%s: %w, since %q; nothing was written\n  try: put your edits aside (git stash), then the same command again",
+		return s, fmt.Errorf("%s: %w, since %q; nothing was written\n  try: stash your edits (git stash), then run the same command again",
 			strings.Join(paths, ", "), ErrChanged, e.Title)
 	}
 	if err := d.rename(e.file(done), e.file(reverting)); err != nil {
@@ -64,7 +64,7 @@ func Undo(dir string, o Options) (Step, error) {
 	}
 	d.sync(map[string]bool{UndoDir: true})
 	if _, err := d.revert(e, reverting); err != nil {
-		return s, fmt.Errorf("%w\n  try: any nexios command, it goes on with the undo", err)
+		return s, fmt.Errorf("%w\n  try: any nexios command, which finishes the undo", err)
 	}
 	return s, nil
 }
@@ -132,11 +132,11 @@ func (r Recovery) String() string {
 	case r.Outcome == Nothing:
 		return ""
 	case r.Outcome == Finished:
-		return fmt.Sprintf("%q was cut short at its very end; it is done now", r.Title)
+		return fmt.Sprintf("%q was interrupted at the very end; it is complete now", r.Title)
 	case len(r.Kept) > 0:
-		return fmt.Sprintf("%q was cut short and is reverted, but you edited %s since: look at that", r.Title, strings.Join(r.Kept, ", "))
+		return fmt.Sprintf("%q was interrupted and has been reverted, but you edited %s since: check that file", r.Title, strings.Join(r.Kept, ", "))
 	}
-	return fmt.Sprintf("%q was cut short and is reverted; run it again if you still want it", r.Title)
+	return fmt.Sprintf("%q was interrupted and has been reverted; run it again if you still want it", r.Title)
 }
 
 // Recover brings a project whose last command was killed to the state before
@@ -209,7 +209,7 @@ func (d *disk) recover() (Recovery, error) {
 		}
 		switch {
 		case errors.Is(err, fs.ErrPermission):
-			return Recovery{}, fmt.Errorf("%w\n  try: make that file writable, then the same command again", err)
+			return Recovery{}, fmt.Errorf("%w\n  try: make that file writable, then run the same command again", err)
 		case err != nil:
 			return Recovery{}, err
 		}

@@ -11,7 +11,7 @@ import (
 // type. A struct with a field of that name already has it.
 func FieldIn(src []byte, structure, field string) ([]byte, error) {
 	field = strings.TrimSpace(field)
-	missing := &Missing{Line: field, What: fmt.Sprintf("no struct %s was found", structure)}
+	missing := &Missing{Line: field, What: fmt.Sprintf("struct %s not found", structure)}
 	wanted := fieldNames(field)
 	return change(src, missing, func(s *source) ([]splice, error) {
 		fields := s.structure(structure)
@@ -38,7 +38,7 @@ func FieldIn(src []byte, structure, field string) ([]byte, error) {
 // RemoveField takes out what FieldIn added, with the comment behind it.
 func RemoveField(src []byte, structure, field string) ([]byte, error) {
 	field = strings.TrimSpace(field)
-	missing := &Missing{Line: field, Remove: true, What: fmt.Sprintf("struct %s has this field in other words", structure)}
+	missing := &Missing{Line: field, Remove: true, What: fmt.Sprintf("struct %s has this field with a different definition", structure)}
 	wanted := fieldNames(field)
 	return change(src, missing, func(s *source) ([]splice, error) {
 		fields := s.structure(structure)

@@ -47,7 +47,7 @@ const (
 
 func listAdd(src []byte, function, item, kind string) ([]byte, error) {
 	item = strings.TrimSuffix(strings.TrimSpace(item), ",")
-	missing := &Missing{Line: item + ",", What: fmt.Sprintf("no function %s that returns %s was found", function, kind)}
+	missing := &Missing{Line: item + ",", What: fmt.Sprintf("no function %s returning %s found", function, kind)}
 	return change(src, missing, func(s *source) ([]splice, error) {
 		var into *list
 		for _, l := range s.returned(function) {
@@ -92,7 +92,7 @@ func (s *source) insert(l list, item string) splice {
 
 func listRemove(src []byte, function, item, kind string) ([]byte, error) {
 	item = strings.TrimSuffix(strings.TrimSpace(item), ",")
-	missing := &Missing{Line: item + ",", Remove: true, What: fmt.Sprintf("function %s has this line in other words", function)}
+	missing := &Missing{Line: item + ",", Remove: true, What: fmt.Sprintf("function %s has this line in a different form", function)}
 	return change(src, missing, func(s *source) ([]splice, error) {
 		similar := false
 		for _, l := range s.returned(function) {

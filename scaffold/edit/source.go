@@ -68,7 +68,7 @@ func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) 
 		splices, err = find(s)
 	}
 	if err != nil || len(splices) > 0 {
-		missing.What = "no safe place for this was found"
+		missing.What = "no safe place to insert this"
 		return nil, missing
 	}
 	return merge.Like(out, src), nil

@@ -14,7 +14,7 @@ import (
 // variables already has it.
 func StatementIn(src []byte, function, statement string) ([]byte, error) {
 	statement = strings.TrimSpace(statement)
-	missing := &Missing{Line: statement, What: fmt.Sprintf("no function %s was found", function)}
+	missing := &Missing{Line: statement, What: fmt.Sprintf("function %s not found", function)}
 	return change(src, missing, func(s *source) ([]splice, error) {
 		f := s.function(function)
 		if f == nil {
@@ -56,7 +56,7 @@ func (s *source) place(body *ast.BlockStmt, n int, statement string) splice {
 // RemoveStatement takes out what StatementIn added, with the comment behind it.
 func RemoveStatement(src []byte, function, statement string) ([]byte, error) {
 	statement = strings.TrimSpace(statement)
-	missing := &Missing{Line: statement, Remove: true, What: fmt.Sprintf("function %s has this statement in other words", function)}
+	missing := &Missing{Line: statement, Remove: true, What: fmt.Sprintf("function %s has this statement in a different form", function)}
 	return change(src, missing, func(s *source) ([]splice, error) {
 		f := s.function(function)
 		if f == nil {

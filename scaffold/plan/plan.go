@@ -142,7 +142,7 @@ func File(path string, disk, base, now []byte) Op {
 		case conflict:
 			op.Kind, op.Note = Conflict, Both
 			if base == nil {
-				op.Note = "this file is already there, and it is another"
+				op.Note = "this file already exists with other content"
 			}
 		case !merge.Same(disk, text):
 			op.Kind = Update

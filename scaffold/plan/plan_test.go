@@ -31,7 +31,7 @@ func TestFile(t *testing.T) {
 		{"both, at once", "a\nb\nc\n4\n", base, now, Conflict,
 			"a\nb\nc\n<<<<<<< yours\n4\n=======\nD\n>>>>>>> nexios\n", now, "same lines"},
 		{"another file there", "x\n", none, "y\n", Conflict,
-			"<<<<<<< yours\nx\n=======\ny\n>>>>>>> nexios\n", "y\n", "already there"},
+			"<<<<<<< yours\nx\n=======\ny\n>>>>>>> nexios\n", "y\n", "already exists"},
 		{"crlf on disk, untouched", "a\r\nb\r\nc\r\nd\r\n", base, now, Update, "a\r\nb\r\nc\r\nD\r\n", now, ""},
 		{"crlf on disk, already so", "a\r\nb\r\nc\r\nD\r\n", base, now, Identical, "a\r\nb\r\nc\r\nD\r\n", now, ""},
 		{"crlf all over", "a\r\nb\r\nc\r\nd\r\n", "a\r\nb\r\nc\r\nd\r\n", now, Update, "a\r\nb\r\nc\r\nD\r\n", "a\r\nb\r\nc\r\nD\r\n", ""},
@@ -72,7 +72,7 @@ func example() Plan {
 	return New(
 		Op{Kind: Then, Note: "go mod tidy"},
 		Op{Kind: Then, Note: "blog migrate up"},
-		Op{Kind: Note, Path: "internal/app/modules.go", Note: "no function modules that returns a list was found, so this line was not added; put it where your modules are listed:\n\n\tposts.Module(gdb).Under(api),"},
+		Op{Kind: Note, Path: "internal/app/modules.go", Note: "no function modules returning a list found, so this line was not added; put it where your modules are listed:\n\n\tposts.Module(gdb).Under(api),"},
 		Op{Kind: Update, Path: "b.go", Before: []byte("package b\n\nvar x = 1\n"), After: []byte("package b\n\nvar x = 2\nvar y = 3\n")},
 		Op{Kind: Update, Path: long, Before: []byte("x"), After: []byte("y\n")},
 		Op{Kind: Create, Path: "a.go", After: []byte("package a\n")},
@@ -112,8 +112,8 @@ func TestList(t *testing.T) {
   delete     d.go
   update     ` + strings.Repeat("long/", 20) + `name.go
   note       internal/app/modules.go
-             no function modules that returns a list was found, so this line was
-             not added; put it where your modules are listed:
+             no function modules returning a list found, so this line was not
+             added; put it where your modules are listed:
 
                  posts.Module(gdb).Under(api),
   then       go mod tidy

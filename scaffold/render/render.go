@@ -74,7 +74,7 @@ func one(name string, src []byte, in Input) (File, error) {
 	}
 	path = fill(path, in.Words)
 	if strings.ContainsAny(path, "{}") {
-		return File{}, fmt.Errorf("no word for a place in the path %s", path)
+		return File{}, fmt.Errorf("no value for a placeholder in the path %s", path)
 	}
 	if strings.HasSuffix(path, ".go") {
 		moved, err := moveGo(src, in)

@@ -24,7 +24,7 @@ func (p Project) AddFields(name string, words []string, migration string) (Proje
 	if !ok {
 		if Snake(name) == "user" || Snake(name) == "users" {
 			return p, r, &Error{
-				What:  "users came with auth, and are yours to edit",
+				What:  "users belong to auth; edit its files directly",
 				Label: "files", Where: "internal/model/user.go internal/users/ internal/migrations/",
 				Try: "nexios add resource profile " + strings.Join(words, " ") + " user:ref=users:unique",
 			}
@@ -61,8 +61,8 @@ func (p Project) AddFields(name string, words []string, migration string) (Proje
 				continue
 			}
 			return p, r, &Error{
-				What:  fmt.Sprintf("%s has a field %s already, in other words", r.Name, f.Name),
-				Label: "there", Where: there[at].String(), Try: "another name; or edit what is there, it is yours",
+				What:  fmt.Sprintf("%s already has a field %s with a different definition", r.Name, f.Name),
+				Label: "there", Where: there[at].String(), Try: "another name; or edit the existing code, it is yours",
 			}
 		}
 		if err := r.late(f); err != nil {
@@ -114,19 +114,19 @@ func (r Resource) late(f Field) error {
 				better.Mods[mod] = value
 			}
 		}
-		return &Error{What: "the rows of " + r.TableName() + " could not have " + f.Name + ": " + why, Where: r.Name + " " + f.String(), Try: better.String()}
+		return &Error{What: "cannot add field " + f.Name + " to " + r.TableName() + ": " + why, Where: r.Name + " " + f.String(), Try: better.String()}
 	}
 	value, has := f.Default()
 	switch {
 	case has && f.Is("unique"):
-		return bad("all would get the same default, and it is unique")
+		return bad("existing rows would all get the same default, but it is unique")
 	case f.Is("optional"):
 	case has && value.Cell == "":
-		return bad("a database keeps no such default; make it optional")
+		return bad("existing rows have no value for it, and the database cannot store such a default. Make it optional")
 	case !has && f.Row().Allows("default") && !f.Is("unique") && f.Type != "text":
-		return bad("it is required; make it optional, or give it a default=")
+		return bad("it is required and existing rows have no value for it. Make it optional or add default=")
 	case !has:
-		return bad("it is required; make it optional")
+		return bad("it is required and existing rows have no value for it. Make it optional")
 	}
 	return nil
 }

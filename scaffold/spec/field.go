@@ -148,7 +148,7 @@ func readField(word string) (Field, error) {
 	}
 	switch {
 	case f.Arg == "" && (row.Arg == "must" || typed):
-		return Field{}, bad("%s without a value", f.Type)
+		return Field{}, bad("%s needs a value", f.Type)
 	case f.Arg != "" && row.Arg == "":
 		return Field{}, bad("%s takes no value, got %q", f.Type, f.Arg)
 	}
@@ -184,13 +184,13 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 		}
 		if !row.allows(name) {
 			return &Error{
-				What:  fmt.Sprintf("%s makes no sense for %s in %s", name, f.Type, word),
+				What:  fmt.Sprintf("%s does not apply to %s in %s", name, f.Type, word),
 				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
 				Try: strings.Replace(word, ":"+parts[i], "", 1),
 			}
 		}
 		if _, twice := f.Mods[name]; twice {
-			return &Error{What: fmt.Sprintf("%s twice in %s", name, word), Try: strings.Replace(word, ":"+parts[i], "", 1)}
+			return &Error{What: fmt.Sprintf("%s is repeated in %s", name, word), Try: strings.Replace(word, ":"+parts[i], "", 1)}
 		}
 		form := all[at][1]
 		if name == "unique" && valued {
@@ -220,7 +220,7 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 			}
 		case name == "unique" && valued && value != "nocase":
 			return &Error{
-				What:  fmt.Sprintf("unknown way to be unique %q in %s", value, word),
+				What:  fmt.Sprintf("unknown kind of unique %q in %s", value, word),
 				Label: "form", Where: "unique or unique=nocase", Try: strings.Replace(word, parts[i], "unique=nocase", 1),
 			}
 		}
@@ -250,12 +250,12 @@ func (f Field) check(row Type) error {
 	if f.Is("secret") {
 		for _, mod := range []string{"search", "sort", "filter"} {
 			if f.Is(mod) {
-				return fmt.Errorf("a secret cannot be %s: it would be told", mod)
+				return fmt.Errorf("a secret cannot be %s: that would reveal it", mod)
 			}
 		}
 	}
 	if f.Is("len") && (f.Is("min") || f.Is("max")) {
-		return fmt.Errorf("len together with min or max")
+		return fmt.Errorf("len cannot be combined with min or max")
 	}
 	if row.limits != nil {
 		if err := row.limits(f); err != nil {
@@ -278,10 +278,10 @@ func (f Field) check(row Type) error {
 				mod = m
 			}
 		}
-		return fmt.Errorf("%s needs max=%d or less (MySQL indexes no more), the limit is %d", mod, maxIndexed, f.Length())
+		return fmt.Errorf("%s needs max=%d or less (MySQL cannot index more), not %d", mod, maxIndexed, f.Length())
 	}
 	if f.Mods["unique"] == "nocase" && row.length == 0 {
-		return fmt.Errorf("unique=nocase is for texts")
+		return fmt.Errorf("unique=nocase applies to text types only")
 	}
 	if action, ok := f.Mods["ondelete"]; ok {
 		switch {
@@ -316,8 +316,8 @@ const Rows = 3
 
 func badName(what, name, try string) *Error {
 	e := &Error{
-		What:  fmt.Sprintf("%q is not a name for a %s", clip(name), what),
-		Label: "names", Where: fmt.Sprintf("begin with a letter; ASCII letters, digits, _ and -; at most %d characters", longest),
+		What:  fmt.Sprintf("%q is not a valid %s name", clip(name), what),
+		Label: "names", Where: fmt.Sprintf("start with a letter; ASCII letters, digits, _ and -; at most %d characters", longest),
 		Try: try,
 	}
 	return e

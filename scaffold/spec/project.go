@@ -57,19 +57,19 @@ func Parse(data []byte) (Project, error) {
 		return Project{}, &Error{What: "nexios.json " + what, Try: try}
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return wrong("is not JSON: "+err.Error(), "git checkout nexios.json")
+		return wrong("is not valid JSON: "+err.Error(), "git checkout nexios.json")
 	}
 	if head.Format != format {
-		return wrong(fmt.Sprintf("has the format %d; this nexios reads %d", head.Format, format), "install the nexios that wrote it")
+		return wrong(fmt.Sprintf("has format %d; this nexios reads format %d", head.Format, format), "install the nexios version that wrote it")
 	}
 	var f file
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return wrong("is not readable: "+strings.TrimPrefix(err.Error(), "json: "), "git checkout nexios.json")
+		return wrong("cannot be read: "+strings.TrimPrefix(err.Error(), "json: "), "git checkout nexios.json")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return wrong("goes on after its end", "git checkout nexios.json")
+		return wrong("has data after its end", "git checkout nexios.json")
 	}
 	if err := f.check(); err != nil {
 		return Project{}, err
@@ -117,9 +117,9 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 			return p, old, nil
 		}
 		return p, r, &Error{
-			What:  fmt.Sprintf("the resource %s is already there, in other words", r.Name),
+			What:  fmt.Sprintf("%s already exists with a different definition", r.Name),
 			Label: "there", Where: old.Command(),
-			Try: "another name; or nexios undo, if it was added last",
+			Try: "use another name; or nexios undo, if it was added last",
 		}
 	}
 	if err := p.fits(r); err != nil {
@@ -198,7 +198,7 @@ func (p Project) Remove(name, migration string) (Project, Resource, error) {
 		slices.Sort(referring)
 		other, _, _ := strings.Cut(referring[0], ".")
 		return p, r, &Error{
-			What:  fmt.Sprintf("the resource %s is referred to by others", r.Name),
+			What:  fmt.Sprintf("other resources refer to %s", r.Name),
 			Label: "fields", Where: strings.Join(referring, " "),
 			Try: "nexios remove resource " + Singular(other) + ", first",
 		}
@@ -252,14 +252,14 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 			return p, nil
 		}
 		return p, &Error{
-			What: fmt.Sprintf("%s is already there, with other options", f.Name),
-			Try:  "edit what is there, it is yours; or nexios undo, if it was added last",
+			What: fmt.Sprintf("%s is already added, with other options", f.Name),
+			Try:  "edit the existing code, it is yours; or nexios undo, if it was added last",
 		}
 	}
 	rooms, tables := owned(f)
 	if slices.ContainsFunc(rooms, device) { // a name that was chosen
 		return p, &Error{
-			What:  fmt.Sprintf("%q is a device on Windows, which no folder can be called", f.Options["name"]),
+			What:  fmt.Sprintf("%q is reserved on Windows and cannot be a folder name", f.Options["name"]),
 			Where: f.Name + " " + f.Options["name"],
 			Try:   "nexios add " + f.Name + " " + f.Options["name"] + "-room",
 		}
@@ -267,7 +267,7 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 	for _, r := range p.Resources {
 		if slices.Contains(rooms, r.Package()) || slices.Contains(tables, r.TableName()) {
 			return p, &Error{
-				What:  fmt.Sprintf("%s brings %s, which is a resource already", f.Name, r.Plural),
+				What:  fmt.Sprintf("%s adds %s, which already exists as a resource", f.Name, r.Plural),
 				Label: "there", Where: r.Command(),
 				Try: "nexios undo, if " + r.Name + " was added last",
 			}
@@ -358,8 +358,8 @@ func (p Project) Before(what, migration string) bool {
 func CheckName(name string) error {
 	bad := func(why string) error {
 		return &Error{
-			What:  fmt.Sprintf("%q cannot be the name of a project: %s", clip(name), why),
-			Label: "names", Where: "begin with a letter; ASCII letters, digits, - and _; at most 64 characters",
+			What:  fmt.Sprintf("%q is not a valid project name: %s", clip(name), why),
+			Label: "names", Where: "start with a letter; ASCII letters, digits, - and _; at most 64 characters",
 			Try: "nexios new blog",
 		}
 	}
@@ -369,15 +369,15 @@ func CheckName(name string) error {
 	case len(name) > 64:
 		return bad(fmt.Sprintf("it has %d characters", len(name)))
 	case strings.ContainsAny(name, `/\`):
-		return bad("it is a path; --dir says where a project goes")
+		return bad("it is a path; use --dir to choose the folder")
 	case device(name):
-		return bad("it is a device on Windows")
+		return bad("it is reserved on Windows")
 	case !isLetter(name[0]):
-		return bad("it does not begin with a letter")
+		return bad("it does not start with a letter")
 	}
 	for i := range len(name) {
 		if c := name[i]; !isLetter(c) && !isDigit(c) && c != '-' && c != '_' {
-			return bad("it holds something else than letters, digits, - and _")
+			return bad("it may contain only letters, digits, - and _")
 		}
 	}
 	return nil
@@ -400,7 +400,7 @@ func device(name string) bool {
 func CheckModule(path string) error {
 	bad := func(why string) error {
 		return &Error{
-			What:  fmt.Sprintf("%q cannot be a module path: %s", clip(path), why),
+			What:  fmt.Sprintf("%q is not a valid module path: %s", clip(path), why),
 			Label: "paths", Where: "as in go.mod: example.com/me/blog",
 			Try: "nexios new blog --module example.com/me/blog",
 		}
@@ -420,9 +420,9 @@ func CheckModule(path string) error {
 	case slices.Contains(strings.Fields(std), first):
 		return bad(first + " belongs to Go's standard library")
 	case path == toolkit || strings.HasPrefix(path, toolkit+"/"):
-		return bad("it is the toolkit's own")
+		return bad("it is nexios' own path")
 	case slices.Contains(strings.Split(path, "/"), "vendor") || slices.Contains(strings.Split(path, "/"), "internal"):
-		return bad("internal and vendor mean something to Go")
+		return bad("internal and vendor have a special meaning in Go")
 	}
 	return nil
 }

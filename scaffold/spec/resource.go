@@ -95,8 +95,8 @@ func (r *Resource) settleFields(words []string) error {
 	}
 	if len(words) > 100 {
 		return &Error{
-			What: fmt.Sprintf("the resource %s has %d fields, at most 100 fit", r.Name, len(words)),
-			Try:  "two resources, one with a ref to the other",
+			What: fmt.Sprintf("the resource %s has %d fields; at most 100 are allowed", r.Name, len(words)),
+			Try:  "split it into two resources, one with a ref to the other",
 		}
 	}
 	r.Fields = make([]string, len(words))
@@ -178,16 +178,16 @@ func (r Resource) check() error {
 	switch room, model := r.Package(), strings.ReplaceAll(r.Name, "_", ""); {
 	case device(model):
 		return &Error{
-			What:  fmt.Sprintf("%q is a device on Windows, which no file can be called", model),
+			What:  fmt.Sprintf("%q is reserved on Windows and cannot be a file name", model),
 			Where: r.Name + ", plural " + r.Plural,
 			Try:   r.verb() + " " + r.Name + "_item " + strings.Join(r.Fields, " "),
 		}
 	case device(room):
-		return other(fmt.Sprintf("%q is a device on Windows, which no folder can be called", room))
+		return other(fmt.Sprintf("%q is reserved on Windows and cannot be a folder name", room))
 	case Keyword(room), Predeclared(room):
-		return other(fmt.Sprintf("%q is a word of Go and cannot be a package", room))
+		return other(fmt.Sprintf("%q is a Go keyword and cannot be a package name", room))
 	case slices.Contains(strings.Fields(takenPackages), room), room == "input":
-		return other(fmt.Sprintf("%q is the name of something that every project has", room))
+		return other(fmt.Sprintf("%q is reserved: every project already uses it", room))
 	}
 	fields, err := r.Parsed()
 	if err != nil {
@@ -196,27 +196,27 @@ func (r Resource) check() error {
 	type use struct{ what, word string }
 	taken := map[string]use{}
 	for _, own := range []string{"id", "created_at", "updated_at", "deleted_at"} {
-		taken["column "+own] = use{"which every table has", ""}
-		taken["key "+own] = use{"which every table has", ""}
+		taken["column "+own] = use{"every table already has it", ""}
+		taken["key "+own] = use{"every table already has it", ""}
 	}
 	if r.Owner {
-		taken["column user_id"] = use{"which --owner adds", ""}
-		taken["key user_id"] = use{"which --owner adds", ""}
-		taken["key user"] = use{"which --owner adds", ""}
+		taken["column user_id"] = use{"--owner adds it", ""}
+		taken["key user_id"] = use{"--owner adds it", ""}
+		taken["key user"] = use{"--owner adds it", ""}
 	}
 	for i, f := range fields {
 		word := r.Fields[i]
 		if slices.ContainsFunc(fields[:i], func(o Field) bool { return o.Name == f.Name }) {
-			return bad(word, "the field %s is there twice", f.Name)
+			return bad(word, "the field %s is repeated", f.Name)
 		}
 		if f.Name == "table_name" {
-			return bad(word, "a field cannot be called table_name: GORM asks a model for its TableName()")
+			return bad(word, "a field cannot be called table_name: GORM uses the method TableName()")
 		}
 		if r.SoftDelete && f.Mods["unique"] == "nocase" {
-			return bad(word, "unique=nocase does not go with --soft-delete; unique does")
+			return bad(word, "unique=nocase cannot be combined with --soft-delete; use unique")
 		}
 		if f.Name == "not_deleted" && r.SoftDelete {
-			return bad(word, "a field cannot be called not_deleted: --soft-delete makes such a column")
+			return bad(word, "a field cannot be called not_deleted: --soft-delete adds that column")
 		}
 		for _, place := range []string{"column " + f.Column(), "key " + f.Name, "key " + f.Input()} {
 			if strings.HasSuffix(place, " ") {
@@ -226,20 +226,20 @@ func (r Resource) check() error {
 				_, name, _ := strings.Cut(place, " ")
 				what := u.what
 				if u.word != "" {
-					what = "which is another field's"
+					what = "another field uses it"
 				}
-				return bad(word, "the field %s needs the name %s, %s", f.Name, name, what)
+				return bad(word, "%s is reserved: %s", name, what)
 			}
 			taken[place] = use{"", word + "#" + fmt.Sprint(i)}
 		}
 		squeezed := "go " + strings.ReplaceAll(f.Name, "_", "")
 		if _, ok := taken[squeezed]; ok {
-			return bad(word, "the field %s has the name of another, but for the _", f.Name)
+			return bad(word, "the field %s differs from another only in its _", f.Name)
 		}
 		taken[squeezed] = use{"", word}
 		if f.Is("filter") && r.Serves("list") {
 			if slices.Contains([]string{"page", "limit", "order", "cursor", "sort", "sort_by", "search", "query"}, f.Column()) {
-				return bad(word, "a list cannot be filtered by %s: it means something else in every list", f.Column())
+				return bad(word, "a list cannot be filtered by %s: every list has a parameter of that name", f.Column())
 			}
 		}
 	}
@@ -247,13 +247,13 @@ func (r Resource) check() error {
 	for i, f := range fields {
 		if n := f.Length(); n <= maxIndexed && !f.Is("array") {
 			if width += 4*n + 2; width > 60_000 {
-				return bad(r.Fields[i], "the row is too wide with %s: MySQL lets short texts have 65,535 bytes together; use text, or max=N", f.Name)
+				return bad(r.Fields[i], "the row is too wide with %s: in MySQL all strings of a row share 65,535 bytes; use text, or max=N", f.Name)
 			}
 		}
 		if f.Is("filter") && f.Row().Filters == "range" {
 			for _, end := range []string{"_min", "_max"} {
 				if _, ok := taken["column "+f.Column()+end]; ok {
-					return bad(r.Fields[i], "filtering by %s needs the name %s, which is another field's", f.Name, f.Column()+end)
+					return bad(r.Fields[i], "filtering by %s needs the parameter %s, which another field uses", f.Name, f.Column()+end)
 				}
 			}
 		}
@@ -261,7 +261,7 @@ func (r Resource) check() error {
 	for _, added := range r.Added {
 		for _, name := range added.Fields {
 			if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
-				return &Error{What: fmt.Sprintf("%s was added to %s and is none of its fields", name, r.Name), Where: r.Command(), Try: "git checkout nexios.json"}
+				return &Error{What: fmt.Sprintf("%s was added to %s but is not among its fields", name, r.Name), Where: r.Command(), Try: "git checkout nexios.json"}
 			}
 		}
 	}
@@ -380,7 +380,7 @@ func (u uses) add(r Resource) error {
 	for _, name := range names {
 		if there, taken := u[name]; taken {
 			return &Error{
-				What:  fmt.Sprintf("the %s of %s is taken", name, r.Name),
+				What:  fmt.Sprintf("the %s of %s is already taken", name, r.Name),
 				Label: "there", Where: there,
 				Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
 			}
@@ -424,7 +424,7 @@ func (p Project) whole(r Resource) error {
 		if !r.Owner {
 			flag = "--guard"
 		}
-		return &Error{What: flag + " needs to know who asks", Where: r.Name, Try: "nexios add auth"}
+		return &Error{What: flag + " requires authentication", Where: r.Name, Try: "nexios add auth"}
 	}
 	fields, err := r.Parsed()
 	if err != nil {
@@ -433,7 +433,7 @@ func (p Project) whole(r Resource) error {
 	for i, f := range fields {
 		word := r.Fields[i]
 		if f.Row().Upload && !p.HasFeature("uploads") {
-			return &Error{What: "a file needs a store for it, in " + word, Where: r.Name + " " + word, Try: "nexios add uploads"}
+			return &Error{What: "file fields require uploads, in " + word, Where: r.Name + " " + word, Try: "nexios add uploads"}
 		}
 		if !f.Relation() {
 			continue
@@ -457,7 +457,7 @@ func (p Project) whole(r Resource) error {
 		switch {
 		case f.Type == "ref" && target.Name == r.Name && !f.Is("optional"):
 			return &Error{
-				What:  "the first row could not be made: " + word + " points at its own table",
+				What:  "no first row could be created: " + word + " refers to its own table",
 				Where: r.Name + " " + word, Try: r.verb() + " " + r.Name + " " + strings.Replace(strings.Join(r.Fields, " "), word, word+":optional", 1),
 			}
 		case f.Type == "has":

@@ -92,7 +92,7 @@ var (
 func rows() []Type {
 	return []Type{
 		{
-			Name: "string", Doc: "a short text, at most 255 characters unless max says",
+			Name: "string", Doc: "a short text, at most 255 characters by default",
 			Go: "string", Plain: true, Filters: "equal", length: 255,
 			mods:   "unique index search sort filter default min max len pattern secret array",
 			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("", "%s"),
@@ -110,19 +110,19 @@ func rows() []Type {
 			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), edges: numberEdges, bad: numberBad(1),
 		},
 		{
-			Name: "bigint", Doc: "a whole number of 64 bits",
+			Name: "bigint", Doc: "a 64-bit whole number",
 			Go: "int64", Filters: "range",
 			mods:   "unique index sort filter default min max array",
 			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), edges: numberEdges, bad: numberBad(1),
 		},
 		{
-			Name: "float", Doc: "a number with a floating point",
+			Name: "float", Doc: "a floating-point number",
 			Go: "float64", Filters: "range",
 			mods:   "index sort filter default min max array",
 			limits: numberLimits, column: typed("type:double precision"), rules: numberRules, parse: float, sample: numberSample(0.5), edges: numberEdges, bad: numberBad(0.5),
 		},
 		{
-			Name: "decimal", Arg: "may", Form: "10.2", Doc: "an exact number: 10 digits, 2 of them after the point",
+			Name: "decimal", Arg: "may", Form: "10.2", Doc: "an exact decimal: 10 digits, 2 of them after the point",
 			Go: "decimal.Decimal", Imports: []string{decimalImport}, Filters: "range",
 			mods: "unique index sort filter default min max",
 			arg:  decimalArg, limits: numberLimits, column: decimalColumn, rules: decimalRules, parse: decimal, sample: decimalSample, edges: numberEdges, bad: decimalBad,
@@ -146,13 +146,13 @@ func rows() []Type {
 			column: typed(""), parse: clock, sample: oneOf("09:30:00", "12:00:00", "23:59:59"), bad: wrongType(`"25:00:00"`),
 		},
 		{
-			Name: "datetime", Doc: "a moment: 2026-01-31T09:30:00Z",
+			Name: "datetime", Doc: "a point in time: 2026-01-31T09:30:00Z",
 			Go: "time.Time", Imports: []string{timeImport}, Filters: "range", colons: true,
 			mods:   "unique index sort filter default array",
 			column: typed(""), parse: datetime, sample: oneOf("2026-01-31T09:30:00Z", "2026-02-28T12:00:00Z", "2026-12-24T18:00:00Z"), bad: wrongType(`"yesterday"`),
 		},
 		{
-			Name: "duration", Doc: "a length of time: 1h30m",
+			Name: "duration", Doc: "a duration: 1h30m",
 			Go: "db.Duration", Imports: []string{dbImport}, Filters: "range",
 			mods:   "index sort filter default min max array",
 			limits: numberLimits, column: typed(""), rules: durationRules, parse: duration, sample: durationSample, edges: numberEdges, bad: durationBad,
@@ -170,13 +170,13 @@ func rows() []Type {
 			limits: textLimits(254), column: sized, rules: textRules("email"), parse: text(isEmail), sample: textSample("%s@example.com"), edges: textEdges("%s@example.com"), bad: textBad("email", ""),
 		},
 		{
-			Name: "url", Doc: "an http or https URL, at most 2,048 characters unless max says",
+			Name: "url", Doc: "an http or https URL, at most 2,048 characters by default",
 			Go: "string", Plain: true, Filters: "equal", length: 2048, colons: true,
 			mods:   "unique index search sort filter default max array",
 			limits: textLimits(16000), column: sized, rules: textRules("http_url"), parse: text(isURL), sample: textSample("https://example.com/%s"), edges: textEdges("https://example.com/%s"), bad: textBad("http_url", "https://example.com/%s"),
 		},
 		{
-			Name: "slug", Doc: "small letters, digits and single hyphens: a-part-of-a-url",
+			Name: "slug", Doc: "lower-case letters, digits and single hyphens: my-first-post",
 			Go: "string", Plain: true, Filters: "equal", length: 255,
 			mods:   "unique index search sort filter default min max len array",
 			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug", "%s"),
@@ -193,27 +193,27 @@ func rows() []Type {
 			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: binary, sample: textSample("%s"), edges: bytesEdges, bad: bytesBad,
 		},
 		{
-			Name: "enum", Arg: "must", Form: "draft/live", Doc: "one of the values",
+			Name: "enum", Arg: "must", Form: "draft/live", Doc: "one of the listed values",
 			Go: "string", Plain: true, Filters: "equal", length: 64,
 			mods: "index search sort filter default array",
 			arg:  enumArg, column: enumColumn, rules: enumRules, parse: text(nil), sample: enumSample, bad: enumBad,
 		},
 		{
-			Name: "ref", Arg: "must", Form: "TABLE", Doc: "a row of another table",
+			Name: "ref", Arg: "must", Form: "TABLE", Doc: "a row of another table (belongs to)",
 			Go: "int64", Filters: "equal",
 			mods: "unique filter ondelete",
 			arg:  tableArg,
 		},
 		{
-			Name: "many", Arg: "must", Form: "TABLE", Doc: "many rows of another table, each of which may have many of these",
+			Name: "many", Arg: "must", Form: "TABLE", Doc: "many rows of another table (many to many)",
 			arg: tableArg,
 		},
 		{
-			Name: "has", Arg: "must", Form: "TABLE", Doc: "the rows of another table that have a ref to this one",
+			Name: "has", Arg: "must", Form: "TABLE", Doc: "the rows of another table that refer to this one (has many)",
 			arg: tableArg,
 		},
 		{
-			Name: "file", Doc: "an upload, by its name: the last part of its url",
+			Name: "file", Doc: "an uploaded file, by its name (the last part of its URL)",
 			Go: "files.Name", Imports: []string{filesImport}, Plain: true, Upload: true, length: 40,
 			column: sized, rules: textRules(), parse: upload, sample: oneOf(uploadNames...), bad: uploadBad,
 		},
@@ -393,7 +393,7 @@ func (f Field) breaks(row Type, v Value) string {
 	case f.Is("pattern") && !regexp.MustCompile(f.Pattern()).MatchString(v.Text):
 		return "pattern=" + f.Mods["pattern"]
 	case length == 0 && !f.Is("optional") && row.Name != "bytes":
-		return "the rule that a required text is not empty"
+		return "the rule that a required text must not be empty"
 	}
 	return ""
 }
@@ -472,7 +472,7 @@ func escapeRule(s string) string {
 func text(is func(string) bool) func(Field, string) (Value, error) {
 	return func(f Field, s string) (Value, error) {
 		if is != nil && !is(s) {
-			return Value{}, fmt.Errorf("%q is not of the type %s", s, f.Type)
+			return Value{}, fmt.Errorf("%q is not a valid %s", s, f.Type)
 		}
 		q := strconv.Quote(s)
 		v := Value{Text: s, JSON: q, Go: q}
@@ -724,7 +724,7 @@ func decimalArg(arg string) (string, error) {
 	}
 	digits, scale := decimalSize(arg)
 	if fmt.Sprintf("%d.%d", digits, scale) != arg || digits < 1 || digits > exact || scale > digits {
-		return "", fmt.Errorf("decimal=%s: digits in all (1 to %d), a point, digits after the point", arg, exact)
+		return "", fmt.Errorf("decimal=%s: total digits (1 to %d), a point, digits after the point", arg, exact)
 	}
 	return arg, nil
 }
@@ -913,7 +913,7 @@ func clock(f Field, s string) (Value, error) {
 func datetime(f Field, s string) (Value, error) {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil || t.Nanosecond() != 0 {
-		return Value{}, fmt.Errorf("%q is not a moment such as 2026-01-31T09:30:00Z", s)
+		return Value{}, fmt.Errorf("%q is not a time such as 2026-01-31T09:30:00Z", s)
 	}
 	t = t.UTC()
 	s = t.Format(time.RFC3339)
@@ -981,7 +981,7 @@ func enumArg(arg string) (string, error) {
 			return "", fmt.Errorf("%q cannot be a value of an enum: letters, digits, _ . and -, at most 64", v)
 		}
 		if slices.Contains(values[:i], v) {
-			return "", fmt.Errorf("the value %q twice", v)
+			return "", fmt.Errorf("the value %q is repeated", v)
 		}
 	}
 	return arg, nil

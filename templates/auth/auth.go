@@ -46,14 +46,14 @@ var parts = []string{totp, apikeys, sessions, reset, confirm}
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "auth",
-		Summary:  "Users, logins and who may do what",
+		Summary:  "User accounts, login and permissions",
 		Example:  "auth --with totp/apikeys",
 		Requires: []string{"mail"},
 		Options: []scaffold.Option{{
-			Name: "with", Help: "what it has beyond logins: a second factor, API keys, page sessions, password reset, e-mail confirmation, or none of them",
+			Name: "with", Help: "extras besides login: two-factor, API keys, page sessions, password reset, e-mail confirmation, or none",
 			Default: strings.Join(parts, ","), Choices: append(slices.Clone(parts), none), Many: true,
 		}, {
-			Name: "guard", Help: "resources that are there already and from now on need a token, with / between them",
+			Name: "guard", Help: "existing resources to protect, e.g. posts/comments",
 		}},
 		Files: Files(),
 		Data:  func(_ spec.Project, f spec.Feature) any { return viewOf(f) },
@@ -69,7 +69,7 @@ func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
 	for _, name := range spec.List(f.Options["guard"]) {
 		r, ok := p.Resource(name)
 		if !ok {
-			return p, &spec.Error{What: "no resource " + strconv.Quote(name) + " to guard", Where: "--guard " + f.Options["guard"], Try: "nexios routes, for what there is"}
+			return p, &spec.Error{What: "no resource " + strconv.Quote(name) + " to protect", Where: "--guard " + f.Options["guard"], Try: "nexios routes, which lists them"}
 		}
 		r.Guard = "user"
 		var err error
@@ -170,11 +170,11 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 func check(p spec.Project, f spec.Feature) error {
 	with := strings.Split(f.Options["with"], ",")
 	if len(with) > 1 && slices.Contains(with, none) {
-		return &spec.Error{What: "--with none goes with nothing else", Label: "parts", Where: strings.Join(parts, " "), Try: "nexios add auth --with none"}
+		return &spec.Error{What: "--with none cannot be combined", Label: "parts", Where: strings.Join(parts, " "), Try: "nexios add auth --with none"}
 	}
 	for _, r := range p.Resources {
 		if r.TableName() == "users" {
-			return &spec.Error{What: "the project has a table users already", Label: "resource", Where: r.Name, Try: "nexios undo, if it was the last command; otherwise another name for it"}
+			return &spec.Error{What: "the project already has a table users", Label: "resource", Where: r.Name, Try: "nexios undo, if it was the last command; otherwise rename it"}
 		}
 	}
 	return nil

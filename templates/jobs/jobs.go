@@ -14,7 +14,7 @@ import (
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:    "jobs",
-		Summary: "Run durable background jobs on the project's own database",
+		Summary: "Durable background jobs in the project's own database",
 		Example: "jobs",
 		Files:   embed.FS{}, // none
 		Edits:   edits,

@@ -29,7 +29,7 @@ func Files() fs.FS {
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "mail",
-		Summary:  "Send mail from HTML and text templates",
+		Summary:  "E-mail from HTML and text templates",
 		Example:  "mail",
 		Requires: []string{"jobs"},
 		Files:    Files(),

@@ -14,7 +14,7 @@ import (
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:    "metrics",
-		Summary: "Measure for Prometheus and profile with pprof, on an address apart",
+		Summary: "Prometheus metrics and pprof on a separate address",
 		Example: "metrics",
 		Files:   embed.FS{}, // none
 		Edits:   edits,

@@ -29,7 +29,7 @@ func Files() fs.FS {
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:    "pages",
-		Summary: "HTML pages with layouts, filters and hashed static files",
+		Summary: "HTML pages with layouts, filters and fingerprinted static files",
 		Example: "pages",
 		Files:   Files(),
 		Edits:   edits,

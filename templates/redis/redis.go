@@ -14,7 +14,7 @@ import (
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:    "redis",
-		Summary: "Share the rate limit between replicas over Redis",
+		Summary: "Redis, to share the rate limit between replicas",
 		Example: "redis",
 		Files:   embed.FS{}, // none
 		Edits:   edits,

@@ -32,7 +32,7 @@ func Files() fs.FS {
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:    "tour",
-		Summary: "Short examples of routes, inputs and answers",
+		Summary: "Short examples of routes, inputs and responses",
 		Example: "tour",
 		Files:   Files(),
 		Edits:   edits,

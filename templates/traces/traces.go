@@ -14,7 +14,7 @@ import (
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:    "traces",
-		Summary: "Follow requests, statements and jobs with OpenTelemetry",
+		Summary: "OpenTelemetry traces of requests, SQL and jobs",
 		Example: "traces",
 		Files:   embed.FS{}, // none
 		Edits:   edits,

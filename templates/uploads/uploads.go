@@ -37,13 +37,13 @@ const (
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "uploads",
-		Summary:  "Receive files and hand them out, on disk or in S3",
+		Summary:  "File upload and download, stored on disk or in S3",
 		Example:  "uploads --max 20MiB --types image,pdf",
 		Requires: []string{"auth"},
 		Options: []scaffold.Option{
-			{Name: "store", Help: "where files are kept", Default: store, Choices: []string{store, "s3"}},
-			{Name: "max", Help: "the largest file, such as 500KB or 20MiB", Default: size},
-			{Name: "types", Help: "what may be uploaded, by content; everything when empty", Many: true,
+			{Name: "store", Help: "where to store files", Default: store, Choices: []string{store, "s3"}},
+			{Name: "max", Help: "maximum file size, e.g. 500KB or 20MiB", Default: size},
+			{Name: "types", Help: "allowed types, detected by content; empty allows all", Many: true,
 				Choices: []string{"image", "audio", "video", "text", "pdf", "zip", "json", "csv"}},
 		},
 		Files: Files(),
@@ -95,7 +95,7 @@ var sizeForm = regexp.MustCompile(`^[1-9][0-9]{0,8}(?i:[KMG]?B|[KMG]iB)?$`)
 
 func check(_ spec.Project, f spec.Feature) error {
 	if m := f.Options["max"]; m != "" && !sizeForm.MatchString(m) {
-		return &spec.Error{What: strconv.Quote(m) + " is no size", Label: "sizes", Where: "500KB 10MiB 2GiB", Try: "nexios add uploads --max 10MiB"}
+		return &spec.Error{What: strconv.Quote(m) + " is not a valid size", Label: "sizes", Where: "500KB 10MiB 2GiB", Try: "nexios add uploads --max 10MiB"}
 	}
 	return nil
 }

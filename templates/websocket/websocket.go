@@ -89,13 +89,13 @@ func title(word string) string {
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "websocket",
-		Summary:  "Talk over WebSocket: rooms with a chat page, or an echo",
+		Summary:  "WebSocket rooms with a demo chat page, or an echo endpoint",
 		Example:  "websocket chat",
 		Requires: []string{"auth", "redis"},
 		Repeats:  true,
 		Options: []scaffold.Option{
-			{Name: "name", Help: "the name of the package and its paths", Default: "chat"},
-			{Name: "kind", Help: "rooms of members who hear each other, or an echo", Default: rooms, Choices: []string{rooms, echo}},
+			{Name: "name", Help: "name of the package and its paths", Default: "chat"},
+			{Name: "kind", Help: "rooms, or a plain echo endpoint", Default: rooms, Choices: []string{rooms, echo}},
 		},
 		Files: Files(),
 		Words: func(f spec.Feature) map[string]string {
@@ -136,27 +136,27 @@ func check(p spec.Project, f spec.Feature) error {
 	name := roomOf(f).Name
 	wrong := func(why string) error {
 		return &spec.Error{
-			What:  fmt.Sprintf("%q cannot be the name of a room: %s", f.Options["name"], why),
-			Label: "names", Where: "begin with a letter; letters, digits and -",
+			What:  fmt.Sprintf("%q cannot name a WebSocket package: %s", f.Options["name"], why),
+			Label: "names", Where: "start with a letter; letters, digits and -",
 			Try: "nexios add websocket chat",
 		}
 	}
 	switch {
 	case name == "":
-		return wrong("it is not a word")
+		return wrong("it is not a name")
 	case spec.Keyword(name) || spec.Predeclared(name):
-		return wrong("it is a word of Go")
+		return wrong("it is a Go keyword")
 	case slices.Contains(strings.Fields(taken), name):
-		return wrong("another package has it")
+		return wrong("another package has that name")
 	}
 	for _, r := range p.Resources {
 		if r.Package() == name {
-			return wrong("a resource has it")
+			return wrong("a resource has that name")
 		}
 	}
 	for _, other := range p.Features {
 		if other.Name == f.Name && other.Options["name"] != f.Options["name"] && roomOf(other).Name == name {
-			return wrong("it is the room " + other.Options["name"])
+			return wrong("it clashes with " + other.Options["name"])
 		}
 	}
 	return nil

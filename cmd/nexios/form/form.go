@@ -159,9 +159,9 @@ func (s sheet) byLine(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 		switch {
 		case e.Kind == Many && e.Help != "":
-			fmt.Fprintf(out, "%s; 0 when you are done\n", e.Help)
+			fmt.Fprintf(out, "%s; 0 to continue\n", e.Help)
 		case e.Kind == Many:
-			fmt.Fprintln(out, "0 when you are done")
+			fmt.Fprintln(out, "0 to continue")
 		case e.Help != "":
 			fmt.Fprintln(out, e.Help)
 		}

@@ -43,7 +43,7 @@ func TestByLine(t *testing.T) {
 	}{
 		{"defaults", "x\n\n0\n\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "a word"},
 		{"every answer", "x\n1\n8\n1\n3\n0\nn\n",
-			Answers{"name": {"x"}, "kind": {"big"}, "size": {"8"}, "parts": {"a", "b", "c"}, "sure": {"no"}}, "0 when you are done"},
+			Answers{"name": {"x"}, "kind": {"big"}, "size": {"8"}, "parts": {"a", "b", "c"}, "sure": {"no"}}, "0 to continue"},
 		{"none of many", "x\n\n2\n0\ny\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {}, "sure": {"yes"}}, ""},
 		{"refused, then right", "a b\nx\n\n0\n\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "one word only"},
 		{"refused for an earlier answer", "x\n1\nx\n7\n0\n\n", Answers{"name": {"x"}, "kind": {"big"}, "size": {"7"}, "parts": {"b"}, "sure": {"yes"}}, "the name again"},

@@ -41,7 +41,7 @@ type Options struct {
 	Host string // default: that of ADDR, else 127.0.0.1
 	Port int    // 0: that of ADDR, else 8000; AnyPort: one that is free
 	Open bool   // open the browser when the first version runs
-	Test bool   // test the packages that changed after each build
+	Test bool   // test changed packages after each build
 
 	// Delve builds for debugging and runs the program under dlv, which editors
 	// reach at 127.0.0.1:2345, or the next free port, as long as Run runs: they

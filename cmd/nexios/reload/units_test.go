@@ -208,8 +208,8 @@ func TestReadLine(t *testing.T) {
 		{`{"level":"INFO","msg":"cut`, line{text: `{"level":"INFO","msg":"cut`}},
 		{`[1]`, line{text: `[1]`}},
 		{
-			`{"time":"2026-11-21T13:40:47.5Z","level":"WARN","msg":"slow sql","query":"SELECT 1","took":1500000,"n":{"x":[1,2]},"none":null,"empty":"","request_id":"abc"}`,
-			line{text: `WARN  slow sql  query="SELECT 1"  took=1.5 ms  n={"x":[1,2]}  none=null  empty=""`, record: true, level: slog.LevelWarn, message: "slow sql", request: "abc"},
+			`{"time":"2026-11-21T13:40:47.5Z","level":"WARN","msg":"slow query","query":"SELECT 1","took":1500000,"n":{"x":[1,2]},"none":null,"empty":"","request_id":"abc"}`,
+			line{text: `WARN  slow sql  query="SELECT 1"  took=1.5 ms  n={"x":[1,2]}  none=null  empty=""`, record: true, level: slog.LevelWarn, message: "slow query", request: "abc"},
 		},
 		{
 			`{"level":"ERROR","msg":"panic\u001b[2J","error":"oh\u001b","stack":"main\n\tx.go:7\n","on":true}`,

@@ -87,10 +87,10 @@ func newRequests() requests {
 	return requests{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "http_request_duration_seconds",
-			Help:    "How long requests took, by method, route and status.",
+			Help:    "Request duration by method, route and status.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"method", "route", "status"}),
-		active: prometheus.NewGauge(prometheus.GaugeOpts{Name: "http_requests_active", Help: "Requests under way."}),
+		active: prometheus.NewGauge(prometheus.GaugeOpts{Name: "http_requests_active", Help: "Requests in flight."}),
 	}
 }
 

@@ -14,8 +14,8 @@ const confirmJob = "auth.confirm"
 
 func (h handler) confirmRoutes(gdb *gorm.DB) []web.Route {
 	return []web.Route{
-		web.Post("/auth/send-confirmation", asksForLetter(gdb, confirmJob)).Doc("Ask for a mail that confirms its address").Returns(http.StatusAccepted),
-		web.Post("/auth/confirm-email", h.confirmEmail).Doc("Confirm an e-mail address with the token of a mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
+		web.Post("/auth/send-confirmation", asksForLetter(gdb, confirmJob)).Doc("Request a confirmation e-mail").Returns(http.StatusAccepted),
+		web.Post("/auth/confirm-email", h.confirmEmail).Doc("Confirm an e-mail address with the token from the e-mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
 	}
 }
 

@@ -20,10 +20,10 @@ func (h handler) loginRoutes(refresh string) []web.Route {
 	return []web.Route{
 		web.Post("/auth/login", h.login).Doc("Log in").With(auth.NoStore).
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusTooManyRequests),
-		rotate.Doc("Exchange the refresh token for a new one and an access token").With(auth.NoStore).
+		rotate.Doc("Refresh the access token").With(auth.NoStore).
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusForbidden),
-		web.Post("/auth/logout", h.logout).Doc("End this session").Fails(http.StatusUnauthorized, http.StatusForbidden),
-		web.Post("/auth/confirm-password", h.confirmPassword).Guard(auth.Session()).Doc("Confirm the password before a sensitive operation").
+		web.Post("/auth/logout", h.logout).Doc("Log out").Fails(http.StatusUnauthorized, http.StatusForbidden),
+		web.Post("/auth/confirm-password", h.confirmPassword).Guard(auth.Session()).Doc("Confirm your password before a sensitive operation").
 			Fails(http.StatusBadRequest, http.StatusTooManyRequests),
 	}
 }

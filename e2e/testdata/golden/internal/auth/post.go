@@ -58,7 +58,7 @@ type message struct {
 func asksForLetter(gdb *gorm.DB, kind string) web.Handler[letterInput, message] {
 	return func(c *gin.Context, in letterInput) (message, error) {
 		err := jobs.Enqueue(gdb.WithContext(c.Request.Context()), kind, addressed{in.Body.Email})
-		return message{"If the address is known, a mail is on its way"}, err
+		return message{"If the address is registered, an e-mail is on its way"}, err
 	}
 }
 

@@ -21,7 +21,7 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 		Err:  h.hub.Err,
 		Run:  h.hub.Run,
 		Routes: []web.Route{
-			web.Handle(http.MethodGet, "/ws", h.echo).Doc("Echo every message by WebSocket").
+			web.Handle(http.MethodGet, "/ws", h.echo).Doc("Echo messages over WebSocket").
 				Returns(http.StatusSwitchingProtocols).Fails(400, 403, 426, 503),
 			h.hub.Dev(),
 		},

@@ -32,7 +32,7 @@ func Module(env string) web.Module {
 		Name: "pages",
 		Use:  []gin.HandlerFunc{p.Errors("/api/")},
 		Routes: append(p.Routes(),
-			web.Handle(http.MethodGet, "/", h.home).Doc("Show the home page").Hide(),
+			web.Handle(http.MethodGet, "/", h.home).Doc("The home page").Hide(),
 		),
 	}
 }
@@ -47,16 +47,16 @@ type feature struct{ Name, Text string }
 func (h handler) home(c *gin.Context) {
 	h.pages.Render(c, http.StatusOK, "home.html", pages.Data{
 		"title":   "welcome to " + site,
-		"summary": "One small binary that serves a JSON API and these pages, with nothing to install beside it.",
+		"summary": "One small binary that serves a JSON API and these pages, with nothing else to install.",
 		"content": "This page is `templates/home.html`, inside `templates/layout.html`. " +
-			"Both live in **internal/pages**: change them while the program runs and load the page again.",
+			"Both live in **internal/pages**: edit them while the program runs and reload the page.",
 		"features": []feature{
 			{"Typed routes", "A handler takes a struct and returns a value. The same types bind, validate, answer and **document**."},
-			{"One place for errors", "Every error has one shape: a status, a sentence for a person, and `details` field by field."},
-			{"A database that keeps up", "Lists with filters, search and cursors, and migrations that run both ways."},
+			{"One place for errors", "Every error has the same shape: a status, a readable message, and `details` by field."},
+			{"A database layer that keeps up", "Lists with filters, search and cursors, and reversible migrations."},
 			{"Safe from the start", "Security headers, limits and timeouts are on before the first line is written."},
-			{"Pages without a build", "Layouts, partials and filters in plain HTML. Static files carry a hash, and are cached for ever."},
-			{"Ready to be watched", "Structured logs with request ids, health and readiness, and metrics when they are asked for."},
+			{"Pages without a build step", "Layouts, partials and filters in plain HTML. Static files are fingerprinted and cached for good."},
+			{"Observable", "Structured logs with request ids, health and readiness, and optional metrics."},
 		},
 	})
 }

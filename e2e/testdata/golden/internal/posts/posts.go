@@ -20,10 +20,10 @@ func Module(gdb *gorm.DB) web.Module {
 	return web.Module{Name: "posts", Routes: []web.Route{
 		web.Get("/posts", h.list).Doc("List posts").Guard(auth.User()),
 		web.Post("/posts", h.create).Doc("Create a post").Guard(auth.User()),
-		web.Post("/posts/bulk", h.bulk).Doc("Create many posts, all or none").Guard(auth.User()),
-		web.Get("/posts/:id", h.show).Doc("Show a post").Guard(auth.User()),
-		web.Put("/posts/:id", h.update).Doc("Change what is sent of a post").Guard(auth.User()),
-		web.Patch("/posts/:id", h.update).Doc("Change what is sent of a post").Guard(auth.User()),
+		web.Post("/posts/bulk", h.bulk).Doc("Create several posts at once (all or none)").Guard(auth.User()),
+		web.Get("/posts/:id", h.show).Doc("Get a post").Guard(auth.User()),
+		web.Put("/posts/:id", h.update).Doc("Update a post (only the fields you send)").Guard(auth.User()),
+		web.Patch("/posts/:id", h.update).Doc("Update a post (only the fields you send)").Guard(auth.User()),
 		web.Delete("/posts/:id", h.remove).Doc("Delete a post").Fails(409).Guard(auth.User()),
 	}}
 }

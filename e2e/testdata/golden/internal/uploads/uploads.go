@@ -43,11 +43,11 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	jobs.Handle(queue, "files.sweep", h.sweep)
 	jobs.Schedule(queue, "17 3 * * *", "files.sweep", struct{}{})
 	return web.Module{Name: "uploads", Ready: library.Store.Ready, Routes: []web.Route{
-		web.Post("/files/upload", h.upload).Doc("Upload one or more files, all or none").
+		web.Post("/files/upload", h.upload).Doc("Upload one or more files (all or none)").
 			Guard(auth.User()).Uploads("file").Limit(library.MaxBody()).Within(-1),
 		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").
 			Sends("*/*").InParts().Fails(404).Within(-1),
-		web.Post("/files/:name/link", h.link).Doc("Make a link to a file that expires").
+		web.Post("/files/:name/link", h.link).Doc("Create an expiring link to a file").
 			Guard(auth.User()).Fails(404).Returns(http.StatusOK),
 		web.Delete("/files/:name", h.remove).Doc("Delete a file").Guard(auth.User()).Fails(404, 409),
 	}}
@@ -123,7 +123,7 @@ func (h handler) own(c *gin.Context, name string) (files.File, error) {
 	if file.Private {
 		return file, fault.NotFound("File not found")
 	}
-	return file, fault.Forbidden("This file is another user's")
+	return file, fault.Forbidden("This file belongs to another user")
 }
 
 // sweep deletes uploads that nothing refers to, and what a process left behind

@@ -25,7 +25,7 @@ func (h handler) createCommand(ctx context.Context, std command.IO) error {
 	flags.SetOutput(io.Discard) // the error says it all
 	username := flags.String("username", "", "3 to 50 characters")
 	email := flags.String("email", "", "an e-mail address")
-	admin := flags.Bool("admin", false, "make an administrator")
+	admin := flags.Bool("admin", false, "make the user an administrator")
 	if err := flags.Parse(std.Args); err != nil {
 		return command.Usage(err.Error() + "\n  try:   " + createUsage)
 	}
@@ -47,7 +47,7 @@ func (h handler) createCommand(ctx context.Context, std command.IO) error {
 		for _, detail := range wrong {
 			lines = append(lines, strings.ToLower(detail.Message[:1])+detail.Message[1:])
 		}
-		return fmt.Errorf("%s\n  try:   a longer one: from 15 characters on, no kinds of characters are asked for", strings.Join(lines, "; "))
+		return fmt.Errorf("%s\n  try:   a longer one: from 15 characters on, any characters will do", strings.Join(lines, "; "))
 	}
 	user := createBody{Username: *username, Email: *email}.user(auth.HashPassword(password))
 	if *admin {
@@ -55,7 +55,7 @@ func (h handler) createCommand(ctx context.Context, std command.IO) error {
 	}
 	err = h.db.WithContext(ctx).Create(&user).Error
 	if f := fault.From(err); err != nil && f.Status == http.StatusConflict {
-		return fmt.Errorf("%s\n  where: among the users there are, whatever the case\n  try:   another --username or --email", strings.ToLower(f.Message))
+		return fmt.Errorf("%s\n  where: the existing users; case is ignored\n  try:   another --username or --email", strings.ToLower(f.Message))
 	}
 	if err != nil {
 		return err

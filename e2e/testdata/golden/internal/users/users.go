@@ -31,16 +31,16 @@ func Module(gdb *gorm.DB) web.Module {
 		Routes: []web.Route{
 			web.Get("/users", h.list).Guard(auth.User()).Doc("List users"),
 			web.Post("/users", h.create).Doc("Register").Fails(http.StatusConflict),
-			web.Get("/users/me", h.me).Guard(auth.User()).Doc("Show who asks"),
-			web.Post("/users/me/change-password", h.changePassword).Guard(auth.Session()).Doc("Change the own password").
+			web.Get("/users/me", h.me).Guard(auth.User()).Doc("Get the current user"),
+			web.Post("/users/me/change-password", h.changePassword).Guard(auth.Session()).Doc("Change your password").
 				Returns(http.StatusOK).Fails(http.StatusBadRequest, http.StatusTooManyRequests),
-			web.Get("/users/:id", h.show).Guard(auth.User()).Doc("Show a user"),
-			web.Put("/users/:id", h.update).Guard(auth.User()).Doc("Change what is sent of a user").Fails(http.StatusConflict),
-			web.Patch("/users/:id", h.update).Guard(auth.User()).Doc("Change what is sent of a user").Fails(http.StatusConflict),
+			web.Get("/users/:id", h.show).Guard(auth.User()).Doc("Get a user"),
+			web.Put("/users/:id", h.update).Guard(auth.User()).Doc("Update a user (only the fields you send)").Fails(http.StatusConflict),
+			web.Patch("/users/:id", h.update).Guard(auth.User()).Doc("Update a user (only the fields you send)").Fails(http.StatusConflict),
 			web.Delete("/users/:id", h.remove).Guard(auth.Session()).Doc("Delete a user").Fails(http.StatusConflict),
 		},
 		Commands: []command.Command{{
-			Name: "user create", Args: "--username U --email E [--admin]", Summary: "make a user; the password is asked for, or one line of standard input",
+			Name: "user create", Args: "--username U --email E [--admin]", Summary: "create a user; the password is prompted for or read from standard input",
 			Starts: true, Run: h.createCommand,
 		}},
 	}
@@ -176,7 +176,7 @@ func keepAdmin(tx *gorm.DB, leaving int64) error {
 	err := tx.Model(&model.User{}).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
 		Where("role = ? AND is_active = ?", model.RoleAdmin, true).Order("id").Pluck("id", &admins).Error
 	if err == nil && len(admins) == 1 && admins[0] == leaving {
-		err = fault.Conflict("The last administrator cannot go")
+		err = fault.Conflict("The last administrator cannot be removed")
 	}
 	return err
 }

@@ -12,8 +12,8 @@ import (
 
 func (h handler) keyRoutes() []web.Route {
 	return []web.Route{
-		web.Get("/auth/keys", h.listKeys).Guard(auth.Session()).Doc("List the own API keys"),
-		web.Post("/auth/keys", h.makeKey).Guard(auth.Fresh()).With(auth.NoStore).Doc("Make an API key, which is shown this once"),
+		web.Get("/auth/keys", h.listKeys).Guard(auth.Session()).Doc("List your API keys"),
+		web.Post("/auth/keys", h.makeKey).Guard(auth.Fresh()).With(auth.NoStore).Doc("Create an API key (shown only once)"),
 		web.Delete("/auth/keys/:id", h.revokeKey).Guard(auth.Session()).Doc("Revoke an API key").Fails(http.StatusNotFound),
 	}
 }

@@ -16,8 +16,8 @@ const resetJob = "auth.reset"
 
 func (h handler) resetRoutes(gdb *gorm.DB) []web.Route {
 	return []web.Route{
-		web.Post("/auth/forgot-password", asksForLetter(gdb, resetJob)).Doc("Ask for a mail that lets set a new password").Returns(http.StatusAccepted),
-		web.Post("/auth/reset-password", h.resetPassword).Doc("Set a new password with the token of a mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
+		web.Post("/auth/forgot-password", asksForLetter(gdb, resetJob)).Doc("Request a password-reset e-mail").Returns(http.StatusAccepted),
+		web.Post("/auth/reset-password", h.resetPassword).Doc("Reset the password with the token from the e-mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
 	}
 }
 

@@ -44,7 +44,7 @@ func Run(ctx context.Context, std command.IO) error {
 
 // settings lists every setting.
 func settings(w io.Writer) {
-	fmt.Fprintln(w, "\nSettings, from the environment, and in development from .env:")
+	fmt.Fprintln(w, "\nSettings, from the environment or, in development, from .env:")
 	config.Help[Config](w)
 }
 

@@ -26,22 +26,22 @@ func Module(gdb *gorm.DB) web.Module {
 	h := handler{gdb}
 	return web.Module{Name: "tour", Routes: []web.Route{
 		// A handler that returns a value answers JSON.
-		web.Get("/json", getJSON).Doc("Answer JSON"),
-		web.Post("/json", postJSON).Doc("Read JSON").Returns(http.StatusOK),
-		web.Get("/error", fail).Doc("Answer an error").Fails(400),
+		web.Get("/json", getJSON).Doc("Return JSON"),
+		web.Post("/json", postJSON).Doc("Accept JSON").Returns(http.StatusOK),
+		web.Get("/error", fail).Doc("Return an error").Fails(400),
 		// What stands in the path has a type; what does not fit is a 404.
 		web.Get("/api/items", items).Doc("List items"),
-		web.Get("/api/items/:id", item).Doc("Show an item"),
+		web.Get("/api/items/:id", item).Doc("Get an item"),
 		web.Get("/products/:id", product).Doc("Read a number from the path"),
 		web.Get("/categories/:name", category).Doc("Read a text from the path"),
 		web.Get("/wildcard/*path", wildcard).Doc("Read the rest of the path"),
 		// A plain Gin handler answers as it likes.
-		web.Handle(http.MethodGet, "/xml", getXML).Doc("Answer XML").Sends("application/xml"),
-		web.Handle(http.MethodGet, "/html", getHTML).Doc("Answer HTML").Sends("text/html"),
-		web.Handle(http.MethodGet, "/text", getText).Doc("Answer text").Sends("text/plain"),
+		web.Handle(http.MethodGet, "/xml", getXML).Doc("Return XML").Sends("application/xml"),
+		web.Handle(http.MethodGet, "/html", getHTML).Doc("Return HTML").Sends("text/html"),
+		web.Handle(http.MethodGet, "/text", getText).Doc("Return text").Sends("text/plain"),
 		// A table: rules for what comes in, pages of what goes out.
-		web.Post("/users", h.createUser).Doc("Create a user of the tour").Fails(409),
-		web.Get("/users", h.listUsers).Doc("List the users of the tour"),
+		web.Post("/users", h.createUser).Doc("Create a tour user").Fails(409),
+		web.Get("/users", h.listUsers).Doc("List the tour users"),
 	}}
 }
 

@@ -39,10 +39,10 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 		Err:  h.hub.Err,
 		Run:  h.hub.Run,
 		Routes: []web.Route{
-			web.Handle(http.MethodGet, "/ws/chat/:room", h.join).Doc("Join a room by WebSocket").
+			web.Handle(http.MethodGet, "/ws/chat/:room", h.join).Doc("Join a chat room over WebSocket").
 				Guard(auth.User()).Returns(http.StatusSwitchingProtocols).Fails(400, 403, 404, 426, 503),
-			web.Get("/chat/:room/members", h.members).Doc("List who is in a room").Guard(auth.User()),
-			web.Handle(http.MethodGet, "/chat", h.show).Doc("Show the chat page").Hide(),
+			web.Get("/chat/:room/members", h.members).Doc("List the members of a chat room").Guard(auth.User()),
+			web.Handle(http.MethodGet, "/chat", h.show).Doc("The chat page").Hide(),
 			h.hub.Dev(),
 		},
 	}
