@@ -43,8 +43,9 @@ const scope = "github.com/nexios-go/nexios/runtime/traces"
 // unseen are the routes without spans.
 var unseen = []string{"/healthz", "/readyz", "/metrics"}
 
-// Module traces the requests that follow it in the list of modules, jobs, and
-// the statements that both make on gdb. It is made before gdb is in use. That
+// Module traces every request but those of probes and metrics, jobs, and the
+// statements that both make on gdb. Middleware of the modules before it in the
+// list runs outside of the request's span. It is made before gdb is in use. That
 // spans cannot be sent is logged when it begins and when it ends.
 func Module(c Config, gdb *gorm.DB, log *slog.Logger) web.Module {
 	m := web.Module{Name: "traces"}
@@ -80,7 +81,7 @@ type tracer struct{ trace.Tracer }
 // request is the middleware.
 func (t tracer) request(c *gin.Context) {
 	route, r := c.FullPath(), c.Request
-	if slices.Contains(unseen, route) || r.Header.Get("Upgrade") != "" {
+	if slices.Contains(unseen, route) {
 		return
 	}
 	method, name := r.Method, r.Method

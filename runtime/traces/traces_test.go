@@ -268,7 +268,7 @@ func TestARequestIsFollowed(t *testing.T) {
 
 	const traceID, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	require.Equal(t, 201, w.ask(t, "POST", "/things/7?token=hunter2", "Traceparent", "00-"+traceID+"-"+parent+"-01", "Tracestate", "a=b"))
-	require.Equal(t, 500, w.ask(t, "GET", "/panic"))
+	require.Equal(t, 500, w.ask(t, "GET", "/panic", "Upgrade", "websocket")) // which hides nothing
 	require.Equal(t, 404, w.ask(t, "GET", "/nothing/hunter3"))
 	require.Equal(t, 405, w.ask(t, "SHOUT", "/panic"))
 	require.Equal(t, 200, w.ask(t, "GET", "/healthz"))
@@ -368,7 +368,7 @@ func TestARefusal(t *testing.T) {
 	require.Equal(t, 201, w.ask(t, "POST", "/things/1"))
 	require.Eventually(t, func() bool { return len(w.log.records(t, "traces cannot be sent")) == 1 }, 15*time.Second, 20*time.Millisecond)
 	require.Equal(t, "/own/path", to.asked[0].URL.Path)
-	require.Equal(t, 500, w.ask(t, "GET", "/panic"))
+	require.Equal(t, 500, w.ask(t, "GET", "/panic", "Upgrade", "websocket")) // which hides nothing
 	w.stop()
 	require.Len(t, w.log.records(t, "traces cannot be sent"), 1)
 	require.Len(t, w.log.records(t, "traces are being sent again"), 1)

@@ -128,8 +128,11 @@ func (a *App) mount(r Route, rules *rules) (err error) {
 	}
 	for _, method := range methods {
 		a.Engine.Handle(method, r.Path, chain...)
-		if r.Deadline != 0 {
-			a.deadlines[address{method, r.Path}] = r.Deadline
+		switch own := (address{method, r.Path}); {
+		case r.Deadline != 0:
+			a.deadlines[own] = r.Deadline
+		case r.Success == http.StatusSwitchingProtocols:
+			a.deadlines[own] = -1 // a WebSocket outlives any request
 		}
 	}
 	return nil

@@ -45,8 +45,8 @@ func (a *App) deadline(c *gin.Context, start time.Time) time.Time {
 	if own, ok := a.deadlines[address{c.Request.Method, c.FullPath()}]; ok {
 		limit = own
 	}
-	if limit < 0 || c.Request.Header.Get("Upgrade") != "" {
-		return time.Time{} // a WebSocket outlives any request
+	if limit < 0 {
+		return time.Time{}
 	}
 	return start.Add(limit)
 }

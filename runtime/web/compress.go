@@ -75,7 +75,7 @@ func newCompressor(next http.Handler) *compressor {
 // ServeHTTP implements http.Handler.
 func (c *compressor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	chosen := c.choose(r.Header.Get("Accept-Encoding"))
-	if r.Method == http.MethodHead || r.Header.Get("Upgrade") != "" {
+	if r.Method == http.MethodHead {
 		chosen = nil
 	}
 	cw, ok := c.writers.Get().(*compressedWriter)

@@ -141,7 +141,8 @@ func Handle(method, path string, h gin.HandlerFunc) Route {
 // Doc sets the summary shown in OpenAPI and by the routes command.
 func (r Route) Doc(summary string) Route { r.Summary = summary; return r }
 
-// Returns sets the status of a success.
+// Returns sets the status of a success. A route that returns 101, as for a
+// WebSocket, has no deadline unless Within sets one.
 func (r Route) Returns(status int) Route { r.Success = status; return r }
 
 // Fails names error statuses that the route can answer besides those that

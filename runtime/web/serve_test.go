@@ -289,24 +289,38 @@ func TestSlowBodiesAreCut(t *testing.T) {
 	}
 }
 
+// TestRequestsHaveADeadline of their route: what a client asks for, such as an
+// upgrade, changes nothing.
 func TestRequestsHaveADeadline(t *testing.T) {
-	deadline := func(c *gin.Context, _ web.None) (float64, error) {
-		end, ok := c.Deadline()
-		if !ok {
-			return 0, nil
+	var left time.Duration
+	handler := func(c *gin.Context) {
+		left = 0
+		if end, ok := c.Deadline(); ok {
+			left = time.Until(end)
 		}
-		return time.Until(end).Seconds(), nil
 	}
-	r := run(t, web.Module{Name: "deadline", Routes: []web.Route{
-		web.Get("/own", deadline).Within(5 * time.Minute),
-		web.Get("/none", deadline).Within(-1),
-		web.Get("/usual", deadline),
+	route := func(path string) web.Route { return web.Handle(http.MethodGet, path, handler) }
+	app, err := web.New(web.Config{Env: web.Test}, discard(), web.Module{Name: "deadline", Routes: []web.Route{
+		route("/own").Within(5 * time.Minute),
+		route("/none").Within(-1),
+		route("/usual"),
+		route("/socket").Returns(http.StatusSwitchingProtocols),
+		route("/socket/own").Returns(http.StatusSwitchingProtocols).Within(5 * time.Minute),
 	}})
-	for path, want := range map[string]float64{"/own": 300, "/none": 0, "/usual": 30} {
-		_, body, err := r.get(path)
-		var got float64
-		if _, scan := fmt.Sscan(body, &got); scan != nil || err != nil || got > want || got < want-5 {
-			t.Errorf("%s has %s seconds, %v", path, body, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Engine.NoRoute(handler)
+	for path, want := range map[string]time.Duration{
+		"/own": 5 * time.Minute, "/none": 0, "/usual": 30 * time.Second, "/unknown": 30 * time.Second, "/socket": 0, "/socket/own": 5 * time.Minute,
+	} {
+		for _, upgrade := range []string{"", "websocket", "h2c"} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Header.Set("Upgrade", upgrade)
+			app.ServeHTTP(httptest.NewRecorder(), r)
+			if left > want || left < want-5*time.Second {
+				t.Errorf("%s with Upgrade %q has %v", path, upgrade, left)
+			}
 		}
 	}
 }

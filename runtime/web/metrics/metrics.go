@@ -21,8 +21,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Module measures every request that follows it in the list of modules, and
-// the process. /metrics and /debug/pprof/ are served on addr, METRICS_ADDR,
+// Module measures the process and every request, wherever the module is in the
+// list: only middleware of the modules before it is not measured. /metrics and /debug/pprof/ are served on addr, METRICS_ADDR,
 // which should be reachable from inside only; when it is empty they are served
 // on the application's own address to those whom the guards let pass, and
 // without guards nowhere. More collectors may be registered by the
