@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 	"unicode"
@@ -128,25 +127,20 @@ const (
 	hashSize = 32
 	// queueWait is how long a request waits for its turn to hash.
 	queueWait = 10 * time.Second
-	// hasherRest is after how long without a hash their memory is given back.
-	hasherRest = 50 * time.Millisecond
 )
 
 // hasher bounds how many hashes run at once: more than there are processors
-// would make each slower and together eat the memory. What a hash took is
-// garbage afterwards, often several times as much as all the rest of an
-// application, and the collector alone would leave it for minutes.
+// would make each slower and together eat the memory. What a hash took is left
+// to the collector: to force it would cost every request, at the pleasure of
+// whoever sends passwords. GOMEMLIMIT bounds it where memory is scarce.
 type hasher struct {
 	slots chan struct{}
 	cost  cost
-	tidy  *time.Timer
 }
 
 // newHasher makes the hasher of an environment: only test has cheap hashes.
 func newHasher(env string) hasher {
-	tidy := time.AfterFunc(hasherRest, debug.FreeOSMemory)
-	tidy.Stop()
-	h := hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost, tidy: tidy}
+	h := hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost}
 	if env == "test" {
 		h.cost = testCost
 	}
@@ -160,8 +154,7 @@ func (h hasher) enter(ctx context.Context) (leave func(), err error) {
 	defer timer.Stop()
 	select {
 	case h.slots <- struct{}{}:
-		h.tidy.Stop()
-		return func() { <-h.slots; h.tidy.Reset(hasherRest) }, nil
+		return func() { <-h.slots }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-timer.C:

@@ -3,9 +3,11 @@ package auth
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nexios-go/nexios/runtime/fault"
@@ -168,4 +170,26 @@ func TestOnlyTestsHashCheaply(t *testing.T) {
 			t.Errorf("%q: %+v", env, got)
 		}
 	}
+}
+
+// TestHashesForceNoCollection: whoever sends passwords would else decide when
+// the whole application pays for one.
+func TestHashesForceNoCollection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		h := newHasher("test")
+		leave, err := h.enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.make(rightPassword)
+		leave()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		runtime.ReadMemStats(&after)
+		if n := after.NumForcedGC - before.NumForcedGC; n > 0 {
+			t.Errorf("%d collections were forced", n)
+		}
+	})
 }
