@@ -76,7 +76,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := s.Purge(ctx); err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "purging expired sessions", "error", err)
+			s.log.ErrorContext(ctx, "purging what is over", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -86,17 +86,19 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Purge removes expired sessions, tokens, keys and failure counts.
+// Purge removes what is over: expired sessions, tokens and failure counts, and
+// API keys that expired or were revoked.
 func (s *Service) Purge(ctx context.Context) error {
 	now := s.stamp()
 	tx := s.db.WithContext(ctx)
-	for _, expired := range []struct{ rows, where any }{
+	for _, over := range []struct{ rows, where any }{
 		{&refreshRow{}, "expires_at <= ?"},
 		{&sessionRow{}, "expires_at <= ?"},
 		{&oneTimeRow{}, "expires_at <= ?"},
 		{&failureRow{}, "ends_at <= ?"},
+		{&apiKeyRow{}, "revoked_at > 0 OR expires_at BETWEEN 1 AND ?"},
 	} {
-		if err := tx.Where(expired.where, now).Delete(expired.rows).Error; err != nil {
+		if err := tx.Where(over.where, now).Delete(over.rows).Error; err != nil {
 			return err
 		}
 	}

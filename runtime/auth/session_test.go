@@ -169,15 +169,29 @@ func TestFreshness(t *testing.T) {
 
 func TestPurge(t *testing.T) {
 	w := newWorld(t)
-	w.user("alice")
+	alice := w.user("alice")
 	w.login(w.s, "alice")
 	w.wrong(w.s, "alice", 3)
+	key := func(expires time.Time) int64 {
+		t.Helper()
+		made, err := w.s.MakeKey(t.Context(), Identity{UserID: alice.ID}, "ci", nil, expires)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.ID
+	}
+	key(w.now.Add(time.Hour))
+	if err := w.s.RevokeKey(t.Context(), Identity{UserID: alice.ID}, key(time.Time{})); err != nil {
+		t.Fatal(err)
+	}
 	w.pass(31 * 24 * time.Hour)
+	key(w.now.Add(time.Hour))
+	key(time.Time{})
 	g := w.login(w.s, "alice")
 	if err := w.s.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for table, want := range map[string]int64{"auth_sessions": 1, "auth_refresh_tokens": 1, "auth_failures": 0} {
+	for table, want := range map[string]int64{"auth_sessions": 1, "auth_refresh_tokens": 1, "auth_failures": 0, "auth_api_keys": 2} {
 		var n int64
 		if w.db.Table(table).Count(&n); n != want {
 			t.Errorf("%d rows in %s, want %d", n, table, want)
