@@ -72,8 +72,9 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 			return plan.Plan{}, fmt.Errorf("%s: %w", key, err)
 		}
 		edits := gone.edits
-		if now.Gone(gone.what) && !old.Gone(gone.what) {
-			if err := c.reverse(&d, view.Drop(now, now.Dropped[len(now.Dropped)-1], gone.past().elements, gone.past().lists, gone.past().paths)); err != nil {
+		at := slices.IndexFunc(now.Dropped, func(d spec.Dropped) bool { return d.What == gone.what && d.Restored == "" })
+		if at >= 0 && !old.Gone(gone.what) {
+			if err := c.reverse(&d, view.Drop(now, now.Dropped[at], gone.past().elements, gone.past().lists, gone.past().paths)); err != nil {
 				return plan.Plan{}, err
 			}
 			files = slices.DeleteFunc(files, func(f render.File) bool { return strings.HasPrefix(f.Path, history) })

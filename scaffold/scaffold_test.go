@@ -143,6 +143,30 @@ func TestTakingAPartBackLeavesNothing(t *testing.T) {
 	}
 }
 
+// Two parts that go at once are dropped each at its own time.
+func TestPartsThatGoTogether(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	f.to(f.with("post", "title:string"))
+	f.to(f.with("tag", "name:string"))
+	now := f.spec
+	for name, migration := range map[string]string{"post": "20261122000000", "tag": "20261123000000"} {
+		var err error
+		if now, _, err = now.Remove(name, migration); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := f.to(now)
+	if got, want := paths(p, plan.Create), "internal/migrations/20261122000000_drop_posts.go internal/migrations/20261123000000_drop_tags.go"; got != want {
+		t.Errorf("creates %s, not %s", got, want)
+	}
+	for _, op := range p.Of(plan.Create) {
+		if own := strings.Contains(op.Path, "posts"); own != bytes.Contains(op.After, []byte("createPosts()")) || own == bytes.Contains(op.After, []byte("createTags()")) {
+			t.Errorf("%s takes back another's migrations:\n%s", op.Path, op.After)
+		}
+	}
+}
+
 func TestALineThatTheOwnerTookOutStaysOut(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
