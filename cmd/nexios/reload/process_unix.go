@@ -81,6 +81,9 @@ func (r *reaper) start() error {
 func (r *reaper) forget(pid int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.pipe == nil {
+		return // it never started, and knows of no group
+	}
 	_, _ = fmt.Fprintf(r.pipe, "-%d\n", pid) // a lost reaper is found by watch
 }
 
