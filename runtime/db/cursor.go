@@ -8,7 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
+	"time"
 
+	"github.com/shopspring/decimal"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
@@ -88,6 +91,15 @@ func decode(field *schema.Field, raw json.RawMessage) (any, bool) {
 	value := reflect.New(field.IndirectFieldType)
 	if json.Unmarshal(raw, value.Interface()) != nil {
 		return nil, false
+	}
+	switch v := value.Elem().Interface().(type) {
+	case string:
+		return v, strings.IndexByte(v, 0) < 0
+	case time.Time:
+		year := v.UTC().Year()
+		return v, year >= 1 && year <= 9999 && !v.IsZero()
+	case decimal.Decimal:
+		return v, v.Exponent() < 100 && v.Exponent() > -100
 	}
 	return value.Elem().Interface(), true
 }

@@ -11,7 +11,9 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -28,7 +30,7 @@ type body struct {
 	typ      reflect.Type // without the pointer
 	optional bool         // the field is a pointer: no body leaves it nil
 	bulk     bool
-	decimals bool // some field is a decimal
+	exact    bool // some field is a decimal, a time or JSON
 	list     bool // what is wrong with an element is reported with its index
 	verdict  func(any) ([]broken, error)
 	checks   bool // it or each of its elements is a Checker
@@ -42,7 +44,7 @@ func newBody(f *reflect.StructField, rules *rules) *body {
 	}
 	_, b.bulk = reflect.Zero(b.typ).Interface().(interface{ isBulk() })
 	b.list = b.bulk || b.typ.Kind() == reflect.Slice && !opaque(b.typ)
-	b.decimals = rules.decimals
+	b.exact = rules.exact
 	b.verdict = rules.body(b.typ, f.Tag.Get("binding"))
 	checked := b.typ
 	if b.list {
@@ -82,6 +84,8 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	switch {
 	case !utf8.Valid(raw):
 		return fault.BadRequest("The body is not valid UTF-8")
+	case halves(raw):
+		return fault.BadRequest("The body holds half of a surrogate pair, which is no character")
 	case tooDeep(raw):
 		return fault.BadRequest(fmt.Sprintf("The body is nested deeper than %d levels", maxDepth))
 	}
@@ -92,7 +96,9 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 			return fault.BadRequest("The body is not valid JSON")
 		}
 		details = findMisfits(raw, dst)
-	} else if suspicious(raw, b.decimals) {
+	} else if nulls := nullElements(raw, b.typ); len(nulls) > 0 {
+		details = nulls
+	} else if suspicious(raw, b.exact) {
 		details = unstorable(dst)
 	} else if raw[0] == 'n' && b.typ.Kind() == reflect.Struct {
 		details = []fault.Detail{misfit("", b.typ)}
@@ -233,4 +239,42 @@ func tooDeep(raw []byte) bool {
 		}
 	}
 	return false
+}
+
+// halves tells whether a string in raw, which may be JSON, has one half of a
+// surrogate pair without the other. The parser puts a replacement character in
+// its place, which nobody sent, and PostgreSQL takes no JSON that holds one.
+func halves(raw []byte) bool {
+	if !bytes.Contains(raw, []byte(`\ud`)) && !bytes.Contains(raw, []byte(`\uD`)) {
+		return false
+	}
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++
+		unit := escaped(raw[i:])
+		if !utf16.IsSurrogate(unit) {
+			continue
+		}
+		i += len(`uXXXX`)
+		if i >= len(raw) || raw[i] != '\\' || utf16.DecodeRune(unit, escaped(raw[i+1:])) == utf8.RuneError {
+			return true
+		}
+		i += len(`uXXXX`)
+	}
+	return false
+}
+
+// escaped is the UTF-16 unit that the text behind a backslash means, 0 when it
+// means none.
+func escaped(text []byte) rune {
+	if len(text) < len(`uXXXX`) || text[0] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(text[1:5]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
 }

@@ -5,10 +5,13 @@ import (
 	"cmp"
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/nexios-go/nexios/runtime/fault"
 )
@@ -27,7 +30,9 @@ const wholeBody = "body"
 // for requests that are refused.
 func findMisfits(raw []byte, dst reflect.Value) []fault.Detail {
 	var details []fault.Detail
-	fit(raw, dst, "", &details)
+	if fit(raw, dst, "", &details); len(details) == 0 {
+		details = append(details, misfit("", dst.Type()))
+	}
 	return details
 }
 
@@ -89,17 +94,33 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 }
 
 func fitMembers(members map[string]json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
+	var folded map[string]json.RawMessage // made when a key is not written as it should be
 	for _, key := range Keys(dst.Type()) {
 		raw, ok := members[key.Name]
-		for _, name := range sortedKeys(members) {
-			if !ok && strings.EqualFold(name, key.Name) {
-				raw, ok = members[name], true
+		if !ok {
+			if folded == nil {
+				folded = make(map[string]json.RawMessage, len(members))
+				for _, name := range sortedKeys(members) {
+					folded[fold(name)] = members[name]
+				}
 			}
+			raw, ok = folded[fold(key.Name)]
 		}
 		if ok {
 			fit(raw, dst.FieldByIndex(key.Index), join(path, key.Name), details)
 		}
 	}
+}
+
+// fold makes names equal that the parser takes for one: whatever their case.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			least = min(least, other)
+		}
+		return least
+	}, name)
 }
 
 // opaque tells whether a type decodes itself, so that nothing inside it can be
@@ -109,42 +130,59 @@ func opaque(t reflect.Type) bool {
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// suspicious tells whether raw, a body with or without decimals in it, may
-// hold what unstorable finds.
-func suspicious(raw []byte, decimals bool) bool {
+// suspicious tells whether raw, a body that is exact or not, may hold what
+// unstorable finds.
+func suspicious(raw []byte, exact bool) bool {
 	if bytes.Contains(raw, []byte(`\u0000`)) {
 		return true
 	}
-	if !decimals {
+	if !exact {
 		return false
+	}
+	if bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) > maxKeptDepth {
+		return true
+	}
+	for _, year := range []string{`"0000-`, `"0001-`, `"9999-`} {
+		if bytes.Contains(raw, []byte(year)) {
+			return true
+		}
 	}
 	digits, exponent := 0, false
 	for _, c := range raw {
 		switch {
 		case c == 'e' || c == 'E':
 			digits, exponent = 0, true
-		case exponent && c >= '0' && c <= '9':
-			if digits++; digits > 2 {
+		case c >= '0' && c <= '9':
+			if digits++; digits > 100 || exponent && digits > 1 {
 				return true
 			}
-		case c != '+' && c != '-':
-			exponent = false
+		case c == '+' || c == '-' || c == '.':
+		default:
+			digits, exponent = 0, false
 		}
 	}
 	return false
 }
 
-// absurd tells whether a decimal's exponent is so large that writing its
-// digits, or comparing it, would take the memory of the process: 1e999999999 is
-// a short text.
+// absurd tells whether a value cannot be stored though it is one of its type: a
+// decimal whose exponent is so large that writing its digits, or comparing it,
+// would take the memory of the process (1e999999999 is a short text), or a time
+// that is in no year of four digits once it is in UTC. The first instant of all
+// is no time: Go and MySQL take it for none.
 func absurd(value any) bool {
-	d, ok := value.(interface{ Exponent() int32 })
-	const most = 500
-	return ok && (d.Exponent() > most || d.Exponent() < -most)
+	switch v := value.(type) {
+	case interface{ Exponent() int32 }:
+		const most = 500
+		return v.Exponent() > most || v.Exponent() < -most
+	case time.Time:
+		v = v.UTC().Truncate(time.Microsecond)
+		return v.Year() < 1 || v.Year() > 9999 || v.IsZero()
+	}
+	return false
 }
 
 // unstorable finds what is below v and no database can hold: strings with a
-// NUL, and absurd decimals.
+// NUL, absurd decimals and times, and numbers in JSON that are out of bounds.
 func unstorable(v reflect.Value) []fault.Detail {
 	var details []fault.Detail
 	findUnstorable(v, "", &details)
@@ -177,12 +215,8 @@ func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
 			findUnstorable(v.FieldByIndex(key.Index), join(path, key.Name), details)
 		}
 	case reflect.Slice:
-		if raw, ok := v.Interface().(json.Marshaler); ok && v.Type().Elem().Kind() == reflect.Uint8 {
-			// JSON that is kept as it came.
-			var content any
-			if text, err := raw.MarshalJSON(); err == nil && json.Unmarshal(text, &content) == nil {
-				findUnstorable(reflect.ValueOf(&content), path, details)
-			}
+		if isJSON(v.Type()) {
+			findUnstorableJSON(v.Interface().(json.Marshaler), path, details)
 			return
 		}
 		for i := range v.Len() {
@@ -197,6 +231,89 @@ func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
 			findUnstorable(v.MapIndex(key), join(path, key.String()), details)
 		}
 	}
+}
+
+// isJSON tells whether a type holds JSON that is kept as it came.
+func isJSON(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && t.Implements(jsonMarshaler)
+}
+
+func findUnstorableJSON(kept json.Marshaler, path string, details *[]fault.Detail) {
+	raw, err := kept.MarshalJSON()
+	if err != nil {
+		return
+	}
+	var content any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if decoder.Decode(&content) != nil {
+		return
+	}
+	if deeper(content, maxKeptDepth) {
+		*details = append(*details, fault.Detail{Field: cmp.Or(path, wholeBody), Rule: "depth", Message: sentence(cmp.Or(path, wholeBody), fmt.Sprintf("is nested deeper than %d levels", maxKeptDepth))})
+		return
+	}
+	if room := maxExponents; !bounded(content, &room) {
+		*details = append(*details, fault.Detail{Field: cmp.Or(path, wholeBody), Rule: "number", Message: sentence(cmp.Or(path, wholeBody), "holds numbers that are too large or too small")})
+		return
+	}
+	findUnstorable(reflect.ValueOf(&content), path, details)
+}
+
+// Numbers of JSON that is kept are those that a float64 holds, and of so many
+// digits. All their exponents add up to no more than maxExponents: PostgreSQL
+// answers 1e300 with all its zeros.
+const (
+	maxExponent  = 308
+	maxExponents = 10_000
+	maxDigits    = 1000
+)
+
+// maxKeptDepth is how deep JSON that is kept may nest: MariaDB takes no more.
+const maxKeptDepth = 30
+
+// deeper tells whether a JSON value nests deeper than some levels.
+func deeper(value any, levels int) bool {
+	switch v := value.(type) {
+	case []any:
+		return levels == 0 || slices.ContainsFunc(v, func(element any) bool { return deeper(element, levels-1) })
+	case map[string]any:
+		if levels == 0 {
+			return true
+		}
+		for _, element := range v {
+			if deeper(element, levels-1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// bounded tells whether the numbers in a JSON value are so.
+func bounded(value any, room *int) bool {
+	switch v := value.(type) {
+	case json.Number:
+		mantissa, text, _ := strings.Cut(strings.ToLower(string(v)), "e")
+		exponent, err := strconv.Atoi(cmp.Or(text, "0"))
+		exponent = max(exponent, -exponent)
+		*room -= exponent
+		_, infinite := v.Float64()
+		return err == nil && infinite == nil && exponent <= maxExponent && len(mantissa) <= maxDigits && *room >= 0
+	case []any:
+		for _, element := range v {
+			if !bounded(element, room) {
+				return false
+			}
+		}
+	case map[string]any:
+		for _, element := range v {
+			if !bounded(element, room) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func nul(path string) fault.Detail {

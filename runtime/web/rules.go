@@ -25,10 +25,10 @@ import (
 //
 // A decimal's min, max, gt, gte, lt and lte compare its value.
 type rules struct {
-	v        *validator.Validate
-	seen     map[reflect.Type]bool
-	decimals bool  // one of the types is a decimal
-	buffers  *pool // for the bodies that the rules are asked about
+	v       *validator.Validate
+	seen    map[reflect.Type]bool
+	exact   bool  // one of the types is a decimal, a time or JSON: unstorable looks closer
+	buffers *pool // for the bodies that the rules are asked about
 }
 
 // broken is a rule that a value breaks, with the value's path in JSON, or where
@@ -82,6 +82,7 @@ func ruleName(f reflect.StructField) string {
 // cannot work stops the start and not a request.
 func (r *rules) prepare(t reflect.Type) (err error) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
+		r.exact = r.exact || isJSON(t)
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct || r.seen[t] {
@@ -96,7 +97,7 @@ func (r *rules) prepare(t reflect.Type) (err error) {
 		f, _ := t.FieldByName("Value")
 		return r.prepare(f.Type)
 	case float:
-		r.decimals = true
+		r.exact = true
 		r.v.RegisterCustomTypeFunc(func(v reflect.Value) any {
 			if absurd(v.Interface()) {
 				return 0.0 // which has been refused
@@ -104,6 +105,9 @@ func (r *rules) prepare(t reflect.Type) (err error) {
 			return v.Interface().(float).InexactFloat64()
 		}, reflect.Zero(t).Interface())
 		return nil
+	}
+	if t == timeType {
+		r.exact = true
 	}
 	if opaque(t) {
 		return nil

@@ -154,7 +154,7 @@ func mustBe(t reflect.Type) string {
 	}
 	switch {
 	case t == timeType:
-		return "must be a time such as 2006-01-02T15:04:05Z"
+		return "must be a time such as 2006-01-02T15:04:05Z, in the years 1 to 9999"
 	case t == durationType:
 		return "must be a duration such as 1h30m"
 	case t.Name() == "UUID":

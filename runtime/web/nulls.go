@@ -1,0 +1,90 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strconv"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// nullElements finds the nulls in lists of a body of type t whose elements take
+// none. The parser leaves such an element at the zero value of its type, which
+// nobody sent.
+func nullElements(raw []byte, t reflect.Type) []fault.Detail {
+	if !hasNullElement(raw) {
+		return nil
+	}
+	var details []fault.Detail
+	findNullElements(raw, t, "", &details)
+	return details
+}
+
+// hasNullElement tells whether some list, of any kind, may hold null.
+func hasNullElement(raw []byte) bool {
+	null := []byte("null")
+	for rest := raw; ; {
+		i := bytes.Index(rest, null)
+		if i < 0 {
+			return false
+		}
+		if before := bytes.TrimRight(rest[:i], " \t\r\n"); len(before) > 0 && (before[len(before)-1] == '[' || before[len(before)-1] == ',') {
+			return true
+		}
+		rest = rest[i+len(null):]
+	}
+}
+
+func findNullElements(raw json.RawMessage, t reflect.Type, path string, details *[]fault.Detail) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if n, ok := reflect.New(t).Interface().(interface{ value() reflect.Value }); ok {
+		findNullElements(raw, n.value().Type(), path, details)
+		return
+	}
+	if _, bulk := reflect.Zero(t).Interface().(interface{ isBulk() }); bulk {
+		var envelope struct{ Items json.RawMessage }
+		if json.Unmarshal(raw, &envelope) == nil && envelope.Items != nil {
+			raw = envelope.Items
+		}
+	} else if opaque(t) {
+		return
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil {
+			return
+		}
+		known := make(map[string]Key)
+		for _, key := range Keys(t) {
+			known[fold(key.Name)] = key
+		}
+		for _, name := range sortedKeys(members) {
+			if key, ok := known[fold(name)]; ok {
+				findNullElements(members[name], key.Field.Type, join(path, key.Name), details)
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		var elements []json.RawMessage
+		if json.Unmarshal(raw, &elements) != nil {
+			return
+		}
+		for i, element := range elements {
+			at := path + "[" + strconv.Itoa(i) + "]"
+			if bytes.Equal(element, []byte("null")) && !nullable(t.Elem()) && len(*details) < maxDetails {
+				*details = append(*details, misfit(at, t.Elem()))
+				continue
+			}
+			findNullElements(element, t.Elem(), at, details)
+		}
+	}
+}
+
+// nullable tells whether a value of type t can say that it was null.
+func nullable(t reflect.Type) bool {
+	_, null := reflect.New(t).Interface().(interface{ value() reflect.Value })
+	return null || t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || isJSON(t)
+}
