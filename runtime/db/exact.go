@@ -3,50 +3,110 @@ package db
 import (
 	"errors"
 	"reflect"
+	"sync"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// instants is the GORM plugin that brings times to UTC and microseconds before
-// they are written, so that what a handler answers after a write is what the
-// next read answers.
-type instants struct{}
+// Decimals are written with all digits of their scale: 12.50 is an amount, and
+// 12.5 is not. The library has one setting of it for a program.
+func init() { decimal.TrimTrailingZeros = false }
+
+// exact is the GORM plugin that brings values to the one form that every
+// database keeps, so that what a handler answers after a write is what the next
+// read answers: times to UTC and microseconds, and decimals to the scale that
+// the model's tag tells, such as `gorm:"scale:2"`. A time that is in no year of
+// four digits is refused.
+type exact struct{ plans sync.Map } // of []exactField, by *schema.Schema
+
+type exactField struct {
+	*schema.Field
+	scale int32 // of a decimal
+}
 
 // Name implements gorm.Plugin.
-func (instants) Name() string { return "instants" }
+func (*exact) Name() string { return "exact" }
 
 // Initialize implements gorm.Plugin.
-func (instants) Initialize(gdb *gorm.DB) error {
+func (p *exact) Initialize(gdb *gorm.DB) error {
 	return errors.Join(
-		gdb.Callback().Create().Before("gorm:create").Register("instants", normalize),
-		gdb.Callback().Update().Before("gorm:update").Register("instants", normalize),
+		gdb.Callback().Create().Before("gorm:create").Register("exact", p.written),
+		gdb.Callback().Update().Before("gorm:update").Register("exact", p.written),
+		gdb.Callback().Query().After("gorm:query").Register("exact", p.found),
 	)
 }
 
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-func normalize(tx *gorm.DB) {
+// plan lists the model's fields that have such a form.
+func (p *exact) plan(model *schema.Schema) []exactField {
+	if known, ok := p.plans.Load(model); ok {
+		return known.([]exactField)
+	}
+	var fields []exactField
+	for _, field := range model.Fields {
+		_, scaled := field.TagSettings["SCALE"]
+		switch field.IndirectFieldType {
+		case reflect.TypeFor[time.Time]():
+			fields = append(fields, exactField{Field: field})
+		case reflect.TypeFor[decimal.Decimal]():
+			if scaled {
+				fields = append(fields, exactField{field, int32(field.Scale)}) // #nosec G115 -- the tag says it
+			}
+		}
+	}
+	p.plans.Store(model, fields)
+	return fields
+}
+
+// of is the value of the field in its one form.
+func (f exactField) of(value any) (any, error) {
+	switch v := value.(type) {
+	case time.Time:
+		v = instant(v)
+		if year := v.Year(); year < 1 || year > 9999 {
+			message := Humanize(f.DBName) + " is out of range"
+			return v, fault.Invalid(fault.Detail{Field: jsonName(f.Schema, f.DBName), Rule: "value", Message: message})
+		}
+		return v, nil
+	case *time.Time:
+		if v != nil {
+			return f.of(*v)
+		}
+	case decimal.Decimal:
+		return v.Round(f.scale), nil
+	case *decimal.Decimal:
+		if v != nil {
+			return f.of(*v)
+		}
+	}
+	return value, nil
+}
+
+// written brings what a statement writes to its form.
+func (p *exact) written(tx *gorm.DB) {
 	s := tx.Statement.Schema
 	if s == nil || tx.Error != nil {
 		return
 	}
-	if values, ok := tx.Statement.Dest.(map[string]any); ok {
-		for name, value := range values {
-			if t, ok := value.(time.Time); ok {
-				values[name] = instant(t)
-			}
-		}
+	fields := p.plan(s)
+	if len(fields) == 0 {
 		return
 	}
-	var fields []*schema.Field
-	for _, field := range s.Fields {
-		if field.IndirectFieldType == reflect.TypeFor[time.Time]() {
-			fields = append(fields, field)
+	if values, ok := tx.Statement.Dest.(map[string]any); ok {
+		for _, field := range fields {
+			for _, name := range []string{field.DBName, field.Name} {
+				if value, ok := values[name]; ok {
+					form, err := field.of(value)
+					values[name], _ = form, tx.AddError(err)
+				}
+			}
 		}
-	}
-	if len(fields) == 0 {
 		return
 	}
 	dest := reflect.ValueOf(tx.Statement.Dest)
@@ -55,21 +115,41 @@ func normalize(tx *gorm.DB) {
 		pointer.Elem().Set(dest)
 		tx.Statement.Dest, dest = pointer.Interface(), pointer
 	}
-	for _, row := range rows(reflect.Indirect(dest)) {
-		if row.Type() != s.ModelType || !row.CanAddr() {
+	p.normalize(tx, fields, reflect.Indirect(dest))
+}
+
+// found brings what a statement read to its form: SQLite keeps numbers, which
+// have no scale.
+func (p *exact) found(tx *gorm.DB) {
+	if s := tx.Statement; s.Schema != nil && tx.Error == nil && tx.Name() == "sqlite" {
+		var decimals []exactField
+		for _, field := range p.plan(s.Schema) {
+			if field.IndirectFieldType != reflect.TypeFor[time.Time]() {
+				decimals = append(decimals, field)
+			}
+		}
+		if len(decimals) > 0 {
+			p.normalize(tx, decimals, s.ReflectValue)
+		}
+	}
+}
+
+func (p *exact) normalize(tx *gorm.DB, fields []exactField, value reflect.Value) {
+	s := tx.Statement
+	for _, row := range rows(value) {
+		if row.Type() != s.Schema.ModelType || !row.CanAddr() {
 			continue
 		}
 		for _, field := range fields {
-			value, zero := field.ValueOf(tx.Statement.Context, row)
-			if zero {
-				continue
+			value, zero := field.ValueOf(s.Context, row)
+			if _, time := value.(time.Time); zero && time {
+				continue // GORM may have one for it
 			}
-			switch t := value.(type) {
-			case time.Time:
-				_ = tx.AddError(field.Set(tx.Statement.Context, row, instant(t)))
-			case *time.Time:
-				_ = tx.AddError(field.Set(tx.Statement.Context, row, instant(*t)))
+			form, err := field.of(value)
+			if err == nil {
+				err = field.Set(s.Context, row, form)
 			}
+			_ = tx.AddError(err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -113,10 +114,18 @@ func (a Array[T]) Value() (driver.Value, error) {
 	return string(raw), err
 }
 
-// MarshalJSON implements json.Marshaler.
+// MarshalJSON implements json.Marshaler. Times are written as in a column of
+// their own.
 func (a Array[T]) MarshalJSON() ([]byte, error) {
 	if a == nil {
 		return []byte("[]"), nil
+	}
+	if times, ok := any([]T(a)).([]time.Time); ok {
+		same := make([]time.Time, len(times))
+		for i, t := range times {
+			same[i] = instant(t)
+		}
+		return json.Marshal(same)
 	}
 	return json.Marshal([]T(a))
 }

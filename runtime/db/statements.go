@@ -82,7 +82,11 @@ func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.N
 		return nil, err
 	}
 	if s == nil {
-		return k.sqliteConn.QueryContext(ctx, query, args)
+		found, err := k.sqliteConn.QueryContext(ctx, query, args)
+		if err != nil {
+			return nil, err
+		}
+		return &openRows{found.(sqliteRows), new(statement)}, nil
 	}
 	found, err := s.QueryContext(ctx, args)
 	if err != nil {
@@ -96,6 +100,20 @@ func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.N
 type openRows struct {
 	sqliteRows
 	s *statement
+}
+
+// Next implements driver.Rows. The driver reads an empty blob as a nil slice,
+// which would be taken for NULL.
+func (r *openRows) Next(values []driver.Value) error {
+	if err := r.sqliteRows.Next(values); err != nil {
+		return err
+	}
+	for i, value := range values {
+		if blob, ok := value.([]byte); ok && blob == nil {
+			values[i] = []byte{}
+		}
+	}
+	return nil
 }
 
 // Close implements driver.Rows.

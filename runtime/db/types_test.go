@@ -253,3 +253,45 @@ func TestJSON(t *testing.T) {
 		}
 	})
 }
+
+// Decimals keep the digits of their scale, whatever the database keeps, an
+// empty blob is not NULL, and times in lists are as precise as others.
+func TestExactValues(t *testing.T) {
+	type Item struct {
+		ID     int64
+		Price  decimal.Decimal  `gorm:"type:decimal(10,2);scale:2"`
+		Was    *decimal.Decimal `gorm:"type:decimal(10,2);scale:2"`
+		Blob   []byte           `gorm:"not null"`
+		NoBlob []byte
+		Times  db.Array[time.Time]
+		At     time.Time
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Migrator().CreateTable(&Item{}))
+		created := Item{
+			Price: decimal.RequireFromString("12.5"), Was: new(decimal.RequireFromString("7")), Blob: []byte{},
+			Times: db.Array[time.Time]{time.Date(2026, 1, 31, 9, 30, 0, 123456789, time.FixedZone("", 3600))},
+			At:    time.Date(2026, 1, 31, 9, 30, 0, 123456789, time.UTC),
+		}
+		must(t, gdb.Create(&created).Error)
+		for range 2 { // as a statement that is kept, and as one that is not
+			read, err := db.Find[Item](gdb, created.ID)
+			must(t, err)
+			page, err := db.List[Item](gdb, db.Query{}, "price")
+			must(t, err)
+			for _, got := range []string{asJSON(read), asJSON(page.Items[0])} {
+				if want := asJSON(created); got != want {
+					t.Errorf("read %s, was %s", got, want)
+				}
+			}
+			if read.Blob == nil || read.NoBlob != nil || !strings.Contains(asJSON(read), `"Price":"12.50","Was":"7.00"`) || !strings.Contains(asJSON(read), "08:30:00.123456Z") {
+				t.Errorf("read %s", asJSON(read))
+			}
+			must(t, gdb.Model(&read).Updates(map[string]any{"price": decimal.RequireFromString("12.5"), "was": decimal.RequireFromString("7")}).Error)
+		}
+		for _, at := range []time.Time{time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))} {
+			check(t, gdb.Create(&Item{Blob: []byte{}, At: at}).Error, 422, "Validation error", "at/value")
+			check(t, gdb.Model(&created).Update("at", at).Error, 422, "Validation error", "at/value")
+		}
+	})
+}

@@ -36,6 +36,7 @@ type Type struct {
 	arg    func(arg string) (string, error)          // checks and normalises the argument
 	limits func(f Field) error                       // checks min, max, len and pattern
 	column func(f Field) string                      // gorm tag of the column in a migration
+	model  func(f Field) string                      // gorm tag of the model's field
 	rules  func(f Field) []string                    // validation rules of a value that is there
 	parse  func(f Field, text string) (Value, error) // reads a value as a word writes it
 	sample func(f Field, i int) string               // the i-th value as a word writes it; "" for no more
@@ -98,8 +99,8 @@ func rows() []Type {
 			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
 		{
-			Name: "text", Doc: "a long text",
-			Go: "string", Plain: true,
+			Name: "text", Doc: "a long text, at most 65,536 characters unless max says",
+			Go: "string", Plain: true, length: long,
 			mods:   "search default min max pattern secret",
 			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
@@ -125,7 +126,7 @@ func rows() []Type {
 			Name: "decimal", Arg: "may", Form: "10.2", Doc: "an exact decimal: 10 digits, 2 of them after the point",
 			Go: "decimal.Decimal", Imports: []string{decimalImport}, Filters: "range",
 			mods: "unique index sort filter default min max",
-			arg:  decimalArg, limits: numberLimits, column: decimalColumn, rules: decimalRules, parse: decimal, sample: decimalSample, edges: numberEdges, bad: decimalBad,
+			arg:  decimalArg, limits: numberLimits, column: decimalColumn, model: decimalModel, rules: decimalRules, parse: decimal, sample: decimalSample, edges: numberEdges, bad: decimalBad,
 		},
 		{
 			Name: "bool", Doc: "true or false",
@@ -182,13 +183,14 @@ func rows() []Type {
 			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug", "%s"),
 		},
 		{
-			Name: "json", Doc: "any JSON value",
-			Go: "db.JSON", Imports: []string{dbImport}, Plain: true,
-			column: typed(""), parse: anyJSON, sample: oneOf(`{"size":1}`, `[1,2]`, `"three"`),
+			Name: "json", Doc: "any JSON value, at most 65,536 bytes unless max says",
+			Go: "db.JSON", Imports: []string{dbImport}, Plain: true, length: long,
+			mods:   "max",
+			limits: textLimits(1 << 30), column: typed(""), rules: mostRules, parse: anyJSON, sample: oneOf(`{"size":1}`, `[1,2]`, `"three"`),
 		},
 		{
-			Name: "bytes", Doc: "binary data, base64 in JSON",
-			Go: "[]byte", Plain: true,
+			Name: "bytes", Doc: "binary data, base64 in JSON, at most 65,536 bytes unless max says",
+			Go: "[]byte", Plain: true, length: long,
 			mods:   "min max len secret",
 			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: binary, sample: textSample("%s"), edges: bytesEdges, bad: bytesBad,
 		},
@@ -304,6 +306,15 @@ func (f Field) ColumnTag() string {
 	return row.column(f)
 }
 
+// ModelTag is the gorm tag of the field in a model, without its column's name.
+func (f Field) ModelTag() string {
+	row := f.Row()
+	if f.Is("array") || row.model == nil {
+		return ""
+	}
+	return row.model(f)
+}
+
 // Rules are the validation rules of a value of the field that is there.
 func (f Field) Rules() []string {
 	if row := f.Row(); row.rules != nil {
@@ -321,6 +332,9 @@ func (f Field) Default() (v Value, ok bool) {
 	v, err := f.Row().parse(f, text)
 	return v, err == nil
 }
+
+// Value reads a value as a word writes it.
+func (f Field) Value(text string) (Value, error) { return f.Row().parse(f, text) }
 
 // Samples returns up to n different values that pass every rule of the field.
 func (f Field) Samples(n int) []Value {
@@ -368,7 +382,7 @@ func (f Field) breaks(row Type, v Value) string {
 		}
 		return ""
 	}
-	if row.length == 0 && row.Name != "text" && row.Name != "bytes" {
+	if row.length == 0 {
 		for _, mod := range []string{"min", "max"} {
 			limit, ok := f.Mods[mod]
 			if !ok {
@@ -381,6 +395,9 @@ func (f Field) breaks(row Type, v Value) string {
 		return ""
 	}
 	length := len([]rune(v.Text))
+	if row.Name == "json" {
+		length = len(v.Text)
+	}
 	switch {
 	case f.number("min") > length:
 		return "min=" + f.Mods["min"]
@@ -399,6 +416,13 @@ func (f Field) breaks(row Type, v Value) string {
 }
 
 // Texts.
+
+// long is how much a value of a type without a limit may hold: a request makes
+// the server keep, and each list answer, as much.
+const long = 1 << 16
+
+// mostRules only limit the size.
+func mostRules(f Field) []string { return []string{fmt.Sprintf("max=%d", f.Length())} }
 
 // sized is the column of a text. One that is too long for an index is no
 // varchar: MySQL counts all of a row's towards 65,535 bytes.
@@ -702,7 +726,11 @@ func decimal(f Field, s string) (Value, error) {
 	if s == "0" {
 		goText = "decimal.Zero"
 	}
-	return Value{Text: s, JSON: strconv.Quote(s), Go: goText, Cell: s}, nil
+	answered := s // with all digits of its scale
+	if scale > 0 {
+		answered = strings.TrimSuffix(s, "."+after) + "." + after + strings.Repeat("0", scale-len(after))
+	}
+	return Value{Text: s, JSON: strconv.Quote(answered), Go: goText, Cell: s}, nil
 }
 
 // decimalSize reads 10.2: how many digits, and how many of them after the
@@ -731,6 +759,12 @@ func decimalArg(arg string) (string, error) {
 
 func decimalColumn(f Field) string {
 	return fmt.Sprintf("type:decimal(%s)", strings.Replace(f.Arg, ".", ",", 1))
+}
+
+// decimalModel keeps the digits after the point in answers: 12.50.
+func decimalModel(f Field) string {
+	_, scale := decimalSize(f.Arg)
+	return fmt.Sprintf("scale:%d", scale)
 }
 
 func decimalRules(f Field) []string {

@@ -517,7 +517,8 @@ func (w resource) expectValue(t *Test, f field, key string) {
 		}
 	case "decimal":
 		if f.fits("0") {
-			change(`"0"`, `"0"`)
+			zero, _ := f.Value("0")
+			change(`"0"`, zero.JSON)
 		}
 	}
 	if f.Is("array") {

@@ -246,8 +246,9 @@ func (w resource) model() Model {
 		if f.Is("secret") {
 			key = "-"
 		}
+		how := slices.DeleteFunc([]string{columnName(f.Column()), f.ModelTag()}, func(s string) bool { return s == "" })
 		m.Fields = append(m.Fields, Line{
-			Name: exported(f.Column()), Type: f.modelType(), Tag: tag("json", key, "gorm", columnName(f.Column())),
+			Name: exported(f.Column()), Type: f.modelType(), Tag: tag("json", key, "gorm", strings.Join(how, ";")),
 		})
 		paths = append(paths, f.goImports()...)
 		if f.Is("array") {

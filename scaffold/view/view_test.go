@@ -122,14 +122,14 @@ func TestLines(t *testing.T) {
 		"sizes:int:array:min=1": {"Sizes", "db.Array[int] `json:\"sizes\"`",
 			"[]int `json:\"sizes\" binding:\"required,max=100,dive,min=1\"`",
 			"*[]int `json:\"sizes\" binding:\"omitempty,max=100,dive,min=1\"`", "db.Array[int] `gorm:\"not null\"`"},
-		"price:decimal=10.2:min=0": {"Price", "decimal.Decimal `json:\"price\"`",
+		"price:decimal=10.2:min=0": {"Price", "decimal.Decimal `json:\"price\" gorm:\"scale:2\"`",
 			"*decimal.Decimal `json:\"price\" binding:\"required,decimal=10.2,min=0\"`",
 			"*decimal.Decimal `json:\"price\" binding:\"omitempty,decimal=10.2,min=0\"`", "string `gorm:\"type:decimal(10,2);not null\"`"},
 		"author:ref=users:ondelete=cascade": {"AuthorID", "int64 `json:\"author_id\"`",
 			"int64 `json:\"author_id\" binding:\"required,min=1\"`",
 			"*int64 `json:\"author_id\" binding:\"omitempty,min=1\"`", "int64 `gorm:\"not null;index\"`"},
 		"meta:json:optional": {"Meta", "db.JSON `json:\"meta\"`",
-			"db.JSON `json:\"meta\"`", "web.Null[db.JSON] `json:\"meta\"`", "db.JSON "},
+			"db.JSON `json:\"meta\" binding:\"omitempty,max=65536\"`", "web.Null[db.JSON] `json:\"meta\" binding:\"omitempty,max=65536\"`", "db.JSON "},
 	} {
 		v := last(t, project(t, "auth", "thing "+word))
 		text := func(l view.Line) string {

@@ -325,6 +325,7 @@ var values = map[string]map[string]string{
 	"url":      {"default": "https://example.com/x", "max": "500"},
 	"slug":     {"default": "a-b", "min": "2", "max": "60", "len": "8"},
 	"bytes":    {"min": "2", "max": "100", "len": "4"},
+	"json":     {"max": "500"},
 	"enum":     {"default": "live"},
 	"ref":      {"ondelete": "cascade"},
 }

@@ -16,7 +16,7 @@ type bulkOutput struct {
 
 type createBody struct {
 	Title     string  `json:"title" binding:"required,min=3,max=255"`
-	Content   string  `json:"content" binding:"required"`
+	Content   string  `json:"content" binding:"required,max=65536"`
 	Published *bool   `json:"published"` // default false
 	Category  *string `json:"category" binding:"omitempty,max=255"`
 }
@@ -43,7 +43,7 @@ type updateInput struct {
 // updateBody is what may change: a field that is absent stays as it is.
 type updateBody struct {
 	Title     *string          `json:"title" binding:"omitempty,min=3,max=255"`
-	Content   *string          `json:"content" binding:"omitempty,min=1"`
+	Content   *string          `json:"content" binding:"omitempty,min=1,max=65536"`
 	Published *bool            `json:"published"`
 	Category  web.Null[string] `json:"category" binding:"omitempty,max=255"`
 }

@@ -182,6 +182,7 @@ func TestRules(t *testing.T) {
 		{"title", nil, "required"},
 		{"content", 1, "type"},
 		{"content", "", "required"},
+		{"content", strings.Repeat("a", 65537), "max"},
 		{"content", nil, "required"},
 		{"published", "yes", "type"},
 		{"category", 1, "type"},
@@ -205,6 +206,7 @@ func TestLimits(t *testing.T) {
 		{"title", "aaa"},
 		{"title", strings.Repeat("a", 255)},
 		{"content", "a"},
+		{"content", strings.Repeat("a", 65536)},
 		{"category", "a"},
 		{"category", strings.Repeat("a", 255)},
 	} {
