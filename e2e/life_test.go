@@ -28,6 +28,7 @@ add field comment marks:many=marks
 add jobs
 add auth --with none
 add uploads
+add organisations
 add websocket chat
 add tour
 add pages
@@ -39,6 +40,7 @@ remove resource secret
 remove model mark
 remove auth
 remove uploads
+remove organisations
 remove mail
 remove jobs
 remove websocket

@@ -14,6 +14,7 @@ import (
 	"github.com/nexios-go/nexios/templates/jobs"
 	"github.com/nexios-go/nexios/templates/mail"
 	"github.com/nexios-go/nexios/templates/metrics"
+	"github.com/nexios-go/nexios/templates/organisations"
 	"github.com/nexios-go/nexios/templates/pages"
 	"github.com/nexios-go/nexios/templates/project"
 	"github.com/nexios-go/nexios/templates/redis"
@@ -61,6 +62,7 @@ func Features() []scaffold.Feature {
 		jobs.Feature(),
 		mail.Feature(),
 		auth.Feature(),
+		organisations.Feature(),
 		uploads.Feature(),
 		redis.Feature(),
 		websocket.Feature(),

@@ -71,6 +71,8 @@ func owned(f Feature) (rooms, tables []string) {
 			"users", "auth_sessions", "auth_refresh_tokens", "auth_failures", "auth_one_time_tokens",
 			"auth_totp", "auth_recovery_codes", "auth_api_keys",
 		}
+	case "organisations":
+		return []string{"organisations", "memberships", "invitations"}, []string{"organisations", "memberships", "invitations"}
 	case "jobs":
 		return []string{"jobs"}, []string{"jobs"}
 	case "mail":

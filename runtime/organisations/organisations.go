@@ -1,0 +1,136 @@
+// Package organisations tells what the caller is in the organisation that a
+// request is about, and keeps every organisation an owner.
+//
+// It reads the project's tables organisations (id), memberships
+// (organisation_id, user_id, role) and users.
+package organisations
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// The roles of a member. Each may do what those before it may.
+const (
+	RoleMember = "member"
+	RoleAdmin  = "admin"
+	RoleOwner  = "owner"
+)
+
+var ranks = []string{RoleMember, RoleAdmin, RoleOwner}
+
+// Membership is what the caller is in the organisation of the path.
+type Membership struct {
+	OrganisationID int64
+	UserID         int64
+	Role           string // empty for an administrator of the application who is not a member
+
+	admin bool
+}
+
+// Is reports whether the caller has the role or a higher one. Administrators
+// of the application may do what owners may.
+func (m Membership) Is(role string) bool {
+	return m.admin || slices.Index(ranks, m.Role) >= slices.Index(ranks, role)
+}
+
+// Member lets members of the organisation through that the path names by
+// :organisation, such as /organisations/:organisation/posts. To others it does
+// not exist: 404.
+func Member(gdb *gorm.DB) web.Guard { return guard(gdb, RoleMember) }
+
+// Admin is [Member] for admins and owners. Other members get 403.
+func Admin(gdb *gorm.DB) web.Guard { return guard(gdb, RoleAdmin) }
+
+// Owner is [Member] for owners. Other members get 403.
+func Owner(gdb *gorm.DB) web.Guard { return guard(gdb, RoleOwner) }
+
+func guard(gdb *gorm.DB, role string) web.Guard {
+	g := auth.User()
+	signedIn := g.Check
+	g.Name = "organisation:" + role
+	g.Status = append(slices.Clone(g.Status), http.StatusNotFound)
+	g.Check = func(c *gin.Context) error {
+		if err := signedIn(c); err != nil {
+			return err
+		}
+		m, err := find(c, gdb)
+		if err != nil {
+			return err
+		}
+		if !m.Is(role) {
+			return fault.Forbidden("Only " + role + "s of the organisation may do this")
+		}
+		web.Keep(c, contextKey{}, m)
+		return nil
+	}
+	return g
+}
+
+type contextKey struct{}
+
+// Of returns what the caller is in the organisation of the path, as the guard
+// of the route found it; the zero Membership without one.
+func Of(c *gin.Context) Membership {
+	m, _ := c.Request.Context().Value(contextKey{}).(Membership)
+	return m
+}
+
+func find(c *gin.Context, gdb *gorm.DB) (Membership, error) {
+	id, err := strconv.ParseInt(c.Param("organisation"), 10, 64)
+	if err != nil {
+		return Membership{}, notFound()
+	}
+	caller, _ := auth.From(c)
+	m := Membership{OrganisationID: id, UserID: caller.UserID, admin: caller.Admin()}
+	tx := gdb.WithContext(c.Request.Context())
+	if m.Role, err = roleOf(tx, id, caller.UserID); err != nil || m.Role != "" {
+		return m, err
+	}
+	if !m.admin {
+		return m, notFound()
+	}
+	var there int64
+	if err = tx.Model(&organisation{}).Where("id = ?", id).Count(&there).Error; err == nil && there == 0 {
+		err = notFound()
+	}
+	return m, err
+}
+
+// roleOf is the role of a user in an organisation; empty for none.
+func roleOf(tx *gorm.DB, organisationID, userID int64) (string, error) {
+	var row membership
+	err := tx.Where("organisation_id = ? AND user_id = ?", organisationID, userID).Limit(1).Find(&row).Error
+	return row.Role, err
+}
+
+func notFound() *fault.Error { return fault.NotFound("Organisation not found") }
+
+// The columns that this package reads.
+
+type organisation struct{ ID int64 }
+
+func (organisation) TableName() string { return "organisations" }
+
+type membership struct {
+	OrganisationID int64 `gorm:"primaryKey"`
+	UserID         int64 `gorm:"primaryKey"`
+	Role           string
+}
+
+func (membership) TableName() string { return "memberships" }
+
+type user struct {
+	ID       int64
+	IsActive bool
+}
+
+func (user) TableName() string { return "users" }

@@ -1,0 +1,81 @@
+package organisations
+
+import (
+	"errors"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Lock makes every other change of who is in the organisation wait until tx,
+// a transaction, ends. An absent organisation is fault 404.
+func Lock(tx *gorm.DB, organisationID int64) error {
+	var row organisation
+	err := tx.Clauses(locking()).Where("id = ?", organisationID).Limit(1).Find(&row).Error
+	if err == nil && row.ID == 0 {
+		err = notFound()
+	}
+	return err
+}
+
+// Lock is the function [Lock] for what the caller does as a member. It refuses
+// a caller whose role has changed since the guard looked.
+func (m Membership) Lock(tx *gorm.DB) error {
+	if err := Lock(tx, m.OrganisationID); err != nil {
+		return err
+	}
+	role, err := roleOf(tx.Clauses(locking()), m.OrganisationID, m.UserID)
+	if err == nil && role != m.Role {
+		err = fault.Forbidden("Your role in the organisation has changed")
+	}
+	return err
+}
+
+// KeepOwner refuses to let a user go, or be less than an owner, who is the last
+// active owner of the organisation. tx holds its [Lock].
+func KeepOwner(tx *gorm.DB, organisationID, userID int64) error {
+	var others []int64
+	err := tx.Model(&membership{}).Clauses(locking()).
+		Where("organisation_id = ? AND role = ? AND user_id <> ?", organisationID, RoleOwner, userID).
+		Pluck("user_id", &others).Error
+	if err != nil {
+		return err
+	}
+	var active int64
+	if len(others) > 0 {
+		if err := tx.Model(&user{}).Where("id IN ? AND is_active = ?", others, true).Count(&active).Error; err != nil {
+			return err
+		}
+	}
+	if active == 0 {
+		return fault.Conflict("The last owner of an organisation cannot go")
+	}
+	return nil
+}
+
+// KeepOwners is [KeepOwner] for every organisation of a user whose account is
+// to be deleted in tx. It takes their locks.
+func KeepOwners(tx *gorm.DB, userID int64) error {
+	if userID == 0 {
+		return errors.New("organisations: the user to delete has no id, so it is not known whose last owner goes\n  try:   tx.Delete(&user), of a user that was found, instead of a condition")
+	}
+	var joined, owned []int64
+	err := tx.Model(&organisation{}).Clauses(locking()).
+		Where("id IN (?)", tx.Model(&membership{}).Select("organisation_id").Where("user_id = ?", userID)).
+		Order("id").Pluck("id", &joined).Error
+	if err != nil || len(joined) == 0 {
+		return err
+	}
+	err = tx.Model(&membership{}).Clauses(locking()).
+		Where("user_id = ? AND role = ?", userID, RoleOwner).Pluck("organisation_id", &owned).Error
+	for _, id := range owned {
+		if err == nil {
+			err = KeepOwner(tx, id, userID)
+		}
+	}
+	return err
+}
+
+func locking() clause.Locking { return clause.Locking{Strength: clause.LockingStrengthUpdate} }

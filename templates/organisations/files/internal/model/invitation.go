@@ -1,0 +1,18 @@
+package model
+
+import "time"
+
+// Invitation is a row of the table invitations. Whoever has the address and the
+// token of the mail may join until ExpiresAt; one that was accepted or revoked
+// has expired.
+type Invitation struct {
+	ID             int64      `json:"id"`
+	OrganisationID int64      `json:"organisation_id"`
+	Email          string     `json:"email" gorm:"size:255"`
+	Role           string     `json:"role" gorm:"size:10" binding:"oneof=admin member"`
+	InvitedBy      int64      `json:"invited_by"`
+	TokenHash      string     `json:"-" gorm:"size:64"` // empty until the mail is written
+	SentAt         *time.Time `json:"sent_at"`
+	ExpiresAt      time.Time  `json:"expires_at"`
+	CreatedAt      time.Time  `json:"created_at"`
+}

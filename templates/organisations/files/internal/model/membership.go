@@ -1,0 +1,26 @@
+package model
+
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/organisations"
+)
+
+// Membership is a row of the table memberships: what a user is in an
+// organisation. The runtime's organisations package reads OrganisationID,
+// UserID and Role too: rename none of them.
+type Membership struct {
+	ID             int64     `json:"id"`
+	OrganisationID int64     `json:"organisation_id"`
+	UserID         int64     `json:"user_id"`
+	Role           string    `json:"role" gorm:"size:10" binding:"oneof=owner admin member"`
+	CreatedAt      time.Time `json:"created_at"`
+	UpdatedAt      time.Time `json:"updated_at"`
+}
+
+// BeforeDelete keeps an account that is the last owner of an organisation.
+func (u *User) BeforeDelete(tx *gorm.DB) error {
+	return organisations.KeepOwners(tx, u.ID)
+}

@@ -1,0 +1,210 @@
+package organisations
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/jobs"
+	"github.com/nexios-go/nexios/runtime/organisations"
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/templates/organisations/files/internal/model"
+)
+
+const (
+	inviteJob = "organisations.invite"
+	purgeJob  = "organisations.purge"
+
+	openFor = 7 * 24 * time.Hour  // an invitation
+	keptFor = 30 * 24 * time.Hour // one that has expired
+
+	// What a user may send within an hour, so that nobody's mailbox is flooded.
+	perAddress = 3
+	perUser    = 50
+)
+
+func (h handler) invitationRoutes() []web.Route {
+	admin := organisations.Admin(h.db)
+	return []web.Route{
+		web.Get("/organisations/:organisation/invitations", h.invitations).Guard(admin).Doc("List the open invitations of an organisation"),
+		web.Post("/organisations/:organisation/invitations", h.invite).Guard(auth.Session(), admin).Doc("Invite somebody by mail").Fails(http.StatusTooManyRequests),
+		web.Delete("/organisations/:organisation/invitations/:id", h.revoke).Guard(auth.Session(), admin).Doc("Revoke an invitation"),
+		web.Post("/invitations/accept", h.accept).Guard(auth.Session()).Doc("Join an organisation with the token of a mail").
+			Returns(http.StatusOK).Fails(http.StatusBadRequest),
+	}
+}
+
+func (h handler) invitations(c *gin.Context, in invitationsInput) (db.Page[model.Invitation], error) {
+	tx := h.db.WithContext(c.Request.Context()).Where("organisation_id = ? AND expires_at > ?", in.Organisation, time.Now().UTC())
+	return db.List[model.Invitation](tx, in.Query, in.Sort)
+}
+
+// invite takes the place of an earlier invitation to the same address.
+func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error) {
+	caller, now := organisations.Of(c), time.Now().UTC()
+	row := model.Invitation{
+		OrganisationID: in.Organisation, Email: in.Body.Email, Role: in.Body.Role,
+		InvitedBy: caller.UserID, ExpiresAt: now.Add(openFor),
+	}
+	err := h.locked(c, func(tx *gorm.DB) error {
+		if err := mayInvite(tx, caller.UserID, row.Email, now); err != nil {
+			return err
+		}
+		if err := expire(db.WhereFold(tx, "email", row.Email).Where("organisation_id = ?", row.OrganisationID), now); err != nil {
+			return err
+		}
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		return jobs.Enqueue(tx, inviteJob, invited{row.ID})
+	})
+	if err == nil {
+		record(c, "member_invited", row.OrganisationID, slog.Int64("invitation_id", row.ID), slog.String("role", row.Role))
+	}
+	return row, err
+}
+
+func mayInvite(tx *gorm.DB, userID int64, email string, now time.Time) error {
+	sent := func() *gorm.DB {
+		return tx.Model(&model.Invitation{}).Where("invited_by = ? AND created_at > ?", userID, now.Add(-time.Hour))
+	}
+	var all, same int64
+	if err := sent().Count(&all).Error; err != nil {
+		return err
+	}
+	if err := db.WhereFold(sent(), "email", email).Count(&same).Error; err != nil {
+		return err
+	}
+	if all >= perUser || same >= perAddress {
+		return fault.TooMany("Too many invitations, try again later", time.Hour)
+	}
+	return nil
+}
+
+func (h handler) revoke(c *gin.Context, in invitationInput) (web.None, error) {
+	err := h.locked(c, func(tx *gorm.DB) error {
+		now := time.Now().UTC()
+		row, err := db.Find[model.Invitation](tx.Where("organisation_id = ? AND expires_at > ?", in.Organisation, now), in.ID)
+		if err != nil {
+			return err
+		}
+		return expire(tx.Where("id = ?", row.ID), now)
+	})
+	if err == nil {
+		record(c, "invitation_revoked", in.Organisation, slog.Int64("invitation_id", in.ID))
+	}
+	return web.None{}, err
+}
+
+// expire ends the invitations that tx matches.
+func expire(tx *gorm.DB, now time.Time) error {
+	return tx.Model(&model.Invitation{}).Where("expires_at > ?", now.UTC()).
+		Updates(map[string]any{"expires_at": now.UTC(), "token_hash": ""}).Error
+}
+
+func (h handler) accept(c *gin.Context, in acceptInput) (organisation, error) {
+	caller, _ := auth.From(c)
+	tx := h.db.WithContext(c.Request.Context())
+	invitation, err := open(tx, in.Body.Token)
+	if err != nil {
+		return organisation{}, err
+	}
+	var joined organisation
+	err = tx.Transaction(func(tx *gorm.DB) error {
+		if err := organisations.Lock(tx, invitation.OrganisationID); err != nil {
+			return err
+		}
+		// It may have been accepted or revoked until now.
+		if invitation, err = open(tx, in.Body.Token); err != nil {
+			return err
+		}
+		var same int64
+		err = db.WhereFold(tx.Model(&model.User{}), "email", invitation.Email).Where("id = ?", caller.UserID).Count(&same).Error
+		if err == nil && same == 0 {
+			err = fault.Forbidden("This invitation was sent to another e-mail address")
+		}
+		if err != nil {
+			return err
+		}
+		if err := expire(tx.Where("id = ?", invitation.ID), time.Now()); err != nil {
+			return err
+		}
+		// Whoever is a member already stays what they are.
+		row := model.Membership{OrganisationID: invitation.OrganisationID, UserID: caller.UserID, Role: invitation.Role}
+		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
+			return err
+		}
+		if row, err = find(tx, row.OrganisationID, row.UserID); err != nil {
+			return err
+		}
+		joined.Role = row.Role
+		joined.Organisation, err = db.Find[model.Organisation](tx, row.OrganisationID)
+		return err
+	})
+	if err == nil {
+		record(c, "invitation_accepted", joined.ID, slog.Int64("user_id", caller.UserID), slog.String("role", joined.Role))
+	}
+	return joined, err
+}
+
+// open finds the open invitation that the token belongs to.
+func open(tx *gorm.DB, token string) (model.Invitation, error) {
+	var row model.Invitation
+	err := tx.Where("token_hash = ? AND expires_at > ?", digest(token), time.Now().UTC()).Limit(1).Find(&row).Error
+	if err == nil && row.ID == 0 {
+		err = fault.BadRequest("Invalid or expired token")
+	}
+	return row, err
+}
+
+// invited is the payload of the job that sends an invitation. It names no
+// token; that is made when the mail is.
+type invited struct {
+	ID int64 `json:"id"`
+}
+
+// sendInvitation sends one that is still open. Should the job run twice, the
+// token of the later mail counts.
+func (h handler) sendInvitation(ctx context.Context, job invited) error {
+	tx := h.db.WithContext(ctx)
+	var row struct{ Email, Organisation, Inviter string }
+	err := tx.Model(&model.Invitation{}).
+		Select("invitations.email", "organisations.name AS organisation", "users.username AS inviter").
+		Joins("JOIN organisations ON organisations.id = invitations.organisation_id").
+		Joins("JOIN users ON users.id = invitations.invited_by").
+		Where("invitations.id = ? AND invitations.expires_at > ?", job.ID, time.Now().UTC()).Limit(1).Scan(&row).Error
+	if err != nil || row.Email == "" {
+		return err
+	}
+	token := rand.Text() + rand.Text()
+	set := tx.Model(&model.Invitation{}).Where("id = ? AND expires_at > ?", job.ID, time.Now().UTC()).Update("token_hash", digest(token))
+	if set.Error != nil || set.RowsAffected == 0 {
+		return set.Error
+	}
+	if err := h.post.send(ctx, row.Email, letter{row.Inviter, row.Organisation, h.post.url + "/accept-invitation#token=" + token, token}); err != nil {
+		return err
+	}
+	return tx.Model(&model.Invitation{}).Where("id = ?", job.ID).Update("sent_at", time.Now().UTC()).Error
+}
+
+// purge deletes invitations that expired a while ago.
+func (h handler) purge(ctx context.Context, _ struct{}) error {
+	return h.db.WithContext(ctx).Where("expires_at < ?", time.Now().UTC().Add(-keptFor)).Delete(&model.Invitation{}).Error
+}
+
+// digest is how a token is stored.
+func digest(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,187 @@
+package organisations
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/organisations"
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/templates/organisations/files/internal/model"
+)
+
+// Who is in an organisation is changed by people only: an API key that leaked
+// must not let anybody in.
+func (h handler) memberRoutes() []web.Route {
+	member, admin, owner := organisations.Member(h.db), organisations.Admin(h.db), organisations.Owner(h.db)
+	return []web.Route{
+		web.Get("/organisations/:organisation/members", h.members).Guard(member).Doc("List the members of an organisation"),
+		web.Patch("/organisations/:organisation/members/:user", h.changeRole).Guard(auth.Session(), admin).Doc("Change the role of a member").Fails(http.StatusConflict),
+		web.Delete("/organisations/:organisation/members/:user", h.removeMember).Guard(auth.Session(), admin).Doc("Remove a member").Fails(http.StatusConflict),
+		web.Post("/organisations/:organisation/leave", h.leave).Guard(auth.Session(), member).Doc("Leave an organisation").Fails(http.StatusConflict),
+		web.Post("/organisations/:organisation/transfer", h.transfer).Guard(auth.Fresh(), owner).Doc("Make another member the owner, and oneself an admin").Returns(http.StatusOK),
+	}
+}
+
+func (h handler) members(c *gin.Context, in membersInput) (db.Page[member], error) {
+	tx := h.db.WithContext(c.Request.Context()).
+		Select("memberships.id", "memberships.user_id", "users.username", "memberships.role", "memberships.created_at").
+		Joins("JOIN users ON users.id = memberships.user_id").
+		Where("memberships.organisation_id = ?", in.Organisation)
+	return db.List[member](db.Where(tx, "role", in.Role), in.Query, in.Sort)
+}
+
+func (h handler) changeRole(c *gin.Context, in roleInput) (member, error) {
+	var before string
+	err := h.locked(c, func(tx *gorm.DB) error {
+		row, err := h.changeable(c, tx, in.User)
+		if err != nil {
+			return err
+		}
+		before = row.Role
+		if in.Body.Role == organisations.RoleOwner && !organisations.Of(c).Is(organisations.RoleOwner) {
+			return fault.Forbidden("Only owners of the organisation may do this")
+		}
+		if row.Role == organisations.RoleOwner && in.Body.Role != organisations.RoleOwner {
+			if err := organisations.KeepOwner(tx, row.OrganisationID, row.UserID); err != nil {
+				return err
+			}
+		}
+		return setRole(tx, row, in.Body.Role)
+	})
+	if err != nil {
+		return member{}, err
+	}
+	if before != in.Body.Role {
+		record(c, "member_role_changed", in.Organisation, slog.Int64("user_id", in.User), slog.String("role", in.Body.Role))
+	}
+	return h.member(c, in.Organisation, in.User)
+}
+
+func (h handler) removeMember(c *gin.Context, in memberInput) (web.None, error) {
+	err := h.locked(c, func(tx *gorm.DB) error {
+		row, err := h.changeable(c, tx, in.User)
+		if err != nil {
+			return err
+		}
+		return drop(tx, row)
+	})
+	if err == nil {
+		record(c, "member_removed", in.Organisation, slog.Int64("user_id", in.User))
+	}
+	return web.None{}, err
+}
+
+func (h handler) leave(c *gin.Context, in organisationInput) (web.None, error) {
+	caller := organisations.Of(c)
+	err := h.locked(c, func(tx *gorm.DB) error {
+		row, err := find(tx, in.Organisation, caller.UserID)
+		if err != nil {
+			return err
+		}
+		return drop(tx, row)
+	})
+	if err == nil {
+		record(c, "member_left", in.Organisation, slog.Int64("user_id", caller.UserID))
+	}
+	return web.None{}, err
+}
+
+func (h handler) transfer(c *gin.Context, in transferInput) (member, error) {
+	caller := organisations.Of(c)
+	if in.Body.UserID == caller.UserID {
+		return member{}, fault.Invalid(fault.Detail{Field: "user_id", Rule: "ne", Message: "User must be another member"})
+	}
+	err := h.locked(c, func(tx *gorm.DB) error {
+		row, err := find(tx, in.Organisation, in.Body.UserID)
+		if fault.From(err) != nil && fault.From(err).Status == http.StatusNotFound {
+			return fault.Invalid(fault.Detail{Field: "user_id", Rule: "exists", Message: "User is not a member"})
+		}
+		if err != nil {
+			return err
+		}
+		if err := setRole(tx, row, organisations.RoleOwner); err != nil {
+			return err
+		}
+		if caller.Role == "" { // an administrator of the application gives it away for others
+			return nil
+		}
+		own, err := find(tx, in.Organisation, caller.UserID)
+		if err != nil {
+			return err
+		}
+		if err := organisations.KeepOwner(tx, in.Organisation, caller.UserID); err != nil {
+			return err
+		}
+		return setRole(tx, own, organisations.RoleAdmin)
+	})
+	if err != nil {
+		return member{}, err
+	}
+	record(c, "ownership_transferred", in.Organisation, slog.Int64("user_id", in.Body.UserID))
+	return h.member(c, in.Organisation, in.Body.UserID)
+}
+
+// changeable finds the member whom the caller, an admin, wants to change. Only
+// an owner changes an owner.
+func (h handler) changeable(c *gin.Context, tx *gorm.DB, userID int64) (model.Membership, error) {
+	caller := organisations.Of(c)
+	row, err := find(tx, caller.OrganisationID, userID)
+	if err == nil && !caller.Is(row.Role) {
+		err = fault.Forbidden("Only owners of the organisation may do this")
+	}
+	return row, err
+}
+
+func find(tx *gorm.DB, organisationID, userID int64) (model.Membership, error) {
+	var row model.Membership
+	err := tx.Where("organisation_id = ? AND user_id = ?", organisationID, userID).Limit(1).Find(&row).Error
+	if err == nil && row.ID == 0 {
+		err = fault.NotFound("Member not found")
+	}
+	return row, err
+}
+
+func setRole(tx *gorm.DB, row model.Membership, role string) error {
+	if role == organisations.RoleMember {
+		if err := withdraw(tx, row); err != nil {
+			return err
+		}
+	}
+	return tx.Model(&row).Update("role", role).Error
+}
+
+// drop takes a member out of the organisation, unless it is the last owner.
+func drop(tx *gorm.DB, row model.Membership) error {
+	if row.Role == organisations.RoleOwner {
+		if err := organisations.KeepOwner(tx, row.OrganisationID, row.UserID); err != nil {
+			return err
+		}
+	}
+	if err := withdraw(tx, row); err != nil {
+		return err
+	}
+	return tx.Delete(&row).Error
+}
+
+// withdraw ends the open invitations of somebody who may invite no longer.
+func withdraw(tx *gorm.DB, row model.Membership) error {
+	return expire(tx.Where("organisation_id = ? AND invited_by = ?", row.OrganisationID, row.UserID), time.Now())
+}
+
+// member is what the others see of one.
+func (h handler) member(c *gin.Context, organisationID, userID int64) (member, error) {
+	var row member
+	err := h.db.WithContext(c.Request.Context()).
+		Select("memberships.id", "memberships.user_id", "users.username", "memberships.role", "memberships.created_at").
+		Joins("JOIN users ON users.id = memberships.user_id").
+		Where("memberships.organisation_id = ? AND memberships.user_id = ?", organisationID, userID).
+		Take(&row).Error
+	return row, err
+}

@@ -1,0 +1,65 @@
+// Package organisations holds the files of organisations: members with roles,
+// and invitations by mail.
+package organisations
+
+import (
+	"embed"
+	"io/fs"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// The user, and the list of migrations, only stand in for a project's.
+//
+//go:embed files/internal/organisations
+//go:embed files/internal/model/organisation.go files/internal/model/membership.go files/internal/model/invitation.go
+//go:embed files/internal/migrations/20260101000400_create_organisations.go
+var files embed.FS
+
+// Files returns the tree of files, which mirrors a project.
+func Files() fs.FS {
+	tree, err := fs.Sub(files, "files")
+	if err != nil {
+		panic(err) // the path is valid
+	}
+	return tree
+}
+
+// Feature returns how organisations are added to a project.
+func Feature() scaffold.Feature {
+	return scaffold.Feature{
+		Name:     "organisations",
+		Summary:  "Organisations with roles, and invitations by mail",
+		Example:  "organisations",
+		Requires: []string{"auth"},
+		Files:    Files(),
+		Edits:    edits,
+		Check:    check,
+	}
+}
+
+func edits(p spec.Project, _ spec.Feature) []edit.Edit {
+	return []edit.Edit{
+		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/organisations"},
+		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: "organisations.Module(cfg.Auth.URL, cfg.Mail, gdb, queue).Under(api)"},
+		{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: "createOrganisations()"},
+	}
+}
+
+// check refuses a project that has models or tables of these names.
+func check(p spec.Project, _ spec.Feature) error {
+	for _, r := range p.Resources {
+		for _, name := range []string{r.TableName(), r.Plural} {
+			switch name {
+			case "organisations", "memberships", "invitations":
+				return &spec.Error{
+					What: "the project has " + name + " already", Label: "resource", Where: r.Name,
+					Try: "nexios undo, if it was the last command; otherwise another name for it",
+				}
+			}
+		}
+	}
+	return nil
+}
