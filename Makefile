@@ -1,10 +1,12 @@
 # make alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test e2e golden bench install requirements tools
+.PHONY: help demo check test fresh e2e golden bench install requirements tools
 
 GO      ?= go
 BIN     := bin/nexios
 STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# With servers for the tests, and word of how far they are.
+TESTS   := $(GO) run ./e2e/services/run -- $(GO) run ./e2e/report -timeout=60m
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,10 +31,15 @@ check: ## format, vet, staticcheck, unit tests, import rules: the quick loop
 	@$(GO) test -short -run TestImportRules ./e2e
 
 test: ## everything, on real databases and a real browser
-	@$(GO) run ./e2e/services/run -- $(GO) test -timeout 60m ./...
+	@$(TESTS) ./...
+
+fresh: ## make test as on a new machine: what is committed, with empty caches
+	@dir=$$(mktemp -d) && trap 'chmod -R u+w "$$dir"; rm -rf "$$dir"' EXIT && \
+		git clone --quiet . "$$dir/nexios" && cd "$$dir/nexios" && \
+		env GOPATH="$$dir/go" GOMODCACHE="$$dir/go/pkg/mod" GOCACHE="$$dir/build" $(MAKE) test
 
 e2e: $(BIN) ## only the black-box tests
-	@$(GO) run ./e2e/services/run -- $(GO) test -timeout 60m ./e2e/...
+	@$(TESTS) ./e2e/...
 
 golden: ## write the golden project anew; read its diff before you commit it
 	@$(GO) test ./e2e -run TestGolden -update

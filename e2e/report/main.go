@@ -1,0 +1,274 @@
+// Report runs go test and says how far it is: each package when it is done, as
+// go test does, and while that takes long what is compiled, what runs and which
+// packages are left.
+//
+//	go run ./e2e/report -timeout=60m ./...
+//
+// Arguments are those of go test; a flag and its value are one word.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// silence is how long nothing is said at most.
+const silence = 15 * time.Second
+
+func main() {
+	code, err := run(os.Args[1:], os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+	}
+	os.Exit(code)
+}
+
+func run(args []string, out io.Writer) (int, error) {
+	list := []string{"list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}"}
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "-") {
+			list = append(list, arg)
+		}
+	}
+	packages := exec.Command("go", list...)
+	packages.Stderr = os.Stderr
+	names, err := packages.Output()
+	if err != nil {
+		return 1, fmt.Errorf("the packages cannot be listed: %w", err)
+	}
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd.Stderr = os.Stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return 1, err
+	}
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM) // go test gets it too, and decides
+	if err := cmd.Start(); err != nil {
+		return 1, err
+	}
+	r := newReport(strings.Fields(string(names)), out)
+	over := make(chan struct{})
+	go func() {
+		for tick := time.Tick(silence); ; {
+			select {
+			case <-over:
+				return
+			case <-tick:
+				r.progress(compiling(int32(cmd.Process.Pid)))
+			}
+		}
+	}()
+	err = r.read(events)
+	close(over)
+	if ended := cmd.Wait(); ended != nil {
+		r.summary()
+		if exit := (*exec.ExitError)(nil); errors.As(ended, &exit) && exit.ExitCode() > 0 {
+			return exit.ExitCode(), err
+		}
+		return 1, cmp.Or(err, ended)
+	}
+	return 0, err
+}
+
+// event is a line of go test -json (see go doc test2json).
+type event struct {
+	Action, Package, Test, Output string
+}
+
+// report is what is known of a run so far.
+type report struct {
+	out io.Writer
+
+	mu      sync.Mutex
+	total   int
+	left    []string              // packages that are not done
+	running map[string]time.Time  // packages whose tests run, and since when
+	test    map[string]string     // the last test that began, by package
+	output  map[string][]*testLog // of a package's tests that have not passed, in order
+	failed  []string
+	said    time.Time
+}
+
+// testLog is the output of a test, or of a package beside its tests.
+type testLog struct {
+	name string
+	text bytes.Buffer
+}
+
+func newReport(packages []string, out io.Writer) *report {
+	return &report{
+		out: out, total: len(packages), left: packages, said: time.Now(),
+		running: map[string]time.Time{}, test: map[string]string{}, output: map[string][]*testLog{},
+	}
+}
+
+// read takes the events as they come.
+func (r *report) read(events io.Reader) error {
+	lines := bufio.NewReader(events)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			var e event
+			if json.Unmarshal(line, &e) != nil {
+				e = event{Action: "build-output", Output: string(line)} // go test itself
+			}
+			r.take(e)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *report) take(e event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch e.Action {
+	case "build-output":
+		r.say(e.Output)
+	case "start":
+		r.running[e.Package] = time.Now()
+	case "run":
+		r.test[e.Package] = e.Test
+	case "output":
+		r.log(e.Package, e.Test).text.WriteString(e.Output)
+	case "pass", "skip":
+		if e.Test == "" {
+			r.done(e.Package, false)
+		} else {
+			r.output[e.Package] = slices.DeleteFunc(r.output[e.Package], func(l *testLog) bool { return l.name == e.Test })
+		}
+	case "fail":
+		if e.Test == "" {
+			r.failed = append(r.failed, e.Package)
+			r.done(e.Package, true)
+		}
+	}
+}
+
+func (r *report) log(pkg, test string) *testLog {
+	for _, l := range r.output[pkg] {
+		if l.name == test {
+			return l
+		}
+	}
+	l := &testLog{name: test}
+	r.output[pkg] = append(r.output[pkg], l)
+	return l
+}
+
+// done says how a package ended: its last line, and with a failure all that
+// tests wrote which did not pass.
+func (r *report) done(pkg string, failed bool) {
+	own := r.log(pkg, "").text.String()
+	if failed {
+		for _, l := range r.output[pkg] {
+			if l.name != "" {
+				r.say(l.text.String())
+			}
+		}
+		r.say(own)
+	} else if slices.Contains(r.left, pkg) {
+		lines := strings.SplitAfter(strings.TrimSuffix(own, "\n"), "\n")
+		r.say(lines[len(lines)-1] + "\n")
+	}
+	delete(r.output, pkg)
+	delete(r.running, pkg)
+	r.left = slices.DeleteFunc(r.left, func(p string) bool { return p == pkg })
+}
+
+func (r *report) say(text string) {
+	fmt.Fprint(r.out, text)
+	r.said = time.Now()
+}
+
+// progress says what goes on, unless something was said a moment ago.
+func (r *report) progress(compiling []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.said) < silence {
+		return
+	}
+	var parts []string
+	if len(compiling) > 0 {
+		parts = append(parts, "compiling "+short(compiling))
+	}
+	var runs []string
+	for _, pkg := range slices.Sorted(maps.Keys(r.running)) {
+		runs = append(runs, strings.TrimSpace(fmt.Sprintf("%s %s %s", pkg, time.Since(r.running[pkg]).Round(time.Second), r.test[pkg])))
+	}
+	if len(runs) > 0 {
+		parts = append(parts, "running "+strings.Join(runs, ", "))
+	}
+	waiting := slices.DeleteFunc(slices.Clone(r.left), func(pkg string) bool { return !r.running[pkg].IsZero() })
+	if len(waiting) > 0 {
+		parts = append(parts, "left "+short(waiting))
+	}
+	r.say(fmt.Sprintf("...\t%d of %d packages done; %s\n", r.total-len(r.left), r.total, strings.Join(parts, "; ")))
+}
+
+// summary repeats which packages failed: the reason may be far above.
+func (r *report) summary() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.failed) > 0 {
+		r.say("FAIL\tin " + strings.Join(r.failed, ", ") + "\n")
+	}
+}
+
+// short names the first of a list, and how many more there are.
+func short(list []string) string {
+	const shown = 5
+	if len(list) <= shown {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:shown], ", "), len(list)-shown)
+}
+
+// compiling names the packages that the compiler and the linker below a process
+// are at work on.
+func compiling(pid int32) (found []string) {
+	p, err := process.NewProcess(pid)
+	if err != nil {
+		return nil // it is over
+	}
+	children, _ := p.Children() // none, with an error
+	for _, child := range children {
+		words, _ := child.CmdlineSlice()
+		if len(words) > 0 {
+			switch strings.TrimSuffix(filepath.Base(words[0]), ".exe") {
+			case "compile":
+				if at := slices.Index(words, "-p"); at >= 0 && at+1 < len(words) {
+					found = append(found, words[at+1])
+				}
+			case "link":
+				if at := slices.Index(words, "-o"); at >= 0 && at+1 < len(words) {
+					found = append(found, filepath.Base(words[at+1]))
+				}
+			}
+		}
+		found = append(found, compiling(child.Pid)...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
