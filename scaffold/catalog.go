@@ -129,6 +129,41 @@ func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) 
 	return f.Also(p, chosen)
 }
 
+// Check refuses a project whose record names features or options that Add would
+// not have recorded.
+func (c Catalog) Check(p spec.Project) error {
+	for i, chosen := range p.Features {
+		f, ok := c.Feature(chosen.Name)
+		if !ok {
+			return &spec.Error{
+				What:  fmt.Sprintf("%s names the feature %q, which this version does not have", SpecFile, chosen.Name),
+				Label: "features", Where: strings.Join(c.names(), " "), Try: "git checkout " + SpecFile,
+			}
+		}
+		settled, err := f.settle(chosen)
+		if err != nil {
+			return err
+		}
+		for name := range chosen.Options {
+			if settled.Options[name] != chosen.Options[name] {
+				return &spec.Error{
+					What:  fmt.Sprintf("%s has %q for %s of %s, which is not as nexios writes it", SpecFile, chosen.Options[name], name, f.Name),
+					Where: SpecFile, Try: "git checkout " + SpecFile,
+				}
+			}
+		}
+		if f.Check == nil {
+			continue
+		}
+		before := p
+		before.Features = slices.Delete(slices.Clone(p.Features), i, i+1)
+		if err := f.Check(before, chosen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Remove returns the project without the feature. One that other features or
 // resources need is an *spec.Error that names them. migration is when its tables
 // are dropped, if it has any.

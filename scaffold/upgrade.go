@@ -125,6 +125,9 @@ func (d *draft) retire(fresh map[string][]byte) error {
 		if _, ok := fresh[name]; ok || settled(name) || strings.HasPrefix(name, history) {
 			return nil
 		}
+		if err := plan.CheckPath(name); err != nil {
+			return &spec.Error{What: err.Error() + ", and no text that nexios wrote last", Where: full, Try: "delete that file"}
+		}
 		t := d.at(name)
 		if t.disk != nil && !merge.Same(t.disk, t.base) {
 			d.note(name, errors.New("this version no longer generates this file; you edited it, so it is yours now"))

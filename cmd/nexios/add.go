@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -142,10 +141,11 @@ The table may have rows, so a field must be optional or have a default.
 
 // addFields is `nexios add field` with all its answers given.
 func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, question string) error {
-	open, err := openToChange(cmd, f.dir)
+	open, err := openToChange(cmd, f)
 	if err != nil {
 		return err
 	}
+	defer open.Close()
 	at, err := migrationTime(open.spec)
 	if err != nil {
 		return err
@@ -172,10 +172,11 @@ const projectHelp = "project folder (default: the current folder or a parent)"
 // addResource is `nexios add resource` with all its answers given. question,
 // if any, is asked before it writes.
 func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource, question string) error {
-	open, err := openToChange(cmd, f.dir)
+	open, err := openToChange(cmd, f)
 	if err != nil {
 		return err
 	}
+	defer open.Close()
 	if r.Migration, err = migrationTime(open.spec); err != nil {
 		return err
 	}
@@ -242,10 +243,11 @@ func named(f scaffold.Feature, o scaffold.Option) bool { return f.Repeats && o.N
 
 // addFeature is `nexios add FEATURE` with all its answers given.
 func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question string) error {
-	open, err := openToChange(cmd, f.dir)
+	open, err := openToChange(cmd, f)
 	if err != nil {
 		return err
 	}
+	defer open.Close()
 	project, err := open.catalog.Add(open.spec, chosen)
 	if err != nil {
 		return err
@@ -277,7 +279,7 @@ type changing struct {
 }
 
 func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, how changing) error {
-	p, err := open.catalog.Change(open.spec, project, os.DirFS(open.dir), how.key)
+	p, err := open.catalog.Change(open.spec, project, open.Files(), how.key)
 	if err != nil {
 		return err
 	}
@@ -308,7 +310,7 @@ func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how 
 		plan: p,
 		ask:  how.ask,
 		write: func() error {
-			_, err := apply.Apply(open.dir, p, apply.Options{Title: how.title, Time: now})
+			_, err := open.Apply(p, apply.Options{Title: how.title, Time: now})
 			return err
 		},
 		stuck: stuck,

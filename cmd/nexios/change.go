@@ -69,7 +69,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	}
 	if write && s.ask != "" {
 		fmt.Fprintln(out)
-		if err := confirm(cmd, s.ask); err != nil {
+		if err := confirm(cmd, plan.Visible(s.ask)); err != nil {
 			return err
 		}
 	}
@@ -98,10 +98,10 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	case !write:
 		fmt.Fprintln(out, "\nnothing to do: everything already exists")
 	case s.done != "":
-		fmt.Fprintln(out, "\n"+s.done)
+		fmt.Fprintln(out, "\n"+plan.Visible(s.done))
 	}
 	if len(s.next) > 0 {
-		fmt.Fprintln(out, "\nnext:\n  "+strings.Join(s.next, "\n  "))
+		fmt.Fprintln(out, "\nnext:\n  "+plan.Visible(strings.Join(s.next, "\n  ")))
 	}
 	return err
 }

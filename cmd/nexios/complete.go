@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -52,16 +53,8 @@ func equals(wanted bool) string {
 
 // resourcesIn are the resources and models of a project; none outside of one.
 func resourcesIn(dir string) []string {
-	dir, err := findProject(dir)
-	if err != nil {
-		return nil
-	}
-	project, err := readProject(dir)
-	if err != nil {
-		return nil
-	}
 	var names []string
-	for _, r := range project.Resources {
+	for _, r := range projectIn(dir).Resources {
 		names = append(names, r.Name)
 	}
 	return names
@@ -70,12 +63,8 @@ func resourcesIn(dir string) []string {
 // tablesIn are the tables that a relation can point at; none outside of a
 // project.
 func tablesIn(dir string) []string {
-	dir, err := findProject(dir)
-	if err != nil {
-		return nil
-	}
-	project, err := readProject(dir)
-	if err != nil {
+	project := projectIn(dir)
+	if project.Name == "" {
 		return nil
 	}
 	var names []string
@@ -83,4 +72,22 @@ func tablesIn(dir string) []string {
 		names = append(names, t.Plural)
 	}
 	return names
+}
+
+// projectIn is the project in dir, or in none.
+func projectIn(dir string) spec.Project {
+	dir, err := findProject(dir)
+	if err != nil {
+		return spec.Project{}
+	}
+	folder, err := apply.Look(dir)
+	if err != nil {
+		return spec.Project{}
+	}
+	open, err := readOpened(folder, dir)
+	if err != nil {
+		return spec.Project{}
+	}
+	open.Close()
+	return open.spec
 }

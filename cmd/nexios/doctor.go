@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,10 +90,10 @@ func printFindings(w io.Writer, findings []finding) {
 	}
 	kinds := map[status]plan.Kind{well: plan.Create, warn: plan.Note, fail: plan.Conflict}
 	for _, f := range findings {
-		detail := strings.Join(wrap(f.Detail, 80-indent), "\n"+strings.Repeat(" ", indent))
+		detail := strings.Join(wrap(plan.Visible(f.Detail), 80-indent), "\n"+strings.Repeat(" ", indent))
 		fmt.Fprintf(w, "  %s  %-8s  %s\n", style(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), f.Name, detail)
 		if f.Remedy != "" {
-			fmt.Fprintf(w, "%*stry: %s\n", indent, "", f.Remedy)
+			fmt.Fprintf(w, "%*stry: %s\n", indent, "", plan.Visible(f.Remedy))
 		}
 	}
 }
@@ -110,18 +109,19 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 		if dir != "" {
 			return nil, err
 		}
-		return append(findings, checkPort("")), recoverProject(cmd, ".")
+		return append(findings, checkPort(nil)), nil
 	}
-	open, err := openProject(cmd, at)
+	open, err := lookAt(cmd, at)
 	if err != nil {
 		return nil, err
 	}
+	defer open.Close()
 	return append(findings,
 		checkModules(cmd, at),
 		checkVersion(open),
 		checkRuntime(cmd, open),
 		checkChanges(cmd, at),
-		checkPort(at),
+		checkPort(open.Files()),
 	), nil
 }
 
@@ -178,11 +178,11 @@ func checkVersion(open opened) finding {
 func checkRuntime(cmd *cobra.Command, open opened) finding {
 	const copied = ".nexios/runtime"
 	has := map[string][]byte{}
-	err := fs.WalkDir(os.DirFS(open.dir), copied, func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(open.Files(), copied, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		text, err := fs.ReadFile(os.DirFS(open.dir), name)
+		text, err := fs.ReadFile(open.Files(), name)
 		has[strings.TrimPrefix(name, copied+"/")] = text
 		return err
 	})
@@ -223,6 +223,8 @@ func checkChanges(cmd *cobra.Command, dir string) finding {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return finding{"changes", warn, "not checked: git is missing", "install git, then nexios doctor"}
+	case err != nil && !errors.As(err, new(*exec.ExitError)):
+		return finding{"changes", warn, "not checked: " + err.Error(), "git config --local --list, and look at that"}
 	case err != nil:
 		return finding{"changes", warn, "the project is not a git repository", "git init && git add --all && git commit -m start"}
 	case n > 0:
@@ -240,18 +242,20 @@ func filesOf(n int) string {
 
 // gitStatus counts the files below a path of the project that are not committed.
 func gitStatus(cmd *cobra.Command, dir, below string) (int, error) {
-	status := exec.CommandContext(cmd.Context(), "git", "status", "--porcelain", "--untracked-files=all", "--", below)
-	status.Dir = dir
-	out, err := status.Output()
+	out, err := git(cmd.Context(), dir, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all", "--", below)
 	return bytes.Count(out, []byte("\n")), err
 }
 
-// checkPort looks at the address that the project in dir, if any, will serve
-// on: ADDR of the environment, else of .env, else the usual one.
-func checkPort(dir string) finding {
+// checkPort looks at the address that the project, if any, will serve on: ADDR
+// of the environment, else of .env, else the usual one.
+func checkPort(project fs.FS) finding {
 	addr := os.Getenv("ADDR")
-	if addr == "" && dir != "" {
-		file, err := godotenv.Read(filepath.Join(dir, ".env"))
+	if addr == "" && project != nil {
+		text, err := fs.ReadFile(project, ".env")
+		var file map[string]string
+		if err == nil {
+			file, err = godotenv.UnmarshalBytes(text)
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return finding{"port", fail, ".env cannot be read: " + err.Error(), "go run . --help, which lists the settings"}
 		}

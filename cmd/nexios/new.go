@@ -116,8 +116,13 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(dir); err == nil && info.IsDir() { // a killed `nexios new` may have begun to fill it
-		if err := recoverProject(cmd, dir); err != nil {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() && !f.dryRun { // a killed `nexios new` may have begun to fill it
+		if err := refuseTracked(cmd, dir); err != nil {
+			return err
+		}
+		done, err := apply.Recover(dir)
+		sayRecovery(cmd, done)
+		if err != nil {
 			return err
 		}
 	}
@@ -218,7 +223,7 @@ func firstCommit(cmd *cobra.Command, dir string) error {
 	if _, err := exec.LookPath("git"); err != nil {
 		return errors.New("the project is not a git repository: git was not found on the PATH")
 	}
-	if git("rev-parse", "--is-inside-work-tree") == nil {
+	if _, err := bare(cmd.Context(), dir, "rev-parse", "--is-inside-work-tree"); err == nil {
 		return nil
 	}
 	if err := git("init", "--quiet", "--initial-branch=main"); err != nil {

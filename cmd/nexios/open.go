@@ -14,29 +14,95 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
 
-// opened is a project on disk, whole: an interrupted command has been finished
-// or reverted.
+// opened is a project on disk. Close it.
 type opened struct {
+	*apply.Project
 	dir     string
 	spec    spec.Project
 	catalog scaffold.Catalog
 }
 
-// openProject opens the project in dir, or, when dir is empty, the one that the
-// current folder is in.
-func openProject(cmd *cobra.Command, dir string) (opened, error) {
+// lookAt opens the project in dir, or, when dir is empty, the one that the
+// current folder is in, to read it: nothing is written there.
+func lookAt(cmd *cobra.Command, dir string) (opened, error) {
 	dir, err := findProject(dir)
 	if err != nil {
 		return opened{}, err
 	}
-	if err := recoverProject(cmd, dir); err != nil {
+	folder, err := apply.Look(dir)
+	if err != nil {
 		return opened{}, err
 	}
-	project, err := readProject(dir)
+	if folder.CutShort() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: a command was cut short here; the next one that writes ends what it began")
+	}
+	return readOpened(folder, dir)
+}
+
+// openProject opens the project in dir, as lookAt finds it, for a command that
+// writes there unless it is a dry run. Other commands wait, and a step in which
+// an earlier one was killed is ended.
+func openProject(cmd *cobra.Command, f changeFlags) (opened, error) {
+	if f.dryRun {
+		return lookAt(cmd, f.dir)
+	}
+	dir, err := findProject(f.dir)
+	if err != nil {
+		return opened{}, err
+	}
+	folder, err := openFolder(cmd, dir)
+	if err != nil {
+		return opened{}, err
+	}
+	return readOpened(folder, dir)
+}
+
+// openFolder opens a folder to write there.
+func openFolder(cmd *cobra.Command, dir string) (*apply.Project, error) {
+	if err := refuseTracked(cmd, dir); err != nil {
+		return nil, err
+	}
+	folder, done, err := apply.Open(dir, apply.Options{})
+	sayRecovery(cmd, done)
+	return folder, err
+}
+
+// sayRecovery tells what became of a step that an earlier command was killed in.
+func sayRecovery(cmd *cobra.Command, done apply.Recovery) {
+	if told := done.String(); told != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note:", plan.Visible(told))
+	}
+}
+
+// refuseTracked refuses a journal that is under version control, if it is about
+// to be followed.
+func refuseTracked(cmd *cobra.Command, dir string) error {
+	if entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(apply.UndoDir))); err != nil || len(entries) == 0 {
+		return nil // there is nothing to follow
+	}
+	yes, err := tracked(cmd.Context(), dir, apply.UndoDir)
+	if err != nil || !yes {
+		return err
+	}
+	return &problem{
+		What:  "git tracks what undo remembers, which is not to be trusted then",
+		Where: filepath.Join(dir, filepath.FromSlash(apply.UndoDir)),
+		Try:   "git rm -r --cached " + apply.UndoDir + ", then delete that folder",
+	}
+}
+
+func readOpened(folder *apply.Project, dir string) (_ opened, err error) {
+	defer func() {
+		if err != nil {
+			folder.Close()
+		}
+	}()
+	text, err := fs.ReadFile(folder.Files(), scaffold.SpecFile)
 	if err != nil {
 		return opened{}, err
 	}
@@ -44,25 +110,25 @@ func openProject(cmd *cobra.Command, dir string) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	return opened{dir, project, catalog}, nil
-}
-
-func readProject(dir string) (spec.Project, error) {
-	text, err := os.ReadFile(filepath.Join(dir, scaffold.SpecFile))
+	project, err := spec.Parse(text)
 	if err != nil {
-		return spec.Project{}, err
+		return opened{}, err
 	}
-	return spec.Parse(text)
+	if err := catalog.Check(project); err != nil {
+		return opened{}, err
+	}
+	return opened{folder, dir, project, catalog}, nil
 }
 
 // openToChange is openProject, but refuses a project that another version
 // wrote: what this one generates may not go with the project's runtime.
-func openToChange(cmd *cobra.Command, dir string) (opened, error) {
-	open, err := openProject(cmd, dir)
+func openToChange(cmd *cobra.Command, f changeFlags) (_ opened, err error) {
+	open, err := openProject(cmd, f)
 	if err != nil {
 		return opened{}, err
 	}
 	if has := open.spec.Nexios; has != open.catalog.Version {
+		open.Close()
 		return opened{}, &problem{
 			What:  fmt.Sprintf("this project uses nexios %s; you are running nexios %s", has, open.catalog.Version),
 			Where: filepath.Join(open.dir, scaffold.SpecFile),
@@ -83,15 +149,6 @@ func meet(project, tool string) string {
 // getVersion is the command that installs a version of nexios.
 func getVersion(version string) string {
 	return "go install github.com/nexios-go/nexios/cmd/nexios@v" + version
-}
-
-// recoverProject ends a step that an earlier command was killed in, and says so.
-func recoverProject(cmd *cobra.Command, dir string) error {
-	done, err := apply.Recover(dir)
-	if told := done.String(); told != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note:", told)
-	}
-	return err
 }
 
 // findProject returns the nearest folder, from dir upwards, that a project is

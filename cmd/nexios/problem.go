@@ -137,6 +137,8 @@ func (p *problem) text(style plan.Style) string {
 	if p.Where != "" {
 		column = max(column, len("  "+label+": "))
 	}
+	shown := problem{What: plan.Visible(p.What), Where: plan.Visible(p.Where), Try: plan.Visible(p.Try)}
+	p = &shown
 	var b strings.Builder
 	b.WriteString(style(plan.Conflict, "error:") + " " + strings.Join(wrap(p.What, 80-len("error: ")), "\n       ") + "\n")
 	if p.Where != "" {

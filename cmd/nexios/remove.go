@@ -65,10 +65,11 @@ else may refer to it; "has" fields that list its rows are removed with it.
 			if err := noArgs(cmd, args[1:]); err != nil {
 				return err
 			}
-			open, err := openToChange(cmd, f.dir)
+			open, err := openToChange(cmd, f.changeFlags)
 			if err != nil {
 				return err
 			}
+			defer open.Close()
 			at, err := migrationTime(open.spec)
 			if err != nil {
 				return err
@@ -117,10 +118,11 @@ func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
 			if err := noArgs(cmd, args); err != nil {
 				return err
 			}
-			open, err := openToChange(cmd, f.dir)
+			open, err := openToChange(cmd, f.changeFlags)
 			if err != nil {
 				return err
 			}
+			defer open.Close()
 			at, err := migrationTime(open.spec)
 			if err != nil {
 				return err

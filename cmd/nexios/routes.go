@@ -15,11 +15,12 @@ func routesCommand() *cobra.Command {
 		Example: "  nexios routes\n  nexios routes --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			open, err := openProject(cmd, dir)
+			open, err := lookAt(cmd, dir)
 			if err != nil {
 				return err
 			}
-			args := []string{"run", ".", "routes"}
+			defer open.Close()
+			args := []string{"run", "-buildvcs=false", ".", "routes"}
 			if wantsJSON(cmd) {
 				args = append(args, "--json")
 			}

@@ -47,6 +47,9 @@ func TestStories(t *testing.T) {
 			e.Setenv("GOMODCACHE", folders[0])
 			e.Setenv("GOCACHE", folders[1])
 			e.Setenv("GOPROXY", "off")
+			for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
+				e.Setenv(name, filepath.Join(e.WorkDir, ".tmp", "home"))
+			}
 			e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			e.Setenv("GIT_CEILING_DIRECTORIES", e.WorkDir)
 			e.Setenv("SOURCE_DATE_EPOCH", "1795256100") // 20261121101500

@@ -45,15 +45,15 @@ func confirm(cmd *cobra.Command, question string) error {
 	return err
 }
 
-// colours returns how text for w is coloured: not at all, nil, unless w is a
-// terminal that has colours and NO_COLOR (no-color.org) is unset.
+// colours returns how text for w is styled: not at all, nil, unless w is a
+// terminal; without colours where it has none or NO_COLOR (no-color.org) is set.
 func colours(w io.Writer) plan.Style {
 	if !isTerminal(w) {
 		return nil
 	}
 	out := termenv.NewOutput(w)
 	if _, err := termenv.EnableVirtualTerminalProcessing(out); err != nil || out.Profile == termenv.Ascii {
-		return nil
+		return func(_ plan.Kind, text string) string { return text }
 	}
 	return paint(out)
 }

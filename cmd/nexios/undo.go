@@ -35,14 +35,19 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := recoverProject(cmd, dir); err != nil {
+	if err := refuseTracked(cmd, dir); err != nil {
 		return err
 	}
-	now, err := clock()
+	open := apply.Look
+	if !f.dryRun {
+		open = func(dir string) (*apply.Project, error) { return openFolder(cmd, dir) }
+	}
+	folder, err := open(dir)
 	if err != nil {
 		return err
 	}
-	last, err := apply.UndoPlan(dir)
+	defer folder.Close()
+	last, err := folder.UndoPlan()
 	if errors.Is(err, apply.ErrNothing) {
 		return &spec.Error{What: "there is nothing to undo", Where: dir, Try: "git log"}
 	}
@@ -53,7 +58,7 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 		dir:  dir,
 		plan: last.Plan,
 		write: func() error {
-			_, err := apply.Undo(dir, apply.Options{Time: now})
+			_, err := folder.Undo()
 			return err
 		},
 		stuck: "stash your edits of these files (git stash), then run nexios undo",

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -32,10 +31,11 @@ Migrations and .env stay as they are. nexios undo reverts the upgrade.`,
 }
 
 func upgrade(cmd *cobra.Command, f changeFlags) error {
-	open, err := openProject(cmd, f.dir)
+	open, err := openProject(cmd, f)
 	if err != nil {
 		return err
 	}
+	defer open.Close()
 	has, is := open.spec.Nexios, open.catalog.Version
 	if semver.Compare("v"+has, "v"+is) > 0 {
 		return &problem{
@@ -43,7 +43,7 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 			Where: filepath.Join(open.dir, "nexios.json"), Try: getVersion(has),
 		}
 	}
-	p, err := open.catalog.Upgrade(open.spec, os.DirFS(open.dir))
+	p, err := open.catalog.Upgrade(open.spec, open.Files())
 	if err != nil {
 		return err
 	}

@@ -66,10 +66,11 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 
 // addWizard asks for what `nexios add` takes.
 func addWizard(cmd *cobra.Command) error {
-	open, err := openToChange(cmd, "")
+	open, err := openToChange(cmd, changeFlags{dryRun: true}) // nobody waits while a person thinks
 	if err != nil {
 		return err
 	}
+	defer open.Close()
 	features := slices.DeleteFunc(templates.Features(), func(f scaffold.Feature) bool {
 		return open.spec.HasFeature(f.Name) && !f.Repeats
 	})

@@ -9,7 +9,8 @@
 //	0007.json       done: Undo can revert it
 //	0007.undo.json  being reverted: Recover finishes that
 //
-// So undo, rollback and recovery are one procedure, revert.
+// So undo, rollback and recovery are one procedure, revert. A step is followed
+// only by the user who wrote it down, in the folder where it was: see signature.
 package apply
 
 import (
@@ -39,6 +40,7 @@ var (
 	ErrConflict = errors.New("conflicts")               // the plan has some
 	ErrChanged  = errors.New("changed in the meantime") // a file is not what the plan or the step says
 	ErrNothing  = errors.New("nothing to undo")         // no step is left
+	ErrForeign  = errors.New("not written by you in this folder, and not followed")
 )
 
 // Options is what a step is recorded with.
@@ -56,23 +58,21 @@ type Result struct {
 	Written []string // the project's files that were created, updated or deleted
 }
 
-// Apply writes the plan to the project in dir, or nothing of it.
+// Apply writes the plan to the project, or nothing of it.
 //
-// It waits for another command's step to end, recovers one that was cut short,
-// and refuses a plan with conflicts (ErrConflict), a file that is not what the
-// plan says it was (ErrChanged), symbolic links and paths outside of dir. For
-// every file outside of .nexios it records the operation's Base in BaseDir, in
-// the same step. A directory that loses its last file goes too.
-func Apply(dir string, p plan.Plan, o Options) (Result, error) {
+// It refuses a plan with conflicts (ErrConflict), a file that is not what the
+// plan says it was or that changed since it was read from Files (ErrChanged),
+// symbolic links and what plan.CheckPath refuses. For every file outside of
+// .nexios it records the operation's Base in BaseDir, in the same step. A
+// directory that loses its last file goes too.
+func (d *Project) Apply(p plan.Plan, o Options) (Result, error) {
+	if d.lock == nil {
+		return Result{}, errors.New("the project was opened for reading only")
+	}
 	if err := check(p); err != nil {
 		return Result{}, err
 	}
-	d, err := open(dir, o.Step)
-	if err != nil {
-		return Result{}, err
-	}
-	defer d.close()
-	if _, err := d.recover(); err != nil {
+	if err := (files{&d.disk}).asRead(); err != nil {
 		return Result{}, err
 	}
 	e := entry{Title: o.Title, Time: o.Time}
@@ -116,8 +116,8 @@ func check(p plan.Plan) error {
 	seen := map[string]bool{}
 	for _, op := range p.Of(plan.Create, plan.Update, plan.Identical, plan.Delete) {
 		switch name := op.Path; {
-		case !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, `\:`):
-			return fmt.Errorf("%q is not a path inside the project", name)
+		case plan.CheckPath(name) != nil:
+			return plan.CheckPath(name)
 		case below(name, UndoDir) || below(name, BaseDir):
 			return fmt.Errorf("%s is reserved for nexios", name)
 		case seen[name]:

@@ -22,6 +22,25 @@ import (
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
+// TestMain gives the tests a key of their own.
+func TestMain(m *testing.M) {
+	if os.Getenv("NEXIOS_CHILD") != "" {
+		os.Exit(m.Run())
+	}
+	home, err := os.MkdirTemp("", "nexios-home-")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
+		if err := os.Setenv(name, home); err != nil {
+			panic(err)
+		}
+	}
+	code := m.Run()
+	_ = os.RemoveAll(home) // the system clears what is left
+	os.Exit(code)
+}
+
 var moment = time.Date(2026, 11, 21, 10, 15, 0, 0, time.UTC)
 
 // tree is a directory: texts by path, "dir" for directories. What the journal
@@ -278,6 +297,9 @@ func TestRefusals(t *testing.T) {
 		{"absolute", file(plan.Create, "/tmp/x"), nil, "not a path"},
 		{"a drive", file(plan.Create, `C:x`), nil, "not a path"},
 		{"a backslash", file(plan.Create, `..\x`), nil, "not a path"},
+		{"git's hooks", file(plan.Create, ".git/hooks/post-index-change"), nil, "git's own"},
+		{"git's settings, further down", file(plan.Create, "internal/.GIT/config"), nil, "git's own"},
+		{"git's folder by its short name", file(plan.Create, "GIT~1/config"), nil, "git's own"},
 		{"the journal", file(plan.Create, ".nexios/undo/0009.json"), nil, "reserved for nexios"},
 		{"a base", file(plan.Create, ".nexios/base/main.go"), nil, "reserved for nexios"},
 		{"a link", file(plan.Update, "link"), nil, "symbolic link"},

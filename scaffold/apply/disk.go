@@ -18,14 +18,18 @@ import (
 // lockFile is held while a step is made or reverted.
 const lockFile = UndoDir + "/lock"
 
-// wait is how long one command waits for another's step, which takes far less.
-const wait = 10 * time.Second
+// wait is how long one command waits for another, which takes far less unless it
+// has a question open.
+const wait = time.Minute
 
 // disk is a project's directory, locked.
 type disk struct {
-	root *os.Root
-	lock *lockedfile.File
-	hook func(what string)
+	root  *os.Root
+	dir   string            // where it is, without links
+	texts map[string][]byte // as they were read from Files, nil for an absent file
+	lock  *lockedfile.File  // nil for a command that only reads
+	key   []byte            // see signature
+	hook  func(what string)
 	// fresh is set where a power cut takes nothing but what is being made. Files
 	// are not synced then, which would take as long as all the rest.
 	fresh bool
@@ -33,13 +37,13 @@ type disk struct {
 
 // open locks dir.
 func open(dir string, hook func(string)) (*disk, error) {
-	root, err := os.OpenRoot(dir)
+	d, err := at(dir)
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{root: root, hook: hook}
-	if d.lock, err = d.acquire(filepath.Join(dir, filepath.FromSlash(lockFile))); err != nil {
-		root.Close()
+	d.hook = hook
+	if d.lock, err = d.acquire(filepath.Join(d.dir, filepath.FromSlash(lockFile))); err != nil {
+		d.root.Close()
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return d, nil
@@ -102,6 +106,9 @@ func (d *disk) acquire(name string) (*lockedfile.File, error) {
 // project.
 func (d *disk) close() {
 	defer d.root.Close()
+	if d.lock == nil {
+		return
+	}
 	defer d.lock.Close()
 	if !d.only(path.Dir(UndoDir), path.Base(UndoDir)) || !d.only(UndoDir, path.Base(lockFile)) {
 		return

@@ -2,15 +2,19 @@ package apply
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
 // entry is a step as it is written down.
@@ -70,7 +74,15 @@ func (d *disk) begin(e *entry) error {
 	if e.Dirs, err = d.missing(e.Changes); err != nil {
 		return err
 	}
-	data, err := json.Marshal(e)
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	signature, err := d.signature(e.Seq, text)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(signed{signature, text})
 	if err != nil {
 		return err
 	}
@@ -119,7 +131,7 @@ func (d *disk) steps() ([]step, error) {
 	for _, file := range files {
 		number, end, _ := strings.Cut(file.Name(), ".")
 		s := state("." + end)
-		if seq, err := strconv.Atoi(number); err == nil && slices.Contains([]state{opened, done, reverting}, s) {
+		if seq, err := strconv.Atoi(number); err == nil && seq < math.MaxInt32 && number == fmt.Sprintf("%04d", seq) && slices.Contains([]state{opened, done, reverting}, s) {
 			steps = append(steps, step{seq, s})
 		}
 	}
@@ -128,24 +140,47 @@ func (d *disk) steps() ([]step, error) {
 }
 
 // load reads a step.
-func (d *disk) load(s step) (entry, error) {
-	e := entry{Seq: s.seq}
-	name := e.file(s.state)
-	data, err := d.root.ReadFile(name)
+func (d *disk) load(at step) (entry, error) {
+	e := entry{Seq: at.seq}
+	name := e.file(at.state)
+	data, _, err := d.read(name)
 	if err != nil {
 		return e, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&e); err != nil {
-		return e, fmt.Errorf("%s is damaged: %w\n  try: delete that file; that step can then no longer be undone", name, err)
+	const remedy = "\n  try: delete that file; that step can then no longer be undone"
+	var s signed
+	if err := strictly(data, &s); err != nil {
+		return e, fmt.Errorf("%s: %w: %w%s", name, ErrForeign, err, remedy)
+	}
+	mine, err := d.signature(e.Seq, s.Step)
+	if err != nil {
+		return e, err
+	}
+	if !hmac.Equal(s.Signature, mine) {
+		return e, fmt.Errorf("%s: %w%s", name, ErrForeign, remedy)
+	}
+	if err := strictly(s.Step, &e); err != nil {
+		return e, fmt.Errorf("%s is damaged: %w%s", name, err, remedy)
 	}
 	for _, c := range e.Changes {
-		if !fs.ValidPath(c.Path) {
-			return e, fmt.Errorf("%s is damaged: %q is not a path inside the project", name, c.Path)
+		if err := plan.CheckPath(c.Path); err != nil {
+			return e, fmt.Errorf("%s is damaged: %w%s", name, err, remedy)
 		}
 	}
 	return e, nil
+}
+
+// signed is the file of a step.
+type signed struct {
+	Signature []byte          `json:"signature"`
+	Step      json.RawMessage `json:"step"`
+}
+
+// strictly reads JSON that has no other members than v.
+func strictly(data []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(v)
 }
 
 // forget removes the steps up to a number; they were done long ago.

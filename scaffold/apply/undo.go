@@ -24,13 +24,8 @@ type Step struct {
 }
 
 // UndoPlan returns the newest step and writes nothing; ErrNothing when there is none.
-func UndoPlan(dir string) (Step, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return Step{}, err
-	}
-	defer root.Close()
-	_, s, err := (&disk{root: root}).newest()
+func (d *Project) UndoPlan() (Step, error) {
+	_, s, err := d.newest()
 	return s, err
 }
 
@@ -38,14 +33,9 @@ func UndoPlan(dir string) (Step, error) {
 // were before, and returns it; the next Undo reverts the one before. Other
 // files may have been edited meanwhile; when one of the step's own was, nothing
 // is written and the error, ErrChanged, names it.
-func Undo(dir string, o Options) (Step, error) {
-	d, err := open(dir, o.Step)
-	if err != nil {
-		return Step{}, err
-	}
-	defer d.close()
-	if _, err := d.recover(); err != nil {
-		return Step{}, err
+func (d *Project) Undo() (Step, error) {
+	if d.lock == nil {
+		return Step{}, errors.New("the project was opened for reading only")
 	}
 	e, s, err := d.newest()
 	if err != nil {
@@ -139,12 +129,8 @@ func (r Recovery) String() string {
 	return fmt.Sprintf("%q was interrupted and has been reverted; run it again if you still want it", r.Title)
 }
 
-// Recover brings a project whose last command was killed to the state before
-// its step or after it. It also removes what a killed New left in dir. Call it
-// at the start of every command, on the project or, outside of one, on the
-// current directory. It writes nothing where there is nothing to do.
-func Recover(dir string) (Recovery, error) { return recoverDir(dir, nil) }
-
+// recoverDir is Recover with a hook. It also removes what a killed New left in
+// dir.
 func recoverDir(dir string, hook func(string)) (Recovery, error) {
 	if err := removeStale(dir); err != nil {
 		return Recovery{}, err

@@ -23,6 +23,9 @@ const indent = 13
 // Style colours a word or a line of a kind. It must not change what is read:
 // everything is told without colour as well. A diff uses Create for added
 // lines, Delete for removed lines and Note for the lines that say where.
+//
+// A text that is styled goes to a terminal, so what that would act on is made
+// visible first.
 type Style func(kind Kind, text string) string
 
 // List writes one line an operation, with the number of lines added and
@@ -31,7 +34,7 @@ func (p Plan) List(w io.Writer, style Style) error {
 	var b bytes.Buffer
 	identical := 0
 	for _, op := range p.Ops {
-		lines := []string{op.Path}
+		lines := []string{Visible(op.Path)}
 		switch op.Kind {
 		case Identical:
 			identical++
@@ -42,7 +45,7 @@ func (p Plan) List(w io.Writer, style Style) error {
 				lines[0] += counts
 			}
 		case Conflict, Note, Then:
-			lines = append(lines, wrap(op.Note, width-indent)...)
+			lines = append(lines, wrap(Visible(op.Note), width-indent)...)
 			if op.Path == "" {
 				lines = lines[1:]
 			}
@@ -66,7 +69,8 @@ func (p Plan) List(w io.Writer, style Style) error {
 }
 
 // Diff writes a unified diff of every file that changes, as git and patch read
-// it. Conflicts are shown with their markers. A nil style is plain text.
+// it. Conflicts are shown with their markers. A nil style is the exact text, for
+// a file or a program.
 func (p Plan) Diff(w io.Writer, style Style) error {
 	var b bytes.Buffer
 	for _, op := range p.Of(Create, Update, Delete, Conflict) {
@@ -75,6 +79,9 @@ func (p Plan) Diff(w io.Writer, style Style) error {
 		}
 		for line := range strings.Lines(op.diff()) {
 			text, newline := strings.CutSuffix(line, "\n")
+			if style != nil {
+				text = Visible(strings.TrimSuffix(text, "\r"))
+			}
 			switch text[:min(1, len(text))] {
 			case "+":
 				text = style.or(Create, text)

@@ -8,8 +8,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 )
 
 // format is the version of nexios.json itself.
@@ -77,10 +79,25 @@ func Parse(data []byte) (Project, error) {
 	return f.Project, nil
 }
 
-// check is what Parse asks of a project that may have been edited by hand.
+// check is what Parse asks of a project that may have been edited by hand, or by
+// somebody who means ill: what becomes a path, a name in code or a word of a
+// command is in the one form that nexios writes.
 func (p Project) check() error {
 	if _, err := New(p); err != nil {
 		return err
+	}
+	if !semver.IsValid("v" + p.Nexios) {
+		return unwritten("nexios", p.Nexios)
+	}
+	for _, d := range p.Dropped {
+		switch {
+		case Snake(d.What) != d.What || d.What == "":
+			return unwritten("dropped.what", d.What)
+		case d.Migration != "" && !stamp(d.Migration):
+			return unwritten("dropped.migration", d.Migration)
+		case d.Restored != "" && !stamp(d.Restored):
+			return unwritten("dropped.restored", d.Restored)
+		}
 	}
 	var before Project
 	before.Features = p.Features
@@ -88,6 +105,9 @@ func (p Project) check() error {
 	for _, r := range p.Resources {
 		settled, err := ParseResource(r)
 		if err != nil {
+			return err
+		}
+		if err := r.written(settled); err != nil {
 			return err
 		}
 		if err := uses.add(settled); err != nil {
@@ -100,6 +120,56 @@ func (p Project) check() error {
 		}
 	}
 	return nil
+}
+
+// written refuses a resource that Add would have recorded in other words.
+func (r Resource) written(settled Resource) error {
+	switch {
+	case r.Name != settled.Name:
+		return unwritten("name", r.Name)
+	case r.Plural != settled.Plural:
+		return unwritten("plural", r.Plural)
+	case r.Table != settled.Table:
+		return unwritten("table", r.Table)
+	case r.Public != settled.Public:
+		return unwritten("public", r.Public)
+	case r.Migration != "" && !stamp(r.Migration):
+		return unwritten("migration", r.Migration)
+	}
+	for i, field := range r.Fields {
+		if field != settled.Fields[i] {
+			return unwritten("fields", field)
+		}
+	}
+	fields, err := settled.Parsed()
+	if err != nil {
+		return err
+	}
+	for _, a := range r.Added {
+		if !stamp(a.Migration) {
+			return unwritten("added.migration", a.Migration)
+		}
+		for _, name := range a.Fields {
+			if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
+				return unwritten("added.fields", name)
+			}
+		}
+	}
+	return nil
+}
+
+// unwritten is the error of a value that nexios would not have written.
+func unwritten(member, value string) error {
+	return &Error{
+		What:  fmt.Sprintf("nexios.json has %q, which is not as nexios writes it", clip(value)),
+		Label: "member", Where: member, Try: "git checkout nexios.json",
+	}
+}
+
+// stamp tells whether a text is when a migration was made: "20261121101500".
+func stamp(text string) bool {
+	_, err := time.Parse("20060102150405", text)
+	return err == nil
 }
 
 // Add returns the project with r, and r as it was settled: ParseResource says

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// git runs git in dir without running what the repository there names: a project
+// that was cloned, or unpacked with its .git, is somebody else's. Settings of the
+// machine and of the user count; they are the user's own.
+func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	// Reading the settings runs nothing.
+	names, err := bare(ctx, dir, "config", "--list", "--show-scope", "--name-only", "-z", "--includes")
+	if err != nil {
+		return nil, err
+	}
+	var safe []string
+	for set := range slices.Chunk(strings.Split(strings.TrimSuffix(string(names), "\x00"), "\x00"), 2) {
+		if scope := set[0]; len(set) < 2 || scope != "local" && scope != "worktree" {
+			continue
+		}
+		name := set[1]
+		switch section, key, _ := strings.Cut(name, "."); {
+		case section != "filter":
+		case strings.Contains(name, "="): // which -c cannot say
+			return nil, fmt.Errorf("git is set to run a program here, as %q", name)
+		case strings.HasSuffix(key, ".required"):
+			safe = append(safe, "-c", name+"=false")
+		default: // a program
+			safe = append(safe, "-c", name+"=")
+		}
+	}
+	return bare(ctx, dir, append(safe, args...)...)
+}
+
+// bare is git without the programs that git itself looks for in a repository:
+// no hooks, no monitor, nothing fetched, no folder taken for a repository that
+// does not say so, and no index written.
+func bare(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	run := exec.CommandContext(ctx, "git", append([]string{
+		"-c", "core.fsmonitor=false",
+		"-c", "core.hooksPath=" + os.DevNull,
+		"-c", "core.untrackedCache=false",
+		"-c", "core.sshCommand=", "-c", "core.pager=cat", "-c", "core.askPass=",
+		"-c", "credential.helper=",
+		"-c", "diff.external=",
+		"-c", "protocol.allow=never",
+		"-c", "status.submoduleSummary=false",
+		"-c", "safe.bareRepository=explicit",
+		"--no-pager",
+	}, args...)...)
+	run.Dir = dir
+	run.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0")
+	return run.Output()
+}
+
+// tracked reports whether git tracks something below a path of the project.
+func tracked(ctx context.Context, dir, below string) (bool, error) {
+	out, err := git(ctx, dir, "ls-files", "-z", "--", below)
+	if errors.Is(err, exec.ErrNotFound) || errors.As(err, new(*exec.ExitError)) {
+		return false, nil // no git, or no repository
+	}
+	return len(bytes.TrimSpace(out)) > 0, err
+}

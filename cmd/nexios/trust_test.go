@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nexios-go/nexios/scaffold/apply"
+)
+
+// A repository can name programs that git runs. Doctor, which asks git about a
+// project that may come from anybody, lets it run none of them.
+func TestGitRunsNothingOfTheRepository(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the programs are shell scripts")
+	}
+	home := t.TempDir()
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME"} {
+		t.Setenv(name, home)
+	}
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	ran := filepath.Join(t.TempDir(), "ran")
+	script := filepath.Join(t.TempDir(), "run me.sh")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho $0 $@ >> '"+ran+"'\ncat\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	quoted := "'" + script + "'"
+	settings := map[string]string{
+		"core.fsmonitor": quoted, "core.hooksPath": filepath.Dir(script), "core.sshCommand": quoted, "core.pager": quoted,
+		"core.askPass": quoted, "core.editor": quoted, "credential.helper": "!" + quoted, "diff.external": quoted,
+		"filter.x.clean": quoted, "filter.x.smudge": quoted, "filter.x.process": quoted, "filter.x.required": "true",
+		"filter.a=b.clean": quoted, "diff.x.textconv": quoted, "status.submoduleSummary": "true",
+		"alias.status": "!" + quoted, "remote.origin.url": "ext::" + script + " %S", "remote.origin.promisor": "true",
+		"extensions.partialClone": "origin", "core.repositoryFormatVersion": "1", "protocol.ext.allow": "always",
+	}
+	for _, only := range append(slices.Sorted(maps.Keys(settings)), "all") {
+		t.Run(only, func(t *testing.T) {
+			parent := t.TempDir()
+			dir := filepath.Join(parent, "shop")
+			inProcess(t, 0, "new", "shop", "--dir", dir)
+			for name, value := range settings {
+				if only != "all" && name != only || only == "all" && strings.Contains(name, "=") {
+					continue
+				}
+				runGit(t, dir, "config", name, value)
+			}
+			for _, hook := range []string{"post-index-change", "fsmonitor-watchman", "pre-auto-gc", "reference-transaction", "post-checkout"} {
+				for _, at := range []string{filepath.Join(dir, ".git", "hooks"), filepath.Dir(script)} {
+					if err := errors.Join(os.MkdirAll(at, 0o755), os.WriteFile(filepath.Join(at, hook), []byte("#!/bin/sh\n"+quoted+"\n"), 0o755)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			write := func(name, text string) {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(".gitattributes", "* filter=x diff=x\n*.md filter=a=b\n")
+			write("README.md", "changed\n")
+			write(".nexios/runtime/version.go", "package runtime\n")
+			index, err := os.ReadFile(filepath.Join(dir, ".git", "index"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := inProcess(t, 1, "doctor", "--dir", dir)
+			if !strings.Contains(out, "changes ") {
+				t.Errorf("git was not asked:\n%s", out)
+			}
+			inProcess(t, 2, "undo", "--dir", dir)
+			if text, err := os.ReadFile(ran); err == nil {
+				t.Errorf("%s ran:\n%s", only, text)
+				_ = os.Remove(ran)
+			}
+			if now, err := os.ReadFile(filepath.Join(dir, ".git", "index")); err != nil || !bytes.Equal(now, index) {
+				t.Errorf("the index was written: %v", err)
+			}
+		})
+	}
+}
+
+// A folder that only looks like a repository, as files that git tracks can, is
+// not asked.
+func TestBareRepositoryInsideIsNotAsked(t *testing.T) {
+	dir := t.TempDir()
+	runGit(t, dir, "init", "--quiet", "--bare", "inner")
+	if out, err := git(context.Background(), filepath.Join(dir, "inner"), "rev-parse", "--git-dir"); err == nil {
+		t.Errorf("%s was taken for a repository", out)
+	}
+}
+
+func runGit(t testing.TB, dir string, args ...string) {
+	t.Helper()
+	run := exec.Command("git", args...)
+	run.Dir = dir
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// inProcess runs a command, which must exit with the code; -1 is any.
+func inProcess(t testing.TB, code int, args ...string) string {
+	t.Helper()
+	var out, told bytes.Buffer
+	if got := run(context.Background(), args, strings.NewReader(""), &out, &told); code >= 0 && got != code {
+		t.Fatalf("nexios %s: exit code %d\n%s%s", strings.Join(args, " "), got, &out, &told)
+	}
+	for _, r := range out.String() + told.String() {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == 0x9b {
+			t.Fatalf("nexios %s says %q", strings.Join(args, " "), out.String()+told.String())
+		}
+	}
+	return out.String() + told.String()
+}
+
+// whole is every file below dir with its text and permissions.
+func whole(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		found[name] = info.Mode().String()
+		if info.Mode().IsRegular() {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			found[name] += "\n" + string(text)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// FuzzForeignProject runs commands on a project whose record, journal and base
+// anybody may have written. Nothing outside of it and nothing of git's changes,
+// and what is said does nothing to a terminal.
+func FuzzForeignProject(f *testing.F) {
+	home := f.TempDir()
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
+		f.Setenv(name, home)
+	}
+	f.Setenv("SOURCE_DATE_EPOCH", "1795256100")
+	made := filepath.Join(f.TempDir(), "shop")
+	inProcess(f, 0, "new", "shop", "--dir", made, "--no-git")
+	if err := errors.Join(os.RemoveAll(filepath.Join(made, ".nexios", "runtime")), os.Remove(filepath.Join(made, ".nexios", "go.mod"))); err != nil { // most of the files
+		f.Fatal(err)
+	}
+	inProcess(f, 0, "add", "resource", "post", "title:string", "--dir", made)
+	inProcess(f, 0, "add", "websocket", "chat", "--dir", made)
+	record, err := os.ReadFile(filepath.Join(made, "nexios.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	journal, err := os.ReadFile(filepath.Join(made, apply.UndoDir, "0001.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	const hook = "#!/bin/sh\necho evil\n"
+	type step struct {
+		Path          string
+		Before, After []byte
+		Mode          int
+	}
+	forged := func(path string) []byte {
+		inner, err := json.Marshal(map[string]any{"title": "\x1b[2Jevil", "dirs": []string{".git/hooks", "../out"}, "changes": []step{{path, []byte(hook), nil, 0o755}}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		outer, err := json.Marshal(map[string]any{"signature": make([]byte, 32), "step": json.RawMessage(inner)})
+		if err != nil {
+			f.Fatal(err)
+		}
+		return outer
+	}
+	edit := func(old, new string) []byte { return bytes.Replace(record, []byte(old), []byte(new), 1) }
+	const base = ".nexios/base/"
+	for _, seed := range []struct {
+		record        []byte
+		journal       string
+		step          []byte
+		base, content string
+	}{
+		{record, "0003.json", journal, base + "main.go", "package main\n"},
+		{record, "x", nil, base + ".git/config", "[core]\n"},
+		{record, "x", nil, base + "internal/.git/config", "[core]\n"},
+		{record, "x", nil, base + "GIT~1/config", "[core]\n"},
+		{record, "0003.undo.json", forged(".git/hooks/post-index-change"), base + ".git/config", "[core]\n"},
+		{record, "0003.open.json", forged("../outside"), base + ".GIT/config", "[core]\n"},
+		{record, "0009.json", forged("/etc/x"), base + "../../../outside", "outside\n"},
+		{record, "9999.json", []byte("{}"), base + "..\\..\\outside", "outside\n"},
+		{record, "0001.undo.json", journal, base + "\x1b]0;x\a.go", "package x\n"},
+		{edit(`"post"`, `"../../outside"`), "lock", nil, base + "internal/model/post.go", "package model\n"},
+		{edit(`"posts"`, `".git/hooks"`), "x", nil, "internal/app/modules.go", "package app\n"},
+		{edit(`"chat"`, `"../../.git/hooks"`), "x", nil, "internal/model/.git/config", "[core]\n"},
+		{edit(`"chat"`, `"\u001b[2J"`), "x", nil, "go.mod", "module \x1b[2J\n"},
+		{edit(`"title:string"`, `"title:string:default=\u001b[2J"`), "x", nil, "README.md", "\x1b[2J"},
+		{edit(`"nexios": "`, `"nexios": "9.9.9; rm -rf ~ #`), "x", nil, "x", ""},
+		{edit(`"migration": "`, `"migration": "../../`), "x", nil, "x", ""},
+		{edit(`"module": "shop"`, `"module": "../shop"`), "x", nil, "x", ""},
+	} {
+		f.Add(seed.record, seed.journal, seed.step, seed.base, []byte(seed.content))
+	}
+	f.Fuzz(func(t *testing.T, record []byte, journal string, step []byte, name string, text []byte) {
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "shop")
+		if err := os.CopyFS(dir, os.DirFS(made)); err != nil {
+			t.Fatal(err)
+		}
+		put := func(name string, text []byte) {
+			if !filepath.IsLocal(filepath.FromSlash(name)) || strings.Contains(name, "\x00") {
+				return // which no repository has
+			}
+			name = filepath.Join(dir, filepath.FromSlash(name))
+			_ = os.MkdirAll(filepath.Dir(name), 0o755)
+			_ = os.WriteFile(name, text, 0o644) // a name that the system refuses is none
+		}
+		put(name, text)
+		put(apply.UndoDir+"/"+filepath.Base(journal), step)
+		put("nexios.json", record)
+		for name, text := range map[string]string{"outside": "outside\n", "shop/.git/config": "[core]\n", "shop/.git/hooks/post-index-change": hook, "shop/.git/HEAD": "ref: refs/heads/main\n"} {
+			name = filepath.Join(parent, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o755)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ours := func() map[string]string {
+			found := whole(t, parent)
+			maps.DeleteFunc(found, func(name, _ string) bool {
+				in, ok := strings.CutPrefix(name, dir)
+				return ok && !strings.HasPrefix(in, string(filepath.Separator)+".git"+string(filepath.Separator))
+			})
+			return found
+		}
+		before, all := ours(), whole(t, parent)
+		for _, args := range [][]string{{"undo", "--dry-run"}, {"add", "field", "post", "body:text:optional", "--dry-run"}, {"upgrade", "--dry-run"}} {
+			inProcess(t, -1, append(args, "--dir", dir)...)
+			if !maps.Equal(whole(t, parent), all) {
+				t.Fatalf("nexios %s wrote something", strings.Join(args, " "))
+			}
+		}
+		for _, args := range [][]string{
+			{"undo", "--yes"}, {"add", "field", "post", "body:text:optional"}, {"upgrade", "--yes", "--markers"},
+			{"add", "resource", "tag", "name:string"}, {"remove", "resource", "post", "--force"}, {"remove", "websocket", "chat", "--force"}, {"undo", "--yes"},
+		} {
+			t.Logf("%s: %s", args, inProcess(t, -1, append(args, "--dir", dir)...))
+			if now := ours(); !maps.Equal(now, before) {
+				for name := range now {
+					if now[name] != before[name] {
+						t.Errorf("%s is %q", name, now[name])
+					}
+				}
+				for name := range before {
+					if _, ok := now[name]; !ok {
+						t.Errorf("%s is gone", name)
+					}
+				}
+				t.Fatalf("after nexios %s", strings.Join(args, " "))
+			}
+		}
+	})
+}

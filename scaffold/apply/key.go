@@ -1,0 +1,75 @@
+package apply
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// keyFile holds a key of the user's, below their configuration.
+const keyFile = "nexios/journal.key"
+
+// signature says that this user wrote a step down in this very folder. A journal
+// that came with a project, from whomever, does not have it: following it would
+// write whatever it says.
+func (d *disk) signature(seq int, step []byte) ([]byte, error) {
+	if d.key == nil {
+		var err error
+		if d.key, err = userKey(); err != nil {
+			return nil, fmt.Errorf("no key to sign the journal with: %w\n  try: set XDG_CONFIG_HOME to a folder of yours", err)
+		}
+	}
+	mac := hmac.New(sha256.New, d.key)
+	fmt.Fprintf(mac, "nexios journal\x00%s\x00%d\x00", d.dir, seq)
+	mac.Write(step)
+	return mac.Sum(nil), nil
+}
+
+// userKey reads the user's key, and makes it the first time.
+func userKey() ([]byte, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Join(dir, filepath.FromSlash(keyFile))
+	key, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeKey(name); err != nil {
+			return nil, err
+		}
+		key, err = os.ReadFile(name)
+	}
+	if err == nil && len(key) != sha256.Size {
+		err = fmt.Errorf("%s is damaged\n  try: delete that file; what was done until now can then not be undone", name)
+	}
+	return key, err
+}
+
+// makeKey writes a new key, unless another command has just written one.
+func makeKey(name string) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	key := make([]byte, sha256.Size)
+	if _, err := rand.Read(key); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(name), "*.tmp") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(key)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(file.Name(), name); err == nil || errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return os.Rename(file.Name(), name) // a file system without links
+}

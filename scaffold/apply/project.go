@@ -1,0 +1,171 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/nexios-go/nexios/scaffold/plan"
+)
+
+// Project is a project's folder, for one command to work on.
+type Project struct{ disk }
+
+// Open takes the folder for a command that writes: what others write there waits
+// until Close. A step that was cut short is recovered first. It waits for the
+// command that has the folder now.
+func Open(dir string, o Options) (*Project, Recovery, error) {
+	if err := removeStale(dir); err != nil {
+		return nil, Recovery{}, err
+	}
+	d, err := open(dir, o.Step)
+	if err != nil {
+		return nil, Recovery{}, err
+	}
+	r, err := d.recover()
+	if err != nil {
+		d.close()
+		return nil, Recovery{}, err
+	}
+	return &Project{*d}, r, nil
+}
+
+// Look opens the folder for a command that only reads. It writes nothing, not
+// even what a command that was cut short left to be done: see CutShort.
+func Look(dir string) (*Project, error) {
+	d, err := at(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Project{*d}, nil
+}
+
+// Close lets go of the folder.
+func (p *Project) Close() { p.close() }
+
+// CutShort reports whether a command was killed here whose step the next Open
+// ends.
+func (p *Project) CutShort() bool { return cutShort(p.dir) }
+
+// Files is the folder as it is read. It remembers each text: one that changes
+// under the command's hands is read as before, and Apply refuses to build on it.
+// Links that lead out of the folder and what is no regular file are refused.
+func (p *Project) Files() fs.FS { return files{&p.disk} }
+
+// files are those of a disk.
+type files struct{ *disk }
+
+func (f files) Open(name string) (fs.File, error) {
+	info, err := f.root.Stat(name)
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("is not a file")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.root.FS().Open(name)
+}
+
+// ReadFile is what all texts are read by.
+func (f files) ReadFile(name string) ([]byte, error) {
+	if text, ok := f.texts[name]; ok {
+		if text == nil {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+		}
+		return slices.Clone(text), nil
+	}
+	text, err := f.text(name)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		f.texts[name] = text
+	}
+	return slices.Clone(text), err
+}
+
+// text reads a file, nil when it is absent.
+func (f files) text(name string) ([]byte, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	file, err := f.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(file)
+	if err == nil && text == nil {
+		text = []byte{}
+	}
+	return text, err
+}
+
+// asRead refuses to go on when a text that was read has changed since.
+func (f files) asRead() error {
+	for _, name := range slices.Sorted(maps.Keys(f.texts)) {
+		now, err := f.text(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if !same(now, f.texts[name]) {
+			return fmt.Errorf("%s: %w, nothing was written\n  try: the same command again", name, ErrChanged)
+		}
+	}
+	return nil
+}
+
+// at opens a folder without its lock.
+func at(dir string) (*disk, error) {
+	real, err := filepath.Abs(dir)
+	if err == nil {
+		real, err = filepath.EvalSymlinks(real)
+	}
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(real)
+	if err != nil {
+		return nil, err
+	}
+	return &disk{root: root, dir: real, texts: map[string][]byte{}}, nil
+}
+
+// Apply writes the plan to the project in dir, or nothing of it.
+func Apply(dir string, p plan.Plan, o Options) (Result, error) {
+	if err := check(p); err != nil {
+		return Result{}, err
+	}
+	project, _, err := Open(dir, o)
+	if err != nil {
+		return Result{}, err
+	}
+	defer project.Close()
+	return project.Apply(p, o)
+}
+
+// Undo reverts the newest step of the project in dir.
+func Undo(dir string, o Options) (Step, error) {
+	project, _, err := Open(dir, o)
+	if err != nil {
+		return Step{}, err
+	}
+	defer project.Close()
+	return project.Undo()
+}
+
+// UndoPlan returns the newest step of the project in dir and writes nothing.
+func UndoPlan(dir string) (Step, error) {
+	project, err := Look(dir)
+	if err != nil {
+		return Step{}, err
+	}
+	defer project.Close()
+	return project.UndoPlan()
+}
+
+// Recover brings the project in dir to the state before the step that was cut
+// short, or after it. It writes nothing where there is nothing to do.
+func Recover(dir string) (Recovery, error) { return recoverDir(dir, nil) }
