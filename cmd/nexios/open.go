@@ -39,7 +39,7 @@ func lookAt(cmd *cobra.Command, dir string) (opened, error) {
 		return opened{}, err
 	}
 	if folder.CutShort() {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note: a command was cut short here; the next one that writes ends what it began")
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: a command was interrupted here; the next one that writes finishes or reverts it")
 	}
 	return readOpened(folder, dir)
 }
