@@ -43,7 +43,7 @@ func TestUpgrade(t *testing.T) {
 	edit := func() {
 		p.mine("internal/posts/posts.go", "func (h handler) remove(", "// drafts counts what is not published.\nfunc (h handler) drafts() (n int64) {\n\th.db.Model(&model.Post{}).Where(\"NOT published\").Count(&n)\n\treturn n\n}\n\nfunc (h handler) remove(")
 		p.mine("internal/posts/posts.go", "Doc(\"List posts\")", "Doc(\"List posts, drafts last\")")
-		p.mine("internal/posts/posts_test.go", "func TestList", "func TestDrafts(t *testing.T) {\n\t_, gdb := start(t)\n\tvar n int64\n\tif err := gdb.Model(&model.Post{}).Count(&n).Error; err != nil {\n\t\tt.Fatal(err)\n\t}\n}\n\nfunc TestList")
+		p.mine("internal/posts/posts_test.go", "func TestPosts", "func TestDrafts(t *testing.T) {\n\t_, gdb := resource().Start(t)\n\tvar n int64\n\tif err := gdb.Model(&model.Post{}).Count(&n).Error; err != nil {\n\t\tt.Fatal(err)\n\t}\n}\n\nfunc TestPosts")
 		p.mine("internal/model/post.go", "// Post is a row", "// Post is a piece of writing.\n//\n// Post is a row")
 		p.mine("internal/app/modules.go", "func modules(", "// modules is the map; mind its order.\nfunc modules(")
 		p.mine("README.md", "\n", "\n\nOurs.\n")
@@ -61,7 +61,7 @@ func TestUpgrade(t *testing.T) {
 	p.mine("nexios.json", `"nexios": "`, `"nexios": "0.0.1-`)
 	p.older("internal/posts/posts.go", "web.Location(c, post.ID)", "c.Header(\"Location\", \"/posts\")")
 	p.older("internal/posts/input.go", "// post returns the new row.", "// post makes a row.")
-	p.older("internal/posts/posts_test.go", "// start serves posts", "// start gives out posts")
+	p.older("internal/posts/posts_test.go", "// resource is what", "// resource was what")
 	p.older("internal/model/tag.go", "// Tag is a row", "// Tag is a line")
 	p.older("internal/app/modules.go", "import (", "import ( // of old")
 	p.older("internal/app/app.go", "return", "// Old.\n\treturn")

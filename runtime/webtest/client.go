@@ -34,7 +34,13 @@ func New(t testing.TB, modules ...web.Module) *Client {
 // NewWith is New with settings of the test's own.
 func NewWith(t testing.TB, c web.Config, modules ...web.Module) *Client {
 	t.Helper()
-	app, err := web.New(c, slog.New(slog.NewTextHandler(output{t}, nil)), modules...)
+	return logging(t, slog.LevelInfo, c, modules...)
+}
+
+func logging(t testing.TB, least slog.Level, c web.Config, modules ...web.Module) *Client {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(output{t}, &slog.HandlerOptions{Level: least}))
+	app, err := web.New(c, log, modules...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +73,14 @@ func (c *Client) With(header, value string) *Client {
 func (c *Client) Fresh() *Client {
 	next := *c
 	next.header, next.cookies = make(http.Header), &jar{}
+	return &next
+}
+
+// For returns a copy of the client that reports to t, for a subtest. Both
+// share their cookies.
+func (c *Client) For(t testing.TB) *Client {
+	next := *c
+	next.t = t
 	return &next
 }
 

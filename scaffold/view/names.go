@@ -97,19 +97,23 @@ func guessedTable(snake string) string {
 }
 
 // imports writes an import declaration: what is of Go, of others and of nexios
-// and the project itself, in three groups.
+// and the project itself, in three groups. A path may end in " as NAME".
 func imports(module string, paths ...string) string {
 	groups := make([][]string, 3)
 	for _, path := range slices.Compact(slices.Sorted(slices.Values(paths))) {
 		first, _, _ := strings.Cut(path, "/")
+		group := 0
 		switch {
 		case strings.HasPrefix(path, "github.com/nexios-go/nexios/") || strings.HasPrefix(path, module+"/"):
-			groups[2] = append(groups[2], "\t\""+path+"\"\n")
+			group = 2
 		case strings.Contains(first, "."):
-			groups[1] = append(groups[1], "\t\""+path+"\"\n")
-		default:
-			groups[0] = append(groups[0], "\t\""+path+"\"\n")
+			group = 1
 		}
+		path, name, renamed := strings.Cut(path, " as ")
+		if renamed {
+			name += " "
+		}
+		groups[group] = append(groups[group], "\t"+name+"\""+path+"\"\n")
 	}
 	var parts []string
 	lines := 0

@@ -3,7 +3,7 @@ package view
 import (
 	"fmt"
 	"math/big"
-	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,104 +11,15 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Test is the file of the room's tests. They work with three rows, whose
-// values are chosen so that every expected answer is known here.
+// Test is the file of the room's test: the resource as data, for
+// webtest.Resource. Each entry of a list is a Go expression.
 type Test struct {
-	Imports  string
-	Guarded  bool     // some route asks for a token
-	ReadOpen bool     // none is needed to read
-	Role     string   // of who asks
-	Uploads  string   // names of uploads that rows refer to, quoted, with commas
-	Parents  []string // rows that others refer to, as Go expressions
-	Rows     []Row    // rows of the table itself
-	Bodies   []Row    // bodies that pass every rule
-
-	Told    string // keys of a body that the answer repeats, quoted, with commas
-	Secrets []string
-	Loaded  []string // keys of the rows that an answer brings along
-	Lists   []string // keys of lists of rows
-
-	Broken   []Case // values that break a rule
-	Spoiled  Case   // one of those, and alone
-	Edges    []Case // values that only just pass
-	Changes  []Case // values that a partial update sets
-	Kept     []Case // values that a partial update does not take
-	Taken    []Case // values of the first row that no second may have
-	Retaken  []Case // those that an update may set
-	Absent   []Case // references to rows that are not there
-	Joins    []Join // many fields that an update may set
-	Attached Attached
-	Queries  []Query
-	Sorts    []Sort
-	Refused  []string // quoted query strings that are 422
-	OnDelete []OnDelete
-	Guards   []Guard
-	Keys     string // quoted keys that no row has, with commas
-	Forged   string // Go expression of a key that a client may not set
-	Visible  int    // with Owner: how many of the three rows another user sees
-
-	// What of the file's own helpers is used.
-	Writes, Stored, Keyed, Same, Names, Counted, Owned bool
-}
-
-// Join is a many field in tests.
-type Join struct {
-	Name                   string // for the test's name
-	Field                  string // key of the rows
-	Key                    string // key of their keys
-	First, Second, Missing string // Go expressions of keys
-}
-
-// Attached are the fields that name uploads, and names that they do not take.
-type Attached struct {
-	Create string // the fields of new rows, quoted, with commas
-	Update string // those that an update may set
-	More   string // the name of one more upload of who asks, quoted
-	None   string // a name that no upload has, quoted
-	Others string // the name of another user's upload, quoted; "" where that will do
-}
-
-// Guard is a request and what it answers to nobody and to a plain user.
-type Guard struct {
-	Method, Path string
-	Nobody, Bob  int
-}
-
-// Row is a row or a body: the keys and values of a literal.
-type Row []Cell
-
-// Cell is one key of a literal with its Go expression.
-type Cell struct{ Key, Value string }
-
-// Case is a value of one field of a body.
-type Case struct {
-	Field string // quoted key
-	Value string // Go expression
-	Rule  string // quoted: the rule it breaks
-	Want  string // Go expression of what comes back
-}
-
-// Query is a query string and how many rows it leaves.
-type Query struct {
-	Query string // quoted
-	Want  int
-}
-
-// Sort is a column and the rows in its order, by position.
-type Sort struct {
-	By    string
-	Order string // "0, 2, 1"
-}
-
-// OnDelete is what happens when a row that is referred to goes.
-type OnDelete struct {
-	Type     string // of the row
-	ID       string // Go expression of its key
-	Name     string // for the test's name
-	Field    string // of the model
-	Cascade  bool
-	Null     bool
-	Restrict bool
+	Imports string
+	Name    string     // of the test: "BlogPosts"
+	Lines   []string   // what is true of the whole resource
+	Fields  [][]string // of each its lines
+	Rows    []string   // rows that others refer to
+	Others  []string   // the same, of another user
 }
 
 // parentID is the key of the i-th row that others refer to: out of the way of
@@ -123,170 +34,244 @@ func parentID(r spec.Resource, i int) (goText, json string) {
 }
 
 func (w resource) test(v Resource) (Test, error) {
-	t := Test{Keys: `"999999", "0", "-1", "abc", "99999999999999999999"`, Forged: "987654"}
-	if w.r.UUID {
-		id := quoted("ffffffff-ffff-4fff-8fff-ffffffffffff")
-		t.Keys, t.Forged = id+`, "0", "abc"`, id
+	internal := w.p.Module + "/internal/"
+	t := Test{Name: exported(w.r.Plural)}
+	paths := []string{"testing", webtestImport, internal + "migrations", internal + "model"}
+
+	var loads, lists []string
+	if w.r.Owner {
+		loads = append(loads, quoted("user"))
 	}
-	t.Guarded = w.r.Owner || w.r.Guard == "user" || w.r.Guard == "admin" && v.Room.Writes != "" && v.Room.changes()
-	if w.r.Guard == "admin" {
-		t.Role = "admin"
+	for _, f := range w.fields {
+		if f.Type == "has" {
+			lists = append(lists, quoted(f.Name))
+			continue
+		}
+		if f.Relation() && !w.empty(f) {
+			loads = append(loads, quoted(f.Name))
+		}
+		t.Fields = append(t.Fields, w.testField(f))
 	}
-	t.Writes = w.serves("create") || w.serves("bulk")
-	t.Stored = w.serves("list") || w.serves("show") || w.serves("update") || w.serves("delete")
-	t.Keyed = w.serves("create") || w.serves("show") || w.serves("update") || w.serves("delete")
-	if !w.serves("show") && !w.serves("update") && !w.serves("delete") {
-		t.Keys = ""
+	values := fmt.Sprint(t.Fields)
+	for mention, from := range map[string]string{"strings.Repeat(": "strings", "json.RawMessage(": "encoding/json"} {
+		if strings.Contains(values, mention) {
+			paths = append(paths, from)
+		}
 	}
-	t.Owned = w.r.Owner && t.Stored
-	if w.r.Public != "" {
-		t.Visible = 1
-	}
-	var paths []string
-	if err := w.parents(&t, &paths); err != nil {
+	all, err := w.parents()
+	if err != nil {
 		return t, err
 	}
-	for i := range spec.Rows {
-		var row, body Row
-		for _, f := range w.fields {
-			cell, key := f.cells(w, i)
-			if cell.Key != "" {
-				row = append(row, cell)
-				if t.Stored {
-					paths = append(paths, f.testImports()...)
-				}
-			}
-			if key.Key != "" {
-				body = append(body, key)
-			}
-		}
-		t.Rows, t.Bodies = append(t.Rows, row), append(t.Bodies, body)
+	t.Rows, paths = all.list, append(paths, all.paths...)
+	uploads := len(w.uploads()) > 0
+	if uploads || all.uploads {
+		t.Rows, paths = append(uploadRows(), t.Rows...), append(paths, filesImport)
 	}
-	var told []string
-	for _, f := range w.fields {
-		w.expect(&t, f)
-		if f.Input() != "" && f.Type != "many" && !f.Is("secret") && !w.empty(f) {
-			told = append(told, quoted(f.Input()))
-		}
+	who := w.access()
+	guarded := v.Room.Reads != "" || v.Room.Writes != "" && v.Room.changes()
+	if guarded {
+		paths = append(paths, authtestImport)
 	}
-	t.Told = strings.Join(told, ", ")
-	w.attached(&t)
-	if w.r.Owner {
-		t.Loaded = append(t.Loaded, "user")
-	}
-	w.queries(&t)
-	w.guards(&t, v)
-	for _, c := range t.Broken {
-		// One that leaves every other rule of the body whole.
-		if c.Rule == quoted("type") {
-			t.Spoiled = c
-			break
-		}
-	}
-	for i, query := range t.Refused {
-		t.Refused[i] = quoted(query)
+	if uploads && who.read != "all" {
+		t.Others = append(t.Others, "files.File{Name: "+quoted(spec.OthersUpload)+"}")
 	}
 
-	t.Same = w.serves("create") && (t.Told != "" || w.serves("show")) || w.serves("update") && len(t.Changes)+len(t.Kept) > 0
-	t.Names = w.serves("create") && len(t.Broken)+len(t.Taken)+len(t.Absent) > 0 || t.Attached.Create+t.Attached.Update != ""
-	restrict := slices.ContainsFunc(t.OnDelete, func(o OnDelete) bool { return o.Restrict })
-	t.Counted = w.serves("bulk") || w.serves("delete") || t.Stored && restrict
-	t.Imports = imports(w.p.Module, append(paths, w.testFile(t, v)...)...)
+	module, name := internal+v.Package, v.Package
+	if name == "resource" || slices.ContainsFunc(paths, func(other string) bool { return path.Base(other) == name }) {
+		module, name = module+" as served", "served" // its name is taken in the file
+	}
+	t.Imports = imports(w.p.Module, append(paths, module)...)
+
+	line := func(is bool, key, value string) {
+		if is {
+			t.Lines = append(t.Lines, key+": "+value)
+		}
+	}
+	only := w.only()
+	line(true, "Module", name+".Module")
+	line(true, "Migrations", "migrations.All()")
+	line(true, "Path", quoted(v.Path))
+	line(true, "Model", "model."+v.Type+"{}")
+	line(only != "", "Only", "[]string{"+only+"}")
+	line(guarded, "SignIn", "authtest.SignIn")
+	line(guarded, "Read", quoted(who.read))
+	line(guarded, "Write", quoted(who.write))
+	line(w.r.Owner, "Owner", quoted("user_id"))
+	line(w.r.Public != "", "Public", quoted(w.r.Public))
+	line(len(loads) > 0, "Loads", "[]string{"+strings.Join(loads, ", ")+"}")
+	line(len(lists) > 0, "Lists", "[]string{"+strings.Join(lists, ", ")+"}")
 	return t, nil
 }
 
-// testFile is what the test file imports besides what the values in it need.
-func (w resource) testFile(t Test, v Resource) []string {
-	internal := w.p.Module + "/internal/"
-	paths := []string{"testing", gormImport, webtestImport, internal + "migrations", internal + v.Package}
-	add := func(need bool, path ...string) {
-		if need {
-			paths = append(paths, path...)
+// access is who may read and who may change: "all", "user", "owner" or "admin".
+type access struct{ read, write string }
+
+func (w resource) access() access {
+	switch {
+	case w.r.Owner:
+		return access{"owner", "owner"}
+	case w.r.Guard == "user":
+		return access{"user", "user"}
+	case w.r.Guard == "admin":
+		return access{"all", "admin"}
+	}
+	return access{"all", "all"}
+}
+
+// only lists what the room serves, where that is not everything.
+func (w resource) only() string {
+	var some []string
+	for _, action := range spec.Actions() {
+		if w.serves(action) {
+			some = append(some, quoted(action))
 		}
 	}
-	limits := w.serves("create") && len(t.Edges) > 0
-	add(len(t.Parents) > 0 || t.Stored || t.Counted || limits, internal+"model")
-	add(t.Guarded, authtestImport)
-	add(t.Uploads != "", filesImport)
-	add(t.Keyed || w.serves("list"), "fmt")
-	add(w.serves("list"), "net/url")
-	add(t.Names, "slices", "strings", faultImport)
-	add(t.Stored && slices.ContainsFunc(t.OnDelete, func(o OnDelete) bool { return o.Cascade }), "errors")
-
-	values := ""
-	use := func(cases []Case) { values += fmt.Sprint(cases) }
-	if t.Writes {
-		values += fmt.Sprint(t.Bodies)
+	if len(some) == len(spec.Actions()) {
+		return ""
 	}
-	if w.serves("create") {
-		use(t.Broken)
-		use(t.Edges)
-		use(t.Taken)
-	}
-	if w.serves("update") {
-		use(t.Changes)
-		use(t.Kept)
-		use(t.Retaken)
-	}
-	add(strings.Contains(values, "strings.Repeat("), "strings")
-	add(t.Same || strings.Contains(values, "json.RawMessage("), "encoding/json")
-	rows := fmt.Sprint(t.Parents)
-	if t.Stored {
-		rows += fmt.Sprint(t.Rows)
-	}
-	add(strings.Contains(rows, "time."), "time")
-	return paths
+	return strings.Join(some, ", ")
 }
 
 // empty tells whether samples leave the field out: a ref to rows of its own
 // table, of which there are none yet.
 func (w resource) empty(f field) bool { return f.Relation() && f.target.Name == w.r.Name }
 
-// testImports are what Go expressions of the field's values need.
-func (f field) testImports() []string {
-	if f.Is("array") {
-		return append(f.goImports(), dbImport)
+// testField is one field in the test: its name and flags first, then a line for
+// each list.
+func (w resource) testField(f field) []string {
+	head := "Name: " + quoted(f.Input())
+	flag := func(is bool, name string) {
+		if is {
+			head += ", " + name + ": true"
+		}
 	}
-	if f.Type == "many" && f.target.UUID {
-		return []string{uuidImport}
+	flag(f.Is("optional"), "Optional")
+	flag(f.Is("unique"), "Unique")
+	flag(f.noCase(), "NoCase")
+	flag(f.Is("immutable"), "Immutable")
+	flag(f.Is("secret"), "Secret")
+	flag(f.row.Upload, "Upload")
+	flag(f.Is("search"), "Search")
+	flag(f.Is("sort"), "Sort")
+	flag(f.Is("filter"), "Filter")
+	flag(f.Is("filter") && f.row.Filters == "range", "Range")
+	if f.Type == "many" {
+		head += ", Many: " + quoted(f.Name)
 	}
-	return f.goImports()
+	if rule := w.onDelete(f); rule != "" {
+		head += ", OnDelete: " + quoted(rule)
+	}
+	if value, ok := f.Default(); ok {
+		head += ", Default: " + value.JSON
+	}
+	lines := []string{head}
+	if !w.empty(f) {
+		var values []string
+		for i := range spec.Rows {
+			values = append(values, f.bodyValue(i))
+		}
+		lines = append(lines, "Values: []any{"+strings.Join(values, ", ")+"}")
+	}
+	if valid := f.valid(); len(valid) > 0 {
+		lines = append(lines, "Valid: []any{"+strings.Join(valid, ", ")+"}")
+	}
+	if breaks := f.breaks(); breaks != "" {
+		lines = append(lines, "Breaks: webtest.Breaks{"+breaks+"}")
+	}
+	return lines
 }
 
-// cells are the field's value in the i-th row and in the i-th body.
-func (f field) cells(w resource, i int) (row, body Cell) {
-	if f.Type == "has" || w.empty(f) {
-		return row, body
+// noCase tells whether the sample in capitals is taken as well, and is no other
+// value by the field's rules.
+func (f field) noCase() bool {
+	if f.Mods["unique"] != "nocase" || f.Type == "slug" || f.Is("pattern") {
+		return false
 	}
+	s := f.sample(0)
+	return strings.ToUpper(s.Text) != s.Text && s.JSON == quoted(s.Text)
+}
+
+// bodyValue is the field's value in the i-th body.
+func (f field) bodyValue(i int) string {
 	switch {
 	case f.Type == "many":
-		goID, jsonID := parentID(f.target, i)
-		return Cell{exported(f.Name), "[]model." + exported(f.target.Name) + "{{ID: " + goID + "}}"},
-			Cell{quoted(f.Input()), "[]any{" + jsonID + "}"}
+		_, id := parentID(f.target, i)
+		return "[]any{" + id + "}"
 	case f.Type == "ref":
-		goID, jsonID := parentID(f.target, i)
-		name := exported(f.Column())
-		if f.Is("optional") {
-			goID = "new(" + convert(f.goType(), goID) + ")"
-		}
-		return Cell{name, goID}, Cell{quoted(f.Input()), jsonID}
-	}
-	name, s := exported(f.Column()), f.sample(i)
-	switch {
+		_, id := parentID(f.target, i)
+		return id
 	case f.Is("array"):
-		return Cell{name, "db.Array[" + f.goType() + "]{" + s.Go + "}"}, Cell{quoted(f.Input()), "[]any{" + s.JSON + "}"}
-	case f.Is("optional") && !f.nilable():
-		return Cell{name, "new(" + convert(f.goType(), s.Go) + ")"}, Cell{quoted(f.Input()), s.JSON}
+		return "[]any{" + f.sample(i).JSON + "}"
 	}
-	return Cell{name, s.Go}, Cell{quoted(f.Input()), s.JSON}
+	return f.sample(i).JSON
 }
 
-// convert makes a Go constant one of the type.
-func convert(goType, expr string) string {
-	if goType == "int64" || goType == "float64" {
-		return goType + "(" + expr + ")"
+// valid are the values that only just pass, and those that are Go's zero values.
+func (f field) valid() (values []string) {
+	for _, edge := range f.Edges() {
+		values = append(values, edge.JSON)
 	}
-	return expr
+	zero := ""
+	switch f.Type {
+	case "int", "bigint", "float":
+		zero = "0"
+	case "decimal":
+		value, _ := f.Value("0")
+		zero = value.JSON
+	case "string", "text":
+		if f.Is("optional") && !f.Is("min") && !f.Is("len") && !f.Is("pattern") {
+			zero = `""`
+		}
+	}
+	if zero != "" && f.fits("0") && !slices.Contains(values, zero) {
+		values = append(values, zero)
+	}
+	if f.Is("array") {
+		for i, value := range values {
+			values[i] = "[]any{" + value + "}"
+		}
+		values = append(values, "[]any{}")
+	}
+	return values
+}
+
+// breaks are the values that break a rule, by the rule.
+func (f field) breaks() string {
+	var rules []string
+	values := map[string][]string{}
+	for _, bad := range f.Bad() {
+		_, hasDefault := f.Default()
+		if bad.Rule == "required" && (f.Is("array") || hasDefault) {
+			// A list may hold nothing, and a field with a default be left out:
+			// neither may be empty.
+			bad.Rule, _, _ = strings.Cut(f.rules()[0], "=")
+		}
+		// In a list an element that is wrong is named by its position.
+		if f.Is("array") {
+			bad.JSON = "[]any{" + bad.JSON + "}"
+		}
+		if values[bad.Rule] == nil {
+			rules = append(rules, bad.Rule)
+		}
+		values[bad.Rule] = append(values[bad.Rule], bad.JSON)
+	}
+	for i, rule := range rules {
+		rules[i] = quoted(rule) + ": {" + strings.Join(values[rule], ", ") + "}"
+	}
+	return strings.Join(rules, ", ")
+}
+
+// cell is the field of a row that others refer to.
+func (f field) cell(i int) string {
+	name := exported(f.Column()) + ": "
+	switch {
+	case f.Type == "ref":
+		id, _ := parentID(f.target, i)
+		return name + id
+	case f.Is("array"):
+		return name + "db.Array[" + f.goType() + "]{" + f.sample(i).Go + "}"
+	}
+	return name + f.sample(i).Go
 }
 
 // sample is the field's value in the i-th row. The second is the least, so that
@@ -298,13 +283,21 @@ func (f field) sample(i int) spec.Value {
 	return f.samples[i%len(f.samples)]
 }
 
+// parents are rows that those of a test refer to.
+type parents struct {
+	list    []string // Go expressions
+	paths   []string // what their values import
+	uploads bool     // some name uploads
+}
+
 // parents makes the rows that the resource's own refer to, and those that they
 // refer to themselves, in the order in which they can be stored.
-func (w resource) parents(t *Test, paths *[]string) error {
-	done := map[string]bool{}
+func (w resource) parents() (parents, error) {
+	var all parents
+	done := map[string]bool{w.r.Name: true}
 	var visit func(r spec.Resource) error
 	visit = func(r spec.Resource) error {
-		if done[r.Name] || r.Name == w.r.Name {
+		if done[r.Name] {
 			return nil
 		}
 		done[r.Name] = true
@@ -328,7 +321,7 @@ func (w resource) parents(t *Test, paths *[]string) error {
 			id, _ := parentID(r, i)
 			cells := []string{"ID: " + id}
 			if r.UUID {
-				*paths = append(*paths, uuidImport)
+				all.paths = append(all.paths, uuidImport)
 			}
 			if r.Owner {
 				owner, _ := parentID(spec.Users(), i)
@@ -338,199 +331,38 @@ func (w resource) parents(t *Test, paths *[]string) error {
 				if f.Is("optional") || f.Type == "many" || f.Type == "has" {
 					continue
 				}
-				if f.row.Upload {
-					t.Uploads = uploadNames(f)
+				all.uploads = all.uploads || f.row.Upload
+				cells = append(cells, f.cell(i))
+				all.paths = append(all.paths, f.goImports()...)
+				if f.Is("array") {
+					all.paths = append(all.paths, dbImport)
 				}
-				cell, _ := f.cells(target, i)
-				cells = append(cells, cell.Key+": "+cell.Value)
-				*paths = append(*paths, f.testImports()...)
 			}
-			t.Parents = append(t.Parents, "&model."+exported(r.Name)+"{"+strings.Join(cells, ", ")+"}")
+			all.list = append(all.list, "model."+exported(r.Name)+"{"+strings.Join(cells, ", ")+"}")
 		}
 		return nil
 	}
 	for _, f := range w.fields {
 		if f.Type == "ref" || f.Type == "many" {
 			if err := visit(f.target); err != nil {
-				return err
+				return all, err
 			}
 		}
 	}
-	return nil
+	return all, nil
 }
 
-// uploadNames are the names of uploads that rows of a test refer to.
-func uploadNames(f field) string {
-	names := make([]string, spec.Rows)
-	for i := range names {
-		names[i] = f.samples[i].JSON
+// uploadRows are the uploads that samples name; their bytes do not matter.
+func uploadRows() []string {
+	f, err := spec.ParseField("file:file")
+	if err != nil {
+		panic(err) // the word is valid
 	}
-	return strings.Join(names, ", ")
-}
-
-// attached works out which uploads the fields take.
-func (w resource) attached(t *Test) {
-	var create, update []string
-	for _, f := range w.uploads() {
-		t.Uploads = uploadNames(f)
-		if t.Writes {
-			create = append(create, quoted(f.Input()))
-		}
-		if w.serves("update") && !f.Is("immutable") {
-			update = append(update, quoted(f.Input()))
-		}
+	var rows []string
+	for _, sample := range f.Samples(spec.Rows) {
+		rows = append(rows, "files.File{Name: "+sample.JSON+"}")
 	}
-	t.Attached = Attached{Create: strings.Join(create, ", "), Update: strings.Join(update, ", "), More: quoted(spec.MoreUpload), None: quoted(spec.NoUpload)}
-	if w.r.Owner || w.r.Guard == "user" {
-		t.Attached.Others = quoted(spec.OthersUpload)
-	}
-}
-
-// expect works out what the field's values lead to.
-func (w resource) expect(t *Test, f field) {
-	if f.Type == "has" {
-		t.Lists = append(t.Lists, f.Name)
-		return
-	}
-	key := quoted(f.Input())
-	writes := w.serves("create")
-	if f.Is("secret") {
-		t.Secrets = append(t.Secrets, f.Column())
-	}
-	switch f.Type {
-	case "ref":
-		if !w.empty(f) {
-			t.Loaded = append(t.Loaded, f.Name)
-		}
-		missing := "999999"
-		if f.target.UUID {
-			missing = quoted("ffffffff-ffff-4fff-8fff-ffffffffffff")
-		}
-		t.Absent = append(t.Absent, Case{Field: key, Value: missing})
-		bad := quoted("many")
-		t.Broken = append(t.Broken, Case{Field: key, Value: bad, Rule: quoted("type")})
-		if !f.target.UUID {
-			t.Broken = append(t.Broken, Case{Field: key, Value: "-1", Rule: quoted("min")})
-		}
-		if !f.Is("immutable") && !w.empty(f) && !f.Is("unique") {
-			_, id := parentID(f.target, 2)
-			t.Changes = append(t.Changes, Case{Field: key, Value: id, Want: id})
-		}
-		w.onDelete(t, f)
-	case "many":
-		if !w.empty(f) {
-			t.Loaded = append(t.Loaded, f.Name)
-		}
-		missing := "[]any{999999}"
-		if f.target.UUID {
-			missing = "[]any{" + quoted("ffffffff-ffff-4fff-8fff-ffffffffffff") + "}"
-		}
-		t.Absent = append(t.Absent, Case{Field: key, Value: missing})
-		if !w.empty(f) {
-			_, first := parentID(f.target, 0)
-			_, second := parentID(f.target, 1)
-			t.Joins = append(t.Joins, Join{
-				Name: exported(f.Name), Field: f.Name, Key: f.Input(), First: first, Second: second,
-				Missing: strings.TrimSuffix(strings.TrimPrefix(missing, "[]any{"), "}"),
-			})
-		}
-	default:
-		w.expectValue(t, f, key)
-	}
-	if f.Is("optional") && !f.list() && !f.Is("immutable") && !f.Is("secret") {
-		t.Changes = append(t.Changes, Case{Field: key, Value: "nil", Want: "nil"})
-	}
-	if !f.Is("optional") && f.Type != "many" && !f.Is("immutable") && !f.Is("secret") {
-		t.Kept = append(t.Kept, Case{Field: key, Value: "nil"})
-	}
-	if _, hasDefault := f.Default(); writes && !f.Is("optional") && !hasDefault && f.Type != "many" {
-		t.Broken = append(t.Broken, Case{Field: key, Value: "nil", Rule: quoted("required")})
-	}
-	if f.Is("immutable") && !w.empty(f) && f.Type != "many" && !f.Is("secret") {
-		_, other := f.cells(w, 1)
-		if _, first := f.cells(w, 0); first.Value != other.Value {
-			t.Kept = append(t.Kept, Case{Field: key, Value: other.Value})
-		}
-	}
-	if f.Is("unique") && !w.empty(f) {
-		_, first := f.cells(w, 0)
-		t.Taken = append(t.Taken, Case{Field: key, Value: first.Value})
-		if !f.Is("immutable") {
-			t.Retaken = append(t.Retaken, Case{Field: key, Value: first.Value})
-		}
-		if f.Mods["unique"] == "nocase" && f.Type != "slug" {
-			upper := strings.ToUpper(f.sample(0).Text)
-			if again := quoted(upper); again != first.Value && f.sample(0).JSON == first.Value && !f.Is("pattern") {
-				t.Taken = append(t.Taken, Case{Field: key, Value: again})
-			}
-		}
-	}
-}
-
-// expectValue works out what the values of a scalar lead to.
-func (w resource) expectValue(t *Test, f field, key string) {
-	list := func(value string) string { return "[]any{" + value + "}" }
-	for _, bad := range f.Bad() {
-		// In a list an element that is wrong is named by its position.
-		if f.Is("array") {
-			if bad.Rule == "required" {
-				bad.Rule = f.rules()[0]
-				bad.Rule, _, _ = strings.Cut(bad.Rule, "=")
-			}
-			t.Broken = append(t.Broken, Case{Field: key, Value: list(bad.JSON), Rule: quoted(bad.Rule)})
-			continue
-		}
-		if bad.Rule == "required" {
-			// A field with a default may be left out, and still not be empty.
-			if _, ok := f.Default(); ok {
-				bad.Rule, _, _ = strings.Cut(f.rules()[0], "=")
-			}
-		}
-		t.Broken = append(t.Broken, Case{Field: key, Value: bad.JSON, Rule: quoted(bad.Rule)})
-	}
-	for _, edge := range f.Edges() {
-		if f.Is("array") {
-			edge.JSON = list(edge.JSON)
-		}
-		t.Edges = append(t.Edges, Case{Field: key, Value: edge.JSON})
-	}
-	if f.Is("immutable") || f.Is("secret") {
-		return
-	}
-	change := func(value, want string) {
-		if f.Is("array") {
-			value, want = list(value), list(want)
-		}
-		t.Changes = append(t.Changes, Case{Field: key, Value: value, Want: want})
-	}
-	if !f.Is("unique") {
-		last := f.sample(2)
-		change(last.JSON, last.JSON)
-	}
-	switch f.Type {
-	case "bool":
-		change("false", "false")
-		change("true", "true")
-	case "int", "bigint", "float":
-		if f.fits("0") {
-			change("0", "0")
-		}
-	case "decimal":
-		if f.fits("0") {
-			zero, _ := f.Value("0")
-			change(`"0"`, zero.JSON)
-		}
-	}
-	if f.Is("array") {
-		t.Changes = append(t.Changes, Case{Field: key, Value: "[]any{}", Want: "[]any{}"})
-	}
-	if f.Is("optional") && f.row.Upload {
-		change(`""`, "nil")
-	}
-	if f.Is("optional") && !f.list() && f.row.Plain && slices.Contains([]string{"string", "text"}, f.Type) &&
-		!f.Is("min") && !f.Is("len") && !f.Is("pattern") {
-		change(`""`, `""`)
-	}
+	return rows
 }
 
 // fits tells whether a number passes the field's rules.
@@ -547,30 +379,20 @@ func (f field) fits(n string) bool {
 
 // onDelete says what happens to the first row when the row that it refers to
 // goes, unless other rows of the test refer to that one too.
-func (w resource) onDelete(t *Test, f field) {
-	if w.empty(f) {
-		return
+func (w resource) onDelete(f field) string {
+	if f.Type != "ref" || w.empty(f) || w.r.Owner && f.target.Name == "user" {
+		return ""
 	}
 	for _, other := range w.fields {
 		if other.Name != f.Name && (other.Type == "ref" || other.Type == "many") &&
 			(other.target.Name == f.target.Name || w.reaches(other.target, f.target.Name)) {
-			return
+			return ""
 		}
 	}
-	if w.r.Owner && f.target.Name == "user" {
-		return
+	if rule := f.Mods["ondelete"]; rule != "" {
+		return rule
 	}
-	id, _ := parentID(f.target, 0)
-	o := OnDelete{Type: exported(f.target.Name), ID: id, Name: exported(f.Name), Field: exported(f.Column())}
-	switch f.Mods["ondelete"] {
-	case "cascade":
-		o.Cascade = true
-	case "null":
-		o.Null = true
-	default:
-		o.Restrict = true
-	}
-	t.OnDelete = append(t.OnDelete, o)
+	return "restrict"
 }
 
 // reaches tells whether rows of r refer to rows of the table name.
@@ -591,145 +413,4 @@ func (w resource) reaches(r spec.Resource, name string) bool {
 		}
 	}
 	return false
-}
-
-// queries works out what lists answer.
-func (w resource) queries(t *Test) {
-	if !w.serves("list") {
-		return
-	}
-	t.Sorts = append(t.Sorts, Sort{"id", "0, 1, 2"})
-	t.Refused = append(t.Refused, "page=0", "page=x", "limit=0", "limit=101", "order=up", "sort=nothing", "sort=id;drop", "cursor=!")
-	var searched []field
-	for _, f := range w.fields {
-		if f.Is("search") {
-			searched = append(searched, f)
-		}
-		if f.Is("sort") {
-			t.Sorts = append(t.Sorts, Sort{f.Column(), w.order(f)})
-		}
-		if f.Is("filter") && !w.empty(f) {
-			w.filters(t, f)
-		}
-	}
-	if len(searched) == 0 {
-		return
-	}
-	first := searched[0].sample(0).Text
-	term := strings.ToUpper(first[:min(len(first), 5)])
-	t.Queries = append(t.Queries,
-		Query{quoted("search=" + url.QueryEscape(term)), count(searched, term)},
-		Query{quoted("search=" + url.QueryEscape("no such thing")), count(searched, "no such thing")},
-		Query{quoted("search=%25"), count(searched, "%")},
-		Query{quoted("search=_"), count(searched, "_")},
-		Query{quoted("search="), spec.Rows})
-	t.Refused = append(t.Refused, "search="+strings.Repeat("a", 101))
-}
-
-// count is how many rows hold the term in one of the fields.
-func count(fields []field, term string) int {
-	n := 0
-	for i := range spec.Rows {
-		if slices.ContainsFunc(fields, func(f field) bool {
-			return strings.Contains(strings.ToLower(f.sample(i).Text), strings.ToLower(term))
-		}) {
-			n++
-		}
-	}
-	return n
-}
-
-// order is the order of the rows by the field and then by key.
-func (w resource) order(f field) string {
-	at := []int{0, 1, 2}
-	slices.SortStableFunc(at, func(a, b int) int { return f.compare(a, b) })
-	return fmt.Sprintf("%d, %d, %d", at[0], at[1], at[2])
-}
-
-// compare orders two rows by the field.
-func (f field) compare(a, b int) int {
-	x, y := f.sample(a), f.sample(b)
-	if f.Type == "duration" {
-		x.Text, y.Text = x.Cell, y.Cell
-	}
-	p, isNumber := new(big.Rat).SetString(x.Text)
-	q, both := new(big.Rat).SetString(y.Text)
-	if isNumber && both {
-		return p.Cmp(q)
-	}
-	return strings.Compare(x.Text, y.Text)
-}
-
-// filters works out what lists filtered by the field answer.
-func (w resource) filters(t *Test, f field) {
-	value := func(i int) string {
-		if f.Type == "ref" {
-			_, id := parentID(f.target, i)
-			return strings.Trim(id, `"`)
-		}
-		return f.sample(i).Text
-	}
-	equal := 0
-	for i := range spec.Rows {
-		if value(i) == value(0) {
-			equal++
-		}
-	}
-	add := func(name, value string, want int) {
-		t.Queries = append(t.Queries, Query{quoted(f.Column() + name + "=" + url.QueryEscape(value)), want})
-	}
-	add("", value(0), equal)
-	if f.row.Filters == "range" {
-		least, most := 0, 0
-		for i := range spec.Rows {
-			if f.compare(i, 1) >= 0 {
-				least++
-			}
-			if f.compare(i, 1) <= 0 {
-				most++
-			}
-		}
-		add("_min", value(1), least)
-		add("_max", value(1), most)
-	}
-	if f.Type != "string" && f.Type != "email" && f.Type != "url" && f.Type != "slug" {
-		t.Refused = append(t.Refused, f.Column()+"=none+of+them")
-	}
-}
-
-// guards works out what the routes answer to nobody and to a plain user, who
-// owns nothing.
-func (w resource) guards(t *Test, v Resource) {
-	if !t.Guarded {
-		return
-	}
-	add := func(action, method, path string, reads bool, passed int) {
-		if !w.serves(action) {
-			return
-		}
-		g := Guard{Method: method, Path: path, Nobody: 401, Bob: passed}
-		if w.r.Guard == "admin" {
-			if g.Bob = 403; reads {
-				g.Nobody, g.Bob = passed, passed
-			}
-		}
-		t.Guards = append(t.Guards, g)
-	}
-	empty := 422
-	if !slices.ContainsFunc(w.fields, func(f field) bool {
-		_, hasDefault := f.Default()
-		return f.Input() != "" && f.Type != "many" && !f.Is("optional") && !hasDefault
-	}) {
-		empty = 201
-	}
-	one := v.Path + "/999999"
-	if w.r.UUID { // another path is that of no row, and needs no guard
-		one = v.Path + "/ffffffff-ffff-4fff-8fff-ffffffffffff"
-	}
-	add("list", "GET", v.Path, true, 200)
-	add("show", "GET", one, true, 404)
-	add("create", "POST", v.Path, false, empty)
-	add("bulk", "POST", v.Path+"/bulk", false, 422)
-	add("update", "PATCH", one, false, 404)
-	add("delete", "DELETE", one, false, 404)
 }

@@ -48,6 +48,8 @@ scan file:file file_name:string:optional --guard admin --only create,list
 receipt scan:file:immutable note:string --guard user
 page_shot shot:file --only update,show --guard user
 frame photo:ref=badge_photos name:string
+string name:string:max=30
+resource name:string --plural resource
 entry log:ref=logs n:int:unique:min=1:max=3 code:string:pattern=^[A-Z]{2}-[0-9]{1,3}$:unique
 `
 
@@ -268,6 +270,11 @@ func TestResources(t *testing.T) {
 // two steps: their tests then pass on tables that were altered.
 func TestAddedFields(t *testing.T) {
 	t.Parallel()
+	build(t, added(t))
+}
+
+func added(t *testing.T) spec.Project {
+	t.Helper()
 	p := parse(t, project(), "category name:string:unique --uuid\ntag name:string\nthing title:string\nsoft_thing title:string --soft-delete --owner\nthing_2 title:string --table tbl_2 --uuid")
 	for i, name := range []string{"thing", "soft_thing", "thing_2"} {
 		first := strings.Fields("label:string:optional:unique code:slug:optional:unique tags:many=tags category:ref=categories:optional:filter photo:file:optional parent:ref=" + name + ":optional:ondelete=null")
@@ -304,7 +311,7 @@ func TestAddedFields(t *testing.T) {
 	if p, _, err = p.AddFields("category", []string{"things:has=things"}, "20261202000000"); err != nil {
 		t.Fatal(err)
 	}
-	build(t, p)
+	return p
 }
 
 // values are those of the modifiers that need one, by type.
@@ -379,6 +386,11 @@ func matrix(row spec.Type) (fields []string) {
 // is linked and migrated for each of them.
 func TestEveryType(t *testing.T) {
 	t.Parallel()
+	build(t, every(t))
+}
+
+func every(t *testing.T) spec.Project {
+	t.Helper()
 	p := parse(t, project(), "category name:string:unique")
 	types := slices.DeleteFunc(slices.Clone(spec.Types()), func(row spec.Type) bool {
 		return row.Name == "many" || row.Name == "has" // of which no modifier makes sense
@@ -395,5 +407,5 @@ func TestEveryType(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	build(t, p)
+	return p
 }

@@ -74,6 +74,13 @@ func Sign(t testing.TB, gdb *gorm.DB, a Account) (module web.Module, token strin
 	return web.Module{Name: "authtest", Use: []gin.HandlerFunc{s.Middleware()}}, grant.AccessToken
 }
 
+// SignIn is Sign for a webtest.Resource.
+func SignIn(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Module, id int64, token string) {
+	t.Helper()
+	guards, token = Sign(t, gdb, Account{Username: username, Role: role})
+	return guards, UserID(t, gdb, username), token
+}
+
 // UserID is the id of the user with this name.
 func UserID(t testing.TB, gdb *gorm.DB, username string) int64 {
 	t.Helper()

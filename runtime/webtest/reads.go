@@ -1,0 +1,256 @@
+package webtest
+
+import (
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (w *world) shows() {
+	for _, row := range w.store(3) {
+		got := w.client.Get(w.at(row.id)).Expect(http.StatusOK).JSON()
+		if fmt.Sprint(got["id"]) != fmt.Sprint(row.id) {
+			w.t.Errorf("%v came for %v", got["id"], row.id)
+		}
+		w.loads(got)
+		w.hides(got)
+		for _, name := range w.Lists {
+			if _, ok := got[name].([]any); !ok {
+				w.t.Errorf("%s is %v, not a list", name, got[name])
+			}
+		}
+	}
+}
+
+func (w *world) missing() {
+	for _, id := range nowhere(w.schema) {
+		w.each(fmt.Sprint(id), func(w *world) {
+			if w.serves("show") {
+				w.client.Get(w.at(id)).Expect(http.StatusNotFound)
+			}
+			if w.serves("update") {
+				w.client.Put(w.at(id), map[string]any{}).Expect(http.StatusNotFound)
+				w.client.Patch(w.at(id), map[string]any{}).Expect(http.StatusNotFound)
+			}
+			if w.serves("delete") {
+				w.client.Delete(w.at(id)).Expect(http.StatusNotFound)
+			}
+		})
+	}
+}
+
+func (w *world) pages() {
+	if items := w.list(w.client, "").Items; items == nil || len(items) != 0 {
+		w.t.Errorf("an empty list has the items %v", items)
+	}
+	w.store(3)
+	for _, tc := range []struct {
+		query      string
+		items      int
+		next, prev bool
+	}{
+		{"", 3, false, false},
+		{"limit=100", 3, false, false},
+		{"limit=3", 3, false, false},
+		{"limit=2", 2, true, false},
+		{"limit=2&page=2", 1, false, true},
+		{"limit=2&page=3", 0, false, true},
+		{"page=1000000000", 0, false, true},
+	} {
+		w.each("?"+tc.query, func(w *world) {
+			p := w.list(w.client, tc.query)
+			if len(p.Items) != tc.items || p.Total != 3 || p.HasNext != tc.next || p.HasPrev != tc.prev {
+				w.t.Errorf("it answers %+v", p)
+			}
+			for _, item := range p.Items {
+				w.loads(item)
+				w.hides(item)
+				if item["id"] == nil {
+					w.t.Errorf("an item without a key: %v", item)
+				}
+			}
+		})
+	}
+}
+
+// sortable are the names by which the list sorts.
+func (w *world) sortable() []string {
+	names := []string{"id"}
+	for _, f := range w.Fields {
+		if f.Sort {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// walk reads a list by its cursor, one row at a time.
+func (w *world) walk(client *Client, query string) (ids []string) {
+	w.t.Helper()
+	for p := w.list(client, query+"&limit=1&cursor="); len(p.Items) > 0; p = w.list(client, query+"&limit=1&cursor="+url.QueryEscape(p.NextCursor)) {
+		id := fmt.Sprint(p.Items[0]["id"])
+		if len(p.Items) != 1 || slices.Contains(ids, id) {
+			w.t.Fatalf("?%s: after %v comes %+v", query, ids, p)
+		}
+		if ids = append(ids, id); !p.HasNext {
+			break
+		}
+	}
+	return ids
+}
+
+func (w *world) cursors() {
+	w.store(3)
+	for _, name := range w.sortable() {
+		w.each(name, func(w *world) {
+			if ids := w.walk(w.client, "sort="+name); len(ids) != 3 {
+				w.t.Errorf("%v came, not 3 rows", ids)
+			}
+		})
+	}
+}
+
+func (w *world) sorts() {
+	rows := w.store(3)
+	for _, name := range append(w.sortable(), "created_at") {
+		order := []int{0, 1, 2}
+		if i := slices.IndexFunc(w.Fields, func(f Field) bool { return f.Name == name }); i >= 0 {
+			slices.SortStableFunc(order, func(a, b int) int { return compare(w.Fields[i].Values[a], w.Fields[i].Values[b]) })
+		}
+		for _, word := range []string{"sort", "sort_by"} {
+			w.each(word+" "+name, func(w *world) {
+				up := w.list(w.client, word+"="+name+"&order=asc").Items
+				down := w.list(w.client, word+"="+name).Items
+				for i, row := range order {
+					id := fmt.Sprint(rows[row].id)
+					if fmt.Sprint(up[i]["id"]) != id || fmt.Sprint(down[2-i]["id"]) != id {
+						w.t.Errorf("row %v is not at %d: %v and %v", id, i, up, down)
+					}
+				}
+			})
+		}
+	}
+}
+
+// compare orders two values of a field: as numbers, times and texts are read by
+// people.
+func compare(a, b any) int {
+	x, y := fmt.Sprint(a), fmt.Sprint(b)
+	p, isNumber := new(big.Rat).SetString(x)
+	q, both := new(big.Rat).SetString(y)
+	if isNumber && both {
+		return p.Cmp(q)
+	}
+	d, err := time.ParseDuration(x)
+	e, err2 := time.ParseDuration(y)
+	if err == nil && err2 == nil {
+		return int(max(-1, min(1, d-e)))
+	}
+	return strings.Compare(x, y)
+}
+
+func (w *world) filters() {
+	w.store(3)
+	find := func(query, value string, want int) {
+		w.each(query+"="+value, func(w *world) {
+			p := w.list(w.client, query+"="+url.QueryEscape(value))
+			if p.Total != want || len(p.Items) != want {
+				w.t.Errorf("it finds %d rows, not %d", p.Total, want)
+			}
+		})
+	}
+	for _, f := range w.Fields {
+		if len(f.Values) == 0 || !f.Filter && !f.Range {
+			continue
+		}
+		where := func(i int, is func(c int) bool) (n int) {
+			for _, value := range f.Values {
+				if is(compare(value, f.Values[i])) {
+					n++
+				}
+			}
+			return n
+		}
+		find(f.Name, fmt.Sprint(f.Values[0]), where(0, func(c int) bool { return c == 0 }))
+		if f.Range {
+			find(f.Name+"_min", fmt.Sprint(f.Values[1]), where(1, func(c int) bool { return c >= 0 }))
+			find(f.Name+"_max", fmt.Sprint(f.Values[1]), where(1, func(c int) bool { return c <= 0 }))
+		}
+	}
+	if len(w.terms()) > 0 {
+		w.each("search", (*world).searches)
+	}
+}
+
+func (w *world) searches() {
+	find := func(term string, rows ...func(Field) any) {
+		w.t.Helper()
+		want := 0
+		for _, value := range rows {
+			if slices.ContainsFunc(w.Fields, func(f Field) bool {
+				return f.Search && strings.Contains(strings.ToLower(fmt.Sprint(value(f))), strings.ToLower(term))
+			}) {
+				want++
+			}
+		}
+		p := w.list(w.client, "search="+url.QueryEscape(term))
+		if p.Total != want || len(p.Items) != want {
+			w.t.Errorf("%q finds %d rows, not %d", term, p.Total, want)
+		}
+	}
+	at := func(i int) func(Field) any { return func(f Field) any { return f.Values[i] } }
+	for _, term := range w.terms() {
+		find(term, at(0), at(1), at(2))
+	}
+	for _, f := range w.Fields {
+		if !f.Search {
+			continue
+		}
+		// A row that only this field tells from others.
+		value := func(other Field) any {
+			if other.Name == f.Name {
+				return f.Values[2]
+			}
+			return other.Values[1]
+		}
+		w.clear()
+		w.storeOne(value)
+		find(fmt.Sprint(f.Values[2]), value)
+	}
+}
+
+// terms are what is searched for; none where the list does not search.
+func (w *world) terms() []string {
+	i := slices.IndexFunc(w.Fields, func(f Field) bool { return f.Search })
+	if i < 0 {
+		return nil
+	}
+	first := fmt.Sprint(w.Fields[i].Values[0])
+	return []string{strings.ToUpper(first[:min(len(first), 5)]), "no such thing", "%", "_", ""}
+}
+
+func (w *world) queries() {
+	bad := []string{"page=0", "page=x", "limit=0", "limit=101", "order=up", "sort=nothing", "sort=id;drop", "cursor=!"}
+	for _, f := range w.Fields {
+		if !f.Filter && !f.Range {
+			continue
+		}
+		for _, rule := range []string{"type", "oneof"} {
+			for _, value := range w.broken(f)[rule] {
+				if text, ok := value.(string); ok {
+					bad = append(bad, f.Name+"="+url.QueryEscape(text))
+				}
+			}
+		}
+	}
+	if w.terms() != nil {
+		bad = append(bad, "search="+strings.Repeat("a", 101))
+	}
+	for _, query := range bad {
+		w.each("?"+query[:min(len(query), 40)], func(w *world) { w.client.Get(w.Path + "?" + query).Expect(refused) })
+	}
+}

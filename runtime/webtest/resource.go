@@ -1,0 +1,464 @@
+package webtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// Resource describes a module that serves the rows of one table, as data: what
+// is true of it, told apart from its code. Run tries the module against it. A
+// change of the module is a change of one line here.
+type Resource struct {
+	Module     func(*gorm.DB) web.Module // the module under test, mounted alone
+	Migrations []db.Migration
+	Path       string   // of the list, with whatever the module is mounted under: "/tenants/7/posts"
+	Model      any      // a row of the table: model.Post{}
+	Only       []string // of list, create, bulk, show, update and delete, what the module serves; empty for all
+
+	SignIn SignIn // authtest.SignIn; nil where nobody signs in
+	Read   string // who may read rows: "all" or "", "user", "owner"
+	Write  string // who may change them: "all" or "", "user", "owner", "admin"
+	Owner  string // the column that holds whose row it is; "" for nobody's
+	Public string // the column by which a row lets others read it
+
+	Fields []Field
+	Loads  []string // keys of the related rows that show and list answer
+	Lists  []string // keys of the lists of rows that show answers
+
+	Rows   []any // rows that must be there first, in this order: those that Values refer to
+	Others []any // the same, of another user: none of them may be referred to
+}
+
+// Field is one field of a request body. A field whose column is a foreign key
+// of the model is known as one: there is nothing to say.
+type Field struct {
+	Name   string // the key in bodies, and the column
+	Values []any  // three that pass every rule, for three rows; none for a reference to the same table
+	Valid  []any  // more that pass: those that only just do
+	Breaks Breaks // values that do not pass
+
+	Optional  bool // null is stored
+	Default   any  // what is stored where nothing was sent
+	Unique    bool
+	NoCase    bool // unique in capitals too
+	Immutable bool // set once
+	Secret    bool // never answered
+	Upload    bool // the value is the name of an upload
+
+	Search bool
+	Sort   bool
+	Filter bool
+	Range  bool // filtered by _min and _max too
+
+	Many     string // the key of the rows that the field holds the keys of
+	OnDelete string // what happens when the row that Values[0] refers to goes: "cascade", "null", "restrict"; "" not to try
+}
+
+// Breaks are values that a field refuses, by the rule that they break.
+type Breaks map[string][]any
+
+// SignIn makes a user and returns the module that makes guards work, the
+// user's id and a token for the Authorization header.
+type SignIn func(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Module, id int64, token string)
+
+// Run tries every route with what is right and with what is wrong, in subtests
+// that are named after it. Each has a database of its own.
+func (r Resource) Run(t *testing.T) {
+	t.Helper()
+	for _, c := range r.checks() {
+		if !c.due {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(r.world(t))
+		})
+	}
+}
+
+// Start serves the module on a database that holds Rows and Others, for tests
+// of the module's own. Who asks is signed in where the resource has a SignIn.
+func (r Resource) Start(t testing.TB) (*Client, *gorm.DB) {
+	t.Helper()
+	w := r.world(t)
+	return w.client, w.gdb
+}
+
+// check is one thing that is tried.
+type check struct {
+	name string
+	due  bool // the resource has it
+	run  func(*world)
+}
+
+func (r Resource) checks() []check {
+	has := func(is func(Field) bool) bool { return slices.ContainsFunc(r.Fields, is) }
+	create, bulk, show, update := r.serves("create"), r.serves("bulk"), r.serves("show"), r.serves("update")
+	list, remove := r.serves("list"), r.serves("delete")
+	unique := has(func(f Field) bool { return f.Unique && len(f.Values) > 0 })
+	upload := has(func(f Field) bool { return f.Upload })
+	return []check{
+		{"serves its routes", true, (*world).routes},
+		{"creates what is sent", create, (*world).creates},
+		{"refuses malformed JSON", create, (*world).malformed},
+		{"refuses values that break a rule", create || update, (*world).breaks},
+		{"accepts values at the limit", create || update, (*world).valid},
+		{"refuses what is taken", unique && (create || bulk || update), (*world).taken},
+		{"refuses references to nothing", create || bulk || update, (*world).absent},
+		{"creates all or none", bulk, (*world).bulk},
+		{"refuses uploads of others", upload && (create || bulk || update), (*world).uploads},
+		{"keeps what is attached", upload && update, (*world).attached},
+		{"shows one row", show, (*world).shows},
+		{"answers 404 where no row is", show || update || remove, (*world).missing},
+		{"changes what is sent and nothing else", update, (*world).updates},
+		{"keeps what may not change", update, (*world).keeps},
+		{"replaces related rows", update && has(func(f Field) bool { return f.Many != "" }), (*world).joins},
+		{"lists page by page", list, (*world).pages},
+		{"lists by cursor", list, (*world).cursors},
+		{"sorts", list, (*world).sorts},
+		{"filters and searches", list, (*world).filters},
+		{"refuses bad queries", list, (*world).queries},
+		{"deletes one row", remove, (*world).deletes},
+		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*world).follows},
+		{"asks who it is", r.SignIn != nil, (*world).guards},
+		{"keeps rows from other users", r.Owner != "" && (list || show || update || remove), (*world).others},
+	}
+}
+
+// serves reports whether the module has the action.
+func (r Resource) serves(action string) bool {
+	return len(r.Only) == 0 || slices.Contains(r.Only, action)
+}
+
+// world is the module on a database of its own, and those who use it.
+type world struct {
+	Resource
+	t      testing.TB
+	gdb    *gorm.DB
+	client *Client // of ann, whose rows they are
+	ann    int64
+	schema *schema.Schema
+}
+
+func (r Resource) world(t testing.TB) *world {
+	t.Helper()
+	w := &world{Resource: r, t: t, gdb: DB(t, r.Migrations)}
+	w.schema = w.parse(r.Model)
+	module := r.Module(w.gdb)
+	if r.SignIn == nil {
+		w.client = quiet(t, module)
+		w.insert(0, r.Rows...)
+		return w
+	}
+	// Hers is not the first key, which is what a mistake is likely to store.
+	_, carol, _ := r.SignIn(t, w.gdb, "carol", "user")
+	role := "user"
+	if r.Write == "admin" {
+		role = "admin"
+	}
+	guards, ann, token := r.SignIn(t, w.gdb, "ann", role)
+	w.ann, w.client = ann, quiet(t, guards, module).With("Authorization", "Bearer "+token)
+	w.insert(ann, r.Rows...)
+	w.insert(carol, r.Others...)
+	return w
+}
+
+// quiet is New without a line for every request: most of them are refused.
+func quiet(t testing.TB, modules ...web.Module) *Client {
+	t.Helper()
+	return logging(t, slog.LevelError, web.Config{Env: web.Test}, modules...)
+}
+
+// as returns a client of another user.
+func (w *world) as(username, role string) *Client {
+	_, _, token := w.SignIn(w.t, w.gdb, username, role)
+	return w.client.Fresh().With("Authorization", "Bearer "+token)
+}
+
+// each runs a part as a subtest on the same database.
+func (w *world) each(name string, part func(*world)) {
+	w.t.Helper()
+	w.t.(*testing.T).Run(name, func(t *testing.T) {
+		next := *w
+		next.t, next.client = t, w.client.For(t)
+		part(&next)
+	})
+}
+
+func (w *world) parse(model any) *schema.Schema {
+	w.t.Helper()
+	statement := &gorm.Statement{DB: w.gdb}
+	if err := statement.Parse(model); err != nil {
+		w.t.Fatal(err)
+	}
+	return statement.Schema
+}
+
+// insert stores copies of rows, which belong to the user unless they say to
+// whom.
+func (w *world) insert(user int64, rows ...any) {
+	w.t.Helper()
+	for _, row := range rows {
+		from := reflect.Indirect(reflect.ValueOf(row))
+		to := reflect.New(from.Type())
+		to.Elem().Set(from)
+		if f := w.parse(row).LookUpField("user_id"); f != nil && user != 0 {
+			if _, zero := f.ValueOf(w.t.Context(), to.Elem()); zero {
+				w.set(f, to.Elem(), user)
+			}
+		}
+		if err := w.gdb.Create(to.Interface()).Error; err != nil {
+			w.t.Fatalf("store %T: %v", row, err)
+		}
+	}
+}
+
+// stored is a row of the table.
+type stored struct {
+	id  any
+	row any // a pointer to the model
+}
+
+// store makes the first n rows of the values, and returns them.
+func (w *world) store(n int) []stored {
+	w.t.Helper()
+	all := make([]stored, n)
+	for i := range all {
+		all[i] = w.storeOne(func(f Field) any { return f.Values[i] })
+	}
+	return all
+}
+
+// storeOne makes one row of the value of each field that has some.
+func (w *world) storeOne(value func(Field) any) stored {
+	w.t.Helper()
+	row := reflect.New(w.schema.ModelType)
+	if w.Owner != "" {
+		w.set(w.column(w.Owner), row.Elem(), w.ann)
+	}
+	var omit []string
+	for _, f := range w.Fields {
+		switch {
+		case len(f.Values) == 0:
+		case f.Many != "":
+			relation := w.relation(f)
+			omit = append(omit, relation.Name+".*")
+			w.set(relation.Field, row.Elem(), w.related(relation, value(f)))
+		default:
+			w.set(w.column(f.Name), row.Elem(), value(f))
+		}
+	}
+	if err := w.gdb.Omit(omit...).Create(row.Interface()).Error; err != nil {
+		w.t.Fatalf("store a row: %v", err)
+	}
+	id, _ := w.schema.PrioritizedPrimaryField.ValueOf(w.t.Context(), row.Elem())
+	return stored{id, row.Interface()}
+}
+
+func (w *world) column(name string) *schema.Field {
+	w.t.Helper()
+	f := w.schema.LookUpField(name)
+	if f == nil {
+		w.t.Fatalf("%s has no column %s", w.schema.Name, name)
+	}
+	return f
+}
+
+// set gives a field of the row what a body would, whatever its Go type is.
+func (w *world) set(f *schema.Field, row reflect.Value, value any) {
+	w.t.Helper()
+	if r := reflect.ValueOf(value); r.IsValid() && r.Type().AssignableTo(f.FieldType) {
+		f.ReflectValueOf(w.t.Context(), row).Set(r)
+		return
+	}
+	text, err := json.Marshal(value)
+	if err == nil {
+		err = json.Unmarshal(text, f.ReflectValueOf(w.t.Context(), row).Addr().Interface())
+	}
+	if err != nil {
+		w.t.Fatalf("%s: %v", f.DBName, err)
+	}
+}
+
+// relation is the relation of a many field.
+func (w *world) relation(f Field) *schema.Relationship {
+	w.t.Helper()
+	for _, r := range w.schema.Relationships.Many2Many {
+		if key(r.Field) == f.Many {
+			return r
+		}
+	}
+	w.t.Fatalf("%s has no many2many relation with the key %s", w.schema.Name, f.Many)
+	return nil
+}
+
+// related makes rows of a many relation that have only their keys.
+func (w *world) related(r *schema.Relationship, ids any) any {
+	rows := reflect.New(r.Field.FieldType).Elem()
+	for _, id := range ids.([]any) {
+		row := reflect.New(r.FieldSchema.ModelType).Elem()
+		w.set(r.FieldSchema.PrioritizedPrimaryField, row, id)
+		if rows.Type().Elem().Kind() == reflect.Pointer {
+			row = row.Addr()
+		}
+		rows = reflect.Append(rows, row)
+	}
+	return rows.Interface()
+}
+
+// target is the table that a field refers to, nil for none.
+func (w *world) target(f Field) *schema.Schema {
+	if f.Many != "" {
+		return w.relation(f).FieldSchema
+	}
+	for _, r := range w.schema.Relationships.BelongsTo {
+		for _, ref := range r.References {
+			if !ref.OwnPrimaryKey && ref.ForeignKey.DBName == f.Name {
+				return r.FieldSchema
+			}
+		}
+	}
+	return nil
+}
+
+// key is the name of a field in answers.
+func key(f *schema.Field) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// nowhere are keys that no row of the table has, with the likeliest first.
+func nowhere(s *schema.Schema) []any {
+	if f := s.PrioritizedPrimaryField; f.IndirectFieldType.Kind() == reflect.Int64 || f.IndirectFieldType.Kind() == reflect.Int {
+		return []any{999999, 0, -1, "abc", "99999999999999999999"}
+	}
+	return []any{"ffffffff-ffff-4fff-8fff-ffffffffffff", 0, "abc"}
+}
+
+// body is a request body of the i-th values, and bodies are all three.
+func (w *world) body(i int) map[string]any {
+	body := map[string]any{}
+	for _, f := range w.Fields {
+		if len(f.Values) > i {
+			body[f.Name] = f.Values[i]
+		}
+	}
+	return body
+}
+
+func (w *world) bodies() []map[string]any {
+	return []map[string]any{w.body(0), w.body(1), w.body(2)}
+}
+
+// with is a body with another value of a field.
+func with(body map[string]any, field string, value any) map[string]any {
+	body[field] = value
+	return body
+}
+
+// told are the fields of a body that answers repeat.
+func (w *world) told() (names []string) {
+	for _, f := range w.Fields {
+		if len(f.Values) > 0 && f.Many == "" && !f.Secret {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// at is the path of one row.
+func (w *world) at(id any) string { return fmt.Sprintf("%s/%v", w.Path, id) }
+
+// same fails for every field that is not as wanted, whatever Go types its value
+// has on either side.
+func (w *world) same(got, want map[string]any, fields ...string) {
+	w.t.Helper()
+	for _, field := range fields {
+		g, _ := json.Marshal(got[field])
+		v, _ := json.Marshal(want[field])
+		if string(g) != string(v) {
+			w.t.Errorf("%s is %s, not %s", field, g, v)
+		}
+	}
+}
+
+// hides fails for every secret that an answer tells.
+func (w *world) hides(got map[string]any) {
+	w.t.Helper()
+	for _, f := range w.Fields {
+		if _, told := got[f.Name]; told && f.Secret {
+			w.t.Errorf("the secret %s is answered", f.Name)
+		}
+	}
+}
+
+// loads fails for every related row that an answer does not bring along.
+func (w *world) loads(got map[string]any) {
+	w.t.Helper()
+	for _, name := range w.Loads {
+		if got[name] == nil {
+			w.t.Errorf("%s is not loaded", name)
+		}
+	}
+}
+
+// refused fails unless the answer has the status and names field and rule, and
+// the index in a bulk.
+func (w *world) refused(a *Answer, status int, field, rule string, index ...int) {
+	w.t.Helper()
+	if a.Status != status {
+		w.t.Errorf("%s answers %d, not %d: %s", a.asked, a.Status, status, a.body)
+		return
+	}
+	for _, d := range a.Details() {
+		if strings.HasPrefix(d.Field, field) && d.Rule == rule && (len(index) == 0 || d.Index != nil && *d.Index == index[0]) {
+			return
+		}
+	}
+	w.t.Errorf("%s names no %s that breaks %s: %s", a.asked, field, rule, a.body)
+}
+
+// count is how many rows there are.
+func (w *world) count() int64 {
+	w.t.Helper()
+	var n int64
+	if err := w.gdb.Model(reflect.New(w.schema.ModelType).Interface()).Count(&n).Error; err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// clear deletes every row.
+func (w *world) clear() {
+	w.t.Helper()
+	if err := w.gdb.Unscoped().Where("1 = 1").Delete(reflect.New(w.schema.ModelType).Interface()).Error; err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// page is what a list answers.
+type page struct {
+	Items      []map[string]any
+	Total      int
+	HasNext    bool   `json:"has_next"`
+	HasPrev    bool   `json:"has_prev"`
+	NextCursor string `json:"next_cursor"`
+}
+
+func (w *world) list(client *Client, query string) (p page) {
+	w.t.Helper()
+	client.Get(w.Path + "?" + query).Expect(http.StatusOK).Into(&p)
+	return p
+}

@@ -1,0 +1,451 @@
+package webtest
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+const (
+	created  = http.StatusCreated
+	refused  = http.StatusUnprocessableEntity
+	taken    = http.StatusConflict
+	dangling = taken // a reference to a row that is not there
+)
+
+func (w *world) creates() {
+	forged := nowhere(w.schema)[0]
+	for _, body := range w.bodies() {
+		body["id"], body["created_at"] = forged, "2001-01-01T00:00:00Z"
+		if w.Owner != "" {
+			body[w.Owner] = w.ann + 1000
+		}
+		answer := w.client.Post(w.Path, body).Expect(created)
+		got := answer.JSON()
+		w.same(got, body, w.told()...)
+		w.hides(got)
+		if fmt.Sprint(got["id"]) == fmt.Sprint(forged) || got["created_at"] == body["created_at"] {
+			w.t.Errorf("the client set what is not theirs to set: %v", got)
+		}
+		if w.Owner != "" {
+			w.same(got, map[string]any{w.Owner: w.ann}, w.Owner)
+		}
+		if want := w.at(got["id"]); answer.Header("Location") != want {
+			w.t.Errorf("Location is %q, not %q", answer.Header("Location"), want)
+		}
+		if w.serves("show") {
+			again := w.client.Get(w.at(got["id"])).Expect(http.StatusOK).JSON()
+			fields := append(w.told(), "id")
+			for _, f := range w.Fields {
+				if f.Many != "" && len(f.Values) > 0 {
+					fields = append(fields, f.Many)
+				}
+			}
+			w.same(again, got, fields...)
+		}
+	}
+	for _, f := range w.Fields {
+		if f.Default == nil {
+			continue
+		}
+		w.clear()
+		body := w.body(0)
+		delete(body, f.Name)
+		w.same(w.client.Post(w.Path, body).Expect(created).JSON(), map[string]any{f.Name: f.Default}, f.Name)
+	}
+}
+
+func (w *world) malformed() {
+	for _, tc := range []struct {
+		name, body string
+		status     int
+	}{
+		{"no body", "", http.StatusBadRequest},
+		{"half a body", "{", http.StatusBadRequest},
+		{"two bodies", "{} {}", http.StatusBadRequest},
+		{"a list", "[]", refused},
+		{"null", "null", refused},
+	} {
+		w.each(tc.name, func(w *world) { w.client.Post(w.Path, tc.body).Expect(tc.status) })
+	}
+	w.each("plain text", func(w *world) {
+		w.client.With("Content-Type", "text/plain").Post(w.Path, "{}").Expect(http.StatusUnsupportedMediaType)
+	})
+}
+
+// broken are values that a new row's field refuses, by the rule.
+func (w *world) broken(f Field) Breaks {
+	all := Breaks{}
+	maps.Copy(all, f.Breaks)
+	if target := w.target(f); target != nil && f.Many == "" {
+		all["type"] = []any{"many"}
+		if nowhere(target)[0] == 999999 {
+			all["min"] = []any{-1}
+		}
+	}
+	if !f.Optional && f.Default == nil && f.Many == "" {
+		all["required"] = append(slices.Clip(all["required"]), nil)
+	}
+	return all
+}
+
+func (w *world) breaks() {
+	var row []stored
+	if w.serves("update") {
+		row = w.store(1)
+	}
+	for _, f := range w.Fields {
+		broken := w.broken(f)
+		for _, rule := range slices.Sorted(maps.Keys(broken)) {
+			w.each(f.Name+" "+rule, func(w *world) {
+				for _, value := range broken[rule] {
+					if w.serves("create") {
+						w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), refused, f.Name, rule)
+					}
+					// What is required may be left out of a change.
+					if w.serves("update") && !f.Immutable && rule != "required" {
+						w.refused(w.client.Patch(w.at(row[0].id), map[string]any{f.Name: value}), refused, f.Name, rule)
+					}
+				}
+			})
+		}
+	}
+}
+
+func (w *world) valid() {
+	for _, f := range w.Fields {
+		if len(f.Valid) == 0 {
+			continue
+		}
+		w.each(f.Name, func(w *world) {
+			for _, value := range f.Valid {
+				if w.serves("create") {
+					if a := w.client.Post(w.Path, with(w.body(0), f.Name, value)); a.Status != created {
+						w.t.Errorf("%v is refused: %s", value, a.Body())
+					}
+					w.clear()
+				}
+				if w.serves("update") && !f.Immutable {
+					got := w.client.Patch(w.at(w.store(1)[0].id), map[string]any{f.Name: value}).Expect(http.StatusOK).JSON()
+					if !f.Secret {
+						w.same(got, map[string]any{f.Name: value}, f.Name)
+					}
+					w.clear()
+				}
+			}
+		})
+	}
+}
+
+func (w *world) taken() {
+	for _, f := range w.Fields {
+		if !f.Unique || len(f.Values) == 0 {
+			continue
+		}
+		w.each(f.Name, func(w *world) {
+			defer w.clear()
+			values := []any{f.Values[0]}
+			if text, ok := values[0].(string); ok && f.NoCase {
+				values = append(values, strings.ToUpper(text))
+			}
+			rows := w.store(1)
+			for _, value := range values {
+				body := with(w.body(1), f.Name, value)
+				if w.serves("create") {
+					w.refused(w.client.Post(w.Path, body), taken, f.Name, "unique")
+				}
+				if w.serves("bulk") {
+					w.client.Post(w.Path+"/bulk", []any{body}).Expect(taken)
+				}
+			}
+			if n := w.count(); n != 1 {
+				w.t.Errorf("%d rows are stored after a conflict, not 1", n)
+			}
+			if w.serves("update") && !f.Immutable {
+				w.clear()
+				rows = w.store(2)
+				w.client.Patch(w.at(rows[0].id), map[string]any{f.Name: values[0]}).Expect(http.StatusOK)
+				for _, value := range values {
+					w.refused(w.client.Patch(w.at(rows[1].id), map[string]any{f.Name: value}), taken, f.Name, "unique")
+				}
+			}
+		})
+	}
+}
+
+// absent refers to rows that never were, and to rows that are deleted but kept.
+func (w *world) absent() {
+	for _, f := range w.Fields {
+		target := w.target(f)
+		if target == nil {
+			continue
+		}
+		missing := nowhere(target)[0]
+		if f.Many != "" {
+			missing = []any{missing}
+		}
+		w.each(f.Name, func(w *world) { w.unreferable(f, missing) })
+	}
+}
+
+// unreferable tries every way to refer to what may not be referred to.
+func (w *world) unreferable(f Field, value any) {
+	w.t.Helper()
+	w.clear()
+	defer w.clear()
+	status := dangling
+	if f.Upload {
+		status = refused
+	}
+	if w.serves("create") {
+		w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), status, f.Name, "exists")
+	}
+	if w.serves("bulk") {
+		bodies := w.bodies()
+		bodies[1][f.Name] = value
+		answer := w.client.Post(w.Path+"/bulk", bodies)
+		if f.Upload || f.Many != "" {
+			w.refused(answer, status, f.Name, "exists", 1)
+		} else {
+			w.refused(answer, status, f.Name, "exists")
+		}
+	}
+	if n := w.count(); n != 0 {
+		w.t.Errorf("%d rows are stored of what was refused", n)
+	}
+	if w.serves("update") && !f.Immutable {
+		row := w.store(1)[0]
+		w.refused(w.client.Patch(w.at(row.id), map[string]any{f.Name: value}), status, f.Name, "exists")
+	}
+}
+
+func (w *world) bulk() {
+	all := w.Path + "/bulk"
+	for _, f := range w.Fields {
+		if values := w.broken(f)["type"]; len(values) > 0 {
+			spoiled := w.bodies()
+			spoiled[1][f.Name] = values[0]
+			answer := w.client.Post(all, spoiled).Expect(refused)
+			if details := answer.Details(); len(details) != 1 || details[0].Index == nil || *details[0].Index != 1 {
+				w.t.Errorf("the %s of the second is wrong, got %s", f.Name, answer.Body())
+			}
+		}
+	}
+	w.client.Post(all, []any{}).Expect(refused)
+	if n := w.count(); n != 0 {
+		w.t.Errorf("%d rows are stored of what was refused", n)
+	}
+	for _, bodies := range []any{w.bodies(), map[string]any{"items": w.bodies()}} {
+		var made struct{ Items []map[string]any }
+		w.client.Post(all, bodies).Expect(created).Into(&made)
+		if n := w.count(); n != 3 || len(made.Items) != 3 {
+			w.t.Fatalf("%d rows are stored and %d answered, not 3", n, len(made.Items))
+		}
+		for i, got := range made.Items {
+			w.same(got, w.body(i), w.told()...)
+			w.hides(got)
+		}
+		w.clear()
+	}
+}
+
+// uploads attaches the upload of another user.
+func (w *world) uploads() {
+	for _, f := range w.Fields {
+		if !f.Upload {
+			continue
+		}
+		for _, row := range w.Others {
+			if s := w.parse(row); s.Table == "files" {
+				name, _ := s.PrioritizedPrimaryField.ValueOf(w.t.Context(), reflect.Indirect(reflect.ValueOf(row)))
+				w.each(f.Name, func(w *world) { w.unreferable(f, name) })
+			}
+		}
+		for _, name := range f.Breaks["exists"] {
+			w.each(f.Name+" of nobody", func(w *world) { w.unreferable(f, name) })
+		}
+	}
+}
+
+// attached keeps an upload for as long as a row refers to it, and lets it be
+// sent again, whoever it belongs to by then.
+func (w *world) attached() {
+	for _, f := range w.Fields {
+		if !f.Upload || f.Immutable || len(f.Values) == 0 {
+			continue
+		}
+		w.each(f.Name, func(w *world) {
+			defer w.clear()
+			at := w.at(w.store(1)[0].id)
+			w.client.Patch(at, map[string]any{f.Name: f.Values[2]}).Expect(http.StatusOK)
+			if err := w.gdb.Exec("DELETE FROM files WHERE name = ?", f.Values[2]).Error; err == nil {
+				w.t.Errorf("the upload was deleted")
+			}
+			if w.SignIn == nil {
+				return
+			}
+			if err := w.gdb.Exec("UPDATE files SET user_id = 0").Error; err != nil {
+				w.t.Fatal(err)
+			}
+			defer w.gdb.Exec("UPDATE files SET user_id = ?", w.ann)
+			w.client.Patch(at, map[string]any{f.Name: f.Values[2]}).Expect(http.StatusOK)
+		})
+	}
+}
+
+func (w *world) updates() {
+	at := w.at(w.store(1)[0].id)
+	want := w.client.Put(at, map[string]any{}).Expect(http.StatusOK).JSON()
+	for _, f := range w.Fields {
+		if f.Immutable || f.Secret || f.Many != "" {
+			continue
+		}
+		change := func(w *world, value, then any) {
+			w.t.Helper()
+			want[f.Name] = then
+			for _, write := range []func(string, any) *Answer{w.client.Put, w.client.Patch} {
+				got := write(at, map[string]any{f.Name: value}).Expect(http.StatusOK).JSON()
+				w.same(got, want, append(w.told(), f.Name)...)
+			}
+		}
+		w.each(f.Name, func(w *world) {
+			for i := len(f.Values) - 1; i >= 0; i-- {
+				change(w, f.Values[i], f.Values[i])
+			}
+			if f.Optional && f.Upload {
+				change(w, "", nil)
+			}
+			if f.Optional && !f.list() {
+				change(w, nil, nil)
+			}
+		})
+	}
+}
+
+// list reports whether values of the field are lists.
+func (f Field) list() bool {
+	if len(f.Values) > 0 {
+		_, ok := f.Values[0].([]any)
+		return ok
+	}
+	return f.Many != ""
+}
+
+func (w *world) keeps() {
+	at := w.at(w.store(1)[0].id)
+	want := w.client.Put(at, map[string]any{}).Expect(http.StatusOK).JSON()
+	keep := func(field string, value any) {
+		w.t.Helper()
+		w.same(w.client.Patch(at, map[string]any{field: value}).Expect(http.StatusOK).JSON(), want, field)
+	}
+	keep("id", nowhere(w.schema)[0])
+	keep("created_at", "2001-01-01T00:00:00Z")
+	if w.Owner != "" {
+		keep(w.Owner, w.ann+1000)
+	}
+	for _, f := range w.Fields {
+		switch {
+		case f.Secret || f.Many != "":
+		case f.Immutable:
+			for _, value := range f.Values {
+				keep(f.Name, value)
+			}
+		case !f.Optional:
+			keep(f.Name, nil)
+		}
+	}
+}
+
+func (w *world) joins() {
+	for _, f := range w.Fields {
+		if f.Many == "" {
+			continue
+		}
+		w.each(f.Name, func(w *world) {
+			defer w.clear()
+			at := w.at(w.store(1)[0].id)
+			ids := []any{}
+			for _, value := range f.Values {
+				ids = append(ids, value.([]any)...)
+			}
+			for _, ids := range [][]any{ids, ids[:len(ids)/2], {}, ids} {
+				got := w.client.Patch(at, map[string]any{f.Name: ids}).Expect(http.StatusOK).JSON()
+				if found, ok := got[f.Many].([]any); !ok || len(found) != len(ids) {
+					w.t.Errorf("%s are %v, not those of %v", f.Many, got[f.Many], ids)
+				}
+			}
+			missing := nowhere(w.relation(f).FieldSchema)[0]
+			w.client.Patch(at, map[string]any{f.Name: []any{missing}}).Expect(dangling)
+			w.client.Patch(at, map[string]any{f.Name: nil}).Expect(http.StatusOK)
+			if !w.serves("show") {
+				return
+			}
+			if found, _ := w.client.Get(at).Expect(http.StatusOK).JSON()[f.Many].([]any); len(found) != len(ids) {
+				w.t.Errorf("%s are %v after a refused change", f.Many, found)
+			}
+		})
+	}
+}
+
+func (w *world) deletes() {
+	at := w.at(w.store(3)[0].id)
+	if body := w.client.Delete(at).Expect(http.StatusNoContent).Body(); len(body) != 0 {
+		w.t.Errorf("a deletion answers %s", body)
+	}
+	w.client.Delete(at).Expect(http.StatusNotFound)
+	if w.serves("show") {
+		w.client.Get(at).Expect(http.StatusNotFound)
+	}
+	if w.serves("update") {
+		w.client.Patch(at, map[string]any{}).Expect(http.StatusNotFound)
+	}
+	if n := w.count(); n != 2 {
+		w.t.Errorf("%d rows are left, not 2", n)
+	}
+	if w.serves("create") {
+		w.client.Post(w.Path, w.body(0)).Expect(created)
+	}
+}
+
+// follows deletes what the rows refer to.
+func (w *world) follows() {
+	for _, f := range w.Fields {
+		if f.OnDelete == "" {
+			continue
+		}
+		w.each(f.Name+" "+f.OnDelete, func(w *world) {
+			w.clear()
+			row := w.store(3)[0]
+			target := w.target(f)
+			err := w.gdb.Unscoped().Where(target.PrioritizedPrimaryField.DBName+" = ?", f.Values[0]).
+				Delete(reflect.New(target.ModelType).Interface()).Error
+			n := w.count()
+			if f.OnDelete == "restrict" {
+				if err == nil || n != 3 {
+					w.t.Errorf("what a row refers to was deleted, and %d rows are left", n)
+				}
+				return
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			left := reflect.New(w.schema.ModelType)
+			err = w.gdb.Where("id = ?", row.id).Take(left.Interface()).Error
+			if f.OnDelete == "cascade" {
+				if err == nil || n != 2 {
+					w.t.Errorf("the row stayed: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if value, zero := w.column(f.Name).ValueOf(w.t.Context(), left.Elem()); !zero {
+				w.t.Errorf("%s is %v, not null", f.Name, value)
+			}
+		})
+	}
+}
