@@ -33,6 +33,9 @@ func (a *App) around(c *gin.Context) {
 	}
 	ctx := &requestContext{Context: c.Request.Context(), id: [1]string{id}, deadline: a.deadline(c, start)}
 	c.Writer.Header()[requestIDHeader] = ctx.id[:]
+	if a.draining.Load() {
+		c.Header("Connection", "close") // the next request goes to another replica
+	}
 	defer ctx.end()
 	c.Request = c.Request.WithContext(ctx)
 	defer a.finish(c, id, start)

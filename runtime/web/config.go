@@ -17,16 +17,20 @@ import (
 // Config is what an application says about serving; each field is a setting
 // of the environment. The zero value serves in tests: no rate limit, no CORS.
 type Config struct {
-	Env            string     `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
-	Addr           string     `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen: host:port, or unix:/path.sock"`
-	CORSOrigins    []string   `env:"CORS_ORIGINS" doc:"origins allowed to call the API, comma-separated: https://app.example.com"`
-	TrustedProxies []string   `env:"TRUSTED_PROXIES" doc:"proxies whose X-Forwarded-* headers are trusted, comma-separated addresses or networks"`
-	RateLimit      Rate       `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests per client, or off"`
-	MetricsAddr    string     `env:"METRICS_ADDR" doc:"separate address for /metrics and /debug/pprof; off when empty"`
-	LogLevel       slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error; debug-4 also logs every SQL statement"`
-	LogFormat      string     `env:"LOG_FORMAT" doc:"text or json; by default text in development and json elsewhere"`
-	Debug          bool       `env:"DEBUG" doc:"include the cause in 500 responses; not allowed in production"`
+	Env            string        `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
+	Addr           string        `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen: host:port, or unix:/path.sock"`
+	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"origins allowed to call the API, comma-separated: https://app.example.com"`
+	TrustedProxies []string      `env:"TRUSTED_PROXIES" doc:"proxies whose X-Forwarded-* headers are trusted, comma-separated addresses or networks"`
+	RateLimit      Rate          `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests per client, or off"`
+	MetricsAddr    string        `env:"METRICS_ADDR" doc:"separate address for /metrics and /debug/pprof; off when empty"`
+	LogLevel       slog.Level    `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error; debug-4 also logs every SQL statement"`
+	LogFormat      string        `env:"LOG_FORMAT" doc:"text or json; by default text in development and json elsewhere"`
+	ShutdownDelay  time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" doc:"keep serving for this long after SIGTERM, with /readyz at 503; up to 5s"`
+	Debug          bool          `env:"DEBUG" doc:"include the cause in 500 responses; not allowed in production"`
 }
+
+// maxShutdownDelay leaves requests enough of the ten seconds that there are.
+const maxShutdownDelay = 5 * time.Second
 
 // The values of APP_ENV.
 const (
@@ -61,6 +65,9 @@ func (c Config) Validate() error {
 	}
 	if _, err := prefixes(c.TrustedProxies); err != nil {
 		wrong("TRUSTED_PROXIES: %w\n  expected: addresses and networks\n  try:   TRUSTED_PROXIES=10.0.0.0/8", err)
+	}
+	if c.ShutdownDelay < 0 || c.ShutdownDelay > maxShutdownDelay {
+		wrong("SHUTDOWN_DELAY is %s\n  expected: 0s to %s\n  try:   SHUTDOWN_DELAY=3s", c.ShutdownDelay, maxShutdownDelay)
 	}
 	if c.Debug && c.Production() {
 		wrong("DEBUG is on in production\n  where: responses would reveal internals\n  try:   DEBUG=false, or APP_ENV=development")

@@ -44,9 +44,11 @@ const (
 const gcPercent = 400
 
 // Serve starts the modules, listens on Config.Addr and runs the modules'
-// background work until ctx ends or one of them fails. Then /readyz says 503,
-// no connection is accepted any more, requests under way have 6 seconds to end
-// and are cut after that, the background work stops, and the modules end. After 9.5
+// background work until ctx ends or one of them fails. Then /readyz says 503
+// while everything is served for another Config.ShutdownDelay, so that who hands
+// out requests can see it; no connection is accepted any more, requests under way
+// have 6 seconds to end, or what the delay has left of 8, and are cut after that,
+// the background work stops, and the modules end. After 9.5
 // seconds it returns in any case. The garbage collector runs less often than Go's default
 // from here on, unless the environment sets GOGC.
 func (a *App) Serve(ctx context.Context) error {
@@ -115,17 +117,26 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	a.Log.Info("listening", "addr", addr.String())
 
 	var failure error
+	var delay <-chan time.Time
 	select {
 	case failure = <-served:
 	case <-failing.Done():
 	case <-ctx.Done():
+		delay = time.After(a.Config.ShutdownDelay)
 	}
 	begun := time.Now()
 	a.draining.Store(true)
-	a.Log.Info("shutting down")
+	a.Log.Info("shutting down", "delay", a.Config.ShutdownDelay)
 	end := time.NewTimer(stopTimeout)
 	defer end.Stop()
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	if delay != nil {
+		select {
+		case failure = <-served:
+		case <-failing.Done():
+		case <-delay:
+		}
+	}
+	drain, cancel := context.WithDeadline(context.WithoutCancel(ctx), sooner(time.Now().Add(drainTimeout), begun.Add(stopTimeout-time.Second)))
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
 		a.Log.Warn("requests were cut off", "error", err)
@@ -147,16 +158,20 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 
 // stop lets the modules end what they have left, until then at most.
 func (a *App) stop(ctx context.Context, then time.Time) {
-	if soon := time.Now().Add(lastTimeout); soon.Before(then) {
-		then = soon
-	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), then)
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), sooner(then, time.Now().Add(lastTimeout)))
 	defer cancel()
 	for _, m := range a.Modules {
 		if m.Stop != nil {
 			m.Stop(ctx)
 		}
 	}
+}
+
+func sooner(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // listen opens the address of the settings.
