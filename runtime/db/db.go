@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Log   *slog.Logger // where slow statements are reported, and each at LevelStatement; nil for nowhere
 	Debug bool         // log every statement with its values
+	Config
 }
 
 // Open returns the database at url:
@@ -44,7 +45,10 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialector, err := open()
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	dialector, err := open(o.Config.withDefaults())
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -14,22 +13,14 @@ import (
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-)
-
-// Sizes and ages of a pool to a database server. One process stays well below
-// the 100 connections that PostgreSQL and the 151 that MySQL allow by default,
-// and connections are renewed so that a fail-over is noticed.
-const (
-	poolSize     = 25
-	poolIdle     = 10
-	poolIdleTime = 5 * time.Minute
-	poolLifetime = time.Hour
 )
 
 // Check says what is wrong with a URL that Open would refuse, in three parts,
@@ -41,7 +32,7 @@ func Check(url string) error {
 
 // dialect chooses GORM's dialector and its pool by the scheme of url. Nothing
 // is made before open is called.
-func dialect(address string) (open func() (gorm.Dialector, error), err error) {
+func dialect(address string) (open func(Config) (gorm.Dialector, error), err error) {
 	scheme, rest, ok := strings.Cut(address, ":")
 	if ok {
 		switch scheme {
@@ -50,19 +41,19 @@ func dialect(address string) (open func() (gorm.Dialector, error), err error) {
 			if path == "" {
 				return nil, unusable("has no file after sqlite:")
 			}
-			return func() (gorm.Dialector, error) { return openSQLite(path) }, nil
+			return func(c Config) (gorm.Dialector, error) { return openSQLite(path, c) }, nil
 		case "postgres", "postgresql":
 			cfg, err := pgx.ParseConfig(address)
 			if err != nil {
 				return nil, unusable("cannot be read as a PostgreSQL URL")
 			}
-			return func() (gorm.Dialector, error) { return openPostgres(*cfg), nil }, nil
+			return func(c Config) (gorm.Dialector, error) { return openPostgres(*cfg, c), nil }, nil
 		case "mysql", "mariadb":
 			connector, cfg, err := mysqlConfig(address)
 			if err != nil {
 				return nil, unusable("cannot be read as a MySQL URL")
 			}
-			return func() (gorm.Dialector, error) { return openMySQL(connector, cfg), nil }, nil
+			return func(c Config) (gorm.Dialector, error) { return openMySQL(connector, cfg, c), nil }, nil
 		}
 	}
 	// The address may hold a password: only its scheme is repeated.
@@ -77,29 +68,63 @@ func unusable(what string) error {
 	return fmt.Errorf("DATABASE_URL %s\n  kinds: sqlite:FILE  postgres://USER:PASSWORD@HOST/NAME  mysql://USER:PASSWORD@HOST/NAME\n  try:   DATABASE_URL=sqlite:data/app.db", what)
 }
 
-func pool(p *sql.DB) *sql.DB {
-	p.SetMaxOpenConns(poolSize)
-	p.SetMaxIdleConns(poolIdle)
-	p.SetConnMaxIdleTime(poolIdleTime)
-	p.SetConnMaxLifetime(poolLifetime)
-	return p
-}
-
 type postgresDialector struct{ postgres.Dialector }
 
-func openPostgres(cfg pgx.ConnConfig) gorm.Dialector {
+func openPostgres(cfg pgx.ConnConfig, c Config) gorm.Dialector {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
 	cfg.RuntimeParams["timezone"] = "UTC"
-	utc := stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
-		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
-		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamp", OID: pgtype.TimestampOID, Codec: &pgtype.TimestampCodec{ScanLocation: time.UTC}})
-		return nil
+	// A client that hangs up must not break the connection that its statement
+	// runs on: the statement ends by itself, and by its own limit.
+	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return patientWatcher{conn.Conn(), c.StatementTimeout}
+	}
+	limits, free := postgresLimits(cfg.RuntimeParams, c)
+	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamp", OID: pgtype.TimestampOID, Codec: &pgtype.TimestampCodec{ScanLocation: time.UTC}})
+		// By a statement: poolers such as PgBouncer refuse unknown parameters at the start.
+		return conn.PgConn().Exec(ctx, limits).Close()
 	})
-	d := postgres.New(postgres.Config{Conn: pool(stdlib.OpenDB(cfg, utc))})
+	d := postgres.New(postgres.Config{Conn: newServerPool(stdlib.GetConnector(cfg, prepare), c, limits, free)})
 	return postgresDialector{*d.(*postgres.Dialector)}
 }
+
+// postgresLimits are the statements that set and lift the limits of a
+// connection, except for those that its URL sets.
+func postgresLimits(parameters map[string]string, c Config) (limits, free string) {
+	for name, limit := range map[string]time.Duration{"lock_timeout": c.LockTimeout, "statement_timeout": c.StatementTimeout} {
+		if _, own := parameters[name]; !own {
+			limits += fmt.Sprintf("SET %s = %d;", name, limit.Milliseconds())
+		}
+		free += "SET " + name + " = 0;"
+	}
+	return limits, free
+}
+
+// patientWatcher ends what a connection does at the deadline of its context,
+// and gives a statement whose context was cancelled time to end.
+type patientWatcher struct {
+	conn     net.Conn
+	patience time.Duration // 0 for ever
+}
+
+// networkPatience is how much longer than its statement an answer may take.
+const networkPatience = time.Second
+
+// HandleCancel implements ctxwatch.Handler.
+func (w patientWatcher) HandleCancel(ctx context.Context) {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		_ = w.conn.SetDeadline(time.Now())
+	case w.patience > 0:
+		_ = w.conn.SetDeadline(time.Now().Add(w.patience + networkPatience))
+	}
+}
+
+// HandleUnwatchAfterCancel implements ctxwatch.Handler.
+func (w patientWatcher) HandleUnwatchAfterCancel() { _ = w.conn.SetDeadline(time.Time{}) }
 
 // Translate implements gorm.ErrorTranslator.
 func (postgresDialector) Translate(err error) error { return Translate(err) }
@@ -146,10 +171,11 @@ func mysqlConfig(address string) (driver.Connector, *mysqldriver.Config, error) 
 	return connector, cfg, err
 }
 
-func openMySQL(connector driver.Connector, cfg *mysqldriver.Config) gorm.Dialector {
+func openMySQL(connector driver.Connector, cfg *mysqldriver.Config, c Config) gorm.Dialector {
 	micro := 6
+	limits := mysqlLimits(c)
 	d := mysql.New(mysql.Config{
-		Conn:                     pool(sql.OpenDB(connector)),
+		Conn:                     newServerPool(limited{connector, limits}, c, limits, mysqlLimits(Config{})),
 		DSNConfig:                cfg,
 		DefaultDatetimePrecision: &micro,
 		// Asking the server for its version would connect here. What follows
@@ -159,6 +185,36 @@ func openMySQL(connector driver.Connector, cfg *mysqldriver.Config) gorm.Dialect
 		DontSupportNullAsDefaultValue: true,
 	})
 	return mysqlDialector{*d.(*mysql.Dialector)}
+}
+
+// mysqlLimits is the statement that sets the limits of a connection. What
+// stands in the comments is for MariaDB alone and for MySQL alone, which limits
+// only what reads.
+func mysqlLimits(c Config) string {
+	seconds, ever := int(max(c.LockTimeout.Round(time.Second).Seconds(), 1)), int((24 * time.Hour).Seconds())
+	if c.LockTimeout == 0 {
+		seconds = ever
+	}
+	return fmt.Sprintf("SET innodb_lock_wait_timeout = %d, lock_wait_timeout = %d /*M! , max_statement_time = %g */ /*!50708 , max_execution_time = %d */",
+		seconds, seconds, c.StatementTimeout.Seconds(), c.StatementTimeout.Milliseconds())
+}
+
+// limited sets the limits of every connection that it makes.
+type limited struct {
+	driver.Connector
+	limits string
+}
+
+// Connect implements driver.Connector.
+func (l limited) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := l.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, l.limits, nil); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // Translate implements gorm.ErrorTranslator.

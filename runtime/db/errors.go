@@ -2,8 +2,10 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -30,7 +32,8 @@ const (
 	value            // a value that the column cannot hold
 	busy             // a lock, a deadlock, a full server: trying again may help
 	cancelled        // the context ended, or the server stopped the statement
-	unreachable      // no connection
+	unreachable      // no connection, or one that broke
+	full             // no space is left where the data is
 )
 
 // violation is what a driver's error says, in one form for all of them.
@@ -55,6 +58,7 @@ func (v *violation) Unwrap() error { return v.cause }
 //	unique, foreign key, check, not null violated    409 with details
 //	value too long, out of range, not valid text     422
 //	lock, deadlock, no connection, deadline          503
+//	no space left where the data is                  507
 func Translate(err error) error {
 	if f := (*fault.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
@@ -69,6 +73,9 @@ func Translate(err error) error {
 // inspect reads the driver's error.
 func inspect(err error) *violation {
 	v := &violation{cause: err}
+	if errors.As(err, &v) {
+		return v
+	}
 	var (
 		lite *sqlite.Error
 		pg   *pgconn.PgError
@@ -85,7 +92,9 @@ func inspect(err error) *violation {
 		v.postgres(pg)
 	case errors.As(err, &my):
 		v.mysql(my)
-	case errors.As(err, &conn), errors.As(err, &dial), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
+	case errors.As(err, &conn), errors.As(err, &dial), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn),
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed),
+		pgconn.SafeToRetry(err): // pgx has sent nothing: "conn closed"
 		v.kind = unreachable
 	case strings.Contains(err.Error(), "failed to encode args["), // pgx has no type for it
 		strings.Contains(err.Error(), "sql: converting argument "): // nor database/sql
@@ -127,6 +136,10 @@ func (v *violation) sqlite(err *sqlite.Error) {
 			v.kind = busy
 		case sqlite3.SQLITE_INTERRUPT:
 			v.kind = cancelled
+		case sqlite3.SQLITE_FULL:
+			v.kind = full
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL:
+			v.kind = unreachable
 		}
 	}
 }
@@ -176,8 +189,11 @@ func (v *violation) postgres(err *pgconn.PgError) {
 	case "57014":
 		v.kind = cancelled
 		return
-	case "57P01", "57P02", "57P03":
+	case "57P01", "57P02", "57P03", "57P05", "08000", "08003", "08006", "25P03", "53200", "58030":
 		v.kind = unreachable
+		return
+	case "53100":
+		v.kind = full
 		return
 	default:
 		return
@@ -233,8 +249,10 @@ func (v *violation) mysql(err *mysql.MySQLError) {
 		v.kind = busy
 	case 1317, 1969, 3024:
 		v.kind = cancelled
-	case 1053, 1927:
+	case 1037, 1041, 1053, 1152, 1158, 1159, 1160, 1161, 1927:
 		v.kind = unreachable
+	case 1021, 1114:
+		v.kind = full
 	}
 }
 
@@ -295,6 +313,8 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 		f.Status, f.Message = http.StatusServiceUnavailable, "The request took too long"
 	case unreachable:
 		f.Status, f.Message, f.RetryAfter = http.StatusServiceUnavailable, "The database is not available", 5*time.Second
+	case full:
+		f = fault.NoSpace(v)
 	}
 	if rule == "" {
 		return f

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
+
+	"gorm.io/gorm"
 )
 
 // lock makes other replicas wait until unlock is called or conn ends.
@@ -13,11 +16,20 @@ import (
 // there every step looks for itself whether another replica was faster. What
 // lock does there is to suspend foreign keys, which works outside of
 // transactions only, and to wait longer.
-func lock(ctx context.Context, conn *sql.Conn, dialect string) (unlock func(), err error) {
+func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err error) {
 	release := func(statement string) func() {
 		return func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), statement) }
 	}
-	switch dialect {
+	if p, ok := gdb.ConnPool.(*serverPool); ok { // to wait for the lock, and to build an index, takes its time
+		if _, err := conn.ExecContext(ctx, p.free); err != nil {
+			return nil, err
+		}
+		forget := release
+		release = func(statement string) func() {
+			return func() { forget(statement)(); forget(p.limits)() }
+		}
+	}
+	switch gdb.Name() {
 	case "postgres":
 		const key = "(hashtext('schema_migrations'), hashtext(current_schema()))"
 		_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock"+key)
@@ -39,8 +51,18 @@ func lock(ctx context.Context, conn *sql.Conn, dialect string) (unlock func(), e
 		}
 		return release("DO RELEASE_LOCK(" + name + ")"), nil
 	case "sqlite":
-		_, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = OFF; PRAGMA busy_timeout = 60000")
-		return release("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000"), err
+		var limit time.Duration
+		err := conn.Raw(func(c any) error {
+			limit, c.(*keeper).limit = c.(*keeper).limit, 0
+			return nil
+		})
+		if err == nil {
+			_, err = conn.ExecContext(ctx, "PRAGMA foreign_keys = OFF; PRAGMA busy_timeout = 60000")
+		}
+		return func() {
+			release("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000")()
+			_ = conn.Raw(func(c any) error { c.(*keeper).limit = limit; return nil })
+		}, err
 	}
-	return nil, fmt.Errorf("no lock for %s", dialect)
+	return nil, fmt.Errorf("no lock for %s", gdb.Name())
 }

@@ -224,7 +224,7 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 		return err
 	}
 	defer conn.Close()
-	unlock, err := lock(ctx, conn, gdb.Name())
+	unlock, err := lock(ctx, conn, gdb)
 	if err != nil {
 		return fmt.Errorf("waiting for another program to finish migrating: %w", err)
 	}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +48,7 @@ func (sqliteDialector) Translate(err error) error { return Translate(err) }
 // in transactions that take the lock at their begin, and several that only
 // read. With that nobody ever waits in SQLite's own busy loop within this
 // process; other processes are waited for 5 seconds.
-func openSQLite(path string) (gorm.Dialector, error) {
+func openSQLite(path string, c Config) (gorm.Dialector, error) {
 	temporary := ""
 	if path == ":memory:" {
 		dir, err := os.MkdirTemp("", "sqlite-")
@@ -60,15 +59,19 @@ func openSQLite(path string) (gorm.Dialector, error) {
 	}
 	p := &sqlitePool{
 		log:       path + "-wal",
-		writer:    connect(path, 1, "_txlock=immediate"),
-		readers:   connect(path, max(4, runtime.NumCPU()), "_query_only=1"),
+		writer:    connect(path, 1, "_txlock=immediate", c.StatementTimeout),
+		readers:   connect(path, max(4, runtime.NumCPU()), "_query_only=1", c.StatementTimeout),
 		temporary: temporary,
+		turn:      make(slots, 1),
+	}
+	if c.LockTimeout > 0 {
+		p.wait = max(c.LockTimeout, sqlitePatience)
 	}
 	return sqliteDialector{sqlite.Dialector{Conn: p}}, nil
 }
 
 // connect makes a pool of at most n connections to path, which it keeps.
-func connect(path string, n int, parameters string) *sql.DB {
+func connect(path string, n int, parameters string, limit time.Duration) *sql.DB {
 	settings := url.Values{"_pragma": {
 		"busy_timeout(5000)", // first: the others may have to wait
 		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
@@ -76,14 +79,17 @@ func connect(path string, n int, parameters string) *sql.DB {
 		"journal_size_limit(8388608)",
 	}, "_time_format": {"sqlite"}, "_timezone": {"UTC"}, "_inttotime": {"1"}, "_texttotime": {"1"}}
 	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + parameters + "&" + settings.Encode()
-	pool := sql.OpenDB(sqliteConnector{dsn: dsn, dir: filepath.Dir(path)})
+	pool := sql.OpenDB(sqliteConnector{dsn: dsn, dir: filepath.Dir(path), limit: limit})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	return pool
 }
 
 // sqliteConnector creates the directory of a database before it is opened.
-type sqliteConnector struct{ dsn, dir string }
+type sqliteConnector struct {
+	dsn, dir string
+	limit    time.Duration // of one statement
+}
 
 // Connect implements driver.Connector.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -100,9 +106,9 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
 	for {
-		c, err := connector.Connect(ctx)
+		conn, err := connector.Connect(ctx)
 		if busy := (*sqlitedriver.Error)(nil); !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY {
-			return keep(c, err)
+			return keep(conn, err, c.limit)
 		}
 		select {
 		case <-ctx.Done():
@@ -111,6 +117,10 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 	}
 }
+
+// sqlitePatience is how long SQLite waits for other processes that write, and
+// how long at least for others of this one.
+const sqlitePatience = 5 * time.Second
 
 // openPatience is how long a connection waits for others that make the file.
 const openPatience = 5 * time.Second
@@ -124,6 +134,9 @@ type sqlitePool struct {
 	log             string        // the file of the write-ahead log
 	writes          atomic.Uint64 // statements and transactions so far
 	temporary       string        // a directory to remove at Close
+	turn            slots         // of those that write
+	wait            time.Duration // for it; 0 for ever
+	space
 }
 
 // How often the size of the write-ahead log is looked at, in writes, and from
@@ -154,7 +167,7 @@ func (p *sqlitePool) checkpoint(ctx context.Context) {
 }
 
 func (p *sqlitePool) route(query string) *sql.DB {
-	if len(query) > 6 && strings.EqualFold(query[:6], "SELECT") {
+	if reads(query) {
 		return p.readers
 	}
 	return p.writer
@@ -165,12 +178,25 @@ func (p *sqlitePool) PrepareContext(ctx context.Context, query string) (*sql.Stm
 }
 
 func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := p.turn.take(ctx, p.wait); err != nil {
+		return nil, err
+	}
+	defer p.turn.free()
 	p.checkpoint(ctx)
-	return p.writer.ExecContext(ctx, query, args...)
+	result, err := p.writer.ExecContext(ctx, query, args...)
+	return result, p.noted(err)
 }
 
 func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return p.route(query).QueryContext(ctx, query, args...)
+	if reads(query) {
+		return p.readers.QueryContext(ctx, query, args...)
+	}
+	if err := p.turn.take(ctx, p.wait); err != nil {
+		return nil, err
+	}
+	defer p.turn.free()
+	rows, err := p.writer.QueryContext(ctx, query, args...)
+	return rows, p.noted(err)
 }
 
 func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
@@ -180,17 +206,14 @@ func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...
 // BeginTx implements gorm.ConnPoolBeginner: a transaction that only reads, as
 // its options say, leaves the writer alone.
 func (p *sqlitePool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
-	pool := p.writer
 	if o != nil && o.ReadOnly {
-		pool = p.readers
-	} else {
-		p.checkpoint(ctx)
+		return begin(ctx, p.readers, o, 0, func() {}, p.noted)
 	}
-	tx, err := pool.BeginTx(ctx, o)
-	if err != nil {
+	if err := p.turn.take(ctx, p.wait); err != nil {
 		return nil, err
 	}
-	return &pinned{tx}, nil
+	p.checkpoint(ctx)
+	return begin(ctx, p.writer, o, 0, p.turn.free, p.noted)
 }
 
 // GetDBConn implements gorm.GetDBConnector.
@@ -204,8 +227,3 @@ func (p *sqlitePool) Close() error {
 	}
 	return err
 }
-
-// pinned is a transaction that GORM cannot trace back to its pool: its
-// migrators would otherwise ask the pool for another connection, for which
-// they would wait for ever.
-type pinned struct{ *sql.Tx }

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"strings"
+	"time"
 )
 
 // cachedStatements bounds the statements that one connection keeps prepared.
@@ -20,7 +21,8 @@ const cachedStatements = 256
 type keeper struct {
 	sqliteConn
 	statements map[string]*statement
-	clock      uint64 // counts uses
+	clock      uint64        // counts uses
+	limit      time.Duration // of one statement; 0 for none
 }
 
 // sqliteConn is what the driver's connections can do.
@@ -65,14 +67,24 @@ func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.Na
 	if err != nil {
 		return nil, err
 	}
+	if s != nil && s.brief {
+		// The driver would watch ctx in a goroutine.
+		return s.ExecContext(context.WithoutCancel(ctx), args)
+	}
+	ctx, cancel := k.within(ctx)
+	defer cancel()
 	if s == nil {
 		return k.sqliteConn.ExecContext(ctx, query, args)
 	}
-	if s.brief {
-		// The driver would watch ctx in a goroutine.
-		ctx = context.WithoutCancel(ctx)
-	}
 	return s.ExecContext(ctx, args)
+}
+
+// within bounds what a statement may take.
+func (k *keeper) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if k.limit == 0 || ctx.Done() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, k.limit)
 }
 
 // QueryContext implements driver.QueryerContext.
@@ -81,25 +93,28 @@ func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.N
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := k.within(ctx)
+	var found driver.Rows
 	if s == nil {
-		found, err := k.sqliteConn.QueryContext(ctx, query, args)
-		if err != nil {
-			return nil, err
-		}
-		return &openRows{found.(sqliteRows), new(statement)}, nil
+		found, err = k.sqliteConn.QueryContext(ctx, query, args)
+	} else {
+		found, err = s.QueryContext(ctx, args)
 	}
-	found, err := s.QueryContext(ctx, args)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	s.open = true
-	return &openRows{found.(sqliteRows), s}, nil
+	if s != nil {
+		s.open = true
+	}
+	return &openRows{found.(sqliteRows), s, cancel}, nil
 }
 
 // openRows gives its statement free when it is closed.
 type openRows struct {
 	sqliteRows
-	s *statement
+	s      *statement // nil for one that is not kept
+	cancel context.CancelFunc
 }
 
 // Next implements driver.Rows. The driver reads an empty blob as a nil slice,
@@ -119,7 +134,10 @@ func (r *openRows) Next(values []driver.Value) error {
 // Close implements driver.Rows.
 func (r *openRows) Close() error {
 	err := r.sqliteRows.Close()
-	r.s.open = false
+	if r.s != nil {
+		r.s.open = false
+	}
+	r.cancel()
 	return err
 }
 
@@ -178,7 +196,7 @@ func (k *keeper) Close() error {
 }
 
 // keep wraps what the driver connected.
-func keep(c driver.Conn, err error) (driver.Conn, error) {
+func keep(c driver.Conn, err error, limit time.Duration) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -186,5 +204,5 @@ func keep(c driver.Conn, err error) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("the driver's connections have changed"), c.Close())
 	}
-	return &keeper{sqliteConn: inner, statements: map[string]*statement{}}, nil
+	return &keeper{sqliteConn: inner, statements: map[string]*statement{}, limit: limit}, nil
 }

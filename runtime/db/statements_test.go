@@ -12,7 +12,8 @@ import (
 )
 
 // While a transaction has the connection that writes, another goroutine waits
-// for it with a new statement; the transaction may run that statement too.
+// for it below GORM with a new statement; the transaction may run that
+// statement too.
 func TestSameStatementInsideAndOutside(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Counter{}))
@@ -24,7 +25,10 @@ func TestSameStatementInsideAndOutside(t *testing.T) {
 	outside := make(chan error, 1)
 	waited := pool.Stats().WaitCount
 	must(t, gdb.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		go func() { outside <- gdb.WithContext(ctx).Exec(statement, 1).Error }()
+		go func() {
+			_, err := pool.ExecContext(ctx, statement, 1)
+			outside <- err
+		}()
 		for pool.Stats().WaitCount == waited && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}

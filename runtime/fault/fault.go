@@ -91,6 +91,11 @@ func Unavailable(message string, retry time.Duration) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Message: message, RetryAfter: retry}
 }
 
+// NoSpace is 507: what is there can be read, and nothing can be written.
+func NoSpace(cause error) *Error {
+	return &Error{Status: http.StatusInsufficientStorage, Message: "There is no space left, nothing can be written", RetryAfter: time.Minute, Cause: cause}
+}
+
 // Internal is 500: cause is logged, the client is told nothing of it.
 func Internal(cause error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Message: "Internal server error", Cause: cause}

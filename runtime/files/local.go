@@ -9,7 +9,10 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"syscall"
 	"time"
+
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
 // local is a directory: objects in one of 1,024 sub-directories named by the
@@ -33,6 +36,11 @@ func (s local) Put(_ context.Context, name string, r io.Reader) (err error) {
 	if !ValidName(name) {
 		return fmt.Errorf("store %q: %w", name, fs.ErrInvalid)
 	}
+	defer func() {
+		if noSpace(err) {
+			err = fault.NoSpace(err)
+		}
+	}()
 	if err := os.MkdirAll(s.dir, 0o750); err != nil {
 		return err
 	}
@@ -144,6 +152,16 @@ func ifPresent(err error) error {
 		return nil
 	}
 	return err
+}
+
+// noSpace tells whether err is a full disk or quota: ENOSPC and EDQUOT, or 39
+// and 112 on Windows.
+func noSpace(err error) bool {
+	number, ok := errors.AsType[syscall.Errno](err)
+	if runtime.GOOS == "windows" {
+		return ok && (number == 39 || number == 112)
+	}
+	return ok && (number == syscall.ENOSPC || number == syscall.EDQUOT)
 }
 
 // syncDir makes a rename in dir last through a power cut. Systems that cannot

@@ -210,6 +210,9 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 		failures = append(failures, http.StatusTooManyRequests)
 	}
 	failures = append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if r.Method != http.MethodGet {
+		failures = append(failures, http.StatusInsufficientStorage)
+	}
 	d.answers(&op, r, failures)
 	return op, nil
 }

@@ -24,7 +24,9 @@ func (a *App) health(c *gin.Context) {
 }
 
 // ready says whether requests should be sent here: 503 while draining and
-// while a module cannot work. Which one is told; why is only logged.
+// while a module cannot work. Which one is told; why is only logged. A module
+// that has no space to write to can still be read from, here as anywhere else:
+// that is told as degraded.
 func (a *App) ready(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	if a.draining.Load() {
@@ -34,17 +36,27 @@ func (a *App) ready(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
 	defer cancel()
 	f := fault.Unavailable("Not ready", 0)
+	var degraded []fault.Detail
 	for _, m := range a.Modules {
 		if m.Ready == nil {
 			continue
 		}
 		if err := m.Ready(ctx); err != nil {
+			if fault.From(err).Status == http.StatusInsufficientStorage {
+				degraded = append(degraded, fault.Detail{Field: m.Name, Rule: "space", Message: sentence(m.Name, "has no space left")})
+				continue
+			}
 			a.Log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.String("module", m.Name), slog.String("error", err.Error()))
 			f.Details = append(f.Details, fault.Detail{Field: m.Name, Rule: "ready", Message: sentence(m.Name, "is not ready")})
 		}
 	}
 	if len(f.Details) > 0 {
 		Fail(c, f)
+		return
+	}
+	if len(degraded) > 0 {
+		a.Log.LogAttrs(ctx, slog.LevelError, "no space left", slog.Any("modules", degraded))
+		c.JSON(http.StatusOK, gin.H{"status": "degraded", "details": degraded})
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"status": "ready"})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -31,7 +32,12 @@ type running struct {
 
 func run(t *testing.T, modules ...web.Module) running {
 	t.Helper()
-	app, err := web.New(web.Config{Env: web.Test}, discard(), modules...)
+	return runWith(t, web.Config{Env: web.Test}, modules...)
+}
+
+func runWith(t *testing.T, c web.Config, modules ...web.Module) running {
+	t.Helper()
+	app, err := web.New(c, discard(), modules...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +120,48 @@ func TestServeDrains(t *testing.T) {
 	}
 	if !background.Load() || early.Load() {
 		t.Error("the background work ended before the requests, or not at all")
+	}
+}
+
+// Told to end, it says so at /readyz and serves on until the delay is over.
+func TestServeGoesOnForTheDelay(t *testing.T) {
+	const delay = 700 * time.Millisecond
+	r := runWith(t, web.Config{Env: web.Test, ShutdownDelay: delay}, web.Module{
+		Name:   "one",
+		Routes: []web.Route{web.Get("/one", func(*gin.Context, web.None) (string, error) { return "one", nil })},
+	})
+	if status, _, err := r.get("/readyz"); status != 200 || err != nil {
+		t.Fatalf("ready is %d, %v", status, err)
+	}
+	told := time.Now()
+	r.stop()
+	unready := 0
+	for time.Since(told) < delay*3/4 {
+		if status, _, err := r.get("/one"); status != 200 || err != nil {
+			t.Fatalf("served %d after %s, %v", status, time.Since(told), err)
+		}
+		if status, _, _ := r.get("/readyz"); status == 503 {
+			unready++
+		}
+	}
+	if unready == 0 {
+		t.Error("/readyz has never said that it ends")
+	}
+	if err := r.wait(t); err != nil || time.Since(told) < delay {
+		t.Errorf("it ended after %s with %v", time.Since(told), err)
+	}
+	if _, _, err := r.get("/one"); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+// A module without space is told, and read from.
+func TestDegraded(t *testing.T) {
+	err := fault.NoSpace(errors.New("full"))
+	r := run(t, web.Module{Name: "disk", Ready: func(context.Context) error { return fmt.Errorf("wrapped: %w", err) }})
+	status, body, _ := r.get("/readyz")
+	if status != 200 || !strings.Contains(body, `"degraded"`) || !strings.Contains(body, `"disk"`) {
+		t.Errorf("%d %s", status, body)
 	}
 }
 

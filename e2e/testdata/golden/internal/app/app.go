@@ -27,7 +27,7 @@ func Run(ctx context.Context, std command.IO) error {
 		return err
 	}
 	log := web.NewLogger(cfg.Config, std.Stderr)
-	gdb, err := db.Open(cfg.DatabaseURL, db.Options{Log: log, Debug: cfg.Debug})
+	gdb, err := db.Open(cfg.DatabaseURL, db.Options{Log: log, Debug: cfg.Debug, Config: cfg.Database})
 	if err != nil {
 		return err
 	}

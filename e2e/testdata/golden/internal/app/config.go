@@ -16,6 +16,7 @@ import (
 type Config struct {
 	web.Config
 	DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite:data/blog.db" doc:"sqlite:FILE, postgres://... or mysql://..."`
+	Database    db.Config
 	Mail        mail.Config
 	Auth        auth.Config
 	Files       files.Config

@@ -10,6 +10,7 @@ import (
 type Config struct {
 	web.Config
 	DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite:data/{project}.db" doc:"sqlite:FILE, postgres://... or mysql://..."`
+	Database    db.Config
 }
 
 // Validate says what is wrong with the settings that are the program's own;

@@ -1,0 +1,247 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Config is what a person may set about a database server. What is 0 has its
+// default; less than 0 sets no limit.
+type Config struct {
+	Pool             int           `env:"DATABASE_POOL" envDefault:"20" doc:"connections to a database server, per process"`
+	LockTimeout      time.Duration `env:"DATABASE_LOCK_TIMEOUT" envDefault:"2s" doc:"maximum wait for a lock or a connection; -1s for no limit"`
+	StatementTimeout time.Duration `env:"DATABASE_STATEMENT_TIMEOUT" envDefault:"10s" doc:"maximum duration of a statement outside migrations; -1s for no limit"`
+}
+
+// The defaults of Config. Four processes stay below the 100 connections that
+// PostgreSQL and the 151 that MySQL allow by default.
+const (
+	poolSize         = 20
+	lockTimeout      = 2 * time.Second
+	statementTimeout = 10 * time.Second
+)
+
+// maxPool is far beyond what any server does well with.
+const maxPool = 1000
+
+// Validate says what is wrong with the settings.
+func (c Config) Validate() error {
+	if c.Pool < 0 || c.Pool == 1 || c.Pool > maxPool {
+		return fmt.Errorf("DATABASE_POOL is %d\n  expected: 2 to %d\n  try:   DATABASE_POOL=%d", c.Pool, maxPool, poolSize)
+	}
+	return nil
+}
+
+// withDefaults has in every field what counts, 0 for no limit.
+func (c Config) withDefaults() Config {
+	if c.Pool == 0 {
+		c.Pool = poolSize
+	}
+	limit := func(d, fallback time.Duration) time.Duration {
+		if d == 0 {
+			return fallback
+		}
+		return max(d, 0)
+	}
+	c.LockTimeout = limit(c.LockTimeout, lockTimeout)
+	c.StatementTimeout = limit(c.StatementTimeout, statementTimeout)
+	return c
+}
+
+// Ages of the connections to a server, which are renewed so that a fail-over
+// is noticed.
+const (
+	idleTime = 5 * time.Minute
+	lifetime = time.Hour
+)
+
+// serverPool is the pool of connections to a database server. It keeps one
+// slow thing from taking the rest with it: statements wait for a connection as
+// long as for a lock and no longer, all transactions together have at most half
+// of the connections, and the statements of one table outside of transactions
+// three eighths.
+type serverPool struct {
+	*sql.DB
+	spare  *sql.DB // one connection, for who asks whether the server lives
+	limits string  // the statement that sets a connection's limits
+	free   string  // the one that lifts them
+	idle   int
+	space
+
+	wait         time.Duration // 0 for ever
+	patience     time.Duration // with a server that is silent; 0 for ever
+	all, writing slots
+	share        int
+	tables       sync.Map // of slots, by table
+	known        atomic.Int32
+}
+
+// slots are places, of which everyone who works holds one.
+type slots chan struct{}
+
+func newServerPool(connector driver.Connector, c Config, limits, free string) *serverPool {
+	p := &serverPool{
+		DB: sql.OpenDB(connector), spare: sql.OpenDB(connector), limits: limits, free: free,
+		idle: max(c.Pool/2, 2), wait: c.LockTimeout, patience: c.StatementTimeout, share: max(c.Pool*3/8, 1), all: make(slots, c.Pool), writing: make(slots, c.Pool/2),
+	}
+	p.SetMaxOpenConns(c.Pool)
+	p.SetMaxIdleConns(p.idle)
+	p.SetConnMaxIdleTime(idleTime)
+	p.SetConnMaxLifetime(lifetime)
+	p.spare.SetMaxOpenConns(1)
+	p.spare.SetConnMaxIdleTime(idleTime)
+	p.spare.SetConnMaxLifetime(lifetime)
+	return p
+}
+
+// take waits for a place.
+func (p *serverPool) take(ctx context.Context, s slots) error { return s.take(ctx, p.wait) }
+
+func (s slots) take(ctx context.Context, wait time.Duration) error {
+	select {
+	case s <- struct{}{}:
+		return nil
+	default:
+	}
+	var over <-chan time.Time
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-over:
+		return &fault.Error{
+			Status: http.StatusServiceUnavailable, Message: "The database is busy, try again", RetryAfter: time.Second,
+			Cause: &violation{kind: busy, cause: fmt.Errorf("no connection within %s: all %d available for this are in use", wait, cap(s))},
+		}
+	}
+}
+
+func (s slots) free() { <-s }
+
+// maxTables is how many tables have places of their own; what is beyond, such
+// as temporary ones whose names are made up, shares those of no table.
+const maxTables = 1000
+
+// of are the places of the table that a statement names first.
+func (p *serverPool) of(query string) slots {
+	name := tableOf(query)
+	if s, ok := p.tables.Load(name); ok {
+		return s.(slots)
+	}
+	if p.known.Add(1) > maxTables {
+		name = ""
+	}
+	s, _ := p.tables.LoadOrStore(strings.Clone(name), make(slots, p.share))
+	return s.(slots)
+}
+
+// tableOf returns the first table that a statement names, as it is written;
+// empty where none is found.
+func tableOf(query string) string {
+	var rest string
+	switch {
+	case len(query) > 7 && strings.EqualFold(query[:7], "UPDATE "):
+		rest = query[7:]
+	case len(query) > 12 && strings.EqualFold(query[:12], "INSERT INTO "):
+		rest = query[12:]
+	default:
+		var found bool
+		if _, rest, found = strings.Cut(query, " FROM "); !found {
+			return ""
+		}
+	}
+	if i := strings.IndexAny(rest, " (,;\n"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+// do runs one statement outside of a transaction.
+func (p *serverPool) do(ctx context.Context, query string, run func() error) error {
+	table := p.of(query)
+	if err := p.take(ctx, table); err != nil {
+		return err
+	}
+	defer table.free()
+	if err := p.take(ctx, p.all); err != nil {
+		return err
+	}
+	defer p.all.free()
+	return run()
+}
+
+// ExecContext implements gorm.ConnPool.
+func (p *serverPool) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
+	err = p.do(ctx, query, func() error {
+		result, err = p.DB.ExecContext(ctx, query, args...)
+		return err
+	})
+	return result, p.noted(err)
+}
+
+// QueryContext implements gorm.ConnPool. What only reads is tried once more
+// where the connection broke, as all do when the server starts anew.
+func (p *serverPool) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+	err = p.do(ctx, query, func() error {
+		rows, err = p.DB.QueryContext(ctx, query, args...)
+		if err != nil && reads(query) && ctx.Err() == nil && inspect(err).kind == unreachable {
+			p.SetMaxIdleConns(0) // the others are as dead
+			p.SetMaxIdleConns(p.idle)
+			rows, err = p.DB.QueryContext(ctx, query, args...)
+		}
+		return err
+	})
+	if !reads(query) {
+		err = p.noted(err)
+	}
+	return rows, err
+}
+
+// QueryRowContext implements gorm.ConnPool.
+func (p *serverPool) QueryRowContext(ctx context.Context, query string, args ...any) (row *sql.Row) {
+	if err := p.do(ctx, query, func() error { row = p.DB.QueryRowContext(ctx, query, args...); return nil }); err != nil {
+		over, cancel := context.WithCancelCause(ctx) // only a context can give a row its error
+		cancel(err)
+		return p.DB.QueryRowContext(over, query, args...)
+	}
+	return row
+}
+
+func reads(query string) bool { return len(query) > 6 && strings.EqualFold(query[:6], "SELECT") }
+
+// BeginTx implements gorm.ConnPoolBeginner.
+func (p *serverPool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
+	if err := p.take(ctx, p.writing); err != nil {
+		return nil, err
+	}
+	if err := p.take(ctx, p.all); err != nil {
+		p.writing.free()
+		return nil, err
+	}
+	release := func() { p.all.free(); p.writing.free() }
+	return begin(ctx, p.DB, o, p.patience, release, p.noted)
+}
+
+// GetDBConn implements gorm.GetDBConnector.
+func (p *serverPool) GetDBConn() (*sql.DB, error) { return p.DB, nil }
+
+// Close closes every connection.
+func (p *serverPool) Close() error { return errors.Join(p.spare.Close(), p.DB.Close()) }

@@ -1,0 +1,275 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/e2e/services"
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Tally is a table beside the one that is locked.
+type Tally struct {
+	ID int64
+	N  int64 `gorm:"not null"`
+}
+
+func openWith(t testing.TB, address string, c db.Config) *gorm.DB {
+	t.Helper()
+	gdb, err := db.Open(address, db.Options{Config: c})
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close(gdb)) })
+	return gdb
+}
+
+// While a table is locked for longer than anybody waits, and more ask for it
+// than there are connections, those who ask for another are served as ever,
+// and the replica stays ready.
+func TestLockedTable(t *testing.T) {
+	for _, name := range []string{"postgres", "mysql"} {
+		t.Run(name, func(t *testing.T) {
+			at := address(t, name)
+			gdb := openWith(t, at, db.Config{Pool: 8, LockTimeout: time.Second})
+			must(t, gdb.Migrator().CreateTable(&Counter{}, &Tally{}))
+			must(t, gdb.Create(&Counter{N: 1}).Error)
+			must(t, gdb.Create(&Tally{N: 1}).Error)
+			pool, err := open(t, at).DB()
+			must(t, err)
+			locker, err := pool.Conn(t.Context())
+			must(t, err)
+			defer locker.Close()
+			lock := "LOCK TABLES counters WRITE"
+			if name == "postgres" {
+				lock = "BEGIN; LOCK TABLE counters IN ACCESS EXCLUSIVE MODE"
+			}
+			_, err = locker.ExecContext(t.Context(), lock)
+			must(t, err)
+
+			begun := time.Now()
+			var waiting sync.WaitGroup
+			for i := range 60 {
+				waiting.Go(func() {
+					var err error
+					switch i % 3 {
+					case 0:
+						_, err = db.Find[Counter](gdb, 1)
+					case 1:
+						err = gdb.Create(&Counter{N: 2}).Error
+					case 2:
+						err = gdb.Transaction(func(tx *gorm.DB) error { return tx.Model(&Counter{ID: 1}).Update("n", 2).Error })
+					}
+					if f := fault.From(err); err == nil || f.Status != http.StatusServiceUnavailable || f.RetryAfter == 0 {
+						t.Errorf("%d ended with %v", i, err)
+					}
+				})
+			}
+			slowest := time.Duration(0)
+			for time.Since(begun) < 1500*time.Millisecond {
+				one := time.Now()
+				_, err := db.Find[Tally](gdb, 1)
+				must(t, err)
+				slowest = max(slowest, time.Since(one))
+				must(t, db.Ready(t.Context(), gdb, nil))
+			}
+			if slowest > 500*time.Millisecond {
+				t.Errorf("a row of another table took %s", slowest)
+			}
+			waiting.Wait()
+			if took := time.Since(begun); took > 6*time.Second {
+				t.Errorf("the last one gave up after %s", took)
+			}
+			_, err = locker.ExecContext(t.Context(), map[string]string{"postgres": "ROLLBACK", "mysql": "UNLOCK TABLES"}[name])
+			must(t, err)
+			must(t, gdb.Transaction(func(tx *gorm.DB) error { return tx.Create(&Counter{N: 3}).Error }))
+		})
+	}
+}
+
+// Who waits for a connection, or on SQLite for its turn to write, is told so
+// when the wait is over, and the places come back.
+func TestNoConnectionWithinTheLimit(t *testing.T) {
+	for _, name := range []string{"sqlite", "postgres", "mysql"} {
+		t.Run(name, func(t *testing.T) {
+			gdb := openWith(t, address(t, name), db.Config{Pool: 2, LockTimeout: 100 * time.Millisecond})
+			must(t, gdb.Migrator().CreateTable(&Counter{}))
+			ctx, cancel := context.WithCancel(t.Context())
+			tx := gdb.WithContext(ctx).Begin() // is never ended but by its context
+			must(t, tx.Create(&Counter{N: 1}).Error)
+			err := gdb.Begin().Error
+			if f := fault.From(err); f.Status != http.StatusServiceUnavailable || f.RetryAfter == 0 || !strings.Contains(err.Error(), "no connection within") {
+				t.Errorf("a second transaction began with %v", err)
+			}
+			cancel()
+			for range 4 {
+				must(t, gdb.Transaction(func(tx *gorm.DB) error { return tx.Create(&Counter{N: 2}).Error }))
+			}
+		})
+	}
+}
+
+// A statement ends at its limit, except in a migration.
+func TestStatementTimeout(t *testing.T) {
+	long := map[string]string{ // than so many fifths of a second or so
+		"sqlite":   "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT %d * 1000000) SELECT count(*) FROM c",
+		"postgres": "SELECT 1 FROM pg_sleep(%d / 5.0)",
+		"mysql":    "SELECT 1 FROM (SELECT sleep(%d / 5.0)) AS s",
+	}
+	for name, query := range long {
+		t.Run(name, func(t *testing.T) {
+			gdb := openWith(t, address(t, name), db.Config{StatementTimeout: 200 * time.Millisecond})
+			run := func(tx *gorm.DB, n int) error {
+				var one int
+				return tx.Raw(fmt.Sprintf(query, n)).Scan(&one).Error
+			}
+			begun := time.Now()
+			err := run(gdb.WithContext(t.Context()), 100)
+			if f := fault.From(err); err == nil || f.Status != http.StatusServiceUnavailable || time.Since(begun) > 5*time.Second {
+				t.Errorf("ended after %s with %v", time.Since(begun), err)
+			}
+			_, err = db.Migrate(t.Context(), gdb, []db.Migration{{ID: "1", Up: func(tx *gorm.DB) error { return run(tx, 2) }}})
+			must(t, err)
+			for range 4 { // on whatever connection
+				if err := run(gdb.WithContext(t.Context()), 100); err == nil || fault.From(err).Status != http.StatusServiceUnavailable {
+					t.Errorf("after a migration ended with %v", err)
+				}
+			}
+		})
+	}
+}
+
+// Clients that hang up at any moment break nothing for the others.
+func TestClientsThatHangUp(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Migrator().CreateTable(&Counter{}))
+		must(t, gdb.Create(&Counter{N: 1}).Error)
+		ends := time.Now().Add(2 * time.Second)
+		var group sync.WaitGroup
+		for range 16 {
+			group.Go(func() {
+				for time.Now().Before(ends) {
+					ctx, cancel := context.WithCancel(t.Context())
+					timer := time.AfterFunc(time.Duration(rand.IntN(2000))*time.Microsecond, cancel)
+					if rand.IntN(2) == 0 {
+						_, _ = db.Find[Counter](gdb.WithContext(ctx), 1)
+					} else {
+						_ = gdb.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return tx.Create(&Counter{N: 2}).Error })
+					}
+					timer.Stop()
+					cancel()
+				}
+			})
+		}
+		for range 8 {
+			group.Go(func() {
+				for time.Now().Before(ends) {
+					_, err := db.Find[Counter](gdb.WithContext(t.Context()), 1)
+					if err == nil {
+						err = gdb.WithContext(t.Context()).Create(&Counter{N: 3}).Error
+					}
+					if err != nil {
+						t.Errorf("of another client: %v", err)
+					}
+				}
+			})
+		}
+		group.Wait()
+	})
+}
+
+// A server that is killed and starts anew is a 503 to those who write, and to
+// those who read as long as it is not back; nothing else.
+func TestServerRestarts(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("kills a process of another user")
+	}
+	at, err := services.StartPostgres()
+	must(t, err)
+	replicas := []*gorm.DB{open(t, at), open(t, at)}
+	must(t, replicas[0].Migrator().CreateTable(&Counter{}))
+	must(t, replicas[0].Create(&Counter{N: 1}).Error)
+	must(t, replicas[0].Exec("CHECKPOINT").Error) // the server does not sync what it commits
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	told := map[string]int{}
+	for i := range 16 {
+		gdb := replicas[i%2]
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, err := db.Find[Counter](gdb, 1)
+				if i%4 >= 2 {
+					err = gdb.Transaction(func(tx *gorm.DB) error { return tx.Create(&Counter{N: 2}).Error })
+				}
+				if err != nil {
+					mu.Lock()
+					told[fmt.Sprintf("%d %v", fault.From(err).Status, err)]++
+					mu.Unlock()
+					time.Sleep(5 * time.Millisecond) // or it does nothing but fail
+				}
+			}
+		})
+	}
+	for range 3 {
+		var pid int
+		must(t, replicas[0].Raw("SELECT pg_backend_pid()").Scan(&pid).Error)
+		victim, err := os.FindProcess(pid)
+		must(t, err)
+		must(t, victim.Kill())
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			if err = db.Ready(t.Context(), replicas[1], nil); err == nil {
+				if err = replicas[0].Create(&Counter{N: 3}).Error; err == nil {
+					break
+				}
+			}
+			if time.Now().After(end) {
+				t.Fatalf("not back: %v", err)
+			}
+		}
+	}
+	close(stop)
+	group.Wait()
+	for what, n := range told {
+		t.Logf("%d times %s", n, what)
+		if !strings.HasPrefix(what, "503 ") {
+			t.Error("that is no 503")
+		}
+	}
+}
+
+// What finds no space is a 507, and told until something does.
+func TestNoSpace(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Migrator().CreateTable(&Counter{}))
+		fill := map[string]string{
+			"postgres": "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$",
+			"mysql":    "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021, MESSAGE_TEXT = 'Disk full'",
+			"sqlite":   "INSERT INTO counters (n) SELECT 1 FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 100000) SELECT i FROM c)",
+		}[gdb.Name()]
+		if gdb.Name() == "sqlite" {
+			must(t, gdb.Exec("PRAGMA max_page_count = 10").Error)
+		}
+		must(t, db.Ready(t.Context(), gdb, nil))
+		for i, err := range []error{gdb.Exec(fill).Error, db.Ready(t.Context(), gdb, nil)} {
+			if err == nil || fault.From(err).Status != http.StatusInsufficientStorage {
+				t.Errorf("full is %v in %d", err, i)
+			}
+		}
+		must(t, gdb.Create(&Counter{N: 1}).Error)
+		must(t, db.Ready(t.Context(), gdb, nil))
+	})
+}
