@@ -1,9 +1,15 @@
 package resource_test
 
 import (
+	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -380,6 +386,50 @@ func matrix(row spec.Type) (fields []string) {
 		}
 	}
 	return fields
+}
+
+// TestNamesOfImports adds resources that are named, in the singular or in the
+// plural, like what generated code imports.
+func TestNamesOfImports(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it compiles a hundred packages")
+	}
+	p, names := project(), map[string]bool{}
+	err := filepath.WalkDir("../../e2e/testdata/golden", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(file) != ".go" {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, i := range f.Imports {
+			names[path.Base(strings.Trim(i.Path.Value, `"`))] = true
+		}
+		return nil
+	})
+	if err != nil || !names["strings"] || !names["web"] {
+		t.Fatal(names, err)
+	}
+	n := 0
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		for _, r := range []spec.Resource{{Name: name}, {Name: spec.Singular(name)}, {Name: name + "_row", Plural: name}} {
+			r.Fields = []string{"name:string:unique:search", "price:decimal=10.2:filter", "day:date:optional", "kind:enum=a/b", "data:json:optional"}
+			n++
+			r.Migration = fmt.Sprintf("20261121%06d", n)
+			// What cannot be has been refused with a reason.
+			if next, _, err := p.Add(r); err == nil {
+				p = next
+			} else if refused, ok := errors.AsType[*spec.Error](err); !ok || refused.Try == "" {
+				t.Errorf("%s, plural %q: %v", r.Name, r.Plural, err)
+			}
+		}
+	}
+	if len(p.Resources) < 50 {
+		t.Errorf("only %d are left of %d", len(p.Resources), n)
+	}
+	run(t, generate(t, p), true, "go", "vet", "./...")
 }
 
 // TestEveryType makes resources that have fields of a few types each: as much
