@@ -150,6 +150,11 @@ func TestRedisAway(t *testing.T) {
 				require.Equal(t, []int{200, 999 - i}, []int{status, left}, "alone, request %d", i)
 			}
 			require.Less(t, time.Since(begin), 2*time.Second, "100 requests")
+			for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) { // two probes long
+				begin := time.Now()
+				r.get(someone())
+				require.Less(t, time.Since(begin), 150*time.Millisecond, "a request waits for a probe")
+			}
 			require.Equal(t, 1, r.log.count("not shared"))
 			require.Zero(t, r.log.count("shared again"))
 

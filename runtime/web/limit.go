@@ -68,13 +68,19 @@ func newLimiter(r Rate, log *slog.Logger) *limiter {
 }
 
 // count counts one request, in common with other replicas where that is
-// possible, and returns what take does. That it became impossible, or possible
+// possible, and returns what take does. While it is not, nobody waits for it. That it became impossible, or possible
 // again, is logged once.
 func (l *limiter) count(ctx context.Context, client netip.Addr) (left int, reset time.Duration) {
 	now := time.Now()
 	next := now.Add(commonPause).UnixNano()
 	again := l.again.Load()
-	if l.common == nil || again != 0 && (now.UnixNano() < again || !l.again.CompareAndSwap(again, next)) {
+	if l.common == nil {
+		return l.take(client, now)
+	}
+	if again != 0 {
+		if now.UnixNano() >= again && l.again.CompareAndSwap(again, next) {
+			go l.probe(context.WithoutCancel(ctx), client)
+		}
 		return l.take(client, now)
 	}
 	// A client that leaves says nothing about the others.
@@ -82,15 +88,21 @@ func (l *limiter) count(ctx context.Context, client netip.Addr) (left int, reset
 	defer cancel()
 	n, reset, err := l.common(ctx, client, l.rate)
 	if err != nil {
-		if again == 0 && l.again.CompareAndSwap(0, next) {
+		if l.again.CompareAndSwap(0, next) {
 			l.log.WarnContext(ctx, "the rate limit is not shared: each replica counts separately", "error", err)
 		}
 		return l.take(client, now)
 	}
-	if again != 0 && l.again.Swap(0) != 0 {
+	return max(l.rate.Limit-n, -1), reset
+}
+
+// probe tries to count in common again. No request waits for it.
+func (l *limiter) probe(ctx context.Context, client netip.Addr) {
+	ctx, cancel := context.WithTimeout(ctx, commonLimit)
+	defer cancel()
+	if _, _, err := l.common(ctx, client, l.rate); err == nil && l.again.Swap(0) != 0 {
 		l.log.InfoContext(ctx, "the rate limit is shared again")
 	}
-	return max(l.rate.Limit-n, -1), reset
 }
 
 // take counts one request in this process, and returns how many of the window

@@ -54,7 +54,7 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 		web.Fail(c, err)
 		return
 	}
-	if m.room != nil && m.room.linked != nil {
+	if m.room != nil && m.room.linked != nil && !h.redis.away.Load() {
 		select {
 		case <-m.room.linked:
 		case <-time.After(linkWait): // Redis is away: this replica alone, for now

@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	outbox      = 8192             // commands that wait for Redis; more are lost
-	pipelined   = 256              // commands in one round trip
-	presence    = 15 * time.Second // after which a silent replica's members are gone
-	refresh     = 5 * time.Second  // of this replica's members
-	healthcheck = 2 * time.Second  // of the subscription
-	flushLimit  = time.Second      // for one round trip, and for those at the end
+	outbox      = 8192                   // commands that wait for Redis; more are lost
+	pipelined   = 256                    // commands in one round trip
+	presence    = 15 * time.Second       // after which a silent replica's members are gone
+	refresh     = 5 * time.Second        // of this replica's members
+	healthcheck = 2 * time.Second        // of the subscription
+	flushLimit  = time.Second            // for one round trip, and for those at the end
+	askLimit    = 250 * time.Millisecond // for who is in a room
 )
 
 // fanout joins the rooms of this replica with those of others. All its methods
@@ -38,11 +39,13 @@ type fanout struct {
 	out    chan command  // in order: who enters, what is said, who leaves
 	rooms  chan struct{} // the rooms here have changed
 	lost   atomic.Int64  // commands dropped since the last report
+	away   atomic.Bool   // Redis has not answered last; write, which never rests, sees when it does again
 }
 
 type command func(context.Context, redis.Pipeliner)
 
 func newFanout(h *Hub, options *redis.Options) *fanout {
+	options.ContextTimeoutEnabled = true // or a Redis that is silent would be waited for longer
 	return &fanout{
 		hub: h, client: redis.NewClient(options), id: rand.Text(),
 		out: make(chan command, outbox), rooms: make(chan struct{}, 1),
@@ -117,11 +120,16 @@ func (f *fanout) publish(room string, payload []byte, keep bool) {
 
 // names returns who is in the room on any replica.
 func (f *fanout) names(ctx context.Context, room string) ([]string, error) {
+	if f.away.Load() {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	set := f.set(room)
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	entries, err := f.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: set, Start: now, Stop: "+inf", ByScore: true}).Result()
 	if err != nil {
-		return nil, err
+		return nil, f.answered(err)
 	}
 	var names []string
 	for _, entry := range entries {
@@ -176,17 +184,35 @@ func (f *fanout) flush(first command) {
 		(<-f.out)(ctx, pipeline)
 	}
 	commands := pipeline.Len()
-	if _, err := pipeline.Exec(ctx); err != nil {
-		f.hub.log.Error("websocket messages not sent to other replicas", "error", err, "commands", commands)
+	_, err := pipeline.Exec(ctx)
+	if f.answered(err) != nil {
+		f.hub.log.Warn("websocket messages not sent to other replicas", "error", err, "commands", commands)
 	}
 	if lost := f.lost.Swap(0); lost > 0 {
 		f.hub.log.Error("websocket messages lost: redis is slower than the rooms", "count", lost)
 	}
 }
 
+// answered keeps in mind whether Redis answers, and says so when that changes.
+// It returns err where that was known already.
+func (f *fanout) answered(err error) error {
+	switch away := err != nil; {
+	case !f.away.CompareAndSwap(!away, away):
+		return err
+	case away:
+		f.hub.log.Error("websocket rooms are not shared: redis does not answer", "error", err)
+	default:
+		f.hub.log.Info("websocket rooms are shared again")
+	}
+	return nil
+}
+
 // refresh says again who is here, which also mends what was lost, and forgets
 // whom a replica that died has left behind.
 func (f *fanout) refresh() {
+	if f.away.Load() { // there may be nobody here to say anything else
+		f.send(func(ctx context.Context, p redis.Pipeliner) { p.Ping(ctx) })
+	}
 	past := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	cleared := map[string]bool{}
 	for _, m := range f.hub.everyone() {

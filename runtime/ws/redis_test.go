@@ -163,3 +163,35 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 		close(done)
 	}
 }
+
+// A Redis that is there and does not answer is waited for once.
+func TestRedisIsPaused(t *testing.T) {
+	t.Parallel()
+	address, err := services.StartRedis()
+	require.NoError(t, err)
+	a, b := replicas(t, address)
+	ann, bob := a.join("r", "ann"), b.join("r", "bob")
+	ann.hears("+bob")
+	ctx := context.Background()
+	options, err := redis.ParseURL(address)
+	require.NoError(t, err)
+	person := redis.NewClient(options)
+	defer person.Close()
+	require.NoError(t, person.Do(ctx, "CLIENT", "PAUSE", "4000", "ALL").Err())
+
+	begun := time.Now()
+	require.Equal(t, []string{"ann"}, a.hub.Members(ctx, "r"))
+	require.Less(t, time.Since(begun), time.Second)
+	for n := range 5 {
+		begun := time.Now()
+		require.Equal(t, []string{"ann"}, a.hub.Members(ctx, "r"))
+		_ = a.join(fmt.Sprint(n), "tim")
+		require.Less(t, time.Since(begun), linkWait/2)
+	}
+	// It is back: both are one again.
+	eventually(t, "together again", func() bool {
+		ann.say("again")
+		return len(a.hub.Members(ctx, "r")) == 2
+	})
+	bob.hearsAtLast("again")
+}
