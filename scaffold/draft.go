@@ -28,6 +28,8 @@ type draft struct {
 	files  map[string]*text
 	notes  []plan.Op
 	err    error
+	// lost is the base of a file that has none: see restore.
+	lost func(path string) []byte
 }
 
 // text is one file on its way. A nil slice is a file that is not there.
@@ -47,6 +49,9 @@ func (d *draft) at(path string) *text {
 		return t
 	}
 	t := &text{disk: d.read(path), base: d.read(baseDir + path)}
+	if t.base == nil && t.disk != nil && d.lost != nil && !settled(path) {
+		t.base = d.lost(path)
+	}
 	t.yours = t.disk
 	d.files[path] = t
 	return t

@@ -41,12 +41,18 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 	}
 
 	d := draft{disk: disk, files: map[string]*text{}, module: now.Module, secret: c.Secret}
+	d.restore(before)
 	var imported []string
 	for _, p := range after {
 		prior, existed := was[p.key]
 		delete(was, p.key)
 		if existed && reflect.DeepEqual(prior.input, p.input) && !slices.Contains(again, p.key) {
 			continue
+		}
+		if at := slices.IndexFunc(old.Resources, func(r spec.Resource) bool { return ResourceKey(r) == p.key }); at >= 0 {
+			if err := d.drift(old, old.Resources[at]); err != nil {
+				return plan.Plan{}, err
+			}
 		}
 		files, err := p.render()
 		if err != nil {

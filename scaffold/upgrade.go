@@ -22,12 +22,28 @@ import (
 // Migrations stay as they are, and so does .env; go.mod and go.sum only gain.
 // A file that this version does not write any more goes, unless it was edited.
 func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
+	was := p.Nexios
 	p.Nexios = c.Version
 	parts, err := c.parts(p)
 	if err != nil {
 		return plan.Plan{}, err
 	}
 	d := draft{disk: disk, files: map[string]*text{}, module: p.Module}
+	switch _, err := fs.Stat(disk, strings.TrimSuffix(baseDir, "/")); {
+	case was == c.Version:
+		d.restore(parts)
+	case errors.Is(err, fs.ErrNotExist):
+		d.restore(parts)
+		d.note(strings.TrimSuffix(baseDir, "/"), errors.New("this folder is missing, so nexios "+was+"'s texts are not known: "+
+			"files stay as they are, without what is new; git checkout brings it back"))
+	case err != nil:
+		return plan.Plan{}, err
+	}
+	for _, r := range p.Resources {
+		if err := d.drift(p, r); err != nil {
+			return plan.Plan{}, err
+		}
+	}
 	fresh, edits := map[string][]byte{}, map[string][]edit.Edit{}
 	var imported []string
 	for _, part := range parts {
@@ -101,15 +117,9 @@ func (d *draft) renew(name string, fresh []byte, edits []edit.Edit) error {
 			fresh = merged
 		}
 	}
-	for _, e := range edits {
-		edited, err := e.Apply(fresh)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		fresh = edited
-	}
+	fresh, err := applied(name, fresh, edits)
 	t.now = fresh
-	return nil
+	return err
 }
 
 // retire takes out what was written once and is not any more.
