@@ -230,69 +230,72 @@ func several(tx *gorm.DB, i int) *int {
 }
 
 // repeated is which of several rows has in columns what a row before it has,
-// or one that is stored.
+// or one that is stored: the very same first, and then but for its case or one
+// that was deleted, which an index may or may not mind.
 func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int {
 	all := rows(tx.Statement.ReflectValue)
-	if len(columns) == 0 || several(tx, 0) == nil {
+	if len(columns) == 0 || several(tx, 0) == nil || slices.ContainsFunc(columns, func(column string) bool { return s.FieldsByDBName[column] == nil }) {
 		return nil
 	}
-	keys, seen, first := make([]string, len(all)), map[string]bool{}, []any{}
-	for i, row := range all {
-		for j, column := range columns {
-			field := s.FieldsByDBName[column]
-			if field == nil {
-				return nil
+	for _, fold := range []func(string) string{strings.Clone, strings.ToLower} {
+		keys, seen := make([]string, len(all)), map[string]bool{}
+		for i, row := range all {
+			if keys[i] = key(tx, s, columns, row, fold); keys[i] != "" && seen[keys[i]] {
+				return several(tx, i)
 			}
-			value, _ := field.ValueOf(tx.Statement.Context, row)
-			keys[i] += key(value)
-			if text, ok := value.(string); ok {
-				value = strings.ToLower(text)
-			}
-			if j == 0 {
-				first = append(first, value)
-			}
+			seen[keys[i]] = true
 		}
-		if seen[keys[i]] {
+	}
+	for _, lenient := range []bool{false, true} {
+		if !mayAsk {
+			break
+		}
+		fold, same, query := strings.Clone, "? IN ?", afresh(tx)
+		if first := s.FieldsByDBName[columns[0]]; lenient && first.DataType == schema.String {
+			fold, same = strings.ToLower, "lower(?) IN ?"
+		}
+		if lenient {
+			query = query.Unscoped()
+		}
+		var wanted []any
+		for _, row := range all {
+			value, _ := s.FieldsByDBName[columns[0]].ValueOf(tx.Statement.Context, row)
+			if text, ok := value.(string); ok {
+				value = fold(text)
+			}
+			wanted = append(wanted, value)
+		}
+		stored := reflect.New(reflect.SliceOf(s.ModelType))
+		query = query.Model(reflect.New(s.ModelType).Interface()).Select(columns).Where(same, clause.Column{Name: columns[0]}, wanted)
+		if query.Find(stored.Interface()).Error != nil {
+			return nil
+		}
+		taken := map[string]bool{}
+		for _, row := range rows(stored.Elem()) {
+			taken[key(tx, s, columns, row, fold)] = true
+		}
+		if i := slices.IndexFunc(all, func(row reflect.Value) bool { return taken[key(tx, s, columns, row, fold)] }); i >= 0 {
 			return several(tx, i)
 		}
-		seen[keys[i]] = true
-	}
-	if !mayAsk {
-		return nil
-	}
-	column := clause.Column{Name: columns[0]}
-	query := afresh(tx).Unscoped().Model(reflect.New(s.ModelType).Interface()).Select(columns)
-	if s.FieldsByDBName[columns[0]].DataType == schema.String {
-		query = query.Where("lower(?) IN ?", column, first)
-	} else {
-		query = query.Where("? IN ?", column, first)
-	}
-	stored := reflect.New(reflect.SliceOf(s.ModelType))
-	if query.Find(stored.Interface()).Error != nil {
-		return nil
-	}
-	taken := map[string]bool{}
-	for _, row := range rows(stored.Elem()) {
-		var k string
-		for _, column := range columns {
-			value, _ := s.FieldsByDBName[column].ValueOf(tx.Statement.Context, row)
-			k += key(value)
-		}
-		taken[k] = true
-	}
-	if i := slices.IndexFunc(keys, func(k string) bool { return taken[k] }); i >= 0 {
-		return several(tx, i)
 	}
 	return nil
 }
 
-// key is a value in a form that is equal where databases may take two values
-// for equal.
-func key(value any) string {
-	if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer && !v.IsNil() {
-		value = v.Elem().Interface()
+// key is what a row has in columns, in a form that is equal where fold makes it
+// equal; "" where something is null, which equals nothing.
+func key(tx *gorm.DB, s *schema.Schema, columns []string, row reflect.Value, fold func(string) string) string {
+	var k strings.Builder
+	for _, column := range columns {
+		value, _ := s.FieldsByDBName[column].ValueOf(tx.Statement.Context, row)
+		if null, err := isNull(value); null || err != nil {
+			return ""
+		}
+		if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer {
+			value = v.Elem().Interface()
+		}
+		fmt.Fprintf(&k, "%q", fold(fmt.Sprint(value)))
 	}
-	return fmt.Sprintf("%q", strings.ToLower(fmt.Sprint(value)))
+	return k.String()
 }
 
 // rows are the structs of a statement's destination: one, or those of a slice.

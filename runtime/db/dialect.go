@@ -21,6 +21,7 @@ import (
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // Check says what is wrong with a URL that Open would refuse, in three parts,
@@ -129,6 +130,40 @@ func (w patientWatcher) HandleUnwatchAfterCancel() { _ = w.conn.SetDeadline(time
 // Translate implements gorm.ErrorTranslator.
 func (postgresDialector) Translate(err error) error { return Translate(err) }
 
+// DataTypeOf implements gorm.Dialector. Texts are compared by their characters,
+// whatever the database's locale, as SQLite does.
+func (d postgresDialector) DataTypeOf(field *schema.Field) string {
+	kind := d.Dialector.DataTypeOf(field)
+	if plainText(field) {
+		kind += ` COLLATE "C"`
+	}
+	return kind
+}
+
+// Migrator implements gorm.Dialector.
+func (d postgresDialector) Migrator(gdb *gorm.DB) gorm.Migrator {
+	m := d.Dialector.Migrator(gdb).(postgres.Migrator)
+	m.Dialector = d
+	return m
+}
+
+// plainText tells whether a column holds text and is no key: on MySQL a key and
+// what refers to it must have one collation, and there are keys that are older
+// than the choice of one.
+func plainText(field *schema.Field) bool {
+	if field.DataType != schema.String || field.PrimaryKey {
+		return false
+	}
+	for _, relation := range field.Schema.Relationships.Relations {
+		for _, r := range relation.References {
+			if r.ForeignKey == field {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 type mysqlDialector struct{ mysql.Dialector }
 
 // mysqlConfig reads a URL, which the driver does not know.
@@ -222,11 +257,43 @@ func (mysqlDialector) Translate(err error) error { return Translate(err) }
 
 // Migrator implements gorm.Dialector.
 func (d mysqlDialector) Migrator(gdb *gorm.DB) gorm.Migrator {
-	return mysqlMigrator{d.Dialector.Migrator(gdb).(mysql.Migrator)}
+	m := d.Dialector.Migrator(gdb).(mysql.Migrator)
+	binary, _, err := collations(gdb)
+	m.Migrator.Dialector = mysqlTexts{d, binary}
+	if err != nil {
+		_ = m.DB.AddError(err)
+	}
+	return mysqlMigrator{m}
 }
 
-// mysqlMigrator makes tables whose text is Unicode and minds no case, whatever
-// the server's default, and drops tables on the connection of a migration. GORM's takes
+// collations are those of MariaDB or MySQL that compare texts by their
+// characters, and by all but their case. Neither ignores spaces at the end.
+func collations(gdb *gorm.DB) (binary, nocase string, err error) {
+	var version string
+	err = gdb.Session(&gorm.Session{NewDB: true}).Raw("SELECT version()").Scan(&version).Error
+	if strings.Contains(version, "MariaDB") {
+		return "utf8mb4_nopad_bin", "utf8mb4_uca1400_nopad_as_ci", err
+	}
+	return "utf8mb4_0900_bin", "utf8mb4_0900_as_ci", err
+}
+
+// mysqlTexts makes columns of text that compare it by its characters.
+type mysqlTexts struct {
+	gorm.Dialector
+	collation string
+}
+
+// DataTypeOf implements gorm.Dialector.
+func (d mysqlTexts) DataTypeOf(field *schema.Field) string {
+	kind := d.Dialector.DataTypeOf(field)
+	if plainText(field) {
+		kind += " CHARACTER SET utf8mb4 COLLATE " + d.collation
+	}
+	return kind
+}
+
+// mysqlMigrator makes tables whose text is Unicode, whatever the server's
+// default, and drops tables on the connection of a migration. GORM's takes
 // another one, which waits for ever for what the migration has locked.
 type mysqlMigrator struct{ mysql.Migrator }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // Search keeps the rows that hold term in at least one of columns, whatever
-// its case; % and _ stand for themselves. An empty term keeps every row.
-// On MySQL the columns' collation decides what is equal: accents may be.
+// its case (of the Turkish i, every database has its own idea); accents count,
+// and % and _ stand for themselves. An empty term keeps every row.
 func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
 	if term == "" || len(columns) == 0 {
 		return tx
@@ -18,7 +18,10 @@ func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
 	operator, pattern := "? LIKE ? ESCAPE '!'", "%"+likeEscaper.Replace(term)+"%"
 	switch {
 	case tx.Name() == "postgres":
-		operator = "? ILIKE ? ESCAPE '!'"
+		// The database's own locale may know the cases of ASCII only.
+		operator = `? COLLATE "und-x-icu" ILIKE ? ESCAPE '!'`
+	case tx.Name() == "mysql":
+		operator, pattern = "upper(?) LIKE ? ESCAPE '!'", strings.ToUpper(pattern)
 	case tx.Name() == "sqlite" && strings.ContainsFunc(term, func(r rune) bool { return r > unicode.MaxASCII }):
 		// LIKE of SQLite folds ASCII only; GLOB folds nothing, but takes sets.
 		operator, pattern = "? GLOB ?", globPattern(term)

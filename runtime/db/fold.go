@@ -1,7 +1,6 @@
 package db
 
 import (
-	"fmt"
 	"strings"
 
 	"gorm.io/gorm"
@@ -10,23 +9,56 @@ import (
 
 // UniqueFold makes the column of table unique whatever the case, by an index
 // named idx_<table>_<column>, for migrations: an index on lower(column), and
-// on MySQL a plain one, whose collation ignores case (and accents) by itself.
+// on MySQL a plain one, for which the column gets a collation without case.
 // SQLite folds the letters of ASCII only.
 func UniqueFold(tx *gorm.DB, table, column string) error {
 	on := "lower(?)"
-	if tx.Name() == "mysql" {
+	var err error
+	switch tx.Name() {
+	case "postgres":
+		err = recollate(tx, table, column)
+	case "mysql":
 		on = "?"
-		var collation string
-		err := tx.Raw("SELECT collation_name FROM information_schema.columns WHERE table_schema = database() AND table_name = ? AND column_name = ?", table, column).Scan(&collation).Error
-		if err != nil {
-			return err
-		}
-		if !strings.HasSuffix(collation, "_ci") {
-			return fmt.Errorf("column %s.%s is case-sensitive: its collation is %q\n  where: the database's default collation\n  try:   ALTER DATABASE ... COLLATE utf8mb4_unicode_ci, before creating the tables", table, column, collation)
-		}
+		err = withoutCase(tx, table, column)
+	}
+	if err != nil {
+		return err
 	}
 	return tx.Exec("CREATE UNIQUE INDEX ? ON ? ("+on+")",
 		clause.Column{Name: foldIndex(table, column)}, clause.Table{Name: table}, clause.Column{Name: column}).Error
+}
+
+// recollate gives a column of PostgreSQL a collation that knows the case of
+// every letter: that of texts knows the letters of ASCII, and the database's own
+// may.
+func recollate(tx *gorm.DB, table, column string) error {
+	var kind string
+	err := tx.Raw("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ?", table, column).Scan(&kind).Error
+	if err != nil {
+		return err
+	}
+	return tx.Exec("ALTER TABLE ? ALTER COLUMN ? TYPE "+kind+` COLLATE "und-x-icu"`, clause.Table{Name: table}, clause.Column{Name: column}).Error
+}
+
+// withoutCase gives a column of MySQL a collation without case, unless it has
+// one.
+func withoutCase(tx *gorm.DB, table, column string) error {
+	var is struct{ CollationName, ColumnType, IsNullable string }
+	err := tx.Raw("SELECT collation_name AS collation_name, column_type AS column_type, is_nullable AS is_nullable FROM information_schema.columns "+
+		"WHERE table_schema = database() AND table_name = ? AND column_name = ?", table, column).Scan(&is).Error
+	if err != nil || strings.HasSuffix(is.CollationName, "_ci") {
+		return err
+	}
+	_, nocase, err := collations(tx)
+	if err != nil {
+		return err
+	}
+	null := ""
+	if is.IsNullable == "NO" {
+		null = " NOT NULL"
+	}
+	return tx.Exec("ALTER TABLE ? MODIFY ? "+is.ColumnType+" CHARACTER SET utf8mb4 COLLATE "+nocase+null,
+		clause.Table{Name: table}, clause.Column{Name: column}).Error
 }
 
 func foldIndex(table, column string) string { return "idx_" + table + "_" + column }

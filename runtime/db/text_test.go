@@ -1,0 +1,100 @@
+package db_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// Texts are equal when all their characters are, on every database: case,
+// accents, forms of Unicode, emoji, width and spaces at the end tell them
+// apart where they are unique, filtered, sorted and listed by cursor. A search
+// minds no case, and nothing else.
+func TestTextsAreEqualEverywhere(t *testing.T) {
+	texts := []string{
+		"a", "A", "ä", "Ä", "a\u0308", "é", "e", "E", "ß", "ss", "SS", "Ａ", "ａ", "a ", " a", "a\t", "a\u00a0", "ﬀ", "ff", "I", "ı", "İ", "i",
+		"🙂", "🙃", "🙂 ", "é🙂", "ñ", "n", "Æ", "AE", "0", "00", "０", "_", "%", "'", `\`, "a-b", "ab", "ж", "Ж", "日本", "日本 ", "\uffff", "𐐀",
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		type Word struct {
+			ID    int64
+			Name  string `gorm:"size:50;not null;uniqueIndex"`
+			Long  string `gorm:"not null"`
+			Added string `gorm:"size:50"`
+		}
+		type word struct {
+			ID    int64
+			Added string `gorm:"size:50;not null;default:'';index"`
+		}
+		type names struct {
+			ID   int64
+			Name string `gorm:"size:50;not null;uniqueIndex"`
+			Long string `gorm:"not null"`
+		}
+		must(t, gdb.Table("words").Migrator().CreateTable(&names{}))
+		must(t, db.AddColumns(gdb.Table("words"), &word{}))
+		for _, text := range texts {
+			if err := gdb.Create(&Word{Name: text, Long: text, Added: text}).Error; err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			check(t, gdb.Create(&Word{Name: text}).Error, 409, "Name taken", "name/unique")
+		}
+		sorted := slices.Sorted(slices.Values(texts))
+		for _, column := range []string{"name", "long", "added"} {
+			for _, text := range texts {
+				var found []string
+				must(t, db.Where(gdb.Model(&Word{}), column, &text).Pluck("name", &found).Error)
+				if !slices.Equal(found, []string{text}) {
+					t.Errorf("%s = %q finds %q", column, text, found)
+				}
+				var from []string
+				must(t, db.AtLeast(gdb.Model(&Word{}), column, &text).Pluck("name", &from).Error)
+				slices.Sort(from)
+				if want := sorted[slices.Index(sorted, text):]; !slices.Equal(from, want) {
+					t.Errorf("%s >= %q finds %q, not %q", column, text, from, want)
+				}
+				if strings.ContainsAny(text, "iIİı") {
+					continue // which i is which, every database says for itself
+				}
+				must(t, db.Search(gdb.Model(&Word{}), text, column).Pluck("name", &found).Error)
+				want := slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return !strings.Contains(folded(s), folded(text)) })
+				slices.Sort(found)
+				slices.Sort(want)
+				if !slices.Equal(found, want) {
+					t.Errorf("%s searched for %q finds %q, not %q", column, text, found, want)
+				}
+			}
+			var walked []string
+			for cursor := ""; ; {
+				page, err := db.List[Word](gdb, db.Query{Limit: 7, Order: "asc", Cursor: &cursor}, column)
+				must(t, err)
+				for _, w := range page.Items {
+					walked = append(walked, w.Name)
+				}
+				if page.NextCursor == nil {
+					break
+				}
+				cursor = *page.NextCursor
+			}
+			if !slices.Equal(walked, sorted) {
+				t.Errorf("sorted by %s: %q, not %q", column, walked, sorted)
+			}
+		}
+	})
+}
+
+// folded has one form for the cases of every character.
+func folded(s string) string {
+	return strings.Map(func(r rune) rune {
+		for least := r; ; {
+			if r = unicode.SimpleFold(r); r <= least {
+				return r
+			}
+		}
+	}, s)
+}
