@@ -14,12 +14,12 @@ import (
 // route: "read" for GET and HEAD, "write" for the rest, or "<segment>:read" and
 // "<segment>:write" for the routes whose path holds that segment.
 func User() web.Guard {
-	return guard("user", tokenOrKey, func(c *gin.Context, id Identity) error { return nil })
+	return guard("user", "Requires a signed-in user or an API key.", tokenOrKey, func(c *gin.Context, id Identity) error { return nil })
 }
 
 // Admin lets administrators through.
 func Admin() web.Guard {
-	return guard("admin", tokenOrKey, func(c *gin.Context, id Identity) error {
+	return guard("admin", "Requires an administrator.", tokenOrKey, func(c *gin.Context, id Identity) error {
 		if !id.Admin() {
 			return forbidden()
 		}
@@ -29,7 +29,7 @@ func Admin() web.Guard {
 
 // Role lets through who has one of the roles.
 func Role(roles ...string) web.Guard {
-	return guard("role:"+strings.Join(roles, "|"), tokenOrKey, func(c *gin.Context, id Identity) error {
+	return guard("role:"+strings.Join(roles, "|"), "Requires the role "+strings.Join(roles, " or ")+".", tokenOrKey, func(c *gin.Context, id Identity) error {
 		if !slices.Contains(roles, id.Role) {
 			return forbidden()
 		}
@@ -40,7 +40,7 @@ func Role(roles ...string) web.Guard {
 // Scope lets through who is signed in, and API keys that have the scope; see
 // [Identity.Can].
 func Scope(scope string) web.Guard {
-	g := guard("scope:"+scope, tokenOrKey, nil)
+	g := guard("scope:"+scope, "Requires a signed-in user or an API key with the scope "+scope+".", tokenOrKey, nil)
 	g.Check = func(c *gin.Context) error {
 		id, err := identify(c)
 		if err != nil {
@@ -57,7 +57,7 @@ func Scope(scope string) web.Guard {
 // Session lets through who is signed in, and no API key. It is for what
 // manages the account itself, so that a leaked key cannot take it over.
 func Session() web.Guard {
-	return guard("session", tokenOnly, func(c *gin.Context, id Identity) error {
+	return guard("session", "Requires a signed-in user; API keys are not accepted.", tokenOnly, func(c *gin.Context, id Identity) error {
 		if id.SessionID == "" {
 			return forbidden()
 		}
@@ -69,7 +69,7 @@ func Session() web.Guard {
 // checked within AUTH_FRESH (ASVS 5, 7.5.3). Otherwise 403, and the client asks
 // for the password and confirms it.
 func Fresh() web.Guard {
-	return guard("fresh", tokenOnly, func(c *gin.Context, id Identity) error {
+	return guard("fresh", "Requires a signed-in user who confirmed the password recently.", tokenOnly, func(c *gin.Context, id Identity) error {
 		if id.SessionID == "" {
 			return forbidden()
 		}
@@ -80,15 +80,15 @@ func Fresh() web.Guard {
 	})
 }
 
-// What OpenAPI says about how to prove who asks.
+// The security schemes of OpenAPI that the guards accept.
 const (
 	tokenOnly  = "bearerAuth"
 	tokenOrKey = "bearerAuth apiKey"
 )
 
-func guard(name, schemes string, allow func(*gin.Context, Identity) error) web.Guard {
+func guard(name, doc, schemes string, allow func(*gin.Context, Identity) error) web.Guard {
 	return web.Guard{
-		Name: name, Scheme: schemes, Status: []int{http.StatusUnauthorized, http.StatusForbidden},
+		Name: name, Doc: doc, Scheme: schemes, Status: []int{http.StatusUnauthorized, http.StatusForbidden},
 		Check: func(c *gin.Context) error {
 			id, err := identify(c)
 			if err != nil {

@@ -82,6 +82,7 @@ func (s *Service) LogoutPage(c *gin.Context) error {
 // not look at the cookie.
 func Page() web.Guard {
 	return web.Guard{
+		Doc:  "Requires a page session.",
 		Name: "page", Scheme: hostCookie, Status: []int{http.StatusUnauthorized, http.StatusForbidden},
 		Check: func(c *gin.Context) error {
 			a := ask(c)

@@ -17,26 +17,26 @@ import (
 // Query is what a client may say about any list; inputs embed it. A zero
 // Page, Limit or Order means 1, 10 and desc.
 type Query struct {
-	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000"`
-	Limit int    `form:"limit,default=10" binding:"min=1,max=100"`
-	Order string `form:"order,default=desc" binding:"oneof=asc desc"`
+	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000" doc:"Page number, from 1."`
+	Limit int    `form:"limit,default=10" binding:"min=1,max=100" doc:"Items per page."`
+	Order string `form:"order,default=desc" binding:"oneof=asc desc" doc:"Sort direction."`
 	// Cursor asks for keyset paging, whose cost does not grow with depth:
 	// empty for the first page, then each page's next_cursor. When it is
 	// absent pages are counted.
-	Cursor *string `form:"cursor"`
+	Cursor *string `form:"cursor" doc:"Keyset paging: empty for the first page, then next_cursor of the page before. Rows are not counted then."`
 }
 
 // Page is one page of a list. Total, Page, Pages and HasPrev are left out in
 // keyset paging, which does not count.
 type Page[T any] struct {
-	Items      []T     `json:"items"`           // never null
-	Total      *int64  `json:"total,omitempty"` // rows that match, on all pages
-	Page       *int    `json:"page,omitempty"`  // from 1
-	Limit      int     `json:"limit"`
-	Pages      *int64  `json:"pages,omitempty"`
-	HasNext    bool    `json:"has_next"`
-	HasPrev    *bool   `json:"has_prev,omitempty"`
-	NextCursor *string `json:"next_cursor"` // null on the last page
+	Items      []T     `json:"items"` // never null
+	Total      *int64  `json:"total,omitempty" doc:"Rows that match, on all pages; absent with cursor."`
+	Page       *int    `json:"page,omitempty" doc:"Page number, from 1; absent with cursor."`
+	Limit      int     `json:"limit" doc:"Items per page."`
+	Pages      *int64  `json:"pages,omitempty" doc:"Number of pages; absent with cursor."`
+	HasNext    bool    `json:"has_next" doc:"Whether there is a next page."`
+	HasPrev    *bool   `json:"has_prev,omitempty" doc:"Whether there is a previous page; absent with cursor."`
+	NextCursor *string `json:"next_cursor" doc:"The cursor of the next page; null on the last page."`
 }
 
 // Map returns the page with f applied to every item.

@@ -24,10 +24,10 @@ type Error struct {
 
 // Detail says what is wrong with one field of the input.
 type Detail struct {
-	Field   string `json:"field"`           // as the client wrote it: a JSON key or a query parameter
-	Rule    string `json:"rule"`            // machine word: required, min, unique, type, ...
-	Message string `json:"message"`         // for a person
-	Index   *int   `json:"index,omitempty"` // in bulk input: the element's position, from 0
+	Field   string `json:"field" doc:"The JSON key or query parameter, as the client wrote it."`
+	Rule    string `json:"rule" doc:"The rule that was broken, for programs: required, min, unique, type, ..."`
+	Message string `json:"message" doc:"What is wrong, for people."`
+	Index   *int   `json:"index,omitempty" doc:"In bulk input: the position of the element, from 0."`
 }
 
 // Error returns the message and the cause, for logs.

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 func Document(info Info, modules []web.Module) ([]byte, error) {
 	d := &document{
 		OpenAPI: "3.1.0",
-		Info:    about{info.Title, info.Version, info.Description},
+		Info:    about{info.Title, info.Version, info.Description, info.Contact, info.License},
 		Tags:    []tag{},
 		ids:     make(map[string]bool),
 		schemas: newSchemas(),
@@ -60,9 +61,11 @@ type document struct {
 }
 
 type about struct {
-	Title       string `json:"title"`
-	Version     string `json:"version"`
-	Description string `json:"description,omitempty"`
+	Title       string  `json:"title"`
+	Version     string  `json:"version"`
+	Description string  `json:"description,omitempty"`
+	Contact     Contact `json:"contact,omitzero"`
+	License     License `json:"license,omitzero"`
 }
 
 type server struct {
@@ -79,6 +82,7 @@ type pathItem struct{ ordered[operation] }
 type components struct {
 	Schemas         ordered[*schema]   `json:"schemas"`
 	Responses       ordered[*response] `json:"responses"`
+	Headers         ordered[header]    `json:"headers,omitzero"`
 	SecuritySchemes ordered[any]       `json:"securitySchemes"`
 }
 
@@ -90,7 +94,7 @@ type operation struct {
 	Parameters  []parameter           `json:"parameters,omitempty"`
 	RequestBody *requestBody          `json:"requestBody,omitempty"`
 	Responses   ordered[*response]    `json:"responses"`
-	Security    []map[string][]string `json:"security,omitempty"`
+	Security    []map[string][]string `json:"security"` // empty for a public one
 }
 
 type parameter struct {
@@ -107,7 +111,8 @@ type requestBody struct {
 }
 
 type media struct {
-	Schema *schema `json:"schema"`
+	Schema  *schema `json:"schema"`
+	Example any     `json:"example,omitempty"`
 }
 
 type response struct {
@@ -118,8 +123,9 @@ type response struct {
 }
 
 type header struct {
-	Description string  `json:"description"`
-	Schema      *schema `json:"schema"`
+	Ref         string  `json:"$ref,omitempty"`
+	Description string  `json:"description,omitempty"`
+	Schema      *schema `json:"schema,omitempty"`
 }
 
 func (d *document) addModule(m web.Module) error {
@@ -143,14 +149,14 @@ func (d *document) addModule(m web.Module) error {
 		item.set(strings.ToLower(r.Method), op)
 	}
 	if shown && !slices.ContainsFunc(d.Tags, func(t tag) bool { return t.Name == m.Name }) {
-		d.Tags = append(d.Tags, tag{m.Name, m.Doc})
+		d.Tags = append(d.Tags, tag{m.Name, cmp.Or(m.Doc, "Operations on "+words(m.Name)+".")})
 	}
 	return nil
 }
 
 // operation describes a route, whose path has its prefix.
 func (d *document) operation(module string, r web.Route) (operation, error) {
-	op := operation{ID: d.id(module, r), Tags: []string{module}, Summary: r.Summary}
+	op := operation{ID: d.id(module, r), Tags: []string{module}, Summary: r.Summary, Description: description(r), Security: []map[string][]string{}}
 	if op.Summary == "" {
 		op.Summary = r.Method + " " + r.Path
 	}
@@ -172,7 +178,9 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 		failures = append(failures, 400, 408, 413, 415)
 	}
 	for _, f := range fields {
-		op.Parameters = append(op.Parameters, d.parameter(f))
+		p := d.parameter(f)
+		p.Description = cmp.Or(f.Doc, aboutParameter(r, f.In, f.Name))
+		op.Parameters = append(op.Parameters, p)
 		if f.Alias != "" {
 			other := f
 			other.Name, other.Default = f.Alias, nil
@@ -187,7 +195,7 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 		}
 	}
 	for _, name := range unread(r.Path, fields) {
-		op.Parameters = append(op.Parameters, parameter{Name: name, In: "path", Required: true, Schema: &schema{Type: "string"}})
+		op.Parameters = append(op.Parameters, parameter{Name: name, In: "path", Description: aboutParameter(r, "path", name), Required: true, Schema: &schema{Type: "string"}})
 	}
 	for _, g := range r.Guards {
 		failures = append(failures, g.Status...)
@@ -199,14 +207,8 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 			d.security(scheme)
 		}
 	}
-	if len(r.Guards) > 0 {
-		names := make([]string, len(r.Guards))
-		for i, g := range r.Guards {
-			names[i] = g.Name
-		}
-		op.Description = "Asks for: " + strings.Join(names, ", ") + "."
-	}
-	if strings.HasPrefix(r.Path, "/api/") {
+	limited := strings.HasPrefix(r.Path, "/api/")
+	if limited {
 		failures = append(failures, http.StatusTooManyRequests)
 	}
 	failures = append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable)
@@ -214,6 +216,9 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 		failures = append(failures, http.StatusInsufficientStorage)
 	}
 	d.answers(&op, r, failures)
+	if limited {
+		d.countdown(op.Responses.values[strconv.Itoa(r.Success)])
+	}
 	return op, nil
 }
 
@@ -222,17 +227,17 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 func (d *document) answers(op *operation, r web.Route, failures []int) {
 	success := &response{Description: http.StatusText(r.Success)}
 	if r.Out != nil && r.Out != reflect.TypeFor[web.None]() {
-		success.Content.set("application/json", media{d.schemas.of(r.Out, out)})
+		success.Content.set("application/json", media{Schema: d.schemas.of(r.Out, out)})
 	}
 	for _, name := range r.Sent {
 		text := &schema{Type: "string"}
 		if !strings.HasPrefix(name, "text/") && !strings.HasSuffix(name, "xml") {
 			text = &schema{} // bytes
 		}
-		success.Content.set(name, media{text})
+		success.Content.set(name, media{Schema: text})
 	}
 	if r.Success == http.StatusCreated {
-		success.Headers.set("Location", header{"URL of the new resource.", &schema{Type: "string", Format: "uri-reference"}})
+		success.Headers.set("Location", header{Description: "URL of the new resource.", Schema: &schema{Type: "string", Format: "uri-reference"}})
 	}
 	op.Responses.set(strconv.Itoa(r.Success), success)
 	if r.Parts {
@@ -240,7 +245,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 		failures = append(failures, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
 	}
 	if (r.Out != nil || r.Parts) && r.Success == http.StatusOK && r.Method == http.MethodGet {
-		success.Headers.set("ETag", header{"Entity tag; send it back in If-None-Match or If-Match.", &schema{Type: "string"}})
+		success.Headers.set("ETag", header{Description: "Entity tag; send it back in If-None-Match.", Schema: &schema{Type: "string"}})
 		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
 	}
 	slices.Sort(failures)
@@ -253,7 +258,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 func (d *document) addErrors() {
 	one := &schema{Type: "object", Description: "The shape of every error response."}
 	one.Properties.set("error", &schema{Type: "string", Description: "What went wrong, in words."})
-	one.Properties.set("code", &schema{Type: "integer", Description: "The HTTP status."})
+	one.Properties.set("code", &schema{Type: "integer", Description: "The HTTP status.", Minimum: "400", Maximum: "599"})
 	one.Properties.set("details", &schema{Type: "array", Items: d.schemas.of(reflect.TypeFor[fault.Detail](), out), Description: "What is wrong with the input, field by field."})
 	one.Properties.set("detail", &schema{Type: []string{"string", "null"}, Description: "Only in 500 responses: null, or the cause in debug mode."})
 	one.Properties.set("request_id", &schema{Type: "string", Description: "Identifies the request in the logs."})
@@ -275,11 +280,14 @@ func (d *document) failure(status int) string {
 	r := &response{Description: text}
 	switch status {
 	case http.StatusUnauthorized:
-		r.Headers.set("WWW-Authenticate", header{"Authentication challenge.", &schema{Type: "string"}})
+		r.Headers.set("WWW-Authenticate", header{Description: "Authentication challenge.", Schema: &schema{Type: "string"}})
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		r.Headers.set("Retry-After", header{"Seconds to wait before retrying.", &schema{Type: "integer"}})
+		r.Headers.set("Retry-After", header{Description: "Seconds to wait before retrying.", Schema: &schema{Type: "integer", Minimum: "0"}})
 	}
-	r.Content.set("application/json", media{&schema{Ref: "#/components/schemas/Error"}})
+	if status == http.StatusTooManyRequests {
+		d.countdown(r)
+	}
+	r.Content.set("application/json", media{&schema{Ref: "#/components/schemas/Error"}, exampleOf(status, text)})
 	d.Components.Responses.set(name, r)
 	return name
 }
@@ -291,9 +299,9 @@ func (d *document) security(name string) {
 	case "bearerAuth":
 		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header."}
 	case "apiKey":
-		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key"}
+		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."}
 	default:
-		scheme = map[string]string{"type": "apiKey", "in": "cookie", "name": name}
+		scheme = map[string]string{"type": "apiKey", "in": "cookie", "name": name, "description": "The cookie of a page session."}
 	}
 	d.Components.SecuritySchemes.set(name, scheme)
 }
@@ -304,9 +312,6 @@ func (d *document) parameter(f web.Field) parameter {
 	if f.Default != nil {
 		p.Schema.Default = literal(f.Type, *f.Default)
 	}
-	if f.Name == "cursor" && f.In == "query" {
-		p.Description = "Keyset paging: empty for the first page, then next_cursor of the previous page. total and pages are null."
-	}
 	return p
 }
 
@@ -316,42 +321,18 @@ func (d *document) body(f *reflect.StructField) *requestBody {
 	if !b.Required {
 		t = t.Elem()
 	}
-	b.Content.set("application/json", media{d.schemas.of(t, in)})
+	b.Content.set("application/json", media{Schema: d.schemas.of(t, in)})
 	return b
 }
 
-// upload is a form with a file in a field, or several in any.
+// upload is a form with a file in a field. That further fields may hold files
+// is said in words: the schema of it makes clients that do not compile.
 func upload(field string) *requestBody {
-	// The format is what tools of OpenAPI 3.0 know, the media type is 3.1's.
-	file := &schema{Type: "string", Format: "binary", ContentMediaType: "application/octet-stream"}
-	form := &schema{Type: "object", MinProperties: "1", Additional: file}
-	form.Properties.set(field, file)
+	form := &schema{Type: "object", Required: []string{field}}
+	form.Properties.set(field, &schema{Type: "string", Format: "binary", Description: "The file. Further fields, of any names, may hold more files."})
 	b := &requestBody{Required: true}
-	b.Content.set("multipart/form-data", media{form})
+	b.Content.set("multipart/form-data", media{Schema: form})
 	return b
-}
-
-// id names an operation after its method and path, without the API's prefix:
-// "getPostsById". A name that is taken begins with the module's.
-func (d *document) id(module string, r web.Route) string {
-	name := strings.ToLower(r.Method)
-	for segment := range strings.SplitSeq(r.Path, "/") {
-		switch {
-		case segment == "api" || len(segment) > 1 && segment[0] == 'v' && strings.Trim(segment[1:], "0123456789") == "":
-		case strings.HasPrefix(segment, ":"), strings.HasPrefix(segment, "*"):
-			name += "By" + camel(segment[1:])
-		default:
-			name += camel(segment)
-		}
-	}
-	if d.ids[name] {
-		name = strings.ToLower(module) + camel(name[:1]) + name[1:]
-	}
-	for i := 2; d.ids[name]; i++ {
-		name = strings.TrimRight(name, "0123456789") + strconv.Itoa(i)
-	}
-	d.ids[name] = true
-	return name
 }
 
 // pathTemplate writes a path in OpenAPI's syntax.

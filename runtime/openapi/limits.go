@@ -3,7 +3,6 @@ package openapi
 import (
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -58,8 +57,11 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	kind := s.kind()
 	if kind == "string" && t.Kind() != reflect.String {
 		// A type that is written as a text: its bounds are not lengths.
-		if numeric && slices.Contains(s.types(), "number") {
-			s.bound(name, number, &s.Minimum, &s.Maximum)
+		if word := map[string]string{"min": "At least ", "gte": "At least ", "gt": "More than ", "max": "At most ", "lte": "At most ", "lt": "Less than "}[name]; word != "" {
+			s.Description = strings.TrimSpace(s.Description + " " + word + param + ".")
+			if word == "At least " && numeric && !strings.HasPrefix(param, "-") {
+				s.Pattern = strings.Replace(s.Pattern, "^-?", "^", 1) // a decimal's
+			}
 		}
 		return
 	}
@@ -69,7 +71,7 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	case patterns[name].expression != "" && kind == "string":
 		s.Pattern, s.Examples = patterns[name].expression, []any{patterns[name].example}
 	case name == "pattern" && kind == "string":
-		s.Pattern = param
+		s.Pattern = ecma(param)
 	case name == "required" && kind == "string" && s.MinLength == "":
 		s.MinLength = "1"
 	case name == "unique" && kind == "array":
@@ -78,9 +80,6 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 		s.Enum = nil
 		for word := range strings.FieldsSeq(param) {
 			s.Enum = append(s.Enum, literal(t, strings.Trim(word, "'")))
-		}
-		if slices.Contains(s.types(), "null") {
-			s.Enum = append(s.Enum, nil)
 		}
 	case !numeric:
 	case kind == "string":

@@ -18,6 +18,21 @@ type Info struct {
 	Version     string
 	Description string   // may be Markdown
 	Servers     []string // base URLs; empty for the one that serves the document
+	Contact     Contact  // whom to ask about the API; may be empty
+	License     License  // of the API; may be empty
+}
+
+// Contact is whom users of the API can ask.
+type Contact struct {
+	Name  string `json:"name,omitempty"`
+	URL   string `json:"url,omitempty"`
+	Email string `json:"email,omitempty"`
+}
+
+// License is under which terms the API may be used.
+type License struct {
+	Name string `json:"name"`
+	URL  string `json:"url,omitempty"`
 }
 
 // Module serves the document of the modules at /openapi.json and an API

@@ -295,29 +295,29 @@ func TestDocumentAndRulesAgree(t *testing.T) {
 		body   string
 	}{
 		{201, good},
-		{201, `{"title":"Emma","price":9.9}`},
+		{201, `{"title":"Emma","price":"9.9"}`},
 		{201, `{"title":"Emma","price":"0","email":null,"category":null}`},
 		{201, `{"title":"Emma","price":"0","category":"short","unknown":1}`},
 		{422, `{}`},
 		{422, `{"title":"Emma"}`},
 		{422, `{"title":"Emma","price":null}`},
-		{422, `{"title":"Em","price":1}`},
-		{422, `{"title":"` + strings.Repeat("a", 51) + `","price":1}`},
-		{422, `{"title":7,"price":1}`},
-		{422, `{"title":"Emma","price":-1}`},
+		{422, `{"title":"Em","price":"1"}`},
+		{422, `{"title":"` + strings.Repeat("a", 51) + `","price":"1"}`},
+		{422, `{"title":7,"price":"1"}`},
+		{422, `{"title":"Emma","price":"-1"}`},
 		{422, `{"title":"Emma","price":"x"}`},
-		{422, `{"title":"Emma","price":1,"category":"too long"}`},
-		{422, `{"title":"Emma","price":1,"status":"gone"}`},
-		{422, `{"title":"Emma","price":1,"tags":["aa","bb","cc","dd"]}`},
-		{422, `{"title":"Emma","price":1,"tags":["aa","aa"]}`},
-		{422, `{"title":"Emma","price":1,"tags":["A B"]}`},
-		{422, `{"title":"Emma","price":1,"tags":["a"]}`},
-		{422, `{"title":"Emma","price":1,"email":"nobody"}`},
-		{422, `{"title":"Emma","price":1,"place":{"city":"bath"}}`},
-		{422, `{"title":"Emma","price":1,"place":[]}`},
-		{201, `{"title":"Emma","price":1,"label":null}`},
-		{422, `{"title":"Emma","price":1,"label":{}}`},
-		{422, `{"title":"Emma","price":1,"label":{"text":""}}`},
+		{422, `{"title":"Emma","price":"1","category":"too long"}`},
+		{422, `{"title":"Emma","price":"1","status":"gone"}`},
+		{422, `{"title":"Emma","price":"1","tags":["aa","bb","cc","dd"]}`},
+		{422, `{"title":"Emma","price":"1","tags":["aa","aa"]}`},
+		{422, `{"title":"Emma","price":"1","tags":["A B"]}`},
+		{422, `{"title":"Emma","price":"1","tags":["a"]}`},
+		{422, `{"title":"Emma","price":"1","email":"nobody"}`},
+		{422, `{"title":"Emma","price":"1","place":{"city":"bath"}}`},
+		{422, `{"title":"Emma","price":"1","place":[]}`},
+		{201, `{"title":"Emma","price":"1","label":null}`},
+		{422, `{"title":"Emma","price":"1","label":{}}`},
+		{422, `{"title":"Emma","price":"1","label":{"text":""}}`},
 		{422, `[]`},
 		{422, `null`},
 	} {
@@ -326,6 +326,9 @@ func TestDocumentAndRulesAgree(t *testing.T) {
 			t.Errorf("%s is %d, and for the schema: %v", sent.body, sent.status, err)
 		}
 	}
+	// More than the schema says: a decimal as a number, which loses digits in
+	// most clients.
+	client.Post("/api/v1/books", `{"title":"Emma","price":9.9}`).Expect(201)
 }
 
 func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
@@ -334,13 +337,13 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []struct{ method, path, id, statuses string }{
-		{"GET", "/api/v1/books", "getBooks", "200 304 422 429 500 503"},
-		{"POST", "/api/v1/books", "postBooks", "201 400 401 403 408 409 413 415 422 429 500 503 507"},
-		{"POST", "/api/v1/books/bulk", "postBooksBulk", "201 400 408 413 415 422 429 500 503 507"},
-		{"GET", "/api/v1/books/{id}", "getBooksById", "200 304 404 429 500 503"},
-		{"DELETE", "/api/v1/books/{id}", "deleteBooksById", "204 401 403 404 429 500 503 507"},
-		{"GET", "/api/v1/books/{id}/text", "getBooksByIdText", "200 429 500 503"},
-		{"GET", "/api/v1/books/{id}/scan", "getBooksByIdScan", "200 206 304 412 416 429 500 503"},
+		{"GET", "/api/v1/books", "listBooks", "200 304 422 429 500 503"},
+		{"POST", "/api/v1/books", "createBook", "201 400 401 403 408 409 413 415 422 429 500 503 507"},
+		{"POST", "/api/v1/books/bulk", "bulkCreateBooks", "201 400 408 413 415 422 429 500 503 507"},
+		{"GET", "/api/v1/books/{id}", "getBook", "200 304 404 429 500 503"},
+		{"DELETE", "/api/v1/books/{id}", "deleteBook", "204 401 403 404 429 500 503 507"},
+		{"GET", "/api/v1/books/{id}/text", "getBookText", "200 429 500 503"},
+		{"GET", "/api/v1/books/{id}/scan", "getBookScan", "200 206 304 412 416 429 500 503"},
 	} {
 		op := doc.Paths.Value(want.path).GetOperation(want.method)
 		if op == nil {
@@ -432,7 +435,7 @@ func TestParametersAndUploads(t *testing.T) {
 		t.Fatal("an upload has no body")
 	}
 	form := cover.RequestBody.Value.Content["multipart/form-data"].Schema.Value
-	if !form.Type.Is("object") || form.Properties["cover"].Value.Format != "binary" || form.MinProps != 1 {
+	if !form.Type.Is("object") || form.Properties["cover"].Value.Format != "binary" || !slices.Equal(form.Required, []string{"cover"}) {
 		t.Errorf("the form is %+v", form)
 	}
 	for _, status := range []int{400, 408, 413, 415, 422} {

@@ -1,10 +1,12 @@
 package openapi
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,10 +141,8 @@ func (s *schemas) encoded(t reflect.Type, dir direction) *schema {
 		case "Date":
 			made.Format = "date"
 		case "Decimal":
+			// A number is accepted too, but loses digits in most clients.
 			made.Pattern, made.Examples = `^-?[0-9]+(\.[0-9]+)?$`, []any{"9.90"}
-			if dir == in {
-				made.Type, made.Pattern = []string{"string", "number"}, `^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`
-			}
 		}
 		return made
 	case c == '-' || c >= '0' && c <= '9':
@@ -161,9 +161,6 @@ func nullable(s *schema) *schema {
 	case string:
 		made := *s
 		made.Type = []string{kind, "null"}
-		if made.Enum != nil {
-			made.Enum = append(slices.Clone(made.Enum), nil)
-		}
 		return &made
 	case []string:
 		made := *s
@@ -247,12 +244,16 @@ func typeName(name, pkg string) string {
 func (s *schemas) fill(made *schema, t reflect.Type, dir direction) {
 	made.Type = "object"
 	for _, key := range web.Keys(t) {
-		rules := ""
-		if dir == in {
-			rules = key.Field.Tag.Get("binding")
+		rules := key.Field.Tag.Get("binding")
+		if also := key.Field.Tag.Get("schema"); also != "" {
+			rules += "," + also // what a Check demands
+		}
+		if dir == out {
+			rules = lasting(rules)
 		}
 		property := s.of(key.Field.Type, dir)
-		if required := hasRule(rules, "required"); required || dir == out && !key.Omit {
+		// Clients take what may be anything for what may be absent: it is not required.
+		if required := hasRule(rules, "required"); required || dir == out && !key.Omit && !reflect.DeepEqual(property, &schema{}) {
 			made.Required = append(made.Required, key.Name)
 			if required && key.Field.Type.Kind() == reflect.Pointer {
 				property = s.of(key.Field.Type.Elem(), dir)
@@ -261,6 +262,12 @@ func (s *schemas) fill(made *schema, t reflect.Type, dir direction) {
 			property = s.of(key.Field.Type.Elem(), dir) // left out when it would be null
 		}
 		limit(property, key.Field.Type, rules)
+		if property = settled(property); property.Ref == "" {
+			property.Description = cmp.Or(key.Field.Tag.Get("doc"), property.Description, wellKnown[key.Name])
+		}
+		if format := key.Field.Tag.Get("format"); format != "" {
+			property.Format = format
+		}
 		made.Properties.set(key.Name, property)
 	}
 }
@@ -272,7 +279,60 @@ func (s *schemas) value(t reflect.Type, rules string) *schema {
 	}
 	made := s.of(t, in)
 	limit(made, t, rules)
-	return made
+	return settled(made)
+}
+
+// wellKnown describes the properties that every table has.
+var wellKnown = map[string]string{
+	"id": "Unique identifier.", "created_at": "When it was created, in UTC.", "updated_at": "When it was last changed, in UTC.",
+}
+
+// lasting are the rules that hold for what is stored as well as for what is
+// sent: others may have been stricter or weaker when a row was written.
+func lasting(rules string) string {
+	var kept []string
+	for rule := range strings.SplitSeq(rules, ",") {
+		if name, _, _ := strings.Cut(rule, "="); name == "oneof" || formats[name] != "" {
+			kept = append(kept, rule)
+		}
+	}
+	return strings.Join(kept, ",")
+}
+
+// settled returns the schema in the form that tools understand: a null beside
+// the values of an enum stands apart, and an example keeps the rules.
+func settled(s *schema) *schema {
+	if s.Items != nil {
+		s.Items = settled(s.Items)
+	}
+	if text, ok := example(s); ok {
+		s.Examples = []any{text}
+	} else {
+		s.Examples = nil
+	}
+	if s.Enum == nil || !slices.Contains(s.types(), "null") {
+		return s
+	}
+	values := *s
+	values.Type, values.Description, values.Default = s.kind(), "", nil
+	return &schema{AnyOf: []*schema{&values, {Type: "null"}}, Description: s.Description, Default: s.Default}
+}
+
+// example makes the example of a schema as long as its rules ask.
+func example(s *schema) (string, bool) {
+	if len(s.Examples) == 0 {
+		return "", false
+	}
+	text, _ := s.Examples[0].(string)
+	least, _ := s.MinLength.Int64()
+	for text != "" && int64(len(text)) < least {
+		text += text
+	}
+	if most, err := s.MaxLength.Int64(); err == nil && int64(len(text)) > most {
+		text = text[:max(0, most)]
+	}
+	fits, err := regexp.MatchString(s.Pattern, text)
+	return text, err == nil && fits
 }
 
 // literal is a default as JSON has it.

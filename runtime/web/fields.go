@@ -21,6 +21,7 @@ type Field struct {
 	Alias   string       // of a query parameter: a second accepted name, or empty
 	Default *string      // what an absent value means; nil for nothing
 	Rules   string       // the binding tag
+	Doc     string       // the doc tag: one sentence for OpenAPI
 	Type    reflect.Type // a pointer when absence matters, a slice when it may come many times
 	Index   []int        // where it is in the input struct
 }
@@ -64,7 +65,7 @@ func fieldOf(f reflect.StructField) (Field, bool) {
 			continue
 		}
 		name, options, _ := strings.Cut(tag, ",")
-		field := Field{In: place.in, Name: name, Alias: f.Tag.Get("alias"), Rules: f.Tag.Get("binding"), Type: f.Type, Index: f.Index}
+		field := Field{In: place.in, Name: name, Alias: f.Tag.Get("alias"), Rules: f.Tag.Get("binding"), Doc: f.Tag.Get("doc"), Type: f.Type, Index: f.Index}
 		if value, ok := strings.CutPrefix(options, "default="); ok {
 			field.Default = &value
 		}

@@ -62,6 +62,7 @@ type None struct{}
 // OpenAPI and the routes command can show it.
 type Guard struct {
 	Name   string                   // as shown by the routes command: "user", "admin", "scope:posts:write"
+	Doc    string                   // what it requires, one sentence for OpenAPI; may be empty
 	Scheme string                   // the OpenAPI security scheme, or several of which one will do: "bearerAuth", "bearerAuth apiKey", a cookie's name; empty for none
 	Status []int                    // the error statuses it can answer, for OpenAPI: 401, 403
 	Check  func(*gin.Context) error // nil lets the request pass
@@ -71,18 +72,20 @@ type Guard struct {
 // Put, Patch, Delete or Handle, and refine it with its methods, each of which
 // returns a changed copy.
 type Route struct {
-	Method  string
-	Path    string // Gin's syntax, below the module's prefix: "/posts/:id"
-	Summary string
-	Success int          // the status of a success: 200, 201 or 204
-	In      reflect.Type // nil for a plain Gin handler
-	Out     reflect.Type // nil for a plain Gin handler
-	Faults  []int        // further error statuses it can answer, for OpenAPI
-	Guards  []Guard
-	Before  []gin.HandlerFunc // middleware of this route alone
-	MaxBody int64             // bytes; 0 means the application's limit
-	Hidden  bool              // left out of OpenAPI
-	Upload  string            // the field of the file in a body that is a form, which the handler reads, for OpenAPI; empty for none
+	Method    string
+	Path      string // Gin's syntax, below the module's prefix: "/posts/:id"
+	Summary   string
+	Details   string       // the description shown in OpenAPI below the summary; may be empty
+	Operation string       // the operation id in OpenAPI; empty for one made from method and path
+	Success   int          // the status of a success: 200, 201 or 204
+	In        reflect.Type // nil for a plain Gin handler
+	Out       reflect.Type // nil for a plain Gin handler
+	Faults    []int        // further error statuses it can answer, for OpenAPI
+	Guards    []Guard
+	Before    []gin.HandlerFunc // middleware of this route alone
+	MaxBody   int64             // bytes; 0 means the application's limit
+	Hidden    bool              // left out of OpenAPI
+	Upload    string            // the field of the file in a body that is a form, which the handler reads, for OpenAPI; empty for none
 	// Sent are the media types of a plain handler's success, for OpenAPI.
 	Sent []string
 	// Parts says that the handler answers with Content, for OpenAPI.
@@ -140,6 +143,13 @@ func Handle(method, path string, h gin.HandlerFunc) Route {
 
 // Doc sets the summary shown in OpenAPI and by the routes command.
 func (r Route) Doc(summary string) Route { r.Summary = summary; return r }
+
+// Describe sets the description shown in OpenAPI below the summary.
+func (r Route) Describe(text string) Route { r.Details = text; return r }
+
+// ID sets the operation id in OpenAPI, which clients make function names of:
+// a verb and a noun, such as "publishPost".
+func (r Route) ID(id string) Route { r.Operation = id; return r }
 
 // Returns sets the status of a success. A route that returns 101, as for a
 // WebSocket, has no deadline unless Within sets one.

@@ -34,7 +34,11 @@ func Run(ctx context.Context, std command.IO) error {
 	defer db.Close(gdb)
 
 	all := append(modules(cfg, gdb, log), database(cfg.Env, gdb))
-	all = append(all, openapi.Module(openapi.Info{Title: "blog", Version: "1.0.0", Description: "The API of blog, below " + api + "."}, all))
+	about := openapi.Info{
+		Title: "blog", Version: "1.0.0", Description: "The API of blog, below " + api + ".",
+		Contact: openapi.Contact{Name: "blog"}, License: openapi.License{Name: "Proprietary"},
+	}
+	all = append(all, openapi.Module(about, all))
 	server, err := web.New(cfg.Config, log, all...)
 	if err != nil {
 		return err

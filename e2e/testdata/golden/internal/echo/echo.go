@@ -18,10 +18,12 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 	h := handler{ws.New("echo", cfg, log)}
 	return web.Module{
 		Name: "echo",
+		Doc:  "A WebSocket that sends back what it gets.",
 		Err:  h.hub.Err,
 		Run:  h.hub.Run,
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/ws", h.echo).Doc("Echo messages over WebSocket").
+				Describe("A WebSocket: each text is answered by \"Echo: \" and the text.").
 				Returns(http.StatusSwitchingProtocols).Fails(400, 403, 426, 503),
 			h.hub.Dev(),
 		},

@@ -26,7 +26,7 @@ type createInput struct{ Body createBody }
 type createBody struct {
 	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
 	Email    string `json:"email" binding:"required,max=255,email"`
-	Password string `json:"password" binding:"required"` // and the policy of Check
+	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
 
 // Check adds the password's policy to the rules of the tags.
@@ -78,7 +78,7 @@ type changePasswordInput struct{ Body changePasswordBody }
 
 type changePasswordBody struct {
 	OldPassword string `json:"old_password" binding:"required,max=1000"`
-	NewPassword string `json:"new_password" binding:"required"` // and the policy of Check
+	NewPassword string `json:"new_password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
 
 // Check adds the password's policy to the rules of the tags; only the handler

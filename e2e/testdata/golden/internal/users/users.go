@@ -28,10 +28,11 @@ func Module(gdb *gorm.DB) web.Module {
 	h := handler{gdb}
 	return web.Module{
 		Name: "users",
+		Doc:  "User accounts.",
 		Routes: []web.Route{
 			web.Get("/users", h.list).Guard(auth.User()).Doc("List users"),
 			web.Post("/users", h.create).Doc("Register").Fails(http.StatusConflict),
-			web.Get("/users/me", h.me).Guard(auth.User()).Doc("Get the current user"),
+			web.Get("/users/me", h.me).Guard(auth.User()).Doc("Get the current user").ID("getCurrentUser"),
 			web.Post("/users/me/change-password", h.changePassword).Guard(auth.Session()).Doc("Change your password").
 				Returns(http.StatusOK).Fails(http.StatusBadRequest, http.StatusTooManyRequests),
 			web.Get("/users/:id", h.show).Guard(auth.User()).Doc("Get a user"),

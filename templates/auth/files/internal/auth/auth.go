@@ -36,6 +36,7 @@ func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue
 	jobs.Handle(queue, confirmJob, h.sendConfirmation)
 	return web.Module{
 		Name: "auth",
+		Doc:  "Login, tokens and sessions.",
 		Use:  []gin.HandlerFunc{service.Middleware()},
 		Run:  service.Run,
 		Routes: slices.Concat(

@@ -20,7 +20,7 @@ func (h handler) loginRoutes(refresh string) []web.Route {
 	return []web.Route{
 		web.Post("/auth/login", h.login).Doc("Log in").With(auth.NoStore).
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusTooManyRequests),
-		rotate.Doc("Refresh the access token").With(auth.NoStore).
+		rotate.ID("refreshToken").Doc("Refresh the access token").With(auth.NoStore).
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusForbidden),
 		web.Post("/auth/logout", h.logout).Doc("Log out").Fails(http.StatusUnauthorized, http.StatusForbidden),
 		web.Post("/auth/confirm-password", h.confirmPassword).Guard(auth.Session()).Doc("Confirm your password before a sensitive operation").

@@ -16,7 +16,7 @@ const resetJob = "auth.reset"
 
 func (h handler) resetRoutes(gdb *gorm.DB) []web.Route {
 	return []web.Route{
-		web.Post("/auth/forgot-password", asksForLetter(gdb, resetJob)).Doc("Request a password-reset e-mail").Returns(http.StatusAccepted),
+		web.Post("/auth/forgot-password", asksForLetter(gdb, resetJob)).Doc("Request a password-reset e-mail").ID("requestPasswordReset").Returns(http.StatusAccepted),
 		web.Post("/auth/reset-password", h.resetPassword).Doc("Reset the password with the token from the e-mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
 	}
 }
@@ -25,7 +25,7 @@ type resetInput struct{ Body resetBody }
 
 type resetBody struct {
 	Token    string `json:"token" binding:"required,max=1000"`
-	Password string `json:"password" binding:"required"` // and the policy of Check
+	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
 
 // Check adds the password's policy to the rules of the tags; whose words to

@@ -11,8 +11,8 @@ import (
 
 func (h handler) sessionRoutes() []web.Route {
 	return []web.Route{
-		web.Get("/auth/sessions", h.listSessions).Guard(auth.Session()).Doc("List your sessions"),
-		web.Delete("/auth/sessions/:id", h.endSession).Guard(auth.Session()).Doc("Revoke one of your sessions").Fails(http.StatusNotFound),
+		web.Get("/auth/sessions", h.listSessions).Guard(auth.Session()).Doc("List your sessions").ID("listSessions"),
+		web.Delete("/auth/sessions/:id", h.endSession).Guard(auth.Session()).Doc("Revoke one of your sessions").ID("revokeSession").Fails(http.StatusNotFound),
 	}
 }
 

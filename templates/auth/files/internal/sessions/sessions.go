@@ -13,10 +13,10 @@ import (
 
 // Module returns the routes of page sessions, and a page that needs one.
 func Module() web.Module {
-	return web.Module{Name: "sessions", Routes: []web.Route{
-		web.Post("/session/login", login).Doc("Log in with a page session").
+	return web.Module{Name: "sessions", Doc: "Page sessions: login with a cookie, for HTML pages.", Routes: []web.Route{
+		web.Post("/session/login", login).Doc("Log in with a page session").ID("startPageSession").
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests),
-		web.Post("/session/logout", logout).Doc("End the page session").Returns(http.StatusOK).Fails(http.StatusForbidden),
+		web.Post("/session/logout", logout).Doc("End the page session").ID("endPageSession").Returns(http.StatusOK).Fails(http.StatusForbidden),
 		web.Get("/protected", protected).Guard(auth.Page()).Doc("Greet the signed-in user"),
 	}}
 }

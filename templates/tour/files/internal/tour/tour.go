@@ -24,10 +24,10 @@ type handler struct{ db *gorm.DB }
 // Module returns the routes of the tour.
 func Module(gdb *gorm.DB) web.Module {
 	h := handler{gdb}
-	return web.Module{Name: "tour", Routes: []web.Route{
+	return web.Module{Name: "tour", Doc: "Short examples of routes, inputs and responses.", Routes: []web.Route{
 		// A handler that returns a value answers JSON.
 		web.Get("/json", getJSON).Doc("Return JSON"),
-		web.Post("/json", postJSON).Doc("Accept JSON").Returns(http.StatusOK),
+		web.Post("/json", postJSON).Doc("Accept JSON").ID("sendJson").Returns(http.StatusOK),
 		web.Get("/error", fail).Doc("Return an error").Fails(400),
 		// What stands in the path has a type; what does not fit is a 404.
 		web.Get("/api/items", items).Doc("List items"),

@@ -42,12 +42,12 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	h := handler{library}
 	jobs.Handle(queue, "files.sweep", h.sweep)
 	jobs.Schedule(queue, "17 3 * * *", "files.sweep", struct{}{})
-	return web.Module{Name: "uploads", Ready: library.Store.Ready, Routes: []web.Route{
-		web.Post("/files/upload", h.upload).Doc("Upload one or more files (all or none)").
+	return web.Module{Name: "uploads", Doc: "File upload and download.", Ready: library.Store.Ready, Routes: []web.Route{
+		web.Post("/files/upload", h.upload).Doc("Upload one or more files (all or none)").ID("uploadFile").
 			Guard(auth.User()).Uploads("file").Limit(library.MaxBody()).Within(-1),
-		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").
+		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").ID("downloadFile").
 			Sends("*/*").InParts().Fails(404).Within(-1),
-		web.Post("/files/:name/link", h.link).Doc("Create an expiring link to a file").
+		web.Post("/files/:name/link", h.link).Doc("Create an expiring link to a file").ID("linkFile").
 			Guard(auth.User()).Fails(404).Returns(http.StatusOK),
 		web.Delete("/files/:name", h.remove).Doc("Delete a file").Guard(auth.User()).Fails(404, 409),
 	}}

@@ -22,6 +22,12 @@ import (
 //go:embed chat.html
 var pageText string
 
+// protocol is what clients must know of the room's WebSocket.
+const protocol = "A WebSocket. Browsers, which cannot set headers on it, send the access token as the first subprotocol: " +
+	"bearer.<token>. Send {\"text\": \"hi\"}; every other member gets " +
+	"{\"type\": \"message\", \"message\": \"hi\", \"from\": \"<username>\"}, and {\"type\": \"system\", " +
+	"\"message\": \"User joined\"} or \"User left\" when somebody comes or goes."
+
 type handler struct {
 	hub  *ws.Hub
 	page *template.Template
@@ -36,10 +42,12 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 	h := handler{ws.New("chat", cfg, log), page}
 	return web.Module{
 		Name: "chat",
+		Doc:  "WebSocket rooms and their members.",
 		Err:  h.hub.Err,
 		Run:  h.hub.Run,
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/ws/chat/:room", h.join).Doc("Join a chat room over WebSocket").
+				Describe(protocol).
 				Guard(auth.User()).Returns(http.StatusSwitchingProtocols).Fails(400, 403, 404, 426, 503),
 			web.Get("/chat/:room/members", h.members).Doc("List the members of a chat room").Guard(auth.User()),
 			web.Handle(http.MethodGet, "/chat", h.show).Doc("The chat page").Hide(),

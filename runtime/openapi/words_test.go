@@ -1,0 +1,76 @@
+package openapi
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// Operation ids are verbs on nouns, and follow from method and path.
+func TestOperationIDs(t *testing.T) {
+	type page struct {
+		Items []string `json:"items"`
+		Total int      `json:"total"`
+	}
+	type row struct {
+		Name string   `json:"name"`
+		Tags []string `json:"tags"`
+	}
+	list := func(*gin.Context, web.None) (page, error) { return page{}, nil }
+	one := func(*gin.Context, web.None) (row, error) { return row{}, nil }
+	none := func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }
+	for want, r := range map[string]web.Route{
+		"listPosts":         web.Get("/api/v1/posts", list),
+		"getPost":           web.Get("/api/v1/posts/:id", one),
+		"getProfile":        web.Get("/api/v1/profile", one),
+		"createPost":        web.Post("/api/v1/posts", one),
+		"bulkCreatePosts":   web.Post("/api/v1/posts/bulk", list),
+		"putPost":           web.Put("/api/v1/posts/:id", one),
+		"updatePost":        web.Patch("/api/v1/posts/:id", one),
+		"deletePost":        web.Delete("/api/v1/posts/:id", none),
+		"listPostComments":  web.Get("/api/v1/posts/:id/comments", list),
+		"createPostComment": web.Post("/api/v1/posts/:id/comments", one),
+		"login":             web.Post("/api/v1/auth/login", one).Returns(200),
+		"changePassword":    web.Post("/api/v1/users/me/change-password", one).Returns(200),
+		"confirmTotp":       web.Post("/api/v1/auth/totp/confirm", none),
+		"connectChat":       web.Handle("GET", "/ws/chat/:room", nil).Returns(101),
+		"getRoot":           web.Get("/", one),
+		"publishPost":       web.Post("/api/v1/posts/:id/publish", none).ID("publishPost"),
+	} {
+		d := document{ids: map[string]bool{}}
+		if got := d.id("posts", r); got != want {
+			t.Errorf("%s %s is %s, not %s", r.Method, r.Path, got, want)
+		}
+	}
+	d := document{ids: map[string]bool{"login": true, "sessionsLogin": true}}
+	if got := d.id("sessions", web.Post("/session/login", none)); got != "sessionsLogin2" {
+		t.Errorf("a name that is taken twice is %s", got)
+	}
+}
+
+// A pattern says the same in JavaScript: what it is made of is plain, and it
+// still matches what it matched.
+func TestPatternsAreECMA(t *testing.T) {
+	for _, tc := range []struct{ pattern, want string }{
+		{`^[a-z]+$`, `^[a-z]+$`},
+		{`^[^\s\pC]([^\pC]*[^\s\pC])?$`, ``},
+		{`^(?P<year>\d{4})-(?:a|b){2,}?$`, `^([0-9]{4})-[a-b]{2,}?$`},
+		{`\Aa.b\z`, `^a.b$`},
+		{`^(?i)ab1$`, `^[aA][bB]1$`},
+		{`^a/b\.c$`, `^a\/b\.c$`},
+		{`^(ab|cd)?e{2,3}$`, `^(ab|cd)?e{2,3}$`},
+		{`^[\]\-^]$`, `^[\u002d\u005d-\u005e]$`},
+		{`[`, `[`},
+	} {
+		got := ecma(tc.pattern)
+		if tc.want != "" && got != tc.want {
+			t.Errorf("%s is %s, not %s", tc.pattern, got, tc.want)
+		}
+		if regexp.MustCompile(`\\p|\(\?[Pi]|\\[Az]|\[:`).MatchString(got) {
+			t.Errorf("%s is %s, which is not ECMA-262", tc.pattern, got)
+		}
+	}
+}
