@@ -1,8 +1,10 @@
 package webtest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -83,59 +85,206 @@ func (w *world) concrete(route string, id any) string {
 	return strings.Join(parts, "/")
 }
 
-// others tries every way to another user's rows, of which the second is public
-// where a row can be.
+// others tries every way to ann's rows as another user, to whom the second is
+// public where a row can be.
 func (w *world) others() {
-	rows := w.store(3)
-	if w.Public != "" {
-		for i, row := range rows {
-			if err := w.gdb.Model(row.row).Update(w.Public, i == 1).Error; err != nil {
-				w.t.Fatal(err)
+	rows := make([]stored, 3)
+	var visible []values // to another user
+	for i := range rows {
+		row := func(f Field) any {
+			if f.Name == w.Public {
+				return i == 1
 			}
+			return f.Values[i]
+		}
+		if rows[i] = w.storeOne(row); w.readable(i) {
+			visible = append(visible, row)
 		}
 	}
 	bob, admin := w.as("bob", "user"), w.as("root", "admin")
-	readable := func(i int) bool { return w.Read != "owner" || w.Public != "" && i == 1 }
-	visible := 0
-	for i := range rows {
-		if readable(i) {
-			visible++
-		}
-	}
 	if w.serves("list") {
-		if p := w.list(bob, ""); p.Total != visible {
-			w.t.Errorf("another user sees %d rows, not %d", p.Total, visible)
-		}
-		if p := w.list(admin, ""); p.Total != 3 {
-			w.t.Errorf("an administrator sees %d rows, not 3", p.Total)
-		}
+		w.each("list", func(w *world) {
+			if p := w.list(bob.For(w.t), ""); p.Total != len(visible) || len(p.Items) != len(visible) {
+				w.t.Errorf("another user sees %d rows, not %d", p.Total, len(visible))
+			}
+			if p := w.list(admin.For(w.t), ""); p.Total != 3 {
+				w.t.Errorf("an administrator sees %d rows, not 3", p.Total)
+			}
+			for _, name := range w.sortable() {
+				if ids := w.walk(bob.For(w.t), "sort="+name); len(ids) != len(visible) {
+					w.t.Errorf("by cursor, sorted by %s, another user sees %v, not %d rows", name, ids, len(visible))
+				}
+			}
+			w.finds(bob, visible)
+		})
 	}
 	for i, row := range rows[:2] {
-		at, show, change, remove := w.at(row.id), http.StatusOK, http.StatusOK, http.StatusNoContent
-		switch {
-		case w.Write == "admin":
-			change, remove = http.StatusForbidden, http.StatusForbidden
-		case !readable(i):
-			change, remove = http.StatusNotFound, http.StatusNotFound
-		case w.Write == "owner":
-			change, remove = http.StatusForbidden, http.StatusForbidden
+		if w.serves("show") && slices.ContainsFunc(w.Fields, func(f Field) bool { return f.Private }) {
+			w.each(fmt.Sprintf("private fields of row %d", i), func(w *world) { w.blanks(bob, w.at(row.id), i) })
 		}
-		if !readable(i) {
-			show = http.StatusNotFound
-		}
-		if w.serves("show") {
-			bob.Get(at).Expect(show)
-			admin.Get(at).Expect(http.StatusOK)
-		}
-		if w.serves("update") {
-			bob.Put(at, map[string]any{}).Expect(change)
-			bob.Patch(at, map[string]any{}).Expect(change)
-			admin.Patch(at, map[string]any{}).Expect(http.StatusOK)
-		}
-		if w.serves("delete") {
-			if bob.Delete(at).Expect(remove); remove != http.StatusNoContent {
-				admin.Delete(at).Expect(http.StatusNoContent)
-			}
+		for _, route := range w.below() {
+			w.each(fmt.Sprintf("%s %s of row %d", route.Method, route.Path, i), func(w *world) { w.other(bob, route, row.id, i) })
 		}
 	}
+	if n := w.count(); n != 3 && w.Write != "user" && w.Write != "all" {
+		w.t.Errorf("%d rows are left, not 3", n)
+	}
+	at := w.at(rows[2].id)
+	if w.serves("show") {
+		admin.Get(at).Expect(http.StatusOK)
+	}
+	if w.serves("update") {
+		admin.Patch(at, map[string]any{}).Expect(http.StatusOK)
+	}
+	if w.serves("delete") {
+		admin.Delete(at).Expect(http.StatusNoContent)
+	}
+}
+
+// below are the routes that are about one row, those that delete it last.
+func (w *world) below() (routes []web.Route) {
+	module := w.Module(w.gdb)
+	for _, route := range module.Routes {
+		route.Path = module.Prefix + route.Path
+		if _, rest, _ := w.cut(route.Path); strings.ContainsAny(rest, ":*") {
+			routes = append(routes, route)
+		}
+	}
+	slices.SortStableFunc(routes, func(a, b web.Route) int {
+		return cmp.Compare(strings.Index(a.Method, http.MethodDelete), strings.Index(b.Method, http.MethodDelete))
+	})
+	return routes
+}
+
+// cut divides the path of a route in what is the resource's Path and the rest.
+func (w *world) cut(route string) (path, rest string, ok bool) {
+	parts, n := strings.Split(route, "/"), strings.Count(w.Path, "/")+1
+	if len(parts) < n {
+		return "", "", false
+	}
+	path = strings.Join(parts[:n], "/")
+	return path, strings.Join(parts[n:], "/"), matches(path, w.Path)
+}
+
+// readable reports whether another user may read the row at a position.
+func (w *world) readable(i int) bool { return w.Read != "owner" || w.Public != "" && i == 1 }
+
+// blanks fails for every private field that another user is told.
+func (w *world) blanks(bob *Client, at string, i int) {
+	if !w.readable(i) {
+		return
+	}
+	got := bob.For(w.t).Get(at).Expect(http.StatusOK).JSON()
+	for _, f := range w.Fields {
+		if v := got[f.Name]; f.Private && v != nil && !reflect.ValueOf(v).IsZero() {
+			w.t.Errorf("another user is told that %s is %v", f.Name, v)
+		}
+	}
+}
+
+// other sends what another user may send about a row.
+func (w *world) other(bob *Client, route web.Route, id any, i int) {
+	want := http.StatusForbidden
+	var body any = map[string]any{}
+	reads := route.Method == http.MethodGet || route.Method == http.MethodHead
+	switch {
+	case !w.readable(i) && (reads || w.Write != "admin"):
+		want = http.StatusNotFound
+	case reads || w.Write == "user" || w.Write == "all":
+		want = route.Success
+	}
+	if reads || route.Method == http.MethodDelete {
+		body = nil
+	}
+	a := bob.For(w.t).Send(route.Method, w.concrete(route.Path, id), body)
+	_, rest, _ := w.cut(route.Path)
+	own := strings.Contains(rest, "/") || route.Method == http.MethodPost // it may want a body
+	if a.Status != want && !(own && a.Status == refused) {
+		w.t.Errorf("another user is answered %d, not %d: %s", a.Status, want, a.body)
+	}
+}
+
+// related looks for rows of another user beside those of the caller.
+func (w *world) related() {
+	admin := w.as("root", "admin")
+	for _, f := range w.Fields {
+		target := w.target(f)
+		if target == nil {
+			continue
+		}
+		for _, id := range w.foreignTo(f) {
+			w.each(f.Name, func(w *world) {
+				row := w.storeOne(func(other Field) any {
+					switch {
+					case other.Name != f.Name:
+						return other.Values[0]
+					case f.Many != "":
+						return []any{id}
+					}
+					return id
+				})
+				w.beside(w.client, row, w.relationKey(f), 0)
+				w.beside(admin.For(w.t), row, w.relationKey(f), 1)
+				w.clear()
+			})
+		}
+	}
+	for _, child := range w.Children {
+		s := w.parse(child)
+		for _, r := range w.schema.Relationships.HasMany {
+			if r.FieldSchema.Table != s.Table {
+				continue
+			}
+			w.each(key(r.Field), func(w *world) {
+				row := w.store(1)[0]
+				to := reflect.New(s.ModelType)
+				to.Elem().Set(reflect.Indirect(reflect.ValueOf(child)))
+				w.set(s.LookUpField(r.References[0].ForeignKey.DBName), to.Elem(), row.id)
+				w.insert(w.carol, to.Interface())
+				w.beside(w.client, row, key(r.Field), 0)
+				w.beside(admin.For(w.t), row, key(r.Field), 1)
+				if err := w.gdb.Unscoped().Where("1 = 1").Delete(reflect.New(s.ModelType).Interface()).Error; err != nil {
+					w.t.Fatal(err)
+				}
+				w.clear()
+			})
+		}
+	}
+}
+
+// beside counts what an answer holds under the key, in show and in list.
+func (w *world) beside(client *Client, row stored, name string, want int) {
+	w.t.Helper()
+	var answers []map[string]any
+	if w.serves("show") {
+		answers = append(answers, client.Get(w.at(row.id)).Expect(http.StatusOK).JSON())
+	}
+	if w.serves("list") && slices.Contains(w.Loads, name) {
+		answers = append(answers, w.list(client, "").Items...)
+	}
+	for _, got := range answers {
+		n := 0
+		switch v := got[name].(type) {
+		case []any:
+			n = len(v)
+		case map[string]any:
+			n = 1
+		}
+		if n != want {
+			w.t.Errorf("%d rows come as %s, not %d: %v", n, name, want, got[name])
+		}
+	}
+}
+
+// relationKey is the key of the rows that a field refers to.
+func (w *world) relationKey(f Field) string {
+	if f.Many != "" {
+		return f.Many
+	}
+	for _, r := range w.schema.Relationships.BelongsTo {
+		if r.References[0].ForeignKey.DBName == f.Name {
+			return key(r.Field)
+		}
+	}
+	return ""
 }

@@ -155,71 +155,66 @@ func compare(a, b any) int {
 
 func (w *world) filters() {
 	w.store(3)
-	find := func(query, value string, want int) {
-		w.each(query+"="+value, func(w *world) {
-			p := w.list(w.client, query+"="+url.QueryEscape(value))
-			if p.Total != want || len(p.Items) != want {
-				w.t.Errorf("it finds %d rows, not %d", p.Total, want)
+	w.finds(w.client, []values{at(0), at(1), at(2)})
+	for _, f := range w.Fields {
+		if !f.Search {
+			continue
+		}
+		w.each("search in "+f.Name, func(w *world) {
+			// A row that only this field tells from others.
+			row := func(other Field) any {
+				if other.Name == f.Name {
+					return f.Values[2]
+				}
+				return other.Values[1]
 			}
+			w.clear()
+			w.storeOne(row)
+			w.found(w.client, "search", fmt.Sprint(f.Values[2]), 1)
+		})
+	}
+}
+
+// finds tries every filter and search of the list, of which the client may see
+// these rows.
+func (w *world) finds(client *Client, rows []values) {
+	w.t.Helper()
+	find := func(query string, value any, is func(values) bool) {
+		w.each(query+"="+fmt.Sprint(value), func(w *world) {
+			want := 0
+			for _, row := range rows {
+				if is(row) {
+					want++
+				}
+			}
+			w.found(client.For(w.t), query, fmt.Sprint(value), want)
 		})
 	}
 	for _, f := range w.Fields {
 		if len(f.Values) == 0 || !f.Filter && !f.Range {
 			continue
 		}
-		where := func(i int, is func(c int) bool) (n int) {
-			for _, value := range f.Values {
-				if is(compare(value, f.Values[i])) {
-					n++
-				}
-			}
-			return n
-		}
-		find(f.Name, fmt.Sprint(f.Values[0]), where(0, func(c int) bool { return c == 0 }))
+		find(f.Name, f.Values[0], func(row values) bool { return compare(row(f), f.Values[0]) == 0 })
 		if f.Range {
-			find(f.Name+"_min", fmt.Sprint(f.Values[1]), where(1, func(c int) bool { return c >= 0 }))
-			find(f.Name+"_max", fmt.Sprint(f.Values[1]), where(1, func(c int) bool { return c <= 0 }))
+			find(f.Name+"_min", f.Values[1], func(row values) bool { return compare(row(f), f.Values[1]) >= 0 })
+			find(f.Name+"_max", f.Values[1], func(row values) bool { return compare(row(f), f.Values[1]) <= 0 })
 		}
 	}
-	if len(w.terms()) > 0 {
-		w.each("search", (*world).searches)
+	for _, term := range w.terms() {
+		find("search", term, func(row values) bool {
+			return slices.ContainsFunc(w.Fields, func(f Field) bool {
+				return f.Search && strings.Contains(strings.ToLower(fmt.Sprint(row(f))), strings.ToLower(term))
+			})
+		})
 	}
 }
 
-func (w *world) searches() {
-	find := func(term string, rows ...func(Field) any) {
-		w.t.Helper()
-		want := 0
-		for _, value := range rows {
-			if slices.ContainsFunc(w.Fields, func(f Field) bool {
-				return f.Search && strings.Contains(strings.ToLower(fmt.Sprint(value(f))), strings.ToLower(term))
-			}) {
-				want++
-			}
-		}
-		p := w.list(w.client, "search="+url.QueryEscape(term))
-		if p.Total != want || len(p.Items) != want {
-			w.t.Errorf("%q finds %d rows, not %d", term, p.Total, want)
-		}
-	}
-	at := func(i int) func(Field) any { return func(f Field) any { return f.Values[i] } }
-	for _, term := range w.terms() {
-		find(term, at(0), at(1), at(2))
-	}
-	for _, f := range w.Fields {
-		if !f.Search {
-			continue
-		}
-		// A row that only this field tells from others.
-		value := func(other Field) any {
-			if other.Name == f.Name {
-				return f.Values[2]
-			}
-			return other.Values[1]
-		}
-		w.clear()
-		w.storeOne(value)
-		find(fmt.Sprint(f.Values[2]), value)
+// found fails unless the list finds so many rows.
+func (w *world) found(client *Client, query, value string, want int) {
+	w.t.Helper()
+	p := w.list(client, query+"="+url.QueryEscape(value))
+	if p.Total != want || len(p.Items) != want {
+		w.t.Errorf("?%s=%s finds %d rows, not %d", query, value, p.Total, want)
 	}
 }
 

@@ -37,8 +37,9 @@ type Resource struct {
 	Loads  []string // keys of the related rows that show and list answer
 	Lists  []string // keys of the lists of rows that show answers
 
-	Rows   []any // rows that must be there first, in this order: those that Values refer to
-	Others []any // the same, of another user: none of them may be referred to
+	Rows     []any // rows that must be there first, in this order: those that Values refer to
+	Others   []any // the same, of another user: they may be neither referred to nor seen
+	Children []any // rows of Lists, of another user, who may refer to any row: they may not be seen
 }
 
 // Field is one field of a request body. A field whose column is a foreign key
@@ -54,7 +55,9 @@ type Field struct {
 	Unique    bool
 	NoCase    bool // unique in capitals too
 	Immutable bool // set once
+	ReadOnly  bool // in no body
 	Secret    bool // never answered
+	Private   bool // answered to the owner and to administrators alone
 	Upload    bool // the value is the name of an upload
 
 	Search bool
@@ -108,6 +111,7 @@ func (r Resource) checks() []check {
 	create, bulk, show, update := r.serves("create"), r.serves("bulk"), r.serves("show"), r.serves("update")
 	list, remove := r.serves("list"), r.serves("delete")
 	unique := has(func(f Field) bool { return f.Unique && len(f.Values) > 0 })
+	hidden := len(r.Others)+len(r.Children) > 0 && r.Write != "admin" // from who may write
 	upload := has(func(f Field) bool { return f.Upload })
 	return []check{
 		{"serves its routes", true, (*world).routes},
@@ -118,7 +122,8 @@ func (r Resource) checks() []check {
 		{"refuses what is taken", unique && (create || bulk || update), (*world).taken},
 		{"refuses references to nothing", create || bulk || update, (*world).absent},
 		{"creates all or none", bulk, (*world).bulk},
-		{"refuses uploads of others", upload && (create || bulk || update), (*world).uploads},
+		{"refuses references to deleted rows", ruled && (create || bulk || update), (*world).deleted},
+		{"refuses references to rows of others", hidden && (create || bulk || update), (*world).foreign},
 		{"keeps what is attached", upload && update, (*world).attached},
 		{"shows one row", show, (*world).shows},
 		{"answers 404 where no row is", show || update || remove, (*world).missing},
@@ -133,7 +138,8 @@ func (r Resource) checks() []check {
 		{"deletes one row", remove, (*world).deletes},
 		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*world).follows},
 		{"asks who it is", r.SignIn != nil, (*world).guards},
-		{"keeps rows from other users", r.Owner != "" && (list || show || update || remove), (*world).others},
+		{"keeps rows from other users", r.Owner != "", (*world).others},
+		{"hides related rows of other users", ruled && hidden && (list || show), (*world).related},
 	}
 }
 
@@ -149,6 +155,7 @@ type world struct {
 	gdb    *gorm.DB
 	client *Client // of ann, whose rows they are
 	ann    int64
+	carol  int64 // whose are Others and Children
 	schema *schema.Schema
 }
 
@@ -163,7 +170,7 @@ func (r Resource) world(t testing.TB) *world {
 		return w
 	}
 	// Hers is not the first key, which is what a mistake is likely to store.
-	_, carol, _ := r.SignIn(t, w.gdb, "carol", "user")
+	_, w.carol, _ = r.SignIn(t, w.gdb, "carol", "user")
 	role := "user"
 	if r.Write == "admin" {
 		role = "admin"
@@ -171,7 +178,7 @@ func (r Resource) world(t testing.TB) *world {
 	guards, ann, token := r.SignIn(t, w.gdb, "ann", role)
 	w.ann, w.client = ann, quiet(t, guards, module).With("Authorization", "Bearer "+token)
 	w.insert(ann, r.Rows...)
-	w.insert(carol, r.Others...)
+	w.insert(w.carol, r.Others...)
 	return w
 }
 
@@ -236,13 +243,19 @@ func (w *world) store(n int) []stored {
 	w.t.Helper()
 	all := make([]stored, n)
 	for i := range all {
-		all[i] = w.storeOne(func(f Field) any { return f.Values[i] })
+		all[i] = w.storeOne(at(i))
 	}
 	return all
 }
 
+// values are those of one row.
+type values func(Field) any
+
+// at are the values at a position of every field's.
+func at(i int) values { return func(f Field) any { return f.Values[i] } }
+
 // storeOne makes one row of the value of each field that has some.
-func (w *world) storeOne(value func(Field) any) stored {
+func (w *world) storeOne(value values) stored {
 	w.t.Helper()
 	row := reflect.New(w.schema.ModelType)
 	if w.Owner != "" {
@@ -255,7 +268,7 @@ func (w *world) storeOne(value func(Field) any) stored {
 		case f.Many != "":
 			relation := w.relation(f)
 			omit = append(omit, relation.Name+".*")
-			w.set(relation.Field, row.Elem(), w.related(relation, value(f)))
+			w.set(relation.Field, row.Elem(), w.keyed(relation, value(f)))
 		default:
 			w.set(w.column(f.Name), row.Elem(), value(f))
 		}
@@ -304,8 +317,8 @@ func (w *world) relation(f Field) *schema.Relationship {
 	return nil
 }
 
-// related makes rows of a many relation that have only their keys.
-func (w *world) related(r *schema.Relationship, ids any) any {
+// keyed makes rows of a many relation that have only their keys.
+func (w *world) keyed(r *schema.Relationship, ids any) any {
 	rows := reflect.New(r.Field.FieldType).Elem()
 	for _, id := range ids.([]any) {
 		row := reflect.New(r.FieldSchema.ModelType).Elem()
@@ -351,7 +364,7 @@ func nowhere(s *schema.Schema) []any {
 func (w *world) body(i int) map[string]any {
 	body := map[string]any{}
 	for _, f := range w.Fields {
-		if len(f.Values) > i {
+		if len(f.Values) > i && !f.ReadOnly {
 			body[f.Name] = f.Values[i]
 		}
 	}
@@ -371,7 +384,7 @@ func with(body map[string]any, field string, value any) map[string]any {
 // told are the fields of a body that answers repeat.
 func (w *world) told() (names []string) {
 	for _, f := range w.Fields {
-		if len(f.Values) > 0 && f.Many == "" && !f.Secret {
+		if len(f.Values) > 0 && f.Many == "" && !f.Secret && !f.ReadOnly {
 			names = append(names, f.Name)
 		}
 	}

@@ -10,18 +10,34 @@ import (
 )
 
 const (
-	created  = http.StatusCreated
-	refused  = http.StatusUnprocessableEntity
-	taken    = http.StatusConflict
-	dangling = taken // a reference to a row that is not there
+	created = http.StatusCreated
+	refused = http.StatusUnprocessableEntity
+	taken   = http.StatusConflict
 )
+
+// ruled is whether what may be read is a rule of the model: then a row that the
+// caller may not read is as one that is not there, wherever it is referred to.
+const ruled = false
+
+// dangling is the status of a reference to a row that is not there.
+func dangling(f Field) int {
+	if ruled || f.Upload {
+		return refused
+	}
+	return taken
+}
 
 func (w *world) creates() {
 	forged := nowhere(w.schema)[0]
 	for _, body := range w.bodies() {
 		body["id"], body["created_at"] = forged, "2001-01-01T00:00:00Z"
 		if w.Owner != "" {
-			body[w.Owner] = w.ann + 1000
+			body[w.Owner] = w.carol
+		}
+		for _, f := range w.Fields {
+			if f.ReadOnly {
+				body[f.Name] = other(f)
+			}
 		}
 		answer := w.client.Post(w.Path, body).Expect(created)
 		got := answer.JSON()
@@ -33,6 +49,7 @@ func (w *world) creates() {
 		if w.Owner != "" {
 			w.same(got, map[string]any{w.Owner: w.ann}, w.Owner)
 		}
+		w.unset(got)
 		if want := w.at(got["id"]); answer.Header("Location") != want {
 			w.t.Errorf("Location is %q, not %q", answer.Header("Location"), want)
 		}
@@ -55,6 +72,26 @@ func (w *world) creates() {
 		body := w.body(0)
 		delete(body, f.Name)
 		w.same(w.client.Post(w.Path, body).Expect(created).JSON(), map[string]any{f.Name: f.Default}, f.Name)
+	}
+}
+
+// other is a value of the field that is not what it has by itself.
+func other(f Field) any {
+	for _, value := range f.Values {
+		if compare(value, f.Default) != 0 {
+			return value
+		}
+	}
+	return nil
+}
+
+// unset fails for every field that a body set and may not.
+func (w *world) unset(got map[string]any) {
+	w.t.Helper()
+	for _, f := range w.Fields {
+		if f.ReadOnly {
+			w.same(got, map[string]any{f.Name: f.Default}, f.Name)
+		}
 	}
 }
 
@@ -85,6 +122,9 @@ func (w *world) broken(f Field) Breaks {
 		if nowhere(target)[0] == 999999 {
 			all["min"] = []any{-1}
 		}
+	}
+	if f.ReadOnly {
+		return nil
 	}
 	if !f.Optional && f.Default == nil && f.Many == "" {
 		all["required"] = append(slices.Clip(all["required"]), nil)
@@ -176,50 +216,97 @@ func (w *world) taken() {
 	}
 }
 
-// absent refers to rows that never were, and to rows that are deleted but kept.
+// absent refers to rows that never were.
 func (w *world) absent() {
 	for _, f := range w.Fields {
-		target := w.target(f)
-		if target == nil {
-			continue
+		for _, name := range f.Breaks["exists"] {
+			w.each(f.Name, func(w *world) { w.unreferable(f, name) })
 		}
-		missing := nowhere(target)[0]
-		if f.Many != "" {
-			missing = []any{missing}
+		if target := w.target(f); target != nil {
+			w.each(f.Name, func(w *world) { w.unreferable(f, nowhere(target)[0]) })
 		}
-		w.each(f.Name, func(w *world) { w.unreferable(f, missing) })
 	}
 }
 
-// unreferable tries every way to refer to what may not be referred to.
-func (w *world) unreferable(f Field, value any) {
+// deleted refers to rows that are deleted and still in their table.
+func (w *world) deleted() {
+	for _, f := range w.Fields {
+		target := w.target(f)
+		if target == nil || target.LookUpField("deleted_at") == nil || len(f.Values) == 0 {
+			continue
+		}
+		w.each(f.Name, func(w *world) {
+			id := f.Values[1]
+			if f.Many != "" {
+				id = id.([]any)[0]
+			}
+			row := reflect.New(target.ModelType).Interface()
+			if err := w.gdb.Where(target.PrioritizedPrimaryField.DBName+" = ?", id).Delete(row).Error; err != nil {
+				w.t.Fatal(err)
+			}
+			w.unreferable(f, id)
+		})
+	}
+}
+
+// foreign refers to rows of another user.
+func (w *world) foreign() {
+	for _, f := range w.Fields {
+		for _, id := range w.foreignTo(f) {
+			w.each(f.Name, func(w *world) { w.unreferable(f, id) })
+		}
+	}
+}
+
+// foreignTo are the keys of Others that the field could hold.
+func (w *world) foreignTo(f Field) (ids []any) {
+	table := "files"
+	if target := w.target(f); target != nil && ruled {
+		table = target.Table
+	} else if !f.Upload {
+		return nil
+	}
+	for _, row := range w.Others {
+		if s := w.parse(row); s.Table == table {
+			id, _ := s.PrioritizedPrimaryField.ValueOf(w.t.Context(), reflect.Indirect(reflect.ValueOf(row)))
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// unreferable tries every way to refer to the row with this key, which the
+// caller may not.
+func (w *world) unreferable(f Field, id any) {
 	w.t.Helper()
-	w.clear()
-	defer w.clear()
-	status := dangling
-	if f.Upload {
-		status = refused
+	if f.ReadOnly {
+		return
+	}
+	value := id
+	if f.Many != "" {
+		value = []any{id}
 	}
 	if w.serves("create") {
-		w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), status, f.Name, "exists")
+		w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), dangling(f), f.Name, "exists")
 	}
 	if w.serves("bulk") {
-		bodies := w.bodies()
+		bodies := w.bodies()[:2]
 		bodies[1][f.Name] = value
 		answer := w.client.Post(w.Path+"/bulk", bodies)
-		if f.Upload || f.Many != "" {
-			w.refused(answer, status, f.Name, "exists", 1)
+		if ruled || f.Upload || f.Many != "" {
+			w.refused(answer, dangling(f), f.Name, "exists", 1)
 		} else {
-			w.refused(answer, status, f.Name, "exists")
+			w.refused(answer, dangling(f), f.Name, "exists")
 		}
 	}
 	if n := w.count(); n != 0 {
 		w.t.Errorf("%d rows are stored of what was refused", n)
 	}
 	if w.serves("update") && !f.Immutable {
-		row := w.store(1)[0]
-		w.refused(w.client.Patch(w.at(row.id), map[string]any{f.Name: value}), status, f.Name, "exists")
+		row := w.storeOne(at(0))
+		w.refused(w.client.Patch(w.at(row.id), map[string]any{f.Name: value}), dangling(f), f.Name, "exists")
 	}
+	w.clear()
 }
 
 func (w *world) bulk() {
@@ -249,24 +336,6 @@ func (w *world) bulk() {
 			w.hides(got)
 		}
 		w.clear()
-	}
-}
-
-// uploads attaches the upload of another user.
-func (w *world) uploads() {
-	for _, f := range w.Fields {
-		if !f.Upload {
-			continue
-		}
-		for _, row := range w.Others {
-			if s := w.parse(row); s.Table == "files" {
-				name, _ := s.PrioritizedPrimaryField.ValueOf(w.t.Context(), reflect.Indirect(reflect.ValueOf(row)))
-				w.each(f.Name, func(w *world) { w.unreferable(f, name) })
-			}
-		}
-		for _, name := range f.Breaks["exists"] {
-			w.each(f.Name+" of nobody", func(w *world) { w.unreferable(f, name) })
-		}
 	}
 }
 
@@ -300,7 +369,7 @@ func (w *world) updates() {
 	at := w.at(w.store(1)[0].id)
 	want := w.client.Put(at, map[string]any{}).Expect(http.StatusOK).JSON()
 	for _, f := range w.Fields {
-		if f.Immutable || f.Secret || f.Many != "" {
+		if f.Immutable || f.ReadOnly || f.Secret || f.Many != "" {
 			continue
 		}
 		change := func(w *world, value, then any) {
@@ -344,12 +413,12 @@ func (w *world) keeps() {
 	keep("id", nowhere(w.schema)[0])
 	keep("created_at", "2001-01-01T00:00:00Z")
 	if w.Owner != "" {
-		keep(w.Owner, w.ann+1000)
+		keep(w.Owner, w.carol)
 	}
 	for _, f := range w.Fields {
 		switch {
 		case f.Secret || f.Many != "":
-		case f.Immutable:
+		case f.Immutable, f.ReadOnly:
 			for _, value := range f.Values {
 				keep(f.Name, value)
 			}
@@ -378,7 +447,7 @@ func (w *world) joins() {
 				}
 			}
 			missing := nowhere(w.relation(f).FieldSchema)[0]
-			w.client.Patch(at, map[string]any{f.Name: []any{missing}}).Expect(dangling)
+			w.client.Patch(at, map[string]any{f.Name: []any{missing}}).Expect(dangling(f))
 			w.client.Patch(at, map[string]any{f.Name: nil}).Expect(http.StatusOK)
 			if !w.serves("show") {
 				return

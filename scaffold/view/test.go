@@ -20,6 +20,8 @@ type Test struct {
 	Fields  [][]string // of each its lines
 	Rows    []string   // rows that others refer to
 	Others  []string   // the same, of another user
+	// Children are rows of another user that refer to those of the resource.
+	Children []string
 }
 
 // parentID is the key of the i-th row that others refer to: out of the way of
@@ -62,13 +64,14 @@ func (w resource) test(v Resource) (Test, error) {
 	if err != nil {
 		return t, err
 	}
-	t.Rows, paths = all.list, append(paths, all.paths...)
+	t.Rows, t.Others, t.Children = all.list, all.others, all.children
+	paths = append(paths, all.paths...)
 	uploads := len(w.uploads()) > 0
 	if uploads || all.uploads {
 		t.Rows, paths = append(uploadRows(), t.Rows...), append(paths, filesImport)
 	}
 	who := w.access()
-	guarded := v.Room.Reads != "" || v.Room.Writes != "" && v.Room.changes()
+	guarded := all.owned || v.Room.Reads != "" || v.Room.Writes != "" && v.Room.changes()
 	if guarded {
 		paths = append(paths, authtestImport)
 	}
@@ -149,7 +152,9 @@ func (w resource) testField(f field) []string {
 	flag(f.Is("unique"), "Unique")
 	flag(f.noCase(), "NoCase")
 	flag(f.Is("immutable"), "Immutable")
+	flag(f.Is("readonly"), "ReadOnly")
 	flag(f.Is("secret"), "Secret")
+	flag(f.Is("private"), "Private")
 	flag(f.row.Upload, "Upload")
 	flag(f.Is("search"), "Search")
 	flag(f.Is("sort"), "Sort")
@@ -264,14 +269,15 @@ func (f field) breaks() string {
 // cell is the field of a row that others refer to.
 func (f field) cell(i int) string {
 	name := exported(f.Column()) + ": "
-	switch {
-	case f.Type == "ref":
-		id, _ := parentID(f.target, i)
+	if f.Type == "ref" {
+		id, _ := parentID(f.target, i%spec.Rows)
 		return name + id
-	case f.Is("array"):
-		return name + "db.Array[" + f.goType() + "]{" + f.sample(i).Go + "}"
 	}
-	return name + f.sample(i).Go
+	value := f.sample(i).Go
+	if f.Is("array") {
+		value = "db.Array[" + f.goType() + "]{" + value + "}"
+	}
+	return name + value
 }
 
 // sample is the field's value in the i-th row. The second is the least, so that
@@ -283,73 +289,123 @@ func (f field) sample(i int) spec.Value {
 	return f.samples[i%len(f.samples)]
 }
 
-// parents are rows that those of a test refer to.
+// parents are rows that those of a test refer to, as Go expressions.
 type parents struct {
-	list    []string // Go expressions
-	paths   []string // what their values import
-	uploads bool     // some name uploads
+	list     []string // those of the caller, or of nobody
+	others   []string // those of another user that nobody else may read
+	children []string // rows of has that nobody else may read
+	paths    []string // what their values import
+	uploads  bool     // some name uploads
+	owned    bool     // some belong to a user
+	done     map[string]bool
 }
 
 // parents makes the rows that the resource's own refer to, and those that they
 // refer to themselves, in the order in which they can be stored.
-func (w resource) parents() (parents, error) {
-	var all parents
-	done := map[string]bool{w.r.Name: true}
-	var visit func(r spec.Resource) error
-	visit = func(r spec.Resource) error {
-		if done[r.Name] {
-			return nil
-		}
-		done[r.Name] = true
-		target, err := settle(w.p, r)
-		if err != nil {
-			return err
-		}
-		for _, f := range target.fields {
-			if f.Type == "ref" && !f.Is("optional") {
-				if err := visit(f.target); err != nil {
-					return err
-				}
-			}
-		}
-		if r.Owner {
-			if err := visit(spec.Users()); err != nil {
-				return err
-			}
-		}
-		for i := range spec.Rows {
-			id, _ := parentID(r, i)
-			cells := []string{"ID: " + id}
-			if r.UUID {
-				all.paths = append(all.paths, uuidImport)
-			}
-			if r.Owner {
-				owner, _ := parentID(spec.Users(), i)
-				cells = append(cells, "UserID: "+owner)
-			}
-			for _, f := range target.fields {
-				if f.Is("optional") || f.Type == "many" || f.Type == "has" {
-					continue
-				}
-				all.uploads = all.uploads || f.row.Upload
-				cells = append(cells, f.cell(i))
-				all.paths = append(all.paths, f.goImports()...)
-				if f.Is("array") {
-					all.paths = append(all.paths, dbImport)
-				}
-			}
-			all.list = append(all.list, "model."+exported(r.Name)+"{"+strings.Join(cells, ", ")+"}")
-		}
-		return nil
-	}
+func (w resource) parents() (*parents, error) {
+	all := &parents{done: map[string]bool{w.r.Name: true}}
 	for _, f := range w.fields {
-		if f.Type == "ref" || f.Type == "many" {
-			if err := visit(f.target); err != nil {
-				return all, err
-			}
+		var err error
+		switch f.Type {
+		case "ref", "many":
+			err = all.visit(w.p, f.target)
+		case "has":
+			err = all.child(w, f)
+		}
+		if err != nil {
+			return all, err
 		}
 	}
 	return all, nil
+}
+
+func (all *parents) visit(p spec.Project, r spec.Resource) error {
+	if all.done[r.Name] {
+		return nil
+	}
+	all.done[r.Name] = true
+	w, err := settle(p, r)
+	if err != nil {
+		return err
+	}
+	if err := all.visitRefs(w, ""); err != nil {
+		return err
+	}
+	for i := range spec.Rows {
+		all.list = append(all.list, all.row(w, i, ""))
+	}
+	if w.access().read == "owner" && w.fourth() {
+		all.others = append(all.others, all.row(w, spec.Rows, ""))
+	}
+	return nil
+}
+
+// visitRefs makes what rows must refer to, but for one column.
+func (all *parents) visitRefs(w resource, but string) error {
+	for _, f := range w.fields {
+		if f.Type == "ref" && !f.Is("optional") && f.Column() != but {
+			if err := all.visit(w.p, f.target); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fourth tells whether there can be one row more than the values of a test.
+func (w resource) fourth() bool {
+	return !slices.ContainsFunc(w.fields, func(f field) bool {
+		return f.Is("unique") && !f.Is("optional") && (f.Type == "ref" || len(f.samples) <= spec.Rows)
+	})
+}
+
+// child makes a row that refers to the one under test.
+func (all *parents) child(w resource, f field) error {
+	child, err := settle(w.p, f.target)
+	if err != nil || child.access().read != "owner" {
+		return err
+	}
+	back, _ := spec.BackRef(w.r, f.target, f.Field)
+	for _, other := range child.fields {
+		if other.Type == "ref" && !other.Is("optional") && other.Name != back.Name && (other.target.Name == w.r.Name || child.reaches(other.target, w.r.Name)) {
+			return nil // there is no row for it to refer to
+		}
+	}
+	if err := all.visitRefs(child, back.Column()); err != nil {
+		return err
+	}
+	all.children = append(all.children, all.row(child, 0, back.Column()))
+	return nil
+}
+
+// row is the i-th row of a table, of what must be there but for one column. It
+// has a key where others refer to it, and the owner is for the test to say.
+func (all *parents) row(w resource, i int, but string) string {
+	all.owned = all.owned || w.r.Owner
+	var cells []string
+	if but == "" {
+		id, _ := parentID(w.r, i)
+		cells = append(cells, "ID: "+id)
+		if w.r.UUID {
+			all.paths = append(all.paths, uuidImport)
+		}
+	}
+	for _, f := range w.fields {
+		if f.Is("optional") || f.Type == "many" || f.Type == "has" || f.Column() == but {
+			continue
+		}
+		if f.Name == w.r.Public {
+			cells = append(cells, exported(f.Column())+": false")
+			continue
+		}
+		all.uploads = all.uploads || f.row.Upload
+		cells = append(cells, f.cell(i))
+		all.paths = append(all.paths, f.goImports()...)
+		if f.Is("array") {
+			all.paths = append(all.paths, dbImport)
+		}
+	}
+	return "model." + exported(w.r.Name) + "{" + strings.Join(cells, ", ") + "}"
 }
 
 // uploadRows are the uploads that samples name; their bytes do not matter.

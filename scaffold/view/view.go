@@ -137,7 +137,7 @@ func settle(p spec.Project, r spec.Resource) (resource, error) {
 		return w, err
 	}
 	for _, f := range parsed {
-		one := field{Field: f, row: f.Row(), samples: f.Samples(spec.Rows)}
+		one := field{Field: f, row: f.Row(), samples: f.Samples(spec.Rows + 1)}
 		if f.Relation() {
 			var ok bool
 			if one.target, ok = p.Target(f); !ok {
