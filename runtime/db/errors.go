@@ -230,6 +230,13 @@ func (v *violation) mysql(err *mysql.MySQLError) {
 			v.table, v.constraint = m[1], m[2]
 			v.columns = strings.Split(strings.ReplaceAll(m[3], "`", ""), ", ")
 		}
+	case 1296: // InnoDB follows 15 levels of rows that go with one another
+		if strings.Contains(err.Message, "error 193") {
+			v.kind, v.deleting = foreignKey, true
+			if m := mysqlForeignKey.FindStringSubmatch(err.Message); m != nil {
+				v.table = m[1]
+			}
+		}
 	case 3819, 4025:
 		v.kind = check
 		if m := mysqlCheck.FindStringSubmatch(err.Message); m != nil {
