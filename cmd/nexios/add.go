@@ -313,9 +313,10 @@ func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how 
 			_, err := open.Apply(p, apply.Options{Title: how.title, Time: now})
 			return err
 		},
-		stuck: stuck,
-		done:  how.done,
-		next:  append(enter(open.dir), how.next...),
+		checked: true,
+		stuck:   stuck,
+		done:    how.done,
+		next:    append(enter(open.dir), how.next...),
 	})
 }
 

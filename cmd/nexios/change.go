@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,8 @@ type changeFlags struct {
 	yes    bool
 	// markers writes what cannot be merged into its file.
 	markers bool
+	// noCheck writes without asking whether the project still compiles.
+	noCheck bool
 }
 
 func (f *changeFlags) add(cmd *cobra.Command, dir string) {
@@ -29,7 +32,12 @@ func (f *changeFlags) add(cmd *cobra.Command, dir string) {
 }
 
 func (f *changeFlags) addMarkers(cmd *cobra.Command) {
+	f.addCheck(cmd)
 	cmd.Flags().BoolVar(&f.markers, "markers", false, "write conflicts as <<<<<<< markers instead of stopping")
+}
+
+func (f *changeFlags) addCheck(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.noCheck, "no-check", false, "do not check that the project still compiles (or NEXIOS_CHECK=off)")
 }
 
 // result is what a command that writes says with --json; see jsonTopic.
@@ -47,9 +55,11 @@ type step struct {
 	plan  plan.Plan
 	ask   string       // what to ask before writing; "" does not ask
 	write func() error // carries the plan out
-	stuck string       // what to do about conflicts
-	done  string       // what to say when it is written; may be empty
-	next  []string     // commands to run then
+	// checked refuses what a project does not compile with.
+	checked bool
+	stuck   string   // what to do about conflicts
+	done    string   // what to say when it is written; may be empty
+	next    []string // commands to run then
 }
 
 // carryOut shows the step and, unless it is a dry run, has conflicts or nothing
@@ -66,6 +76,11 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	write := !f.dryRun && len(s.plan.Changes()) > 0
 	if s.plan.HasConflicts() {
 		write, err = false, conflict(s.plan, s.stuck)
+	}
+	if write && s.checked && !f.noCheck && !f.markers && os.Getenv("NEXIOS_CHECK") != "off" {
+		if err = compiles(cmd, s.dir, s.plan); err != nil {
+			write = false
+		}
 	}
 	if write && s.ask != "" {
 		fmt.Fprintln(out)

@@ -142,7 +142,11 @@ func (p *problem) text(style plan.Style) string {
 	var b strings.Builder
 	b.WriteString(style(plan.Conflict, "error:") + " " + strings.Join(wrap(p.What, 80-len("error: ")), "\n       ") + "\n")
 	if p.Where != "" {
-		fmt.Fprintf(&b, "%-*s%s\n", column, "  "+label+":", strings.Join(wrap(p.Where, 80-column), "\n"+strings.Repeat(" ", column)))
+		var lines []string
+		for line := range strings.SplitSeq(p.Where, "\n") {
+			lines = append(lines, wrap(line, 80-column)...)
+		}
+		fmt.Fprintf(&b, "%-*s%s\n", column, "  "+label+":", strings.Join(lines, "\n"+strings.Repeat(" ", column)))
 	}
 	if p.Try != "" {
 		fmt.Fprintf(&b, "%-*s%s\n", column, "  try:", p.Try)

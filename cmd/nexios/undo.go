@@ -26,6 +26,7 @@ The database is not touched: roll its migration back first.`,
 			return undo(cmd, f)
 		},
 	}
+	f.addCheck(cmd)
 	f.add(cmd, "project folder (default: the current folder or a parent)")
 	return cmd
 }
@@ -61,8 +62,9 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 			_, err := folder.Undo()
 			return err
 		},
-		stuck: "stash your edits of these files (git stash), then run nexios undo",
-		done:  "undone: " + last.Title,
+		checked: true,
+		stuck:   "stash your edits of these files (git stash), then run nexios undo",
+		done:    "undone: " + last.Title,
 	}
 	if canAsk(cmd) && !f.yes {
 		s.ask = fmt.Sprintf("Undo %q?", last.Title)
