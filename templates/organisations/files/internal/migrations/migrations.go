@@ -30,8 +30,13 @@ func All() []db.Migration {
 	return slices.Concat(
 		jobs.Migrations(),
 		[]db.Migration{{
-			ID:   "20260101000000_create_users",
-			Up:   func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&users{}) },
+			ID: "20260101000000_create_users",
+			Up: func(tx *gorm.DB) error {
+				if err := tx.Migrator().CreateTable(&users{}); err != nil {
+					return err
+				}
+				return db.UniqueFold(tx, "users", "email")
+			},
 			Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&users{}) },
 		}},
 		auth.Migrations(),

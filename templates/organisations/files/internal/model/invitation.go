@@ -8,7 +8,7 @@ import "time"
 type Invitation struct {
 	ID             int64      `json:"id"`
 	OrganisationID int64      `json:"organisation_id"`
-	Email          string     `json:"email" gorm:"size:255"`
+	Email          string     `json:"email" gorm:"size:255"` // in lower case
 	Role           string     `json:"role" gorm:"size:10" binding:"oneof=admin member"`
 	InvitedBy      int64      `json:"invited_by"`
 	TokenHash      string     `json:"-" gorm:"size:64"` // empty until the mail is written

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -54,14 +55,14 @@ func (h handler) invitations(c *gin.Context, in invitationsInput) (db.Page[model
 func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error) {
 	caller, now := organisations.Of(c), time.Now().UTC()
 	row := model.Invitation{
-		OrganisationID: in.Organisation, Email: in.Body.Email, Role: in.Body.Role,
+		OrganisationID: in.Organisation, Email: strings.ToLower(in.Body.Email), Role: in.Body.Role,
 		InvitedBy: caller.UserID, ExpiresAt: now.Add(openFor),
 	}
 	err := h.locked(c, func(tx *gorm.DB) error {
 		if err := mayInvite(tx, caller.UserID, row.Email, now); err != nil {
 			return err
 		}
-		if err := expire(db.WhereFold(tx, "email", row.Email).Where("organisation_id = ?", row.OrganisationID), now); err != nil {
+		if err := expire(tx.Where("organisation_id = ? AND email = ?", row.OrganisationID, row.Email), now); err != nil {
 			return err
 		}
 		if err := tx.Create(&row).Error; err != nil {
@@ -83,7 +84,7 @@ func mayInvite(tx *gorm.DB, userID int64, email string, now time.Time) error {
 	if err := sent().Count(&all).Error; err != nil {
 		return err
 	}
-	if err := db.WhereFold(sent(), "email", email).Count(&same).Error; err != nil {
+	if err := sent().Where("email = ?", email).Count(&same).Error; err != nil {
 		return err
 	}
 	if all >= perUser || same >= perAddress {
