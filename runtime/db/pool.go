@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/runtime/fault"
@@ -200,6 +201,7 @@ func (p *serverPool) ExecContext(ctx context.Context, query string, args ...any)
 // QueryContext implements gorm.ConnPool. What only reads is tried once more
 // where the connection broke, as all do when the server starts anew.
 func (p *serverPool) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+	args = planned(query, args)
 	err = p.do(ctx, query, func() error {
 		rows, err = p.DB.QueryContext(ctx, query, args...)
 		if err != nil && reads(query) && ctx.Err() == nil && inspect(err).kind == unreachable {
@@ -223,6 +225,16 @@ func (p *serverPool) QueryRowContext(ctx context.Context, query string, args ...
 		return p.DB.QueryRowContext(over, query, args...)
 	}
 	return row
+}
+
+// planned has PostgreSQL plan a search for what it searches. The plan of a
+// statement that is kept is one for any pattern, and would walk the table in
+// its order where an index has the few rows that match.
+func planned(query string, args []any) []any {
+	if !strings.Contains(query, " LIKE lower(") {
+		return args
+	}
+	return append([]any{pgx.QueryExecModeDescribeExec}, args...)
 }
 
 func reads(query string) bool { return len(query) > 6 && strings.EqualFold(query[:6], "SELECT") }

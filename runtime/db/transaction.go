@@ -82,7 +82,7 @@ func (t *bounded) ExecContext(ctx context.Context, query string, args ...any) (s
 
 // QueryContext implements gorm.ConnPool.
 func (t *bounded) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := t.Tx.QueryContext(ctx, query, args...)
+	rows, err := t.Tx.QueryContext(ctx, query, planned(query, args)...)
 	if err != nil {
 		err = t.noted(err)
 	}

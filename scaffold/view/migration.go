@@ -69,7 +69,34 @@ func (w resource) migration() Migration {
 			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", notDeleted+unique)})
 		}
 	}
+	if columns := h.w.searched(); len(columns) > 0 {
+		h.search, h.unsearch = searchIndex(own, columns), searchIndex(own, nil)
+	}
 	return h.finish(m, append([]Table{t}, h.joins()...))
+}
+
+// searched are the columns that are searched.
+func (w resource) searched() []string {
+	var columns []string
+	for _, f := range w.fields {
+		if f.Is("search") {
+			columns = append(columns, f.Column())
+		}
+	}
+	return columns
+}
+
+// searchIndex makes the index of a table's search, or drops it where nothing is
+// searched.
+func searchIndex(table string, columns []string) string {
+	if len(columns) == 0 {
+		return "db.DropSearchIndex(tx, " + quoted(table) + ")"
+	}
+	words := []string{"tx", quoted(table)}
+	for _, column := range columns {
+		words = append(words, quoted(column))
+	}
+	return "db.SearchIndex(" + strings.Join(words, ", ") + ")"
 }
 
 // additions are the changes that add fields to the resource's table, in order.
@@ -98,6 +125,10 @@ func (w resource) additions() []Migration {
 				how = "->" // it is there already
 			}
 			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+unique)})
+		}
+		if len(only.searched()) > 0 {
+			h.search = searchIndex(own, w.without(added(w.r.Added[i+1:])).searched())
+			h.unsearch = searchIndex(own, before.searched())
 		}
 		h.altered = &t
 		h.bare = len(columns) == 0
@@ -143,6 +174,9 @@ type history struct {
 	fold    []string // columns that are unique whatever the case
 	altered *Table   // the one that gets columns; nil when it is made
 	bare    bool     // it gets none: others refer to it
+	// search makes the index of the table's search, unsearch takes it back; "" for
+	// none.
+	search, unsearch string
 }
 
 // snapshot names every table that the fields need, so that it is known which
@@ -345,6 +379,10 @@ func (h *history) finish(m Migration, tables []Table) Migration {
 	}
 	for _, column := range h.fold {
 		up = append(up, "db.UniqueFold(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+")")
+	}
+	if h.search != "" {
+		up = append(up, h.search)
+		down = append([]string{h.unsearch}, down...)
 	}
 	m.Up, m.Down = steps(up), steps(down)
 	m.Imports = imports(h.w.p.Module, h.paths...)

@@ -26,9 +26,15 @@ func createPosts() db.Migration {
 	return db.Migration{
 		ID: "20260101000000_create_posts",
 		Up: func(tx *gorm.DB) error {
-			return tx.Migrator().CreateTable(&posts{})
+			if err := tx.Migrator().CreateTable(&posts{}); err != nil {
+				return err
+			}
+			return db.SearchIndex(tx, "posts", "title", "content")
 		},
 		Down: func(tx *gorm.DB) error {
+			if err := db.DropSearchIndex(tx, "posts"); err != nil {
+				return err
+			}
 			return tx.Migrator().DropTable("posts")
 		},
 	}

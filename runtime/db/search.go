@@ -1,0 +1,307 @@
+package db
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// Search keeps the rows that hold term in at least one of columns, whatever
+// its case (of the Turkish i, every database has its own idea); accents count,
+// and % and _ stand for themselves. An empty term keeps every row.
+//
+// Where SearchIndex has made an index, terms of three characters and more are
+// looked up in it. What is found is the same without.
+func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
+	if term == "" || len(columns) == 0 {
+		return tx
+	}
+	return tx.Where(search{term, columns})
+}
+
+// SearchIndex makes Search of the columns of a table cheap, for migrations: by
+// trigrams, in an index of PostgreSQL's extension pg_trgm, which it creates, and
+// on SQLite in two tables, <table>_search and <table>_search_new, that triggers
+// keep up to date. It replaces the index that is there. It makes none on MySQL,
+// for tables of SQLite without an integer key, and where pg_trgm cannot be
+// created, which is logged; Search then looks at every row.
+func SearchIndex(tx *gorm.DB, table string, columns ...string) error {
+	if err := DropSearchIndex(tx, table); err != nil {
+		return err
+	}
+	switch tx.Name() {
+	case "postgres":
+		return trigramIndex(tx, table, columns)
+	case "sqlite":
+		return trigramTable(tx, table, columns)
+	}
+	return nil
+}
+
+// DropSearchIndex takes back what SearchIndex made. Where there is nothing, it
+// does nothing.
+func DropSearchIndex(tx *gorm.DB, table string) error {
+	switch tx.Name() {
+	case "postgres":
+		return tx.Exec("DROP INDEX IF EXISTS ?", clause.Column{Name: "idx_" + searchTable(table)}).Error
+	case "sqlite":
+		for _, event := range searchEvents {
+			if err := tx.Exec("DROP TRIGGER IF EXISTS ?", clause.Table{Name: searchTable(table) + "_" + event}).Error; err != nil {
+				return err
+			}
+		}
+		for _, name := range []string{searchTable(table), newsTable(table)} {
+			if err := tx.Exec("DROP TABLE IF EXISTS ?", clause.Table{Name: name}).Error; err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// searchTable is what SQLite has indexed of a table, newsTable which of its rows
+// are not in it yet.
+func searchTable(table string) string { return table + "_search" }
+func newsTable(table string) string   { return table + "_search_new" }
+
+// searchEvents name the triggers of a table that is searched.
+var searchEvents = []string{"insert", "update"}
+
+// folded is a column as PostgreSQL compares it whatever the case; the database's
+// own locale may know the cases of ASCII only.
+const folded = `lower(? COLLATE "und-x-icu")`
+
+// trigramIndex is the index of PostgreSQL.
+func trigramIndex(tx *gorm.DB, table string, columns []string) error {
+	// In a savepoint: what fails would be the end of the migration.
+	err := tx.Transaction(func(tx *gorm.DB) error { return tx.Exec("CREATE EXTENSION IF NOT EXISTS pg_trgm").Error })
+	if err != nil {
+		tx.Logger.Warn(tx.Statement.Context, "search of %s has no index: %v; have an administrator create the extension pg_trgm", table, err)
+		return nil
+	}
+	var parts []string
+	vars := []any{clause.Column{Name: "idx_" + searchTable(table)}, clause.Table{Name: table}}
+	for _, column := range columns {
+		parts = append(parts, "("+folded+") gin_trgm_ops")
+		vars = append(vars, clause.Column{Name: column})
+	}
+	return tx.Exec("CREATE INDEX ? ON ? USING gin ("+strings.Join(parts, ", ")+")", vars...).Error
+}
+
+// news is how many rows SQLite indexes at once: one by one they would cost ten
+// times as much.
+const news = 256
+
+// trigramTable is the index of SQLite: an FTS5 table that keeps no text, and
+// only which rows a trigram is or was in, and beside it the keys of the rows that
+// are to be added. What is found is looked at again, so that nothing has to be
+// removed.
+func trigramTable(tx *gorm.DB, table string, columns []string) error {
+	var key []struct{ Name, Type string }
+	if err := tx.Raw("SELECT name, type FROM pragma_table_info(?) WHERE pk > 0", table).Scan(&key).Error; err != nil {
+		return err
+	}
+	if len(key) != 1 || !strings.EqualFold(key[0].Type, "integer") {
+		return nil
+	}
+	quote := func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+	quoted := make([]string, len(columns))
+	for i, column := range columns {
+		quoted[i] = quote(column)
+	}
+	words := strings.NewReplacer(
+		"{table}", quote(table), "{id}", quote(key[0].Name), "{columns}", strings.Join(quoted, ", "),
+		"{index}", quote(searchTable(table)), "{new}", quote(newsTable(table)), "{news}", strconv.Itoa(news),
+		"{inserted}", quote(searchTable(table)+"_insert"), "{updated}", quote(searchTable(table)+"_update"), "{enough}", quote(newsTable(table)+"_insert"),
+	)
+	for _, statement := range []string{
+		"CREATE VIRTUAL TABLE {index} USING fts5({columns}, content='', columnsize=0, detail=none, tokenize='trigram')",
+		"INSERT INTO {index} (rowid, {columns}) SELECT {id}, {columns} FROM {table} ORDER BY {id}",
+		"CREATE TABLE {new} (n integer PRIMARY KEY, id integer NOT NULL)",
+		"CREATE TRIGGER {inserted} AFTER INSERT ON {table} BEGIN INSERT INTO {new} (id) VALUES (new.{id}); END",
+		"CREATE TRIGGER {updated} AFTER UPDATE OF {id}, {columns} ON {table} BEGIN INSERT INTO {new} (id) VALUES (new.{id}); END",
+		"CREATE TRIGGER {enough} AFTER INSERT ON {new} WHEN new.n >= {news} BEGIN " +
+			"INSERT INTO {index} (rowid, {columns}) SELECT {id}, {columns} FROM {table} WHERE {id} IN (SELECT id FROM {new}) ORDER BY {id}; " +
+			"DELETE FROM {new}; END",
+	} {
+		// Not through GORM, which takes @ and ? in names for its own.
+		if _, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, words.Replace(statement)); err != nil {
+			return fmt.Errorf("index of the search of %s: %w", table, Translate(err))
+		}
+	}
+	return nil
+}
+
+// search is the condition of Search.
+type search struct {
+	term    string
+	columns []string
+}
+
+// Build implements clause.Expression.
+func (s search) Build(b clause.Builder) {
+	stmt, ok := b.(*gorm.Statement)
+	if ok && stmt.Name() == "sqlite" {
+		if match := s.match(stmt); match != "" {
+			table := searchTable(stmt.Table)
+			clause.Expr{SQL: "? IN (SELECT rowid FROM ? WHERE ? MATCH ? UNION ALL SELECT id FROM ?) AND ", Vars: []any{
+				clause.PrimaryColumn, clause.Table{Name: table}, clause.Column{Name: table}, match, clause.Table{Name: newsTable(stmt.Table)},
+			}}.Build(b)
+		}
+	}
+	operator, pattern := "? LIKE ? ESCAPE '!'", "%"+likeEscaper.Replace(s.term)+"%"
+	switch {
+	case ok && stmt.Name() == "postgres":
+		// ILIKE, by a word that has an index. Without ESCAPE, through which no
+		// index sees.
+		operator, pattern = folded+" LIKE lower(? COLLATE "+`"und-x-icu")`, "%"+backslashEscaper.Replace(s.term)+"%"
+	case ok && stmt.Name() == "mysql":
+		operator, pattern = "upper(?) LIKE ? ESCAPE '!'", strings.ToUpper(pattern)
+	case ok && stmt.Name() == "sqlite" && !ascii(s.term):
+		// LIKE of SQLite folds ASCII only; GLOB folds nothing, but takes sets.
+		operator, pattern = "? GLOB ?", globPattern(s.term)
+	}
+	either := strings.TrimSuffix(strings.Repeat(operator+" OR ", len(s.columns)), " OR ")
+	values := make([]any, 0, 2*len(s.columns))
+	for _, column := range s.columns {
+		values = append(values, current(column), pattern)
+	}
+	clause.Expr{SQL: "(" + either + ")", Vars: values}.Build(b)
+}
+
+// Bounds of what match asks before the search itself: how many trigrams it
+// counts, and from how many rows on one is common.
+const (
+	counted = 8
+	common  = 1000
+)
+
+// match is what to ask the search table of SQLite for: the trigram of the term
+// that the fewest rows have, or all of them where each is common. It is empty where the table is not there, is not
+// kept up to date or is of no use: a page of hits that are common is sooner
+// found by looking at the rows in their order.
+func (s search) match(stmt *gorm.Statement) string {
+	if stmt.Schema == nil || stmt.Schema.PrioritizedPrimaryField == nil || !s.folds() {
+		return ""
+	}
+	tx := stmt.DB.Session(&gorm.Session{NewDB: true, Context: stmt.Context})
+	name := searchTable(stmt.Table)
+	triggers := make([]string, len(searchEvents))
+	for i, event := range searchEvents {
+		triggers[i] = name + "_" + event
+	}
+	var kept bool
+	err := tx.Raw("SELECT (SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? AND name IN ?) = ? AND (SELECT count(*) FROM pragma_table_info(?) WHERE name IN ?) = ?",
+		stmt.Table, triggers, len(triggers), name, s.columns, len(s.columns)).Scan(&kept).Error
+	if err != nil || !kept {
+		return ""
+	}
+	hits := func(what string, most int) int {
+		n := 0
+		err := tx.Raw("SELECT count(*) FROM (SELECT 1 FROM ? WHERE ? MATCH ? LIMIT ?)",
+			clause.Table{Name: name}, clause.Column{Name: name}, what, most).Scan(&n).Error
+		if err != nil {
+			return most
+		}
+		return n
+	}
+	grams := s.trigrams()
+	best, least := "", common
+	for _, gram := range slices.Backward(grams) {
+		if n := hits(gram, least); n < least {
+			best, least = gram, n
+		}
+		if least <= common/50 {
+			break
+		}
+	}
+	if best != "" {
+		return best
+	}
+	all := strings.Join(grams, " AND ")
+	if _, page := stmt.Clauses["LIMIT"]; page && hits(all, common) == common {
+		return ""
+	}
+	return all
+}
+
+// trigrams are some of those that a row with the term has, as FTS5 asks for
+// them: those of a term of usual length cover every character.
+func (s search) trigrams() []string {
+	runes := []rune(s.term)
+	last := len(runes) - 3
+	var all []string
+	for i := 0; i <= last; i += max(3, last/counted+1) {
+		all = append(all, gram(runes[i:]))
+	}
+	if final := gram(runes[last:]); !slices.Contains(all, final) {
+		all = append(all, final)
+	}
+	return all
+}
+
+func gram(runes []rune) string {
+	return `"` + strings.ReplaceAll(string(runes[:3]), `"`, `""`) + `"`
+}
+
+// folds tells whether the index of SQLite finds everything that holds the term:
+// it is long enough, and FTS5 folds its letters as GLOB's sets do. Letters of
+// which there are more than two, such as σ and ς, and those that came late to
+// Unicode are not folded alike.
+func (s search) folds() bool {
+	if utf8.RuneCountInString(s.term) < 3 || !utf8.ValidString(s.term) || strings.ContainsRune(s.term, 0) {
+		return false
+	}
+	if ascii(s.term) {
+		return true
+	}
+	for _, r := range s.term {
+		other := unicode.SimpleFold(r)
+		switch {
+		case other == r || r <= unicode.MaxASCII:
+		case r > foldedAlike, other > foldedAlike, unicode.SimpleFold(other) != r, r == '\u037f', r == '\u03f3':
+			return false
+		}
+	}
+	return true
+}
+
+// foldedAlike is the end of Latin, Greek and Cyrillic letters.
+const foldedAlike = '\u0523'
+
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+var (
+	likeEscaper      = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+	backslashEscaper = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+)
+
+// globPattern writes every letter as the set of its cases, and every
+// character that GLOB gives a meaning as a set of one.
+func globPattern(term string) string {
+	var b strings.Builder
+	b.WriteByte('*')
+	for _, r := range term {
+		other := unicode.SimpleFold(r)
+		if other == r && !strings.ContainsRune("*?[", r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteByte('[')
+		b.WriteRune(r)
+		for ; other != r; other = unicode.SimpleFold(other) {
+			b.WriteRune(other)
+		}
+		b.WriteByte(']')
+	}
+	b.WriteByte('*')
+	return b.String()
+}
