@@ -66,7 +66,8 @@ func addResourceCommand() *cobra.Command {
 		Example: `  nexios add resource category name:string:unique
   nexios add resource product name:string:min=2 price:decimal=10.2:min=0 \
       status:enum=draft/live:default=draft:filter category:ref=categories
-  nexios add resource note body:text --owner        # rows belong to users
+  nexios add resource note body:text --owner        # each user's own
+  nexios add resource article title:string --read all   # all read, authors write
   nexios add resource person name:string --only list/show`,
 		Args: needsName("nexios add resource post title:string"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,10 +80,14 @@ func addResourceCommand() *cobra.Command {
 	f.addMarkers(cmd)
 	addTableFlags(cmd, &r)
 	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who created them (needs auth)")
+	cmd.Flags().StringVar(&r.Read, "read", "", "rows have an owner and are readable by: all (no login), user, owner")
+	cmd.Flags().StringVar(&r.Write, "write", "", "rows have an owner and are writable by: owner, user, admin")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: a bool field that makes a row readable by all users")
-	cmd.Flags().StringVar(&r.Guard, "guard", "", "who may call the routes: user, admin (needs auth)")
+	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may call the routes: none, user (default with auth), admin")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
-	completeFlag(cmd, "guard", []string{"user", "admin"})
+	completeFlag(cmd, "guard", []string{"none", "user", "admin"})
+	completeFlag(cmd, "read", []string{"all", "user", "owner"})
+	completeFlag(cmd, "write", []string{"owner", "user", "admin"})
 	completeFlag(cmd, "only", spec.Actions())
 	return cmd
 }

@@ -138,7 +138,7 @@ func tableQuestions(p spec.Project) []form.Question {
 	words := []string{"soft-delete", "uuid", "table", "plural"}
 	routed := append(slices.Clone(words), "only")
 	if p.HasFeature("auth") {
-		routed = append(routed, "owner", "public", "guard")
+		routed = append(routed, "owner", "public", "read", "write", "guard")
 	}
 	what := func(name string) func(form.Answers) bool {
 		return func(given form.Answers) bool { return given.One("what") == name }
@@ -156,7 +156,9 @@ func tableQuestions(p spec.Project) []form.Question {
 		{Key: "plural", Title: "Plural", When: special("plural")},
 		{Key: "only", Title: "Actions to serve", Kind: form.Many, Choices: spec.Actions(), When: special("only")},
 		{Key: "public", Title: "Bool field that makes a row readable by all users", When: special("public")},
-		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"user", "admin"}, When: special("guard")},
+		{Key: "read", Title: "Who may read rows?", Kind: form.Choice, Choices: []string{"all", "user", "owner"}, When: special("read")},
+		{Key: "write", Title: "Who may change rows?", Kind: form.Choice, Choices: []string{"owner", "user", "admin"}, When: special("write")},
+		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"none", "user", "admin"}, When: special("guard")},
 		{Key: "fields", Title: "Fields, separated by spaces", Help: "e.g. title:string:min=3 price:decimal=10.2", When: isTable,
 			Check: func(fields string, given form.Answers) error {
 				given["fields"] = []string{fields}
@@ -190,7 +192,8 @@ func tableOf(given form.Answers) spec.Resource {
 		Name: given.One("name"), Plural: given.One("plural"), Table: given.One("table"),
 		Fields:     strings.Fields(given.One("fields")),
 		SoftDelete: is("soft-delete"), UUID: is("uuid"), Owner: is("owner") || is("public"),
-		Public: given.One("public"), Only: given["only"], Guard: given.One("guard"),
+		Public: given.One("public"), Read: given.One("read"), Write: given.One("write"),
+		Only: given["only"], Guard: given.One("guard"),
 		ModelOnly: given.One("what") == "model",
 	}
 }

@@ -179,7 +179,7 @@ func (s *Service) liveKey(ctx context.Context, hash string) (liveKey, bool, erro
 		if row.ExpiresAt != 0 {
 			live.expires = time.UnixMilli(row.ExpiresAt)
 		}
-		if before := now.Add(-keyUseEvery).UnixMilli(); row.LastUsedAt < before {
+		if before := now.Add(-keyUseEvery).UnixMilli(); row.LastUsedAt < before && ctx.Value(withoutWriting{}) == nil {
 			used := s.db.WithContext(ctx).Model(&apiKeyRow{}).Where("id = ? AND last_used_at < ?", row.ID, before)
 			if err := used.UpdateColumn("last_used_at", now.UnixMilli()).Error; err != nil {
 				return liveKey{}, false, err

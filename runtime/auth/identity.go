@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -93,13 +95,33 @@ func Of(c *gin.Context) *Service {
 
 type contextKey struct{}
 
-// asker is what the middleware leaves in the context. A request is served by
-// one goroutine, so it needs no lock.
+// asker is what the middleware leaves in the context of a request.
 type asker struct {
 	service *Service
-	done    bool
-	id      Identity
-	err     error
+	request *http.Request
+
+	mu   sync.Mutex
+	done bool
+	id   Identity
+	err  error
+}
+
+// resolve tells who sent the request, and looks that up once.
+func (a *asker) resolve(ctx context.Context) (Identity, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.done {
+		a.id, a.err = a.service.identify(ctx, a.request)
+		a.done = true
+	}
+	return a.id, a.err
+}
+
+// set says who sent the request, in place of what its headers say.
+func (a *asker) set(id Identity, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.id, a.err, a.done = id, err, true
 }
 
 func ask(c *gin.Context) *asker {
@@ -107,22 +129,17 @@ func ask(c *gin.Context) *asker {
 	return a
 }
 
-// identify resolves who asks, once a request.
+// identify tells who sent the request of c.
 func identify(c *gin.Context) (Identity, error) {
 	a := ask(c)
 	if a == nil {
 		return Identity{}, fault.Internal(errNoMiddleware)
 	}
-	if !a.done {
-		a.id, a.err = a.service.identify(c)
-		a.done = true
-	}
-	return a.id, a.err
+	return a.resolve(c.Request.Context())
 }
 
-func (s *Service) identify(c *gin.Context) (Identity, error) {
-	ctx := c.Request.Context()
-	header := c.Request.Header
+func (s *Service) identify(ctx context.Context, r *http.Request) (Identity, error) {
+	header := r.Header
 	switch values := header["Authorization"]; len(values) {
 	case 0:
 	case 1:
@@ -137,7 +154,7 @@ func (s *Service) identify(c *gin.Context) (Identity, error) {
 	if values := header["X-Api-Key"]; len(values) == 1 {
 		return s.authenticateKey(ctx, values[0])
 	}
-	if token, ok := subprotocol(c); ok {
+	if token, ok := subprotocol(r); ok {
 		return s.Authenticate(ctx, token)
 	}
 	return Identity{}, unauthenticated()
@@ -145,10 +162,10 @@ func (s *Service) identify(c *gin.Context) (Identity, error) {
 
 // subprotocol is how a browser sends a token at a WebSocket handshake, where
 // it cannot set headers: the first subprotocol, "bearer.<token>".
-func subprotocol(c *gin.Context) (string, bool) {
-	if !strings.EqualFold(c.GetHeader("Upgrade"), "websocket") {
+func subprotocol(r *http.Request) (string, bool) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return "", false
 	}
-	first, _, _ := strings.Cut(c.GetHeader("Sec-WebSocket-Protocol"), ",")
+	first, _, _ := strings.Cut(r.Header.Get("Sec-WebSocket-Protocol"), ",")
 	return strings.CutPrefix(strings.TrimSpace(first), "bearer.")
 }

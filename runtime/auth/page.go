@@ -94,9 +94,9 @@ func Page() web.Guard {
 					return err
 				}
 			}
-			a.id, a.err = a.service.pageIdentity(c)
-			a.done = true
-			return a.err
+			id, err := a.service.pageIdentity(c)
+			a.set(id, err)
+			return err
 		},
 	}
 }

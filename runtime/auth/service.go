@@ -66,7 +66,7 @@ func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
 // Middleware puts the Service into the request's context, where the guards,
 // [From] and [Of] find it. Nothing is checked until one of them asks.
 func (s *Service) Middleware() gin.HandlerFunc {
-	return func(c *gin.Context) { web.Keep(c, contextKey{}, &asker{service: s}) }
+	return func(c *gin.Context) { web.Keep(c, contextKey{}, &asker{service: s, request: c.Request}) }
 }
 
 // Run removes what has expired, once an hour until ctx ends. Every replica may

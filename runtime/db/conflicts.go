@@ -69,15 +69,44 @@ func explain(tx *gorm.DB) {
 		}
 	case v.kind == foreignKey && v.deleting && tx.Name() == "sqlite":
 		v.table = referrer(tx, s)
-	case v.kind == foreignKey && !v.deleting && mayAsk:
-		if column, index := dangling(tx, s, v.columns); column != "" {
-			v.columns, v.index = []string{column}, index
+	case v.kind == foreignKey && !v.deleting:
+		if mayAsk {
+			if column, index := dangling(tx, s, v.columns); column != "" {
+				v.columns, v.index = []string{column}, index
+			}
 		}
+		v.missing = refers(s, v.columns)
 	}
 	*f = *v.fault(func(column string) string { return jsonName(s, column) })
 	if v.kind == foreignKey && v.deleting && v.table != "" {
 		f.Message = Humanize(s.Name) + " is still used by " + strings.ToLower(Humanize(v.table))
 	}
+}
+
+// refers reports whether one of columns belongs to a relation that only the
+// database checks: what is missing there is what the client named. Where the
+// row was seen before the write, it has gone since; see [rules].
+func refers(s *schema.Schema, columns []string) bool {
+	for _, relation := range s.Relationships.BelongsTo {
+		for _, r := range relation.References {
+			if slices.Contains(columns, r.ForeignKey.DBName) {
+				return !hides(relation.FieldSchema)
+			}
+		}
+	}
+	return false
+}
+
+// locate names, when a transaction is over that failed on one of rows, the row
+// that it failed on.
+func locate(tx *gorm.DB, rows any, v *violation, err error) {
+	tx = afresh(tx).Model(rows)
+	if tx.Statement.Parse(rows) != nil {
+		return
+	}
+	tx.Statement.ReflectValue = reflect.ValueOf(rows).Elem()
+	tx.Error, v.resolved = err, false
+	explain(tx)
 }
 
 // jsonName is the key that column has in JSON.
@@ -132,9 +161,10 @@ func split(s *schema.Schema, names string) []string {
 	return nil
 }
 
-// afresh is a session on the connection of tx that forgets how tx ended.
+// afresh is a session on the connection of tx that forgets how tx ended, and
+// sees every row: what is in the way of a write may be another's.
 func afresh(tx *gorm.DB) *gorm.DB {
-	fresh := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true})
+	fresh := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true, Context: System(tx.Statement.Context)})
 	fresh.Error = nil
 	return fresh
 }

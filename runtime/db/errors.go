@@ -43,6 +43,7 @@ type violation struct {
 	constraint string   // name of the index or constraint
 	columns    []string // as far as they are known
 	deleting   bool     // of a foreign key: the row referred to was to go
+	missing    bool     // of a foreign key: the client named a row that is not there
 	index      *int     // of several rows: which one, from 0; nil when it is not known
 	resolved   bool     // its fields have been named
 	cause      error
@@ -301,6 +302,9 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 		f.Message, rule = say(" taken", "Already taken"), "unique"
 	case foreignKey:
 		f.Message, rule = say(" not found", "Refers to something that does not exist"), "exists"
+		if v.missing {
+			f.Status, f.Message = http.StatusUnprocessableEntity, "Validation error"
+		}
 		if v.deleting {
 			f.Message, rule = "Still used", ""
 			if v.table != "" {
@@ -328,6 +332,9 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 	}
 	for _, column := range v.columns {
 		d := fault.Detail{Field: column, Rule: rule, Message: f.Message, Index: v.index}
+		if v.missing {
+			d.Message = Humanize(column) + " not found"
+		}
 		if v.kind == value {
 			d.Message = Humanize(column) + " is too long, out of range or not valid"
 		}

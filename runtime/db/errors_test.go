@@ -85,22 +85,22 @@ func TestConflicts(t *testing.T) {
 		{"unique, primary key", func(tx *gorm.DB) error { return tx.Create(&User{ID: 1, Username: "bob", Email: "b@x"}).Error },
 			409, "Id taken", "id/unique"},
 		{"foreign key, missing", func(tx *gorm.DB) error { return tx.Create(&Post{Title: "two", AuthorID: 9}).Error },
-			409, "Author not found", "author_id/exists"},
+			422, "Validation error", "author_id/exists"},
 		{"foreign key, in bulk", func(tx *gorm.DB) error {
 			return tx.Create([]Post{{Title: "two", AuthorID: 1}, {Title: "three", AuthorID: 9}}).Error
-		}, 409, "Author not found", "author_id/exists"},
+		}, 422, "Validation error", "author_id/exists"},
 		{"foreign key, by update", func(tx *gorm.DB) error {
 			return tx.Model(&Post{ID: 1}).Select("AuthorID").Updates(Post{AuthorID: 9}).Error
-		}, 409, "Author not found", "author_id/exists"},
+		}, 422, "Validation error", "author_id/exists"},
 		{"foreign key, by update of a map", func(tx *gorm.DB) error {
 			return tx.Model(&Post{ID: 1}).Updates(map[string]any{"author_id": 9}).Error
-		}, 409, "Author not found", "author_id/exists"},
+		}, 422, "Validation error", "author_id/exists"},
 		{"foreign key, by save", func(tx *gorm.DB) error {
 			post, err := db.Find[Post](tx, 1)
 			must(t, err)
 			post.AuthorID = 9
 			return tx.Save(&post).Error
-		}, 409, "Author not found", "author_id/exists"},
+		}, 422, "Validation error", "author_id/exists"},
 		{"foreign key, still used", func(tx *gorm.DB) error { return tx.Delete(&User{}, 1).Error },
 			409, "User is still used by posts", ""},
 		{"foreign key, still used, row in hand", func(tx *gorm.DB) error { return tx.Delete(&User{ID: 1}).Error },
@@ -142,9 +142,10 @@ func TestConflictsByIndex(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		seeded(t, gdb)
 		for name, c := range map[string]struct {
-			do    func(tx *gorm.DB) error
-			index int
-			field string
+			do     func(tx *gorm.DB) error
+			index  int
+			field  string
+			status int
 		}{
 			"stored": {func(tx *gorm.DB) error {
 				return tx.Create(many(1000, func(i int, u *User) {
@@ -152,23 +153,23 @@ func TestConflictsByIndex(t *testing.T) {
 						u.Username = "Ann"
 					}
 				})).Error
-			}, 700, "username/unique"},
+			}, 700, "username/unique", 409},
 			"among themselves": {func(tx *gorm.DB) error {
 				return tx.Create(many(50, func(i int, u *User) {
 					if i == 30 {
 						u.Email = "10@x"
 					}
 				})).Error
-			}, 30, "e_mail/unique"},
+			}, 30, "e_mail/unique", 409},
 			"several columns": {func(tx *gorm.DB) error {
 				return tx.Create([]*Post{{Title: "two", AuthorID: 1}, {Title: "one", AuthorID: 1}}).Error
-			}, 1, "title/unique author_id/unique"},
+			}, 1, "title/unique author_id/unique", 409},
 			"foreign key": {func(tx *gorm.DB) error {
 				return tx.Create([]*Post{{Title: "two", AuthorID: 1}, {Title: "three", AuthorID: 1}, {Title: "four", AuthorID: 9}}).Error
-			}, 2, "author_id/exists"},
+			}, 2, "author_id/exists", 422},
 		} {
 			f := fault.From(c.do(gdb))
-			if f == nil || f.Status != 409 || len(f.Details) == 0 {
+			if f == nil || f.Status != c.status || len(f.Details) == 0 {
 				t.Errorf("%s: %v", name, f)
 				continue
 			}

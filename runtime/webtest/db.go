@@ -1,6 +1,7 @@
 package webtest
 
 import (
+	"context"
 	"crypto/rand"
 	"net/url"
 	"os"
@@ -14,14 +15,16 @@ import (
 
 // DB returns a migrated database that belongs to the test alone: SQLite in
 // memory, or with TEST_DATABASE_URL set a new schema of that PostgreSQL server
-// or a new database of that MySQL server. It is gone when the test ends.
+// or a new database of that MySQL server. It is gone when the test ends. The
+// test sees every row: its statements act for nobody (see [db.System]) until a
+// handler says for whom.
 func DB(t testing.TB, migrations []db.Migration) *gorm.DB {
 	t.Helper()
 	gdb := open(t, private(t, os.Getenv("TEST_DATABASE_URL")))
 	if _, err := db.Migrate(t.Context(), gdb, migrations); err != nil {
 		t.Fatal(err)
 	}
-	return gdb
+	return gdb.WithContext(db.System(context.Background()))
 }
 
 // private makes a place of the test's own on a server, and returns its URL.

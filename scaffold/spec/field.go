@@ -20,8 +20,8 @@ type Field struct {
 func Modifiers() [][2]string {
 	return [][2]string{
 		{"optional", ""}, {"unique", ""}, {"index", ""}, {"search", ""}, {"sort", ""}, {"filter", ""},
-		{"default", "X"}, {"min", "N"}, {"max", "N"}, {"len", "N"}, {"secret", ""}, {"immutable", ""}, {"array", ""},
-		{"ondelete", "cascade/restrict/null"}, {"pattern", "P"},
+		{"default", "X"}, {"min", "N"}, {"max", "N"}, {"len", "N"}, {"secret", ""}, {"private", ""}, {"immutable", ""}, {"readonly", ""},
+		{"array", ""}, {"ondelete", "cascade/restrict/null"}, {"pattern", "P"},
 	}
 }
 
@@ -48,11 +48,11 @@ func (f Field) Column() string {
 
 // Input is the field's key in a request body; "" when it has none.
 func (f Field) Input() string {
-	switch f.Type {
-	case "many":
-		return Singular(f.Name) + "_ids"
-	case "has":
+	switch {
+	case f.Is("readonly"), f.Type == "has":
 		return ""
+	case f.Type == "many":
+		return Singular(f.Name) + "_ids"
 	}
 	return f.Column()
 }
@@ -247,11 +247,22 @@ func (f Field) check(row Type) error {
 			}
 		}
 	}
-	if f.Is("secret") {
+	for _, hidden := range []string{"secret", "private"} {
 		for _, mod := range []string{"search", "sort", "filter"} {
-			if f.Is(mod) {
-				return fmt.Errorf("a secret cannot be %s: that would reveal it", mod)
+			if f.Is(hidden) && f.Is(mod) {
+				return fmt.Errorf("a %s field cannot be %s: that would reveal it", hidden, mod)
 			}
+		}
+	}
+	if f.Is("secret") && f.Is("private") {
+		return fmt.Errorf("a secret is in no answer at all, so private adds nothing")
+	}
+	if f.Is("readonly") {
+		switch {
+		case f.Is("immutable"):
+			return fmt.Errorf("readonly together with immutable")
+		case !f.Is("optional") && !f.Is("default"):
+			return fmt.Errorf("a readonly field needs optional or default=: no request can give it a value")
 		}
 	}
 	if f.Is("len") && (f.Is("min") || f.Is("max")) {

@@ -181,7 +181,14 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 	if err != nil {
 		return p, r, err
 	}
-	if old, ok := p.Resource(r.Name); ok && old.Name == r.Name {
+	old, there := p.Resource(r.Name)
+	if there = there && old.Name == r.Name; r.Guard == "" && !r.Owner && !r.ModelOnly && p.HasFeature("auth") {
+		// The safe way is the one that nobody has to ask for.
+		if r.Guard = "user"; there {
+			r.Guard = old.Guard
+		}
+	}
+	if there {
 		r.Migration, r.Added = old.Migration, old.Added
 		if equal(old, r) {
 			return p, old, nil

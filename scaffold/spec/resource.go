@@ -70,17 +70,54 @@ func (r *Resource) settleFlags(said Resource) error {
 	if len(r.Only) == len(Actions()) {
 		r.Only = nil
 	}
-	if !slices.Contains([]string{"", "user", "admin"}, said.Guard) {
-		return &Error{
-			What:  fmt.Sprintf("unknown guard %q", clip(said.Guard)),
-			Label: "guards", Where: "user admin", Try: "nexios add resource " + r.Name + " --guard user",
-		}
+	if err := r.settleAccess(said); err != nil {
+		return err
 	}
 	if r.ModelOnly {
 		r.Only, r.Guard = nil, ""
 	}
 	if said.Public != "" {
 		r.Public = Snake(said.Public)
+	}
+	return nil
+}
+
+// settleAccess reads who may use the routes and the rows. To say who reads or
+// writes is to say that rows have an owner.
+func (r *Resource) settleAccess(said Resource) error {
+	for _, flag := range []struct {
+		name, value string
+		choices     []string
+	}{
+		{"guard", said.Guard, []string{"none", "user", "admin"}},
+		{"read", said.Read, []string{"all", "user", "owner"}},
+		{"write", said.Write, []string{"owner", "user", "admin"}},
+	} {
+		if flag.value != "" && !slices.Contains(flag.choices, flag.value) {
+			return &Error{
+				What:  fmt.Sprintf("unknown value %q for --%s", clip(flag.value), flag.name),
+				Label: "values", Where: strings.Join(flag.choices, " "),
+				Try: "nexios add resource " + r.Name + " --" + flag.name + " " + closest(flag.value, flag.choices, "user"),
+			}
+		}
+	}
+	r.Owner = said.Owner || said.Read != "" || said.Write != ""
+	if r.Read == "owner" {
+		r.Read = ""
+	}
+	if r.Write == "owner" {
+		r.Write = ""
+	}
+	contradiction := func(what, try string) error {
+		return &Error{What: what, Where: r.Name, Try: "nexios add resource " + r.Name + " " + try}
+	}
+	switch {
+	case r.Write == "user" && r.Read == "":
+		return contradiction("--write user lets users change rows that they may not read", "--read user --write user")
+	case said.Public != "" && r.Read == "all":
+		return contradiction("--public "+said.Public+" adds nothing to --read all: every row is readable", "--read all")
+	case said.Public != "" && r.Read == "user":
+		return contradiction("--public "+said.Public+" adds nothing to --read user: every user reads every row", "--read user")
 	}
 	return nil
 }
@@ -144,7 +181,9 @@ func (r Resource) Command() string {
 	add(r.Table != "", "--table", r.Table)
 	add(r.SoftDelete, "--soft-delete")
 	add(r.UUID, "--uuid")
-	add(r.Owner, "--owner")
+	add(r.Owner && r.Read == "" && r.Write == "", "--owner")
+	add(r.Read != "", "--read", r.Read)
+	add(r.Write != "", "--write", r.Write)
 	add(r.Public != "", "--public", r.Public)
 	add(len(r.Only) > 0, "--only", strings.Join(r.Only, "/"))
 	add(r.Guard != "", "--guard", r.Guard)
@@ -419,16 +458,28 @@ func (r Resource) tables() []string {
 // whole refuses what r, which is one of p's resources, needs of the project
 // and does not find there: who asks, and what its relations point at.
 func (p Project) whole(r Resource) error {
-	if (r.Owner || r.Guard != "") && !p.HasFeature("auth") {
-		flag := "--owner"
-		if !r.Owner {
-			flag = "--guard"
-		}
-		return &Error{What: flag + " requires authentication", Where: r.Name, Try: "nexios add auth"}
-	}
 	fields, err := r.Parsed()
 	if err != nil {
 		return err
+	}
+	if !p.HasFeature("auth") {
+		private := slices.IndexFunc(fields, func(f Field) bool { return f.Is("private") })
+		flag := ""
+		switch {
+		case r.Read != "":
+			flag = "--read"
+		case r.Write != "":
+			flag = "--write"
+		case r.Owner:
+			flag = "--owner"
+		case r.Guard == "user" || r.Guard == "admin":
+			flag = "--guard"
+		case private >= 0:
+			flag = r.Fields[private]
+		}
+		if flag != "" {
+			return &Error{What: flag + " requires authentication", Where: r.Name, Try: "nexios add auth"}
+		}
 	}
 	for i, f := range fields {
 		word := r.Fields[i]

@@ -47,11 +47,13 @@ type Resource struct {
 	SoftDelete bool       `json:"soft_delete,omitempty"`
 	UUID       bool       `json:"uuid,omitempty"`
 	Owner      bool       `json:"owner,omitempty"`      // rows belong to the user who made them
+	Read       string     `json:"read,omitempty"`       // with Owner: who reads rows; "all" or "user", and "" for the owner
+	Write      string     `json:"write,omitempty"`      // with Owner: who changes rows; "user" or "admin", and "" for the owner
 	Public     string     `json:"public,omitempty"`     // with Owner: a bool field; rows with it true are readable by all
 	Table      string     `json:"table,omitempty"`      // when it is not Plural
 	Only       []string   `json:"only,omitempty"`       // the actions served; all when empty
 	ModelOnly  bool       `json:"model_only,omitempty"` // no routes
-	Guard      string     `json:"guard,omitempty"`      // "", "user" or "admin"
+	Guard      string     `json:"guard,omitempty"`      // without Owner: "none" (as ""), "user" or "admin"
 	Migration  string     `json:"migration,omitempty"`  // when it was added: "20261121101500"
 	Added      []Addition `json:"added,omitempty"`      // fields that came later, oldest first
 }

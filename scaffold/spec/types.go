@@ -29,7 +29,7 @@ type Type struct {
 	Filters string   // how lists filter by it: "equal", "range" (equal, _min and _max) or ""
 	Upload  bool     // values are names of uploads, of a project with that feature: they must be there and stay
 
-	mods   string // modifiers that make sense, besides optional and immutable
+	mods   string // modifiers that make sense, besides optional, immutable, readonly and private
 	length int    // characters a text may have unless it says; 0 for what is not a short text
 	colons bool   // a default may hold colons
 
@@ -247,10 +247,12 @@ func (t Type) Allows(modifier string) bool { return t.allows(modifier) }
 
 func (t Type) allows(modifier string) bool {
 	switch modifier {
-	case "optional":
+	case "optional", "immutable":
 		return t.Name != "many" && t.Name != "has"
-	case "immutable":
-		return t.Name != "many" && t.Name != "has"
+	case "readonly":
+		return t.Name != "many" && t.Name != "has" && !t.Upload
+	case "private":
+		return t.Name != "many" && t.Name != "has" && t.Name != "ref" && !t.Upload
 	}
 	return slices.Contains(strings.Fields(t.mods), modifier)
 }

@@ -66,6 +66,14 @@ func (w resource) input() Input {
 		paths = append(paths, dbImport)
 	}
 	for _, f := range w.fields {
+		if f.Is("readonly") {
+			if in.HasBody {
+				paths = append(paths, f.settled(&in)...)
+			}
+			if w.serves("list") && f.Is("filter") {
+				paths = append(paths, f.filter(&in)...)
+			}
+		}
 		if f.Input() == "" {
 			continue
 		}
@@ -207,6 +215,27 @@ func (f field) create(in *Input) []string {
 		paths = append(paths, "time")
 	}
 	return paths
+}
+
+// settled gives a field that no request may set its default in new rows, and
+// says what the file needs for it.
+func (f field) settled(in *Input) []string {
+	v, ok := f.Default()
+	if !ok {
+		return nil
+	}
+	value := v.Go
+	if f.Is("optional") {
+		if goType := f.goType(); goType == "int64" || goType == "float64" {
+			value = goType + "(" + value + ")"
+		}
+		value = "new(" + value + ")"
+	}
+	in.Build = append(in.Build, Assign{exported(f.Column()), value})
+	if f.Type == "duration" {
+		return append(f.bodyImports(), "time")
+	}
+	return f.bodyImports()
 }
 
 // withoutMin1 drops what required says already of a text.

@@ -16,26 +16,17 @@ type Room struct {
 	Delete   bool
 	Reads    string // the guards of routes that read: ".Guard(auth.User())"
 	Writes   string // the guards of routes that write
-	Rows     string // where a query begins: "h.db.WithContext(c.Request.Context())"
-	Public   string // the column that lets others read; "" for none
 	Preload  []string
 	With     []string // preloaded for a single row too: those of has
 	Search   []string // quoted columns
 	Filters  []Filter
 	Many     []Many
 	Conflict string // the statuses that writing can answer: ".Fails(409)"
-	Finders  []Finder
 	Omit     string // associations that saving a row leaves alone: `"Tags.*"`
 	Joins    string // the same, for rows that tests store
 	Vars     string // a variable that holds many rows
-	NotFound string // "Post not found"
-	At       bool   // conflicts in bulk are told by position
 	Attach   bool   // new rows refer to uploads
 	Reattach bool   // rows that change may refer to others
-	Readable bool   // not every row may be read by everyone
-	Own      bool   // who may read a row may not always change it
-	// ReadableDoc completes "the posts that who asks may read:".
-	ReadableDoc string
 }
 
 // Filter is one condition that a list takes.
@@ -50,18 +41,8 @@ type Many struct {
 	Name  string // of the model's field: "Tags"
 	Input string // of the input's field: "TagIDs"
 	Rows  string // a variable that holds them: "tags"
-	Find  string // the function that finds them: "findTags"
-}
-
-// Finder is a function that finds rows of another table by their keys.
-type Finder struct {
-	Func     string // "findTags"
-	Type     string // of its rows: "Tag"
-	KeyType  string
-	Rows     string // a variable that holds them: "tags"
-	Many     string // "tags"
-	NotFound string // "Tag not found"
-	Key      string // the body's key: "tag_ids"
+	Type  string // of one: "Tag"
+	Key   string // the body's key: "tag_ids"
 }
 
 func (w resource) room(v Resource) Room {
@@ -70,47 +51,24 @@ func (w resource) room(v Resource) Room {
 		Doc:  v.Many,
 		List: w.serves("list"), Create: w.serves("create"), Bulk: w.serves("bulk"),
 		Show: w.serves("show"), Update: w.serves("update"), Delete: w.serves("delete"),
-		Rows: "h.db.WithContext(c.Request.Context())",
 		Vars: unexported(r.Plural),
 	}
 	if o.Vars == v.Var || variable(r.Plural) == "row" {
 		o.Vars = "rows"
 	}
-	o.NotFound = title(v.One) + " not found"
 	paths := []string{gormImport, webImport}
 	if o.List || o.Create || o.Bulk || o.Show || o.Update || o.Delete {
 		paths = append(paths, ginImport, w.p.Module+"/internal/model")
 	}
-	if o.List || o.Show || o.Update {
+	if o.List || o.Bulk || o.Show || o.Update || o.Delete {
 		paths = append(paths, dbImport)
 	}
-	if o.Delete && r.Public == "" {
-		paths = append(paths, faultImport)
+	o.Reads, o.Writes = w.access().guards()
+	if o.Reads != "" && (o.List || o.Show) || o.Writes != "" && o.changes() || r.Owner && (o.Create || o.Bulk) {
+		paths = append(paths, authImport)
 	}
-	switch {
-	case r.Owner:
-		o.Reads, o.Writes = ".Guard(auth.User())", ".Guard(auth.User())"
-		if o.List || o.Show || o.Update || o.Delete {
-			o.Rows, o.Readable = "h.readable(c)", true
-		}
-		o.ReadableDoc = "his own."
-		if r.Public != "" {
-			o.Public = r.Public
-			o.ReadableDoc = "his own and those that are " + words(r.Public) + "."
-			if o.Own = o.Update || o.Delete; o.Own {
-				paths = append(paths, faultImport, dbImport)
-			}
-		}
-		paths = append(paths, authImport)
+	if r.Owner {
 		o.Preload = append(o.Preload, "User")
-	case r.Guard == "user":
-		o.Reads, o.Writes = ".Guard(auth.User())", ".Guard(auth.User())"
-		paths = append(paths, authImport)
-	case r.Guard == "admin":
-		if o.Create || o.Bulk || o.Update || o.Delete {
-			paths = append(paths, authImport)
-		}
-		o.Writes = ".Guard(auth.Admin())"
 	}
 	for _, f := range w.fields {
 		switch f.Type {
@@ -118,15 +76,11 @@ func (w resource) room(v Resource) Room {
 			o.Preload = append(o.Preload, exported(f.Name))
 		case "many":
 			o.Preload = append(o.Preload, exported(f.Name))
-			m := Many{Name: exported(f.Name), Input: f.inputName(), Rows: variable(f.Name, v.Var, o.Vars), Find: "find" + exported(f.Name)}
+			m := Many{Name: exported(f.Name), Input: f.inputName(), Rows: variable(f.Name, v.Var, o.Vars), Type: f.relatedType(), Key: f.Input()}
 			if m.Rows == "row" {
 				m.Rows = "found"
 			}
 			o.Many = append(o.Many, m)
-			o.Finders = append(o.Finders, Finder{
-				Func: m.Find, Type: exported(f.target.Name), KeyType: keyType(f.target), Rows: m.Rows,
-				Many: words(f.target.Plural), NotFound: title(words(f.target.Name)) + " not found", Key: f.Input(),
-			})
 		case "has":
 			o.With = append(o.With, exported(f.Name))
 		}
@@ -158,16 +112,8 @@ func (w resource) room(v Resource) Room {
 	}
 	o.Joins = strings.Join(joins, ", ")
 	if len(o.Many) > 0 && (o.Create || o.Bulk || o.Update) {
-		paths = append(paths, faultImport)
-		for _, f := range w.related("many") {
-			if f.target.UUID {
-				paths = append(paths, uuidImport)
-			}
-		}
 		o.Omit = o.Joins
-		o.At = o.Bulk
-	} else {
-		o.Finders = nil
+		paths = append(paths, dbImport)
 	}
 	o.Imports = imports(w.p.Module, paths...)
 	return o

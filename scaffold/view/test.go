@@ -106,21 +106,6 @@ func (w resource) test(v Resource) (Test, error) {
 	return t, nil
 }
 
-// access is who may read and who may change: "all", "user", "owner" or "admin".
-type access struct{ read, write string }
-
-func (w resource) access() access {
-	switch {
-	case w.r.Owner:
-		return access{"owner", "owner"}
-	case w.r.Guard == "user":
-		return access{"user", "user"}
-	case w.r.Guard == "admin":
-		return access{"all", "admin"}
-	}
-	return access{"all", "all"}
-}
-
 // only lists what the room serves, where that is not everything.
 func (w resource) only() string {
 	var some []string

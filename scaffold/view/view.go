@@ -43,6 +43,7 @@ type Resource struct {
 	UUID    bool     // keys are UUIDs
 	Soft    bool     // deleted rows stay
 	Owner   bool     // rows belong to users
+	Public  string   // with Owner: the bool column that lets others read a row; "" for none
 	Uploads []string // columns that hold names of uploads
 
 	Model      Model
@@ -71,6 +72,24 @@ type Model struct {
 	Relations []Line // rows of other tables
 	TableName bool   // GORM would guess another table
 	Receiver  string
+	Rules     []Rule
+	Private   []Private // fields for the owner and administrators
+	Owner     string    // who that is: "UserID", or "" for administrators alone
+}
+
+// Rule is a method of the model that says whose rows are whose.
+type Rule struct {
+	Name string // "Readable" or "Writable"
+	Doc  string // completes "the notes that the caller may"
+	All  string // a function of package auth that says it all: "SignedIn"
+	Own  bool   // else: the caller's own, and an administrator all
+	Or   string // a bool column that lets others, too; "" for none
+}
+
+// Private is a field that is blanked for others.
+type Private struct {
+	Name string
+	Zero string // Go expression of what others see
 }
 
 // resource is what is worked with while a view is made.
@@ -110,6 +129,7 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 		UUID:    r.UUID,
 		Soft:    r.SoftDelete,
 		Owner:   r.Owner,
+		Public:  r.Public,
 	}
 	for _, f := range w.uploads() {
 		v.Uploads = append(v.Uploads, f.Column())
@@ -238,13 +258,22 @@ func (w resource) model() Model {
 		paths = append(paths, uuidImport, gormImport)
 	}
 	if w.r.Owner {
+		m.Owner = "UserID"
 		m.Fields = append(m.Fields, Line{Name: "UserID", Type: "int64", Tag: tag("json", "user_id")})
-		m.Relations = append(m.Relations, Line{Name: "User", Type: "*User", Tag: tag("json", "user,omitzero")})
+		m.Relations = append(m.Relations, Line{Name: "User", Type: "*PublicUser", Tag: tag("json", "user,omitzero")})
+	}
+	if m.Rules = w.ruled(); len(m.Rules) > 0 {
+		paths = append(paths, gormImport, authImport)
 	}
 	for _, f := range w.columns() {
 		key := f.Column()
 		if f.Is("secret") {
 			key = "-"
+		}
+		if f.Is("private") {
+			key += ",omitzero"
+			m.Private = append(m.Private, Private{exported(f.Column()), f.zero()})
+			paths = append(paths, gormImport, authImport)
 		}
 		how := slices.DeleteFunc([]string{columnName(f.Column()), f.ModelTag()}, func(s string) bool { return s == "" })
 		m.Fields = append(m.Fields, Line{
@@ -263,11 +292,11 @@ func (w resource) model() Model {
 		m.Fields = append(m.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("json", "-")})
 	}
 	for _, f := range w.related("ref", "many", "has") {
-		line := Line{Name: exported(f.Name), Type: "[]" + exported(f.target.Name)}
+		line := Line{Name: exported(f.Name), Type: "[]" + f.relatedType()}
 		var how string
 		switch f.Type {
 		case "ref":
-			line.Type = "*" + exported(f.target.Name)
+			line.Type = "*" + f.relatedType()
 			if f.target.Name == w.r.Name || exported(f.Name)+"ID" != exported(f.Column()) {
 				how = "foreignKey:" + exported(f.Column())
 			}
@@ -276,7 +305,7 @@ func (w resource) model() Model {
 			how = "foreignKey:" + exported(back.Column())
 		case "many":
 			how = "many2many:" + w.r.JoinTable(f.Field)
-			if other := exported(spec.Singular(f.Name)); other != exported(f.target.Name) || f.target.Name == w.r.Name ||
+			if other := exported(spec.Singular(f.Name)); other != f.relatedType() || f.target.Name == w.r.Name ||
 				!guessable(w.r.Name) || !guessable(f.target.Name) {
 				how += ";joinForeignKey:" + exported(w.r.Name) + "ID;joinReferences:" + other + "ID"
 			}
@@ -286,6 +315,31 @@ func (w resource) model() Model {
 	}
 	m.Imports = imports(w.p.Module, paths...)
 	return m
+}
+
+// relatedType is the model that stands for a row of the target where another
+// table shows it: of a user, what is public.
+func (f field) relatedType() string {
+	if f.target.Name == spec.Users().Name {
+		return "PublicUser"
+	}
+	return exported(f.target.Name)
+}
+
+// zero is the Go expression of the empty value of the model's field.
+func (f field) zero() string {
+	switch goType := f.modelType(); {
+	case strings.HasPrefix(goType, "*"), f.nilable(), f.Is("array"):
+		return "nil"
+	case goType == "string":
+		return `""`
+	case goType == "bool":
+		return "false"
+	case goType == "int" || goType == "int64" || goType == "float64" || goType == "db.Duration" || goType == "time.Duration":
+		return "0"
+	default:
+		return goType + "{}"
+	}
 }
 
 // columnName tells GORM a column whose name it would not guess.

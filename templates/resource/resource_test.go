@@ -30,9 +30,14 @@ category name:string:unique=nocase parent:ref=categories:optional:ondelete=null 
 tag name:string:unique
 product name:string:min=2:search:sort price:decimal=10.2:min=0:sort:filter status:enum=draft/live:default=draft:filter sku:string:unique released:date:optional:filter category:ref=categories:filter tags:many=tags --soft-delete
 post title:string:min=3:search:sort body:text:search published:bool:default=false:filter author:ref=users:ondelete=cascade:filter
-comment body:text post:ref=posts:ondelete=cascade
+comment body:text post:ref=posts:ondelete=cascade --guard none
+article title:string:search body:text secret_note:text:private:optional views:int:readonly:default=0:sort --read all
+wiki title:string rank:int:private:default=3 state:enum=new/old:readonly:default=new:filter --read user --write user
+board title:string --read all --write admin
+rumour text:string seen:datetime:readonly:optional --write admin
 note title:string published:bool:default=false:filter tags:many=tags --owner --public published
 memo body:text:search --owner --soft-delete
+sheet note:ref=notes article:ref=articles wikis:many=wikis people:many=users --read all --write user
 secret_thing token:string:secret name:string:immutable --guard user
 menu name:string --guard admin
 badge code:string:len=4:unique --table tbl_badge --uuid
@@ -83,6 +88,10 @@ func parse(t *testing.T, p spec.Project, lines string) spec.Project {
 				r.ModelOnly = true
 			case "--public":
 				r.Public = next()
+			case "--read":
+				r.Read = next()
+			case "--write":
+				r.Write = next()
 			case "--guard":
 				r.Guard = next()
 			case "--table":
@@ -173,6 +182,13 @@ type User struct {
 	CreatedAt    time.Time ` + "`json:\"created_at\"`" + `
 	UpdatedAt    time.Time ` + "`json:\"updated_at\"`" + `
 }
+
+type PublicUser struct {
+	ID       int64  ` + "`json:\"id\"`" + `
+	Username string ` + "`json:\"username\"`" + `
+}
+
+func (PublicUser) TableName() string { return "users" }
 `
 
 const usersMigration = `package migrations

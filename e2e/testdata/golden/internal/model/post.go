@@ -1,6 +1,12 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+)
 
 // Post is a row of the table posts.
 type Post struct {
@@ -13,5 +19,23 @@ type Post struct {
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 
-	User *User `json:"user,omitzero"`
+	User *PublicUser `json:"user,omitzero"`
+}
+
+// Readable narrows tx to the posts that the caller may read: their own and those that are published.
+func (Post) Readable(tx *gorm.DB) *gorm.DB {
+	caller := auth.Caller(tx)
+	if caller.Admin() {
+		return tx
+	}
+	return tx.Where("user_id", caller.UserID).Or("published", true)
+}
+
+// Writable narrows tx to the posts that the caller may change: their own.
+func (Post) Writable(tx *gorm.DB) *gorm.DB {
+	caller := auth.Caller(tx)
+	if caller.Admin() {
+		return tx
+	}
+	return tx.Where("user_id", caller.UserID)
 }

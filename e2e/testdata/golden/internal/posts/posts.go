@@ -8,7 +8,6 @@ import (
 	"blog/internal/model"
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/db"
-	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -28,27 +27,8 @@ func Module(gdb *gorm.DB) web.Module {
 	}}
 }
 
-// readable are the posts that who asks may read: his own and those that are published.
-// An administrator may read all.
-func (h handler) readable(c *gin.Context) *gorm.DB {
-	tx := h.db.WithContext(c.Request.Context())
-	if who, _ := auth.From(c); !who.Admin() {
-		tx = tx.Where(h.db.Where("user_id", who.UserID).Or("published", true))
-	}
-	return tx.Session(&gorm.Session{})
-}
-
-// own refuses whoever neither owns the post nor is an administrator.
-func own(c *gin.Context, post model.Post) error {
-	who, _ := auth.From(c)
-	if who.UserID != post.UserID && !who.Admin() {
-		return fault.Forbidden("Only its owner may change this post")
-	}
-	return nil
-}
-
 func (h handler) list(c *gin.Context, in listInput) (db.Page[model.Post], error) {
-	tx := h.readable(c).Preload("User")
+	tx := h.db.WithContext(c.Request.Context()).Preload("User")
 	tx = db.Search(tx, in.Search, "title", "content")
 	tx = db.Where(tx, "published", in.Published)
 	tx = db.Where(tx, "category", in.Category)
@@ -73,24 +53,19 @@ func (h handler) bulk(c *gin.Context, in bulkInput) (bulkOutput, error) {
 		posts[i] = body.post()
 		posts[i].UserID = who.UserID
 	}
-	err := h.db.WithContext(c.Request.Context()).Transaction(func(tx *gorm.DB) error {
-		return tx.CreateInBatches(posts, 100).Error
-	})
+	err := db.CreateAll(h.db.WithContext(c.Request.Context()), posts)
 	return bulkOutput{posts}, err
 }
 
 func (h handler) show(c *gin.Context, in showInput) (model.Post, error) {
-	tx := h.readable(c).Preload("User")
+	tx := h.db.WithContext(c.Request.Context()).Preload("User")
 	return db.Find[model.Post](tx, in.ID)
 }
 
 func (h handler) update(c *gin.Context, in updateInput) (model.Post, error) {
-	tx := h.readable(c)
-	post, err := db.Find[model.Post](tx, in.ID)
+	tx := h.db.WithContext(c.Request.Context())
+	post, err := db.FindWritable[model.Post](tx, in.ID)
 	if err != nil {
-		return post, err
-	}
-	if err := own(c, post); err != nil {
 		return post, err
 	}
 	if changed := in.Body.apply(&post); len(changed) > 0 {
@@ -100,13 +75,5 @@ func (h handler) update(c *gin.Context, in updateInput) (model.Post, error) {
 }
 
 func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
-	tx := h.readable(c)
-	post, err := db.Find[model.Post](tx, in.ID)
-	if err != nil {
-		return web.None{}, err
-	}
-	if err := own(c, post); err != nil {
-		return web.None{}, err
-	}
-	return web.None{}, tx.Delete(&post).Error
+	return web.None{}, db.Delete[model.Post](h.db.WithContext(c.Request.Context()), in.ID)
 }

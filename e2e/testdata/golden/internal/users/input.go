@@ -1,6 +1,8 @@
 package users
 
 import (
+	"time"
+
 	"blog/internal/model"
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/db"
@@ -13,6 +15,33 @@ type listInput struct {
 	Search   string  `form:"search" binding:"max=100"`
 	Role     *string `form:"role" binding:"omitnil,oneof=admin user guest"`
 	IsActive *bool   `form:"is_active"`
+}
+
+// private reports whether the list would reveal what only administrators see.
+func (in listInput) private() bool {
+	return in.Role != nil || in.IsActive != nil || in.Sort == "email" || in.Sort == "role" || in.Sort == "updated_at"
+}
+
+// view is what a caller sees of a user: id and username, and of themselves, and
+// as an administrator of everyone, the rest.
+type view struct {
+	ID               int64      `json:"id"`
+	Username         string     `json:"username"`
+	Email            *string    `json:"email,omitempty"`
+	Role             *string    `json:"role,omitempty" binding:"oneof=admin user guest"`
+	IsActive         *bool      `json:"is_active,omitempty"`
+	EmailConfirmedAt *time.Time `json:"email_confirmed_at,omitempty"`
+	CreatedAt        *time.Time `json:"created_at,omitempty"`
+	UpdatedAt        *time.Time `json:"updated_at,omitempty"`
+}
+
+func public(u model.PublicUser) view { return view{ID: u.ID, Username: u.Username} }
+
+func whole(u model.User) view {
+	return view{
+		ID: u.ID, Username: u.Username, Email: &u.Email, Role: &u.Role, IsActive: &u.IsActive,
+		EmailConfirmedAt: u.EmailConfirmedAt, CreatedAt: &u.CreatedAt, UpdatedAt: &u.UpdatedAt,
+	}
 }
 
 type showInput struct {

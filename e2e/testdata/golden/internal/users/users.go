@@ -1,5 +1,6 @@
 // Package users serves users. Anyone may register; everything else needs a
-// token. A user changes and deletes only himself, an administrator everyone.
+// token. A user sees, changes and deletes only themselves, an administrator
+// everyone; of others a user sees what is public.
 package users
 
 import (
@@ -47,12 +48,22 @@ func Module(gdb *gorm.DB) web.Module {
 	}
 }
 
-func (h handler) list(c *gin.Context, in listInput) (db.Page[model.User], error) {
+// list answers users with what the caller may see of each. Only administrators
+// search e-mail addresses, and filter and sort by what others do not see.
+func (h handler) list(c *gin.Context, in listInput) (db.Page[view], error) {
 	tx := h.db.WithContext(c.Request.Context())
+	if caller, _ := auth.From(c); !caller.Admin() {
+		if in.private() {
+			return db.Page[view]{}, fault.Forbidden("Only administrators filter and sort users by role, state or e-mail")
+		}
+		page, err := db.List[model.PublicUser](db.Search(tx, in.Search, "username"), in.Query, in.Sort)
+		return db.Map(page, public), err
+	}
 	tx = db.Search(tx, in.Search, "username", "email")
 	tx = db.Where(tx, "role", in.Role)
 	tx = db.Where(tx, "is_active", in.IsActive)
-	return db.List[model.User](tx, in.Query, in.Sort)
+	page, err := db.List[model.User](tx, in.Query, in.Sort)
+	return db.Map(page, whole), err
 }
 
 // welcome is what the job mail.welcome needs.
@@ -95,8 +106,17 @@ func (h handler) changePassword(c *gin.Context, in changePasswordInput) (message
 	return message{"Password changed successfully"}, err
 }
 
-func (h handler) show(c *gin.Context, in showInput) (model.User, error) {
-	return db.Find[model.User](h.db.WithContext(c.Request.Context()), in.ID)
+func (h handler) show(c *gin.Context, in showInput) (view, error) {
+	tx := h.db.WithContext(c.Request.Context())
+	if caller, _ := auth.From(c); caller.UserID == in.ID || caller.Admin() {
+		user, err := db.Find[model.User](tx, in.ID)
+		return whole(user), err
+	}
+	user, err := db.Find[model.PublicUser](tx, in.ID)
+	if fault.From(err) != nil && fault.From(err).Status == http.StatusNotFound {
+		err = fault.NotFound("User not found")
+	}
+	return public(user), err
 }
 
 func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
@@ -163,17 +183,20 @@ func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
 
 // own finds the user that who wants to change, if he may.
 func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, error) {
-	user, err := db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
-	if err == nil && user.ID != who.UserID && !who.Admin() {
-		err = fault.Forbidden("Not allowed")
+	if id != who.UserID && !who.Admin() {
+		if _, err := db.Find[model.PublicUser](tx, id); err != nil {
+			return model.User{}, fault.NotFound("User not found")
+		}
+		return model.User{}, fault.Forbidden("Not allowed")
 	}
-	return user, err
+	return db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
 }
 
 // keepAdmin refuses to lose the last active administrator. It locks them all,
 // so that two cannot take each other away at once.
 func keepAdmin(tx *gorm.DB, leaving int64) error {
 	var admins []int64
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // all of them, whoever asks
 	err := tx.Model(&model.User{}).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
 		Where("role = ? AND is_active = ?", model.RoleAdmin, true).Order("id").Pluck("id", &admins).Error
 	if err == nil && len(admins) == 1 && admins[0] == leaving {

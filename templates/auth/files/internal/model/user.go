@@ -1,6 +1,12 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+)
 
 // The roles of a user.
 const (
@@ -22,3 +28,22 @@ type User struct {
 	CreatedAt        time.Time  `json:"created_at"`
 	UpdatedAt        time.Time  `json:"updated_at"`
 }
+
+// Readable narrows tx to the users that the caller may read whole: themselves.
+// What others see of them is a PublicUser.
+func (User) Readable(tx *gorm.DB) *gorm.DB {
+	caller := auth.Caller(tx)
+	if caller.Admin() {
+		return tx
+	}
+	return tx.Where("id", caller.UserID)
+}
+
+// PublicUser is what everybody may see of a row of the table users.
+type PublicUser struct {
+	ID       int64  `json:"id"`
+	Username string `json:"username"`
+}
+
+// TableName is the table that holds users.
+func (PublicUser) TableName() string { return "users" }

@@ -1,6 +1,8 @@
 package users
 
 import (
+	"time"
+
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
@@ -13,6 +15,33 @@ type listInput struct {
 	Search   string  `form:"search" binding:"max=100"`
 	Role     *string `form:"role" binding:"omitnil,oneof=admin user guest"`
 	IsActive *bool   `form:"is_active"`
+}
+
+// private reports whether the list would reveal what only administrators see.
+func (in listInput) private() bool {
+	return in.Role != nil || in.IsActive != nil || in.Sort == "email" || in.Sort == "role" || in.Sort == "updated_at"
+}
+
+// view is what a caller sees of a user: of others the ID and Username, of
+// themselves and as an administrator the rest.
+type view struct {
+	ID               int64      `json:"id"`
+	Username         string     `json:"username"`
+	Email            *string    `json:"email,omitempty"`
+	Role             *string    `json:"role,omitempty" binding:"oneof=admin user guest"`
+	IsActive         *bool      `json:"is_active,omitempty"`
+	EmailConfirmedAt *time.Time `json:"email_confirmed_at,omitempty"`
+	CreatedAt        *time.Time `json:"created_at,omitempty"`
+	UpdatedAt        *time.Time `json:"updated_at,omitempty"`
+}
+
+func viewOf(user model.User, caller auth.Identity) view {
+	v := view{ID: user.ID, Username: user.Username}
+	if caller.UserID == user.ID || caller.Admin() {
+		v.Email, v.Role, v.IsActive, v.EmailConfirmedAt = &user.Email, &user.Role, &user.IsActive, user.EmailConfirmedAt
+		v.CreatedAt, v.UpdatedAt = &user.CreatedAt, &user.UpdatedAt
+	}
+	return v
 }
 
 type showInput struct {

@@ -1,5 +1,6 @@
 // Package users serves users. Anyone may register; everything else needs a
-// token. A user changes and deletes only himself, an administrator everyone.
+// token. A user sees, changes and deletes only themselves, an administrator
+// everyone; of others a user sees what is public.
 package users
 
 import (
@@ -47,12 +48,23 @@ func Module(gdb *gorm.DB) web.Module {
 	}
 }
 
-func (h handler) list(c *gin.Context, in listInput) (db.Page[model.User], error) {
-	tx := h.db.WithContext(c.Request.Context())
-	tx = db.Search(tx, in.Search, "username", "email")
+// list answers all users, with what the caller may see of each. Only
+// administrators search, filter and sort by what others do not see.
+func (h handler) list(c *gin.Context, in listInput) (db.Page[view], error) {
+	caller, _ := auth.From(c)
+	tx := h.db.WithContext(db.System(c.Request.Context()))
+	switch {
+	case caller.Admin():
+		tx = db.Search(tx, in.Search, "username", "email")
+	case in.private():
+		return db.Page[view]{}, fault.Forbidden("Only administrators filter and sort users by e-mail, role or state")
+	default:
+		tx = db.Search(tx, in.Search, "username")
+	}
 	tx = db.Where(tx, "role", in.Role)
 	tx = db.Where(tx, "is_active", in.IsActive)
-	return db.List[model.User](tx, in.Query, in.Sort)
+	page, err := db.List[model.User](tx, in.Query, in.Sort)
+	return db.Map(page, func(user model.User) view { return viewOf(user, caller) }), err
 }
 
 // welcome is what the job mail.welcome needs.
@@ -95,8 +107,10 @@ func (h handler) changePassword(c *gin.Context, in changePasswordInput) (message
 	return message{"Password changed successfully"}, err
 }
 
-func (h handler) show(c *gin.Context, in showInput) (model.User, error) {
-	return db.Find[model.User](h.db.WithContext(c.Request.Context()), in.ID)
+func (h handler) show(c *gin.Context, in showInput) (view, error) {
+	caller, _ := auth.From(c)
+	user, err := db.Find[model.User](h.db.WithContext(db.System(c.Request.Context())), in.ID)
+	return viewOf(user, caller), err
 }
 
 func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
@@ -163,6 +177,7 @@ func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
 
 // own finds the user that who wants to change, if he may.
 func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, error) {
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // to tell 403 from 404
 	user, err := db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
 	if err == nil && user.ID != who.UserID && !who.Admin() {
 		err = fault.Forbidden("Not allowed")
@@ -174,6 +189,7 @@ func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, erro
 // so that two cannot take each other away at once.
 func keepAdmin(tx *gorm.DB, leaving int64) error {
 	var admins []int64
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // all of them, whoever asks
 	err := tx.Model(&model.User{}).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
 		Where("role = ? AND is_active = ?", model.RoleAdmin, true).Order("id").Pluck("id", &admins).Error
 	if err == nil && len(admins) == 1 && admins[0] == leaving {

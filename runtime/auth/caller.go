@@ -1,0 +1,105 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// Caller is who the statement acts for, as its context says: who sent the
+// request, or the identity of [As]. A request that names nobody who holds comes
+// from an anonymous caller, the zero Identity, whose UserID no row has.
+//
+// It is what rules ask (see [db.Readable]). Without a request, [As] or
+// [db.System] in the context nothing is known, and the statement fails: pass
+// c.Request.Context() to WithContext, or say whom the work is for.
+func Caller(tx *gorm.DB) Identity {
+	id, err := callerOf(tx.Statement.Context)
+	if err != nil {
+		_ = tx.AddError(err)
+	}
+	return id
+}
+
+var errNoCaller = errors.New("auth: a row rule asks for the caller and the context has none; " +
+	"in a handler use db.WithContext(c.Request.Context()), for work on behalf of a user auth.As, for work that acts for nobody db.System")
+
+func callerOf(ctx context.Context) (Identity, error) {
+	if id, ok := ctx.Value(callerKey{}).(Identity); ok {
+		return id, nil
+	}
+	a, ok := ctx.Value(contextKey{}).(*asker)
+	switch {
+	case ok:
+	case db.IsSystem(ctx), web.RequestID(ctx) != "":
+		return Identity{}, nil
+	default:
+		return Identity{}, errNoCaller
+	}
+	id, err := a.resolve(context.WithValue(ctx, withoutWriting{}, true))
+	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Status == http.StatusUnauthorized {
+		return Identity{}, nil
+	}
+	return id, err
+}
+
+type callerKey struct{}
+
+// withoutWriting marks a context in which the caller is looked up from within a
+// statement: perhaps in a transaction that holds the only connection of SQLite
+// that writes.
+type withoutWriting struct{}
+
+// As returns a context for work on behalf of id, such as a job that a user has
+// started: the rules let it reach what id may.
+func As(ctx context.Context, id Identity) context.Context {
+	return context.WithValue(ctx, callerKey{}, id)
+}
+
+// Identify returns the identity of an active user, for [As]. It has no session:
+// it is not fresh, and Recheck refuses it. Anybody else is fault 404.
+func (s *Service) Identify(ctx context.Context, userID int64) (Identity, error) {
+	var user account
+	found := s.db.WithContext(ctx).Where("id = ? AND is_active = ?", userID, true).Limit(1).Find(&user)
+	if found.Error != nil {
+		return Identity{}, found.Error
+	}
+	if found.RowsAffected == 0 {
+		return Identity{}, fault.NotFound("User not found")
+	}
+	return Identity{UserID: user.ID, Username: user.Username, Role: user.Role}, nil
+}
+
+// SignedIn narrows tx to nothing unless the caller is signed in: the rule of
+// rows that every user may read or change.
+func SignedIn(tx *gorm.DB) *gorm.DB {
+	if Caller(tx).UserID == 0 {
+		return tx.Where("1 = 0")
+	}
+	return tx
+}
+
+// Owns reports whether the caller is the user with this id or an administrator,
+// or the work acts for nobody, as [db.System] says. A statement without a
+// caller fails, as in [Caller].
+func Owns(tx *gorm.DB, userID int64) bool {
+	if db.IsSystem(tx.Statement.Context) {
+		return true
+	}
+	caller := Caller(tx)
+	return caller.Admin() || userID != 0 && caller.UserID == userID
+}
+
+// OnlyAdmin narrows tx to nothing unless the caller is an administrator.
+func OnlyAdmin(tx *gorm.DB) *gorm.DB {
+	if !Caller(tx).Admin() {
+		return tx.Where("1 = 0")
+	}
+	return tx
+}

@@ -1,0 +1,474 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Readable is a model whose rows are not everybody's to read. Readable narrows
+// tx to those that the caller may read, by Where and Or alone; a column named
+// by itself is the model's. The caller is in the statement's context; see
+// auth.Caller.
+//
+// Every statement of GORM that reads the model has the rule: Find, Count,
+// Pluck, Rows, preloads, joins of relations, associations and subqueries. What
+// is written as SQL (Raw, Exec, Table without Model, a join in words) has not.
+type Readable interface {
+	Readable(tx *gorm.DB) *gorm.DB
+}
+
+// Writable is a model whose rows are not everybody's to change. Writable
+// narrows tx, as in [Readable], to those that the caller may change or delete.
+// Every UPDATE and DELETE of the model has the rule, those of soft deletes,
+// associations and upserts included.
+type Writable interface {
+	Writable(tx *gorm.DB) *gorm.DB
+}
+
+type systemKey struct{}
+
+// System returns a context for work that acts for nobody, such as a job, a
+// command or a check across all rows: no rule narrows its statements.
+// Everything that passes the rules by says this word.
+func System(ctx context.Context) context.Context {
+	return context.WithValue(ctx, systemKey{}, true)
+}
+
+// IsSystem reports whether ctx is of [System].
+func IsSystem(ctx context.Context) bool { return ctx.Value(systemKey{}) != nil }
+
+// rules is the GORM plugin that holds every statement to the rules of its
+// model, and every reference that is written to the rule of the row it names.
+type rules struct {
+	known sync.Map // of rule, by *schema.Schema
+	refs  sync.Map // of []ref, by *schema.Schema
+}
+
+// rule is what a model says of its rows; nil for nothing.
+type rule struct {
+	readable, writable func(*gorm.DB) *gorm.DB
+}
+
+// Name implements gorm.Plugin.
+func (*rules) Name() string { return "rules" }
+
+// Initialize implements gorm.Plugin.
+func (p *rules) Initialize(gdb *gorm.DB) error {
+	return errors.Join(
+		gdb.Callback().Query().Before("gorm:query").Register("rules", p.read),
+		gdb.Callback().Row().Before("gorm:row").Register("rules", p.read),
+		gdb.Callback().Create().Before("gorm:create").Register("rules", p.create),
+		gdb.Callback().Update().Before("gorm:update").Register("rules", p.update),
+		gdb.Callback().Delete().Before("gorm:delete").Register("rules", p.write),
+	)
+}
+
+// of returns the rule of a model.
+func (p *rules) of(s *schema.Schema) rule {
+	if known, ok := p.known.Load(s); ok {
+		return known.(rule)
+	}
+	var r rule
+	model := reflect.New(s.ModelType).Interface()
+	if m, ok := model.(Readable); ok {
+		r.readable = m.Readable
+	}
+	if m, ok := model.(Writable); ok {
+		r.writable = m.Writable
+	}
+	p.known.Store(s, r)
+	return r
+}
+
+// writableOnly marks a statement that reads only what may be changed: the
+// model that it is about.
+const writableOnly = "db:writable"
+
+// read narrows a statement that reads, and the relations that it joins.
+func (p *rules) read(tx *gorm.DB) {
+	s := tx.Statement
+	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 || IsSystem(s.Context) {
+		return
+	}
+	r := p.of(s.Schema)
+	p.narrow(tx, s.Schema, r.readable)
+	if r.writable != nil {
+		if of, ok := s.Settings.Load(writableOnly); ok && of == s.Schema.ModelType {
+			p.narrow(tx, s.Schema, r.writable)
+		}
+	}
+	for i := range s.Joins {
+		j := &s.Joins[i]
+		relations := path(s.Schema, j.Name)
+		for n, relation := range relations {
+			joined := p.of(relation.FieldSchema)
+			if joined.readable == nil {
+				continue
+			}
+			if n < len(relations)-1 && !named(tx, j.Name, n) || j.Expression != nil {
+				_ = tx.AddError(fmt.Errorf("the rule of %s cannot hold in Joins(%q): join each relation by its own name", relation.FieldSchema.Table, j.Name))
+				return
+			}
+			if n < len(relations)-1 {
+				continue // it has a join of its own
+			}
+			if condition := p.condition(tx, relation.FieldSchema, joined.readable); condition != nil {
+				where := clause.Where{Exprs: []clause.Expression{condition}}
+				if j.On != nil {
+					where.Exprs = append(where.Exprs, group{*j.On})
+				}
+				j.On = &where
+			}
+		}
+	}
+}
+
+// path are the relations that a join goes through: "Post.Category" are two. It
+// is nil for a join that is written as SQL.
+func path(s *schema.Schema, name string) (relations []*schema.Relationship) {
+	for part := range strings.SplitSeq(name, ".") {
+		relation, ok := s.Relationships.Relations[part]
+		if !ok {
+			return nil
+		}
+		relations, s = append(relations, relation), relation.FieldSchema
+	}
+	return relations
+}
+
+// named reports whether the first n+1 relations of name are joined by
+// themselves as well.
+func named(tx *gorm.DB, name string, n int) bool {
+	prefix := strings.Join(strings.Split(name, ".")[:n+1], ".")
+	for _, j := range tx.Statement.Joins {
+		if j.Name == prefix {
+			return true
+		}
+	}
+	return false
+}
+
+// write narrows a statement that changes or deletes.
+func (p *rules) write(tx *gorm.DB) {
+	s := tx.Statement
+	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 || IsSystem(s.Context) {
+		return
+	}
+	r := p.of(s.Schema)
+	if r.readable == nil && r.writable == nil {
+		return
+	}
+	// GORM refuses a statement without a condition, for which it must not take
+	// the rule.
+	if _, conditions := s.Clauses["WHERE"]; !conditions && !tx.AllowGlobalUpdate && !keyed(s) {
+		_ = tx.AddError(gorm.ErrMissingWhereClause)
+		return
+	}
+	p.narrow(tx, s.Schema, r.readable)
+	p.narrow(tx, s.Schema, r.writable)
+}
+
+// keyed reports whether the primary key of a row says what the statement is
+// about.
+func keyed(s *gorm.Statement) bool {
+	for _, v := range []reflect.Value{s.ReflectValue, reflect.ValueOf(s.Model)} {
+		if v = reflect.Indirect(v); !v.IsValid() || v.Kind() != reflect.Struct && v.Kind() != reflect.Slice && v.Kind() != reflect.Array {
+			continue
+		}
+		if v.Kind() == reflect.Struct && v.Type() != s.Schema.ModelType {
+			continue
+		}
+		if _, keys := schema.GetIdentityFieldValuesMap(s.Context, v, s.Schema.PrimaryFields); len(keys) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *rules) narrow(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm.DB) {
+	if of == nil {
+		return
+	}
+	condition := p.condition(tx, s, of)
+	if condition == nil {
+		return
+	}
+	// What the statement says by itself may hold an OR.
+	if c, ok := tx.Statement.Clauses["WHERE"]; ok {
+		if where, ok := c.Expression.(clause.Where); ok && len(where.Exprs) > 0 {
+			c.Expression = clause.Where{Exprs: []clause.Expression{group{where}}}
+			tx.Statement.Clauses["WHERE"] = c
+		}
+	}
+	tx.Statement.AddClause(clause.Where{Exprs: []clause.Expression{condition}})
+}
+
+// group is conditions in parentheses, whatever they are joined by.
+type group struct{ where clause.Where }
+
+// Build implements clause.Expression.
+func (g group) Build(b clause.Builder) {
+	_ = b.WriteByte('(')
+	g.where.Build(b)
+	_ = b.WriteByte(')')
+}
+
+// condition is what a rule says for the caller of tx; nil when it lets every
+// row through.
+func (p *rules) condition(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm.DB) clause.Expression {
+	fresh := tx.Session(&gorm.Session{NewDB: true}).Model(reflect.New(s.ModelType).Interface())
+	narrowed := of(fresh)
+	if err := errors.Join(fresh.Error, narrowed.Error); err != nil {
+		_ = tx.AddError(err)
+		return clause.Expr{SQL: "1 = 0"}
+	}
+	n := narrowed.Statement
+	where, ok := n.Clauses["WHERE"].Expression.(clause.Where)
+	if len(n.Joins) > 0 || len(n.Clauses) > 1 || len(n.Clauses) == 1 && !ok {
+		_ = tx.AddError(fmt.Errorf("the rule of %s has more than conditions: only Where, Or and Not can hold on every way to a row", s.Table))
+		return clause.Expr{SQL: "1 = 0"}
+	}
+	if !ok {
+		return nil
+	}
+	return group{clause.Where{Exprs: qualified(where.Exprs)}}
+}
+
+// qualified puts the table of the statement before columns that are named by
+// themselves, so that a join does not make them ambiguous.
+func qualified(exprs []clause.Expression) []clause.Expression {
+	all := make([]clause.Expression, len(exprs))
+	for i, expr := range exprs {
+		switch e := expr.(type) {
+		case clause.Eq:
+			e.Column = own(e.Column)
+			expr = e
+		case clause.Neq:
+			e.Column = own(e.Column)
+			expr = e
+		case clause.IN:
+			e.Column = own(e.Column)
+			expr = e
+		case clause.AndConditions:
+			e.Exprs = qualified(e.Exprs)
+			expr = e
+		case clause.OrConditions:
+			e.Exprs = qualified(e.Exprs)
+			expr = e
+		case clause.NotConditions:
+			e.Exprs = qualified(e.Exprs)
+			expr = e
+		}
+		all[i] = expr
+	}
+	return all
+}
+
+func own(column any) any {
+	switch c := column.(type) {
+	case string:
+		if !strings.ContainsAny(c, ".( ") {
+			return current(c)
+		}
+	case clause.Column:
+		if c.Table == "" && !c.Raw {
+			c.Table = clause.CurrentTable
+			return c
+		}
+	}
+	return column
+}
+
+// create checks what new rows refer to, and keeps an upsert from being an
+// update that passes the rule by.
+func (p *rules) create(tx *gorm.DB) {
+	s := tx.Statement
+	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 {
+		return
+	}
+	if refs := p.references(s.Schema); len(refs) > 0 {
+		all := rows(s.ReflectValue)
+		p.check(tx, refs, len(all), func(i int, r ref) any {
+			value, _ := r.column.ValueOf(s.Context, all[i])
+			return value
+		})
+	}
+	conflict, ok := s.Clauses["ON CONFLICT"].Expression.(clause.OnConflict)
+	if !ok || tx.Error != nil || conflict.DoNothing || IsSystem(s.Context) {
+		return
+	}
+	if r := p.of(s.Schema); r.readable == nil && r.writable == nil {
+		return
+	}
+	_, keys := schema.GetIdentityFieldValuesMap(s.Context, s.ReflectValue, s.Schema.PrimaryFields)
+	column, values := schema.ToQueryValues(s.Table, s.Schema.PrimaryFieldDBNames, keys)
+	var there int64
+	if len(values) > 0 {
+		query := afresh(tx).Unscoped().Model(reflect.New(s.Schema.ModelType).Interface()).Where(clause.IN{Column: column, Values: values})
+		if err := query.Count(&there).Error; err != nil {
+			_ = tx.AddError(err)
+			return
+		}
+	}
+	if there > 0 {
+		refused := fault.Forbidden("You may not change this " + strings.ToLower(Humanize(s.Schema.Name)))
+		refused.Cause = fmt.Errorf("an upsert of %s would pass its rule by: read the row by db.FindWritable and update it", s.Table)
+		_ = tx.AddError(refused)
+		return
+	}
+	delete(s.Clauses, "ON CONFLICT")
+}
+
+// update narrows a statement and checks the references that it writes.
+func (p *rules) update(tx *gorm.DB) {
+	s := tx.Statement
+	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 {
+		return
+	}
+	p.write(tx)
+	refs := p.references(s.Schema)
+	if len(refs) == 0 || tx.Error != nil {
+		return
+	}
+	p.check(tx, refs, 1, func(_ int, r ref) any { return assigned(s, r.column) })
+}
+
+// assigned is what an update writes into a column; nil when it leaves it.
+func assigned(s *gorm.Statement, column *schema.Field) any {
+	if values, ok := s.Dest.(map[string]any); ok {
+		for name, value := range values {
+			if s.Schema.LookUpField(name) == column {
+				return value
+			}
+		}
+		return nil
+	}
+	row := reflect.Indirect(reflect.ValueOf(s.Dest))
+	if row.Kind() != reflect.Struct || row.Type() != s.Schema.ModelType {
+		return nil
+	}
+	selected, restricted := s.SelectAndOmitColumns(false, true)
+	value, zero := column.ValueOf(s.Context, row)
+	if chosen, ok := selected[column.DBName]; ok && !chosen || !ok && restricted || zero {
+		return nil
+	}
+	return value
+}
+
+// ref is a column that refers to a row of a table that has a rule or keeps
+// deleted rows, so that the database cannot tell whether it is there for the
+// caller. Where it can, its foreign key does; see explain.
+type ref struct {
+	column, key *schema.Field
+	target      *schema.Schema
+}
+
+// references are the columns of a model that are to be checked.
+func (p *rules) references(s *schema.Schema) []ref {
+	if known, ok := p.refs.Load(s); ok {
+		return known.([]ref)
+	}
+	var refs []ref
+	for _, relation := range s.Relationships.Relations {
+		if relation.Type != schema.BelongsTo {
+			continue
+		}
+		if target := relation.FieldSchema; hides(target) {
+			// Of a key of several columns the last tells the rows of one owner
+			// apart; the database compares all of them.
+			last := relation.References[len(relation.References)-1]
+			refs = append(refs, ref{last.ForeignKey, last.PrimaryKey, target})
+		}
+	}
+	p.refs.Store(s, refs)
+	return refs
+}
+
+// hides reports whether a row of the model can be there and not be seen: it is
+// not the caller's to read, or deleted.
+func hides(s *schema.Schema) bool {
+	_, ruled := reflect.New(s.ModelType).Interface().(Readable)
+	return ruled || len(s.QueryClauses) > 0
+}
+
+// checkedAtOnce bounds the values in one statement.
+const checkedAtOnce = 500
+
+// check is a fault 422 that names every one of n rows' references to a row that
+// is not there, is deleted or is not the caller's to read.
+func (p *rules) check(tx *gorm.DB, refs []ref, n int, value func(i int, r ref) any) {
+	var details []fault.Detail
+	for _, r := range refs {
+		wanted := make([]any, n)
+		var distinct []any
+		seen := map[string]bool{}
+		for i := range n {
+			v := value(i, r)
+			if null, err := isNull(v); null || err != nil {
+				continue
+			}
+			v = reflect.Indirect(reflect.ValueOf(v)).Interface()
+			if wanted[i] = v; reflect.ValueOf(v).IsZero() {
+				wanted[i] = nil
+			} else if k := fmt.Sprint(v); !seen[k] {
+				seen[k] = true
+				distinct = append(distinct, v)
+			}
+		}
+		if len(distinct) == 0 {
+			continue
+		}
+		found, err := existing(tx, r.target, r.key, distinct)
+		if err != nil {
+			_ = tx.AddError(err)
+			return
+		}
+		for i, v := range wanted {
+			if v != nil && !found[fmt.Sprint(v)] {
+				details = append(details, missing(jsonName(tx.Statement.Schema, r.column.DBName), several(tx, i)))
+			}
+		}
+	}
+	if len(details) > 0 {
+		_ = tx.AddError(fault.Invalid(details...))
+	}
+}
+
+// existing returns which of the values of key rows have that the caller of tx
+// may read.
+func existing(tx *gorm.DB, s *schema.Schema, key *schema.Field, values []any) (map[string]bool, error) {
+	found := map[string]bool{}
+	for len(values) > 0 {
+		some := values[:min(len(values), checkedAtOnce)]
+		values = values[len(some):]
+		keys := reflect.New(reflect.SliceOf(key.IndirectFieldType))
+		err := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Model(reflect.New(s.ModelType).Interface()).
+			Where(clause.IN{Column: current(key.DBName), Values: some}).Pluck(key.DBName, keys.Interface()).Error
+		if err != nil {
+			return nil, err
+		}
+		for i := range keys.Elem().Len() {
+			found[fmt.Sprint(keys.Elem().Index(i).Interface())] = true
+		}
+	}
+	return found, nil
+}
+
+// missing says of a reference that there is no such row, for the caller.
+func missing(field string, index *int) fault.Detail {
+	name := field
+	if many, ok := strings.CutSuffix(field, "_ids"); ok {
+		name = many
+	}
+	return fault.Detail{Field: field, Rule: "exists", Message: Humanize(name) + " not found", Index: index}
+}

@@ -1,0 +1,58 @@
+package view
+
+// access is who may do something with the rows: "all", "user", "owner" or
+// "admin".
+type access struct{ read, write string }
+
+func (w resource) access() access {
+	r := w.r
+	switch {
+	case r.Owner:
+		a := access{"owner", "owner"}
+		if r.Read != "" {
+			a.read = r.Read
+		}
+		if r.Write != "" {
+			a.write = r.Write
+		}
+		return a
+	case r.Guard == "user":
+		return access{"user", "user"}
+	case r.Guard == "admin":
+		return access{"all", "admin"}
+	}
+	return access{"all", "all"}
+}
+
+// ruled are the rules of the model. What may not be read may not be changed
+// either, so writing has one of its own only where it is for fewer.
+func (w resource) ruled() []Rule {
+	a, many := w.access(), words(w.r.Plural)
+	var rules []Rule
+	switch a.read {
+	case "user":
+		rules = append(rules, Rule{Name: "Readable", Doc: "the " + many + " that the caller may read: all, when signed in.", All: "SignedIn"})
+	case "owner":
+		rule := Rule{Name: "Readable", Doc: "the " + many + " that the caller may read: their own.", Own: true, Or: w.r.Public}
+		if w.r.Public != "" {
+			rule.Doc = "the " + many + " that the caller may read: their own and those that are " + words(w.r.Public) + "."
+		}
+		rules = append(rules, rule)
+	}
+	switch {
+	case a.write == "admin":
+		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: all, as an administrator.", All: "OnlyAdmin"})
+	case a.write == "user" && a.read == "all":
+		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: all, when signed in.", All: "SignedIn"})
+	case a.write == "owner" && (a.read != "owner" || w.r.Public != ""):
+		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: their own.", Own: true})
+	}
+	return rules
+}
+
+// guards are the guards of routes that read and of those that write, as they
+// follow the route.
+func (a access) guards() (reads, writes string) {
+	guard := map[string]string{"user": ".Guard(auth.User())", "owner": ".Guard(auth.User())", "admin": ".Guard(auth.Admin())"}
+	return guard[a.read], guard[a.write]
+}
