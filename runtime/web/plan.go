@@ -2,9 +2,11 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -152,6 +154,7 @@ type params struct {
 	given   uint64 // query parameters that came, by position
 	aliased uint64 // those that came by their alias
 	broken  uint64 // those whose value could not be read: their rules are not asked
+	unknown bool   // one came that nothing reads
 	query   []fault.Detail
 	header  []fault.Detail
 }
@@ -164,11 +167,15 @@ func (p *plan) readQuery(raw string, v reflect.Value, seen *params) {
 		if strings.ContainsAny(key, "%+") {
 			var err error
 			if key, err = url.QueryUnescape(key); err != nil {
-				continue // like any other parameter that is not known
+				key = "?" // like any other parameter that is not known
 			}
 		}
 		i, known := p.names[key]
 		if !known {
+			if key != "" && !seen.unknown {
+				seen.unknown = true
+				seen.query = append(seen.query, p.unknown(key))
+			}
 			continue
 		}
 		f, bit := &p.query[i], uint64(1)<<i
@@ -195,6 +202,16 @@ func (p *plan) readQuery(raw string, v reflect.Value, seen *params) {
 			_ = f.set(v.FieldByIndex(f.Index), *f.Default) // tried when the plan was made
 		}
 	}
+}
+
+// unknown refuses a parameter that nothing reads: a misspelt filter would
+// otherwise answer every row.
+func (p *plan) unknown(name string) fault.Detail {
+	if name = strings.ToValidUTF8(name, "?"); len(name) > 64 {
+		name = strings.ToValidUTF8(name[:64], "")
+	}
+	known := strings.Join(slices.Sorted(maps.Keys(p.names)), ", ")
+	return fault.Detail{Field: name, Rule: "unknown", Message: "Unknown parameter; known are " + known}
 }
 
 // reject notes what is wrong with a query parameter, once.
