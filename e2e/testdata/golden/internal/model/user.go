@@ -41,9 +41,8 @@ func (User) Readable(tx *gorm.DB) *gorm.DB {
 
 // PublicUser is what everybody may see of a row of the table users.
 type PublicUser struct {
-	ID        int64     `json:"id"`
-	Username  string    `json:"username"`
-	CreatedAt time.Time `json:"-"` // lists are sorted by it
+	ID       int64  `json:"id"`
+	Username string `json:"username"`
 }
 
 // TableName is the table that holds users.

@@ -22,8 +22,8 @@ func (in listInput) private() bool {
 	return in.Role != nil || in.IsActive != nil || in.Sort == "email" || in.Sort == "role" || in.Sort == "updated_at"
 }
 
-// view is what a caller sees of a user: id and username, and of themselves, and
-// as an administrator of everyone, the rest.
+// view is what a caller sees of a user: of others the ID and Username, of
+// themselves and as an administrator the rest.
 type view struct {
 	ID               int64      `json:"id"`
 	Username         string     `json:"username"`
@@ -35,13 +35,13 @@ type view struct {
 	UpdatedAt        *time.Time `json:"updated_at,omitempty"`
 }
 
-func public(u model.PublicUser) view { return view{ID: u.ID, Username: u.Username} }
-
-func whole(u model.User) view {
-	return view{
-		ID: u.ID, Username: u.Username, Email: &u.Email, Role: &u.Role, IsActive: &u.IsActive,
-		EmailConfirmedAt: u.EmailConfirmedAt, CreatedAt: &u.CreatedAt, UpdatedAt: &u.UpdatedAt,
+func viewOf(user model.User, caller auth.Identity) view {
+	v := view{ID: user.ID, Username: user.Username}
+	if caller.UserID == user.ID || caller.Admin() {
+		v.Email, v.Role, v.IsActive, v.EmailConfirmedAt = &user.Email, &user.Role, &user.IsActive, user.EmailConfirmedAt
+		v.CreatedAt, v.UpdatedAt = &user.CreatedAt, &user.UpdatedAt
 	}
+	return v
 }
 
 type showInput struct {

@@ -48,22 +48,23 @@ func Module(gdb *gorm.DB) web.Module {
 	}
 }
 
-// list answers users with what the caller may see of each. Only administrators
-// search e-mail addresses, and filter and sort by what others do not see.
+// list answers all users, with what the caller may see of each. Only
+// administrators search, filter and sort by what others do not see.
 func (h handler) list(c *gin.Context, in listInput) (db.Page[view], error) {
-	tx := h.db.WithContext(c.Request.Context())
-	if caller, _ := auth.From(c); !caller.Admin() {
-		if in.private() {
-			return db.Page[view]{}, fault.Forbidden("Only administrators filter and sort users by role, state or e-mail")
-		}
-		page, err := db.List[model.PublicUser](db.Search(tx, in.Search, "username"), in.Query, in.Sort)
-		return db.Map(page, public), err
+	caller, _ := auth.From(c)
+	tx := h.db.WithContext(db.System(c.Request.Context()))
+	switch {
+	case caller.Admin():
+		tx = db.Search(tx, in.Search, "username", "email")
+	case in.private():
+		return db.Page[view]{}, fault.Forbidden("Only administrators filter and sort users by e-mail, role or state")
+	default:
+		tx = db.Search(tx, in.Search, "username")
 	}
-	tx = db.Search(tx, in.Search, "username", "email")
 	tx = db.Where(tx, "role", in.Role)
 	tx = db.Where(tx, "is_active", in.IsActive)
 	page, err := db.List[model.User](tx, in.Query, in.Sort)
-	return db.Map(page, whole), err
+	return db.Map(page, func(user model.User) view { return viewOf(user, caller) }), err
 }
 
 // welcome is what the job mail.welcome needs.
@@ -107,16 +108,9 @@ func (h handler) changePassword(c *gin.Context, in changePasswordInput) (message
 }
 
 func (h handler) show(c *gin.Context, in showInput) (view, error) {
-	tx := h.db.WithContext(c.Request.Context())
-	if caller, _ := auth.From(c); caller.UserID == in.ID || caller.Admin() {
-		user, err := db.Find[model.User](tx, in.ID)
-		return whole(user), err
-	}
-	user, err := db.Find[model.PublicUser](tx, in.ID)
-	if fault.From(err) != nil && fault.From(err).Status == http.StatusNotFound {
-		err = fault.NotFound("User not found")
-	}
-	return public(user), err
+	caller, _ := auth.From(c)
+	user, err := db.Find[model.User](h.db.WithContext(db.System(c.Request.Context())), in.ID)
+	return viewOf(user, caller), err
 }
 
 func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
@@ -183,13 +177,12 @@ func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
 
 // own finds the user that who wants to change, if he may.
 func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, error) {
-	if id != who.UserID && !who.Admin() {
-		if _, err := db.Find[model.PublicUser](tx, id); err != nil {
-			return model.User{}, fault.NotFound("User not found")
-		}
-		return model.User{}, fault.Forbidden("Not allowed")
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // to tell 403 from 404
+	user, err := db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
+	if err == nil && user.ID != who.UserID && !who.Admin() {
+		err = fault.Forbidden("Not allowed")
 	}
-	return db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
+	return user, err
 }
 
 // keepAdmin refuses to lose the last active administrator. It locks them all,

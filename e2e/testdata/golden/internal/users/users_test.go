@@ -176,6 +176,42 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestOthersAreSeenByIDAndName asks every way that answers users.
+func TestOthersAreSeenByIDAndName(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	check := func(who string, user map[string]any, whole bool) {
+		t.Helper()
+		if _, told := user["email"]; told != whole || user["id"] == nil || user["username"] == nil || !whole && len(user) != 2 {
+			t.Errorf("%s sees %v", who, user)
+		}
+	}
+	check("bob", w.bob.Get(path(w.aliceID)).Expect(200).JSON(), false)
+	check("bob", w.bob.Get(path(w.bobID)).Expect(200).JSON(), true)
+	check("root", w.root.Get(path(w.aliceID)).Expect(200).JSON(), true)
+	for who, client := range map[string]*webtest.Client{"bob": w.bob, "root": w.root} {
+		for _, query := range []string{"?limit=100", "?cursor=", "?sort=username&cursor="} {
+			var page struct{ Items []map[string]any }
+			client.Get("/users" + query).Expect(200).Into(&page)
+			if len(page.Items) != 3 {
+				t.Errorf("%s sees %d users", who, len(page.Items))
+			}
+			for _, user := range page.Items {
+				check(who, user, who == "root" || user["username"] == who)
+			}
+		}
+	}
+	for _, query := range []string{"?role=user", "?is_active=true", "?sort=email", "?sort=role", "?sort_by=email&cursor=", "?sort=updated_at"} {
+		w.bob.Get("/users" + query).Expect(403)
+		w.root.Get("/users" + query).Expect(200)
+	}
+	for query, want := range map[string]float64{"?search=example.com": 0, "?search=ali": 1} {
+		if got := w.bob.Get("/users" + query).Expect(200).JSON(); got["total"] != want {
+			t.Errorf("%s finds %v", query, got["total"])
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	t.Parallel()
 	w := start(t)
