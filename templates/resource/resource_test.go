@@ -393,6 +393,13 @@ func matrix(row spec.Type) (fields []string) {
 		if !row.Allows(m[0]) {
 			continue
 		}
+		if m[0] == "readonly" { // no request could give the field a value
+			add("optional", m[0])
+			if values[row.Name]["default"] != "" {
+				add("default", m[0])
+			}
+			continue
+		}
 		add(m[0])
 		if m[0] != "optional" {
 			add("optional", m[0])
