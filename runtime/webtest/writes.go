@@ -164,7 +164,7 @@ func (w *world) valid() {
 			for _, value := range f.Valid {
 				if w.serves("create") {
 					if a := w.client.Post(w.Path, with(w.body(0), f.Name, value)); a.Status != created {
-						w.t.Errorf("%v is refused: %s", value, a.Body())
+						w.t.Errorf("%.60v is refused: %s", value, a.Body())
 					}
 					w.clear()
 				}
