@@ -17,7 +17,7 @@ const (
 
 // ruled is whether what may be read is a rule of the model: then a row that the
 // caller may not read is as one that is not there, wherever it is referred to.
-const ruled = false
+const ruled = true
 
 // dangling is the status of a reference to a row that is not there.
 func dangling(f Field) int {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"path"
@@ -75,7 +76,7 @@ func (w resource) test(v Resource) (Test, error) {
 	if guarded {
 		paths = append(paths, authtestImport)
 	}
-	if uploads && who.read != "all" {
+	if uploads && guarded {
 		t.Others = append(t.Others, "files.File{Name: "+quoted(spec.OthersUpload)+"}")
 	}
 
@@ -127,7 +128,7 @@ func (w resource) empty(f field) bool { return f.Relation() && f.target.Name == 
 // testField is one field in the test: its name and flags first, then a line for
 // each list.
 func (w resource) testField(f field) []string {
-	head := "Name: " + quoted(f.Input())
+	head := "Name: " + quoted(cmp.Or(f.Input(), f.Column()))
 	flag := func(is bool, name string) {
 		if is {
 			head += ", " + name + ": true"
