@@ -271,7 +271,6 @@ func (w resource) model() Model {
 			key = "-"
 		}
 		if f.Is("private") {
-			key += ",omitzero"
 			m.Private = append(m.Private, Private{exported(f.Column()), f.zero()})
 			paths = append(paths, gormImport, authImport)
 		}
