@@ -41,6 +41,10 @@ type text struct {
 	own  bool   // the tool's own file: nobody edits it, no base is kept
 	// yours is disk with the edits of this command.
 	yours []byte
+	// theirs is now without what the owner moved elsewhere; see follow.
+	theirs    []byte
+	elsewhere bool // the owner has all of it in another file
+	torn      bool // yours has markers in it
 }
 
 // at returns the file at path, read from disk once.
@@ -114,12 +118,12 @@ func (d *draft) remove(files []render.File) {
 func (d *draft) edit(now, prior []edit.Edit) {
 	for _, e := range slices.Backward(prior) { // imports go after what uses them
 		if !contains(now, e) {
-			d.change(e.Path, d.found(d.settle(e)).Revert)
+			d.carry(d.found(d.settle(e)), prior, edit.Edit.Revert)
 		}
 	}
 	for _, e := range now {
 		if !contains(prior, e) {
-			d.change(e.Path, d.settle(e).Apply)
+			d.carry(d.settle(e), now, edit.Edit.Apply)
 		}
 	}
 }
@@ -148,6 +152,89 @@ func (d *draft) found(e edit.Edit) edit.Edit {
 
 func contains(edits []edit.Edit, e edit.Edit) bool {
 	return slices.ContainsFunc(edits, func(other edit.Edit) bool { return reflect.DeepEqual(other, e) })
+}
+
+// carry makes an edit, or takes it back, wherever the owner has what it is made
+// in, by the names that they gave to what it uses. all are those that it belongs
+// to.
+func (d *draft) carry(e edit.Edit, all []edit.Edit, do func(edit.Edit, []byte) ([]byte, error)) {
+	own := d.at(e.Path)
+	if own.now != nil {
+		d.change(e.Path, func(src []byte) ([]byte, error) { return do(e, src) })
+		return
+	}
+	path := d.home(e, all)
+	there := d.at(path)
+	if there.disk == nil {
+		d.note(path, errors.New("the file is gone"))
+		return
+	}
+	yours := e
+	if e.In != "" && own.base != nil {
+		yours.Text = edit.Renamed(own.base, there.yours, e.In, e.Text)
+	}
+	changed, err := do(yours, there.yours)
+	if err != nil {
+		d.note(path, err)
+		return
+	}
+	there.yours = changed
+	if own.base != nil {
+		if changed, err := do(e, own.base); err == nil {
+			own.base = changed
+		}
+	}
+}
+
+// home is the file that has what an edit is made in: its own, or else one of the
+// same package, or one of another that is the only one to have it.
+func (d *draft) home(e edit.Edit, all []edit.Edit) string {
+	name := e.In
+	if e.Op == edit.AddImport { // goes with what uses it
+		for _, user := range all {
+			if user.Path == e.Path && user.In != "" && strings.Contains(user.Text, path.Base(e.Text)+".") {
+				name = user.In
+			}
+		}
+	}
+	own := d.at(e.Path)
+	if name == "" || edit.Declares(own.yours, name) {
+		return e.Path
+	}
+	dir := path.Dir(e.Path)
+	if found := d.declaring(dir, name); len(found) > 0 {
+		return found[0]
+	}
+	rooms, err := fs.ReadDir(d.disk, path.Dir(dir))
+	if err != nil || own.disk != nil {
+		return e.Path
+	}
+	var found []string
+	for _, room := range rooms {
+		if other := path.Join(path.Dir(dir), room.Name()); room.IsDir() && other != dir {
+			found = append(found, d.declaring(other, name)...)
+		}
+	}
+	if len(found) != 1 {
+		return e.Path
+	}
+	return found[0]
+}
+
+// declaring are the files of a package that have a function or type of that name.
+func (d *draft) declaring(dir, name string) []string {
+	entries, err := fs.ReadDir(d.disk, dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.err = errors.Join(d.err, err)
+	}
+	var found []string
+	for _, entry := range entries {
+		file := path.Join(dir, entry.Name())
+		if entry.Type().IsRegular() && strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") && edit.Declares(d.read(file), name) {
+			found = append(found, file)
+		}
+	}
+	return found
 }
 
 // change edits the owner's text, and the tool's own beside it so that the
@@ -187,14 +274,16 @@ func (d *draft) note(path string, err error) {
 
 // plan turns the draft into operations.
 func (d *draft) plan() (plan.Plan, error) {
+	d.follow()
 	ops := d.notes
 	for _, path := range slices.Sorted(maps.Keys(d.files)) {
-		ops = append(ops, d.files[path].op(path))
+		ops = append(ops, d.op(path))
 	}
 	return plan.New(ops...), d.err
 }
 
-func (t *text) op(path string) plan.Op {
+func (d *draft) op(path string) plan.Op {
+	t := d.files[path]
 	switch {
 	case t.own:
 		op := plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: merge.Like(t.now, t.disk)}
@@ -208,8 +297,23 @@ func (t *text) op(path string) plan.Op {
 		return op
 	case t.gone:
 		return plan.File(path, t.disk, t.base, nil)
+	case t.elsewhere:
+		return plan.Op{Kind: plan.Identical, Path: path, Base: merge.Like(t.now, t.base)}
 	case t.now != nil:
-		return plan.File(path, t.disk, t.base, t.now)
+		theirs := t.now
+		if t.theirs != nil {
+			theirs = t.theirs
+		}
+		op := plan.File(path, t.disk, t.base, theirs)
+		if op.Base != nil {
+			op.Base = merge.Like(t.now, t.base)
+		}
+		if op.Kind == plan.Update && strings.HasSuffix(path, ".go") {
+			op.After = edit.MendImports(t.disk, op.After, t.now, d.module, runtimeModule)
+		}
+		return op
+	case t.torn:
+		return plan.Op{Kind: plan.Conflict, Path: path, Before: t.disk, After: t.yours, Base: t.base, Note: plan.Both}
 	case bytes.Equal(t.yours, t.disk):
 		return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk, Base: t.base}
 	}

@@ -1,0 +1,140 @@
+package edit
+
+import (
+	"go/ast"
+	"go/scanner"
+	"go/token"
+	"strings"
+)
+
+// Declares reports whether Go source has a function or a type of that name.
+func Declares(src []byte, name string) bool {
+	s, err := parse(src)
+	return err == nil && (s.function(name) != nil || s.structure(name) != nil)
+}
+
+// Renamed returns text, a piece of Go for a function as base has it, as it must
+// read where yours calls the same values by other names: a parameter of the same
+// type, a variable or a constant with the same value.
+func Renamed(base, yours []byte, function, text string) string {
+	b, err := parse(base)
+	if err != nil {
+		return text
+	}
+	y, err := parse(yours)
+	if err != nil {
+		return text
+	}
+	from, to := b.function(function), y.function(function)
+	if from == nil || to == nil {
+		return text
+	}
+	names := map[string]string{}
+	pair := func(before, after []held) {
+		for _, v := range before {
+			value := replaced(v.value, names)
+			there, other := "", 0
+			for _, w := range after {
+				if w.name == v.name && v.name != "_" {
+					there = w.name
+					break
+				}
+				if alike(w.value, value) && !known(before, w.name) {
+					there = w.name
+					other++
+				}
+			}
+			if there != v.name && other == 1 {
+				names[v.name] = there
+			}
+		}
+	}
+	pair(b.constants(), y.constants())
+	pair(b.parameters(from), y.parameters(to))
+	pair(b.locals(from), y.locals(to))
+	return replaced(text, names)
+}
+
+// held is a name and what it stands for, in words of Go.
+type held struct{ name, value string }
+
+func known(list []held, name string) bool {
+	for _, v := range list {
+		if v.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// parameters are those of a function, each with its type.
+func (s *source) parameters(f *ast.FuncDecl) []held {
+	var list []held
+	for _, field := range f.Type.Params.List {
+		for _, name := range field.Names {
+			list = append(list, held{name.Name, s.text(field.Type)})
+		}
+	}
+	return list
+}
+
+// locals are what a function defines by ":=", one name a statement.
+func (s *source) locals(f *ast.FuncDecl) []held {
+	var list []held
+	for _, statement := range f.Body.List {
+		define, ok := statement.(*ast.AssignStmt)
+		if !ok || define.Tok != token.DEFINE || len(define.Rhs) != 1 {
+			continue
+		}
+		if name, ok := define.Lhs[0].(*ast.Ident); ok {
+			list = append(list, held{name.Name, s.text(define.Rhs[0])})
+		}
+	}
+	return list
+}
+
+// constants are those of the file.
+func (s *source) constants() []held {
+	var list []held
+	for _, decl := range s.tree.Decls {
+		group, ok := decl.(*ast.GenDecl)
+		if !ok || group.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range group.Specs {
+			v := spec.(*ast.ValueSpec)
+			for i, name := range v.Names {
+				if i < len(v.Values) {
+					list = append(list, held{name.Name, s.text(v.Values[i])})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// replaced puts other names in a piece of Go; what is selected from something
+// keeps its name.
+func replaced(text string, names map[string]string) string {
+	if len(names) == 0 {
+		return text
+	}
+	var b strings.Builder
+	var scan scanner.Scanner
+	file := token.NewFileSet().AddFile("", -1, len(text))
+	scan.Init(file, []byte(text), func(token.Position, string) {}, scanner.ScanComments)
+	last, selected := 0, false
+	for {
+		pos, tok, literal := scan.Scan()
+		if tok == token.EOF {
+			break
+		}
+		if name, ok := names[literal]; ok && tok == token.IDENT && !selected {
+			at := file.Offset(pos)
+			b.WriteString(text[last:at] + name)
+			last = at + len(literal)
+		}
+		selected = tok == token.PERIOD
+	}
+	return b.String() + text[last:]
+}

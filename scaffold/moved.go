@@ -1,0 +1,109 @@
+package scaffold
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/merge"
+)
+
+// follow merges what is new into the files that the owner moved things to: a
+// file under another name in its package, a declaration in another file of it.
+func (d *draft) follow() {
+	for _, name := range slices.Sorted(maps.Keys(d.files)) {
+		t := d.files[name]
+		if t.now == nil || t.own || t.base == nil || merge.Same(t.base, t.now) || !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, history) {
+			continue
+		}
+		if t.disk == nil {
+			d.followFile(name, t)
+			continue
+		}
+		there, was, is := edit.Declarations(t.disk), edit.Declarations(t.base), edit.Declarations(t.now)
+		t.theirs = t.now
+		for _, decl := range slices.Sorted(maps.Keys(was)) {
+			if _, ok := there[decl]; !ok && is[decl] != "" && is[decl] != was[decl] {
+				d.followDeclaration(name, t, decl, was[decl], is[decl])
+			}
+		}
+	}
+}
+
+// followFile merges into the one file of the package that has what the missing
+// one had.
+func (d *draft) followFile(name string, t *text) {
+	was := edit.Declarations(t.base)
+	var into string
+	for _, other := range d.siblings(name) {
+		is := edit.Declarations(d.at(other).yours)
+		common := 0
+		for decl := range was {
+			if is[decl] != "" {
+				common++
+			}
+		}
+		if 2*common <= len(was) || d.at(other).base != nil {
+			continue
+		}
+		if into != "" {
+			return // it was taken apart
+		}
+		into = other
+	}
+	if into == "" {
+		return
+	}
+	there := d.at(into)
+	text, conflict := merge.Go(t.base, there.yours, t.now)
+	if conflict {
+		there.yours, there.torn = text, true
+		return
+	}
+	there.yours = edit.MendImports(there.yours, text, t.now, d.module, runtimeModule)
+	t.elsewhere = true
+}
+
+// followDeclaration merges one declaration where it is now, and leaves it out of
+// what is merged where it was.
+func (d *draft) followDeclaration(name string, t *text, decl, was, is string) {
+	const head = "package p\n\n"
+	for _, other := range d.siblings(name) {
+		there := d.at(other)
+		yours, ok := edit.Declarations(there.yours)[decl]
+		if !ok {
+			continue
+		}
+		text, conflict := merge.Go([]byte(head+was+"\n"), []byte(head+yours+"\n"), []byte(head+is+"\n"))
+		if conflict {
+			return
+		}
+		merged := strings.TrimSuffix(strings.TrimPrefix(string(text), head), "\n")
+		after := edit.ReplaceDeclaration(there.yours, decl, merged)
+		there.yours = edit.MendImports(there.yours, after, t.now, d.module, runtimeModule)
+		t.theirs = edit.MendImports(t.theirs, edit.ReplaceDeclaration(t.theirs, decl, was), t.base, d.module, runtimeModule)
+		return
+	}
+}
+
+// siblings are the other Go files of a file's package.
+func (d *draft) siblings(name string) []string {
+	entries, err := fs.ReadDir(d.disk, path.Dir(name))
+	if err != nil {
+		return nil // the package is gone
+	}
+	test := strings.HasSuffix(name, "_test.go")
+	var others []string
+	for _, entry := range entries {
+		other := path.Join(path.Dir(name), entry.Name())
+		if entry.Type().IsRegular() && other != name && strings.HasSuffix(other, ".go") && strings.HasSuffix(other, "_test.go") == test &&
+			!bytes.Contains(d.at(other).yours, []byte("\r")) {
+			others = append(others, other)
+		}
+	}
+	return others
+}
