@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/nexios-go/nexios/e2e/services"
+)
+
+// TestPagesAreAccessible looks at every page of the guide with axe-core, wide
+// and narrow: none has a violation. On the reference one logs in by name and
+// password, and the token outlasts a reload. With NEXIOS_SHOTS=DIR it leaves
+// pictures there.
+func TestPagesAreAccessible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("drives a browser")
+	}
+	tools := openAPITools(t)
+	axe, err := os.ReadFile(filepath.Join(tools.dir, "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := guideServer(t)
+	s.register("ada")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(services.Browser(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.WindowSize(1400, 900))...)
+	defer cancel()
+	ctx, cancel = chromedp.NewContext(ctx)
+	defer cancel()
+	do := func(actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(what, expression string) {
+		t.Helper()
+		within, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		if _, err := chromedp.Run(within, chromedp.Poll[bool](expression)); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	look := func(name string) {
+		t.Helper()
+		for _, width := range []int64{1400, 390} {
+			do(chromedp.EmulateViewport(width, 900))
+			report, err := chromedp.Run(ctx, chromedp.Evaluate[string](string(axe)+`;
+				axe.run().then(r => JSON.stringify(r.violations.map(v => ({id: v.id, impact: v.impact,
+					nodes: v.nodes.map(n => n.target.join(" ") + " " + (n.any[0]?.message ?? n.none[0]?.message ?? ""))}))))`, chromedp.EvalAwaitPromise))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var violations []struct {
+				ID, Impact string
+				Nodes      []string
+			}
+			if err := json.Unmarshal([]byte(report), &violations); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range violations {
+				t.Errorf("%s at %d px: %s (%s), %d times:\n  %s", name, width, v.ID, v.Impact, len(v.Nodes), strings.Join(v.Nodes[:min(6, len(v.Nodes))], "\n  "))
+			}
+			if dir := os.Getenv("NEXIOS_SHOTS"); dir != "" {
+				image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, width)), image, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		do(chromedp.EmulateViewport(1400, 900))
+	}
+
+	do(chromedp.Navigate(s.url + "/"))
+	look("home")
+	do(chromedp.Navigate(s.url + "/chat"))
+	is("chat", `!!document.querySelector("#login")`)
+	look("chat")
+	do(chromedp.SendKeys(chromedp.CSS("[name=username]"), "ada"), chromedp.SendKeys(chromedp.CSS("[name=password]"), goodPassword),
+		chromedp.Click(chromedp.CSS("#login button")))
+	is("the room", `!!document.querySelector("#state.on")`)
+	look("chat-room")
+
+	do(chromedp.Navigate(s.url + "/docs"))
+	is("the reference and its login", `!!document.querySelector(".opblock") && !document.querySelector("#account").hidden`)
+	look("docs")
+	do(chromedp.SendKeys(chromedp.CSS("[name=username]"), "ada"), chromedp.SendKeys(chromedp.CSS("#login [name=password]"), "wrong"),
+		chromedp.Click(chromedp.CSS("#login button")))
+	is("a refusal", `document.querySelector("#problem").textContent === "Invalid credentials"`)
+	do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#login [name=password]").value = ""`),
+		chromedp.SendKeys(chromedp.CSS("#login [name=password]"), goodPassword), chromedp.Click(chromedp.CSS("#login button")))
+	is("a login", `document.querySelector("#who").textContent.includes("ada")`)
+	do(chromedp.Navigate(s.url + "/docs#/users/getCurrentUser"))
+	do(chromedp.Reload())
+	is("the login after a reload", `document.querySelector("#who")?.textContent.includes("ada") && !document.querySelector("#who").hidden`)
+	is("the operation", `!!document.querySelector("#operations-users-getCurrentUser .execute")`)
+	do(chromedp.Click(chromedp.CSS("#operations-users-getCurrentUser .execute")))
+	is("its answer", `document.querySelector("#operations-users-getCurrentUser .live-responses-table")?.textContent.includes("ada")`)
+	look("docs-open")
+	do(chromedp.Click(chromedp.CSS("#logout")))
+	is("the form after the logout", `!document.querySelector("#login").hidden`)
+}
