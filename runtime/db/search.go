@@ -79,19 +79,36 @@ const folded = `lower(? COLLATE "und-x-icu")`
 
 // trigramIndex is the index of PostgreSQL.
 func trigramIndex(tx *gorm.DB, table string, columns []string) error {
-	// In a savepoint: what fails would be the end of the migration.
-	err := tx.Transaction(func(tx *gorm.DB) error { return tx.Exec("CREATE EXTENSION IF NOT EXISTS pg_trgm").Error })
+	where, err := trigramSchema(tx)
 	if err != nil {
-		tx.Logger.Warn(tx.Statement.Context, "search of %s has no index: %v; have an administrator create the extension pg_trgm", table, err)
-		return nil
+		return err
+	}
+	if where == "" { // where all schemas of the database find it
+		made := tx.Transaction(func(tx *gorm.DB) error { // a savepoint: what fails would be the end of the migration
+			return tx.Exec("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public").Error
+		})
+		if where, err = trigramSchema(tx); err != nil { // another may have been faster
+			return err
+		}
+		if where == "" {
+			tx.Logger.Warn(tx.Statement.Context, "search of %s has no index: %v; have an administrator create the extension pg_trgm", table, made)
+			return nil
+		}
 	}
 	var parts []string
 	vars := []any{clause.Column{Name: "idx_" + searchTable(table)}, clause.Table{Name: table}}
 	for _, column := range columns {
-		parts = append(parts, "("+folded+") gin_trgm_ops")
-		vars = append(vars, clause.Column{Name: column})
+		parts = append(parts, "("+folded+") ?")
+		vars = append(vars, clause.Column{Name: column}, clause.Column{Table: where, Name: "gin_trgm_ops"})
 	}
 	return tx.Exec("CREATE INDEX ? ON ? USING gin ("+strings.Join(parts, ", ")+")", vars...).Error
+}
+
+// trigramSchema is where pg_trgm is; "" for nowhere.
+func trigramSchema(tx *gorm.DB) (string, error) {
+	var where string
+	err := tx.Raw("SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_trgm'").Scan(&where).Error
+	return where, err
 }
 
 // news is how many rows SQLite indexes at once: one by one they would cost ten

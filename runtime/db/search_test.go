@@ -157,3 +157,25 @@ func TestSearchWithoutItsTriggers(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 }
+
+// The index can be made in every schema of a database, wherever pg_trgm is.
+func TestSearchIndexInAnotherSchema(t *testing.T) {
+	gdb := open(t, address(t, "postgres"))
+	for _, schema := range []string{"one", "two"} {
+		must(t, gdb.Exec("CREATE SCHEMA "+schema).Error)
+		must(t, gdb.Transaction(func(tx *gorm.DB) error {
+			must(t, tx.Exec("SET LOCAL search_path = "+schema).Error)
+			must(t, tx.Migrator().CreateTable(&Tale{}))
+			return db.SearchIndex(tx, "tales", searched...)
+		}))
+		if schema == "one" {
+			continue
+		}
+		must(t, gdb.Exec("DROP SCHEMA one CASCADE").Error)
+		var n int
+		must(t, gdb.Raw("SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_tales_search'").Scan(&n).Error)
+		if n != 1 {
+			t.Errorf("%d indexes", n)
+		}
+	}
+}
