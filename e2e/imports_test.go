@@ -32,6 +32,11 @@ var rules = []struct {
 	}, func(path string) bool {
 		return strings.HasPrefix(path, "github.com/gin-gonic/") || strings.HasPrefix(path, "gorm.io/") || strings.HasPrefix(path, "github.com/golang-jwt/")
 	}},
+	{"the dev server builds without its proxy", in("cmd/nexios/reload/build"), in("cmd/nexios/reload/proxy")},
+	{"the dev server's proxy knows no builds", in("cmd/nexios/reload/proxy"), in("cmd/nexios/reload/build")},
+	{"the dev server's processes know neither", in("cmd/nexios/reload/process"), func(path string) bool {
+		return in("cmd/nexios/reload/build")(path) || in("cmd/nexios/reload/proxy")(path)
+	}},
 	{"cobra and the terminal stay in cmd", func(pkg string) bool { return !in("cmd")(pkg) && !in("e2e")(pkg) }, func(path string) bool {
 		return strings.HasPrefix(path, "github.com/spf13/") || strings.HasPrefix(path, "github.com/charmbracelet/")
 	}},

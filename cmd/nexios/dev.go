@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/cmd/nexios/reload"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 func devCommand() *cobra.Command {
@@ -28,7 +29,7 @@ editor again after a reload. The first build is slow.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reap {
-				reload.Reap(cmd.InOrStdin())
+				process.Reap(cmd.InOrStdin())
 				return nil
 			}
 			if cmd.Flags().Changed("port") && o.Port == 0 {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // askLimit is how long one of the program's own commands may take.
@@ -24,14 +26,14 @@ type route struct {
 // routesCache is what the newest version that was asked serves.
 type routesCache struct {
 	mu   sync.Mutex
-	of   *app
+	of   *process.App
 	list []route
 	why  string
 }
 
 // get asks the version that answers, once. It returns why there are none.
 func (c *routesCache) get(s *server) ([]route, string) {
-	a := s.proxy.running()
+	a := s.proxy.Running()
 	if a == nil {
 		return nil, "the program is not running"
 	}
@@ -43,7 +45,7 @@ func (c *routesCache) get(s *server) ([]route, string) {
 	if c.of == a {
 		return c.list, c.why
 	}
-	list, err := s.askRoutes(context.Background(), a.binary)
+	list, err := s.askRoutes(context.Background(), a.Binary)
 	c.of, c.list, c.why = a, list, ""
 	if err != nil {
 		c.why = "the program did not list its routes: " + err.Error()
@@ -58,7 +60,7 @@ func (s *server) ask(ctx context.Context, binary string, args ...string) (string
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = s.dir
 	cmd.Env = s.environ()
-	return s.spawn.output(cmd)
+	return s.spawn.Output(cmd)
 }
 
 // askRoutes asks binary what it serves.
@@ -70,7 +72,7 @@ func (s *server) askRoutes(ctx context.Context, binary string) ([]route, error) 
 	cmd.Dir = s.dir
 	cmd.Env = s.environ()
 	cmd.Stdout = &out
-	if _, err := s.spawn.output(cmd); err != nil {
+	if _, err := s.spawn.Output(cmd); err != nil {
 		return nil, err
 	}
 	var list []route

@@ -8,6 +8,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
 // crashPause is how long a version must have run to be started again when it
@@ -16,8 +21,8 @@ const crashPause = 2 * time.Second
 
 // outcome is what an attempt ended with.
 type outcome struct {
-	result
-	app       *app
+	build.Result
+	app       *process.App
 	err       error // it was cancelled, or could not be tried
 	cancelled bool
 	paths     []string
@@ -31,7 +36,7 @@ func (s *server) begin(ctx context.Context) {
 	news := !s.settled // of many saves in a row only what the first did not change is told
 	for path := range s.fresh {
 		news = news || !s.pending[path]
-		files = append(files, relative(s.root, path))
+		files = append(files, build.Relative(s.root, path))
 		s.pending[path] = true
 	}
 	for path := range s.pending {
@@ -45,11 +50,11 @@ func (s *server) begin(ctx context.Context) {
 	since := s.since
 	clear(s.fresh)
 	if len(files) > 0 && news {
-		s.emit(Event{Kind: KindChange, Files: files})
+		s.emit(event.Event{Kind: event.KindChange, Files: files})
 	}
-	s.proxy.hold()
-	last := s.live.state()
-	s.live.tell(status{State: "building", Version: last.Version})
+	s.proxy.Hold()
+	last := s.live.State()
+	s.live.Tell(proxy.Status{State: "building", Version: last.Version})
 	if s.testing != nil {
 		s.testing()
 	}
@@ -60,7 +65,7 @@ func (s *server) begin(ctx context.Context) {
 	s.cancel = cancel
 	go func() {
 		out := s.attempt(attempt, id, paths, forced, restart)
-		out.ID, out.Watch, out.Total = id, ms(begun.Sub(since)), ms(time.Since(since))
+		out.ID, out.Watch, out.Total = id, event.Milliseconds(begun.Sub(since)), event.Milliseconds(time.Since(since))
 		out.cancelled = attempt.Err() != nil
 		out.paths, out.restart = paths, restart
 		s.outcomes <- out // the loop takes it, or shutdown
@@ -82,14 +87,14 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		return out
 	}
 	if forced {
-		s.builder.forget()
+		s.builder.Forget()
 	}
-	out.result, out.err = s.builder.build(ctx, paths)
-	if out.err != nil || out.failed() || ctx.Err() != nil || out.same && !restart {
+	out.Result, out.err = s.builder.Build(ctx, paths)
+	if out.err != nil || out.Failed() || ctx.Err() != nil || out.Same && !restart {
 		return out
 	}
-	if out.same {
-		out.Mode, out.Why = modeRestart, ""
+	if out.Same {
+		out.Mode, out.Why = event.ModeRestart, ""
 	}
 	begun := time.Now()
 	env, least := s.environ(), slog.LevelInfo
@@ -98,8 +103,8 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		logs, least = logSettings(s.dir, env)
 		env = slices.Concat(env, logs)
 	}
-	out.app, out.err = launch(ctx, s.spawn, s.door, id, out.binary, s.dir, s.state, env, func(l line) bool { return s.heard(l, least) })
-	out.Start = ms(time.Since(begun))
+	out.app, out.err = process.Launch(ctx, s.spawn, s.door, id, out.Binary, s.dir, s.state, env, func(l process.Line) bool { return s.heard(l, least) })
+	out.Start = event.Milliseconds(time.Since(begun))
 	if out.err == nil {
 		return out
 	}
@@ -107,13 +112,13 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		out.app = nil
 		return out
 	}
-	text := out.app.tail.String()
-	out.Stage = stageStart
-	if out.Errors = panicked(s.dir, text); len(out.Errors) == 0 {
+	text := out.app.Tail.String()
+	out.Stage = event.StageStart
+	if out.Errors = build.Panicked(s.dir, text); len(out.Errors) == 0 {
 		out.Output = strings.TrimSpace(lastLines(text, 30))
 	}
-	if out.err == errExited {
-		out.Output = strings.TrimSpace(out.Output + "\nit ended with: " + out.app.how())
+	if out.err == process.ErrExited {
+		out.Output = strings.TrimSpace(out.Output + "\nit ended with: " + out.app.How())
 	} else {
 		out.Output = strings.TrimSpace(out.Output + "\n" + out.err.Error())
 	}
@@ -137,17 +142,17 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		if out.app != nil {
 			s.retire(out.app)
 		}
-		s.restart = s.restart || out.restart || out.binary != "" && !out.same
+		s.restart = s.restart || out.restart || out.Binary != "" && !out.Same
 		s.begin(ctx)
 		return
 	}
 	s.since = time.Time{}
 	if out.err != nil {
-		out.Stage = stageBuild
+		out.Stage = event.StageBuild
 		out.Output = out.err.Error()
 	}
-	if out.binary != "" && out.Stage != stageBuild {
-		s.newest = out.binary
+	if out.Binary != "" && out.Stage != event.StageBuild {
+		s.newest = out.Binary
 		for _, path := range out.paths {
 			delete(s.pending, path)
 		}
@@ -156,31 +161,31 @@ func (s *server) finish(ctx context.Context, out outcome) {
 	switch {
 	case out.Stage != "":
 		s.fail(out)
-		if out.Stage == stageStart && s.nexios && s.migrationsChanged(out.paths) {
-			go s.remind(ctx, out.binary, nil, true)
+		if out.Stage == event.StageStart && s.nexios && s.migrationsChanged(out.paths) {
+			go s.remind(ctx, out.Binary, nil, true)
 		}
 	case out.app == nil:
 		if s.current == nil { // it ended meanwhile
 			s.begin(ctx)
 			return
 		}
-		s.emit(Event{Kind: KindUnchanged})
+		s.emit(event.Event{Kind: event.KindUnchanged})
 		if !again {
-			s.proxy.release(nil)
+			s.proxy.Release(nil)
 		}
-		state := status{State: "ok", Version: s.proxy.version(s.current.id)}
+		state := proxy.Status{State: "ok", Version: s.proxy.Version(s.current.ID)}
 		for _, path := range out.paths {
 			if asset(path) {
-				state.Assets = append(state.Assets, relative(s.root, path))
+				state.Assets = append(state.Assets, build.Relative(s.root, path))
 			}
 		}
-		s.live.tell(state)
+		s.live.Tell(state)
 	default:
 		s.take(ctx, out, again)
 	}
-	if out.Stage != stageBuild {
-		s.builder.improve(ctx, func(g *graph) {
-			if err := s.watch.need(g.watched()); err != nil {
+	if out.Stage != event.StageBuild {
+		s.builder.Improve(ctx, func(g *build.Graph) {
+			if err := s.watch.need(g.Watched()); err != nil {
 				s.note("a directory of the program cannot be watched: " + err.Error())
 			}
 		})
@@ -190,17 +195,17 @@ func (s *server) finish(ctx context.Context, out outcome) {
 // fail keeps the last good version and says why loudly. The next attempt must
 // start the program even if it is the same one as now.
 func (s *server) fail(out outcome) {
-	s.restart = out.Stage == stageStart
+	s.restart = out.Stage == event.StageStart
 	b := out.Build
-	state := status{State: "failed", Build: &b}
-	e := Event{Kind: KindFailed, Build: &b, Text: "  nothing answers until it does"}
+	state := proxy.Status{State: "failed", Build: &b}
+	e := event.Event{Kind: event.KindFailed, Build: &b, Text: "  nothing answers until it does"}
 	if s.current != nil {
-		state.Version = s.proxy.version(s.current.id)
-		e.Text = fmt.Sprintf("  version %d keeps answering; its answers say %s: failed", s.current.id, buildHeader)
+		state.Version = s.proxy.Version(s.current.ID)
+		e.Text = fmt.Sprintf("  version %d keeps answering; its answers say %s: failed", s.current.ID, proxy.BuildHeader)
 	}
-	s.live.tell(state)
+	s.live.Tell(state)
 	s.emit(e)
-	s.proxy.release(&b)
+	s.proxy.Release(&b)
 }
 
 // take makes a new version the one that answers.
@@ -209,13 +214,13 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 	s.current = out.app
 	// Told before it is done, while requests still wait: whoever hears of the
 	// version and asks is answered by it.
-	s.emit(Event{Kind: KindBuilt, Build: &out.Build})
-	before := s.proxy.swap(out.app)
+	s.emit(event.Event{Kind: event.KindBuilt, Build: &out.Build})
+	before := s.proxy.Swap(out.app)
 	if again {
-		s.proxy.hold()
+		s.proxy.Hold()
 	}
 	go func() {
-		<-out.app.exited
+		<-out.app.Exited
 		select {
 		case s.gone <- out.app:
 		case <-ctx.Done():
@@ -224,12 +229,12 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 	if before != nil {
 		s.retire(before)
 	}
-	s.live.tell(status{State: "ok", Version: s.proxy.version(out.app.id)})
+	s.live.Tell(proxy.Status{State: "ok", Version: s.proxy.Version(out.app.ID)})
 	if s.o.Test && len(s.rooms) > 0 {
 		s.test(ctx)
 	}
 	if s.nexios {
-		go s.remind(ctx, out.binary, out.app, changed)
+		go s.remind(ctx, out.Binary, out.app, changed)
 	}
 	if first && s.o.Open && !s.opened {
 		s.opened = true
@@ -238,25 +243,25 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 }
 
 // retire ends a version in the background; shutdown waits for it.
-func (s *server) retire(a *app) {
-	s.retired.Go(func() { a.retire(s.o.drain) })
+func (s *server) retire(a *process.App) {
+	s.retired.Go(func() { a.Retire(s.o.drain) })
 }
 
 // crashed acts on a version that ended by itself.
-func (s *server) crashed(ctx context.Context, a *app) {
+func (s *server) crashed(ctx context.Context, a *process.App) {
 	if s.current != a {
 		return
 	}
 	s.current = nil
-	why := "the program ended by itself: " + a.how()
-	s.proxy.lose(a, why)
-	s.emit(Event{Kind: KindExit, Text: why})
+	why := "the program ended by itself: " + a.How()
+	s.proxy.Lose(a, why)
+	s.emit(event.Event{Kind: event.KindExit, Text: why})
 	if s.cancel != nil {
 		return // what is under way will take its place
 	}
-	if time.Since(a.started) < crashPause {
-		b := Build{ID: a.id, Stage: stageStart, Errors: panicked(s.dir, a.tail.String()), Output: why}
-		s.live.tell(status{State: "down", Build: &b})
+	if time.Since(a.Started) < crashPause {
+		b := event.Build{ID: a.ID, Stage: event.StageStart, Errors: build.Panicked(s.dir, a.Tail.String()), Output: why}
+		s.live.Tell(proxy.Status{State: "down", Build: &b})
 		s.note("it will start again with the next change, or with r")
 		return
 	}

@@ -3,6 +3,9 @@ package reload
 import (
 	"slices"
 	"sync"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
 // requestsKept is how many requests the page at /dev shows.
@@ -11,27 +14,27 @@ const requestsKept = 100
 // board remembers what the page at /dev shows.
 type board struct {
 	mu       sync.Mutex
-	requests []Request
-	build    *Build
+	requests []event.Request
+	build    *event.Build
 	failed   bool
-	logs     []Event
-	test     *Test
+	logs     []event.Event
+	test     *event.Test
 }
 
-func (b *board) note(e Event) {
+func (b *board) note(e event.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e.Kind {
-	case KindRequest:
+	case event.KindRequest:
 		b.requests = keep(append(b.requests, *e.Request), requestsKept)
-	case KindBuilt, KindFailed:
-		b.build, b.failed = e.Build, e.Kind == KindFailed
-	case KindUnchanged:
+	case event.KindBuilt, event.KindFailed:
+		b.build, b.failed = e.Build, e.Kind == event.KindFailed
+	case event.KindUnchanged:
 		b.failed = false
-	case KindLog:
-		e.Text = cut(plainText(e.Text), textKept)
+	case event.KindLog:
+		e.Text = event.Cut(plainText(e.Text), proxy.TextKept)
 		b.logs = keep(append(b.logs, e), requestsKept)
-	case KindTest:
+	case event.KindTest:
 		b.test = e.Test
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // installDlv returns the path of dlv, which is installed for the test where
@@ -18,14 +21,14 @@ func installDlv(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it needs a debugger, which takes long to install and rights to debug")
 	}
-	if _, err := findDlv(); err == nil {
+	if _, err := process.FindDlv(); err == nil {
 		return
 	}
 	bin := t.TempDir()
-	cmd := exec.Command("go", "install", dlvModule)
+	cmd := exec.Command("go", "install", process.DlvModule)
 	cmd.Env = append(os.Environ(), "GOBIN="+bin)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("there is no dlv and it cannot be installed: %v\n%s  try: go install %s", err, out, dlvModule)
+		t.Fatalf("there is no dlv and it cannot be installed: %v\n%s  try: go install %s", err, out, process.DlvModule)
 	}
 	t.Setenv("GOBIN", bin)
 }
@@ -33,7 +36,7 @@ func installDlv(t *testing.T) {
 // attach starts dlv's own client.
 func attach(t *testing.T, address string) *terminal {
 	t.Helper()
-	dlv, err := findDlv()
+	dlv, err := process.FindDlv()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +65,8 @@ func TestDelve(t *testing.T) {
 	installDlv(t)
 	const drain = 5 * time.Second
 	d := launchDev(t, sample(), func(o *Options) { o.Delve, o.drain = true, drain })
-	address := d.wait(KindDebugger).Address
-	d.wait(KindBuilt)
+	address := d.wait(event.KindDebugger).Address
+	d.wait(event.KindBuilt)
 	d.answers("one", true)
 	request := func() chan string {
 		answer := make(chan string, 1)
@@ -90,7 +93,7 @@ func TestDelve(t *testing.T) {
 	first := request()
 	client.shows("> [Breakpoint 1] sample/part.Version()")
 	d.write("part/part.go", part("two"))
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	if got := <-request(); got != "two" {
 		t.Errorf("the new version answers %q", got)
 	}
@@ -106,7 +109,7 @@ func TestDelve(t *testing.T) {
 	}
 
 	d.write("part/part.go", part("three"))
-	if b := d.wait(KindBuilt).Build; b.Mode != modeFast {
+	if b := d.wait(event.KindBuilt).Build; b.Mode != event.ModeFast {
 		t.Errorf("built by %s: %s", b.Mode, b.Why)
 	}
 	client = attach(t, address)
@@ -117,7 +120,7 @@ func TestDelve(t *testing.T) {
 	client.press("quit\n") // and leave it there
 	client.shows("kill the headless instance?")
 	client.press("n\n")
-	if note := d.wait(KindNote).Text; !strings.Contains(note, "stopped at part.go:7") || !strings.Contains(note, address) {
+	if note := d.wait(event.KindNote).Text; !strings.Contains(note, "stopped at part.go:7") || !strings.Contains(note, address) {
 		t.Error(note)
 	}
 	select {
@@ -126,7 +129,7 @@ func TestDelve(t *testing.T) {
 	default:
 	}
 	d.write("part/part.go", part("four")) // nobody looks: the request is lost, and nothing waits for it
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	d.answers("four", true)
 }
 
@@ -135,16 +138,16 @@ func TestDelveEnds(t *testing.T) {
 	installDlv(t)
 	d := startDev(t, sample(), func(o *Options) { o.Delve = true })
 	d.ask("/crash")
-	if e := d.wait(KindExit); !strings.Contains(e.Text, "exit status 3") {
+	if e := d.wait(event.KindExit); !strings.Contains(e.Text, "exit status 3") {
 		t.Error(e.Text)
 	}
 	d.write("part/part.go", strings.Replace(part("two"), "func Begin() {}", "func Begin() { panic(\"no luck\") }", 1))
-	e := d.wait(KindFailed)
+	e := d.wait(event.KindFailed)
 	if len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:4" || e.Build.Errors[0].Message != "panic: no luck" {
 		t.Errorf("got %+v", e.Build)
 	}
 	d.write("part/part.go", part("three"))
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	d.answers("three", true)
 }
 
@@ -157,9 +160,9 @@ func TestDelveMissing(t *testing.T) {
 	t.Setenv("PATH", filepath.Dir(goTool))
 	t.Setenv("GOBIN", bin)
 	dir := t.TempDir()
-	write(t, dir, nil, sample())
+	lay(t, dir, nil, sample())
 	err = Run(t.Context(), Options{Dir: dir, Port: AnyPort, Delve: true, Stdout: io.Discard})
-	if want := "there is no dlv, the debugger\n  where: PATH and " + bin + "\n  try: go install " + dlvModule; err == nil || err.Error() != want {
+	if want := "there is no dlv, the debugger\n  where: PATH and " + bin + "\n  try: go install " + process.DlvModule; err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 }

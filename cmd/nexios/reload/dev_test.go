@@ -15,6 +15,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
 // patience is how long tests wait for what must come.
@@ -23,8 +27,8 @@ const patience = 90 * time.Second
 // TestMain lets this binary be a development server of its own, for the tests
 // that kill one, and its reaper.
 func TestMain(m *testing.M) {
-	if slices.Equal(os.Args[1:], ReapArgs) {
-		Reap(os.Stdin)
+	if slices.Equal(os.Args[1:], process.ReapArgs) {
+		process.Reap(os.Stdin)
 		os.Exit(0)
 	}
 	if dir := os.Getenv("RELOAD_TEST_DEV"); dir != "" {
@@ -158,7 +162,7 @@ type dev struct {
 
 	mu   sync.Mutex
 	cond *sync.Cond
-	all  []Event
+	all  []event.Event
 	next int // the first event that wait has not looked at
 	over bool
 }
@@ -167,7 +171,7 @@ type dev struct {
 func startDev(t *testing.T, files map[string]string, change ...func(*Options)) *dev {
 	t.Helper()
 	d := launchDev(t, files, change...)
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	return d
 }
 
@@ -179,7 +183,7 @@ func launchDev(t *testing.T, files map[string]string, change ...func(*Options)) 
 	}
 	d := &dev{t: t, dir: dir}
 	d.cond = sync.NewCond(&d.mu)
-	write(t, dir, nil, files)
+	lay(t, dir, nil, files)
 	in, out := io.Pipe()
 	o := Options{Dir: dir, Port: AnyPort, Show: ShowJSON, Stdout: out}
 	for _, f := range change {
@@ -207,13 +211,13 @@ func launchDev(t *testing.T, files map[string]string, change ...func(*Options)) 
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			for _, e := range d.all {
-				if e.Kind != KindRequest || len(d.all) < 100 {
+				if e.Kind != event.KindRequest || len(d.all) < 100 {
 					t.Log(describe(e))
 				}
 			}
 		}
 	})
-	d.url = d.wait(KindListening).URL
+	d.url = d.wait(event.KindListening).URL
 	return d
 }
 
@@ -221,7 +225,7 @@ func (d *dev) read(r io.Reader) {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 1<<20)
 	for s.Scan() {
-		var e Event
+		var e event.Event
 		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
 			d.t.Errorf("%v: %s", err, s.Text())
 		}
@@ -237,7 +241,7 @@ func (d *dev) read(r io.Reader) {
 }
 
 // wait returns the next event of one of the kinds.
-func (d *dev) wait(kinds ...string) Event {
+func (d *dev) wait(kinds ...string) event.Event {
 	d.t.Helper()
 	timer := time.AfterFunc(patience, func() {
 		d.mu.Lock()
@@ -340,9 +344,9 @@ func (d *dev) ask(path string, headers ...string) answer {
 func (d *dev) answers(version string, fresh bool) {
 	d.t.Helper()
 	a := d.ask("/")
-	stale := a.header.Get(buildHeader)
+	stale := a.header.Get(proxy.BuildHeader)
 	if a.status != http.StatusOK || a.body != version || (stale == "") != fresh {
-		d.t.Errorf("got %d %q with %s %q, want %q (newest: %v)", a.status, a.body, buildHeader, stale, version, fresh)
+		d.t.Errorf("got %d %q with %s %q, want %q (newest: %v)", a.status, a.body, proxy.BuildHeader, stale, version, fresh)
 	}
 }
 
@@ -352,7 +356,7 @@ func (d *dev) becomes(version string) {
 	d.t.Helper()
 	for deadline := time.Now().Add(patience); ; {
 		a := d.ask("/")
-		if a.body == version && a.header.Get(buildHeader) == "" {
+		if a.body == version && a.header.Get(proxy.BuildHeader) == "" {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -367,7 +371,7 @@ func (d *dev) sync() {
 	d.t.Helper()
 	path := fmt.Sprint("/sync-", time.Now().UnixNano())
 	d.ask(path)
-	for d.wait(KindRequest).Request.Path != path {
+	for d.wait(event.KindRequest).Request.Path != path {
 	}
 }
 
@@ -375,4 +379,34 @@ func with(files map[string]string, name, text string) map[string]string {
 	files = maps.Clone(files)
 	files[name] = text
 	return files
+}
+
+// lay brings dir to files and returns the paths that changed.
+func lay(t *testing.T, dir string, before, files map[string]string) []string {
+	t.Helper()
+	var paths []string
+	for name, text := range files {
+		if old, ok := before[name]; ok && old == text {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		paths = append(paths, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name := range before {
+		if _, ok := files[name]; !ok {
+			path := filepath.Join(dir, name)
+			paths = append(paths, path)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return paths
 }

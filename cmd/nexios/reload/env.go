@@ -1,12 +1,15 @@
 package reload
 
 import (
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 
 	"github.com/joho/godotenv"
 )
@@ -107,4 +110,16 @@ func readSetting(dir string, environ []string, name string) string {
 		return "" // the program will say what is wrong with it
 	}
 	return file[name]
+}
+
+// logSettings is what makes the program in dir write records of everything, for
+// the page at /dev, and the level from which on a person wants to see them. A
+// setting that the program would refuse stays as it is, for it to say so.
+func logSettings(dir string, environ []string) (add []string, least slog.Level) {
+	level, format := readSetting(dir, environ, "LOG_LEVEL"), readSetting(dir, environ, "LOG_FORMAT")
+	if level != "" && least.UnmarshalText([]byte(level)) != nil || !slices.Contains([]string{"", "text", "json"}, format) ||
+		readSetting(dir, environ, "APP_ENV") == "production" {
+		return nil, least
+	}
+	return []string{"LOG_FORMAT=json", "LOG_LEVEL=" + process.Everything.String()}, least
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +17,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
 func newServer(o Options) (*server, error) {
@@ -25,14 +32,14 @@ func newServer(o Options) (*server, error) {
 		o.Env = os.Environ()
 	}
 	if o.drain == 0 {
-		o.drain = drainLimit
+		o.drain = process.DrainLimit
 	}
 	s := &server{
 		o:        o,
 		board:    &board{},
 		quiet:    time.NewTimer(time.Hour),
 		outcomes: make(chan outcome),
-		gone:     make(chan *app),
+		gone:     make(chan *process.App),
 		keys:     make(chan string),
 		later:    make(chan func()),
 		pending:  map[string]bool{},
@@ -47,7 +54,7 @@ func newServer(o Options) (*server, error) {
 	dlv := ""
 	if o.Delve {
 		var err error
-		if dlv, err = findDlv(); err != nil {
+		if dlv, err = process.FindDlv(); err != nil {
 			return nil, err
 		}
 	}
@@ -55,7 +62,7 @@ func newServer(o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, taken, err := listen(host, port)
+	listener, taken, err := process.Listen(host, port)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +72,7 @@ func newServer(o Options) (*server, error) {
 			listener.Close()
 			return nil, err
 		}
-		note = fmt.Sprintf("%s; listening at %d instead", taken, taken.next)
+		note = fmt.Sprintf("%s; listening at %d instead", taken, taken.Next)
 	}
 	s.url = "http://" + shownAddress(listener.Addr())
 	if err := s.open(listener, note, dlv); err != nil {
@@ -80,7 +87,7 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.state, err = stateDir(); err != nil {
 		return fmt.Errorf("there is no place for what is built: %w\n  where: the cache directory\n  try: XDG_CACHE_HOME=/var/tmp/cache nexios dev", err)
 	}
-	if s.spawn, err = newSpawner(s.state); err != nil {
+	if s.spawn, err = process.NewSpawner(s.state); err != nil {
 		return err
 	}
 	if s.watch, err = newWatcher(s.root); err != nil {
@@ -96,36 +103,32 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 		show = s.screen.show
 	}
 	s.feed = newFeed(s.board.note, show)
-	s.builder = &builder{
-		compiler: compiler{spawn: s.spawn, dir: s.dir, state: s.state, debug: s.o.Delve},
-		dirs:     func() []string { return s.watch.fs.WatchList() },
-		patience: indexPatience,
-	}
-	s.proxy = newProxy(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
-	s.live = newLive(filepath.Base(s.dir))
+	s.builder = build.New(s.spawn, s.dir, s.state, s.o.Delve, s.watch.fs.WatchList)
+	s.proxy = proxy.New(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
+	s.live = proxy.NewLive(filepath.Base(s.dir))
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+scriptPath, local(s.live.script))
-	mux.HandleFunc("GET "+livePath, local(s.live.ServeHTTP))
+	mux.HandleFunc("GET "+proxy.ScriptPath, local(s.live.Script))
+	mux.HandleFunc("GET "+proxy.LivePath, local(s.live.ServeHTTP))
 	mux.HandleFunc("GET /dev", private(serveDev(s.view)))
-	s.proxy.own = mux
+	s.proxy.Own = mux
 	ahead := &unasked{}
-	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent(), ConnState: ahead.note}
+	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0), ConnState: ahead.note}
 	s.http.RegisterOnShutdown(ahead.close)
 	go func() { _ = s.http.Serve(listener) }() // ends when it is closed
-	s.emit(Event{Kind: KindListening, URL: s.url})
+	s.emit(event.Event{Kind: event.KindListening, URL: s.url})
 	if note != "" {
 		s.note(note)
 	}
 	if dlv == "" {
 		return nil
 	}
-	var taken *takenPort
-	if s.door, taken, err = openDoor(dlv, s.note); err != nil {
+	var taken *process.TakenPort
+	if s.door, taken, err = process.OpenDoor(dlv, s.note); err != nil {
 		return err
 	}
-	s.emit(Event{Kind: KindDebugger, Address: s.door.listener.Addr().String()})
+	s.emit(event.Event{Kind: event.KindDebugger, Address: s.door.Listener.Addr().String()})
 	if taken != nil {
-		s.note(fmt.Sprintf("%s; the debugger listens at %d instead", taken, taken.next))
+		s.note(fmt.Sprintf("%s; the debugger listens at %d instead", taken, taken.Next))
 	}
 	return nil
 }
@@ -225,14 +228,14 @@ func (s *server) address() (host string, port int, err error) {
 // agree says whether another port than the one that is taken will do: the
 // person decides. Where there is nobody to ask, it will do unless the port was
 // asked for by its number.
-func (s *server) agree(t *takenPort) error {
+func (s *server) agree(t *process.TakenPort) error {
 	switch {
 	case s.o.Yes:
 		return nil
 	case s.o.Ask != nil:
-		return s.o.Ask(fmt.Sprintf("%s. Listen at %d instead?", t, t.next))
+		return s.o.Ask(fmt.Sprintf("%s. Listen at %d instead?", t, t.Next))
 	case s.o.Port > 0:
-		return fmt.Errorf("%s\n  try: nexios dev --port %d", t, t.next)
+		return fmt.Errorf("%s\n  try: nexios dev --port %d", t, t.Next)
 	}
 	return nil
 }
@@ -276,7 +279,7 @@ func stateDir() (string, error) {
 	}
 	for _, entry := range entries {
 		name, _, _ := strings.Cut(entry.Name(), "-")
-		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() && !alive(pid) {
+		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() && !process.Alive(pid) {
 			_ = os.RemoveAll(filepath.Join(all, entry.Name())) // another one may sweep as well
 		}
 	}

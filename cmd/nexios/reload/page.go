@@ -8,16 +8,19 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
 //go:embed assets/dev.html
 var devHTML string
 
 var devPage = template.Must(template.New("dev").Funcs(template.FuncMap{
-	"duration": duration,
+	"duration": event.Duration,
 	"clock":    func(t time.Time) string { return t.Format("15:04:05") },
-	"many":     func(count int) bool { return count > manyRepeats },
-	"level": func(e Event) string {
+	"many":     func(count int) bool { return count > event.ManyRepeats },
+	"level": func(e event.Event) string {
 		return [...]string{"", "warn", "bad"}[logWeight(e)]
 	},
 	"class": func(status int) string {
@@ -35,16 +38,16 @@ var devPage = template.Must(template.New("dev").Funcs(template.FuncMap{
 type devView struct {
 	Project  string
 	Address  string
-	State    status
-	Build    *Build
+	State    proxy.Status
+	Build    *event.Build
 	Parts    string
 	Failed   bool
-	Test     *Test
+	Test     *event.Test
 	Panels   []panel
 	Routes   []route
 	NoRoutes string // why there are none
-	Requests []Request
-	Logs     []Event
+	Requests []event.Request
+	Logs     []event.Event
 	Settings []setting
 }
 
@@ -69,7 +72,7 @@ func private(next http.HandlerFunc) http.HandlerFunc {
 
 // loopbackName says whether a Host header names this machine itself.
 func loopbackName(host string) bool {
-	if !localName(host) {
+	if !proxy.LocalName(host) {
 		return false
 	}
 	name, _, err := net.SplitHostPort(host)
@@ -84,7 +87,7 @@ func loopbackName(host string) bool {
 // lets other machines in: a telephone may look at a page as well.
 func local(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !localName(r.Host) {
+		if !proxy.LocalName(r.Host) {
 			http.Error(w, "ask by address, not by name", http.StatusForbidden)
 			return
 		}
@@ -110,11 +113,11 @@ func serveDev(view func() devView) http.HandlerFunc {
 // view is what the page at /dev shows now.
 func (s *server) view() devView {
 	v := devView{
-		Project: filepath.Base(s.dir), Address: s.url, State: s.live.state(),
+		Project: filepath.Base(s.dir), Address: s.url, State: s.live.State(),
 		Settings: settings(s.dir, s.environ()),
 	}
 	v.Routes, v.NoRoutes = s.routes.get(s)
-	if a := s.proxy.running(); a != nil {
+	if a := s.proxy.Running(); a != nil {
 		v.Panels = panels(a, v.Routes)
 	}
 	s.board.mu.Lock()
@@ -123,7 +126,7 @@ func (s *server) view() devView {
 	v.Logs = newest(s.board.logs, requestsKept)
 	v.Build, v.Failed, v.Test = s.board.build, s.board.failed, s.board.test
 	if v.Build != nil {
-		v.Parts = v.Build.parts()
+		v.Parts = v.Build.Parts()
 	}
 	return v
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // Bounds of what the program may add to the page.
@@ -36,7 +39,7 @@ type panel struct {
 
 // panels asks a, which is the version that answers, for what its routes of
 // development show.
-func panels(a *app, routes []route) []panel {
+func panels(a *process.App, routes []route) []panel {
 	ctx, cancel := context.WithTimeout(context.Background(), panelLimit)
 	defer cancel()
 	var all []panel
@@ -57,14 +60,14 @@ func panels(a *app, routes []route) []panel {
 	return all
 }
 
-func (p *panel) ask(ctx context.Context, a *app) error {
+func (p *panel) ask(ctx context.Context, a *process.App) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+p.Path, nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set(requestIDHeader, ownRequest)
-	answer, err := a.transport.RoundTrip(req)
+	req.Header.Set(process.RequestIDHeader, process.OwnRequest)
+	answer, err := a.Transport.RoundTrip(req)
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func (p *panel) ask(ctx context.Context, a *app) error {
 	p.Rows = p.Rows[:min(len(p.Rows), panelRows)]
 	for _, row := range p.Rows {
 		for i := range row.Cells {
-			row.Cells[i] = cut(row.Cells[i], panelCell)
+			row.Cells[i] = event.Cut(row.Cells[i], panelCell)
 		}
 	}
 	return nil

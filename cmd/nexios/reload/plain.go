@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"syscall"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
 
 // watchedWriter is a writer that closes unread when the other end is gone. It
@@ -27,61 +29,57 @@ func (w *watchedWriter) Write(p []byte) (int, error) {
 }
 
 // plainWriter shows each event as lines of text.
-func plainWriter(w io.Writer) func(Event) {
-	return func(e Event) {
+func plainWriter(w io.Writer) func(event.Event) {
+	return func(e event.Event) {
 		text := describe(e)
-		if e.timed() {
+		if timed(e) {
 			text = e.Time.Format("15:04:05") + " " + text
 		}
 		fmt.Fprintln(w, text)
 	}
 }
 
-// timed says whether e is shown with its time: a program's lines that are no
-// records carry their own, or are parts of something longer.
-func (e Event) timed() bool { return e.Kind != KindLog || e.Level != "" }
-
 // jsonWriter shows each event as one line of JSON.
-func jsonWriter(w io.Writer) func(Event) {
+func jsonWriter(w io.Writer) func(event.Event) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return func(e Event) { _ = enc.Encode(e) } // nobody reads any more, or the disk is full: there is nobody to tell
+	return func(e event.Event) { _ = enc.Encode(e) } // nobody reads any more, or the disk is full: there is nobody to tell
 }
 
 // describe is an event as text, without its time. Failures, tests, exits and
 // some notes have several lines.
-func describe(e Event) string {
+func describe(e event.Event) string {
 	switch e.Kind {
-	case KindListening:
+	case event.KindListening:
 		return "listening at " + e.URL + "  (what happens: " + e.URL + "/dev)"
-	case KindDebugger:
+	case event.KindDebugger:
 		return "debug at " + e.Address + "  (attach an editor to it, or: dlv connect " + e.Address + ")"
-	case KindChange:
+	case event.KindChange:
 		return "changed " + short(e.Files)
-	case KindAssets:
+	case event.KindAssets:
 		return "pages load " + short(e.Files) + " again"
-	case KindUnchanged:
+	case event.KindUnchanged:
 		return "nothing to do: the program is the same"
-	case KindBuilt:
-		text := fmt.Sprintf("version %d runs after %s (%s: %s)", e.Build.ID, duration(e.Build.Total), e.Build.Mode, e.Build.parts())
+	case event.KindBuilt:
+		text := fmt.Sprintf("version %d runs after %s (%s: %s)", e.Build.ID, event.Duration(e.Build.Total), e.Build.Mode, e.Build.Parts())
 		if e.Build.Why != "" {
 			text += "; " + firstLine(e.Build.Why)
 		}
 		return text
-	case KindFailed:
+	case event.KindFailed:
 		return failure(*e.Build) + e.Text
-	case KindRequest:
+	case event.KindRequest:
 		return requestLine(*e.Request)
-	case KindTest:
+	case event.KindTest:
 		return testLines(*e.Test)
 	}
 	return e.Text
 }
 
 // failure is what a person needs to mend a build.
-func failure(b Build) string {
+func failure(b event.Build) string {
 	var s strings.Builder
-	if b.Stage == stageStart {
+	if b.Stage == event.StageStart {
 		s.WriteString("FAILED the program does not start\n")
 	} else {
 		s.WriteString("FAILED the program does not build\n")
@@ -99,18 +97,18 @@ func failure(b Build) string {
 }
 
 // requestLine has the path near its end, where a narrow terminal cuts.
-func requestLine(r Request) string {
+func requestLine(r event.Request) string {
 	sql := ""
 	if r.SQL > 0 {
 		sql = fmt.Sprintf("%d SQL", r.SQL)
 	}
-	text := fmt.Sprintf("%d %8s %7s ", r.Status, duration(r.Took), sql)
-	if r.Repeat > manyRepeats {
+	text := fmt.Sprintf("%d %8s %7s ", r.Status, event.Duration(r.Took), sql)
+	if r.Repeat > event.ManyRepeats {
 		text += fmt.Sprintf("N+1? ×%d ", r.Repeat)
 	}
 	text += fmt.Sprintf("%-6s %s", r.Method, r.Path)
 	if r.Waited >= 1 {
-		text += ", waited " + duration(r.Waited)
+		text += ", waited " + event.Duration(r.Waited)
 	}
 	if r.Stale {
 		text += ", BY THE LAST GOOD VERSION"
@@ -118,15 +116,11 @@ func requestLine(r Request) string {
 	return text
 }
 
-// manyRepeats is how often one statement may run for one request before it
-// looks like one query a row.
-const manyRepeats = 4
-
-func testLines(t Test) string {
+func testLines(t event.Test) string {
 	if t.OK {
-		return fmt.Sprintf("tests of %s pass (%s)", short(t.Packages), duration(t.Took))
+		return fmt.Sprintf("tests of %s pass (%s)", short(t.Packages), event.Duration(t.Took))
 	}
-	return fmt.Sprintf("TESTS FAIL in %s (%s)\n  %s", short(t.Packages), duration(t.Took),
+	return fmt.Sprintf("TESTS FAIL in %s (%s)\n  %s", short(t.Packages), event.Duration(t.Took),
 		strings.ReplaceAll(strings.TrimSpace(t.Output), "\n", "\n  "))
 }
 
@@ -142,3 +136,7 @@ func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return line
 }
+
+// timed says whether e is shown with its time: a program's lines that are no
+// records carry their own, or are parts of something longer.
+func timed(e event.Event) bool { return e.Kind != event.KindLog || e.Level != "" }

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // The keys of the screen.
@@ -22,7 +25,7 @@ const (
 func (s *server) press(ctx context.Context, key string) {
 	switch key {
 	case keyRebuild:
-		s.proxy.hold()
+		s.proxy.Hold()
 		s.forced, s.restart = true, true
 		s.quiet.Reset(debounce)
 	case keyTest:
@@ -70,7 +73,7 @@ func (s *server) test(ctx context.Context) {
 					delete(s.rooms, dir)
 				}
 			}
-			s.emit(Event{Kind: KindTest, Test: &t})
+			s.emit(event.Event{Kind: event.KindTest, Test: &t})
 		})
 	}()
 }
@@ -82,10 +85,10 @@ func (s *server) browse(url string) {
 // remind tells what stands between a program and its database: migrations that
 // wait, if a version says that it is not ready, and, when they may have changed,
 // those that the database has and the program has no more.
-func (s *server) remind(ctx context.Context, binary string, a *app, changed bool) {
+func (s *server) remind(ctx context.Context, binary string, a *process.App, changed bool) {
 	ready := true
 	if a != nil {
-		status, err := a.get(ctx, "/readyz")
+		status, err := a.Get(ctx, "/readyz")
 		ready = err != nil || status != http.StatusServiceUnavailable
 	}
 	if ready && !changed {
@@ -125,7 +128,7 @@ func (s *server) migrate(ctx context.Context) {
 	go func() {
 		out, err := s.ask(ctx, binary, "migrate", "up")
 		for line := range strings.Lines(out) {
-			s.emit(Event{Kind: KindLog, Text: strings.TrimRight(line, "\r\n")})
+			s.emit(event.Event{Kind: event.KindLog, Text: strings.TrimRight(line, "\r\n")})
 		}
 		if err != nil {
 			s.note("the migrations did not all run: " + err.Error())

@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
+
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -145,7 +148,7 @@ func TestBrokenMigration(t *testing.T) {
 	if a := d.ask("/readyz"); a.status != http.StatusOK {
 		t.Fatalf("got %+v", a)
 	}
-	if d.count(KindNote) > 0 {
+	if d.count(event.KindNote) > 0 {
 		t.Error("there is something to note: the migrations ran by themselves")
 	}
 	list, err := filepath.Glob(filepath.Join(dir, "internal", "migrations", "*_create_tags.go"))
@@ -162,17 +165,17 @@ func TestBrokenMigration(t *testing.T) {
 	}
 	fails = strings.Replace(fails, "import (", "import (\n\t\"gorm.io/gorm\"", 1)
 	d.write("internal/migrations/migrations.go", fails)
-	e := d.wait(KindFailed, KindBuilt)
-	if e.Kind != KindFailed || e.Build.Stage != stageStart || !strings.Contains(e.Build.Output, "migration 29990101000000_add_note") ||
+	e := d.wait(event.KindFailed, event.KindBuilt)
+	if e.Kind != event.KindFailed || e.Build.Stage != event.StageStart || !strings.Contains(e.Build.Output, "migration 29990101000000_add_note") ||
 		!strings.Contains(e.Build.Output, "nothing") || !strings.Contains(e.Text, "version 1 keeps answering") {
 		t.Errorf("got %s", describe(e))
 	}
-	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(buildHeader) != "failed" {
+	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(proxy.BuildHeader) != "failed" {
 		t.Errorf("got %+v", a)
 	}
 	d.write("internal/migrations/migrations.go", string(text))
-	d.wait(KindBuilt)
-	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(buildHeader) != "" {
+	d.wait(event.KindBuilt)
+	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(proxy.BuildHeader) != "" {
 		t.Errorf("got %+v", a)
 	}
 }
@@ -192,22 +195,22 @@ func TestMigrationsOfBefore(t *testing.T) {
 	}
 	told := func() {
 		t.Helper()
-		if text := d.wait(KindNote).Text; !strings.HasPrefix(text, "migrated, but gone from the program: ") || !strings.Contains(text, "_create_tags\n  ") {
+		if text := d.wait(event.KindNote).Text; !strings.HasPrefix(text, "migrated, but gone from the program: ") || !strings.Contains(text, "_create_tags\n  ") {
 			t.Errorf("told: %s", text)
 		}
 	}
 	nexios("undo", "--yes")
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	told()
 	d.mu.Lock()
 	for _, e := range d.all {
-		if e.Kind == KindLog {
+		if e.Kind == event.KindLog {
 			t.Errorf("told what is its own affair: %s", e.Text)
 		}
 	}
 	d.mu.Unlock()
 	nexios("add", "model", "tag", "name:string")
-	if e := d.wait(KindFailed, KindBuilt); e.Kind != KindFailed || !strings.Contains(e.Build.Output, "already exists") {
+	if e := d.wait(event.KindFailed, event.KindBuilt); e.Kind != event.KindFailed || !strings.Contains(e.Build.Output, "already exists") {
 		t.Errorf("got %s", describe(e))
 	}
 	told()

@@ -12,6 +12,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
 // AnyPort as Options.Port lets the system choose.
@@ -89,20 +94,20 @@ type server struct {
 	nexios  bool // the program has the commands of a generated one
 	feed    *feed
 	board   *board
-	proxy   *proxy
-	live    *live
+	proxy   *proxy.Proxy
+	live    *proxy.Live
 	watch   *watcher
-	spawn   *spawner
-	builder *builder
+	spawn   *process.Spawner
+	builder *build.Builder
 	unread  chan struct{} // closed when nobody reads what is shown
 	screen  *screen       // nil without
-	door    *door         // nil without a debugger
+	door    *process.Door // nil without a debugger
 	http    *http.Server
 	routes  routesCache
 
 	quiet    *time.Timer
 	outcomes chan outcome
-	gone     chan *app
+	gone     chan *process.App
 	keys     chan string     // pressed on the screen
 	later    chan func()     // what other goroutines ask the loop to do
 	pending  map[string]bool // changed since the last build that did not fail
@@ -113,7 +118,7 @@ type server struct {
 	settled  bool            // the attempt under way is stale: begin again when it ends
 	count    int             // attempts and versions
 	since    time.Time       // when the oldest change was saved that no finished attempt has seen
-	current  *app
+	current  *process.App
 	newest   string // the binary that was made last
 	rooms    rooms
 	testing  func() // cancels the tests under way, or nil
@@ -121,8 +126,8 @@ type server struct {
 	opened   bool
 }
 
-func (s *server) emit(e Event)     { s.feed.emit(e) }
-func (s *server) note(text string) { s.emit(Event{Kind: KindNote, Text: text}) }
+func (s *server) emit(e event.Event) { s.feed.emit(e) }
+func (s *server) note(text string)   { s.emit(event.Event{Kind: event.KindNote, Text: text}) }
 
 // do has the loop call f, unless the loop has ended.
 func (s *server) do(ctx context.Context, f func()) {
@@ -159,7 +164,7 @@ func (s *server) run(ctx context.Context) error {
 			s.saw(path)
 		case <-s.watch.lost:
 			s.note("the system lost track of changes; building everything")
-			s.proxy.hold()
+			s.proxy.Hold()
 			s.forced = true
 			s.quiet.Reset(debounce)
 		case <-s.quiet.C:
@@ -202,19 +207,19 @@ func (s *server) classify(path string) need {
 	case "go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt", "default.pgo":
 		return needBuild
 	}
-	if builds(name) {
+	if build.IsSource(name) {
 		if strings.HasSuffix(name, "_test.go") {
 			return needNothing
 		}
 		return needBuild
 	}
-	g := s.builder.known()
-	if _, err := os.Lstat(path); err != nil && (g == nil && filepath.Ext(name) == "" || g != nil && g.below(path)) {
+	g := s.builder.Known()
+	if _, err := os.Lstat(path); err != nil && (g == nil && filepath.Ext(name) == "" || g != nil && g.Below(path)) {
 		return needBuild // a directory was moved away, of whose files the system tells nothing
 	}
-	embedder := g != nil && (len(g.embeds[path]) > 0 || g.mayEmbed(path))
+	embedder := g != nil && g.Concerns(path)
 	switch {
-	case embedder && g.fromDisk(path) && readSetting(s.dir, s.environ(), "APP_ENV") == "development":
+	case embedder && g.FromDisk(path) && readSetting(s.dir, s.environ(), "APP_ENV") == "development":
 		return needAssets
 	case embedder, g == nil && asset(name):
 		return needBuild
@@ -246,7 +251,7 @@ func (s *server) saw(path string) {
 	}
 	s.fresh[path] = true
 	if need != needAssets {
-		s.proxy.hold()
+		s.proxy.Hold()
 	}
 	s.quiet.Reset(debounce)
 }
@@ -259,7 +264,7 @@ func (s *server) settle(ctx context.Context) {
 		case needAssets:
 			s.pending[path] = true // the program may hold a copy, which the next build makes new
 			if _, err := os.Lstat(path); err == nil || asset(path) {
-				assets = append(assets, relative(s.root, path)) // not what an editor made and removed
+				assets = append(assets, build.Relative(s.root, path)) // not what an editor made and removed
 			}
 		case needRestart:
 			s.restart = true
@@ -273,10 +278,10 @@ func (s *server) settle(ctx context.Context) {
 	if len(built) == 0 && !s.forced {
 		clear(s.fresh)
 		if len(assets) > 0 {
-			state := s.live.state()
+			state := s.live.State()
 			state.Assets = assets
-			s.live.tell(state)
-			s.emit(Event{Kind: KindAssets, Files: assets})
+			s.live.Tell(state)
+			s.emit(event.Event{Kind: event.KindAssets, Files: assets})
 		}
 		return
 	}
@@ -294,14 +299,14 @@ func (s *server) shutdown(outer context.Context) {
 	if s.cancel != nil {
 		s.cancel()
 		if out := <-s.outcomes; out.app != nil {
-			out.app.stop()
+			out.app.Stop()
 		}
 	}
 	if s.testing != nil {
 		s.testing()
 	}
 	if s.door != nil {
-		s.door.close()
+		s.door.Close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), quitLimit)
 	defer cancel()
@@ -310,16 +315,16 @@ func (s *server) shutdown(outer context.Context) {
 	}
 	waiting := time.AfterFunc(quitPause, s.sayWaiting)
 	defer waiting.Stop()
-	s.proxy.release(nil)
-	s.live.close()
+	s.proxy.Release(nil)
+	s.live.Close()
 	if s.current != nil {
-		s.current.streams.close()
+		s.current.Streams.Close()
 	}
 	if s.http.Shutdown(ctx) != nil {
 		_ = s.http.Close() // what is cut is cut
 	}
 	if s.current != nil {
-		s.current.retire(s.o.drain)
+		s.current.Retire(s.o.drain)
 	}
 	s.retired.Wait()
 }
@@ -339,11 +344,11 @@ func (s *server) sayWaiting() {
 func (s *server) close() {
 	_ = s.http.Close()
 	s.watch.close()
-	s.builder.forget()
+	s.builder.Forget()
 	s.feed.close()
 	if s.screen != nil {
 		s.screen.close()
 	}
-	s.spawn.close()
+	s.spawn.Close()
 	_ = os.RemoveAll(s.state) // the next run sweeps what is left
 }

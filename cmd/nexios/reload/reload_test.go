@@ -22,6 +22,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
+
 	"github.com/gorilla/websocket"
 )
 
@@ -33,74 +37,74 @@ func TestEdits(t *testing.T) {
 	t.Run("an edit is answered by the next request", func(t *testing.T) {
 		d.t = t
 		d.write("part/part.go", part("two"))
-		d.wait(KindChange)
+		d.wait(event.KindChange)
 		d.answers("two", true)
-		d.wait(KindBuilt)
+		d.wait(event.KindBuilt)
 	})
 	renamed := ""
 	t.Run("a save by rename", func(t *testing.T) {
 		d.t = t
-		var e Event
+		var e event.Event
 		end := time.Now().Add(patience)
 		for i := 0; ; i++ {
 			renamed = fmt.Sprint("renamed-", i)
 			d.replace("part/part.go", part(renamed))
-			e = d.wait(KindBuilt)
+			e = d.wait(event.KindBuilt)
 			d.answers(renamed, true)
-			if e.Build.Mode == modeFast || time.Now().After(end) {
+			if e.Build.Mode == event.ModeFast || time.Now().After(end) {
 				break // a slow machine has no index yet at first
 			}
 		}
-		if e.Build.Mode != modeFast || !slices.Equal(e.Build.Packages, []string{"sample/part", "sample"}) {
+		if e.Build.Mode != event.ModeFast || !slices.Equal(e.Build.Packages, []string{"sample/part", "sample"}) {
 			t.Errorf("built by %s (%s): %v", e.Build.Mode, e.Build.Why, e.Build.Packages)
 		}
 	})
 	t.Run("a syntax error", func(t *testing.T) {
 		d.t = t
 		d.write("part/part.go", "package part\n\nfunc Begin( {}\n")
-		e := d.wait(KindFailed)
-		want := Diagnostic{File: "part/part.go", Line: 3, Source: "func Begin( {}"}
+		e := d.wait(event.KindFailed)
+		want := event.Diagnostic{File: "part/part.go", Line: 3, Source: "func Begin( {}"}
 		got := e.Build.Errors[0]
 		if got.File != want.File || got.Line != want.Line || got.Source != want.Source {
 			t.Errorf("got %+v", got)
 		}
 		d.answers(renamed, false)
 		d.write("part/part.go", part("three"))
-		d.wait(KindBuilt)
+		d.wait(event.KindBuilt)
 		d.answers("three", true)
 	})
 	t.Run("a type error, undone", func(t *testing.T) {
 		d.t = t
 		d.write("part/part.go", strings.Replace(part("three"), `"three"`, "3", 1))
-		e := d.wait(KindFailed)
+		e := d.wait(event.KindFailed)
 		if len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:7:32" {
 			t.Errorf("got %+v", e.Build)
 		}
 		d.answers("three", false)
 		d.write("part/part.go", part("three"))
-		d.wait(KindUnchanged, KindBuilt)
+		d.wait(event.KindUnchanged, event.KindBuilt)
 		d.answers("three", true)
 	})
 	t.Run("a panic at start", func(t *testing.T) {
 		d.t = t
 		d.write("part/part.go", strings.Replace(part("four"), "func Begin() {}", "func Begin() { panic(\"no luck\") }", 1))
-		e := d.wait(KindFailed)
-		if e.Build.Stage != stageStart || len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:4" ||
+		e := d.wait(event.KindFailed)
+		if e.Build.Stage != event.StageStart || len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:4" ||
 			e.Build.Errors[0].Message != "panic: no luck" {
 			t.Errorf("got %+v", e.Build)
 		}
 		d.answers("three", false)
 		d.write("part/part.go", part("four"))
-		d.wait(KindBuilt)
+		d.wait(event.KindBuilt)
 		d.answers("four", true)
 	})
 	t.Run("a file deleted and restored", func(t *testing.T) {
 		d.t = t
 		d.remove("part/part.go")
-		d.wait(KindFailed)
+		d.wait(event.KindFailed)
 		d.answers("four", false)
 		d.write("part/part.go", part("four"))
-		d.wait(KindBuilt, KindUnchanged)
+		d.wait(event.KindBuilt, event.KindUnchanged)
 		d.answers("four", true)
 	})
 	t.Run("a directory deleted and restored with its files", func(t *testing.T) {
@@ -109,30 +113,30 @@ func TestEdits(t *testing.T) {
 		if err := os.Rename(old, moved); err != nil {
 			t.Fatal(err)
 		}
-		d.wait(KindFailed)
+		d.wait(event.KindFailed)
 		if err := os.WriteFile(filepath.Join(moved, "part.go"), []byte(part("five")), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Rename(moved, old); err != nil {
 			t.Fatal(err)
 		}
-		d.wait(KindBuilt)
+		d.wait(event.KindBuilt)
 		d.answers("five", true)
 		d.write("part/part.go", part("six")) // the new directory is watched
-		d.wait(KindBuilt)
+		d.wait(event.KindBuilt)
 		d.answers("six", true)
 	})
 	t.Run("50 saves in a second", func(t *testing.T) {
 		d.t = t
-		ended := func() int { return d.count(KindBuilt) + d.count(KindFailed) + d.count(KindUnchanged) }
-		told, done := d.count(KindChange), ended()
+		ended := func() int { return d.count(event.KindBuilt) + d.count(event.KindFailed) + d.count(event.KindUnchanged) }
+		told, done := d.count(event.KindChange), ended()
 		for i := range 50 {
 			d.write("part/part.go", part(fmt.Sprint("save ", i)))
 			time.Sleep(20 * time.Millisecond) // the pace is what is tested
 		}
 		d.becomes("save 49")
 		d.sync()
-		if told, done := d.count(KindChange)-told, ended()-done; told > done {
+		if told, done := d.count(event.KindChange)-told, ended()-done; told > done {
 			t.Errorf("%d changes were told for %d builds", told, done)
 		}
 	})
@@ -148,9 +152,9 @@ func TestEdits(t *testing.T) {
 	t.Run("go.mod changed", func(t *testing.T) {
 		d.t = t
 		d.write("go.mod", "module sample\n\ngo 1.24\n\nrequire example.com/nothing v1.0.0\n")
-		d.wait(KindBuilt, KindFailed, KindUnchanged)
+		d.wait(event.KindBuilt, event.KindFailed, event.KindUnchanged)
 		d.write("go.mod", "modul sample\n")
-		e := d.wait(KindFailed)
+		e := d.wait(event.KindFailed)
 		if len(e.Build.Errors) == 0 || e.Build.Errors[0].File != "go.mod" {
 			t.Errorf("got %+v", e.Build)
 		}
@@ -178,20 +182,20 @@ func TestEdits(t *testing.T) {
 	t.Run("settings need a start and no build", func(t *testing.T) {
 		d.t = t
 		d.write(".env", "APP_SECRET=x\n")
-		if e := d.wait(KindBuilt); e.Build.Mode != modeRestart {
+		if e := d.wait(event.KindBuilt); e.Build.Mode != event.ModeRestart {
 			t.Errorf("got %+v", e.Build)
 		}
 		d.answers("other", true)
 	})
 	t.Run("what the program is not made of", func(t *testing.T) {
 		d.t = t
-		before := d.count(KindChange)
+		before := d.count(event.KindChange)
 		d.write("README.md~", "x")
 		d.write("tmp/main.go", "package nothing")
 		d.write("part/part_test.go", "package part")
 		d.write("style.css", "p{}")
-		d.wait(KindAssets, KindUnchanged)
-		if n := d.count(KindChange) - before; n > 1 { // the style sheet may be embedded while there is no index
+		d.wait(event.KindAssets, event.KindUnchanged)
+		if n := d.count(event.KindChange) - before; n > 1 { // the style sheet may be embedded while there is no index
 			t.Errorf("%d builds", n)
 		}
 	})
@@ -210,16 +214,16 @@ func (d *dev) git(args ...string) {
 // A program that never built is explained, and runs as soon as it does.
 func TestBrokenFromTheBeginning(t *testing.T) {
 	d := launchDev(t, with(sample(), "part/part.go", "package part\n"))
-	d.wait(KindFailed)
+	d.wait(event.KindFailed)
 	a := d.ask("/")
-	if a.status != http.StatusServiceUnavailable || a.header.Get(buildHeader) != "failed" || !strings.Contains(a.body, "main.go:") {
+	if a.status != http.StatusServiceUnavailable || a.header.Get(proxy.BuildHeader) != "failed" || !strings.Contains(a.body, "main.go:") {
 		t.Errorf("got %+v", a)
 	}
-	if page := d.ask("/", "Accept", "text/html"); !strings.Contains(page.body, scriptPath) {
+	if page := d.ask("/", "Accept", "text/html"); !strings.Contains(page.body, proxy.ScriptPath) {
 		t.Errorf("got %+v", page)
 	}
 	d.write("part/part.go", part("mended"))
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	d.answers("mended", true)
 }
 
@@ -233,16 +237,16 @@ func TestCrash(t *testing.T) {
 	if a := d.ask("/crash"); a.status != http.StatusBadGateway {
 		t.Errorf("got %+v", a)
 	}
-	d.wait(KindExit)
-	d.wait(KindBuilt)
+	d.wait(event.KindExit)
+	d.wait(event.KindBuilt)
 	d.answers("one", true)
 	d.ask("/crash")
-	d.wait(KindExit)
+	d.wait(event.KindExit)
 	if a := d.ask("/"); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "exit status 3") {
 		t.Errorf("got %+v", a)
 	}
 	d.write("part/part.go", part("two"))
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	d.answers("two", true)
 }
 
@@ -257,16 +261,16 @@ func TestPortTaken(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	files := with(sample(), ".env", fmt.Sprintf("ADDR=127.0.0.1:%d\n", port))
 	d := launchDev(t, files, func(o *Options) { o.Port = 0 })
-	note := d.wait(KindNote).Text
+	note := d.wait(event.KindNote).Text
 	if !strings.Contains(note, fmt.Sprintf("port %d is taken by", port)) || strings.HasSuffix(d.url, fmt.Sprint(":", port)) ||
 		!strings.Contains(note, fmt.Sprintf("(process %d); listening at", os.Getpid())) {
 		t.Errorf("at %s: %s", d.url, note)
 	}
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	d.answers("one", true)
 
 	asked := launchDev(t, sample(), func(o *Options) { o.Port, o.Yes = port, true })
-	asked.wait(KindBuilt) // beside the other
+	asked.wait(event.KindBuilt) // beside the other
 	asked.answers("one", true)
 
 	question := ""
@@ -354,14 +358,14 @@ func TestLoad(t *testing.T) {
 	for i := range *reloads {
 		version := fmt.Sprint("load ", i)
 		d.write("part/part.go", part(version))
-		d.wait(KindChange)
+		d.wait(event.KindChange)
 		d.answers(version, true)
-		longest = max(longest, d.wait(KindBuilt).Build.Total)
+		longest = max(longest, d.wait(event.KindBuilt).Build.Total)
 		reloaded.Add(1)
 	}
 	close(stop)
 	senders.Wait()
-	t.Logf("%d requests, %d failed, slowest %v, longest reload %s", done.Load(), failed.Load(), time.Duration(slowest.Load()), duration(longest))
+	t.Logf("%d requests, %d failed, slowest %v, longest reload %s", done.Load(), failed.Load(), time.Duration(slowest.Load()), event.Duration(longest))
 }
 
 // Answers under way are finished by the version that began them; streams and
@@ -396,10 +400,10 @@ func TestDrain(t *testing.T) {
 	if _, err := io.WriteString(upload, "half"); err != nil {
 		t.Fatal(err)
 	}
-	for d.wait(KindLog).Text != "upload" {
+	for d.wait(event.KindLog).Text != "upload" {
 	}
 	d.write("part/part.go", part("two"))
-	d.wait(KindBuilt)
+	d.wait(event.KindBuilt)
 	d.answers("two", true)
 	if _, err := io.WriteString(upload, "half"); err != nil {
 		t.Fatal(err)
@@ -425,7 +429,7 @@ func TestPages(t *testing.T) {
 	host := strings.TrimPrefix(d.url, "http://")
 	if !strings.Contains(page.body, `<script src="/__nexios/reload.js?v=`) || !strings.Contains(page.body, `nonce="abc"`) ||
 		page.header.Get("ETag") != "" || page.header.Get("Cache-Control") != "no-store" ||
-		!strings.Contains(page.header.Get("Content-Security-Policy"), "script-src 'nonce-abc' http://"+host+scriptPath) {
+		!strings.Contains(page.header.Get("Content-Security-Policy"), "script-src 'nonce-abc' http://"+host+proxy.ScriptPath) {
 		t.Errorf("got %+v", page)
 	}
 	for _, asks := range [][]string{
@@ -444,7 +448,7 @@ func TestPages(t *testing.T) {
 	if who := d.ask("/client", forged...); who.body != "[127.0.0.1] [http] []127.0.0.1" {
 		t.Errorf("the program hears of the client: %s", who.body)
 	}
-	if script := d.ask(scriptPath); script.status != http.StatusOK || !strings.Contains(script.body, "WebSocket") {
+	if script := d.ask(proxy.ScriptPath); script.status != http.StatusOK || !strings.Contains(script.body, "WebSocket") {
 		t.Errorf("got %+v", script)
 	}
 	d.answers("one", true)
@@ -460,21 +464,21 @@ func TestPages(t *testing.T) {
 			t.Errorf("%v: got %d", asks, a.status)
 		}
 	}
-	if a := d.ask(scriptPath, "Host", "evil.example"); a.status != http.StatusForbidden {
+	if a := d.ask(proxy.ScriptPath, "Host", "evil.example"); a.status != http.StatusForbidden {
 		t.Errorf("the script for a foreign name: got %d", a.status)
 	}
-	if _, _, err := websocket.DefaultDialer.Dial("ws://"+host+livePath, http.Header{"Origin": {"http://evil.example"}}); err == nil {
+	if _, _, err := websocket.DefaultDialer.Dial("ws://"+host+proxy.LivePath, http.Header{"Origin": {"http://evil.example"}}); err == nil {
 		t.Error("a foreign page may listen")
 	}
-	live, _, err := websocket.DefaultDialer.Dial("ws://"+host+livePath, nil)
+	live, _, err := websocket.DefaultDialer.Dial("ws://"+host+proxy.LivePath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer live.Close()
-	hear := func(state string) status {
+	hear := func(state string) proxy.Status {
 		t.Helper()
 		for {
-			var s status
+			var s proxy.Status
 			_ = live.SetReadDeadline(time.Now().Add(patience))
 			if err := live.ReadJSON(&s); err != nil {
 				t.Fatal(err)
@@ -503,7 +507,7 @@ func TestPages(t *testing.T) {
 func TestRequestsHaveTheirStatements(t *testing.T) {
 	d := startDev(t, sample())
 	d.ask("/sql", "X-Request-Id", "mine-1")
-	r := d.wait(KindRequest).Request
+	r := d.wait(event.KindRequest).Request
 	if r.ID != "mine-1" || r.SQL != 11 || r.Repeat != 10 || len(r.Statements) != 2 || len(r.Logs) != 2 {
 		t.Fatalf("got %+v", r)
 	}
@@ -516,7 +520,7 @@ func TestRequestsHaveTheirStatements(t *testing.T) {
 	var seen []string // in the terminal
 	d.mu.Lock()
 	for _, e := range d.all {
-		if e.Kind == KindLog && e.RequestID == "mine-1" {
+		if e.Kind == event.KindLog && e.RequestID == "mine-1" {
 			seen = append(seen, e.Text)
 		}
 	}
@@ -524,9 +528,9 @@ func TestRequestsHaveTheirStatements(t *testing.T) {
 	if want := []string{"WARN  look  at=<i>this</i>\n    stack:\n      one\n      two"}; !slices.Equal(seen, want) {
 		t.Errorf("seen: %q", seen)
 	}
-	for _, id := range []string{"", "no id", ownRequest, strings.Repeat("x", 200)} {
+	for _, id := range []string{"", "no id", process.OwnRequest, strings.Repeat("x", 200)} {
 		d.ask("/sql", "X-Request-Id", id)
-		if r := d.wait(KindRequest).Request; r.ID == id || r.SQL != 11 {
+		if r := d.wait(event.KindRequest).Request; r.ID == id || r.SQL != 11 {
 			t.Errorf("%q: got %+v", id, r)
 		}
 	}
@@ -552,7 +556,7 @@ func killed(t *testing.T, env ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, nil, sample())
+	lay(t, dir, nil, sample())
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -583,7 +587,7 @@ func killed(t *testing.T, env ...string) {
 	pid := 0
 	built := false
 	for s := bufio.NewScanner(out); !built && s.Scan(); {
-		var e Event
+		var e event.Event
 		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
@@ -592,15 +596,15 @@ func killed(t *testing.T, env ...string) {
 				t.Fatal(err)
 			}
 		}
-		built = e.Kind == KindBuilt
+		built = e.Kind == event.KindBuilt
 	}
-	if pid == 0 || !alive(pid) {
+	if pid == 0 || !process.Alive(pid) {
 		t.Fatalf("the program is not running: %d", pid)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); alive(pid) && !zombie(pid); {
+	for deadline := time.Now().Add(patience); process.Alive(pid) && !zombie(pid); {
 		if time.Now().After(deadline) {
 			t.Fatal("the program is still running")
 		}
@@ -670,10 +674,10 @@ func TestTestsAreTold(t *testing.T) {
 	d.write("part/part.go", part("two"))
 	told := func(text string) {
 		t.Helper()
-		for d.wait(KindNote).Text != text {
+		for d.wait(event.KindNote).Text != text {
 		}
 	}
-	if e := d.wait(KindNote); e.Text != "testing ./part" { // and not that there is nothing to test
+	if e := d.wait(event.KindNote); e.Text != "testing ./part" { // and not that there is nothing to test
 		t.Errorf("told: %s", e.Text)
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
@@ -687,7 +691,7 @@ func TestTestsAreTold(t *testing.T) {
 	d.write("part/part_test.go", "package part\n")
 	d.write("part/part.go", part("three"))
 	told("the tests of ./part were stopped: something newer came first")
-	if e := d.wait(KindTest); !e.Test.OK {
+	if e := d.wait(event.KindTest); !e.Test.OK {
 		t.Errorf("told: %s", describe(e))
 	}
 }
@@ -703,7 +707,7 @@ func TestNoBrowser(t *testing.T) {
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	d := startDev(t, sample(), func(o *Options) { o.Open = true })
-	if e := d.wait(KindNote); e.Text != "no browser can be opened; it is at "+d.url {
+	if e := d.wait(event.KindNote); e.Text != "no browser can be opened; it is at "+d.url {
 		t.Errorf("told: %s", e.Text)
 	}
 }
@@ -714,7 +718,7 @@ func TestQuitTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, nil, sample())
+	lay(t, dir, nil, sample())
 	in, keys := io.Pipe()
 	defer keys.Close()
 	screen := &terminal{t: t, keys: keys}
@@ -772,13 +776,13 @@ func TestProjectMoved(t *testing.T) {
 	}
 	above := t.TempDir()
 	dir := filepath.Join(above, "here")
-	write(t, dir, nil, sample())
+	lay(t, dir, nil, sample())
 	d := startDev(t, nil, func(o *Options) { o.Dir = dir })
 	d.dir = dir
 	if err := os.Rename(dir, filepath.Join(above, "there")); err != nil {
 		t.Fatal(err)
 	}
-	if e := d.wait(KindFailed); !strings.HasPrefix(e.Build.Output, "the directory of the program is gone: ") {
+	if e := d.wait(event.KindFailed); !strings.HasPrefix(e.Build.Output, "the directory of the program is gone: ") {
 		t.Errorf("got %s", describe(e))
 	}
 	if err := os.Rename(filepath.Join(above, "there"), dir); err != nil {

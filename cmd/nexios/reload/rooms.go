@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // rooms are the packages whose tests have not passed since they changed.
@@ -16,8 +20,8 @@ type rooms map[string]bool // directories, as "./internal/posts"
 
 // changed notes that a Go file below root did.
 func (r rooms) changed(root, path string) {
-	if strings.HasSuffix(path, ".go") && inside(root, path) {
-		if dir := filepath.ToSlash(filepath.Dir(relative(root, path))); dir == "." {
+	if strings.HasSuffix(path, ".go") && build.Inside(root, path) {
+		if dir := filepath.ToSlash(filepath.Dir(build.Relative(root, path))); dir == "." {
 			r["."] = true
 		} else {
 			r["./"+dir] = true
@@ -36,7 +40,7 @@ func (r rooms) list() []string {
 
 // testRooms runs the tests of packages in root. An error means that they could
 // not be run, or were cancelled.
-func testRooms(ctx context.Context, s *spawner, root string, packages []string) (Test, error) {
+func testRooms(ctx context.Context, s *process.Spawner, root string, packages []string) (event.Test, error) {
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, packages...)...)
 	cmd.Dir = root
@@ -44,12 +48,12 @@ func testRooms(ctx context.Context, s *spawner, root string, packages []string) 
 	// short enough for sockets.
 	temp, err := os.MkdirTemp("", "nexios-")
 	if err != nil {
-		return Test{}, err
+		return event.Test{}, err
 	}
 	defer os.RemoveAll(temp)
 	cmd.Env = append(cmd.Environ(), "GOTMPDIR="+temp)
-	out, err := s.output(cmd)
-	t := Test{Packages: packages, OK: err == nil, Took: ms(time.Since(start)), Output: out}
+	out, err := s.Output(cmd)
+	t := event.Test{Packages: packages, OK: err == nil, Took: event.Milliseconds(time.Since(start)), Output: out}
 	if ctx.Err() != nil {
 		return t, ctx.Err()
 	}

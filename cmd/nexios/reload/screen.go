@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
@@ -37,7 +39,7 @@ func newScreen(project, url string, in io.Reader, out io.Writer, keys chan<- str
 }
 
 // show may be called before run and after it.
-func (s *screen) show(e Event) { s.program.Send(e) }
+func (s *screen) show(e event.Event) { s.program.Send(e) }
 
 // run returns when the person quits or ctx ends.
 func (s *screen) run(ctx context.Context) {
@@ -64,8 +66,8 @@ type screenModel struct {
 	debugger      string // where it is, or empty
 	keys          chan<- string
 	width, height int
-	state         string // "building", "running", "failed", "down"
-	last          *Build // the newest that runs
+	state         string       // "building", "running", "failed", "down"
+	last          *event.Build // the newest that runs
 	failure       string
 	tests         string
 	least         weight
@@ -84,7 +86,7 @@ func (m screenModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyMsg:
 		return m.key(msg.String())
-	case Event:
+	case event.Event:
 		return m.event(msg), nil
 	}
 	return m, nil
@@ -105,43 +107,43 @@ func (m screenModel) key(key string) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-func (m screenModel) event(e Event) screenModel {
+func (m screenModel) event(e event.Event) screenModel {
 	heavy := weightAll
 	switch e.Kind {
-	case KindListening:
+	case event.KindListening:
 		m.url = e.URL
 		return m
-	case KindDebugger:
+	case event.KindDebugger:
 		m.debugger = "  debug at " + e.Address
-	case KindChange:
+	case event.KindChange:
 		m.state, m.tests = "building", ""
-	case KindBuilt:
+	case event.KindBuilt:
 		m.state, m.last, m.failure = "running", e.Build, ""
-	case KindUnchanged:
+	case event.KindUnchanged:
 		m.state, m.failure = "running", ""
-	case KindFailed:
+	case event.KindFailed:
 		m.state, m.failure = "failed", plainText(describe(e))
 		heavy = weightError
-		e = Event{Time: e.Time, Kind: KindNote, Text: firstLine(describe(e))}
-	case KindExit:
+		e = event.Event{Time: e.Time, Kind: event.KindNote, Text: firstLine(describe(e))}
+	case event.KindExit:
 		m.state, heavy = "down", weightError
-	case KindRequest:
+	case event.KindRequest:
 		switch {
 		case e.Request.Status >= 500:
 			heavy = weightError
-		case e.Request.Status >= 400 || e.Request.Repeat > manyRepeats:
+		case e.Request.Status >= 400 || e.Request.Repeat > event.ManyRepeats:
 			heavy = weightWarning
 		}
-	case KindLog:
+	case event.KindLog:
 		heavy = logWeight(e)
-	case KindTest:
+	case event.KindTest:
 		m.tests = "tests pass"
 		if !e.Test.OK {
 			m.tests, heavy = "tests FAIL", weightError
 		}
 	}
 	text := plainText(describe(e))
-	if e.timed() {
+	if timed(e) {
 		text = e.Time.Format("15:04:05") + " " + text
 	}
 	for line := range strings.Lines(text) {
@@ -154,11 +156,11 @@ func (m screenModel) event(e Event) screenModel {
 // plainText is what a program wrote without what would move the cursor, clear
 // the screen or colour what comes after it.
 func plainText(text string) string {
-	return printable(ansi.Strip(strings.ReplaceAll(text, "\r\n", "\n")))
+	return event.Printable(ansi.Strip(strings.ReplaceAll(text, "\r\n", "\n")))
 }
 
 // logWeight reads the level of a record, or of a line that slog wrote as text.
-func logWeight(e Event) weight {
+func logWeight(e event.Event) weight {
 	switch {
 	case strings.HasPrefix(e.Level, "ERROR"), strings.Contains(e.Text, "level=ERROR"), strings.HasPrefix(e.Text, "panic: "):
 		return weightError
@@ -243,11 +245,11 @@ func (m screenModel) status() string {
 func (m screenModel) build() string {
 	text := styleSoft.Render("no version yet")
 	if m.last != nil {
-		text = fmt.Sprintf("version %d after %s ", m.last.ID, duration(m.last.Total))
+		text = fmt.Sprintf("version %d after %s ", m.last.ID, event.Duration(m.last.Total))
 		if m.tests != "" {
 			text += " " + m.tests + "  "
 		}
-		text += styleSoft.Render("(" + m.last.Mode + ": " + m.last.parts() + ")")
+		text += styleSoft.Render("(" + m.last.Mode + ": " + m.last.Parts() + ")")
 	}
 	return text
 }

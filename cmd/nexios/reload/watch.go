@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
+
 	"github.com/fsnotify/fsnotify"
 )
 
@@ -125,13 +127,13 @@ func (w *watcher) wanted(path string) bool {
 	if w.needed[filepath.Dir(path)] {
 		return true
 	}
-	if !inside(w.root, path) {
+	if !build.Inside(w.root, path) {
 		return false
 	}
 	if filepath.Dir(path) == w.root && strings.HasPrefix(filepath.Base(path), ".env") {
 		return true
 	}
-	return !w.ignore.match(relative(w.root, path), false)
+	return !w.ignore.match(build.Relative(w.root, path), false)
 }
 
 // scratch says whether editors make and remove files of that name beside the
@@ -157,9 +159,9 @@ func (w *watcher) addTree(dir string, found func(path string)) error {
 			}
 			return nil
 		}
-		if inside(w.root, path) {
+		if build.Inside(w.root, path) {
 			w.mu.Lock()
-			skip := w.ignore.match(relative(w.root, path), true) && !w.needed[path]
+			skip := w.ignore.match(build.Relative(w.root, path), true) && !w.needed[path]
 			w.mu.Unlock()
 			if skip {
 				return filepath.SkipDir

@@ -1,4 +1,4 @@
-package reload
+package process
 
 import (
 	"errors"
@@ -19,18 +19,18 @@ import (
 )
 
 const (
-	// dlvModule is the debugger to install, of a version that is known to work.
-	dlvModule = "github.com/go-delve/delve/cmd/dlv@v1.27.2"
+	// DlvModule is the debugger to install, of a version that is known to work.
+	DlvModule = "github.com/go-delve/delve/cmd/dlv@v1.27.2"
 	// dlvPort is where editors look for a debugger when nobody tells them.
 	dlvPort = 2345
 	// followPace is how often a debugger is asked what its program does.
 	followPace = 100 * time.Millisecond
-	// dlvEnded is what dlv writes when its program ends, as with every swap.
-	dlvEnded = "Stop reason: exited"
+	// DlvEnded is what dlv writes when its program ends, as with every swap.
+	DlvEnded = "Stop reason: exited"
 )
 
-// findDlv returns the path of dlv, on the PATH or where `go install` puts it.
-func findDlv() (string, error) {
+// FindDlv returns the path of dlv, on the PATH or where `go install` puts it.
+func FindDlv() (string, error) {
 	if path, err := exec.LookPath("dlv"); err == nil {
 		return path, nil
 	}
@@ -43,18 +43,18 @@ func findDlv() (string, error) {
 		list := filepath.SplitList(strings.TrimSpace(gopath))
 		bin = filepath.Join(list[0], "bin")
 	}
-	if path, err := exec.LookPath(filepath.Join(bin, "dlv"+exeSuffix)); err == nil {
+	if path, err := exec.LookPath(filepath.Join(bin, "dlv"+ExeSuffix)); err == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf("there is no dlv, the debugger\n  where: PATH and %s\n  try: go install %s", bin, dlvModule)
+	return "", fmt.Errorf("there is no dlv, the debugger\n  where: PATH and %s\n  try: go install %s", bin, DlvModule)
 }
 
-// door is the port at which editors find the debugger. It stays open while
+// Door is the port at which editors find the debugger. It stays open while
 // versions come and go, each with a dlv of its own behind it: the version
 // before goes on answering when the next one does not start.
-type door struct {
+type Door struct {
 	dlv      string // the path of the program
-	listener net.Listener
+	Listener net.Listener
 	note     func(string)
 
 	mu   sync.Mutex
@@ -63,22 +63,22 @@ type door struct {
 	over bool
 }
 
-// openDoor listens at dlvPort, or at the next free port above it.
-func openDoor(dlv string, note func(string)) (*door, *takenPort, error) {
-	l, taken, err := listen("127.0.0.1", dlvPort)
+// OpenDoor listens at dlvPort, or at the next free port above it.
+func OpenDoor(dlv string, note func(string)) (*Door, *TakenPort, error) {
+	l, taken, err := Listen("127.0.0.1", dlvPort)
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &door{dlv: dlv, listener: l, note: note}
+	d := &Door{dlv: dlv, Listener: l, note: note}
 	d.came = sync.NewCond(&d.mu)
 	go d.serve()
 	return d, taken, nil
 }
 
 // serve ends when the listener is closed.
-func (d *door) serve() {
+func (d *Door) serve() {
 	for {
-		editor, err := d.listener.Accept()
+		editor, err := d.Listener.Accept()
 		if err != nil {
 			return
 		}
@@ -88,7 +88,7 @@ func (d *door) serve() {
 
 // visit connects an editor to the debugger of the newest version, as soon as
 // there is one.
-func (d *door) visit(editor net.Conn) {
+func (d *Door) visit(editor net.Conn) {
 	defer editor.Close()
 	g := d.newest()
 	if g == nil {
@@ -109,7 +109,7 @@ func (d *door) visit(editor net.Conn) {
 }
 
 // newest waits for a debugger. It is nil when the door is closed.
-func (d *door) newest() *debugger {
+func (d *Door) newest() *debugger {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for len(d.all) == 0 && !d.over {
@@ -121,14 +121,14 @@ func (d *door) newest() *debugger {
 	return d.all[len(d.all)-1]
 }
 
-func (d *door) enter(g *debugger) {
+func (d *Door) enter(g *debugger) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.all = append(d.all, g)
 	d.came.Broadcast()
 }
 
-func (d *door) leave(g *debugger) {
+func (d *Door) leave(g *debugger) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i, other := range d.all {
@@ -139,10 +139,10 @@ func (d *door) leave(g *debugger) {
 	}
 }
 
-// close lets nobody in any more and ends the programs that are stopped: nobody
+// Close lets nobody in any more and ends the programs that are stopped: nobody
 // will let them go on.
-func (d *door) close() {
-	d.listener.Close()
+func (d *Door) Close() {
+	d.Listener.Close()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.over = true
@@ -156,8 +156,8 @@ func (d *door) close() {
 
 // debugger is the dlv that runs one version.
 type debugger struct {
-	door             *door
-	app              *app
+	door             *Door
+	app              *App
 	network, address string // where it listens
 	log              string
 	editors          atomic.Int32
@@ -172,10 +172,10 @@ type debugger struct {
 }
 
 // newDebugger has a, which does not run yet, run under dlv.
-func (d *door) newDebugger(a *app, binary, state string) error {
+func (d *Door) newDebugger(a *App, binary, state string) error {
 	g := &debugger{door: d, app: a, log: filepath.Join(state, "dlv.log"), followed: make(chan struct{})}
 	var err error
-	if g.network, g.address, err = privateAddress(state, "dlv-"+strconv.Itoa(a.id)); err != nil {
+	if g.network, g.address, err = privateAddress(state, "dlv-"+strconv.Itoa(a.ID)); err != nil {
 		return err
 	}
 	at := g.address
@@ -213,7 +213,7 @@ func (g *debugger) follow(t ties) {
 	followed()
 	for exit == "" {
 		select {
-		case <-g.app.exited:
+		case <-g.app.Exited:
 			return
 		case <-time.After(followPace):
 		}
@@ -232,7 +232,7 @@ func (g *debugger) connect() *rpc.Client {
 			return jsonrpc.NewClient(conn)
 		}
 		select {
-		case <-g.app.exited:
+		case <-g.app.Exited:
 			return nil
 		case <-time.After(followPace / 10):
 		}
@@ -287,7 +287,7 @@ func (g *debugger) look(client *rpc.Client) (exit string) {
 		return "" // at its very beginning
 	}
 	g.door.note(fmt.Sprintf("the program is stopped at %s:%d, and goes on when a debugger at %s lets it",
-		filepath.Base(at.File), at.Line, g.door.listener.Addr()))
+		filepath.Base(at.File), at.Line, g.door.Listener.Addr()))
 	return ""
 }
 
@@ -343,7 +343,7 @@ func (g *debugger) child() int {
 	if err != nil {
 		return 0
 	}
-	return runs(dlv, g.app.binary)
+	return runs(dlv, g.app.Binary)
 }
 
 // runs looks for the program below p, which has helpers as well: dlv counts its

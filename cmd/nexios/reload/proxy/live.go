@@ -1,4 +1,4 @@
-package reload
+package proxy
 
 import (
 	_ "embed"
@@ -7,44 +7,47 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+
 	"github.com/gorilla/websocket"
 )
 
 //go:embed assets/reload.js
 var reloadScript []byte
 
-// status is what an open page is told.
-type status struct {
-	State   string   `json:"state"`             // "ok", "building", "failed", "down"
-	Version string   `json:"version,omitempty"` // of what answers
-	Project string   `json:"project"`
-	Build   *Build   `json:"build,omitempty"` // what failed
-	Text    string   `json:"text,omitempty"`
-	Assets  []string `json:"assets,omitempty"` // files to load again without a new version
+// Status is what an open page is told.
+type Status struct {
+	State   string       `json:"state"`             // "ok", "building", "failed", "down"
+	Version string       `json:"version,omitempty"` // of what answers
+	Project string       `json:"project"`
+	Build   *event.Build `json:"build,omitempty"` // what failed
+	Text    string       `json:"text,omitempty"`
+	Assets  []string     `json:"assets,omitempty"` // files to load again without a new version
 }
 
-// live tells every open page what happens.
-type live struct {
+// Live tells every open page what happens.
+type Live struct {
 	mu    sync.Mutex
-	last  status
-	pages map[chan status]bool
+	last  Status
+	pages map[chan Status]bool
 	up    websocket.Upgrader // its own check refuses other origins
 	over  chan struct{}      // closed at the end
 }
 
-func newLive(project string) *live {
-	return &live{
-		last:  status{State: "building", Project: project},
-		pages: map[chan status]bool{},
+// NewLive makes a Live of a project of that name.
+func NewLive(project string) *Live {
+	return &Live{
+		last:  Status{State: "building", Project: project},
+		pages: map[chan Status]bool{},
 		over:  make(chan struct{}),
 	}
 }
 
-// close ends the connections of all pages.
-func (l *live) close() { close(l.over) }
+// Close ends the connections of all pages.
+func (l *Live) Close() { close(l.over) }
 
-// tell sends s to all pages, and to those that come later.
-func (l *live) tell(s status) {
+// Tell sends s to all pages, and to those that come later.
+func (l *Live) Tell(s Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.Project = l.last.Project
@@ -58,14 +61,15 @@ func (l *live) tell(s status) {
 	l.last = s
 }
 
-// state is what pages were told last.
-func (l *live) state() status {
+// State is what pages were told last.
+func (l *Live) State() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last
 }
 
-func (l *live) script(w http.ResponseWriter, _ *http.Request) {
+// Script answers with the script of all pages.
+func (l *Live) Script(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -73,13 +77,14 @@ func (l *live) script(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(reloadScript) // the page may be gone
 }
 
-func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP tells one page what happens, by a WebSocket, until it leaves.
+func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, err := l.up.Upgrade(w, r, nil)
 	if err != nil {
 		return // Upgrade has answered
 	}
 	defer conn.Close()
-	page := make(chan status, 16)
+	page := make(chan Status, 16)
 	l.mu.Lock()
 	page <- l.last
 	l.pages[page] = true

@@ -1,4 +1,4 @@
-package reload
+package process
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 // portsTried is how many ports above a taken one are tried.
 const portsTried = 100
 
-// listen opens host:port, or the next free port above when it is taken. taken
+// Listen opens host:port, or the next free port above when it is taken. taken
 // then says by whom. It is nil when nothing was taken.
-func listen(host string, port int) (l net.Listener, taken *takenPort, err error) {
+func Listen(host string, port int) (l net.Listener, taken *TakenPort, err error) {
 	l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil && !inUse(err) {
 		return nil, nil, unusable(host, port, err)
@@ -24,14 +24,14 @@ func listen(host string, port int) (l net.Listener, taken *takenPort, err error)
 	if err == nil {
 		return l, nil, nil
 	}
-	taken = &takenPort{port: port, by: holder(port)}
-	for taken.next = port + 1; taken.next <= min(port+portsTried, 65535); taken.next++ {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(taken.next)))
+	taken = &TakenPort{port: port, by: holder(port)}
+	for taken.Next = port + 1; taken.Next <= min(port+portsTried, 65535); taken.Next++ {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(taken.Next)))
 		if err == nil {
 			return l, taken, nil
 		}
 		if !inUse(err) {
-			return nil, nil, unusable(host, taken.next, err)
+			return nil, nil, unusable(host, taken.Next, err)
 		}
 	}
 	return nil, nil, fmt.Errorf("%s, and so are the %d above it\n  try: nexios dev --port 0", taken, portsTried)
@@ -46,13 +46,13 @@ func unusable(host string, port int, err error) error {
 		net.JoinHostPort(host, strconv.Itoa(port)), err)
 }
 
-// takenPort is a port that another program has.
-type takenPort struct {
-	port, next int // next is free
+// TakenPort is a port that another program has.
+type TakenPort struct {
+	port, Next int // next is free
 	by         string
 }
 
-func (t *takenPort) String() string { return fmt.Sprintf("port %d is taken by %s", t.port, t.by) }
+func (t *TakenPort) String() string { return fmt.Sprintf("port %d is taken by %s", t.port, t.by) }
 
 // inUse says whether err is a taken address: EADDRINUSE, or 10048 on Windows.
 func inUse(err error) bool {

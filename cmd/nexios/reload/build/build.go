@@ -1,4 +1,4 @@
-package reload
+package build
 
 import (
 	"context"
@@ -13,19 +13,9 @@ import (
 	"strings"
 	"sync"
 	"time"
-)
 
-// The modes of a Build.
-const (
-	modeFast    = "compile and link"
-	modeFull    = "go build"
-	modeRestart = "restart"
-)
-
-// The stages at which a Build can fail.
-const (
-	stageBuild = "build"
-	stageStart = "start"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // sharedFlags are used while the packages without DWARF are not all made;
@@ -38,9 +28,9 @@ var (
 	debugFlags  = []string{"-buildvcs=false", "-gcflags=all=-N -l"}
 )
 
-// builder makes the program, by the shortest way that gives what `go build`
+// Builder makes the program, by the shortest way that gives what `go build`
 // would.
-type builder struct {
+type Builder struct {
 	compiler
 	dirs     func() []string // the directories to read before a full build
 	patience time.Duration   // how long a build waits for an index
@@ -52,13 +42,19 @@ type builder struct {
 	sum    [sha256.Size]byte // of binary, when go build made it
 
 	mu       sync.Mutex
-	graph    *graph // nil until the index is made
+	graph    *Graph // nil until the index is made
 	why      string // why there is no graph
 	building bool
 	indexing *background
 	missed   []string // what builds were told of while an index was made: it may have read any state of these files
 	warm     bool     // the packages without DWARF are all made
 	warming  *background
+}
+
+// New makes a builder of the program in dir, which keeps what it makes in
+// state. dirs are the directories to read before a full build.
+func New(spawn *process.Spawner, dir, state string, debug bool, dirs func() []string) *Builder {
+	return &Builder{compiler: compiler{spawn: spawn, dir: dir, state: state, debug: debug}, dirs: dirs, patience: indexPatience}
 }
 
 // background is work beside the builds.
@@ -81,20 +77,20 @@ func (w *background) end() {
 	}
 }
 
-// result is what building ended with.
-type result struct {
-	Build
-	binary string
-	same   bool // the program did not change
+// Result is what building ended with.
+type Result struct {
+	event.Build
+	Binary string
+	Same   bool // the program did not change
 }
 
-// failed says whether there is no new program.
-func (r result) failed() bool { return r.Stage != "" }
+// Failed says whether there is no new program.
+func (r Result) Failed() bool { return r.Stage != "" }
 
-// build makes the program as it is now; paths are the files that may have
+// Build makes the program as it is now; paths are the files that may have
 // changed since the last build that did not fail. An error means that it was
 // cancelled or could not be tried.
-func (b *builder) build(ctx context.Context, paths []string) (result, error) {
+func (b *Builder) Build(ctx context.Context, paths []string) (Result, error) {
 	b.mu.Lock()
 	b.building = true
 	if b.indexing != nil {
@@ -124,7 +120,7 @@ func (b *builder) build(ctx context.Context, paths []string) (result, error) {
 }
 
 // current is the graph, if there is one or one is about to be.
-func (b *builder) current(ctx context.Context) (*graph, string) {
+func (b *Builder) current(ctx context.Context) (*Graph, string) {
 	b.mu.Lock()
 	g, running := b.graph, b.indexing
 	b.mu.Unlock()
@@ -138,28 +134,28 @@ func (b *builder) current(ctx context.Context) (*graph, string) {
 	case <-time.After(max(0, b.patience-time.Since(running.started))):
 	case <-ctx.Done():
 	}
-	return b.known(), b.reason()
+	return b.Known(), b.reason()
 }
 
 // indexPatience is how long builds wait for an index. One that takes longer goes
 // on beside the build: whoever saves often would else never get one.
 const indexPatience = time.Second
 
-func (b *builder) reason() string {
+func (b *Builder) reason() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.why
 }
 
-// known is the graph if there is one now.
-func (b *builder) known() *graph {
+// Known is the graph if there is one now.
+func (b *Builder) Known() *Graph {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.graph
 }
 
-// forget drops the graph, and what is being made in the background.
-func (b *builder) forget() {
+// Forget drops the graph, and what is being made in the background.
+func (b *Builder) Forget() {
 	b.mu.Lock()
 	running, warming := b.indexing, b.warming
 	b.mu.Unlock()
@@ -171,22 +167,22 @@ func (b *builder) forget() {
 }
 
 // fast compiles what changed and links. Any error means: use the go command.
-func (b *builder) fast(ctx context.Context, g *graph, paths []string) (result, error) {
-	r := result{Build: Build{Mode: modeFast}}
+func (b *Builder) fast(ctx context.Context, g *Graph, paths []string) (Result, error) {
+	r := Result{Build: event.Build{Mode: event.ModeFast}}
 	e, err := g.plan(paths)
 	if err != nil {
 		return r, err
 	}
 	if len(e.packages) == 0 {
-		r.binary, r.same = b.binary, true
+		r.Binary, r.Same = b.binary, true
 		return r, nil
 	}
 	start := time.Now()
 	next, names, err := b.compile(ctx, g, e)
-	r.Compile, r.Packages = ms(time.Since(start)), names
+	r.Compile, r.Packages = event.Milliseconds(time.Since(start)), names
 	if refused, ok := errors.AsType[errCompile](err); ok {
 		if r.Errors, r.Output = diagnostics(b.dir, string(refused)); len(r.Errors) > 0 {
-			r.Stage = stageBuild
+			r.Stage = event.StageBuild
 			return r, nil
 		}
 	}
@@ -201,7 +197,7 @@ func (b *builder) fast(ctx context.Context, g *graph, paths []string) (result, e
 	if out, err := b.link(ctx, next, binary); err != nil {
 		return r, errors.Join(err, errors.New(out))
 	}
-	r.Link = ms(time.Since(start))
+	r.Link = event.Milliseconds(time.Since(start))
 	b.accept(binary, [sha256.Size]byte{})
 	b.mu.Lock()
 	b.graph = next
@@ -210,14 +206,14 @@ func (b *builder) fast(ctx context.Context, g *graph, paths []string) (result, e
 	}
 	b.mu.Unlock()
 	b.sweep(next)
-	r.binary = binary
+	r.Binary = binary
 	return r, nil
 }
 
 // full leaves it all to the go command. The graph must be indexed again
 // afterwards, unless an index is being made.
-func (b *builder) full(ctx context.Context, why string) (result, error) {
-	r := result{Build: Build{Mode: modeFull, Why: why}}
+func (b *Builder) full(ctx context.Context, why string) (Result, error) {
+	r := Result{Build: event.Build{Mode: event.ModeFull, Why: why}}
 	b.mu.Lock()
 	b.graph, b.why = nil, "the last build failed"
 	if b.indexing != nil {
@@ -231,8 +227,8 @@ func (b *builder) full(ctx context.Context, why string) (result, error) {
 	args := append([]string{"build", "-o", binary}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
 	cmd.Dir = b.dir
-	out, err := b.spawn.output(cmd)
-	r.Compile = ms(time.Since(start))
+	out, err := b.spawn.Output(cmd)
+	r.Compile = event.Milliseconds(time.Since(start))
 	if ctx.Err() != nil {
 		return r, ctx.Err()
 	}
@@ -240,7 +236,7 @@ func (b *builder) full(ctx context.Context, why string) (result, error) {
 		if _, ended := errors.AsType[*exec.ExitError](err); !ended {
 			return r, err
 		}
-		r.Stage = stageBuild
+		r.Stage = event.StageBuild
 		if r.Errors, r.Output = diagnostics(b.dir, out); len(r.Errors) == 0 && r.Output == "" {
 			r.Output = err.Error()
 		}
@@ -252,36 +248,36 @@ func (b *builder) full(ctx context.Context, why string) (result, error) {
 	}
 	if sum == b.sum {
 		_ = os.Remove(binary)
-		r.binary, r.same = b.binary, true
+		r.Binary, r.Same = b.binary, true
 		return r, nil
 	}
 	b.accept(binary, sum)
-	r.binary = binary
+	r.Binary = binary
 	return r, nil
 }
 
 // next is a name for a binary that no process runs.
-func (b *builder) next() string {
+func (b *Builder) next() string {
 	b.count++
-	return filepath.Join(b.state, "app-"+strconv.Itoa(b.count)+exeSuffix)
+	return filepath.Join(b.state, "app-"+strconv.Itoa(b.count)+process.ExeSuffix)
 }
 
 // accept makes binary the newest. The one before it may still be starting or
 // running; older ones go, as far as the system lets them.
-func (b *builder) accept(binary string, sum [sha256.Size]byte) {
+func (b *Builder) accept(binary string, sum [sha256.Size]byte) {
 	b.binary, b.sum = binary, sum
-	found, _ := filepath.Glob(filepath.Join(b.state, "app-*"+exeSuffix)) // the pattern is well formed
+	found, _ := filepath.Glob(filepath.Join(b.state, "app-*"+process.ExeSuffix)) // the pattern is well formed
 	for _, file := range found {
-		if n, err := strconv.Atoi(trimAffixes(filepath.Base(file), "app-", exeSuffix)); err == nil && n < b.count-1 {
+		if n, err := strconv.Atoi(trimAffixes(filepath.Base(file), "app-", process.ExeSuffix)); err == nil && n < b.count-1 {
 			_ = os.Remove(file) // not while it runs on Windows
 		}
 	}
 }
 
-// improve makes, in the background and one after the other, what makes later
+// Improve makes, in the background and one after the other, what makes later
 // builds faster: the graph; all packages without DWARF; the graph with those.
 // found is handed each graph. It is called after each build that did not fail.
-func (b *builder) improve(ctx context.Context, found func(*graph)) {
+func (b *Builder) Improve(ctx context.Context, found func(*Graph)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -294,7 +290,7 @@ func (b *builder) improve(ctx context.Context, found func(*graph)) {
 }
 
 // flags are those of the next build. It is called with the lock held.
-func (b *builder) flags() []string {
+func (b *Builder) flags() []string {
 	switch {
 	case b.debug:
 		return debugFlags
@@ -305,7 +301,7 @@ func (b *builder) flags() []string {
 }
 
 // index is called with the lock held.
-func (b *builder) index(ctx context.Context, found func(*graph)) {
+func (b *Builder) index(ctx context.Context, found func(*Graph)) {
 	indexing, work := inBackground(ctx)
 	b.indexing = work
 	if b.graph == nil {
@@ -319,7 +315,7 @@ func (b *builder) index(ctx context.Context, found func(*graph)) {
 			before = takeSnapshot(b.dirs())
 		}
 		info, err := modinfo(binary) // before a later build removes it
-		var g *graph
+		var g *Graph
 		if err == nil {
 			g, err = readGraph(indexing, b.spawn, b.dir, flags, before)
 		}
@@ -344,7 +340,7 @@ func (b *builder) index(ctx context.Context, found func(*graph)) {
 		}
 		close(work.done)
 		if used {
-			b.improve(ctx, found)
+			b.Improve(ctx, found)
 		}
 	}()
 }
@@ -352,7 +348,7 @@ func (b *builder) index(ctx context.Context, found func(*graph)) {
 // warmUp has the go command compile everything without DWARF, which the first
 // time takes about as long as the first build did. Builds go on beside it. It
 // is called with the lock held.
-func (b *builder) warmUp(ctx context.Context, found func(*graph)) {
+func (b *Builder) warmUp(ctx context.Context, found func(*Graph)) {
 	warming, work := inBackground(ctx)
 	b.warming = work
 	go func() {
@@ -360,13 +356,13 @@ func (b *builder) warmUp(ctx context.Context, found func(*graph)) {
 		args := append([]string{"list", "-deps", "-export", "-p=1", "-json=ImportPath"}, leanFlags...)
 		cmd := exec.CommandContext(warming, "go", append(args, ".")...)
 		cmd.Dir = b.dir
-		_, err := b.spawn.outputLow(cmd)
+		_, err := b.spawn.OutputLow(cmd)
 		b.mu.Lock()
 		b.warm, b.warming = err == nil, nil
 		b.mu.Unlock()
 		close(work.done)
 		if err == nil {
-			b.improve(ctx, found)
+			b.Improve(ctx, found)
 		}
 	}()
 }

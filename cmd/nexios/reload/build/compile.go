@@ -1,4 +1,4 @@
-package reload
+package build
 
 import (
 	"bytes"
@@ -20,6 +20,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // edit is what some changed files mean for a graph.
@@ -36,7 +38,7 @@ func (e errDoubt) Error() string { return string(e) }
 
 // plan says what must be compiled because paths changed. Whatever could change
 // which files and packages are in the program is an errDoubt.
-func (g *graph) plan(paths []string) (edit, error) {
+func (g *Graph) plan(paths []string) (edit, error) {
 	e := edit{files: map[string]source{}, packages: map[string]*pkg{}}
 	for _, path := range paths {
 		switch filepath.Base(path) {
@@ -62,9 +64,9 @@ func (g *graph) plan(paths []string) (edit, error) {
 				e.dirty(p)
 			}
 		case strings.HasSuffix(path, "_test.go"):
-		case g.dirs[filepath.Dir(path)] != nil && builds(path):
+		case g.dirs[filepath.Dir(path)] != nil && IsSource(path):
 			return e, errDoubt(filepath.Base(path) + " is new or gone")
-		case err != nil && g.below(path):
+		case err != nil && g.Below(path):
 			return e, errDoubt(filepath.Base(path) + " is gone")
 		case g.mayEmbed(path):
 			return e, errDoubt(filepath.Base(path) + " may be embedded")
@@ -80,8 +82,8 @@ func (g *graph) plan(paths []string) (edit, error) {
 	return e, nil
 }
 
-// builds says whether a file of that name can be part of a package.
-func builds(name string) bool {
+// IsSource says whether a file of that name can be part of a package.
+func IsSource(name string) bool {
 	switch filepath.Ext(name) {
 	case ".go", ".s", ".S", ".sx", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso":
 		return true
@@ -90,14 +92,17 @@ func builds(name string) bool {
 }
 
 // mayEmbed says whether path lies where a package embeds files.
-func (g *graph) mayEmbed(path string) bool {
+func (g *Graph) mayEmbed(path string) bool {
 	for dir, p := range g.dirs {
-		if len(p.EmbedPatterns) > 0 && inside(dir, path) {
+		if len(p.EmbedPatterns) > 0 && Inside(dir, path) {
 			return true
 		}
 	}
 	return false
 }
+
+// Concerns says whether a package embeds the file at path, or may.
+func (g *Graph) Concerns(path string) bool { return len(g.embeds[path]) > 0 || g.mayEmbed(path) }
 
 // dirty marks p for compiling.
 func (e *edit) dirty(p *pkg) *pkg {
@@ -108,7 +113,7 @@ func (e *edit) dirty(p *pkg) *pkg {
 	return e.packages[p.ImportPath]
 }
 
-func (e *edit) addFile(g *graph, path string, text []byte, old source) error {
+func (e *edit) addFile(g *Graph, path string, text []byte, old source) error {
 	now := source{old.pkg, sha256.Sum256(text), old.head}
 	if now.hash == old.hash {
 		return nil
@@ -173,7 +178,7 @@ func (e errCompile) Error() string { return string(e) }
 
 // compiler compiles packages one by one and links them.
 type compiler struct {
-	spawn *spawner
+	spawn *process.Spawner
 	dir   string // of the main package; messages name files as seen from here
 	state string // where archives go
 	debug bool   // as with debugFlags
@@ -182,7 +187,7 @@ type compiler struct {
 
 // compile makes the packages of e, and those that import them as far as what
 // they can see of them changed. It returns the graph with the new archives.
-func (c *compiler) compile(ctx context.Context, g *graph, e edit) (*graph, []string, error) {
+func (c *compiler) compile(ctx context.Context, g *Graph, e edit) (*Graph, []string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type work struct {
@@ -319,15 +324,15 @@ func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string)
 	}
 	for _, file := range p.GoFiles {
 		file = filepath.Join(p.Dir, file)
-		if inside(c.dir, file) {
-			file = "./" + relative(c.dir, file)
+		if Inside(c.dir, file) {
+			file = "./" + Relative(c.dir, file)
 		}
 		args = append(args, file)
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(env.GOTOOLDIR, "compile"), args...)
 	cmd.Dir = c.dir
 	cmd.Env = append(env.tools(), "PWD="+c.dir)
-	out, err := c.spawn.output(cmd)
+	out, err := c.spawn.Output(cmd)
 	if err != nil {
 		_ = os.Remove(base + ".a")
 		if ctx.Err() == nil && out != "" {
@@ -357,7 +362,7 @@ func language(version string) string {
 
 // link makes a program of g, as `go build` does with leanFlags, or with
 // debugFlags.
-func (c *compiler) link(ctx context.Context, g *graph, binary string) (string, error) {
+func (c *compiler) link(ctx context.Context, g *Graph, binary string) (string, error) {
 	var config strings.Builder
 	for _, p := range g.packages {
 		if p.Export != "" {
@@ -389,7 +394,7 @@ func (c *compiler) link(ctx context.Context, g *graph, binary string) (string, e
 	cmd := exec.CommandContext(ctx, filepath.Join(g.env.GOTOOLDIR, "link"), append(args, g.main().Export)...)
 	cmd.Dir = c.dir
 	cmd.Env = g.env.tools()
-	return c.spawn.output(cmd)
+	return c.spawn.Output(cmd)
 }
 
 // exportHash is the hash of what importers of an archive can see of it: its
@@ -451,7 +456,7 @@ func modinfo(binary string) (string, error) {
 }
 
 // sweep removes the archives of ours that g no longer uses.
-func (c *compiler) sweep(g *graph) {
+func (c *compiler) sweep(g *Graph) {
 	used := map[string]bool{}
 	for p := range maps.Values(g.byPath) {
 		if p.ours {

@@ -1,4 +1,4 @@
-package reload
+package build
 
 import (
 	"context"
@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 var randomEdits = flag.Int("edits", 30, "random edits to compare with go build; 200 before a release")
@@ -256,14 +259,14 @@ func output(t *testing.T, binary string) string {
 }
 
 // newTestBuilder is a builder for the program in dir.
-func newTestBuilder(t *testing.T, dir string) *builder {
+func newTestBuilder(t *testing.T, dir string) *Builder {
 	t.Helper()
-	spawn, err := newSpawner(t.TempDir())
+	spawn, err := process.NewSpawner(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(spawn.close)
-	b := &builder{compiler: compiler{spawn: spawn, dir: dir, state: t.TempDir()}}
+	t.Cleanup(spawn.Close)
+	b := &Builder{compiler: compiler{spawn: spawn, dir: dir, state: t.TempDir()}}
 	b.dirs = func() (dirs []string) {
 		err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 			if err == nil && e.IsDir() {
@@ -276,14 +279,14 @@ func newTestBuilder(t *testing.T, dir string) *builder {
 		}
 		return dirs
 	}
-	t.Cleanup(func() { b.forget() })
+	t.Cleanup(func() { b.Forget() })
 	return b
 }
 
 // indexed waits for the graph of packages without DWARF.
-func (b *builder) indexed(t *testing.T) {
+func (b *Builder) indexed(t *testing.T) {
 	t.Helper()
-	b.improve(t.Context(), func(*graph) {})
+	b.Improve(t.Context(), func(*Graph) {})
 	for deadline := time.Now().Add(3 * time.Minute); ; {
 		b.mu.Lock()
 		g, indexing, warming, why := b.graph, b.indexing, b.warming, b.why
@@ -304,7 +307,7 @@ func (b *builder) indexed(t *testing.T) {
 }
 
 // builtWorld is a world that b has built in dir.
-func builtWorld(t *testing.T) (dir string, w world, files map[string]string, b *builder) {
+func builtWorld(t *testing.T) (dir string, w world, files map[string]string, b *Builder) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -314,7 +317,7 @@ func builtWorld(t *testing.T) (dir string, w world, files map[string]string, b *
 	files = w.files()
 	write(t, dir, nil, files)
 	b = newTestBuilder(t, dir)
-	if _, err := b.build(t.Context(), nil); err != nil {
+	if _, err := b.Build(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	return dir, w, files, b
@@ -340,7 +343,7 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			paths = append(paths, path)
-			res, err := b.build(t.Context(), append(pending, paths...))
+			res, err := b.Build(t.Context(), append(pending, paths...))
 			if err != nil || len(res.Errors) != 1 || res.Errors[0].File != "mid/mid.go" || res.Errors[0].Source != "var broken = nothing" {
 				t.Fatalf("edit %d: a broken file gave %+v, %v", i, res, err)
 			}
@@ -348,18 +351,18 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		res, err := b.build(t.Context(), append(pending, paths...))
-		if err != nil || res.failed() {
+		res, err := b.Build(t.Context(), append(pending, paths...))
+		if err != nil || res.Failed() {
 			t.Fatalf("edit %d: %+v, %v", i, res, err)
 		}
 		modes[res.Mode]++
-		reference := filepath.Join(t.TempDir(), "reference"+exeSuffix)
+		reference := filepath.Join(t.TempDir(), "reference"+process.ExeSuffix)
 		cmd := exec.Command("go", append(append([]string{"build", "-o", reference}, leanFlags...), ".")...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("edit %d: %v\n%s", i, err, out)
 		}
-		got, want := settingsAside(output(t, res.binary)), settingsAside(output(t, reference))
+		got, want := settingsAside(output(t, res.Binary)), settingsAside(output(t, reference))
 		if got != want {
 			t.Fatalf("edit %d (%s, %v): got\n%s\nwant\n%s", i, res.Mode, paths, got, want)
 		}
@@ -370,11 +373,11 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 			continue
 		}
 		b.patience = time.Duration(r.IntN(4)/3) * indexPatience
-		b.improve(t.Context(), func(*graph) {})
+		b.Improve(t.Context(), func(*Graph) {})
 		time.Sleep(time.Duration(r.IntN(150)) * time.Millisecond)
 	}
 	t.Logf("modes: %v", modes)
-	if modes[modeFast] == 0 {
+	if modes[event.ModeFast] == 0 {
 		t.Error("nothing was compiled by us")
 	}
 }
@@ -396,7 +399,7 @@ func TestHowItIsBuilt(t *testing.T) {
 	files := start.files()
 	write(t, dir, nil, files)
 	b := newTestBuilder(t, dir)
-	if _, err := b.build(t.Context(), nil); err != nil {
+	if _, err := b.Build(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	b.indexed(t)
@@ -419,14 +422,14 @@ func TestHowItIsBuilt(t *testing.T) {
 			next := start.files()
 			paths := write(t, dir, files, next)
 			files = next
-			res, err := b.build(t.Context(), paths)
-			if err != nil || res.failed() {
+			res, err := b.Build(t.Context(), paths)
+			if err != nil || res.Failed() {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			slices.Sort(res.Packages)
 			want := strings.Fields(test.packages)
 			slices.Sort(want)
-			if !slices.Equal(res.Packages, want) || (test.packages == "") != (res.Mode == modeFull) {
+			if !slices.Equal(res.Packages, want) || (test.packages == "") != (res.Mode == event.ModeFull) {
 				t.Errorf("compiled %v by %s (%s), want %v", res.Packages, res.Mode, res.Why, want)
 			}
 			b.indexed(t)
@@ -436,8 +439,8 @@ func TestHowItIsBuilt(t *testing.T) {
 		start.unused = true
 		next := start.files()
 		paths := write(t, dir, files, next)
-		res, err := b.build(t.Context(), paths)
-		if err != nil || !res.same {
+		res, err := b.Build(t.Context(), paths)
+		if err != nil || !res.Same {
 			t.Errorf("%+v, %v: want the same program", res, err)
 		}
 	})
@@ -446,7 +449,7 @@ func TestHowItIsBuilt(t *testing.T) {
 		cancel()
 		start.body = 77
 		paths := write(t, dir, files, start.files())
-		if _, err := b.build(ctx, paths); err == nil {
+		if _, err := b.Build(ctx, paths); err == nil {
 			t.Error("a cancelled build gave a program")
 		}
 	})
@@ -494,11 +497,11 @@ func TestEditBesideIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	b.improve(t.Context(), func(*graph) {})
+	b.Improve(t.Context(), func(*Graph) {})
 	b.mu.Lock()
 	indexing := b.indexing
 	b.mu.Unlock()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(bin, "read")); err == nil {
 			break
 		}
@@ -506,18 +509,18 @@ func TestEditBesideIndex(t *testing.T) {
 			t.Fatal("the program is not indexed")
 		}
 	}
-	edit := func(change func(*world)) result {
+	edit := func(change func(*world)) Result {
 		t.Helper()
 		change(&w)
 		paths := write(t, dir, files, w.files())
 		files = w.files()
-		res, err := b.build(t.Context(), paths)
-		if err != nil || res.failed() {
+		res, err := b.Build(t.Context(), paths)
+		if err != nil || res.Failed() {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		return res
 	}
-	if res := edit(func(w *world) { w.private = 50 }); res.Mode != modeFull {
+	if res := edit(func(w *world) { w.private = 50 }); res.Mode != event.ModeFull {
 		t.Errorf("built by %s", res.Mode)
 	}
 	if err := os.WriteFile(filepath.Join(bin, "go-on"), nil, 0o600); err != nil {
@@ -525,7 +528,7 @@ func TestEditBesideIndex(t *testing.T) {
 	}
 	<-indexing.done
 	res := edit(func(w *world) { w.embed = "other" })
-	if res.Mode != modeFast {
+	if res.Mode != event.ModeFast {
 		t.Errorf("built by %s: %s", res.Mode, res.Why)
 	}
 	reference := filepath.Join(t.TempDir(), "reference")
@@ -534,7 +537,7 @@ func TestEditBesideIndex(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if got, want := output(t, res.binary), output(t, reference); got != want {
+	if got, want := output(t, res.Binary), output(t, reference); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -1,7 +1,9 @@
-package reload
+// Package event is what the development server tells of: the data that its parts
+// hand to each other, and that a person, a page and --json get to see.
+package event
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -83,16 +85,16 @@ type Test struct {
 	Output   string   `json:"output,omitempty"`
 }
 
-// parts names the measured parts of a build, for a person.
-func (b Build) parts() string {
+// Parts names the measured parts of a build, for a person.
+func (b Build) Parts() string {
 	var s []string
 	add := func(name string, ms float64) {
 		if ms > 0 {
-			s = append(s, name+" "+duration(ms))
+			s = append(s, name+" "+Duration(ms))
 		}
 	}
 	add("watch", b.Watch)
-	if b.Mode == modeFull {
+	if b.Mode == ModeFull {
 		add("go build", b.Compile)
 	} else {
 		add("compile", b.Compile)
@@ -102,18 +104,50 @@ func (b Build) parts() string {
 	return strings.Join(s, ", ")
 }
 
-// duration writes milliseconds the way a person reads them.
-func duration(ms float64) string {
-	switch {
-	case ms < 10:
-		return fmt.Sprintf("%.1f ms", ms)
-	case ms < 1000:
-		return fmt.Sprintf("%.0f ms", ms)
-	}
-	return fmt.Sprintf("%.2f s", ms/1000)
+// Diagnostic is one error in one place of the project.
+type Diagnostic struct {
+	File    string `json:"file"` // relative to the project when inside it
+	Line    int    `json:"line"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+	Source  string `json:"source,omitempty"` // the line itself
 }
 
-// ms is how long d is in milliseconds, to a hundredth.
-func ms(d time.Duration) float64 {
-	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+// Place is file:line:column.
+func (d Diagnostic) Place() string {
+	s := d.File + ":" + strconv.Itoa(d.Line)
+	if d.Column > 0 {
+		s += ":" + strconv.Itoa(d.Column)
+	}
+	return s
 }
+
+// Statement is an SQL statement of a request, with ? for its values, however
+// often it ran.
+type Statement struct {
+	Query  string  `json:"query"`
+	Count  int     `json:"count"`
+	Took   float64 `json:"took_ms"` // of all times it ran
+	Rows   int64   `json:"rows"`    // likewise
+	Failed bool    `json:"failed,omitempty"`
+}
+
+// Many says whether the statement looks like one query a row.
+func (s Statement) Many() bool { return s.Count > ManyRepeats }
+
+// ManyRepeats is how often one statement may run for one request before it
+// looks like one query a row.
+const ManyRepeats = 4
+
+// The modes of a Build.
+const (
+	ModeFast    = "compile and link"
+	ModeFull    = "go build"
+	ModeRestart = "restart"
+)
+
+// The stages at which a Build can fail.
+const (
+	StageBuild = "build"
+	StageStart = "start"
+)

@@ -1,4 +1,4 @@
-package reload
+package build
 
 import (
 	"context"
@@ -17,11 +17,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// graph is everything the program was made from, as the go command saw it. It
+// Graph is everything the program was made from, as the go command saw it. It
 // is never changed when it is in use: an edit makes a new one with edited.
-type graph struct {
+type Graph struct {
 	packages []*pkg            // imported before importer
 	byPath   map[string]*pkg   // by import path
 	files    map[string]source // compiled files that can change, by absolute path
@@ -187,8 +189,8 @@ func (s snapshot) add(file string) {
 // readGraph asks the go command what the program in dir is made from, and has
 // it compile what is missing from its cache with flags. before was taken
 // earlier. An errUnusual says that only the go command can build it.
-func readGraph(ctx context.Context, s *spawner, dir string, flags []string, before snapshot) (*graph, error) {
-	g := &graph{
+func readGraph(ctx context.Context, s *process.Spawner, dir string, flags []string, before snapshot) (*Graph, error) {
+	g := &Graph{
 		byPath: map[string]*pkg{}, files: map[string]source{},
 		embeds: map[string][]*pkg{}, dirs: map[string]*pkg{},
 	}
@@ -257,11 +259,11 @@ func readGraph(ctx context.Context, s *spawner, dir string, flags []string, befo
 	return g, nil
 }
 
-func (g *graph) main() *pkg { return g.packages[len(g.packages)-1] }
+func (g *Graph) main() *pkg { return g.packages[len(g.packages)-1] }
 
-// watched is every directory that the program is made from and that can
+// Watched is every directory that the program is made from and that can
 // change.
-func (g *graph) watched() []string {
+func (g *Graph) Watched() []string {
 	var dirs []string
 	for dir, p := range g.dirs {
 		dirs = append(dirs, dir)
@@ -273,22 +275,22 @@ func (g *graph) watched() []string {
 	return slices.Compact(dirs)
 }
 
-// below says whether packages that can change lie in the directory path.
-func (g *graph) below(path string) bool {
+// Below says whether packages that can change lie in the directory path.
+func (g *Graph) Below(path string) bool {
 	for dir := range g.dirs {
-		if inside(path, dir) {
+		if Inside(path, dir) {
 			return true
 		}
 	}
 	return false
 }
 
-// fromDisk says whether the files that packages embed at path are read from
+// FromDisk says whether the files that packages embed at path are read from
 // disk during development, which those of runtime/pages are.
-func (g *graph) fromDisk(path string) bool {
+func (g *Graph) FromDisk(path string) bool {
 	found := false
 	for dir, p := range g.dirs {
-		if len(p.EmbedPatterns) == 0 || !inside(dir, path) || len(g.embeds[path]) > 0 && !slices.Contains(g.embeds[path], p) {
+		if len(p.EmbedPatterns) == 0 || !Inside(dir, path) || len(g.embeds[path]) > 0 && !slices.Contains(g.embeds[path], p) {
 			continue
 		}
 		found = true
@@ -301,7 +303,7 @@ func (g *graph) fromDisk(path string) bool {
 
 // doubt says that paths were changed while g was read: the archives may be of
 // any of their states.
-func (g *graph) doubt(paths []string) {
+func (g *Graph) doubt(paths []string) {
 	for _, path := range paths {
 		if f, ok := g.files[path]; ok {
 			f.hash = [sha256.Size]byte{}
@@ -311,7 +313,7 @@ func (g *graph) doubt(paths []string) {
 }
 
 // edited is a graph that differs from g in some packages and files.
-func (g *graph) edited(packages map[string]*pkg, files map[string]source) *graph {
+func (g *Graph) edited(packages map[string]*pkg, files map[string]source) *Graph {
 	n := *g
 	n.packages = slices.Clone(g.packages)
 	n.byPath = make(map[string]*pkg, len(g.byPath))
@@ -383,12 +385,12 @@ func embedded(glob, file string, all bool) bool {
 
 // goJSON runs the go command in dir and decodes what it prints: one value, or
 // a sequence of them when into is a slice.
-func goJSON[T any](ctx context.Context, s *spawner, dir string, into *T, args ...string) error {
+func goJSON[T any](ctx context.Context, s *process.Spawner, dir string, into *T, args ...string) error {
 	var out strings.Builder
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.Stdout = &out
-	errs, err := s.output(cmd)
+	errs, err := s.Output(cmd)
 	if err != nil {
 		return fmt.Errorf("go %s: %w\n%s", args[0], err, errs)
 	}

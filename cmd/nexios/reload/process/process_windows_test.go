@@ -1,4 +1,4 @@
-package reload
+package process
 
 import (
 	"os/exec"
@@ -43,7 +43,7 @@ func TestAGroupThatIsOverEndsNoOther(t *testing.T) {
 	}
 	over.kill()
 	over.interrupt()
-	if !alive(second.Process.Pid) {
+	if !Alive(second.Process.Pid) {
 		t.Error("another process was ended")
 	}
 	other.kill()

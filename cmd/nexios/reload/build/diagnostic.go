@@ -1,4 +1,4 @@
-package reload
+package build
 
 import (
 	"bufio"
@@ -7,25 +7,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
-
-// Diagnostic is one error in one place of the project.
-type Diagnostic struct {
-	File    string `json:"file"` // relative to the project when inside it
-	Line    int    `json:"line"`
-	Column  int    `json:"column,omitempty"`
-	Message string `json:"message"`
-	Source  string `json:"source,omitempty"` // the line itself
-}
-
-// Place is file:line:column.
-func (d Diagnostic) Place() string {
-	s := d.File + ":" + strconv.Itoa(d.Line)
-	if d.Column > 0 {
-		s += ":" + strconv.Itoa(d.Column)
-	}
-	return s
-}
 
 var (
 	diagnosticLine = regexp.MustCompile(`^(?:\S+: )?((?:[A-Za-z]:)?[^:\s][^:]*\.(?:go|mod|sum|work|s)):(\d+)(?::(\d+))?: (.*)$`)
@@ -34,12 +18,12 @@ var (
 
 // diagnostics reads what the compiler or the go command wrote in dir. rest is
 // what names no place.
-func diagnostics(dir, output string) (list []Diagnostic, rest string) {
+func diagnostics(dir, output string) (list []event.Diagnostic, rest string) {
 	var other []string
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
 		if m := diagnosticLine.FindStringSubmatch(line); m != nil {
-			d := Diagnostic{Message: m[4]}
+			d := event.Diagnostic{Message: m[4]}
 			d.File, d.Source = place(dir, m[1], m[2])
 			d.Line, _ = strconv.Atoi(m[2])
 			d.Column, _ = strconv.Atoi(m[3])
@@ -57,9 +41,9 @@ func diagnostics(dir, output string) (list []Diagnostic, rest string) {
 	return list, strings.Join(other, "\n")
 }
 
-// panicked reads what a program wrote while it died: the panic, at the first
+// Panicked reads what a program wrote while it died: the panic, at the first
 // of its frames that lies in dir.
-func panicked(dir, output string) []Diagnostic {
+func Panicked(dir, output string) []event.Diagnostic {
 	message := ""
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
@@ -72,13 +56,13 @@ func panicked(dir, output string) []Diagnostic {
 			continue
 		}
 		m := frameLine.FindStringSubmatch(line)
-		if message == "" || m == nil || !inside(dir, m[1]) {
+		if message == "" || m == nil || !Inside(dir, m[1]) {
 			continue
 		}
-		d := Diagnostic{Message: message}
+		d := event.Diagnostic{Message: message}
 		d.File, d.Source = place(dir, m[1], m[2])
 		d.Line, _ = strconv.Atoi(m[2])
-		return []Diagnostic{d}
+		return []event.Diagnostic{d}
 	}
 	return nil
 }
@@ -90,7 +74,7 @@ func place(dir, file, line string) (name, source string) {
 		path = filepath.Join(dir, path)
 	}
 	n, _ := strconv.Atoi(line)
-	return relative(dir, path), sourceLine(path, n)
+	return Relative(dir, path), sourceLine(path, n)
 }
 
 func sourceLine(path string, n int) string {
@@ -108,10 +92,10 @@ func sourceLine(path string, n int) string {
 	return ""
 }
 
-// relative is path as seen from dir with forward slashes, or path itself when
+// Relative is path as seen from dir with forward slashes, or path itself when
 // it lies elsewhere.
-func relative(dir, path string) string {
-	if !inside(dir, path) {
+func Relative(dir, path string) string {
+	if !Inside(dir, path) {
 		return path
 	}
 	rel, err := filepath.Rel(dir, path)
@@ -121,7 +105,8 @@ func relative(dir, path string) string {
 	return filepath.ToSlash(rel)
 }
 
-func inside(dir, path string) bool {
+// Inside says whether path is dir or lies below it.
+func Inside(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }

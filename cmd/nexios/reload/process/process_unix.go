@@ -1,6 +1,6 @@
 //go:build unix
 
-package reload
+package process
 
 import (
 	"errors"
@@ -96,8 +96,8 @@ func (r *reaper) close() {
 	}
 }
 
-// alive says whether there is a process with that number.
-func alive(pid int) bool {
+// Alive says whether there is a process with that number.
+func Alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
 }

@@ -1,4 +1,4 @@
-package reload
+package process
 
 import (
 	"bytes"
@@ -20,30 +20,31 @@ import (
 
 const (
 	readyLimit = 30 * time.Second // from the start of the program to its first answer
-	drainLimit = 60 * time.Second // for answers under way when a newer version has taken over: what the runtime allows an answer
+	DrainLimit = 60 * time.Second // for answers under way when a newer version has taken over: what the runtime allows an answer
 	stopLimit  = 10 * time.Second // from SIGTERM to SIGKILL
 	// streamPart of the time for answers is how long streams wait for them: what
 	// still talks to old code would otherwise do so for a minute.
 	streamPart = 6
 )
 
-// spawner starts processes, each the head of a group that ends with it.
+// Spawner starts processes, each the head of a group that ends with it.
 //
 // It does so from one thread that lives as long as we do: Linux ties "kill the
 // child when the parent dies" to the thread that made the child, and Go ends
 // idle threads.
-type spawner struct {
+type Spawner struct {
 	work chan func()
 	ties ties
 	temp string // where tools put their temporary files
 }
 
-func newSpawner(temp string) (*spawner, error) {
+// NewSpawner makes a Spawner whose tools put their temporary files below temp.
+func NewSpawner(temp string) (*Spawner, error) {
 	t, err := newTies()
 	if err != nil {
 		return nil, err
 	}
-	s := &spawner{work: make(chan func()), ties: t, temp: temp}
+	s := &Spawner{work: make(chan func()), ties: t, temp: temp}
 	go func() {
 		runtime.LockOSThread()
 		for f := range s.work {
@@ -53,14 +54,15 @@ func newSpawner(temp string) (*spawner, error) {
 	return s, nil
 }
 
-func (s *spawner) close() {
+// Close ends the thread, when nothing is started any more.
+func (s *Spawner) Close() {
 	close(s.work)
 	s.ties.close()
 }
 
 // start starts cmd at the head of a new group. Cancelling cmd's context kills
 // the group.
-func (s *spawner) start(cmd *exec.Cmd) (group, error) {
+func (s *Spawner) start(cmd *exec.Cmd) (group, error) {
 	var g group
 	var mu sync.Mutex
 	if cmd.Cancel != nil {
@@ -92,14 +94,14 @@ func (s *spawner) start(cmd *exec.Cmd) (group, error) {
 	return g, err
 }
 
-// output runs a tool to its end and returns what it wrote, on both outputs.
+// Output runs a tool to its end and returns what it wrote, on both outputs.
 // With an error that is not an *exec.ExitError it could not be run at all.
-func (s *spawner) output(cmd *exec.Cmd) (string, error) { return s.collect(cmd, false) }
+func (s *Spawner) Output(cmd *exec.Cmd) (string, error) { return s.collect(cmd, false) }
 
-// outputLow is output at a low priority.
-func (s *spawner) outputLow(cmd *exec.Cmd) (string, error) { return s.collect(cmd, true) }
+// OutputLow is output at a low priority.
+func (s *Spawner) OutputLow(cmd *exec.Cmd) (string, error) { return s.collect(cmd, true) }
 
-func (s *spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
+func (s *Spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 	var out bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &out
@@ -127,32 +129,32 @@ func (s *spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 	return out.String(), err
 }
 
-// app is one running version of the program.
-type app struct {
-	id        int
-	binary    string
+// App is one running version of the program.
+type App struct {
+	ID        int
+	Binary    string
 	debug     *debugger // nil without
 	network   string    // "unix" or "tcp"
 	address   string
-	transport *http.Transport
+	Transport *http.Transport
 	group     group
 	cmd       *exec.Cmd
-	started   time.Time
-	exited    chan struct{} // closed when the process is gone
-	tail      *tail         // the last it wrote on standard error
+	Started   time.Time
+	Exited    chan struct{} // closed when the process is gone
+	Tail      *tail         // the last it wrote on standard error
 	// structured is set when it has written a record: others of its requests
 	// can be waited for.
-	structured atomic.Bool
+	Structured atomic.Bool
 
-	requests sync.WaitGroup // plain requests under way; added to under the proxy's lock
-	streams  streams        // the connections that never end by themselves
+	Requests sync.WaitGroup // plain requests under way; added to under the proxy's lock
+	Streams  Streams        // the connections that never end by themselves
 }
 
-// launch starts binary as version id in dir, listening at a private address,
+// Launch starts binary as version id in dir, listening at a private address,
 // and passes each line it writes to hear, which says whether a person sees it.
 // Behind door d, if there is one, it is debugged. It returns when the program
 // answers, or with an error when it ends or stays silent.
-func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state string, env []string, hear func(line) bool) (*app, error) {
+func Launch(ctx context.Context, s *Spawner, d *Door, id int, binary, dir, state string, env []string, hear func(Line) bool) (*App, error) {
 	network, address, err := privateAddress(state, "app-"+strconv.Itoa(id))
 	if err != nil {
 		return nil, err
@@ -161,16 +163,16 @@ func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state
 	if network == "unix" {
 		addr = "unix:" + address
 	}
-	a := &app{
-		id: id, binary: binary, network: network, address: address,
-		exited: make(chan struct{}),
-		tail:   &tail{limit: 64 << 10},
+	a := &App{
+		ID: id, Binary: binary, network: network, address: address,
+		Exited: make(chan struct{}),
+		Tail:   &tail{limit: 64 << 10},
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, address)
 	}
-	a.transport = &http.Transport{
+	a.Transport = &http.Transport{
 		DialContext:         dial,
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     3 * time.Second, // well under any server's own, so that it never closes one we are about to use
@@ -178,15 +180,15 @@ func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state
 	}
 	read := func(text string) (string, bool) {
 		l := readLine(text)
-		if l.record {
-			a.structured.Store(true)
+		if l.Record {
+			a.Structured.Store(true)
 		}
-		return l.text, hear(l)
+		return l.Text, hear(l)
 	}
 	out := lineWriter(func(text string) { read(text) })
 	errs := lineWriter(func(text string) {
 		if text, seen := read(text); seen {
-			_, _ = a.tail.Write([]byte(text + "\n")) // it cannot fail
+			_, _ = a.Tail.Write([]byte(text + "\n")) // it cannot fail
 		}
 	})
 	a.cmd = exec.Command(binary)
@@ -201,7 +203,7 @@ func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state
 	a.cmd.Stdout = out
 	a.cmd.Stderr = errs
 	a.cmd.WaitDelay = time.Second // a grandchild may hold the outputs open
-	a.started = time.Now()
+	a.Started = time.Now()
 	if a.group, err = s.start(a.cmd); err != nil {
 		return nil, err
 	}
@@ -214,14 +216,14 @@ func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state
 		if network == "unix" {
 			_ = os.Remove(address)
 		}
-		close(a.exited)
+		close(a.Exited)
 	}()
 	if a.debug != nil {
 		go a.debug.follow(s.ties)
 	}
 	if err := a.ready(ctx); err != nil {
 		a.kill()
-		<-a.exited
+		<-a.Exited
 		return a, err
 	}
 	if a.debug != nil {
@@ -230,17 +232,17 @@ func launch(ctx context.Context, s *spawner, d *door, id int, binary, dir, state
 	return a, nil
 }
 
-// errExited is a program that ended before it answered.
-var errExited = errors.New("the program ended before it answered")
+// ErrExited is a program that ended before it answered.
+var ErrExited = errors.New("the program ended before it answered")
 
-// get asks the version itself and returns the status of its answer.
-func (a *app) get(ctx context.Context, path string) (int, error) {
+// Get asks the version itself and returns the status of its answer.
+func (a *App) Get(ctx context.Context, path string) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app"+path, nil)
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set(requestIDHeader, ownRequest)
-	answer, err := a.transport.RoundTrip(req)
+	req.Header.Set(RequestIDHeader, OwnRequest)
+	answer, err := a.Transport.RoundTrip(req)
 	if err != nil {
 		return 0, err
 	}
@@ -249,14 +251,14 @@ func (a *app) get(ctx context.Context, path string) (int, error) {
 
 // ready returns when the program answers /healthz with anything but 503: a
 // program without that path is ready when it answers at all.
-func (a *app) ready(ctx context.Context) error {
+func (a *App) ready(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
 		for limit := time.Tick(readyLimit); ; {
 			select {
-			case <-a.exited:
-				cancel(errExited)
+			case <-a.Exited:
+				cancel(ErrExited)
 			case <-limit:
 				if a.debug.stopped() {
 					continue
@@ -269,7 +271,7 @@ func (a *app) ready(ctx context.Context) error {
 	}()
 	pause := time.Millisecond
 	for {
-		if status, err := a.get(ctx, "/healthz"); err == nil && status != http.StatusServiceUnavailable {
+		if status, err := a.Get(ctx, "/healthz"); err == nil && status != http.StatusServiceUnavailable {
 			return nil
 		}
 		select {
@@ -281,8 +283,8 @@ func (a *app) ready(ctx context.Context) error {
 	}
 }
 
-// how says how the process ended, once it has.
-func (a *app) how() string {
+// How says how the process ended, once it has.
+func (a *App) How() string {
 	if exit := a.debug.ended(); exit != "" {
 		return exit
 	}
@@ -292,30 +294,30 @@ func (a *app) how() string {
 	return a.cmd.ProcessState.String()
 }
 
-// retire ends a version that serves no new requests: it lets its answers end,
+// Retire ends a version that serves no new requests: it lets its answers end,
 // asks the process to stop, and kills its group when it does not.
-func (a *app) retire(limit time.Duration) {
+func (a *App) Retire(limit time.Duration) {
 	a.drain(limit)
-	a.transport.CloseIdleConnections()
-	a.stop()
+	a.Transport.CloseIdleConnections()
+	a.Stop()
 }
 
 // drain waits for the answers under way and closes the streams. Answers that
 // take long are waited for without the streams, and not for longer than limit,
 // unless somebody looks with a debugger at how one is made.
-func (a *app) drain(limit time.Duration) {
+func (a *App) drain(limit time.Duration) {
 	over, idle := time.Tick(limit), make(chan struct{})
-	go func() { a.requests.Wait(); close(idle) }()
+	go func() { a.Requests.Wait(); close(idle) }()
 	select {
 	case <-idle:
-	case <-a.exited:
+	case <-a.Exited:
 	case <-time.After(limit / streamPart):
 	}
-	a.streams.close()
+	a.Streams.Close()
 	for {
 		select {
 		case <-idle:
-		case <-a.exited:
+		case <-a.Exited:
 		case <-over:
 			if a.debug.inspected() {
 				continue
@@ -325,8 +327,8 @@ func (a *app) drain(limit time.Duration) {
 	}
 }
 
-// stop asks the process to end and returns when it and its group are gone.
-func (a *app) stop() {
+// Stop asks the process to end and returns when it and its group are gone.
+func (a *App) Stop() {
 	switch {
 	case a.debug == nil:
 		a.group.interrupt()
@@ -336,15 +338,15 @@ func (a *app) stop() {
 		a.debug.interrupt()
 	}
 	select {
-	case <-a.exited:
+	case <-a.Exited:
 	case <-time.After(stopLimit):
 		a.kill()
-		<-a.exited
+		<-a.Exited
 	}
 }
 
 // kill ends the process and its group at once.
-func (a *app) kill() {
+func (a *App) kill() {
 	if a.debug != nil {
 		a.debug.kill()
 	}
@@ -424,3 +426,9 @@ func (l *lines) flush() {
 		l.rest = nil
 	}
 }
+
+const (
+	RequestIDHeader = "X-Request-Id"
+	// OwnRequest is the id of requests that are ours: nobody asks about them.
+	OwnRequest = "nexios-dev"
+)

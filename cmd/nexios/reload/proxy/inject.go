@@ -1,4 +1,4 @@
-package reload
+package proxy
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 
 const (
 	ownPrefix  = "/__nexios/"
-	scriptPath = ownPrefix + "reload.js"
-	livePath   = ownPrefix + "live"
+	ScriptPath = ownPrefix + "reload.js"
+	LivePath   = ownPrefix + "live"
 )
 
 // wantsPage says whether r asks for a page as a browser shows it, and not for
@@ -38,7 +38,7 @@ func inject(res *http.Response, version string) {
 		return
 	}
 	nonce := allowScript(res.Header, res.Request.Host)
-	tag := `<script src="` + scriptPath + `?v=` + version + `"` + nonce + ` defer></script>` + "\n"
+	tag := `<script src="` + ScriptPath + `?v=` + version + `"` + nonce + ` defer></script>` + "\n"
 	res.Body = struct {
 		io.Reader
 		io.Closer
@@ -66,8 +66,8 @@ func allowScript(h http.Header, host string) (nonce string) {
 		// One header may hold several policies, and each of them rules.
 		parts := strings.Split(policy, ",")
 		for j := range parts {
-			parts[j] = widen(parts[j], "script-src", "http://"+host+scriptPath, "script-src-elem")
-			parts[j] = widen(parts[j], "connect-src", "ws://"+host+livePath)
+			parts[j] = widen(parts[j], "script-src", "http://"+host+ScriptPath, "script-src-elem")
+			parts[j] = widen(parts[j], "connect-src", "ws://"+host+LivePath)
 		}
 		policies[i] = strings.Join(parts, ",")
 	}

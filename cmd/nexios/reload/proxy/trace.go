@@ -1,42 +1,25 @@
-package reload
+package proxy
 
 import (
 	"log/slog"
 	"math"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 // Bounds of what is kept of one request.
 const (
 	statementsKept = 50   // different ones; the others are only counted
 	logsKept       = 50   // lines
-	textKept       = 2000 // bytes of each
+	TextKept       = 2000 // bytes of each
 )
 
 // recordsLimit is how long after its answer the last record of a request may
 // come.
 const recordsLimit = 300 * time.Millisecond
-
-const (
-	requestIDHeader = "X-Request-Id"
-	// ownRequest is the id of requests that are ours: nobody asks about them.
-	ownRequest = "nexios-dev"
-)
-
-// Statement is an SQL statement of a request, with ? for its values, however
-// often it ran.
-type Statement struct {
-	Query  string  `json:"query"`
-	Count  int     `json:"count"`
-	Took   float64 `json:"took_ms"` // of all times it ran
-	Rows   int64   `json:"rows"`    // likewise
-	Failed bool    `json:"failed,omitempty"`
-}
-
-// Many says whether the statement looks like one query a row.
-func (s Statement) Many() bool { return s.Count > manyRepeats }
 
 // traces collect what the program tells of the requests under way.
 type traces struct {
@@ -48,7 +31,7 @@ type traces struct {
 type trace struct {
 	id         string
 	count      int // statements
-	statements []Statement
+	statements []event.Statement
 	places     map[string]int // of queries in statements
 	logs       []string
 	over       bool
@@ -68,7 +51,7 @@ func (ts *traces) begin(id string) *trace {
 }
 
 // end adds what was collected to r.
-func (ts *traces) end(t *trace, r *Request) {
+func (ts *traces) end(t *trace, r *event.Request) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.open[t.id] == t {
@@ -82,30 +65,30 @@ func (ts *traces) end(t *trace, r *Request) {
 
 // note keeps what l says of a request under way. It returns whether that is
 // all that l is good for: the requests themselves are shown anyway.
-func (ts *traces) note(l line) bool {
-	if l.request == ownRequest {
-		return l.level < slog.LevelWarn
+func (ts *traces) note(l process.Line) bool {
+	if l.Request == process.OwnRequest {
+		return l.Level < slog.LevelWarn
 	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	t := ts.open[l.request]
+	t := ts.open[l.Request]
 	switch {
 	case t == nil || t.over:
 		return false
-	case l.sql != nil:
-		t.add(*l.sql)
+	case l.SQL != nil:
+		t.add(*l.SQL)
 		return false
-	case l.message == messageRequest:
+	case l.Message == process.MessageRequest:
 		t.over = true
 		close(t.ended)
 		return true
 	case len(t.logs) < logsKept:
-		t.logs = append(t.logs, cut(l.text, textKept))
+		t.logs = append(t.logs, event.Cut(l.Text, TextKept))
 	}
 	return false
 }
 
-func (t *trace) add(s Statement) {
+func (t *trace) add(s event.Statement) {
 	t.count++
 	if i, known := t.places[s.Query]; known {
 		old := &t.statements[i]
@@ -117,28 +100,7 @@ func (t *trace) add(s Statement) {
 	}
 	if len(t.statements) < statementsKept {
 		t.places[s.Query] = len(t.statements)
-		s.Query = cut(s.Query, textKept)
+		s.Query = event.Cut(s.Query, TextKept)
 		t.statements = append(t.statements, s)
 	}
-}
-
-// ownAffair says whether l only tells where a version listens behind the proxy,
-// or that one ends which was told to.
-func (s *server) ownAffair(l line) bool {
-	return l.record && l.level == slog.LevelInfo &&
-		(l.message == messageListens && strings.Contains(l.text, s.state) || l.message == messageEnds)
-}
-
-// heard shows a line of the program from the level least on, unless it is only
-// of use to a request. It returns whether a person sees it.
-func (s *server) heard(l line, least slog.Level) bool {
-	if s.proxy.traces.note(l) || l.record && l.level < least || s.door != nil && l.text == dlvEnded || s.ownAffair(l) {
-		return false
-	}
-	e := Event{Kind: KindLog, Text: l.text, RequestID: l.request}
-	if l.record {
-		e.Level = l.level.String()
-	}
-	s.emit(e)
-	return true
 }

@@ -1,111 +1,18 @@
-package reload
+package proxy
 
 import (
 	"encoding/binary"
 	"io"
-	"net"
-	"net/http"
 	"sync"
-	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
-
-// streams are the connections of one version that never end by themselves:
-// WebSockets and event streams. When a newer version has taken over they are
-// ended in the way their protocol asks for, and clients connect again.
-type streams struct {
-	mu     sync.Mutex
-	open   map[stream]bool
-	closed bool
-	none   chan struct{} // closed when the last is gone, once closed is set
-}
-
-// stream is a body that can be ended from outside: end makes Read come to a
-// proper end.
-type stream interface{ end() }
-
-func (s *streams) add(one stream) {
-	s.mu.Lock()
-	closed := s.closed
-	if s.open == nil {
-		s.open = map[stream]bool{}
-	}
-	s.open[one] = true
-	s.mu.Unlock()
-	if closed {
-		one.end()
-	}
-}
-
-func (s *streams) remove(one stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.open[one] {
-		return
-	}
-	delete(s.open, one)
-	if s.none != nil && len(s.open) == 0 {
-		close(s.none)
-		s.none = nil
-	}
-}
-
-// close ends all streams and gives their clients half a second to hear it.
-func (s *streams) close() {
-	s.mu.Lock()
-	s.closed = true
-	if len(s.open) == 0 {
-		s.mu.Unlock()
-		return
-	}
-	none := make(chan struct{})
-	s.none = none
-	var list []stream
-	for one := range s.open {
-		list = append(list, one)
-	}
-	s.mu.Unlock()
-	for _, one := range list {
-		one.end()
-	}
-	select {
-	case <-none:
-	case <-time.After(500 * time.Millisecond):
-	}
-}
-
-// unasked are the connections on which nothing was asked yet, as browsers open
-// ahead. Shutdown would wait five seconds for a request on each.
-type unasked struct {
-	mu   sync.Mutex
-	open map[net.Conn]bool
-}
-
-func (u *unasked) note(conn net.Conn, state http.ConnState) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if state != http.StateNew {
-		delete(u.open, conn)
-		return
-	}
-	if u.open == nil {
-		u.open = map[net.Conn]bool{}
-	}
-	u.open[conn] = true
-}
-
-func (u *unasked) close() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for conn := range u.open {
-		_ = conn.Close() // it may have ended by itself
-	}
-}
 
 // eventStream is the body of an answer without end. After end it is complete
 // for its reader, so that the client sees a whole answer and asks again.
 type eventStream struct {
 	io.ReadCloser
-	set  *streams
+	set  *process.Streams
 	mu   sync.Mutex
 	over bool
 }
@@ -121,11 +28,11 @@ func (e *eventStream) Read(p []byte) (int, error) {
 }
 
 func (e *eventStream) Close() error {
-	e.set.remove(e)
+	e.set.Remove(e)
 	return e.ReadCloser.Close()
 }
 
-func (e *eventStream) end() {
+func (e *eventStream) End() {
 	e.mu.Lock()
 	e.over = true
 	e.mu.Unlock()
@@ -137,7 +44,7 @@ func (e *eventStream) end() {
 // code 1012, "service restart" (RFC 6455 section 5.5.1 and its registry).
 type webSocket struct {
 	io.ReadWriteCloser
-	set    *streams
+	set    *process.Streams
 	frames frames // what has gone to the client; only Read touches it
 }
 
@@ -154,11 +61,11 @@ func (s *webSocket) Read(p []byte) (int, error) {
 }
 
 func (s *webSocket) Close() error {
-	s.set.remove(s)
+	s.set.Remove(s)
 	return s.ReadWriteCloser.Close()
 }
 
-func (s *webSocket) end() { s.ReadWriteCloser.Close() }
+func (s *webSocket) End() { s.ReadWriteCloser.Close() }
 
 // frames follows the frames of RFC 6455 in a byte stream, so that one of ours
 // never lands inside another.

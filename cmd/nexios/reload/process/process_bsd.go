@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package reload
+package process
 
 import (
 	"os/exec"

@@ -1,4 +1,4 @@
-package reload
+package proxy
 
 import (
 	"context"
@@ -17,35 +17,40 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
 const (
 	// holdLimit is how long a request waits for a build before the last good
 	// version answers it.
 	holdLimit = 30 * time.Second
-	// buildHeader says on each answer that it does not come from the newest
+	// BuildHeader says on each answer that it does not come from the newest
 	// source: "failed" or "building".
-	buildHeader = "X-Nexios-Build"
+	BuildHeader = "X-Nexios-Build"
 )
 
-// proxy owns the port. Requests go to the current version; while a newer one
+// Proxy owns the port. Requests go to the current version; while a newer one
 // is on its way they wait.
-type proxy struct {
+type Proxy struct {
 	session string // tells our versions from those of an earlier run
-	emit    func(Event)
-	own     http.Handler // what is below ownPrefix, and /dev
+	emit    func(event.Event)
+	Own     http.Handler // what is below ownPrefix, and /dev
 	reverse *httputil.ReverseProxy
 	traces  traces
 
 	mu      sync.Mutex
-	current *app          // nil before the first version, and after one that crashed
+	current *process.App  // nil before the first version, and after one that crashed
 	gate    chan struct{} // closed when requests may go on; nil when they need not wait
-	problem *Build        // why the newest source does not run, or nil
+	problem *event.Build  // why the newest source does not run, or nil
 	down    string        // why there is no current version
 }
 
-func newProxy(session string, emit func(Event)) *proxy {
-	p := &proxy{session: session, emit: emit, gate: make(chan struct{}), traces: traces{open: map[string]*trace{}}}
+// New makes a Proxy that has no version yet, and emits each request. session
+// tells its versions from those of an earlier run.
+func New(session string, emit func(event.Event)) *Proxy {
+	p := &Proxy{session: session, emit: emit, gate: make(chan struct{}), traces: traces{open: map[string]*trace{}}}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		Transport:      p,
@@ -57,8 +62,8 @@ func newProxy(session string, emit func(Event)) *proxy {
 	return p
 }
 
-// hold makes requests wait until release.
-func (p *proxy) hold() {
+// Hold makes requests wait until release.
+func (p *Proxy) Hold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gate == nil {
@@ -66,9 +71,9 @@ func (p *proxy) hold() {
 	}
 }
 
-// release lets waiting requests go on. problem is why the newest source is not
+// Release lets waiting requests go on. problem is why the newest source is not
 // what answers them, or nil.
-func (p *proxy) release(problem *Build) {
+func (p *Proxy) Release(problem *event.Build) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.problem = problem
@@ -76,15 +81,15 @@ func (p *proxy) release(problem *Build) {
 }
 
 // open is called with the lock held.
-func (p *proxy) open() {
+func (p *Proxy) open() {
 	if p.gate != nil {
 		close(p.gate)
 		p.gate = nil
 	}
 }
 
-// swap makes a the version that answers and returns the one before it, or nil.
-func (p *proxy) swap(a *app) (before *app) {
+// Swap makes a the version that answers and returns the one before it, or nil.
+func (p *Proxy) Swap(a *process.App) (before *process.App) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before, p.current, p.problem, p.down = p.current, a, nil, ""
@@ -92,8 +97,8 @@ func (p *proxy) swap(a *app) (before *app) {
 	return before
 }
 
-// lose takes a off, which ended by itself, if it is still the current version.
-func (p *proxy) lose(a *app, why string) {
+// Lose takes a off, which ended by itself, if it is still the current version.
+func (p *Proxy) Lose(a *process.App, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current == a {
@@ -101,8 +106,8 @@ func (p *proxy) lose(a *app, why string) {
 	}
 }
 
-// running is the current version, or nil.
-func (p *proxy) running() *app {
+// Running is the current version, or nil.
+func (p *Proxy) Running() *process.App {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.current
@@ -110,7 +115,7 @@ func (p *proxy) running() *app {
 
 // visit is one request at one version.
 type visit struct {
-	app   *app
+	app   *process.App
 	stale string // the value of buildHeader, or empty
 	leave func() // ends the visit as far as draining is concerned; may be called twice
 	page  bool
@@ -125,7 +130,7 @@ func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit)
 var errDown = errors.New("no version of the program is running")
 
 // enter waits for its turn and says which version answers.
-func (p *proxy) enter(ctx context.Context) (*visit, error) {
+func (p *Proxy) enter(ctx context.Context) (*visit, error) {
 	limit := time.NewTimer(holdLimit)
 	defer limit.Stop()
 	patient := true
@@ -144,8 +149,8 @@ func (p *proxy) enter(ctx context.Context) (*visit, error) {
 			case p.problem != nil:
 				v.stale = "failed"
 			}
-			v.app.requests.Add(1)
-			v.leave = sync.OnceFunc(v.app.requests.Done)
+			v.app.Requests.Add(1)
+			v.leave = sync.OnceFunc(v.app.Requests.Done)
 			return v, nil
 		}
 		p.mu.Unlock()
@@ -159,9 +164,10 @@ func (p *proxy) enter(ctx context.Context) (*visit, error) {
 	}
 }
 
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers what is our own, and sends everything else to a version.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, ownPrefix) || r.URL.Path == "/dev" {
-		p.own.ServeHTTP(w, r)
+		p.Own.ServeHTTP(w, r)
 		return
 	}
 	arrived := time.Now()
@@ -172,9 +178,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.trace = p.traces.begin(requestID(r))
 	}
 	defer func() {
-		p.report(v, Request{
+		p.report(v, event.Request{
 			Time: arrived, Method: r.Method, Path: r.URL.RequestURI(), Status: rec.status, Bytes: rec.bytes,
-			Took: ms(time.Since(entered)), Waited: ms(entered.Sub(arrived)),
+			Took: event.Milliseconds(time.Since(entered)), Waited: event.Milliseconds(entered.Sub(arrived)),
 		})
 	}()
 	if err != nil {
@@ -186,26 +192,26 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer v.leave()
 	v.page = wantsPage(r)
 	if v.stale != "" {
-		rec.Header().Set(buildHeader, v.stale)
+		rec.Header().Set(BuildHeader, v.stale)
 	}
 	p.reverse.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 }
 
 // report tells of an answered request; v is nil when no version answered it.
 // The program's last record of it comes a moment after the answer.
-func (p *proxy) report(v *visit, r Request) {
+func (p *Proxy) report(v *visit, r event.Request) {
 	if v == nil {
-		p.emit(Event{Kind: KindRequest, Request: &r})
+		p.emit(event.Event{Kind: event.KindRequest, Request: &r})
 		return
 	}
-	r.Build, r.Stale, r.ID = v.app.id, v.stale != "", v.trace.id
+	r.Build, r.Stale, r.ID = v.app.ID, v.stale != "", v.trace.id
 	tell := func() {
 		p.traces.end(v.trace, &r)
 		if r.Status != 0 { // 0: the client left
-			p.emit(Event{Kind: KindRequest, Request: &r})
+			p.emit(event.Event{Kind: event.KindRequest, Request: &r})
 		}
 	}
-	if !v.app.structured.Load() {
+	if !v.app.Structured.Load() {
 		tell()
 		return
 	}
@@ -214,7 +220,7 @@ func (p *proxy) report(v *visit, r Request) {
 		defer late.Stop()
 		select {
 		case <-v.trace.ended:
-		case <-v.app.exited:
+		case <-v.app.Exited:
 		case <-late.C:
 		}
 		tell()
@@ -224,7 +230,7 @@ func (p *proxy) report(v *visit, r Request) {
 // requestID is the id under which the program will know the request: the
 // client's own if the runtime would take it, else a new one.
 func requestID(r *http.Request) string {
-	if id := r.Header.Get(requestIDHeader); id != ownRequest && saneID.MatchString(id) {
+	if id := r.Header.Get(process.RequestIDHeader); id != process.OwnRequest && saneID.MatchString(id) {
 		return id
 	}
 	return rand.Text()
@@ -233,16 +239,16 @@ func requestID(r *http.Request) string {
 var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
 // RoundTrip sends the request to the version it was let in to.
-func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	return visitOf(r.Context()).app.transport.RoundTrip(r)
+func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
+	return visitOf(r.Context()).app.Transport.RoundTrip(r)
 }
 
-func (p *proxy) rewrite(r *httputil.ProxyRequest) {
+func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme, r.Out.URL.Host = "http", "app"
 	r.Out.Host = r.In.Host
 	r.SetXForwarded() // who connects here, whatever the request says of others
 	v := visitOf(r.In.Context())
-	r.Out.Header.Set(requestIDHeader, v.trace.id)
+	r.Out.Header.Set(process.RequestIDHeader, v.trace.id)
 	if v.page {
 		// The script can only be added to plain text, and only to a page that
 		// is sent.
@@ -252,33 +258,33 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	}
 }
 
-func (p *proxy) modify(res *http.Response) error {
+func (p *Proxy) modify(res *http.Response) error {
 	v := visitOf(res.Request.Context())
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	switch {
 	case res.StatusCode == http.StatusSwitchingProtocols:
 		if conn, ok := res.Body.(io.ReadWriteCloser); ok && strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
-			s := &webSocket{ReadWriteCloser: conn, set: &v.app.streams}
+			s := &webSocket{ReadWriteCloser: conn, set: &v.app.Streams}
 			res.Body = s
-			v.app.streams.add(s)
+			v.app.Streams.Add(s)
 		}
 		v.leave()
 	case kind == "text/event-stream":
-		s := &eventStream{ReadCloser: res.Body, set: &v.app.streams}
+		s := &eventStream{ReadCloser: res.Body, set: &v.app.Streams}
 		res.Body = s
-		v.app.streams.add(s)
+		v.app.Streams.Add(s)
 		v.leave()
 	case v.page:
-		inject(res, p.version(v.app.id))
+		inject(res, p.Version(v.app.ID))
 	}
 	return nil
 }
 
-// version names a version so that a page knows whether it is its own.
-func (p *proxy) version(id int) string { return p.session + "-" + strconv.Itoa(id) }
+// Version names a version so that a page knows whether it is its own.
+func (p *Proxy) Version(id int) string { return p.session + "-" + strconv.Itoa(id) }
 
 // broken answers a request whose version failed while it answered.
-func (p *proxy) broken(w http.ResponseWriter, r *http.Request, err error) {
+func (p *Proxy) broken(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // the client left
 	}
@@ -286,33 +292,33 @@ func (p *proxy) broken(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // unavailable answers a request that no version can.
-func (p *proxy) unavailable(w http.ResponseWriter, r *http.Request) {
+func (p *Proxy) unavailable(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	why, problem := p.down, p.problem
 	p.mu.Unlock()
 	if problem != nil {
 		why = "the program does not build"
-		if problem.Stage == stageStart {
+		if problem.Stage == event.StageStart {
 			why = "the program does not start"
 		}
 		if len(problem.Errors) > 0 {
 			why += ": " + problem.Errors[0].Place() + ": " + problem.Errors[0].Message
 		}
 	}
-	w.Header().Set(buildHeader, "failed")
+	w.Header().Set(BuildHeader, "failed")
 	p.explain(w, r, http.StatusServiceUnavailable, why)
 }
 
 // explain answers in the form that was asked for. A page holds no more than
 // the script, which shows what is wrong and comes back when it is right.
-func (p *proxy) explain(w http.ResponseWriter, r *http.Request, status int, why string) {
+func (p *Proxy) explain(w http.ResponseWriter, r *http.Request, status int, why string) {
 	w.Header().Set("Cache-Control", "no-store")
 	if wantsPage(r) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		fmt.Fprintf(w, "<!doctype html><title>nexios dev</title><meta name=color-scheme content=\"light dark\">"+
 			"<body style=\"font:16px system-ui;margin:3rem\"><p>%s</p><script src=%q></script>\n",
-			htmlEscape(why), scriptPath+"?v="+p.version(0))
+			htmlEscape(why), ScriptPath+"?v="+p.Version(0))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -347,10 +353,10 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// localName says whether host, as sent in the Host header, can only mean an
+// LocalName says whether host, as sent in the Host header, can only mean an
 // address: a name could be made to point here by whoever owns it (DNS
 // rebinding).
-func localName(host string) bool {
+func LocalName(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = host
@@ -358,3 +364,7 @@ func localName(host string) bool {
 	name = strings.ToLower(strings.Trim(name, "[]"))
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name) != nil
 }
+
+// Note keeps what the program says of a request under way. It returns whether
+// that is all that l is good for.
+func (p *Proxy) Note(l process.Line) bool { return p.traces.note(l) }

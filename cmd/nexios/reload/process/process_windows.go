@@ -1,4 +1,4 @@
-package reload
+package process
 
 import (
 	"os"
@@ -123,8 +123,8 @@ func (g group) debugged(int) group { return g }
 
 func killTree(p *os.Process) { _ = p.Kill() }
 
-// alive says whether there is a process with that number.
-func alive(pid int) bool {
+// Alive says whether there is a process with that number.
+func Alive(pid int) bool {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
 	if err != nil {
 		return false

@@ -1,5 +1,0 @@
-//go:build !windows
-
-package reload
-
-const exeSuffix = ""

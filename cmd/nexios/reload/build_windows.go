@@ -1,3 +1,0 @@
-package reload
-
-const exeSuffix = ".exe"
