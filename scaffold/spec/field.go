@@ -1,10 +1,13 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Field is one field word, parsed: name:type[=argument][:modifier...].
@@ -97,6 +100,31 @@ func (f Field) String() string {
 // What it accepts makes sense by itself; whether it fits its resource and its
 // project is for Project.Add to say.
 func ParseField(word string) (Field, error) {
+	f, err := parseField(word)
+	if refused, ok := errors.AsType[*Error](err); ok {
+		refused.Try = accepted(refused.Try)
+	}
+	return f, err
+}
+
+// accepted is a word to type instead, mended until it is accepted: what a
+// refusal says to type mends one thing, and another may be wrong.
+func accepted(try string) string {
+	for range len(Modifiers()) {
+		_, err := parseField(try)
+		refused, ok := errors.AsType[*Error](err)
+		switch {
+		case !ok:
+			return try
+		case refused.Try == try:
+			return "title:string"
+		}
+		try = refused.Try
+	}
+	return "title:string"
+}
+
+func parseField(word string) (Field, error) {
 	f, err := readField(word)
 	if err != nil {
 		return Field{}, err
@@ -114,6 +142,13 @@ func ParseField(word string) (Field, error) {
 // readField is ParseField without asking whether the modifiers go together,
 // for words that were asked before.
 func readField(word string) (Field, error) {
+	if !utf8.ValidString(word) || strings.ContainsFunc(word, unicode.IsControl) {
+		return Field{}, &Error{
+			What:  fmt.Sprintf("a character that is none of text in %q", word),
+			Label: "form", Where: "name:type[:modifier...]",
+			Try: "title:string",
+		}
+	}
 	name, rest, ok := strings.Cut(word, ":")
 	if !ok || rest == "" {
 		return Field{}, &Error{
