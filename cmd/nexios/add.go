@@ -67,7 +67,7 @@ func addResourceCommand() *cobra.Command {
   nexios add resource product name:string:min=2 price:decimal=10.2:min=0 \
       status:enum=draft/live:default=draft:filter category:ref=categories
   nexios add resource note body:text --owner        # each user's own
-  nexios add resource article title:string --read all   # all read, authors write
+  nexios add resource article title:string --read all  # authors write
   nexios add resource person name:string --only list/show`,
 		Args: needsName("nexios add resource post title:string"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -253,6 +253,9 @@ func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question
 		return err
 	}
 	defer open.Close()
+	if chosen, err = guardOpen(cmd, open.spec, chosen); err != nil {
+		return err
+	}
 	project, err := open.catalog.Add(open.spec, chosen)
 	if err != nil {
 		return err
@@ -270,6 +273,7 @@ func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question
 	key := scaffold.FeatureKey(chosen)
 	return change(cmd, f, open, project, changing{
 		key: key, title: "add " + strings.TrimSpace(strings.TrimPrefix(key, "feature ")), ask: question,
+		done: stayOpen(open.spec, project),
 	})
 }
 

@@ -46,8 +46,8 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the machine and the project, and suggest fixes",
 		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
-versions, edits in .nexios, uncommitted changes and the port. Exits with 1 if a
-check fails; a warning may be intended.`,
+versions, edits in .nexios, uncommitted changes, guards and the port. Exits with
+1 if a check fails; a warning may be intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -121,6 +121,7 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 		checkVersion(open),
 		checkRuntime(cmd, open),
 		checkChanges(cmd, at),
+		checkGuards(open),
 		checkPort(open.Files()),
 	), nil
 }

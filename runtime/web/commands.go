@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -66,6 +67,7 @@ type listed struct {
 	Path    string   `json:"path"`
 	Module  string   `json:"module"`
 	Guards  []string `json:"guards"`
+	Open    bool     `json:"open,omitempty"` // changes data and has no guard
 	Summary string   `json:"summary"`
 }
 
@@ -81,7 +83,8 @@ func (a *App) routesCommand(_ context.Context, io command.IO) error {
 			for _, g := range r.Guards {
 				guards = append(guards, g.Name)
 			}
-			routes = append(routes, listed{r.Method, r.below(m.Prefix), m.Name, guards, r.Summary})
+			open := len(guards) == 0 && r.Method != http.MethodGet && r.Method != http.MethodHead
+			routes = append(routes, listed{r.Method, r.below(m.Prefix), m.Name, guards, open, r.Summary})
 		}
 	}
 	if asJSON {
@@ -92,7 +95,11 @@ func (a *App) routesCommand(_ context.Context, io command.IO) error {
 	out := tabwriter.NewWriter(io.Stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(out, "METHOD\tPATH\tGUARDS\tSUMMARY")
 	for _, r := range routes {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.Method, r.Path, strings.Join(r.Guards, " "), r.Summary)
+		guards := strings.Join(r.Guards, " ")
+		if r.Open {
+			guards = "(open)"
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.Method, r.Path, guards, r.Summary)
 	}
 	return out.Flush()
 }

@@ -18,6 +18,7 @@ func TestRoutesCommand(t *testing.T) {
 	app, err := web.New(web.Config{Env: web.Test}, discard(), web.Module{
 		Name: "notes",
 		Routes: []web.Route{
+			web.Post("/notes", func(*gin.Context, web.None) (int, error) { return 0, nil }).Doc("Create a note"),
 			web.Get("/notes", func(*gin.Context, web.None) (int, error) { return 0, nil }).Doc("List notes"),
 			web.Delete("/notes/:id", func(*gin.Context, byID) (web.None, error) { return web.None{}, nil }).Doc("Delete a note").
 				Guard(web.Guard{Name: "user", Check: func(*gin.Context) error { return nil }}, web.Guard{Name: "scope:write", Check: func(*gin.Context) error { return nil }}),
@@ -45,6 +46,7 @@ func TestRoutesCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "METHOD  PATH            GUARDS            SUMMARY\n" +
+		"POST    /api/notes      (open)            Create a note\n" +
 		"GET     /api/notes                        List notes\n" +
 		"DELETE  /api/notes/:id  user scope:write  Delete a note\n"
 	if text != want {
@@ -52,7 +54,7 @@ func TestRoutesCommand(t *testing.T) {
 	}
 	text, err = routes("--json")
 	var list []map[string]any
-	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 2 || list[1]["path"] != "/api/notes/:id" {
+	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 3 || list[2]["path"] != "/api/notes/:id" || list[0]["open"] != true || list[1]["open"] != nil {
 		t.Errorf("it prints %s, %v", text, err)
 	}
 	if _, err := routes("--xml"); command.ExitCode(err) != command.Misused {

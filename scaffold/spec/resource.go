@@ -316,6 +316,12 @@ func (r Resource) check() error {
 	return nil
 }
 
+// Open reports whether anybody may change the resource's rows without a login.
+func (r Resource) Open() bool {
+	writes := slices.ContainsFunc([]string{"create", "bulk", "update", "delete"}, r.Serves)
+	return writes && !r.Owner && (r.Guard == "" || r.Guard == "none")
+}
+
 // Table is the table that a relation's argument names.
 func Table(arg string) string {
 	table, _, _ := strings.Cut(arg, ".")
