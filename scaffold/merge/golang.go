@@ -19,6 +19,9 @@ import (
 // Where one side only adds, and what it adds and what the other made of the
 // lines that touch are whole declarations, whole fields of a struct or whole
 // elements of a list, both are taken.
+//
+// Where that leaves a conflict, declarations are merged by their names, and
+// statements that only narrow a query go before what the other side added there.
 func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 	text, conflict = Merge(base, yours, theirs)
 	if base == nil || bytes.Equal(text, yours) && !conflict || bytes.Equal(text, theirs) && !conflict {
@@ -30,6 +33,10 @@ func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 	}
 	m := merger{base: split(b, "").lines, yours: split(y, "").lines, theirs: split(t, "").lines, whole: wholeGo}
 	m.merge()
+	if m.conflict {
+		m.out = byName(b, y, t)
+		m.conflict = m.out == nil
+	}
 	formatted, err := format.Source(join(m.out, true))
 	if m.conflict || err != nil {
 		return text, conflict

@@ -181,3 +181,102 @@ func TestGoLosesNothing(t *testing.T) {
 	}
 	t.Logf("%d of 3000 merged", merged)
 }
+
+// What an owner does to a room in its first weeks, and a command after that.
+func TestGoInARoom(t *testing.T) {
+	const base = `package posts
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"example.com/app/runtime/db"
+)
+
+func Module() web.Module {
+	return web.Module{Routes: []web.Route{
+		web.Get("/posts", h.list).Doc("List posts"),
+		web.Post("/posts", h.create).Doc("Create a post"),
+		web.Put("/posts/:id", h.update).Doc("Update a post"),
+		web.Patch("/posts/:id", h.update).Doc("Update a post in part"),
+		web.Delete("/posts/:id", h.remove).Doc("Delete a post"),
+	}}
+}
+
+func (h handler) list(c *gin.Context, in listInput) (db.Page[model.Post], error) {
+	tx := h.db.WithContext(c.Request.Context())
+	return db.List[model.Post](tx, in.Query, in.Sort)
+}
+
+func (h handler) update(c *gin.Context, in updateInput) (model.Post, error) {
+	tx := h.db.WithContext(c.Request.Context())
+	post, err := db.FindWritable[model.Post](tx, in.ID)
+	if err != nil {
+		return post, err
+	}
+	if changed := in.Body.apply(&post); len(changed) > 0 {
+		err = tx.Select(changed).Updates(&post).Error
+	}
+	return post, err
+}
+`
+	publish := "\t\tweb.Post(\"/posts/:id/publish\", h.publish).Doc(\"Publish a post\"),\n"
+	handler := `
+func (h handler) publish(c *gin.Context, in showInput) (model.Post, error) {
+	tx := h.db.WithContext(c.Request.Context())
+	post, err := db.FindWritable[model.Post](tx, in.ID)
+	if err != nil {
+		return post, err
+	}
+	return post, tx.Model(&post).Update("published", true).Error
+}
+`
+	replace := func(text string, pairs ...string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if !strings.Contains(text, pairs[i]) {
+				t.Fatalf("no %q", pairs[i])
+			}
+		}
+		return strings.NewReplacer(pairs...).Replace(text)
+	}
+	patch := "\t\tweb.Patch("
+	update := "\nfunc (h handler) update("
+	many := func(text string) string {
+		return replace(text,
+			`"Create a post"),`, `"Create a post").Fails(409),`, `"Update a post"),`, `"Update a post").Fails(409),`, `"Update a post in part"),`, `"Update a post in part").Fails(409),`,
+			`	if changed := in.Body.apply(&post); len(changed) > 0 {
+		err = tx.Select(changed).Updates(&post).Error
+	}
+`, `	err = tx.Transaction(func(tx *gorm.DB) error {
+		if changed := in.Body.apply(&post); len(changed) > 0 {
+			if err := tx.Select(changed).Updates(&post).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+`)
+	}
+	filter := func(text string) string {
+		return replace(text, "\treturn db.List[", "\ttx = db.Where(tx, \"views\", in.Views)\n\ttx = db.AtLeast(tx, \"views\", in.ViewsMin)\n\treturn db.List[")
+	}
+	mine := "\tif in.Mine {\n\t\ttx = tx.Where(\"user_id\", 1)\n\t}\n"
+	add := func(text string) string { return replace(text, patch, publish+patch, update, handler+update) }
+	statement := replace(base, "\treturn db.List[", mine+"\treturn db.List[")
+	for name, c := range map[string]struct{ yours, theirs, want string }{
+		"a handler and its route, a many field": {add(base), many(base), add(many(base))},
+		"the other way round":                   {many(base), add(base), add(many(base))},
+		"a handler at the end":                  {base + handler, many(base), many(base) + handler},
+		"a statement before the list, a filter": {statement, filter(base), replace(filter(base), "\treturn db.List[", mine+"\treturn db.List[")},
+		"the same filter by hand":               {filter(base), filter(base), filter(base)},
+		"a filter by hand with another value":   {replace(filter(base), "in.ViewsMin", "7"), filter(base), ""},
+		"a handler of the same name":            {add(base), replace(add(base), "true", "false"), ""},
+		"a handler that is changed and dropped": {strings.Replace(base, "in.Sort", "in.Order", 1), base[:strings.Index(base, "func (h handler) list")] + base[strings.Index(base, update)+1:], ""},
+	} {
+		got, conflict := merge.Go([]byte(base), []byte(c.yours), []byte(c.theirs))
+		if conflict != (c.want == "") {
+			t.Errorf("%s: conflict %v:\n%s", name, conflict, got)
+		} else if !conflict && string(got) != c.want {
+			t.Errorf("%s: got:\n%s", name, got)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func (m *merger) chunk(base, yours, theirs []string) {
 	case slices.Equal(base, yours):
 		m.out = append(m.out, theirs...)
 	default:
-		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs)) {
+		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs) || m.between(base, yours, theirs) || m.ahead(base, yours, theirs)) {
 			return
 		}
 		head := 0
@@ -165,6 +165,53 @@ func (m *merger) abreast(base, yours, theirs []string) bool {
 		}
 	}
 	m.out = append(m.out, out...)
+	return true
+}
+
+// between puts the lines that one side changed, one for one, among those that
+// the other only added to.
+func (m *merger) between(base, yours, theirs []string) bool {
+	if !m.whole(yours, theirs) {
+		return false
+	}
+	for _, side := range []struct{ longer, changed []string }{{yours, theirs}, {theirs, yours}} {
+		if out := interleave(base, side.longer, side.changed); out != nil {
+			m.out = append(m.out, out...)
+			return true
+		}
+	}
+	return false
+}
+
+// interleave returns longer, which is base with lines added, with the lines of
+// changed in the place of those of base; nil when that cannot be told.
+func interleave(base, longer, changed []string) []string {
+	if len(base) != len(changed) {
+		return nil
+	}
+	out, i := slices.Clone(longer), 0
+	for at, line := range longer {
+		switch {
+		case i < len(base) && line == base[i]:
+			out[at] = changed[i]
+			i++
+		case slices.Contains(base, line):
+			return nil // which of the two was meant?
+		}
+	}
+	if i < len(base) {
+		return nil
+	}
+	return out
+}
+
+// ahead puts statements of theirs that narrow something before the statements
+// that yours added at the same place.
+func (m *merger) ahead(base, yours, theirs []string) bool {
+	if len(base) > 0 || share(yours, theirs) || !narrowing(theirs) || statements(yours) == nil {
+		return false
+	}
+	m.out = append(append(m.out, theirs...), yours...)
 	return true
 }
 
