@@ -82,6 +82,7 @@ func connect(path string, n int, parameters string, limit time.Duration) *sql.DB
 	pool := sql.OpenDB(sqliteConnector{dsn: dsn, dir: filepath.Dir(path), limit: limit})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
+	pool.SetConnMaxLifetime(optimizeEvery) // a connection learns what optimize has found when it is made
 	return pool
 }
 
@@ -133,6 +134,7 @@ type sqlitePool struct {
 	writer, readers *sql.DB
 	log             string        // the file of the write-ahead log
 	writes          atomic.Uint64 // statements and transactions so far
+	optimized       atomic.Int64  // when optimize was last done, in Unix nanoseconds
 	temporary       string        // a directory to remove at Close
 	turn            slots         // of those that write
 	wait            time.Duration // for it; 0 for ever
@@ -146,13 +148,31 @@ const (
 	logLimit   = 16 << 20
 )
 
+// optimizeEvery is how long SQLite plans with what it knows of the tables before
+// it looks again. Where it knows nothing it takes every index for a good one.
+const optimizeEvery = time.Hour
+
+// optimize lets SQLite look at the tables that have changed much: by the hour,
+// and as the writes of this process double, while they are few.
+func (p *sqlitePool) optimize(ctx context.Context) {
+	n, now, last := p.writes.Load(), time.Now().UnixNano(), p.optimized.Load()
+	if due := n >= logChecked && n&(n-1) == 0 || now-last >= int64(optimizeEvery); !due || !p.optimized.CompareAndSwap(last, now) {
+		return
+	}
+	// Of all tables, since those that read are other connections. It may fail,
+	// and is tried again.
+	_, _ = p.writer.ExecContext(context.WithoutCancel(ctx), "PRAGMA optimize=0x10002")
+}
+
 // checkpoint folds the write-ahead log back when it has grown: SQLite does so
 // by itself only in a moment in which nobody reads, and under a steady load
 // there is none. It waits for those that read now (new ones do not matter) a
 // tenth of a second, and longer the larger the log; so a handler that writes
 // while its own rows are open goes on.
 func (p *sqlitePool) checkpoint(ctx context.Context) {
-	if p.writes.Add(1)%logChecked != 0 {
+	writes := p.writes.Add(1)
+	p.optimize(ctx)
+	if writes%logChecked != 0 {
 		return
 	}
 	info, err := os.Stat(p.log)
@@ -221,6 +241,9 @@ func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer, nil }
 
 // Close closes both pools.
 func (p *sqlitePool) Close() error {
+	if p.writes.Load() > 0 && p.temporary == "" { // for the next process
+		_, _ = p.writer.Exec("PRAGMA busy_timeout = 100; PRAGMA optimize=0x10002")
+	}
 	err := errors.Join(p.readers.Close(), p.writer.Close())
 	if p.temporary != "" {
 		err = errors.Join(err, os.RemoveAll(p.temporary))
