@@ -371,3 +371,61 @@ func TestCursorUsesIndex(t *testing.T) {
 		}
 	}
 }
+
+// Notice is a table of which who asks may read some rows.
+type Notice struct {
+	ID        int64
+	OwnerID   int64     `gorm:"not null;index"`
+	Public    bool      `gorm:"not null;index"`
+	CreatedAt time.Time `gorm:"not null;index"`
+}
+
+// A list of rows that are one's own or public reads in its order, and does not
+// collect and sort all of them; so does one that is sorted by a column of few
+// values.
+func TestListPlans(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, name := range []string{"sqlite", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			at := address(t, name)
+			gdb := open(t, at)
+			must(t, gdb.Migrator().CreateTable(&Notice{}))
+			rows := make([]Notice, 20_000)
+			for i := range rows {
+				rows[i] = Notice{OwnerID: int64(i % 100), Public: i%2 == 0, CreatedAt: start.Add(time.Duration(i) * time.Second)}
+			}
+			must(t, gdb.CreateInBatches(rows, 1000).Error)
+			if name == "postgres" {
+				must(t, gdb.Exec("ANALYZE notices").Error) // what the server does by itself, later
+			}
+			must(t, db.Close(gdb))
+			if gdb, _ = db.Open(at, db.Options{}); gdb == nil {
+				t.Fatal("not open")
+			}
+			defer db.Close(gdb)
+			for what, tx := range map[string]*gorm.DB{
+				"readable": gdb.Where("owner_id = ? OR public = ?", 7, true).Order("created_at DESC, id DESC"),
+				"sorted":   gdb.Order("public DESC, id DESC"),
+			} {
+				query := gdb.ToSQL(func(*gorm.DB) *gorm.DB { return tx.Session(&gorm.Session{DryRun: true}).Limit(20).Find(&[]Notice{}) })
+				explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN "}[name]
+				found, err := gdb.Raw(explain + query).Rows()
+				must(t, err)
+				plan := ""
+				for found.Next() {
+					var a, b, c, line string
+					if name == "postgres" {
+						must(t, found.Scan(&line))
+					} else {
+						must(t, found.Scan(&a, &b, &c, &line))
+					}
+					plan += line + "\n"
+				}
+				must(t, found.Close())
+				if strings.Contains(plan, "Sort") || strings.Contains(plan, "TEMP B-TREE") {
+					t.Errorf("%s is sorted:\n%s\n%s", what, query, plan)
+				}
+			}
+		})
+	}
+}
