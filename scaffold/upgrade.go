@@ -94,7 +94,7 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	return d.plan()
 }
 
-// settled tells whether a file is never written anew: it is the machine's own,
+// settled reports whether a file is never written anew: it is the machine's own,
 // or it only gains.
 func settled(name string) bool { return name == ".env" || name == "go.mod" || name == "go.sum" }
 

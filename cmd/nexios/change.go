@@ -101,7 +101,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 			return broken
 		}
 		if err != nil {
-			return told{err}
+			return reported{err}
 		}
 		return nil
 	}

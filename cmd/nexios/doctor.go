@@ -73,7 +73,7 @@ versions, edits in .nexios, uncommitted changes, guards and the port. Exits with
 				return broken
 			}
 			if err != nil {
-				return told{err}
+				return reported{err}
 			}
 			return nil
 		},

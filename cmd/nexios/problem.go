@@ -44,10 +44,10 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// told is an error that the JSON on standard output holds already.
-type told struct{ error }
+// reported is an error that the JSON on standard output holds already.
+type reported struct{ error }
 
-func (t told) Unwrap() error { return t.error }
+func (r reported) Unwrap() error { return r.error }
 
 // report tells the error that a command ended with, and returns the exit code.
 func report(err error, asJSON bool, stdout, stderr io.Writer) int {
@@ -56,7 +56,7 @@ func report(err error, asJSON bool, stdout, stderr io.Writer) int {
 	}
 	code := exitCode(err)
 	switch {
-	case code == exitDone, errors.As(err, new(told)):
+	case code == exitDone, errors.As(err, new(reported)):
 	case asJSON:
 		// Nothing is left to be done when even this cannot be written.
 		_ = json.NewEncoder(stdout).Encode(newFailure(err))

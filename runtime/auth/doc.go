@@ -3,7 +3,7 @@
 // factors, API keys, and the guards of the route table.
 //
 // Reading order: config.go (settings and keys), service.go (the Service and its
-// middleware), identity.go and guard.go (what a room sees), login.go,
+// middleware), identity.go and guard.go (what a module sees), login.go,
 // session.go, refresh.go, then the parts: lockout.go, totp.go, apikey.go,
 // onetime.go, page.go.
 //

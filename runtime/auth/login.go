@@ -122,7 +122,7 @@ func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string) error 
 // has one; wrong is the answer to a failure. What it answers is decided while
 // holding a turn at the hasher and looked at once more after the hash: however
 // many attempts come at once, a right guess is believed only while fewer than
-// the limit have failed, and a wrong one is told no longer than that.
+// the limit have failed, and a wrong one is answered just as late.
 func (s *Service) verify(ctx context.Context, client Client, user account, in Credentials, login bool, wrong *fault.Error) (account, error) {
 	byAccount, byAddress := counters(client, in.Username, user)
 	leave, err := s.hasher.enter(ctx)

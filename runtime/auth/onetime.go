@@ -44,7 +44,7 @@ type Letter struct {
 // ResetLetter makes a token that sets a new password, for the active user with
 // this e-mail address. It is false when there is none, or when he has had his
 // letters for now. Call it where nobody waits for the answer, in a job: how
-// long it takes tells whether the address is known.
+// long it takes reports whether the address is known.
 func (s *Service) ResetLetter(ctx context.Context, email string) (Letter, bool, error) {
 	user, err := s.findFold(ctx, "email", email)
 	if err != nil || user.ID == 0 || !user.IsActive {

@@ -154,7 +154,7 @@ func ifPresent(err error) error {
 	return err
 }
 
-// noSpace tells whether err is a full disk or quota: ENOSPC and EDQUOT, or 39
+// noSpace reports whether err is a full disk or quota: ENOSPC and EDQUOT, or 39
 // and 112 on Windows.
 func noSpace(err error) bool {
 	number, ok := errors.AsType[syscall.Errno](err)

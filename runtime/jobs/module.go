@@ -27,7 +27,7 @@ const workGrace = 7 * time.Second
 func Module(q *Queue) web.Module {
 	return web.Module{
 		Name:  "jobs",
-		Start: func(context.Context) error { return q.err }, // by now every room has registered
+		Start: func(context.Context) error { return q.err }, // by now every module has registered
 		Run:   q.Run,
 		Routes: []web.Route{
 			web.Get("/dev/jobs", q.panel).Doc("Show background jobs (development)").Dev(),

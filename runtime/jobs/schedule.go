@@ -52,7 +52,7 @@ func (s schedule) next(t time.Time) time.Time {
 
 // keepSchedule keeps the next tick enqueued until ctx ends.
 func (q *Queue) keepSchedule(ctx context.Context, s schedule) {
-	enqueuing := trouble{log: q.log.With("doing", "enqueuing scheduled jobs", "kind", s.kind)}
+	enqueuing := outage{log: q.log.With("doing", "enqueuing scheduled jobs", "kind", s.kind)}
 	for {
 		tick := s.next(time.Now())
 		if tick.IsZero() { // a day that never comes, such as February 30

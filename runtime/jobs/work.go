@@ -33,7 +33,7 @@ func now() int64 { return millis(time.Now()) }
 
 // Run works until ctx ends, then lets running jobs finish for Grace, ends
 // their context, and returns within half a second more. It returns an error only
-// for mistakes made while registering. Trouble with the database, such as a
+// for mistakes made while registering. An outage of the database, such as a
 // table that no migration has made yet, is logged when it begins and when it
 // ends, and tried again after growing pauses of up to 30 seconds.
 func (q *Queue) Run(ctx context.Context) error {
@@ -59,7 +59,7 @@ func (q *Queue) work(ctx context.Context) {
 	defer cancel(nil)
 	var jobs sync.WaitGroup
 	slots := make(chan struct{}, q.Workers) // holds one element a running job
-	looking := trouble{log: q.log.With("doing", "looking for jobs")}
+	looking := outage{log: q.log.With("doing", "looking for jobs")}
 	for delay := soon; ctx.Err() == nil; {
 		claimed, err := q.claimInto(ctx, slots)
 		if ctx.Err() == nil {

@@ -26,7 +26,7 @@ func (o *ordered[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
-// IsZero tells whether there is nothing to write, for omitzero.
+// IsZero reports whether there is nothing to write, for omitzero.
 func (o ordered[V]) IsZero() bool { return len(o.keys) == 0 }
 
 // MarshalJSON writes the keys in order.

@@ -3,7 +3,7 @@
 // static files are embedded in the binary; in development they are read from
 // disk again whenever they change.
 //
-// A room that serves pages has two folders:
+// A module that serves pages has two folders:
 //
 //	templates/layout.html      what pages have around them
 //	templates/layouts/*.html   further layouts

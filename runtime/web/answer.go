@@ -69,7 +69,7 @@ func answer(c *gin.Context, buffers *pool, status int, out any) {
 	_, _ = c.Writer.Write(body)
 }
 
-// unchanged sets the ETag of body and tells whether the client holds it.
+// unchanged sets the ETag of body and reports whether the client holds it.
 func unchanged(r *http.Request, header http.Header, body []byte) bool {
 	cache := header.Get("Cache-Control")
 	if strings.Contains(cache, "no-store") {

@@ -122,7 +122,7 @@ func (a *App) access(c *gin.Context, f *fault.Error, id string, start time.Time)
 	_ = handler.Handle(ctx, record)
 }
 
-// gone tells whether the error came of the client's leaving.
+// gone reports whether the error came of the client's leaving.
 func gone(c *gin.Context, f *fault.Error) bool {
 	return errors.Is(f, context.Canceled) && errors.Is(c.Request.Context().Err(), context.Canceled)
 }
@@ -137,7 +137,7 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// sane tells whether an id that a client or a proxy sent may go into logs.
+// sane reports whether an id that a client or a proxy sent may go into logs.
 func sane(id string) bool {
 	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'

@@ -101,7 +101,7 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	} else if suspicious(raw, b.exact) {
 		details = unstorable(dst)
 	} else if raw[0] == 'n' && b.typ.Kind() == reflect.Struct {
-		details = []fault.Detail{misfit("", b.typ)}
+		details = []fault.Detail{mismatch("", b.typ)}
 	}
 	if len(details) > 0 && details[0].Field == "" {
 		details[0].Field = wholeBody
@@ -119,12 +119,12 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 			return err
 		}
 	}
-	misfits := details
+	mismatches := details
 	for _, v := range violations {
 		if len(details) == maxDetails {
 			break
 		}
-		if !covered(v.path, misfits) {
+		if !covered(v.path, mismatches) {
 			details = append(details, detail(v.path, v.FieldError))
 		}
 	}
@@ -144,7 +144,7 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 // hundreds of thousands.
 const maxDetails = 100
 
-// covered tells whether one of the details already speaks of the value at path
+// covered reports whether one of the details already speaks of the value at path
 // or of what holds it: a value of the wrong type breaks no rules.
 func covered(path string, details []fault.Detail) bool {
 	return slices.ContainsFunc(details, func(d fault.Detail) bool {
@@ -216,7 +216,7 @@ func tooLarge(limit int64) error {
 	return fault.TooLarge(fmt.Sprintf("The body is larger than %d bytes", limit))
 }
 
-// tooDeep tells whether brackets nest deeper than allowed, before the parser
+// tooDeep reports whether brackets nest deeper than allowed, before the parser
 // spends memory on them.
 func tooDeep(raw []byte) bool {
 	if bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) <= maxDepth {
@@ -241,7 +241,7 @@ func tooDeep(raw []byte) bool {
 	return false
 }
 
-// halves tells whether a string in raw, which may be JSON, has one half of a
+// halves reports whether a string in raw, which may be JSON, has one half of a
 // surrogate pair without the other. The parser puts a replacement character in
 // its place, which nobody sent, and PostgreSQL takes no JSON that holds one.
 func halves(raw []byte) bool {

@@ -159,7 +159,7 @@ func (w *compressedWriter) WriteHeader(status int) {
 	}
 }
 
-// may tells whether the answer is of a kind that gains by compression, and
+// may reports whether the answer is of a kind that gains by compression, and
 // then says that it depends on what the client accepts.
 func (w *compressedWriter) may() bool {
 	h := w.Header()

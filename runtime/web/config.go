@@ -39,7 +39,7 @@ const (
 	Production  = "production"
 )
 
-// Production tells whether the application runs for real.
+// Production reports whether the application runs for real.
 func (c Config) Production() bool { return c.Env == Production }
 
 // Validate says everything that is wrong with the settings.
@@ -120,7 +120,7 @@ func network(addr string) (kind, address string, err error) {
 	return "tcp", addr, nil
 }
 
-// isHost tells whether text is an address or can be a name.
+// isHost reports whether text is an address or can be a name.
 func isHost(text string) bool {
 	_, err := netip.ParseAddr(text)
 	return err == nil || hostName.MatchString(text)
@@ -129,7 +129,7 @@ func isHost(text string) bool {
 // hostName is what RFC 1123 allows, and the underscores that people use.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
 
-// origin tells whether text can be the Origin header of a browser (RFC 6454).
+// origin reports whether text can be the Origin header of a browser (RFC 6454).
 func origin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || !isHost(u.Hostname()) || u.Scheme+"://"+u.Host != text || strings.ToLower(text) != text || strings.HasSuffix(text, ":") {

@@ -74,7 +74,7 @@ func fieldOf(f reflect.StructField) (Field, bool) {
 	return Field{}, false
 }
 
-// hasPointer tells whether the way to a field leads through an embedded
+// hasPointer reports whether the way to a field leads through an embedded
 // pointer, which may be nil.
 func hasPointer(t reflect.Type, index []int) bool {
 	for _, i := range index[:len(index)-1] {

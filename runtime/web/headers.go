@@ -33,7 +33,7 @@ var (
 	twoYears   = []string{"max-age=63072000; includeSubDomains"}
 )
 
-// HTTPS tells whether the client speaks TLS, with this process or with a
+// HTTPS reports whether the client speaks TLS, with this process or with a
 // trusted proxy that says so in X-Forwarded-Proto.
 func (a *App) HTTPS(r *http.Request) bool {
 	if r.TLS != nil {

@@ -33,7 +33,7 @@ func (n Null[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(n.Value)
 }
 
-// IsZero tells whether the key was absent, for omitzero.
+// IsZero reports whether the key was absent, for omitzero.
 func (n Null[T]) IsZero() bool { return !n.Set }
 
 // Ptr returns the value, or nil for null and absence: what a nullable column

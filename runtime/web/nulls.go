@@ -21,7 +21,7 @@ func nullElements(raw []byte, t reflect.Type) []fault.Detail {
 	return details
 }
 
-// hasNullElement tells whether some list, of any kind, may hold null.
+// hasNullElement reports whether some list, of any kind, may hold null.
 func hasNullElement(raw []byte) bool {
 	null := []byte("null")
 	for rest := raw; ; {
@@ -75,7 +75,7 @@ func findNullElements(raw json.RawMessage, t reflect.Type, path string, details 
 		for i, element := range elements {
 			at := path + "[" + strconv.Itoa(i) + "]"
 			if bytes.Equal(element, []byte("null")) && !nullable(t.Elem()) && len(*details) < maxDetails {
-				*details = append(*details, misfit(at, t.Elem()))
+				*details = append(*details, mismatch(at, t.Elem()))
 				continue
 			}
 			findNullElements(element, t.Elem(), at, details)
@@ -83,7 +83,7 @@ func findNullElements(raw json.RawMessage, t reflect.Type, path string, details 
 	}
 }
 
-// nullable tells whether a value of type t can say that it was null.
+// nullable reports whether a value of type t can say that it was null.
 func nullable(t reflect.Type) bool {
 	_, null := reflect.New(t).Interface().(interface{ value() reflect.Value })
 	return null || t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || isJSON(t)

@@ -127,7 +127,7 @@ func (p *plan) read(c *gin.Context, in any, v reflect.Value) error {
 	return nil
 }
 
-// readPath tells whether the values in the path are of their types.
+// readPath reports whether the values in the path are of their types.
 func (p *plan) readPath(c *gin.Context, v reflect.Value) bool {
 	for i := range p.path {
 		f := &p.path[i]
@@ -139,7 +139,7 @@ func (p *plan) readPath(c *gin.Context, v reflect.Value) bool {
 	return true
 }
 
-// matches tells whether the values in the path are of their types and keep
+// matches reports whether the values in the path are of their types and keep
 // their rules.
 func (p *plan) matches(c *gin.Context) bool {
 	if len(p.path) == 0 {
@@ -276,7 +276,7 @@ func (p *plan) check(in any, v reflect.Value, seen *params) error {
 	return nil
 }
 
-// storable tells whether every supported database can hold the text:
+// storable reports whether every supported database can hold the text:
 // PostgreSQL takes no NUL and no invalid UTF-8.
 func storable(text string) bool {
 	return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text)

@@ -133,7 +133,7 @@ func subprotocol(r *http.Request) string {
 	return ""
 }
 
-// allowed tells whether the page that connects is ours or allowed. Clients
+// allowed reports whether the page that connects is ours or allowed. Clients
 // that are no browsers send no Origin (RFC 6455, 10.2).
 func (h *Hub) allowed(r *http.Request) bool {
 	origins := r.Header["Origin"]

@@ -28,13 +28,13 @@ func Modifiers() [][2]string {
 	}
 }
 
-// Is tells whether the field has the modifier.
+// Is reports whether the field has the modifier.
 func (f Field) Is(modifier string) bool { _, ok := f.Mods[modifier]; return ok }
 
 // Row returns the field's row of the table of types.
 func (f Field) Row() Type { t, _ := TypeOf(f.Type); return t }
 
-// Relation tells whether the field stands for rows of another table.
+// Relation reports whether the field stands for rows of another table.
 func (f Field) Relation() bool { return f.Type == "ref" || f.Type == "many" || f.Type == "has" }
 
 // Column is the field's column in the table; "" for many and has, which have

@@ -166,7 +166,7 @@ func unwritten(member, value string) error {
 	}
 }
 
-// stamp tells whether a text is when a migration was made: "20261121101500".
+// stamp reports whether a text is when a migration was made: "20261121101500".
 func stamp(text string) bool {
 	_, err := time.Parse("20060102150405", text)
 	return err == nil
@@ -419,12 +419,12 @@ func (p Project) Restore(what, migration string) Project {
 	return p
 }
 
-// Gone tells whether the part was dropped and did not come again.
+// Gone reports whether the part was dropped and did not come again.
 func (p Project) Gone(what string) bool {
 	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Restored == "" })
 }
 
-// Before tells whether a part of that name was dropped before a time: the names
+// Before reports whether a part of that name was dropped before a time: the names
 // of its migrations are taken.
 func (p Project) Before(what, migration string) bool {
 	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Migration < migration })
@@ -460,7 +460,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// device tells whether Windows takes a file of that name for a device.
+// device reports whether Windows takes a file of that name for a device.
 func device(name string) bool {
 	base, _, _ := strings.Cut(strings.ToLower(name), ".")
 	if slices.Contains([]string{"con", "prn", "aux", "nul", "conin$", "conout$"}, base) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Reserved tells whether word is reserved in the SQL of SQLite, PostgreSQL,
+// Reserved reports whether word is reserved in the SQL of SQLite, PostgreSQL,
 // MySQL or MariaDB. A column may have such a name, because the database layer
 // quotes; SQL written by hand may not use it bare.
 func Reserved(word string) bool {
@@ -49,10 +49,10 @@ const (
 		len make max min new panic print println real recover`
 )
 
-// Keyword tells whether word is a keyword of Go.
+// Keyword reports whether word is a keyword of Go.
 func Keyword(word string) bool { return slices.Contains(strings.Fields(goKeywords), word) }
 
-// Predeclared tells whether word means something in every Go file.
+// Predeclared reports whether word means something in every Go file.
 func Predeclared(word string) bool { return slices.Contains(strings.Fields(goPredeclared), word) }
 
 // takenPackages are the rooms and the imports of internal/app that every

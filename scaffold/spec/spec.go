@@ -79,7 +79,7 @@ func (r Resource) Parsed() ([]Field, error) {
 	return fields, nil
 }
 
-// Serves tells whether the resource has the action: list, create, bulk, show,
+// Serves reports whether the resource has the action: list, create, bulk, show,
 // update or delete.
 func (r Resource) Serves(action string) bool {
 	return !r.ModelOnly && (len(r.Only) == 0 || slices.Contains(r.Only, action))
@@ -90,7 +90,7 @@ func Actions() []string {
 	return []string{"list", "create", "bulk", "show", "update", "delete"}
 }
 
-// HasFeature tells whether the feature was added.
+// HasFeature reports whether the feature was added.
 func (p Project) HasFeature(name string) bool {
 	return slices.ContainsFunc(p.Features, func(f Feature) bool { return f.Name == name })
 }

@@ -242,7 +242,7 @@ func (t Type) modifiers() []string {
 	return names
 }
 
-// Allows tells whether the modifier makes sense for the type.
+// Allows reports whether the modifier makes sense for the type.
 func (t Type) Allows(modifier string) bool { return t.allows(modifier) }
 
 func (t Type) allows(modifier string) bool {

@@ -136,7 +136,7 @@ func (f field) elements() []string {
 	return rules
 }
 
-// list tells whether bodies carry many values of the field.
+// list reports whether bodies carry many values of the field.
 func (f field) list() bool { return f.Is("array") || f.Type == "many" }
 
 func (f field) bodyType() string {

@@ -146,7 +146,7 @@ func (w resource) apart(time string) string {
 	return ""
 }
 
-// added tells whether a field came with one of the additions.
+// added reports whether a field came with one of the additions.
 func added(list []spec.Addition) func(name string) bool {
 	return func(name string) bool {
 		return slices.ContainsFunc(list, func(a spec.Addition) bool { return slices.Contains(a.Fields, name) })

@@ -71,7 +71,7 @@ func article(noun string) string {
 	return "a " + noun
 }
 
-// guessable tells whether GORM finds the column of the Go name by itself. It
+// guessable reports whether GORM finds the column of the Go name by itself. It
 // takes acronyms apart by a list of its own, so a name with digits, single
 // letters, or an acronym that runs into a longer one is told to it.
 func guessable(snake string) bool {

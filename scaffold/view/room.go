@@ -119,5 +119,5 @@ func (w resource) room(v Resource) Room {
 	return o
 }
 
-// changes tells whether the room has a route that writes.
+// changes reports whether the room has a route that writes.
 func (o Room) changes() bool { return o.Create || o.Bulk || o.Update || o.Delete }

@@ -121,7 +121,7 @@ func (w resource) only() string {
 	return strings.Join(some, ", ")
 }
 
-// empty tells whether samples leave the field out: a ref to rows of its own
+// empty reports whether samples leave the field out: a ref to rows of its own
 // table, of which there are none yet.
 func (w resource) empty(f field) bool { return f.Relation() && f.target.Name == w.r.Name }
 
@@ -172,7 +172,7 @@ func (w resource) testField(f field) []string {
 	return lines
 }
 
-// noCase tells whether the sample in capitals is taken as well, and is no other
+// noCase reports whether the sample in capitals is taken as well, and is no other
 // value by the field's rules.
 func (f field) noCase() bool {
 	if f.Mods["unique"] != "nocase" || f.Type == "slug" || f.Is("pattern") {
@@ -338,7 +338,7 @@ func (all *parents) visitRefs(w resource, but string) error {
 	return nil
 }
 
-// fourth tells whether there can be one row more than the values of a test.
+// fourth reports whether there can be one row more than the values of a test.
 func (w resource) fourth() bool {
 	return !slices.ContainsFunc(w.fields, func(f field) bool {
 		return f.Is("unique") && !f.Is("optional") && (f.Type == "ref" || len(f.samples) <= spec.Rows)
@@ -407,7 +407,7 @@ func uploadRows() []string {
 	return rows
 }
 
-// fits tells whether a number passes the field's rules.
+// fits reports whether a number passes the field's rules.
 func (f field) fits(n string) bool {
 	zero, _ := new(big.Rat).SetString(n)
 	if least, ok := new(big.Rat).SetString(f.Mods["min"]); ok && zero.Cmp(least) < 0 {
@@ -437,7 +437,7 @@ func (w resource) onDelete(f field) string {
 	return "restrict"
 }
 
-// reaches tells whether rows of r refer to rows of the table name.
+// reaches reports whether rows of r refer to rows of the table name.
 func (w resource) reaches(r spec.Resource, name string) bool {
 	fields, err := r.Parsed()
 	if err != nil || r.Name == w.r.Name {

@@ -210,7 +210,7 @@ func (f field) goImports() []string {
 	return f.row.Imports
 }
 
-// nilable tells whether nil stands for null in the type itself.
+// nilable reports whether nil stands for null in the type itself.
 func (f field) nilable() bool { return f.Type == "json" || f.Type == "bytes" }
 
 // column is the type of the field in the model.
@@ -224,7 +224,7 @@ func (f field) modelType() string {
 	return f.goType()
 }
 
-// serves tells whether the room has the action. There is nothing to update
+// serves reports whether the room has the action. There is nothing to update
 // where every field is immutable.
 func (w resource) serves(action string) bool {
 	return w.r.Serves(action) && (action != "update" || slices.ContainsFunc(w.fields, func(f field) bool {

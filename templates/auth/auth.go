@@ -15,7 +15,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// The list of migrations beside the rooms only stands in for a project's.
+// The list of migrations beside the modules only stands in for a project's.
 //
 //go:embed files/internal/auth files/internal/users files/internal/sessions files/internal/model
 //go:embed files/internal/migrations/20260101000000_create_users.go
@@ -83,7 +83,7 @@ func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
 // view is what the templates read.
 type view struct {
 	TOTP, APIKeys, Sessions, Reset, Confirm bool
-	Mail                                    bool // the room sends letters of its own
+	Mail                                    bool // the module sends e-mails of its own
 }
 
 func viewOf(f spec.Feature) view {
@@ -119,7 +119,7 @@ func (v view) keep(name string) bool {
 			return v.Reset
 		case "confirm":
 			return v.Confirm
-		case "post":
+		case "outbox":
 			return v.Mail
 		}
 	}

@@ -52,7 +52,7 @@ func TestPartsChooseFiles(t *testing.T) {
 		"internal/migrations/20260101000000_create_users.go", "internal/model/user.go",
 		"internal/users/command.go", "internal/users/input.go", "internal/users/users.go", "internal/users/users_test.go",
 	}
-	letters := []string{"internal/auth/post.go", "internal/auth/post_test.go", "internal/auth/mails/layout.html"}
+	letters := []string{"internal/auth/outbox.go", "internal/auth/outbox_test.go", "internal/auth/mails/layout.html"}
 	for part, more := range map[string][]string{
 		none:     nil,
 		totp:     {"internal/auth/totp.go", "internal/auth/totp_test.go"},

@@ -1,4 +1,4 @@
-// Package mail holds the files of mail: the room that sends the project's
+// Package mail holds the files of mail: the module that sends the project's
 // mails, each a background job with an HTML and a text template.
 package mail
 
@@ -11,7 +11,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// The migrations beside the room only stand in for a project's.
+// The migrations beside the module only stand in for a project's.
 //
 //go:embed files/internal/mail
 var files embed.FS

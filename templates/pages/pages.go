@@ -11,7 +11,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// The browser test beside the room stays here.
+// The browser test beside the module stays here.
 //
 //go:embed files/internal/pages
 var files embed.FS

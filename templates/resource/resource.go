@@ -1,5 +1,5 @@
 // Package resource holds the files of a resource: its model, its migration and
-// the room that serves it.
+// the module that serves it.
 package resource
 
 import (

@@ -1,4 +1,4 @@
-// Package uploads holds the files of uploads: the room that receives files and
+// Package uploads holds the files of uploads: the module that receives files and
 // hands them out.
 package uploads
 
@@ -13,7 +13,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// The migrations beside the room only stand in for a project's.
+// The migrations beside the module only stand in for a project's.
 //
 //go:embed files/internal/uploads
 var files embed.FS

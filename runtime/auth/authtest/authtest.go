@@ -1,4 +1,4 @@
-// Package authtest signs users in for the tests of a room, with real rows and
+// Package authtest signs users in for the tests of a module, with real rows and
 // real tokens and without the cost of hashing a password.
 package authtest
 
@@ -41,7 +41,7 @@ func Service(t testing.TB, gdb *gorm.DB) *auth.Service {
 
 // Sign makes a user in the table users of gdb, opens a session for him and
 // returns an access token, to be sent as "Authorization: Bearer <token>". The
-// module is what makes guards work: mount it beside the room, once, however
+// module is what makes guards work: mount it beside the module, once, however
 // many users sign in on the same database. It has no routes.
 func Sign(t testing.TB, gdb *gorm.DB, a Account) (module web.Module, token string) {
 	t.Helper()

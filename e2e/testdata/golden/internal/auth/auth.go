@@ -16,22 +16,22 @@ import (
 )
 
 type handler struct {
-	auth *auth.Service
-	post post
+	auth   *auth.Service
+	outbox outbox
 }
 
 // Module returns the routes of logins and sessions, and the middleware that
-// tells the guards of every room who asks.
+// identifies the caller for the guards of every module.
 func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue, log *slog.Logger) web.Module {
 	service, err := auth.New(cfg, gdb, log)
 	if err != nil {
 		return web.Module{Name: "auth", Err: err}
 	}
-	post, err := newPost(sender)
+	outbox, err := newOutbox(sender)
 	if err != nil {
 		return web.Module{Name: "auth", Err: err}
 	}
-	h := handler{auth: service, post: post}
+	h := handler{auth: service, outbox: outbox}
 	jobs.Handle(queue, resetJob, h.sendReset)
 	jobs.Handle(queue, confirmJob, h.sendConfirmation)
 	return web.Module{

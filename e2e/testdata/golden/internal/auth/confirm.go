@@ -14,7 +14,7 @@ const confirmJob = "auth.confirm"
 
 func (h handler) confirmRoutes(gdb *gorm.DB) []web.Route {
 	return []web.Route{
-		web.Post("/auth/send-confirmation", asksForLetter(gdb, confirmJob)).Doc("Request a confirmation e-mail").ID("requestConfirmation").Returns(http.StatusAccepted),
+		web.Post("/auth/send-confirmation", requestMail(gdb, confirmJob)).Doc("Request a confirmation e-mail").ID("requestConfirmation").Returns(http.StatusAccepted),
 		web.Post("/auth/confirm-email", h.confirmEmail).Doc("Confirm an e-mail address with the token from the e-mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
 	}
 }

@@ -16,7 +16,7 @@ const resetJob = "auth.reset"
 
 func (h handler) resetRoutes(gdb *gorm.DB) []web.Route {
 	return []web.Route{
-		web.Post("/auth/forgot-password", asksForLetter(gdb, resetJob)).Doc("Request a password-reset e-mail").ID("requestPasswordReset").Returns(http.StatusAccepted),
+		web.Post("/auth/forgot-password", requestMail(gdb, resetJob)).Doc("Request a password-reset e-mail").ID("requestPasswordReset").Returns(http.StatusAccepted),
 		web.Post("/auth/reset-password", h.resetPassword).Doc("Reset the password with the token from the e-mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
 	}
 }

@@ -1,5 +1,5 @@
 // Package mail sends the application's mails. Each is a background job that
-// any room may enqueue, and two templates.
+// any module may enqueue, and two templates.
 package mail
 
 import (

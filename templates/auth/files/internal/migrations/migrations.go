@@ -1,4 +1,4 @@
-// Package migrations stands in for the project's own list, so that the rooms
+// Package migrations stands in for the project's own list, so that the modules
 // beside it can be tested where they are written. It is not generated.
 package migrations
 

@@ -50,7 +50,7 @@ type showInput struct {
 
 type createInput struct{ Body createBody }
 
-// createBody holds neither role nor is_active: nobody makes himself more than
+// createBody holds neither role nor is_active: no one can give themselves more than
 // a user.
 type createBody struct {
 	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`

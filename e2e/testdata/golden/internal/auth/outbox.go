@@ -18,32 +18,32 @@ import (
 //go:embed mails
 var mails embed.FS
 
-// post sends the letters of this room.
-type post struct {
-	mailer  *mail.Mailer
-	letters *mail.Set
+// outbox sends the e-mails of this module.
+type outbox struct {
+	mailer    *mail.Mailer
+	templates *mail.Set
 }
 
-func newPost(cfg mail.Config) (post, error) {
+func newOutbox(cfg mail.Config) (outbox, error) {
 	mailer, err := mail.New(cfg)
 	if err != nil {
-		return post{}, err
+		return outbox{}, err
 	}
 	files, err := fs.Sub(mails, "mails")
 	if err != nil {
-		return post{}, err
+		return outbox{}, err
 	}
-	letters, err := mail.Templates(files)
-	return post{mailer, letters}, err
+	templates, err := mail.Templates(files)
+	return outbox{mailer, templates}, err
 }
 
-// addressed is the payload of a job that sends a letter: whoever has the
-// address, if anybody. It names no token; that is made when the letter is.
+// addressed is the payload of a job that sends an e-mail: whoever has the
+// address, if anybody. It holds no token; that is created with the e-mail.
 type addressed struct {
 	Email string `json:"email"`
 }
 
-type letterInput struct {
+type mailInput struct {
 	Body struct {
 		Email string `json:"email" binding:"required,max=255,email"`
 	}
@@ -53,22 +53,22 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// asksForLetter answers everybody alike and as fast: only the job looks whether
-// the address is known.
-func asksForLetter(gdb *gorm.DB, kind string) web.Handler[letterInput, message] {
-	return func(c *gin.Context, in letterInput) (message, error) {
+// requestMail gives everyone the same response, equally fast: only the job checks whether
+// the address is registered.
+func requestMail(gdb *gorm.DB, kind string) web.Handler[mailInput, message] {
+	return func(c *gin.Context, in mailInput) (message, error) {
 		err := jobs.Enqueue(gdb.WithContext(c.Request.Context()), kind, addressed{in.Body.Email})
 		return message{"If the address is registered, an e-mail is on its way"}, err
 	}
 }
 
-// send sends a letter by the template of that name, or makes it worthless. What
-// another try cannot mend is not tried again.
+// send sends an e-mail by the template of that name, or withdraws its token. What
+// a retry cannot fix is not retried.
 func (h handler) send(ctx context.Context, name string, letter auth.Letter) error {
-	message, err := h.post.letters.Message(letter.Email, name, letter)
+	message, err := h.outbox.templates.Message(letter.Email, name, letter)
 	if err != nil {
 		err = jobs.Permanent(err)
-	} else if err = h.post.mailer.Send(ctx, message); mail.IsPermanent(err) {
+	} else if err = h.outbox.mailer.Send(ctx, message); mail.IsPermanent(err) {
 		err = jobs.Permanent(err)
 	}
 	if err != nil {

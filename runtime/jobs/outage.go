@@ -8,14 +8,14 @@ import (
 // maxPause is the longest pause between two tries while the database fails.
 const maxPause = 30 * time.Second
 
-// trouble is what one loop has with the database.
-type trouble struct {
+// outage counts the failures of one loop while the database does not answer.
+type outage struct {
 	log      *slog.Logger
 	failures int // in a row
 }
 
 // note takes how a try ended, and logs it when the one before ended otherwise.
-func (t *trouble) note(err error) {
+func (t *outage) note(err error) {
 	switch {
 	case err == nil && t.failures > 0:
 		t.log.Info("the database is back; jobs continue")
@@ -29,7 +29,7 @@ func (t *trouble) note(err error) {
 
 // pause is how long to wait after a failure: as long as usual after the first,
 // twice as long after each further one.
-func (t *trouble) pause(usual time.Duration) time.Duration {
+func (t *outage) pause(usual time.Duration) time.Duration {
 	doubled := min(max(t.failures-1, 0), 10)
 	return max(usual, min(usual<<doubled, maxPause))
 }

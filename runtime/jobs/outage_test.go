@@ -77,14 +77,14 @@ func TestAnUnmigratedDatabase(t *testing.T) {
 
 func TestPausesGrow(t *testing.T) {
 	var log record
-	trouble := trouble{log: slog.New(slog.NewTextHandler(&log, nil))}
+	outage := outage{log: slog.New(slog.NewTextHandler(&log, nil))}
 	for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30} {
-		trouble.note(errors.New("down"))
-		require.Equal(t, want*time.Second, trouble.pause(time.Second))
+		outage.note(errors.New("down"))
+		require.Equal(t, want*time.Second, outage.pause(time.Second))
 	}
-	trouble.note(nil)
-	trouble.note(nil)
-	require.Equal(t, time.Second, trouble.pause(time.Second))
-	require.Equal(t, time.Minute, trouble.pause(time.Minute), "never less than usual")
+	outage.note(nil)
+	outage.note(nil)
+	require.Equal(t, time.Second, outage.pause(time.Second))
+	require.Equal(t, time.Minute, outage.pause(time.Minute), "never less than usual")
 	require.Equal(t, []int{1, 1}, []int{log.count("jobs are waiting"), log.count("the database is back; jobs continue")})
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// misfit says that the value at path is not a t; the path of the whole body is
+// mismatch says that the value at path is not a t; the path of the whole body is
 // empty.
-func misfit(path string, t reflect.Type) fault.Detail {
+func mismatch(path string, t reflect.Type) fault.Detail {
 	return fault.Detail{Field: path, Rule: "type", Message: sentence(cmp.Or(path, wholeBody), mustBe(t))}
 }
 
@@ -31,7 +31,7 @@ const wholeBody = "body"
 func findMisfits(raw []byte, dst reflect.Value) []fault.Detail {
 	var details []fault.Detail
 	if fit(raw, dst, "", &details); len(details) == 0 {
-		details = append(details, misfit("", dst.Type()))
+		details = append(details, mismatch("", dst.Type()))
 	}
 	return details
 }
@@ -58,21 +58,21 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 			raw = envelope.Items
 		}
 	} else if opaque(t) {
-		*details = append(*details, misfit(path, t))
+		*details = append(*details, mismatch(path, t))
 		return
 	}
 	switch t.Kind() {
 	case reflect.Struct:
 		var members map[string]json.RawMessage
 		if json.Unmarshal(raw, &members) != nil {
-			*details = append(*details, misfit(path, t))
+			*details = append(*details, mismatch(path, t))
 			return
 		}
 		fitMembers(members, dst, path, details)
 	case reflect.Slice:
 		var elements []json.RawMessage
 		if t.Elem().Kind() == reflect.Uint8 || json.Unmarshal(raw, &elements) != nil {
-			*details = append(*details, misfit(path, t))
+			*details = append(*details, mismatch(path, t))
 			return
 		}
 		dst.Set(reflect.MakeSlice(t, len(elements), len(elements)))
@@ -82,14 +82,14 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 	case reflect.Map:
 		var members map[string]json.RawMessage
 		if json.Unmarshal(raw, &members) != nil || t.Key().Kind() != reflect.String {
-			*details = append(*details, misfit(path, t))
+			*details = append(*details, mismatch(path, t))
 			return
 		}
 		for _, key := range sortedKeys(members) {
 			fit(members[key], reflect.New(t.Elem()).Elem(), join(path, key), details)
 		}
 	default:
-		*details = append(*details, misfit(path, t))
+		*details = append(*details, mismatch(path, t))
 	}
 }
 
@@ -123,14 +123,14 @@ func fold(name string) string {
 	}, name)
 }
 
-// opaque tells whether a type decodes itself, so that nothing inside it can be
+// opaque reports whether a type decodes itself, so that nothing inside it can be
 // named.
 func opaque(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// suspicious tells whether raw, a body that is exact or not, may hold what
+// suspicious reports whether raw, a body that is exact or not, may hold what
 // unstorable finds.
 func suspicious(raw []byte, exact bool) bool {
 	if bytes.Contains(raw, []byte(`\u0000`)) {
@@ -164,7 +164,7 @@ func suspicious(raw []byte, exact bool) bool {
 	return false
 }
 
-// absurd tells whether a value cannot be stored though it is one of its type: a
+// absurd reports whether a value cannot be stored though it is one of its type: a
 // decimal whose exponent is so large that writing its digits, or comparing it,
 // would take the memory of the process (1e999999999 is a short text), or a time
 // that is in no year of four digits once it is in UTC. The first instant of all
@@ -204,7 +204,7 @@ func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
 		}
 	case reflect.Struct:
 		if absurd(v.Interface()) {
-			*details = append(*details, misfit(path, v.Type()))
+			*details = append(*details, mismatch(path, v.Type()))
 			return
 		}
 		if n, ok := v.Interface().(interface{ checked() any }); ok {
@@ -233,7 +233,7 @@ func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
 	}
 }
 
-// isJSON tells whether a type holds JSON that is kept as it came.
+// isJSON reports whether a type holds JSON that is kept as it came.
 func isJSON(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && t.Implements(jsonMarshaler)
 }
@@ -272,7 +272,7 @@ const (
 // maxKeptDepth is how deep JSON that is kept may nest: MariaDB takes no more.
 const maxKeptDepth = 30
 
-// deeper tells whether a JSON value nests deeper than some levels.
+// deeper reports whether a JSON value nests deeper than some levels.
 func deeper(value any, levels int) bool {
 	switch v := value.(type) {
 	case []any:
@@ -290,7 +290,7 @@ func deeper(value any, levels int) bool {
 	return false
 }
 
-// bounded tells whether the numbers in a JSON value are so.
+// bounded reports whether the numbers in a JSON value are so.
 func bounded(value any, room *int) bool {
 	switch v := value.(type) {
 	case json.Number:
