@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -288,4 +290,66 @@ func (w *world) relationKey(f Field) string {
 		}
 	}
 	return ""
+}
+
+// probe is a module without guards, as its author may forget them: it counts
+// the rows that it finds for the caller, and those that it could delete.
+func (w *world) probe() web.Module {
+	count := func(c *gin.Context, _ web.None) (n int64, err error) {
+		model := reflect.New(w.schema.ModelType).Interface()
+		err = w.gdb.WithContext(c.Request.Context()).Model(model).Count(&n).Error
+		return n, err
+	}
+	remove := func(c *gin.Context, _ web.None) (int64, error) {
+		tx := w.gdb.WithContext(c.Request.Context()).Begin()
+		defer tx.Rollback()
+		tx = tx.Where("1 = 1").Delete(reflect.New(w.schema.ModelType).Interface())
+		return tx.RowsAffected, tx.Error
+	}
+	return web.Module{Name: "probe", Routes: []web.Route{web.Get(probed, count), web.Delete(probed, remove)}}
+}
+
+const probed = "/probe-of-rows"
+
+// probes asks a handler that has no guards for all rows.
+func (w *world) probes() {
+	w.store(3)
+	public := 0
+	if w.Public != "" {
+		for _, f := range w.Fields {
+			for _, value := range f.Values {
+				if f.Name == w.Public && value == true {
+					public++
+				}
+			}
+		}
+	}
+	// who counts the rows that only those of a level may have.
+	who := func(level string, signedIn, admin bool, less int) int {
+		if admin || level == "" || level == "all" || level == "user" && signedIn {
+			return 3
+		}
+		return less
+	}
+	for _, user := range []struct {
+		name            string
+		client          *Client
+		signedIn, admin bool
+	}{
+		{"nobody", w.client.Fresh(), false, false},
+		{"a user", w.as("bob", "user"), true, false},
+		{"an administrator", w.as("root", "admin"), true, true},
+	} {
+		w.each(user.name, func(w *world) {
+			readable := who(w.Read, user.signedIn, user.admin, public)
+			writable := min(readable, who(w.Write, user.signedIn, user.admin, 0))
+			for method, want := range map[string]int{http.MethodGet: readable, http.MethodDelete: writable} {
+				var n int
+				user.client.For(w.t).Send(method, probed, nil).Expect(http.StatusOK).Into(&n)
+				if n != want {
+					w.t.Errorf("%s reaches %d rows, not %d", method, n, want)
+				}
+			}
+		})
+	}
 }

@@ -139,6 +139,7 @@ func (r Resource) checks() []check {
 		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*world).follows},
 		{"asks who it is", r.SignIn != nil, (*world).guards},
 		{"keeps rows from other users", r.Owner != "", (*world).others},
+		{"holds in a handler of one's own", ruled && r.SignIn != nil, (*world).probes},
 		{"hides related rows of other users", ruled && hidden && (list || show), (*world).related},
 	}
 }
@@ -176,7 +177,7 @@ func (r Resource) world(t testing.TB) *world {
 		role = "admin"
 	}
 	guards, ann, token := r.SignIn(t, w.gdb, "ann", role)
-	w.ann, w.client = ann, quiet(t, guards, module).With("Authorization", "Bearer "+token)
+	w.ann, w.client = ann, quiet(t, guards, module, w.probe()).With("Authorization", "Bearer "+token)
 	w.insert(ann, r.Rows...)
 	w.insert(w.carol, r.Others...)
 	return w
