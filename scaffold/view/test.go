@@ -163,6 +163,9 @@ func (w resource) testField(f field) []string {
 		}
 		lines = append(lines, "Values: []any{"+strings.Join(values, ", ")+"}")
 	}
+	if f.Is("readonly") {
+		return lines // no body has it
+	}
 	if valid := f.valid(); len(valid) > 0 {
 		lines = append(lines, "Valid: []any{"+strings.Join(valid, ", ")+"}")
 	}
