@@ -270,7 +270,8 @@ func softly(s *schema.Schema) bool {
 // condemned are the values that the rows of a DELETE have in a column.
 func condemned(tx *gorm.DB, column string) ([]any, error) {
 	s := tx.Statement
-	fresh := afresh(tx).Table(s.Table)
+	fresh := afresh(tx).Unscoped().Table(s.Table)
+	fresh.Statement.Schema = s.Schema // a condition may name the primary key, whatever that is
 	if where, ok := s.Clauses["WHERE"].Expression.(clause.Where); ok {
 		fresh = fresh.Clauses(where)
 	}

@@ -64,7 +64,7 @@ func TestSoftDeletesFollowForeignKeys(t *testing.T) {
 				return ids
 			}
 			ids := shelves(2)
-			deleteShelf := func(id int64) error { return gdb.Where("id", id).Delete(&Shelf{}).Error }
+			deleteShelf := func(id int64) error { return gdb.Delete(&Shelf{}, id).Error }
 			if rule == "RESTRICT" {
 				check(t, deleteShelf(ids[0]), 409, "Shelf is still used by books", "")
 				if n := count("1 = 1", &Shelf{}); n != 2 {
