@@ -49,6 +49,7 @@ doctor
     detail      what was found
     remedy      what to type; absent when all is well
 
+diff            dir, plan.ops: from what nexios wrote (before) to yours (after)
 routes          for each route: method, path, module, guards, summary
 version         version, go`,
 		Example: "  nexios add resource post title:string --dry-run --json\n  nexios help json",

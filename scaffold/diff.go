@@ -1,0 +1,55 @@
+package scaffold
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/merge"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// Diff returns how a project differs from what the tool wrote: the owner's edits,
+// as a plan that leads from the one to the other. What it wrote is .nexios/base
+// or, where that has no text, what the record makes. disk is only read.
+func (c Catalog) Diff(p spec.Project, disk fs.FS) (plan.Plan, error) {
+	parts, err := c.parts(p)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	d := draft{disk: disk, files: map[string]*text{}, module: p.Module}
+	written, err := d.written(parts)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	err = fs.WalkDir(disk, strings.TrimSuffix(baseDir, "/"), func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		written[strings.TrimPrefix(name, baseDir)] = d.read(name)
+		return d.err
+	})
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	var ops []plan.Op
+	for _, name := range slices.Sorted(maps.Keys(written)) {
+		if settled(name) {
+			continue
+		}
+		was, is := written[name], d.read(name)
+		switch {
+		case is == nil:
+			ops = append(ops, plan.Op{Kind: plan.Delete, Path: name, Before: was})
+		case !merge.Same(was, is):
+			ops = append(ops, plan.Op{Kind: plan.Update, Path: name, Before: merge.Like(was, is), After: is})
+		}
+	}
+	return plan.New(ops...), d.err
+}
