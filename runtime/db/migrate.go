@@ -86,7 +86,7 @@ func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 				if err := m.Up(tx); err != nil {
 					return false, err
 				}
-				return true, tx.Create(&schemaMigration{ID: m.ID, AppliedAt: now()}).Error
+				return true, tx.Create(&schemaMigration{ID: m.ID, AppliedAt: after(known)}).Error
 			})
 			if err != nil {
 				return fmt.Errorf("migration %s: %w", m.ID, err)
@@ -100,8 +100,9 @@ func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 	return done, err
 }
 
-// Rollback takes the last n applied migrations back, last first, and returns
-// the IDs of what it took back, also when it then failed.
+// Rollback takes back the n migrations that were applied last, last first, and
+// returns the IDs of what it took back, also when it then failed. One that came
+// from another branch with an earlier ID may have been applied after others.
 func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]string, error) {
 	var done []string
 	list = oldestFirst(list)
@@ -109,9 +110,10 @@ func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]str
 		for range n {
 			var last *Migration
 			_, err := run(func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
+				lastAt := time.Time{}
 				for _, m := range slices.Backward(list) {
-					if _, ok := known[m.ID]; ok && last == nil {
-						last = &m
+					if at, ok := known[m.ID]; ok && (last == nil || at.After(lastAt)) {
+						last, lastAt = &m, at
 					}
 					delete(known, m.ID)
 				}
@@ -200,6 +202,18 @@ func appliedMigrations(tx *gorm.DB) (map[string]time.Time, error) {
 		known[m.ID] = m.AppliedAt.UTC()
 	}
 	return known, err
+}
+
+// after is now, or later than all that is applied where a clock was put back or
+// does not tell two moments apart.
+func after(applied map[string]time.Time) time.Time {
+	at := now()
+	for _, earlier := range applied {
+		if next := earlier.Add(time.Millisecond); next.After(at) { // as MySQL keeps times
+			at = next
+		}
+	}
+	return at
 }
 
 // runner runs f in a transaction, with what is applied as that transaction

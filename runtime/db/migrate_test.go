@@ -180,6 +180,34 @@ func TestMigrateUpAndDown(t *testing.T) {
 	})
 }
 
+// A migration of another branch has an earlier ID than what is applied already: it
+// is applied, and rolled back before what was applied before it.
+func TestMigrationOfAnotherBranch(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		list := blog()
+		late := list[2]
+		_, err := db.Migrate(t.Context(), gdb, slices.Delete(slices.Clone(list), 2, 3))
+		must(t, err)
+		applied, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		if !slices.Equal(applied, []string{late.ID}) {
+			t.Errorf("applied %v", applied)
+		}
+		undone, err := db.Rollback(t.Context(), gdb, list, 2)
+		must(t, err)
+		if !slices.Equal(undone, []string{late.ID, list[3].ID}) {
+			t.Errorf("rolled back %v", undone)
+		}
+		applied, err = db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		undone, err = db.Rollback(t.Context(), gdb, list, 2)
+		must(t, err)
+		if !slices.Equal(applied, []string{late.ID, list[3].ID}) || !slices.Equal(undone, []string{list[3].ID, late.ID}) {
+			t.Errorf("applied %v, rolled back %v", applied, undone)
+		}
+	})
+}
+
 // What fails leaves nothing, and what came before it stays.
 func TestMigrateFailureIsUndone(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
