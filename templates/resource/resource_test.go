@@ -393,10 +393,10 @@ func matrix(row spec.Type) (fields []string) {
 		if !row.Allows(m[0]) {
 			continue
 		}
-		if m[0] == "readonly" { // no request could give the field a value
-			add("optional", m[0])
-			if values[row.Name]["default"] != "" {
-				add("default", m[0])
+		switch m[0] {
+		case "private", "readonly":
+			if row.Name != "url" && row.Name != "slug" { // with them the row is wider than MySQL lets it be
+				add("optional", m[0])
 			}
 			continue
 		}
