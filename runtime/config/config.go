@@ -101,17 +101,28 @@ func readFile(name string) (map[string]string, error) {
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as some editors on Windows begin a file
 	// What the parser says repeats the text, which may hold secrets.
-	values, err := godotenv.UnmarshalBytes(text)
+	values, err := parse(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("settings must be lines of NAME=value\n  where: %s%s\n  try:   NAME=value, with quotes around a value that has spaces or #", name, badLine(text))
 	}
 	return values, nil
 }
 
+// parse reads lines of NAME=value. A dollar is a dollar, in passwords too: what
+// the parser would put in its place is another setting, or nothing.
+func parse(text string) (map[string]string, error) {
+	const dollar = "\x1a" // as text has none of
+	values, err := godotenv.Unmarshal(strings.ReplaceAll(text, "$", dollar))
+	for name, value := range values {
+		values[name] = strings.ReplaceAll(value, dollar, "$")
+	}
+	return values, err
+}
+
 // badLine is the first line that is no setting by itself, where one is.
 func badLine(text []byte) string {
 	for i, line := range strings.Split(string(text), "\n") {
-		if _, err := godotenv.Unmarshal(line + "\n"); err != nil {
+		if _, err := parse(line + "\n"); err != nil {
 			return fmt.Sprintf(" line %d", i+1)
 		}
 	}

@@ -192,3 +192,23 @@ func TestHelp(t *testing.T) {
 		t.Error(out.String())
 	}
 }
+
+// A dollar in a file is a dollar.
+func TestFilesAreReadAsWritten(t *testing.T) {
+	type settings struct {
+		A string `env:"A"`
+		B string `env:"B"`
+		C string `env:"C"`
+		D string `env:"D"`
+		E string `env:"E"`
+	}
+	file := filepath.Join(t.TempDir(), ".env")
+	text := "A=pa$$w0rd$HOME\nB=\"${A}$(id)\"\nC='$A'\nD=$\nE=\"a\\$b\" # a comment\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Load[settings](func(string) string { return "" }, file)
+	if want := (settings{"pa$$w0rd$HOME", "${A}$(id)", "$A", "$", "a$b"}); err != nil || got != want {
+		t.Errorf("%+v, %v; not %+v", got, err, want)
+	}
+}

@@ -36,6 +36,9 @@ type Options struct {
 //	postgres://user:password@host/name     every parameter pgx knows
 //	mysql://user:password@host:3306/name   MySQL or MariaDB
 //
+// A password is read as it is written, but that % and two hexadecimal digits
+// stand for a character.
+//
 // Nothing is connected before the first statement, so a database that is down
 // shows there or in Ping. Times are written and read in UTC with microseconds.
 // Errors that the client caused, or can do something about, come out of every
@@ -94,6 +97,9 @@ func Ping(ctx context.Context, gdb *gorm.DB) error {
 	defer cancel()
 	var one int
 	if err := gdb.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
+		if refused(err) {
+			return fmt.Errorf("the database refuses the user or the password: %w\n  where: DATABASE_URL\n  try:   the right ones; a %% in a password is written %%25", err)
+		}
 		return fmt.Errorf("the database does not answer: %w\n  where: DATABASE_URL\n  try:   start the database, or set DATABASE_URL=sqlite:data/app.db", err)
 	}
 	return nil

@@ -36,6 +36,7 @@ func Check(url string) error {
 func dialect(address string) (open func(Config) (gorm.Dialector, error), err error) {
 	scheme, rest, ok := strings.Cut(address, ":")
 	if ok {
+		address = escaped(address)
 		switch scheme {
 		case "sqlite":
 			path := strings.TrimPrefix(rest, "//")

@@ -390,6 +390,7 @@ func TestMistakesStopTheStart(t *testing.T) {
 			Handle(q, "a", func(context.Context, payload) error { return nil })
 		},
 		"cron words": func(q *Queue) { Schedule(q, "every day", "a", nil) },
+		"time zone":  func(q *Queue) { Schedule(q, "CRON_TZ=Europe/Berlin 30 2 * * *", "a", nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := New(open(t, ""), quiet)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -24,8 +25,13 @@ type schedule struct {
 // "@hourly", "@daily", "@weekly", "@monthly", or "@every 10m". Each tick makes
 // one job however many replicas run. The next one is always written ahead, so
 // a tick that falls into a restart runs after it; older ones are not made up
-// for. Words that cannot be read make Run return an error.
+// for. Words that cannot be read make Run return an error, and so does a time
+// zone: its clock has days on which half past two comes twice, or never.
 func Schedule(q *Queue, words, kind string, payload any) {
+	if strings.Contains(words, "TZ=") {
+		q.fail(fmt.Errorf("jobs: schedule %q of %s names a time zone; schedules are in UTC, try \"30 3 * * *\"", words, kind))
+		return
+	}
 	times, err := cron.ParseStandard(words)
 	if err != nil {
 		q.fail(fmt.Errorf("jobs: schedule %q of %s: %w; try \"@hourly\" or \"30 3 * * *\"", words, kind, err))
