@@ -33,7 +33,7 @@ func UniqueFold(tx *gorm.DB, table, column string) error {
 // may.
 func recollate(tx *gorm.DB, table, column string) error {
 	var kind string
-	err := tx.Raw("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ?", table, column).Scan(&kind).Error
+	err := tx.Raw("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(?)) AND attname = ?", table, column).Scan(&kind).Error
 	if err != nil {
 		return err
 	}

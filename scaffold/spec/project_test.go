@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -78,6 +79,8 @@ func TestAddRefuses(t *testing.T) {
 		"public":          {Name: "thing", Public: "a", Fields: []string{"a:bool"}},
 		"soft and nocase": {Name: "thing", SoftDelete: true, Fields: []string{"a:string:unique=nocase"}},
 		"wide":            {Name: "thing", Fields: wide()},
+		"filters":         {Name: "thing", Fields: filters()},
+		"table, by case":  {Name: "thing", Table: "Posts", Fields: []string{"a:int"}},
 	} {
 		_, _, err := p.Add(r)
 		wantThreeParts(t, name, err)
@@ -304,4 +307,13 @@ func TestAddFields(t *testing.T) {
 		_, _, err := p.AddFields(list[0], list[1:], "20261122000000")
 		wantThreeParts(t, words, err)
 	}
+}
+
+// filters are more than a list can have.
+func filters() []string {
+	var words []string
+	for i := range 20 {
+		words = append(words, fmt.Sprintf("n%d:int:filter", i))
+	}
+	return words
 }

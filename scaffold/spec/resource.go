@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -44,7 +45,11 @@ func ParseResource(said Resource) (Resource, error) {
 
 func (r *Resource) settleFlags(said Resource) error {
 	if said.Table != "" {
-		if r.Table = Snake(said.Table); r.Table == "" {
+		// A table may be there already: its name is kept as it is.
+		if r.Table = said.Table; !exactTable.MatchString(r.Table) || len(r.Table) > longest {
+			r.Table = Snake(said.Table)
+		}
+		if r.Table == "" {
 			return badName("table", said.Table, "nexios add resource "+r.Name+" --table "+r.Plural)
 		}
 		if r.Table == r.Plural {
@@ -121,6 +126,12 @@ func (r *Resource) settleAccess(said Resource) error {
 	}
 	return nil
 }
+
+// maxFilters is how many parameters a list may have besides those that all have:
+// the runtime reads 64.
+const maxFilters = 58
+
+var exactTable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (r *Resource) settleFields(words []string) error {
 	if len(words) == 0 {
@@ -282,8 +293,16 @@ func (r Resource) check() error {
 			}
 		}
 	}
-	width := 0
+	width, parameters := 0, 0
 	for i, f := range fields {
+		if f.Is("filter") && r.Serves("list") {
+			if parameters++; f.Row().Filters == "range" {
+				parameters += 2
+			}
+			if parameters > maxFilters {
+				return bad(r.Fields[i], "a list takes %d parameters to filter by, and %s is one more (a number or a time needs three)", maxFilters, f.Name)
+			}
+		}
 		if n := f.Length(); n <= maxIndexed && !f.Is("array") {
 			if width += 4*n + 2; width > 60_000 {
 				return bad(r.Fields[i], "the row is too wide with %s: in MySQL all strings of a row share 65,535 bytes; use text, or max=N", f.Name)
@@ -414,7 +433,7 @@ func (p Project) uses() uses {
 func (r Resource) names() []string {
 	names := []string{"room " + r.Package(), "model " + strings.ReplaceAll(r.Name, "_", "")}
 	for _, table := range r.tables() {
-		names = append(names, "table "+table)
+		names = append(names, "table "+strings.ToLower(table)) // which some databases take for the same
 	}
 	return names
 }

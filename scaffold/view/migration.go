@@ -49,8 +49,8 @@ func (w resource) migration() Migration {
 	h := w.without(added(w.r.Added)).snapshot(w.r.Migration)
 	own := h.w.r.TableName()
 	m := h.m
-	m.ID = strings.TrimPrefix(h.w.r.Migration+"_create_"+own, "_")
-	m.Func = "create" + exported(own) + w.apart(w.r.Migration)
+	m.ID = strings.TrimPrefix(h.w.r.Migration+"_create_"+spec.Snake(own), "_")
+	m.Func = "create" + exported(spec.Snake(own)) + w.apart(w.r.Migration)
 
 	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 	if w.r.Owner {
@@ -113,8 +113,8 @@ func (w resource) additions() []Migration {
 		if len(a.Fields) > 2 {
 			what = fmt.Sprintf("%s_and_%d_more", a.Fields[0], len(a.Fields)-1)
 		}
-		m.ID = a.Migration + "_add_" + what + "_to_" + own
-		m.Func = "add" + exported(what) + "To" + exported(own) + w.apart(a.Migration)
+		m.ID = a.Migration + "_add_" + what + "_to_" + spec.Snake(own)
+		m.Func = "add" + exported(what) + "To" + exported(spec.Snake(own)) + w.apart(a.Migration)
 
 		t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 		columns := h.columns(false)
@@ -203,7 +203,7 @@ func (w resource) snapshot(time string) *history {
 	}
 	if h.m.Apart {
 		for _, table := range tables {
-			h.names[table] = unexported(table) + "At" + time
+			h.names[table] = unexported(spec.Snake(table)) + "At" + time
 		}
 	}
 	return h
@@ -413,7 +413,7 @@ func snapshot(table string) string {
 	for _, number := range []func(string) string{strings.Clone, spec.Singular} {
 		name := number(table)
 		local := unexportedPlain(name)
-		if !guessablePlain(name) || inflection.Plural(name) != table {
+		if table != strings.ToLower(table) || !guessablePlain(name) || inflection.Plural(name) != table {
 			continue
 		}
 		if taken := strings.Fields("db gorm time decimal uuid tx string int int64 bool float64 byte error"); spec.Keyword(local) ||

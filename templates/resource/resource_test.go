@@ -42,6 +42,8 @@ secret_thing token:string:secret name:string:immutable --guard user
 menu name:string --guard admin
 badge code:string:len=4:unique --table tbl_badge --uuid
 staff name:string:unique badge:ref=badges
+coupon code:string:unique tags:many=tags staff:ref=staff:optional --table Legacy_Coupons --soft-delete
+voucher code:string:unique=nocase coupon:ref=coupons:ondelete=cascade --table Voucher --uuid
 type type:string order:int:sort select:bool:default=false:filter func:string:search range:int key:string:index
 error len:int string:string group:enum=a/b:default=a user:string default:bool map:json package:string var:string:optional
 news title:string:search
