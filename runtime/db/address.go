@@ -2,6 +2,7 @@ package db
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -51,4 +52,20 @@ func refused(err error) bool {
 	var pg *pgconn.PgError
 	var my *mysqldriver.MySQLError
 	return errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000") || errors.As(err, &my) && (my.Number == 1045 || my.Number == 1698)
+}
+
+// bouncer is err with what to do about it, where it is of a PgBouncer in whose
+// way this program gets, and nil where it is not.
+func bouncer(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return nil
+	}
+	switch {
+	case pg.Code == "42P05", pg.Code == "26000": // a prepared statement that another client made, or nobody
+		return fmt.Errorf("the database mixes up prepared statements, as PgBouncer does: %w\n  where: DATABASE_URL\n  try:   ?default_query_exec_mode=exec at its end", err)
+	case pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter"):
+		return fmt.Errorf("the database takes no settings of a connection, as PgBouncer does: %w\n  where: pgbouncer.ini\n  try:   ignore_startup_parameters = timezone", err)
+	}
+	return nil
 }

@@ -1,10 +1,13 @@
 package db
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A user and his password are read as they are written, or as a URL writes
@@ -39,6 +42,16 @@ func TestPasswordsAreReadAsWritten(t *testing.T) {
 	for _, bad := range []string{"postgres://ann:geheim@h:port/n", "mysql://ann:geheim@/", "mysql://ann:geheim@h", "oracle://ann:geheim@h/n", "ann:geheim@h/n", "postgres://ann:geheim@h/n?sslmode=maybe"} {
 		if err := Check(bad); err == nil || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+// What PgBouncer does to a program is told with what to do about it.
+func TestBouncer(t *testing.T) {
+	for code, message := range map[string]string{"42P05": "prepared statement exists", "26000": "no such statement", "08P01": "unsupported startup parameter: timezone"} {
+		err := Translate(fmt.Errorf("failed: %w", &pgconn.PgError{Code: code, Message: message}))
+		if !strings.Contains(err.Error(), "PgBouncer") || !strings.Contains(err.Error(), "try: ") || !errors.As(err, new(*pgconn.PgError)) {
+			t.Errorf("%s: %v", code, err)
 		}
 	}
 }

@@ -36,6 +36,10 @@ type Options struct {
 //	postgres://user:password@host/name     every parameter pgx knows
 //	mysql://user:password@host:3306/name   MySQL or MariaDB
 //
+// Behind PgBouncer, which gives every transaction another connection, a URL ends
+// in ?default_query_exec_mode=exec, and pgbouncer.ini has
+// ignore_startup_parameters = timezone.
+//
 // A password is read as it is written, but that % and two hexadecimal digits
 // stand for a character.
 //
@@ -97,8 +101,11 @@ func Ping(ctx context.Context, gdb *gorm.DB) error {
 	defer cancel()
 	var one int
 	if err := gdb.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
+		if hint := bouncer(err); hint != nil {
+			return hint
+		}
 		if refused(err) {
-			return fmt.Errorf("the database refuses the user or the password: %w\n  where: DATABASE_URL\n  try:   the right ones; a %% in a password is written %%25", err)
+			return fmt.Errorf("the database refuses the user or the password: %w\n  where: DATABASE_URL\n  try:   another password; it may be percent-encoded, and a %% in it must be: %%25", err)
 		}
 		return fmt.Errorf("the database does not answer: %w\n  where: DATABASE_URL\n  try:   start the database, or set DATABASE_URL=sqlite:data/app.db", err)
 	}

@@ -66,6 +66,9 @@ func Translate(err error) error {
 	}
 	v := inspect(err)
 	if v.kind == other {
+		if hint := bouncer(err); hint != nil {
+			return hint
+		}
 		return err
 	}
 	return v.fault(nil)
