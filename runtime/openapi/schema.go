@@ -140,6 +140,8 @@ func (s *schemas) encoded(t reflect.Type, dir direction) *schema {
 			made.Format = "uuid"
 		case "Date":
 			made.Format = "date"
+		case "BigInt":
+			made.Pattern, made.Examples = `^-?[0-9]+$`, []any{"9007199254740993"}
 		case "Decimal":
 			// A number is accepted too, but loses digits in most clients.
 			made.Pattern, made.Examples = `^-?[0-9]+(\.[0-9]+)?$`, []any{"9.90"}

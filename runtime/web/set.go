@@ -159,6 +159,8 @@ func mustBe(t reflect.Type) string {
 		return "must be a duration such as 1h30m"
 	case t.Name() == "UUID":
 		return "must be a UUID"
+	case t.Name() == "BigInt":
+		return "must be a whole number"
 	case t.Name() == "Decimal":
 		return "must be a decimal number"
 	case t.Name() == "Date":

@@ -24,7 +24,7 @@ func Modifiers() [][2]string {
 	return [][2]string{
 		{"optional", ""}, {"unique", ""}, {"index", ""}, {"search", ""}, {"sort", ""}, {"filter", ""},
 		{"default", "X"}, {"min", "N"}, {"max", "N"}, {"len", "N"}, {"secret", ""}, {"private", ""}, {"immutable", ""}, {"readonly", ""},
-		{"array", ""}, {"ondelete", "cascade/restrict/null"}, {"pattern", "P"},
+		{"array", ""}, {"string", ""}, {"ondelete", "cascade/restrict/null"}, {"pattern", "P"},
 	}
 }
 

@@ -24,6 +24,7 @@ type Type struct {
 	Doc  string // one line for help
 
 	Go      string   // the Go type, in the model and in bodies
+	Quoted  string   // the Go type with the modifier string; of package db
 	Imports []string // what Go, and the Go of its values, need
 	Plain   bool     // an absent value is Go's empty one: the required body field is no pointer
 	Filters string   // how lists filter by it: "equal", "range" (equal, _min and _max) or ""
@@ -306,6 +307,15 @@ func (f Field) ColumnTag() string {
 		return ""
 	}
 	return row.column(f)
+}
+
+// Go is the Go type of the field's values, and what it is imported from.
+func (f Field) Go() (name string, imports []string) {
+	row := f.Row()
+	if f.Is("string") {
+		return row.Quoted, []string{dbImport}
+	}
+	return row.Go, row.Imports
 }
 
 // ModelTag is the gorm tag of the field in a model, without its column's name.
@@ -701,7 +711,11 @@ func whole(f Field, s string) (Value, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err != nil || strconv.FormatInt(n, 10) != s {
 		return Value{}, fmt.Errorf("%q is not a whole number", s)
 	}
-	return Value{s, s, s, s}, nil
+	v := Value{s, s, s, s}
+	if f.Is("string") {
+		v.JSON = strconv.Quote(s)
+	}
+	return v, nil
 }
 
 func float(f Field, s string) (Value, error) {

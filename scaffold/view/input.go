@@ -199,7 +199,7 @@ func (f field) create(in *Input) []string {
 		goDefault := v.Go
 		if f.Is("optional") {
 			in.Build = append(in.Build, Assign{name, value})
-			if convert := map[string]bool{"int64": true, "float64": true}[goType]; convert {
+			if convert := map[string]bool{"int64": true, "float64": true, "db.BigInt": true}[goType]; convert {
 				goDefault = goType + "(" + goDefault + ")"
 			}
 			in.Defaults = append(in.Defaults, Default{name, "new(" + goDefault + ")", true})

@@ -238,7 +238,7 @@ func (h *history) columns(empty bool) []Line {
 			goType = "db.Array[" + goType + "]"
 		case f.Type == "uuid", f.Type == "ref" && f.target.UUID:
 			goType = "string"
-		case f.Type == "ref":
+		case f.Type == "ref", f.Is("string"):
 			goType = "int64"
 		case f.Type == "decimal", f.row.Upload:
 			goType = "string"

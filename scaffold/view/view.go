@@ -196,7 +196,8 @@ func (f field) goType() string {
 	if f.Type == "ref" {
 		return keyType(f.target)
 	}
-	return f.row.Go
+	name, _ := f.Go()
+	return name
 }
 
 // goImports are what goType and values of it need.
@@ -207,7 +208,8 @@ func (f field) goImports() []string {
 		}
 		return nil
 	}
-	return f.row.Imports
+	_, imports := f.Go()
+	return imports
 }
 
 // nilable reports whether nil stands for null in the type itself.
