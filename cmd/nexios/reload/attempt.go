@@ -83,7 +83,7 @@ func keysOf(m map[string]bool) []string {
 // attempt builds and starts. It runs beside the loop, one at a time.
 func (s *server) attempt(ctx context.Context, id int, paths []string, forced, restart bool) (out outcome) {
 	if _, err := os.Stat(s.dir); err != nil {
-		out.err = fmt.Errorf("the directory of the program is gone: %s\nwhen it is back, save a file in it", s.dir)
+		out.err = fmt.Errorf("the directory of the program is gone: %s\nwhen it is back, save a file there", s.dir)
 		return out
 	}
 	if forced {
@@ -118,7 +118,7 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		out.Output = strings.TrimSpace(lastLines(text, 30))
 	}
 	if out.err == process.ErrExited {
-		out.Output = strings.TrimSpace(out.Output + "\nit ended with: " + out.app.How())
+		out.Output = strings.TrimSpace(out.Output + "\nit exited with: " + out.app.How())
 	} else {
 		out.Output = strings.TrimSpace(out.Output + "\n" + out.err.Error())
 	}
@@ -186,7 +186,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 	if out.Stage != event.StageBuild {
 		s.builder.Improve(ctx, func(g *build.Graph) {
 			if err := s.watch.need(g.Watched()); err != nil {
-				s.note("a directory of the program cannot be watched: " + err.Error())
+				s.note("cannot watch a directory of the program: " + err.Error())
 			}
 		})
 	}
@@ -198,10 +198,10 @@ func (s *server) fail(out outcome) {
 	s.restart = out.Stage == event.StageStart
 	b := out.Build
 	state := proxy.Status{State: "failed", Build: &b}
-	e := event.Event{Kind: event.KindFailed, Build: &b, Text: "  nothing answers until it does"}
+	e := event.Event{Kind: event.KindFailed, Build: &b, Text: "  nothing is served until it does"}
 	if s.current != nil {
 		state.Version = s.proxy.Version(s.current.ID)
-		e.Text = fmt.Sprintf("  version %d keeps answering; its answers say %s: failed", s.current.ID, proxy.BuildHeader)
+		e.Text = fmt.Sprintf("  version %d keeps serving, with the header %s: failed", s.current.ID, proxy.BuildHeader)
 	}
 	s.live.Tell(state)
 	s.emit(e)
@@ -253,7 +253,7 @@ func (s *server) crashed(ctx context.Context, a *process.App) {
 		return
 	}
 	s.current = nil
-	why := "the program ended by itself: " + a.How()
+	why := "the program exited: " + a.How()
 	s.proxy.Lose(a, why)
 	s.emit(event.Event{Kind: event.KindExit, Text: why})
 	if s.cancel != nil {
@@ -262,7 +262,7 @@ func (s *server) crashed(ctx context.Context, a *process.App) {
 	if time.Since(a.Started) < crashPause {
 		b := event.Build{ID: a.ID, Stage: event.StageStart, Errors: build.Panicked(s.dir, a.Tail.String()), Output: why}
 		s.live.Tell(proxy.Status{State: "down", Build: &b})
-		s.note("it will start again with the next change, or with r")
+		s.note("it restarts on the next change, or press r")
 		return
 	}
 	s.restart = true

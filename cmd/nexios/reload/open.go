@@ -85,7 +85,7 @@ func newServer(o Options) (*server, error) {
 // open makes everything that must be closed again.
 func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.state, err = stateDir(); err != nil {
-		return fmt.Errorf("there is no place for what is built: %w\n  where: the cache directory\n  try: XDG_CACHE_HOME=/var/tmp/cache nexios dev", err)
+		return fmt.Errorf("no directory for build output: %w\n  where: the cache directory\n  try: XDG_CACHE_HOME=/var/tmp/cache nexios dev", err)
 	}
 	if s.spawn, err = process.NewSpawner(s.state); err != nil {
 		return err

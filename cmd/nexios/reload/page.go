@@ -88,7 +88,7 @@ func loopbackName(host string) bool {
 func local(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !proxy.LocalName(r.Host) {
-			http.Error(w, "ask by address, not by name", http.StatusForbidden)
+			http.Error(w, "open it by IP address, not by name", http.StatusForbidden)
 			return
 		}
 		next(w, r)

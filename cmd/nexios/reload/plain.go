@@ -59,7 +59,7 @@ func describe(e event.Event) string {
 	case event.KindAssets:
 		return "pages load " + short(e.Files) + " again"
 	case event.KindUnchanged:
-		return "nothing to do: the program is the same"
+		return "nothing to do: the program is unchanged"
 	case event.KindBuilt:
 		text := fmt.Sprintf("version %d runs after %s (%s: %s)", e.Build.ID, event.Duration(e.Build.Total), e.Build.Mode, e.Build.Parts())
 		if e.Build.Why != "" {
@@ -111,7 +111,7 @@ func requestLine(r event.Request) string {
 		text += ", waited " + event.Duration(r.Waited)
 	}
 	if r.Stale {
-		text += ", BY THE LAST GOOD VERSION"
+		text += ", BY THE LAST WORKING VERSION"
 	}
 	return text
 }

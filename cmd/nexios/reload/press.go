@@ -41,7 +41,7 @@ func (s *server) press(ctx context.Context, key string) {
 func (s *server) test(ctx context.Context) {
 	list := s.rooms.list()
 	if len(list) == 0 {
-		s.note("no package changed since its tests passed")
+		s.note("no package has changed since its tests passed")
 		return
 	}
 	if s.testing != nil {
@@ -64,7 +64,7 @@ func (s *server) test(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			s.note("the tests cannot be run: " + err.Error())
+			s.note("cannot run the tests: " + err.Error())
 			return
 		}
 		s.do(ctx, func() {
@@ -100,7 +100,7 @@ func (s *server) remind(ctx context.Context, binary string, a *process.App, chan
 		if s.screen != nil {
 			do = "press m"
 		}
-		s.note(fmt.Sprintf("the program is not ready: %d of its migrations are pending; %s", pending, do))
+		s.note(fmt.Sprintf("pending migrations: %d; %s", pending, do))
 	}
 	if changed && len(unknown) > 0 {
 		s.note("migrated, but gone from the program: " + short(unknown) +
@@ -121,7 +121,7 @@ func (s *server) migrationsChanged(paths []string) bool {
 // one that does not start without them.
 func (s *server) migrate(ctx context.Context) {
 	if !s.nexios || s.newest == "" {
-		s.note("there is nothing to migrate with: no program was built, or it has no migrate command")
+		s.note("cannot migrate: no program was built, or it has no migrate command")
 		return
 	}
 	binary := s.newest
@@ -131,7 +131,7 @@ func (s *server) migrate(ctx context.Context) {
 			s.emit(event.Event{Kind: event.KindLog, Text: strings.TrimRight(line, "\r\n")})
 		}
 		if err != nil {
-			s.note("the migrations did not all run: " + err.Error())
+			s.note("not all migrations ran: " + err.Error())
 			return
 		}
 		s.note("the database is up to date")

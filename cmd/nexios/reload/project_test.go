@@ -128,7 +128,7 @@ func TestPendingMigrations(t *testing.T) {
 		defer res.Body.Close()
 		return res.StatusCode
 	}
-	screen.shows("1 of its migrations are pending; press m")
+	screen.shows("pending migrations: 1; press m")
 	if status := ready(); status != http.StatusServiceUnavailable {
 		t.Errorf("/readyz says %d before", status)
 	}
@@ -167,7 +167,7 @@ func TestBrokenMigration(t *testing.T) {
 	d.write("internal/migrations/migrations.go", fails)
 	e := d.wait(event.KindFailed, event.KindBuilt)
 	if e.Kind != event.KindFailed || e.Build.Stage != event.StageStart || !strings.Contains(e.Build.Output, "migration 29990101000000_add_note") ||
-		!strings.Contains(e.Build.Output, "nothing") || !strings.Contains(e.Text, "version 1 keeps answering") {
+		!strings.Contains(e.Build.Output, "nothing") || !strings.Contains(e.Text, "version 1 keeps serving") {
 		t.Errorf("got %s", describe(e))
 	}
 	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(proxy.BuildHeader) != "failed" {

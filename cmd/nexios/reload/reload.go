@@ -159,11 +159,11 @@ func (s *server) run(ctx context.Context) error {
 			return nil
 		case path, ok := <-s.watch.paths:
 			if !ok {
-				return errors.New("the system stopped watching the project\n  try: nexios dev again")
+				return errors.New("file watching stopped\n  try: nexios dev again")
 			}
 			s.saw(path)
 		case <-s.watch.lost:
-			s.note("the system lost track of changes; building everything")
+			s.note("file events were lost; rebuilding everything")
 			s.proxy.Hold()
 			s.forced = true
 			s.quiet.Reset(debounce)

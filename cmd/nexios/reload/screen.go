@@ -235,7 +235,7 @@ func (m screenModel) status() string {
 	case "running":
 		return styleGood.Render("● running")
 	case "failed":
-		return styleBad.Render("● the newest source does not run")
+		return styleBad.Render("● the latest change does not run")
 	case "down":
 		return styleBad.Render("● ended")
 	}

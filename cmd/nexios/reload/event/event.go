@@ -19,7 +19,7 @@ const (
 	KindAssets    = "assets"    // pages were told to load again: Files
 	KindRequest   = "request"   // an answer was sent: Request
 	KindLog       = "log"       // the program wrote a line: Text
-	KindExit      = "exit"      // the program ended by itself: Text
+	KindExit      = "exit"      // the program exited: Text
 	KindTest      = "test"      // tests of changed rooms ended: Test
 	KindNote      = "note"      // anything else: Text
 )

@@ -36,7 +36,7 @@ func FindDlv() (string, error) {
 	}
 	out, err := exec.Command("go", "env", "GOBIN", "GOPATH").Output()
 	if err != nil {
-		return "", fmt.Errorf("go does not say where it installs programs: %w", err)
+		return "", fmt.Errorf("cannot find out where go installs programs: %w", err)
 	}
 	bin, gopath, _ := strings.Cut(string(out), "\n")
 	if bin = strings.TrimSpace(bin); bin == "" {
@@ -204,7 +204,7 @@ func (g *debugger) follow(t ties) {
 		g.program = &program
 		g.mu.Unlock()
 		if err := t.adopt(pid); err != nil {
-			g.door.note("should nexios be killed, the program will stay: " + err.Error())
+			g.door.note("if nexios is killed, the program keeps running: " + err.Error())
 		}
 		defer t.release(pid)
 		g.door.enter(g)
@@ -286,7 +286,7 @@ func (g *debugger) look(client *rpc.Client) (exit string) {
 	if !ran {
 		return "" // at its very beginning
 	}
-	g.door.note(fmt.Sprintf("the program is stopped at %s:%d, and goes on when a debugger at %s lets it",
+	g.door.note(fmt.Sprintf("the program is stopped at %s:%d; continue it from a debugger at %s",
 		filepath.Base(at.File), at.Line, g.door.Listener.Addr()))
 	return ""
 }

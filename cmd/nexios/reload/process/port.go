@@ -42,7 +42,7 @@ func unusable(host string, port int, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
-	return fmt.Errorf("nothing can listen at %s: %w\n  where: --host and --port, else ADDR of the environment or .env\n  try: nexios dev --host 127.0.0.1 --port 8000",
+	return fmt.Errorf("cannot listen on %s: %w\n  where: --host and --port, else ADDR of the environment or .env\n  try: nexios dev --host 127.0.0.1 --port 8000",
 		net.JoinHostPort(host, strconv.Itoa(port)), err)
 }
 

@@ -127,7 +127,7 @@ type visitKey struct{}
 func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit) }
 
 // errDown is a request that no version can answer.
-var errDown = errors.New("no version of the program is running")
+var errDown = errors.New("the program is not running")
 
 // enter waits for its turn and says which version answers.
 func (p *Proxy) enter(ctx context.Context) (*visit, error) {
@@ -288,7 +288,7 @@ func (p *Proxy) broken(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // the client left
 	}
-	p.explain(w, r, http.StatusBadGateway, "the program did not answer: "+err.Error())
+	p.explain(w, r, http.StatusBadGateway, "the program did not respond: "+err.Error())
 }
 
 // unavailable answers a request that no version can.
