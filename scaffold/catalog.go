@@ -17,6 +17,7 @@ type Catalog struct {
 	Version      string            // of the tool and of the runtime: one number
 	Project      fs.FS             // the files that every project has
 	Reversal     fs.FS             // a migration that takes others back
+	Migration    fs.FS             // a migration that does nothing yet
 	Resource     Resource          // what a resource adds
 	Features     []Feature         // what else can be added, each after what it requires
 	Runtime      map[string][]byte // the runtime's source, by path below runtime/

@@ -43,10 +43,15 @@ func Catalog() (scaffold.Catalog, error) {
 	if err != nil {
 		return scaffold.Catalog{}, err
 	}
+	migration, err := project.Migration()
+	if err != nil {
+		return scaffold.Catalog{}, err
+	}
 	return scaffold.Catalog{
 		Version:      runtime.Version,
 		Project:      files,
 		Reversal:     reversal,
+		Migration:    migration,
 		Resource:     resource.Resource(),
 		Features:     Features(),
 		Runtime:      source,

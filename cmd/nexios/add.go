@@ -25,7 +25,7 @@ func addCommand() *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(addResourceCommand(), addModelCommand(), addFieldCommand())
+	cmd.AddCommand(addResourceCommand(), addModelCommand(), addFieldCommand(), addMigrationCommand())
 	for _, feature := range templates.Features() {
 		cmd.AddCommand(addFeatureCommand(feature))
 	}
@@ -137,6 +137,43 @@ The table may have rows, so a field must be optional or have a default.
 				return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
 			}
 			return completeField(&f.dir)(cmd, args, word)
+		},
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	return cmd
+}
+
+func addMigrationCommand() *cobra.Command {
+	var f changeFlags
+	cmd := &cobra.Command{
+		Use:   "migration NAME",
+		Short: "Add an empty migration, to be filled in",
+		Long: `Add a migration that does nothing yet, both ways, to the list of them. What you
+write into it is yours; a migration that a database has must not be changed.`,
+		Example: "  nexios add migration fill-slugs",
+		Args:    needsName("nexios add migration fill-slugs"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noArgs(cmd, args[1:]); err != nil {
+				return err
+			}
+			open, err := openToChange(cmd, f)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			at, err := migrationTime(open.spec)
+			if err != nil {
+				return err
+			}
+			p, err := open.catalog.AddMigration(open.spec, open.Files(), args[0], at)
+			if err != nil {
+				return err
+			}
+			return carryOver(cmd, f, open, p, changing{
+				title: "add migration " + args[0],
+				next:  []string{"edit the new file in internal/migrations", "go run . migrate up"},
+			})
 		},
 	}
 	f.add(cmd, projectHelp)

@@ -13,6 +13,9 @@ var files embed.FS
 //go:embed all:reversal
 var reversal embed.FS
 
+//go:embed all:migration
+var migration embed.FS
+
 //go:embed requirements.json
 var requirements []byte
 
@@ -21,6 +24,9 @@ func Files() (fs.FS, error) { return fs.Sub(files, "files") }
 
 // Reversal returns the tree of a migration that takes others back.
 func Reversal() (fs.FS, error) { return fs.Sub(reversal, "reversal") }
+
+// Migration returns the tree of a migration that does nothing yet.
+func Migration() (fs.FS, error) { return fs.Sub(migration, "migration") }
 
 // Requirements returns what go.mod and go.sum of a project need; see
 // scaffold.Requirements.
