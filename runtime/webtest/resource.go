@@ -111,7 +111,7 @@ func (r Resource) checks() []check {
 	create, bulk, show, update := r.serves("create"), r.serves("bulk"), r.serves("show"), r.serves("update")
 	list, remove := r.serves("list"), r.serves("delete")
 	unique := has(func(f Field) bool { return f.Unique && len(f.Values) > 0 })
-	hidden := len(r.Others)+len(r.Children) > 0 && r.Write != "admin" // from who may write
+	hidden := len(r.Others)+len(r.Children) > 0 && !r.administrated() // from who may write
 	upload := has(func(f Field) bool { return f.Upload })
 	return []check{
 		{"serves its routes", true, (*world).routes},
@@ -138,11 +138,19 @@ func (r Resource) checks() []check {
 		{"deletes one row", remove, (*world).deletes},
 		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*world).follows},
 		{"asks who it is", r.SignIn != nil, (*world).guards},
-		{"keeps rows from other users", r.Owner != "", (*world).others},
+		{"keeps rows from other users", r.Owner != "" || r.SignIn != nil && has(isPrivate), (*world).others},
 		{"holds in a handler of one's own", ruled && r.SignIn != nil, (*world).probes},
 		{"hides related rows of other users", ruled && hidden && (list || show), (*world).related},
 	}
 }
+
+// administrated reports whether it takes an administrator to write all fields
+// and to read them again.
+func (r Resource) administrated() bool {
+	return r.Write == "admin" || r.Owner == "" && slices.ContainsFunc(r.Fields, isPrivate)
+}
+
+func isPrivate(f Field) bool { return f.Private }
 
 // serves reports whether the module has the action.
 func (r Resource) serves(action string) bool {
@@ -173,7 +181,7 @@ func (r Resource) world(t testing.TB) *world {
 	// Hers is not the first key, which is what a mistake is likely to store.
 	_, w.carol, _ = r.SignIn(t, w.gdb, "carol", "user")
 	role := "user"
-	if r.Write == "admin" {
+	if r.administrated() {
 		role = "admin"
 	}
 	guards, ann, token := r.SignIn(t, w.gdb, "ann", role)

@@ -332,11 +332,11 @@ func (f field) zero() string {
 	switch goType := f.modelType(); {
 	case strings.HasPrefix(goType, "*"), f.nilable(), f.Is("array"):
 		return "nil"
-	case goType == "string":
+	case goType == "string" || goType == "files.Name":
 		return `""`
 	case goType == "bool":
 		return "false"
-	case goType == "int" || goType == "int64" || goType == "float64" || goType == "db.Duration" || goType == "time.Duration":
+	case goType == "int" || goType == "int64" || goType == "float64" || goType == "db.Duration" || goType == "db.Clock":
 		return "0"
 	default:
 		return goType + "{}"
