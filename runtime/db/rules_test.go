@@ -345,6 +345,9 @@ func TestEveryWriteHasTheRule(t *testing.T) {
 		note.Title = "still mine"
 		must(t, hers.Save(&note).Error)
 		must(t, hers.Save(&Note{ID: 77, UserID: ann, Title: "new, with a key"}).Error)
+		// A row that is referred to stays, though it would be deleted softly.
+		check(t, db.Delete[Note](hers, 1), 409, "Note is still used by remarks", "")
+		must(t, gdb.Exec("DELETE FROM remarks WHERE note_id = 1").Error)
 		must(t, db.Delete[Note](hers, 1))
 		if all.Take(&note, 1).Error == nil {
 			t.Error("her own note is still there")
