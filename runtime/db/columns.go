@@ -27,9 +27,10 @@ func AddColumns(tx *gorm.DB, table any) error {
 			}
 			sql, vars := "ALTER TABLE ? ADD ? ?", []any{clause.Table{Name: a.name}, clause.Column{Name: field.DBName}, m.FullDataTypeOf(field)}
 			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" {
-				// SQLite takes a reference only together with its column.
+				// SQLite takes a reference only together with its column, and so
+				// only one of a single column; see refuseOthers.
 				sql += " REFERENCES ? (?)"
-				vars = append(vars, clause.Table{Name: key.ReferenceSchema.Table}, clause.Column{Name: key.References[0].DBName})
+				vars = append(vars, clause.Table{Name: key.ReferenceSchema.Table}, clause.Column{Name: key.References[len(key.References)-1].DBName})
 				if key.OnDelete != "" {
 					sql += " ON DELETE " + key.OnDelete
 				}
@@ -40,6 +41,11 @@ func AddColumns(tx *gorm.DB, table any) error {
 			}
 			if err := tx.Exec(sql, vars...).Error; err != nil {
 				return err
+			}
+			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" && len(key.ForeignKeys) > 1 {
+				if err := refuseOthers(tx, a.name, key); err != nil {
+					return err
+				}
 			}
 		}
 		for _, field := range a.fields {
@@ -74,8 +80,21 @@ func DropColumns(tx *gorm.DB, table any) error {
 					return err
 				}
 			}
-			if fold := foldIndex(a.name, field.DBName); !slices.Contains(a.indexes, fold) {
-				a.indexes = append(a.indexes, fold)
+			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" {
+				for _, name := range triggers(key) {
+					if err := tx.Exec("DROP TRIGGER IF EXISTS ?", clause.Column{Name: name}).Error; err != nil {
+						return err
+					}
+				}
+			}
+			folds := []string{foldIndex(a.name, field.DBName)}
+			for _, within := range a.there {
+				folds = append(folds, foldIndex(a.name, field.DBName, within))
+			}
+			for _, fold := range folds {
+				if !slices.Contains(a.indexes, fold) {
+					a.indexes = append(a.indexes, fold)
+				}
 			}
 		}
 		for _, index := range a.indexes {
@@ -102,7 +121,8 @@ func DropColumns(tx *gorm.DB, table any) error {
 type columns struct {
 	name    string
 	fields  []*schema.Field
-	keys    map[*schema.Field]*schema.Constraint // foreign keys of one column
+	there   []string                             // columns that are only named
+	keys    map[*schema.Field]*schema.Constraint // foreign keys, by their last column
 	indexes []string
 }
 
@@ -115,13 +135,17 @@ func addition(tx *gorm.DB, table any, f func(columns) error) error {
 	a := columns{name: stmt.Schema.Table, keys: map[*schema.Field]*schema.Constraint{}}
 	for _, name := range stmt.Schema.DBNames {
 		// What cannot be written is there already, and declared for an index.
-		if field := stmt.Schema.FieldsByDBName[name]; !field.PrimaryKey && field.Creatable {
+		switch field := stmt.Schema.FieldsByDBName[name]; {
+		case field.PrimaryKey:
+		case field.Creatable:
 			a.fields = append(a.fields, field)
+		default:
+			a.there = append(a.there, name)
 		}
 	}
 	for _, rel := range stmt.Schema.Relationships.Relations {
-		if key := rel.ParseConstraint(); key != nil && rel.Type == schema.BelongsTo && len(key.ForeignKeys) == 1 {
-			a.keys[key.ForeignKeys[0]] = key
+		if key := rel.ParseConstraint(); key != nil && rel.Type == schema.BelongsTo {
+			a.keys[key.ForeignKeys[len(key.ForeignKeys)-1]] = key
 		}
 	}
 	for _, index := range stmt.Schema.ParseIndexes() {
@@ -146,4 +170,60 @@ func (a columns) has(tx *gorm.DB, field *schema.Field) bool {
 func virtual(of clause.Expr) clause.Expr {
 	of.SQL = strings.Replace(of.SQL, " STORED", " VIRTUAL", 1)
 	return of
+}
+
+// refuseOthers keeps a reference of several columns in SQLite, which cannot add
+// one to a table: triggers refuse what such a foreign key would.
+func refuseOthers(tx *gorm.DB, table string, key *schema.Constraint) error {
+	last := len(key.ForeignKeys) - 1
+	var same []string
+	vars := []any{clause.Column{Name: key.ForeignKeys[last].DBName}, clause.Table{Name: key.ReferenceSchema.Table}}
+	for i, field := range key.ForeignKeys {
+		same = append(same, "? = NEW.?")
+		vars = append(vars, clause.Column{Name: key.References[i].DBName}, clause.Column{Name: field.DBName})
+	}
+	for i, name := range triggers(key) {
+		event := []string{"INSERT", "UPDATE"}[i]
+		err := tx.Exec("CREATE TRIGGER ? BEFORE "+event+" ON ? WHEN NEW.? IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ? WHERE "+
+			strings.Join(same, " AND ")+") BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed: "+table+"."+key.ForeignKeys[last].DBName+"'); END",
+			append([]any{clause.Column{Name: name}, clause.Table{Name: table}}, vars...)...).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// triggers are the names of those that refuseOthers makes.
+func triggers(key *schema.Constraint) []string {
+	return []string{key.Name + "_insert", key.Name + "_update"}
+}
+
+// CreateTables makes tables in the order in which they can be, for migrations:
+// what the method CreateTable of GORM's migrator does, and references of
+// several columns to the table itself.
+func CreateTables(tx *gorm.DB, tables ...any) error {
+	later := map[string]any{}
+	for _, table := range tables {
+		stmt := &gorm.Statement{DB: tx}
+		if err := stmt.Parse(table); err != nil {
+			return fmt.Errorf("columns of %T: %w", table, err)
+		}
+		for _, rel := range stmt.Schema.Relationships.Relations {
+			// PostgreSQL refers to an index, which follows its table.
+			if tx.Name() == "postgres" && rel.FieldSchema == stmt.Schema && len(rel.References) > 1 {
+				rel.Field.IgnoreMigration = true
+				later[rel.ParseConstraint().Name] = table
+			}
+		}
+	}
+	if err := tx.Migrator().CreateTable(tables...); err != nil {
+		return err
+	}
+	for name, table := range later {
+		if err := tx.Migrator().CreateConstraint(table, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -67,6 +67,7 @@ func explain(tx *gorm.DB) {
 			}
 			v.index = repeated(tx, s, v.columns, mayAsk)
 		}
+		v.columns = told(s, v.columns)
 	case v.kind == foreignKey && v.deleting && tx.Name() == "sqlite":
 		v.table = referrer(tx, s)
 	case v.kind == foreignKey && !v.deleting:
@@ -75,6 +76,7 @@ func explain(tx *gorm.DB) {
 				v.columns, v.index = []string{column}, index
 			}
 		}
+		v.columns = told(s, v.columns)
 		v.missing = refers(s, v.columns)
 	}
 	*f = *v.fault(func(column string) string { return jsonName(s, column) })
@@ -107,6 +109,20 @@ func locate(tx *gorm.DB, rows any, v *violation, err error) {
 	tx.Statement.ReflectValue = reflect.ValueOf(rows).Elem()
 	tx.Error, v.resolved = err, false
 	explain(tx)
+}
+
+// told are the columns of a key that mean something to a client. One that is
+// set when a row is made, and by no update, only says within what the others
+// are unique, or refer to a row: organisation_id.
+func told(s *schema.Schema, columns []string) []string {
+	changing := slices.DeleteFunc(slices.Clone(columns), func(column string) bool {
+		field := s.FieldsByDBName[column]
+		return field != nil && field.Creatable && !field.Updatable
+	})
+	if len(changing) == 0 {
+		return columns
+	}
+	return changing
 }
 
 // jsonName is the key that column has in JSON.
@@ -169,23 +185,46 @@ func afresh(tx *gorm.DB) *gorm.DB {
 	return fresh
 }
 
-// reference is a foreign key of SQLite: From of a table refers to To of Table.
+// reference is a foreign key: the columns From of the table Owner refer to To
+// of Table.
 type reference struct {
-	Owner, From, Table, To string
+	Owner, Table string
+	From, To     []string
+}
+
+// sqliteReferences are the foreign keys that SQLite knows, as the query selects
+// them: one row a column, with its key's id.
+func sqliteReferences(tx *gorm.DB, query string, vars ...any) ([]reference, error) {
+	var columns []struct {
+		ID                     int
+		Owner, From, Table, To string
+	}
+	err := tx.Raw(query+" ORDER BY owner, id, seq", vars...).Scan(&columns).Error
+	var all []reference
+	for i, c := range columns {
+		if i == 0 || columns[i-1].Owner != c.Owner || columns[i-1].ID != c.ID {
+			all = append(all, reference{Owner: c.Owner, Table: c.Table})
+		}
+		last := &all[len(all)-1]
+		last.From, last.To = append(last.From, c.From), append(last.To, c.To)
+	}
+	return all, err
 }
 
 // references are the foreign keys of a table: as SQLite knows them, who does
 // not say which was violated, and elsewhere as far as the model tells.
 func references(tx *gorm.DB, s *schema.Schema) []reference {
-	var all []reference
 	if tx.Name() == "sqlite" {
-		afresh(tx).Raw("SELECT `from`, `table`, coalesce(`to`, 'id') AS `to` FROM pragma_foreign_key_list(?)", s.Table).Scan(&all)
+		all, _ := sqliteReferences(afresh(tx), "SELECT id, '' AS owner, `from`, `table`, coalesce(`to`, 'id') AS `to` FROM pragma_foreign_key_list(?)", s.Table)
 		return all
 	}
+	var all []reference
 	for _, relation := range s.Relationships.BelongsTo {
+		key := reference{Table: relation.FieldSchema.Table}
 		for _, r := range relation.References {
-			all = append(all, reference{From: r.ForeignKey.DBName, Table: relation.FieldSchema.Table, To: r.PrimaryKey.DBName})
+			key.From, key.To = append(key.From, r.ForeignKey.DBName), append(key.To, r.PrimaryKey.DBName)
 		}
+		all = append(all, key)
 	}
 	return all
 }
@@ -197,17 +236,28 @@ func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, i
 	known := references(tx, s)
 	for i, row := range rows(tx.Statement.ReflectValue) {
 		for _, r := range known {
-			field := s.FieldsByDBName[r.From]
-			if field == nil || len(columns) > 0 && !slices.Contains(columns, r.From) {
+			last := r.From[len(r.From)-1]
+			if len(columns) > 0 && !slices.Contains(columns, last) {
 				continue
 			}
-			value, _ := field.ValueOf(tx.Statement.Context, row)
-			if null, err := isNull(value); null || err != nil {
-				continue
+			query := afresh(tx).Table(r.Table)
+			complete := true
+			for j, from := range r.From {
+				field := s.FieldsByDBName[from]
+				if field == nil {
+					complete = false
+					break
+				}
+				value, _ := field.ValueOf(tx.Statement.Context, row)
+				if null, err := isNull(value); null || err != nil {
+					complete = false
+					break
+				}
+				query = query.Where(clause.Eq{Column: clause.Column{Name: r.To[j]}, Value: value})
 			}
 			var n int64
-			if afresh(tx).Table(r.Table).Where(clause.Eq{Column: clause.Column{Name: r.To}, Value: value}).Limit(1).Count(&n).Error == nil && n == 0 {
-				return r.From, several(tx, i)
+			if complete && query.Limit(1).Count(&n).Error == nil && n == 0 {
+				return last, several(tx, i)
 			}
 		}
 	}
@@ -229,10 +279,11 @@ func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 		if slices.Equal(of, columns) {
 			break
 		}
-		if len(of) != 1 {
+		one := told(s, of)
+		if len(one) != 1 {
 			continue
 		}
-		value, zero := s.FieldsByDBName[of[0]].ValueOf(tx.Statement.Context, row)
+		value, zero := s.FieldsByDBName[one[0]].ValueOf(tx.Statement.Context, row)
 		if zero {
 			continue // perhaps of an update that does not touch it
 		}
@@ -241,9 +292,16 @@ func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 			same = "lower(?) = lower(?)"
 		}
 		own, _ := s.PrioritizedPrimaryField.ValueOf(tx.Statement.Context, row)
+		query := afresh(tx).Model(reflect.New(s.ModelType).Interface()).Where(same, clause.Column{Name: one[0]}, value).
+			Not(clause.Eq{Column: clause.PrimaryColumn, Value: own})
+		for _, within := range of {
+			if within != one[0] {
+				value, _ := s.FieldsByDBName[within].ValueOf(tx.Statement.Context, row)
+				query = query.Where(clause.Eq{Column: clause.Column{Name: within}, Value: value})
+			}
+		}
 		var n int64
-		err := afresh(tx).Model(reflect.New(s.ModelType).Interface()).Where(same, clause.Column{Name: of[0]}, value).
-			Not(clause.Eq{Column: clause.PrimaryColumn, Value: own}).Limit(1).Count(&n).Error
+		err := query.Limit(1).Count(&n).Error
 		if err == nil && n > 0 {
 			return of
 		}
@@ -267,6 +325,9 @@ func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int
 	if len(columns) == 0 || several(tx, 0) == nil || slices.ContainsFunc(columns, func(column string) bool { return s.FieldsByDBName[column] == nil }) {
 		return nil
 	}
+	// What tells rows apart best comes first: rows are looked for by that.
+	telling := told(s, columns)
+	columns = append(slices.Clone(telling), slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return slices.Contains(telling, column) })...)
 	for _, fold := range []func(string) string{strings.Clone, strings.ToLower} {
 		keys, seen := make([]string, len(all)), map[string]bool{}
 		for i, row := range all {
@@ -345,18 +406,18 @@ func rows(v reflect.Value) []reflect.Value {
 
 // referrer is the table that holds rows which refer to those to be deleted.
 func referrer(tx *gorm.DB, s *schema.Schema) string {
-	var references []reference
 	fresh := afresh(tx)
-	err := fresh.Raw("SELECT m.name AS owner, f.`from`, coalesce(f.`to`, 'id') AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
-		"WHERE m.type = 'table' AND f.`table` = ? AND f.on_delete IN ('NO ACTION', 'RESTRICT')", s.Table).Scan(&references).Error
+	references, err := sqliteReferences(fresh, "SELECT f.id, m.name AS owner, f.`from`, f.`table`, coalesce(f.`to`, 'id') AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
+		"WHERE m.type = 'table' AND f.`table` = ? AND f.on_delete IN ('NO ACTION', 'RESTRICT')", s.Table)
 	where, ok := tx.Statement.Clauses["WHERE"].Expression.(clause.Where)
 	if err != nil || !ok {
 		return ""
 	}
 	for _, r := range references {
-		gone := fresh.Unscoped().Model(reflect.New(s.ModelType).Interface()).Clauses(where).Select(r.To)
+		last := len(r.From) - 1 // the rest only says within what
+		gone := fresh.Unscoped().Model(reflect.New(s.ModelType).Interface()).Clauses(where).Select(r.To[last])
 		var n int64
-		if fresh.Table(r.Owner).Where("? IN (?)", clause.Column{Name: r.From}, gone).Limit(1).Count(&n).Error == nil && n > 0 {
+		if fresh.Table(r.Owner).Where("? IN (?)", clause.Column{Name: r.From[last]}, gone).Limit(1).Count(&n).Error == nil && n > 0 {
 			return r.Owner
 		}
 	}

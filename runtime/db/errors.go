@@ -128,9 +128,10 @@ func (v *violation) sqlite(err *sqlite.Error) {
 		v.kind, v.constraint = check, subject
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		v.kind = foreignKey
-	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // ON DELETE RESTRICT is one inside
+	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // ON DELETE RESTRICT is one inside; see refuseOthers, too
 		if strings.Contains(err.Error(), "FOREIGN KEY") {
 			v.kind = foreignKey
+			v.tableColumns(subject)
 		}
 	case sqlite3.SQLITE_CONSTRAINT_DATATYPE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
 		v.kind = value

@@ -10,8 +10,10 @@ import (
 // UniqueFold makes the column of table unique whatever the case, by an index
 // named idx_<table>_<column>, for migrations: an index on lower(column), and
 // on MySQL a plain one, for which the column gets a collation without case.
-// SQLite folds the letters of ASCII only.
-func UniqueFold(tx *gorm.DB, table, column string) error {
+// SQLite folds the letters of ASCII only. Rows that differ in a column of
+// within, such as organisation_id, may have the same; the index is named
+// idx_<table>_<within>_<column> then.
+func UniqueFold(tx *gorm.DB, table, column string, within ...string) error {
 	on := "lower(?)"
 	var err error
 	switch tx.Name() {
@@ -24,8 +26,11 @@ func UniqueFold(tx *gorm.DB, table, column string) error {
 	if err != nil {
 		return err
 	}
-	return tx.Exec("CREATE UNIQUE INDEX ? ON ? ("+on+")",
-		clause.Column{Name: foldIndex(table, column)}, clause.Table{Name: table}, clause.Column{Name: column}).Error
+	vars := []any{clause.Column{Name: foldIndex(table, column, within...)}, clause.Table{Name: table}}
+	for _, name := range within {
+		vars = append(vars, clause.Column{Name: name})
+	}
+	return tx.Exec("CREATE UNIQUE INDEX ? ON ? ("+strings.Repeat("?, ", len(within))+on+")", append(vars, clause.Column{Name: column})...).Error
 }
 
 // recollate gives a column of PostgreSQL a collation that knows the case of
@@ -61,7 +66,9 @@ func withoutCase(tx *gorm.DB, table, column string) error {
 		clause.Table{Name: table}, clause.Column{Name: column}).Error
 }
 
-func foldIndex(table, column string) string { return "idx_" + table + "_" + column }
+func foldIndex(table, column string, within ...string) string {
+	return strings.Join(append(append([]string{"idx", table}, within...), column), "_")
+}
 
 // WhereFold keeps the rows whose column equals value whatever the case, by the
 // index that UniqueFold made.

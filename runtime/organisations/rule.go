@@ -1,0 +1,35 @@
+package organisations
+
+import (
+	"slices"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+)
+
+// Within narrows tx to the rows of organisations in which the caller has the
+// role or a higher one: in a request that is about one organisation to the rows
+// of that, and elsewhere to those of all of them. It is the rule of rows that
+// have a column organisation_id; see [db.Readable].
+func Within(tx *gorm.DB, role string) *gorm.DB {
+	column := clause.Column{Table: clause.CurrentTable, Name: "organisation_id"}
+	if m, ok := tx.Statement.Context.Value(contextKey{}).(Membership); ok && m.of(tx) {
+		if !m.Is(role) {
+			return tx.Where("1 = 0")
+		}
+		return tx.Where(clause.Eq{Column: column, Value: m.OrganisationID})
+	}
+	caller := auth.Caller(tx)
+	if caller.Admin() {
+		return tx
+	}
+	theirs := tx.Session(&gorm.Session{NewDB: true}).Model(&membership{}).Select("organisation_id").
+		Where("user_id = ? AND role IN ?", caller.UserID, ranks[slices.Index(ranks, role):])
+	return tx.Where(clause.Expr{SQL: "? IN (?)", Vars: []any{column, theirs}})
+}
+
+// of reports whether the caller of tx is still whom the guard saw, and not
+// somebody for whom a part of the work is done; see [auth.As].
+func (m Membership) of(tx *gorm.DB) bool { return auth.Caller(tx).UserID == m.UserID }
