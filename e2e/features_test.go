@@ -77,6 +77,70 @@ func TestAuthComesToResources(t *testing.T) {
 	sameTree(t, before, p.tree())
 }
 
+// TestResourcesOfOrganisations adds resources whose rows belong to organisations,
+// with every kind of relation. Their generated tests try every way from one to
+// another, and fail when the rule is taken out.
+func TestResourcesOfOrganisations(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	if out, code := p.try(tool, "add", "resource", "team", "name:string", "--organisation"); code != 2 || !strings.Contains(out, "try:   nexios add organisations") {
+		t.Errorf("without organisations it exits with %d\n%s", code, out)
+	}
+	p.nexios("add", "organisations")
+	trees := []map[string]string{p.tree()}
+	for _, words := range []string{
+		"resource label name:string:unique:filter --organisation",
+		"resource project name:string:unique=nocase:search lead:ref=users:optional labels:many=labels parent:ref=projects:optional:filter --organisation",
+		"resource task title:string:sort slug:slug:unique:optional project:ref=projects:filter --organisation --guard admin --soft-delete --uuid",
+		"field task label:ref=labels:optional code:string:unique:optional labels:many=labels blocks:ref=tasks:optional",
+		"field project tasks:has=tasks",
+		"model place name:string --organisation",
+		"resource visit at:time place:ref=places:ondelete=cascade --organisation",
+	} {
+		p.nexios(append([]string{"add"}, strings.Fields(words)...)...)
+		trees = append(trees, p.tree())
+	}
+	for _, refused := range []string{
+		"note project:ref=projects",
+		"note labels:many=labels",
+		"note text:string --organisation --owner",
+		"note text:string --organisation --guard user",
+		"note text:string:private --organisation",
+		"note project:ref=projects:optional:ondelete=null --organisation",
+		"note organisation:string --organisation",
+	} {
+		if out, code := p.try(tool, append([]string{"add", "resource"}, strings.Fields(refused)...)...); code != 2 {
+			t.Errorf("%s: exit %d\n%s", refused, code, out)
+		}
+	}
+	if out, code := p.try(tool, "remove", "organisations"); code != 2 {
+		t.Errorf("organisations go though resources need them: exit %d\n%s", code, out)
+	}
+	p.clean()
+	p.run("go", "test", "./internal/labels", "./internal/projects", "./internal/tasks", "./internal/visits", "./internal/app")
+	// Without the rule, and without the guard.
+	for file, without := range map[string]*strings.Replacer{
+		"internal/model/label.go": strings.NewReplacer(
+			"organisations.Within(tx, organisations.RoleMember)", "tx",
+			"\t\"github.com/nexios-go/nexios/runtime/organisations\"\n", ""),
+		"internal/labels/labels.go": strings.NewReplacer(
+			"organisations.Member(gdb)", "auth.User()",
+			"runtime/organisations", "runtime/auth"),
+	} {
+		text := p.read(file)
+		p.write(file, without.Replace(text))
+		p.run("go", "vet", "./internal/labels")
+		if out, code := p.try("go", "test", "./internal/labels"); code == 0 {
+			t.Errorf("the tests pass without what %s says\n%s", file, out)
+		}
+		p.write(file, text)
+	}
+	for i := len(trees) - 2; i >= 0; i-- {
+		p.nexios("undo")
+		sameTree(t, trees[i], p.tree())
+	}
+}
+
 // TestResourcesAttachUploads adds resources with fields for uploads, by whose
 // columns the uploads know which of them are used, and takes them back.
 func TestResourcesAttachUploads(t *testing.T) {

@@ -19,6 +19,8 @@ add resource note body:text --soft-delete --uuid
 add model mark n:int
 add resource comment body:text post:ref=posts
 add resource secret text:string --owner
+add resource team name:string:unique --organisation
+add resource player name:string team:ref=teams --organisation --guard admin
 add field post subtitle:string:optional views:int:default=0:filter
 add field post comments:has=comments
 add field note slug:slug:optional:unique label:string:array
@@ -37,6 +39,8 @@ remove resource post
 remove resource tag
 remove resource note
 remove resource secret
+remove resource player
+remove resource team
 remove model mark
 remove auth
 remove uploads

@@ -321,8 +321,9 @@ func scan(tx *gorm.DB) (values []any, err error) {
 	return values, found.Err()
 }
 
-// dependents are the foreign keys of one column that refer to table, as the
-// database knows them.
+// dependents are the foreign keys that refer to table, as the database knows
+// them. Of one of several columns the last counts: the others only say within
+// what a row is.
 func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 	if known, ok := p.known.Load(table); ok {
 		return known.([]dependent), nil
@@ -332,21 +333,24 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 		"sqlite": "SELECT m.name AS owner, f.`from` AS `column`, coalesce(f.`to`, 'id') AS target, f.on_delete AS rule, " +
 			"EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'deleted_at') AS soft, " +
 			"EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = f.`from` AND c.pk > 0) AS `key` " +
-			"FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.`table` = ?",
+			"FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.`table` = ? " +
+			"AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name) g WHERE g.id = f.id AND g.seq > f.seq)",
 		"postgres": "SELECT o.relname AS owner, a.attname AS column, t.attname AS target, " +
 			"CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'RESTRICT' END AS rule, " +
 			"EXISTS (SELECT 1 FROM pg_attribute d WHERE d.attrelid = o.oid AND d.attname = 'deleted_at' AND NOT d.attisdropped) AS soft, " +
 			"EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = o.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS key " +
 			"FROM pg_constraint c JOIN pg_class o ON o.oid = c.conrelid " +
-			"JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] " +
-			"JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = c.confkey[1] " +
-			"WHERE c.contype = 'f' AND cardinality(c.conkey) = 1 AND c.confrelid = to_regclass(quote_ident(?))",
+			"JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[cardinality(c.conkey)] " +
+			"JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = c.confkey[cardinality(c.confkey)] " +
+			"WHERE c.contype = 'f' AND c.confrelid = to_regclass(quote_ident(?))",
 		"mysql": "SELECT k.table_name AS `owner`, k.column_name AS `column`, k.referenced_column_name AS target, r.delete_rule AS rule, " +
 			"EXISTS (SELECT 1 FROM information_schema.columns d WHERE d.table_schema = k.table_schema AND d.table_name = k.table_name AND d.column_name = 'deleted_at') AS soft, " +
 			"EXISTS (SELECT 1 FROM information_schema.columns c WHERE c.table_schema = k.table_schema AND c.table_name = k.table_name AND c.column_name = k.column_name AND c.column_key = 'PRI') AS `key` " +
 			"FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r " +
 			"ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name " +
-			"WHERE k.table_schema = database() AND k.referenced_table_name = ?",
+			"WHERE k.table_schema = database() AND k.referenced_table_name = ? " +
+			"AND NOT EXISTS (SELECT 1 FROM information_schema.key_column_usage l WHERE l.constraint_schema = k.constraint_schema " +
+			"AND l.constraint_name = k.constraint_name AND l.table_name = k.table_name AND l.ordinal_position > k.ordinal_position)",
 	}[tx.Name()], table).Scan(&all).Error
 	if err != nil {
 		return nil, err

@@ -326,20 +326,25 @@ func (w *world) probes() {
 	}
 	// who counts the rows that only those of a level may have.
 	who := func(level string, signedIn, admin bool, less int) int {
-		if admin || level == "" || level == "all" || level == "user" && signedIn {
+		if admin || level == "" || level == "all" || (level == "user" || level == "member") && signedIn {
 			return 3
 		}
 		return less
 	}
-	for _, user := range []struct {
+	type user struct {
 		name            string
 		client          *Client
 		signedIn, admin bool
-	}{
+	}
+	users := []user{
 		{"nobody", w.client.Fresh(), false, false},
 		{"a user", w.as("bob", "user"), true, false},
 		{"an administrator", w.as("root", "admin"), true, true},
-	} {
+	}
+	if w.Organisation != nil {
+		users = append(users, user{"a member of another organisation", w.as(w.Organisation.Outsider, "user"), false, false})
+	}
+	for _, user := range users {
 		w.each(user.name, func(w *world) {
 			readable := who(w.Read, user.signedIn, user.admin, public)
 			writable := min(readable, who(w.Write, user.signedIn, user.admin, 0))

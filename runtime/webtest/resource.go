@@ -33,6 +33,9 @@ type Resource struct {
 	Owner  string // the column that holds whose row it is; "" for nobody's
 	Public string // the column by which a row lets others read it
 
+	// Organisation says that rows belong to the organisation that Path names.
+	Organisation *Organisation
+
 	Fields []Field
 	Loads  []string // keys of the related rows that show and list answer
 	Lists  []string // keys of the lists of rows that show answers
@@ -40,6 +43,15 @@ type Resource struct {
 	Rows     []any // rows that must be there first, in this order: those that Values refer to
 	Others   []any // the same, of another user: they may be neither referred to nor seen
 	Children []any // rows of Lists, of another user, who may refer to any row: they may not be seen
+}
+
+// Organisation is what the tests of rows that belong to organisations know. The
+// SignIn makes users members of the one with ID, where the role "admin" is that
+// of its admins, and the outsider a member of the other one. Read and Write say
+// who of the members may: "member" or "admin".
+type Organisation struct {
+	ID, Other int64
+	Outsider  string // a username
 }
 
 // Field is one field of a request body. A field whose column is a foreign key
@@ -141,6 +153,7 @@ func (r Resource) checks() []check {
 		{"keeps rows from other users", r.Owner != "" || r.SignIn != nil && has(isPrivate), (*world).others},
 		{"holds in a handler of one's own", ruled && r.SignIn != nil, (*world).probes},
 		{"hides related rows of other users", ruled && hidden && (list || show), (*world).related},
+		{"keeps rows from other organisations", r.Organisation != nil, (*world).organisations},
 	}
 }
 
@@ -222,8 +235,8 @@ func (w *world) parse(model any) *schema.Schema {
 	return statement.Schema
 }
 
-// insert stores copies of rows, which belong to the user unless they say to
-// whom.
+// insert stores copies of rows, which belong to the user and to the
+// organisation unless they say to whom.
 func (w *world) insert(user int64, rows ...any) {
 	w.t.Helper()
 	for _, row := range rows {
@@ -233,6 +246,11 @@ func (w *world) insert(user int64, rows ...any) {
 		if f := w.parse(row).LookUpField("user_id"); f != nil && user != 0 {
 			if _, zero := f.ValueOf(w.t.Context(), to.Elem()); zero {
 				w.set(f, to.Elem(), user)
+			}
+		}
+		if f := w.parse(row).LookUpField(organisationID); f != nil && w.Organisation != nil {
+			if _, zero := f.ValueOf(w.t.Context(), to.Elem()); zero {
+				w.set(f, to.Elem(), w.Organisation.ID)
 			}
 		}
 		if err := w.gdb.Create(to.Interface()).Error; err != nil {
@@ -266,27 +284,48 @@ func at(i int) values { return func(f Field) any { return f.Values[i] } }
 // storeOne makes one row of the value of each field that has some.
 func (w *world) storeOne(value values) stored {
 	w.t.Helper()
+	var organisation int64
+	if w.Organisation != nil {
+		organisation = w.Organisation.ID
+	}
+	row, err := w.insertOne(organisation, value)
+	if err != nil {
+		w.t.Fatalf("store a row: %v", err)
+	}
+	return row
+}
+
+// insertOne is storeOne in an organisation, and tells what is wrong. A value
+// that is nil is left out.
+func (w *world) insertOne(organisation int64, value values) (stored, error) {
+	w.t.Helper()
 	row := reflect.New(w.schema.ModelType)
 	if w.Owner != "" {
 		w.set(w.column(w.Owner), row.Elem(), w.ann)
 	}
+	w.belong(w.schema, row.Elem(), organisation)
 	var omit []string
 	for _, f := range w.Fields {
+		if len(f.Values) == 0 {
+			continue
+		}
+		v := value(f)
 		switch {
-		case len(f.Values) == 0:
+		case v == nil:
 		case f.Many != "":
 			relation := w.relation(f)
 			omit = append(omit, relation.Name+".*")
-			w.set(relation.Field, row.Elem(), w.keyed(relation, value(f)))
+			w.set(relation.Field, row.Elem(), w.keyed(relation, v, organisation))
 		default:
-			w.set(w.column(f.Name), row.Elem(), value(f))
+			w.set(w.column(f.Name), row.Elem(), v)
 		}
 	}
-	if err := w.gdb.Omit(omit...).Create(row.Interface()).Error; err != nil {
-		w.t.Fatalf("store a row: %v", err)
+	err := w.gdb.Transaction(func(tx *gorm.DB) error { return tx.Omit(omit...).Create(row.Interface()).Error })
+	if err != nil {
+		return stored{}, err
 	}
 	id, _ := w.schema.PrioritizedPrimaryField.ValueOf(w.t.Context(), row.Elem())
-	return stored{id, row.Interface()}
+	return stored{id, row.Interface()}, nil
 }
 
 func (w *world) column(name string) *schema.Field {
@@ -327,11 +366,12 @@ func (w *world) relation(f Field) *schema.Relationship {
 }
 
 // keyed makes rows of a many relation that have only their keys.
-func (w *world) keyed(r *schema.Relationship, ids any) any {
+func (w *world) keyed(r *schema.Relationship, ids any, organisation int64) any {
 	rows := reflect.New(r.Field.FieldType).Elem()
 	for _, id := range ids.([]any) {
 		row := reflect.New(r.FieldSchema.ModelType).Elem()
 		w.set(r.FieldSchema.PrioritizedPrimaryField, row, id)
+		w.belong(r.FieldSchema, row, organisation)
 		if rows.Type().Elem().Kind() == reflect.Pointer {
 			row = row.Addr()
 		}

@@ -39,6 +39,9 @@ func (w *world) creates() {
 				body[f.Name] = other(f)
 			}
 		}
+		if w.Organisation != nil {
+			body[organisationID] = w.Organisation.Other
+		}
 		answer := w.client.Post(w.Path, body).Expect(created)
 		got := answer.JSON()
 		w.same(got, body, w.told()...)
@@ -50,6 +53,9 @@ func (w *world) creates() {
 			w.same(got, map[string]any{w.Owner: w.ann}, w.Owner)
 		}
 		w.unset(got)
+		if w.Organisation != nil {
+			w.same(got, map[string]any{organisationID: w.Organisation.ID}, organisationID)
+		}
 		if want := w.at(got["id"]); answer.Header("Location") != want {
 			w.t.Errorf("Location is %q, not %q", answer.Header("Location"), want)
 		}
@@ -414,6 +420,9 @@ func (w *world) keeps() {
 	keep("created_at", "2001-01-01T00:00:00Z")
 	if w.Owner != "" {
 		keep(w.Owner, w.carol)
+	}
+	if w.Organisation != nil {
+		keep(organisationID, w.Organisation.Other)
 	}
 	for _, f := range w.Fields {
 		switch {

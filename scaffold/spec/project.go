@@ -182,7 +182,7 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 		return p, r, err
 	}
 	old, there := p.Resource(r.Name)
-	if there = there && old.Name == r.Name; r.Guard == "" && !r.Owner && !r.ModelOnly && p.HasFeature("auth") {
+	if there = there && old.Name == r.Name; r.Guard == "" && !r.Owner && !r.Organisation && !r.ModelOnly && p.HasFeature("auth") {
 		// The safe way is the one that nobody has to ask for.
 		if r.Guard = "user"; there {
 			r.Guard = old.Guard

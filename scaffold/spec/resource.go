@@ -117,6 +117,10 @@ func (r *Resource) settleAccess(said Resource) error {
 		return &Error{What: what, Where: r.Name, Try: "nexios add resource " + r.Name + " " + try}
 	}
 	switch {
+	case r.Organisation && (r.Owner || said.Public != ""):
+		return contradiction("--organisation cannot be combined with --owner, --read, --write or --public: the members of the organisation use its rows", "--organisation")
+	case r.Organisation && r.Guard != "" && r.Guard != "admin":
+		return contradiction("--guard "+r.Guard+" cannot be combined with --organisation: its members, or with --guard admin its admins, use the routes", "--organisation --guard admin")
 	case r.Write == "user" && r.Read == "":
 		return contradiction("--write user lets users change rows that they may not read", "--read user --write user")
 	case said.Public != "" && r.Read == "all":
@@ -196,6 +200,7 @@ func (r Resource) Command() string {
 	add(r.Read != "", "--read", r.Read)
 	add(r.Write != "", "--write", r.Write)
 	add(r.Public != "", "--public", r.Public)
+	add(r.Organisation, "--organisation")
 	add(len(r.Only) > 0, "--only", strings.Join(r.Only, "/"))
 	add(r.Guard != "", "--guard", r.Guard)
 	return strings.Join(words, " ")
@@ -254,8 +259,16 @@ func (r Resource) check() error {
 		taken["key user_id"] = use{"--owner adds it", ""}
 		taken["key user"] = use{"--owner adds it", ""}
 	}
+	if r.Organisation {
+		taken["column organisation_id"] = use{"--organisation adds it", ""}
+		taken["key organisation_id"] = use{"--organisation adds it", ""}
+		taken["key organisation"] = use{"--organisation adds it", ""}
+	}
 	for i, f := range fields {
 		word := r.Fields[i]
+		if r.Organisation && f.Is("private") {
+			return bad(word, "private cannot be combined with --organisation: all members read the rows, in %s", word)
+		}
 		if slices.ContainsFunc(fields[:i], func(o Field) bool { return o.Name == f.Name }) {
 			return bad(word, "the field %s is repeated", f.Name)
 		}
@@ -506,6 +519,9 @@ func (p Project) whole(r Resource) error {
 			return &Error{What: flag + " requires authentication", Where: r.Name, Try: "nexios add auth"}
 		}
 	}
+	if r.Organisation && !p.HasFeature("organisations") {
+		return &Error{What: "--organisation requires organisations", Where: r.Name, Try: "nexios add organisations"}
+	}
 	for i, f := range fields {
 		word := r.Fields[i]
 		if f.Row().Upload && !p.HasFeature("uploads") {
@@ -531,6 +547,16 @@ func (p Project) whole(r Resource) error {
 			return e
 		}
 		switch {
+		case (f.Type == "ref" || f.Type == "many") && target.Organisation && !r.Organisation:
+			return &Error{
+				What:  word + " refers to rows of organisations, from a table outside of them",
+				Where: r.Name + " " + word, Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --organisation",
+			}
+		case f.Type == "ref" && target.Organisation && f.Mods["ondelete"] == "null":
+			return &Error{
+				What:  "ondelete=null does not work within an organisation, in " + word + ": it would clear organisation_id too",
+				Where: r.Name + " " + word, Try: r.verb() + " " + r.Name + " " + strings.Replace(strings.Join(r.Fields, " "), word, strings.Replace(word, ":ondelete=null", "", 1), 1) + " --organisation",
+			}
 		case f.Type == "ref" && target.Name == r.Name && !f.Is("optional"):
 			return &Error{
 				What:  "no first row could be created: " + word + " refers to its own table",

@@ -41,21 +41,24 @@ type Feature struct {
 // has it, the URL /blog-posts, and the package, folder and file blogposts, as
 // Go has it; so no two resources may be told apart by their _ alone.
 type Resource struct {
-	Name       string     `json:"name"`   // singular: "blog_post"
-	Plural     string     `json:"plural"` // "blog_posts"; table, URL, package and folder are made of it
-	Fields     []string   `json:"fields"` // field words in their one normal form
-	SoftDelete bool       `json:"soft_delete,omitempty"`
-	UUID       bool       `json:"uuid,omitempty"`
-	Owner      bool       `json:"owner,omitempty"`      // rows belong to the user who made them
-	Read       string     `json:"read,omitempty"`       // with Owner: who reads rows; "all" or "user", and "" for the owner
-	Write      string     `json:"write,omitempty"`      // with Owner: who changes rows; "user" or "admin", and "" for the owner
-	Public     string     `json:"public,omitempty"`     // with Owner: a bool field; rows with it true are readable by all
-	Table      string     `json:"table,omitempty"`      // when it is not Plural
-	Only       []string   `json:"only,omitempty"`       // the actions served; all when empty
-	ModelOnly  bool       `json:"model_only,omitempty"` // no routes
-	Guard      string     `json:"guard,omitempty"`      // without Owner: "none" (as ""), "user" or "admin"
-	Migration  string     `json:"migration,omitempty"`  // when it was added: "20261121101500"
-	Added      []Addition `json:"added,omitempty"`      // fields that came later, oldest first
+	Name       string   `json:"name"`   // singular: "blog_post"
+	Plural     string   `json:"plural"` // "blog_posts"; table, URL, package and folder are made of it
+	Fields     []string `json:"fields"` // field words in their one normal form
+	SoftDelete bool     `json:"soft_delete,omitempty"`
+	UUID       bool     `json:"uuid,omitempty"`
+	Owner      bool     `json:"owner,omitempty"`  // rows belong to the user who made them
+	Read       string   `json:"read,omitempty"`   // with Owner: who reads rows; "all" or "user", and "" for the owner
+	Write      string   `json:"write,omitempty"`  // with Owner: who changes rows; "user" or "admin", and "" for the owner
+	Public     string   `json:"public,omitempty"` // with Owner: a bool field; rows with it true are readable by all
+	// Organisation says that each row belongs to an organisation, whose members
+	// use it; Guard is then "", or "admin" for rows that only admins change.
+	Organisation bool       `json:"organisation,omitempty"`
+	Table        string     `json:"table,omitempty"`      // when it is not Plural
+	Only         []string   `json:"only,omitempty"`       // the actions served; all when empty
+	ModelOnly    bool       `json:"model_only,omitempty"` // no routes
+	Guard        string     `json:"guard,omitempty"`      // without Owner: "none" (as ""), "user" or "admin"
+	Migration    string     `json:"migration,omitempty"`  // when it was added: "20261121101500"
+	Added        []Addition `json:"added,omitempty"`      // fields that came later, oldest first
 }
 
 // TableName is the resource's table in the database.

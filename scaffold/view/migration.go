@@ -58,10 +58,17 @@ func (w resource) migration() Migration {
 			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", "not null;index")},
 			Line{Name: "User", Type: h.names["users"], Tag: tag("gorm", "constraint:OnDelete:CASCADE")})
 	}
+	created := "index"
+	if w.r.Organisation {
+		created = "index:" + h.within("created_at") + ",priority:2"
+		t.Fields = append(t.Fields,
+			Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("not null;uniqueIndex:"+h.within("id")+",priority:1;index:"+h.within("created_at")+",priority:1"))},
+			Line{Name: "Organisation", Type: h.names["organisations"], Tag: tag("gorm", "constraint:OnDelete:RESTRICT")})
+	}
 	t.Fields = append(t.Fields, h.columns(true)...)
 	h.paths = append(h.paths, "time")
 	t.Fields = append(t.Fields,
-		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "not null;index")},
+		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "not null;"+created)},
 		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", "not null")})
 	if w.r.SoftDelete {
 		t.Fields = append(t.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("gorm", "index")})
@@ -106,6 +113,7 @@ func (w resource) additions() []Migration {
 		before := w.without(added(w.r.Added[i:]))
 		only := w.without(func(name string) bool { return !slices.Contains(a.Fields, name) })
 		only.r.Owner = false // the column is there
+		only.made = true
 		h := only.snapshot(a.Migration)
 		own := h.w.r.TableName()
 		m := h.m
@@ -117,6 +125,9 @@ func (w resource) additions() []Migration {
 		m.Func = "add" + exported(what) + "To" + exported(spec.Snake(own)) + w.apart(a.Migration)
 
 		t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
+		if w.r.Organisation {
+			t.Fields = append(t.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("->"))})
+		}
 		columns := h.columns(false)
 		t.Fields = append(t.Fields, columns...)
 		if unique := h.live(); unique != "" {
@@ -186,6 +197,9 @@ func (w resource) snapshot(time string) *history {
 	for _, f := range w.related("ref", "many") {
 		h.targets[f.target.TableName()] = f.target
 	}
+	if w.r.Organisation && !w.made {
+		h.targets["organisations"] = spec.Resource{}
+	}
 	if w.r.Owner {
 		users, _ := w.p.Target(spec.Field{Arg: "users"})
 		h.targets["users"] = users
@@ -210,7 +224,29 @@ func (w resource) snapshot(time string) *history {
 }
 
 // primary is the key of the resource's table.
-func (h *history) primary() Line { return tableKey("ID", h.w.r, keyTags(h.w.r)...) }
+func (h *history) primary() Line {
+	tags := keyTags(h.w.r)
+	if h.w.r.Organisation && !h.w.made {
+		tags = append(tags, "uniqueIndex:"+h.within("id")+",priority:2")
+	}
+	return tableKey("ID", h.w.r, tags...)
+}
+
+// within is the index of a column among the rows of an organisation.
+func (h *history) within(column string) string {
+	return "idx_" + h.w.r.TableName() + "_organisation_id_" + column
+}
+
+// organisation is the tag of the column organisation_id, which begins the
+// unique indexes of others.
+func (h *history) organisation(how string) string {
+	for _, f := range h.w.columns() {
+		if f.Is("unique") && f.Mods["unique"] != "nocase" {
+			how += ";uniqueIndex:" + h.within(f.Column()) + ",priority:1"
+		}
+	}
+	return how
+}
 
 // tableKey is a column that holds keys of r.
 func tableKey(name string, r spec.Resource, tags ...string) Line {
@@ -265,6 +301,8 @@ func (h *history) columns(empty bool) []Line {
 			h.fold = append(h.fold, f.Column())
 		case f.Is("unique") && h.w.r.SoftDelete:
 			tags = append(tags, "uniqueIndex:"+h.liveIndex(f))
+		case f.Is("unique") && h.w.r.Organisation:
+			tags = append(tags, "uniqueIndex:"+h.within(f.Column())+",priority:2")
 		case f.Is("unique"):
 			tags = append(tags, "uniqueIndex")
 		case f.Is("index") || f.Is("sort") || f.Is("filter") || f.Type == "ref" || f.row.Upload:
@@ -277,7 +315,9 @@ func (h *history) columns(empty bool) []Line {
 				name = "*" + name
 			}
 			how := constraint(f.Field)
-			if exported(f.Name)+"ID" != exported(f.Column()) || f.target.Name == h.w.r.Name {
+			if f.target.Organisation {
+				how = "foreignKey:OrganisationID," + exported(f.Column()) + ";references:OrganisationID,ID;" + how
+			} else if exported(f.Name)+"ID" != exported(f.Column()) || f.target.Name == h.w.r.Name {
 				how = "foreignKey:" + exported(f.Column()) + ";" + how
 			}
 			lines = append(lines, Line{Name: exported(f.Name), Type: name, Tag: tag("gorm", how)})
@@ -302,6 +342,9 @@ func constraint(f spec.Field) string {
 
 // liveIndex is the unique index of a column among rows that are not deleted.
 func (h *history) liveIndex(f field) string {
+	if h.w.r.Organisation {
+		return h.within(f.Column())
+	}
 	return "idx_" + h.w.r.TableName() + "_" + f.Column()
 }
 
@@ -328,7 +371,11 @@ func (h *history) stubs() []Table {
 		if table == uploads {
 			id = Line{Name: "Name", Type: "string", Tag: tag("gorm", "primaryKey;size:40")}
 		}
-		stubs = append(stubs, Table{Name: h.names[table], Table: table, Fields: []Line{id}})
+		stub := Table{Name: h.names[table], Table: table, Fields: []Line{id}}
+		if h.targets[table].Organisation {
+			stub.Fields = append(stub.Fields, Line{Name: "OrganisationID", Type: "int64"})
+		}
+		stubs = append(stubs, stub)
 	}
 	return stubs
 }
@@ -342,14 +389,18 @@ func (h *history) joins() []Table {
 		// GORM guesses these columns, here as in the model that joins by them.
 		a := tableKey(mine+"ID", h.w.r, "primaryKey", "autoIncrement:false")
 		b := tableKey(theirs+"ID", f.target, "primaryKey", "autoIncrement:false", "index")
-		joins = append(joins, Table{
-			Name: h.names[join], Table: join,
-			Fields: []Line{
-				a, b,
-				{Name: mine, Type: h.names[h.w.r.TableName()], Tag: tag("gorm", "constraint:OnDelete:CASCADE")},
-				{Name: theirs, Type: h.names[f.target.TableName()], Tag: tag("gorm", "constraint:OnDelete:CASCADE")},
-			},
-		})
+		t := Table{Name: h.names[join], Table: join, Fields: []Line{a, b}}
+		how := func(string) string { return "" }
+		if f.target.Organisation {
+			t.Fields = append([]Line{{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", "primaryKey;autoIncrement:false")}}, t.Fields...)
+			how = func(name string) string {
+				return "foreignKey:OrganisationID," + name + "ID;references:OrganisationID,ID;"
+			}
+		}
+		t.Fields = append(t.Fields,
+			Line{Name: mine, Type: h.names[h.w.r.TableName()], Tag: tag("gorm", how(mine)+"constraint:OnDelete:CASCADE")},
+			Line{Name: theirs, Type: h.names[f.target.TableName()], Tag: tag("gorm", how(theirs)+"constraint:OnDelete:CASCADE")})
+		joins = append(joins, t)
 	}
 	return joins
 }
@@ -374,11 +425,19 @@ func (h *history) finish(m Migration, tables []Table) Migration {
 			dropped = append(dropped, quoted(tables[len(tables)-1-i].Table))
 		}
 		m.Types = append(m.Types, tables...)
-		up = append(up, "tx.Migrator().CreateTable("+strings.Join(made, ", ")+")")
+		create := "tx.Migrator().CreateTable("
+		if h.w.r.Organisation {
+			create = "db.CreateTables(tx, "
+		}
+		up = append(up, create+strings.Join(made, ", ")+")")
 		down = append([]string{"tx.Migrator().DropTable(" + strings.Join(dropped, ", ") + ")"}, down...)
 	}
 	for _, column := range h.fold {
-		up = append(up, "db.UniqueFold(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+")")
+		within := ""
+		if h.w.r.Organisation {
+			within = `, "organisation_id"`
+		}
+		up = append(up, "db.UniqueFold(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+within+")")
 	}
 	if h.search != "" {
 		up = append(up, h.search)

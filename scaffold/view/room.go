@@ -64,7 +64,9 @@ func (w resource) room(v Resource) Room {
 		paths = append(paths, dbImport)
 	}
 	o.Reads, o.Writes = w.access().guards()
-	if o.Reads != "" && (o.List || o.Show) || o.Writes != "" && o.changes() || r.Owner && (o.Create || o.Bulk) {
+	if r.Organisation {
+		paths = append(paths, organisationsImport)
+	} else if o.Reads != "" && (o.List || o.Show) || o.Writes != "" && o.changes() || r.Owner && (o.Create || o.Bulk) {
 		paths = append(paths, authImport)
 	}
 	if r.Owner {

@@ -1,12 +1,16 @@
 package view
 
 // access is who may do something with the rows: "all", "user", "owner" or
-// "admin".
+// "admin"; or of an organisation's members "member" or "member admin".
 type access struct{ read, write string }
 
 func (w resource) access() access {
 	r := w.r
 	switch {
+	case r.Organisation && r.Guard == "admin":
+		return access{"member", "member admin"}
+	case r.Organisation:
+		return access{"member", "member"}
 	case r.Owner:
 		a := access{"owner", "owner"}
 		if r.Read != "" {
@@ -30,8 +34,10 @@ func (w resource) ruled() []Rule {
 	a, many := w.access(), words(w.r.Plural)
 	var rules []Rule
 	switch a.read {
+	case "member":
+		rules = append(rules, Rule{Name: "Readable", Doc: "the " + many + " that the caller may read: those of the organisation.", All: "organisations.Within(tx, organisations.RoleMember)"})
 	case "user":
-		rules = append(rules, Rule{Name: "Readable", Doc: "the " + many + " that the caller may read: all, when signed in.", All: "SignedIn"})
+		rules = append(rules, Rule{Name: "Readable", Doc: "the " + many + " that the caller may read: all, when signed in.", All: "auth.SignedIn(tx)"})
 	case "owner":
 		rule := Rule{Name: "Readable", Doc: "the " + many + " that the caller may read: their own.", Own: true, Or: w.r.Public}
 		if w.r.Public != "" {
@@ -40,10 +46,12 @@ func (w resource) ruled() []Rule {
 		rules = append(rules, rule)
 	}
 	switch {
+	case a.write == "member admin":
+		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: those of the organisation, as an admin of it.", All: "organisations.Within(tx, organisations.RoleAdmin)"})
 	case a.write == "admin":
-		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: all, as an administrator.", All: "OnlyAdmin"})
+		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: all, as an administrator.", All: "auth.OnlyAdmin(tx)"})
 	case a.write == "user" && a.read == "all":
-		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: all, when signed in.", All: "SignedIn"})
+		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: all, when signed in.", All: "auth.SignedIn(tx)"})
 	case a.write == "owner" && (a.read != "owner" || w.r.Public != ""):
 		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: their own.", Own: true})
 	}
@@ -53,6 +61,7 @@ func (w resource) ruled() []Rule {
 // guards are the guards of routes that read and of those that write, as they
 // follow the route.
 func (a access) guards() (reads, writes string) {
-	guard := map[string]string{"user": ".Guard(auth.User())", "owner": ".Guard(auth.User())", "admin": ".Guard(auth.Admin())"}
+	guard := map[string]string{"user": ".Guard(auth.User())", "owner": ".Guard(auth.User())", "admin": ".Guard(auth.Admin())",
+		"member": ".Guard(organisations.Member(gdb))", "member admin": ".Guard(organisations.Admin(gdb))"}
 	return guard[a.read], guard[a.write]
 }

@@ -73,7 +73,11 @@ func (w resource) test(v Resource) (Test, error) {
 	}
 	who := w.access()
 	guarded := w.p.HasFeature("auth") // so that rows which it refers to can be somebody's
-	if guarded {
+	signIn := "authtest.SignIn"
+	switch {
+	case w.r.Organisation:
+		signIn, paths = "organisationstest.SignIn", append(paths, organisationstestImport)
+	case guarded:
 		paths = append(paths, authtestImport)
 	}
 	if uploads && guarded {
@@ -94,12 +98,13 @@ func (w resource) test(v Resource) (Test, error) {
 	only := w.only()
 	line(true, "Module", name+".Module")
 	line(true, "Migrations", "migrations.All()")
-	line(true, "Path", quoted(v.Path))
+	line(true, "Path", quoted(strings.Replace(v.Path, ":organisation", "101", 1)))
 	line(true, "Model", "model."+v.Type+"{}")
 	line(only != "", "Only", "[]string{"+only+"}")
-	line(guarded, "SignIn", "authtest.SignIn")
+	line(guarded, "SignIn", signIn)
+	line(w.r.Organisation, "Organisation", "&webtest.Organisation{ID: organisationstest.ID, Other: organisationstest.Other, Outsider: organisationstest.Outsider}")
 	line(guarded, "Read", quoted(who.read))
-	line(guarded, "Write", quoted(who.write))
+	line(guarded, "Write", quoted(strings.TrimPrefix(who.write, "member ")))
 	line(w.r.Owner, "Owner", quoted("user_id"))
 	line(w.r.Public != "", "Public", quoted(w.r.Public))
 	line(len(loads) > 0, "Loads", "[]string{"+strings.Join(loads, ", ")+"}")

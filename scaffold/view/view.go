@@ -26,6 +26,9 @@ const (
 	authtestImport = runtimeImport + "auth/authtest"
 	filesImport    = runtimeImport + "files"
 	webtestImport  = runtimeImport + "webtest"
+
+	organisationsImport     = runtimeImport + "organisations"
+	organisationstestImport = runtimeImport + "organisations/organisationstest"
 )
 
 // Resource is what the templates of a resource read.
@@ -45,6 +48,8 @@ type Resource struct {
 	Owner   bool     // rows belong to users
 	Public  string   // with Owner: the bool column that lets others read a row; "" for none
 	Uploads []string // columns that hold names of uploads
+
+	Organisation bool // rows belong to organisations, one of which the path names
 
 	Model      Model
 	Migrations []Migration // the first makes the table; the others add fields
@@ -81,7 +86,7 @@ type Model struct {
 type Rule struct {
 	Name string // "Readable" or "Writable"
 	Doc  string // completes "the notes that the caller may"
-	All  string // a function of package auth that says it all: "SignedIn"
+	All  string // a call that says it all: "auth.SignedIn(tx)"
 	Own  bool   // else: the caller's own, and an administrator all
 	Or   string // a bool column that lets others, too; "" for none
 }
@@ -97,6 +102,7 @@ type resource struct {
 	p      spec.Project
 	r      spec.Resource
 	fields []field
+	made   bool // the table is there: a migration adds to it
 }
 
 // field is a field of the resource and what it points at.
@@ -130,6 +136,11 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 		Soft:    r.SoftDelete,
 		Owner:   r.Owner,
 		Public:  r.Public,
+
+		Organisation: r.Organisation,
+	}
+	if r.Organisation {
+		v.Path = "/organisations/:organisation" + v.Path
 	}
 	for _, f := range w.uploads() {
 		v.Uploads = append(v.Uploads, f.Column())
@@ -264,8 +275,15 @@ func (w resource) model() Model {
 		m.Fields = append(m.Fields, Line{Name: "UserID", Type: "int64", Tag: tag("json", "user_id")})
 		m.Relations = append(m.Relations, Line{Name: "User", Type: "*PublicUser", Tag: tag("json", "user,omitzero")})
 	}
+	if w.r.Organisation {
+		paths = append(paths, organisationsImport)
+		m.Fields = append(m.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("json", "organisation_id", "gorm", "<-:create")})
+	}
 	if m.Rules = w.ruled(); len(m.Rules) > 0 {
-		paths = append(paths, gormImport, authImport)
+		paths = append(paths, gormImport)
+		if !w.r.Organisation {
+			paths = append(paths, authImport)
+		}
 	}
 	for _, f := range w.columns() {
 		key := f.Column()
@@ -306,7 +324,10 @@ func (w resource) model() Model {
 			how = "foreignKey:" + exported(back.Column())
 		case "many":
 			how = "many2many:" + w.r.JoinTable(f.Field)
-			if other := exported(spec.Singular(f.Name)); other != f.relatedType() || f.target.Name == w.r.Name ||
+			if other := exported(spec.Singular(f.Name)); f.target.Organisation {
+				how += ";foreignKey:OrganisationID,ID;joinForeignKey:OrganisationID," + exported(w.r.Name) +
+					"ID;references:OrganisationID,ID;joinReferences:OrganisationID," + other + "ID"
+			} else if other != f.relatedType() || f.target.Name == w.r.Name ||
 				!guessable(w.r.Name) || !guessable(f.target.Name) {
 				how += ";joinForeignKey:" + exported(w.r.Name) + "ID;joinReferences:" + other + "ID"
 			}

@@ -49,7 +49,7 @@ func (h handler) organisationRoutes() []web.Route {
 		web.Get("/organisations/:organisation", h.show).Guard(member).Doc("Show an organisation"),
 		web.Put("/organisations/:organisation", h.update).Guard(admin).Doc("Rename an organisation"),
 		web.Patch("/organisations/:organisation", h.update).Guard(admin).Doc("Rename an organisation"),
-		web.Delete("/organisations/:organisation", h.remove).Guard(auth.Fresh(), owner).Doc("Delete an organisation with all that it has").Fails(http.StatusConflict),
+		web.Delete("/organisations/:organisation", h.remove).Guard(auth.Fresh(), owner).Doc("Delete an organisation, unless rows belong to it").Fails(http.StatusConflict),
 	}
 }
 

@@ -1,0 +1,68 @@
+// Package organisationstest signs members of organisations in, for the tests of
+// a room whose rows belong to organisations.
+package organisationstest
+
+import (
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/auth/authtest"
+	"github.com/nexios-go/nexios/runtime/organisations"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// The organisations that there are.
+const (
+	ID    = 101 // of everybody but the outsider
+	Other = 102 // which the outsider owns
+)
+
+// Outsider is the user who is not a member of the organisation ID.
+const Outsider = "oscar"
+
+// SignIn is [authtest.SignIn] for users who are members of the organisation ID:
+// as admins where role is "admin", else as plain members.
+func SignIn(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Module, id int64, token string) {
+	t.Helper()
+	guards, id, token = authtest.SignIn(t, gdb, username, "user")
+	for _, key := range []int64{ID, Other} {
+		keep(t, gdb, organisation{ID: key, Name: "Organisation"})
+	}
+	m := membership{OrganisationID: ID, UserID: id, Role: organisations.RoleMember}
+	switch {
+	case username == Outsider:
+		m.OrganisationID, m.Role = Other, organisations.RoleOwner
+	case role == auth.RoleAdmin:
+		m.Role = organisations.RoleAdmin
+	}
+	keep(t, gdb, m)
+	return guards, id, token
+}
+
+// keep stores a row, unless it is there.
+func keep[T any](t testing.TB, gdb *gorm.DB, row T) {
+	t.Helper()
+	if err := gdb.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
+		t.Fatal(err)
+	}
+}
+
+type organisation struct {
+	ID        int64
+	Name      string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+type membership struct {
+	ID             int64
+	OrganisationID int64
+	UserID         int64
+	Role           string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
