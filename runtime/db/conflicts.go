@@ -42,6 +42,13 @@ func (conflicts) Initialize(gdb *gorm.DB) error {
 // explain completes the violation that tx ended with by what the model and,
 // where the driver is silent, the database know.
 func explain(tx *gorm.DB) {
+	// PostgreSQL answers nothing more in a transaction that has failed.
+	_, inside := tx.Statement.ConnPool.(gorm.TxCommitter)
+	explainBy(tx, tx.Name() != "postgres" || !inside)
+}
+
+// explainBy is explain, which may ask the database or not.
+func explainBy(tx *gorm.DB, mayAsk bool) {
 	var v *violation
 	var f *fault.Error
 	s := tx.Statement.Schema
@@ -50,9 +57,6 @@ func explain(tx *gorm.DB) {
 	}
 	// A statement of an association failed before this one, and was explained.
 	v.resolved = true
-	// PostgreSQL answers nothing more in a transaction that has failed.
-	_, inside := tx.Statement.ConnPool.(gorm.TxCommitter)
-	mayAsk := tx.Name() != "postgres" || !inside
 	switch {
 	case v.kind == unique || v.kind == check:
 		if len(v.columns) == 0 {
@@ -108,7 +112,7 @@ func locate(tx *gorm.DB, rows any, v *violation, err error) {
 	}
 	tx.Statement.ReflectValue = reflect.ValueOf(rows).Elem()
 	tx.Error, v.resolved = err, false
-	explain(tx)
+	explainBy(tx, true) // a transaction around it goes on from its savepoint
 }
 
 // told are the columns of a key that mean something to a client. One that is
