@@ -95,7 +95,7 @@ func TestUnusableAddress(t *testing.T) {
 		if err == nil {
 			l.Close()
 		}
-		if err == nil || !strings.HasPrefix(err.Error(), "nothing can listen at ") || strings.Count(err.Error(), "\n  ") != 2 {
+		if err == nil || !strings.HasPrefix(err.Error(), "cannot listen on ") || strings.Count(err.Error(), "\n  ") != 2 {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
