@@ -117,7 +117,7 @@ func requests(ctx context.Context, tool, dir string) error {
 	steps := [][]string{
 		{tool, "new", "bench", "--no-git", "--dir", home},
 		{tool, "add", "auth", "--dir", home},
-		{tool, "add", "resource", "post", "title:string:min=3", "content:text", "published:bool:default=false:filter", "category:string:optional:filter", "--dir", home},
+		{tool, "add", "resource", "post", "title:string:min=3", "content:text", "published:bool:default=false:filter", "category:string:optional:filter", "--guard", "none", "--dir", home},
 	}
 	for _, step := range steps {
 		if err := do(ctx, dir, step[0], step[1:]...); err != nil {

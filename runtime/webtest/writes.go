@@ -197,7 +197,7 @@ func (w *world) taken() {
 			if text, ok := values[0].(string); ok && f.NoCase {
 				values = append(values, strings.ToUpper(text))
 			}
-			rows := w.store(1)
+			w.store(1)
 			for _, value := range values {
 				body := with(w.body(1), f.Name, value)
 				if w.serves("create") {
@@ -212,7 +212,7 @@ func (w *world) taken() {
 			}
 			if w.serves("update") && !f.Immutable {
 				w.clear()
-				rows = w.store(2)
+				rows := w.store(2)
 				w.client.Patch(w.at(rows[0].id), map[string]any{f.Name: values[0]}).Expect(http.StatusOK)
 				for _, value := range values {
 					w.refused(w.client.Patch(w.at(rows[1].id), map[string]any{f.Name: value}), taken, f.Name, "unique")
