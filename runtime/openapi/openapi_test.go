@@ -50,8 +50,8 @@ type Book struct {
 	Key       uuid.UUID       `json:"key"`
 	Title     string          `json:"title"`
 	Price     decimal.Decimal `json:"price"`
-	Category  *string         `json:"category"`
-	Tags      []string        `json:"tags"`
+	Category  *string         `json:"category" schema:"oneof=novel essay"`
+	Tags      []string        `json:"tags" schema:"max=3,dive,max=9,slug"`
 	Author    *Author         `json:"author,omitempty"`
 	CreatedAt time.Time       `json:"created_at"`
 	Cover     []byte          `json:"cover"`
@@ -458,6 +458,33 @@ func TestListsAreNeverNull(t *testing.T) {
 	} {
 		if got := string(client.Get(path).Expect(200).Body()); got != want {
 			t.Errorf("%s answers %s", path, got)
+		}
+	}
+}
+
+// TestAnswersKeepValuesAndForms: what is read says which values and which form
+// a text has, but none of the limits that were checked when it was written.
+func TestAnswersKeepValuesAndForms(t *testing.T) {
+	var root struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]json.RawMessage
+			}
+		}
+	}
+	if err := json.Unmarshal(document(t), &root); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"category": `{"anyOf":[{"type":"string","enum":["novel","essay"]},{"type":"null"}]}`,
+		"tags":     `{"type":"array","items":{"type":"string","examples":["a-short-name"],"pattern":"^[a-z0-9]+(-[a-z0-9]+)*$"}}`,
+	} {
+		var got bytes.Buffer
+		if err := json.Compact(&got, root.Components.Schemas["Book"].Properties[name]); err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != want {
+			t.Errorf("%s is %s, not %s", name, &got, want)
 		}
 	}
 }

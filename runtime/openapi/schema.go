@@ -294,7 +294,7 @@ var wellKnown = map[string]string{
 func lasting(rules string) string {
 	var kept []string
 	for rule := range strings.SplitSeq(rules, ",") {
-		if name, _, _ := strings.Cut(rule, "="); name == "oneof" || formats[name] != "" {
+		if name, _, _ := strings.Cut(rule, "="); name == "oneof" || name == "dive" || formats[name] != "" || patterns[name].expression != "" {
 			kept = append(kept, rule)
 		}
 	}

@@ -296,7 +296,8 @@ func (w resource) model() Model {
 		}
 		how := slices.DeleteFunc([]string{columnName(f.Column()), f.ModelTag()}, func(s string) bool { return s == "" })
 		m.Fields = append(m.Fields, Line{
-			Name: exported(f.Column()), Type: f.modelType(), Tag: tag("json", key, "gorm", strings.Join(how, ";")),
+			Name: exported(f.Column()), Type: f.modelType(),
+			Tag: tag("json", key, "gorm", strings.Join(how, ";"), "schema", strings.Join(f.shown(), ",")),
 		})
 		paths = append(paths, f.goImports()...)
 		if f.Is("array") {
@@ -337,6 +338,23 @@ func (w resource) model() Model {
 	}
 	m.Imports = imports(w.p.Module, paths...)
 	return m
+}
+
+// shown are the rules that readers of the field may rely on: which values and
+// which form a text has. Limits may have been others when a row was written,
+// and of a private text others read none.
+func (f field) shown() []string {
+	if f.row.Go != "string" || f.Is("secret") || f.Is("private") && !f.Is("optional") && !f.Is("array") {
+		return nil
+	}
+	rules := slices.DeleteFunc(f.rules(), func(rule string) bool {
+		name, _, _ := strings.Cut(rule, "=")
+		return f.row.Allows(name) || name == "min" || name == "max"
+	})
+	if len(rules) > 0 && f.Is("array") {
+		rules = append([]string{"dive"}, rules...)
+	}
+	return rules
 }
 
 // relatedType is the model that stands for a row of the target where another
