@@ -93,11 +93,11 @@ func (p *point) query(tx *gorm.DB) {
 		one := 1
 		s.AddClause(clause.Where{Exprs: []clause.Expression{key}})
 		s.AddClause(clause.Limit{Limit: &one})
-		if !plain {
+		if !plain && !whole(s) {
 			callbacks.Query(tx)
 			return
 		}
-		if callbacks.BuildQuerySQL(tx); tx.Error == nil && len(s.Vars) > 0 {
+		if callbacks.BuildQuerySQL(tx); plain && tx.Error == nil && len(s.Vars) > 0 {
 			p.texts.Store(about, pointText{s.SQL.String(), s.Vars[1:]})
 		}
 	}
@@ -172,8 +172,14 @@ func (p *point) plan(model *schema.Schema, columns []string) [][]int {
 func onlyKey(s *gorm.Statement, key byKey) bool {
 	switch key.id.(type) {
 	case int64, string, uuid.UUID:
-		return len(s.Clauses) == 0 && s.Schema != nil && s.ReflectValue.Type() == s.Schema.ModelType &&
-			s.TableExpr == nil && s.SQL.Len() == 0 && !s.Distinct && len(s.Selects)+len(s.Omits)+len(s.Joins) == 0
+		return len(s.Clauses) == 0 && whole(s)
 	}
 	return false
+}
+
+// whole tells whether the statement reads rows of the model as they are,
+// whatever conditions it has, such as those of a rule.
+func whole(s *gorm.Statement) bool {
+	return s.Schema != nil && s.ReflectValue.Type() == s.Schema.ModelType &&
+		s.TableExpr == nil && s.SQL.Len() == 0 && !s.Distinct && len(s.Selects)+len(s.Omits)+len(s.Joins) == 0
 }

@@ -97,10 +97,13 @@ const writableOnly = "db:writable"
 // read narrows a statement that reads, and the relations that it joins.
 func (p *rules) read(tx *gorm.DB) {
 	s := tx.Statement
-	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 || IsSystem(s.Context) {
+	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 {
 		return
 	}
 	r := p.of(s.Schema)
+	if r.readable == nil && r.writable == nil && len(s.Joins) == 0 || IsSystem(s.Context) {
+		return
+	}
 	p.narrow(tx, s.Schema, r.readable)
 	if r.writable != nil {
 		if of, ok := s.Settings.Load(writableOnly); ok && of == s.Schema.ModelType {
