@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 // organisationID is the column that says which organisation a row belongs to.
@@ -22,162 +24,153 @@ func (w *world) belong(s *schema.Schema, row reflect.Value, organisation int64) 
 	}
 }
 
-// organisations tries every way from another organisation to the rows, and what
-// members who are no admins may do.
+// organisations tries every way from another organisation to the rows: as
+// somebody who is a member of that alone, and as an owner of both.
 func (w *world) organisations() {
-	row := w.store(1)[0]
-	oscar := w.as(w.Organisation.Outsider, "user")
-	theirs := strings.Replace(w.Path, fmt.Sprint("/", w.Organisation.ID, "/"), fmt.Sprint("/", w.Organisation.Other, "/"), 1)
-	if theirs == w.Path {
+	rows := w.store(3)
+	there := *w
+	there.Path = strings.Replace(w.Path, fmt.Sprint("/", w.Organisation.ID, "/"), fmt.Sprint("/", w.Organisation.Other, "/"), 1)
+	if there.Path == w.Path {
 		w.t.Fatalf("the path %s names no organisation %d", w.Path, w.Organisation.ID)
 	}
-	for _, base := range []string{w.Path, theirs} {
-		at := fmt.Sprintf("%s/%v", base, row.id)
-		w.each("the row at "+at, func(w *world) {
-			oscar := oscar.For(w.t)
-			if w.serves("show") {
-				oscar.Get(at).Expect(http.StatusNotFound)
-			}
-			if w.serves("update") {
-				oscar.Put(at, map[string]any{}).Expect(http.StatusNotFound)
-				oscar.Patch(at, map[string]any{}).Expect(http.StatusNotFound)
-			}
-			if w.serves("delete") {
-				oscar.Delete(at).Expect(http.StatusNotFound)
-			}
-			// Its members do not reach it by another organisation either.
-			if w.serves("show") && base != w.Path {
-				w.client.Get(at).Expect(http.StatusNotFound)
-			}
+	oscar, both := w.as(w.Organisation.Outsider, "user"), w.as(w.Organisation.Both, "user")
+	for _, route := range w.all() {
+		w.each(route.Method+" "+route.Path, func(w *world) {
+			w.unreachable("somebody who is no member", oscar, route, w.concrete(route.Path, rows[0].id))
+			w.unreachable("a member of another organisation", w.client, route, there.concrete(route.Path, rows[0].id))
 		})
 	}
-	if w.serves("list") {
-		oscar.Get(w.Path).Expect(http.StatusNotFound)
-		for _, query := range w.reaching() {
-			var p page
-			if oscar.Get(theirs + "?" + query).Expect(http.StatusOK).Into(&p); len(p.Items) > 0 {
-				w.t.Errorf("?%s tells another organisation of %v", query, p.Items)
-			}
+	for _, route := range w.below() {
+		w.each("the other's "+route.Method+" "+route.Path, func(w *world) {
+			w.unreachable("the other organisation", oscar, route, there.concrete(route.Path, rows[0].id))
+			w.unreachable("an owner of both, in the other,", both, route, there.concrete(route.Path, rows[0].id))
+		})
+	}
+	for _, user := range []struct {
+		name   string
+		client *Client
+	}{{"the other organisation", oscar}, {"an owner of both, in the other", both}} {
+		if w.serves("list") {
+			there.each(user.name, func(w *world) { w.empty(user.client) })
 		}
 	}
-	if w.serves("create") {
-		oscar.Post(w.Path, w.body(0)).Expect(http.StatusNotFound)
-	}
-	if w.serves("bulk") {
-		oscar.Post(w.Path+"/bulk", w.bodies()).Expect(http.StatusNotFound)
-	}
-	w.across(oscar, theirs)
-	if n := w.count(); n != 1 {
-		w.t.Errorf("%d rows are stored, not 1", n)
+	w.across(&there, oscar, both)
+	if n := w.count(); n != 3 {
+		w.t.Errorf("%d rows are stored, not 3", n)
 	}
 	if w.Write == "admin" {
-		w.members(row)
+		w.members(rows[0])
 	}
 }
 
-// reaching are queries of lists that find the first row.
-func (w *world) reaching() []string {
-	queries := []string{"", "cursor=", "limit=100&sort=id&order=asc"}
+// unreachable fails unless the path is of nothing, for the client.
+func (w *world) unreachable(who string, client *Client, route web.Route, path string) {
+	w.t.Helper()
+	_, rest, _ := w.cut(route.Path)
+	own := strings.Contains(rest, "/") // it may want a body
+	if a := w.send(client, route, path); a.Status != http.StatusNotFound && !(own && a.Status == refused) {
+		w.t.Errorf("%s is answered %d by %s %s, not 404: %s", who, a.Status, route.Method, path, a.body)
+	}
+}
+
+// empty fails for every list that shows the client a row.
+func (w *world) empty(client *Client) {
+	w.t.Helper()
+	if p := w.list(client.For(w.t), "limit=100"); p.Total != 0 || len(p.Items) != 0 {
+		w.t.Errorf("a list tells of %v", p.Items)
+	}
+	for _, name := range append(w.sortable(), "created_at") {
+		for _, order := range []string{"asc", "desc"} {
+			if ids := w.walk(client.For(w.t), "sort="+name+"&order="+order); len(ids) != 0 {
+				w.t.Errorf("by cursor, sorted by %s, come %v", name, ids)
+			}
+		}
+	}
+	w.finds(client, nil)
+}
+
+// across refers from one organisation to rows of the other past every handler,
+// in the database; and sees that what is unique in one is free in the other.
+func (w *world) across(there *world, oscar, both *Client) {
+	body := w.body(0)
+	sendable := w.serves("create")
 	for _, f := range w.Fields {
-		if f.Filter && len(f.Values) > 0 {
-			queries = append(queries, fmt.Sprintf("%s=%v", f.Name, f.Values[0]))
+		if _, sent := body[f.Name]; !sent || w.target(f) == nil && !f.Upload {
+			continue
 		}
-	}
-	return queries
-}
-
-// across refers from one organisation to rows of another: in bodies, and past
-// them in the database.
-func (w *world) across(oscar *Client, theirs string) {
-	refers := slices.DeleteFunc(slices.Clone(w.Fields), func(f Field) bool {
-		target := w.target(f)
-		return target == nil || len(f.Values) == 0 || target.LookUpField(organisationID) == nil
-	})
-	if len(refers) == 0 {
-		// Nothing ties what is sent to one organisation: what is unique in one is
-		// free in another.
-		if w.serves("create") && !slices.ContainsFunc(w.Fields, func(f Field) bool { return f.Upload }) {
-			answer := oscar.Post(theirs, w.body(0)).Expect(created)
-			id := answer.JSON()["id"]
-			if w.serves("show") {
-				oscar.Get(fmt.Sprintf("%s/%v", theirs, id)).Expect(http.StatusOK)
-				w.client.Get(w.at(id)).Expect(http.StatusNotFound)
-			}
-			if w.serves("list") {
-				if p := w.list(w.client, ""); p.Total != 1 {
-					w.t.Errorf("a list shows %d rows of two organisations, not 1", p.Total)
+		if !w.within(f) {
+			if target := w.target(f); target != nil {
+				if _, ruled := reflect.New(target.ModelType).Interface().(db.Readable); !ruled {
+					continue // everybody may refer to it
 				}
 			}
-			if err := w.gdb.Unscoped().Where("id = ?", id).Delete(reflect.New(w.schema.ModelType).Interface()).Error; err != nil {
-				w.t.Fatal(err)
-			}
+			delete(body, f.Name)
+			sendable = sendable && (f.Optional || f.Many != "")
+			continue
 		}
-		return
-	}
-	for _, f := range refers {
-		w.each("refers to another organisation by "+f.Name, func(w *world) {
-			oscar := oscar.For(w.t)
-			// Only this one: the others are left out where they can be.
-			body, sendable := w.body(0), true
-			for _, other := range w.Fields {
-				if other.Name != f.Name && (w.target(other) != nil || other.Upload) && (other.Optional || other.Many != "") {
-					delete(body, other.Name)
-				} else if other.Upload {
-					sendable = false // it is not theirs, and refused first
+		ids := w.foreignTo(f)
+		if len(ids) == 0 {
+			sendable = false
+			continue
+		}
+		if body[f.Name] = ids[0]; f.Many != "" {
+			body[f.Name] = []any{ids[0]}
+		}
+		w.each("the database keeps "+f.Name+" within", func(w *world) {
+			_, err := w.insertOne(w.Organisation.ID, func(other Field) any {
+				if other.Name == f.Name {
+					return body[f.Name]
 				}
-			}
-			if w.serves("create") && sendable {
-				w.refused(oscar.Post(theirs, body), refused, f.Name, "exists")
-			}
-			if w.serves("bulk") && sendable {
-				w.refused(oscar.Post(theirs+"/bulk", []any{body}), refused, f.Name, "exists")
-			}
-			if _, err := w.insertOne(w.Organisation.Other, func(field Field) any {
-				if _, sent := body[field.Name]; sent {
-					return field.Values[0]
-				}
-				return nil
-			}); err == nil {
+				return at(0)(other)
+			})
+			if err == nil {
 				w.t.Errorf("the database takes %s of another organisation", f.Name)
-			}
-			if w.serves("update") && !f.Immutable && !slices.ContainsFunc(refers, func(f Field) bool { return !f.Optional && f.Many == "" }) {
-				row, err := w.insertOne(w.Organisation.Other, func(field Field) any {
-					if w.target(field) != nil {
-						return nil
-					}
-					return field.Values[0]
-				})
-				if err != nil {
-					w.t.Fatal(err)
-				}
-				w.refused(oscar.Patch(fmt.Sprintf("%s/%v", theirs, row.id), map[string]any{f.Name: f.Values[0]}), refused, f.Name, "exists")
-				if err := w.gdb.Unscoped().Delete(row.row).Error; err != nil {
-					w.t.Fatal(err)
-				}
 			}
 		})
 	}
+	if !sendable {
+		return
+	}
+	id := oscar.Post(there.Path, body).Expect(created).JSON()["id"]
+	if w.serves("show") {
+		oscar.Get(there.at(id)).Expect(http.StatusOK)
+		both.Get(there.at(id)).Expect(http.StatusOK)
+		both.Get(w.at(id)).Expect(http.StatusNotFound)
+		w.client.Get(w.at(id)).Expect(http.StatusNotFound)
+	}
+	if w.serves("list") {
+		for _, client := range []*Client{w.client, both} {
+			if p := w.list(client, ""); p.Total != 3 {
+				w.t.Errorf("a list shows %d rows of two organisations, not 3", p.Total)
+			}
+		}
+		if p := there.list(both, ""); p.Total != 1 {
+			w.t.Errorf("an owner of both sees %d rows of the other, not 1", p.Total)
+		}
+	}
+	if err := w.gdb.Unscoped().Where("id = ?", id).Delete(reflect.New(w.schema.ModelType).Interface()).Error; err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// within reports whether a field refers to rows that belong to an organisation.
+func (w *world) within(f Field) bool {
+	target := w.target(f)
+	return target != nil && target.LookUpField(organisationID) != nil
 }
 
 // members sees that only admins of the organisation change its rows.
 func (w *world) members(row stored) {
 	mary := w.as("mary", "user")
-	if w.serves("list") {
-		mary.Get(w.Path).Expect(http.StatusOK)
-	}
-	if w.serves("show") {
-		mary.Get(w.at(row.id)).Expect(http.StatusOK)
-	}
-	if w.serves("create") {
-		mary.Post(w.Path, w.body(0)).Expect(http.StatusForbidden)
-	}
-	if w.serves("bulk") {
-		mary.Post(w.Path+"/bulk", w.bodies()).Expect(http.StatusForbidden)
-	}
-	if w.serves("update") {
-		mary.Patch(w.at(row.id), map[string]any{}).Expect(http.StatusForbidden)
-	}
-	if w.serves("delete") {
-		mary.Delete(w.at(row.id)).Expect(http.StatusForbidden)
+	for _, route := range w.all() {
+		want := http.StatusForbidden
+		if reads(route) {
+			want = route.Success
+		}
+		w.each("a member "+route.Method+" "+route.Path, func(w *world) {
+			if a := w.send(mary, route, w.concrete(route.Path, row.id)); a.Status != want {
+				w.t.Errorf("it is answered %d, not %d: %s", a.Status, want, a.body)
+			}
+		})
 	}
 }

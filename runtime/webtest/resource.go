@@ -41,17 +41,18 @@ type Resource struct {
 	Lists  []string // keys of the lists of rows that show answers
 
 	Rows     []any // rows that must be there first, in this order: those that Values refer to
-	Others   []any // the same, of another user: they may be neither referred to nor seen
-	Children []any // rows of Lists, of another user, who may refer to any row: they may not be seen
+	Others   []any // the same, of another user or organisation: they may be neither referred to nor seen
+	Children []any // rows of Lists, of another user or organisation, who may refer to any row: they may not be seen
 }
 
 // Organisation is what the tests of rows that belong to organisations know. The
 // SignIn makes users members of the one with ID, where the role "admin" is that
-// of its admins, and the outsider a member of the other one. Read and Write say
-// who of the members may: "member" or "admin".
+// of its admins, and the outsider an owner of the other one alone. Read and Write
+// say who of the members may: "member" or "admin".
 type Organisation struct {
 	ID, Other int64
 	Outsider  string // a username
+	Both      string // of who owns both
 }
 
 // Field is one field of a request body. A field whose column is a foreign key
@@ -123,7 +124,8 @@ func (r Resource) checks() []check {
 	create, bulk, show, update := r.serves("create"), r.serves("bulk"), r.serves("show"), r.serves("update")
 	list, remove := r.serves("list"), r.serves("delete")
 	unique := has(func(f Field) bool { return f.Unique && len(f.Values) > 0 })
-	hidden := len(r.Others)+len(r.Children) > 0 && !r.administrated() // from who may write
+	// From who may write, who is an administrator of an organisation at most.
+	hidden := len(r.Others)+len(r.Children) > 0 && (r.Organisation != nil || !r.administrated())
 	upload := has(func(f Field) bool { return f.Upload })
 	return []check{
 		{"serves its routes", true, (*world).routes},
@@ -177,7 +179,8 @@ type world struct {
 	gdb    *gorm.DB
 	client *Client // of ann, whose rows they are
 	ann    int64
-	carol  int64 // whose are Others and Children
+	carol  int64  // whose are Others and Children
+	token  string // of carol
 	schema *schema.Schema
 }
 
@@ -192,7 +195,7 @@ func (r Resource) world(t testing.TB) *world {
 		return w
 	}
 	// Hers is not the first key, which is what a mistake is likely to store.
-	_, w.carol, _ = r.SignIn(t, w.gdb, "carol", "user")
+	_, w.carol, w.token = r.SignIn(t, w.gdb, "carol", "user")
 	role := "user"
 	if r.administrated() {
 		role = "admin"

@@ -102,7 +102,7 @@ func (w resource) test(v Resource) (Test, error) {
 	line(true, "Model", "model."+v.Type+"{}")
 	line(only != "", "Only", "[]string{"+only+"}")
 	line(guarded, "SignIn", signIn)
-	line(w.r.Organisation, "Organisation", "&webtest.Organisation{ID: organisationstest.ID, Other: organisationstest.Other, Outsider: organisationstest.Outsider}")
+	line(w.r.Organisation, "Organisation", "organisationstest.Two()")
 	line(guarded, "Read", quoted(who.read))
 	line(guarded, "Write", quoted(strings.TrimPrefix(who.write, "member ")))
 	line(w.r.Owner, "Owner", quoted("user_id"))
@@ -286,18 +286,19 @@ func (f field) sample(i int) spec.Value {
 // parents are rows that those of a test refer to, as Go expressions.
 type parents struct {
 	list     []string // those of the caller, or of nobody
-	others   []string // those of another user that nobody else may read
+	others   []string // those of another user or organisation, that nobody else may read
 	children []string // rows of has that nobody else may read
 	paths    []string // what their values import
 	uploads  bool     // some name uploads
-	owned    bool     // some belong to a user
+	within   bool     // the rows under test belong to an organisation
+	outside  bool     // some belong to the other one, though those under test to none
 	done     map[string]bool
 }
 
 // parents makes the rows that the resource's own refer to, and those that they
 // refer to themselves, in the order in which they can be stored.
 func (w resource) parents() (*parents, error) {
-	all := &parents{done: map[string]bool{w.r.Name: true}}
+	all := &parents{done: map[string]bool{w.r.Name: true}, within: w.r.Organisation}
 	for _, f := range w.fields {
 		var err error
 		switch f.Type {
@@ -309,6 +310,10 @@ func (w resource) parents() (*parents, error) {
 		if err != nil {
 			return all, err
 		}
+	}
+	if all.outside {
+		all.list = append([]string{"model.Organisation{ID: organisationstest.Other}"}, all.list...)
+		all.paths = append(all.paths, organisationstestImport)
 	}
 	return all, nil
 }
@@ -328,7 +333,10 @@ func (all *parents) visit(p spec.Project, r spec.Resource) error {
 	for i := range spec.Rows {
 		all.list = append(all.list, all.row(w, i, ""))
 	}
-	if w.access().read == "owner" && w.fourth() {
+	switch {
+	case w.r.Organisation && all.within:
+		all.others = append(all.others, all.row(w, spec.Rows, ""))
+	case w.access().read == "owner" && w.fourth():
 		all.others = append(all.others, all.row(w, spec.Rows, ""))
 	}
 	return nil
@@ -356,8 +364,8 @@ func (w resource) fourth() bool {
 // child makes a row that refers to the one under test.
 func (all *parents) child(w resource, f field) error {
 	child, err := settle(w.p, f.target)
-	if err != nil || child.access().read != "owner" {
-		return err
+	if err != nil || child.access().read != "owner" && (!child.r.Organisation || w.r.Organisation) {
+		return err // everybody's, or kept within the organisation by the database
 	}
 	back, _ := spec.BackRef(w.r, f.target, f.Field)
 	for _, other := range child.fields {
@@ -373,9 +381,10 @@ func (all *parents) child(w resource, f field) error {
 }
 
 // row is the i-th row of a table, of what must be there but for one column. It
-// has a key where others refer to it, and the owner is for the test to say.
+// has a key where others refer to it, and the owner is for the test to say, as is
+// the organisation where the rows under test have one: the fourth is of the
+// other.
 func (all *parents) row(w resource, i int, but string) string {
-	all.owned = all.owned || w.r.Owner
 	var cells []string
 	if but == "" {
 		id, _ := parentID(w.r, i)
@@ -384,8 +393,18 @@ func (all *parents) row(w resource, i int, but string) string {
 			all.paths = append(all.paths, uuidImport)
 		}
 	}
+	if w.r.Organisation && (!all.within || i == spec.Rows) {
+		all.outside = all.outside || !all.within
+		all.paths = append(all.paths, organisationstestImport)
+		cells = append(cells, "OrganisationID: organisationstest.Other")
+	}
 	for _, f := range w.fields {
 		if f.Is("optional") || f.Type == "many" || f.Type == "has" || f.Column() == but {
+			continue
+		}
+		if f.Type == "ref" && f.target.Organisation && all.within && i == spec.Rows {
+			id, _ := parentID(f.target, i)
+			cells = append(cells, exported(f.Column())+": "+id)
 			continue
 		}
 		if f.Name == w.r.Public {

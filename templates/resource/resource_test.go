@@ -19,6 +19,7 @@ import (
 	"github.com/nexios-go/nexios/runtime"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
+	"github.com/nexios-go/nexios/templates/organisations"
 	"github.com/nexios-go/nexios/templates/resource"
 )
 
@@ -86,6 +87,8 @@ func parse(t *testing.T, p spec.Project, lines string) spec.Project {
 				r.SoftDelete = true
 			case "--owner":
 				r.Owner = true
+			case "--organisation":
+				r.Organisation = true
 			case "--model":
 				r.ModelOnly = true
 			case "--public":
@@ -148,6 +151,16 @@ func generate(t *testing.T, p spec.Project) string {
 		write("internal/model/user.go", users)
 		write("internal/migrations/users.go", usersMigration)
 		made = append(made, "createUsers()")
+	}
+	if p.HasFeature("organisations") {
+		for _, name := range []string{"model/organisation.go", "model/membership.go", "model/invitation.go", "migrations/20260101000400_create_organisations.go"} {
+			text, err := fs.ReadFile(organisations.Files(), "internal/"+name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write("internal/"+name, string(text))
+		}
+		made = append(made, "createOrganisations()")
 	}
 	for _, r := range p.Resources {
 		v, err := view.Of(p, r)
@@ -288,6 +301,13 @@ func TestResources(t *testing.T) {
 		t.Fatal(err)
 	}
 	build(t, p)
+}
+
+// TestAccess makes rows of everybody, of users and of organisations, with every
+// way from one to another: a reference, many, has, an upload.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	build(t, accessible(t))
 }
 
 // TestAddedFields gives resources fields of every type after they were made, in

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 // owned are resources whose rows are somebody's, with every way from one to
@@ -22,7 +24,41 @@ article title:string:filter views:int:private:default=1 --read all
 board title:string --read all --write admin
 wiki title:string:search --read user --write user
 page title:string wiki:ref=wikis article:ref=articles --guard user
+poster title:string note:ref=notes tags:many=tags picture:file --guard none
 `
+
+// organised are resources whose rows belong to organisations, and what rows of
+// everybody and of users have to do with them.
+const organised = `
+topic name:string:unique --guard none
+memo text:string scan:file:optional --owner
+shelf name:string --owner
+office name:string --guard none
+label name:string:unique:filter --organisation
+crew name:string:unique=nocase:search lead:ref=users:optional labels:many=labels parent:ref=crews:optional:filter --organisation
+task title:string:sort:search state:enum=open/done:filter slug:slug:unique:optional crew:ref=crews:filter labels:many=labels topic:ref=topics --organisation --soft-delete --uuid
+plan title:string price:decimal=10.2:filter:sort task:ref=tasks:ondelete=cascade topics:many=topics photo:file --organisation --guard admin
+answer text:string memo:ref=memos memos:many=memos photo:file:optional --organisation
+book title:string shelf:ref=shelves crew:ref=crews --organisation
+desk number:int:unique office:ref=offices task:ref=tasks:optional --organisation
+`
+
+// accessible is a project with the resources of both.
+func accessible(t *testing.T) spec.Project {
+	t.Helper()
+	p := project()
+	p.Features = append(p.Features, spec.Feature{Name: "organisations"})
+	p = parse(t, p, owned+organised)
+	for name, has := range map[string]string{"note": "comments", "crew": "tasks", "shelf": "books", "office": "desks"} {
+		r, _ := p.Resource(name)
+		r.Fields = append(r.Fields, has+":has="+has)
+		var err error
+		if p, err = p.Replace(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
 
 // TestRulesAreNeeded takes each rule out of its model and sees the generated
 // tests fail that should: those of the rows themselves, and those of the rows
@@ -32,13 +68,7 @@ func TestRulesAreNeeded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles a project")
 	}
-	p := parse(t, project(), owned)
-	note, _ := p.Resource("note")
-	note.Fields = append(note.Fields, "comments:has=comments")
-	p, err := p.Replace(note)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := accessible(t)
 	dir := generate(t, p)
 	models := filepath.Join(dir, "internal", "model")
 	rules := withoutEach(t, models)
@@ -56,12 +86,13 @@ func TestRulesAreNeeded(t *testing.T) {
 		rows   = "keeps_rows_from_other_users"
 		refs   = "refuses_references_to_rows_of_others"
 		beside = "hides_related_rows_of_other_users"
+		across = "keeps_rows_from_other_organisations"
 		probe  = "holds_in_a_handler_of_one's_own"
 	)
 	wants := map[string][]string{ // by rule, what fails without it
 		"":                  nil,
-		"Tag.Readable":      {"TestTags/" + rows, "TestTags/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside},
-		"Note.Readable":     {"TestNotes/" + rows, "TestNotes/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside, "TestComments/" + refs, "TestComments/" + beside},
+		"Tag.Readable":      {"TestTags/" + rows, "TestTags/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside, "TestPosters/" + refs, "TestPosters/" + beside},
+		"Note.Readable":     {"TestNotes/" + rows, "TestNotes/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside, "TestComments/" + refs, "TestComments/" + beside, "TestPosters/" + refs, "TestPosters/" + beside},
 		"Note.Writable":     {"TestNotes/" + rows, "TestNotes/" + probe},
 		"Comment.Readable":  {"TestComments/" + rows, "TestComments/" + probe, "TestNotes/" + beside},
 		"Remark.Readable":   {"TestRemarks/" + rows, "TestRemarks/" + probe},
@@ -70,6 +101,17 @@ func TestRulesAreNeeded(t *testing.T) {
 		"Board.Writable":    {"TestBoards/" + probe},
 		"Wiki.Readable":     {"TestWikis/" + probe},
 		"Page.Readable":     {"TestPages/" + probe},
+		// A row's own organisation; those that refer to it, and that it is beside.
+		"Label.Readable":  {"TestLabels/" + across, "TestLabels/" + probe, "TestCrews/" + refs, "TestTasks/" + refs},
+		"Crew.Readable":   {"TestCrews/" + across, "TestCrews/" + probe, "TestTasks/" + refs, "TestBooks/" + refs},
+		"Task.Readable":   {"TestTasks/" + across, "TestTasks/" + probe, "TestPlans/" + refs, "TestDesks/" + refs},
+		"Plan.Readable":   {"TestPlans/" + across, "TestPlans/" + probe},
+		"Plan.Writable":   {"TestPlans/" + probe},
+		"Answer.Readable": {"TestAnswers/" + across, "TestAnswers/" + probe},
+		"Book.Readable":   {"TestBooks/" + across, "TestBooks/" + probe, "TestShelves/" + beside},
+		"Desk.Readable":   {"TestDesks/" + across, "TestDesks/" + probe, "TestOffices/" + beside},
+		"Memo.Readable":   {"TestMemos/" + rows, "TestMemos/" + probe, "TestAnswers/" + refs, "TestAnswers/" + beside},
+		"Shelf.Readable":  {"TestShelves/" + rows, "TestShelves/" + probe, "TestBooks/" + refs, "TestBooks/" + beside},
 	}
 	for _, rule := range slices.Sorted(maps.Keys(rules)) {
 		if _, ok := wants[rule]; !ok {
@@ -88,7 +130,7 @@ func TestRulesAreNeeded(t *testing.T) {
 				t.Fatalf("%d tests: %v", len(binaries), err)
 			}
 			for _, binary := range binaries {
-				cmd := exec.Command(binary, "-test.run", "/("+strings.Join([]string{rows, refs, beside, probe}, "|")+")")
+				cmd := exec.Command(binary, "-test.run", "/("+strings.Join([]string{rows, refs, beside, across, probe}, "|")+")")
 				cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
 				cmd.Env = append(os.Environ(), "WITHOUT="+rule, "TEST_DATABASE_URL=")
 				_ = cmd.Run() // what fails is in its output

@@ -13,16 +13,25 @@ import (
 	"github.com/nexios-go/nexios/runtime/auth/authtest"
 	"github.com/nexios-go/nexios/runtime/organisations"
 	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
 // The organisations that there are.
 const (
 	ID    = 101 // of everybody but the outsider
-	Other = 102 // which the outsider owns
+	Other = 102 // of the outsider
 )
 
-// Outsider is the user who is not a member of the organisation ID.
-const Outsider = "oscar"
+// The users whom the tests know by name.
+const (
+	Outsider = "oscar" // no member of the organisation ID
+	Both     = "olive" // an owner of both
+)
+
+// Two is both of them, for a webtest.Resource.
+func Two() *webtest.Organisation {
+	return &webtest.Organisation{ID: ID, Other: Other, Outsider: Outsider, Both: Both}
+}
 
 // SignIn is [authtest.SignIn] for users who are members of the organisation ID:
 // as admins where role is "admin", else as plain members.
@@ -36,6 +45,9 @@ func SignIn(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Modul
 	switch {
 	case username == Outsider:
 		m.OrganisationID, m.Role = Other, organisations.RoleOwner
+	case username == Both:
+		keep(t, gdb, membership{OrganisationID: Other, UserID: id, Role: organisations.RoleOwner})
+		m.Role = organisations.RoleOwner
 	case role == auth.RoleAdmin:
 		m.Role = organisations.RoleAdmin
 	}
