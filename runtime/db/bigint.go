@@ -53,3 +53,11 @@ func (n *BigInt) UnmarshalJSON(text []byte) error {
 
 // GormDBDataType implements migrator.GormDataTypeInterface.
 func (BigInt) GormDBDataType(*gorm.DB, *schema.Field) string { return "bigint" }
+
+// JSONSchema implements web.Described.
+func (BigInt) JSONSchema() string {
+	return `{"type":"string","pattern":"^-?[0-9]+$","examples":["9007199254740993"]}`
+}
+
+// MustBe implements web.Described.
+func (BigInt) MustBe() string { return "must be a whole number" }

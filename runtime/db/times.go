@@ -78,6 +78,12 @@ func (Date) GormDataType() string { return "date" }
 // GormDBDataType implements migrator.GormDataTypeInterface.
 func (Date) GormDBDataType(*gorm.DB, *schema.Field) string { return "date" }
 
+// JSONSchema implements web.Described.
+func (Date) JSONSchema() string { return `{"type":"string","format":"date"}` }
+
+// MustBe implements web.Described.
+func (Date) MustBe() string { return "must be a date such as 2006-01-02" }
+
 // Clock is a time of day without a date: "15:04:05" in JSON and in URLs, in
 // whole seconds. It is the seconds since midnight, 0 to 86399.
 type Clock int32
@@ -147,6 +153,12 @@ func (Clock) GormDBDataType(tx *gorm.DB, _ *schema.Field) string {
 	return "time"
 }
 
+// JSONSchema implements web.Described.
+func (Clock) JSONSchema() string { return `{"type":"string"}` }
+
+// MustBe implements web.Described.
+func (Clock) MustBe() string { return "must be a time of day such as 15:04:05" }
+
 // Duration is a length of time: "1h30m0s" in JSON and in URLs, as
 // time.ParseDuration reads it; nanoseconds in a bigint in the database.
 type Duration time.Duration
@@ -203,3 +215,9 @@ func (Duration) GormDataType() string { return "duration" }
 
 // GormDBDataType implements migrator.GormDataTypeInterface.
 func (Duration) GormDBDataType(*gorm.DB, *schema.Field) string { return "bigint" }
+
+// JSONSchema implements web.Described.
+func (Duration) JSONSchema() string { return `{"type":"string"}` }
+
+// MustBe implements web.Described.
+func (Duration) MustBe() string { return "must be a duration such as 1h30m" }

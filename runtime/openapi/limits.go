@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
+
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 // patterns are the rules that JSON Schema says by a regular expression, each
@@ -58,7 +60,7 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	if kind == "string" && t.Kind() != reflect.String {
 		// A type that is written as a text: its bounds are not lengths.
 		if word := map[string]string{"min": "At least ", "gte": "At least ", "gt": "More than ", "max": "At most ", "lte": "At most ", "lt": "Less than "}[name]; word != "" {
-			s.Description = strings.TrimSpace(s.Description + " " + word + param + ".")
+			s.Description = strings.TrimSpace(s.Description + " " + word + web.Bound(t, param) + ".")
 			if word == "At least " && numeric && !strings.HasPrefix(param, "-") {
 				s.Pattern = strings.Replace(s.Pattern, "^-?", "^", 1) // a decimal's
 			}

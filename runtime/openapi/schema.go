@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"path"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nexios-go/nexios/runtime/web"
 )
@@ -82,10 +82,15 @@ func (s *schemas) of(t reflect.Type, dir direction) *schema {
 		return nullable(s.of(value.Type, dir))
 	case t.PkgPath() == webPackage && strings.HasPrefix(t.Name(), "Bulk["):
 		return s.bulk(t, dir)
-	case t == reflect.TypeFor[time.Time]():
-		return &schema{Type: "string", Format: "date-time"}
 	case t == reflect.TypeFor[json.RawMessage]():
 		return &schema{}
+	}
+	if described, ok := web.Describe(t); ok {
+		made := new(schema)
+		if err := json.Unmarshal([]byte(described.JSONSchema()), made); err != nil {
+			panic(fmt.Sprintf("openapi: the JSON schema of %v: %v", t, err))
+		}
+		return made
 	}
 	if made := s.encoded(t, dir); made != nil {
 		return made
@@ -134,19 +139,7 @@ func (s *schemas) encoded(t reflect.Type, dir direction) *schema {
 	}
 	switch c := text[0]; {
 	case c == '"':
-		made := &schema{Type: "string"}
-		switch t.Name() {
-		case "UUID":
-			made.Format = "uuid"
-		case "Date":
-			made.Format = "date"
-		case "BigInt":
-			made.Pattern, made.Examples = `^-?[0-9]+$`, []any{"9007199254740993"}
-		case "Decimal":
-			// A number is accepted too, but loses digits in most clients.
-			made.Pattern, made.Examples = `^-?[0-9]+(\.[0-9]+)?$`, []any{"9.90"}
-		}
-		return made
+		return &schema{Type: "string"}
 	case c == '-' || c >= '0' && c <= '9':
 		return &schema{Type: "number"}
 	case c == 't' || c == 'f':

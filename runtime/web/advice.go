@@ -3,9 +3,7 @@ package web
 import (
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -168,9 +166,7 @@ func amount(f validator.FieldError, compared string) string {
 	case reflect.Slice, reflect.Array, reflect.Map:
 		unit = " element"
 	default:
-		if n, err := strconv.ParseInt(param, 10, 64); err == nil && f.Type() != nil && f.Type().Name() == "Duration" {
-			param = time.Duration(n).String()
-		}
+		param = Bound(f.Type(), param)
 		if compared == "exactly" {
 			return "be " + param
 		}

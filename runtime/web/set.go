@@ -152,24 +152,10 @@ func mustBe(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch {
-	case t == timeType:
-		return "must be a time such as 2006-01-02T15:04:05Z, in the years 1 to 9999"
-	case t == durationType:
-		return "must be a duration such as 1h30m"
-	case t.Name() == "UUID":
-		return "must be a UUID"
-	case t.Name() == "BigInt":
-		return "must be a whole number"
-	case t.Name() == "Decimal":
-		return "must be a decimal number"
-	case t.Name() == "Date":
-		return "must be a date such as 2006-01-02"
-	case t.Name() == "Clock":
-		return "must be a time of day such as 15:04:05"
-	case t.Name() == "Duration":
-		return "must be a duration such as 1h30m"
-	case t.Kind() != reflect.String && reflect.PointerTo(t).Implements(textUnmarshaler):
+	if described, ok := Describe(t); ok {
+		return described.MustBe()
+	}
+	if t.Kind() != reflect.String && reflect.PointerTo(t).Implements(textUnmarshaler) {
 		return "is not valid"
 	}
 	switch t.Kind() {

@@ -23,12 +23,17 @@ type Type struct {
 	Form string // how the argument looks: "A/B/C"
 	Doc  string // one line for help
 
-	Go      string   // the Go type, in the model and in bodies
-	Quoted  string   // the Go type with the modifier string; of package db
-	Imports []string // what Go, and the Go of its values, need
-	Plain   bool     // an absent value is Go's empty one: the required body field is no pointer
-	Filters string   // how lists filter by it: "equal", "range" (equal, _min and _max) or ""
-	Upload  bool     // values are names of uploads, of a project with that feature: they must be there and stay
+	Go        string   // the Go type, in the model and in bodies
+	Quoted    string   // the Go type with the modifier string; of package db
+	Imports   []string // what Go needs
+	Zero      string   // Go's empty value, where it is not Go{}
+	Nil       bool     // nil stands for null in the type itself: optional fields are no pointers
+	Stored    string   // the Go type that makes the column in a migration, where it is not Go
+	Constants []string // what the Go of its values needs besides Imports
+	Plain     bool     // an absent value is Go's empty one: the required body field is no pointer
+	Filters   string   // how lists filter by it: "equal", "range" (equal, _min and _max) or ""
+	Listed    bool     // its values are those of the argument: lists filter by no other
+	Upload    bool     // values are names of uploads, of a project with that feature: they must be there and stay
 
 	mods   string // modifiers that make sense, besides optional, immutable, readonly and private
 	length int    // characters a text may have unless it says; 0 for what is not a short text
@@ -41,6 +46,7 @@ type Type struct {
 	rules  func(f Field) []string                    // validation rules of a value that is there
 	parse  func(f Field, text string) (Value, error) // reads a value as a word writes it
 	sample func(f Field, i int) string               // the i-th value as a word writes it; "" for no more
+	empty  func(f Field) (string, bool)              // Go's empty value as a word writes it, and whether a body may carry it
 	edges  func(f Field) []Value                     // values that just pass
 	bad    func(f Field) []Bad                       // values that just do not, with the rule they break
 }
@@ -95,43 +101,43 @@ func rows() []Type {
 	return []Type{
 		{
 			Name: "string", Doc: "a short text, at most 255 characters by default",
-			Go: "string", Plain: true, Filters: "equal", length: 255,
+			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 255,
 			mods:   "unique index search sort filter default min max len pattern secret array",
-			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("", "%s"),
+			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), empty: textZero, edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
 		{
 			Name: "text", Doc: "a long text, at most 65,536 characters unless max says",
-			Go: "string", Plain: true, length: long,
+			Go: "string", Zero: `""`, Plain: true, length: long,
 			mods:   "search default min max pattern secret",
-			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: text(nil), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("", "%s"),
+			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: text(nil), sample: textSample("%s"), empty: textZero, edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
 		{
 			Name: "int", Doc: "a whole number",
-			Go: "int", Filters: "range",
+			Go: "int", Zero: "0", Filters: "range",
 			mods:   "unique index sort filter default min max array",
-			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), edges: numberEdges, bad: numberBad(1),
+			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), empty: numberZero, edges: numberEdges, bad: numberBad(1),
 		},
 		{
 			Name: "bigint", Doc: "a 64-bit whole number",
-			Go: "int64", Filters: "range",
+			Go: "int64", Zero: "0", Filters: "range",
 			mods:   "unique index sort filter default min max array",
-			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), edges: numberEdges, bad: numberBad(1),
+			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), empty: numberZero, edges: numberEdges, bad: numberBad(1),
 		},
 		{
 			Name: "float", Doc: "a floating-point number",
-			Go: "float64", Filters: "range",
+			Go: "float64", Zero: "0", Filters: "range",
 			mods:   "index sort filter default min max array",
-			limits: numberLimits, column: typed("type:double precision"), rules: numberRules, parse: float, sample: numberSample(0.5), edges: numberEdges, bad: numberBad(0.5),
+			limits: numberLimits, column: typed("type:double precision"), rules: numberRules, parse: float, sample: numberSample(0.5), empty: numberZero, edges: numberEdges, bad: numberBad(0.5),
 		},
 		{
 			Name: "decimal", Arg: "may", Form: "10.2", Doc: "an exact decimal: 10 digits, 2 of them after the point",
-			Go: "decimal.Decimal", Imports: []string{decimalImport}, Filters: "range",
+			Go: "decimal.Decimal", Stored: "string", Imports: []string{decimalImport}, Filters: "range",
 			mods: "unique index sort filter default min max",
-			arg:  decimalArg, limits: numberLimits, column: decimalColumn, model: decimalModel, rules: decimalRules, parse: decimal, sample: decimalSample, edges: numberEdges, bad: decimalBad,
+			arg:  decimalArg, limits: numberLimits, column: decimalColumn, model: decimalModel, rules: decimalRules, parse: decimal, sample: decimalSample, empty: numberZero, edges: numberEdges, bad: decimalBad,
 		},
 		{
 			Name: "bool", Doc: "true or false",
-			Go: "bool", Filters: "equal",
+			Go: "bool", Zero: "false", Filters: "equal",
 			mods:   "index sort filter default array",
 			column: typed(""), parse: boolean, sample: oneOf("true", "false"), bad: wrongType(`"yes"`),
 		},
@@ -143,7 +149,7 @@ func rows() []Type {
 		},
 		{
 			Name: "time", Doc: "a time of day: 09:30:00",
-			Go: "db.Clock", Imports: []string{dbImport}, Filters: "range", colons: true,
+			Go: "db.Clock", Zero: "0", Imports: []string{dbImport}, Filters: "range", colons: true,
 			mods:   "index sort filter default array",
 			column: typed(""), parse: clock, sample: oneOf("09:30:00", "12:00:00", "23:59:59"), bad: wrongType(`"25:00:00"`),
 		},
@@ -155,49 +161,49 @@ func rows() []Type {
 		},
 		{
 			Name: "duration", Doc: "a duration: 1h30m",
-			Go: "db.Duration", Imports: []string{dbImport}, Filters: "range",
+			Go: "db.Duration", Constants: []string{timeImport}, Zero: "0", Imports: []string{dbImport}, Filters: "range",
 			mods:   "index sort filter default min max array",
 			limits: numberLimits, column: typed(""), rules: durationRules, parse: duration, sample: durationSample, edges: numberEdges, bad: durationBad,
 		},
 		{
 			Name: "uuid", Doc: "a UUID",
-			Go: "uuid.UUID", Imports: []string{uuidImport}, Filters: "equal",
+			Go: "uuid.UUID", Stored: "string", Imports: []string{uuidImport}, Filters: "equal",
 			mods:   "unique index sort filter default secret array",
 			column: typed("type:char(36)"), parse: uuid, sample: oneOf("0192e4a0-7b3c-7d10-8000-000000000001", "0192e4a0-7b3c-7d10-8000-000000000002", "0192e4a0-7b3c-7d10-8000-000000000003"), bad: wrongType(`"nope"`),
 		},
 		{
 			Name: "email", Doc: "an e-mail address",
-			Go: "string", Plain: true, Filters: "equal", length: 254,
+			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 254,
 			mods:   "unique index search sort filter default max array",
 			limits: textLimits(254), column: sized, rules: textRules("email"), parse: text(isEmail), sample: textSample("%s@example.com"), edges: textEdges("%s@example.com"), bad: textBad("email", ""),
 		},
 		{
 			Name: "url", Doc: "an http or https URL, at most 2,048 characters by default",
-			Go: "string", Plain: true, Filters: "equal", length: 2048, colons: true,
+			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 2048, colons: true,
 			mods:   "unique index search sort filter default max array",
 			limits: textLimits(16000), column: sized, rules: textRules("http_url"), parse: text(isURL), sample: textSample("https://example.com/%s"), edges: textEdges("https://example.com/%s"), bad: textBad("http_url", "https://example.com/%s"),
 		},
 		{
 			Name: "slug", Doc: "lower-case letters, digits and single hyphens: my-first-post",
-			Go: "string", Plain: true, Filters: "equal", length: 255,
+			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 255,
 			mods:   "unique index search sort filter default min max len array",
 			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug", "%s"),
 		},
 		{
 			Name: "json", Doc: "any JSON value, at most 65,536 bytes unless max says",
-			Go: "db.JSON", Imports: []string{dbImport}, Plain: true, length: long,
+			Go: "db.JSON", Nil: true, Imports: []string{dbImport}, Plain: true, length: long,
 			mods:   "max",
 			limits: textLimits(1 << 30), column: typed(""), rules: mostRules, parse: anyJSON, sample: oneOf(`{"size":1}`, `[1,2]`, `"three"`),
 		},
 		{
 			Name: "bytes", Doc: "binary data, base64 in JSON, at most 65,536 bytes unless max says",
-			Go: "[]byte", Plain: true, length: long,
+			Go: "[]byte", Nil: true, Plain: true, length: long,
 			mods:   "min max len secret",
 			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: binary, sample: textSample("%s"), edges: bytesEdges, bad: bytesBad,
 		},
 		{
 			Name: "enum", Arg: "must", Form: "draft/live", Doc: "one of the listed values",
-			Go: "string", Plain: true, Filters: "equal", length: 64,
+			Go: "string", Zero: `""`, Listed: true, Plain: true, Filters: "equal", length: 64,
 			mods: "index search sort filter default array",
 			arg:  enumArg, column: enumColumn, rules: enumRules, parse: text(nil), sample: enumSample, bad: enumBad,
 		},
@@ -217,7 +223,7 @@ func rows() []Type {
 		},
 		{
 			Name: "file", Doc: "an uploaded file, by its name (the last part of its URL)",
-			Go: "files.Name", Imports: []string{filesImport}, Plain: true, Upload: true, length: 40,
+			Go: "files.Name", Stored: "string", Zero: `""`, Imports: []string{filesImport}, Plain: true, Upload: true, length: 40,
 			column: sized, rules: textRules(), parse: upload, sample: oneOf(uploadNames...), bad: uploadBad,
 		},
 	}
@@ -377,6 +383,21 @@ func (f Field) Edges() []Value {
 	return row.edges(f)
 }
 
+// Empty is Go's empty value of the field's type, which requests are tempted to
+// take for an absent one; ok is false when a request may not send it.
+func (f Field) Empty() (v Value, ok bool) {
+	row := f.Row()
+	if row.empty == nil {
+		return Value{}, false
+	}
+	text, ok := row.empty(f)
+	if !ok {
+		return Value{}, false
+	}
+	v, err := row.parse(f, text)
+	return v, err == nil && f.breaks(row, v) == ""
+}
+
 // Bad are values that only just break one of the field's rules.
 func (f Field) Bad() []Bad {
 	row := f.Row()
@@ -388,7 +409,7 @@ func (f Field) Bad() []Bad {
 
 // breaks names the rule that v breaks, "" for none.
 func (f Field) breaks(row Type, v Value) string {
-	if row.Name == "enum" {
+	if row.Listed {
 		if !slices.Contains(strings.Split(f.Arg, "/"), v.Text) {
 			return "the list of values, " + f.Arg
 		}
@@ -517,6 +538,11 @@ func text(is func(string) bool) func(Field, string) (Value, error) {
 		}
 		return v, nil
 	}
+}
+
+// textZero is sent for an optional text; a required one must not be empty.
+func textZero(f Field) (string, bool) {
+	return "", f.Is("optional") && !f.Is("min") && !f.Is("len") && !f.Is("pattern")
 }
 
 // seeds are the beginnings of sample texts, told apart by their first letter.
@@ -696,6 +722,8 @@ func numberLimits(f Field) error {
 	}
 	return nil
 }
+
+func numberZero(Field) (string, bool) { return "0", true }
 
 func numberRules(f Field) []string {
 	var rules []string

@@ -196,23 +196,19 @@ func (f field) create(in *Input) []string {
 	switch {
 	case f.Type == "many":
 	case hasDefault:
-		goDefault := v.Go
 		if f.Is("optional") {
 			in.Build = append(in.Build, Assign{name, value})
-			if convert := map[string]bool{"int64": true, "float64": true, "db.BigInt": true}[goType]; convert {
-				goDefault = goType + "(" + goDefault + ")"
-			}
-			in.Defaults = append(in.Defaults, Default{name, "new(" + goDefault + ")", true})
+			in.Defaults = append(in.Defaults, Default{name, f.newOf(v), true})
 			break
 		}
-		in.Build = append(in.Build, Assign{name, goDefault})
+		in.Build = append(in.Build, Assign{name, v.Go})
 		in.Defaults = append(in.Defaults, Default{name, "*" + value, false})
 	default:
 		in.Build = append(in.Build, Assign{name, value})
 	}
 	paths := f.bodyImports()
-	if hasDefault && f.Type == "duration" {
-		paths = append(paths, "time")
+	if hasDefault {
+		paths = append(paths, f.row.Constants...)
 	}
 	return paths
 }
@@ -226,16 +222,19 @@ func (f field) settled(in *Input) []string {
 	}
 	value := v.Go
 	if f.Is("optional") {
-		if goType := f.goType(); goType == "int64" || goType == "float64" {
-			value = goType + "(" + value + ")"
-		}
-		value = "new(" + value + ")"
+		value = f.newOf(v)
 	}
 	in.Build = append(in.Build, Assign{exported(f.Column()), value})
-	if f.Type == "duration" {
-		return append(f.bodyImports(), "time")
+	return append(f.bodyImports(), f.row.Constants...)
+}
+
+// newOf is the Go expression of a pointer to a value of the field.
+func (f field) newOf(v spec.Value) string {
+	value := v.Go
+	if f.row.Zero == "0" && f.goType() != "int" && !strings.Contains(value, "(") {
+		value = f.goType() + "(" + value + ")" // or it would be a pointer to an int
 	}
-	return f.bodyImports()
+	return "new(" + value + ")"
 }
 
 // withoutMin1 drops what required says already of a text.
@@ -278,7 +277,7 @@ func (f field) update(in *Input) []string {
 // filter adds what lists can be filtered by.
 func (f field) filter(in *Input) []string {
 	var rule string
-	if f.Type == "enum" {
+	if f.row.Listed {
 		rule = "omitempty," + strings.Join(f.Rules(), ",")
 	}
 	name := exported(f.Column())

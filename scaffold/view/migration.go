@@ -272,12 +272,12 @@ func (h *history) columns(empty bool) []Line {
 		switch {
 		case f.Is("array"):
 			goType = "db.Array[" + goType + "]"
-		case f.Type == "uuid", f.Type == "ref" && f.target.UUID:
+		case f.Type == "ref" && f.target.UUID:
 			goType = "string"
 		case f.Type == "ref", f.Is("string"):
 			goType = "int64"
-		case f.Type == "decimal", f.row.Upload:
-			goType = "string"
+		case f.row.Stored != "":
+			goType = f.row.Stored
 		}
 		if goType == f.goType() || f.Is("array") {
 			h.paths = append(h.paths, f.goImports()...)

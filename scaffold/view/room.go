@@ -90,7 +90,7 @@ func (w resource) room(v Resource) Room {
 			o.Attach = o.Attach || o.Create || o.Bulk
 			o.Reattach = o.Reattach || o.Update && !f.Is("immutable")
 		}
-		if f.Is("unique") || f.Type == "ref" || f.Type == "many" || f.Type == "enum" || f.row.Upload {
+		if f.Is("unique") || f.Type == "ref" || f.Type == "many" || f.row.Listed || f.row.Upload {
 			o.Conflict = ".Fails(409)"
 		}
 		if f.Is("search") {

@@ -3,7 +3,6 @@ package view
 import (
 	"cmp"
 	"fmt"
-	"math/big"
 	"path"
 	"slices"
 	"strconv"
@@ -210,20 +209,8 @@ func (f field) valid() (values []string) {
 	for _, edge := range f.Edges() {
 		values = append(values, edge.JSON)
 	}
-	zero := ""
-	switch f.Type {
-	case "int", "bigint", "float":
-		zero = "0"
-	case "decimal":
-		value, _ := f.Value("0")
-		zero = value.JSON
-	case "string", "text":
-		if f.Is("optional") && !f.Is("min") && !f.Is("len") && !f.Is("pattern") {
-			zero = `""`
-		}
-	}
-	if zero != "" && f.fits("0") && !slices.Contains(values, zero) {
-		values = append(values, zero)
+	if zero, ok := f.Empty(); ok && !slices.Contains(values, zero.JSON) {
+		values = append(values, zero.JSON)
 	}
 	if f.Is("array") {
 		for i, value := range values {
@@ -432,18 +419,6 @@ func uploadRows() []string {
 		rows = append(rows, "files.File{Name: "+sample.JSON+"}")
 	}
 	return rows
-}
-
-// fits reports whether a number passes the field's rules.
-func (f field) fits(n string) bool {
-	zero, _ := new(big.Rat).SetString(n)
-	if least, ok := new(big.Rat).SetString(f.Mods["min"]); ok && zero.Cmp(least) < 0 {
-		return false
-	}
-	if most, ok := new(big.Rat).SetString(f.Mods["max"]); ok && zero.Cmp(most) > 0 {
-		return false
-	}
-	return true
 }
 
 // onDelete says what happens to the first row when the row that it refers to

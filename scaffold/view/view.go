@@ -224,7 +224,7 @@ func (f field) goImports() []string {
 }
 
 // nilable reports whether nil stands for null in the type itself.
-func (f field) nilable() bool { return f.Type == "json" || f.Type == "bytes" }
+func (f field) nilable() bool { return f.row.Nil }
 
 // column is the type of the field in the model.
 func (f field) modelType() string {
@@ -368,18 +368,14 @@ func (f field) relatedType() string {
 
 // zero is the Go expression of the empty value of the model's field.
 func (f field) zero() string {
-	switch goType := f.modelType(); {
+	goType := f.modelType()
+	switch {
 	case strings.HasPrefix(goType, "*"), f.nilable(), f.Is("array"):
 		return "nil"
-	case goType == "string" || goType == "files.Name":
-		return `""`
-	case goType == "bool":
-		return "false"
-	case goType == "int" || goType == "int64" || goType == "float64" || goType == "db.Duration" || goType == "db.Clock":
-		return "0"
-	default:
-		return goType + "{}"
+	case f.row.Zero != "":
+		return f.row.Zero
 	}
+	return goType + "{}"
 }
 
 // columnName tells GORM a column whose name it would not guess.
