@@ -48,4 +48,4 @@ requirements: ## write anew what generated go.mod files need, after go.mod chang
 	@$(GO) run ./e2e/requirements
 
 bench: ## the figures of the README, each beside its comparator
-	@$(GO) run ./e2e/bench
+	@$(GO) run ./e2e/services/run -- $(GO) run ./e2e/bench

@@ -24,6 +24,10 @@ func pairs(ctx context.Context) error {
 		{"typed route / Gin's binding, PUT with id and body", "web", "^BenchmarkPut$", "BenchmarkPut/typed", "BenchmarkPut/gin", "1.05"},
 		{"typed route / Gin's binding, GET with a query", "web", "^BenchmarkGetWithQuery$", "BenchmarkGetWithQuery/typed", "BenchmarkGetWithQuery/gin", "1.05"},
 		{"guarded route's token / a bare HS256 check", "auth", "^BenchmarkVerify", "BenchmarkVerifyGuard", "BenchmarkVerifyBare", "1.30"},
+		{"SQLite, page of 75,000: total estimated / counted", "db", "^BenchmarkLists$/^sqlite$/^total$", "BenchmarkLists/sqlite/total/estimate", "BenchmarkLists/sqlite/total/exact", "0.50"},
+		{"PostgreSQL, page of 75,000: total estimated / counted", "db", "^BenchmarkLists$/^postgres$/^total$", "BenchmarkLists/postgres/total/estimate", "BenchmarkLists/postgres/total/exact", "0.50"},
+		{"SQLite, page at row 90,000: by keys / by offset", "db", "^BenchmarkLists$/^sqlite$/^deep$", "BenchmarkLists/sqlite/deep/keys", "BenchmarkLists/sqlite/deep/offset", "0.50"},
+		{"PostgreSQL, page at row 90,000: by keys / by offset", "db", "^BenchmarkLists$/^postgres$/^deep$", "BenchmarkLists/postgres/deep/keys", "BenchmarkLists/postgres/deep/offset", "0.50"},
 	} {
 		out, err := benchmark(ctx, p.dir, p.run, "-benchtime=200ms", "-count=6")
 		if err != nil {

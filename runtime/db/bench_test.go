@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
 	_ "modernc.org/sqlite"
 
 	"github.com/nexios-go/nexios/runtime/db"
@@ -130,5 +131,42 @@ func BenchmarkAgainstSQL(b *testing.B) {
 			b.ReportMetric(took[1].Seconds()*1e6/float64(b.N), "ours-µs/op")
 			b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "times")
 		})
+	}
+}
+
+// BenchmarkLists reads pages of a filtered list of 75,000 rows in the ways of
+// [db.List], beside the one that it was before.
+func BenchmarkLists(b *testing.B) {
+	for _, name := range []string{"sqlite", "postgres"} {
+		gdb := open(b, address(b, name))
+		must(b, gdb.Migrator().CreateTable(&Entry{}))
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		rows := make([]Entry, 100_000)
+		for i := range rows {
+			rows[i] = Entry{Title: "Title", Content: "some text", Published: i%4 != 0, CreatedAt: start.Add(time.Duration(i) * time.Second)}
+		}
+		must(b, gdb.CreateInBatches(rows, 1000).Error)
+		if name == "postgres" {
+			must(b, gdb.Exec("VACUUM ANALYZE entries").Error)
+		}
+		page := func(tx *gorm.DB, q db.Query) func(*testing.B) {
+			return func(b *testing.B) {
+				for b.Loop() {
+					if _, err := db.List[Entry](tx, q, "created_at"); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		}
+		few := gdb.Where("published").Session(&gorm.Session{})
+		b.Run(name+"/total/estimate", page(few, db.Query{Limit: 20}))
+		b.Run(name+"/total/exact", page(few, db.Query{Limit: 20, Count: "exact"}))
+		b.Run(name+"/deep/keys", page(gdb, db.Query{Page: 4500, Limit: 20, Count: "none"}))
+		b.Run(name+"/deep/offset", func(b *testing.B) {
+			for b.Loop() {
+				must(b, gdb.Order("created_at DESC, id DESC").Offset(89_980).Limit(20).Find(&[]Entry{}).Error)
+			}
+		})
+		b.Run(name+"/deep/cursor", page(gdb, db.Query{Limit: 20, Cursor: new("")}))
 	}
 }

@@ -15,11 +15,13 @@ import (
 )
 
 // Query is what a client may say about any list; inputs embed it. A zero
-// Page, Limit or Order means 1, 10 and desc.
+// Page, Limit, Order or Count means 1, 10, desc and estimate. Where a list is
+// filtered by a field named count, that is what the parameter says.
 type Query struct {
 	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000" doc:"Page number, from 1."`
 	Limit int    `form:"limit,default=10" binding:"min=1,max=100" doc:"Items per page."`
 	Order string `form:"order,default=desc" binding:"oneof=asc desc" doc:"Sort direction."`
+	Count string `form:"count,default=estimate" binding:"omitempty,oneof=exact estimate none" doc:"How total is found: estimate counts up to 10,000 rows and takes the database's estimate beyond (then total_is_estimate is true), exact counts them all, none leaves total and pages out."`
 	// Cursor asks for keyset paging, whose cost does not grow with depth:
 	// empty for the first page, then each page's next_cursor. When it is
 	// absent pages are counted.
@@ -27,16 +29,18 @@ type Query struct {
 }
 
 // Page is one page of a list. Total, Page, Pages and HasPrev are left out in
-// keyset paging, which does not count.
+// keyset paging, which does not count, and Total and Pages where the client
+// wants none.
 type Page[T any] struct {
-	Items      []T     `json:"items"` // never null
-	Total      *int64  `json:"total,omitempty" doc:"Rows that match, on all pages; absent with cursor."`
-	Page       *int    `json:"page,omitempty" doc:"Page number, from 1; absent with cursor."`
-	Limit      int     `json:"limit" doc:"Items per page."`
-	Pages      *int64  `json:"pages,omitempty" doc:"Number of pages; absent with cursor."`
-	HasNext    bool    `json:"has_next" doc:"Whether there is a next page."`
-	HasPrev    *bool   `json:"has_prev,omitempty" doc:"Whether there is a previous page; absent with cursor."`
-	NextCursor *string `json:"next_cursor" doc:"The cursor of the next page; null on the last page."`
+	Items           []T     `json:"items"` // never null
+	Total           *int64  `json:"total,omitempty" doc:"Rows that match, on all pages; absent with cursor and count=none."`
+	TotalIsEstimate bool    `json:"total_is_estimate,omitempty" doc:"True when total and pages are estimates, which they can be from 10,000 rows on; otherwise absent."`
+	Page            *int    `json:"page,omitempty" doc:"Page number, from 1; absent with cursor."`
+	Limit           int     `json:"limit" doc:"Items per page."`
+	Pages           *int64  `json:"pages,omitempty" doc:"Number of pages; absent with cursor and count=none."`
+	HasNext         bool    `json:"has_next" doc:"Whether there is a next page."`
+	HasPrev         *bool   `json:"has_prev,omitempty" doc:"Whether there is a previous page; absent with cursor."`
+	NextCursor      *string `json:"next_cursor" doc:"The cursor of the next page; null on the last page."`
 }
 
 // Map returns the page with f applied to every item.
@@ -45,7 +49,7 @@ func Map[T, U any](p Page[T], f func(T) U) Page[U] {
 	for i, item := range p.Items {
 		items[i] = f(item)
 	}
-	return Page[U]{items, p.Total, p.Page, p.Limit, p.Pages, p.HasNext, p.HasPrev, p.NextCursor}
+	return Page[U]{items, p.Total, p.TotalIsEstimate, p.Page, p.Limit, p.Pages, p.HasNext, p.HasPrev, p.NextCursor}
 }
 
 // List returns the page of T that q asks for among the rows tx matches,
@@ -75,43 +79,63 @@ func (q Query) withDefaults() Query {
 	if q.Order == "" {
 		q.Order = "desc"
 	}
+	if q.Count == "" {
+		q.Count = countEstimate
+	}
 	return q
 }
 
 // listPage counts pages.
 func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 	skip := int64(q.Page-1) * int64(q.Limit)
-	if skip > math.MaxInt-int64(q.Limit) {
+	if skip > math.MaxInt-int64(q.Limit)-1 {
 		return Page[T]{}, fault.InvalidQuery(fault.Detail{Field: "page", Rule: "max", Message: "Page is too large"})
 	}
-	items := make([]T, 0, q.Limit)
-	if err := o.apply(tx).Offset(int(skip)).Limit(q.Limit).Find(&items).Error; err != nil {
+	// Where the total will not tell whether there is another page, one row more
+	// does.
+	ask := q.Limit
+	if q.Count == countNone || q.Count == countEstimate && skip+int64(q.Limit) >= exactUpTo {
+		ask++
+	}
+	items := make([]T, 0, ask)
+	if err := o.at(tx, int(skip), ask).Find(&items).Error; err != nil {
 		return Page[T]{}, err
 	}
-	// A page that is not full is the last one, and shows the total.
-	total := skip + int64(len(items))
-	if len(items) == q.Limit || len(items) == 0 && q.Page > 1 {
-		var err error
-		if total, err = count(tx); err != nil {
+	hasPrev := q.Page > 1
+	page := Page[T]{Items: items, Page: &q.Page, Limit: q.Limit, HasNext: len(items) > q.Limit, HasPrev: &hasPrev}
+	page.Items = slices.Clip(items[:min(len(items), q.Limit)])
+	if q.Count != countNone {
+		total, known, err := total(tx, q.Count, skip, len(items), ask)
+		if err != nil {
 			return Page[T]{}, err
 		}
-	}
-	pages := (total + int64(q.Limit) - 1) / int64(q.Limit)
-	hasPrev := q.Page > 1
-	page := Page[T]{
-		Items: items, Total: &total, Page: &q.Page, Limit: q.Limit, Pages: &pages,
-		HasNext: int64(q.Page) < pages, HasPrev: &hasPrev,
+		pages := (total + int64(q.Limit) - 1) / int64(q.Limit)
+		page.Total, page.TotalIsEstimate, page.Pages = &total, !known, &pages
+		page.HasNext = page.HasNext || ask == q.Limit && int64(q.Page) < pages
 	}
 	return page.withCursor(tx.Statement.Context, o)
 }
 
-// count is how many rows tx matches.
-func count(tx *gorm.DB) (int64, error) {
-	var total int64
-	tx = tx.WithContext(tx.Statement.Context) // a statement of its own
-	tx.Statement.Preloads = nil
-	err := tx.Count(&total).Error
-	return total, err
+// total is how many rows tx matches, of which n came behind skip where ask were
+// wanted, and whether that is known or estimated.
+func total(tx *gorm.DB, how string, skip int64, n, ask int) (total int64, known bool, err error) {
+	switch {
+	case n > 0 && n < ask, n == 0 && skip == 0: // the last page shows the total
+		return skip + int64(n), true, nil
+	case how == countExact:
+		total, err = count(tx, 0)
+		return total, true, err
+	case n == 0 || skip < exactUpTo || tx.Name() == "sqlite": // there may be few, or all are counted
+		total, err = count(tx, exactUpTo+1)
+		if err != nil || total != exactUpTo+1 {
+			return total, true, err
+		}
+	}
+	supposed, err := estimate(tx)
+	if n == 0 { // behind the last page
+		return min(max(supposed, total), skip), false, err
+	}
+	return max(supposed, total, skip+int64(n)), false, err
 }
 
 // listAfter goes on behind the cursor. It reads one row more than the page
@@ -183,6 +207,21 @@ func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
 		return ordering{}, fault.InvalidQuery(fault.Detail{Field: "sort", Rule: "oneof", Message: "Sort is not a column of the list"})
 	}
 	return ordering{column, s.PrioritizedPrimaryField, desc, tx.Name()}, nil
+}
+
+// deep is from how many skipped rows on a page is found by its keys first.
+const deep = 1000
+
+// at is the rows of a page behind skip others. Those that are skipped are not
+// read where an index holds the order.
+func (o ordering) at(tx *gorm.DB, skip, limit int) *gorm.DB {
+	if skip < deep || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
+		return o.apply(tx).Offset(skip).Limit(limit)
+	}
+	keys := o.apply(tx).Clauses(clause.Select{Columns: []clause.Column{current(o.id.DBName)}}).Offset(skip).Limit(limit)
+	rows := tx.WithContext(tx.Statement.Context) // a statement of its own
+	delete(rows.Statement.Clauses, "WHERE")
+	return o.apply(rows.Where(clause.Expr{SQL: "? IN (SELECT * FROM (?) AS wanted)", Vars: []any{current(o.id.DBName), keys}}))
 }
 
 func (o ordering) apply(tx *gorm.DB) *gorm.DB {

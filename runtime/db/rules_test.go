@@ -155,6 +155,20 @@ func TestEveryReadHasTheRule(t *testing.T) {
 				err := tx.Joins("JOIN remarks ON remarks.note_id = notes.id").Order("notes.id").Find(&n).Error
 				return ids(n), err
 			},
+			"counted list": func() ([]int64, error) {
+				var all []int64
+				for page := 1; page <= 2; page++ {
+					p, err := db.List[Note](tx, db.Query{Order: "asc", Limit: 1, Page: page}, "id")
+					if err != nil {
+						return nil, err
+					}
+					if *p.Total != 2 || p.TotalIsEstimate {
+						return nil, fmt.Errorf("total %d", *p.Total)
+					}
+					all = append(all, ids(p.Items)...)
+				}
+				return all, nil
+			},
 			"list": func() ([]int64, error) {
 				p, err := db.List[Note](tx, db.Query{Order: "asc"}, "id")
 				if err == nil && *p.Total != 2 {
