@@ -26,6 +26,10 @@ func pairs(ctx context.Context) error {
 		{"guarded route's token / a bare HS256 check", "auth", "^BenchmarkVerify", "BenchmarkVerifyGuard", "BenchmarkVerifyBare", "1.30"},
 		{"SQLite, page of 75,000: total estimated / counted", "db", "^BenchmarkLists$/^sqlite$/^total$", "BenchmarkLists/sqlite/total/estimate", "BenchmarkLists/sqlite/total/exact", "0.50"},
 		{"PostgreSQL, page of 75,000: total estimated / counted", "db", "^BenchmarkLists$/^postgres$/^total$", "BenchmarkLists/postgres/total/estimate", "BenchmarkLists/postgres/total/exact", "0.50"},
+		{"SQLite, filtered page: index with the order / without", "db", "^BenchmarkFilters$/^sqlite$/^page$", "BenchmarkFilters/sqlite/page/listed", "BenchmarkFilters/sqlite/page/alone", "0.05"},
+		{"SQLite, page of one's own: the same", "db", "^BenchmarkFilters$/^sqlite$/^own$", "BenchmarkFilters/sqlite/own/listed", "BenchmarkFilters/sqlite/own/alone", "0.70"},
+		{"SQLite, create: the same", "db", "^BenchmarkFilters$/^sqlite$/^create$", "BenchmarkFilters/sqlite/create/listed", "BenchmarkFilters/sqlite/create/alone", "1.10"},
+		{"PostgreSQL, page of one's own: the same", "db", "^BenchmarkFilters$/^postgres$/^own$", "BenchmarkFilters/postgres/own/listed", "BenchmarkFilters/postgres/own/alone", "0.70"},
 		{"SQLite, page at row 90,000: by keys / by offset", "db", "^BenchmarkLists$/^sqlite$/^deep$", "BenchmarkLists/sqlite/deep/keys", "BenchmarkLists/sqlite/deep/offset", "0.50"},
 		{"PostgreSQL, page at row 90,000: by keys / by offset", "db", "^BenchmarkLists$/^postgres$/^deep$", "BenchmarkLists/postgres/deep/keys", "BenchmarkLists/postgres/deep/offset", "0.50"},
 	} {

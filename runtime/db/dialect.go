@@ -128,25 +128,27 @@ func (w patientWatcher) HandleCancel(ctx context.Context) {
 // HandleUnwatchAfterCancel implements ctxwatch.Handler.
 func (w patientWatcher) HandleUnwatchAfterCancel() { _ = w.conn.SetDeadline(time.Time{}) }
 
-// postgresMigrator makes every plain index of one column one of the column and
-// the key: lists are in the order of both, and of a column with few values an
-// index alone gives a sort of nearly all rows. SQLite's and MySQL's have the key
-// in them.
+// postgresMigrator ends every plain index with the key: lists are in the order
+// of both, and of a column with few values an index alone gives a sort of nearly
+// all rows. SQLite's and MySQL's have the key in them.
 type postgresMigrator struct{ postgres.Migrator }
 
 // CreateIndex implements gorm.Migrator.
 func (m postgresMigrator) CreateIndex(value any, name string) error {
 	return m.RunWithValue(value, func(stmt *gorm.Statement) error {
 		index, key := stmt.Schema.LookIndex(name), stmt.Schema.PrioritizedPrimaryField
-		if index == nil || len(index.Fields) != 1 || key == nil || index.Class+index.Type+index.Where+index.Option != "" {
+		if index == nil || key == nil || index.Class+index.Type+index.Where+index.Option != "" {
 			return m.Migrator.CreateIndex(value, name)
 		}
-		of := index.Fields[0]
-		if of.Field == nil || of.Field == key || of.Expression+of.Sort+of.Collate != "" {
-			return m.Migrator.CreateIndex(value, name)
+		vars := []any{clause.Column{Name: index.Name}, m.CurrentTable(stmt)}
+		for _, of := range index.Fields {
+			if of.Field == nil || of.Field == key || of.Expression+of.Sort+of.Collate != "" {
+				return m.Migrator.CreateIndex(value, name)
+			}
+			vars = append(vars, clause.Column{Name: of.DBName})
 		}
-		return m.DB.Exec("CREATE INDEX IF NOT EXISTS ? ON ? (?, ?)",
-			clause.Column{Name: index.Name}, m.CurrentTable(stmt), clause.Column{Name: of.DBName}, clause.Column{Name: key.DBName}).Error
+		vars = append(vars, clause.Column{Name: key.DBName})
+		return m.DB.Exec("CREATE INDEX IF NOT EXISTS ? ON ? ("+strings.Repeat("?, ", len(index.Fields))+"?)", vars...).Error
 	})
 }
 

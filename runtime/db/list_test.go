@@ -375,9 +375,9 @@ func TestCursorUsesIndex(t *testing.T) {
 // Notice is a table of which who asks may read some rows.
 type Notice struct {
 	ID        int64
-	OwnerID   int64     `gorm:"not null;index"`
-	Public    bool      `gorm:"not null;index"`
-	CreatedAt time.Time `gorm:"not null;index"`
+	OwnerID   int64     `gorm:"not null;index:idx_notices_owner_id_list,priority:1"`
+	Public    bool      `gorm:"not null;index;index:idx_notices_public_list,priority:1"`
+	CreatedAt time.Time `gorm:"not null;index;index:idx_notices_owner_id_list;index:idx_notices_public_list"`
 }
 
 // A list of rows that are one's own or public reads in its order, and does not
@@ -406,6 +406,10 @@ func TestListPlans(t *testing.T) {
 			for what, tx := range map[string]*gorm.DB{
 				"readable": gdb.Where("owner_id = ? OR public = ?", 7, true).Order("created_at DESC, id DESC"),
 				"sorted":   gdb.Order("public DESC, id DESC"),
+				"own":      gdb.Where("owner_id = ?", 7).Order("created_at DESC, id DESC"),
+				"filtered": gdb.Where("public = ?", false).Order("created_at DESC, id DESC"),
+				"own, filtered behind a cursor": gdb.Where("owner_id = ?", 7).
+					Where("(created_at, id) < (?, ?)", start.Add(time.Hour), 3600).Order("created_at DESC, id DESC"),
 			} {
 				query := gdb.ToSQL(func(*gorm.DB) *gorm.DB { return tx.Session(&gorm.Session{DryRun: true}).Limit(20).Find(&[]Notice{}) })
 				explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN "}[name]

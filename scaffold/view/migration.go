@@ -55,7 +55,7 @@ func (w resource) migration() Migration {
 	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 	if w.r.Owner {
 		t.Fields = append(t.Fields,
-			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", "not null;index")},
+			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", "not null;"+h.list("user_id"))},
 			Line{Name: "User", Type: h.names["users"], Tag: tag("gorm", "constraint:OnDelete:CASCADE")})
 	}
 	created := "index"
@@ -68,7 +68,7 @@ func (w resource) migration() Migration {
 	t.Fields = append(t.Fields, h.columns(true)...)
 	h.paths = append(h.paths, "time")
 	t.Fields = append(t.Fields,
-		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "not null;"+created)},
+		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "not null;"+created+h.listed("created_at"))},
 		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", "not null")})
 	if w.r.SoftDelete {
 		t.Fields = append(t.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("gorm", "index")})
@@ -130,6 +130,10 @@ func (w resource) additions() []Migration {
 		}
 		columns := h.columns(false)
 		t.Fields = append(t.Fields, columns...)
+		if lists := h.listed("created_at"); lists != "" {
+			h.paths = append(h.paths, "time")
+			t.Fields = append(t.Fields, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
+		}
 		if unique := h.live(); unique != "" {
 			how := notDeleted
 			if before.snapshot("").live() != "" {
@@ -237,15 +241,60 @@ func (h *history) within(column string) string {
 	return "idx_" + h.w.r.TableName() + "_organisation_id_" + column
 }
 
+// A list that is filtered by a column, or narrowed to its owner's rows, is in
+// the order of their creation unless it says otherwise: one index has both.
+
+// byCreation reports whether lists that are filtered by f have such an index.
+func (h *history) byCreation(f field) bool {
+	return f.Is("filter") && f.Row().Filters == "equal" && !f.Is("unique") && !f.Is("array") &&
+		len(h.listIndex(f.Column())) <= longestIndex
+}
+
+// longestIndex is where PostgreSQL cuts the names of indexes.
+const longestIndex = 63
+
+// listIndex is the name of the index of lists that are filtered by a column.
+func (h *history) listIndex(column string) string {
+	return "idx_" + h.w.r.TableName() + "_" + column + "_list"
+}
+
+// list is the tag of a column that lists are filtered by.
+func (h *history) list(column string) string {
+	priority := ",priority:1"
+	if h.w.r.Organisation {
+		priority = ",priority:2" // behind organisation_id
+	}
+	return "index:" + h.listIndex(column) + priority
+}
+
+// listed ends the tag of the column organisation_id, which begins the indexes of
+// lists, or of created_at, which ends them.
+func (h *history) listed(column string) string {
+	priority := "" // 10
+	if column == "organisation_id" {
+		priority = ",priority:1"
+	}
+	how := ""
+	if h.w.r.Owner {
+		how += ";index:" + h.listIndex("user_id") + priority
+	}
+	for _, f := range h.w.columns() {
+		if h.byCreation(f) {
+			how += ";index:" + h.listIndex(f.Column()) + priority
+		}
+	}
+	return how
+}
+
 // organisation is the tag of the column organisation_id, which begins the
-// unique indexes of others.
+// indexes of others.
 func (h *history) organisation(how string) string {
 	for _, f := range h.w.columns() {
 		if f.Is("unique") && f.Mods["unique"] != "nocase" {
 			how += ";uniqueIndex:" + h.within(f.Column()) + ",priority:1"
 		}
 	}
-	return how
+	return how + h.listed("organisation_id")
 }
 
 // tableKey is a column that holds keys of r.
@@ -305,6 +354,10 @@ func (h *history) columns(empty bool) []Line {
 			tags = append(tags, "uniqueIndex:"+h.within(f.Column())+",priority:2")
 		case f.Is("unique"):
 			tags = append(tags, "uniqueIndex")
+		case h.byCreation(f) && !f.Is("sort"):
+			tags = append(tags, h.list(f.Column()))
+		case h.byCreation(f):
+			tags = append(tags, "index", h.list(f.Column()))
 		case f.Is("index") || f.Is("sort") || f.Is("filter") || f.Type == "ref" || f.row.Upload:
 			tags = append(tags, "index")
 		}

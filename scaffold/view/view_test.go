@@ -138,6 +138,12 @@ func TestLines(t *testing.T) {
 		"author:ref=users:ondelete=cascade": {"AuthorID", "int64 `json:\"author_id\"`",
 			"int64 `json:\"author_id\" binding:\"required,min=1\"`",
 			"*int64 `json:\"author_id\" binding:\"omitempty,min=1\"`", "int64 `gorm:\"not null;index\"`"},
+		"author:ref=users:filter": {"AuthorID", "int64 `json:\"author_id\"`",
+			"int64 `json:\"author_id\" binding:\"required,min=1\"`",
+			"*int64 `json:\"author_id\" binding:\"omitempty,min=1\"`", "int64 `gorm:\"not null;index:idx_things_author_id_list,priority:1\"`"},
+		"on:bool:filter:sort": {"On", "bool `json:\"on\"`",
+			"*bool `json:\"on\" binding:\"required\"`",
+			"*bool `json:\"on\"`", "bool `gorm:\"not null;index;index:idx_things_on_list,priority:1\"`"},
 		"meta:json:optional": {"Meta", "db.JSON `json:\"meta\"`",
 			"db.JSON `json:\"meta\" binding:\"omitempty,max=65536\"`", "web.Null[db.JSON] `json:\"meta\" binding:\"omitempty,max=65536\"`", "db.JSON "},
 	} {

@@ -14,13 +14,13 @@ func createPosts() db.Migration {
 	}
 	type posts struct {
 		ID        int64
-		UserID    int64     `gorm:"not null;index"`
+		UserID    int64     `gorm:"not null;index:idx_posts_user_id_list,priority:1"`
 		User      users     `gorm:"constraint:OnDelete:CASCADE"`
 		Title     string    `gorm:"size:255;not null;index"`
 		Content   string    `gorm:"not null"`
-		Published bool      `gorm:"not null;default:false;index"`
-		Category  *string   `gorm:"size:255;index"`
-		CreatedAt time.Time `gorm:"not null;index"`
+		Published bool      `gorm:"not null;default:false;index:idx_posts_published_list,priority:1"`
+		Category  *string   `gorm:"size:255;index:idx_posts_category_list,priority:1"`
+		CreatedAt time.Time `gorm:"not null;index;index:idx_posts_user_id_list;index:idx_posts_published_list;index:idx_posts_category_list"`
 		UpdatedAt time.Time `gorm:"not null"`
 	}
 	return db.Migration{
