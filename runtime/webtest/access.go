@@ -365,7 +365,11 @@ func (w *world) probes() {
 	}
 	for _, user := range users {
 		w.each(user.name, func(w *world) {
-			readable := who(w.Read, user.signedIn, user.admin, public)
+			less := public
+			if !user.signedIn {
+				less = 0 // public rows are for all users, not for everybody
+			}
+			readable := who(w.Read, user.signedIn, user.admin, less)
 			writable := min(readable, who(w.Write, user.signedIn, user.admin, 0))
 			for method, want := range map[string]int{http.MethodGet: readable, http.MethodDelete: writable} {
 				var n int

@@ -28,6 +28,9 @@ func (Post) Readable(tx *gorm.DB) *gorm.DB {
 	if caller.Admin() {
 		return tx
 	}
+	if caller.UserID == 0 {
+		return auth.SignedIn(tx) // nothing without a login
+	}
 	return tx.Where("user_id", caller.UserID).Or("published", true)
 }
 
