@@ -83,7 +83,7 @@ func addResourceCommand() *cobra.Command {
 	cmd.Flags().StringVar(&r.Read, "read", "", "rows have an owner and are readable by: all (no login), user, owner")
 	cmd.Flags().StringVar(&r.Write, "write", "", "rows have an owner and are writable by: owner, user, admin")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: a bool field that makes a row readable by all users")
-	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may call the routes: none, user (default with auth), admin")
+	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading needs a login unless none")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
 	completeFlag(cmd, "guard", []string{"none", "user", "admin"})
 	completeFlag(cmd, "read", []string{"all", "user", "owner"})

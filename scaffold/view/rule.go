@@ -23,7 +23,7 @@ func (w resource) access() access {
 	case r.Guard == "user":
 		return access{"user", "user"}
 	case r.Guard == "admin":
-		return access{"all", "admin"}
+		return access{"user", "admin"}
 	}
 	return access{"all", "all"}
 }
