@@ -131,10 +131,14 @@ func parseField(word string) (Field, error) {
 	}
 	row := f.Row()
 	if err := f.check(row); err != nil {
-		return Field{}, &Error{
-			What:  err.Error() + " in " + word,
-			Label: "form", Where: row.form(), Try: f.Name + ":" + sample(row.Name),
+		try := f.Name + ":" + sample(row.Name)
+		for _, hidden := range []string{"secret", "private"} {
+			if f.Is(hidden) { // what is to be hidden stays so
+				try += ":" + hidden
+				break
+			}
 		}
+		return Field{}, &Error{What: err.Error() + " in " + word, Label: "form", Where: row.form(), Try: try}
 	}
 	return f, nil
 }

@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -316,4 +317,66 @@ func filters() []string {
 		words = append(words, fmt.Sprintf("n%d:int:filter", i))
 	}
 	return words
+}
+
+// TestWhatToTypeKeepsFlags: a command to type instead leaves the rows to the
+// same people as the one that was refused.
+func TestWhatToTypeKeepsFlags(t *testing.T) {
+	t.Parallel()
+	resource := func(r spec.Resource, fields ...string) spec.Resource {
+		r.Fields, r.Migration = fields, "20261121101500"
+		return r
+	}
+	tag, task := spec.Resource{Name: "tag", Owner: true}, spec.Resource{Name: "task", Organisation: true, Guard: "admin"}
+	for _, tc := range []struct {
+		said spec.Resource
+		try  string
+	}{
+		{resource(tag, "word:string:private:sort"), "nexios add resource tag word:string:private --owner"},
+		{resource(tag, "word:string:secret:filter"), "nexios add resource tag word:string:secret --owner"},
+		{resource(tag, "word:strin"), "nexios add resource tag word:string --owner"},
+		{resource(tag, "word:string", "user:string"), "nexios add resource tag word:string --owner"},
+		{resource(tag), "nexios add resource tag title:string --owner"},
+		{resource(spec.Resource{Name: "tag", Plural: "select", Read: "user"}, "word:string"), "nexios add resource tag word:string --plural tag_items --read user"},
+		{resource(task, "word:string:private"), "nexios add resource task title:string --organisation --guard admin"},
+		{resource(spec.Resource{Name: "tag", Owner: true}, "project:ref=projects"), "nexios add resource tag project:ref=projects --organisation"},
+		{resource(task, "project:ref=projects:optional:ondelete=null"), "nexios add resource task project:ref=projects:optional --organisation --guard admin"},
+		{resource(tag, "tag:ref=tags"), "nexios add resource tag tag:ref=tags:optional --owner"},
+		{resource(tag, "notes:has=notes"), "nexios add resource note title:string:private tag:ref=tags --owner"},
+	} {
+		p := project(t)
+		p.Features = []spec.Feature{{Name: "auth"}, {Name: "organisations"}}
+		for _, there := range []spec.Resource{
+			resource(spec.Resource{Name: "project", Organisation: true}, "name:string"),
+			resource(spec.Resource{Name: "note", Owner: true}, "title:string:private"),
+		} {
+			var err error
+			if p, _, err = p.Add(there); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, _, err := p.Add(tc.said)
+		if refused := (*spec.Error)(nil); !errors.As(err, &refused) || refused.Try != tc.try {
+			t.Errorf("%v: %v\nwant %s", tc.said, err, tc.try)
+		}
+	}
+}
+
+func TestRowsOfMembersAreNotOpen(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		r    spec.Resource
+		open bool
+	}{
+		{spec.Resource{}, true},
+		{spec.Resource{Guard: "none"}, true},
+		{spec.Resource{Only: []string{"list"}}, false},
+		{spec.Resource{Guard: "user"}, false},
+		{spec.Resource{Owner: true}, false},
+		{spec.Resource{Organisation: true}, false},
+	} {
+		if tc.r.Open() != tc.open {
+			t.Errorf("%+v: anybody may change rows: %t", tc.r, !tc.open)
+		}
+	}
 }

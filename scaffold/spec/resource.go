@@ -142,7 +142,7 @@ func (r *Resource) settleFields(words []string) error {
 		return &Error{
 			What:  fmt.Sprintf("the resource %s has no fields", r.Name),
 			Label: "form", Where: "name:type[:modifier...]",
-			Try: r.verb() + " " + r.Name + " title:string",
+			Try: r.with([]string{"title:string"}).Command(),
 		}
 	}
 	if len(words) > 100 {
@@ -171,10 +171,38 @@ func (r *Resource) retry(err error, words []string, at int) error {
 		return err
 	}
 	better := *e
-	fixed := slices.Clone(words)
-	fixed[at] = e.Try
-	better.Try = r.verb() + " " + r.Name + " " + strings.Join(fixed, " ")
+	refused := r.with(words)
+	better.Try = refused.with(refused.instead(at, e.Try)).Command()
 	return &better
+}
+
+// with is the resource with other fields, for a command to type instead: it
+// keeps the flags, since without them the rows would be open to more people.
+func (r Resource) with(fields []string) Resource {
+	r.Fields = fields
+	return r
+}
+
+// called is the resource under another name, likewise.
+func (r Resource) called(name, plural string) Resource {
+	r.Name, r.Plural = name, plural
+	return r
+}
+
+// instead are the fields with another word for the i-th.
+func (r Resource) instead(i int, word string) []string {
+	fields := slices.Clone(r.Fields)
+	fields[i] = word
+	return fields
+}
+
+// within is the resource with rows that belong to an organisation.
+func (r Resource) within() Resource {
+	r.Organisation, r.Owner, r.Read, r.Write, r.Public = true, false, "", "", ""
+	if r.Guard != "admin" {
+		r.Guard = ""
+	}
+	return r
 }
 
 func (r Resource) verb() string {
@@ -221,13 +249,13 @@ func (r Resource) check() error {
 		return &Error{
 			What:  fmt.Sprintf(format, args...),
 			Where: r.Name + " " + word,
-			Try:   r.verb() + " " + r.Name + " " + strings.Join(fixed, " "),
+			Try:   r.with(fixed).Command(),
 		}
 	}
 	other := func(what string) error {
 		return &Error{
 			What: what, Where: r.Name + ", plural " + r.Plural,
-			Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
+			Try: r.called(r.Name, r.Name+"_items").Command(),
 		}
 	}
 	switch room, model := r.Package(), strings.ReplaceAll(r.Name, "_", ""); {
@@ -235,7 +263,7 @@ func (r Resource) check() error {
 		return &Error{
 			What:  fmt.Sprintf("%q is reserved on Windows and cannot be a file name", model),
 			Where: r.Name + ", plural " + r.Plural,
-			Try:   r.verb() + " " + r.Name + "_item " + strings.Join(r.Fields, " "),
+			Try:   r.called(r.Name+"_item", Plural(r.Name+"_item")).Command(),
 		}
 	case device(room):
 		return other(fmt.Sprintf("%q is reserved on Windows and cannot be a folder name", room))
@@ -351,7 +379,7 @@ func (r Resource) check() error {
 // Open reports whether anybody may change the resource's rows without a login.
 func (r Resource) Open() bool {
 	writes := slices.ContainsFunc([]string{"create", "bulk", "update", "delete"}, r.Serves)
-	return writes && !r.Owner && (r.Guard == "" || r.Guard == "none")
+	return writes && !r.Owner && !r.Organisation && (r.Guard == "" || r.Guard == "none")
 }
 
 // Table is the table that a relation's argument names.
@@ -459,7 +487,7 @@ func (u uses) add(r Resource) error {
 			return &Error{
 				What:  fmt.Sprintf("the %s of %s is already taken", name, r.Name),
 				Label: "there", Where: there,
-				Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --plural " + r.Name + "_items",
+				Try: r.called(r.Name, r.Name+"_items").Command(),
 			}
 		}
 	}
@@ -550,24 +578,24 @@ func (p Project) whole(r Resource) error {
 		case (f.Type == "ref" || f.Type == "many") && target.Organisation && !r.Organisation:
 			return &Error{
 				What:  word + " refers to rows of organisations, from a table outside of them",
-				Where: r.Name + " " + word, Try: r.verb() + " " + r.Name + " " + strings.Join(r.Fields, " ") + " --organisation",
+				Where: r.Name + " " + word, Try: r.within().Command(),
 			}
 		case f.Type == "ref" && target.Organisation && f.Mods["ondelete"] == "null":
 			return &Error{
 				What:  "ondelete=null does not work within an organisation, in " + word + ": it would clear organisation_id too",
-				Where: r.Name + " " + word, Try: r.verb() + " " + r.Name + " " + strings.Replace(strings.Join(r.Fields, " "), word, strings.Replace(word, ":ondelete=null", "", 1), 1) + " --organisation",
+				Where: r.Name + " " + word, Try: r.with(r.instead(i, strings.Replace(word, ":ondelete=null", "", 1))).Command(),
 			}
 		case f.Type == "ref" && target.Name == r.Name && !f.Is("optional"):
 			return &Error{
 				What:  "no first row could be created: " + word + " refers to its own table",
-				Where: r.Name + " " + word, Try: r.verb() + " " + r.Name + " " + strings.Replace(strings.Join(r.Fields, " "), word, word+":optional", 1),
+				Where: r.Name + " " + word, Try: r.with(r.instead(i, word+":optional")).Command(),
 			}
 		case f.Type == "has":
 			if _, ok := BackRef(r, target, f); !ok {
 				return &Error{
 					What:  fmt.Sprintf("%s has no ref to %s, which %s needs", target.Plural, r.Plural, word),
 					Label: "there", Where: target.Command(),
-					Try: fmt.Sprintf("%s %s %s %s:ref=%s", target.verb(), target.Name, strings.Join(target.Fields, " "), r.Name, r.Plural),
+					Try: target.with(append(slices.Clone(target.Fields), r.Name+":ref="+r.Plural)).Command(),
 				}
 			}
 		}
