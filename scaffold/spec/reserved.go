@@ -59,7 +59,7 @@ func Predeclared(word string) bool { return slices.Contains(strings.Fields(goPre
 // project has: a room of that name would clash there.
 const takenPackages = `app model migrations main internal vendor testdata
 	web db fault config command openapi webtest runtime
-	gin gorm slog context log cfg gdb queue api modules`
+	gin gorm slog context log cfg gdb queue api modules database start`
 
 // owned are the rooms and tables that a feature brings: a resource cannot have
 // them where the feature is. The names are those of the feature's own code and

@@ -20,7 +20,7 @@ import (
 // Run does what std.Args ask for: to serve, when they ask for nothing.
 func Run(ctx context.Context, std command.IO) error {
 	if command.WantsHelp(std.Args) {
-		defer settings(std.Stdout)
+		defer listSettings(std.Stdout)
 	}
 	cfg, err := config.Load[Config](std.Getenv, ".env")
 	if err != nil {
@@ -46,8 +46,8 @@ func Run(ctx context.Context, std command.IO) error {
 	return command.Run(ctx, std, web.Commands(server), "serve")
 }
 
-// settings lists every setting.
-func settings(w io.Writer) {
+// listSettings lists every setting.
+func listSettings(w io.Writer) {
 	fmt.Fprintln(w, "\nSettings, from the environment or, in development, from .env:")
 	config.Help[Config](w)
 }
