@@ -39,7 +39,7 @@ func Module(gdb *gorm.DB) web.Module {
 			web.Get("/users/:id", h.show).Guard(auth.User()).Doc("Get a user"),
 			web.Put("/users/:id", h.update).Guard(auth.User()).Doc("Update a user (only the fields you send)").Fails(http.StatusConflict),
 			web.Patch("/users/:id", h.update).Guard(auth.User()).Doc("Update a user (only the fields you send)").Fails(http.StatusConflict),
-			web.Delete("/users/:id", h.remove).Guard(auth.Session()).Doc("Delete a user").Fails(http.StatusConflict),
+			web.Delete("/users/:id", h.remove).Guard(auth.Fresh()).Doc("Delete a user").Fails(http.StatusConflict),
 		},
 		Commands: []command.Command{{
 			Name: "user create", Args: "--username U --email E [--admin]", Summary: "create a user; the password is prompted for or read from standard input",
@@ -132,8 +132,7 @@ func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
 		if changed = in.Body.apply(&user); len(changed) == 0 {
 			return nil
 		}
-		// Whoever has the address can reset the password.
-		if slices.Contains(changed, "email") && !who.Fresh() {
+		if slices.ContainsFunc(changed, sensitive) && !who.Fresh() {
 			return fault.Forbidden("Confirm your password first")
 		}
 		if admin && (user.Role != model.RoleAdmin || !user.IsActive) {
@@ -174,6 +173,12 @@ func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
 		auth.Of(c).Record(c.Request.Context(), "account_deleted", slog.Int64("user_id", in.ID), slog.Int64("by", who.UserID))
 	}
 	return web.None{}, err
+}
+
+// sensitive reports whether a column decides who gets in, or what they may do:
+// whoever has the address can reset the password.
+func sensitive(column string) bool {
+	return slices.Contains([]string{"username", "email", "role", "is_active"}, column)
 }
 
 // own finds the user that who wants to change, if he may.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -272,9 +273,40 @@ func TestNewAddressIsNotConfirmed(t *testing.T) {
 	if got := w.alice.Patch(path(w.aliceID), map[string]any{"email": "new@example.com"}).Expect(200).JSON(); got["email_confirmed_at"] != nil {
 		t.Errorf("%v", got)
 	}
+}
+
+// TestAccountsAreChangedByPersons tries to change who gets in and what they may
+// with an API key, and long after the password was asked for.
+func TestAccountsAreChangedByPersons(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	keyed := func(userID int64) *webtest.Client {
+		key, err := authtest.Service(t, w.db).MakeKey(t.Context(), auth.Identity{UserID: userID}, "script", []string{"write"}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.anybody.Fresh().With("X-API-Key", key.Key)
+	}
+	bobsKey, rootsKey := keyed(w.bobID), keyed(w.rootID)
 	w.db.Table("auth_sessions").Where("1 = 1").Update("confirmed_at", 0)
-	w.bob.Patch(path(w.bobID), map[string]any{"email": "other@example.com"}).Expect(403)
-	w.bob.Patch(path(w.bobID), map[string]any{"username": "robert"}).Expect(200)
+	for name, client := range map[string]*webtest.Client{"bob, by key": bobsKey, "root, by key": rootsKey, "bob, not lately": w.bob, "root, not lately": w.root} {
+		for _, body := range []map[string]any{{"email": "other@example.com"}, {"username": "robert"}, {"role": "admin"}, {"is_active": false}} {
+			want := 403
+			if body["username"] == nil && body["email"] == nil && strings.HasPrefix(name, "bob") {
+				want = 200 // it is ignored
+			}
+			for _, send := range []func(string, any) *webtest.Answer{client.Patch, client.Put} {
+				if got := send(path(w.bobID), body); got.Status != want {
+					t.Errorf("%s: %v is answered %d, not %d", name, body, got.Status, want)
+				}
+			}
+		}
+		client.Patch(path(w.bobID), map[string]any{"username": "bob"}).Expect(200) // nothing changes
+		client.Delete(path(w.bobID)).Expect(403)
+	}
+	if got := w.root.Get(path(w.bobID)).Expect(200).JSON(); got["role"] != "user" || got["is_active"] != true || got["username"] != "bob" {
+		t.Errorf("bob is %v", got)
+	}
 }
 
 func TestDeactivatedUserIsOut(t *testing.T) {
