@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,6 +72,11 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 			}
 		}
 	}
+	again, err := refolded(disk)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	edits[migrations] = append(edits[migrations], again...)
 	for _, name := range slices.Sorted(maps.Keys(fresh)) {
 		if err := d.renew(name, fresh[name], edits[name]); err != nil {
 			return plan.Plan{}, err
@@ -92,6 +99,37 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	}
 	d.own(SpecFile, record)
 	return d.plan()
+}
+
+// folded finds what an older version made unique whatever the case: the table, the
+// column, and what follows.
+var folded = regexp.MustCompile(`db\.UniqueFold\(tx, ("(\w+)", "(\w+)"[^)]*)\)`)
+
+// refolded are the migrations by which columns that an older version made unique
+// whatever the case, as the database has it, become so as Unicode has it. Those
+// of users are among auth's own.
+func refolded(disk fs.FS) ([]edit.Edit, error) {
+	names, err := fs.Glob(disk, baseDir+history+"*.go")
+	if err != nil {
+		return nil, err
+	}
+	var list []edit.Edit
+	for _, name := range names {
+		text, err := fs.ReadFile(disk, name)
+		if err != nil {
+			return nil, err
+		}
+		time, _, _ := strings.Cut(path.Base(name), "_")
+		for _, m := range folded.FindAllStringSubmatch(string(text), -1) {
+			if call, table, column := m[1], m[2], m[3]; table != "users" {
+				list = append(list, edit.Edit{
+					Path: migrations, Op: edit.AddElement, In: "All",
+					Text: fmt.Sprintf("db.Refold(%q, %s)", time+"_fold_"+column+"_of_"+table, call),
+				})
+			}
+		}
+	}
+	return list, nil
 }
 
 // settled reports whether a file is never written anew: it is the machine's own,

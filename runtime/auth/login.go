@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
@@ -187,11 +188,7 @@ func (s *Service) findUser(ctx context.Context, name string) (account, error) {
 
 func (s *Service) findFold(ctx context.Context, column, value string) (account, error) {
 	var user account
-	same := "lower(" + column + ") = lower(?)" // as the unique index has it
-	if s.db.Name() == "mysql" {
-		same = column + " = ?" // its collation compares whatever the case
-	}
-	err := s.db.WithContext(ctx).Where(same, value).Limit(1).Find(&user).Error
+	err := db.WhereFold(s.db.WithContext(ctx), column, strings.TrimSpace(value)).Limit(1).Find(&user).Error
 	return user, err
 }
 
@@ -205,4 +202,5 @@ func (s *Service) lockUnchanged(tx *gorm.DB, user account) (bool, error) {
 	return same.ID != 0, err
 }
 
-func foldName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+// foldName is what names have in common that are one person's.
+func foldName(name string) string { return db.Fold(strings.TrimSpace(name)) }

@@ -16,6 +16,8 @@ func Migrations() []db.Migration {
 		{ID: "20260101000003_create_auth_one_time_tokens", Up: up(oneTime1{}), Down: down("auth_one_time_tokens")},
 		{ID: "20260101000004_create_auth_totp", Up: up(totp1{}, recovery1{}), Down: down("auth_recovery_codes", "auth_totp")},
 		{ID: "20260101000005_create_auth_api_keys", Up: up(apiKey1{}), Down: down("auth_api_keys")},
+		db.Refold("20260101000006_fold_usernames", "users", "username"),
+		db.Refold("20260101000007_fold_emails", "users", "email"),
 	}
 }
 

@@ -35,6 +35,8 @@ func TestOnServers(t *testing.T) {
 				"one letter":          TestOneLetterIsOneReset,
 				"confirmation":        TestConfirmEmail,
 				"page session":        TestPageSession,
+				"names":               TestNamesAreEqualHoweverTheyAreWritten,
+				"older users":         TestUsersOfAnOlderVersion,
 				"purge":               TestPurge,
 			} {
 				t.Run(name, test)

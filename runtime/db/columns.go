@@ -69,8 +69,8 @@ func AddColumns(tx *gorm.DB, table any) error {
 	})
 }
 
-// DropColumns takes back what AddColumns added, and what UniqueFold added to
-// it. What the columns hold is lost.
+// DropColumns takes back what AddColumns added, and what UniqueNoCase and
+// UniqueFold added to it. What the columns hold is lost.
 func DropColumns(tx *gorm.DB, table any) error {
 	return addition(tx, table, func(a columns) error {
 		m := tx.Migrator()
@@ -108,6 +108,9 @@ func DropColumns(tx *gorm.DB, table any) error {
 		for _, field := range slices.Backward(a.fields) { // what is generated goes before what it is made of
 			if !a.has(tx, field) {
 				continue
+			}
+			if err := (fold{tx: tx, table: a.name, column: field.DBName}).drop(); err != nil {
+				return err
 			}
 			if err := tx.Exec("ALTER TABLE ? DROP COLUMN ?", clause.Table{Name: a.name}, clause.Column{Name: field.DBName}).Error; err != nil {
 				return err

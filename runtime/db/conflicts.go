@@ -62,6 +62,9 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 		if len(v.columns) == 0 {
 			v.columns = constrained(s, v.constraint)
 		}
+		for i, column := range v.columns {
+			v.columns[i] = unfolded(s, column)
+		}
 		// A column that only the database knows, such as the one that keeps
 		// deleted rows out of a unique index, means nothing to a client.
 		v.columns = slices.DeleteFunc(v.columns, func(column string) bool { return s.FieldsByDBName[column] == nil })
@@ -291,12 +294,12 @@ func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 		if zero {
 			continue // perhaps of an update that does not touch it
 		}
-		same := "? = ?"
+		same := clause.Expression(compared{one[0], "=", value})
 		if strings.Contains(index.SQL, "lower(") {
-			same = "lower(?) = lower(?)"
+			same = equalFold{one[0], value}
 		}
 		own, _ := s.PrioritizedPrimaryField.ValueOf(tx.Statement.Context, row)
-		query := afresh(tx).Model(reflect.New(s.ModelType).Interface()).Where(same, clause.Column{Name: one[0]}, value).
+		query := afresh(tx).Model(reflect.New(s.ModelType).Interface()).Where(same).
 			Not(clause.Eq{Column: clause.PrimaryColumn, Value: own})
 		for _, within := range of {
 			if within != one[0] {
@@ -332,7 +335,7 @@ func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int
 	// What tells rows apart best comes first: rows are looked for by that.
 	telling := told(s, columns)
 	columns = append(slices.Clone(telling), slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return slices.Contains(telling, column) })...)
-	for _, fold := range []func(string) string{strings.Clone, strings.ToLower} {
+	for _, fold := range []func(string) string{strings.Clone, Fold} {
 		keys, seen := make([]string, len(all)), map[string]bool{}
 		for i, row := range all {
 			if keys[i] = key(tx, s, columns, row, fold); keys[i] != "" && seen[keys[i]] {
@@ -345,8 +348,11 @@ func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int
 		if !mayAsk {
 			break
 		}
+		first := columns[0]
 		fold, same, query := strings.Clone, "? IN ?", afresh(tx)
-		if first := s.FieldsByDBName[columns[0]]; lenient && first.DataType == schema.String {
+		if text := s.FieldsByDBName[first].DataType == schema.String; lenient && text && folds(tx.Statement, first) {
+			fold, first = Fold, foldedColumn(first)
+		} else if lenient && text {
 			fold, same = strings.ToLower, "lower(?) IN ?"
 		}
 		if lenient {
@@ -361,7 +367,7 @@ func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int
 			wanted = append(wanted, value)
 		}
 		stored := reflect.New(reflect.SliceOf(s.ModelType))
-		query = query.Model(reflect.New(s.ModelType).Interface()).Select(columns).Where(same, clause.Column{Name: columns[0]}, wanted)
+		query = query.Model(reflect.New(s.ModelType).Interface()).Select(columns).Where(same, clause.Column{Name: first}, wanted)
 		if query.Find(stored.Interface()).Error != nil {
 			return nil
 		}

@@ -43,10 +43,15 @@ func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error)
 		into  *json.RawMessage
 	}{{o.column, &p.Value}, {o.id, &p.ID}} {
 		value, _ := part.field.ValueOf(ctx, row)
-		if null, err := isNull(value); err != nil {
+		null, err := isNull(value)
+		if err != nil {
 			return "", err
-		} else if null {
+		}
+		if null {
 			value = nil
+		}
+		if o.folded && part.field == o.column {
+			value, _ = formOf(value)
 		}
 		raw, err := json.Marshal(value)
 		if err != nil {
@@ -121,7 +126,7 @@ func isNull(value any) (bool, error) {
 // has it. Each condition is one range of an index on the column, which one
 // condition with OR would not be.
 func (o ordering) after(value, id any) []clause.Expression {
-	column, key, sign := current(o.column.DBName), current(o.id.DBName), ">"
+	column, key, sign := current(o.by()), current(o.id.DBName), ">"
 	if o.desc {
 		sign = "<"
 	}

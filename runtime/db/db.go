@@ -73,7 +73,7 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := errors.Join(gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(deleting)), gdb.Use(new(point)), gdb.Use(new(insert))); err != nil {
+	if err := errors.Join(gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(deleting)), gdb.Use(new(point)), gdb.Use(new(insert)), gdb.Use(new(folding))); err != nil {
 		return nil, err
 	}
 	return gdb, nil

@@ -5,13 +5,13 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Where keeps the rows whose column equals value; nil keeps every row.
-// The column is quoted, and still must be the program's own word.
+// Where keeps the rows whose column equals value, whatever the case where
+// UniqueNoCase made the column unique so; nil keeps every row. The column is quoted, and still must be the program's own word.
 func Where[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx
 	}
-	return tx.Where(clause.Eq{Column: current(column), Value: *value})
+	return tx.Where(compared{column, "=", *value})
 }
 
 // AtLeast keeps the rows whose column is value or more; nil keeps every row.
@@ -19,7 +19,7 @@ func AtLeast[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx
 	}
-	return tx.Where(clause.Gte{Column: current(column), Value: *value})
+	return tx.Where(compared{column, ">=", *value})
 }
 
 // AtMost keeps the rows whose column is value or less; nil keeps every row.
@@ -27,7 +27,7 @@ func AtMost[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx
 	}
-	return tx.Where(clause.Lte{Column: current(column), Value: *value})
+	return tx.Where(compared{column, "<=", *value})
 }
 
 // current is a column of the statement's own table, so that joins do not make

@@ -1,80 +1,287 @@
 package db
 
 import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
 	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
 
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// UniqueFold makes the column of table unique whatever the case, by an index
-// named idx_<table>_<column>, for migrations: an index on lower(column), and
-// on MySQL a plain one, for which the column gets a collation without case.
-// SQLite folds the letters of ASCII only. Rows that differ in a column of
-// within, such as organisation_id, may have the same; the index is named
-// idx_<table>_<within>_<column> then.
-func UniqueFold(tx *gorm.DB, table, column string, within ...string) error {
-	on := "lower(?)"
-	var err error
-	switch tx.Name() {
-	case "postgres":
-		err = recollate(tx, table, column)
-	case "mysql":
-		on = "?"
-		err = withoutCase(tx, table, column)
+// Fold returns the form that texts have in common which are equal whatever the
+// case: Unicode's NFKC_Casefold. Upper and lower case, wide and narrow letters,
+// composed and decomposed ones, and those with and without characters that
+// nobody sees are equal; accents and spaces tell texts apart.
+func Fold(text string) string {
+	if ascii(text) {
+		return strings.ToLower(text)
 	}
-	if err != nil {
-		return err
+	text = strings.ToValidUTF8(text, "\ufffd")
+	// Twice: what is compatible with a capital is one only then.
+	for range 2 {
+		text = norm.NFKC.String(cases.Fold().String(norm.NFD.String(text)))
 	}
-	vars := []any{clause.Column{Name: foldIndex(table, column, within...)}, clause.Table{Name: table}}
-	for _, name := range within {
-		vars = append(vars, clause.Column{Name: name})
-	}
-	return tx.Exec("CREATE UNIQUE INDEX ? ON ? ("+strings.Repeat("?, ", len(within))+on+")", append(vars, clause.Column{Name: column})...).Error
+	return norm.NFC.String(strings.Map(func(r rune) rune {
+		if ignorable(r) {
+			return -1
+		}
+		return r
+	}, text))
 }
 
-// recollate gives a column of PostgreSQL a collation that knows the case of
-// every letter: that of texts knows the letters of ASCII, and the database's own
-// may.
-func recollate(tx *gorm.DB, table, column string) error {
-	var kind string
-	err := tx.Raw("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(?)) AND attname = ?", table, column).Scan(&kind).Error
-	if err != nil {
-		return err
-	}
-	return tx.Exec("ALTER TABLE ? ALTER COLUMN ? TYPE "+kind+` COLLATE "und-x-icu"`, clause.Table{Name: table}, clause.Column{Name: column}).Error
+// ignorable tells whether a character shows nothing by itself: joiners, marks
+// of direction, soft hyphens, variation selectors.
+func ignorable(r rune) bool {
+	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
+		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) && (r < '\ufff9' || r > '\ufffb')
 }
 
-// withoutCase gives a column of MySQL a collation without case, unless it has
-// one.
-func withoutCase(tx *gorm.DB, table, column string) error {
-	var is struct{ CollationName, ColumnType, IsNullable string }
-	err := tx.Raw("SELECT collation_name AS collation_name, column_type AS column_type, is_nullable AS is_nullable FROM information_schema.columns "+
-		"WHERE table_schema = database() AND table_name = ? AND column_name = ?", table, column).Scan(&is).Error
-	if err != nil || strings.HasSuffix(is.CollationName, "_ci") {
-		return err
+// foldedColumn is where a table keeps the folded form of a column: what the
+// column is unique, found and sorted by.
+func foldedColumn(column string) string { return column + "_folded" }
+
+// folding is the GORM plugin that keeps folded forms: what writes a column
+// writes the column beside it, too. Which columns have one the database knows;
+// see [UniqueNoCase]. SQL of one's own writes both.
+type folding struct{ known sync.Map } // of map[string]bool, by table: the columns that have one
+
+// Name implements gorm.Plugin.
+func (*folding) Name() string { return "folding" }
+
+// Initialize implements gorm.Plugin.
+func (p *folding) Initialize(gdb *gorm.DB) error {
+	for name, add := range map[string]func(*gorm.Statement, map[string]bool, clause.Expression) clause.Expression{
+		"VALUES": values, "SET": assignments,
+	} {
+		build := gdb.ClauseBuilders[name]
+		if build == nil {
+			build = func(c clause.Clause, b clause.Builder) { c.Build(b) }
+		}
+		gdb.ClauseBuilders[name] = func(c clause.Clause, b clause.Builder) {
+			if stmt, ok := b.(*gorm.Statement); ok {
+				if columns := p.columns(stmt); len(columns) > 0 {
+					c.Expression = add(stmt, columns, c.Expression)
+				}
+			}
+			build(c, b)
+		}
 	}
-	_, nocase, err := collations(tx)
-	if err != nil {
-		return err
-	}
-	null := ""
-	if is.IsNullable == "NO" {
-		null = " NOT NULL"
-	}
-	return tx.Exec("ALTER TABLE ? MODIFY ? "+is.ColumnType+" CHARACTER SET utf8mb4 COLLATE "+nocase+null,
-		clause.Table{Name: table}, clause.Column{Name: column}).Error
+	return nil
 }
 
-func foldIndex(table, column string, within ...string) string {
-	return strings.Join(append(append([]string{"idx", table}, within...), column), "_")
+// values adds folded forms to the rows of an INSERT, and to what it does where
+// there is such a row.
+func values(stmt *gorm.Statement, columns map[string]bool, expression clause.Expression) clause.Expression {
+	v, ok := expression.(clause.Values)
+	if !ok {
+		return expression
+	}
+	for at, column := range v.Columns {
+		if !columns[column.Name] {
+			continue
+		}
+		v.Columns = append(slices.Clip(v.Columns), clause.Column{Name: foldedColumn(column.Name)})
+		v.Values = slices.Clone(v.Values)
+		for i, row := range v.Values {
+			form, err := kept(stmt, column.Name, row[at])
+			if f := (*fault.Error)(nil); len(v.Values) > 1 && errors.As(err, &f) {
+				err = At(i, err)
+			}
+			_ = stmt.AddError(err)
+			v.Values[i] = append(slices.Clip(row), form)
+		}
+	}
+	if c, ok := stmt.Clauses["ON CONFLICT"]; ok {
+		if conflict, ok := c.Expression.(clause.OnConflict); ok && len(conflict.DoUpdates) > 0 {
+			conflict.DoUpdates = assignments(stmt, columns, conflict.DoUpdates).(clause.Set)
+			c.Expression = conflict
+			stmt.Clauses["ON CONFLICT"] = c
+		}
+	}
+	return v
+}
+
+// assignments adds folded forms to what an UPDATE sets.
+func assignments(stmt *gorm.Statement, columns map[string]bool, expression clause.Expression) clause.Expression {
+	set, ok := expression.(clause.Set)
+	if !ok {
+		return expression
+	}
+	for _, a := range set {
+		if !columns[a.Column.Name] {
+			continue
+		}
+		form, err := kept(stmt, a.Column.Name, a.Value)
+		_ = stmt.AddError(err)
+		set = append(slices.Clip(set), clause.Assignment{Column: clause.Column{Table: a.Column.Table, Name: foldedColumn(a.Column.Name)}, Value: form})
+	}
+	return set
+}
+
+// formOf is the folded form of a value; false of an expression, which has none.
+func formOf(value any) (form any, ok bool) {
+	v := reflect.ValueOf(value)
+	switch {
+	case value == nil, v.Kind() == reflect.Pointer && v.IsNil():
+		return nil, true
+	case v.Kind() == reflect.Pointer:
+		return formOf(v.Elem().Interface())
+	}
+	switch of := value.(type) {
+	case clause.Column: // of another row
+		of.Name = foldedColumn(of.Name)
+		return of, true
+	case driver.Valuer:
+		inner, err := of.Value()
+		if err != nil {
+			return nil, false
+		}
+		return formOf(inner)
+	case []byte:
+		return Fold(string(of)), true
+	}
+	if v.Kind() != reflect.String {
+		return nil, false
+	}
+	return Fold(v.String()), true
+}
+
+// foldedMost is how many characters a folded form may have: MySQL indexes 3,072
+// bytes, with the columns within which it is unique. A character has up to three
+// in lower case, and those few that stand for a whole word have more.
+const foldedMost = 765
+
+// kept is the folded form of what a statement writes into a column.
+func kept(stmt *gorm.Statement, column string, value any) (any, error) {
+	form, ok := formOf(value)
+	if !ok {
+		return nil, fmt.Errorf("%s.%s is kept with its folded form, which an expression does not have\n  try:   a text as the value", stmt.Table, column)
+	}
+	if text, ok := form.(string); ok && utf8.RuneCountInString(text) > foldedMost {
+		name := column
+		if stmt.Schema != nil {
+			name = jsonName(stmt.Schema, column)
+		}
+		return nil, fault.Invalid(fault.Detail{Field: name, Rule: "max", Message: Humanize(column) + " is too long"})
+	}
+	return form, nil
+}
+
+// columns are those of the statement's table that have a folded form, except
+// for what the model takes for a field of its own.
+func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
+	if stmt.Table == "" {
+		return nil
+	}
+	known, ok := p.known.Load(stmt.Table)
+	if !ok {
+		all, err := foldedColumns(stmt.DB.Session(&gorm.Session{NewDB: true, Context: System(stmt.Context)}), stmt.Table)
+		if err != nil {
+			_ = stmt.AddError(err)
+			return nil
+		}
+		p.known.Store(stmt.Table, all)
+		known = all
+	}
+	all := known.(map[string]bool)
+	if stmt.Schema != nil {
+		for column := range all {
+			if stmt.Schema.FieldsByDBName[foldedColumn(column)] != nil {
+				return nil
+			}
+		}
+	}
+	return all
+}
+
+// folds tells whether the statement's table keeps a folded form of the column.
+func folds(stmt *gorm.Statement, column string) bool {
+	p, ok := stmt.Plugins["folding"].(*folding)
+	if !ok {
+		return false
+	}
+	return p.columns(stmt)[column]
+}
+
+// foldedColumns are the columns of a table that have a folded form, as the
+// database knows them.
+func foldedColumns(tx *gorm.DB, table string) (map[string]bool, error) {
+	var found []string
+	err := tx.Raw(map[string]string{
+		"sqlite": "SELECT a.name FROM pragma_table_info(?) a JOIN pragma_table_info(?) b ON b.name = a.name || '_folded' WHERE b.type = 'varchar(765)'",
+		"postgres": "SELECT a.attname FROM pg_attribute a JOIN pg_attribute b ON b.attrelid = a.attrelid AND b.attname = a.attname || '_folded' " +
+			"WHERE a.attrelid = to_regclass(quote_ident(?)) AND b.attrelid = to_regclass(quote_ident(?)) AND format_type(b.atttypid, b.atttypmod) = 'character varying(765)'",
+		"mysql": "SELECT a.column_name FROM information_schema.columns a JOIN information_schema.columns b " +
+			"ON b.table_schema = a.table_schema AND b.table_name = a.table_name AND b.column_name = concat(a.column_name, '_folded') " +
+			"WHERE a.table_schema = database() AND a.table_name = ? AND b.table_name = ? AND b.column_type = 'varchar(765)'",
+	}[tx.Name()], table, table).Scan(&found).Error
+	all := make(map[string]bool, len(found))
+	for _, column := range found {
+		all[column] = true
+	}
+	return all, err
+}
+
+// unfolded is the column that a folded form is of, where it is no field of the
+// model's own.
+func unfolded(s *schema.Schema, column string) string {
+	if base, ok := strings.CutSuffix(column, "_folded"); ok && s.FieldsByDBName[column] == nil && s.FieldsByDBName[base] != nil {
+		return base
+	}
+	return column
+}
+
+// compared is a condition on a column and a value: of folded forms, where the
+// table keeps one of the column.
+type compared struct {
+	column, sign string
+	value        any
+}
+
+// Build implements clause.Expression.
+func (c compared) Build(b clause.Builder) {
+	column, value := c.column, c.value
+	if stmt, ok := b.(*gorm.Statement); ok && folds(stmt, column) {
+		value, _ = formOf(value)
+		column = foldedColumn(column)
+	}
+	if c.sign == "=" {
+		clause.Eq{Column: current(column), Value: value}.Build(b)
+		return
+	}
+	clause.Expr{SQL: "? " + c.sign + " ?", Vars: []any{current(column), value}}.Build(b)
 }
 
 // WhereFold keeps the rows whose column equals value whatever the case, by the
-// index that UniqueFold made.
-func WhereFold(tx *gorm.DB, column, value string) *gorm.DB {
-	if tx.Name() == "mysql" {
-		return tx.Where(clause.Eq{Column: current(column), Value: value})
+// index that UniqueNoCase made, or UniqueFold.
+func WhereFold(tx *gorm.DB, column, value string) *gorm.DB { return tx.Where(equalFold{column, value}) }
+
+type equalFold struct {
+	column string
+	value  any
+}
+
+// Build implements clause.Expression.
+func (e equalFold) Build(b clause.Builder) {
+	stmt, ok := b.(*gorm.Statement)
+	switch {
+	case ok && folds(stmt, e.column):
+		compared{e.column, "=", e.value}.Build(b)
+	case ok && stmt.Name() == "mysql":
+		clause.Eq{Column: current(e.column), Value: e.value}.Build(b)
+	default:
+		clause.Expr{SQL: "lower(?) = lower(?)", Vars: []any{current(e.column), e.value}}.Build(b)
 	}
-	return tx.Where(clause.Expr{SQL: "lower(?) = lower(?)", Vars: []any{current(column), value}})
 }

@@ -2,12 +2,16 @@ package db_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
 // Names are found whatever their case, by the index that keeps them unique.
@@ -49,4 +53,226 @@ func TestFoldGivesCollation(t *testing.T) {
 	if err := gdb.Exec("INSERT INTO users (id, username) VALUES (4, NULL)").Error; err == nil {
 		t.Error("the column takes null now")
 	}
+}
+
+// Texts are equal whatever the case by Unicode's own rule.
+func TestFoldOfText(t *testing.T) {
+	for _, equal := range [][]string{
+		{"alice", "ALICE", "Alice", "Ａｌｉｃｅ", "al\u200bice", "a\u00adlice"},
+		{"ä", "Ä", "a\u0308", "A\u0308"}, {"a"}, {"straße", "STRASSE", "straẞe"}, {"ﬀ", "FF", "ff"}, {"σίσυφος", "ΣΊΣΥΦΟΣ"},
+		{"i", "I", "Ｉ"}, {"ı"}, {"İ", "i\u0307"}, {"a "}, {" a"}, {"a\u00a0b", "A B"}, {"カ", "ｶ"}, {"が", "か\u3099"}, {"🙂"}, {"❤", "❤\ufe0f"},
+		{"k", "\u212a"}, {"ж", "Ж"}, {"𐐨", "𐐀"}, {"ǆ", "Ǆ", "ǅ"}, {"", "\u200d"},
+	} {
+		for _, text := range equal {
+			if got, want := db.Fold(text), db.Fold(equal[0]); got != want {
+				t.Errorf("%q is folded to %q, not as %q to %q", text, got, equal[0], want)
+			}
+		}
+	}
+	if db.Fold("a") == db.Fold("ä") || db.Fold("ı") == db.Fold("i") || db.Fold("a ") == db.Fold("a") {
+		t.Error("accents, dots or spaces are lost")
+	}
+}
+
+func FuzzFold(f *testing.F) {
+	f.Add("Straße İ ﷺ \u0345\u0378")
+	f.Fuzz(func(t *testing.T, text string) {
+		once := db.Fold(text)
+		if twice := db.Fold(once); twice != once {
+			t.Errorf("%q is folded to %q, and that to %q", text, once, twice)
+		}
+	})
+}
+
+// texts are of all kinds that databases have ideas of their own about.
+var texts = []string{
+	"a", "A", "ä", "Ä", "a\u0308", "é", "e", "E", "ß", "ss", "SS", "ẞ", "Ａ", "ａ", "a ", " a", "a\t", "a\u00a0", "ﬀ", "ff", "I", "ı", "İ", "i",
+	"🙂", "🙃", "🙂 ", "é🙂", "ñ", "n", "Æ", "AE", "0", "00", "０", "_", "%", "'", `\`, "a-b", "ab", "A\u200db", "ж", "Ж", "日本", "日本 ", "ｶ", "カ", "\uffff", "𐐀", "𐐨", "σ", "ς", "Σ",
+}
+
+// A column that is unique whatever the case is unique, found, sorted and
+// searched by what its texts have in common, alike on every database.
+func TestNoCaseIsEqualEverywhere(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		type Word struct {
+			ID   int64
+			Name string `gorm:"size:50;not null"`
+		}
+		must(t, gdb.Migrator().CreateTable(&Word{}))
+		must(t, db.UniqueNoCase(gdb, "words", "name"))
+		must(t, db.SearchIndex(gdb, "words", "name"))
+		first := map[string]string{} // the text that has a form
+		for _, text := range texts {
+			err := gdb.Create(&Word{Name: text}).Error
+			if _, taken := first[db.Fold(text)]; taken {
+				check(t, err, 409, "Name taken", "name/unique")
+				continue
+			}
+			if first[db.Fold(text)] = text; err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+		}
+		var sorted []string
+		for text := range first {
+			sorted = append(sorted, text)
+		}
+		slices.Sort(sorted)
+		for i, form := range sorted {
+			sorted[i] = first[form]
+		}
+		for _, text := range texts {
+			want := []string{first[db.Fold(text)]}
+			for what, tx := range map[string]*gorm.DB{"Where": db.Where(gdb.Model(&Word{}), "name", &text), "WhereFold": db.WhereFold(gdb.Model(&Word{}), "name", text)} {
+				var found []string
+				must(t, tx.Pluck("name", &found).Error)
+				if !slices.Equal(found, want) {
+					t.Errorf("%s %q finds %q, not %q", what, text, found, want)
+				}
+			}
+			var from, held []string
+			must(t, db.AtLeast(gdb.Model(&Word{}), "name", &text).Order("name_folded").Pluck("name", &from).Error)
+			if want := sorted[slices.Index(sorted, want[0]):]; !slices.Equal(from, want) {
+				t.Errorf(">= %q finds %q, not %q", text, from, want)
+			}
+			must(t, db.Search(gdb.Model(&Word{}), text, "name").Order("name_folded").Pluck("name", &held).Error)
+			if want := slices.DeleteFunc(slices.Clone(sorted), func(s string) bool { return !strings.Contains(db.Fold(s), db.Fold(text)) }); !slices.Equal(held, want) {
+				t.Errorf("a search for %q finds %q, not %q", text, held, want)
+			}
+		}
+		var walked []string
+		for cursor := ""; ; {
+			page, err := db.List[Word](gdb, db.Query{Limit: 7, Order: "asc", Cursor: &cursor}, "name")
+			must(t, err)
+			for _, w := range page.Items {
+				walked = append(walked, w.Name)
+			}
+			if page.NextCursor == nil {
+				break
+			}
+			cursor = *page.NextCursor
+		}
+		if !slices.Equal(walked, sorted) {
+			t.Errorf("sorted: %q, not %q", walked, sorted)
+		}
+	})
+}
+
+// Whatever writes the column keeps its folded form.
+func TestFoldedFormsAreKept(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		type Word struct {
+			ID   int64
+			Name string  `gorm:"size:50;not null" json:"nAme"`
+			Also *string `gorm:"size:20"`
+			N    int
+		}
+		must(t, gdb.Migrator().CreateTable(&Word{}))
+		must(t, db.UniqueNoCase(gdb, "words", "name"))
+		must(t, db.UniqueNoCase(gdb, "words", "also"))
+		also := "ALSO"
+		words := []Word{{Name: "One", Also: &also}, {Name: "Two"}, {Name: "Three"}}
+		must(t, gdb.Create(&words).Error)
+		must(t, gdb.Create(&Word{Name: "Four"}).Error)
+		must(t, gdb.Table("words").Create(map[string]any{"name": "Five", "n": 5}).Error)
+		must(t, gdb.Model(&words[0]).Update("name", "ÉINS").Error)
+		must(t, gdb.Model(&words[1]).UpdateColumns(map[string]any{"name": "ZWEI", "also": "Auch"}).Error)
+		must(t, gdb.Model(&words[2]).Select("name").Updates(&Word{Name: "DREI"}).Error)
+		words[0].N = 1
+		must(t, gdb.Save(&words[0]).Error)
+		must(t, gdb.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Word{ID: words[1].ID, Name: "DEUX"}).Error)
+		must(t, gdb.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns([]string{"name"})}).
+			Create(&Word{ID: words[2].ID, Name: "TROIS"}).Error)
+		must(t, gdb.Table("words").Where("name = ?", "Four").Update("n", 4).Error)
+		must(t, gdb.Transaction(func(tx *gorm.DB) error {
+			return tx.Model(&Word{}).Where("name = ?", "Four").Update("name", "VIER").Error
+		}))
+		for i, c := range []struct{ name, also string }{{"éins", "also"}, {"deux", ""}, {"trois", ""}, {"vier", ""}, {"five", ""}} {
+			var is struct{ NameFolded, AlsoFolded string }
+			must(t, gdb.Raw("SELECT name_folded, coalesce(also_folded, '') AS also_folded FROM words ORDER BY id LIMIT 1 OFFSET ?", i).Scan(&is).Error)
+			if is.NameFolded != c.name || is.AlsoFolded != c.also {
+				t.Errorf("row %d is kept as %+v, not %+v", i+1, is, c)
+			}
+		}
+		check(t, gdb.Model(&words[0]).Update("name", "Vier").Error, 409, "Name taken", "nAme/unique")
+		if err := gdb.Model(&words[0]).Update("name", gorm.Expr("lower(name)")).Error; err == nil || !strings.Contains(err.Error(), "an expression") {
+			t.Errorf("an expression: %v", err)
+		}
+		check(t, gdb.Create(&Word{Name: strings.Repeat("ﷺ", 50)}).Error, 422, "Validation error", "nAme/max")
+		err := db.CreateAll(gdb, []Word{{Name: "six"}, {Name: "SEVEN"}, {Name: "Seven"}})
+		check(t, err, 409, "Name taken", "nAme/unique")
+		if at := index(err); at != 2 {
+			t.Errorf("the row %d of the bulk", at)
+		}
+		err = db.CreateAll(gdb, []Word{{Name: "six"}, {Name: "vIER"}})
+		if check(t, err, 409, "Name taken", "nAme/unique"); index(err) != 1 {
+			t.Errorf("the row %d of the bulk", index(err))
+		}
+		type word struct {
+			ID   int64
+			Name string
+			Also string
+		}
+		must(t, db.DropColumns(gdb.Table("words"), &word{}))
+		must(t, gdb.Exec("INSERT INTO words (n) VALUES (1), (1)").Error)
+	})
+}
+
+// Refold turns what an older version made unique, and tells which rows are
+// equal now. Nothing is lost.
+func TestRefold(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		type Org struct {
+			ID             int64
+			OrganisationID int64  `gorm:"<-:create"`
+			Name           string `gorm:"size:50;not null"`
+		}
+		list := []db.Migration{{ID: "1", Up: func(tx *gorm.DB) error {
+			if err := tx.Migrator().CreateTable(&Org{}); err != nil {
+				return err
+			}
+			return db.UniqueFold(tx, "orgs", "name", "organisation_id")
+		}}}
+		_, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		var rows []Org
+		for i := range 2100 {
+			rows = append(rows, Org{OrganisationID: int64(i % 2), Name: fmt.Sprintf("NAME %d", i/2)})
+		}
+		must(t, gdb.CreateInBatches(&rows, 500).Error)
+		must(t, gdb.Create(&Org{OrganisationID: 1, Name: "Straße"}).Error)
+		list = append(list, db.Refold("2", "orgs", "name", "organisation_id"), db.Refold("3", "gone", "name"))
+		if gdb.Name() != "mysql" { // which takes these two for equal anyhow
+			must(t, gdb.Create(&Org{OrganisationID: 1, Name: "STRASSE"}).Error)
+			_, err = db.Migrate(t.Context(), gdb, list)
+			if err == nil || !strings.Contains(err.Error(), `"Straße" (id 2101) = "STRASSE" (id 2102)`) {
+				t.Fatalf("equal rows: %v", err)
+			}
+			must(t, gdb.Exec("UPDATE orgs SET organisation_id = 2 WHERE id = 2102").Error)
+		}
+		for range 2 {
+			_, err = db.Migrate(t.Context(), gdb, list)
+			must(t, err)
+			var n, forms int64
+			must(t, gdb.Model(&Org{}).Count(&n).Error)
+			must(t, gdb.Raw("SELECT count(*) FROM orgs WHERE name_folded IS NOT NULL").Scan(&forms).Error)
+			if n < 2101 || n != forms {
+				t.Errorf("%d rows, %d forms", n, forms)
+			}
+			check(t, gdb.Create(&Org{OrganisationID: 1, Name: "strasse"}).Error, 409, "Name taken", "name/unique")
+			check(t, gdb.Create(&Org{OrganisationID: 1, Name: "name 1049"}).Error, 409, "Name taken", "name/unique")
+			_, err = db.Rollback(t.Context(), gdb, list, 2)
+			must(t, err)
+			var found Org
+			must(t, db.WhereFold(gdb, "name", "name 7").Take(&found).Error)
+		}
+	})
+}
+
+// index is the row of a bulk that err is about; -1 for none.
+func index(err error) int {
+	var f *fault.Error
+	if !errors.As(err, &f) || len(f.Details) == 0 || f.Details[0].Index == nil {
+		return -1
+	}
+	return *f.Details[0].Index
 }

@@ -43,7 +43,7 @@ func (p *insert) write(tx *gorm.DB) {
 		return
 	}
 	fields, key := p.plan(s.Schema), insertKey{s.Schema, s.Table}
-	if fields == nil {
+	if f, ok := s.Plugins["folding"].(*folding); fields == nil || ok && len(f.columns(s)) > 0 {
 		p.create(tx)
 		return
 	}

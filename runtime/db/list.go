@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -189,12 +190,13 @@ func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {
 // ordering is the order of a list: by one column, then by primary key.
 type ordering struct {
 	column, id *schema.Field
+	folded     bool // in the order of the column's folded forms
 	desc       bool
 	dialect    string
 }
 
 func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
-	stmt := &gorm.Statement{DB: tx}
+	stmt := &gorm.Statement{DB: tx, Context: tx.Statement.Context}
 	if err := stmt.Parse(tx.Statement.Model); err != nil {
 		return ordering{}, err
 	}
@@ -206,7 +208,16 @@ func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
 	if column == nil {
 		return ordering{}, fault.InvalidQuery(fault.Detail{Field: "sort", Rule: "oneof", Message: "Sort is not a column of the list"})
 	}
-	return ordering{column, s.PrioritizedPrimaryField, desc, tx.Name()}, nil
+	stmt.Table = cmp.Or(tx.Statement.Table, s.Table)
+	return ordering{column, s.PrioritizedPrimaryField, folds(stmt, sort), desc, tx.Name()}, stmt.Error
+}
+
+// by is the column that rows are in the order of.
+func (o ordering) by() string {
+	if o.folded {
+		return foldedColumn(o.column.DBName)
+	}
+	return o.column.DBName
 }
 
 // deep is from how many skipped rows on a page is found by its keys first.
@@ -225,7 +236,7 @@ func (o ordering) at(tx *gorm.DB, skip, limit int) *gorm.DB {
 }
 
 func (o ordering) apply(tx *gorm.DB) *gorm.DB {
-	tx = tx.Order(clause.OrderByColumn{Column: current(o.column.DBName), Desc: o.desc})
+	tx = tx.Order(clause.OrderByColumn{Column: current(o.by()), Desc: o.desc})
 	if o.id != o.column {
 		tx = tx.Order(clause.OrderByColumn{Column: current(o.id.DBName), Desc: o.desc})
 	}

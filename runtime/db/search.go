@@ -14,7 +14,8 @@ import (
 
 // Search keeps the rows that hold term in at least one of columns, whatever
 // its case (of the Turkish i, every database has its own idea); accents count,
-// and % and _ stand for themselves. An empty term keeps every row.
+// and % and _ stand for themselves. An empty term keeps every row. Columns that
+// UniqueNoCase made unique are searched by their folded forms.
 //
 // Where SearchIndex has made an index, terms of three characters and more are
 // looked up in it. What is found is the same without.
@@ -34,6 +35,16 @@ func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
 func SearchIndex(tx *gorm.DB, table string, columns ...string) error {
 	if err := DropSearchIndex(tx, table); err != nil {
 		return err
+	}
+	there, err := foldedColumns(tx, table)
+	if err != nil {
+		return err
+	}
+	columns = slices.Clone(columns)
+	for i, column := range columns {
+		if there[column] {
+			columns[i] = foldedColumn(column)
+		}
 	}
 	switch tx.Name() {
 	case "postgres":
@@ -73,9 +84,9 @@ func newsTable(table string) string   { return table + "_search_new" }
 // searchEvents name the triggers of a table that is searched.
 var searchEvents = []string{"insert", "update"}
 
-// folded is a column as PostgreSQL compares it whatever the case; the database's
+// lowered is a column as PostgreSQL compares it whatever the case; the database's
 // own locale may know the cases of ASCII only.
-const folded = `lower(? COLLATE "und-x-icu")`
+const lowered = `lower(? COLLATE "und-x-icu")`
 
 // trigramIndex is the index of PostgreSQL.
 func trigramIndex(tx *gorm.DB, table string, columns []string) error {
@@ -98,7 +109,7 @@ func trigramIndex(tx *gorm.DB, table string, columns []string) error {
 	var parts []string
 	vars := []any{clause.Column{Name: "idx_" + searchTable(table)}, clause.Table{Name: table}}
 	for _, column := range columns {
-		parts = append(parts, "("+folded+") ?")
+		parts = append(parts, "("+lowered+") ?")
 		vars = append(vars, clause.Column{Name: column}, clause.Column{Table: where, Name: "gin_trgm_ops"})
 	}
 	return tx.Exec("CREATE INDEX ? ON ? USING gin ("+strings.Join(parts, ", ")+")", vars...).Error
@@ -163,33 +174,53 @@ type search struct {
 
 // Build implements clause.Expression.
 func (s search) Build(b clause.Builder) {
+	dialect := ""
 	stmt, ok := b.(*gorm.Statement)
-	if ok && stmt.Name() == "sqlite" {
-		if match := s.match(stmt); match != "" {
+	if ok {
+		dialect = stmt.Name()
+	}
+	var either []string
+	var values []any
+	indexed, plain := search{term: Fold(s.term)}, false
+	for _, column := range s.columns {
+		name, term := column, s.term
+		folded := ok && folds(stmt, column)
+		if folded {
+			name, term = foldedColumn(column), Fold(term)
+		}
+		operator, pattern := holds(dialect, term, folded)
+		either, values = append(either, operator), append(values, current(name), pattern)
+		indexed.columns, plain = append(indexed.columns, name), plain || !folded
+	}
+	if plain {
+		indexed.term = s.term
+	}
+	if dialect == "sqlite" && (!plain || Fold(s.term) == strings.ToLower(s.term) || slices.Equal(indexed.columns, s.columns)) {
+		if match := indexed.match(stmt); match != "" {
 			table := searchTable(stmt.Table)
 			clause.Expr{SQL: "? IN (SELECT rowid FROM ? WHERE ? MATCH ? UNION ALL SELECT id FROM ?) AND ", Vars: []any{
 				clause.PrimaryColumn, clause.Table{Name: table}, clause.Column{Name: table}, match, clause.Table{Name: newsTable(stmt.Table)},
 			}}.Build(b)
 		}
 	}
-	operator, pattern := "? LIKE ? ESCAPE '!'", "%"+likeEscaper.Replace(s.term)+"%"
+	clause.Expr{SQL: "(" + strings.Join(either, " OR ") + ")", Vars: values}.Build(b)
+}
+
+// holds is the condition that a column holds term, and its pattern.
+func holds(dialect, term string, folded bool) (condition, pattern string) {
+	pattern = "%" + likeEscaper.Replace(term) + "%"
 	switch {
-	case ok && stmt.Name() == "postgres":
+	case dialect == "postgres":
 		// ILIKE, by a word that has an index. Without ESCAPE, through which no
 		// index sees.
-		operator, pattern = folded+" LIKE lower(? COLLATE "+`"und-x-icu")`, "%"+backslashEscaper.Replace(s.term)+"%"
-	case ok && stmt.Name() == "mysql":
-		operator, pattern = "upper(?) LIKE ? ESCAPE '!'", strings.ToUpper(pattern)
-	case ok && stmt.Name() == "sqlite" && !ascii(s.term):
+		return lowered + " LIKE lower(? COLLATE " + `"und-x-icu")`, "%" + backslashEscaper.Replace(term) + "%"
+	case dialect == "mysql" && !folded:
+		return "upper(?) LIKE ? ESCAPE '!'", strings.ToUpper(pattern)
+	case dialect == "sqlite" && !ascii(term):
 		// LIKE of SQLite folds ASCII only; GLOB folds nothing, but takes sets.
-		operator, pattern = "? GLOB ?", globPattern(s.term)
+		return "? GLOB ?", globPattern(term)
 	}
-	either := strings.TrimSuffix(strings.Repeat(operator+" OR ", len(s.columns)), " OR ")
-	values := make([]any, 0, 2*len(s.columns))
-	for _, column := range s.columns {
-		values = append(values, current(column), pattern)
-	}
-	clause.Expr{SQL: "(" + either + ")", Vars: values}.Build(b)
+	return "? LIKE ? ESCAPE '!'", pattern
 }
 
 // Bounds of what match asks before the search itself: how many trigrams it

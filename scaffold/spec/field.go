@@ -361,6 +361,10 @@ func (f Field) check(row Type) error {
 // 3,072 bytes, four a character.
 const maxIndexed = 700
 
+// folded is how many characters the folded form of a text may have that is
+// unique whatever the case: as many as the runtime's db has room for.
+const folded = 765
+
 // Rows is how many rows a generated test works with.
 const Rows = 3
 

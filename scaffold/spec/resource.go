@@ -345,7 +345,11 @@ func (r Resource) check() error {
 			}
 		}
 		if n := f.Length(); n <= maxIndexed && !f.Is("array") {
-			if width += 4*n + 2; width > 60_000 {
+			width += 4*n + 2
+			if f.Mods["unique"] == "nocase" {
+				width += 4*folded + 2
+			}
+			if width > 60_000 {
 				return bad(r.Fields[i], "the row is too wide with %s: in MySQL all strings of a row share 65,535 bytes; use text, or max=N", f.Name)
 			}
 		}

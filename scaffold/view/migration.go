@@ -490,7 +490,7 @@ func (h *history) finish(m Migration, tables []Table) Migration {
 		if h.w.r.Organisation {
 			within = `, "organisation_id"`
 		}
-		up = append(up, "db.UniqueFold(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+within+")")
+		up = append(up, "db.UniqueNoCase(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+within+")")
 	}
 	if h.search != "" {
 		up = append(up, h.search)

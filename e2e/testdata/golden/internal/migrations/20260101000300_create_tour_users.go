@@ -25,10 +25,10 @@ func createTourUsers() db.Migration {
 			if err := tx.Migrator().CreateTable(&tourUsers{}); err != nil {
 				return err
 			}
-			if err := db.UniqueFold(tx, "tour_users", "username"); err != nil {
+			if err := db.UniqueNoCase(tx, "tour_users", "username"); err != nil {
 				return err
 			}
-			return db.UniqueFold(tx, "tour_users", "email")
+			return db.UniqueNoCase(tx, "tour_users", "email")
 		},
 		Down: func(tx *gorm.DB) error {
 			return tx.Migrator().DropTable("tour_users")

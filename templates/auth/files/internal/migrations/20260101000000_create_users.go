@@ -26,10 +26,10 @@ func createUsers() db.Migration {
 			if err := tx.Migrator().CreateTable(&user{}); err != nil {
 				return err
 			}
-			if err := db.UniqueFold(tx, "users", "username"); err != nil {
+			if err := db.UniqueNoCase(tx, "users", "username"); err != nil {
 				return err
 			}
-			return db.UniqueFold(tx, "users", "email")
+			return db.UniqueNoCase(tx, "users", "email")
 		},
 		Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable("users") },
 	}

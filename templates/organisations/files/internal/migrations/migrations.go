@@ -35,7 +35,7 @@ func All() []db.Migration {
 				if err := tx.Migrator().CreateTable(&users{}); err != nil {
 					return err
 				}
-				return db.UniqueFold(tx, "users", "email")
+				return db.UniqueNoCase(tx, "users", "email")
 			},
 			Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&users{}) },
 		}},
