@@ -89,7 +89,9 @@ func openPostgres(cfg pgx.ConnConfig, c Config) gorm.Dialector {
 		// By a statement: poolers such as PgBouncer refuse unknown parameters at the start.
 		return conn.PgConn().Exec(ctx, limits).Close()
 	})
-	d := postgres.New(postgres.Config{Conn: newServerPool(stdlib.GetConnector(cfg, prepare), c, limits, free)})
+	pool := newServerPool(stdlib.GetConnector(cfg, prepare), c, limits, free)
+	pool.pooler = cfg.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement
+	d := postgres.New(postgres.Config{Conn: pool})
 	return postgresDialector{*d.(*postgres.Dialector)}
 }
 

@@ -75,10 +75,13 @@ const (
 // three eighths.
 type serverPool struct {
 	*sql.DB
-	spare  *sql.DB // one connection, for who asks whether the server lives
-	limits string  // the statement that sets a connection's limits
-	free   string  // the one that lifts them
-	idle   int
+	spare *sql.DB // one connection, for who asks whether the server lives
+	// connector makes the connections, for who needs one for long; see Listen.
+	connector driver.Connector
+	pooler    bool   // it stands between, and gives each transaction another connection
+	limits    string // the statement that sets a connection's limits
+	free      string // the one that lifts them
+	idle      int
 	space
 
 	wait         time.Duration // 0 for ever
@@ -94,7 +97,7 @@ type slots chan struct{}
 
 func newServerPool(connector driver.Connector, c Config, limits, free string) *serverPool {
 	p := &serverPool{
-		DB: sql.OpenDB(connector), spare: sql.OpenDB(connector), limits: limits, free: free,
+		DB: sql.OpenDB(connector), spare: sql.OpenDB(connector), connector: connector, limits: limits, free: free,
 		idle: max(c.Pool/2, 2), wait: c.LockTimeout, patience: c.StatementTimeout, share: max(c.Pool*3/8, 1), all: make(slots, c.Pool), writing: make(slots, c.Pool/2),
 	}
 	p.SetMaxOpenConns(c.Pool)

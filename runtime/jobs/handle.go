@@ -45,7 +45,7 @@ func HandleTx[T any](q *Queue, kind string, work func(ctx context.Context, tx *g
 			if err := work(ctx, tx, payload); err != nil {
 				return err
 			}
-			return finish(tx, j, map[string]any{"state": done, "due_at": nil, "finished_at": now(), "last_error": ""})
+			return finish(tx, j, completed())
 		})
 		return err == nil, err
 	})

@@ -30,10 +30,15 @@
 // due again by itself. Every change of a row names the attempt it belongs to,
 // so a worker that lost its lease cannot finish for another.
 //
+// As many jobs are claimed at once as there are places for, and those that end
+// while the end of others is written are written together. On PostgreSQL a
+// trigger tells every process of new jobs (NOTIFY), which then sleep until
+// something is due; elsewhere, and behind PgBouncer, workers poll (one indexed
+// read a second when idle).
+//
 // Consequences: the same code and the same table everywhere; `SELECT * FROM
 // jobs` shows the queue; throughput is some thousands of jobs a second, bounded
-// by the database's commits, and workers poll (one indexed read a second when
-// idle). There are no priorities, no workflows and no web console. Clocks of
+// by the database's commits. There are no priorities, no workflows and no web console. Clocks of
 // replicas should agree to within a few seconds, since leases are times.
 package jobs
 
@@ -41,6 +46,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -53,7 +59,8 @@ type Queue struct {
 	// keep the schedules and leave the jobs to other processes.
 	Workers int
 	// Poll is the longest pause between two looks for due jobs; 1 second. A
-	// job enqueued by this process is seen at once.
+	// job enqueued by this process is seen at once, and on PostgreSQL one
+	// enqueued by any; ten times as long may pass there.
 	Poll time.Duration
 	// Lease is after how long the jobs of a killed process run again; 30
 	// seconds. It is renewed while a job runs, so jobs may take longer.
@@ -71,7 +78,8 @@ type Queue struct {
 	handlers  map[string]handler
 	schedules []schedule
 	wake      chan struct{}
-	err       error // the first mistake in registering, returned by Run
+	listening atomic.Bool // the database tells of jobs
+	err       error       // the first mistake in registering, returned by Run
 }
 
 // handler runs one claimed job. done says that it has already recorded the
@@ -87,7 +95,7 @@ func New(gdb *gorm.DB, log *slog.Logger) *Queue {
 	}
 	q.err = gdb.Callback().Create().After("gorm:commit_or_rollback_transaction").
 		Register(fmt.Sprintf("jobs:wake:%p", q), func(tx *gorm.DB) {
-			if tx.Statement.Table == table && tx.Error == nil {
+			if tx.Statement.Table == table && tx.Error == nil && !q.listening.Load() {
 				q.nudge()
 			}
 		})

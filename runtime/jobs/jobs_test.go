@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -255,6 +256,97 @@ type effect struct {
 	N  int `gorm:"index"`
 }
 
+// recording is a recorder that runs until the test ends.
+func recording(t testing.TB, q *Queue) recorder {
+	r := recorder{queue: q, done: make(chan completion), freed: make(chan int, 10)}
+	go r.run(t.Context().Done())
+	return r
+}
+
+// Of jobs that are recorded together, each learns its own end.
+func TestSomeOfABatchAreLost(t *testing.T) {
+	for name, url := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			gdb := open(t, url)
+			q := fast(gdb)
+			Handle(q, "count", func(context.Context, payload) error { return nil })
+			for n := range 6 {
+				require.NoError(t, Enqueue(gdb, "count", payload{n}))
+			}
+			claimed, err := q.claim(t.Context(), 10)
+			require.NoError(t, err)
+			require.Len(t, claimed, 6)
+			slices.SortFunc(claimed, func(a, b job) int { return int(a.ID - b.ID) })
+			// The second was cancelled, the fourth claimed by another, the sixth tried before.
+			require.NoError(t, gdb.Model(&job{}).Where("id = ?", claimed[1].ID).Updates(ended(cancelled, "")).Error)
+			require.NoError(t, gdb.Model(&job{}).Where("id = ?", claimed[3].ID).Update("attempts", 2).Error)
+			require.NoError(t, gdb.Model(&job{}).Where("id = ?", claimed[5].ID).Update("attempts", 7).Error)
+			claimed[5].Attempts = 7
+			var batch []completion
+			for _, j := range claimed {
+				batch = append(batch, completion{job: j})
+			}
+			require.Equal(t, []error{nil, errLost, nil, errLost, nil, nil}, finishAll(gdb, batch))
+			var states []string
+			for _, j := range all(t, gdb) {
+				states = append(states, j.State)
+			}
+			require.Equal(t, []string{done, cancelled, done, running, done, done}, states)
+		})
+	}
+}
+
+// On PostgreSQL a job is seen at once by a process that sleeps, when its
+// transaction is over and whoever made it.
+func TestAnotherProcessHearsOfAJob(t *testing.T) {
+	url := databases(t)["postgres"]
+	gdb := open(t, url)
+	other, err := db.Open(url, db.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close(other) })
+	q := fast(gdb)
+	q.Poll = time.Hour
+	ran := make(chan time.Time, 1)
+	Handle(q, "count", func(context.Context, payload) error { ran <- time.Now(); return nil })
+	start(t, q)
+	eventually(t, "listening", q.listening.Load)
+	took := time.Hour
+	for n := range 20 {
+		begin := time.Now()
+		require.NoError(t, Enqueue(other, "count", payload{n}))
+		took = min(took, (<-ran).Sub(begin)) // the least: the machine has other work
+	}
+	if took > 20*time.Millisecond {
+		t.Errorf("another process ran a job after %s, want 20 ms", took)
+	}
+	// One that is to wait does, and others learn of its time.
+	require.NoError(t, Enqueue(other, "count", payload{1}, At(time.Now().Add(200*time.Millisecond))))
+	<-ran
+	// Without the connection that listens, it polls.
+	require.NoError(t, other.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()").Error)
+	eventually(t, "deaf", func() bool { return !q.listening.Load() })
+}
+
+// Where no migration has made the database tell of jobs, they are looked for.
+func TestAnUntoldJobIsLookedFor(t *testing.T) {
+	gdb := open(t, databases(t)["postgres"])
+	require.NoError(t, gdb.Exec("DROP TRIGGER jobs_notify ON jobs").Error)
+	q := fast(gdb)
+	q.Poll = 10 * time.Millisecond
+	ran := make(chan struct{})
+	Handle(q, "count", func(context.Context, payload) error { ran <- struct{}{}; return nil })
+	start(t, q)
+	for n := range 3 {
+		require.NoError(t, gdb.Exec("INSERT INTO jobs (kind, payload, state, attempts, max_attempts, due_at, last_error, created_at) VALUES ('count', '{}', 'ready', 0, 3, ?, '', 0)", now()).Error)
+		select {
+		case <-ran:
+		case <-time.After(15 * time.Second):
+			t.Fatalf("job %d is not seen", n)
+		}
+	}
+	require.False(t, q.listening.Load())
+}
+
 // The worker that lost its lease neither commits its effect nor records an end.
 func TestALostLeaseCommitsNothing(t *testing.T) {
 	gdb := open(t, "")
@@ -269,7 +361,7 @@ func TestALostLeaseCommitsNothing(t *testing.T) {
 	claimed, err := q.claim(context.Background(), 1)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
-	q.run(context.Background(), claimed[0])
+	q.run(context.Background(), claimed[0], recording(t, q))
 	var effects []effect
 	require.NoError(t, gdb.Find(&effects).Error)
 	require.Empty(t, effects)

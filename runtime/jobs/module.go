@@ -110,6 +110,7 @@ func (q *Queue) retryCommand(ctx context.Context, io command.IO) error {
 	result := tx.Updates(map[string]any{
 		"state": ready, "due_at": now(), "finished_at": nil, "max_attempts": gorm.Expr("attempts + ?", defaultAttempts),
 	})
+	q.tell(q.db.WithContext(ctx))
 	return report(io.Stdout, result, "to run again", flags.NArg())
 }
 

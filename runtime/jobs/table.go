@@ -50,6 +50,24 @@ func Migrations() []db.Migration {
 		ID:   "20260101000100_create_jobs",
 		Up:   func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&jobs1{}) },
 		Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&jobs1{}) },
+	}, {
+		ID: "20260101000101_notify_of_jobs",
+		Up: func(tx *gorm.DB) error {
+			if tx.Name() != "postgres" || !tx.Migrator().HasTable(table) {
+				return nil
+			}
+			err := tx.Exec("CREATE OR REPLACE FUNCTION jobs_notify() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('jobs', ''); RETURN NULL; END $$").Error
+			if err != nil {
+				return err
+			}
+			return tx.Exec("CREATE TRIGGER jobs_notify AFTER INSERT ON jobs FOR EACH STATEMENT EXECUTE FUNCTION jobs_notify()").Error
+		},
+		Down: func(tx *gorm.DB) error {
+			if tx.Name() != "postgres" {
+				return nil
+			}
+			return tx.Exec("DROP FUNCTION IF EXISTS jobs_notify CASCADE").Error // and the trigger
+		},
 	}}
 }
 

@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -25,6 +26,7 @@ const (
 	maxBackoff = time.Hour
 	statement  = 10 * time.Second // for statements that must outlive the work's own context
 	abandon    = time.Second / 2  // how long jobs may take to notice that their context ended
+	idlePolls  = 10               // polls that one who listens leaves out
 )
 
 var errStopping = errors.New("the process is stopping")
@@ -46,6 +48,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 	if q.Workers > 0 {
 		background.Go(func() { q.keepClean(ctx) })
+		background.Go(func() { q.keepListening(ctx) })
 		q.work(ctx)
 	}
 	<-ctx.Done()
@@ -58,25 +61,33 @@ func (q *Queue) work(ctx context.Context) {
 	workCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	var jobs sync.WaitGroup
-	slots := make(chan struct{}, q.Workers) // holds one element a running job
+	free, freed := q.Workers, make(chan int, q.Workers)
+	records := recorder{queue: q, done: make(chan completion), freed: freed}
+	stopped := make(chan struct{})
+	defer close(stopped)
+	go records.run(stopped)
 	looking := outage{log: q.log.With("doing", "looking for jobs")}
 	for delay := soon; ctx.Err() == nil; {
-		claimed, err := q.claimInto(ctx, slots)
+		if free += taken(ctx, freed, free == 0); free == 0 {
+			continue
+		}
+		claimed, err := q.claim(ctx, free)
 		if ctx.Err() == nil {
 			looking.note(err)
 		}
 		for _, j := range claimed {
-			jobs.Go(func() {
-				defer func() { <-slots }()
-				q.run(workCtx, j)
-			})
+			jobs.Go(func() { q.run(workCtx, j, records) })
 		}
-		if len(claimed) > 0 {
-			delay = soon
+		if free -= len(claimed); free == 0 {
 			continue
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			delay = looking.pause(q.Poll)
+		case q.listening.Load():
+			delay = q.untilDue(ctx)
+		case len(claimed) > 0:
+			delay = soon
 		}
 		select {
 		case <-ctx.Done():
@@ -94,38 +105,84 @@ func (q *Queue) work(ctx context.Context) {
 	}
 }
 
-// claimInto waits for a free slot and claims as many jobs as there are free
-// slots, which it takes.
-func (q *Queue) claimInto(ctx context.Context, slots chan struct{}) ([]job, error) {
-	select {
-	case slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	free := 1
-	for free < q.Workers {
+// taken is how many places were freed since; it waits for one where it must.
+func taken(ctx context.Context, freed <-chan int, wait bool) (n int) {
+	if wait {
 		select {
-		case slots <- struct{}{}:
-			free++
-			continue
-		default:
+		case n = <-freed:
+		case <-ctx.Done():
 		}
-		break
 	}
-	claimed, err := q.claim(ctx, free)
-	for range free - len(claimed) {
-		<-slots
+	for {
+		select {
+		case more := <-freed:
+			n += more
+		default:
+			return n
+		}
 	}
-	return claimed, err
+}
+
+// untilDue is how long nothing is due, as far as is known: whoever makes a job
+// says so to those that listen. What others have died with is looked for now and
+// then.
+func (q *Queue) untilDue(ctx context.Context) time.Duration {
+	rest := idlePolls * q.Poll
+	var next []int64
+	err := q.db.WithContext(ctx).Model(&job{}).Where("due_at IS NOT NULL AND kind IN ?", q.kinds()).Order("due_at").Limit(1).Pluck("due_at", &next).Error
+	if err != nil || len(next) == 0 {
+		return rest
+	}
+	return min(max(time.Until(time.UnixMilli(next[0])), time.Millisecond), rest)
+}
+
+func (q *Queue) kinds() []string { return slices.Sorted(maps.Keys(q.handlers)) }
+
+// keepListening hears of jobs that other processes make, where the database
+// tells of them.
+func (q *Queue) keepListening(ctx context.Context) {
+	if q.db.Name() != "postgres" {
+		return
+	}
+	for ctx.Err() == nil {
+		var told bool // by what a migration makes, which may be to come
+		err := q.db.WithContext(ctx).Raw("SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass('jobs') AND tgname = 'jobs_notify')").Scan(&told).Error
+		if err == nil && told {
+			err = db.Listen(ctx, q.db, table, func() {
+				q.listening.Store(true)
+				q.nudge()
+			})
+			q.listening.Store(false) // until it does again, it polls
+			q.nudge()
+		}
+		if errors.Is(err, errors.ErrUnsupported) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(q.Poll):
+		}
+	}
+}
+
+// tell wakes those that listen for jobs that became due otherwise than by being
+// made, of which the database tells by itself.
+func (q *Queue) tell(tx *gorm.DB) {
+	if tx.Name() == "postgres" {
+		_ = tx.Exec("SELECT pg_notify(?, '')", table).Error // if not, they look by themselves
+	}
 }
 
 // claim takes up to n due jobs that this process has handlers for.
 func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
-	kinds := slices.Sorted(maps.Keys(q.handlers))
+	kinds := q.kinds()
 	if len(kinds) == 0 {
 		return nil, nil
 	}
 	at := now()
+	if q.db.Name() == "postgres" {
+		return q.claimAtOnce(ctx, kinds, at, n)
+	}
 	due := func(tx *gorm.DB) *gorm.DB { return tx.Where("due_at <= ? AND kind IN ?", at, kinds) }
 
 	// An idle queue costs one read, and no lock.
@@ -149,7 +206,7 @@ func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
 		ids = ids[:0]
 		for _, j := range found {
 			if j.Attempts >= j.MaxAttempts { // it was running, and took its process with it every time
-				if err := finish(tx, j, ended(dead, "the process died while running the job")); err != nil {
+				if err := finish(tx, j, ended(dead, diedWith)); err != nil {
 					return err
 				}
 				continue
@@ -171,6 +228,29 @@ func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
 	return claimed, nil
 }
 
+// diedWith is what is known of a job that was running, and took its process with
+// it every time.
+const diedWith = "the process died while running the job"
+
+// claimAtOnce is claim in one statement, by the words of PostgreSQL.
+func (q *Queue) claimAtOnce(ctx context.Context, kinds []string, at int64, n int) ([]job, error) {
+	tx := q.db.WithContext(ctx)
+	var found, claimed []job
+	err := tx.Raw("UPDATE jobs SET state = ?, attempts = attempts + 1, due_at = ? WHERE id = ANY(ARRAY("+
+		"SELECT id FROM jobs WHERE due_at <= ? AND kind IN ? ORDER BY due_at, id LIMIT ? FOR UPDATE SKIP LOCKED)) RETURNING *",
+		running, at+q.Lease.Milliseconds(), at, kinds, n).Scan(&found).Error
+	for _, j := range found {
+		if j.Attempts <= j.MaxAttempts {
+			claimed = append(claimed, j)
+			continue
+		}
+		changes := ended(dead, diedWith)
+		changes["attempts"] = j.Attempts - 1
+		err = errors.Join(err, finish(tx, j, changes))
+	}
+	return claimed, err
+}
+
 // isolation keeps MySQL from locking the gaps between rows, where other
 // transactions insert.
 func (q *Queue) isolation() *sql.TxOptions {
@@ -182,8 +262,14 @@ func (q *Queue) isolation() *sql.TxOptions {
 
 func (q *Queue) sqlite() bool { return q.db.Name() == "sqlite" }
 
-// run runs one claimed job and records how it ended.
-func (q *Queue) run(ctx context.Context, j job) {
+// run runs one claimed job and records how it ended, which frees its place.
+func (q *Queue) run(ctx context.Context, j job, records recorder) {
+	freed := false
+	defer func() {
+		if !freed {
+			records.freed <- 1
+		}
+	}()
 	ctx, cancel := context.WithCancelCause(ctx)
 	released := make(chan struct{})
 	go func() {
@@ -209,11 +295,12 @@ func (q *Queue) run(ctx context.Context, j job) {
 	switch {
 	case recorded:
 	case err == nil:
-		err = q.record(ctx, j, map[string]any{"state": done, "due_at": nil, "finished_at": now(), "last_error": ""})
+		freed, err = records.finish(ctx, j)
 	case errors.Is(err, errLost):
 	case stopping:
 		// Not a failure: it runs again at once, elsewhere or after the restart.
 		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now(), "attempts": j.Attempts - 1})
+		q.tell(q.db.WithContext(context.WithoutCancel(ctx)))
 	case errors.As(err, &permanent{}) || j.Attempts >= j.MaxAttempts:
 		log.ErrorContext(inside, "job is dead", "error", err, "retry", fmt.Sprintf("jobs retry %d", j.ID))
 		err = q.record(ctx, j, ended(dead, err.Error()))
@@ -221,6 +308,7 @@ func (q *Queue) run(ctx context.Context, j job) {
 		pause := backoff(q.Backoff, j.Attempts)
 		log.WarnContext(inside, "job failed", "error", err, "again_in", pause.Round(time.Millisecond))
 		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now() + pause.Milliseconds(), "last_error": short(err.Error())})
+		q.nudge() // to know when it is due
 	}
 	if err != nil {
 		log.WarnContext(inside, "job result not recorded; it may run again", "error", err)
