@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/nexios-go/nexios/runtime/db"
@@ -61,4 +62,43 @@ func TestUsersOfAnOlderVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.login(w.s, "Ｓtrasse")
+}
+
+// Names that look like another's are refused, and those that people have are not.
+func TestConfusableNames(t *testing.T) {
+	for _, good := range []string{
+		"alice", "Jörg Weiß", "o'neill-3", "Иван Петров", "Мария", "сестра", "Ελένη", "Αθηνά", "田中さん", "カタカナ", "Kim김치", "李小龙 Lee", "नमस्ते", "שלום", "محمد",
+		"🙂🙂🙂", "❤\ufe0f abc", "123", "Dvořák", "Ｔａｒｏ", "Արամ", "สมชาย", "e\u0301va",
+	} {
+		if details := NameDetails("username", good); details != nil {
+			t.Errorf("%q: %v", good, details)
+		}
+	}
+	for bad, why := range map[string]string{
+		"аlice": "mixes Cyrillic and Latin", "аӏісе": "look like Latin", "ΒΟΒ": "look like Latin", "bοb": "mixes Latin and Greek", "раура": "look like Latin",
+		"a\u034flice": "nobody sees", "\u3164\u3164\u3164": "nobody sees", "ꓐꓳꓐ": "no common use", "ᎪᎠᎷ": "no common use", "Алиса Smith": "mixes", "日本Ж": "mixes", "かな한글": "mixes",
+	} {
+		details := NameDetails("user_name", bad)
+		if len(details) != 1 || details[0].Rule != "confusable" || !strings.HasPrefix(details[0].Message, "User name ") || !strings.Contains(details[0].Message, why) {
+			t.Errorf("%q: %v, want %q", bad, details, why)
+		}
+	}
+	for address, good := range map[string]bool{
+		"ivan@example.com": true, "ivan@пример.example": true, "иван@example.com": true, "ivan.петров@example.com": true,
+		"аlice@example.com": false, "alice@ехаmple.com": false, "alice@еxample.com": false,
+	} {
+		if details := AddressDetails("email", address); (details == nil) != good {
+			t.Errorf("%q: %v", address, details)
+		}
+	}
+}
+
+func BenchmarkNameDetails(b *testing.B) {
+	for _, name := range []string{"alice", "Иван Петров", "田中さん"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				NameDetails("username", name)
+			}
+		})
+	}
 }

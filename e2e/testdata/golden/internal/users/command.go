@@ -38,6 +38,9 @@ func (h handler) createCommand(ctx context.Context, std command.IO) error {
 	if a, err := mail.ParseAddress(*email); err != nil || a.Address != *email {
 		return command.Usage(fmt.Sprintf("--email is not an e-mail address: %q\n  try:   %s", *email, createUsage))
 	}
+	if wrong := append(auth.NameDetails("--username", *username), auth.AddressDetails("--email", *email)...); len(wrong) > 0 {
+		return command.Usage(wrong[0].Message + "\n  try:   " + createUsage)
+	}
 	password, err := auth.ReadPassword(std.Stdin, std.Stderr)
 	if err != nil {
 		return err

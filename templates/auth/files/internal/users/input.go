@@ -1,6 +1,7 @@
 package users
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nexios-go/nexios/runtime/auth"
@@ -58,9 +59,14 @@ type createBody struct {
 	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
 
-// Check adds the password's policy to the rules of the tags.
+// Check adds to the rules of the tags what names may not look like, and the
+// password's policy.
 func (b createBody) Check() []fault.Detail {
-	return auth.PasswordDetails("password", b.Password, b.Username, b.Email)
+	return slices.Concat(
+		auth.NameDetails("username", b.Username),
+		auth.AddressDetails("email", b.Email),
+		auth.PasswordDetails("password", b.Password, b.Username, b.Email),
+	)
 }
 
 func (b createBody) user(hash string) model.User {
@@ -79,6 +85,18 @@ type updateBody struct {
 	Email    *string `json:"email" binding:"omitnil,max=255,email"`
 	Role     *string `json:"role" binding:"omitnil,oneof=admin user guest"`
 	IsActive *bool   `json:"is_active"`
+}
+
+// Check adds to the rules of the tags what names may not look like.
+func (b updateBody) Check() []fault.Detail {
+	var details []fault.Detail
+	if b.Username != nil {
+		details = auth.NameDetails("username", *b.Username)
+	}
+	if b.Email != nil {
+		details = append(details, auth.AddressDetails("email", *b.Email)...)
+	}
+	return details
 }
 
 // apply changes user and returns the columns that differ now.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +122,41 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 	var n int64
 	if w.db.Table("jobs").Count(&n); n != 0 {
 		t.Errorf("%d mails for users who are not", n)
+	}
+}
+
+// A name is one person's however it is written, and one that looks like
+// another's is nobody's.
+func TestNamesOfOnePerson(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	register := func(username, email string) *webtest.Answer {
+		return w.anybody.Post("/users", map[string]string{"username": username, "email": email, "password": password})
+	}
+	register("Jörg Weiß", "Jörg@Example.com").Expect(201)
+	for _, name := range []string{"jörg weiß", "JÖRG WEISS", "jo\u0308rg weiß", "Ｊörg Weiß"} {
+		if got := register(name, "other@example.com").Expect(409).JSON(); got["error"] != "Username taken" {
+			t.Errorf("%s: %v", name, got)
+		}
+		w.bob.Patch(path(w.bobID), map[string]string{"username": name}).Expect(409)
+	}
+	for _, address := range []string{"JÖRG@example.com", "jo\u0308rg@example.com", "ｊörg@example.com"} {
+		if got := register("other", address).Expect(409).JSON(); got["error"] != "Email taken" {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+	for _, name := range []string{"аlice", "аӏісе", "bοb", "jörg\u034f weiß"} {
+		if got := register(name, "other@example.com").Expect(422).Details(); len(got) != 1 || got[0].Rule != "confusable" {
+			t.Errorf("%q: %v", name, got)
+		}
+		w.bob.Patch(path(w.bobID), map[string]string{"username": name}).Expect(422)
+	}
+	register("other", "аlice@example.com").Expect(422)
+	w.bob.Patch(path(w.bobID), map[string]string{"email": "аlice@example.com"}).Expect(422)
+	for _, term := range []string{"JÖRG", "jo\u0308rg w", "weiss", "ＷＥＩ"} {
+		if got := w.root.Get("/users?search=" + url.QueryEscape(term)).Expect(200).JSON(); got["total"] != 1.0 {
+			t.Errorf("a search for %s: %v", term, got)
+		}
 	}
 }
 
@@ -431,6 +467,7 @@ func TestCreateCommand(t *testing.T) {
 		{password, "--username", "c", "--email", "c@example.com"},
 		{password, "--username", "carol", "--email", "nowhere"},
 		{password, "--username", "BOSS", "--email", "c@example.com"},
+		{password, "--username", "bоss", "--email", "c@example.com"},
 		{password, "--username", "carol", "--email", "c@example.com", "admin"},
 		{password, "--nonsense"},
 		{password},

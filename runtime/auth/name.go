@@ -1,0 +1,84 @@
+package auth
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// NameDetails refuses a name that can be taken for another, as Unicode's UTS 39
+// has it at the level "highly restrictive": with letters of several scripts that
+// are not written together, of one that is in no common use, which nobody sees,
+// or which all look like Latin ones. It returns nothing for a good name. Names
+// that differ in case or width alone are one by the folded form; see
+// [db.UniqueNoCase].
+func NameDetails(field, name string) []fault.Detail {
+	why := confusable(name)
+	if why == "" {
+		return nil
+	}
+	words := strings.ReplaceAll(field, "_", " ")
+	return []fault.Detail{{Field: field, Rule: "confusable", Message: strings.ToUpper(words[:1]) + words[1:] + " " + why}}
+}
+
+// AddressDetails is NameDetails for an e-mail address, of which each part stands
+// for itself: ivan@пример.example is a good one.
+func AddressDetails(field, address string) []fault.Detail {
+	for part := range strings.FieldsFuncSeq(address, func(r rune) bool { return r == '@' || r == '.' }) {
+		if details := NameDetails(field, part); details != nil {
+			return details
+		}
+	}
+	return nil
+}
+
+// together are scripts that one word is written in.
+var together = [][]string{
+	{"Latin", "Han", "Hiragana", "Katakana"},
+	{"Latin", "Han", "Bopomofo"},
+	{"Latin", "Han", "Hangul"},
+}
+
+// scripts are those in common use (UAX 31, table 5).
+var scripts = strings.Fields("Latin Arabic Armenian Bengali Bopomofo Cyrillic Devanagari Ethiopic Georgian Greek Gujarati Gurmukhi Hangul Han " +
+	"Hebrew Hiragana Kannada Katakana Khmer Lao Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan")
+
+// lookalikes are letters of other scripts that are drawn as Latin ones.
+const lookalikes = "асԁеһіјӏорԛѕԝхуѵАВЕЅІЈКМНОРСТУХԚԜӀ" + "ονραυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "օոսհյ"
+
+// confusable says how a name can be taken for another; "" when it cannot.
+func confusable(name string) string {
+	var has []string
+	letters, alike := 0, 0
+	for _, r := range name {
+		if r <= unicode.MaxASCII && !unicode.IsLetter(r) || unicode.In(r, unicode.Common, unicode.Inherited) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) {
+			continue
+		}
+		if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) {
+			return "has characters that nobody sees"
+		}
+		if letters++; strings.ContainsRune(lookalikes, r) {
+			alike++
+		}
+		if slices.ContainsFunc(has, func(script string) bool { return unicode.Is(unicode.Scripts[script], r) }) {
+			continue
+		}
+		at := slices.IndexFunc(scripts, func(script string) bool { return unicode.Is(unicode.Scripts[script], r) })
+		if at < 0 {
+			return "has letters of a script that is in no common use"
+		}
+		has = append(has, scripts[at])
+	}
+	mixed := len(has) > 1 && !slices.ContainsFunc(together, func(set []string) bool {
+		return !slices.ContainsFunc(has, func(script string) bool { return !slices.Contains(set, script) })
+	})
+	switch {
+	case mixed:
+		return "mixes " + strings.Join(has[:len(has)-1], ", ") + " and " + has[len(has)-1] + " letters and can be taken for another"
+	case letters > 0 && alike == letters:
+		return "has only letters that look like Latin ones and can be taken for another"
+	}
+	return ""
+}
