@@ -154,16 +154,23 @@ func TestResourcesAttachUploads(t *testing.T) {
 	p.nexios("add", "resource", "profile", "avatar:file", "cover:file:optional", "--owner")
 	one := p.tree()
 	p.nexios("add", "model", "scan", "page:file", "--table", "paper")
-	const both = "\t\t{Table: \"profiles\", Name: \"avatar\"},\n\t\t{Table: \"profiles\", Name: \"cover\"},\n\t\t{Table: \"paper\", Name: \"page\"},\n"
+	two := p.tree()
+	p.nexios("add", "organisations")
+	p.nexios("add", "resource", "contract", "text:file", "--organisation")
+	const both = "\t\t{Table: \"profiles\", Name: \"avatar\", Rows: model.Profile{}},\n\t\t{Table: \"profiles\", Name: \"cover\", Rows: model.Profile{}},\n" +
+		"\t\t{Table: \"paper\", Name: \"page\"},\n\t\t{Table: \"contracts\", Name: \"text\", Rows: model.Contract{}},\n"
 	if text := p.read("internal/uploads/uploads.go"); !strings.Contains(text, both) {
 		t.Errorf("not every column is known:\n%s", text)
 	}
 	p.clean()
 	p.write("internal/uploads/unused_test.go", unusedTest)
-	p.run("go", "test", "./internal/profiles", "./internal/uploads", "./internal/app")
+	p.run("go", "test", "./internal/profiles", "./internal/contracts", "./internal/uploads", "./internal/app")
 	if err := os.Remove(filepath.Join(p.dir, "internal/uploads/unused_test.go")); err != nil {
 		t.Fatal(err)
 	}
+	p.nexios("undo")
+	p.nexios("undo")
+	sameTree(t, two, p.tree())
 	p.nexios("undo")
 	sameTree(t, one, p.tree())
 	p.nexios("undo")
@@ -173,11 +180,14 @@ func TestResourcesAttachUploads(t *testing.T) {
 const unusedTest = `package uploads
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nexios-go/nexios/runtime/auth/authtest"
 	"github.com/nexios-go/nexios/runtime/files"
+	"github.com/nexios-go/nexios/runtime/webtest"
 	"shop/internal/model"
 )
 
@@ -203,6 +213,54 @@ func TestUnusedUploadsGo(t *testing.T) {
 	w.ada.Get(used).Expect(200)
 	w.ada.Get(unused).Expect(404)
 	w.ada.Get(kept).Expect(200)
+}
+
+// Whoever has its name reads an upload if they may read the row that it is
+// attached to: a user their own, a member what is the organisation's.
+func TestUploadsHaveTheRuleOfTheirRows(t *testing.T) {
+	w := newWorld(t, files.Config{})
+	send := func() (url string, name files.Name) {
+		url = upload(w.ada, path, part{"a.txt", "a"}).Expect(201).JSON()["url"].(string)
+		return url, files.Name(strings.TrimPrefix(url, "/api/v1/files/"))
+	}
+	reads := func(url string, clients ...*webtest.Client) {
+		t.Helper()
+		for _, client := range []*webtest.Client{w.anybody, w.ada, w.bob, w.root} {
+			want := 404
+			if slices.Contains(clients, client) {
+				want = 200
+			}
+			client.Get(url).Expect(want)
+		}
+	}
+	store := func(row any) {
+		t.Helper()
+		if err := w.db.Create(row).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	url, _ := send()
+	reads(url, w.ada, w.root) // attached to nothing yet
+	url, name := send()
+	bobs := authtest.UserID(t, w.db, "bob")
+	store(&model.Profile{UserID: bobs, Avatar: name})
+	reads(url, w.bob, w.root)
+
+	url, name = send()
+	store(&model.Organisation{ID: 1})
+	store(&model.Contract{OrganisationID: 1, Text: name})
+	reads(url, w.root)
+	member := model.Membership{OrganisationID: 1, UserID: bobs, Role: "member"}
+	store(&member)
+	reads(url, w.bob, w.root)
+	link := w.root.Post(url+"/link", nil).Expect(200).JSON()["url"].(string)
+	reads(link, w.anybody, w.ada, w.bob, w.root)
+	if err := w.db.Delete(&member).Error; err != nil {
+		t.Fatal(err)
+	}
+	reads(url, w.root)
+	w.ada.Delete(url).Expect(404)
+	w.ada.Post(url+"/link", nil).Expect(404)
 }
 `
 

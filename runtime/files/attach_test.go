@@ -68,7 +68,7 @@ func eachDatabase(t *testing.T, test func(*testing.T, *Library)) {
 			t.Setenv("TEST_DATABASE_URL", server(t))
 			// The tables of the runtime come last in the list, as in a project.
 			gdb := webtest.DB(t, slices.Concat(tables(), auth.Migrations(), Migrations()))
-			l, err := New(Config{URL: "file:" + filepath.Join(t.TempDir(), "files")}, gdb, Column{"cards", "photo"}, Column{"cards", "cover"})
+			l, err := New(Config{URL: "file:" + filepath.Join(t.TempDir(), "files")}, gdb, Column{Table: "cards", Name: "photo"}, Column{Table: "cards", Name: "cover"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -280,7 +280,7 @@ func TestSweepWhileAttaching(t *testing.T) {
 func TestUploadsAreKept(t *testing.T) {
 	l := open(t, Config{})
 	l.upload(file("plain", "x"))
-	l.references = []Column{{"cards", "photo"}}
+	l.references = []Column{{Table: "cards", Name: "photo"}}
 	l.upload(file("to be attached", "x"))
 	for i, want := range []bool{true, false} {
 		if row := l.rows()[i]; row.Kept != want {

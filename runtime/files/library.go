@@ -7,11 +7,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
@@ -26,7 +29,12 @@ type Library struct {
 }
 
 // Column is a column of the project's tables that holds names of files.
-type Column struct{ Table, Name string }
+type Column struct {
+	Table, Name string
+	// Rows is a value of the table's model where a rule says who may read its rows
+	// (see [db.Readable]): their files are read by the same people.
+	Rows any
+}
 
 // New opens the store that cfg names. references are the columns that refer to
 // files: they make Sweep delete those that none of them holds. Without a secret
@@ -53,7 +61,13 @@ func New(cfg Config, gdb *gorm.DB, references ...Column) (*Library, error) {
 	return &Library{Store: store, cfg: cfg, db: gdb, key: key, references: references}, nil
 }
 
-// Find returns the file of that name; fault 404 when there is none.
+// Find returns the file of that name; fault 404 when there is none that the
+// caller may read, whom ctx names as it does for [auth.Caller].
+//
+// What rows refer to is for those who may read one of the rows. In a project
+// where a rule says who that is, a file that no row refers to is for its
+// uploader alone, unless it is Kept. Private is for the route to look at, since
+// links pass it by.
 func (l *Library) Find(ctx context.Context, name string) (File, error) {
 	var file File
 	if !ValidName(name) {
@@ -63,7 +77,55 @@ func (l *Library) Find(ctx context.Context, name string) (File, error) {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return file, fault.NotFound("File not found")
 	}
-	return file, err
+	if err != nil {
+		return file, err
+	}
+	readable, err := l.readable(ctx, file)
+	if err == nil && !readable {
+		err = fault.NotFound("File not found")
+	}
+	if err != nil {
+		return File{}, err
+	}
+	return file, nil
+}
+
+// readable reports whether the caller may read a file by the rules of the rows
+// that refer to it.
+func (l *Library) readable(ctx context.Context, file File) (bool, error) {
+	if db.IsSystem(ctx) || !slices.ContainsFunc(l.references, func(c Column) bool { return c.Rows != nil }) {
+		return true, nil
+	}
+	for _, c := range l.references {
+		if is, err := l.refers(l.db.WithContext(ctx), c, file.Name); is || err != nil {
+			return is, err
+		}
+	}
+	// Those that are there and not theirs to read, or deleted.
+	all := l.db.WithContext(db.System(ctx)).Unscoped().Session(&gorm.Session{})
+	for _, c := range l.references {
+		if is, err := l.refers(all, c, file.Name); is || err != nil {
+			return false, err
+		}
+	}
+	if file.Kept {
+		return true, nil
+	}
+	tx := l.db.WithContext(ctx)
+	owns := auth.Owns(tx, file.UserID)
+	return owns, tx.Error
+}
+
+// refers reports whether a row that tx reaches holds the name in the column.
+func (l *Library) refers(tx *gorm.DB, c Column, name string) (bool, error) {
+	if c.Rows == nil {
+		tx = tx.Table(c.Table)
+	} else {
+		tx = tx.Model(c.Rows)
+	}
+	var n int64
+	err := tx.Where(clause.Eq{Column: clause.Column{Table: clause.CurrentTable, Name: c.Name}, Value: name}).Count(&n).Error
+	return n > 0, err
 }
 
 // Remove deletes a file. A row of another table that refers to it makes it a

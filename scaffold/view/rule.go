@@ -1,5 +1,7 @@
 package view
 
+import "slices"
+
 // access is who may do something with the rows: "all", "user", "owner" or
 // "admin"; or of an organisation's members "member" or "member admin".
 type access struct{ read, write string }
@@ -56,6 +58,11 @@ func (w resource) ruled() []Rule {
 		rules = append(rules, Rule{Name: "Writable", Doc: "the " + many + " that the caller may change: their own.", Own: true})
 	}
 	return rules
+}
+
+// Has reports whether the model has the rule: "Readable" or "Writable".
+func (m Model) Has(rule string) bool {
+	return slices.ContainsFunc(m.Rules, func(r Rule) bool { return r.Name == rule })
 }
 
 // guards are the guards of routes that read and of those that write, as they

@@ -21,6 +21,8 @@ func Resource() scaffold.Resource {
 	}
 }
 
+const uploads = "internal/uploads/uploads.go"
+
 // edits hook the resource into the project: its migrations into the history, its
 // room into the map, and the columns that refer to uploads into the list by
 // which unused ones are found.
@@ -30,10 +32,12 @@ func edits(v view.Resource) []edit.Edit {
 		list = append(list, edit.Edit{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: m.Func + "()"})
 	}
 	for _, column := range v.Uploads {
-		list = append(list, edit.Edit{
-			Path: "internal/uploads/uploads.go", Op: edit.AddElement, In: "references",
-			Text: fmt.Sprintf("{Table: %q, Name: %q}", v.Table, column),
-		})
+		element := fmt.Sprintf("{Table: %q, Name: %q}", v.Table, column)
+		if v.Model.Has("Readable") {
+			element = fmt.Sprintf("{Table: %q, Name: %q, Rows: model.%s{}}", v.Table, column, v.Type)
+			list = append(list, edit.Edit{Path: uploads, Op: edit.AddImport, Text: v.Module + "/internal/model"})
+		}
+		list = append(list, edit.Edit{Path: uploads, Op: edit.AddElement, In: "references", Text: element})
 	}
 	if v.Routes {
 		list = append(list,

@@ -76,13 +76,14 @@ func (w world) stored() (rows int64, onDisk int) {
 
 const (
 	path = "/api/v1/files/upload"
+	kept = path + "?keep=true" // for everybody, whatever rows refer to uploads
 	png  = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 )
 
 func TestUploadAndDownload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, files.Config{})
-	one := upload(w.ada, path, part{"hello.txt", "hello"}).Expect(201)
+	one := upload(w.ada, kept, part{"hello.txt", "hello"}).Expect(201)
 	got := one.JSON()
 	url, _ := got["url"].(string)
 	if len(got) != 4 || got["filename"] != "hello.txt" || got["content_type"] != "text/plain" || got["size"] != 5.0 ||
@@ -99,12 +100,12 @@ func TestUploadAndDownload(t *testing.T) {
 	}
 	w.anybody.With("If-None-Match", download.Header("ETag")).Get(url).Expect(304)
 
-	if got := upload(w.ada, path, part{"empty", ""}).Expect(201).JSON(); len(got) != 4 || got["size"] != 0.0 {
+	if got := upload(w.ada, kept, part{"empty", ""}).Expect(201).JSON(); len(got) != 4 || got["size"] != 0.0 {
 		t.Errorf("an empty file: %v", got)
 	}
 
 	var several struct{ Uploaded []uploaded }
-	upload(w.ada, path, part{"same.png", png}, part{"same.png", "<html>no image</html>"}).Expect(201).Into(&several)
+	upload(w.ada, kept, part{"same.png", png}, part{"same.png", "<html>no image</html>"}).Expect(201).Into(&several)
 	if len(several.Uploaded) != 2 || several.Uploaded[0].URL == several.Uploaded[1].URL {
 		t.Fatalf("several files: %+v", several)
 	}
@@ -155,10 +156,10 @@ func TestHostileNamesAreOnlyData(t *testing.T) {
 	names := map[string]string{
 		"../x": "x", "../../../etc/passwd": "passwd", `C:\x`: "x", "NUL": "NUL", "..": "..", strings.Repeat("n", 300): strings.Repeat("n", 300),
 	}
-	for name, kept := range names {
-		got := upload(w.ada, path, part{name, name}).Expect(201).JSON()
-		if got["filename"] != kept {
-			t.Errorf("%q is kept as %q; want %q", name, got["filename"], kept)
+	for name, original := range names {
+		got := upload(w.ada, kept, part{name, name}).Expect(201).JSON()
+		if got["filename"] != original {
+			t.Errorf("%q is kept as %q; want %q", name, got["filename"], original)
 		}
 		if body := w.anybody.Get(got["url"].(string)).Expect(200).Body(); string(body) != name {
 			t.Errorf("%q came back as %q", name, body)
@@ -206,13 +207,13 @@ func TestPrivateFiles(t *testing.T) {
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, files.Config{})
-	url, _ := upload(w.ada, path, part{"a.txt", "a"}).Expect(201).JSON()["url"].(string)
+	url, _ := upload(w.ada, kept, part{"a.txt", "a"}).Expect(201).JSON()["url"].(string)
 	w.anybody.Delete(url).Expect(401)
 	w.bob.Delete(url).Expect(403)
 	w.ada.Delete(url).Expect(204)
 	w.anybody.Get(url).Expect(404)
 	w.ada.Delete(url).Expect(404)
-	url, _ = upload(w.ada, path, part{"b.txt", "b"}).Expect(201).JSON()["url"].(string)
+	url, _ = upload(w.ada, kept, part{"b.txt", "b"}).Expect(201).JSON()["url"].(string)
 	w.root.Delete(url).Expect(204)
 	if rows, onDisk := w.stored(); rows != 0 || onDisk != 0 {
 		t.Errorf("left behind: %d rows, %d files", rows, onDisk)
@@ -228,7 +229,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	upload(w.ada, path+"?keep=true", part{"a.txt", "a"}).Expect(201)
+	upload(w.ada, kept, part{"a.txt", "a"}).Expect(201)
 	if err := library.Store.Put(t.Context(), files.NewName(""), strings.NewReader("orphan")); err != nil {
 		t.Fatal(err)
 	}

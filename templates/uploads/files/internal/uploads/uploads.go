@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/files"
 	"github.com/nexios-go/nexios/runtime/jobs"
@@ -24,7 +25,8 @@ const orphanAge = 24 * time.Hour
 // references are the columns that hold names of uploads. Where there are any,
 // an upload that none of them holds is deleted after orphanAge, unless it came
 // with ?keep=true. Uploads from before the first column stay: they were made
-// to be handed out by themselves.
+// to be handed out by themselves. Rows says whose rule the upload has: it is
+// read by those who may read the row.
 func references() []files.Column {
 	return []files.Column{}
 }
@@ -32,8 +34,9 @@ func references() []files.Column {
 type handler struct{ files *files.Library }
 
 // Module returns the routes of uploads. Whoever has the name of a file may
-// download it, for names cannot be guessed; a private one is only for its
-// owner, administrators and those who hold a signed link.
+// download it, for names cannot be guessed, unless it belongs to rows that not
+// everybody may read; a private one is only for its owner, administrators and
+// those who hold a signed link.
 func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	library, err := files.New(cfg, gdb, references()...)
 	if err != nil {
@@ -72,8 +75,13 @@ func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
 }
 
 func (h handler) download(c *gin.Context) {
-	file, err := h.files.Find(c.Request.Context(), c.Param("name"))
-	if err == nil && file.Private && !h.mayRead(c, file) {
+	ctx, name := c.Request.Context(), c.Param("name")
+	linked := h.files.Linked(name, c.Request.URL.Query(), time.Now())
+	if linked { // by somebody who may read it
+		ctx = db.System(ctx)
+	}
+	file, err := h.files.Find(ctx, name)
+	if err == nil && file.Private && !linked && !mayRead(c, file) {
 		err = fault.NotFound("File not found")
 	}
 	if err == nil {
@@ -84,10 +92,7 @@ func (h handler) download(c *gin.Context) {
 	}
 }
 
-func (h handler) mayRead(c *gin.Context, file files.File) bool {
-	if h.files.Linked(file.Name, c.Request.URL.Query(), time.Now()) {
-		return true
-	}
+func mayRead(c *gin.Context, file files.File) bool {
 	id, known := auth.From(c)
 	return known && id.Can("files:read") && (id.UserID == file.UserID || id.Admin())
 }
