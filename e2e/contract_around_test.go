@@ -59,8 +59,20 @@ func TestContractHeaders(t *testing.T) {
 		}
 	}
 	anna.with("If-None-Match", `"x"`).get("/api/v1/posts").want(200)
-	anna.post("/api/v1/posts", `{"title":"New","content":"x"}`).want(201)
+	post := fmt.Sprintf("/api/v1/posts/%d", anna.post("/api/v1/posts", `{"title":"New","content":"x"}`).want(201).number("id"))
 	anna.with("If-None-Match", tag).get("/api/v1/posts").want(200)
+	seen := anna.get(post).want(200).header.Get("Etag")
+	if !strings.HasPrefix(seen, `"`) {
+		t.Errorf("the ETag %s is not a strong one", seen)
+	}
+	anna.with("If-Match", seen).patch(post, `{"title":"Newer"}`).want(200)
+	for _, given := range []string{seen, `"x"`} {
+		anna.with("If-Match", given).patch(post, `{"title":"Newest"}`).wantFault(412, "")
+		anna.with("If-Match", given).put(post, `{"title":"Newest"}`).wantFault(412, "")
+		anna.with("If-Match", given).delete(post).wantFault(412, "")
+	}
+	anna.with("If-Match", anna.get(post).text("title")).delete(post).wantFault(412, "")
+	anna.with("If-Match", "*").delete(post).want(204)
 	if head := anna.do("HEAD", "/api/v1/posts", nil).want(200); len(head.body) != 0 || head.header.Get("Etag") == "" {
 		t.Errorf("HEAD: %q, %v", head.body, head.header)
 	}

@@ -213,7 +213,7 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 	}
 	failures = append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if r.Method != http.MethodGet {
-		failures = append(failures, http.StatusInsufficientStorage)
+		failures = append(failures, http.StatusInsufficientStorage, http.StatusPreconditionFailed)
 	}
 	d.answers(&op, r, failures)
 	if limited {
@@ -245,7 +245,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 		failures = append(failures, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
 	}
 	if (r.Out != nil || r.Parts) && r.Success == http.StatusOK && r.Method == http.MethodGet {
-		success.Headers.set("ETag", header{Description: "Entity tag; send it back in If-None-Match.", Schema: &schema{Type: "string"}})
+		success.Headers.set("ETag", header{Description: "Entity tag; send it back in If-None-Match, or in If-Match to change this version alone.", Schema: &schema{Type: "string"}})
 		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
 	}
 	slices.Sort(failures)

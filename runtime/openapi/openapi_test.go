@@ -338,10 +338,10 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 	}
 	for _, want := range []struct{ method, path, id, statuses string }{
 		{"GET", "/api/v1/books", "listBooks", "200 304 422 429 500 503"},
-		{"POST", "/api/v1/books", "createBook", "201 400 401 403 408 409 413 415 422 429 500 503 507"},
-		{"POST", "/api/v1/books/bulk", "bulkCreateBooks", "201 400 408 413 415 422 429 500 503 507"},
+		{"POST", "/api/v1/books", "createBook", "201 400 401 403 408 409 412 413 415 422 429 500 503 507"},
+		{"POST", "/api/v1/books/bulk", "bulkCreateBooks", "201 400 408 412 413 415 422 429 500 503 507"},
 		{"GET", "/api/v1/books/{id}", "getBook", "200 304 404 429 500 503"},
-		{"DELETE", "/api/v1/books/{id}", "deleteBook", "204 401 403 404 429 500 503 507"},
+		{"DELETE", "/api/v1/books/{id}", "deleteBook", "204 401 403 404 412 429 500 503 507"},
 		{"GET", "/api/v1/books/{id}/text", "getBookText", "200 429 500 503"},
 		{"GET", "/api/v1/books/{id}/scan", "getBookScan", "200 206 304 412 416 429 500 503"},
 	} {

@@ -43,7 +43,7 @@ var (
 	byEncoding = []string{"Accept-Encoding"}
 )
 
-// answer writes out as JSON. The success of a GET carries a weak ETag of its
+// answer writes out as JSON. The success of a GET carries an ETag of its
 // bytes unless the handler has set one or forbidden storing, and is a 304
 // without body when the client has it already (RFC 9110, 13.1.2).
 func answer(c *gin.Context, buffers *pool, status int, out any) {
@@ -90,8 +90,8 @@ func unchanged(r *http.Request, header http.Header, body []byte) bool {
 
 func etag(body []byte) string {
 	const digits = "0123456789abcdef"
-	tag := [20]byte{'W', '/', '"', 19: '"'}
-	for i, sum := 18, xxhash.Sum64(body); i > 2; i, sum = i-1, sum>>4 {
+	tag := [18]byte{'"', 17: '"'}
+	for i, sum := 16, xxhash.Sum64(body); i > 0; i, sum = i-1, sum>>4 {
 		tag[i] = digits[sum&15]
 	}
 	return string(tag[:])

@@ -22,10 +22,11 @@ type App struct {
 	Config  Config
 	Log     *slog.Logger
 
-	proxies   []netip.Prefix
-	deadlines map[address]time.Duration // of the routes that have their own
-	handler   http.Handler
-	draining  atomic.Bool
+	proxies       []netip.Prefix
+	deadlines     map[address]time.Duration // of the routes that have their own
+	preconditions preconditions
+	handler       http.Handler
+	draining      atomic.Bool
 }
 
 // address is where a route is mounted.
@@ -50,6 +51,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	a := &App{
 		Engine: gin.New(), Modules: modules, Config: c, Log: withRequestID(log.Handler()),
 		proxies: proxies, deadlines: make(map[address]time.Duration),
+		preconditions: preconditions{reads: make(map[string]gin.HandlerFunc)},
 	}
 	e := a.Engine
 	e.HandleMethodNotAllowed = true
@@ -113,9 +115,16 @@ func (a *App) mount(r Route, rules *rules) (err error) {
 			return err
 		}
 	}
+	serve := bound.serve
+	switch r.Method {
+	case http.MethodGet:
+		a.preconditions.reads[r.Path] = serve
+	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		serve = a.preconditions.holds(r, serve)
+	}
 	chain := []gin.HandlerFunc{a.enter(r, bound.matches)}
 	chain = append(chain, r.Before...)
-	chain = append(chain, bound.serve)
+	chain = append(chain, serve)
 	// Gin panics on routes that clash.
 	defer func() {
 		if p := recover(); p != nil {

@@ -82,13 +82,37 @@ func (c *compressor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		cw = new(compressedWriter)
 	}
-	cw.ResponseWriter, cw.coding = w, chosen
+	cw.ResponseWriter, cw.coding, cw.seen = w, chosen, r.Header.Get("If-None-Match")
+	c.decode(r.Header)
 	defer func() {
 		cw.reset()
 		c.writers.Put(cw)
 	}()
 	c.next.ServeHTTP(cw, r)
 	cw.finish()
+}
+
+// tag is the strong ETag of an answer in this coding, whose own is tag.
+func (c *coding) tag(tag string) string { return strings.TrimSuffix(tag, `"`) + "-" + c.name + `"` }
+
+// decode takes the codings out of the tags that a request names: beyond here an
+// answer has one tag, however it was encoded.
+func (c *compressor) decode(h http.Header) {
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		for i, given := range h[name] {
+			for _, coding := range c.codings {
+				given = strings.ReplaceAll(given, "-"+coding.name+`"`, `"`)
+			}
+			h[name][i] = given
+		}
+	}
+}
+
+// tellHeld names, with a 304, the encoded answer that the client holds.
+func (w *compressedWriter) tellHeld() {
+	if tag := w.Header().Get("Etag"); w.coding != nil && strings.HasPrefix(tag, `"`) && strings.Contains(w.seen, w.coding.tag(tag)) {
+		w.Header().Set("Etag", w.coding.tag(tag))
+	}
 }
 
 // choose returns the coding that the header weighs most, or nil for none.
@@ -135,6 +159,7 @@ type compressedWriter struct {
 	http.ResponseWriter
 	coding  *coding // nil: never
 	encoder encoder
+	seen    string // the request's If-None-Match
 	status  int    // as asked for and not yet sent; 0 for none
 	held    []byte // what was written and not yet sent
 	plain   bool   // the rest passes as it is
@@ -154,6 +179,9 @@ func (w *compressedWriter) WriteHeader(status int) {
 		return
 	}
 	w.status = status
+	if status == http.StatusNotModified {
+		w.tellHeld()
+	}
 	if status == http.StatusNoContent || status == http.StatusNotModified || !w.may() {
 		w.pass()
 	}
@@ -216,7 +244,7 @@ func (w *compressedWriter) encode() {
 	h.Del("Content-Length")
 	h.Del("Accept-Ranges")
 	if tag := h.Get("Etag"); strings.HasPrefix(tag, `"`) {
-		h.Set("Etag", "W/"+tag) // the bytes are not those it stands for
+		h.Set("Etag", w.coding.tag(tag)) // the bytes are others
 	}
 	w.ResponseWriter.WriteHeader(w.status)
 	w.encoder = w.coding.get(w.ResponseWriter)

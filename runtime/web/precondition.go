@@ -1,0 +1,116 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// preconditions hold writes to the version of the resource that their client
+// has seen: If-Match names its ETag (RFC 9110, 13.1.1).
+type preconditions struct {
+	reads map[string]gin.HandlerFunc // what answers GET, by path as Gin has it
+	turns [64]sync.Mutex             // of writes with If-Match, by the hash of their path
+}
+
+// holds serves a route that writes, or answers 412 where what a GET of the same
+// path would answer is not what If-Match names. Of several that name the same
+// version at once a process lets one write; between replicas only the database
+// can tell them apart.
+func (p *preconditions) holds(r Route, serve gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		given := strings.Join(c.Request.Header.Values("If-Match"), ",")
+		if given == "" {
+			serve(c)
+			return
+		}
+		if r.bind != nil { // it reads its body into memory
+			// Nobody waits for a body that is slow to come.
+			body, err := io.ReadAll(c.Request.Body)
+			c.Request.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+			turn := &p.turns[xxhash.Sum64String(c.Request.URL.Path)%uint64(len(p.turns))]
+			turn.Lock()
+			defer turn.Unlock()
+		}
+		if tag, there := p.current(c); c.IsAborted() {
+			return // it cannot be read
+		} else if !there || !names(given, tag) {
+			Fail(c, &fault.Error{Status: http.StatusPreconditionFailed, Message: "This has been changed since; read it again"})
+			return
+		}
+		serve(c)
+	}
+}
+
+// current is the ETag of what a GET of the path would answer, and whether there
+// is something to answer.
+func (p *preconditions) current(c *gin.Context) (tag string, there bool) {
+	read, ok := p.reads[c.FullPath()]
+	if !ok {
+		return "", false
+	}
+	request, writer := c.Request, c.Writer
+	defer func() { c.Request, c.Writer = request, writer }()
+	asked := request.WithContext(request.Context())
+	asked.Method, asked.Body, asked.Header = http.MethodHead, http.NoBody, request.Header.Clone()
+	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range", "Content-Type", "Content-Length"} {
+		asked.Header.Del(name)
+	}
+	unsent := &unsentWriter{ResponseWriter: writer, header: http.Header{}, status: http.StatusOK}
+	c.Request, c.Writer = asked, unsent
+	read(c)
+	return unsent.header.Get("Etag"), unsent.status == http.StatusOK
+}
+
+// names reports whether If-Match names the tag, which compares strongly: a weak
+// tag is nobody's.
+func names(given, tag string) bool {
+	if strings.TrimSpace(given) == "*" {
+		return true
+	}
+	for candidate := range strings.SplitSeq(given, ",") {
+		if candidate = strings.TrimSpace(candidate); candidate == tag && strings.HasPrefix(tag, `"`) {
+			return true
+		}
+	}
+	return false
+}
+
+// unsentWriter takes an answer that nobody is sent.
+type unsentWriter struct {
+	gin.ResponseWriter
+	header  http.Header
+	status  int
+	written bool
+}
+
+func (w *unsentWriter) Header() http.Header               { return w.header }
+func (w *unsentWriter) WriteHeader(status int)            { w.status = status }
+func (w *unsentWriter) WriteHeaderNow()                   { w.written = true }
+func (w *unsentWriter) Write(p []byte) (int, error)       { w.written = true; return len(p), nil }
+func (w *unsentWriter) WriteString(s string) (int, error) { w.written = true; return len(s), nil }
+func (w *unsentWriter) Status() int                       { return w.status }
+func (w *unsentWriter) Written() bool                     { return w.written }
+func (w *unsentWriter) Flush()                            {}
+
+// Unwrap is for http.ResponseController, which finds nothing to control.
+func (w *unsentWriter) Unwrap() http.ResponseWriter { return nil }
+
+// failing is the end of a body that did not arrive whole.
+type failing struct{ err error }
+
+// Read implements io.Reader.
+func (f failing) Read([]byte) (int, error) {
+	if f.err == nil || errors.Is(f.err, io.EOF) {
+		return 0, io.EOF
+	}
+	return 0, f.err
+}
