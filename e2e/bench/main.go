@@ -74,7 +74,22 @@ func run(ctx context.Context) error {
 	if err := requests(ctx, tool, dir); err != nil {
 		return err
 	}
-	return pairs(ctx)
+	if err := pairs(ctx); err != nil {
+		return err
+	}
+	return queues(ctx)
+}
+
+// queues compares background jobs on PostgreSQL with River.
+func queues(ctx context.Context) error {
+	if os.Getenv("NEXIOS_TEST_POSTGRES") == "" {
+		fmt.Println("\nbackground jobs are compared on a PostgreSQL server: run make bench")
+		return nil
+	}
+	cmd := exec.CommandContext(ctx, "go", "run", ".")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join("e2e", "bench", "river"), os.Stdout, os.Stderr
+	fmt.Println("\nbackground jobs on PostgreSQL, in microseconds, and as so many times River's")
+	return cmd.Run()
 }
 
 // commands times `nexios new` and `nexios add resource`, the second also in a

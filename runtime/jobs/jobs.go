@@ -21,7 +21,8 @@
 // one database at a time and is not published for all of ours in one version;
 // its PostgreSQL driver wants a pgx pool of its own, whose transactions are
 // not GORM's. Backlite knows SQLite only. Queues on Redis cannot commit with
-// the data at all, and need an outbox table, which is a queue.
+// the data at all, and need an outbox table, which is a queue. On PostgreSQL
+// this one costs less than River does; "make bench" measures both.
 //
 // Decision: one table, one claim statement, about four hundred lines. A worker
 // claims rows by moving their due time to the end of a lease, under FOR UPDATE

@@ -258,7 +258,7 @@ type effect struct {
 
 // recording is a recorder that runs until the test ends.
 func recording(t testing.TB, q *Queue) recorder {
-	r := recorder{queue: q, done: make(chan completion), freed: make(chan int, 10)}
+	r := recorder{queue: q, done: make(chan completion), freed: make(chan int, 10), running: new(atomic.Int64)}
 	go r.run(t.Context().Done())
 	return r
 }

@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -12,12 +14,22 @@ type completion struct {
 	written chan error
 }
 
-// recorder writes that jobs are done. Those that are while it writes are written
-// together in the next statement.
+// recorder writes that jobs are done: those that are at about the same time, or
+// while it writes, in one statement.
 type recorder struct {
-	queue *Queue
-	done  chan completion
-	freed chan<- int // takes how many places are free again
+	queue   *Queue
+	done    chan completion
+	freed   chan<- int // takes how many places are free again
+	running *atomic.Int64
+}
+
+// gather is how long a job that is done waits for others that run.
+const gather = 2 * time.Millisecond
+
+// free says that places are free again.
+func (r recorder) free(places int) {
+	r.running.Add(int64(-places))
+	r.freed <- places
 }
 
 // finish waits until it is written that j is done. taken says that its place is
@@ -47,18 +59,19 @@ func (r recorder) run(stopped <-chan struct{}) {
 			return
 		case first := <-r.done:
 			all := []completion{first}
-			for more := true; more; {
+			enough := time.After(gather)
+			for more := true; more && int64(len(all)) < r.running.Load(); {
 				select {
 				case c := <-r.done:
 					all = append(all, c)
-				default:
+				case <-enough:
 					more = false
 				}
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), statement)
 			errs := finishAll(r.queue.db.WithContext(ctx), all)
 			cancel()
-			r.freed <- len(all)
+			r.free(len(all))
 			for i, c := range all {
 				c.written <- errs[i]
 			}

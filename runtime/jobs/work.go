@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -62,7 +63,7 @@ func (q *Queue) work(ctx context.Context) {
 	defer cancel(nil)
 	var jobs sync.WaitGroup
 	free, freed := q.Workers, make(chan int, q.Workers)
-	records := recorder{queue: q, done: make(chan completion), freed: freed}
+	records := recorder{queue: q, done: make(chan completion), freed: freed, running: new(atomic.Int64)}
 	stopped := make(chan struct{})
 	defer close(stopped)
 	go records.run(stopped)
@@ -75,6 +76,7 @@ func (q *Queue) work(ctx context.Context) {
 		if ctx.Err() == nil {
 			looking.note(err)
 		}
+		records.running.Add(int64(len(claimed)))
 		for _, j := range claimed {
 			jobs.Go(func() { q.run(workCtx, j, records) })
 		}
@@ -267,7 +269,7 @@ func (q *Queue) run(ctx context.Context, j job, records recorder) {
 	freed := false
 	defer func() {
 		if !freed {
-			records.freed <- 1
+			records.free(1)
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(ctx)
