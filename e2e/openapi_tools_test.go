@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	clients "github.com/nexios-go/nexios/scaffold/client"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -65,7 +66,14 @@ func TestOpenAPITools(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(at, "openapi.json"), document, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, tools.typescript(t, name, at)...)
+		module, err := clients.TypeScript(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(at, "client.ts"), module, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, append(tools.typescript(t, name, at), filepath.Join(at, "client.ts"))...)
 		tools.golang(t, name, document)
 	}
 	began := time.Now()

@@ -35,7 +35,7 @@ editor again after a reload. The first build is slow.`,
 			if cmd.Flags().Changed("port") && o.Port == 0 {
 				o.Port = reload.AnyPort
 			}
-			o.Stdin, o.Stdout = cmd.InOrStdin(), cmd.OutOrStdout()
+			o.Stdin, o.Stdout, o.Serving = cmd.InOrStdin(), cmd.OutOrStdout(), followAPI()
 			if canAsk(cmd) {
 				o.Ask = func(question string) error { return confirm(cmd, question) }
 			}

@@ -26,7 +26,7 @@ Exit codes
   3    conflicts; nothing was written
   130  cancelled; nothing was written
 
-new, add, remove, upgrade, undo
+new, add, remove, upgrade, undo, client
   applied       whether files were written; false with --dry-run, on conflicts
                 and if everything already existed
   dir           the project's folder, absolute
@@ -50,6 +50,8 @@ doctor
     remedy      what to type; absent when all is well
 
 diff            dir, plan.ops: from what nexios wrote (before) to yours (after)
+openapi         the OpenAPI document
+openapi diff    changes: severity, id, text, operation
 routes          for each route: method, path, module, guards, summary
 version         version, go`,
 		Example: "  nexios add resource post title:string --dry-run --json\n  nexios help json",

@@ -170,12 +170,30 @@ func nullable(s *schema) *schema {
 	return &schema{AnyOf: []*schema{s, {Type: "null"}}}
 }
 
-// bulk is an array, or an object that holds it.
+// bulk is an array, or an object that holds it. Both have names where their
+// elements have: tools that compare documents tell alternatives by them.
 func (s *schemas) bulk(t reflect.Type, dir direction) *schema {
 	list := &schema{Type: "array", Items: s.of(t.Elem(), dir), MinItems: "1", MaxItems: "1000"}
 	envelope := &schema{Type: "object", Required: []string{"items"}}
-	envelope.Properties.set("items", list)
-	return &schema{OneOf: []*schema{list, envelope}}
+	if list.Items.Ref == "" {
+		envelope.Properties.set("items", list)
+		return &schema{OneOf: []*schema{list, envelope}}
+	}
+	element := path.Base(list.Items.Ref)
+	name, known := s.names[use{t, dir}]
+	for i := 1; !known; i++ {
+		if name = element; i > 1 {
+			name += strconv.Itoa(i)
+		}
+		_, one := s.components.get(name + "List")
+		_, other := s.components.get(name + "Items")
+		known = !one && !other
+	}
+	s.names[use{t, dir}] = name
+	s.components.set(name+"List", list)
+	envelope.Properties.set("items", &schema{Ref: "#/components/schemas/" + name + "List"})
+	s.components.set(name+"Items", envelope)
+	return &schema{OneOf: []*schema{{Ref: "#/components/schemas/" + name + "List"}, {Ref: "#/components/schemas/" + name + "Items"}}}
 }
 
 // named returns a reference to the component of a struct, or the struct's

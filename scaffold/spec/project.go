@@ -99,6 +99,11 @@ func (p Project) check() error {
 			return unwritten("dropped.restored", d.Restored)
 		}
 	}
+	for _, c := range p.Clients {
+		if c.Language != "ts" && c.Language != "go" {
+			return unwritten("clients.language", c.Language)
+		}
+	}
 	var before Project
 	before.Features = p.Features
 	uses := before.uses()

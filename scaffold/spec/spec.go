@@ -16,6 +16,30 @@ type Project struct {
 	Resources []Resource `json:"resources,omitempty"`
 	Features  []Feature  `json:"features,omitempty"`
 	Dropped   []Dropped  `json:"dropped,omitempty"` // what was removed, oldest first
+	Clients   []Client   `json:"clients,omitempty"` // of the API, which follow it
+}
+
+// Client is a client of the API that was generated.
+type Client struct {
+	Language string `json:"language"` // "ts" or "go"
+	File     string `json:"file"`     // relative to the project, with slashes; it may be outside
+}
+
+// ClientFile is where the client in a language is; "" for none.
+func (p Project) ClientFile(language string) string {
+	for _, c := range p.Clients {
+		if c.Language == language {
+			return c.File
+		}
+	}
+	return ""
+}
+
+// WithClient is the project with a client in its place.
+func (p Project) WithClient(c Client) Project {
+	p.Clients = slices.DeleteFunc(slices.Clone(p.Clients), func(other Client) bool { return other.Language == c.Language })
+	p.Clients = append(p.Clients, c)
+	return p
 }
 
 // Dropped is a part that was removed. Its migrations stay, since databases have

@@ -235,10 +235,24 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 	}
 	if s.nexios {
 		go s.remind(ctx, out.Binary, out.app, changed)
+		if s.o.Serving != nil {
+			go s.serving(ctx, out.Binary)
+		}
 	}
 	if first && s.o.Open && !s.opened {
 		s.opened = true
 		s.browse(s.url)
+	}
+}
+
+// serving tells whom it concerns that a version serves.
+func (s *server) serving(ctx context.Context, binary string) {
+	note, err := s.o.Serving(ctx, s.dir, binary, s.environ())
+	if err != nil && ctx.Err() == nil {
+		note = err.Error()
+	}
+	if note != "" {
+		s.note(note)
 	}
 }
 

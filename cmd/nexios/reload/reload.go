@@ -59,6 +59,10 @@ type Options struct {
 	Ask func(question string) error
 	Yes bool
 
+	// Serving is called when a version of a generated project serves, with its
+	// folder, the program and its environment. What it returns is shown.
+	Serving func(ctx context.Context, dir, binary string, env []string) (note string, err error)
+
 	Show   string   // ShowPlain, ShowJSON or ShowScreen; default ShowPlain
 	Env    []string // of the program, default os.Environ(); APP_ENV=development is added when neither it nor .env sets one
 	Stdin  io.Reader

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/client"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// codegen writes Go clients; it is run by its path and version, as oasdiff is.
+// What it writes imports codegenRuntime.
+const (
+	codegen        = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
+	codegenRuntime = "github.com/oapi-codegen/runtime@v1.9.0"
+)
+
+func clientCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "client",
+		Short:   "Write a client of the API, in TypeScript or Go",
+		Example: "  nexios client ts --out web/src/api.ts\n  nexios client go",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(clientTSCommand(), clientGoCommand())
+	return cmd
+}
+
+func clientTSCommand() *cobra.Command {
+	var f changeFlags
+	var out string
+	cmd := &cobra.Command{
+		Use:   "ts",
+		Short: "Write a TypeScript client: one module without dependencies",
+		Long: `Write a TypeScript client of the API: one module without dependencies, for
+browsers and node. It has a method for every operation, renews access tokens
+silently, repeats what may be repeated after the pause that the server asks
+for, tells the progress of uploads, iterates over lists page by page, keeps
+WebSocket rooms connected and gives errors by field.
+
+The place is kept in nexios.json. While nexios dev runs, it writes the client
+anew when the API changes; else run this again.`,
+		Example: `  nexios client ts
+  nexios client ts --out ../web/src/api.ts`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return writeClient(cmd, f, spec.Client{Language: "ts", File: out}, "client/api.ts", nil, client.TypeScript)
+		},
+	}
+	f.add(cmd, projectHelp)
+	cmd.Flags().StringVar(&out, "out", "", "the file (default: where it is, or client/api.ts in the project)")
+	return cmd
+}
+
+func clientGoCommand() *cobra.Command {
+	var f changeFlags
+	var out string
+	cmd := &cobra.Command{
+		Use:   "go",
+		Short: "Write a Go client by oapi-codegen",
+		Long: `Write a Go client of the API by ` + codegen + `,
+which go run fetches and builds the first time. It is a package named client and
+imports ` + codegenRuntime + `.`,
+		Example: "  nexios client go\n  nexios client go --out ../shopcli/client/client.go",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return writeClient(cmd, f, spec.Client{Language: "go", File: out}, "client/client.go", []string{"go get " + codegenRuntime + ", where the client is used"}, func(document []byte) ([]byte, error) {
+				file, err := os.CreateTemp("", "openapi-*.json")
+				if err != nil {
+					return nil, err
+				}
+				defer os.Remove(file.Name())
+				if _, err := file.Write(document); err != nil {
+					return nil, errors.Join(err, file.Close())
+				}
+				if err := file.Close(); err != nil {
+					return nil, err
+				}
+				return goRun(cmd, codegen, "-generate", "types,client", "-package", "client", file.Name())
+			})
+		},
+	}
+	f.add(cmd, projectHelp)
+	cmd.Flags().StringVar(&out, "out", "", "the file (default: where it is, or client/client.go in the project)")
+	return cmd
+}
+
+// writeClient writes a client that generate makes of the project's document,
+// and records where it is.
+func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, usual string, next []string, generate func([]byte) ([]byte, error)) error {
+	look, err := lookAt(cmd, f.dir)
+	if err != nil {
+		return err
+	}
+	look.Close() // others need not wait for the build
+	f.dir = look.dir
+	switch made := look.spec.ClientFile(c.Language); {
+	case c.File != "":
+		at, err := filepath.Abs(c.File)
+		if err != nil {
+			return err
+		}
+		if c.File, err = filepath.Rel(look.dir, at); err != nil {
+			return err
+		}
+		c.File = filepath.ToSlash(c.File)
+	case made != "":
+		c.File = made
+	default:
+		c.File = usual
+	}
+	at := filepath.Join(look.dir, filepath.FromSlash(c.File))
+	before, err := readClient(at)
+	if err != nil {
+		return err
+	}
+	document, err := documentOf(cmd, look.dir)
+	if err != nil {
+		return err
+	}
+	text, err := generate(document)
+	if err != nil {
+		return err
+	}
+	open, err := openToChange(cmd, f)
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	now, err := clock()
+	if err != nil {
+		return err
+	}
+	record, err := recordOf(open, c)
+	if err != nil {
+		return err
+	}
+	op := plan.Op{Kind: plan.Update, Path: c.File, Before: before, After: text}
+	switch {
+	case before == nil:
+		op.Kind = plan.Create
+	case same(before, text):
+		op = plan.Op{Kind: plan.Identical, Path: c.File, Before: before, After: before}
+	}
+	return f.carryOut(cmd, step{
+		dir:  open.dir,
+		plan: plan.New(op, record),
+		write: func() error {
+			if op.Kind != plan.Identical {
+				if err := replaceFile(at, text); err != nil {
+					return err
+				}
+			}
+			if record.Kind == plan.Identical {
+				return nil
+			}
+			_, err := open.Apply(plan.New(record), apply.Options{Title: "client " + c.Language, Time: now})
+			return err
+		},
+		next: next,
+	})
+}
+
+// recordOf is what becomes of nexios.json when the project has the client.
+func recordOf(open opened, c spec.Client) (plan.Op, error) {
+	before, err := fs.ReadFile(open.Files(), scaffold.SpecFile)
+	if err != nil {
+		return plan.Op{}, err
+	}
+	op := plan.Op{Kind: plan.Identical, Path: scaffold.SpecFile, Before: before, After: before}
+	if open.spec.ClientFile(c.Language) == c.File {
+		return op, nil
+	}
+	op.Kind = plan.Update
+	op.After, err = open.spec.WithClient(c).JSON()
+	return op, err
+}
+
+// readClient returns the client at a path, or nil. It refuses a file that
+// somebody wrote.
+func readClient(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if head := text[:min(len(text), 500)]; !bytes.Contains(head, []byte("// Code generated by ")) || !bytes.Contains(head, []byte("DO NOT EDIT.")) {
+		return nil, &problem{What: "the file is there and was not generated", Where: path, Try: "--out with another file"}
+	}
+	return text, nil
+}
+
+// same reports whether texts are the same but for the ends of lines, which git
+// may have changed.
+func same(a, b []byte) bool {
+	crlf, lf := []byte("\r\n"), []byte("\n")
+	return bytes.Equal(bytes.ReplaceAll(a, crlf, lf), bytes.ReplaceAll(b, crlf, lf))
+}
+
+// replaceFile writes a file as a whole or not at all.
+func replaceFile(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".client-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// followAPI returns what nexios dev does with each version that serves: it
+// writes the project's TypeScript client anew if the API is another one.
+func followAPI() func(ctx context.Context, dir, binary string, env []string) (string, error) {
+	var one sync.Mutex
+	return func(ctx context.Context, dir, binary string, env []string) (string, error) {
+		one.Lock()
+		defer one.Unlock()
+		text, err := os.ReadFile(filepath.Join(dir, scaffold.SpecFile))
+		if err != nil {
+			return "", nil // it is no project of ours
+		}
+		project, err := spec.Parse(text)
+		if err != nil || project.ClientFile("ts") == "" {
+			return "", nil // which other commands say
+		}
+		file := project.ClientFile("ts")
+		at := filepath.Join(dir, filepath.FromSlash(file))
+		before, err := readClient(at)
+		if err != nil || before == nil { // deleted: it is not wanted any more
+			return "", err
+		}
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		run := exec.CommandContext(ctx, binary, "openapi")
+		run.Dir, run.Env = dir, env
+		document, err := run.Output()
+		if err != nil {
+			return "", fmt.Errorf("%s was not renewed: the program's OpenAPI document: %w", file, err)
+		}
+		now, err := client.TypeScript(document)
+		if err != nil || same(before, now) {
+			return "", err
+		}
+		return file + " follows the API", replaceFile(at, now)
+	}
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// oasdiff compares OpenAPI documents. It is run by its path and version: what
+// it needs is neither this tool's nor the project's.
+const oasdiff = "github.com/oasdiff/oasdiff@v1.37.0"
+
+func openAPICommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "openapi",
+		Short: "Print the project's OpenAPI document, or compare two",
+		Long:  "Print the OpenAPI document of the project. It builds the project and asks it.",
+		Example: `  nexios openapi > openapi.json
+  nexios openapi diff --fail-on breaking openapi.json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			open, err := lookAt(cmd, dir)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			document, err := documentOf(cmd, open.dir)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(bytes.TrimSpace(document)))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	cmd.AddCommand(openAPIDiffCommand())
+	return cmd
+}
+
+// documentOf builds the project in dir and returns its OpenAPI document.
+func documentOf(cmd *cobra.Command, dir string) ([]byte, error) {
+	run := exec.CommandContext(cmd.Context(), "go", "run", "-buildvcs=false", ".", "openapi")
+	run.Dir, run.Stderr = dir, cmd.ErrOrStderr()
+	document, err := run.Output()
+	if err != nil {
+		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem{
+			What: "the project does not build or start; see the output above", Where: dir, Try: "go build ./...",
+		}))
+	}
+	return document, nil
+}
+
+// cancelled is errCancelled when somebody has had enough.
+func cancelled(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errCancelled
+	}
+	return nil
+}
+
+// goRun runs a Go program that is no part of anything here and returns what it
+// prints. Its first build is told, since it takes a while.
+func goRun(cmd *cobra.Command, program string, args ...string) ([]byte, error) {
+	name, _, _ := strings.Cut(program, "@")
+	fmt.Fprintf(cmd.ErrOrStderr(), "note: running %s; its first build may take a minute\n", filepath.Base(name))
+	run := exec.CommandContext(cmd.Context(), "go", append([]string{"run", program}, args...)...)
+	run.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	run.Stderr = cmd.ErrOrStderr()
+	out, err := run.Output()
+	if err != nil {
+		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem{What: filepath.Base(name) + " did not succeed; see the output above", Try: "go run " + program + " --help"}))
+	}
+	return out, nil
+}
+
+// apiChange is one difference between two documents, as oasdiff tells it.
+type apiChange struct {
+	Level     int    `json:"level"`
+	ID        string `json:"id"`
+	Text      string `json:"text"`
+	Operation string `json:"operation"`
+	Path      string `json:"path"`
+}
+
+// severity is what a change means for those who use the API.
+func (c apiChange) severity() string {
+	switch c.Level {
+	case 3:
+		return "breaking"
+	case 2:
+		return "warning"
+	}
+	return "harmless"
+}
+
+func openAPIDiffCommand() *cobra.Command {
+	var dir, failOn string
+	cmd := &cobra.Command{
+		Use:   "diff OLD [NEW]",
+		Short: "Show what changed between two OpenAPI documents, and what breaks clients",
+		Long: `Show what changed between two OpenAPI documents, and what breaks clients that
+were written for the old one. NEW is the project's own document unless given.
+
+The comparison is made by ` + oasdiff + `,
+which go run fetches and builds the first time; it becomes no part of the project.`,
+		Example: `  nexios openapi > openapi.json       # with each release
+  nexios openapi diff openapi.json
+  nexios openapi diff --fail-on breaking old.json new.json   # in CI`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 || len(args) == 2 {
+				return nil
+			}
+			return &spec.Error{What: fmt.Sprintf("diff takes one or two documents, not %d", len(args)), Try: "nexios openapi diff old.json new.json"}
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if levels := failLevels(); !slices.Contains(levels, failOn) {
+				return &spec.Error{What: fmt.Sprintf("unknown value %q for --fail-on", failOn), Label: "values", Where: strings.Join(levels, " "), Try: "nexios openapi diff --fail-on breaking " + args[0]}
+			}
+			for _, name := range args {
+				if _, err := os.Stat(name); err != nil {
+					return &problem{What: "there is no document " + name, Try: "nexios openapi > " + name}
+				}
+			}
+			if len(args) == 1 {
+				made, err := documentFile(cmd, dir)
+				if err != nil {
+					return err
+				}
+				defer os.Remove(made)
+				args = append(args, made)
+			}
+			out, err := goRun(cmd, oasdiff, "changelog", "--format", "json", "--allow-external-refs=false", args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return tellChanges(cmd, out, failOn)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	cmd.Flags().StringVar(&failOn, "fail-on", "nothing", "exit with 1 if a change is at least: "+strings.Join(failLevels(), ", "))
+	completeFlag(cmd, "fail-on", failLevels())
+	return cmd
+}
+
+// failLevels are the values of --fail-on. The place of one is that of the least
+// level of change that fails, from behind.
+func failLevels() []string { return []string{"nothing", "breaking", "warning", "any"} }
+
+// documentFile writes the document of the project in dir to a temporary file.
+func documentFile(cmd *cobra.Command, dir string) (name string, err error) {
+	open, err := lookAt(cmd, dir)
+	if err != nil {
+		return "", err
+	}
+	defer open.Close()
+	document, err := documentOf(cmd, open.dir)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp("", "openapi-*.json")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(document)
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// tellChanges shows the changes, the worst first, and fails if one is as bad
+// as failOn.
+func tellChanges(cmd *cobra.Command, text []byte, failOn string) error {
+	changes := []apiChange{}
+	if len(bytes.TrimSpace(text)) > 0 {
+		if err := json.Unmarshal(text, &changes); err != nil {
+			return fmt.Errorf("what oasdiff says cannot be read: %w", err)
+		}
+	}
+	changes = slices.DeleteFunc(changes, func(c apiChange) bool { return c.ID == "api-version-not-bumped" }) // said of the document, not of the API
+	slices.SortStableFunc(changes, func(a, b apiChange) int { return b.Level - a.Level })
+	type told struct {
+		Severity  string `json:"severity"`
+		ID        string `json:"id"`
+		Text      string `json:"text"`
+		Operation string `json:"operation,omitempty"`
+	}
+	list, bad := make([]told, len(changes)), 0
+	for i, c := range changes {
+		list[i] = told{c.severity(), c.ID, c.Text, strings.TrimSpace(c.Operation + " " + c.Path)}
+		if at := slices.Index(failLevels(), failOn); at > 0 && c.Level > 3-at {
+			bad++
+		}
+	}
+	var err error
+	if bad > 0 {
+		err = &problem{What: fmt.Sprintf("%d of %d changes are not allowed (--fail-on %s)", bad, len(changes), failOn), Try: "keep what clients use, and add beside it"}
+	}
+	out := cmd.OutOrStdout()
+	if wantsJSON(cmd) {
+		if broken := json.NewEncoder(out).Encode(struct {
+			Changes []told `json:"changes"`
+			failure
+		}{list, newFailure(err)}); broken != nil {
+			return broken
+		}
+		if err != nil {
+			return reported{err}
+		}
+		return nil
+	}
+	for _, c := range list {
+		fmt.Fprintf(out, "  %-9s  %s: %s\n", c.Severity, c.Operation, strings.Join(strings.Fields(c.Text), " "))
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(out, "no difference that a client can see")
+	}
+	return err
+}
