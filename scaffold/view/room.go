@@ -2,6 +2,8 @@ package view
 
 import (
 	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 // Room is the file of the module and its handlers.
@@ -18,6 +20,7 @@ type Room struct {
 	Writes   string // the guards of routes that write
 	Preload  []string
 	With     []string // preloaded for a single row too: those of has
+	Beside   string   // what an answer says of them
 	Search   []string // quoted columns
 	Filters  []Filter
 	Many     []Many
@@ -72,6 +75,7 @@ func (w resource) room(v Resource) Room {
 	if r.Owner {
 		o.Preload = append(o.Preload, "User")
 	}
+	var beside []string
 	for _, f := range w.fields {
 		switch f.Type {
 		case "ref":
@@ -85,6 +89,7 @@ func (w resource) room(v Resource) Room {
 			o.Many = append(o.Many, m)
 		case "has":
 			o.With = append(o.With, exported(f.Name))
+			beside = append(beside, w.beside(f))
 		}
 		if f.row.Upload {
 			o.Attach = o.Attach || o.Create || o.Bulk
@@ -105,6 +110,7 @@ func (w resource) room(v Resource) Room {
 			}
 		}
 	}
+	o.Beside = strings.Join(beside, " ")
 	if o.Attach || o.Reattach {
 		paths = append(paths, filesImport)
 	}
@@ -119,6 +125,17 @@ func (w resource) room(v Resource) Room {
 	}
 	o.Imports = imports(w.p.Module, paths...)
 	return o
+}
+
+// beside says how many rows of a has field an answer holds, and where to find
+// the rest.
+func (w resource) beside(f field) string {
+	text := "At most 100 " + words(f.Name) + ", by id."
+	back, ok := spec.BackRef(w.r, f.target, f.Field)
+	if ok && back.Is("filter") && f.target.Serves("list") && f.target.Organisation == w.r.Organisation {
+		text = "At most 100 " + words(f.Name) + ", by id; all of them: ?" + back.Column() + "= in the list of " + words(f.target.Plural) + "."
+	}
+	return text
 }
 
 // changes reports whether the room has a route that writes.
