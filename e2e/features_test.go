@@ -11,9 +11,9 @@ import (
 )
 
 // features are the words after `nexios add` of all that can be added, with a
-// second room of the other kind.
+// room of each other kind.
 func features() []string {
-	words := []string{"websocket ping --kind echo"}
+	words := []string{"websocket ping --kind echo", "websocket team --kind organisation"}
 	for _, f := range templates.Features() {
 		if f.Repeats {
 			words = append(words, f.Example) // with a name

@@ -26,7 +26,7 @@ func sameButThePast(t *testing.T, want, got map[string]string) {
 // again, its tables are there again.
 func TestFeaturesGo(t *testing.T) {
 	t.Parallel()
-	requires := map[string]string{"mail": "jobs", "auth": "mail", "uploads": "auth", "organisations": "auth", "websocket": "auth redis"}
+	requires := map[string]string{"mail": "jobs", "auth": "mail", "uploads": "auth", "organisations": "auth", "websocket": "auth redis organisations"}
 	for _, feature := range features() {
 		words := strings.Fields(feature)
 		t.Run(strings.ReplaceAll(feature, " ", "_"), func(t *testing.T) {

@@ -71,6 +71,7 @@ type Feature struct {
 	Options  []Option // flags of the command, questions of the wizard
 	Repeats  bool     // several can be added, told apart by the option "name"
 	Files    fs.FS
+	Needs    func(spec.Feature) []string                  // more that it requires, as the options say; nil for none
 	Words    func(spec.Feature) map[string]string         // for {places} in paths and strings; nil for none
 	Data     func(spec.Project, spec.Feature) any         // for .tmpl files; nil for none
 	Keep     func(spec.Feature, string) bool              // which files the options choose; nil for all
@@ -99,6 +100,14 @@ func (c Catalog) Feature(name string) (Feature, bool) {
 	return Feature{}, false
 }
 
+// required are the features that a project must have before chosen.
+func (f Feature) required(chosen spec.Feature) []string {
+	if f.Needs == nil {
+		return f.Requires
+	}
+	return slices.Concat(f.Requires, f.Needs(chosen))
+}
+
 // Add returns the project with the feature, and with those that it requires
 // and the project does not have, in front of it.
 func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) {
@@ -110,7 +119,7 @@ func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) 
 	if err != nil {
 		return p, err
 	}
-	for _, name := range f.Requires {
+	for _, name := range f.required(chosen) {
 		if p.HasFeature(name) {
 			continue
 		}
@@ -180,7 +189,7 @@ func (c Catalog) Remove(p spec.Project, chosen spec.Feature, migration string) (
 	var needing []string
 	for _, other := range without.Features {
 		g, ok := c.Feature(other.Name)
-		if ok && slices.Contains(g.Requires, f.Name) && !without.HasFeature(f.Name) {
+		if ok && slices.Contains(g.required(other), f.Name) && !without.HasFeature(f.Name) {
 			needing = append(needing, strings.TrimSpace(other.Name+" "+other.Options["name"]))
 		}
 	}

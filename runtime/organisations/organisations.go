@@ -6,9 +6,11 @@
 package organisations
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -74,6 +76,28 @@ func guard(gdb *gorm.DB, role string) web.Guard {
 	}
 	return g
 }
+
+// Recheck returns what a WebSocket asks every second, whose connection outlives
+// its request: a fault 403 once the caller is no member of the organisation. It
+// looks every few seconds.
+func (m Membership) Recheck(gdb *gorm.DB) func(context.Context) error {
+	looked := time.Now()
+	return func(ctx context.Context) error {
+		if m.admin || time.Since(looked) < recheckEvery {
+			return nil
+		}
+		role, err := roleOf(gdb.WithContext(ctx), m.OrganisationID, m.UserID)
+		if err == nil && role == "" {
+			err = fault.Forbidden("You are not a member of the organisation any more")
+		}
+		if err == nil {
+			looked = time.Now()
+		}
+		return err
+	}
+}
+
+const recheckEvery = 3 * time.Second
 
 type contextKey struct{}
 

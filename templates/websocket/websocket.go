@@ -1,8 +1,9 @@
 // Package websocket holds the files of WebSocket rooms: chat, whose members
-// talk to each other, and echo.
+// talk to each other, team, the same for the members of an organisation, and
+// echo.
 //
-// Both are real packages, compiled and tested here under the names chat and
-// echo. Files makes templates of them, in which the name is a place.
+// All are real packages, compiled and tested here under these names. Files makes
+// templates of them, in which the name is a place.
 package websocket
 
 import (
@@ -20,20 +21,21 @@ import (
 
 // The migrations beside the rooms only stand in for a project's.
 //
-//go:embed files/internal/chat files/internal/echo
+//go:embed files/internal/chat files/internal/team files/internal/echo
 var files embed.FS
 
 // The kinds of rooms, by the package that each is made of.
 const (
-	rooms = "rooms"
-	echo  = "echo"
+	rooms        = "rooms"
+	organisation = "organisation"
+	echo         = "echo"
 )
 
-// Files returns the tree of files: internal/{rooms}/... or internal/{echo}/...
-// is kept, as the option kind says.
+// Files returns the tree of files, of which internal/{rooms}/..., for example, is
+// kept, as the option kind says.
 func Files() fs.FS {
 	tree := fstest.MapFS{}
-	for kind, example := range map[string]string{rooms: "chat", echo: "echo"} {
+	for kind, example := range map[string]string{rooms: "chat", organisation: "team", echo: "echo"} {
 		dir := "files/internal/" + example
 		entries, err := fs.ReadDir(files, dir)
 		if err != nil {
@@ -95,12 +97,18 @@ func Feature() scaffold.Feature {
 		Repeats:  true,
 		Options: []scaffold.Option{
 			{Name: "name", Help: "name of the package and its paths", Default: "chat"},
-			{Name: "kind", Help: "rooms, or a plain echo endpoint", Default: rooms, Choices: []string{rooms, echo}},
+			{Name: "kind", Help: "rooms, a plain echo endpoint, or rooms of an organisation", Default: rooms, Choices: []string{rooms, echo, organisation}},
 		},
 		Files: Files(),
+		Needs: func(f spec.Feature) []string {
+			if f.Options["kind"] == organisation {
+				return []string{"organisations"}
+			}
+			return nil
+		},
 		Words: func(f spec.Feature) map[string]string {
 			name := roomOf(f).Name
-			return map[string]string{rooms: name, echo: name}
+			return map[string]string{rooms: name, organisation: name, echo: name}
 		},
 		Data: func(_ spec.Project, f spec.Feature) any { return roomOf(f) },
 		Keep: func(f spec.Feature, path string) bool {
@@ -119,9 +127,13 @@ const (
 
 func edits(p spec.Project, f spec.Feature) []edit.Edit {
 	r := roomOf(f)
+	arguments := "cfg." + r.Title + ", log"
+	if f.Options["kind"] == organisation {
+		arguments = "cfg." + r.Title + ", gdb, log"
+	}
 	return []edit.Edit{
 		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/" + r.Name},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: r.Name + ".Module(cfg." + r.Title + ", log)"},
+		{Path: modules, Op: edit.AddElement, In: "modules", Text: r.Name + ".Module(" + arguments + ")"},
 		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/ws"},
 		{Path: config, Op: edit.AddField, In: "Config", Text: r.Title + " ws.Config"},
 	}
@@ -130,7 +142,7 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 // taken are the packages that internal/app may import besides the resources,
 // and the names that it uses.
 const taken = `api app auth cfg command config context db fault files gdb gorm jobs log mail main metrics migrations model
-	modules openapi pages queue redis sessions slog test testdata tour traces uploads users vendor web ws`
+	modules openapi organisations pages queue redis sessions slog test testdata tour traces uploads users vendor web ws`
 
 func check(p spec.Project, f spec.Feature) error {
 	name := roomOf(f).Name

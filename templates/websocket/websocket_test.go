@@ -32,7 +32,7 @@ func rendered(t *testing.T, name, kind string) map[string]string {
 
 // The examples come out as they are compiled here, but for their imports.
 func TestExamplesComeOutAsTheyAre(t *testing.T) {
-	for kind, example := range map[string]string{rooms: "chat", echo: "echo"} {
+	for kind, example := range map[string]string{rooms: "chat", organisation: "team", echo: "echo"} {
 		got := rendered(t, example, kind)
 		entries, err := fs.ReadDir(files, "files/internal/"+example)
 		if err != nil || len(entries) != len(got) {
@@ -71,6 +71,11 @@ func TestNames(t *testing.T) {
 	}
 	if !strings.Contains(page, `<style nonce="{{.}}">`) || !strings.Contains(page, "<h1>Teamtalk</h1>") {
 		t.Error("the page is not itself")
+	}
+	for path, text := range rendered(t, "board", organisation) {
+		if strings.Contains(strings.ToLower(text), "team") {
+			t.Errorf("%s still speaks of team", path)
+		}
 	}
 	echo := rendered(t, "mirror", echo)["internal/mirror/mirror.go"]
 	if !strings.Contains(echo, `"/ws/mirror"`) || !strings.Contains(echo, `"Echo: "`) || !strings.Contains(echo, "package mirror") {

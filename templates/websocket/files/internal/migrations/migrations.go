@@ -24,6 +24,22 @@ type users struct {
 	UpdatedAt        time.Time `gorm:"not null"`
 }
 
+type organisations struct {
+	ID        int64
+	Name      string `gorm:"size:100;not null"`
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+type memberships struct {
+	ID             int64
+	OrganisationID int64  `gorm:"not null;uniqueIndex:idx_memberships"`
+	UserID         int64  `gorm:"not null;uniqueIndex:idx_memberships"`
+	Role           string `gorm:"size:10;not null"`
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
 // All returns every migration.
 func All() []db.Migration {
 	return slices.Concat(
@@ -33,5 +49,10 @@ func All() []db.Migration {
 			Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&users{}) },
 		}},
 		auth.Migrations(),
+		[]db.Migration{{
+			ID:   "20260101000400_create_organisations",
+			Up:   func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&organisations{}, &memberships{}) },
+			Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable(&memberships{}, &organisations{}) },
+		}},
 	)
 }
