@@ -13,9 +13,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Decimals are written with all digits of their scale: 12.50 is an amount, and
-// 12.5 is not. The library has one setting of it for a program.
-func init() { decimal.TrimTrailingZeros = false }
+// allDigits has decimals written with all digits of their scale: 12.50 is an
+// amount, and 12.5 is not. The library has one setting of it for a program.
+var allDigits = sync.OnceFunc(func() { decimal.TrimTrailingZeros = false })
 
 // exact is the GORM plugin that brings values to the one form that every
 // database keeps, so that what a handler answers after a write is what the next
@@ -34,6 +34,7 @@ func (*exact) Name() string { return "exact" }
 
 // Initialize implements gorm.Plugin.
 func (p *exact) Initialize(gdb *gorm.DB) error {
+	allDigits()
 	return errors.Join(
 		gdb.Callback().Create().Before("gorm:create").Register("exact", p.written),
 		gdb.Callback().Update().Before("gorm:update").Register("exact", p.written),
