@@ -800,7 +800,7 @@ func (d *things) walk(c column) {
 	}
 	for _, order := range []string{"asc", "desc"} {
 		for i, at := range d.on {
-			total := at.get(thingsPath + "?limit=1").number("total")
+			total := at.get(thingsPath + "?limit=1&count=exact").number("total")
 			seen, cursor := map[any]bool{}, ""
 			for {
 				a := at.get(thingsPath + "?limit=100&sort=" + c.name + "&order=" + order + "&cursor=" + url.QueryEscape(cursor))
