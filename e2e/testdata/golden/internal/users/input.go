@@ -54,7 +54,7 @@ type createInput struct{ Body createBody }
 // createBody holds neither role nor is_active: no one can give themselves more than
 // a user.
 type createBody struct {
-	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
+	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$"`
 	Email    string `json:"email" binding:"required,max=255,email"`
 	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
@@ -81,7 +81,7 @@ type updateInput struct {
 // updateBody: absent and null change nothing. Role and IsActive count only
 // when an administrator sends them.
 type updateBody struct {
-	Username *string `json:"username" binding:"omitnil,min=3,max=50,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
+	Username *string `json:"username" binding:"omitnil,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$"`
 	Email    *string `json:"email" binding:"omitnil,max=255,email"`
 	Role     *string `json:"role" binding:"omitnil,oneof=admin user guest"`
 	IsActive *bool   `json:"is_active"`

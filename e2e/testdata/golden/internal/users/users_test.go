@@ -152,6 +152,9 @@ func TestNamesOfOnePerson(t *testing.T) {
 		w.bob.Patch(path(w.bobID), map[string]string{"username": name}).Expect(422)
 	}
 	register("other", "аlice@example.com").Expect(422)
+	for _, name := range []string{"other ", "other\u00a0", "\u3000other"} {
+		register(name, "other@example.com").Expect(422)
+	}
 	w.bob.Patch(path(w.bobID), map[string]string{"email": "аlice@example.com"}).Expect(422)
 	for _, term := range []string{"JÖRG", "jo\u0308rg w", "weiss", "ＷＥＩ"} {
 		if got := w.root.Get("/users?search=" + url.QueryEscape(term)).Expect(200).JSON(); got["total"] != 1.0 {

@@ -21,7 +21,7 @@ type organisation struct {
 
 type createInput struct {
 	Body struct {
-		Name string `json:"name" binding:"required,max=100,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
+		Name string `json:"name" binding:"required,max=100,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$"`
 	}
 }
 
@@ -32,7 +32,7 @@ type organisationInput struct {
 type updateInput struct {
 	Organisation int64 `uri:"organisation" binding:"min=1"`
 	Body         struct {
-		Name *string `json:"name" binding:"omitnil,max=100,pattern=^[^\\s\\pC]([^\\pC]*[^\\s\\pC])?$"`
+		Name *string `json:"name" binding:"omitnil,max=100,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$"`
 	}
 }
 
