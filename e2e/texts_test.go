@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// alike are texts that databases have ideas of their own about.
+var alike = []string{
+	"a", "A", "ä", "Ä", "a\u0308", "e", "é", "ß", "ss", "SS", "ẞ", "Ａ", "ａ", "a ", "a\u00a0", "ﬀ", "ff", "I", "ı", "İ", "i", "🙂", "🙃", "🙂 ", "❤", "❤\ufe0f",
+	"ñ", "n", "Æ", "AE", "0", "０", "_", "%", "'", `\`, "a-b", "ab", "a\u00adb", "ж", "Ж", "日本", "ｶ", "カ", "σ", "ς", "Σ", "𐐀", "𐐨", "K", "\u212a",
+}
+
+// TestTextsAreAlikeOnEveryDatabase tries every pair of alike: what is unique,
+// unique=nocase, filtered, sorted, searched and somebody's name. A pair is equal
+// by its characters, or by their folded form, and on all databases alike.
+func TestTextsAreAlikeOnEveryDatabase(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "shop")
+	p.nexios("add", "auth", "--with", "none")
+	p.nexios("add", "resource", "plain", "name:string:unique:filter:sort:search", "--guard", "none")
+	p.nexios("add", "resource", "loose", "name:string:unique=nocase:filter:sort:search", "--guard", "none")
+	exe := filepath.Join(p.dir, "shop.exe")
+	p.run("go", "build", "-o", exe, ".")
+	names := []string{"sqlite", "postgres", "mariadb"}
+	if testing.Short() {
+		names = names[:1]
+	}
+	var first []string
+	for i, name := range names {
+		told := textsOn(t, exe, name)
+		if i == 0 {
+			first = told
+		} else if !slices.Equal(told, first) {
+			for j := range min(len(told), len(first)) {
+				if told[j] != first[j] {
+					t.Errorf("on %s %s, and on %s %s", names[0], first[j], name, told[j])
+				}
+			}
+		}
+	}
+}
+
+// textsOn tells what the API answers about the texts.
+func textsOn(t *testing.T, exe, name string) (told []string) {
+	b := blog{t: t, exe: exe, dir: t.TempDir(), env: []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "APP_ENV=test", "ADDR=127.0.0.1:0", "RATE_LIMIT=off",
+		"APP_SECRET=0123456789abcdef0123456789abcdef0123456789", "DATABASE_URL=" + database(t, name),
+	}}
+	if _, problems, code := b.command("", "migrate", "up"); code != 0 {
+		t.Fatal(problems)
+	}
+	s := b.serve()
+	admin := s.client().as(s.admin("chief").token)
+	tell := func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
+	for _, of := range []struct {
+		path, field, before string
+		form                func(string) string
+		body                map[string]any
+	}{
+		{"/api/v1/plains", "name", "", strings.Clone, map[string]any{}},
+		{"/api/v1/looses", "name", "", db.Fold, map[string]any{}},
+		{"/api/v1/users", "username", "usr", db.Fold, map[string]any{"password": goodPassword}},
+		{"/api/v1/users", "email", "usr", db.Fold, map[string]any{"password": goodPassword}},
+	} {
+		taken := map[string]string{}
+		for i, text := range alike {
+			body, value := of.body, of.before+text
+			body[of.field] = value
+			switch of.field {
+			case "username":
+				body["email"] = fmt.Sprintf("%d@example.com", i)
+			case "email":
+				body["username"], body["email"] = fmt.Sprintf("mail %d", i), value+"@example.com"
+				value += "@example.com"
+			}
+			a := admin.post(of.path, body)
+			tell("POST %s %q is %d %s", of.path, value, a.status, a.fields())
+			switch there, is := taken[of.form(value)]; {
+			case a.status == 422 && of.body["password"] != nil: // no name
+			case is != (a.status == 409) || !is && a.status != 201:
+				t.Errorf("%s: POST %s %q is %d, after %q", name, of.path, value, a.status, there)
+			case !is:
+				taken[of.form(value)] = value
+			}
+		}
+		var sorted []string
+		for cursor := ""; ; {
+			a := admin.get(of.path + "?sort=" + of.field + "&order=asc&limit=17&cursor=" + url.QueryEscape(cursor)).want(200)
+			for _, row := range a.items() {
+				if value, _ := row[of.field].(string); taken[of.form(value)] == value {
+					sorted = append(sorted, value)
+				}
+			}
+			if cursor = a.text("next_cursor"); cursor == "" {
+				break
+			}
+		}
+		var want []string
+		for form := range taken {
+			want = append(want, form)
+		}
+		slices.Sort(want)
+		for i, form := range want {
+			want[i] = taken[form]
+		}
+		if !slices.Equal(sorted, want) {
+			t.Errorf("%s: %s sorted by %s: %q, not %q", name, of.path, of.field, sorted, want)
+		}
+		for _, text := range alike {
+			value := of.before + text
+			held := admin.get(of.path + "?limit=100&search=" + url.QueryEscape(value)).want(200)
+			if of.before != "" || of.form("A") != "A" || !strings.ContainsAny(text, "iIıİσςΣßẞ𐐀𐐨K\u212a") { // which has cases that every database says for itself
+				tell("%s searched for %q has %d", of.path, value, held.number("total"))
+			}
+			if of.body["password"] != nil {
+				continue
+			}
+			found := admin.get(of.path + "?limit=100&name=" + url.QueryEscape(value)).want(200).items()
+			if len(found) != 1 || found[0]["name"] != taken[of.form(value)] {
+				t.Errorf("%s: %s filtered by %q: %v, not %q", name, of.path, value, found, taken[of.form(value)])
+			}
+		}
+		if of.field != "username" {
+			continue
+		}
+		for _, text := range alike { // whoever has a name is he, however he writes it
+			if value, ok := taken[db.Fold(strings.TrimSpace(of.before+text))]; ok {
+				a := s.client().post(loginPath, credentials(of.before+text, goodPassword)).want(200)
+				if me := s.client().as(a.text("access_token")).get("/api/v1/users/me").want(200); me.text("username") != value {
+					t.Errorf("%s: %q is logged in as %s, not %q", name, of.before+text, me.body, value)
+				}
+			}
+		}
+	}
+	return told
+}
