@@ -1,0 +1,318 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/runtime"
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+func mcpCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "mcp",
+		Short: "Serve the project to coding agents (Model Context Protocol)",
+		Long: `Serve the project to coding agents over standard input and output, by the
+Model Context Protocol. They can read its schema, routes, OpenAPI document and
+documentation, run its tests, and change it in two steps: a plan shows what
+would be written, and applying it writes just that.`,
+		Example: "  nexios mcp\n  claude mcp add nexios -- nexios mcp",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found, err := findProject(dir)
+			if err != nil {
+				return err
+			}
+			a := &agent{dir: found, root: cmd.Root(), plans: map[string]planned{}}
+			err = a.server().Run(cmd.Context(), &mcp.IOTransport{Reader: io.NopCloser(cmd.InOrStdin()), Writer: keepOpen{cmd.OutOrStdout()}})
+			if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
+				return nil // the agent has gone
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	return cmd
+}
+
+// keepOpen is a writer that others close too.
+type keepOpen struct{ io.Writer }
+
+func (keepOpen) Close() error { return nil }
+
+// agent is what a coding agent may do with the project in dir.
+type agent struct {
+	dir  string
+	root *cobra.Command
+
+	mu    sync.Mutex // one change at a time
+	plans map[string]planned
+}
+
+// planned is a command that was shown and not carried out yet.
+type planned struct {
+	words []string
+	epoch string // when, in SOURCE_DATE_EPOCH's seconds: migrations are named by it
+	shown string
+}
+
+const instructions = `This is a project that nexios generates and extends: a JSON API on Gin and GORM.
+Read AGENTS.md and the tool schema first. To add a resource, fields or a feature, to
+remove them or to undo, call plan with the words of the command, look at what it
+would write, then call apply with the plan's id. Run the tests afterwards. Edit
+anything else by hand; later plans keep your edits.`
+
+// Arguments of the tools.
+type (
+	planInput struct {
+		Words []string `json:"words" jsonschema:"the command, one word each: add resource post title:string:min=3; or add field, add auth, remove, upgrade, undo"`
+		Diff  bool     `json:"diff,omitempty" jsonschema:"show the text of each change, not only the files"`
+	}
+	applyInput struct {
+		Plan string `json:"plan" jsonschema:"the id that plan gave"`
+	}
+	openAPIInput struct {
+		Path string `json:"path,omitempty" jsonschema:"a path of the document, such as /api/v1/posts; without it all operations are listed"`
+	}
+	testInput struct {
+		Packages string `json:"packages,omitempty" jsonschema:"./... (default) or a package such as ./internal/posts"`
+	}
+	docsInput struct {
+		Query string `json:"query" jsonschema:"words to look for, such as: paging cursor"`
+	}
+	none struct{}
+)
+
+func (a *agent) server() *mcp.Server {
+	s := mcp.NewServer(&mcp.Implementation{Name: "nexios", Version: runtime.Version}, &mcp.ServerOptions{Instructions: instructions})
+	reads := &mcp.ToolAnnotations{ReadOnlyHint: true}
+	tool(s, "plan", "Show what a nexios command would write to the project, without writing. Returns the plan's id for apply.", reads, a.plan)
+	tool(s, "apply", "Write what a plan showed. Refused if the project has changed since, so that nothing else would be written.", nil, a.apply)
+	tool(s, "undo", "Plan to undo the last nexios command; apply it by its id.", reads, func(ctx context.Context, _ none) (string, error) {
+		return a.plan(ctx, planInput{Words: []string{"undo"}})
+	})
+	tool(s, "schema", "The project's resources, fields and features, and the language that fields are written in.", reads, a.schema)
+	tool(s, "routes", "The routes that the project serves, with guards and summaries.", reads, func(ctx context.Context, _ none) (string, error) {
+		return a.nexios(ctx, nil, "routes")
+	})
+	tool(s, "openapi", "The project's OpenAPI document: its operations, or one path in full.", reads, a.openAPI)
+	tool(s, "test", "Run the project's tests.", reads, a.test)
+	tool(s, "docs", "Search the documentation of nexios and of the project.", reads, a.docs)
+	return s
+}
+
+// tool adds a tool that answers in text.
+func tool[In any](s *mcp.Server, name, about string, hints *mcp.ToolAnnotations, do func(context.Context, In) (string, error)) {
+	mcp.AddTool(s, &mcp.Tool{Name: name, Description: about, Annotations: hints}, func(ctx context.Context, _ *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
+		text, err := do(ctx, in)
+		if err != nil {
+			return nil, nil, err // the agent reads it as the tool's result
+		}
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
+	})
+}
+
+// nexios runs a command of this program in the project. Its error is what the
+// command says.
+func (a *agent) nexios(ctx context.Context, env []string, words ...string) (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, exe, words...)
+	cmd.Args[0] = os.Args[0]
+	return output(cmd, a.dir, env)
+}
+
+// output runs a command and returns what it prints, which is the error where it
+// fails.
+func output(cmd *exec.Cmd, dir string, env []string) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(os.Environ(), env...), &stdout, &stderr
+	err := cmd.Run()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		return "", errors.New(strings.TrimSpace(stdout.String() + "\n" + stderr.String()))
+	}
+	return stdout.String(), err
+}
+
+func (a *agent) plan(ctx context.Context, in planInput) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	words := in.Words
+	if len(words) > 0 && words[0] == "nexios" {
+		words = words[1:]
+	}
+	if verbs := []string{"add", "remove", "upgrade", "undo"}; len(words) == 0 || !slices.Contains(verbs, words[0]) {
+		return "", fmt.Errorf("a plan begins with one of: %s\n  try: add resource post title:string", strings.Join(verbs, " "))
+	}
+	for _, word := range words {
+		if name, _, _ := strings.Cut(word, "="); slices.Contains([]string{"--dir", "--dry-run", "--diff", "--json", "--yes", "-y", "--help", "-h", "--"}, name) {
+			return "", fmt.Errorf("leave out %s: plans are shown as they are, and applied in this project", word)
+		}
+	}
+	now, err := clock()
+	if err != nil {
+		return "", err
+	}
+	p := planned{words: slices.Clone(words), epoch: strconv.FormatInt(now.Unix(), 10)}
+	if p.shown, err = a.show(ctx, p, true); err != nil {
+		return "", err
+	}
+	shown := p.shown
+	if !in.Diff {
+		if shown, err = a.show(ctx, p, false); err != nil {
+			return "", err
+		}
+	}
+	id := fmt.Sprintf("plan-%d", len(a.plans)+1)
+	a.plans[id] = p
+	return fmt.Sprintf("%s\nplan: %s\nTo write this, call apply with the plan's id.\n", shown, id), nil
+}
+
+// show is what a command would do.
+func (a *agent) show(ctx context.Context, p planned, diff bool) (string, error) {
+	words := append(slices.Clone(p.words), "--dry-run")
+	if diff {
+		words = append(words, "--diff")
+	}
+	return a.nexios(ctx, []string{"SOURCE_DATE_EPOCH=" + p.epoch}, words...)
+}
+
+func (a *agent) apply(ctx context.Context, in applyInput) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p, known := a.plans[in.Plan]
+	if !known {
+		return "", fmt.Errorf("there is no plan %q, or it was applied\n  try: plan", in.Plan)
+	}
+	now, err := a.show(ctx, p, true)
+	if err != nil {
+		return "", err
+	}
+	if now != p.shown {
+		delete(a.plans, in.Plan)
+		return "", errors.New("the project has changed since the plan was shown, and it would write something else now\n  try: plan again")
+	}
+	text, err := a.nexios(ctx, []string{"SOURCE_DATE_EPOCH=" + p.epoch}, append(slices.Clone(p.words), "--yes")...)
+	if err == nil {
+		delete(a.plans, in.Plan)
+	}
+	return text, err
+}
+
+func (a *agent) schema(context.Context, none) (string, error) {
+	text, err := os.ReadFile(filepath.Join(a.dir, scaffold.SpecFile))
+	if err != nil {
+		return "", err
+	}
+	p, err := spec.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	record, err := p.JSON()
+	return scaffold.SpecFile + ":\n" + string(record) + "\n" + fieldHelp(), err
+}
+
+func (a *agent) openAPI(ctx context.Context, in openAPIInput) (string, error) {
+	text, err := a.nexios(ctx, nil, "openapi")
+	if err != nil {
+		return "", err
+	}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(text), &document); err != nil {
+		return "", err
+	}
+	if in.Path != "" {
+		item, ok := document.Paths[in.Path]
+		if !ok {
+			return "", fmt.Errorf("the document has no path %q\n  try: openapi without a path, which lists them", in.Path)
+		}
+		whole, err := json.MarshalIndent(item, "", "  ")
+		return string(whole), err
+	}
+	var lines []string
+	for path, item := range document.Paths {
+		for method, op := range item {
+			var about struct {
+				ID      string `json:"operationId"`
+				Summary string `json:"summary"`
+			}
+			if err := json.Unmarshal(op, &about); err != nil {
+				return "", err
+			}
+			lines = append(lines, fmt.Sprintf("%s %s  %s: %s", path, strings.ToUpper(method), about.ID, about.Summary))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), nil
+}
+
+func (a *agent) test(ctx context.Context, in testInput) (string, error) {
+	packages := cmp.Or(in.Packages, "./...")
+	if !strings.HasPrefix(packages, "./") {
+		return "", fmt.Errorf("%q is no package of the project\n  try: ./... or ./internal/app", packages)
+	}
+	return output(exec.CommandContext(ctx, "go", "test", packages), a.dir, nil)
+}
+
+// docs searches the help of all commands, and the project's README and
+// AGENTS.md.
+func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
+	var sections []string
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if !cmd.IsAvailableCommand() && !cmd.IsAdditionalHelpTopicCommand() && cmd != a.root {
+			return
+		}
+		sections = append(sections, strings.TrimSpace("# nexios help "+strings.TrimPrefix(cmd.CommandPath(), "nexios ")+"\n"+cmp.Or(cmd.Long, cmd.Short)+"\n\n"+cmd.UsageString()))
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(a.root)
+	for _, name := range []string{"README.md", "AGENTS.md"} {
+		text, err := os.ReadFile(filepath.Join(a.dir, name))
+		if err != nil {
+			continue // it was removed
+		}
+		for _, section := range strings.Split(string(text), "\n## ") {
+			sections = append(sections, "# "+name+": "+section)
+		}
+	}
+	words := strings.Fields(strings.ToLower(in.Query))
+	score := func(section string) (n int) {
+		section = strings.ToLower(section)
+		head, _, _ := strings.Cut(section, "\n")
+		for _, word := range words {
+			n += min(3, strings.Count(section, word)) + 5*min(1, strings.Count(section, word)) + 5*strings.Count(head, word)
+		}
+		return n
+	}
+	slices.SortStableFunc(sections, func(a, b string) int { return score(b) - score(a) })
+	sections = slices.DeleteFunc(sections, func(section string) bool { return score(section) == 0 })
+	if len(sections) == 0 {
+		return "", fmt.Errorf("nothing is said about %q\n  try: one word, such as paging, auth or migration", in.Query)
+	}
+	return strings.Join(sections[:min(3, len(sections))], "\n\n"), nil
+}

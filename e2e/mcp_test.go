@@ -1,0 +1,117 @@
+package e2e
+
+import (
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// TestAgentChangesTheProject has a client of the Model Context Protocol read a
+// project, see a plan, apply it, run the tests that came with it, and take it
+// all back.
+func TestAgentChangesTheProject(t *testing.T) {
+	p := newProject(t, "shop")
+	before := p.tree()
+	cmd := exec.Command(tool, "mcp")
+	cmd.Dir = p.dir
+	cmd.Env = append(cmd.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath", "GOWORK=off")
+	agent, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &mcp.CommandTransport{Command: cmd}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	try := func(name string, arguments map[string]any) (string, bool) {
+		t.Helper()
+		result, err := agent.CallTool(t.Context(), &mcp.CallToolParams{Name: name, Arguments: arguments})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		text, ok := result.Content[0].(*mcp.TextContent)
+		if !ok {
+			t.Fatalf("%s answers %T", name, result.Content[0])
+		}
+		return text.Text, !result.IsError
+	}
+	call := func(name string, arguments map[string]any, wants ...string) string {
+		t.Helper()
+		text, ok := try(name, arguments)
+		if !ok {
+			t.Fatalf("%s: %s", name, text)
+		}
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s %v lacks %q:\n%s", name, arguments, want, text)
+			}
+		}
+		return text
+	}
+	refused := func(name string, arguments map[string]any, want string) {
+		t.Helper()
+		if text, ok := try(name, arguments); ok || !strings.Contains(text, want) {
+			t.Errorf("%s %v is not refused for %q:\n%s", name, arguments, want, text)
+		}
+	}
+	unchanged := func(when string) {
+		t.Helper()
+		after := p.tree()
+		for name, text := range after {
+			if !strings.HasPrefix(name, ".nexios/undo/") && before[name] != text {
+				t.Errorf("%s: %s is another", when, name)
+			}
+		}
+		for name := range before {
+			if _, ok := after[name]; !ok {
+				t.Errorf("%s: %s is gone", when, name)
+			}
+		}
+	}
+	id := regexp.MustCompile(`(?m)^plan: (\S+)$`)
+	plan := func(words ...string) map[string]any {
+		t.Helper()
+		text := call("plan", map[string]any{"words": words})
+		unchanged("a plan was shown")
+		found := id.FindStringSubmatch(text)
+		if found == nil {
+			t.Fatalf("a plan has no id:\n%s", text)
+		}
+		return map[string]any{"plan": found[1]}
+	}
+
+	tools, err := agent.ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, one := range tools.Tools {
+		names = append(names, one.Name)
+	}
+	if got := strings.Join(names, " "); got != "apply docs openapi plan routes schema test undo" {
+		t.Errorf("the tools are %s", got)
+	}
+	call("schema", nil, `"name": "shop"`, "modifiers")
+	call("docs", map[string]any{"query": "undo last command"}, "# nexios help undo")
+	refused("docs", map[string]any{"query": "xyzzy"}, "nothing is said")
+	refused("plan", map[string]any{"words": []string{"add", "resource", "post", "title:strin"}}, `unknown type "strin"`)
+	refused("plan", map[string]any{"words": []string{"dev"}}, "a plan begins with one of")
+	refused("plan", map[string]any{"words": []string{"undo", "--dir=/"}}, "leave out")
+	refused("apply", map[string]any{"plan": "plan-9"}, "there is no plan")
+	refused("test", map[string]any{"packages": "-exec=rm"}, "no package of the project")
+
+	words := []string{"add", "resource", "product", "name:string:min=2", "price:decimal:min=0"}
+	call("plan", map[string]any{"words": words, "diff": true}, "+// Product is a row of the table products.")
+	stale, fresh := plan("add", "resource", "tag", "name:string"), plan(words...)
+	call("apply", fresh, "create     internal/products/products_test.go")
+	refused("apply", fresh, "there is no plan")
+	refused("apply", stale, "the project has changed")
+	call("test", map[string]any{"packages": "./internal/products"}, "ok  \tshop/internal/products")
+	call("routes", nil, "/api/v1/products/:id")
+	call("openapi", nil, "/api/v1/products POST  createProduct: Create a product")
+	call("openapi", map[string]any{"path": "/api/v1/products"}, `"operationId": "listProducts"`)
+
+	text := call("undo", nil, "delete     internal/products/products.go")
+	call("apply", map[string]any{"plan": id.FindStringSubmatch(text)[1]}, "undone")
+	unchanged("it was taken back")
+}
