@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -58,7 +59,7 @@ func answer(c *gin.Context, buffers *pool, status int, out any) {
 	}
 	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	header := c.Writer.Header()
-	if status == http.StatusOK && (c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead) && unchanged(c.Request, header, body) {
+	if read(c, status) && unchanged(c.Request, header, xxhash.Sum64(body)) {
 		c.Status(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()
 		return
@@ -69,8 +70,38 @@ func answer(c *gin.Context, buffers *pool, status int, out any) {
 	_, _ = c.Writer.Write(body)
 }
 
-// unchanged sets the ETag of body and reports whether the client holds it.
-func unchanged(r *http.Request, header http.Header, body []byte) bool {
+// answer is answer for one that is large. It is encoded twice where it has an
+// ETag, which comes before it.
+func (p *pieces) answer(c *gin.Context, status int, out reflect.Value) {
+	if s := c.Writer.Status(); s != http.StatusOK {
+		status = s
+	}
+	sum := xxhash.New()
+	if err := p.write(sum, out); err != nil {
+		Fail(c, fault.Internal(err))
+		return
+	}
+	if read(c, status) && unchanged(c.Request, c.Writer.Header(), sum.Sum64()) {
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	c.Writer.Header()["Content-Type"] = jsonTypes
+	c.Status(status)
+	if c.Request.Method == http.MethodHead {
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	_ = p.write(c.Writer, out) // an error means that the client has gone
+}
+
+// read reports whether an answer is what a resource is.
+func read(c *gin.Context, status int) bool {
+	return status == http.StatusOK && (c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead)
+}
+
+// unchanged sets the ETag of a body with this hash and reports whether the client holds it.
+func unchanged(r *http.Request, header http.Header, hash uint64) bool {
 	cache := header.Get("Cache-Control")
 	if strings.Contains(cache, "no-store") {
 		return false
@@ -82,16 +113,16 @@ func unchanged(r *http.Request, header http.Header, body []byte) bool {
 	}
 	tag := header.Get("Etag")
 	if tag == "" {
-		tag = etag(body)
+		tag = etag(hash)
 		header["Etag"] = []string{tag}
 	}
 	return matches(r.Header.Get("If-None-Match"), tag)
 }
 
-func etag(body []byte) string {
+func etag(hash uint64) string {
 	const digits = "0123456789abcdef"
 	tag := [18]byte{'"', 17: '"'}
-	for i, sum := 16, xxhash.Sum64(body); i > 0; i, sum = i-1, sum>>4 {
+	for i, sum := 16, hash; i > 0; i, sum = i-1, sum>>4 {
 		tag[i] = digits[sum&15]
 	}
 	return string(tag[:])

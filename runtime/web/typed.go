@@ -27,6 +27,7 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 			return binding{}, err
 		}
 		success, lists := r.Success, lists(r.Out)
+		pieces := newPieces(r.Out, lists)
 		serve := func(c *gin.Context) {
 			var in In
 			if !p.empty {
@@ -47,6 +48,10 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 			default:
 				if len(lists) > 0 {
 					fill(reflect.ValueOf(&out).Elem(), lists)
+				}
+				if v := reflect.ValueOf(&out).Elem(); pieces.large(v) {
+					pieces.answer(c, success, v)
+					return
 				}
 				answer(c, rules.buffers, success, &out)
 			}
