@@ -84,6 +84,7 @@ func addResourceCommand() *cobra.Command {
 	cmd.Flags().StringVar(&r.Write, "write", "", "rows have an owner and are writable by: owner, user, admin")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: a bool field that makes a row readable by all users")
 	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading needs a login unless none")
+	cmd.Flags().BoolVar(&r.Lock, "lock", false, "changing or deleting a row asks for its ETag in If-Match, so that nobody overwrites what others wrote")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
 	completeFlag(cmd, "guard", []string{"none", "user", "admin"})
 	completeFlag(cmd, "read", []string{"all", "user", "owner"})

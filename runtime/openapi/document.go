@@ -197,6 +197,9 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 	for _, name := range unread(r.Path, fields) {
 		op.Parameters = append(op.Parameters, parameter{Name: name, In: "path", Description: aboutParameter(r, "path", name), Required: true, Schema: &schema{Type: "string"}})
 	}
+	if r.Lock {
+		op.Parameters = append(op.Parameters, parameter{Name: "If-Match", In: "header", Description: "ETag of what was read, or * for whatever is there.", Required: true, Schema: &schema{Type: "string"}})
+	}
 	for _, g := range r.Guards {
 		failures = append(failures, g.Status...)
 		for scheme := range strings.FieldsSeq(g.Scheme) {
@@ -214,6 +217,9 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 	failures = append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if r.Method != http.MethodGet {
 		failures = append(failures, http.StatusInsufficientStorage, http.StatusPreconditionFailed)
+	}
+	if r.Lock {
+		failures = append(failures, http.StatusPreconditionRequired)
 	}
 	d.answers(&op, r, failures)
 	if limited {

@@ -85,6 +85,7 @@ type Route struct {
 	Before    []gin.HandlerFunc // middleware of this route alone
 	MaxBody   int64             // bytes; 0 means the application's limit
 	Hidden    bool              // left out of OpenAPI
+	Lock      bool              // a request without If-Match is 428; see Locked
 	Upload    string            // the field of the file in a body that is a form, which the handler reads, for OpenAPI; empty for none
 	// Sent are the media types of a plain handler's success, for OpenAPI.
 	Sent []string
@@ -181,6 +182,11 @@ func (r Route) Limit(bytes int64) Route { r.MaxBody = bytes; return r }
 // departure included: for large uploads, downloads and streams. Less than 0
 // sets no limit.
 func (r Route) Within(d time.Duration) Route { r.Deadline = d; return r }
+
+// Locked asks for If-Match on a route that writes, so that nobody overwrites
+// what he has not seen: 428 without it, 412 where it names another state (RFC
+// 6585, 3).
+func (r Route) Locked() Route { r.Lock = true; return r }
 
 // Uploads says that the body is multipart/form-data with a file in the field,
 // or several in any fields, for OpenAPI. The handler reads it.

@@ -28,7 +28,12 @@ type preconditions struct {
 func (p *preconditions) holds(r Route, serve gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		given := strings.Join(c.Request.Header.Values("If-Match"), ",")
-		if given == "" {
+		switch {
+		case given != "":
+		case r.Lock:
+			Fail(c, &fault.Error{Status: http.StatusPreconditionRequired, Message: "Read it first, and send its ETag in If-Match"})
+			return
+		default:
 			serve(c)
 			return
 		}

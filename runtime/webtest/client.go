@@ -22,6 +22,7 @@ type Client struct {
 	app     *web.App
 	header  http.Header
 	cookies *jar
+	match   bool // writes of one row name whatever is there
 }
 
 // New returns a client of an application made of the modules, in the test
@@ -126,6 +127,9 @@ func (c *Client) Send(method, path string, body any) *Answer {
 	r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1024" // it is on this machine
 	if reader != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.match && (method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete) {
+		r.Header.Set("If-Match", "*")
 	}
 	for name, values := range c.header {
 		r.Header.Del(name)

@@ -32,6 +32,7 @@ type Resource struct {
 	Write  string // who may change them: "all" or "", "user", "owner", "admin"
 	Owner  string // the column that holds whose row it is; "" for nobody's
 	Public string // the column by which a row lets others read it
+	Lock   bool   // changing and deleting a row asks for If-Match
 
 	// Organisation says that rows belong to the organisation that Path names.
 	Organisation *Organisation
@@ -142,6 +143,7 @@ func (r Resource) checks() []check {
 		{"shows one row", show, (*world).shows},
 		{"answers 404 where no row is", show || update || remove, (*world).missing},
 		{"changes what is sent and nothing else", update, (*world).updates},
+		{"asks what has been seen", r.Lock && show && (update || remove), (*world).locks},
 		{"keeps what may not change", update, (*world).keeps},
 		{"replaces related rows", update && has(func(f Field) bool { return f.Many != "" }), (*world).joins},
 		{"lists page by page", list, (*world).pages},
@@ -191,6 +193,7 @@ func (r Resource) world(t testing.TB) *world {
 	module := r.Module(w.gdb)
 	if r.SignIn == nil {
 		w.client = quiet(t, module)
+		w.client.match = r.Lock
 		w.insert(0, r.Rows...)
 		return w
 	}
@@ -202,6 +205,7 @@ func (r Resource) world(t testing.TB) *world {
 	}
 	guards, ann, token := r.SignIn(t, w.gdb, "ann", role)
 	w.ann, w.client = ann, quiet(t, guards, module, w.probe()).With("Authorization", "Bearer "+token)
+	w.client.match = r.Lock
 	w.insert(ann, r.Rows...)
 	w.insert(w.carol, r.Others...)
 	return w

@@ -527,3 +527,32 @@ func (w *world) follows() {
 		})
 	}
 }
+
+// locks changes a row without a word of what has been seen, with that of an
+// older state and with that of the present one.
+func (w *world) locks() {
+	at := w.at(w.store(1)[0].id)
+	blind := w.client.With("If-Match", "")
+	write := map[string]func(c *Client) *Answer{}
+	if w.serves("update") {
+		write["PATCH"] = func(c *Client) *Answer { return c.Patch(at, map[string]any{}) }
+		write["PUT"] = func(c *Client) *Answer { return c.Put(at, map[string]any{}) }
+	}
+	if w.serves("delete") {
+		write["DELETE"] = func(c *Client) *Answer { return c.Delete(at) }
+	}
+	for method, write := range write {
+		w.each(method, func(w *world) {
+			write(blind.For(w.t)).Expect(http.StatusPreconditionRequired)
+			write(w.client.With("If-Match", `"older"`)).Expect(http.StatusPreconditionFailed)
+		})
+	}
+	for _, method := range []string{"PATCH", "PUT", "DELETE"} {
+		if write := write[method]; write != nil {
+			seen := w.client.Get(at).Expect(http.StatusOK).Header("ETag")
+			if answer := write(w.client.With("If-Match", seen)); answer.Status >= 300 {
+				w.t.Errorf("%s of what has been seen is %d: %s", method, answer.Status, answer.Body())
+			}
+		}
+	}
+}

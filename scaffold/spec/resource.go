@@ -75,11 +75,17 @@ func (r *Resource) settleFlags(said Resource) error {
 	if len(r.Only) == len(Actions()) {
 		r.Only = nil
 	}
+	if r.Lock && len(r.Only) > 0 && !slices.Contains(r.Only, "show") {
+		return &Error{
+			What: "--lock needs the action show: who changes a row says what he has read", Where: r.Name,
+			Try: "nexios add resource " + r.Name + " --lock --only " + strings.Join(append(slices.Clone(r.Only), "show"), "/"),
+		}
+	}
 	if err := r.settleAccess(said); err != nil {
 		return err
 	}
 	if r.ModelOnly {
-		r.Only, r.Guard = nil, ""
+		r.Only, r.Guard, r.Lock = nil, "", false
 	}
 	if said.Public != "" {
 		r.Public = Snake(said.Public)
@@ -224,6 +230,7 @@ func (r Resource) Command() string {
 	add(r.Table != "", "--table", r.Table)
 	add(r.SoftDelete, "--soft-delete")
 	add(r.UUID, "--uuid")
+	add(r.Lock, "--lock")
 	add(r.Owner && r.Read == "" && r.Write == "", "--owner")
 	add(r.Read != "", "--read", r.Read)
 	add(r.Write != "", "--write", r.Write)

@@ -70,6 +70,7 @@ type Resource struct {
 	Fields     []string `json:"fields"` // field words in their one normal form
 	SoftDelete bool     `json:"soft_delete,omitempty"`
 	UUID       bool     `json:"uuid,omitempty"`
+	Lock       bool     `json:"lock,omitempty"`   // changing or deleting a row asks for If-Match
 	Owner      bool     `json:"owner,omitempty"`  // rows belong to the user who made them
 	Read       string   `json:"read,omitempty"`   // with Owner: who reads rows; "all" or "user", and "" for the owner
 	Write      string   `json:"write,omitempty"`  // with Owner: who changes rows; "user" or "admin", and "" for the owner

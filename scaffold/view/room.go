@@ -18,6 +18,7 @@ type Room struct {
 	Delete   bool
 	Reads    string // the guards of routes that read: ".Guard(auth.User())"
 	Writes   string // the guards of routes that write
+	Lock     string // what changing a row asks for: ".Locked()"
 	Preload  []string
 	With     []string // preloaded for a single row too: those of has
 	Beside   string   // what an answer says of them
@@ -67,6 +68,9 @@ func (w resource) room(v Resource) Room {
 		paths = append(paths, dbImport)
 	}
 	o.Reads, o.Writes = w.access().guards()
+	if r.Lock {
+		o.Lock = ".Locked()"
+	}
 	if r.Organisation {
 		paths = append(paths, organisationsImport)
 	} else if o.Reads != "" && (o.List || o.Show) || o.Writes != "" && o.changes() || r.Owner && (o.Create || o.Bulk) {

@@ -106,6 +106,7 @@ func (w resource) test(v Resource) (Test, error) {
 	line(guarded, "Write", quoted(strings.TrimPrefix(who.write, "member ")))
 	line(w.r.Owner, "Owner", quoted("user_id"))
 	line(w.r.Public != "", "Public", quoted(w.r.Public))
+	line(w.r.Lock, "Lock", "true")
 	line(len(loads) > 0, "Loads", "[]string{"+strings.Join(loads, ", ")+"}")
 	line(len(lists) > 0, "Lists", "[]string{"+strings.Join(lists, ", ")+"}")
 	return t, nil

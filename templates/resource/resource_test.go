@@ -41,7 +41,7 @@ memo body:text:search --owner --soft-delete
 sheet note:ref=notes article:ref=articles wikis:many=wikis people:many=users --read all --write user
 secret_thing token:string:secret name:string:immutable --guard user
 menu name:string --guard admin
-badge code:string:len=4:unique --table tbl_badge --uuid
+badge code:string:len=4:unique --table tbl_badge --uuid --lock
 staff name:string:unique badge:ref=badges
 coupon code:string:unique tags:many=tags staff:ref=staff:optional --table Legacy_Coupons --soft-delete
 voucher code:string:unique=nocase coupon:ref=coupons:ondelete=cascade --table Voucher --uuid
@@ -57,7 +57,7 @@ bulk_only name:string --only bulk
 frozen name:string:immutable
 log action:string --model
 badge_photo photo:file thumb:file:optional photo_file:string --owner
-avatar image:file:optional title:string tags:many=tags --owner --soft-delete --uuid
+avatar image:file:optional title:string tags:many=tags --owner --soft-delete --uuid --lock
 scan file:file file_name:string:optional --guard admin --only create,list
 receipt scan:file:immutable note:string --guard user
 page_shot shot:file --only update,show --guard user
@@ -85,6 +85,8 @@ func parse(t *testing.T, p spec.Project, lines string) spec.Project {
 				r.UUID = true
 			case "--soft-delete":
 				r.SoftDelete = true
+			case "--lock":
+				r.Lock = true
 			case "--owner":
 				r.Owner = true
 			case "--organisation":
