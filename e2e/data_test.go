@@ -711,6 +711,7 @@ func plainOf(a answer, c column) string {
 // differs says in what the value that was answered is not the one that was
 // sent.
 func differs(c column, sent string, got json.RawMessage) string {
+	sent = strings.TrimSpace(sent)
 	if string(got) == "null" || sent == "null" {
 		if c.array && sent == "null" && string(got) == "[]" || sent == string(got) || c.optional && sent == "null" && string(got) == "null" {
 			return ""
