@@ -13,13 +13,15 @@ import (
 
 const (
 	recheckEvery = time.Second
-	recheckLimit = 2 * time.Second         // for one answer
-	recheckers   = 8                       // asked at once
-	drainLimit   = 2500 * time.Millisecond // for all members to say goodbye at stop
+	recheckLimit = 2 * time.Second // for one answer
+	recheckers   = 8               // asked at once
+	drainLimit   = 2 * time.Second // for all members to say goodbye at stop
+	goodbyes     = time.Second / 2 // over which they are told
 )
 
 // Run pings, rechecks who may stay and, with Redis, carries messages, until
-// ctx ends; then it closes every connection with 1001 and returns within three
+// ctx ends; then it closes every connection with 1012, which asks to come back,
+// over half a second, so that not all do at once, and returns within three
 // seconds. Give it to web.Module.Run.
 func (h *Hub) Run(ctx context.Context) error {
 	if h.Err != nil {
@@ -84,8 +86,11 @@ func (h *Hub) shut() {
 	h.mu.Lock()
 	h.closing = true
 	h.mu.Unlock()
-	for _, m := range h.everyone() {
-		m.end(websocket.CloseGoingAway, "server restarting")
+	begun, members := time.Now(), h.everyone()
+	spread := min(goodbyes, time.Duration(len(members))*time.Millisecond)
+	for i, m := range members {
+		time.Sleep(time.Until(begun.Add(spread * time.Duration(i) / time.Duration(len(members)))))
+		m.end(websocket.CloseServiceRestart, "server restarting")
 	}
 	over := make(chan struct{})
 	go func() { h.active.Wait(); close(over) }()

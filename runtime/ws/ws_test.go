@@ -415,7 +415,7 @@ func TestStopSaysGoodbye(t *testing.T) {
 	}()
 	stopped := make(chan struct{})
 	go func() { c.stop(); close(stopped) }()
-	require.Equal(t, websocket.CloseGoingAway, ann.closed())
+	require.Equal(t, websocket.CloseServiceRestart, ann.closed())
 	<-stopped
 	require.Less(t, time.Since(start), 5*time.Second)
 	require.Empty(t, c.hub.everyone())
