@@ -73,7 +73,7 @@ func TestAddAndDropColumns(t *testing.T) {
 		must(t, err)
 		must(t, gdb.Exec("INSERT INTO users (id, username, email) VALUES (1, 'ann', 'a@x'), (2, 'bob', 'b@x')").Error)
 		must(t, gdb.Exec("INSERT INTO posts (id, title, author_id, created_at) VALUES (1, 'one', 1, '2026-01-01 00:00:00'), (2, 'two', 1, '2026-01-01 00:00:00')").Error)
-		was := shape(t, gdb)
+		was := shape(t, gdb, "posts")
 
 		for range 2 {
 			_, err = db.Migrate(t.Context(), gdb, list)
@@ -117,7 +117,7 @@ func TestAddAndDropColumns(t *testing.T) {
 			if len(undone) != 2 {
 				t.Fatalf("rolled back %v", undone)
 			}
-			if is := shape(t, gdb); !slices.Equal(is, was) {
+			if is := shape(t, gdb, "posts"); !slices.Equal(is, was) {
 				t.Errorf("the table is %v, and was %v", is, was)
 			}
 		}
@@ -146,28 +146,37 @@ func TestAddColumnsAgain(t *testing.T) {
 	})
 }
 
-// shape is the columns and the indexes of posts.
-func shape(t *testing.T, gdb *gorm.DB) []string {
+// shape is the columns of a table, its indexes, checks and references.
+func shape(t *testing.T, gdb *gorm.DB, table string) []string {
 	t.Helper()
-	types, err := gdb.Migrator().ColumnTypes("posts")
-	must(t, err)
-	var names []string
-	for _, column := range types {
-		names = append(names, column.Name())
+	names := func(query string, vars ...any) (list []string) {
+		must(t, gdb.Raw(query, vars...).Scan(&list).Error)
+		return list
 	}
-	if gdb.Name() == "sqlite" { // its GORM cannot read an index on an expression
-		var indexes []string
-		must(t, gdb.Raw("SELECT 'index ' || name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'posts'").Scan(&indexes).Error)
-		names = append(names, indexes...)
-	} else {
-		indexes, err := gdb.Migrator().GetIndexes("posts")
-		must(t, err)
-		for _, index := range indexes {
-			names = append(names, "index "+index.Name())
-		}
+	var all []string
+	switch gdb.Name() {
+	case "sqlite":
+		all = slices.Concat(
+			names("SELECT name || ' ' || lower(type) || ' ' || \"notnull\" || ' ' || coalesce(dflt_value, '') FROM pragma_table_xinfo(?)", table),
+			names("SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = ?", table),
+			names("SELECT 'reference ' || \"table\" || ' ' || \"from\" || ' ' || on_delete FROM pragma_foreign_key_list(?)", table),
+		)
+	case "postgres":
+		all = slices.Concat(
+			names("SELECT attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull || ' ' || attcollation::regcollation || ' ' || coalesce(pg_get_expr(adbin, adrelid), '') FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped", table),
+			names("SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ?", table),
+			names("SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass(?)", table),
+		)
+	case "mysql":
+		all = slices.Concat(
+			names("SELECT concat_ws(' ', column_name, column_type, is_nullable, collation_name, column_default) FROM information_schema.columns WHERE table_schema = database() AND table_name = ?", table),
+			names("SELECT concat_ws(' ', 'index', index_name, seq_in_index, column_name, non_unique) FROM information_schema.statistics WHERE table_schema = database() AND table_name = ?", table),
+			names("SELECT concat_ws(' ', constraint_type, constraint_name) FROM information_schema.table_constraints WHERE table_schema = database() AND table_name = ?", table),
+			names("SELECT concat_ws(' ', constraint_name, delete_rule) FROM information_schema.referential_constraints WHERE constraint_schema = database() AND table_name = ?", table),
+		)
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(all)
+	return all
 }
 
 // What a history made goes with one migration more, and comes back with its
@@ -177,7 +186,7 @@ func TestReverse(t *testing.T) {
 		list := append(blog(), addDeletedAt(), addAll(), addAlias())
 		_, err := db.Migrate(t.Context(), gdb, list)
 		must(t, err)
-		was := shape(t, gdb)
+		was := shape(t, gdb, "posts")
 		list = append(list, db.Reverse("20260101000008_drop_all", list))
 		_, err = db.Migrate(t.Context(), gdb, list)
 		must(t, err)
@@ -188,7 +197,7 @@ func TestReverse(t *testing.T) {
 		}
 		_, err = db.Rollback(t.Context(), gdb, list, 1)
 		must(t, err)
-		if is := shape(t, gdb); !slices.Equal(is, was) {
+		if is := shape(t, gdb, "posts"); !slices.Equal(is, was) {
 			t.Errorf("the table is %v, and was %v", is, was)
 		}
 		last := db.Reverse("20260101000008_drop_all", []db.Migration{{ID: "x"}})

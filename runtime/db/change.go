@@ -1,0 +1,450 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// ChangeTable makes of the columns that before declares those that after
+// declares, with their indexes, checks and foreign keys, for migrations. Both are
+// pointers to structs that have GORM's tags and hold what changes, besides the
+// primary key; a column that is in both stays, with what rows hold. The tag fold
+// stands for what UniqueFold makes. Swapped, the two take the change back.
+//
+// What the rows do not fit is an error before anything is changed: a value that is
+// missing, is too long, is there twice or breaks a check. SQLite gets a new table
+// under the name of the old one, with its other indexes and its triggers. What MySQL
+// left half way can be run again.
+func ChangeTable(tx *gorm.DB, table string, before, after any) error {
+	return changeTable(tx, table, before, after, nil)
+}
+
+// RenameColumn is ChangeTable for one column that before declares by its old name
+// and after by its new one.
+func RenameColumn(tx *gorm.DB, table string, before, after any) error {
+	was, err := declare(tx, table, before)
+	if err != nil {
+		return err
+	}
+	is, err := declare(tx, table, after)
+	if err != nil {
+		return err
+	}
+	if len(was.order) != 1 || len(is.order) != 1 {
+		return fmt.Errorf("rename a column of %s: %v and %v are not one column each", table, was.order, is.order)
+	}
+	return changeTable(tx, table, before, after, map[string]string{was.order[0]: is.order[0]})
+}
+
+// Fill gives a column a value in the rows that have none, for migrations. value may be
+// an expression: gorm.Expr("lower(title)").
+func Fill(tx *gorm.DB, table, column string, value any) error {
+	return tx.Exec("UPDATE ? SET ? = ? WHERE ? IS NULL",
+		clause.Table{Name: table}, clause.Column{Name: column}, value, clause.Column{Name: column}).Error
+}
+
+// declared is what a struct declares of a table.
+type declared struct {
+	model   any
+	table   string
+	order   []string                 // names of columns that are its to make
+	columns map[string]*schema.Field // by name
+	there   []string                 // columns that are only named
+	keys    map[string]*schema.Constraint
+	checks  map[string]schema.CheckConstraint
+	indexes map[string]*schema.Index
+}
+
+func declare(tx *gorm.DB, table string, model any) (declared, error) {
+	stmt := &gorm.Statement{DB: tx}
+	if err := stmt.ParseWithSpecialTableName(model, table); err != nil {
+		return declared{}, fmt.Errorf("columns of %T: %w", model, err)
+	}
+	d := declared{
+		model: model, table: table, columns: map[string]*schema.Field{}, keys: map[string]*schema.Constraint{},
+		checks: stmt.Schema.ParseCheckConstraints(), indexes: map[string]*schema.Index{},
+	}
+	for _, name := range stmt.Schema.DBNames {
+		switch field := stmt.Schema.FieldsByDBName[name]; {
+		case field.PrimaryKey:
+		case field.Creatable:
+			d.order = append(d.order, name)
+			d.columns[name] = field
+		default:
+			d.there = append(d.there, name)
+		}
+	}
+	for _, rel := range stmt.Schema.Relationships.Relations {
+		if key := rel.ParseConstraint(); key != nil && rel.Type == schema.BelongsTo {
+			d.keys[key.Name] = key
+		}
+	}
+	for _, index := range stmt.Schema.ParseIndexes() {
+		d.indexes[index.Name] = index
+	}
+	return d, nil
+}
+
+// folds reports whether a column is unique whatever the case, and within what.
+func (d declared) folds(column string) (within []string, ok bool) {
+	field := d.columns[column]
+	if field == nil {
+		return nil, false
+	}
+	_, ok = field.TagSettings["FOLD"]
+	return d.there, ok
+}
+
+// change is what has to be done to a table.
+type change struct {
+	tx      *gorm.DB
+	was, is declared
+	renamed map[string]string // new names by old ones
+	altered []string          // columns of is whose definition is another
+	added   []string          // columns of is
+	dropped []string          // columns of was
+	keys    [2][]string       // names of those that go, and of those that come
+	checks  [2][]string
+	indexes [2][]string
+	folds   [2][]string // columns
+}
+
+func changeTable(tx *gorm.DB, table string, before, after any, renamed map[string]string) error {
+	was, err := declare(tx, table, before)
+	if err != nil {
+		return err
+	}
+	is, err := declare(tx, table, after)
+	if err != nil {
+		return err
+	}
+	c := change{tx: tx, was: was, is: is, renamed: renamed}
+	c.compare()
+	if err := c.fits(); err != nil {
+		return err
+	}
+	if tx.Name() == "sqlite" {
+		return c.rebuild()
+	}
+	return c.alter()
+}
+
+// old is the name that a column had.
+func (c change) old(name string) string {
+	for old, now := range c.renamed {
+		if now == name {
+			return old
+		}
+	}
+	return name
+}
+
+// compare works out what differs.
+func (c *change) compare() {
+	m := c.tx.Migrator()
+	touched := map[string]bool{} // columns, by the name that they have at that time
+	for _, name := range c.was.order {
+		_, moved := c.renamed[name]
+		if _, stays := c.is.columns[name]; !stays && !moved {
+			c.dropped = append(c.dropped, name)
+		}
+		if moved {
+			touched[name] = true
+		}
+	}
+	for _, name := range c.is.order {
+		old := c.was.columns[c.old(name)]
+		if old == nil {
+			c.added = append(c.added, name)
+			continue
+		}
+		_, folded := c.was.folds(c.old(name))
+		_, folds := c.is.folds(name)
+		if folded != folds || m.FullDataTypeOf(old).SQL != m.FullDataTypeOf(c.is.columns[name]).SQL {
+			c.altered = append(c.altered, name)
+			touched[name], touched[c.old(name)] = true, true
+		}
+	}
+	for _, name := range c.dropped {
+		touched[name] = true
+	}
+	for _, name := range c.added {
+		touched[name] = true
+	}
+	c.indexes = differing(c.was.indexes, c.is.indexes, func(a, b *schema.Index) bool { return indexed(a) == indexed(b) })
+	for _, names := range [][]string{c.indexes[0], c.indexes[1]} {
+		for _, name := range names { // MySQL keeps an index that a foreign key needs
+			for _, d := range []declared{c.was, c.is} {
+				if index := d.indexes[name]; index != nil {
+					for _, f := range index.Fields {
+						touched[f.DBName] = true
+					}
+				}
+			}
+		}
+	}
+	c.keys = differing(c.was.keys, c.is.keys, func(a, b *schema.Constraint) bool {
+		return a.OnDelete == b.OnDelete && a.ReferenceSchema.Table == b.ReferenceSchema.Table && !slices.ContainsFunc(a.ForeignKeys, func(f *schema.Field) bool { return touched[f.DBName] })
+	})
+	c.checks = differing(c.was.checks, c.is.checks, func(a, b schema.CheckConstraint) bool {
+		return a.Constraint == b.Constraint && !slices.Contains(c.altered, a.DBName)
+	})
+	for i, d := range []declared{c.was, c.is} {
+		for _, name := range d.order {
+			if _, folds := d.folds(name); folds && touched[name] {
+				c.folds[i] = append(c.folds[i], name)
+			}
+		}
+	}
+}
+
+// differing are the names of what only was has or has otherwise, and of what only
+// is has or has otherwise.
+func differing[T any](was, is map[string]T, same func(a, b T) bool) (names [2][]string) {
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if now, ok := is[name]; !ok || !same(was[name], now) {
+			names[0] = append(names[0], name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if old, ok := was[name]; !ok || !same(old, is[name]) {
+			names[1] = append(names[1], name)
+		}
+	}
+	return names
+}
+
+// indexed is what an index is of.
+func indexed(index *schema.Index) string {
+	columns := []string{index.Class}
+	for _, f := range index.Fields {
+		columns = append(columns, f.DBName)
+	}
+	return strings.Join(columns, " ")
+}
+
+// fits refuses a change that the rows do not fit, before a database does it half way.
+func (c change) fits() error {
+	quoted := func(name string) clause.Column { return clause.Column{Name: c.old(name)} }
+	table := clause.Table{Name: c.is.table}
+	count := func(what string, condition string, vars ...any) error {
+		var n int64
+		if err := c.tx.Raw("SELECT count(*) FROM ? WHERE "+condition, append([]any{table}, vars...)...).Scan(&n).Error; err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		return fmt.Errorf("%d rows of %s %s\n  where: table %s\n  try:   change these rows first, in a migration before this one", n, c.is.table, what, c.is.table)
+	}
+	var failed []error
+	for _, name := range c.is.order {
+		field, old := c.is.columns[name], c.was.columns[c.old(name)]
+		generated := strings.Contains(string(field.DataType), "GENERATED ")
+		if old == nil {
+			if field.NotNull && !field.HasDefaultValue && !generated {
+				failed = append(failed, count("would have no value for "+name+", which is required", "1 = 1"))
+			}
+			continue
+		}
+		if field.NotNull && !old.NotNull {
+			failed = append(failed, count("have no value for "+name+", which is to be required", "? IS NULL", quoted(name)))
+		}
+		if size := field.Size; field.DataType == schema.String && old.DataType == schema.String && size > 0 && (old.Size > size || old.Size == 0) {
+			failed = append(failed, count(fmt.Sprintf("have a %s of more than %d characters", name, size), length(c.tx)+"(?) > ?", quoted(name), size))
+		}
+		if numeric(field) && old.DataType == schema.String {
+			failed = append(failed, c.numbers(count, quoted(name), name))
+		}
+	}
+	for _, name := range c.checks[1] {
+		check := c.is.checks[name]
+		if c.was.columns[c.old(check.DBName)] != nil && len(c.renamed) == 0 {
+			failed = append(failed, count("do not fit "+check.Constraint, "NOT ("+check.Constraint+")"))
+		}
+	}
+	for _, name := range c.indexes[1] {
+		index := c.is.indexes[name]
+		if index.Class != "UNIQUE" {
+			continue
+		}
+		var columns []any
+		for _, f := range index.Fields {
+			columns = append(columns, quoted(f.DBName))
+		}
+		if f := index.Fields[0].DBName; len(columns) == 1 && c.was.columns[c.old(f)] != nil {
+			failed = append(failed, count("share their "+f+" with another, which is to be unique",
+				"? IN (SELECT ? FROM ? WHERE ? IS NOT NULL GROUP BY ? HAVING count(*) > 1)", columns[0], columns[0], table, columns[0], columns[0]))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// numbers refuses texts that are no whole numbers.
+func (c change) numbers(count func(string, string, ...any) error, column clause.Column, name string) error {
+	what := "have a " + name + " that is not a whole number"
+	switch c.tx.Name() {
+	case "postgres":
+		return count(what, "? !~ '^-?[0-9]{1,18}$'", column)
+	case "mysql":
+		return count(what, "? NOT REGEXP '^-?[0-9]{1,18}$'", column)
+	}
+	return count(what, "CAST(CAST(? AS INTEGER) AS TEXT) <> ?", column, column)
+}
+
+func numeric(field *schema.Field) bool { return field.DataType == schema.Int }
+
+func length(tx *gorm.DB) string {
+	if tx.Name() == "sqlite" {
+		return "length"
+	}
+	return "char_length"
+}
+
+// alter changes a table of PostgreSQL or MySQL.
+func (c change) alter() error {
+	m := c.tx.Migrator()
+	table := clause.Table{Name: c.is.table}
+	exec := func(sql string, vars ...any) error { return c.tx.Exec(sql, vars...).Error }
+	for _, name := range slices.Concat(c.keys[0], c.checks[0]) {
+		if !m.HasConstraint(c.is.table, name) {
+			continue
+		}
+		if err := exec("ALTER TABLE ? DROP CONSTRAINT ?", table, clause.Column{Name: name}); err != nil {
+			return err
+		}
+	}
+	if err := c.dropIndexes(); err != nil {
+		return err
+	}
+	for old, now := range c.renamed {
+		if m.HasColumn(c.is.table, now) && !m.HasColumn(c.is.table, old) {
+			continue
+		}
+		if err := exec("ALTER TABLE ? RENAME COLUMN ? TO ?", table, clause.Column{Name: old}, clause.Column{Name: now}); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.altered {
+		if err := c.alterColumn(name); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.added {
+		if m.HasColumn(c.is.table, name) {
+			continue
+		}
+		if err := exec("ALTER TABLE ? ADD ? ?", table, clause.Column{Name: name}, m.FullDataTypeOf(c.is.columns[name])); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Backward(c.dropped) { // what is generated goes before what it is made of
+		if !m.HasColumn(c.is.table, name) {
+			continue
+		}
+		if err := exec("ALTER TABLE ? DROP COLUMN ?", table, clause.Column{Name: name}); err != nil {
+			return err
+		}
+	}
+	if err := c.createIndexes(); err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(c.checks[1], c.keys[1]) {
+		if m.HasConstraint(c.is.table, name) {
+			continue
+		}
+		if err := c.tx.Table(c.is.table).Migrator().CreateConstraint(c.is.model, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alterColumn gives a column of PostgreSQL or MySQL its new definition.
+func (c change) alterColumn(name string) error {
+	m := c.tx.Migrator()
+	field, old := c.is.columns[name], c.was.columns[c.old(name)]
+	table, column := clause.Table{Name: c.is.table}, clause.Column{Name: name}
+	if c.tx.Name() == "mysql" {
+		return c.tx.Exec("ALTER TABLE ? MODIFY ? ?", table, column, m.FullDataTypeOf(field)).Error
+	}
+	alter := func(how string, vars ...any) error {
+		return c.tx.Exec("ALTER TABLE ? ALTER COLUMN ? "+how, append([]any{table, column}, vars...)...).Error
+	}
+	if old.HasDefaultValue {
+		if err := alter("DROP DEFAULT"); err != nil {
+			return err
+		}
+	}
+	_, folded := c.was.folds(c.old(name)) // has another collation
+	if kind := bare(m.FullDataTypeOf(field).SQL); folded || kind != bare(m.FullDataTypeOf(old).SQL) {
+		how := "TYPE " + kind
+		var vars []any
+		if numeric(field) && old.DataType == schema.String {
+			how, vars = how+" USING ?::"+kind, []any{column}
+		}
+		if err := alter(how, vars...); err != nil {
+			return err
+		}
+	}
+	if field.NotNull != old.NotNull {
+		if err := alter(map[bool]string{true: "SET NOT NULL", false: "DROP NOT NULL"}[field.NotNull]); err != nil {
+			return err
+		}
+	}
+	if _, value, ok := strings.Cut(m.FullDataTypeOf(field).SQL, " DEFAULT "); ok {
+		return alter("SET DEFAULT ?", clause.Expr{SQL: value})
+	}
+	return nil
+}
+
+// bare is the type alone of a column's definition.
+func bare(definition string) string {
+	definition, _, _ = strings.Cut(definition, " DEFAULT ")
+	return strings.TrimSuffix(definition, " NOT NULL")
+}
+
+func (c change) dropIndexes() error {
+	names := slices.Clone(c.indexes[0])
+	for _, column := range c.folds[0] {
+		within, _ := c.was.folds(column)
+		names = append(names, foldIndex(c.was.table, column, within...))
+	}
+	for _, name := range names {
+		if !c.tx.Migrator().HasIndex(c.was.table, name) {
+			continue
+		}
+		if err := c.tx.Migrator().DropIndex(c.was.table, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c change) createIndexes() error {
+	for _, name := range c.indexes[1] {
+		if c.tx.Migrator().HasIndex(c.is.table, name) {
+			continue
+		}
+		if err := c.tx.Table(c.is.table).Migrator().CreateIndex(c.is.model, name); err != nil {
+			return err
+		}
+	}
+	for _, column := range c.folds[1] {
+		within, _ := c.is.folds(column)
+		if c.tx.Migrator().HasIndex(c.is.table, foldIndex(c.is.table, column, within...)) {
+			continue
+		}
+		if err := UniqueFold(c.tx, c.is.table, column, within...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

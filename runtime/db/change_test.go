@@ -1,0 +1,286 @@
+package db_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// createArticles makes a table with everything that a change must keep.
+func createArticles() db.Migration {
+	type articles struct {
+		ID         int64
+		Title      string  `gorm:"size:255;not null;index"`
+		Slug       *string `gorm:"size:100"`
+		Body       string  `gorm:"not null"`
+		Stars      int     `gorm:"not null;default:3"`
+		Status     string  `gorm:"size:64;not null;default:draft;check:status IN ('draft','live');index"`
+		Code       string  `gorm:"size:40;not null"`
+		ParentID   *int64  `gorm:"index"`
+		Parent     *articles
+		DeletedAt  gorm.DeletedAt `gorm:"index"`
+		Alias      *string        `gorm:"size:50;uniqueIndex:idx_articles_alias"`
+		NotDeleted *int           `gorm:"type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED;uniqueIndex:idx_articles_alias"`
+	}
+	type comments struct {
+		ID        int64
+		ArticleID int64    `gorm:"not null;index"`
+		Article   articles `gorm:"constraint:OnDelete:CASCADE"`
+	}
+	return db.Migration{
+		ID: "20260201000001_create_articles",
+		Up: func(tx *gorm.DB) error {
+			if err := tx.Migrator().CreateTable(&articles{}, &comments{}); err != nil {
+				return err
+			}
+			return db.SearchIndex(tx, "articles", "title", "body")
+		},
+		Down: func(tx *gorm.DB) error {
+			if err := db.DropSearchIndex(tx, "articles"); err != nil {
+				return err
+			}
+			return tx.Migrator().DropTable("comments", "articles")
+		},
+	}
+}
+
+// changed is a migration between two structs.
+func changed(before, after any) db.Migration {
+	return db.Migration{
+		ID:   "20260201000002_change_articles",
+		Up:   func(tx *gorm.DB) error { return db.ChangeTable(tx, "articles", before, after) },
+		Down: func(tx *gorm.DB) error { return db.ChangeTable(tx, "articles", after, before) },
+	}
+}
+
+// articleStub is what a column refers to.
+type articleStub struct{ ID int64 }
+
+func (articleStub) TableName() string { return "articles" }
+
+// TestChangeTable changes what a column can be, both ways, with rows in the table:
+// they are what they were, and so are the indexes, triggers and references of the
+// table.
+func TestChangeTable(t *testing.T) {
+	type title struct {
+		ID    int64
+		Title string `gorm:"size:255;not null;index"`
+	}
+	type shortTitle struct {
+		ID    int64
+		Title string `gorm:"size:100;not null;uniqueIndex"`
+	}
+	type slug struct {
+		ID   int64
+		Slug *string `gorm:"size:100"`
+	}
+	type requiredSlug struct {
+		ID   int64
+		Slug string `gorm:"size:100;not null;default:it's;index"`
+	}
+	type foldedSlug struct {
+		ID   int64
+		Slug *string `gorm:"size:100;fold"`
+	}
+	type stars struct {
+		ID    int64
+		Stars int `gorm:"not null;default:3"`
+	}
+	type bigStars struct {
+		ID    int64
+		Stars int64 `gorm:"not null;index"`
+	}
+	type textStars struct {
+		ID    int64
+		Stars string `gorm:"size:20;not null"`
+	}
+	type status struct {
+		ID     int64
+		Status string `gorm:"size:64;not null;default:draft;check:status IN ('draft','live');index"`
+	}
+	type moreStatus struct {
+		ID     int64
+		Status string `gorm:"size:64;not null;default:new;check:status IN ('draft','live','new');index"`
+	}
+	type none struct{ ID int64 }
+	type parent struct {
+		ID       int64
+		ParentID *int64 `gorm:"index"`
+		Parent   *articleStub
+	}
+	type cascade struct {
+		ID       int64
+		ParentID *int64       `gorm:"index"`
+		Parent   *articleStub `gorm:"constraint:OnDelete:CASCADE"`
+	}
+	type uniqueParent struct {
+		ID       int64
+		ParentID *int64       `gorm:"uniqueIndex"`
+		Parent   *articleStub `gorm:"constraint:OnDelete:CASCADE"`
+	}
+	type body struct {
+		ID   int64
+		Body string `gorm:"not null"`
+	}
+	type optionalBody struct {
+		ID   int64
+		Body *string
+	}
+	type alias struct {
+		ID         int64
+		Alias      *string `gorm:"size:50;uniqueIndex:idx_articles_alias"`
+		NotDeleted *int    `gorm:"type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED;uniqueIndex:idx_articles_alias"`
+	}
+	type plainAlias struct {
+		ID    int64
+		Alias *string `gorm:"size:60;index"`
+	}
+	type renamedTitle struct {
+		ID       int64
+		Headline string `gorm:"size:255;not null;index"`
+	}
+	type renamedStatus struct {
+		ID    int64
+		State string `gorm:"size:64;not null;default:draft;check:state IN ('draft','live');index"`
+	}
+	type renamedParent struct {
+		ID      int64
+		AboveID *int64       `gorm:"index"`
+		Above   *articleStub `gorm:"foreignKey:AboveID"`
+	}
+	for name, c := range map[string]struct {
+		before, after any
+		rename        bool
+		lost          string   // a column that comes back empty
+		works, fails  []string // statements after the change
+	}{
+		"shorter and unique": {before: &title{}, after: &shortTitle{}, fails: []string{"UPDATE articles SET title = 'one' WHERE id = 2"}},
+		"required": {
+			before: &slug{}, after: &requiredSlug{}, fails: []string{"UPDATE articles SET slug = NULL WHERE id = 1"},
+			works: []string{"INSERT INTO articles (id, title, body, code) VALUES (9, 'nine', 'x', 'c9')", "DELETE FROM articles WHERE id = 9"},
+		},
+		"whatever the case": {before: &slug{}, after: &foldedSlug{}, fails: []string{"UPDATE articles SET slug = 'S1' WHERE id = 2"}},
+		"wider":             {before: &stars{}, after: &bigStars{}, works: []string{"UPDATE articles SET stars = 5000000000 WHERE id = 1", "UPDATE articles SET stars = 1 WHERE id = 1"}},
+		"text":              {before: &stars{}, after: &textStars{}, works: []string{"UPDATE articles SET stars = 'many' WHERE id = 1", "UPDATE articles SET stars = '1' WHERE id = 1"}},
+		"more values": {
+			before: &status{}, after: &moreStatus{}, fails: []string{"UPDATE articles SET status = 'old' WHERE id = 1"},
+			works: []string{"UPDATE articles SET status = 'new' WHERE id = 1", "UPDATE articles SET status = 'live' WHERE id = 1"},
+		},
+		"removed":           {before: &stars{}, after: &none{}, lost: "stars", fails: []string{"UPDATE articles SET stars = 1"}},
+		"reference removed": {before: &parent{}, after: &none{}, lost: "parent_id", fails: []string{"UPDATE articles SET parent_id = 1"}},
+		"reference":         {before: &parent{}, after: &cascade{}, fails: []string{"UPDATE articles SET parent_id = 99 WHERE id = 1"}},
+		"unique reference":  {before: &parent{}, after: &uniqueParent{}, fails: []string{"UPDATE articles SET parent_id = 1 WHERE id = 3", "UPDATE articles SET parent_id = 99 WHERE id = 3"}},
+		"optional":          {before: &body{}, after: &optionalBody{}, works: []string{"UPDATE articles SET body = NULL WHERE id = 3", "UPDATE articles SET body = 'b3' WHERE id = 3"}},
+		"among the living":  {before: &alias{}, after: &plainAlias{}, works: []string{"UPDATE articles SET alias = 'a1' WHERE id = 2", "UPDATE articles SET alias = 'a2' WHERE id = 2"}},
+		"renamed":           {before: &title{}, after: &renamedTitle{}, rename: true, works: []string{"UPDATE articles SET headline = 'one' WHERE id = 1"}},
+		"check renamed":     {before: &status{}, after: &renamedStatus{}, rename: true, fails: []string{"UPDATE articles SET state = 'old' WHERE id = 1"}},
+		"reference renamed": {before: &parent{}, after: &renamedParent{}, rename: true, fails: []string{"UPDATE articles SET above_id = 99 WHERE id = 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, gdb *gorm.DB) {
+				change := changed(c.before, c.after)
+				if c.rename {
+					change.Up = func(tx *gorm.DB) error {
+						if err := db.DropSearchIndex(tx, "articles"); err != nil {
+							return err
+						}
+						return db.RenameColumn(tx, "articles", c.before, c.after)
+					}
+					change.Down = func(tx *gorm.DB) error {
+						if err := db.RenameColumn(tx, "articles", c.after, c.before); err != nil {
+							return err
+						}
+						return db.SearchIndex(tx, "articles", "title", "body")
+					}
+				}
+				list := []db.Migration{createArticles(), change}
+				_, err := db.Migrate(t.Context(), gdb, list[:1])
+				must(t, err)
+				for i := range 3 {
+					must(t, gdb.Exec("INSERT INTO articles (id, title, slug, body, stars, status, code, alias) VALUES (?, ?, ?, ?, ?, 'live', ?, ?)",
+						i+1, []string{"one", "two's", "drei ß"}[i], fmt.Sprintf("s%d", i+1), fmt.Sprintf("b%d", i+1), i+1, fmt.Sprintf("c%d", i+1), fmt.Sprintf("a%d", i+1)).Error)
+				}
+				must(t, gdb.Exec("UPDATE articles SET parent_id = 1 WHERE id = 2").Error)
+				must(t, gdb.Exec("INSERT INTO comments (id, article_id) VALUES (1, 2)").Error)
+				if gdb.Name() == "sqlite" {
+					must(t, gdb.Exec("CREATE TABLE told (id integer)").Error)
+					must(t, gdb.Exec("CREATE TRIGGER tell AFTER UPDATE ON articles BEGIN INSERT INTO told (id) VALUES (new.id); END").Error)
+					must(t, gdb.Exec("CREATE TRIGGER listen AFTER INSERT ON told BEGIN UPDATE comments SET id = id WHERE article_id IN (SELECT id FROM articles); END").Error)
+				}
+				was, rows := shape(t, gdb, "articles"), content(t, gdb)
+
+				_, err = db.Migrate(t.Context(), gdb, list)
+				must(t, err)
+				if !c.rename {
+					var n int64
+					must(t, db.Search(gdb.Table("articles"), "two", "title", "body").Count(&n).Error)
+					if n != 1 {
+						t.Errorf("%d are found", n)
+					}
+				}
+				for _, statement := range c.fails {
+					if gdb.Exec(statement).Error == nil {
+						t.Errorf("works: %s", statement)
+					}
+				}
+				for _, statement := range c.works {
+					must(t, gdb.Exec(statement).Error)
+				}
+				if gdb.Exec("INSERT INTO comments (id, article_id) VALUES (2, 99)").Error == nil {
+					t.Error("comments refer to nothing")
+				}
+				if gdb.Name() == "sqlite" {
+					must(t, gdb.Exec("DELETE FROM told").Error)
+					must(t, gdb.Exec("UPDATE articles SET code = code WHERE id = 1").Error)
+					var n int64
+					must(t, gdb.Table("told").Count(&n).Error)
+					if n != 1 {
+						t.Errorf("a trigger ran %d times", n)
+					}
+				}
+
+				_, err = db.Rollback(t.Context(), gdb, list, 1)
+				must(t, err)
+				if is := shape(t, gdb, "articles"); !slices.Equal(is, was) {
+					t.Errorf("the table is\n%s\nand was\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
+				}
+				for i, row := range content(t, gdb) {
+					if c.lost != "" {
+						delete(row, c.lost)
+						delete(rows[i], c.lost)
+					}
+					if fmt.Sprint(row) != fmt.Sprint(rows[i]) {
+						t.Errorf("row %v was %v", row, rows[i])
+					}
+				}
+				_, err = db.Migrate(t.Context(), gdb, list)
+				must(t, err)
+			})
+		})
+	}
+}
+
+// content is the rows of articles.
+func content(t *testing.T, gdb *gorm.DB) []map[string]any {
+	t.Helper()
+	var rows []map[string]any
+	// Each time in other words: PostgreSQL has what it prepared for the columns of before.
+	must(t, gdb.Raw("SELECT * FROM articles ORDER BY id -- "+rand.Text()).Scan(&rows).Error)
+	if len(rows) != 3 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for _, row := range rows {
+		for name, value := range row {
+			if bytes, ok := value.([]byte); ok {
+				row[name] = string(bytes)
+			}
+		}
+	}
+	return rows
+}
