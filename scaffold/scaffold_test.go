@@ -306,7 +306,7 @@ func TestAProjectInCRLF(t *testing.T) {
 
 func (f *folder) withFields(name string, words ...string) spec.Project {
 	f.t.Helper()
-	p, _, err := f.spec.AddFields(name, words, "20261122120000")
+	p, _, err := f.spec.AddFields(name, words, "", "20261122120000")
 	if err != nil {
 		f.t.Fatal(err)
 	}

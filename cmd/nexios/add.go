@@ -25,7 +25,7 @@ func addCommand() *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(addResourceCommand(), addModelCommand(), addFieldCommand(), addMigrationCommand())
+	cmd.AddCommand(addResourceCommand(), addModelCommand(), addFieldCommand(), addIndexCommand(), addMigrationCommand())
 	for _, feature := range templates.Features() {
 		cmd.AddCommand(addFeatureCommand(feature))
 	}
@@ -115,23 +115,28 @@ func addModelCommand() *cobra.Command {
 }
 
 func addFieldCommand() *cobra.Command {
-	var f changeFlags
+	var (
+		f    changeFlags
+		fill string
+	)
 	cmd := &cobra.Command{
 		Use:   "field RESOURCE FIELD...",
 		Short: "Add fields to an existing resource or model",
 		Long: `Add fields to an existing resource or model: a migration adds the columns, and
 the model, inputs and tests are merged with your edits.
 
-The table may have rows, so a field must be optional or have a default.
+The table may have rows, so a field must be optional, have a default, or get a
+value for those rows with --backfill.
 
 ` + fieldHelp(),
 		Example: `  nexios add field post subtitle:string:optional
   nexios add field post views:int:default=0:filter editor:ref=users:optional
+  nexios add field post rating:int:min=1 --backfill 3
   nexios add field post tags:many=tags
   nexios add field post comments:has=comments       # the other side of a ref`,
 		Args: needsName("nexios add field post subtitle:string:optional"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return addFields(cmd, f, args[0], args[1:], "")
+			return addFields(cmd, f, args[0], args[1:], fill, "")
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
@@ -142,6 +147,7 @@ The table may have rows, so a field must be optional or have a default.
 	}
 	f.add(cmd, projectHelp)
 	f.addMarkers(cmd)
+	cmd.Flags().StringVar(&fill, "backfill", "", "value of required fields in rows that are there")
 	return cmd
 }
 
@@ -183,7 +189,7 @@ write into it is yours; a migration that a database has must not be changed.`,
 }
 
 // addFields is `nexios add field` with all its answers given.
-func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, question string) error {
+func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, fill, question string) error {
 	open, err := openToChange(cmd, f)
 	if err != nil {
 		return err
@@ -193,7 +199,7 @@ func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, 
 	if err != nil {
 		return err
 	}
-	project, r, err := open.spec.AddFields(name, fields, at)
+	project, r, err := open.spec.AddFields(name, fields, fill, at)
 	if err != nil {
 		return err
 	}
@@ -208,6 +214,10 @@ func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
 	cmd.Flags().BoolVar(&r.Organisation, "organisation", false, "rows belong to an organisation, whose members use them (needs organisations)")
 	cmd.Flags().StringVar(&r.Table, "table", "", "table name (default: the plural)")
 	cmd.Flags().StringVar(&r.Plural, "plural", "", "plural, if the guess is wrong")
+	cmd.Flags().Func("unique", "fields of which no two rows have all the same values: `a,b` (repeatable)", func(fields string) error {
+		r.Indexes = append(r.Indexes, spec.Index{Fields: spec.List(fields), Unique: true}.String())
+		return nil
+	})
 }
 
 // projectHelp explains --dir.

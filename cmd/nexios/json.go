@@ -26,7 +26,7 @@ Exit codes
   3    conflicts; nothing was written
   130  cancelled; nothing was written
 
-new, add, remove, upgrade, undo, client
+new, add, change, rename, remove, upgrade, undo, client
   applied       whether files were written; false with --dry-run, on conflicts
                 and if everything already existed
   dir           the project's folder, absolute

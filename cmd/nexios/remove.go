@@ -22,15 +22,16 @@ touched, and nexios undo restores everything.`
 func removeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove",
-		Short: "Remove a resource, a model or a feature from the project",
-		Long:  "Remove a resource, a model or a feature from the project.\n\n" + removeHelp,
+		Short: "Remove a resource, a model, fields or a feature from the project",
+		Long:  "Remove a resource, a model, fields or a feature from the project.\n\n" + removeHelp,
 		Example: `  nexios remove resource post
+  nexios remove field post subtitle
   nexios remove websocket chat
   nexios remove tour --dry-run`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(removeResourceCommand())
+	cmd.AddCommand(removeResourceCommand(), removeFieldCommand(), removeIndexCommand())
 	for _, feature := range templates.Features() {
 		cmd.AddCommand(removeFeatureCommand(feature))
 	}

@@ -58,6 +58,8 @@ Run it without a command on a terminal and it asks what you want.`,
 	root.AddCommand(
 		newCommand(),
 		addCommand(),
+		changeCommand(),
+		renameCommand(),
 		removeCommand(),
 		upgradeCommand(),
 		diffCommand(),

@@ -112,7 +112,7 @@ func addWizard(cmd *cobra.Command) error {
 	}
 	if answers.One("what") == "field" {
 		name, words := answers.One("of"), strings.Fields(answers.One("more"))
-		if err := addFields(cmd, changeFlags{}, name, words, writeIt); err != nil {
+		if err := addFields(cmd, changeFlags{}, name, words, "", writeIt); err != nil {
 			return err
 		}
 		return sayCommand(cmd, append([]string{"nexios add field", name}, words...))
@@ -179,7 +179,7 @@ func fieldQuestions(p spec.Project) []form.Question {
 		{Key: "of", Title: "Resource", Kind: form.Choice, Choices: names, When: field},
 		{Key: "more", Title: "Fields, separated by spaces", Help: "e.g. subtitle:string:optional views:int:default=0", When: field,
 			Check: func(fields string, given form.Answers) error {
-				_, _, err := p.AddFields(given.One("of"), strings.Fields(fields), "")
+				_, _, err := p.AddFields(given.One("of"), strings.Fields(fields), "", "")
 				return firstLine(err)
 			}},
 	}

@@ -15,8 +15,9 @@ import (
 // ChangeTable makes of the columns that before declares those that after
 // declares, with their indexes, checks and foreign keys, for migrations. Both are
 // pointers to structs that have GORM's tags and hold what changes, besides the
-// primary key; a column that is in both stays, with what rows hold. The tag fold
-// stands for what UniqueFold makes. Swapped, the two take the change back.
+// primary key; a column that is in both stays, with what rows hold. The tag fold, or
+// fold:organisation_id, stands for what UniqueNoCase makes, -> for a column that is there
+// and only named. Swapped, the two take the change back.
 //
 // What the rows do not fit is an error before anything is changed: a value that is
 // missing, is too long, is there twice or breaks a check. SQLite gets a new table
@@ -68,7 +69,7 @@ func declare(tx *gorm.DB, table string, model any) (declared, error) {
 		return declared{}, fmt.Errorf("columns of %T: %w", model, err)
 	}
 	d := declared{
-		model: model, table: table, columns: map[string]*schema.Field{}, keys: map[string]*schema.Constraint{},
+		model: model, table: stmt.Schema.Table, columns: map[string]*schema.Field{}, keys: map[string]*schema.Constraint{},
 		checks: stmt.Schema.ParseCheckConstraints(), indexes: map[string]*schema.Index{},
 	}
 	for _, name := range stmt.Schema.DBNames {
@@ -98,8 +99,11 @@ func (d declared) folds(column string) (within []string, ok bool) {
 	if field == nil {
 		return nil, false
 	}
-	_, ok = field.TagSettings["FOLD"]
-	return d.there, ok
+	column, ok = field.TagSettings["FOLD"]
+	if ok && column != "FOLD" { // with a value
+		within = []string{column}
+	}
+	return within, ok
 }
 
 // change is what has to be done to a table.
@@ -130,7 +134,11 @@ func changeTable(tx *gorm.DB, table string, before, after any, renamed map[strin
 	if err := c.fits(); err != nil {
 		return err
 	}
-	if tx.Name() == "sqlite" {
+	return c.make()
+}
+
+func (c change) make() error {
+	if c.tx.Name() == "sqlite" {
 		return c.rebuild()
 	}
 	return c.alter()
@@ -413,15 +421,24 @@ func bare(definition string) string {
 
 func (c change) dropIndexes() error {
 	names := slices.Clone(c.indexes[0])
-	for _, column := range c.folds[0] {
+	folded := slices.Concat(c.folds[0], c.dropped)
+	for _, column := range folded {
 		within, _ := c.was.folds(column)
-		names = append(names, foldIndex(c.was.table, column, within...))
+		names = append(names, foldIndex(c.was.table, column), foldIndex(c.was.table, column, within...))
+		for _, there := range c.was.there {
+			names = append(names, foldIndex(c.was.table, column, there))
+		}
 	}
 	for _, name := range names {
 		if !c.tx.Migrator().HasIndex(c.was.table, name) {
 			continue
 		}
 		if err := c.tx.Migrator().DropIndex(c.was.table, name); err != nil {
+			return err
+		}
+	}
+	for _, column := range folded {
+		if err := (fold{tx: c.tx, table: c.was.table, column: column}).drop(); err != nil {
 			return err
 		}
 	}
@@ -439,10 +456,7 @@ func (c change) createIndexes() error {
 	}
 	for _, column := range c.folds[1] {
 		within, _ := c.is.folds(column)
-		if c.tx.Migrator().HasIndex(c.is.table, foldIndex(c.is.table, column, within...)) {
-			continue
-		}
-		if err := UniqueFold(c.tx, c.is.table, column, within...); err != nil {
+		if err := UniqueNoCase(c.tx, c.is.table, column, within...); err != nil {
 			return err
 		}
 	}

@@ -165,7 +165,7 @@ func TestChangeTable(t *testing.T) {
 			before: &slug{}, after: &requiredSlug{}, fails: []string{"UPDATE articles SET slug = NULL WHERE id = 1"},
 			works: []string{"INSERT INTO articles (id, title, body, code) VALUES (9, 'nine', 'x', 'c9')", "DELETE FROM articles WHERE id = 9"},
 		},
-		"whatever the case": {before: &slug{}, after: &foldedSlug{}, fails: []string{"UPDATE articles SET slug = 'S1' WHERE id = 2"}},
+		"whatever the case": {before: &slug{}, after: &foldedSlug{}, fails: []string{"UPDATE articles SET slug_folded = 's1' WHERE id = 2"}},
 		"wider":             {before: &stars{}, after: &bigStars{}, works: []string{"UPDATE articles SET stars = 5000000000 WHERE id = 1", "UPDATE articles SET stars = 1 WHERE id = 1"}},
 		"text":              {before: &stars{}, after: &textStars{}, works: []string{"UPDATE articles SET stars = 'many' WHERE id = 1", "UPDATE articles SET stars = '1' WHERE id = 1"}},
 		"more values": {

@@ -2,7 +2,6 @@ package db
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -72,52 +71,13 @@ func AddColumns(tx *gorm.DB, table any) error {
 // DropColumns takes back what AddColumns added, and what UniqueNoCase and
 // UniqueFold added to it. What the columns hold is lost.
 func DropColumns(tx *gorm.DB, table any) error {
-	return addition(tx, table, func(a columns) error {
-		m := tx.Migrator()
-		for _, field := range a.fields {
-			if key := a.keys[field]; key != nil && tx.Name() != "sqlite" && m.HasConstraint(table, key.Name) {
-				if err := m.DropConstraint(table, key.Name); err != nil {
-					return err
-				}
-			}
-			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" {
-				for _, name := range triggers(key) {
-					if err := tx.Exec("DROP TRIGGER IF EXISTS ?", clause.Column{Name: name}).Error; err != nil {
-						return err
-					}
-				}
-			}
-			folds := []string{foldIndex(a.name, field.DBName)}
-			for _, within := range a.there {
-				folds = append(folds, foldIndex(a.name, field.DBName, within))
-			}
-			for _, fold := range folds {
-				if !slices.Contains(a.indexes, fold) {
-					a.indexes = append(a.indexes, fold)
-				}
-			}
-		}
-		for _, index := range a.indexes {
-			if !m.HasIndex(table, index) {
-				continue
-			}
-			if err := m.DropIndex(table, index); err != nil {
-				return err
-			}
-		}
-		for _, field := range slices.Backward(a.fields) { // what is generated goes before what it is made of
-			if !a.has(tx, field) {
-				continue
-			}
-			if err := (fold{tx: tx, table: a.name, column: field.DBName}).drop(); err != nil {
-				return err
-			}
-			if err := tx.Exec("ALTER TABLE ? DROP COLUMN ?", clause.Table{Name: a.name}, clause.Column{Name: field.DBName}).Error; err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	was, err := declare(tx, "", table)
+	if err != nil {
+		return err
+	}
+	c := change{tx: tx, was: was, is: declared{table: was.table}}
+	c.compare()
+	return c.make()
 }
 
 // columns are what a struct declares of a table, besides its primary key.

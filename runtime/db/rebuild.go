@@ -55,7 +55,10 @@ func (c change) copyTable(exec func(string) error) error {
 		return err
 	}
 	var kept []string // indexes and triggers, which go with their table
-	if err := c.tx.Raw("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid", c.is.table).Scan(&kept).Error; err != nil {
+	err = c.tx.Raw("SELECT sql FROM sqlite_master m WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL "+
+		"AND (type = 'trigger' OR NOT EXISTS (SELECT 1 FROM pragma_index_info(m.name) i WHERE i.name IN ?)) ORDER BY rowid",
+		c.is.table, append(slices.Clone(c.dropped), "")).Scan(&kept).Error
+	if err != nil {
 		return err
 	}
 	var sequence []int64

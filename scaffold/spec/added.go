@@ -12,14 +12,17 @@ import (
 type Addition struct {
 	Migration string   `json:"migration"` // when: "20261121101500"
 	Fields    []string `json:"fields"`    // their names
+	// Fill has the values of rows that were there, by field, as a word writes them.
+	Fill map[string]string `json:"fill,omitempty"`
 }
 
 // AddFields returns the project with more fields in the resource of that name,
 // given in any case and number, and the resource. Fields that are there already
 // in the same words change nothing; in other words they are an *Error, and so
 // are those that the rows of the table could not have: a required one without a
-// default. migration is when it is made.
-func (p Project) AddFields(name string, words []string, migration string) (Project, Resource, error) {
+// default. fill is the value that such rows get of a field that has no default; ""
+// for none. migration is when it is made.
+func (p Project) AddFields(name string, words []string, fill, migration string) (Project, Resource, error) {
 	r, ok := p.Resource(name)
 	if !ok {
 		if Snake(name) == "user" || Snake(name) == "users" {
@@ -62,11 +65,21 @@ func (p Project) AddFields(name string, words []string, migration string) (Proje
 			}
 			return p, r, &Error{
 				What:  fmt.Sprintf("%s already has a field %s with a different definition", r.Name, f.Name),
-				Label: "there", Where: there[at].String(), Try: "another name; or edit the existing code, it is yours",
+				Label: "there", Where: there[at].String(), Try: "nexios change field " + r.Name + " " + f.String(),
 			}
 		}
-		if err := r.late(f); err != nil {
+		filled, err := r.fill(f, fill)
+		if err == nil && !filled {
+			err = r.late(f)
+		}
+		if err != nil {
 			return p, r, instead(err, func(better string) string { return command + " " + better })
+		}
+		if filled {
+			if added.Fill == nil {
+				added.Fill = map[string]string{}
+			}
+			added.Fill[f.Name] = fill
 		}
 		changed.Fields = append(changed.Fields, f.String())
 		if f.Type != "has" {
@@ -95,11 +108,45 @@ func (p Project) Latest() string {
 		for _, a := range r.Added {
 			latest = max(latest, a.Migration)
 		}
+		for _, c := range r.Changed {
+			latest = max(latest, c.Migration)
+		}
 	}
 	for _, d := range p.Dropped {
 		latest = max(latest, d.Migration, d.Restored)
 	}
 	return latest
+}
+
+// fill reports whether rows that are there get a value of a new field that way.
+func (r Resource) fill(f Field, value string) (bool, error) {
+	if value == "" || f.Is("default") || f.Is("optional") || f.Column() == "" {
+		return false, nil
+	}
+	bad := func(why, try string) (bool, error) {
+		return false, &Error{What: "cannot backfill " + f.Name + ": " + why, Where: r.Name + " " + f.String(), Try: try}
+	}
+	switch {
+	case f.Is("array"), f.Relation(), f.Row().Upload:
+		return bad("a "+f.Type+" has no value that a word can say", f.Name+":"+f.Type+orArg(f.Arg)+":optional")
+	case f.Is("unique"):
+		return bad("existing rows would all get the same value, but it is unique", f.String()+":optional")
+	}
+	v, err := f.Value(value)
+	if err == nil && f.breaks(f.Row(), v) != "" {
+		err = fmt.Errorf("%q breaks %s", value, f.breaks(f.Row(), v))
+	}
+	if err != nil {
+		return bad(err.Error(), f.String()+" --backfill "+exampleOf("default", f.Row()))
+	}
+	return true, nil
+}
+
+func orArg(arg string) string {
+	if arg == "" {
+		return ""
+	}
+	return "=" + arg
 }
 
 // late refuses a field that the rows of a table which is there could not have.
@@ -123,8 +170,8 @@ func (r Resource) late(f Field) error {
 	case f.Is("optional"):
 	case has && value.Cell == "":
 		return bad("existing rows have no value for it, and the database cannot store such a default. Make it optional")
-	case !has && f.Row().Allows("default") && !f.Is("unique") && f.Type != "text":
-		return bad("it is required and existing rows have no value for it. Make it optional or add default=")
+	case !has && f.Row().parse != nil && !f.Is("unique") && !f.Row().Upload:
+		return bad("it is required and existing rows have no value for it. Make it optional, add default= or say --backfill VALUE")
 	case !has:
 		return bad("it is required and existing rows have no value for it. Make it optional")
 	}

@@ -146,18 +146,65 @@ func (r Resource) written(settled Resource) error {
 			return unwritten("fields", field)
 		}
 	}
-	fields, err := settled.Parsed()
-	if err != nil {
-		return err
+	if !slices.Equal(r.Indexes, settled.Indexes) {
+		return unwritten("indexes", strings.Join(r.Indexes, " "))
 	}
 	for _, a := range r.Added {
 		if !stamp(a.Migration) {
 			return unwritten("added.migration", a.Migration)
 		}
-		for _, name := range a.Fields {
-			if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
-				return unwritten("added.fields", name)
+		if err := filled(a.Fill); err != nil {
+			return err
+		}
+	}
+	for _, c := range r.Changed {
+		if !stamp(c.Migration) {
+			return unwritten("changed.migration", c.Migration)
+		}
+		if err := filled(c.Fill); err != nil {
+			return err
+		}
+		for _, f := range c.Fields {
+			for _, word := range []string{f.From, f.To} {
+				if was, err := ParseField(word); word != "" && (err != nil || was.String() != word) {
+					return unwritten("changed.fields", word)
+				}
 			}
+		}
+	}
+	_, steps, err := settled.History()
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if err := step.Before.checkRecorded(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filled refuses values that become Go of a migration unless they are read again.
+func filled(fill map[string]string) error {
+	for name := range fill {
+		if Snake(name) != name {
+			return unwritten("fill", name)
+		}
+	}
+	return nil
+}
+
+// checkRecorded refuses fields and indexes of the past that nexios would not have
+// written.
+func (r Resource) checkRecorded() error {
+	for _, word := range r.Fields {
+		if f, err := ParseField(word); err != nil || f.String() != word {
+			return unwritten("changed.fields", word)
+		}
+	}
+	for _, word := range r.Indexes {
+		if err := r.checkIndex(word, "nexios add index "+r.Name); err != nil {
+			return unwritten("changed.indexes", word)
 		}
 	}
 	return nil
@@ -194,7 +241,10 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 		}
 	}
 	if there {
-		r.Migration, r.Added = old.Migration, old.Added
+		r.Migration, r.Added, r.Changed = old.Migration, old.Added, old.Changed
+		if r.Indexes == nil {
+			r.Indexes = old.Indexes
+		}
 		if equal(old, r) {
 			return p, old, nil
 		}

@@ -138,7 +138,7 @@ func TestFeatures(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	p := project(t, "category name:string", "product category:ref=categories parent:ref=products:optional")
-	p, _, err := p.AddFields("category", []string{"products:has=products"}, "")
+	p, _, err := p.AddFields("category", []string{"products:has=products"}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestNamesOfFeaturesAreTaken(t *testing.T) {
 
 func TestAddFields(t *testing.T) {
 	p := project(t, "tag name:string", "post title:string body:text")
-	now, r, err := p.AddFields("Posts", []string{"subtitle:string:optional", "title:string", "views:int:default=0:filter", "tags:many=tags"}, "20261122000000")
+	now, r, err := p.AddFields("Posts", []string{"subtitle:string:optional", "title:string", "views:int:default=0:filter", "tags:many=tags"}, "", "20261122000000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestAddFields(t *testing.T) {
 	if want := []spec.Addition{{Migration: "20261122000000", Fields: []string{"subtitle", "views", "tags"}}}; !reflect.DeepEqual(r.Added, want) || now.Latest() != "20261122000000" {
 		t.Errorf("added %v", r.Added)
 	}
-	again, _, err := now.AddFields("post", []string{"subtitle:string:optional", "tags:many=tag"}, "20270101000000")
+	again, _, err := now.AddFields("post", []string{"subtitle:string:optional", "tags:many=tag"}, "", "20270101000000")
 	if err != nil || !reflect.DeepEqual(again, now) {
 		t.Errorf("the same again makes %+v, %v", again, err)
 	}
@@ -296,7 +296,7 @@ func TestAddFields(t *testing.T) {
 	if again, _, err := now.Add(spec.Resource{Name: "post", Fields: r.Fields}); err != nil || !reflect.DeepEqual(again, now) {
 		t.Errorf("the whole resource again makes %+v, %v", again, err)
 	}
-	if other, r, err := now.AddFields("tag", []string{"posts:has=posts"}, "20270101000000"); err == nil {
+	if other, r, err := now.AddFields("tag", []string{"posts:has=posts"}, "", "20270101000000"); err == nil {
 		t.Errorf("without a ref there is nothing to have: %+v, %v", other, r)
 	}
 	for _, words := range []string{
@@ -305,7 +305,7 @@ func TestAddFields(t *testing.T) {
 		"post id:int:optional", "post a:ref=nothing:optional", "post a:file:optional", "post a:int:optional a:int:optional",
 	} {
 		list := strings.Fields(words)
-		_, _, err := p.AddFields(list[0], list[1:], "20261122000000")
+		_, _, err := p.AddFields(list[0], list[1:], "", "20261122000000")
 		wantThreeParts(t, words, err)
 	}
 }

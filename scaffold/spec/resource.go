@@ -40,6 +40,7 @@ func ParseResource(said Resource) (Resource, error) {
 	if err := r.settleFields(said.Fields); err != nil {
 		return r, err
 	}
+	r.settleIndexes(said.Indexes)
 	return r, r.check()
 }
 
@@ -170,6 +171,19 @@ func (r *Resource) settleFields(words []string) error {
 	return nil
 }
 
+func (r *Resource) settleIndexes(words []string) {
+	r.Indexes = nil
+	for _, word := range words {
+		x := ParseIndex(word)
+		for i, name := range x.Fields {
+			x.Fields[i] = r.indexable(name)
+		}
+		if word := x.String(); !slices.Contains(r.Indexes, word) {
+			r.Indexes = append(r.Indexes, word)
+		}
+	}
+}
+
 // retry makes of the word that an error proposes the whole command.
 func (r *Resource) retry(err error, words []string, at int) error {
 	var e *Error
@@ -236,6 +250,11 @@ func (r Resource) Command() string {
 	add(r.Write != "", "--write", r.Write)
 	add(r.Public != "", "--public", r.Public)
 	add(r.Organisation, "--organisation")
+	for _, word := range r.Indexes {
+		if x := ParseIndex(word); x.Unique {
+			add(true, "--unique", strings.Join(x.Fields, ","))
+		}
+	}
 	add(len(r.Only) > 0, "--only", strings.Join(r.Only, "/"))
 	add(r.Guard != "", "--guard", r.Guard)
 	return strings.Join(words, " ")
@@ -368,11 +387,12 @@ func (r Resource) check() error {
 			}
 		}
 	}
-	for _, added := range r.Added {
-		for _, name := range added.Fields {
-			if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
-				return &Error{What: fmt.Sprintf("%s was added to %s but is not among its fields", name, r.Name), Where: r.Command(), Try: "git checkout nexios.json"}
-			}
+	if _, _, err := r.History(); err != nil {
+		return err
+	}
+	for _, word := range r.Indexes {
+		if err := r.checkIndex(word, r.verb()+" "+r.Name+" "+strings.Join(r.Fields, " ")+" --unique"); err != nil {
+			return err
 		}
 	}
 	if r.Public != "" {

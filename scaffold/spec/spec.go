@@ -84,6 +84,8 @@ type Resource struct {
 	Guard        string     `json:"guard,omitempty"`      // without Owner: "none" (as ""), "user" or "admin"
 	Migration    string     `json:"migration,omitempty"`  // when it was added: "20261121101500"
 	Added        []Addition `json:"added,omitempty"`      // fields that came later, oldest first
+	Changed      []Change   `json:"changed,omitempty"`    // what became of others since, oldest first
+	Indexes      []string   `json:"indexes,omitempty"`    // of several fields: "author,slug:unique"
 }
 
 // TableName is the resource's table in the database.

@@ -20,6 +20,9 @@ type Migration struct {
 	// method to tell their table.
 	Apart bool
 	Types []Table // each after what it refers to
+	// Local are types that stand within the function all the same: they are of no
+	// table by their name.
+	Local []Table
 	Up    Steps
 	Down  Steps
 }
@@ -43,10 +46,46 @@ type Table struct {
 	Fields []Line
 }
 
-// migration is the change that makes the resource's tables, with the fields
-// that it had at first.
+// migrations are those of the resource, oldest first.
+func (w resource) migrations() ([]Migration, error) {
+	first, history, err := w.r.History()
+	if err != nil {
+		return nil, err
+	}
+	made, err := past(w.p, first)
+	if err != nil {
+		return nil, err
+	}
+	list := []Migration{made.migration()}
+	for _, step := range history {
+		before, err := past(w.p, step.Before)
+		if err != nil {
+			return nil, err
+		}
+		after, err := past(w.p, step.After)
+		if err != nil {
+			return nil, err
+		}
+		var m Migration
+		if slices.ContainsFunc(w.r.Added, func(a spec.Addition) bool { return a.Migration == step.Migration }) {
+			m, err = after.addition(step, before)
+		} else {
+			m, err = after.change(step, before)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(list, func(o Migration) bool { return o.Func == m.Func }) { // the same was done before
+			m.Func += step.Migration
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// migration is the change that makes the resource's tables.
 func (w resource) migration() Migration {
-	h := w.without(added(w.r.Added)).snapshot(w.r.Migration)
+	h := w.snapshot(w.r.Migration)
 	own := h.w.r.TableName()
 	m := h.m
 	m.ID = strings.TrimPrefix(h.w.r.Migration+"_create_"+spec.Snake(own), "_")
@@ -55,7 +94,7 @@ func (w resource) migration() Migration {
 	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 	if w.r.Owner {
 		t.Fields = append(t.Fields,
-			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", "not null;"+h.list("user_id"))},
+			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", h.also("not null;"+h.list("user_id"), "user_id"))},
 			Line{Name: "User", Type: h.names["users"], Tag: tag("gorm", "constraint:OnDelete:CASCADE")})
 	}
 	created := "index"
@@ -68,8 +107,8 @@ func (w resource) migration() Migration {
 	t.Fields = append(t.Fields, h.columns(true)...)
 	h.paths = append(h.paths, "time")
 	t.Fields = append(t.Fields,
-		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "not null;"+created+h.listed("created_at"))},
-		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", "not null")})
+		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", h.also("not null;"+created+h.listed("created_at"), "created_at"))},
+		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", h.also("not null", "updated_at"))})
 	if w.r.SoftDelete {
 		t.Fields = append(t.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("gorm", "index")})
 		if unique := h.live(); unique != "" {
@@ -106,50 +145,62 @@ func searchIndex(table string, columns []string) string {
 	return "db.SearchIndex(" + strings.Join(words, ", ") + ")"
 }
 
-// additions are the changes that add fields to the resource's table, in order.
-func (w resource) additions() []Migration {
-	var list []Migration
-	for i, a := range w.r.Added {
-		before := w.without(added(w.r.Added[i:]))
-		only := w.without(func(name string) bool { return !slices.Contains(a.Fields, name) })
-		only.r.Owner = false // the column is there
-		only.made = true
-		h := only.snapshot(a.Migration)
-		own := h.w.r.TableName()
-		m := h.m
-		what := strings.Join(a.Fields, "_and_")
-		if len(a.Fields) > 2 {
-			what = fmt.Sprintf("%s_and_%d_more", a.Fields[0], len(a.Fields)-1)
-		}
-		m.ID = a.Migration + "_add_" + what + "_to_" + spec.Snake(own)
-		m.Func = "add" + exported(what) + "To" + exported(spec.Snake(own)) + w.apart(a.Migration)
-
-		t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
-		if w.r.Organisation {
-			t.Fields = append(t.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("->"))})
-		}
-		columns := h.columns(false)
-		t.Fields = append(t.Fields, columns...)
-		if lists := h.listed("created_at"); lists != "" {
-			h.paths = append(h.paths, "time")
-			t.Fields = append(t.Fields, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
-		}
-		if unique := h.live(); unique != "" {
-			how := notDeleted
-			if before.snapshot("").live() != "" {
-				how = "->" // it is there already
-			}
-			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+unique)})
-		}
-		if len(only.searched()) > 0 {
-			h.search = searchIndex(own, w.without(added(w.r.Added[i+1:])).searched())
-			h.unsearch = searchIndex(own, before.searched())
-		}
-		h.altered = &t
-		h.bare = len(columns) == 0
-		list = append(list, h.finish(m, h.joins()))
+// addition is the change that adds fields to the resource's table.
+func (w resource) addition(step spec.Step, before resource) (Migration, error) {
+	var names []string
+	for _, f := range step.Fields {
+		names = append(names, fieldName(f.To))
 	}
-	return list
+	only := w.without(func(name string) bool { return !slices.Contains(names, name) })
+	only.r.Owner, only.r.Indexes = false, nil // they are there
+	only.made = true
+	h := only.snapshot(step.Migration)
+	own := h.w.r.TableName()
+	m := h.m
+	what := some(names)
+	m.ID = step.Migration + "_add_" + what + "_to_" + spec.Snake(own)
+	m.Func = "add" + exported(what) + "To" + exported(spec.Snake(own)) + w.apart(step.Migration)
+
+	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
+	if w.r.Organisation {
+		t.Fields = append(t.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("->"))})
+	}
+	columns := h.filling(step.Fill)
+	t.Fields = append(t.Fields, columns...)
+	if lists := h.listed("created_at"); lists != "" {
+		h.paths = append(h.paths, "time")
+		t.Fields = append(t.Fields, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
+	}
+	if unique := h.live(); unique != "" {
+		how := notDeleted
+		if before.snapshot("").live() != "" {
+			how = "->" // it is there already
+		}
+		t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+unique)})
+	}
+	if len(only.searched()) > 0 {
+		h.search = searchIndex(own, w.searched())
+		h.unsearch = searchIndex(own, before.searched())
+	}
+	h.altered = &t
+	h.bare = len(columns) == 0
+	if err := h.fill(step); err != nil {
+		return m, err
+	}
+	return h.finish(m, h.joins()), nil
+}
+
+// some names a few things.
+func some(names []string) string {
+	if len(names) > 2 {
+		return fmt.Sprintf("%s_and_%d_more", names[0], len(names)-1)
+	}
+	return strings.Join(names, "_and_")
+}
+
+func fieldName(word string) string {
+	name, _, _ := strings.Cut(word, ":")
+	return name
 }
 
 // apart tells the names of a table's migrations from those of one that was
@@ -159,13 +210,6 @@ func (w resource) apart(time string) string {
 		return time
 	}
 	return ""
-}
-
-// added reports whether a field came with one of the additions.
-func added(list []spec.Addition) func(name string) bool {
-	return func(name string) bool {
-		return slices.ContainsFunc(list, func(a spec.Addition) bool { return slices.Contains(a.Fields, name) })
-	}
 }
 
 // without is the resource without the fields whose names are out.
@@ -192,6 +236,11 @@ type history struct {
 	// search makes the index of the table's search, unsearch takes it back; "" for
 	// none.
 	search, unsearch string
+	changing         bool // columns are compared: what is unique whatever the case says so itself
+	// filled are steps after columns were added: their values, and that they are
+	// required since.
+	filled []string
+	local  []Table
 }
 
 // snapshot names every table that the fields need, so that it is known which
@@ -294,6 +343,9 @@ func (h *history) organisation(how string) string {
 			how += ";uniqueIndex:" + h.within(f.Column()) + ",priority:1"
 		}
 	}
+	for _, word := range h.w.r.Indexes {
+		how += ";" + h.indexTag(spec.ParseIndex(word), 1)
+	}
 	return how + h.listed("organisation_id")
 }
 
@@ -346,6 +398,10 @@ func (h *history) columns(empty bool) []Line {
 			tags = append(tags, "default:"+v.Cell)
 		}
 		switch {
+		case f.Mods["unique"] == "nocase" && h.changing && h.w.r.Organisation:
+			tags = append(tags, "fold:organisation_id")
+		case f.Mods["unique"] == "nocase" && h.changing:
+			tags = append(tags, "fold")
 		case f.Mods["unique"] == "nocase":
 			h.fold = append(h.fold, f.Column())
 		case f.Is("unique") && h.w.r.SoftDelete:
@@ -361,6 +417,7 @@ func (h *history) columns(empty bool) []Line {
 		case f.Is("index") || f.Is("sort") || f.Is("filter") || f.Type == "ref" || f.row.Upload:
 			tags = append(tags, "index")
 		}
+		tags = append(tags, h.composite(f.Column())...)
 		lines = append(lines, Line{Name: exported(f.Column()), Type: goType, Tag: tag("gorm", strings.Join(tags, ";"))})
 		if f.Type == "ref" {
 			name := h.names[f.target.TableName()]
@@ -408,6 +465,11 @@ func (h *history) live() string {
 	for _, f := range h.w.columns() {
 		if h.w.r.SoftDelete && f.Is("unique") && f.Mods["unique"] != "nocase" {
 			how += ";uniqueIndex:" + h.liveIndex(f)
+		}
+	}
+	for _, word := range h.w.r.Indexes {
+		if x := spec.ParseIndex(word); h.w.r.SoftDelete && x.Unique {
+			how += ";" + h.indexTag(x, len(x.Fields)+2)
 		}
 	}
 	return how
@@ -485,6 +547,8 @@ func (h *history) finish(m Migration, tables []Table) Migration {
 		up = append(up, create+strings.Join(made, ", ")+")")
 		down = append([]string{"tx.Migrator().DropTable(" + strings.Join(dropped, ", ") + ")"}, down...)
 	}
+	up = append(up, h.filled...)
+	m.Local = h.local
 	for _, column := range h.fold {
 		within := ""
 		if h.w.r.Organisation {

@@ -146,7 +146,9 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 		v.Uploads = append(v.Uploads, f.Column())
 	}
 	v.Model = w.model()
-	v.Migrations = append([]Migration{w.migration()}, w.additions()...)
+	if v.Migrations, err = w.migrations(); err != nil {
+		return Resource{}, err
+	}
 	v.Words = map[string]string{
 		"model": fileName(strings.ReplaceAll(r.Name, "_", "")),
 		"room":  pkg,
@@ -162,17 +164,32 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 }
 
 func settle(p spec.Project, r spec.Resource) (resource, error) {
+	w, err := past(p, r)
+	if err != nil {
+		return w, err
+	}
+	for i, f := range w.fields {
+		if _, ok := p.Target(f.Field); f.Relation() && !ok {
+			return w, fmt.Errorf("%s: no table %s", f, f.Arg)
+		}
+		w.fields[i].samples = f.Samples(spec.Rows + 1)
+	}
+	return w, nil
+}
+
+// past is the resource as it was: what it referred to may be gone.
+func past(p spec.Project, r spec.Resource) (resource, error) {
 	w := resource{p: p, r: r}
 	parsed, err := r.Parsed()
 	if err != nil {
 		return w, err
 	}
 	for _, f := range parsed {
-		one := field{Field: f, row: f.Row(), samples: f.Samples(spec.Rows + 1)}
+		one := field{Field: f, row: f.Row()}
 		if f.Relation() {
 			var ok bool
 			if one.target, ok = p.Target(f); !ok {
-				return w, fmt.Errorf("%s: no table %s", f, f.Arg)
+				one.target = spec.Resource{Name: spec.Singular(spec.Table(f.Arg)), Plural: spec.Table(f.Arg)}
 			}
 		}
 		w.fields = append(w.fields, one)

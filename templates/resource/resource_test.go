@@ -348,13 +348,13 @@ func added(t *testing.T) spec.Project {
 		}
 		for j, words := range [][]string{first, second} {
 			var err error
-			if p, _, err = p.AddFields(name, words, fmt.Sprintf("202612010000%d%d", i, j)); err != nil {
+			if p, _, err = p.AddFields(name, words, "", fmt.Sprintf("202612010000%d%d", i, j)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	var err error
-	if p, _, err = p.AddFields("category", []string{"things:has=things"}, "20261202000000"); err != nil {
+	if p, _, err = p.AddFields("category", []string{"things:has=things"}, "", "20261202000000"); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+func changeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "change",
+		Short:   "Change a field of a resource or model",
+		Example: "  nexios change field post title max=100 unique",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(changeFieldCommand())
+	return cmd
+}
+
+func changeFieldCommand() *cobra.Command {
+	var (
+		f    changeFlags
+		fill string
+	)
+	cmd := &cobra.Command{
+		Use:   "field RESOURCE FIELD CHANGE...",
+		Short: "Change the modifiers, values or type of a field",
+		Long: `Change the modifiers, values or type of a field: a migration changes the table,
+whose rows stay, and the model, inputs, filters and tests are merged with your
+edits.
+
+A change is a modifier (max=100), one to take away (no-max), required, or a type
+(text, bigint, enum=draft/live/archived). A whole field word says all at once.
+
+The migration refuses rows that do not fit: make room for them in a migration of
+your own before, or give those without a value one with --backfill.
+
+` + fieldHelp(),
+		Example: `  nexios change field post title max=100 unique
+  nexios change field post subtitle required --backfill untitled
+  nexios change field post views no-index no-default
+  nexios change field post status enum=draft/live/archived
+  nexios change field post title:text:search`,
+		Args: needsName("nexios change field post title max=100"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			title := "change field " + strings.Join(args, " ")
+			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
+				return p.ChangeField(args[0], args[1:], fill, at)
+			})
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if len(args) < 2 {
+				return completeFieldName(&f.dir)(cmd, args, word)
+			}
+			words := []string{"required"}
+			for _, m := range spec.Modifiers() {
+				words = append(words, m[0]+equals(m[1] != ""), "no-"+m[0])
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		},
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	cmd.Flags().StringVar(&fill, "backfill", "", "value of rows that have none")
+	return cmd
+}
+
+func renameCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "rename",
+		Short:   "Rename a field of a resource or model",
+		Example: "  nexios rename field post title headline",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(renameFieldCommand())
+	return cmd
+}
+
+func renameFieldCommand() *cobra.Command {
+	var f changeFlags
+	cmd := &cobra.Command{
+		Use:   "field RESOURCE OLD NEW",
+		Short: "Rename a field and its column",
+		Long: `Rename a field and its column: a migration renames the column with its indexes
+and references, and the model, inputs, filters and tests are merged with your
+edits. Clients see the new name from then on.`,
+		Example: "  nexios rename field post title headline",
+		Args:    needsWords(3, "nexios rename field post title headline"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			title := "rename field " + strings.Join(args, " ")
+			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
+				return p.RenameField(args[0], args[1], args[2], at)
+			})
+		},
+		ValidArgsFunction: completeFieldName(&f.dir),
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	return cmd
+}
+
+func removeFieldCommand() *cobra.Command {
+	var f changeFlags
+	cmd := &cobra.Command{
+		Use:   "field RESOURCE FIELD...",
+		Short: "Remove fields from a resource or model, and drop their columns",
+		Long: `Remove fields from a resource or model: a migration drops the columns with what
+they hold, and brings them back empty if rolled back. The model, inputs and
+tests are merged with your edits.`,
+		Example: "  nexios remove field post subtitle\n  nexios remove field post subtitle --dry-run --diff",
+		Args:    needsName("nexios remove field post subtitle"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			title := "remove field " + strings.Join(args, " ")
+			return alter(cmd, f, title, true, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
+				return p.RemoveFields(args[0], args[1:], at)
+			})
+		},
+		ValidArgsFunction: completeFieldName(&f.dir),
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	return cmd
+}
+
+func addIndexCommand() *cobra.Command {
+	var (
+		f      changeFlags
+		unique bool
+	)
+	cmd := &cobra.Command{
+		Use:   "index RESOURCE FIELD,FIELD...",
+		Short: "Add an index of several fields",
+		Long: `Add an index of several fields to the table of a resource or model, by a
+migration. With --unique no two rows have the same values in all of them; rows
+in which one is null do not count, nor do softly deleted ones.
+
+An index of one field is a modifier of it: nexios change field post slug unique`,
+		Example: "  nexios add index post author,slug --unique\n  nexios add index post status,created_at",
+		Args:    needsWords(2, "nexios add index post author,slug"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			title := "add index " + strings.Join(args, " ")
+			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
+				return p.AddIndex(args[0], args[1], unique, at)
+			})
+		},
+		ValidArgsFunction: completeFieldName(&f.dir),
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	cmd.Flags().BoolVar(&unique, "unique", false, "no two rows have the same values")
+	return cmd
+}
+
+func removeIndexCommand() *cobra.Command {
+	var f changeFlags
+	cmd := &cobra.Command{
+		Use:     "index RESOURCE FIELD,FIELD...",
+		Short:   "Remove an index of several fields",
+		Long:    "Remove an index of several fields from the table of a resource or model, by a\nmigration.",
+		Example: "  nexios remove index post author,slug",
+		Args:    needsWords(2, "nexios remove index post author,slug"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			title := "remove index " + strings.Join(args, " ")
+			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
+				return p.RemoveIndex(args[0], args[1], at)
+			})
+		},
+		ValidArgsFunction: completeFieldName(&f.dir),
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	return cmd
+}
+
+// alter carries the project over to a change of a table. drops says that what rows
+// hold goes.
+func alter(cmd *cobra.Command, f changeFlags, title string, drops bool, how func(p spec.Project, at string) (spec.Project, spec.Resource, error)) error {
+	open, err := openToChange(cmd, f)
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	at, err := migrationTime(open.spec)
+	if err != nil {
+		return err
+	}
+	project, r, err := how(open.spec, at)
+	if err != nil {
+		return err
+	}
+	if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+		return err
+	}
+	c := changing{key: scaffold.ResourceKey(r), title: title}
+	if drops {
+		c.done = "the next migration drops columns of " + r.TableName() + " with what they hold"
+		if canAsk(cmd) && !f.yes && !f.dryRun {
+			c.ask = strings.ToUpper(title[:1]) + title[1:] + "?"
+		}
+	}
+	return change(cmd, f, open, project, c)
+}
+
+// needsWords refuses a command line that has not n words, and shows one that has.
+func needsWords(n int, example string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return &spec.Error{What: cmd.CommandPath() + " needs " + cmd.Use[strings.IndexByte(cmd.Use, ' ')+1:], Try: example}
+		}
+		return noArgs(cmd, args[n:])
+	}
+}
+
+// completeFieldName completes a resource, and then its fields.
+func completeFieldName(dir *string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return resourcesIn(*dir), cobra.ShellCompDirectiveNoFileComp
+		}
+		r, _ := projectIn(*dir).Resource(args[0])
+		var names []string
+		for _, word := range r.Fields {
+			if name, _, _ := strings.Cut(word, ":"); !slices.Contains(args, name) {
+				names = append(names, name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,400 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Change is what became of fields and indexes after their resource was made, by a
+// migration of its own.
+type Change struct {
+	Migration string     `json:"migration"` // when: "20261121101500"
+	Fields    []Replaced `json:"fields,omitempty"`
+	Indexes   []Replaced `json:"indexes,omitempty"`
+	// Fill has the values of rows that have none, by field, as a word writes them.
+	Fill map[string]string `json:"fill,omitempty"`
+}
+
+// Replaced is one word in the place of another. What came has no From, what went
+// no To.
+type Replaced struct {
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+}
+
+// Step is a resource before and after one of its migrations.
+type Step struct {
+	Change
+	Before, After Resource
+}
+
+// History returns the resource as its first migration made it, and what became of
+// it since, oldest first. A record that does not lead from the one to the other
+// is an *Error.
+func (r Resource) History() (first Resource, steps []Step, err error) {
+	changes := slices.Clone(r.Changed)
+	for _, a := range r.Added {
+		c := Change{Migration: a.Migration, Fill: a.Fill}
+		for _, name := range a.Fields {
+			c.Fields = append(c.Fields, Replaced{To: name}) // the word is what it then was
+		}
+		changes = append(changes, c)
+	}
+	slices.SortStableFunc(changes, func(a, b Change) int { return strings.Compare(a.Migration, b.Migration) })
+	now := r
+	for _, c := range slices.Backward(changes) {
+		step := Step{Change: c, After: now}
+		step.Fields = slices.Clone(c.Fields)
+		now.Fields, now.Indexes = slices.Clone(now.Fields), slices.Clone(now.Indexes)
+		for i, f := range slices.Backward(c.Fields) {
+			if f.To == "" {
+				now.Fields = append(now.Fields, f.From)
+				continue
+			}
+			at := named(now.Fields, fieldName(f.To))
+			if at < 0 {
+				return r, nil, unwritten("changed.fields", f.To)
+			}
+			if step.Fields[i].To = now.Fields[at]; f.From == "" {
+				now.Fields = slices.Delete(now.Fields, at, at+1)
+			} else {
+				now.Fields[at] = f.From
+			}
+		}
+		for _, x := range slices.Backward(c.Indexes) {
+			at := slices.Index(now.Indexes, x.To)
+			switch {
+			case x.To == "":
+				now.Indexes = append(now.Indexes, x.From)
+			case at < 0:
+				return r, nil, unwritten("changed.indexes", x.To)
+			case x.From == "":
+				now.Indexes = slices.Delete(now.Indexes, at, at+1)
+			default:
+				now.Indexes[at] = x.From
+			}
+		}
+		step.Before = now
+		steps = append(steps, step)
+	}
+	slices.Reverse(steps)
+	return now, steps, nil
+}
+
+func fieldName(word string) string {
+	name, _, _ := strings.Cut(word, ":")
+	return name
+}
+
+// named is where the words have a field of that name; -1 for nowhere.
+func named(words []string, name string) int {
+	return slices.IndexFunc(words, func(word string) bool { return fieldName(word) == name })
+}
+
+// resourceOf is Resource for a command that works on one: what to type instead is
+// the whole command.
+func (p Project) resourceOf(command, name, rest string) (Resource, error) {
+	r, ok := p.Resource(name)
+	if ok {
+		return r, nil
+	}
+	if s := Snake(name); s == "user" || s == "users" {
+		return r, &Error{
+			What:  "users belong to auth; edit its files directly",
+			Label: "files", Where: "internal/model/user.go internal/users/ internal/migrations/", Try: "nexios add migration change-users",
+		}
+	}
+	return r, instead(p.noResource(name), func(better string) string {
+		if len(p.Resources) == 0 {
+			return better
+		}
+		return strings.TrimSpace(command + " " + better + " " + rest)
+	})
+}
+
+// fieldOf is where r has the field of that name, given in any case.
+func (r Resource) fieldOf(command, name string) (int, error) {
+	snake := Snake(name)
+	for _, n := range []string{snake, strings.TrimSuffix(snake, "_id")} {
+		if at := named(r.Fields, n); at >= 0 {
+			return at, nil
+		}
+	}
+	var names []string
+	for _, word := range r.Fields {
+		names = append(names, fieldName(word))
+	}
+	return -1, &Error{
+		What: fmt.Sprintf("%s has no field %q", r.Name, clip(name)), Label: "fields", Where: strings.Join(names, " "),
+		Try: command + " " + r.Name + " " + closest(snake, names, names[0]),
+	}
+}
+
+// ChangeField returns the project with other modifiers or another type of a field,
+// and the resource. The first of words is the field, alone or as a whole field
+// word; each of the others is one change: a modifier, no- and a modifier, required,
+// or a type. fill is the value of rows that have none; "" for no value. migration
+// is when the table is changed.
+func (p Project) ChangeField(name string, words []string, fill, migration string) (Project, Resource, error) {
+	const command = "nexios change field"
+	r, err := p.resourceOf(command, name, strings.Join(words, " "))
+	if err != nil {
+		return p, r, err
+	}
+	if len(words) == 0 {
+		return p, r, &Error{What: "no field to change", Label: "form", Where: "RESOURCE FIELD CHANGE...", Try: command + " " + r.Name + " " + fieldName(r.Fields[0]) + " optional"}
+	}
+	at, err := r.fieldOf(command, fieldName(words[0]))
+	if err != nil {
+		return p, r, err
+	}
+	was, err := ParseField(r.Fields[at])
+	if err != nil {
+		return p, r, err
+	}
+	is := was
+	if strings.Contains(words[0], ":") {
+		is, err = ParseField(words[0])
+	}
+	if err == nil {
+		is, err = is.changed(words[1:])
+	}
+	if err != nil {
+		return p, r, instead(err, func(better string) string { return command + " " + r.Name + " " + better })
+	}
+	is.Name = was.Name
+	if len(words) == 1 && !strings.Contains(words[0], ":") {
+		return p, r, &Error{
+			What: "nothing to change is said of " + was.Name, Label: "there", Where: was.String(),
+			Try: command + " " + r.Name + " " + was.Name + " " + map[bool]string{true: "required", false: "optional"}[was.Is("optional")],
+		}
+	}
+	if err := r.converts(was, is); err != nil {
+		return p, r, err
+	}
+	if is.String() == was.String() {
+		return p, r, nil
+	}
+	c := Change{Migration: migration, Fields: []Replaced{{From: was.String(), To: is.String()}}}
+	if fill != "" {
+		v, err := is.Value(fill)
+		if err == nil && is.breaks(is.Row(), v) != "" {
+			err = fmt.Errorf("%q breaks %s", fill, is.breaks(is.Row(), v))
+		}
+		if err != nil || is.Row().parse == nil {
+			return p, r, &Error{What: fmt.Sprintf("cannot backfill %s: %v", is.Name, err), Where: r.Name + " " + is.String(), Try: command + " --help"}
+		}
+		c.Fill = map[string]string{is.Name: fill}
+	}
+	return p.changeTable(command, r, c)
+}
+
+// RenameField returns the project with another name of a field, and the resource.
+func (p Project) RenameField(name, old, now, migration string) (Project, Resource, error) {
+	const command = "nexios rename field"
+	r, err := p.resourceOf(command, name, old+" "+now)
+	if err != nil {
+		return p, r, err
+	}
+	at, err := r.fieldOf(command, old)
+	if err != nil {
+		return p, r, instead(err, func(better string) string { return better + " " + now })
+	}
+	was, err := ParseField(r.Fields[at])
+	if err != nil {
+		return p, r, err
+	}
+	is := was
+	if is.Name = Snake(now); is.Name == "" || strings.Contains(now, ":") {
+		return p, r, badName("field", now, command+" "+r.Name+" "+was.Name+" headline")
+	}
+	if is.Type == "ref" {
+		is.Name = strings.TrimSuffix(is.Name, "_id")
+	}
+	if is.Name == was.Name {
+		return p, r, nil
+	}
+	if was.Type == "many" {
+		return p, r, &Error{
+			What:  was.Name + " is a table of its own, whose name and columns are made of the field's",
+			Where: r.Name + " " + was.String(), Try: "nexios add field " + r.Name + " " + is.String() + ", a migration that copies the rows, and nexios remove field " + r.Name + " " + was.Name,
+		}
+	}
+	c := Change{Migration: migration, Fields: []Replaced{{From: was.String(), To: is.String()}}}
+	for _, word := range r.Indexes {
+		if renamed := ParseIndex(word).renamed(was.Name, is.Name).String(); renamed != word {
+			c.Indexes = append(c.Indexes, Replaced{From: word, To: renamed})
+		}
+	}
+	if r.Public == was.Name {
+		r.Public = is.Name
+	}
+	return p.changeTable(command, r, c)
+}
+
+// RemoveFields returns the project without fields of a resource, and the resource.
+func (p Project) RemoveFields(name string, fields []string, migration string) (Project, Resource, error) {
+	const command = "nexios remove field"
+	r, err := p.resourceOf(command, name, strings.Join(fields, " "))
+	if err != nil {
+		return p, r, err
+	}
+	if len(fields) == 0 {
+		return p, r, &Error{What: "no field to remove", Label: "form", Where: "RESOURCE FIELD...", Try: command + " " + r.Name + " " + fieldName(r.Fields[0])}
+	}
+	c := Change{Migration: migration}
+	gone := map[string]bool{}
+	for _, field := range fields {
+		at, err := r.fieldOf(command, field)
+		if err != nil {
+			return p, r, err
+		}
+		if word := r.Fields[at]; !gone[fieldName(word)] {
+			gone[fieldName(word)] = true
+			c.Fields = append(c.Fields, Replaced{From: word})
+		}
+	}
+	if len(gone) == len(r.Fields) {
+		return p, r, &Error{What: r.Name + " would have no field left", Where: strings.Join(r.Fields, " "), Try: "nexios remove resource " + r.Name}
+	}
+	if gone[r.Public] {
+		return p, r, &Error{What: r.Public + " says which rows are public, so it stays", Where: r.Command(), Try: "nexios remove resource " + r.Name}
+	}
+	for _, word := range r.Indexes {
+		if slices.ContainsFunc(ParseIndex(word).Fields, func(f string) bool { return gone[f] }) {
+			c.Indexes = append(c.Indexes, Replaced{From: word})
+		}
+	}
+	return p.changeTable(command, r, c)
+}
+
+// changeTable returns the project with the change made to r, which is one of its
+// resources.
+func (p Project) changeTable(command string, r Resource, c Change) (Project, Resource, error) {
+	changed := r
+	replace := func(words []string, list []Replaced) []string {
+		words = slices.Clone(words)
+		for _, w := range list {
+			at := slices.Index(words, w.From)
+			switch {
+			case w.From == "":
+				words = append(words, w.To)
+			case w.To == "":
+				words = slices.Delete(words, at, at+1)
+			default:
+				words[at] = w.To
+			}
+		}
+		return words
+	}
+	changed.Fields, changed.Indexes = replace(r.Fields, c.Fields), replace(r.Indexes, c.Indexes)
+	if len(changed.Indexes) == 0 {
+		changed.Indexes = nil
+	}
+	changed.Changed = append(slices.Clone(r.Changed), c)
+	for _, word := range changed.Indexes {
+		if err := changed.checkIndex(word, ""); err != nil {
+			x := ParseIndex(word)
+			return p, r, &Error{
+				What:  "the index of " + strings.Join(x.Fields, " and ") + " does not allow that: MySQL could not have it",
+				Where: r.Name + " " + word, Try: "nexios remove index " + r.Name + " " + strings.Join(x.Fields, ",") + ", first",
+			}
+		}
+	}
+	now, err := p.Replace(changed)
+	if err != nil {
+		return p, r, instead(err, func(string) string { return command + " --help" })
+	}
+	return now, changed, nil
+}
+
+// WithoutLastChange is the resource without the note of the change that was made
+// last, for one that changes nothing in the database.
+func (p Project) WithoutLastChange(r Resource) (Project, Resource, error) {
+	r.Changed = r.Changed[: len(r.Changed)-1 : len(r.Changed)-1]
+	if len(r.Changed) == 0 {
+		r.Changed = nil
+	}
+	now, err := p.Replace(r)
+	return now, r, err
+}
+
+// changed is the field with changes made to it, each as it is typed.
+func (f Field) changed(words []string) (Field, error) {
+	mods := map[string]string{}
+	for mod, value := range f.Mods {
+		mods[mod] = value
+	}
+	f.Mods = mods
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		without, no := strings.CutPrefix(name, "no-")
+		_, isType := TypeOf(name)
+		switch {
+		case word == "required":
+			delete(f.Mods, "optional")
+		case word == "type" || word == "":
+			return f, &Error{What: fmt.Sprintf("what is to change with %q", word), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type", Try: f.Name + " optional"}
+		case no && isModifier(without):
+			delete(f.Mods, without)
+		case name == "type" || isType && !(isModifier(name) && f.Row().allows(name)):
+			if name == "type" {
+				name, value, _ = strings.Cut(value, "=")
+			}
+			row, ok := TypeOf(name)
+			if !ok {
+				return f, &Error{What: fmt.Sprintf("unknown type %q", name), Label: "types", Where: strings.Join(typeNames(), " "), Try: f.Name + " " + closest(name, typeNames(), "text")}
+			}
+			f.Type, f.Arg = name, value
+			for mod := range f.Mods {
+				if !row.allows(mod) {
+					delete(f.Mods, mod)
+				}
+			}
+		case isModifier(name):
+			switch name {
+			case "len":
+				delete(f.Mods, "min")
+				delete(f.Mods, "max")
+			case "min", "max":
+				delete(f.Mods, "len")
+			}
+			f.Mods[name] = value
+		default:
+			var names []string
+			for _, m := range Modifiers() {
+				names = append(names, m[0])
+			}
+			return f, &Error{
+				What: fmt.Sprintf("unknown change %q of %s", clip(word), f.Name), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type",
+				Try: f.Name + " " + closest(name, append(names, "required"), "optional"),
+			}
+		}
+	}
+	return ParseField(f.String())
+}
+
+// converts refuses another type to which what is stored cannot be converted.
+func (r Resource) converts(was, is Field) error {
+	family := func(f Field) string {
+		switch {
+		case f.Is("array") || f.Relation() || f.Row().Upload:
+			return f.Type + f.Arg + map[bool]string{true: " array"}[f.Is("array")]
+		case slices.Contains([]string{"string", "text", "email", "url", "slug", "enum"}, f.Type):
+			return "text"
+		case f.Type == "int" || f.Type == "bigint":
+			return "number"
+		}
+		return f.Type
+	}
+	a, b := family(was), family(is)
+	if a == b || a == "number" && b == "text" && is.Type != "enum" {
+		return nil
+	}
+	return &Error{
+		What:  fmt.Sprintf("what rows have of %s cannot be converted from %s to %s", was.Name, was.Type, is.Type),
+		Where: r.Name + " " + was.String(),
+		Try:   "nexios add field " + r.Name + " " + is.Name + "_2" + strings.TrimPrefix(is.String(), is.Name) + ", then nexios add migration, to fill it, and nexios remove field " + r.Name + " " + was.Name,
+	}
+}

@@ -1,0 +1,147 @@
+package spec_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// changeable is a project whose posts can be changed.
+func changeable(t *testing.T) spec.Project {
+	t.Helper()
+	p := spec.Project{Nexios: "0.1.0", Name: "blog", Module: "blog", Database: "sqlite"}
+	for _, r := range []spec.Resource{
+		{Name: "tag", Fields: []string{"name:string"}, Migration: "20261121000000"},
+		{
+			Name: "post", Fields: []string{"title:string", "status:enum=draft/live", "tag:ref=tags", "views:int:default=0", "tags:many=tags"},
+			Indexes: []string{"tag,title:unique"}, Migration: "20261121000001",
+		},
+	} {
+		var err error
+		if p, _, err = p.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+func TestChangeField(t *testing.T) {
+	for _, test := range []struct{ change, want string }{
+		{"title max=100 unique", "title:string:unique:max=100"},
+		{"title:text", ""}, // MySQL could not index it
+		{"title email", "title:email"},
+		{"status enum=draft/live/old default=draft", "status:enum=draft/live/old:default=draft"},
+		{"views no-default bigint", "views:bigint"},
+		{"views string", "views:string:default=0"},
+		{"views type=string", "views:string:default=0"},
+		{"tag_id optional ondelete=null", "tag:ref=tags:optional:ondelete=null"},
+		{"tag ref=posts", ""},
+		{"views bool", ""},
+		{"views array", ""},
+		{"title min=5 max=3", ""},
+		{"title no-such", ""},
+		{"title", ""},
+		{"tags text", ""},
+	} {
+		p := changeable(t)
+		words := strings.Fields(test.change)
+		now, r, err := p.ChangeField("Posts", words, "", "20261122000000")
+		if test.want == "" {
+			refused(t, test.change, err)
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", test.change, err)
+			continue
+		}
+		if !slices.Contains(r.Fields, test.want) {
+			t.Errorf("%s: %v", test.change, r.Fields)
+		}
+		text, err := now.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := spec.Parse(text); err != nil {
+			t.Errorf("%s: what was written is refused: %v", test.change, err)
+		}
+		before, steps, err := r.History()
+		if err != nil || len(steps) != 1 || !slices.Equal(before.Fields, mustResource(p, "post").Fields) {
+			t.Errorf("%s: the history begins with %v: %v", test.change, before.Fields, err)
+		}
+	}
+}
+
+// refused is an error that says what to type instead.
+func refused(t *testing.T, what string, err error) {
+	t.Helper()
+	if e, ok := err.(*spec.Error); !ok || e.Try == "" {
+		t.Errorf("%s: %v", what, err)
+	}
+}
+
+func mustResource(p spec.Project, name string) spec.Resource {
+	r, _ := p.Resource(name)
+	return r
+}
+
+// The history of a resource leads back to what it was at first, whatever became of
+// its fields.
+func TestHistory(t *testing.T) {
+	p := changeable(t)
+	first := mustResource(p, "post")
+	for i, change := range []func(at string) (spec.Project, spec.Resource, error){
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.RenameField("post", "title", "headline", at)
+		},
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.RenameField("post", "tag_id", "label", at)
+		},
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.AddFields("post", []string{"stars:int"}, "3", at)
+		},
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.ChangeField("post", []string{"stars", "optional"}, "", at)
+		},
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.RenameField("post", "stars", "rating", at)
+		},
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.AddIndex("post", "created_at,status", false, at)
+		},
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.RemoveFields("post", []string{"rating", "label", "tags"}, at)
+		},
+		func(at string) (spec.Project, spec.Resource, error) {
+			return p.RemoveIndex("post", "created_at,status", at)
+		},
+	} {
+		var (
+			r   spec.Resource
+			err error
+		)
+		if p, r, err = change("2026112200000" + string(rune('0'+i))); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		was, steps, err := r.History()
+		if err != nil || len(steps) != i+1 {
+			t.Fatalf("%d: %d steps, %v", i, len(steps), err)
+		}
+		slices.Sort(was.Fields)
+		want := slices.Sorted(slices.Values(first.Fields))
+		if !slices.Equal(was.Fields, want) || !slices.Equal(was.Indexes, first.Indexes) {
+			t.Errorf("%d: it began with %v, indexes %v", i, was.Fields, was.Indexes)
+		}
+		text, err := p.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := spec.Parse(text); err != nil || again.Latest() != steps[i].Migration {
+			t.Errorf("%d: what was written is read as %v: %v", i, again.Latest(), err)
+		}
+	}
+	if r := mustResource(p, "post"); !slices.Equal(r.Fields, []string{"headline:string", "status:enum=draft/live", "views:int:default=0"}) || r.Indexes != nil {
+		t.Errorf("in the end it has %v, indexes %v", r.Fields, r.Indexes)
+	}
+}

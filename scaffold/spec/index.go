@@ -1,0 +1,157 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Index is an index of several fields, in their order: "author,created_at" or
+// "author,slug:unique".
+type Index struct {
+	Fields []string
+	Unique bool
+}
+
+// ParseIndex reads an index in its one normal form.
+func ParseIndex(word string) Index {
+	fields, _, unique := strings.Cut(word, ":unique")
+	return Index{Fields: strings.Split(fields, ","), Unique: unique}
+}
+
+// String returns the index in its one normal form.
+func (x Index) String() string {
+	return strings.Join(x.Fields, ",") + map[bool]string{true: ":unique"}[x.Unique]
+}
+
+func (x Index) renamed(old, now string) Index {
+	x.Fields = slices.Clone(x.Fields)
+	for i, name := range x.Fields {
+		if name == old {
+			x.Fields[i] = now
+		}
+	}
+	return x
+}
+
+// Columns are the columns of the index in the table of r.
+func (x Index) Columns(r Resource) []string {
+	columns := slices.Clone(x.Fields)
+	for i, name := range x.Fields {
+		if at := named(r.Fields, name); at >= 0 {
+			if f, err := readField(r.Fields[at]); err == nil {
+				columns[i] = f.Column()
+			}
+		}
+	}
+	return columns
+}
+
+// AddIndex returns the project with an index of several fields of a resource, and
+// the resource. migration is when it is made.
+func (p Project) AddIndex(name, fields string, unique bool, migration string) (Project, Resource, error) {
+	const command = "nexios add index"
+	r, err := p.resourceOf(command, name, fields)
+	if err != nil {
+		return p, r, err
+	}
+	x := Index{Fields: List(fields), Unique: unique}
+	for i, f := range x.Fields {
+		x.Fields[i] = r.indexable(f)
+	}
+	word := x.String()
+	if slices.Contains(r.Indexes, word) {
+		return p, r, nil
+	}
+	if err := r.checkIndex(word, command+" "+r.Name); err != nil {
+		return p, r, err
+	}
+	for _, there := range r.Indexes {
+		if slices.Equal(ParseIndex(there).Fields, x.Fields) {
+			return p.changeTable(command, r, Change{Migration: migration, Indexes: []Replaced{{From: there, To: word}}})
+		}
+	}
+	return p.changeTable(command, r, Change{Migration: migration, Indexes: []Replaced{{To: word}}})
+}
+
+// RemoveIndex returns the project without an index of several fields of a resource,
+// and the resource. migration is when it goes.
+func (p Project) RemoveIndex(name, fields, migration string) (Project, Resource, error) {
+	const command = "nexios remove index"
+	r, err := p.resourceOf(command, name, fields)
+	if err != nil {
+		return p, r, err
+	}
+	list := List(fields)
+	for i, f := range list {
+		list[i] = r.indexable(f)
+	}
+	for _, there := range r.Indexes {
+		if slices.Equal(ParseIndex(there).Fields, list) {
+			return p.changeTable(command, r, Change{Migration: migration, Indexes: []Replaced{{From: there}}})
+		}
+	}
+	e := &Error{What: fmt.Sprintf("%s has no index of %s", r.Name, strings.Join(list, " and ")), Label: "indexes", Where: strings.Join(r.Indexes, " "), Try: "nexios change field " + r.Name + " --help"}
+	if len(r.Indexes) > 0 {
+		e.Try = command + " " + r.Name + " " + strings.Join(ParseIndex(r.Indexes[0]).Fields, ",")
+	}
+	return p, r, e
+}
+
+// indexable is the name of a field or column, given in any case, as an index has it.
+func (r Resource) indexable(name string) string {
+	snake := Snake(name)
+	if at := named(r.Fields, snake); at < 0 {
+		if at := named(r.Fields, strings.TrimSuffix(snake, "_id")); at >= 0 {
+			return fieldName(r.Fields[at])
+		}
+	}
+	return snake
+}
+
+// checkIndex refuses an index that the table cannot have.
+func (r Resource) checkIndex(word, command string) error {
+	x := ParseIndex(word)
+	fields, err := r.Parsed()
+	if err != nil {
+		return err
+	}
+	var can []string
+	for _, f := range fields {
+		if f.Column() != "" && !f.Is("array") && f.Length() <= maxIndexed && f.Type != "json" && f.Type != "bytes" {
+			can = append(can, f.Name)
+		}
+	}
+	if r.Owner {
+		can = append(can, "user_id")
+	}
+	can = append(can, "created_at", "updated_at")
+	bad := func(what string) error {
+		return &Error{What: what, Label: "fields", Where: strings.Join(can, " "), Try: command + " " + strings.Join(can[:min(2, len(can))], ",")}
+	}
+	if len(x.Fields) < 2 {
+		if len(x.Fields) == 1 && named(r.Fields, x.Fields[0]) >= 0 {
+			return &Error{What: "an index of one field is a modifier of it", Where: r.Name + " " + x.Fields[0], Try: "nexios change field " + r.Name + " " + x.Fields[0] + " " + map[bool]string{true: "unique", false: "index"}[x.Unique]}
+		}
+		return bad("an index is of two fields or more")
+	}
+	if len(x.Fields) > 8 {
+		return bad("an index is of at most 8 fields")
+	}
+	width := 0
+	for i, name := range x.Fields {
+		if !slices.Contains(can, name) {
+			return bad(fmt.Sprintf("%s has no field %q that can be indexed", r.Name, clip(name)))
+		}
+		if slices.Contains(x.Fields[:i], name) {
+			return bad(name + " is twice in the index")
+		}
+		if at := named(r.Fields, name); at >= 0 {
+			width += fields[at].Length()
+		}
+	}
+	if width > maxIndexed {
+		return bad(fmt.Sprintf("the fields of an index have at most %d characters together (MySQL cannot index more), not %d; max=N makes one shorter", maxIndexed, width))
+	}
+	return nil
+}

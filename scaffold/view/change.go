@@ -1,0 +1,427 @@
+package view
+
+import (
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// Changes reports whether the last change of r, which is one of p's resources, is one
+// of its table. The others are none of the database's business.
+func Changes(p spec.Project, r spec.Resource) (bool, error) {
+	_, history, err := r.History()
+	if err != nil || len(history) == 0 {
+		return false, err
+	}
+	step := history[len(history)-1]
+	before, err := past(p, step.Before)
+	if err != nil {
+		return false, err
+	}
+	after, err := past(p, step.After)
+	if err != nil {
+		return false, err
+	}
+	m, err := after.change(step, before)
+	return err == nil && len(m.Up.First)+len(m.Up.Last) > 0, err
+}
+
+// change is the change of the resource's table from what it was before.
+func (w resource) change(step spec.Step, before resource) (m Migration, err error) {
+	own := w.r.TableName()
+	was, is := before.part(step, false), w.part(step, true)
+	h := snapshots(was, is, step.Migration)
+	m = h.m
+	verb, what := named(step)
+	m.ID = step.Migration + "_" + verb + "_" + what + map[string]string{"add": "_to_", "remove": "_from_"}[verb]
+	if verb == "change" || verb == "rename" {
+		m.ID += "_of_"
+	}
+	m.ID += spec.Snake(own)
+	_, words, _ := strings.Cut(m.ID, "_")
+	m.Func = strings.ToLower(words[:1]) + exported(words)[1:] + w.apart(step.Migration)
+
+	hb, ha := h.of(was), h.of(is)
+	beforeLines, afterLines := hb.columns(false), ha.columns(false)
+	beforeLines = append(beforeLines, hb.beside(before, w)...)
+	afterLines = append(afterLines, ha.beside(w, before)...)
+	change := "db.ChangeTable"
+	if verb == "rename" {
+		change = "db.RenameColumn"
+	}
+	var up, down []string
+	if !slices.Equal(beforeLines, afterLines) {
+		m.Local = []Table{
+			{Name: "before", Fields: append([]Line{h.primary()}, beforeLines...)},
+			{Name: "after", Fields: append([]Line{h.primary()}, afterLines...)},
+		}
+		for _, name := range sortedKeys(step.Fill) {
+			fill, err := ha.fillStep(is, name, step.Fill[name])
+			if err != nil {
+				return m, err
+			}
+			up = append(up, fill)
+		}
+		up = append(up, h.changeStep(change, "before", "after"))
+		if down, err = hb.back(change, is, beforeLines, &m); err != nil {
+			return m, err
+		}
+	}
+	// Tables of many to many.
+	made, gone := ha.joins(), hb.joins()
+	create := func(tables []Table) string {
+		var list []string
+		for _, t := range tables {
+			list = append(list, "&"+t.Name+"{}")
+		}
+		if w.r.Organisation {
+			return "db.CreateTables(tx, " + strings.Join(list, ", ") + ")"
+		}
+		return "tx.Migrator().CreateTable(" + strings.Join(list, ", ") + ")"
+	}
+	drop := func(tables []Table) string {
+		var list []string
+		for _, t := range slices.Backward(tables) {
+			list = append(list, quoted(t.Table))
+		}
+		return "tx.Migrator().DropTable(" + strings.Join(list, ", ") + ")"
+	}
+	if len(made) > 0 {
+		up, down = append(up, create(made)), append([]string{drop(made)}, down...)
+	}
+	if len(gone) > 0 {
+		up, down = append([]string{drop(gone)}, up...), append(down, create(gone))
+	}
+	if a, b := before.searched(), w.searched(); !slices.Equal(a, b) {
+		around := func(list []string, from, to []string) []string {
+			if len(from) > 0 {
+				list = append([]string{searchIndex(own, nil)}, list...)
+			}
+			if len(to) > 0 {
+				list = append(list, searchIndex(own, to))
+			}
+			return list
+		}
+		up, down = around(up, a, b), around(down, b, a)
+	}
+	if len(up) == 0 {
+		return m, nil
+	}
+	m.File = fileName(m.ID)
+	if len(made)+len(gone) > 0 || slices.ContainsFunc(slices.Concat(beforeLines, afterLines), func(l Line) bool {
+		return slices.Contains(slices.Collect(maps.Values(h.names)), strings.TrimPrefix(l.Type, "*"))
+	}) {
+		m.Types = h.stubs()
+		if own := h.ownStub(slices.Concat(beforeLines, afterLines), made, gone); own != nil {
+			m.Types = append(m.Types, *own)
+		}
+		m.Types = append(append(m.Types, made...), gone...)
+	}
+	m.Up, m.Down = steps(up), steps(down)
+	m.Imports = imports(w.p.Module, slices.Concat(h.paths, hb.paths, ha.paths)...)
+	return m, nil
+}
+
+// named is what a change does, in words.
+func named(step spec.Step) (verb, what string) {
+	var names []string
+	for _, f := range step.Fields {
+		switch {
+		case f.To == "":
+			verb = "remove"
+		case fieldName(f.From) != fieldName(f.To):
+			return "rename", fieldName(f.From) + "_to_" + fieldName(f.To)
+		default:
+			verb = "change"
+		}
+		names = append(names, fieldName(f.From))
+	}
+	if len(names) > 0 {
+		return verb, some(names)
+	}
+	for _, x := range step.Indexes {
+		word := x.To
+		if verb = "add"; word == "" {
+			verb, word = "remove", x.From
+		}
+		index := spec.ParseIndex(word)
+		names = append(names, strings.Join(index.Fields, "_")+map[bool]string{true: "_unique"}[index.Unique]+"_index")
+	}
+	return verb, some(names)
+}
+
+// part is the resource with only what a step is about.
+func (w resource) part(step spec.Step, after bool) resource {
+	names := map[string]bool{}
+	for _, f := range step.Fields {
+		word := f.From
+		if after {
+			word = f.To
+		}
+		names[fieldName(word)] = true
+	}
+	p := w.without(func(name string) bool { return !names[name] })
+	p.r.Owner, p.made, p.r.Indexes = false, true, nil
+	for _, x := range step.Indexes {
+		word := x.From
+		if after {
+			word = x.To
+		}
+		if word != "" {
+			p.r.Indexes = append(p.r.Indexes, word)
+		}
+	}
+	return p
+}
+
+// snapshots names the tables that either of two parts needs.
+func snapshots(was, is resource, time string) *history {
+	both := is
+	both.fields = slices.Clone(is.fields)
+	for _, f := range was.fields {
+		if !slices.ContainsFunc(both.fields, func(o field) bool { return o.Name == f.Name }) {
+			both.fields = append(both.fields, f)
+		}
+	}
+	return both.snapshot(time)
+}
+
+// of is the history of a part, by the same names.
+func (h *history) of(w resource) *history {
+	return &history{w: w, targets: h.targets, names: h.names, changing: true}
+}
+
+// changeStep changes the columns of one local type to those of another.
+func (h *history) changeStep(change, from, to string) string {
+	return change + "(tx, " + quoted(h.w.r.TableName()) + ", &" + from + "{}, &" + to + "{})"
+}
+
+// fillStep gives a field of w a value in the rows that have none.
+func (h *history) fillStep(w resource, name, text string) (string, error) {
+	at := slices.IndexFunc(w.fields, func(f field) bool { return f.Name == name })
+	if at < 0 {
+		return "", fmt.Errorf("%s: no field %s to fill", w.r.Name, name)
+	}
+	f := w.fields[at]
+	value, err := f.Value(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: fill %s: %w", w.r.Name, name, err)
+	}
+	h.paths = append(append(h.paths, f.goImports()...), f.row.Constants...)
+	return "db.Fill(tx, " + quoted(w.r.TableName()) + ", " + quoted(f.Column()) + ", " + value.Go + ")", nil
+}
+
+// back are the steps that lead back to the columns of h, of which lines are. A
+// required one that comes back is given a value that means little.
+func (h *history) back(change string, now resource, lines []Line, m *Migration) ([]string, error) {
+	fills := map[string]string{}
+	for _, f := range h.w.columns() {
+		_, isDefault := f.Default()
+		if isDefault || f.Is("optional") || f.Is("unique") || f.Is("array") || len(now.fields) > 0 {
+			continue
+		}
+		if text, ok := f.neutral(); ok {
+			fills[f.Name] = text
+		}
+	}
+	if len(fills) == 0 {
+		return []string{h.changeStep(change, "after", "before")}, nil
+	}
+	filling := h.of(h.w)
+	m.Local = append(m.Local, Table{Name: "filling", Fields: append([]Line{h.primary()}, append(filling.filling(fills), lines[len(lines)-besides(lines):]...)...)})
+	steps := []string{h.changeStep(change, "after", "filling")}
+	for _, name := range sortedKeys(fills) {
+		fill, err := h.fillStep(h.w, name, fills[name])
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, fill)
+	}
+	return append(steps, h.changeStep(change, "filling", "before")), nil
+}
+
+// neutral is a value that stands for one that was lost, as a word writes it.
+func (f field) neutral() (string, bool) {
+	if f.row.Listed {
+		first, _, _ := strings.Cut(f.Arg, "/")
+		return first, true
+	}
+	if f.Relation() || f.row.Upload {
+		return "", false
+	}
+	for _, text := range []string{"", "0", "false", "null"} {
+		if _, err := f.Value(text); err == nil {
+			return text, true
+		}
+	}
+	for _, sample := range f.Samples(1) {
+		return sample.Text, true
+	}
+	return "", false
+}
+
+// filling are the columns of which some have no value yet.
+func (h *history) filling(fill map[string]string) []Line {
+	if len(fill) == 0 {
+		return h.columns(false)
+	}
+	was := h.w
+	defer func() { h.w = was }()
+	h.w.fields = slices.Clone(was.fields)
+	for i, f := range h.w.fields {
+		if _, ok := fill[f.Name]; ok {
+			f.Mods = maps.Clone(f.Mods)
+			f.Mods["optional"] = ""
+			h.w.fields[i] = f
+		}
+	}
+	return h.columns(false)
+}
+
+// fill makes columns that were added required, with values for the rows there.
+func (h *history) fill(step spec.Step) error {
+	if len(step.Fill) == 0 {
+		return nil
+	}
+	for _, name := range sortedKeys(step.Fill) {
+		fill, err := h.fillStep(h.w, name, step.Fill[name])
+		if err != nil {
+			return err
+		}
+		h.filled = append(h.filled, fill)
+	}
+	only := h.w.without(func(name string) bool { _, ok := step.Fill[name]; return !ok })
+	only.r.Indexes = nil
+	h.local = []Table{
+		{Name: "filling", Fields: append([]Line{h.primary()}, h.of(only).filling(step.Fill)...)},
+		{Name: "filled", Fields: append([]Line{h.primary()}, h.of(only).columns(false)...)},
+	}
+	h.filled = append(h.filled, h.changeStep("db.ChangeTable", "filling", "filled"))
+	return nil
+}
+
+// beside are the columns that are not of h's fields but of their indexes and
+// references. all is the whole resource at that time, other at the other time.
+func (h *history) beside(all, other resource) []Line {
+	var lines []Line
+	if h.w.r.Organisation {
+		lines = append(lines, Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("->"))})
+	}
+	own := map[string]bool{}
+	for _, f := range h.w.columns() {
+		own[f.Column()] = true
+	}
+	for _, word := range h.w.r.Indexes {
+		for _, column := range spec.ParseIndex(word).Columns(all.r) {
+			if own[column] {
+				continue
+			}
+			own[column] = true
+			line := Line{Name: exported(column), Type: "time.Time"}
+			switch column {
+			case "created_at", "updated_at":
+				h.paths = append(h.paths, "time")
+			case "user_id":
+				line.Type = "int64"
+			default:
+				f := all.without(func(name string) bool { return false })
+				f.fields = slices.DeleteFunc(f.fields, func(f field) bool { return f.Column() != column })
+				f.r.Indexes = nil
+				of := h.of(f)
+				line = of.columns(false)[0]
+				h.paths = append(h.paths, of.paths...)
+			}
+			how := append([]string{"->"}, h.composite(column)...)
+			if name := columnName(column); name != "" {
+				how = append([]string{name}, how...)
+			}
+			line.Tag = tag("gorm", strings.Join(how, ";"))
+			lines = append(lines, line)
+		}
+	}
+	if lists := h.listed("created_at"); lists != "" {
+		if at := slices.IndexFunc(lines, func(l Line) bool { return l.Name == "CreatedAt" }); at >= 0 {
+			lines[at].Tag = tag("gorm", h.also("->"+lists, "created_at"))
+		} else {
+			h.paths = append(h.paths, "time")
+			lines = append(lines, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
+		}
+	}
+	has, had := all.snapshot("").live() != "", other.snapshot("").live() != ""
+	if unique := h.live(); unique != "" || has && !had {
+		how := "->"
+		if !had {
+			how = notDeleted
+		}
+		lines = append(lines, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+unique)})
+	}
+	return lines
+}
+
+// besides counts the lines at the end that no field has.
+func besides(lines []Line) int {
+	n := 0
+	for _, line := range slices.Backward(lines) {
+		if !strings.Contains(line.Tag, "->") && line.Name != "NotDeleted" {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// composite are the tags of a column's indexes of several columns.
+func (h *history) composite(column string) []string {
+	var tags []string
+	for _, word := range h.w.r.Indexes {
+		x := spec.ParseIndex(word)
+		if at := slices.Index(x.Columns(h.w.r), column); at >= 0 {
+			tags = append(tags, h.indexTag(x, at+2)) // after organisation_id
+		}
+	}
+	return tags
+}
+
+// also is a tag with those of the column's indexes of several columns.
+func (h *history) also(how, column string) string {
+	return strings.Join(append([]string{how}, h.composite(column)...), ";")
+}
+
+// indexTag says that a column is in an index of several, at a place.
+func (h *history) indexTag(x spec.Index, priority int) string {
+	columns := x.Columns(h.w.r)
+	if h.w.r.Organisation {
+		columns = append([]string{"organisation_id"}, columns...)
+	}
+	name := "idx_" + h.w.r.TableName() + "_" + strings.Join(columns, "_")
+	if len(name) > 60 { // PostgreSQL takes 63
+		name = fmt.Sprintf("%s_%08x", name[:51], crc32.ChecksumIEEE([]byte(name)))
+	}
+	kind := "index"
+	if x.Unique {
+		kind = "uniqueIndex"
+	}
+	return fmt.Sprintf("%s:%s,priority:%d", kind, name, priority)
+}
+
+// ownStub is the table itself, where something refers to it; nil where nothing
+// does.
+func (h *history) ownStub(lines []Line, joins ...[]Table) *Table {
+	name := h.names[h.w.r.TableName()]
+	refers := func(l Line) bool { return strings.TrimPrefix(l.Type, "*") == name }
+	for _, t := range slices.Concat(joins...) {
+		lines = append(slices.Clone(lines), t.Fields...)
+	}
+	if !slices.ContainsFunc(lines, refers) {
+		return nil
+	}
+	t := Table{Name: name, Table: h.w.r.TableName(), Fields: []Line{h.primary()}}
+	if h.w.r.Organisation {
+		t.Fields = append(t.Fields, Line{Name: "OrganisationID", Type: "int64"})
+	}
+	return &t
+}

@@ -1,0 +1,234 @@
+package resource_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nexios-go/nexios/e2e/services"
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
+
+// changes are command lines after `nexios`, for every kind of change, of a
+// resource called thing.
+const changes = `
+change field thing title max=100 unique
+change field thing title no-unique max=200 index
+change field thing slug required --backfill none
+change field thing slug optional unique
+change field thing slug unique=nocase
+change field thing slug no-unique search
+change field thing status enum=draft/live/old
+change field thing status filter no-default
+change field thing views bigint no-default
+change field thing views no-filter
+change field thing code text
+change field thing code string max=40
+change field thing tag optional ondelete=null
+change field thing tag unique
+change field thing tag no-unique no-ondelete
+change field thing on required --backfill 2026-01-31
+add field thing stars:int:min=1:filter --backfill 3
+add field thing day:date:sort price:decimal=10.2 --backfill 2026
+add field thing kind:enum=a/b at:datetime:optional --backfill a
+rename field thing title headline
+rename field thing tag label
+rename field thing status state
+rename field thing slug path
+rename field thing body content
+rename field thing photo picture
+add index thing state,created_at
+add index thing label,code --unique
+rename field thing code sign
+remove field thing label
+remove field thing tags stars
+remove field thing state content
+remove field thing path picture
+add field thing title:string:optional
+remove field thing title
+add field thing title:string:default=x
+change field thing title no-default
+`
+
+// changedProject makes the changes that fit to a resource.
+func changedProject(t *testing.T, name, flags string) spec.Project {
+	t.Helper()
+	p := parse(t, project(), "tag name:string --uuid\n"+name+" title:string:search slug:string:optional:max=100 status:enum=draft/live:default=draft body:text:search "+
+		"views:int:default=1:filter:sort code:string:max=30 tag:ref=tags tags:many=tags on:date:optional photo:file:optional "+flags)
+	for i, line := range strings.Split(strings.TrimSpace(changes), "\n") {
+		at := fmt.Sprintf("20261201%02d%02d00", i/60, i%60)
+		line, fill, _ := strings.Cut(line, " --backfill ")
+		line, unique := strings.CutSuffix(line, " --unique")
+		words := strings.Fields(line)
+		command, rest := strings.Join(words[:2], " "), words[3:]
+		var (
+			now spec.Project
+			r   spec.Resource
+			err error
+		)
+		switch command {
+		case "change field":
+			now, r, err = p.ChangeField(name, rest, fill, at)
+		case "add field":
+			if fill == "2026" { // of a date, and of a number
+				now, r, err = p.AddFields(name, rest[:1], "2026-01-31", at)
+				if err == nil {
+					p = now
+					now, r, err = p.AddFields(name, rest[1:], "9.50", at[:12]+"30")
+				}
+				break
+			}
+			now, r, err = p.AddFields(name, rest, fill, at)
+		case "add index":
+			now, r, err = p.AddIndex(name, rest[0], unique, at)
+		case "rename field":
+			now, r, err = p.RenameField(name, rest[0], rest[1], at)
+		case "remove field":
+			now, r, err = p.RemoveFields(name, rest, at)
+		}
+		if err != nil {
+			if strings.Contains(err.Error(), "--soft-delete") || strings.Contains(err.Error(), "nocase") {
+				continue
+			}
+			t.Fatalf("%s: %v", line, err)
+		}
+		if p, err = scaffold.Settle(p, now, r); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+	}
+	return p
+}
+
+// TestChangedFields changes everything that can be changed of resources of every
+// kind: their tests then pass, and each migration goes up and down with rows in the
+// table, which are what they were.
+func TestChangedFields(t *testing.T) {
+	t.Parallel()
+	for name, flags := range map[string]string{"thing": "", "soft_thing": "--soft-delete --owner", "uuid_thing": "--uuid --table tbl_2"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := changedProject(t, name, flags)
+			r, _ := p.Resource(name)
+			dir := generate(t, p)
+			text := strings.NewReplacer("{table}", r.TableName(), "\t\t{owner}\n", map[bool]string{true: "\t\trow[\"user_id\"] = 1\n"}[r.Owner],
+				"{id}", map[bool]string{true: `fmt.Sprintf("0192e4a0-7b3c-7d10-8000-%012d", i)`, false: "i"}[r.UUID]).Replace(rowsTest)
+			if err := os.WriteFile(filepath.Join(dir, "internal", "migrations", "rows_test.go"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			run(t, dir, true, "gofmt", "-l", ".")
+			run(t, dir, true, "go", "vet", "./...")
+			if testing.Short() {
+				return
+			}
+			tests := filepath.Join(dir, "tests") + string(filepath.Separator)
+			run(t, dir, false, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", tests, "./internal/migrations", "./internal/"+r.Package())
+			for database, url := range map[string]string{"sqlite": "", "postgres": services.Postgres(t), "mysql": services.MySQL(t)} {
+				binaries, err := filepath.Glob(tests + "*")
+				if err != nil || len(binaries) < 2 {
+					t.Fatalf("no tests: %v", err)
+				}
+				for _, binary := range binaries {
+					cmd := exec.Command(binary)
+					cmd.Dir = dir
+					cmd.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
+					if out, err := cmd.CombinedOutput(); err != nil {
+						t.Errorf("%s on %s: %v\n%s", filepath.Base(binary), database, err, out)
+					}
+				}
+			}
+		})
+	}
+}
+
+// rowsTest takes each migration up, down and up with rows in the table.
+const rowsTest = `package migrations_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/webtest"
+
+	"example.com/shop/internal/migrations"
+)
+
+func TestRows(t *testing.T) {
+	list := migrations.All()
+	slices.SortFunc(list, func(a, b db.Migration) int { return strings.Compare(a.ID, b.ID) })
+	first := slices.IndexFunc(list, func(m db.Migration) bool { return m.ID > "202612" })
+	gdb := webtest.DB(t, list[:first])
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 1; i <= 3; i++ {
+		must(gdb.Table("tags").Create(map[string]any{"id": fmt.Sprintf("0192e4a0-7b3c-7d10-8000-%012d", i), "name": "x", "created_at": "2026-01-01 00:00:00", "updated_at": "2026-01-01 00:00:00"}).Error)
+	}
+	must(gdb.Table("users").Create(map[string]any{"id": 1, "username": "ann", "email": "a@x.co", "password_hash": "x", "role": "user", "is_active": true, "created_at": "2026-01-01 00:00:00", "updated_at": "2026-01-01 00:00:00"}).Error)
+	for i := 1; i <= 3; i++ {
+		row := map[string]any{
+			"id": {id}, "title": fmt.Sprintf("title's %d", i), "status": "live", "body": "b", "views": i, "code": fmt.Sprintf("c%d", i),
+			"tag_id": fmt.Sprintf("0192e4a0-7b3c-7d10-8000-%012d", i), "created_at": "2026-01-01 00:00:00", "updated_at": "2026-01-01 00:00:00",
+		}
+		{owner}
+		if i < 3 {
+			row["slug"] = fmt.Sprintf("s%d", i)
+		}
+		must(gdb.Table("{table}").Create(row).Error)
+	}
+	for i, m := range list[first:] {
+		was := content(t, gdb)
+		_, err := db.Migrate(t.Context(), gdb, list[:first+i+1])
+		must(err)
+		_, err = db.Rollback(t.Context(), gdb, list[:first+i+1], 1)
+		if strings.Contains(m.ID, "_remove_") && err != nil && strings.Contains(err.Error(), "would have no value") {
+			continue // of a required reference: it is said
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", m.ID, err)
+		}
+		for j, row := range content(t, gdb) {
+			for name, value := range row {
+				filled := strings.Contains(m.ID, "_change_") && was[j][name] == nil // with a value by --backfill
+				if lost := strings.Contains(m.ID, "_remove_"); !lost && !filled && fmt.Sprint(value) != fmt.Sprint(was[j][name]) {
+					t.Errorf("%s: %s is %v, and was %v", m.ID, name, value, was[j][name])
+				}
+			}
+		}
+		_, err = db.Migrate(t.Context(), gdb, list[:first+i+1])
+		must(err)
+	}
+	last := content(t, gdb)
+	if len(last) != 3 || fmt.Sprint(last[0]["headline"]) != "title's 1" || fmt.Sprint(last[2]["sign"]) != "c3" || fmt.Sprint(last[1]["views"]) != "2" {
+		t.Errorf("the rows are %v", last)
+	}
+}
+
+func content(t *testing.T, gdb *gorm.DB) []map[string]any {
+	t.Helper()
+	var rows []map[string]any
+	if err := gdb.Raw("SELECT * FROM {table} ORDER BY id -- " + rand.Text()).Scan(&rows).Error; err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		for name, value := range row {
+			if text, ok := value.([]byte); ok {
+				row[name] = string(text)
+			}
+		}
+	}
+	return rows
+}
+`
