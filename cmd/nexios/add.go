@@ -86,9 +86,9 @@ func addResourceCommand() *cobra.Command {
 	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading needs a login unless none")
 	cmd.Flags().BoolVar(&r.Lock, "lock", false, "changing or deleting a row asks for its ETag in If-Match, so that nobody overwrites what others wrote")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
-	completeFlag(cmd, "guard", []string{"none", "user", "admin"})
-	completeFlag(cmd, "read", []string{"all", "user", "owner"})
-	completeFlag(cmd, "write", []string{"owner", "user", "admin"})
+	completeFlag(cmd, "guard", []string{"none\teverybody, without a login", "user\twho is logged in", "admin\tadministrators"})
+	completeFlag(cmd, "read", []string{"all\teverybody, without a login", "user\twho is logged in", "owner\ttheir owner alone"})
+	completeFlag(cmd, "write", []string{"owner\ttheir owner alone", "user\twho is logged in", "admin\tadministrators"})
 	completeFlag(cmd, "only", spec.Actions())
 	return cmd
 }
@@ -341,7 +341,7 @@ func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 	if err != nil {
 		return err
 	}
-	how.next = []string{"go run . migrate up", "go test ./..."}
+	how.next = append([]string{"go run . migrate up", "go test ./..."}, how.next...)
 	return carryOver(cmd, f, open, p, how)
 }
 

@@ -33,7 +33,7 @@ func completeField(dir *string) cobra.CompletionFunc {
 			}
 		case strings.Count(word, ":") == 1:
 			for _, t := range spec.Types() {
-				words = append(words, head+t.Name+equals(t.Arg == "must"))
+				words = append(words, cobra.CompletionWithDesc(head+t.Name+equals(t.Arg == "must"), t.Doc))
 			}
 		default:
 			for _, m := range spec.Modifiers() {

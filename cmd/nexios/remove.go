@@ -133,7 +133,7 @@ func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
 				return err
 			}
 			key := strings.TrimSpace(strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature "))
-			return remove(cmd, f, open, project, "remove "+key)
+			return remove(cmd, f, open, project, "remove "+key, unneeded(open, project, feature, at)...)
 		},
 	}
 	f.add(cmd)
@@ -147,15 +147,33 @@ func defaultName(f scaffold.Feature) string {
 	return f.Options[at].Default
 }
 
+// unneeded are the commands that remove what came with a feature and nothing
+// needs that is left.
+func unneeded(open opened, left spec.Project, feature scaffold.Feature, at string) []string {
+	needs := feature.Requires
+	for _, had := range open.spec.Features {
+		if had.Name == feature.Name && feature.Needs != nil {
+			needs = append(slices.Clone(needs), feature.Needs(had)...)
+		}
+	}
+	var commands []string
+	for _, name := range needs {
+		if _, err := open.catalog.Remove(left, spec.Feature{Name: name}, at); err == nil {
+			commands = append(commands, "nexios remove "+name+"   # it came with "+feature.Name+", if you do not use it")
+		}
+	}
+	return commands
+}
+
 // remove carries the project over to what is left of it.
-func remove(cmd *cobra.Command, f removeFlags, open opened, project spec.Project, title string) error {
+func remove(cmd *cobra.Command, f removeFlags, open opened, project spec.Project, title string, next ...string) error {
 	question := ""
 	if canAsk(cmd) && !f.yes && !f.dryRun {
 		question = strings.ToUpper(title[:1]) + title[1:] + "?"
 	}
 	return change(cmd, f.changeFlags, open, project, changing{
 		title: title, ask: question, force: f.force,
-		done: dropped(open.spec, project),
+		done: dropped(open.spec, project), next: next,
 	})
 }
 

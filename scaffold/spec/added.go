@@ -94,7 +94,7 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	}
 	now, err := p.Replace(changed)
 	if err != nil {
-		return p, r, instead(err, func(string) string { return "nexios add field --help" })
+		return p, r, instead(asTyped(err, words), func(string) string { return "nexios add field --help" })
 	}
 	return now, changed, nil
 }

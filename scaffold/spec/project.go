@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -229,6 +230,7 @@ func stamp(text string) bool {
 // other words it is an *Error, and so is one that does not fit the project.
 // The migration's time of a resource that is there already stays.
 func (p Project) Add(r Resource) (Project, Resource, error) {
+	words := r.Fields
 	r, err := ParseResource(r)
 	if err != nil {
 		return p, r, err
@@ -255,10 +257,32 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 		}
 	}
 	if err := p.fits(r); err != nil {
-		return p, r, err
+		return p, r, asTyped(err, words)
 	}
 	p.Resources = append(slices.Clone(p.Resources), r)
 	return p, r, nil
+}
+
+// asTyped has an error name the words as they were typed: not the table xxes,
+// which ref=xx means, but xx.
+func asTyped(err error, words []string) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	told := *e
+	for _, word := range words {
+		f, err := ParseField(word)
+		if err != nil || !f.Relation() {
+			continue
+		}
+		_, after, _ := strings.Cut(word, f.Type+"=")
+		arg, _, _ := strings.Cut(after, ":")
+		if before := "no table " + strconv.Quote(f.Arg) + " in " + f.String(); told.What == before {
+			told.What = fmt.Sprintf("no table %q in %s", arg, word)
+		}
+	}
+	return &told
 }
 
 // Replace returns the project with r in the place of the resource of the same

@@ -95,7 +95,7 @@ func (b Build) Parts() string {
 	}
 	add("watch", b.Watch)
 	if b.Mode == ModeFull {
-		add("go build", b.Compile)
+		add("build", b.Compile) // compiled and linked
 	} else {
 		add("compile", b.Compile)
 	}
