@@ -13,8 +13,13 @@ import (
 // role or a higher one: in a request that is about one organisation to the rows
 // of that, and elsewhere to those of all of them. It is the rule of rows that
 // have a column organisation_id; see [db.Readable].
-func Within(tx *gorm.DB, role string) *gorm.DB {
-	column := clause.Column{Table: clause.CurrentTable, Name: "organisation_id"}
+func Within(tx *gorm.DB, role string) *gorm.DB { return narrow(tx, "organisation_id", role) }
+
+// Joined is [Within] for the rows of organisations themselves.
+func Joined(tx *gorm.DB, role string) *gorm.DB { return narrow(tx, "id", role) }
+
+func narrow(tx *gorm.DB, name, role string) *gorm.DB {
+	column := clause.Column{Table: clause.CurrentTable, Name: name}
 	if m, ok := tx.Statement.Context.Value(contextKey{}).(Membership); ok && m.of(tx) {
 		if !m.Is(role) {
 			return tx.Where("1 = 0")

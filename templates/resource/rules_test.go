@@ -158,6 +158,9 @@ func withoutEach(t *testing.T, models string) map[string]bool {
 		t.Fatal(err)
 	}
 	for _, file := range files {
+		if slices.Contains([]string{"organisation.go", "membership.go", "invitation.go"}, filepath.Base(file)) {
+			continue // their own tests are not generated
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,12 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/organisations"
+)
 
 // Invitation is a row of the table invitations. Whoever has the address and the
 // token of the mail may join until ExpiresAt; one that was accepted or revoked
@@ -15,4 +21,9 @@ type Invitation struct {
 	SentAt         *time.Time `json:"sent_at"`
 	ExpiresAt      time.Time  `json:"expires_at"`
 	CreatedAt      time.Time  `json:"created_at"`
+}
+
+// Readable narrows tx to the invitations that the caller may read: those to organisations they are an admin of.
+func (Invitation) Readable(tx *gorm.DB) *gorm.DB {
+	return organisations.Within(tx, organisations.RoleAdmin)
 }

@@ -20,6 +20,16 @@ type Membership struct {
 	UpdatedAt      time.Time `json:"updated_at"`
 }
 
+// Readable narrows tx to the memberships that the caller may read: those of their organisations.
+func (Membership) Readable(tx *gorm.DB) *gorm.DB {
+	return organisations.Within(tx, organisations.RoleMember)
+}
+
+// Writable narrows tx to the memberships that the caller may change: those of organisations they are an admin of.
+func (Membership) Writable(tx *gorm.DB) *gorm.DB {
+	return organisations.Within(tx, organisations.RoleAdmin)
+}
+
 // BeforeDelete keeps an account that is the last owner of an organisation.
 func (u *User) BeforeDelete(tx *gorm.DB) error {
 	return organisations.KeepOwners(tx, u.ID)

@@ -77,6 +77,7 @@ func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error
 }
 
 func mayInvite(tx *gorm.DB, userID int64, email string, now time.Time) error {
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // to whichever organisation
 	sent := func() *gorm.DB {
 		return tx.Model(&model.Invitation{}).Where("invited_by = ? AND created_at > ?", userID, now.Add(-time.Hour))
 	}
@@ -116,7 +117,7 @@ func expire(tx *gorm.DB, now time.Time) error {
 
 func (h handler) accept(c *gin.Context, in acceptInput) (organisation, error) {
 	caller, _ := auth.From(c)
-	tx := h.db.WithContext(c.Request.Context())
+	tx := h.db.WithContext(db.System(c.Request.Context())) // they are no member yet
 	invitation, err := open(tx, in.Body.Token)
 	if err != nil {
 		return organisation{}, err
@@ -178,7 +179,7 @@ type invited struct {
 // sendInvitation sends one that is still open. Should the job run twice, the
 // token of the later mail counts.
 func (h handler) sendInvitation(ctx context.Context, job invited) error {
-	tx := h.db.WithContext(ctx)
+	tx := h.db.WithContext(db.System(ctx))
 	var row struct{ Email, Organisation, Inviter string }
 	err := tx.Model(&model.Invitation{}).
 		Select("invitations.email", "organisations.name AS organisation", "users.username AS inviter").
@@ -201,7 +202,7 @@ func (h handler) sendInvitation(ctx context.Context, job invited) error {
 
 // purge deletes invitations that expired a while ago.
 func (h handler) purge(ctx context.Context, _ struct{}) error {
-	return h.db.WithContext(ctx).Where("expires_at < ?", time.Now().UTC().Add(-keptFor)).Delete(&model.Invitation{}).Error
+	return h.db.WithContext(db.System(ctx)).Where("expires_at < ?", time.Now().UTC().Add(-keptFor)).Delete(&model.Invitation{}).Error
 }
 
 // digest is how a token is stored.

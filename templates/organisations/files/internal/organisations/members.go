@@ -85,7 +85,7 @@ func (h handler) leave(c *gin.Context, in organisationInput) (web.None, error) {
 		if err != nil {
 			return err
 		}
-		return drop(tx, row)
+		return drop(tx.WithContext(db.System(tx.Statement.Context)), row) // whatever their role is
 	})
 	if err == nil {
 		record(c, "member_left", in.Organisation, slog.Int64("user_id", caller.UserID))

@@ -378,3 +378,42 @@ func TestChangesAreLogged(t *testing.T) {
 		}
 	}
 }
+
+// A handler without a guard reaches what the caller could by the routes, and no
+// more: nobody reads who is in an organisation of others.
+func TestRowsOfOtherOrganisations(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.as["olga"].Post(w.path("invitations"), map[string]string{"email": "new@example.com", "role": "member"}).Expect(201)
+	type reach struct{ organisations, members, invitations, renamed, removed int64 }
+	for name, want := range map[string]reach{
+		"nobody": {},
+		"oscar":  {organisations: 1, members: 1, renamed: 1, removed: 1},
+		"mary":   {organisations: 1, members: 4},
+		"adam":   {organisations: 1, members: 4, invitations: 1, renamed: 1, removed: 4},
+		"root":   {organisations: 2, members: 5, invitations: 1, renamed: 2, removed: 5},
+	} {
+		ctx := auth.As(context.Background(), auth.Identity{UserID: w.id[name], Role: map[bool]string{true: auth.RoleAdmin}[name == "root"]})
+		var got reach
+		tx := w.db.WithContext(ctx).Begin()
+		renamed := tx.Model(&model.Organisation{}).Where("1 = 1").Update("name", "Renamed")
+		got.renamed = renamed.RowsAffected
+		removed := tx.Where("1 = 1").Delete(&model.Membership{})
+		got.removed = removed.RowsAffected
+		tx.Rollback()
+		tx = w.db.WithContext(ctx)
+		for _, err := range []error{
+			renamed.Error, removed.Error,
+			tx.Model(&model.Organisation{}).Count(&got.organisations).Error,
+			tx.Model(&model.Membership{}).Count(&got.members).Error,
+			tx.Model(&model.Invitation{}).Count(&got.invitations).Error,
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got != want {
+			t.Errorf("%s reaches %+v, not %+v", name, got, want)
+		}
+	}
+}
