@@ -117,9 +117,7 @@ func textsOn(t *testing.T, exe, name string) (told []string) {
 		for _, text := range alike {
 			value := of.before + text
 			held := admin.get(of.path + "?limit=100&search=" + url.QueryEscape(value)).want(200)
-			if of.before != "" || of.form("A") != "A" || !strings.ContainsAny(text, "iIıİσςΣßẞ𐐀𐐨K\u212a") { // which has cases that every database says for itself
-				tell("%s searched for %q has %d", of.path, value, held.number("total"))
-			}
+			tell("%s searched for %q has %d", of.path, value, held.number("total"))
 			if of.body["password"] != nil {
 				continue
 			}

@@ -13,8 +13,9 @@ import (
 )
 
 // Search keeps the rows that hold term in at least one of columns, whatever
-// its case (of the Turkish i, every database has its own idea); accents count,
-// and % and _ stand for themselves. An empty term keeps every row. Columns that
+// the case of its characters by Unicode's simple folding; those of ASCII are
+// ASCII's own, which a dotless i or a long s is not. Accents count, and % and _
+// stand for themselves. An empty term keeps every row. Columns that
 // UniqueNoCase made unique are searched by their folded forms.
 //
 // Where SearchIndex has made an index, terms of three characters and more are
@@ -188,8 +189,8 @@ func (s search) Build(b clause.Builder) {
 		if folded {
 			name, term = foldedColumn(column), Fold(term)
 		}
-		operator, pattern := holds(dialect, term, folded)
-		either, values = append(either, operator), append(values, current(name), pattern)
+		condition, vars := holds(dialect, current(name), term, folded)
+		either, values = append(either, condition), append(values, vars...)
 		indexed.columns, plain = append(indexed.columns, name), plain || !folded
 	}
 	if plain {
@@ -206,21 +207,79 @@ func (s search) Build(b clause.Builder) {
 	clause.Expr{SQL: "(" + strings.Join(either, " OR ") + ")", Vars: values}.Build(b)
 }
 
-// holds is the condition that a column holds term, and its pattern.
-func holds(dialect, term string, folded bool) (condition, pattern string) {
-	pattern = "%" + likeEscaper.Replace(term) + "%"
+// holds is the condition that a column holds term, and its values.
+func holds(dialect string, column clause.Column, term string, folded bool) (condition string, vars []any) {
+	rough, exact := loose(term)
+	pattern := "%" + likeEscaper.Replace(rough) + "%"
 	switch {
 	case dialect == "postgres":
 		// ILIKE, by a word that has an index. Without ESCAPE, through which no
 		// index sees.
-		return lowered + " LIKE lower(? COLLATE " + `"und-x-icu")`, "%" + backslashEscaper.Replace(term) + "%"
+		condition, vars = lowered+" LIKE lower(? COLLATE "+`"und-x-icu")`, []any{column, "%" + wildcard(backslashEscaper.Replace(rough)) + "%"}
+		if !exact || strings.ContainsAny(term, "iIİkK") { // İ and the Kelvin sign are letters of ASCII in lower case
+			condition, vars = "("+condition+" AND ? ~ ?)", append(vars, column, regexPattern(term))
+		}
+		return condition, vars
 	case dialect == "mysql" && !folded:
-		return "upper(?) LIKE ? ESCAPE '!'", strings.ToUpper(pattern)
+		condition, vars = "upper(?) LIKE ? ESCAPE '!'", []any{column, strings.ToUpper(wildcard(pattern))}
+		if !exact || strings.ContainsAny(term, "iIısS") { // ı and ſ are letters of ASCII in upper case
+			condition, vars = "("+condition+" AND ? REGEXP ?)", append(vars, column, regexPattern(term))
+		}
+		return condition, vars
 	case dialect == "sqlite" && !ascii(term):
 		// LIKE of SQLite folds ASCII only; GLOB folds nothing, but takes sets.
-		return "? GLOB ?", globPattern(term)
+		return "? GLOB ?", []any{column, globPattern(term)}
 	}
-	return "? LIKE ? ESCAPE '!'", pattern
+	return "? LIKE ? ESCAPE '!'", []any{column, "%" + likeEscaper.Replace(term) + "%"}
+}
+
+// casesOf are a letter's, with the letter first: of ASCII those of ASCII.
+func casesOf(r rune) []rune {
+	all := []rune{r}
+	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+		if (r <= unicode.MaxASCII) == (other <= unicode.MaxASCII) {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// unsure stands in a rough term for a letter whose cases databases do not agree on:
+// those with more than two, and those that came late to Unicode.
+const unsure = '\ufdd0'
+
+// loose is a term as all databases fold it, and whether that is all of it.
+func loose(term string) (rough string, exact bool) {
+	exact = true
+	rough = strings.Map(func(r rune) rune {
+		of := casesOf(r)
+		if cased := r > unicode.MaxASCII && unicode.SimpleFold(r) != r; r == unsure || cased && (len(of) != 2 || of[0] > foldedAlike || of[1] > foldedAlike) {
+			exact = false
+			return unsure
+		}
+		return r
+	}, term)
+	return rough, exact
+}
+
+// wildcard has LIKE take any character for such a letter.
+func wildcard(pattern string) string { return strings.ReplaceAll(pattern, string(unsure), "_") }
+
+// regexPattern is the term as a regular expression of PostgreSQL and MySQL, with
+// every letter as the set of its cases.
+func regexPattern(term string) string {
+	var b strings.Builder
+	for _, r := range term {
+		switch of := casesOf(r); {
+		case len(of) > 1:
+			b.WriteString("[" + string(of) + "]")
+		case strings.ContainsRune(`.^$*+?()[]{}\|-`, r):
+			b.WriteString(`\` + string(r))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // Bounds of what match asks before the search itself: how many trigrams it
@@ -338,17 +397,11 @@ func globPattern(term string) string {
 	var b strings.Builder
 	b.WriteByte('*')
 	for _, r := range term {
-		other := unicode.SimpleFold(r)
-		if other == r && !strings.ContainsRune("*?[", r) {
+		if of := casesOf(r); len(of) > 1 || strings.ContainsRune("*?[", r) {
+			b.WriteString("[" + string(of) + "]")
+		} else {
 			b.WriteRune(r)
-			continue
 		}
-		b.WriteByte('[')
-		b.WriteRune(r)
-		for ; other != r; other = unicode.SimpleFold(other) {
-			b.WriteRune(other)
-		}
-		b.WriteByte(']')
 	}
 	b.WriteByte('*')
 	return b.String()

@@ -122,6 +122,9 @@ func TestSearchFoldsAlike(t *testing.T) {
 	for r := rune(0x21); r < 0x530; r++ {
 		if unicode.IsLetter(r) {
 			for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
+				if (o <= unicode.MaxASCII) != (r <= unicode.MaxASCII) {
+					continue // which are two letters
+				}
 				rows = append(rows, Tale{Title: fmt.Sprintf("é%c%c%c %d", r, r, o, r)})
 			}
 		}
