@@ -11,8 +11,9 @@ import (
 )
 
 // User lets through whoever is signed in, and API keys whose scopes cover the
-// route: "read" for GET and HEAD, "write" for the rest, or "<segment>:read" and
-// "<segment>:write" for the routes whose path holds that segment.
+// route: "read" for GET and HEAD, "write" for the rest and for WebSockets, or
+// "<segment>:read" and "<segment>:write" for the routes whose path holds that
+// segment.
 func User() web.Guard {
 	return guard("user", "Requires a signed-in user or an API key.", tokenOrKey, func(c *gin.Context, id Identity) error { return nil })
 }
@@ -94,8 +95,8 @@ func guard(name, doc, schemes string, allow func(*gin.Context, Identity) error) 
 			if err != nil {
 				return err
 			}
-			if !id.covers(c.Request.Method, c.FullPath()) {
-				return missingScope(verbOf(c.Request.Method))
+			if verb := verbOf(c.Request); !id.covers(verb, c.FullPath()) {
+				return missingScope(verb)
 			}
 			return allow(c, id)
 		},
@@ -103,11 +104,10 @@ func guard(name, doc, schemes string, allow func(*gin.Context, Identity) error) 
 }
 
 // covers says whether the scopes reach the route, for guards that name none.
-func (i Identity) covers(method, path string) bool {
+func (i Identity) covers(verb, path string) bool {
 	if i.KeyID == 0 {
 		return true
 	}
-	verb := verbOf(method)
 	if i.Can(verb) {
 		return true
 	}
@@ -119,8 +119,11 @@ func (i Identity) covers(method, path string) bool {
 	return false
 }
 
-func verbOf(method string) string {
-	if method == http.MethodGet || method == http.MethodHead {
+// verbOf is what a request does. One that asks for another protocol, such as
+// the handshake of a WebSocket, may write from then on, though its method is GET.
+func verbOf(r *http.Request) string {
+	_, upgrades := r.Header["Upgrade"]
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !upgrades {
 		return "read"
 	}
 	return "write"

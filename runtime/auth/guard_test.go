@@ -104,6 +104,14 @@ func TestGuards(t *testing.T) {
 			t.Errorf("%s on a public route: %v", name, got)
 		}
 	}
+	// In a room one speaks: a handshake writes, whatever its method.
+	for name, want := range map[string]int{"key read": 403, "key posts": 403, "key write": 200, "alice": 200} {
+		for _, header := range []string{"websocket", "WebSocket", "h2c, websocket"} {
+			if got := as[name].With("Upgrade", header).Get("/api/posts"); got.Status != want {
+				t.Errorf("%s at a handshake for %q: %d, want %d", name, header, got.Status, want)
+			}
+		}
+	}
 	client.Get("/api/posts?access_token=" + token["alice"] + "&token=" + token["alice"]).Expect(401)
 
 	w.pass(16 * time.Minute)
