@@ -383,6 +383,20 @@ func TestContractPosts(t *testing.T) {
 				t.Errorf("%s: %d rows by cursor in %d pages", order, len(seen), pages+1)
 			}
 		}
+		for query, want := range map[string]string{
+			"": "25 3 true", "count=estimate": "25 3 true", "count=exact": "25 3 true", "count=exact&page=3": "25 3 false",
+			"count=none": "<nil> <nil> true", "count=none&page=3": "<nil> <nil> false", "count=none&cursor=": "<nil> <nil> true",
+		} {
+			a := list(query).json()
+			if got := fmt.Sprint(a["total"], a["pages"], a["has_next"]); got != want || a["total_is_estimate"] != nil {
+				t.Errorf("?%s has total, pages and has_next %s, want %s", query, got, want)
+			}
+		}
+		for _, query := range []string{"count=", "count=all", "count=1", "count=exact&count=none"} {
+			if fields := reader.of(t).get(posts + "?" + query).want(422).fields(); fields != "count" {
+				t.Errorf("?%s: %s", query, fields)
+			}
+		}
 		if empty := reader.of(t).get(posts + "?category=none").want(200); !strings.Contains(string(empty.body), `"items":[]`) {
 			t.Errorf("an empty list is %s", empty.body)
 		}

@@ -160,8 +160,8 @@ func BenchmarkLists(b *testing.B) {
 		}
 		few := gdb.Where("published").Session(&gorm.Session{})
 		b.Run(name+"/total/estimate", page(few, db.Query{Limit: 20}))
-		b.Run(name+"/total/exact", page(few, db.Query{Limit: 20, Count: "exact"}))
-		b.Run(name+"/deep/keys", page(gdb, db.Query{Page: 4500, Limit: 20, Count: "none"}))
+		b.Run(name+"/total/exact", page(few, db.Query{Limit: 20, Count: new("exact")}))
+		b.Run(name+"/deep/keys", page(gdb, db.Query{Page: 4500, Limit: 20, Count: new("none")}))
 		b.Run(name+"/deep/offset", func(b *testing.B) {
 			for b.Loop() {
 				must(b, gdb.Order("created_at DESC, id DESC").Offset(89_980).Limit(20).Find(&[]Entry{}).Error)

@@ -17,12 +17,13 @@ import (
 
 // Query is what a client may say about any list; inputs embed it. A zero
 // Page, Limit, Order or Count means 1, 10, desc and estimate. Where a list is
-// filtered by a field named count, that is what the parameter says.
+// filtered by a column named count, that is what the parameter says.
 type Query struct {
 	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000" doc:"Page number, from 1."`
 	Limit int    `form:"limit,default=10" binding:"min=1,max=100" doc:"Items per page."`
 	Order string `form:"order,default=desc" binding:"oneof=asc desc" doc:"Sort direction."`
-	Count string `form:"count,default=estimate" binding:"omitempty,oneof=exact estimate none" doc:"How total is found: estimate counts up to 10,000 rows and takes the database's estimate beyond (then total_is_estimate is true), exact counts them all, none leaves total and pages out."`
+	// Count is how total is found; null is "estimate".
+	Count *string `form:"count" binding:"omitempty,oneof=exact estimate none" doc:"How total is found: estimate (the default) counts up to 10,000 rows and takes the database's estimate beyond (then total_is_estimate is true), exact counts them all, none leaves total and pages out."`
 	// Cursor asks for keyset paging, whose cost does not grow with depth:
 	// empty for the first page, then each page's next_cursor. When it is
 	// absent pages are counted.
@@ -80,8 +81,8 @@ func (q Query) withDefaults() Query {
 	if q.Order == "" {
 		q.Order = "desc"
 	}
-	if q.Count == "" {
-		q.Count = countEstimate
+	if q.Count == nil {
+		q.Count = new(countEstimate)
 	}
 	return q
 }
@@ -95,7 +96,7 @@ func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 	// Where the total will not tell whether there is another page, one row more
 	// does.
 	ask := q.Limit
-	if q.Count == countNone || q.Count == countEstimate && skip+int64(q.Limit) >= exactUpTo {
+	if *q.Count == countNone || *q.Count == countEstimate && skip+int64(q.Limit) >= exactUpTo {
 		ask++
 	}
 	items := make([]T, 0, ask)
@@ -105,8 +106,8 @@ func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 	hasPrev := q.Page > 1
 	page := Page[T]{Items: items, Page: &q.Page, Limit: q.Limit, HasNext: len(items) > q.Limit, HasPrev: &hasPrev}
 	page.Items = slices.Clip(items[:min(len(items), q.Limit)])
-	if q.Count != countNone {
-		total, known, err := total(tx, q.Count, skip, len(items), ask)
+	if *q.Count != countNone {
+		total, known, err := total(tx, *q.Count, skip, len(items), ask)
 		if err != nil {
 			return Page[T]{}, err
 		}
