@@ -72,6 +72,9 @@ Run it without a command on a terminal and it asks what you want.`,
 		doctorCommand(),
 		versionCommand(),
 		jsonTopic(),
+		fieldsTopic(),
+		policiesTopic(),
+		errorsTopic(),
 	)
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()

@@ -78,10 +78,14 @@ func addWizard(cmd *cobra.Command) error {
 	if len(open.spec.Resources) > 0 {
 		things = append(things, "field")
 	}
+	about := map[string]string{
+		"resource": "A table with routes, inputs and tests", "model": "A table without routes", "field": "More fields for what is there",
+	}
 	for _, f := range features {
 		things = append(things, f.Name)
+		about[f.Name] = f.Summary
 	}
-	questions := append([]form.Question{{Key: "what", Title: "What do you want to add?", Kind: form.Choice, Choices: things}},
+	questions := append([]form.Question{{Key: "what", Title: "What do you want to add?", Kind: form.Choice, Choices: things, About: about}},
 		tableQuestions(open.spec)...)
 	questions = append(questions, fieldQuestions(open.spec)...)
 	for _, f := range features {
@@ -144,21 +148,31 @@ func tableQuestions(p spec.Project) []form.Question {
 		return func(given form.Answers) bool { return given.One("what") == name }
 	}
 	const specialTitle = "Options"
+	who := map[string]string{
+		"all": "everybody, without a login", "none": "everybody, without a login", "user": "who is logged in",
+		"owner": "their owner alone", "admin": "administrators",
+	}
+	options := map[string]string{
+		"soft-delete": "deleted rows stay in the table", "uuid": "UUIDs for keys", "table": "another name for the table",
+		"plural": "another plural", "only": "some of the routes", "owner": "rows belong to the user who created them",
+		"public": "owners may let all users read a row", "read": "who may read rows", "write": "who may change rows",
+		"guard": "who may call the routes", "lock": "writes need the row's ETag", "organisation": "rows belong to an organisation",
+	}
 	return []form.Question{
 		{Key: "name", Title: "Name, singular", Help: "e.g. post, blog-post, category", When: isTable,
 			Check: func(name string, _ form.Answers) error {
 				_, err := spec.ParseResource(spec.Resource{Name: name, Fields: []string{"x:int"}})
 				return firstLine(err)
 			}},
-		{Key: "special", Title: specialTitle, Help: "nexios add model --help explains them", Kind: form.Many, Choices: words, When: what("model")},
-		{Key: "special", Title: specialTitle, Help: "nexios add resource --help explains them", Kind: form.Many, Choices: routed, When: what("resource")},
+		{Key: "special", Title: specialTitle, Help: "nexios add model --help explains them", Kind: form.Many, Choices: words, About: options, When: what("model")},
+		{Key: "special", Title: specialTitle, Help: "nexios add resource --help explains them", Kind: form.Many, Choices: routed, About: options, When: what("resource")},
 		{Key: "table", Title: "Table name", When: special("table")},
 		{Key: "plural", Title: "Plural", When: special("plural")},
 		{Key: "only", Title: "Actions to serve", Kind: form.Many, Choices: spec.Actions(), When: special("only")},
 		{Key: "public", Title: "Bool field that makes a row readable by all users", When: special("public")},
-		{Key: "read", Title: "Who may read rows?", Kind: form.Choice, Choices: []string{"all", "user", "owner"}, When: special("read")},
-		{Key: "write", Title: "Who may change rows?", Kind: form.Choice, Choices: []string{"owner", "user", "admin"}, When: special("write")},
-		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"none", "user", "admin"}, When: special("guard")},
+		{Key: "read", Title: "Who may read rows?", Kind: form.Choice, Choices: []string{"all", "user", "owner"}, About: who, When: special("read")},
+		{Key: "write", Title: "Who may change rows?", Kind: form.Choice, Choices: []string{"owner", "user", "admin"}, About: who, When: special("write")},
+		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"none", "user", "admin"}, About: who, When: special("guard")},
 		{Key: "fields", Title: "Fields, separated by spaces", Help: "e.g. title:string:min=3 price:decimal=10.2", When: isTable,
 			Check: func(fields string, given form.Answers) error {
 				given["fields"] = []string{fields}

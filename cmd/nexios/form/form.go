@@ -30,6 +30,7 @@ type Question struct {
 	Help    string // one line below the title; may be empty
 	Kind    Kind
 	Choices []string
+	About   map[string]string // a few words on each choice; nil for none
 	Default []string
 	// Check refuses the answer to a Text with an error of one line; nil accepts
 	// all. given are the answers to the questions before.
@@ -121,14 +122,29 @@ func (s sheet) given(n int) Answers {
 
 func (s sheet) asks(i int) bool { return s[i].When == nil || s[i].When(s.given(i)) }
 
+// options are the choices with what is said about them.
+func (q Question) options() []huh.Option[string] {
+	width := 0
+	for _, choice := range q.Choices {
+		width = max(width, len(choice))
+	}
+	options := huh.NewOptions(q.Choices...)
+	for i, choice := range q.Choices {
+		if about := q.About[choice]; about != "" {
+			options[i].Key = fmt.Sprintf("%-*s  %s", width, choice, about)
+		}
+	}
+	return options
+}
+
 // field is the i-th question as huh asks it.
 func (s sheet) field(i int) huh.Field {
 	e := s[i]
 	switch e.Kind {
 	case Choice:
-		return huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(huh.NewOptions(e.Choices...)...).Value(&e.one)
+		return huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Value(&e.one)
 	case Many:
-		return huh.NewMultiSelect[string]().Title(e.Title).Description(e.Help).Options(huh.NewOptions(e.Choices...)...).Filterable(false).Value(&e.many)
+		return huh.NewMultiSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Filterable(false).Value(&e.many)
 	case Confirm:
 		return huh.NewConfirm().Title(e.Title).Description(e.Help).WithButtonAlignment(lipgloss.Left).Value(&e.yes)
 	}
