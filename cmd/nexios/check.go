@@ -33,8 +33,12 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	overlay, err := writeOverlay(temp, dir, p)
+	overlay, replace, err := writeOverlay(temp, dir, p)
 	if err != nil {
+		return err
+	}
+	// What types alone do not pass is for the compiler, which has better words.
+	if told, err := checkTypes(cmd, dir, overlay, replace); err == nil && told == "" || errors.Is(err, errCancelled) {
 		return err
 	}
 	after, err := compile(cmd, dir, "-overlay="+overlay)
@@ -71,8 +75,8 @@ func changesGo(op plan.Op) bool {
 
 // writeOverlay writes what the files of a plan will be to temp, and how they lie
 // over those in dir for the go command.
-func writeOverlay(temp, dir string, p plan.Plan) (string, error) {
-	replace := map[string]string{}
+func writeOverlay(temp, dir string, p plan.Plan) (overlay string, replace map[string]string, err error) {
+	replace = map[string]string{}
 	for _, op := range p.Changes() {
 		at := filepath.FromSlash(op.Path)
 		if op.After == nil {
@@ -81,19 +85,19 @@ func writeOverlay(temp, dir string, p plan.Plan) (string, error) {
 		}
 		name := filepath.Join(temp, at)
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if err := os.WriteFile(name, op.After, 0o600); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		replace[filepath.Join(dir, at)] = name
 	}
 	text, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	name := filepath.Join(temp, "overlay.json")
-	return name, os.WriteFile(name, text, 0o600)
+	return name, replace, os.WriteFile(name, text, 0o600)
 }
 
 // compile has Go compile all packages and their tests, and returns what it
