@@ -153,9 +153,11 @@ func users() db.Migration {
 			if err := tx.Migrator().CreateTable(&userRow{}); err != nil {
 				return err
 			}
+			//lint:ignore SA1019 the table is that of an older version
 			if err := db.UniqueFold(tx, "users", "username"); err != nil {
 				return err
 			}
+			//lint:ignore SA1019 the table is that of an older version
 			return db.UniqueFold(tx, "users", "email")
 		},
 		Down: func(tx *gorm.DB) error { return tx.Migrator().DropTable("users") },

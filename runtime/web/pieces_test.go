@@ -26,7 +26,7 @@ type chapter struct {
 	Raw   json.RawMessage `json:"raw"`
 	At    time.Time       `json:"at,omitzero"`
 	Kept  string          `json:"-"`
-	next  *chapter        //nolint:unused // of no JSON
+	_     *chapter        // of no JSON
 }
 
 type shelfmark struct {
