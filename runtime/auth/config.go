@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -92,10 +93,19 @@ func (c Config) checkMode() error {
 	return fmt.Errorf("unknown value %q for AUTH_REFRESH\n  where: the environment or .env\n  try:   AUTH_REFRESH=cookie (browsers) or AUTH_REFRESH=body (native clients)", c.Refresh)
 }
 
+// loopback tells whether a host is this machine.
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
 func (c Config) checkURL() error {
 	u, err := url.Parse(c.URL)
 	if c.URL == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == "" {
-		return nil
+		if c.Env != "production" || u.Scheme != "http" || c.URL == "" || loopback(u.Hostname()) {
+			return nil
+		}
+		return fmt.Errorf("APP_URL is http in production: %q\n  where: links in e-mails hold tokens, which anybody on the way could read\n  try:   APP_URL=https://%s", c.URL, u.Host)
 	}
 	return fmt.Errorf("APP_URL is not a URL: %q\n  where: the environment or .env\n  try:   APP_URL=https://app.example.com", c.URL)
 }

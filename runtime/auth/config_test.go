@@ -87,3 +87,20 @@ func TestZeroConfigHasTheDefaults(t *testing.T) {
 		t.Errorf("from the environment %+v\nfrom zero        %+v", c, zero)
 	}
 }
+
+// Links in e-mails hold tokens.
+func TestProductionSendsLinksByHTTPS(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"https://app.example.com": true, "http://localhost:8000": true, "http://127.0.0.1": true, "http://[::1]:8000": true, "": true,
+		"http://app.example.com": false, "http://10.0.0.1": false, "http://localhost.example.com": false,
+	} {
+		cfg := testConfig()
+		cfg.Env, cfg.URL = "production", text
+		if err := cfg.Validate(); (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+		if cfg.Env = "development"; cfg.Validate() != nil {
+			t.Errorf("%q is refused in development", text)
+		}
+	}
+}

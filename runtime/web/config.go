@@ -63,8 +63,14 @@ func (c Config) Validate() error {
 			wrong("CORS_ORIGINS holds %q, which is not an origin\n  expected: scheme://host or scheme://host:port in lower case, without the default port; * is not allowed\n  try:   CORS_ORIGINS=https://app.example.com", text)
 		}
 	}
-	if _, err := prefixes(c.TrustedProxies); err != nil {
+	proxies, err := prefixes(c.TrustedProxies)
+	if err != nil {
 		wrong("TRUSTED_PROXIES: %w\n  expected: addresses and networks\n  try:   TRUSTED_PROXIES=10.0.0.0/8", err)
+	}
+	for _, p := range proxies {
+		if c.Production() && p.Bits() < 8 { // half of all addresses twice is every one
+			wrong("TRUSTED_PROXIES holds %s, so anybody may say which address they come from\n  where: limits, locks and the log go by it\n  try:   TRUSTED_PROXIES=10.0.0.0/8", p)
+		}
 	}
 	if c.ShutdownDelay < 0 || c.ShutdownDelay > maxShutdownDelay {
 		wrong("SHUTDOWN_DELAY is %s\n  expected: 0s to %s\n  try:   SHUTDOWN_DELAY=3s", c.ShutdownDelay, maxShutdownDelay)

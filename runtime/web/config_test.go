@@ -36,7 +36,8 @@ func TestConfig(t *testing.T) {
 	for _, bad := range []string{
 		"APP_ENV=staging", "LOG_FORMAT=xml", "LOG_LEVEL=loud", "ADDR=8000", "ADDR=localhost:http", "ADDR=1.2.3.4:99999", "ADDR=unix:", "METRICS_ADDR=x",
 		"RATE_LIMIT=100", "RATE_LIMIT=0/60s", "RATE_LIMIT=-1/60s", "RATE_LIMIT=1/1ms", "RATE_LIMIT=x/60s",
-		"CORS_ORIGINS=*", "CORS_ORIGINS=example.com", "CORS_ORIGINS=https://a.example.com/", "TRUSTED_PROXIES=proxy", "DEBUG=true APP_ENV=production", "DEBUG=maybe",
+		"CORS_ORIGINS=*", "CORS_ORIGINS=example.com", "CORS_ORIGINS=https://a.example.com/", "TRUSTED_PROXIES=proxy", "DEBUG=true APP_ENV=production",
+		"TRUSTED_PROXIES=0.0.0.0/0 APP_ENV=production", "TRUSTED_PROXIES=10.0.0.0/8,::/0 APP_ENV=production", "TRUSTED_PROXIES=0.0.0.0/1,128.0.0.0/1 APP_ENV=production", "DEBUG=maybe",
 	} {
 		_, err := load(bad)
 		if err == nil {
