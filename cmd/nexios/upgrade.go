@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/semver"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 func upgradeCommand() *cobra.Command {
@@ -49,10 +52,32 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 	}
 	how := changing{title: "upgrade to " + is, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
 	if has != is {
-		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has)
+		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has) + "\n\n" + behaviour(open.spec)
 	}
 	if canAsk(cmd) && !f.yes && !f.dryRun {
 		how.ask = "Apply these changes?"
 	}
 	return carryOver(cmd, f, open, p, how)
+}
+
+// behaviour tells what a client of the upgraded project sees differently, where
+// no line of it says so.
+func behaviour(p spec.Project) string {
+	changed := []string{
+		"a reference in a body to a row that is absent or deleted is 422 (rule exists), not 409",
+		"an unknown query parameter is 422",
+	}
+	if p.HasFeature("auth") {
+		changed = append(changed,
+			"a reference to a row that the caller may not read is 422, and such rows are in no relation",
+			"rows of --guard admin and public rows of --public take a login to read",
+			"users see only the id and username of other users",
+			"a statement on a model with a rule needs the caller in its context: c.Request.Context(), auth.As or db.System",
+			"new resources require a login unless you say --guard none; nexios routes marks the routes that are open",
+		)
+	}
+	if p.HasFeature("uploads") {
+		changed = append(changed, "an upload that is attached to a row is read by those who may read the row")
+	}
+	return "changed behaviour:\n  " + strings.Join(changed, "\n  ")
 }

@@ -140,6 +140,9 @@ func tableQuestions(p spec.Project) []form.Question {
 		return func(given form.Answers) bool { return slices.Contains(given["special"], word) }
 	}
 	words := []string{"soft-delete", "uuid", "table", "plural"}
+	if p.HasFeature("organisations") {
+		words = append(words, "organisation")
+	}
 	routed := append(slices.Clone(words), "lock", "only")
 	if p.HasFeature("auth") {
 		routed = append(routed, "owner", "public", "read", "write", "guard")
@@ -205,7 +208,7 @@ func tableOf(given form.Answers) spec.Resource {
 	return spec.Resource{
 		Name: given.One("name"), Plural: given.One("plural"), Table: given.One("table"),
 		Fields:     strings.Fields(given.One("fields")),
-		SoftDelete: is("soft-delete"), UUID: is("uuid"), Lock: is("lock"), Owner: is("owner") || is("public"),
+		SoftDelete: is("soft-delete"), UUID: is("uuid"), Lock: is("lock"), Owner: is("owner") || is("public"), Organisation: is("organisation"),
 		Public: given.One("public"), Read: given.One("read"), Write: given.One("write"),
 		Only: given["only"], Guard: given.One("guard"),
 		ModelOnly: given.One("what") == "model",
