@@ -17,7 +17,7 @@ func TestUploadsHaveTheRuleOfTheirRows(t *testing.T) {
 	for words, ruled := range map[string]bool{
 		"photo scan:file --guard none":                    false,
 		"photo scan:file --read all":                      false,
-		"photo scan:file --guard admin":                   false,
+		"photo scan:file --guard admin":                   true,
 		"photo scan:file --guard user":                    true,
 		"photo scan:file --read user":                     true,
 		"photo scan:file --owner":                         true,
