@@ -28,8 +28,8 @@ func (in listInput) private() bool {
 type view struct {
 	ID               int64      `json:"id"`
 	Username         string     `json:"username"`
-	Email            *string    `json:"email,omitempty"`
-	Role             *string    `json:"role,omitempty" binding:"oneof=admin user guest"`
+	Email            *string    `json:"email,omitempty" schema:"email"`
+	Role             *string    `json:"role,omitempty" schema:"oneof=admin user guest"`
 	IsActive         *bool      `json:"is_active,omitempty"`
 	EmailConfirmedAt *time.Time `json:"email_confirmed_at,omitempty"`
 	CreatedAt        *time.Time `json:"created_at,omitempty"`
