@@ -18,6 +18,7 @@ type Catalog struct {
 	Project      fs.FS             // the files that every project has
 	Reversal     fs.FS             // a migration that takes others back
 	Migration    fs.FS             // a migration that does nothing yet
+	Baseline     fs.FS             // a migration that builds a schema that was there before
 	Resource     Resource          // what a resource adds
 	Features     []Feature         // what else can be added, each after what it requires
 	Runtime      map[string][]byte // the runtime's source, by path below runtime/

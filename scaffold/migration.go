@@ -1,12 +1,16 @@
 package scaffold
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/render"
 	"github.com/nexios-go/nexios/scaffold/spec"
@@ -40,10 +44,50 @@ func (c Catalog) AddMigration(p spec.Project, disk fs.FS, name, at string) (plan
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	d.edit([]edit.Edit{{Path: migrations, Op: edit.AddElement, In: "All", Text: v.Func + "()"}}, nil)
+	return d.migration(files, v.Func)
+}
+
+// migration plans a migration that is its owner's from the first, so that no text
+// is kept to compare it with.
+func (d *draft) migration(files []render.File, function string) (plan.Plan, error) {
+	d.edit([]edit.Edit{{Path: migrations, Op: edit.AddElement, In: "All", Text: function + "()"}}, nil)
 	made, err := d.plan()
-	for _, file := range files { // the owner's from the first, so no text is kept to compare it with
+	for _, file := range files {
 		made.Ops = append(made.Ops, plan.Op{Kind: plan.Create, Path: file.Path, After: file.Data})
 	}
 	return plan.New(made.Ops...), err
+}
+
+// Adopt plans the way from old to now, whose resources have tables that are there
+// already, with a migration that builds those on an empty database. A baseline
+// without statements is none. disk is only read.
+func (c Catalog) Adopt(old, now spec.Project, disk fs.FS, baseline view.Baseline) (plan.Plan, error) {
+	p, err := c.Change(old, now, disk)
+	if err != nil || len(baseline.Up) == 0 {
+		return p, err
+	}
+	files, err := render.Tree(c.Baseline, render.Input{Module: now.Module, Words: map[string]string{"migration": baseline.File}, Data: baseline})
+	if err != nil {
+		return p, err
+	}
+	d := draft{disk: disk, files: map[string]*text{}, module: now.Module}
+	if there := d.read(history + baseline.File + ".go"); there != nil {
+		op := plan.Op{Kind: plan.Update, Path: files[0].Path, Before: there, After: merge.Like(files[0].Data, there)}
+		if bytes.Equal(op.Before, op.After) {
+			op.Kind = plan.Identical
+		}
+		return plan.New(append(p.Ops, op)...), d.err
+	}
+	more, err := d.migration(files, baseline.Func)
+	if err != nil {
+		return p, err
+	}
+	for _, op := range more.Ops {
+		if slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Path == op.Path && o.Kind != plan.Identical }) {
+			return p, fmt.Errorf("%s changes twice", op.Path)
+		}
+		p.Ops = slices.DeleteFunc(p.Ops, func(o plan.Op) bool { return o.Path == op.Path })
+		p.Ops = append(p.Ops, op)
+	}
+	return plan.New(p.Ops...), nil
 }

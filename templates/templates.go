@@ -43,6 +43,10 @@ func Catalog() (scaffold.Catalog, error) {
 	if err != nil {
 		return scaffold.Catalog{}, err
 	}
+	baseline, err := project.Baseline()
+	if err != nil {
+		return scaffold.Catalog{}, err
+	}
 	migration, err := project.Migration()
 	if err != nil {
 		return scaffold.Catalog{}, err
@@ -52,6 +56,7 @@ func Catalog() (scaffold.Catalog, error) {
 		Project:      files,
 		Reversal:     reversal,
 		Migration:    migration,
+		Baseline:     baseline,
 		Resource:     resource.Resource(),
 		Features:     Features(),
 		Runtime:      source,

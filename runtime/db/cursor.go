@@ -25,7 +25,7 @@ type position struct {
 	Sort  string          `json:"s"`
 	Order string          `json:"o"`
 	Value json.RawMessage `json:"v"`
-	ID    json.RawMessage `json:"i"`
+	ID    json.RawMessage `json:"i"` // of the key; a list where it has several columns
 }
 
 func (o ordering) name() string {
@@ -38,26 +38,41 @@ func (o ordering) name() string {
 // cursor is the position of row.
 func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error) {
 	p := position{Sort: o.column.DBName, Order: o.name()}
-	for _, part := range []struct {
-		field *schema.Field
-		into  *json.RawMessage
-	}{{o.column, &p.Value}, {o.id, &p.ID}} {
-		value, _ := part.field.ValueOf(ctx, row)
-		null, err := isNull(value)
-		if err != nil {
-			return "", err
-		}
-		if null {
+	encode := func(field *schema.Field) (json.RawMessage, error) {
+		value, _ := field.ValueOf(ctx, row)
+		if null, err := isNull(value); err != nil {
+			return nil, err
+		} else if null {
 			value = nil
 		}
-		if o.folded && part.field == o.column {
+		if o.folded && field == o.column {
 			value, _ = formOf(value)
 		}
 		raw, err := json.Marshal(value)
 		if err != nil {
-			return "", fmt.Errorf("cursor of %s: %w", part.field.Name, err)
+			return nil, fmt.Errorf("cursor of %s: %w", field.Name, err)
 		}
-		*part.into = raw
+		return raw, nil
+	}
+	var err error
+	if p.Value, err = encode(o.column); err != nil {
+		return "", err
+	}
+	parts := make([]json.RawMessage, len(o.key))
+	for i, field := range o.key {
+		if parts[i], err = encode(field); err != nil {
+			return "", err
+		}
+	}
+	switch len(parts) {
+	case 0: // the column is the key
+		p.ID = p.Value
+	case 1:
+		p.ID = parts[0]
+	default:
+		if p.ID, err = json.Marshal(parts); err != nil {
+			return "", err
+		}
 	}
 	raw, err := json.Marshal(p)
 	return base64.RawURLEncoding.EncodeToString(raw), err
@@ -78,11 +93,22 @@ func (o ordering) parse(cursor string) ([]clause.Expression, error) {
 	if !ok {
 		return nil, invalid
 	}
-	id, ok := decode(o.id, p.ID)
-	if !ok || id == nil {
+	parts := []json.RawMessage{p.ID}
+	if len(o.key) > 1 && (json.Unmarshal(p.ID, &parts) != nil || len(parts) != len(o.key)) {
 		return nil, invalid
 	}
-	return o.after(value, id), nil
+	var key []any
+	for i, field := range o.key {
+		part, ok := decode(field, parts[i])
+		if !ok || part == nil {
+			return nil, invalid
+		}
+		key = append(key, part)
+	}
+	if len(key) == 0 && value == nil {
+		return nil, invalid
+	}
+	return o.after(value, key), nil
 }
 
 // decode reads a value of the field's own type; JSON null is nil.
@@ -120,36 +146,53 @@ func isNull(value any) (bool, error) {
 	return false, nil
 }
 
-// after are the conditions for the rows behind (value, id): one, or two to be
+// after are the conditions for the rows behind (value, key): one, or two to be
 // read one after the other where the column's NULLs are a stretch of their own.
 // NULL is the greatest value on PostgreSQL and the least elsewhere, as ORDER BY
 // has it. Each condition is one range of an index on the column, which one
 // condition with OR would not be.
-func (o ordering) after(value, id any) []clause.Expression {
-	column, key, sign := current(o.by()), current(o.id.DBName), ">"
+func (o ordering) after(value any, key []any) []clause.Expression {
+	column, sign := current(o.by()), ">"
 	if o.desc {
 		sign = "<"
 	}
 	nullsLast := o.desc != (o.dialect == "postgres")
-	switch {
-	case o.column == o.id:
-		return []clause.Expression{clause.Expr{SQL: "? " + sign + " ?", Vars: []any{key, id}}}
-	case value == nil:
-		rest := []clause.Expression{clause.Expr{SQL: "? IS NULL AND ? " + sign + " ?", Vars: []any{column, key, id}}}
+	if len(key) == 0 { // the column is all of it
+		return []clause.Expression{clause.Expr{SQL: "? " + sign + " ?", Vars: []any{column, value}}}
+	}
+	behind := o.behind(key, sign)
+	if value == nil {
+		rest := []clause.Expression{clause.Expr{SQL: "? IS NULL AND ?", Vars: []any{column, behind}}}
 		if !nullsLast {
 			rest = append(rest, clause.Expr{SQL: "? IS NOT NULL", Vars: []any{column}})
 		}
 		return rest
 	}
-	rest := []clause.Expression{clause.Expr{SQL: "(?, ?) " + sign + " (?, ?)", Vars: []any{column, key, value, id}}}
+	names, places := []any{column}, "(?"+strings.Repeat(", ?", len(key))+")"
+	for _, field := range o.key {
+		names = append(names, current(field.DBName))
+	}
+	rest := []clause.Expression{clause.Expr{SQL: places + " " + sign + " " + places, Vars: append(append(names, value), key...)}}
 	if o.dialect == "mysql" { // which reads no range by a pair
 		rest[0] = clause.Expr{
-			SQL:  "? " + sign + "= ? AND (? " + sign + " ? OR ? " + sign + " ?)",
-			Vars: []any{column, value, column, value, key, id},
+			SQL:  "? " + sign + "= ? AND (? " + sign + " ? OR ?)",
+			Vars: []any{column, value, column, value, behind},
 		}
 	}
 	if nullsLast && !o.column.NotNull {
 		rest = append(rest, clause.Expr{SQL: "? IS NULL", Vars: []any{column}})
 	}
 	return rest
+}
+
+// behind is the condition for the rows whose key comes after this one.
+func (o ordering) behind(key []any, sign string) clause.Expression {
+	names, places := []any{}, "?"+strings.Repeat(", ?", len(key)-1)
+	for _, field := range o.key {
+		names = append(names, current(field.DBName))
+	}
+	if len(key) > 1 {
+		places = "(" + places + ")"
+	}
+	return clause.Expr{SQL: places + " " + sign + " " + places, Vars: append(names, key...)}
 }

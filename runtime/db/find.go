@@ -17,7 +17,12 @@ import (
 // is fault 404: "Post not found".
 func Find[T any](tx *gorm.DB, id any) (T, error) {
 	var row T
-	err := take(tx, &row, id)
+	var err error
+	if _, several := id.(Key); several {
+		err = whereKey[T](tx, id).Take(&row).Error
+	} else {
+		err = take(tx, &row, id)
+	}
 	if err == nil {
 		return row, nil
 	}

@@ -3,7 +3,6 @@ package db
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -66,6 +65,9 @@ func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
 	o, err := newOrdering(tx, sort, q.Order == "desc")
 	if err != nil {
 		return Page[T]{}, err
+	}
+	if q.Cursor != nil && o.keyless {
+		return Page[T]{}, fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "This list has no key to go on from; use page"})
 	}
 	if q.Cursor != nil {
 		return listAfter[T](grouped(tx), q, o)
@@ -180,7 +182,7 @@ func grouped(tx *gorm.DB) *gorm.DB {
 }
 
 func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {
-	if !p.HasNext || len(p.Items) == 0 {
+	if !p.HasNext || len(p.Items) == 0 || o.keyless {
 		return p, nil
 	}
 	next, err := o.cursor(ctx, reflect.ValueOf(&p.Items[len(p.Items)-1]).Elem())
@@ -190,10 +192,22 @@ func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {
 
 // ordering is the order of a list: by one column, then by primary key.
 type ordering struct {
-	column, id *schema.Field
-	folded     bool // in the order of the column's folded forms
-	desc       bool
-	dialect    string
+	column  *schema.Field
+	id      *schema.Field   // nil where the key has several columns, and where there is none
+	key     []*schema.Field // without the column
+	keyless bool
+	folded  bool // in the order of the column's folded forms
+	desc    bool
+	dialect string
+}
+
+// ordered tells whether every database has an order for values of the field.
+func ordered(field *schema.Field) bool {
+	switch field.DataType {
+	case schema.Int, schema.Uint, schema.Float, schema.String, schema.Time, schema.Bool:
+		return true
+	}
+	return false
 }
 
 func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
@@ -202,15 +216,24 @@ func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
 		return ordering{}, err
 	}
 	s := stmt.Schema
-	if s.PrioritizedPrimaryField == nil {
-		return ordering{}, fmt.Errorf("list %s: the table needs a primary key of one column", s.Table)
+	key := s.PrimaryFields
+	if s.PrioritizedPrimaryField != nil {
+		key = []*schema.Field{s.PrioritizedPrimaryField}
 	}
 	column := s.FieldsByDBName[sort]
 	if column == nil {
 		return ordering{}, fault.InvalidQuery(fault.Detail{Field: "sort", Rule: "oneof", Message: "Sort is not a column of the list"})
 	}
+	// What has no key, as a view, is told apart by all that has an order.
+	keyless := len(key) == 0
+	for _, field := range s.Fields {
+		if keyless && field.DBName != "" && ordered(field) {
+			key = append(key, field)
+		}
+	}
 	stmt.Table = cmp.Or(tx.Statement.Table, s.Table)
-	return ordering{column, s.PrioritizedPrimaryField, folds(stmt, sort), desc, tx.Name()}, stmt.Error
+	key = slices.DeleteFunc(slices.Clone(key), func(f *schema.Field) bool { return f == column })
+	return ordering{column, s.PrioritizedPrimaryField, key, keyless, folds(stmt, sort), desc, tx.Name()}, stmt.Error
 }
 
 // by is the column that rows are in the order of.
@@ -227,7 +250,7 @@ const deep = 1000
 // at is the rows of a page behind skip others. Those that are skipped are not
 // read where an index holds the order.
 func (o ordering) at(tx *gorm.DB, skip, limit int) *gorm.DB {
-	if skip < deep || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
+	if skip < deep || o.id == nil || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
 		return o.apply(tx).Offset(skip).Limit(limit)
 	}
 	keys := o.apply(tx).Clauses(clause.Select{Columns: []clause.Column{current(o.id.DBName)}}).Offset(skip).Limit(limit)
@@ -238,8 +261,8 @@ func (o ordering) at(tx *gorm.DB, skip, limit int) *gorm.DB {
 
 func (o ordering) apply(tx *gorm.DB) *gorm.DB {
 	tx = tx.Order(clause.OrderByColumn{Column: current(o.by()), Desc: o.desc})
-	if o.id != o.column {
-		tx = tx.Order(clause.OrderByColumn{Column: current(o.id.DBName), Desc: o.desc})
+	for _, field := range o.key {
+		tx = tx.Order(clause.OrderByColumn{Column: current(field.DBName), Desc: o.desc})
 	}
 	return tx
 }

@@ -27,6 +27,15 @@ func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
 	return tx.Where(search{term, columns})
 }
 
+// SearchVector keeps the rows whose column, a tsvector of PostgreSQL, matches the
+// term as people type it into a search box. An empty term keeps every row.
+func SearchVector(tx *gorm.DB, term, column string) *gorm.DB {
+	if term == "" {
+		return tx
+	}
+	return tx.Where("? @@ websearch_to_tsquery(?)", clause.Column{Table: clause.CurrentTable, Name: column}, term)
+}
+
 // SearchIndex makes Search of the columns of a table cheap, for migrations: by
 // trigrams, in an index of PostgreSQL's extension pg_trgm, which it creates, and
 // on SQLite in two tables, <table>_search and <table>_search_new, that triggers

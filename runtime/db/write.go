@@ -35,7 +35,7 @@ func FindWritable[T any](tx *gorm.DB, id any) (T, error) {
 // to it.
 func Delete[T any](tx *gorm.DB, id any) error {
 	tx = tx.Session(&gorm.Session{})
-	deleted := tx.Where(clause.Eq{Column: clause.PrimaryColumn, Value: id}).Delete(new(T))
+	deleted := whereKey[T](tx, id).Delete(new(T))
 	if deleted.Error != nil || deleted.RowsAffected > 0 {
 		return deleted.Error
 	}

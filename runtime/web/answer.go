@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync"
@@ -145,7 +146,11 @@ func matches(given, tag string) bool {
 }
 
 // Location sets the Location header of an answer 201: the request's path
-// followed by the new resource's id.
-func Location(c *gin.Context, id any) {
-	c.Header("Location", strings.TrimSuffix(c.Request.URL.EscapedPath(), "/")+"/"+fmt.Sprint(id))
+// followed by the new resource's id, or by all parts of its key.
+func Location(c *gin.Context, id any, more ...any) {
+	at := strings.TrimSuffix(c.Request.URL.EscapedPath(), "/")
+	for _, part := range append([]any{id}, more...) {
+		at += "/" + url.PathEscape(fmt.Sprint(part))
+	}
+	c.Header("Location", at)
 }

@@ -16,14 +16,15 @@ import (
 // routes finds each action in the route table.
 func (w *world) routes() {
 	module := w.Module(w.gdb)
+	one := w.Path + strings.Repeat("/:id", max(len(w.schema.PrimaryFields), 1))
 	for _, want := range []struct{ action, method, path string }{
 		{"list", "GET", w.Path},
 		{"create", "POST", w.Path},
 		{"bulk", "POST", w.Path + "/bulk"},
-		{"show", "GET", w.Path + "/:id"},
-		{"update", "PUT", w.Path + "/:id"},
-		{"update", "PATCH", w.Path + "/:id"},
-		{"delete", "DELETE", w.Path + "/:id"},
+		{"show", "GET", one},
+		{"update", "PUT", one},
+		{"update", "PATCH", one},
+		{"delete", "DELETE", one},
 	} {
 		there := slices.ContainsFunc(module.Routes, func(r web.Route) bool {
 			return r.Method == want.method && matches(module.Prefix+r.Path, want.path)

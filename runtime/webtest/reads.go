@@ -13,8 +13,8 @@ import (
 func (w *world) shows() {
 	for _, row := range w.store(3) {
 		got := w.client.Get(w.at(row.id)).Expect(http.StatusOK).JSON()
-		if fmt.Sprint(got["id"]) != fmt.Sprint(row.id) {
-			w.t.Errorf("%v came for %v", got["id"], row.id)
+		if fmt.Sprint(w.keyOf(got)) != fmt.Sprint(row.id) {
+			w.t.Errorf("%v came for %v", w.keyOf(got), row.id)
 		}
 		w.loads(got)
 		w.hides(got)
@@ -69,7 +69,7 @@ func (w *world) pages() {
 			for _, item := range p.Items {
 				w.loads(item)
 				w.hides(item)
-				if item["id"] == nil {
+				if w.keyOf(item) == nil {
 					w.t.Errorf("an item without a key: %v", item)
 				}
 			}
@@ -79,7 +79,10 @@ func (w *world) pages() {
 
 // sortable are the names by which the list sorts.
 func (w *world) sortable() []string {
-	names := []string{"id"}
+	var names []string
+	if id := w.given(); id != "" {
+		names = append(names, id)
+	}
 	for _, f := range w.Fields {
 		if f.Sort {
 			names = append(names, f.Name)
@@ -92,7 +95,7 @@ func (w *world) sortable() []string {
 func (w *world) walk(client *Client, query string) (ids []string) {
 	w.t.Helper()
 	for p := w.list(client, query+"&limit=1&cursor="); len(p.Items) > 0; p = w.list(client, query+"&limit=1&cursor="+url.QueryEscape(p.NextCursor)) {
-		id := fmt.Sprint(p.Items[0]["id"])
+		id := fmt.Sprint(w.keyOf(p.Items[0]))
 		if len(p.Items) != 1 || slices.Contains(ids, id) {
 			w.t.Fatalf("?%s: after %v comes %+v", query, ids, p)
 		}
@@ -116,7 +119,11 @@ func (w *world) cursors() {
 
 func (w *world) sorts() {
 	rows := w.store(3)
-	for _, name := range append(w.sortable(), "created_at") {
+	names := w.sortable()
+	if made := w.made(); made != "" {
+		names = append(names, made)
+	}
+	for _, name := range names {
 		order := []int{0, 1, 2}
 		if i := slices.IndexFunc(w.Fields, func(f Field) bool { return f.Name == name }); i >= 0 {
 			slices.SortStableFunc(order, func(a, b int) int { return compare(w.Fields[i].Values[a], w.Fields[i].Values[b]) })
@@ -127,7 +134,7 @@ func (w *world) sorts() {
 				down := w.list(w.client, word+"="+name).Items
 				for i, row := range order {
 					id := fmt.Sprint(rows[row].id)
-					if fmt.Sprint(up[i]["id"]) != id || fmt.Sprint(down[2-i]["id"]) != id {
+					if fmt.Sprint(w.keyOf(up[i])) != id || fmt.Sprint(w.keyOf(down[2-i])) != id {
 						w.t.Errorf("row %v is not at %d: %v and %v", id, i, up, down)
 					}
 				}

@@ -28,6 +28,11 @@ func Modifiers() [][2]string {
 	}
 }
 
+// adopted are the modifiers of fields whose columns were there before: the exact
+// name of one, and that the database gives it a value where none is sent. No
+// word that a person types needs them.
+func adopted() [][2]string { return [][2]string{{"column", "NAME"}, {"auto", ""}} }
+
 // Is reports whether the field has the modifier.
 func (f Field) Is(modifier string) bool { _, ok := f.Mods[modifier]; return ok }
 
@@ -40,6 +45,9 @@ func (f Field) Relation() bool { return f.Type == "ref" || f.Type == "many" || f
 // Column is the field's column in the table; "" for many and has, which have
 // none.
 func (f Field) Column() string {
+	if exact := f.Mods["column"]; exact != "" {
+		return exact
+	}
 	switch f.Type {
 	case "ref":
 		return f.Name + "_id"
@@ -85,7 +93,7 @@ func (f Field) String() string {
 	if f.Arg != "" {
 		b.WriteString("=" + f.Arg)
 	}
-	for _, m := range Modifiers() {
+	for _, m := range append(adopted(), Modifiers()...) {
 		if value, ok := f.Mods[m[0]]; ok {
 			b.WriteString(":" + m[0])
 			if value != "" || m[1] != "" {
@@ -206,14 +214,14 @@ func readField(word string) (Field, error) {
 
 // modifiers reads the parts after the type.
 func (f *Field) modifiers(word string, parts []string, row Type) error {
-	all := Modifiers()
+	all := append(Modifiers(), adopted()...)
 	for i := 0; i < len(parts); i++ {
 		name, value, valued := strings.Cut(parts[i], "=")
 		at := slices.IndexFunc(all, func(m [2]string) bool { return m[0] == name })
 		if at < 0 {
-			names := make([]string, len(all))
-			for i, m := range all {
-				names[i] = m[0]
+			var names []string
+			for _, m := range Modifiers() {
+				names = append(names, m[0])
 			}
 			return &Error{
 				What:  fmt.Sprintf("unknown modifier %q in %s", name, word),
@@ -221,7 +229,7 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 				Try: strings.Replace(word, ":"+name, ":"+closest(name, names, "optional"), 1),
 			}
 		}
-		if !row.allows(name) {
+		if !row.allows(name) && !(slices.Contains([]string{"column", "auto"}, name) && row.allows("optional")) {
 			return &Error{
 				What:  fmt.Sprintf("%s does not apply to %s in %s", name, f.Type, word),
 				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
@@ -270,7 +278,7 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 
 func isModifier(part string) bool {
 	name, _, _ := strings.Cut(part, "=")
-	return slices.ContainsFunc(Modifiers(), func(m [2]string) bool { return m[0] == name })
+	return slices.ContainsFunc(append(Modifiers(), adopted()...), func(m [2]string) bool { return m[0] == name })
 }
 
 // check refuses modifiers that contradict the type, their values or each
@@ -300,9 +308,15 @@ func (f Field) check(row Type) error {
 		switch {
 		case f.Is("immutable"):
 			return fmt.Errorf("readonly together with immutable")
-		case !f.Is("optional") && !f.Is("default"):
+		case !f.Is("optional") && !f.Is("default") && !f.Is("auto"):
 			return fmt.Errorf("a readonly field needs optional or default=: no request can give it a value")
 		}
+	}
+	if f.Is("column") && !exactly(f.Mods["column"]) {
+		return fmt.Errorf("column=%s: ASCII letters, digits and _", clip(f.Mods["column"]))
+	}
+	if f.Is("auto") && f.Is("default") {
+		return fmt.Errorf("auto cannot be combined with default")
 	}
 	if f.Is("len") && (f.Is("min") || f.Is("max")) {
 		return fmt.Errorf("len cannot be combined with min or max")

@@ -359,6 +359,9 @@ func (p Project) Remove(name, migration string) (Project, Resource, error) {
 			Try: "nexios remove resource " + Singular(other) + ", first",
 		}
 	}
+	if r.Existing != nil && len(r.Added) == 0 {
+		return without, r, nil // no migration made its table
+	}
 	return without.Drop(r.TableName(), migration), r, nil
 }
 

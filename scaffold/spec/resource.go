@@ -41,6 +41,9 @@ func ParseResource(said Resource) (Resource, error) {
 		return r, err
 	}
 	r.settleIndexes(said.Indexes)
+	if err := r.Existing.check(); err != nil {
+		return r, err
+	}
 	return r, r.check()
 }
 
@@ -304,7 +307,7 @@ func (r Resource) check() error {
 	}
 	type use struct{ what, word string }
 	taken := map[string]use{}
-	for _, own := range []string{"id", "created_at", "updated_at", "deleted_at"} {
+	for _, own := range r.own() {
 		taken["column "+own] = use{"every table already has it", ""}
 		taken["key "+own] = use{"every table already has it", ""}
 	}

@@ -86,6 +86,7 @@ type Resource struct {
 	Added        []Addition `json:"added,omitempty"`      // fields that came later, oldest first
 	Changed      []Change   `json:"changed,omitempty"`    // what became of others since, oldest first
 	Indexes      []string   `json:"indexes,omitempty"`    // of several fields: "author,slug:unique"
+	Existing     *Existing  `json:"existing,omitempty"`   // of a table that was there before
 }
 
 // TableName is the resource's table in the database.

@@ -72,6 +72,11 @@ func TypeOf(name string) (Type, bool) {
 			return t, true
 		}
 	}
+	for _, t := range known {
+		if t.Name == name {
+			return t, true
+		}
+	}
 	return Type{}, false
 }
 
@@ -86,7 +91,7 @@ const (
 // Types is the table of field types: one row a type, and the only place that
 // knows it.
 func Types() []Type {
-	once.Do(func() { table = rows() })
+	once.Do(func() { table, known = rows(), natives() })
 	return table
 }
 
@@ -95,6 +100,7 @@ func Types() []Type {
 var (
 	once  sync.Once
 	table []Type
+	known []Type // besides
 )
 
 func rows() []Type {

@@ -18,8 +18,8 @@ type Input struct {
 	Filters   []Line
 	Sorts     string // the columns a list can be sorted by, with spaces
 	Search    bool
-	KeyType   string
-	KeyTag    string
+	Sort      string // the one that it is sorted by unless it is said
+	Keys      []Key
 	HasBody   bool // the create body is used
 	ShowInput bool
 }
@@ -44,17 +44,17 @@ type Apply struct {
 
 func (w resource) input() Input {
 	r := w.r
-	in := Input{KeyType: keyType(r), Search: slices.ContainsFunc(w.fields, func(f field) bool { return f.Is("search") })}
+	in := Input{Keys: w.key(), Search: w.vector() != "" || slices.ContainsFunc(w.fields, func(f field) bool { return f.Is("search") })}
 	in.HasBody = w.serves("create") || w.serves("bulk")
 	in.ShowInput = w.serves("show") || w.serves("delete")
-	key := []string{"uri", "id"}
-	if !r.UUID {
-		key = append(key, "binding", "min=1")
-	}
-	in.KeyTag = tag(key...)
 	var paths []string
-	if r.UUID && (in.ShowInput || w.serves("update")) {
-		paths = append(paths, uuidImport)
+	if in.ShowInput || w.serves("update") {
+		if r.ID() != "" {
+			paths = append(paths, keyImports(r)...)
+		}
+		for _, f := range w.keys() {
+			paths = append(paths, f.goImports()...)
+		}
 	}
 	if in.HasBody {
 		paths = append(paths, w.p.Module+"/internal/model")
@@ -90,15 +90,33 @@ func (w resource) input() Input {
 	if w.serves("update") && len(in.Apply) > 0 {
 		paths = append(paths, w.p.Module+"/internal/model")
 	}
-	sorts := []string{"id", "created_at", "updated_at"}
-	for _, f := range w.fields {
-		if f.Is("sort") {
-			sorts = slices.Insert(sorts, len(sorts)-2, f.Column())
-		}
-	}
-	in.Sorts = strings.Join(sorts, " ")
+	in.Sorts, in.Sort = w.sorts()
 	in.Imports = imports(w.p.Module, paths...)
 	return in
+}
+
+// sorts are the columns that a list can be sorted by, and the one that it is
+// sorted by unless it is said.
+func (w resource) sorts() (all, usual string) {
+	var columns []string
+	if id := w.r.ID(); id != "" {
+		columns = append(columns, id)
+	}
+	for _, f := range w.fields {
+		if f.Is("sort") || w.isKey(f) {
+			columns = append(columns, f.Column())
+		}
+	}
+	for _, at := range []string{w.r.Created(), w.r.Updated()} {
+		if at != "" {
+			columns = append(columns, at)
+		}
+	}
+	usual = w.r.Created()
+	if usual == "" && len(columns) > 0 {
+		usual = columns[0]
+	}
+	return strings.Join(columns, " "), usual
 }
 
 // inputName is the Go name of the field in bodies.
@@ -111,11 +129,8 @@ func (f field) inputName() string {
 
 // rules are the validation rules of one value of the field.
 func (f field) rules() []string {
-	switch {
-	case f.Type == "ref" && !f.target.UUID:
-		return []string{"min=1"}
-	case f.Type == "ref":
-		return nil
+	if f.Type == "ref" {
+		return keyRules(f.target)
 	}
 	return f.Rules()
 }
@@ -125,10 +140,7 @@ func (f field) elements() []string {
 	rules := []string{"max=100"}
 	each := f.rules()
 	if f.Type == "many" {
-		rules, each = append(rules, "unique"), nil
-		if !f.target.UUID {
-			each = []string{"min=1"}
-		}
+		rules, each = append(rules, "unique"), keyRules(f.target)
 	}
 	if len(each) > 0 {
 		rules = append(append(rules, "dive"), each...)
@@ -149,12 +161,13 @@ func (f field) bodyType() string {
 	return f.goType()
 }
 
+// natural reports whether the field refers to rows by a key that who makes them
+// chose.
+func (f field) natural() bool { _, ok := chosenKey(f.target); return ok }
+
 func (f field) bodyImports() []string {
 	if f.Type == "many" {
-		if f.target.UUID {
-			return []string{uuidImport}
-		}
-		return nil
+		return keyImports(f.target)
 	}
 	return f.goImports()
 }
@@ -173,7 +186,7 @@ func (f field) create(in *Input) []string {
 	switch {
 	case f.Type == "many":
 		rules = append([]string{"omitempty"}, rules...)
-	case f.Is("optional") || hasDefault:
+	case f.Is("optional") || hasDefault || f.Is("auto"):
 		if !f.nilable() && !f.list() {
 			line.Type = "*" + goType
 		}
@@ -185,7 +198,7 @@ func (f field) create(in *Input) []string {
 		}
 	case f.list() || f.nilable():
 		rules = append([]string{"required"}, rules...)
-	case f.row.Plain || f.Type == "ref" && !f.target.UUID:
+	case f.row.Plain || f.Type == "ref" && (f.goType() == "string" || !f.target.UUID && !f.natural()):
 		rules = append([]string{"required"}, withoutMin1(rules, f.row.Plain)...)
 	default:
 		line.Type, value = "*"+goType, "*"+value
@@ -202,6 +215,8 @@ func (f field) create(in *Input) []string {
 			break
 		}
 		in.Build = append(in.Build, Assign{name, v.Go})
+		in.Defaults = append(in.Defaults, Default{name, "*" + value, false})
+	case f.Is("auto") && !f.Is("optional") && !f.nilable() && !f.list():
 		in.Defaults = append(in.Defaults, Default{name, "*" + value, false})
 	default:
 		in.Build = append(in.Build, Assign{name, value})

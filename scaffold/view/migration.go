@@ -56,7 +56,10 @@ func (w resource) migrations() ([]Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []Migration{made.migration()}
+	var list []Migration
+	if w.r.Existing == nil {
+		list = append(list, made.migration())
+	}
 	for _, step := range history {
 		before, err := past(w.p, step.Before)
 		if err != nil {
@@ -162,6 +165,9 @@ func (w resource) addition(step spec.Step, before resource) (Migration, error) {
 	m.Func = "add" + exported(what) + "To" + exported(spec.Snake(own)) + w.apart(step.Migration)
 
 	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
+	if w.r.Existing != nil {
+		t.Fields = w.existingKey(w.r)
+	}
 	if w.r.Organisation {
 		t.Fields = append(t.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("->"))})
 	}
@@ -278,6 +284,9 @@ func (w resource) snapshot(time string) *history {
 
 // primary is the key of the resource's table.
 func (h *history) primary() Line {
+	if h.w.r.Existing != nil {
+		return h.w.existingKey(h.w.r)[0]
+	}
 	tags := keyTags(h.w.r)
 	if h.w.r.Organisation && !h.w.made {
 		tags = append(tags, "uniqueIndex:"+h.within("id")+",priority:2")
@@ -295,7 +304,7 @@ func (h *history) within(column string) string {
 
 // byCreation reports whether lists that are filtered by f have such an index.
 func (h *history) byCreation(f field) bool {
-	return f.Is("filter") && f.Row().Filters == "equal" && !f.Is("unique") && !f.Is("array") &&
+	return h.w.r.Existing == nil && f.Is("filter") && f.Row().Filters == "equal" && !f.Is("unique") && !f.Is("array") &&
 		len(h.listIndex(f.Column())) <= longestIndex
 }
 
@@ -383,7 +392,13 @@ func (h *history) columns(empty bool) []Line {
 		if goType == f.goType() || f.Is("array") {
 			h.paths = append(h.paths, f.goImports()...)
 		}
-		if f.Type == "ref" && f.target.UUID {
+		switch key, chosen := chosenKey(f.target); {
+		case f.Type != "ref":
+		case chosen:
+			goType, tags = key.stored(), append(tags, key.ColumnTag())
+		case f.target.UUID && f.target.Existing != nil:
+			tags = append(tags, "type:uuid")
+		case f.target.UUID:
 			tags = append(tags, "type:char(36)")
 		}
 		switch {
@@ -429,6 +444,9 @@ func (h *history) columns(empty bool) []Line {
 				how = "foreignKey:OrganisationID," + exported(f.Column()) + ";references:OrganisationID,ID;" + how
 			} else if exported(f.Name)+"ID" != exported(f.Column()) || f.target.Name == h.w.r.Name {
 				how = "foreignKey:" + exported(f.Column()) + ";" + how
+			}
+			if key := keyName(f.target); key != "ID" {
+				how = "foreignKey:" + exported(f.Column()) + ";references:" + key + ";" + constraint(f.Field)
 			}
 			lines = append(lines, Line{Name: exported(f.Name), Type: name, Tag: tag("gorm", how)})
 		}
@@ -487,6 +505,9 @@ func (h *history) stubs() []Table {
 			id = Line{Name: "Name", Type: "string", Tag: tag("gorm", "primaryKey;size:40")}
 		}
 		stub := Table{Name: h.names[table], Table: table, Fields: []Line{id}}
+		if h.targets[table].Existing != nil {
+			stub.Fields = h.w.existingKey(h.targets[table])
+		}
 		if h.targets[table].Organisation {
 			stub.Fields = append(stub.Fields, Line{Name: "OrganisationID", Type: "int64"})
 		}

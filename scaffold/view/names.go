@@ -21,6 +21,7 @@ func exported(snake string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(snake, "_") {
 		switch {
+		case word == "": // of a table that was there before: "_a__b"
 		case slices.Contains(initialisms, word):
 			b.WriteString(strings.ToUpper(word))
 		case strings.HasSuffix(word, "s") && slices.Contains(initialisms, word[:len(word)-1]):
@@ -78,7 +79,7 @@ func guessable(snake string) bool {
 	list := strings.Split(snake, "_")
 	for i, word := range list {
 		acronym := slices.Contains(initialisms, word)
-		if len(word) < 2 || strings.ContainsAny(word, "0123456789") || !acronym && exported(word) != title(word) {
+		if len(word) < 2 || strings.ContainsAny(word, "0123456789") || word != strings.ToLower(word) || !acronym && exported(word) != title(word) {
 			return false
 		}
 		if next := i + 1; next < len(list) && (word == "http" && list[next][0] == 's' || word == "ui" && list[next][0] == 'd') {

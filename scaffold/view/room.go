@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/spec"
@@ -23,11 +24,15 @@ type Room struct {
 	With     []string // preloaded for a single row too: those of has
 	Beside   string   // what an answer says of them
 	Search   []string // quoted columns
+	Vector   string   // quoted column that is searched instead; "" for none
+	Reread   bool     // the database changes more of a row than was sent
 	Filters  []Filter
 	Many     []Many
 	Conflict string // the statuses that writing can answer: ".Fails(409)"
 	Omit     string // associations that saving a row leaves alone: `"Tags.*"`
 	Joins    string // the same, for rows that tests store
+	Key      string // Go expression of the key that a path has: "in.ID"
+	Made     string // Go expressions of the parts of a new row's key: "post.ID"
 	Vars     string // a variable that holds many rows
 	Attach   bool   // new rows refer to uploads
 	Reattach bool   // rows that change may refer to others
@@ -57,6 +62,13 @@ func (w resource) room(v Resource) Room {
 		Show: w.serves("show"), Update: w.serves("update"), Delete: w.serves("delete"),
 		Vars: unexported(r.Plural),
 	}
+	var made []string
+	for _, key := range w.key() {
+		made = append(made, v.Var+"."+key.Name)
+	}
+	o.Vector = w.vector()
+	o.Reread = slices.ContainsFunc(w.fields, func(f field) bool { return f.Is("auto") && f.Is("readonly") })
+	o.Key, o.Made = w.keyed("in"), strings.Join(made, ", ")
 	if o.Vars == v.Var || variable(r.Plural) == "row" {
 		o.Vars = "rows"
 	}
@@ -99,7 +111,7 @@ func (w resource) room(v Resource) Room {
 			o.Attach = o.Attach || o.Create || o.Bulk
 			o.Reattach = o.Reattach || o.Update && !f.Is("immutable")
 		}
-		if f.Is("unique") || f.Type == "ref" || f.Type == "many" || f.row.Listed || f.row.Upload {
+		if f.Is("unique") || w.isKey(f) || f.Type == "ref" || f.Type == "many" || f.row.Listed || f.row.Upload {
 			o.Conflict = ".Fails(409)"
 		}
 		if f.Is("search") {

@@ -27,6 +27,9 @@ type Test struct {
 // parentID is the key of the i-th row that others refer to: out of the way of
 // those that a database counts.
 func parentID(r spec.Resource, i int) (goText, json string) {
+	if f, ok := chosenKey(r); ok {
+		return f.sample(i).Go, f.sample(i).JSON
+	}
 	if r.UUID {
 		id := fmt.Sprintf("0192e4a0-7b3c-7d10-8000-%012d", 101+i)
 		return "uuid.MustParse(" + quoted(id) + ")", quoted(id)
@@ -60,9 +63,13 @@ func (w resource) test(v Resource) (Test, error) {
 			paths = append(paths, from)
 		}
 	}
-	all, err := w.parents()
-	if err != nil {
-		return t, err
+	rowless := w.r.Existing != nil && w.r.Existing.Rowless
+	all := &parents{}
+	if !rowless {
+		var err error
+		if all, err = w.parents(); err != nil {
+			return t, err
+		}
 	}
 	t.Rows, t.Others, t.Children = all.list, all.others, all.children
 	paths = append(paths, all.paths...)
@@ -99,6 +106,7 @@ func (w resource) test(v Resource) (Test, error) {
 	line(true, "Migrations", "migrations.All()")
 	line(true, "Path", quoted(strings.Replace(v.Path, ":organisation", "101", 1)))
 	line(true, "Model", "model."+v.Type+"{}")
+	line(rowless, "Rowless", "true")
 	line(only != "", "Only", "[]string{"+only+"}")
 	line(guarded, "SignIn", signIn)
 	line(w.r.Organisation, "Organisation", "organisationstest.Two()")
@@ -128,7 +136,9 @@ func (w resource) only() string {
 
 // empty reports whether samples leave the field out: a ref to rows of its own
 // table, of which there are none yet.
-func (w resource) empty(f field) bool { return f.Relation() && f.target.Name == w.r.Name }
+func (w resource) empty(f field) bool {
+	return f.Relation() && f.target.Name == w.r.Name || f.Type == "native" && len(f.samples) == 0
+}
 
 // testField is one field in the test: its name and flags first, then a line for
 // each list.
@@ -142,6 +152,7 @@ func (w resource) testField(f field) []string {
 	flag(f.Is("optional"), "Optional")
 	flag(f.Is("unique"), "Unique")
 	flag(f.noCase(), "NoCase")
+	flag(f.Is("auto"), "Auto")
 	flag(f.Is("immutable"), "Immutable")
 	flag(f.Is("readonly"), "ReadOnly")
 	flag(f.Is("secret"), "Secret")
@@ -151,6 +162,9 @@ func (w resource) testField(f field) []string {
 	flag(f.Is("sort"), "Sort")
 	flag(f.Is("filter"), "Filter")
 	flag(f.Is("filter") && f.row.Filters == "range", "Range")
+	if key, ok := chosenKey(f.target); ok && f.Type == "ref" && len(key.samples) > spec.Rows {
+		head += ", Absent: " + key.sample(spec.Rows).JSON
+	}
 	if f.Type == "many" {
 		head += ", Many: " + quoted(f.Name)
 	}
@@ -257,7 +271,7 @@ func (f field) cell(i int) string {
 	}
 	value := f.sample(i).Go
 	if f.Is("array") {
-		value = "db.Array[" + f.goType() + "]{" + value + "}"
+		value = f.arrayType() + "{" + value + "}"
 	}
 	return name + value
 }
@@ -374,7 +388,7 @@ func (all *parents) child(w resource, f field) error {
 // other.
 func (all *parents) row(w resource, i int, but string) string {
 	var cells []string
-	if but == "" {
+	if but == "" && w.r.ID() != "" {
 		id, _ := parentID(w.r, i)
 		cells = append(cells, "ID: "+id)
 		if w.r.UUID {
@@ -387,7 +401,7 @@ func (all *parents) row(w resource, i int, but string) string {
 		cells = append(cells, "OrganisationID: organisationstest.Other")
 	}
 	for _, f := range w.fields {
-		if f.Is("optional") || f.Type == "many" || f.Type == "has" || f.Column() == but {
+		if f.Is("optional") || f.Is("auto") || f.Type == "many" || f.Type == "has" || f.Column() == but {
 			continue
 		}
 		if f.Type == "ref" && f.target.Organisation && all.within && i == spec.Rows {

@@ -39,6 +39,7 @@ type Resource struct {
 	Table   string
 	Type    string   // of a row: "BlogPost"
 	Var     string   // a variable that holds one: "blogPost", or "row" where that is taken
+	KeyPath string   // of one row: "/:id"
 	One     string   // for people: "blog post"
 	AOne    string   // "a blog post"
 	Many    string   // "blog posts"
@@ -73,6 +74,7 @@ type Line struct {
 // Model is the file of the row's type.
 type Model struct {
 	Imports   string
+	Doc       string // what the database says of the table; "" for nothing
 	Fields    []Line // columns
 	Relations []Line // rows of other tables
 	TableName bool   // GORM would guess another table
@@ -111,6 +113,7 @@ type field struct {
 	row     spec.Type
 	target  spec.Resource // of a relation
 	samples []spec.Value
+	native  bool // an array is one of the database's own
 }
 
 // Of returns the view of r, which is one of p's resources. It fails only on
@@ -146,6 +149,7 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 		v.Uploads = append(v.Uploads, f.Column())
 	}
 	v.Model = w.model()
+	v.KeyPath = w.keyPath()
 	if v.Migrations, err = w.migrations(); err != nil {
 		return Resource{}, err
 	}
@@ -186,6 +190,7 @@ func past(p spec.Project, r spec.Resource) (resource, error) {
 	}
 	for _, f := range parsed {
 		one := field{Field: f, row: f.Row()}
+		one.native = r.Existing != nil && !slices.ContainsFunc(r.Added, func(a spec.Addition) bool { return slices.Contains(a.Fields, f.Name) })
 		if f.Relation() {
 			var ok bool
 			if one.target, ok = p.Target(f); !ok {
@@ -211,14 +216,6 @@ const fileSuffixes = `test aix android darwin dragonfly freebsd hurd illumos ios
 	wasip1 windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32
 	mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm unix cgo`
 
-// keyType is the Go type of the primary key of a table.
-func keyType(r spec.Resource) string {
-	if r.UUID {
-		return "uuid.UUID"
-	}
-	return "int64"
-}
-
 // goType is the Go type of the field's values, elements of an array included.
 func (f field) goType() string {
 	if f.Type == "ref" {
@@ -231,10 +228,7 @@ func (f field) goType() string {
 // goImports are what goType and values of it need.
 func (f field) goImports() []string {
 	if f.Type == "ref" {
-		if f.target.UUID {
-			return []string{uuidImport}
-		}
-		return nil
+		return keyImports(f.target)
 	}
 	_, imports := f.Go()
 	return imports
@@ -247,7 +241,7 @@ func (f field) nilable() bool { return f.row.Nil }
 func (f field) modelType() string {
 	switch {
 	case f.Is("array"):
-		return "db.Array[" + f.goType() + "]"
+		return f.arrayType()
 	case f.Is("optional") && !f.nilable():
 		return "*" + f.goType()
 	}
@@ -282,8 +276,14 @@ func (w resource) model() Model {
 		Receiver:  strings.ToLower(w.r.Name[:1]),
 		TableName: guessedTable(w.r.Name) != w.r.TableName(),
 	}
-	paths := []string{"time"}
-	m.Fields = append(m.Fields, Line{Name: "ID", Type: keyType(w.r), Tag: tag("json", "id")})
+	var paths []string
+	if id := w.r.ID(); id != "" {
+		how := ""
+		if id != "id" {
+			how = "column:" + id + ";primaryKey"
+		}
+		m.Fields = append(m.Fields, Line{Name: "ID", Type: keyType(w.r), Tag: tag("json", id, "gorm", how, "doc", w.doc(id))})
+	}
 	if w.r.UUID {
 		paths = append(paths, uuidImport, gormImport)
 	}
@@ -296,6 +296,7 @@ func (w resource) model() Model {
 		paths = append(paths, organisationsImport)
 		m.Fields = append(m.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("json", "organisation_id", "gorm", "<-:create")})
 	}
+	m.Doc = w.doc("")
 	if m.Rules = w.ruled(); len(m.Rules) > 0 {
 		paths = append(paths, gormImport)
 		if !w.r.Organisation {
@@ -311,19 +312,26 @@ func (w resource) model() Model {
 			m.Private = append(m.Private, Private{exported(f.Column()), f.zero()})
 			paths = append(paths, gormImport, authImport)
 		}
-		how := slices.DeleteFunc([]string{columnName(f.Column()), f.ModelTag()}, func(s string) bool { return s == "" })
+		how := slices.DeleteFunc([]string{columnName(f.Column()), f.ModelTag(), w.adopted(f)}, func(s string) bool { return s == "" })
 		m.Fields = append(m.Fields, Line{
 			Name: exported(f.Column()), Type: f.modelType(),
-			Tag: tag("json", key, "gorm", strings.Join(how, ";"), "schema", strings.Join(f.shown(), ",")),
+			Tag: tag("json", key, "gorm", strings.Join(how, ";"), "schema", strings.Join(f.shown(), ","), "doc", w.doc(f.Column())),
 		})
 		paths = append(paths, f.goImports()...)
 		if f.Is("array") {
 			paths = append(paths, dbImport)
 		}
 	}
-	m.Fields = append(m.Fields,
-		Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("json", "created_at")},
-		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("json", "updated_at")})
+	for _, at := range [][2]string{{"CreatedAt", w.r.Created()}, {"UpdatedAt", w.r.Updated()}} {
+		if name, column := at[0], at[1]; column != "" {
+			how := ""
+			if exported(column) != name {
+				how = "column:" + column
+			}
+			m.Fields = append(m.Fields, Line{Name: name, Type: "time.Time", Tag: tag("json", column, "gorm", how, "doc", w.doc(column))})
+			paths = append(paths, "time")
+		}
+	}
 	if w.r.SoftDelete {
 		paths = append(paths, gormImport)
 		m.Fields = append(m.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("json", "-")})
@@ -337,9 +345,15 @@ func (w resource) model() Model {
 			if f.target.Name == w.r.Name || exported(f.Name)+"ID" != exported(f.Column()) {
 				how = "foreignKey:" + exported(f.Column())
 			}
+			if name := keyName(f.target); name != "ID" {
+				how = "foreignKey:" + exported(f.Column()) + ";references:" + name
+			}
 		case "has":
 			back, _ := spec.BackRef(w.r, f.target, f.Field)
 			how = "foreignKey:" + exported(back.Column())
+			if name := keyName(w.r); name != "ID" {
+				how += ";references:" + name
+			}
 		case "many":
 			how = "many2many:" + w.r.JoinTable(f.Field)
 			if other := exported(spec.Singular(f.Name)); f.target.Organisation {
@@ -372,6 +386,37 @@ func (f field) shown() []string {
 		rules = append([]string{"dive"}, rules...)
 	}
 	return rules
+}
+
+// doc is what the database says of a column, or of the table.
+func (w resource) doc(column string) string {
+	if w.r.Existing == nil {
+		return ""
+	}
+	return w.r.Existing.Docs[column]
+}
+
+// arrayType is the type of a list of the field's values in the model.
+func (f field) arrayType() string {
+	if f.native {
+		return "db.NativeArray[" + f.goType() + "]"
+	}
+	return "db.Array[" + f.goType() + "]"
+}
+
+// adopted is the gorm tag of what is true of a column that was there before.
+func (w resource) adopted(f field) string {
+	var how []string
+	if w.isKey(f) {
+		how = append(how, "primaryKey", "autoIncrement:false")
+	}
+	if f.Is("auto") {
+		how = append(how, "default:(-)")
+		if f.Is("readonly") {
+			how = append(how, "->")
+		}
+	}
+	return strings.Join(how, ";")
 }
 
 // relatedType is the model that stands for a row of the target where another

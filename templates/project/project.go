@@ -16,6 +16,9 @@ var reversal embed.FS
 //go:embed all:migration
 var migration embed.FS
 
+//go:embed all:baseline
+var baseline embed.FS
+
 //go:embed requirements.json
 var requirements []byte
 
@@ -27,6 +30,10 @@ func Reversal() (fs.FS, error) { return fs.Sub(reversal, "reversal") }
 
 // Migration returns the tree of a migration that does nothing yet.
 func Migration() (fs.FS, error) { return fs.Sub(migration, "migration") }
+
+// Baseline returns the tree of a migration that builds a schema that was there
+// before.
+func Baseline() (fs.FS, error) { return fs.Sub(baseline, "baseline") }
 
 // Requirements returns what go.mod and go.sum of a project need; see
 // scaffold.Requirements.

@@ -1,0 +1,325 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/joho/godotenv"
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/cmd/nexios/catalog"
+	"github.com/nexios-go/nexios/scaffold/adopt"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/view"
+)
+
+func adoptCommand() *cobra.Command {
+	var (
+		f      changeFlags
+		o      adopt.Options
+		all    bool
+		check  bool
+		schema string
+		rename []string
+	)
+	cmd := &cobra.Command{
+		Use:   "adopt [TABLE...]",
+		Short: "Serve the tables of an existing database",
+		Long: `Serve the tables of the PostgreSQL database that DATABASE_URL names (in the
+environment, or .env). Its catalog is read in a read-only transaction; models,
+routes and tests are written for tables as they are: their names, keys, types
+and relations. Without --guard the routes only read.
+
+A baseline migration builds the schema on an empty database, for tests and
+replicas. With your consent it is marked as applied in this one; nothing else is
+written to the database. Run the same command again after the schema changed.
+
+A report tells of each table whether it is served whole, partly or not, and why.
+With --check nothing is written, and the exit code is 3 if the database and the
+project differ.`,
+		Example: `  nexios adopt --all
+  nexios adopt film actor --guard user --rename film=movie
+  nexios adopt --all --except audit_log --only list/show
+  nexios adopt film_list --key fid
+  nexios adopt --check`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.Rename, err = renames(rename); err != nil {
+				return err
+			}
+			o.Tables = args
+			if len(args) == 0 && !all && !check {
+				return &spec.Error{What: "which tables?", Label: "form", Where: "nexios adopt TABLE... or --all", Try: "nexios adopt --all"}
+			}
+			if len(args) > 0 && all {
+				return &spec.Error{What: "--all and tables by name", Try: "nexios adopt --all"}
+			}
+			return adoptTables(cmd, f, o, schema, check)
+		},
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&all, "all", false, "all tables and views")
+	flags.BoolVar(&check, "check", false, "only compare; exit 3 if database and project differ")
+	flags.StringVar(&schema, "schema", "", "the schema to read (default: the first of the search path)")
+	flags.StringSliceVar(&o.Except, "except", nil, "tables to leave out")
+	flags.StringSliceVar(&o.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
+	flags.StringVar(&o.Guard, "guard", "", "who may call the routes: none, user, admin (default: they only read)")
+	flags.StringSliceVar(&o.Key, "key", nil, "columns that tell rows apart, of a view or a table without a key")
+	flags.StringSliceVar(&rename, "rename", nil, "another name for a resource: film=movie")
+	completeFlag(cmd, "guard", []string{"none", "user", "admin"})
+	completeFlag(cmd, "only", spec.Actions())
+	return cmd
+}
+
+func renames(pairs []string) (map[string]string, error) {
+	names := map[string]string{}
+	for _, pair := range pairs {
+		table, name, ok := strings.Cut(pair, "=")
+		if !ok || table == "" || name == "" {
+			return nil, &spec.Error{What: fmt.Sprintf("--rename %s names no resource", pair), Label: "form", Where: "TABLE=NAME", Try: "nexios adopt film --rename film=movie"}
+		}
+		names[table] = name
+	}
+	return names, nil
+}
+
+func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema string, check bool) error {
+	if check {
+		f.dryRun = true
+	}
+	open, err := openToChange(cmd, f)
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	if check && len(o.Tables) == 0 {
+		for _, r := range open.spec.Resources {
+			if r.Existing != nil {
+				o.Tables = append(o.Tables, r.TableName())
+			}
+		}
+		if len(o.Tables) == 0 {
+			return &problem{What: "this project has adopted no tables", Where: open.dir, Try: "nexios adopt --all"}
+		}
+	}
+	address := setting(open.dir, "DATABASE_URL")
+	found, err := catalog.Read(cmd.Context(), address, schema, open.spec.Made())
+	if u := (*catalog.Unreachable)(nil); errors.As(err, &u) {
+		return &problem{What: u.What, Where: u.Where, Try: u.Try}
+	}
+	if err != nil {
+		return err
+	}
+	if check {
+		o = settled(open.spec, found, o)
+	}
+	project, lines, err := adopt.Of(open.spec, found, o)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if !wantsJSON(cmd) {
+		if err := reportLines(out, lines, found.Unbuilt); err != nil {
+			return err
+		}
+		fmt.Fprintln(out)
+	}
+	if check {
+		return drifted(cmd, open.spec, project, lines)
+	}
+	if project, err = stamped(open.spec, project); err != nil {
+		return err
+	}
+	at, err := migrationTime(project)
+	if err != nil {
+		return err
+	}
+	// One that was made before is made anew: it builds the schema as it is now.
+	made, err := fs.Glob(open.Files(), "internal/migrations/*_baseline.go")
+	if err != nil {
+		return err
+	}
+	again := len(made) == 1 && adopted(open.spec)
+	if again {
+		at, _, _ = strings.Cut(path.Base(made[0]), "_")
+	}
+	project.Resources = slices.Clone(project.Resources)
+	for i, r := range project.Resources {
+		if r.Existing != nil && r.Migration == "" {
+			project.Resources[i].Migration = at // later migrations come after the baseline
+		}
+	}
+	var tables []string
+	for _, t := range found.Tables {
+		if !t.View && t.Skip == "" {
+			tables = append(tables, t.Name)
+		}
+	}
+	baseline := view.BaselineOf(at, tables, found.Build, found.Drop)
+	p, err := open.catalog.Adopt(open.spec, project, open.Files(), baseline)
+	if err != nil {
+		return err
+	}
+	how := changing{title: "adopt " + strings.Join(o.Tables, " "), next: []string{"go test ./..., with TEST_DATABASE_URL of a PostgreSQL server", "go run . serve"}}
+	if len(o.Tables) == 0 {
+		how.title = "adopt --all"
+	}
+	if err := carryOver(cmd, f, open, p, how); err != nil || f.dryRun || again || len(p.Changes()) == 0 || p.HasConflicts() {
+		return err
+	}
+	return mark(cmd, f, address, schema, baseline.ID)
+}
+
+// stamped refuses a project of another database.
+func stamped(_, now spec.Project) (spec.Project, error) {
+	if now.Database != "postgres" {
+		return now, &problem{
+			What:  "this project is of " + now.Database + ", and the tables are of PostgreSQL",
+			Where: "nexios.json", Try: "nexios new shop --db postgres",
+		}
+	}
+	return now, nil
+}
+
+// mark records the baseline as applied, if the person wants that.
+func mark(cmd *cobra.Command, f changeFlags, address, schema, migration string) error {
+	later := "go run . migrate up marks the baseline as applied: it finds its tables"
+	if !f.yes {
+		if !canAsk(cmd) {
+			fmt.Fprintln(cmd.OutOrStdout(), "\nnothing was written to the database; "+later)
+			return nil
+		}
+		switch err := confirm(cmd, "Mark "+migration+" as applied in the database?"); {
+		case errors.Is(err, errCancelled):
+			fmt.Fprintln(cmd.OutOrStdout(), "\nnothing was written to the database; "+later)
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	if err := catalog.Mark(cmd.Context(), address, schema, migration); err != nil {
+		return &problem{What: "the baseline is not marked as applied: " + err.Error(), Where: "table schema_migrations", Try: "go run . migrate up"}
+	}
+	if !wantsJSON(cmd) {
+		fmt.Fprintln(cmd.OutOrStdout(), "\n"+migration+" is marked as applied")
+	}
+	return nil
+}
+
+// adopted reports whether the project has tables that were there before.
+func adopted(p spec.Project) bool {
+	return slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return r.Existing != nil })
+}
+
+// settled are the options by which the project's tables were adopted, as far as
+// the project tells.
+func settled(p spec.Project, found adopt.Catalog, o adopt.Options) adopt.Options {
+	for _, r := range p.Resources {
+		if r.Existing == nil {
+			continue
+		}
+		if o.Rename[r.TableName()] == "" && r.Name != r.TableName() {
+			o.Rename[r.TableName()] = r.Name
+		}
+		if o.Guard == "" && !slices.Equal(r.Only, []string{"list", "show"}) && !slices.Equal(r.Only, []string{"list"}) {
+			o.Guard = r.Guard
+			if o.Guard == "" {
+				o.Guard = "none"
+			}
+		}
+	}
+	// One that is gone is told of as drift, not as a mistake.
+	o.Tables = slices.DeleteFunc(o.Tables, func(name string) bool {
+		return !slices.ContainsFunc(found.Tables, func(t adopt.Table) bool { return t.Name == name })
+	})
+	return o
+}
+
+// drifted fails with exit code 3 unless database and project agree.
+func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) error {
+	var differ []string
+	for _, was := range old.Resources {
+		if was.Existing == nil {
+			continue
+		}
+		at := slices.IndexFunc(now.Resources, func(r spec.Resource) bool { return r.TableName() == was.TableName() && r.Name == was.Name })
+		switch {
+		case at < 0:
+			differ = append(differ, was.TableName()+" is not there any more")
+			continue
+		case len(was.Added) > 0:
+			continue
+		}
+		is := now.Resources[at]
+		for _, word := range was.Fields {
+			if !slices.Contains(is.Fields, word) {
+				differ = append(differ, was.TableName()+" lacks "+word)
+			}
+		}
+		for _, word := range is.Fields {
+			if !slices.Contains(was.Fields, word) {
+				differ = append(differ, was.TableName()+" has "+word)
+			}
+		}
+		if !reflect.DeepEqual(was.Existing.Key, is.Existing.Key) || was.ID() != is.ID() {
+			differ = append(differ, was.TableName()+" has another key")
+		}
+	}
+	out := cmd.OutOrStdout()
+	if wantsJSON(cmd) {
+		if err := json.NewEncoder(out).Encode(map[string]any{"tables": lines, "drift": differ}); err != nil {
+			return err
+		}
+	} else {
+		for _, line := range differ {
+			fmt.Fprintln(out, "  "+plan.Visible(line))
+		}
+	}
+	if len(differ) == 0 {
+		if !wantsJSON(cmd) {
+			fmt.Fprintln(out, "the database and the project agree")
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: the database and the project differ in %d things\n  where: nexios.json\n  try:   nexios adopt again, with the tables that changed", errConflict, len(differ))
+}
+
+// reportLines writes what became of each table.
+func reportLines(w io.Writer, lines []adopt.Line, unbuilt []string) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, line := range lines {
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", line.Outcome, plan.Visible(line.Table), plan.Visible(strings.Join(slices.Concat(line.Why, line.Told), "; ")))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, what := range unbuilt {
+		fmt.Fprintln(w, "  the baseline does not build "+plan.Visible(what))
+	}
+	return nil
+}
+
+// setting is one of the environment, else of the project's .env.
+func setting(dir, name string) string {
+	if value, ok := os.LookupEnv(name); ok {
+		return value
+	}
+	file, err := godotenv.Read(filepath.Join(dir, ".env"))
+	if err != nil {
+		return ""
+	}
+	return file[name]
+}

@@ -1,0 +1,318 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nexios-go/nexios/scaffold/adopt"
+)
+
+// postgres reads one schema.
+type postgres struct {
+	ctx    context.Context
+	tx     pgx.Tx
+	schema string
+	// without are tables that the baseline does not build: others of the project's
+	// migrations do.
+	without []string
+}
+
+// rows calls each with every row of a query, whose $1 is the schema and whose $2
+// are the tables that are left out.
+func (r *postgres) rows(query string, each func(pgx.Rows) error) error {
+	args := []any{r.schema}
+	if strings.Contains(query, "$2") {
+		args = append(args, r.without)
+	}
+	rows, err := r.tx.Query(r.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (r *postgres) read() (adopt.Catalog, error) {
+	var c adopt.Catalog
+	if r.schema == "" {
+		if err := r.tx.QueryRow(r.ctx, "SELECT coalesce(current_schema(), 'public')").Scan(&r.schema); err != nil {
+			return c, err
+		}
+	}
+	var there bool
+	if err := r.tx.QueryRow(r.ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", r.schema).Scan(&there); err != nil {
+		return c, err
+	}
+	if !there {
+		return c, &Unreachable{What: fmt.Sprintf("the database has no schema %q", r.schema), Where: "--schema", Try: "psql -c '\\dn', which lists them"}
+	}
+	// What the database writes then is without the schema: it can be built in
+	// another.
+	if _, err := r.tx.Exec(r.ctx, "SET LOCAL search_path TO "+pgx.Identifier{r.schema}.Sanitize()); err != nil {
+		return c, err
+	}
+	steps := []func(*adopt.Catalog) error{r.tables, r.columns, r.constraints, r.indexes, r.build}
+	for _, step := range steps {
+		if err := step(&c); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+const tables = `SELECT c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), c.relkind::text, c.relispartition
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+	AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY c.relname`
+
+func (r *postgres) tables(c *adopt.Catalog) error {
+	return r.rows(tables, func(rows pgx.Rows) error {
+		var t adopt.Table
+		var kind string
+		var part bool
+		if err := rows.Scan(&t.Name, &t.Comment, &kind, &part); err != nil {
+			return err
+		}
+		t.View = kind == "v" || kind == "m"
+		switch {
+		case t.Name == "schema_migrations":
+			return nil
+		case slices.Contains(r.without, t.Name):
+			t.Skip = "the project's own migrations make it"
+		case part:
+			t.Skip = "it is a partition: its rows are those of the table that it is a part of"
+		case kind == "f":
+			t.Skip = "it is a table of another server"
+		}
+		c.Tables = append(c.Tables, t)
+		return nil
+	})
+}
+
+func find(c *adopt.Catalog, name string) *adopt.Table {
+	for i := range c.Tables {
+		if c.Tables[i].Name == name {
+			return &c.Tables[i]
+		}
+	}
+	return &adopt.Table{} // of a kind that is not read
+}
+
+// columns: a domain is read as what it stands for, an array as its elements.
+const columns = `SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), ''),
+	format_type(b.oid, NULL), CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
+	coalesce(e.oid, 0) <> 0, NOT a.attnotnull AND NOT t.typnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid), t.typdefault, ''),
+	a.attgenerated <> '', a.attidentity <> '',
+	coalesce((SELECT array_agg(v.enumlabel::text ORDER BY v.enumsortorder) FROM pg_enum v WHERE v.enumtypid = b.oid), '{}'),
+	CASE WHEN t.typtype = 'd' THEN t.typname::text ELSE '' END,
+	coalesce((SELECT array_agg(pg_get_constraintdef(k.oid, false)) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'), '{}')
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+	JOIN pg_type t ON t.oid = a.atttypid
+	LEFT JOIN pg_type u ON u.oid = t.typbasetype AND t.typtype = 'd'
+	LEFT JOIN pg_type e ON e.oid = coalesce(u.typelem, t.typelem) AND coalesce(u.typcategory, t.typcategory) = 'A'
+	JOIN pg_type b ON b.oid = coalesce(e.oid, u.oid, t.oid)
+	LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+	WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY c.relname, a.attnum`
+
+func (r *postgres) columns(c *adopt.Catalog) error {
+	return r.rows(columns, func(rows pgx.Rows) error {
+		var table string
+		var modifier int
+		var col adopt.Column
+		err := rows.Scan(&table, &col.Name, &col.Comment, &col.Type, &modifier, &col.Array, &col.Null, &col.Default,
+			&col.Always, &col.Identity, &col.Enum, &col.Domain, &col.Checks)
+		if err != nil {
+			return err
+		}
+		switch {
+		case modifier < 4:
+		case col.Type == "numeric":
+			col.Size, col.Scale = (modifier-4)>>16&0xffff, (modifier-4)&0x7ff
+		case col.Type == "character varying" || col.Type == "character":
+			col.Size = modifier - 4
+		}
+		for i, check := range col.Checks {
+			col.Checks[i] = strings.TrimPrefix(check, "CHECK ")
+		}
+		if len(col.Enum) == 0 {
+			col.Enum = nil
+		}
+		t := find(c, table)
+		t.Columns = append(t.Columns, col)
+		return nil
+	})
+}
+
+const constraints = `SELECT c.relname, k.contype::text, coalesce(f.relname, ''), coalesce(fn.nspname, ''), k.confdeltype::text,
+	coalesce((SELECT array_agg(a.attname::text ORDER BY x.i) FROM unnest(k.conkey) WITH ORDINALITY x(n, i) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.n), '{}'),
+	coalesce((SELECT array_agg(a.attname::text ORDER BY x.i) FROM unnest(k.confkey) WITH ORDINALITY x(n, i) JOIN pg_attribute a ON a.attrelid = f.oid AND a.attnum = x.n), '{}'),
+	pg_get_constraintdef(k.oid, false)
+	FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	LEFT JOIN pg_class f ON f.oid = k.confrelid LEFT JOIN pg_namespace fn ON fn.oid = f.relnamespace
+	WHERE n.nspname = $1 AND k.contype IN ('p', 'u', 'f', 'c', 'x') ORDER BY c.relname, k.conname`
+
+func (r *postgres) constraints(c *adopt.Catalog) error {
+	return r.rows(constraints, func(rows pgx.Rows) error {
+		var table, kind, other, otherSchema, action, text string
+		var columns, targets []string
+		if err := rows.Scan(&table, &kind, &other, &otherSchema, &action, &columns, &targets, &text); err != nil {
+			return err
+		}
+		t := find(c, table)
+		switch kind {
+		case "p":
+			t.Key = columns
+		case "u":
+			t.Uniques = append(t.Uniques, columns)
+		case "f":
+			if otherSchema != r.schema {
+				other = otherSchema + "." + other
+			}
+			t.Refs = append(t.Refs, adopt.Ref{
+				Columns: columns, Table: other, Targets: targets,
+				OnDelete: map[string]string{"c": "cascade", "n": "null", "a": "restrict", "r": "restrict"}[action],
+			})
+		case "c":
+			t.Checks = append(t.Checks, strings.TrimSuffix(strings.TrimPrefix(text, "CHECK "), " NOT VALID"))
+		case "x":
+			t.Checks = append(t.Checks, text)
+		}
+		return nil
+	})
+}
+
+const indexes = `SELECT c.relname, i.indisunique AND i.indpred IS NULL, a.attname,
+	(SELECT array_agg(coalesce(b.attname::text, '') ORDER BY x.i) FROM unnest(i.indkey::int2[]) WITH ORDINALITY x(n, i) LEFT JOIN pg_attribute b ON b.attrelid = c.oid AND b.attnum = x.n)
+	FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+	WHERE n.nspname = $1 AND i.indisvalid AND c.relkind IN ('r', 'p') ORDER BY c.relname, a.attnum, i.indexrelid`
+
+func (r *postgres) indexes(c *adopt.Catalog) error {
+	return r.rows(indexes, func(rows pgx.Rows) error {
+		var table, first string
+		var unique bool
+		var all []string
+		if err := rows.Scan(&table, &unique, &first, &all); err != nil {
+			return err
+		}
+		t := find(c, table)
+		if !slices.Contains(t.Indexed, first) {
+			t.Indexed = append(t.Indexed, first)
+		}
+		if unique && !slices.Contains(all, "") && !slices.Equal(all, t.Key) &&
+			!slices.ContainsFunc(t.Uniques, func(u []string) bool { return slices.Equal(u, all) }) {
+			t.Uniques = append(t.Uniques, all)
+		}
+		return nil
+	})
+}
+
+// build writes the statements that make the schema again. Each query gives one
+// text a row, in the order in which they can be run.
+func (r *postgres) build(c *adopt.Catalog) error {
+	const ext = ` AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.objid = %s.oid AND x.deptype = 'e')`
+	not := func(of string) string { return fmt.Sprintf(ext, of) }
+	own := `quote_ident(n.nspname) || '.'`
+	for _, query := range []string{
+		`SELECT 'SET LOCAL check_function_bodies = off' WHERE $1 <> '' AND EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1)`,
+		`SELECT 'CREATE TYPE ' || quote_ident(t.typname) || ' AS ENUM (' || (SELECT string_agg(quote_literal(v.enumlabel), ', ' ORDER BY v.enumsortorder) FROM pg_enum v WHERE v.enumtypid = t.oid) || ')'
+			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typtype = 'e'` + not("t") + ` ORDER BY t.typname`,
+		`SELECT 'CREATE TYPE ' || quote_ident(t.typname) || ' AS (' || (SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) || ')'
+			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE n.nspname = $1 AND t.typtype = 'c' AND c.relkind = 'c'` + not("t") + ` ORDER BY t.oid`,
+		`SELECT 'CREATE DOMAIN ' || quote_ident(t.typname) || ' AS ' || format_type(t.typbasetype, t.typtypmod) || coalesce(' DEFAULT ' || t.typdefault, '') ||
+			CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END || coalesce((SELECT string_agg(' CONSTRAINT ' || quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid), '' ORDER BY k.conname) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'), '')
+			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typtype = 'd'` + not("t") + ` ORDER BY t.oid`,
+		`SELECT 'CREATE SEQUENCE ' || quote_ident(c.relname) || ' AS ' || format_type(s.seqtypid, NULL) || ' INCREMENT ' || s.seqincrement || ' MINVALUE ' || s.seqmin || ' MAXVALUE ' || s.seqmax || ' START ' || s.seqstart
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
+			WHERE n.nspname = $1 AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d LEFT JOIN pg_class q ON q.oid = d.refobjid WHERE d.objid = c.oid AND (d.deptype = 'i' OR d.deptype = 'a' AND q.relname = ANY ($2)))` + not("c") + ` ORDER BY c.relname`,
+		// An aggregate has no definition; a function of tables comes behind them.
+		`SELECT replace(pg_get_functiondef(p.oid), ` + own + `, '') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+			WHERE n.nspname = $1 AND p.prokind IN ('f', 'p') AND NOT ` + ofTables + not("p") + ` ORDER BY p.oid`,
+		`SELECT CASE WHEN c.relispartition THEN 'CREATE TABLE ' || quote_ident(c.relname) || ' PARTITION OF ' || (SELECT quote_ident(q.relname) FROM pg_inherits h JOIN pg_class q ON q.oid = h.inhparent WHERE h.inhrelid = c.oid) || ' ' || pg_get_expr(c.relpartbound, c.oid)
+			ELSE 'CREATE TABLE ' || quote_ident(c.relname) || E' (\n\t' || coalesce((SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod) ||
+				CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN (SELECT ' COLLATE ' || quote_ident(o.collname) FROM pg_collation o WHERE o.oid = a.attcollation) ELSE '' END ||
+				CASE WHEN a.attgenerated <> '' THEN ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
+					WHEN a.attidentity <> '' THEN ' GENERATED BY DEFAULT AS IDENTITY'
+					WHEN d.adbin IS NOT NULL THEN ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END ||
+				CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END, E',\n\t' ORDER BY a.attnum)
+				FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+				WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attislocal), '') || E'\n)' ||
+				coalesce((SELECT ' INHERITS (' || string_agg(quote_ident(q.relname), ', ' ORDER BY h.inhseqno) || ')' FROM pg_inherits h JOIN pg_class q ON q.oid = h.inhparent WHERE h.inhrelid = c.oid), '') ||
+				CASE WHEN c.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END END
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY c.oid`,
+		`SELECT 'ALTER SEQUENCE ' || quote_ident(c.relname) || ' OWNED BY ' || quote_ident(t.relname) || '.' || quote_ident(a.attname)
+			FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_class t ON t.oid = d.refobjid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+			JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND t.relname <> ALL ($2) AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass ORDER BY c.relname`,
+		`SELECT 'ALTER TABLE ' || quote_ident(c.relname) || ' ADD CONSTRAINT ' || quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid)
+			FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND k.contype IN ('p', 'u', 'c', 'x', 'f') AND k.conislocal AND NOT c.relispartition AND c.relkind IN ('r', 'p')
+			AND k.conparentid = 0 AND c.relname <> ALL ($2) ORDER BY k.contype = 'f', k.contype = 'c', k.oid`,
+		`SELECT pg_get_indexdef(i.indexrelid, 0, true) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+			AND c.relname <> ALL ($2) ORDER BY i.indexrelid`,
+		`SELECT replace(pg_get_functiondef(p.oid), ` + own + `, '') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+			WHERE n.nspname = $1 AND p.prokind IN ('f', 'p') AND ` + ofTables + not("p") + ` ORDER BY p.oid`,
+		`SELECT CASE c.relkind WHEN 'm' THEN 'CREATE MATERIALIZED VIEW ' ELSE 'CREATE VIEW ' END || quote_ident(c.relname) || E' AS\n' || rtrim(pg_get_viewdef(c.oid, true), ';')
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('v', 'm')` + not("c") + ` ORDER BY c.oid`,
+		`SELECT pg_get_triggerdef(g.oid, true) FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND c.relname <> ALL ($2) AND NOT g.tgisinternal AND g.tgparentid = 0 ORDER BY g.oid`,
+	} {
+		err := r.rows(query, func(rows pgx.Rows) error {
+			var statement string
+			err := rows.Scan(&statement)
+			c.Build = append(c.Build, strings.TrimSpace(statement))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, query := range []string{
+		`SELECT 'DROP ' || CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END || ' IF EXISTS ' || quote_ident(c.relname) || ' CASCADE'
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY c.relkind IN ('r', 'p'), c.relname`,
+		`SELECT 'DROP ROUTINE IF EXISTS ' || quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ') CASCADE' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+			WHERE n.nspname = $1 AND p.prokind IN ('f', 'p') AND NOT ` + ofTables + not("p") + ` ORDER BY 1`,
+		`SELECT 'DROP SEQUENCE IF EXISTS ' || quote_ident(c.relname) || ' CASCADE' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d LEFT JOIN pg_class q ON q.oid = d.refobjid WHERE d.objid = c.oid AND (d.deptype = 'i' OR d.deptype = 'a' AND q.relname = ANY ($2)))` + not("c") + ` ORDER BY 1`,
+		`SELECT 'DROP TYPE IF EXISTS ' || quote_ident(t.typname) || ' CASCADE' FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
+			WHERE n.nspname = $1 AND (t.typtype IN ('e', 'd') OR t.typtype = 'c' AND c.relkind = 'c')` + not("t") + ` ORDER BY t.typtype = 'e', 1`,
+	} {
+		err := r.rows(query, func(rows pgx.Rows) error {
+			var statement string
+			err := rows.Scan(&statement)
+			c.Drop = append(c.Drop, statement)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := r.rows(`SELECT extname::text FROM pg_extension WHERE extname <> 'plpgsql' AND $1 <> '' ORDER BY 1`, func(rows pgx.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		c.Unbuilt = append(c.Unbuilt, "the extension "+name+", which must be there first")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.rows(`SELECT p.proname::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.prokind NOT IN ('f', 'p')`+not("p"), func(rows pgx.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		c.Unbuilt = append(c.Unbuilt, "the aggregate "+name)
+		return err
+	})
+}
+
+// ofTables says that a function takes or gives rows of tables.
+const ofTables = `EXISTS (SELECT FROM pg_type t WHERE t.typrelid <> 0 AND (t.oid = p.prorettype OR t.oid = ANY (p.proargtypes::oid[])) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))`

@@ -1,0 +1,608 @@
+package adopt
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/view"
+)
+
+// Options are what a person says about it.
+type Options struct {
+	Tables []string          // which; empty for all
+	Except []string          // which not
+	Only   []string          // the actions to serve
+	Guard  string            // who may call the routes; "" for reading alone
+	Key    []string          // what tells the rows of a view, or of a table without a key, apart
+	Rename map[string]string // names of resources by table
+}
+
+// Line is what became of one table.
+type Line struct {
+	Table    string   `json:"table"`
+	Outcome  string   `json:"outcome"` // "whole", "partly" or "skipped"
+	Resource string   `json:"resource,omitempty"`
+	Why      []string `json:"why,omitempty"`  // it is not whole
+	Told     []string `json:"told,omitempty"` // what else is good to know
+}
+
+// Outcomes of a table.
+const (
+	Whole   = "whole"
+	Partly  = "partly"
+	Skipped = "skipped"
+)
+
+// Of returns the project with the tables of the catalog, and what became of
+// each. A resource of a table that was adopted before is made anew.
+func Of(p spec.Project, c Catalog, o Options) (spec.Project, []Line, error) {
+	a, err := begin(p, c, o)
+	if err != nil {
+		return p, nil, err
+	}
+	// A table that does not fit is left out, and those that refer to it are made
+	// again, without.
+	for {
+		list := a.resources()
+		adopted, at, err := a.project.Adopt(list)
+		if err == nil {
+			return adopted, a.report(), nil
+		}
+		refused := (*spec.Error)(nil)
+		if !errors.As(err, &refused) || at >= len(a.made) {
+			return p, nil, err
+		}
+		if a.fatal(refused) {
+			return p, nil, err
+		}
+		a.skip(a.made[at], refused.What+": see --rename and --except")
+	}
+}
+
+// adoption is what is worked with.
+type adoption struct {
+	project spec.Project // without what is made anew
+	options Options
+	tables  []Table // chosen, in the order of their names
+	skipped map[string]string
+	names   map[string][2]string // singular and plural, by table
+	lines   map[string]*Line
+	made    []string // tables, in the order of the resources
+}
+
+func begin(p spec.Project, c Catalog, o Options) (*adoption, error) {
+	a := &adoption{project: p, options: o, skipped: map[string]string{}, names: map[string][2]string{}, lines: map[string]*Line{}}
+	var all []string
+	for _, t := range c.Tables {
+		all = append(all, t.Name)
+	}
+	for _, name := range slices.Concat(o.Tables, o.Except) {
+		if !slices.Contains(all, name) {
+			return nil, &spec.Error{What: fmt.Sprintf("the database has no table %q", name), Label: "tables", Where: strings.Join(all, " "), Try: "nexios adopt --all"}
+		}
+	}
+	for table := range o.Rename {
+		if !slices.Contains(all, table) {
+			return nil, &spec.Error{What: fmt.Sprintf("the database has no table %q, in --rename", table), Label: "tables", Where: strings.Join(all, " "), Try: "nexios adopt --all"}
+		}
+	}
+	for _, t := range c.Tables {
+		if len(o.Tables) > 0 && !slices.Contains(o.Tables, t.Name) || slices.Contains(o.Except, t.Name) {
+			continue
+		}
+		a.tables = append(a.tables, t)
+		a.lines[t.Name] = &Line{Table: t.Name}
+		if t.Skip != "" {
+			a.skipped[t.Name] = t.Skip
+			continue
+		}
+		said := t.Name
+		if name := o.Rename[t.Name]; name != "" {
+			said = name
+		}
+		r, err := spec.ParseResource(spec.Resource{Name: said, Fields: []string{"x:int"}})
+		if err != nil {
+			a.skipped[t.Name] = "its name is none of a resource: see --rename " + t.Name + "=thing"
+			continue
+		}
+		a.names[t.Name] = [2]string{r.Name, r.Plural}
+	}
+	slices.SortFunc(a.tables, func(x, y Table) int { return strings.Compare(x.Name, y.Name) })
+	// What was adopted before is made anew, unless it has grown since.
+	a.project.Resources = slices.DeleteFunc(slices.Clone(p.Resources), func(r spec.Resource) bool {
+		return r.Existing != nil && len(r.Added) == 0 && a.lines[r.TableName()] != nil
+	})
+	return a, nil
+}
+
+// fatal reports whether the error is about what was said, not about a table.
+func (a *adoption) fatal(err *spec.Error) bool {
+	return strings.Contains(err.What, "requires auth") || strings.Contains(err.What, "in --only") || strings.Contains(err.What, "for --guard")
+}
+
+func (a *adoption) skip(table, why string) { a.skipped[table] = why }
+
+func (a *adoption) report() []Line {
+	var lines []Line
+	for _, t := range a.tables {
+		line := *a.lines[t.Name]
+		if why, ok := a.skipped[t.Name]; ok {
+			line = Line{Table: t.Name, Outcome: Skipped, Why: []string{why}}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// resources makes one of each table that is not skipped.
+func (a *adoption) resources() []spec.Resource {
+	var list []spec.Resource
+	a.made = nil
+	for _, t := range a.tables {
+		if _, out := a.skipped[t.Name]; out {
+			continue
+		}
+		*a.lines[t.Name] = Line{Table: t.Name}
+		r, err := a.resource(t)
+		if err != nil {
+			a.skip(t.Name, err.Error())
+			return a.resources()
+		}
+		line := a.lines[t.Name]
+		line.Resource, line.Outcome = r.Name, Whole
+		if len(line.Why) > 0 {
+			line.Outcome = Partly
+		}
+		list = append(list, r)
+		a.made = append(a.made, t.Name)
+	}
+	rowless(list)
+	return list
+}
+
+// rowless passes on that tests can make no rows of a table, to those whose rows
+// need some of it.
+func rowless(list []spec.Resource) {
+	needs := map[string][]string{} // tables that rows of a table must refer to
+	for _, r := range list {
+		fields, err := r.Parsed()
+		if err != nil {
+			continue
+		}
+		for _, f := range fields {
+			if f.Type == "ref" && !f.Is("optional") {
+				needs[r.Plural] = append(needs[r.Plural], spec.Table(f.Arg))
+			}
+		}
+	}
+	for i, r := range list {
+		if reaches(needs, r.Plural, r.Plural, map[string]bool{}) {
+			list[i].Existing.Rowless = true // no first row
+		}
+	}
+	without := map[string]bool{}
+	for changed := true; changed; {
+		changed = false
+		for i, r := range list {
+			fields, err := r.Parsed()
+			if err != nil || without[r.Plural] {
+				continue
+			}
+			out := r.Existing.Rowless
+			for _, f := range fields {
+				out = out || f.Relation() && without[spec.Table(f.Arg)]
+			}
+			if out {
+				without[r.Plural], changed, list[i].Existing.Rowless = true, true, true
+			}
+		}
+	}
+}
+
+func reaches(needs map[string][]string, from, to string, seen map[string]bool) bool {
+	for _, next := range needs[from] {
+		if next == to {
+			return true
+		}
+		if !seen[next] {
+			seen[next] = true
+			if reaches(needs, next, to, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resource makes the resource of a table.
+func (a *adoption) resource(t Table) (spec.Resource, error) {
+	line := a.lines[t.Name]
+	name := a.names[t.Name]
+	e := &spec.Existing{Docs: map[string]string{}}
+	r := spec.Resource{Name: name[0], Table: t.Name, Guard: a.options.Guard, Only: a.options.Only, Existing: e}
+	if spec.Plural(r.Name) != name[1] {
+		r.Plural = name[1]
+	}
+	for _, old := range a.project.Resources {
+		if old.TableName() == t.Name {
+			return r, errors.New("it is served already, as " + old.Name + ", with what was added since")
+		}
+	}
+	if a.options.Guard == "" && len(r.Only) == 0 {
+		r.Only = []string{"list", "show"}
+	}
+	if r.Guard == "" && a.project.HasFeature("auth") {
+		r.Guard = "user"
+	}
+	if t.Comment != "" {
+		e.Docs[""] = oneLine(t.Comment)
+	}
+	e.Key = t.Key
+	if len(e.Key) == 0 && len(a.options.Key) > 0 && !slices.ContainsFunc(a.options.Key, func(name string) bool { _, ok := t.column(name); return !ok }) {
+		e.Key = a.options.Key
+	}
+	if len(e.Key) == 0 && t.View {
+		if _, ok := t.column("id"); ok {
+			e.Key = []string{"id"}
+		}
+	}
+	why := func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !slices.Contains(line.Why, text) {
+			line.Why = append(line.Why, text)
+		}
+	}
+	given := "" // the column of a key that the database gives
+	if len(e.Key) == 1 && !t.View {
+		c, _ := t.column(e.Key[0])
+		kind := wholeNumber[c.Type]
+		counted := kind && (c.Identity || strings.HasPrefix(c.Default, "nextval("))
+		if counted || c.Type == "uuid" && !a.isRef(t, c) {
+			given = c.Name
+			r.UUID = c.Type == "uuid"
+		}
+	}
+	if t.View || len(e.Key) == 0 {
+		r.Only, e.Rowless = []string{"list"}, true
+		if len(e.Key) > 0 {
+			r.Only = []string{"list", "show"}
+		}
+		if !t.View {
+			why("it has no primary key, so it can only be listed: see --key")
+		}
+	}
+	if !t.View {
+		e.Created = times(t, createdNames)
+		e.Updated = times(t, updatedNames)
+	}
+	taken := map[string]string{}
+	for _, own := range [][2]string{{given, "ID"}, {e.Created, "CreatedAt"}, {e.Updated, "UpdatedAt"}} {
+		if own[0] != "" {
+			taken[strings.ToLower(own[1])] = own[0]
+		}
+	}
+	checks := newRules(t, why)
+	if len(checks.unread) > 0 {
+		e.Rowless = true
+	}
+	for _, c := range t.Columns {
+		if c.Comment != "" {
+			e.Docs[c.Name] = oneLine(c.Comment)
+		}
+		if c.Name == given || c.Name == e.Created || c.Name == e.Updated {
+			continue
+		}
+		if c.Type == "tsvector" && !c.Array && !slices.Contains(e.Key, c.Name) {
+			if e.Vector == "" {
+				e.Vector = c.Name
+				line.Told = append(line.Told, c.Name+" is what search looks in")
+			}
+			continue
+		}
+		if err := a.column(&r, t, c, taken, checks, why); err != nil {
+			delete(e.Docs, c.Name)
+			if slices.Contains(e.Key, c.Name) {
+				return r, fmt.Errorf("its key %s cannot be served: %w", c.Name, err)
+			}
+			why("%s is left out: %v", c.Name, err)
+			if !c.Null && c.Default == "" && !c.Always && !c.Identity {
+				why("it is read-only, since a new row needs %s", c.Name)
+				r.Only, e.Rowless = []string{"list", "show"}, true
+			}
+		}
+	}
+	if len(r.Fields) == 0 {
+		return r, errors.New("no column but its key can be served")
+	}
+	if len(e.Docs) == 0 {
+		e.Docs = nil
+	}
+	settled, err := spec.ParseResource(r)
+	if err != nil {
+		return r, err
+	}
+	return settled, nil
+}
+
+func (a *adoption) isRef(t Table, c Column) bool {
+	return slices.ContainsFunc(t.Refs, func(r Ref) bool { return slices.Contains(r.Columns, c.Name) })
+}
+
+var wholeNumber = map[string]bool{"smallint": true, "integer": true, "bigint": true}
+
+var (
+	createdNames = []string{"created_at", "createdat", "created_on", "created", "create_date", "create_time", "date_created", "creation_date", "inserted_at"}
+	updatedNames = []string{"updated_at", "updatedat", "last_update", "last_updated", "updated_on", "updated", "update_date", "update_time", "modified_at", "modified", "last_modified", "date_modified", "modifieddate"}
+)
+
+// times is the column that holds one of a row's times; "" for none.
+func times(t Table, names []string) string {
+	for _, name := range names {
+		for _, c := range t.Columns {
+			if strings.ToLower(c.Name) == name && strings.HasPrefix(c.Type, "timestamp") && !c.Null && !c.Array && !c.Always && !slices.Contains(t.Key, c.Name) {
+				return c.Name
+			}
+		}
+	}
+	return ""
+}
+
+var secret = regexp.MustCompile(`(?i)password|secret|token|hash`)
+
+var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// column adds the field of a column in the richest words that fit. The error
+// says why there are none.
+func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]string, checks rules, why func(string, ...any)) error {
+	line := a.lines[t.Name]
+	goName := ""
+	if plain.MatchString(c.Name) {
+		goName = view.GoName(c.Name)
+	}
+	switch {
+	case goName == "":
+		return errors.New("its name is none of letters, digits and _")
+	case goName == "TableName" || goName == "Readable" || goName == "Writable":
+		return errors.New("a method of models has this name")
+	case !isLetter(goName[0]):
+		return errors.New("its name begins with no letter")
+	case taken[strings.ToLower(goName)] != "":
+		return errors.New("its name is that of " + taken[strings.ToLower(goName)] + " in Go")
+	}
+	var words []string
+	key := slices.Contains(r.Existing.Key, c.Name)
+	hidden := secret.MatchString(c.Name) && !key
+	for _, word := range a.refs(r, t, c, taken, why) {
+		words = append(words, word)
+	}
+	kinds, err := kindsOf(c, checks)
+	if err != nil && len(words) == 0 {
+		return err
+	}
+	column := ":column=" + c.Name
+	reasons := map[string]string{}
+	for _, k := range kinds {
+		word := fieldName(c.Name, taken) + ":" + k.word + column
+		if strings.Contains(k.word, ":array") {
+			word = strings.Replace(word, ":array", "", 1) + ":array"
+		}
+		words = append(words, word)
+		reasons[word] = k.why
+	}
+	mods := modifiers(c, t, key, len(r.Existing.Key) == 1, hidden)
+	if t.View || len(r.Existing.Key) == 0 {
+		mods = append(mods, "sort", "filter")
+	}
+	var refused error
+	for _, word := range words {
+		field, err := best(word, c, mods, hidden, key)
+		if err != nil {
+			refused = err
+			continue
+		}
+		more := *r
+		more.Plural = ""
+		more.Fields = append(slices.Clone(r.Fields), field.String())
+		more.Table = ""
+		if _, err := spec.ParseResource(more); err != nil {
+			refused = err
+			continue
+		}
+		if hidden && !field.Is("secret") {
+			refused = errors.New("it looks like a secret, and its type can hold none")
+			continue
+		}
+		r.Fields = append(r.Fields, shortest(field).String())
+		taken[strings.ToLower(goName)] = c.Name
+		if field.Type == "ref" {
+			taken[strings.ToLower(view.GoName(field.Name))] = c.Name
+		}
+		if reason := reasons[word]; reason != "" {
+			why("%s %s", c.Name, reason)
+		}
+		if hidden {
+			line.Told = append(line.Told, c.Name+" is secret: it is in no answer")
+		}
+		return nil
+	}
+	if refused == nil {
+		refused = errors.New("its type " + c.Type + " is not known")
+	}
+	if e := (*spec.Error)(nil); errors.As(refused, &e) {
+		refused = errors.New(e.What)
+	}
+	return refused
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// fieldName is the name of the field of a column.
+func fieldName(column string, _ map[string]string) string {
+	if name := spec.Snake(strings.Trim(column, "_")); name != "" {
+		return name
+	}
+	return "x_" + strings.ToLower(strings.Trim(column, "_"))
+}
+
+// best is the field of the word with as many of the modifiers as it takes.
+func best(word string, c Column, mods []string, hidden, key bool) (spec.Field, error) {
+	need := ""
+	switch {
+	case hidden:
+		need += ":secret"
+	}
+	if c.Null && !key {
+		need += ":optional"
+	}
+	switch {
+	case c.Always:
+		need += ":auto:readonly"
+	case c.Identity && !key:
+		need += ":auto:readonly"
+	}
+	field, err := spec.ParseField(word + need)
+	if value, ok := constant(c.Default); err == nil && !c.Always && !c.Identity && c.Default != "" && !key {
+		with, errWith := spec.ParseField(word + need + ":default=" + value)
+		if !ok || errWith != nil {
+			with, errWith = spec.ParseField(word + need + ":auto")
+		}
+		if errWith == nil {
+			field = with
+		}
+	}
+	if err != nil {
+		return field, err
+	}
+	for _, mod := range mods {
+		if slices.Contains([]string{"sort", "filter", "unique"}, mod) && (hidden && mod != "unique" || field.Is("array")) {
+			continue
+		}
+		if more, err := spec.ParseField(field.String() + ":" + mod); err == nil {
+			field = more
+		}
+	}
+	return field, nil
+}
+
+// shortest is the field without the name of a column that has its own.
+func shortest(f spec.Field) spec.Field {
+	column := f.Column()
+	delete(f.Mods, "column")
+	if f.Column() != column {
+		f.Mods["column"] = column
+	}
+	return f
+}
+
+// modifiers are those that a field may have, the most wanted first.
+func modifiers(c Column, t Table, key, alone, hidden bool) []string {
+	var mods []string
+	if key {
+		mods = append(mods, "immutable")
+		if alone {
+			mods = append(mods, "unique")
+		}
+	}
+	if slices.ContainsFunc(t.Uniques, func(u []string) bool { return len(u) == 1 && u[0] == c.Name }) {
+		mods = append(mods, "unique")
+	}
+	indexed := slices.Contains(t.Indexed, c.Name)
+	if indexed && !hidden {
+		mods = append(mods, "sort", "filter")
+	}
+	if (len(c.Enum) > 0 || c.Type == "boolean") && !hidden {
+		mods = append(mods, "filter")
+	}
+	return mods
+}
+
+// refs are words for a column that refers to another table; none where it is to
+// be served as what it holds.
+func (a *adoption) refs(r *spec.Resource, t Table, c Column, taken map[string]string, why func(string, ...any)) []string {
+	var words []string
+	for _, ref := range t.Refs {
+		if !slices.Contains(ref.Columns, c.Name) {
+			continue
+		}
+		names, known := a.names[ref.Table]
+		_, out := a.skipped[ref.Table]
+		at := slices.IndexFunc(a.tables, func(other Table) bool { return other.Name == ref.Table })
+		switch {
+		case len(ref.Columns) > 1:
+			why("%s is no relation: it refers to %s by several columns", c.Name, ref.Table)
+			r.Existing.Rowless = true
+			continue
+		case (at < 0 || out) && a.there(ref.Table):
+			names, _ = a.named(ref.Table)
+		case !known || out || at < 0:
+			why("%s is no relation: %s is not adopted", c.Name, ref.Table)
+			r.Existing.Rowless = r.Existing.Rowless || !c.Null
+			continue
+		case !slices.Equal(ref.Targets, a.tables[at].Key):
+			why("%s is no relation: it refers to %s of %s, which is not its key", c.Name, strings.Join(ref.Targets, ", "), ref.Table)
+			r.Existing.Rowless = r.Existing.Rowless || !c.Null
+			continue
+		case ref.Table == t.Name && !c.Null:
+			why("%s is no relation: it must refer to its own table", c.Name)
+			r.Existing.Rowless = true
+			continue
+		}
+		target := ref.Targets[0]
+		for _, name := range []string{
+			strings.TrimSuffix(fieldName(c.Name, nil), "_id"),
+			strings.TrimSuffix(fieldName(c.Name, nil), "_"+fieldName(target, nil)),
+			fieldName(c.Name, nil) + "_" + names[0],
+		} {
+			if _, column := t.column(name); column || name == fieldName(c.Name, nil) || taken[strings.ToLower(view.GoName(name))] != "" || slices.Contains(reservedRelations, name) {
+				continue
+			}
+			word := name + ":ref=" + names[1] + ":column=" + c.Name
+			if ref.OnDelete == "cascade" || ref.OnDelete == "null" && c.Null {
+				word += ":ondelete=" + ref.OnDelete
+			}
+			words = append(words, word+":filter")
+		}
+	}
+	return words
+}
+
+var reservedRelations = []string{"table_name", "id"}
+
+// there reports whether the project has a resource of the table already, and
+// named says how it is called.
+func (a *adoption) there(table string) bool { _, ok := a.named(table); return ok }
+
+func (a *adoption) named(table string) ([2]string, bool) {
+	for _, r := range a.project.Resources {
+		if r.TableName() == table {
+			return [2]string{r.Name, r.Plural}, true
+		}
+	}
+	return [2]string{}, false
+}
+
+// constant is what a default is, where it is a value that a word can hold.
+func constant(expression string) (string, bool) {
+	m := constantForm.FindStringSubmatch(expression)
+	if m == nil {
+		return "", false
+	}
+	value := m[2]
+	if m[1] == "" {
+		value = m[3]
+	}
+	if value == "" || !safe.MatchString(value) || strings.EqualFold(value, "null") || strings.Contains(value, "CURRENT") {
+		return "", false
+	}
+	return value, true
+}
+
+var (
+	constantForm = regexp.MustCompile(`^\(?(?:(')(.*)'|(-?[0-9.]+|true|false))\)?(?:::[a-z "_0-9.()\[\]]+)?$`)
+	safe         = regexp.MustCompile(`^[A-Za-z0-9 _.,/@+-]+$`)
+)
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
