@@ -66,6 +66,7 @@ func (*rules) Name() string { return "rules" }
 func (p *rules) Initialize(gdb *gorm.DB) error {
 	return errors.Join(
 		gdb.Callback().Query().Before("gorm:query").Register("rules", p.read),
+		gdb.Callback().Query().After("gorm:after_query").Register("rules:joined", p.joined),
 		gdb.Callback().Row().Before("gorm:row").Register("rules", p.read),
 		gdb.Callback().Create().Before("gorm:create").Register("rules", p.create),
 		gdb.Callback().Update().Before("gorm:update").Register("rules", p.update),
@@ -131,6 +132,36 @@ func (p *rules) read(tx *gorm.DB) {
 					where.Exprs = append(where.Exprs, group{*j.On})
 				}
 				j.On = &where
+			}
+		}
+	}
+}
+
+// joined calls AfterFind for rows that came by a join of their relation, as GORM
+// does for all others: it is what hides private fields.
+func (p *rules) joined(tx *gorm.DB) {
+	s := tx.Statement
+	if tx.Error != nil || s.Schema == nil || s.SkipHooks || len(s.Joins) == 0 {
+		return
+	}
+	for _, j := range s.Joins {
+		relations := path(s.Schema, j.Name)
+		if len(relations) == 0 || !relations[len(relations)-1].FieldSchema.AfterFind {
+			continue
+		}
+		for _, row := range rows(s.ReflectValue) {
+			for _, relation := range relations {
+				if row = reflect.Indirect(row); !row.IsValid() || row.Type() != relation.Schema.ModelType {
+					row = reflect.Value{}
+					break
+				}
+				row = relation.Field.ReflectValueOf(s.Context, row)
+			}
+			if row = reflect.Indirect(row); !row.IsValid() || !row.CanAddr() {
+				continue
+			}
+			if found, ok := row.Addr().Interface().(interface{ AfterFind(*gorm.DB) error }); ok {
+				_ = tx.AddError(found.AfterFind(tx.Session(&gorm.Session{NewDB: true})))
 			}
 		}
 	}
