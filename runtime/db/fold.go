@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -55,7 +56,17 @@ func foldedColumn(column string) string { return column + "_folded" }
 // folding is the GORM plugin that keeps folded forms: what writes a column
 // writes the column beside it, too. Which columns have one the database knows;
 // see [UniqueNoCase]. SQL of one's own writes both.
-type folding struct{ known sync.Map } // of map[string]bool, by table: the columns that have one
+type folding struct{ known sync.Map } // of foldedTable, by table
+
+// foldedTable is what was known of a table at a time.
+type foldedTable struct {
+	columns map[string]bool // those that have a folded form
+	asked   time.Time
+}
+
+// askedAgain is how long a table is taken to have no folded forms: another
+// process may migrate it while this one serves.
+const askedAgain = 5 * time.Second
 
 // Name implements gorm.Plugin.
 func (*folding) Name() string { return "folding" }
@@ -185,17 +196,17 @@ func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
 	if stmt.Table == "" {
 		return nil
 	}
-	known, ok := p.known.Load(stmt.Table)
-	if !ok {
-		all, err := foldedColumns(stmt.DB.Session(&gorm.Session{NewDB: true, Context: System(stmt.Context)}), stmt.Table)
-		if err != nil {
+	var all map[string]bool
+	if known, ok := p.known.Load(stmt.Table); ok && (len(known.(foldedTable).columns) > 0 || time.Since(known.(foldedTable).asked) < askedAgain) {
+		all = known.(foldedTable).columns
+	} else {
+		var err error
+		if all, err = foldedColumns(stmt.DB.Session(&gorm.Session{NewDB: true, Context: System(stmt.Context)}), stmt.Table); err != nil {
 			_ = stmt.AddError(err)
 			return nil
 		}
-		p.known.Store(stmt.Table, all)
-		known = all
+		p.known.Store(stmt.Table, foldedTable{all, time.Now()})
 	}
-	all := known.(map[string]bool)
 	if stmt.Schema != nil {
 		for column := range all {
 			if stmt.Schema.FieldsByDBName[foldedColumn(column)] != nil {
@@ -276,12 +287,16 @@ type equalFold struct {
 // Build implements clause.Expression.
 func (e equalFold) Build(b clause.Builder) {
 	stmt, ok := b.(*gorm.Statement)
-	switch {
-	case ok && folds(stmt, e.column):
-		compared{e.column, "=", e.value}.Build(b)
-	case ok && stmt.Name() == "mysql":
-		clause.Eq{Column: current(e.column), Value: e.value}.Build(b)
-	default:
-		clause.Expr{SQL: "lower(?) = lower(?)", Vars: []any{current(e.column), e.value}}.Build(b)
+	var plain clause.Expression = clause.Expr{SQL: "lower(?) = lower(?)", Vars: []any{current(e.column), e.value}}
+	if ok && stmt.Name() == "mysql" {
+		plain = clause.Eq{Column: current(e.column), Value: e.value}
 	}
+	if !ok || !folds(stmt, e.column) {
+		plain.Build(b)
+		return
+	}
+	// A program of an older version has stored rows without their folded forms.
+	clause.Expr{SQL: "(? OR ? IS NULL AND ?)", Vars: []any{
+		compared{e.column, "=", e.value}, current(foldedColumn(e.column)), plain,
+	}}.Build(b)
 }

@@ -88,18 +88,16 @@ func (f fold) add() error {
 	if err != nil {
 		return err
 	}
-	if f.tx.Name() == "sqlite" {
-		required, err := f.required()
-		if err != nil {
-			return err
-		}
-		var rows int
-		if err := f.tx.Raw("SELECT count(*) FROM (SELECT 1 FROM ? LIMIT 1)", clause.Table{Name: f.table}).Scan(&rows).Error; err != nil {
-			return err
-		}
-		if required && rows == 0 { // SQLite adds no more than that
-			kind += " NOT NULL"
-		}
+	required, err := f.required()
+	if err != nil {
+		return err
+	}
+	var rows int
+	if err := f.tx.Raw("SELECT count(*) FROM (SELECT 1 FROM ? LIMIT 1) AS first", clause.Table{Name: f.table}).Scan(&rows).Error; err != nil {
+		return err
+	}
+	if required && rows == 0 { // or a program of an older version, which still runs, could store no row
+		kind += " NOT NULL"
 	}
 	return f.tx.Exec("ALTER TABLE ? ADD ? "+kind, clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)}).Error
 }
@@ -196,26 +194,7 @@ func (f fold) unique() error {
 	if err := f.distinct(); err != nil {
 		return err
 	}
-	required, err := f.required()
-	if err != nil {
-		return err
-	}
-	name := clause.Column{Name: foldedColumn(f.column)}
-	if required {
-		switch f.tx.Name() {
-		case "postgres":
-			err = f.tx.Exec("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", clause.Table{Name: f.table}, name).Error
-		case "mysql":
-			var kind string
-			if kind, err = f.kind(); err == nil {
-				err = f.tx.Exec("ALTER TABLE ? MODIFY ? "+kind+" NOT NULL", clause.Table{Name: f.table}, name).Error
-			}
-		}
-	}
-	if err == nil {
-		err = f.unindex()
-	}
-	if err != nil {
+	if err := f.unindex(); err != nil {
 		return err
 	}
 	return uniqueIndex(f.tx, "?", f.table, foldedColumn(f.column), f.index(), f.within...)
