@@ -49,6 +49,7 @@ func TestAdopt(t *testing.T) {
 			p.nexios("add", "field", resource, "colour:string:optional:filter")
 			p.run("go", "run", ".", "migrate", "up")
 			p.run("go", "test", "./internal/"+resource+"s")
+			p.run("go", "run", ".", "migrate", "down")
 			p.nexios("undo")
 			p.nexios("upgrade")
 			p.run("go", "build", "./...")
