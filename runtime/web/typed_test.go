@@ -61,7 +61,7 @@ func TestQueryAndHeadersAreRead(t *testing.T) {
 		"at=2026-01-02T03:04:05%2B02:00": `"at":"2026-01-02T03:04:05+02:00"`,
 		"for=1m30s":                      `"for":90000000000`,
 		"key=0192e4a0-7b3c-7d10-8000-000000000001": `"key":"0192e4a0-7b3c-7d10-8000-000000000001"`,
-		"price=9.90":                    `"price":"9.90"`,
+		"price=9.95":                    `"price":"9.95"`,
 		"id=1&id=2,3":                   `"ids":[1,2,3]`,
 		"id=":                           `"ids":[]`,
 		"name=b&name=c":                 `"names":["b","c"]`,
