@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -164,6 +165,9 @@ func (a *App) enter(r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
 				if !matches(c) {
 					err = noRoute()
 				}
+				if fault.From(err).Status == http.StatusUnauthorized {
+					swallow(c.Request, limit)
+				}
 				Fail(c, err)
 				return
 			}
@@ -175,6 +179,16 @@ func (a *App) enter(r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
 		if c.Request.Body != nil && c.Request.Body != http.NoBody {
 			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 		}
+	}
+}
+
+// swallow reads the body of a request whose token is refused, if it is no longer
+// than the route allows: net/http hangs up on what is left of a large one, which
+// many clients take for a failure of the network and never read that a new token
+// would help. Who asks first (Expect: 100-continue) has not sent it.
+func swallow(r *http.Request, limit int64) {
+	if r.ContentLength > 0 && r.ContentLength <= limit && r.Header.Get("Expect") == "" {
+		_, _ = io.Copy(io.Discard, r.Body)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -338,6 +339,35 @@ func TestUnexpectedErrorsAreLogged(t *testing.T) {
 		}
 		if strings.Contains(out.String(), "hidden") {
 			t.Errorf("the query is logged: %s", out.String())
+		}
+	}
+}
+
+// Who sends a large body with a token that has expired reads that it has.
+func TestRefusedBodiesAreRead(t *testing.T) {
+	for _, tt := range []struct {
+		status, size int
+		expect       string
+		read         bool
+	}{
+		{401, 700_000, "", true},
+		{401, 700_000, "100-continue", false},
+		{401, 2 << 20, "", false}, // more than the route takes
+		{403, 700_000, "", false},
+	} {
+		client := webtest.New(t, web.Module{Name: "refused", Routes: []web.Route{
+			web.Handle(http.MethodPost, "/upload", func(*gin.Context) {}).Guard(web.Guard{Name: "never", Check: func(*gin.Context) error {
+				return &fault.Error{Status: tt.status, Message: "No"}
+			}}),
+		}})
+		body := bytes.NewReader(make([]byte, tt.size))
+		r := httptest.NewRequest(http.MethodPost, "/upload", body)
+		if tt.expect != "" {
+			r.Header.Set("Expect", tt.expect)
+		}
+		client.Do(r).Expect(tt.status)
+		if read := body.Len() == 0; read != tt.read {
+			t.Errorf("%d of %d bytes are read with a %d", tt.size-body.Len(), tt.size, tt.status)
 		}
 	}
 }
