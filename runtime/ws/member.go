@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	writeTimeout = 10 * time.Second // for one call to the kernel
-	goodbye      = 2 * time.Second  // for the other side to answer a close
-	scratch      = 16 << 10         // bytes of one coalesced write
+	writeTimeout = 10 * time.Second        // for one call to the kernel
+	goodbye      = 1500 * time.Millisecond // for the other side to answer a close; less than drainLimit
+	scratch      = 16 << 10                // bytes of one coalesced write
 )
 
 // Options is what happens on a connection. Every function may be nil. They are
