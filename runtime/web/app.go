@@ -182,13 +182,14 @@ func (a *App) enter(r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
 	}
 }
 
-// swallow reads the body of a request whose token is refused, if it is no longer
-// than the route allows: net/http hangs up on what is left of a large one, which
+// swallow reads the body of a request whose token is refused, as far as the
+// route allows: net/http hangs up on what is left of a large one, which
 // many clients take for a failure of the network and never read that a new token
 // would help. Who asks first (Expect: 100-continue) has not sent it.
 func swallow(r *http.Request, limit int64) {
-	if r.ContentLength > 0 && r.ContentLength <= limit && r.Header.Get("Expect") == "" {
-		_, _ = io.Copy(io.Discard, r.Body)
+	// One that is sent in chunks does not say how long it is.
+	if r.Body != nil && r.ContentLength <= limit && r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, limit)
 	}
 }
 

@@ -347,13 +347,16 @@ func TestUnexpectedErrorsAreLogged(t *testing.T) {
 func TestRefusedBodiesAreRead(t *testing.T) {
 	for _, tt := range []struct {
 		status, size int
+		chunked      bool
 		expect       string
 		read         bool
 	}{
-		{401, 700_000, "", true},
-		{401, 700_000, "100-continue", false},
-		{401, 2 << 20, "", false}, // more than the route takes
-		{403, 700_000, "", false},
+		{401, 700_000, false, "", true},
+		{401, 700_000, true, "", true},
+		{401, 700_000, false, "100-continue", false},
+		{401, 2 << 20, false, "", false}, // more than the route takes
+		{401, 2 << 20, true, "", false},
+		{403, 700_000, false, "", false},
 	} {
 		client := webtest.New(t, web.Module{Name: "refused", Routes: []web.Route{
 			web.Handle(http.MethodPost, "/upload", func(*gin.Context) {}).Guard(web.Guard{Name: "never", Check: func(*gin.Context) error {
@@ -362,6 +365,9 @@ func TestRefusedBodiesAreRead(t *testing.T) {
 		}})
 		body := bytes.NewReader(make([]byte, tt.size))
 		r := httptest.NewRequest(http.MethodPost, "/upload", body)
+		if tt.chunked {
+			r.ContentLength = -1
+		}
 		if tt.expect != "" {
 			r.Header.Set("Expect", tt.expect)
 		}
