@@ -76,8 +76,9 @@ func elementsOf(text string) ([]string, error) {
 	if at := strings.IndexByte(text, '='); strings.HasPrefix(text, "[") && at > 0 { // [2:3]={a,b}
 		text = text[at+1:]
 	}
-	body, ok := strings.CutPrefix(text, "{")
-	if body, ok = strings.CutSuffix(body, "}"); !ok || !strings.HasPrefix(text, "{") {
+	body, begins := strings.CutPrefix(text, "{")
+	body, ends := strings.CutSuffix(body, "}")
+	if !begins || !ends {
 		return nil, fmt.Errorf("not an array: %.40q", text)
 	}
 	elements := []string{}

@@ -375,9 +375,7 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 	var words []string
 	key := slices.Contains(r.Existing.Key, c.Name)
 	hidden := secret.MatchString(c.Name) && !key
-	for _, word := range a.refs(r, t, c, taken, why) {
-		words = append(words, word)
-	}
+	words = append(words, a.refs(r, t, c, taken, why)...)
 	kinds, err := kindsOf(c, checks)
 	if err != nil && len(words) == 0 {
 		return err
