@@ -10,7 +10,6 @@ import (
 // Room is the file of the module and its handlers.
 type Room struct {
 	Imports  string
-	Doc      string // what the package serves: "posts"
 	List     bool
 	Create   bool
 	Bulk     bool
@@ -30,7 +29,6 @@ type Room struct {
 	Many     []Many
 	Conflict string // the statuses that writing can answer: ".Fails(409)"
 	Omit     string // associations that saving a row leaves alone: `"Tags.*"`
-	Joins    string // the same, for rows that tests store
 	Key      string // Go expression of the key that a path has: "in.ID"
 	Made     string // Go expressions of the parts of a new row's key: "post.ID"
 	Vars     string // a variable that holds many rows
@@ -57,7 +55,6 @@ type Many struct {
 func (w resource) room(v Resource) Room {
 	r := w.r
 	o := Room{
-		Doc:  v.Many,
 		List: w.serves("list"), Create: w.serves("create"), Bulk: w.serves("bulk"),
 		Show: w.serves("show"), Update: w.serves("update"), Delete: w.serves("delete"),
 		Vars: unexported(r.Plural),
@@ -130,13 +127,12 @@ func (w resource) room(v Resource) Room {
 	if o.Attach || o.Reattach {
 		paths = append(paths, filesImport)
 	}
-	var joins []string
-	for _, m := range o.Many {
-		joins = append(joins, quoted(m.Name+".*"))
-	}
-	o.Joins = strings.Join(joins, ", ")
 	if len(o.Many) > 0 && (o.Create || o.Bulk || o.Update) {
-		o.Omit = o.Joins
+		var joins []string
+		for _, m := range o.Many {
+			joins = append(joins, quoted(m.Name+".*"))
+		}
+		o.Omit = strings.Join(joins, ", ")
 		paths = append(paths, dbImport)
 	}
 	o.Imports = imports(w.p.Module, paths...)
