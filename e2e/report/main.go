@@ -1,6 +1,10 @@
 // Report runs go test and says how far it is: each package when it is done, as
 // go test does, and while that takes long what is compiled, what runs and which
-// packages are left.
+// packages are left. At the end it names the tests that were skipped, and why.
+//
+// A few tests that fail are run once more when the machine has nothing else to
+// do. One that passes then is named as unsteady, with what it wrote before, and
+// does not fail the run; a data race, a panic and a time limit do at once.
 //
 //	go run ./e2e/report -timeout=60m ./...
 //
@@ -20,6 +24,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -53,17 +58,50 @@ func run(args []string, out io.Writer) (int, error) {
 	if err != nil {
 		return 1, fmt.Errorf("the packages cannot be listed: %w", err)
 	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM) // go test gets it too, and decides
+	r := newReport(strings.Fields(string(names)), out)
+	code, err := r.test(args)
+	if code == 0 || err != nil || len(stop) > 0 || !r.worthAnother() {
+		r.say(r.held.String())
+		r.summary()
+		return code, err
+	}
+	flags := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return !strings.HasPrefix(arg, "-") })
+	unsteady := r.broken
+	r.broken, r.failed = map[string][]string{}, nil
+	for line := range strings.Lines(r.held.String()) {
+		r.say("\t| " + line)
+	}
+	r.held.Reset()
+	code = 0
+	for _, pkg := range slices.Sorted(maps.Keys(unsteady)) {
+		pattern := "-run=^(" + strings.Join(unsteady[pkg], "|") + ")$"
+		once, ended := r.test(append(slices.Clone(flags), "-count=1", pattern, pkg))
+		code, err = max(code, once), cmp.Or(err, ended)
+	}
+	r.say(r.held.String())
+	r.summary()
+	if code == 0 {
+		for _, pkg := range slices.Sorted(maps.Keys(unsteady)) {
+			r.say(fmt.Sprintf("unsteady\t%s %s: failed, and passed when run again; the reason is above, and must be mended\n",
+				pkg, strings.Join(unsteady[pkg], ", ")))
+		}
+	}
+	return code, err
+}
+
+// test runs go test once.
+func (r *report) test(args []string) (int, error) {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {
 		return 1, err
 	}
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM) // go test gets it too, and decides
 	if err := cmd.Start(); err != nil {
 		return 1, err
 	}
-	r := newReport(strings.Fields(string(names)), out)
 	over := make(chan struct{})
 	go func() {
 		for tick := time.Tick(silence); ; {
@@ -78,7 +116,6 @@ func run(args []string, out io.Writer) (int, error) {
 	err = r.read(events)
 	close(over)
 	if ended := cmd.Wait(); ended != nil {
-		r.summary()
 		if exit := (*exec.ExitError)(nil); errors.As(ended, &exit) && exit.ExitCode() > 0 {
 			return exit.ExitCode(), err
 		}
@@ -100,8 +137,12 @@ type report struct {
 	total   int
 	left    []string              // packages that are not done
 	running map[string]time.Time  // packages whose tests run, and since when
-	test    map[string]string     // the last test that began, by package
+	last    map[string]string     // the last test that began, by package
 	output  map[string][]*testLog // of a package's tests that have not passed, in order
+	broken  map[string][]string   // tests that failed, by package
+	hard    bool                  // something failed that is not to be tried again
+	held    strings.Builder       // what they wrote
+	skipped []string              // with the reasons
 	failed  []string
 	said    time.Time
 }
@@ -115,7 +156,7 @@ type testLog struct {
 func newReport(packages []string, out io.Writer) *report {
 	return &report{
 		out: out, total: len(packages), left: packages, said: time.Now(),
-		running: map[string]time.Time{}, test: map[string]string{}, output: map[string][]*testLog{},
+		running: map[string]time.Time{}, last: map[string]string{}, output: map[string][]*testLog{}, broken: map[string][]string{},
 	}
 }
 
@@ -149,10 +190,13 @@ func (r *report) take(e event) {
 	case "start":
 		r.running[e.Package] = time.Now()
 	case "run":
-		r.test[e.Package] = e.Test
+		r.last[e.Package] = e.Test
 	case "output":
 		r.log(e.Package, e.Test).text.WriteString(e.Output)
 	case "pass", "skip":
+		if e.Action == "skip" && e.Test != "" {
+			r.skipped = append(r.skipped, e.Package+" "+e.Test+": "+reason(r.log(e.Package, e.Test).text.String()))
+		}
 		if e.Test == "" {
 			r.done(e.Package, false)
 		} else {
@@ -162,6 +206,8 @@ func (r *report) take(e event) {
 		if e.Test == "" {
 			r.failed = append(r.failed, e.Package)
 			r.done(e.Package, true)
+		} else if !strings.Contains(e.Test, "/") {
+			r.broken[e.Package] = append(r.broken[e.Package], e.Test)
 		}
 	}
 }
@@ -182,12 +228,20 @@ func (r *report) log(pkg, test string) *testLog {
 func (r *report) done(pkg string, failed bool) {
 	own := r.log(pkg, "").text.String()
 	if failed {
+		var text strings.Builder
 		for _, l := range r.output[pkg] {
 			if l.name != "" {
-				r.say(l.text.String())
+				text.Write(l.text.Bytes())
 			}
 		}
-		r.say(own)
+		text.WriteString(own)
+		if hard.MatchString(text.String()) || len(r.broken[pkg]) == 0 {
+			r.hard = true
+			r.say(text.String())
+		} else {
+			r.held.WriteString(text.String())
+			r.say(fmt.Sprintf("failed\t%s %s: what it wrote follows at the end\n", pkg, strings.Join(r.broken[pkg], ", ")))
+		}
 	} else if slices.Contains(r.left, pkg) {
 		lines := strings.SplitAfter(strings.TrimSuffix(own, "\n"), "\n")
 		r.say(lines[len(lines)-1] + "\n")
@@ -215,7 +269,7 @@ func (r *report) progress(compiling []string) {
 	}
 	var runs []string
 	for _, pkg := range slices.Sorted(maps.Keys(r.running)) {
-		runs = append(runs, strings.TrimSpace(fmt.Sprintf("%s %s %s", pkg, time.Since(r.running[pkg]).Round(time.Second), r.test[pkg])))
+		runs = append(runs, strings.TrimSpace(fmt.Sprintf("%s %s %s", pkg, time.Since(r.running[pkg]).Round(time.Second), r.last[pkg])))
 	}
 	if len(runs) > 0 {
 		parts = append(parts, "running "+strings.Join(runs, ", "))
@@ -227,10 +281,42 @@ func (r *report) progress(compiling []string) {
 	r.say(fmt.Sprintf("...\t%d of %d packages done; %s\n", r.total-len(r.left), r.total, strings.Join(parts, "; ")))
 }
 
-// summary repeats which packages failed: the reason may be far above.
+// hard is what no second run makes good.
+var hard = regexp.MustCompile(`(?m)^(panic: |WARNING: DATA RACE|fatal error: )`)
+
+// few is how many tests are run once more at most: beyond, it is not chance.
+const few = 3
+
+// worthAnother reports whether what failed is run once more.
+func (r *report) worthAnother() bool {
+	count := 0
+	for _, tests := range r.broken {
+		count += len(tests)
+	}
+	return !r.hard && count > 0 && count <= few
+}
+
+// reason is what a test that was skipped wrote, without its place and frame.
+func reason(output string) string {
+	for line := range strings.Lines(output) {
+		if _, text, found := strings.Cut(line, ".go:"); found {
+			if _, text, found = strings.Cut(text, ": "); found {
+				return strings.TrimSpace(text)
+			}
+		}
+	}
+	return "it does not say why"
+}
+
+// summary repeats what was skipped and which packages failed: the reason may be
+// far above.
 func (r *report) summary() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	slices.Sort(r.skipped)
+	for _, test := range slices.Compact(r.skipped) {
+		r.say("skip\t" + test + "\n")
+	}
 	if len(r.failed) > 0 {
 		r.say("FAIL\tin " + strings.Join(r.failed, ", ") + "\n")
 	}

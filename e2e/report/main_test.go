@@ -65,3 +65,43 @@ func TestProgress(t *testing.T) {
 		t.Errorf("it says %q, not %q", out.String(), want)
 	}
 }
+
+// TestUnsteady runs a test again that fails the first time.
+func TestUnsteady(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails string // what the test does the first time
+		code  int
+		says  []string
+	}{
+		"a test":      {`t.Error("by chance")`, 0, []string{"\t| --- FAIL: TestUnsteady", "by chance", "unsteady\tm TestUnsteady: failed, and passed"}},
+		"a panic":     {`panic("at once")`, 1, []string{"\npanic: at once", "FAIL\tin m\n"}},
+		"four tests":  {`t.Error("by chance"); broken = true`, 1, []string{"\n--- FAIL: TestUnsteady", "FAIL\tin m\n"}},
+		"nothing":     {``, 0, []string{"skip\tm TestSkipped: there is no moon\n"}},
+		"it is wrong": {`os.Remove("again"); t.Error("always")`, 1, []string{"\t| --- FAIL: TestUnsteady", "\n--- FAIL: TestUnsteady", "FAIL\tin m\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			text := "package m\n\nimport (\"os\"; \"testing\")\n\nvar broken bool\n\nfunc TestUnsteady(t *testing.T) {\n" +
+				"\tif os.Mkdir(\"again\", 0o755) == nil {\n\t\t" + c.fails + "\n\t}\n}\n\n" +
+				"func TestSkipped(t *testing.T) { t.Skip(\"there is no moon\") }\n"
+			for _, name := range []string{"One", "Two", "Three"} {
+				text += "\nfunc Test" + name + "(t *testing.T) {\n\tif broken {\n\t\tt.Error(\"too\")\n\t}\n}\n"
+			}
+			for file, text := range map[string]string{"go.mod": "module m\n\ngo 1.26\n", "m_test.go": text} {
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out strings.Builder
+			code, err := run([]string{"-vet=off", "./..."}, &out)
+			if code != c.code || err != nil {
+				t.Errorf("it ends with %d, %v", code, err)
+			}
+			for _, text := range c.says {
+				if !strings.Contains("\n"+out.String(), text) {
+					t.Errorf("it does not say %q:\n%s", text, out.String())
+				}
+			}
+		})
+	}
+}
