@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -30,7 +31,7 @@ func TestContractHelp(t *testing.T) {
 		for _, want := range []string{
 			"APP_ENV", "APP_SECRET", "ADDR", "127.0.0.1:8000", "DATABASE_URL", "sqlite:data/blog.db", "REDIS_URL", "FILES_URL", "SMTP_URL", "MAIL_FROM", "CORS_ORIGINS",
 			"TRUSTED_PROXIES", "RATE_LIMIT", "100/60s", "METRICS_ADDR", "LOG_LEVEL", "LOG_FORMAT", "DEBUG",
-			"serve", "migrate up", "migrate down", "migrate status", "migrate redo", "user create", "routes", "openapi", "jobs", "work",
+			"serve", "migrate up", "migrate down", "migrate status", "migrate redo", "db check", "db reset", "user create", "routes", "openapi", "jobs", "work",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s does not tell of %s", word, want)
@@ -141,7 +142,9 @@ func TestContractCommands(t *testing.T) {
 		return out
 	}
 	run(0, "", "migrate", "status")
+	run(3, "", "db", "check")
 	run(0, "", "migrate", "up")
+	run(0, "", "db", "check")
 	first := run(0, "", "migrate", "status")
 	if strings.Contains(first, "pending") || strings.Count(first, "\n") < 4 {
 		t.Errorf("status after up:\n%s", first)
@@ -331,7 +334,7 @@ func TestContractReplicas(t *testing.T) {
 	eventually(t, 5*time.Second, "logout everywhere", func() bool { return there.get(mePath).status == 401 })
 	if _, err := here.hear(5 * time.Second); err == nil {
 		t.Error("the logout did not close her connection")
-	} else if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	} else if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		t.Error("the logout did not close her connection within 5 s")
 	}
 	posts := make([]map[string]any, 30)

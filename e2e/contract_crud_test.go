@@ -331,13 +331,13 @@ func TestContractPosts(t *testing.T) {
 		}
 		for query, want := range map[string]int{
 			"published=true": 13, "published=false": 12, "search=ROW": 25, "search=100%25": 1, "search=%25": 1, "search=sure_": 1, "search=_": 1,
-			"search=row+01": 5, "search=nowhere": 0, "published=true&search=row+00": 3, "limit=100": 25, "search=%5C": 0,
+			"search=row+01": 5, "search=nowhere": 0, "published=true&search=row+00": 3, "limit=100": 25, "search=%5C": 0, "search=row&sort=relevance": 25,
 		} {
 			if a := list(query); a.number("total") != want || len(a.items()) != min(want, a.number("limit")) {
 				t.Errorf("%s: total %d, %d items, want %d", query, a.number("total"), len(a.items()), want)
 			}
 		}
-		for query, first := range map[string]string{"sort=title&order=asc": "Row 00", "sort_by=title&order=desc": "Row 04", "sort_by=title": "Row 04"} {
+		for query, first := range map[string]string{"sort=title&order=asc": "Row 00", "sort_by=title&order=desc": "Row 04", "sort_by=title": "Row 04", "search=row+03&sort=relevance&order=asc": "Row 03"} {
 			if got := list(query).items()[0]["title"]; got != first {
 				t.Errorf("%s begins with %v", query, got)
 			}
@@ -394,6 +394,11 @@ func TestContractPosts(t *testing.T) {
 		}
 		for _, query := range []string{"count=", "count=all", "count=1", "count=exact&count=none"} {
 			if fields := reader.of(t).get(posts + "?" + query).want(422).fields(); fields != "count" {
+				t.Errorf("?%s: %s", query, fields)
+			}
+		}
+		for query, want := range map[string]string{"sort=relevance": "search", "sort_by=relevance&search=": "search", "sort=relevance&search=row&cursor=": "cursor"} {
+			if fields := reader.of(t).get(posts + "?" + query).want(422).fields(); fields != want {
 				t.Errorf("?%s: %s", query, fields)
 			}
 		}

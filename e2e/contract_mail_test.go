@@ -182,8 +182,9 @@ func TestContractMail(t *testing.T) {
 	if len(s.letters("nobody@example.com")) != 0 {
 		t.Error("somebody who does not exist got mail")
 	}
-	if n := len(s.letters("anna@example.com")); n != 3 {
-		t.Errorf("%d mails to anna, want 3", n)
+	s.awaitLetter("anna@example.com", "Your password was changed")
+	if n := len(s.letters("anna@example.com")); n != 4 {
+		t.Errorf("%d mails to anna, want 4", n)
 	}
 	for _, token := range []string{found[1], reset[1]} {
 		if strings.Contains(s.log.String(), token) {

@@ -114,6 +114,14 @@ var listening = regexp.MustCompile(`listening.*?addr"?[=:]"?([0-9.:\[\]]+)`)
 // serve starts the blog and waits until it answers; it ends with the test.
 func (b blog) serve() *server {
 	b.t.Helper()
+	s := b.start()
+	eventually(b.t, 10*time.Second, "readiness", func() bool { return s.try("GET", "/readyz", nil).status == 200 })
+	return s
+}
+
+// start starts the blog and waits until it listens; it ends with the test.
+func (b blog) start() *server {
+	b.t.Helper()
 	s := &server{blog: b, ended: make(chan error, 1), log: &lockedBuffer{}}
 	s.process = exec.Command(b.exe)
 	s.process.Dir, s.process.Env = b.dir, b.env
@@ -153,7 +161,6 @@ func (b blog) serve() *server {
 		b.t.Fatalf("it does not listen after 20 s:\n%s", s.log)
 	}
 	s.url = "http://" + s.addr
-	eventually(b.t, 10*time.Second, "readiness", func() bool { return s.try("GET", "/readyz", nil).status == 200 })
 	return s
 }
 
@@ -567,10 +574,20 @@ func TestContractStops(t *testing.T) {
 	body, feed := io.Pipe()
 	upload := make(chan answer, 1)
 	go func() {
-		upload <- anna.with("Content-Type", "multipart/form-data; boundary=x").post(apiBase+"/files/upload", body)
+		upload <- anna.with("Content-Type", "multipart/form-data; boundary=x").with("Expect", "100-continue").post(apiBase+"/files/upload", body)
 	}()
 	_, _ = io.WriteString(feed, "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nbegin ")
-	eventually(t, 5*time.Second, "request under way", func() bool { return s.client().get("/healthz").status == 200 })
+	// Connections are accepted in the order in which they come: one that is behind
+	// the upload's is answered when that has been.
+	next := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	eventually(t, 5*time.Second, "request under way", func() bool {
+		res, err := next.Get("http://" + s.addr + "/healthz")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
 	begin := time.Now()
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

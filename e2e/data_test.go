@@ -467,6 +467,8 @@ type things struct {
 	names   []string
 	on      []client
 	failed  map[string]int // by column
+	tried   int            // values
+	sent    int            // requests
 }
 
 const thingsPath = "/api/v1/things"
@@ -507,6 +509,7 @@ func TestData(t *testing.T) {
 			d.walk(d.columns[random.IntN(len(d.columns))])
 		}
 	}
+	t.Logf("%d values in %d requests to each of %d databases, seed %d", d.tried, d.sent, len(d.on), seed)
 }
 
 func (d *things) errorf(format string, args ...any) {
@@ -534,6 +537,7 @@ func (d *things) body(c column, value string) string {
 
 // try sends the value by every way there is.
 func (d *things) try(c column, value string) {
+	d.tried++
 	what := fmt.Sprintf("%s %.80s", c.name, value)
 	body := d.body(c, value)
 	created := d.same(what, "POST", thingsPath, body)
@@ -574,6 +578,7 @@ func (d *things) try(c column, value string) {
 
 // same asks every database, which must answer alike.
 func (d *things) same(what, method, path, body string) []answer {
+	d.sent++
 	var answers []answer
 	for i, c := range d.on {
 		var a answer

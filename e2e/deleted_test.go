@@ -22,6 +22,10 @@ func TestDeletedLooksDeleted(t *testing.T) {
 		"resource part goner:ref=goners:ondelete=cascade",
 		"resource loose shelf:ref=shelves:optional:ondelete=null:filter",
 		"field shelf keepers:has=keepers goners:has=goners looses:has=looses",
+		"resource house name:string",
+		"resource room house:ref=houses name:string:unique=nocase door:int --soft-delete --unique house,door",
+		"resource node parent:ref=nodes:optional:ondelete=cascade:filter name:string --soft-delete",
+		"resource folder parent:ref=folders:optional:filter name:string --soft-delete",
 	} {
 		p.nexios(append([]string{"add"}, strings.Fields(words)...)...)
 	}
@@ -152,4 +156,39 @@ func deletedLooksDeleted(t *testing.T, c client) {
 	refused(c.patch(at("/parts", create("/parts", `{"goner_id":%d}`, create("/goners", `{"shelf_id":%d}`, fresh))), fmt.Sprintf(`{"goner_id":%d}`, goner)), 422, "goner_id/exists")
 	total("/keepers", 0)
 	create("/keepers", `{"shelf_id":%d,"name":"k"}`, fresh) // so is the keeper's
+
+	// A row that is kept, below one that is not: deleted, it holds nothing up.
+	house, other := create("/houses", `{"name":"h"}`), create("/houses", `{"name":"o"}`)
+	room := create("/rooms", `{"house_id":%d,"name":"Hall","door":1}`, house)
+	refused(c.delete(at("/houses", house)), 409, "")
+	refused(c.post(apiBase+"/rooms", fmt.Sprintf(`{"house_id":%d,"name":"HALL","door":2}`, house)), 409, "name/unique")
+	refused(c.post(apiBase+"/rooms", fmt.Sprintf(`{"house_id":%d,"name":"Attic","door":1}`, house)), 409, "house_id/unique door/unique")
+	c.delete(at("/rooms", room)).want(204)
+	room = create("/rooms", `{"house_id":%d,"name":"hall","door":1}`, house) // name and door are free
+	c.delete(at("/rooms", room)).want(204)
+	c.post(apiBase+"/rooms/bulk", fmt.Sprintf(`[{"house_id":%d,"name":"HALL","door":1},{"house_id":%[1]d,"name":"Attic","door":2}]`, other)).want(201)
+	c.delete(at("/houses", house)).want(204)
+	c.get(at("/houses", house)).want(404)
+	c.put(at("/rooms", room), `{"door":9}`).want(404)
+
+	// Rows that refer to their own table, far deeper than MariaDB follows.
+	top := create("/nodes", `{"name":"0"}`)
+	below := top
+	for i := range 40 {
+		below = create("/nodes", `{"name":"%d","parent_id":%d}`, i+1, below)
+	}
+	side := create("/nodes", `{"name":"side","parent_id":%d}`, top)
+	c.delete(at("/nodes", side)).want(204)
+	total("/nodes?parent_id="+fmt.Sprint(top), 1)
+	refused(c.post(apiBase+"/nodes", fmt.Sprintf(`{"name":"x","parent_id":%d}`, side)), 422, "parent_id/exists")
+	c.delete(at("/nodes", top)).want(204)
+	total("/nodes", 0)
+	c.get(at("/nodes", below)).want(404)
+	folder := create("/folders", `{"name":"f"}`)
+	inner := create("/folders", `{"name":"i","parent_id":%d}`, folder)
+	refused(c.delete(at("/folders", folder)), 409, "")
+	c.delete(at("/folders", inner)).want(204)
+	c.delete(at("/folders", folder)).want(204)
+	total("/folders", 0)
+	refused(c.post(apiBase+"/folders/bulk", fmt.Sprintf(`[{"name":"a"},{"name":"b","parent_id":%d}]`, folder)), 422, "1.parent_id/exists")
 }

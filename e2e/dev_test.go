@@ -303,6 +303,7 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 		}
 	}
 
+	axe := axeCore(t)
 	const many = `[...document.querySelectorAll("details")].find((e) => e.textContent.includes("N+1?"))`
 	do(chromedp.Navigate(d.url + "/dev"))
 	until("the marked request", "!!"+many)
@@ -319,12 +320,14 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		noViolations(t, ctx, axe, "/dev, "+scheme)
 		if scheme == "dark" {
 			picture("dev-dark")
 		}
 	}
 	do(chromedp.EmulateViewport(360, 800))
 	until("nothing reaches beyond a telephone", `document.documentElement.scrollWidth <= innerWidth`)
+	noViolations(t, ctx, axe, "/dev on a telephone")
 	picture("dev-phone")
 
 	do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(d.url+"/"))

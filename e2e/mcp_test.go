@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"errors"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/nexios-go/nexios/runtime/db"
 )
 
 // TestAgentChangesTheProject has a client of the Model Context Protocol read a
@@ -88,15 +92,21 @@ func TestAgentChangesTheProject(t *testing.T) {
 	for _, one := range tools.Tools {
 		names = append(names, one.Name)
 	}
-	if got := strings.Join(names, " "); got != "apply docs openapi plan routes schema test undo" {
+	if got := strings.Join(names, " "); got != "apply dev docs openapi plan routes schema test undo" {
 		t.Errorf("the tools are %s", got)
 	}
 	call("schema", nil, `"name": "shop"`, "modifiers")
 	call("docs", map[string]any{"query": "undo last command"}, "# nexios help undo")
+	call("docs", map[string]any{"query": "how do I write an endpoint by hand"}, "# nexios help endpoints")
+	call("docs", map[string]any{"query": "what is the type of a money field: decimal"}, "an exact decimal")
 	refused("docs", map[string]any{"query": "xyzzy"}, "nothing is said")
 	refused("plan", map[string]any{"words": []string{"add", "resource", "post", "title:strin"}}, `unknown type "strin"`)
 	refused("plan", map[string]any{"words": []string{"dev"}}, "a plan begins with one of")
 	refused("plan", map[string]any{"words": []string{"undo", "--dir=/"}}, "leave out")
+	refused("plan", map[string]any{"words": []string{"adopt", "--check"}}, "leave out")
+	refused("plan", map[string]any{"words": []string{"adopt", "legacy"}}, "there is no database file")
+	refused("plan", map[string]any{"words": []string{"rename", "field", "post.title", "name"}}, "post")
+	refused("dev", nil, "nexios dev does not run")
 	refused("apply", map[string]any{"plan": "plan-9"}, "there is no plan")
 	refused("test", map[string]any{"packages": "-exec=rm"}, "no package of the project")
 
@@ -111,7 +121,58 @@ func TestAgentChangesTheProject(t *testing.T) {
 	call("openapi", nil, "/api/v1/products POST  createProduct: Create a product")
 	call("openapi", map[string]any{"path": "/api/v1/products"}, `"operationId": "listProducts"`)
 
-	text := call("undo", nil, "delete     internal/products/products.go")
+	text := call("plan", map[string]any{"words": []string{"client", "ts", "--out", "web/api.ts"}}, "create     web/api.ts")
+	if _, ok := p.tree()["web/api.ts"]; ok {
+		t.Error("a plan writes the client")
+	}
+	call("apply", map[string]any{"plan": id.FindStringSubmatch(text)[1]}, "create     web/api.ts")
+	if !strings.Contains(p.read("web/api.ts"), "createProduct(") {
+		t.Error("the client has no createProduct")
+	}
+	call("apply", map[string]any{"plan": id.FindStringSubmatch(call("undo", nil, "web/api.ts"))[1]}, "undone")
+
+	text = call("undo", nil, "delete     internal/products/products.go")
 	call("apply", map[string]any{"plan": id.FindStringSubmatch(text)[1]}, "undone")
 	unchanged("it was taken back")
+
+	// Tables that are there: the catalog is read, and nothing is marked before a plan
+	// that says so is applied.
+	legacy := "sqlite:" + filepath.Join(p.dir, "data", "shop.db")
+	gdb, err := db.Open(legacy, db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gdb.Exec("CREATE TABLE parts (id integer PRIMARY KEY, name text NOT NULL)").Error; err != nil {
+		t.Fatal(err)
+	}
+	marked := func() (n int64) {
+		t.Helper()
+		if gdb.Migrator().HasTable("schema_migrations") {
+			if err := gdb.Table("schema_migrations").Where("id LIKE ?", "%baseline").Count(&n).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	text = call("plan", map[string]any{"words": []string{"adopt", "parts"}}, "create     internal/parts/parts.go", "is also marked as applied in the database")
+	if unchanged("a plan to adopt was shown"); marked() != 0 {
+		t.Error("a plan marks the baseline")
+	}
+	call("apply", map[string]any{"plan": id.FindStringSubmatch(text)[1]}, "create     internal/parts/parts.go", "is marked as applied")
+	if marked() != 1 {
+		t.Error("the baseline is not marked")
+	}
+	call("apply", map[string]any{"plan": id.FindStringSubmatch(call("undo", nil, "internal/parts/parts.go"))[1]}, "undone")
+	unchanged("what was adopted was taken back")
+	if err := errors.Join(gdb.Exec("DROP TABLE parts").Error, gdb.Exec("DROP TABLE schema_migrations").Error, db.Close(gdb)); err != nil {
+		t.Fatal(err)
+	}
+
+	d := p.dev()
+	d.client().get("/nothing").want(404)
+	d.request("GET", "/nothing")
+	call("dev", nil, `"url": "`+d.url+`"`, `"path": "/nothing"`, `"status": 404`)
+	p.write("main.go", p.read("main.go")+"\nvar broken = nothing\n")
+	d.wait("a failed build", func(e devEvent) bool { return e.Event == "failed" })
+	call("dev", nil, `"failed": true`, "undefined: nothing")
 }

@@ -54,6 +54,7 @@ func TestOpenAPITools(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sources []string
+	documents := map[string]string{}
 	for name, program := range map[string]string{"guide": guide, "zoo": filepath.Join(zoo.dir, "zoo.exe")} {
 		at := filepath.Join(t.TempDir(), name)
 		if err := os.Mkdir(at, 0o755); err != nil {
@@ -66,6 +67,7 @@ func TestOpenAPITools(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(at, "openapi.json"), document, 0o644); err != nil {
 			t.Fatal(err)
 		}
+		documents[name] = at
 		module, err := clients.TypeScript(document)
 		if err != nil {
 			t.Fatal(err)
@@ -76,6 +78,7 @@ func TestOpenAPITools(t *testing.T) {
 		sources = append(sources, append(tools.typescript(t, name, at), filepath.Join(at, "client.ts"))...)
 		tools.golang(t, name, document)
 	}
+	strictRules(t, tools, documents)
 	began := time.Now()
 	out, err := tools.run(tools.dir, "tsc", append([]string{"--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext",
 		"--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable", "--typeRoots", filepath.Join(tools.dir, "node_modules", "@types"), "--types", "node"}, sources...)...)

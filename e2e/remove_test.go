@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -26,7 +27,7 @@ func sameButThePast(t *testing.T, want, got map[string]string) {
 // again, its tables are there again.
 func TestFeaturesGo(t *testing.T) {
 	t.Parallel()
-	requires := map[string]string{"mail": "jobs", "auth": "mail", "uploads": "auth", "organisations": "auth", "websocket": "auth redis organisations"}
+	requires := map[string]string{"mail": "jobs", "auth": "mail", "audit": "auth", "uploads": "auth", "organisations": "auth", "websocket": "auth redis organisations"}
 	for _, feature := range features() {
 		words := strings.Fields(feature)
 		t.Run(strings.ReplaceAll(feature, " ", "_"), func(t *testing.T) {
@@ -42,19 +43,24 @@ func TestFeaturesGo(t *testing.T) {
 			removed := p.tree()
 			sameButThePast(t, before, p.tree())
 			tables := strings.Contains(removed["nexios.json"], `"dropped"`)
-			if tables {
-				p.run("go", "run", ".", "migrate", "up")
-				p.run("go", "run", ".", "migrate", "redo")
+			migrate := func(ways ...string) {
+				if !tables {
+					return
+				}
+				exe := filepath.Join(t.TempDir(), "shop.exe")
+				p.run("go", "build", "-ldflags=-s -w", "-o", exe, ".")
+				for _, way := range ways {
+					p.run(exe, "migrate", way)
+				}
 			}
+			migrate("up", "redo")
 			p.nexios(append([]string{"add"}, words...)...)
+			migrate("up")
 			if tables {
-				p.run("go", "run", ".", "migrate", "up")
 				p.run("go", "test", "./internal/app")
 			}
 			p.nexios(append([]string{"remove"}, name...)...)
-			if tables {
-				p.run("go", "run", ".", "migrate", "up")
-			}
+			migrate("up")
 			p.nexios("undo")
 			p.nexios("undo")
 			sameTree(t, removed, p.tree())

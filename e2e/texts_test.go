@@ -19,7 +19,7 @@ var alike = []string{
 }
 
 // TestTextsAreAlikeOnEveryDatabase tries every pair of alike: what is unique,
-// unique=nocase, filtered, sorted, searched and somebody's name. A pair is equal
+// unique=nocase, nocase, filtered, sorted, searched and somebody's name. A pair is equal
 // by its characters, or by their folded form, and on all databases alike.
 func TestTextsAreAlikeOnEveryDatabase(t *testing.T) {
 	t.Parallel()
@@ -27,6 +27,7 @@ func TestTextsAreAlikeOnEveryDatabase(t *testing.T) {
 	p.nexios("add", "auth", "--with", "none")
 	p.nexios("add", "resource", "plain", "name:string:unique:filter:sort:search", "--guard", "none")
 	p.nexios("add", "resource", "loose", "name:string:unique=nocase:filter:sort:search", "--guard", "none")
+	p.nexios("add", "resource", "mild", "name:string:nocase:filter:sort:search", "--guard", "none")
 	exe := filepath.Join(p.dir, "shop.exe")
 	p.run("go", "build", "-o", exe, ".")
 	names := []string{"sqlite", "postgres", "mariadb"}
@@ -137,6 +138,27 @@ func textsOn(t *testing.T, exe, name string) (told []string) {
 				}
 			}
 		}
+	}
+	for _, text := range alike { // rows may be equal
+		admin.post("/api/v1/milds", map[string]any{"name": text}).want(201)
+	}
+	names := func(query string) (names []string) {
+		for _, row := range admin.get("/api/v1/milds?limit=100&sort=name&order=asc&" + query).want(200).items() {
+			names = append(names, row["name"].(string))
+		}
+		return names
+	}
+	sorted := slices.Clone(alike)
+	slices.SortStableFunc(sorted, func(a, b string) int { return strings.Compare(db.Fold(a), db.Fold(b)) })
+	if got := names(""); !slices.Equal(got, sorted) {
+		t.Errorf("%s: nocase is sorted %q, not %q", name, got, sorted)
+	}
+	for _, text := range alike {
+		want := slices.DeleteFunc(slices.Clone(sorted), func(other string) bool { return db.Fold(other) != db.Fold(text) })
+		if got := names("name=" + url.QueryEscape(text)); !slices.Equal(got, want) {
+			t.Errorf("%s: nocase filtered by %q: %q, not %q", name, text, got, want)
+		}
+		tell("nocase searched for %q has %q", text, names("search="+url.QueryEscape(text)))
 	}
 	return told
 }

@@ -1,12 +1,15 @@
 package scaffold
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/render"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
@@ -16,6 +19,7 @@ import (
 type Catalog struct {
 	Version      string            // of the tool and of the runtime: one number
 	Project      fs.FS             // the files that every project has
+	Containers   fs.FS             // what runs a project in containers, which follows its features
 	Reversal     fs.FS             // a migration that takes others back
 	Migration    fs.FS             // a migration that does nothing yet
 	Baseline     fs.FS             // a migration that builds a schema that was there before
@@ -71,6 +75,9 @@ type Feature struct {
 	Requires []string // features that a project must have first; they are added as well
 	Options  []Option // flags of the command, questions of the wizard
 	Repeats  bool     // several can be added, told apart by the option "name"
+	Grows    bool     // added again, its lists of options gain what is said then
+	Packages []string // that it brings below internal/, besides the one that its option "name" names
+	Tables   []string // that its migrations make, and those of what it takes from the runtime
 	Files    fs.FS
 	Needs    func(spec.Feature) []string                  // more that it requires, as the options say; nil for none
 	Words    func(spec.Feature) map[string]string         // for {places} in paths and strings; nil for none
@@ -78,6 +85,7 @@ type Feature struct {
 	Keep     func(spec.Feature, string) bool              // which files the options choose; nil for all
 	Edits    func(spec.Project, spec.Feature) []edit.Edit // where it is hooked into the project
 	Check    func(spec.Project, spec.Feature) error       // refuses bad options; nil accepts
+	Next     func(spec.Project, spec.Feature) []string    // what to type once it is added; nil for nothing of its own
 	// Also changes what is in the project already; nil changes nothing.
 	Also func(spec.Project, spec.Feature) (spec.Project, error)
 }
@@ -87,8 +95,10 @@ type Option struct {
 	Name    string
 	Help    string
 	Default string
-	Choices []string // what it may be; empty for free text
-	Many    bool     // a list of choices, with / or commas, which PowerShell takes for spaces
+	Choices []string          // what it may be; empty for free text
+	About   map[string]string // a few words on each choice; nil for none
+	Many    bool              // a list of choices, with / or commas, which PowerShell takes for spaces
+	None    string            // the choice that stands for an empty list; "" where there is none
 }
 
 // Feature returns the feature of that name.
@@ -114,8 +124,9 @@ func (f Feature) required(chosen spec.Feature) []string {
 func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) {
 	f, ok := c.Feature(chosen.Name)
 	if !ok {
-		return p, &spec.Error{What: fmt.Sprintf("unknown feature %q", chosen.Name), Label: "features", Where: strings.Join(c.names(), " "), Try: "nexios add --help"}
+		return p, &problem.Error{What: fmt.Sprintf("unknown feature %q", chosen.Name), Label: "features", Where: strings.Join(c.names(), " "), Try: "nexios add --help"}
 	}
+	said := chosen
 	chosen, err := f.settle(chosen)
 	if err != nil {
 		return p, err
@@ -133,55 +144,82 @@ func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) 
 			return p, err
 		}
 	}
-	p, err = p.AddFeature(chosen)
+	if at := slices.IndexFunc(p.Features, func(o spec.Feature) bool { return FeatureKey(o) == FeatureKey(chosen) }); f.Grows && at >= 0 {
+		p.Features = slices.Clone(p.Features)
+		p.Features[at], err = f.settle(f.joined(p.Features[at], said))
+	} else {
+		p, err = p.AddFeature(chosen)
+	}
 	if err != nil || f.Also == nil {
 		return p, err
 	}
 	return f.Also(p, chosen)
 }
 
-// Check refuses a project whose record names features or options that Add would
-// not have recorded.
-func (c Catalog) Check(p spec.Project) error {
+// joined is a feature that is there with what lists of either have; what is not
+// said again stays.
+func (f Feature) joined(a, b spec.Feature) spec.Feature {
+	options := maps.Clone(a.Options)
+	for _, o := range f.Options {
+		said, ok := b.Options[o.Name]
+		switch {
+		case !ok:
+		case o.Many:
+			words := append(spec.List(a.Options[o.Name]), spec.List(said)...)
+			words = slices.DeleteFunc(words, func(word string) bool { return o.None != "" && word == o.None })
+			options[o.Name] = cmp.Or(strings.Join(words, ","), o.None)
+		default:
+			options[o.Name] = said
+		}
+	}
+	return spec.Feature{Name: b.Name, Options: options} // which Add settles
+}
+
+// Known returns a project that was read with what the catalog knows of its
+// features. One whose record names features or options that Add would not have
+// recorded is a *problem.Error.
+func (c Catalog) Known(p spec.Project) (spec.Project, error) {
+	p.Features = slices.Clone(p.Features)
 	for i, chosen := range p.Features {
 		f, ok := c.Feature(chosen.Name)
 		if !ok {
-			return &spec.Error{
+			return p, &problem.Error{
 				What:  fmt.Sprintf("%s names the feature %q, which this version does not have", SpecFile, chosen.Name),
 				Label: "features", Where: strings.Join(c.names(), " "), Try: "git checkout " + SpecFile,
 			}
 		}
 		settled, err := f.settle(chosen)
 		if err != nil {
-			return err
+			return p, err
 		}
 		for name := range chosen.Options {
 			if settled.Options[name] != chosen.Options[name] {
-				return &spec.Error{
+				return p, &problem.Error{
 					What:  fmt.Sprintf("%s has %q for %s of %s, which is not as nexios writes it", SpecFile, chosen.Options[name], name, f.Name),
 					Where: SpecFile, Try: "git checkout " + SpecFile,
 				}
 			}
 		}
+		p.Features[i] = settled
 		if f.Check == nil {
 			continue
 		}
 		before := p
 		before.Features = slices.Delete(slices.Clone(p.Features), i, i+1)
 		if err := f.Check(before, chosen); err != nil {
-			return err
+			return p, err
 		}
 	}
-	return nil
+	return p, p.CheckNames()
 }
 
 // Remove returns the project without the feature. One that other features or
-// resources need is an *spec.Error that names them. migration is when its tables
+// resources need is a *problem.Error that names them. migration is when its tables
 // are dropped, if it has any.
 func (c Catalog) Remove(p spec.Project, chosen spec.Feature, migration string) (spec.Project, error) {
 	f, ok := c.Feature(chosen.Name)
 	if !ok {
-		return p, &spec.Error{What: fmt.Sprintf("unknown feature %q", chosen.Name), Label: "features", Where: strings.Join(c.names(), " "), Try: "nexios remove --help"}
+		return p, &problem.Error{What: fmt.Sprintf("unknown feature %q", chosen.Name), Label: "features", Where: strings.Join(c.names(), " "), Try: "nexios remove --help"}
 	}
 	without, err := p.RemoveFeature(chosen)
 	if err != nil {
@@ -195,7 +233,7 @@ func (c Catalog) Remove(p spec.Project, chosen spec.Feature, migration string) (
 		}
 	}
 	if len(needing) > 0 {
-		return p, &spec.Error{
+		return p, &problem.Error{
 			What:  f.Name + " is required by other features",
 			Label: "features", Where: strings.Join(needing, ", "),
 			Try: "nexios remove " + needing[0] + ", first",
@@ -234,7 +272,7 @@ func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
 		}
 		for _, word := range words {
 			if len(o.Choices) > 0 && word != "" && !slices.Contains(o.Choices, word) {
-				return chosen, &spec.Error{
+				return chosen, &problem.Error{
 					What:  fmt.Sprintf("unknown value %q for --%s", word, o.Name),
 					Label: "values", Where: strings.Join(o.Choices, " "),
 					Try: "nexios add " + f.Name + " --help",
@@ -245,5 +283,9 @@ func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
 			options[o.Name] = value
 		}
 	}
-	return spec.Feature{Name: f.Name, Options: options}, nil
+	packages := slices.Clone(f.Packages)
+	if f.Repeats {
+		packages = append(packages, strings.Join(spec.Words(options["name"]), ""))
+	}
+	return spec.Feature{Name: f.Name, Options: options, Packages: packages, Tables: f.Tables}, nil
 }

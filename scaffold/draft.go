@@ -45,6 +45,7 @@ type text struct {
 	theirs    []byte
 	elsewhere bool // the owner has all of it in another file
 	torn      bool // yours has markers in it
+	yields    bool // see part
 }
 
 // at returns the file at path, read from disk once.
@@ -308,6 +309,12 @@ func (d *draft) op(path string) plan.Op {
 		if op.Base != nil {
 			op.Base = merge.Like(t.now, t.base)
 		}
+		if t.yields && t.base != nil && strings.HasSuffix(path, ".md") && (op.Kind == plan.Conflict || op.Kind == plan.Note) {
+			return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk} // prose is its owner's
+		}
+		if op.Kind == plan.Conflict && t.yields && t.base != nil {
+			return plan.Op{Kind: plan.Note, Path: path, Note: pasted(t.base, theirs)}
+		}
 		if op.Kind == plan.Update && strings.HasSuffix(path, ".go") {
 			op.After = edit.MendImports(t.disk, op.After, t.now, d.module, runtimeModule)
 		}
@@ -318,4 +325,24 @@ func (d *draft) op(path string) plan.Op {
 		return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk, Base: t.base}
 	}
 	return plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: t.yours, Base: t.base}
+}
+
+// pasted says which lines a text gained, or else lost, to somebody who changed what
+// is around them.
+func pasted(was, now []byte) string {
+	lines := func(text []byte) []string { return strings.Split(strings.TrimRight(string(text), "\n"), "\n") }
+	alone := func(from, in []string) string {
+		var found []string
+		for i, other := range merge.Match(from, in) {
+			if other < 0 {
+				found = append(found, from[i])
+			}
+		}
+		return strings.Trim(strings.Join(found, "\n"), "\n")
+	}
+	missing := edit.Missing{What: "you changed the lines where this belongs", Line: alone(lines(now), lines(was))}
+	if missing.Line == "" {
+		missing.Line, missing.Remove = alone(lines(was), lines(now)), true
+	}
+	return missing.Error()
 }

@@ -34,28 +34,30 @@ func (d *draft) follow() {
 	}
 }
 
-// followFile merges into the one file of the package that has what the missing
-// one had.
+// followFile merges into the one file that has what the missing one had: of its
+// package, or of another where the package's folder is gone.
 func (d *draft) followFile(name string, t *text) {
 	was := edit.Declarations(t.base)
 	var into string
-	for _, other := range d.siblings(name) {
+	most, twice := -1, false
+	for _, other := range d.elsewhere(name) {
 		is := edit.Declarations(d.at(other).yours)
-		common := 0
-		for decl := range was {
+		common, equal := 0, 0
+		for decl, text := range was {
 			if is[decl] != "" {
 				common++
 			}
+			if is[decl] == text {
+				equal++
+			}
 		}
-		if 2*common <= len(was) || d.at(other).base != nil {
+		if 2*common <= len(was) || d.at(other).base != nil || equal < most {
 			continue
 		}
-		if into != "" {
-			return // it was taken apart
-		}
-		into = other
+		twice = equal == most
+		into, most = other, equal
 	}
-	if into == "" {
+	if into == "" || twice {
 		return
 	}
 	there := d.at(into)
@@ -88,6 +90,25 @@ func (d *draft) followDeclaration(name string, t *text, decl, was, is string) {
 		t.theirs = edit.MendImports(t.theirs, edit.ReplaceDeclaration(t.theirs, decl, was), t.base, d.module, runtimeModule)
 		return
 	}
+}
+
+// elsewhere are the files that may have what a missing one had.
+func (d *draft) elsewhere(name string) []string {
+	dir := path.Dir(name)
+	if others := d.siblings(name); len(others) > 0 || path.Dir(path.Dir(dir)) != "." {
+		return others
+	}
+	rooms, err := fs.ReadDir(d.disk, path.Dir(dir))
+	if err != nil {
+		return nil
+	}
+	var others []string
+	for _, room := range rooms {
+		if there := path.Join(path.Dir(dir), room.Name()); room.IsDir() && there != dir {
+			others = append(others, d.siblings(path.Join(there, "_"+path.Base(name)))...)
+		}
+	}
+	return others
 }
 
 // siblings are the other Go files of a file's package.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
 )
@@ -93,7 +94,7 @@ func byHand(r spec.Resource, column, migration string) error {
 		field, _, _ = strings.Cut(r.Fields[at], ":")
 		try = "take it out of " + SpecFile + ", then nexios add field " + r.Name + " " + r.Fields[at]
 	}
-	return &spec.Error{
+	return &problem.Error{
 		What:  fmt.Sprintf("%s has the field %s of %s, which no migration makes", SpecFile, field, r.Name),
 		Label: "migration", Where: migration, Try: try,
 	}

@@ -27,83 +27,127 @@ const SpecFile = "nexios.json"
 // Migrations are history: one that was written stays as it is. Those of a part
 // that now.Dropped names stay when it goes, and one more takes them back.
 func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (plan.Plan, error) {
-	before, err := c.parts(old)
+	diff, err := c.compare(old, now, again)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	after, err := c.parts(now)
-	if err != nil {
-		return plan.Plan{}, err
-	}
-	was := make(map[string]part, len(before))
-	for _, p := range before {
-		was[p.key] = p
-	}
-
 	d := draft{disk: disk, files: map[string]*text{}, module: now.Module, secret: c.Secret}
-	d.restore(before)
+	d.restore(diff.before)
 	var imported []string
-	for _, p := range after {
-		prior, existed := was[p.key]
-		delete(was, p.key)
-		if existed && reflect.DeepEqual(prior.input, p.input) && !slices.Contains(again, p.key) {
-			continue
-		}
-		if at := slices.IndexFunc(old.Resources, func(r spec.Resource) bool { return ResourceKey(r) == p.key }); at >= 0 {
-			if err := d.drift(old, old.Resources[at]); err != nil {
-				return plan.Plan{}, err
-			}
-		}
-		files, err := p.render()
+	for _, ch := range diff.changed {
+		paths, err := d.add(old, ch)
 		if err != nil {
-			return plan.Plan{}, fmt.Errorf("%s: %w", p.key, err)
-		}
-		d.write(files)
-		d.edit(p.edits, prior.edits)
-		paths, err := imports(files)
-		if err != nil {
-			return plan.Plan{}, fmt.Errorf("%s: %w", p.key, err)
+			return plan.Plan{}, err
 		}
 		imported = append(imported, paths...)
-		for _, e := range p.edits {
-			if e.Op == edit.AddImport {
-				imported = append(imported, e.Text)
-			}
+	}
+	for _, gone := range diff.gone {
+		if err := c.remove(&d, old, now, gone, diff.after); err != nil {
+			return plan.Plan{}, err
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(was)) {
-		gone := was[key]
-		files, err := gone.render()
-		if err != nil {
-			return plan.Plan{}, fmt.Errorf("%s: %w", key, err)
+	for _, dropped := range diff.restored {
+		if err := c.reverse(&d, view.Restore(now, dropped)); err != nil {
+			return plan.Plan{}, err
 		}
-		edits := gone.edits
-		at := slices.IndexFunc(now.Dropped, func(d spec.Dropped) bool { return d.What == gone.what && d.Restored == "" })
-		if at >= 0 && !old.Gone(gone.what) {
-			if err := c.reverse(&d, view.Drop(now, now.Dropped[at], gone.past().elements, gone.past().lists, gone.past().paths)); err != nil {
-				return plan.Plan{}, err
-			}
-			files = slices.DeleteFunc(files, func(f render.File) bool { return strings.HasPrefix(f.Path, history) })
-			edits = slices.DeleteFunc(slices.Clone(edits), func(e edit.Edit) bool { return strings.HasPrefix(e.Path, history) })
-		}
-		edits = slices.DeleteFunc(slices.Clone(edits), func(e edit.Edit) bool {
-			return slices.ContainsFunc(after, func(p part) bool { return contains(p.edits, e) }) // another part made it too
-		})
-		d.remove(files)
-		d.edit(nil, edits)
-	}
-	for i, dropped := range now.Dropped {
-		if dropped.Restored != "" && old.Dropped[i].Restored == "" {
-			if err := c.reverse(&d, view.Restore(now, dropped)); err != nil {
-				return plan.Plan{}, err
-			}
-		}
-	}
-	if err := c.require(&d, imported, now); err != nil {
-		return plan.Plan{}, err
 	}
 	if old.Name == "" {
 		c.vendorRuntime(&d)
+	}
+	return c.finish(&d, now, imported)
+}
+
+// difference is what lies between two specs, part by part.
+type difference struct {
+	before, after []part
+	changed       []change       // those of after that are new or not as they were, in their order
+	gone          []part         // those of before that are no more, by key
+	restored      []spec.Dropped // whose tables come back
+}
+
+// change is a part as it is to be, and as it was: the zero part for a new one.
+type change struct{ now, was part }
+
+func (c Catalog) compare(old, now spec.Project, again []string) (difference, error) {
+	var diff difference
+	var err error
+	if diff.before, err = c.parts(old); err != nil {
+		return diff, err
+	}
+	if diff.after, err = c.parts(now); err != nil {
+		return diff, err
+	}
+	was := make(map[string]part, len(diff.before))
+	for _, p := range diff.before {
+		was[p.key] = p
+	}
+	for _, p := range diff.after {
+		prior, existed := was[p.key]
+		delete(was, p.key)
+		if !existed || !reflect.DeepEqual(prior.input, p.input) || slices.Contains(again, p.key) {
+			diff.changed = append(diff.changed, change{p, prior})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(was)) {
+		diff.gone = append(diff.gone, was[key])
+	}
+	for i, dropped := range now.Dropped {
+		if dropped.Restored != "" && old.Dropped[i].Restored == "" {
+			diff.restored = append(diff.restored, dropped)
+		}
+	}
+	return diff, nil
+}
+
+// add writes a part, and returns what it imports.
+func (d *draft) add(old spec.Project, ch change) ([]string, error) {
+	if at := slices.IndexFunc(old.Resources, func(r spec.Resource) bool { return ResourceKey(r) == ch.now.key }); at >= 0 {
+		if err := d.drift(old, old.Resources[at]); err != nil {
+			return nil, err
+		}
+	}
+	files, imported, err := ch.now.write()
+	if err != nil {
+		return nil, err
+	}
+	d.write(files)
+	for _, file := range files {
+		d.at(file.Path).yields = ch.now.yields
+	}
+	d.edit(ch.now.edits, ch.was.edits)
+	return imported, nil
+}
+
+// remove takes out what a part wrote, but for its migrations where its tables are
+// dropped by one more. What another part made too stays.
+func (c Catalog) remove(d *draft, old, now spec.Project, gone part, rest []part) error {
+	files, _, err := gone.write()
+	if err != nil {
+		return err
+	}
+	edits := slices.Clone(gone.edits)
+	at := slices.IndexFunc(now.Dropped, func(d spec.Dropped) bool { return d.What == gone.what && d.Restored == "" })
+	if at >= 0 && !old.Gone(gone.what) {
+		past := gone.past()
+		if err := c.reverse(d, view.Drop(now, now.Dropped[at], past.elements, past.lists, past.paths)); err != nil {
+			return err
+		}
+		files = slices.DeleteFunc(files, func(f render.File) bool { return strings.HasPrefix(f.Path, history) })
+		edits = slices.DeleteFunc(edits, func(e edit.Edit) bool { return strings.HasPrefix(e.Path, history) })
+	}
+	edits = slices.DeleteFunc(edits, func(e edit.Edit) bool {
+		return slices.ContainsFunc(rest, func(p part) bool { return contains(p.edits, e) })
+	})
+	d.remove(files)
+	d.edit(nil, edits)
+	return nil
+}
+
+// finish adds what is imported to go.mod and go.sum, writes the record, and makes a
+// plan of it all.
+func (c Catalog) finish(d *draft, now spec.Project, imported []string) (plan.Plan, error) {
+	if err := c.require(d, imported, now); err != nil {
+		return plan.Plan{}, err
 	}
 	record, err := now.JSON()
 	if err != nil {
@@ -159,6 +203,27 @@ type part struct {
 	input  any    // all that it is rendered from: equal input, equal output
 	render func() ([]render.File, error)
 	edits  []edit.Edit
+	// yields says that what its owner wrote in the same lines is no conflict but
+	// a note: the part follows others, which are what was asked for.
+	yields bool
+}
+
+// write renders a part, and returns its files and what they and its edits import.
+func (p part) write() ([]render.File, []string, error) {
+	files, err := p.render()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", p.key, err)
+	}
+	imported, err := imports(files)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", p.key, err)
+	}
+	for _, e := range p.edits {
+		if e.Op == edit.AddImport {
+			imported = append(imported, e.Text)
+		}
+	}
+	return files, imported, nil
 }
 
 // ResourceKey and FeatureKey name a part for Change.
@@ -185,6 +250,19 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 			})
 		},
 	}}
+	deployment := view.DeploymentOf(p, c.Requirements.Go)
+	for _, chosen := range p.Features {
+		if f, ok := c.Feature(chosen.Name); ok {
+			name := strings.TrimSpace(f.Name + " " + chosen.Options["name"])
+			deployment.Has = append(deployment.Has, view.Has{Name: name, Summary: f.Summary})
+		}
+	}
+	parts = append(parts, part{
+		key:    "containers",
+		input:  deployment,
+		render: func() ([]render.File, error) { return render.Tree(c.Containers, render.Input{Data: deployment}) },
+		yields: true,
+	})
 	for _, chosen := range p.Features {
 		f, ok := c.Feature(chosen.Name)
 		if !ok {

@@ -336,7 +336,7 @@ func TestFieldsComeLater(t *testing.T) {
 		"internal/posts/input.go":                                              {"Subtitle "},
 		"internal/migrations/migrations.go":                                    {"createPosts(),\n\t\t\taddSubtitleAndTagsToPosts(),"},
 		"internal/migrations/20261121120001_create_posts.go":                   {"Title "},
-		"internal/migrations/20261122120000_add_subtitle_and_tags_to_posts.go": {"db.AddColumns(tx, &posts{})", "CreateTable(&postTags{})"},
+		"internal/migrations/20261122120000_add_subtitle_and_tags_to_posts.go": {"db.AddColumns(tx, &posts{})", "Online: true", "db.CreateTables(tx, &postTags{})"},
 	} {
 		for _, line := range lines {
 			if text := string(f.disk[name].Data); !strings.Contains(text, line) {
@@ -352,5 +352,39 @@ func TestFieldsComeLater(t *testing.T) {
 	f.to(now)
 	if p := f.to(now, scaffold.ResourceKey(now.Resources[1])); len(p.Changes()) > 0 {
 		t.Errorf("the same again changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
+	}
+}
+
+// TestNamesOfFeaturesAreTaken adds what would stand twice in the map of modules.
+func TestNamesOfFeaturesAreTaken(t *testing.T) {
+	for _, c := range []struct {
+		feature  spec.Feature
+		resource string
+	}{
+		{spec.Feature{Name: "metrics"}, "metric"},
+		{spec.Feature{Name: "auth"}, "session"},
+		{spec.Feature{Name: "auth"}, "auth_totp"},
+		{spec.Feature{Name: "tour"}, "tour_user"},
+		{spec.Feature{Name: "websocket", Options: map[string]string{"name": "meetings"}}, "meeting"},
+	} {
+		f := newFolder(t)
+		r := spec.Resource{Name: c.resource, Fields: []string{"name:string"}}
+		if c.resource == "auth_totp" {
+			r.Table = "auth_totp"
+		}
+		with, err := f.catalog.Add(f.spec, c.feature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := with.Add(r); err == nil {
+			t.Errorf("%s is added beside %s", c.resource, c.feature.Name)
+		}
+		has, _, err := f.spec.Add(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.catalog.Add(has, c.feature); err == nil {
+			t.Errorf("%s is added beside %s", c.feature.Name, c.resource)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -41,6 +42,11 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	case err != nil:
 		return plan.Plan{}, err
 	}
+	return c.renewAll(&d, p, parts)
+}
+
+// renewAll plans that the project in d is p as this version writes it.
+func (c Catalog) renewAll(d *draft, p spec.Project, parts []part) (plan.Plan, error) {
 	for _, r := range p.Resources {
 		if err := d.drift(p, r); err != nil {
 			return plan.Plan{}, err
@@ -49,13 +55,9 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	fresh, edits := map[string][]byte{}, map[string][]edit.Edit{}
 	var imported []string
 	for _, part := range parts {
-		files, err := part.render()
+		files, paths, err := part.write()
 		if err != nil {
-			return plan.Plan{}, fmt.Errorf("%s: %w", part.key, err)
-		}
-		paths, err := imports(files)
-		if err != nil {
-			return plan.Plan{}, fmt.Errorf("%s: %w", part.key, err)
+			return plan.Plan{}, err
 		}
 		imported = append(imported, paths...)
 		for _, file := range files {
@@ -64,15 +66,12 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 			}
 		}
 		for _, e := range part.edits {
-			if e.Op == edit.AddImport {
-				imported = append(imported, e.Text)
-			}
 			if !settled(e.Path) {
 				edits[e.Path] = append(edits[e.Path], d.settle(e))
 			}
 		}
 	}
-	again, err := refolded(disk)
+	again, err := refolded(d.disk)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -85,20 +84,12 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	if err := d.retire(fresh); err != nil {
 		return plan.Plan{}, err
 	}
-	if err := c.require(&d, imported, p); err != nil {
-		return plan.Plan{}, err
-	}
 	if d.read(vendored+"go.mod") != nil {
-		if err := c.renewRuntime(&d); err != nil {
+		if err := c.renewRuntime(d); err != nil {
 			return plan.Plan{}, err
 		}
 	}
-	record, err := p.JSON()
-	if err != nil {
-		return plan.Plan{}, err
-	}
-	d.own(SpecFile, record)
-	return d.plan()
+	return c.finish(d, p, imported)
 }
 
 // folded finds what an older version made unique whatever the case: the table, the
@@ -141,6 +132,8 @@ func settled(name string) bool { return name == ".env" || name == "go.mod" || na
 func (d *draft) renew(name string, fresh []byte, edits []edit.Edit) error {
 	t := d.at(name)
 	switch {
+	case t.now != nil: // as rewrite has it
+		fresh = t.now
 	case t.base == nil:
 	case strings.HasPrefix(name, history):
 		fresh = t.base
@@ -156,6 +149,10 @@ func (d *draft) renew(name string, fresh []byte, edits []edit.Edit) error {
 		}
 	}
 	fresh, err := applied(name, fresh, edits)
+	if t.base == nil && t.disk != nil && !merge.Same(t.disk, fresh) {
+		d.note(name, errors.New("this version writes a file of this name; yours stays as it is"))
+		return err
+	}
 	t.now = fresh
 	return err
 }
@@ -174,7 +171,7 @@ func (d *draft) retire(fresh map[string][]byte) error {
 			return nil
 		}
 		if err := plan.CheckPath(name); err != nil {
-			return &spec.Error{What: err.Error() + ", and no text that nexios wrote last", Where: full, Try: "delete that file"}
+			return &problem.Error{What: err.Error() + ", and no text that nexios wrote last", Where: full, Try: "delete that file"}
 		}
 		t := d.at(name)
 		if t.disk != nil && !merge.Same(t.disk, t.base) {

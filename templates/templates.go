@@ -9,8 +9,12 @@ import (
 
 	"github.com/nexios-go/nexios/runtime"
 	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/audit"
 	"github.com/nexios-go/nexios/templates/auth"
+	"github.com/nexios-go/nexios/templates/deploy"
+	"github.com/nexios-go/nexios/templates/extras"
 	"github.com/nexios-go/nexios/templates/jobs"
 	"github.com/nexios-go/nexios/templates/mail"
 	"github.com/nexios-go/nexios/templates/metrics"
@@ -19,6 +23,7 @@ import (
 	"github.com/nexios-go/nexios/templates/project"
 	"github.com/nexios-go/nexios/templates/redis"
 	"github.com/nexios-go/nexios/templates/resource"
+	"github.com/nexios-go/nexios/templates/seed"
 	"github.com/nexios-go/nexios/templates/tour"
 	"github.com/nexios-go/nexios/templates/traces"
 	"github.com/nexios-go/nexios/templates/uploads"
@@ -39,6 +44,10 @@ func Catalog() (scaffold.Catalog, error) {
 	if err != nil {
 		return scaffold.Catalog{}, err
 	}
+	containers, err := project.Containers()
+	if err != nil {
+		return scaffold.Catalog{}, err
+	}
 	reversal, err := project.Reversal()
 	if err != nil {
 		return scaffold.Catalog{}, err
@@ -54,6 +63,7 @@ func Catalog() (scaffold.Catalog, error) {
 	return scaffold.Catalog{
 		Version:      runtime.Version,
 		Project:      files,
+		Containers:   containers,
 		Reversal:     reversal,
 		Migration:    migration,
 		Baseline:     baseline,
@@ -72,6 +82,7 @@ func Features() []scaffold.Feature {
 		jobs.Feature(),
 		mail.Feature(),
 		auth.Feature(),
+		audit.Feature(),
 		organisations.Feature(),
 		uploads.Feature(),
 		redis.Feature(),
@@ -79,7 +90,10 @@ func Features() []scaffold.Feature {
 		pages.Feature(),
 		metrics.Feature(),
 		traces.Feature(),
+		seed.Feature(),
 		tour.Feature(),
+		deploy.Feature(),
+		extras.Feature(),
 	}
 }
 
@@ -95,7 +109,7 @@ func Preset(c scaffold.Catalog, p spec.Project, name, migration string) (spec.Pr
 	case "guide":
 		return guide(c, p, migration)
 	}
-	return p, &spec.Error{
+	return p, &problem.Error{
 		What:  "unknown preset " + strconv.Quote(name),
 		Label: "presets", Where: strings.Join(Presets(), " "),
 		Try: "nexios new " + p.Name,

@@ -2,14 +2,16 @@ package main
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
-	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -86,10 +88,10 @@ func addResourceCommand() *cobra.Command {
 	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading needs a login unless none")
 	cmd.Flags().BoolVar(&r.Lock, "lock", false, "changing or deleting a row asks for its ETag in If-Match, so that nobody overwrites what others wrote")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
-	completeFlag(cmd, "guard", []string{"none\teverybody, without a login", "user\twho is logged in", "admin\tadministrators"})
-	completeFlag(cmd, "read", []string{"all\teverybody, without a login", "user\twho is logged in", "owner\ttheir owner alone"})
-	completeFlag(cmd, "write", []string{"owner\ttheir owner alone", "user\twho is logged in", "admin\tadministrators"})
-	completeFlag(cmd, "only", spec.Actions())
+	completeFlag(cmd, "guard", described([]string{"none", "user", "admin"}, aboutWho()))
+	completeFlag(cmd, "read", described([]string{"all", "user", "owner"}, aboutWho()))
+	completeFlag(cmd, "write", described([]string{"owner", "user", "admin"}, aboutWho()))
+	completeFlag(cmd, "only", described(spec.Actions(), aboutActions()))
 	return cmd
 }
 
@@ -203,8 +205,10 @@ func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, 
 	if err != nil {
 		return err
 	}
+	was, _ := open.spec.Resource(name)
 	return change(cmd, f, open, project, changing{
 		key: scaffold.ResourceKey(r), title: "add field " + r.Name + " " + strings.Join(fields, " "), ask: question,
+		done: heldUp(project, was, r),
 	})
 }
 
@@ -242,7 +246,7 @@ func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource, question st
 	if added.ModelOnly {
 		title = "add model " + added.Name
 	}
-	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(added), title: title, ask: question})
+	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(added), title: title, ask: question, done: heldUp(project, spec.Resource{}, added)})
 }
 
 func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
@@ -259,7 +263,9 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options := map[string]string{}
 			for name, value := range values {
-				options[name] = *value
+				if cmd.Flags().Changed(name) {
+					options[name] = *value
+				}
 			}
 			if feature.Repeats && len(args) > 0 {
 				name, args = args[0], args[1:]
@@ -286,7 +292,7 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		}
 		values[option.Name] = cmd.Flags().String(option.Name, option.Default, help)
 		if len(option.Choices) > 0 {
-			completeFlag(cmd, option.Name, option.Choices)
+			completeFlag(cmd, option.Name, described(option.Choices, option.About))
 		}
 	}
 	return cmd
@@ -320,9 +326,13 @@ func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question
 		project = project.Restore(feature.Name, at)
 	}
 	key := scaffold.FeatureKey(chosen)
+	var next []string
+	if feature, ok := open.catalog.Feature(chosen.Name); ok && feature.Next != nil {
+		next = feature.Next(project, chosen)
+	}
 	return change(cmd, f, open, project, changing{
 		key: key, title: "add " + strings.TrimSpace(strings.TrimPrefix(key, "feature ")), ask: question,
-		done: stayOpen(open.spec, project),
+		done: stayOpen(open.spec, project), next: next,
 	})
 }
 
@@ -341,8 +351,22 @@ func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 	if err != nil {
 		return err
 	}
-	how.next = append([]string{"go run . migrate up", "go test ./..."}, how.next...)
+	how.next = append(nextSteps(p), how.next...)
 	return carryOver(cmd, f, open, p, how)
+}
+
+// nextSteps are what to type once a plan is written: a migration is there to be
+// applied, and code to be tested and served.
+func nextSteps(p plan.Plan) []string {
+	var next []string
+	changed := func(is func(plan.Op) bool) bool { return slices.ContainsFunc(p.Changes(), is) }
+	if changed(func(op plan.Op) bool { return strings.HasPrefix(op.Path, "internal/migrations/") }) {
+		next = append(next, "go run . migrate up")
+	}
+	if changed(func(op plan.Op) bool { return path.Ext(op.Path) == ".go" }) {
+		next = append(next, "go test ./...", "nexios dev")
+	}
+	return next
 }
 
 // carryOver shows a plan for the project and writes it.
@@ -355,10 +379,13 @@ func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how 
 	if how.force {
 		p = p.Forced()
 	}
+	if vendored(open.dir) && slices.ContainsFunc(p.Changes(), changesGo) {
+		how.next = append([]string{"go mod vendor"}, how.next...)
+	}
 	if f.markers {
 		for _, op := range p.Of(plan.Conflict) {
 			if op.Note == plan.Both {
-				how.next = append([]string{"resolve " + op.Path + ", between " + merge.MarkYours + " and " + merge.MarkTheirs}, how.next...)
+				how.next = append([]string{"resolve " + op.Path + ", between <<<<<<< and >>>>>>>"}, how.next...)
 			}
 		}
 		p = p.Marked()
@@ -384,6 +411,6 @@ func needsName(example string) cobra.PositionalArgs {
 		if len(args) > 0 {
 			return nil
 		}
-		return &spec.Error{What: fmt.Sprintf("%s needs a name", cmd.CommandPath()), Try: example}
+		return &problem.Error{What: fmt.Sprintf("%s needs a name", cmd.CommandPath()), Try: example}
 	}
 }

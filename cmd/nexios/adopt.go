@@ -14,12 +14,14 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/cmd/nexios/catalog"
+	"github.com/nexios-go/nexios/runtime/config"
+	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/adopt"
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
 )
@@ -36,10 +38,11 @@ func adoptCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt [TABLE...]",
 		Short: "Serve the tables of an existing database",
-		Long: `Serve the tables of the PostgreSQL database that DATABASE_URL names (in the
-environment, or .env). Its catalog is read in a read-only transaction; models,
-routes and tests are written for tables as they are: their names, keys, types
-and relations. Without --guard the routes only read.
+		Long: `Serve the tables of the database that DATABASE_URL names (in the environment, or
+.env): of PostgreSQL, MariaDB, MySQL or SQLite. Its catalog is read in a
+read-only transaction; models, routes and tests are written for tables as they
+are: their names, keys, types and relations. A table that only joins two others
+becomes a many field. Without --guard the routes only read.
 
 A baseline migration builds the schema on an empty database, for tests and
 replicas. With your consent it is marked as applied in this one; nothing else is
@@ -60,10 +63,10 @@ project differ.`,
 			}
 			o.Tables = args
 			if len(args) == 0 && !all && !check {
-				return &spec.Error{What: "which tables?", Label: "form", Where: "nexios adopt TABLE... or --all", Try: "nexios adopt --all"}
+				return &problem.Error{What: "which tables?", Label: "form", Where: "nexios adopt TABLE... or --all", Try: "nexios adopt --all"}
 			}
 			if len(args) > 0 && all {
-				return &spec.Error{What: "--all and tables by name", Try: "nexios adopt --all"}
+				return &problem.Error{What: "--all and tables by name", Try: "nexios adopt --all"}
 			}
 			return adoptTables(cmd, f, o, schema, check)
 		},
@@ -79,8 +82,8 @@ project differ.`,
 	flags.StringVar(&o.Guard, "guard", "", "who may call the routes: none, user, admin (default: they only read)")
 	flags.StringSliceVar(&o.Key, "key", nil, "columns that tell rows apart, of a view or a table without a key")
 	flags.StringSliceVar(&rename, "rename", nil, "another name for a resource: film=movie")
-	completeFlag(cmd, "guard", []string{"none", "user", "admin"})
-	completeFlag(cmd, "only", spec.Actions())
+	completeFlag(cmd, "guard", described([]string{"none", "user", "admin"}, aboutWho()))
+	completeFlag(cmd, "only", described(spec.Actions(), aboutActions()))
 	return cmd
 }
 
@@ -89,7 +92,7 @@ func renames(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		table, name, ok := strings.Cut(pair, "=")
 		if !ok || table == "" || name == "" {
-			return nil, &spec.Error{What: fmt.Sprintf("--rename %s names no resource", pair), Label: "form", Where: "TABLE=NAME", Try: "nexios adopt film --rename film=movie"}
+			return nil, &problem.Error{What: fmt.Sprintf("--rename %s names no resource", pair), Label: "form", Where: "TABLE=NAME", Try: "nexios adopt film --rename film=movie"}
 		}
 		names[table] = name
 	}
@@ -112,19 +115,28 @@ func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema stri
 			}
 		}
 		if len(o.Tables) == 0 {
-			return &problem{What: "this project has adopted no tables", Where: open.dir, Try: "nexios adopt --all"}
+			return &problem.Error{Kind: problem.Failure, What: "this project has adopted no tables", Where: open.dir, Try: "nexios adopt --all"}
 		}
 	}
-	address := setting(open.dir, "DATABASE_URL")
-	found, err := catalog.Read(cmd.Context(), address, schema, open.spec.Made())
-	if u := (*catalog.Unreachable)(nil); errors.As(err, &u) {
-		return &problem{What: u.What, Where: u.Where, Try: u.Try}
-	}
+	address, err := setting(open.dir, "DATABASE_URL")
 	if err != nil {
 		return err
 	}
-	if check {
-		o = settled(open.spec, found, o)
+	from := catalog.Options{URL: address, Dir: open.dir, Schema: schema, Without: open.spec.Made()}
+	if err := sameDatabase(open.spec, address); err != nil {
+		return err
+	}
+	found, err := catalog.Read(cmd.Context(), from)
+	if err != nil {
+		return err
+	}
+	if check { // a table that is gone is told of as drift, not as a mistake
+		o.Tables = slices.DeleteFunc(o.Tables, func(name string) bool {
+			return !slices.ContainsFunc(found.Tables, func(t adopt.Table) bool { return t.Name == name })
+		})
+		if len(o.Tables) == 0 {
+			return drifted(cmd, open.spec, spec.Project{}, nil)
+		}
 	}
 	project, lines, err := adopt.Of(open.spec, found, o)
 	if err != nil {
@@ -140,8 +152,8 @@ func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema stri
 	if check {
 		return drifted(cmd, open.spec, project, lines)
 	}
-	if project, err = stamped(open.spec, project); err != nil {
-		return err
+	if !slices.ContainsFunc(lines, func(l adopt.Line) bool { return l.Outcome != adopt.Skipped }) {
+		return &problem.Error{Kind: problem.Failure, What: "none of the tables can be served", Where: "the reasons are above", Try: "nexios adopt --help"}
 	}
 	at, err := migrationTime(project)
 	if err != nil {
@@ -154,6 +166,9 @@ func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema stri
 	}
 	again := len(made) == 1 && adopted(open.spec)
 	if again {
+		if err := remakes(open.spec, project, made[0]); err != nil {
+			return err
+		}
 		at, _, _ = strings.Cut(path.Base(made[0]), "_")
 	}
 	project.Resources = slices.Clone(project.Resources)
@@ -169,39 +184,87 @@ func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema stri
 		}
 	}
 	baseline := view.BaselineOf(at, tables, found.Build, found.Drop)
+	if again && changedSince(open.spec) >= 0 {
+		baseline = view.Baseline{} // see remakes
+	}
 	p, err := open.catalog.Adopt(open.spec, project, open.Files(), baseline)
 	if err != nil {
 		return err
 	}
-	how := changing{title: "adopt " + strings.Join(o.Tables, " "), next: []string{"go test ./..., with TEST_DATABASE_URL of a PostgreSQL server", "go run . serve"}}
+	how := changing{title: "adopt " + strings.Join(o.Tables, " "), next: []string{"go test ./...", "go run . serve"}}
+	if server := map[string]string{"postgres": "PostgreSQL", "mysql": "MySQL or MariaDB"}[project.Database]; server != "" {
+		how.next[0] += ", with TEST_DATABASE_URL of a " + server + " server"
+	}
+	if found.Setting != "" {
+		how.next = append([]string{"put " + found.Setting + " at the end of DATABASE_URL"}, how.next...)
+	}
 	if len(o.Tables) == 0 {
 		how.title = "adopt --all"
 	}
-	if err := carryOver(cmd, f, open, p, how); err != nil || f.dryRun || again || len(p.Changes()) == 0 || p.HasConflicts() {
+	marks := !again && len(p.Changes()) > 0 && !p.HasConflicts()
+	if err := carryOver(cmd, f, open, p, how); err != nil || !marks {
 		return err
 	}
-	return mark(cmd, f, address, schema, baseline.ID)
+	if f.dryRun {
+		if !wantsJSON(cmd) {
+			fmt.Fprintln(out, "\nwith --yes, "+baseline.ID+" is also marked as applied in the database")
+		}
+		return nil
+	}
+	return mark(cmd, f, from, baseline.ID)
 }
 
-// stamped refuses a project of another database.
-func stamped(_, now spec.Project) (spec.Project, error) {
-	if now.Database != "postgres" {
-		return now, &problem{
-			What:  "this project is of " + now.Database + ", and the tables are of PostgreSQL",
-			Where: "nexios.json", Try: "nexios new shop --db postgres",
+// sameDatabase refuses tables of another kind of database than the project's.
+func sameDatabase(p spec.Project, url string) error {
+	kind := catalog.Database(url)
+	if kind == "" || kind == p.Database {
+		return nil
+	}
+	return &problem.Error{
+		Kind: problem.Failure, What: "this project is of " + p.Database + ", and DATABASE_URL is of " + kind,
+		Where: scaffold.SpecFile, Try: "nexios new shop --db " + kind,
+	}
+}
+
+// changedSince is the place of a resource whose table was there before, and which
+// migrations of the project have changed; -1 for none.
+func changedSince(p spec.Project) int {
+	return slices.IndexFunc(p.Resources, func(r spec.Resource) bool { return r.Existing != nil && len(r.Changed) > 0 })
+}
+
+// remakes refuses to make a baseline anew whose tables later migrations have
+// changed: they would not find what they change.
+func remakes(old, now spec.Project, file string) error {
+	at := changedSince(old)
+	if at < 0 || reflect.DeepEqual(old.Resources, now.Resources) {
+		return nil
+	}
+	p := &problem.Error{
+		Kind:  problem.Failure,
+		What:  "the baseline cannot be made anew: later migrations have changed " + old.Resources[at].TableName(),
+		Where: file, Try: "nexios add field, for each column that is new: its migration passes over one that is there",
+	}
+	for _, is := range now.Resources {
+		was, _ := old.Resource(is.Name)
+		for _, word := range is.Fields {
+			if was.Name == is.Name && !slices.Contains(was.Fields, word) {
+				p.Try = "nexios add field " + is.Name + " " + word
+				return p
+			}
 		}
 	}
-	return now, nil
+	return p
 }
 
 // mark records the baseline as applied, if the person wants that.
-func mark(cmd *cobra.Command, f changeFlags, address, schema, migration string) error {
+func mark(cmd *cobra.Command, f changeFlags, to catalog.Options, migration string) error {
 	later := "go run . migrate up marks the baseline as applied: it finds its tables"
 	if !f.yes {
 		if !canAsk(cmd) {
 			fmt.Fprintln(cmd.OutOrStdout(), "\nnothing was written to the database; "+later)
 			return nil
 		}
+		fmt.Fprintln(cmd.OutOrStdout())
 		switch err := confirm(cmd, "Mark "+migration+" as applied in the database?"); {
 		case errors.Is(err, errCancelled):
 			fmt.Fprintln(cmd.OutOrStdout(), "\nnothing was written to the database; "+later)
@@ -210,8 +273,8 @@ func mark(cmd *cobra.Command, f changeFlags, address, schema, migration string) 
 			return err
 		}
 	}
-	if err := catalog.Mark(cmd.Context(), address, schema, migration); err != nil {
-		return &problem{What: "the baseline is not marked as applied: " + err.Error(), Where: "table schema_migrations", Try: "go run . migrate up"}
+	if err := catalog.Mark(cmd.Context(), to, migration); err != nil {
+		return &problem.Error{Kind: problem.Failure, What: "the baseline is not marked as applied: " + err.Error(), Where: "table schema_migrations", Try: "go run . migrate up"}
 	}
 	if !wantsJSON(cmd) {
 		fmt.Fprintln(cmd.OutOrStdout(), "\n"+migration+" is marked as applied")
@@ -224,33 +287,9 @@ func adopted(p spec.Project) bool {
 	return slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return r.Existing != nil })
 }
 
-// settled are the options by which the project's tables were adopted, as far as
-// the project tells.
-func settled(p spec.Project, found adopt.Catalog, o adopt.Options) adopt.Options {
-	for _, r := range p.Resources {
-		if r.Existing == nil {
-			continue
-		}
-		if o.Rename[r.TableName()] == "" && r.Name != r.TableName() {
-			o.Rename[r.TableName()] = r.Name
-		}
-		if o.Guard == "" && !slices.Equal(r.Only, []string{"list", "show"}) && !slices.Equal(r.Only, []string{"list"}) {
-			o.Guard = r.Guard
-			if o.Guard == "" {
-				o.Guard = "none"
-			}
-		}
-	}
-	// One that is gone is told of as drift, not as a mistake.
-	o.Tables = slices.DeleteFunc(o.Tables, func(name string) bool {
-		return !slices.ContainsFunc(found.Tables, func(t adopt.Table) bool { return t.Name == name })
-	})
-	return o
-}
-
 // drifted fails with exit code 3 unless database and project agree.
 func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) error {
-	var differ []string
+	differ := []string{}
 	for _, was := range old.Resources {
 		if was.Existing == nil {
 			continue
@@ -258,9 +297,11 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 		at := slices.IndexFunc(now.Resources, func(r spec.Resource) bool { return r.TableName() == was.TableName() && r.Name == was.Name })
 		switch {
 		case at < 0:
-			differ = append(differ, was.TableName()+" is not there any more")
-			continue
-		case len(was.Added) > 0:
+			why := "is not there any more"
+			if i := slices.IndexFunc(lines, func(l adopt.Line) bool { return l.Table == was.TableName() }); i >= 0 {
+				why = "cannot be served: " + strings.Join(lines[i].Why, "; ")
+			}
+			differ = append(differ, was.TableName()+" "+why)
 			continue
 		}
 		is := now.Resources[at]
@@ -276,6 +317,11 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 		}
 		if !reflect.DeepEqual(was.Existing.Key, is.Existing.Key) || was.ID() != is.ID() {
 			differ = append(differ, was.TableName()+" has another key")
+		}
+	}
+	for _, line := range lines {
+		for _, what := range line.Drift {
+			differ = append(differ, line.Table+" "+what)
 		}
 	}
 	out := cmd.OutOrStdout()
@@ -294,7 +340,16 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: the database and the project differ in %d things\n  where: nexios.json\n  try:   nexios adopt again, with the tables that changed", errConflict, len(differ))
+	var tables []string
+	for _, line := range differ {
+		if table, _, _ := strings.Cut(line, " "); !slices.Contains(tables, table) {
+			tables = append(tables, table)
+		}
+	}
+	return &problem.Error{
+		Kind: problem.Conflict, What: fmt.Sprintf("the database and the project differ in %d things", len(differ)),
+		Where: scaffold.SpecFile, Try: "nexios adopt " + strings.Join(tables, " "),
+	}
 }
 
 // reportLines writes what became of each table.
@@ -313,13 +368,20 @@ func reportLines(w io.Writer, lines []adopt.Line, unbuilt []string) error {
 }
 
 // setting is one of the environment, else of the project's .env.
-func setting(dir, name string) string {
-	if value, ok := os.LookupEnv(name); ok {
-		return value
+func setting(dir, name string) (string, error) {
+	value, ok := os.LookupEnv(name)
+	if !ok {
+		file, err := config.ReadFile(filepath.Join(dir, ".env"))
+		if err != nil {
+			return "", err
+		}
+		value = file[name]
 	}
-	file, err := godotenv.Read(filepath.Join(dir, ".env"))
-	if err != nil {
-		return ""
+	if value == "" {
+		return "", &problem.Error{
+			Kind: problem.Failure, What: name + " is not set", Where: "the environment, or " + filepath.Join(dir, ".env"),
+			Try: name + "=postgres://USER:PASSWORD@HOST/NAME nexios adopt --all",
+		}
 	}
-	return file[name]
+	return value, nil
 }

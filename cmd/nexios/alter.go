@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -23,11 +24,8 @@ func changeCommand() *cobra.Command {
 }
 
 func changeFieldCommand() *cobra.Command {
-	var (
-		f    changeFlags
-		fill string
-	)
-	cmd := &cobra.Command{
+	var fill string
+	cmd := altering(&cobra.Command{
 		Use:   "field RESOURCE FIELD CHANGE...",
 		Short: "Change the modifiers, values or type of a field",
 		Long: `Change the modifiers, values or type of a field: a migration changes the table,
@@ -47,25 +45,20 @@ your own before, or give those without a value one with --backfill.
   nexios change field post status enum=draft/live/archived
   nexios change field post title:text:search`,
 		Args: needsName("nexios change field post title max=100"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			title := "change field " + strings.Join(args, " ")
-			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
-				return p.ChangeField(args[0], args[1:], fill, at)
-			})
-		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-			if len(args) < 2 {
-				return completeFieldName(&f.dir)(cmd, args, word)
-			}
-			words := []string{"required"}
-			for _, m := range spec.Modifiers() {
-				words = append(words, m[0]+equals(m[1] != ""), "no-"+m[0])
-			}
-			return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-		},
+	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
+		return p.ChangeField(args[0], args[1:], fill, at)
+	})
+	fields := cmd.ValidArgsFunction
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) < 2 {
+			return fields(cmd, args, word)
+		}
+		words := []string{"required"}
+		for _, m := range spec.Modifiers() {
+			words = append(words, m[0]+equals(m[1] != ""), "no-"+m[0])
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
 	cmd.Flags().StringVar(&fill, "backfill", "", "value of rows that have none")
 	return cmd
 }
@@ -73,18 +66,17 @@ your own before, or give those without a value one with --backfill.
 func renameCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "rename",
-		Short:   "Rename a field of a resource or model",
-		Example: "  nexios rename field post title headline",
+		Short:   "Rename a field, or the project",
+		Example: "  nexios rename field post title headline\n  nexios rename project example.com/acme/store",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(renameFieldCommand())
+	cmd.AddCommand(renameFieldCommand(), renameProjectCommand())
 	return cmd
 }
 
 func renameFieldCommand() *cobra.Command {
-	var f changeFlags
-	cmd := &cobra.Command{
+	return altering(&cobra.Command{
 		Use:   "field RESOURCE OLD NEW",
 		Short: "Rename a field and its column",
 		Long: `Rename a field and its column: a migration renames the column with its indexes
@@ -92,22 +84,51 @@ and references, and the model, inputs, filters and tests are merged with your
 edits. Clients see the new name from then on.`,
 		Example: "  nexios rename field post title headline",
 		Args:    needsWords(3, "nexios rename field post title headline"),
+	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
+		return p.RenameField(args[0], args[1], args[2], at)
+	})
+}
+
+func renameProjectCommand() *cobra.Command {
+	var f changeFlags
+	var name string
+	cmd := &cobra.Command{
+		Use:   "project MODULE",
+		Short: "Change the module path and name of the project",
+		Long: `Change the module path of the project, and its name to the last element of the
+path: in go.mod, in the imports of all packages, yours included, in README.md,
+and in the files that build, deploy and describe it. Your edits are kept; other
+files that contain the old path are listed.
+
+The folder keeps its name, and so does the local database, through .env; other
+databases are set by DATABASE_URL.`,
+		Example: "  nexios rename project example.com/acme/store\n  nexios rename project example.com/acme/api --name store",
+		Args:    needsWords(1, "nexios rename project example.com/acme/store"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			title := "rename field " + strings.Join(args, " ")
-			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
-				return p.RenameField(args[0], args[1], args[2], at)
-			})
+			open, err := openToChange(cmd, f)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			now, err := open.spec.Rename(args[0], name)
+			if err != nil {
+				return err
+			}
+			p, err := open.catalog.RenameProject(open.spec, now, open.Files())
+			if err != nil {
+				return err
+			}
+			return carryOver(cmd, f, open, p, changing{title: "rename project " + args[0], next: []string{"go test ./..."}})
 		},
-		ValidArgsFunction: completeFieldName(&f.dir),
 	}
 	f.add(cmd, projectHelp)
 	f.addMarkers(cmd)
+	cmd.Flags().StringVar(&name, "name", "", "the new name, if it is not the last element of MODULE")
 	return cmd
 }
 
 func removeFieldCommand() *cobra.Command {
-	var f changeFlags
-	cmd := &cobra.Command{
+	return altering(&cobra.Command{
 		Use:   "field RESOURCE FIELD...",
 		Short: "Remove fields from a resource or model, and drop their columns",
 		Long: `Remove fields from a resource or model: a migration drops the columns with what
@@ -115,25 +136,14 @@ they hold, and brings them back empty if rolled back. The model, inputs and
 tests are merged with your edits.`,
 		Example: "  nexios remove field post subtitle\n  nexios remove field post subtitle --dry-run --diff",
 		Args:    needsName("nexios remove field post subtitle"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			title := "remove field " + strings.Join(args, " ")
-			return alter(cmd, f, title, true, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
-				return p.RemoveFields(args[0], args[1:], at)
-			})
-		},
-		ValidArgsFunction: completeFieldName(&f.dir),
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
-	return cmd
+	}, true, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
+		return p.RemoveFields(args[0], args[1:], at)
+	})
 }
 
 func addIndexCommand() *cobra.Command {
-	var (
-		f      changeFlags
-		unique bool
-	)
-	cmd := &cobra.Command{
+	var unique bool
+	cmd := altering(&cobra.Command{
 		Use:   "index RESOURCE FIELD,FIELD...",
 		Short: "Add an index of several fields",
 		Long: `Add an index of several fields to the table of a resource or model, by a
@@ -143,35 +153,33 @@ in which one is null do not count, nor do softly deleted ones.
 An index of one field is a modifier of it: nexios change field post slug unique`,
 		Example: "  nexios add index post author,slug --unique\n  nexios add index post status,created_at",
 		Args:    needsWords(2, "nexios add index post author,slug"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			title := "add index " + strings.Join(args, " ")
-			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
-				return p.AddIndex(args[0], args[1], unique, at)
-			})
-		},
-		ValidArgsFunction: completeFieldName(&f.dir),
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
+		return p.AddIndex(args[0], args[1], unique, at)
+	})
 	cmd.Flags().BoolVar(&unique, "unique", false, "no two rows have the same values")
 	return cmd
 }
 
 func removeIndexCommand() *cobra.Command {
-	var f changeFlags
-	cmd := &cobra.Command{
+	return altering(&cobra.Command{
 		Use:     "index RESOURCE FIELD,FIELD...",
 		Short:   "Remove an index of several fields",
 		Long:    "Remove an index of several fields from the table of a resource or model, by a\nmigration.",
 		Example: "  nexios remove index post author,slug",
 		Args:    needsWords(2, "nexios remove index post author,slug"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			title := "remove index " + strings.Join(args, " ")
-			return alter(cmd, f, title, false, func(p spec.Project, at string) (spec.Project, spec.Resource, error) {
-				return p.RemoveIndex(args[0], args[1], at)
-			})
-		},
-		ValidArgsFunction: completeFieldName(&f.dir),
+	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
+		return p.RemoveIndex(args[0], args[1], at)
+	})
+}
+
+// altering completes a command whose first argument is a resource, the table of
+// which it changes: how is given all of them. drops says that what rows hold goes.
+func altering(cmd *cobra.Command, drops bool, how func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error)) *cobra.Command {
+	var f changeFlags
+	cmd.ValidArgsFunction = completeFieldName(&f.dir)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		title := strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args...), " ")
+		return alter(cmd, f, title, drops, func(p spec.Project, at string) (spec.Project, spec.Resource, error) { return how(p, args, at) })
 	}
 	f.add(cmd, projectHelp)
 	f.addMarkers(cmd)
@@ -211,7 +219,7 @@ func alter(cmd *cobra.Command, f changeFlags, title string, drops bool, how func
 func needsWords(n int, example string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < n {
-			return &spec.Error{What: cmd.CommandPath() + " needs " + cmd.Use[strings.IndexByte(cmd.Use, ' ')+1:], Try: example}
+			return &problem.Error{What: cmd.CommandPath() + " needs " + cmd.Use[strings.IndexByte(cmd.Use, ' ')+1:], Try: example}
 		}
 		return noArgs(cmd, args[n:])
 	}

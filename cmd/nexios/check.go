@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // compiles refuses a plan after which the project in dir does not compile any
@@ -60,11 +61,11 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 		note("it does not compile as it is; go vet ./... says why")
 		return nil
 	}
-	return &problem{
+	return &problem.Error{
+		Kind:  problem.Conflict,
 		What:  "the project compiles now, and would not afterwards; nothing was written",
 		Label: "errors", Where: strings.Join(complaints(after, temp, dir), "\n"),
-		Try:  "mend these lines first, then the same command again; or --no-check",
-		kind: errConflict,
+		Try: "mend these lines first, then the same command again; or --no-check",
 	}
 }
 
@@ -104,7 +105,7 @@ func writeOverlay(temp, dir string, p plan.Plan) (overlay string, replace map[st
 // complains about. Nothing is linked, and the next build finds it in the cache.
 // (go vet would do less work, but it enters folders that are only planned.)
 func compile(cmd *cobra.Command, dir string, flags ...string) (string, error) {
-	run := exec.CommandContext(cmd.Context(), "go", append(append([]string{"list", "-export", "-test", "-buildvcs=false"}, flags...), "./...")...)
+	run := exec.CommandContext(cmd.Context(), "go", append(append([]string{"list", "-export", "-test", "-buildvcs=false"}, append(flags, pastVendor(dir)...)...), "./...")...)
 	run.Dir = dir
 	var told bytes.Buffer
 	run.Stderr = &told
@@ -122,6 +123,21 @@ func compile(cmd *cobra.Command, dir string, flags ...string) (string, error) {
 		return "", err
 	}
 	return string(out), nil
+}
+
+// pastVendor has the go command look for modules where they come from, in a project
+// that has a copy of them: what is planned may need more, which that gets afterwards.
+func pastVendor(dir string) []string {
+	if !vendored(dir) {
+		return nil
+	}
+	return []string{"-mod=readonly"}
+}
+
+// vendored reports whether the project in dir is built from a copy of its modules.
+func vendored(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt"))
+	return err == nil
 }
 
 // unreachable reports whether Go complains about the network, not about code.

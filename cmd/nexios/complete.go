@@ -15,6 +15,18 @@ func completeFlag(cmd *cobra.Command, flag string, words []string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// described are choices with what is said about them, as shells show it.
+func described(choices []string, about map[string]string) []string {
+	words := make([]string, len(choices))
+	for i, choice := range choices {
+		words[i] = choice
+		if text := about[choice]; text != "" {
+			words[i] = cobra.CompletionWithDesc(choice, text)
+		}
+	}
+	return words
+}
+
 // completeField completes a field word: a type after the first colon, a table
 // after a relation's =, modifiers after that. dir is where --dir will be.
 func completeField(dir *string) cobra.CompletionFunc {
@@ -37,7 +49,7 @@ func completeField(dir *string) cobra.CompletionFunc {
 			}
 		default:
 			for _, m := range spec.Modifiers() {
-				words = append(words, head+m[0]+equals(m[1] != ""))
+				words = append(words, cobra.CompletionWithDesc(head+m[0]+equals(m[1] != ""), aboutModifier(m[0])))
 			}
 		}
 		return words, more
@@ -55,7 +67,7 @@ func equals(wanted bool) string {
 func resourcesIn(dir string) []string {
 	var names []string
 	for _, r := range projectIn(dir).Resources {
-		names = append(names, r.Name)
+		names = append(names, cobra.CompletionWithDesc(r.Name, strings.Join(r.Fields, " ")))
 	}
 	return names
 }

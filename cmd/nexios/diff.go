@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
-	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 func diffCommand() *cobra.Command {
@@ -65,7 +65,7 @@ func below(p plan.Plan, names []string) (plan.Plan, error) {
 	}
 	for i, name := range names {
 		if path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "..") {
-			return p, &spec.Error{What: name + " is not a path inside the project", Try: "nexios diff internal/app"}
+			return p, &problem.Error{What: name + " is not a path inside the project", Try: "nexios diff internal/app"}
 		}
 		names[i] = path.Clean(strings.ReplaceAll(name, `\`, "/"))
 	}

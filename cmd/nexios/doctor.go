@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +25,7 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/templates"
 )
 
@@ -46,8 +51,9 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the machine and the project, and suggest fixes",
 		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
-versions, edits in .nexios, uncommitted changes, guards and the port. Exits with
-1 if a check fails; a warning may be intended.`,
+versions, edits in .nexios, uncommitted changes, guards, unique fields, indexes
+that tables of older versions lack, who may read secrets, and the port. Exits
+with 1 if a check fails; a warning may be intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +65,7 @@ versions, edits in .nexios, uncommitted changes, guards and the port. Exits with
 				return err
 			}
 			if i := slices.IndexFunc(findings, func(f finding) bool { return f.Status == fail }); i >= 0 {
-				err = &problem{What: findings[i].Name + ": " + findings[i].Detail, Try: findings[i].Remedy}
+				err = &problem.Error{Kind: problem.Failure, What: findings[i].Name + ": " + findings[i].Detail, Try: findings[i].Remedy}
 			}
 			if !wantsJSON(cmd) {
 				printFindings(cmd.OutOrStdout(), findings)
@@ -111,17 +117,26 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 		}
 		return append(findings, checkPort(nil)), nil
 	}
+	merged := checkMerge(cmd, at)
 	open, err := lookAt(cmd, at)
+	if err != nil && merged.Status == fail { // nexios.json, perhaps
+		return append(findings, merged), nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer open.Close()
-	return append(findings,
+	findings = append(findings,
 		checkModules(cmd, at),
 		checkVersion(open),
 		checkRuntime(cmd, open),
 		checkChanges(cmd, at),
+		merged,
 		checkGuards(open),
+		checkUnique(open),
+	)
+	return append(append(findings, checkIndexes(open)...),
+		checkSecrets(open.Files(), "sqlite:data/"+open.spec.Name+".db"),
 		checkPort(open.Files()),
 	), nil
 }
@@ -149,21 +164,31 @@ func checkGit() finding {
 }
 
 // checkModules asks whether the project can be built without a network.
+// checkModules asks Go for all that the project and its tests are built of.
 func checkModules(cmd *cobra.Command, dir string) finding {
-	download := exec.CommandContext(cmd.Context(), "go", "mod", "download")
-	download.Dir = dir
-	download.Env = append(os.Environ(), "GOPROXY=off")
-	out, err := download.CombinedOutput()
+	list := exec.CommandContext(cmd.Context(), "go", "list", "-buildvcs=false", "-deps", "-test", "./...") // git would run what the repository names
+	list.Dir = dir
+	list.Env = append(os.Environ(), "GOPROXY=off")
+	var told bytes.Buffer
+	list.Stderr = &told
+	err := list.Run()
+	says := func(text string) bool { return bytes.Contains(told.Bytes(), []byte(text)) }
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return finding{"modules", warn, "not checked: Go is missing", "install Go, then nexios doctor"}
-	case bytes.Contains(out, []byte("GOPROXY=off")):
+	case err == nil:
+		return finding{"modules", well, "downloaded", ""}
+	case says("GOPROXY=off"):
 		return finding{"modules", warn, "some are not downloaded yet; the first build needs a network", "go mod download"}
-	case err != nil:
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return finding{"modules", fail, lines[len(lines)-1], "go mod tidy"}
+	case says("inconsistent vendoring"), says("cannot find module providing package") && vendored(dir):
+		return finding{"modules", fail, "vendor/ is not what go.mod says", "go mod vendor"}
+	case says("listed in go.work"):
+		return finding{"modules", fail, "a go.work above this project does not list it", "go work use " + word(dir)}
+	case says("conflicting replacements for "):
+		return finding{"modules", fail, "projects of one go.work have a copy of the runtime each, and must share one", "go work edit -replace " + word("github.com/nexios-go/nexios="+filepath.Join(dir, ".nexios"))}
 	}
-	return finding{"modules", well, "downloaded", ""}
+	lines := strings.Split(strings.TrimSpace(told.String()), "\n")
+	return finding{"modules", fail, lines[len(lines)-1], "go mod tidy"}
 }
 
 func checkVersion(open opened) finding {
@@ -234,6 +259,36 @@ func checkChanges(cmd *cobra.Command, dir string) finding {
 	return finding{"changes", well, "everything is committed", ""}
 }
 
+// checkMerge looks for a merge that is not finished, and whether git merges with
+// nexios.
+func checkMerge(cmd *cobra.Command, dir string) finding {
+	out, err := git(cmd.Context(), dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		return finding{"merge", well, "no git, no merge", ""}
+	}
+	var torn []string
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		if info, err := os.Lstat(at); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 || slices.Contains(torn, name) {
+			continue
+		}
+		if text, err := os.ReadFile(at); err == nil && hasMarkers(text) {
+			torn = append(torn, name)
+		}
+	}
+	if len(torn) > 0 {
+		detail := filesOf(len(torn)) + " with conflict markers: " + torn[0]
+		if len(torn) > 1 {
+			detail += " ..."
+		}
+		return finding{"merge", fail, detail, "nexios merge"}
+	}
+	if set, err := bare(cmd.Context(), dir, "config", "--get", "merge.nexios.driver"); err != nil || len(bytes.TrimSpace(set)) == 0 {
+		return finding{"merge", warn, "git merges generated files by lines, and not with nexios", "nexios merge --install"}
+	}
+	return finding{"merge", well, "git merges with nexios", ""}
+}
+
 func filesOf(n int) string {
 	if n == 1 {
 		return "1 file"
@@ -252,12 +307,8 @@ func gitStatus(cmd *cobra.Command, dir, below string) (int, error) {
 func checkPort(project fs.FS) finding {
 	addr := os.Getenv("ADDR")
 	if addr == "" && project != nil {
-		text, err := fs.ReadFile(project, ".env")
-		var file map[string]string
-		if err == nil {
-			file, err = godotenv.UnmarshalBytes(text)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		file, err := settings(project)
+		if err != nil {
 			return finding{"port", fail, ".env cannot be read: " + err.Error(), "go run . --help, which lists the settings"}
 		}
 		addr = file["ADDR"]
@@ -282,6 +333,56 @@ func checkPort(project fs.FS) finding {
 		}
 	}
 	return finding{"port", warn, addr + " is in use or not permitted", remedy}
+}
+
+// settings returns those of the project's .env; none where there is no file.
+func settings(project fs.FS) (map[string]string, error) {
+	text, err := fs.ReadFile(project, ".env")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := godotenv.UnmarshalBytes(text)
+	if err != nil {
+		return nil, errors.New("settings must be lines of NAME=value") // what the parser says repeats the text
+	}
+	return file, nil
+}
+
+// plainName is of a path that means to every shell what it says.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_./-]*$`)
+
+// checkSecrets looks for files with secrets that other users of the machine may
+// open: .env, and the files of a SQLite database that is in the project.
+// otherwise is the DATABASE_URL that the program has where none is set.
+func checkSecrets(project fs.FS, otherwise string) finding {
+	if runtime.GOOS == "windows" {
+		return finding{"secrets", well, "not checked: Windows has no such permissions", ""}
+	}
+	names := []string{".env"}
+	file, _ := settings(project) // what is wrong with it the port says
+	address := cmp.Or(os.Getenv("DATABASE_URL"), file["DATABASE_URL"], otherwise)
+	if at, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		at, _, _ = strings.Cut(at, "?")
+		at = path.Clean(strings.TrimPrefix(at, "//"))
+		names = append(names, at, at+"-wal", at+"-shm")
+	}
+	var open []string
+	for _, name := range names {
+		if info, err := fs.Stat(project, name); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+			open = append(open, name)
+		}
+	}
+	if len(open) > 0 {
+		remedy := "chmod go= " + strings.Join(open, " ")
+		if slices.ContainsFunc(open, func(name string) bool { return !plainName.MatchString(name) }) { // a shell might take such a name for more
+			remedy = "chmod 600 each of them"
+		}
+		return finding{"secrets", warn, "other users of this machine may open " + strings.Join(open, ", "), remedy}
+	}
+	return finding{"secrets", well, "only you can read .env and SQLite's files", ""}
 }
 
 func listens(addr string) bool {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -43,6 +44,10 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 // no hooks, no monitor, nothing fetched, no folder taken for a repository that
 // does not say so, and no index written.
 func bare(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	return bareCommand(ctx, dir, args...).Output()
+}
+
+func bareCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	run := exec.CommandContext(ctx, "git", append([]string{
 		"-c", "core.fsmonitor=false",
 		"-c", "core.hooksPath=" + os.DevNull,
@@ -57,7 +62,33 @@ func bare(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	}, args...)...)
 	run.Dir = dir
 	run.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0")
-	return run.Output()
+	return run
+}
+
+// blobs are the texts that git has under names such as HEAD:./main.go; one that it
+// does not have is not among them.
+func blobs(ctx context.Context, dir string, names []string) (map[string][]byte, error) {
+	run := bareCommand(ctx, dir, "cat-file", "--batch")
+	run.Stdin = strings.NewReader(strings.Join(names, "\n") + "\n")
+	out, err := run.Output()
+	if err != nil {
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	texts := map[string][]byte{}
+	for _, name := range names {
+		head, rest, _ := bytes.Cut(out, []byte("\n"))
+		words := bytes.Fields(head)
+		if out = rest; len(words) != 3 { // "missing"
+			continue
+		}
+		size, err := strconv.Atoi(string(words[2]))
+		if err != nil || size >= len(rest) {
+			return nil, fmt.Errorf("git cat-file: %q", head)
+		}
+		texts[name] = append([]byte{}, rest[:size]...)
+		out = rest[size+1:]
+	}
+	return texts, nil
 }
 
 // tracked reports whether git tracks something below a path of the project.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -50,6 +51,41 @@ func stayOpen(old, now spec.Project) string {
 		"  nexios undo && nexios add auth --guard " + strings.Join(open, "/")
 }
 
+// checkUnique looks for fields of which a conflict tells what other users have, as
+// those of an older version did.
+func checkUnique(open opened) finding {
+	var told []string
+	remedy := ""
+	for _, r := range open.spec.Resources {
+		for _, word := range r.Told() {
+			x := spec.ParseIndex(word)
+			name, _, _ := strings.Cut(word, ":")
+			x.Fields[0], _, _ = strings.Cut(x.Fields[0], ":")
+			told = append(told, r.Plural+"."+strings.Join(x.Fields, "+"))
+			if remedy != "" {
+				continue
+			}
+			remedy = "nexios change field " + r.Name + " " + name + " no-unique"
+			if len(x.Fields) > 1 {
+				remedy = "nexios remove index " + r.Name + " " + name
+			}
+			f, err := spec.ParseField(word)
+			switch {
+			case r.Read != "" || !r.Owner:
+			case err == nil && f.Mods["unique"] == "nocase":
+				remedy += fmt.Sprintf(`, then db.UniqueNoCase(tx, %q, %q, "user_id") in a nexios add migration`, r.TableName(), f.Column())
+			default:
+				remedy += ", then nexios add index " + r.Name + " user_id," + name + " --unique"
+			}
+		}
+	}
+	if len(told) == 0 {
+		return finding{"unique", well, "conflicts tell nothing of rows that others may not read", ""}
+	}
+	slices.Sort(told)
+	return finding{"unique", warn, "conflicts tell users what others have, which they may not read, in " + strings.Join(told, ", "), remedy}
+}
+
 // checkGuards looks for resources that anybody may change, in a project whose
 // users log in.
 func checkGuards(open opened) finding {
@@ -62,4 +98,23 @@ func checkGuards(open opened) finding {
 			"add .Guard(auth.User()) to their routes, unless that is intended"}
 	}
 	return finding{"guards", well, "resources that change data require a login", ""}
+}
+
+// heldUp says of new references by which users keep rows of others from being
+// deleted, what happens and which modifier changes it. was is the resource before;
+// zero for a new one.
+func heldUp(p spec.Project, was, now spec.Resource) string {
+	var lines []string
+	for _, f := range p.Crossing(now) {
+		if slices.ContainsFunc(was.Fields, func(word string) bool { return word == f.String() }) {
+			continue
+		}
+		what := spec.Table(f.Arg)
+		if what == "users" {
+			what = "accounts"
+		}
+		lines = append(lines, wrap(fmt.Sprintf("While other users' %s refer to them, %s cannot be deleted. With %s:ref=%s:ondelete=cascade those %s are deleted too; "+
+			"with :optional:ondelete=null they lose the reference.", now.Plural, what, f.Name, f.Arg, now.Plural), 80)...)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -23,7 +23,7 @@ Exit codes
   0    done
   1    failed
   2    the command line is wrong
-  3    conflicts; nothing was written
+  3    conflicts, or what db check found; nothing was written
   130  cancelled; nothing was written
 
 new, add, change, rename, remove, upgrade, undo, client
@@ -49,6 +49,8 @@ doctor
     detail      what was found
     remedy      what to type; absent when all is well
 
+db check        differences: drift (false: only advice), where, what, try
+db reset, seed  dir, seeded: whether the project's seeds ran
 diff            dir, plan.ops: from what nexios wrote (before) to yours (after)
 openapi         the OpenAPI document
 openapi diff    changes: severity, id, text, operation

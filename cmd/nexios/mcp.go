@@ -19,8 +19,11 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload"
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 	"github.com/nexios-go/nexios/runtime"
 	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -75,14 +78,14 @@ type planned struct {
 
 const instructions = `This is a project that nexios generates and extends: a JSON API on Gin and GORM.
 Read AGENTS.md and the tool schema first. To add a resource, fields or a feature, to
-remove them or to undo, call plan with the words of the command, look at what it
+change or remove them, to adopt tables, to write a client or to undo, call plan with the words of the command, look at what it
 would write, then call apply with the plan's id. Run the tests afterwards. Edit
 anything else by hand; later plans keep your edits.`
 
 // Arguments of the tools.
 type (
 	planInput struct {
-		Words []string `json:"words" jsonschema:"the command, one word each: add resource post title:string:min=3; or add field, add auth, remove, upgrade, undo"`
+		Words []string `json:"words" jsonschema:"the command, one word each: add resource post title:string:min=3; or add field, add auth, change field, remove, adopt TABLE, client ts, upgrade, undo"`
 		Diff  bool     `json:"diff,omitempty" jsonschema:"show the text of each change, not only the files"`
 	}
 	applyInput struct {
@@ -113,6 +116,7 @@ func (a *agent) server() *mcp.Server {
 		return a.nexios(ctx, nil, "routes")
 	})
 	tool(s, "openapi", "The project's OpenAPI document: its operations, or one path in full.", reads, a.openAPI)
+	tool(s, "dev", "What the running nexios dev says: whether the last edit builds and its errors, and the last requests, those that failed first, with their SQL and log lines.", reads, a.dev)
 	tool(s, "test", "Run the project's tests.", reads, a.test)
 	tool(s, "docs", "Search the documentation of nexios and of the project.", reads, a.docs)
 	return s
@@ -161,11 +165,11 @@ func (a *agent) plan(ctx context.Context, in planInput) (string, error) {
 	if len(words) > 0 && words[0] == "nexios" {
 		words = words[1:]
 	}
-	if verbs := []string{"add", "remove", "upgrade", "undo"}; len(words) == 0 || !slices.Contains(verbs, words[0]) {
-		return "", fmt.Errorf("a plan begins with one of: %s\n  try: add resource post title:string", strings.Join(verbs, " "))
+	if verbs := []string{"add", "adopt", "change", "client", "rename", "remove", "upgrade", "undo"}; len(words) == 0 || !slices.Contains(verbs, words[0]) {
+		return "", &problem.Error{What: "a plan begins with one of: " + strings.Join(verbs, " "), Try: "add resource post title:string"}
 	}
 	for _, word := range words {
-		if name, _, _ := strings.Cut(word, "="); slices.Contains([]string{"--dir", "--dry-run", "--diff", "--json", "--yes", "-y", "--help", "-h", "--"}, name) {
+		if name, _, _ := strings.Cut(word, "="); slices.Contains([]string{"--check", "--dir", "--dry-run", "--diff", "--json", "--yes", "-y", "--help", "-h", "--"}, name) {
 			return "", fmt.Errorf("leave out %s: plans are shown as they are, and applied in this project", word)
 		}
 	}
@@ -202,7 +206,7 @@ func (a *agent) apply(ctx context.Context, in applyInput) (string, error) {
 	defer a.mu.Unlock()
 	p, known := a.plans[in.Plan]
 	if !known {
-		return "", fmt.Errorf("there is no plan %q, or it was applied\n  try: plan", in.Plan)
+		return "", &problem.Error{What: fmt.Sprintf("there is no plan %q, or it was applied", in.Plan), Try: "plan"}
 	}
 	now, err := a.show(ctx, p, true)
 	if err != nil {
@@ -210,7 +214,7 @@ func (a *agent) apply(ctx context.Context, in applyInput) (string, error) {
 	}
 	if now != p.shown {
 		delete(a.plans, in.Plan)
-		return "", errors.New("the project has changed since the plan was shown, and it would write something else now\n  try: plan again")
+		return "", &problem.Error{Kind: problem.Conflict, What: "the project has changed since the plan was shown, and it would write something else now", Try: "plan again"}
 	}
 	text, err := a.nexios(ctx, []string{"SOURCE_DATE_EPOCH=" + p.epoch}, append(slices.Clone(p.words), "--yes")...)
 	if err == nil {
@@ -246,7 +250,7 @@ func (a *agent) openAPI(ctx context.Context, in openAPIInput) (string, error) {
 	if in.Path != "" {
 		item, ok := document.Paths[in.Path]
 		if !ok {
-			return "", fmt.Errorf("the document has no path %q\n  try: openapi without a path, which lists them", in.Path)
+			return "", &problem.Error{What: fmt.Sprintf("the document has no path %q", in.Path), Try: "openapi without a path, which lists them"}
 		}
 		whole, err := json.MarshalIndent(item, "", "  ")
 		return string(whole), err
@@ -268,16 +272,31 @@ func (a *agent) openAPI(ctx context.Context, in openAPIInput) (string, error) {
 	return strings.Join(lines, "\n"), nil
 }
 
+// dev tells what a running nexios dev shows, and no more of it than is read.
+func (a *agent) dev(ctx context.Context, _ none) (string, error) {
+	told, err := reload.Ask(ctx, a.dir)
+	if err != nil {
+		return "", err
+	}
+	if told == nil {
+		return "", &problem.Error{Kind: problem.Failure, What: "nexios dev does not run in this project", Try: "nexios dev, in another terminal"}
+	}
+	slices.SortStableFunc(told.Requests, func(a, b event.Request) int { return cmp.Compare(b.Status/500, a.Status/500) })
+	told.Requests = told.Requests[:min(20, len(told.Requests))]
+	told.Logs = told.Logs[:min(20, len(told.Logs))]
+	text, err := json.MarshalIndent(told, "", "  ")
+	return string(text), err
+}
+
 func (a *agent) test(ctx context.Context, in testInput) (string, error) {
 	packages := cmp.Or(in.Packages, "./...")
 	if !strings.HasPrefix(packages, "./") {
-		return "", fmt.Errorf("%q is no package of the project\n  try: ./... or ./internal/app", packages)
+		return "", &problem.Error{What: fmt.Sprintf("%q is no package of the project", packages), Try: "./... or ./internal/app"}
 	}
 	return output(exec.CommandContext(ctx, "go", "test", packages), a.dir, nil)
 }
 
-// docs searches the help of all commands, and the project's README and
-// AGENTS.md.
+// docs searches the help of all commands, and what the project says of itself.
 func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 	var sections []string
 	var walk func(*cobra.Command)
@@ -291,7 +310,7 @@ func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 		}
 	}
 	walk(a.root)
-	for _, name := range []string{"README.md", "AGENTS.md"} {
+	for _, name := range []string{"README.md", "AGENTS.md", "SECURITY.md"} {
 		text, err := os.ReadFile(filepath.Join(a.dir, name))
 		if err != nil {
 			continue // it was removed
@@ -301,18 +320,26 @@ func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 		}
 	}
 	words := strings.Fields(strings.ToLower(in.Query))
-	score := func(section string) (n int) {
+	with := map[string]int{} // in how many sections a word is: those that are everywhere say little
+	for _, section := range sections {
+		for _, word := range words {
+			with[word] += min(1, strings.Count(strings.ToLower(section), word))
+		}
+	}
+	score := func(section string) (n float64) {
 		section = strings.ToLower(section)
 		head, _, _ := strings.Cut(section, "\n")
 		for _, word := range words {
-			n += min(3, strings.Count(section, word)) + 5*min(1, strings.Count(section, word)) + 5*strings.Count(head, word)
+			if found := strings.Count(section, word); found > 0 {
+				n += float64(5+min(3, found)+5*strings.Count(head, word)) / float64(with[word])
+			}
 		}
 		return n
 	}
-	slices.SortStableFunc(sections, func(a, b string) int { return score(b) - score(a) })
+	slices.SortStableFunc(sections, func(a, b string) int { return cmp.Compare(score(b), score(a)) })
 	sections = slices.DeleteFunc(sections, func(section string) bool { return score(section) == 0 })
 	if len(sections) == 0 {
-		return "", fmt.Errorf("nothing is said about %q\n  try: one word, such as paging, auth or migration", in.Query)
+		return "", &problem.Error{What: fmt.Sprintf("nothing is said about %q", in.Query), Try: "one word, such as paging, auth or migration"}
 	}
 	return strings.Join(sections[:min(3, len(sections))], "\n\n"), nil
 }

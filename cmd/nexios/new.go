@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -51,7 +52,7 @@ Without NAME it asks, on a terminal.`,
 			case canAsk(cmd) && !f.yes:
 				return newWizard(cmd, f)
 			}
-			return &spec.Error{What: "the project needs a name", Try: "nexios new shop"}
+			return &problem.Error{What: "the project needs a name", Try: "nexios new shop"}
 		},
 	}
 	f.changeFlags.add(cmd, "folder to create it in (default: its name)")
@@ -60,8 +61,8 @@ Without NAME it asks, on a terminal.`,
 	cmd.Flags().StringVar(&f.database, "db", databases[0], "default database: "+strings.Join(databases, ", "))
 	cmd.Flags().StringVar(&f.preset, "preset", presets[0], "initial contents: "+strings.Join(presets, ", "))
 	cmd.Flags().BoolVar(&f.noGit, "no-git", false, "do not create a git repository")
-	completeFlag(cmd, "db", databases)
-	completeFlag(cmd, "preset", presets)
+	completeFlag(cmd, "db", described(databases, aboutDatabases()))
+	completeFlag(cmd, "preset", described(presets, aboutPresets()))
 	return cmd
 }
 
@@ -188,15 +189,15 @@ func refuseOccupied(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case err == nil && len(entries) > 0:
-		return &spec.Error{What: dir + " already exists and is not empty", Try: another}
+		return &problem.Error{What: dir + " already exists and is not empty", Try: another}
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return &spec.Error{What: dir + " cannot be created", Where: err.Error(), Try: another}
+		return &problem.Error{What: dir + " cannot be created", Where: err.Error(), Try: another}
 	}
 	parent := filepath.Dir(dir)
 	if _, err := os.Stat(parent); err != nil {
-		return &spec.Error{What: dir + " cannot be created", Where: parent + " does not exist", Try: "mkdir " + word(parent)}
+		return &problem.Error{What: dir + " cannot be created", Where: parent + " does not exist", Try: "mkdir " + word(parent)}
 	}
 	return nil
 }
@@ -227,6 +228,9 @@ func firstCommit(cmd *cobra.Command, dir string) error {
 		return nil
 	}
 	if err := git("init", "--quiet", "--initial-branch=main"); err != nil {
+		return err
+	}
+	if err := setDriver(cmd.Context(), dir); err != nil {
 		return err
 	}
 	if err := git("add", "--all"); err != nil {

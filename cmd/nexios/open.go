@@ -15,6 +15,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -89,7 +90,8 @@ func refuseTracked(cmd *cobra.Command, dir string) error {
 	if err != nil || !yes {
 		return err
 	}
-	return &problem{
+	return &problem.Error{
+		Kind:  problem.Failure,
 		What:  "git tracks what undo remembers, which is not to be trusted then",
 		Where: filepath.Join(dir, filepath.FromSlash(apply.UndoDir)),
 		Try:   "git rm -r --cached " + apply.UndoDir + ", then delete that folder",
@@ -114,7 +116,7 @@ func readOpened(folder *apply.Project, dir string) (_ opened, err error) {
 	if err != nil {
 		return opened{}, err
 	}
-	if err := catalog.Check(project); err != nil {
+	if project, err = catalog.Known(project); err != nil {
 		return opened{}, err
 	}
 	return opened{folder, dir, project, catalog}, nil
@@ -129,7 +131,8 @@ func openToChange(cmd *cobra.Command, f changeFlags) (_ opened, err error) {
 	}
 	if has := open.spec.Nexios; has != open.catalog.Version {
 		open.Close()
-		return opened{}, &problem{
+		return opened{}, &problem.Error{
+			Kind:  problem.Failure,
 			What:  fmt.Sprintf("this project uses nexios %s; you are running nexios %s", has, open.catalog.Version),
 			Where: filepath.Join(open.dir, scaffold.SpecFile),
 			Try:   meet(has, open.catalog.Version),
@@ -169,7 +172,7 @@ func findProject(dir string) (string, error) {
 		}
 		above := filepath.Dir(at)
 		if named || above == at {
-			return "", &spec.Error{
+			return "", &problem.Error{
 				What:  "this is not a nexios project",
 				Where: start + " has no " + scaffold.SpecFile,
 				Try:   "nexios new shop",
@@ -208,7 +211,7 @@ func clock() (time.Time, error) {
 	}
 	seconds, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil || seconds < 0 || seconds > 253402300799 { // the year 9999
-		return time.Time{}, &spec.Error{
+		return time.Time{}, &problem.Error{
 			What:  fmt.Sprintf("SOURCE_DATE_EPOCH is %q, which is not a number of seconds since 1970", epoch),
 			Where: "the environment", Try: "unset SOURCE_DATE_EPOCH",
 		}

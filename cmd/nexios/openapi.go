@@ -13,9 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/spf13/cobra"
-
-	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 // oasdiff compares OpenAPI documents. It is run by its path and version: what
@@ -56,7 +55,8 @@ func documentOf(cmd *cobra.Command, dir string) ([]byte, error) {
 	run.Dir, run.Stderr = dir, cmd.ErrOrStderr()
 	document, err := run.Output()
 	if err != nil {
-		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem{
+		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem.Error{
+			Kind: problem.Failure,
 			What: "the project does not build or start; see the output above", Where: dir, Try: "go build ./...",
 		}))
 	}
@@ -81,7 +81,7 @@ func goRun(cmd *cobra.Command, program string, args ...string) ([]byte, error) {
 	run.Stderr = cmd.ErrOrStderr()
 	out, err := run.Output()
 	if err != nil {
-		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem{What: filepath.Base(name) + " did not succeed; see the output above", Try: "go run " + program + " --help"}))
+		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem.Error{Kind: problem.Failure, What: filepath.Base(name) + " did not succeed; see the output above", Try: "go run " + program + " --help"}))
 	}
 	return out, nil
 }
@@ -123,15 +123,15 @@ which go run fetches and builds the first time; it becomes no part of the projec
 			if len(args) == 1 || len(args) == 2 {
 				return nil
 			}
-			return &spec.Error{What: fmt.Sprintf("diff takes one or two documents, not %d", len(args)), Try: "nexios openapi diff old.json new.json"}
+			return &problem.Error{What: fmt.Sprintf("diff takes one or two documents, not %d", len(args)), Try: "nexios openapi diff old.json new.json"}
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if levels := failLevels(); !slices.Contains(levels, failOn) {
-				return &spec.Error{What: fmt.Sprintf("unknown value %q for --fail-on", failOn), Label: "values", Where: strings.Join(levels, " "), Try: "nexios openapi diff --fail-on breaking " + args[0]}
+				return &problem.Error{What: fmt.Sprintf("unknown value %q for --fail-on", failOn), Label: "values", Where: strings.Join(levels, " "), Try: "nexios openapi diff --fail-on breaking " + args[0]}
 			}
 			for _, name := range args {
 				if _, err := os.Stat(name); err != nil {
-					return &problem{What: "there is no document " + name, Try: "nexios openapi > " + name}
+					return &problem.Error{Kind: problem.Failure, What: "there is no document " + name, Try: "nexios openapi > " + name}
 				}
 			}
 			if len(args) == 1 {
@@ -204,7 +204,7 @@ func tellChanges(cmd *cobra.Command, text []byte, failOn string) error {
 	}
 	var err error
 	if bad > 0 {
-		err = &problem{What: fmt.Sprintf("%d of %d changes are not allowed (--fail-on %s)", bad, len(changes), failOn), Try: "keep what clients use, and add beside it"}
+		err = &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%d of %d changes are not allowed (--fail-on %s)", bad, len(changes), failOn), Try: "keep what clients use, and add beside it"}
 	}
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {

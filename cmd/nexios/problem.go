@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
-	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Exit codes. They are part of the interface.
@@ -24,22 +24,23 @@ const (
 	exitCancelled = 130 // the user said no, or pressed ctrl-c
 )
 
-var (
-	errCancelled = errors.New("cancelled; nothing was written")
-	errConflict  = errors.New("conflicts")
-)
+var errCancelled = errors.New("cancelled; nothing was written")
 
 func exitCode(err error) int {
-	var usage *spec.Error
+	told := (*problem.Error)(nil)
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errConflict):
-		return exitConflict
 	case errors.Is(err, errCancelled):
 		return exitCancelled
-	case errors.As(err, &usage):
+	case !errors.As(err, &told):
+		return exitFailed
+	}
+	switch told.Kind {
+	case problem.Usage:
 		return exitUsage
+	case problem.Conflict:
+		return exitConflict
 	}
 	return exitFailed
 }
@@ -63,7 +64,7 @@ func report(err error, asJSON bool, stdout, stderr io.Writer) int {
 	case code == exitCancelled:
 		fmt.Fprintln(stderr, err)
 	default:
-		fmt.Fprint(stderr, problemOf(err).text(colours(stderr)))
+		fmt.Fprint(stderr, text(parts(err), colours(stderr)))
 	}
 	return code
 }
@@ -71,51 +72,26 @@ func report(err error, asJSON bool, stdout, stderr io.Writer) int {
 // failure is what every command says with --json when it did not do what it
 // was asked for.
 type failure struct {
-	Error *problem `json:"error,omitempty"` // absent when all went well
-	Code  int      `json:"code,omitempty"`  // the exit code; absent for 0
+	Error *problem.Error `json:"error,omitempty"` // absent when all went well
+	Code  int            `json:"code,omitempty"`  // the exit code; absent for 0
 }
 
 func newFailure(err error) failure {
 	if err == nil {
 		return failure{}
 	}
-	return failure{problemOf(err), exitCode(err)}
+	return failure{parts(err), exitCode(err)}
 }
 
-// problem is an error in its three parts.
-type problem struct {
-	What  string `json:"what"`
-	Label string `json:"-"` // of where: "types", "fields"
-	Where string `json:"where,omitempty"`
-	Try   string `json:"try,omitempty"`
-
-	kind error // errConflict, or nil
-}
-
-func (p *problem) Error() string { return p.What }
-func (p *problem) Unwrap() error { return p.kind }
-
-// problemOf takes an error apart. One of another package may have the parts in
-// its text, a line each, indented and with a label.
-func problemOf(err error) *problem {
-	if p := (*problem)(nil); errors.As(err, &p) {
-		return p
-	}
-	if e := (*spec.Error)(nil); errors.As(err, &e) {
-		return &problem{What: e.What, Label: e.Label, Where: e.Where, Try: e.Try}
-	}
-	var p problem
-	p.What, _, _ = strings.Cut(err.Error(), "\n")
-	for line := range strings.Lines(strings.TrimPrefix(err.Error(), p.What)) {
-		label, text, _ := strings.Cut(strings.TrimSpace(line), ":")
-		switch text = strings.TrimSpace(text); {
-		case label == "try":
-			p.Try = text
-		case text == "":
-			p.Where = strings.TrimSpace(p.Where + " " + label)
-		default:
-			p.Label, p.Where = label, text
-		}
+// parts takes an error apart: by its problem, or as far as its text can be.
+func parts(err error) *problem.Error {
+	var p problem.Error
+	if told := (*problem.Error)(nil); errors.As(err, &told) {
+		p = *told
+		p.What = told.Message()
+	} else {
+		p.What, p.Where, _ = strings.Cut(err.Error(), "\n")
+		p.Where = strings.Join(strings.Fields(p.Where), " ")
 	}
 	if p.Try == "" && errors.Is(err, fs.ErrPermission) {
 		p.Try = "fix its permissions, or run nexios as its owner"
@@ -123,9 +99,8 @@ func problemOf(err error) *problem {
 	return &p
 }
 
-// text is the problem for people: what to type next stays one line, to be
-// copied.
-func (p *problem) text(style plan.Style) string {
+// text is a problem for people: what to type next stays one line, to be copied.
+func text(p *problem.Error, style plan.Style) string {
 	if style == nil {
 		style = func(_ plan.Kind, text string) string { return text }
 	}
@@ -137,7 +112,7 @@ func (p *problem) text(style plan.Style) string {
 	if p.Where != "" {
 		column = max(column, len("  "+label+": "))
 	}
-	shown := problem{What: plan.Visible(p.What), Where: plan.Visible(p.Where), Try: plan.Visible(p.Try)}
+	shown := problem.Error{What: plan.Visible(p.What), Where: plan.Visible(p.Where), Try: plan.Visible(p.Try)}
 	p = &shown
 	var b strings.Builder
 	b.WriteString(style(plan.Conflict, "error:") + " " + strings.Join(wrap(p.What, 80-len("error: ")), "\n       ") + "\n")
@@ -177,7 +152,10 @@ func conflict(p plan.Plan, try string) error {
 	for _, op := range p.Of(plan.Conflict) {
 		paths = append(paths, op.Path)
 	}
-	return &problem{What: "nothing was written because of conflicts", Label: "files", Where: strings.Join(paths, " "), Try: try, kind: errConflict}
+	return &problem.Error{
+		Kind: problem.Conflict, What: "nothing was written because of conflicts",
+		Label: "files", Where: strings.Join(paths, " "), Try: try,
+	}
 }
 
 // noArgs refuses words that a command has no use for.
@@ -185,7 +163,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	e := &spec.Error{
+	e := &problem.Error{
 		What: fmt.Sprintf("%s takes no %q", cmd.CommandPath(), args[0]),
 		Try:  cmd.CommandPath() + " --help",
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/runtime"
-	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // run is the whole program with the outside world as arguments; it returns the
@@ -50,7 +50,7 @@ Run it without a command on a terminal and it asks what you want.`,
 	}
 	root.SetVersionTemplate("nexios {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &spec.Error{What: err.Error(), Try: cmd.CommandPath() + " --help"}
+		return &problem.Error{What: err.Error(), Try: cmd.CommandPath() + " --help"}
 	})
 	root.PersistentFlags().Bool("json", false, "print the result or error as JSON")
 	dev := devCommand()
@@ -62,11 +62,13 @@ Run it without a command on a terminal and it asks what you want.`,
 		renameCommand(),
 		adoptCommand(),
 		removeCommand(),
+		mergeCommand(),
 		upgradeCommand(),
 		diffCommand(),
 		undoCommand(),
 		dev,
 		routesCommand(),
+		dbCommand(),
 		openAPICommand(),
 		clientCommand(),
 		mcpCommand(),
@@ -75,7 +77,12 @@ Run it without a command on a terminal and it asks what you want.`,
 		jsonTopic(),
 		fieldsTopic(),
 		policiesTopic(),
+		endpointsTopic(),
 		errorsTopic(),
+		authTopic(),
+		deployTopic(),
+		configTopic(),
+		testingTopic(),
 	)
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
@@ -86,16 +93,20 @@ Run it without a command on a terminal and it asks what you want.`,
 			cmd.Example = "  source <(nexios completion bash)\n  nexios completion fish | source\n  nexios completion zsh --help"
 		}
 	}
-	// Help fits 80 columns, like everything else.
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
+	// Help fits 80 columns, like everything else, and shows topics as they are typed.
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages ", ".FlagUsagesWrapped 80 ",
+		"{{if .IsAdditionalHelpTopicCommand}}\n  {{rpad .CommandPath .CommandPathPadding}} ",
+		"{{if .IsAdditionalHelpTopicCommand}}\n  nexios help {{rpad .Name .NamePadding}} ",
+	).Replace(root.UsageTemplate()))
 	return root
 }
 
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "help [COMMAND]",
-		Short:   "Explain a command",
-		Example: "  nexios help add resource\n  nexios help json",
+		Use:     "help [COMMAND or TOPIC]",
+		Short:   "Explain a command or a topic",
+		Example: "  nexios help add resource\n  nexios help fields",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || about.HasSubCommands() && len(rest) > 0 {
@@ -103,6 +114,15 @@ func helpCommand() *cobra.Command {
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var words []string
+			if about, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, sub := range about.Commands() {
+					words = append(words, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+				}
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 }

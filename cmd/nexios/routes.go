@@ -3,6 +3,7 @@ package main
 import (
 	"os/exec"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/spf13/cobra"
 )
 
@@ -30,7 +31,7 @@ func routesCommand() *cobra.Command {
 				if cmd.Context().Err() != nil {
 					return errCancelled
 				}
-				return &problem{What: "the project does not build or start; see the output above", Where: open.dir, Try: "go build ./..."}
+				return &problem.Error{Kind: problem.Failure, What: "the project does not build or start; see the output above", Where: open.dir, Try: "go build ./..."}
 			}
 			return nil
 		},

@@ -41,11 +41,12 @@ func fieldsTopic() *cobra.Command {
 // aboutModifier says what a modifier of fields does.
 func aboutModifier(name string) string {
 	return map[string]string{
-		"optional": "may be absent or null", "unique": "no two rows have the same", "index": "is indexed",
-		"search": "?search= looks into it", "sort": "lists may be sorted by it", "filter": "lists may be filtered by it; numbers and dates by _min and _max too",
+		"optional": "may be absent or null", "unique": "no two rows have the same, or no two of an owner or organisation: see nexios help policies",
+		"nocase": "upper and lower case are equal in filters and sorting; with unique, write unique=nocase", "index": "is indexed",
+		"search": "searched by ?search=; sort=relevance ranks the results", "sort": "lists may be sorted by it", "filter": "lists may be filtered by it; numbers and dates by _min and _max too",
 		"default": "the value of new rows that say nothing", "min": "the least value, or the least number of characters",
 		"max": "the greatest value, or the most characters", "len": "the exact number of characters", "secret": "never in answers",
-		"private": "in answers for the owner and administrators only", "immutable": "set at creation, never changed",
+		"private": "only the owner and administrators see it, and change it later", "immutable": "set at creation, never changed",
 		"readonly": "in answers only; your own code sets it", "array": "a list of values", "string": "a text in JSON, since JavaScript rounds large numbers",
 		"ondelete": "what becomes of the row when the one it refers to is deleted: cascade deletes it, restrict forbids it, null clears the reference", "pattern": "a regular expression, or a name such as alpha",
 	}[name]
@@ -66,7 +67,15 @@ lists, relations, references in bodies, bulk, your own GORM queries.
 
 In a project with auth, a resource without these needs a login. The rules are
 the methods Readable and Writable in internal/model; edit them freely. A row
-that one may not read is 404, one that one may read but not change is 403.
+the caller may not read is 404, one they may read but not change is 403.
+
+unique holds within an organisation, and where only the owner may read rows
+(also with --public) among the rows of an owner: a conflict tells nobody what
+others have. Where all users may read them it holds for all.
+
+A row that others refer to cannot be deleted: 409, which names the referring
+resource only to callers who may read some of its rows. ondelete=cascade and
+ondelete=null allow the delete.
 
 The caller comes from the statement's context: WithContext(c.Request.Context())
 in handlers. db.System(ctx) works for nobody, auth.As(ctx, who) for a user. Raw
@@ -77,7 +86,7 @@ SQL has no rule.`,
 
 func errorsTopic() *cobra.Command {
 	return &cobra.Command{
-		Use: "errors", Short: "How the API tells what went wrong",
+		Use: "errors", Short: "How the API reports errors",
 		Long: `Every error has one shape:
 
   {"error": "Validation error", "code": 422, "request_id": "...",
@@ -98,5 +107,162 @@ other error is a 500 whose text nobody outside sees.
 
 Exit codes and JSON of nexios itself: nexios help json.`,
 		Example: "  curl -s localhost:8000/api/v1/posts -H 'Content-Type: application/json' -d '{}'",
+	}
+}
+
+func endpointsTopic() *cobra.Command {
+	return &cobra.Command{
+		Use: "endpoints", Short: "How to write an endpoint by hand",
+		Long: `A route is a line in the Routes of a module, and a handler takes an input
+struct and returns a response or an error:
+
+  web.Post("/posts/:id/publish", h.publish).ID("publishPost").
+      Doc("Publish a post").Returns(200).Fails(409).Guard(auth.User()),
+
+  func (h handler) publish(c *gin.Context, in showInput) (model.Post, error) {
+      tx := h.db.WithContext(c.Request.Context())
+      post, err := db.FindWritable[model.Post](tx, in.ID)
+      if err != nil {
+          return post, err
+      }
+      post.Published = true
+      return post, tx.Select("published").Updates(&post).Error
+  }
+
+The tags of an input struct bind and validate: uri:"id", form:"page",
+header:"If-Match", and a field Body with json and binding tags. The status is
+201 for a POST, 204 for web.None and 200 otherwise, unless Returns sets it.
+Errors: nexios help errors. A func(*gin.Context) is a handler too.
+
+ID names the operation in clients, Doc and Describe document it, and Fails lists
+the errors specific to it. Tests: nexios help testing.`,
+		Example: "  nexios routes\n  nexios openapi",
+	}
+}
+
+func authTopic() *cobra.Command {
+	return &cobra.Command{
+		Use: "auth", Short: "How users log in, and how requests are authenticated",
+		Long: `  POST /auth/login     {username, password} -> access_token; a cookie holds the
+                       refresh token (AUTH_REFRESH=body for native clients)
+  POST /auth/refresh   a new access token; the refresh token is used once, and
+                       a second use ends its session
+  POST /auth/logout    ends the session at the server
+  GET  /users/me       the caller; POST /users is registration
+
+An access token (Authorization: Bearer) lives for 30 minutes. Changing an
+account requires a password entered in the last 15: POST /auth/confirm-password.
+--with selects more: totp (second factor), apikeys (X-API-Key, with scopes),
+reset and confirm (by mail), sessions (pages, by cookie), passkeys, oidc; none
+for none. Parts can be added later: nexios add auth --with passkeys/oidc. These
+two include a page /login.
+
+oidc logs in with an OpenID Connect provider: OIDC_ISSUER, OIDC_CLIENT_ID and
+OIDC_CLIENT_SECRET. Register APP_URL/api/v1/auth/oidc/callback with it. Send the
+browser to /auth/oidc/begin; it returns to the page return_to (/login), which
+sends POST /auth/oidc-login {code}. Accounts are linked automatically only if
+both sides have confirmed the e-mail address; otherwise by their user, in a
+fresh session.
+
+Passkeys are bound to the host of APP_URL for good; each counts as two factors.
+Login: POST /auth/passkeys/challenge, then /auth/passkey-login. The last way to
+log in to an account cannot be removed.
+
+The scopes of a key are read and write, or those of one module (its tag in
+OpenAPI): posts:read, posts:write; an unknown one is 422. They cover routes,
+including the rows of other tables that a route returns, such as the author of
+a post or the rows of a many field, if the rules of those tables let the user of
+the key read them.
+
+AUTH_REQUIRE_FACTOR=admin requires users with these roles to set up a second
+factor, or to log in with it, before they can use any other route.
+
+Administrators are created on the command line, never over HTTP:
+
+  go run . user create --username ada --email ada@example.com --admin
+
+Guards are set on routes: .Guard(auth.User()), auth.Admin(). Handlers call
+auth.From(c); row rules call auth.Caller(tx), see nexios help policies. Tests
+log in with webtest. Production does not start without APP_SECRET.`,
+		Example: "  nexios add auth --with totp/apikeys\n  nexios add auth --with passkeys/oidc\n  nexios add auth --with none --guard posts/comments",
+	}
+}
+
+func deployTopic() *cobra.Command {
+	return &cobra.Command{
+		Use: "deploy", Short: "How to run a project in production",
+		Long: `compose.yaml starts the program with what it needs on one machine: it waits for
+the database, migrates, and is healthy when it can be asked. It follows the
+project: add and remove merge into it.
+
+  DATABASE_PASSWORD=... APP_SECRET=$(openssl rand -hex 32) \
+      docker compose up --build --wait
+
+nexios add deploy writes the files for other places:
+
+  --to kubernetes   deployment, service, probes, migrations, disruption budget
+  --to systemd      a locked-down unit and its settings
+  --to fly          fly.toml, for a project with a database server
+
+In production (APP_ENV=production) nothing migrates by itself: migrate up is a
+separate step. /healthz is the liveness probe, /readyz the readiness probe; the
+command health queries it. On SIGTERM the program drains for SHUTDOWN_DELAY and
+exits within 10 seconds.
+
+TLS_CERT and TLS_KEY serve HTTPS. TLS_AUTOCERT_HOSTS=api.example.com gets a
+certificate from Let's Encrypt, which must reach ADDR on port 443. Behind a
+proxy, name it in TRUSTED_PROXIES.
+
+  app backup FILE   copies a SQLite database while it is in use
+
+nexios add extras --with grafana/litestream writes a dashboard for the metrics,
+and settings for Litestream, which replicates a SQLite database to S3.`,
+		Example: "  nexios add deploy --to kubernetes/systemd",
+	}
+}
+
+func configTopic() *cobra.Command {
+	return &cobra.Command{
+		Use: "config", Short: "Where settings come from, and how to add one",
+		Long: `Settings come from the environment and, in development alone, from .env. The
+program lists all of them with defaults by --help, refuses what it cannot read
+or does not know, and says everything that is wrong at once.
+
+A setting of your own is a field of Config in internal/app/config.go:
+
+  Currency string ` + "`env:\"CURRENCY\" envDefault:\"EUR\" doc:\"of all prices\"`" + `
+
+and is handed to a module as an argument in modules.go: Module(cfg.Currency).
+A type with UnmarshalText reads itself; Validate of Config checks the rest. Add
+a line to .env.example. Values of names with SECRET, PASS, TOKEN, KEY or URL in
+them are never repeated in errors.
+
+  APP_ENV        development, test, production
+  ADDR           where to listen: 127.0.0.1:8000
+  DATABASE_URL   sqlite:data/app.db, postgres://..., mysql://...`,
+		Example: "  go run . --help\n  ADDR=127.0.0.1:8001 nexios dev",
+	}
+}
+
+func testingTopic() *cobra.Command {
+	return &cobra.Command{
+		Use: "testing", Short: "The generated tests, and how to write more",
+		Long: `  go test ./...                       each package on a SQLite of its own
+  TEST_DATABASE_URL=postgres://... go test ./...     or on a server's
+
+The test of a resource is its description as data; webtest.Resource tries every
+route with what is right and what is wrong, as the owner and as others. It
+follows add field and the like, and your own cases stay:
+
+  func TestPublish(t *testing.T) {
+      client, _ := resource().Start(t)
+      client.Post("/posts/7/publish", nil).Expect(404)
+  }
+
+A package's test mounts its own module, on a database with all migrations and no
+network. Answers are asked by Expect(status), JSON() and Header(name); mail and
+jobs are those of the test's own queue. nexios dev shows a failing request with
+its SQL.`,
+		Example: "  go test ./internal/posts -run TestPosts/create",
 	}
 }

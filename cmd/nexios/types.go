@@ -37,7 +37,7 @@ var errUncertain = errors.New("types alone do not tell")
 // tests, with what the cache has of all others, and returns what it complains of. It
 // takes a part of what a compiler does. overlay has the files that are planned.
 func checkTypes(cmd *cobra.Command, dir, overlay string, replace map[string]string) (string, error) {
-	flags := []string{"-buildvcs=false"}
+	flags := append([]string{"-buildvcs=false"}, pastVendor(dir)...)
 	if overlay != "" {
 		flags = append(flags, "-overlay="+overlay)
 	}

@@ -1,12 +1,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/merge"
+	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -50,24 +58,95 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 	defer folder.Close()
 	last, err := folder.UndoPlan()
 	if errors.Is(err, apply.ErrNothing) {
-		return &spec.Error{What: "there is nothing to undo", Where: dir, Try: "git log"}
+		return &problem.Error{What: "there is nothing to undo", Where: dir, Try: "git log"}
 	}
+	if err != nil {
+		return err
+	}
+	clients, err := clientsGone(dir, last.Plan)
 	if err != nil {
 		return err
 	}
 	s := step{
 		dir:  dir,
-		plan: last.Plan,
+		plan: plan.New(append(slices.Clone(last.Plan.Ops), clients...)...),
 		write: func() error {
 			_, err := folder.Undo()
+			for _, op := range clients {
+				if err == nil {
+					err = os.Remove(filepath.Join(dir, filepath.FromSlash(op.Path)))
+				}
+			}
 			return err
 		},
 		checked: true,
-		stuck:   "stash your edits of these files (git stash), then run nexios undo",
+		stuck:   freed(cmd.Context(), dir, last.Plan),
 		done:    "undone: " + last.Title,
 	}
 	if canAsk(cmd) && !f.yes {
 		s.ask = fmt.Sprintf("Undo %q?", last.Title)
 	}
 	return f.carryOut(cmd, s)
+}
+
+// freed is how to take edits out of the files that keep a step from being undone.
+// Stashing helps where git has them as the step wrote them.
+func freed(ctx context.Context, dir string, p plan.Plan) string {
+	at := func(op plan.Op) string { return "HEAD:./" + op.Path }
+	var names []string
+	for _, op := range p.Of(plan.Conflict) {
+		names = append(names, at(op))
+	}
+	const then = ", then run nexios undo"
+	apart := "take your edits out of these files" + then
+	if len(names) == 0 {
+		return apart
+	}
+	texts, err := blobs(ctx, dir, names)
+	if err != nil { // no git, or no repository
+		return apart
+	}
+	stashed, committed := true, false
+	for _, op := range p.Of(plan.Conflict) {
+		text, there := texts[at(op)]
+		stashed = stashed && there == (op.Base != nil) && merge.Same(text, op.Base)
+		committed = committed || there && merge.Same(text, op.Before)
+	}
+	switch {
+	case stashed:
+		return "stash your edits of these files (git stash)" + then
+	case committed:
+		return "git revert the commits with your edits of these files (git log)" + then
+	}
+	return apart
+}
+
+// clientsGone deletes the clients that the project has no more after a plan. They
+// were generated since, so the plan does not know what they hold.
+func clientsGone(dir string, p plan.Plan) ([]plan.Op, error) {
+	var ops []plan.Op
+	for _, op := range p.Of(plan.Update) {
+		if op.Path != scaffold.SpecFile {
+			continue
+		}
+		was, err := spec.Parse(op.Before)
+		if err != nil {
+			return nil, err
+		}
+		now, err := spec.Parse(op.After)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range was.Clients {
+			if now.ClientFile(c.Language) == c.File || slices.ContainsFunc(p.Ops, func(op plan.Op) bool { return op.Path == c.File }) {
+				continue
+			}
+			text, err := readClient(filepath.Join(dir, filepath.FromSlash(c.File)))
+			if err != nil || text == nil {
+				continue // somebody else's now, or gone
+			}
+			ops = append(ops, plan.Op{Kind: plan.Delete, Path: c.File, Before: text})
+		}
+	}
+	return ops, nil
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/semver"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -41,7 +43,8 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 	defer open.Close()
 	has, is := open.spec.Nexios, open.catalog.Version
 	if semver.Compare("v"+has, "v"+is) > 0 {
-		return &problem{
+		return &problem.Error{
+			Kind:  problem.Failure,
 			What:  fmt.Sprintf("this project uses nexios %s; you are running the older nexios %s", has, is),
 			Where: filepath.Join(open.dir, "nexios.json"), Try: getVersion(has),
 		}
@@ -53,6 +56,12 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 	how := changing{title: "upgrade to " + is, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
 	if has != is {
 		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has) + "\n\n" + behaviour(open.spec)
+		if lacking, err := lackingIndexes(open.spec, open.Files()); err == nil && len(lacking) > 0 {
+			how.done += "\n  indexes that new tables have but yours lack (nexios doctor lists them):"
+			for _, f := range lacking {
+				how.done += "\n    " + f.Remedy
+			}
+		}
 	}
 	if canAsk(cmd) && !f.yes && !f.dryRun {
 		how.ask = "Apply these changes?"
@@ -66,15 +75,21 @@ func behaviour(p spec.Project) string {
 	changed := []string{
 		"a reference in a body to a row that is absent or deleted is 422 (rule exists), not 409",
 		"an unknown query parameter is 422",
+		"a row has one URL: an ID with a leading zero, or a UUID in upper case, is 404",
 	}
 	if p.HasFeature("auth") {
 		changed = append(changed,
 			"a reference to a row that the caller may not read is 422, and such rows are in no relation",
 			"rows of --guard admin and public rows of --public take a login to read",
 			"users see only the id and username of other users",
+			"a new API key with a scope that no route requires is 422",
 			"a statement on a model with a rule needs the caller in its context: c.Request.Context(), auth.As or db.System",
+			"a 409 of a row that is still used names what uses it only to callers who may read some of that",
 			"new resources require a login unless you say --guard none; nexios routes marks the routes that are open",
 		)
+	}
+	if slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return len(r.Told()) > 0 }) {
+		changed = append(changed, "new resources keep unique fields among the rows of an owner where only owners read them; yours stay as they are, and nexios doctor says how to change them")
 	}
 	if p.HasFeature("uploads") {
 		changed = append(changed, "an upload that is attached to a row is read by those who may read the row")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nexios-go/nexios/cmd/nexios/form"
 	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
@@ -37,20 +38,19 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 	}
 	answers, err := ask(cmd,
 		form.Question{Key: "name", Title: "Project name", Help: "letters, digits, - and _", Default: []string{f.name},
-			Check: func(name string, _ form.Answers) error { return firstLine(spec.CheckName(name)) }},
+			Check: func(given form.Answers) error { return firstLine(spec.CheckName(given.One("name"))) }},
 		form.Question{Key: "dir", Title: "Folder", Help: "leave empty for a new folder with that name", Default: []string{f.dir},
-			Check: func(dir string, given form.Answers) error {
-				return firstLine(refuseOccupied(newFlags{name: given.One("name"), changeFlags: changeFlags{dir: dir}}.folder()))
+			Check: func(given form.Answers) error {
+				return firstLine(refuseOccupied(newFlags{name: given.One("name"), changeFlags: changeFlags{dir: given.One("dir")}}.folder()))
 			}},
 		form.Question{Key: "module", Title: "Go module path", Help: "e.g. example.com/me/shop; leave empty to use the name", Default: []string{f.module},
-			Check: func(module string, given form.Answers) error {
-				_, err := spec.New(spec.Project{Name: given.One("name"), Module: module})
+			Check: func(given form.Answers) error {
+				_, err := spec.New(spec.Project{Name: given.One("name"), Module: given.One("module")})
 				return firstLine(err)
 			}},
-		form.Question{Key: "db", Title: "Database", Help: "sqlite needs no server; change it any time with DATABASE_URL",
-			Kind: form.Choice, Choices: spec.Databases(), Default: []string{f.database}},
-		form.Question{Key: "preset", Title: "Start from", Help: "minimal: an empty API; guide: a blog with every feature",
-			Kind: form.Choice, Choices: templates.Presets(), Default: []string{f.preset}},
+		form.Question{Key: "db", Title: "Database", Help: "The default; DATABASE_URL overrides it at any time",
+			Kind: form.Choice, Choices: spec.Databases(), About: aboutDatabases(), Default: []string{f.database}},
+		form.Question{Key: "preset", Title: "Start from", Kind: form.Choice, Choices: templates.Presets(), About: aboutPresets(), Default: []string{f.preset}},
 		form.Question{Key: "git", Title: "Create a git repository?", Kind: form.Confirm, Default: []string{git}},
 	)
 	if err != nil {
@@ -91,8 +91,7 @@ func addWizard(cmd *cobra.Command) error {
 	for _, f := range features {
 		for _, o := range f.Options {
 			q := optionQuestion(f, o)
-			q.Check = func(answer string, given form.Answers) error {
-				given[q.Key] = []string{answer}
+			q.Check = func(given form.Answers) error {
 				chosen, _ := featureOf(f, given)
 				_, err := open.catalog.Add(open.spec, chosen)
 				return firstLine(err)
@@ -133,8 +132,8 @@ func isTable(given form.Answers) bool {
 	return given.One("what") == "resource" || given.One("what") == "model"
 }
 
-// tableQuestions ask for a resource or a model; the fields come last, so that
-// all that was said is checked with them.
+// tableQuestions ask for a resource or a model: first for its fields, which are
+// what matters, then for options, each checked with all that was said before.
 func tableQuestions(p spec.Project) []form.Question {
 	special := func(word string) func(form.Answers) bool {
 		return func(given form.Answers) bool { return slices.Contains(given["special"], word) }
@@ -150,38 +149,78 @@ func tableQuestions(p spec.Project) []form.Question {
 	what := func(name string) func(form.Answers) bool {
 		return func(given form.Answers) bool { return given.One("what") == name }
 	}
-	const specialTitle = "Options"
-	who := map[string]string{
-		"all": "everybody, without a login", "none": "everybody, without a login", "user": "who is logged in",
-		"owner": "their owner alone", "admin": "administrators",
-	}
 	options := map[string]string{
 		"soft-delete": "deleted rows stay in the table", "uuid": "UUIDs for keys", "table": "another name for the table",
 		"plural": "another plural", "only": "some of the routes", "owner": "rows belong to the user who created them",
 		"public": "owners may let all users read a row", "read": "who may read rows", "write": "who may change rows",
 		"guard": "who may call the routes", "lock": "writes need the row's ETag", "organisation": "rows belong to an organisation",
 	}
+	fits := func(given form.Answers) error {
+		_, _, err := p.Add(tableOf(given))
+		return withChoices(err)
+	}
+	const title, help = "Options", "optional; press enter to continue"
 	return []form.Question{
 		{Key: "name", Title: "Name, singular", Help: "e.g. post, blog-post, category", When: isTable,
-			Check: func(name string, _ form.Answers) error {
-				_, err := spec.ParseResource(spec.Resource{Name: name, Fields: []string{"x:int"}})
+			Check: func(given form.Answers) error {
+				_, err := spec.ParseResource(spec.Resource{Name: given.One("name"), Fields: []string{"x:int"}})
 				return firstLine(err)
 			}},
-		{Key: "special", Title: specialTitle, Help: "nexios add model --help explains them", Kind: form.Many, Choices: words, About: options, When: what("model")},
-		{Key: "special", Title: specialTitle, Help: "nexios add resource --help explains them", Kind: form.Many, Choices: routed, About: options, When: what("resource")},
-		{Key: "table", Title: "Table name", When: special("table")},
-		{Key: "plural", Title: "Plural", When: special("plural")},
-		{Key: "only", Title: "Actions to serve", Kind: form.Many, Choices: spec.Actions(), When: special("only")},
-		{Key: "public", Title: "Bool field that makes a row readable by all users", When: special("public")},
-		{Key: "read", Title: "Who may read rows?", Kind: form.Choice, Choices: []string{"all", "user", "owner"}, About: who, When: special("read")},
-		{Key: "write", Title: "Who may change rows?", Kind: form.Choice, Choices: []string{"owner", "user", "admin"}, About: who, When: special("write")},
-		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"none", "user", "admin"}, About: who, When: special("guard")},
-		{Key: "fields", Title: "Fields, separated by spaces", Help: "e.g. title:string:min=3 price:decimal=10.2", When: isTable,
-			Check: func(fields string, given form.Answers) error {
-				given["fields"] = []string{fields}
-				_, _, err := p.Add(tableOf(given))
-				return firstLine(err)
+		{Key: "fields", Title: "Fields, separated by spaces", Help: fieldsHint("title:string:min=3 price:decimal=10.2"), When: isTable,
+			Check: func(given form.Answers) error {
+				refused := fits(given)
+				for _, option := range []string{"owner", "organisation"} { // what fields may need, and nobody was asked yet
+					given["special"] = []string{option}
+					if refused != nil && slices.Contains(routed, option) && fits(given) == nil {
+						return nil
+					}
+				}
+				return refused
 			}},
+		{Key: "special", Title: title, Help: help, Kind: form.Many, Choices: words, About: options, When: what("model"), Check: fits},
+		{Key: "special", Title: title, Help: help, Kind: form.Many, Choices: routed, About: options, When: what("resource"), Check: fits},
+		{Key: "table", Title: "Table name", When: special("table"), Check: fits},
+		{Key: "plural", Title: "Plural", When: special("plural"), Check: fits},
+		{Key: "only", Title: "Actions to serve", Kind: form.Many, Choices: spec.Actions(), About: aboutActions(), When: special("only"), Check: fits},
+		{Key: "public", Title: "Bool field that makes a row readable by all users", When: special("public"), Check: fits},
+		{Key: "read", Title: "Who may read rows?", Kind: form.Choice, Choices: []string{"all", "user", "owner"}, About: aboutWho(), When: special("read"), Check: fits},
+		{Key: "write", Title: "Who may change rows?", Kind: form.Choice, Choices: []string{"owner", "user", "admin"}, About: aboutWho(), When: special("write"), Check: fits},
+		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"none", "user", "admin"}, About: aboutWho(), When: special("guard"), Check: fits},
+	}
+}
+
+// fieldsHint is an example, and the types below it.
+func fieldsHint(example string) string {
+	var types []string
+	for _, t := range spec.Types() {
+		types = append(types, t.Name)
+	}
+	return "e.g. " + example + "\n" + strings.Join(wrap("types: "+strings.Join(types, " "), 74), "\n") + "\nmodifiers, such as unique, optional, search: nexios help fields"
+}
+
+// What the choices of some questions and flags mean.
+
+func aboutWho() map[string]string {
+	return map[string]string{
+		"all": "everybody, without a login", "none": "everybody, without a login", "user": "logged-in users",
+		"owner": "only their owner", "admin": "administrators",
+	}
+}
+
+func aboutDatabases() map[string]string {
+	return map[string]string{
+		"sqlite": "a file; needs no server", "postgres": "a PostgreSQL server", "mysql": "a MySQL or MariaDB server",
+	}
+}
+
+func aboutPresets() map[string]string {
+	return map[string]string{"minimal": "an empty API", "guide": "a blog with every feature"}
+}
+
+func aboutActions() map[string]string {
+	return map[string]string{
+		"list": "a page of rows", "create": "add a row", "bulk": "several rows at once",
+		"show": "one row", "update": "change a row", "delete": "delete a row",
 	}
 }
 
@@ -194,10 +233,10 @@ func fieldQuestions(p spec.Project) []form.Question {
 	field := func(given form.Answers) bool { return given.One("what") == "field" }
 	return []form.Question{
 		{Key: "of", Title: "Resource", Kind: form.Choice, Choices: names, When: field},
-		{Key: "more", Title: "Fields, separated by spaces", Help: "e.g. subtitle:string:optional views:int:default=0", When: field,
-			Check: func(fields string, given form.Answers) error {
-				_, _, err := p.AddFields(given.One("of"), strings.Fields(fields), "", "")
-				return firstLine(err)
+		{Key: "more", Title: "Fields, separated by spaces", Help: fieldsHint("subtitle:string:optional views:int:default=0"), When: field,
+			Check: func(given form.Answers) error {
+				_, _, err := p.AddFields(given.One("of"), strings.Fields(given.One("more")), "", "")
+				return withChoices(err)
 			}},
 	}
 }
@@ -217,7 +256,7 @@ func tableOf(given form.Answers) spec.Resource {
 
 func optionQuestion(f scaffold.Feature, o scaffold.Option) form.Question {
 	q := form.Question{
-		Key: f.Name + " " + o.Name, Title: strings.ToUpper(o.Help[:1]) + o.Help[1:] + "?", Choices: o.Choices,
+		Key: f.Name + " " + o.Name, Title: strings.ToUpper(o.Help[:1]) + o.Help[1:] + "?", Choices: o.Choices, About: o.About,
 		When: func(given form.Answers) bool { return given.One("what") == f.Name },
 	}
 	if o.Default != "" {
@@ -260,6 +299,16 @@ func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) 
 func sayCommand(cmd *cobra.Command, words []string) error {
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nEquivalent command:\n  %s\n", strings.Join(words, " "))
 	return err
+}
+
+// withChoices is a form's message with what was possible, such as the types of
+// fields, below it.
+func withChoices(err error) error {
+	var told *problem.Error
+	if !errors.As(err, &told) || told.Label == "" {
+		return firstLine(err)
+	}
+	return errors.New(strings.Join(append([]string{told.Message()}, wrap(told.Label+": "+told.Where, 74)...), "\n   "))
 }
 
 // firstLine keeps a form's message to one line.

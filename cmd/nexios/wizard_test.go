@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nexios-go/nexios/cmd/nexios/form"
@@ -21,5 +22,49 @@ func TestWizardOffersOrganisations(t *testing.T) {
 	}
 	if r := tableOf(form.Answers{"what": {"resource"}, "special": {"organisation"}}); !r.Organisation {
 		t.Errorf("the answer is lost: %+v", r)
+	}
+}
+
+// Fields are asked for first; what they need of the options is taken, and missed
+// once the options are given.
+func TestWizardChecksFieldsWithOptions(t *testing.T) {
+	p := spec.Project{Name: "shop", Module: "shop", Database: "sqlite", Features: []spec.Feature{{Name: "auth"}, {Name: "mail"}, {Name: "jobs"}, {Name: "organisations"}}}
+	p, _, err := p.Add(spec.Resource{Name: "project", Fields: []string{"name:string"}, Organisation: true, Migration: "20261121101500"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	questions := tableQuestions(p)
+	check := func(key string, given form.Answers) string {
+		for _, q := range questions {
+			if q.Key == key && (q.When == nil || q.When(given)) {
+				if err := q.Check(given); err != nil {
+					return err.Error()
+				}
+				return ""
+			}
+		}
+		t.Fatalf("%s is not asked", key)
+		return ""
+	}
+	if questions[0].Key != "name" || questions[1].Key != "fields" {
+		t.Errorf("it begins with %s, %s", questions[0].Key, questions[1].Key)
+	}
+	for _, c := range []struct {
+		key, fields string
+		special     []string
+		want        string // "" takes it
+	}{
+		{"fields", "title:string", nil, ""},
+		{"fields", "title:strin", nil, "types: string text"},
+		{"fields", "project:ref=projects", nil, ""},
+		{"special", "project:ref=projects", nil, "refers to rows of organisations"},
+		{"special", "project:ref=projects", []string{"organisation"}, ""},
+		{"special", "title:string", []string{"organisation", "owner"}, "organisation"},
+		{"special", "title:string", []string{"public"}, ""},
+	} {
+		given := form.Answers{"what": {"resource"}, "name": {"task"}, "fields": {c.fields}, "special": c.special}
+		if got := check(c.key, given); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s of %q with %q: %q, want %q", c.key, c.fields, c.special, got, c.want)
+		}
 	}
 }

@@ -3,6 +3,9 @@
 // in SQLite. Linux only: it reads /proc.
 //
 //	go run ./e2e/bench
+//
+// With -cores it compares by cores alone, which is a part of the rest. With -rows it
+// compares tables of that many rows with tables of 100,000 instead.
 package main
 
 import (
@@ -11,6 +14,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -39,6 +43,8 @@ type server struct {
 	addr  string
 	token string
 	cmd   *exec.Cmd
+	// helpers are other processes that work for it; nil for none.
+	helpers func() (pids []int, err error)
 }
 
 // task is one kind of request.
@@ -50,15 +56,18 @@ type task struct {
 }
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	many := flag.Int("rows", 0, "compare tables of so many rows with tables of 100,000")
+	only := flag.Bool("cores", false, "compare by cores alone")
+	flag.Parse()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute+time.Duration(*many)*time.Millisecond)
 	defer cancel()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, *many, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, many int, onlyCores bool) error {
 	dir, err := os.MkdirTemp("", "nexios-bench-")
 	if err != nil {
 		return err
@@ -68,10 +77,16 @@ func run(ctx context.Context) error {
 	if err := do(ctx, ".", "go", "build", "-o", tool, "./cmd/nexios"); err != nil {
 		return err
 	}
+	if many > 0 {
+		return rows(ctx, tool, dir, many)
+	}
+	if onlyCores {
+		return requests(ctx, tool, dir, true)
+	}
 	if err := commands(ctx, tool, dir); err != nil {
 		return err
 	}
-	if err := requests(ctx, tool, dir); err != nil {
+	if err := requests(ctx, tool, dir, false); err != nil {
 		return err
 	}
 	if err := pairs(ctx); err != nil {
@@ -126,7 +141,7 @@ func ms(times []time.Duration) float64 {
 	return float64(times[len(times)/2].Microseconds()) / 1000
 }
 
-func requests(ctx context.Context, tool, dir string) error {
+func requests(ctx context.Context, tool, dir string, onlyCores bool) error {
 	secret := rand.Text() + rand.Text()
 	home := filepath.Join(dir, "bench")
 	steps := [][]string{
@@ -159,6 +174,9 @@ func requests(ctx context.Context, tool, dir string) error {
 				return err
 			}
 		}
+		if onlyCores {
+			continue
+		}
 		s, err := start(ctx, dir, name, file, secret)
 		if err != nil {
 			return err
@@ -166,13 +184,19 @@ func requests(ctx context.Context, tool, dir string) error {
 		defer s.stop()
 		servers = append(servers, s)
 	}
+	if onlyCores {
+		return cores(ctx, dir, secret, requested())
+	}
 	if err := tokens(servers, secret); err != nil {
 		return err
 	}
 	if err := compare(servers); err != nil {
 		return err
 	}
-	return depth(servers[0])
+	if err := depth(servers[0]); err != nil {
+		return err
+	}
+	return cores(ctx, dir, secret, requested())
 }
 
 // prepare migrates, makes a user and fills in the posts.
@@ -226,11 +250,16 @@ func clone(from, to string) error {
 }
 
 func environment(addr, database, secret string) []string {
-	return append(os.Environ(), "ADDR="+addr, "APP_ENV=production", "APP_SECRET="+secret, "DATABASE_URL=sqlite:"+database,
-		"RATE_LIMIT=off", "USERS=yes", "GOMAXPROCS=2", "SMTP_URL=file:"+filepath.Join(filepath.Dir(database), "mail"), "MAIL_FROM=bench@example.com")
+	if !strings.Contains(database, "://") {
+		database = "sqlite:" + database
+	}
+	return append(os.Environ(), "ADDR="+addr, "APP_ENV=production", "APP_SECRET="+secret, "DATABASE_URL="+database,
+		"RATE_LIMIT=off", "USERS=yes", "GOMAXPROCS=2", "SMTP_URL=file:"+filepath.Join(os.TempDir(), "mail"), "MAIL_FROM=bench@example.com")
 }
 
-func start(ctx context.Context, dir, name, database, secret string) (*server, error) {
+// start serves a database. before are settings, as name=value, and words that
+// stand before the program's.
+func start(ctx context.Context, dir, name, database, secret string, before ...string) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -243,7 +272,10 @@ func start(ctx context.Context, dir, name, database, secret string) (*server, er
 	}
 	// Access logs are written, as they would be in production: a nil Stderr is
 	// the null device.
-	s.cmd = exec.CommandContext(ctx, filepath.Join(dir, binary))
+	words := append(slices.Clone(before), filepath.Join(dir, binary))
+	first := slices.IndexFunc(words, func(word string) bool { return !strings.Contains(word, "=") })
+	env, words = append(env, words[:first]...), words[first:]
+	s.cmd = exec.CommandContext(ctx, words[0], words[1:]...)
 	s.cmd.Dir, s.cmd.Env = dir, env
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
@@ -293,7 +325,8 @@ func tokens(servers []*server, secret string) error {
 	return nil
 }
 
-func compare(servers []*server) error {
+// requested are the kinds of requests that are compared.
+func requested() []task {
 	get := func(path func(n int) string) func(*server, int) *http.Request {
 		return func(s *server, n int) *http.Request {
 			r, _ := http.NewRequest(http.MethodGet, "http://"+s.addr+path(n), nil)
@@ -301,7 +334,7 @@ func compare(servers []*server) error {
 			return r
 		}
 	}
-	tasks := []task{
+	return []task{
 		{"get", 1500, "1.40", get(func(n int) string { return fmt.Sprintf("/api/v1/posts/%d", n*7919%posts+1) })},
 		{"list with total", 400, "1.30", get(func(n int) string { return fmt.Sprintf("/api/v1/posts?limit=20&page=%d", n%50+1) })},
 		{"create", 1000, "1.25", func(s *server, n int) *http.Request {
@@ -312,9 +345,12 @@ func compare(servers []*server) error {
 		}},
 		{"me (JWT)", 1500, "1.40", get(func(int) string { return "/api/v1/users/me" })},
 	}
+}
+
+func compare(servers []*server) error {
 	fmt.Printf("\nserver CPU a request in us, %d posts in SQLite (medians of %d rounds in turns), and the generated code's as so many times\n", posts, rounds-1)
 	fmt.Printf("  %-18s %9s %9s %9s %9s   %14s %10s %10s\n", "", "generated", "by hand", "dressed", "obvious", "/ by hand (aim)", "/ dressed", "/ obvious")
-	for _, t := range tasks {
+	for _, t := range requested() {
 		costs := make([][]float64, len(servers))
 		for round := range rounds {
 			for i, s := range servers {
@@ -387,8 +423,10 @@ func ratio(a, b []float64) float64 {
 }
 
 // cost is the server's CPU time of one request, in microseconds.
-func (s *server) cost(t task, round int) (float64, error) {
-	const clients = 4
+func (s *server) cost(t task, round int) (float64, error) { return s.load(t, round, 4) }
+
+// load is the cost of one request of so many clients.
+func (s *server) load(t task, round, clients int) (float64, error) {
 	before, err := s.cpu()
 	if err != nil {
 		return 0, err
@@ -430,6 +468,15 @@ func (s *server) cpu() (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
 	if err != nil || len(files) == 0 {
 		return 0, fmt.Errorf("no /proc/%d: this bench needs Linux", s.cmd.Process.Pid)
+	}
+	if s.helpers != nil {
+		pids, err := s.helpers()
+		if err != nil {
+			return 0, err
+		}
+		for _, pid := range pids {
+			files = append(files, fmt.Sprintf("/proc/%d/schedstat", pid))
+		}
 	}
 	var sum time.Duration
 	for _, file := range files {

@@ -42,8 +42,8 @@ func main() {
 func compute(root string) ([]byte, error) {
 	r := scaffold.Requirements{Packages: map[string][]string{}, Modules: map[string]scaffold.Module{}}
 	versions := map[string]string{}
-	for _, system := range []string{"linux", "darwin", "windows"} {
-		if err := addLinked(root, system, r.Packages, versions); err != nil {
+	for _, b := range builds() {
+		if err := addLinked(root, b, r.Packages, versions); err != nil {
 			return nil, err
 		}
 	}
@@ -83,9 +83,25 @@ type listed struct {
 	}
 }
 
-// addLinked adds, for each runtime package, the modules it links on a system.
-func addLinked(root, system string, packages map[string][]string, versions map[string]string) error {
-	out, err := run(root, []string{"GOOS=" + system, "CGO_ENABLED=0"}, "go", "list", "-deps", "-json=ImportPath,Deps,Module", "./runtime/...")
+// build is a way to build a project.
+type build struct{ system, cgo, tags string }
+
+// builds are the ways that projects are built in, and those that link what no
+// other does: go mod vendor wants what any of them needs.
+func builds() []build {
+	all := []build{{"linux", "1", "cgo_sqlite"}}
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		all = append(all, build{system, "0", ""})
+	}
+	for _, json := range []string{"sonic", "go_json", "jsoniter"} { // of Gin
+		all = append(all, build{"linux", "0", json})
+	}
+	return all
+}
+
+// addLinked adds, for each runtime package, the modules that it links.
+func addLinked(root string, b build, packages map[string][]string, versions map[string]string) error {
+	out, err := run(root, []string{"GOOS=" + b.system, "CGO_ENABLED=" + b.cgo}, "go", "list", "-deps", "-tags="+b.tags, "-json=ImportPath,Deps,Module", "./runtime/...")
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func detach(cmd *exec.Cmd, as *user.User) {
 }
 
 // give hands the server's directory to the user it runs as.
-func (s *server) give() error {
+func (s *Server) give() error {
 	if s.user == nil {
 		return nil
 	}

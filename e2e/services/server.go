@@ -17,31 +17,41 @@ import (
 // patience is how long a server may take to answer on a busy machine.
 const patience = 2 * time.Minute
 
-// server is one instance on its way up.
-type server struct {
-	name string
-	dir  string     // its data, socket and log; removed when it ends
-	port int        // on 127.0.0.1
-	user *user.User // who it runs as; nil for the current user
+// Server is a running instance.
+type Server struct {
+	URL     string
+	name    string
+	dir     string     // its data, socket and log; removed when it ends
+	port    int        // on 127.0.0.1
+	user    *user.User // who it runs as; nil for the current user
+	guard   *os.File   // standard input of its guard
+	answers func(context.Context) error
 }
 
-func newServer(name string) (*server, error) {
+func newServer(name string) (*Server, error) {
 	dir, err := os.MkdirTemp(memory(), "nexios-"+name+"-")
 	if err != nil {
 		return nil, err
 	}
 	port, err := freePort()
-	return &server{name: name, dir: dir, port: port}, err
+	return &Server{name: name, dir: dir, port: port}, err
 }
 
 // guard prepares and runs a server until its standard input ends, then stops
 // it and removes its directory. The other end of that pipe is held by the test
 // process and by nobody else, so it ends with the process, even one killed.
+// Lines on it are signals for the server, or start it again.
 //
 // PostgreSQL waits for its clients on TERM and ends at once on INT; MariaDB
 // heeds TERM alone.
 const guard = `"$@" & server=$!
-while read -r line; do :; done
+while read -r line; do
+	case $line in
+	start) wait $server; "$@" & server=$! ;;
+	*) kill -$line $server ;;
+	esac
+done
+kill -CONT $server 2>/dev/null
 kill -INT $server 2>/dev/null
 kill -TERM $server 2>/dev/null
 for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $server 2>/dev/null || break; sleep 0.2; done
@@ -51,7 +61,7 @@ rm -rf "$SERVER_DIR"`
 
 // run prepares the data with setup, starts the server and waits until it
 // answers.
-func (s *server) run(setup, start []string, answers func(context.Context) error) error {
+func (s *Server) run(setup, start []string, answers func(context.Context) error) error {
 	if err := s.give(); err != nil {
 		return s.failed(err)
 	}
@@ -79,28 +89,49 @@ func (s *server) run(setup, start []string, answers func(context.Context) error)
 		return s.failed(err)
 	}
 	go cmd.Wait()
+	s.guard, s.answers = write, answers
 	hold(write)
+	if err := s.await(); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		write.Close()
+		return s.failed(fmt.Errorf("%w\n%s", err, text[max(0, len(text)-2000):]))
+	}
+	return nil
+}
 
+// await waits until the server answers.
+func (s *Server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := answers(ctx)
+		err := s.answers(ctx)
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			text, _ := os.ReadFile(log.Name())
-			write.Close()
-			return s.failed(fmt.Errorf("no answer on port %d: %w\n%s", s.port, err, text[max(0, len(text)-2000):]))
+			return fmt.Errorf("no answer on port %d: %w", s.port, err)
 		case <-tick.C:
 		}
 	}
 }
 
-func (s *server) command(name string, args ...string) *exec.Cmd {
+// Signal sends the server a signal by its name: STOP and CONT pause it, INT ends
+// it, of PostgreSQL at once for those who are connected, and QUIT without a word.
+func (s *Server) Signal(name string) error {
+	_, err := fmt.Fprintln(s.guard, name)
+	return err
+}
+
+// Start starts a server again that a signal has ended, or is ending, and waits
+// until it answers.
+func (s *Server) Start() error {
+	return errors.Join(s.Signal("start"), s.await())
+}
+
+func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "SERVER_DIR="+s.dir)
@@ -108,7 +139,7 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (s *server) failed(err error) error {
+func (s *Server) failed(err error) error {
 	return fmt.Errorf("cannot start %s: %w\n  where: %s\n  try:   read the text above; the server's own words are in it", s.name, err, s.dir)
 }
 

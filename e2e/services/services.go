@@ -58,19 +58,19 @@ func FindBrowser() (string, error) {
 
 // The instances of this process. They live until it ends.
 var (
-	postgres = sync.OnceValues(func() (string, error) { return StartPostgres() })
-	mysql    = sync.OnceValues(func() (string, error) { return StartMySQL() })
-	redis    = sync.OnceValues(func() (string, error) { return StartRedis() })
+	postgres = sync.OnceValues(StartPostgres)
+	mysql    = sync.OnceValues(StartMySQL)
+	redis    = sync.OnceValues(StartRedis)
 )
 
-func shared(t testing.TB, variable string, start func() (string, error)) string {
+func shared(t testing.TB, variable string, start func() (*Server, error)) string {
 	t.Helper()
 	if url := os.Getenv(variable); url != "" {
 		return url
 	}
-	url, err := start()
+	server, err := start()
 	if err != nil {
 		t.Fatalf("%v\n  or:    set %s to the URL of a running instance", err, variable)
 	}
-	return url
+	return server.URL
 }

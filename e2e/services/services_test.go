@@ -60,11 +60,11 @@ func TestServersAnswer(t *testing.T) {
 // killed and had no chance to stop it.
 func TestServersEndWithTheirProcess(t *testing.T) {
 	if os.Getenv("SERVICES_CHILD") != "" {
-		address, err := services.StartRedis()
+		server, err := services.StartRedis()
 		if err != nil {
 			t.Fatal(err)
 		}
-		os.Stdout.WriteString("at " + address + "\n")
+		os.Stdout.WriteString("at " + server.URL + "\n")
 		select {} // until killed
 	}
 	tmp := t.TempDir()

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 const (
@@ -42,17 +43,19 @@ type NewAPIKey struct {
 var scopeForm = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,49}:)?(read|write)$`)
 
 // MakeKey makes an API key for who asks. Each scope is "read", "write",
-// "<segment>:read" or "<segment>:write" (see [User]); none means "read".
+// "<module>:read" or "<module>:write" (see [User]); none means "read".
 // expires is when it ends, zero for never. Bad scopes, a past end and a
-// fifty-first key are 422 faults.
+// fifty-first key are 422 faults. So is a scope that no route of the application
+// serving ctx requires.
 func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes []string, expires time.Time) (NewAPIKey, error) {
+	if id.ActorID != 0 { // a key would outlive the impersonation
+		return NewAPIKey{}, forbidden()
+	}
 	if len(scopes) == 0 {
 		scopes = []string{"read"}
 	}
-	for i, scope := range scopes {
-		if !scopeForm.MatchString(scope) {
-			return NewAPIKey{}, fault.Invalid(fault.Detail{Field: fmt.Sprintf("scopes[%d]", i), Rule: "scope", Message: "Scope must be read, write, or like posts:read or posts:write"})
-		}
+	if details := badScopes(scopes, web.Modules(ctx)); len(details) > 0 {
+		return NewAPIKey{}, fault.Invalid(details...)
 	}
 	if len(strings.Join(scopes, " ")) > 1000 {
 		return NewAPIKey{}, fault.Invalid(fault.Detail{Field: "scopes", Rule: "max", Message: "Too many scopes"})
@@ -76,11 +79,51 @@ func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes 
 	if !expires.IsZero() {
 		row.ExpiresAt = expires.UnixMilli()
 	}
-	if err := s.db.WithContext(ctx).Create(&row).Error; err != nil {
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		return s.tell(tx, id.UserID, Notice{Event: NoticeKeyMade, About: name})
+	})
+	if err != nil {
 		return NewAPIKey{}, err
 	}
 	s.event(ctx, slog.LevelInfo, "api_key_made", slog.Int64("user_id", id.UserID), slog.Int64("key", row.ID), slog.String("scopes", row.Scopes))
 	return NewAPIKey{APIKey: row.show(), Key: text}, nil
+}
+
+// badScopes returns a detail for each invalid scope. Without modules it only checks
+// the form.
+func badScopes(scopes []string, modules []web.Module) (details []fault.Detail) {
+	message := "Scope must be read, write, or like posts:read or posts:write"
+	known := scopesOf(modules)
+	if modules != nil {
+		message = "Scope must be one of " + strings.Join(known, ", ")
+	}
+	for i, scope := range scopes {
+		if !scopeForm.MatchString(scope) || modules != nil && !slices.Contains(known, scope) {
+			details = append(details, fault.Detail{Field: fmt.Sprintf("scopes[%d]", i), Rule: "scope", Message: message})
+		}
+	}
+	return details
+}
+
+// scopesOf returns the scopes that the guards of the modules' routes require.
+func scopesOf(modules []web.Module) []string {
+	scopes := []string{"read", "write"}
+	for _, m := range modules {
+		for _, r := range m.Routes {
+			for _, g := range r.Guards {
+				if name, ok := strings.CutPrefix(g.Name, scopeGuard); ok {
+					scopes = append(scopes, name)
+				} else if strings.Contains(g.Scheme, "apiKey") {
+					scopes = append(scopes, m.Name+":read", m.Name+":write")
+				}
+			}
+		}
+	}
+	slices.Sort(scopes[2:])
+	return slices.Compact(scopes)
 }
 
 // Keys lists the live keys of who asks, the newest first.
@@ -146,11 +189,19 @@ func (s *Service) authenticateKey(ctx context.Context, text string) (Identity, e
 	if !ok {
 		return Identity{}, invalidToken()
 	}
+	lacking := false
+	if slices.Contains(s.cfg.Factor, live.role) {
+		has, err := hasFactor(s.db.WithContext(ctx), live.userID)
+		if err != nil {
+			return Identity{}, err
+		}
+		lacking = !has
+	}
 	return Identity{
-		UserID: live.userID, Username: live.username, Role: live.role, KeyID: live.id, Scopes: slices.Clone(live.scopes),
+		UserID: live.userID, Username: live.username, Role: live.role, KeyID: live.id, Scopes: slices.Clone(live.scopes), lacking: lacking,
 		alive: func(ctx context.Context) (bool, error) {
-			_, ok, err := s.liveKey(ctx, hash)
-			return ok, err
+			now, ok, err := s.liveKey(ctx, hash)
+			return ok && now.username == live.username && now.role == live.role, err
 		},
 	}, nil
 }

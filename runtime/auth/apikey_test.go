@@ -4,6 +4,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
 func TestAPIKeys(t *testing.T) {
@@ -102,6 +107,39 @@ func TestAPIKeysThatAreNotMade(t *testing.T) {
 		}
 	}
 	wantStatus(t, "one too many", second(w.s.MakeKey(t.Context(), id, "x", nil, time.Time{})), 422)
+}
+
+// A key has scopes that a route of the application asks for.
+func TestScopesOfRoutes(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	token := w.login(w.s, "alice").AccessToken
+	type input struct {
+		Body struct{ Scopes []string }
+	}
+	create := func(c *gin.Context, in input) (NewAPIKey, error) {
+		who, _ := From(c)
+		return w.s.MakeKey(c.Request.Context(), who, "x", in.Body.Scopes, time.Time{})
+	}
+	none := func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }
+	api := webtest.New(t, web.Module{Name: "auth", Use: []gin.HandlerFunc{w.s.Middleware()}, Routes: []web.Route{web.Post("/keys", create).Guard(Fresh())}},
+		web.Module{Name: "posts", Routes: []web.Route{web.Get("/posts", none).Guard(User()), web.Get("/open", none)}},
+		web.Module{Name: "team", Prefix: "/teams", Routes: []web.Route{web.Get("/talk", none).Guard(Role("editor")), web.Get("/report", none).Guard(Scope("reports:read"))}},
+		web.Module{Name: "tour", Routes: []web.Route{web.Get("/tour", none)}}).With("Authorization", "Bearer "+token)
+	const known = "Scope must be one of read, write, posts:read, posts:write, reports:read, team:read, team:write"
+	for scope, want := range map[string]int{
+		"read": 201, "write": 201, "posts:read": 201, "posts:write": 201, "team:read": 201, "team:write": 201, "reports:read": 201,
+		"nonsense:read": 422, "reports:write": 422, // no route asks for it
+		"auth:read": 422, "tour:read": 422, // for no key, and for everybody
+		"post:read": 422, "posts": 422, "posts:delete": 422, "": 422,
+	} {
+		answer := api.Post("/keys", map[string]any{"Scopes": []string{"read", scope}}).Expect(want)
+		if want == 422 {
+			if d := answer.Details(); len(d) != 1 || d[0].Field != "scopes[1]" || d[0].Rule != "scope" || d[0].Message != known {
+				t.Errorf("%s: %+v", scope, d)
+			}
+		}
+	}
 }
 
 func second(_ NewAPIKey, err error) error { return err }

@@ -30,6 +30,7 @@ type Config struct {
 	PageTTL    time.Duration `env:"AUTH_PAGE_TTL" envDefault:"24h" doc:"lifetime of an unused page session"`
 	FreshFor   time.Duration `env:"AUTH_FRESH" envDefault:"15m" doc:"how long sensitive operations are allowed after a password check"`
 	Lockout    time.Duration `env:"AUTH_LOCKOUT" envDefault:"15m" doc:"how long an account or address is locked after too many wrong passwords"`
+	Factor     []string      `env:"AUTH_REQUIRE_FACTOR" doc:"roles whose users must have a second factor, comma-separated: admin"`
 	Issuer     string        `env:"AUTH_ISSUER" envDefault:"app" doc:"name shown in authenticator apps"`
 }
 
@@ -159,6 +160,7 @@ type key struct {
 	refresh []byte // derives the successor of a refresh token
 	seal    []byte // encrypts second-factor secrets at rest
 	csrf    []byte // derives the form token of a page session
+	carry   []byte // encrypts the state of a login in the browser
 }
 
 // keys derives one key for each secret, the current one first. One purpose,
@@ -171,7 +173,7 @@ func (c Config) keys() ([]key, error) {
 	var list []key
 	for _, secret := range secrets {
 		k := key{}
-		for purpose, to := range map[string]*[]byte{"access": &k.access, "refresh": &k.refresh, "seal": &k.seal, "csrf": &k.csrf} {
+		for purpose, to := range map[string]*[]byte{"access": &k.access, "refresh": &k.refresh, "seal": &k.seal, "csrf": &k.csrf, "carry": &k.carry} {
 			derived, err := hkdf.Key(sha256.New, []byte(secret), nil, "nexios auth v1 "+purpose, 32)
 			if err != nil {
 				return nil, err

@@ -5,7 +5,9 @@
 // Reading order: config.go (settings and keys), service.go (the Service and its
 // middleware), identity.go and guard.go (what a module sees), login.go,
 // session.go, refresh.go, then the parts: lockout.go, totp.go, apikey.go,
-// onetime.go, page.go.
+// onetime.go, page.go; proof.go is the basis of logins without a password
+// (identities.go with package oidc, passkeys.go with package passkeys), factor.go
+// the second factor that a role can require.
 //
 // # What is stored
 //
@@ -17,7 +19,7 @@
 // alike.
 //
 // The project owns the table users. This package reads and writes it by column
-// name: id, username, email, password_hash, role, is_active,
+// name: id, username, email, password_hash, role, is_active, created_at,
 // email_confirmed_at.
 //
 // # When a revocation is seen

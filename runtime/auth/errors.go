@@ -32,11 +32,36 @@ func forbidden() *fault.Error { return fault.Forbidden("Not allowed") }
 
 func notFresh() *fault.Error { return fault.Forbidden("Confirm your password first") }
 
+// factorRequired is the error for a user without the second factor that their role
+// requires.
+func factorRequired() *fault.Error {
+	return &fault.Error{
+		Status: http.StatusForbidden, Message: "Your role requires a second factor: set one up, or log in with it",
+		Details: []fault.Detail{{Field: "factor", Rule: "required", Message: "A second factor is required"}},
+	}
+}
+
 func missingScope(scope string) *fault.Error {
 	return &fault.Error{
 		Status: http.StatusForbidden, Message: "The API key lacks the scope " + scope,
 		Details: []fault.Detail{{Field: "scope", Rule: "scope", Message: scope}},
 	}
+}
+
+// notYou is the error for a proof of another user, or an old one, in a session.
+func notYou() *fault.Error { return fault.BadRequest("This does not confirm your identity") }
+
+// asked converts err for a signed-in user: a missing second factor is 422, a wrong
+// one 400.
+func asked(err error) error {
+	f := fault.From(err)
+	switch {
+	case f.Status != http.StatusUnauthorized:
+		return err
+	case len(f.Details) > 0:
+		return fault.Invalid(f.Details...)
+	}
+	return notYou()
 }
 
 func crossSite() *fault.Error {

@@ -12,8 +12,12 @@ import (
 
 // User lets through whoever is signed in, and API keys whose scopes cover the
 // route: "read" for GET and HEAD, "write" for the rest and for WebSockets, or
-// "<segment>:read" and "<segment>:write" for the routes whose path holds that
-// segment.
+// "<module>:read" and "<module>:write" for the routes of that module, such as
+// "posts:read". A module's name is the tag of its routes in OpenAPI.
+//
+// A scope covers routes, including rows of other tables that a route returns, such
+// as the author of a post. The rules of those tables decide which rows a key may
+// read, as they do for its user.
 func User() web.Guard {
 	return guard("user", "Requires a signed-in user or an API key.", tokenOrKey, func(c *gin.Context, id Identity) error { return nil })
 }
@@ -38,10 +42,13 @@ func Role(roles ...string) web.Guard {
 	})
 }
 
+// scopeGuard is the prefix of the names of guards made by [Scope].
+const scopeGuard = "scope:"
+
 // Scope lets through who is signed in, and API keys that have the scope; see
 // [Identity.Can].
 func Scope(scope string) web.Guard {
-	g := guard("scope:"+scope, "Requires a signed-in user or an API key with the scope "+scope+".", tokenOrKey, nil)
+	g := guard(scopeGuard+scope, "Requires a signed-in user or an API key with the scope "+scope+".", tokenOrKey, nil)
 	g.Check = func(c *gin.Context) error {
 		id, err := identify(c)
 		if err != nil {
@@ -81,6 +88,21 @@ func Fresh() web.Guard {
 	})
 }
 
+// Enrolling wraps a guard so that it also admits users without the second factor
+// that their role requires (AUTH_REQUIRE_FACTOR). Use it for the routes that set up
+// or confirm a second factor: until then, every other route that requires a user
+// responds with 403.
+func Enrolling(g web.Guard) web.Guard {
+	check := g.Check
+	g.Check = func(c *gin.Context) error {
+		if a := ask(c); a != nil {
+			a.release(c.Request.Context())
+		}
+		return check(c)
+	}
+	return g
+}
+
 // The security schemes of OpenAPI that the guards accept.
 const (
 	tokenOnly  = "bearerAuth"
@@ -95,7 +117,7 @@ func guard(name, doc, schemes string, allow func(*gin.Context, Identity) error) 
 			if err != nil {
 				return err
 			}
-			if verb := verbOf(c.Request); !id.covers(verb, c.FullPath()) {
+			if verb := verbOf(c.Request); !id.covers(verb, web.ModuleOf(c)) {
 				return missingScope(verb)
 			}
 			return allow(c, id)
@@ -103,20 +125,10 @@ func guard(name, doc, schemes string, allow func(*gin.Context, Identity) error) 
 	}
 }
 
-// covers says whether the scopes reach the route, for guards that name none.
-func (i Identity) covers(verb, path string) bool {
-	if i.KeyID == 0 {
-		return true
-	}
-	if i.Can(verb) {
-		return true
-	}
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment != "" && segment[0] != ':' && segment[0] != '*' && i.Can(segment+":"+verb) {
-			return true
-		}
-	}
-	return false
+// covers says whether the scopes reach a route of the module, for guards that
+// name none.
+func (i Identity) covers(verb, module string) bool {
+	return i.Can(verb) || module != "" && i.Can(module+":"+verb)
 }
 
 // verbOf is what a request does. One that asks for another protocol, such as

@@ -1,7 +1,12 @@
 package auth
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,13 +33,18 @@ func guarded(s *Service) []web.Module {
 			web.Get("/public", who),
 			web.Get("/posts", who).Guard(User()),
 			web.Post("/posts", who).Guard(User()),
-			web.Get("/users/:id", who).Guard(User()),
+			web.Get("/posts/:id/author", who).Guard(User()),
 			web.Get("/admin", who).Guard(Admin()),
 			web.Get("/staff", who).Guard(Role("staff", "admin")),
 			web.Get("/export", who).Guard(Scope("reports:export")),
 			web.Get("/account", who).Guard(Session()),
 			web.Get("/danger", who).Guard(Fresh()),
 		}}.Under("/api"),
+		web.Module{Name: "groups", Routes: []web.Route{
+			web.Get("/groups/:group", who).Guard(User()),
+			web.Get("/groups/:group/members", who).Guard(User()),
+		}}.Under("/api"),
+		web.Module{Name: "tasks", Routes: []web.Route{web.Get("/groups/:group/tasks", who).Guard(User())}}.Under("/api"),
 	}
 }
 
@@ -70,7 +80,7 @@ func TestGuards(t *testing.T) {
 		"key rubbish":   client.With("X-API-Key", "nxk_x"),
 		"token and key": client.With("X-API-Key", key("write")).With("Authorization", "Bearer x"),
 	}
-	paths := []string{"/posts", "POST /posts", "/users/1", "/admin", "/staff", "/export", "/account", "/danger"}
+	paths := []string{"/posts", "POST /posts", "/posts/1/author", "/admin", "/staff", "/export", "/account", "/danger"}
 	for name, want := range map[string][]int{
 		"nobody":        {401, 401, 401, 401, 401, 401, 401, 401},
 		"rubbish":       {401, 401, 401, 401, 401, 401, 401, 401},
@@ -83,7 +93,7 @@ func TestGuards(t *testing.T) {
 		"staff":         {200, 201, 200, 403, 200, 200, 200, 200},
 		"key read":      {200, 403, 200, 200, 200, 403, 403, 403},
 		"key write":     {200, 201, 200, 200, 200, 403, 403, 403},
-		"key posts":     {200, 403, 403, 403, 403, 403, 403, 403},
+		"key posts":     {200, 403, 200, 200, 200, 403, 403, 403},
 	} {
 		for i, path := range paths {
 			var got *webtest.Answer
@@ -109,6 +119,17 @@ func TestGuards(t *testing.T) {
 		for _, header := range []string{"websocket", "WebSocket", "h2c, websocket"} {
 			if got := as[name].With("Upgrade", header).Get("/api/posts"); got.Status != want {
 				t.Errorf("%s at a handshake for %q: %d, want %d", name, header, got.Status, want)
+			}
+		}
+	}
+	// A scope is that of a module, not of what is above it in the path.
+	for scope, want := range map[string][]int{
+		"read": {200, 200, 200}, "groups:read": {200, 200, 403}, "tasks:read": {403, 403, 200}, "api:read": {403, 403, 403},
+		"members:read": {403, 403, 403}, "groups:write": {200, 200, 403},
+	} {
+		for i, path := range []string{"/groups/1", "/groups/1/members", "/groups/1/tasks"} {
+			if got := client.With("X-API-Key", key(scope)).Get("/api" + path); got.Status != want[i] {
+				t.Errorf("a key for %s at %s: %d, want %d", scope, path, got.Status, want[i])
 			}
 		}
 	}
@@ -149,5 +170,26 @@ func TestGuardsSayWhatTheyTake(t *testing.T) {
 				t.Errorf("%s takes %q, want %q", g.Name, g.Scheme, scheme)
 			}
 		}
+	}
+}
+
+// Who is refused is in the security log.
+func TestRefusalsAreLogged(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	g := w.login(w.s, "alice")
+	var log bytes.Buffer
+	a, err := web.New(web.Config{Env: web.Test}, slog.New(slog.NewTextHandler(&log, nil)), guarded(w.s)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/api/admin", "/api/posts", "/api/none"} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Header.Set("Authorization", "Bearer "+g.AccessToken)
+		a.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	want := fmt.Sprintf(`msg=security event=forbidden reason="Not allowed" method=GET path=/api/admin address=192.0.2.1 user_id=%d session=%s`, alice.ID, g.SessionID)
+	if strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "msg=security") != 1 {
+		t.Errorf("want once, and no other: %s\n%s", want, log.String())
 	}
 }

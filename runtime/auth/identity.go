@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -23,9 +25,12 @@ type Identity struct {
 	SessionID string   // empty for an API key
 	KeyID     int64    // 0 unless an API key was used
 	Scopes    []string // what an API key may do; a session may do what its user may
+	ActorID   int64    // the administrator who impersonates the user; 0 for none
+	Actor     string   // that administrator's username
 
-	fresh bool
-	alive func(context.Context) (bool, error)
+	fresh   bool
+	lacking bool // the second factor that its role requires
+	alive   func(context.Context) (bool, error)
 }
 
 // Admin says whether the user is an administrator.
@@ -59,7 +64,8 @@ func (i Identity) Can(scope string) bool {
 }
 
 // Recheck says whether the session or key still holds: nil, or a 401 fault
-// after logout, revocation, expiry or the end of the account. It is meant for
+// after logout, revocation, expiry, the end of the account or a change of its
+// name or role, which the connection would keep. It is meant for
 // long connections; called once a second it costs a query every [Staleness].
 func (i Identity) Recheck(ctx context.Context) error {
 	if i.alive == nil {
@@ -84,6 +90,24 @@ func From(c *gin.Context) (Identity, bool) {
 	return id, err == nil
 }
 
+// PerUser is the rate limit key for a limit per user, however they authenticate
+// (see [web.LimitBy]). It is empty for anonymous requests.
+func PerUser(c *gin.Context) string {
+	if id, ok := From(c); ok {
+		return "user:" + strconv.FormatInt(id.UserID, 10)
+	}
+	return ""
+}
+
+// PerKey is the rate limit key for a limit per API key. It is empty for requests
+// without one.
+func PerKey(c *gin.Context) string {
+	if id, ok := From(c); ok && id.KeyID != 0 {
+		return "key:" + strconv.FormatInt(id.KeyID, 10)
+	}
+	return ""
+}
+
 // Of returns the Service that the middleware put into the request's context,
 // or nil without that middleware.
 func Of(c *gin.Context) *Service {
@@ -99,11 +123,13 @@ type contextKey struct{}
 type asker struct {
 	service *Service
 	request *http.Request
+	network string // where a request that may hash comes from; see addressOf
 
 	mu   sync.Mutex
 	done bool
 	id   Identity
 	err  error
+	held Identity // the user of the request, while a required second factor is missing
 }
 
 // resolve tells who sent the request, and looks that up once.
@@ -113,15 +139,64 @@ func (a *asker) resolve(ctx context.Context) (Identity, error) {
 	if !a.done {
 		a.id, a.err = a.service.identify(ctx, a.request)
 		a.done = true
+		a.hold()
 	}
 	return a.id, a.err
 }
 
-// set says who sent the request, in place of what its headers say.
-func (a *asker) set(id Identity, err error) {
+// hold restricts a user without the second factor that their role requires to
+// setting one up.
+func (a *asker) hold() {
+	if a.err == nil && a.id.lacking {
+		a.held, a.id, a.err = a.id, Identity{}, factorRequired()
+	}
+}
+
+// release admits a held user to this request.
+func (a *asker) release(ctx context.Context) {
+	_, _ = a.resolve(ctx) // the guard that follows asks again
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held.UserID != 0 {
+		a.id, a.err = a.held, nil
+	}
+}
+
+// set sets who sent the request, overriding its headers, and returns why they may
+// not proceed.
+func (a *asker) set(id Identity, err error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.id, a.err, a.done = id, err, true
+	a.hold()
+	return a.err
+}
+
+// addressOf is where the request of ctx comes from, for the queue of the hasher;
+// "" for work that is no request.
+func addressOf(ctx context.Context) string {
+	if a, ok := ctx.Value(contextKey{}).(*asker); ok {
+		return a.network
+	}
+	return ""
+}
+
+// LogAttrs is what the log says of who asks, for refusals; nothing until that was
+// looked up.
+func (a *asker) LogAttrs() []slog.Attr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case !a.done || a.err != nil:
+		return nil
+	case a.id.KeyID != 0:
+		return []slog.Attr{slog.Int64("user_id", a.id.UserID), slog.Int64("key", a.id.KeyID)}
+	}
+	attrs := []slog.Attr{slog.Int64("user_id", a.id.UserID), slog.String("session", a.id.SessionID)}
+	if a.id.ActorID != 0 {
+		attrs = append(attrs, slog.Int64("actor_id", a.id.ActorID))
+	}
+	return attrs
 }
 
 func ask(c *gin.Context) *asker {

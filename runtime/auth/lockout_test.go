@@ -189,11 +189,11 @@ func TestChangePasswordAndConfirmCountToo(t *testing.T) {
 	for i := range accountTries {
 		var err error
 		if i%2 == 0 {
-			err = w.s.ChangePassword(t.Context(), here, id, otherPassword, "Whatever-1234")
+			err = w.s.ChangePassword(t.Context(), here, id, otherPassword, "Whatever-1234", false)
 		} else {
-			err = w.s.Confirm(t.Context(), here, id, otherPassword)
+			err = w.s.Confirm(t.Context(), here, id, otherPassword, "")
 		}
 		wantStatus(t, "a wrong old password", err, 400)
 	}
-	wantStatus(t, "the right one, too late", w.s.ChangePassword(t.Context(), here, id, rightPassword, "Whatever-1234"), 429)
+	wantStatus(t, "the right one, too late", w.s.ChangePassword(t.Context(), here, id, rightPassword, "Whatever-1234", false), 429)
 }

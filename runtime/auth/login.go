@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
 
 	"gorm.io/gorm"
@@ -30,21 +31,22 @@ func (s *Service) Login(ctx context.Context, client Client, in Credentials) (Gra
 	if user, err = s.verify(ctx, client, user, in, true, invalidCredentials()); err != nil {
 		return Grant{}, err
 	}
-	return s.openTokens(ctx, client, user)
+	return s.openTokens(ctx, client, user, true)
 }
 
 // OpenSession opens a session of an active user without asking for anything:
-// for a login that was proved in another way, such as single sign-on. A user
-// who does not exist or is inactive is a 401 fault.
+// for a login that was proved in another way, such as single sign-on. It is not
+// fresh (see [Fresh]) until [Service.Confirm]. A user who does not exist or is
+// inactive is a 401 fault.
 func (s *Service) OpenSession(ctx context.Context, client Client, userID int64) (Grant, error) {
 	var user account
 	if err := s.db.WithContext(ctx).Where("id = ?", userID).Limit(1).Find(&user).Error; err != nil {
 		return Grant{}, err
 	}
-	return s.openTokens(ctx, client, user)
+	return s.openTokens(ctx, client, user, false)
 }
 
-func (s *Service) openTokens(ctx context.Context, client Client, user account) (Grant, error) {
+func (s *Service) openTokens(ctx context.Context, client Client, user account, fresh bool) (Grant, error) {
 	var (
 		session sessionRow
 		row     refreshRow
@@ -52,7 +54,7 @@ func (s *Service) openTokens(ctx context.Context, client Client, user account) (
 	)
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var err error
-		if session, err = s.open(tx, user, client, kindToken, ""); err != nil {
+		if session, err = s.open(tx, user, client, kindToken, "", fresh); err != nil {
 			return err
 		}
 		row, err = s.store(tx, token, session)
@@ -65,14 +67,25 @@ func (s *Service) openTokens(ctx context.Context, client Client, user account) (
 	return s.grant(user.ID, token, row)
 }
 
-// Confirm checks the password of who asks again, which makes his session fresh
-// (see [Fresh]). A wrong one is a 400 fault and counts towards the lock.
-func (s *Service) Confirm(ctx context.Context, client Client, id Identity, password string) error {
-	if _, err := s.verifySelf(ctx, client, id, password); err != nil {
+// Confirm checks again who asks, by all that a login would ask for: the
+// password and, where there is a second factor, its code. It makes the session
+// fresh (see [Fresh]). A wrong one is a 400 fault and counts towards the lock; a
+// code that is missing is 422.
+func (s *Service) Confirm(ctx context.Context, client Client, id Identity, password, code string) error {
+	if _, err := s.verifySelf(ctx, client, id, Credentials{Password: password, Code: code}, true); err != nil {
+		if f := fault.From(err); f.Status == http.StatusUnauthorized && len(f.Details) > 0 {
+			return fault.Invalid(f.Details...)
+		}
 		return err
 	}
-	confirmed := s.db.WithContext(ctx).Model(&sessionRow{}).Where("id = ? AND revoked_at = 0", id.SessionID)
-	if err := confirmed.UpdateColumn("confirmed_at", s.stamp()).Error; err != nil {
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		factors, err := factorsOf(tx, id.UserID)
+		if err != nil {
+			return err
+		}
+		return confirmed(tx, id.SessionID, s.stamp(), factors)
+	})
+	if err != nil {
 		return err
 	}
 	s.sessions.forgetKey(id.SessionID)
@@ -81,10 +94,11 @@ func (s *Service) Confirm(ctx context.Context, client Client, id Identity, passw
 }
 
 // ChangePassword sets a new password after checking the old one, and ends all
-// other sessions of the user. A wrong old one is a 400 fault and counts
-// towards the lock; next is not held against the policy here.
-func (s *Service) ChangePassword(ctx context.Context, client Client, id Identity, old, next string) error {
-	user, err := s.verifySelf(ctx, client, id, old)
+// other sessions of the user and, if keys says so, all API keys. A wrong old one
+// is a 400 fault and counts towards the lock; next is not held against the
+// policy here.
+func (s *Service) ChangePassword(ctx context.Context, client Client, id Identity, old, next string, keys bool) error {
+	user, err := s.verifySelf(ctx, client, id, Credentials{Password: old}, false)
 	if err != nil {
 		return err
 	}
@@ -100,33 +114,42 @@ func (s *Service) ChangePassword(ctx context.Context, client Client, id Identity
 		if set.RowsAffected == 0 { // another change came first
 			return incorrectPassword()
 		}
-		return s.passwordChanged(tx, user.ID, id.SessionID)
+		return s.passwordChanged(tx, user.ID, id.SessionID, keys)
 	})
 	if err != nil {
 		return err
 	}
 	s.Forget(user.ID)
-	s.event(ctx, slog.LevelInfo, "password_changed", slog.Int64("user_id", user.ID), slog.String("session", id.SessionID))
+	s.event(ctx, slog.LevelInfo, "password_changed", slog.Int64("user_id", user.ID), slog.String("session", id.SessionID), slog.Bool("keys_revoked", keys))
 	return nil
 }
 
 // passwordChanged ends what the old password had opened: the sessions but
-// keep, and the mails under way.
-func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string) error {
+// keep, the API keys if keys says so, and the mails under way. It tells the
+// owner.
+func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string, keys bool) error {
 	if _, err := s.revoke(tx, "user_id = ? AND id <> ?", userID, keep); err != nil {
 		return err
 	}
-	return tx.Where("user_id = ? AND purpose = ?", userID, purposeReset).Delete(&oneTimeRow{}).Error
+	if keys {
+		if err := tx.Model(&apiKeyRow{}).Where("user_id = ? AND revoked_at = 0", userID).UpdateColumn("revoked_at", s.stamp()).Error; err != nil {
+			return err
+		}
+	}
+	if err := tx.Where("user_id = ? AND purpose = ?", userID, purposeReset).Delete(&oneTimeRow{}).Error; err != nil {
+		return err
+	}
+	return s.tell(tx, userID, Notice{Event: NoticePasswordChanged})
 }
 
-// verify checks a password and, at a login, the second factor of a user who
+// verify checks a password and, with factor, the second factor of a user who
 // has one; wrong is the answer to a failure. What it answers is decided while
 // holding a turn at the hasher and looked at once more after the hash: however
 // many attempts come at once, a right guess is believed only while fewer than
 // the limit have failed, and a wrong one is answered just as late.
-func (s *Service) verify(ctx context.Context, client Client, user account, in Credentials, login bool, wrong *fault.Error) (account, error) {
+func (s *Service) verify(ctx context.Context, client Client, user account, in Credentials, factor bool, wrong *fault.Error) (account, error) {
 	byAccount, byAddress := counters(client, in.Username, user)
-	leave, err := s.hasher.enter(ctx)
+	leave, err := s.hasher.enter(ctx, client.network())
 	if err != nil {
 		return user, err
 	}
@@ -138,7 +161,7 @@ func (s *Service) verify(ctx context.Context, client Client, user account, in Cr
 	if err := s.locked(ctx, byAccount, byAddress); err != nil {
 		return user, err
 	}
-	if ok && user.IsActive && login {
+	if ok && user.IsActive && factor {
 		if ok, err = s.secondFactor(ctx, user.ID, in.Code); err != nil {
 			return user, err
 		}
@@ -161,12 +184,16 @@ func (s *Service) verify(ctx context.Context, client Client, user account, in Cr
 
 // verifySelf checks the password of who is signed in: a wrong one is a 400
 // fault where a login has 401.
-func (s *Service) verifySelf(ctx context.Context, client Client, id Identity, password string) (account, error) {
+// Only with factor is the second factor asked for.
+func (s *Service) verifySelf(ctx context.Context, client Client, id Identity, in Credentials, factor bool) (account, error) {
 	var user account
+	if id.ActorID != 0 {
+		return user, forbidden()
+	}
 	if err := s.db.WithContext(ctx).Where("id = ?", id.UserID).Limit(1).Find(&user).Error; err != nil {
 		return user, err
 	}
-	return s.verify(ctx, client, user, Credentials{Password: password}, false, incorrectPassword())
+	return s.verify(ctx, client, user, in, factor, incorrectPassword())
 }
 
 // rehash raises the stored hash to the current cost. The caller has entered.

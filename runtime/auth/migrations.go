@@ -18,6 +18,11 @@ func Migrations() []db.Migration {
 		{ID: "20260101000005_create_auth_api_keys", Up: up(apiKey1{}), Down: down("auth_api_keys")},
 		db.Refold("20260101000006_fold_usernames", "users", "username"),
 		db.Refold("20260101000007_fold_emails", "users", "email"),
+		{ID: "20260101000008_create_auth_former_emails", Up: up(formerEmail1{}), Down: down("auth_former_emails")},
+		{ID: "20260101000009_create_auth_identities", Up: later(identity1{}), Down: down("auth_identities")},
+		{ID: "20260101000010_create_auth_passkeys", Up: later(passkey1{}), Down: down("auth_passkeys")},
+		{ID: "20260101000011_create_auth_impersonations", Up: later(impersonation1{}), Down: down("auth_impersonations")},
+		{ID: "20260101000012_add_auth_sessions_factors", Up: change("ADD COLUMN factors integer NOT NULL DEFAULT 0"), Down: change("DROP COLUMN factors")},
 	}
 }
 
@@ -29,6 +34,27 @@ func up(tables ...any) func(*gorm.DB) error {
 			}
 		}
 		return nil
+	}
+}
+
+// later is up for tables added in a later version: auth, and the table of users,
+// may have been removed before the upgrade.
+func later(tables ...any) func(*gorm.DB) error {
+	return func(tx *gorm.DB) error {
+		if !tx.Migrator().HasTable("users") {
+			return nil
+		}
+		return up(tables...)(tx)
+	}
+}
+
+// change alters the table of sessions, if it still exists.
+func change(how string) func(*gorm.DB) error {
+	return func(tx *gorm.DB) error {
+		if !tx.Migrator().HasTable("auth_sessions") {
+			return nil
+		}
+		return tx.Exec("ALTER TABLE auth_sessions " + how).Error
 	}
 }
 
@@ -130,3 +156,48 @@ type apiKey1 struct {
 }
 
 func (apiKey1) TableName() string { return "auth_api_keys" }
+
+type formerEmail1 struct {
+	UserID int64  `gorm:"primaryKey;autoIncrement:false"`
+	User   user1  `gorm:"constraint:OnDelete:CASCADE"`
+	Email  string `gorm:"size:255;not null"`
+	Folded string `gorm:"size:255;not null;index:idx_auth_former_emails_folded"`
+}
+
+func (formerEmail1) TableName() string { return "auth_former_emails" }
+
+type identity1 struct {
+	ID         int64
+	UserID     int64  `gorm:"not null;index:idx_auth_identities_user_id"`
+	User       user1  `gorm:"constraint:OnDelete:CASCADE"`
+	Hash       string `gorm:"size:64;not null;uniqueIndex:idx_auth_identities_hash"`
+	Issuer     string `gorm:"size:255;not null"`
+	Email      string `gorm:"size:255;not null"`
+	CreatedAt  int64  `gorm:"not null;autoCreateTime:false"`
+	LastUsedAt int64  `gorm:"not null"`
+}
+
+func (identity1) TableName() string { return "auth_identities" }
+
+type passkey1 struct {
+	ID           int64
+	UserID       int64  `gorm:"not null;index:idx_auth_passkeys_user_id"`
+	User         user1  `gorm:"constraint:OnDelete:CASCADE"`
+	Hash         string `gorm:"size:64;not null;uniqueIndex:idx_auth_passkeys_hash"`
+	CredentialID string `gorm:"size:2046;not null"`
+	Name         string `gorm:"size:100;not null"`
+	Record       string `gorm:"type:text;not null"`
+	CreatedAt    int64  `gorm:"not null;autoCreateTime:false"`
+	LastUsedAt   int64  `gorm:"not null"`
+}
+
+func (passkey1) TableName() string { return "auth_passkeys" }
+
+type impersonation1 struct {
+	SessionID    string   `gorm:"primaryKey;size:32"`
+	Session      session1 `gorm:"constraint:OnDelete:CASCADE"`
+	ActorID      int64    `gorm:"not null;index:idx_auth_impersonations_actor_id"`
+	ActorSession string   `gorm:"size:32;not null"`
+}
+
+func (impersonation1) TableName() string { return "auth_impersonations" }

@@ -1,10 +1,15 @@
 package auth
 
 import (
+	"crypto/rand"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
@@ -32,6 +37,30 @@ func AddressDetails(field, address string) []fault.Detail {
 		}
 	}
 	return nil
+}
+
+// FreeName returns an unused username for a new user, derived from the username at
+// the identity provider or from the e-mail address. It is valid (see [NameDetails])
+// and has 3 to 50 characters.
+func FreeName(tx *gorm.DB, proposals ...string) (string, error) {
+	name := "user"
+	for _, proposal := range proposals {
+		proposal, _, _ = strings.Cut(proposal, "@")
+		proposal = strings.Join(strings.FieldsFunc(proposal, func(r rune) bool { return unicode.In(r, unicode.Z, unicode.C) }), " ")
+		runes := []rune(proposal)
+		proposal = strings.TrimSpace(string(runes[:min(len(runes), 40)])) // and room for a number
+		if utf8.RuneCountInString(proposal) >= 3 && confusable(proposal) == "" {
+			name = proposal
+			break
+		}
+	}
+	for try := name; ; try = name + "-" + strings.ToLower(rand.Text()[:6]) {
+		var taken int64
+		err := db.WhereFold(tx.Model(&account{}), "username", try).Count(&taken).Error
+		if err != nil || taken == 0 {
+			return try, err
+		}
+	}
 }
 
 // together are scripts that one word is written in.

@@ -3,12 +3,15 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
@@ -46,11 +49,43 @@ type Letter struct {
 // letters for now. Call it where nobody waits for the answer, in a job: how
 // long it takes reports whether the address is known.
 func (s *Service) ResetLetter(ctx context.Context, email string) (Letter, bool, error) {
-	user, err := s.findFold(ctx, "email", email)
+	user, err := s.byReachable(ctx, email)
 	if err != nil || user.ID == 0 || !user.IsActive {
 		return Letter{}, false, err
 	}
+	if user.Email, err = s.reachable(s.db.WithContext(ctx), user); err != nil {
+		return Letter{}, false, err
+	}
 	return s.letter(ctx, user, purposeReset, resetFor)
+}
+
+// byReachable finds a user by the address that counts; the zero account when
+// there is none.
+func (s *Service) byReachable(ctx context.Context, email string) (account, error) {
+	tx := s.db.WithContext(ctx)
+	if s.holds != nil {
+		var before formerEmailRow
+		if err := tx.Where("folded = ?", db.Fold(strings.TrimSpace(email))).Limit(1).Find(&before).Error; err != nil {
+			return account{}, err
+		}
+		if before.UserID != 0 {
+			// Anybody can have typed an address in and left it: it is whose who has confirmed it.
+			var user account
+			err := db.WhereFold(tx, "email", strings.TrimSpace(email)).Where("email_confirmed_at IS NOT NULL").Limit(1).Find(&user).Error
+			if err == nil && user.ID == 0 {
+				err = tx.Where("id = ?", before.UserID).Limit(1).Find(&user).Error
+			}
+			return user, err
+		}
+	}
+	user, err := s.findFold(ctx, "email", email)
+	if err != nil || user.ID == 0 {
+		return user, err
+	}
+	if counts, err := s.reachable(tx, user); err != nil || counts != user.Email {
+		return account{}, err
+	}
+	return user, nil
 }
 
 // ConfirmLetter makes a token that confirms an e-mail address, for the active
@@ -93,8 +128,12 @@ func (s *Service) Withdraw(ctx context.Context, l Letter) error {
 	return s.db.WithContext(ctx).Where("hash = ?", digest(l.Token)).Delete(&oneTimeRow{}).Error
 }
 
-// ResetPassword sets a new password with the token of a letter, and ends every
-// session of the user. The policy is applied here, since only here it is known
+// ResetPassword sets a new password with the token of a letter, and ends all else
+// that lets somebody in as the user: every session, API key, passkey and login at a
+// provider. Any of them may belong to someone who knew the old password, or who
+// registered with another person's address. Whoever proves with it the address that a
+// change has replaced, before the new one was confirmed, has that one again.
+// The policy is applied here, since only here it is known
 // whose words to refuse; field is what the password is called in its details.
 // A used, expired or unknown token is a 400 fault, and so is one that was sent
 // to an address which is no longer the user's. It signs nobody in and leaves the
@@ -115,18 +154,38 @@ func (s *Service) ResetPassword(ctx context.Context, token, field, next string) 
 		if err := s.consume(tx, row); err != nil {
 			return err
 		}
-		set := tx.Model(&account{}).Where("id = ? AND email = ?", user.ID, row.Email).Update("password_hash", hash)
+		var current account
+		err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Where("id = ?", user.ID).Limit(1).Find(&current).Error
+		if err != nil {
+			return err
+		}
+		counts, err := s.reachable(tx, current)
+		if err != nil {
+			return err
+		}
+		if counts != row.Email {
+			return badToken()
+		}
+		if counts != current.Email {
+			if err := s.takeBack(tx, user.ID, counts); err != nil {
+				return err
+			}
+		}
+		set := tx.Model(&account{}).Where("id = ?", user.ID).Update("password_hash", hash)
 		if set.Error == nil && set.RowsAffected == 0 {
 			return badToken()
 		}
 		if set.Error != nil {
 			return set.Error
 		}
+		if err := s.dropLogins(tx, current); err != nil {
+			return err
+		}
 		unlock := counter{subject: "user:" + strconv.FormatInt(user.ID, 10)}
 		if err := tx.Where("subject = ?", unlock.subject).Delete(&failureRow{}).Error; err != nil {
 			return err
 		}
-		return s.passwordChanged(tx, user.ID, "")
+		return s.passwordChanged(tx, user.ID, "", true)
 	})
 	if err != nil {
 		return err
@@ -134,6 +193,28 @@ func (s *Service) ResetPassword(ctx context.Context, token, field, next string) 
 	s.Forget(user.ID)
 	s.event(ctx, slog.LevelInfo, "password_reset", slog.Int64("user_id", user.ID))
 	return nil
+}
+
+// dropLogins removes a user's logins at providers and passkeys. Passkeys stay where
+// the user's role requires a second factor: a mailbox alone must not be enough to
+// enrol another one.
+func (s *Service) dropLogins(tx *gorm.DB, user account) error {
+	logins := tx.Where("user_id = ?", user.ID).Delete(&identityRow{})
+	if logins.Error != nil {
+		return logins.Error
+	}
+	removed, about := logins.RowsAffected, "all logins at providers"
+	if !slices.Contains(s.cfg.Factor, user.Role) {
+		keys := tx.Where("user_id = ?", user.ID).Delete(&passkeyRow{})
+		if keys.Error != nil {
+			return keys.Error
+		}
+		removed, about = removed+keys.RowsAffected, "all passkeys and logins at providers"
+	}
+	if removed == 0 {
+		return nil
+	}
+	return s.tell(tx, user.ID, Notice{Event: NoticeLoginRemoved, About: about})
 }
 
 // ConfirmEmail marks the address as confirmed that a letter was sent to, if it
@@ -151,7 +232,10 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string) error {
 		if set.Error == nil && set.RowsAffected == 0 {
 			return badToken()
 		}
-		return set.Error
+		if set.Error != nil {
+			return set.Error
+		}
+		return tx.Where("user_id = ?", user.ID).Delete(&formerEmailRow{}).Error
 	})
 	if err != nil {
 		return err

@@ -1,10 +1,13 @@
 package auth
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 func (w *world) letter(make func(w *world) (Letter, bool, error)) Letter {
@@ -59,6 +62,70 @@ func TestResetOfAnAddressThatWasChanged(t *testing.T) {
 	w.set(alice, "email", "new@example.com")
 	wantStatus(t, "a letter to the old address", w.s.ResetPassword(t.Context(), stale.Token, "password", otherPassword), 400)
 	wantStatus(t, "one to the new", w.s.ResetPassword(t.Context(), w.letter(reset("new@example.com")).Token, "password", otherPassword), 0)
+}
+
+// A way in that someone left behind who knew the password, or who registered with
+// another person's address, ends once the owner resets it. A passkey that a role
+// requires does not: the mailbox alone would be enough to enrol another.
+func TestResetEndsEveryOtherWayIn(t *testing.T) {
+	for _, tt := range []struct {
+		confirmed bool
+		required  []string
+		ways      int64
+		removed   string
+	}{
+		{false, nil, 1, "all passkeys and logins at providers"},
+		{true, nil, 1, "all passkeys and logins at providers"},
+		{true, []string{RoleAdmin}, 1, "all passkeys and logins at providers"},
+		{true, []string{"user"}, 2, "all logins at providers"},
+	} {
+		w := newWorld(t)
+		alice := w.user("alice")
+		told := w.told()
+		if tt.confirmed {
+			w.set(alice, "email_confirmed_at", w.now)
+		}
+		id := w.identity(w.s, w.login(w.s, "alice"))
+		if err := w.s.Link(t.Context(), id, Person{Issuer: "https://id.example.com", Subject: "mallory"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, Method: "passkey", ID: "x"}, "mine", Credential{UserID: id.UserID, ID: []byte("mine")}); err != nil {
+			t.Fatal(err)
+		}
+		*told = nil
+		w.s.cfg.Factor = tt.required
+		wantStatus(t, "the reset", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", otherPassword), 0)
+		var now account
+		w.db.Take(&now, alice.ID)
+		if ways, err := waysIn(w.db, now); err != nil || ways != tt.ways {
+			t.Errorf("%+v: %d ways in, %v", tt, ways, err)
+		}
+		if !slices.Contains(*told, "login_removed>alice@example.com:"+tt.removed) {
+			t.Errorf("told %v", *told)
+		}
+	}
+}
+
+// TestResetOfAnAddressThatOthersHaveLeft: who had typed in an address, and left it,
+// does not keep whoever confirms it from resetting the password.
+func TestResetOfAnAddressThatOthersHaveLeft(t *testing.T) {
+	w := newWorld(t)
+	w.s.HoldEmails(func(*gorm.DB, string) error { return nil })
+	squatter := w.user("squatter")
+	w.set(squatter, "email", "else@example.com")
+	if err := w.s.EmailChanged(w.db, squatter.ID, "alice@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	alice := w.user("alice")
+	if l := w.letter(reset("alice@example.com")); l.UserID != squatter.ID {
+		t.Errorf("before it is confirmed the letter is for %s", l.Username)
+	}
+	w.set(alice, "email_confirmed_at", w.now)
+	l := w.letter(reset("Alice@example.com"))
+	if l.UserID != alice.ID || l.Email != "alice@example.com" {
+		t.Errorf("the letter is for %s at %s", l.Username, l.Email)
+	}
+	wantStatus(t, "the reset", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
 }
 
 func TestOneLetterIsOneReset(t *testing.T) {

@@ -49,7 +49,7 @@ func (s *Service) LoginPage(c *gin.Context, in Credentials) (csrf string, err er
 	cookie := secret()
 	var session sessionRow
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		session, err = s.open(tx, user, client, kindPage, digest(cookie))
+		session, err = s.open(tx, user, client, kindPage, digest(cookie), true)
 		return err
 	})
 	if err != nil {
@@ -95,8 +95,7 @@ func Page() web.Guard {
 				}
 			}
 			id, err := a.service.pageIdentity(c)
-			a.set(id, err)
-			return err
+			return a.set(id, err)
 		},
 	}
 }

@@ -7,8 +7,11 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
+	"path"
 	"runtime"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -26,12 +29,17 @@ const (
 	longPassword = 15
 )
 
+// commonPasswords are those that are found most often where passwords were
+// stolen, one a line and sorted: the list that zxcvbn is published with, by its
+// license in common.license, as far as the other rules would let them pass, and
+// some of ours. It begins with an empty line.
+//
 //go:embed common.txt
 var commonPasswords string
 
 // CheckPassword applies the policy to a new password: 8 to 128 characters,
 // none of the common ones, not one of the user's own words (his name, his
-// e-mail address), and under 15 characters an upper-case letter, a lower-case
+// e-mail address) or the name of the program, and under 15 characters an upper-case letter, a lower-case
 // letter and a digit. The error is a 422 fault that names everything missing,
 // under field as the client wrote it, which is not empty.
 func CheckPassword(field, password string, own ...string) error {
@@ -82,19 +90,29 @@ func PasswordDetails(field, password string, own ...string) []fault.Detail {
 func common(password string, own []string) bool {
 	lower := strings.ToLower(password)
 	core := strings.TrimFunc(lower, func(r rune) bool { return !unicode.IsLetter(r) })
-	for line := range strings.Lines(commonPasswords) {
-		word := strings.TrimSpace(line)
-		if word == lower || word == core && len(lower)-len(core) <= 4 {
-			return true
-		}
+	listed := func(word string) bool {
+		return word != "" && !strings.Contains(word, "\n") && strings.Contains(commonPasswords, "\n"+word+"\n")
 	}
-	for _, word := range own {
+	if listed(lower) || listed(core) && len(lower)-len(core) <= 4 {
+		return true
+	}
+	for _, word := range append(own, program()) {
 		name, _, _ := strings.Cut(strings.ToLower(word), "@")
 		if word != "" && (lower == strings.ToLower(word) || lower == name || core == name && len(lower)-len(core) <= 4) {
 			return true
 		}
 	}
 	return repetitive(lower)
+}
+
+// program is the name of the program that runs, without what Go knows of its
+// module: the first word that others try.
+func program() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Path == "" {
+		return ""
+	}
+	return path.Base(info.Main.Path)
 }
 
 // repetitive finds "aaaaaaaaaaaaaaaa" and "abcabcabcabcabc".
@@ -133,33 +151,87 @@ const (
 // would make each slower and together eat the memory. What a hash took is left
 // to the collector: to force it would cost every request, at the pleasure of
 // whoever sends passwords. GOMEMLIMIT bounds it where memory is scarce.
+//
+// The queue is fair: who comes from one address waits for a place among those
+// first, as many as hash at once, so that a thousand logins from there are never
+// before one from elsewhere.
 type hasher struct {
 	slots chan struct{}
 	cost  cost
+	lines *lines
+}
+
+// lines are the queues of the addresses that wait or hash now.
+type lines struct {
+	mu  sync.Mutex
+	all map[string]*line
+}
+
+type line struct {
+	places chan struct{}
+	users  int // who hold or wait for a place
+}
+
+// of returns the line of an address, which the caller gives back by done.
+func (l *lines) of(address string, places int) *line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	own := l.all[address]
+	if own == nil {
+		own = &line{places: make(chan struct{}, places)}
+		l.all[address] = own
+	}
+	own.users++
+	return own
+}
+
+func (l *lines) done(address string, own *line) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if own.users--; own.users == 0 {
+		delete(l.all, address)
+	}
 }
 
 // newHasher makes the hasher of an environment: only test has cheap hashes.
 func newHasher(env string) hasher {
-	h := hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost}
+	h := hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost, lines: &lines{all: map[string]*line{}}}
 	if env == "test" {
 		h.cost = testCost
 	}
 	return h
 }
 
-// enter waits for a turn; the caller must call leave. It is a 503 fault when
-// none comes within queueWait.
-func (h hasher) enter(ctx context.Context) (leave func(), err error) {
+// enter waits for a turn of who asks from an address; the caller must call leave.
+// It is a 503 fault when none comes within queueWait.
+func (h hasher) enter(ctx context.Context, address string) (leave func(), err error) {
 	timer := time.NewTimer(queueWait)
 	defer timer.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-timer.C:
-		return nil, fault.Unavailable("Too many logins at once", time.Second)
+	own := h.lines.of(address, cap(h.slots))
+	held := 0
+	leave = func() {
+		if held == 2 {
+			<-h.slots
+		}
+		if held > 0 {
+			<-own.places
+		}
+		h.lines.done(address, own)
 	}
+	for _, queue := range []chan struct{}{own.places, h.slots} {
+		select {
+		case queue <- struct{}{}:
+			held++
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-timer.C:
+			err = fault.Unavailable("Too many logins at once", time.Second)
+		}
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
 // make hashes a password to a PHC string. The caller has entered.
@@ -210,7 +282,7 @@ func parsePHC(phc string) (made cost, salt, sum []byte, ok bool) {
 // processors; a 503 fault after 10 seconds of that. It does not apply the
 // policy; see CheckPassword.
 func (s *Service) Hash(ctx context.Context, password string) (string, error) {
-	leave, err := s.hasher.enter(ctx)
+	leave, err := s.hasher.enter(ctx, addressOf(ctx))
 	if err != nil {
 		return "", err
 	}

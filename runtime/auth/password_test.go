@@ -30,6 +30,8 @@ func TestPasswordPolicy(t *testing.T) {
 		"abcabcabcabcabcabc":             {"common"},
 		"correcthorsebatterystaple":      {"common"},
 		"Alice1234":                      {"common"},
+		"Nexios2026":                     {"common"}, // the program's own name
+		"Minecraft1":                     {"common"},
 		"alice@example.com":              {"common"},
 		strings.Repeat("xy4 ", 32) + "z": {"max"},
 		strings.Repeat("é", 64) + "\xff": {"utf8"},
@@ -53,6 +55,23 @@ func TestPasswordPolicy(t *testing.T) {
 	wantStatus(t, "a bad password", CheckPassword("new_password", "x"), 422)
 	if err := CheckPassword("password", rightPassword); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTenThousandPasswordsAreCommon(t *testing.T) {
+	words := strings.Fields(commonPasswords)
+	if len(words) < 10_000 || !slices.IsSorted(words) || len(words) != strings.Count(commonPasswords, "\n")-1 {
+		t.Errorf("%d words, sorted: %v", len(words), slices.IsSorted(words))
+	}
+	for _, word := range []string{words[0], words[len(words)/2], words[len(words)-1]} {
+		if !common(word, nil) || !common(strings.ToUpper(word), nil) {
+			t.Errorf("%s is not found", word)
+		}
+	}
+	for _, word := range []string{"", "\n", words[0] + "\n" + words[1], "7", "!!", "zürich-42"} {
+		if common(word, nil) {
+			t.Errorf("%q is common", word)
+		}
 	}
 }
 
@@ -164,6 +183,50 @@ func TestHashesWaitForTheirTurn(t *testing.T) {
 	w.login(w.s, "alice")
 }
 
+// A crowd from one address is not before who comes from another.
+func TestTheQueueIsFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHasher("test")
+		first := make([]func(), cap(h.slots))
+		for i := range first {
+			var err error
+			if first[i], err = h.enter(t.Context(), "192.0.2.1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		crowd, stop := context.WithCancel(t.Context())
+		for range 500 {
+			go func() {
+				if leave, err := h.enter(crowd, "192.0.2.1"); err == nil {
+					<-crowd.Done()
+					leave()
+				}
+			}()
+		}
+		synctest.Wait()
+		entered := false
+		go func() {
+			leave, err := h.enter(t.Context(), "192.0.2.2")
+			if entered = err == nil; entered {
+				leave()
+			}
+		}()
+		synctest.Wait()
+		for _, leave := range first { // and as many of the crowd come
+			leave()
+		}
+		synctest.Wait()
+		if !entered {
+			t.Error("who comes from elsewhere waits for the crowd")
+		}
+		stop()
+		synctest.Wait()
+		if n := len(h.lines.all); n != 0 {
+			t.Errorf("%d lines are left", n)
+		}
+	})
+}
+
 func TestOnlyTestsHashCheaply(t *testing.T) {
 	for env, want := range map[string]cost{"": currentCost, "development": currentCost, "production": currentCost, "test": testCost} {
 		if got := newHasher(env).cost; got != want {
@@ -179,7 +242,7 @@ func TestHashesForceNoCollection(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		h := newHasher("test")
-		leave, err := h.enter(t.Context())
+		leave, err := h.enter(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -112,7 +112,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	case err != nil:
 		return Grant{}, err
 	case result == reused:
-		s.sessions.forgetKey(session.ID)
+		s.forgetSession(session.ID)
 		s.event(ctx, slog.LevelWarn, "refresh_reuse", slog.Int64("user_id", session.UserID), slog.String("session", session.ID))
 		return Grant{}, invalidToken()
 	case result == refused:
@@ -183,7 +183,7 @@ func (s *Service) end(ctx context.Context, userID int64, session string) error {
 	if _, err := s.revoke(s.db.WithContext(ctx), "id = ?", session); err != nil {
 		return err
 	}
-	s.sessions.forgetKey(session)
+	s.forgetSession(session)
 	s.event(ctx, slog.LevelInfo, "logout", slog.Int64("user_id", userID), slog.String("session", session))
 	return nil
 }

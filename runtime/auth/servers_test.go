@@ -13,6 +13,7 @@ func TestOnServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("TEST_DATABASE_URL", url(t))
 			for name, test := range map[string]func(*testing.T){
+				"required factor":     TestASecondFactorThatARoleRequires,
 				"rotation":            TestRefreshRotates,
 				"refused refreshes":   TestRefreshTokensThatDoNotHold,
 				"reuse":               TestReuseEndsTheFamilyAndNoOther,
@@ -37,6 +38,12 @@ func TestOnServers(t *testing.T) {
 				"page session":        TestPageSession,
 				"names":               TestNamesAreEqualHoweverTheyAreWritten,
 				"older users":         TestUsersOfAnOlderVersion,
+				"impersonation":       TestImpersonate,
+				"new address":         TestANewAddressCountsOnceItIsConfirmed,
+				"unconfirmed address": TestAnAddressCountsAtOnceWhereNoneIsConfirmed,
+				"notices":             TestNotices,
+				"new device":          TestALoginFromANewDeviceIsTold,
+				"failing notice":      TestANoticeThatFailsUndoesTheChange,
 				"purge":               TestPurge,
 			} {
 				t.Run(name, test)

@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"log/slog"
+	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -34,6 +36,8 @@ type Service struct {
 	sessions *cache[liveSession]
 	apiKeys  *cache[liveKey]
 	now      func() time.Time
+	notify   func(*gorm.DB, Notice) error // nil: nobody is told
+	holds    func(*gorm.DB, string) error // asks to confirm a new address; nil: it counts at once
 }
 
 // New makes a Service on gdb, whose schema has [Migrations] and a users table.
@@ -63,10 +67,19 @@ func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
 	return s, nil
 }
 
+// URL is the application's public address, without a slash at its end.
+func (s *Service) URL() string { return strings.TrimSuffix(s.cfg.URL, "/") }
+
 // Middleware puts the Service into the request's context, where the guards,
 // [From] and [Of] find it. Nothing is checked until one of them asks.
 func (s *Service) Middleware() gin.HandlerFunc {
-	return func(c *gin.Context) { web.Keep(c, contextKey{}, &asker{service: s, request: c.Request}) }
+	return func(c *gin.Context) {
+		a := &asker{service: s, request: c.Request}
+		if c.Request.Method != http.MethodGet { // which hashes nothing
+			a.network = ClientOf(c).network()
+		}
+		web.Keep(c, contextKey{}, a)
+	}
 }
 
 // Run removes what has expired, once an hour until ctx ends. Every replica may

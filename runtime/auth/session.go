@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,9 +25,13 @@ type liveSession struct {
 	subject   string // userID as the claim sub has it
 	username  string
 	role      string
+	actorID   int64 // who impersonates the user; 0 for nobody
+	actor     string
+	by        string // the session of who acts, with which this one ends
 	kind      string
 	confirmed time.Time
 	expires   time.Time
+	factors   int
 }
 
 // liveSession finds a session that has neither ended nor lost its user.
@@ -38,12 +43,22 @@ func (s *Service) liveSession(ctx context.Context, id string) (liveSession, bool
 			Kind        string
 			ConfirmedAt int64
 			ExpiresAt   int64
+			Factors     int
 			Username    string
 			Role        string
+			ActorID     int64
+			Actor       string
+			ActorBy     string
 		}
 		found := s.db.WithContext(ctx).Table("auth_sessions").
-			Select("auth_sessions.user_id, auth_sessions.kind, auth_sessions.confirmed_at, auth_sessions.expires_at, users.username, users.role").
+			Select("auth_sessions.user_id, auth_sessions.kind, auth_sessions.confirmed_at, auth_sessions.expires_at, users.username, users.role, "+
+				"COALESCE(own.factors, auth_sessions.factors) AS factors, COALESCE(actors.id, 0) AS actor_id, COALESCE(actors.username, '') AS actor, COALESCE(own.id, '') AS actor_by").
 			Joins("JOIN users ON users.id = auth_sessions.user_id").
+			Joins("LEFT JOIN auth_impersonations ON auth_impersonations.session_id = auth_sessions.id").
+			Joins("LEFT JOIN auth_sessions own ON own.id = auth_impersonations.actor_session AND own.revoked_at = 0 AND own.expires_at > ?", now.UnixMilli()).
+			Joins("LEFT JOIN users actors ON actors.id = own.user_id AND actors.is_active = ? AND actors.role = ?", true, RoleAdmin).
+			// An impersonation lasts as long as the actor's session and role, and only for users who are not administrators.
+			Where("auth_impersonations.session_id IS NULL OR actors.id IS NOT NULL AND users.role <> ?", RoleAdmin).
 			Where("auth_sessions.id = ? AND auth_sessions.revoked_at = 0 AND users.is_active = ?", id, true).
 			Limit(1).Find(&row)
 		if found.Error != nil || found.RowsAffected == 0 {
@@ -51,8 +66,8 @@ func (s *Service) liveSession(ctx context.Context, id string) (liveSession, bool
 		}
 		return liveSession{
 			userID: row.UserID, subject: strconv.FormatInt(row.UserID, 10),
-			username: row.Username, role: row.Role, kind: row.Kind,
-			confirmed: time.UnixMilli(row.ConfirmedAt), expires: time.UnixMilli(row.ExpiresAt),
+			username: row.Username, role: row.Role, kind: row.Kind, actorID: row.ActorID, actor: row.Actor, by: row.ActorBy,
+			confirmed: time.UnixMilli(row.ConfirmedAt), expires: time.UnixMilli(row.ExpiresAt), factors: row.Factors,
 		}, true, nil
 	})
 	return live, ok && now.Before(live.expires), err
@@ -60,11 +75,12 @@ func (s *Service) liveSession(ctx context.Context, id string) (liveSession, bool
 
 func (s *Service) identity(id string, live liveSession) Identity {
 	return Identity{
-		UserID: live.userID, Username: live.username, Role: live.role, SessionID: id,
-		fresh: s.now().Sub(live.confirmed) < s.cfg.FreshFor,
+		UserID: live.userID, Username: live.username, Role: live.role, SessionID: id, ActorID: live.actorID, Actor: live.actor,
+		fresh:   live.actorID == 0 && s.now().Sub(live.confirmed) < s.cfg.FreshFor,
+		lacking: live.factors < 2 && slices.Contains(s.cfg.Factor, live.role),
 		alive: func(ctx context.Context) (bool, error) {
-			_, ok, err := s.liveSession(ctx, id)
-			return ok, err
+			now, ok, err := s.liveSession(ctx, id)
+			return ok && now.username == live.username && now.role == live.role, err
 		},
 	}
 }
@@ -72,7 +88,7 @@ func (s *Service) identity(id string, live liveSession) Identity {
 // open writes a new session of user, provided that he is still active and his
 // password is still the one that was checked: a change of password that
 // commits first wins, one that commits later revokes the session.
-func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHash string) (sessionRow, error) {
+func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHash string, fresh bool) (sessionRow, error) {
 	unchanged, err := s.lockUnchanged(tx, user)
 	if err != nil {
 		return sessionRow{}, err
@@ -80,10 +96,19 @@ func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHas
 	if !unchanged {
 		return sessionRow{}, invalidCredentials()
 	}
+	if err := s.tellOfDevice(tx, user, client); err != nil {
+		return sessionRow{}, err
+	}
 	now := s.stamp()
 	session := sessionRow{
 		ID: randomID(), UserID: user.ID, Kind: kind, CookieHash: cookieHash, Address: client.Address, Agent: client.Agent,
-		CreatedAt: now, LastUsedAt: now, ConfirmedAt: now, ExpiresAt: now + s.cfg.SessionTTL.Milliseconds(),
+		CreatedAt: now, LastUsedAt: now, ExpiresAt: now + s.cfg.SessionTTL.Milliseconds(),
+	}
+	if fresh {
+		session.ConfirmedAt = now
+		if session.Factors, err = factorsOf(tx, user.ID); err != nil {
+			return sessionRow{}, err
+		}
 	}
 	err = tx.Create(&session).Error
 	return session, err
@@ -94,6 +119,7 @@ type SessionInfo struct {
 	ID         string    `json:"id"`
 	Kind       string    `json:"kind"`    // token or page
 	Current    bool      `json:"current"` // the one that asks
+	Actor      string    `json:"actor" doc:"The administrator who impersonates you in this session; empty for none."`
 	Address    string    `json:"address"`
 	Agent      string    `json:"agent"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -108,10 +134,14 @@ func (s *Service) Sessions(ctx context.Context, id Identity) ([]SessionInfo, err
 	err := s.db.WithContext(ctx).
 		Where("user_id = ? AND revoked_at = 0 AND expires_at > ?", id.UserID, s.stamp()).
 		Order("last_used_at DESC, id").Limit(100).Find(&rows).Error
+	if err != nil {
+		return nil, err
+	}
+	actors, err := s.actors(ctx, rows)
 	list := make([]SessionInfo, len(rows))
 	for i, row := range rows {
 		list[i] = SessionInfo{
-			ID: row.ID, Kind: row.Kind, Current: row.ID == id.SessionID, Address: row.Address, Agent: row.Agent,
+			ID: row.ID, Kind: row.Kind, Current: row.ID == id.SessionID, Actor: actors[row.ID], Address: row.Address, Agent: row.Agent,
 			CreatedAt: instant(row.CreatedAt), LastUsedAt: instant(row.LastUsedAt), ExpiresAt: instant(row.ExpiresAt),
 		}
 	}
@@ -128,7 +158,7 @@ func (s *Service) EndSession(ctx context.Context, id Identity, session string) e
 	if !ended {
 		return fault.NotFound("Session not found")
 	}
-	s.sessions.forgetKey(session)
+	s.forgetSession(session)
 	s.event(ctx, slog.LevelInfo, "session_revoked", slog.Int64("user_id", id.UserID), slog.String("session", session))
 	return nil
 }
@@ -147,8 +177,14 @@ func (s *Service) EndSessions(ctx context.Context, userID int64, keep string) er
 // Forget makes this process look at the database again before it believes
 // anything about the user. Call it after his role, name or activity changed.
 func (s *Service) Forget(userID int64) {
-	s.sessions.forget(func(_ string, live liveSession) bool { return live.userID == userID })
+	s.sessions.forget(func(_ string, live liveSession) bool { return live.userID == userID || live.actorID == userID })
 	s.apiKeys.forget(func(_ string, live liveKey) bool { return live.userID == userID })
+}
+
+// forgetSession forgets a session that has ended, and those in which its user acts in
+// the place of others.
+func (s *Service) forgetSession(id string) {
+	s.sessions.forget(func(key string, live liveSession) bool { return key == id || live.by == id })
 }
 
 // revoke ends the sessions that where means, and says whether there were any.

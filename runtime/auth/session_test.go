@@ -36,7 +36,7 @@ func TestEndsOfASession(t *testing.T) {
 			return w.s.EndSession(w.t.Context(), w.identity(w.s, other), g.SessionID)
 		},
 		"password changed in another session": func(w *world, u account, g, other Grant) error {
-			return w.s.ChangePassword(w.t.Context(), here, w.identity(w.s, other), rightPassword, otherPassword)
+			return w.s.ChangePassword(w.t.Context(), here, w.identity(w.s, other), rightPassword, otherPassword, false)
 		},
 		"all others ended": func(w *world, u account, g, other Grant) error {
 			return w.s.EndSessions(w.t.Context(), u.ID, other.SessionID)
@@ -132,7 +132,7 @@ func TestLoginRacesWithAChangeOfPassword(t *testing.T) {
 			got[i], errs[i] = second.Login(t.Context(), here, Credentials{Username: "alice", Password: rightPassword})
 		})
 	}
-	if err := w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword); err != nil {
+	if err := w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false); err != nil {
 		t.Fatal(err)
 	}
 	wg.Wait()
@@ -161,9 +161,73 @@ func TestFreshness(t *testing.T) {
 	if id.Fresh() {
 		t.Error("fresh after 16 minutes")
 	}
-	wantStatus(t, "a wrong password", w.s.Confirm(t.Context(), here, id, otherPassword), 400)
-	if err := w.s.Confirm(t.Context(), here, id, rightPassword); err != nil || !w.identity(w.s, g).Fresh() {
+	wantStatus(t, "a wrong password", w.s.Confirm(t.Context(), here, id, otherPassword, ""), 400)
+	if err := w.s.Confirm(t.Context(), here, id, rightPassword, ""); err != nil || !w.identity(w.s, g).Fresh() {
 		t.Errorf("not fresh after the password: %v", err)
+	}
+}
+
+func TestASessionThatNothingProvedIsNotFresh(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user("alice")
+	g, err := w.s.OpenSession(t.Context(), here, alice.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := w.identity(w.s, g)
+	if id.Fresh() {
+		t.Error("fresh without a password")
+	}
+	if err := w.s.Confirm(t.Context(), here, id, rightPassword, ""); err != nil || !w.identity(w.s, g).Fresh() {
+		t.Errorf("not fresh after the password: %v", err)
+	}
+}
+
+// A new password ends what the old one, or who knew it, has made.
+func TestAPIKeysEndWithThePassword(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*world, Identity) error
+		ends   bool
+	}{
+		"change": {func(w *world, id Identity) error {
+			return w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false)
+		}, false},
+		"change and keys": {func(w *world, id Identity) error {
+			return w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, true)
+		}, true},
+		"wrong password": {func(w *world, id Identity) error {
+			wantStatus(t, "a wrong one", w.s.ChangePassword(t.Context(), here, id, otherPassword, otherPassword, true), 400)
+			return nil
+		}, false},
+		"reset": {func(w *world, id Identity) error {
+			return w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", otherPassword)
+		}, true},
+	} {
+		w := newWorld(t)
+		w.user("alice")
+		w.user("bob")
+		id, bob := w.identity(w.s, w.login(w.s, "alice")), w.identity(w.s, w.login(w.s, "bob"))
+		keys := map[string]string{}
+		for owner, who := range map[string]Identity{"alice": id, "bob": bob} {
+			made, err := w.s.MakeKey(t.Context(), who, "ci", nil, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys[owner] = made.Key
+			if _, err := w.s.authenticateKey(t.Context(), made.Key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.change(w, id); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want := map[bool]int{true: 401}[c.ends]
+		for _, s := range []*Service{w.s, w.replica()} {
+			_, err := s.authenticateKey(t.Context(), keys["alice"])
+			wantStatus(t, name+": the key", err, want)
+			_, err = s.authenticateKey(t.Context(), keys["bob"])
+			wantStatus(t, name+": another's", err, 0)
+		}
 	}
 }
 
@@ -211,5 +275,33 @@ func TestForgetBeatsALoadUnderWay(t *testing.T) {
 	got, _, _ = c.get("a", now, func() (int, bool, error) { return 3, true, nil })
 	if got != 2 {
 		t.Error("nothing is cached")
+	}
+}
+
+// A connection that outlives its request ends when its user is somebody else for
+// others, or may do something else.
+func TestRecheckKnowsNameAndRole(t *testing.T) {
+	for column, value := range map[string]string{"username": "alicia", "role": RoleAdmin} {
+		t.Run(column, func(t *testing.T) {
+			w := newWorld(t)
+			alice := w.user("alice")
+			session := w.identity(w.s, w.login(w.s, "alice"))
+			made, err := w.s.MakeKey(t.Context(), session, "ci", []string{"read"}, w.now.Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			key, err := w.s.authenticateKey(t.Context(), made.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantStatus(t, "the recheck of a session", session.Recheck(t.Context()), 0)
+			wantStatus(t, "the recheck of a key", key.Recheck(t.Context()), 0)
+			if err := w.db.Model(&account{}).Where("id = ?", alice.ID).UpdateColumn(column, value).Error; err != nil {
+				t.Fatal(err)
+			}
+			w.pass(Staleness)
+			wantStatus(t, "the recheck of a session afterwards", session.Recheck(t.Context()), 401)
+			wantStatus(t, "the recheck of a key afterwards", key.Recheck(t.Context()), 401)
+		})
 	}
 }

@@ -12,6 +12,7 @@ type sessionRow struct {
 	CreatedAt   int64  `gorm:"autoCreateTime:false"`
 	LastUsedAt  int64
 	ConfirmedAt int64 // when the password was last checked
+	Factors     int   // that it was opened or confirmed by; 0: of an older version
 	ExpiresAt   int64
 	RevokedAt   int64
 }
@@ -46,6 +47,16 @@ type oneTimeRow struct {
 
 func (oneTimeRow) TableName() string { return "auth_one_time_tokens" }
 
+// formerEmailRow is the address of a user that counts until the new one is
+// confirmed.
+type formerEmailRow struct {
+	UserID int64  `gorm:"primaryKey;autoIncrement:false"`
+	Email  string `gorm:"size:255"`
+	Folded string `gorm:"size:255"`
+}
+
+func (formerEmailRow) TableName() string { return "auth_former_emails" }
+
 type totpRow struct {
 	UserID      int64  `gorm:"primaryKey;autoIncrement:false"`
 	Secret      string `gorm:"size:255"` // sealed
@@ -77,14 +88,41 @@ type apiKeyRow struct {
 
 func (apiKeyRow) TableName() string { return "auth_api_keys" }
 
-// account is what this package reads of the project's table users.
-type account struct {
+// identityRow says that whom an OpenID provider calls by a subject is a user.
+type identityRow struct {
+	ID         int64
+	UserID     int64
+	Hash       string `gorm:"size:64"`  // digest of issuer and subject, whose case counts on every database
+	Issuer     string `gorm:"size:255"` // to be shown
+	Email      string `gorm:"size:255"` // that the provider gave when it was linked
+	CreatedAt  int64  `gorm:"autoCreateTime:false"`
+	LastUsedAt int64
+}
+
+func (identityRow) TableName() string { return "auth_identities" }
+
+type passkeyRow struct {
 	ID           int64
-	Username     string
-	Email        string
-	PasswordHash string
-	Role         string
-	IsActive     bool
+	UserID       int64
+	Hash         string `gorm:"size:64"`   // digest of the credential's id
+	CredentialID string `gorm:"size:2046"` // in hexadecimal digits; at most 1023 bytes (WebAuthn 3, 4)
+	Name         string `gorm:"size:100"`
+	Record       string
+	CreatedAt    int64 `gorm:"autoCreateTime:false"`
+	LastUsedAt   int64
+}
+
+func (passkeyRow) TableName() string { return "auth_passkeys" }
+
+// account is what this package reads of the project's table users. The tags are for
+// who records changes.
+type account struct {
+	ID           int64  `json:"id"`
+	Username     string `json:"username"`
+	Email        string `json:"email"`
+	PasswordHash string `json:"-"`
+	Role         string `json:"role"`
+	IsActive     bool   `json:"is_active"`
 }
 
 func (account) TableName() string { return "users" }

@@ -53,6 +53,9 @@ func (s *Service) EnrollTOTP(ctx context.Context, id Identity) (Enrolment, error
 		if on > 0 {
 			return fault.Conflict("The second factor is already on")
 		}
+		if err := mayEnrol(tx, id); err != nil {
+			return err
+		}
 		return tx.Create(&row).Error // of two at once, the key refuses one
 	})
 	return Enrolment{Secret: generated.Secret(), URL: generated.URL()}, err
@@ -64,6 +67,9 @@ func (s *Service) EnrollTOTP(ctx context.Context, id Identity) (Enrolment, error
 func (s *Service) ConfirmTOTP(ctx context.Context, id Identity, code string) ([]string, error) {
 	var codes []string
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := mayEnrol(tx, id); err != nil { // the user may have a factor since enrolment began
+			return err
+		}
 		var row totpRow
 		if err := tx.Where("user_id = ? AND confirmed_at = 0", id.UserID).Limit(1).Find(&row).Error; err != nil {
 			return err
@@ -80,12 +86,18 @@ func (s *Service) ConfirmTOTP(ctx context.Context, id Identity, code string) ([]
 		if on.Error != nil || on.RowsAffected == 0 {
 			return errors.Join(on.Error, wrongCode())
 		}
-		codes, err = newRecoveryCodes(tx, id.UserID)
-		return err
+		if codes, err = newRecoveryCodes(tx, id.UserID); err != nil {
+			return err
+		}
+		if err := proved(tx, id.SessionID); err != nil {
+			return err
+		}
+		return s.tell(tx, id.UserID, Notice{Event: NoticeFactorAdded})
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.sessions.forgetKey(id.SessionID)
 	s.event(ctx, slog.LevelInfo, "totp_enabled", slog.Int64("user_id", id.UserID))
 	return codes, nil
 }
@@ -101,11 +113,18 @@ func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
 		if gone.RowsAffected == 0 {
 			return noFactor()
 		}
-		return tx.Where("user_id = ?", id.UserID).Delete(&recoveryRow{}).Error
+		if err := tx.Where("user_id = ?", id.UserID).Delete(&recoveryRow{}).Error; err != nil {
+			return err
+		}
+		if err := lost(tx, id.UserID); err != nil {
+			return err
+		}
+		return s.tell(tx, id.UserID, Notice{Event: NoticeFactorRemoved})
 	})
 	if err != nil {
 		return err
 	}
+	s.Forget(id.UserID)
 	s.event(ctx, slog.LevelWarn, "totp_disabled", slog.Int64("user_id", id.UserID))
 	return nil
 }
@@ -123,8 +142,10 @@ func (s *Service) RecoveryCodes(ctx context.Context, id Identity) ([]string, err
 		if row.UserID == 0 {
 			return noFactor()
 		}
-		codes, err = newRecoveryCodes(tx, id.UserID)
-		return err
+		if codes, err = newRecoveryCodes(tx, id.UserID); err != nil {
+			return err
+		}
+		return s.tell(tx, id.UserID, Notice{Event: NoticeRecoveryCodes})
 	})
 	if err != nil {
 		return nil, err
@@ -209,7 +230,7 @@ func foldCode(code string) string {
 // seal encrypts text at rest with AES-256-GCM; what comes out names its key.
 func (s *Service) seal(text string) string {
 	k := s.keys[0]
-	aead := k.aead()
+	aead := gcm(k.seal)
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails since Go 1.24
 	return k.kid + "." + base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(text), []byte(k.kid)))
@@ -222,7 +243,7 @@ func (s *Service) unseal(sealed string) (string, error) {
 		return "", err
 	}
 	for _, k := range s.keys {
-		aead := k.aead()
+		aead := gcm(k.seal)
 		if k.kid == kid && len(raw) > aead.NonceSize() {
 			text, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], []byte(kid))
 			return string(text), err
@@ -231,8 +252,8 @@ func (s *Service) unseal(sealed string) (string, error) {
 	return "", fmt.Errorf("a second factor was encrypted with another secret (kid %s): set APP_SECRET_PREVIOUS to that one", kid)
 }
 
-func (k key) aead() cipher.AEAD {
-	block, err := aes.NewCipher(k.seal)
+func gcm(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(key)
 	if err != nil {
 		panic(err) // 32 bytes always are a key
 	}

@@ -1,5 +1,3 @@
-// Package command is the small command line of a generated program: a list of
-// commands, one chosen by the first words of the arguments.
 package command
 
 import (
@@ -26,7 +24,9 @@ type Command struct {
 	// Starts is for what works on the application's data: everything that is
 	// started before serving is started before it runs.
 	Starts bool
-	Run    func(ctx context.Context, io IO) error
+	// Development marks a command that refuses to run in production.
+	Development bool
+	Run         func(ctx context.Context, io IO) error
 }
 
 // Usage is the error of a command line that cannot be understood: what, where
@@ -36,23 +36,33 @@ type Usage string
 // Error implements error.
 func (u Usage) Error() string { return string(u) }
 
+// Finding is the error of a check that did its work and found something.
+type Finding string
+
+// Error implements error.
+func (f Finding) Error() string { return string(f) }
+
 // Exit codes of a program.
 const (
 	Done      = 0
 	Failed    = 1
 	Misused   = 2
+	Found     = 3
 	Cancelled = 130
 )
 
 // ExitCode is what the program ends with after err: 0 for nil, 2 for a Usage,
-// 130 when it was cancelled, 1 otherwise.
+// 3 for a Finding, 130 when it was cancelled, 1 otherwise.
 func ExitCode(err error) int {
 	var usage Usage
+	var finding Finding
 	switch {
 	case err == nil:
 		return Done
 	case errors.As(err, &usage):
 		return Misused
+	case errors.As(err, &finding):
+		return Found
 	case errors.Is(err, context.Canceled):
 		return Cancelled
 	}

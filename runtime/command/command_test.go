@@ -120,6 +120,9 @@ func TestExitCodes(t *testing.T) {
 	if code := command.ExitCode(fmt.Errorf("stopped: %w", context.Canceled)); code != command.Cancelled {
 		t.Errorf("cancelled: exit code %d", code)
 	}
+	if code := command.ExitCode(fmt.Errorf("checked: %w", command.Finding("x"))); code != command.Found {
+		t.Errorf("wrapped finding: exit code %d", code)
+	}
 	if code := command.ExitCode(fmt.Errorf("in a file: %w", command.Usage("x"))); code != command.Misused {
 		t.Errorf("wrapped usage: exit code %d", code)
 	}

@@ -1,15 +1,3 @@
-// Package config reads the settings of a program from its environment, and in
-// development from a .env file, into one struct.
-//
-//	type Config struct {
-//		web.Config                                  // embedded and nested structs are walked
-//		DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite:data/blog.db" doc:"where the data is"`
-//	}
-//
-// The tags are those of github.com/caarlos0/env (env, envDefault,
-// envSeparator, envPrefix), and doc for Help. A type of its own reads itself
-// by encoding.TextUnmarshaler, and a struct that has Validate() error is asked
-// whether its values make sense.
 package config
 
 import (
@@ -71,7 +59,7 @@ func read(all []setting, getenv func(string) string, files []string) (map[string
 		files = nil
 	}
 	for _, file := range files {
-		values, err := readFile(file)
+		values, err := ReadFile(file)
 		if err != nil {
 			problems = append(problems, err)
 		}
@@ -91,7 +79,9 @@ func read(all []setting, getenv func(string) string, files []string) (map[string
 	return found, problems
 }
 
-func readFile(name string) (map[string]string, error) {
+// ReadFile returns the settings of a file such as .env, as they are written; none
+// where there is no file. No error repeats a value.
+func ReadFile(name string) (map[string]string, error) {
 	text, err := os.ReadFile(name) // #nosec G304 -- the program names its own .env
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -3,48 +3,11 @@ package db
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"regexp"
 	"strings"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 )
-
-// escaped is address with a user and a password that a URL can hold: they are
-// read as they are written, so that a password needs no thought. Only % and two
-// hexadecimal digits stand for something else, as in every URL.
-func escaped(address string) string {
-	scheme, rest, ok := strings.Cut(address, "://")
-	if !ok {
-		return address
-	}
-	at := strings.LastIndex(rest, "@")
-	if parameters := parameter.FindStringIndex(rest); at >= 0 && parameters != nil && parameters[0] < at && !strings.Contains(rest[at:], "/") {
-		at = strings.LastIndex(rest[:parameters[0]], "@") // that one is in a parameter's value
-	}
-	if at < 0 {
-		return address
-	}
-	user, password, secret := strings.Cut(rest[:at], ":")
-	who := url.User(written(user))
-	if secret {
-		who = url.UserPassword(written(user), written(password))
-	}
-	return scheme + "://" + who.String() + "@" + rest[at+1:]
-}
-
-// parameter is where the parameters of a URL begin.
-var parameter = regexp.MustCompile(`\?[A-Za-z_-]+=`)
-
-// written is what a part of a URL stands for: itself, where it is no part of a
-// URL.
-func written(part string) string {
-	if plain, err := url.PathUnescape(part); err == nil {
-		return plain
-	}
-	return part
-}
 
 // refused tells whether the database answered that it does not know the user or
 // another password of his.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nexios-go/nexios/runtime/db/address"
 )
 
 // A user and his password are read as they are written, or as a URL writes
@@ -17,7 +19,7 @@ func TestPasswordsAreReadAsWritten(t *testing.T) {
 		"secret", "p@ss", "p:ss", "p/ss", "p?ss", "p#ss", "p ss", "p$ss", "p%ss", "100%", "%zz", "p&a=b", `p"'\ss`, "p[ss]", "pä🙂", "@", "/", "?", "#", "p@ss/w#rd?x", "12#3", "p+ss", "<>^{}|`",
 	} {
 		for _, tail := range []string{"@db.example:5433/name", "@db.example:5433/name?application_name=a@b", "@db.example:5433/name?connect_timeout=3"} {
-			cfg, err := pgx.ParseConfig(escaped("postgres://ann:" + password + tail))
+			cfg, err := pgx.ParseConfig(address.Escape("postgres://ann:" + password + tail))
 			if err != nil {
 				t.Errorf("%s%s: %v", password, tail, err)
 				continue
@@ -26,7 +28,7 @@ func TestPasswordsAreReadAsWritten(t *testing.T) {
 				t.Errorf("%s%s is read as %s, %s, %s:%d, %s", password, tail, cfg.User, cfg.Password, cfg.Host, cfg.Port, cfg.Database)
 			}
 		}
-		_, my, err := mysqlConfig(escaped("mysql://ann:" + password + "@db.example/name?readTimeout=3s"))
+		my, err := address.MySQL(address.Escape("mysql://ann:" + password + "@db.example/name?readTimeout=3s"))
 		if err != nil || my.User != "ann" || my.Passwd != password || my.Addr != "db.example:3306" || my.DBName != "name" {
 			t.Errorf("%s is read as %+v: %v", password, my, err)
 		}
@@ -35,7 +37,7 @@ func TestPasswordsAreReadAsWritten(t *testing.T) {
 		"postgres://ann:p%40ss%25@h/n": "p@ss%", "postgres://h/n": "", "postgres://h/n?user=a@b": "", "postgres://ann@h/n": "",
 		"postgres://h/n?user=ann&password=p%40ss": "p@ss",
 	} {
-		if cfg, err := pgx.ParseConfig(escaped(written)); err != nil || cfg.Password != want || cfg.Host != "h" || cfg.Database != "n" {
+		if cfg, err := pgx.ParseConfig(address.Escape(written)); err != nil || cfg.Password != want || cfg.Host != "h" || cfg.Database != "n" {
 			t.Errorf("%s: %v, %v", written, cfg, err)
 		}
 	}

@@ -16,13 +16,13 @@ import (
 // declares, with their indexes, checks and foreign keys, for migrations. Both are
 // pointers to structs that have GORM's tags and hold what changes, besides the
 // primary key; a column that is in both stays, with what rows hold. The tag fold, or
-// fold:organisation_id, stands for what UniqueNoCase makes, -> for a column that is there
-// and only named. Swapped, the two take the change back.
+// fold:organisation_id,not_deleted, stands for what UniqueNoCase makes, nocase for what
+// NoCase does, -> for a column that is there and only named. Swapped, the two take the change back.
 //
 // What the rows do not fit is an error before anything is changed: a value that is
 // missing, is too long, is there twice or breaks a check. SQLite gets a new table
 // under the name of the old one, with its other indexes and its triggers. What MySQL
-// left half way can be run again.
+// left half way can be run again. In an online migration programs go on meanwhile.
 func ChangeTable(tx *gorm.DB, table string, before, after any) error {
 	return changeTable(tx, table, before, after, nil)
 }
@@ -47,8 +47,15 @@ func RenameColumn(tx *gorm.DB, table string, before, after any) error {
 // Fill gives a column a value in the rows that have none, for migrations. value may be
 // an expression: gorm.Expr("lower(title)").
 func Fill(tx *gorm.DB, table, column string, value any) error {
-	return tx.Exec("UPDATE ? SET ? = ? WHERE ? IS NULL",
-		clause.Table{Name: table}, clause.Column{Name: column}, value, clause.Column{Name: column}).Error
+	if _, worked := value.(clause.Expression); concurrent(tx) && !worked {
+		if err := fallback(tx, table, column, value); err != nil {
+			return err
+		}
+	}
+	return inBatches(tx, table, func(tx *gorm.DB, and string, vars []any) error {
+		return tx.Exec("UPDATE ? SET ? = ? WHERE ? IS NULL"+and,
+			append([]any{clause.Table{Name: table}, clause.Column{Name: column}, value, clause.Column{Name: column}}, vars...)...).Error
+	})
 }
 
 // declared is what a struct declares of a table.
@@ -93,17 +100,19 @@ func declare(tx *gorm.DB, table string, model any) (declared, error) {
 	return d, nil
 }
 
-// folds reports whether a column is unique whatever the case, and within what.
-func (d declared) folds(column string) (within []string, ok bool) {
+// folds reports whether a column is compared whatever the case, and how.
+func (d declared) folds(column string) (f fold, ok bool) {
+	f = fold{table: d.table, column: column}
 	field := d.columns[column]
 	if field == nil {
-		return nil, false
+		return f, false
 	}
-	column, ok = field.TagSettings["FOLD"]
-	if ok && column != "FOLD" { // with a value
-		within = []string{column}
+	within, ok := field.TagSettings["FOLD"]
+	if ok && within != "FOLD" { // with a value
+		f.within = strings.Split(within, ",")
 	}
-	return within, ok
+	_, f.plain = field.TagSettings["NOCASE"]
+	return f, ok || f.plain
 }
 
 // change is what has to be done to a table.
@@ -173,9 +182,9 @@ func (c *change) compare() {
 			c.added = append(c.added, name)
 			continue
 		}
-		_, folded := c.was.folds(c.old(name))
-		_, folds := c.is.folds(name)
-		if folded != folds || m.FullDataTypeOf(old).SQL != m.FullDataTypeOf(c.is.columns[name]).SQL {
+		before, folded := c.was.folds(c.old(name))
+		after, folds := c.is.folds(name)
+		if folded != folds || before.plain != after.plain || m.FullDataTypeOf(old).SQL != m.FullDataTypeOf(c.is.columns[name]).SQL {
 			c.altered = append(c.altered, name)
 			touched[name], touched[c.old(name)] = true, true
 		}
@@ -188,7 +197,10 @@ func (c *change) compare() {
 	}
 	c.indexes = differing(c.was.indexes, c.is.indexes, func(a, b *schema.Index) bool { return indexed(a) == indexed(b) })
 	for _, names := range [][]string{c.indexes[0], c.indexes[1]} {
-		for _, name := range names { // MySQL keeps an index that a foreign key needs
+		if c.tx.Name() != "mysql" { // which keeps an index that a foreign key needs
+			break
+		}
+		for _, name := range names {
 			for _, d := range []declared{c.was, c.is} {
 				if index := d.indexes[name]; index != nil {
 					for _, f := range index.Fields {
@@ -283,13 +295,19 @@ func (c change) fits() error {
 		if index.Class != "UNIQUE" {
 			continue
 		}
-		var columns []any
+		there := true
+		var columns, names []string
+		var vars []any
 		for _, f := range index.Fields {
-			columns = append(columns, quoted(f.DBName))
+			there = there && (c.was.columns[c.old(f.DBName)] != nil || slices.Contains(c.was.there, f.DBName))
+			columns, vars = append(columns, "?"), append(vars, quoted(f.DBName))
+			names = append(names, f.DBName)
 		}
-		if f := index.Fields[0].DBName; len(columns) == 1 && c.was.columns[c.old(f)] != nil {
-			failed = append(failed, count("share their "+f+" with another, which is to be unique",
-				"? IN (SELECT ? FROM ? WHERE ? IS NOT NULL GROUP BY ? HAVING count(*) > 1)", columns[0], columns[0], table, columns[0], columns[0]))
+		if there {
+			list, present := strings.Join(columns, ", "), strings.Join(columns, " IS NOT NULL AND ")+" IS NOT NULL"
+			failed = append(failed, count("share their "+strings.Join(names, " and ")+" with another, which is to be unique",
+				"("+list+") IN (SELECT "+list+" FROM ? WHERE "+present+" GROUP BY "+list+" HAVING count(*) > 1)",
+				slices.Concat(vars, vars, []any{table}, vars, vars)...))
 		}
 	}
 	return errors.Join(failed...)
@@ -320,12 +338,11 @@ func length(tx *gorm.DB) string {
 func (c change) alter() error {
 	m := c.tx.Migrator()
 	table := clause.Table{Name: c.is.table}
-	exec := func(sql string, vars ...any) error { return c.tx.Exec(sql, vars...).Error }
 	for _, name := range slices.Concat(c.keys[0], c.checks[0]) {
-		if !m.HasConstraint(c.is.table, name) {
+		if c.replaced(name) || !m.HasConstraint(c.is.table, name) {
 			continue
 		}
-		if err := exec("ALTER TABLE ? DROP CONSTRAINT ?", table, clause.Column{Name: name}); err != nil {
+		if err := run(c.tx, "ALTER TABLE ? DROP CONSTRAINT ?", table, clause.Column{Name: name}); err != nil {
 			return err
 		}
 	}
@@ -336,7 +353,7 @@ func (c change) alter() error {
 		if m.HasColumn(c.is.table, now) && !m.HasColumn(c.is.table, old) {
 			continue
 		}
-		if err := exec("ALTER TABLE ? RENAME COLUMN ? TO ?", table, clause.Column{Name: old}, clause.Column{Name: now}); err != nil {
+		if err := run(c.tx, "ALTER TABLE ? RENAME COLUMN ? TO ?", table, clause.Column{Name: old}, clause.Column{Name: now}); err != nil {
 			return err
 		}
 	}
@@ -349,7 +366,7 @@ func (c change) alter() error {
 		if m.HasColumn(c.is.table, name) {
 			continue
 		}
-		if err := exec("ALTER TABLE ? ADD ? ?", table, clause.Column{Name: name}, m.FullDataTypeOf(c.is.columns[name])); err != nil {
+		if err := run(c.tx, "ALTER TABLE ? ADD ? ?", table, clause.Column{Name: name}, m.FullDataTypeOf(c.is.columns[name])); err != nil {
 			return err
 		}
 	}
@@ -357,7 +374,7 @@ func (c change) alter() error {
 		if !m.HasColumn(c.is.table, name) {
 			continue
 		}
-		if err := exec("ALTER TABLE ? DROP COLUMN ?", table, clause.Column{Name: name}); err != nil {
+		if err := run(c.tx, "ALTER TABLE ? DROP COLUMN ?", table, clause.Column{Name: name}); err != nil {
 			return err
 		}
 	}
@@ -365,38 +382,89 @@ func (c change) alter() error {
 		return err
 	}
 	for _, name := range slices.Concat(c.checks[1], c.keys[1]) {
-		if m.HasConstraint(c.is.table, name) {
-			continue
-		}
-		if err := c.tx.Table(c.is.table).Migrator().CreateConstraint(c.is.model, name); err != nil {
+		if err := constrain(c.tx, c.is.table, name, c.constraint(name), c.replaced(name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// constraint is one that comes.
+func (c change) constraint(name string) constraint {
+	if key := c.is.keys[name]; key != nil {
+		return key
+	}
+	check := c.is.checks[name]
+	return &check
+}
+
+// replaced reports whether a constraint gives way to another of its name in the
+// moment in which that comes.
+func (c change) replaced(name string) bool {
+	if !concurrent(c.tx) {
+		return false
+	}
+	if slices.Contains(c.keys[0], name) && slices.Contains(c.keys[1], name) {
+		return !slices.ContainsFunc(c.is.keys[name].ForeignKeys, func(f *schema.Field) bool { return slices.Contains(c.altered, f.DBName) })
+	}
+	return slices.Contains(c.checks[0], name) && slices.Contains(c.checks[1], name) && !slices.Contains(c.altered, c.is.checks[name].DBName)
+}
+
 // alterColumn gives a column of PostgreSQL or MySQL its new definition.
 func (c change) alterColumn(name string) error {
-	m := c.tx.Migrator()
 	field, old := c.is.columns[name], c.was.columns[c.old(name)]
 	table, column := clause.Table{Name: c.is.table}, clause.Column{Name: name}
 	if c.tx.Name() == "mysql" {
-		return c.tx.Exec("ALTER TABLE ? MODIFY ? ?", table, column, m.FullDataTypeOf(field)).Error
+		return run(c.tx, "ALTER TABLE ? MODIFY ? ?", table, column, c.tx.Migrator().FullDataTypeOf(field))
 	}
+	kind := bare(c.tx.Migrator().FullDataTypeOf(field).SQL)
+	_, folded := c.was.folds(c.old(name)) // has another collation
+	retyped := folded || kind != bare(c.tx.Migrator().FullDataTypeOf(old).SQL)
+	if concurrent(c.tx) && retyped {
+		done, has, err := c.retype(name)
+		if done || err != nil {
+			return err
+		}
+		retyped = !has
+	}
+	proved := proof{name}
+	if concurrent(c.tx) && field.NotNull && !old.NotNull {
+		// The default comes first: for programs that do not know the column yet.
+		if _, value, ok := strings.Cut(c.tx.Migrator().FullDataTypeOf(field).SQL, " DEFAULT "); ok && kind == bare(c.tx.Migrator().FullDataTypeOf(old).SQL) {
+			if err := run(c.tx, "ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", table, column, clause.Expr{SQL: value}); err != nil {
+				return err
+			}
+		}
+		if err := constrain(c.tx, c.is.table, proved.name(), proved, false); err != nil {
+			return err
+		}
+	}
+	return briefly(c.tx, func(tx *gorm.DB) error {
+		if err := c.redefineColumn(tx, name, retyped); err != nil || !concurrent(c.tx) {
+			return err
+		}
+		return tx.Exec("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?", table, clause.Column{Name: proved.name()}).Error
+	})
+}
+
+// redefineColumn gives a column of PostgreSQL its new definition.
+func (c change) redefineColumn(tx *gorm.DB, name string, retyped bool) error {
+	m := tx.Migrator()
+	field, old := c.is.columns[name], c.was.columns[c.old(name)]
 	alter := func(how string, vars ...any) error {
-		return c.tx.Exec("ALTER TABLE ? ALTER COLUMN ? "+how, append([]any{table, column}, vars...)...).Error
+		return tx.Exec("ALTER TABLE ? ALTER COLUMN ? "+how, append([]any{clause.Table{Name: c.is.table}, clause.Column{Name: name}}, vars...)...).Error
 	}
-	if old.HasDefaultValue {
+	if old.HasDefaultValue || !field.NotNull { // required since now, it may have the one of Fill
 		if err := alter("DROP DEFAULT"); err != nil {
 			return err
 		}
 	}
-	_, folded := c.was.folds(c.old(name)) // has another collation
-	if kind := bare(m.FullDataTypeOf(field).SQL); folded || kind != bare(m.FullDataTypeOf(old).SQL) {
+	if retyped {
+		kind := bare(m.FullDataTypeOf(field).SQL)
 		how := "TYPE " + kind
 		var vars []any
 		if numeric(field) && old.DataType == schema.String {
-			how, vars = how+" USING ?::"+kind, []any{column}
+			how, vars = how+" USING ?::"+kind, []any{clause.Column{Name: name}}
 		}
 		if err := alter(how, vars...); err != nil {
 			return err
@@ -423,14 +491,14 @@ func (c change) dropIndexes() error {
 	names := slices.Clone(c.indexes[0])
 	folded := slices.Concat(c.folds[0], c.dropped)
 	for _, column := range folded {
-		within, _ := c.was.folds(column)
-		names = append(names, foldIndex(c.was.table, column), foldIndex(c.was.table, column, within...))
+		f, _ := c.was.folds(column)
+		names = append(names, foldIndex(c.was.table, column), f.index())
 		for _, there := range c.was.there {
 			names = append(names, foldIndex(c.was.table, column, there))
 		}
 	}
 	for _, name := range names {
-		if !c.tx.Migrator().HasIndex(c.was.table, name) {
+		if c.kept(name) || !c.tx.Migrator().HasIndex(c.was.table, name) {
 			continue
 		}
 		if err := c.tx.Migrator().DropIndex(c.was.table, name); err != nil {
@@ -445,18 +513,36 @@ func (c change) dropIndexes() error {
 	return nil
 }
 
+// kept reports whether an index is not to be dropped by itself: it goes with its
+// column, or when another of its name has been made.
+func (c change) kept(name string) bool {
+	index := c.was.indexes[name]
+	return concurrent(c.tx) && index != nil && (slices.Contains(c.indexes[1], name) ||
+		slices.ContainsFunc(index.Fields, func(f schema.IndexOption) bool { return slices.Contains(c.dropped, f.DBName) }))
+}
+
 func (c change) createIndexes() error {
 	for _, name := range c.indexes[1] {
-		if c.tx.Migrator().HasIndex(c.is.table, name) {
-			continue
+		create := func() error {
+			if c.tx.Migrator().HasIndex(c.is.table, name) {
+				return nil
+			}
+			return c.tx.Table(c.is.table).Migrator().CreateIndex(c.is.model, name)
 		}
-		if err := c.tx.Table(c.is.table).Migrator().CreateIndex(c.is.model, name); err != nil {
+		var err error
+		if concurrent(c.tx) && slices.Contains(c.indexes[0], name) {
+			err = replaceIndex(c.tx, name, create)
+		} else {
+			err = create()
+		}
+		if err != nil {
 			return err
 		}
 	}
 	for _, column := range c.folds[1] {
-		within, _ := c.is.folds(column)
-		if err := UniqueNoCase(c.tx, c.is.table, column, within...); err != nil {
+		f, _ := c.is.folds(column)
+		f.tx = c.tx
+		if err := f.make(); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ import (
 func AddColumns(tx *gorm.DB, table any) error {
 	return addition(tx, table, func(a columns) error {
 		m := tx.Migrator()
+		fresh := map[*schema.Field]bool{} // no row has a value yet
 		for _, field := range a.fields {
 			if a.has(tx, field) {
 				continue
@@ -38,9 +39,10 @@ func AddColumns(tx *gorm.DB, table any) error {
 				// It adds no generated column that it would have to fill.
 				vars[2] = virtual(vars[2].(clause.Expr))
 			}
-			if err := tx.Exec(sql, vars...).Error; err != nil {
+			if err := run(tx, sql, vars...); err != nil {
 				return err
 			}
+			fresh[field] = !field.NotNull && !field.HasDefaultValue
 			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" && len(key.ForeignKeys) > 1 {
 				if err := refuseOthers(tx, a.name, key); err != nil {
 					return err
@@ -49,10 +51,14 @@ func AddColumns(tx *gorm.DB, table any) error {
 		}
 		for _, field := range a.fields {
 			key := a.keys[field]
-			if key == nil || tx.Name() == "sqlite" || m.HasConstraint(table, key.Name) {
+			if key == nil || tx.Name() == "sqlite" {
 				continue
 			}
-			if err := m.CreateConstraint(table, key.Name); err != nil {
+			add := func(tx *gorm.DB) error { return constrain(tx, a.name, key.Name, key, false) }
+			if online(tx) && fresh[field] {
+				add = unchecked(add)
+			}
+			if err := add(tx); err != nil {
 				return err
 			}
 		}
@@ -165,7 +171,20 @@ func triggers(key *schema.Constraint) []string {
 // CreateTables makes tables in the order in which they can be, for migrations:
 // what the method CreateTable of GORM's migrator does, and references of
 // several columns to the table itself.
+//
+// In an online migration those that are there are left alone.
 func CreateTables(tx *gorm.DB, tables ...any) error {
+	if online(tx) {
+		for _, table := range tables {
+			if tx.Migrator().HasTable(table) {
+				continue
+			}
+			if err := briefly(tx, func(tx *gorm.DB) error { return CreateTables(tx, table) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	later := map[string]any{}
 	for _, table := range tables {
 		stmt := &gorm.Statement{DB: tx}

@@ -13,8 +13,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// Commands are `migrate up`, `migrate down [N]`, `migrate status` and
-// `migrate redo` on gdb.
+// Commands are `migrate up`, `migrate down [N]`, `migrate status`, `migrate redo`,
+// `db check`, `db reset` and `backup FILE` on gdb.
 func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 	return []command.Command{
 		{
@@ -60,6 +60,9 @@ func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 				return up(ctx, io, gdb, list)
 			}),
 		},
+		checkCommand(gdb, list),
+		resetCommand(gdb, list),
+		backupCommand(gdb),
 	}
 }
 

@@ -87,8 +87,9 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 		v.missing = refers(s, v.columns)
 	}
 	*f = *v.fault(func(column string) string { return jsonName(s, column) })
-	if v.kind == foreignKey && v.deleting && v.table != "" {
-		f.Message = Humanize(s.Name) + " is still used by " + strings.ToLower(Humanize(v.table))
+	if v.kind == foreignKey && v.deleting {
+		column, keys := referring(tx, v.table, mayAsk)
+		f.Message = stillUsed(tx, v.table, column, keys)
 	}
 }
 
@@ -96,14 +97,30 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 // database checks: what is missing there is what the client named. Where the
 // row was seen before the write, it has gone since; see [rules].
 func refers(s *schema.Schema, columns []string) bool {
-	for _, relation := range s.Relationships.BelongsTo {
-		for _, r := range relation.References {
-			if slices.Contains(columns, r.ForeignKey.DBName) {
+	for _, relation := range slices.Concat(s.Relationships.BelongsTo, s.Relationships.HasOne) {
+		for _, from := range ends(relation).From {
+			if slices.Contains(columns, from) {
 				return !hides(relation.FieldSchema)
 			}
 		}
 	}
 	return false
+}
+
+// ends are the columns of a relation by which a row of the model refers to one of
+// another table; none where it does not. GORM takes two columns of one name that
+// are keys of their tables for a row that has one of the other.
+func ends(relation *schema.Relationship) reference {
+	key := reference{Table: relation.FieldSchema.Table}
+	for _, r := range relation.References {
+		switch {
+		case relation.Type == schema.BelongsTo:
+			key.From, key.To = append(key.From, r.ForeignKey.DBName), append(key.To, r.PrimaryKey.DBName)
+		case r.OwnPrimaryKey && r.ForeignKey.PrimaryKey && r.ForeignKey.DBName == r.PrimaryKey.DBName:
+			key.From, key.To = append(key.From, r.PrimaryKey.DBName), append(key.To, r.ForeignKey.DBName)
+		}
+	}
+	return key
 }
 
 // locate names, when a transaction is over that failed on one of rows, the row
@@ -120,11 +137,12 @@ func locate(tx *gorm.DB, rows any, v *violation, err error) {
 
 // told are the columns of a key that mean something to a client. One that is
 // set when a row is made, and by no update, only says within what the others
-// are unique, or refer to a row: organisation_id.
+// are unique, or refer to a row: organisation_id. So does the owner's, which no
+// client names.
 func told(s *schema.Schema, columns []string) []string {
 	changing := slices.DeleteFunc(slices.Clone(columns), func(column string) bool {
 		field := s.FieldsByDBName[column]
-		return field != nil && field.Creatable && !field.Updatable
+		return field != nil && (field.TagSettings["OWNER"] != "" || field.Creatable && !field.Updatable)
 	})
 	if len(changing) == 0 {
 		return columns
@@ -218,20 +236,22 @@ func sqliteReferences(tx *gorm.DB, query string, vars ...any) ([]reference, erro
 	return all, err
 }
 
+// sqliteTarget is the column that a row of pragma_foreign_key_list refers to, which
+// is of the key where none is named.
+const sqliteTarget = "coalesce(f.`to`, (SELECT p.name FROM pragma_table_info(f.`table`) p WHERE p.pk = f.seq + 1))"
+
 // references are the foreign keys of a table: as SQLite knows them, who does
 // not say which was violated, and elsewhere as far as the model tells.
 func references(tx *gorm.DB, s *schema.Schema) []reference {
 	if tx.Name() == "sqlite" {
-		all, _ := sqliteReferences(afresh(tx), "SELECT id, '' AS owner, `from`, `table`, coalesce(`to`, 'id') AS `to` FROM pragma_foreign_key_list(?)", s.Table)
+		all, _ := sqliteReferences(afresh(tx), "SELECT id, '' AS owner, `from`, `table`, "+sqliteTarget+" AS `to` FROM pragma_foreign_key_list(?) f", s.Table)
 		return all
 	}
 	var all []reference
-	for _, relation := range s.Relationships.BelongsTo {
-		key := reference{Table: relation.FieldSchema.Table}
-		for _, r := range relation.References {
-			key.From, key.To = append(key.From, r.ForeignKey.DBName), append(key.To, r.PrimaryKey.DBName)
+	for _, relation := range slices.Concat(s.Relationships.BelongsTo, s.Relationships.HasOne) {
+		if key := ends(relation); len(key.From) > 0 {
+			all = append(all, key)
 		}
-		all = append(all, key)
 	}
 	return all
 }
@@ -414,11 +434,30 @@ func rows(v reflect.Value) []reflect.Value {
 	return nil
 }
 
+// referring is the column by which rows of table refer to those to be deleted, and
+// what these have there; "" where that is not to be found out.
+func referring(tx *gorm.DB, table string, mayAsk bool) (column string, keys []any) {
+	p, ok := tx.Plugins["deleting"].(*deleting)
+	if !ok || !mayAsk {
+		return "", nil
+	}
+	dependents, err := p.dependents(tx, tx.Statement.Table)
+	for _, on := range dependents {
+		if err != nil || on.Owner != table || on.Rule != "RESTRICT" {
+			continue
+		}
+		if keys, err = condemned(tx, on.Target); err == nil && len(keys) > 0 {
+			return on.Column, keys
+		}
+	}
+	return "", nil
+}
+
 // referrer is the table that holds rows which refer to those to be deleted.
 func referrer(tx *gorm.DB, s *schema.Schema) string {
 	fresh := afresh(tx)
-	references, err := sqliteReferences(fresh, "SELECT f.id, m.name AS owner, f.`from`, f.`table`, coalesce(f.`to`, 'id') AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
-		"WHERE m.type = 'table' AND f.`table` = ? AND f.on_delete IN ('NO ACTION', 'RESTRICT')", s.Table)
+	references, err := sqliteReferences(fresh, "SELECT f.id, m.name AS owner, f.`from`, f.`table`, "+sqliteTarget+" AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
+		"WHERE m.type = 'table' AND f.`table` = ? COLLATE NOCASE AND f.on_delete IN ('NO ACTION', 'RESTRICT')", s.Table)
 	where, ok := tx.Statement.Clauses["WHERE"].Expression.(clause.Where)
 	if err != nil || !ok {
 		return ""

@@ -1,12 +1,3 @@
-// Package db opens a database by its URL and adds to GORM what every handler
-// needs: rows by key, pages, filters, conflicts as errors a client can read,
-// column types that behave alike on SQLite, PostgreSQL and MySQL, and
-// migrations. Handlers hold a *gorm.DB; nothing here hides it.
-//
-// Types that databases store differently are JSON, Array, Date, Clock and
-// Duration. Decimals are github.com/shopspring/decimal's with a column type
-// such as decimal(10,2): exact on PostgreSQL and MySQL, and on SQLite, whose
-// numbers are binary, to 15 digits; it does not round to the scale either.
 package db
 
 import (
@@ -73,8 +64,17 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := errors.Join(gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(deleting)), gdb.Use(new(point)), gdb.Use(new(insert)), gdb.Use(new(folding))); err != nil {
+	if err := errors.Join(gdb.Use(wholeKey{}), gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(deleting)), gdb.Use(held{}), gdb.Use(new(point)), gdb.Use(new(insert)), gdb.Use(new(folding))); err != nil {
 		return nil, err
+	}
+	if o.ReadURL != "" {
+		r, err := newReplica(gdb, o.ReadURL, o)
+		if err == nil {
+			err = gdb.Use(r)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return gdb, nil
 }
@@ -85,6 +85,9 @@ func now() time.Time { return instant(time.Now()) }
 
 // Close waits for running statements and closes every connection.
 func Close(gdb *gorm.DB) error {
+	if r, ok := gdb.Plugins["replica"].(*replica); ok {
+		return errors.Join(r.standby.Close(), r.serverPool.Close())
+	}
 	if c, ok := gdb.ConnPool.(io.Closer); ok {
 		return c.Close()
 	}

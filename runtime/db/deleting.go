@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -20,8 +21,9 @@ import (
 //	CASCADE    rows that refer to it go with it, softly where their table can
 //	SET NULL   rows that refer to it refer to nothing
 //
-// Rows of join tables stay for the day on which a deleted row comes back. All
-// happens in one transaction.
+// A row that is being referred to stays until that is done; see rules.hold. Rows of
+// join tables stay for the day on which a deleted row comes back; those of the model's
+// own many fields go with a row that goes for good. All happens in one transaction.
 type deleting struct{ known sync.Map } // of []dependent, by table
 
 // dependent is a foreign key that refers to a table: column of owner refers to
@@ -38,8 +40,7 @@ type deletion struct {
 	table string
 	soft  bool
 	keys  map[string][]any // what may go, by the column that is referred to
-	own   *gorm.DB         // the transaction of the deletion; nil in one of the caller's
-	pool  gorm.ConnPool    // the statement's before
+	own   *ownTransaction  // nil in one of the caller's
 }
 
 // Name implements gorm.Plugin.
@@ -61,34 +62,35 @@ func (p *deleting) before(tx *gorm.DB) {
 	if tx.Error != nil || s.Schema == nil || s.DryRun || s.SQL.Len() > 0 || s.Schema.PrioritizedPrimaryField == nil {
 		return
 	}
-	d := &deletion{table: s.Table, soft: !s.Unscoped && softly(s.Schema), pool: s.ConnPool, keys: map[string][]any{}}
+	d := &deletion{table: s.Table, soft: !s.Unscoped && softly(s.Schema), keys: map[string][]any{}}
 	dependents, err := p.dependents(tx, d.table)
 	dependents = slices.DeleteFunc(slices.Clone(dependents), func(on dependent) bool {
-		return on.Key || !d.soft && !on.stale() && !on.chain(tx, d.table)
+		if on.Key {
+			return d.soft || !on.joins(s.Schema)
+		}
+		return !d.soft && !on.stale() && !on.chain(tx, d.table)
 	})
 	if err != nil || len(dependents) == 0 {
 		_ = tx.AddError(err)
 		return
 	}
-	if _, inside := s.ConnPool.(gorm.TxCommitter); inside {
-		if err := afresh(tx).Exec("SAVEPOINT deleting").Error; err != nil {
-			_ = tx.AddError(err)
-			return
-		}
-	} else {
-		own := tx.Session(&gorm.Session{NewDB: true, Context: s.Context}).Begin()
-		if own.Error != nil {
-			_ = tx.AddError(own.Error)
-			return
-		}
-		d.own, s.ConnPool = own, own.Statement.ConnPool
+	if d.own, err = beginOwn(tx); err == nil && d.own == nil {
+		err = afresh(tx).Exec("SAVEPOINT deleting").Error
+	}
+	if err != nil {
+		_ = tx.AddError(err)
+		return
 	}
 	tx.InstanceSet(deletionKey, d)
+	var locks []clause.Expression
+	if d.soft { // by an UPDATE, which does not wait for those who refer to a row
+		locks = append(locks, going())
+	}
 	for _, on := range dependents {
 		if _, ok := d.keys[on.Target]; ok {
 			continue
 		}
-		if d.keys[on.Target], err = condemned(tx, on.Target); err != nil {
+		if d.keys[on.Target], err = condemned(tx, on.Target, locks...); err != nil {
 			_ = tx.AddError(err)
 			return
 		}
@@ -98,9 +100,12 @@ func (p *deleting) before(tx *gorm.DB) {
 	}
 	for _, on := range dependents {
 		for some := range slices.Chunk(d.keys[on.Target], 500) {
-			if on.stale() {
+			switch {
+			case on.stale():
 				err = p.purge(tx, on, some)
-			} else {
+			case on.Key:
+				err = afresh(tx).Exec("DELETE FROM ? WHERE ? IN ?", clause.Table{Name: on.Owner}, clause.Column{Name: on.Column}, some).Error
+			default:
 				err = unchain(tx, on, some)
 			}
 			_ = tx.AddError(err)
@@ -115,6 +120,16 @@ func (on dependent) stale() bool { return on.Soft && on.Rule == "RESTRICT" && !o
 // follows 15.
 func (on dependent) chain(tx *gorm.DB, table string) bool {
 	return tx.Name() == "mysql" && on.Owner == table && on.Rule == "CASCADE" && !on.Key
+}
+
+// joins tells whether on is the side of a join table that a many field of the
+// model has, in a schema that was there before: nexios makes such tables CASCADE.
+func (on dependent) joins(s *schema.Schema) bool {
+	return on.Key && on.Rule == "RESTRICT" && slices.ContainsFunc(s.Relationships.Many2Many, func(r *schema.Relationship) bool {
+		return r.JoinTable.Table == on.Owner && slices.ContainsFunc(r.References, func(ref *schema.Reference) bool {
+			return ref.OwnPrimaryKey && ref.ForeignKey.DBName == on.Column
+		})
+	})
 }
 
 // purge deletes for good the rows that are deleted softly and refer to one of
@@ -185,12 +200,7 @@ func (p *deleting) after(tx *gorm.DB) {
 		}
 		return
 	}
-	tx.Statement.ConnPool = d.pool
-	if tx.Error != nil || tx.RowsAffected == 0 {
-		_ = d.own.Rollback()
-		return
-	}
-	_ = tx.AddError(d.own.Commit().Error)
+	d.own.end(tx, tx.Error == nil && tx.RowsAffected > 0)
 }
 
 // follow does what the foreign keys to table say of rows of it that are deleted
@@ -228,7 +238,7 @@ func (p *deleting) one(tx *gorm.DB, on dependent, keys []any) error {
 		if err == nil && len(found) > 0 {
 			v := &violation{kind: foreignKey, deleting: true, resolved: true, table: on.Owner, cause: errors.New("a row that is deleted softly is referred to")}
 			f := v.fault(nil)
-			f.Message = Humanize(tx.Statement.Schema.Name) + " is still used by " + strings.ToLower(Humanize(on.Owner))
+			f.Message = stillUsed(tx, on.Owner, on.Column, keys)
 			err = f
 		}
 		return err
@@ -242,22 +252,59 @@ func (p *deleting) one(tx *gorm.DB, on dependent, keys []any) error {
 	if err != nil {
 		return err
 	}
-	going := map[string][]any{}
+	gone := map[string][]any{}
 	for _, after := range next {
-		if _, ok := going[after.Target]; !ok && !after.Key {
-			going[after.Target], err = query(tx, "SELECT ? FROM ? WHERE ? IN ? AND deleted_at IS NULL", clause.Column{Name: after.Target}, owner, column, keys)
+		if _, ok := gone[after.Target]; !ok && !after.Key {
+			gone[after.Target], err = scan(afresh(tx).Table(on.Owner).Clauses(going()).Where("? IN ? AND deleted_at IS NULL", column, keys).Select(after.Target))
 			if err != nil {
 				return err
 			}
 		}
 	}
 	err = afresh(tx).Exec("UPDATE ? SET deleted_at = ? WHERE ? IN ? AND deleted_at IS NULL", owner, tx.NowFunc(), column, keys).Error
-	for target, keys := range going {
+	for target, keys := range gone {
 		if err == nil {
 			err = p.follow(tx, on.Owner, target, keys)
 		}
 	}
 	return err
+}
+
+// stillUsed says why rows stay: rows of a table refer to one of keys in column. It
+// names the table to a caller who may read one of those, and to nobody else: what
+// others have is not told. Without a column it asks for all rows of the table.
+func stillUsed(tx *gorm.DB, table, column string, keys []any) string {
+	message := Humanize(tx.Statement.Schema.Name) + " is still used by "
+	if table != "" && mayRead(tx, table, column, keys) {
+		return message + strings.ToLower(Humanize(table))
+	}
+	return message + "other rows"
+}
+
+// mayRead reports whether the caller of tx may read a row of the table that has one
+// of keys in column; without a column, whether he may read every row. Of a table
+// whose model is not known nobody may.
+func mayRead(tx *gorm.DB, table, column string, keys []any) bool {
+	p, ok := tx.Plugins["rules"].(*rules)
+	if !ok || IsSystem(tx.Statement.Context) {
+		return true
+	}
+	model := p.model(tx.Statement.Schema, table)
+	if model == nil {
+		return false
+	}
+	row := reflect.New(model.ModelType).Interface()
+	fresh := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true})
+	fresh.Error = nil
+	if of := p.of(model).readable; of == nil || p.condition(fresh.Model(row), model, of) == nil {
+		return fresh.Error == nil
+	}
+	if column == "" {
+		return false
+	}
+	var n int64
+	err := fresh.Unscoped().Model(row).Where("? IN ?", clause.Column{Name: column}, keys).Limit(1).Count(&n).Error
+	return err == nil && n > 0
 }
 
 // softly tells whether GORM deletes rows of the model softly, in the column
@@ -268,9 +315,9 @@ func softly(s *schema.Schema) bool {
 }
 
 // condemned are the values that the rows of a DELETE have in a column.
-func condemned(tx *gorm.DB, column string) ([]any, error) {
+func condemned(tx *gorm.DB, column string, locks ...clause.Expression) ([]any, error) {
 	s := tx.Statement
-	fresh := afresh(tx).Unscoped().Table(s.Table)
+	fresh := afresh(tx).Unscoped().Table(s.Table).Clauses(locks...)
 	fresh.Statement.Schema = s.Schema // a condition may name the primary key, whatever that is
 	if where, ok := s.Clauses["WHERE"].Expression.(clause.Where); ok {
 		fresh = fresh.Clauses(where)
@@ -328,12 +375,19 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 	if known, ok := p.known.Load(table); ok {
 		return known.([]dependent), nil
 	}
+	if tx.Name() == "mysql" {
+		all, err := mysqlDependents(tx, table)
+		if err != nil {
+			return nil, err
+		}
+		return p.know(table, all), nil
+	}
 	var all []dependent
 	err := afresh(tx).Raw(map[string]string{
-		"sqlite": "SELECT m.name AS owner, f.`from` AS `column`, coalesce(f.`to`, 'id') AS target, f.on_delete AS rule, " +
+		"sqlite": "SELECT m.name AS owner, f.`from` AS `column`, " + sqliteTarget + " AS target, f.on_delete AS rule, " +
 			"EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'deleted_at') AS soft, " +
 			"EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = f.`from` AND c.pk > 0) AS `key` " +
-			"FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.`table` = ? " +
+			"FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.`table` = ? COLLATE NOCASE " +
 			"AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name) g WHERE g.id = f.id AND g.seq > f.seq)",
 		"postgres": "SELECT o.relname AS owner, a.attname AS column, t.attname AS target, " +
 			"CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'RESTRICT' END AS rule, " +
@@ -343,18 +397,48 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 			"JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[cardinality(c.conkey)] " +
 			"JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = c.confkey[cardinality(c.confkey)] " +
 			"WHERE c.contype = 'f' AND c.confrelid = to_regclass(quote_ident(?))",
-		"mysql": "SELECT k.table_name AS `owner`, k.column_name AS `column`, k.referenced_column_name AS target, r.delete_rule AS rule, " +
-			"EXISTS (SELECT 1 FROM information_schema.columns d WHERE d.table_schema = k.table_schema AND d.table_name = k.table_name AND d.column_name = 'deleted_at') AS soft, " +
-			"EXISTS (SELECT 1 FROM information_schema.columns c WHERE c.table_schema = k.table_schema AND c.table_name = k.table_name AND c.column_name = k.column_name AND c.column_key = 'PRI') AS `key` " +
-			"FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r " +
-			"ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name " +
-			"WHERE k.table_schema = database() AND k.referenced_table_name = ? " +
-			"AND NOT EXISTS (SELECT 1 FROM information_schema.key_column_usage l WHERE l.constraint_schema = k.constraint_schema " +
-			"AND l.constraint_name = k.constraint_name AND l.table_name = k.table_name AND l.ordinal_position > k.ordinal_position)",
 	}[tx.Name()], table).Scan(&all).Error
 	if err != nil {
 		return nil, err
 	}
+	return p.know(table, all), nil
+}
+
+// mysqlDependents is dependents of MySQL and MariaDB. Its catalog has no indexes, so
+// each of its tables is asked by itself, and never once a row.
+func mysqlDependents(tx *gorm.DB, table string) ([]dependent, error) {
+	var columns []struct{ Name, Owner, Column, Target, Rule string } // in order, by the name of their key
+	// MariaDB opens the tables of every schema but those that are named.
+	err := afresh(tx).Raw("SELECT k.constraint_name AS name, k.table_name AS `owner`, k.column_name AS `column`, k.referenced_column_name AS target, r.delete_rule AS rule "+
+		"FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r "+
+		"ON r.constraint_schema = database() AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name "+
+		"WHERE k.constraint_schema = database() AND k.table_schema = database() AND k.referenced_table_name = ? "+
+		"ORDER BY k.table_name, k.constraint_name, k.ordinal_position", table).Scan(&columns).Error
+	if err != nil || len(columns) == 0 {
+		return nil, err
+	}
+	var all []dependent
+	var owners []string
+	for i, c := range columns {
+		if i+1 < len(columns) && columns[i+1].Owner == c.Owner && columns[i+1].Name == c.Name {
+			continue
+		}
+		all, owners = append(all, dependent{Owner: c.Owner, Column: c.Column, Target: c.Target, Rule: c.Rule}), append(owners, c.Owner)
+	}
+	var known []struct{ Owner, Column, Key string }
+	err = afresh(tx).Raw("SELECT table_name AS `owner`, column_name AS `column`, column_key AS `key` FROM information_schema.columns "+
+		"WHERE table_schema = database() AND table_name IN ? AND (column_name = 'deleted_at' OR column_key = 'PRI')", owners).Scan(&known).Error
+	for i, on := range all {
+		for _, c := range known {
+			all[i].Soft = all[i].Soft || c.Owner == on.Owner && c.Column == "deleted_at"
+			all[i].Key = all[i].Key || c.Owner == on.Owner && c.Column == on.Column && c.Key == "PRI"
+		}
+	}
+	return all, err
+}
+
+// know keeps what is known of a table, in one order on every database.
+func (p *deleting) know(table string, all []dependent) []dependent {
 	slices.SortFunc(all, func(a, b dependent) int {
 		return cmp.Or(strings.Compare(a.Owner, b.Owner), strings.Compare(a.Column, b.Column))
 	})
@@ -364,5 +448,5 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 		}
 	}
 	p.known.Store(table, all)
-	return all, nil
+	return all
 }

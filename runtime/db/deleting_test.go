@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
 )
 
 // What is deleted softly is gone for what refers to it, and for what it refers
@@ -157,6 +159,44 @@ func TestDeepCascades(t *testing.T) {
 		must(t, gdb.Model(&Piece{}).Count(&n).Error)
 		if n != 0 {
 			t.Errorf("%d of %d are left", n, levels)
+		}
+	})
+}
+
+// Rows of a join table that was there before, without CASCADE, go with the row
+// whose many field they are, and keep the rows that they join to from going.
+func TestPairsOfOthers(t *testing.T) {
+	type Genre struct{ ID int64 }
+	type Song struct {
+		ID     int64
+		Genres []Genre `gorm:"many2many:song_genre"`
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		for _, statement := range []string{
+			"CREATE TABLE songs (id bigint PRIMARY KEY)",
+			"CREATE TABLE genres (id bigint PRIMARY KEY)",
+			"CREATE TABLE song_genre (song_id bigint, genre_id bigint, PRIMARY KEY (song_id, genre_id), FOREIGN KEY (song_id) REFERENCES songs(id), FOREIGN KEY (genre_id) REFERENCES genres(id))",
+			"CREATE TABLE plays (id bigint PRIMARY KEY, song_id bigint, FOREIGN KEY (song_id) REFERENCES songs(id))",
+			"INSERT INTO plays VALUES (1, NULL)",
+		} {
+			must(t, gdb.Exec(statement).Error)
+		}
+		for id := range int64(3) {
+			must(t, gdb.Create(&Song{ID: id + 1, Genres: []Genre{{ID: 1}, {ID: id + 2}}}).Error)
+		}
+		must(t, gdb.Exec("UPDATE plays SET song_id = 2").Error)
+		pairs := func() (n int64) {
+			must(t, gdb.Table("song_genre").Count(&n).Error)
+			return n
+		}
+		check(t, db.Delete[Genre](gdb, 1), 409, "Genre is still used by song genre", "")
+		must(t, db.Delete[Song](gdb, int64(1)))
+		if n := pairs(); n != 4 {
+			t.Errorf("%d pairs are left, not 4", n)
+		}
+		check(t, db.Delete[Song](gdb, int64(2)), 409, "Song is still used by other rows", "")
+		if n := pairs(); n != 4 {
+			t.Errorf("%d pairs are left of a song that stays, not 4", n)
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +21,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/db/address"
 )
 
 // Check says what is wrong with a URL that Open would refuse, in three parts,
@@ -33,10 +34,10 @@ func Check(url string) error {
 
 // dialect chooses GORM's dialector and its pool by the scheme of url. Nothing
 // is made before open is called.
-func dialect(address string) (open func(Config) (gorm.Dialector, error), err error) {
-	scheme, rest, ok := strings.Cut(address, ":")
+func dialect(url string) (open func(Config) (gorm.Dialector, error), err error) {
+	scheme, rest, ok := strings.Cut(url, ":")
 	if ok {
-		address = escaped(address)
+		url = address.Escape(url)
 		switch scheme {
 		case "sqlite":
 			path := strings.TrimPrefix(rest, "//")
@@ -45,15 +46,19 @@ func dialect(address string) (open func(Config) (gorm.Dialector, error), err err
 			}
 			return func(c Config) (gorm.Dialector, error) { return openSQLite(path, c) }, nil
 		case "postgres", "postgresql":
-			cfg, err := pgx.ParseConfig(address)
+			cfg, err := pgx.ParseConfig(url)
 			if err != nil {
-				return nil, unusable("cannot be read as a PostgreSQL URL")
+				return nil, unread("PostgreSQL", "postgres")
 			}
 			return func(c Config) (gorm.Dialector, error) { return openPostgres(*cfg, c), nil }, nil
 		case "mysql", "mariadb":
-			connector, cfg, err := mysqlConfig(address)
+			cfg, err := address.MySQL(url)
 			if err != nil {
-				return nil, unusable("cannot be read as a MySQL URL")
+				return nil, unread("MySQL", "mysql")
+			}
+			connector, err := mysqldriver.NewConnector(cfg)
+			if err != nil {
+				return nil, unread("MySQL", "mysql")
 			}
 			return func(c Config) (gorm.Dialector, error) { return openMySQL(connector, cfg, c), nil }, nil
 		}
@@ -63,6 +68,14 @@ func dialect(address string) (open func(Config) (gorm.Dialector, error), err err
 		scheme = ""
 	}
 	return nil, unusable(fmt.Sprintf("has an unknown scheme %q", scheme))
+}
+
+// unread is the error of a URL that nobody understands: it is not repeated.
+func unread(kind, scheme string) error {
+	return fmt.Errorf("DATABASE_URL cannot be read as a %s URL\n"+
+		"  form:  percent-encode the password: / is %%2F, @ is %%40, # is %%23; in .env, put single quotes around a value with \" #\"\n"+
+		"  kinds: sqlite:FILE  postgres://USER:PASSWORD@HOST/NAME  mysql://USER:PASSWORD@HOST/NAME\n"+
+		"  try:   DATABASE_URL=%s://me:pass%%2Fword@localhost/app", kind, scheme)
 }
 
 // unusable is the error of a URL that cannot be opened.
@@ -138,19 +151,67 @@ type postgresMigrator struct{ postgres.Migrator }
 // CreateIndex implements gorm.Migrator.
 func (m postgresMigrator) CreateIndex(value any, name string) error {
 	return m.RunWithValue(value, func(stmt *gorm.Statement) error {
-		index, key := stmt.Schema.LookIndex(name), stmt.Schema.PrioritizedPrimaryField
-		if index == nil || key == nil || index.Class+index.Type+index.Where+index.Option != "" {
+		index := stmt.Schema.LookIndex(name)
+		if index == nil {
 			return m.Migrator.CreateIndex(value, name)
 		}
-		vars := []any{clause.Column{Name: index.Name}, m.CurrentTable(stmt)}
+		columns, key := m.BuildIndexOptions(index.Fields, stmt), stmt.Schema.PrioritizedPrimaryField
+		plain := key != nil && index.Class+index.Type+index.Where+index.Option == ""
 		for _, of := range index.Fields {
-			if of.Field == nil || of.Field == key || of.Expression+of.Sort+of.Collate != "" {
-				return m.Migrator.CreateIndex(value, name)
-			}
-			vars = append(vars, clause.Column{Name: of.DBName})
+			plain = plain && of.Field != nil && of.Field != key && of.Expression+of.Sort+of.Collate == ""
 		}
-		vars = append(vars, clause.Column{Name: key.DBName})
-		return m.DB.Exec("CREATE INDEX IF NOT EXISTS ? ON ? ("+strings.Repeat("?, ", len(index.Fields))+"?)", vars...).Error
+		switch {
+		case plain:
+			columns = append(columns, clause.Column{Name: key.DBName})
+		case !concurrent(m.DB):
+			return m.Migrator.CreateIndex(value, name)
+		}
+		if there, err := hasIndex(m.DB, index.Name); err != nil || there {
+			return err
+		}
+		how, rest := "", "ON ? ?"
+		if index.Class != "" {
+			how = index.Class + " "
+		}
+		if index.Type != "" {
+			rest = "ON ? USING " + index.Type + " ?"
+		}
+		if index.Option != "CONCURRENTLY" {
+			rest += " " + index.Option
+		}
+		if index.Where != "" {
+			rest += " WHERE " + index.Where
+		}
+		return createIndex(m.DB, how, index.Name, rest, m.CurrentTable(stmt), columns)
+	})
+}
+
+// HasIndex implements gorm.Migrator. One that is half made is none.
+func (m postgresMigrator) HasIndex(value any, name string) bool {
+	if !m.Migrator.HasIndex(value, name) || !concurrent(m.DB) {
+		return m.Migrator.HasIndex(value, name)
+	}
+	whole := false
+	_ = m.RunWithValue(value, func(stmt *gorm.Statement) (err error) {
+		if stmt.Schema != nil && stmt.Schema.LookIndex(name) != nil {
+			name = stmt.Schema.LookIndex(name).Name
+		}
+		whole, err = hasIndex(m.DB, name)
+		return err
+	})
+	return whole
+}
+
+// DropIndex implements gorm.Migrator.
+func (m postgresMigrator) DropIndex(value any, name string) error {
+	if !concurrent(m.DB) {
+		return m.Migrator.DropIndex(value, name)
+	}
+	return m.RunWithValue(value, func(stmt *gorm.Statement) error {
+		if stmt.Schema != nil && stmt.Schema.LookIndex(name) != nil {
+			name = stmt.Schema.LookIndex(name).Name
+		}
+		return dropIndex(m.DB, name)
 	})
 }
 
@@ -193,46 +254,6 @@ func plainText(field *schema.Field) bool {
 
 type mysqlDialector struct{ mysql.Dialector }
 
-// mysqlConfig reads a URL, which the driver does not know.
-func mysqlConfig(address string) (driver.Connector, *mysqldriver.Config, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, nil, err
-	}
-	if u.Host == "" || len(u.Path) < 2 {
-		return nil, nil, errors.New("no host or no name")
-	}
-	// The driver's own parameters (tls, timeout, ...) are read by the driver.
-	cfg, err := mysqldriver.ParseDSN("/?" + u.RawQuery)
-	if err != nil {
-		return nil, nil, err
-	}
-	cfg.User = u.User.Username()
-	cfg.Passwd, _ = u.User.Password()
-	cfg.DBName = strings.TrimPrefix(u.Path, "/")
-	cfg.Net, cfg.Addr = "tcp", u.Host
-	if u.Port() == "" {
-		cfg.Addr = net.JoinHostPort(u.Hostname(), "3306")
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 5 * time.Second
-	}
-	cfg.ParseTime = true
-	cfg.Loc = time.UTC
-	cfg.InterpolateParams = true // one round trip instead of three
-	cfg.ClientFoundRows = true   // an update that changes nothing has still found its row
-	cfg.Collation = ""
-	if err := cfg.Apply(mysqldriver.Charset("utf8mb4", "")); err != nil {
-		return nil, nil, err
-	}
-	if cfg.Params == nil {
-		cfg.Params = map[string]string{}
-	}
-	cfg.Params["time_zone"] = "'+00:00'"
-	connector, err := mysqldriver.NewConnector(cfg)
-	return connector, cfg, err
-}
-
 func openMySQL(connector driver.Connector, cfg *mysqldriver.Config, c Config) gorm.Dialector {
 	micro := 6
 	limits := mysqlLimits(c)
@@ -249,7 +270,9 @@ func openMySQL(connector driver.Connector, cfg *mysqldriver.Config, c Config) go
 	return mysqlDialector{*d.(*mysql.Dialector)}
 }
 
-// mysqlLimits is the statement that sets the limits of a connection. What
+// mysqlLimits is the statement that sets the limits of a connection, and that a
+// statement in a transaction sees what was committed before it, as in PostgreSQL:
+// one that has waited for a row must not then read what was before that. What
 // stands in the comments is for MariaDB alone and for MySQL alone, which limits
 // only what reads.
 func mysqlLimits(c Config) string {
@@ -257,7 +280,7 @@ func mysqlLimits(c Config) string {
 	if c.LockTimeout == 0 {
 		seconds = ever
 	}
-	return fmt.Sprintf("SET innodb_lock_wait_timeout = %d, lock_wait_timeout = %d /*M! , max_statement_time = %g */ /*!50708 , max_execution_time = %d */",
+	return fmt.Sprintf("SET innodb_lock_wait_timeout = %d, lock_wait_timeout = %d /*M! , max_statement_time = %g, tx_isolation = 'READ-COMMITTED' */ /*!50720 , max_execution_time = %d, transaction_isolation = 'READ-COMMITTED' */",
 		seconds, seconds, c.StatementTimeout.Seconds(), c.StatementTimeout.Milliseconds())
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/nexios-go/nexios/runtime/fault"
@@ -74,6 +73,13 @@ func Translate(err error) error {
 	return v.fault(nil)
 }
 
+// outdated reports whether a table of PostgreSQL changed under a prepared statement,
+// which is made anew next time.
+func outdated(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
+}
+
 // inspect reads the driver's error.
 func inspect(err error) *violation {
 	v := &violation{cause: err}
@@ -81,17 +87,17 @@ func inspect(err error) *violation {
 		return v
 	}
 	var (
-		lite *sqlite.Error
 		pg   *pgconn.PgError
 		my   *mysql.MySQLError
 		conn *pgconn.ConnectError
 		dial *net.OpError
 	)
+	code, text, lite := sqliteError(err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		v.kind = cancelled
-	case errors.As(err, &lite):
-		v.sqlite(lite)
+	case lite:
+		v.sqlite(code, text)
 	case errors.As(err, &pg):
 		v.postgres(pg)
 	case errors.As(err, &my):
@@ -108,12 +114,12 @@ func inspect(err error) *violation {
 }
 
 // sqlite reads "constraint failed: UNIQUE constraint failed: t.a, t.b (2067)".
-func (v *violation) sqlite(err *sqlite.Error) {
-	_, subject, _ := strings.Cut(err.Error(), " constraint failed: ")
+func (v *violation) sqlite(code int, text string) {
+	_, subject, _ := strings.Cut(text, " constraint failed: ")
 	if i := strings.LastIndex(subject, " ("); i >= 0 {
 		subject = subject[:i]
 	}
-	switch err.Code() {
+	switch code {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
 		v.kind = unique
 		if name, ok := strings.CutPrefix(subject, "index '"); ok {
@@ -129,14 +135,14 @@ func (v *violation) sqlite(err *sqlite.Error) {
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		v.kind = foreignKey
 	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // ON DELETE RESTRICT is one inside; see refuseOthers, too
-		if strings.Contains(err.Error(), "FOREIGN KEY") {
+		if strings.Contains(text, "FOREIGN KEY") {
 			v.kind = foreignKey
 			v.tableColumns(subject)
 		}
 	case sqlite3.SQLITE_CONSTRAINT_DATATYPE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
 		v.kind = value
 	default:
-		switch err.Code() & 0xff {
+		switch code & 0xff {
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 			v.kind = busy
 		case sqlite3.SQLITE_INTERRUPT:
@@ -186,8 +192,8 @@ func (v *violation) postgres(err *pgconn.PgError) {
 	case "40001", "40P01", "55P03", "53300":
 		v.kind = busy
 		return
-	case "0A000": // a table changed under a prepared statement, which is made anew next time
-		if strings.Contains(err.Message, "cached plan") {
+	case "0A000":
+		if outdated(err) {
 			v.kind = busy
 		}
 		return
@@ -257,7 +263,7 @@ func (v *violation) mysql(err *mysql.MySQLError) {
 	case 1264, 1265, 1292, 1366, 1367, 1406, 1411, 1690, 3140, 3988:
 		v.kind = value
 		v.mysqlColumn(err.Message)
-	case 1040, 1203, 1205, 1213, 3572:
+	case 1020, 1040, 1203, 1205, 1213, 3572:
 		v.kind = busy
 	case 1317, 1969, 3024:
 		v.kind = cancelled
@@ -309,11 +315,8 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 		if v.missing {
 			f.Status, f.Message = http.StatusUnprocessableEntity, "Validation error"
 		}
-		if v.deleting {
-			f.Message, rule = "Still used", ""
-			if v.table != "" {
-				f.Message = "Still used by " + strings.ToLower(Humanize(v.table))
-			}
+		if v.deleting { // by what is not for everybody to know
+			f.Message, rule = "Still used by other rows", ""
 		}
 	case check:
 		f.Message, rule = say(" is not allowed", "A value is not allowed"), "check"

@@ -5,8 +5,9 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Where keeps the rows whose column equals value, whatever the case where
-// UniqueNoCase made the column unique so; nil keeps every row. The column is quoted, and still must be the program's own word.
+// Where keeps the rows whose column equals value, whatever the case where the column
+// is compared so, see [NoCase] and [UniqueNoCase]; nil keeps every row. The column is
+// quoted, and still must be the program's own word.
 func Where[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx

@@ -24,6 +24,7 @@ func Find[T any](tx *gorm.DB, id any) (T, error) {
 		err = take(tx, &row, id)
 	}
 	if err == nil {
+		noteSeen(tx, &row)
 		return row, nil
 	}
 	if f := (*fault.Error)(nil); errors.Is(err, gorm.ErrRecordNotFound) ||

@@ -201,7 +201,7 @@ func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
 		all = known.(foldedTable).columns
 	} else {
 		var err error
-		if all, err = foldedColumns(stmt.DB.Session(&gorm.Session{NewDB: true, Context: System(stmt.Context)}), stmt.Table); err != nil {
+		if all, err = foldedColumns(asking(stmt), stmt.Table); err != nil {
 			_ = stmt.AddError(err)
 			return nil
 		}
@@ -215,6 +215,14 @@ func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
 		}
 	}
 	return all
+}
+
+// asking is for what must be known to build stmt. Where that is part of another
+// statement GORM does not run it, but what is asked is run all the same.
+func asking(stmt *gorm.Statement) *gorm.DB {
+	tx := stmt.DB.Session(&gorm.Session{NewDB: true, Context: System(stmt.Context)})
+	tx.DryRun = false
+	return tx
 }
 
 // folds tells whether the statement's table keeps a folded form of the column.
@@ -235,8 +243,8 @@ func foldedColumns(tx *gorm.DB, table string) (map[string]bool, error) {
 		"postgres": "SELECT a.attname FROM pg_attribute a JOIN pg_attribute b ON b.attrelid = a.attrelid AND b.attname = a.attname || '_folded' " +
 			"WHERE a.attrelid = to_regclass(quote_ident(?)) AND b.attrelid = to_regclass(quote_ident(?)) AND format_type(b.atttypid, b.atttypmod) = 'character varying(765)'",
 		"mysql": "SELECT a.column_name FROM information_schema.columns a JOIN information_schema.columns b " +
-			"ON b.table_schema = a.table_schema AND b.table_name = a.table_name AND b.column_name = concat(a.column_name, '_folded') " +
-			"WHERE a.table_schema = database() AND a.table_name = ? AND b.table_name = ? AND b.column_type = 'varchar(765)'",
+			"ON b.column_name = concat(a.column_name, '_folded') WHERE a.table_schema = database() AND a.table_name = ? " +
+			"AND b.table_schema = database() AND b.table_name = ? AND b.column_type = 'varchar(765)'",
 	}[tx.Name()], table, table).Scan(&found).Error
 	all := make(map[string]bool, len(found))
 	for _, column := range found {

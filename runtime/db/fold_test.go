@@ -43,6 +43,25 @@ func TestFold(t *testing.T) {
 	})
 }
 
+// The first statement on a table may have it within another one.
+func TestFoldWithinAnotherStatement(t *testing.T) {
+	type Word struct {
+		ID   int64
+		Name string `gorm:"size:50;not null"`
+	}
+	at := address(t, "sqlite")
+	gdb := open(t, at)
+	must(t, gdb.Migrator().CreateTable(&Word{}))
+	must(t, db.UniqueNoCase(gdb, "words", "name"))
+	must(t, gdb.Create(&Word{Name: "Straße"}).Error)
+	var n int64
+	other := open(t, at)
+	must(t, other.Model(&Word{}).Where("id IN (?)", db.Where(other.Model(&Word{}).Select("id"), "name", new("STRASSE"))).Count(&n).Error)
+	if n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
+
 // On MySQL the column gets a collation without case.
 func TestFoldGivesCollation(t *testing.T) {
 	gdb := open(t, address(t, "mysql"))
@@ -217,6 +236,154 @@ func TestFoldedFormsAreKept(t *testing.T) {
 	})
 }
 
+// A row that is deleted softly is in nobody's way whatever the case: when rows are
+// there before the index is, when it is changed, and when the row comes back.
+func TestUniqueNoCaseAmongRowsThatAreNotDeleted(t *testing.T) {
+	type Word struct {
+		ID             int64
+		OrganisationID int64  `gorm:"<-:create"`
+		Name           string `gorm:"size:700;not null"`
+		DeletedAt      gorm.DeletedAt
+	}
+	type words struct {
+		ID             int64
+		OrganisationID int64  `gorm:"not null"`
+		Name           string `gorm:"size:700;not null"`
+		DeletedAt      gorm.DeletedAt
+		NotDeleted     *int `gorm:"type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED"`
+	}
+	for _, within := range [][]string{{"not_deleted"}, {"organisation_id", "not_deleted"}} {
+		each(t, func(t *testing.T, gdb *gorm.DB) {
+			must(t, gdb.Migrator().CreateTable(&words{}))
+			put := func(org int64, name string) *Word {
+				w := &Word{OrganisationID: org, Name: name}
+				must(t, gdb.Create(w).Error)
+				return w
+			}
+			for range 3 { // there before
+				must(t, gdb.Delete(put(1, "ÉTÉ")).Error)
+			}
+			put(1, "été")
+			twice := put(1, "ÉTé")
+			if err := db.UniqueNoCase(gdb, "words", "name", within...); err == nil || !strings.Contains(err.Error(), "equal whatever the case") {
+				t.Fatalf("equal rows: %v", err)
+			}
+			must(t, gdb.Delete(twice).Error)
+			must(t, db.UniqueNoCase(gdb, "words", "name", within...))
+			taken := func(err error) {
+				t.Helper()
+				check(t, err, 409, "Name taken", "name/unique")
+			}
+			taken(gdb.Create(&Word{OrganisationID: 1, Name: "Été"}).Error)
+			taken(gdb.Unscoped().Model(twice).Update("deleted_at", nil).Error)
+			must(t, gdb.Where("name", "été").Delete(&Word{}).Error)
+			again := put(1, "ÉtÉ")
+			taken(gdb.Create(&Word{OrganisationID: 1, Name: "été"}).Error)
+			if err := gdb.Create(&Word{OrganisationID: 2, Name: "été"}).Error; len(within) == 2 {
+				must(t, err)
+			} else {
+				taken(err)
+			}
+			var found []int64
+			must(t, db.WhereFold(gdb.Model(&Word{}).Where("organisation_id", 1), "name", "ÉTÉ").Pluck("id", &found).Error)
+			if !slices.Equal(found, []int64{again.ID}) {
+				t.Errorf("found %v, not %d", found, again.ID)
+			}
+			var n int64
+			must(t, gdb.Unscoped().Model(&Word{}).Where("deleted_at IS NOT NULL").Count(&n).Error)
+			if n != 5 {
+				t.Errorf("%d deleted rows are left, not 5", n)
+			}
+			if name := "idx_words_" + strings.Join(append(slices.Clone(within[:len(within)-1]), "name"), "_"); !gdb.Migrator().HasIndex("words", name) {
+				t.Errorf("no index %s", name)
+			}
+		})
+	}
+}
+
+// Rows may be equal in a column that is compared whatever the case, and keep what
+// was written. It can be made of any text, and be made unique, and back.
+func TestNoCase(t *testing.T) {
+	type Word struct {
+		ID   int64
+		Name string `gorm:"size:50;not null"`
+	}
+	type plain struct {
+		ID   int64
+		Name string `gorm:"size:50;not null;index:idx_words_name"`
+	}
+	type nocase struct {
+		ID   int64
+		Name string `gorm:"size:50;not null;nocase"`
+	}
+	type unique struct {
+		ID   int64
+		Name string `gorm:"size:50;not null;fold"`
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Table("words").Migrator().CreateTable(&plain{}))
+		for _, text := range texts[:20] {
+			must(t, gdb.Create(&Word{Name: text}).Error)
+		}
+		must(t, db.ChangeTable(gdb, "words", &plain{}, &nocase{}))
+		must(t, db.SearchIndex(gdb, "words", "name"))
+		for _, text := range texts[20:] {
+			must(t, gdb.Create(&Word{Name: text}).Error)
+		}
+		for _, text := range texts {
+			var want, found []string
+			for _, other := range texts {
+				if db.Fold(other) == db.Fold(text) {
+					want = append(want, other)
+				}
+			}
+			must(t, db.Where(gdb.Model(&Word{}), "name", &text).Order("id").Pluck("name", &found).Error)
+			if !slices.Equal(found, want) {
+				t.Errorf("%q finds %q, not %q", text, found, want)
+			}
+		}
+		sorted := slices.Clone(texts)
+		slices.SortStableFunc(sorted, func(a, b string) int { return strings.Compare(db.Fold(a), db.Fold(b)) })
+		var walked []string
+		for cursor := ""; ; {
+			page, err := db.List[Word](gdb, db.Query{Limit: 7, Order: "asc", Cursor: &cursor}, "name")
+			must(t, err)
+			for _, w := range page.Items {
+				walked = append(walked, w.Name)
+			}
+			if page.NextCursor == nil {
+				break
+			}
+			cursor = *page.NextCursor
+		}
+		if !slices.Equal(walked, sorted) {
+			t.Errorf("sorted: %q, not %q", walked, sorted)
+		}
+		must(t, db.DropSearchIndex(gdb, "words"))
+		if err := db.ChangeTable(gdb, "words", &nocase{}, &unique{}); err == nil || !strings.Contains(err.Error(), "equal whatever the case") {
+			t.Fatalf("equal rows made unique: %v", err)
+		}
+	})
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Table("words").Migrator().CreateTable(&plain{}))
+		must(t, gdb.Create(&Word{Name: "Été"}).Error)
+		for _, change := range [][2]any{{&plain{}, &nocase{}}, {&nocase{}, &unique{}}, {&unique{}, &nocase{}}} {
+			must(t, db.ChangeTable(gdb, "words", change[0], change[1]))
+			var n int64
+			must(t, db.WhereFold(gdb.Model(&Word{}), "name", "ÉTÉ").Count(&n).Error)
+			err := gdb.Transaction(func(tx *gorm.DB) error { return tx.Create(&Word{Name: "étÉ"}).Error })
+			if _, ok := change[1].(*unique); ok != (err != nil) || n != 1 {
+				t.Errorf("%T: %d found, %v", change[1], n, err)
+			}
+			must(t, gdb.Where("id > 1").Delete(&Word{}).Error)
+		}
+		must(t, db.ChangeTable(gdb, "words", &nocase{}, &plain{}))
+		if gdb.Migrator().HasColumn("words", "name_folded") || !gdb.Migrator().HasIndex("words", "idx_words_name") {
+			t.Error("the folded form is left, or the index is not back")
+		}
+	})
+}
+
 // Refold turns what an older version made unique, and tells which rows are
 // equal now. Nothing is lost.
 func TestRefold(t *testing.T) {
@@ -275,4 +442,39 @@ func index(err error) int {
 		return -1
 	}
 	return *f.Details[0].Index
+}
+
+// Rows that an older program stored without their folded form get it when the
+// database is migrated next, and are unique since.
+func TestRowsOfOlderPrograms(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		type Word struct {
+			ID   int64
+			Name *string `gorm:"size:50"`
+		}
+		list := []db.Migration{{ID: "1", Up: func(tx *gorm.DB) error {
+			if err := tx.Migrator().CreateTable(&Word{}); err != nil {
+				return err
+			}
+			return db.UniqueNoCase(tx, "words", "name")
+		}}}
+		_, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		must(t, gdb.Exec("INSERT INTO words (id, name) VALUES (1, 'ÄRGER'), (2, NULL)").Error)
+		done, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		if len(done) != 0 {
+			t.Errorf("applied %v", done)
+		}
+		small := "ärger"
+		check(t, gdb.Create(&Word{ID: 3, Name: &small}).Error, 409, "Name taken", "name/unique")
+		must(t, gdb.Exec("INSERT INTO words (id, name) VALUES (4, 'Ärger')").Error)
+		_, err = db.Migrate(t.Context(), gdb, list)
+		if err == nil || !strings.Contains(err.Error(), `words has a row whose name equals another whatever the case`) || !strings.Contains(err.Error(), "Ärger") {
+			t.Errorf("equal rows: %v", err)
+		}
+		must(t, gdb.Exec("UPDATE words SET name = 'Freude' WHERE id = 4").Error)
+		_, err = db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+	})
 }

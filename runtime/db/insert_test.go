@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
 type Letter struct {
@@ -119,4 +121,32 @@ func TestCreateLeavesExpressionsToGORM(t *testing.T) {
 		must(t, gdb.Raw("SELECT words FROM wordeds WHERE id = ?", row.ID).Scan(&got).Error)
 		require.Equal(t, want, got)
 	}
+}
+
+// A foreign key may be checked at the end of the transaction.
+func TestDeferredReferences(t *testing.T) {
+	type Hen struct{ ID int64 }
+	type Egg struct {
+		ID    int64
+		HenID int64
+		Hen   *Hen
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		if gdb.Name() == "mysql" {
+			t.Skip("it defers nothing")
+		}
+		must(t, gdb.Exec("CREATE TABLE hens (id integer PRIMARY KEY)").Error)
+		must(t, gdb.Exec("CREATE TABLE eggs (id integer PRIMARY KEY, hen_id integer NOT NULL REFERENCES hens DEFERRABLE INITIALLY DEFERRED)").Error)
+		must(t, gdb.Create(&Hen{ID: 1}).Error)
+		eggs := make([]Egg, 150)
+		for i := range eggs {
+			eggs[i] = Egg{ID: int64(i + 1), HenID: 1}
+		}
+		eggs[120].HenID = 9
+		err := db.CreateAll(gdb, eggs)
+		f := (*fault.Error)(nil)
+		if !errors.As(err, &f) || len(f.Details) != 1 || f.Details[0].Field != "hen_id" || f.Details[0].Index == nil || *f.Details[0].Index != 120 {
+			t.Errorf("got %v, %+v", err, f)
+		}
+	})
 }

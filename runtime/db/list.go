@@ -55,7 +55,7 @@ func Map[T, U any](p Page[T], f func(T) U) Page[U] {
 
 // List returns the page of T that q asks for among the rows tx matches,
 // ordered by the column sort and then by primary key, so that every row comes
-// exactly once. Where NULL sorts is the database's habit: PostgreSQL takes it
+// exactly once; [Relevance] is the order of a search, where no column has that name. Where NULL sorts is the database's habit: PostgreSQL takes it
 // for the greatest value, the others for the least. An unknown sort column and
 // a cursor that was not made by this list are fault 422.
 func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
@@ -65,6 +65,12 @@ func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
 	o, err := newOrdering(tx, sort, q.Order == "desc")
 	if err != nil {
 		return Page[T]{}, err
+	}
+	if sort == Relevance && o.column == nil {
+		if o.rank, err = newRanking(tx, q, o); err != nil {
+			return Page[T]{}, err
+		}
+		tx = o.window(tx)
 	}
 	if q.Cursor != nil && o.keyless {
 		return Page[T]{}, fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "This list has no key to go on from; use page"})
@@ -114,7 +120,7 @@ func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 			return Page[T]{}, err
 		}
 		pages := (total + int64(q.Limit) - 1) / int64(q.Limit)
-		page.Total, page.TotalIsEstimate, page.Pages = &total, !known, &pages
+		page.Total, page.TotalIsEstimate, page.Pages = &total, !known || o.rank != nil && total >= ranked, &pages
 		page.HasNext = page.HasNext || ask == q.Limit && int64(q.Page) < pages
 	}
 	return page.withCursor(tx.Statement.Context, o)
@@ -127,10 +133,12 @@ func total(tx *gorm.DB, how string, skip int64, n, ask int) (total int64, known 
 	case n > 0 && n < ask, n == 0 && skip == 0: // the last page shows the total
 		return skip + int64(n), true, nil
 	case how == countExact:
-		total, err = count(tx, 0)
-		return total, true, err
+		return count(tx, 0)
 	case n == 0 || skip < exactUpTo || tx.Name() == "sqlite": // there may be few, or all are counted
-		total, err = count(tx, exactUpTo+1)
+		total, known, err = count(tx, exactUpTo+1)
+		if !known {
+			return max(total, skip+int64(n)), false, err
+		}
 		if err != nil || total != exactUpTo+1 {
 			return total, true, err
 		}
@@ -182,7 +190,7 @@ func grouped(tx *gorm.DB) *gorm.DB {
 }
 
 func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {
-	if !p.HasNext || len(p.Items) == 0 || o.keyless {
+	if !p.HasNext || len(p.Items) == 0 || o.keyless || o.rank != nil {
 		return p, nil
 	}
 	next, err := o.cursor(ctx, reflect.ValueOf(&p.Items[len(p.Items)-1]).Elem())
@@ -190,9 +198,11 @@ func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {
 	return p, err
 }
 
-// ordering is the order of a list: by one column, then by primary key.
+// ordering is the order of a list: by one column or by relevance, then by
+// primary key.
 type ordering struct {
-	column  *schema.Field
+	column  *schema.Field   // nil with a rank
+	rank    *ranking        // nil with a column
 	id      *schema.Field   // nil where the key has several columns, and where there is none
 	key     []*schema.Field // without the column
 	keyless bool
@@ -221,7 +231,7 @@ func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
 		key = []*schema.Field{s.PrioritizedPrimaryField}
 	}
 	column := s.FieldsByDBName[sort]
-	if column == nil {
+	if column == nil && sort != Relevance {
 		return ordering{}, fault.InvalidQuery(fault.Detail{Field: "sort", Rule: "oneof", Message: "Sort is not a column of the list"})
 	}
 	// What has no key, as a view, is told apart by all that has an order.
@@ -233,7 +243,7 @@ func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
 	}
 	stmt.Table = cmp.Or(tx.Statement.Table, s.Table)
 	key = slices.DeleteFunc(slices.Clone(key), func(f *schema.Field) bool { return f == column })
-	return ordering{column, s.PrioritizedPrimaryField, key, keyless, folds(stmt, sort), desc, tx.Name()}, stmt.Error
+	return ordering{column, nil, s.PrioritizedPrimaryField, key, keyless, folds(stmt, sort), desc, tx.Name()}, stmt.Error
 }
 
 // by is the column that rows are in the order of.
@@ -250,16 +260,17 @@ const deep = 1000
 // at is the rows of a page behind skip others. Those that are skipped are not
 // read where an index holds the order.
 func (o ordering) at(tx *gorm.DB, skip, limit int) *gorm.DB {
-	if skip < deep || o.id == nil || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
+	if skip < deep || o.id == nil || o.rank != nil || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
 		return o.apply(tx).Offset(skip).Limit(limit)
 	}
 	keys := o.apply(tx).Clauses(clause.Select{Columns: []clause.Column{current(o.id.DBName)}}).Offset(skip).Limit(limit)
-	rows := tx.WithContext(tx.Statement.Context) // a statement of its own
-	delete(rows.Statement.Clauses, "WHERE")
-	return o.apply(rows.Where(clause.Expr{SQL: "? IN (SELECT * FROM (?) AS wanted)", Vars: []any{current(o.id.DBName), keys}}))
+	return o.apply(o.within(tx, keys))
 }
 
 func (o ordering) apply(tx *gorm.DB) *gorm.DB {
+	if o.rank != nil {
+		return tx.Clauses(clause.OrderBy{Expression: o.rank})
+	}
 	tx = tx.Order(clause.OrderByColumn{Column: current(o.by()), Desc: o.desc})
 	for _, field := range o.key {
 		tx = tx.Order(clause.OrderByColumn{Column: current(field.DBName), Desc: o.desc})

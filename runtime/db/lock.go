@@ -32,8 +32,21 @@ func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err
 	switch gdb.Name() {
 	case "postgres":
 		const key = "(hashtext('schema_migrations'), hashtext(current_schema()))"
-		_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock"+key)
-		return release("SELECT pg_advisory_unlock" + key), err
+		// By asking: the statement that waits would be in the way of an index that the
+		// other makes concurrently, which ends when those that began before have.
+		for got := false; ; {
+			if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock"+key).Scan(&got); err != nil {
+				return nil, err
+			}
+			if got {
+				return release("SELECT pg_advisory_unlock" + key), nil
+			}
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(turn / 5):
+			}
+		}
 	case "mysql":
 		const name = "left(concat('schema_migrations.', database()), 64)"
 		var got sql.NullInt64

@@ -28,11 +28,23 @@ import (
 // applied: both happen or neither. MySQL commits every change of a table at
 // once; there a migration that fails half way leaves its first half. SQLite
 // checks foreign keys at the end of the migration, as it must for tables to
-// be rebuilt; elsewhere they are checked at once.
+// be rebuilt; elsewhere they are checked at once. One that does not get a lock of
+// PostgreSQL within half a second is undone and tried again, so that programs which
+// use the table do not queue up behind it.
+//
+// An Online one keeps programs running that use the tables which it changes. On
+// PostgreSQL and MySQL it runs outside of a transaction, and is noted once it is done:
+// where it failed or was killed on the way it runs again from its beginning, so each of
+// its steps must find what it has done before, as those of this package do. On
+// PostgreSQL they make and drop indexes concurrently, prove constraints after they hold
+// for new rows, and fill in values a few rows at a time; MySQL does by itself what it
+// can without a lock. On SQLite, where whoever writes waits for his turn, it is one
+// transaction like any other.
 type Migration struct {
-	ID   string
-	Up   func(tx *gorm.DB) error
-	Down func(tx *gorm.DB) error // nil: it cannot be rolled back
+	ID     string
+	Up     func(tx *gorm.DB) error
+	Down   func(tx *gorm.DB) error // nil: it cannot be rolled back
+	Online bool
 }
 
 // Reverse returns a migration that takes back what those of list did, newest
@@ -73,13 +85,15 @@ type State struct {
 
 // Migrate applies what is pending, oldest first, and returns the IDs of what it
 // applied, also when it then failed. Several replicas may call it
-// at once: one works, the others wait until ctx ends and then find it done.
+// at once: one works, the others wait until ctx ends and then find it done. Rows
+// that an older program stored without their folded forms get them; see
+// [UniqueNoCase].
 func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
 	var done []string
 	list = oldestFirst(list)
 	err := exclusively(ctx, gdb, list, func(run runner) error {
 		for _, m := range list {
-			applied, err := run(func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
+			applied, err := run(m.Online, func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
 				if _, ok := known[m.ID]; ok {
 					return false, nil
 				}
@@ -95,7 +109,8 @@ func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 				done = append(done, m.ID)
 			}
 		}
-		return nil
+		_, err := run(false, func(tx *gorm.DB, _ map[string]time.Time) (bool, error) { return false, refill(tx) })
+		return err
 	})
 	return done, err
 }
@@ -107,20 +122,13 @@ func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]str
 	var done []string
 	list = oldestFirst(list)
 	err := exclusively(ctx, gdb, list, func(run runner) error {
-		for range n {
-			var last *Migration
-			_, err := run(func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
-				lastAt := time.Time{}
-				for _, m := range slices.Backward(list) {
-					if at, ok := known[m.ID]; ok && (last == nil || at.After(lastAt)) {
-						last, lastAt = &m, at
-					}
-					delete(known, m.ID)
-				}
-				for id := range known {
-					return false, fmt.Errorf("the database has %s, which this program does not know\n  where: table schema_migrations\n  try:   roll back with the program that applied it", id)
-				}
-				if last == nil {
+		for len(done) < n {
+			last, err := lastOf(run, list)
+			if last == nil || err != nil {
+				return err
+			}
+			undone, err := run(last.Online, func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
+				if _, ok := known[last.ID]; !ok { // another replica was faster
 					return false, nil
 				}
 				if last.Down == nil {
@@ -131,19 +139,35 @@ func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]str
 				}
 				return true, tx.Delete(&schemaMigration{ID: last.ID}).Error
 			})
-			switch {
-			case err != nil && last != nil:
+			if err != nil {
 				return fmt.Errorf("roll back %s: %w", last.ID, err)
-			case err != nil:
-				return err
-			case last == nil:
-				return nil
 			}
-			done = append(done, last.ID)
+			if undone {
+				done = append(done, last.ID)
+			}
 		}
 		return nil
 	})
 	return done, err
+}
+
+// lastOf is the migration of list that was applied last; nil for none.
+func lastOf(run runner, list []Migration) (last *Migration, err error) {
+	_, err = run(false, func(_ *gorm.DB, known map[string]time.Time) (bool, error) {
+		last = nil
+		lastAt := time.Time{}
+		for _, m := range slices.Backward(list) {
+			if at, ok := known[m.ID]; ok && (last == nil || at.After(lastAt)) {
+				last, lastAt = &m, at
+			}
+			delete(known, m.ID)
+		}
+		for id := range known {
+			return false, fmt.Errorf("the database has %s, which this program does not know\n  where: table schema_migrations\n  try:   roll back with the program that applied it", id)
+		}
+		return false, nil
+	})
+	return last, err
 }
 
 // Status tells of every migration whether it is applied: those of list, oldest
@@ -216,9 +240,12 @@ func after(applied map[string]time.Time) time.Time {
 	return at
 }
 
-// runner runs f in a transaction, with what is applied as that transaction
-// sees it.
-type runner func(f func(tx *gorm.DB, known map[string]time.Time) (bool, error)) (bool, error)
+// runner runs f in a transaction, or online, with what is applied as that
+// transaction sees it.
+type runner func(online bool, f func(tx *gorm.DB, known map[string]time.Time) (bool, error)) (bool, error)
+
+// silence is how long a migration waits for another program before it says so.
+const silence = time.Second
 
 // exclusively calls f while no other replica migrates the same database.
 func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(runner) error) error {
@@ -238,21 +265,34 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 		return err
 	}
 	defer conn.Close()
+	waiting := time.AfterFunc(silence, func() {
+		gdb.Logger.Warn(ctx, "waiting for another program to finish migrating, or to let go of a table")
+	})
+	defer waiting.Stop()
 	unlock, err := lock(ctx, conn, gdb)
 	if err != nil {
 		return fmt.Errorf("waiting for another program to finish migrating: %w", err)
 	}
 	defer unlock()
 
-	run := func(step func(*gorm.DB, map[string]time.Time) (bool, error)) (bool, error) {
+	run := func(online bool, step func(*gorm.DB, map[string]time.Time) (bool, error)) (bool, error) {
 		var done bool
-		err := transaction(ctx, gdb, conn, func(tx *gorm.DB) error {
+		known := func(tx *gorm.DB) error {
 			known, err := appliedMigrations(tx)
 			if err == nil {
 				done, err = step(tx, known)
 			}
 			return err
-		})
+		}
+		var err error
+		switch online = online && gdb.Name() != "sqlite"; {
+		case online:
+			err = patiently(ctx, gdb, func() error { return stepwise(ctx, gdb, conn, known) })
+		case gdb.Name() == "postgres":
+			err = patiently(ctx, gdb, func() error { return transaction(ctx, gdb, conn, known) })
+		default: // SQLite has the lock; what MySQL did so far is not undone
+			err = transaction(ctx, gdb, conn, known)
+		}
 		return done && err == nil, err
 	}
 	err = transaction(ctx, gdb, conn, func(tx *gorm.DB) error {
@@ -261,6 +301,7 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 		}
 		return tx.Migrator().CreateTable(&schemaMigration{})
 	})
+	waiting.Stop() // SQLite's lock is that of the transaction
 	if err != nil {
 		return fmt.Errorf("table schema_migrations: %w", err)
 	}
@@ -294,6 +335,11 @@ func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm
 	defer begun.Rollback()
 	tx := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
 	tx.Statement.ConnPool = &pinned{begun}
+	if gdb.Name() == "postgres" {
+		if err := tx.Exec(fmt.Sprintf("SET LOCAL lock_timeout = %d", turn.Milliseconds())).Error; err != nil {
+			return err
+		}
+	}
 	if err := f(tx); err != nil {
 		return err
 	}

@@ -1,8 +1,11 @@
 package db_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -299,6 +302,38 @@ func TestMigrateWaitsWithinContext(t *testing.T) {
 				t.Errorf("the second replica: %v", err)
 			}
 			close(release)
+			wg.Wait()
+		})
+	}
+}
+
+// One that waits for another says so, and goes on when it may.
+func TestMigrateSaysThatItWaits(t *testing.T) {
+	for _, name := range []string{"sqlite", "postgres", "mysql"} {
+		t.Run(name, func(t *testing.T) {
+			address := address(t, name)
+			said, out := io.Pipe()
+			late := time.AfterFunc(time.Minute, func() { out.CloseWithError(errors.New("it said nothing")) })
+			defer late.Stop()
+			second, err := db.Open(address, db.Options{Log: slog.New(slog.NewTextHandler(out, nil))})
+			must(t, err)
+			defer db.Close(second)
+			first := open(t, address)
+			var wg sync.WaitGroup
+			_, err = db.Migrate(t.Context(), first, []db.Migration{{ID: "1", Up: func(*gorm.DB) error {
+				wg.Go(func() {
+					if done, err := db.Migrate(t.Context(), second, blog()); err != nil || len(done) != len(blog()) {
+						t.Errorf("applied %v, error %v", done, err)
+					}
+				})
+				line, err := bufio.NewReader(said).ReadString('\n') // holds the lock until then
+				go io.Copy(io.Discard, said)
+				if err == nil && !strings.Contains(line, "waiting for another program to finish migrating") {
+					err = errors.New(line)
+				}
+				return err
+			}}})
+			must(t, err)
 			wg.Wait()
 		})
 	}

@@ -2,6 +2,7 @@ package db
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,23 +17,19 @@ import (
 // [AtMost], [List], [Search] and [WhereFold] then compare the column by that
 // form, alike on every database. Rows that differ in a column of within, such as
 // organisation_id, may have the same; the index is named
-// idx_<table>_<within>_<column> then.
+// idx_<table>_<within>_<column> then. Where not_deleted is among them, which is
+// null in rows that are deleted softly, those are in nobody's way; the name leaves
+// it out.
 //
 // Rows that are there and equal are an error that names them.
 func UniqueNoCase(tx *gorm.DB, table, column string, within ...string) error {
-	f := fold{tx, table, column, within}
-	err := f.add()
-	if err == nil {
-		err = f.fill()
-	}
-	if err == nil {
-		err = f.unique()
-	}
-	if err != nil && tx.Name() == "mysql" { // which keeps what was done so far
-		_ = f.drop()
-	}
-	f.forget()
-	return err
+	return fold{tx: tx, table: table, column: column, within: within}.make()
+}
+
+// NoCase has the column of table compared whatever the case, for migrations, as
+// UniqueNoCase does; rows may be equal.
+func NoCase(tx *gorm.DB, table, column string) error {
+	return fold{tx: tx, table: table, column: column, plain: true}.make()
 }
 
 // Refold is a migration for a column that UniqueFold made unique, and UniqueNoCase
@@ -50,7 +47,7 @@ func Refold(id, table, column string, within ...string) Migration {
 			if up {
 				return UniqueNoCase(tx, table, column, within...)
 			}
-			if err := (fold{tx, table, column, within}).drop(); err != nil {
+			if err := (fold{tx: tx, table: table, column: column, within: within}).drop(); err != nil {
 				return err
 			}
 			return UniqueFold(tx, table, column, within...)
@@ -59,11 +56,29 @@ func Refold(id, table, column string, within ...string) Migration {
 	return Migration{ID: id, Up: change(true), Down: change(false)}
 }
 
-// fold is a column that is unique whatever the case.
+// fold is a column that is compared whatever the case.
 type fold struct {
 	tx            *gorm.DB
 	table, column string
 	within        []string
+	plain         bool // rows may be equal
+	missing       bool // only rows without a folded form are filled
+}
+
+// make adds the folded form and its index.
+func (f fold) make() error {
+	err := f.add()
+	if err == nil {
+		err = f.fill()
+	}
+	if err == nil {
+		err = f.reindex()
+	}
+	if err != nil && (f.tx.Name() == "mysql" || online(f.tx)) { // what was done so far is kept
+		_ = f.drop()
+	}
+	f.forget()
+	return err
 }
 
 func (f fold) index() string { return foldIndex(f.table, f.column, f.within...) }
@@ -99,7 +114,7 @@ func (f fold) add() error {
 	if required && rows == 0 { // or a program of an older version, which still runs, could store no row
 		kind += " NOT NULL"
 	}
-	return f.tx.Exec("ALTER TABLE ? ADD ? "+kind, clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)}).Error
+	return run(f.tx, "ALTER TABLE ? ADD ? "+kind, clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)})
 }
 
 // kind is the type of the column that keeps the folded form, which is compared
@@ -131,22 +146,38 @@ func (f fold) required() (is bool, err error) {
 
 // key are the columns by which rows are told apart.
 func (f fold) key() ([]string, error) {
-	var columns []string
-	err := f.tx.Raw(map[string]string{
-		"sqlite": "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk",
-		"postgres": "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k (attnum, n) " +
-			"JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE i.indisprimary AND i.indrelid = to_regclass(quote_ident(?)) ORDER BY k.n",
-		"mysql": "SELECT column_name FROM information_schema.key_column_usage WHERE table_schema = database() AND table_name = ? " +
-			"AND constraint_name = 'PRIMARY' ORDER BY ordinal_position",
-	}[f.tx.Name()], f.table).Scan(&columns).Error
+	columns, err := primaryKey(f.tx, f.table)
 	if len(columns) == 0 {
 		columns = []string{f.column}
 	}
 	return columns, err
 }
 
-// some rows are read at once.
-const some = 1000
+// refill gives the rows that an older program stored meanwhile their folded forms,
+// so that what is unique whatever the case is. Rows that are equal to others are
+// an error that names them, and stay as they are.
+func refill(tx *gorm.DB) error {
+	var tables []string
+	if err := tx.Raw(map[string]string{
+		"sqlite":   "SELECT DISTINCT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name LIKE '%\\_folded' ESCAPE '\\' AND c.type = 'varchar(765)' ORDER BY 1",
+		"postgres": "SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.oid = to_regclass(quote_ident(c.relname)) AND c.relkind = 'r' AND a.attname LIKE '%\\_folded' AND format_type(a.atttypid, a.atttypmod) = 'character varying(765)' ORDER BY 1",
+		"mysql":    "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = database() AND column_name LIKE '%\\_folded' AND column_type = 'varchar(765)' ORDER BY 1",
+	}[tx.Name()]).Scan(&tables).Error; err != nil {
+		return err
+	}
+	for _, table := range tables {
+		columns, err := foldedColumns(tx, table)
+		if err != nil {
+			return err
+		}
+		for _, column := range slices.Sorted(maps.Keys(columns)) {
+			if err := (fold{tx: tx, table: table, column: column, missing: true}).fill(); err != nil {
+				return fmt.Errorf("%s has a row whose %s equals another whatever the case, which an older program stored\n  where: %w\n  try:   change one of them, then migrate again", table, column, err)
+			}
+		}
+	}
+	return nil
+}
 
 // fill gives the rows that are there their folded forms.
 func (f fold) fill() error {
@@ -159,43 +190,69 @@ func (f fold) fill() error {
 		columns = append(columns, clause.Column{Name: name})
 	}
 	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(key)), ", ") + ")"
-	table, order := clause.Table{Name: f.table}, strings.Trim(marks, "()")
+	table, order, text := clause.Table{Name: f.table}, strings.Trim(marks, "()"), "?"
+	if f.tx.Name() == "postgres" { // where a statement's columns keep their types, and an earlier migration may have asked
+		text = "CAST(? AS text)"
+	}
+	var pace pace
 	for last := []any(nil); ; {
-		query, vars := "SELECT "+order+", ? FROM ?", append(slices.Clone(columns), clause.Column{Name: f.column}, table)
-		if last != nil {
-			query, vars = query+" WHERE "+marks+" > "+marks, append(append(vars, columns...), last...)
+		most := some
+		if online(f.tx) {
+			most = pace.next()
 		}
-		rows, err := records(f.tx.Raw(query+" ORDER BY "+order+" LIMIT "+strconv.Itoa(some), append(vars, columns...)...))
+		query, vars := "SELECT "+order+", "+text+" FROM ? WHERE 1 = 1", append(slices.Clone(columns), clause.Column{Name: f.column}, table)
+		if f.missing {
+			query, vars = query+" AND ? IS NULL AND ? IS NOT NULL", append(vars, clause.Column{Name: foldedColumn(f.column)}, clause.Column{Name: f.column})
+		}
+		if last != nil {
+			query, vars = query+" AND "+marks+" > "+marks, append(append(vars, columns...), last...)
+		}
+		rows, err := records(f.tx.Raw(query+" ORDER BY "+order+" LIMIT "+strconv.Itoa(most), append(vars, columns...)...))
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			text, ok := row[len(key)].(string)
-			if last = row[:len(key)]; !ok {
-				continue
+		err = briefly(f.tx, func(tx *gorm.DB) error {
+			for _, row := range rows {
+				text, ok := row[len(key)].(string)
+				if !ok {
+					continue
+				}
+				vars := []any{table, clause.Column{Name: foldedColumn(f.column)}, Fold(text)}
+				for i, column := range columns {
+					vars = append(vars, column, row[i])
+				}
+				if err := tx.Exec("UPDATE ? SET ? = ? WHERE "+strings.TrimSuffix(strings.Repeat("? = ? AND ", len(key)), " AND "), vars...).Error; err != nil {
+					return fmt.Errorf("%s of %s: %q: %w", f.column, f.table, text, err)
+				}
 			}
-			vars := []any{table, clause.Column{Name: foldedColumn(f.column)}, Fold(text)}
-			for i, column := range columns {
-				vars = append(vars, column, last[i])
-			}
-			if err := f.tx.Exec("UPDATE ? SET ? = ? WHERE "+strings.TrimSuffix(strings.Repeat("? = ? AND ", len(key)), " AND "), vars...).Error; err != nil {
-				return fmt.Errorf("%s of %s: %q: %w", f.column, f.table, text, err)
-			}
+			return nil
+		})
+		if err == nil {
+			err = settle(f.tx, f.table)
 		}
-		if len(rows) < some {
+		if err != nil {
+			return err
+		}
+		if len(rows) < most {
 			return nil
 		}
+		last = rows[len(rows)-1][:len(key)]
 	}
 }
 
-// unique makes the index, in place of one that is there, and sees first that no
+// reindex makes the index, in place of one that is there, and sees first that no
 // rows are in its way.
-func (f fold) unique() error {
-	if err := f.distinct(); err != nil {
-		return err
+func (f fold) reindex() error {
+	if !f.plain {
+		if err := f.distinct(); err != nil {
+			return err
+		}
 	}
 	if err := f.unindex(); err != nil {
 		return err
+	}
+	if f.plain {
+		return createIndex(f.tx, "", f.index(), "ON ? (?)", clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)})
 	}
 	return uniqueIndex(f.tx, "?", f.table, foldedColumn(f.column), f.index(), f.within...)
 }
@@ -211,15 +268,16 @@ func (f fold) unindex() error {
 // distinct is an error that names rows which are equal.
 func (f fold) distinct() error {
 	table, form, text := clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)}, clause.Column{Name: f.column}
-	list, same := "?", ""
+	list, same, present := "?", "", "? IS NOT NULL"
 	groups := []any{form}
-	for _, name := range f.within {
+	for _, name := range f.within { // null never equals null
 		list += ", ?"
 		same += " AND ? = ?"
+		present += " AND ? IS NOT NULL"
 		groups = append(groups, clause.Column{Name: name})
 	}
-	equal, err := records(f.tx.Raw("SELECT "+list+" FROM ? WHERE ? IS NOT NULL GROUP BY "+list+" HAVING count(*) > 1 ORDER BY "+list+" LIMIT 11",
-		slices.Concat(groups, []any{table, form}, groups, groups)...))
+	equal, err := records(f.tx.Raw("SELECT "+list+" FROM ? WHERE "+present+" GROUP BY "+list+" HAVING count(*) > 1 ORDER BY "+list+" LIMIT 11",
+		slices.Concat(groups, []any{table}, groups, groups, groups)...))
 	if err != nil || len(equal) == 0 {
 		return err
 	}
@@ -260,7 +318,7 @@ func (f fold) drop() error {
 	if err := f.unindex(); err != nil {
 		return err
 	}
-	return f.tx.Exec("ALTER TABLE ? DROP COLUMN ?", clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)}).Error
+	return run(f.tx, "ALTER TABLE ? DROP COLUMN ?", clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)})
 }
 
 // records reads the rows of a statement.

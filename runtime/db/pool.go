@@ -21,7 +21,8 @@ import (
 // Config is what a person may set about a database server. What is 0 has its
 // default; less than 0 sets no limit.
 type Config struct {
-	Pool             int           `env:"DATABASE_POOL" envDefault:"20" doc:"connections to a database server, per process"`
+	ReadURL          string        `env:"DATABASE_READ_URL" doc:"a streaming standby of the PostgreSQL in DATABASE_URL, for the reads of GET requests"`
+	Pool             int           `env:"DATABASE_POOL" envDefault:"20" doc:"connections to a database server, per process; a quarter of them for searches"`
 	LockTimeout      time.Duration `env:"DATABASE_LOCK_TIMEOUT" envDefault:"2s" doc:"maximum wait for a lock or a connection; -1s for no limit"`
 	StatementTimeout time.Duration `env:"DATABASE_STATEMENT_TIMEOUT" envDefault:"10s" doc:"maximum duration of a statement outside migrations; -1s for no limit"`
 }
@@ -70,12 +71,13 @@ const (
 
 // serverPool is the pool of connections to a database server. It keeps one
 // slow thing from taking the rest with it: statements wait for a connection as
-// long as for a lock and no longer, all transactions together have at most half
-// of the connections, and the statements of one table outside of transactions
-// three eighths.
+// long as for a lock and no longer, a quarter of the connections is for searches
+// and the rest for all else, of which all transactions together have at most
+// half, and the statements of one table outside of transactions three eighths.
 type serverPool struct {
 	*sql.DB
-	spare *sql.DB // one connection, for who asks whether the server lives
+	searchers *sql.DB // nil where there are too few connections
+	spare     *sql.DB // one connection, for who asks whether the server lives
 	// connector makes the connections, for who needs one for long; see Listen.
 	connector driver.Connector
 	pooler    bool   // it stands between, and gives each transaction another connection
@@ -84,29 +86,38 @@ type serverPool struct {
 	idle      int
 	space
 
-	wait         time.Duration // 0 for ever
-	patience     time.Duration // with a server that is silent; 0 for ever
-	all, writing slots
-	share        int
-	tables       sync.Map // of slots, by table
-	known        atomic.Int32
+	wait      time.Duration // 0 for ever
+	patience  time.Duration // with a server that is silent; 0 for ever
+	all       slots
+	writing   slots
+	searching slots
+	share     int
+	tables    sync.Map // of slots, by table
+	known     atomic.Int32
 }
 
 // slots are places, of which everyone who works holds one.
 type slots chan struct{}
 
 func newServerPool(connector driver.Connector, c Config, limits, free string) *serverPool {
+	searching := c.Pool / 4
+	rest := c.Pool - searching
 	p := &serverPool{
-		DB: sql.OpenDB(connector), spare: sql.OpenDB(connector), connector: connector, limits: limits, free: free,
-		idle: max(c.Pool/2, 2), wait: c.LockTimeout, patience: c.StatementTimeout, share: max(c.Pool*3/8, 1), all: make(slots, c.Pool), writing: make(slots, c.Pool/2),
+		connector: connector, limits: limits, free: free, idle: max(rest/2, 2), wait: c.LockTimeout, patience: c.StatementTimeout,
+		share: max(rest*3/8, 1), all: make(slots, rest), writing: make(slots, rest/2), searching: make(slots, searching),
 	}
-	p.SetMaxOpenConns(c.Pool)
-	p.SetMaxIdleConns(p.idle)
-	p.SetConnMaxIdleTime(idleTime)
-	p.SetConnMaxLifetime(lifetime)
-	p.spare.SetMaxOpenConns(1)
-	p.spare.SetConnMaxIdleTime(idleTime)
-	p.spare.SetConnMaxLifetime(lifetime)
+	connections := func(most, idle int) *sql.DB {
+		pool := sql.OpenDB(connector)
+		pool.SetMaxOpenConns(most)
+		pool.SetMaxIdleConns(idle)
+		pool.SetConnMaxIdleTime(idleTime)
+		pool.SetConnMaxLifetime(lifetime)
+		return pool
+	}
+	p.DB, p.spare = connections(rest, p.idle), connections(1, 1)
+	if searching > 0 {
+		p.searchers = connections(searching, searching)
+	}
 	return p
 }
 
@@ -202,18 +213,30 @@ func (p *serverPool) ExecContext(ctx context.Context, query string, args ...any)
 }
 
 // QueryContext implements gorm.ConnPool. What only reads is tried once more
-// where the connection broke, as all do when the server starts anew.
+// where the connection broke, as all do when the server starts anew, and where a
+// migration changed the columns of what was prepared.
 func (p *serverPool) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
-	args = planned(query, args)
-	err = p.do(ctx, query, func() error {
-		rows, err = p.DB.QueryContext(ctx, query, args...)
+	args = p.planned(query, args)
+	read := func(pool *sql.DB, idle int) error {
+		rows, err = pool.QueryContext(ctx, query, args...)
 		if err != nil && reads(query) && ctx.Err() == nil && inspect(err).kind == unreachable {
-			p.SetMaxIdleConns(0) // the others are as dead
-			p.SetMaxIdleConns(p.idle)
-			rows, err = p.DB.QueryContext(ctx, query, args...)
+			pool.SetMaxIdleConns(0) // the others are as dead
+			pool.SetMaxIdleConns(idle)
+			rows, err = pool.QueryContext(ctx, query, args...)
+		}
+		for tries := 0; tries < idle && err != nil && reads(query) && outdated(err); tries++ { // each connection has prepared it
+			rows, err = pool.QueryContext(ctx, query, args...)
 		}
 		return err
-	})
+	}
+	if p.searchers != nil && searches(query) {
+		if err := p.take(ctx, p.searching); err != nil {
+			return nil, err
+		}
+		defer p.searching.free()
+		return rows, read(p.searchers, cap(p.searching))
+	}
+	err = p.do(ctx, query, func() error { return read(p.DB, p.idle) })
 	if !reads(query) {
 		err = p.noted(err)
 	}
@@ -240,6 +263,21 @@ func planned(query string, args []any) []any {
 	return append([]any{pgx.QueryExecModeDescribeExec}, args...)
 }
 
+// planned is the same for a statement outside of transactions. To ask what it takes
+// and to run it are two steps, between which a pooler may let those of others in.
+func (p *serverPool) planned(query string, args []any) []any {
+	if p.pooler {
+		return args // no plan is kept there
+	}
+	return planned(query, args)
+}
+
+// searches reports whether a statement looks through texts, for which it may
+// have to read every row.
+func searches(query string) bool {
+	return reads(query) && (strings.Contains(query, " LIKE ") || strings.Contains(query, " GLOB ") || strings.Contains(query, " @@ "))
+}
+
 func reads(query string) bool { return len(query) > 6 && strings.EqualFold(query[:6], "SELECT") }
 
 // BeginTx implements gorm.ConnPoolBeginner.
@@ -259,4 +297,10 @@ func (p *serverPool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPo
 func (p *serverPool) GetDBConn() (*sql.DB, error) { return p.DB, nil }
 
 // Close closes every connection.
-func (p *serverPool) Close() error { return errors.Join(p.spare.Close(), p.DB.Close()) }
+func (p *serverPool) Close() error {
+	err := errors.Join(p.spare.Close(), p.DB.Close())
+	if p.searchers != nil {
+		err = errors.Join(err, p.searchers.Close())
+	}
+	return err
+}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -117,6 +118,59 @@ func TestNoConnectionWithinTheLimit(t *testing.T) {
 	}
 }
 
+// Searches that have to look at every row, more of them than there are
+// connections, do not keep others of the same table waiting.
+func TestSlowSearches(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Migrator().CreateTable(&Tale{}))
+		tales := make([]Tale, 500)
+		for i := range tales {
+			text := strings.Repeat(fmt.Sprintf("nothing of %d ", i), 4000)
+			tales[i] = Tale{Title: "a tale", Content: &text}
+		}
+		must(t, gdb.CreateInBatches(tales, 50).Error)
+		ctx, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		var searched, read []time.Duration
+		for range 30 {
+			group.Go(func() {
+				for ctx.Err() == nil {
+					begin := time.Now()
+					found, err := db.List[Tale](db.Search(gdb.WithContext(t.Context()), "zq", "title", "content"), db.Query{}, "created_at")
+					if f := fault.From(err); err == nil && len(found.Items) > 0 || err != nil && f.Status != http.StatusServiceUnavailable {
+						t.Errorf("found %v, %v", found.Items, err)
+					}
+					mu.Lock()
+					if err == nil {
+						searched = append(searched, time.Since(begin))
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		ends := time.Now().Add(2 * time.Second)
+		for n := int64(0); n < 20 || time.Now().Before(ends); n++ {
+			begin := time.Now()
+			_, err := db.Find[Tale](gdb.WithContext(t.Context()), 1+n%500)
+			must(t, err)
+			read = append(read, time.Since(begin))
+		}
+		cancel()
+		group.Wait()
+		slices.Sort(read)
+		slices.Sort(searched)
+		if len(searched) == 0 {
+			t.Fatal("nobody has searched")
+		}
+		search, most := searched[len(searched)/2], read[len(read)*19/20]
+		t.Logf("%d searches, half within %s; of %d reads 19 of 20 within %s", len(searched), search, len(read), most)
+		if most > search/4 {
+			t.Errorf("reads take %s beside searches of %s", most, search)
+		}
+	})
+}
+
 // A statement ends at its limit, except in a migration.
 func TestStatementTimeout(t *testing.T) {
 	long := map[string]string{ // than so many fifths of a second or so
@@ -186,15 +240,36 @@ func TestClientsThatHangUp(t *testing.T) {
 	})
 }
 
+// A client that hangs up in the middle of a statement does not take the
+// connection with it, for which others would have to wait.
+func TestConnectionsOutliveTheirClients(t *testing.T) {
+	gdb := openWith(t, address(t, "postgres"), db.Config{Pool: 2})
+	process := func() (pid int) {
+		must(t, gdb.Raw("SELECT pg_backend_pid()").Scan(&pid).Error)
+		return pid
+	}
+	was := process()
+	for _, query := range []string{"SELECT 1 FROM pg_sleep(0.3)", "SELECT pg_sleep(0.01) FROM generate_series(1, 30)"} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		hangUp := time.AfterFunc(100*time.Millisecond, cancel)
+		_ = gdb.WithContext(ctx).Raw(query).Scan(&[]string{}).Error
+		if ctx.Err() == nil {
+			t.Errorf("%s ended before its client", query)
+		}
+		hangUp.Stop()
+		cancel()
+		if is := process(); is != was {
+			t.Errorf("%s: the connection is another", query)
+		}
+	}
+}
+
 // A server that is killed and starts anew is a 503 to those who write, and to
 // those who read as long as it is not back; nothing else.
 func TestServerRestarts(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("kills a process of another user")
-	}
-	at, err := services.StartPostgres()
+	server, err := services.StartPostgres()
 	must(t, err)
-	replicas := []*gorm.DB{open(t, at), open(t, at)}
+	replicas := []*gorm.DB{open(t, server.URL), open(t, server.URL)}
 	must(t, replicas[0].Migrator().CreateTable(&Counter{}))
 	must(t, replicas[0].Create(&Counter{N: 1}).Error)
 	must(t, replicas[0].Exec("CHECKPOINT").Error) // the server does not sync what it commits

@@ -20,6 +20,9 @@ func Ready(ctx context.Context, gdb *gorm.DB, list []Migration) error {
 		spare.Statement.ConnPool = p.spare
 	}
 	pending, err := Pending(ctx, spare, list)
+	if err != nil && inspect(err).kind == unreachable {
+		pending, err = Pending(ctx, spare, list) // the connection broke while it rested
+	}
 	if err != nil {
 		v := inspect(err)
 		if v.kind == busy || v.kind == cancelled && ctx.Err() == nil {

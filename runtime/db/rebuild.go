@@ -2,6 +2,7 @@ package db
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -175,6 +176,7 @@ type tableText struct {
 
 func parseTable(text string) (tableText, error) {
 	var t tableText
+	text = uncommented(text)
 	begin := -1
 	depth, start := 0, 0
 	for i := 0; i < len(text); i++ {
@@ -185,14 +187,6 @@ func parseTable(text string) (tableText, error) {
 				return t, fmt.Errorf("cannot read %s", text)
 			}
 			i += end + 1 // a doubled quote opens the next
-		case '-':
-			if strings.HasPrefix(text[i:], "--") {
-				return t, fmt.Errorf("cannot read a definition with comments: %s", text)
-			}
-		case '/':
-			if strings.HasPrefix(text[i:], "/*") {
-				return t, fmt.Errorf("cannot read a definition with comments: %s", text)
-			}
 		case '(':
 			if depth++; depth == 1 && begin < 0 {
 				begin, start = i, i+1
@@ -214,9 +208,25 @@ func parseTable(text string) (tableText, error) {
 	return t, fmt.Errorf("cannot read %s", text)
 }
 
+// comment is a text in quotes, or a comment.
+var comment = regexp.MustCompile("(?s)'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^\\]]*\\]|--[^\n]*|/\\*.*?(?:\\*/|$)")
+
+// uncommented is SQL without its comments.
+func uncommented(text string) string {
+	return comment.ReplaceAllStringFunc(text, func(part string) string {
+		if strings.HasPrefix(part, "--") || strings.HasPrefix(part, "/*") {
+			return " "
+		}
+		return part
+	})
+}
+
 // add takes one element of the list.
 func (t *tableText) add(element string) {
-	word, _, _ := strings.Cut(element, " ")
+	word := firstName(element)
+	if !strings.HasPrefix(element, word) {
+		word = "" // a name in quotes
+	}
 	switch strings.ToUpper(word) {
 	case "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN":
 		t.constraints = append(t.constraints, element)
@@ -258,8 +268,10 @@ func firstName(text string) string {
 	}
 	end, ok := map[byte]string{'"': `"`, '`': "`", '[': "]"}[text[0]]
 	if !ok {
-		name, _, _ := strings.Cut(text, " ")
-		return name
+		if at := strings.IndexAny(text, " \t\r\n("); at >= 0 {
+			text = text[:at]
+		}
+		return text
 	}
 	name, _, _ := strings.Cut(text[1:], end)
 	return name

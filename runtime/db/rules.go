@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -69,7 +70,9 @@ func (p *rules) Initialize(gdb *gorm.DB) error {
 		gdb.Callback().Query().After("gorm:after_query").Register("rules:joined", p.joined),
 		gdb.Callback().Row().Before("gorm:row").Register("rules", p.read),
 		gdb.Callback().Create().Before("gorm:create").Register("rules", p.create),
+		gdb.Callback().Create().After("gorm:create").Before("conflicts").Register("rules:end", p.end),
 		gdb.Callback().Update().Before("gorm:update").Register("rules", p.update),
+		gdb.Callback().Update().After("gorm:update").Before("conflicts").Register("rules:end", p.end),
 		gdb.Callback().Delete().Before("gorm:delete").Register("rules", p.write),
 	)
 }
@@ -89,6 +92,26 @@ func (p *rules) of(s *schema.Schema) rule {
 	}
 	p.known.Store(s, r)
 	return r
+}
+
+// model is the model of a table: of those that s has relations to and of those
+// that there was a statement of, one with a rule before one without; nil for none.
+func (p *rules) model(s *schema.Schema, table string) (found *schema.Schema) {
+	consider := func(other *schema.Schema) {
+		if other.Table == table && (found == nil || p.of(found).readable == nil) {
+			found = other
+		}
+	}
+	for _, relation := range s.Relationships.Relations {
+		consider(relation.FieldSchema)
+	}
+	for _, met := range []*sync.Map{&p.known, &p.refs} {
+		met.Range(func(key, _ any) bool {
+			consider(key.(*schema.Schema))
+			return true
+		})
+	}
+	return found
 }
 
 // writableOnly marks a statement that reads only what may be changed: the
@@ -237,7 +260,11 @@ func (p *rules) narrow(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm.DB
 	if condition == nil {
 		return
 	}
-	// What the statement says by itself may hold an OR.
+	and(tx, condition)
+}
+
+// and adds a condition to those of a statement, which may hold an OR.
+func and(tx *gorm.DB, condition clause.Expression) {
 	if c, ok := tx.Statement.Clauses["WHERE"]; ok {
 		if where, ok := c.Expression.(clause.Where); ok && len(where.Exprs) > 0 {
 			c.Expression = clause.Where{Exprs: []clause.Expression{group{where}}}
@@ -405,7 +432,11 @@ func assigned(s *gorm.Statement, column *schema.Field) any {
 type ref struct {
 	column, key *schema.Field
 	target      *schema.Schema
+	soft        bool // rows of target are deleted softly
 }
+
+// heldKey is the transaction in which a statement holds the rows that it refers to.
+const heldKey = "db:referred"
 
 // references are the columns of a model that are to be checked.
 func (p *rules) references(s *schema.Schema) []ref {
@@ -421,9 +452,11 @@ func (p *rules) references(s *schema.Schema) []ref {
 			// Of a key of several columns the last tells the rows of one owner
 			// apart; the database compares all of them.
 			last := relation.References[len(relation.References)-1]
-			refs = append(refs, ref{last.ForeignKey, last.PrimaryKey, target})
+			refs = append(refs, ref{last.ForeignKey, last.PrimaryKey, target, softly(target)})
 		}
 	}
+	// In one order, in which rows are held as well.
+	slices.SortFunc(refs, func(a, b ref) int { return strings.Compare(a.column.DBName, b.column.DBName) })
 	p.refs.Store(s, refs)
 	return refs
 }
@@ -462,7 +495,11 @@ func (p *rules) check(tx *gorm.DB, refs []ref, n int, value func(i int, r ref) a
 		if len(distinct) == 0 {
 			continue
 		}
-		found, err := existing(tx, r.target, r.key, distinct)
+		if err := p.hold(tx, r); err != nil {
+			_ = tx.AddError(err)
+			return
+		}
+		found, err := existing(tx, r, distinct)
 		if err != nil {
 			_ = tx.AddError(err)
 			return
@@ -478,16 +515,45 @@ func (p *rules) check(tx *gorm.DB, refs []ref, n int, value func(i int, r ref) a
 	}
 }
 
-// existing returns which of the values of key rows have that the caller of tx
-// may read.
-func existing(tx *gorm.DB, s *schema.Schema, key *schema.Field, values []any) (map[string]bool, error) {
+// hold gives the statement a transaction, where it has none, for a reference to a
+// table whose rows are deleted softly: what is seen there has to stay until the
+// row that refers to it is written, and no foreign key sees to that.
+func (p *rules) hold(tx *gorm.DB, r ref) error {
+	if !r.soft {
+		return nil
+	}
+	own, err := beginOwn(tx)
+	if own != nil {
+		tx.InstanceSet(heldKey, own)
+	}
+	return err
+}
+
+// end ends the transaction of hold.
+func (p *rules) end(tx *gorm.DB) {
+	s := tx.Statement
+	if s.Schema == nil || !slices.ContainsFunc(p.references(s.Schema), func(r ref) bool { return r.soft }) {
+		return
+	}
+	if own, ok := tx.InstanceGet(heldKey); ok {
+		own.(*ownTransaction).end(tx, tx.Error == nil)
+	}
+}
+
+// existing returns which of the values of a reference rows have that the caller of tx
+// may read. Those that could be deleted softly are held, as a foreign key holds
+// what could be deleted.
+func existing(tx *gorm.DB, r ref, values []any) (map[string]bool, error) {
 	found := map[string]bool{}
 	for len(values) > 0 {
 		some := values[:min(len(values), checkedAtOnce)]
 		values = values[len(some):]
-		keys := reflect.New(reflect.SliceOf(key.IndirectFieldType))
-		err := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Model(reflect.New(s.ModelType).Interface()).
-			Where(clause.IN{Column: current(key.DBName), Values: some}).Pluck(key.DBName, keys.Interface()).Error
+		keys := reflect.New(reflect.SliceOf(r.key.IndirectFieldType))
+		stored := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Model(reflect.New(r.target.ModelType).Interface())
+		if r.soft {
+			stored = stored.Clauses(staying(tx))
+		}
+		err := stored.Where(clause.IN{Column: current(r.key.DBName), Values: some}).Pluck(r.key.DBName, keys.Interface()).Error
 		if err != nil {
 			return nil, err
 		}

@@ -505,3 +505,67 @@ func TestNestedJoins(t *testing.T) {
 		}
 	})
 }
+
+// What keeps a row from being deleted is named to those who may read some of it,
+// and to nobody else: not by the database's error, not in bulk, not where rows are
+// deleted softly, not by what goes with them.
+func TestWhatIsInTheWayIsTheCallersToRead(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		for _, table := range []string{"folders", "sheets", "marks"} {
+			must(t, gdb.Exec(map[string]string{
+				"folders": "CREATE TABLE folders (id bigint PRIMARY KEY, deleted_at timestamp NULL)",
+				"sheets":  "CREATE TABLE sheets (id bigint PRIMARY KEY, user_id bigint, folder_id bigint, FOREIGN KEY (folder_id) REFERENCES folders(id))",
+				"marks":   "CREATE TABLE marks (id bigint PRIMARY KEY, user_id bigint, sheet_id bigint, FOREIGN KEY (sheet_id) REFERENCES sheets(id))",
+			}[table]).Error)
+		}
+		all := gdb.WithContext(db.System(t.Context()))
+		must(t, all.Create([]folder{{ID: 1}, {ID: 2}}).Error)
+		must(t, all.Create([]sheet{{ID: 1, UserID: ann, FolderID: 1}, {ID: 2, UserID: bob, FolderID: 2}}).Error)
+		must(t, all.Create([]mark{{ID: 1, UserID: bob, SheetID: 1}, {ID: 2, UserID: ann, SheetID: 2}}).Error)
+		const other = "other rows"
+		for _, c := range []struct {
+			who          int64
+			what         string
+			delete       func(tx *gorm.DB) error
+			tells        string
+			inTx, failed string // in a transaction; and where that answers nothing more
+		}{
+			{bob, "Folder", func(tx *gorm.DB) error { return db.Delete[folder](tx, 1) }, other, other, other},
+			{ann, "Folder", func(tx *gorm.DB) error { return db.Delete[folder](tx, 1) }, "sheets", "sheets", "sheets"},
+			{bob, "Folder", func(tx *gorm.DB) error { return tx.Where("id IN (1)").Delete(&folder{}).Error }, other, other, other},
+			{bob, "Folder", func(tx *gorm.DB) error { return tx.Unscoped().Delete(&folder{ID: 1}).Error }, other, other, other},
+			{ann, "Folder", func(tx *gorm.DB) error { return tx.Unscoped().Delete(&folder{ID: 1}).Error }, "sheets", "sheets", other},
+			{ann, "Sheet", func(tx *gorm.DB) error { return db.Delete[sheet](tx, 1) }, other, other, other},
+			{ann, "Sheet", func(tx *gorm.DB) error { return tx.Where("user_id", ann).Delete(&sheet{}).Error }, other, other, other},
+			{bob, "Sheet", func(tx *gorm.DB) error { return db.Delete[sheet](tx, 2) }, other, other, other},
+			{0, "Sheet", func(tx *gorm.DB) error { return db.Delete[sheet](tx, 1) }, "marks", "marks", "marks"},
+		} {
+			ctx := db.System(t.Context())
+			if c.who != 0 {
+				ctx = as(c.who)
+			}
+			check(t, c.delete(gdb.WithContext(ctx)), 409, c.what+" is still used by "+c.tells, "")
+			want := c.inTx
+			if gdb.Name() == "postgres" {
+				want = c.failed
+			}
+			check(t, gdb.WithContext(ctx).Transaction(c.delete), 409, c.what+" is still used by "+want, "")
+		}
+		// Of SQL of one's own nothing is known.
+		check(t, gdb.Exec("DELETE FROM sheets WHERE id = 1").Error, 409, map[string]string{"sqlite": "Refers to something that does not exist"}[gdb.Name()]+
+			map[bool]string{true: "Still used by other rows"}[gdb.Name() != "sqlite"], "")
+	})
+}
+
+type folder struct {
+	ID        int64
+	DeletedAt gorm.DeletedAt
+}
+
+type sheet struct{ ID, UserID, FolderID int64 }
+
+func (sheet) Readable(tx *gorm.DB) *gorm.DB { return tx.Where("user_id", callerOf(tx)) }
+
+type mark struct{ ID, UserID, SheetID int64 }
+
+func (mark) Readable(tx *gorm.DB) *gorm.DB { return tx.Where("user_id", callerOf(tx)) }

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,7 +34,15 @@ func SearchVector(tx *gorm.DB, term, column string) *gorm.DB {
 	if term == "" {
 		return tx
 	}
-	return tx.Where("? @@ websearch_to_tsquery(?)", clause.Column{Table: clause.CurrentTable, Name: column}, term)
+	return tx.Where(vector{term, column})
+}
+
+// vector is the condition of SearchVector.
+type vector struct{ term, column string }
+
+// Build implements clause.Expression.
+func (v vector) Build(b clause.Builder) {
+	clause.Expr{SQL: "? @@ websearch_to_tsquery(?)", Vars: []any{current(v.column), v.term}}.Build(b)
 }
 
 // SearchIndex makes Search of the columns of a table cheap, for migrations: by
@@ -70,7 +79,7 @@ func SearchIndex(tx *gorm.DB, table string, columns ...string) error {
 func DropSearchIndex(tx *gorm.DB, table string) error {
 	switch tx.Name() {
 	case "postgres":
-		return tx.Exec("DROP INDEX IF EXISTS ?", clause.Column{Name: "idx_" + searchTable(table)}).Error
+		return dropIndex(tx, "idx_"+searchTable(table))
 	case "sqlite":
 		for _, event := range searchEvents {
 			if err := tx.Exec("DROP TRIGGER IF EXISTS ?", clause.Table{Name: searchTable(table) + "_" + event}).Error; err != nil {
@@ -117,12 +126,12 @@ func trigramIndex(tx *gorm.DB, table string, columns []string) error {
 		}
 	}
 	var parts []string
-	vars := []any{clause.Column{Name: "idx_" + searchTable(table)}, clause.Table{Name: table}}
+	vars := []any{clause.Table{Name: table}}
 	for _, column := range columns {
 		parts = append(parts, "("+lowered+") ?")
 		vars = append(vars, clause.Column{Name: column}, clause.Column{Table: where, Name: "gin_trgm_ops"})
 	}
-	return tx.Exec("CREATE INDEX ? ON ? USING gin ("+strings.Join(parts, ", ")+")", vars...).Error
+	return createIndex(tx, "", "idx_"+searchTable(table), "ON ? USING gin ("+strings.Join(parts, ", ")+")", vars...)
 }
 
 // trigramSchema is where pg_trgm is; "" for nowhere.
@@ -193,12 +202,8 @@ func (s search) Build(b clause.Builder) {
 	var values []any
 	indexed, plain := search{term: Fold(s.term)}, false
 	for _, column := range s.columns {
-		name, term := column, s.term
-		folded := ok && folds(stmt, column)
-		if folded {
-			name, term = foldedColumn(column), Fold(term)
-		}
-		condition, vars := holds(dialect, current(name), term, folded)
+		name, term, folded := s.folded(stmt, column)
+		condition, vars := holds(dialect, current(name), term, folded, anywhere)
 		either, values = append(either, condition), append(values, vars...)
 		indexed.columns, plain = append(indexed.columns, name), plain || !folded
 	}
@@ -216,30 +221,38 @@ func (s search) Build(b clause.Builder) {
 	clause.Expr{SQL: "(" + strings.Join(either, " OR ") + ")", Vars: values}.Build(b)
 }
 
-// holds is the condition that a column holds term, and its values.
-func holds(dialect string, column clause.Column, term string, folded bool) (condition string, vars []any) {
+// folded is the column that is looked at, the term as it is looked for there,
+// and whether these are folded forms.
+func (s search) folded(stmt *gorm.Statement, column string) (name, term string, folded bool) {
+	if stmt != nil && folds(stmt, column) {
+		return foldedColumn(column), Fold(s.term), true
+	}
+	return column, s.term, false
+}
+
+// holds is the condition that a column holds term in a place, and its values.
+func holds(dialect string, column clause.Column, term string, folded bool, at place) (condition string, vars []any) {
 	rough, exact := loose(term)
-	pattern := "%" + likeEscaper.Replace(rough) + "%"
 	switch {
 	case dialect == "postgres":
 		// ILIKE, by a word that has an index. Without ESCAPE, through which no
 		// index sees.
-		condition, vars = lowered+" LIKE lower(? COLLATE "+`"und-x-icu")`, []any{column, "%" + wildcard(backslashEscaper.Replace(rough)) + "%"}
+		condition, vars = lowered+" LIKE lower(? COLLATE "+`"und-x-icu")`, []any{column, at.before + wildcard(backslashEscaper.Replace(rough)) + at.after}
 		if !exact || strings.ContainsAny(term, "iIİkK") { // İ and the Kelvin sign are letters of ASCII in lower case
-			condition, vars = "("+condition+" AND ? ~ ?)", append(vars, column, regexPattern(term))
+			condition, vars = "("+condition+" AND ? ~ ?)", append(vars, column, at.around(regexPattern(term)))
 		}
 		return condition, vars
 	case dialect == "mysql" && !folded:
-		condition, vars = "upper(?) LIKE ? ESCAPE '!'", []any{column, strings.ToUpper(wildcard(pattern))}
+		condition, vars = "upper(?) LIKE ? ESCAPE '!'", []any{column, at.before + strings.ToUpper(wildcard(likeEscaper.Replace(rough))) + at.after}
 		if !exact || strings.ContainsAny(term, "iIısS") { // ı and ſ are letters of ASCII in upper case
-			condition, vars = "("+condition+" AND ? REGEXP ?)", append(vars, column, regexPattern(term))
+			condition, vars = "("+condition+" AND ? REGEXP ?)", append(vars, column, at.around(regexPattern(term)))
 		}
 		return condition, vars
 	case dialect == "sqlite" && !ascii(term):
 		// LIKE of SQLite folds ASCII only; GLOB folds nothing, but takes sets.
-		return "? GLOB ?", []any{column, globPattern(term)}
+		return "? GLOB ?", []any{column, strings.ReplaceAll(at.before, "%", "*") + globPattern(term) + strings.ReplaceAll(at.after, "%", "*")}
 	}
-	return "? LIKE ? ESCAPE '!'", []any{column, "%" + likeEscaper.Replace(term) + "%"}
+	return "? LIKE ? ESCAPE '!'", []any{column, at.before + likeEscaper.Replace(term) + at.after}
 }
 
 // casesOf are a letter's, with the letter first: of ASCII those of ASCII.
@@ -292,21 +305,23 @@ func regexPattern(term string) string {
 }
 
 // Bounds of what match asks before the search itself: how many trigrams it
-// counts, and from how many rows on one is common.
+// counts, from how many rows on one is common, and how many times as many as the
+// fewest may have another that is asked for as well.
 const (
 	counted = 8
 	common  = 1000
+	joined  = 20
 )
 
-// match is what to ask the search table of SQLite for: the trigram of the term
-// that the fewest rows have, or all of them where each is common. It is empty where the table is not there, is not
-// kept up to date or is of no use: a page of hits that are common is sooner
-// found by looking at the rows in their order.
+// match is what to ask the search table of SQLite for: the trigrams of the term
+// that the fewest rows have. It is empty where the table is not there, is not
+// kept up to date or is of no use: a page of hits that are common is sooner found
+// by looking at the rows in their order.
 func (s search) match(stmt *gorm.Statement) string {
 	if stmt.Schema == nil || stmt.Schema.PrioritizedPrimaryField == nil || !s.folds() {
 		return ""
 	}
-	tx := stmt.DB.Session(&gorm.Session{NewDB: true, Context: stmt.Context})
+	tx := asking(stmt)
 	name := searchTable(stmt.Table)
 	triggers := make([]string, len(searchEvents))
 	for i, event := range searchEvents {
@@ -318,33 +333,57 @@ func (s search) match(stmt *gorm.Statement) string {
 	if err != nil || !kept {
 		return ""
 	}
-	hits := func(what string, most int) int {
-		n := 0
-		err := tx.Raw("SELECT count(*) FROM (SELECT 1 FROM ? WHERE ? MATCH ? LIMIT ?)",
-			clause.Table{Name: name}, clause.Column{Name: name}, what, most).Scan(&n).Error
-		if err != nil {
-			return most
-		}
-		return n
+	var rows float64 // at most
+	if tx.Raw("SELECT coalesce(max(?), 0) FROM ?", clause.Column{Name: stmt.Schema.PrioritizedPrimaryField.DBName}, clause.Table{Name: stmt.Table}).Scan(&rows).Error != nil {
+		return ""
 	}
-	grams := s.trigrams()
-	best, least := "", common
-	for _, gram := range slices.Backward(grams) {
-		if n := hits(gram, least); n < least {
-			best, least = gram, n
+	// hits is how many rows have what is asked for: where that is common, by how
+	// far the first of them reach.
+	hits := func(what string) float64 {
+		var first struct{ Hits, Last float64 }
+		err := tx.Raw("SELECT count(*) AS hits, coalesce(max(rowid), 0) AS last FROM (SELECT rowid FROM ? WHERE ? MATCH ? LIMIT ?)",
+			clause.Table{Name: name}, clause.Column{Name: name}, what, common).Scan(&first).Error
+		switch {
+		case err != nil:
+			return rows
+		case first.Hits < common:
+			return first.Hits
 		}
-		if least <= common/50 {
+		return first.Hits * max(rows/first.Last, 1)
+	}
+	var grams []string
+	found := map[string]float64{}
+	for _, gram := range slices.Backward(s.trigrams()) {
+		grams = append(grams, gram)
+		if found[gram] = hits(gram); found[gram] <= common/50 {
 			break
 		}
 	}
-	if best != "" {
-		return best
-	}
-	all := strings.Join(grams, " AND ")
-	if _, page := stmt.Clauses["LIMIT"]; page && hits(all, common) == common {
-		return ""
+	slices.SortStableFunc(grams, func(a, b string) int { return cmp.Compare(found[a], found[b]) })
+	// To go through the rows of a trigram that very many have costs more than to
+	// look at the rows that have the others.
+	least := found[grams[0]]
+	grams = slices.DeleteFunc(grams, func(gram string) bool { return found[gram] > joined*max(least, 1) })
+	all := strings.Join(grams[:min(len(grams), 3)], " AND ")
+	// To look at rows in their order until a page is full takes the fewer, the
+	// more hits there are; to read all that the index has takes the more.
+	if most := float64(wanted(stmt)); least >= common && most > 0 {
+		if n := hits(all); n >= common && n*n > most*rows {
+			return ""
+		}
 	}
 	return all
+}
+
+// wanted is how many rows the statement needs at most; 0 for all.
+func wanted(stmt *gorm.Statement) int {
+	if tail, ok := stmt.Clauses["FOR"].Expression.(countTail); ok {
+		return tail.most
+	}
+	if page, ok := stmt.Clauses["LIMIT"].Expression.(clause.Limit); ok && page.Limit != nil {
+		return *page.Limit + page.Offset
+	}
+	return 0
 }
 
 // trigrams are some of those that a row with the term has, as FTS5 asks for
@@ -404,7 +443,6 @@ var (
 // character that GLOB gives a meaning as a set of one.
 func globPattern(term string) string {
 	var b strings.Builder
-	b.WriteByte('*')
 	for _, r := range term {
 		if of := casesOf(r); len(of) > 1 || strings.ContainsRune("*?[", r) {
 			b.WriteString("[" + string(of) + "]")
@@ -412,6 +450,5 @@ func globPattern(term string) string {
 			b.WriteRune(r)
 		}
 	}
-	b.WriteByte('*')
 	return b.String()
 }

@@ -161,6 +161,20 @@ func TestSearchWithoutItsTriggers(t *testing.T) {
 	}
 }
 
+// A search that is part of another statement asks the index as well: as the rows
+// of a page far down the list are found by their keys.
+func TestSearchWithinAnotherStatement(t *testing.T) {
+	gdb := open(t, address(t, "sqlite"))
+	must(t, gdb.Migrator().CreateTable(&Tale{}))
+	must(t, db.SearchIndex(gdb, "tales", searched...))
+	query := gdb.ToSQL(func(tx *gorm.DB) *gorm.DB {
+		return tx.Where("id IN (?)", db.Search(gdb.Model(&Tale{}).Select("id"), "some of them", searched...)).Find(&[]Tale{})
+	})
+	if !strings.Contains(query, "MATCH") {
+		t.Errorf("the index is not asked: %s", query)
+	}
+}
+
 // The index can be made in every schema of a database, wherever pg_trgm is.
 func TestSearchIndexInAnotherSchema(t *testing.T) {
 	gdb := open(t, address(t, "postgres"))

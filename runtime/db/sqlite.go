@@ -7,17 +7,18 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/libtnb/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
-	sqlitedriver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -46,7 +47,8 @@ func (sqliteDialector) Translate(err error) error { return Translate(err) }
 
 // openSQLite makes the pools of the file at path: one connection that writes,
 // in transactions that take the lock at their begin, and several that only
-// read. With that nobody ever waits in SQLite's own busy loop within this
+// read, of which searches have some to themselves, on half of the processors.
+// With that nobody ever waits in SQLite's own busy loop within this
 // process; other processes are waited for 5 seconds.
 func openSQLite(path string, c Config) (gorm.Dialector, error) {
 	temporary := ""
@@ -61,6 +63,7 @@ func openSQLite(path string, c Config) (gorm.Dialector, error) {
 		log:       path + "-wal",
 		writer:    connect(path, 1, "_txlock=immediate", c.StatementTimeout),
 		readers:   connect(path, max(4, runtime.NumCPU()), "_query_only=1", c.StatementTimeout),
+		searchers: connect(path, max(1, runtime.GOMAXPROCS(0)/2), "_query_only=1", c.StatementTimeout),
 		temporary: temporary,
 		turn:      make(slots, 1),
 	}
@@ -72,43 +75,48 @@ func openSQLite(path string, c Config) (gorm.Dialector, error) {
 
 // connect makes a pool of at most n connections to path, which it keeps.
 func connect(path string, n int, parameters string, limit time.Duration) *sql.DB {
-	settings := url.Values{"_pragma": {
-		"busy_timeout(5000)", // first: the others may have to wait
-		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
-		"cache_size(-16000)", "mmap_size(268435456)", "temp_store(MEMORY)",
-		"journal_size_limit(8388608)",
-	}, "_time_format": {"sqlite"}, "_timezone": {"UTC"}, "_inttotime": {"1"}, "_texttotime": {"1"}}
-	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + parameters + "&" + settings.Encode()
-	pool := sql.OpenDB(sqliteConnector{dsn: dsn, dir: filepath.Dir(path), limit: limit})
+	address := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + parameters
+	pool := sql.OpenDB(sqliteConnector{address: address, path: path, limit: limit})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	pool.SetConnMaxLifetime(optimizeEvery) // a connection learns what optimize has found when it is made
 	return pool
 }
 
-// sqliteConnector creates the directory of a database before it is opened.
+// sqliteConnector creates the directory and the file of a database before it is
+// opened, for this user alone to read; SQLite gives the files beside it the same
+// mode.
 type sqliteConnector struct {
-	dsn, dir string
-	limit    time.Duration // of one statement
+	address, path string
+	limit         time.Duration // of one statement
 }
 
 // Connect implements driver.Connector.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	if err := os.MkdirAll(c.dir, 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o750); err != nil {
 		return nil, fmt.Errorf("cannot create the directory of the database: %w", err)
 	}
-	connector, err := sqlitedriver.NewConnector(c.dsn)
-	if err != nil {
-		return nil, err
+	file, err := os.OpenFile(c.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("cannot create the database: %w", err)
 	}
 	// Of several processes that open a new file at once, all but one are
 	// refused by its change to a write-ahead log, for which SQLite does not
 	// wait.
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
+	pragmas := []string{
+		"busy_timeout(5000)", // first: the others may have to wait
+		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
+		"cache_size(-16000)", "mmap_size(268435456)", "temp_store(MEMORY)",
+		"journal_size_limit(8388608)",
+	}
 	for {
-		conn, err := connector.Connect(ctx)
-		if busy := (*sqlitedriver.Error)(nil); !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY {
+		conn, err := connectSQLite(ctx, c.address, pragmas)
+		if code, _, ok := sqliteError(err); !ok || code&0xff != sqlite3.SQLITE_BUSY {
 			return keep(conn, err, c.limit)
 		}
 		select {
@@ -127,17 +135,24 @@ const sqlitePatience = 5 * time.Second
 const openPatience = 5 * time.Second
 
 // Driver implements driver.Connector.
-func (c sqliteConnector) Driver() driver.Driver { return &sqlitedriver.Driver{} }
+func (c sqliteConnector) Driver() driver.Driver { return connects{c} }
+
+// connects is a driver that knows one database.
+type connects struct{ sqliteConnector }
+
+// Open implements driver.Driver.
+func (c connects) Open(string) (driver.Conn, error) { return c.Connect(context.Background()) }
 
 // sqlitePool sends what only reads to the readers and all else to the writer.
 type sqlitePool struct {
-	writer, readers *sql.DB
-	log             string        // the file of the write-ahead log
-	writes          atomic.Uint64 // statements and transactions so far
-	optimized       atomic.Int64  // when optimize was last done, in Unix nanoseconds
-	temporary       string        // a directory to remove at Close
-	turn            slots         // of those that write
-	wait            time.Duration // for it; 0 for ever
+	writer, readers, searchers *sql.DB
+	log                        string        // the file of the write-ahead log
+	writes                     atomic.Uint64 // statements and transactions so far
+	optimized                  atomic.Int64  // when optimize was last done, in Unix nanoseconds
+	temporary                  string        // a directory to remove at Close
+	counts                     sync.Map      // of tableCount, by table
+	turn                       slots         // of those that write
+	wait                       time.Duration // for it; 0 for ever
 	space
 }
 
@@ -187,7 +202,10 @@ func (p *sqlitePool) checkpoint(ctx context.Context) {
 }
 
 func (p *sqlitePool) route(query string) *sql.DB {
-	if reads(query) {
+	switch {
+	case searches(query):
+		return p.searchers
+	case reads(query):
 		return p.readers
 	}
 	return p.writer
@@ -209,7 +227,7 @@ func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any)
 
 func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if reads(query) {
-		return p.readers.QueryContext(ctx, query, args...)
+		return p.route(query).QueryContext(ctx, query, args...)
 	}
 	if err := p.turn.take(ctx, p.wait); err != nil {
 		return nil, err
@@ -244,7 +262,7 @@ func (p *sqlitePool) Close() error {
 	if p.writes.Load() > 0 && p.temporary == "" { // for the next process
 		_, _ = p.writer.Exec("PRAGMA busy_timeout = 100; PRAGMA optimize=0x10002")
 	}
-	err := errors.Join(p.readers.Close(), p.writer.Close())
+	err := errors.Join(p.searchers.Close(), p.readers.Close(), p.writer.Close())
 	if p.temporary != "" {
 		err = errors.Join(err, os.RemoveAll(p.temporary))
 	}

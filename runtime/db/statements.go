@@ -107,7 +107,7 @@ func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.N
 	if s != nil {
 		s.open = true
 	}
-	return &openRows{found.(sqliteRows), s, cancel}, nil
+	return &openRows{asRows(found), s, cancel}, nil
 }
 
 // openRows gives its statement free when it is closed.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -19,24 +20,31 @@ const (
 )
 
 // exactUpTo is how many rows of a list are counted before their number is
-// estimated. SQLite counts a whole table faster than this many rows of it, and
-// always does.
+// estimated. SQLite counts a whole table faster than this many rows of it; that
+// of a large table is remembered for a while.
 const exactUpTo = 10_000
 
-// count is how many rows tx matches: all of them, or up to most.
-func count(tx *gorm.DB, most int) (int64, error) {
-	var total int64
+// count is how many rows tx matches, and whether that is so now: all of them, or
+// up to most.
+func count(tx *gorm.DB, most int) (total int64, now bool, err error) {
 	tx = tx.WithContext(tx.Statement.Context) // a statement of its own
 	s := tx.Statement
 	s.Preloads = nil
 	if most == 0 || !wholeRows(tx) {
-		return total, tx.Count(&total).Error
+		err = tx.Count(&total).Error
+		return total, true, err
 	}
 	delete(s.Clauses, "ORDER BY")
-	tx = tx.Clauses(clause.Select{Expression: piece{"count(*) FROM (SELECT 1", "count(*)"}})
+	c := &counting{most: most}
+	tx = tx.Clauses(clause.Select{Expression: countHead{c}})
 	// In the place of FOR UPDATE, the last of a statement.
-	tx.Statement.Clauses["FOR"] = clause.Clause{Expression: piece{"LIMIT " + strconv.Itoa(most) + ") AS counted", ""}}
-	return total, tx.Find(&total).Error
+	tx.Statement.Clauses["FOR"] = clause.Clause{Expression: countTail{c}}
+	begun := time.Now()
+	err = tx.Find(&total).Error
+	if c.pool != nil && c.whole && !c.remembered && err == nil && total > exactUpTo {
+		c.pool.remember(c.table, total, time.Since(begun))
+	}
+	return total, !c.remembered, err
 }
 
 // wholeRows reports whether tx reads each row by itself and as it is.
@@ -47,20 +55,82 @@ func wholeRows(tx *gorm.DB) bool {
 	return !grouped && !chosen && !s.Distinct && s.TableExpr == nil && len(s.Selects) == 0
 }
 
-// piece is a part of a statement that counts up to a number of rows, and what
-// stands there when SQLite counts a whole table.
-type piece struct{ some, whole string }
+// counting is a statement that counts up to a number of rows, or a whole table of
+// SQLite. Which one is seen when it is built: by then it has the conditions of
+// rules and of soft deletes.
+type counting struct {
+	most       int
+	pool       *sqlitePool // nil in transactions
+	table      string
+	whole      bool
+	remembered bool // it counts nothing
+}
 
-// Build implements clause.Expression. By now the statement has the conditions
-// of rules and of soft deletes.
-func (p piece) Build(b clause.Builder) {
-	text := p.some
+type countHead struct{ *counting }
+
+// Build implements clause.Expression.
+func (c countHead) Build(b clause.Builder) {
 	if s, ok := b.(*gorm.Statement); ok && s.Name() == "sqlite" && len(s.Joins) == 0 {
-		if _, narrowed := s.Clauses["WHERE"]; !narrowed {
-			text = p.whole
+		_, narrowed := s.Clauses["WHERE"]
+		c.whole = !narrowed
+		c.pool, _ = s.ConnPool.(*sqlitePool)
+		c.table = s.Table
+		if c.whole && c.pool != nil {
+			var total int64
+			if total, c.remembered = c.pool.counted(s.Table); c.remembered {
+				b.AddVar(b, total)
+				return
+			}
 		}
 	}
+	text := "count(*) FROM (SELECT 1"
+	if c.whole {
+		text = "count(*)"
+	}
 	_, _ = b.WriteString(text)
+}
+
+type countTail struct{ *counting }
+
+// Build implements clause.Expression.
+func (c countTail) Build(b clause.Builder) {
+	switch {
+	case c.remembered:
+		_, _ = b.WriteString("LIMIT 1")
+	case !c.whole:
+		_, _ = b.WriteString("LIMIT " + strconv.Itoa(c.most) + ") AS counted")
+	}
+}
+
+// A count is remembered for so many times as long as it took, so that counting
+// takes a hundredth of one processor, within bounds.
+const (
+	rememberedTimes = 100
+	leastRemembered = time.Second
+	mostRemembered  = 10 * time.Second
+	quickly         = time.Millisecond // what takes less is counted each time
+)
+
+// tableCount is how many rows a table had.
+type tableCount struct {
+	rows  int64
+	until time.Time
+}
+
+// remember keeps what was counted.
+func (p *sqlitePool) remember(table string, rows int64, took time.Duration) {
+	if took >= quickly {
+		p.counts.Store(table, tableCount{rows, time.Now().Add(min(max(rememberedTimes*took, leastRemembered), mostRemembered))})
+	}
+}
+
+// counted is how many rows a table had a moment ago.
+func (p *sqlitePool) counted(table string) (rows int64, known bool) {
+	c, ok := p.counts.Load(table)
+	if !ok || time.Now().After(c.(tableCount).until) {
+		return 0, false
+	}
+	return c.(tableCount).rows, true
 }
 
 // estimate is how many rows the database supposes that tx matches; 0 where it

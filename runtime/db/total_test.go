@@ -3,6 +3,7 @@ package db_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -103,4 +104,33 @@ func TestDeepPages(t *testing.T) {
 			t.Errorf("%d rows came, not %d, or in another order", len(got), len(want))
 		}
 	})
+}
+
+// The count of a whole table that takes SQLite long is remembered for a while,
+// and said to be.
+func TestTotalOfALargeTable(t *testing.T) {
+	gdb := open(t, address(t, "sqlite"))
+	must(t, gdb.Migrator().CreateTable(&Tick{}))
+	must(t, gdb.Exec("INSERT INTO ticks (kind, spare) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999999) SELECT 1, true FROM n").Error)
+	must(t, gdb.Create(&Tick{Kind: 2}).Error) // the first write also looks at the tables
+	ask := func(q db.Query) db.Page[Tick] {
+		page, err := db.List[Tick](gdb, q, "id")
+		must(t, err)
+		return page
+	}
+	if first := ask(db.Query{}); *first.Total != 1_000_000 || first.TotalIsEstimate {
+		t.Errorf("the first is %d, estimated %v", *first.Total, first.TotalIsEstimate)
+	}
+	must(t, gdb.Create(&Tick{Kind: 2}).Error)
+	if second := ask(db.Query{}); *second.Total != 1_000_000 || !second.TotalIsEstimate || !second.HasNext {
+		t.Errorf("the second is %d, estimated %v", *second.Total, second.TotalIsEstimate)
+	}
+	if exact := ask(db.Query{Count: new("exact")}); *exact.Total != 1_000_001 || exact.TotalIsEstimate {
+		t.Errorf("the exact one is %d, estimated %v", *exact.Total, exact.TotalIsEstimate)
+	}
+	for end := time.Now().Add(30 * time.Second); *ask(db.Query{}).Total != 1_000_001; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is remembered for ever")
+		}
+	}
 }

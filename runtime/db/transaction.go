@@ -3,9 +3,14 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // pinned is a transaction that GORM cannot trace back to its pool: its
@@ -24,6 +29,35 @@ type bounded struct {
 	cancel context.CancelFunc
 	end    func()
 	noted  func(error) error
+	last   []func() error // what is done before the commit; see BeforeCommit
+	marks  map[string]int // how much of that there was at each savepoint
+}
+
+// BeforeCommit has the transaction of tx do something last, in itself: it commits
+// once that is done, and not where it fails. What is rolled back to a savepoint
+// takes with it what was to be done since. It is for locks that others wait for,
+// which are held for the shortest time so, and taken by all in one order.
+func BeforeCommit(tx *gorm.DB, do func(tx *gorm.DB) error) error {
+	t, ok := tx.Statement.ConnPool.(*bounded)
+	if !ok {
+		return errors.New("db: BeforeCommit takes a transaction of a database of db.Open")
+	}
+	// With a context the session has a statement, and so a connection, of its own.
+	own := tx.Session(&gorm.Session{NewDB: true, Context: tx.Statement.Context})
+	t.last = append(t.last, func() error { return do(own) })
+	return nil
+}
+
+// mark keeps count of savepoints and of the way back to them.
+func (t *bounded) mark(statement string) {
+	if name, ok := strings.CutPrefix(statement, "SAVEPOINT "); ok {
+		if t.marks == nil {
+			t.marks = map[string]int{}
+		}
+		t.marks[name] = len(t.last)
+	} else if name, ok := strings.CutPrefix(statement, "ROLLBACK TO SAVEPOINT "); ok {
+		t.last = t.last[:min(t.marks[name], len(t.last))]
+	}
 }
 
 // begin begins a transaction in pool. release is called once, when it has
@@ -61,6 +95,12 @@ func (t *bounded) within(do func() error) error {
 
 // Commit implements gorm.TxCommitter.
 func (t *bounded) Commit() error {
+	for _, do := range t.last {
+		if err := do(); err != nil {
+			_ = t.Rollback()
+			return err
+		}
+	}
 	defer t.end()
 	return t.noted(t.within(t.Tx.Commit))
 }
@@ -75,9 +115,10 @@ func (t *bounded) Rollback() error {
 func (t *bounded) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	result, err := t.Tx.ExecContext(ctx, query, args...)
 	if err != nil {
-		err = t.noted(err)
+		return result, t.noted(err)
 	}
-	return result, err
+	t.mark(query)
+	return result, nil
 }
 
 // QueryContext implements gorm.ConnPool.
@@ -88,6 +129,51 @@ func (t *bounded) QueryContext(ctx context.Context, query string, args ...any) (
 	}
 	return rows, err
 }
+
+// ownTransaction is the transaction of one statement of GORM that was in none.
+type ownTransaction struct {
+	tx   *gorm.DB
+	pool gorm.ConnPool // the statement's before
+}
+
+// beginOwn puts the statement of tx into a transaction of its own; nil where the
+// caller has begun one.
+func beginOwn(tx *gorm.DB) (*ownTransaction, error) {
+	s := tx.Statement
+	if _, inside := s.ConnPool.(gorm.TxCommitter); inside || s.DryRun {
+		return nil, nil
+	}
+	begun := tx.Session(&gorm.Session{NewDB: true, Context: s.Context}).Begin()
+	if begun.Error != nil {
+		return nil, begun.Error
+	}
+	own := &ownTransaction{tx: begun, pool: s.ConnPool}
+	s.ConnPool = begun.Statement.ConnPool
+	return own, nil
+}
+
+// end commits what tx has done, or takes it back, and puts tx where it was.
+func (o *ownTransaction) end(tx *gorm.DB, commit bool) {
+	tx.Statement.ConnPool = o.pool
+	if !commit {
+		_ = o.tx.Rollback()
+		return
+	}
+	_ = tx.AddError(o.tx.Commit().Error)
+}
+
+// staying locks rows that are read, so that nobody deletes them before the end of
+// the transaction, softly or not: as PostgreSQL and InnoDB do for a foreign key.
+// On SQLite one transaction writes at a time.
+func staying(tx *gorm.DB) clause.Locking {
+	if tx.Name() == "postgres" {
+		return clause.Locking{Strength: "KEY SHARE"} // which other updates do not wait for
+	}
+	return clause.Locking{Strength: clause.LockingStrengthShare}
+}
+
+// going locks rows that are read and are to be deleted.
+func going() clause.Locking { return clause.Locking{Strength: clause.LockingStrengthUpdate} }
 
 // space is whether the last write found some.
 type space struct{ full atomic.Bool }

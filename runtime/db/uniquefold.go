@@ -1,6 +1,7 @@
 package db
 
 import (
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -33,13 +34,20 @@ func UniqueFold(tx *gorm.DB, table, column string, within ...string) error {
 }
 
 // uniqueIndex makes the index of a column, as on has it, among the rows that are
-// alike in the columns of within.
+// alike in the columns of within: those by which rows are looked for come first,
+// and not_deleted last.
 func uniqueIndex(tx *gorm.DB, on, table, column, name string, within ...string) error {
-	vars := []any{clause.Column{Name: name}, clause.Table{Name: table}}
-	for _, name := range within {
+	groups := grouping(within)
+	vars := []any{clause.Table{Name: table}}
+	for _, name := range groups {
 		vars = append(vars, clause.Column{Name: name})
 	}
-	return tx.Exec("CREATE UNIQUE INDEX ? ON ? ("+strings.Repeat("?, ", len(within))+on+")", append(vars, clause.Column{Name: column})...).Error
+	vars = append(vars, clause.Column{Name: column})
+	list := strings.Repeat("?, ", len(groups)) + on
+	if len(groups) < len(within) {
+		list, vars = list+", ?", append(vars, clause.Column{Name: notDeleted})
+	}
+	return createIndex(tx, "UNIQUE ", name, "ON ? ("+list+")", vars...)
 }
 
 // recollate gives a column of PostgreSQL a collation that knows the case of
@@ -76,5 +84,13 @@ func withoutCase(tx *gorm.DB, table, column string) error {
 }
 
 func foldIndex(table, column string, within ...string) string {
-	return strings.Join(append(append([]string{"idx", table}, within...), column), "_")
+	return strings.Join(append(append([]string{"idx", table}, grouping(within)...), column), "_")
+}
+
+// notDeleted is the column that is null in rows that are deleted softly.
+const notDeleted = "not_deleted"
+
+// grouping are the columns that the name of an index says it is within.
+func grouping(within []string) []string {
+	return slices.DeleteFunc(slices.Clone(within), func(column string) bool { return column == notDeleted })
 }

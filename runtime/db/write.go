@@ -36,6 +36,10 @@ func FindWritable[T any](tx *gorm.DB, id any) (T, error) {
 func Delete[T any](tx *gorm.DB, id any) error {
 	tx = tx.Session(&gorm.Session{})
 	deleted := whereKey[T](tx, id).Delete(new(T))
+	// An id that the column cannot hold is of no row.
+	if f := (*fault.Error)(nil); errors.As(deleted.Error, &f) && f.Status == http.StatusUnprocessableEntity {
+		deleted.Error = nil
+	}
 	if deleted.Error != nil || deleted.RowsAffected > 0 {
 		return deleted.Error
 	}
@@ -82,9 +86,13 @@ func CreateAll[T any](tx *gorm.DB, rows []T) error {
 		}
 		return nil
 	})
+	end := min(first+createdAtOnce, len(rows))
+	if first >= len(rows) { // a constraint that is checked at the end of a transaction
+		first, end = 0, len(rows)
+	}
 	if v := (*violation)(nil); errors.As(err, &v) && v.index == nil {
 		// PostgreSQL answered nothing more in the transaction that had failed.
-		some := rows[first:min(first+createdAtOnce, len(rows))]
+		some := rows[first:end]
 		locate(tx, &some, v, err)
 	}
 	return At(first, err)

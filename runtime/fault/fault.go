@@ -1,6 +1,3 @@
-// Package fault holds the one kind of error that handlers return: an HTTP
-// status, a sentence for a person and, where they help, details by field.
-// The web package writes it; nothing else writes errors.
 package fault
 
 import (

@@ -18,9 +18,9 @@ import (
 // struct, or a slice of structs, of which every field of the type Name or *Name
 // is looked at. An empty *Name becomes nil: no file.
 //
-// Who is signed in may attach what he uploaded, an administrator everything. On
-// a route that asks nobody who he is, everything that is not private will do.
-// The rest is one fault 422 that names every field by its JSON key, and of a
+// Who is signed in may attach what he uploaded, an administrator everything, and
+// nobody else anything: whoever reads a row reads its files, so a name alone must
+// not do. The rest is one fault 422 that names every field by its JSON key, and of a
 // slice the index of the row; whether a name is unknown or another's is not
 // told.
 //
@@ -83,13 +83,16 @@ func attach(c *gin.Context, tx *gorm.DB, all []mention) error {
 			names = append(names, m.name)
 		}
 	}
+	who, known := auth.From(c)
+	must := "must be a file that you uploaded"
+	if !known {
+		names = nil
+	}
 	stored := tx.Session(&gorm.Session{NewDB: true}).WithContext(c.Request.Context()).Model(&File{})
-	must := "must be an uploaded file"
-	switch who, known := auth.From(c); {
-	case !known:
-		stored = stored.Where("private = ?", false)
-	case !who.Admin():
-		stored, must = stored.Where("user_id = ?", who.UserID), "must be a file that you uploaded"
+	if who.Admin() {
+		must = "must be an uploaded file"
+	} else {
+		stored = stored.Where("user_id = ?", who.UserID)
 	}
 	stored = stored.Session(&gorm.Session{})
 	var allowed []Name

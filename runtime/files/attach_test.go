@@ -160,15 +160,17 @@ func TestAttach(t *testing.T) {
 				t.Errorf("%s; want %v", answer.Body(), want)
 			}
 		}
-		for _, unknown := range []string{string(NewName(".png")), "../x", strings.ToUpper(string(mine)), strings.Repeat("a", 1000), string(others), string(hidden)} {
+		for _, unknown := range []string{NewName(".png"), "../x", strings.ToUpper(string(mine)), strings.Repeat("a", 1000), string(others), string(hidden)} {
 			refused(ada.Post("/cards", body{"photo": unknown, "cover": mine}), "photo exists")
 			refused(ada.Post("/cards", body{"photo": unknown, "cover": unknown}), "photo exists", "cover exists")
 			refused(ada.Post("/cards/bulk", []any{body{"photo": mine}, body{"photo": mine, "cover": unknown}}), "1.cover exists")
 		}
 		made := ada.Post("/cards", body{"photo": mine, "cover": secret}).Expect(201).JSON()
 		root.Post("/cards", body{"photo": hidden}).Expect(201)
-		anybody.Post("/open", body{"photo": others}).Expect(201)
-		refused(anybody.Post("/open", body{"photo": hidden}), "photo exists")
+		for _, name := range []Name{mine, others, hidden, Name(NewName(".png"))} {
+			refused(anybody.Post("/open", body{"photo": name}), "photo exists")
+		}
+		ada.Post("/open", body{"photo": mine}).Expect(201)
 		ada.Post("/cards/bulk", []any{body{"photo": mine}, body{"photo": secret}}).Expect(201)
 
 		at := fmt.Sprint("/cards/", made["id"])

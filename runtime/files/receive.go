@@ -85,7 +85,7 @@ func (l *Library) store(ctx context.Context, contentType string, body *paced, li
 	var stored []File
 	for count := 0; ; count++ {
 		part, err := parts.NextRawPart()
-		if err == io.EOF || err != nil && body.n == 0 {
+		if errors.Is(err, io.EOF) || err != nil && body.n == 0 {
 			break
 		}
 		if err != nil {

@@ -1,6 +1,3 @@
-// Package files keeps uploaded files: their bytes in a Store, a local
-// directory or an S3-compatible bucket, and what is known of them in the
-// table "files". Bytes are streamed in and out and never held whole.
 package files
 
 import (

@@ -87,7 +87,7 @@ func workUntilKilled(url string, total int) error {
 			return err
 		}
 		if n%5 == 0 {
-			if err := place(1_000_000+n, regret); err != regret {
+			if err := place(1_000_000+n, regret); !errors.Is(err, regret) {
 				return fmt.Errorf("the roll-back: %w", err)
 			}
 			if err := Enqueue(gdb, "order", payload{n}, Unique(strconv.Itoa(n))); err != nil {

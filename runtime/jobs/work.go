@@ -289,7 +289,7 @@ func (q *Queue) run(ctx context.Context, j job, records recorder) {
 			return err
 		},
 	})
-	stopping := context.Cause(ctx) == errStopping
+	stopping := errors.Is(context.Cause(ctx), errStopping)
 	cancel(nil)
 	<-released
 

@@ -1,5 +1,3 @@
-// Package mail sends messages with a text and an HTML part over SMTP, or
-// writes them to files while developing, and renders them from templates.
 package mail
 
 import (

@@ -24,7 +24,9 @@ var page embed.FS
 // else. Its pictures are in its own style sheet.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// docs are the routes of the API reference: Swagger UI out of the binary.
+// docs are the routes of the API reference: Swagger UI out of the binary. Scalar's
+// reference (1.76) has the better navigation, but takes 1.4 MB, not 0.4, works only
+// where the policy allows inline styles, and leads to its maker's services.
 func docs(title string) []web.Route {
 	var index bytes.Buffer
 	err := template.Must(template.ParseFS(page, "page/index.html")).Execute(&index, title)

@@ -23,6 +23,7 @@ func Document(info Info, modules []web.Module) ([]byte, error) {
 		Info:    about{info.Title, info.Version, info.Description, info.Contact, info.License},
 		Tags:    []tag{},
 		ids:     make(map[string]bool),
+		roots:   web.Roots(modules),
 		schemas: newSchemas(),
 	}
 	for _, url := range info.Servers {
@@ -58,6 +59,7 @@ type document struct {
 
 	ids     map[string]bool // operation ids that are taken
 	schemas *schemas
+	roots   []string // of the paths of the API
 }
 
 type about struct {
@@ -95,6 +97,13 @@ type operation struct {
 	RequestBody *requestBody          `json:"requestBody,omitempty"`
 	Responses   ordered[*response]    `json:"responses"`
 	Security    []map[string][]string `json:"security"` // empty for a public one
+	WebSocket   *messages             `json:"x-websocket,omitempty"`
+}
+
+// messages are what a WebSocket takes from its clients and sends to them.
+type messages struct {
+	Send    *schema `json:"send"`
+	Receive *schema `json:"receive"`
 }
 
 type parameter struct {
@@ -130,13 +139,18 @@ type header struct {
 
 func (d *document) addModule(m web.Module) error {
 	shown := false
+	reads := map[string]bool{}
+	for _, r := range m.Routes {
+		reads[r.Path] = reads[r.Path] || r.Method == http.MethodGet
+	}
 	for _, r := range m.Routes {
 		if r.Hidden {
 			continue
 		}
 		shown = true
+		versioned := reads[r.Path] && slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, r.Method)
 		r.Path = m.Prefix + r.Path
-		op, err := d.operation(m.Name, r)
+		op, err := d.operation(m.Name, r, versioned)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
 		}
@@ -154,8 +168,9 @@ func (d *document) addModule(m web.Module) error {
 	return nil
 }
 
-// operation describes a route, whose path has its prefix.
-func (d *document) operation(module string, r web.Route) (operation, error) {
+// operation describes a route, whose path has its prefix. versioned says that it
+// changes what there is an ETag of.
+func (d *document) operation(module string, r web.Route, versioned bool) (operation, error) {
 	op := operation{ID: d.id(module, r), Tags: []string{module}, Summary: r.Summary, Description: description(r), Security: []map[string][]string{}}
 	if op.Summary == "" {
 		op.Summary = r.Method + " " + r.Path
@@ -179,7 +194,7 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 	}
 	for _, f := range fields {
 		p := d.parameter(f)
-		p.Description = cmp.Or(f.Doc, aboutParameter(r, f.In, f.Name))
+		p.Description = cmp.Or(f.Doc, aboutParameter(r, f.In, f.Name)+aboutValues(p))
 		op.Parameters = append(op.Parameters, p)
 		if f.Alias != "" {
 			other := f
@@ -197,8 +212,12 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 	for _, name := range unread(r.Path, fields) {
 		op.Parameters = append(op.Parameters, parameter{Name: name, In: "path", Description: aboutParameter(r, "path", name), Required: true, Schema: &schema{Type: "string"}})
 	}
-	if r.Lock {
-		op.Parameters = append(op.Parameters, parameter{Name: "If-Match", In: "header", Description: "ETag of what was read, or * for whatever is there.", Required: true, Schema: &schema{Type: "string"}})
+	if versioned {
+		op.Parameters = append(op.Parameters, parameter{
+			Name: "If-Match", In: "header", Required: r.Lock, Schema: &schema{Type: "string"},
+			Description: "ETag of what was read: 412 if it has been changed since. * stands for whatever is there.",
+		})
+		failures = append(failures, http.StatusPreconditionFailed)
 	}
 	for _, g := range r.Guards {
 		failures = append(failures, g.Status...)
@@ -210,18 +229,21 @@ func (d *document) operation(module string, r web.Route) (operation, error) {
 			d.security(scheme)
 		}
 	}
-	limited := strings.HasPrefix(r.Path, "/api/")
+	limited := web.Limited(d.roots, r.Method, r.Path, r.Success == http.StatusSwitchingProtocols)
 	if limited {
 		failures = append(failures, http.StatusTooManyRequests)
 	}
 	failures = append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if r.Method != http.MethodGet {
-		failures = append(failures, http.StatusInsufficientStorage, http.StatusPreconditionFailed)
+		failures = append(failures, http.StatusInsufficientStorage)
 	}
 	if r.Lock {
 		failures = append(failures, http.StatusPreconditionRequired)
 	}
 	d.answers(&op, r, failures)
+	if r.MessageIn != nil && r.MessageOut != nil {
+		op.WebSocket = &messages{Send: d.schemas.of(r.MessageIn, in), Receive: d.schemas.of(r.MessageOut, out)}
+	}
 	if limited {
 		d.countdown(op.Responses.values[strconv.Itoa(r.Success)])
 	}
@@ -246,13 +268,13 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 		success.Headers.set("Location", header{Description: "URL of the new resource.", Schema: &schema{Type: "string", Format: "uri-reference"}})
 	}
 	op.Responses.set(strconv.Itoa(r.Success), success)
-	if r.Parts {
-		op.Responses.set("206", &response{Description: http.StatusText(http.StatusPartialContent), Content: success.Content})
-		failures = append(failures, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
-	}
 	if (r.Out != nil || r.Parts) && r.Success == http.StatusOK && r.Method == http.MethodGet {
 		success.Headers.set("ETag", header{Description: "Entity tag; send it back in If-None-Match, or in If-Match to change this version alone.", Schema: &schema{Type: "string"}})
 		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
+	}
+	if r.Parts {
+		op.Responses.set("206", &response{Description: http.StatusText(http.StatusPartialContent), Headers: success.Headers, Content: success.Content})
+		failures = append(failures, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
 	}
 	slices.Sort(failures)
 	for _, status := range slices.Compact(failures) {
@@ -303,9 +325,9 @@ func (d *document) security(name string) {
 	var scheme any
 	switch name {
 	case "bearerAuth":
-		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header."}
+		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header: a JWT whose algorithm the server fixes, as RFC8725 asks."}
 	case "apiKey":
-		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."}
+		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key. Its scopes are read and write, or those of one tag, such as posts:read and posts:write. A scope is about operations: what one answers of other resources, such as the author of a post, comes with it."}
 	default:
 		scheme = map[string]string{"type": "apiKey", "in": "cookie", "name": name, "description": "The cookie of a page session."}
 	}

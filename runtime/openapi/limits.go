@@ -22,6 +22,9 @@ var patterns = map[string]struct{ expression, example string }{
 	"uppercase": {`^[^a-z]*$`, "TEXT"},
 }
 
+// maxPattern is how long an expression in a document may be.
+const maxPattern = 500
+
 // formats are the rules that JSON Schema says by a format.
 var formats = map[string]string{
 	"email": "email", "url": "uri", "http_url": "uri", "uri": "uri", "uuid": "uuid", "uuid4": "uuid", "uuid7": "uuid",
@@ -73,7 +76,10 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	case patterns[name].expression != "" && kind == "string":
 		s.Pattern, s.Examples = patterns[name].expression, []any{patterns[name].example}
 	case name == "pattern" && kind == "string":
-		s.Pattern = ecma(param)
+		// Classes of Unicode become thousands of ranges, which tell nobody anything.
+		if pattern := ecma(param); len(pattern) <= maxPattern {
+			s.Pattern = pattern
+		}
 	case name == "required" && kind == "string" && s.MinLength == "":
 		s.MinLength = "1"
 	case name == "unique" && kind == "array":

@@ -1,14 +1,16 @@
-// Package openapi describes an application's routes as an OpenAPI 3.1
-// document, made from the same table that serves them, and serves it.
 package openapi
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
+	"net/http"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -36,11 +38,11 @@ type License struct {
 }
 
 // Module serves the document of the modules at /openapi.json and an API
-// reference page at /docs, and adds the command openapi. The document is made
-// once, here.
-func Module(info Info, modules []web.Module) web.Module {
+// reference page at /docs to those whom the guards let pass, and adds the command
+// openapi. The document is made once, here.
+func Module(info Info, modules []web.Module, guards ...web.Guard) web.Module {
 	document, err := Document(info, modules)
-	return web.Module{
+	m := web.Module{
 		Name: "openapi",
 		Err:  err,
 		Routes: append(docs(info.Title),
@@ -49,6 +51,32 @@ func Module(info Info, modules []web.Module) web.Module {
 			}).Doc("The OpenAPI document").Hide()),
 		Commands: []command.Command{Command(info, modules)},
 	}
+	for i, r := range m.Routes {
+		m.Routes[i] = r.Guard(guards...)
+	}
+	return m
+}
+
+// Password returns the guard that asks for a password by HTTP Basic, as browsers
+// understand; the name does not matter. There is none for an empty password.
+func Password(password string) []web.Guard {
+	if password == "" {
+		return nil
+	}
+	want := sha256.Sum256([]byte(password)) // compared in a time that tells nothing, not even the length
+	return []web.Guard{{
+		Name: "password", Doc: "Requires the password of the documentation.", Status: []int{http.StatusUnauthorized},
+		Check: func(c *gin.Context) error {
+			_, sent, _ := c.Request.BasicAuth()
+			got := sha256.Sum256([]byte(sent))
+			if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
+				return nil
+			}
+			refused := fault.Unauthorized("Not authenticated")
+			refused.Challenge = `Basic realm="docs", charset="UTF-8"`
+			return refused
+		},
+	}}
 }
 
 // Command prints the document.

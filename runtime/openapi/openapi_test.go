@@ -2,7 +2,9 @@ package openapi_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -59,7 +61,8 @@ type Book struct {
 }
 
 type bookBody struct {
-	Title    string            `json:"title" binding:"required,min=3,max=50"`
+	Title    string            `json:"title" binding:"required,min=3,max=50" example:"Emma"`
+	Letters  string            `json:"letters" binding:"omitempty,pattern=^\\pL+$"`
 	Price    *decimal.Decimal  `json:"price" binding:"required,min=0,decimal=10 2"`
 	Category web.Null[string]  `json:"category" binding:"omitempty,max=5"`
 	Status   string            `json:"status" binding:"omitempty,oneof=draft live"`
@@ -102,7 +105,7 @@ func books() web.Module {
 	return web.Module{Name: "books", Doc: "Books and who wrote them.", Routes: []web.Route{
 		web.Get("/books", func(_ *gin.Context, in struct {
 			query
-			Sort string   `form:"sort,default=title" alias:"sort_by" binding:"oneof=id title"`
+			Sort string   `form:"sort,default=title" alias:"sort_by" binding:"oneof=id title relevance"`
 			Tags []string `form:"tags" binding:"max=2"`
 			Old  *bool    `form:"old"`
 		}) (page[Book], error) {
@@ -142,6 +145,7 @@ func books() web.Module {
 		}).Doc("Upload a cover").Uploads("cover"),
 		web.Handle(http.MethodGet, "/books/:id/text", func(c *gin.Context) { c.String(http.StatusOK, "text") }).Doc("Read a book").Sends("text/plain"),
 		web.Handle(http.MethodGet, "/books/:id/scan", func(c *gin.Context) {}).Doc("Download a book").Sends("*/*").InParts(),
+		web.Handle(http.MethodGet, "/books/:id/talk", func(c *gin.Context) {}).Doc("Talk about a book").Returns(http.StatusSwitchingProtocols).Messages("", Author{}),
 		web.Handle(http.MethodGet, "/hidden", func(c *gin.Context) {}).Hide(),
 	}}.Under("/api/v1")
 }
@@ -338,8 +342,8 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 	}
 	for _, want := range []struct{ method, path, id, statuses string }{
 		{"GET", "/api/v1/books", "listBooks", "200 304 422 429 500 503"},
-		{"POST", "/api/v1/books", "createBook", "201 400 401 403 408 409 412 413 415 422 429 500 503 507"},
-		{"POST", "/api/v1/books/bulk", "bulkCreateBooks", "201 400 408 412 413 415 422 429 500 503 507"},
+		{"POST", "/api/v1/books", "createBook", "201 400 401 403 408 409 413 415 422 429 500 503 507"},
+		{"POST", "/api/v1/books/bulk", "bulkCreateBooks", "201 400 408 413 415 422 429 500 503 507"},
 		{"GET", "/api/v1/books/{id}", "getBook", "200 304 404 429 500 503"},
 		{"DELETE", "/api/v1/books/{id}", "deleteBook", "204 401 403 404 412 429 500 503 507"},
 		{"GET", "/api/v1/books/{id}/text", "getBookText", "200 429 500 503"},
@@ -353,6 +357,14 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 		if op.OperationID != want.id || statuses != want.statuses || op.Summary == "" || len(op.Tags) != 1 {
 			t.Errorf("%s %s is %s with %s, tags %v", want.method, want.path, op.OperationID, statuses, op.Tags)
 		}
+	}
+	for _, op := range []*openapi3.Operation{doc.Paths.Value("/api/v1/books/{id}").Delete, doc.Paths.Value("/api/v1/books").Post} {
+		if given := op.Parameters.GetByInAndName("header", "If-Match"); (given != nil) != (op.OperationID == "deleteBook") {
+			t.Errorf("%s has the parameter If-Match: %v", op.OperationID, given != nil)
+		}
+	}
+	if said, _ := json.Marshal(doc.Paths.Value("/api/v1/books/{id}/talk").Get.Extensions["x-websocket"]); string(said) != `{"receive":{"$ref":"#/components/schemas/Author"},"send":{"type":"string"}}` {
+		t.Errorf("the messages of a WebSocket are %s", said)
 	}
 	for path, want := range map[string]struct{ media, schema string }{
 		"/api/v1/books/{id}/text": {"text/plain", `{"type":"string"}`},
@@ -371,9 +383,39 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 	if doc.Components.SecuritySchemes["bearerAuth"] == nil || doc.Components.SecuritySchemes["apiKey"] == nil {
 		t.Error("a scheme of a guard is missing")
 	}
+	body := doc.Components.Schemas["BookBody"]
+	if body == nil {
+		body = doc.Components.Schemas["OpenapiTestBookBody"]
+	}
+	if title := body.Value.Properties["title"].Value; fmt.Sprint(title.Examples) != "[Emma]" {
+		t.Errorf("the example of a title is %v", title.Examples)
+	}
+	if pattern := body.Value.Properties["letters"].Value.Pattern; pattern != "" {
+		t.Errorf("a pattern of %d characters is shown", len(pattern))
+	}
 	text := string(document(t))
 	if strings.Contains(text, "assword") {
 		t.Error("a field that is never written is described")
+	}
+}
+
+func TestAPasswordGuardsTheReference(t *testing.T) {
+	list := []web.Module{books()}
+	client := webtest.New(t, append(list, openapi.Module(info, list, openapi.Password("s3cret-s3cret")...))...)
+	basic := func(password string) *webtest.Client {
+		return client.With("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("x:"+password)))
+	}
+	for _, path := range []string{"/openapi.json", "/docs", "/docs/start.js", "/docs/swagger-ui.css"} {
+		refused := client.Get(path).Expect(http.StatusUnauthorized)
+		if !strings.HasPrefix(refused.Header("WWW-Authenticate"), "Basic ") {
+			t.Errorf("%s asks by %q", path, refused.Header("WWW-Authenticate"))
+		}
+		basic("").Get(path).Expect(http.StatusUnauthorized)
+		basic("s3cret").Get(path).Expect(http.StatusUnauthorized)
+		basic("s3cret-s3cret").Get(path).Expect(http.StatusOK)
+	}
+	if len(openapi.Password("")) > 0 {
+		t.Error("an empty password guards")
 	}
 }
 
@@ -427,7 +469,7 @@ func TestParametersAndUploads(t *testing.T) {
 	}
 	list := doc.Paths.Value("/api/v1/books").Get.Parameters
 	first, second := list.GetByInAndName("query", "sort"), list.GetByInAndName("query", "sort_by")
-	if first == nil || second == nil || first.Schema.Value.Default != "title" || second.Schema.Value.Default != nil || second.Required || len(second.Schema.Value.Enum) != 2 {
+	if first == nil || second == nil || first.Schema.Value.Default != "title" || second.Schema.Value.Default != nil || second.Required || len(second.Schema.Value.Enum) != 3 || !strings.Contains(first.Description, "With relevance, the best matches") || second.Description != "Alias of sort." {
 		t.Errorf("sort is %+v, sort_by %+v", first, second)
 	}
 	cover := doc.Paths.Value("/api/v1/books/cover").Post

@@ -90,6 +90,13 @@ func (s *schemas) of(t reflect.Type, dir direction) *schema {
 		if err := json.Unmarshal([]byte(described.JSONSchema()), made); err != nil {
 			panic(fmt.Sprintf("openapi: the JSON schema of %v: %v", t, err))
 		}
+		if list, ok := made.Type.([]any); ok {
+			var names []string
+			for _, name := range list {
+				names = append(names, fmt.Sprint(name))
+			}
+			made.Type = names
+		}
 		return made
 	}
 	if made := s.encoded(t, dir); made != nil {
@@ -277,6 +284,9 @@ func (s *schemas) fill(made *schema, t reflect.Type, dir direction) {
 		limit(property, key.Field.Type, rules)
 		if property = settled(property); property.Ref == "" {
 			property.Description = cmp.Or(key.Field.Tag.Get("doc"), property.Description, wellKnown[key.Name])
+		}
+		if text, ok := key.Field.Tag.Lookup("example"); ok && property.Ref == "" {
+			property.Examples = []any{literal(key.Field.Type, text)}
 		}
 		if format := key.Field.Tag.Get("format"); format != "" {
 			property.Format = format

@@ -151,6 +151,14 @@ func aboutParameter(r web.Route, in, name string) string {
 	return "The " + words(name) + "."
 }
 
+// aboutValues describes special values of a parameter.
+func aboutValues(p parameter) string {
+	if p.Description == "" && slices.Contains(p.Schema.Enum, any("relevance")) && (p.Name == "sort" || p.Name == "sort_by") {
+		return " With relevance, the best matches of search come first; it requires search and page numbers, and ranks the newest 10,000 matches."
+	}
+	return ""
+}
+
 // exampleOf is an error of the status as it is answered.
 func exampleOf(status int, text string) any {
 	type detail struct {

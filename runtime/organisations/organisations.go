@@ -1,8 +1,3 @@
-// Package organisations tells what the caller is in the organisation that a
-// request is about, and keeps every organisation an owner.
-//
-// It reads the project's tables organisations (id), memberships
-// (organisation_id, user_id, role) and users.
 package organisations
 
 import (
@@ -108,9 +103,18 @@ func Of(c *gin.Context) Membership {
 	return m
 }
 
+// Per is the rate limit key for a limit per organisation, shared by all its members
+// (see [web.LimitBy]). It is empty on routes without the guards of this package.
+func Per(c *gin.Context) string {
+	if m := Of(c); m.OrganisationID != 0 {
+		return "organisation:" + strconv.FormatInt(m.OrganisationID, 10)
+	}
+	return ""
+}
+
 func find(c *gin.Context, gdb *gorm.DB) (Membership, error) {
 	id, err := strconv.ParseInt(c.Param("organisation"), 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(id, 10) != c.Param("organisation") {
 		return Membership{}, notFound()
 	}
 	caller, _ := auth.From(c)

@@ -1,26 +1,3 @@
-// Package pages serves HTML: html/template with layouts, partials and filters,
-// and static files under names that change with their content. Templates and
-// static files are embedded in the binary; in development they are read from
-// disk again whenever they change.
-//
-// A module that serves pages has two folders:
-//
-//	templates/layout.html      what pages have around them
-//	templates/layouts/*.html   further layouts
-//	templates/partials/*.html  pieces of pages
-//	templates/error.html       the page of an error, if any; see Errors
-//	templates/*.html           the pages
-//	static/                    files served as they are
-//
-// Layouts and partials are seen by every page, under their path below
-// templates/. A page names its layout and fills the blocks that it leaves
-// open:
-//
-//	{{template "layout.html" .}}
-//	{{define "title"}}Home{{end}}
-//	{{define "content"}}{{template "partials/hero.html" .}}{{end}}
-//
-// All data is escaped by html/template for the place where it stands.
 package pages
 
 import (
@@ -129,13 +106,13 @@ func (p *Pages) write(c *gin.Context, status int, body []byte) {
 
 // Errors returns middleware that shows a person who follows a link to what is
 // absent or forbidden the page error.html, which is given status, message and
-// request_id. Everybody else, every other error and paths that begin with one
-// of except get the JSON that package web writes. Without such a page it does
-// nothing.
+// request_id. Everybody else, every other error, paths of the API and those that
+// begin with one of except get the JSON that package web writes. Without such a
+// page it does nothing.
 func (p *Pages) Errors(except ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Next()
-		if len(c.Errors) == 0 || c.Writer.Written() || !navigates(c.Request) {
+		if len(c.Errors) == 0 || c.Writer.Written() || !navigates(c.Request) || web.OfAPI(c) {
 			return
 		}
 		for _, prefix := range except {

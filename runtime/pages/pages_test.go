@@ -38,13 +38,13 @@ func files(pairs ...string) fstest.MapFS {
 func serve(t *testing.T, p *Pages, data Data) http.Handler {
 	t.Helper()
 	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.DiscardHandler), web.Module{
-		Name: "pages", Use: []gin.HandlerFunc{p.Errors("/api/")},
+		Name: "pages", Use: []gin.HandlerFunc{p.Errors("/raw/")},
 		Routes: append(p.Routes(),
 			web.Handle(http.MethodGet, "/show/:page", func(c *gin.Context) { p.Render(c, http.StatusOK, c.Param("page"), data) }),
 			web.Handle(http.MethodGet, "/forbidden", func(c *gin.Context) { web.Fail(c, fault.Forbidden("Not <yours>")) }),
 			web.Handle(http.MethodGet, "/login", func(c *gin.Context) { web.Fail(c, fault.Unauthorized("Who?")) }),
 		),
-	})
+	}, web.Module{Name: "things", Prefix: "/v2/things"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,9 @@ func TestErrors(t *testing.T) {
 		{with, "/absent", browser, 404, "<main>404 Not found "},
 		{with, "/forbidden", browser, 403, "<main>403 Not &lt;yours&gt; "},
 		{with, "/login", browser, 401, ""},
-		{with, "/api/absent", browser, 404, ""},
+		{with, "/v2/absent", browser, 404, ""},
+		{with, "/v20/absent", browser, 404, "<main>404 Not found "},
+		{with, "/raw/absent", browser, 404, ""},
 		{with, "/absent", "*/*", 404, ""},
 		{with, "/absent", "application/json", 404, ""},
 		{with, "/absent", "", 404, ""},

@@ -1,5 +1,3 @@
-// Package redis is what the replicas of an application share in a Redis besides
-// WebSocket rooms: the rate limit.
 package redis
 
 import (

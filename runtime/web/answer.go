@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -150,7 +151,17 @@ func matches(given, tag string) bool {
 func Location(c *gin.Context, id any, more ...any) {
 	at := strings.TrimSuffix(c.Request.URL.EscapedPath(), "/")
 	for _, part := range append([]any{id}, more...) {
-		at += "/" + url.PathEscape(fmt.Sprint(part))
+		at += "/" + url.PathEscape(keyText(part))
 	}
 	c.Header("Location", at)
+}
+
+// keyText is a part of a key as a path has it, and JSON.
+func keyText(part any) string {
+	if m, ok := part.(encoding.TextMarshaler); ok {
+		if text, err := m.MarshalText(); err == nil {
+			return string(text)
+		}
+	}
+	return fmt.Sprint(part)
 }

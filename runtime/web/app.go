@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -27,7 +29,9 @@ type App struct {
 	deadlines     map[address]time.Duration // of the routes that have their own
 	preconditions preconditions
 	handler       http.Handler
+	roots         []string // of the API
 	draining      atomic.Bool
+	count         func(context.Context, netip.Addr, Rate) (int, time.Duration, error) // of a module; nil for none
 }
 
 // address is where a route is mounted.
@@ -51,7 +55,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	a := &App{
 		Engine: gin.New(), Modules: modules, Config: c, Log: withRequestID(log.Handler()),
-		proxies: proxies, deadlines: make(map[address]time.Duration),
+		proxies: proxies, roots: Roots(modules), deadlines: make(map[address]time.Duration),
 		preconditions: preconditions{reads: make(map[string]gin.HandlerFunc)},
 	}
 	e := a.Engine
@@ -67,6 +71,8 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 		e.Use(cors(c.CORSOrigins))
 	}
 	limiter := newLimiter(c.RateLimit, a.Log)
+	limiter.roots = a.roots
+	limiter.pages = newLimiter(Rate{min(c.RateLimit.Limit, math.MaxInt32/pageFactor) * pageFactor, c.RateLimit.Window}, a.Log)
 	if c.RateLimit.Limit > 0 {
 		e.Use(limiter.handle)
 	}
@@ -75,7 +81,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 			return nil, fmt.Errorf("%s: %w", m.Name, m.Err)
 		}
 		if m.Count != nil {
-			limiter.common = m.Count
+			limiter.common, a.count = m.Count, m.Count
 		}
 		e.Use(m.Use...)
 	}
@@ -87,9 +93,14 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	rules := newRules()
 	for _, m := range modules {
+		if m.Refused != nil {
+			rules.refused = append(rules.refused, m.Refused)
+		}
+	}
+	for _, m := range modules {
 		for _, r := range m.Routes {
 			r.Path = r.below(m.Prefix)
-			if err := a.mount(r, rules); err != nil {
+			if err := a.mount(m.Name, r, rules); err != nil {
 				return nil, fmt.Errorf("%s %s of %s: %w", r.Method, r.Path, m.Name, err)
 			}
 		}
@@ -108,8 +119,8 @@ func noMethod(c *gin.Context) {
 	Fail(c, &fault.Error{Status: http.StatusMethodNotAllowed, Message: "Method not allowed"})
 }
 
-// mount registers one route, and HEAD beside GET.
-func (a *App) mount(r Route, rules *rules) (err error) {
+// mount registers one route of a module, and HEAD beside GET.
+func (a *App) mount(module string, r Route, rules *rules) (err error) {
 	bound := binding{r.handler, func(*gin.Context) bool { return true }}
 	if r.bind != nil {
 		if bound, err = r.bind(r, rules); err != nil {
@@ -121,9 +132,9 @@ func (a *App) mount(r Route, rules *rules) (err error) {
 	case http.MethodGet:
 		a.preconditions.reads[r.Path] = serve
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		serve = a.preconditions.holds(r, serve)
+		serve = a.preconditions.holds(r, bound)
 	}
-	chain := []gin.HandlerFunc{a.enter(r, bound.matches)}
+	chain := []gin.HandlerFunc{a.enter(module, r, bound.matches)}
 	chain = append(chain, r.Before...)
 	chain = append(chain, serve)
 	// Gin panics on routes that clash.
@@ -151,7 +162,7 @@ func (a *App) mount(r Route, rules *rules) (err error) {
 // enter begins every route: its guards, and the limit of its body. A path that
 // the route does not match is unknown, whoever asks; whether it does is only
 // asked of those who are refused, for the others find out by themselves.
-func (a *App) enter(r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
+func (a *App) enter(module string, r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
 	limit := r.MaxBody
 	if limit == 0 {
 		limit = defaultMaxBody
@@ -159,6 +170,9 @@ func (a *App) enter(r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if r.Deadline != 0 {
 			extend(c.Writer, r.Deadline)
+		}
+		if own, ok := c.Request.Context().Value(requestKey{}).(*requestContext); ok && len(r.Guards) > 0 {
+			own.module = module
 		}
 		for _, g := range r.Guards {
 			if err := g.Check(c); err != nil {

@@ -31,7 +31,7 @@ func (a *App) around(c *gin.Context) {
 	if !sane(id) {
 		id = rand.Text()
 	}
-	ctx := &requestContext{Context: c.Request.Context(), id: [1]string{id}, deadline: a.deadline(c, start)}
+	ctx := &requestContext{Context: c.Request.Context(), id: [1]string{id}, app: a, deadline: a.deadline(c, start)}
 	c.Writer.Header()[requestIDHeader] = ctx.id[:]
 	if a.draining.Load() {
 		c.Header("Connection", "close") // the next request goes to another replica
@@ -80,12 +80,36 @@ func (a *App) finish(c *gin.Context, id string, start time.Time) {
 	written := c.Writer.Written()
 	if f != nil && !written {
 		writeError(c, f, a.Config.Debug)
+		a.refused(c, f)
 	}
 	a.access(c, f, id, start)
 	if broken && written {
 		// Half an answer must not look like a whole one.
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// refused writes a record to the security log for what was refused because of
+// who asks, from where or how often; what auth refuses of logins it logs itself.
+func (a *App) refused(c *gin.Context, f *fault.Error) {
+	event := ""
+	switch f.Status {
+	case http.StatusForbidden:
+		event = "forbidden"
+	case http.StatusTooManyRequests:
+		event = "limited"
+	default:
+		return
+	}
+	ctx := c.Request.Context()
+	attrs := []slog.Attr{
+		slog.String("event", event), slog.String("reason", f.Message), slog.String("method", c.Request.Method),
+		slog.String("path", c.Request.URL.Path), slog.String("address", c.ClientIP()),
+	}
+	if r, ok := ctx.Value(requestKey{}).(*requestContext); ok {
+		attrs = append(attrs, r.known()...)
+	}
+	a.Log.LogAttrs(ctx, slog.LevelWarn, "security", attrs...)
 }
 
 // access writes the log line of a request: no query string, which may hold
@@ -133,8 +157,29 @@ const requestIDHeader = "X-Request-Id"
 // context made from its request, belongs to. The answer carries it in
 // X-Request-ID and every log record in request_id.
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	if r, ok := ctx.Value(requestKey{}).(*requestContext); ok {
+		return r.id[0]
+	}
+	return ""
+}
+
+// ModuleOf returns the name of the module whose route serves the request, for
+// guards; empty for no route.
+func ModuleOf(c *gin.Context) string {
+	if r, ok := c.Request.Context().Value(requestKey{}).(*requestContext); ok {
+		return r.module
+	}
+	return ""
+}
+
+// Modules returns the modules of the application that serves the request of ctx, a
+// *gin.Context or a context derived from its request. Do not modify them. It returns
+// nil outside a request.
+func Modules(ctx context.Context) []Module {
+	if r, ok := ctx.Value(requestKey{}).(*requestContext); ok && r.app != nil {
+		return r.app.Modules
+	}
+	return nil
 }
 
 // sane reports whether an id that a client or a proxy sent may go into logs.

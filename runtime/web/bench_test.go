@@ -81,10 +81,10 @@ func bench(b *testing.B, handler http.Handler, method, path string, body []byte)
 func bare(b *testing.B, routes ...Route) http.Handler {
 	b.Helper()
 	gin.SetMode(gin.ReleaseMode)
-	a := &App{Engine: gin.New(), deadlines: nil}
+	a := &App{Engine: gin.New(), preconditions: preconditions{reads: map[string]gin.HandlerFunc{}}}
 	rules := newRules()
 	for _, r := range routes {
-		if err := a.mount(r, rules); err != nil {
+		if err := a.mount("bench", r, rules); err != nil {
 			b.Fatal(err)
 		}
 	}

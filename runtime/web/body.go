@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,9 +33,12 @@ type body struct {
 	bulk     bool
 	exact    bool // some field is a decimal, a time or JSON
 	list     bool // what is wrong with an element is reported with its index
+	shape    *shape
 	verdict  func(any) ([]broken, error)
 	checks   bool // it or each of its elements is a Checker
 	buffers  *pool
+	refused  []refusal
+	out      reflect.Type // what the route answers
 }
 
 func newBody(f *reflect.StructField, rules *rules) *body {
@@ -45,6 +49,7 @@ func newBody(f *reflect.StructField, rules *rules) *body {
 	_, b.bulk = reflect.Zero(b.typ).Interface().(interface{ isBulk() })
 	b.list = b.bulk || b.typ.Kind() == reflect.Slice && !opaque(b.typ)
 	b.exact = rules.exact
+	b.shape = shapeOf(b.typ, make(map[reflect.Type]*shape))
 	b.verdict = rules.body(b.typ, f.Tag.Get("binding"))
 	checked := b.typ
 	if b.list {
@@ -75,12 +80,12 @@ func (b *body) read(c *gin.Context, dst reflect.Value) error {
 		dst.Set(reflect.New(b.typ))
 		dst = dst.Elem()
 	}
-	return b.decode(raw, dst)
+	return b.decode(c.Request.Context(), raw, dst)
 }
 
 // decode turns the bytes of a body into dst, whose type is b.typ, and asks
 // its rules.
-func (b *body) decode(raw []byte, dst reflect.Value) error {
+func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error {
 	switch {
 	case !utf8.Valid(raw):
 		return fault.BadRequest("The body is not valid UTF-8")
@@ -91,10 +96,18 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	}
 	var details []fault.Detail
 	into := dst.Addr().Interface()
-	if err := json.Unmarshal(raw, into); err != nil {
-		if !json.Valid(raw) {
-			return fault.BadRequest("The body is not valid JSON")
-		}
+	err := json.Unmarshal(raw, into)
+	if err != nil && !json.Valid(raw) {
+		return fault.BadRequest("The body is not valid JSON")
+	}
+	names := nameWalk{raw: raw}
+	names.value(b.shape)
+	if err != nil && len(names.whole) > 0 {
+		raw = names.normal()
+		dst.SetZero()
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
 		details = findMisfits(raw, dst)
 	} else if nulls := nullElements(raw, b.typ); len(nulls) > 0 {
 		details = nulls
@@ -107,6 +120,15 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 		details[0].Field = wholeBody
 		return fault.Invalid(details...)
 	}
+	for i := range names.details {
+		if at, ok := strings.CutPrefix(names.details[i].Field, "items["); ok && b.bulk {
+			names.details[i].Field = "[" + at
+		}
+	}
+	details = append(names.details, slices.DeleteFunc(details, func(d fault.Detail) bool {
+		return slices.ContainsFunc(names.details, func(o fault.Detail) bool { return o.Field == d.Field && o.Rule == d.Rule })
+	})...)
+	details = details[:min(len(details), maxDetails)]
 	if b.bulk && len(details) == 0 {
 		if n := dst.Len(); n == 0 || n > maxBulk {
 			return fault.Invalid(fault.Detail{Field: "items", Rule: "len", Message: fmt.Sprintf("Items must have 1 to %d elements", maxBulk)})
@@ -137,7 +159,7 @@ func (b *body) decode(raw []byte, dst reflect.Value) error {
 	if b.list {
 		indexed(details)
 	}
-	return fault.Invalid(details...)
+	return fault.Invalid(b.complete(ctx, dst, details)...)
 }
 
 // maxDetails is how many mistakes one answer lists: a large body can hold

@@ -12,7 +12,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// Commands returns what an application's program can do: serve, routes, and
+// Commands returns what an application's program can do: serve, health, routes, and
 // the commands of its modules.
 func Commands(a *App) []command.Command {
 	list := []command.Command{
@@ -22,10 +22,14 @@ func Commands(a *App) []command.Command {
 			}
 			return a.Serve(ctx)
 		}},
+		{Name: "health", Summary: "ask the running server whether it is ready", Run: a.healthCommand},
 		{Name: "routes", Args: "[--json]", Summary: "list the routes with their guards", Run: a.routesCommand},
 	}
 	for _, m := range a.Modules {
 		for _, c := range m.Commands {
+			if c.Development && a.Config.Env == Production {
+				c.Run, c.Starts = refused(c.Name), false
+			}
 			if c.Starts {
 				c.Run = a.started(c.Run)
 			}
@@ -33,6 +37,13 @@ func Commands(a *App) []command.Command {
 		}
 	}
 	return list
+}
+
+// refused is a command in production that is not meant for it.
+func refused(name string) func(context.Context, command.IO) error {
+	return func(context.Context, command.IO) error {
+		return fmt.Errorf("%s is for development only, and this is production\n  where: APP_ENV=%s\n  try:   run it on a development machine", name, Production)
+	}
 }
 
 // started is a command that runs after the modules have started. Which of them

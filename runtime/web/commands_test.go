@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,12 +34,12 @@ func TestRoutesCommand(t *testing.T) {
 	for _, c := range commands {
 		names = append(names, c.Name)
 	}
-	if got := strings.Join(names, ", "); got != "serve, routes, notes count" {
+	if got := strings.Join(names, ", "); got != "serve, health, routes, notes count" {
 		t.Errorf("the commands are %s", got)
 	}
 	routes := func(args ...string) (string, error) {
 		var out bytes.Buffer
-		err := commands[1].Run(t.Context(), command.IO{Args: args, Stdout: &out})
+		err := commands[2].Run(t.Context(), command.IO{Args: args, Stdout: &out})
 		return out.String(), err
 	}
 	text, err := routes()
@@ -81,13 +82,32 @@ func TestCommandsThatStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := slices.IndexFunc(web.Commands(app), func(c command.Command) bool { return c.Name == "plain" })
 	for i, c := range []struct{ log, err string }{
 		{"plain ", ""}, {"start good ", ""}, {"start bad ready ", "no such table\n  where: data: 2 migrations are pending\n  try: migrate up"}, {"start misused ", "what"},
 	} {
 		log = ""
-		err := web.Commands(app)[i+2].Run(t.Context(), command.IO{})
+		err := web.Commands(app)[own+i].Run(t.Context(), command.IO{})
 		if log != c.log || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
 			t.Errorf("did %s, %v; want %s, %s", log, err, c.log, c.err)
+		}
+	}
+}
+
+// In production, what is for development is not run.
+func TestDevelopmentCommands(t *testing.T) {
+	for env, runs := range map[string]bool{web.Development: true, web.Test: true, web.Production: false} {
+		ran := false
+		app, err := web.New(web.Config{Env: env}, discard(), web.Module{Commands: []command.Command{{
+			Name: "db reset", Development: true, Starts: true,
+			Run: func(context.Context, command.IO) error { ran = true; return nil },
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = command.Run(t.Context(), command.IO{Args: []string{"db", "reset"}}, web.Commands(app), "")
+		if ran != runs || (err == nil) != runs || !runs && !strings.Contains(err.Error(), "APP_ENV=production") {
+			t.Errorf("%s: ran %t, %v", env, ran, err)
 		}
 	}
 }

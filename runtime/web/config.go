@@ -19,10 +19,17 @@ import (
 type Config struct {
 	Env            string        `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
 	Addr           string        `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen: host:port, or unix:/path.sock"`
+	TLSCert        string        `env:"TLS_CERT" doc:"file of a certificate chain in PEM, to serve HTTPS; read again when it is renewed"`
+	TLSKey         string        `env:"TLS_KEY" doc:"file of the certificate's private key in PEM"`
+	AutocertHosts  []string      `env:"TLS_AUTOCERT_HOSTS" doc:"host names to serve over HTTPS, comma-separated, with certificates from Let's Encrypt, which must reach ADDR on port 443; setting it accepts its terms"`
+	AutocertDir    string        `env:"TLS_AUTOCERT_DIR" envDefault:"data/tls" doc:"folder for these certificates and their keys"`
+	AutocertURL    string        `env:"TLS_AUTOCERT_URL" envDefault:"https://acme-v02.api.letsencrypt.org/directory" doc:"ACME directory URL of the certificate authority"`
 	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"origins allowed to call the API, comma-separated: https://app.example.com"`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" doc:"proxies whose X-Forwarded-* headers are trusted, comma-separated addresses or networks"`
-	RateLimit      Rate          `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests per client, or off"`
+	RateLimit      Rate          `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests, other writes and WebSocket handshakes per client, or off; other reads may be ten times as many"`
 	MetricsAddr    string        `env:"METRICS_ADDR" doc:"separate address for /metrics and /debug/pprof; off when empty"`
+	MetricsPublic  bool          `env:"METRICS_PUBLIC" doc:"allow METRICS_ADDR in production on an address that is neither this machine's nor private"`
+	DocsPassword   string        `env:"DOCS_PASSWORD" doc:"password for /docs and /openapi.json, by HTTP Basic with any name; open when empty"`
 	LogLevel       slog.Level    `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error; debug-4 also logs every SQL statement"`
 	LogFormat      string        `env:"LOG_FORMAT" doc:"text or json; by default text in development and json elsewhere"`
 	ShutdownDelay  time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" doc:"keep serving for this long after SIGTERM, with /readyz at 503; up to 5s"`
@@ -58,6 +65,12 @@ func (c Config) Validate() error {
 	if kind, _, err := network(c.MetricsAddr); c.MetricsAddr != "" && (err != nil || kind != "tcp") {
 		wrong("METRICS_ADDR is not an address: %q\n  expected: host:port\n  try:   METRICS_ADDR=127.0.0.1:9100", c.MetricsAddr)
 	}
+	if c.Production() && c.MetricsAddr != "" && !c.MetricsPublic && !inside(c.MetricsAddr) {
+		wrong("METRICS_ADDR is open to everybody: %q\n  where: profiles show what is in memory, and cost as much as whoever asks for them likes\n  try:   METRICS_ADDR=127.0.0.1:9100, or METRICS_PUBLIC=true where a firewall keeps others out", c.MetricsAddr)
+	}
+	if n := len(c.DocsPassword); n > 0 && n < minDocsPassword && c.Production() {
+		wrong("DOCS_PASSWORD has %d characters\n  expected: at least %d\n  try:   DOCS_PASSWORD=$(openssl rand -hex 16)", n, minDocsPassword)
+	}
 	for _, text := range c.CORSOrigins {
 		if !origin(text) {
 			wrong("CORS_ORIGINS holds %q, which is not an origin\n  expected: scheme://host or scheme://host:port in lower case, without the default port; * is not allowed\n  try:   CORS_ORIGINS=https://app.example.com", text)
@@ -72,6 +85,17 @@ func (c Config) Validate() error {
 			wrong("TRUSTED_PROXIES holds %s, so anybody may say which address they come from\n  where: limits, locks and the log go by it\n  try:   TRUSTED_PROXIES=10.0.0.0/8", p)
 		}
 	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		wrong("TLS_CERT and TLS_KEY go together, and one is missing\n  try:   TLS_CERT=/etc/ssl/app.crt TLS_KEY=/etc/ssl/app.key")
+	}
+	if c.TLSCert != "" && len(c.AutocertHosts) > 0 {
+		wrong("TLS_CERT and TLS_AUTOCERT_HOSTS exclude each other\n  where: either is the certificate\n  try:   TLS_AUTOCERT_HOSTS alone")
+	}
+	for _, host := range c.AutocertHosts {
+		if !isDomain(host) {
+			wrong("TLS_AUTOCERT_HOSTS holds %q, which is not a public name\n  expected: names without scheme, port or *\n  try:   TLS_AUTOCERT_HOSTS=api.example.com", host)
+		}
+	}
 	if c.ShutdownDelay < 0 || c.ShutdownDelay > maxShutdownDelay {
 		wrong("SHUTDOWN_DELAY is %s\n  expected: 0s to %s\n  try:   SHUTDOWN_DELAY=3s", c.ShutdownDelay, maxShutdownDelay)
 	}
@@ -80,6 +104,19 @@ func (c Config) Validate() error {
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(problems...)
+}
+
+const minDocsPassword = 12
+
+// inside reports whether only this machine or a private network reaches an
+// address that is host:port.
+func inside(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "localhost" {
+		return true // what is no address is told as that
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast())
 }
 
 // Rate is so many requests in so long a time; the zero value sets no limit.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,8 @@ import (
 type requestContext struct {
 	context.Context           // of the connection
 	id              [1]string // which the answer's header holds, too
+	module          string    // whose route serves it; set before the guards are asked
+	app             *App      // which serves it
 
 	mu       sync.Mutex
 	deadline time.Time       // zero for none
@@ -43,12 +46,26 @@ func Keep(c *gin.Context, key, value any) {
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key, value))
 }
 
-type requestIDKey struct{}
+// known is what the values that are kept say about who asks, by a method
+// LogAttrs.
+func (r *requestContext) known() (attrs []slog.Attr) {
+	r.mu.Lock()
+	all := slices.Clone(r.kept)
+	r.mu.Unlock()
+	for _, k := range all {
+		if v, ok := k.value.(interface{ LogAttrs() []slog.Attr }); ok {
+			attrs = append(attrs, v.LogAttrs()...)
+		}
+	}
+	return attrs
+}
+
+type requestKey struct{}
 
 // Value implements context.Context.
 func (r *requestContext) Value(key any) any {
-	if key == (requestIDKey{}) {
-		return r.id[0]
+	if key == (requestKey{}) {
+		return r
 	}
 	r.mu.Lock()
 	for _, k := range slices.Backward(r.kept) {

@@ -1,10 +1,22 @@
 package web
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
 func TestLimiterWindows(t *testing.T) {
@@ -52,6 +64,142 @@ func TestClientsAreNetworks(t *testing.T) {
 	} {
 		if got := clientOf(ip).String(); got != want {
 			t.Errorf("%q is %s", ip, got)
+		}
+	}
+}
+
+// A common count that answers slowly is left alone after some requests, and
+// asked again when it is quick.
+func TestLimiterLeavesASlowCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took time.Duration
+		l := newLimiter(Rate{1000, time.Minute}, slog.New(slog.DiscardHandler))
+		l.common = func(context.Context, netip.Addr, Rate) (int, time.Duration, error) {
+			time.Sleep(took)
+			return 1, time.Minute, nil
+		}
+		waited := func(requests int) time.Duration {
+			begin := time.Now()
+			for range requests {
+				l.count(t.Context(), netip.Addr{})
+			}
+			return time.Since(begin)
+		}
+		if waited(100); l.again.Load() != 0 {
+			t.Error("a quick one was left")
+		}
+		took = 100 * time.Millisecond
+		if got := waited(100); got != commonSlows*took {
+			t.Errorf("100 requests waited %s", got)
+		}
+		time.Sleep(commonPause)
+		waited(1) // asks again, behind the request
+		time.Sleep(time.Second)
+		if waited(100) != 0 || l.again.Load() == 0 {
+			t.Error("it is asked while it is slow")
+		}
+		took = 0
+		time.Sleep(commonPause)
+		waited(1)
+		synctest.Wait()
+		if l.again.Load() != 0 {
+			t.Error("it is not asked when it is quick again")
+		}
+	})
+}
+
+// Whatever costs is limited, wherever it is mounted.
+func TestLimitsCoverEverything(t *testing.T) {
+	var log bytes.Buffer
+	route := func(c *gin.Context, _ None) (bool, error) { return true, nil }
+	a, err := New(Config{Env: Test, RateLimit: Rate{1, time.Minute}}, slog.New(slog.NewTextHandler(&log, nil)),
+		Module{Name: "notes", Routes: []Route{Get("/notes", route)}}.Under("/v2/x"),
+		Module{Name: "pages", Routes: []Route{Get("/", route), Post("/session/login", route), Get("/ws", route)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, tt := range []struct {
+		method, path, upgrade string
+		passes                int
+	}{
+		{"GET", "/v2/x/notes", "", 1}, {"GET", "/v2/none", "", 1}, {"POST", "/session/login", "", 1}, {"GET", "/ws", "websocket", 1},
+		{"GET", "/", "", 10}, {"GET", "/ws", "", 10}, {"GET", "/none", "", 10}, {"GET", "/healthz", "", 20},
+	} {
+		n++
+		passed := 0
+		for range 20 {
+			r := httptest.NewRequest(tt.method, tt.path, nil)
+			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", n)
+			if tt.upgrade != "" {
+				r.Header.Set("Upgrade", tt.upgrade)
+			}
+			w := httptest.NewRecorder()
+			if a.ServeHTTP(w, r); w.Code != http.StatusTooManyRequests {
+				passed++
+			}
+		}
+		if passed != tt.passes {
+			t.Errorf("%s %s %s passes %d times, want %d", tt.method, tt.path, tt.upgrade, passed, tt.passes)
+		}
+	}
+	if want := `msg=security event=limited reason="Too many requests" method=POST path=/session/login address=192.0.2.3`; strings.Count(log.String(), want) != 19 {
+		t.Errorf("not 19 times in the log: %s\n%s", want, log.String())
+	}
+	if got := Roots([]Module{{Prefix: "/v2/x"}, {Prefix: "/v2"}, {}, {Prefix: "/admin"}}); !slices.Equal(got, []string{"/v2/", "/admin/"}) {
+		t.Errorf("the API is at %v", got)
+	}
+}
+
+// A limit by a key of the application's own counts behind the guards, whoever asks
+// from wherever, and the headers tell of the limit with the least left.
+func TestLimitBy(t *testing.T) {
+	route := func(c *gin.Context, _ None) (bool, error) { return true, nil }
+	who := Guard{Name: "who", Check: func(c *gin.Context) error {
+		if c.GetHeader("X-Who") == "stranger" {
+			return fault.Forbidden("No")
+		}
+		return nil
+	}}
+	var shared []string
+	limit := LimitBy(Rate{2, time.Minute}, func(c *gin.Context) string { return c.GetHeader("X-Who") })
+	for name, count := range map[string]func(context.Context, netip.Addr, Rate) (int, time.Duration, error){
+		"alone": nil,
+		"in common": func(_ context.Context, client netip.Addr, r Rate) (int, time.Duration, error) {
+			shared = append(shared, fmt.Sprint(client, r))
+			return strings.Count(strings.Join(shared, "\n"), shared[len(shared)-1]), time.Minute, nil
+		},
+	} {
+		if name == "in common" {
+			limit = LimitBy(Rate{2, time.Minute}, func(c *gin.Context) string { return c.GetHeader("X-Who") })
+		}
+		a, err := New(Config{Env: Test, RateLimit: Rate{50, time.Minute}}, slog.New(slog.DiscardHandler),
+			Module{Name: "notes", Count: count, Routes: []Route{Get("/notes", route).Guard(who), Get("/more", route)}}.With(limit).Under("/api"),
+			Module{Name: "open", Routes: []Route{Get("/open", route)}}.Under("/api"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, tt := range []struct {
+			path, who string
+			status    int
+			left      string
+		}{
+			{"/api/notes", "ann", 200, "1"},
+			{"/api/more", "ann", 200, "0"}, // one limit for what has it
+			{"/api/notes", "ann", 429, "0"},
+			{"/api/open", "ann", 200, "49"},
+			{"/api/notes", "bob", 200, "1"},
+			{"/api/notes", "", 200, "49"},
+			{"/api/notes", "stranger", 403, "49"},
+		} {
+			r := httptest.NewRequest("GET", tt.path, nil)
+			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", i+1)
+			r.Header.Set("X-Who", tt.who)
+			w := httptest.NewRecorder()
+			a.ServeHTTP(w, r)
+			if left := w.Header().Get("RateLimit-Remaining"); w.Code != tt.status || left != tt.left || (tt.status == 429) != (w.Header().Get("Retry-After") != "") {
+				t.Errorf("%s: %s of %q: %d with %s left, not %d with %s", name, tt.path, tt.who, w.Code, left, tt.status, tt.left)
+			}
 		}
 	}
 }

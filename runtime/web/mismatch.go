@@ -94,19 +94,8 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 }
 
 func fitMembers(members map[string]json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
-	var folded map[string]json.RawMessage // made when a key is not written as it should be
 	for _, key := range Keys(dst.Type()) {
-		raw, ok := members[key.Name]
-		if !ok {
-			if folded == nil {
-				folded = make(map[string]json.RawMessage, len(members))
-				for _, name := range sortedKeys(members) {
-					folded[fold(name)] = members[name]
-				}
-			}
-			raw, ok = folded[fold(key.Name)]
-		}
-		if ok {
+		if raw, ok := members[key.Name]; ok {
 			fit(raw, dst.FieldByIndex(key.Index), join(path, key.Name), details)
 		}
 	}

@@ -1,5 +1,3 @@
-// Package web turns typed handlers into a served Gin application. It names
-// Gin's own types and hides none of them.
 package web
 
 import (
@@ -7,11 +5,13 @@ import (
 	"net/http"
 	"net/netip"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/fault"
 )
 
 // Module is one part of an application: plain data that New mounts. Every
@@ -46,11 +46,27 @@ type Module struct {
 	// does not answer within 250 ms, each replica counts by itself. Of several
 	// modules that have it the last one counts.
 	Count func(ctx context.Context, client netip.Addr, r Rate) (n int, reset time.Duration, err error)
+	// Refused finds further errors in a request body that has failed validation or
+	// refers to a missing row, so that one response reports them all. It receives the
+	// response type of the route and the values sent, by key: one map for each element
+	// of a list, or a single one. The index in a detail is that of the element. It is
+	// not called for bodies that are accepted.
+	Refused func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail
 }
 
 // Under returns the module with its routes mounted below prefix.
 func (m Module) Under(prefix string) Module {
 	m.Prefix = prefix + m.Prefix
+	return m
+}
+
+// With returns the module with Gin middleware around each of its routes, after
+// their guards and before their own middleware.
+func (m Module) With(h ...gin.HandlerFunc) Module {
+	m.Routes = slices.Clone(m.Routes)
+	for i, r := range m.Routes {
+		m.Routes[i].Before = slices.Concat(h, r.Before)
+	}
 	return m
 }
 
@@ -91,6 +107,8 @@ type Route struct {
 	Sent []string
 	// Parts says that the handler answers with Content, for OpenAPI.
 	Parts bool
+	// MessageIn and MessageOut are what a WebSocket takes and sends; see Messages.
+	MessageIn, MessageOut reflect.Type
 	// Development is set by Dev.
 	Development bool
 	// Deadline is how long a request may take, its body's arrival and the
@@ -194,6 +212,14 @@ func (r Route) Uploads(field string) Route { r.Upload = field; return r }
 
 // Sends names the media types of a plain handler's success, for OpenAPI.
 func (r Route) Sends(types ...string) Route { r.Sent = types; return r }
+
+// Messages names the types of a WebSocket's messages by a value of each: what the
+// server takes and what it sends. OpenAPI has no word for them, so they are in the
+// document's extension x-websocket, which typed clients are made of.
+func (r Route) Messages(in, out any) Route {
+	r.MessageIn, r.MessageOut = reflect.TypeOf(in), reflect.TypeOf(out)
+	return r
+}
 
 // InParts says that a plain handler answers with Content, for OpenAPI: besides
 // the whole with parts, 304, 412 and 416.

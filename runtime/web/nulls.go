@@ -60,10 +60,10 @@ func findNullElements(raw json.RawMessage, t reflect.Type, path string, details 
 		}
 		known := make(map[string]Key)
 		for _, key := range Keys(t) {
-			known[fold(key.Name)] = key
+			known[key.Name] = key
 		}
 		for _, name := range sortedKeys(members) {
-			if key, ok := known[fold(name)]; ok {
+			if key, ok := known[name]; ok {
 				findNullElements(members[name], key.Field.Type, join(path, key.Name), details)
 			}
 		}

@@ -60,6 +60,7 @@ func newPlan(in reflect.Type, rules *rules) (*plan, error) {
 		}
 		switch f.In {
 		case inPath:
+			v.set = spelledOnce(f.Type, v.set)
 			p.path = append(p.path, v)
 		case inHeader:
 			p.header = append(p.header, v)

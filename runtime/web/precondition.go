@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/seen"
 )
 
 // preconditions hold writes to the version of the resource that their client
@@ -23,12 +24,17 @@ type preconditions struct {
 
 // holds serves a route that writes, or answers 412 where what a GET of the same
 // path would answer is not what If-Match names. Of several that name the same
-// version at once a process lets one write; between replicas only the database
-// can tell them apart.
-func (p *preconditions) holds(r Route, serve gin.HandlerFunc) gin.HandlerFunc {
+// version at once a process lets one write, and of several processes the database
+// does: what the GET found by db.Find is written in that version alone. A path that
+// the route does not match has no version.
+func (p *preconditions) holds(r Route, bound binding) gin.HandlerFunc {
+	serve := bound.serve
 	return func(c *gin.Context) {
 		given := strings.Join(c.Request.Header.Values("If-Match"), ",")
 		switch {
+		case (given != "" || r.Lock) && !bound.matches(c):
+			Fail(c, noRoute())
+			return
 		case given != "":
 		case r.Lock:
 			Fail(c, &fault.Error{Status: http.StatusPreconditionRequired, Message: "Read it first, and send its ETag in If-Match"})
@@ -45,26 +51,30 @@ func (p *preconditions) holds(r Route, serve gin.HandlerFunc) gin.HandlerFunc {
 			turn.Lock()
 			defer turn.Unlock()
 		}
-		if tag, there := p.current(c); c.IsAborted() {
+		rows := new(seen.Rows)
+		if tag, there := p.current(c, rows); c.IsAborted() {
 			return // it cannot be read
 		} else if !there || !names(given, tag) {
-			Fail(c, &fault.Error{Status: http.StatusPreconditionFailed, Message: "This has been changed since; read it again"})
+			Fail(c, seen.Changed())
 			return
+		}
+		if strings.TrimSpace(given) != "*" {
+			c.Request = c.Request.WithContext(rows.Held(c.Request.Context()))
 		}
 		serve(c)
 	}
 }
 
 // current is the ETag of what a GET of the path would answer, and whether there
-// is something to answer.
-func (p *preconditions) current(c *gin.Context) (tag string, there bool) {
+// is something to answer. The rows that it is made of are noted.
+func (p *preconditions) current(c *gin.Context, rows *seen.Rows) (tag string, there bool) {
 	read, ok := p.reads[c.FullPath()]
 	if !ok {
 		return "", false
 	}
 	request, writer := c.Request, c.Writer
 	defer func() { c.Request, c.Writer = request, writer }()
-	asked := request.WithContext(request.Context())
+	asked := request.WithContext(rows.Read(request.Context()))
 	asked.Method, asked.Body, asked.Header = http.MethodHead, http.NoBody, request.Header.Clone()
 	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range", "Content-Type", "Content-Length"} {
 		asked.Header.Del(name)

@@ -29,6 +29,7 @@ type rules struct {
 	seen    map[reflect.Type]bool
 	exact   bool  // one of the types is a decimal, a time or JSON: unstorable looks closer
 	buffers *pool // for the bodies that the rules are asked about
+	refused []refusal
 }
 
 // broken is a rule that a value breaks, with the value's path in JSON, or where

@@ -85,6 +85,18 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	if addr.Network() == "unix" {
 		listener = local{listener}
 	}
+	encryption, err := a.Config.encryption()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	serve := func(s *http.Server) error { return s.Serve(listener) }
+	if encryption != nil {
+		serve = func(s *http.Server) error {
+			s.TLSConfig = encryption
+			go a.obtain(encryption)
+			return s.ServeTLS(listener, "", "")
+		}
+	}
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	server := &http.Server{
@@ -113,7 +125,7 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- serve(server) }()
 	a.Log.Info("listening", "addr", addr.String())
 
 	var failure error

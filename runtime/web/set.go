@@ -140,6 +140,37 @@ func setScalar(t reflect.Type) setter {
 	return nil
 }
 
+// spelledOnce is set for a path, in which a row has one address: a whole number
+// without zeros before it, true or false, a UUID in lower case with its hyphens.
+func spelledOnce(t reflect.Type, set setter) setter {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var once func(text string) bool
+	switch {
+	case t.Name() == "UUID":
+		once = func(text string) bool { return len(text) == 36 && text == strings.ToLower(text) }
+	case t == durationType || reflect.PointerTo(t).Implements(textUnmarshaler):
+		return set
+	case t.Kind() == reflect.Bool:
+		once = func(text string) bool { return text == "true" || text == "false" }
+	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
+		once = func(text string) bool {
+			digits := strings.TrimPrefix(text, "-")
+			return text == "0" || digits != "" && digits[0] != '0'
+		}
+	default:
+		return set
+	}
+	problem := errors.New(mustBe(t))
+	return func(dst reflect.Value, text string) error {
+		if !once(text) {
+			return problem
+		}
+		return set(dst, text)
+	}
+}
+
 func numberProblem(problem, err error) error {
 	if errors.Is(err, strconv.ErrRange) {
 		return errors.New("is out of range")

@@ -26,6 +26,9 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 		if err != nil {
 			return binding{}, err
 		}
+		if p.body != nil {
+			p.body.refused, p.body.out = rules.refused, r.Out
+		}
 		success, lists := r.Success, lists(r.Out)
 		pieces := newPieces(r.Out, lists)
 		serve := func(c *gin.Context) {
@@ -39,7 +42,7 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 			out, err := h(c, in)
 			switch {
 			case err != nil:
-				Fail(c, err)
+				Fail(c, p.dangling(c, reflect.ValueOf(&in).Elem(), err))
 			case c.IsAborted() || c.Writer.Written():
 				// The handler has answered by itself.
 			case silent:

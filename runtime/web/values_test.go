@@ -60,7 +60,7 @@ func TestValuesThatCannotBeKept(t *testing.T) {
 		`{"meta":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`: "meta/depth",
 		`{"meta":` + strings.Repeat("[", 30) + strings.Repeat("]", 30) + `}`: "",
 		`{"tags":["a",null]}`:                                                "tags[1]/type",
-		`{"tags":["a"],"TAGS":[ null ]}`:                                     "tags[0]/type",
+		`{"tags":["a"],"TAGS":[ null ]}`:                                     "TAGS/name",
 		`{"days":[null,"2026-01-31",null]}`:                                  "days[0]/type days[2]/type",
 		`{"lines":[null]}`:                                                   "lines[0]/type",
 		`{"maybe":[null]}`:                                                   "",

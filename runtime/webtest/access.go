@@ -125,6 +125,9 @@ func (w *world) others() {
 			w.finds(bob, visible)
 		})
 	}
+	if w.Write == "user" && w.serves("update") && w.serves("show") {
+		w.keepsPrivate(bob, admin, rows[0].id)
+	}
 	for i, row := range rows[:2] {
 		if w.serves("show") && w.readable(i) {
 			w.blanks(bob.Get(w.at(row.id)).Expect(http.StatusOK).JSON())
@@ -145,6 +148,50 @@ func (w *world) others() {
 	}
 	if w.serves("delete") {
 		admin.Delete(at).Expect(http.StatusNoContent)
+	}
+}
+
+// shares stores what ann has as another user, who may not learn that she has it.
+func (w *world) shares() {
+	w.store(3)
+	carol := w.client.Fresh().With("Authorization", "Bearer "+w.token)
+	bodies, one := w.bodies(), false
+	for _, f := range w.Fields {
+		for i, id := range w.foreignTo(f) { // hers, where ann's are not for her to refer to
+			if f.Many != "" {
+				id = []any{id}
+			}
+			for _, body := range bodies {
+				if i == 0 && body[f.Name] != nil {
+					body[f.Name] = id
+					one = one || f.Unique // then all bodies have the same
+				}
+			}
+		}
+	}
+	first := carol.Post(w.Path, bodies[0])
+	if first.Status == refused { // there is nothing that she may refer to
+		w.t.Skip(string(first.body))
+	}
+	at := w.at(w.keyOf(first.Expect(created).JSON()))
+	again := carol.Post(w.Path, bodies[0])
+	for _, d := range again.Expect(taken).Details() {
+		if d.Field == w.Owner {
+			w.t.Errorf("a conflict is about %s, which no body has: %s", d.Field, again.body)
+		}
+	}
+	if w.serves("bulk") && !one {
+		carol.Post(w.Path+"/bulk", bodies[1:2]).Expect(created)
+	}
+	if w.serves("update") && !one {
+		change := map[string]any{}
+		for _, f := range w.Fields {
+			if f.Unique && !f.Immutable && !f.ReadOnly {
+				change[f.Name] = bodies[2][f.Name]
+			}
+		}
+		carol.Patch(at, change).Expect(http.StatusOK)
+		carol.Put(at, change).Expect(http.StatusOK)
 	}
 }
 
@@ -203,6 +250,21 @@ func (w *world) blanks(got map[string]any) {
 	for _, f := range w.Fields {
 		if v := got[f.Name]; f.Private && !blank(v) {
 			w.t.Errorf("another user is told that %s is %v", f.Name, v)
+		}
+	}
+}
+
+// keepsPrivate sends private fields as another user, who may change the row and does
+// not see them.
+func (w *world) keepsPrivate(bob, admin *Client, id any) {
+	before := admin.Get(w.at(id)).Expect(http.StatusOK).JSON()
+	for _, f := range w.Fields {
+		if !f.Private || f.Immutable || f.ReadOnly {
+			continue
+		}
+		w.blanks(bob.Patch(w.at(id), map[string]any{f.Name: f.Values[1]}).Expect(http.StatusOK).JSON())
+		if after := admin.Get(w.at(id)).Expect(http.StatusOK).JSON(); !reflect.DeepEqual(after[f.Name], before[f.Name]) {
+			w.t.Errorf("another user has made %s %v, which was %v", f.Name, after[f.Name], before[f.Name])
 		}
 	}
 }

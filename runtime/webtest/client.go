@@ -1,4 +1,3 @@
-// Package webtest drives an application's modules in process, for tests.
 package webtest
 
 import (

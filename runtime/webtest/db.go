@@ -1,7 +1,6 @@
 package webtest
 
 import (
-	"context"
 	"crypto/rand"
 	"net/url"
 	"os"
@@ -20,15 +19,23 @@ import (
 // handler says for whom.
 func DB(t testing.TB, migrations []db.Migration) *gorm.DB {
 	t.Helper()
-	gdb := open(t, private(t, os.Getenv("TEST_DATABASE_URL")))
+	_, gdb := migrated(t, t, migrations)
+	return every(gdb)
+}
+
+// migrated makes a database that is gone when owner ends, and returns its URL too.
+func migrated(t, owner testing.TB, migrations []db.Migration) (address string, gdb *gorm.DB) {
+	t.Helper()
+	address = private(t, owner, os.Getenv("TEST_DATABASE_URL"))
+	gdb = open(t, owner, address)
 	if _, err := db.Migrate(t.Context(), gdb, migrations); err != nil {
 		t.Fatal(err)
 	}
-	return gdb.WithContext(db.System(context.Background()))
+	return address, gdb
 }
 
-// private makes a place of the test's own on a server, and returns its URL.
-func private(t testing.TB, server string) string {
+// private makes a place of owner's own on a server, and returns its URL.
+func private(t, owner testing.TB, server string) string {
 	t.Helper()
 	if server == "" {
 		return "sqlite::memory:"
@@ -50,28 +57,28 @@ func private(t testing.TB, server string) string {
 	default:
 		return server // SQLite, in a file the caller has chosen
 	}
-	admin := open(t, server)
+	admin := open(t, owner, server)
 	if err := admin.Exec("CREATE " + kind + " " + name).Error; err != nil {
 		t.Fatalf("cannot create a %s for the test on the server of TEST_DATABASE_URL: %v", strings.ToLower(kind), err)
 	}
-	t.Cleanup(func() {
+	owner.Cleanup(func() {
 		if err := admin.Exec(drop).Error; err != nil {
-			t.Error(err)
+			owner.Error(err)
 		}
 	})
 	return u.String()
 }
 
-// open opens a database and closes it when the test ends.
-func open(t testing.TB, address string) *gorm.DB {
+// open opens a database and closes it when owner ends.
+func open(t, owner testing.TB, address string) *gorm.DB {
 	t.Helper()
 	gdb, err := db.Open(address, db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	owner.Cleanup(func() {
 		if err := db.Close(gdb); err != nil {
-			t.Error(err)
+			owner.Error(err)
 		}
 	})
 	return gdb

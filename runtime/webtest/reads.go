@@ -202,6 +202,9 @@ func (w *world) finds(client *Client, rows []values) {
 			continue
 		}
 		find(f.Name, f.Values[0], func(row values) bool { return compare(row(f), f.Values[0]) == 0 })
+		if text, ok := f.Values[0].(string); ok && f.NoCase {
+			find(f.Name, strings.ToUpper(text), func(row values) bool { return row(f) == text })
+		}
 		if f.Range {
 			find(f.Name+"_min", f.Values[1], func(row values) bool { return compare(row(f), f.Values[1]) >= 0 })
 			find(f.Name+"_max", f.Values[1], func(row values) bool { return compare(row(f), f.Values[1]) <= 0 })

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -35,6 +36,10 @@ type Resource struct {
 	Owner  string // the column that holds whose row it is; "" for nobody's
 	Public string // the column by which a row lets others read it
 	Lock   bool   // changing and deleting a row asks for If-Match
+
+	// UniqueWithin is "owner" where what is unique is so among the rows of an owner:
+	// others may have the same, or a conflict would tell them what they may not read.
+	UniqueWithin string
 
 	// Organisation says that rows belong to the organisation that Path names.
 	Organisation *Organisation
@@ -70,7 +75,7 @@ type Field struct {
 	Default   any  // what is stored where nothing was sent
 	Auto      bool // the database gives it a value where nothing was sent
 	Unique    bool
-	NoCase    bool // unique in capitals too
+	NoCase    bool // equal in capitals, where it is unique or filtered by
 	Immutable bool // set once
 	ReadOnly  bool // in no body
 	Secret    bool // never answered
@@ -98,13 +103,14 @@ type SignIn func(t testing.TB, gdb *gorm.DB, username, role string) (guards web.
 // that are named after it. Each has a database of its own.
 func (r Resource) Run(t *testing.T) {
 	t.Helper()
+	databases := &databases{owner: t, migrations: r.Migrations}
 	for _, c := range r.checks() {
 		if !c.due || r.Rowless && !c.rowless() {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(r.world(t))
+			c.run(r.world(t, databases.take(t)))
 		})
 	}
 }
@@ -113,7 +119,7 @@ func (r Resource) Run(t *testing.T) {
 // of the module's own. Who asks is signed in where the resource has a SignIn.
 func (r Resource) Start(t testing.TB) (*Client, *gorm.DB) {
 	t.Helper()
-	w := r.world(t)
+	w := r.world(t, DB(t, r.Migrations))
 	return w.client, w.gdb
 }
 
@@ -139,6 +145,7 @@ func (r Resource) checks() []check {
 		{"refuses values that break a rule", create || update, (*world).breaks},
 		{"accepts values at the limit", create || update, (*world).valid},
 		{"refuses what is taken", unique && (create || bulk || update), (*world).taken},
+		{"lets others use what is taken", r.UniqueWithin != "" && create, (*world).shares},
 		{"refuses references to nothing", create || bulk || update, (*world).absent},
 		{"creates all or none", bulk, (*world).bulk},
 		{"refuses references to deleted rows", ruled && (create || bulk || update), (*world).deleted},
@@ -195,13 +202,13 @@ type world struct {
 	schema *schema.Schema
 }
 
-func (r Resource) world(t testing.TB) *world {
+func (r Resource) world(t testing.TB, gdb *gorm.DB) *world {
 	t.Helper()
-	w := &world{Resource: r, t: t, gdb: DB(t, r.Migrations)}
+	w := &world{Resource: r, t: t, gdb: gdb}
 	w.schema = w.parse(r.Model)
-	module := r.Module(w.gdb)
+	module, database := r.Module(w.gdb), web.Module{Name: "database", Refused: db.Refused(gdb)}
 	if r.SignIn == nil {
-		w.client = quiet(t, module)
+		w.client = quiet(t, database, module)
 		w.client.match = r.Lock
 		w.insert(0, r.Rows...)
 		return w
@@ -213,7 +220,7 @@ func (r Resource) world(t testing.TB) *world {
 		role = "admin"
 	}
 	guards, ann, token := r.SignIn(t, w.gdb, "ann", role)
-	w.ann, w.client = ann, quiet(t, guards, module, w.probe()).With("Authorization", "Bearer "+token)
+	w.ann, w.client = ann, quiet(t, guards, database, module, w.probe()).With("Authorization", "Bearer "+token)
 	w.client.match = r.Lock
 	w.insert(ann, r.Rows...)
 	w.insert(w.carol, r.Others...)
@@ -348,6 +355,9 @@ func (w *world) rowKey(row reflect.Value) any {
 	var parts []any
 	for _, f := range w.schema.PrimaryFields {
 		value, _ := f.ValueOf(w.t.Context(), row)
+		if at, ok := value.(time.Time); ok {
+			value = at.UTC().Format(time.RFC3339Nano)
+		}
 		parts = append(parts, value)
 	}
 	if len(parts) == 1 {
@@ -452,6 +462,14 @@ func (w *world) target(f Field) *schema.Schema {
 	for _, r := range w.schema.Relationships.BelongsTo {
 		for _, ref := range r.References {
 			if !ref.OwnPrimaryKey && ref.ForeignKey.DBName == f.Name {
+				return r.FieldSchema
+			}
+		}
+	}
+	// GORM takes two columns of one name that are keys for a row that has another.
+	for _, r := range w.schema.Relationships.HasOne {
+		for _, ref := range r.References {
+			if ref.OwnPrimaryKey && ref.ForeignKey.PrimaryKey && ref.PrimaryKey.DBName == f.Name && ref.ForeignKey.DBName == f.Name {
 				return r.FieldSchema
 			}
 		}

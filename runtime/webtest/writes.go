@@ -308,6 +308,11 @@ func (w *world) unreferable(f Field, id any) {
 	}
 	if w.serves("create") {
 		w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), dangling(f), f.Name, "exists")
+		if other, rule, broken := w.another(f); !f.Upload && rule != "" {
+			answer := w.client.Post(w.Path, with(with(w.body(0), f.Name, value), other, broken))
+			w.refused(answer, refused, other, rule)
+			w.refused(answer, refused, f.Name, "exists")
+		}
 	}
 	if w.serves("bulk") {
 		bodies := w.bodies()[:2]
@@ -327,6 +332,19 @@ func (w *world) unreferable(f Field, id any) {
 		w.refused(w.client.Patch(w.at(row.id), map[string]any{f.Name: value}), dangling(f), f.Name, "exists")
 	}
 	w.clear()
+}
+
+// another is a field beside f with a value that breaks a rule of it.
+func (w *world) another(f Field) (field, rule string, value any) {
+	for _, other := range w.Fields {
+		broken := w.broken(other)
+		for _, rule := range slices.Sorted(maps.Keys(broken)) {
+			if other.Name != f.Name && rule != "exists" && len(broken[rule]) > 0 {
+				return other.Name, rule, broken[rule][0]
+			}
+		}
+	}
+	return "", "", nil
 }
 
 func (w *world) bulk() {

@@ -26,7 +26,8 @@ const (
 // Join upgrades the request to a WebSocket and makes it a member of the room,
 // or answers with an error: 403 for a page of another site, 404 for a name of
 // a room that is not 1 to 64 printable characters, 400 and 426 for a request that
-// is no handshake, 503 when a limit is reached. It returns as soon as the connection
+// is no handshake, 429 when the user or the address has too many connections, 503
+// when another limit is reached. It returns as soon as the connection
 // stands; the route's guards have run before.
 //
 // A browser cannot set headers at the handshake; it sends its token as the
@@ -49,7 +50,7 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 		web.Fail(c, err)
 		return
 	}
-	m := &Member{hub: h, options: o, limiter: rate.NewLimiter(h.Limits.Rate, h.Limits.Burst)}
+	m := &Member{hub: h, options: o, client: web.Client(c), limiter: rate.NewLimiter(h.Limits.Rate, h.Limits.Burst)}
 	if err := h.enter(m, room); err != nil {
 		web.Fail(c, err)
 		return

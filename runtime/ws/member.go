@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -24,7 +25,8 @@ const (
 // called one at a time for a member, Joined first and Left last, and must not
 // block for long.
 type Options struct {
-	// Name is who it is; see Hub.Members.
+	// Name is who it is; see Hub.Members and Limits.User. Without a name only the
+	// address is limited.
 	Name string
 	// Recheck is asked every second whether the member may stay: an error with
 	// the status 401 or 403 closes the connection with 1008. Other errors are
@@ -46,6 +48,7 @@ type Member struct {
 	place   int   // in room.members, under room.mu
 	serial  int64 // tells it apart in Redis
 	options Options
+	client  netip.Addr
 	conn    *websocket.Conn // set when opened
 	limiter *rate.Limiter
 

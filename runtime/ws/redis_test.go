@@ -167,8 +167,9 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 // A Redis that is there and does not answer is waited for once.
 func TestRedisIsPaused(t *testing.T) {
 	t.Parallel()
-	address, err := services.StartRedis()
+	server, err := services.StartRedis()
 	require.NoError(t, err)
+	address := server.URL
 	a, b := replicas(t, address)
 	ann, bob := a.join("r", "ann"), b.join("r", "bob")
 	ann.hears("+bob")

@@ -22,8 +22,11 @@ type room struct {
 	history [][]byte
 }
 
+// retryAfter is when who is refused may come back.
+const retryAfter = 5 * time.Second
+
 // full refuses a connection for now.
-func full(message string) error { return fault.Unavailable(message, 5*time.Second) }
+func full(message string) error { return fault.Unavailable(message, retryAfter) }
 
 // enter makes m a member of the hub and, unless name is "", of the room.
 func (h *Hub) enter(m *Member, name string) error {
@@ -31,6 +34,10 @@ func (h *Hub) enter(m *Member, name string) error {
 	defer h.mu.Unlock()
 	if h.closing {
 		return full("The server is restarting")
+	}
+	user := m.Name()
+	if reached(h.users[user], h.Limits.User) && user != "" || reached(h.clients[m.client], h.Limits.Address) {
+		return fault.TooMany("Too many connections", retryAfter)
 	}
 	if name != "" {
 		r := h.rooms[name]
@@ -50,8 +57,20 @@ func (h *Hub) enter(m *Member, name string) error {
 		h.redis.entered(m)
 	}
 	h.members[m] = struct{}{}
+	h.users[user]++
+	h.clients[m.client]++
 	h.active.Add(1)
 	return nil
+}
+
+// reached reports whether there are as many as limit allows; 0 allows any number.
+func reached(count, limit int) bool { return limit > 0 && count >= limit }
+
+// release takes one from the count of key, and forgets what has none.
+func release[K comparable](counts map[K]int, key K) {
+	if counts[key]--; counts[key] == 0 {
+		delete(counts, key)
+	}
 }
 
 // leave takes m out of the hub; an empty room is gone.
@@ -59,6 +78,8 @@ func (h *Hub) leave(m *Member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.members, m)
+	release(h.users, m.Name())
+	release(h.clients, m.client)
 	if r := m.room; r != nil {
 		if r.remove(m) == 0 {
 			delete(h.rooms, r.name)

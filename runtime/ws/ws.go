@@ -1,42 +1,18 @@
-// Package ws keeps rooms of WebSocket connections (RFC 6455): members join and
-// leave, and what one of them broadcasts reaches every other in order.
-//
-//	hub := ws.New("chat", cfg, log)
-//
-//	func (h handler) join(c *gin.Context) {
-//		who, _ := auth.From(c)
-//		h.hub.Join(c, c.Param("room"), ws.Options{
-//			Name:    who.Username,
-//			Recheck: who.Recheck,
-//			Text:    func(m *ws.Member, text []byte) { m.Broadcast(string(text)) },
-//		})
-//	}
-//
-// # How messages travel
-//
-// A frame is encoded once for all members of a room and put by reference into
-// each one's queue. A member's queue is written by one goroutine, which exists
-// only while there is something to write and hands everything that is waiting
-// to the kernel in one call. So a busy room costs one system call for many
-// messages, an idle connection costs one goroutine and a kilobyte of buffer,
-// and nobody ever waits for a member that does not read: when its queue is
-// full it is dropped.
-//
-// With a Redis URL, members on different replicas share rooms: a replica
-// subscribes to the channels of the rooms that have members here. What is said
-// while Redis is away stays within a replica; nothing else changes.
 package ws
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"net/netip"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/nexios-go/nexios/runtime/redis"
+	"github.com/nexios-go/nexios/runtime/web"
 )
 
 // Config is what a person may set.
@@ -47,6 +23,10 @@ type Config struct {
 	// RedisURL joins the rooms of all replicas: redis://host:6379/0. Empty
 	// means that there is one replica.
 	RedisURL string `env:"REDIS_URL" doc:"redis://host:6379/0: shares chat rooms and rate limits between replicas"`
+	// RateLimit bounds how many connections to a hub stay open: a user's are as many
+	// as an address may make requests, and an address's ten times as many. The zero
+	// value sets no limit.
+	RateLimit web.Rate `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests, other writes and WebSocket handshakes per client, or off; other reads may be ten times as many"`
 	// History is how many of the last messages a new member is sent, up to 50;
 	// 0 means none. Each replica keeps its own, while it has members in the
 	// room.
@@ -55,6 +35,10 @@ type Config struct {
 
 // maxHistory bounds Config.History.
 const maxHistory = 50
+
+// addressFactor is how many more connections an address may have than a user: an
+// office or a phone network has one for many people.
+const addressFactor = 10
 
 // Validate reports the settings that cannot work.
 func (c Config) Validate() error {
@@ -72,6 +56,8 @@ type Limits struct {
 	Queue   int        // bytes that wait for one member: 1 MiB; more drops it
 	Rooms   int        // 10,000; one more is refused with 503
 	Members int        // of one room: 10,000; one more is refused with 503
+	User    int        // connections of one Options.Name: see Config.RateLimit; one more is refused with 429, and 0 is no limit
+	Address int        // connections of one address, in the same way
 	Rate    rate.Limit // messages a second from one member: 100, where 4 KiB count as one; what comes faster is read later
 	Burst   int        // messages that may come at once: 200
 	Ping    time.Duration
@@ -102,6 +88,8 @@ type Hub struct {
 	mu      sync.Mutex
 	rooms   map[string]*room
 	members map[*Member]struct{}
+	users   map[string]int     // how many connections each has, by Options.Name
+	clients map[netip.Addr]int // and each address
 	closing bool
 	active  sync.WaitGroup // one for every member
 }
@@ -112,7 +100,10 @@ func New(name string, cfg Config, log *slog.Logger) *Hub {
 	h := &Hub{
 		Limits: defaults(), name: name, origins: map[string]bool{}, history: cfg.History, log: log,
 		rooms: map[string]*room{}, members: map[*Member]struct{}{},
+		users: map[string]int{}, clients: map[netip.Addr]int{},
 	}
+	h.Limits.User = min(cfg.RateLimit.Limit, math.MaxInt32/addressFactor)
+	h.Limits.Address = h.Limits.User * addressFactor
 	for _, origin := range cfg.Origins {
 		h.origins[origin] = true
 	}

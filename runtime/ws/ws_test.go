@@ -35,7 +35,8 @@ type chat struct {
 	t      testing.TB
 	hub    *Hub
 	server *httptest.Server
-	stop   func() // ends Run
+	stop   func()          // ends Run
+	log    strings.Builder // of the application; read it when the server is closed
 	// recheck is asked for every member when set.
 	recheck atomic.Pointer[func(context.Context) error]
 }
@@ -67,7 +68,7 @@ func newChat(t testing.TB, cfg Config, change func(*Hub)) *chat {
 	echo := func(g *gin.Context) {
 		c.hub.Serve(g, Options{Text: func(m *Member, text []byte) { _ = m.Send(append([]byte("Echo: "), text...)) }})
 	}
-	app, err := web.New(web.Config{Env: web.Test}, quiet, web.Module{Name: "chat", Routes: []web.Route{
+	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.NewTextHandler(&c.log, nil)), web.Module{Name: "chat", Routes: []web.Route{
 		web.Handle(http.MethodGet, "/chat/:room", join), web.Handle(http.MethodGet, "/echo", echo),
 	}})
 	require.NoError(t, err)
@@ -603,4 +604,42 @@ func (p *proxy) set(down bool) {
 		_ = conn.Close()
 	}
 	p.conns = nil
+}
+
+// One user, or one address, cannot take the place of all others.
+func TestLimitsOfUsersAndAddresses(t *testing.T) {
+	c := newChat(t, Config{RateLimit: web.Rate{Limit: 2, Window: time.Minute}}, nil)
+	require.Equal(t, 20, c.hub.Limits.Address)
+	c.hub.Limits.Address = 4
+	refused := func(path string) {
+		t.Helper()
+		_, response, err := c.dial(path, nil)
+		require.Error(t, err)
+		require.Equal(t, http.StatusTooManyRequests, response.StatusCode)
+		require.NotEmpty(t, response.Header.Get("Retry-After"))
+	}
+	first := c.join("a", "ann")
+	_ = c.join("b", "ann")
+	refused("/chat/c?name=ann")
+	_ = c.join("a", "bob")
+	nameless, _, err := c.dial("/echo", nil)
+	require.NoError(t, err)
+	defer nameless.Close()
+	refused("/chat/a?name=zoe")
+	refused("/echo")
+	_ = first.Close()
+	eventually(t, "there is room again", func() bool { return len(c.hub.everyone()) == 3 })
+	_ = c.join("a", "ann")
+
+	c.stop()
+	eventually(t, "all are gone", func() bool { return len(c.hub.everyone()) == 0 })
+	require.Empty(t, c.hub.users)
+	require.Empty(t, c.hub.clients)
+	c.server.Close()
+	require.Equal(t, 3, strings.Count(c.log.String(), "msg=security event=limited reason=\"Too many connections\""))
+
+	open := newChat(t, Config{}, nil)
+	for range 30 {
+		_ = open.join("a", "ann")
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
 )
@@ -28,6 +29,8 @@ type Line struct {
 	Resource string   `json:"resource,omitempty"`
 	Why      []string `json:"why,omitempty"`  // it is not whole
 	Told     []string `json:"told,omitempty"` // what else is good to know
+	// Drift is how the table differs from its resource, where that stays as it is.
+	Drift []string `json:"drift,omitempty"`
 }
 
 // Outcomes of a table.
@@ -50,44 +53,64 @@ func Of(p spec.Project, c Catalog, o Options) (spec.Project, []Line, error) {
 		list := a.resources()
 		adopted, at, err := a.project.Adopt(list)
 		if err == nil {
-			return adopted, a.report(), nil
+			return inPlace(p, adopted), a.report(), nil
 		}
-		refused := (*spec.Error)(nil)
+		refused := (*problem.Error)(nil)
 		if !errors.As(err, &refused) || at >= len(a.made) {
-			return p, nil, err
-		}
-		if a.fatal(refused) {
 			return p, nil, err
 		}
 		a.skip(a.made[at], refused.What+": see --rename and --except")
 	}
 }
 
+// inPlace has resources that were there where they were.
+func inPlace(old, now spec.Project) spec.Project {
+	at := func(r spec.Resource) int {
+		i := slices.IndexFunc(old.Resources, func(o spec.Resource) bool { return o.TableName() == r.TableName() })
+		if i < 0 {
+			return len(old.Resources)
+		}
+		return i
+	}
+	slices.SortStableFunc(now.Resources, func(x, y spec.Resource) int { return at(x) - at(y) })
+	return now
+}
+
 // adoption is what is worked with.
 type adoption struct {
 	project spec.Project // without what is made anew
 	options Options
-	tables  []Table // chosen, in the order of their names
+	all     []Table                  // of the catalog
+	tables  []Table                  // chosen, in the order of their names
+	before  map[string]spec.Resource // what is made anew, by table
 	skipped map[string]string
 	names   map[string][2]string // singular and plural, by table
+	joins   map[string][]join    // what becomes of pure join tables, by the table that gets it
+	alone   map[string]bool      // join tables that are served by themselves
 	lines   map[string]*Line
 	made    []string // tables, in the order of the resources
 }
 
 func begin(p spec.Project, c Catalog, o Options) (*adoption, error) {
-	a := &adoption{project: p, options: o, skipped: map[string]string{}, names: map[string][2]string{}, lines: map[string]*Line{}}
+	if err := o.check(p); err != nil {
+		return nil, err
+	}
+	a := &adoption{
+		project: p, options: o, all: c.Tables, before: map[string]spec.Resource{}, skipped: map[string]string{},
+		names: map[string][2]string{}, alone: map[string]bool{}, lines: map[string]*Line{},
+	}
 	var all []string
 	for _, t := range c.Tables {
 		all = append(all, t.Name)
 	}
 	for _, name := range slices.Concat(o.Tables, o.Except) {
 		if !slices.Contains(all, name) {
-			return nil, &spec.Error{What: fmt.Sprintf("the database has no table %q", name), Label: "tables", Where: strings.Join(all, " "), Try: "nexios adopt --all"}
+			return nil, &problem.Error{What: fmt.Sprintf("the database has no table %q", name), Label: "tables", Where: strings.Join(all, " "), Try: "nexios adopt --all"}
 		}
 	}
 	for table := range o.Rename {
 		if !slices.Contains(all, table) {
-			return nil, &spec.Error{What: fmt.Sprintf("the database has no table %q, in --rename", table), Label: "tables", Where: strings.Join(all, " "), Try: "nexios adopt --all"}
+			return nil, &problem.Error{What: fmt.Sprintf("the database has no table %q, in --rename", table), Label: "tables", Where: strings.Join(all, " "), Try: "nexios adopt --all"}
 		}
 	}
 	for _, t := range c.Tables {
@@ -100,28 +123,92 @@ func begin(p spec.Project, c Catalog, o Options) (*adoption, error) {
 			a.skipped[t.Name] = t.Skip
 			continue
 		}
-		said := t.Name
-		if name := o.Rename[t.Name]; name != "" {
-			said = name
+		at := slices.IndexFunc(p.Resources, func(r spec.Resource) bool { return r.Existing != nil && r.TableName() == t.Name })
+		if at >= 0 {
+			a.before[t.Name] = p.Resources[at]
 		}
-		r, err := spec.ParseResource(spec.Resource{Name: said, Fields: []string{"x:int"}})
+		said := spec.Resource{Name: t.Name, Fields: []string{"x:int"}}
+		if name := o.Rename[t.Name]; name != "" {
+			said.Name = name
+		} else if at >= 0 {
+			a.names[t.Name] = [2]string{p.Resources[at].Name, p.Resources[at].Plural}
+			continue
+		}
+		r, err := spec.ParseResource(said)
 		if err != nil {
-			a.skipped[t.Name] = "its name is none of a resource: see --rename " + t.Name + "=thing"
+			if a.skipped[t.Name] = "its name is none of a resource: see --rename " + t.Name + "=thing"; !plain.MatchString(t.Name) {
+				a.skipped[t.Name] = "its name is none of letters, digits and _"
+			}
 			continue
 		}
 		a.names[t.Name] = [2]string{r.Name, r.Plural}
 	}
+	if len(a.tables) == 0 {
+		return nil, &problem.Error{What: "no table is left", Label: "tables", Where: strings.Join(all, " "), Try: "nexios adopt --all"}
+	}
+	if err := a.checkKey(); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(a.tables, func(x, y Table) int { return strings.Compare(x.Name, y.Name) })
-	// What was adopted before is made anew, unless it has grown since.
 	a.project.Resources = slices.DeleteFunc(slices.Clone(p.Resources), func(r spec.Resource) bool {
-		return r.Existing != nil && len(r.Added) == 0 && a.lines[r.TableName()] != nil
+		return r.Existing != nil && a.lines[r.TableName()] != nil
 	})
 	return a, nil
 }
 
-// fatal reports whether the error is about what was said, not about a table.
-func (a *adoption) fatal(err *spec.Error) bool {
-	return strings.Contains(err.What, "requires auth") || strings.Contains(err.What, "in --only") || strings.Contains(err.What, "for --guard")
+// check refuses what no table can be served by.
+func (o Options) check(p spec.Project) error {
+	if _, err := spec.ParseResource(spec.Resource{Name: "thing", Fields: []string{"x:int"}, Only: o.Only, Guard: o.Guard}); err != nil {
+		return retry(err, "nexios adopt --all")
+	}
+	if (o.Guard == "user" || o.Guard == "admin") && !p.HasFeature("auth") {
+		return &problem.Error{What: "--guard " + o.Guard + " requires authentication", Try: "nexios add auth"}
+	}
+	for _, action := range spec.List(strings.Join(o.Only, "/")) {
+		if o.Guard == "" && action != "list" && action != "show" {
+			return &problem.Error{
+				What: "--only " + action + " without --guard: who may change rows?", Label: "values", Where: "none user admin",
+				Try: "nexios adopt --all --only " + strings.Join(o.Only, "/") + " --guard none",
+			}
+		}
+	}
+	return nil
+}
+
+// retry is the error with another command to type.
+func retry(err error, command string) error {
+	e := (*problem.Error)(nil)
+	if !errors.As(err, &e) {
+		return err
+	}
+	better := *e
+	better.Try = strings.Replace(better.Try, "nexios add resource thing", command, 1)
+	return &better
+}
+
+// checkKey refuses a key that is none of any table's.
+func (a *adoption) checkKey() error {
+	if len(a.options.Key) == 0 {
+		return nil
+	}
+	var keyless []string
+	for _, t := range a.tables {
+		if len(t.Key) > 0 || t.Skip != "" {
+			continue
+		}
+		if t.holds(a.options.Key) {
+			return nil
+		}
+		keyless = append(keyless, t.Name)
+	}
+	key := strings.Join(a.options.Key, ",")
+	if len(keyless) == 0 {
+		return &problem.Error{What: "--key " + key + ": each of the tables has a key", Try: "nexios adopt --all"}
+	}
+	return &problem.Error{
+		What: "--key " + key + ": no table without a key has these columns", Label: "tables", Where: strings.Join(keyless, " "),
+		Try: "nexios adopt " + keyless[0] + " --key COLUMN",
+	}
 }
 
 func (a *adoption) skip(table, why string) { a.skipped[table] = why }
@@ -142,14 +229,18 @@ func (a *adoption) report() []Line {
 func (a *adoption) resources() []spec.Resource {
 	var list []spec.Resource
 	a.made = nil
+	paired := a.pair()
 	for _, t := range a.tables {
-		if _, out := a.skipped[t.Name]; out {
+		if _, out := a.skipped[t.Name]; out || paired[t.Name] {
 			continue
 		}
 		*a.lines[t.Name] = Line{Table: t.Name}
 		r, err := a.resource(t)
-		if err != nil {
-			a.skip(t.Name, err.Error())
+		if old, again := a.before[t.Name]; err != nil && again {
+			// Others may refer to it.
+			r, *a.lines[t.Name] = old, Line{Table: t.Name, Why: []string{"it stays as it is: " + told(err)}, Drift: []string{"cannot be adopted again: " + told(err)}}
+		} else if err != nil {
+			a.skip(t.Name, told(err))
 			return a.resources()
 		}
 		line := a.lines[t.Name]
@@ -160,8 +251,22 @@ func (a *adoption) resources() []spec.Resource {
 		list = append(list, r)
 		a.made = append(a.made, t.Name)
 	}
+	for name := range paired {
+		if a.lines[name].Outcome != Whole { // its rows had no place in the resource
+			a.alone[name] = true
+			return a.resources()
+		}
+	}
 	rowless(list)
 	return list
+}
+
+// told is what is wrong, without what to type instead.
+func told(err error) string {
+	if e := (*problem.Error)(nil); errors.As(err, &e) {
+		return e.What
+	}
+	return err.Error()
 }
 
 // rowless passes on that tests can make no rows of a table, to those whose rows
@@ -227,13 +332,19 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 	if spec.Plural(r.Name) != name[1] {
 		r.Plural = name[1]
 	}
-	for _, old := range a.project.Resources {
-		if old.TableName() == t.Name {
-			return r, errors.New("it is served already, as " + old.Name + ", with what was added since")
-		}
+	// What was said before holds until something else is said.
+	old, again := a.before[t.Name]
+	if of, is := a.joined(t.Name); is && !again {
+		return r, errors.New("it is served already, as rows of " + of.Plural)
+	}
+	if again {
+		r.Migration, r.Indexes, r.Lock = old.Migration, old.Indexes, old.Lock
 	}
 	if a.options.Guard == "" && len(r.Only) == 0 {
 		r.Only = []string{"list", "show"}
+		if again {
+			r.Guard, r.Only = old.Guard, old.Only
+		}
 	}
 	if r.Guard == "" && a.project.HasFeature("auth") {
 		r.Guard = "user"
@@ -242,8 +353,11 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 		e.Docs[""] = oneLine(t.Comment)
 	}
 	e.Key = t.Key
-	if len(e.Key) == 0 && len(a.options.Key) > 0 && !slices.ContainsFunc(a.options.Key, func(name string) bool { _, ok := t.column(name); return !ok }) {
+	if len(e.Key) == 0 && len(a.options.Key) > 0 && t.holds(a.options.Key) {
 		e.Key = a.options.Key
+	}
+	if len(e.Key) == 0 && again && t.holds(old.Existing.Key) {
+		e.Key = old.Existing.Key
 	}
 	if len(e.Key) == 0 && t.View {
 		if _, ok := t.column("id"); ok {
@@ -260,18 +374,33 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 		c, _ := t.column(e.Key[0])
 		kind := wholeNumber[c.Type]
 		counted := kind && (c.Identity || strings.HasPrefix(c.Default, "nextval("))
-		if counted || c.Type == "uuid" && !a.isRef(t, c) {
+		if !c.Hidden && (counted || c.Type == "uuid" && !a.isRef(t, c)) {
 			given = c.Name
 			r.UUID = c.Type == "uuid"
 		}
+		e.KeyType = c.Exact
+		e.Rowless = c.Type == "boolean" // tests need three rows
 	}
-	if t.View || len(e.Key) == 0 {
-		r.Only, e.Rowless = []string{"list"}, true
-		if len(e.Key) > 0 {
-			r.Only = []string{"list", "show"}
+	said := len(t.Key) == 0 && !slices.ContainsFunc(t.Uniques, func(u []string) bool { return slices.Equal(u, e.Key) })
+	if t.View || said {
+		can := []string{"list", "show"}
+		if len(e.Key) == 0 {
+			can = can[:1]
 		}
-		if !t.View {
+		r.Only, e.Rowless = both(r.Only, can), true
+		if len(r.Only) == 0 {
+			return r, errors.New("it can only be served to " + strings.Join(can, " and "))
+		}
+		if !t.View && len(t.Key) == 0 && len(e.Key) > 0 {
+			line.Told = append(line.Told, "it is read-only: only you say that "+strings.Join(e.Key, ", ")+" tells rows apart")
+		} else if !t.View {
 			why("it has no primary key, so it can only be listed: see --key")
+		}
+	}
+	if t.ReadOnly {
+		why("it is read-only: the user of DATABASE_URL may not write to it")
+		if r.Only, e.Rowless = both(r.Only, []string{"list", "show"}), true; len(r.Only) == 0 {
+			return r, errors.New("the user of DATABASE_URL may not write to it, so it can only be listed and shown")
 		}
 	}
 	if !t.View {
@@ -288,7 +417,11 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 	if len(checks.unread) > 0 {
 		e.Rowless = true
 	}
+	grown, more := grown(old)
 	for _, c := range t.Columns {
+		if grown[c.Name] || c.folded(t) {
+			continue
+		}
 		if c.Comment != "" {
 			e.Docs[c.Name] = oneLine(c.Comment)
 		}
@@ -310,10 +443,17 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 			why("%s is left out: %v", c.Name, err)
 			if !c.Null && c.Default == "" && !c.Always && !c.Identity {
 				why("it is read-only, since a new row needs %s", c.Name)
-				r.Only, e.Rowless = []string{"list", "show"}, true
+				if r.Only, e.Rowless = both(r.Only, []string{"list", "show"}), true; len(r.Only) == 0 {
+					return r, errors.New("it can only be listed and shown, since a new row needs " + c.Name)
+				}
 			}
 		}
 	}
+	if len(old.Changed) > 0 {
+		return a.changed(old, r, t), nil
+	}
+	a.many(&r, t, taken)
+	r.Fields, r.Added = append(r.Fields, more...), old.Added
 	if len(r.Fields) == 0 {
 		return r, errors.New("no column but its key can be served")
 	}
@@ -325,6 +465,58 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 		return r, err
 	}
 	return settled, nil
+}
+
+// both are the actions of the second list that are in the first, of which none is
+// all.
+func both(some, can []string) []string {
+	if len(some) == 0 {
+		return can
+	}
+	some = spec.List(strings.Join(some, "/"))
+	return slices.DeleteFunc(slices.Clone(can), func(action string) bool { return !slices.Contains(some, action) })
+}
+
+// changed is a resource of which migrations of the project have changed columns:
+// it stays as it is, and what differs is told. made is what was made of the other
+// columns of its table.
+func (a *adoption) changed(old, made spec.Resource, t Table) spec.Resource {
+	line := a.lines[t.Name]
+	for _, word := range made.Fields {
+		line.Drift = append(line.Drift, "has "+word)
+		line.Why = append(line.Why, "it was changed since, so a new column comes by nexios add field "+old.Name+" "+word)
+	}
+	fields, err := old.Parsed()
+	if err != nil {
+		return old
+	}
+	for i, f := range fields {
+		pending := slices.ContainsFunc(old.Added, func(more spec.Addition) bool { return slices.Contains(more.Fields, f.Name) })
+		if _, there := t.column(f.Column()); f.Column() != "" && !there && !pending {
+			line.Drift = append(line.Drift, "lacks "+old.Fields[i])
+			line.Why = append(line.Why, "it was changed since, so a lost column goes by nexios remove field "+old.Name+" "+f.Name)
+		}
+	}
+	return old
+}
+
+// grown are the columns that came into a table by the project's own migrations
+// since it was adopted, and the words of their fields.
+func grown(old spec.Resource) (columns map[string]bool, words []string) {
+	columns = map[string]bool{}
+	fields, err := old.Parsed()
+	if err != nil {
+		return columns, nil
+	}
+	for i, f := range fields {
+		_, joined := old.Join(f)
+		added := slices.ContainsFunc(old.Added, func(more spec.Addition) bool { return slices.Contains(more.Fields, f.Name) })
+		if added || len(old.Changed) > 0 || f.Type == "has" || f.Type == "many" && !joined {
+			words = append(words, old.Fields[i])
+			columns[f.Column()] = true
+		}
+	}
+	return columns, words
 }
 
 func (a *adoption) isRef(t Table, c Column) bool {
@@ -342,7 +534,7 @@ var (
 func times(t Table, names []string) string {
 	for _, name := range names {
 		for _, c := range t.Columns {
-			if strings.ToLower(c.Name) == name && strings.HasPrefix(c.Type, "timestamp") && !c.Null && !c.Array && !c.Always && !slices.Contains(t.Key, c.Name) {
+			if strings.ToLower(c.Name) == name && strings.HasPrefix(c.Type, "timestamp") && !c.Null && !c.Array && !c.Always && !c.Hidden && !slices.Contains(t.Key, c.Name) {
 				return c.Name
 			}
 		}
@@ -363,6 +555,8 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 		goName = view.GoName(c.Name)
 	}
 	switch {
+	case c.Hidden:
+		return errors.New("the user of DATABASE_URL may not read it")
 	case goName == "":
 		return errors.New("its name is none of letters, digits and _")
 	case goName == "TableName" || goName == "Readable" || goName == "Writable":
@@ -383,7 +577,7 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 	column := ":column=" + c.Name
 	reasons := map[string]string{}
 	for _, k := range kinds {
-		word := fieldName(c.Name, taken) + ":" + k.word + column
+		word := fieldName(c.Name) + ":" + k.word + column
 		if strings.Contains(k.word, ":array") {
 			word = strings.Replace(word, ":array", "", 1) + ":array"
 		}
@@ -401,11 +595,14 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 			refused = err
 			continue
 		}
-		more := *r
-		more.Plural = ""
-		more.Fields = append(slices.Clone(r.Fields), field.String())
-		more.Table = ""
-		if _, err := spec.ParseResource(more); err != nil {
+		err = takes(*r, field.String())
+		if err != nil && field.Is("filter") { // there may be too many
+			delete(field.Mods, "filter")
+			if err = takes(*r, field.String()); err == nil && !line.unfiltered() {
+				line.Told = append(line.Told, c.Name+" and columns behind it "+unfiltered)
+			}
+		}
+		if err != nil {
 			refused = err
 			continue
 		}
@@ -429,16 +626,31 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 	if refused == nil {
 		refused = errors.New("its type " + c.Type + " is not known")
 	}
-	if e := (*spec.Error)(nil); errors.As(refused, &e) {
+	if e := (*problem.Error)(nil); errors.As(refused, &e) {
 		refused = errors.New(e.What)
 	}
 	return refused
 }
 
+// takes is the error of a resource with one field more.
+func takes(r spec.Resource, word string) error {
+	r.Plural, r.Table = "", ""
+	r.Fields = append(slices.Clone(r.Fields), word)
+	_, err := spec.ParseResource(r)
+	return err
+}
+
+// unfiltered is told once of a table.
+const unfiltered = "are no filters: a list takes only so many parameters"
+
+func (l *Line) unfiltered() bool {
+	return slices.ContainsFunc(l.Told, func(what string) bool { return strings.HasSuffix(what, unfiltered) })
+}
+
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
 // fieldName is the name of the field of a column.
-func fieldName(column string, _ map[string]string) string {
+func fieldName(column string) string {
 	if name := spec.Snake(strings.Trim(column, "_")); name != "" {
 		return name
 	}
@@ -550,11 +762,11 @@ func (a *adoption) refs(r *spec.Resource, t Table, c Column, taken map[string]st
 		}
 		target := ref.Targets[0]
 		for _, name := range []string{
-			strings.TrimSuffix(fieldName(c.Name, nil), "_id"),
-			strings.TrimSuffix(fieldName(c.Name, nil), "_"+fieldName(target, nil)),
-			fieldName(c.Name, nil) + "_" + names[0],
+			strings.TrimSuffix(fieldName(c.Name), "_id"),
+			strings.TrimSuffix(fieldName(c.Name), "_"+fieldName(target)),
+			fieldName(c.Name) + "_" + names[0],
 		} {
-			if _, column := t.column(name); column || name == fieldName(c.Name, nil) || taken[strings.ToLower(view.GoName(name))] != "" || slices.Contains(reservedRelations, name) {
+			if _, column := t.column(name); column || name == fieldName(c.Name) || taken[strings.ToLower(view.GoName(name))] != "" || slices.Contains(reservedRelations, name) {
 				continue
 			}
 			word := name + ":ref=" + names[1] + ":column=" + c.Name

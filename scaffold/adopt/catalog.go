@@ -3,6 +3,11 @@
 // a command's business.
 package adopt
 
+import (
+	"slices"
+	"strings"
+)
+
 // Catalog is what a schema of a database holds.
 type Catalog struct {
 	Tables []Table
@@ -10,6 +15,9 @@ type Catalog struct {
 	Build []string
 	// Drop are the statements that take Build back.
 	Drop []string
+	// Setting is what DATABASE_URL must end in for a program to find the tables; ""
+	// for nothing.
+	Setting string
 	// Unbuilt is what Build does not make, with the reason.
 	Unbuilt []string
 }
@@ -19,6 +27,7 @@ type Table struct {
 	Name, Comment string
 	View          bool
 	Skip          string // why it cannot be served; "" for nothing in the way
+	ReadOnly      bool   // the user of the database may not write to it
 	Columns       []Column
 	Key           []string // columns of the primary key, in its order
 	Refs          []Ref
@@ -31,6 +40,7 @@ type Table struct {
 type Column struct {
 	Name, Comment string
 	Type          string // without size, as the database spells it: "character varying"
+	Exact         string // as another column must be declared to refer to it; "" where Type says it
 	Size, Scale   int    // 0 for none
 	Array         bool
 	Null          bool
@@ -38,6 +48,7 @@ type Column struct {
 	Always        bool     // the database makes the value, and takes none: GENERATED ALWAYS AS
 	Identity      bool     // the database counts
 	Enum          []string // the values of an enum type, in their order
+	Hidden        bool     // the user of the database may not read it
 	Domain        string   // the domain that Type is the type of
 	Checks        []string // of the domain, about VALUE
 }
@@ -57,4 +68,17 @@ func (t Table) column(name string) (Column, bool) {
 		}
 	}
 	return Column{}, false
+}
+
+// holds reports whether the table has all of some columns.
+func (t Table) holds(columns []string) bool {
+	return len(columns) > 0 && !slices.ContainsFunc(columns, func(name string) bool { _, ok := t.column(name); return !ok })
+}
+
+// folded reports whether the column keeps the folded form of another, as the
+// project's own migrations make it.
+func (c Column) folded(t Table) bool {
+	of, ok := strings.CutSuffix(c.Name, "_folded")
+	_, there := t.column(of)
+	return ok && there && c.Size == 765
 }

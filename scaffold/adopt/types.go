@@ -49,6 +49,12 @@ func kindsOf(c Column, checks rules) ([]kind, error) {
 		if c.Size > 0 && c.Size <= 15 && c.Scale >= 0 && c.Scale <= c.Size {
 			return []kind{{fmt.Sprintf("decimal=%d.%d", c.Size, c.Scale) + limits.numbers(c.Type), ""}}, nil
 		}
+		if c.Size > 0 && (c.Scale < 0 || c.Scale > c.Size) {
+			return []kind{{"native=numeric:auto:readonly", "is read-only: the database rounds what it is given"}}, nil
+		}
+		if c.Size > 0 {
+			return []kind{{"native=numeric:auto:readonly", fmt.Sprintf("is read-only: it has %d digits, and more than 15 come as they are stored", c.Size)}}, nil
+		}
 		return native("numeric")
 	case "character varying", "text", "citext":
 		size := ""
@@ -157,7 +163,7 @@ func newRules(t Table, why func(string, ...any)) rules {
 
 // read understands a check, or leaves it to the database.
 func (r *rules) read(column, check, value string, t Table, why func(string, ...any)) {
-	text := casts.ReplaceAllString(check, "")
+	text := plainly(casts.ReplaceAllString(check, ""))
 	before := map[string]limits{}
 	for name, l := range r.of {
 		before[name] = l
@@ -272,12 +278,37 @@ func (r *rules) bound(c Column, length bool, operator, number string) bool {
 
 var (
 	casts       = regexp.MustCompile(`::(?:character varying|double precision|timestamp with(?:out)? time zone|"[^"]+"|[a-z_0-9]+)(?:\([0-9,]+\))?(?:\[\])?`)
-	comparison  = regexp.MustCompile(`^(char_length\(|length\()?(\(?"?[A-Za-z_][A-Za-z0-9_]*"?\)?)\)? (>=|<=|<>|>|<) (.+)$`)
+	comparison  = regexp.MustCompile(`^(char_length\(|length\()?(\("?[A-Za-z_][A-Za-z0-9_]*"?\)|"?[A-Za-z_][A-Za-z0-9_]*"?)\)? (>=|<=|<>|>|<) (.+)$`)
 	valuesForm  = regexp.MustCompile(`^(\(?"?[A-Za-z_][A-Za-z0-9_]*"?\)?) = ANY \((.+)\)$`)
 	quotedForm  = regexp.MustCompile(`'([^']*)'`)
 	numberForm  = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
 	patternForm = regexp.MustCompile(`^(\(?"?[A-Za-z_][A-Za-z0-9_]*"?\)?) ~ '(.*)'$`)
 	notNull     = regexp.MustCompile(`^\(?"?[A-Za-z_][A-Za-z0-9_]*"?\)? IS NOT NULL$`)
+)
+
+// plainly is a check in PostgreSQL's words, which other databases keep as they
+// were typed.
+func plainly(check string) string {
+	parts := strings.Split(check, "'") // every second is a text
+	for i := 0; i < len(parts); i += 2 {
+		p := operators.ReplaceAllString(parts[i], " $1 ")
+		p = keywords.ReplaceAllStringFunc(p, strings.ToUpper)
+		p = functions.ReplaceAllStringFunc(p, strings.ToLower)
+		p = blanks.ReplaceAllString(p, " ")
+		parts[i] = strings.ReplaceAll(strings.ReplaceAll(p, "( ", "("), " )", ")")
+	}
+	text := strings.Join(parts, "'")
+	text = between.ReplaceAllString(text, "$1 >= $2 AND $1 <= $3")
+	return among.ReplaceAllString(text, "$1 = ANY ($2)")
+}
+
+var (
+	operators = regexp.MustCompile(`\s*(>=|<=|<>|>|<)\s*`)
+	keywords  = regexp.MustCompile(`(?i)\b(?:and|or|in|between|is|not|null)\b`)
+	functions = regexp.MustCompile(`(?i)\b(?:char_)?length\(`)
+	blanks    = regexp.MustCompile(`\s+`)
+	between   = regexp.MustCompile(`("?[A-Za-z_][A-Za-z0-9_]*"?) BETWEEN (-?[0-9.]+) AND (-?[0-9.]+)`)
+	among     = regexp.MustCompile(`("?[A-Za-z_][A-Za-z0-9_]*"?) IN ?\(([^()]+)\)`)
 )
 
 // conjuncts are the parts of an expression that are joined by AND.

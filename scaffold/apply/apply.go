@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Where the tool keeps its own things, below the project.
@@ -91,7 +92,7 @@ func (d *Project) Apply(p plan.Plan, o Options) (Result, error) {
 		kept, undone := d.revert(e, opened)
 		switch {
 		case undone != nil:
-			return Result{}, fmt.Errorf("%w, and the rollback failed: %w\n  try: any nexios command, which finishes it", err, undone)
+			return Result{}, problem.Failed(fmt.Errorf("%w, and the rollback failed: %w", err, undone), "any nexios command, which finishes it")
 		case len(kept) > 0:
 			return Result{}, fmt.Errorf("%w; everything was rolled back except %s: %w", err, strings.Join(kept, ", "), ErrChanged)
 		}
@@ -143,7 +144,7 @@ func (d *disk) plan(e *entry, op plan.Op) error {
 			return err
 		}
 		if !same(now, op.Before) {
-			return fmt.Errorf("%s: %w, nothing was written\n  try: the same command again", op.Path, ErrChanged)
+			return problem.Failed(fmt.Errorf("%s: %w, nothing was written", op.Path, ErrChanged), "the same command again")
 		}
 		if now == nil {
 			mode = op.Mode.Perm()

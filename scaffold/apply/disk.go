@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"github.com/rogpeppe/go-internal/robustio"
 )
@@ -97,7 +98,7 @@ func (d *disk) acquire(name string) (*lockedfile.File, error) {
 					late.file.Close()
 				}
 			}()
-			return nil, errors.New("another nexios command is running here\n  try: wait for it to finish, then run the same command again")
+			return nil, &problem.Error{Kind: problem.Failure, What: "another nexios command is running here", Try: "wait for it to finish, then run the same command again"}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // entry is a step as it is written down.
@@ -147,24 +148,24 @@ func (d *disk) load(at step) (entry, error) {
 	if err != nil {
 		return e, err
 	}
-	const remedy = "\n  try: delete that file; that step can then no longer be undone"
+	const remedy = "delete that file; that step can then no longer be undone"
 	var s signed
 	if err := strictly(data, &s); err != nil {
-		return e, fmt.Errorf("%s: %w: %w%s", name, ErrForeign, err, remedy)
+		return e, problem.Failed(fmt.Errorf("%s: %w: %w", name, ErrForeign, err), remedy)
 	}
 	mine, err := d.signature(e.Seq, s.Step)
 	if err != nil {
 		return e, err
 	}
 	if !hmac.Equal(s.Signature, mine) {
-		return e, fmt.Errorf("%s: %w%s", name, ErrForeign, remedy)
+		return e, problem.Failed(fmt.Errorf("%s: %w", name, ErrForeign), remedy)
 	}
 	if err := strictly(s.Step, &e); err != nil {
-		return e, fmt.Errorf("%s is damaged: %w%s", name, err, remedy)
+		return e, problem.Failed(fmt.Errorf("%s is damaged: %w", name, err), remedy)
 	}
 	for _, c := range e.Changes {
 		if err := plan.CheckPath(c.Path); err != nil {
-			return e, fmt.Errorf("%s is damaged: %w%s", name, err, remedy)
+			return e, problem.Failed(fmt.Errorf("%s is damaged: %w", name, err), remedy)
 		}
 	}
 	return e, nil

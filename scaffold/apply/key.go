@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // keyFile holds a key of the user's, below their configuration.
@@ -21,7 +23,7 @@ func (d *disk) signature(seq int, step []byte) ([]byte, error) {
 	if d.key == nil {
 		var err error
 		if d.key, err = userKey(); err != nil {
-			return nil, fmt.Errorf("no key to sign the journal with: %w\n  try: set XDG_CONFIG_HOME to a folder of yours", err)
+			return nil, problem.Failed(fmt.Errorf("no key to sign the journal with: %w", err), "set XDG_CONFIG_HOME to a folder of yours")
 		}
 	}
 	mac := hmac.New(sha256.New, d.key)
@@ -45,7 +47,7 @@ func userKey() ([]byte, error) {
 		key, err = os.ReadFile(name)
 	}
 	if err == nil && len(key) != sha256.Size {
-		err = fmt.Errorf("%s is damaged\n  try: delete that file; what was done until now can then not be undone", name)
+		err = &problem.Error{Kind: problem.Failure, What: name + " is damaged", Try: "delete that file; what was done until now can then not be undone"}
 	}
 	return key, err
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Project is a project's folder, for one command to work on.
@@ -111,7 +112,7 @@ func (f files) asRead() error {
 			return err
 		}
 		if !same(now, f.texts[name]) {
-			return fmt.Errorf("%s: %w, nothing was written\n  try: the same command again", name, ErrChanged)
+			return problem.Failed(fmt.Errorf("%s: %w, nothing was written", name, ErrChanged), "the same command again")
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Step is a step that can be undone.
@@ -19,7 +20,7 @@ type Step struct {
 	Title string
 	Time  time.Time
 	// Plan is what undoing it does, for showing. A file that was edited since
-	// is a Conflict.
+	// is a Conflict, whose Base is what the step wrote.
 	Plan plan.Plan
 }
 
@@ -46,15 +47,15 @@ func (d *Project) Undo() (Step, error) {
 		for _, op := range edits {
 			paths = append(paths, op.Path)
 		}
-		return s, fmt.Errorf("%s: %w, since %q; nothing was written\n  try: stash your edits (git stash), then run the same command again",
-			strings.Join(paths, ", "), ErrChanged, e.Title)
+		return s, problem.Failed(fmt.Errorf("%s: %w, since %q; nothing was written", strings.Join(paths, ", "), ErrChanged, e.Title),
+			"stash your edits (git stash), then run the same command again")
 	}
 	if err := d.rename(e.file(done), e.file(reverting)); err != nil {
 		return s, err
 	}
 	d.sync(map[string]bool{UndoDir: true})
 	if _, err := d.revert(e, reverting); err != nil {
-		return s, fmt.Errorf("%w\n  try: any nexios command, which finishes the undo", err)
+		return s, problem.Failed(err, "any nexios command, which finishes the undo")
 	}
 	return s, nil
 }
@@ -87,6 +88,7 @@ func (d *disk) newest() (entry, Step, error) {
 			op.Kind = plan.Identical
 		case !same(now, c.After):
 			op.Kind, op.After, op.Note = plan.Conflict, nil, "you edited this file since"
+			op.Base = c.After
 		case now == nil:
 			op.Kind = plan.Create
 		case c.Before == nil:
@@ -195,7 +197,7 @@ func (d *disk) recover() (Recovery, error) {
 		}
 		switch {
 		case errors.Is(err, fs.ErrPermission):
-			return Recovery{}, fmt.Errorf("%w\n  try: make that file writable, then run the same command again", err)
+			return Recovery{}, problem.Failed(err, "make that file writable, then run the same command again")
 		case err != nil:
 			return Recovery{}, err
 		}

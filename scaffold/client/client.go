@@ -232,7 +232,7 @@ func (w *writer) operation(method, path string, op operation) {
 	}
 	success, socket := op.success()
 	if socket {
-		w.room(name, path, target, list, op)
+		w.room(name, target, list, op)
 		return
 	}
 	queryType := ""
@@ -246,7 +246,11 @@ func (w *writer) operation(method, path string, op operation) {
 		call = append(call, "query")
 	}
 	arguments := slices.Clone(list)
-	list = append(list, "options?: RequestOptions")
+	options := "options?: RequestOptions"
+	if op.locked() {
+		options = "options: RequestOptions & { ifMatch: object | string }"
+	}
+	list = append(list, options)
 	answer := "void"
 	var item schema
 	switch kind, media := success.media(); {
@@ -282,6 +286,16 @@ func (w *writer) operation(method, path string, op operation) {
 	}
 }
 
+// locked reports whether a request must say which version it changes.
+func (op operation) locked() bool {
+	for _, p := range op.Parameters {
+		if p.In == "header" && p.Name == "If-Match" {
+			return p.Required
+		}
+	}
+	return false
+}
+
 // pages writes the method that goes through all pages of a list.
 func (w *writer) pages(name, queryType string, list []string, query schema, item schema) {
 	all := name + "All"
@@ -307,10 +321,14 @@ func (w *writer) pages(name, queryType string, list []string, query schema, item
 }
 
 // room writes the method of a WebSocket.
-func (w *writer) room(name, path, target string, list []string, op operation) {
-	list = append(list, "options: RoomOptions<Received> = {}")
-	fmt.Fprintf(&w.body, "\n%s  %s<Received = unknown, Sent = unknown>(%s): Room<Received, Sent> {\n    return this.connection.join(%s, options);\n  }\n",
-		op.comment(), name, strings.Join(list, ", "), target)
+func (w *writer) room(name, target string, list []string, op operation) {
+	received, sent, parameters := "Received", "Sent", "<Received = unknown, Sent = unknown>"
+	if op.WebSocket != nil {
+		received, sent, parameters = w.typeOf(op.WebSocket.Receive, "  "), w.typeOf(op.WebSocket.Send, "  "), ""
+	}
+	list = append(list, "options: RoomOptions<"+received+"> = {}")
+	fmt.Fprintf(&w.body, "\n%s  %s%s(%s): Room<%s, %s> {\n    return this.connection.join(%s, options);\n  }\n",
+		op.comment(), name, parameters, strings.Join(list, ", "), received, sent, target)
 }
 
 // named declares a type and returns its name.

@@ -15,7 +15,10 @@ func TestNames(t *testing.T) {
 			{"name":"query","in":"path","required":true,"schema":{"type":"integer"}},
 			{"name":"first-name","in":"query","required":true,"schema":{"type":["string","null"],"enum":["a","b"]}}],
 			"responses":{"200":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Error"}}}}}},
-		"post":{"operationId":"connection","requestBody":{"content":{"application/json":{"schema":{"type":"array","items":{"type":["string","null"]}}}}},"responses":{"204":{}}}}},
+		"delete":{"operationId":"remove","parameters":[{"name":"If-Match","in":"header","required":true,"schema":{"type":"string"}}],"responses":{"204":{}}},
+		"post":{"operationId":"connection","requestBody":{"content":{"application/json":{"schema":{"type":"array","items":{"type":["string","null"]}}}}},"responses":{"204":{}}}},
+		"/ws/{room}":{"get":{"operationId":"talk","x-websocket":{"send":{"type":"string"},"receive":{"$ref":"#/components/schemas/Room"}},"responses":{"101":{}}}},
+		"/ws":{"get":{"operationId":"shout","responses":{"101":{}}}}},
 		"components":{"schemas":{
 			"Error":{"type":"object","properties":{"0":{"type":"string","format":"date"},"code":{"description":"It ends */ here","type":"integer"}},"required":["code"]},
 			"ErrorModel":{"type":"object","additionalProperties":{"type":"boolean"}},
@@ -31,6 +34,9 @@ func TestNames(t *testing.T) {
 		"export interface Delete_Query {\n  \"first-name\": \"a\" | \"b\";\n}",
 		"  /** Get a thing. */\n  delete_(class_: string, query_: number, query: Delete_Query, options?: RequestOptions): Promise<ErrorModel> {\n" +
 			"    return this.connection.call(\"GET\", `/a/${encodeURIComponent(class_)}/${encodeURIComponent(query_)}`, { query, answer: \"json\", options });",
+		"  remove(options: RequestOptions & { ifMatch: object | string }): Promise<void> {",
+		"  talk(options: RoomOptions<RoomModel> = {}): Room<RoomModel, string> {",
+		"  shout<Received = unknown, Sent = unknown>(options: RoomOptions<Received> = {}): Room<Received, Sent> {",
 		"  connection_(body?: (string | null)[], options?: RequestOptions): Promise<void> {",
 	} {
 		if !strings.Contains(string(text), want) {

@@ -72,6 +72,8 @@ export interface ClientOptions {
 export interface RequestOptions {
   signal?: AbortSignal | undefined;
   headers?: { [name: string]: string };
+  /** Of a change: what this client read, or its ETag. If it has been changed since, the answer is 412. */
+  ifMatch?: object | string | undefined;
   /** Of an upload. */
   onProgress?(progress: { loaded: number; total: number }): void;
 }
@@ -92,6 +94,7 @@ export class Connection {
   private readonly renewal: string;
   private readonly options: ClientOptions;
   private readonly store: TokenStore;
+  private readonly tags = new WeakMap<object, string>();
   private renewing: Promise<boolean> | undefined;
 
   constructor(options: ClientOptions, renewal: string) {
@@ -110,6 +113,11 @@ export class Connection {
   async restore(): Promise<boolean> {
     const tokens = await this.store.load();
     return tokens !== undefined && !stale(tokens) ? true : this.renew();
+  }
+
+  /** The ETag of something that a method returned, if the server gave it one. */
+  etag(answer: object): string | undefined {
+    return this.tags.get(answer);
   }
 
   /** The URL of a path with its query. */
@@ -144,6 +152,8 @@ export class Connection {
       if (response.ok) {
         if (call.session === "logout") await this.store.save(undefined);
         const answer = await read(response, call.answer);
+        const tag = response.headers.get("ETag");
+        if (tag && typeof answer === "object" && answer) this.tags.set(answer, tag);
         if (call.session === "login") await this.keep(answer);
         return answer as T;
       }
@@ -209,10 +219,15 @@ export class Connection {
   }
 
   private async send(method: string, path: string, call: Call, tokens?: Tokens): Promise<Response> {
-    const { signal, onProgress } = call.options ?? {};
+    const { signal, onProgress, ifMatch } = call.options ?? {};
     const url = this.url(path, call.query);
     const headers = new Headers({ ...this.options.headers, ...call.options?.headers });
     if (tokens) headers.set("Authorization", "Bearer " + tokens.accessToken);
+    if (ifMatch !== undefined) {
+      const tag = typeof ifMatch === "string" ? ifMatch : this.etag(ifMatch);
+      if (!tag) throw new TypeError("ifMatch: this was not read by this client, or has no ETag");
+      headers.set("If-Match", tag);
+    }
     if (this.options.apiKey) headers.set("X-API-Key", this.options.apiKey);
     const credentials = this.options.credentials ?? "same-origin";
     let body: BodyInit | null = null;

@@ -27,6 +27,7 @@ type operation struct {
 		Content  map[string]media
 	}
 	Responses map[string]response
+	WebSocket *struct{ Send, Receive schema } `json:"x-websocket"`
 }
 
 type response struct{ Content map[string]media }

@@ -339,3 +339,30 @@ func modules(cfg Config, gdb *gorm.DB, log *slog.Logger) []web.Module {
 		t.Errorf("taken back:\n%s", src)
 	}
 }
+
+func TestMoveImports(t *testing.T) {
+	for _, c := range []struct{ name, src, want string }{
+		{"sorted anew",
+			"package p\n\nimport (\n\t\"fmt\"\n\n\t\"a.b/shop/internal/model\"\n\t\"github.com/x\"\n)\n",
+			"package p\n\nimport (\n\t\"fmt\"\n\n\t\"github.com/x\"\n\t\"zoo/internal/model\"\n)\n"},
+		{"named, and the module itself",
+			"package p\n\nimport m \"a.b/shop\"\n\nvar x = m.X\n",
+			"package p\n\nimport m \"zoo\"\n\nvar x = m.X\n"},
+		{"not formatted, nor sorted",
+			"package p\r\nimport (\r\n  \"a.b/shop/b\"\r\n  \"a\"\r\n)\r\n",
+			"package p\r\nimport (\r\n  \"zoo/b\"\r\n  \"a\"\r\n)\r\n"},
+		{"others, and other strings",
+			"package p\n\nimport (\n\t\"a.b/shop-api\"\n\t\"a.b/shops\"\n)\n\nvar x = \"a.b/shop\"\n", ""},
+	} {
+		if c.want == "" {
+			c.want = c.src
+		}
+		got, err := MoveImports([]byte(c.src), "a.b/shop", "zoo")
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: %v\n%s", c.name, err, got)
+		}
+	}
+	if _, err := MoveImports([]byte("package p\nimport \"a"), "a", "b"); err == nil {
+		t.Error("what does not parse is no error")
+	}
+}

@@ -1,7 +1,10 @@
 package edit
 
 import (
+	"bytes"
 	"go/ast"
+	"go/format"
+	"go/parser"
 	"go/token"
 	"path"
 	"slices"
@@ -204,4 +207,32 @@ func guess(pkg string) string {
 		}
 	}
 	return base
+}
+
+// MoveImports gives the packages of one module, where src imports them, the path
+// of another. They are sorted anew where gofmt had sorted them.
+func MoveImports(src []byte, from, to string) ([]byte, error) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "", src, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	moved := src
+	for _, spec := range slices.Backward(file.Imports) {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		below, ok := strings.CutPrefix(path+"/", from+"/")
+		if !ok {
+			continue
+		}
+		start, end := set.Position(spec.Path.Pos()).Offset, set.Position(spec.Path.End()).Offset
+		quoted := strconv.Quote(strings.TrimSuffix(to+"/"+below, "/"))
+		moved = slices.Concat(moved[:start], []byte(quoted), moved[end:])
+	}
+	if formatted, err := format.Source(src); err == nil && bytes.Equal(formatted, src) && !bytes.Equal(moved, src) {
+		return format.Source(moved)
+	}
+	return moved, nil
 }

@@ -94,3 +94,16 @@ func sumKey(line string) (path, version, file string) {
 	version, file, _ = strings.Cut(version, "/")
 	return path, version, file
 }
+
+// Module gives go.mod another module path.
+func Module(src []byte, path string) ([]byte, error) {
+	file, err := modfile.Parse("go.mod", src, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.AddModuleStmt(path); err != nil {
+		return nil, err
+	}
+	out, err := file.Format()
+	return merge.Like(out, src), err
+}

@@ -17,8 +17,8 @@ import (
 // longer name beside it is nobody's change of it.
 //
 // Where one side only adds, and what it adds and what the other made of the
-// lines that touch are whole declarations, whole fields of a struct or whole
-// elements of a list, both are taken.
+// lines that touch are whole declarations, imports, whole fields of a struct or
+// whole elements of a list, both are taken; what both add alike is taken once.
 //
 // Where that leaves a conflict, declarations are merged by their names, and
 // statements that only narrow a query go before what the other side added there.
@@ -86,7 +86,7 @@ func loose(src []byte) []byte {
 // wholeGo tells whether both texts are whole declarations, fields or elements.
 func wholeGo(first, second []string) bool {
 	one, other := strings.Join(first, "\n"), strings.Join(second, "\n")
-	for _, whole := range []func(text string) bool{declarations, fields, elements} {
+	for _, whole := range []func(text string) bool{declarations, imports, fields, elements} {
 		if whole(one) && whole(other) {
 			return true
 		}
@@ -97,6 +97,11 @@ func wholeGo(first, second []string) bool {
 func declarations(text string) bool {
 	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+text+"\n", parser.SkipObjectResolution)
 	return err == nil && len(file.Decls) > 0 && len(file.Imports) == 0
+}
+
+func imports(text string) bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nimport (\n"+text+"\n)\n", parser.SkipObjectResolution)
+	return err == nil && len(file.Decls) == 1 && len(file.Imports) > 0
 }
 
 func fields(text string) bool {

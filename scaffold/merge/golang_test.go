@@ -61,6 +61,15 @@ func (p Post) one() []int {
 			replace("\t\t1,\n", "\t\t1,\n\t\t5,\n\t\t7,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t6,\n\t\t8,\n"),
 			replace("\t\t1,\n", "\t\t1,\n\t\t5,\n\t\t7,\n\t\t6,\n\t\t8,\n"),
 		},
+		"elements that both added": {
+			replace("\t\t1,\n", "\t\t1,\n\t\t5,\n\t\t7,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t6,\n\t\t7,\n\t\t8,\n"),
+			replace("\t\t1,\n", "\t\t1,\n\t\t5,\n\t\t6,\n\t\t7,\n\t\t8,\n"),
+		},
+		"imports that both added": {
+			replace("model\n", "model\n\nimport (\n\t\"fmt\"\n\t\"time\"\n)\n"),
+			replace("model\n", "model\n\nimport (\n\t\"slices\"\n\t\"time\"\n)\n"),
+			replace("model\n", "model\n\nimport (\n\t\"fmt\"\n\t\"slices\"\n\t\"time\"\n)\n"),
+		},
 		"one line in two ways":  {replace("`json:\"title\"`", "`json:\"mine\"`"), replace("`json:\"title\"`", "`json:\"theirs\"`"), ""},
 		"what is not formatted": {replace("\t\t1,\n", "\t\t1,\n\t\t 2,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t3,\n"), ""},
 		"what is not Go":        {base + "\nfunc mine( {}\n", base + "\nfunc theirs() {}\n", ""},

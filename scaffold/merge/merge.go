@@ -18,6 +18,9 @@ const (
 	MarkYours  = "<<<<<<< yours"
 	MarkMiddle = "======="
 	MarkTheirs = ">>>>>>> nexios"
+	// Where the sides are two branches.
+	MarkOurs   = "<<<<<<< ours"
+	MarkSecond = ">>>>>>> theirs"
 )
 
 // Merge returns yours with the changes that lead from base to theirs. Changes
@@ -102,7 +105,7 @@ func (m *merger) chunk(base, yours, theirs []string) {
 	case slices.Equal(base, yours):
 		m.out = append(m.out, theirs...)
 	default:
-		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs) || m.between(base, yours, theirs) || m.ahead(base, yours, theirs)) {
+		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs) || m.between(base, yours, theirs) || m.ahead(base, yours, theirs) || m.alike(base, yours, theirs)) {
 			return
 		}
 		head := 0
@@ -212,6 +215,47 @@ func (m *merger) ahead(base, yours, theirs []string) bool {
 		return false
 	}
 	m.out = append(append(m.out, theirs...), yours...)
+	return true
+}
+
+// alike takes once what both sides added alike, and beside it what only one did, if
+// each line of the first is a thing of its own, or begins or ends it all.
+func (m *merger) alike(base, yours, theirs []string) bool {
+	if len(base) > 0 {
+		return false
+	}
+	var out, end []string
+	for len(yours) > 0 && len(theirs) > 0 && yours[0] == theirs[0] {
+		out = append(out, yours[0])
+		yours, theirs = yours[1:], theirs[1:]
+	}
+	for len(yours) > 0 && len(theirs) > 0 && yours[len(yours)-1] == theirs[len(theirs)-1] {
+		end = append(end, yours[len(yours)-1])
+		yours, theirs = yours[:len(yours)-1], theirs[:len(theirs)-1]
+	}
+	slices.Reverse(end)
+	to, y, t := Match(yours, theirs), 0, 0
+	for i := 0; i <= len(yours); i++ {
+		next := len(theirs)
+		if i < len(yours) {
+			if next = to[i]; next < 0 {
+				continue
+			}
+			if line := yours[i : i+1]; !m.whole(line, line) {
+				return false
+			}
+		}
+		mine, other := yours[y:i], theirs[t:next]
+		if len(mine) > 0 && len(other) > 0 && (share(mine, other) || !m.whole(mine, other)) {
+			return false
+		}
+		out = append(append(out, mine...), other...)
+		if i < len(yours) {
+			out = append(out, yours[i])
+		}
+		y, t = i+1, next+1
+	}
+	m.out = append(append(m.out, out...), end...)
 	return true
 }
 

@@ -70,6 +70,11 @@ func New(ops ...Op) Plan {
 		return op.Path
 	}
 	ops = slices.Clone(ops)
+	for i := range ops {
+		if op := &ops[i]; op.Kind == Create && op.Mode == 0 && op.Path == ".env" {
+			op.Mode = 0o600 // it holds secrets
+		}
+	}
 	slices.SortStableFunc(ops, func(a, b Op) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(path(a), path(b)))
 	})

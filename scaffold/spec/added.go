@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Addition is fields that a resource got after it was made, by a migration of
@@ -18,7 +20,7 @@ type Addition struct {
 
 // AddFields returns the project with more fields in the resource of that name,
 // given in any case and number, and the resource. Fields that are there already
-// in the same words change nothing; in other words they are an *Error, and so
+// in the same words change nothing; in other words they are a *problem.Error, and so
 // are those that the rows of the table could not have: a required one without a
 // default. fill is the value that such rows get of a field that has no default; ""
 // for none. migration is when it is made.
@@ -26,7 +28,7 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	r, ok := p.Resource(name)
 	if !ok {
 		if Snake(name) == "user" || Snake(name) == "users" {
-			return p, r, &Error{
+			return p, r, &problem.Error{
 				What:  "users belong to auth; edit its files directly",
 				Label: "files", Where: "internal/model/user.go internal/users/ internal/migrations/",
 				Try: "nexios add resource profile " + strings.Join(words, " ") + " user:ref=users:unique",
@@ -41,7 +43,7 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	}
 	command := "nexios add field " + r.Name
 	if len(words) == 0 {
-		return p, r, &Error{What: "no field to add to " + r.Name, Label: "form", Where: "name:type[:modifier...]", Try: command + " subtitle:string:optional"}
+		return p, r, &problem.Error{What: "no field to add to " + r.Name, Label: "form", Where: "name:type[:modifier...]", Try: command + " subtitle:string:optional"}
 	}
 	there, err := r.Parsed()
 	if err != nil {
@@ -63,7 +65,7 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 			if there[at].String() == f.String() {
 				continue
 			}
-			return p, r, &Error{
+			return p, r, &problem.Error{
 				What:  fmt.Sprintf("%s already has a field %s with a different definition", r.Name, f.Name),
 				Label: "there", Where: there[at].String(), Try: "nexios change field " + r.Name + " " + f.String(),
 			}
@@ -91,6 +93,12 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	}
 	if len(added.Fields) > 0 {
 		changed.Added = append(slices.Clone(r.Added), added)
+	}
+	if err := changed.agrees(r.mixed()); err != nil {
+		return p, r, err
+	}
+	if err := changed.keepsSecrets(r.Told()); err != nil {
+		return p, r, instead(err, func(string) string { return "nexios help policies" })
 	}
 	now, err := p.Replace(changed)
 	if err != nil {
@@ -124,7 +132,7 @@ func (r Resource) fill(f Field, value string) (bool, error) {
 		return false, nil
 	}
 	bad := func(why, try string) (bool, error) {
-		return false, &Error{What: "cannot backfill " + f.Name + ": " + why, Where: r.Name + " " + f.String(), Try: try}
+		return false, &problem.Error{What: "cannot backfill " + f.Name + ": " + why, Where: r.Name + " " + f.String(), Try: try}
 	}
 	switch {
 	case f.Is("array"), f.Relation(), f.Row().Upload:
@@ -161,7 +169,7 @@ func (r Resource) late(f Field) error {
 				better.Mods[mod] = value
 			}
 		}
-		return &Error{What: "cannot add field " + f.Name + " to " + r.TableName() + ": " + why, Where: r.Name + " " + f.String(), Try: better.String()}
+		return &problem.Error{What: "cannot add field " + f.Name + " to " + r.TableName() + ": " + why, Where: r.Name + " " + f.String(), Try: better.String()}
 	}
 	value, has := f.Default()
 	switch {
@@ -180,7 +188,7 @@ func (r Resource) late(f Field) error {
 
 // instead replaces what an error says to type.
 func instead(err error, command func(try string) string) error {
-	var e *Error
+	var e *problem.Error
 	if !errors.As(err, &e) {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Change is what became of fields and indexes after their resource was made, by a
@@ -31,7 +33,7 @@ type Step struct {
 
 // History returns the resource as its first migration made it, and what became of
 // it since, oldest first. A record that does not lead from the one to the other
-// is an *Error.
+// is a *problem.Error.
 func (r Resource) History() (first Resource, steps []Step, err error) {
 	changes := slices.Clone(r.Changed)
 	for _, a := range r.Added {
@@ -100,7 +102,7 @@ func (p Project) resourceOf(command, name, rest string) (Resource, error) {
 		return r, nil
 	}
 	if s := Snake(name); s == "user" || s == "users" {
-		return r, &Error{
+		return r, &problem.Error{
 			What:  "users belong to auth; edit its files directly",
 			Label: "files", Where: "internal/model/user.go internal/users/ internal/migrations/", Try: "nexios add migration change-users",
 		}
@@ -125,7 +127,7 @@ func (r Resource) fieldOf(command, name string) (int, error) {
 	for _, word := range r.Fields {
 		names = append(names, fieldName(word))
 	}
-	return -1, &Error{
+	return -1, &problem.Error{
 		What: fmt.Sprintf("%s has no field %q", r.Name, clip(name)), Label: "fields", Where: strings.Join(names, " "),
 		Try: command + " " + r.Name + " " + closest(snake, names, names[0]),
 	}
@@ -143,7 +145,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 		return p, r, err
 	}
 	if len(words) == 0 {
-		return p, r, &Error{What: "no field to change", Label: "form", Where: "RESOURCE FIELD CHANGE...", Try: command + " " + r.Name + " " + fieldName(r.Fields[0]) + " optional"}
+		return p, r, &problem.Error{What: "no field to change", Label: "form", Where: "RESOURCE FIELD CHANGE...", Try: command + " " + r.Name + " " + fieldName(r.Fields[0]) + " optional"}
 	}
 	at, err := r.fieldOf(command, fieldName(words[0]))
 	if err != nil {
@@ -165,7 +167,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 	}
 	is.Name = was.Name
 	if len(words) == 1 && !strings.Contains(words[0], ":") {
-		return p, r, &Error{
+		return p, r, &problem.Error{
 			What: "nothing to change is said of " + was.Name, Label: "there", Where: was.String(),
 			Try: command + " " + r.Name + " " + was.Name + " " + map[bool]string{true: "required", false: "optional"}[was.Is("optional")],
 		}
@@ -183,7 +185,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 			err = fmt.Errorf("%q breaks %s", fill, is.breaks(is.Row(), v))
 		}
 		if err != nil || is.Row().parse == nil {
-			return p, r, &Error{What: fmt.Sprintf("cannot backfill %s: %v", is.Name, err), Where: r.Name + " " + is.String(), Try: command + " --help"}
+			return p, r, &problem.Error{What: fmt.Sprintf("cannot backfill %s: %v", is.Name, err), Where: r.Name + " " + is.String(), Try: command + " --help"}
 		}
 		c.Fill = map[string]string{is.Name: fill}
 	}
@@ -216,7 +218,7 @@ func (p Project) RenameField(name, old, now, migration string) (Project, Resourc
 		return p, r, nil
 	}
 	if was.Type == "many" {
-		return p, r, &Error{
+		return p, r, &problem.Error{
 			What:  was.Name + " is a table of its own, whose name and columns are made of the field's",
 			Where: r.Name + " " + was.String(), Try: "nexios add field " + r.Name + " " + is.String() + ", a migration that copies the rows, and nexios remove field " + r.Name + " " + was.Name,
 		}
@@ -241,7 +243,7 @@ func (p Project) RemoveFields(name string, fields []string, migration string) (P
 		return p, r, err
 	}
 	if len(fields) == 0 {
-		return p, r, &Error{What: "no field to remove", Label: "form", Where: "RESOURCE FIELD...", Try: command + " " + r.Name + " " + fieldName(r.Fields[0])}
+		return p, r, &problem.Error{What: "no field to remove", Label: "form", Where: "RESOURCE FIELD...", Try: command + " " + r.Name + " " + fieldName(r.Fields[0])}
 	}
 	c := Change{Migration: migration}
 	gone := map[string]bool{}
@@ -256,10 +258,10 @@ func (p Project) RemoveFields(name string, fields []string, migration string) (P
 		}
 	}
 	if len(gone) == len(r.Fields) {
-		return p, r, &Error{What: r.Name + " would have no field left", Where: strings.Join(r.Fields, " "), Try: "nexios remove resource " + r.Name}
+		return p, r, &problem.Error{What: r.Name + " would have no field left", Where: strings.Join(r.Fields, " "), Try: "nexios remove resource " + r.Name}
 	}
 	if gone[r.Public] {
-		return p, r, &Error{What: r.Public + " says which rows are public, so it stays", Where: r.Command(), Try: "nexios remove resource " + r.Name}
+		return p, r, &problem.Error{What: r.Public + " says which rows are public, so it stays", Where: r.Command(), Try: "nexios remove resource " + r.Name}
 	}
 	for _, word := range r.Indexes {
 		if slices.ContainsFunc(ParseIndex(word).Fields, func(f string) bool { return gone[f] }) {
@@ -296,11 +298,17 @@ func (p Project) changeTable(command string, r Resource, c Change) (Project, Res
 	for _, word := range changed.Indexes {
 		if err := changed.checkIndex(word, ""); err != nil {
 			x := ParseIndex(word)
-			return p, r, &Error{
+			return p, r, &problem.Error{
 				What:  "the index of " + strings.Join(x.Fields, " and ") + " does not allow that: MySQL could not have it",
 				Where: r.Name + " " + word, Try: "nexios remove index " + r.Name + " " + strings.Join(x.Fields, ",") + ", first",
 			}
 		}
+	}
+	if err := changed.agrees(r.mixed()); err != nil {
+		return p, r, err
+	}
+	if err := changed.keepsSecrets(r.Told()); err != nil {
+		return p, r, instead(err, func(string) string { return "nexios help policies" })
 	}
 	now, err := p.Replace(changed)
 	if err != nil {
@@ -335,7 +343,7 @@ func (f Field) changed(words []string) (Field, error) {
 		case word == "required":
 			delete(f.Mods, "optional")
 		case word == "type" || word == "":
-			return f, &Error{What: fmt.Sprintf("what is to change with %q", word), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type", Try: f.Name + " optional"}
+			return f, &problem.Error{What: fmt.Sprintf("what is to change with %q", word), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type", Try: f.Name + " optional"}
 		case no && isModifier(without):
 			delete(f.Mods, without)
 		case name == "type" || isType && !(isModifier(name) && f.Row().allows(name)):
@@ -344,7 +352,7 @@ func (f Field) changed(words []string) (Field, error) {
 			}
 			row, ok := TypeOf(name)
 			if !ok {
-				return f, &Error{What: fmt.Sprintf("unknown type %q", name), Label: "types", Where: strings.Join(typeNames(), " "), Try: f.Name + " " + closest(name, typeNames(), "text")}
+				return f, &problem.Error{What: fmt.Sprintf("unknown type %q", name), Label: "types", Where: strings.Join(typeNames(), " "), Try: f.Name + " " + closest(name, typeNames(), "text")}
 			}
 			f.Type, f.Arg = name, value
 			for mod := range f.Mods {
@@ -366,7 +374,7 @@ func (f Field) changed(words []string) (Field, error) {
 			for _, m := range Modifiers() {
 				names = append(names, m[0])
 			}
-			return f, &Error{
+			return f, &problem.Error{
 				What: fmt.Sprintf("unknown change %q of %s", clip(word), f.Name), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type",
 				Try: f.Name + " " + closest(name, append(names, "required"), "optional"),
 			}
@@ -392,7 +400,7 @@ func (r Resource) converts(was, is Field) error {
 	if a == b || a == "number" && b == "text" && is.Type != "enum" {
 		return nil
 	}
-	return &Error{
+	return &problem.Error{
 		What:  fmt.Sprintf("what rows have of %s cannot be converted from %s to %s", was.Name, was.Type, is.Type),
 		Where: r.Name + " " + was.String(),
 		Try:   "nexios add field " + r.Name + " " + is.Name + "_2" + strings.TrimPrefix(is.String(), is.Name) + ", then nexios add migration, to fill it, and nexios remove field " + r.Name + " " + was.Name,

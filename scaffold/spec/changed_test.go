@@ -1,10 +1,12 @@
 package spec_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -76,7 +78,7 @@ func TestChangeField(t *testing.T) {
 // refused is an error that says what to type instead.
 func refused(t *testing.T, what string, err error) {
 	t.Helper()
-	if e, ok := err.(*spec.Error); !ok || e.Try == "" {
+	if e, ok := errors.AsType[*problem.Error](err); !ok || e.Try == "" {
 		t.Errorf("%s: %v", what, err)
 	}
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"regexp"
 	"slices"
 )
 
@@ -10,13 +11,32 @@ type Existing struct {
 	// Key are the columns of the primary key. One that is no field is given by
 	// the database; a table without a key, such as a view, has none.
 	Key     []string `json:"key,omitempty"`
-	Created string   `json:"created,omitempty"` // the column that says when a row was made; "" for none
-	Updated string   `json:"updated,omitempty"` // the column that says when it was last changed; "" for none
-	Vector  string   `json:"vector,omitempty"`  // the tsvector that is searched; "" for none
+	KeyType string   `json:"key_type,omitempty"` // how a column is declared that refers to the key; "" where Go's type says it
+	Created string   `json:"created,omitempty"`  // the column that says when a row was made; "" for none
+	Updated string   `json:"updated,omitempty"`  // the column that says when it was last changed; "" for none
+	Vector  string   `json:"vector,omitempty"`   // the tsvector that is searched; "" for none
 	// Rowless is of a table of which tests can make no row: a view, or one whose
 	// rows must obey what only the database understands.
 	Rowless bool              `json:"rowless,omitempty"`
-	Docs    map[string]string `json:"docs,omitempty"` // the database's comments by column; "" for the table's own
+	Docs    map[string]string `json:"docs,omitempty"`  // the database's comments by column; "" for the table's own
+	Joins   map[string]Join   `json:"joins,omitempty"` // the tables of many fields, by the field's name
+}
+
+// Join is a table that was there before and holds nothing but pairs of rows.
+type Join struct {
+	Table string `json:"table"`
+	Mine  string `json:"mine"`  // the column that refers to the resource's rows
+	Other string `json:"other"` // the one that refers to the rows of the field
+}
+
+// Join is the table between r and the rows of its many field; false where nexios
+// made it.
+func (r Resource) Join(f Field) (Join, bool) {
+	if r.Existing == nil {
+		return Join{}, false
+	}
+	j, ok := r.Existing.Joins[f.Name]
+	return j, ok
 }
 
 // ID is the column of the key that a new row gets by itself; "" where the
@@ -48,6 +68,15 @@ func (r Resource) Keys() []Field {
 		}
 	}
 	return keys
+}
+
+// KeyType is how a column is declared that refers to the resource's key; "" where
+// Go's type says it.
+func (r Resource) KeyType() string {
+	if r.Existing == nil {
+		return ""
+	}
+	return r.Existing.KeyType
 }
 
 // Created and Updated are the columns of a row's times; "" for none.
@@ -83,14 +112,26 @@ func (r Resource) own() []string {
 // exactly reports whether a name can be a column's or a table's as it is.
 func exactly(name string) bool { return exactTable.MatchString(name) && len(name) <= 63 }
 
+// keyType is what the type of a column is written with.
+var keyType = regexp.MustCompile(`^[A-Za-z0-9_(), ]*$`)
+
 // check refuses what adopting would not have recorded.
 func (e *Existing) check() error {
 	if e == nil {
 		return nil
 	}
+	if !keyType.MatchString(e.KeyType) {
+		return unwritten("existing", e.KeyType)
+	}
 	names := append([]string{e.Created, e.Updated, e.Vector}, e.Key...)
 	for column := range e.Docs {
 		names = append(names, column)
+	}
+	for field, j := range e.Joins {
+		if Snake(field) != field {
+			return unwritten("existing", field)
+		}
+		names = append(names, j.Table, j.Mine, j.Other)
 	}
 	for _, name := range names {
 		if name != "" && !exactly(name) {
@@ -104,19 +145,28 @@ func (e *Existing) check() error {
 func (p Project) Made() []string {
 	var tables []string
 	for _, f := range p.Features {
-		_, more := owned(f)
-		tables = append(tables, more...)
+		tables = append(tables, f.Tables...)
 	}
 	for _, r := range p.Resources {
 		if r.Existing == nil {
 			tables = append(tables, r.tables()...)
+			continue
+		}
+		fields, err := r.Parsed()
+		if err != nil {
+			continue
+		}
+		for _, f := range fields { // many fields that it got since
+			if _, there := r.Join(f); f.Type == "many" && !there {
+				tables = append(tables, r.JoinTable(f))
+			}
 		}
 	}
 	return tables
 }
 
 // Adopt returns the project with resources whose tables are there already. They
-// may refer to each other. One that does not fit is an *Error, with its place in
+// may refer to each other. One that does not fit is a *problem.Error, with its place in
 // the list.
 func (p Project) Adopt(list []Resource) (_ Project, at int, err error) {
 	uses := p.uses()

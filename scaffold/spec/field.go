@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Field is one field word, parsed: name:type[=argument][:modifier...].
@@ -22,7 +24,7 @@ type Field struct {
 // written, each with the form of its value; "" for none.
 func Modifiers() [][2]string {
 	return [][2]string{
-		{"optional", ""}, {"unique", ""}, {"index", ""}, {"search", ""}, {"sort", ""}, {"filter", ""},
+		{"optional", ""}, {"unique", ""}, {"nocase", ""}, {"index", ""}, {"search", ""}, {"sort", ""}, {"filter", ""},
 		{"default", "X"}, {"min", "N"}, {"max", "N"}, {"len", "N"}, {"secret", ""}, {"private", ""}, {"immutable", ""}, {"readonly", ""},
 		{"array", ""}, {"string", ""}, {"ondelete", "cascade/restrict/null"}, {"pattern", "P"},
 	}
@@ -35,6 +37,10 @@ func adopted() [][2]string { return [][2]string{{"column", "NAME"}, {"auto", ""}
 
 // Is reports whether the field has the modifier.
 func (f Field) Is(modifier string) bool { _, ok := f.Mods[modifier]; return ok }
+
+// Folded reports whether the field is compared whatever the case: its table keeps a
+// folded form of it.
+func (f Field) Folded() bool { return f.Is("nocase") || f.Mods["unique"] == "nocase" }
 
 // Row returns the field's row of the table of types.
 func (f Field) Row() Type { t, _ := TypeOf(f.Type); return t }
@@ -109,7 +115,7 @@ func (f Field) String() string {
 // project is for Project.Add to say.
 func ParseField(word string) (Field, error) {
 	f, err := parseField(word)
-	if refused, ok := errors.AsType[*Error](err); ok {
+	if refused, ok := errors.AsType[*problem.Error](err); ok {
 		refused.Try = accepted(refused.Try)
 	}
 	return f, err
@@ -120,7 +126,7 @@ func ParseField(word string) (Field, error) {
 func accepted(try string) string {
 	for range len(Modifiers()) {
 		_, err := parseField(try)
-		refused, ok := errors.AsType[*Error](err)
+		refused, ok := errors.AsType[*problem.Error](err)
 		switch {
 		case !ok:
 			return try
@@ -139,23 +145,42 @@ func parseField(word string) (Field, error) {
 	}
 	row := f.Row()
 	if err := f.check(row); err != nil {
-		try := f.Name + ":" + sample(row.Name)
-		for _, hidden := range []string{"secret", "private"} {
-			if f.Is(hidden) { // what is to be hidden stays so
-				try += ":" + hidden
-				break
-			}
+		try := nearest(word)
+		if try == "" {
+			try = f.Name + ":" + sample(row.Name)
 		}
-		return Field{}, &Error{What: err.Error() + " in " + word, Label: "form", Where: row.form(), Try: try}
+		return Field{}, &problem.Error{What: err.Error() + " in " + word, Label: "form", Where: row.form(), Try: try}
 	}
 	return f, nil
+}
+
+// nearest is a word whose modifiers do not go together with as many of them as
+// do. What is to be hidden stays so, whatever goes instead.
+func nearest(word string) string {
+	parts := strings.Split(word, ":")
+	try, modifiers := parts[0]+":"+parts[1], parts[2:]
+	if at := slices.IndexFunc(modifiers, func(m string) bool { return strings.HasPrefix(m, "pattern=") }); at >= 0 {
+		modifiers = append(modifiers[:at:at], strings.Join(modifiers[at:], ":")) // it may have colons
+	}
+	hides := func(m string) bool { return m == "secret" || m == "private" }
+	first := slices.DeleteFunc(slices.Clone(modifiers), func(m string) bool { return !hides(m) })
+	for _, modifier := range append(first, slices.DeleteFunc(modifiers, hides)...) {
+		longer := try + ":" + modifier
+		if f, err := readField(longer); err == nil && f.check(f.Row()) == nil {
+			try = longer
+		}
+	}
+	if f, err := readField(try); err != nil || f.check(f.Row()) != nil {
+		return ""
+	}
+	return try
 }
 
 // readField is ParseField without asking whether the modifiers go together,
 // for words that were asked before.
 func readField(word string) (Field, error) {
 	if !utf8.ValidString(word) || strings.ContainsFunc(word, unicode.IsControl) {
-		return Field{}, &Error{
+		return Field{}, &problem.Error{
 			What:  fmt.Sprintf("a character that is none of text in %q", word),
 			Label: "form", Where: "name:type[:modifier...]",
 			Try: "title:string",
@@ -163,7 +188,7 @@ func readField(word string) (Field, error) {
 	}
 	name, rest, ok := strings.Cut(word, ":")
 	if !ok || rest == "" {
-		return Field{}, &Error{
+		return Field{}, &problem.Error{
 			What:  fmt.Sprintf("no type in %q", word),
 			Label: "form", Where: "name:type[:modifier...]",
 			Try: orExample(Snake(name), "title") + ":string",
@@ -178,14 +203,14 @@ func readField(word string) (Field, error) {
 	f.Type, f.Arg, typed = strings.Cut(parts[0], "=")
 	row, ok := TypeOf(f.Type)
 	if !ok {
-		return Field{}, &Error{
+		return Field{}, &problem.Error{
 			What:  fmt.Sprintf("unknown type %q in %s", f.Type, word),
 			Label: "types", Where: strings.Join(typeNames(), " "),
 			Try: strings.Replace(word, ":"+parts[0], ":"+sample(closest(f.Type, typeNames(), "string")), 1),
 		}
 	}
-	bad := func(format string, args ...any) *Error {
-		return &Error{
+	bad := func(format string, args ...any) *problem.Error {
+		return &problem.Error{
 			What:  fmt.Sprintf(format, args...) + " in " + word,
 			Label: "form", Where: row.form(), Try: f.Name + ":" + sample(row.Name),
 		}
@@ -223,28 +248,28 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 			for _, m := range Modifiers() {
 				names = append(names, m[0])
 			}
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("unknown modifier %q in %s", name, word),
 				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
 				Try: strings.Replace(word, ":"+name, ":"+closest(name, names, "optional"), 1),
 			}
 		}
 		if !row.allows(name) && !(slices.Contains([]string{"column", "auto"}, name) && row.allows("optional")) {
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("%s does not apply to %s in %s", name, f.Type, word),
 				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
 				Try: strings.Replace(word, ":"+parts[i], "", 1),
 			}
 		}
 		if _, twice := f.Mods[name]; twice {
-			return &Error{What: fmt.Sprintf("%s is repeated in %s", name, word), Try: strings.Replace(word, ":"+parts[i], "", 1)}
+			return &problem.Error{What: fmt.Sprintf("%s is repeated in %s", name, word), Try: strings.Replace(word, ":"+parts[i], "", 1)}
 		}
 		form := all[at][1]
 		if name == "unique" && valued {
 			form = "nocase"
 		}
 		if valued != (form != "") || valued && value == "" && name != "default" {
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("%s in %s", map[bool]string{true: name + " needs a value", false: name + " takes no value"}[form != ""], word),
 				Label: "form", Where: strings.TrimSuffix(name+"="+form, "="),
 				Try: strings.Replace(word, ":"+parts[i], ":"+strings.TrimSuffix(name+"="+exampleOf(name, row), "="), 1),
@@ -266,7 +291,7 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 				value += ":" + parts[i]
 			}
 		case name == "unique" && valued && value != "nocase":
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("unknown kind of unique %q in %s", value, word),
 				Label: "form", Where: "unique or unique=nocase", Try: strings.Replace(word, parts[i], "unique=nocase", 1),
 			}
@@ -288,7 +313,7 @@ func (f Field) check(row Type) error {
 		if !row.allows("array") {
 			return fmt.Errorf("%s cannot be an array", f.Type)
 		}
-		for _, mod := range []string{"unique", "index", "search", "sort", "filter", "default", "secret"} {
+		for _, mod := range []string{"unique", "nocase", "index", "search", "sort", "filter", "default", "secret"} {
 			if f.Is(mod) {
 				return fmt.Errorf("an array cannot be %s", mod)
 			}
@@ -329,15 +354,18 @@ func (f Field) check(row Type) error {
 	if text, ok := f.Mods["default"]; ok {
 		v, err := row.parse(f, text)
 		if err != nil {
-			return fmt.Errorf("default %s", err)
+			return fmt.Errorf("default %w", err)
 		}
 		if why := f.breaks(row, v); why != "" {
 			return fmt.Errorf("default %q breaks %s", text, why)
 		}
 	}
-	if (f.Is("unique") || f.Is("index") || f.Is("sort") || f.Is("filter")) && f.Length() > maxIndexed {
+	if f.Is("nocase") && f.Is("unique") {
+		return fmt.Errorf("nocase together with unique: unique=nocase says both")
+	}
+	if (f.Is("unique") || f.Is("nocase") || f.Is("index") || f.Is("sort") || f.Is("filter")) && f.Length() > maxIndexed {
 		mod := "index"
-		for _, m := range []string{"unique", "sort", "filter"} {
+		for _, m := range []string{"unique", "nocase", "sort", "filter"} {
 			if f.Is(m) {
 				mod = m
 			}
@@ -376,14 +404,14 @@ func (f Field) check(row Type) error {
 const maxIndexed = 700
 
 // folded is how many characters the folded form of a text may have that is
-// unique whatever the case: as many as the runtime's db has room for.
+// compared whatever the case: as many as the runtime's db has room for.
 const folded = 765
 
 // Rows is how many rows a generated test works with.
 const Rows = 3
 
-func badName(what, name, try string) *Error {
-	e := &Error{
+func badName(what, name, try string) *problem.Error {
+	e := &problem.Error{
 		What:  fmt.Sprintf("%q is not a valid %s name", clip(name), what),
 		Label: "names", Where: fmt.Sprintf("start with a letter; ASCII letters, digits, _ and -; at most %d characters", longest),
 		Try: try,

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -33,7 +34,7 @@ func FuzzParseField(f *testing.F) {
 			}
 			return
 		}
-		refused, ok := errors.AsType[*spec.Error](err)
+		refused, ok := errors.AsType[*problem.Error](err)
 		if !ok || refused.What == "" || refused.Try == "" {
 			t.Fatalf("%q: %v", word, err)
 		}

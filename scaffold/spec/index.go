@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // Index is an index of several fields, in their order: "author,created_at" or
@@ -91,7 +93,7 @@ func (p Project) RemoveIndex(name, fields, migration string) (Project, Resource,
 			return p.changeTable(command, r, Change{Migration: migration, Indexes: []Replaced{{From: there}}})
 		}
 	}
-	e := &Error{What: fmt.Sprintf("%s has no index of %s", r.Name, strings.Join(list, " and ")), Label: "indexes", Where: strings.Join(r.Indexes, " "), Try: "nexios change field " + r.Name + " --help"}
+	e := &problem.Error{What: fmt.Sprintf("%s has no index of %s", r.Name, strings.Join(list, " and ")), Label: "indexes", Where: strings.Join(r.Indexes, " "), Try: "nexios change field " + r.Name + " --help"}
 	if len(r.Indexes) > 0 {
 		e.Try = command + " " + r.Name + " " + strings.Join(ParseIndex(r.Indexes[0]).Fields, ",")
 	}
@@ -127,11 +129,11 @@ func (r Resource) checkIndex(word, command string) error {
 	}
 	can = append(can, "created_at", "updated_at")
 	bad := func(what string) error {
-		return &Error{What: what, Label: "fields", Where: strings.Join(can, " "), Try: command + " " + strings.Join(can[:min(2, len(can))], ",")}
+		return &problem.Error{What: what, Label: "fields", Where: strings.Join(can, " "), Try: command + " " + strings.Join(can[:min(2, len(can))], ",")}
 	}
 	if len(x.Fields) < 2 {
 		if len(x.Fields) == 1 && named(r.Fields, x.Fields[0]) >= 0 {
-			return &Error{What: "an index of one field is a modifier of it", Where: r.Name + " " + x.Fields[0], Try: "nexios change field " + r.Name + " " + x.Fields[0] + " " + map[bool]string{true: "unique", false: "index"}[x.Unique]}
+			return &problem.Error{What: "an index of one field is a modifier of it", Where: r.Name + " " + x.Fields[0], Try: "nexios change field " + r.Name + " " + x.Fields[0] + " " + map[bool]string{true: "unique", false: "index"}[x.Unique]}
 		}
 		return bad("an index is of two fields or more")
 	}
@@ -154,4 +156,44 @@ func (r Resource) checkIndex(word, command string) error {
 		return bad(fmt.Sprintf("the fields of an index have at most %d characters together (MySQL cannot index more), not %d; max=N makes one shorter", maxIndexed, width))
 	}
 	return nil
+}
+
+// mixed are the unique indexes of several fields of which one is equal whatever
+// its case.
+func (r Resource) mixed() (words []string) {
+	fields, err := r.Parsed()
+	if err != nil {
+		return nil
+	}
+	for _, word := range r.Indexes {
+		x := ParseIndex(word)
+		if x.Unique && slices.ContainsFunc(fields, func(f Field) bool { return f.Folded() && slices.Contains(x.Fields, f.Name) }) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// agrees refuses an index that would take for different what filters take for
+// equal: it compares characters. before are those that are there already.
+func (r Resource) agrees(before []string) error {
+	words := r.mixed()
+	if len(words) <= len(before) {
+		return nil
+	}
+	x := ParseIndex(words[len(words)-1])
+	at := slices.IndexFunc(x.Fields, func(name string) bool {
+		i := named(r.Fields, name)
+		if i < 0 {
+			return false
+		}
+		f, err := ParseField(r.Fields[i])
+		return err == nil && f.Folded()
+	})
+	name := x.Fields[at]
+	return &problem.Error{
+		What:  fmt.Sprintf("%s cannot be unique: the case of %s counts for nothing, and would in an index of several fields", strings.Join(x.Fields, " and "), name),
+		Where: r.Name + " " + r.Fields[named(r.Fields, name)],
+		Try:   name + " without nocase, or unique=nocase by itself (with --organisation among the rows of one, with --owner of a user)",
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -77,7 +78,7 @@ func TestCheckModule(t *testing.T) {
 // to type next.
 func wantThreeParts(t *testing.T, word string, err error) {
 	t.Helper()
-	var e *spec.Error
+	var e *problem.Error
 	if !errors.As(err, &e) {
 		t.Errorf("%q is accepted, or refused by %v", word, err)
 		return

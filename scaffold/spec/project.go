@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 )
@@ -51,13 +53,28 @@ func New(p Project) (Project, error) {
 	return p, CheckDatabase(p.Database)
 }
 
+// Rename returns the project under another module path, and another name: the last
+// element of the path unless it is said.
+func (p Project) Rename(to, name string) (Project, error) {
+	if name == "" {
+		before, _, _ := module.SplitPathVersion(to) // without a /v2
+		name = path.Base(before)
+	}
+	p.Module, p.Name = to, name
+	now, err := New(p)
+	return now, instead(err, func(string) string { return "nexios rename project example.com/me/blog" })
+}
+
 // Parse reads nexios.json. A format that this version does not know, an unknown
-// key and a project that Add would not have made are an *Error.
+// key and a project that Add would not have made are a *problem.Error.
 func Parse(data []byte) (Project, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as some editors on Windows begin a file
 	var head struct{ Format int }
 	wrong := func(what, try string) (Project, error) {
-		return Project{}, &Error{What: "nexios.json " + what, Try: try}
+		return Project{}, &problem.Error{What: "nexios.json " + what, Try: try}
+	}
+	if bytes.HasPrefix(data, []byte("<<<<<<< ")) || bytes.Contains(data, []byte("\n<<<<<<< ")) {
+		return wrong("has the conflict markers of a merge", "nexios merge")
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
 		return wrong("is not valid JSON: "+err.Error(), "git checkout nexios.json")
@@ -105,9 +122,6 @@ func (p Project) check() error {
 			return unwritten("clients.language", c.Language)
 		}
 	}
-	var before Project
-	before.Features = p.Features
-	uses := before.uses()
 	for _, r := range p.Resources {
 		settled, err := ParseResource(r)
 		if err != nil {
@@ -116,12 +130,25 @@ func (p Project) check() error {
 		if err := r.written(settled); err != nil {
 			return err
 		}
-		if err := uses.add(settled); err != nil {
-			return err
-		}
+	}
+	if err := p.CheckNames(); err != nil {
+		return err
 	}
 	for _, r := range p.Resources {
 		if err := p.whole(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckNames refuses a project of which two parts have the same package, model or
+// table.
+func (p Project) CheckNames() error {
+	features := Project{Features: p.Features}
+	uses := features.uses()
+	for _, r := range p.Resources {
+		if err := uses.add(r); err != nil {
 			return err
 		}
 	}
@@ -213,7 +240,7 @@ func (r Resource) checkRecorded() error {
 
 // unwritten is the error of a value that nexios would not have written.
 func unwritten(member, value string) error {
-	return &Error{
+	return &problem.Error{
 		What:  fmt.Sprintf("nexios.json has %q, which is not as nexios writes it", clip(value)),
 		Label: "member", Where: member, Try: "git checkout nexios.json",
 	}
@@ -227,7 +254,7 @@ func stamp(text string) bool {
 
 // Add returns the project with r, and r as it was settled: ParseResource says
 // how. A resource that is already there in the same words changes nothing; in
-// other words it is an *Error, and so is one that does not fit the project.
+// other words it is a *problem.Error, and so is one that does not fit the project.
 // The migration's time of a resource that is there already stays.
 func (p Project) Add(r Resource) (Project, Resource, error) {
 	words := r.Fields
@@ -242,7 +269,11 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 			r.Guard = old.Guard
 		}
 	}
+	if r.unseen() {
+		r.UniqueWithin = "owner"
+	}
 	if there {
+		r.UniqueWithin = old.UniqueWithin
 		r.Migration, r.Added, r.Changed = old.Migration, old.Added, old.Changed
 		if r.Indexes == nil {
 			r.Indexes = old.Indexes
@@ -250,7 +281,7 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 		if equal(old, r) {
 			return p, old, nil
 		}
-		return p, r, &Error{
+		return p, r, &problem.Error{
 			What:  fmt.Sprintf("%s already exists with a different definition", r.Name),
 			Label: "there", Where: old.Command(),
 			Try: "use another name; or nexios undo, if it was added last",
@@ -259,6 +290,12 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 	if err := p.fits(r); err != nil {
 		return p, r, asTyped(err, words)
 	}
+	if err := r.agrees(nil); err != nil {
+		return p, r, err
+	}
+	if err := r.keepsSecrets(nil); err != nil {
+		return p, r, err
+	}
 	p.Resources = append(slices.Clone(p.Resources), r)
 	return p, r, nil
 }
@@ -266,7 +303,7 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 // asTyped has an error name the words as they were typed: not the table xxes,
 // which ref=xx means, but xx.
 func asTyped(err error, words []string) error {
-	var e *Error
+	var e *problem.Error
 	if !errors.As(err, &e) {
 		return err
 	}
@@ -314,7 +351,7 @@ func (p Project) Replace(r Resource) (Project, error) {
 
 // Remove returns the project without the resource of that name, given in any
 // case and number, and the resource. The has fields of others that stand for its
-// rows go with it; one that others refer to by columns is an *Error. migration
+// rows go with it; one that others refer to by columns is a *problem.Error. migration
 // is when its tables are dropped.
 func (p Project) Remove(name, migration string) (Project, Resource, error) {
 	r, ok := p.Resource(name)
@@ -353,7 +390,7 @@ func (p Project) Remove(name, migration string) (Project, Resource, error) {
 	if len(referring) > 0 {
 		slices.Sort(referring)
 		other, _, _ := strings.Cut(referring[0], ".")
-		return p, r, &Error{
+		return p, r, &problem.Error{
 			What:  fmt.Sprintf("other resources refer to %s", r.Name),
 			Label: "fields", Where: strings.Join(referring, " "),
 			Try: "nexios remove resource " + Singular(other) + ", first",
@@ -389,7 +426,7 @@ func (p Project) noResource(name string) error {
 	for i, r := range p.Resources {
 		names[i] = r.Name
 	}
-	e := &Error{
+	e := &problem.Error{
 		What: fmt.Sprintf("no resource %q", clip(name)), Label: "resources", Where: strings.Join(names, " "),
 		Try: "nexios add resource post title:string",
 	}
@@ -400,7 +437,7 @@ func (p Project) noResource(name string) error {
 }
 
 // AddFeature returns the project with f. The same again changes nothing; the
-// same feature with other options is an *Error unless its option "name"
+// same feature with other options is a *problem.Error unless its option "name"
 // differs too, and so is one that brings a table or a room that a resource has.
 func (p Project) AddFeature(f Feature) (Project, error) {
 	for _, old := range p.Features {
@@ -410,22 +447,21 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 		if sameOptions(old.Options, f.Options) {
 			return p, nil
 		}
-		return p, &Error{
+		return p, &problem.Error{
 			What: fmt.Sprintf("%s is already added, with other options", f.Name),
 			Try:  "edit the existing code, it is yours; or nexios undo, if it was added last",
 		}
 	}
-	rooms, tables := owned(f)
-	if slices.ContainsFunc(rooms, device) { // a name that was chosen
-		return p, &Error{
+	if slices.ContainsFunc(f.Packages, device) { // a name that was chosen
+		return p, &problem.Error{
 			What:  fmt.Sprintf("%q is reserved on Windows and cannot be a folder name", f.Options["name"]),
 			Where: f.Name + " " + f.Options["name"],
 			Try:   "nexios add " + f.Name + " " + f.Options["name"] + "-room",
 		}
 	}
 	for _, r := range p.Resources {
-		if slices.Contains(rooms, r.Package()) || slices.Contains(tables, r.TableName()) {
-			return p, &Error{
+		if slices.Contains(f.Packages, r.Package()) || slices.Contains(f.Tables, r.TableName()) {
+			return p, &problem.Error{
 				What:  fmt.Sprintf("%s adds %s, which already exists as a resource", f.Name, r.Plural),
 				Label: "there", Where: r.Command(),
 				Try: "nexios undo, if " + r.Name + " was added last",
@@ -449,7 +485,7 @@ func sameOptions(a, b map[string]string) bool {
 }
 
 // RemoveFeature returns the project without the feature. One that resources
-// need is an *Error.
+// need is a *problem.Error.
 func (p Project) RemoveFeature(f Feature) (Project, error) {
 	at := slices.IndexFunc(p.Features, func(o Feature) bool {
 		return o.Name == f.Name && o.Options["name"] == f.Options["name"]
@@ -459,7 +495,7 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 		for _, o := range p.Features {
 			names = append(names, strings.TrimSpace(o.Name+" "+o.Options["name"]))
 		}
-		return p, &Error{
+		return p, &problem.Error{
 			What:  fmt.Sprintf("no %s in this project", strings.TrimSpace(f.Name+" "+f.Options["name"])),
 			Label: "there", Where: strings.Join(names, ", "), Try: "nexios remove --help",
 		}
@@ -473,7 +509,7 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 		}
 	}
 	if len(needing) > 0 {
-		return p, &Error{
+		return p, &problem.Error{
 			What:  f.Name + " is needed by resources",
 			Label: "resources", Where: strings.Join(needing, " "),
 			Try: "nexios remove resource " + needing[0] + ", first",
@@ -516,7 +552,7 @@ func (p Project) Before(what, migration string) bool {
 // binary, on any system.
 func CheckName(name string) error {
 	bad := func(why string) error {
-		return &Error{
+		return &problem.Error{
 			What:  fmt.Sprintf("%q is not a valid project name: %s", clip(name), why),
 			Label: "names", Where: "start with a letter; ASCII letters, digits, - and _; at most 64 characters",
 			Try: "nexios new blog",
@@ -558,7 +594,7 @@ func device(name string) bool {
 // CheckModule refuses what cannot be the module path of a project.
 func CheckModule(path string) error {
 	bad := func(why string) error {
-		return &Error{
+		return &problem.Error{
 			What:  fmt.Sprintf("%q is not a valid module path: %s", clip(path), why),
 			Label: "paths", Where: "as in go.mod: example.com/me/blog",
 			Try: "nexios new blog --module example.com/me/blog",
@@ -599,7 +635,7 @@ func CheckDatabase(name string) error {
 	if slices.Contains(Databases(), name) {
 		return nil
 	}
-	return &Error{
+	return &problem.Error{
 		What:  fmt.Sprintf("unknown database %q", clip(name)),
 		Label: "databases", Where: strings.Join(Databases(), " "),
 		Try: "--db " + closest(name, Databases(), "sqlite"),

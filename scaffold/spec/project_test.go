@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -61,27 +62,26 @@ func TestAddRefuses(t *testing.T) {
 		wantThreeParts(t, words, err)
 	}
 	for name, r := range map[string]spec.Resource{
-		"keyword":         {Name: "thing", Plural: "type", Fields: []string{"a:int"}},
-		"predeclared":     {Name: "thing", Plural: "error", Fields: []string{"a:int"}},
-		"room":            {Name: "thing", Plural: "model", Fields: []string{"a:int"}},
-		"device":          {Name: "aux", Fields: []string{"a:int"}},
-		"device model":    {Name: "n_ul", ModelOnly: true, Fields: []string{"a:int"}},
-		"device room":     {Name: "thing", Plural: "lpt_1", Fields: []string{"a:int"}},
-		"file":            {Name: "thing", Plural: "input", Fields: []string{"a:int"}},
-		"package":         {Name: "po_st", Fields: []string{"a:int"}},
-		"table":           {Name: "thing", Table: "posts", Fields: []string{"a:int"}},
-		"join table":      {Name: "thing", Table: "post_tags", Fields: []string{"a:int"}},
-		"bad table":       {Name: "thing", Table: "a b", Fields: []string{"a:int"}},
-		"bad plural":      {Name: "thing", Plural: "../x", Fields: []string{"a:int"}},
-		"owner":           {Name: "thing", Owner: true, Fields: []string{"a:int"}},
-		"guard":           {Name: "thing", Guard: "user", Fields: []string{"a:int"}},
-		"unknown guard":   {Name: "thing", Guard: "god", Fields: []string{"a:int"}},
-		"unknown action":  {Name: "thing", Only: []string{"lst"}, Fields: []string{"a:int"}},
-		"public":          {Name: "thing", Public: "a", Fields: []string{"a:bool"}},
-		"soft and nocase": {Name: "thing", SoftDelete: true, Fields: []string{"a:string:unique=nocase"}},
-		"wide":            {Name: "thing", Fields: wide()},
-		"filters":         {Name: "thing", Fields: filters()},
-		"table, by case":  {Name: "thing", Table: "Posts", Fields: []string{"a:int"}},
+		"keyword":        {Name: "thing", Plural: "type", Fields: []string{"a:int"}},
+		"predeclared":    {Name: "thing", Plural: "error", Fields: []string{"a:int"}},
+		"room":           {Name: "thing", Plural: "model", Fields: []string{"a:int"}},
+		"device":         {Name: "aux", Fields: []string{"a:int"}},
+		"device model":   {Name: "n_ul", ModelOnly: true, Fields: []string{"a:int"}},
+		"device room":    {Name: "thing", Plural: "lpt_1", Fields: []string{"a:int"}},
+		"file":           {Name: "thing", Plural: "input", Fields: []string{"a:int"}},
+		"package":        {Name: "po_st", Fields: []string{"a:int"}},
+		"table":          {Name: "thing", Table: "posts", Fields: []string{"a:int"}},
+		"join table":     {Name: "thing", Table: "post_tags", Fields: []string{"a:int"}},
+		"bad table":      {Name: "thing", Table: "a b", Fields: []string{"a:int"}},
+		"bad plural":     {Name: "thing", Plural: "../x", Fields: []string{"a:int"}},
+		"owner":          {Name: "thing", Owner: true, Fields: []string{"a:int"}},
+		"guard":          {Name: "thing", Guard: "user", Fields: []string{"a:int"}},
+		"unknown guard":  {Name: "thing", Guard: "god", Fields: []string{"a:int"}},
+		"unknown action": {Name: "thing", Only: []string{"lst"}, Fields: []string{"a:int"}},
+		"public":         {Name: "thing", Public: "a", Fields: []string{"a:bool"}},
+		"wide":           {Name: "thing", Fields: wide()},
+		"filters":        {Name: "thing", Fields: filters()},
+		"table, by case": {Name: "thing", Table: "Posts", Fields: []string{"a:int"}},
 	} {
 		_, _, err := p.Add(r)
 		wantThreeParts(t, name, err)
@@ -109,16 +109,42 @@ func TestAddAccepts(t *testing.T) {
 	}
 }
 
+// A relation finds a table by its exact name, whatever the plural of that is.
+func TestTargetsByExactName(t *testing.T) {
+	for _, r := range []spec.Resource{{Name: "gu", Plural: "gus"}, {Name: "thing", Plural: "stuff_bus"}, {Name: "person", Plural: "persons"}, {Name: "entry", Plural: "logs"}} {
+		r.Fields = []string{"name:string"}
+		p, _, err := spec.Project{}.Add(spec.Resource{Name: r.Name, Plural: r.Plural, Fields: r.Fields})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _, err = p.Add(spec.Resource{Name: "parent", Fields: []string{"a:ref=" + r.Plural, "b:ref=" + r.Name + ":optional", "c:many=" + r.Plural}})
+		if err != nil {
+			t.Errorf("%s: %v", r.Plural, err)
+			continue
+		}
+		parent, _ := p.Resource("parent")
+		fields, _ := parent.Parsed()
+		for _, f := range fields {
+			if got, ok := p.Target(f); !ok || got.Plural != r.Plural {
+				t.Errorf("%s is %q", f, got.Plural)
+			}
+		}
+		if back, ok := spec.BackRef(r, parent, spec.Field{}); !ok || back.Name != "a" {
+			t.Errorf("the other side of has, of %s: %v", r.Plural, back)
+		}
+	}
+}
+
 func TestFeatures(t *testing.T) {
 	p := project(t, "job title:string")
-	if _, err := p.AddFeature(spec.Feature{Name: "jobs"}); err == nil {
+	if _, err := p.AddFeature(spec.Feature{Name: "jobs", Packages: []string{"jobs"}}); err == nil {
 		t.Error("jobs fits beside a resource job")
 	}
 	for _, name := range []string{"con", "Com-1"} {
-		_, err := p.AddFeature(spec.Feature{Name: "websocket", Options: map[string]string{"name": name}})
+		_, err := p.AddFeature(spec.Feature{Name: "websocket", Options: map[string]string{"name": name}, Packages: []string{strings.ToLower(strings.ReplaceAll(name, "-", ""))}})
 		wantThreeParts(t, name, err)
 	}
-	p, err := project(t).AddFeature(spec.Feature{Name: "auth"})
+	p, err := project(t).AddFeature(spec.Feature{Name: "auth", Tables: []string{"users"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,43 +259,6 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// TestNamesOfFeaturesAreTaken adds what would stand twice in the map of modules.
-func TestNamesOfFeaturesAreTaken(t *testing.T) {
-	for _, c := range []struct {
-		feature  spec.Feature
-		resource string
-	}{
-		{spec.Feature{Name: "metrics"}, "metric"},
-		{spec.Feature{Name: "auth"}, "session"},
-		{spec.Feature{Name: "auth"}, "auth_totp"},
-		{spec.Feature{Name: "tour"}, "tour_user"},
-		{spec.Feature{Name: "websocket", Options: map[string]string{"name": "meetings"}}, "meeting"},
-	} {
-		p, err := spec.New(spec.Project{Name: "shop"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := spec.Resource{Name: c.resource, Fields: []string{"name:string"}}
-		if c.resource == "auth_totp" {
-			r.Table = "auth_totp"
-		}
-		with, err := p.AddFeature(c.feature)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := with.Add(r); err == nil {
-			t.Errorf("%s is added beside %s", c.resource, c.feature.Name)
-		}
-		has, _, err := p.Add(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := has.AddFeature(c.feature); err == nil {
-			t.Errorf("%s is added beside %s", c.feature.Name, c.resource)
-		}
-	}
-}
-
 func TestAddFields(t *testing.T) {
 	p := project(t, "tag name:string", "post title:string body:text")
 	now, r, err := p.AddFields("Posts", []string{"subtitle:string:optional", "title:string", "views:int:default=0:filter", "tags:many=tags"}, "", "20261122000000")
@@ -356,7 +345,7 @@ func TestWhatToTypeKeepsFlags(t *testing.T) {
 			}
 		}
 		_, _, err := p.Add(tc.said)
-		if refused := (*spec.Error)(nil); !errors.As(err, &refused) || refused.Try != tc.try {
+		if refused := (*problem.Error)(nil); !errors.As(err, &refused) || refused.Try != tc.try {
 			t.Errorf("%v: %v\nwant %s", tc.said, err, tc.try)
 		}
 	}

@@ -60,31 +60,3 @@ func Predeclared(word string) bool { return slices.Contains(strings.Fields(goPre
 const takenPackages = `app model migrations main internal vendor testdata
 	web db fault config command openapi webtest runtime
 	gin gorm slog context log cfg gdb queue api modules database start`
-
-// owned are the rooms and tables that a feature brings: a resource cannot have
-// them where the feature is. The names are those of the feature's own code and
-// of the runtime's migrations.
-func owned(f Feature) (rooms, tables []string) {
-	switch f.Name {
-	case "auth":
-		return []string{"auth", "users", "sessions"}, []string{
-			"users", "auth_sessions", "auth_refresh_tokens", "auth_failures", "auth_one_time_tokens",
-			"auth_totp", "auth_recovery_codes", "auth_api_keys",
-		}
-	case "organisations":
-		return []string{"organisations", "memberships", "invitations"}, []string{"organisations", "memberships", "invitations"}
-	case "jobs":
-		return []string{"jobs"}, []string{"jobs"}
-	case "mail":
-		return []string{"mail"}, nil
-	case "uploads":
-		return []string{"uploads", "files"}, []string{"files"}
-	case "websocket":
-		return []string{strings.Join(Words(f.Options["name"]), "")}, nil
-	case "metrics", "pages", "redis", "traces":
-		return []string{f.Name}, nil
-	case "tour":
-		return []string{"tour"}, []string{"tour_users"}
-	}
-	return nil, nil
-}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // ParseResource settles a resource as it was said: the name in any case and
@@ -69,7 +71,7 @@ func (r *Resource) settleFlags(said Resource) error {
 	}
 	for _, action := range only {
 		if !slices.Contains(Actions(), action) {
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("unknown action %q in --only", clip(action)),
 				Label: "actions", Where: strings.Join(Actions(), " "),
 				Try: "nexios add resource " + r.Name + " --only " + closest(action, Actions(), "list"),
@@ -80,7 +82,7 @@ func (r *Resource) settleFlags(said Resource) error {
 		r.Only = nil
 	}
 	if r.Lock && len(r.Only) > 0 && !slices.Contains(r.Only, "show") {
-		return &Error{
+		return &problem.Error{
 			What: "--lock needs the action show: who changes a row says what he has read", Where: r.Name,
 			Try: "nexios add resource " + r.Name + " --lock --only " + strings.Join(append(slices.Clone(r.Only), "show"), "/"),
 		}
@@ -109,7 +111,7 @@ func (r *Resource) settleAccess(said Resource) error {
 		{"write", said.Write, []string{"owner", "user", "admin"}},
 	} {
 		if flag.value != "" && !slices.Contains(flag.choices, flag.value) {
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("unknown value %q for --%s", clip(flag.value), flag.name),
 				Label: "values", Where: strings.Join(flag.choices, " "),
 				Try: "nexios add resource " + r.Name + " --" + flag.name + " " + closest(flag.value, flag.choices, "user"),
@@ -124,7 +126,10 @@ func (r *Resource) settleAccess(said Resource) error {
 		r.Write = ""
 	}
 	contradiction := func(what, try string) error {
-		return &Error{What: what, Where: r.Name, Try: "nexios add resource " + r.Name + " " + try}
+		return &problem.Error{What: what, Where: r.Name, Try: "nexios add resource " + r.Name + " " + try}
+	}
+	if said.UniqueWithin != "" && (said.UniqueWithin != "owner" || !r.Owner) {
+		return unwritten("unique_within", said.UniqueWithin)
 	}
 	switch {
 	case r.Organisation && (r.Owner || said.Public != ""):
@@ -149,14 +154,14 @@ var exactTable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (r *Resource) settleFields(words []string) error {
 	if len(words) == 0 {
-		return &Error{
+		return &problem.Error{
 			What:  fmt.Sprintf("the resource %s has no fields", r.Name),
 			Label: "form", Where: "name:type[:modifier...]",
 			Try: r.with([]string{"title:string"}).Command(),
 		}
 	}
-	if len(words) > 100 {
-		return &Error{
+	if len(words) > 100 && r.Existing == nil {
+		return &problem.Error{
 			What: fmt.Sprintf("the resource %s has %d fields; at most 100 are allowed", r.Name, len(words)),
 			Try:  "split it into two resources, one with a ref to the other",
 		}
@@ -168,7 +173,7 @@ func (r *Resource) settleFields(words []string) error {
 			return r.retry(err, words, i)
 		}
 		if r.Fields[i] = f.String(); len(r.Fields[i]) > 2000 {
-			return &Error{What: fmt.Sprintf("the field %s is %d characters long", f.Name, len(r.Fields[i])), Try: "a shorter one"}
+			return &problem.Error{What: fmt.Sprintf("the field %s is %d characters long", f.Name, len(r.Fields[i])), Try: "a shorter one"}
 		}
 	}
 	return nil
@@ -189,7 +194,7 @@ func (r *Resource) settleIndexes(words []string) {
 
 // retry makes of the word that an error proposes the whole command.
 func (r *Resource) retry(err error, words []string, at int) error {
-	var e *Error
+	var e *problem.Error
 	if !errors.As(err, &e) || e.Try == "" {
 		return err
 	}
@@ -275,21 +280,21 @@ func (r Resource) check() error {
 		if len(fixed) == 0 {
 			fixed = []string{"title:string"}
 		}
-		return &Error{
+		return &problem.Error{
 			What:  fmt.Sprintf(format, args...),
 			Where: r.Name + " " + word,
 			Try:   r.with(fixed).Command(),
 		}
 	}
 	other := func(what string) error {
-		return &Error{
+		return &problem.Error{
 			What: what, Where: r.Name + ", plural " + r.Plural,
 			Try: r.called(r.Name, r.Name+"_items").Command(),
 		}
 	}
 	switch room, model := r.Package(), strings.ReplaceAll(r.Name, "_", ""); {
 	case device(model):
-		return &Error{
+		return &problem.Error{
 			What:  fmt.Sprintf("%q is reserved on Windows and cannot be a file name", model),
 			Where: r.Name + ", plural " + r.Plural,
 			Try:   r.called(r.Name+"_item", Plural(r.Name+"_item")).Command(),
@@ -332,9 +337,6 @@ func (r Resource) check() error {
 		if f.Name == "table_name" {
 			return bad(word, "a field cannot be called table_name: GORM uses the method TableName()")
 		}
-		if r.SoftDelete && f.Mods["unique"] == "nocase" {
-			return bad(word, "unique=nocase cannot be combined with --soft-delete; use unique")
-		}
 		if f.Name == "not_deleted" && r.SoftDelete {
 			return bad(word, "a field cannot be called not_deleted: --soft-delete adds that column")
 		}
@@ -375,7 +377,7 @@ func (r Resource) check() error {
 		}
 		if n := f.Length(); n <= maxIndexed && !f.Is("array") {
 			width += 4*n + 2
-			if f.Mods["unique"] == "nocase" {
+			if f.Folded() {
 				width += 4*folded + 2
 			}
 			if width > 60_000 {
@@ -401,7 +403,7 @@ func (r Resource) check() error {
 	if r.Public != "" {
 		at := slices.IndexFunc(fields, func(f Field) bool { return f.Name == r.Public })
 		if !r.Owner || at < 0 || fields[at].Type != "bool" || fields[at].Is("optional") {
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("--public %s needs --owner and a bool field of that name", r.Public),
 				Where: r.Name, Try: r.verb() + " " + r.Name + " " + r.Public + ":bool:default=false --owner --public " + r.Public,
 			}
@@ -414,6 +416,74 @@ func (r Resource) check() error {
 func (r Resource) Open() bool {
 	writes := slices.ContainsFunc([]string{"create", "bulk", "update", "delete"}, r.Serves)
 	return writes && !r.Owner && !r.Organisation && (r.Guard == "" || r.Guard == "none")
+}
+
+// Within is the column whose value rows must share for one to have what another
+// has of a unique field; "" where no other row may have it.
+func (r Resource) Within() string {
+	switch {
+	case r.Organisation:
+		return "organisation_id"
+	case r.UniqueWithin == "owner":
+		return "user_id"
+	}
+	return ""
+}
+
+// unseen reports whether users store rows beside others that they may not read:
+// to hear that a value is taken would tell them what is in those.
+func (r Resource) unseen() bool { return r.Owner && r.Read == "" && r.Write != "admin" }
+
+// Told are the fields and indexes, as words, of which a conflict tells a user
+// what he may not read: those that are unique and private, or unique among rows
+// of which others are hidden.
+func (r Resource) Told() []string {
+	if !slices.ContainsFunc([]string{"create", "bulk", "update"}, r.Serves) || r.Within() != "" || r.Guard == "admin" || r.Write == "admin" {
+		return nil
+	}
+	fields, err := r.Parsed()
+	if err != nil {
+		return nil
+	}
+	hidden := func(names ...string) bool {
+		return r.unseen() || slices.ContainsFunc(fields, func(f Field) bool { return f.Is("private") && slices.Contains(names, f.Name) })
+	}
+	var words []string
+	for i, f := range fields {
+		if f.Is("unique") && !f.Is("readonly") && hidden(f.Name) {
+			words = append(words, r.Fields[i])
+		}
+	}
+	for _, word := range r.Indexes {
+		if x := ParseIndex(word); x.Unique && !slices.Contains(x.Fields, "user_id") && hidden(x.Fields...) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// keepsSecrets refuses a field or an index that was given a user to guess private
+// fields of others by. before are those that he has already.
+func (r Resource) keepsSecrets(before []string) error {
+	told := r.Told()
+	if len(told) <= len(before) || r.unseen() {
+		return nil
+	}
+	word := told[len(told)-1]
+	without := r
+	without.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x string) bool { return x == word })
+	if at := slices.Index(r.Fields, word); at >= 0 {
+		f, err := ParseField(word)
+		if err != nil {
+			return err
+		}
+		delete(f.Mods, "unique")
+		without = r.with(r.instead(at, f.String()))
+	}
+	return &problem.Error{
+		What:  word + " is private and unique: whoever hears that a value is taken knows what another row has",
+		Where: r.Name + " " + word, Try: without.Command() + ", or --owner, where unique is among the rows of an owner",
+	}
 }
 
 // Table is the table that a relation's argument names.
@@ -451,14 +521,41 @@ func (p Project) Target(f Field) (Resource, bool) {
 			return t, true
 		}
 	}
-	// One with a plural of its own is meant by the usual one too. Inflecting is
-	// slow, so this comes when nothing else is left.
 	for _, t := range tables {
-		if Plural(t.Name) == table {
+		if t.meant(table) {
 			return t, true
 		}
 	}
 	return Resource{}, false
+}
+
+// meant reports whether an argument means a table with a plural of its own: by
+// the usual plural of its name, or by its name, of which [Plural] has made
+// another (the table gus, of which it makes guses). Inflecting is slow, so this
+// comes when nothing else is left.
+func (r Resource) meant(table string) bool {
+	return Plural(r.Name) == table || Plural(r.Plural) == table
+}
+
+// Crossing are the references by which users of r keep rows of others from being
+// deleted: their owners', who may not even see what refers to them.
+func (p Project) Crossing(r Resource) (fields []Field) {
+	all, err := r.Parsed()
+	stores := r.Serves("create") || r.Serves("bulk")
+	if err != nil || !stores || r.Write == "admin" || r.Guard == "admin" || !p.HasFeature("auth") {
+		return nil
+	}
+	for _, f := range all {
+		if f.Type != "ref" || f.Is("readonly") || f.Mods["ondelete"] == "cascade" || f.Mods["ondelete"] == "null" {
+			continue
+		}
+		target, ok := p.Target(f)
+		shared := target.Owner && target.Write != "admin" && (target.Read != "" || target.Public != "")
+		if ok && (target.Name == "user" || shared) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
 }
 
 // BackRef returns the ref of target that points at r and that f, a has, is the
@@ -469,7 +566,7 @@ func BackRef(r, target Resource, f Field) (Field, bool) {
 		return Field{}, false
 	}
 	for _, back := range fields {
-		if back.Type == "ref" && (Table(back.Arg) == r.Plural || Table(back.Arg) == Plural(r.Name)) {
+		if back.Type == "ref" && (Table(back.Arg) == r.Plural || r.meant(Table(back.Arg))) {
 			return back, true
 		}
 	}
@@ -477,7 +574,12 @@ func BackRef(r, target Resource, f Field) (Field, bool) {
 }
 
 // JoinTable is the table between r and the rows of its many field.
-func (r Resource) JoinTable(f Field) string { return r.Name + "_" + f.Name }
+func (r Resource) JoinTable(f Field) string {
+	if j, ok := r.Join(f); ok {
+		return j.Table
+	}
+	return r.Name + "_" + f.Name
+}
 
 // uses are the names that a project has given away, each with the command that
 // took it.
@@ -487,11 +589,10 @@ type uses map[string]string
 func (p Project) uses() uses {
 	u := uses{}
 	for _, f := range p.Features {
-		rooms, tables := owned(f)
-		for _, room := range rooms {
+		for _, room := range f.Packages {
 			u["room "+room] = "nexios add " + f.Name
 		}
-		for _, table := range tables {
+		for _, table := range f.Tables {
 			u["table "+table] = "nexios add " + f.Name
 		}
 	}
@@ -518,7 +619,7 @@ func (u uses) add(r Resource) error {
 	names := r.names()
 	for _, name := range names {
 		if there, taken := u[name]; taken {
-			return &Error{
+			return &problem.Error{
 				What:  fmt.Sprintf("the %s of %s is already taken", name, r.Name),
 				Label: "there", Where: there,
 				Try: r.called(r.Name, r.Name+"_items").Command(),
@@ -578,16 +679,16 @@ func (p Project) whole(r Resource) error {
 			flag = r.Fields[private]
 		}
 		if flag != "" {
-			return &Error{What: flag + " requires authentication", Where: r.Name, Try: "nexios add auth"}
+			return &problem.Error{What: flag + " requires authentication", Where: r.Name, Try: "nexios add auth"}
 		}
 	}
 	if r.Organisation && !p.HasFeature("organisations") {
-		return &Error{What: "--organisation requires organisations", Where: r.Name, Try: "nexios add organisations"}
+		return &problem.Error{What: "--organisation requires organisations", Where: r.Name, Try: "nexios add organisations"}
 	}
 	for i, f := range fields {
 		word := r.Fields[i]
 		if f.Row().Upload && !p.HasFeature("uploads") {
-			return &Error{What: "file fields require uploads, in " + word, Where: r.Name + " " + word, Try: "nexios add uploads"}
+			return &problem.Error{What: "file fields require uploads, in " + word, Where: r.Name + " " + word, Try: "nexios add uploads"}
 		}
 		if !f.Relation() {
 			continue
@@ -598,7 +699,7 @@ func (p Project) whole(r Resource) error {
 			for _, t := range p.Tables() {
 				names = append(names, t.Plural)
 			}
-			e := &Error{
+			e := &problem.Error{
 				What:  fmt.Sprintf("no table %q in %s", f.Arg, word),
 				Label: "tables", Where: strings.Join(names, " "),
 				Try: "nexios add resource " + Singular(f.Arg) + " name:string",
@@ -610,23 +711,23 @@ func (p Project) whole(r Resource) error {
 		}
 		switch {
 		case (f.Type == "ref" || f.Type == "many") && target.Organisation && !r.Organisation:
-			return &Error{
+			return &problem.Error{
 				What:  word + " refers to rows of organisations, from a table outside of them",
 				Where: r.Name + " " + word, Try: r.within().Command(),
 			}
 		case f.Type == "ref" && target.Organisation && f.Mods["ondelete"] == "null":
-			return &Error{
+			return &problem.Error{
 				What:  "ondelete=null does not work within an organisation, in " + word + ": it would clear organisation_id too",
 				Where: r.Name + " " + word, Try: r.with(r.instead(i, strings.Replace(word, ":ondelete=null", "", 1))).Command(),
 			}
 		case f.Type == "ref" && target.Name == r.Name && !f.Is("optional"):
-			return &Error{
+			return &problem.Error{
 				What:  "no first row could be created: " + word + " refers to its own table",
 				Where: r.Name + " " + word, Try: r.with(r.instead(i, word+":optional")).Command(),
 			}
 		case f.Type == "has":
 			if _, ok := BackRef(r, target, f); !ok {
-				return &Error{
+				return &problem.Error{
 					What:  fmt.Sprintf("%s has no ref to %s, which %s needs", target.Plural, r.Plural, word),
 					Label: "there", Where: target.Command(),
 					Try: target.with(append(slices.Clone(target.Fields), r.Name+":ref="+r.Plural)).Command(),

@@ -1,5 +1,5 @@
 // Package spec holds what the user said about a project, and nothing that can
-// be derived from it. It is pure: words in, values or an *Error out. The file
+// be derived from it. It is pure: words in, values or a *problem.Error out. The file
 // nexios.json of a project is a Project.
 package spec
 
@@ -54,6 +54,10 @@ type Dropped struct {
 type Feature struct {
 	Name    string            `json:"name"`
 	Options map[string]string `json:"options,omitempty"`
+	// Packages and Tables are what it brings: no resource can have them. The
+	// catalog fills them in; the record does not hold them.
+	Packages []string `json:"-"`
+	Tables   []string `json:"-"`
 }
 
 // Resource is a table of the project and, unless ModelOnly, the routes that
@@ -75,6 +79,9 @@ type Resource struct {
 	Read       string   `json:"read,omitempty"`   // with Owner: who reads rows; "all" or "user", and "" for the owner
 	Write      string   `json:"write,omitempty"`  // with Owner: who changes rows; "user" or "admin", and "" for the owner
 	Public     string   `json:"public,omitempty"` // with Owner: a bool field; rows with it true are readable by all
+	// UniqueWithin, with Owner, says among which rows unique holds: "owner" for those
+	// of one owner, and "" for all. It never changes, as migrations are made by it.
+	UniqueWithin string `json:"unique_within,omitempty"`
 	// Organisation says that each row belongs to an organisation, whose members
 	// use it; Guard is then "", or "admin" for rows that only admins change.
 	Organisation bool       `json:"organisation,omitempty"`

@@ -108,7 +108,7 @@ func rows() []Type {
 		{
 			Name: "string", Doc: "a short text, at most 255 characters by default",
 			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 255,
-			mods:   "unique index search sort filter default min max len pattern secret array",
+			mods:   "unique nocase index search sort filter default min max len pattern secret array",
 			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), empty: textZero, edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
 		{
@@ -180,13 +180,13 @@ func rows() []Type {
 		{
 			Name: "email", Doc: "an e-mail address",
 			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 254,
-			mods:   "unique index search sort filter default max array",
+			mods:   "unique nocase index search sort filter default max array",
 			limits: textLimits(254), column: sized, rules: textRules("email"), parse: text(isEmail), sample: textSample("%s@example.com"), edges: textEdges("%s@example.com"), bad: textBad("email", ""),
 		},
 		{
 			Name: "url", Doc: "an http or https URL, at most 2,048 characters by default",
 			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 2048, colons: true,
-			mods:   "unique index search sort filter default max array",
+			mods:   "unique nocase index search sort filter default max array",
 			limits: textLimits(16000), column: sized, rules: textRules("http_url"), parse: text(isURL), sample: textSample("https://example.com/%s"), edges: textEdges("https://example.com/%s"), bad: textBad("http_url", "https://example.com/%s"),
 		},
 		{
@@ -719,7 +719,7 @@ func numberLimits(f Field) error {
 	for _, mod := range []string{"min", "max"} {
 		if text, ok := f.Mods[mod]; ok {
 			if _, err := row.parse(f, text); err != nil {
-				return fmt.Errorf("%s %s", mod, err)
+				return fmt.Errorf("%s %w", mod, err)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package view
 
 import (
 	"fmt"
-	"hash/crc32"
 	"maps"
 	"slices"
 	"strings"
@@ -36,6 +35,7 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 	was, is := before.part(step, false), w.part(step, true)
 	h := snapshots(was, is, step.Migration)
 	m = h.m
+	m.Online = true
 	verb, what := named(step)
 	m.ID = step.Migration + "_" + verb + "_" + what + map[string]string{"add": "_to_", "remove": "_from_"}[verb]
 	if verb == "change" || verb == "rename" {
@@ -78,10 +78,7 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 		for _, t := range tables {
 			list = append(list, "&"+t.Name+"{}")
 		}
-		if w.r.Organisation {
-			return "db.CreateTables(tx, " + strings.Join(list, ", ") + ")"
-		}
-		return "tx.Migrator().CreateTable(" + strings.Join(list, ", ") + ")"
+		return "db.CreateTables(tx, " + strings.Join(list, ", ") + ")"
 	}
 	drop := func(tables []Table) string {
 		var list []string
@@ -96,7 +93,7 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 	if len(gone) > 0 {
 		up, down = append([]string{drop(gone)}, up...), append(down, create(gone))
 	}
-	if a, b := before.searched(), w.searched(); !slices.Equal(a, b) {
+	if a, b := before.searched(), w.searched(); !slices.Equal(before.searchedForms(), w.searchedForms()) {
 		around := func(list []string, from, to []string) []string {
 			if len(from) > 0 {
 				list = append([]string{searchIndex(own, nil)}, list...)
@@ -315,6 +312,11 @@ func (h *history) beside(all, other resource) []Line {
 	for _, f := range h.w.columns() {
 		own[f.Column()] = true
 	}
+	folds := slices.ContainsFunc(h.w.columns(), func(f field) bool { return f.Mods["unique"] == "nocase" })
+	if owned := h.owned(); owned != "" || h.w.r.Within() == "user_id" && folds {
+		own["user_id"] = true
+		lines = append(lines, Line{Name: "UserID", Type: "int64", Tag: tag("gorm", h.also("->"+owned, "user_id"))})
+	}
 	for _, word := range h.w.r.Indexes {
 		for _, column := range spec.ParseIndex(word).Columns(all.r) {
 			if own[column] {
@@ -351,13 +353,13 @@ func (h *history) beside(all, other resource) []Line {
 			lines = append(lines, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
 		}
 	}
-	has, had := all.snapshot("").live() != "", other.snapshot("").live() != ""
-	if unique := h.live(); unique != "" || has && !had {
+	has, had := all.tellsLive(), other.tellsLive()
+	if h.w.tellsLive() || has && !had {
 		how := "->"
 		if !had {
 			how = notDeleted
 		}
-		lines = append(lines, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+unique)})
+		lines = append(lines, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+h.live())})
 	}
 	return lines
 }
@@ -391,16 +393,21 @@ func (h *history) also(how, column string) string {
 	return strings.Join(append([]string{how}, h.composite(column)...), ";")
 }
 
+// first is the column that an index begins with besides its own; "" for none.
+func (h *history) first(x spec.Index) string {
+	if h.w.r.Organisation || x.Unique && !slices.Contains(x.Fields, "user_id") {
+		return h.w.r.Within()
+	}
+	return ""
+}
+
 // indexTag says that a column is in an index of several, at a place.
 func (h *history) indexTag(x spec.Index, priority int) string {
 	columns := x.Columns(h.w.r)
-	if h.w.r.Organisation {
-		columns = append([]string{"organisation_id"}, columns...)
+	if first := h.first(x); first != "" {
+		columns = append([]string{first}, columns...)
 	}
-	name := "idx_" + h.w.r.TableName() + "_" + strings.Join(columns, "_")
-	if len(name) > 60 { // PostgreSQL takes 63
-		name = fmt.Sprintf("%s_%08x", name[:51], crc32.ChecksumIEEE([]byte(name)))
-	}
+	name := short("idx_" + h.w.r.TableName() + "_" + strings.Join(columns, "_"))
 	kind := "index"
 	if x.Unique {
 		kind = "uniqueIndex"

@@ -95,8 +95,8 @@ func (w resource) input() Input {
 	return in
 }
 
-// sorts are the columns that a list can be sorted by, and the one that it is
-// sorted by unless it is said.
+// sorts are the columns that a list can be sorted by, with "relevance" where it is
+// searched, and the one that it is sorted by unless it is said.
 func (w resource) sorts() (all, usual string) {
 	var columns []string
 	if id := w.r.ID(); id != "" {
@@ -111,6 +111,10 @@ func (w resource) sorts() (all, usual string) {
 		if at != "" {
 			columns = append(columns, at)
 		}
+	}
+	searched := w.vector() != "" || slices.ContainsFunc(w.fields, func(f field) bool { return f.Is("search") })
+	if searched && !slices.ContainsFunc(w.fields, func(f field) bool { return f.Column() == "relevance" }) {
+		columns = append(columns, "relevance")
 	}
 	usual = w.r.Created()
 	if usual == "" && len(columns) > 0 {
@@ -295,8 +299,12 @@ func (f field) filter(in *Input) []string {
 	if f.row.Listed {
 		rule = "omitempty," + strings.Join(f.Rules(), ",")
 	}
+	doc := ""
+	if f.Folded() {
+		doc = "In upper or lower case."
+	}
 	name := exported(f.Column())
-	in.Filters = append(in.Filters, Line{Name: name, Type: "*" + f.goType(), Tag: tag("form", f.Column(), "binding", rule)})
+	in.Filters = append(in.Filters, Line{Name: name, Type: "*" + f.goType(), Tag: tag("form", f.Column(), "binding", rule, "doc", doc)})
 	if f.row.Filters == "range" {
 		for _, end := range []string{"Min", "Max"} {
 			in.Filters = append(in.Filters, Line{

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -147,11 +148,15 @@ func keyRules(r spec.Resource) []string {
 // existingKey are the columns of the key of a table that was there before, as a
 // migration refers to them.
 func (w resource) existingKey(r spec.Resource) []Line {
+	exact := ""
+	if r.KeyType() != "" {
+		exact = ";type:" + r.KeyType()
+	}
 	if id := r.ID(); id != "" {
 		if r.UUID {
-			return []Line{{Name: "ID", Type: "string", Tag: tag("gorm", "column:"+id+";type:uuid;primaryKey")}}
+			return []Line{{Name: "ID", Type: "string", Tag: tag("gorm", "column:"+id+cmp.Or(exact, ";type:uuid")+";primaryKey")}}
 		}
-		return []Line{{Name: "ID", Type: "int64", Tag: tag("gorm", "column:"+id+";primaryKey")}}
+		return []Line{{Name: "ID", Type: "int64", Tag: tag("gorm", "column:"+id+exact+";primaryKey")}}
 	}
 	var lines []Line
 	for _, key := range r.Keys() {
@@ -159,6 +164,9 @@ func (w resource) existingKey(r spec.Resource) []Line {
 		goType, how := "int64", "" // of a ref: what it holds does not matter here
 		if !f.Relation() {
 			goType, how = f.stored(), f.ColumnTag()
+		}
+		if exact != "" && len(r.Existing.Key) == 1 {
+			how = exact[1:]
 		}
 		words := slices.DeleteFunc([]string{columnName(f.Column()), how, "primaryKey", "autoIncrement:false"}, func(s string) bool { return s == "" })
 		lines = append(lines, Line{Name: exported(f.Column()), Type: goType, Tag: tag("gorm", strings.Join(words, ";"))})

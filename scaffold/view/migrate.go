@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"strings"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -23,7 +24,7 @@ func EmptyMigration(name, time string) (Empty, error) {
 		function = strings.ToLower(words[:1]) + function[1:]
 	}
 	if words == "" || token.IsKeyword(function) || len(words) < 3 {
-		return Empty{}, &spec.Error{
+		return Empty{}, &problem.Error{
 			What:  fmt.Sprintf("%q cannot be the name of a migration", name),
 			Label: "names", Where: "what it does, in a few words: fill-slugs", Try: "nexios add migration fill-slugs",
 		}

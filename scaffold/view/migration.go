@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 
@@ -25,6 +26,8 @@ type Migration struct {
 	Local []Table
 	Up    Steps
 	Down  Steps
+	// Online says that programs use the table while it is changed.
+	Online bool
 }
 
 // Steps are Go expressions of errors, in the order in which they are worked
@@ -97,7 +100,7 @@ func (w resource) migration() Migration {
 	t := Table{Name: h.names[own], Table: own, Fields: []Line{h.primary()}}
 	if w.r.Owner {
 		t.Fields = append(t.Fields,
-			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", h.also("not null;"+h.list("user_id"), "user_id"))},
+			Line{Name: "UserID", Type: "int64", Tag: tag("gorm", h.also("not null;"+h.list("user_id"), "user_id")+h.owned())},
 			Line{Name: "User", Type: h.names["users"], Tag: tag("gorm", "constraint:OnDelete:CASCADE")})
 	}
 	created := "index"
@@ -114,8 +117,8 @@ func (w resource) migration() Migration {
 		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", h.also("not null", "updated_at"))})
 	if w.r.SoftDelete {
 		t.Fields = append(t.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("gorm", "index")})
-		if unique := h.live(); unique != "" {
-			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", notDeleted+unique)})
+		if h.w.tellsLive() {
+			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", notDeleted+h.live())})
 		}
 	}
 	if columns := h.w.searched(); len(columns) > 0 {
@@ -130,6 +133,17 @@ func (w resource) searched() []string {
 	for _, f := range w.fields {
 		if f.Is("search") {
 			columns = append(columns, f.Column())
+		}
+	}
+	return columns
+}
+
+// searchedForms are the columns that are searched, and those of their folded forms.
+func (w resource) searchedForms() []string {
+	var columns []string
+	for _, f := range w.fields {
+		if f.Is("search") {
+			columns = append(columns, f.Column()+map[bool]string{true: "_folded"}[f.Folded()])
 		}
 	}
 	return columns
@@ -160,6 +174,7 @@ func (w resource) addition(step spec.Step, before resource) (Migration, error) {
 	h := only.snapshot(step.Migration)
 	own := h.w.r.TableName()
 	m := h.m
+	m.Online = true
 	what := some(names)
 	m.ID = step.Migration + "_add_" + what + "_to_" + spec.Snake(own)
 	m.Func = "add" + exported(what) + "To" + exported(spec.Snake(own)) + w.apart(step.Migration)
@@ -172,17 +187,20 @@ func (w resource) addition(step spec.Step, before resource) (Migration, error) {
 		t.Fields = append(t.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("->"))})
 	}
 	columns := h.filling(step.Fill)
+	if owned := h.owned(); owned != "" || h.w.r.Within() == "user_id" && len(h.fold) > 0 {
+		t.Fields = append(t.Fields, Line{Name: "UserID", Type: "int64", Tag: tag("gorm", "->"+owned)})
+	}
 	t.Fields = append(t.Fields, columns...)
 	if lists := h.listed("created_at"); lists != "" {
 		h.paths = append(h.paths, "time")
 		t.Fields = append(t.Fields, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
 	}
-	if unique := h.live(); unique != "" {
+	if h.w.tellsLive() {
 		how := notDeleted
-		if before.snapshot("").live() != "" {
+		if before.tellsLive() {
 			how = "->" // it is there already
 		}
-		t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+unique)})
+		t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+h.live())})
 	}
 	if len(only.searched()) > 0 {
 		h.search = searchIndex(own, w.searched())
@@ -237,6 +255,7 @@ type history struct {
 	names   map[string]string        // of the types that stand for tables
 	paths   []string
 	fold    []string // columns that are unique whatever the case
+	noCase  []string // columns that are compared whatever the case
 	altered *Table   // the one that gets columns; nil when it is made
 	bare    bool     // it gets none: others refer to it
 	// search makes the index of the table's search, unsearch takes it back; "" for
@@ -294,9 +313,22 @@ func (h *history) primary() Line {
 	return tableKey("ID", h.w.r, tags...)
 }
 
-// within is the index of a column among the rows of an organisation.
+// within is the index of a column among the rows of an organisation, or of an
+// owner.
 func (h *history) within(column string) string {
-	return "idx_" + h.w.r.TableName() + "_organisation_id_" + column
+	name := "idx_" + h.w.r.TableName() + "_" + h.w.r.Within() + "_" + column
+	if h.w.r.Organisation {
+		return name
+	}
+	return short(name)
+}
+
+// short is the name of an index that PostgreSQL and MySQL take.
+func short(name string) string {
+	if len(name) > 60 { // PostgreSQL takes 63
+		return fmt.Sprintf("%s_%08x", name[:51], crc32.ChecksumIEEE([]byte(name)))
+	}
+	return name
 }
 
 // A list that is filtered by a column, or narrowed to its owner's rows, is in
@@ -304,7 +336,7 @@ func (h *history) within(column string) string {
 
 // byCreation reports whether lists that are filtered by f have such an index.
 func (h *history) byCreation(f field) bool {
-	return h.w.r.Existing == nil && f.Is("filter") && f.Row().Filters == "equal" && !f.Is("unique") && !f.Is("array") &&
+	return h.w.r.Existing == nil && f.Is("filter") && f.Row().Filters == "equal" && !f.Is("unique") && !f.Is("nocase") && !f.Is("array") &&
 		len(h.listIndex(f.Column())) <= longestIndex
 }
 
@@ -358,10 +390,36 @@ func (h *history) organisation(how string) string {
 	return how + h.listed("organisation_id")
 }
 
+// owned are the tags of the column user_id where it begins the indexes of what is
+// unique among the rows of an owner.
+func (h *history) owned() (how string) {
+	if h.w.r.Within() != "user_id" {
+		return ""
+	}
+	for _, f := range h.w.columns() {
+		if f.Is("unique") && f.Mods["unique"] != "nocase" {
+			how += ";uniqueIndex:" + h.within(f.Column()) + ",priority:1"
+		}
+	}
+	for _, word := range h.w.r.Indexes {
+		if x := spec.ParseIndex(word); h.first(x) == "user_id" {
+			how += ";" + h.indexTag(x, 1)
+		}
+	}
+	return how
+}
+
 // tableKey is a column that holds keys of r.
 func tableKey(name string, r spec.Resource, tags ...string) Line {
+	exact := r.KeyType()
+	if exact == "" && r.UUID {
+		exact = "char(36)"
+	}
+	if exact != "" {
+		tags = append([]string{"type:" + exact}, tags...)
+	}
 	if r.UUID {
-		return Line{Name: name, Type: "string", Tag: tag("gorm", strings.Join(append([]string{"type:char(36)"}, tags...), ";"))}
+		return Line{Name: name, Type: "string", Tag: tag("gorm", strings.Join(tags, ";"))}
 	}
 	return Line{Name: name, Type: "int64", Tag: tag("gorm", strings.Join(tags, ";"))}
 }
@@ -394,6 +452,11 @@ func (h *history) columns(empty bool) []Line {
 		}
 		switch key, chosen := chosenKey(f.target); {
 		case f.Type != "ref":
+		case f.target.KeyType() != "":
+			tags = append(tags, "type:"+f.target.KeyType())
+			if chosen {
+				goType = key.stored()
+			}
 		case chosen:
 			goType, tags = key.stored(), append(tags, key.ColumnTag())
 		case f.target.UUID && f.target.Existing != nil:
@@ -413,15 +476,17 @@ func (h *history) columns(empty bool) []Line {
 			tags = append(tags, "default:"+v.Cell)
 		}
 		switch {
-		case f.Mods["unique"] == "nocase" && h.changing && h.w.r.Organisation:
-			tags = append(tags, "fold:organisation_id")
 		case f.Mods["unique"] == "nocase" && h.changing:
-			tags = append(tags, "fold")
+			tags = append(tags, strings.TrimSuffix("fold:"+strings.Join(h.w.foldedWithin(), ","), ":"))
 		case f.Mods["unique"] == "nocase":
 			h.fold = append(h.fold, f.Column())
+		case f.Is("nocase") && h.changing:
+			tags = append(tags, "nocase")
+		case f.Is("nocase"):
+			h.noCase = append(h.noCase, f.Column())
 		case f.Is("unique") && h.w.r.SoftDelete:
 			tags = append(tags, "uniqueIndex:"+h.liveIndex(f))
-		case f.Is("unique") && h.w.r.Organisation:
+		case f.Is("unique") && h.w.r.Within() != "":
 			tags = append(tags, "uniqueIndex:"+h.within(f.Column())+",priority:2")
 		case f.Is("unique"):
 			tags = append(tags, "uniqueIndex")
@@ -431,6 +496,9 @@ func (h *history) columns(empty bool) []Line {
 			tags = append(tags, "index", h.list(f.Column()))
 		case f.Is("index") || f.Is("sort") || f.Is("filter") || f.Type == "ref" || f.row.Upload:
 			tags = append(tags, "index")
+		}
+		if f.Is("unique") && h.w.r.Within() == "user_id" && (f.Type == "ref" || f.row.Upload) {
+			tags = append(tags, "index") // what it refers to is looked for by it alone
 		}
 		tags = append(tags, h.composite(f.Column())...)
 		lines = append(lines, Line{Name: exported(f.Column()), Type: goType, Tag: tag("gorm", strings.Join(tags, ";"))})
@@ -468,9 +536,28 @@ func constraint(f spec.Field) string {
 	return "constraint:OnDelete:RESTRICT"
 }
 
+// tellsLive reports whether the table has the column not_deleted: where something is
+// unique among rows that are deleted softly.
+func (w resource) tellsLive() bool {
+	return w.r.SoftDelete && (slices.ContainsFunc(w.columns(), func(f field) bool { return f.Is("unique") }) ||
+		slices.ContainsFunc(w.r.Indexes, func(word string) bool { return spec.ParseIndex(word).Unique }))
+}
+
+// foldedWithin are the columns within which a column is unique whatever the case.
+func (w resource) foldedWithin() []string {
+	var within []string
+	if column := w.r.Within(); column != "" {
+		within = append(within, column)
+	}
+	if w.r.SoftDelete {
+		within = append(within, "not_deleted")
+	}
+	return within
+}
+
 // liveIndex is the unique index of a column among rows that are not deleted.
 func (h *history) liveIndex(f field) string {
-	if h.w.r.Organisation {
+	if h.w.r.Within() != "" {
 		return h.within(f.Column())
 	}
 	return "idx_" + h.w.r.TableName() + "_" + f.Column()
@@ -525,6 +612,9 @@ func (h *history) joins() []Table {
 		// GORM guesses these columns, here as in the model that joins by them.
 		a := tableKey(mine+"ID", h.w.r, "primaryKey", "autoIncrement:false")
 		b := tableKey(theirs+"ID", f.target, "primaryKey", "autoIncrement:false", "index")
+		if j, ok := h.w.r.Join(f.Field); ok {
+			a.Name, b.Name = exported(j.Mine), exported(j.Other)
+		}
 		t := Table{Name: h.names[join], Table: join, Fields: []Line{a, b}}
 		how := func(string) string { return "" }
 		if f.target.Organisation {
@@ -562,7 +652,7 @@ func (h *history) finish(m Migration, tables []Table) Migration {
 		}
 		m.Types = append(m.Types, tables...)
 		create := "tx.Migrator().CreateTable("
-		if h.w.r.Organisation {
+		if h.w.r.Organisation || m.Online {
 			create = "db.CreateTables(tx, "
 		}
 		up = append(up, create+strings.Join(made, ", ")+")")
@@ -572,10 +662,13 @@ func (h *history) finish(m Migration, tables []Table) Migration {
 	m.Local = h.local
 	for _, column := range h.fold {
 		within := ""
-		if h.w.r.Organisation {
-			within = `, "organisation_id"`
+		for _, column := range h.w.foldedWithin() {
+			within += ", " + quoted(column)
 		}
 		up = append(up, "db.UniqueNoCase(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+within+")")
+	}
+	for _, column := range h.noCase {
+		up = append(up, "db.NoCase(tx, "+quoted(h.w.r.TableName())+", "+quoted(column)+")")
 	}
 	if h.search != "" {
 		up = append(up, h.search)

@@ -72,6 +72,9 @@ func article(noun string) string {
 	return "a " + noun
 }
 
+// Guessable reports whether GORM finds the column of GoName by itself.
+func Guessable(column string) bool { return guessable(column) }
+
 // guessable reports whether GORM finds the column of the Go name by itself. It
 // takes acronyms apart by a list of its own, so a name with digits, single
 // letters, or an acronym that runs into a longer one is told to it.

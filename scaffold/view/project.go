@@ -1,16 +1,19 @@
 package view
 
-import "github.com/nexios-go/nexios/scaffold/spec"
+import (
+	"go/version"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+)
 
 // ProjectView is what the templates of a project read.
 type ProjectView struct {
 	Name        string
 	Module      string
-	Go          string // version for the go directive and for images
+	Go          string // version for the go directive
+	GoMinor     string // its first two numbers, by which CI gets the newest patch
 	DatabaseURL string // what DATABASE_URL is in development
-	ComposeURL  string // what it is between containers
-	Postgres    bool
-	MySQL       bool
 }
 
 // Project returns the view of a project itself, without its resources and
@@ -20,19 +23,17 @@ func Project(p spec.Project, goVersion string) ProjectView {
 		Name:        p.Name,
 		Module:      p.Module,
 		Go:          goVersion,
+		GoMinor:     minor(goVersion),
 		DatabaseURL: "sqlite:data/" + p.Name + ".db",
-		ComposeURL:  "sqlite:data/" + p.Name + ".db",
-		Postgres:    p.Database == "postgres",
-		MySQL:       p.Database == "mysql",
 	}
-	at := p.Name + ":${DATABASE_PASSWORD}@database/" + p.Name
-	switch {
-	case v.Postgres:
+	switch p.Database {
+	case "postgres":
 		v.DatabaseURL = "postgres://postgres:postgres@127.0.0.1:5432/" + p.Name
-		v.ComposeURL = "postgres://" + at
-	case v.MySQL:
+	case "mysql":
 		v.DatabaseURL = "mysql://root:root@127.0.0.1:3306/" + p.Name
-		v.ComposeURL = "mysql://" + at
 	}
 	return v
 }
+
+// minor returns the first two numbers of a version: 1.26 of 1.26.3.
+func minor(goVersion string) string { return strings.TrimPrefix(version.Lang("go"+goVersion), "go") }

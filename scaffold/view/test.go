@@ -113,6 +113,7 @@ func (w resource) test(v Resource) (Test, error) {
 	line(guarded, "Read", quoted(who.read))
 	line(guarded, "Write", quoted(strings.TrimPrefix(who.write, "member ")))
 	line(w.r.Owner, "Owner", quoted("user_id"))
+	line(w.ownUnique() && w.r.Within() != "", "UniqueWithin", quoted("owner"))
 	line(w.r.Public != "", "Public", quoted(w.r.Public))
 	line(w.r.Lock, "Lock", "true")
 	line(len(loads) > 0, "Loads", "[]string{"+strings.Join(loads, ", ")+"}")
@@ -135,9 +136,9 @@ func (w resource) only() string {
 }
 
 // empty reports whether samples leave the field out: a ref to rows of its own
-// table, of which there are none yet.
+// table, of which there are none yet, or to rows that refer to such ones.
 func (w resource) empty(f field) bool {
-	return f.Relation() && f.target.Name == w.r.Name || f.Type == "native" && len(f.samples) == 0
+	return f.Relation() && (f.target.Name == w.r.Name || f.Type != "has" && (f.Is("optional") || f.Type == "many") && w.reaches(f.target, w.r.Name)) || f.Type == "native" && len(f.samples) == 0
 }
 
 // testField is one field in the test: its name and flags first, then a line for
@@ -162,8 +163,11 @@ func (w resource) testField(f field) []string {
 	flag(f.Is("sort"), "Sort")
 	flag(f.Is("filter"), "Filter")
 	flag(f.Is("filter") && f.row.Filters == "range", "Range")
-	if key, ok := chosenKey(f.target); ok && f.Type == "ref" && len(key.samples) > spec.Rows {
+	if key, ok := chosenKey(f.target); ok && (f.Type == "ref" || f.Type == "many") && len(key.samples) > spec.Rows {
 		head += ", Absent: " + key.sample(spec.Rows).JSON
+	}
+	if strings.HasPrefix(f.target.KeyType(), "tinyint") {
+		head += ", Absent: 99"
 	}
 	if f.Type == "many" {
 		head += ", Many: " + quoted(f.Name)
@@ -197,7 +201,7 @@ func (w resource) testField(f field) []string {
 // noCase reports whether the sample in capitals is taken as well, and is no other
 // value by the field's rules.
 func (f field) noCase() bool {
-	if f.Mods["unique"] != "nocase" || f.Type == "slug" || f.Is("pattern") {
+	if !f.Folded() || f.Type == "slug" || f.Is("pattern") {
 		return false
 	}
 	s := f.sample(0)
@@ -242,9 +246,9 @@ func (f field) breaks() string {
 	values := map[string][]string{}
 	for _, bad := range f.Bad() {
 		_, hasDefault := f.Default()
-		if bad.Rule == "required" && (f.Is("array") || hasDefault) {
-			// A list may hold nothing, and a field with a default be left out:
-			// neither may be empty.
+		if bad.Rule == "required" && (f.Is("array") || hasDefault || f.Is("auto")) {
+			// A list may hold nothing, and a field with a default, or one that the
+			// database fills, be left out: neither may be empty.
 			bad.Rule, _, _ = strings.Cut(f.rules()[0], "=")
 		}
 		// In a list an element that is wrong is named by its position.
@@ -302,6 +306,9 @@ type parents struct {
 func (w resource) parents() (*parents, error) {
 	all := &parents{done: map[string]bool{w.r.Name: true}, within: w.r.Organisation}
 	for _, f := range w.fields {
+		if w.empty(f) {
+			continue
+		}
 		var err error
 		switch f.Type {
 		case "ref", "many":

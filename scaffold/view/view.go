@@ -81,6 +81,7 @@ type Model struct {
 	Receiver  string
 	Rules     []Rule
 	Private   []Private // fields for the owner and administrators
+	Kept      bool      // from the updates of others, who may change such rows
 	Owner     string    // who that is: "UserID", or "" for administrators alone
 }
 
@@ -95,8 +96,9 @@ type Rule struct {
 
 // Private is a field that is blanked for others.
 type Private struct {
-	Name string
-	Zero string // Go expression of what others see
+	Name   string
+	Column string
+	Zero   string // Go expression of what others see
 }
 
 // resource is what is worked with while a view is made.
@@ -112,6 +114,7 @@ type field struct {
 	spec.Field
 	row     spec.Type
 	target  spec.Resource // of a relation
+	account bool          // target is the auth feature's table of users
 	samples []spec.Value
 	native  bool // an array is one of the database's own
 }
@@ -193,7 +196,9 @@ func past(p spec.Project, r spec.Resource) (resource, error) {
 		one.native = r.Existing != nil && !slices.ContainsFunc(r.Added, func(a spec.Addition) bool { return slices.Contains(a.Fields, f.Name) })
 		if f.Relation() {
 			var ok bool
-			if one.target, ok = p.Target(f); !ok {
+			one.target, ok = p.Target(f)
+			one.account = p.HasFeature("auth") && one.target.Name == spec.Users().Name
+			if !ok {
 				one.target = spec.Resource{Name: spec.Singular(spec.Table(f.Arg)), Plural: spec.Table(f.Arg)}
 			}
 		}
@@ -271,6 +276,16 @@ func (w resource) uploads() []field {
 	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return !f.row.Upload })
 }
 
+// ownUnique reports whether something is unique among the rows of an owner.
+func (w resource) ownUnique() bool {
+	within := w.r.Within() == "user_id"
+	return within && slices.ContainsFunc(w.fields, func(f field) bool { return f.Is("unique") }) ||
+		w.r.Owner && slices.ContainsFunc(w.r.Indexes, func(word string) bool {
+			x := spec.ParseIndex(word)
+			return x.Unique && (within || slices.Contains(x.Fields, "user_id"))
+		})
+}
+
 func (w resource) model() Model {
 	m := Model{
 		Receiver:  strings.ToLower(w.r.Name[:1]),
@@ -289,7 +304,11 @@ func (w resource) model() Model {
 	}
 	if w.r.Owner {
 		m.Owner = "UserID"
-		m.Fields = append(m.Fields, Line{Name: "UserID", Type: "int64", Tag: tag("json", "user_id")})
+		how := ""
+		if w.ownUnique() {
+			how = "owner"
+		}
+		m.Fields = append(m.Fields, Line{Name: "UserID", Type: "int64", Tag: tag("json", "user_id", "gorm", how)})
 		m.Relations = append(m.Relations, Line{Name: "User", Type: "*PublicUser", Tag: tag("json", "user,omitzero")})
 	}
 	if w.r.Organisation {
@@ -309,7 +328,8 @@ func (w resource) model() Model {
 			key = "-"
 		}
 		if f.Is("private") {
-			m.Private = append(m.Private, Private{exported(f.Column()), f.zero()})
+			m.Private = append(m.Private, Private{exported(f.Column()), f.Column(), f.zero()})
+			m.Kept = w.r.Serves("update") && (w.r.Write == "user" || !w.r.Owner && w.r.Guard != "admin" && w.r.Write != "admin")
 			paths = append(paths, gormImport, authImport)
 		}
 		how := slices.DeleteFunc([]string{columnName(f.Column()), f.ModelTag(), w.adopted(f)}, func(s string) bool { return s == "" })
@@ -325,7 +345,7 @@ func (w resource) model() Model {
 	for _, at := range [][2]string{{"CreatedAt", w.r.Created()}, {"UpdatedAt", w.r.Updated()}} {
 		if name, column := at[0], at[1]; column != "" {
 			how := ""
-			if exported(column) != name {
+			if column != spec.Snake(name) {
 				how = "column:" + column
 			}
 			m.Fields = append(m.Fields, Line{Name: name, Type: "time.Time", Tag: tag("json", column, "gorm", how, "doc", w.doc(column))})
@@ -342,7 +362,7 @@ func (w resource) model() Model {
 		switch f.Type {
 		case "ref":
 			line.Type = "*" + f.relatedType()
-			if f.target.Name == w.r.Name || exported(f.Name)+"ID" != exported(f.Column()) {
+			if f.target.Name == w.r.Name || exported(f.Name)+"ID" != exported(f.Column()) || w.mutual(f) {
 				how = "foreignKey:" + exported(f.Column())
 			}
 			if name := keyName(f.target); name != "ID" {
@@ -356,7 +376,9 @@ func (w resource) model() Model {
 			}
 		case "many":
 			how = "many2many:" + w.r.JoinTable(f.Field)
-			if other := exported(spec.Singular(f.Name)); f.target.Organisation {
+			if j, ok := w.r.Join(f.Field); ok {
+				how += ";foreignKey:" + keyName(w.r) + ";joinForeignKey:" + exported(j.Mine) + ";references:" + keyName(f.target) + ";joinReferences:" + exported(j.Other)
+			} else if other := exported(spec.Singular(f.Name)); f.target.Organisation {
 				how += ";foreignKey:OrganisationID,ID;joinForeignKey:OrganisationID," + exported(w.r.Name) +
 					"ID;references:OrganisationID,ID;joinReferences:OrganisationID," + other + "ID"
 			} else if other != f.relatedType() || f.target.Name == w.r.Name ||
@@ -369,6 +391,15 @@ func (w resource) model() Model {
 	}
 	m.Imports = imports(w.p.Module, paths...)
 	return m
+}
+
+// mutual reports whether rows of the target refer to the resource's as well, by a
+// column that GORM would take for the one of this relation.
+func (w resource) mutual(f field) bool {
+	fields, err := f.target.Parsed()
+	return err == nil && slices.ContainsFunc(fields, func(back spec.Field) bool {
+		return back.Type == "ref" && exported(back.Column()) == exported(w.r.Name)+"ID"
+	})
 }
 
 // shown are the rules that readers of the field may rely on: which values and
@@ -420,9 +451,9 @@ func (w resource) adopted(f field) string {
 }
 
 // relatedType is the model that stands for a row of the target where another
-// table shows it: of a user, what is public.
+// table shows it: of an account, what is public.
 func (f field) relatedType() string {
-	if f.target.Name == spec.Users().Name {
+	if f.account {
 		return "PublicUser"
 	}
 	return exported(f.target.Name)

@@ -221,3 +221,29 @@ func own(v view.Resource) view.Table {
 	types := v.Migrations[0].Types
 	return types[slices.IndexFunc(types, func(t view.Table) bool { return t.Table == v.Table })]
 }
+
+// A relation to the accounts of auth shows what is public of them, one to users
+// of the project's own all of them.
+func TestUsersOfAuthAndOfTheProject(t *testing.T) {
+	for want, v := range map[string]view.Resource{
+		"*PublicUser": last(t, project(t, "auth", "post title:string user:ref=users")),
+		"*User":       last(t, project(t, "", "user name:string", "post title:string user:ref=users")),
+	} {
+		if got := line(v.Model.Relations, "User").Type; got != want {
+			t.Errorf("the user of a post is %s, not %s", got, want)
+		}
+	}
+}
+
+// The API's description says of a filter that case counts for nothing.
+func TestFiltersWithoutCase(t *testing.T) {
+	for word, want := range map[string]string{
+		"name:string:filter":               "`form:\"name\"`",
+		"name:string:filter:nocase":        "`form:\"name\" doc:\"In upper or lower case.\"`",
+		"name:string:filter:unique=nocase": "`form:\"name\" doc:\"In upper or lower case.\"`",
+	} {
+		if got := line(last(t, project(t, "", "thing "+word)).Input.Filters, "Name").Tag; got != want {
+			t.Errorf("%s: %s, not %s", word, got, want)
+		}
+	}
+}

@@ -12,12 +12,13 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 // The list of migrations beside the modules only stands in for a project's.
 //
-//go:embed files/internal/auth files/internal/users files/internal/sessions files/internal/model
+//go:embed files/internal/auth files/internal/users files/internal/sessions files/internal/oidc files/internal/passkeys files/internal/login files/internal/model
 //go:embed files/internal/migrations/20260101000000_create_users.go
 var files embed.FS
 
@@ -37,10 +38,17 @@ const (
 	sessions = "sessions"
 	reset    = "reset"
 	confirm  = "confirm"
+	oidc     = "oidc"
+	passkeys = "passkeys"
 	none     = "none"
 )
 
-var parts = []string{totp, apikeys, sessions, reset, confirm}
+// parts are all that can be chosen; usual are those that need nothing from
+// elsewhere, and that a project has where nothing is chosen.
+var (
+	usual = []string{totp, apikeys, sessions, reset, confirm}
+	parts = append(slices.Clone(usual), oidc, passkeys)
+)
 
 // Feature returns how auth is added to a project.
 func Feature() scaffold.Feature {
@@ -48,10 +56,25 @@ func Feature() scaffold.Feature {
 		Name:     "auth",
 		Summary:  "User accounts, login and permissions",
 		Example:  "auth --with totp/apikeys",
+		Packages: []string{"auth", "users", "sessions", "oidc", "passkeys", "login"},
+		Tables: []string{
+			"users", "auth_sessions", "auth_refresh_tokens", "auth_failures", "auth_one_time_tokens",
+			"auth_totp", "auth_recovery_codes", "auth_api_keys", "auth_former_emails", "auth_identities", "auth_passkeys", "auth_impersonations",
+		},
 		Requires: []string{"mail"},
+		Grows:    true,
+		Next: func(spec.Project, spec.Feature) []string {
+			return []string{"go run . user create --username ada --email ada@example.com --admin"}
+		},
 		Options: []scaffold.Option{{
-			Name: "with", Help: "extras besides login: two-factor, API keys, page sessions, password reset, e-mail confirmation, or none",
-			Default: strings.Join(parts, ","), Choices: append(slices.Clone(parts), none), Many: true,
+			Name: "with", Help: "extras besides login: two-factor, API keys, page sessions, password reset, e-mail confirmation, OpenID Connect, passkeys, or none",
+			Default: strings.Join(usual, ","), Choices: append(slices.Clone(parts), none), Many: true, None: none,
+			About: map[string]string{
+				totp: "a second factor from an authenticator app, with recovery codes", apikeys: "keys for programs, with scopes and expiry",
+				sessions: "login by cookie, for pages", reset: "a new password by mail", confirm: "e-mail addresses confirmed by mail",
+				oidc: "login with an OpenID Connect provider", passkeys: "login with a passkey or security key",
+				none: "login alone",
+			},
 		}, {
 			Name: "guard", Help: "existing resources to protect, e.g. posts/comments",
 		}},
@@ -69,7 +92,7 @@ func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
 	for _, name := range spec.List(f.Options["guard"]) {
 		r, ok := p.Resource(name)
 		if !ok {
-			return p, &spec.Error{What: "no resource " + strconv.Quote(name) + " to protect", Where: "--guard " + f.Options["guard"], Try: "nexios routes, which lists them"}
+			return p, &problem.Error{What: "no resource " + strconv.Quote(name) + " to protect", Where: "--guard " + f.Options["guard"], Try: "nexios routes, which lists them"}
 		}
 		r.Guard = "user"
 		var err error
@@ -82,16 +105,14 @@ func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
 
 // view is what the templates read.
 type view struct {
-	TOTP, APIKeys, Sessions, Reset, Confirm bool
-	Mail                                    bool // the module sends e-mails of its own
+	TOTP, APIKeys, Sessions, Reset, Confirm, OIDC, Passkeys bool
 }
 
 func viewOf(f spec.Feature) view {
 	with := strings.Split(f.Options["with"], ",")
 	has := func(part string) bool { return slices.Contains(with, part) }
 	return view{
-		TOTP: has(totp), APIKeys: has(apikeys), Sessions: has(sessions), Reset: has(reset), Confirm: has(confirm),
-		Mail: has(reset) || has(confirm),
+		TOTP: has(totp), APIKeys: has(apikeys), Sessions: has(sessions), Reset: has(reset), Confirm: has(confirm), OIDC: has(oidc), Passkeys: has(passkeys),
 	}
 }
 
@@ -103,14 +124,23 @@ func (v view) keep(name string) bool {
 	switch dir {
 	case "internal/sessions/":
 		return v.Sessions
+	case "internal/oidc/":
+		return v.OIDC
+	case "internal/passkeys/":
+		return v.Passkeys
+	case "internal/login/":
+		return (v.OIDC || v.Passkeys) && base != "login.html"
 	case "internal/auth/mails/":
-		return v.Mail && (base == "layout.html" || v.Reset && strings.HasPrefix(base, "reset.") || v.Confirm && strings.HasPrefix(base, "confirm."))
+		switch name, _, _ := strings.Cut(base, "."); name {
+		case "reset":
+			return v.Reset
+		case "confirm":
+			return v.Confirm
+		}
 	case "internal/auth/":
 		switch strings.TrimSuffix(strings.TrimSuffix(base, ".go"), "_test") {
 		case "auth":
 			return base != "auth.go"
-		case "start":
-			return false
 		case "totp":
 			return v.TOTP
 		case "keys":
@@ -119,8 +149,8 @@ func (v view) keep(name string) bool {
 			return v.Reset
 		case "confirm":
 			return v.Confirm
-		case "outbox":
-			return v.Mail
+		case "letter":
+			return v.Reset || v.Confirm
 		}
 	}
 	return true
@@ -135,13 +165,9 @@ const (
 
 func edits(p spec.Project, f spec.Feature) []edit.Edit {
 	v := viewOf(f)
-	module := "auth.Module(cfg.Auth, gdb, log).Under(api)"
-	if v.Mail {
-		module = "auth.Module(cfg.Auth, cfg.Mail, gdb, queue, log).Under(api)"
-	}
 	list := []edit.Edit{
 		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/auth"},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: module},
+		{Path: modules, Op: edit.AddElement, In: "modules", Text: "auth.Module(cfg.Auth, cfg.Mail, gdb, queue, log).Under(api)"},
 		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/users"},
 		{Path: modules, Op: edit.AddElement, In: "modules", Text: "users.Module(gdb).Under(api)"},
 		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/auth"},
@@ -159,6 +185,29 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "sessions.Module()"},
 		)
 	}
+	if v.Passkeys {
+		list = append(list,
+			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/passkeys"},
+			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "passkeys.Module(cfg.Auth).Under(api)"},
+		)
+	}
+	if v.Passkeys || v.OIDC {
+		list = append(list,
+			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/login"},
+			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "login.Module()"},
+		)
+	}
+	if v.OIDC {
+		list = append(list,
+			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/oidc"},
+			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "oidc.Module(cfg.OIDC).Under(api)"},
+			edit.Edit{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/auth/oidc"},
+			edit.Edit{Path: config, Op: edit.AddField, In: "Config", Text: "OIDC oidc.Config"},
+		)
+		for _, name := range []string{"OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"} {
+			list = append(list, edit.Edit{Path: ".env.example", Op: edit.AddLine, Text: name + "="})
+		}
+	}
 	if v.TOTP {
 		for _, path := range []string{".env.example", ".env"} {
 			list = append(list, edit.Edit{Path: path, Op: edit.AddLine, Text: "AUTH_ISSUER=" + p.Name})
@@ -170,11 +219,11 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 func check(p spec.Project, f spec.Feature) error {
 	with := strings.Split(f.Options["with"], ",")
 	if len(with) > 1 && slices.Contains(with, none) {
-		return &spec.Error{What: "--with none cannot be combined", Label: "parts", Where: strings.Join(parts, " "), Try: "nexios add auth --with none"}
+		return &problem.Error{What: "--with none cannot be combined", Label: "parts", Where: strings.Join(parts, " "), Try: "nexios add auth --with none"}
 	}
 	for _, r := range p.Resources {
 		if r.TableName() == "users" {
-			return &spec.Error{What: "the project already has a table users", Label: "resource", Where: r.Name, Try: "nexios undo, if it was the last command; otherwise rename it"}
+			return &problem.Error{What: "the project already has a table users", Label: "resource", Where: r.Name, Try: "nexios undo, if it was the last command; otherwise rename it"}
 		}
 	}
 	return nil

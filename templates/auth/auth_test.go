@@ -33,7 +33,7 @@ func rendered(t *testing.T, f spec.Feature) map[string]string {
 // beside it, which go test compiles and runs.
 func TestTemplatesMakeWhatIsTested(t *testing.T) {
 	made := rendered(t, with(parts...))
-	twins := []string{"internal/auth/auth.go", "internal/auth/start_test.go"}
+	twins := []string{"internal/auth/auth.go", "internal/login/login.html"}
 	tested, err := render.Tree(Files(), render.Input{Module: "blog", Keep: func(path string) bool { return slices.Contains(twins, path) }})
 	if err != nil || len(tested) != len(twins) {
 		t.Fatalf("%d files, %v", len(tested), err)
@@ -48,17 +48,22 @@ func TestTemplatesMakeWhatIsTested(t *testing.T) {
 func TestPartsChooseFiles(t *testing.T) {
 	bare := []string{
 		"internal/auth/auth.go", "internal/auth/auth_test.go", "internal/auth/input.go", "internal/auth/login.go",
-		"internal/auth/sessions.go", "internal/auth/start_test.go",
+		"internal/auth/sessions.go", "internal/auth/start_test.go", "internal/auth/outbox.go", "internal/auth/outbox_test.go",
+		"internal/auth/notice.go", "internal/auth/notice_test.go",
+		"internal/auth/mails/layout.html", "internal/auth/mails/notice.html", "internal/auth/mails/notice.txt",
 		"internal/migrations/20260101000000_create_users.go", "internal/model/user.go",
 		"internal/users/command.go", "internal/users/input.go", "internal/users/users.go", "internal/users/users_test.go",
 	}
-	letters := []string{"internal/auth/outbox.go", "internal/auth/outbox_test.go", "internal/auth/mails/layout.html"}
+	page := []string{"internal/login/login.go", "internal/login/login.html", "internal/login/login_test.go"}
+	letters := []string{"internal/auth/letter.go", "internal/auth/letter_test.go"}
 	for part, more := range map[string][]string{
 		none:     nil,
 		totp:     {"internal/auth/totp.go", "internal/auth/totp_test.go"},
 		apikeys:  {"internal/auth/keys.go", "internal/auth/keys_test.go"},
 		sessions: {"internal/sessions/sessions.go", "internal/sessions/sessions_test.go"},
 		reset:    append([]string{"internal/auth/reset.go", "internal/auth/reset_test.go", "internal/auth/mails/reset.html", "internal/auth/mails/reset.txt"}, letters...),
+		oidc:     append([]string{"internal/oidc/oidc.go", "internal/oidc/oidc_test.go"}, page...),
+		passkeys: append([]string{"internal/passkeys/passkeys.go", "internal/passkeys/passkeys_test.go"}, page...),
 		confirm:  append([]string{"internal/auth/confirm.go", "internal/auth/confirm_test.go", "internal/auth/mails/confirm.html", "internal/auth/mails/confirm.txt"}, letters...),
 	} {
 		var got []string

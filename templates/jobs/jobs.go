@@ -13,11 +13,13 @@ import (
 // Feature returns how background jobs are added to a project.
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
-		Name:    "jobs",
-		Summary: "Durable background jobs in the project's own database",
-		Example: "jobs",
-		Files:   embed.FS{}, // none
-		Edits:   edits,
+		Name:     "jobs",
+		Summary:  "Durable background jobs in the project's own database",
+		Example:  "jobs",
+		Packages: []string{"jobs"},
+		Tables:   []string{"jobs"},
+		Files:    embed.FS{}, // none
+		Edits:    edits,
 	}
 }
 

@@ -31,6 +31,7 @@ func Feature() scaffold.Feature {
 		Name:     "mail",
 		Summary:  "E-mail from HTML and text templates",
 		Example:  "mail",
+		Packages: []string{"mail"},
 		Requires: []string{"jobs"},
 		Files:    Files(),
 		Edits:    edits,

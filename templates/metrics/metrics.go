@@ -13,11 +13,12 @@ import (
 // Feature returns how metrics are added to a project.
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
-		Name:    "metrics",
-		Summary: "Prometheus metrics and pprof on a separate address",
-		Example: "metrics",
-		Files:   embed.FS{}, // none
-		Edits:   edits,
+		Name:     "metrics",
+		Summary:  "Prometheus metrics and pprof on a separate address",
+		Example:  "metrics",
+		Packages: []string{"metrics"},
+		Files:    embed.FS{}, // none
+		Edits:    edits,
 	}
 }
 

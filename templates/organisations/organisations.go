@@ -8,6 +8,7 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -33,6 +34,8 @@ func Feature() scaffold.Feature {
 		Name:     "organisations",
 		Summary:  "Organisations with roles, and invitations by mail",
 		Example:  "organisations",
+		Packages: []string{"organisations", "memberships", "invitations"},
+		Tables:   []string{"organisations", "memberships", "invitations"},
 		Requires: []string{"auth"},
 		Files:    Files(),
 		Edits:    edits,
@@ -54,7 +57,7 @@ func check(p spec.Project, _ spec.Feature) error {
 		for _, name := range []string{r.TableName(), r.Plural} {
 			switch name {
 			case "organisations", "memberships", "invitations":
-				return &spec.Error{
+				return &problem.Error{
 					What: "the project has " + name + " already", Label: "resource", Where: r.Name,
 					Try: "nexios undo, if it was the last command; otherwise another name for it",
 				}

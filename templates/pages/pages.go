@@ -28,11 +28,12 @@ func Files() fs.FS {
 // Feature returns how pages are added to a project.
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
-		Name:    "pages",
-		Summary: "HTML pages with layouts, filters and fingerprinted static files",
-		Example: "pages",
-		Files:   Files(),
-		Edits:   edits,
+		Name:     "pages",
+		Summary:  "HTML pages with layouts, filters and static files",
+		Example:  "pages",
+		Packages: []string{"pages"},
+		Files:    Files(),
+		Edits:    edits,
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 //go:embed all:files
 var files embed.FS
 
+//go:embed all:containers
+var containers embed.FS
+
 //go:embed all:reversal
 var reversal embed.FS
 
@@ -24,6 +27,9 @@ var requirements []byte
 
 // Files returns the tree that mirrors a new project.
 func Files() (fs.FS, error) { return fs.Sub(files, "files") }
+
+// Containers returns the tree of what runs a project in containers.
+func Containers() (fs.FS, error) { return fs.Sub(containers, "containers") }
 
 // Reversal returns the tree of a migration that takes others back.
 func Reversal() (fs.FS, error) { return fs.Sub(reversal, "reversal") }

@@ -13,11 +13,12 @@ import (
 // Feature returns how Redis is added to a project.
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
-		Name:    "redis",
-		Summary: "Redis, to share the rate limit between replicas",
-		Example: "redis",
-		Files:   embed.FS{}, // none
-		Edits:   edits,
+		Name:     "redis",
+		Summary:  "Redis, to share the rate limit between replicas",
+		Example:  "redis",
+		Packages: []string{"redis"},
+		Files:    embed.FS{}, // none
+		Edits:    edits,
 	}
 }
 

@@ -3,6 +3,7 @@ package resource_test
 import (
 	"errors"
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -17,10 +18,14 @@ import (
 
 	"github.com/nexios-go/nexios/e2e/services"
 	"github.com/nexios-go/nexios/runtime"
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
+	"github.com/nexios-go/nexios/templates/auth"
 	"github.com/nexios-go/nexios/templates/organisations"
 	"github.com/nexios-go/nexios/templates/resource"
+	"github.com/nexios-go/nexios/templates/uploads"
 )
 
 // resources are command lines after `nexios add resource`, in order: every
@@ -29,7 +34,7 @@ import (
 const resources = `
 category name:string:unique=nocase parent:ref=categories:optional:ondelete=null children:has=categories --uuid
 tag name:string:unique
-product name:string:min=2:search:sort price:decimal=10.2:min=0:sort:filter status:enum=draft/live:default=draft:filter sku:string:unique released:date:optional:filter category:ref=categories:filter tags:many=tags --soft-delete
+product name:string:min=2:search:sort price:decimal=10.2:min=0:sort:filter status:enum=draft/live:default=draft:filter sku:string:unique=nocase released:date:optional:filter category:ref=categories:filter tags:many=tags --soft-delete
 post title:string:min=3:search:sort body:text:search published:bool:default=false:filter author:ref=users:ondelete=cascade:filter
 comment body:text post:ref=posts:ondelete=cascade --guard none
 article title:string:search body:text secret_note:text:private:optional views:int:readonly:default=0:sort --read all
@@ -48,7 +53,7 @@ voucher code:string:unique=nocase coupon:ref=coupons:ondelete=cascade --table Vo
 type type:string order:int:sort select:bool:default=false:filter func:string:search range:int key:string:index
 error len:int string:string group:enum=a/b:default=a user:string default:bool map:json package:string var:string:optional
 news title:string:search
-window name:string:default=O'Brien
+window name:string:default=O'Brien:nocase:filter:sort:search
 api_key url:url ui_data:string a_b:string f1:string x2_y:int
 blog_post title:string category:ref=categories:ondelete=cascade tags:many=tags labels:many=tags related:many=blog_posts
 view_only name:string --only list,show
@@ -255,42 +260,99 @@ func run(t *testing.T, dir string, silent bool, words ...string) {
 }
 
 func project() spec.Project {
-	return spec.Project{
-		Name: "shop", Module: "example.com/shop", Database: "sqlite",
-		Features: []spec.Feature{{Name: "auth"}, {Name: "uploads"}},
+	p := spec.Project{Name: "shop", Module: "example.com/shop", Database: "sqlite"}
+	for _, f := range []scaffold.Feature{auth.Feature(), uploads.Feature()} {
+		p.Features = append(p.Features, spec.Feature{Name: f.Name, Packages: f.Packages, Tables: f.Tables})
 	}
+	return p
 }
 
 // build generates the project and holds it to what a careful colleague's would
-// be held to; its tests run unless -short, where TEST_DATABASE_URL says.
+// be held to; its tests run unless -short, on every database.
 func build(t *testing.T, p spec.Project) {
 	t.Helper()
 	dir := generate(t, p)
-	run(t, dir, true, "gofmt", "-l", ".")
-	run(t, dir, true, "go", "vet", "./...")
-	run(t, dir, true, "go", "run", "honnef.co/go/tools/cmd/staticcheck@v0.8.2", "./...")
+	lint(t, dir)
 	if testing.Short() {
 		return
 	}
-	tests := filepath.Join(dir, "tests")
-	run(t, dir, false, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", tests+string(filepath.Separator), "./...")
+	test(t, dir)
+}
+
+// lint sees that the project is as a careful colleague would leave it.
+func lint(t *testing.T, dir string) {
+	t.Helper()
+	run(t, dir, true, "gofmt", "-l", ".")
+	run(t, dir, true, "go", "vet", "./...")
+	run(t, dir, true, "go", "run", "honnef.co/go/tools/cmd/staticcheck@v0.8.2", "./...")
+}
+
+// test runs the tests of the project on every database, and returns the program
+// that has them.
+func test(t *testing.T, dir string) string {
+	t.Helper()
+	tests := compile(t, dir)
 	for name, url := range map[string]string{"sqlite": "", "postgres": services.Postgres(t), "mysql": services.MySQL(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			binaries, err := filepath.Glob(filepath.Join(tests, "*"))
-			if err != nil || len(binaries) == 0 {
-				t.Fatalf("no tests: %v", err)
-			}
-			for _, binary := range binaries {
-				cmd := exec.Command(binary)
-				cmd.Dir = dir
-				cmd.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
-				if out, err := cmd.CombinedOutput(); err != nil {
-					t.Errorf("%s: %v\n%s", filepath.Base(binary), err, out)
-				}
+			cmd := exec.Command(tests)
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "TEST_DATABASE_URL="+url)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}
+	return tests
+}
+
+// compile returns a program that runs the tests of every package of the project:
+// to link one for each of them takes longer than most of them run. Their tests are
+// outside of the package that they test, so they can be anywhere.
+func compile(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "internal", "*", "*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests: %v", err)
+	}
+	var imports, calls strings.Builder
+	for i, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(f.Name.Name, "_test") {
+			t.Fatalf("%s is in the package that it tests", file)
+		}
+		from := fmt.Sprintf("tests%d", i)
+		copied := strings.Replace(string(text), "package "+f.Name.Name, "package "+from, 1)
+		if err := os.MkdirAll(filepath.Join(dir, "all", from), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "all", from, "tests.go"), []byte(copied), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&imports, "\t%q\n", "example.com/shop/all/"+from)
+		for _, d := range f.Decls {
+			if d, ok := d.(*ast.FuncDecl); ok && d.Recv == nil && strings.HasPrefix(d.Name.Name, "Test") {
+				fmt.Fprintf(&calls, "func %[1]s(t *testing.T) { %[2]s.%[1]s(t) }\n", d.Name.Name, from)
+			}
+		}
+	}
+	all := "package all\n\nimport (\n\t\"testing\"\n" + imports.String() + ")\n\n" + calls.String()
+	if err := os.WriteFile(filepath.Join(dir, "all", "all_test.go"), []byte(all), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tests := filepath.Join(dir, "all.test")
+	run(t, dir, false, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", tests, "./all")
+	if t.Failed() {
+		t.FailNow()
+	}
+	return tests
 }
 
 func TestResources(t *testing.T) {
@@ -303,13 +365,6 @@ func TestResources(t *testing.T) {
 		t.Fatal(err)
 	}
 	build(t, p)
-}
-
-// TestAccess makes rows of everybody, of users and of organisations, with every
-// way from one to another: a reference, many, has, an upload.
-func TestAccess(t *testing.T) {
-	t.Parallel()
-	build(t, accessible(t))
 }
 
 // TestAddedFields gives resources fields of every type after they were made, in
@@ -406,7 +461,7 @@ func matrix(row spec.Type) (fields []string) {
 				word += ":" + m
 			}
 			// URLs are too long for an index unless they say so.
-			if row.Name == "url" && (m == "unique" || m == "index" || m == "sort" || m == "filter") {
+			if row.Name == "url" && (m == "unique" || m == "nocase" || m == "index" || m == "sort" || m == "filter") {
 				word += ":max=500"
 			}
 		}
@@ -468,7 +523,7 @@ func TestNamesOfImports(t *testing.T) {
 			// What cannot be has been refused with a reason.
 			if next, _, err := p.Add(r); err == nil {
 				p = next
-			} else if refused, ok := errors.AsType[*spec.Error](err); !ok || refused.Try == "" {
+			} else if refused, ok := errors.AsType[*problem.Error](err); !ok || refused.Try == "" {
 				t.Errorf("%s, plural %q: %v", r.Name, r.Plural, err)
 			}
 		}
@@ -493,7 +548,7 @@ func every(t *testing.T) spec.Project {
 		return row.Name == "many" || row.Name == "has" // of which no modifier makes sense
 	})
 	n := 0
-	for rows := range slices.Chunk(types, 3) {
+	for rows := range slices.Chunk(types, 2) { // more are wider than a row of MySQL
 		n++
 		r := spec.Resource{Name: fmt.Sprintf("thing_%d", n), Migration: fmt.Sprintf("20261122%06d", n)}
 		for _, row := range rows {

@@ -18,11 +18,11 @@ import (
 const owned = `
 tag name:string:unique --owner
 note title:string:search:sort published:bool:default=false:filter --owner --public published
-comment body:text note:ref=notes --owner
-remark body:text note:ref=notes tags:many=tags photo:file:optional --owner
+comment body:text code:string:unique=nocase:max=40 note:ref=notes --owner
+remark body:text place:int:unique note:ref=notes tags:many=tags photo:file:optional --owner
 article title:string:filter views:int:private:default=1 --read all
 board title:string --read all --write admin
-wiki title:string:search --read user --write user
+wiki title:string:search rank:int:private:default=3 code:string:private:optional --read user --write user
 page title:string wiki:ref=wikis article:ref=articles --guard user
 poster title:string note:ref=notes tags:many=tags picture:file --guard none
 `
@@ -60,27 +60,26 @@ func accessible(t *testing.T) spec.Project {
 	return p
 }
 
-// TestRulesAreNeeded takes each rule out of its model and sees the generated
-// tests fail that should: those of the rows themselves, and those of the rows
-// from which there is a way to them.
-func TestRulesAreNeeded(t *testing.T) {
+// TestAccess makes rows of everybody, of users and of organisations, with every
+// way from one to another: a reference, many, has, an upload. Then it takes each
+// rule out of its model and sees the generated tests fail that should: those of the
+// rows themselves, and those of the rows from which there is a way to them.
+func TestAccess(t *testing.T) {
 	t.Parallel()
+	dir := generate(t, accessible(t))
+	lint(t, dir)
 	if testing.Short() {
-		t.Skip("it compiles a project")
+		return
 	}
-	p := accessible(t)
-	dir := generate(t, p)
 	models := filepath.Join(dir, "internal", "model")
 	rules := withoutEach(t, models)
+	rules["Tag.unique"] = true
+	globally(t, filepath.Join(dir, "internal", "migrations"))
 	write := filepath.Join(models, "without.go")
 	if err := os.WriteFile(write, []byte("package model\n\nimport \"os\"\n\nfunc without(rule string) bool { return os.Getenv(\"WITHOUT\") == rule }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tests := filepath.Join(dir, "tests") + string(filepath.Separator)
-	run(t, dir, false, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", tests, "./...")
-	if t.Failed() {
-		return
-	}
+	tests := test(t, dir)
 
 	const (
 		rows   = "keeps_rows_from_other_users"
@@ -88,11 +87,12 @@ func TestRulesAreNeeded(t *testing.T) {
 		beside = "hides_related_rows_of_other_users"
 		across = "keeps_rows_from_other_organisations"
 		probe  = "holds_in_a_handler_of_one's_own"
+		shares = "lets_others_use_what_is_taken"
 	)
 	wants := map[string][]string{ // by rule, what fails without it
-		"":                  nil,
 		"Tag.Readable":      {"TestTags/" + rows, "TestTags/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside, "TestPosters/" + refs, "TestPosters/" + beside},
 		"Note.Readable":     {"TestNotes/" + rows, "TestNotes/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside, "TestComments/" + refs, "TestComments/" + beside, "TestPosters/" + refs, "TestPosters/" + beside},
+		"Tag.unique":        {"TestTags/" + shares},
 		"Note.Writable":     {"TestNotes/" + rows, "TestNotes/" + probe},
 		"Comment.Readable":  {"TestComments/" + rows, "TestComments/" + probe, "TestNotes/" + beside},
 		"Remark.Readable":   {"TestRemarks/" + rows, "TestRemarks/" + probe},
@@ -100,6 +100,8 @@ func TestRulesAreNeeded(t *testing.T) {
 		"Article.AfterFind": {"TestArticles/" + rows},
 		"Board.Writable":    {"TestBoards/" + probe},
 		"Wiki.Readable":     {"TestWikis/" + probe},
+		"Wiki.AfterFind":    {"TestWikis/" + rows},
+		"Wiki.BeforeUpdate": {"TestWikis/" + rows},
 		"Page.Readable":     {"TestPages/" + probe},
 		// A row's own organisation; those that refer to it, and that it is beside.
 		"Label.Readable":  {"TestLabels/" + across, "TestLabels/" + probe, "TestCrews/" + refs, "TestTasks/" + refs},
@@ -119,22 +121,16 @@ func TestRulesAreNeeded(t *testing.T) {
 		}
 	}
 	for rule, want := range wants {
-		if rule != "" && !rules[rule] {
+		if !rules[rule] {
 			t.Errorf("no model has %s", rule)
 		}
 		t.Run("without "+rule, func(t *testing.T) {
 			t.Parallel()
 			var out strings.Builder
-			binaries, err := filepath.Glob(tests + "*")
-			if err != nil || len(binaries) < len(p.Resources) {
-				t.Fatalf("%d tests: %v", len(binaries), err)
-			}
-			for _, binary := range binaries {
-				cmd := exec.Command(binary, "-test.run", "/("+strings.Join([]string{rows, refs, beside, across, probe}, "|")+")")
-				cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
-				cmd.Env = append(os.Environ(), "WITHOUT="+rule, "TEST_DATABASE_URL=")
-				_ = cmd.Run() // what fails is in its output
-			}
+			cmd := exec.Command(tests, "-test.run", "/("+strings.Join([]string{rows, refs, beside, across, probe, shares}, "|")+")")
+			cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
+			cmd.Env = append(os.Environ(), "WITHOUT="+rule, "TEST_DATABASE_URL=")
+			_ = cmd.Run() // what fails is in its output
 			failed := regexp.MustCompile(`--- FAIL: (Test\w+/[\w']+) `).FindAllStringSubmatch(out.String(), -1)
 			var got []string
 			for _, f := range failed {
@@ -148,11 +144,37 @@ func TestRulesAreNeeded(t *testing.T) {
 	}
 }
 
+// globally makes the names of tags unique among all of them, where the rule
+// Tag.unique is out.
+func globally(t *testing.T, migrations string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(migrations, "*_create_tags.go"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d migrations of tags: %v", len(files), err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const last = "return tx.Migrator().CreateTable(&tags{})"
+	changed := strings.Replace(string(text), last, `if err := tx.Migrator().CreateTable(&tags{}); err != nil || os.Getenv("WITHOUT") != "Tag.unique" {
+				return err
+			}
+			return tx.Exec("CREATE UNIQUE INDEX idx_tags_name ON tags (name)").Error`, 1)
+	changed = strings.Replace(changed, "import (", "import (\n\t\"os\"\n", 1)
+	if !strings.Contains(changed, "idx_tags_name") {
+		t.Fatalf("%s is not in\n%s", last, text)
+	}
+	if err := os.WriteFile(files[0], []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // withoutEach makes every rule of the models one that can be taken out.
 func withoutEach(t *testing.T, models string) map[string]bool {
 	t.Helper()
 	rules := map[string]bool{}
-	head := regexp.MustCompile(`func \((?:\w+ )?\*?(\w+)\) (Readable|Writable|AfterFind)\(tx \*gorm\.DB\) (\*gorm\.DB|error) \{\n`)
+	head := regexp.MustCompile(`func \((?:\w+ )?\*?(\w+)\) (Readable|Writable|AfterFind|BeforeUpdate)\(tx \*gorm\.DB\) (\*gorm\.DB|error) \{\n`)
 	files, err := filepath.Glob(filepath.Join(models, "*.go"))
 	if err != nil {
 		t.Fatal(err)

@@ -31,11 +31,13 @@ func Files() fs.FS {
 // memory; it has nothing to do with a project's users.
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
-		Name:    "tour",
-		Summary: "Short examples of routes, inputs and responses",
-		Example: "tour",
-		Files:   Files(),
-		Edits:   edits,
+		Name:     "tour",
+		Summary:  "Short examples of routes, inputs and responses",
+		Example:  "tour",
+		Packages: []string{"tour"},
+		Tables:   []string{"tour_users"},
+		Files:    Files(),
+		Edits:    edits,
 	}
 }
 

@@ -13,11 +13,12 @@ import (
 // Feature returns how traces are added to a project.
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
-		Name:    "traces",
-		Summary: "OpenTelemetry traces of requests, SQL and jobs",
-		Example: "traces",
-		Files:   embed.FS{}, // none
-		Edits:   edits,
+		Name:     "traces",
+		Summary:  "OpenTelemetry traces of requests, SQL and jobs",
+		Example:  "traces",
+		Packages: []string{"traces"},
+		Files:    embed.FS{}, // none
+		Edits:    edits,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -39,9 +40,12 @@ func Feature() scaffold.Feature {
 		Name:     "uploads",
 		Summary:  "File upload and download, stored on disk or in S3",
 		Example:  "uploads --max 20MiB --types image,pdf",
+		Packages: []string{"uploads", "files"},
+		Tables:   []string{"files"},
 		Requires: []string{"auth"},
 		Options: []scaffold.Option{
-			{Name: "store", Help: "where to store files", Default: store, Choices: []string{store, "s3"}},
+			{Name: "store", Help: "where to store files", Default: store, Choices: []string{store, "s3"},
+				About: map[string]string{store: "a folder on this machine", "s3": "S3 or a compatible server"}},
 			{Name: "max", Help: "maximum file size, e.g. 500KB or 20MiB", Default: size},
 			{Name: "types", Help: "allowed types, detected by content; empty allows all", Many: true,
 				Choices: []string{"image", "audio", "video", "text", "pdf", "zip", "json", "csv"}},
@@ -95,7 +99,7 @@ var sizeForm = regexp.MustCompile(`^[1-9][0-9]{0,8}(?i:[KMG]?B|[KMG]iB)?$`)
 
 func check(_ spec.Project, f spec.Feature) error {
 	if m := f.Options["max"]; m != "" && !sizeForm.MatchString(m) {
-		return &spec.Error{What: strconv.Quote(m) + " is not a valid size", Label: "sizes", Where: "500KB 10MiB 2GiB", Try: "nexios add uploads --max 10MiB"}
+		return &problem.Error{What: strconv.Quote(m) + " is not a valid size", Label: "sizes", Where: "500KB 10MiB 2GiB", Try: "nexios add uploads --max 10MiB"}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -97,7 +98,8 @@ func Feature() scaffold.Feature {
 		Repeats:  true,
 		Options: []scaffold.Option{
 			{Name: "name", Help: "name of the package and its paths", Default: "chat"},
-			{Name: "kind", Help: "rooms, a plain echo endpoint, or rooms of an organisation", Default: rooms, Choices: []string{rooms, echo, organisation}},
+			{Name: "kind", Help: "rooms, a plain echo endpoint, or rooms of an organisation", Default: rooms, Choices: []string{rooms, echo, organisation},
+				About: map[string]string{rooms: "chat rooms with presence, and a page", echo: "an endpoint that echoes messages", organisation: "rooms for the members of an organisation"}},
 		},
 		Files: Files(),
 		Needs: func(f spec.Feature) []string {
@@ -142,12 +144,12 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 // taken are the packages that internal/app may import besides the resources,
 // and the names that it uses.
 const taken = `api app auth cfg command config context db fault files gdb gorm jobs log mail main metrics migrations model
-	modules openapi organisations pages queue redis sessions slog test testdata tour traces uploads users vendor web ws`
+	modules openapi organisations pages queue redis seed sessions slog test testdata tour traces uploads users vendor web ws`
 
 func check(p spec.Project, f spec.Feature) error {
 	name := roomOf(f).Name
 	wrong := func(why string) error {
-		return &spec.Error{
+		return &problem.Error{
 			What:  fmt.Sprintf("%q cannot name a WebSocket package: %s", f.Options["name"], why),
 			Label: "names", Where: "start with a letter; letters, digits and -",
 			Try: "nexios add websocket chat",

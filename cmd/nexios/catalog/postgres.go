@@ -2,14 +2,78 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nexios-go/nexios/scaffold/adopt"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
+
+func readPostgres(ctx context.Context, o Options) (_ adopt.Catalog, err error) {
+	conn, err := connectPostgres(ctx, o.URL)
+	if err != nil {
+		return adopt.Catalog{}, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return adopt.Catalog{}, err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	r := postgres{ctx: ctx, tx: tx, schema: o.Schema, without: o.Without}
+	return r.read()
+}
+
+func markPostgres(ctx context.Context, o Options, migration string, at time.Time) error {
+	conn, err := connectPostgres(ctx, o.URL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if o.Schema != "" {
+			if _, err := tx.Exec(ctx, "SET LOCAL search_path TO "+pgx.Identifier{o.Schema}.Sanitize()); err != nil {
+				return err
+			}
+		}
+		// As the runtime's migrations make it.
+		_, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (id varchar(191), applied_at timestamptz NOT NULL, PRIMARY KEY (id))`)
+		if err == nil {
+			_, err = tx.Exec(ctx, `INSERT INTO schema_migrations (id, applied_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, migration, at)
+		}
+		return err
+	})
+}
+
+func connectPostgres(ctx context.Context, url string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, unread("PostgreSQL")
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 5 * time.Second
+	}
+	cfg.RuntimeParams["timezone"] = "UTC"
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err == nil {
+		return conn, nil
+	}
+	where := fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
+		return nil, &problem.Error{
+			Kind: problem.Failure, What: "the database refuses: " + refused.Message, Where: where,
+			Try: "check the user, the password and the name in DATABASE_URL",
+		}
+	}
+	return nil, silent(where, err)
+}
 
 // postgres reads one schema.
 type postgres struct {
@@ -43,33 +107,63 @@ func (r *postgres) rows(query string, each func(pgx.Rows) error) error {
 
 func (r *postgres) read() (adopt.Catalog, error) {
 	var c adopt.Catalog
+	var current string
+	if err := r.tx.QueryRow(r.ctx, "SELECT coalesce(current_schema(), 'public')").Scan(&current); err != nil {
+		return c, err
+	}
 	if r.schema == "" {
-		if err := r.tx.QueryRow(r.ctx, "SELECT coalesce(current_schema(), 'public')").Scan(&r.schema); err != nil {
-			return c, err
-		}
+		r.schema = current
+	}
+	if r.schema != current {
+		c.Setting = "?search_path=" + url.QueryEscape(r.schema)
 	}
 	var there bool
 	if err := r.tx.QueryRow(r.ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", r.schema).Scan(&there); err != nil {
 		return c, err
 	}
 	if !there {
-		return c, &Unreachable{What: fmt.Sprintf("the database has no schema %q", r.schema), Where: "--schema", Try: "psql -c '\\dn', which lists them"}
+		return c, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("the database has no schema %q", r.schema), Where: "--schema", Try: "psql -c '\\dn', which lists them"}
 	}
 	// What the database writes then is without the schema: it can be built in
 	// another.
 	if _, err := r.tx.Exec(r.ctx, "SET LOCAL search_path TO "+pgx.Identifier{r.schema}.Sanitize()); err != nil {
 		return c, err
 	}
-	steps := []func(*adopt.Catalog) error{r.tables, r.columns, r.constraints, r.indexes, r.build}
+	steps := []func(*adopt.Catalog) error{r.tables, r.abroad, r.columns, r.constraints, r.indexes, r.build}
 	for _, step := range steps {
 		if err := step(&c); err != nil {
 			return c, err
 		}
 	}
+	if len(c.Tables) == 0 {
+		return c, r.empty()
+	}
 	return c, nil
 }
 
-const tables = `SELECT c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), c.relkind::text, c.relispartition
+// empty is the error of a schema without tables. It names those that have some.
+func (r *postgres) empty() error {
+	u := &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("the schema %q has no tables", r.schema), Where: "DATABASE_URL", Try: "check the name of the database in DATABASE_URL"}
+	var others []string
+	err := r.rows(`SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname <> $1 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`, func(rows pgx.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		others = append(others, name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		u.What += ", and " + strings.Join(others, ", ") + " has some"
+		u.Try = "nexios adopt --all --schema " + others[0]
+	}
+	return u
+}
+
+const tables = `SELECT c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), c.relkind::text, c.relispartition,
+	has_any_column_privilege(c.oid, 'SELECT'), has_any_column_privilege(c.oid, 'INSERT') AND has_any_column_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 	AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY c.relname`
@@ -78,33 +172,52 @@ func (r *postgres) tables(c *adopt.Catalog) error {
 	return r.rows(tables, func(rows pgx.Rows) error {
 		var t adopt.Table
 		var kind string
-		var part bool
-		if err := rows.Scan(&t.Name, &t.Comment, &kind, &part); err != nil {
+		var part, read, write bool
+		if err := rows.Scan(&t.Name, &t.Comment, &kind, &part, &read, &write); err != nil {
 			return err
 		}
 		t.View = kind == "v" || kind == "m"
+		t.ReadOnly = !write && !t.View
 		switch {
 		case t.Name == "schema_migrations":
 			return nil
 		case slices.Contains(r.without, t.Name):
-			t.Skip = "the project's own migrations make it"
+			t.Skip = made
 		case part:
 			t.Skip = "it is a partition: its rows are those of the table that it is a part of"
 		case kind == "f":
 			t.Skip = "it is a table of another server"
+		case !read:
+			t.Skip = unreadable
 		}
 		c.Tables = append(c.Tables, t)
 		return nil
 	})
 }
 
-func find(c *adopt.Catalog, name string) *adopt.Table {
-	for i := range c.Tables {
-		if c.Tables[i].Name == name {
-			return &c.Tables[i]
+// abroad are the views that read what the baseline does not build, through others
+// as well.
+const abroad = `WITH RECURSIVE reads AS (
+		SELECT v.oid AS view, d.refobjid AS rel FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
+		WHERE n.nspname = $1 AND v.relkind IN ('v', 'm') AND d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
+		UNION SELECT r.view, d.refobjid FROM reads r JOIN pg_class v ON v.oid = r.rel AND v.relkind IN ('v', 'm') JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
+		WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid)
+	SELECT v.relname::text, min(CASE WHEN n.nspname = $1 THEN '' ELSE n.nspname || '.' END || o.relname)
+	FROM reads r JOIN pg_class v ON v.oid = r.view JOIN pg_class o ON o.oid = r.rel JOIN pg_namespace n ON n.oid = o.relnamespace
+	WHERE o.relkind = 'f' OR n.nspname NOT IN ($1, 'pg_catalog', 'information_schema') GROUP BY v.relname`
+
+func (r *postgres) abroad(c *adopt.Catalog) error {
+	return r.rows(abroad, func(rows pgx.Rows) error {
+		var view, other string
+		if err := rows.Scan(&view, &other); err != nil {
+			return err
 		}
-	}
-	return &adopt.Table{} // of a kind that is not read
+		if t := find(c, view); t.Skip == "" {
+			t.Skip = "it reads " + other + ", which the baseline does not build"
+		}
+		r.without = append(r.without, view)
+		return nil
+	})
 }
 
 // columns: a domain is read as what it stands for, an array as its elements.
@@ -114,7 +227,8 @@ const columns = `SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.
 	a.attgenerated <> '', a.attidentity <> '',
 	coalesce((SELECT array_agg(v.enumlabel::text ORDER BY v.enumsortorder) FROM pg_enum v WHERE v.enumtypid = b.oid), '{}'),
 	CASE WHEN t.typtype = 'd' THEN t.typname::text ELSE '' END,
-	coalesce((SELECT array_agg(pg_get_constraintdef(k.oid, false)) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'), '{}')
+	coalesce((SELECT array_agg(pg_get_constraintdef(k.oid, false)) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'), '{}'),
+	NOT has_column_privilege(c.oid, a.attnum, 'SELECT')
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	JOIN pg_type t ON t.oid = a.atttypid
@@ -130,14 +244,14 @@ func (r *postgres) columns(c *adopt.Catalog) error {
 		var modifier int
 		var col adopt.Column
 		err := rows.Scan(&table, &col.Name, &col.Comment, &col.Type, &modifier, &col.Array, &col.Null, &col.Default,
-			&col.Always, &col.Identity, &col.Enum, &col.Domain, &col.Checks)
+			&col.Always, &col.Identity, &col.Enum, &col.Domain, &col.Checks, &col.Hidden)
 		if err != nil {
 			return err
 		}
 		switch {
 		case modifier < 4:
 		case col.Type == "numeric":
-			col.Size, col.Scale = (modifier-4)>>16&0xffff, (modifier-4)&0x7ff
+			col.Size, col.Scale = (modifier-4)>>16&0xffff, ((modifier-4)&0x7ff^0x400)-0x400 // of 11 bits, with its sign
 		case col.Type == "character varying" || col.Type == "character":
 			col.Size = modifier - 4
 		}
@@ -242,20 +356,22 @@ func (r *postgres) build(c *adopt.Catalog) error {
 			ELSE 'CREATE TABLE ' || quote_ident(c.relname) || E' (\n\t' || coalesce((SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod) ||
 				CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN (SELECT ' COLLATE ' || quote_ident(o.collname) FROM pg_collation o WHERE o.oid = a.attcollation) ELSE '' END ||
 				CASE WHEN a.attgenerated <> '' THEN ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
-					WHEN a.attidentity <> '' THEN ' GENERATED BY DEFAULT AS IDENTITY'
+					WHEN a.attidentity <> '' THEN ' GENERATED BY DEFAULT AS IDENTITY' || coalesce((SELECT ' (INCREMENT ' || s.seqincrement || ' MINVALUE ' || s.seqmin || ' MAXVALUE ' || s.seqmax || ' START ' || s.seqstart || ')'
+						FROM pg_depend i JOIN pg_sequence s ON s.seqrelid = i.objid WHERE i.refobjid = c.oid AND i.refobjsubid = a.attnum AND i.deptype = 'i' AND i.classid = 'pg_class'::regclass AND (s.seqincrement <> 1 OR s.seqstart <> 1)), '')
 					WHEN d.adbin IS NOT NULL THEN ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END ||
 				CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END, E',\n\t' ORDER BY a.attnum)
 				FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 				WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attislocal), '') || E'\n)' ||
 				coalesce((SELECT ' INHERITS (' || string_agg(quote_ident(q.relname), ', ' ORDER BY h.inhseqno) || ')' FROM pg_inherits h JOIN pg_class q ON q.oid = h.inhparent WHERE h.inhrelid = c.oid), '') ||
 				CASE WHEN c.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END END
-			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY c.oid`,
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY ` + depth("pg_inherits", "inhrelid", "inhparent") + `, c.oid`,
 		`SELECT 'ALTER SEQUENCE ' || quote_ident(c.relname) || ' OWNED BY ' || quote_ident(t.relname) || '.' || quote_ident(a.attname)
 			FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_class t ON t.oid = d.refobjid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
 			JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND t.relname <> ALL ($2) AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass ORDER BY c.relname`,
 		`SELECT 'ALTER TABLE ' || quote_ident(c.relname) || ' ADD CONSTRAINT ' || quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid)
 			FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = $1 AND k.contype IN ('p', 'u', 'c', 'x', 'f') AND k.conislocal AND NOT c.relispartition AND c.relkind IN ('r', 'p')
+			AND (k.contype <> 'f' OR EXISTS (SELECT FROM pg_class q WHERE q.oid = k.confrelid AND q.relnamespace = n.oid AND q.relkind <> 'f'))
 			AND k.conparentid = 0 AND c.relname <> ALL ($2) ORDER BY k.contype = 'f', k.contype = 'c', k.oid`,
 		`SELECT pg_get_indexdef(i.indexrelid, 0, true) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = $1 AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -263,7 +379,15 @@ func (r *postgres) build(c *adopt.Catalog) error {
 		`SELECT replace(pg_get_functiondef(p.oid), ` + own + `, '') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 			WHERE n.nspname = $1 AND p.prokind IN ('f', 'p') AND ` + ofTables + not("p") + ` ORDER BY p.oid`,
 		`SELECT CASE c.relkind WHEN 'm' THEN 'CREATE MATERIALIZED VIEW ' ELSE 'CREATE VIEW ' END || quote_ident(c.relname) || E' AS\n' || rtrim(pg_get_viewdef(c.oid, true), ';')
-			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('v', 'm')` + not("c") + ` ORDER BY c.oid`,
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('v', 'm') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY ` +
+			depth(`(SELECT w.ev_class, d.refobjid FROM pg_rewrite w JOIN pg_depend d ON d.objid = w.oid WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class)`, "ev_class", "refobjid") + `, c.oid`,
+		`SELECT pg_get_indexdef(i.indexrelid, 0, true) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND c.relkind = 'm' AND c.relname <> ALL ($2) ORDER BY i.indexrelid`,
+		`SELECT 'COMMENT ON ' || CASE WHEN d.objsubid > 0 THEN 'COLUMN' WHEN c.relkind = 'm' THEN 'MATERIALIZED VIEW' WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END || ' ' || quote_ident(c.relname) ||
+				coalesce('.' || quote_ident(a.attname), '') || ' IS ' || quote_literal(d.description)
+			FROM pg_description d JOIN pg_class c ON d.classoid = 'pg_class'::regclass AND c.oid = d.objoid JOIN pg_namespace n ON n.oid = c.relnamespace
+			LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0
+			WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY c.relname, d.objsubid`,
 		`SELECT pg_get_triggerdef(g.oid, true) FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = $1 AND c.relname <> ALL ($2) AND NOT g.tgisinternal AND g.tgparentid = 0 ORDER BY g.oid`,
 	} {
@@ -297,21 +421,33 @@ func (r *postgres) build(c *adopt.Catalog) error {
 			return err
 		}
 	}
-	err := r.rows(`SELECT extname::text FROM pg_extension WHERE extname <> 'plpgsql' AND $1 <> '' ORDER BY 1`, func(rows pgx.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		c.Unbuilt = append(c.Unbuilt, "the extension "+name+", which must be there first")
-		return err
-	})
-	if err != nil {
-		return err
+	for _, query := range []string{
+		`SELECT 'the extension ' || extname || ', which must be there first' FROM pg_extension WHERE extname <> 'plpgsql' AND $1 <> '' ORDER BY 1`,
+		`SELECT 'the aggregate ' || p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.prokind NOT IN ('f', 'p')` + not("p") + ` ORDER BY 1`,
+		`SELECT 'the foreign key ' || k.conname || ' of ' || c.relname || ': ' || fn.nspname || '.' || f.relname || ' is in another schema'
+			FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
+			WHERE n.nspname = $1 AND fn.oid <> n.oid AND k.contype = 'f' AND k.conparentid = 0 AND c.relname <> ALL ($2) ORDER BY 1`,
+		`SELECT DISTINCT 'the policies of ' || c.relname || ' (row level security)' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND (c.relrowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)) AND c.relname <> ALL ($2) ORDER BY 1`,
+		`SELECT 'the rule ' || w.rulename || ' of ' || c.relname FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND w.rulename <> '_RETURN' AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY 1`,
+	} {
+		err := r.rows(query, func(rows pgx.Rows) error {
+			var what string
+			err := rows.Scan(&what)
+			c.Unbuilt = append(c.Unbuilt, what)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return r.rows(`SELECT p.proname::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.prokind NOT IN ('f', 'p')`+not("p"), func(rows pgx.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		c.Unbuilt = append(c.Unbuilt, "the aggregate "+name)
-		return err
-	})
+	return nil
+}
+
+// depth is how many relations stand above one: what must be there before it.
+func depth(table, below, above string) string {
+	return fmt.Sprintf(`(WITH RECURSIVE up(o, n) AS (SELECT h.%[3]s, 1 FROM %[1]s h WHERE h.%[2]s = c.oid UNION SELECT h.%[3]s, n + 1 FROM up JOIN %[1]s h ON h.%[2]s = up.o) SELECT coalesce(max(n), 0) FROM up)`, table, below, above)
 }
 
 // ofTables says that a function takes or gives rows of tables.

@@ -27,14 +27,13 @@ const (
 type Question struct {
 	Key     string // names the answer
 	Title   string
-	Help    string // one line below the title; may be empty
+	Help    string // below the title; may be empty
 	Kind    Kind
 	Choices []string
 	About   map[string]string // a few words on each choice; nil for none
 	Default []string
-	// Check refuses the answer to a Text with an error of one line; nil accepts
-	// all. given are the answers to the questions before.
-	Check func(answer string, given Answers) error
+	// Check refuses an answer, which is the last of those given; nil accepts all.
+	Check func(given Answers) error
 	// When says, from the answers before, whether to ask at all; nil always.
 	When func(given Answers) bool
 }
@@ -137,33 +136,50 @@ func (q Question) options() []huh.Option[string] {
 	return options
 }
 
-// field is the i-th question as huh asks it.
-func (s sheet) field(i int) huh.Field {
+// field is the i-th question as huh asks it, which asks again as long as the
+// answer is refused and the input has not ended.
+func (s sheet) field(i int, ended *bool) huh.Field {
 	e := s[i]
+	check := func(words ...string) error {
+		if e.Check == nil || *ended {
+			return nil
+		}
+		given := s.given(i)
+		given[e.Key] = words
+		return e.Check(given)
+	}
+	one := func(answer string) error { return check(answer) }
 	switch e.Kind {
 	case Choice:
-		return huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Value(&e.one)
+		return huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Value(&e.one).Validate(one)
 	case Many:
-		return huh.NewMultiSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Filterable(false).Value(&e.many)
+		return huh.NewMultiSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Filterable(false).Value(&e.many).
+			Validate(func(answers []string) error { return check(answers...) })
 	case Confirm:
 		return huh.NewConfirm().Title(e.Title).Description(e.Help).WithButtonAlignment(lipgloss.Left).Value(&e.yes)
 	}
-	return huh.NewInput().Title(e.Title).Description(e.Help).Value(&e.one).Validate(func(answer string) error {
-		if e.Check == nil {
-			return nil
-		}
-		return e.Check(answer, s.given(i))
-	})
+	return huh.NewInput().Title(e.Title).Description(e.Help).Value(&e.one).Validate(one)
 }
 
 // onScreen asks one question a page.
 func (s sheet) onScreen(ctx context.Context, in io.Reader, out io.Writer) error {
 	var pages []*huh.Group
 	for i := range s {
-		pages = append(pages, huh.NewGroup(s.field(i)).WithHideFunc(func() bool { return !s.asks(i) }))
+		pages = append(pages, huh.NewGroup(s.field(i, new(bool))).WithHideFunc(func() bool { return !s.asks(i) }))
 	}
-	// This theme uses the terminal's own colours, light or dark.
-	return huh.NewForm(pages...).WithTheme(huh.ThemeBase16()).WithInput(in).WithOutput(out).WithShowHelp(true).RunWithContext(ctx)
+	return huh.NewForm(pages...).WithTheme(theme()).WithInput(in).WithOutput(out).WithShowHelp(true).RunWithContext(ctx)
+}
+
+// theme uses the terminal's own colours, light or dark. What is read has its
+// foreground: colours 7 and 8 of some terminals are like their background.
+func theme() *huh.Theme {
+	t := huh.ThemeBase16()
+	for _, styles := range []*huh.FieldStyles{&t.Focused, &t.Blurred} {
+		styles.Option = styles.Option.UnsetForeground()
+		styles.UnselectedOption = styles.UnselectedOption.UnsetForeground()
+		styles.Description = styles.Description.UnsetForeground().Faint(true)
+	}
+	return t
 }
 
 // byLine asks one question after the other.
@@ -181,7 +197,7 @@ func (s sheet) byLine(ctx context.Context, in io.Reader, out io.Writer) error {
 		case e.Help != "":
 			fmt.Fprintln(out, e.Help)
 		}
-		if err := s.field(i).WithTheme(huh.ThemeBase()).RunAccessible(out, answers); err != nil {
+		if err := s.field(i, &answers.ended).WithTheme(huh.ThemeBase()).RunAccessible(out, answers); err != nil {
 			return err
 		}
 		if answers.ended {

@@ -15,21 +15,27 @@ import (
 
 func questions() []Question {
 	return []Question{
-		{Key: "name", Title: "Name?", Help: "a word", Check: func(answer string, _ Answers) error {
-			if strings.ContainsAny(answer, " ") || answer == "" {
+		{Key: "name", Title: "Name?", Help: "a word", Check: func(given Answers) error {
+			if answer := given.One("name"); strings.ContainsAny(answer, " ") || answer == "" {
 				return errors.New("one word only")
 			}
 			return nil
 		}},
 		{Key: "kind", Title: "Kind?", Kind: Choice, Choices: []string{"big", "small"}, Default: []string{"small"}},
 		{Key: "size", Title: "Size?", Default: []string{"9"}, When: func(given Answers) bool { return given.One("kind") == "big" },
-			Check: func(answer string, given Answers) error {
-				if answer == given.One("name") {
+			Check: func(given Answers) error {
+				if given.One("size") == given.One("name") {
 					return errors.New("the name again")
 				}
 				return nil
 			}},
-		{Key: "parts", Title: "Parts?", Kind: Many, Choices: []string{"a", "b", "c"}, Default: []string{"b"}},
+		{Key: "parts", Title: "Parts?", Kind: Many, Choices: []string{"a", "b", "c"}, Default: []string{"b"},
+			Check: func(given Answers) error {
+				if given.One("name") == "single" && len(given["parts"]) > 1 {
+					return errors.New("one part only")
+				}
+				return nil
+			}},
 		{Key: "sure", Title: "Sure?", Kind: Confirm, Default: []string{"yes"}},
 	}
 }
@@ -47,12 +53,14 @@ func TestByLine(t *testing.T) {
 		{"none of many", "x\n\n2\n0\ny\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {}, "sure": {"yes"}}, ""},
 		{"refused, then right", "a b\nx\n\n0\n\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "one word only"},
 		{"refused for an earlier answer", "x\n1\nx\n7\n0\n\n", Answers{"name": {"x"}, "kind": {"big"}, "size": {"7"}, "parts": {"b"}, "sure": {"yes"}}, "the name again"},
+		{"refused of many", "single\n\n1\n0\n1\n0\n\n", Answers{"name": {"single"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "one part only"},
 		{"not a number", "x\nbig\n1\n\n0\n\n", Answers{"name": {"x"}, "kind": {"big"}, "size": {"9"}, "parts": {"b"}, "sure": {"yes"}}, "between 1 and 2"},
 		{"ends at once", "", nil, ""},
 		{"ends at a choice", "x\n", nil, ""},
 		{"ends at many", "x\n2\n1\n", nil, ""},
 		{"ends at the last", "x\n2\n0\n", nil, ""},
 		{"ends in what is refused", "a b\n", nil, "one word only"},
+		{"ends in what is refused of many", "single\n\n1\n0\n", nil, "one part only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -174,6 +182,8 @@ func TestOnScreen(t *testing.T) {
 			Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
 		{"refused inline", []key{{"Name?", "a b" + enter}, {"one word only", wipe + "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
 			Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
+		{"refused of many", []key{{"Name?", "single" + enter}, {"Kind?", enter}, {"Parts?", "x" + enter}, {"one part only", "x" + enter}, {"Sure?", enter}},
+			Answers{"name": {"single"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
 		{"back and another answer", []key{{"Name?", "x" + enter}, {"Kind?", back}, {"Name?", wipe + "y" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
 			Answers{"name": {"y"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
 		{"ctrl-c at the first", []key{{"Name?", ctrlC}}, nil},

@@ -2,6 +2,7 @@ package reload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -32,23 +33,12 @@ type outcome struct {
 // begin starts an attempt to get what is there now running.
 func (s *server) begin(ctx context.Context) {
 	begun := time.Now()
-	var files, paths []string
-	news := !s.settled // of many saves in a row only what the first did not change is told
-	for path := range s.fresh {
-		news = news || !s.pending[path]
+	fresh, paths, since, news := s.changes.take(begun)
+	news = news || !s.trying.stale // of many saves in a row only what the first did not change is told
+	var files []string
+	for _, path := range fresh {
 		files = append(files, build.Relative(s.root, path))
-		s.pending[path] = true
 	}
-	for path := range s.pending {
-		paths = append(paths, path)
-	}
-	slices.Sort(files)
-	slices.Sort(paths)
-	if s.since.IsZero() {
-		s.since = begun.Add(-savedAgo(keysOf(s.fresh), begun))
-	}
-	since := s.since
-	clear(s.fresh)
 	if len(files) > 0 && news {
 		s.emit(event.Event{Kind: event.KindChange, Files: files})
 	}
@@ -58,26 +48,20 @@ func (s *server) begin(ctx context.Context) {
 	if s.testing != nil {
 		s.testing()
 	}
-	s.count++
-	id, forced, restart := s.count, s.forced, s.restart || s.current == nil
-	s.forced, s.restart, s.settled = false, false, false
+	s.versions.count++
+	id := s.versions.count
+	forced, restart := s.changes.orders()
+	restart = restart || s.versions.current == nil
+	s.trying.stale = false
 	attempt, cancel := context.WithCancel(ctx)
-	s.cancel = cancel
+	s.trying.cancel = cancel
 	go func() {
 		out := s.attempt(attempt, id, paths, forced, restart)
 		out.ID, out.Watch, out.Total = id, event.Milliseconds(begun.Sub(since)), event.Milliseconds(time.Since(since))
 		out.cancelled = attempt.Err() != nil
 		out.paths, out.restart = paths, restart
-		s.outcomes <- out // the loop takes it, or shutdown
+		s.trying.outcomes <- out // the loop takes it, or shutdown
 	}()
-}
-
-func keysOf(m map[string]bool) []string {
-	list := make([]string, 0, len(m))
-	for k := range m {
-		list = append(list, k)
-	}
-	return list
 }
 
 // attempt builds and starts. It runs beside the loop, one at a time.
@@ -117,7 +101,7 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 	if out.Errors = build.Panicked(s.dir, text); len(out.Errors) == 0 {
 		out.Output = strings.TrimSpace(lastLines(text, 30))
 	}
-	if out.err == process.ErrExited {
+	if errors.Is(out.err, process.ErrExited) {
 		out.Output = strings.TrimSpace(out.Output + "\nit exited with: " + out.app.How())
 	} else {
 		out.Output = strings.TrimSpace(out.Output + "\n" + out.err.Error())
@@ -134,30 +118,28 @@ func lastLines(text string, n int) string {
 
 // finish acts on the end of an attempt.
 func (s *server) finish(ctx context.Context, out outcome) {
-	s.cancel()
-	s.cancel = nil
-	if out.cancelled || s.settled {
+	s.trying.cancel()
+	s.trying.cancel = nil
+	if out.cancelled || s.trying.stale {
 		// A newer change came first. Should the attempt have been through in
 		// that moment, its version must not be seen.
 		if out.app != nil {
 			s.retire(out.app)
 		}
-		s.restart = s.restart || out.restart || out.Binary != "" && !out.Same
+		s.changes.restart = s.changes.restart || out.restart || out.Binary != "" && !out.Same
 		s.begin(ctx)
 		return
 	}
-	s.since = time.Time{}
+	s.changes.since = time.Time{}
 	if out.err != nil {
 		out.Stage = event.StageBuild
 		out.Output = out.err.Error()
 	}
 	if out.Binary != "" && out.Stage != event.StageBuild {
-		s.newest = out.Binary
-		for _, path := range out.paths {
-			delete(s.pending, path)
-		}
+		s.versions.newest = out.Binary
+		s.changes.built(out.paths)
 	}
-	again := len(s.fresh) > 0 // requests go on waiting
+	again := len(s.changes.fresh) > 0 // requests go on waiting
 	switch {
 	case out.Stage != "":
 		s.fail(out)
@@ -165,7 +147,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 			go s.remind(ctx, out.Binary, nil, true)
 		}
 	case out.app == nil:
-		if s.current == nil { // it ended meanwhile
+		if s.versions.current == nil { // it ended meanwhile
 			s.begin(ctx)
 			return
 		}
@@ -173,7 +155,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		if !again {
 			s.proxy.Release(nil)
 		}
-		state := proxy.Status{State: "ok", Version: s.proxy.Version(s.current.ID)}
+		state := proxy.Status{State: "ok", Version: s.proxy.Version(s.versions.current.ID)}
 		for _, path := range out.paths {
 			if asset(path) {
 				state.Assets = append(state.Assets, build.Relative(s.root, path))
@@ -195,13 +177,13 @@ func (s *server) finish(ctx context.Context, out outcome) {
 // fail keeps the last good version and says why loudly. The next attempt must
 // start the program even if it is the same one as now.
 func (s *server) fail(out outcome) {
-	s.restart = out.Stage == event.StageStart
+	s.changes.restart = out.Stage == event.StageStart
 	b := out.Build
 	state := proxy.Status{State: "failed", Build: &b}
 	e := event.Event{Kind: event.KindFailed, Build: &b, Text: "  nothing is served until it does"}
-	if s.current != nil {
-		state.Version = s.proxy.Version(s.current.ID)
-		e.Text = fmt.Sprintf("  version %d keeps serving, with the header %s: failed", s.current.ID, proxy.BuildHeader)
+	if s.versions.current != nil {
+		state.Version = s.proxy.Version(s.versions.current.ID)
+		e.Text = fmt.Sprintf("  version %d keeps serving, with the header %s: failed", s.versions.current.ID, proxy.BuildHeader)
 	}
 	s.live.Tell(state)
 	s.emit(e)
@@ -210,8 +192,8 @@ func (s *server) fail(out outcome) {
 
 // take makes a new version the one that answers.
 func (s *server) take(ctx context.Context, out outcome, again bool) {
-	first, changed := s.current == nil, s.migrationsChanged(out.paths)
-	s.current = out.app
+	first, changed := s.versions.current == nil, s.migrationsChanged(out.paths)
+	s.versions.current = out.app
 	// Told before it is done, while requests still wait: whoever hears of the
 	// version and asks is answered by it.
 	s.emit(event.Event{Kind: event.KindBuilt, Build: &out.Build})
@@ -222,7 +204,7 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 	go func() {
 		<-out.app.Exited
 		select {
-		case s.gone <- out.app:
+		case s.versions.gone <- out.app:
 		case <-ctx.Done():
 		}
 	}()
@@ -258,19 +240,19 @@ func (s *server) serving(ctx context.Context, binary string) {
 
 // retire ends a version in the background; shutdown waits for it.
 func (s *server) retire(a *process.App) {
-	s.retired.Go(func() { a.Retire(s.o.drain) })
+	s.versions.retired.Go(func() { a.Retire(s.o.drain) })
 }
 
 // crashed acts on a version that ended by itself.
 func (s *server) crashed(ctx context.Context, a *process.App) {
-	if s.current != a {
+	if s.versions.current != a {
 		return
 	}
-	s.current = nil
+	s.versions.current = nil
 	why := "the program exited: " + a.How()
 	s.proxy.Lose(a, why)
 	s.emit(event.Event{Kind: event.KindExit, Text: why})
-	if s.cancel != nil {
+	if s.trying.cancel != nil {
 		return // what is under way will take its place
 	}
 	if time.Since(a.Started) < crashPause {
@@ -279,6 +261,6 @@ func (s *server) crashed(ctx context.Context, a *process.App) {
 		s.note("it restarts on the next change, or press r")
 		return
 	}
-	s.restart = true
+	s.changes.restart = true
 	s.begin(ctx)
 }

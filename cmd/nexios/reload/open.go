@@ -22,6 +22,7 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 func newServer(o Options) (*server, error) {
@@ -37,17 +38,14 @@ func newServer(o Options) (*server, error) {
 	s := &server{
 		o:        o,
 		board:    &board{},
-		quiet:    time.NewTimer(time.Hour),
-		outcomes: make(chan outcome),
-		gone:     make(chan *process.App),
+		changes:  newChanges(),
+		trying:   trying{outcomes: make(chan outcome)},
+		versions: versions{gone: make(chan *process.App)},
 		keys:     make(chan string),
 		later:    make(chan func()),
-		pending:  map[string]bool{},
-		fresh:    map[string]bool{},
 		rooms:    rooms{},
 		unread:   make(chan struct{}),
 	}
-	s.quiet.Stop()
 	if err := s.find(); err != nil {
 		return nil, err
 	}
@@ -85,13 +83,16 @@ func newServer(o Options) (*server, error) {
 // open makes everything that must be closed again.
 func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.state, err = stateDir(); err != nil {
-		return fmt.Errorf("no directory for build output: %w\n  where: the cache directory\n  try: XDG_CACHE_HOME=/var/tmp/cache nexios dev", err)
+		return &problem.Error{
+			Kind: problem.Failure, What: fmt.Sprintf("no directory for build output: %v", err), Err: err,
+			Where: "the cache directory", Try: "XDG_CACHE_HOME=/var/tmp/cache nexios dev",
+		}
 	}
 	if s.spawn, err = process.NewSpawner(s.state); err != nil {
 		return err
 	}
 	if s.watch, err = newWatcher(s.root); err != nil {
-		return fmt.Errorf("the project cannot be watched: %w\n  try: raise the limit, sudo sysctl fs.inotify.max_user_watches=524288", err)
+		return problem.Failed(fmt.Errorf("the project cannot be watched: %w", err), "raise the limit, sudo sysctl fs.inotify.max_user_watches=524288")
 	}
 	out := &watchedWriter{w: s.o.Stdout, unread: s.unread}
 	show := plainWriter(out)
@@ -104,6 +105,9 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	}
 	s.feed = newFeed(s.board.note, show)
 	s.builder = build.New(s.spawn, s.dir, s.state, s.o.Delve, s.watch.fs.WatchList)
+	s.builder.Progress = func(p build.Progress) {
+		s.emit(event.Event{Kind: event.KindBuilding, Text: progress(p)})
+	}
 	s.proxy = proxy.New(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
 	s.live = proxy.NewLive(filepath.Base(s.dir))
 	mux := http.NewServeMux()
@@ -115,6 +119,9 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0), ConnState: ahead.note}
 	s.http.RegisterOnShutdown(ahead.close)
 	go func() { _ = s.http.Serve(listener) }() // ends when it is closed
+	if err := s.sign(); err != nil {
+		return err
+	}
 	s.emit(event.Event{Kind: event.KindListening, URL: s.url})
 	if note != "" {
 		s.note(note)
@@ -143,7 +150,7 @@ func (s *server) find() error {
 		dir = projectAround(dir)
 	}
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return fmt.Errorf("there is no directory %s\n  try: nexios dev in the project, or --dir", s.o.Dir)
+		return &problem.Error{Kind: problem.Failure, What: "there is no directory " + s.o.Dir, Try: "nexios dev in the project, or --dir"}
 	}
 	s.dir = dir
 	for s.root = dir; ; s.root = filepath.Dir(s.root) {
@@ -151,14 +158,14 @@ func (s *server) find() error {
 			break
 		}
 		if filepath.Dir(s.root) == s.root {
-			return fmt.Errorf("there is no go.mod in %s\n  or above it\n  try: nexios new blog, or nexios dev --dir blog", dir)
+			return &problem.Error{Kind: problem.Failure, What: "there is no go.mod", Where: dir + " or above it", Try: "nexios new blog, or nexios dev --dir blog"}
 		}
 	}
 	if why := noProgram(dir); why != "" {
-		return fmt.Errorf("there is no program in %s\n  %s\n  try: nexios dev --dir with the directory of main.go", dir, why)
+		return &problem.Error{Kind: problem.Failure, What: "there is no program in " + dir, Where: why, Try: "nexios dev --dir with the directory of main.go"}
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return errors.New("there is no go command\n  where: PATH\n  try: install Go from https://go.dev/dl")
+		return &problem.Error{Kind: problem.Failure, What: "there is no go command", Where: "PATH", Try: "install Go from https://go.dev/dl"}
 	}
 	s.nexios = isProject(dir)
 	return nil
@@ -206,7 +213,7 @@ func (s *server) address() (host string, port int, err error) {
 			port, err = strconv.Atoi(p)
 		}
 		if err != nil {
-			return "", 0, fmt.Errorf("ADDR is not an address: %q\n  in the environment or .env\n  try: ADDR=127.0.0.1:8000", addr)
+			return "", 0, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("ADDR is not an address: %q", addr), Where: "the environment or .env", Try: "ADDR=127.0.0.1:8000"}
 		}
 		host = h
 	}
@@ -220,7 +227,7 @@ func (s *server) address() (host string, port int, err error) {
 		port = s.o.Port
 	}
 	if port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("there is no port %d\n  try: --port 8000", port)
+		return "", 0, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("there is no port %d", port), Try: "--port 8000"}
 	}
 	return host, port, nil
 }
@@ -235,7 +242,7 @@ func (s *server) agree(t *process.TakenPort) error {
 	case s.o.Ask != nil:
 		return s.o.Ask(fmt.Sprintf("%s. Listen at %d instead?", t, t.Next))
 	case s.o.Port > 0:
-		return fmt.Errorf("%s\n  try: nexios dev --port %d", t, t.Next)
+		return &problem.Error{Kind: problem.Failure, What: t.String(), Try: fmt.Sprintf("nexios dev --port %d", t.Next)}
 	}
 	return nil
 }
@@ -262,14 +269,19 @@ func (s *server) environ() []string {
 	return env
 }
 
-// stateDir makes a directory for this process and sweeps those of others that
-// were killed.
-func stateDir() (string, error) {
+// statesDir holds the directory of each development server of this user.
+func statesDir() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	all := filepath.Join(cache, "nexios", "dev")
+	return filepath.Join(cache, "nexios", "dev")
+}
+
+// stateDir makes a directory for this process and sweeps those of others that
+// were killed.
+func stateDir() (string, error) {
+	all := statesDir()
 	if err := os.MkdirAll(all, 0o700); err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package reload
 
 import (
 	_ "embed"
+	"encoding/json"
 	"html/template"
 	"net"
 	"net/http"
@@ -99,8 +100,14 @@ func local(next http.HandlerFunc) http.HandlerFunc {
 func serveDev(view func() devView) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Cache-Control", "no-store")
+		h.Set("Vary", "Accept")
+		if r.Header.Get("Accept") == "application/json" {
+			h.Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(view().told()) // whoever asked may be gone
+			return
+		}
+		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")

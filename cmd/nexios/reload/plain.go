@@ -7,7 +7,9 @@ import (
 	"io"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
 
@@ -30,13 +32,35 @@ func (w *watchedWriter) Write(p []byte) (int, error) {
 
 // plainWriter shows each event as lines of text.
 func plainWriter(w io.Writer) func(event.Event) {
+	var told time.Time // of a build that takes long
 	return func(e event.Event) {
+		if e.Kind == event.KindBuilding {
+			if time.Since(told) < buildingEvery {
+				return
+			}
+			told = time.Now()
+		}
 		text := describe(e)
 		if timed(e) {
 			text = e.Time.Format("15:04:05") + " " + text
 		}
 		fmt.Fprintln(w, text)
 	}
+}
+
+// buildingEvery is how often lines of text tell that a build goes on.
+const buildingEvery = 10 * time.Second
+
+// progress is how far a build is, in words.
+func progress(p build.Progress) string {
+	text := fmt.Sprintf("building for %.0f s", p.Took.Seconds())
+	if p.Packages > 0 {
+		text += fmt.Sprintf(", %d packages", p.Packages)
+	}
+	if p.Newest != "" {
+		text += ": " + p.Newest
+	}
+	return text
 }
 
 // jsonWriter shows each event as one line of JSON.

@@ -26,8 +26,8 @@ func (s *server) press(ctx context.Context, key string) {
 	switch key {
 	case keyRebuild:
 		s.proxy.Hold()
-		s.forced, s.restart = true, true
-		s.quiet.Reset(debounce)
+		s.changes.forced, s.changes.restart = true, true
+		s.changes.wait()
 	case keyTest:
 		s.test(ctx)
 	case keyOpen:
@@ -112,7 +112,7 @@ func (s *server) remind(ctx context.Context, binary string, a *process.App, chan
 // migrationsChanged says whether the migrations may be others than when the
 // database was last asked.
 func (s *server) migrationsChanged(paths []string) bool {
-	return s.current == nil || slices.ContainsFunc(paths, func(path string) bool {
+	return s.versions.current == nil || slices.ContainsFunc(paths, func(path string) bool {
 		return filepath.Base(filepath.Dir(path)) == "migrations"
 	})
 }
@@ -120,11 +120,11 @@ func (s *server) migrationsChanged(paths []string) bool {
 // migrate applies the pending migrations of the newest program, which may be
 // one that does not start without them.
 func (s *server) migrate(ctx context.Context) {
-	if !s.nexios || s.newest == "" {
+	if !s.nexios || s.versions.newest == "" {
 		s.note("cannot migrate: no program was built, or it has no migrate command")
 		return
 	}
-	binary := s.newest
+	binary := s.versions.newest
 	go func() {
 		out, err := s.ask(ctx, binary, "migrate", "up")
 		for line := range strings.Lines(out) {
@@ -136,7 +136,7 @@ func (s *server) migrate(ctx context.Context) {
 		}
 		s.note("the database is up to date")
 		s.do(ctx, func() {
-			if s.restart || s.current == nil { // it did not start
+			if s.changes.restart || s.versions.current == nil { // it did not start
 				s.press(ctx, keyRebuild)
 			}
 		})

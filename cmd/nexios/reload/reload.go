@@ -2,7 +2,6 @@ package reload
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 // AnyPort as Options.Port lets the system choose.
@@ -109,25 +109,30 @@ type server struct {
 	http    *http.Server
 	routes  routesCache
 
-	quiet    *time.Timer
-	outcomes chan outcome
-	gone     chan *process.App
-	keys     chan string     // pressed on the screen
-	later    chan func()     // what other goroutines ask the loop to do
-	pending  map[string]bool // changed since the last build that did not fail
-	fresh    map[string]bool // changed since the last attempt began
-	forced   bool            // build even if nothing seems changed
-	restart  bool            // start again even if the program is the same
-	cancel   func()          // of the attempt under way, or nil
-	settled  bool            // the attempt under way is stale: begin again when it ends
-	count    int             // attempts and versions
-	since    time.Time       // when the oldest change was saved that no finished attempt has seen
-	current  *process.App
-	newest   string // the binary that was made last
+	changes  changes
+	trying   trying
+	versions versions
+	keys     chan string // pressed on the screen
+	later    chan func() // what other goroutines ask the loop to do
 	rooms    rooms
 	testing  func() // cancels the tests under way, or nil
-	retired  sync.WaitGroup
 	opened   bool
+}
+
+// trying is the attempt under way, of which there is one at a time.
+type trying struct {
+	cancel   func() // nil without one
+	stale    bool   // something newer came: begin again when it ends
+	outcomes chan outcome
+}
+
+// versions are those of the program that were made and run.
+type versions struct {
+	count   int          // of attempts; a version has the number of its own
+	newest  string       // the binary that was made last
+	current *process.App // what answers, or nil
+	gone    chan *process.App
+	retired sync.WaitGroup // those that end
 }
 
 func (s *server) emit(e event.Event) { s.feed.emit(e) }
@@ -153,7 +158,7 @@ func (s *server) run(ctx context.Context) error {
 		}()
 	}
 	defer s.shutdown(outer)
-	s.forced = true
+	s.changes.forced = true
 	s.begin(ctx)
 	for {
 		select {
@@ -163,19 +168,19 @@ func (s *server) run(ctx context.Context) error {
 			return nil
 		case path, ok := <-s.watch.paths:
 			if !ok {
-				return errors.New("file watching stopped\n  try: nexios dev again")
+				return &problem.Error{Kind: problem.Failure, What: "file watching stopped", Try: "nexios dev again"}
 			}
 			s.saw(path)
 		case <-s.watch.lost:
 			s.note("file events were lost; rebuilding everything")
 			s.proxy.Hold()
-			s.forced = true
-			s.quiet.Reset(debounce)
-		case <-s.quiet.C:
+			s.changes.forced = true
+			s.changes.wait()
+		case <-s.changes.quiet.C:
 			s.settle(ctx)
-		case out := <-s.outcomes:
+		case out := <-s.trying.outcomes:
 			s.finish(ctx, out)
-		case a := <-s.gone:
+		case a := <-s.versions.gone:
 			s.crashed(ctx, a)
 		case key := <-s.keys:
 			if key == keyQuit {
@@ -253,25 +258,24 @@ func (s *server) saw(path string) {
 	if need == needNothing {
 		return
 	}
-	s.fresh[path] = true
 	if need != needAssets {
 		s.proxy.Hold()
 	}
-	s.quiet.Reset(debounce)
+	s.changes.saw(path)
 }
 
 // settle acts on what changed when it has become quiet.
 func (s *server) settle(ctx context.Context) {
 	var built, assets []string
-	for path := range s.fresh {
+	for path := range s.changes.fresh {
 		switch s.classify(path) {
 		case needAssets:
-			s.pending[path] = true // the program may hold a copy, which the next build makes new
+			s.changes.pending[path] = true // the program may hold a copy, which the next build makes new
 			if _, err := os.Lstat(path); err == nil || asset(path) {
 				assets = append(assets, build.Relative(s.root, path)) // not what an editor made and removed
 			}
 		case needRestart:
-			s.restart = true
+			s.changes.restart = true
 			built = append(built, path)
 		default:
 			built = append(built, path)
@@ -279,8 +283,8 @@ func (s *server) settle(ctx context.Context) {
 	}
 	slices.Sort(assets)
 	slices.Sort(built)
-	if len(built) == 0 && !s.forced {
-		clear(s.fresh)
+	if len(built) == 0 && !s.changes.forced {
+		clear(s.changes.fresh)
 		if len(assets) > 0 {
 			state := s.live.State()
 			state.Assets = assets
@@ -289,9 +293,9 @@ func (s *server) settle(ctx context.Context) {
 		}
 		return
 	}
-	if s.cancel != nil { // what is under way is stale
-		s.settled = true
-		s.cancel()
+	if s.trying.cancel != nil { // what is under way is stale
+		s.trying.stale = true
+		s.trying.cancel()
 		return
 	}
 	s.begin(ctx)
@@ -300,9 +304,9 @@ func (s *server) settle(ctx context.Context) {
 // shutdown ends everything that runs. The loop is over. Who quit by a key makes
 // it hurry by ending outer, with ctrl-c.
 func (s *server) shutdown(outer context.Context) {
-	if s.cancel != nil {
-		s.cancel()
-		if out := <-s.outcomes; out.app != nil {
+	if s.trying.cancel != nil {
+		s.trying.cancel()
+		if out := <-s.trying.outcomes; out.app != nil {
 			out.app.Stop()
 		}
 	}
@@ -321,16 +325,16 @@ func (s *server) shutdown(outer context.Context) {
 	defer waiting.Stop()
 	s.proxy.Release(nil)
 	s.live.Close()
-	if s.current != nil {
-		s.current.Streams.Close()
+	if s.versions.current != nil {
+		s.versions.current.Streams.Close()
 	}
 	if s.http.Shutdown(ctx) != nil {
 		_ = s.http.Close() // what is cut is cut
 	}
-	if s.current != nil {
-		s.current.Retire(s.o.drain)
+	if s.versions.current != nil {
+		s.versions.current.Retire(s.o.drain)
 	}
-	s.retired.Wait()
+	s.versions.retired.Wait()
 }
 
 // sayWaiting tells a person who quit why it takes so long. The screen is gone.

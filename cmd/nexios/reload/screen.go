@@ -68,6 +68,7 @@ type screenModel struct {
 	width, height int
 	state         string       // "building", "running", "failed", "down"
 	last          *event.Build // the newest that runs
+	progress      string       // of the build under way, if it takes long
 	failure       string
 	tests         string
 	least         weight
@@ -109,6 +110,10 @@ func (m screenModel) key(key string) (tea.Model, tea.Cmd) {
 
 func (m screenModel) event(e event.Event) screenModel {
 	heavy := weightAll
+	if e.Kind == event.KindBuilding {
+		m.state, m.progress = "building", plainText(e.Text)
+		return m
+	}
 	switch e.Kind {
 	case event.KindListening:
 		m.url = e.URL
@@ -116,8 +121,9 @@ func (m screenModel) event(e event.Event) screenModel {
 	case event.KindDebugger:
 		m.debugger = "  debug at " + e.Address
 	case event.KindChange:
-		m.state, m.tests = "building", ""
+		m.state, m.tests, m.progress = "building", "", ""
 	case event.KindBuilt:
+		m.progress = ""
 		m.state, m.last, m.failure = "running", e.Build, ""
 	case event.KindUnchanged:
 		m.state, m.failure = "running", ""
@@ -243,6 +249,9 @@ func (m screenModel) status() string {
 }
 
 func (m screenModel) build() string {
+	if m.state == "building" && m.progress != "" {
+		return m.progress
+	}
 	text := styleSoft.Render("no version yet")
 	if m.last != nil {
 		text = fmt.Sprintf("version %d after %s ", m.last.ID, event.Duration(m.last.Total))

@@ -217,10 +217,10 @@ func TestFind(t *testing.T) {
 		{"project", "", "project", ""},
 		{"project/part/deep", "", "project", ""},
 		{"project/part", "..", "project", ""},
-		{"project", "part/deep", "", "there is no program in " + at("project/part/deep") + "\n  package deep, not main\n  try: "},
-		{"project", "empty", "", "there is no program in " + at("project/empty") + "\n  no .go file\n  try: "},
+		{"project", "part/deep", "", "there is no program in " + at("project/part/deep") + "\n  where: package deep, not main\n  try:   "},
+		{"project", "empty", "", "there is no program in " + at("project/empty") + "\n  where: no .go file\n  try:   "},
 		{"broken", "", "broken", ""},
-		{"outside", "", "", "there is no go.mod in " + at("outside") + "\n  "},
+		{"outside", "", "", "there is no go.mod\n  where: " + at("outside") + " or above it\n  "},
 		{"outside", "nowhere", "", "there is no directory nowhere\n  "},
 	} {
 		t.Chdir(at(test.cwd))

@@ -34,7 +34,7 @@ func run(args []string) (int, error) {
 	}
 	starts := []struct {
 		variable string
-		start    func() (string, error)
+		start    func() (*services.Server, error)
 	}{
 		{services.PostgresVariable, services.StartPostgres},
 		{services.MySQLVariable, services.StartMySQL},
@@ -47,8 +47,10 @@ func run(args []string) (int, error) {
 			continue
 		}
 		g.Go(func() error {
-			url, err := s.start()
-			env[i] = s.variable + "=" + url
+			server, err := s.start()
+			if err == nil {
+				env[i] = s.variable + "=" + server.URL
+			}
 			return err
 		})
 	}

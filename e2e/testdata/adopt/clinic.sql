@@ -1,5 +1,7 @@
--- Twenty tables and views with what tables of others have.
+-- Tables and views with what tables of others have.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE SCHEMA geo;
+CREATE TABLE geo.area (id int PRIMARY KEY, name text NOT NULL);
 CREATE TYPE blood AS ENUM ('A', 'B', 'AB', '0');
 CREATE TYPE visit_state AS ENUM ('planned', 'no show', 'done');
 CREATE DOMAIN percent AS numeric(5,2) CHECK (VALUE >= 0 AND VALUE <= 100);
@@ -18,18 +20,28 @@ CREATE TABLE visit_diagnosis (visit_no bigint REFERENCES visit ON DELETE CASCADE
 CREATE TABLE drug (sku char(6) PRIMARY KEY, name varchar(100) NOT NULL, kind varchar(10) NOT NULL DEFAULT 'pill' CHECK (kind IN ('pill', 'drop', 'shot')), price numeric(8,2) NOT NULL CHECK (price >= 0), stock int NOT NULL DEFAULT 0, search tsvector GENERATED ALWAYS AS (to_tsvector('simple', name)) STORED);
 CREATE TABLE prescription (visit_no bigint NOT NULL REFERENCES visit, line smallint NOT NULL CHECK (line > 0), sku char(6) NOT NULL REFERENCES drug, amount int NOT NULL CHECK (amount > 0), PRIMARY KEY (visit_no, line));
 CREATE TABLE prescription_note (id serial PRIMARY KEY, visit_no bigint, line smallint, body text NOT NULL, FOREIGN KEY (visit_no, line) REFERENCES prescription);
-CREATE TABLE setting (key varchar(50) PRIMARY KEY, value jsonb NOT NULL, secret_value text);
+CREATE TABLE setting (key varchar(50) PRIMARY KEY, value jsonb NOT NULL, secret_value text, "CreatedAt" timestamptz NOT NULL DEFAULT now(), "UpdatedAt" timestamptz NOT NULL DEFAULT now());
+CREATE TABLE log_2025 (at timestamptz NOT NULL DEFAULT now(), level smallint, message text, host inet, mac macaddr); -- before what it is a part of
 CREATE TABLE log (at timestamptz NOT NULL DEFAULT now(), level smallint, message text, host inet, mac macaddr) PARTITION BY RANGE (at);
 CREATE TABLE log_2026 PARTITION OF log FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+ALTER TABLE log ATTACH PARTITION log_2025 FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 CREATE TABLE type (id serial PRIMARY KEY, "select" text NOT NULL, "order" int, func varchar(20), range int4range, created_at date);
-CREATE TABLE place (place_id int PRIMARY KEY, label varchar(30) NOT NULL, at point, tree xml);
+CREATE TABLE place (place_id int PRIMARY KEY, label varchar(30) NOT NULL, at point, tree xml, area_id int REFERENCES geo.area, opened_by text NOT NULL DEFAULT current_user);
+CREATE TABLE doctor_card (doctor_id bigint PRIMARY KEY REFERENCES doctor, note text);
+CREATE TABLE reading (at timestamptz PRIMARY KEY, value double precision NOT NULL);
+CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY (START WITH 1000) PRIMARY KEY, name text NOT NULL, doctor_id bigint REFERENCES doctor, boss bigint REFERENCES users);
 CREATE TABLE hen (id serial PRIMARY KEY, egg_id int NOT NULL);
 CREATE TABLE egg (id serial PRIMARY KEY, hen_id int NOT NULL REFERENCES hen DEFERRABLE INITIALLY DEFERRED);
 ALTER TABLE hen ADD FOREIGN KEY (egg_id) REFERENCES egg DEFERRABLE INITIALLY DEFERRED;
 CREATE TABLE shift (doctor_id bigint NOT NULL REFERENCES doctor, day date NOT NULL, starts time NOT NULL, ends time, CHECK (ends > starts), PRIMARY KEY (doctor_id, day, starts));
 CREATE TABLE "Ünicode" (id serial PRIMARY KEY, "größe" int);
 CREATE VIEW patient_ages AS SELECT "PatientID" AS id, surname, extract(year FROM age(born))::int AS years FROM patient;
+CREATE VIEW areas AS SELECT id, name FROM geo.area;
+CREATE VIEW patient_years AS SELECT "PatientID" AS id, surname, extract(year FROM age(born))::int AS years FROM patient;
+CREATE OR REPLACE VIEW patient_ages AS SELECT id, surname, years FROM patient_years; -- which reads a later one
 CREATE MATERIALIZED VIEW visits_by_state AS SELECT state, count(*) AS visits FROM visit GROUP BY state;
+CREATE UNIQUE INDEX ON visits_by_state (state);
+DO $$ BEGIN EXECUTE 'CREATE TABLE wide (id serial PRIMARY KEY, ' || (SELECT string_agg('c' || i || ' boolean NOT NULL', ', ') FROM generate_series(1, 199) i) || ')'; END $$;
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$;
 CREATE TRIGGER clinic_touch BEFORE UPDATE ON clinic FOR EACH ROW EXECUTE FUNCTION touch();
 INSERT INTO clinic (name) VALUES ('North'), ('South');

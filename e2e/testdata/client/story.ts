@@ -1,9 +1,7 @@
 // What the client of the guide is good for, told to the real one: in node,
 // where the refresh token is in the body, and in a browser, where a cookie
 // holds it. Each step throws what is wrong.
-import { ApiError, Client, type ClientOptions, type Post, type Room, type Tokens } from "./api.js";
-
-type Message = { type: string; message: string; from?: string };
+import { ApiError, Client, type ClientOptions, type Post, type Tokens } from "./api.js";
 
 export interface Settings {
   url: string; // the guide, by a proxy that can cut connections
@@ -82,7 +80,12 @@ export async function story(settings: Settings, tell: (step: string) => void): P
   is("three pages: " + count("GET /api/v1/posts"), count("GET /api/v1/posts") === 4); // and the one without a token
   const first = found[0] as Post;
   is("changed", (await api.updatePost(first.id, { title: "A / B?" })).title === "A / B?");
-  await api.deletePost(first.id);
+  const read = await api.getPost(first.id);
+  const again = await api.getPost(first.id);
+  await api.updatePost(read.id, { title: "Third title" }, { ifMatch: read });
+  is("what was changed since is not overwritten", (await refusal(api.updatePost(again.id, { title: "Lost" }, { ifMatch: again }))).status === 412);
+  is("an ETag does as well", (await refusal(api.deletePost(first.id, { ifMatch: api.connection.etag(again) }))).status === 412);
+  await api.deletePost(first.id, { ifMatch: await api.getPost(first.id) });
   is("absent", (await refusal(api.getPost(first.id))).status === 404);
 
   tell("silent refresh");
@@ -130,8 +133,8 @@ export async function story(settings: Settings, tell: (step: string) => void): P
   const heard: string[] = [];
   const states: string[] = [];
   let refused: ApiError | undefined;
-  const join = (who: string): Room<Message, { text: string }> =>
-    api.connectChat<Message, { text: string }>("story", {
+  const join = (who: string) =>
+    api.connectChat("story", {
       onMessage: (m) => void (m.type === "message" && heard.push(`${who} ${m.message} from ${m.from}`)),
       onState: (state, error) => {
         states.push(who + " " + state);
@@ -151,7 +154,7 @@ export async function story(settings: Settings, tell: (step: string) => void): P
   await eventually("a message after the cut", () => heard.includes(`two late from ${name}`));
   two.close();
   is("closed", states.at(-1) === "two closed");
-  const echoes: unknown[] = [];
+  const echoes: string[] = [];
   const echo = api.connectWs({ onMessage: (text) => void echoes.push(text) });
   echo.send("hi");
   await eventually("an echo", () => echoes.includes("Echo: hi"));

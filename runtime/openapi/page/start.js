@@ -29,6 +29,7 @@ const ui = SwaggerUIBundle({
 // What Swagger UI leaves without a name, or out of reach of the keyboard.
 new MutationObserver(() => {
   $("#servers")?.setAttribute("aria-label", "Server");
+  for (const text of document.querySelectorAll("textarea:not([aria-label])")) text.setAttribute("aria-label", "Request body");
   for (const button of document.querySelectorAll(".copy-to-clipboard > button:not([aria-label])")) button.setAttribute("aria-label", "Copy");
   for (const block of document.querySelectorAll(".curl:not([tabindex]), .microlight:not([tabindex])")) block.tabIndex = 0;
 }).observe($("#reference"), { childList: true, subtree: true });

@@ -32,6 +32,9 @@ var (
 // would.
 type Builder struct {
 	compiler
+	// Progress is told of each second of a build by the go command; it may be nil.
+	Progress func(Progress)
+
 	dirs     func() []string // the directories to read before a full build
 	patience time.Duration   // how long a build waits for an index
 
@@ -224,12 +227,20 @@ func (b *Builder) full(ctx context.Context, why string) (Result, error) {
 	start := time.Now()
 	b.before = takeSnapshot(b.dirs())
 	binary := b.next()
-	args := append([]string{"build", "-o", binary}, flags...)
+	args := append([]string{"build", "-v", "-o", binary}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
-	cmd.Dir = b.dir
-	out, err := b.spawn.Output(cmd)
+	var out goOutput
+	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &out, &out
+	end := out.watch(time.Second, b.Progress)
+	_, err := b.spawn.Output(cmd)
+	end()
 	r.Compile = event.Milliseconds(time.Since(start))
 	if ctx.Err() != nil {
+		b.mu.Lock()
+		if b.indexing == nil {
+			b.why = "the build before was stopped by a newer change"
+		}
+		b.mu.Unlock()
 		return r, ctx.Err()
 	}
 	if err != nil {
@@ -237,7 +248,7 @@ func (b *Builder) full(ctx context.Context, why string) (Result, error) {
 			return r, err
 		}
 		r.Stage = event.StageBuild
-		if r.Errors, r.Output = diagnostics(b.dir, out); len(r.Errors) == 0 && r.Output == "" {
+		if r.Errors, r.Output = diagnostics(b.dir, out.String()); len(r.Errors) == 0 && r.Output == "" {
 			r.Output = err.Error()
 		}
 		return r, nil

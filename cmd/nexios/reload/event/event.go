@@ -13,6 +13,7 @@ const (
 	KindListening = "listening" // the port is open: URL
 	KindDebugger  = "debugger"  // with a debugger: editors reach it at Address
 	KindChange    = "change"    // an edit was seen: Files
+	KindBuilding  = "building"  // a build by the go command goes on: Text says how far it is
 	KindBuilt     = "built"     // a new version answers: Build
 	KindFailed    = "failed"    // the edit is not running: Build says why
 	KindUnchanged = "unchanged" // the edit does not change the program

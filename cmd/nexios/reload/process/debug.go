@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/shirou/gopsutil/v4/process"
 )
 
@@ -25,6 +26,8 @@ const (
 	dlvPort = 2345
 	// followPace is how often a debugger is asked what its program does.
 	followPace = 100 * time.Millisecond
+	// answerLimit is how long an answer of a debugger is waited for.
+	answerLimit = time.Second
 	// DlvEnded is what dlv writes when its program ends, as with every swap.
 	DlvEnded = "Stop reason: exited"
 )
@@ -46,7 +49,7 @@ func FindDlv() (string, error) {
 	if path, err := exec.LookPath(filepath.Join(bin, "dlv"+ExeSuffix)); err == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf("there is no dlv, the debugger\n  where: PATH and %s\n  try: go install %s", bin, DlvModule)
+	return "", &problem.Error{Kind: problem.Failure, What: "there is no dlv, the debugger", Where: "PATH and " + bin, Try: "go install " + DlvModule}
 }
 
 // Door is the port at which editors find the debugger. It stays open while
@@ -192,12 +195,13 @@ func (d *Door) newDebugger(a *App, binary, state string) error {
 func (g *debugger) follow(t ties) {
 	followed := sync.OnceFunc(func() { close(g.followed) })
 	defer followed()
-	client := g.connect()
-	if client == nil {
-		return
+	exit, answered := g.look()
+	for !answered { // dlv answers when it has started the program
+		if !g.pause() {
+			return
+		}
+		exit, answered = g.look()
 	}
-	defer client.Close()
-	exit := g.look(client) // dlv answers when it has started the program
 	if pid := g.child(); exit == "" && pid != 0 {
 		program := g.app.group.debugged(pid)
 		g.mu.Lock()
@@ -212,12 +216,10 @@ func (g *debugger) follow(t ties) {
 	}
 	followed()
 	for exit == "" {
-		select {
-		case <-g.app.Exited:
+		if !g.pause() {
 			return
-		case <-time.After(followPace):
 		}
-		exit = g.look(client)
+		exit, _ = g.look()
 	}
 	g.mu.Lock()
 	g.exit = exit
@@ -225,17 +227,13 @@ func (g *debugger) follow(t ties) {
 	g.app.kill() // dlv, which would stay
 }
 
-// connect waits until dlv answers. It is nil when the program ends before.
-func (g *debugger) connect() *rpc.Client {
-	for {
-		if conn, err := net.Dial(g.network, g.address); err == nil {
-			return jsonrpc.NewClient(conn)
-		}
-		select {
-		case <-g.app.Exited:
-			return nil
-		case <-time.After(followPace / 10):
-		}
+// pause waits before the next question. It is false when dlv has ended.
+func (g *debugger) pause() bool {
+	select {
+	case <-g.app.Exited:
+		return false
+	case <-time.After(followPace):
+		return true
 	}
 }
 
@@ -254,17 +252,30 @@ type dlvState struct {
 }
 
 // look asks for the state of the program once, and returns how it ended.
-func (g *debugger) look(client *rpc.Client) (exit string) {
+//
+// Each question has a connection of its own and a time limit: one that comes in
+// the moment in which dlv lets the program go on is answered no sooner than the
+// program stops, "NonBlocking" or not.
+func (g *debugger) look() (exit string, answered bool) {
+	conn, err := net.Dial(g.network, g.address)
+	if err != nil {
+		return "", false // dlv is beginning, or ending
+	}
+	client := jsonrpc.NewClient(conn)
+	defer client.Close()
+	if err := conn.SetDeadline(time.Now().Add(answerLimit)); err != nil {
+		return "", false
+	}
 	var now dlvState
-	err := client.Call("RPCServer.State", map[string]bool{"NonBlocking": true}, &now)
+	err = client.Call("RPCServer.State", map[string]bool{"NonBlocking": true}, &now)
 	if refused := rpc.ServerError(""); errors.As(err, &refused) {
 		if _, status, ended := strings.Cut(err.Error(), "has exited with status "); ended {
-			return "exit status " + status
+			return "exit status " + status, true
 		}
-		return ""
+		return "", true
 	}
 	if err != nil {
-		return "" // dlv is ending
+		return "", false
 	}
 	g.mu.Lock()
 	g.halted = !now.State.Running
@@ -276,19 +287,19 @@ func (g *debugger) look(client *rpc.Client) (exit string) {
 	g.mu.Unlock()
 	at := now.State.CurrentThread
 	if before || !alone || at == nil {
-		return ""
+		return "", true
 	}
 	if at.BreakPoint != nil && (at.BreakPoint.Name == "unrecovered-panic" || at.BreakPoint.Name == "runtime-fatal-throw") {
 		// Nobody looks: it ends and says why, as it would without a debugger.
 		client.Go("RPCServer.Command", map[string]string{"name": "continue"}, &now, nil)
-		return ""
+		return "", true
 	}
 	if !ran {
-		return "" // at its very beginning
+		return "", true // at its very beginning
 	}
 	g.door.note(fmt.Sprintf("the program is stopped at %s:%d; continue it from a debugger at %s",
 		filepath.Base(at.File), at.Line, g.door.Listener.Addr()))
-	return ""
+	return "", true
 }
 
 // stopped says whether the program is, at a breakpoint or by hand.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	sockets "github.com/shirou/gopsutil/v4/net"
 	"github.com/shirou/gopsutil/v4/process"
 )
@@ -34,7 +35,7 @@ func Listen(host string, port int) (l net.Listener, taken *TakenPort, err error)
 			return nil, nil, unusable(host, taken.Next, err)
 		}
 	}
-	return nil, nil, fmt.Errorf("%s, and so are the %d above it\n  try: nexios dev --port 0", taken, portsTried)
+	return nil, nil, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%s, and so are the %d above it", taken, portsTried), Try: "nexios dev --port 0"}
 }
 
 // unusable is an address that cannot be listened at whoever has it.
@@ -42,8 +43,10 @@ func unusable(host string, port int, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
-	return fmt.Errorf("cannot listen on %s: %w\n  where: --host and --port, else ADDR of the environment or .env\n  try: nexios dev --host 127.0.0.1 --port 8000",
-		net.JoinHostPort(host, strconv.Itoa(port)), err)
+	return &problem.Error{
+		Kind: problem.Failure, What: fmt.Sprintf("cannot listen on %s: %v", net.JoinHostPort(host, strconv.Itoa(port)), err),
+		Where: "--host and --port, else ADDR of the environment or .env", Try: "nexios dev --host 127.0.0.1 --port 8000", Err: err,
+	}
 }
 
 // TakenPort is a port that another program has.

@@ -265,6 +265,17 @@ func TestSessions(t *testing.T) {
 	two.Get("/whoami").Expect(401)
 	one.Get("/whoami").Expect(200)
 	w.api.Fresh().Get("/api/v1/auth/sessions").Expect(401)
+
+	again, cookie := w.alice()
+	gone := one.Delete("/api/v1/auth/sessions").Expect(204)
+	if !strings.Contains(gone.Header("Set-Cookie"), "refresh_token=;") {
+		t.Errorf("the cookie stays: %v", gone.Headers())
+	}
+	for _, client := range []*webtest.Client{one, again} {
+		client.Get("/whoami").Expect(401)
+	}
+	w.browser(cookie).Post("/api/v1/auth/refresh", nil).Expect(401)
+	bob.Get("/whoami").Expect(200)
 }
 
 func TestTenWrongPasswordsLockTheAccount(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 
+	"github.com/nexios-go/nexios/runtime/jobs"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -17,6 +18,11 @@ func (h handler) confirmRoutes(gdb *gorm.DB) []web.Route {
 		web.Post("/auth/send-confirmation", requestMail(gdb, confirmJob)).Doc("Request a confirmation e-mail").ID("requestConfirmation").Returns(http.StatusAccepted),
 		web.Post("/auth/confirm-email", h.confirmEmail).Doc("Confirm an e-mail address with the token from the e-mail").Returns(http.StatusOK).Fails(http.StatusBadRequest),
 	}
+}
+
+// askToConfirm has an address confirmed that a user has changed to.
+func askToConfirm(tx *gorm.DB, email string) error {
+	return jobs.Enqueue(tx, confirmJob, addressed{email})
 }
 
 type confirmInput struct {

@@ -3,8 +3,8 @@ package auth
 type loginInput struct{ Body loginBody }
 
 type loginBody struct {
-	Username string `json:"username" binding:"required,max=1000"`
-	Password string `json:"password" binding:"required,max=1000"`
+	Username string `json:"username" binding:"required,max=1000" example:"ada"`
+	Password string `json:"password" binding:"required,max=1000" example:"Correct-Horse-7"`
 	Code     string `json:"code" binding:"max=100"` // of the second factor, or a recovery code
 }
 
@@ -18,6 +18,7 @@ type passwordInput struct{ Body passwordBody }
 
 type passwordBody struct {
 	Password string `json:"password" binding:"required,max=1000"`
+	Code     string `json:"code" binding:"max=100"` // of the second factor, if there is one, or a recovery code
 }
 
 // items is a list that has no pages.

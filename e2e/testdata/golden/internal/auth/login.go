@@ -23,7 +23,7 @@ func (h handler) loginRoutes(refresh string) []web.Route {
 		rotate.ID("refreshToken").Doc("Refresh the access token").With(auth.NoStore).
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusForbidden),
 		web.Post("/auth/logout", h.logout).Doc("Log out").Fails(http.StatusUnauthorized, http.StatusForbidden),
-		web.Post("/auth/confirm-password", h.confirmPassword).Guard(auth.Session()).Doc("Confirm your password before a sensitive operation").
+		web.Post("/auth/confirm-password", h.confirmPassword).Guard(auth.Enrolling(auth.Session())).Doc("Confirm your password, and your second factor, before a sensitive operation").
 			Fails(http.StatusBadRequest, http.StatusTooManyRequests),
 	}
 }
@@ -88,5 +88,5 @@ func (h handler) logout(c *gin.Context, _ web.None) (web.None, error) {
 
 func (h handler) confirmPassword(c *gin.Context, in passwordInput) (web.None, error) {
 	who, _ := auth.From(c)
-	return web.None{}, h.auth.Confirm(c.Request.Context(), auth.ClientOf(c), who, in.Body.Password)
+	return web.None{}, h.auth.Confirm(c.Request.Context(), auth.ClientOf(c), who, in.Body.Password, in.Body.Code)
 }

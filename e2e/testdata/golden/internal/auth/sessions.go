@@ -12,6 +12,7 @@ import (
 func (h handler) sessionRoutes() []web.Route {
 	return []web.Route{
 		web.Get("/auth/sessions", h.listSessions).Guard(auth.Session()).Doc("List your sessions").ID("listSessions"),
+		web.Delete("/auth/sessions", h.endSessions).Guard(auth.Session()).Doc("Log out everywhere").ID("revokeSessions"),
 		web.Delete("/auth/sessions/:id", h.endSession).Guard(auth.Session()).Doc("Revoke one of your sessions").ID("revokeSession").Fails(http.StatusNotFound),
 	}
 }
@@ -20,6 +21,15 @@ func (h handler) listSessions(c *gin.Context, _ web.None) (items[auth.SessionInf
 	who, _ := auth.From(c)
 	list, err := h.auth.Sessions(c.Request.Context(), who)
 	return items[auth.SessionInfo]{list}, err
+}
+
+func (h handler) endSessions(c *gin.Context, _ web.None) (web.None, error) {
+	who, _ := auth.From(c)
+	if err := h.auth.EndSessions(c.Request.Context(), who.UserID, ""); err != nil {
+		return web.None{}, err
+	}
+	h.auth.ClearCookie(c)
+	return web.None{}, nil
 }
 
 type sessionInput struct {

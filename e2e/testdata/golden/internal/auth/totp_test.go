@@ -7,6 +7,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/nexios-go/nexios/runtime/auth/authtest"
+	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
 func TestSecondFactor(t *testing.T) {
@@ -51,13 +52,53 @@ func TestSecondFactor(t *testing.T) {
 	if first, again := login(spare), login(spare); first != 200 || again != 401 {
 		t.Errorf("a recovery code: %d, then %d", first, again)
 	}
-	client.Post("/api/v1/auth/totp/recovery-codes", nil).Expect(201)
+	spares := client.Post("/api/v1/auth/totp/recovery-codes", nil).Expect(201).JSON()["recovery_codes"].([]any)
 	if got := login(recovery[1].(string)); got != 401 {
 		t.Errorf("a replaced recovery code: %d", got)
 	}
+	// Long after the login the password alone does not turn it off.
+	client, _ = w.login(credentials{"alice", password, spares[1].(string)})
+	w.db.Table("auth_sessions").Where("1 = 1").Update("confirmed_at", 0)
+	client.Delete("/api/v1/auth/totp").Expect(403)
+	again := func(password, code string) *webtest.Answer {
+		return client.Post("/api/v1/auth/confirm-password", map[string]string{"password": password, "code": code})
+	}
+	if got := again(password, "").Expect(422).Details(); got[0].Field != "code" {
+		t.Errorf("%v", got)
+	}
+	again(password, "000000").Expect(400)
+	again("Wrong-Horse-7", spares[0].(string)).Expect(400)
+	client.Delete("/api/v1/auth/totp").Expect(403)
+	again(password, spares[0].(string)).Expect(204)
 	client.Delete("/api/v1/auth/totp").Expect(204)
 	client.Delete("/api/v1/auth/totp").Expect(404)
 	w.alice()
+}
+
+// An administrator without one gets one, and nothing else before.
+func TestSecondFactorThatARoleRequires(t *testing.T) {
+	t.Parallel()
+	cfg := authtest.Config()
+	cfg.Factor = []string{"admin"}
+	w := start(t, cfg)
+	authtest.Sign(t, w.db, authtest.Account{Username: "root", Role: "admin", Password: password})
+	client, _ := w.login(credentials{"root", password, ""})
+	for _, path := range []string{"/whoami", "/api/v1/auth/sessions"} {
+		if got := client.Get(path).Expect(403).Details(); len(got) != 1 || got[0].Field != "factor" {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	client.Delete("/api/v1/auth/totp").Expect(403)
+	client.Post("/api/v1/auth/confirm-password", map[string]string{"password": password}).Expect(204)
+	secret := client.Post("/api/v1/auth/totp", nil).Expect(201).JSON()["secret"].(string)
+	code, err := totp.GenerateCode(secret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Post("/api/v1/auth/totp/confirm", map[string]string{"code": code}).Expect(200)
+	client.Get("/whoami").Expect(200)
+	alice, _ := w.alice()
+	alice.Get("/whoami").Expect(200)
 }
 
 func TestSecondFactorWantsAFreshPassword(t *testing.T) {

@@ -23,7 +23,7 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 		Run:  h.hub.Run,
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/ws", h.echo).Doc("Echo messages over WebSocket").
-				Describe("A WebSocket: each text is answered by \"Echo: \" and the text.").
+				Describe("A WebSocket: each text is answered by \"Echo: \" and the text.").Messages("", "").
 				Returns(http.StatusSwitchingProtocols).Fails(400, 403, 426, 503),
 			h.hub.Dev(),
 		},

@@ -76,7 +76,7 @@ type showInput struct {
 
 type listInput struct {
 	db.Query
-	Sort      string  `form:"sort,default=created_at" alias:"sort_by" binding:"oneof=id title created_at updated_at"`
+	Sort      string  `form:"sort,default=created_at" alias:"sort_by" binding:"oneof=id title created_at updated_at relevance"`
 	Search    string  `form:"search" binding:"max=100"`
 	Published *bool   `form:"published"`
 	Category  *string `form:"category"`

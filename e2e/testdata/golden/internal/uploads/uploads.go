@@ -40,12 +40,12 @@ type handler struct{ files *files.Library }
 func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	library, err := files.New(cfg, gdb, references()...)
 	if err != nil {
-		return web.Module{Name: "uploads", Err: err}
+		return web.Module{Name: "files", Err: err}
 	}
 	h := handler{library}
 	jobs.Handle(queue, "files.sweep", h.sweep)
 	jobs.Schedule(queue, "17 3 * * *", "files.sweep", struct{}{})
-	return web.Module{Name: "uploads", Doc: "File upload and download.", Ready: library.Store.Ready, Routes: []web.Route{
+	return web.Module{Name: "files", Doc: "File upload and download.", Ready: library.Store.Ready, Routes: []web.Route{
 		web.Post("/files/upload", h.upload).Doc("Upload one or more files (all or none)").ID("uploadFile").
 			Guard(auth.User()).Uploads("file").Limit(library.MaxBody()).Within(-1),
 		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").ID("downloadFile").

@@ -12,7 +12,7 @@ import (
 
 type listInput struct {
 	db.Query
-	Sort     string  `form:"sort,default=created_at" alias:"sort_by" binding:"oneof=id username email role created_at updated_at"`
+	Sort     string  `form:"sort,default=created_at" alias:"sort_by" binding:"oneof=id username email role created_at updated_at relevance"`
 	Search   string  `form:"search" binding:"max=100"`
 	Role     *string `form:"role" binding:"omitnil,oneof=admin user guest"`
 	IsActive *bool   `form:"is_active"`
@@ -54,9 +54,9 @@ type createInput struct{ Body createBody }
 // createBody holds neither role nor is_active: no one can give themselves more than
 // a user.
 type createBody struct {
-	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$"`
-	Email    string `json:"email" binding:"required,max=255,email"`
-	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
+	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$" example:"ada"`
+	Email    string `json:"email" binding:"required,max=255,email" example:"ada@example.com"`
+	Password string `json:"password" binding:"required" example:"Correct-Horse-7" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
 
 // Check adds to the rules of the tags what names may not look like, and the
@@ -81,7 +81,7 @@ type updateInput struct {
 // updateBody: absent and null change nothing. Role and IsActive count only
 // when an administrator sends them.
 type updateBody struct {
-	Username *string `json:"username" binding:"omitnil,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$"`
+	Username *string `json:"username" binding:"omitnil,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$" example:"ada"`
 	Email    *string `json:"email" binding:"omitnil,max=255,email"`
 	Role     *string `json:"role" binding:"omitnil,oneof=admin user guest"`
 	IsActive *bool   `json:"is_active"`
@@ -124,8 +124,9 @@ func (b updateBody) apply(user *model.User) []string {
 type changePasswordInput struct{ Body changePasswordBody }
 
 type changePasswordBody struct {
-	OldPassword string `json:"old_password" binding:"required,max=1000"`
-	NewPassword string `json:"new_password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
+	OldPassword   string `json:"old_password" binding:"required,max=1000"`
+	NewPassword   string `json:"new_password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
+	RevokeAPIKeys bool   `json:"revoke_api_keys" doc:"Revoke all your API keys, too. Other sessions end in any case."`
 }
 
 // Check adds the password's policy to the rules of the tags; only the handler

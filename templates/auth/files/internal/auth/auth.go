@@ -32,7 +32,10 @@ func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue
 		return web.Module{Name: "auth", Err: err}
 	}
 	h := handler{auth: service, outbox: outbox}
+	service.Notify(notify)
+	jobs.Handle(queue, noticeJob, h.sendNotice)
 	jobs.Handle(queue, resetJob, h.sendReset)
+	service.HoldEmails(askToConfirm)
 	jobs.Handle(queue, confirmJob, h.sendConfirmation)
 	return web.Module{
 		Name: "auth",

@@ -24,8 +24,8 @@ func Module() web.Module {
 type loginInput struct{ Body loginBody }
 
 type loginBody struct {
-	Username string `json:"username" binding:"required,max=1000"`
-	Password string `json:"password" binding:"required,max=1000"`
+	Username string `json:"username" binding:"required,max=1000" example:"ada"`
+	Password string `json:"password" binding:"required,max=1000" example:"Correct-Horse-7"`
 	Code     string `json:"code" binding:"max=100"` // of the second factor, or a recovery code
 }
 

@@ -39,6 +39,10 @@ func Module(gdb *gorm.DB) web.Module {
 			web.Get("/users/:id", h.show).Guard(auth.User()).Doc("Get a user"),
 			web.Put("/users/:id", h.update).Guard(auth.User()).Doc("Update a user (only the fields you send)").Fails(http.StatusConflict),
 			web.Patch("/users/:id", h.update).Guard(auth.User()).Doc("Update a user (only the fields you send)").Fails(http.StatusConflict),
+			web.Delete("/users/:id/sessions", h.endSessions).Guard(auth.Session(), auth.Admin()).Doc("Log a user out everywhere").ID("revokeUserSessions"),
+			web.Post("/users/:id/impersonate", h.impersonate).Guard(auth.Fresh(), auth.Admin()).With(auth.NoStore).Doc("Impersonate a user").ID("impersonateUser").
+				Describe("Returns an access token for the user. It expires with your session, and after an hour at most. You are recorded as the actor in the log and in the user's list of sessions. Administrators cannot be impersonated.").
+				Returns(http.StatusOK),
 			web.Delete("/users/:id", h.remove).Guard(auth.Fresh()).Doc("Delete a user").Fails(http.StatusConflict),
 		},
 		Commands: []command.Command{{
@@ -104,7 +108,7 @@ func (h handler) changePassword(c *gin.Context, in changePasswordInput) (message
 	if err := auth.CheckPassword("new_password", in.Body.NewPassword, who.Username); err != nil {
 		return message{}, err
 	}
-	err := auth.Of(c).ChangePassword(c.Request.Context(), auth.ClientOf(c), who, in.Body.OldPassword, in.Body.NewPassword)
+	err := auth.Of(c).ChangePassword(c.Request.Context(), auth.ClientOf(c), who, in.Body.OldPassword, in.Body.NewPassword, in.Body.RevokeAPIKeys)
 	return message{"Password changed successfully"}, err
 }
 
@@ -128,7 +132,7 @@ func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
 		if !who.Admin() {
 			in.Body.Role, in.Body.IsActive = nil, nil
 		}
-		admin := user.Role == model.RoleAdmin && user.IsActive
+		admin, email := user.Role == model.RoleAdmin && user.IsActive, user.Email
 		if changed = in.Body.apply(&user); len(changed) == 0 {
 			return nil
 		}
@@ -140,7 +144,10 @@ func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
 				return err
 			}
 		}
-		return tx.Model(&user).Select(changed).Updates(&user).Error
+		if err := tx.Model(&user).Select(changed).Updates(&user).Error; err != nil || user.Email == email {
+			return err
+		}
+		return auth.Of(c).EmailChanged(tx, user.ID, email)
 	})
 	if err != nil {
 		return model.User{}, err
@@ -173,6 +180,28 @@ func (h handler) remove(c *gin.Context, in showInput) (web.None, error) {
 		auth.Of(c).Record(c.Request.Context(), "account_deleted", slog.Int64("user_id", in.ID), slog.Int64("by", who.UserID))
 	}
 	return web.None{}, err
+}
+
+func (h handler) endSessions(c *gin.Context, in showInput) (web.None, error) {
+	ctx := c.Request.Context()
+	user, err := db.Find[model.User](h.db.WithContext(ctx), in.ID)
+	if err != nil {
+		return web.None{}, err
+	}
+	return web.None{}, auth.Of(c).EndSessions(ctx, user.ID, "")
+}
+
+// impersonation is the access token of an impersonated session.
+type impersonation struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in" doc:"Seconds."`
+}
+
+func (h handler) impersonate(c *gin.Context, in showInput) (impersonation, error) {
+	who, _ := auth.From(c)
+	grant, err := auth.Of(c).Impersonate(c.Request.Context(), auth.ClientOf(c), who, in.ID)
+	return impersonation{grant.AccessToken, "bearer", int(grant.ExpiresIn.Seconds())}, err
 }
 
 // sensitive reports whether a column decides who gets in, or what they may do:

@@ -417,6 +417,52 @@ func TestChangePassword(t *testing.T) {
 	change(password, "Different-Horse-9").Expect(400)
 }
 
+func TestChangePasswordOffersToRevokeKeys(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	key, err := authtest.Service(t, w.db).MakeKey(t.Context(), auth.Identity{UserID: w.aliceID}, "script", nil, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyed := w.anybody.Fresh().With("X-API-Key", key.Key)
+	change := map[string]any{"old_password": password, "new_password": "Different-Horse-8"}
+	w.alice.Post("/users/me/change-password", change).Expect(200)
+	keyed.Get("/users/me").Expect(200)
+	change = map[string]any{"old_password": "Different-Horse-8", "new_password": "Different-Horse-9", "revoke_api_keys": true}
+	w.alice.Post("/users/me/change-password", change).Expect(200)
+	keyed.Get("/users/me").Expect(401)
+}
+
+func TestAdministratorsActInThePlaceOfUsers(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	at := path(w.aliceID) + "/impersonate"
+	w.anybody.Post(at, nil).Expect(401)
+	w.bob.Post(at, nil).Expect(403)
+	w.root.Post("/users/999/impersonate", nil).Expect(404)
+	answer := w.root.Post(at, nil).Expect(200)
+	if answer.Header("Cache-Control") != "no-store" {
+		t.Errorf("Cache-Control %q", answer.Header("Cache-Control"))
+	}
+	alice := w.anybody.Fresh().With("Authorization", "Bearer "+answer.JSON()["access_token"].(string))
+	if me := alice.Get("/users/me").Expect(200).JSON(); me["username"] != "alice" {
+		t.Errorf("me is %v", me)
+	}
+	alice.Post(path(w.bobID)+"/impersonate", nil).Expect(403)
+	alice.Delete(path(w.aliceID)).Expect(403) // which takes a password
+}
+
+func TestAdministratorsEndSessions(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.alice.Delete(path(w.bobID) + "/sessions").Expect(403)
+	w.alice.Delete(path(w.aliceID) + "/sessions").Expect(403)
+	w.root.Delete("/users/999/sessions").Expect(404)
+	w.root.Delete(path(w.bobID) + "/sessions").Expect(204)
+	w.bob.Get("/users/me").Expect(401)
+	w.alice.Get("/users/me").Expect(200)
+}
+
 // TestChangesOfAccountsAreLogged looks for who did what to whom.
 func TestChangesOfAccountsAreLogged(t *testing.T) {
 	t.Parallel()
@@ -430,6 +476,14 @@ func TestChangesOfAccountsAreLogged(t *testing.T) {
 	chief := webtest.New(t, web.Module{Name: "auth", Use: []gin.HandlerFunc{service.Middleware()}}, Module(w.db)).
 		With("Authorization", "Bearer "+token)
 	by := authtest.UserID(t, w.db, "chief")
+	var told []auth.Notice
+	service.Notify(func(_ *gorm.DB, n auth.Notice) error { told = append(told, n); return nil })
+	chief.Patch(path(w.aliceID), map[string]any{"email": "moved@example.com"}).Expect(200)
+	if len(told) != 1 || told[0].Email != "alice@example.com" || told[0].About != "moved@example.com" {
+		t.Errorf("the owner of an address that was changed is told %+v", told)
+	}
+	chief.Patch(path(w.aliceID), map[string]any{"email": "bob@example.com"}).Expect(409)
+	log.Reset()
 	chief.Patch(path(w.bobID), map[string]any{"role": "admin", "username": "Robert"}).Expect(200)
 	chief.Patch(path(w.bobID), map[string]any{"role": "admin"}).Expect(200)
 	chief.Delete(path(w.bobID)).Expect(204)

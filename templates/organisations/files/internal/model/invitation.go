@@ -14,7 +14,7 @@ import (
 type Invitation struct {
 	ID             int64      `json:"id"`
 	OrganisationID int64      `json:"organisation_id"`
-	Email          string     `json:"email" gorm:"size:255"` // in lower case
+	Email          string     `json:"email" gorm:"size:255"`
 	Role           string     `json:"role" gorm:"size:10" binding:"oneof=admin member"`
 	InvitedBy      int64      `json:"invited_by"`
 	TokenHash      string     `json:"-" gorm:"size:64"` // empty until the mail is written

@@ -9,7 +9,7 @@ import (
 
 type listInput struct {
 	db.Query
-	Sort   string `form:"sort,default=created_at" binding:"oneof=id name created_at updated_at"`
+	Sort   string `form:"sort,default=created_at" binding:"oneof=id name created_at updated_at relevance"`
 	Search string `form:"search" binding:"max=100"`
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -51,18 +50,23 @@ func (h handler) invitations(c *gin.Context, in invitationsInput) (db.Page[model
 	return db.List[model.Invitation](tx, in.Query, in.Sort)
 }
 
-// invite takes the place of an earlier invitation to the same address.
+// invite takes the place of an earlier invitation to the same address, whatever
+// its case. The mail goes to the address as it is written.
 func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error) {
 	caller, now := organisations.Of(c), time.Now().UTC()
 	row := model.Invitation{
-		OrganisationID: in.Organisation, Email: strings.ToLower(in.Body.Email), Role: in.Body.Role,
+		OrganisationID: in.Organisation, Email: in.Body.Email, Role: in.Body.Role,
 		InvitedBy: caller.UserID, ExpiresAt: now.Add(openFor),
 	}
 	err := h.locked(c, func(tx *gorm.DB) error {
 		if err := mayInvite(tx, caller.UserID, row.Email, now); err != nil {
 			return err
 		}
-		if err := expire(tx.Where("organisation_id = ? AND email = ?", row.OrganisationID, row.Email), now); err != nil {
+		earlier, err := to(row.Email, tx.Where("organisation_id = ? AND expires_at > ?", row.OrganisationID, now))
+		if err != nil {
+			return err
+		}
+		if err := expire(tx.Where("id IN ?", earlier), now); err != nil {
 			return err
 		}
 		if err := tx.Create(&row).Error; err != nil {
@@ -78,20 +82,30 @@ func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error
 
 func mayInvite(tx *gorm.DB, userID int64, email string, now time.Time) error {
 	tx = tx.WithContext(db.System(tx.Statement.Context)) // to whichever organisation
-	sent := func() *gorm.DB {
-		return tx.Model(&model.Invitation{}).Where("invited_by = ? AND created_at > ?", userID, now.Add(-time.Hour))
-	}
-	var all, same int64
-	if err := sent().Count(&all).Error; err != nil {
+	sent := tx.Where("invited_by = ? AND created_at > ?", userID, now.Add(-time.Hour)).Session(&gorm.Session{})
+	var all int64
+	if err := sent.Model(&model.Invitation{}).Count(&all).Error; err != nil {
 		return err
 	}
-	if err := sent().Where("email = ?", email).Count(&same).Error; err != nil {
-		return err
+	same, err := to(email, sent)
+	if err == nil && (all >= perUser || len(same) >= perAddress) {
+		err = fault.TooMany("Too many invitations, try again later", time.Hour)
 	}
-	if all >= perUser || same >= perAddress {
-		return fault.TooMany("Too many invitations, try again later", time.Hour)
+	return err
+}
+
+// to returns which of the invitations that tx matches are to the address, as
+// logins and [db.Fold] compare it.
+func to(email string, tx *gorm.DB) ([]int64, error) {
+	var rows []model.Invitation
+	err := tx.Select("id", "email").Find(&rows).Error
+	var ids []int64
+	for _, row := range rows {
+		if db.Fold(row.Email) == db.Fold(email) {
+			ids = append(ids, row.ID)
+		}
 	}
-	return nil
+	return ids, err
 }
 
 func (h handler) revoke(c *gin.Context, in invitationInput) (web.None, error) {

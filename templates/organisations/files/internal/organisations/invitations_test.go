@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,6 +51,19 @@ func (w world) token(t *testing.T, invitation int64) string {
 	return ""
 }
 
+// mailed reports whether a mail holds the text.
+func (w world) mailed(t *testing.T, text string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.dir, "*.eml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		raw, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(raw), text)
+	})
+}
+
 func accepting(token string) map[string]string { return map[string]string{"token": token} }
 
 func TestInvite(t *testing.T) {
@@ -57,13 +71,16 @@ func TestInvite(t *testing.T) {
 	w := start(t)
 	invitation := w.invite("adam", "Oscar@Example.com")
 	token := w.token(t, invitation)
+	if !w.mailed(t, "To: <Oscar@Example.com>") {
+		t.Error("the mail does not go to the address as it was written")
+	}
 	var payloads []string
 	w.db.Table("jobs").Pluck("payload", &payloads)
 	if strings.Contains(strings.Join(payloads, " "), token) {
 		t.Error("a job holds the token")
 	}
 	list := w.as["olga"].Get(w.path("invitations")).Expect(200)
-	if text := string(list.Body()); strings.Contains(text, token) || strings.Contains(text, digest(token)) || !strings.Contains(text, "oscar@example.com") {
+	if text := string(list.Body()); strings.Contains(text, token) || strings.Contains(text, digest(token)) || !strings.Contains(text, "Oscar@Example.com") {
 		t.Errorf("%s", text)
 	}
 
@@ -94,14 +111,14 @@ func TestInvitationsThatAreRefused(t *testing.T) {
 	} {
 		w.as["olga"].Post(w.path("invitations"), body).Expect(422)
 	}
-	for range perAddress {
-		w.invite("olga", "new@example.com")
+	for i := range perAddress {
+		w.invite("olga", []string{"straße@example.com", "Straße@example.com", "STRASSE@example.com"}[i%3])
 	}
-	answer := w.as["olga"].Post(w.path("invitations"), map[string]string{"email": "NEW@example.com", "role": "member"}).Expect(429)
+	answer := w.as["olga"].Post(w.path("invitations"), map[string]string{"email": "Strasse@Example.com", "role": "member"}).Expect(429)
 	if answer.Header("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	w.invite("adam", "new@example.com")
+	w.invite("adam", "STRAẞE@example.com")
 	if got := w.as["olga"].Get(w.path("invitations")).Expect(200).JSON(); got["total"] != 1.0 {
 		t.Errorf("more than one invitation is open to an address: %v", got)
 	}

@@ -30,7 +30,7 @@ func Module(env string) web.Module {
 	h := handler{p}
 	return web.Module{
 		Name: "pages",
-		Use:  []gin.HandlerFunc{p.Errors("/api/")},
+		Use:  []gin.HandlerFunc{p.Errors()},
 		Routes: append(p.Routes(),
 			web.Handle(http.MethodGet, "/", h.home).Doc("The home page").Hide(),
 		),

@@ -38,7 +38,7 @@ func Run(ctx context.Context, std command.IO) error {
 		Title: "{project}", Version: "1.0.0", Description: "The API of {project}, below " + api + ".",
 		Contact: openapi.Contact{Name: "{project}"}, License: openapi.License{Name: "Proprietary"},
 	}
-	all = append(all, openapi.Module(about, all))
+	all = append(all, openapi.Module(about, all, openapi.Password(cfg.DocsPassword)...))
 	server, err := web.New(cfg.Config, log, all...)
 	if err != nil {
 		return err
@@ -59,6 +59,8 @@ func database(env string, gdb *gorm.DB) web.Module {
 	m := web.Module{
 		Name:     "database",
 		Ready:    func(ctx context.Context) error { return db.Ready(ctx, gdb, all) },
+		Refused:  db.Refused(gdb),
+		Use:      db.ReadReplica(gdb),
 		Commands: db.Commands(gdb, all),
 	}
 	if env != web.Production {

@@ -1,6 +1,7 @@
 package tour
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -78,8 +79,16 @@ func TestReadJSON(t *testing.T) {
 
 const ada = `{"username":"ada","email":"ada@example.com","password":"Enigma-1843","full_name":"Ada Lovelace"}`
 
-// with returns ada with further members; a later one wins.
-func with(members string) string { return strings.TrimSuffix(ada, "}") + "," + members + "}" }
+// with returns ada with other members.
+func with(members string) map[string]any {
+	body := map[string]any{}
+	for _, text := range []string{ada, "{" + members + "}"} {
+		if err := json.Unmarshal([]byte(text), &body); err != nil {
+			panic(err)
+		}
+	}
+	return body
+}
 
 func TestCreateUser(t *testing.T) {
 	t.Parallel()

@@ -47,7 +47,7 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 		Run:  h.hub.Run,
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/ws/chat/:room", h.join).Doc("Join a chat room over WebSocket").
-				Describe(protocol).
+				Describe(protocol).Messages(incoming{}, event{}).
 				Guard(auth.User()).Returns(http.StatusSwitchingProtocols).Fails(400, 403, 404, 426, 503),
 			web.Get("/chat/:room/members", h.members).Doc("List the members of a chat room").Guard(auth.User()),
 			web.Handle(http.MethodGet, "/chat", h.show).Doc("The chat page").Hide(),
@@ -64,7 +64,7 @@ type incoming struct {
 
 // event is what the others get.
 type event struct {
-	Type    string `json:"type"` // message or system
+	Type    string `json:"type" schema:"oneof=message system"`
 	Message string `json:"message"`
 	From    string `json:"from,omitempty"`
 }

@@ -43,7 +43,7 @@ func Module(cfg ws.Config, gdb *gorm.DB, log *slog.Logger) web.Module {
 		Run:  h.hub.Run,
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/organisations/:organisation/ws/team/:room", h.join).Doc("Join a team room of an organisation over WebSocket").
-				Describe(protocol).
+				Describe(protocol).Messages(incoming{}, event{}).
 				Guard(member).Returns(http.StatusSwitchingProtocols).Fails(400, 403, 404, 426, 503),
 			web.Get("/organisations/:organisation/team/:room/members", h.members).Doc("List the members of a team room of an organisation").Guard(member),
 			h.hub.Dev(),
@@ -59,7 +59,7 @@ type incoming struct {
 
 // event is what the others get.
 type event struct {
-	Type    string `json:"type"` // message or system
+	Type    string `json:"type" schema:"oneof=message system"`
 	Message string `json:"message"`
 	From    string `json:"from,omitempty"`
 }

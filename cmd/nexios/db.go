@@ -1,0 +1,184 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
+)
+
+func dbCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "db",
+		Short:   "Look after the project's database",
+		Example: "  nexios db check\n  nexios db reset\n  nexios db console",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(dbCheckCommand(), dbResetCommand(), dbSeedCommand(), dbConsoleCommand())
+	return cmd
+}
+
+func dbCheckCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Compare the database with the migrations",
+		Long: `Compare the database of DATABASE_URL with what the project's migrations make,
+and change nothing: pending migrations, tables, columns and indexes that are
+missing, columns that no migration made. Exit code 3 where they differ. Foreign
+keys without an index are advice. It builds the project and asks it.`,
+		Example: "  nexios db check\n  nexios db check --json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			open, err := lookAt(cmd, dir)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			line := "db check"
+			if wantsJSON(cmd) {
+				line += " --json"
+			}
+			return runProject(cmd, cmd.OutOrStdout(), open.dir, line)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	return cmd
+}
+
+func dbResetCommand() *cobra.Command {
+	var dir string
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "reset",
+		Short: "Drop every table, migrate again and seed",
+		Long: `Drop every table of the database in DATABASE_URL, apply all migrations, and run
+"nexios db seed" if the project has seeds. It also helps after a migration that
+stopped halfway. It asks for confirmation first, and refuses to run in
+production. It builds the project and runs its db reset.`,
+		Example: "  nexios db reset\n  nexios db reset --yes",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			open, err := lookAt(cmd, dir)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			lines := []string{"db reset"}
+			if yes {
+				lines = []string{"db reset --yes"}
+			} else if !canAsk(cmd) {
+				return &problem.Error{What: "db reset drops every table, and needs confirmation", Try: "nexios db reset --yes"}
+			}
+			if open.spec.HasFeature(seedFeature) {
+				lines = append(lines, dbSeed)
+			}
+			return letWork(cmd, open.dir, lines...)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// seedFeature is the feature that has a project's program know dbSeed.
+const (
+	seedFeature = "seed"
+	dbSeed      = "db seed"
+)
+
+func dbSeedCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "seed",
+		Short: "Add the sample rows for development",
+		Long: `Add the rows of internal/seed to the database in DATABASE_URL. They are yours to
+write: "nexios add seed" creates the package. It refuses to run in production. It
+builds the project and runs its db seed.`,
+		Example: "  nexios add seed\n  nexios db seed",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			open, err := lookAt(cmd, dir)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			if !open.spec.HasFeature(seedFeature) {
+				return &problem.Error{Kind: problem.Failure, What: "this project has no seeds", Where: open.dir, Try: "nexios add seed"}
+			}
+			return letWork(cmd, open.dir, dbSeed)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	return cmd
+}
+
+// letWork is runProject for what writes text: with --json that is for people, and
+// a line of JSON says that all went well.
+func letWork(cmd *cobra.Command, dir string, lines ...string) error {
+	if !wantsJSON(cmd) {
+		return runProject(cmd, cmd.OutOrStdout(), dir, lines...)
+	}
+	if err := runProject(cmd, cmd.ErrOrStderr(), dir, lines...); err != nil {
+		return err
+	}
+	return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"dir": dir, "seeded": slices.Contains(lines, dbSeed)})
+}
+
+// runProject builds the project in dir, runs it with one line of words after the
+// other, and ends as it does: go run would end with 1 whatever the program says.
+func runProject(cmd *cobra.Command, out io.Writer, dir string, lines ...string) (err error) {
+	temp, err := os.MkdirTemp("", "nexios-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	program := filepath.Join(temp, "program.exe") // as Windows wants it, and others do not mind
+	build := exec.CommandContext(cmd.Context(), "go", "build", "-buildvcs=false", "-o", program, ".")
+	build.Dir, build.Stdout, build.Stderr = dir, cmd.ErrOrStderr(), cmd.ErrOrStderr()
+	if err := build.Run(); err != nil {
+		return cmp.Or(cancelled(cmd.Context()), error(&problem.Error{
+			Kind: problem.Failure,
+			What: "the project does not build; see the output above", Where: dir, Try: "go build ./...",
+		}))
+	}
+	for _, line := range lines {
+		run := exec.CommandContext(cmd.Context(), program, strings.Fields(line)...)
+		run.Dir, run.Stdin, run.Stdout, run.Stderr = dir, cmd.InOrStdin(), out, cmd.ErrOrStderr()
+		if err := ended(cmd, dir, run.Run()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ended is what nexios ends with after the project's program ended with err.
+func ended(cmd *cobra.Command, dir string, err error) error {
+	status := (*exec.ExitError)(nil)
+	if !errors.As(err, &status) {
+		return err
+	}
+	if err := cancelled(cmd.Context()); err != nil {
+		return err
+	}
+	told := &problem.Error{Kind: problem.Failure, What: "the program did not succeed; see the output above", Where: dir, Try: "nexios doctor"}
+	switch status.ExitCode() {
+	case exitConflict:
+		return reported{&problem.Error{Kind: problem.Conflict, What: "it found something"}}
+	case exitCancelled:
+		return reported{errCancelled} // the program has said so
+	case exitUsage:
+		told.What, told.Try = "the project's runtime does not know this command", "nexios upgrade"
+	}
+	return told
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/merge"
+	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/templates"
+)
+
+// mergeDriver is what git runs for the files that .gitattributes gives the
+// attribute merge=nexios; where nexios is not installed, git's own merge.
+const mergeDriver = "if command -v nexios >/dev/null; then nexios merge --driver %O %A %B %P; else git merge-file %A %O %B; fi"
+
+func mergeCommand() *cobra.Command {
+	var (
+		f               changeFlags
+		driver, install bool
+	)
+	cmd := &cobra.Command{
+		Use:   "merge",
+		Short: "Finish a git merge of branches that both used nexios",
+		Long: `Finish a git merge, rebase or cherry-pick of branches that both used nexios: it
+makes one project of both sides. nexios.json is merged by its meaning, generated
+files are made of what it then says, and the edits of both branches are merged
+into them. Only edits can be in conflict: then nothing is written, and --markers
+writes both texts for you to resolve. A file without markers counts as resolved.
+
+As git's merge driver it does most of that during git merge. New projects have it;
+in a clone it is set up once with --install.`,
+		Example: "  git merge feature          # conflicts\n  nexios merge\n  git add --all && git commit\n\n  nexios merge --install     # once in a clone",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case driver && len(args) == 4:
+				return mergeFile(args[0], args[1], args[2], args[3])
+			case driver:
+				return &problem.Error{What: "the merge driver needs the names of three files and the path", Try: "nexios merge --install"}
+			}
+			if err := noArgs(cmd, args); err != nil {
+				return err
+			}
+			if install {
+				return installDriver(cmd, f.dir)
+			}
+			return mergeProject(cmd, f)
+		},
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	cmd.Flags().BoolVar(&install, "install", false, "set git up to merge this repository's files with nexios")
+	cmd.Flags().BoolVar(&driver, "driver", false, "merge one file, as git asks a merge driver to: BASE OURS THEIRS PATH")
+	return cmd
+}
+
+// installDriver sets the merge driver of the project's repository.
+func installDriver(cmd *cobra.Command, dir string) error {
+	dir, err := findProject(dir)
+	if err != nil {
+		return err
+	}
+	if err := setDriver(cmd.Context(), dir); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "git merges this repository's files with nexios, as .gitattributes says")
+	return nil
+}
+
+func setDriver(ctx context.Context, dir string) error {
+	for _, set := range [][2]string{{"merge.nexios.driver", mergeDriver}, {"merge.nexios.name", "nexios, by what nexios.json means"}} {
+		if out, err := bareCommand(ctx, dir, "config", "--local", set[0], set[1]).CombinedOutput(); err != nil {
+			return fmt.Errorf("git config: %w: %s", err, bytes.TrimSpace(out))
+		}
+	}
+	return nil
+}
+
+// mergeFile is the merge driver: it leaves the result in ours, and an error where
+// that has markers.
+func mergeFile(base, ours, theirs, path string) error {
+	var s scaffold.Sides
+	for name, text := range map[string]*[]byte{base: &s.Base, ours: &s.Ours, theirs: &s.Theirs} {
+		var err error
+		if *text, err = os.ReadFile(name); err != nil {
+			return err
+		}
+	}
+	at := filepath.ToSlash(path)
+	if _, below, ok := strings.Cut("/"+at, "/"+apply.BaseDir+"/"); ok {
+		at = below
+	}
+	text, conflict := scaffold.MergeText(filepath.Base(at), s)
+	if err := os.WriteFile(ours, text, 0o644); err != nil {
+		return err
+	}
+	if conflict {
+		return &problem.Error{Kind: problem.Failure, What: "both branches changed the same thing", Where: path, Try: "nexios merge, when git has merged the others"}
+	}
+	return nil
+}
+
+// mergeProject is nexios merge.
+func mergeProject(cmd *cobra.Command, f changeFlags) error {
+	dir, err := findProject(f.dir)
+	if err != nil {
+		return err
+	}
+	open := apply.Look
+	if !f.dryRun {
+		open = func(dir string) (*apply.Project, error) { return openFolder(cmd, dir) }
+	}
+	folder, err := open(dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	catalog, err := templates.Catalog()
+	if err != nil {
+		return err
+	}
+	torn, err := unmerged(cmd.Context(), dir, folder.Files())
+	if err != nil {
+		return err
+	}
+	p, project, err := catalog.Merge(folder.Files(), torn)
+	if err != nil {
+		return err
+	}
+	if project.Nexios != catalog.Version {
+		return &problem.Error{
+			Kind:  problem.Failure,
+			What:  fmt.Sprintf("this project uses nexios %s; you are running nexios %s", project.Nexios, catalog.Version),
+			Where: filepath.Join(dir, scaffold.SpecFile), Try: getVersion(project.Nexios),
+		}
+	}
+	return carryOver(cmd, f, opened{folder, dir, project, catalog}, p, changing{
+		title: "merge", next: []string{"git add --all", "go run . migrate up", "go test ./...", "git commit"},
+	})
+}
+
+// unmerged are the files of the project that git could not merge and that are not
+// resolved since.
+func unmerged(ctx context.Context, dir string, files fs.FS) (map[string]scaffold.Sides, error) {
+	out, err := git(ctx, dir, "ls-files", "--unmerged", "-z")
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, &problem.Error{Kind: problem.Failure, What: "git was not found on the PATH", Try: "install git: https://git-scm.com"}
+	case errors.As(err, new(*exec.ExitError)):
+		return nil, &problem.Error{Kind: problem.Failure, What: "this project is not in a git repository, so there is nothing to merge", Where: dir, Try: "git status"}
+	case err != nil:
+		return nil, err
+	}
+	names := map[string][3]string{} // of blobs, by path
+	for _, line := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		about, path, ok := strings.Cut(line, "\t")
+		words := strings.Fields(about)
+		if !ok || len(words) != 3 || len(words[2]) != 1 || words[2] < "1" || words[2] > "3" {
+			continue
+		}
+		blob := names[path]
+		blob[words[2][0]-'1'] = words[1]
+		names[path] = blob
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var theirs string
+	for _, ref := range []string{"MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"} {
+		if _, err := git(ctx, dir, "rev-parse", "--quiet", "--verify", ref); err == nil {
+			theirs = ref
+			break
+		}
+	}
+	written := func(path string) (ours, other string) {
+		base := apply.BaseDir + "/" + path
+		if blob, ok := names[base]; ok {
+			return blob[1], blob[2]
+		}
+		return "HEAD:./" + base, theirs + ":./" + base
+	}
+	wanted := map[string]bool{}
+	for path, blob := range names {
+		ours, other := written(path)
+		for _, name := range append(blob[:], ours, other) {
+			if name != "" && !strings.HasPrefix(name, ":") && !strings.ContainsAny(name, "\n") {
+				wanted[name] = true
+			}
+		}
+	}
+	var list []string
+	for name := range wanted {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	texts, err := blobs(ctx, dir, list)
+	if err != nil {
+		return nil, err
+	}
+	torn := map[string]scaffold.Sides{}
+	for path, blob := range names {
+		ours, other := written(path)
+		s := scaffold.Sides{
+			Base: texts[blob[0]], Ours: texts[blob[1]], Theirs: texts[blob[2]],
+			OursWritten: texts[ours], TheirsWritten: texts[other],
+		}
+		text, err := fs.ReadFile(files, path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		merged := false
+		if path == scaffold.SpecFile && s.Base != nil {
+			is, _ := scaffold.MergeText(path, s)
+			merged = merge.Same(is, text) // by the driver
+		}
+		if s.Ours == nil || s.Theirs == nil || hasMarkers(text) || merged {
+			torn[path] = s
+		}
+	}
+	return torn, nil
+}
+
+// hasMarkers reports whether a text has the markers of a conflict.
+func hasMarkers(text []byte) bool {
+	at := func(mark string) int {
+		if bytes.HasPrefix(text, []byte(mark)) {
+			return 0
+		}
+		return bytes.Index(text, []byte("\n"+mark))
+	}
+	begin, middle, end := at("<<<<<<< "), at("=======\n"), at(">>>>>>> ")
+	if middle < 0 {
+		middle = at("=======\r\n")
+	}
+	return begin >= 0 && middle > begin && end > middle
+}

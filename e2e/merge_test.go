@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var pairs = flag.Bool("pairs", false, "build every pair of merged branches")
+
+// branches are what two developers do, each on a branch of their own.
+func branches() []string {
+	return strings.Split(strings.TrimSpace(`
+add resource note body:text
+add resource reply body:text post:ref=posts
+add model mark n:int
+remove resource page
+add field post subtitle:string:optional
+add field post rank:int:default=1 due:date:optional:filter
+add field tag note:text:optional
+change field post title max=100
+change field post title unique
+change field post status enum=draft/live/old
+change field post status enum=draft/live/hidden
+rename field post title headline
+rename field post views seen
+remove field post views
+add index post views,created_at
+add jobs
+add auth --with none
+add tour
+add migration count-words
+edit internal/posts/posts.go
+`), "\n")
+}
+
+// repository is a project in a repository, on its branch main.
+func repository(t *testing.T) project {
+	t.Helper()
+	p := newProject(t, "shop")
+	p.env = append(p.env,
+		"PATH="+filepath.Dir(tool)+string(os.PathListSeparator)+os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
+		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com")
+	p.nexios("add", "resource", "tag", "name:string:unique")
+	p.nexios("add", "resource", "post", "title:string:min=3:search", "status:enum=draft/live:filter", "views:int:default=0:sort", "tag:ref=tags:optional")
+	p.nexios("add", "resource", "page", "body:text")
+	p.run("git", "init", "--quiet", "--initial-branch=main")
+	p.commit("start")
+	return p
+}
+
+// team is one with a branch for each of branches.
+func team(t *testing.T) project {
+	t.Helper()
+	p := repository(t)
+	for i, command := range branches() {
+		p.run("git", "checkout", "--quiet", "-b", fmt.Sprint("b", i), "main")
+		on := p
+		on.env = append(on.env, fmt.Sprint("SOURCE_DATE_EPOCH=", 1795260000+60*i))
+		on.say(command)
+		on.commit(command)
+	}
+	return p
+}
+
+func (p project) commit(message string) {
+	p.t.Helper()
+	p.run("git", "add", "--all")
+	p.run("git", "commit", "--quiet", "--no-gpg-sign", "--message="+message)
+}
+
+// say runs a command, or edits a file as its owner does.
+func (p project) say(command string) {
+	p.t.Helper()
+	words := strings.Fields(command)
+	if words[0] != "edit" {
+		p.nexios(append(words, "--yes")...)
+		return
+	}
+	name := filepath.Join(p.dir, words[1])
+	text, err := os.ReadFile(name)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	mine := strings.NewReplacer(
+		"\nfunc (h handler) list", "\n// least is the fewest views that count.\nconst least = 0\n\nfunc (h handler) list",
+		"\treturn db.List", "\ttx = tx.Where(\"id > ?\", least)\n\treturn db.List",
+	).Replace(string(text))
+	if mine == string(text) {
+		p.t.Fatalf("no place for an edit in\n%s", text)
+	}
+	if err := os.WriteFile(name, []byte(mine), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// conflicting reports whether only a person can decide what two branches make.
+func conflicting(one, other string) bool {
+	for _, pair := range [][2]string{
+		{"rename field post views seen", "remove field post views"},
+		{"remove field post views", "add index post views,created_at"},
+	} {
+		if pair == [2]string{one, other} || pair == [2]string{other, one} {
+			return true
+		}
+	}
+	return false
+}
+
+// TestMergeBranches merges every two branches, with nexios as git's merge driver
+// and without: one project comes of it, which a newer command finds nothing to
+// mend in. All of them together make a project that builds, with a database.
+func TestMergeBranches(t *testing.T) {
+	t.Parallel()
+	p := team(t)
+	clean, all := 0, 0
+	for _, driver := range []bool{true, false} {
+		if driver {
+			p.nexios("merge", "--install")
+		} else {
+			p.run("git", "config", "--remove-section", "merge.nexios")
+		}
+		for i, one := range branches() {
+			for j, other := range branches() {
+				if i == j || !*pairs && (i > j || (i+j)%7 > 0 && !conflicting(one, other)) {
+					continue
+				}
+				name := one + " + " + other
+				p.run("git", "checkout", "--quiet", "-B", "merged", fmt.Sprint("b", i))
+				out, code := p.try("git", "merge", "--quiet", "--no-edit", fmt.Sprint("b", j))
+				if driver {
+					if all++; code == 0 {
+						clean++
+					}
+				}
+				mended, refused := p.try(tool, "merge", "--yes")
+				if conflicting(one, other) {
+					if refused != 2 {
+						t.Errorf("%s: exit %d\n%s", name, refused, mended)
+					}
+					p.run("git", "reset", "--quiet", "--hard")
+					continue
+				}
+				if refused != 0 {
+					t.Errorf("%s (driver %v): exit %d\n%s\n%s", name, driver, refused, out, mended)
+					p.run("git", "reset", "--quiet", "--hard")
+					p.run("git", "clean", "--quiet", "-fd")
+					continue
+				}
+				p.mended(name, j)
+				if *pairs && driver && i < j {
+					if out, code := p.try("go", "vet", "./..."); code != 0 {
+						t.Errorf("%s: %s", name, out)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d of %d merges were clean", clean, all)
+	if clean < all*3/4 {
+		t.Error("too few")
+	}
+
+	p.nexios("merge", "--install")
+	p.run("git", "checkout", "--quiet", "-B", "merged", "b0")
+	merged := []string{branches()[0]}
+	for i, command := range branches() {
+		if i == 0 || command == "remove field post views" {
+			continue
+		}
+		merged = append(merged, command)
+		p.try("git", "merge", "--quiet", "--no-edit", fmt.Sprint("b", i))
+		if out, code := p.try(tool, "merge", "--yes"); code != 0 {
+			t.Fatalf("%s: exit %d\n%s", strings.Join(merged, "\n"), code, out)
+		}
+		p.mended(strings.Join(merged, "\n"), i)
+	}
+	p.run("go", "vet", "./...")
+	p.run("go", "run", ".", "migrate", "up")
+	p.run("go", "run", ".", "migrate", "down", "99")
+	p.run("go", "run", ".", "migrate", "up")
+	p.run("go", "test", "./...")
+}
+
+// mended commits a merge, in which nothing is left to be done.
+func (p project) mended(name string, branch int) {
+	p.t.Helper()
+	p.run("git", "add", "--all")
+	p.try("git", "commit", "--quiet", "--no-gpg-sign", "--message=merged")
+	p.run("git", "merge-base", "--is-ancestor", fmt.Sprint("b", branch), "HEAD")
+	if left, code := p.try("git", "grep", "-n", "-E", "^(<<<<<<<|>>>>>>>) "); code == 0 {
+		p.t.Errorf("%s: markers are left\n%s", name, left)
+	}
+	if out := p.nexios("upgrade", "--yes"); !strings.Contains(out, "nothing to do") {
+		p.t.Errorf("%s: an upgrade has something to do\n%s", name, out)
+	}
+	if out := p.run("gofmt", "-l", "internal"); out != "" {
+		p.t.Errorf("%s: not formatted: %s", name, out)
+	}
+}

@@ -1,0 +1,124 @@
+// Command deploy reads files by which projects are deployed, as strictly as what
+// they are for: a compose file with the environment's values, which it prints as
+// JSON, manifests of Kubernetes, and dashboards of Grafana.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	strict "sigs.k8s.io/yaml"
+)
+
+func main() {
+	read := map[string]func(string) error{"compose": compose, "kubernetes": kubernetes, "grafana": grafana, "yaml": plain}
+	if len(os.Args) < 3 || read[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: deploy compose|kubernetes|grafana|yaml FILE...")
+		os.Exit(2)
+	}
+	for _, file := range os.Args[2:] {
+		if err := read[os.Args[1]](file); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", file, err)
+			os.Exit(1)
+		}
+	}
+}
+
+func compose(file string) error {
+	options, err := cli.NewProjectOptions([]string{file}, cli.WithOsEnv, cli.WithName("deploy"))
+	if err != nil {
+		return err
+	}
+	project, err := options.LoadProject(context.Background())
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(project)
+}
+
+// kinds are what manifests may hold, each with a way to make one.
+var kinds = map[string]func() any{
+	"v1 ConfigMap":                  func() any { return new(corev1.ConfigMap) },
+	"v1 PersistentVolumeClaim":      func() any { return new(corev1.PersistentVolumeClaim) },
+	"v1 Secret":                     func() any { return new(corev1.Secret) },
+	"v1 Service":                    func() any { return new(corev1.Service) },
+	"apps/v1 Deployment":            func() any { return new(appsv1.Deployment) },
+	"batch/v1 Job":                  func() any { return new(batchv1.Job) },
+	"networking.k8s.io/v1 Ingress":  func() any { return new(networkingv1.Ingress) },
+	"policy/v1 PodDisruptionBudget": func() any { return new(policyv1.PodDisruptionBudget) },
+	"kustomize.config.k8s.io/v1beta1 Kustomization": func() any { return new(kustomization) },
+}
+
+// kustomization is what is used of one.
+type kustomization struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Resources  []string `json:"resources"`
+}
+
+func kubernetes(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	documents := yaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(text)))
+	defer documents.Close()
+	for buffer := make([]byte, 1<<20); ; {
+		n, err := documents.Read(buffer)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var is struct{ APIVersion, Kind string }
+		if err := strict.Unmarshal(buffer[:n], &is); err != nil {
+			return err
+		}
+		made, known := kinds[is.APIVersion+" "+is.Kind]
+		if !known {
+			return fmt.Errorf("nothing is known of %s %s", is.APIVersion, is.Kind)
+		}
+		if err := strict.UnmarshalStrict(buffer[:n], made()); err != nil {
+			return fmt.Errorf("%s: %w", is.Kind, err)
+		}
+	}
+}
+
+func plain(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var settings map[string]any
+	return strict.UnmarshalStrict(text, &settings)
+}
+
+func grafana(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	plugins.RegisterDefaultPlugins()
+	var d dashboard.Dashboard
+	for _, err := range []error{d.UnmarshalJSONStrict(text), d.Validate()} {
+		if err != nil && err.Error() != "" { // it returns lists of errors, also empty ones
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package auth
+
+import "gorm.io/gorm"
+
+// factorsOf returns how many factors a password login of a user proves: two if the
+// user has a second factor, which the login requires.
+func factorsOf(tx *gorm.DB, userID int64) (int, error) {
+	var totp int64
+	err := tx.Session(&gorm.Session{NewDB: true}).Model(&totpRow{}).Where("user_id = ? AND confirmed_at > 0", userID).Count(&totp).Error
+	return 1 + int(min(totp, 1)), err
+}
+
+// mayEnrol returns a 403 fault for a session without the second factor that its role
+// requires if the user has one: they must use it, so that a password alone cannot add
+// another.
+func mayEnrol(tx *gorm.DB, id Identity) error {
+	if !id.lacking {
+		return nil
+	}
+	has, err := hasFactor(tx, id.UserID)
+	if err == nil && has {
+		err = factorRequired()
+	}
+	return err
+}
+
+// confirmed records when, and with how many factors, the user of a session has
+// reauthenticated; the number of factors of a session never decreases.
+func confirmed(tx *gorm.DB, session string, at int64, factors int) error {
+	set := map[string]any{"confirmed_at": at}
+	if factors > 1 {
+		set["factors"] = factors
+	}
+	return tx.Model(&sessionRow{}).Where("id = ? AND revoked_at = 0", session).UpdateColumns(set).Error
+}
+
+// lost sets the sessions of a user back to one factor when no second factor is left.
+func lost(tx *gorm.DB, userID int64) error {
+	if has, err := hasFactor(tx, userID); err != nil || has {
+		return err
+	}
+	return tx.Session(&gorm.Session{NewDB: true}).Model(&sessionRow{}).Where("user_id = ?", userID).UpdateColumn("factors", 1).Error
+}
+
+// hasFactor reports whether a user has a second factor or a passkey, which counts as
+// two.
+func hasFactor(tx *gorm.DB, userID int64) (bool, error) {
+	factors, err := factorsOf(tx, userID)
+	if err != nil || factors > 1 {
+		return factors > 1, err
+	}
+	var passkeys int64
+	err = tx.Session(&gorm.Session{NewDB: true}).Model(&passkeyRow{}).Where("user_id = ?", userID).Count(&passkeys).Error
+	return passkeys > 0, err
+}
+
+// proved records that a session has proved two factors.
+func proved(tx *gorm.DB, session string) error {
+	return tx.Session(&gorm.Session{NewDB: true}).Model(&sessionRow{}).Where("id = ?", session).UpdateColumn("factors", 2).Error
+}

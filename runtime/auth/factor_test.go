@@ -1,0 +1,146 @@
+package auth
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
+)
+
+// Who lacks the second factor that his role requires reaches what gives him one,
+// and nothing else, by a token, a page or a key.
+func TestASecondFactorThatARoleRequires(t *testing.T) {
+	w := newWorld(t)
+	w.set(w.user("root"), "role", "admin")
+	w.user("alice")
+	key, err := w.s.MakeKey(t.Context(), w.identity(w.s, w.login(w.s, "root")), "k", []string{"write"}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.s.cfg.Factor = []string{"staff", "admin"}
+	modules := append(guarded(w.s), web.Module{Name: "enrol", Routes: []web.Route{
+		web.Get("/enrol", who).Guard(Enrolling(Fresh())),
+		web.Get("/confirm", who).Guard(Enrolling(Session())),
+	}})
+	client := webtest.New(t, modules...)
+	routes := []string{"/api/posts", "/api/admin", "/api/staff", "/api/export", "/api/account", "/api/danger"}
+	check := func(what string, c *webtest.Client, want, enrol int, known bool) {
+		t.Helper()
+		for _, path := range routes {
+			if got := c.Get(path); got.Status != want {
+				t.Errorf("%s: %s is %d, want %d", what, path, got.Status, want)
+			} else if details := got.Details(); want == 403 && (len(details) != 1 || details[0].Field != "factor") {
+				t.Errorf("%s: %s says %s", what, path, got.Body())
+			}
+		}
+		if got := c.Get("/api/public").Expect(200).JSON()["known"]; got != known {
+			t.Errorf("%s: known on a public route: %v", what, got)
+		}
+		for _, path := range []string{"/enrol", "/confirm"} {
+			if got := c.Get(path); got.Status != enrol {
+				t.Errorf("%s: %s is %d, want %d", what, path, got.Status, enrol)
+			}
+		}
+	}
+	root := func() (Identity, *webtest.Client) {
+		t.Helper()
+		grant := w.login(w.s, "root")
+		return w.identity(w.s, grant), client.With("Authorization", "Bearer "+grant.AccessToken)
+	}
+	id, session := root()
+	check("before", session, 403, 200, false)
+	if got := client.With("X-API-Key", key.Key).Get("/api/posts"); got.Status != 403 {
+		t.Errorf("a key of somebody who lacks it: %d", got.Status)
+	}
+	if got := client.With("Authorization", "Bearer "+w.login(w.s, "alice").AccessToken).Get("/api/posts"); got.Status != 200 {
+		t.Errorf("whose role requires nothing: %d", got.Status)
+	}
+	_, other := root()
+
+	enrolled, err := w.s.EnrollTOTP(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := totp.GenerateCode(enrolled.Secret, w.s.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes, err := w.s.ConfirmTOTP(t.Context(), id, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("once enrolled", session, 200, 200, true)
+	check("by the password alone", other, 403, 200, false)
+	if _, err := w.s.EnrollTOTP(t.Context(), id); status(err) != 409 {
+		t.Errorf("enrolled twice: %v", err)
+	}
+	grant, err := w.s.Login(t.Context(), here, Credentials{Username: "root", Password: rightPassword, Code: codes[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("by both", client.With("Authorization", "Bearer "+grant.AccessToken), 200, 200, true)
+	if got := client.With("X-API-Key", key.Key).Get("/api/posts"); got.Status != 200 {
+		t.Errorf("a key of somebody who has it: %d", got.Status)
+	}
+	if err := w.s.DisableTOTP(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	check("once it is off", session, 403, 200, false)
+
+	// A passkey is two factors, and a password alone adds nothing to it.
+	id, weak := root()
+	begun, err := w.s.EnrollTOTP(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passkey := Credential{UserID: id.UserID, ID: []byte("one"), Record: "{}"}
+	if _, err := w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, Method: "passkey", ID: "1"}, "phone", passkey); err != nil {
+		t.Fatal(err)
+	}
+	check("with a passkey", weak, 200, 200, true)
+	id, weak = root()
+	check("by the password again", weak, 403, 200, false)
+	if code, err = totp.GenerateCode(begun.Secret, w.s.now()); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, "the password alone ends an enrolment begun before", errorOf(w.s.ConfirmTOTP(t.Context(), id, code)), 403)
+	passkey.ID = []byte("two")
+	for what, err := range map[string]error{
+		"a passkey": errorOf(w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, Method: "passkey", ID: "2"}, "thief", passkey)),
+		"totp":      errorOf(w.s.EnrollTOTP(t.Context(), id)),
+	} {
+		wantStatus(t, "the password alone enrols "+what, err, 403)
+	}
+	proof := Proof{UserID: id.UserID, Method: "passkey", ID: "3", At: w.s.now(), Strong: true}
+	if err := w.s.ConfirmWith(t.Context(), here, id, proof, ""); err != nil {
+		t.Fatal(err)
+	}
+	check("confirmed by the passkey", weak, 200, 200, true)
+	wantStatus(t, "the same proof again", w.s.ConfirmWith(t.Context(), here, id, proof, ""), 400)
+}
+
+func errorOf[T any](_ T, err error) error { return err }
+
+// A new version's tables do not come to a project that auth was removed from.
+func TestTablesOfLaterVersionsNeedUsers(t *testing.T) {
+	w := newWorld(t)
+	list := Migrations()
+	if _, err := db.Rollback(t.Context(), w.db, append([]db.Migration{users()}, list...), len(list)+1); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		if m.ID < "20260101000009" {
+			continue
+		}
+		if err := m.Up(w.db); err != nil {
+			t.Errorf("%s: %v", m.ID, err)
+		}
+		if err := m.Down(w.db); err != nil {
+			t.Errorf("%s: %v", m.ID, err)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// An administrator acts in the place of a user, as whom everything takes him, and of
+// nobody with as many rights.
+func TestImpersonate(t *testing.T) {
+	w := newWorld(t)
+	root, ann, other := w.user("root"), w.user("ann"), w.user("other")
+	w.set(root, "role", RoleAdmin)
+	w.set(other, "role", RoleAdmin)
+	actor := w.identity(w.s, w.login(w.s, "root"))
+	open := func() Grant {
+		t.Helper()
+		g, err := w.s.Impersonate(t.Context(), here, actor, ann.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	g := open()
+	id := w.identity(w.s, g)
+	if id.UserID != ann.ID || id.Role != "user" || id.ActorID != root.ID || id.Actor != "root" || id.Fresh() || g.RefreshToken != "" {
+		t.Errorf("%+v %+v", id, g)
+	}
+	sessions, err := w.s.Sessions(t.Context(), id)
+	if err != nil || len(sessions) != 1 || sessions[0].Actor != "root" {
+		t.Errorf("sessions %+v, %v", sessions, err)
+	}
+	if w.events("impersonation") != 1 || !strings.Contains(w.log.String(), "actor_id=") {
+		t.Errorf("the log: %s", w.log)
+	}
+	// However a session comes to be confirmed, one in another's place is not fresh.
+	if err := w.db.Table("auth_sessions").Where("id = ?", g.SessionID).Update("confirmed_at", w.s.stamp()).Error; err != nil {
+		t.Fatal(err)
+	}
+	w.s.Forget(ann.ID)
+	if w.identity(w.s, g).Fresh() {
+		t.Error("who acts for another is fresh")
+	}
+	user := w.identity(w.s, w.login(w.s, "ann"))
+	stale := actor
+	stale.fresh = false
+	byKey := actor
+	byKey.SessionID, byKey.KeyID = "", 1
+	nested := actor
+	nested.ActorID = other.ID
+	gone := w.user("gone")
+	w.set(gone, "is_active", false)
+	for _, tt := range []struct {
+		name   string
+		actor  Identity
+		user   int64
+		status int
+	}{
+		{"a user", user, other.ID, http.StatusForbidden},
+		{"who acts for another", id, other.ID, http.StatusForbidden},
+		{"an actor who is an administrator", nested, ann.ID, http.StatusForbidden},
+		{"a password that was asked for long ago", stale, ann.ID, http.StatusForbidden},
+		{"an API key", byKey, ann.ID, http.StatusForbidden},
+		{"of an administrator", actor, other.ID, http.StatusForbidden},
+		{"of oneself", actor, root.ID, http.StatusForbidden},
+		{"of who is inactive", actor, gone.ID, http.StatusNotFound},
+		{"of nobody", actor, 999, http.StatusNotFound},
+	} {
+		if _, err := w.s.Impersonate(t.Context(), here, tt.actor, tt.user); status(err) != tt.status {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	for name, err := range map[string]error{
+		"password": w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false),
+		"confirm":  w.s.Confirm(t.Context(), here, id, rightPassword, ""),
+		"API key":  func() error { _, err := w.s.MakeKey(t.Context(), id, "x", nil, time.Time{}); return err }(),
+	} {
+		if status(err) != http.StatusForbidden {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		do   func()
+		undo func()
+	}{
+		{"the user becomes an administrator", func() { w.set(ann, "role", RoleAdmin) }, func() { w.set(ann, "role", "user") }},
+		{"the user is deactivated", func() { w.set(ann, "is_active", false) }, func() { w.set(ann, "is_active", true) }},
+		{"the actor is none any more", func() { w.set(root, "role", "user") }, func() { w.set(root, "role", RoleAdmin) }},
+		{"the actor is deactivated", func() { w.set(root, "is_active", false) }, func() { w.set(root, "is_active", true) }},
+		{"the actor's session ends", func() {
+			if err := w.s.EndSession(t.Context(), actor, actor.SessionID); err != nil {
+				t.Fatal(err)
+			}
+		}, func() {}},
+	} {
+		g := open()
+		tt.do()
+		w.pass(Staleness)
+		if _, err := w.s.Authenticate(t.Context(), g.AccessToken); status(err) != http.StatusUnauthorized {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		tt.undo()
+	}
+	for name, end := range map[string]func() error{
+		"logout": func() error { return w.s.LogoutSession(t.Context(), actor) },
+		"end":    func() error { return w.s.EndSession(t.Context(), actor, actor.SessionID) },
+		"of all": func() error { return w.s.EndSessions(t.Context(), root.ID, "") },
+	} {
+		actor = w.identity(w.s, w.login(w.s, "root"))
+		g = open()
+		w.identity(w.s, g) // is remembered
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.s.Authenticate(t.Context(), g.AccessToken); status(err) != http.StatusUnauthorized {
+			t.Errorf("right after the %s of the actor's session: %v", name, err)
+		}
+	}
+	actor = w.identity(w.s, w.login(w.s, "root"))
+	g = open()
+	w.pass(impersonationTTL)
+	if _, err := w.s.Authenticate(t.Context(), g.AccessToken); status(err) != http.StatusUnauthorized {
+		t.Errorf("after an hour: %v", err)
+	}
+}

@@ -1,0 +1,215 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/command"
+)
+
+// Difference is one way in which a database is not what migrations make, or could
+// be better.
+type Difference struct {
+	Drift bool   `json:"drift"` // false: only advice
+	Where string `json:"where"` // a migration, a table, or a column or an index of one: posts.title
+	What  string `json:"what"`
+	Try   string `json:"try"`
+}
+
+// Differences compares a database with what the migrations of list make, and
+// changes nothing: migrations that are pending or that the program does not know;
+// tables, columns and indexes that are missing; columns that no migration made, or
+// that take null where theirs do not, or the other way round; and as advice, foreign
+// keys without an index. What the applied ones make is seen by running them on an
+// empty SQLite database, so of a server's columns the types are not compared. A table
+// that no migration made may belong to another program.
+func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Difference, error) {
+	states, err := Status(ctx, gdb, list)
+	if err != nil {
+		return nil, err
+	}
+	all := []Difference{}
+	drift := func(where, what, try string) { all = append(all, Difference{true, where, what, try}) }
+	pending := map[string]bool{}
+	for _, s := range states {
+		switch {
+		case s.Applied == nil:
+			pending[s.ID] = true
+			drift(s.ID, "pending", "migrate up")
+		case s.Unknown:
+			drift(s.ID, "applied, and unknown to this program", "migrate down, with the program that has it")
+		}
+	}
+	is, err := readSchema(gdb.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	must, err := madeBy(ctx, slices.DeleteFunc(slices.Clone(list), func(m Migration) bool { return pending[m.ID] }))
+	if err != nil {
+		all = append(all, Difference{false, "migrations", "they do not run on SQLite, so tables are not compared: " + firstLine(err), "migrations that run on every database"})
+		return append(all, withoutIndex(is, is)...), nil
+	}
+	for _, name := range sortedKeys(must) {
+		if name == newsTable(strings.TrimSuffix(name, newsTable(""))) && gdb.Name() != "sqlite" {
+			continue // SearchIndex makes it on SQLite only
+		}
+		table, there := is[name]
+		if !there {
+			drift(name, "the table is missing", "nexios add migration restore-"+dashed(name))
+			continue
+		}
+		for _, c := range sortedKeys(must[name].columns) {
+			want := must[name].columns[c]
+			has, there := table.columns[c]
+			switch {
+			case !there:
+				drift(name+"."+c, "the column is missing", "nexios add migration restore-"+dashed(name, c))
+			case gdb.Name() == "sqlite" && !strings.EqualFold(has.Type, want.Type):
+				drift(name+"."+c, fmt.Sprintf("it is %s, not %s", cmp.Or(has.Type, "without a type"), want.Type), "nexios add migration retype-"+dashed(name, c))
+			case has.Required && !want.Required:
+				drift(name+"."+c, "it takes no null, and should", "nexios add migration relax-"+dashed(name, c))
+			case !has.Required && want.Required:
+				drift(name+"."+c, "it takes null, and should not", "nexios add migration require-"+dashed(name, c))
+			}
+		}
+		for _, c := range sortedKeys(table.columns) {
+			if _, known := must[name].columns[c]; !known {
+				drift(name+"."+c, "no migration made the column", "nexios add migration drop-"+dashed(name, c))
+			}
+		}
+		for _, index := range sortedKeys(must[name].indexes) {
+			if index == primaryIndex || strings.HasPrefix(index, "sqlite_") {
+				continue // of a constraint: databases name them as they like
+			}
+			if _, there := table.indexes[shortened(gdb, index)]; !there {
+				drift(name+"."+index, fmt.Sprintf("the index of %s is missing", strings.Join(must[name].indexes[index], ", ")), "nexios add migration restore-"+dashed(index))
+			}
+		}
+	}
+	return append(all, withoutIndex(must, is)...), nil
+}
+
+// madeBy is the schema that migrations make.
+func madeBy(ctx context.Context, list []Migration) (_ map[string]tableSchema, err error) {
+	empty, err := Open("sqlite::memory:", Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closed := Close(empty); err == nil {
+			err = closed
+		}
+	}()
+	if _, err := Migrate(ctx, empty, list); err != nil {
+		return nil, err
+	}
+	return readSchema(empty.WithContext(ctx))
+}
+
+// withoutIndex is advice about the foreign keys that no index begins with, of the
+// tables that are among ours.
+func withoutIndex(ours, is map[string]tableSchema) []Difference {
+	var all []Difference
+	for _, name := range sortedKeys(is) {
+		if _, known := ours[name]; !known {
+			continue
+		}
+		for _, key := range sortedKeys(is[name].keys) {
+			columns := is[name].keys[key]
+			found := false
+			for _, index := range is[name].indexes {
+				found = found || len(index) >= len(columns) && sameSet(index[:len(columns)], columns)
+			}
+			if !found {
+				list := strings.Join(columns, ",")
+				all = append(all, Difference{false, name + "." + list, "a foreign key without an index: deleting what it refers to reads the whole table", "nexios add index " + name + " " + list})
+			}
+		}
+	}
+	return all
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// shortened is a name as the database keeps it.
+func shortened(gdb *gorm.DB, name string) string {
+	if gdb.Name() == "postgres" && len(name) > 63 {
+		return name[:63]
+	}
+	return name
+}
+
+func dashed(names ...string) string {
+	return strings.ReplaceAll(strings.Join(names, "-"), "_", "-")
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// checkCommand is `db check` on gdb.
+func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
+	return command.Command{
+		Name: "db check", Args: "[--json]", Summary: "compare the database with the migrations; exit 3 where they differ",
+		Help: "Changes nothing. What is only advice, such as a foreign key without an index,\n" +
+			"is told and is no difference.",
+		Run: func(ctx context.Context, io command.IO) error {
+			asJSON := slices.Equal(io.Args, []string{"--json"})
+			if len(io.Args) > 0 && !asJSON {
+				return command.Usage(fmt.Sprintf("unexpected argument %q\n  where: db check\n  try:   db check --json", io.Args[0]))
+			}
+			all, err := Differences(ctx, gdb, list)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = json.NewEncoder(io.Stdout).Encode(map[string]any{"differences": all})
+			} else {
+				err = differencesTable(io.Stdout, all)
+			}
+			places, try := 0, ""
+			for _, d := range all {
+				if d.Drift {
+					places++
+					try = cmp.Or(try, d.Try)
+				}
+			}
+			if err != nil || places == 0 {
+				return err
+			}
+			what := "places"
+			if places == 1 {
+				what = "place"
+			}
+			return command.Finding(fmt.Sprintf("the database differs from the migrations in %d %s\n  where: the list on standard output\n  try:   %s", places, what, try))
+		},
+	}
+}
+
+func differencesTable(w io.Writer, all []Difference) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(w, "the database is what the migrations make")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "KIND\tWHERE\tWHAT\tTRY")
+	for _, d := range all {
+		kind := "advice"
+		if d.Drift {
+			kind = "drift"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", kind, d.Where, d.What, d.Try)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,338 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// How a migration changes a table that programs read and write meanwhile. What
+// locks a table for a moment waits for that moment no longer than a turn, and then
+// lets those by who queued up behind it. What takes long takes no lock that others
+// mind: indexes of PostgreSQL are made concurrently, its constraints are proved after
+// they hold for new rows, and values are filled in a few rows at a time.
+
+// turn is how long a migration waits for a lock at once. PostgreSQL looks for
+// deadlocks after a second, and might end what another program does.
+const turn = 500 * time.Millisecond
+
+// hurry and leisure set how long a connection of a server waits for a lock. MySQL
+// counts whole seconds.
+var hurry, leisure = map[string]string{
+	"postgres": "SET lock_timeout = 500", "mysql": "SET lock_wait_timeout = 1, innodb_lock_wait_timeout = 1",
+}, map[string]string{
+	"postgres": "SET lock_timeout = 0", "mysql": "SET lock_wait_timeout = 86400, innodb_lock_wait_timeout = 86400",
+}
+
+// steps is the connection of an online migration: each statement lets go of its
+// locks when it ends.
+type steps struct{ *sql.Conn }
+
+// BeginTx implements gorm.ConnPoolBeginner.
+func (s *steps) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
+	begun, err := s.Conn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &pinned{begun}, nil
+}
+
+// online reports whether tx is the connection of an online migration.
+func online(tx *gorm.DB) bool {
+	_, ok := tx.Statement.ConnPool.(*steps)
+	return ok
+}
+
+// concurrent reports whether indexes are made concurrently, and constraints in two
+// steps.
+func concurrent(tx *gorm.DB) bool { return online(tx) && tx.Name() == "postgres" }
+
+// stepwise runs f on a connection without a transaction around it.
+func stepwise(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm.DB) error) error {
+	if _, err := conn.ExecContext(ctx, hurry[gdb.Name()]); err != nil {
+		return Translate(err)
+	}
+	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), leisure[gdb.Name()]) }()
+	tx := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
+	tx.Statement.ConnPool = &steps{conn}
+	return f(tx)
+}
+
+// patiently does what is undone when it does not get a lock in its turn, until it
+// gets it.
+func patiently(ctx context.Context, gdb *gorm.DB, do func() error) error {
+	for tries := 1; ; tries++ {
+		err := do()
+		if err == nil || inspect(err).kind != busy || ctx.Err() != nil {
+			return err
+		}
+		if tries == 2 {
+			gdb.Logger.Warn(ctx, "waiting for another program to let go of a table: %v", inspect(err).cause)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(turn):
+		}
+	}
+}
+
+// briefly does what locks a table for a moment: in an online migration in a
+// transaction of its own, and again where it does not get the lock.
+func briefly(tx *gorm.DB, do func(tx *gorm.DB) error) error {
+	if !online(tx) {
+		return do(tx)
+	}
+	return patiently(tx.Statement.Context, tx, func() error { return tx.Transaction(do) })
+}
+
+// run is briefly for one statement.
+func run(tx *gorm.DB, statement string, vars ...any) error {
+	return briefly(tx, func(tx *gorm.DB) error { return tx.Exec(statement, vars...).Error })
+}
+
+// leisurely runs a statement that takes long, or waits for long, and is in
+// nobody's way.
+func leisurely(tx *gorm.DB, statement string, vars ...any) error {
+	if err := tx.Exec(leisure[tx.Name()]).Error; err != nil {
+		return err
+	}
+	text := tx.Session(&gorm.Session{DryRun: true}).Exec(statement, vars...).Statement.SQL.String()
+	waiting := time.AfterFunc(10*silence, func() {
+		tx.Logger.Warn(tx.Statement.Context, "still busy, or waiting for transactions that began before: %s", text)
+	})
+	defer waiting.Stop()
+	err := tx.Exec(statement, vars...).Error
+	if hurried := tx.Exec(hurry[tx.Name()]).Error; err == nil {
+		err = hurried
+	}
+	return err
+}
+
+// createIndex makes an index; how stands before the word INDEX, and rest follows
+// its name.
+func createIndex(tx *gorm.DB, how, name, rest string, vars ...any) error {
+	vars = append([]any{clause.Column{Name: name}}, vars...)
+	if !concurrent(tx) {
+		return tx.Exec("CREATE "+how+"INDEX ? "+rest, vars...).Error
+	}
+	if err := dropIndex(tx, name); err != nil { // half made
+		return err
+	}
+	err := leisurely(tx, "CREATE "+how+"INDEX CONCURRENTLY ? "+rest, vars...)
+	if err != nil {
+		_ = dropIndex(tx, name) // it would refuse rows all the same
+	}
+	return err
+}
+
+// dropIndex drops an index of PostgreSQL, if there is one.
+func dropIndex(tx *gorm.DB, name string) error {
+	if !concurrent(tx) {
+		return tx.Exec("DROP INDEX IF EXISTS ?", clause.Column{Name: name}).Error
+	}
+	return leisurely(tx, "DROP INDEX CONCURRENTLY IF EXISTS ?", clause.Column{Name: name})
+}
+
+// hasIndex reports whether PostgreSQL has an index that is made to its end.
+func hasIndex(tx *gorm.DB, name string) (is bool, err error) {
+	err = tx.Raw("SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(quote_ident(?)) AND indisvalid)", name).Scan(&is).Error
+	return is, err
+}
+
+// replaceIndex makes an index of PostgreSQL while the one that has its name is used
+// by another.
+func replaceIndex(tx *gorm.DB, name string, create func() error) error {
+	older := fmt.Sprintf("%.58s_old", name)
+	rename := func(from, to string) error {
+		return run(tx, "ALTER INDEX IF EXISTS ? RENAME TO ?", clause.Column{Name: from}, clause.Column{Name: to})
+	}
+	there, err := hasIndex(tx, older)
+	if err == nil && !there { // else it was renamed before
+		err = rename(name, older)
+	}
+	if err != nil {
+		return err
+	}
+	if err := create(); err != nil {
+		return errors.Join(err, rename(older, name))
+	}
+	return dropIndex(tx, older)
+}
+
+// constraint is a check or a foreign key.
+type constraint interface{ Build() (string, []any) }
+
+// constrain adds a constraint to a table of PostgreSQL or MySQL, unless it is there;
+// one that is replaced by another of its name goes at the same time.
+func constrain(tx *gorm.DB, table, name string, c constraint, replace bool) error {
+	statement, vars := c.Build()
+	vars = append([]any{clause.Table{Name: table}}, vars...)
+	if !concurrent(tx) {
+		if tx.Migrator().HasConstraint(table, name) {
+			return nil
+		}
+		return run(tx, "ALTER TABLE ? ADD "+statement, vars...)
+	}
+	err := briefly(tx, func(tx *gorm.DB) error {
+		switch there := tx.Migrator().HasConstraint(table, name); {
+		case there && !replace:
+			return nil
+		case there:
+			if err := tx.Exec("ALTER TABLE ? DROP CONSTRAINT ?", clause.Table{Name: table}, clause.Column{Name: name}).Error; err != nil {
+				return err
+			}
+		}
+		return tx.Exec("ALTER TABLE ? ADD "+statement+" NOT VALID", vars...).Error
+	})
+	if err != nil {
+		return err
+	}
+	return leisurely(tx, "ALTER TABLE ? VALIDATE CONSTRAINT ?", clause.Table{Name: table}, clause.Column{Name: name})
+}
+
+// unchecked has MySQL add a foreign key without looking at rows that have no value
+// for it, for which it would copy the table.
+func unchecked(add func(*gorm.DB) error) func(*gorm.DB) error {
+	return func(tx *gorm.DB) error {
+		if tx.Name() != "mysql" {
+			return add(tx)
+		}
+		if err := tx.Exec("SET foreign_key_checks = 0").Error; err != nil {
+			return err
+		}
+		err := add(tx)
+		if checked := tx.Exec("SET foreign_key_checks = 1").Error; err == nil {
+			err = checked
+		}
+		return err
+	}
+}
+
+// proof is the constraint by which PostgreSQL knows that a column is required
+// without looking at the rows again.
+type proof struct{ column string }
+
+func (p proof) name() string { return fmt.Sprintf("required_%.50s", p.column) }
+
+// Build implements constraint.
+func (p proof) Build() (string, []any) {
+	return "CONSTRAINT ? CHECK (? IS NOT NULL)", []any{clause.Column{Name: p.name()}, clause.Column{Name: p.column}}
+}
+
+// some rows are read at once.
+const some = 1000
+
+// pace is how many rows are changed at once in an online migration: as many as take
+// about a twentieth of a second, for which others may wait, and never so many that they
+// would wait for long where the next ones take ten times as much.
+type pace struct {
+	rows  int
+	begun time.Time
+}
+
+// next is the number, by how long it took with the last one.
+func (p *pace) next() int {
+	took := time.Since(p.begun)
+	switch {
+	case p.rows == 0:
+		p.rows = 25
+	case took > 60*time.Millisecond:
+		p.rows = max(p.rows/2, 1)
+	case took < 30*time.Millisecond:
+		p.rows = min(p.rows*2, some/4)
+	}
+	p.begun = time.Now()
+	return p.rows
+}
+
+// inBatches calls change for some rows of a table after the other, each time in a
+// transaction of its own; what it is given ends a condition. Outside of online
+// migrations it is called once for all.
+func inBatches(tx *gorm.DB, table string, change func(tx *gorm.DB, and string, vars []any) error) error {
+	if !online(tx) {
+		return change(tx, "", nil)
+	}
+	key, err := primaryKey(tx, table)
+	if err != nil || len(key) == 0 {
+		if err == nil {
+			err = briefly(tx, func(tx *gorm.DB) error { return change(tx, "", nil) })
+		}
+		return err
+	}
+	var columns []any
+	for _, name := range key {
+		columns = append(columns, clause.Column{Name: name})
+	}
+	list := strings.TrimSuffix(strings.Repeat("?, ", len(key)), ", ")
+	var pace pace
+	for last := []any(nil); ; {
+		and, vars := "", []any(nil)
+		if last != nil {
+			and, vars = " AND ("+list+") > ("+list+")", append(append(vars, columns...), last...)
+		}
+		query := append(append(append(append([]any{}, columns...), clause.Table{Name: table}), vars...), columns...)
+		ends, err := records(tx.Raw("SELECT "+list+" FROM ? WHERE 1 = 1"+and+" ORDER BY "+list+" LIMIT 1 OFFSET ?", append(query, pace.next()-1)...))
+		if err != nil {
+			return err
+		}
+		if len(ends) > 0 {
+			and, vars = and+" AND ("+list+") <= ("+list+")", append(append(vars, columns...), ends[0]...)
+		}
+		if err := briefly(tx, func(tx *gorm.DB) error { return change(tx, and, vars) }); err != nil {
+			return err
+		}
+		if err := settle(tx, table); err != nil {
+			return err
+		}
+		if len(ends) == 0 {
+			return nil
+		}
+		last = ends[0]
+	}
+}
+
+// settle has PostgreSQL sort rows that changed into the table's index of a search, which
+// it does for many at once: who comes to it holds his rows for seconds.
+func settle(tx *gorm.DB, table string) error {
+	if !concurrent(tx) {
+		return nil
+	}
+	return run(tx, `SELECT gin_clean_pending_list(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+		WHERE a.amname = 'gin' AND i.indisvalid AND i.indrelid = to_regclass(quote_ident(?))`, table)
+}
+
+// fallback makes a value the default of a column of PostgreSQL, where it has none.
+func fallback(tx *gorm.DB, table, column string, value any) error {
+	var is struct {
+		Kind string
+		Has  bool
+	}
+	err := tx.Raw("SELECT format_type(atttypid, atttypmod) AS kind, atthasdef AS has FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(?)) AND attname = ?", table, column).Scan(&is).Error
+	if err != nil || is.Has {
+		return err
+	}
+	var literal string
+	if err := tx.Raw("SELECT format('%L', CAST(? AS "+is.Kind+"))", value).Scan(&literal).Error; err != nil {
+		return err
+	}
+	return run(tx, "ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", clause.Table{Name: table}, clause.Column{Name: column}, clause.Expr{SQL: literal})
+}
+
+// primaryKey are the columns of a table's primary key.
+func primaryKey(tx *gorm.DB, table string) (columns []string, err error) {
+	err = tx.Raw(map[string]string{
+		"sqlite": "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk",
+		"postgres": "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k (attnum, n) " +
+			"JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE i.indisprimary AND i.indrelid = to_regclass(quote_ident(?)) ORDER BY k.n",
+		"mysql": "SELECT column_name FROM information_schema.key_column_usage WHERE table_schema = database() AND table_name = ? " +
+			"AND constraint_name = 'PRIMARY' ORDER BY ordinal_position",
+	}[tx.Name()], table).Scan(&columns).Error
+	return columns, err
+}

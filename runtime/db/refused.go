@@ -1,0 +1,153 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// Refused returns a function for web.Module's Refused. For a body that is refused
+// anyway, it finds references to rows that do not exist for the caller, as [Refs]
+// and the row rules would have. The model is the response type of the route, alone
+// or in a list. A key of the body is that of a foreign key, or of a many-to-many
+// relation, such as "tag_ids" for "tags".
+func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail {
+	return func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail {
+		s := answered(gdb, out)
+		if s == nil {
+			return nil
+		}
+		var details []fault.Detail
+		tx := gdb.WithContext(ctx)
+		for _, relation := range s.Relationships.BelongsTo {
+			last := relation.References[len(relation.References)-1]
+			if key := jsonName(s, last.ForeignKey.DBName); mentioned(sent, key) {
+				details = append(details, dangles(tx, ref{column: last.ForeignKey, key: last.PrimaryKey, target: relation.FieldSchema}, key, sent)...)
+			}
+		}
+		for _, relation := range s.Relationships.Many2Many {
+			target := relation.FieldSchema
+			if key := idsOf(relation, sent); key != "" && target.PrioritizedPrimaryField != nil {
+				details = append(details, dangles(tx, ref{column: target.PrioritizedPrimaryField, key: target.PrioritizedPrimaryField, target: target}, key, sent)...)
+			}
+		}
+		return details
+	}
+}
+
+// answered is the model that a route answers: its type, or that of its one list.
+func answered(gdb *gorm.DB, out reflect.Type) *schema.Schema {
+	if out == nil || out.Kind() != reflect.Struct {
+		return nil
+	}
+	if out.NumField() == 1 && out.Field(0).Type.Kind() == reflect.Slice {
+		if out = out.Field(0).Type.Elem(); out.Kind() != reflect.Struct {
+			return nil
+		}
+	}
+	stmt := &gorm.Statement{DB: gdb}
+	if stmt.Parse(reflect.New(out).Interface()) != nil {
+		return nil
+	}
+	return stmt.Schema
+}
+
+func mentioned(sent []map[string]any, key string) bool {
+	for _, values := range sent {
+		if _, ok := values[key]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// idsOf is the key by which a body names the rows of a relation; "" when it does
+// not.
+func idsOf(relation *schema.Relationship, sent []map[string]any) string {
+	name := relation.Field.DBName
+	if name == "" {
+		name, _, _ = strings.Cut(relation.Field.Tag.Get("json"), ",")
+	}
+	for _, values := range sent {
+		for key := range values {
+			if one, ok := strings.CutSuffix(key, "_ids"); ok && plural(one, name) {
+				return key
+			}
+		}
+	}
+	return ""
+}
+
+// plural reports whether name is the plural of one, as GORM forms it, or as far as
+// a word such as leaf goes that it does not know.
+func plural(one, name string) bool {
+	if one == name || (schema.NamingStrategy{}).TableName(one) == name {
+		return true
+	}
+	stem := max(3, len(one)*2/3)
+	return len(one) >= stem && strings.HasPrefix(name, one[:stem]) && !strings.Contains(name[stem:], "_")
+}
+
+// mostLookedFor is how many rows of a relation are looked for to complete a fault.
+const mostLookedFor = 20 * checkedAtOnce
+
+// dangles names each element whose value, or one of whose values, of key is that
+// of no row that the caller of tx may read.
+func dangles(tx *gorm.DB, r ref, key string, sent []map[string]any) []fault.Detail {
+	wanted := make([][]string, len(sent))
+	var distinct []any
+	seen := map[string]bool{}
+	for i, values := range sent {
+		value := reflect.ValueOf(values[key])
+		if !value.IsValid() {
+			continue
+		}
+		list := []reflect.Value{value}
+		if value.Kind() == reflect.Slice && value.Type().Elem().Kind() != reflect.Uint8 {
+			list = nil
+			for n := range value.Len() {
+				list = append(list, value.Index(n))
+			}
+		}
+		for _, one := range list {
+			// As the column holds it: a body may have a type of its own.
+			row := reflect.New(r.column.Schema.ModelType).Elem()
+			if r.column.Set(tx.Statement.Context, row, one.Interface()) != nil {
+				continue
+			}
+			v, zero := r.column.ValueOf(tx.Statement.Context, row)
+			if zero {
+				continue
+			}
+			v = reflect.Indirect(reflect.ValueOf(v)).Interface()
+			k := fmt.Sprint(v)
+			if wanted[i] = append(wanted[i], k); !seen[k] {
+				seen[k] = true
+				distinct = append(distinct, v)
+			}
+		}
+	}
+	if len(distinct) == 0 || len(distinct) > mostLookedFor {
+		return nil
+	}
+	found, err := existing(tx, r, distinct)
+	if err != nil {
+		return nil // the body is refused for what is known
+	}
+	var details []fault.Detail
+	for i, keys := range wanted {
+		for _, k := range keys {
+			if !found[k] {
+				details = append(details, missing(key, &i))
+				break
+			}
+		}
+	}
+	return details
+}

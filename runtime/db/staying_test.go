@@ -1,0 +1,226 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// The models of these tests: racks are deleted softly, and tomes stand on them.
+
+type rack struct {
+	ID        int64
+	OfficeID  int64
+	Seen      int64
+	DeletedAt gorm.DeletedAt
+}
+
+type tome struct {
+	ID        int64
+	OfficeID  int64
+	RackID    *int64
+	Rack      *rack `gorm:"foreignKey:OfficeID,RackID;references:OfficeID,ID"`
+	Title     string
+	DeletedAt gorm.DeletedAt
+}
+
+// racked makes the tables, with foreign keys of two columns as the rows of an
+// organisation have them.
+func racked(t *testing.T, gdb *gorm.DB, rule string) {
+	t.Helper()
+	for _, table := range []string{"tomes", "racks"} {
+		must(t, gdb.Exec("DROP TABLE IF EXISTS "+table).Error)
+	}
+	key := map[string]string{"sqlite": "integer PRIMARY KEY", "postgres": "bigserial PRIMARY KEY", "mysql": "bigint AUTO_INCREMENT PRIMARY KEY"}[gdb.Name()]
+	at := map[string]string{"sqlite": "datetime", "postgres": "timestamptz", "mysql": "datetime(6)"}[gdb.Name()]
+	if rule == "SET NULL" && gdb.Name() == "postgres" {
+		rule += " (rack_id)"
+	}
+	keys := ", FOREIGN KEY (office_id, rack_id) REFERENCES racks(office_id, id)"
+	if gdb.Name() == "mysql" && rule == "SET NULL" {
+		keys = ", FOREIGN KEY (rack_id) REFERENCES racks(id)" // a part of the key alone cannot be set there
+	}
+	must(t, gdb.Exec("CREATE TABLE racks (id "+key+", office_id bigint NOT NULL, seen bigint NOT NULL, deleted_at "+at+", UNIQUE (office_id, id))").Error)
+	must(t, gdb.Exec("CREATE TABLE tomes (id "+key+", office_id bigint NOT NULL, rack_id bigint, title varchar(20), deleted_at "+at+keys+" ON DELETE "+rule+")").Error)
+}
+
+// ways are those to write a reference to a rack; tome is one that has none.
+var ways = map[string]func(tx *gorm.DB, to rack, of tome) error{
+	"create": func(tx *gorm.DB, to rack, _ tome) error {
+		return tx.Create(&tome{OfficeID: 1, RackID: &to.ID}).Error
+	},
+	"create several": func(tx *gorm.DB, to rack, _ tome) error {
+		return tx.Create(&[]tome{{OfficeID: 1}, {OfficeID: 1, RackID: &to.ID}}).Error
+	},
+	"bulk": func(tx *gorm.DB, to rack, _ tome) error {
+		return db.CreateAll(tx, []tome{{OfficeID: 1}, {OfficeID: 1, RackID: &to.ID}})
+	},
+	"in a transaction": func(tx *gorm.DB, to rack, _ tome) error {
+		return tx.Transaction(func(tx *gorm.DB) error { return tx.Create(&tome{OfficeID: 1, RackID: &to.ID}).Error })
+	},
+	"update": func(tx *gorm.DB, to rack, of tome) error {
+		of.RackID = &to.ID
+		return tx.Select("rack_id").Updates(&of).Error
+	},
+	"update by a map": func(tx *gorm.DB, to rack, of tome) error {
+		return tx.Model(&of).Updates(map[string]any{"rack_id": to.ID}).Error
+	},
+	"update of a column": func(tx *gorm.DB, to rack, of tome) error {
+		return tx.Model(&tome{}).Where("id", of.ID).Update("rack_id", to.ID).Error
+	},
+	"save": func(tx *gorm.DB, to rack, of tome) error {
+		of.RackID = &to.ID
+		return tx.Save(&of).Error
+	},
+}
+
+// lost counts the tomes that are there and stand on a rack that is gone.
+func lost(t *testing.T, gdb *gorm.DB) (n int64) {
+	t.Helper()
+	must(t, gdb.Model(&tome{}).Where("rack_id IN (SELECT id FROM racks WHERE deleted_at IS NOT NULL)").Count(&n).Error)
+	return n
+}
+
+// A row that is referred to stays until the reference is written: whoever would
+// delete it softly after it was seen, and before that, has to wait.
+func TestReferredRowsStay(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		racked(t, gdb, "RESTRICT")
+		type deleteKey struct{}
+		between := func(tx *gorm.DB) {
+			deletion, _ := tx.Statement.Context.Value(deleteKey{}).(func())
+			if deletion != nil {
+				deletion()
+			}
+		}
+		must(t, gdb.Callback().Create().Before("gorm:create").Register("between", between))
+		must(t, gdb.Callback().Update().Before("gorm:update").Register("between", between))
+		for name, write := range ways {
+			to, of := rack{OfficeID: 1}, tome{OfficeID: 1}
+			must(t, gdb.Create(&to).Error)
+			must(t, gdb.Create(&of).Error)
+			var deleted error
+			ctx := context.WithValue(t.Context(), deleteKey{}, func() {
+				short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				defer cancel()
+				deleted = db.Delete[rack](gdb.WithContext(short), to.ID)
+			})
+			written := write(gdb.WithContext(ctx), to, of)
+			check(t, deleted, 503, "The request took too long", "")
+			if written != nil {
+				t.Errorf("%s: %v", name, written)
+			}
+			check(t, db.Delete[rack](gdb, to.ID), 409, "Rack is still used by tomes", "")
+		}
+		if n := lost(t, gdb); n > 0 {
+			t.Errorf("%d tomes stand on racks that are gone", n)
+		}
+	})
+}
+
+// What goes with a deleted row is held as that is.
+func TestReferredRowsStayBelow(t *testing.T) {
+	type leaf struct {
+		ID     int64
+		TomeID int64
+		Tome   *tome
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		racked(t, gdb, "CASCADE")
+		key := map[string]string{"sqlite": "integer PRIMARY KEY", "postgres": "bigserial PRIMARY KEY", "mysql": "bigint AUTO_INCREMENT PRIMARY KEY"}[gdb.Name()]
+		must(t, gdb.Exec("CREATE TABLE leafs (id "+key+", tome_id bigint, FOREIGN KEY (tome_id) REFERENCES tomes(id) ON DELETE RESTRICT)").Error)
+		on := rack{OfficeID: 1}
+		must(t, gdb.Create(&on).Error)
+		of := tome{OfficeID: 1, RackID: &on.ID}
+		must(t, gdb.Create(&of).Error)
+		must(t, gdb.Transaction(func(tx *gorm.DB) error {
+			must(t, tx.Create(&leaf{TomeID: of.ID}).Error)
+			short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			check(t, db.Delete[rack](gdb.WithContext(short), on.ID), 503, "The request took too long", "")
+			return nil
+		}))
+		check(t, db.Delete[rack](gdb, on.ID), 409, "Rack is still used by leafs", "")
+	})
+}
+
+// A deletion sees the references of others that were made after its transaction
+// had read something. On SQLite nobody makes any meanwhile.
+func TestDeletionsSeeWhatIsCommitted(t *testing.T) {
+	for _, name := range []string{"postgres", "mysql"} {
+		t.Run(name, func(t *testing.T) {
+			gdb := open(t, address(t, name))
+			racked(t, gdb, "RESTRICT")
+			to := rack{OfficeID: 1}
+			must(t, gdb.Create(&to).Error)
+			must(t, gdb.Transaction(func(tx *gorm.DB) error {
+				var n int64
+				must(t, tx.Model(&tome{}).Count(&n).Error)
+				must(t, gdb.Create(&tome{OfficeID: 1, RackID: &to.ID}).Error)
+				check(t, db.Delete[rack](tx, to.ID), 409, "Rack is still used by tomes", "")
+				return nil
+			}))
+		})
+	}
+}
+
+// Who only changes a row that another refers to waits for nobody in PostgreSQL.
+func TestReferredRowsChange(t *testing.T) {
+	gdb := open(t, address(t, "postgres"))
+	racked(t, gdb, "RESTRICT")
+	to := rack{OfficeID: 1}
+	must(t, gdb.Create(&to).Error)
+	count := func(tx *gorm.DB) error { return tx.Model(&to).Update("seen", gorm.Expr("seen + 1")).Error }
+	must(t, gdb.Transaction(func(tx *gorm.DB) error {
+		must(t, tx.Create(&tome{OfficeID: 1, RackID: &to.ID}).Error)
+		must(t, count(gdb))
+		return count(tx)
+	}))
+}
+
+// Of a deletion and a reference at the same time both may win only where the
+// foreign key says what becomes of the reference, and none ends with a 500.
+func TestDeletionsAndReferencesAtOnce(t *testing.T) {
+	const rounds = 5
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		for _, rule := range []string{"RESTRICT", "CASCADE", "SET NULL"} {
+			racked(t, gdb, rule)
+			for name, write := range ways {
+				for range rounds {
+					to, of := rack{OfficeID: 1}, tome{OfficeID: 1}
+					must(t, gdb.Create(&to).Error)
+					must(t, gdb.Create(&of).Error)
+					var deleted, written error
+					var ready, done sync.WaitGroup
+					ready.Add(2)
+					at := func(do func()) {
+						done.Go(func() { ready.Done(); ready.Wait(); do() })
+					}
+					at(func() { deleted = db.Delete[rack](gdb, to.ID) })
+					at(func() { written = write(gdb, to, of) })
+					done.Wait()
+					for _, err := range []error{deleted, written} {
+						var f *fault.Error
+						if err != nil && (!errors.As(err, &f) || f.Status != http.StatusConflict && f.Status != http.StatusUnprocessableEntity && f.Status != http.StatusServiceUnavailable) {
+							t.Errorf("%s, %s: %v", rule, name, err)
+						}
+					}
+					if rule == "RESTRICT" && deleted == nil && written == nil {
+						t.Errorf("%s: a rack was deleted, and a tome put on it", name)
+					}
+				}
+			}
+			if n := lost(t, gdb); n > 0 {
+				t.Errorf("%s: %d tomes stand on racks that are gone", rule, n)
+			}
+		}
+	})
+}

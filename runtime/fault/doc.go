@@ -1,0 +1,14 @@
+// Package fault holds the one kind of error that handlers return: an HTTP
+// status, a sentence for a person and, where they help, details by field.
+// The web package writes it; nothing else writes errors.
+//
+// Everything is in fault.go. How an error becomes an answer, and how to change that:
+//
+//	handler returns an error
+//	  -> From: a *Error as it is, whatever wraps it; all else is Internal
+//	  -> web: its status, its sentence, its details, one shape
+//
+// Errors of statements come out of package db as *Error already: no row is NotFound, a
+// taken key Conflict, a locked table Unavailable. To answer something else, return
+// another *Error; nothing has to be registered.
+package fault

@@ -1,0 +1,43 @@
+package runtime
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPackagesExplainThemselves holds every package to a doc.go that says where to
+// begin to read, and to an example.
+func TestPackagesExplainThemselves(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		n++
+		for file, words := range map[string][]string{
+			"doc.go":          {"// Reading order: ", "// Everything is in "},
+			"example_test.go": {"func Example() {"},
+		} {
+			text, err := os.ReadFile(filepath.Join(entry.Name(), file))
+			if err != nil {
+				t.Errorf("%v: see those beside it", err)
+			}
+			has := false
+			for _, w := range words {
+				has = has || strings.Contains(string(text), w)
+			}
+			if !has {
+				t.Errorf("%s/%s has none of %q", entry.Name(), file, words)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("there are %d packages", n)
+	}
+}

@@ -1,0 +1,17 @@
+package redis_test
+
+import (
+	"fmt"
+
+	"github.com/nexios-go/nexios/runtime/redis"
+)
+
+// The module shares the rate limit between replicas; without a URL there is one
+// replica, and nothing to share.
+func Example() {
+	fmt.Println(redis.Module(redis.Config{}).Count == nil)
+	fmt.Println(redis.Module(redis.Config{URL: "redis://cache.internal:6379/0"}).Count == nil)
+	// Output:
+	// true
+	// false
+}

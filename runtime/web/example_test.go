@@ -1,0 +1,52 @@
+package web_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/web"
+)
+
+// A handler takes what a request says and returns what is answered, or an error.
+// The guard is asked before anything is read.
+func Example() {
+	type greet struct {
+		Name  string `uri:"name" binding:"max=20"`
+		Times int    `form:"times" binding:"max=3"`
+	}
+	type greeting struct {
+		Text string `json:"text"`
+	}
+	members := web.Guard{Check: func(c *gin.Context) error {
+		if c.GetHeader("X-Member") == "" {
+			return fault.Unauthorized("Members only")
+		}
+		return nil
+	}}
+	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.DiscardHandler), web.Module{Name: "greetings", Routes: []web.Route{
+		web.Get("/greetings/:name", func(c *gin.Context, in greet) (greeting, error) {
+			return greeting{fmt.Sprintf("Hello %s, %d times", in.Name, in.Times)}, nil
+		}).Doc("Greet somebody").Guard(members),
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ask := func(path, member string) *httptest.ResponseRecorder {
+		answer, request := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+		request.Header.Set("X-Member", member)
+		app.ServeHTTP(answer, request)
+		return answer
+	}
+	fmt.Println(ask("/greetings/anna?times=2", "yes").Body)
+	fmt.Println(ask("/greetings/anna?times=9", "yes").Code)
+	fmt.Println(ask("/greetings/anna?times=9", "").Code)
+	// Output:
+	// {"text":"Hello anna, 2 times"}
+	// 422
+	// 401
+}

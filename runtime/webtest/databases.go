@@ -1,0 +1,181 @@
+package webtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/nexios-go/nexios/runtime/db"
+)
+
+// databases are what tests take one after another. To make the tables of a
+// project costs more than most of what is tried on them, so they are made once for
+// every test that runs at the same time: on a server the next one gets those of
+// the last, empty and counting from one again, and in SQLite a copy of the first.
+type databases struct {
+	owner      testing.TB // when it ends they are gone
+	migrations []db.Migration
+
+	mu    sync.Mutex
+	idle  []database
+	first string // the file of SQLite's
+}
+
+// database is one on a server.
+type database struct {
+	address string
+	gdb     *gorm.DB // not the one of the tests, whose modules may have registered callbacks
+	tables  []string // that are emptied
+}
+
+// take returns a migrated database that nobody else has until t ends. Like DB's
+// it shows every row.
+func (d *databases) take(t testing.TB) *gorm.DB {
+	t.Helper()
+	switch server := os.Getenv("TEST_DATABASE_URL"); {
+	case server == "":
+		return every(open(t, t, "sqlite:"+d.copied(t)))
+	case strings.HasPrefix(server, "sqlite:"):
+		return DB(t, d.migrations) // in the file that the caller has chosen
+	}
+	one := d.next(t)
+	t.Cleanup(func() {
+		if one.tables == nil {
+			return // not as it was before its first test
+		}
+		if err := one.empty(); err != nil {
+			t.Errorf("the tables cannot be emptied for the next test: %v", err)
+			return
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.idle = append(d.idle, one)
+	})
+	return every(open(t, t, one.address))
+}
+
+// every returns gdb with statements that act for nobody.
+func every(gdb *gorm.DB) *gorm.DB { return gdb.WithContext(db.System(context.Background())) }
+
+// next returns a database that is idle, or a new one.
+func (d *databases) next(t testing.TB) database {
+	t.Helper()
+	d.mu.Lock()
+	n := len(d.idle)
+	if n > 0 {
+		one := d.idle[n-1]
+		d.idle = d.idle[:n-1]
+		d.mu.Unlock()
+		return one
+	}
+	d.mu.Unlock()
+	address, gdb := migrated(t, d.owner, d.migrations)
+	one := database{address: address, gdb: every(gdb)}
+	query := "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_name <> 'schema_migrations' AND table_schema = "
+	query += map[bool]string{true: "current_schema()", false: "database()"}[gdb.Name() == "postgres"]
+	if err := one.gdb.Raw(query).Scan(&one.tables).Error; err != nil {
+		t.Fatal(err)
+	}
+	switch filled, err := one.filled(); {
+	case err != nil:
+		t.Fatal(err)
+	case len(filled) > 0: // by a migration
+		one.tables = nil
+	}
+	return one
+}
+
+// filled are the tables that have rows.
+func (d database) filled() (names []string, err error) {
+	if len(d.tables) == 0 {
+		return nil, nil
+	}
+	var parts []string
+	var vars []any
+	for _, name := range d.tables {
+		parts = append(parts, "SELECT ? AS name WHERE EXISTS (SELECT 1 FROM ?)")
+		vars = append(vars, name, clause.Table{Name: name})
+	}
+	return names, d.gdb.Raw(strings.Join(parts, " UNION ALL "), vars...).Scan(&names).Error
+}
+
+// empty removes every row, and lets keys begin at one.
+func (d database) empty() error {
+	filled, err := d.filled()
+	if err != nil {
+		return err
+	}
+	if d.gdb.Name() == "mysql" {
+		return d.truncate(filled)
+	}
+	// To truncate a table is to make those that refer to it anew, too.
+	for len(filled) > 0 {
+		left := slices.DeleteFunc(slices.Clone(filled), func(name string) bool {
+			err = d.gdb.Exec("DELETE FROM ?", clause.Table{Name: name}).Error
+			return err == nil
+		})
+		if len(left) == len(filled) { // rows refer to one another in a circle
+			if err := d.gdb.Exec("TRUNCATE ? CASCADE", clause.Table{Name: left[0]}).Error; err != nil {
+				return err
+			}
+			left = left[1:]
+		}
+		filled = left
+	}
+	return d.gdb.Exec("SELECT setval(quote_ident(schemaname) || '.' || quote_ident(sequencename), start_value, false) FROM pg_sequences " +
+		"WHERE schemaname = current_schema() AND last_value IS NOT NULL").Error
+}
+
+// truncate is empty on MySQL, which truncates what others refer to if it is told to.
+func (d database) truncate(filled []string) error {
+	var counted []string // also where rows were taken back
+	err := d.gdb.Raw("SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND auto_increment > 1").Scan(&counted).Error
+	if err != nil {
+		return err
+	}
+	names := slices.Concat(filled, counted)
+	slices.Sort(names)
+	return d.gdb.Connection(func(tx *gorm.DB) error {
+		if err := tx.Exec("SET foreign_key_checks = 0").Error; err != nil {
+			return err
+		}
+		for _, name := range slices.Compact(names) {
+			if err := tx.Exec("TRUNCATE TABLE ?", clause.Table{Name: name}).Error; err != nil {
+				return err
+			}
+		}
+		return tx.Exec("SET foreign_key_checks = 1").Error
+	})
+}
+
+// copied returns a copy of SQLite's first database.
+func (d *databases) copied(t testing.TB) string {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.first == "" {
+		_, gdb := migrated(t, d.owner, d.migrations)
+		file := filepath.Join(d.owner.TempDir(), "first.db")
+		if err := gdb.Exec("VACUUM INTO ?", file).Error; err != nil {
+			t.Fatal(fmt.Errorf("copy the database: %w", err))
+		}
+		d.first = file
+	}
+	text, err := os.ReadFile(d.first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "test.db")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

@@ -1,0 +1,27 @@
+package webtest_test
+
+import (
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
+)
+
+// A test mounts the module that it is about, and nothing else. [webtest.Resource]
+// tries all that is true of one over rows.
+func Example() {
+	module := web.Module{Name: "hello", Routes: []web.Route{
+		web.Get("/hello", func(*gin.Context, web.None) (map[string]string, error) {
+			return map[string]string{"text": "Hello"}, nil
+		}),
+	}}
+	_ = func(t *testing.T) {
+		client := webtest.New(t, module)
+		if got := client.Get("/hello").Expect(200).JSON()["text"]; got != "Hello" {
+			t.Errorf("it says %v", got)
+		}
+		client.Post("/hello", nil).Expect(405)
+	}
+}
