@@ -37,8 +37,14 @@ type pointText struct {
 // pointPlan says into which fields of a model the columns of a row go.
 type pointPlan struct {
 	columns []string
-	fields  [][]int // by column, as reflect's FieldByIndex; nil when GORM is to read the row
+	fields  [][]int // by column, as reflect's FieldByIndex, nil for none; nil when GORM is to read the row
 }
+
+// skipped takes a column that the model has no field for, such as a folded form.
+type skipped struct{}
+
+// Scan implements sql.Scanner.
+func (skipped) Scan(any) error { return nil }
 
 // byKey is the condition of Find. It rides in the statement's values, where it
 // costs nothing, until query makes SQL of it.
@@ -139,6 +145,10 @@ func (p *point) read(tx *gorm.DB) bool {
 	}
 	into := make([]any, len(fields))
 	for i, index := range fields {
+		if index == nil {
+			into[i] = skipped{}
+			continue
+		}
 		into[i] = s.ReflectValue.FieldByIndex(index).Addr().Interface()
 	}
 	if rows.Scan(into...) != nil {
@@ -157,7 +167,10 @@ func (p *point) plan(model *schema.Schema, columns []string) [][]int {
 	plan := pointPlan{columns: slices.Clone(columns), fields: make([][]int, len(columns))}
 	for i, column := range columns {
 		field := model.LookUpField(column)
-		if field == nil || !field.Readable || field.Serializer != nil || slices.ContainsFunc(field.StructField.Index, func(i int) bool { return i < 0 }) {
+		if field == nil || !field.Readable {
+			continue
+		}
+		if field.Serializer != nil || slices.ContainsFunc(field.StructField.Index, func(i int) bool { return i < 0 }) {
 			plan.fields = nil
 			break
 		}

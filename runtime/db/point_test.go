@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"database/sql"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -144,6 +145,40 @@ func TestFindFollowsTheTable(t *testing.T) {
 	must(t, gdb.Exec("CREATE TABLE crates (height integer, id integer primary key, width integer)").Error)
 	must(t, gdb.Exec("INSERT INTO crates VALUES (30, 1, 20)").Error)
 	same(t, gdb, 1, Crate{1, 20, 30})
+}
+
+type Sticker struct {
+	ID     int64
+	Name   string
+	Secret string `gorm:"->:false"`
+}
+
+// Columns that the model does not read, such as those of folded forms, are
+// skipped: a second statement would read the row again.
+func TestFindSkipsColumnsWithoutAField(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Exec("CREATE TABLE stickers (id integer primary key, name_folded varchar(765), name varchar(50), secret varchar(50))").Error)
+		must(t, gdb.Exec("INSERT INTO stickers VALUES (1, 'one', 'One', 'hidden'), (2, NULL, 'Two', NULL)").Error)
+		asked := &counting{ConnPool: gdb.ConnPool}
+		tx := gdb.Session(&gorm.Session{Context: t.Context()})
+		tx.Statement.ConnPool = asked
+		for range 2 {
+			same(t, tx, 1, Sticker{ID: 1, Name: "One"})
+			same(t, tx, 2, Sticker{ID: 2, Name: "Two"})
+		}
+		require.Equal(t, 4, asked.queries)
+	})
+}
+
+// counting counts the queries that a pool is asked.
+type counting struct {
+	gorm.ConnPool
+	queries int
+}
+
+func (c *counting) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	c.queries++
+	return c.ConnPool.QueryContext(ctx, query, args...)
 }
 
 // A plugin that replaces GORM's query does not know Find's key: it must fail,
