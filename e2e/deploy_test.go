@@ -308,7 +308,8 @@ func TestExtras(t *testing.T) {
 	if container := p.read(".devcontainer/devcontainer.json"); !json.Valid([]byte(container)) {
 		t.Errorf("the container is\n%s", container)
 	}
-	p.run(exe, "yaml", ".github/dependabot.yml", "deploy/litestream.yml")
+	p.run(exe, "dependabot", ".github/dependabot.yml")
+	p.run(exe, "litestream", "deploy/litestream.yml")
 	if !strings.Contains(p.read("deploy/litestream.yml"), "path: data/shop.db") || !strings.Contains(p.read(".env"), "sqlite:data/shop.db") {
 		t.Error("Litestream copies another database")
 	}

@@ -1,6 +1,7 @@
 // Command deploy reads files by which projects are deployed, as strictly as what
 // they are for: a compose file with the environment's values, which it prints as
-// JSON, manifests of Kubernetes, and dashboards of Grafana.
+// JSON, manifests of Kubernetes, dashboards of Grafana, and the settings of Dependabot
+// and Litestream.
 package main
 
 import (
@@ -11,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
@@ -25,9 +28,9 @@ import (
 )
 
 func main() {
-	read := map[string]func(string) error{"compose": compose, "kubernetes": kubernetes, "grafana": grafana, "yaml": plain}
+	read := map[string]func(string) error{"compose": compose, "kubernetes": kubernetes, "grafana": grafana, "dependabot": dependabot, "litestream": litestream}
 	if len(os.Args) < 3 || read[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: deploy compose|kubernetes|grafana|yaml FILE...")
+		fmt.Fprintln(os.Stderr, "usage: deploy compose|kubernetes|grafana|dependabot|litestream FILE...")
 		os.Exit(2)
 	}
 	for _, file := range os.Args[2:] {
@@ -99,13 +102,83 @@ func kubernetes(file string) error {
 	}
 }
 
-func plain(file string) error {
+// dependabot reads .github/dependabot.yml, as far as projects use the options of
+// https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference.
+// What an ecosystem looks after must be there.
+func dependabot(file string) error {
+	var settings struct {
+		Version int `json:"version"`
+		Updates []struct {
+			Ecosystem string `json:"package-ecosystem"`
+			Directory string `json:"directory"`
+			Schedule  struct {
+				Interval string `json:"interval"`
+			} `json:"schedule"`
+			Groups map[string]struct {
+				Patterns []string `json:"patterns"`
+			} `json:"groups"`
+		} `json:"updates"`
+	}
+	if err := readStrictly(file, &settings); err != nil {
+		return err
+	}
+	if settings.Version != 2 || len(settings.Updates) == 0 {
+		return fmt.Errorf("version %d with %d updates", settings.Version, len(settings.Updates))
+	}
+	manifests := map[string]string{"gomod": "go.mod", "github-actions": ".github/workflows/*.yml", "docker": "Dockerfile", "docker-compose": "compose.yaml"}
+	for _, u := range settings.Updates {
+		manifest, known := manifests[u.Ecosystem]
+		found, err := filepath.Glob(filepath.Join(filepath.Dir(file), "..", u.Directory, manifest))
+		switch {
+		case !known:
+			return fmt.Errorf("the ecosystem %q is not known", u.Ecosystem)
+		case err != nil || len(found) == 0:
+			return fmt.Errorf("%s: no %s in %q (%v)", u.Ecosystem, manifest, u.Directory, err)
+		case !slices.Contains([]string{"daily", "weekly", "monthly", "quarterly", "semiannually", "yearly"}, u.Schedule.Interval):
+			return fmt.Errorf("%s: the interval %q is not known", u.Ecosystem, u.Schedule.Interval)
+		}
+		for name, group := range u.Groups {
+			if len(group.Patterns) == 0 {
+				return fmt.Errorf("%s: the group %q has no pattern", u.Ecosystem, name)
+			}
+		}
+	}
+	return nil
+}
+
+// litestream reads its configuration file, as far as projects use the options of
+// https://litestream.io/reference/config/ (0.5, where a database has one replica).
+func litestream(file string) error {
+	var settings struct {
+		DBs []struct {
+			Path    string `json:"path"`
+			Replica struct {
+				Type   string `json:"type"`
+				Bucket string `json:"bucket"`
+				Path   string `json:"path"`
+				Region string `json:"region"`
+			} `json:"replica"`
+		} `json:"dbs"`
+	}
+	if err := readStrictly(file, &settings); err != nil {
+		return err
+	}
+	if len(settings.DBs) != 1 {
+		return fmt.Errorf("%d databases", len(settings.DBs))
+	}
+	if d := settings.DBs[0]; d.Path == "" || d.Replica.Type != "s3" || d.Replica.Bucket == "" || d.Replica.Path == "" || d.Replica.Region == "" {
+		return fmt.Errorf("something is missing in %+v", d)
+	}
+	return nil
+}
+
+// readStrictly reads YAML that holds what settings has and nothing else.
+func readStrictly(file string, settings any) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	var settings map[string]any
-	return strict.UnmarshalStrict(text, &settings)
+	return strict.UnmarshalStrict(text, settings)
 }
 
 func grafana(file string) error {
