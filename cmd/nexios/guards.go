@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/cmd/nexios/form"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -49,6 +50,26 @@ func stayOpen(old, now spec.Project) string {
 	}
 	return "Anybody may still change " + strings.Join(open, ", ") + " without a login. To require one:\n" +
 		"  nexios undo && nexios add auth --guard " + strings.Join(open, "/")
+}
+
+// mayOpen asks for consent, by --open or on a terminal, to remove auth from a project
+// whose resources anybody may call afterwards.
+func mayOpen(cmd *cobra.Command, f removeFlags, resources []string) error {
+	if len(resources) == 0 || f.open || canAsk(cmd) && !f.yes {
+		return nil
+	}
+	return &problem.Error{
+		Kind: problem.Failure, What: "without auth, anybody may call the routes of resources that now require a login",
+		Label: "resources", Where: strings.Join(resources, " "), Try: "nexios remove auth --open, if that is intended",
+	}
+}
+
+// callable says which resources anybody may call, now or then; "" for none.
+func callable(when string, resources []string) string {
+	if len(resources) == 0 {
+		return ""
+	}
+	return "Anybody may " + when + " call the routes of " + strings.Join(resources, ", ") + " without a login."
 }
 
 // checkUnique looks for fields of which a conflict tells what other users have, as

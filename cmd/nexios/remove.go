@@ -42,6 +42,7 @@ func removeCommand() *cobra.Command {
 type removeFlags struct {
 	changeFlags
 	force bool
+	open  bool // of auth: resources stay without their guards
 }
 
 func (f *removeFlags) add(cmd *cobra.Command) {
@@ -83,7 +84,7 @@ else may refer to it; "has" fields that list its rows are removed with it.
 			if r.ModelOnly {
 				title = "remove model " + r.Name
 			}
-			return remove(cmd, f, open, project, title)
+			return remove(cmd, f, open, project, removal{title: title})
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -128,15 +129,24 @@ func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			project, err := open.catalog.Remove(open.spec, chosen, at)
-			if err != nil {
+			project, opened := open.spec, []string(nil)
+			if feature.Name == "auth" && project.HasFeature("auth") {
+				project, opened = project.Opened()
+			}
+			if project, err = open.catalog.Remove(project, chosen, at); err != nil {
+				return err
+			}
+			if err := mayOpen(cmd, f, opened); err != nil {
 				return err
 			}
 			key := strings.TrimSpace(strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature "))
-			return remove(cmd, f, open, project, "remove "+key, unneeded(open, project, feature, at)...)
+			return remove(cmd, f, open, project, removal{title: "remove " + key, opened: opened, next: unneeded(open, project, feature, at)})
 		},
 	}
 	f.add(cmd)
+	if feature.Name == "auth" {
+		cmd.Flags().BoolVar(&f.open, "open", false, "resources that require a login stay, open to everybody")
+	}
 	return cmd
 }
 
@@ -165,15 +175,23 @@ func unneeded(open opened, left spec.Project, feature scaffold.Feature, at strin
 	return commands
 }
 
+// removal is what is removed.
+type removal struct {
+	title  string
+	opened []string // the resources that anybody may call afterwards
+	next   []string
+}
+
 // remove carries the project over to what is left of it.
-func remove(cmd *cobra.Command, f removeFlags, open opened, project spec.Project, title string, next ...string) error {
+func remove(cmd *cobra.Command, f removeFlags, open opened, project spec.Project, what removal) error {
 	question := ""
 	if canAsk(cmd) && !f.yes && !f.dryRun {
-		question = strings.ToUpper(title[:1]) + title[1:] + "?"
+		question = strings.TrimSpace(callable("then", what.opened) + " " + strings.ToUpper(what.title[:1]) + what.title[1:] + "?")
 	}
+	done := slices.DeleteFunc([]string{callable("now", what.opened), dropped(open.spec, project)}, func(s string) bool { return s == "" })
 	return change(cmd, f.changeFlags, open, project, changing{
-		title: title, ask: question, force: f.force,
-		done: dropped(open.spec, project), next: next,
+		title: what.title, ask: question, force: f.force,
+		done: strings.Join(done, "\n"), next: what.next,
 	})
 }
 

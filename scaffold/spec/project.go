@@ -518,6 +518,22 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 	return without, nil
 }
 
+// Opened returns the project without the guards of its resources, and the plurals of
+// those whose rows anybody may then change or read without a login. Resources that
+// need users for more than that keep what they have.
+func (p Project) Opened() (Project, []string) {
+	opened := p
+	opened.Resources = slices.Clone(p.Resources)
+	var names []string
+	for i, r := range p.Resources {
+		if (r.Guard == "user" || r.Guard == "admin") && !r.Organisation {
+			opened.Resources[i].Guard = ""
+			names = append(names, r.Plural)
+		}
+	}
+	return opened, names
+}
+
 // Drop returns the project with the note that the migrations of what are taken
 // back at that time.
 func (p Project) Drop(what, migration string) Project {
@@ -613,7 +629,7 @@ func CheckModule(path string) error {
 	first, _, _ := strings.Cut(path, "/")
 	switch {
 	case slices.Contains(strings.Fields(std), first):
-		return bad(first + " belongs to Go's standard library")
+		return bad(first + " is reserved for Go's standard library and the go command")
 	case path == toolkit || strings.HasPrefix(path, toolkit+"/"):
 		return bad("it is nexios' own path")
 	case slices.Contains(strings.Split(path, "/"), "vendor") || slices.Contains(strings.Split(path, "/"), "internal"):
