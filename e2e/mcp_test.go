@@ -99,6 +99,8 @@ func TestAgentChangesTheProject(t *testing.T) {
 	call("docs", map[string]any{"query": "undo last command"}, "# nexios help undo")
 	call("docs", map[string]any{"query": "how do I write an endpoint by hand"}, "# nexios help endpoints")
 	call("docs", map[string]any{"query": "what is the type of a money field: decimal"}, "an exact decimal")
+	call("docs", map[string]any{"query": "db.FindWritable"}, "# go doc db.FindWritable\nfunc FindWritable[T any](", "fault 403")
+	call("docs", map[string]any{"query": "conflict"}, "# nexios help ", "# go doc fault.Conflict")
 	refused("docs", map[string]any{"query": "xyzzy"}, "nothing is said")
 	refused("plan", map[string]any{"words": []string{"add", "resource", "post", "title:strin"}}, `unknown type "strin"`)
 	refused("plan", map[string]any{"words": []string{"dev"}}, "a plan begins with one of")
@@ -106,7 +108,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 	refused("plan", map[string]any{"words": []string{"adopt", "--check"}}, "leave out")
 	refused("plan", map[string]any{"words": []string{"adopt", "legacy"}}, "there is no database file")
 	refused("plan", map[string]any{"words": []string{"rename", "field", "post.title", "name"}}, "post")
-	refused("dev", nil, "nexios dev does not run")
+	refused("dev", nil, "nexios dev is not running")
 	refused("apply", map[string]any{"plan": "plan-9"}, "there is no plan")
 	refused("test", map[string]any{"packages": "-exec=rm"}, "no package of the project")
 

@@ -43,7 +43,7 @@ would be written, and applying it writes just that.`,
 			if err != nil {
 				return err
 			}
-			a := &agent{dir: found, root: cmd.Root(), plans: map[string]planned{}}
+			a := &agent{dir: found, root: cmd.Root(), plans: map[string]planned{}, packages: sync.OnceValues(packageDocs)}
 			err = a.server().Run(cmd.Context(), &mcp.IOTransport{Reader: io.NopCloser(cmd.InOrStdin()), Writer: keepOpen{cmd.OutOrStdout()}})
 			if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 				return nil // the agent has gone
@@ -67,6 +67,8 @@ type agent struct {
 
 	mu    sync.Mutex // one change at a time
 	plans map[string]planned
+
+	packages func() ([]string, error) // what the runtime's packages document
 }
 
 // planned is a command that was shown and not carried out yet.
@@ -78,9 +80,10 @@ type planned struct {
 
 const instructions = `This is a project that nexios generates and extends: a JSON API on Gin and GORM.
 Read AGENTS.md and the tool schema first. To add a resource, fields or a feature, to
-change or remove them, to adopt tables, to write a client or to undo, call plan with the words of the command, look at what it
-would write, then call apply with the plan's id. Run the tests afterwards. Edit
-anything else by hand; later plans keep your edits.`
+change or remove them, to adopt tables, to write a client or to undo, call plan with
+the words of the command, look at what it would write, then call apply with the
+plan's id. Run the tests afterwards. Edit anything else by hand; later plans keep
+your edits. The tool docs also knows the packages that the code imports.`
 
 // Arguments of the tools.
 type (
@@ -118,7 +121,7 @@ func (a *agent) server() *mcp.Server {
 	tool(s, "openapi", "The project's OpenAPI document: its operations, or one path in full.", reads, a.openAPI)
 	tool(s, "dev", "What the running nexios dev says: whether the last edit builds and its errors, and the last requests, those that failed first, with their SQL and log lines.", reads, a.dev)
 	tool(s, "test", "Run the project's tests.", reads, a.test)
-	tool(s, "docs", "Search the documentation of nexios and of the project.", reads, a.docs)
+	tool(s, "docs", "Search the documentation of nexios, of the project and of the runtime's packages: a word such as paging, or a name such as db.FindWritable.", reads, a.docs)
 	return s
 }
 
@@ -279,7 +282,7 @@ func (a *agent) dev(ctx context.Context, _ none) (string, error) {
 		return "", err
 	}
 	if told == nil {
-		return "", &problem.Error{Kind: problem.Failure, What: "nexios dev does not run in this project", Try: "nexios dev, in another terminal"}
+		return "", &problem.Error{Kind: problem.Failure, What: "nexios dev is not running in this project", Try: "nexios dev, in another terminal"}
 	}
 	slices.SortStableFunc(told.Requests, func(a, b event.Request) int { return cmp.Compare(b.Status/500, a.Status/500) })
 	told.Requests = told.Requests[:min(20, len(told.Requests))]
@@ -296,8 +299,22 @@ func (a *agent) test(ctx context.Context, in testInput) (string, error) {
 	return output(exec.CommandContext(ctx, "go", "test", packages), a.dir, nil)
 }
 
-// docs searches the help of all commands, and what the project says of itself.
+// docs searches the help of all commands, what the project says of itself, and the
+// documentation of the runtime's packages.
 func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
+	packages, err := a.packages()
+	if err != nil {
+		return "", err
+	}
+	found := slices.Concat(best(in.Query, a.guides(), 3), best(in.Query, packages, 5))
+	if len(found) == 0 {
+		return "", &problem.Error{What: fmt.Sprintf("nothing is said about %q", in.Query), Try: "one word, such as paging, auth or migration"}
+	}
+	return strings.Join(found, "\n\n"), nil
+}
+
+// guides are the help of all commands, and the sections of the project's own files.
+func (a *agent) guides() []string {
 	var sections []string
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
@@ -319,7 +336,12 @@ func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 			sections = append(sections, "# "+name+": "+section)
 		}
 	}
-	words := strings.Fields(strings.ToLower(in.Query))
+	return sections
+}
+
+// best returns the sections, at most limit, that say most about a query.
+func best(query string, sections []string, limit int) []string {
+	words := strings.Fields(strings.ToLower(query))
 	with := map[string]int{} // in how many sections a word is: those that are everywhere say little
 	for _, section := range sections {
 		for _, word := range words {
@@ -336,10 +358,20 @@ func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 		}
 		return n
 	}
-	slices.SortStableFunc(sections, func(a, b string) int { return cmp.Compare(score(b), score(a)) })
-	sections = slices.DeleteFunc(sections, func(section string) bool { return score(section) == 0 })
-	if len(sections) == 0 {
-		return "", &problem.Error{What: fmt.Sprintf("nothing is said about %q", in.Query), Try: "one word, such as paging, auth or migration"}
+	type scored struct {
+		text  string
+		score float64
 	}
-	return strings.Join(sections[:min(3, len(sections))], "\n\n"), nil
+	var found []scored
+	for _, section := range sections {
+		if n := score(section); n > 0 {
+			found = append(found, scored{section, n})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	var texts []string
+	for _, one := range found[:min(limit, len(found))] {
+		texts = append(texts, one.text)
+	}
+	return texts
 }
