@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/nexios-go/nexios/e2e/axe"
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
@@ -23,7 +23,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("drives a browser")
 	}
-	axe := axeCore(t)
+	axe := axe.Load(t, "testdata/openapi")
 	s := guideServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
@@ -62,7 +62,7 @@ func TestPagesAreAccessible(t *testing.T) {
 		for _, width := range []int64{1400, 390} {
 			do(chromedp.EmulateViewport(width, 900))
 			is(name+" at rest", `document.getAnimations().every(a => a.playState !== "running")`)
-			noViolations(t, ctx, axe, fmt.Sprintf("%s at %d px", name, width))
+			axe.Check(t, ctx, fmt.Sprintf("%s at %d px", name, width))
 			if dir := os.Getenv("NEXIOS_SHOTS"); dir != "" {
 				image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 				if err != nil {
@@ -87,6 +87,9 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	do(chromedp.Navigate(s.url + "/"))
 	look("home")
+	do(chromedp.Navigate(s.url + "/nothing"))
+	is("the error page", `document.title.includes("404") || document.body.innerText.includes("404")`)
+	look("404")
 	do(chromedp.Navigate(s.url + "/chat"))
 	is("chat", `!!document.querySelector("#login")`)
 	look("chat")
@@ -112,35 +115,4 @@ func TestPagesAreAccessible(t *testing.T) {
 	look("docs-open")
 	do(chromedp.Click(chromedp.CSS("#logout")))
 	is("the form after the logout", `!document.querySelector("#login").hidden`)
-}
-
-// noViolations looks at what a browser shows with axe-core.
-func noViolations(t *testing.T, ctx context.Context, axe, what string) {
-	t.Helper()
-	report, err := chromedp.Run(ctx, chromedp.Evaluate[string](axe+`;
-		axe.run().then(r => JSON.stringify(r.violations.map(v => ({id: v.id, impact: v.impact,
-			nodes: v.nodes.map(n => n.target.join(" ") + " " + (n.any[0]?.message ?? n.none[0]?.message ?? ""))}))))`, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var violations []struct {
-		ID, Impact string
-		Nodes      []string
-	}
-	if err := json.Unmarshal([]byte(report), &violations); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range violations {
-		t.Errorf("%s: %s (%s), %d times:\n  %s", what, v.ID, v.Impact, len(v.Nodes), strings.Join(v.Nodes[:min(6, len(v.Nodes))], "\n  "))
-	}
-}
-
-// axeCore is the text of axe-core.
-func axeCore(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(openAPITools(t).dir, "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

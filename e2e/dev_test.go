@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/nexios-go/nexios/e2e/axe"
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
@@ -303,7 +304,7 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 		}
 	}
 
-	axe := axeCore(t)
+	axe := axe.Load(t, "testdata/openapi")
 	const many = `[...document.querySelectorAll("details")].find((e) => e.textContent.includes("N+1?"))`
 	do(chromedp.Navigate(d.url + "/dev"))
 	until("the marked request", "!!"+many)
@@ -320,20 +321,27 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		noViolations(t, ctx, axe, "/dev, "+scheme)
+		axe.Check(t, ctx, "/dev, "+scheme)
 		if scheme == "dark" {
 			picture("dev-dark")
 		}
 	}
 	do(chromedp.EmulateViewport(360, 800))
 	until("nothing reaches beyond a telephone", `document.documentElement.scrollWidth <= innerWidth`)
-	noViolations(t, ctx, axe, "/dev on a telephone")
+	axe.Check(t, ctx, "/dev on a telephone")
 	picture("dev-phone")
+	do(chromedp.Navigate(d.url + "/dev/mail"))
+	axe.Check(t, ctx, "/dev/mail on a telephone")
+	picture("mail-phone")
 
 	do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(d.url+"/"))
 	spoil()
 	until("the overlay", `document.querySelector("nexios-overlay")?.shadowRoot.textContent.includes("internal/posts/posts.go:")`)
 	picture("overlay")
+	axe.Check(t, ctx, "the overlay")
+	do(chromedp.EmulateViewport(390, 800))
+	axe.Check(t, ctx, "the overlay on a telephone")
+	picture("overlay-phone")
 	mend()
 	until("its end", `!document.querySelector("nexios-overlay")`)
 	mu.Lock()

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nexios-go/nexios/e2e/services"
 	clients "github.com/nexios-go/nexios/scaffold/client"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
@@ -94,44 +94,7 @@ type npmTools struct{ dir string }
 // openAPITools installs the packages unless they are there from an earlier run.
 func openAPITools(t *testing.T) npmTools {
 	t.Helper()
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		t.Fatal("npm is not on the PATH; this test runs linters and generators of OpenAPI\n  try: apt-get install nodejs npm, or go test -short")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lock, err := os.ReadFile("testdata/openapi/package-lock.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "nexios-e2e", fmt.Sprintf("openapi-%x", sha256.Sum256(lock))[:24])
-	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err == nil {
-		return npmTools{dir}
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), "new-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(fresh)
-	if err := os.CopyFS(fresh, os.DirFS("testdata/openapi")); err != nil {
-		t.Fatal(err)
-	}
-	install := exec.Command(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	install.Dir = fresh
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci in testdata/openapi: %v\n%s", err, head(string(out)))
-	}
-	if err := os.Rename(fresh, dir); err != nil {
-		if _, there := os.Stat(filepath.Join(dir, "node_modules")); there != nil { // and not made by another test meanwhile
-			t.Fatal(err)
-		}
-	}
-	return npmTools{dir}
+	return npmTools{services.NPM(t, "testdata/openapi")}
 }
 
 // run runs one of the packages' programs in a folder and returns what it says.

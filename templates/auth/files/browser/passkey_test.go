@@ -3,6 +3,8 @@ package browser
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
+	"github.com/nexios-go/nexios/e2e/axe"
 	"github.com/nexios-go/nexios/e2e/services"
 	"github.com/nexios-go/nexios/runtime/auth/authtest"
 )
@@ -54,6 +57,25 @@ func (p page) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// accessible fails for what axe-core finds in the page, wide and narrow. NEXIOS_SHOTS
+// names a directory for pictures.
+func (p page) accessible(axe axe.Axe, name string) {
+	p.t.Helper()
+	for _, width := range []int64{1400, 390} {
+		p.do(chromedp.EmulateViewport(width, 900))
+		axe.Check(p.t, p.ctx, fmt.Sprintf("%s at %d px", name, width))
+		if dir := os.Getenv("NEXIOS_SHOTS"); dir != "" {
+			image, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, width)), image, 0o644)
+			}
+			if err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+}
+
 // script runs what a person would do.
 func (p page) script(text string) {
 	p.t.Helper()
@@ -89,12 +111,15 @@ func TestPasskeysInABrowser(t *testing.T) {
 	w := start(t, true)
 	authtest.Sign(t, w.db, authtest.Account{Username: "alice", Password: password})
 	p := open(t, w.server.URL+"/login")
+	axe := axe.Load(t, "../../../../e2e/testdata/openapi")
 	p.script(use)
 	p.shows("#problem", "not allowed") // there is none yet
+	p.accessible(axe, "login")
 	p.script(fill)
 	p.shows("#title", "Logged in as alice")
 	p.script(create)
 	p.shows("#passkeys", "My phone")
+	p.accessible(axe, "login-account")
 	if !w.told("alice@example.com", "A new way to log in was added to your account") {
 		t.Error("alice is not told")
 	}
