@@ -206,7 +206,7 @@ func TestAdoptTellsOfRights(t *testing.T) {
 func TestAdoptRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ address, want string }{
-		"sqlite":   {"sqlite:data/app.db", "this project is of postgres, and DATABASE_URL is of sqlite"},
+		"sqlite":   {"sqlite:data/app.db", "this project uses postgres, but DATABASE_URL is for sqlite"},
 		"no URL":   {"postgres://me:hush hush@[::1/x", "cannot be read"},
 		"oracle":   {"oracle://me:hush@h/x", `unknown scheme "oracle"`},
 		"nobody":   {"postgres://me:hush@127.0.0.1:1/x", "does not answer"},

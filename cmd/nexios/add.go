@@ -85,8 +85,8 @@ func addResourceCommand() *cobra.Command {
 	cmd.Flags().StringVar(&r.Read, "read", "", "rows have an owner and are readable by: all (no login), user, owner")
 	cmd.Flags().StringVar(&r.Write, "write", "", "rows have an owner and are writable by: owner, user, admin")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: a bool field that makes a row readable by all users")
-	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading needs a login unless none")
-	cmd.Flags().BoolVar(&r.Lock, "lock", false, "changing or deleting a row asks for its ETag in If-Match, so that nobody overwrites what others wrote")
+	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading requires a login unless none")
+	cmd.Flags().BoolVar(&r.Lock, "lock", false, "updates and deletes require the row's ETag in If-Match, so that no change by others is overwritten")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
 	completeFlag(cmd, "guard", described([]string{"none", "user", "admin"}, aboutWho()))
 	completeFlag(cmd, "read", described([]string{"all", "user", "owner"}, aboutWho()))
@@ -149,7 +149,7 @@ value for those rows with --backfill.
 	}
 	f.add(cmd, projectHelp)
 	f.addMarkers(cmd)
-	cmd.Flags().StringVar(&fill, "backfill", "", "value of required fields in rows that are there")
+	cmd.Flags().StringVar(&fill, "backfill", "", "value of required fields in existing rows")
 	return cmd
 }
 
@@ -158,8 +158,8 @@ func addMigrationCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migration NAME",
 		Short: "Add an empty migration, to be filled in",
-		Long: `Add a migration that does nothing yet, both ways, to the list of them. What you
-write into it is yours; a migration that a database has must not be changed.`,
+		Long: `Add an empty migration to the list: fill in what it does and how it is rolled
+back. Do not edit a migration once a database has applied it.`,
 		Example: "  nexios add migration fill-slugs",
 		Args:    needsName("nexios add migration fill-slugs"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -218,7 +218,7 @@ func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
 	cmd.Flags().BoolVar(&r.Organisation, "organisation", false, "rows belong to an organisation, whose members use them (needs organisations)")
 	cmd.Flags().StringVar(&r.Table, "table", "", "table name (default: the plural)")
 	cmd.Flags().StringVar(&r.Plural, "plural", "", "plural, if the guess is wrong")
-	cmd.Flags().Func("unique", "fields of which no two rows have all the same values: `a,b` (repeatable)", func(fields string) error {
+	cmd.Flags().Func("unique", "fields whose combination is unique: `a,b` (repeatable)", func(fields string) error {
 		r.Indexes = append(r.Indexes, spec.Index{Fields: spec.List(fields), Unique: true}.String())
 		return nil
 	})

@@ -48,7 +48,7 @@ A baseline migration builds the schema on an empty database, for tests and
 replicas. With your consent it is marked as applied in this one; nothing else is
 written to the database. Run the same command again after the schema changed.
 
-A report tells of each table whether it is served whole, partly or not, and why.
+A report lists each table: whether it is served whole, partly or not, and why.
 With --check nothing is written, and the exit code is 3 if the database and the
 project differ.`,
 		Example: `  nexios adopt --all
@@ -66,7 +66,7 @@ project differ.`,
 				return &problem.Error{What: "which tables?", Label: "form", Where: "nexios adopt TABLE... or --all", Try: "nexios adopt --all"}
 			}
 			if len(args) > 0 && all {
-				return &problem.Error{What: "--all and tables by name", Try: "nexios adopt --all"}
+				return &problem.Error{What: "--all cannot be combined with names of tables", Try: "nexios adopt --all"}
 			}
 			return adoptTables(cmd, f, o, schema, check)
 		},
@@ -79,9 +79,9 @@ project differ.`,
 	flags.StringVar(&schema, "schema", "", "the schema to read (default: the first of the search path)")
 	flags.StringSliceVar(&o.Except, "except", nil, "tables to leave out")
 	flags.StringSliceVar(&o.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
-	flags.StringVar(&o.Guard, "guard", "", "who may call the routes: none, user, admin (default: they only read)")
-	flags.StringSliceVar(&o.Key, "key", nil, "columns that tell rows apart, of a view or a table without a key")
-	flags.StringSliceVar(&rename, "rename", nil, "another name for a resource: film=movie")
+	flags.StringVar(&o.Guard, "guard", "", "who may call the routes: none, user, admin (default: the routes only read)")
+	flags.StringSliceVar(&o.Key, "key", nil, "columns that identify a row of a view or of a table without a key")
+	flags.StringSliceVar(&rename, "rename", nil, "a name for the resource of a table: film=movie")
 	completeFlag(cmd, "guard", described([]string{"none", "user", "admin"}, aboutWho()))
 	completeFlag(cmd, "only", described(spec.Actions(), aboutActions()))
 	return cmd
@@ -92,7 +92,7 @@ func renames(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		table, name, ok := strings.Cut(pair, "=")
 		if !ok || table == "" || name == "" {
-			return nil, &problem.Error{What: fmt.Sprintf("--rename %s names no resource", pair), Label: "form", Where: "TABLE=NAME", Try: "nexios adopt film --rename film=movie"}
+			return nil, &problem.Error{What: fmt.Sprintf("--rename %s is not TABLE=NAME", pair), Label: "form", Where: "TABLE=NAME", Try: "nexios adopt film --rename film=movie"}
 		}
 		names[table] = name
 	}
@@ -193,10 +193,10 @@ func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema stri
 	}
 	how := changing{title: "adopt " + strings.Join(o.Tables, " "), next: []string{"go test ./...", "go run . serve"}}
 	if server := map[string]string{"postgres": "PostgreSQL", "mysql": "MySQL or MariaDB"}[project.Database]; server != "" {
-		how.next[0] += ", with TEST_DATABASE_URL of a " + server + " server"
+		how.next[0] += ", with TEST_DATABASE_URL set to a " + server + " server"
 	}
 	if found.Setting != "" {
-		how.next = append([]string{"put " + found.Setting + " at the end of DATABASE_URL"}, how.next...)
+		how.next = append([]string{"append " + found.Setting + " to DATABASE_URL"}, how.next...)
 	}
 	if len(o.Tables) == 0 {
 		how.title = "adopt --all"
@@ -221,7 +221,7 @@ func sameDatabase(p spec.Project, url string) error {
 		return nil
 	}
 	return &problem.Error{
-		Kind: problem.Failure, What: "this project is of " + p.Database + ", and DATABASE_URL is of " + kind,
+		Kind: problem.Failure, What: "this project uses " + p.Database + ", but DATABASE_URL is for " + kind,
 		Where: scaffold.SpecFile, Try: "nexios new shop --db " + kind,
 	}
 }
@@ -241,8 +241,8 @@ func remakes(old, now spec.Project, file string) error {
 	}
 	p := &problem.Error{
 		Kind:  problem.Failure,
-		What:  "the baseline cannot be made anew: later migrations have changed " + old.Resources[at].TableName(),
-		Where: file, Try: "nexios add field, for each column that is new: its migration passes over one that is there",
+		What:  "the baseline cannot be regenerated: later migrations have changed " + old.Resources[at].TableName(),
+		Where: file, Try: "nexios add field, for each new column; its migration skips one that exists",
 	}
 	for _, is := range now.Resources {
 		was, _ := old.Resource(is.Name)
@@ -258,7 +258,7 @@ func remakes(old, now spec.Project, file string) error {
 
 // mark records the baseline as applied, if the person wants that.
 func mark(cmd *cobra.Command, f changeFlags, to catalog.Options, migration string) error {
-	later := "go run . migrate up marks the baseline as applied: it finds its tables"
+	later := "go run . migrate up marks the baseline as applied, since its tables exist"
 	if !f.yes {
 		if !canAsk(cmd) {
 			fmt.Fprintln(cmd.OutOrStdout(), "\nnothing was written to the database; "+later)
@@ -297,7 +297,7 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 		at := slices.IndexFunc(now.Resources, func(r spec.Resource) bool { return r.TableName() == was.TableName() && r.Name == was.Name })
 		switch {
 		case at < 0:
-			why := "is not there any more"
+			why := "no longer exists"
 			if i := slices.IndexFunc(lines, func(l adopt.Line) bool { return l.Table == was.TableName() }); i >= 0 {
 				why = "cannot be served: " + strings.Join(lines[i].Why, "; ")
 			}
@@ -316,7 +316,7 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 			}
 		}
 		if !reflect.DeepEqual(was.Existing.Key, is.Existing.Key) || was.ID() != is.ID() {
-			differ = append(differ, was.TableName()+" has another key")
+			differ = append(differ, was.TableName()+" has a different key")
 		}
 	}
 	for _, line := range lines {
@@ -347,7 +347,7 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 		}
 	}
 	return &problem.Error{
-		Kind: problem.Conflict, What: fmt.Sprintf("the database and the project differ in %d things", len(differ)),
+		Kind: problem.Conflict, What: fmt.Sprintf("differences between the database and the project: %d", len(differ)),
 		Where: scaffold.SpecFile, Try: "nexios adopt " + strings.Join(tables, " "),
 	}
 }
@@ -362,7 +362,7 @@ func reportLines(w io.Writer, lines []adopt.Line, unbuilt []string) error {
 		return err
 	}
 	for _, what := range unbuilt {
-		fmt.Fprintln(w, "  the baseline does not build "+plan.Visible(what))
+		fmt.Fprintln(w, "  the baseline does not create "+plan.Visible(what))
 	}
 	return nil
 }

@@ -32,11 +32,11 @@ func changeFieldCommand() *cobra.Command {
 whose rows stay, and the model, inputs, filters and tests are merged with your
 edits.
 
-A change is a modifier (max=100), one to take away (no-max), required, or a type
-(text, bigint, enum=draft/live/archived). A whole field word says all at once.
+A change is a modifier (max=100), a modifier to remove (no-max), required, or a
+type (text, bigint, enum=draft/live/archived). A whole field replaces it all.
 
-The migration refuses rows that do not fit: make room for them in a migration of
-your own before, or give those without a value one with --backfill.
+The migration fails if existing rows do not fit: fix them first in your own
+migration, or use --backfill for rows that have no value.
 
 ` + fieldHelp(),
 		Example: `  nexios change field post title max=100 unique
@@ -59,7 +59,7 @@ your own before, or give those without a value one with --backfill.
 		}
 		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
-	cmd.Flags().StringVar(&fill, "backfill", "", "value of rows that have none")
+	cmd.Flags().StringVar(&fill, "backfill", "", "value for rows that have none")
 	return cmd
 }
 
@@ -131,8 +131,8 @@ func removeFieldCommand() *cobra.Command {
 	return altering(&cobra.Command{
 		Use:   "field RESOURCE FIELD...",
 		Short: "Remove fields from a resource or model, and drop their columns",
-		Long: `Remove fields from a resource or model: a migration drops the columns with what
-they hold, and brings them back empty if rolled back. The model, inputs and
+		Long: `Remove fields from a resource or model: a migration drops the columns and
+their data, and recreates them (empty) if rolled back. The model, inputs and
 tests are merged with your edits.`,
 		Example: "  nexios remove field post subtitle\n  nexios remove field post subtitle --dry-run --diff",
 		Args:    needsName("nexios remove field post subtitle"),
@@ -145,12 +145,12 @@ func addIndexCommand() *cobra.Command {
 	var unique bool
 	cmd := altering(&cobra.Command{
 		Use:   "index RESOURCE FIELD,FIELD...",
-		Short: "Add an index of several fields",
-		Long: `Add an index of several fields to the table of a resource or model, by a
-migration. With --unique no two rows have the same values in all of them; rows
-in which one is null do not count, nor do softly deleted ones.
+		Short: "Add an index on several fields",
+		Long: `Add an index on several fields to the table of a resource or model, by a
+migration. With --unique, no two rows may have the same values in all of them;
+rows where one is null and soft-deleted rows do not count.
 
-An index of one field is a modifier of it: nexios change field post slug unique`,
+An index on one field is a modifier: nexios change field post slug unique`,
 		Example: "  nexios add index post author,slug --unique\n  nexios add index post status,created_at",
 		Args:    needsWords(2, "nexios add index post author,slug"),
 	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
@@ -163,8 +163,8 @@ An index of one field is a modifier of it: nexios change field post slug unique`
 func removeIndexCommand() *cobra.Command {
 	return altering(&cobra.Command{
 		Use:     "index RESOURCE FIELD,FIELD...",
-		Short:   "Remove an index of several fields",
-		Long:    "Remove an index of several fields from the table of a resource or model, by a\nmigration.",
+		Short:   "Remove an index on several fields",
+		Long:    "Remove an index on several fields from the table of a resource or model, by a\nmigration.",
 		Example: "  nexios remove index post author,slug",
 		Args:    needsWords(2, "nexios remove index post author,slug"),
 	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
@@ -207,7 +207,7 @@ func alter(cmd *cobra.Command, f changeFlags, title string, drops bool, how func
 	}
 	c := changing{key: scaffold.ResourceKey(r), title: title}
 	if drops {
-		c.done = "the next migration drops columns of " + r.TableName() + " with what they hold"
+		c.done = "the next migration drops columns of " + r.TableName() + " and their data"
 		if canAsk(cmd) && !f.yes && !f.dryRun {
 			c.ask = strings.ToUpper(title[:1]) + title[1:] + "?"
 		}

@@ -47,7 +47,7 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 		return err
 	}
 	note := func(why string) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note: whether it compiles was not checked:", plan.Visible(why))
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: not checked whether it compiles:", plan.Visible(why))
 	}
 	if unreachable(after) {
 		note("not all modules are in the cache; go mod download")
@@ -58,14 +58,14 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 		return err
 	}
 	if before != "" {
-		note("it does not compile as it is; go vet ./... says why")
+		note("it did not compile before; go vet ./... says why")
 		return nil
 	}
 	return &problem.Error{
 		Kind:  problem.Conflict,
-		What:  "the project compiles now, and would not afterwards; nothing was written",
+		What:  "the project would no longer compile; nothing was written",
 		Label: "errors", Where: strings.Join(complaints(after, temp, dir), "\n"),
-		Try: "mend these lines first, then the same command again; or --no-check",
+		Try: "fix these lines first, then run the same command again; or pass --no-check",
 	}
 }
 
@@ -115,7 +115,7 @@ func compile(cmd *cobra.Command, dir string, flags ...string) (string, error) {
 	case cmd.Context().Err() != nil:
 		return "", errCancelled
 	case errors.Is(err, exec.ErrNotFound):
-		fmt.Fprintln(cmd.ErrOrStderr(), "note: whether it compiles was not checked: there is no go on the PATH")
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: not checked whether it compiles: go was not found on the PATH")
 		return "", nil
 	case err == nil:
 		return "", nil

@@ -183,7 +183,7 @@ func (c dbClient) run(cmd *cobra.Command, dir string) error {
 			file = filepath.Join(dir, file)
 		}
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) { // the client would make an empty one
-			return &problem.Error{Kind: problem.Failure, What: "there is no database yet", Where: file, Try: "go run . migrate up"}
+			return &problem.Error{Kind: problem.Failure, What: "the database does not exist yet", Where: file, Try: "go run . migrate up"}
 		}
 	}
 	// Not with cmd's context: ctrl-c is the client's own, to end a query with.

@@ -19,7 +19,7 @@ import (
 func dbCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "db",
-		Short:   "Look after the project's database",
+		Short:   "Check, reset, seed or open the project's database",
 		Example: "  nexios db check\n  nexios db reset\n  nexios db console",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -33,10 +33,10 @@ func dbCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Compare the database with the migrations",
-		Long: `Compare the database of DATABASE_URL with what the project's migrations make,
-and change nothing: pending migrations, tables, columns and indexes that are
-missing, columns that no migration made. Exit code 3 where they differ. Foreign
-keys without an index are advice. It builds the project and asks it.`,
+		Long: `Compare the database in DATABASE_URL with the project's migrations, and change
+nothing. Reports pending migrations, missing tables, columns and indexes, and
+columns that no migration made. Exits with 3 if they differ; foreign keys
+without an index are only advice. It builds and runs the project.`,
 		Example: "  nexios db check\n  nexios db check --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -65,7 +65,7 @@ func dbResetCommand() *cobra.Command {
 		Long: `Drop every table of the database in DATABASE_URL, apply all migrations, and run
 "nexios db seed" if the project has seeds. It also helps after a migration that
 stopped halfway. It asks for confirmation first, and refuses to run in
-production. It builds the project and runs its db reset.`,
+production. It builds and runs the project.`,
 		Example: "  nexios db reset\n  nexios db reset --yes",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -103,8 +103,8 @@ func dbSeedCommand() *cobra.Command {
 		Use:   "seed",
 		Short: "Add the sample rows for development",
 		Long: `Add the rows of internal/seed to the database in DATABASE_URL. They are yours to
-write: "nexios add seed" creates the package. It refuses to run in production. It
-builds the project and runs its db seed.`,
+write: "nexios add seed" creates the package. It refuses to run in production.
+It builds and runs the project.`,
 		Example: "  nexios add seed\n  nexios db seed",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -171,7 +171,7 @@ func ended(cmd *cobra.Command, dir string, err error) error {
 	if err := cancelled(cmd.Context()); err != nil {
 		return err
 	}
-	told := &problem.Error{Kind: problem.Failure, What: "the program did not succeed; see the output above", Where: dir, Try: "nexios doctor"}
+	told := &problem.Error{Kind: problem.Failure, What: "the program failed; see the output above", Where: dir, Try: "nexios doctor"}
 	switch status.ExitCode() {
 	case exitConflict:
 		return reported{&problem.Error{Kind: problem.Conflict, What: "it found something"}}

@@ -21,8 +21,8 @@ func diffCommand() *cobra.Command {
 		Use:   "diff [PATH...]",
 		Short: "Show how the project differs from what nexios wrote",
 		Long: `Show how the project differs from what nexios wrote: your edits, as a diff
-from its text to yours. An upgrade merges them with what is new. Files of your
-own, the migrations that you added and what go.mod gained are not shown.
+from its text to yours. An upgrade merges them with its own changes. Files you
+created, migrations you added and additions to go.mod are not shown.
 
 With PATHs it shows only these files and folders of the project.`,
 		Example: "  nexios diff\n  nexios diff --stat\n  nexios diff internal/posts",

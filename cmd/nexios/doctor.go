@@ -163,7 +163,6 @@ func checkGit() finding {
 	return finding{"git", well, "found", ""}
 }
 
-// checkModules asks whether the project can be built without a network.
 // checkModules asks Go for all that the project and its tests are built of.
 func checkModules(cmd *cobra.Command, dir string) finding {
 	list := exec.CommandContext(cmd.Context(), "go", "list", "-buildvcs=false", "-deps", "-test", "./...") // git would run what the repository names
@@ -250,7 +249,7 @@ func checkChanges(cmd *cobra.Command, dir string) finding {
 	case errors.Is(err, exec.ErrNotFound):
 		return finding{"changes", warn, "not checked: git is missing", "install git, then nexios doctor"}
 	case err != nil && !errors.As(err, new(*exec.ExitError)):
-		return finding{"changes", warn, "not checked: " + err.Error(), "git config --local --list, and look at that"}
+		return finding{"changes", warn, "not checked: " + err.Error(), "git config --local --list, to see what it sets"}
 	case err != nil:
 		return finding{"changes", warn, "the project is not a git repository", "git init && git add --all && git commit -m start"}
 	case n > 0:
@@ -264,7 +263,7 @@ func checkChanges(cmd *cobra.Command, dir string) finding {
 func checkMerge(cmd *cobra.Command, dir string) finding {
 	out, err := git(cmd.Context(), dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
-		return finding{"merge", well, "no git, no merge", ""}
+		return finding{"merge", well, "no git repository", ""}
 	}
 	var torn []string
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
@@ -284,7 +283,7 @@ func checkMerge(cmd *cobra.Command, dir string) finding {
 		return finding{"merge", fail, detail, "nexios merge"}
 	}
 	if set, err := bare(cmd.Context(), dir, "config", "--get", "merge.nexios.driver"); err != nil || len(bytes.TrimSpace(set)) == 0 {
-		return finding{"merge", warn, "git merges generated files by lines, and not with nexios", "nexios merge --install"}
+		return finding{"merge", warn, "git merges generated files line by line, not with nexios", "nexios merge --install"}
 	}
 	return finding{"merge", well, "git merges with nexios", ""}
 }
@@ -380,7 +379,7 @@ func checkSecrets(project fs.FS, otherwise string) finding {
 		if slices.ContainsFunc(open, func(name string) bool { return !plainName.MatchString(name) }) { // a shell might take such a name for more
 			remedy = "chmod 600 each of them"
 		}
-		return finding{"secrets", warn, "other users of this machine may open " + strings.Join(open, ", "), remedy}
+		return finding{"secrets", warn, "other users of this machine can read " + strings.Join(open, ", "), remedy}
 	}
 	return finding{"secrets", well, "only you can read .env and SQLite's files", ""}
 }

@@ -101,10 +101,10 @@ func checkUnique(open opened) finding {
 		}
 	}
 	if len(told) == 0 {
-		return finding{"unique", well, "conflicts tell nothing of rows that others may not read", ""}
+		return finding{"unique", well, "conflicts reveal nothing about rows that users may not read", ""}
 	}
 	slices.Sort(told)
-	return finding{"unique", warn, "conflicts tell users what others have, which they may not read, in " + strings.Join(told, ", "), remedy}
+	return finding{"unique", warn, "conflicts reveal values of rows that users may not read: " + strings.Join(told, ", "), remedy}
 }
 
 // checkGuards looks for resources that anybody may change, in a project whose

@@ -19,7 +19,7 @@ func checkIndexes(open opened) []finding {
 		return []finding{{"indexes", warn, err.Error(), ""}}
 	}
 	if len(lacking) == 0 {
-		return []finding{{"indexes", well, "tables have the indexes of their lists and searches", ""}}
+		return []finding{{"indexes", well, "tables have the indexes for their lists and searches", ""}}
 	}
 	return lacking
 }
@@ -50,7 +50,7 @@ func lackingIndexes(p spec.Project, project fs.FS) (lacking []finding, err error
 			})
 			if !covered && !says(list.Name+",") && !says(list.Name+`"`) && !says(list.Name+";") {
 				lacking = append(lacking, finding{
-					"indexes", warn, fmt.Sprintf("lists of %s by %s sort or read many rows: an older version made the table without an index of both", r.Plural, strings.Join(list.Fields, " and ")),
+					"indexes", warn, fmt.Sprintf("lists of %s by %s read many rows: the table is from an older version and has no index on both", r.Plural, strings.Join(list.Fields, " and ")),
 					"nexios add index " + r.Name + " " + strings.Join(list.Fields, ","),
 				})
 			}
@@ -67,7 +67,7 @@ func lackingIndexes(p spec.Project, project fs.FS) (lacking []finding, err error
 		}
 		if len(searched) > 0 && r.Existing == nil && !says(fmt.Sprintf("db.SearchIndex(tx, %q", r.TableName())) {
 			lacking = append(lacking, finding{
-				"indexes", warn, "a search of " + r.Plural + " reads every row: an older version made the table without an index of it",
+				"indexes", warn, "searches of " + r.Plural + " read every row: the table is from an older version and has no search index",
 				fmt.Sprintf("nexios add migration search-%s, with db.SearchIndex(tx, %q, %s)", strings.ReplaceAll(r.TableName(), "_", "-"), r.TableName(), strings.Join(searched, ", ")),
 			})
 		}

@@ -39,8 +39,8 @@ files are made of what it then says, and the edits of both branches are merged
 into them. Only edits can be in conflict: then nothing is written, and --markers
 writes both texts for you to resolve. A file without markers counts as resolved.
 
-As git's merge driver it does most of that during git merge. New projects have it;
-in a clone it is set up once with --install.`,
+As git's merge driver it does most of that during git merge. New projects have
+it; in a clone it is set up once with --install.`,
 		Example: "  git merge feature          # conflicts\n  nexios merge\n  git add --all && git commit\n\n  nexios merge --install     # once in a clone",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

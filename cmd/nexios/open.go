@@ -92,7 +92,7 @@ func refuseTracked(cmd *cobra.Command, dir string) error {
 	}
 	return &problem.Error{
 		Kind:  problem.Failure,
-		What:  "git tracks what undo remembers, which is not to be trusted then",
+		What:  "git tracks the undo journal, so it cannot be trusted",
 		Where: filepath.Join(dir, filepath.FromSlash(apply.UndoDir)),
 		Try:   "git rm -r --cached " + apply.UndoDir + ", then delete that folder",
 	}

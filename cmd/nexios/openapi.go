@@ -26,7 +26,7 @@ func openAPICommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "openapi",
 		Short: "Print the project's OpenAPI document, or compare two",
-		Long:  "Print the OpenAPI document of the project. It builds the project and asks it.",
+		Long:  "Print the OpenAPI document of the project. It builds and runs the project.",
 		Example: `  nexios openapi > openapi.json
   nexios openapi diff --fail-on breaking openapi.json`,
 		Args: noArgs,
@@ -115,7 +115,7 @@ func openAPIDiffCommand() *cobra.Command {
 were written for the old one. NEW is the project's own document unless given.
 
 The comparison is made by ` + oasdiff + `,
-which go run fetches and builds the first time; it becomes no part of the project.`,
+which go run fetches and builds the first time; it is not added to the project.`,
 		Example: `  nexios openapi > openapi.json       # with each release
   nexios openapi diff openapi.json
   nexios openapi diff --fail-on breaking old.json new.json   # in CI`,
@@ -204,7 +204,7 @@ func tellChanges(cmd *cobra.Command, text []byte, failOn string) error {
 	}
 	var err error
 	if bad > 0 {
-		err = &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%d of %d changes are not allowed (--fail-on %s)", bad, len(changes), failOn), Try: "keep what clients use, and add beside it"}
+		err = &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%d of %d changes are not allowed (--fail-on %s)", bad, len(changes), failOn), Try: "keep what clients use, and add new parts beside it"}
 	}
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {

@@ -12,7 +12,7 @@ func routesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "routes",
 		Short:   "List the routes of the project",
-		Long:    "List the routes: method, path, guards and summary. It builds the project\nand asks it, so the list is what is really served.",
+		Long:    "List the routes: method, path, guards and summary. It builds and\nruns the project, so the list shows what is actually served.",
 		Example: "  nexios routes\n  nexios routes --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

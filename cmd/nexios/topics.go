@@ -41,14 +41,14 @@ func fieldsTopic() *cobra.Command {
 // aboutModifier says what a modifier of fields does.
 func aboutModifier(name string) string {
 	return map[string]string{
-		"optional": "may be absent or null", "unique": "no two rows have the same, or no two of an owner or organisation: see nexios help policies",
-		"nocase": "upper and lower case are equal in filters and sorting; with unique, write unique=nocase", "index": "is indexed",
+		"optional": "may be absent or null", "unique": "no two rows have the same value, or no two of an owner or organisation: see nexios help policies",
+		"nocase": "upper and lower case are equal in filters and sorting; with unique, write unique=nocase", "index": "indexed",
 		"search": "searched by ?search=; sort=relevance ranks the results", "sort": "lists may be sorted by it", "filter": "lists may be filtered by it; numbers and dates by _min and _max too",
-		"default": "the value of new rows that say nothing", "min": "the least value, or the least number of characters",
-		"max": "the greatest value, or the most characters", "len": "the exact number of characters", "secret": "never in answers",
+		"default": "the value of new rows that do not set it", "min": "the minimum value, or number of characters",
+		"max": "the maximum value, or number of characters", "len": "the exact number of characters", "secret": "never in responses",
 		"private": "only the owner and administrators see it, and change it later", "immutable": "set at creation, never changed",
-		"readonly": "in answers only; your own code sets it", "array": "a list of values", "string": "a text in JSON, since JavaScript rounds large numbers",
-		"ondelete": "what becomes of the row when the one it refers to is deleted: cascade deletes it, restrict forbids it, null clears the reference", "pattern": "a regular expression, or a name such as alpha",
+		"readonly": "in responses only; your own code sets it", "array": "a list of values", "string": "a string in JSON, since JavaScript rounds large numbers",
+		"ondelete": "what happens when the row it refers to is deleted: cascade deletes it, restrict forbids it, null clears the reference", "pattern": "a regular expression, or a name such as alpha",
 	}[name]
 }
 
@@ -70,16 +70,16 @@ the methods Readable and Writable in internal/model; edit them freely. A row
 the caller may not read is 404, one they may read but not change is 403.
 
 unique holds within an organisation, and where only the owner may read rows
-(also with --public) among the rows of an owner: a conflict tells nobody what
-others have. Where all users may read them it holds for all.
+(also with --public) among the rows of an owner, so that a conflict reveals
+nothing about the rows of others. Where all users may read, it holds for all.
 
 A row that others refer to cannot be deleted: 409, which names the referring
 resource only to callers who may read some of its rows. ondelete=cascade and
 ondelete=null allow the delete.
 
 The caller comes from the statement's context: WithContext(c.Request.Context())
-in handlers. db.System(ctx) works for nobody, auth.As(ctx, who) for a user. Raw
-SQL has no rule.`,
+in handlers. db.System(ctx) acts without a user, auth.As(ctx, who) for a user.
+Raw SQL bypasses the rules.`,
 		Example: "  nexios add auth\n  nexios add resource article title:string --read all\n  nexios add resource note body:text --owner",
 	}
 }
@@ -93,17 +93,17 @@ func errorsTopic() *cobra.Command {
    "details": [{"field": "title", "rule": "min", "message": "Title must ..."}]}
 
   400  the body is not JSON, or the request makes no sense
-  401  nobody is logged in, or the token has expired
-  403  the caller may not do that; 404 where it may not know of the row
+  401  not logged in, or the token has expired
+  403  the caller may not do that; 404 if they may not see the row
   409  a unique, foreign key or check rule of the database, with its field
-  412  If-Match does not match; 428 when it is due and absent (--lock)
-  422  the body or query breaks its rules: all fields at once
-  429  too many requests: wait for Retry-After seconds; 503 likewise
+  412  If-Match does not match; 428 if it is required but missing (--lock)
+  422  the body or query is not valid; all wrong fields are listed
+  429  too many requests; retry after Retry-After seconds, as for 503
   500  anything else, logged with the request id
 
 Handlers return them: fault.NotFound("Post not found"), fault.Conflict(...),
 fault.Invalid(fault.Detail{Field: "end", Rule: "order", Message: "..."}). Any
-other error is a 500 whose text nobody outside sees.
+other error is a 500, and its text is only logged.
 
 Exit codes and JSON of nexios itself: nexios help json.`,
 		Example: "  curl -s localhost:8000/api/v1/posts -H 'Content-Type: application/json' -d '{}'",
@@ -147,7 +147,7 @@ func authTopic() *cobra.Command {
                        refresh token (AUTH_REFRESH=body for native clients)
   POST /auth/refresh   a new access token; the refresh token is used once, and
                        a second use ends its session
-  POST /auth/logout    ends the session at the server
+  POST /auth/logout    ends the session on the server
   GET  /users/me       the caller; POST /users is registration
 
 An access token (Authorization: Bearer) lives for 30 minutes. Changing an
@@ -192,16 +192,18 @@ func deployTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "deploy", Short: "How to run a project in production",
 		Long: `compose.yaml starts the program with what it needs on one machine: it waits for
-the database, migrates, and is healthy when it can be asked. It follows the
-project: add and remove merge into it.
+the database, migrates, and is healthy once it answers. It follows the project:
+add and remove merge into it.
 
   DATABASE_PASSWORD=... APP_SECRET=$(openssl rand -hex 32) \
       docker compose up --build --wait
+  docker compose exec app /app/NAME user create --username ada \
+      --email ada@example.com --admin          # with auth; NAME is the project
 
 nexios add deploy writes the files for other places:
 
   --to kubernetes   deployment, service, probes, migrations, disruption budget
-  --to systemd      a locked-down unit and its settings
+  --to systemd      a hardened unit and its settings
   --to fly          fly.toml, for a project with a database server
 
 In production (APP_ENV=production) nothing migrates by itself: migrate up is a
@@ -225,15 +227,15 @@ func configTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "config", Short: "Where settings come from, and how to add one",
 		Long: `Settings come from the environment and, in development alone, from .env. The
-program lists all of them with defaults by --help, refuses what it cannot read
-or does not know, and says everything that is wrong at once.
+program's --help lists all of them with their defaults. It refuses to start with
+unknown names or invalid values, and reports all of them at once.
 
 A setting of your own is a field of Config in internal/app/config.go:
 
   Currency string ` + "`env:\"CURRENCY\" envDefault:\"EUR\" doc:\"of all prices\"`" + `
 
-and is handed to a module as an argument in modules.go: Module(cfg.Currency).
-A type with UnmarshalText reads itself; Validate of Config checks the rest. Add
+and is passed to a module as an argument in modules.go: Module(cfg.Currency).
+Types with UnmarshalText parse themselves; Config.Validate checks the rest. Add
 a line to .env.example. Values of names with SECRET, PASS, TOKEN, KEY or URL in
 them are never repeated in errors.
 
@@ -247,22 +249,21 @@ them are never repeated in errors.
 func testingTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "testing", Short: "The generated tests, and how to write more",
-		Long: `  go test ./...                       each package on a SQLite of its own
-  TEST_DATABASE_URL=postgres://... go test ./...     or on a server's
+		Long: `  go test ./...                       each package on its own SQLite database
+  TEST_DATABASE_URL=postgres://... go test ./...     or on that server
 
-The test of a resource is its description as data; webtest.Resource tries every
-route with what is right and what is wrong, as the owner and as others. It
-follows add field and the like, and your own cases stay:
+The test of a resource describes it as data; webtest.Resource calls every route
+with valid and invalid input, as the owner and as other users. Commands such as
+add field update it and keep your own cases:
 
   func TestPublish(t *testing.T) {
       client, _ := resource().Start(t)
       client.Post("/posts/7/publish", nil).Expect(404)
   }
 
-A package's test mounts its own module, on a database with all migrations and no
-network. Answers are asked by Expect(status), JSON() and Header(name); mail and
-jobs are those of the test's own queue. nexios dev shows a failing request with
-its SQL.`,
+A package's tests mount its own module on a migrated database, with no network.
+Check responses with Expect(status), JSON() and Header(name); mail and jobs go
+to the test's own queue. nexios dev shows a failing request with its SQL.`,
 		Example: "  go test ./internal/posts -run TestPosts/create",
 	}
 }

@@ -98,7 +98,7 @@ func freed(ctx context.Context, dir string, p plan.Plan) string {
 		names = append(names, at(op))
 	}
 	const then = ", then run nexios undo"
-	apart := "take your edits out of these files" + then
+	apart := "remove your edits from these files" + then
 	if len(names) == 0 {
 		return apart
 	}

@@ -80,19 +80,19 @@ func behaviour(p spec.Project) string {
 	if p.HasFeature("auth") {
 		changed = append(changed,
 			"a reference to a row that the caller may not read is 422, and such rows are in no relation",
-			"rows of --guard admin and public rows of --public take a login to read",
+			"rows of --guard admin and public rows of --public require a login to read",
 			"users see only the id and username of other users",
 			"a new API key with a scope that no route requires is 422",
 			"a statement on a model with a rule needs the caller in its context: c.Request.Context(), auth.As or db.System",
-			"a 409 of a row that is still used names what uses it only to callers who may read some of that",
+			"a 409 for a row that is still in use names what uses it only to callers who may read that",
 			"new resources require a login unless you say --guard none; nexios routes marks the routes that are open",
 		)
 	}
 	if slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return len(r.Told()) > 0 }) {
-		changed = append(changed, "new resources keep unique fields among the rows of an owner where only owners read them; yours stay as they are, and nexios doctor says how to change them")
+		changed = append(changed, "in new resources that only owners read, unique applies per owner; yours stay as they are, and nexios doctor says how to change them")
 	}
 	if p.HasFeature("uploads") {
-		changed = append(changed, "an upload that is attached to a row is read by those who may read the row")
+		changed = append(changed, "an upload attached to a row is readable by everyone who may read the row")
 	}
 	return "changed behaviour:\n  " + strings.Join(changed, "\n  ")
 }

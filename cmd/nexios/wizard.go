@@ -66,7 +66,7 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 
 // addWizard asks for what `nexios add` takes.
 func addWizard(cmd *cobra.Command) error {
-	open, err := openToChange(cmd, changeFlags{dryRun: true}) // nobody waits while a person thinks
+	open, err := openToChange(cmd, changeFlags{dryRun: true}) // takes no lock while a person thinks
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func addWizard(cmd *cobra.Command) error {
 		things = append(things, "field")
 	}
 	about := map[string]string{
-		"resource": "A table with routes, inputs and tests", "model": "A table without routes", "field": "More fields for what is there",
+		"resource": "A table with routes, inputs and tests", "model": "A table without routes", "field": "More fields for an existing resource or model",
 	}
 	for _, f := range features {
 		things = append(things, f.Name)
@@ -256,7 +256,7 @@ func tableOf(given form.Answers) spec.Resource {
 
 func optionQuestion(f scaffold.Feature, o scaffold.Option) form.Question {
 	q := form.Question{
-		Key: f.Name + " " + o.Name, Title: strings.ToUpper(o.Help[:1]) + o.Help[1:] + "?", Choices: o.Choices, About: o.About,
+		Key: f.Name + " " + o.Name, Title: strings.ToUpper(o.Help[:1]) + o.Help[1:], Choices: o.Choices, About: o.About,
 		When: func(given form.Answers) bool { return given.One("what") == f.Name },
 	}
 	if o.Default != "" {

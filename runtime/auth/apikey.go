@@ -137,7 +137,7 @@ func (s *Service) Keys(ctx context.Context, id Identity) ([]APIKey, error) {
 	return list, err
 }
 
-// RevokeKey ends one key of who asks. A key that is not his, or over, is a 404
+// RevokeKey ends one key of the caller. A key that is not theirs, or over, is a 404
 // fault.
 func (s *Service) RevokeKey(ctx context.Context, id Identity, key int64) error {
 	ended := s.liveKeys(ctx, id.UserID).Model(&apiKeyRow{}).Where("id = ?", key).UpdateColumn("revoked_at", s.stamp())

@@ -27,8 +27,8 @@ func Caller(tx *gorm.DB) Identity {
 	return id
 }
 
-var errNoCaller = errors.New("auth: a row rule asks for the caller and the context has none; " +
-	"in a handler use db.WithContext(c.Request.Context()), for work on behalf of a user auth.As, for work that acts for nobody db.System")
+var errNoCaller = errors.New("auth: a row rule needs the caller, but the context has none; " +
+	"in a handler use db.WithContext(c.Request.Context()), on behalf of a user auth.As, without a user db.System")
 
 func callerOf(ctx context.Context) (Identity, error) {
 	if id, ok := ctx.Value(callerKey{}).(Identity); ok {

@@ -106,7 +106,7 @@ func (c Config) checkURL() error {
 		if c.Env != "production" || u.Scheme != "http" || c.URL == "" || loopback(u.Hostname()) {
 			return nil
 		}
-		return fmt.Errorf("APP_URL is http in production: %q\n  where: links in e-mails hold tokens, which anybody on the way could read\n  try:   APP_URL=https://%s", c.URL, u.Host)
+		return fmt.Errorf("APP_URL is http in production: %q\n  where: links in e-mails hold tokens, which could be read in transit\n  try:   APP_URL=https://%s", c.URL, u.Host)
 	}
 	return fmt.Errorf("APP_URL is not a URL: %q\n  where: the environment or .env\n  try:   APP_URL=https://app.example.com", c.URL)
 }

@@ -83,7 +83,7 @@ func (i Identity) Recheck(ctx context.Context) error {
 
 // From tells who sent the request: by access token (Authorization: Bearer), by
 // X-API-Key or, behind [Page], by session cookie. It is false when nobody is
-// named or what names him does not hold. It needs no guard on the route, so a
+// named or what names them does not hold. It needs no guard on the route, so a
 // public route can use it to show more to those it knows.
 func From(c *gin.Context) (Identity, bool) {
 	id, err := identify(c)

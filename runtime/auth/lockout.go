@@ -81,7 +81,7 @@ func (s *Service) failed(ctx context.Context, counters ...counter) error {
 }
 
 // succeeded clears the count of an account. An address is not cleared: who has
-// one account of his own could otherwise guess at all others for ever.
+// one account of their own could otherwise guess at all others for ever.
 func (s *Service) succeeded(ctx context.Context, c counter) error {
 	return s.db.WithContext(ctx).Where("subject = ? AND tries < ?", c.subject, c.limit).Delete(&failureRow{}).Error
 }

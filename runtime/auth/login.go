@@ -219,8 +219,8 @@ func (s *Service) findFold(ctx context.Context, column, value string) (account, 
 	return user, err
 }
 
-// lockUnchanged locks the user's row for the transaction, if he is active and
-// his password is still the one that was checked.
+// lockUnchanged locks the user's row for the transaction, if they are active and
+// their password is still the one that was checked.
 func (s *Service) lockUnchanged(tx *gorm.DB, user account) (bool, error) {
 	var same account
 	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Select("id").

@@ -70,7 +70,7 @@ func down(tables ...string) func(*gorm.DB) error {
 }
 
 // The tables as these migrations made them. What belongs to a user goes with
-// him, however his row is deleted.
+// them, however the row is deleted.
 
 type user1 struct{ ID int64 }
 

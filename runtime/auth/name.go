@@ -86,7 +86,7 @@ func confusable(name string) string {
 			continue
 		}
 		if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) {
-			return "has characters that nobody sees"
+			return "has invisible characters"
 		}
 		if letters++; strings.ContainsRune(lookalikes, r) {
 			alike++
@@ -96,7 +96,7 @@ func confusable(name string) string {
 		}
 		at := slices.IndexFunc(scripts, func(script string) bool { return unicode.Is(unicode.Scripts[script], r) })
 		if at < 0 {
-			return "has letters of a script that is in no common use"
+			return "has letters of an uncommon script"
 		}
 		has = append(has, scripts[at])
 	}
@@ -105,9 +105,9 @@ func confusable(name string) string {
 	})
 	switch {
 	case mixed:
-		return "mixes " + strings.Join(has[:len(has)-1], ", ") + " and " + has[len(has)-1] + " letters and can be taken for another"
+		return "mixes " + strings.Join(has[:len(has)-1], ", ") + " and " + has[len(has)-1] + " letters and can be mistaken for another"
 	case letters > 0 && alike == letters:
-		return "has only letters that look like Latin ones and can be taken for another"
+		return "has only letters that look like Latin ones and can be mistaken for another"
 	}
 	return ""
 }

@@ -87,7 +87,7 @@ func TestConfusableNames(t *testing.T) {
 	}
 	for bad, why := range map[string]string{
 		"аlice": "mixes Cyrillic and Latin", "аӏісе": "look like Latin", "ΒΟΒ": "look like Latin", "bοb": "mixes Latin and Greek", "раура": "look like Latin",
-		"a\u034flice": "nobody sees", "\u3164\u3164\u3164": "nobody sees", "ꓐꓳꓐ": "no common use", "ᎪᎠᎷ": "no common use", "Алиса Smith": "mixes", "日本Ж": "mixes", "かな한글": "mixes",
+		"a\u034flice": "invisible", "\u3164\u3164\u3164": "invisible", "ꓐꓳꓐ": "uncommon", "ᎪᎠᎷ": "uncommon", "Алиса Smith": "mixes", "日本Ж": "mixes", "かな한글": "mixes",
 	} {
 		details := NameDetails("user_name", bad)
 		if len(details) != 1 || details[0].Rule != "confusable" || !strings.HasPrefix(details[0].Message, "User name ") || !strings.Contains(details[0].Message, why) {

@@ -45,7 +45,7 @@ type Letter struct {
 }
 
 // ResetLetter makes a token that sets a new password, for the active user with
-// this e-mail address. It is false when there is none, or when he has had his
+// this e-mail address. It is false when there is none, or when they have had their
 // letters for now. Call it where nobody waits for the answer, in a job: how
 // long it takes reports whether the address is known.
 func (s *Service) ResetLetter(ctx context.Context, email string) (Letter, bool, error) {

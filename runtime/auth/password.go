@@ -38,7 +38,7 @@ const (
 var commonPasswords string
 
 // CheckPassword applies the policy to a new password: 8 to 128 characters,
-// none of the common ones, not one of the user's own words (his name, his
+// none of the common ones, not one of the user's own words (their name, their
 // e-mail address) or the name of the program, and under 15 characters an upper-case letter, a lower-case
 // letter and a digit. The error is a 422 fault that names everything missing,
 // under field as the client wrote it, which is not empty.

@@ -156,7 +156,7 @@ func (s *Service) repeated(tx *gorm.DB, token string, row refreshRow) (outcome, 
 		if found.Hash == "" {
 			continue
 		}
-		if found.RotatedAt != 0 { // its holder has moved on: this is not his retry
+		if found.RotatedAt != 0 { // its holder has moved on: this is not their retry
 			return reused, "", row, nil
 		}
 		return rotated, next, found, nil

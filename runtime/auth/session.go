@@ -85,7 +85,7 @@ func (s *Service) identity(id string, live liveSession) Identity {
 	}
 }
 
-// open writes a new session of user, provided that he is still active and his
+// open writes a new session of user, provided that they are still active and their
 // password is still the one that was checked: a change of password that
 // commits first wins, one that commits later revokes the session.
 func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHash string, fresh bool) (sessionRow, error) {
@@ -149,7 +149,7 @@ func (s *Service) Sessions(ctx context.Context, id Identity) ([]SessionInfo, err
 }
 
 // EndSession revokes one session of who asks, its access tokens too. A
-// session that is not his, or over, is a 404 fault.
+// session that is not theirs, or over, is a 404 fault.
 func (s *Service) EndSession(ctx context.Context, id Identity, session string) error {
 	ended, err := s.revoke(s.db.WithContext(ctx), "user_id = ? AND id = ?", id.UserID, session)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *Service) EndSession(ctx context.Context, id Identity, session string) e
 }
 
 // EndSessions revokes every session of a user, except the one named by keep
-// unless that is "". Use it when his rights change or he is deactivated.
+// unless that is "". Use it when their rights change or they are deactivated.
 func (s *Service) EndSessions(ctx context.Context, userID int64, keep string) error {
 	if _, err := s.revoke(s.db.WithContext(ctx), "user_id = ? AND id <> ?", userID, keep); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (s *Service) EndSessions(ctx context.Context, userID int64, keep string) er
 }
 
 // Forget makes this process look at the database again before it believes
-// anything about the user. Call it after his role, name or activity changed.
+// anything about the user. Call it after their role, name or activity changed.
 func (s *Service) Forget(userID int64) {
 	s.sessions.forget(func(_ string, live liveSession) bool { return live.userID == userID || live.actorID == userID })
 	s.apiKeys.forget(func(_ string, live liveKey) bool { return live.userID == userID })

@@ -154,7 +154,7 @@ func (s *Service) RecoveryCodes(ctx context.Context, id Identity) ([]string, err
 	return codes, nil
 }
 
-// secondFactor says whether code passes for the user: true when he has no
+// secondFactor says whether code passes for the user: true when they have no
 // factor. A missing code is a 401 fault that asks for it.
 func (s *Service) secondFactor(ctx context.Context, userID int64, code string) (bool, error) {
 	var row totpRow

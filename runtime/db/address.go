@@ -10,7 +10,7 @@ import (
 )
 
 // refused tells whether the database answered that it does not know the user or
-// another password of his.
+// another of their passwords.
 func refused(err error) bool {
 	var pg *pgconn.PgError
 	var my *mysqldriver.MySQLError

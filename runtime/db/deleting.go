@@ -282,7 +282,7 @@ func stillUsed(tx *gorm.DB, table, column string, keys []any) string {
 }
 
 // mayRead reports whether the caller of tx may read a row of the table that has one
-// of keys in column; without a column, whether he may read every row. Of a table
+// of keys in column; without a column, whether they may read every row. Of a table
 // whose model is not known nobody may.
 func mayRead(tx *gorm.DB, table, column string, keys []any) bool {
 	p, ok := tx.Plugins["rules"].(*rules)

@@ -55,7 +55,7 @@ func foldedColumn(column string) string { return column + "_folded" }
 
 // folding is the GORM plugin that keeps folded forms: what writes a column
 // writes the column beside it, too. Which columns have one the database knows;
-// see [UniqueNoCase]. SQL of one's own writes both.
+// see [UniqueNoCase]. Your own SQL writes both.
 type folding struct{ known sync.Map } // of foldedTable, by table
 
 // foldedTable is what was known of a table at a time.

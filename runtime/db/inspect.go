@@ -75,9 +75,9 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 			case gdb.Name() == "sqlite" && !strings.EqualFold(has.Type, want.Type):
 				drift(name+"."+c, fmt.Sprintf("it is %s, not %s", cmp.Or(has.Type, "without a type"), want.Type), "nexios add migration retype-"+dashed(name, c))
 			case has.Required && !want.Required:
-				drift(name+"."+c, "it takes no null, and should", "nexios add migration relax-"+dashed(name, c))
+				drift(name+"."+c, "it does not allow null, but should", "nexios add migration relax-"+dashed(name, c))
 			case !has.Required && want.Required:
-				drift(name+"."+c, "it takes null, and should not", "nexios add migration require-"+dashed(name, c))
+				drift(name+"."+c, "it allows null, but should not", "nexios add migration require-"+dashed(name, c))
 			}
 		}
 		for _, c := range sortedKeys(table.columns) {
@@ -162,8 +162,8 @@ func firstLine(err error) string {
 func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 	return command.Command{
 		Name: "db check", Args: "[--json]", Summary: "compare the database with the migrations; exit 3 where they differ",
-		Help: "Changes nothing. What is only advice, such as a foreign key without an index,\n" +
-			"is told and is no difference.",
+		Help: "Changes nothing. Advice, such as a foreign key without an index, is listed but\n" +
+			"does not count as a difference.",
 		Run: func(ctx context.Context, io command.IO) error {
 			asJSON := slices.Equal(io.Args, []string{"--json"})
 			if len(io.Args) > 0 && !asJSON {
@@ -199,7 +199,7 @@ func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 
 func differencesTable(w io.Writer, all []Difference) error {
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "the database is what the migrations make")
+		_, err := fmt.Fprintln(w, "the database matches the migrations")
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

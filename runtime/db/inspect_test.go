@@ -127,7 +127,7 @@ func TestCheckCommand(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	run("migrate up")
-	if out, problem, code := run("db check"); code != 0 || out != "the database is what the migrations make\n" {
+	if out, problem, code := run("db check"); code != 0 || out != "the database matches the migrations\n" {
 		t.Errorf("exit code %d, %s\n%s", code, problem, out)
 	}
 	if out, _, code := run("db check --json"); code != 0 || out != `{"differences":[]}`+"\n" {

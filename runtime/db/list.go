@@ -73,7 +73,7 @@ func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
 		tx = o.window(tx)
 	}
 	if q.Cursor != nil && o.keyless {
-		return Page[T]{}, fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "This list has no key to go on from; use page"})
+		return Page[T]{}, fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "This list has no cursor; use page"})
 	}
 	if q.Cursor != nil {
 		return listAfter[T](grouped(tx), q, o)

@@ -38,7 +38,7 @@ import (
 // its steps must find what it has done before, as those of this package do. On
 // PostgreSQL they make and drop indexes concurrently, prove constraints after they hold
 // for new rows, and fill in values a few rows at a time; MySQL does by itself what it
-// can without a lock. On SQLite, where whoever writes waits for his turn, it is one
+// can without a lock. On SQLite, where writers wait for their turn, it is one
 // transaction like any other.
 type Migration struct {
 	ID     string

@@ -299,7 +299,7 @@ func inBatches(tx *gorm.DB, table string, change func(tx *gorm.DB, and string, v
 }
 
 // settle has PostgreSQL sort rows that changed into the table's index of a search, which
-// it does for many at once: who comes to it holds his rows for seconds.
+// it does for many at once: a transaction that comes to it holds its rows for seconds.
 func settle(tx *gorm.DB, table string) error {
 	if !concurrent(tx) {
 		return nil

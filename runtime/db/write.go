@@ -13,7 +13,7 @@ import (
 )
 
 // FindWritable returns the row of T whose primary key is id if the caller may
-// change it; see [Writable]. One that he may only read is fault 403, any other
+// change it; see [Writable]. One that they may only read is fault 403, any other
 // fault 404, as in [Find].
 func FindWritable[T any](tx *gorm.DB, id any) (T, error) {
 	tx = tx.Session(&gorm.Session{})

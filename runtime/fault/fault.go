@@ -90,7 +90,7 @@ func Unavailable(message string, retry time.Duration) *Error {
 
 // NoSpace is 507: what is there can be read, and nothing can be written.
 func NoSpace(cause error) *Error {
-	return &Error{Status: http.StatusInsufficientStorage, Message: "There is no space left, nothing can be written", RetryAfter: time.Minute, Cause: cause}
+	return &Error{Status: http.StatusInsufficientStorage, Message: "No space is left, so nothing can be written", RetryAfter: time.Minute, Cause: cause}
 }
 
 // Internal is 500: cause is logged, the client is told nothing of it.

@@ -18,7 +18,7 @@ import (
 // struct, or a slice of structs, of which every field of the type Name or *Name
 // is looked at. An empty *Name becomes nil: no file.
 //
-// Who is signed in may attach what he uploaded, an administrator everything, and
+// A signed-in user may attach what they uploaded, an administrator everything, and
 // nobody else anything: whoever reads a row reads its files, so a name alone must
 // not do. The rest is one fault 422 that names every field by its JSON key, and of a
 // slice the index of the row; whether a name is unknown or another's is not

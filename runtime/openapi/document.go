@@ -215,7 +215,7 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 	if versioned {
 		op.Parameters = append(op.Parameters, parameter{
 			Name: "If-Match", In: "header", Required: r.Lock, Schema: &schema{Type: "string"},
-			Description: "ETag of what was read: 412 if it has been changed since. * stands for whatever is there.",
+			Description: "ETag of the version that was read; 412 if it has changed since. * matches any version.",
 		})
 		failures = append(failures, http.StatusPreconditionFailed)
 	}
@@ -269,7 +269,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 	}
 	op.Responses.set(strconv.Itoa(r.Success), success)
 	if (r.Out != nil || r.Parts) && r.Success == http.StatusOK && r.Method == http.MethodGet {
-		success.Headers.set("ETag", header{Description: "Entity tag; send it back in If-None-Match, or in If-Match to change this version alone.", Schema: &schema{Type: "string"}})
+		success.Headers.set("ETag", header{Description: "Entity tag; send it back in If-None-Match, or in If-Match to change only this version.", Schema: &schema{Type: "string"}})
 		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
 	}
 	if r.Parts {
@@ -285,7 +285,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 // addErrors describes the one shape of errors.
 func (d *document) addErrors() {
 	one := &schema{Type: "object", Description: "The shape of every error response."}
-	one.Properties.set("error", &schema{Type: "string", Description: "What went wrong, in words."})
+	one.Properties.set("error", &schema{Type: "string", Description: "What went wrong."})
 	one.Properties.set("code", &schema{Type: "integer", Description: "The HTTP status.", Minimum: "400", Maximum: "599"})
 	one.Properties.set("details", &schema{Type: "array", Items: d.schemas.of(reflect.TypeFor[fault.Detail](), out), Description: "What is wrong with the input, field by field."})
 	one.Properties.set("detail", &schema{Type: []string{"string", "null"}, Description: "Only in 500 responses: null, or the cause in debug mode."})
@@ -325,9 +325,9 @@ func (d *document) security(name string) {
 	var scheme any
 	switch name {
 	case "bearerAuth":
-		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header: a JWT whose algorithm the server fixes, as RFC8725 asks."}
+		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header: a JWT with a fixed algorithm (RFC 8725)."}
 	case "apiKey":
-		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key. Its scopes are read and write, or those of one tag, such as posts:read and posts:write. A scope is about operations: what one answers of other resources, such as the author of a post, comes with it."}
+		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key. Its scopes are read and write, or those of one tag, such as posts:read and posts:write. A scope covers operations, including the rows of other resources that they return, such as the author of a post."}
 	default:
 		scheme = map[string]string{"type": "apiKey", "in": "cookie", "name": name, "description": "The cookie of a page session."}
 	}
@@ -357,7 +357,7 @@ func (d *document) body(f *reflect.StructField) *requestBody {
 // is said in words: the schema of it makes clients that do not compile.
 func upload(field string) *requestBody {
 	form := &schema{Type: "object", Required: []string{field}}
-	form.Properties.set(field, &schema{Type: "string", Format: "binary", Description: "The file. Further fields, of any names, may hold more files."})
+	form.Properties.set(field, &schema{Type: "string", Format: "binary", Description: "The file. Further fields, with any name, may hold more files."})
 	b := &requestBody{Required: true}
 	b.Content.set("multipart/form-data", media{Schema: form})
 	return b

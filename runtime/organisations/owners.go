@@ -50,7 +50,7 @@ func KeepOwner(tx *gorm.DB, organisationID, userID int64) error {
 		}
 	}
 	if active == 0 {
-		return fault.Conflict("The last owner of an organisation cannot go")
+		return fault.Conflict("The last owner of an organisation cannot be removed")
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (c Config) Validate() error {
 		wrong("METRICS_ADDR is not an address: %q\n  expected: host:port\n  try:   METRICS_ADDR=127.0.0.1:9100", c.MetricsAddr)
 	}
 	if c.Production() && c.MetricsAddr != "" && !c.MetricsPublic && !inside(c.MetricsAddr) {
-		wrong("METRICS_ADDR is open to everybody: %q\n  where: profiles show what is in memory, and cost as much as whoever asks for them likes\n  try:   METRICS_ADDR=127.0.0.1:9100, or METRICS_PUBLIC=true where a firewall keeps others out", c.MetricsAddr)
+		wrong("METRICS_ADDR is public: %q\n  where: profiles reveal what is in memory and are expensive to serve\n  try:   METRICS_ADDR=127.0.0.1:9100, or METRICS_PUBLIC=true behind a firewall", c.MetricsAddr)
 	}
 	if n := len(c.DocsPassword); n > 0 && n < minDocsPassword && c.Production() {
 		wrong("DOCS_PASSWORD has %d characters\n  expected: at least %d\n  try:   DOCS_PASSWORD=$(openssl rand -hex 16)", n, minDocsPassword)
@@ -82,14 +82,14 @@ func (c Config) Validate() error {
 	}
 	for _, p := range proxies {
 		if c.Production() && p.Bits() < 8 { // half of all addresses twice is every one
-			wrong("TRUSTED_PROXIES holds %s, so anybody may say which address they come from\n  where: limits, locks and the log go by it\n  try:   TRUSTED_PROXIES=10.0.0.0/8", p)
+			wrong("TRUSTED_PROXIES holds %s, so any client can claim any address\n  where: rate limits, lockouts and the log rely on it\n  try:   TRUSTED_PROXIES=10.0.0.0/8", p)
 		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		wrong("TLS_CERT and TLS_KEY go together, and one is missing\n  try:   TLS_CERT=/etc/ssl/app.crt TLS_KEY=/etc/ssl/app.key")
 	}
 	if c.TLSCert != "" && len(c.AutocertHosts) > 0 {
-		wrong("TLS_CERT and TLS_AUTOCERT_HOSTS exclude each other\n  where: either is the certificate\n  try:   TLS_AUTOCERT_HOSTS alone")
+		wrong("TLS_CERT and TLS_AUTOCERT_HOSTS exclude each other\n  where: both set the certificate\n  try:   TLS_AUTOCERT_HOSTS alone")
 	}
 	for _, host := range c.AutocertHosts {
 		if !isDomain(host) {

@@ -202,7 +202,7 @@ func (r Route) Limit(bytes int64) Route { r.MaxBody = bytes; return r }
 func (r Route) Within(d time.Duration) Route { r.Deadline = d; return r }
 
 // Locked asks for If-Match on a route that writes, so that nobody overwrites
-// what he has not seen: 428 without it, 412 where it names another state (RFC
+// what they have not seen: 428 without it, 412 where it names another state (RFC
 // 6585, 3).
 func (r Route) Locked() Route { r.Lock = true; return r }
 

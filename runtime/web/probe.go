@@ -21,7 +21,7 @@ const probeTimeout = readyTimeout + 2*time.Second
 // ready: for health checks in containers that have no other program.
 func (a *App) healthCommand(ctx context.Context, std command.IO) error {
 	if len(std.Args) > 0 {
-		return command.Usage("health takes no arguments\n  whom to ask is a setting\n  try:   ADDR=127.0.0.1:8001")
+		return command.Usage("health takes no arguments\n  the address is a setting\n  try:   ADDR=127.0.0.1:8001")
 	}
 	kind, address, err := network(a.Config.Addr)
 	if err != nil {

@@ -36,7 +36,7 @@ func (w *world) organisations() {
 	oscar, both := w.as(w.Organisation.Outsider, "user"), w.as(w.Organisation.Both, "user")
 	for _, route := range w.all() {
 		w.each(route.Method+" "+route.Path, func(w *world) {
-			w.unreachable("somebody who is no member", oscar, route, w.concrete(route.Path, rows[0].id))
+			w.unreachable("a user who is not a member", oscar, route, w.concrete(route.Path, rows[0].id))
 			w.unreachable("a member of another organisation", w.client, route, there.concrete(route.Path, rows[0].id))
 		})
 	}

@@ -166,7 +166,7 @@ func (r Resource) checks() []check {
 		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*world).follows},
 		{"asks who it is", r.SignIn != nil, (*world).guards},
 		{"keeps rows from other users", r.Owner != "" || r.SignIn != nil && has(isPrivate), (*world).others},
-		{"holds in a handler of one's own", ruled && r.SignIn != nil, (*world).probes},
+		{"holds in your own handlers", ruled && r.SignIn != nil, (*world).probes},
 		{"hides related rows of other users", ruled && hidden && (list || show), (*world).related},
 		{"keeps rows from other organisations", r.Organisation != nil, (*world).organisations},
 	}

@@ -136,8 +136,8 @@ func begin(p spec.Project, c Catalog, o Options) (*adoption, error) {
 		}
 		r, err := spec.ParseResource(said)
 		if err != nil {
-			if a.skipped[t.Name] = "its name is none of a resource: see --rename " + t.Name + "=thing"; !plain.MatchString(t.Name) {
-				a.skipped[t.Name] = "its name is none of letters, digits and _"
+			if a.skipped[t.Name] = "its name cannot be that of a resource: see --rename " + t.Name + "=thing"; !plain.MatchString(t.Name) {
+				a.skipped[t.Name] = "its name has characters other than letters, digits and _"
 			}
 			continue
 		}
@@ -392,7 +392,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 			return r, errors.New("it can only be served to " + strings.Join(can, " and "))
 		}
 		if !t.View && len(t.Key) == 0 && len(e.Key) > 0 {
-			line.Told = append(line.Told, "it is read-only: only you say that "+strings.Join(e.Key, ", ")+" tells rows apart")
+			line.Told = append(line.Told, "it is read-only: the database does not ensure that "+strings.Join(e.Key, ", ")+" identifies a row")
 		} else if !t.View {
 			why("it has no primary key, so it can only be listed: see --key")
 		}
@@ -431,7 +431,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 		if c.Type == "tsvector" && !c.Array && !slices.Contains(e.Key, c.Name) {
 			if e.Vector == "" {
 				e.Vector = c.Name
-				line.Told = append(line.Told, c.Name+" is what search looks in")
+				line.Told = append(line.Told, c.Name+" is only searched")
 			}
 			continue
 		}
@@ -484,7 +484,7 @@ func (a *adoption) changed(old, made spec.Resource, t Table) spec.Resource {
 	line := a.lines[t.Name]
 	for _, word := range made.Fields {
 		line.Drift = append(line.Drift, "has "+word)
-		line.Why = append(line.Why, "it was changed since, so a new column comes by nexios add field "+old.Name+" "+word)
+		line.Why = append(line.Why, "it was changed since: for a new column, nexios add field "+old.Name+" "+word)
 	}
 	fields, err := old.Parsed()
 	if err != nil {
@@ -494,7 +494,7 @@ func (a *adoption) changed(old, made spec.Resource, t Table) spec.Resource {
 		pending := slices.ContainsFunc(old.Added, func(more spec.Addition) bool { return slices.Contains(more.Fields, f.Name) })
 		if _, there := t.column(f.Column()); f.Column() != "" && !there && !pending {
 			line.Drift = append(line.Drift, "lacks "+old.Fields[i])
-			line.Why = append(line.Why, "it was changed since, so a lost column goes by nexios remove field "+old.Name+" "+f.Name)
+			line.Why = append(line.Why, "it was changed since: for a dropped column, nexios remove field "+old.Name+" "+f.Name)
 		}
 	}
 	return old
@@ -558,11 +558,11 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 	case c.Hidden:
 		return errors.New("the user of DATABASE_URL may not read it")
 	case goName == "":
-		return errors.New("its name is none of letters, digits and _")
+		return errors.New("its name has characters other than letters, digits and _")
 	case goName == "TableName" || goName == "Readable" || goName == "Writable":
-		return errors.New("a method of models has this name")
+		return errors.New("models have a method of this name")
 	case !isLetter(goName[0]):
-		return errors.New("its name begins with no letter")
+		return errors.New("its name does not start with a letter")
 	case taken[strings.ToLower(goName)] != "":
 		return errors.New("its name is that of " + taken[strings.ToLower(goName)] + " in Go")
 	}
@@ -607,7 +607,7 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 			continue
 		}
 		if hidden && !field.Is("secret") {
-			refused = errors.New("it looks like a secret, and its type can hold none")
+			refused = errors.New("it looks like a secret, but its type cannot be secret")
 			continue
 		}
 		r.Fields = append(r.Fields, shortest(field).String())
@@ -619,7 +619,7 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 			why("%s %s", c.Name, reason)
 		}
 		if hidden {
-			line.Told = append(line.Told, c.Name+" is secret: it is in no answer")
+			line.Told = append(line.Told, c.Name+" is secret: never in responses")
 		}
 		return nil
 	}
@@ -641,7 +641,7 @@ func takes(r spec.Resource, word string) error {
 }
 
 // unfiltered is told once of a table.
-const unfiltered = "are no filters: a list takes only so many parameters"
+const unfiltered = "are not filters: a list takes a limited number of parameters"
 
 func (l *Line) unfiltered() bool {
 	return slices.ContainsFunc(l.Told, func(what string) bool { return strings.HasSuffix(what, unfiltered) })
@@ -742,21 +742,21 @@ func (a *adoption) refs(r *spec.Resource, t Table, c Column, taken map[string]st
 		at := slices.IndexFunc(a.tables, func(other Table) bool { return other.Name == ref.Table })
 		switch {
 		case len(ref.Columns) > 1:
-			why("%s is no relation: it refers to %s by several columns", c.Name, ref.Table)
+			why("%s is not a relation: it refers to %s by several columns", c.Name, ref.Table)
 			r.Existing.Rowless = true
 			continue
 		case (at < 0 || out) && a.there(ref.Table):
 			names, _ = a.named(ref.Table)
 		case !known || out || at < 0:
-			why("%s is no relation: %s is not adopted", c.Name, ref.Table)
+			why("%s is not a relation: %s is not adopted", c.Name, ref.Table)
 			r.Existing.Rowless = r.Existing.Rowless || !c.Null
 			continue
 		case !slices.Equal(ref.Targets, a.tables[at].Key):
-			why("%s is no relation: it refers to %s of %s, which is not its key", c.Name, strings.Join(ref.Targets, ", "), ref.Table)
+			why("%s is not a relation: it refers to %s of %s, which is not its key", c.Name, strings.Join(ref.Targets, ", "), ref.Table)
 			r.Existing.Rowless = r.Existing.Rowless || !c.Null
 			continue
 		case ref.Table == t.Name && !c.Null:
-			why("%s is no relation: it must refer to its own table", c.Name)
+			why("%s is not a relation: it must refer to its own table", c.Name)
 			r.Existing.Rowless = true
 			continue
 		}

@@ -128,7 +128,7 @@ func TestRelations(t *testing.T) {
 	}
 	want = []string{
 		"friend; whole; as friends of people", "likes; whole; as pets of people", "person; whole",
-		"pet; partly; ghost_id is no relation: ghost is not adopted", "walk; whole",
+		"pet; partly; ghost_id is not a relation: ghost is not adopted", "walk; whole",
 	}
 	if !slices.Equal(told, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))

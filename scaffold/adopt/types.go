@@ -50,7 +50,7 @@ func kindsOf(c Column, checks rules) ([]kind, error) {
 			return []kind{{fmt.Sprintf("decimal=%d.%d", c.Size, c.Scale) + limits.numbers(c.Type), ""}}, nil
 		}
 		if c.Size > 0 && (c.Scale < 0 || c.Scale > c.Size) {
-			return []kind{{"native=numeric:auto:readonly", "is read-only: the database rounds what it is given"}}, nil
+			return []kind{{"native=numeric:auto:readonly", "is read-only: the database rounds its values"}}, nil
 		}
 		if c.Size > 0 {
 			return []kind{{"native=numeric:auto:readonly", fmt.Sprintf("is read-only: it has %d digits, and more than 15 come as they are stored", c.Size)}}, nil
@@ -217,7 +217,7 @@ func (r *rules) read(column, check, value string, t Table, why func(string, ...a
 		}
 		r.of = before
 		r.unread = append(r.unread, check)
-		why("the database alone checks that %s (409)", oneLine(strings.TrimSpace(check)))
+		why("only the database checks that %s (409)", oneLine(strings.TrimSpace(check)))
 		return
 	}
 }

@@ -41,7 +41,7 @@ var (
 	ErrConflict = errors.New("conflicts")               // the plan has some
 	ErrChanged  = errors.New("changed in the meantime") // a file is not what the plan or the step says
 	ErrNothing  = errors.New("nothing to undo")         // no step is left
-	ErrForeign  = errors.New("not written by you in this folder, and not followed")
+	ErrForeign  = errors.New("not written by you in this folder, so it is ignored")
 )
 
 // Options is what a step is recorded with.

@@ -47,7 +47,7 @@ func userKey() ([]byte, error) {
 		key, err = os.ReadFile(name)
 	}
 	if err == nil && len(key) != sha256.Size {
-		err = &problem.Error{Kind: problem.Failure, What: name + " is damaged", Try: "delete that file; what was done until now can then not be undone"}
+		err = &problem.Error{Kind: problem.Failure, What: name + " is damaged", Try: "delete that file; earlier commands can then no longer be undone"}
 	}
 	return key, err
 }

@@ -136,7 +136,7 @@ func (r Resource) fill(f Field, value string) (bool, error) {
 	}
 	switch {
 	case f.Is("array"), f.Relation(), f.Row().Upload:
-		return bad("a "+f.Type+" has no value that a word can say", f.Name+":"+f.Type+orArg(f.Arg)+":optional")
+		return bad("a "+f.Type+" has no value that can be given here", f.Name+":"+f.Type+orArg(f.Arg)+":optional")
 	case f.Is("unique"):
 		return bad("existing rows would all get the same value, but it is unique", f.String()+":optional")
 	}

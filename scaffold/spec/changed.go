@@ -168,7 +168,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 	is.Name = was.Name
 	if len(words) == 1 && !strings.Contains(words[0], ":") {
 		return p, r, &problem.Error{
-			What: "nothing to change is said of " + was.Name, Label: "there", Where: was.String(),
+			What: "no change given for " + was.Name, Label: "there", Where: was.String(),
 			Try: command + " " + r.Name + " " + was.Name + " " + map[bool]string{true: "required", false: "optional"}[was.Is("optional")],
 		}
 	}
@@ -219,7 +219,7 @@ func (p Project) RenameField(name, old, now, migration string) (Project, Resourc
 	}
 	if was.Type == "many" {
 		return p, r, &problem.Error{
-			What:  was.Name + " is a table of its own, whose name and columns are made of the field's",
+			What:  was.Name + " is stored in a table of its own, which is named after the field",
 			Where: r.Name + " " + was.String(), Try: "nexios add field " + r.Name + " " + is.String() + ", a migration that copies the rows, and nexios remove field " + r.Name + " " + was.Name,
 		}
 	}
@@ -299,7 +299,7 @@ func (p Project) changeTable(command string, r Resource, c Change) (Project, Res
 		if err := changed.checkIndex(word, ""); err != nil {
 			x := ParseIndex(word)
 			return p, r, &problem.Error{
-				What:  "the index of " + strings.Join(x.Fields, " and ") + " does not allow that: MySQL could not have it",
+				What:  "the index of " + strings.Join(x.Fields, " and ") + " does not allow that: it would be too long for MySQL",
 				Where: r.Name + " " + word, Try: "nexios remove index " + r.Name + " " + strings.Join(x.Fields, ",") + ", first",
 			}
 		}
@@ -343,7 +343,7 @@ func (f Field) changed(words []string) (Field, error) {
 		case word == "required":
 			delete(f.Mods, "optional")
 		case word == "type" || word == "":
-			return f, &problem.Error{What: fmt.Sprintf("what is to change with %q", word), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type", Try: f.Name + " optional"}
+			return f, &problem.Error{What: fmt.Sprintf("unknown change %q", word), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type", Try: f.Name + " optional"}
 		case no && isModifier(without):
 			delete(f.Mods, without)
 		case name == "type" || isType && !(isModifier(name) && f.Row().allows(name)):
@@ -401,7 +401,7 @@ func (r Resource) converts(was, is Field) error {
 		return nil
 	}
 	return &problem.Error{
-		What:  fmt.Sprintf("what rows have of %s cannot be converted from %s to %s", was.Name, was.Type, is.Type),
+		What:  fmt.Sprintf("existing values of %s cannot be converted from %s to %s", was.Name, was.Type, is.Type),
 		Where: r.Name + " " + was.String(),
 		Try:   "nexios add field " + r.Name + " " + is.Name + "_2" + strings.TrimPrefix(is.String(), is.Name) + ", then nexios add migration, to fill it, and nexios remove field " + r.Name + " " + was.Name,
 	}

@@ -181,7 +181,7 @@ func nearest(word string) string {
 func readField(word string) (Field, error) {
 	if !utf8.ValidString(word) || strings.ContainsFunc(word, unicode.IsControl) {
 		return Field{}, &problem.Error{
-			What:  fmt.Sprintf("a character that is none of text in %q", word),
+			What:  fmt.Sprintf("a character that is not text in %q", word),
 			Label: "form", Where: "name:type[:modifier...]",
 			Try: "title:string",
 		}
@@ -327,7 +327,7 @@ func (f Field) check(row Type) error {
 		}
 	}
 	if f.Is("secret") && f.Is("private") {
-		return fmt.Errorf("a secret is in no answer at all, so private adds nothing")
+		return fmt.Errorf("a secret is never in responses, so private adds nothing")
 	}
 	if f.Is("readonly") {
 		switch {

@@ -133,12 +133,12 @@ func (r Resource) checkIndex(word, command string) error {
 	}
 	if len(x.Fields) < 2 {
 		if len(x.Fields) == 1 && named(r.Fields, x.Fields[0]) >= 0 {
-			return &problem.Error{What: "an index of one field is a modifier of it", Where: r.Name + " " + x.Fields[0], Try: "nexios change field " + r.Name + " " + x.Fields[0] + " " + map[bool]string{true: "unique", false: "index"}[x.Unique]}
+			return &problem.Error{What: "an index on one field is a modifier", Where: r.Name + " " + x.Fields[0], Try: "nexios change field " + r.Name + " " + x.Fields[0] + " " + map[bool]string{true: "unique", false: "index"}[x.Unique]}
 		}
-		return bad("an index is of two fields or more")
+		return bad("an index needs two fields or more")
 	}
 	if len(x.Fields) > 8 {
-		return bad("an index is of at most 8 fields")
+		return bad("an index has at most 8 fields")
 	}
 	width := 0
 	for i, name := range x.Fields {
@@ -146,7 +146,7 @@ func (r Resource) checkIndex(word, command string) error {
 			return bad(fmt.Sprintf("%s has no field %q that can be indexed", r.Name, clip(name)))
 		}
 		if slices.Contains(x.Fields[:i], name) {
-			return bad(name + " is twice in the index")
+			return bad(name + " is in the index twice")
 		}
 		if at := named(r.Fields, name); at >= 0 {
 			width += fields[at].Length()
@@ -192,7 +192,7 @@ func (r Resource) agrees(before []string) error {
 	})
 	name := x.Fields[at]
 	return &problem.Error{
-		What:  fmt.Sprintf("%s cannot be unique: the case of %s counts for nothing, and would in an index of several fields", strings.Join(x.Fields, " and "), name),
+		What:  fmt.Sprintf("%s cannot be unique: %s ignores case, and an index on several fields would not", strings.Join(x.Fields, " and "), name),
 		Where: r.Name + " " + r.Fields[named(r.Fields, name)],
 		Try:   name + " without nocase, or unique=nocase by itself (with --organisation among the rows of one, with --owner of a user)",
 	}

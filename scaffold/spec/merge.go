@@ -83,7 +83,7 @@ func differently(what, ours, theirs string) error {
 	return &problem.Error{
 		What:  "both branches changed " + what + ", in different ways",
 		Label: "ours", Where: ours + "\n  theirs: " + theirs,
-		Try: "edit nexios.json as it shall be, then nexios merge",
+		Try: "edit nexios.json as it should be, then nexios merge",
 	}
 }
 

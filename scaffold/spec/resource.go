@@ -83,7 +83,7 @@ func (r *Resource) settleFlags(said Resource) error {
 	}
 	if r.Lock && len(r.Only) > 0 && !slices.Contains(r.Only, "show") {
 		return &problem.Error{
-			What: "--lock needs the action show: who changes a row says what he has read", Where: r.Name,
+			What: "--lock needs the action show: an update says which version was read", Where: r.Name,
 			Try: "nexios add resource " + r.Name + " --lock --only " + strings.Join(append(slices.Clone(r.Only), "show"), "/"),
 		}
 	}
@@ -356,7 +356,7 @@ func (r Resource) check() error {
 		}
 		squeezed := "go " + strings.ReplaceAll(f.Name, "_", "")
 		if _, ok := taken[squeezed]; ok {
-			return bad(word, "the field %s differs from another only in its _", f.Name)
+			return bad(word, "the field %s differs from another only in underscores", f.Name)
 		}
 		taken[squeezed] = use{"", word}
 		if f.Is("filter") && r.Serves("list") {
@@ -372,7 +372,7 @@ func (r Resource) check() error {
 				parameters += 2
 			}
 			if parameters > maxFilters {
-				return bad(r.Fields[i], "a list takes %d parameters to filter by, and %s is one more (a number or a time needs three)", maxFilters, f.Name)
+				return bad(r.Fields[i], "a list takes %d filter parameters, and %s is one more (a number or a time needs three)", maxFilters, f.Name)
 			}
 		}
 		if n := f.Length(); n <= maxIndexed && !f.Is("array") {
@@ -435,7 +435,7 @@ func (r Resource) Within() string {
 func (r Resource) unseen() bool { return r.Owner && r.Read == "" && r.Write != "admin" }
 
 // Told are the fields and indexes, as words, of which a conflict tells a user
-// what he may not read: those that are unique and private, or unique among rows
+// what they may not read: those that are unique and private, or unique among rows
 // of which others are hidden.
 func (r Resource) Told() []string {
 	if !slices.ContainsFunc([]string{"create", "bulk", "update"}, r.Serves) || r.Within() != "" || r.Guard == "admin" || r.Write == "admin" {
@@ -463,7 +463,7 @@ func (r Resource) Told() []string {
 }
 
 // keepsSecrets refuses a field or an index that was given a user to guess private
-// fields of others by. before are those that he has already.
+// fields of others by. before are those that they have already.
 func (r Resource) keepsSecrets(before []string) error {
 	told := r.Told()
 	if len(told) <= len(before) || r.unseen() {
@@ -481,8 +481,8 @@ func (r Resource) keepsSecrets(before []string) error {
 		without = r.with(r.instead(at, f.String()))
 	}
 	return &problem.Error{
-		What:  word + " is private and unique: whoever hears that a value is taken knows what another row has",
-		Where: r.Name + " " + word, Try: without.Command() + ", or --owner, where unique is among the rows of an owner",
+		What:  word + " is private and unique: a conflict would reveal what another row has",
+		Where: r.Name + " " + word, Try: without.Command() + ", or --owner, where unique applies per owner",
 	}
 }
 
@@ -712,7 +712,7 @@ func (p Project) whole(r Resource) error {
 		switch {
 		case (f.Type == "ref" || f.Type == "many") && target.Organisation && !r.Organisation:
 			return &problem.Error{
-				What:  word + " refers to rows of organisations, from a table outside of them",
+				What:  word + " refers to rows of organisations from a table outside organisations",
 				Where: r.Name + " " + word, Try: r.within().Command(),
 			}
 		case f.Type == "ref" && target.Organisation && f.Mods["ondelete"] == "null":

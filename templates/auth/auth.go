@@ -67,7 +67,7 @@ func Feature() scaffold.Feature {
 			return []string{"go run . user create --username ada --email ada@example.com --admin"}
 		},
 		Options: []scaffold.Option{{
-			Name: "with", Help: "extras besides login: two-factor, API keys, page sessions, password reset, e-mail confirmation, OpenID Connect, passkeys, or none",
+			Name: "with", Help: "parts besides login",
 			Default: strings.Join(usual, ","), Choices: append(slices.Clone(parts), none), Many: true, None: none,
 			About: map[string]string{
 				totp: "a second factor from an authenticator app, with recovery codes", apikeys: "keys for programs, with scopes and expiry",

@@ -47,7 +47,7 @@ func Feature() scaffold.Feature {
 			{Name: "store", Help: "where to store files", Default: store, Choices: []string{store, "s3"},
 				About: map[string]string{store: "a folder on this machine", "s3": "S3 or a compatible server"}},
 			{Name: "max", Help: "maximum file size, e.g. 500KB or 20MiB", Default: size},
-			{Name: "types", Help: "allowed types, detected by content; empty allows all", Many: true,
+			{Name: "types", Help: "allowed types, by content (default: all)", Many: true,
 				Choices: []string{"image", "audio", "video", "text", "pdf", "zip", "json", "csv"}},
 		},
 		Files: Files(),

@@ -42,7 +42,7 @@ func Database(url string) string {
 func Read(ctx context.Context, o Options) (adopt.Catalog, error) {
 	o.Without = append([]string{migrationsTable}, o.Without...)
 	if o.Schema != "" && Database(o.URL) != "postgres" {
-		return adopt.Catalog{}, &problem.Error{What: "--schema is of PostgreSQL", Where: "DATABASE_URL", Try: "nexios adopt --all"}
+		return adopt.Catalog{}, &problem.Error{What: "--schema is for PostgreSQL only", Where: "DATABASE_URL", Try: "nexios adopt --all"}
 	}
 	switch o.URL = address.Escape(o.URL); Database(o.URL) {
 	case "sqlite":

@@ -31,7 +31,7 @@ func openMySQL(ctx context.Context, o Options) (*sql.DB, error) {
 		pool.Close()
 		if refused := (*mysqldriver.MySQLError)(nil); errors.As(err, &refused) {
 			return nil, &problem.Error{
-				Kind: problem.Failure, What: "the database refuses: " + refused.Message, Where: cfg.Addr,
+				Kind: problem.Failure, What: "the database refused the connection: " + refused.Message, Where: cfg.Addr,
 				Try: "check the user, the password and the name in DATABASE_URL",
 			}
 		}
@@ -393,7 +393,7 @@ func (r *mysqlReader) build(c *adopt.Catalog) error {
 			return err
 		}
 		if text == "" {
-			c.Tables[i].Skip = "the user of DATABASE_URL may not see how it is made"
+			c.Tables[i].Skip = "the user of DATABASE_URL may not see its definition"
 			continue
 		}
 		var lines []string
@@ -486,7 +486,7 @@ func (r *mysqlReader) object(c *adopt.Catalog, kind, name string) error {
 		return err
 	}
 	if text == "" {
-		c.Unbuilt = append(c.Unbuilt, "the "+strings.ToLower(kind)+" "+name+", whose text the user of DATABASE_URL may not see")
+		c.Unbuilt = append(c.Unbuilt, "the "+strings.ToLower(kind)+" "+name+", whose definition the user of DATABASE_URL may not see")
 		return nil
 	}
 	c.Build = append(c.Build, text)
@@ -510,7 +510,7 @@ func (r *mysqlReader) views(c *adopt.Catalog, built map[string]bool) error {
 		}
 		if texts[t.Name] = text; text == "" {
 			delete(texts, t.Name)
-			c.Tables[i].Skip = "the user of DATABASE_URL may not see how it is made"
+			c.Tables[i].Skip = "the user of DATABASE_URL may not see its definition"
 		}
 	}
 	for more := true; more; {
@@ -527,7 +527,7 @@ func (r *mysqlReader) views(c *adopt.Catalog, built map[string]bool) error {
 		}
 	}
 	for name, text := range texts {
-		find(c, name).Skip = "it reads " + lacks(text, built) + ", which the baseline does not build"
+		find(c, name).Skip = "it reads " + lacks(text, built) + ", which the baseline does not create"
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func connectPostgres(ctx context.Context, url string) (*pgx.Conn, error) {
 	where := fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
 		return nil, &problem.Error{
-			Kind: problem.Failure, What: "the database refuses: " + refused.Message, Where: where,
+			Kind: problem.Failure, What: "the database refused the connection: " + refused.Message, Where: where,
 			Try: "check the user, the password and the name in DATABASE_URL",
 		}
 	}
@@ -184,9 +184,9 @@ func (r *postgres) tables(c *adopt.Catalog) error {
 		case slices.Contains(r.without, t.Name):
 			t.Skip = made
 		case part:
-			t.Skip = "it is a partition: its rows are those of the table that it is a part of"
+			t.Skip = "it is a partition: its rows are served with the partitioned table"
 		case kind == "f":
-			t.Skip = "it is a table of another server"
+			t.Skip = "it is a foreign table"
 		case !read:
 			t.Skip = unreadable
 		}
@@ -213,7 +213,7 @@ func (r *postgres) abroad(c *adopt.Catalog) error {
 			return err
 		}
 		if t := find(c, view); t.Skip == "" {
-			t.Skip = "it reads " + other + ", which the baseline does not build"
+			t.Skip = "it reads " + other + ", which the baseline does not create"
 		}
 		r.without = append(r.without, view)
 		return nil

@@ -162,7 +162,7 @@ func TestDelveMissing(t *testing.T) {
 	dir := t.TempDir()
 	lay(t, dir, nil, sample())
 	err = Run(t.Context(), Options{Dir: dir, Port: AnyPort, Delve: true, Stdout: io.Discard})
-	if want := "there is no dlv, the debugger\n  where: PATH and " + bin + "\n  try:   go install " + process.DlvModule; err == nil || err.Error() != want {
+	if want := "dlv, the debugger, was not found\n  where: PATH and " + bin + "\n  try:   go install " + process.DlvModule; err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 }

@@ -165,7 +165,7 @@ func (s *server) find() error {
 		return &problem.Error{Kind: problem.Failure, What: "there is no program in " + dir, Where: why, Try: "nexios dev --dir with the directory of main.go"}
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return &problem.Error{Kind: problem.Failure, What: "there is no go command", Where: "PATH", Try: "install Go from https://go.dev/dl"}
+		return &problem.Error{Kind: problem.Failure, What: "the go command was not found", Where: "PATH", Try: "install Go from https://go.dev/dl"}
 	}
 	s.nexios = isProject(dir)
 	return nil

@@ -104,7 +104,7 @@ func (s *server) remind(ctx context.Context, binary string, a *process.App, chan
 	}
 	if changed && len(unknown) > 0 {
 		s.note("migrated, but gone from the program: " + short(unknown) +
-			"\n  what it made stays: take it back by hand, or begin with an empty database" +
+			"\n  its changes remain: revert them by hand, or start with an empty database" +
 			"\n  before the next nexios undo: go run . migrate down")
 	}
 }

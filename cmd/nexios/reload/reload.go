@@ -339,7 +339,7 @@ func (s *server) shutdown(outer context.Context) {
 
 // sayWaiting tells a person who quit why it takes so long. The screen is gone.
 func (s *server) sayWaiting() {
-	const text = "waiting for answers under way; ctrl-c cuts them"
+	const text = "waiting for requests in progress; press ctrl-c to cut them off"
 	if s.screen == nil {
 		s.note(text)
 		return

@@ -736,7 +736,7 @@ func TestQuitTwice(t *testing.T) {
 	}
 	defer slow.Body.Close()
 	screen.press(keyQuit)
-	screen.shows("waiting for answers under way; ctrl-c cuts them")
+	screen.shows("waiting for requests in progress; press ctrl-c to cut them off")
 	interrupt()
 	if err := <-ended; err != nil {
 		t.Error(err)

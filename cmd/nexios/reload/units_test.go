@@ -238,7 +238,7 @@ func TestFind(t *testing.T) {
 	}
 	t.Chdir(at("project"))
 	t.Setenv("PATH", t.TempDir())
-	if err := (&server{}).find(); err == nil || !strings.HasPrefix(err.Error(), "there is no go command\n  where: PATH\n  try: ") {
+	if err := (&server{}).find(); err == nil || !strings.HasPrefix(err.Error(), "the go command was not found\n  where: PATH\n  try: ") {
 		t.Errorf("without go: %v", err)
 	}
 }

@@ -39,7 +39,7 @@ func Service(t testing.TB, gdb *gorm.DB) *auth.Service {
 	return s
 }
 
-// Sign makes a user in the table users of gdb, opens a session for him and
+// Sign makes a user in the table users of gdb, opens a session for them and
 // returns an access token, to be sent as "Authorization: Bearer <token>". The
 // module is what makes guards work: mount it beside the module, once, however
 // many users sign in on the same database. It has no routes.

@@ -192,7 +192,7 @@ func (p *Provider) Callback(c *gin.Context) (string, error) {
 func (p *Provider) Take(c *gin.Context, purpose string) (Login, error) {
 	var login Login
 	if !auth.Of(c).Carried(c, loginCookie, &login) || login.Purpose != purpose {
-		return Login{}, fault.BadRequest("There is no login from the identity provider: start again")
+		return Login{}, fault.BadRequest("No login from the identity provider was found: start again")
 	}
 	return login, nil
 }

@@ -49,7 +49,7 @@ func FindDlv() (string, error) {
 	if path, err := exec.LookPath(filepath.Join(bin, "dlv"+ExeSuffix)); err == nil {
 		return path, nil
 	}
-	return "", &problem.Error{Kind: problem.Failure, What: "there is no dlv, the debugger", Where: "PATH and " + bin, Try: "go install " + DlvModule}
+	return "", &problem.Error{Kind: problem.Failure, What: "dlv, the debugger, was not found", Where: "PATH and " + bin, Try: "go install " + DlvModule}
 }
 
 // Door is the port at which editors find the debugger. It stays open while

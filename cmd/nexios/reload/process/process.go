@@ -263,7 +263,7 @@ func (a *App) ready(ctx context.Context) error {
 				if a.debug.stopped() {
 					continue
 				}
-				cancel(fmt.Errorf("no answer from the program for %v: does it listen at the ADDR of its environment?", readyLimit))
+				cancel(fmt.Errorf("no answer from the program for %v: does it listen on ADDR?", readyLimit))
 			case <-ctx.Done():
 			}
 			return

@@ -49,7 +49,7 @@
     close.addEventListener("click", clear);
     const started = build.stage === "start";
     add(box, "h1", s.state === "down" ? "The program is not running" : started ? "The program does not start" : "The program does not build");
-    add(box, "p", s.version ? "The last good version is still answering." : "There is no version to answer.");
+    add(box, "p", s.version ? "The last good version is still answering." : "No earlier version is running.");
     for (const e of build.errors || []) {
       add(box, "h2", e.file + ":" + e.line + (e.column ? ":" + e.column : ""));
       add(box, "pre", e.message);

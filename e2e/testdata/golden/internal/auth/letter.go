@@ -12,8 +12,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// addressed is the payload of a job that sends an e-mail: whoever has the
-// address, if anybody. It holds no token; that is created with the e-mail.
+// addressed is the payload of a job that sends an e-mail to the user with the
+// address, if there is one. It holds no token; that is created with the e-mail.
 type addressed struct {
 	Email string `json:"email"`
 }

@@ -26,7 +26,7 @@ var pageText string
 const protocol = "A WebSocket. Browsers, which cannot set headers on it, send the access token as the first subprotocol: " +
 	"bearer.<token>. Send {\"text\": \"hi\"}; every other member gets " +
 	"{\"type\": \"message\", \"message\": \"hi\", \"from\": \"<username>\"}, and {\"type\": \"system\", " +
-	"\"message\": \"User joined\"} or \"User left\" when somebody comes or goes."
+	"\"message\": \"User joined\"} or \"User left\" when a member joins or leaves."
 
 type handler struct {
 	hub  *ws.Hub
@@ -80,8 +80,7 @@ func (h handler) join(c *gin.Context) {
 	})
 }
 
-// say passes a message on to the other members. What is not a message reaches
-// nobody.
+// say passes a message on to the other members, and ignores what is not one.
 func say(m *ws.Member, text []byte) {
 	var in incoming
 	if json.Unmarshal(text, &in) != nil {

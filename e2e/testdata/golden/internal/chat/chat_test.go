@@ -100,7 +100,7 @@ func TestMembersTalk(t *testing.T) {
 		says(t, bob, rubbish)
 	}
 	says(t, ada, `{"text":"still here?"}`)
-	hears(t, bob, `{"type":"message","message":"still here?","from":"ada"}`) // and nothing that he said himself
+	hears(t, bob, `{"type":"message","message":"still here?","from":"ada"}`) // and none of his own messages
 	says(t, bob, `{"text":"yes","from":"ada","type":"system"}`)
 	hears(t, ada, `{"type":"message","message":"yes","from":"bob"}`)
 	_ = bob.Close()

@@ -204,13 +204,13 @@ func (h handler) impersonate(c *gin.Context, in showInput) (impersonation, error
 	return impersonation{grant.AccessToken, "bearer", int(grant.ExpiresIn.Seconds())}, err
 }
 
-// sensitive reports whether a column decides who gets in, or what they may do:
-// whoever has the address can reset the password.
+// sensitive reports whether a column decides who can log in, or what they may do:
+// the owner of the address can reset the password.
 func sensitive(column string) bool {
 	return slices.Contains([]string{"username", "email", "role", "is_active"}, column)
 }
 
-// own finds the user that who wants to change, if he may.
+// own finds the user to change, if who may.
 func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, error) {
 	tx = tx.WithContext(db.System(tx.Statement.Context)) // to tell 403 from 404
 	user, err := db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
@@ -224,7 +224,7 @@ func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, erro
 // so that two cannot take each other away at once.
 func keepAdmin(tx *gorm.DB, leaving int64) error {
 	var admins []int64
-	tx = tx.WithContext(db.System(tx.Statement.Context)) // all of them, whoever asks
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // all of them, for any caller
 	err := tx.Model(&model.User{}).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
 		Where("role = ? AND is_active = ?", model.RoleAdmin, true).Order("id").Pluck("id", &admins).Error
 	if err == nil && len(admins) == 1 && admins[0] == leaving {

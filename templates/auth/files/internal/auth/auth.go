@@ -1,5 +1,5 @@
-// Package auth serves what proves who somebody is. How it is proved is the
-// business of the runtime's auth package.
+// Package auth serves the routes that authenticate users. The runtime's package
+// auth does the work.
 package auth
 
 import (

@@ -62,7 +62,7 @@ func (h handler) rotate(c *gin.Context, token string) (auth.Token, error) {
 }
 
 // logout ends the session of the access token and that of the cookie, whichever
-// of them is sent: an expired access token hinders nobody from leaving.
+// of them is sent: an expired access token does not prevent it.
 func (h handler) logout(c *gin.Context, _ web.None) (web.None, error) {
 	token, err := h.auth.CookieToken(c)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/organisations"
 )
 
-// Invitation is a row of the table invitations. Whoever has the address and the
+// Invitation is a row of the table invitations. A user who has the address and the
 // token of the mail may join until ExpiresAt; one that was accepted or revoked
 // has expired.
 type Invitation struct {

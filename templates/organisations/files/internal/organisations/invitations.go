@@ -29,7 +29,7 @@ const (
 	openFor = 7 * 24 * time.Hour  // an invitation
 	keptFor = 30 * 24 * time.Hour // one that has expired
 
-	// What a user may send within an hour, so that nobody's mailbox is flooded.
+	// What a user may send within an hour, so that no mailbox is flooded.
 	perAddress = 3
 	perUser    = 50
 )
@@ -38,9 +38,9 @@ func (h handler) invitationRoutes() []web.Route {
 	admin := organisations.Admin(h.db)
 	return []web.Route{
 		web.Get("/organisations/:organisation/invitations", h.invitations).Guard(admin).Doc("List the open invitations of an organisation"),
-		web.Post("/organisations/:organisation/invitations", h.invite).Guard(auth.Session(), admin).Doc("Invite somebody by mail").Fails(http.StatusTooManyRequests),
+		web.Post("/organisations/:organisation/invitations", h.invite).Guard(auth.Session(), admin).Doc("Invite someone by e-mail").Fails(http.StatusTooManyRequests),
 		web.Delete("/organisations/:organisation/invitations/:id", h.revoke).Guard(auth.Session(), admin).Doc("Revoke an invitation"),
-		web.Post("/invitations/accept", h.accept).Guard(auth.Session()).Doc("Join an organisation with the token of a mail").
+		web.Post("/invitations/accept", h.accept).Guard(auth.Session()).Doc("Accept an invitation with the token from the e-mail").
 			Returns(http.StatusOK).Fails(http.StatusBadRequest),
 	}
 }
@@ -156,7 +156,7 @@ func (h handler) accept(c *gin.Context, in acceptInput) (organisation, error) {
 		if err := expire(tx.Where("id = ?", invitation.ID), time.Now()); err != nil {
 			return err
 		}
-		// Whoever is a member already stays what they are.
+		// An existing member keeps their role.
 		row := model.Membership{OrganisationID: invitation.OrganisationID, UserID: caller.UserID, Role: invitation.Role}
 		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
 			return err

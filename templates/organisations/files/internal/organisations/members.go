@@ -25,7 +25,7 @@ func (h handler) memberRoutes() []web.Route {
 		web.Patch("/organisations/:organisation/members/:user", h.changeRole).Guard(auth.Session(), admin).Doc("Change the role of a member").Fails(http.StatusConflict),
 		web.Delete("/organisations/:organisation/members/:user", h.removeMember).Guard(auth.Session(), admin).Doc("Remove a member").Fails(http.StatusConflict),
 		web.Post("/organisations/:organisation/leave", h.leave).Guard(auth.Session(), member).Doc("Leave an organisation").Fails(http.StatusConflict),
-		web.Post("/organisations/:organisation/transfer", h.transfer).Guard(auth.Fresh(), owner).Doc("Make another member the owner, and oneself an admin").Returns(http.StatusOK),
+		web.Post("/organisations/:organisation/transfer", h.transfer).Guard(auth.Fresh(), owner).Doc("Transfer ownership to another member").Returns(http.StatusOK),
 	}
 }
 
@@ -170,7 +170,7 @@ func drop(tx *gorm.DB, row model.Membership) error {
 	return tx.Delete(&row).Error
 }
 
-// withdraw ends the open invitations of somebody who may invite no longer.
+// withdraw ends the open invitations of a member who may no longer invite.
 func withdraw(tx *gorm.DB, row model.Membership) error {
 	return expire(tx.Where("organisation_id = ? AND invited_by = ?", row.OrganisationID, row.UserID), time.Now())
 }

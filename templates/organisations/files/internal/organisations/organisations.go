@@ -44,9 +44,9 @@ func Module(url string, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue) web
 func (h handler) organisationRoutes() []web.Route {
 	member, admin, owner := organisations.Member(h.db), organisations.Admin(h.db), organisations.Owner(h.db)
 	return []web.Route{
-		web.Get("/organisations", h.list).Guard(auth.User()).Doc("List the own organisations"),
-		web.Post("/organisations", h.create).Guard(auth.User()).Doc("Create an organisation and own it"),
-		web.Get("/organisations/:organisation", h.show).Guard(member).Doc("Show an organisation"),
+		web.Get("/organisations", h.list).Guard(auth.User()).Doc("List your organisations"),
+		web.Post("/organisations", h.create).Guard(auth.User()).Doc("Create an organisation (you become its owner)"),
+		web.Get("/organisations/:organisation", h.show).Guard(member).Doc("Get an organisation"),
 		web.Put("/organisations/:organisation", h.update).Guard(admin).Doc("Rename an organisation"),
 		web.Patch("/organisations/:organisation", h.update).Guard(admin).Doc("Rename an organisation"),
 		web.Delete("/organisations/:organisation", h.remove).Guard(auth.Fresh(), owner).Doc("Delete an organisation, unless rows belong to it").Fails(http.StatusConflict),

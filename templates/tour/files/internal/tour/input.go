@@ -29,8 +29,8 @@ type personBody struct {
 
 type createUserInput struct{ Body userBody }
 
-// userBody has no "admin" among its roles, so nobody makes himself one. The
-// password is checked and forgotten: nobody signs in to the tour.
+// userBody has no "admin" among its roles, so users cannot make themselves
+// administrators. The password is checked and forgotten: the tour has no login.
 type userBody struct {
 	Username  string   `json:"username" binding:"required,min=3,max=50"`
 	Email     string   `json:"email" binding:"required,email,max=254"`
@@ -60,7 +60,7 @@ type listUsersInput struct {
 	Sort string `form:"sort,default=created_at" alias:"sort_by" binding:"oneof=id username created_at"`
 }
 
-// listedUser is what everybody may see of a user: no address, no birthday.
+// listedUser is what everyone may see of a user: no address, no birthday.
 type listedUser struct {
 	ID        int64     `json:"id"`
 	Username  string    `json:"username"`

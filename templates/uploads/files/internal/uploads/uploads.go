@@ -33,10 +33,10 @@ func references() []files.Column {
 
 type handler struct{ files *files.Library }
 
-// Module returns the routes of uploads. Whoever has the name of a file may
-// download it, for names cannot be guessed, unless it belongs to rows that not
-// everybody may read; a private one is only for its owner, administrators and
-// those who hold a signed link.
+// Module returns the routes of uploads. Anyone who has the name of a file may
+// download it, since names cannot be guessed, unless it belongs to rows that not
+// everyone may read; a private one is only for its owner, administrators and
+// holders of a signed link.
 func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	library, err := files.New(cfg, gdb, references()...)
 	if err != nil {
@@ -77,7 +77,7 @@ func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
 func (h handler) download(c *gin.Context) {
 	ctx, name := c.Request.Context(), c.Param("name")
 	linked := h.files.Linked(name, c.Request.URL.Query(), time.Now())
-	if linked { // by somebody who may read it
+	if linked { // by a caller who may read it
 		ctx = db.System(ctx)
 	}
 	file, err := h.files.Find(ctx, name)

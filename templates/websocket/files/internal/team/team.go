@@ -24,8 +24,8 @@ import (
 const protocol = "A WebSocket. Browsers, which cannot set headers on it, send the access token as the first subprotocol: " +
 	"bearer.<token>. Send {\"text\": \"hi\"}; every other member gets " +
 	"{\"type\": \"message\", \"message\": \"hi\", \"from\": \"<username>\"}, and {\"type\": \"system\", " +
-	"\"message\": \"User joined\"} or \"User left\" when somebody comes or goes. " +
-	"Whoever is no member of the organisation any more is put out within seconds."
+	"\"message\": \"User joined\"} or \"User left\" when a member joins or leaves. " +
+	"A user who is no longer a member of the organisation is disconnected within seconds."
 
 type handler struct {
 	hub *ws.Hub
@@ -87,8 +87,7 @@ func room(organisationID int64, name string) string {
 	return fmt.Sprintf("%d/%s", organisationID, name)
 }
 
-// say passes a message on to the other members. What is not a message reaches
-// nobody.
+// say passes a message on to the other members, and ignores what is not one.
 func say(m *ws.Member, text []byte) {
 	var in incoming
 	if json.Unmarshal(text, &in) != nil {
