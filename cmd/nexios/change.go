@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
@@ -128,7 +129,7 @@ func (f changeFlags) show(w io.Writer, p plan.Plan) error {
 	var theirs []plan.Op
 	own := map[plan.Kind]int{}
 	for _, op := range p.Ops {
-		if strings.HasPrefix(op.Path, ".nexios/") && op.Kind != plan.Conflict {
+		if strings.HasPrefix(op.Path, ".nexios/") && !strings.HasPrefix(op.Path, scaffold.TemplatesDir) && op.Kind != plan.Conflict {
 			own[op.Kind]++
 		} else {
 			theirs = append(theirs, op)

@@ -23,6 +23,7 @@ import (
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/problem"
@@ -135,10 +136,28 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 		checkGuards(open),
 		checkUnique(open),
 	)
+	if f, found := checkTemplates(open); found {
+		findings = append(findings, f)
+	}
 	return append(append(findings, checkIndexes(open)...),
 		checkSecrets(open.Files(), "sqlite:data/"+open.spec.Name+".db"),
 		checkPort(open.Files()),
 	), nil
+}
+
+// checkTemplates tells of templates whose own ones have changed since the project
+// ejected them.
+func checkTemplates(open opened) (finding, bool) {
+	list, err := open.catalog.Templates(open.Files())
+	if err != nil {
+		return finding{"templates", fail, err.Error(), "mend " + scaffold.TemplatesDir}, true
+	}
+	ejected := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Ejected })
+	changed := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Changed })
+	if changed {
+		return finding{"templates", warn, "templates of nexios have changed since they were ejected", "nexios templates diff"}, true
+	}
+	return finding{"templates", well, "the project has templates of its own", ""}, ejected
 }
 
 func checkGo(cmd *cobra.Command, needs string) finding {

@@ -112,6 +112,7 @@ func readOpened(folder *apply.Project, dir string) (_ opened, err error) {
 	if err != nil {
 		return opened{}, err
 	}
+	catalog = catalog.Of(folder.Files())
 	project, err := spec.Parse(text)
 	if err != nil {
 		return opened{}, err

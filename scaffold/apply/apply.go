@@ -30,7 +30,9 @@ import (
 // Where the tool keeps its own things, below the project.
 const (
 	BaseDir = ".nexios/base" // texts as the generator last wrote them, by path
-	UndoDir = ".nexios/undo" // one file a step, and the lock; not for version control
+	// TemplatesDir has templates of the project's own, whose bases are the generator's.
+	TemplatesDir = ".nexios/templates"
+	UndoDir      = ".nexios/undo" // one file a step, and the lock; not for version control
 )
 
 // Keep is how many steps can be undone; older ones are forgotten.
@@ -151,7 +153,7 @@ func (d *disk) plan(e *entry, op plan.Op) error {
 		}
 		e.add(op.Path, now, op.After, mode)
 	}
-	if below(op.Path, path.Dir(BaseDir)) || op.Base == nil && op.After != nil {
+	if below(op.Path, path.Dir(BaseDir)) && !below(op.Path, TemplatesDir) || op.Base == nil && op.After != nil {
 		return nil
 	}
 	name := path.Join(BaseDir, op.Path)

@@ -50,6 +50,9 @@ func Tree(tree fs.FS, in Input) ([]File, error) {
 			return err
 		}
 		file, err := one(name, src, in)
+		if own, ok := tree.(Ejected); ok && err != nil {
+			err = own.explain(name, err)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -67,7 +70,7 @@ func one(name string, src []byte, in Input) (File, error) {
 			return File{}, err
 		}
 		var out bytes.Buffer
-		if err := t.Execute(&out, in.Data); err != nil {
+		if err := t.Execute(&bounded{largest, &out}, in.Data); err != nil {
 			return File{}, err
 		}
 		src = out.Bytes()
