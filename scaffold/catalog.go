@@ -38,6 +38,15 @@ type Resource struct {
 	Words func(view.Resource) map[string]string
 	Keep  func(view.Resource, string) bool
 	Edits func(view.Resource) []edit.Edit
+	Mount func(view.Resource) []edit.Edit // those of another version of the routes
+}
+
+// renderRoom makes the files of another version of the routes.
+func (r Resource) renderRoom(v view.Resource) ([]render.File, error) {
+	return render.Tree(r.Files, render.Input{
+		Module: v.Module, Words: r.Words(v), Data: v,
+		Keep: func(path string) bool { return strings.HasPrefix(path, "internal/{room}/") && r.Keep(v, path) },
+	})
 }
 
 // Render makes the files of a resource: those of its view, and one of each

@@ -11,7 +11,9 @@ import (
 
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/view"
 )
 
 // RenameProject plans the way from the project old to the same one under another
@@ -114,6 +116,142 @@ func renamed(over resolved, before, parts []part) error {
 	return nil
 }
 
+// RenameResource plans the way from the project old to the same one with another name
+// of a resource, as now has it: was and is are the resource in either. As with
+// RenameProject, its owner's texts and those that nexios wrote last get the new names
+// first. Fields of the type keep theirs in the owner's texts.
+func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, disk fs.FS) (plan.Plan, error) {
+	before, err := c.parts(old)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	parts, err := c.parts(now)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	from, err := view.Of(old, was)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	to, err := view.Of(now, is)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	r := renaming(from, to)
+	for _, name := range []string{r.Folder[1], "internal/model/" + to.Words["model"] + ".go"} {
+		if _, err := fs.Stat(disk, name); err == nil && name != r.Folder[0] && name != r.File {
+			return plan.Plan{}, &problem.Error{Kind: problem.Conflict, What: name + " is there already", Where: name, Try: "move or delete it, or another name"}
+		}
+	}
+	place := func(name string) string {
+		if name == r.File {
+			return "internal/model/" + to.Words["model"] + ".go"
+		}
+		below, in := strings.CutPrefix(name, r.Folder[0]+"/")
+		switch {
+		case !in:
+			return name
+		case below == from.Package+".go" || below == from.Package+"_test.go":
+			below = to.Package + strings.TrimPrefix(below, from.Package)
+		}
+		return r.Folder[1] + "/" + below
+	}
+	over := resolved{disk, map[string][]byte{}}
+	var notes []plan.Op
+	put := func(full string, text, moved []byte) {
+		name := strings.TrimPrefix(full, baseDir)
+		at := strings.TrimSuffix(full, name) + place(name)
+		if at != full {
+			over.texts[full] = nil
+		}
+		if at != full || !bytes.Equal(moved, text) {
+			over.texts[at] = moved
+		}
+	}
+	for _, dir := range []string{r.Folder[0], baseDir + r.Folder[0]} {
+		err := fs.WalkDir(disk, dir, func(name string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			text, err := fs.ReadFile(disk, name)
+			if err == nil {
+				put(name, text, text)
+			}
+			return err
+		})
+		if err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	err = eachText(disk, func(full string, text []byte) {
+		name := strings.TrimPrefix(full, baseDir)
+		if !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, history) {
+			return
+		}
+		written, err := fs.ReadFile(disk, baseDir+name)
+		if err != nil {
+			written = nil
+		}
+		moved, err := r.Go(name, text, written)
+		if err != nil {
+			notes = append(notes, plan.Op{Kind: plan.Note, Path: full, Note: fmt.Sprintf("its names stay as they are: %v", err)})
+			moved = text
+		}
+		put(full, text, moved)
+	})
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	// What parts add to files with the table's name.
+	for i, p := range parts {
+		for _, e := range before[i].edits {
+			if contains(p.edits, e) || e.Op != edit.AddElement || e.Path == migrations {
+				continue
+			}
+			e.Text = strings.ReplaceAll(e.Text, "model."+from.Type+"{", "model."+to.Type+"{")
+			for _, name := range []string{e.Path, baseDir + e.Path} {
+				if text, err := over.ReadFile(name); err == nil && !contains(p.edits, e) {
+					if reverted, err := e.Revert(text); err == nil && !bytes.Equal(reverted, text) {
+						over.texts[name] = reverted
+					}
+				}
+			}
+		}
+	}
+	d := draft{disk: over, files: map[string]*text{}, module: now.Module}
+	d.restore(parts)
+	made, err := c.renewAll(&d, now, parts)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.New(append(onto(disk, over, made, nil).Ops, notes...)...), nil
+}
+
+// renaming is what differs in the names of two views of a resource.
+func renaming(from, to view.Resource) edit.Renaming {
+	r := edit.Renaming{
+		Module: from.Module,
+		Models: "internal/model",
+		Type:   [2]string{from.Type, to.Type},
+		Folder: [2]string{"internal/" + from.Package, "internal/" + to.Package},
+		File:   "internal/model/" + from.Words["model"] + ".go",
+		Path:   [2]string{from.Path, to.Path},
+		Names: [][2]string{
+			{from.Var, to.Var}, {from.Room.Vars, to.Room.Vars},
+			{"Test" + from.Test.Name, "Test" + to.Test.Name},
+		},
+		Words: [][2]string{{from.AOne, to.AOne}, {from.One, to.One}, {from.Many, to.Many}, {from.Type, to.Type}, {from.Package, to.Package}, {from.Var, to.Var}},
+	}
+	if path := strings.TrimPrefix(from.Path, "/"); from.Routes {
+		r.Words = append(r.Words, [2]string{path, strings.TrimPrefix(to.Path, "/")})
+	}
+	r.Names = slices.DeleteFunc(r.Names, func(n [2]string) bool { return n[0] == n[1] || n[0] == "" })
+	return r
+}
+
 // eachText calls do with every file of a project's own module and with what
 // nexios wrote last; files of a megabyte and more are nobody's text.
 func eachText(disk fs.FS, do func(name string, text []byte)) error {
@@ -125,7 +263,7 @@ func eachText(disk fs.FS, do func(name string, text []byte)) error {
 		base := path.Base(name)
 		if entry.IsDir() {
 			switch {
-			case name == "." || name == ".github" || name == path.Dir(baseDir) || strings.HasPrefix(name+"/", baseDir):
+			case name == "." || name == ".github" || name+"/" == vendored || strings.HasPrefix(name+"/", baseDir):
 				return nil
 			case strings.HasPrefix(base, ".") || base == "vendor" || base == "node_modules" || strings.HasPrefix(name, vendored):
 				return fs.SkipDir

@@ -282,6 +282,21 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 			render: func() ([]render.File, error) { return c.Resource.Render(v) },
 			edits:  c.Resource.Edits(v),
 		})
+		for i, name := range r.Versions() {
+			if i == 0 {
+				continue // has the resource's own room
+			}
+			v, err := view.OfVersion(p, r, i)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, part{
+				key:    ResourceKey(r) + " " + name,
+				input:  v,
+				render: func() ([]render.File, error) { return c.Resource.renderRoom(v) },
+				edits:  c.Resource.Mount(v),
+			})
+		}
 	}
 	return parts, nil
 }

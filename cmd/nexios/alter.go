@@ -66,12 +66,12 @@ migration, or use --backfill for rows that have no value.
 func renameCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "rename",
-		Short:   "Rename a field, or the project",
-		Example: "  nexios rename field post title headline\n  nexios rename project example.com/acme/store",
+		Short:   "Rename a resource, a field, or the project",
+		Example: "  nexios rename resource post article\n  nexios rename field post title headline\n  nexios rename project example.com/acme/store",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(renameFieldCommand(), renameProjectCommand())
+	cmd.AddCommand(renameResourceCommand(), renameFieldCommand(), renameProjectCommand())
 	return cmd
 }
 
@@ -87,6 +87,67 @@ edits. Clients see the new name from then on.`,
 	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
 		return p.RenameField(args[0], args[1], args[2], at)
 	})
+}
+
+func renameResourceCommand() *cobra.Command {
+	var f changeFlags
+	var plural string
+	var keepTable bool
+	cmd := &cobra.Command{
+		Use:   "resource OLD NEW",
+		Short: "Rename a resource or model",
+		Long: `Rename a resource or model: its package, model, routes and tests get the new name,
+and so do relations of other resources that are called as it was. Migrations rename
+the table, its indexes and constraints, join tables and columns, both ways; rows stay.
+
+Your own code follows where it names the package or the model's type; what else
+would not compile is named, and nothing is written.
+
+With --keep-table the database keeps its names, and so do fields of other resources,
+which rename field renames one by one. Without it a program of before does not find
+the table any more.
+
+What was stored stays: API keys with the scope posts:read need a new one, and the
+audit log names the old table for what was done before.`,
+		Example: "  nexios rename resource post article\n  nexios rename resource post article --keep-table\n  nexios rename resource person member --plural members",
+		Args:    needsWords(2, "nexios rename resource post article"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			open, err := openToChange(cmd, f)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			at, err := migrationTime(open.spec)
+			if err != nil {
+				return err
+			}
+			now, r, err := open.spec.RenameResource(args[0], args[1], plural, keepTable, at)
+			if err != nil {
+				return err
+			}
+			was, _ := open.spec.Resource(args[0])
+			p, err := open.catalog.RenameResource(open.spec, now, was, r, open.Files())
+			if err != nil {
+				return err
+			}
+			next := nextSteps(p)
+			for _, c := range now.Clients {
+				next = append(next, "nexios client "+c.Language+" --out "+c.File)
+			}
+			return carryOver(cmd, f, open, p, changing{title: "rename resource " + was.Name + " " + r.Name, next: next})
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	cmd.Flags().StringVar(&plural, "plural", "", "the new plural, if the guess is wrong")
+	cmd.Flags().BoolVar(&keepTable, "keep-table", false, "keep the names of tables and columns")
+	return cmd
 }
 
 func renameProjectCommand() *cobra.Command {

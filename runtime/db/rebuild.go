@@ -44,37 +44,43 @@ func (c change) copyTable(exec func(string) error) error {
 			}
 		}
 	}
+	return copyTable(c.tx, c.is.table, c.dropped, exec, func(t *tableText) (bool, error) { return true, c.redefine(t) })
+}
+
+// copyTable makes a table anew whose definition redefine changes, if it says so, and
+// moves everything there but indexes of columns that are dropped.
+func copyTable(tx *gorm.DB, table string, dropped []string, exec func(string) error, redefine func(*tableText) (bool, error)) error {
 	var text string
-	if err := c.tx.Raw("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", c.is.table).Scan(&text).Error; err != nil {
+	if err := tx.Raw("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", table).Scan(&text).Error; err != nil {
 		return err
 	}
 	definition, err := parseTable(text)
 	if err != nil {
 		return err
 	}
-	if err := c.redefine(&definition); err != nil {
+	if changed, err := redefine(&definition); err != nil || !changed {
 		return err
 	}
 	var kept []string // indexes and triggers, which go with their table
-	err = c.tx.Raw("SELECT sql FROM sqlite_master m WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL "+
+	err = tx.Raw("SELECT sql FROM sqlite_master m WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL "+
 		"AND (type = 'trigger' OR NOT EXISTS (SELECT 1 FROM pragma_index_info(m.name) i WHERE i.name IN ?)) ORDER BY rowid",
-		c.is.table, append(slices.Clone(c.dropped), "")).Scan(&kept).Error
+		table, append(slices.Clone(dropped), "")).Scan(&kept).Error
 	if err != nil {
 		return err
 	}
 	var sequence []int64
 	if strings.Contains(strings.ToUpper(text), "AUTOINCREMENT") {
-		if err := c.tx.Raw("SELECT seq FROM sqlite_sequence WHERE name = ?", c.is.table).Scan(&sequence).Error; err != nil {
+		if err := tx.Raw("SELECT seq FROM sqlite_sequence WHERE name = ?", table).Scan(&sequence).Error; err != nil {
 			return err
 		}
 	}
-	fresh := c.is.table + "_new"
+	fresh := table + "_new"
 	if err := exec(definition.create(fresh)); err != nil {
 		return err
 	}
 	// Generated columns are hidden, and made anew.
 	var columns []string
-	err = c.tx.Raw("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0 AND name IN (SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0)", fresh, c.is.table).Scan(&columns).Error
+	err = tx.Raw("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0 AND name IN (SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0)", fresh, table).Scan(&columns).Error
 	if err != nil {
 		return err
 	}
@@ -83,17 +89,17 @@ func (c change) copyTable(exec func(string) error) error {
 	}
 	list := strings.Join(columns, ", ")
 	statements := []string{
-		"INSERT INTO " + quoteName(fresh) + " (" + list + ") SELECT " + list + " FROM " + quoteName(c.is.table),
-		"DROP TABLE " + quoteName(c.is.table),
+		"INSERT INTO " + quoteName(fresh) + " (" + list + ") SELECT " + list + " FROM " + quoteName(table),
+		"DROP TABLE " + quoteName(table),
 		// Else it would look for the table that is not there in the triggers of others.
 		"PRAGMA legacy_alter_table = ON",
-		"ALTER TABLE " + quoteName(fresh) + " RENAME TO " + quoteName(c.is.table),
+		"ALTER TABLE " + quoteName(fresh) + " RENAME TO " + quoteName(table),
 		"PRAGMA legacy_alter_table = OFF",
 	}
 	for _, n := range sequence {
 		statements = append(statements,
-			"DELETE FROM sqlite_sequence WHERE name = '"+strings.ReplaceAll(c.is.table, "'", "''")+"'",
-			fmt.Sprintf("INSERT INTO sqlite_sequence (name, seq) VALUES ('%s', %d)", strings.ReplaceAll(c.is.table, "'", "''"), n))
+			"DELETE FROM sqlite_sequence WHERE name = '"+strings.ReplaceAll(table, "'", "''")+"'",
+			fmt.Sprintf("INSERT INTO sqlite_sequence (name, seq) VALUES ('%s', %d)", strings.ReplaceAll(table, "'", "''"), n))
 	}
 	for _, statement := range append(statements, kept...) {
 		if err := exec(statement); err != nil {

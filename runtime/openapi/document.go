@@ -93,6 +93,7 @@ type operation struct {
 	Tags        []string              `json:"tags"`
 	Summary     string                `json:"summary"`
 	Description string                `json:"description,omitempty"`
+	Deprecated  bool                  `json:"deprecated,omitempty"`
 	Parameters  []parameter           `json:"parameters,omitempty"`
 	RequestBody *requestBody          `json:"requestBody,omitempty"`
 	Responses   ordered[*response]    `json:"responses"`
@@ -154,6 +155,7 @@ func (d *document) addModule(m web.Module) error {
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
 		}
+		op.Deprecated = m.Deprecated != (web.Deprecation{})
 		path := pathTemplate(r.Path)
 		item, ok := d.Paths.get(path)
 		if !ok {

@@ -100,7 +100,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	for _, m := range modules {
 		for _, r := range m.Routes {
 			r.Path = r.below(m.Prefix)
-			if err := a.mount(m.Name, r, rules); err != nil {
+			if err := a.mount(m, r, rules); err != nil {
 				return nil, fmt.Errorf("%s %s of %s: %w", r.Method, r.Path, m.Name, err)
 			}
 		}
@@ -120,7 +120,7 @@ func noMethod(c *gin.Context) {
 }
 
 // mount registers one route of a module, and HEAD beside GET.
-func (a *App) mount(module string, r Route, rules *rules) (err error) {
+func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 	bound := binding{r.handler, func(*gin.Context) bool { return true }}
 	if r.bind != nil {
 		if bound, err = r.bind(r, rules); err != nil {
@@ -134,7 +134,14 @@ func (a *App) mount(module string, r Route, rules *rules) (err error) {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 		serve = a.preconditions.holds(r, bound)
 	}
-	chain := []gin.HandlerFunc{a.enter(module, r, bound.matches)}
+	chain := []gin.HandlerFunc{a.enter(m.Name, r, bound.matches)}
+	deprecated, err := m.deprecated()
+	if err != nil {
+		return err
+	}
+	if deprecated != nil {
+		chain = append([]gin.HandlerFunc{deprecated}, chain...)
+	}
 	chain = append(chain, r.Before...)
 	chain = append(chain, serve)
 	// Gin panics on routes that clash.

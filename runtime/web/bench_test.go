@@ -84,7 +84,7 @@ func bare(b *testing.B, routes ...Route) http.Handler {
 	a := &App{Engine: gin.New(), preconditions: preconditions{reads: map[string]gin.HandlerFunc{}}}
 	rules := newRules()
 	for _, r := range routes {
-		if err := a.mount("bench", r, rules); err != nil {
+		if err := a.mount(Module{Name: "bench"}, r, rules); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ func cors(origins []string) gin.HandlerFunc {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 		if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
-			h.Set("Access-Control-Expose-Headers", "ETag, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-ID")
+			h.Set("Access-Control-Expose-Headers", "Deprecation, ETag, Link, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, Sunset, X-Request-ID")
 			return
 		}
 		h.Add("Vary", "Access-Control-Request-Method")

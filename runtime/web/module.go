@@ -17,12 +17,14 @@ import (
 // Module is one part of an application: plain data that New mounts. Every
 // field but Name may be empty.
 type Module struct {
-	Name     string            // one word; the tag of its routes in OpenAPI
-	Doc      string            // one sentence about the module, for OpenAPI
-	Prefix   string            // where its routes are mounted; see Under
-	Routes   []Route           // what it serves
-	Use      []gin.HandlerFunc // middleware around every route of the application, in list order
-	Commands []command.Command // what it adds to the program's command line
+	Name   string  // one word; the tag of its routes in OpenAPI
+	Doc    string  // one sentence about the module, for OpenAPI
+	Prefix string  // where its routes are mounted; see Under
+	Routes []Route // what it serves
+	// Deprecated says that another version of the module takes its place.
+	Deprecated Deprecation
+	Use        []gin.HandlerFunc // middleware around every route of the application, in list order
+	Commands   []command.Command // what it adds to the program's command line
 	// Start runs once before the application serves, or does a command that
 	// Starts; an error stops it.
 	Start func(ctx context.Context) error

@@ -348,7 +348,11 @@ func (w *writer) resolve(s schema) schema {
 
 // comment says what the operation does, and for whom.
 func (op operation) comment() string {
-	return comment("  ", strings.TrimSpace(strings.TrimSuffix(op.Summary, ".")+". "+op.Description))
+	deprecated := ""
+	if op.Deprecated {
+		deprecated = "@deprecated Use the next version."
+	}
+	return comment("  ", strings.TrimSpace(strings.TrimSuffix(op.Summary, ".")+". "+op.Description), deprecated)
 }
 
 // comment is a documentation comment of one or two paragraphs.

@@ -17,6 +17,7 @@ type operation struct {
 	ID          string `json:"operationId"`
 	Summary     string
 	Description string
+	Deprecated  bool
 	Parameters  []struct {
 		Name, In, Description string
 		Required              bool

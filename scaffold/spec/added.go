@@ -119,6 +119,9 @@ func (p Project) Latest() string {
 		for _, c := range r.Changed {
 			latest = max(latest, c.Migration)
 		}
+		for _, f := range r.Former {
+			latest = max(latest, f.Migration)
+		}
 	}
 	for _, d := range p.Dropped {
 		latest = max(latest, d.Migration, d.Restored)

@@ -28,6 +28,7 @@ type Replaced struct {
 // Step is a resource before and after one of its migrations.
 type Step struct {
 	Change
+	Renamed       bool // the resource has another name, and nothing else
 	Before, After Resource
 }
 
@@ -43,10 +44,21 @@ func (r Resource) History() (first Resource, steps []Step, err error) {
 		}
 		changes = append(changes, c)
 	}
+	names := map[string]Former{}
+	for _, f := range r.Former {
+		changes = append(changes, Change{Migration: f.Migration})
+		names[f.Migration] = f
+	}
 	slices.SortStableFunc(changes, func(a, b Change) int { return strings.Compare(a.Migration, b.Migration) })
 	now := r
 	for _, c := range slices.Backward(changes) {
 		step := Step{Change: c, After: now}
+		if f, ok := names[c.Migration]; ok {
+			now.before(f)
+			step.Renamed, step.Before = true, now
+			steps = append(steps, step)
+			continue
+		}
 		step.Fields = slices.Clone(c.Fields)
 		now.Fields, now.Indexes = slices.Clone(now.Fields), slices.Clone(now.Indexes)
 		for i, f := range slices.Backward(c.Fields) {
@@ -217,11 +229,10 @@ func (p Project) RenameField(name, old, now, migration string) (Project, Resourc
 	if is.Name == was.Name {
 		return p, r, nil
 	}
-	if was.Type == "many" {
-		return p, r, &problem.Error{
-			What:  was.Name + " is stored in a table of its own, which is named after the field",
-			Where: r.Name + " " + was.String(), Try: "nexios add field " + r.Name + " " + is.String() + ", a migration that copies the rows, and nexios remove field " + r.Name + " " + was.Name,
-		}
+	if was.Type == "has" {
+		renamed := r.renamedHas(was.Name, is.Name)
+		now, err := p.Replace(renamed)
+		return now, renamed, err
 	}
 	c := Change{Migration: migration, Fields: []Replaced{{From: was.String(), To: is.String()}}}
 	for _, word := range r.Indexes {

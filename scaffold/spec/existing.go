@@ -29,9 +29,12 @@ type Join struct {
 	Other string `json:"other"` // the one that refers to the rows of the field
 }
 
-// Join is the table between r and the rows of its many field; false where nexios
-// made it.
+// Join is the table between r and the rows of its many field; false where it is
+// named after both.
 func (r Resource) Join(f Field) (Join, bool) {
+	if j, ok := r.Joins[f.Name]; ok {
+		return j, true
+	}
 	if r.Existing == nil {
 		return Join{}, false
 	}
@@ -157,7 +160,7 @@ func (p Project) Made() []string {
 			continue
 		}
 		for _, f := range fields { // many fields that it got since
-			if _, there := r.Join(f); f.Type == "many" && !there {
+			if _, there := r.Existing.Joins[f.Name]; f.Type == "many" && !there {
 				tables = append(tables, r.JoinTable(f))
 			}
 		}

@@ -184,6 +184,9 @@ func sideOf(base, r Resource) (side, error) {
 	for _, a := range base.Added {
 		known[a.Migration] = true
 	}
+	for _, f := range base.Former {
+		known[f.Migration] = true
+	}
 	for _, word := range base.Fields {
 		s.names[fieldName(word)] = fieldName(word)
 	}

@@ -200,6 +200,12 @@ func (r Resource) written(settled Resource) error {
 			}
 		}
 	}
+	if err := r.checkFormer(); err != nil {
+		return err
+	}
+	if err := r.checkVersions(); err != nil {
+		return err
+	}
 	_, steps, err := settled.History()
 	if err != nil {
 		return err
@@ -274,7 +280,8 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 	}
 	if there {
 		r.UniqueWithin = old.UniqueWithin
-		r.Migration, r.Added, r.Changed = old.Migration, old.Added, old.Changed
+		r.Migration, r.Added, r.Changed, r.Former, r.Joins = old.Migration, old.Added, old.Changed, old.Former, old.Joins
+		r.Version, r.Older = old.Version, old.Older
 		if r.Indexes == nil {
 			r.Indexes = old.Indexes
 		}
@@ -558,9 +565,17 @@ func (p Project) Gone(what string) bool {
 	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Restored == "" })
 }
 
-// Before reports whether a part of that name was dropped before a time: the names
-// of its migrations are taken.
+// Before reports whether a part of that name was dropped before a time, or has another
+// name since then: the names of its migrations are taken.
 func (p Project) Before(what, migration string) bool {
+	for _, r := range p.Resources {
+		for _, f := range r.Former {
+			r.before(f)
+			if r.TableName() == what && f.Migration < migration {
+				return true
+			}
+		}
+	}
 	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Migration < migration })
 }
 

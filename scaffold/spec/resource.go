@@ -607,7 +607,13 @@ func (p Project) uses() uses {
 
 // names are the names that a resource takes in its project.
 func (r Resource) names() []string {
-	names := []string{"room " + r.Package(), "model " + strings.ReplaceAll(r.Name, "_", "")}
+	names := []string{"room " + r.Package()}
+	for i := range r.Versions() {
+		if _, room := r.OfVersion(i); i > 0 {
+			names = append(names, "room "+room)
+		}
+	}
+	names = append(names, "model "+strings.ReplaceAll(r.Name, "_", ""))
 	for _, table := range r.tables() {
 		names = append(names, "table "+strings.ToLower(table)) // which some databases take for the same
 	}

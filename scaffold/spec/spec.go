@@ -94,6 +94,12 @@ type Resource struct {
 	Changed      []Change   `json:"changed,omitempty"`    // what became of others since, oldest first
 	Indexes      []string   `json:"indexes,omitempty"`    // of several fields: "author,slug:unique"
 	Existing     *Existing  `json:"existing,omitempty"`   // of a table that was there before
+	Version      string     `json:"version,omitempty"`    // of its routes, where there are older ones: "v2"
+	Older        []Version  `json:"older,omitempty"`      // the versions before, oldest first
+	Former       []Former   `json:"former,omitempty"`     // what it was called before, oldest first
+	// Joins are the tables of many fields that kept their names when it was renamed,
+	// by the field's name.
+	Joins map[string]Join `json:"joins,omitempty"`
 }
 
 // TableName is the resource's table in the database.

@@ -17,11 +17,11 @@ func Changes(p spec.Project, r spec.Resource) (bool, error) {
 		return false, err
 	}
 	step := history[len(history)-1]
-	before, err := past(p, step.Before)
+	before, err := then(p, step.Before, step.Migration)
 	if err != nil {
 		return false, err
 	}
-	after, err := past(p, step.After)
+	after, err := then(p, step.After, step.Migration)
 	if err != nil {
 		return false, err
 	}
@@ -73,6 +73,15 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 	}
 	// Tables of many to many.
 	made, gone := ha.joins(), hb.joins()
+	for i := range step.Fields {
+		from, to := before.many(step.Fields[i].From), w.many(step.Fields[i].To)
+		if from == nil || to == nil || from.Name == to.Name {
+			continue
+		}
+		more, back := renameJoin(before, w, *from, *to)
+		up, down = append(up, more...), append(back, down...)
+		made, gone = ha.joinsBut(*to), hb.joinsBut(*from)
+	}
 	create := func(tables []Table) string {
 		var list []string
 		for _, t := range tables {
@@ -121,6 +130,69 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 	m.Up, m.Down = steps(up), steps(down)
 	m.Imports = imports(w.p.Module, slices.Concat(h.paths, hb.paths, ha.paths)...)
 	return m, nil
+}
+
+// renamed is the change of the names of the resource's tables; none where they stay.
+func (w resource) renamed(step spec.Step, before resource) (m Migration) {
+	from, to := before.r.TableName(), w.r.TableName()
+	var up, down []string
+	if from != to {
+		up, down = []string{renameTable(from, to, w.searched())}, []string{renameTable(to, from, w.searched())}
+	}
+	for i, f := range w.related("many") {
+		more, back := renameJoin(before, w, before.related("many")[i], f)
+		up, down = append(up, more...), append(back, down...)
+	}
+	if len(up) == 0 {
+		return m
+	}
+	m.ID = step.Migration + "_rename_" + spec.Snake(from) + "_to_" + spec.Snake(to)
+	m.Func = "rename" + exported(spec.Snake(from)) + "To" + exported(spec.Snake(to))
+	m.File, m.Online = fileName(m.ID), true
+	m.Up, m.Down = steps(up), steps(down)
+	m.Imports = imports(w.p.Module, gormImport, dbImport)
+	return m
+}
+
+// many is the many field of a word; nil for none.
+func (w resource) many(word string) *field {
+	for _, f := range w.related("many") {
+		if word != "" && f.Name == fieldName(word) {
+			return &f
+		}
+	}
+	return nil
+}
+
+// joinsBut are the join tables but that of one field.
+func (h *history) joinsBut(one field) []Table {
+	return slices.DeleteFunc(h.joins(), func(t Table) bool { return t.Table == h.w.r.JoinTable(one.Field) })
+}
+
+func renameTable(from, to string, searched []string) string {
+	words := []string{"tx", quoted(from), quoted(to)}
+	for _, column := range searched {
+		words = append(words, quoted(column))
+	}
+	return "db.RenameTable(" + strings.Join(words, ", ") + ")"
+}
+
+// renameJoin leads from the table of a many field to that of another, and back.
+func renameJoin(before, after resource, was, is field) (up, down []string) {
+	from, to := before.r.JoinTable(was.Field), after.r.JoinTable(is.Field)
+	if from == to {
+		return nil, nil
+	}
+	up, down = []string{renameTable(from, to, nil)}, []string{renameTable(to, from, nil)}
+	oldMine, oldOther := before.joined(was)
+	mine, other := after.joined(is)
+	for _, pair := range [][2]string{{oldMine, mine}, {oldOther, other}} {
+		if old, now := quoted(pair[0]), quoted(pair[1]); old != now {
+			up = append(up, "db.RenameJoined(tx, "+quoted(to)+", "+old+", "+now+")")
+			down = append([]string{"db.RenameJoined(tx, " + quoted(to) + ", " + now + ", " + old + ")"}, down...)
+		}
+	}
+	return up, down
 }
 
 // named is what a change does, in words.

@@ -55,7 +55,7 @@ func (w resource) migrations() ([]Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := past(w.p, first)
+	made, err := then(w.p, first, first.Migration)
 	if err != nil {
 		return nil, err
 	}
@@ -64,16 +64,21 @@ func (w resource) migrations() ([]Migration, error) {
 		list = append(list, made.migration())
 	}
 	for _, step := range history {
-		before, err := past(w.p, step.Before)
+		before, err := then(w.p, step.Before, step.Migration)
 		if err != nil {
 			return nil, err
 		}
-		after, err := past(w.p, step.After)
+		after, err := then(w.p, step.After, step.Migration)
 		if err != nil {
 			return nil, err
 		}
 		var m Migration
-		if slices.ContainsFunc(w.r.Added, func(a spec.Addition) bool { return a.Migration == step.Migration }) {
+		if step.Renamed {
+			m = after.renamed(step, before)
+			if m.ID == "" {
+				continue
+			}
+		} else if slices.ContainsFunc(w.r.Added, func(a spec.Addition) bool { return a.Migration == step.Migration }) {
 			m, err = after.addition(step, before)
 		} else {
 			m, err = after.change(step, before)
@@ -608,13 +613,11 @@ func (h *history) joins() []Table {
 	var joins []Table
 	for _, f := range h.w.related("many") {
 		join := h.w.r.JoinTable(f.Field)
-		mine, theirs := exported(h.w.r.Name), exported(spec.Singular(f.Name))
 		// GORM guesses these columns, here as in the model that joins by them.
-		a := tableKey(mine+"ID", h.w.r, "primaryKey", "autoIncrement:false")
-		b := tableKey(theirs+"ID", f.target, "primaryKey", "autoIncrement:false", "index")
-		if j, ok := h.w.r.Join(f.Field); ok {
-			a.Name, b.Name = exported(j.Mine), exported(j.Other)
-		}
+		mine, theirs := h.w.joined(f)
+		a := tableKey(mine, h.w.r, "primaryKey", "autoIncrement:false")
+		b := tableKey(theirs, f.target, "primaryKey", "autoIncrement:false", "index")
+		mine, theirs = strings.TrimSuffix(mine, "ID"), strings.TrimSuffix(theirs, "ID")
 		t := Table{Name: h.names[join], Table: join, Fields: []Line{a, b}}
 		how := func(string) string { return "" }
 		if f.target.Organisation {

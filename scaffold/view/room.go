@@ -34,6 +34,8 @@ type Room struct {
 	Vars     string // a variable that holds many rows
 	Attach   bool   // new rows refer to uploads
 	Reattach bool   // rows that change may refer to others
+	// Deprecated is the Go expression of what is said of an older version; "" for none.
+	Deprecated string
 }
 
 // Filter is one condition that a list takes.

@@ -35,6 +35,8 @@ const (
 type Resource struct {
 	Module  string // the project's module path
 	Package string // the room's package and folder: "blogposts"
+	Tag     string // of its routes, and what scopes of API keys name: "blogposts"
+	Under   string // Go expression of where its routes are mounted: "api"
 	Path    string // of its routes: "/blog-posts"
 	Table   string
 	Type    string   // of a row: "BlogPost"
@@ -121,15 +123,31 @@ type field struct {
 
 // Of returns the view of r, which is one of p's resources. It fails only on
 // words that spec.Project.Add would have refused.
-func Of(p spec.Project, r spec.Resource) (Resource, error) {
+//
+// Of a resource with several versions of its routes, the room is the oldest one's.
+func Of(p spec.Project, r spec.Resource) (Resource, error) { return of(p, r, 0) }
+
+// OfVersion is Of with the room of another version of the routes; i counts from 0, the
+// oldest.
+func OfVersion(p spec.Project, r spec.Resource, i int) (Resource, error) { return of(p, r, i) }
+
+func of(p spec.Project, r spec.Resource, version int) (Resource, error) {
 	w, err := settle(p, r)
 	if err != nil {
 		return Resource{}, err
 	}
-	pkg := r.Package()
+	served, pkg := r.OfVersion(version)
+	room := w
+	if version < len(r.Older) {
+		if room, err = settle(p, served); err != nil {
+			return Resource{}, err
+		}
+	}
 	v := Resource{
 		Module:  p.Module,
 		Package: pkg,
+		Tag:     r.Package(),
+		Under:   "api",
 		Path:    "/" + strings.ReplaceAll(r.Plural, "_", "-"),
 		Table:   r.TableName(),
 		Type:    exported(r.Name),
@@ -161,10 +179,21 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 		"room":  pkg,
 	}
 	if !r.ModelOnly {
-		v.Input = w.input()
-		v.Room = w.room(v)
-		if v.Test, err = w.test(v); err != nil {
+		v.Input = room.input()
+		v.Room = room.room(v)
+		if v.Test, err = room.test(v); err != nil {
 			return Resource{}, err
+		}
+		if version > 0 {
+			v.Under = quoted("/api/" + r.Versions()[version])
+		}
+		if version < len(r.Older) {
+			old := r.Older[version]
+			v.Room.Deprecated = "web.Deprecation{Since: " + quoted(old.Since) + ", "
+			if old.Sunset != "" {
+				v.Room.Deprecated += "Sunset: " + quoted(old.Sunset) + ", "
+			}
+			v.Room.Deprecated += "Successor: " + quoted("/api/"+r.Versions()[version+1]) + "}"
 		}
 	}
 	return v, nil
@@ -205,6 +234,16 @@ func past(p spec.Project, r spec.Resource) (resource, error) {
 		w.fields = append(w.fields, one)
 	}
 	return w, nil
+}
+
+// then is past at the time of a migration: what it referred to by the names of
+// that time, too.
+func then(p spec.Project, r spec.Resource, migration string) (resource, error) {
+	w, err := past(p, r)
+	for i, f := range w.fields {
+		w.fields[i].target = f.target.At(migration)
+	}
+	return w, err
 }
 
 // fileName keeps the go command from reading a meaning into a file's name: it
@@ -376,14 +415,14 @@ func (w resource) model() Model {
 			}
 		case "many":
 			how = "many2many:" + w.r.JoinTable(f.Field)
-			if j, ok := w.r.Join(f.Field); ok {
-				how += ";foreignKey:" + keyName(w.r) + ";joinForeignKey:" + exported(j.Mine) + ";references:" + keyName(f.target) + ";joinReferences:" + exported(j.Other)
-			} else if other := exported(spec.Singular(f.Name)); f.target.Organisation {
-				how += ";foreignKey:OrganisationID,ID;joinForeignKey:OrganisationID," + exported(w.r.Name) +
-					"ID;references:OrganisationID,ID;joinReferences:OrganisationID," + other + "ID"
-			} else if other != f.relatedType() || f.target.Name == w.r.Name ||
+			mine, other := w.joined(f)
+			if _, ok := w.r.Join(f.Field); f.target.Organisation {
+				how += ";foreignKey:OrganisationID,ID;joinForeignKey:OrganisationID," + mine + ";references:OrganisationID,ID;joinReferences:OrganisationID," + other
+			} else if ok {
+				how += ";foreignKey:" + keyName(w.r) + ";joinForeignKey:" + mine + ";references:" + keyName(f.target) + ";joinReferences:" + other
+			} else if other != f.relatedType()+"ID" || f.target.Name == w.r.Name ||
 				!guessable(w.r.Name) || !guessable(f.target.Name) {
-				how += ";joinForeignKey:" + exported(w.r.Name) + "ID;joinReferences:" + other + "ID"
+				how += ";joinForeignKey:" + mine + ";joinReferences:" + other
 			}
 		}
 		line.Tag = tag("json", f.Name+",omitzero", "gorm", how)
@@ -391,6 +430,15 @@ func (w resource) model() Model {
 	}
 	m.Imports = imports(w.p.Module, paths...)
 	return m
+}
+
+// joined are the Go names of the columns of the table between the resource and the
+// rows of its many field.
+func (w resource) joined(f field) (mine, other string) {
+	if j, ok := w.r.Join(f.Field); ok {
+		return exported(j.Mine), exported(j.Other)
+	}
+	return exported(w.r.Name) + "ID", exported(spec.Singular(f.Name)) + "ID"
 }
 
 // mutual reports whether rows of the target refer to the resource's as well, by a

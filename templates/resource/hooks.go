@@ -18,6 +18,7 @@ func Resource() scaffold.Resource {
 			return v.Routes || !strings.HasPrefix(path, "internal/{room}/")
 		},
 		Edits: edits,
+		Mount: mounted,
 	}
 }
 
@@ -39,11 +40,16 @@ func edits(v view.Resource) []edit.Edit {
 		}
 		list = append(list, edit.Edit{Path: uploads, Op: edit.AddElement, In: "references", Text: element})
 	}
-	if v.Routes {
-		list = append(list,
-			edit.Edit{Path: "internal/app/modules.go", Op: edit.AddImport, Text: v.Module + "/internal/" + v.Package},
-			edit.Edit{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: v.Package + ".Module(gdb).Under(api)"},
-		)
+	return append(list, mounted(v)...)
+}
+
+// mounted puts the room into the map.
+func mounted(v view.Resource) []edit.Edit {
+	if !v.Routes {
+		return nil
 	}
-	return list
+	return []edit.Edit{
+		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: v.Module + "/internal/" + v.Package},
+		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: v.Package + ".Module(gdb).Under(" + v.Under + ")"},
+	}
 }

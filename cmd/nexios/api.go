@@ -1,0 +1,79 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
+)
+
+func apiCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "api",
+		Short:   "Serve a next version of the API",
+		Example: "  nexios api version v2 post",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(apiVersionCommand())
+	return cmd
+}
+
+func apiVersionCommand() *cobra.Command {
+	var f changeFlags
+	var sunset string
+	cmd := &cobra.Command{
+		Use:   "version VERSION [RESOURCE...]",
+		Short: "Serve a next version of resources beside the one that is there",
+		Long: `Serve a next version of resources beside the one that is there: /api/v2/posts
+beside /api/v1/posts. The next one is a package of its own (internal/postsv2) that
+begins as a copy, with its own inputs, routes and tests. Table, model and the rule
+of its rows are the same for all versions.
+
+Answers of the older one get the headers Deprecation (RFC 9745), Link to the
+successor and, with --sunset, Sunset (RFC 8594); OpenAPI marks it as deprecated.
+
+add field, change field and the like then change the model and the newest version
+alone. An older one reads and writes the same model: what it still uses of it cannot
+go before you have edited it. Without RESOURCEs, all that have routes get the version.`,
+		Example: "  nexios api version v2 post\n  nexios api version v2 post comment --sunset 2027-05-28",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return nil
+			}
+			return &problem.Error{What: "nexios api version needs VERSION [RESOURCE...]", Try: "nexios api version v2"}
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			open, err := openToChange(cmd, f)
+			if err != nil {
+				return err
+			}
+			defer open.Close()
+			now, err := clock()
+			if err != nil {
+				return err
+			}
+			project, added, err := open.spec.AddVersion(args[0], args[1:], now.Format(time.DateOnly), sunset)
+			if err != nil {
+				return err
+			}
+			p, err := open.catalog.AddVersions(open.spec, project, added, open.Files())
+			if err != nil {
+				return err
+			}
+			return carryOver(cmd, f, open, p, changing{title: "api version " + strings.Join(args, " "), next: nextSteps(p)})
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return []string{"v2"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	cmd.Flags().StringVar(&sunset, "sunset", "", "day from which on the older version may be gone: 2027-05-28")
+	return cmd
+}

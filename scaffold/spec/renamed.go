@@ -1,0 +1,282 @@
+package spec
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
+)
+
+// Former is what a resource was called until a migration.
+type Former struct {
+	Migration string          `json:"migration"` // when it was renamed: "20261121101500"
+	Name      string          `json:"name"`
+	Plural    string          `json:"plural"`
+	Table     string          `json:"table,omitempty"`
+	Joins     map[string]Join `json:"joins,omitempty"`
+}
+
+// At returns the resource by the names that it had once a migration was made. Its
+// fields are those of now.
+func (r Resource) At(migration string) Resource {
+	for _, f := range slices.Backward(r.Former) {
+		if f.Migration <= migration {
+			break
+		}
+		r.before(f)
+	}
+	return r
+}
+
+// before gives the resource the names that it had before it was renamed.
+func (r *Resource) before(f Former) {
+	r.Name, r.Plural, r.Table, r.Joins = f.Name, f.Plural, f.Table, f.Joins
+}
+
+// RenameResource returns the project with another name of a resource, and the
+// resource. now is the singular, plural its plural; "" for the usual one. Relations
+// of all resources point at the new name. With keepTable tables and columns keep their
+// names, and so do the fields of others. migration is when it is renamed.
+func (p Project) RenameResource(old, now, plural string, keepTable bool, migration string) (Project, Resource, error) {
+	const command = "nexios rename resource"
+	r, err := p.resourceOf(command, old, now)
+	if err != nil {
+		for _, o := range p.Resources {
+			is := func(f Former) bool { return f.Name == Snake(old) || f.Plural == Snake(old) }
+			if o.Name == Singular(Snake(now)) && slices.ContainsFunc(o.Former, is) {
+				err = &problem.Error{What: Snake(old) + " is called " + o.Name + " already", Where: o.Command(), Try: "nexios undo, if it was renamed last"}
+			}
+		}
+		return p, r, err
+	}
+	if len(r.Older) > 0 {
+		return p, r, &problem.Error{What: r.Name + " has several versions of its routes, whose paths its clients know", Where: strings.Join(r.Versions(), " "), Try: "nexios add resource " + Snake(now) + ", as another"}
+	}
+	is, err := ParseResource(Resource{Name: now, Plural: plural, Fields: r.Fields[:1]})
+	if err != nil && Words(now) == nil {
+		return p, r, badName("resource", now, command+" "+r.Name+" article")
+	}
+	if is.Name == r.Name && is.Plural == r.Plural {
+		return p, r, &problem.Error{What: r.Name + " is called that already", Where: r.Command(), Try: command + " " + r.Name + " article"}
+	}
+	changed := r
+	changed.Name, changed.Plural = is.Name, is.Plural
+	changed.Former = append(slices.Clone(r.Former), Former{Migration: migration, Name: r.Name, Plural: r.Plural, Table: r.Table, Joins: r.Joins})
+	if changed.Table, changed.Joins = r.keptNames(is.Plural); !keepTable {
+		changed.Table, changed.Joins = "", nil
+		if r.Existing != nil {
+			return p, r, &problem.Error{
+				What:  "the table " + r.TableName() + " was there before nexios, so it keeps its name",
+				Where: r.Name, Try: command + " " + r.Name + " " + is.Name + " --keep-table",
+			}
+		}
+	}
+	others := p
+	others.Resources = slices.DeleteFunc(slices.Clone(p.Resources), func(o Resource) bool { return o.Name == r.Name })
+	uses := others.uses()
+	if err := uses.add(changed); err != nil {
+		return p, r, instead(err, func(string) string { return command + " " + r.Name + " " + is.Name + "_item" })
+	}
+	renamed := p
+	renamed.Resources = nil
+	for _, o := range p.Resources {
+		if o.Name == r.Name {
+			o = changed
+		}
+		if o, err = p.retarget(o, r, is.Plural); err != nil {
+			return p, r, err
+		}
+		if o, err = ParseResource(o); err != nil {
+			return p, r, instead(err, func(string) string { return command + " --help" })
+		}
+		if o.Name == is.Name {
+			changed = o
+		}
+		renamed.Resources = append(renamed.Resources, o)
+	}
+	for _, o := range renamed.Resources {
+		if err := renamed.whole(o); err != nil {
+			return p, r, instead(err, func(string) string { return command + " --help" })
+		}
+	}
+	if keepTable {
+		return renamed, changed, nil
+	}
+	return renamed.renameRelations(r, changed, migration)
+}
+
+// renameRelations renames the relations to now that are called as r was: post in
+// comments, with its column, and posts in authors. Each gets a migration of its own,
+// a second after the one before.
+func (p Project) renameRelations(r, now Resource, migration string) (Project, Resource, error) {
+	for i := range p.Resources {
+		o := p.Resources[i]
+		fields, err := o.Parsed()
+		if err != nil {
+			return p, r, err
+		}
+		for _, f := range fields {
+			target, ok := p.Target(f)
+			if !f.Relation() || !ok || target.Name != now.Name {
+				continue
+			}
+			name := map[string]string{r.Name: now.Name, r.Plural: now.Plural}[f.Name]
+			if name == "" {
+				continue
+			}
+			if f.Type != "has" {
+				migration = After(migration, 1)
+			}
+			if p, _, err = p.RenameField(o.Name, f.Name, name, migration); err != nil {
+				return p, r, instead(err, func(string) string { return "nexios rename field " + o.Name + " " + f.Name + ", first" })
+			}
+		}
+	}
+	now, _ = p.Resource(now.Name)
+	return p, now, nil
+}
+
+// renamedHas is r with another name of a has field, in its past too: the database
+// knows nothing of it.
+func (r Resource) renamedHas(old, now string) Resource {
+	word := func(word string) string {
+		if f, err := readField(word); err == nil && f.Type == "has" && f.Name == old {
+			return now + strings.TrimPrefix(word, old)
+		}
+		return word
+	}
+	r.Fields = slices.Clone(r.Fields)
+	for i := range r.Fields {
+		r.Fields[i] = word(r.Fields[i])
+	}
+	r.Added = slices.Clone(r.Added)
+	for i, a := range r.Added {
+		a.Fields = slices.Clone(a.Fields)
+		for j, name := range a.Fields {
+			if name == old {
+				a.Fields[j] = now
+			}
+		}
+		r.Added[i] = a
+	}
+	r.Changed = slices.Clone(r.Changed)
+	for i, c := range r.Changed {
+		c.Fields = slices.Clone(c.Fields)
+		for j, f := range c.Fields {
+			c.Fields[j] = Replaced{From: word(f.From), To: word(f.To)}
+		}
+		r.Changed[i] = c
+	}
+	return r
+}
+
+// keptNames are the table and the join tables of r, to be kept under another plural.
+func (r Resource) keptNames(plural string) (table string, joins map[string]Join) {
+	if table = r.TableName(); table == plural {
+		table = ""
+	}
+	joins = maps.Clone(r.Joins)
+	fields, err := r.Parsed()
+	if err != nil {
+		return table, joins
+	}
+	for _, f := range fields {
+		if _, ok := r.Join(f); f.Type != "many" || ok {
+			continue
+		}
+		if joins == nil {
+			joins = map[string]Join{}
+		}
+		joins[f.Name] = Join{Table: r.JoinTable(f), Mine: r.Name + "_id", Other: Singular(f.Name) + "_id"}
+	}
+	return table, joins
+}
+
+// retarget is o with relations to a table of another plural where they point at r,
+// those of its past included: the record names tables by what they are called now.
+func (p Project) retarget(o, r Resource, plural string) (Resource, error) {
+	word := func(word string) (string, error) {
+		if word == "" {
+			return "", nil
+		}
+		f, err := readField(word)
+		if err != nil || !f.Relation() {
+			return word, err
+		}
+		if target, ok := p.Target(f); !ok || target.Name != r.Name {
+			return word, nil
+		}
+		f.Arg = plural + strings.TrimPrefix(f.Arg, Table(f.Arg))
+		return f.String(), nil
+	}
+	var err error
+	o.Fields = slices.Clone(o.Fields)
+	for i := range o.Fields {
+		if o.Fields[i], err = word(o.Fields[i]); err != nil {
+			return o, err
+		}
+	}
+	o.Changed = slices.Clone(o.Changed)
+	for i, c := range o.Changed {
+		c.Fields = slices.Clone(c.Fields)
+		for j, f := range c.Fields {
+			if f.From, err = word(f.From); err == nil {
+				f.To, err = word(f.To)
+			}
+			if err != nil {
+				return o, err
+			}
+			c.Fields[j] = f
+		}
+		o.Changed[i] = c
+	}
+	return o, nil
+}
+
+// checkFormer refuses former names that nexios would not have recorded.
+func (r Resource) checkFormer() error {
+	joins := func(joins map[string]Join) error {
+		for field, j := range joins {
+			if Snake(field) != field {
+				return unwritten("joins", field)
+			}
+			for _, name := range []string{j.Table, j.Mine, j.Other} {
+				if !exactly(name) {
+					return unwritten("joins", name)
+				}
+			}
+		}
+		return nil
+	}
+	if err := joins(r.Joins); err != nil {
+		return err
+	}
+	for i, f := range r.Former {
+		switch {
+		case !stamp(f.Migration) || i > 0 && f.Migration <= r.Former[i-1].Migration:
+			return unwritten("former.migration", f.Migration)
+		case f.Name == "" || Snake(f.Name) != f.Name:
+			return unwritten("former.name", f.Name)
+		case f.Plural == "" || Snake(f.Plural) != f.Plural:
+			return unwritten("former.plural", f.Plural)
+		case f.Table != "" && !exactly(f.Table):
+			return unwritten("former.table", f.Table)
+		}
+		if err := joins(f.Joins); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// After is the time of a migration that follows another by some seconds.
+func After(migration string, seconds int) string {
+	const layout = "20060102150405"
+	at, err := time.Parse(layout, migration)
+	if err != nil {
+		return migration
+	}
+	return at.Add(time.Duration(seconds) * time.Second).Format(layout)
+}

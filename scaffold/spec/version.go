@@ -1,0 +1,153 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
+)
+
+// Version is an older version of a resource's routes, which are served beside those of
+// the newest. There is one table and one model of all.
+type Version struct {
+	Name   string   `json:"name"`             // "v1"
+	Fields []string `json:"fields"`           // as they were when the next one was made
+	Since  string   `json:"since"`            // the day on which it was: "2026-11-28"
+	Sunset string   `json:"sunset,omitempty"` // the day from which on it may be gone; "" where that is open
+}
+
+// Versions are the names of the versions of a resource's routes, oldest first; none
+// where there is only one.
+func (r Resource) Versions() []string {
+	var names []string
+	for _, v := range r.Older {
+		names = append(names, v.Name)
+	}
+	if r.Version != "" {
+		names = append(names, r.Version)
+	}
+	return names
+}
+
+// OfVersion returns the resource with the fields of a version of its routes, and the
+// package of that: the oldest has the one of the resource, each later one its own. i
+// counts from 0, the oldest.
+func (r Resource) OfVersion(i int) (_ Resource, room string) {
+	room = r.Package()
+	if i > 0 {
+		room += r.Versions()[i]
+	}
+	if i < len(r.Older) {
+		r.Fields = r.Older[i].Fields
+	}
+	return r, room
+}
+
+// AddVersion returns the project with another version of resources beside the one that
+// they have, which begins as a copy of that; of all that have routes and not that
+// version where names is empty. since is today, sunset when the older one may be gone;
+// "" where that is open.
+func (p Project) AddVersion(version string, names []string, since, sunset string) (Project, []Resource, error) {
+	const command = "nexios api version"
+	n, ok := versionNumber(version)
+	if !ok || n < 2 {
+		return p, nil, &problem.Error{What: fmt.Sprintf("%q is not a next version", clip(version)), Label: "versions", Where: "v2 v3 ...", Try: command + " v2"}
+	}
+	if sunset != "" && (!day(sunset) || sunset <= since) {
+		return p, nil, &problem.Error{What: fmt.Sprintf("--sunset %s is not a day to come", clip(sunset)), Label: "form", Where: "2027-05-28", Try: command + " " + version + " --sunset " + later(since)}
+	}
+	var chosen []Resource
+	for _, name := range names {
+		r, err := p.resourceOf(command+" "+version, name, "")
+		if err != nil {
+			return p, nil, err
+		}
+		if r.ModelOnly {
+			return p, nil, &problem.Error{What: r.Name + " has no routes", Where: r.Command(), Try: command + " " + version}
+		}
+		chosen = append(chosen, r)
+	}
+	if len(names) == 0 {
+		for _, r := range p.Resources {
+			if !r.ModelOnly {
+				chosen = append(chosen, r)
+			}
+		}
+	}
+	if len(chosen) == 0 {
+		return p, nil, &problem.Error{What: "no resource has routes", Try: "nexios add resource post title:string"}
+	}
+	now := p
+	now.Resources = slices.Clone(p.Resources)
+	var added []Resource
+	for _, r := range chosen {
+		has := 1
+		if r.Version != "" {
+			has, _ = versionNumber(r.Version)
+		}
+		switch {
+		case has == n:
+			continue
+		case has > n:
+			return p, nil, &problem.Error{What: r.Name + " has the newer version " + r.Version, Where: r.Command(), Try: fmt.Sprintf("%s v%d %s", command, has+1, r.Name)}
+		}
+		r.Older = append(slices.Clone(r.Older), Version{Name: fmt.Sprintf("v%d", has), Fields: slices.Clone(r.Fields), Since: since, Sunset: sunset})
+		r.Version = version
+		var err error
+		if now, err = now.Replace(r); err != nil {
+			return p, nil, instead(err, func(string) string { return command + " --help" })
+		}
+		added = append(added, r)
+	}
+	return now, added, nil
+}
+
+// checkVersions refuses versions that nexios would not have recorded.
+func (r Resource) checkVersions() error {
+	last := 0
+	for _, name := range r.Versions() {
+		n, ok := versionNumber(name)
+		if !ok || n <= last || r.ModelOnly {
+			return unwritten("version", name)
+		}
+		last = n
+	}
+	if (r.Version == "") != (len(r.Older) == 0) {
+		return unwritten("version", r.Version)
+	}
+	for _, v := range r.Older {
+		if !day(v.Since) || v.Sunset != "" && !day(v.Sunset) {
+			return unwritten("older.since", v.Since)
+		}
+		old := r
+		old.Fields, old.Added, old.Changed, old.Indexes, old.Older, old.Version = v.Fields, nil, nil, nil, nil, ""
+		settled, err := ParseResource(old)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(settled.Fields, v.Fields) {
+			return unwritten("older.fields", strings.Join(v.Fields, " "))
+		}
+	}
+	return nil
+}
+
+func versionNumber(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, "v")
+	n, err := strconv.Atoi(digits)
+	return n, ok && err == nil && n > 0 && n < 1000 && name == "v"+strconv.Itoa(n)
+}
+
+func day(text string) bool { _, err := time.Parse(time.DateOnly, text); return err == nil }
+
+// later is half a year after a day.
+func later(since string) string {
+	at, err := time.Parse(time.DateOnly, since)
+	if err != nil {
+		return since
+	}
+	return at.AddDate(0, 6, 0).Format(time.DateOnly)
+}
