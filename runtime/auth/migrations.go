@@ -23,6 +23,7 @@ func Migrations() []db.Migration {
 		{ID: "20260101000010_create_auth_passkeys", Up: later(passkey1{}), Down: down("auth_passkeys")},
 		{ID: "20260101000011_create_auth_impersonations", Up: later(impersonation1{}), Down: down("auth_impersonations")},
 		{ID: "20260101000012_add_auth_sessions_factors", Up: change("ADD COLUMN factors integer NOT NULL DEFAULT 0"), Down: change("DROP COLUMN factors")},
+		{ID: "20260101000013_create_auth_left_emails", Up: later(leftEmail1{}), Down: down("auth_left_emails")},
 	}
 }
 
@@ -165,6 +166,17 @@ type formerEmail1 struct {
 }
 
 func (formerEmail1) TableName() string { return "auth_former_emails" }
+
+type leftEmail1 struct {
+	ID     int64
+	UserID int64  `gorm:"not null;index:idx_auth_left_emails_user_id"`
+	User   user1  `gorm:"constraint:OnDelete:CASCADE"`
+	Email  string `gorm:"size:255;not null"`
+	Folded string `gorm:"size:255;not null;index:idx_auth_left_emails_folded"`
+	EndsAt int64  `gorm:"not null"`
+}
+
+func (leftEmail1) TableName() string { return "auth_left_emails" }
 
 type identity1 struct {
 	ID         int64

@@ -4,9 +4,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
-
-	"github.com/nexios-go/nexios/runtime/db"
 )
 
 // What a Notice is about.
@@ -39,11 +36,6 @@ type Notice struct {
 // about: what tell enqueues there is sent if that holds and not otherwise. It is
 // to be called before the service is used.
 func (s *Service) Notify(tell func(tx *gorm.DB, n Notice) error) { s.notify = tell }
-
-// HoldEmails has a new address count only once it is confirmed (see
-// [Service.EmailChanged]), for which confirm asks, in the transaction of the
-// change. It is to be called before the service is used.
-func (s *Service) HoldEmails(confirm func(tx *gorm.DB, email string) error) { s.holds = confirm }
 
 // tell tells the owner of an account what has happened to it.
 func (s *Service) tell(tx *gorm.DB, userID int64, n Notice) error {
@@ -90,67 +82,4 @@ func (s *Service) tellOfDevice(tx *gorm.DB, user account, client Client) error {
 		}
 	}
 	return s.tell(tx, user.ID, Notice{Event: NoticeNewDevice, Address: client.Address, Agent: client.Agent})
-}
-
-// EmailChanged notes in tx that the address of a user is another one now, and
-// tells the one before. With [Service.HoldEmails] the new one does not count
-// until it is confirmed: letters that reset the password and notices go to the
-// one before, so that whoever gets hold of a session cannot take the account.
-func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
-	tx = tx.Session(&gorm.Session{NewDB: true})
-	var user account
-	if err := tx.Where("id = ?", userID).Limit(1).Find(&user).Error; err != nil || user.ID == 0 {
-		return err
-	}
-	reachable, err := s.reachable(tx, user)
-	if err != nil {
-		return err
-	}
-	if reachable == user.Email {
-		reachable = before
-	}
-	if s.holds != nil {
-		row := formerEmailRow{UserID: userID, Email: reachable, Folded: db.Fold(reachable)}
-		err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error // of several changes the first says which counts
-		if err == nil && db.Fold(user.Email) == row.Folded {
-			err = tx.Where("user_id = ?", userID).Delete(&formerEmailRow{}).Error
-		}
-		if err == nil {
-			err = s.holds(tx, user.Email)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return s.tell(tx, userID, Notice{Event: NoticeEmailChanged, Email: reachable, About: user.Email})
-}
-
-// reachable is the address of a user that counts: the one before the last
-// change, until the new one is confirmed.
-func (s *Service) reachable(tx *gorm.DB, user account) (string, error) {
-	var row formerEmailRow
-	if s.holds == nil {
-		return user.Email, nil
-	}
-	err := tx.Where("user_id = ?", user.ID).Limit(1).Find(&row).Error
-	if err != nil || row.UserID == 0 {
-		return user.Email, err
-	}
-	return row.Email, nil
-}
-
-// takeBack undoes a change of address that was not confirmed, unless another
-// account has the address before by now.
-func (s *Service) takeBack(tx *gorm.DB, userID int64, before string) error {
-	if err := tx.Where("user_id = ? AND purpose = ?", userID, purposeConfirm).Delete(&oneTimeRow{}).Error; err != nil {
-		return err
-	}
-	var taken int64
-	if err := db.WhereFold(tx.Model(&account{}), "email", before).Where("id <> ?", userID).Count(&taken).Error; err != nil || taken > 0 {
-		return err
-	}
-	if err := tx.Model(&account{}).Where("id = ?", userID).Update("email", before).Error; err != nil {
-		return err
-	}
-	return tx.Where("user_id = ?", userID).Delete(&formerEmailRow{}).Error
 }

@@ -19,13 +19,14 @@ import (
 const (
 	purposeReset   = "reset"
 	purposeConfirm = "confirm"
+	purposeUndo    = "undo" // a change of address: a reset by the one before
 
 	resetFor   = time.Hour
 	confirmFor = 24 * time.Hour
 )
 
 // pageOf says where a person is sent with a token.
-var pageOf = map[string]string{purposeReset: "/reset-password", purposeConfirm: "/confirm-email"}
+var pageOf = map[string]string{purposeReset: "/reset-password", purposeConfirm: "/confirm-email", purposeUndo: "/reset-password"}
 
 // mailTries is how many mails of one purpose a user gets within an
 // AUTH_LOCKOUT, whoever asks for them.
@@ -112,14 +113,20 @@ func (s *Service) letter(ctx context.Context, user account, purpose string, life
 	if err != nil || live >= mailTries {
 		return Letter{}, false, err
 	}
-	letter := Letter{UserID: user.ID, Username: user.Username, Email: user.Email, Token: secret(), Expires: s.now().Add(lifetime).UTC()}
-	letter.Link = strings.TrimSuffix(s.cfg.URL, "/") + pageOf[purpose] + "#token=" + letter.Token
-	row := oneTimeRow{Hash: digest(letter.Token), UserID: user.ID, Purpose: purpose, Email: user.Email, ExpiresAt: letter.Expires.UnixMilli()}
-	if err := tx.Create(&row).Error; err != nil {
-		return Letter{}, false, err
+	letter, err := s.write(ctx, user, purpose, s.now().Add(lifetime).UTC())
+	return letter, err == nil, err
+}
+
+// write makes a token for a user's address.
+func (s *Service) write(ctx context.Context, user account, purpose string, expires time.Time) (Letter, error) {
+	letter := Letter{UserID: user.ID, Username: user.Username, Email: user.Email, Token: secret(), Expires: expires}
+	letter.Link = s.URL() + pageOf[purpose] + "#token=" + letter.Token
+	row := oneTimeRow{Hash: digest(letter.Token), UserID: user.ID, Purpose: purpose, Email: user.Email, ExpiresAt: expires.UnixMilli()}
+	if err := s.db.WithContext(ctx).Create(&row).Error; err != nil {
+		return Letter{}, err
 	}
 	s.event(ctx, slog.LevelInfo, purpose+"_requested", slog.Int64("user_id", user.ID))
-	return letter, true, nil
+	return letter, nil
 }
 
 // Withdraw makes the token of a letter worthless, because it could not be sent.
@@ -132,14 +139,15 @@ func (s *Service) Withdraw(ctx context.Context, l Letter) error {
 // that lets somebody in as the user: every session, API key, passkey and login at a
 // provider. Any of them may belong to someone who knew the old password, or who
 // registered with another person's address. Whoever proves with it the address that a
-// change has replaced, before the new one was confirmed, has that one again.
+// change has replaced, before the new one was confirmed or with an [Service.UndoLetter],
+// has that one again.
 // The policy is applied here, since only here it is known
 // whose words to refuse; field is what the password is called in its details.
 // A used, expired or unknown token is a 400 fault, and so is one that was sent
 // to an address which is no longer the user's. It signs nobody in and leaves the
 // second factor on.
 func (s *Service) ResetPassword(ctx context.Context, token, field, next string) error {
-	row, user, err := s.peek(ctx, token, purposeReset)
+	row, user, err := s.peek(ctx, token, purposeReset, purposeUndo)
 	if err != nil {
 		return err
 	}
@@ -159,17 +167,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, field, next string) 
 		if err != nil {
 			return err
 		}
-		counts, err := s.reachable(tx, current)
-		if err != nil {
+		if err := s.restore(tx, current, row); err != nil {
 			return err
-		}
-		if counts != row.Email {
-			return badToken()
-		}
-		if counts != current.Email {
-			if err := s.takeBack(tx, user.ID, counts); err != nil {
-				return err
-			}
 		}
 		set := tx.Model(&account{}).Where("id = ?", user.ID).Update("password_hash", hash)
 		if set.Error == nil && set.RowsAffected == 0 {
@@ -235,7 +234,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string) error {
 		if set.Error != nil {
 			return set.Error
 		}
-		return tx.Where("user_id = ?", user.ID).Delete(&formerEmailRow{}).Error
+		return s.emailConfirmed(tx, user.ID)
 	})
 	if err != nil {
 		return err
@@ -245,13 +244,13 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string) error {
 }
 
 // peek finds a live token and its user without using it up.
-func (s *Service) peek(ctx context.Context, token, purpose string) (oneTimeRow, account, error) {
+func (s *Service) peek(ctx context.Context, token string, purposes ...string) (oneTimeRow, account, error) {
 	var (
 		row  oneTimeRow
 		user account
 	)
 	tx := s.db.WithContext(ctx)
-	err := tx.Where("hash = ? AND purpose = ? AND expires_at > ?", digest(token), purpose, s.stamp()).Limit(1).Find(&row).Error
+	err := tx.Where("hash = ? AND purpose IN ? AND expires_at > ?", digest(token), purposes, s.stamp()).Limit(1).Find(&row).Error
 	if err != nil {
 		return row, user, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"gorm.io/gorm"
 
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -36,8 +37,9 @@ type Service struct {
 	sessions *cache[liveSession]
 	apiKeys  *cache[liveKey]
 	now      func() time.Time
-	notify   func(*gorm.DB, Notice) error // nil: nobody is told
-	holds    func(*gorm.DB, string) error // asks to confirm a new address; nil: it counts at once
+	notify   func(*gorm.DB, Notice) error        // nil: nobody is told
+	holds    func(*gorm.DB, string) error        // asks to confirm a new address; nil: it counts at once
+	undo     func(*gorm.DB, int64, string) error // offers to undo a change of address; nil: it cannot be undone
 }
 
 // New makes a Service on gdb, whose schema has [Migrations] and a users table.
@@ -64,7 +66,7 @@ func New(cfg Config, gdb *gorm.DB, log *slog.Logger) (*Service, error) {
 		now:      time.Now,
 	}
 	s.parser = s.newParser()
-	return s, nil
+	return s, db.Reserve(gdb, "users", "email", s.reserved)
 }
 
 // URL is the application's public address, without a slash at its end.
@@ -99,8 +101,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Purge removes what is over: expired sessions, tokens and failure counts, and
-// API keys that expired or were revoked.
+// Purge removes what is over: expired sessions, tokens and failure counts, addresses
+// that are kept no longer, and API keys that expired or were revoked.
 func (s *Service) Purge(ctx context.Context) error {
 	now := s.stamp()
 	tx := s.db.WithContext(ctx)
@@ -109,6 +111,7 @@ func (s *Service) Purge(ctx context.Context) error {
 		{&sessionRow{}, "expires_at <= ?"},
 		{&oneTimeRow{}, "expires_at <= ?"},
 		{&failureRow{}, "ends_at <= ?"},
+		{&leftEmailRow{}, "ends_at BETWEEN 1 AND ?"},
 		{&apiKeyRow{}, "revoked_at > 0 OR expires_at BETWEEN 1 AND ?"},
 	} {
 		if err := tx.Where(over.where, now).Delete(over.rows).Error; err != nil {

@@ -57,6 +57,18 @@ type formerEmailRow struct {
 
 func (formerEmailRow) TableName() string { return "auth_former_emails" }
 
+// leftEmailRow is an address that a user has changed from: until EndsAt it is nobody
+// else's, and the user can take it back.
+type leftEmailRow struct {
+	ID     int64
+	UserID int64
+	Email  string `gorm:"size:255"`
+	Folded string `gorm:"size:255"`
+	EndsAt int64  // 0: the new address is not confirmed yet
+}
+
+func (leftEmailRow) TableName() string { return "auth_left_emails" }
+
 type totpRow struct {
 	UserID      int64  `gorm:"primaryKey;autoIncrement:false"`
 	Secret      string `gorm:"size:255"` // sealed

@@ -64,7 +64,7 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := errors.Join(gdb.Use(wholeKey{}), gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(deleting)), gdb.Use(held{}), gdb.Use(new(point)), gdb.Use(new(insert)), gdb.Use(new(folding))); err != nil {
+	if err := errors.Join(gdb.Use(wholeKey{}), gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(reservations)), gdb.Use(new(deleting)), gdb.Use(held{}), gdb.Use(new(point)), gdb.Use(new(insert)), gdb.Use(new(folding))); err != nil {
 		return nil, err
 	}
 	if o.ReadURL != "" {

@@ -177,6 +177,7 @@ const foldedMost = 765
 // kept is the folded form of what a statement writes into a column.
 func kept(stmt *gorm.Statement, column string, value any) (any, error) {
 	form, ok := formOf(value)
+	writes(stmt, column, form)
 	if !ok {
 		return nil, fmt.Errorf("%s.%s is kept with its folded form, which an expression does not have\n  try:   a text as the value", stmt.Table, column)
 	}

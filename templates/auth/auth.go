@@ -59,7 +59,7 @@ func Feature() scaffold.Feature {
 		Packages: []string{"auth", "users", "sessions", "oidc", "passkeys", "login"},
 		Tables: []string{
 			"users", "auth_sessions", "auth_refresh_tokens", "auth_failures", "auth_one_time_tokens",
-			"auth_totp", "auth_recovery_codes", "auth_api_keys", "auth_former_emails", "auth_identities", "auth_passkeys", "auth_impersonations",
+			"auth_totp", "auth_recovery_codes", "auth_api_keys", "auth_former_emails", "auth_left_emails", "auth_identities", "auth_passkeys", "auth_impersonations",
 		},
 		Requires: []string{"mail"},
 		Grows:    true,
@@ -132,7 +132,7 @@ func (v view) keep(name string) bool {
 		return (v.OIDC || v.Passkeys) && base != "login.html"
 	case "internal/auth/mails/":
 		switch name, _, _ := strings.Cut(base, "."); name {
-		case "reset":
+		case "reset", "undo":
 			return v.Reset
 		case "confirm":
 			return v.Confirm

@@ -61,7 +61,7 @@ func TestPartsChooseFiles(t *testing.T) {
 		totp:     {"internal/auth/totp.go", "internal/auth/totp_test.go"},
 		apikeys:  {"internal/auth/keys.go", "internal/auth/keys_test.go"},
 		sessions: {"internal/sessions/sessions.go", "internal/sessions/sessions_test.go"},
-		reset:    append([]string{"internal/auth/reset.go", "internal/auth/reset_test.go", "internal/auth/mails/reset.html", "internal/auth/mails/reset.txt"}, letters...),
+		reset:    append([]string{"internal/auth/reset.go", "internal/auth/reset_test.go", "internal/auth/mails/reset.html", "internal/auth/mails/reset.txt", "internal/auth/mails/undo.html", "internal/auth/mails/undo.txt"}, letters...),
 		oidc:     append([]string{"internal/oidc/oidc.go", "internal/oidc/oidc_test.go"}, page...),
 		passkeys: append([]string{"internal/passkeys/passkeys.go", "internal/passkeys/passkeys_test.go"}, page...),
 		confirm:  append([]string{"internal/auth/confirm.go", "internal/auth/confirm_test.go", "internal/auth/mails/confirm.html", "internal/auth/mails/confirm.txt"}, letters...),

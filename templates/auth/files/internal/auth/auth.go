@@ -35,6 +35,8 @@ func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue
 	service.Notify(notify)
 	jobs.Handle(queue, noticeJob, h.sendNotice)
 	jobs.Handle(queue, resetJob, h.sendReset)
+	service.OfferUndo(offerUndo)
+	jobs.Handle(queue, undoJob, h.sendUndo)
 	service.HoldEmails(askToConfirm)
 	jobs.Handle(queue, confirmJob, h.sendConfirmation)
 	return web.Module{

@@ -9,10 +9,14 @@ import (
 
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/jobs"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-const resetJob = "auth.reset"
+const (
+	resetJob = "auth.reset"
+	undoJob  = "auth.undo"
+)
 
 func (h handler) resetRoutes(gdb *gorm.DB) []web.Route {
 	return []web.Route{
@@ -43,4 +47,23 @@ func (h handler) sendReset(ctx context.Context, to addressed) error {
 		return err
 	}
 	return h.send(ctx, "reset", letter)
+}
+
+// left is the payload of the job that offers a user to undo a change of address. It
+// holds no token; that is created with the e-mail.
+type left struct {
+	UserID int64  `json:"user_id"`
+	Email  string `json:"email"`
+}
+
+func offerUndo(tx *gorm.DB, userID int64, email string) error {
+	return jobs.Enqueue(tx, undoJob, left{userID, email})
+}
+
+func (h handler) sendUndo(ctx context.Context, to left) error {
+	letter, ok, err := h.auth.UndoLetter(ctx, to.UserID, to.Email)
+	if err != nil || !ok {
+		return err
+	}
+	return h.send(ctx, "undo", letter)
 }
