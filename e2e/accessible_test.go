@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,4 +117,28 @@ func TestPagesAreAccessible(t *testing.T) {
 	look("docs-open")
 	do(chromedp.Click(chromedp.CSS("#logout")))
 	is("the form after the logout", `!document.querySelector("#login").hidden`)
+
+	// The login page of passkeys and providers, which the guide has not: by itself, with
+	// nobody logged in, and with all that it can show.
+	page, err := os.ReadFile(filepath.Join("..", "templates", "auth", "files", "internal", "login", "login.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/login" {
+			http.Error(w, `{"error": "Not authenticated"}`, http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(page)
+	}))
+	defer alone.Close()
+	do(chromedp.Navigate(alone.URL + "/login"))
+	is("the login page", `!!document.querySelector("#password")`)
+	look("login")
+	press("#logout")
+	is("a refusal on the login page", `document.querySelector("#problem").textContent === "Not authenticated"`)
+	do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("[hidden]").forEach((e) => { e.hidden = false });
+		for (const list of document.querySelectorAll("ul")) list.innerHTML = '<li>My phone <button class="quiet">Remove</button></li>'.repeat(2)`))
+	look("login-all")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -12,6 +13,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/runtime/db"
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -70,5 +72,38 @@ func (h handler) list(c *gin.Context, in listInput) (db.Page[Entry], error) {
 	tx = db.Where(tx, "request_id", in.Request)
 	tx = db.AtLeast(tx, "created_at", in.From)
 	tx = db.AtMost(tx, "created_at", in.To)
-	return db.List[Entry](tx, in.Query, "id")
+	page, err := db.List[Entry](tx.Omit("values_before", "values_after"), in.Query, "id")
+	if err != nil || len(page.Items) == 0 {
+		return page, err
+	}
+	return page, h.fill(c, page.Items)
+}
+
+// mostListed is how many characters the values of one page may have.
+const mostListed = 16 << 20
+
+// fill reads the values of entries, whose rows may be large.
+func (h handler) fill(c *gin.Context, entries []Entry) error {
+	ids := make([]int64, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	tx := h.db.WithContext(c.Request.Context()).Model(&Entry{}).Where("id IN ?", ids).Session(&gorm.Session{})
+	var size int64
+	if err := tx.Select("SUM(LENGTH(values_before) + LENGTH(values_after))").Scan(&size).Error; err != nil {
+		return err
+	}
+	if size > mostListed {
+		return fault.InvalidQuery(fault.Detail{Field: "limit", Rule: "max", Message: "These entries are too large to list at once: ask for fewer"})
+	}
+	var rows []Entry
+	if err := tx.Select("id", "values_before", "values_after").Find(&rows).Error; err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if at := slices.Index(ids, row.ID); at >= 0 {
+			entries[at].Before, entries[at].After = row.Before, row.After
+		}
+	}
+	return nil
 }

@@ -48,8 +48,8 @@ var scopeForm = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,49}:)?(read|write)$`)
 // fifty-first key are 422 faults. So is a scope that no route of the application
 // serving ctx requires.
 func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes []string, expires time.Time) (NewAPIKey, error) {
-	if id.ActorID != 0 { // a key would outlive the impersonation
-		return NewAPIKey{}, forbidden()
+	if err := id.self(); err != nil {
+		return NewAPIKey{}, err
 	}
 	if len(scopes) == 0 {
 		scopes = []string{"read"}
@@ -140,6 +140,9 @@ func (s *Service) Keys(ctx context.Context, id Identity) ([]APIKey, error) {
 // RevokeKey ends one key of the caller. A key that is not theirs, or over, is a 404
 // fault.
 func (s *Service) RevokeKey(ctx context.Context, id Identity, key int64) error {
+	if err := id.self(); err != nil {
+		return err
+	}
 	ended := s.liveKeys(ctx, id.UserID).Model(&apiKeyRow{}).Where("id = ?", key).UpdateColumn("revoked_at", s.stamp())
 	if ended.Error != nil {
 		return ended.Error

@@ -14,6 +14,9 @@ func factorsOf(tx *gorm.DB, userID int64) (int, error) {
 // requires if the user has one: they must use it, so that a password alone cannot add
 // another.
 func mayEnrol(tx *gorm.DB, id Identity) error {
+	if err := id.self(); err != nil {
+		return err
+	}
 	if !id.lacking {
 		return nil
 	}

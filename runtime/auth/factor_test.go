@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +122,13 @@ func TestASecondFactorThatARoleRequires(t *testing.T) {
 	}
 	check("confirmed by the passkey", weak, 200, 200, true)
 	wantStatus(t, "the same proof again", w.s.ConfirmWith(t.Context(), here, id, proof, ""), 400)
+	id, _ = root()
+	id.lacking = false
+	passkey.ID = []byte("one")
+	err = errorOf(w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, Method: "passkey", ID: "4"}, "again", passkey))
+	if status(err) != 409 || !strings.Contains(err.Error(), "This passkey is already registered") {
+		t.Errorf("the same passkey again: %v", err)
+	}
 }
 
 func errorOf[T any](_ T, err error) error { return err }
@@ -143,4 +151,41 @@ func TestTablesOfLaterVersionsNeedUsers(t *testing.T) {
 			t.Errorf("%s: %v", m.ID, err)
 		}
 	}
+}
+
+// The second factor of an impersonated session is the actor's: without one they get no
+// further than the user would, and as the user they enrol none.
+func TestImpersonationOfWhoNeedsASecondFactor(t *testing.T) {
+	w := newWorld(t)
+	root, ann := w.user("root"), w.user("ann")
+	w.set(root, "role", RoleAdmin)
+	w.s.cfg.Factor = []string{"user"}
+	client := webtest.New(t, append(guarded(w.s), web.Module{Name: "enrol", Routes: []web.Route{
+		web.Get("/enrol", who).Guard(Enrolling(Fresh())), web.Get("/confirm", who).Guard(Enrolling(Session())),
+	}})...)
+	g := w.login(w.s, "root")
+	actor := w.identity(w.s, g)
+	as, err := w.s.Impersonate(t.Context(), here, actor, ann.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, token string, want map[string]int) {
+		t.Helper()
+		for route, status := range want {
+			if got := client.With("Authorization", "Bearer "+token).Get(route); got.Status != status {
+				t.Errorf("%s: %s answers %d, want %d: %s", what, route, got.Status, status, got.Body())
+			}
+		}
+	}
+	check("an actor with one factor", as.AccessToken, map[string]int{"/api/posts": 403, "/api/account": 403, "/enrol": 403, "/confirm": 200})
+	if status(errorOf(w.s.EnrollTOTP(t.Context(), w.identity(w.s, as)))) != 403 {
+		t.Error("the actor enrols a factor of the user")
+	}
+	if err := proved(w.db, g.SessionID); err != nil {
+		t.Fatal(err)
+	}
+	w.s.Forget(root.ID)
+	check("an actor with two", as.AccessToken, map[string]int{"/api/posts": 200, "/api/account": 200, "/enrol": 403})
+	w.s.cfg.Factor = []string{RoleAdmin}
+	check("where administrators need it", w.login(w.s, "root").AccessToken, map[string]int{"/api/danger": 403, "/api/admin": 403})
 }

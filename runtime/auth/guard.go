@@ -73,6 +73,17 @@ func Session() web.Guard {
 	})
 }
 
+// Self is Session for what decides how the user gets in: it also refuses actors who
+// impersonate the user (see [Service.Impersonate]).
+func Self() web.Guard {
+	return guard("self", "Requires a signed-in user; API keys and impersonation are not accepted.", tokenOnly, func(c *gin.Context, id Identity) error {
+		if id.SessionID == "" {
+			return forbidden()
+		}
+		return id.self()
+	})
+}
+
 // Fresh is Session for sensitive operations: the password must have been
 // checked within AUTH_FRESH (ASVS 5, 7.5.3). Otherwise 403, and the client asks
 // for the password and confirms it.

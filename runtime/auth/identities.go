@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -89,6 +90,9 @@ func (s *Service) LinkedUser(ctx context.Context, p Person) (int64, error) {
 // Link links the person to the caller's account. Require a fresh session for it.
 // It returns a 409 fault if the person is linked to another account.
 func (s *Service) Link(ctx context.Context, id Identity, p Person) error {
+	if err := id.self(); err != nil {
+		return err
+	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		row, err := findIdentity(tx, p)
 		switch {
@@ -107,6 +111,9 @@ func (s *Service) Link(ctx context.Context, id Identity, p Person) error {
 
 func (s *Service) link(tx *gorm.DB, userID int64, p Person) error {
 	if err := tx.Create(s.identityOf(userID, p)).Error; err != nil {
+		if fault.From(err).Status == http.StatusConflict { // in the meantime
+			err = fault.Conflict("This login is linked to another account")
+		}
 		return err
 	}
 	return s.tell(tx, userID, Notice{Event: NoticeLoginAdded, About: p.provider()})
@@ -162,6 +169,9 @@ func (s *Service) Unlink(ctx context.Context, id Identity, login int64) error {
 // remove deletes it and returns its name.
 func (s *Service) removeLogin(ctx context.Context, id Identity, remove func(tx *gorm.DB) (about string, err error)) error {
 	var about string
+	if err := id.self(); err != nil {
+		return err
+	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var user account // locked, so that two requests cannot remove the last two
 		if err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Where("id = ?", id.UserID).Limit(1).Find(&user).Error; err != nil {

@@ -40,6 +40,15 @@ func (i Identity) Admin() bool { return i.Role == RoleAdmin }
 // AUTH_FRESH, when the request came. An API key is never fresh.
 func (i Identity) Fresh() bool { return i.fresh }
 
+// self is a 403 fault for an actor who impersonates the user: how the user gets in is
+// the user's own to change.
+func (i Identity) self() error {
+	if i.ActorID != 0 {
+		return fault.Forbidden("Not allowed while impersonating a user")
+	}
+	return nil
+}
+
 // Can says whether the scope is granted. A session has every scope. A key has
 // those it lists; "write" grants every ":write" and ":read" scope, "read" every
 // ":read" one, and "posts:write" grants "posts:read".
@@ -87,6 +96,18 @@ func (i Identity) Recheck(ctx context.Context) error {
 // public route can use it to show more to those it knows.
 func From(c *gin.Context) (Identity, bool) {
 	id, err := identify(c)
+	return id, err == nil
+}
+
+// Known is [From], and also tells of users without the second factor that their role
+// requires (AUTH_REQUIRE_FACTOR): for logging out, which nobody is kept from.
+func Known(c *gin.Context) (Identity, bool) {
+	id, err := identify(c)
+	if a := ask(c); a != nil && err != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.held, a.held.UserID != 0
+	}
 	return id, err == nil
 }
 

@@ -25,8 +25,8 @@ func (impersonationRow) TableName() string { return "auth_impersonations" }
 
 // Impersonate opens a session in which an administrator with a fresh session
 // impersonates another active user. The session may do what that user may, except
-// for anything that requires the user's password, such as changing it, confirming
-// it or creating API keys. It has no refresh token and lasts as long as its access
+// for anything that requires the user's password and whatever decides how the user
+// gets in: passwords, factors, API keys, logins and other sessions. It has no refresh token and lasts as long as its access
 // token, an hour at most. It ends when the administrator's session ends, when they
 // are no longer an administrator, and when the user becomes one. The actor appears
 // in the log, in the user's list of sessions and in [Identity.ActorID].

@@ -187,8 +187,8 @@ func (s *Service) verify(ctx context.Context, client Client, user account, in Cr
 // Only with factor is the second factor asked for.
 func (s *Service) verifySelf(ctx context.Context, client Client, id Identity, in Credentials, factor bool) (account, error) {
 	var user account
-	if id.ActorID != 0 {
-		return user, forbidden()
+	if err := id.self(); err != nil {
+		return user, err
 	}
 	if err := s.db.WithContext(ctx).Where("id = ?", id.UserID).Limit(1).Find(&user).Error; err != nil {
 		return user, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -110,6 +111,9 @@ func (s *Service) AddPasskey(ctx context.Context, id Identity, p Proof, name str
 			return asked(err)
 		}
 		if err := tx.Create(&row).Error; err != nil {
+			if fault.From(err).Status == http.StatusConflict {
+				err = fault.Conflict("This passkey is already registered")
+			}
 			return err
 		}
 		if err := proved(tx, id.SessionID); err != nil { // it asked who uses it
@@ -129,6 +133,9 @@ func (s *Service) AddPasskey(ctx context.Context, id Identity, p Proof, name str
 // passkey of another user.
 func (s *Service) RenamePasskey(ctx context.Context, id Identity, passkey int64, name string) (Passkey, error) {
 	var row passkeyRow
+	if err := id.self(); err != nil {
+		return Passkey{}, err
+	}
 	tx := s.db.WithContext(ctx)
 	if err := tx.Where("id = ? AND user_id = ?", passkey, id.UserID).Limit(1).Find(&row).Error; err != nil {
 		return Passkey{}, err

@@ -75,6 +75,9 @@ func (s *Service) LoginPageWith(c *gin.Context, p Proof, code string) (csrf stri
 // ConfirmWith is [Service.Confirm] with a recent proof of the caller. A proof of
 // another user, or without the time of authentication, is a 400 fault.
 func (s *Service) ConfirmWith(ctx context.Context, client Client, id Identity, p Proof, code string) error {
+	if err := id.self(); err != nil {
+		return err
+	}
 	if p.UserID != id.UserID || s.now().Sub(p.At) >= s.cfg.FreshFor {
 		return notYou()
 	}

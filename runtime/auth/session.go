@@ -151,6 +151,9 @@ func (s *Service) Sessions(ctx context.Context, id Identity) ([]SessionInfo, err
 // EndSession revokes one session of who asks, its access tokens too. A
 // session that is not theirs, or over, is a 404 fault.
 func (s *Service) EndSession(ctx context.Context, id Identity, session string) error {
+	if err := id.self(); err != nil {
+		return err
+	}
 	ended, err := s.revoke(s.db.WithContext(ctx), "user_id = ? AND id = ?", id.UserID, session)
 	if err != nil {
 		return err

@@ -105,6 +105,9 @@ func (s *Service) ConfirmTOTP(ctx context.Context, id Identity, code string) ([]
 // DisableTOTP turns the second factor off and forgets the recovery codes.
 // There being none is a 404 fault.
 func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
+	if err := id.self(); err != nil {
+		return err
+	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		gone := tx.Where("user_id = ?", id.UserID).Delete(&totpRow{})
 		if gone.Error != nil {
@@ -133,6 +136,9 @@ func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
 // ones, which are shown this once. Without a second factor it is a 404 fault.
 func (s *Service) RecoveryCodes(ctx context.Context, id Identity) ([]string, error) {
 	var codes []string
+	if err := id.self(); err != nil {
+		return nil, err
+	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var row totpRow
 		err := tx.Where("user_id = ? AND confirmed_at > 0", id.UserID).Limit(1).Find(&row).Error

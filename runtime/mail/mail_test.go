@@ -342,6 +342,8 @@ func TestTemplates(t *testing.T) {
 		"welcome.txt":  file("{{define \"subject\"}}Welcome,\n {{.Name}}{{end -}}\nHi {{.Name}}\n\n"),
 		"reset.html":   file(`{{define "content"}}<a href="{{.Link}}">go</a>{{end}}`),
 		"reset.txt":    file("{{define \"subject\"}}Reset{{end}}{{.Link}}"),
+		"invited.html": file(`{{define "content"}}{{nolink .Name}} <a href="{{.Link}}">go</a>{{end}}`),
+		"invited.txt":  file("{{define \"subject\"}}{{nolink .Name}}{{end}}{{nolink .Name}} {{.Link}}"),
 	})
 	require.NoError(t, err)
 
@@ -355,6 +357,17 @@ func TestTemplates(t *testing.T) {
 	got, err = set.Message("a@example.com", "reset", map[string]string{"Link": "javascript:alert(1)"})
 	require.NoError(t, err)
 	require.NotContains(t, got.HTML, "javascript")
+
+	// A name is no link, whatever a mail program takes for one.
+	got, err = set.Message("a@example.com", "invited", map[string]string{"Name": "www.evil.example https://evil", "Link": "https://a.example"})
+	require.NoError(t, err)
+	for _, text := range []string{got.Subject, got.Text, got.HTML} {
+		require.NotContains(t, text, "www.evil")
+		require.NotContains(t, text, "://evil")
+		require.Equal(t, "www.evil.example https://evil", strings.ReplaceAll(text, "\u2060", "")[strings.Index(text, "www"):][:29])
+	}
+	require.Contains(t, got.HTML, `<a href="https://a.example">`)
+	require.Contains(t, got.Text, " https://a.example")
 
 	_, err = set.Message("a@example.com", "welcome", map[string]string{})
 	require.Error(t, err, "a hole")

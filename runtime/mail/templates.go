@@ -26,6 +26,9 @@ type Set struct {
 // {{template "content" .}} and then each NAME.html defines "content". HTML is
 // escaped by context; a value that a template names and the data lacks is an
 // error, so that no mail goes out with a hole in it.
+//
+// Write texts that other people chose, such as names, as {{nolink .Username}}: a name
+// like www.example.com is then not a link in the program that shows the mail.
 func Templates(fsys fs.FS) (*Set, error) {
 	set := &Set{map[string]*htmltemplate.Template{}, map[string]*texttemplate.Template{}}
 	names, err := fs.Glob(fsys, "*.txt")
@@ -36,7 +39,7 @@ func Templates(fsys fs.FS) (*Set, error) {
 	hasLayout := err == nil
 	for _, file := range names {
 		name := strings.TrimSuffix(path.Base(file), ".txt")
-		text, err := texttemplate.New(file).Option("missingkey=error").ParseFS(fsys, file)
+		text, err := texttemplate.New(file).Funcs(functions).Option("missingkey=error").ParseFS(fsys, file)
 		if err != nil {
 			return nil, fmt.Errorf("mail: %w", err)
 		}
@@ -47,7 +50,7 @@ func Templates(fsys fs.FS) (*Set, error) {
 		if hasLayout {
 			root, files = "layout.html", []string{"layout.html", name + ".html"}
 		}
-		html, err := htmltemplate.New(root).Option("missingkey=error").ParseFS(fsys, files...)
+		html, err := htmltemplate.New(root).Funcs(functions).Option("missingkey=error").ParseFS(fsys, files...)
 		if err != nil {
 			return nil, fmt.Errorf("mail: %w", err)
 		}
@@ -57,6 +60,15 @@ func Templates(fsys fs.FS) (*Set, error) {
 		return nil, fmt.Errorf("mail: no templates\n  try:   a pair such as welcome.html and welcome.txt")
 	}
 	return set, nil
+}
+
+// functions are those that templates have beside the language's own.
+var functions = map[string]any{"nolink": nolink}
+
+// nolink puts a word joiner, which nobody sees, behind the characters by which mail
+// programs recognise a URL or an address.
+func nolink(text string) string {
+	return strings.NewReplacer(".", ".\u2060", ":", ":\u2060", "/", "/\u2060", "@", "@\u2060").Replace(text)
 }
 
 // Message renders the mail called name for one recipient. Line breaks that

@@ -73,12 +73,12 @@ func guard(gdb *gorm.DB, role string) web.Guard {
 }
 
 // Recheck returns what a WebSocket asks every second, whose connection outlives
-// its request: a fault 403 once the caller is no member of the organisation. It
+// its request: a fault 403 once a member of the organisation is none any more. It
 // looks every few seconds.
 func (m Membership) Recheck(gdb *gorm.DB) func(context.Context) error {
 	looked := time.Now()
 	return func(ctx context.Context) error {
-		if m.admin || time.Since(looked) < recheckEvery {
+		if m.Role == "" || time.Since(looked) < recheckEvery {
 			return nil
 		}
 		role, err := roleOf(gdb.WithContext(ctx), m.OrganisationID, m.UserID)

@@ -46,12 +46,7 @@ func (r Route) below(prefix string) string {
 // fromHere refuses requests of other machines, and those that name this one in
 // a way that whoever owns the name could make point here (DNS rebinding).
 func fromHere(c *gin.Context) error {
-	host, _, err := net.SplitHostPort(c.Request.Host)
-	if err != nil {
-		host = c.Request.Host
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	here := loopback(c.RemoteIP()) && (host == "localhost" || strings.HasSuffix(host, ".localhost") || loopback(host))
+	here := loopback(c.RemoteIP()) && namesLocal(c.Request.Host)
 	for _, list := range c.Request.Header.Values("X-Forwarded-For") {
 		for _, ip := range strings.Split(list, ",") {
 			here = here && loopback(strings.TrimSpace(ip))
@@ -61,6 +56,30 @@ func fromHere(c *gin.Context) error {
 		return fault.Forbidden("Available on localhost only")
 	}
 	return nil
+}
+
+// LocalOnly refuses requests that name this machine otherwise than as localhost or by
+// a loopback address: whoever owns another name could make it point here, and read
+// from a browser on this machine what only this machine may (DNS rebinding). It is for
+// listeners on a loopback address.
+func LocalOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !namesLocal(r.Host) {
+			http.Error(w, "Available on localhost only", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// namesLocal reports whether a Host header means this machine, whatever DNS says.
+func namesLocal(header string) bool {
+	host, _, err := net.SplitHostPort(header)
+	if err != nil {
+		host = header
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || loopback(host)
 }
 
 func loopback(ip string) bool { return net.ParseIP(ip).IsLoopback() }

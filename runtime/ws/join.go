@@ -79,7 +79,7 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 		answer = http.Header{"Sec-Websocket-Protocol": {protocol}}
 	}
 	c.Status(http.StatusSwitchingProtocols) // for the access log
-	conn, err := upgrader.Upgrade(c.Writer, c.Request, answer)
+	conn, err := upgrader.Upgrade(metering{c.Writer, m}, c.Request, answer)
 	if err != nil {
 		h.leave(m)
 		m.left()

@@ -181,7 +181,7 @@ func (m *Member) abort(reason string) {
 	if !m.opened {
 		return
 	}
-	if tcp, ok := m.conn.NetConn().(*net.TCPConn); ok {
+	if tcp, ok := plain(m.conn.NetConn()).(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = m.conn.NetConn().SetDeadline(past) // reader and writer end
@@ -260,9 +260,13 @@ func (m *Member) serve() {
 func (m *Member) read() error {
 	defer m.recovered()
 	m.conn.SetReadLimit(m.hub.Limits.Message)
-	m.conn.SetPongHandler(func(string) error { m.alive(); return nil })
+	m.conn.SetPongHandler(func(string) error {
+		m.throttle(1)
+		m.alive()
+		return nil
+	})
 	m.conn.SetPingHandler(func(data string) error {
-		m.throttle(0)
+		m.throttle(1)
 		m.alive()
 		m.push(encode(websocket.PongMessage, []byte(data)))
 		return nil
@@ -277,7 +281,7 @@ func (m *Member) read() error {
 		if err != nil {
 			return err
 		}
-		m.throttle(len(data))
+		m.throttle(1)
 		switch {
 		case kind != websocket.TextMessage:
 		case !utf8.Valid(data):
@@ -303,11 +307,12 @@ func (m *Member) ending() bool {
 	return m.state >= closing
 }
 
-// throttle waits until a message of so many bytes is within the rate. While it
-// waits nothing is read, so the sender is slowed by TCP, and nothing is lost.
-func (m *Member) throttle(size int) {
+// throttle waits until so much is within the rate, where a message counts as one and
+// so do 4 KiB. While it waits nothing is read, so the sender is slowed by TCP, and
+// nothing is lost.
+func (m *Member) throttle(n int) {
 	now := time.Now()
-	r := m.limiter.ReserveN(now, min(1+size/4096, m.limiter.Burst()))
+	r := m.limiter.ReserveN(now, min(n, m.limiter.Burst()))
 	if delay := r.DelayFrom(now); delay > 0 {
 		time.Sleep(delay)
 	}
@@ -322,7 +327,7 @@ func (m *Member) drain(err error) {
 	if err == nil || errors.As(err, &network) || errors.As(err, &closed) || errors.Is(err, io.EOF) {
 		return
 	}
-	conn := m.conn.NetConn()
+	conn := plain(m.conn.NetConn())
 	_ = conn.SetReadDeadline(time.Now().Add(goodbye))
 	_, _ = io.CopyN(io.Discard, conn, 16*m.hub.Limits.Message)
 }

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -124,6 +125,16 @@ func (c client) hears(want ...string) {
 		require.Equal(c.t, websocket.TextMessage, kind)
 		require.Equal(c.t, text, string(got))
 	}
+}
+
+// control sends n frames of a kind that carry nothing.
+func (c client) control(kind, n int) error {
+	for range n {
+		if err := c.WriteControl(kind, nil, time.Now().Add(patience)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closed waits for the end of the connection and returns its close code.
@@ -327,6 +338,36 @@ func TestRate(t *testing.T) {
 		ann.hears(fmt.Sprint(n))
 	}
 	require.GreaterOrEqual(t, time.Since(start), 350*time.Millisecond)
+}
+
+// What is no message costs as much as one.
+func TestRateOfFramesThatSayNothing(t *testing.T) {
+	for name, send := range map[string]func(client) error{
+		"pings": func(c client) error { return c.control(websocket.PingMessage, 60) },
+		"pongs": func(c client) error { return c.control(websocket.PongMessage, 60) },
+		"empty fragments": func(c client) error {
+			masked := func(first byte) []byte { return []byte{first, 0x80, 0, 0, 0, 0} }
+			frames := append(masked(0x01), bytes.Repeat(masked(0x00), 60*4096/6)...)
+			_, err := c.NetConn().Write(append(frames, masked(0x80)...))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newChat(t, Config{}, func(h *Hub) { h.Limits.Rate, h.Limits.Burst = 100, 20 })
+			ann, bob := c.join("a", "ann"), c.join("a", "bob")
+			ann.hears("+bob")
+			start := time.Now()
+			require.NoError(t, send(bob))
+			bob.say("hi")
+			for got := ""; got != "hi"; {
+				require.NoError(t, ann.SetReadDeadline(time.Now().Add(patience)))
+				_, text, err := ann.ReadMessage()
+				require.NoError(t, err)
+				got = string(text)
+			}
+			require.GreaterOrEqual(t, time.Since(start), 350*time.Millisecond)
+		})
+	}
 }
 
 // A member that never reads is dropped, and the others get everything

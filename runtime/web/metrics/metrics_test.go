@@ -97,6 +97,24 @@ func TestMetricsOnTheirOwnAddress(t *testing.T) {
 	if !strings.Contains(text, "go_goroutines") {
 		t.Errorf("it answers %q", text)
 	}
+	// Whoever owns a name can make it point here, and read from a browser on this machine.
+	for _, path := range []string{"/metrics", "/debug/pprof/cmdline"} {
+		for host, want := range map[string]int{"localhost:9100": 200, "[::1]": 200, "evil.example:9100": 403, "localhost.evil.example": 403} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != want {
+				t.Errorf("%s as %s: status %d, want %d", path, host, answer.StatusCode, want)
+			}
+		}
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

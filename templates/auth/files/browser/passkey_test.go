@@ -140,6 +140,24 @@ func TestPasskeysInABrowser(t *testing.T) {
 	id := alice.expect("GET", api+"/auth/passkeys", nil, 200).body["items"].([]any)[0].(map[string]any)["id"]
 	alice.expect("PATCH", fmt.Sprintf("%s/auth/passkeys/%v", api, id), map[string]string{"name": "Old phone"}, 200)
 
+	// A page session is opened by it as well.
+	page := func(want string) {
+		t.Helper()
+		p.script(`fetch("/page").then(a => a.text()).then(text => document.querySelector("#problem").textContent = "page: " + text)`)
+		p.shows("#problem", want)
+	}
+	page("Not authenticated")
+	p.script(`(async () => {
+		const post = (path, body) => fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+		const { publicKey } = await (await post("` + api + `/auth/passkeys/challenge", {})).json();
+		const credential = await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) });
+		const body = { credential: credential.toJSON() };
+		const first = (await post("/session/passkey-login", body)).status, second = (await post("/session/passkey-login", body)).status;
+		document.querySelector("#problem").textContent = "statuses " + first + " " + second;
+	})()`)
+	p.shows("#problem", "statuses 201 400") // an answer is used once
+	page(`{"username":"alice"}`)
+
 	// Nobody gets in by a device that did not ask who it is, nor by a copy.
 	p.script(leave)
 	p.shows("#title", "Log in")

@@ -96,12 +96,18 @@ func start(t *testing.T, plain bool) *world {
 		services.Person{ID: "4", Username: "work", Password: secret, Email: "alice@work.example", EmailVerified: true},
 	)
 	cfg.URL = w.server.URL
+	provider := oidcruntime.Config{Issuer: w.provider.URL, ClientID: services.OpenIDClient, ClientSecret: services.OpenIDSecret}
 	modules := []web.Module{
 		jobs.Module(w.queue),
 		auth.Module(cfg, mail.Config{Env: "test", URL: "file:" + w.mails}, w.db, w.queue, log).Under(api),
 		users.Module(w.db).Under(api),
-		oidc.Module(oidcruntime.Config{Issuer: w.provider.URL, ClientID: services.OpenIDClient, ClientSecret: services.OpenIDSecret}).Under(api),
+		oidc.Module(provider).Under(api),
 	}
+	own, err := pages(cfg, provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules = append(modules, own)
 	if plain { // passkeys need a name, which the certificate does not have
 		modules = append(modules, passkeys.Module(cfg).Under(api), login.Module())
 	}
@@ -309,6 +315,33 @@ func TestLoginByAProvider(t *testing.T) {
 	thief := w.browser() // who has read the cookie along
 	thief.http.Jar.SetCookies(w.address(), kept)
 	thief.expect("POST", api+"/auth/oidc-login", map[string]any{"code": codes[1]}, 401)
+
+	// So it is for a page session, which is another one with each login.
+	paged := w.browser()
+	paged.expect("POST", "/session/oidc-login", map[string]string{}, 400) // nobody was there
+	paged.visit("", "alice")
+	paged.expect("GET", "/page", nil, 401)
+	if got := paged.expect("POST", "/session/oidc-login", map[string]string{}, 401); !strings.Contains(got.text, "Second factor required") {
+		t.Errorf("%s", got.text)
+	}
+	kept = paged.cookies()
+	if got := paged.expect("POST", "/session/oidc-login", map[string]any{"code": codes[5]}, 201); got.body["csrf_token"] == "" {
+		t.Errorf("%s", got.text)
+	}
+	if got := paged.expect("GET", "/page", nil, 200); got.body["username"] != "alice" {
+		t.Errorf("%s", got.text)
+	}
+	thief = w.browser()
+	thief.http.Jar.SetCookies(w.address(), kept)
+	thief.expect("POST", "/session/oidc-login", map[string]any{"code": codes[6]}, 401)
+	before := paged.cookies()
+	paged.visit("", "alice")
+	paged.expect("POST", "/session/oidc-login", map[string]any{"code": codes[7]}, 201)
+	thief = w.browser() // with the session from before the login
+	thief.http.Jar.SetCookies(w.address(), before)
+	thief.expect("GET", "/page", nil, 401)
+	paged.expect("POST", "/page/logout", nil, 204)
+	paged.expect("GET", "/page", nil, 401)
 
 	// It is linked and unlinked in a fresh session, and confirms who one is.
 	w.db.Table("auth_sessions").Where("1 = 1").Update("confirmed_at", 0)

@@ -237,6 +237,19 @@ func TestLogout(t *testing.T) {
 	client.Get("/whoami").Expect(401)
 }
 
+// Nobody is kept from leaving, not even without the second factor that the role requires.
+func TestLogoutWithoutARequiredFactor(t *testing.T) {
+	t.Parallel()
+	cfg := authtest.Config()
+	cfg.Factor = []string{"user"}
+	w := start(t, cfg)
+	client, _ := w.alice()
+	client.Get("/whoami").Expect(403)
+	client.Post("/api/v1/auth/logout", nil).Expect(204)
+	client.Get("/whoami").Expect(401)
+	client.Post("/api/v1/auth/logout", nil).Expect(401)
+}
+
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	w := start(t, authtest.Config())

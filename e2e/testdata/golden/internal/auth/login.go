@@ -68,7 +68,7 @@ func (h handler) logout(c *gin.Context, _ web.None) (web.None, error) {
 	if err != nil {
 		return web.None{}, err
 	}
-	who, known := auth.From(c)
+	who, known := auth.Known(c)
 	if token == "" && (!known || who.SessionID == "") {
 		return web.None{}, fault.Unauthorized("Not authenticated")
 	}

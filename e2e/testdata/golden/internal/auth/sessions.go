@@ -12,8 +12,8 @@ import (
 func (h handler) sessionRoutes() []web.Route {
 	return []web.Route{
 		web.Get("/auth/sessions", h.listSessions).Guard(auth.Session()).Doc("List your sessions").ID("listSessions"),
-		web.Delete("/auth/sessions", h.endSessions).Guard(auth.Session()).Doc("Log out everywhere").ID("revokeSessions"),
-		web.Delete("/auth/sessions/:id", h.endSession).Guard(auth.Session()).Doc("Revoke one of your sessions").ID("revokeSession").Fails(http.StatusNotFound),
+		web.Delete("/auth/sessions", h.endSessions).Guard(auth.Self()).Doc("Log out everywhere").ID("revokeSessions"),
+		web.Delete("/auth/sessions/:id", h.endSession).Guard(auth.Self()).Doc("Revoke one of your sessions").ID("revokeSession").Fails(http.StatusNotFound),
 	}
 }
 

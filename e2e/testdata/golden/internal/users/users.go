@@ -34,7 +34,7 @@ func Module(gdb *gorm.DB) web.Module {
 			web.Get("/users", h.list).Guard(auth.User()).Doc("List users"),
 			web.Post("/users", h.create).Doc("Register").Fails(http.StatusConflict),
 			web.Get("/users/me", h.me).Guard(auth.User()).Doc("Get the current user").ID("getCurrentUser"),
-			web.Post("/users/me/change-password", h.changePassword).Guard(auth.Session()).Doc("Change your password").
+			web.Post("/users/me/change-password", h.changePassword).Guard(auth.Self()).Doc("Change your password").
 				Returns(http.StatusOK).Fails(http.StatusBadRequest, http.StatusTooManyRequests),
 			web.Get("/users/:id", h.show).Guard(auth.User()).Doc("Get a user"),
 			web.Put("/users/:id", h.update).Guard(auth.User()).Doc("Update a user (only the fields you send)").Fails(http.StatusConflict),

@@ -450,6 +450,8 @@ func TestAdministratorsActInThePlaceOfUsers(t *testing.T) {
 	}
 	alice.Post(path(w.bobID)+"/impersonate", nil).Expect(403)
 	alice.Delete(path(w.aliceID)).Expect(403) // which takes a password
+	alice.Patch(path(w.aliceID), map[string]any{"email": "root@example.net"}).Expect(403)
+	alice.Post("/users/me/change-password", map[string]any{"old_password": password, "new_password": "Different-Horse-8"}).Expect(403)
 }
 
 func TestAdministratorsEndSessions(t *testing.T) {

@@ -35,7 +35,7 @@ func Module(cfg auth.Config) web.Module {
 			web.Post("/auth/passkeys/options", h.options).Guard(auth.Enrolling(auth.Fresh())).Doc("Request options to create a passkey").ID("startPasskey").
 				Describe("Returns the options for `navigator.credentials.create`. Send its result to `POST /auth/passkeys`.").Returns(http.StatusOK),
 			web.Post("/auth/passkeys", h.add).Guard(auth.Enrolling(auth.Fresh())).Doc("Add a passkey").ID("addPasskey").Fails(http.StatusBadRequest, http.StatusConflict),
-			web.Patch("/auth/passkeys/:id", h.rename).Guard(auth.Session()).Doc("Rename a passkey").ID("renamePasskey").Fails(http.StatusNotFound),
+			web.Patch("/auth/passkeys/:id", h.rename).Guard(auth.Self()).Doc("Rename a passkey").ID("renamePasskey").Fails(http.StatusNotFound),
 			web.Delete("/auth/passkeys/:id", h.remove).Guard(auth.Fresh()).Doc("Remove a passkey").ID("removePasskey").Fails(http.StatusNotFound, http.StatusConflict),
 		},
 	}

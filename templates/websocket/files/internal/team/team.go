@@ -15,6 +15,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/organisations"
 	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/ws"
@@ -67,6 +68,10 @@ type event struct {
 func (h handler) join(c *gin.Context) {
 	who, _ := auth.From(c)
 	member := organisations.Of(c)
+	if member.Role == "" {
+		web.Fail(c, fault.Forbidden("Only members of the organisation may join its rooms"))
+		return
+	}
 	stays := member.Recheck(h.db)
 	h.hub.Join(c, room(member.OrganisationID, c.Param("room")), ws.Options{
 		Name: who.Username,

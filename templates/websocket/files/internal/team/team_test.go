@@ -22,11 +22,11 @@ import (
 // world is the room on a real address, since a handshake needs one, with two
 // members of an organisation and one of another.
 type world struct {
-	t               *testing.T
-	db              *gorm.DB
-	client          *webtest.Client
-	url             string
-	ada, bob, oscar string // access tokens
+	t                     *testing.T
+	db                    *gorm.DB
+	client                *webtest.Client
+	url                   string
+	ada, bob, oscar, root string // access tokens; root administers the application
 }
 
 const (
@@ -40,6 +40,7 @@ func newWorld(t *testing.T) world {
 	known, _, ada := organisationstest.SignIn(t, gdb, "ada", "user")
 	_, _, bob := organisationstest.SignIn(t, gdb, "bob", "user")
 	_, _, oscar := organisationstest.SignIn(t, gdb, organisationstest.Outsider, "user")
+	_, root := authtest.Sign(t, gdb, authtest.Account{Username: "root", Role: "admin"})
 	rooms := Module(ws.Config{}, gdb, slog.New(slog.DiscardHandler))
 	client := webtest.New(t, known, rooms)
 	server := httptest.NewServer(client.App())
@@ -53,7 +54,7 @@ func newWorld(t *testing.T) world {
 		}
 		server.Close()
 	})
-	return world{t, gdb, client, server.URL, ada, bob, oscar}
+	return world{t, gdb, client, server.URL, ada, bob, oscar, root}
 }
 
 func (w world) dial(path string, header http.Header, protocols ...string) (*websocket.Conn, int) {
@@ -141,6 +142,9 @@ func TestOnlyMembersJoin(t *testing.T) {
 			t.Errorf("%s: who is in it is answered with %d, want %d", name, answer.Status, want)
 		}
 	}
+	if _, status := w.dial(ours+"ws/team/lobby", nil, "bearer."+w.root); status != 403 {
+		t.Errorf("an administrator of the application: status %d", status)
+	}
 	if _, status := w.dial(ours+"ws/team/lobby", nil, "bearer."+w.bob); status != 101 {
 		t.Errorf("a subprotocol: status %d", status)
 	}
@@ -168,6 +172,12 @@ func TestWhoIsNoMemberAnyMoreIsPutOut(t *testing.T) {
 	w := newWorld(t)
 	ada := w.join(ours, "lobby", w.ada)
 	bob := w.join(ours, "lobby", w.bob)
+	hears(t, ada, `{"type":"system","message":"User joined"}`)
+	// Administrators of the application are members like others.
+	if err := w.db.Table("users").Where("username = ?", "bob").Update("role", "admin").Error; err != nil {
+		t.Fatal(err)
+	}
+	bob = w.join(ours, "lobby", w.bob)
 	hears(t, ada, `{"type":"system","message":"User joined"}`)
 	if err := w.db.Exec("DELETE FROM memberships WHERE user_id = ?", authtest.UserID(t, w.db, "bob")).Error; err != nil {
 		t.Fatal(err)
