@@ -210,11 +210,16 @@ func (c *change) compare() {
 			}
 		}
 	}
-	c.keys = differing(c.was.keys, c.is.keys, func(a, b *schema.Constraint) bool {
-		return a.OnDelete == b.OnDelete && a.ReferenceSchema.Table == b.ReferenceSchema.Table && !slices.ContainsFunc(a.ForeignKeys, func(f *schema.Field) bool { return touched[f.DBName] })
-	})
 	c.checks = differing(c.was.checks, c.is.checks, func(a, b schema.CheckConstraint) bool {
 		return a.Constraint == b.Constraint && !slices.Contains(c.altered, a.DBName)
+	})
+	for _, name := range c.checks[0] {
+		if c.tx.Name() == "sqlite" { // the column is written anew
+			touched[c.was.checks[name].DBName] = true
+		}
+	}
+	c.keys = differing(c.was.keys, c.is.keys, func(a, b *schema.Constraint) bool {
+		return a.OnDelete == b.OnDelete && a.ReferenceSchema.Table == b.ReferenceSchema.Table && !slices.ContainsFunc(a.ForeignKeys, func(f *schema.Field) bool { return touched[f.DBName] })
 	})
 	for i, d := range []declared{c.was, c.is} {
 		for _, name := range d.order {

@@ -10,7 +10,7 @@ import (
 )
 
 // AddColumns adds to a table what a struct declares of it, for migrations: its
-// columns, their indexes and their foreign keys. table is a pointer to a struct
+// columns, their indexes, checks and foreign keys. table is a pointer to a struct
 // that has GORM's tags and holds what is new, besides the primary key, which is
 // there. Columns that are there already are left alone, so that what MySQL
 // left half way can be run again.
@@ -35,6 +35,10 @@ func AddColumns(tx *gorm.DB, table any) error {
 					sql += " ON DELETE " + key.OnDelete
 				}
 			}
+			if check, ok := a.checks[field]; ok && tx.Name() == "sqlite" {
+				statement, checked := check.Build()
+				sql, vars = sql+" "+statement, append(vars, checked...)
+			}
 			if tx.Name() == "sqlite" {
 				// It adds no generated column that it would have to fill.
 				vars[2] = virtual(vars[2].(clause.Expr))
@@ -50,6 +54,11 @@ func AddColumns(tx *gorm.DB, table any) error {
 			}
 		}
 		for _, field := range a.fields {
+			if check, ok := a.checks[field]; ok && tx.Name() != "sqlite" {
+				if err := constrain(tx, a.name, check.Name, &check, false); err != nil {
+					return err
+				}
+			}
 			key := a.keys[field]
 			if key == nil || tx.Name() == "sqlite" {
 				continue
@@ -92,6 +101,7 @@ type columns struct {
 	fields  []*schema.Field
 	there   []string                             // columns that are only named
 	keys    map[*schema.Field]*schema.Constraint // foreign keys, by their last column
+	checks  map[*schema.Field]schema.CheckConstraint
 	indexes []string
 }
 
@@ -101,7 +111,7 @@ func addition(tx *gorm.DB, table any, f func(columns) error) error {
 	if err := stmt.Parse(table); err != nil {
 		return fmt.Errorf("columns of %T: %w", table, err)
 	}
-	a := columns{name: stmt.Schema.Table, keys: map[*schema.Field]*schema.Constraint{}}
+	a := columns{name: stmt.Schema.Table, keys: map[*schema.Field]*schema.Constraint{}, checks: map[*schema.Field]schema.CheckConstraint{}}
 	for _, name := range stmt.Schema.DBNames {
 		// What cannot be written is there already, and declared for an index.
 		switch field := stmt.Schema.FieldsByDBName[name]; {
@@ -116,6 +126,9 @@ func addition(tx *gorm.DB, table any, f func(columns) error) error {
 		if key := rel.ParseConstraint(); key != nil && rel.Type == schema.BelongsTo {
 			a.keys[key.ForeignKeys[len(key.ForeignKeys)-1]] = key
 		}
+	}
+	for _, check := range stmt.Schema.ParseCheckConstraints() {
+		a.checks[check.Field] = check
 	}
 	for _, index := range stmt.Schema.ParseIndexes() {
 		a.indexes = append(a.indexes, index.Name)

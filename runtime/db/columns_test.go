@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"gorm.io/gorm"
@@ -21,6 +22,7 @@ func addAll() db.Migration {
 		Live       bool    `gorm:"not null;default:false"`
 		Labels     db.Array[string]
 		Code       *string `gorm:"size:20"`
+		State      *string `gorm:"size:8;check:state IN ('new','old')"`
 		EditorID   *int64  `gorm:"index"`
 		Editor     users   `gorm:"constraint:OnDelete:SET NULL"`
 		ParentID   *int64  `gorm:"index"`
@@ -89,12 +91,12 @@ func TestAddAndDropColumns(t *testing.T) {
 				t.Errorf("rows that were there: %+v", there)
 			}
 			must(t, gdb.Exec("UPDATE posts SET subtitle = 'x', slug = 'x', alias = 'x', code = 'x', editor_id = 2 WHERE id = 1").Error)
-			must(t, gdb.Exec("UPDATE posts SET parent_id = 1 WHERE id = 2").Error)
+			must(t, gdb.Exec("UPDATE posts SET parent_id = 1, state = 'old' WHERE id = 2").Error)
 			for _, statement := range []string{
 				"UPDATE posts SET subtitle = 'x' WHERE id = 2", "UPDATE posts SET slug = 'x' WHERE id = 2",
 				"UPDATE posts SET alias = 'x' WHERE id = 2", "UPDATE posts SET code = 'X' WHERE id = 2",
 				"UPDATE posts SET editor_id = 9 WHERE id = 2", "UPDATE posts SET parent_id = 9 WHERE id = 2",
-				"UPDATE posts SET stars = NULL WHERE id = 2",
+				"UPDATE posts SET stars = NULL WHERE id = 2", "UPDATE posts SET state = 'lost' WHERE id = 2",
 			} {
 				if gdb.Exec(statement).Error == nil {
 					t.Errorf("works: %s", statement)
@@ -133,7 +135,7 @@ func TestAddColumnsAgain(t *testing.T) {
 		type users struct{ ID int64 }
 		type posts struct {
 			ID       int64
-			Stars    int    `gorm:"not null;default:3;index"`
+			Stars    int    `gorm:"not null;default:3;index;check:stars > 0"`
 			EditorID *int64 `gorm:"index"`
 			Editor   users
 		}
@@ -143,6 +145,57 @@ func TestAddColumnsAgain(t *testing.T) {
 		for range 2 {
 			must(t, db.DropColumns(gdb, &posts{}))
 		}
+	})
+}
+
+// The check of a column that was added gives way to another, and the reference of
+// the column stays.
+func TestChangeAddedCheck(t *testing.T) {
+	type users struct{ ID int64 }
+	type posts struct {
+		ID       int64
+		State    *string `gorm:"size:8;check:state IN ('new','old')"`
+		EditorID *int64  `gorm:"check:editor_id < 5"`
+		Editor   users
+	}
+	type before posts
+	type after struct {
+		ID       int64
+		State    *string `gorm:"size:8;check:state IN ('new','gone')"`
+		EditorID *int64  `gorm:"check:editor_id < 6"`
+		Editor   users
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		list := append(blog(), db.Migration{
+			ID: "20260101000005_add_state", Online: true,
+			Up:   func(tx *gorm.DB) error { return db.AddColumns(tx, &posts{}) },
+			Down: func(tx *gorm.DB) error { return db.DropColumns(tx, &posts{}) },
+		}, db.Migration{
+			ID: "20260101000006_change_state", Online: true,
+			Up:   func(tx *gorm.DB) error { return db.ChangeTable(tx, "posts", &before{}, &after{}) },
+			Down: func(tx *gorm.DB) error { return db.ChangeTable(tx, "posts", &after{}, &before{}) },
+		})
+		_, err := db.Migrate(t.Context(), gdb, list[:len(list)-1])
+		must(t, err)
+		must(t, gdb.Exec("INSERT INTO users (id, username, email) VALUES (1, 'ann', 'a@x'), (5, 'bob', 'b@x')").Error)
+		must(t, gdb.Exec("INSERT INTO posts (id, title, author_id, created_at) VALUES (1, 'one', 1, '2026-01-01 00:00:00')").Error)
+		try := func(works, fails string) {
+			t.Helper()
+			must(t, gdb.Exec("UPDATE posts SET "+works).Error)
+			for fail := range strings.SplitSeq(fails, "; ") {
+				if gdb.Exec("UPDATE posts SET "+fail).Error == nil {
+					t.Errorf("works: %s", fail)
+				}
+			}
+			must(t, gdb.Exec("UPDATE posts SET state = 'new', editor_id = NULL").Error)
+		}
+		try("state = 'old', editor_id = 1", "state = 'gone'; editor_id = 5; editor_id = 4")
+		_, err = db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		try("state = 'gone', editor_id = 5", "state = 'old'; editor_id = 6; editor_id = 4")
+		_, err = db.Rollback(t.Context(), gdb, list, 1)
+		must(t, err)
+		try("state = 'old', editor_id = 1", "state = 'gone'; editor_id = 5; editor_id = 4")
 	})
 }
 

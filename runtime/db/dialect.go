@@ -344,7 +344,8 @@ func (d mysqlTexts) DataTypeOf(field *schema.Field) string {
 
 // mysqlMigrator makes tables whose text is Unicode, whatever the server's
 // default, and drops tables on the connection of a migration. GORM's takes
-// another one, which waits for ever for what the migration has locked.
+// another one, which waits for ever for what the migration has locked. Tables that
+// a migration made before it failed half way are left alone when it runs again.
 type mysqlMigrator struct{ mysql.Migrator }
 
 // CreateTable implements gorm.Migrator.
@@ -352,7 +353,42 @@ func (m mysqlMigrator) CreateTable(values ...any) error {
 	if _, ok := m.DB.Get("gorm:table_options"); !ok {
 		m.DB = m.DB.Set("gorm:table_options", "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci")
 	}
-	return m.Migrator.CreateTable(values...)
+	if _, migrating := m.DB.Statement.ConnPool.(*pinned); !migrating {
+		return m.Migrator.CreateTable(values...)
+	}
+	for _, value := range m.ReorderModels(values, false) {
+		there, err := m.made(value)
+		if err == nil && !there {
+			err = m.Migrator.CreateTable(value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// made reports whether a table is there with the columns that it is to have, and
+// no others but their folded forms.
+func (m mysqlMigrator) made(value any) (is bool, err error) {
+	err = m.RunWithValue(value, func(stmt *gorm.Statement) error {
+		var there, columns []string
+		for _, name := range stmt.Schema.DBNames {
+			if !stmt.Schema.FieldsByDBName[name].IgnoreMigration {
+				columns = append(columns, name)
+			}
+		}
+		query := "SELECT column_name FROM information_schema.columns WHERE table_schema = database() AND table_name = ?"
+		err := m.DB.Session(&gorm.Session{NewDB: true}).Raw(query, stmt.Table).Scan(&there).Error
+		for _, name := range columns {
+			there = slices.DeleteFunc(there, func(other string) bool { return other == foldedColumn(name) && !slices.Contains(columns, other) })
+		}
+		slices.Sort(there)
+		slices.Sort(columns)
+		is = slices.Equal(there, columns)
+		return err
+	})
+	return is, err
 }
 
 // DropTable implements gorm.Migrator.

@@ -232,6 +232,65 @@ func TestMigrateFailureIsUndone(t *testing.T) {
 	})
 }
 
+// What MySQL keeps of a migration that failed half way is no hindrance to it when it
+// runs again; a table of the same name that is another one is.
+func TestMigrateAgain(t *testing.T) {
+	type words struct {
+		ID   int64
+		Word string `gorm:"size:50;not null"`
+	}
+	type wordMarks struct {
+		ID     int64
+		WordID int64 `gorm:"index;not null"`
+		Word   words
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		fails := 3
+		fail := func(at int) error {
+			if fails == at {
+				fails--
+				return errors.New("broken")
+			}
+			return nil
+		}
+		list := []db.Migration{{ID: "1_words", Up: func(tx *gorm.DB) error {
+			for _, step := range []func() error{
+				func() error { return tx.Migrator().CreateTable(&words{}) },
+				func() error { return fail(3) },
+				func() error { return tx.Migrator().CreateTable(&wordMarks{}) },
+				func() error { return fail(2) },
+				func() error { return db.UniqueNoCase(tx, "words", "word") },
+				func() error { return fail(1) },
+			} {
+				if err := step(); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}}
+		for range 3 {
+			if _, err := db.Migrate(t.Context(), gdb, list); err == nil || !strings.Contains(err.Error(), "broken") {
+				t.Fatal(err)
+			}
+		}
+		_, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		must(t, gdb.Exec("INSERT INTO words (id, word, word_folded) VALUES (1, 'A', 'a')").Error)
+		must(t, gdb.Exec("INSERT INTO word_marks (word_id) VALUES (1)").Error)
+		must(t, gdb.Exec("CREATE TABLE marks (id bigint PRIMARY KEY, name varchar(9))").Error)
+		_, err = db.Migrate(t.Context(), gdb, append(list, db.Migration{ID: "2_marks", Up: func(tx *gorm.DB) error {
+			type marks struct {
+				ID   int64
+				Note string
+			}
+			return tx.Migrator().CreateTable(&marks{})
+		}}))
+		if err == nil {
+			t.Error("another table was taken for the one that was to be made")
+		}
+	})
+}
+
 // On SQLite, foreign keys are off while tables are rebuilt; a migration that
 // breaks one is refused all the same, and afterwards they are on.
 func TestMigrateChecksForeignKeys(t *testing.T) {

@@ -119,15 +119,21 @@ func (c change) redefine(t *tableText) error {
 		t.dropColumn(name)
 	}
 	written := slices.Clone(c.altered)
-	for _, name := range c.keys[0] { // may be written with its column
+	var with []string // columns that constraints may be written with
+	for _, name := range c.keys[0] {
 		for _, f := range c.was.keys[name].ForeignKeys {
-			now := f.DBName
-			if to, ok := c.renamed[now]; ok {
-				now = to
-			}
-			if c.is.columns[now] != nil && !slices.Contains(written, now) {
-				written = append(written, now)
-			}
+			with = append(with, f.DBName)
+		}
+	}
+	for _, name := range c.checks[0] {
+		with = append(with, c.was.checks[name].DBName)
+	}
+	for _, now := range with {
+		if to, ok := c.renamed[now]; ok {
+			now = to
+		}
+		if c.is.columns[now] != nil && !slices.Contains(written, now) {
+			written = append(written, now)
 		}
 	}
 	for _, name := range written {
