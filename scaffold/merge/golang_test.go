@@ -70,9 +70,22 @@ func (p Post) one() []int {
 			replace("model\n", "model\n\nimport (\n\t\"slices\"\n\t\"time\"\n)\n"),
 			replace("model\n", "model\n\nimport (\n\t\"fmt\"\n\t\"slices\"\n\t\"time\"\n)\n"),
 		},
-		"one line in two ways":  {replace("`json:\"title\"`", "`json:\"mine\"`"), replace("`json:\"title\"`", "`json:\"theirs\"`"), ""},
-		"what is not formatted": {replace("\t\t1,\n", "\t\t1,\n\t\t 2,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t3,\n"), ""},
-		"what is not Go":        {base + "\nfunc mine( {}\n", base + "\nfunc theirs() {}\n", ""},
+		"a field beside one that goes": {
+			replace(title, title+"\tURL   string `json:\"url\"`\n"), replace(title, "", "\tID    int64  `", "\tID int64 `"),
+			replace(title, "\tURL string `json:\"url\"`\n", "\tID    int64  `", "\tID  int64  `"),
+		},
+		"a field before one that goes": {
+			replace(title, "", "\tID    int64  `", "\tID int64 `"), replace(title, "\tNew   bool   `json:\"new\"`\n"+title),
+			replace(title, "\tNew bool  `json:\"new\"`\n", "\tID    int64  `", "\tID  int64 `"),
+		},
+		"a comment on a line that changes": {
+			replace("\treturn []int{", "\t// Mine.\n\treturn []int{"), replace("\treturn []int{", "\treturn []int64{"),
+			replace("\treturn []int{", "\t// Mine.\n\treturn []int64{"),
+		},
+		"a comment on a line that goes": {replace("\t\t1,\n", "\t\t// Mine.\n\t\t1,\n"), replace("\t\t1,\n", ""), ""},
+		"one line in two ways":          {replace("`json:\"title\"`", "`json:\"mine\"`"), replace("`json:\"title\"`", "`json:\"theirs\"`"), ""},
+		"what is not formatted":         {replace("\t\t1,\n", "\t\t1,\n\t\t 2,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t3,\n"), ""},
+		"what is not Go":                {base + "\nfunc mine( {}\n", base + "\nfunc theirs() {}\n", ""},
 		"strings with spaces": {
 			base + "\nconst a  = `x   y`\n", base + "\nconst b = 2\n", "",
 		},

@@ -105,7 +105,7 @@ func (m *merger) chunk(base, yours, theirs []string) {
 	case slices.Equal(base, yours):
 		m.out = append(m.out, theirs...)
 	default:
-		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs) || m.between(base, yours, theirs) || m.ahead(base, yours, theirs) || m.alike(base, yours, theirs)) {
+		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs) || m.between(base, yours, theirs) || m.commented(base, yours, theirs) || m.ahead(base, yours, theirs) || m.alike(base, yours, theirs)) {
 			return
 		}
 		head := 0
@@ -143,7 +143,7 @@ func (m *merger) beside(base, yours, theirs []string) bool {
 				continue
 			}
 		}
-		if !share(first, second) && m.whole(first, second) {
+		if !share(first, second) && (m.whole(first, second) || len(add.other) == 0 && m.whole(base, slices.Concat(first, second))) {
 			m.out = append(append(m.out, first...), second...)
 			return true
 		}
@@ -182,6 +182,27 @@ func (m *merger) between(base, yours, theirs []string) bool {
 			m.out = append(m.out, out...)
 			return true
 		}
+	}
+	return false
+}
+
+// commented keeps the comments that one side put on lines that the other changed.
+func (m *merger) commented(base, yours, theirs []string) bool {
+	comment := func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "//") }
+	for _, side := range []struct{ longer, changed []string }{{yours, theirs}, {theirs, yours}} {
+		head, tail := side.longer, []string(nil)
+		for len(head) > 0 && comment(head[len(head)-1]) && !slices.Equal(head, base) {
+			head, tail = head[:len(head)-1], side.longer[len(head)-1:]
+		}
+		n := 0
+		for n < len(head) && comment(head[n]) && !slices.Equal(head[n:], base) {
+			n++
+		}
+		if len(base) == 0 || len(side.changed) == 0 || n+len(tail) == 0 || !slices.Equal(head[n:], base) {
+			continue
+		}
+		m.out = append(append(append(m.out, head[:n]...), side.changed...), tail...)
+		return true
 	}
 	return false
 }
