@@ -9,6 +9,7 @@ import (
 
 	"github.com/nexios-go/nexios/cmd/nexios/reload"
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
+	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
 func devCommand() *cobra.Command {
@@ -23,14 +24,20 @@ the error is shown here, in the browser and in a response header.
 
 The same events are shown at /dev (localhost only).
 
+Where the file system tells nothing of changes, as in containers and on network
+mounts, --poll looks at the files instead, every second or as often as it says.
+
 With --delve each version runs under a debugger on one fixed port; attach your
 editor again after a reload. The first build is slow.`,
-		Example: "  nexios dev\n  nexios dev --port 9000 --open --test\n  nexios dev --json | jq .\n  nexios dev --delve",
+		Example: "  nexios dev\n  nexios dev --port 9000 --open --test\n  nexios dev --json | jq .\n  nexios dev --poll=2s\n  nexios dev --delve",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reap {
 				process.Reap(cmd.InOrStdin())
 				return nil
+			}
+			if cmd.Flags().Changed("poll") && o.Poll < reload.LeastPoll {
+				return &problem.Error{What: "--poll takes at least " + reload.LeastPoll.String(), Where: "--poll " + o.Poll.String(), Try: "nexios dev --poll=1s"}
 			}
 			if cmd.Flags().Changed("port") && o.Port == 0 {
 				o.Port = reload.AnyPort
@@ -73,6 +80,8 @@ editor again after a reload. The first build is slow.`,
 	flags.BoolVarP(&o.Yes, "yes", "y", false, "if the port is taken, use the next free one without asking")
 	flags.BoolVar(&o.Open, "open", false, "open a browser")
 	flags.BoolVar(&o.Test, "test", false, "test changed packages after each build")
+	flags.DurationVar(&o.Poll, "poll", 0, "look at the files this often instead of waiting for file system events; alone: 1s")
+	flags.Lookup("poll").NoOptDefVal = reload.UsualPoll.String()
 	flags.BoolVar(&o.Delve, "delve", false, "run under Delve; attach to 127.0.0.1:2345")
 	flags.BoolVar(&plain, "plain", false, "plain lines instead of the full-screen view")
 	flags.BoolVar(&reap, "reap", false, "")

@@ -35,6 +35,9 @@ func newServer(o Options) (*server, error) {
 	if o.drain == 0 {
 		o.drain = process.DrainLimit
 	}
+	if o.glance == 0 {
+		o.glance = glance
+	}
 	s := &server{
 		o:        o,
 		board:    &board{},
@@ -91,8 +94,8 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.spawn, err = process.NewSpawner(s.state); err != nil {
 		return err
 	}
-	if s.watch, err = newWatcher(s.root); err != nil {
-		return problem.Failed(fmt.Errorf("the project cannot be watched: %w", err), "raise the limit, sudo sysctl fs.inotify.max_user_watches=524288")
+	if s.watch, err = newWatcher(s.root, s.o.Poll, s.o.glance); err != nil {
+		return problem.Failed(fmt.Errorf("the project cannot be watched: %w", err), "nexios dev --poll; or raise the limit, sudo sysctl fs.inotify.max_user_watches=524288")
 	}
 	out := &watchedWriter{w: s.o.Stdout, unread: s.unread}
 	show := plainWriter(out)
@@ -104,7 +107,7 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 		show = s.screen.show
 	}
 	s.feed = newFeed(s.board.note, show)
-	s.builder = build.New(s.spawn, s.dir, s.state, s.o.Delve, s.watch.fs.WatchList)
+	s.builder = build.New(s.spawn, s.dir, s.state, s.o.Delve, s.watch.dirs)
 	s.builder.Progress = func(p build.Progress) {
 		s.emit(event.Event{Kind: event.KindBuilding, Text: progress(p)})
 	}

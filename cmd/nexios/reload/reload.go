@@ -48,6 +48,10 @@ type Options struct {
 	Open bool   // open the browser when the first version runs
 	Test bool   // test changed packages after each build
 
+	// Poll is how often files are looked at instead of waiting for word of the
+	// system, which tells nothing on some mounts; 0 for word of the system.
+	Poll time.Duration
+
 	// Delve builds for debugging and runs the program under dlv, which editors
 	// reach at 127.0.0.1:2345, or the next free port, as long as Run runs: they
 	// attach again after a swap.
@@ -68,7 +72,8 @@ type Options struct {
 	Stdin  io.Reader
 	Stdout io.Writer // default os.Stdout
 
-	drain time.Duration // how long a version that retires waits for its answers; default drainLimit
+	drain  time.Duration // how long a version that retires waits for its answers; default drainLimit
+	glance time.Duration // see newWatcher; default 5 s
 }
 
 // Run watches, builds and serves the program in o.Dir until ctx ends, the person
@@ -171,6 +176,8 @@ func (s *server) run(ctx context.Context) error {
 				return &problem.Error{Kind: problem.Failure, What: "file watching stopped", Try: "nexios dev again"}
 			}
 			s.saw(path)
+		case path := <-s.watch.silent:
+			s.note(fmt.Sprintf("the file system does not tell of changes (%s): looking at the files every second from here on, as nexios dev --poll does", build.Relative(s.root, path)))
 		case <-s.watch.lost:
 			s.note("file events were lost; rebuilding everything")
 			s.proxy.Hold()
@@ -351,7 +358,7 @@ func (s *server) sayWaiting() {
 // close gives back what open took.
 func (s *server) close() {
 	_ = s.http.Close()
-	s.watch.close()
+	_ = s.watch.close()
 	s.builder.Forget()
 	s.feed.close()
 	if s.screen != nil {

@@ -3,8 +3,10 @@ package reload
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,41 +18,89 @@ import (
 
 // watcher reports every file of a project that is written, made, renamed or
 // removed. It watches directories, so editors that write a new file and rename
-// it over the old one are seen as well.
+// it over the old one are seen as well. Where the system tells nothing, as in
+// containers and on network mounts, it looks at the files itself; see poll.go.
 type watcher struct {
-	root  string
-	paths chan string   // absolute
-	lost  chan struct{} // the system dropped events: anything may have changed
-	fs    *fsnotify.Watcher
+	root   string
+	paths  chan string       // absolute
+	lost   chan struct{}     // the system dropped events: anything may have changed
+	silent chan string       // a file that changed without a word of the system
+	fs     *fsnotify.Watcher // nil where only files are looked at
+	glance time.Duration     // between two looks where the system tells of changes
+	stop   chan struct{}
+	ended  sync.WaitGroup
 
 	mu     sync.Mutex
 	ignore ignore
 	needed map[string]bool // directories the program is made from: watched whatever .gitignore says
+	told   map[string]bool // files that the system told of since they were looked at
 }
 
-// newWatcher watches root and everything below it that is not ignored.
-func newWatcher(root string) (*watcher, error) {
-	fsw, err := fsnotify.NewWatcher()
-	if err != nil {
-		return nil, err
-	}
+// newWatcher watches root and everything below it that is not ignored, by looking
+// at the files that often if poll is not 0, and otherwise as often as glance in case
+// that the system is silent.
+func newWatcher(root string, poll, glance time.Duration) (*watcher, error) {
 	w := &watcher{
 		root:   root,
 		paths:  make(chan string, 1024),
 		lost:   make(chan struct{}, 1),
-		fs:     fsw,
+		silent: make(chan string, 1),
+		glance: glance,
+		stop:   make(chan struct{}),
 		ignore: newIgnore(root),
 		needed: map[string]bool{},
+		told:   map[string]bool{},
 	}
-	if err := w.addTree(root, nil); err != nil {
-		fsw.Close()
-		return nil, err
+	if poll == 0 {
+		var err error
+		if w.fs, err = fsnotify.NewWatcher(); err != nil {
+			return nil, err
+		}
+		if err := w.addTree(root, nil); err != nil {
+			w.fs.Close()
+			return nil, err
+		}
+		w.ended.Go(w.run)
 	}
-	go w.run()
+	first, err := w.look()
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	w.ended.Go(func() { w.poll(first, poll) })
+	go func() {
+		w.ended.Wait()
+		close(w.paths)
+	}()
 	return w, nil
 }
 
-func (w *watcher) close() { w.fs.Close() }
+func (w *watcher) close() error {
+	close(w.stop)
+	if w.fs != nil {
+		return w.fs.Close()
+	}
+	return nil
+}
+
+// dirs are the directories that are watched.
+func (w *watcher) dirs() []string {
+	if w.fs != nil {
+		return w.fs.WatchList()
+	}
+	var dirs []string
+	if seen, err := w.look(); err == nil {
+		dirs = slices.Sorted(maps.Keys(seen.dirs))
+	}
+	return dirs
+}
+
+// report hands a changed file to the loop, unless it has ended.
+func (w *watcher) report(path string) {
+	select {
+	case w.paths <- path:
+	case <-w.stop:
+	}
+}
 
 // need watches dirs, wherever they are.
 func (w *watcher) need(dirs []string) error {
@@ -60,8 +110,10 @@ func (w *watcher) need(dirs []string) error {
 		if w.needed[dir] {
 			continue
 		}
-		if err := w.fs.Add(dir); err != nil {
-			return err
+		if w.fs != nil {
+			if err := w.fs.Add(dir); err != nil {
+				return err
+			}
 		}
 		w.needed[dir] = true
 	}
@@ -70,7 +122,6 @@ func (w *watcher) need(dirs []string) error {
 
 // run ends when the watcher is closed.
 func (w *watcher) run() {
-	defer close(w.paths)
 	for {
 		select {
 		case e, ok := <-w.fs.Events:
@@ -83,6 +134,9 @@ func (w *watcher) run() {
 				return
 			}
 			if errors.Is(err, fsnotify.ErrEventOverflow) {
+				w.mu.Lock()
+				w.told = nil // nobody knows
+				w.mu.Unlock()
 				select {
 				case w.lost <- struct{}{}:
 				default:
@@ -96,23 +150,40 @@ func (w *watcher) event(e fsnotify.Event) {
 	if e.Op == fsnotify.Chmod {
 		return
 	}
+	w.note(e.Name)
 	if e.Has(fsnotify.Create) {
 		if info, err := os.Lstat(e.Name); err == nil && info.IsDir() {
 			// Files made before the watch began are reported by the walk. An
 			// error here is a directory that is gone again.
-			_ = w.addTree(e.Name, func(path string) { w.paths <- path })
+			_ = w.addTree(e.Name, func(path string) {
+				w.note(path)
+				w.report(path)
+			})
 			return
 		}
 	}
 	if e.Name == filepath.Join(w.root, ".gitignore") {
-		w.mu.Lock()
-		w.ignore = newIgnore(w.root)
-		w.mu.Unlock()
+		w.readIgnore()
 		_ = w.addTree(w.root, nil)
 		return
 	}
 	if w.wanted(e.Name) {
-		w.paths <- e.Name
+		w.report(e.Name)
+	}
+}
+
+func (w *watcher) readIgnore() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ignore = newIgnore(w.root)
+}
+
+// note remembers that the system told of a file.
+func (w *watcher) note(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.told != nil {
+		w.told[path] = true
 	}
 }
 
@@ -146,6 +217,17 @@ func scratch(name string) bool {
 // addTree watches dir and what is below it, and tells found about every file
 // there.
 func (w *watcher) addTree(dir string, found func(path string)) error {
+	return w.tree(dir, found, func(path string) error {
+		if err := w.fs.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+// tree tells found about every file in dir and below it that matters, nil for
+// nobody, and enter about every directory.
+func (w *watcher) tree(dir string, found func(path string), enter func(path string) error) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			if path == w.root {
@@ -167,10 +249,7 @@ func (w *watcher) addTree(dir string, found func(path string)) error {
 				return filepath.SkipDir
 			}
 		}
-		if err := w.fs.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return enter(path)
 	})
 }
 

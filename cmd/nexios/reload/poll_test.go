@@ -1,0 +1,116 @@
+package reload
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
+)
+
+// watched makes a watcher of a directory, and a function that waits until it has
+// reported a file.
+func watched(t *testing.T, dir string, poll, glance time.Duration) (*watcher, func(path string)) {
+	t.Helper()
+	w, err := newWatcher(dir, poll, glance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w, func(path string) {
+		t.Helper()
+		deadline := time.After(patience)
+		for {
+			select {
+			case got := <-w.paths:
+				switch got {
+				case path:
+					return
+				case filepath.Join(dir, "data", "x"):
+					t.Error("what is ignored is reported")
+				}
+			case <-deadline:
+				t.Fatalf("%s is not reported", path)
+			}
+		}
+	}
+}
+
+func put(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Files are looked at where that is asked for: what is written, made or removed is
+// reported, in directories outside too.
+func TestPoll(t *testing.T) {
+	t.Parallel()
+	dir, outside := t.TempDir(), t.TempDir()
+	put(t, filepath.Join(dir, ".gitignore"), "data/\n")
+	a, far := put(t, filepath.Join(dir, "a.go"), "a"), put(t, filepath.Join(outside, "far.go"), "a")
+	w, reported := watched(t, dir, 10*time.Millisecond, time.Hour)
+	if err := w.need([]string{outside}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "data", "x"), "x")
+	put(t, a, "more")
+	reported(a)
+	put(t, far, "more")
+	reported(far)
+	reported(put(t, filepath.Join(dir, "sub", "b.go"), "b"))
+	if err := os.RemoveAll(filepath.Join(dir, "sub")); err != nil {
+		t.Fatal(err)
+	}
+	reported(filepath.Join(dir, "sub", "b.go"))
+}
+
+// A system that says nothing of a change is found out, and files are looked at from
+// then on. One that tells of all is trusted.
+func TestSilentFileSystem(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs inotify, which is silent on what is written by another link")
+	}
+	dir, links := t.TempDir(), t.TempDir()
+	a, b := put(t, filepath.Join(dir, "a.go"), "a"), put(t, filepath.Join(dir, "b.go"), "b")
+	link := filepath.Join(links, "a.go")
+	if err := os.Link(a, link); err != nil {
+		t.Skip("the file system has no links:", err)
+	}
+	w, reported := watched(t, dir, 0, 500*time.Millisecond)
+	put(t, b, "more")
+	reported(b)
+	put(t, link, "more")
+	reported(a)
+	if path := <-w.silent; path != a {
+		t.Errorf("silent on %s", path)
+	}
+	put(t, link, "still more")
+	reported(a)
+}
+
+// A project is built and built again by what files look like.
+func TestDevPolls(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, sample(), func(o *Options) { o.Poll = LeastPoll })
+	d.write("part/part.go", part("two"))
+	d.wait(event.KindBuilt)
+	d.answers("two", true)
+	d.remove("part/part.go")
+	d.wait(event.KindFailed)
+	d.write("part/other.go", part("three"))
+	d.wait(event.KindBuilt)
+	d.answers("three", true)
+}
