@@ -40,7 +40,7 @@ func (c Catalog) Diff(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	}
 	var ops []plan.Op
 	for _, name := range slices.Sorted(maps.Keys(written)) {
-		if settled(name) {
+		if settled(name) || name == SpecFile {
 			continue
 		}
 		was, is := written[name], d.read(name)

@@ -288,6 +288,9 @@ func (d *draft) op(path string) plan.Op {
 	switch {
 	case t.own:
 		op := plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: merge.Like(t.now, t.disk)}
+		if path == SpecFile { // by which edited tells whether its owner changed it
+			op.Base = op.After
+		}
 		if t.disk == nil {
 			op.Kind = plan.Create
 		} else if t.now == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/scanner"
 	"go/token"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -53,6 +54,91 @@ func (d *draft) restore(parts []part) {
 		}
 		return texts[path]
 	}
+}
+
+// edited refuses a record that was changed by hand in what tables have: no
+// migration makes them so. Whatever else was changed is written like an answer. Of
+// older projects there is no copy to compare with; see drift.
+func (d *draft) edited(p spec.Project) error {
+	was, err := spec.Parse(d.read(baseDir + SpecFile))
+	if err != nil || reflect.DeepEqual(was, p) {
+		return nil
+	}
+	of := func(p spec.Project, name string) int {
+		return slices.IndexFunc(p.Resources, func(r spec.Resource) bool { return r.Name == name })
+	}
+	for _, r := range was.Resources {
+		at := of(p, r.Name)
+		if at < 0 {
+			if r.Migration != "" && !p.Gone(r.TableName()) {
+				return byOwner("lacks the resource "+r.Name+", whose table stays", "put it back as that has it, then nexios remove resource "+r.Name)
+			}
+			continue
+		}
+		before, err := view.Of(was, r)
+		if err != nil {
+			return err
+		}
+		now, err := view.Of(p, p.Resources[at])
+		if err != nil {
+			return err
+		}
+		for _, m := range now.Migrations {
+			if slices.ContainsFunc(before.Migrations, func(o view.Migration) bool { return o.ID == m.ID && !reflect.DeepEqual(o, m) }) {
+				return otherTable(r, p.Resources[at])
+			}
+		}
+	}
+	for _, r := range p.Resources {
+		if r.Migration == "" && r.Existing == nil && of(was, r.Name) < 0 {
+			return byOwner("has the resource "+r.Name+", which no migration makes", "take it out of "+SpecFile+", then "+r.Command())
+		}
+	}
+	return nil
+}
+
+// otherTable says how a resource was changed by hand, and which command does that.
+func otherTable(was, is spec.Resource) error {
+	lacks := func(words, in []string) []string {
+		return slices.DeleteFunc(slices.Clone(words), func(word string) bool { return slices.Contains(in, word) })
+	}
+	cut := func(word string) (name, rest string) {
+		name, rest, _ = strings.Cut(word, ":")
+		return name, rest
+	}
+	gone, come := lacks(was.Fields, is.Fields), lacks(is.Fields, was.Fields)
+	back := func(word string) string { return "put " + word + " back into " + SpecFile + ", then nexios " }
+	for _, word := range come {
+		name, rest := cut(word)
+		for _, old := range gone {
+			switch before, like := cut(old); {
+			case before == name:
+				return byOwner("has "+word+" of "+is.Name+", which its table has as "+old, back(old)+"change field "+is.Name+" "+word)
+			case like == rest && len(gone) == len(come):
+				return byOwner("has "+name+" in the place of "+before+" of "+is.Name+", which no migration renames", back(old)+"rename field "+is.Name+" "+before+" "+name)
+			}
+		}
+		return byOwner("has the field "+name+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add field "+is.Name+" "+word)
+	}
+	for _, word := range gone {
+		name, _ := cut(word)
+		return byOwner("lacks the field "+name+" of "+is.Name+", which its table has", back(word)+"remove field "+is.Name+" "+name)
+	}
+	flag := func(word string) string {
+		x := spec.ParseIndex(word)
+		return is.Name + " " + strings.Join(x.Fields, ",") + map[bool]string{true: " --unique"}[x.Unique]
+	}
+	for _, word := range lacks(is.Indexes, was.Indexes) {
+		return byOwner("has the index "+word+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add index "+flag(word))
+	}
+	for _, word := range lacks(was.Indexes, is.Indexes) {
+		return byOwner("lacks the index "+word+" of "+is.Name+", which its table has", back(word)+"remove index "+is.Name+" "+strings.Join(spec.ParseIndex(word).Fields, ","))
+	}
+	return byOwner("has other options of "+is.Name+" than its table was made with", "put them back as that has them")
+}
+
+func byOwner(what, try string) error {
+	return &problem.Error{What: SpecFile + " was edited: it " + what, Label: "written", Where: baseDir + SpecFile, Try: try}
 }
 
 // drift refuses a resource with a field that none of its migrations makes: it

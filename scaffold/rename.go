@@ -31,6 +31,11 @@ func (c Catalog) RenameProject(old, now spec.Project, disk fs.FS) (plan.Plan, er
 		return plan.Plan{}, err
 	}
 	over := resolved{disk, map[string][]byte{}}
+	d := draft{disk: over, files: map[string]*text{}, module: now.Module}
+	d.restore(parts)
+	if err := d.edited(old); err != nil {
+		return plan.Plan{}, err
+	}
 	var notes []plan.Op
 	note := func(name, what string) { notes = append(notes, plan.Op{Kind: plan.Note, Path: name, Note: what}) }
 	err = eachText(disk, func(name string, text []byte) {
@@ -56,8 +61,6 @@ func (c Catalog) RenameProject(old, now spec.Project, disk fs.FS) (plan.Plan, er
 	if err := renamed(over, before, parts); err != nil {
 		return plan.Plan{}, err
 	}
-	d := draft{disk: over, files: map[string]*text{}, module: now.Module}
-	d.restore(parts)
 	made, err := c.renewAll(&d, now, parts)
 	if err != nil {
 		return plan.Plan{}, err

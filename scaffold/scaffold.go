@@ -33,6 +33,9 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 	}
 	d := draft{disk: disk, files: map[string]*text{}, module: now.Module, secret: c.Secret}
 	d.restore(diff.before)
+	if err := d.edited(old); err != nil {
+		return plan.Plan{}, err
+	}
 	var imported []string
 	for _, ch := range diff.changed {
 		paths, err := d.add(old, ch)

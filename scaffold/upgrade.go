@@ -42,6 +42,9 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	case err != nil:
 		return plan.Plan{}, err
 	}
+	if err := d.edited(p); err != nil {
+		return plan.Plan{}, err
+	}
 	if err := c.renewTemplates(&d); err != nil {
 		return plan.Plan{}, err
 	}
@@ -170,7 +173,7 @@ func (d *draft) retire(fresh map[string][]byte) error {
 			return err
 		}
 		name := strings.TrimPrefix(full, baseDir)
-		if _, ok := fresh[name]; ok || settled(name) || strings.HasPrefix(name, history) || strings.HasPrefix(name, TemplatesDir) {
+		if _, ok := fresh[name]; ok || name == SpecFile || settled(name) || strings.HasPrefix(name, history) || strings.HasPrefix(name, TemplatesDir) {
 			return nil
 		}
 		if err := plan.CheckPath(name); err != nil {
