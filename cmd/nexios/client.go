@@ -160,17 +160,21 @@ func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, usual string,
 	return f.carryOut(cmd, step{
 		dir:  open.dir,
 		plan: plan.New(op, record),
+		// The record comes before the file: who is killed between them finds the client
+		// where it is to be when the command runs again.
 		write: func() error {
+			put := func() error { return nil }
 			if op.Kind != plan.Identical {
-				if err := replaceFile(at, text); err != nil {
+				if put, err = prepareFile(at, text); err != nil {
 					return err
 				}
 			}
-			if record.Kind == plan.Identical {
-				return nil
+			if record.Kind != plan.Identical {
+				if _, err := open.Apply(plan.New(record), apply.Options{Title: "client " + c.Language, Time: now}); err != nil {
+					return err
+				}
 			}
-			_, err := open.Apply(plan.New(record), apply.Options{Title: "client " + c.Language, Time: now})
-			return err
+			return put()
 		},
 		next: next,
 	})
@@ -188,6 +192,7 @@ func recordOf(open opened, c spec.Client) (plan.Op, error) {
 	}
 	op.Kind = plan.Update
 	op.After, err = open.spec.WithClient(c).JSON()
+	op.Base = op.After
 	return op, err
 }
 
@@ -216,22 +221,33 @@ func same(a, b []byte) bool {
 
 // replaceFile writes a file as a whole or not at all.
 func replaceFile(path string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	put, err := prepareFile(path, text)
+	if err != nil {
 		return err
+	}
+	return put()
+}
+
+// prepareFile writes a text beside a path, and returns what puts it there.
+func prepareFile(path string, text []byte) (put func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".client-*")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return func() error {
+		err := os.Rename(f.Name(), path)
+		if err != nil {
+			return errors.Join(err, os.Remove(f.Name()))
+		}
+		return nil
+	}, nil
 }
 
 // followAPI returns what nexios dev does with each version that serves: it
