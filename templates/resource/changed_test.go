@@ -42,11 +42,13 @@ rename field thing status state
 rename field thing slug path
 rename field thing body content
 rename field thing photo picture
+rename resource thing piece
+rename resource tag mark
 add index thing state,created_at
 add index thing label,code --unique
 rename field thing code sign
 remove field thing label
-remove field thing tags stars
+remove field thing marks stars
 remove field thing state content
 remove field thing path picture
 add field thing title:string:optional:nocase:search
@@ -55,7 +57,7 @@ add field thing title:string:default=x
 change field thing title no-default
 `
 
-// changedProject makes the changes that fit to a resource.
+// changedProject makes the changes that fit to a resource, which is called piece then.
 func changedProject(t *testing.T, name, flags string) spec.Project {
 	t.Helper()
 	p := parse(t, project(), "tag name:string --uuid\n"+name+" title:string:search slug:string:optional:max=100 status:enum=draft/live:default=draft body:text:search "+
@@ -90,6 +92,12 @@ func changedProject(t *testing.T, name, flags string) spec.Project {
 			now, r, err = p.RenameField(name, rest[0], rest[1], at)
 		case "remove field":
 			now, r, err = p.RemoveFields(name, rest, at)
+		case "rename resource":
+			of := words[2]
+			if of == "thing" {
+				of, name = name, rest[0]
+			}
+			now, r, err = p.RenameResource(of, rest[0], "", false, at)
 		}
 		if err != nil {
 			if strings.Contains(err.Error(), "--soft-delete") {
@@ -113,9 +121,9 @@ func TestChangedFields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := changedProject(t, name, flags)
-			r, _ := p.Resource(name)
+			r, _ := p.Resource("piece")
 			dir := generate(t, p)
-			text := strings.NewReplacer("{table}", r.TableName(), "\t\t{owner}\n", map[bool]string{true: "\t\trow[\"user_id\"] = 1\n"}[r.Owner],
+			text := strings.NewReplacer("{table}", r.At(r.Migration).TableName(), "{one}", name, "\t\t{owner}\n", map[bool]string{true: "\t\trow[\"user_id\"] = 1\n"}[r.Owner],
 				"{id}", map[bool]string{true: `fmt.Sprintf("0192e4a0-7b3c-7d10-8000-%012d", i)`, false: "i"}[r.UUID]).Replace(rowsTest)
 			if err := os.WriteFile(filepath.Join(dir, "internal", "migrations", "rows_test.go"), []byte(text), 0o644); err != nil {
 				t.Fatal(err)
@@ -174,6 +182,8 @@ func TestRows(t *testing.T) {
 		}
 		must(gdb.Table("{table}").Create(row).Error)
 	}
+	i := 1
+	must(gdb.Table("{one}_tags").Create(map[string]any{"{one}_id": {id}, "tag_id": fmt.Sprintf("0192e4a0-7b3c-7d10-8000-%012d", i)}).Error)
 	for i, m := range list[first:] {
 		was := content(t, gdb)
 		_, err := db.Migrate(t.Context(), gdb, list[:first+i+1])
@@ -195,6 +205,14 @@ func TestRows(t *testing.T) {
 		}
 		_, err = db.Migrate(t.Context(), gdb, list[:first+i+1])
 		must(err)
+		for _, join := range []string{"{one}_tags", "piece_tags", "piece_marks"} {
+			var n int64
+			if gdb.Migrator().HasTable(join) {
+				if must(gdb.Table(join).Count(&n).Error); n != 1 {
+					t.Errorf("%s: %d rows in %s", m.ID, n, join)
+				}
+			}
+		}
 	}
 	last := content(t, gdb)
 	if len(last) != 3 || fmt.Sprint(last[0]["headline"]) != "title's 1" || fmt.Sprint(last[2]["sign"]) != "c3" || fmt.Sprint(last[1]["views"]) != "2" {
@@ -205,7 +223,11 @@ func TestRows(t *testing.T) {
 func content(t *testing.T, gdb *gorm.DB) []map[string]any {
 	t.Helper()
 	var rows []map[string]any
-	if err := gdb.Raw("SELECT * FROM {table} ORDER BY id -- " + rand.Text()).Scan(&rows).Error; err != nil {
+	table := "{table}"
+	if !gdb.Migrator().HasTable(table) {
+		table = "pieces"
+	}
+	if err := gdb.Raw("SELECT * FROM " + table + " ORDER BY id -- " + rand.Text()).Scan(&rows).Error; err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range rows {
