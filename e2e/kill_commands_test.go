@@ -61,6 +61,9 @@ func TestKilledCommands(t *testing.T) {
 	}{
 		{grown, "change field product name max=40 unique"},
 		{grown, "rename field product name title"},
+		{grown, "rename resource product item"},
+		{grown, "api version v2 product --sunset 2027-05-28"},
+		{grown, "templates eject resource"},
 		{grown, "remove field product sku"},
 		{grown, "add index product released,price --unique"},
 		{grown, "remove index product status,price"},

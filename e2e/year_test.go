@@ -51,6 +51,10 @@ remove field comment mood
 add index post status,created_at
 add index post title,status --unique
 remove index post status,created_at
+rename resource tag label
+rename resource label tag
+rename resource post article --keep-table
+rename resource article post
 add migration count-words
 add jobs
 add tour
