@@ -27,7 +27,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	axe := axe.Load(t, "testdata/openapi")
 	s := guideServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(services.Browser(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.WindowSize(1400, 900))...)
@@ -42,7 +42,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	is := func(what, expression string) {
 		t.Helper()
-		within, cancel := context.WithTimeout(ctx, 20*time.Second)
+		within, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		if _, err := chromedp.Run(within, chromedp.Poll[bool](expression)); err != nil {
 			t.Fatalf("%s: %v", what, err)

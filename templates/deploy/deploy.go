@@ -40,7 +40,7 @@ func Feature() scaffold.Feature {
 	}
 	return scaffold.Feature{
 		Name:    "deploy",
-		Summary: "Kubernetes, systemd or Fly.io; every project has a compose.yaml",
+		Summary: "Files for Kubernetes, systemd or Fly.io",
 		Example: "deploy --to kubernetes/systemd",
 		Options: []scaffold.Option{{Name: "to", Help: "where it runs", Default: names[0], Choices: names, Many: true,
 			About: map[string]string{"kubernetes": "manifests for kubectl apply -k", "systemd": "a unit for one machine", "fly": "fly.toml for Fly.io"}}},

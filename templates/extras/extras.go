@@ -48,7 +48,7 @@ func Feature() scaffold.Feature {
 	}
 	return scaffold.Feature{
 		Name:    "extras",
-		Summary: "Makefile, VS Code, devcontainer, Dependabot, Grafana, Litestream",
+		Summary: "Files for editors, updates, dashboards and backups",
 		Example: "extras --with vscode/dependabot",
 		Options: []scaffold.Option{{Name: "with", Help: "which files", Default: names[0], Choices: names, About: about, Many: true}},
 		Grows:   true,

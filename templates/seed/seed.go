@@ -29,7 +29,7 @@ func Files() fs.FS {
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "seed",
-		Summary:  "Sample rows for development, for `nexios db seed` and `db reset`",
+		Summary:  "Sample rows for development",
 		Example:  "seed",
 		Packages: []string{"seed"},
 		Files:    Files(),
