@@ -33,6 +33,7 @@ type Service struct {
 	log      *slog.Logger
 	keys     []key // the first signs
 	parser   *jwt.Parser
+	signed   signed
 	hasher   hasher
 	sessions *cache[liveSession]
 	apiKeys  *cache[liveKey]
@@ -78,7 +79,7 @@ func (s *Service) Middleware() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		a := &asker{service: s, request: c.Request}
 		if c.Request.Method != http.MethodGet { // which hashes nothing
-			a.network = ClientOf(c).network()
+			a.network = Client{Address: c.ClientIP()}.network()
 		}
 		web.Keep(c, contextKey{}, a)
 	}

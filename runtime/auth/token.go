@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -56,11 +58,38 @@ func (s *Service) sign(userID int64, session string) (string, error) {
 
 var errUnknownKey = errors.New("unknown kid")
 
+// signed remembers the claims of access tokens whose signature was right, by the
+// hash of the token: clients send each of theirs again and again. What ends a
+// session, or a token, is asked every time.
+type signed struct {
+	mu     sync.RWMutex
+	claims map[[sha256.Size]byte]*claims
+}
+
+func (s *signed) get(hash [sha256.Size]byte) *claims {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.claims[hash]
+}
+
+func (s *signed) keep(hash [sha256.Size]byte, c *claims) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.claims == nil || len(s.claims) >= cacheSize {
+		s.claims = make(map[[sha256.Size]byte]*claims)
+	}
+	s.claims[hash] = c
+}
+
 // parse checks an access token's signature and times, and nothing about its
-// session.
+// session. The claims are shared: do not change them.
 func (s *Service) parse(token string) (*claims, error) {
 	if len(token) > maxToken {
 		return nil, jwt.ErrTokenMalformed
+	}
+	hash := sha256.Sum256([]byte(token))
+	if c := s.signed.get(hash); c != nil && s.now().Before(c.ExpiresAt.Time) {
+		return c, nil
 	}
 	c := &claims{}
 	_, err := s.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
@@ -71,6 +100,9 @@ func (s *Service) parse(token string) (*claims, error) {
 		}
 		return nil, errUnknownKey
 	})
+	if err == nil {
+		s.signed.keep(hash, c)
+	}
 	return c, err
 }
 

@@ -3,10 +3,12 @@ package auth
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +140,32 @@ func TestAccessTokenHasItsClaimsAndEnd(t *testing.T) {
 	wantStatus(t, "after 30 minutes", err, 401)
 }
 
+// A token is parsed once, and no more are remembered than fit. One that differs from
+// it in any way is another.
+func TestTokensAreParsedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.user("alice")
+	token := w.login(w.s, "alice").AccessToken
+	first, err := w.s.parse(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := w.s.parse(token); err != nil || again != first {
+		t.Errorf("the second time: %p, not %p, %v", again, first, err)
+	}
+	for _, other := range []string{token + "A", token[:len(token)-1], strings.ToUpper(token)} {
+		if _, err := w.s.parse(other); err == nil {
+			t.Errorf("%s is taken for it", other)
+		}
+	}
+	for n := range cacheSize {
+		w.s.signed.keep(sha256.Sum256([]byte(strconv.Itoa(n))), first)
+	}
+	if n := len(w.s.signed.claims); n > cacheSize {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
 func TestSecretRotation(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
@@ -160,7 +188,8 @@ func TestSecretRotation(t *testing.T) {
 	}
 	_, err = w.s.Authenticate(t.Context(), w.login(next, "alice").AccessToken)
 	wantStatus(t, "a token of the new secret where it is not known", err, 401)
-	next.keys = next.keys[:1]
-	_, err = next.Authenticate(t.Context(), before.AccessToken)
+	gone := w.replica()
+	gone.keys = next.keys[:1]
+	_, err = gone.Authenticate(t.Context(), before.AccessToken)
 	wantStatus(t, "a token of a secret that is gone", err, 401)
 }
