@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -17,14 +18,23 @@ import (
 // and the row rules would have. The model is the response type of the route, alone
 // or in a list. A key of the body is that of a foreign key, or of a many-to-many
 // relation, such as "tag_ids" for "tags".
-func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail {
-	return func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail {
-		s := answered(gdb, out)
+func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail {
+	var models sync.Map // of *schema.Schema, by reflect.Type; nil for one that refers to none
+	return func(ctx context.Context, out reflect.Type, values func() []map[string]any) []fault.Detail {
+		known, ok := models.Load(out)
+		if !ok {
+			s := answered(gdb, out)
+			if s != nil && len(s.Relationships.BelongsTo)+len(s.Relationships.Many2Many) == 0 {
+				s = nil
+			}
+			known, _ = models.LoadOrStore(out, s)
+		}
+		s := known.(*schema.Schema)
 		if s == nil {
 			return nil
 		}
 		var details []fault.Detail
-		tx := gdb.WithContext(ctx)
+		tx, sent := gdb.WithContext(ctx), values()
 		for _, relation := range s.Relationships.BelongsTo {
 			last := relation.References[len(relation.References)-1]
 			if key := jsonName(s, last.ForeignKey.DBName); mentioned(sent, key) {

@@ -144,7 +144,7 @@ func TestOneAnswerNamesEveryFault(t *testing.T) {
 		all := gdb.WithContext(db.System(t.Context()))
 		must(t, all.Create(&Sheet{Title: "there", NoteID: 4}).Error)
 		asked, find := 0, db.Refused(gdb)
-		refused := func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail {
+		refused := func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail {
 			asked++
 			return find(ctx, out, sent)
 		}

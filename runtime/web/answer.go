@@ -42,6 +42,7 @@ const jsonType = "application/json; charset=utf-8"
 // Header values that many answers share; as in secure, none has room for more.
 var (
 	jsonTypes  = []string{jsonType}
+	noStore    = []string{"no-store"}
 	revalidate = []string{"private, no-cache"}
 	byEncoding = []string{"Accept-Encoding"}
 )

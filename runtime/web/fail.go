@@ -67,8 +67,8 @@ func writeError(c *gin.Context, f *fault.Error, debug bool) {
 	for _, name := range []string{"Etag", "Content-Length", "Content-Encoding", "Content-Disposition", "Last-Modified", "Location"} {
 		header.Del(name) // of the success that did not come
 	}
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Type", jsonType)
+	header["Cache-Control"] = noStore
+	header["Content-Type"] = jsonTypes
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(errors.New("an error's body cannot fail to encode: " + err.Error()))

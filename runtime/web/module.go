@@ -50,10 +50,10 @@ type Module struct {
 	Count func(ctx context.Context, client netip.Addr, r Rate) (n int, reset time.Duration, err error)
 	// Refused finds further errors in a request body that has failed validation or
 	// refers to a missing row, so that one response reports them all. It receives the
-	// response type of the route and the values sent, by key: one map for each element
-	// of a list, or a single one. The index in a detail is that of the element. It is
-	// not called for bodies that are accepted.
-	Refused func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail
+	// response type of the route and a function that returns the values sent, by key: one
+	// map for each element of a list, or a single one. The index in a detail is that of
+	// the element. It is not called for bodies that are accepted.
+	Refused func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail
 }
 
 // Under returns the module with its routes mounted below prefix.

@@ -13,7 +13,7 @@ import (
 )
 
 // refusal is a module's Refused.
-type refusal func(ctx context.Context, out reflect.Type, sent []map[string]any) []fault.Detail
+type refusal func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail
 
 // dangling completes the error of a handler that met a row which the body refers
 // to and which is not there: it may have looked for one kind of row only, or for
@@ -39,8 +39,14 @@ func (b *body) complete(ctx context.Context, body reflect.Value, details []fault
 	if len(b.refused) == 0 || len(details) >= maxDetails || b.list && body.Len() > maxBulk {
 		return details
 	}
-	sent := b.sent(body)
-	all := slices.Clone(details)
+	var values []map[string]any
+	sent := func() []map[string]any {
+		if values == nil {
+			values = b.sent(body)
+		}
+		return values
+	}
+	all := slices.Clip(details)
 	for _, find := range b.refused {
 		for _, found := range find(ctx, b.out, sent) {
 			if !b.list {
@@ -51,6 +57,9 @@ func (b *body) complete(ctx context.Context, body reflect.Value, details []fault
 				all = append(all, found)
 			}
 		}
+	}
+	if len(all) == len(details) {
+		return details
 	}
 	slices.SortStableFunc(all, func(one, other fault.Detail) int { return row(one) - row(other) })
 	return all[:min(len(all), maxDetails)]
