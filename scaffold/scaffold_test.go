@@ -291,7 +291,7 @@ func TestAProjectInCRLF(t *testing.T) {
 	if p := dos.to(dos.spec, scaffold.ResourceKey(dos.spec.Resources[1])); len(p.Changes()) > 0 || len(p.Of(plan.Identical)) < 5 {
 		t.Errorf("the same again changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
 	}
-	p, err := dos.catalog.Upgrade(dos.spec, dos.disk)
+	p, err := dos.catalog.Upgrade(dos.spec, dos.disk, nil)
 	if err != nil || len(p.Changes()) > 0 {
 		t.Errorf("an upgrade to the same changes %s, %v", paths(p, plan.Create, plan.Update, plan.Delete), err)
 	}

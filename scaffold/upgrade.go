@@ -14,24 +14,37 @@ import (
 	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/scaffold/rewrite"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 // Upgrade plans the way from a project as another version wrote it to the same
 // project as this one writes it: what is new is merged with what the owner
 // edited since, and the project's copy of the runtime, if it has one, is
-// renewed. disk is the project's folder; it is only read.
+// renewed. rewritten are the places, by file, where its code gets what a newer runtime
+// asks for. disk is the project's folder; it is only read.
 //
 // Migrations stay as they are, and so does .env; go.mod and go.sum only gain.
 // A file that this version does not write any more goes, unless it was edited.
-func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
+func (c Catalog) Upgrade(p spec.Project, disk fs.FS, rewritten map[string][]rewrite.Use) (plan.Plan, error) {
 	was := p.Nexios
 	p.Nexios = c.Version
 	parts, err := c.parts(p)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	d := draft{disk: disk, files: map[string]*text{}, module: p.Module}
+	over := resolved{disk, map[string][]byte{}}
+	for name, uses := range rewritten {
+		text, err := fs.ReadFile(disk, name)
+		if err != nil {
+			return plan.Plan{}, err
+		}
+		over.texts[name] = rewrite.Apply(text, uses)
+		if base, err := fs.ReadFile(disk, baseDir+name); err == nil {
+			over.texts[baseDir+name] = rewrite.Alike(base, text, uses)
+		}
+	}
+	d := draft{disk: over, files: map[string]*text{}, module: p.Module}
 	switch _, err := fs.Stat(disk, strings.TrimSuffix(baseDir, "/")); {
 	case was == c.Version:
 		d.restore(parts)
@@ -48,7 +61,11 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	if err := c.renewTemplates(&d); err != nil {
 		return plan.Plan{}, err
 	}
-	return c.renewAll(&d, p, parts)
+	made, err := c.renewAll(&d, p, parts)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return onto(disk, over, made, nil), nil
 }
 
 // renewAll plans that the project in d is p as this version writes it.

@@ -342,6 +342,7 @@ type changing struct {
 	title string // what undo will call it
 	ask   string // what to ask before it is written; "" does not ask
 	force bool   // delete files that were edited
+	about string // what to say of the changes; may be empty
 	done  string // what to say when it is written; may be empty
 	next  []string
 }
@@ -400,6 +401,7 @@ func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how 
 		},
 		checked: true,
 		stuck:   stuck,
+		about:   how.about,
 		done:    how.done,
 		next:    append(enter(open.dir), how.next...),
 	})

@@ -46,6 +46,7 @@ type result struct {
 	Applied bool      `json:"applied"`
 	Dir     string    `json:"dir"`
 	Plan    plan.Plan `json:"plan"`
+	About   string    `json:"about,omitempty"`
 	Next    []string  `json:"next,omitempty"`
 	failure
 }
@@ -59,6 +60,7 @@ type step struct {
 	// checked refuses what a project does not compile with.
 	checked bool
 	stuck   string   // what to do about conflicts
+	about   string   // what to say of the changes; may be empty
 	done    string   // what to say when it is written; may be empty
 	next    []string // commands to run then
 }
@@ -72,6 +74,12 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 		if err := f.show(out, s.plan); err != nil {
 			return err
 		}
+	}
+	if s.about != "" && len(s.plan.Changes()) == 0 {
+		s.about = ""
+	}
+	if !asJSON && s.about != "" {
+		fmt.Fprintln(out, "\n"+plan.Visible(s.about))
 	}
 	var err error
 	write := !f.dryRun && len(s.plan.Changes()) > 0
@@ -97,7 +105,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 		s.next = nil
 	}
 	if asJSON {
-		r := result{Applied: write, Dir: s.dir, Plan: s.plan, Next: s.next, failure: newFailure(err)}
+		r := result{Applied: write, Dir: s.dir, Plan: s.plan, About: s.about, Next: s.next, failure: newFailure(err)}
 		if broken := json.NewEncoder(out).Encode(r); broken != nil {
 			return broken
 		}

@@ -37,6 +37,16 @@ var errUncertain = errors.New("types alone do not tell")
 // tests, with what the cache has of all others, and returns what it complains of. It
 // takes a part of what a compiler does. overlay has the files that are planned.
 func checkTypes(cmd *cobra.Command, dir, overlay string, replace map[string]string) (string, error) {
+	c, err := typed(cmd, dir, overlay, replace, nil)
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(c.complaints, "\n"), nil
+}
+
+// typed checks the types of the project's packages; info takes what it learns, nil for
+// nothing.
+func typed(cmd *cobra.Command, dir, overlay string, replace map[string]string, info *types.Info) (*checker, error) {
 	flags := append([]string{"-buildvcs=false"}, pastVendor(dir)...)
 	if overlay != "" {
 		flags = append(flags, "-overlay="+overlay)
@@ -44,7 +54,7 @@ func checkTypes(cmd *cobra.Command, dir, overlay string, replace map[string]stri
 	const fields = "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports,ImportMap,Module,Error"
 	own, err := list(cmd, dir, append(flags, "-test", fields, "./...")...)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	packages := map[string]*listed{}
 	for i := range own {
@@ -53,7 +63,7 @@ func checkTypes(cmd *cobra.Command, dir, overlay string, replace map[string]stri
 	var others []string
 	for _, p := range own {
 		if p.Error != nil || len(p.CgoFiles) > 0 || p.Module == nil {
-			return "", errUncertain
+			return nil, errUncertain
 		}
 		for _, path := range p.Imports {
 			if _, mine := packages[path]; !mine && path != "unsafe" && path != "C" && !slices.Contains(others, path) {
@@ -63,13 +73,13 @@ func checkTypes(cmd *cobra.Command, dir, overlay string, replace map[string]stri
 	}
 	exported, err := list(cmd, dir, append(append(flags, "-export", "-json=ImportPath,Export"), others...)...)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	archives := map[string]string{}
 	for _, p := range exported {
 		archives[p.ImportPath] = p.Export
 	}
-	c := checker{files: token.NewFileSet(), packages: packages, done: map[string]*types.Package{}, replace: replace}
+	c := checker{files: token.NewFileSet(), packages: packages, done: map[string]*types.Package{}, replace: replace, info: info}
 	c.others = importer.ForCompiler(c.files, "gc", func(path string) (io.ReadCloser, error) {
 		if archives[path] == "" {
 			return nil, fmt.Errorf("no package %s", path)
@@ -79,11 +89,11 @@ func checkTypes(cmd *cobra.Command, dir, overlay string, replace map[string]stri
 	for _, p := range own {
 		if !strings.HasSuffix(p.ImportPath, ".test") { // which the go command writes
 			if _, err := c.check(p.ImportPath); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
 	}
-	return strings.Join(c.complaints, "\n"), nil
+	return &c, nil
 }
 
 // checker checks each package once, after those that it imports.
@@ -93,6 +103,8 @@ type checker struct {
 	done       map[string]*types.Package
 	others     types.Importer
 	replace    map[string]string
+	info       *types.Info
+	parsed     []*ast.File
 	complaints []string
 }
 
@@ -148,7 +160,8 @@ func (c *checker) check(path string) (*types.Package, error) {
 		config.GoVersion = "go" + p.Module.GoVersion
 	}
 	name, _, _ := strings.Cut(path, " ") // of a test's variant
-	checked, _ := config.Check(name, c.files, parsed, nil)
+	checked, _ := config.Check(name, c.files, parsed, c.info)
+	c.parsed = append(c.parsed, parsed...)
 	c.done[path] = checked
 	return checked, failed
 }

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"go/ast"
+	"go/types"
+	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -9,7 +14,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/semver"
 
+	"github.com/nexios-go/nexios/scaffold/apply"
+	"github.com/nexios-go/nexios/scaffold/merge"
+	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/scaffold/rewrite"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -19,7 +28,8 @@ func upgradeCommand() *cobra.Command {
 		Use:   "upgrade",
 		Short: "Upgrade the project to this version of nexios",
 		Long: `Regenerate the project as this version of nexios writes it: changes are merged
-with your edits, and the project's copy of the runtime is replaced.
+with your edits, and the project's copy of the runtime is replaced. What your own
+code uses of the runtime gets its new names and arguments, each listed with its line.
 
 If you and the new version changed the same lines, nothing is written and the
 files are named; --markers writes both versions into them for you to resolve.
@@ -49,24 +59,122 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 			Where: filepath.Join(open.dir, "nexios.json"), Try: getVersion(has),
 		}
 	}
-	p, err := open.catalog.Upgrade(open.spec, open.Files())
+	p, err := open.catalog.Upgrade(open.spec, open.Files(), nil)
 	if err != nil {
 		return err
 	}
-	how := changing{title: "upgrade to " + is, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
-	if has != is {
-		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has) + "\n\n" + behaviour(open.spec)
-		if lacking, err := lackingIndexes(open.spec, open.Files()); err == nil && len(lacking) > 0 {
-			how.done += "\n  indexes that new tables have but yours lack (nexios doctor lists them):"
-			for _, f := range lacking {
-				how.done += "\n    " + f.Remedy
+	var about []string
+	if has != is || slices.ContainsFunc(p.Changes(), func(op plan.Op) bool { return strings.HasPrefix(op.Path, ".nexios/runtime/") }) {
+		uses, err := outdated(cmd, open)
+		if err != nil {
+			return err
+		}
+		if len(uses) > 0 {
+			if p, err = open.catalog.Upgrade(open.spec, open.Files(), uses); err != nil {
+				return err
 			}
+			about = append(about, rewritings(open, uses)...)
 		}
 	}
+	how := changing{title: "upgrade to " + is, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
+	if has != is {
+		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has)
+		about = append(about, behaviour(open.spec), "changelog: "+changelog(is))
+		if lacking, err := lackingIndexes(open.spec, open.Files()); err == nil && len(lacking) > 0 {
+			text := "indexes that new tables have but yours lack (nexios doctor lists them):"
+			for _, f := range lacking {
+				text += "\n  " + f.Remedy
+			}
+			about = append(about, text)
+		}
+	}
+	how.about = strings.Join(about, "\n\n")
 	if canAsk(cmd) && !f.yes && !f.dryRun {
 		how.ask = "Apply these changes?"
 	}
 	return carryOver(cmd, f, open, p, how)
+}
+
+// changelog is where it stands what a version changed.
+func changelog(version string) string {
+	return "https://github.com/nexios-go/nexios/blob/v" + version + "/CHANGELOG.md"
+}
+
+// outdated are the places, by file, where the project's code is to be rewritten for
+// this runtime. What it uses is told by the types of the runtime that it has.
+func outdated(cmd *cobra.Command, open opened) (map[string][]rewrite.Use, error) {
+	rules := rewrite.Rules()
+	mentioned := false
+	err := fs.WalkDir(open.Files(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || mentioned:
+			return err
+		case entry.IsDir() && (strings.HasPrefix(name, ".") && name != "." || name == "vendor"):
+			return fs.SkipDir
+		case entry.Type().IsRegular() && strings.HasSuffix(name, ".go"):
+			text, err := fs.ReadFile(open.Files(), name)
+			mentioned = err == nil && rewrite.Mentions(text, rules)
+			return err
+		}
+		return nil
+	})
+	if err != nil || !mentioned {
+		return nil, err
+	}
+	dir, err := filepath.EvalSymlinks(open.dir)
+	if err != nil {
+		return nil, err
+	}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	checked, err := typed(cmd, open.dir, "", nil, info)
+	if errors.Is(err, errUncertain) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: code that calls the runtime as it was is not rewritten, as the project does not compile; go vet ./... says why")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	uses := map[string][]rewrite.Use{}
+	for _, file := range checked.parsed {
+		full := checked.files.Position(file.FileStart).Filename
+		if real, err := filepath.EvalSymlinks(full); err == nil {
+			full = real
+		}
+		name, err := filepath.Rel(dir, full)
+		if err != nil || !filepath.IsLocal(name) || uses[filepath.ToSlash(name)] != nil { // or one of a test's variants
+			continue
+		}
+		if found := rewrite.Uses(checked.files, file, info, "github.com/nexios-go/nexios/runtime", rules); len(found) > 0 {
+			uses[filepath.ToSlash(name)] = found
+		}
+	}
+	return uses, nil
+}
+
+// rewritings tell which lines of the owner's are rewritten, and what for.
+func rewritings(open opened, uses map[string][]rewrite.Use) []string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(uses)) {
+		text, err := fs.ReadFile(open.Files(), name)
+		base, lacking := fs.ReadFile(open.Files(), apply.BaseDir+"/"+name)
+		if err != nil || lacking == nil && merge.Same(text, base) && !strings.HasPrefix(name, "internal/migrations/") {
+			continue // it is written anew
+		}
+		for _, use := range uses[name] {
+			line := fmt.Sprintf("%s:%d  %s", name, use.Line, use.Rule)
+			if use.Rule.To != "" {
+				line += " is " + use.Rule.To
+			}
+			if use.Rule.Why != "" {
+				line += "\n    " + use.Rule.Why
+			}
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return []string{"code rewritten for the newer runtime:\n  " + strings.Join(lines, "\n  ")}
 }
 
 // behaviour tells what a client of the upgraded project sees differently, where
