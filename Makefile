@@ -1,6 +1,6 @@
 # make alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint api test fresh cgo e2e golden bench install requirements tools
+.PHONY: help demo check lint api test fresh cgo e2e golden bench install released requirements tools
 
 GO      ?= go
 BIN     := bin/nexios
@@ -60,6 +60,9 @@ e2e: $(BIN) ## only the black-box tests
 
 golden: ## write the golden project anew; read its diff before you commit it
 	@$(GO) test ./e2e -run TestGolden -update
+
+released: ## pack a project of this version, which later ones are upgraded from; right after a release
+	@$(GO) test ./e2e -run TestReleased -release
 
 requirements: ## write anew what generated go.mod files need, after go.mod changed
 	@$(GO) run ./e2e/requirements
