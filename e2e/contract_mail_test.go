@@ -193,6 +193,52 @@ func TestContractMail(t *testing.T) {
 	}
 }
 
+// TestContractAddressThatWasLeft: whoever stole a session and confirmed an address of
+// their own does not keep the owner from the account, not even by registering the old one.
+func TestContractAddressThatWasLeft(t *testing.T) {
+	t.Parallel()
+	s := guideServer(t)
+	post := func(path string, body any) answer { return s.client().post(apiBase+path, body) }
+	token := func(l letter) map[string]string {
+		found := tokenInLetter.FindStringSubmatch(l.text)
+		if found == nil {
+			t.Fatalf("the mail has no link:\n%s", l.text)
+		}
+		return map[string]string{"token": found[1], "password": "Different-Horse-8"}
+	}
+	thief, other := s.register("owner"), s.register("other")
+	taken := func(when string) {
+		t.Helper()
+		request := regexp.MustCompile(`"request_id":"[^"]*"`)
+		body := registration("squatter")
+		body["email"] = "other@example.com"
+		want := request.ReplaceAllString(string(post("/users", body).want(409).body), "")
+		for _, email := range []string{"owner@example.com", "OWNER@Example.com"} {
+			body["email"] = email
+			if got := request.ReplaceAllString(string(post("/users", body).want(409).body), ""); got != want {
+				t.Errorf("%s: it answers %s, and for one that somebody has %s", when, got, want)
+			}
+			other.patch(fmt.Sprintf("%s/users/%d", apiBase, other.id), map[string]any{"email": email}).wantFault(409, "Email taken")
+		}
+		out, problems, code := s.command(goodPassword+"\n", "user", "create", "--username", "squatter", "--email", "owner@example.com")
+		if code == 0 || !strings.Contains(problems, "email taken") {
+			t.Errorf("%s: the command makes one: %s%s", when, out, problems)
+		}
+	}
+	thief.patch(fmt.Sprintf("%s/users/%d", apiBase, thief.id), map[string]any{"email": "thief@example.com"}).want(200)
+	s.awaitLetter("owner@example.com", "Your e-mail address was changed")
+	taken("before it is confirmed")
+	post("/auth/confirm-email", token(s.awaitLetter("thief@example.com", "Confirm"))).want(200)
+	taken("once it is confirmed")
+	undo := token(s.awaitLetter("owner@example.com", "Did you change"))
+	post("/auth/reset-password", undo).want(200)
+	post("/auth/reset-password", undo).wantFault(400, "")
+	thief.get(mePath).wantFault(401, "")
+	if got := s.login("owner", "Different-Horse-8").get(mePath).want(200).json(); got["email"] != "owner@example.com" || got["email_confirmed_at"] == nil {
+		t.Errorf("the account is %v", got)
+	}
+}
+
 // TestContractJobs: what is enqueued survives a kill -9 and is done once.
 func TestContractJobs(t *testing.T) {
 	t.Parallel()

@@ -68,7 +68,7 @@ var functions = map[string]any{"nolink": nolink}
 // nolink puts a word joiner, which nobody sees, behind the characters by which mail
 // programs recognise a URL or an address.
 func nolink(text string) string {
-	return strings.NewReplacer(".", ".\u2060", ":", ":\u2060", "/", "/\u2060", "@", "@\u2060").Replace(text)
+	return strings.NewReplacer(".", ".\u2060", ":", ":\u2060", "@", "@\u2060").Replace(text)
 }
 
 // Message renders the mail called name for one recipient. Line breaks that
