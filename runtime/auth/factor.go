@@ -61,3 +61,18 @@ func hasFactor(tx *gorm.DB, userID int64) (bool, error) {
 func proved(tx *gorm.DB, session string) error {
 	return tx.Session(&gorm.Session{NewDB: true}).Model(&sessionRow{}).Where("id = ?", session).UpdateColumn("factors", 2).Error
 }
+
+// RemoveFactors removes the second factor, recovery codes and passkeys of a user and
+// ends their sessions. It is for operators who have verified who asks: whoever lost
+// their device, or had somebody else add a factor, does not get in by a password reset
+// (ASVS 5, 6.4.3 and 6.4.4).
+func RemoveFactors(gdb *gorm.DB, userID int64) error {
+	return gdb.Transaction(func(tx *gorm.DB) error {
+		for _, rows := range []any{&totpRow{}, &recoveryRow{}, &passkeyRow{}} {
+			if err := tx.Where("user_id = ?", userID).Delete(rows).Error; err != nil {
+				return err
+			}
+		}
+		return tx.Model(&sessionRow{}).Where("user_id = ? AND revoked_at = 0", userID).UpdateColumn("revoked_at", tx.NowFunc().UnixMilli()).Error
+	})
+}

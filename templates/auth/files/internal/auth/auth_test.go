@@ -243,7 +243,8 @@ func TestLogoutWithoutARequiredFactor(t *testing.T) {
 	cfg := authtest.Config()
 	cfg.Factor = []string{"user"}
 	w := start(t, cfg)
-	client, _ := w.alice()
+	token, _ := w.api.Fresh().Post("/api/v1/auth/login", credentials{"alice", password, ""}).Expect(200).JSON()["access_token"].(string)
+	client := w.api.Fresh().With("Authorization", "Bearer "+token) // without the cookie
 	client.Get("/whoami").Expect(403)
 	client.Post("/api/v1/auth/logout", nil).Expect(204)
 	client.Get("/whoami").Expect(401)

@@ -24,7 +24,7 @@ import (
 
 type handler struct{ db *gorm.DB }
 
-// Module returns the routes of users, and the command that makes one.
+// Module returns the routes of users, and the commands for them.
 func Module(gdb *gorm.DB) web.Module {
 	h := handler{gdb}
 	return web.Module{
@@ -48,6 +48,9 @@ func Module(gdb *gorm.DB) web.Module {
 		Commands: []command.Command{{
 			Name: "user create", Args: "--username U --email E [--admin]", Summary: "create a user; the password is prompted for or read from standard input",
 			Starts: true, Run: h.createCommand,
+		}, {
+			Name: "user remove-factors", Args: "--username U", Summary: "remove a user's second factor and passkeys and log them out, once you know who asks",
+			Run: h.removeFactorsCommand,
 		}},
 	}
 }

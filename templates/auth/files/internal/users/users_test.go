@@ -546,3 +546,42 @@ func TestCreateCommand(t *testing.T) {
 		t.Errorf("a line without an end: %v", err)
 	}
 }
+
+// Whoever lost the second factor, or had somebody else add one, needs an operator: a
+// password reset leaves it on.
+func TestRemoveFactorsCommand(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	for _, id := range []int64{w.aliceID, w.bobID} {
+		for table, row := range map[string]map[string]any{
+			"auth_totp":           {"user_id": id, "secret": "x", "confirmed_at": 1, "last_step": 0},
+			"auth_recovery_codes": {"user_id": id, "hash": fmt.Sprint(id)},
+			"auth_passkeys":       {"user_id": id, "hash": fmt.Sprint(id), "credential_id": "x", "name": "x", "record": "{}", "created_at": 1, "last_used_at": 1},
+		} {
+			if err := w.db.Table(table).Create(row).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		err := Module(w.db).Commands[1].Run(t.Context(), command.IO{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out})
+		return out.String(), err
+	}
+	for _, args := range [][]string{{}, {"--username", "nobody"}, {"--username", "alice", "bob"}, {"--nonsense"}} {
+		if out, err := run(args...); err == nil || !strings.Contains(err.Error(), "try:") {
+			t.Errorf("%v: %s, %v", args, out, err)
+		}
+	}
+	if out, err := run("--username", "ALICE"); err != nil || !strings.Contains(out, "alice") {
+		t.Fatalf("%s, %v", out, err)
+	}
+	for _, table := range []string{"auth_totp", "auth_recovery_codes", "auth_passkeys"} {
+		var left []int64
+		if err := w.db.Table(table).Pluck("user_id", &left).Error; err != nil || len(left) != 1 || left[0] != w.bobID {
+			t.Errorf("%s has rows of %v, %v", table, left, err)
+		}
+	}
+	w.alice.Get("/users/me").Expect(401)
+	w.bob.Get("/users/me").Expect(200)
+}
