@@ -170,21 +170,21 @@ func TestOrganisationsDoNotHearEachOther(t *testing.T) {
 
 func TestWhoIsNoMemberAnyMoreIsPutOut(t *testing.T) {
 	w := newWorld(t)
+	_, _, boss := organisationstest.SignIn(t, w.db, "boss", "user")
+	if err := w.db.Table("users").Where("username = ?", "boss").Update("role", "admin").Error; err != nil {
+		t.Fatal(err)
+	}
 	ada := w.join(ours, "lobby", w.ada)
-	bob := w.join(ours, "lobby", w.bob)
-	hears(t, ada, `{"type":"system","message":"User joined"}`)
-	// Administrators of the application are members like others.
-	if err := w.db.Table("users").Where("username = ?", "bob").Update("role", "admin").Error; err != nil {
-		t.Fatal(err)
-	}
-	bob = w.join(ours, "lobby", w.bob)
-	hears(t, ada, `{"type":"system","message":"User joined"}`)
-	if err := w.db.Exec("DELETE FROM memberships WHERE user_id = ?", authtest.UserID(t, w.db, "bob")).Error; err != nil {
-		t.Fatal(err)
-	}
-	hears(t, ada, `{"type":"system","message":"User left"}`)
-	_ = bob.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, _, err := bob.ReadMessage(); !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
-		t.Errorf("it ends with %v", err)
+	for name, token := range map[string]string{"bob": w.bob, "boss": boss} { // who administers the application
+		conn := w.join(ours, "lobby", token)
+		hears(t, ada, `{"type":"system","message":"User joined"}`)
+		if err := w.db.Exec("DELETE FROM memberships WHERE user_id = ?", authtest.UserID(t, w.db, name)).Error; err != nil {
+			t.Fatal(err)
+		}
+		hears(t, ada, `{"type":"system","message":"User left"}`)
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
+			t.Errorf("that of %s ends with %v", name, err)
+		}
 	}
 }
