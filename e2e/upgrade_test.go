@@ -70,7 +70,7 @@ func TestUpgrade(t *testing.T) {
 	for _, name := range []string{"internal/app/gone.go", ".nexios/base/internal/app/gone.go", ".nexios/runtime/gone.go"} {
 		p.write(name, "package app\n")
 	}
-	if err := os.Remove(filepath.Join(p.dir, ".nexios/runtime/db/fold.go")); err != nil {
+	if err := os.Remove(filepath.Join(p.dir, ".nexios/runtime/db/plugin_fold.go")); err != nil {
 		t.Fatal(err)
 	}
 	edit()

@@ -12,13 +12,6 @@ import (
 	"gorm.io/gorm"
 )
 
-// Why a runner of our own. Migrations must be safe when several replicas start
-// at once on any of the three databases, and speak GORM's migrator. goose locks
-// on PostgreSQL alone and pulls in a module that not every proxy serves;
-// gormigrate has neither a lock nor a status. What is needed is one table, one
-// lock for each dialect (lock.go) and the check inside of the transaction:
-// about two hundred lines. The price is that no tool of others reads the table.
-
 // Migration is one change of the schema and the way back. IDs are unique and
 // begin with a time, by which they are ordered: "20261121101500_create_posts".
 // Up and Down speak to every database alike when they use tx.Migrator() on
