@@ -20,6 +20,9 @@ var rules = []struct {
 	{"the runtime knows nothing of the toolkit", in("runtime"), func(path string) bool {
 		return ours(path) && !in("runtime")(path)
 	}},
+	{"the database knows no web", in("runtime/db"), func(path string) bool {
+		return strings.HasPrefix(path, "github.com/gin-gonic/") || in("runtime/web")(path)
+	}},
 	{"the engine knows neither templates nor commands", in("scaffold"), func(path string) bool {
 		return in("templates")(path) || in("cmd")(path) || in("runtime")(path)
 	}},

@@ -7,46 +7,49 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"net/http"
 	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
-// ReadReplica returns middleware for the Use of a module. If DATABASE_READ_URL names
-// a read replica, a PostgreSQL streaming standby, GORM's reads of the program's own
-// models in GET and HEAD requests go to the replica. Everything else goes to the
-// primary: transactions and locking reads, raw SQL, statements of [System], jobs and
-// WebSockets, the runtime's own tables, including sessions, and the reads of a client
-// until the replica has caught up with the client's writes. A client is identified by
-// its address, Authorization, API key and a cookie set on writes, which works across
-// processes.
-//
-// Reads, and changes of permissions, may lag by up to 5 seconds. A replica that lags
-// more or does not respond is not used until it recovers; that is logged once.
-// Without DATABASE_READ_URL, ReadReplica returns nil.
-func ReadReplica(gdb *gorm.DB) []gin.HandlerFunc {
-	if r, ok := gdb.Plugins["replica"].(*replica); ok {
-		return []gin.HandlerFunc{r.handle}
-	}
-	return nil
+// Replica is the read replica of a database, at the address in DATABASE_READ_URL: a
+// PostgreSQL streaming standby. Requests are told to it by the middleware of package
+// replica, which says what goes there.
+type Replica struct{ plugin *replica }
+
+// ReplicaOf returns the read replica of gdb; false for none.
+func ReplicaOf(gdb *gorm.DB) (Replica, bool) {
+	r, ok := gdb.Plugins["replica"].(*replica)
+	return Replica{r}, ok
 }
 
+// Reading returns a context whose reads may go to the replica, as soon as it has what
+// the clients wrote last. A client is any text that tells it apart.
+func (r Replica) Reading(ctx context.Context, clients ...string) context.Context {
+	return context.WithValue(ctx, replicaKey{}, r.plugin.wrote(clients))
+}
+
+// Writing notes that clients write until done is called: what they read meanwhile, and
+// until the replica has it, is read from the primary.
+func (r Replica) Writing(clients ...string) (done func()) {
+	r.plugin.note(clients, time.Now().Add(time.Hour)) // the answer may be there before its end
+	return func() { r.plugin.note(clients, time.Now()) }
+}
+
+// ReplicaLag is the maximum lag of a read replica: one that lags more is not used until
+// it recovers.
+const ReplicaLag = 5 * time.Second
+
 const (
-	// behind is the maximum replica lag.
-	behind = 5 * time.Second
 	// lookedAt is how long the observed state of a replica is cached.
 	lookedAt = 200 * time.Millisecond
 	// writers is the maximum number of clients whose last write is remembered.
 	writers = 10_000
-	// wroteCookie marks a client that has written within the last behind.
-	wroteCookie = "wrote"
 )
 
 // replica is the GORM plugin that reads from a replica.
@@ -157,12 +160,12 @@ func (r *replica) has(then time.Time) bool {
 		}()
 	}
 	upTo := r.upTo.Load()
-	return upTo > then.UnixNano() && now.UnixNano()-upTo < int64(behind)
+	return upTo > then.UnixNano() && now.UnixNano()-upTo < int64(ReplicaLag)
 }
 
 // look measures the replica lag.
 func (r *replica) look() {
-	ctx, cancel := context.WithTimeout(context.Background(), behind)
+	ctx, cancel := context.WithTimeout(context.Background(), ReplicaLag)
 	defer cancel()
 	now := time.Now()
 	defer func() { r.asked.Store(time.Now().UnixNano()) }()
@@ -183,8 +186,8 @@ func (r *replica) look() {
 		if !r.well.Swap(true) {
 			r.log.Info("the read replica is used again")
 		}
-	case now.UnixNano()-last > int64(behind):
-		r.tell(fmt.Errorf("it lags by more than %s", behind))
+	case now.UnixNano()-last > int64(ReplicaLag):
+		r.tell(fmt.Errorf("it lags by more than %s", ReplicaLag))
 	}
 }
 
@@ -200,41 +203,13 @@ func (r *replica) tell(err error) {
 // value is the time up to which the replica must have caught up.
 type replicaKey struct{}
 
-func (r *replica) handle(c *gin.Context) {
-	clients := r.clients(c)
-	switch c.Request.Method {
-	case http.MethodGet, http.MethodHead:
-		if _, err := c.Cookie(wroteCookie); err == nil {
-			return
-		}
-		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), replicaKey{}, r.wrote(clients)))
-	case http.MethodOptions:
-	default:
-		http.SetCookie(c.Writer, &http.Cookie{Name: wroteCookie, Value: "1", Path: "/", MaxAge: int(behind / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.Request.TLS != nil})
-		r.note(clients, time.Now().Add(time.Hour)) // the answer may be there before its end
-		defer func() { r.note(clients, time.Now()) }()
-		c.Next()
-	}
-}
-
-// clients returns the identities of the client of a request.
-func (r *replica) clients(c *gin.Context) []uint64 {
-	clients := []uint64{maphash.String(r.seed, c.ClientIP())}
-	for _, name := range []string{"Authorization", "X-API-Key"} {
-		if value := c.GetHeader(name); value != "" {
-			clients = append(clients, maphash.String(r.seed, name+value))
-		}
-	}
-	return clients
-}
-
 // wrote returns when the client last wrote.
-func (r *replica) wrote(clients []uint64) time.Time {
+func (r *replica) wrote(clients []string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.all
 	for _, client := range clients {
-		if at := r.written[client]; at.After(last) {
+		if at := r.written[maphash.String(r.seed, client)]; at.After(last) {
 			last = at
 		}
 	}
@@ -242,7 +217,7 @@ func (r *replica) wrote(clients []uint64) time.Time {
 }
 
 // note records when the client wrote.
-func (r *replica) note(clients []uint64, at time.Time) {
+func (r *replica) note(clients []string, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.written) > writers {
@@ -250,6 +225,6 @@ func (r *replica) note(clients []uint64, at time.Time) {
 		r.all = time.Now()
 	}
 	for _, client := range clients {
-		r.written[client] = at
+		r.written[maphash.String(r.seed, client)] = at
 	}
 }

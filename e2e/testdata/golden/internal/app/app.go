@@ -14,6 +14,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/config"
 	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/openapi"
+	"github.com/nexios-go/nexios/runtime/replica"
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
@@ -60,7 +61,7 @@ func database(env string, gdb *gorm.DB) web.Module {
 		Name:     "database",
 		Ready:    func(ctx context.Context) error { return db.Ready(ctx, gdb, all) },
 		Refused:  db.Refused(gdb),
-		Use:      db.ReadReplica(gdb),
+		Use:      replica.Middleware(gdb),
 		Commands: db.Commands(gdb, all),
 	}
 	if env != web.Production {
