@@ -98,29 +98,37 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 // row was seen before the write, it has gone since; see [rules].
 func refers(s *schema.Schema, columns []string) bool {
 	for _, relation := range slices.Concat(s.Relationships.BelongsTo, s.Relationships.HasOne) {
-		for _, from := range ends(relation).From {
-			if slices.Contains(columns, from) {
-				return !hides(relation.FieldSchema)
-			}
+		from, _ := ends(relation)
+		if slices.ContainsFunc(from, func(f *schema.Field) bool { return slices.Contains(columns, f.DBName) }) {
+			return !hides(relation.FieldSchema)
 		}
 	}
 	return false
 }
 
 // ends are the columns of a relation by which a row of the model refers to one of
-// another table; none where it does not. GORM takes two columns of one name that
-// are keys of their tables for a row that has one of the other.
-func ends(relation *schema.Relationship) reference {
-	key := reference{Table: relation.FieldSchema.Table}
+// another table, and those that it refers to; none where it does not. GORM takes two
+// columns of one name that are keys of their tables for a row that has one of the
+// other.
+func ends(relation *schema.Relationship) (from, to []*schema.Field) {
 	for _, r := range relation.References {
 		switch {
 		case relation.Type == schema.BelongsTo:
-			key.From, key.To = append(key.From, r.ForeignKey.DBName), append(key.To, r.PrimaryKey.DBName)
+			from, to = append(from, r.ForeignKey), append(to, r.PrimaryKey)
 		case r.OwnPrimaryKey && r.ForeignKey.PrimaryKey && r.ForeignKey.DBName == r.PrimaryKey.DBName:
-			key.From, key.To = append(key.From, r.PrimaryKey.DBName), append(key.To, r.ForeignKey.DBName)
+			from, to = append(from, r.PrimaryKey), append(to, r.ForeignKey)
 		}
 	}
-	return key
+	return from, to
+}
+
+// columnNames are the names of fields' columns.
+func columnNames(fields []*schema.Field) []string {
+	var names []string
+	for _, field := range fields {
+		names = append(names, field.DBName)
+	}
+	return names
 }
 
 // locate names, when a transaction is over that failed on one of rows, the row
@@ -249,8 +257,8 @@ func references(tx *gorm.DB, s *schema.Schema) []reference {
 	}
 	var all []reference
 	for _, relation := range slices.Concat(s.Relationships.BelongsTo, s.Relationships.HasOne) {
-		if key := ends(relation); len(key.From) > 0 {
-			all = append(all, key)
+		if from, to := ends(relation); len(from) > 0 {
+			all = append(all, reference{Table: relation.FieldSchema.Table, From: columnNames(from), To: columnNames(to)})
 		}
 	}
 	return all

@@ -426,9 +426,9 @@ func assigned(s *gorm.Statement, column *schema.Field) any {
 	return value
 }
 
-// ref is a column that refers to a row of a table that has a rule or keeps
-// deleted rows, so that the database cannot tell whether it is there for the
-// caller. Where it can, its foreign key does; see explain.
+// ref is a column that refers to a row. Where the table of that has a rule or keeps
+// deleted rows, the database cannot tell whether it is there for the caller, and
+// rules look for it; where it can, its foreign key does, and explain says which.
 type ref struct {
 	column, key *schema.Field
 	target      *schema.Schema
@@ -443,21 +443,26 @@ func (p *rules) references(s *schema.Schema) []ref {
 	if known, ok := p.refs.Load(s); ok {
 		return known.([]ref)
 	}
+	refs := slices.DeleteFunc(refsOf(s), func(r ref) bool { return !hides(r.target) })
+	p.refs.Store(s, refs)
+	return refs
+}
+
+// refsOf are the columns by which rows of a model refer to others, in one order, in
+// which rows are held as well.
+func refsOf(s *schema.Schema) []ref {
 	var refs []ref
-	for _, relation := range s.Relationships.Relations {
+	for _, relation := range s.Relationships.Relations { // those of join tables are in no other list
 		if relation.Type != schema.BelongsTo {
 			continue
 		}
-		if target := relation.FieldSchema; hides(target) {
-			// Of a key of several columns the last tells the rows of one owner
-			// apart; the database compares all of them.
-			last := relation.References[len(relation.References)-1]
-			refs = append(refs, ref{last.ForeignKey, last.PrimaryKey, target, softly(target)})
-		}
+		// Of a key of several columns the last tells the rows of one owner
+		// apart; the database compares all of them.
+		from, to := ends(relation)
+		last := len(from) - 1
+		refs = append(refs, ref{from[last], to[last], relation.FieldSchema, softly(relation.FieldSchema)})
 	}
-	// In one order, in which rows are held as well.
 	slices.SortFunc(refs, func(a, b ref) int { return strings.Compare(a.column.DBName, b.column.DBName) })
-	p.refs.Store(s, refs)
 	return refs
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -16,15 +15,15 @@ import (
 // Refused returns a function for web.Module's Refused. For a body that is refused
 // anyway, it finds references to rows that do not exist for the caller, as [Refs]
 // and the row rules would have. The model is the response type of the route, alone
-// or in a list. A key of the body is that of a foreign key, or of a many-to-many
-// relation, such as "tag_ids" for "tags".
+// or in a list. A key of the body is that of a foreign key, or the one
+// that the tag of a many-to-many relation names: gorm:"many2many:posts_tags;ids:tag_ids".
 func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail {
 	var models sync.Map // of *schema.Schema, by reflect.Type; nil for one that refers to none
 	return func(ctx context.Context, out reflect.Type, values func() []map[string]any) []fault.Detail {
 		known, ok := models.Load(out)
 		if !ok {
 			s := answered(gdb, out)
-			if s != nil && len(s.Relationships.BelongsTo)+len(s.Relationships.Many2Many) == 0 {
+			if s != nil && len(refsOf(s))+len(s.Relationships.Many2Many) == 0 {
 				s = nil
 			}
 			known, _ = models.LoadOrStore(out, s)
@@ -35,16 +34,16 @@ func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func
 		}
 		var details []fault.Detail
 		tx, sent := gdb.WithContext(ctx), values()
-		for _, relation := range s.Relationships.BelongsTo {
-			last := relation.References[len(relation.References)-1]
-			if key := jsonName(s, last.ForeignKey.DBName); mentioned(sent, key) {
-				details = append(details, dangles(tx, ref{column: last.ForeignKey, key: last.PrimaryKey, target: relation.FieldSchema}, key, sent)...)
+		for _, r := range refsOf(s) {
+			r.soft = false // nothing is written that a row would have to stay for
+			if key := jsonName(s, r.column.DBName); mentioned(sent, key) {
+				details = append(details, dangles(tx, r, key, sent)...)
 			}
 		}
 		for _, relation := range s.Relationships.Many2Many {
-			target := relation.FieldSchema
-			if key := idsOf(relation, sent); key != "" && target.PrioritizedPrimaryField != nil {
-				details = append(details, dangles(tx, ref{column: target.PrioritizedPrimaryField, key: target.PrioritizedPrimaryField, target: target}, key, sent)...)
+			key, target := relation.Field.TagSettings["IDS"], relation.FieldSchema
+			if id := target.PrioritizedPrimaryField; id != nil && mentioned(sent, key) {
+				details = append(details, dangles(tx, ref{column: id, key: id, target: target}, key, sent)...)
 			}
 		}
 		return details
@@ -75,33 +74,6 @@ func mentioned(sent []map[string]any, key string) bool {
 		}
 	}
 	return false
-}
-
-// idsOf is the key by which a body names the rows of a relation; "" when it does
-// not.
-func idsOf(relation *schema.Relationship, sent []map[string]any) string {
-	name := relation.Field.DBName
-	if name == "" {
-		name, _, _ = strings.Cut(relation.Field.Tag.Get("json"), ",")
-	}
-	for _, values := range sent {
-		for key := range values {
-			if one, ok := strings.CutSuffix(key, "_ids"); ok && plural(one, name) {
-				return key
-			}
-		}
-	}
-	return ""
-}
-
-// plural reports whether name is the plural of one, as GORM forms it, or as far as
-// a word such as leaf goes that it does not know.
-func plural(one, name string) bool {
-	if one == name || (schema.NamingStrategy{}).TableName(one) == name {
-		return true
-	}
-	stem := max(3, len(one)*2/3)
-	return len(one) >= stem && strings.HasPrefix(name, one[:stem]) && !strings.Contains(name[stem:], "_")
 }
 
 // mostLookedFor is how many rows of a relation are looked for to complete a fault.

@@ -29,7 +29,7 @@ type Sheet struct {
 	BureauID *int64  `json:"bureau_id"`
 	Note     *Note   `json:"note,omitempty"`
 	Bureau   *Bureau `json:"desk,omitempty"`
-	Labels   []Label `json:"labels" gorm:"many2many:sheet_labels"`
+	Labels   []Label `json:"labels" gorm:"many2many:sheet_labels;ids:label_ids"`
 }
 
 // Bureau has no rule: that one is there only its foreign key says.

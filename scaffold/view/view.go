@@ -415,6 +415,9 @@ func (w resource) model() Model {
 			}
 		case "many":
 			how = "many2many:" + w.r.JoinTable(f.Field)
+			if ids := f.Input(); ids != "" {
+				how += ";ids:" + ids
+			}
 			mine, other := w.joined(f)
 			if _, ok := w.r.Join(f.Field); f.target.Organisation {
 				how += ";foreignKey:OrganisationID,ID;joinForeignKey:OrganisationID," + mine + ";references:OrganisationID,ID;joinReferences:OrganisationID," + other
