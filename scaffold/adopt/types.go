@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -82,7 +81,7 @@ func oddEnum(c Column) kind {
 
 // native is a type of the database's own, as text.
 func native(name string) ([]kind, error) {
-	if slices.Contains([]string{"inet", "cidr", "macaddr", "interval", "money", "numeric"}, name) {
+	if spec.Writable(name) {
 		return []kind{{"native=" + name, ""}}, nil
 	}
 	if regexp.MustCompile(`^[a-z][a-z0-9_ ]*(\[\])?$`).MatchString(name) {

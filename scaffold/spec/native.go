@@ -32,7 +32,8 @@ func nativeArg(arg string) (string, error) { return arg, nil }
 
 func nativeColumn(f Field) string { return "type:" + strings.ReplaceAll(f.Arg, "_", " ") }
 
-// nativeSamples are values as the database writes them.
+// nativeSamples are values as the database writes them, of types whose values can be
+// written as text.
 var nativeSamples = map[string][]string{
 	"inet":     {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"},
 	"cidr":     {"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24"},
@@ -41,6 +42,10 @@ var nativeSamples = map[string][]string{
 	"money":    {"$1.00", "$2.00", "$3.00", "$4.00"},
 	"numeric":  {"1.5", "2.5", "3.5", "4.5"},
 }
+
+// Writable reports whether values of a native type can be written as text, so that a
+// field of it is not read-only.
+func Writable(native string) bool { return len(nativeSamples[native]) > 0 }
 
 func nativeSample(f Field, i int) string {
 	samples := nativeSamples[f.Arg]
