@@ -85,14 +85,16 @@ type Feature struct {
 	Options  []Option // flags of the command, questions of the wizard
 	Repeats  bool     // several can be added, told apart by the option "name"
 	Grows    bool     // added again, its lists of options gain what is said then
-	Packages []string // that it brings below internal/, besides the one that its option "name" names
 	Tables   []string // that its migrations make, and those of what it takes from the runtime
-	Files    fs.FS
+	// Packages are the names that it brings to internal and to internal/app, besides
+	// the one that its option "name" names.
+	Packages []string
+	Files    fs.FS                                        // those of the project; nil where all of it is the runtime's
 	Needs    func(spec.Feature) []string                  // more that it requires, as the options say; nil for none
-	Words    func(spec.Feature) map[string]string         // for {places} in paths and strings; nil for none
+	Renames  func(spec.Feature) []string                  // words of copied files, each before what it becomes; nil for none
 	Data     func(spec.Project, spec.Feature) any         // for .tmpl files; nil for none
 	Keep     func(spec.Feature, string) bool              // which files the options choose; nil for all
-	Edits    func(spec.Project, spec.Feature) []edit.Edit // where it is hooked into the project
+	Edits    func(spec.Project, spec.Feature) []edit.Edit // where it is hooked into the project; nil for nowhere
 	Check    func(spec.Project, spec.Feature) error       // refuses bad options; nil accepts
 	Next     func(spec.Project, spec.Feature) []string    // what to type once it is added; nil for nothing of its own
 	// Also changes what is in the project already; nil changes nothing.
@@ -292,9 +294,43 @@ func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
 			options[o.Name] = value
 		}
 	}
-	packages := slices.Clone(f.Packages)
+	settled := spec.Feature{Name: f.Name, Options: options, Packages: f.Packages, Tables: f.Tables}
 	if f.Repeats {
-		packages = append(packages, strings.Join(spec.Words(options["name"]), ""))
+		name := settled.Package()
+		why := spec.Unfit(name)
+		if slices.Contains(f.Packages, name) {
+			why = "is reserved: every " + f.Name + " uses it"
+		}
+		if why != "" {
+			return chosen, &problem.Error{
+				What:  fmt.Sprintf("%q %s", chosen.Options["name"], why),
+				Label: "names", Where: "start with a letter; letters, digits and -",
+				Try: "nexios add " + f.Example,
+			}
+		}
+		settled.Packages = append(slices.Clone(f.Packages), name)
 	}
-	return spec.Feature{Name: f.Name, Options: options, Packages: packages, Tables: f.Tables}, nil
+	return settled, nil
+}
+
+// Render makes the files of the feature, as its options choose them.
+func (f Feature) Render(p spec.Project, chosen spec.Feature) ([]render.File, error) {
+	if f.Files == nil {
+		return nil, nil
+	}
+	in := render.Input{Module: p.Module, Words: map[string]string{"project": p.Name}, Data: f.data(p, chosen)}
+	if f.Renames != nil {
+		in.Renames = f.Renames(chosen)
+	}
+	if f.Keep != nil {
+		in.Keep = func(path string) bool { return f.Keep(chosen, path) }
+	}
+	return render.Tree(f.Files, in)
+}
+
+func (f Feature) data(p spec.Project, chosen spec.Feature) any {
+	if f.Data == nil {
+		return nil
+	}
+	return f.Data(p, chosen)
 }

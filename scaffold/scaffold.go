@@ -305,23 +305,16 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 }
 
 func (f Feature) part(p spec.Project, chosen spec.Feature) part {
-	in := render.Input{Module: p.Module, Words: map[string]string{"project": p.Name}}
-	if f.Words != nil {
-		maps.Copy(in.Words, f.Words(chosen))
-	}
-	if f.Data != nil {
-		in.Data = f.Data(p, chosen)
-	}
-	if f.Keep != nil {
-		in.Keep = func(path string) bool { return f.Keep(chosen, path) }
-	}
-	return part{
+	made := part{
 		key:    FeatureKey(chosen),
 		what:   f.Name,
-		input:  []any{chosen, in.Data, p.Module},
-		render: func() ([]render.File, error) { return render.Tree(f.Files, in) },
-		edits:  f.Edits(p, chosen),
+		input:  []any{chosen, f.data(p, chosen), p.Module},
+		render: func() ([]render.File, error) { return f.Render(p, chosen) },
 	}
+	if f.Edits != nil {
+		made.edits = f.Edits(p, chosen)
+	}
+	return made
 }
 
 // require adds to go.mod and go.sum what is imported.

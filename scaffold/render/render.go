@@ -1,9 +1,11 @@
 // Package render turns a feature's tree of files into the files of a project.
 //
-// The tree mirrors the output. A path may hold {words} that are filled in; a
-// file that ends in .tmpl is a text/template; every other file is copied. Go
-// files are formatted, and their imports are moved from where this toolkit
-// compiles them to the project's own module. The result depends on nothing but
+// The tree mirrors the output. A path may hold {words} that are filled in. A file is
+// written in one of two ways: one that ends in .tmpl is a text/template, every other
+// is copied, under another name where there are Renames. Beside a.go.tmpl there may be
+// a.go, which is what the template makes to be compiled and tested in the toolkit: it
+// is not copied. Go files are formatted, and their imports are moved from where the
+// toolkit compiles them to the project's own module. The result depends on nothing but
 // the input: no clock, no map order.
 package render
 
@@ -32,6 +34,10 @@ type Input struct {
 	Module string            // the project's module path; imports are moved below it
 	Words  map[string]string // what {word} stands for, in paths and in Go string literals
 	Data   any               // what .tmpl files read
+	// Renames are words of copied files, and of their paths, each before what it
+	// becomes; nil for none. So an example that is compiled under one name is copied
+	// under another.
+	Renames []string
 	// Keep says which files are wanted, by their path in the tree; nil keeps all.
 	Keep func(path string) bool
 }
@@ -44,6 +50,9 @@ func Tree(tree fs.FS, in Input) ([]File, error) {
 	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || in.Keep != nil && !in.Keep(name) {
 			return err
+		}
+		if _, err := fs.Stat(tree, name+".tmpl"); err == nil {
+			return nil // it stands in for what the template makes
 		}
 		src, err := fs.ReadFile(tree, name)
 		if err != nil {
@@ -74,6 +83,10 @@ func one(name string, src []byte, in Input) (File, error) {
 			return File{}, err
 		}
 		src = out.Bytes()
+	}
+	if !isTemplate && len(in.Renames) > 0 {
+		renames := strings.NewReplacer(in.Renames...)
+		path, src = renames.Replace(path), []byte(renames.Replace(string(src)))
 	}
 	path = fill(path, in.Words)
 	if strings.ContainsAny(path, "{}") {

@@ -145,6 +145,11 @@ func (p Project) check() error {
 // CheckNames refuses a project of which two parts have the same package, model or
 // table.
 func (p Project) CheckNames() error {
+	for i, f := range p.Features {
+		if err := (Project{Features: p.Features[:i]}).twice(f); err != nil {
+			return err
+		}
+	}
 	features := Project{Features: p.Features}
 	uses := features.uses()
 	for _, r := range p.Resources {
@@ -459,12 +464,8 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 			Try:  "edit the existing code, it is yours; or nexios undo, if it was added last",
 		}
 	}
-	if slices.ContainsFunc(f.Packages, device) { // a name that was chosen
-		return p, &problem.Error{
-			What:  fmt.Sprintf("%q is reserved on Windows and cannot be a folder name", f.Options["name"]),
-			Where: f.Name + " " + f.Options["name"],
-			Try:   "nexios add " + f.Name + " " + f.Options["name"] + "-room",
-		}
+	if err := p.twice(f); err != nil {
+		return p, err
 	}
 	for _, r := range p.Resources {
 		if slices.Contains(f.Packages, r.Package()) || slices.Contains(f.Tables, r.TableName()) {
@@ -477,6 +478,29 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 	}
 	p.Features = append(slices.Clone(p.Features), f)
 	return p, nil
+}
+
+// twice refuses a feature with a package that another of p's features brings.
+// Several of one kind, told apart by their names, share all others.
+func (p Project) twice(f Feature) error {
+	for _, there := range p.Features {
+		for _, name := range f.Packages {
+			if !slices.Contains(there.Packages, name) || there.Name == f.Name && name != f.Package() {
+				continue
+			}
+			command := strings.TrimSpace("nexios add " + there.Name + " " + there.Options["name"])
+			e := &problem.Error{
+				What:  fmt.Sprintf("%s adds the package %s, which the project already has", f.Name, name),
+				Label: "there", Where: command,
+				Try: "nexios undo, if " + there.Name + " was added last",
+			}
+			if name == f.Package() {
+				e.Try = "nexios add " + f.Name + " " + f.Options["name"] + "-room"
+			}
+			return e
+		}
+	}
+	return nil
 }
 
 func sameOptions(a, b map[string]string) bool {

@@ -140,10 +140,6 @@ func TestFeatures(t *testing.T) {
 	if _, err := p.AddFeature(spec.Feature{Name: "jobs", Packages: []string{"jobs"}}); err == nil {
 		t.Error("jobs fits beside a resource job")
 	}
-	for _, name := range []string{"con", "Com-1"} {
-		_, err := p.AddFeature(spec.Feature{Name: "websocket", Options: map[string]string{"name": name}, Packages: []string{strings.ToLower(strings.ReplaceAll(name, "-", ""))}})
-		wantThreeParts(t, name, err)
-	}
 	p, err := project(t).AddFeature(spec.Feature{Name: "auth", Tables: []string{"users"}})
 	if err != nil {
 		t.Fatal(err)

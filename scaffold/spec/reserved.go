@@ -55,8 +55,25 @@ func Keyword(word string) bool { return slices.Contains(strings.Fields(goKeyword
 // Predeclared reports whether word means something in every Go file.
 func Predeclared(word string) bool { return slices.Contains(strings.Fields(goPredeclared), word) }
 
-// takenPackages are the rooms and the imports of internal/app that every
-// project has: a room of that name would clash there.
+// takenPackages are the packages, the imports and the names of internal/app that
+// every project has: a package of that name would clash there. Those of features
+// are in their literals.
 const takenPackages = `app model migrations main internal vendor testdata
-	web db fault config command openapi webtest runtime
-	gin gorm slog context log cfg gdb queue api modules database start`
+	web db replica fault config command openapi webtest runtime
+	gin gorm slog context log cfg gdb api modules database start`
+
+// Unfit says why no package of a project can have a name, as what follows the
+// name in a sentence; "" where one can.
+func Unfit(name string) string {
+	switch {
+	case name == "":
+		return "is not a name for a package"
+	case device(name):
+		return "is reserved on Windows and cannot be a folder name"
+	case Keyword(name), Predeclared(name):
+		return "is a Go keyword and cannot be a package name"
+	case slices.Contains(strings.Fields(takenPackages), name):
+		return "is reserved: every project already uses it"
+	}
+	return ""
+}

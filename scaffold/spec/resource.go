@@ -299,12 +299,10 @@ func (r Resource) check() error {
 			Where: r.Name + ", plural " + r.Plural,
 			Try:   r.called(r.Name+"_item", Plural(r.Name+"_item")).Command(),
 		}
-	case device(room):
-		return other(fmt.Sprintf("%q is reserved on Windows and cannot be a folder name", room))
-	case Keyword(room), Predeclared(room):
-		return other(fmt.Sprintf("%q is a Go keyword and cannot be a package name", room))
-	case slices.Contains(strings.Fields(takenPackages), room), room == "input":
-		return other(fmt.Sprintf("%q is reserved: every project already uses it", room))
+	case Unfit(room) != "":
+		return other(fmt.Sprintf("%q %s", room, Unfit(room)))
+	case room == "input":
+		return other(fmt.Sprintf("%q is reserved: every package of a resource has a file of that name", room))
 	}
 	fields, err := r.Parsed()
 	if err != nil {

@@ -5,6 +5,7 @@ package spec
 
 import (
 	"slices"
+	"strings"
 )
 
 // Project is what the user said about a project.
@@ -59,6 +60,10 @@ type Feature struct {
 	Packages []string `json:"-"`
 	Tables   []string `json:"-"`
 }
+
+// Package is the package that the option "name" names: its words in one; "" where it
+// names none.
+func (f Feature) Package() string { return strings.Join(Words(f.Options["name"]), "") }
 
 // Resource is a table of the project and, unless ModelOnly, the routes that
 // serve it.

@@ -3,11 +3,12 @@
 package audit
 
 import (
-	"embed"
+	"slices"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // Feature returns how the audit log is added to a project.
@@ -19,22 +20,13 @@ func Feature() scaffold.Feature {
 		Packages: []string{"audit"},
 		Tables:   []string{"audit_entries", "audit_heads"},
 		Requires: []string{"auth"},
-		Files:    embed.FS{}, // none
 		Edits:    edits,
 	}
 }
 
-const (
-	modules    = "internal/app/modules.go"
-	migrations = "internal/migrations/migrations.go"
-	runtime    = "github.com/nexios-go/nexios/runtime/audit"
-)
-
 func edits(spec.Project, spec.Feature) []edit.Edit {
-	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: runtime},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "audit.Module(gdb).Under(api)"},
-		{Path: migrations, Op: edit.AddImport, Text: runtime},
-		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "audit.Migrations()"},
-	}
+	return slices.Concat(
+		hook.Module(hook.Runtime+"audit", "audit.Module(gdb).Under(api)"),
+		hook.Migrations(hook.Runtime+"audit", "audit.Migrations()"),
+	)
 }

@@ -4,7 +4,6 @@ package auth
 
 import (
 	"embed"
-	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // The list of migrations beside the modules only stands in for a project's.
@@ -21,15 +21,6 @@ import (
 //go:embed files/internal/auth files/internal/users files/internal/sessions files/internal/oidc files/internal/passkeys files/internal/login files/internal/model
 //go:embed files/internal/migrations/20260101000000_create_users.go
 var files embed.FS
-
-// Files returns the tree of files, which mirrors a project.
-func Files() fs.FS {
-	tree, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // the path is valid
-	}
-	return tree
-}
 
 // The parts that --with chooses from.
 const (
@@ -78,7 +69,7 @@ func Feature() scaffold.Feature {
 		}, {
 			Name: "guard", Help: "existing resources to protect, e.g. posts/comments",
 		}},
-		Files: Files(),
+		Files: hook.Files(files),
 		Data:  func(_ spec.Project, f spec.Feature) any { return viewOf(f) },
 		Keep:  func(f spec.Feature, path string) bool { return viewOf(f).keep(path) },
 		Edits: edits,
@@ -116,9 +107,7 @@ func viewOf(f spec.Feature) view {
 	}
 }
 
-// keep says which files the chosen parts are made of. A file that has a
-// template beside it is what the template makes with every part: it is here to
-// be compiled and tested.
+// keep says which files the chosen parts are made of.
 func (v view) keep(name string) bool {
 	dir, base := path.Split(name)
 	switch dir {
@@ -129,7 +118,7 @@ func (v view) keep(name string) bool {
 	case "internal/passkeys/":
 		return v.Passkeys
 	case "internal/login/":
-		return (v.OIDC || v.Passkeys) && base != "login.html"
+		return v.OIDC || v.Passkeys
 	case "internal/auth/mails/":
 		switch name, _, _ := strings.Cut(base, "."); name {
 		case "reset", "undo":
@@ -139,8 +128,6 @@ func (v view) keep(name string) bool {
 		}
 	case "internal/auth/":
 		switch strings.TrimSuffix(strings.TrimSuffix(base, ".go"), "_test") {
-		case "auth":
-			return base != "auth.go"
 		case "totp":
 			return v.TOTP
 		case "keys":
@@ -156,62 +143,35 @@ func (v view) keep(name string) bool {
 	return true
 }
 
-const (
-	modules    = "internal/app/modules.go"
-	config     = "internal/app/config.go"
-	migrations = "internal/migrations/migrations.go"
-	runtime    = "github.com/nexios-go/nexios"
-)
-
 func edits(p spec.Project, f spec.Feature) []edit.Edit {
 	v := viewOf(f)
-	list := []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/auth"},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "auth.Module(cfg.Auth, cfg.Mail, gdb, queue, log).Under(api)"},
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/users"},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "users.Module(gdb).Under(api)"},
-		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/auth"},
-		{Path: config, Op: edit.AddField, In: "Config", Text: "Auth auth.Config"},
-		{Path: migrations, Op: edit.AddElement, In: "All", Text: "createUsers()"},
-		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/auth"},
-		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "auth.Migrations()"},
-		{Path: ".env.example", Op: edit.AddLine, Text: "# 32 random bytes, such as `openssl rand -hex 32` gives; required in production"},
-		{Path: ".env.example", Op: edit.AddLine, Text: "APP_SECRET="},
-		{Path: ".env", Op: edit.AddLine, Text: "APP_SECRET={secret}"},
-	}
+	list := slices.Concat(
+		hook.Module(p.Module+"/internal/auth", "auth.Module(cfg.Auth, cfg.Mail, gdb, queue, log).Under(api)"),
+		hook.Module(p.Module+"/internal/users", "users.Module(gdb).Under(api)"),
+		hook.Config(hook.Runtime+"auth", "Auth auth.Config"),
+		hook.Migration("createUsers()"),
+		hook.Migrations(hook.Runtime+"auth", "auth.Migrations()"),
+		hook.Example("# 32 random bytes, such as `openssl rand -hex 32` gives; required in production", "APP_SECRET="),
+		hook.Local("APP_SECRET={secret}"),
+	)
 	if v.Sessions {
-		list = append(list,
-			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/sessions"},
-			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "sessions.Module()"},
-		)
+		list = append(list, hook.Module(p.Module+"/internal/sessions", "sessions.Module()")...)
 	}
 	if v.Passkeys {
-		list = append(list,
-			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/passkeys"},
-			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "passkeys.Module(cfg.Auth).Under(api)"},
-		)
+		list = append(list, hook.Module(p.Module+"/internal/passkeys", "passkeys.Module(cfg.Auth).Under(api)")...)
 	}
 	if v.Passkeys || v.OIDC {
-		list = append(list,
-			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/login"},
-			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "login.Module()"},
-		)
+		list = append(list, hook.Module(p.Module+"/internal/login", "login.Module()")...)
 	}
 	if v.OIDC {
-		list = append(list,
-			edit.Edit{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/oidc"},
-			edit.Edit{Path: modules, Op: edit.AddElement, In: "modules", Text: "oidc.Module(cfg.OIDC).Under(api)"},
-			edit.Edit{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/auth/oidc"},
-			edit.Edit{Path: config, Op: edit.AddField, In: "Config", Text: "OIDC oidc.Config"},
+		list = slices.Concat(list,
+			hook.Module(p.Module+"/internal/oidc", "oidc.Module(cfg.OIDC).Under(api)"),
+			hook.Config(hook.Runtime+"auth/oidc", "OIDC oidc.Config"),
+			hook.Example("OIDC_ISSUER=", "OIDC_CLIENT_ID=", "OIDC_CLIENT_SECRET="),
 		)
-		for _, name := range []string{"OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"} {
-			list = append(list, edit.Edit{Path: ".env.example", Op: edit.AddLine, Text: name + "="})
-		}
 	}
 	if v.TOTP {
-		for _, path := range []string{".env.example", ".env"} {
-			list = append(list, edit.Edit{Path: path, Op: edit.AddLine, Text: "AUTH_ISSUER=" + p.Name})
-		}
+		list = slices.Concat(list, hook.Example("AUTH_ISSUER="+p.Name), hook.Local("AUTH_ISSUER="+p.Name))
 	}
 	return list
 }

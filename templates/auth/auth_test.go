@@ -1,11 +1,14 @@
 package auth
 
 import (
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/nexios-go/nexios/scaffold/render"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -13,35 +16,43 @@ func with(parts ...string) spec.Feature {
 	return spec.Feature{Name: "auth", Options: map[string]string{"with": strings.Join(parts, ",")}}
 }
 
-func rendered(t *testing.T, f spec.Feature) map[string]string {
+func rendered(t *testing.T, module string, f spec.Feature) map[string]string {
 	t.Helper()
-	out, err := render.Tree(Files(), render.Input{Module: "blog", Data: viewOf(f), Keep: func(path string) bool { return viewOf(f).keep(path) }})
+	out, err := Feature().Render(spec.Project{Name: "blog", Module: module}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := map[string]string{}
 	for _, file := range out {
-		if _, twice := files[file.Path]; twice {
-			t.Errorf("%s is written twice", file.Path)
-		}
 		files[file.Path] = string(file.Data)
 	}
 	return files
 }
 
-// TestTemplatesMakeWhatIsTested: with every part, a template makes the file
-// beside it, which go test compiles and runs.
+var update = flag.Bool("update", false, "write the files that stand beside their templates")
+
+// TestTemplatesMakeWhatIsTested: a file beside its template is what that makes with
+// every part, so that go test compiles and runs it.
 func TestTemplatesMakeWhatIsTested(t *testing.T) {
-	made := rendered(t, with(parts...))
-	twins := []string{"internal/auth/auth.go", "internal/login/login.html"}
-	tested, err := render.Tree(Files(), render.Input{Module: "blog", Keep: func(path string) bool { return slices.Contains(twins, path) }})
-	if err != nil || len(tested) != len(twins) {
-		t.Fatalf("%d files, %v", len(tested), err)
-	}
-	for _, file := range tested {
-		if made[file.Path] != string(file.Data) {
-			t.Errorf("%s.tmpl with every part makes another file:\n%s", file.Path, made[file.Path])
+	made := rendered(t, "github.com/nexios-go/nexios/templates/auth/files", with(parts...))
+	templates := 0
+	err := fs.WalkDir(files, "files", func(path string, _ fs.DirEntry, err error) error {
+		path, ok := strings.CutSuffix(path, ".tmpl")
+		if !ok || err != nil {
+			return err
 		}
+		templates++
+		text := made[strings.TrimPrefix(path, "files/")]
+		if *update {
+			return os.WriteFile(filepath.FromSlash(path), []byte(text), 0o644)
+		}
+		if beside, err := fs.ReadFile(files, path); err != nil || string(beside) != text {
+			t.Errorf("%s is not what its template makes (%v): make golden", path, err)
+		}
+		return nil
+	})
+	if err != nil || templates == 0 {
+		t.Errorf("%d templates, %v", templates, err)
 	}
 }
 
@@ -67,7 +78,7 @@ func TestPartsChooseFiles(t *testing.T) {
 		confirm:  append([]string{"internal/auth/confirm.go", "internal/auth/confirm_test.go", "internal/auth/mails/confirm.html", "internal/auth/mails/confirm.txt"}, letters...),
 	} {
 		var got []string
-		for path, text := range rendered(t, with(part)) {
+		for path, text := range rendered(t, "blog", with(part)) {
 			got = append(got, path)
 			for _, trace := range []string{"{{-", "{{if", "templates/auth", "nolint"} {
 				if strings.HasSuffix(path, ".go") && strings.Contains(text, trace) {

@@ -4,28 +4,18 @@ package deploy
 
 import (
 	"embed"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold"
-	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 //go:embed all:files
 var files embed.FS
-
-// Files returns the tree of files, which mirrors a project.
-func Files() fs.FS {
-	tree, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // the path is valid
-	}
-	return tree
-}
 
 // places are where it can run, each with where its files are.
 var places = []struct{ name, below string }{
@@ -45,10 +35,9 @@ func Feature() scaffold.Feature {
 		Options: []scaffold.Option{{Name: "to", Help: "where it runs", Default: names[0], Choices: names, Many: true,
 			About: map[string]string{"kubernetes": "manifests for kubectl apply -k", "systemd": "a unit for one machine", "fly": "fly.toml for Fly.io"}}},
 		Grows: true,
-		Files: Files(),
+		Files: hook.Files(files),
 		Data:  func(p spec.Project, _ spec.Feature) any { return viewOf(p) },
 		Keep:  keep,
-		Edits: func(spec.Project, spec.Feature) []edit.Edit { return nil },
 		Check: check,
 		Next:  next,
 	}

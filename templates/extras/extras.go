@@ -4,28 +4,18 @@ package extras
 
 import (
 	"embed"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold"
-	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 //go:embed all:files
 var files embed.FS
-
-// Files returns the tree of files, which mirrors a project.
-func Files() fs.FS {
-	tree, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // the path is valid
-	}
-	return tree
-}
 
 // extra is one of the files.
 type extra struct{ name, about, file, next string }
@@ -52,7 +42,7 @@ func Feature() scaffold.Feature {
 		Example: "extras --with vscode/dependabot",
 		Options: []scaffold.Option{{Name: "with", Help: "which files", Default: names[0], Choices: names, About: about, Many: true}},
 		Grows:   true,
-		Files:   Files(),
+		Files:   hook.Files(files),
 		Needs: func(f spec.Feature) []string {
 			if slices.Contains(spec.List(f.Options["with"]), "grafana") {
 				return []string{"metrics"}
@@ -61,7 +51,6 @@ func Feature() scaffold.Feature {
 		},
 		Data:  func(p spec.Project, _ spec.Feature) any { return view.DeploymentOf(p, "") },
 		Keep:  keep,
-		Edits: func(spec.Project, spec.Feature) []edit.Edit { return nil },
 		Check: check,
 		Next:  next,
 	}

@@ -3,11 +3,12 @@
 package jobs
 
 import (
-	"embed"
+	"slices"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // Feature returns how background jobs are added to a project.
@@ -16,25 +17,16 @@ func Feature() scaffold.Feature {
 		Name:     "jobs",
 		Summary:  "Durable background jobs in the project's own database",
 		Example:  "jobs",
-		Packages: []string{"jobs"},
+		Packages: []string{"jobs", "queue"},
 		Tables:   []string{"jobs"},
-		Files:    embed.FS{}, // none
 		Edits:    edits,
 	}
 }
 
-const (
-	modules    = "internal/app/modules.go"
-	migrations = "internal/migrations/migrations.go"
-	runtime    = "github.com/nexios-go/nexios"
-)
-
-func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: runtime + "/runtime/jobs"},
-		{Path: modules, Op: edit.AddStatement, In: "modules", Text: "queue := jobs.New(gdb, log)"},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "jobs.Module(queue)"},
-		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/jobs"},
-		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "jobs.Migrations()"},
-	}
+func edits(spec.Project, spec.Feature) []edit.Edit {
+	return slices.Concat(
+		hook.Variable(hook.Runtime+"jobs", "queue := jobs.New(gdb, log)"),
+		hook.Module(hook.Runtime+"jobs", "jobs.Module(queue)"),
+		hook.Migrations(hook.Runtime+"jobs", "jobs.Migrations()"),
+	)
 }

@@ -9,9 +9,9 @@ import (
 
 func TestOnlyTheRoomIsGenerated(t *testing.T) {
 	var got []string
-	err := fs.WalkDir(Files(), ".", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
-			got = append(got, strings.TrimPrefix(path, "internal/mail/"))
+			got = append(got, strings.TrimPrefix(path, "files/internal/mail/"))
 		}
 		return err
 	})

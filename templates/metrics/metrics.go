@@ -3,11 +3,12 @@
 package metrics
 
 import (
-	"embed"
+	"slices"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // Feature returns how metrics are added to a project.
@@ -17,16 +18,13 @@ func Feature() scaffold.Feature {
 		Summary:  "Prometheus metrics and pprof on a separate address",
 		Example:  "metrics",
 		Packages: []string{"metrics"},
-		Files:    embed.FS{}, // none
 		Edits:    edits,
 	}
 }
 
 func edits(spec.Project, spec.Feature) []edit.Edit {
-	const modules = "internal/app/modules.go"
-	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: "github.com/nexios-go/nexios/runtime/web/metrics"},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "metrics.Module(cfg.MetricsAddr, nil)"},
-		{Path: ".env.example", Op: edit.AddLine, Text: "METRICS_ADDR=127.0.0.1:9100"},
-	}
+	return slices.Concat(
+		hook.Module(hook.Runtime+"web/metrics", "metrics.Module(cfg.MetricsAddr, nil)"),
+		hook.Example("METRICS_ADDR=127.0.0.1:9100"),
+	)
 }

@@ -4,12 +4,13 @@ package organisations
 
 import (
 	"embed"
-	"io/fs"
+	"slices"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // The user, and the list of migrations, only stand in for a project's.
@@ -18,15 +19,6 @@ import (
 //go:embed files/internal/model/organisation.go files/internal/model/membership.go files/internal/model/invitation.go
 //go:embed files/internal/migrations/20260101000400_create_organisations.go
 var files embed.FS
-
-// Files returns the tree of files, which mirrors a project.
-func Files() fs.FS {
-	tree, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // the path is valid
-	}
-	return tree
-}
 
 // Feature returns how organisations are added to a project.
 func Feature() scaffold.Feature {
@@ -37,18 +29,17 @@ func Feature() scaffold.Feature {
 		Packages: []string{"organisations", "memberships", "invitations"},
 		Tables:   []string{"organisations", "memberships", "invitations"},
 		Requires: []string{"auth"},
-		Files:    Files(),
+		Files:    hook.Files(files),
 		Edits:    edits,
 		Check:    check,
 	}
 }
 
 func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	return []edit.Edit{
-		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/organisations"},
-		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: "organisations.Module(cfg.Auth.URL, cfg.Mail, gdb, queue).Under(api)"},
-		{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: "createOrganisations()"},
-	}
+	return slices.Concat(
+		hook.Module(p.Module+"/internal/organisations", "organisations.Module(cfg.Auth.URL, cfg.Mail, gdb, queue).Under(api)"),
+		hook.Migration("createOrganisations()"),
+	)
 }
 
 // check refuses a project that has models or tables of these names.

@@ -3,6 +3,7 @@ package organisations
 import (
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nexios-go/nexios/scaffold/spec"
@@ -10,9 +11,9 @@ import (
 
 func TestOnlyWhatIsTheirsIsGenerated(t *testing.T) {
 	var got []string
-	err := fs.WalkDir(Files(), ".", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
-			got = append(got, path)
+			got = append(got, strings.TrimPrefix(path, "files/"))
 		}
 		return err
 	})

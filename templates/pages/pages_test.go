@@ -8,10 +8,10 @@ import (
 
 func TestOnlyTheRoomIsGenerated(t *testing.T) {
 	count := 0
-	err := fs.WalkDir(Files(), ".", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
 			count++
-			if !strings.HasPrefix(path, "internal/pages/") {
+			if !strings.HasPrefix(path, "files/internal/pages/") {
 				t.Errorf("%s is not of the room", path)
 			}
 		}

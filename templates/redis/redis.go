@@ -3,11 +3,12 @@
 package redis
 
 import (
-	"embed"
+	"slices"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // Feature returns how Redis is added to a project.
@@ -17,23 +18,14 @@ func Feature() scaffold.Feature {
 		Summary:  "Redis, to share the rate limit between replicas",
 		Example:  "redis",
 		Packages: []string{"redis"},
-		Files:    embed.FS{}, // none
 		Edits:    edits,
 	}
 }
 
-const (
-	modules = "internal/app/modules.go"
-	config  = "internal/app/config.go"
-	runtime = "github.com/nexios-go/nexios/runtime/redis"
-)
-
 func edits(spec.Project, spec.Feature) []edit.Edit {
-	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: runtime},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "redis.Module(cfg.Redis)"},
-		{Path: config, Op: edit.AddImport, Text: runtime},
-		{Path: config, Op: edit.AddField, In: "Config", Text: "Redis redis.Config"},
-		{Path: ".env.example", Op: edit.AddLine, Text: "REDIS_URL="},
-	}
+	return slices.Concat(
+		hook.Module(hook.Runtime+"redis", "redis.Module(cfg.Redis)"),
+		hook.Config(hook.Runtime+"redis", "Redis redis.Config"),
+		hook.Example("REDIS_URL="),
+	)
 }

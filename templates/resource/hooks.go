@@ -7,12 +7,13 @@ import (
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/view"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // Resource returns how a resource is generated from its view.
 func Resource() scaffold.Resource {
 	return scaffold.Resource{
-		Files: Files(),
+		Files: hook.Files(files),
 		Words: func(v view.Resource) map[string]string { return v.Words },
 		Keep: func(v view.Resource, path string) bool {
 			return v.Routes || !strings.HasPrefix(path, "internal/{room}/")
@@ -30,7 +31,7 @@ const uploads = "internal/uploads/uploads.go"
 func edits(v view.Resource) []edit.Edit {
 	var list []edit.Edit
 	for _, m := range v.Migrations {
-		list = append(list, edit.Edit{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: m.Func + "()"})
+		list = append(list, hook.Migration(m.Func+"()")...)
 	}
 	for _, column := range v.Uploads {
 		element := fmt.Sprintf("{Table: %q, Name: %q}", v.Table, column)
@@ -48,8 +49,5 @@ func mounted(v view.Resource) []edit.Edit {
 	if !v.Routes {
 		return nil
 	}
-	return []edit.Edit{
-		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: v.Module + "/internal/" + v.Package},
-		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: v.Package + ".Module(gdb).Under(" + v.Under + ")"},
-	}
+	return hook.Module(v.Module+"/internal/"+v.Package, v.Package+".Module(gdb).Under("+v.Under+")")
 }

@@ -2,19 +2,7 @@
 // the module that serves it.
 package resource
 
-import (
-	"embed"
-	"io/fs"
-)
+import "embed"
 
 //go:embed all:files
 var files embed.FS
-
-// Files returns the tree of files, which mirrors a project.
-func Files() fs.FS {
-	tree, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // the path is valid
-	}
-	return tree
-}

@@ -161,7 +161,7 @@ func generate(t *testing.T, p spec.Project) string {
 	}
 	if p.HasFeature("organisations") {
 		for _, name := range []string{"model/organisation.go", "model/membership.go", "model/invitation.go", "migrations/20260101000400_create_organisations.go"} {
-			text, err := fs.ReadFile(organisations.Files(), "internal/"+name)
+			text, err := fs.ReadFile(organisations.Feature().Files, "internal/"+name)
 			if err != nil {
 				t.Fatal(err)
 			}

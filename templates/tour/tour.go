@@ -4,11 +4,12 @@ package tour
 
 import (
 	"embed"
-	"io/fs"
+	"slices"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // The other files beside model and migration only stand in for a project's.
@@ -16,15 +17,6 @@ import (
 //go:embed files/internal/tour files/internal/model/tour_user.go
 //go:embed files/internal/migrations/20260101000300_create_tour_users.go
 var files embed.FS
-
-// Files returns the tree of files, which mirrors a project.
-func Files() fs.FS {
-	tree, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // the path is valid
-	}
-	return tree
-}
 
 // Feature returns how the tour is added to a project. Its users have a table
 // of their own, tour_users, since nothing that is served should be only in
@@ -36,15 +28,14 @@ func Feature() scaffold.Feature {
 		Example:  "tour",
 		Packages: []string{"tour"},
 		Tables:   []string{"tour_users"},
-		Files:    Files(),
+		Files:    hook.Files(files),
 		Edits:    edits,
 	}
 }
 
 func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	return []edit.Edit{
-		{Path: "internal/app/modules.go", Op: edit.AddImport, Text: p.Module + "/internal/tour"},
-		{Path: "internal/app/modules.go", Op: edit.AddElement, In: "modules", Text: "tour.Module(gdb)"},
-		{Path: "internal/migrations/migrations.go", Op: edit.AddElement, In: "All", Text: "createTourUsers()"},
-	}
+	return slices.Concat(
+		hook.Module(p.Module+"/internal/tour", "tour.Module(gdb)"),
+		hook.Migration("createTourUsers()"),
+	)
 }

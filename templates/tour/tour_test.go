@@ -3,14 +3,15 @@ package tour
 import (
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 )
 
 func TestOnlyWhatIsTheToursIsGenerated(t *testing.T) {
 	var got []string
-	err := fs.WalkDir(Files(), ".", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
-			got = append(got, path)
+			got = append(got, strings.TrimPrefix(path, "files/"))
 		}
 		return err
 	})

@@ -3,11 +3,12 @@
 package traces
 
 import (
-	"embed"
+	"slices"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // Feature returns how traces are added to a project.
@@ -17,25 +18,14 @@ func Feature() scaffold.Feature {
 		Summary:  "OpenTelemetry traces of requests, SQL and jobs",
 		Example:  "traces",
 		Packages: []string{"traces"},
-		Files:    embed.FS{}, // none
 		Edits:    edits,
 	}
 }
 
-const (
-	modules = "internal/app/modules.go"
-	config  = "internal/app/config.go"
-	example = ".env.example"
-	runtime = "github.com/nexios-go/nexios/runtime/traces"
-)
-
 func edits(p spec.Project, _ spec.Feature) []edit.Edit {
-	return []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: runtime},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "traces.Module(cfg.Traces, gdb, log)"},
-		{Path: config, Op: edit.AddImport, Text: runtime},
-		{Path: config, Op: edit.AddField, In: "Config", Text: "Traces traces.Config"},
-		{Path: example, Op: edit.AddLine, Text: "OTEL_EXPORTER_OTLP_ENDPOINT="},
-		{Path: example, Op: edit.AddLine, Text: "OTEL_SERVICE_NAME=" + p.Name},
-	}
+	return slices.Concat(
+		hook.Module(hook.Runtime+"traces", "traces.Module(cfg.Traces, gdb, log)"),
+		hook.Config(hook.Runtime+"traces", "Traces traces.Config"),
+		hook.Example("OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_SERVICE_NAME="+p.Name),
+	)
 }

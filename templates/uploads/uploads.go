@@ -4,29 +4,21 @@ package uploads
 
 import (
 	"embed"
-	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates/hook"
 )
 
 // The migrations beside the module only stand in for a project's.
 //
 //go:embed files/internal/uploads
 var files embed.FS
-
-// Files returns the tree of files, which mirrors a project.
-func Files() fs.FS {
-	tree, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // the path is valid
-	}
-	return tree
-}
 
 // The values of the options when nothing is said.
 const (
@@ -50,34 +42,21 @@ func Feature() scaffold.Feature {
 			{Name: "types", Help: "allowed types, by content (default: all)", Many: true,
 				Choices: []string{"image", "audio", "video", "text", "pdf", "zip", "json", "csv"}},
 		},
-		Files: Files(),
+		Files: hook.Files(files),
 		Edits: edits,
 		Check: check,
 	}
 }
 
-const (
-	modules    = "internal/app/modules.go"
-	config     = "internal/app/config.go"
-	migrations = "internal/migrations/migrations.go"
-	runtime    = "github.com/nexios-go/nexios"
-)
-
 func edits(p spec.Project, f spec.Feature) []edit.Edit {
-	list := []edit.Edit{
-		{Path: modules, Op: edit.AddImport, Text: p.Module + "/internal/uploads"},
-		{Path: modules, Op: edit.AddElement, In: "modules", Text: "uploads.Module(cfg.Files, gdb, queue).Under(api)"},
-		{Path: config, Op: edit.AddImport, Text: runtime + "/runtime/files"},
-		{Path: config, Op: edit.AddField, In: "Config", Text: "Files files.Config"},
-		{Path: migrations, Op: edit.AddImport, Text: runtime + "/runtime/files"},
-		{Path: migrations, Op: edit.AddArgument, In: "All", Text: "files.Migrations()"},
-	}
-	for _, line := range settings(f) {
-		for _, path := range []string{".env.example", ".env"} {
-			list = append(list, edit.Edit{Path: path, Op: edit.AddLine, Text: line})
-		}
-	}
-	return list
+	lines := settings(f)
+	return slices.Concat(
+		hook.Module(p.Module+"/internal/uploads", "uploads.Module(cfg.Files, gdb, queue).Under(api)"),
+		hook.Config(hook.Runtime+"files", "Files files.Config"),
+		hook.Migrations(hook.Runtime+"files", "files.Migrations()"),
+		hook.Example(lines...),
+		hook.Local(lines...),
+	)
 }
 
 // settings are the lines of .env for what differs from the runtime's defaults.

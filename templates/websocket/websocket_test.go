@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nexios-go/nexios/scaffold/render"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -16,10 +15,7 @@ func rendered(t *testing.T, name, kind string) map[string]string {
 	t.Helper()
 	f := Feature()
 	chosen := spec.Feature{Name: f.Name, Options: map[string]string{"name": name, "kind": kind}}
-	files, err := render.Tree(f.Files, render.Input{
-		Module: "example.com/blog", Words: f.Words(chosen), Data: f.Data(spec.Project{}, chosen),
-		Keep: func(path string) bool { return f.Keep(chosen, path) },
-	})
+	files, err := f.Render(spec.Project{Name: "blog", Module: "example.com/blog"}, chosen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,22 +76,6 @@ func TestNames(t *testing.T) {
 	echo := rendered(t, "mirror", echo)["internal/mirror/mirror.go"]
 	if !strings.Contains(echo, `"/ws/mirror"`) || !strings.Contains(echo, `"Echo: "`) || !strings.Contains(echo, "package mirror") {
 		t.Error(echo)
-	}
-}
-
-func TestNamesThatCannotBe(t *testing.T) {
-	project := spec.Project{
-		Resources: []spec.Resource{{Name: "post", Plural: "posts"}},
-		Features:  []spec.Feature{{Name: "websocket", Options: map[string]string{"name": "team-talk", "kind": rooms}}},
-	}
-	for name, ok := range map[string]bool{
-		"chat": true, "support-desk": true, "echo": true, "team-talk": true,
-		"": false, "9": false, "a b": false, "func": false, "len": false, "ws": false, "auth": false, "posts": false, "teamtalk": false, "ü": false,
-	} {
-		err := check(project, spec.Feature{Name: "websocket", Options: map[string]string{"name": name, "kind": rooms}})
-		if (err == nil) != ok {
-			t.Errorf("%q: %v", name, err)
-		}
 	}
 }
 
