@@ -194,11 +194,11 @@ func (s *Service) authenticateKey(ctx context.Context, text string) (Identity, e
 	}
 	lacking := false
 	if slices.Contains(s.cfg.Factor, live.role) {
-		has, err := hasFactor(s.db.WithContext(ctx), live.userID)
+		f, err := factorsOf(s.db.WithContext(ctx), live.userID)
 		if err != nil {
 			return Identity{}, err
 		}
-		lacking = !has
+		lacking = !f.any()
 	}
 	return Identity{
 		UserID: live.userID, Username: live.username, Role: live.role, KeyID: live.id, Scopes: slices.Clone(live.scopes), lacking: lacking,

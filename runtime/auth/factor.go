@@ -2,12 +2,28 @@ package auth
 
 import "gorm.io/gorm"
 
-// factorsOf returns how many factors a password login of a user proves: two if the
-// user has a second factor, which the login requires.
-func factorsOf(tx *gorm.DB, userID int64) (int, error) {
-	var totp int64
-	err := tx.Session(&gorm.Session{NewDB: true}).Model(&totpRow{}).Where("user_id = ? AND confirmed_at > 0", userID).Count(&totp).Error
-	return 1 + int(min(totp, 1)), err
+// factors are the second factors that a user has.
+type factors struct {
+	TOTP, Passkey bool
+}
+
+// factorsOf looks up the second factors of a user.
+func factorsOf(tx *gorm.DB, userID int64) (f factors, err error) {
+	err = tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT EXISTS (SELECT 1 FROM auth_totp WHERE user_id = ? AND confirmed_at > 0) AS totp, "+
+		"EXISTS (SELECT 1 FROM auth_passkeys WHERE user_id = ?) AS passkey", userID, userID).Scan(&f).Error
+	return f, err
+}
+
+// any reports whether there is one: a passkey counts as two.
+func (f factors) any() bool { return f.TOTP || f.Passkey }
+
+// login returns how many factors a password login of the user proves: it asks for the
+// code of an authenticator app if there is one.
+func (f factors) login() int {
+	if f.TOTP {
+		return 2
+	}
+	return 1
 }
 
 // mayEnrol returns a 403 fault for a session without the second factor that its role
@@ -20,8 +36,8 @@ func mayEnrol(tx *gorm.DB, id Identity) error {
 	if !id.lacking {
 		return nil
 	}
-	has, err := hasFactor(tx, id.UserID)
-	if err == nil && has {
+	f, err := factorsOf(tx, id.UserID)
+	if err == nil && f.any() {
 		err = factorRequired()
 	}
 	return err
@@ -39,22 +55,10 @@ func confirmed(tx *gorm.DB, session string, at int64, factors int) error {
 
 // lost sets the sessions of a user back to one factor when no second factor is left.
 func lost(tx *gorm.DB, userID int64) error {
-	if has, err := hasFactor(tx, userID); err != nil || has {
+	if f, err := factorsOf(tx, userID); err != nil || f.any() {
 		return err
 	}
 	return tx.Session(&gorm.Session{NewDB: true}).Model(&sessionRow{}).Where("user_id = ?", userID).UpdateColumn("factors", 1).Error
-}
-
-// hasFactor reports whether a user has a second factor or a passkey, which counts as
-// two.
-func hasFactor(tx *gorm.DB, userID int64) (bool, error) {
-	factors, err := factorsOf(tx, userID)
-	if err != nil || factors > 1 {
-		return factors > 1, err
-	}
-	var passkeys int64
-	err = tx.Session(&gorm.Session{NewDB: true}).Model(&passkeyRow{}).Where("user_id = ?", userID).Count(&passkeys).Error
-	return passkeys > 0, err
 }
 
 // proved records that a session has proved two factors.

@@ -79,11 +79,11 @@ func (s *Service) Confirm(ctx context.Context, client Client, id Identity, passw
 		return err
 	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		factors, err := factorsOf(tx, id.UserID)
+		f, err := factorsOf(tx, id.UserID)
 		if err != nil {
 			return err
 		}
-		return confirmed(tx, id.SessionID, s.stamp(), factors)
+		return confirmed(tx, id.SessionID, s.stamp(), f.login())
 	})
 	if err != nil {
 		return err

@@ -189,7 +189,8 @@ func (p Proof) factors(tx *gorm.DB) (int, error) {
 	if p.Strong {
 		return 2, nil
 	}
-	return factorsOf(tx, p.UserID)
+	f, err := factorsOf(tx, p.UserID)
+	return f.login(), err
 }
 
 // confirmed returns the stored time of a proof: never later than now, whatever the

@@ -106,9 +106,11 @@ func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHas
 	}
 	if fresh {
 		session.ConfirmedAt = now
-		if session.Factors, err = factorsOf(tx, user.ID); err != nil {
+		f, err := factorsOf(tx, user.ID)
+		if err != nil {
 			return sessionRow{}, err
 		}
+		session.Factors = f.login()
 	}
 	err = tx.Create(&session).Error
 	return session, err
