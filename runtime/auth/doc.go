@@ -22,6 +22,12 @@
 // name: id, username, email, password_hash, role, is_active, created_at,
 // email_confirmed_at.
 //
+// # Why a check of our own for other sites
+//
+// net/http's CrossOriginProtection lets every GET pass, and a listed origin also from
+// another site. LogoutPage and proofs may be served by any method, and CORS_ORIGINS is
+// meant for siblings: sameSite is twenty lines and refuses both.
+//
 // # When a revocation is seen
 //
 // An access token names its session, and the session is looked up at every

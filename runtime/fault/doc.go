@@ -11,4 +11,9 @@
 // Errors of statements come out of package db as *Error already: no row is NotFound, a
 // taken key Conflict, a locked table Unavailable. To answer something else, return
 // another *Error; nothing has to be registered.
+//
+// What holds for every route is a middleware in the Use of a web.Module. After c.Next
+// the error is c.Errors.Last and nothing is written yet: web.Fail answers with another
+// (the example of web.Fail), and a middleware that writes by itself and sets c.Errors
+// to nil gives the answer another shape, as pages.Errors does for browsers.
 package fault

@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 
 	"github.com/gin-gonic/gin"
 
@@ -49,4 +52,30 @@ func Example() {
 	// {"text":"Hello anna, 2 times"}
 	// 422
 	// 401
+}
+
+// A middleware answers errors of another package on every route.
+func ExampleFail() {
+	missing := func(c *gin.Context) {
+		c.Next()
+		if last := c.Errors.Last(); last != nil && errors.Is(last.Err, fs.ErrNotExist) {
+			web.Fail(c, fault.NotFound("No such file"))
+		}
+	}
+	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.DiscardHandler), web.Module{
+		Name: "papers",
+		Use:  []gin.HandlerFunc{missing},
+		Routes: []web.Route{web.Get("/paper", func(*gin.Context, web.None) (string, error) {
+			text, err := os.ReadFile("no such file")
+			return string(text), err
+		})},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answer := httptest.NewRecorder()
+	app.ServeHTTP(answer, httptest.NewRequest("GET", "/paper", nil))
+	fmt.Println(answer.Code)
+	// Output: 404
 }

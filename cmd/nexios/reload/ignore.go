@@ -11,6 +11,10 @@ import (
 // alwaysIgnored are never watched, whatever .gitignore says.
 var alwaysIgnored = []string{".git", ".hg", ".svn", "node_modules", ".idea", ".vscode", "/tmp", "/.nexios/base", "/.nexios/undo"}
 
+// Why not a library: go-git's is a part of go-git, and sabhiram/go-gitignore, which most
+// use, has no release and no change since 2021. A file too many that is watched costs
+// nothing.
+
 // ignore is the .gitignore of the project's top directory, with what is never
 // watched before it. Nested .gitignore files are not read: one directory too
 // many is watched, and its changes count only when the program uses them.
