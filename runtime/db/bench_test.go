@@ -135,6 +135,34 @@ func BenchmarkAgainstSQL(b *testing.B) {
 	}
 }
 
+// BenchmarkAgainstGORM compares with what GORM does by itself where this package does
+// it in GORM's place: plugin_point.go and plugin_insert.go, which can go when they no
+// longer save enough.
+func BenchmarkAgainstGORM(b *testing.B) {
+	gdb := open(b, address(b, "sqlite"))
+	must(b, gdb.Migrator().CreateTable(&Entry{}))
+	must(b, gdb.Create(&Entry{Title: "Title"}).Error)
+	for _, c := range []struct {
+		name string
+		do   func() error
+	}{
+		{"read/ours", func() error { _, err := db.Find[Entry](gdb, int64(1)); return err }},
+		{"read/gorm", func() error { return gdb.Take(new(Entry), int64(1)).Error }},
+		{"create/ours", func() error { return gdb.Create(&Entry{Title: "Title", Content: "some text"}).Error }},
+		// A row that chooses its columns is left to GORM.
+		{"create/gorm", func() error {
+			return gdb.Omit("ID").Create(&Entry{Title: "Title", Content: "some text"}).Error
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				must(b, c.do())
+			}
+		})
+	}
+}
+
 // BenchmarkLists reads pages of a filtered list of 75,000 rows in the ways of
 // [db.List], beside the one that it was before.
 func BenchmarkLists(b *testing.B) {
