@@ -57,11 +57,8 @@ and updated_at are added automatically.`
 }
 
 func addResourceCommand() *cobra.Command {
-	var (
-		f changeFlags
-		r spec.Resource
-	)
-	cmd := &cobra.Command{
+	var r spec.Resource
+	cmd := changer(&cobra.Command{
 		Use:   "resource NAME FIELD...",
 		Short: "Add a table with CRUD routes, inputs and tests",
 		Long:  "Add a table with its model, migration, routes, inputs and tests.\n\n" + fieldHelp(),
@@ -71,15 +68,12 @@ func addResourceCommand() *cobra.Command {
   nexios add resource note body:text --owner        # each user's own
   nexios add resource article title:string --read all  # authors write
   nexios add resource person name:string --only list/show`,
-		Args: needsName("nexios add resource post title:string"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r.Name, r.Fields = args[0], args[1:]
-			return addResource(cmd, f, r, "")
-		},
-		ValidArgsFunction: completeField(&f.dir),
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+		Args:              needsName("nexios add resource post title:string"),
+		ValidArgsFunction: completeField,
+	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		r.Name, r.Fields, r.Migration = args[0], args[1:], at
+		return addResource(cmd, f, open, r, "")
+	})
 	addTableFlags(cmd, &r)
 	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who created them (needs auth)")
 	cmd.Flags().StringVar(&r.Read, "read", "", "rows have an owner and are readable by: all (no login), user, owner")
@@ -96,32 +90,25 @@ func addResourceCommand() *cobra.Command {
 }
 
 func addModelCommand() *cobra.Command {
-	var f changeFlags
 	r := spec.Resource{ModelOnly: true}
-	cmd := &cobra.Command{
-		Use:     "model NAME FIELD...",
-		Short:   "Add a table with its model and migration, without routes",
-		Long:    "Add a table with its model and migration, without routes.\n\n" + fieldHelp(),
-		Example: "  nexios add model tag name:string:unique",
-		Args:    needsName("nexios add model tag name:string"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r.Name, r.Fields = args[0], args[1:]
-			return addResource(cmd, f, r, "")
-		},
-		ValidArgsFunction: completeField(&f.dir),
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+	cmd := changer(&cobra.Command{
+		Use:               "model NAME FIELD...",
+		Short:             "Add a table with its model and migration, without routes",
+		Long:              "Add a table with its model and migration, without routes.\n\n" + fieldHelp(),
+		Example:           "  nexios add model tag name:string:unique",
+		Args:              needsName("nexios add model tag name:string"),
+		ValidArgsFunction: completeField,
+	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		r.Name, r.Fields, r.Migration = args[0], args[1:], at
+		return addResource(cmd, f, open, r, "")
+	})
 	addTableFlags(cmd, &r)
 	return cmd
 }
 
 func addFieldCommand() *cobra.Command {
-	var (
-		f    changeFlags
-		fill string
-	)
-	cmd := &cobra.Command{
+	var fill string
+	cmd := changer(&cobra.Command{
 		Use:   "field RESOURCE FIELD...",
 		Short: "Add fields to an existing resource or model",
 		Long: `Add fields to an existing resource or model: a migration adds the columns, and
@@ -136,71 +123,38 @@ value for those rows with --backfill.
   nexios add field post rating:int:min=1 --backfill 3
   nexios add field post tags:many=tags
   nexios add field post comments:has=comments       # the other side of a ref`,
-		Args: needsName("nexios add field post subtitle:string:optional"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return addFields(cmd, f, args[0], args[1:], fill, "")
-		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-			if len(args) == 0 {
-				return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
-			}
-			return completeField(&f.dir)(cmd, args, word)
-		},
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+		Args:              needsName("nexios add field post subtitle:string:optional"),
+		ValidArgsFunction: completeNewField,
+	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		return addFields(cmd, f, open, at, args[0], args[1:], fill, "")
+	})
 	cmd.Flags().StringVar(&fill, "backfill", "", "value of required fields in existing rows")
 	return cmd
 }
 
 func addMigrationCommand() *cobra.Command {
-	var f changeFlags
-	cmd := &cobra.Command{
+	return changer(&cobra.Command{
 		Use:   "migration NAME",
 		Short: "Add an empty migration, to be filled in",
 		Long: `Add an empty migration to the list: fill in what it does and how it is rolled
 back. Do not edit a migration once a database has applied it.`,
 		Example: "  nexios add migration fill-slugs",
-		Args:    needsName("nexios add migration fill-slugs"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := noArgs(cmd, args[1:]); err != nil {
-				return err
-			}
-			open, err := openToChange(cmd, f)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			at, err := migrationTime(open.spec)
-			if err != nil {
-				return err
-			}
-			p, err := open.catalog.AddMigration(open.spec, open.Files(), args[0], at)
-			if err != nil {
-				return err
-			}
-			return carryOver(cmd, f, open, p, changing{
-				title: "add migration " + args[0],
-				next:  []string{"edit the new file in internal/migrations", "go run . migrate up"},
-			})
-		},
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
-	return cmd
+		Args:    needsOneName("nexios add migration fill-slugs"),
+	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		p, err := open.catalog.AddMigration(open.spec, open.Files(), args[0], at)
+		if err != nil {
+			return err
+		}
+		return carryOver(cmd, f, open, p, changing{
+			title: "add migration " + args[0],
+			next:  []string{"edit the new file in internal/migrations", "go run . migrate up"},
+		})
+	})
 }
 
-// addFields is `nexios add field` with all its answers given.
-func addFields(cmd *cobra.Command, f changeFlags, name string, fields []string, fill, question string) error {
-	open, err := openToChange(cmd, f)
-	if err != nil {
-		return err
-	}
-	defer open.Close()
-	at, err := migrationTime(open.spec)
-	if err != nil {
-		return err
-	}
+// addFields is `nexios add field` with all its answers given. question, if any, is
+// asked before it writes.
+func addFields(cmd *cobra.Command, f changeFlags, open opened, at, name string, fields []string, fill, question string) error {
 	project, r, err := open.spec.AddFields(name, fields, fill, at)
 	if err != nil {
 		return err
@@ -229,15 +183,7 @@ const projectHelp = "project folder (default: the current folder or a parent)"
 
 // addResource is `nexios add resource` with all its answers given. question,
 // if any, is asked before it writes.
-func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource, question string) error {
-	open, err := openToChange(cmd, f)
-	if err != nil {
-		return err
-	}
-	defer open.Close()
-	if r.Migration, err = migrationTime(open.spec); err != nil {
-		return err
-	}
+func addResource(cmd *cobra.Command, f changeFlags, open opened, r spec.Resource, question string) error {
 	project, added, err := open.spec.Add(r)
 	if err != nil {
 		return err
@@ -250,37 +196,31 @@ func addResource(cmd *cobra.Command, f changeFlags, r spec.Resource, question st
 }
 
 func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
-	var f changeFlags
 	values := map[string]*string{}
 	use, name := feature.Name, ""
 	if feature.Repeats {
 		use += " [NAME]"
 	}
-	cmd := &cobra.Command{
+	cmd := changer(&cobra.Command{
 		Use:     use,
 		Short:   feature.Summary,
 		Example: "  nexios add " + feature.Example,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			options := map[string]string{}
-			for name, value := range values {
-				if cmd.Flags().Changed(name) {
-					options[name] = *value
-				}
+		Args:    mayName(feature),
+	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {
+		options := map[string]string{}
+		for name, value := range values {
+			if cmd.Flags().Changed(name) {
+				options[name] = *value
 			}
-			if feature.Repeats && len(args) > 0 {
-				name, args = args[0], args[1:]
+		}
+		if feature.Repeats {
+			options["name"] = name
+			if len(args) > 0 {
+				options["name"] = args[0]
 			}
-			if feature.Repeats {
-				options["name"] = name
-			}
-			if err := noArgs(cmd, args); err != nil {
-				return err
-			}
-			return addFeature(cmd, f, spec.Feature{Name: feature.Name, Options: options}, "")
-		},
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+		}
+		return addFeature(cmd, f, open, spec.Feature{Name: feature.Name, Options: options}, "")
+	})
 	for _, option := range feature.Options {
 		if named(feature, option) {
 			name = option.Default
@@ -298,17 +238,24 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 	return cmd
 }
 
+// mayName takes the name of a feature that can be added several times, and nothing else.
+func mayName(feature scaffold.Feature) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if feature.Repeats && len(args) > 0 {
+			args = args[1:]
+		}
+		return noArgs(cmd, args)
+	}
+}
+
 // named says that the option is the word after the feature's own.
 func named(f scaffold.Feature, o scaffold.Option) bool { return f.Repeats && o.Name == "name" }
 
-// addFeature is `nexios add FEATURE` with all its answers given.
-func addFeature(cmd *cobra.Command, f changeFlags, chosen spec.Feature, question string) error {
-	open, err := openToChange(cmd, f)
+// addFeature is `nexios add FEATURE` with all its answers given. question, if any,
+// is asked before it writes.
+func addFeature(cmd *cobra.Command, f changeFlags, open opened, chosen spec.Feature, question string) error {
+	chosen, err := guardOpen(cmd, open.spec, chosen)
 	if err != nil {
-		return err
-	}
-	defer open.Close()
-	if chosen, err = guardOpen(cmd, open.spec, chosen); err != nil {
 		return err
 	}
 	project, err := open.catalog.Add(open.spec, chosen)
@@ -414,5 +361,15 @@ func needsName(example string) cobra.PositionalArgs {
 			return nil
 		}
 		return &problem.Error{What: fmt.Sprintf("%s needs a name", cmd.CommandPath()), Try: example}
+	}
+}
+
+// needsOneName is needsName for a command that takes nothing else.
+func needsOneName(example string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := needsName(example)(cmd, args); err != nil {
+			return err
+		}
+		return noArgs(cmd, args[1:])
 	}
 }

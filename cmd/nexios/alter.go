@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,10 +47,9 @@ migration, or use --backfill for rows that have no value.
 	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
 		return p.ChangeField(args[0], args[1:], fill, at)
 	})
-	fields := cmd.ValidArgsFunction
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 		if len(args) < 2 {
-			return fields(cmd, args, word)
+			return completeFieldName(cmd, args, word)
 		}
 		words := []string{"required"}
 		for _, m := range spec.Modifiers() {
@@ -90,10 +88,9 @@ edits. Clients see the new name from then on.`,
 }
 
 func renameResourceCommand() *cobra.Command {
-	var f changeFlags
 	var plural string
 	var keepTable bool
-	cmd := &cobra.Command{
+	cmd := changer(&cobra.Command{
 		Use:   "resource OLD NEW",
 		Short: "Rename a resource or model",
 		Long: `Rename a resource or model: its package, model, routes and tests get the new name,
@@ -109,51 +106,33 @@ the table any more.
 
 What was stored stays: API keys with the scope posts:read need a new one, and the
 audit log names the old table for what was done before.`,
-		Example: "  nexios rename resource post article\n  nexios rename resource post article --keep-table\n  nexios rename resource person member --plural members",
-		Args:    needsWords(2, "nexios rename resource post article"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			open, err := openToChange(cmd, f)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			at, err := migrationTime(open.spec)
-			if err != nil {
-				return err
-			}
-			now, r, err := open.spec.RenameResource(args[0], args[1], plural, keepTable, at)
-			if err != nil {
-				return err
-			}
-			was, _ := open.spec.Resource(args[0])
-			p, err := open.catalog.RenameResource(open.spec, now, was, r, open.Files())
-			if err != nil {
-				return err
-			}
-			next := nextSteps(p)
-			for _, c := range now.Clients {
-				next = append(next, "nexios client "+c.Language+" --out "+c.File)
-			}
-			return carryOver(cmd, f, open, p, changing{title: "rename resource " + was.Name + " " + r.Name, next: next})
-		},
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
-		},
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+		Example:           "  nexios rename resource post article\n  nexios rename resource post article --keep-table\n  nexios rename resource person member --plural members",
+		Args:              needsWords(2, "nexios rename resource post article"),
+		ValidArgsFunction: completeResource,
+	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		now, r, err := open.spec.RenameResource(args[0], args[1], plural, keepTable, at)
+		if err != nil {
+			return err
+		}
+		was, _ := open.spec.Resource(args[0])
+		p, err := open.catalog.RenameResource(open.spec, now, was, r, open.Files())
+		if err != nil {
+			return err
+		}
+		next := nextSteps(p)
+		for _, c := range now.Clients {
+			next = append(next, "nexios client "+c.Language+" --out "+c.File)
+		}
+		return carryOver(cmd, f, open, p, changing{title: "rename resource " + was.Name + " " + r.Name, next: next})
+	})
 	cmd.Flags().StringVar(&plural, "plural", "", "the new plural, if the guess is wrong")
 	cmd.Flags().BoolVar(&keepTable, "keep-table", false, "keep the names of tables and columns")
 	return cmd
 }
 
 func renameProjectCommand() *cobra.Command {
-	var f changeFlags
 	var name string
-	cmd := &cobra.Command{
+	cmd := changer(&cobra.Command{
 		Use:   "project MODULE",
 		Short: "Change the module path and name of the project",
 		Long: `Change the module path of the project, and its name to the last element of the
@@ -165,25 +144,17 @@ The folder keeps its name, and so does the local database, through .env; other
 databases are set by DATABASE_URL.`,
 		Example: "  nexios rename project example.com/acme/store\n  nexios rename project example.com/acme/api --name store",
 		Args:    needsWords(1, "nexios rename project example.com/acme/store"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			open, err := openToChange(cmd, f)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			now, err := open.spec.Rename(args[0], name)
-			if err != nil {
-				return err
-			}
-			p, err := open.catalog.RenameProject(open.spec, now, open.Files())
-			if err != nil {
-				return err
-			}
-			return carryOver(cmd, f, open, p, changing{title: "rename project " + args[0], next: []string{"go test ./..."}})
-		},
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {
+		now, err := open.spec.Rename(args[0], name)
+		if err != nil {
+			return err
+		}
+		p, err := open.catalog.RenameProject(open.spec, now, open.Files())
+		if err != nil {
+			return err
+		}
+		return carryOver(cmd, f, open, p, changing{title: "rename project " + args[0], next: []string{"go test ./..."}})
+	})
 	cmd.Flags().StringVar(&name, "name", "", "the new name, if it is not the last element of MODULE")
 	return cmd
 }
@@ -236,44 +207,24 @@ func removeIndexCommand() *cobra.Command {
 // altering completes a command whose first argument is a resource, the table of
 // which it changes: how is given all of them. drops says that what rows hold goes.
 func altering(cmd *cobra.Command, drops bool, how func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error)) *cobra.Command {
-	var f changeFlags
-	cmd.ValidArgsFunction = completeFieldName(&f.dir)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		title := strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args...), " ")
-		return alter(cmd, f, title, drops, func(p spec.Project, at string) (spec.Project, spec.Resource, error) { return how(p, args, at) })
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
-	return cmd
-}
-
-// alter carries the project over to a change of a table. drops says that what rows
-// hold goes.
-func alter(cmd *cobra.Command, f changeFlags, title string, drops bool, how func(p spec.Project, at string) (spec.Project, spec.Resource, error)) error {
-	open, err := openToChange(cmd, f)
-	if err != nil {
-		return err
-	}
-	defer open.Close()
-	at, err := migrationTime(open.spec)
-	if err != nil {
-		return err
-	}
-	project, r, err := how(open.spec, at)
-	if err != nil {
-		return err
-	}
-	if project, err = scaffold.Settle(open.spec, project, r); err != nil {
-		return err
-	}
-	c := changing{key: scaffold.ResourceKey(r), title: title}
-	if drops {
-		c.done = "the next migration drops columns of " + r.TableName() + " and their data"
-		if canAsk(cmd) && !f.yes && !f.dryRun {
-			c.ask = strings.ToUpper(title[:1]) + title[1:] + "?"
+	cmd.ValidArgsFunction = completeFieldName
+	return changer(cmd, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		project, r, err := how(open.spec, args, at)
+		if err != nil {
+			return err
 		}
-	}
-	return change(cmd, f, open, project, c)
+		if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+			return err
+		}
+		c := changing{key: scaffold.ResourceKey(r), title: strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args...), " ")}
+		if drops {
+			c.done = "the next migration drops columns of " + r.TableName() + " and their data"
+			if canAsk(cmd) && !f.yes && !f.dryRun {
+				c.ask = strings.ToUpper(c.title[:1]) + c.title[1:] + "?"
+			}
+		}
+		return change(cmd, f, open, project, c)
+	})
 }
 
 // needsWords refuses a command line that has not n words, and shows one that has.
@@ -283,22 +234,5 @@ func needsWords(n int, example string) cobra.PositionalArgs {
 			return &problem.Error{What: cmd.CommandPath() + " needs " + cmd.Use[strings.IndexByte(cmd.Use, ' ')+1:], Try: example}
 		}
 		return noArgs(cmd, args[n:])
-	}
-}
-
-// completeFieldName completes a resource, and then its fields.
-func completeFieldName(dir *string) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) == 0 {
-			return resourcesIn(*dir), cobra.ShellCompDirectiveNoFileComp
-		}
-		r, _ := projectIn(*dir).Resource(args[0])
-		var names []string
-		for _, word := range r.Fields {
-			if name, _, _ := strings.Cut(word, ":"); !slices.Contains(args, name) {
-				names = append(names, name)
-			}
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -65,11 +65,11 @@ go before you have edited it. Without RESOURCEs, all that have routes get the ve
 			}
 			return carryOver(cmd, f, open, p, changing{title: "api version " + strings.Join(args, " "), next: nextSteps(p)})
 		},
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return []string{"v2"}, cobra.ShellCompDirectiveNoFileComp
 			}
-			return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
+			return resourcesIn(cmd), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	f.add(cmd, projectHelp)

@@ -25,6 +25,32 @@ type changeFlags struct {
 	noCheck bool
 }
 
+// changer completes a command that changes the project: its flags, and do, which is
+// given the open project and the time of its next migration.
+func changer(cmd *cobra.Command, do func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error) *cobra.Command {
+	var f changeFlags
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return inProject(cmd, f, func(open opened, at string) error { return do(cmd, f, open, at, args) })
+	}
+	f.add(cmd, projectHelp)
+	f.addMarkers(cmd)
+	return cmd
+}
+
+// inProject opens the project to change it, for as long as do runs.
+func inProject(cmd *cobra.Command, f changeFlags, do func(open opened, at string) error) error {
+	open, err := openToChange(cmd, f)
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	at, err := migrationTime(open.spec)
+	if err != nil {
+		return err
+	}
+	return do(open, at)
+}
+
 func (f *changeFlags) add(cmd *cobra.Command, dir string) {
 	cmd.Flags().StringVar(&f.dir, "dir", "", dir)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would change and write nothing")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,32 +29,61 @@ func described(choices []string, about map[string]string) []string {
 }
 
 // completeField completes a field word: a type after the first colon, a table
-// after a relation's =, modifiers after that. dir is where --dir will be.
-func completeField(dir *string) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-		const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-		colon := strings.LastIndexByte(word, ':')
-		if len(args) == 0 || colon < 0 {
-			return nil, more
-		}
-		head, last := word[:colon+1], word[colon+1:]
-		var words []string
-		switch relation, _, ok := strings.Cut(last, "="); {
-		case ok && strings.Count(word, ":") == 1 && (spec.Field{Type: relation}).Relation():
-			for _, table := range tablesIn(*dir) {
-				words = append(words, head+relation+"="+table)
-			}
-		case strings.Count(word, ":") == 1:
-			for _, t := range spec.Types() {
-				words = append(words, cobra.CompletionWithDesc(head+t.Name+equals(t.Arg == "must"), t.Doc))
-			}
-		default:
-			for _, m := range spec.Modifiers() {
-				words = append(words, cobra.CompletionWithDesc(head+m[0]+equals(m[1] != ""), aboutModifier(m[0])))
-			}
-		}
-		return words, more
+// after a relation's =, modifiers after that.
+func completeField(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	colon := strings.LastIndexByte(word, ':')
+	if len(args) == 0 || colon < 0 {
+		return nil, more
 	}
+	head, last := word[:colon+1], word[colon+1:]
+	var words []string
+	switch relation, _, ok := strings.Cut(last, "="); {
+	case ok && strings.Count(word, ":") == 1 && (spec.Field{Type: relation}).Relation():
+		for _, table := range tablesIn(cmd) {
+			words = append(words, head+relation+"="+table)
+		}
+	case strings.Count(word, ":") == 1:
+		for _, t := range spec.Types() {
+			words = append(words, cobra.CompletionWithDesc(head+t.Name+equals(t.Arg == "must"), t.Doc))
+		}
+	default:
+		for _, m := range spec.Modifiers() {
+			words = append(words, cobra.CompletionWithDesc(head+m[0]+equals(m[1] != ""), aboutModifier(m[0])))
+		}
+	}
+	return words, more
+}
+
+// completeResource completes a resource or model as the first argument.
+func completeResource(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return resourcesIn(cmd), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeNewField completes a resource, and then the words of new fields.
+func completeNewField(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return completeResource(cmd, args, word)
+	}
+	return completeField(cmd, args, word)
+}
+
+// completeFieldName completes a resource, and then its fields.
+func completeFieldName(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return completeResource(cmd, args, word)
+	}
+	r, _ := projectOf(cmd).Resource(args[0])
+	var names []string
+	for _, word := range r.Fields {
+		if name, _, _ := strings.Cut(word, ":"); !slices.Contains(args, name) {
+			names = append(names, name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func equals(wanted bool) string {
@@ -64,9 +94,9 @@ func equals(wanted bool) string {
 }
 
 // resourcesIn are the resources and models of a project; none outside of one.
-func resourcesIn(dir string) []string {
+func resourcesIn(cmd *cobra.Command) []string {
 	var names []string
-	for _, r := range projectIn(dir).Resources {
+	for _, r := range projectOf(cmd).Resources {
 		names = append(names, cobra.CompletionWithDesc(r.Name, strings.Join(r.Fields, " ")))
 	}
 	return names
@@ -74,8 +104,8 @@ func resourcesIn(dir string) []string {
 
 // tablesIn are the tables that a relation can point at; none outside of a
 // project.
-func tablesIn(dir string) []string {
-	project := projectIn(dir)
+func tablesIn(cmd *cobra.Command) []string {
+	project := projectOf(cmd)
 	if project.Name == "" {
 		return nil
 	}
@@ -86,9 +116,12 @@ func tablesIn(dir string) []string {
 	return names
 }
 
-// projectIn is the project in dir, or in none.
-func projectIn(dir string) spec.Project {
-	dir, err := findProject(dir)
+// projectOf is the project that a command is about, or none.
+func projectOf(cmd *cobra.Command) spec.Project {
+	dir, err := cmd.Flags().GetString("dir")
+	if err == nil {
+		dir, err = findProject(dir)
+	}
 	if err != nil {
 		return spec.Project{}
 	}

@@ -86,12 +86,7 @@ else may refer to it; "has" fields that list its rows are removed with it.
 			}
 			return remove(cmd, f, open, project, removal{title: title})
 		},
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return resourcesIn(f.dir), cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: completeResource,
 	}
 	f.add(cmd)
 	return cmd

@@ -103,26 +103,35 @@ func addWizard(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	write := func(do func(opened, string) error) error { return inProject(cmd, changeFlags{}, do) }
 	if isTable(answers) {
 		r, err := spec.ParseResource(tableOf(answers))
 		if err != nil {
 			return err
 		}
-		if err := addResource(cmd, changeFlags{}, r, writeIt); err != nil {
+		err = write(func(open opened, at string) error {
+			r.Migration = at
+			return addResource(cmd, changeFlags{}, open, r, writeIt)
+		})
+		if err != nil {
 			return err
 		}
 		return sayCommand(cmd, []string{r.Command()})
 	}
 	if answers.One("what") == "field" {
 		name, words := answers.One("of"), strings.Fields(answers.One("more"))
-		if err := addFields(cmd, changeFlags{}, name, words, "", writeIt); err != nil {
+		err := write(func(open opened, at string) error {
+			return addFields(cmd, changeFlags{}, open, at, name, words, "", writeIt)
+		})
+		if err != nil {
 			return err
 		}
 		return sayCommand(cmd, append([]string{"nexios add field", name}, words...))
 	}
 	i := slices.IndexFunc(features, func(f scaffold.Feature) bool { return f.Name == answers.One("what") })
 	chosen, words := featureOf(features[i], answers)
-	if err := addFeature(cmd, changeFlags{}, chosen, writeIt); err != nil {
+	err = write(func(open opened, _ string) error { return addFeature(cmd, changeFlags{}, open, chosen, writeIt) })
+	if err != nil {
 		return err
 	}
 	return sayCommand(cmd, words)
