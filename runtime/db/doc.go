@@ -29,8 +29,9 @@
 // # Statements that GORM does not write
 //
 // plugin_point.go (a read by key) and plugin_insert.go (the insert of one row) build the
-// text of a statement once for each model, where GORM builds it each time. That halves
-// what GORM itself costs there: BenchmarkAgainstGORM says what is saved. Each is a
+// text of a statement once for each model, where GORM builds it each time: 14 of the 103
+// allocations of a read, 17 of 62 and half of the bytes of an insert
+// (BenchmarkAgainstGORM, which says whether that is still so). Each is a
 // callback in the place of one of GORM's and leaves to it what it does not know. When
 // GORM changes its callbacks, take the plugin out of Open: all tests but those of its
 // own file have to pass.

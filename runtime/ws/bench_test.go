@@ -293,8 +293,9 @@ func BenchmarkFanOut(b *testing.B) {
 		for i, kind := range []string{"default port", "ours"} {
 			delivered, cpu, took := fanOut(b, kind, windows)
 			perCPU[i] = float64(delivered) / cpu.Seconds()
-			b.ReportMetric(float64(cpu.Nanoseconds())/float64(delivered), kind+"-cpu-ns/msg")
-			b.ReportMetric(float64(delivered)/took.Seconds(), kind+"-msg/s")
+			unit := strings.ReplaceAll(kind, " ", "-")
+			b.ReportMetric(float64(cpu.Nanoseconds())/float64(delivered), unit+"-cpu-ns/msg")
+			b.ReportMetric(float64(delivered)/took.Seconds(), unit+"-msg/s")
 		}
 		b.ReportMetric(perCPU[1]/perCPU[0], "times")
 	}

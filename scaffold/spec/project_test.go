@@ -238,7 +238,7 @@ func TestJSON(t *testing.T) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	p := spec.Project{Name: "shop", Module: "shop", Database: "sqlite"}
+	p := spec.Project{Nexios: "0.1.0", Name: "shop", Module: "shop", Database: "sqlite"}
 	for i := range 100 {
 		name := "thing_" + string(rune('a'+i%26)) + string(rune('a'+i/26)) + "x"
 		var err error
