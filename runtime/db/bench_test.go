@@ -202,7 +202,7 @@ func BenchmarkLists(b *testing.B) {
 		b.Run(name+"/deep/keys", page(gdb, db.Query{Page: many() * 9 / 200, Limit: 20, Count: new("none")}))
 		b.Run(name+"/deep/offset", func(b *testing.B) {
 			for b.Loop() {
-				must(b, gdb.Order("created_at DESC, id DESC").Offset(many()*9/10 - 20).Limit(20).Find(&[]Entry{}).Error)
+				must(b, gdb.Order("created_at DESC, id DESC").Offset(many()*9/10-20).Limit(20).Find(&[]Entry{}).Error)
 			}
 		})
 		b.Run(name+"/deep/cursor", page(gdb, db.Query{Limit: 20, Cursor: new("")}))
