@@ -294,7 +294,7 @@ func TestContractPages(t *testing.T) {
 	if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src") {
 		t.Errorf("headers %v", a.header)
 	}
-	for _, want := range []string{"<!doctype html", "<title>", "Welcome To Blog", "<strong>internal/pages</strong>", "<code>templates/home.html</code>", "Typed routes", "</html>"} {
+	for _, want := range []string{"<!doctype html", "<title>", "Welcome to Blog", "<strong>internal/pages</strong>", "<code>templates/home.html</code>", "Typed routes", "</html>"} {
 		if !strings.Contains(strings.ToLower(page), strings.ToLower(want)) {
 			t.Errorf("no %q in the page:\n%s", want, page)
 		}

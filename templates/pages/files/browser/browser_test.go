@@ -93,7 +93,7 @@ func TestHomeInABrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasPrefix(seen.Title, "Welcome To") || seen.Wide > 0 || seen.Columns != c.columns || seen.Features != 6 ||
+		if !strings.HasPrefix(seen.Title, "Welcome to") || seen.Wide > 0 || seen.Columns != c.columns || seen.Features != 6 ||
 			seen.Contrast < 4.5 || !seen.Styled || !seen.Icon {
 			t.Errorf("%s: %+v; want %d columns", c.name, seen, c.columns)
 		}
