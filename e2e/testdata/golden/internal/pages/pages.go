@@ -46,7 +46,6 @@ type feature struct{ Name, Text string }
 
 func (h handler) home(c *gin.Context) {
 	h.pages.Render(c, http.StatusOK, "home.html", pages.Data{
-		"title":   "welcome to " + site,
 		"summary": "One small binary that serves a JSON API and these pages, with nothing else to install.",
 		"content": "This page is `templates/home.html`, inside `templates/layout.html`. " +
 			"Both live in **internal/pages**: edit them while the program runs and reload the page.",

@@ -15,7 +15,7 @@ func TestHome(t *testing.T) {
 	client := webtest.New(t, Module("test"))
 	answer := client.Get("/").Expect(200)
 	page := string(answer.Body())
-	for _, want := range []string{"<!doctype html>", "<title>Welcome To ", "<h1>Welcome To ", "<strong>internal/pages</strong>", "<h2 id=\"features\">Features</h2>", "<h3>Typed routes</h3>"} {
+	for _, want := range []string{"<!doctype html>", "<title>Welcome to ", "<h1>Welcome to ", "<strong>internal/pages</strong>", "<h2 id=\"features\">Features</h2>", "<h3>Typed routes</h3>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the home page lacks %s", want)
 		}
