@@ -73,8 +73,8 @@ func keep(f spec.Feature, path string) bool {
 // next leads to the files whose first lines say what to do.
 func next(p spec.Project, f spec.Feature) []string {
 	commands := map[string]string{
-		"kubernetes": "kubectl apply -k deploy/kubernetes   # after the secret that kustomization.yaml names",
-		"systemd":    "sudo systemctl enable --now " + p.Name + "   # after the steps in deploy/systemd/" + p.Name + ".service",
+		"kubernetes": "kubectl apply -k deploy/kubernetes   # first create its secret",
+		"systemd":    "sudo systemctl enable --now " + p.Name + "   # first see deploy/systemd/" + p.Name + ".service",
 		"fly":        "fly launch --copy-config --no-deploy   # then the steps in fly.toml",
 	}
 	var steps []string

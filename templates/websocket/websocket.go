@@ -57,7 +57,7 @@ func Feature() scaffold.Feature {
 		Repeats:  true,
 		Options: []scaffold.Option{
 			{Name: "name", Help: "name of the package and its paths", Default: "chat"},
-			{Name: "kind", Help: "rooms, a plain echo endpoint, or rooms of an organisation", Default: rooms, Choices: []string{rooms, echo, organisation},
+			{Name: "kind", Help: "what it serves", Default: rooms, Choices: []string{rooms, echo, organisation},
 				About: map[string]string{rooms: "chat rooms with presence, and a page", echo: "an endpoint that echoes messages", organisation: "rooms for the members of an organisation"}},
 		},
 		Packages: []string{"ws"},
