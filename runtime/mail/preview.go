@@ -199,16 +199,16 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px
 var (
 	listPage = template.Must(template.New("list").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Mail</title>
 <meta name="viewport" content="width=device-width">` + style + `
-<h1>Mail</h1>
+<main><h1>Mail</h1>
 <p class="quiet">Written to {{.Dir}} instead of being sent, newest first.</p>
 {{if .Mails}}<table><tr><th>Date<th>To<th>Subject</tr>
 {{range .Mails}}<tr><td>{{.Date.Format "2006-01-02 15:04:05"}}<td>{{.To}}<td><a href="/dev/mail/{{.Name}}">{{.Subject}}</a></tr>
-{{end}}</table>{{else}}<p>No mail yet.</p>{{end}}`))
+{{end}}</table>{{else}}<p>No mail yet.</p>{{end}}</main>`))
 	showPage = template.Must(template.New("show").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>{{.Subject}}</title>
 <meta name="viewport" content="width=device-width">` + style + `
-<p><a href="/dev/mail">All mail</a></p>
+<main><p><a href="/dev/mail">All mail</a></p>
 <h1>{{.Subject}}</h1>
 <table><tr><th>From<td>{{.From}}</tr><tr><th>To<td>{{.To}}</tr><tr><th>Date<td>{{.Date.Format "2006-01-02 15:04:05 -0700"}}</tr></table>
 {{if .HTML}}<h2>HTML</h2><iframe sandbox title="The HTML part" srcdoc="{{.HTML}}"></iframe>{{end}}
-<h2>Text</h2><pre>{{.Text}}</pre>`))
+<h2>Text</h2><pre>{{.Text}}</pre></main>`))
 )

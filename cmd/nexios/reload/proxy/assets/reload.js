@@ -48,7 +48,9 @@
     close.setAttribute("aria-label", "close");
     close.addEventListener("click", clear);
     const started = build.stage === "start";
-    add(box, "h1", s.state === "down" ? "The program is not running" : started ? "The program does not start" : "The program does not build");
+    const title = s.state === "down" ? "The program is not running" : started ? "The program does not start" : "The program does not build";
+    box.setAttribute("aria-label", title);
+    add(box, "h1", title);
     add(box, "p", s.version ? "The last good version is still answering." : "No earlier version is running.");
     for (const e of build.errors || []) {
       add(box, "h2", e.file + ":" + e.line + (e.column ? ":" + e.column : ""));
@@ -60,6 +62,7 @@
         const before = new TextDecoder().decode(new TextEncoder().encode(e.source).slice(0, Math.max(0, (e.column || 1) - 1)));
         const gutter = String(e.line) + " | ";
         const source = add(box, "pre", gutter + tabs + (e.column ? "\n" : ""), "source");
+        source.tabIndex = 0; // it scrolls
         if (e.column) {
           add(source, "span", gutter + before.replace(/\t/g, "    "), "unseen");
           source.append("^");
@@ -67,7 +70,7 @@
       }
     }
     const rest = [build.output, s.text].filter(Boolean).join("\n");
-    if (rest) add(box, "pre", rest, "source");
+    if (rest) add(box, "pre", rest, "source").tabIndex = 0;
     (document.body || document.documentElement).append(root);
   };
 
