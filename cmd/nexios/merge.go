@@ -130,6 +130,7 @@ func mergeProject(cmd *cobra.Command, f changeFlags) error {
 	if err != nil {
 		return err
 	}
+	catalog = catalog.Of(folder.Files())
 	torn, err := unmerged(cmd.Context(), dir, folder.Files())
 	if err != nil {
 		return err
