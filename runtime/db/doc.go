@@ -29,7 +29,7 @@
 // # Statements that GORM does not write
 //
 // plugin_point.go (a read by key) and plugin_insert.go (the insert of one row) build the
-// text of a statement once for each model, where GORM builds it each time: 14 of the 103
+// text of a statement once for each model, where GORM builds it each time: 16 of the 105
 // allocations of a read, 17 of 62 and half of the bytes of an insert
 // (BenchmarkAgainstGORM, which says whether that is still so). Each is a
 // callback in the place of one of GORM's and leaves to it what it does not know. When
