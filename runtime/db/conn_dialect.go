@@ -120,8 +120,9 @@ func postgresLimits(parameters map[string]string, c Config) (limits, free string
 	return limits, free
 }
 
-// patientWatcher ends what a connection does at the deadline of its context,
-// and gives a statement whose context was cancelled time to end.
+// patientWatcher ends what a connection does at the deadline of its context, or
+// when its server is silent, and gives a statement whose context was cancelled
+// time to end.
 type patientWatcher struct {
 	conn     net.Conn
 	patience time.Duration // 0 for ever
@@ -133,7 +134,7 @@ const networkPatience = time.Second
 // HandleCancel implements ctxwatch.Handler.
 func (w patientWatcher) HandleCancel(ctx context.Context) {
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(context.Cause(ctx), errSilent):
 		_ = w.conn.SetDeadline(time.Now())
 	case w.patience > 0:
 		_ = w.conn.SetDeadline(time.Now().Add(w.patience + networkPatience))

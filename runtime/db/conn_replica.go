@@ -46,11 +46,17 @@ func (r Replica) Writing(clients ...string) (done func()) {
 const ReplicaLag = 5 * time.Second
 
 const (
-	// lookedAt is how long the observed state of a replica is cached.
+	// lookedAt is how long the observed state of a replica is cached, and how long a
+	// read waits for it before it is looked at again.
 	lookedAt = 200 * time.Millisecond
+	// answersWithin is how long a replica may take to say where it is.
+	answersWithin = time.Second
 	// writers is the maximum number of clients whose last write is remembered.
 	writers = 10_000
 )
+
+// errSilent ends the reads that wait for a replica that does not respond.
+var errSilent = errors.New("the read replica does not respond")
 
 // replica is the GORM plugin that reads from a replica.
 type replica struct {
@@ -71,6 +77,9 @@ type replica struct {
 	mu      sync.Mutex
 	written map[uint64]time.Time // when clients wrote last
 	all     time.Time            // when all others may have
+
+	living context.Context // ends when the replica does not respond
+	lost   context.CancelFunc
 }
 
 // newReplica opens the replica of gdb at url.
@@ -95,6 +104,7 @@ func newReplica(gdb *gorm.DB, url string, o Options) (*replica, error) {
 	own := reflect.TypeFor[Config]().PkgPath()
 	r := &replica{serverPool: primary, standby: standby, log: o.Log, ours: strings.TrimSuffix(own, "db"), began: time.Now(), seed: maphash.MakeSeed(), written: map[uint64]time.Time{}}
 	r.well.Store(true)
+	r.living, r.lost = context.WithCancel(context.Background())
 	return r, nil
 }
 
@@ -134,17 +144,27 @@ func (r *replica) asks(tx *gorm.DB) bool {
 }
 
 // QueryContext queries the replica, and falls back to the primary if that fails: a
-// migration may not have been replicated yet.
+// migration may not have been replicated yet, and a replica may be silent.
 func (r *replica) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := r.standby.QueryContext(ctx, query, args...)
-	if err == nil || ctx.Err() != nil {
-		return rows, err
+	waiting, end := context.WithCancelCause(ctx)
+	living := r.alive()
+	keep := context.AfterFunc(living, func() { end(errSilent) })
+	late := time.AfterFunc(lookedAt, r.lookOnce)
+	rows, err := r.standby.QueryContext(waiting, query, args...)
+	late.Stop()
+	keep()
+	if err == nil {
+		return rows, nil // which end with ctx
 	}
-	switch inspect(err).kind {
-	case cancelled: // it took too long, as it would again
+	end(nil)
+	switch kind := inspect(err).kind; {
+	case ctx.Err() != nil:
 		return nil, err
-	case unreachable:
-		r.tell(err)
+	case living.Err() != nil:
+	case kind == cancelled: // it took too long, as it would again
+		return nil, err
+	case kind == unreachable:
+		r.lose(err)
 	}
 	return r.serverPool.QueryContext(ctx, query, args...)
 }
@@ -153,14 +173,19 @@ func (r *replica) QueryContext(ctx context.Context, query string, args ...any) (
 // small.
 func (r *replica) has(then time.Time) bool {
 	now := time.Now()
-	if asked := r.asked.Load(); now.UnixNano()-asked > int64(lookedAt) && r.looking.CompareAndSwap(false, true) {
-		go func() {
-			defer r.looking.Store(false)
-			r.look()
-		}()
+	if now.UnixNano()-r.asked.Load() > int64(lookedAt) && !r.looking.Load() {
+		go r.lookOnce()
 	}
 	upTo := r.upTo.Load()
 	return upTo > then.UnixNano() && now.UnixNano()-upTo < int64(ReplicaLag)
+}
+
+// lookOnce looks unless somebody does.
+func (r *replica) lookOnce() {
+	if r.looking.CompareAndSwap(false, true) {
+		defer r.looking.Store(false)
+		r.look()
+	}
 }
 
 // look measures the replica lag.
@@ -177,10 +202,12 @@ func (r *replica) look() {
 	}
 	// At the end of a page the place for the next record is behind a header of 24
 	// bytes, which is less than any commit has.
+	ctx, cancel = context.WithTimeout(ctx, answersWithin)
+	defer cancel()
 	err = r.standby.DB.QueryRowContext(ctx, "SELECT NOT pg_is_in_recovery() OR pg_wal_lsn_diff(pg_last_wal_replay_lsn(), $1::pg_lsn) >= -24", at).Scan(&there)
 	switch last := max(r.upTo.Load(), r.began.UnixNano()); {
 	case err != nil:
-		r.tell(err)
+		r.lose(err)
 	case there:
 		r.upTo.Store(now.UnixNano())
 		if !r.well.Swap(true) {
@@ -197,6 +224,22 @@ func (r *replica) tell(err error) {
 	if r.well.Swap(false) {
 		r.log.Warn("the read replica is not used; reads are asked of the primary", "error", err)
 	}
+}
+
+// alive ends when the replica does not respond.
+func (r *replica) alive() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.living
+}
+
+// lose stops using the replica, for the reads that wait for it, too.
+func (r *replica) lose(err error) {
+	r.tell(err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost()
+	r.living, r.lost = context.WithCancel(context.Background())
 }
 
 // replicaKey is the context key of requests that may read from the replica; the

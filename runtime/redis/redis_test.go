@@ -3,12 +3,9 @@ package redis_test
 import (
 	"bytes"
 	"crypto/rand"
-	"io"
 	"log/slog"
-	"net"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,19 +128,19 @@ func TestWindowsEnd(t *testing.T) {
 // answer at all, and together when it is back.
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
-	for name, how := range map[string]mode{"refuses": refuse, "is silent": silent} {
+	for name, how := range map[string]services.Mode{"refuses": services.Refuse, "is silent": services.Silent} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			middle := between(t, services.Redis(t))
+			middle := services.Between(t, services.Redis(t))
 			limit := web.Rate{Limit: 1000, Window: time.Minute}
-			r, other := newReplica(t, middle.address, limit), newReplica(t, services.Redis(t), limit)
+			r, other := newReplica(t, middle.URL, limit), newReplica(t, services.Redis(t), limit)
 			anna := someone()
 			_, left, _ := other.get(anna)
 			require.Equal(t, 999, left)
 			_, left, _ = r.get(anna)
 			require.Equal(t, 998, left)
 
-			middle.set(how)
+			middle.Set(how)
 			begin := time.Now()
 			for i := range 100 {
 				status, left, _ := r.get(anna)
@@ -158,7 +155,7 @@ func TestRedisAway(t *testing.T) {
 			require.Equal(t, 1, r.log.count("not shared"))
 			require.Zero(t, r.log.count("shared again"))
 
-			middle.set(pass)
+			middle.Set(services.Pass)
 			require.Eventually(t, func() bool { r.get(someone()); return r.log.count("shared again") == 1 }, 10*time.Second, 20*time.Millisecond)
 			_, left, _ = r.get(anna)
 			require.Equal(t, 997, left, "together again")
@@ -190,85 +187,4 @@ func TestConfig(t *testing.T) {
 		require.NotContains(t, err.Error(), "hunter2")
 		require.Error(t, redis.Module(redis.Config{URL: bad}).Err)
 	}
-}
-
-// mode is what middle does with connections.
-type mode int
-
-const (
-	pass   mode = iota
-	refuse      // cut them, and close new ones
-	silent      // keep them, and pass nothing on
-)
-
-// middle stands between a replica and Redis.
-type middle struct {
-	address string
-	mu      sync.Mutex
-	mode    mode
-	conns   []net.Conn
-}
-
-func between(t *testing.T, address string) *middle {
-	t.Helper()
-	u, err := url.Parse(address)
-	require.NoError(t, err)
-	target := u.Host
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	u.Host = listener.Addr().String()
-	m := &middle{address: u.String()}
-	t.Cleanup(func() { _ = listener.Close(); m.set(refuse) })
-	go func() {
-		for {
-			here, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			m.accept(here, target)
-		}
-	}()
-	return m
-}
-
-func (m *middle) accept(here net.Conn, target string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.conns = append(m.conns, here)
-	there, err := net.Dial("tcp", target)
-	if err != nil || m.mode == refuse {
-		_ = here.Close()
-		return
-	}
-	m.conns = append(m.conns, there)
-	go func() { _, _ = io.Copy(gate{m, here}, there); _ = here.Close() }()
-	go func() { _, _ = io.Copy(gate{m, there}, here); _ = there.Close() }()
-}
-
-// gate drops what is written while middle is silent.
-type gate struct {
-	*middle
-	to net.Conn
-}
-
-func (g gate) Write(p []byte) (int, error) {
-	g.mu.Lock()
-	closed := g.mode == silent
-	g.mu.Unlock()
-	if closed {
-		return len(p), nil
-	}
-	return g.to.Write(p)
-}
-
-func (m *middle) set(how mode) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.mode = how; how == silent {
-		return
-	}
-	for _, conn := range m.conns {
-		_ = conn.Close()
-	}
-	m.conns = nil
 }

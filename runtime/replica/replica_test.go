@@ -60,8 +60,9 @@ func TestMiddleware(t *testing.T) {
 	must(t, err)
 	standby, err := services.StartStandby(primary)
 	must(t, err)
+	middle := services.Between(t, standby.URL)
 	told := new(log)
-	gdb, err := db.Open(primary.URL, db.Options{Log: slog.New(slog.NewTextHandler(told, nil)), Config: db.Config{ReadURL: standby.URL}})
+	gdb, err := db.Open(primary.URL, db.Options{Log: slog.New(slog.NewTextHandler(told, nil)), Config: db.Config{ReadURL: middle.URL}})
 	must(t, err)
 	defer func() { must(t, db.Close(gdb)) }()
 	must(t, gdb.Exec("CREATE TABLE leaves (id bigserial PRIMARY KEY, text text NOT NULL)").Error)
@@ -135,7 +136,9 @@ func TestMiddleware(t *testing.T) {
 	})
 	from := func(method, path, who, cookie string) string {
 		t.Helper()
-		r := httptest.NewRequest(method, path, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // as a server does
+		defer cancel()
+		r := httptest.NewRequestWithContext(ctx, method, path, nil)
 		r.RemoteAddr = who + ":1"
 		if cookie != "" {
 			r.AddCookie(&http.Cookie{Name: "wrote", Value: cookie})
@@ -190,6 +193,21 @@ func TestMiddleware(t *testing.T) {
 	}
 	must(t, behind.Exec("SELECT pg_wal_replay_resume()").Error)
 	until("after the pause", "/list?last=mine", writer, "standby")
+
+	// Who waits for one that takes connections and says nothing is answered by the
+	// primary, alone or among others.
+	for _, waiting := range []int{1, 8} {
+		until("before the silence", "/find", reader, "standby")
+		middle.Set(services.Silent)
+		var all sync.WaitGroup
+		for range waiting {
+			all.Go(func() { from("GET", "/find", reader, "") })
+		}
+		all.Wait()
+		until("silent", "/list", reader, "primary")
+		middle.Set(services.Pass)
+		until("after the silence", "/list", reader, "standby")
+	}
 
 	// One that is gone is told once, and no request fails.
 	must(t, standby.Signal("INT"))
