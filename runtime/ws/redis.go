@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ const (
 	pipelined   = 256                    // commands in one round trip
 	presence    = 15 * time.Second       // after which a silent replica's members are gone
 	refresh     = 5 * time.Second        // of this replica's members
+	refreshed   = 256                    // members in one command, or the outbox would be full of them
 	healthcheck = 2 * time.Second        // of the subscription
 	flushLimit  = time.Second            // for one round trip, and for those at the end
 	askLimit    = 250 * time.Millisecond // for who is in a room
@@ -99,9 +101,14 @@ func (f *fanout) changed() {
 	}
 }
 
-// believe keeps an entry for a while.
-func believe(ctx context.Context, p redis.Pipeliner, set, entry string) {
-	p.ZAdd(ctx, set, redis.Z{Score: float64(time.Now().Add(presence).UnixMilli()), Member: entry})
+// believe keeps entries for a while.
+func believe(ctx context.Context, p redis.Pipeliner, set string, entries ...string) {
+	until := float64(time.Now().Add(presence).UnixMilli())
+	members := make([]redis.Z, len(entries))
+	for i, entry := range entries {
+		members[i] = redis.Z{Score: until, Member: entry}
+	}
+	p.ZAdd(ctx, set, members...)
 	p.Expire(ctx, set, 4*presence)
 }
 
@@ -214,17 +221,18 @@ func (f *fanout) refresh() {
 		f.send(func(ctx context.Context, p redis.Pipeliner) { p.Ping(ctx) })
 	}
 	past := strconv.FormatInt(time.Now().UnixMilli(), 10)
-	cleared := map[string]bool{}
+	here := map[string][]string{}
 	for _, m := range f.hub.everyone() {
-		if m.Room() == "" {
-			continue
+		if m.Room() != "" {
+			set := f.set(m.Room())
+			here[set] = append(here[set], f.entry(m))
 		}
-		set, entry := f.set(m.Room()), f.entry(m)
-		if !cleared[set] {
-			cleared[set] = true
-			f.send(func(ctx context.Context, p redis.Pipeliner) { p.ZRemRangeByScore(ctx, set, "-inf", "("+past) })
+	}
+	for set, entries := range here {
+		f.send(func(ctx context.Context, p redis.Pipeliner) { p.ZRemRangeByScore(ctx, set, "-inf", "("+past) })
+		for some := range slices.Chunk(entries, refreshed) {
+			f.send(func(ctx context.Context, p redis.Pipeliner) { believe(ctx, p, set, some...) })
 		}
-		f.send(func(ctx context.Context, p redis.Pipeliner) { believe(ctx, p, set, entry) })
 	}
 }
 

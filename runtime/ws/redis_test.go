@@ -70,6 +70,20 @@ func TestReplicasShareRooms(t *testing.T) {
 	late.hears("96 ü", "97 ü", "98 ü", "99 ü", "hi")
 }
 
+// To say again who is here leaves room for what 10,000 members say.
+func TestRefreshOfManyMembers(t *testing.T) {
+	h := New("many", Config{RedisURL: "redis://127.0.0.1:1/0"}, quiet)
+	require.NoError(t, h.Err)
+	for n := range 10_000 {
+		m := &Member{hub: h, options: Options{Name: fmt.Sprint("member ", n)}}
+		require.NoError(t, h.enter(m, fmt.Sprint("room ", n%10)))
+		<-h.redis.out // it has entered
+	}
+	h.redis.refresh()
+	require.Zero(t, h.redis.lost.Load())
+	require.Less(t, len(h.redis.out), outbox/10)
+}
+
 // A replica that stops says goodbye for its members.
 func TestTheMembersOfAStoppedReplicaHaveLeft(t *testing.T) {
 	t.Parallel()
