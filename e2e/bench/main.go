@@ -4,8 +4,8 @@
 //
 //	go run ./e2e/bench
 //
-// With -cores it compares by cores alone, which is a part of the rest. With -rows it
-// compares tables of that many rows with tables of 100,000 instead.
+// With -requests it compares requests alone, and with -cores by cores alone, which
+// are parts of the rest. With -rows it compares tables of that many rows with tables of 100,000 instead.
 package main
 
 import (
@@ -53,21 +53,23 @@ type task struct {
 	requests int
 	aim      string // what the first ratio should be at most
 	make     func(s *server, n int) *http.Request
+	refused  bool // the answer is a 4xx
 }
 
 func main() {
 	many := flag.Int("rows", 0, "compare tables of so many rows with tables of 100,000")
-	only := flag.Bool("cores", false, "compare by cores alone")
+	onlyCores := flag.Bool("cores", false, "compare by cores alone")
+	onlyRequests := flag.Bool("requests", false, "compare requests alone")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute+time.Duration(*many)*time.Millisecond)
 	defer cancel()
-	if err := run(ctx, *many, *only); err != nil {
+	if err := run(ctx, *many, *onlyCores, *onlyRequests); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, many int, onlyCores bool) error {
+func run(ctx context.Context, many int, onlyCores, onlyRequests bool) error {
 	dir, err := os.MkdirTemp("", "nexios-bench-")
 	if err != nil {
 		return err
@@ -80,13 +82,13 @@ func run(ctx context.Context, many int, onlyCores bool) error {
 	if many > 0 {
 		return rows(ctx, tool, dir, many)
 	}
-	if onlyCores {
-		return requests(ctx, tool, dir, true)
+	if onlyCores || onlyRequests {
+		return requests(ctx, tool, dir, onlyCores, onlyRequests)
 	}
 	if err := commands(ctx, tool, dir); err != nil {
 		return err
 	}
-	if err := requests(ctx, tool, dir, false); err != nil {
+	if err := requests(ctx, tool, dir, false, false); err != nil {
 		return err
 	}
 	if err := pairs(ctx); err != nil {
@@ -141,7 +143,7 @@ func ms(times []time.Duration) float64 {
 	return float64(times[len(times)/2].Microseconds()) / 1000
 }
 
-func requests(ctx context.Context, tool, dir string, onlyCores bool) error {
+func requests(ctx context.Context, tool, dir string, onlyCores, onlyRequests bool) error {
 	secret := rand.Text() + rand.Text()
 	home := filepath.Join(dir, "bench")
 	steps := [][]string{
@@ -190,17 +192,22 @@ func requests(ctx context.Context, tool, dir string, onlyCores bool) error {
 	if err := tokens(servers, secret); err != nil {
 		return err
 	}
-	if err := compare(servers); err != nil {
+	fmt.Printf("\nserver CPU a request in us, %d posts in SQLite (medians of %d rounds in turns), and the generated code's as so many times\n", posts, rounds-1)
+	if err := compare(servers, append(requested(), refused())); err != nil {
 		return err
 	}
+	fmt.Println("  by hand: net/http and database/sql, nothing else; dressed: the same with request id, security headers, time limits and log line")
 	if err := depth(servers[0]); err != nil {
+		return err
+	}
+	if err := onPostgres(ctx, dir, secret); err != nil || onlyRequests {
 		return err
 	}
 	return cores(ctx, dir, secret, requested())
 }
 
-// prepare migrates, makes a user and fills in the posts.
-func prepare(ctx context.Context, dir, database, secret string) error {
+// migrate makes the tables and a user.
+func migrate(ctx context.Context, dir, database, secret string) error {
 	for _, step := range []struct {
 		stdin string
 		args  []string
@@ -213,6 +220,14 @@ func prepare(ctx context.Context, dir, database, secret string) error {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %w\n%s", step.args, err, out)
 		}
+	}
+	return nil
+}
+
+// prepare makes the tables and a user, and fills in the posts.
+func prepare(ctx context.Context, dir, database, secret string) error {
+	if err := migrate(ctx, dir, database, secret); err != nil {
+		return err
 	}
 	pool, err := sql.Open("sqlite", "file:"+database)
 	if err != nil {
@@ -335,22 +350,41 @@ func requested() []task {
 		}
 	}
 	return []task{
-		{"get", 1500, "1.40", get(func(n int) string { return fmt.Sprintf("/api/v1/posts/%d", n*7919%posts+1) })},
-		{"list with total", 400, "1.30", get(func(n int) string { return fmt.Sprintf("/api/v1/posts?limit=20&page=%d", n%50+1) })},
-		{"create", 1000, "1.25", func(s *server, n int) *http.Request {
-			body := fmt.Sprintf(`{"title":"New post %d","content":"Some content","published":true,"category":"go"}`, n)
-			r, _ := http.NewRequest(http.MethodPost, "http://"+s.addr+"/api/v1/posts", strings.NewReader(body))
-			r.Header.Set("Content-Type", "application/json")
-			return r
+		{name: "get", requests: 1500, aim: "1.40", make: get(func(n int) string { return fmt.Sprintf("/api/v1/posts/%d", n*7919%posts+1) })},
+		{name: "list with total", requests: 400, aim: "1.30", make: get(func(n int) string { return fmt.Sprintf("/api/v1/posts?limit=20&page=%d", n%50+1) })},
+		{name: "create", requests: 1000, aim: "1.25", make: func(s *server, n int) *http.Request {
+			return post(s, fmt.Sprintf(`{"title":"New post %d","content":"Some content","published":true,"category":"go"}`, n))
 		}},
-		{"me (JWT)", 1500, "1.40", get(func(int) string { return "/api/v1/users/me" })},
+		{name: "me (JWT)", requests: 1500, aim: "1.40", make: get(func(int) string { return "/api/v1/users/me" })},
 	}
 }
 
-func compare(servers []*server) error {
-	fmt.Printf("\nserver CPU a request in us, %d posts in SQLite (medians of %d rounds in turns), and the generated code's as so many times\n", posts, rounds-1)
-	fmt.Printf("  %-18s %9s %9s %9s %9s   %14s %10s %10s\n", "", "generated", "by hand", "dressed", "obvious", "/ by hand (aim)", "/ dressed", "/ obvious")
-	for _, t := range requested() {
+// refused is a body that breaks the rules of two fields.
+func refused() task {
+	return task{name: "refused (422)", requests: 1500, aim: "1.40", refused: true, make: func(s *server, _ int) *http.Request {
+		return post(s, `{"title":"No","published":true,"category":"go"}`)
+	}}
+}
+
+func post(s *server, body string) *http.Request {
+	r, _ := http.NewRequest(http.MethodPost, "http://"+s.addr+"/api/v1/posts", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+// compare prints what requests cost the first of the servers and the others, and
+// the first as so many times each of them.
+func compare(servers []*server, tasks []task) error {
+	others := servers[1:]
+	fmt.Printf("  %-18s %9s", "", servers[0].name)
+	for _, s := range others {
+		fmt.Printf(" %9s", s.title())
+	}
+	for i, s := range others {
+		fmt.Printf("   %s", "/ "+s.title()+[]string{" (aim)", ""}[min(i, 1)])
+	}
+	fmt.Println()
+	for _, t := range tasks {
 		costs := make([][]float64, len(servers))
 		for round := range rounds {
 			for i, s := range servers {
@@ -363,12 +397,25 @@ func compare(servers []*server) error {
 				}
 			}
 		}
-		fmt.Printf("  %-18s %9.1f %9.1f %9.1f %9.1f   %8.2f (%s) %10.2f %10.2f\n", t.name,
-			median(costs[0]), median(costs[1]), median(costs[2]), median(costs[3]),
-			ratio(costs[0], costs[1]), t.aim, ratio(costs[0], costs[2]), ratio(costs[0], costs[3]))
+		fmt.Printf("  %-18s", t.name)
+		for i := range servers {
+			fmt.Printf(" %9.1f", median(costs[i]))
+		}
+		fmt.Printf("   %8.2f (%s)", ratio(costs[0], costs[1]), t.aim)
+		for i := range others[1:] {
+			fmt.Printf(" %10.2f", ratio(costs[0], costs[i+2]))
+		}
+		fmt.Println()
 	}
-	fmt.Println("  by hand: net/http and database/sql, nothing else; dressed: the same with request id, security headers, time limits and log line")
 	return nil
+}
+
+// title is what the server is called in a table.
+func (s *server) title() string {
+	if s.name == "stdlib" {
+		return "by hand"
+	}
+	return s.name
 }
 
 // depth compares a page by cursor behind the first rows with one behind row
@@ -389,7 +436,7 @@ func depth(s *server) error {
 		if err != nil || out.Next == "" {
 			return fmt.Errorf("page %d has no cursor: status %d, %w", page, answer.StatusCode, err)
 		}
-		tasks[i] = task{"cursor", 400, "", func(s *server, _ int) *http.Request {
+		tasks[i] = task{name: "cursor", requests: 400, make: func(s *server, _ int) *http.Request {
 			r, _ := http.NewRequest(http.MethodGet, "http://"+s.addr+"/api/v1/posts?limit=20&cursor="+out.Next, nil)
 			return r
 		}}
@@ -445,7 +492,7 @@ func (s *server) load(t task, round, clients int) (float64, error) {
 				if err == nil {
 					_, err = io.Copy(io.Discard, answer.Body)
 					answer.Body.Close()
-					if answer.StatusCode >= 300 {
+					if t.refused != (answer.StatusCode/100 == 4) || answer.StatusCode >= 500 {
 						err = errors.Join(err, fmt.Errorf("status %d", answer.StatusCode))
 					}
 				}

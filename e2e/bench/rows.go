@@ -50,23 +50,29 @@ func rows(ctx context.Context, tool, dir string, many int) error {
 		return nil
 	}
 	return sizes(ctx, dir, "PostgreSQL", many, func(name string) (string, string, error) {
-		admin, err := sql.Open("pgx", at)
-		if err != nil {
-			return "", "", err
-		}
-		defer admin.Close()
-		for _, statement := range []string{"DROP DATABASE IF EXISTS " + name + " WITH (FORCE)", "CREATE DATABASE " + name} {
-			if _, err := admin.ExecContext(ctx, statement); err != nil {
-				return "", "", err
-			}
-		}
-		u, err := url.Parse(at)
-		if err != nil {
-			return "", "", err
-		}
-		u.Path = "/" + name
-		return "pgx", u.String(), nil
+		address, err := database(ctx, at, name)
+		return "pgx", address, err
 	})
+}
+
+// database makes an empty database of that name on the PostgreSQL at address.
+func database(ctx context.Context, address, name string) (string, error) {
+	admin, err := sql.Open("pgx", address)
+	if err != nil {
+		return "", err
+	}
+	defer admin.Close()
+	for _, statement := range []string{"DROP DATABASE IF EXISTS " + name + " WITH (FORCE)", "CREATE DATABASE " + name} {
+		if _, err := admin.ExecContext(ctx, statement); err != nil {
+			return "", err
+		}
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	return u.String(), nil
 }
 
 // sizes measures on one kind of database, which make makes one of by its name.
@@ -141,19 +147,20 @@ func sizes(ctx context.Context, dir, kind string, many int, make func(name strin
 		cursors[s] = out.Next
 	}
 	for _, t := range []task{
-		{"get", 200, "", get("/{n}")},
-		{"list with total", 60, "", get("?limit=20")},
-		{"list, count=none", 60, "", get("?limit=20&count=none")},
-		{"sorted by another", 60, "", get("?limit=20&sort=title")},
-		{"filter, half", 60, "", get("?limit=20&published=true")},
-		{"filter, one of 1,000", 60, "", get("?limit=20&category=rare")},
-		{"search, one hit", 60, "", get("?limit=20&search=word%20{n}.")},
-		{"search, no hit", 60, "", get("?limit=20&search=nowhere%20at%20all")},
-		{"search, all hit", 60, "", get("?limit=20&search=content")},
-		{"cursor, row 90,000", 60, "", func(s *server, _ int) *http.Request {
+		{name: "get", requests: 200, make: get("/{n}")},
+		{name: "list with total", requests: 60, make: get("?limit=20")},
+		{name: "list, count=exact", requests: 4, make: get("?limit=20&count=exact")},
+		{name: "list, count=none", requests: 60, make: get("?limit=20&count=none")},
+		{name: "sorted by another", requests: 60, make: get("?limit=20&sort=title")},
+		{name: "filter, half", requests: 60, make: get("?limit=20&published=true")},
+		{name: "filter, one of 1,000", requests: 60, make: get("?limit=20&category=rare")},
+		{name: "search, one hit", requests: 60, make: get("?limit=20&search=word%20{n}.")},
+		{name: "search, no hit", requests: 60, make: get("?limit=20&search=nowhere%20at%20all")},
+		{name: "search, all hit", requests: 60, make: get("?limit=20&search=content")},
+		{name: "cursor, row 90,000", requests: 60, make: func(s *server, _ int) *http.Request {
 			return get("?limit=20&cursor="+cursors[s])(s, 0)
 		}},
-		{"create", 100, "", func(s *server, n int) *http.Request {
+		{name: "create", requests: 100, make: func(s *server, n int) *http.Request {
 			r, _ := http.NewRequest(http.MethodPost, "http://"+s.addr+"/api/v1/posts", strings.NewReader(fmt.Sprintf(`{"title":"New post %d","content":"Some text","published":true,"category":"go"}`, n)))
 			r.Header.Set("Content-Type", "application/json")
 			return r

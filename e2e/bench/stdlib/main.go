@@ -1,7 +1,7 @@
 // Stdlib is the limit that generated code is measured against: the same routes
 // by hand on net/http and database/sql, with prepared statements and the same
-// pools, and nothing else. With DRESSED set it does what the contract asks of
-// every answer too, see dressed.
+// pools, and nothing else, on SQLite or PostgreSQL. With DRESSED set it does
+// what the contract asks of every answer too, see dressed.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 )
 
@@ -43,25 +44,30 @@ type page struct {
 type server struct {
 	get, list, count, create, user *sql.Stmt
 	key                            []byte
+	returning                      bool // create answers with the id
 }
 
 const columns = "id, title, content, published, category, created_at, updated_at"
 
 func main() {
-	file := strings.TrimPrefix(os.Getenv("DATABASE_URL"), "sqlite:")
-	const common = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&_pragma=mmap_size(268435456)&_pragma=temp_store(MEMORY)"
-	writer, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&"+common)
-	check(err)
-	writer.SetMaxOpenConns(1)
-	reader, err := sql.Open("sqlite", "file:"+file+"?_pragma=query_only(1)&"+common)
-	check(err)
-	reader.SetMaxOpenConns(4)
-	reader.SetMaxIdleConns(4)
-	s := server{key: []byte(os.Getenv("APP_SECRET"))}
+	writer, reader, returning := open(os.Getenv("DATABASE_URL"))
+	s := server{key: []byte(os.Getenv("APP_SECRET")), returning: returning}
+	prepare := func(pool *sql.DB, query string) *sql.Stmt {
+		if returning {
+			query = numbered(query)
+		}
+		stmt, err := pool.Prepare(query)
+		check(err)
+		return stmt
+	}
 	s.get = prepare(reader, "SELECT "+columns+" FROM posts WHERE id = ?")
 	s.list = prepare(reader, "SELECT "+columns+" FROM posts ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?")
 	s.count = prepare(reader, "SELECT count(*) FROM posts")
-	s.create = prepare(writer, "INSERT INTO posts (title, content, published, category, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)")
+	create := "INSERT INTO posts (title, content, published, category, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)"
+	if returning {
+		create += " RETURNING id"
+	}
+	s.create = prepare(writer, create)
 	if os.Getenv("USERS") != "" {
 		s.user = prepare(reader, "SELECT id, username, email, role, is_active, created_at, updated_at FROM users WHERE id = ?")
 	}
@@ -86,10 +92,34 @@ func check(err error) {
 	}
 }
 
-func prepare(pool *sql.DB, query string) *sql.Stmt {
-	stmt, err := pool.Prepare(query)
+// open makes the pools for what writes and what reads, and says whether the
+// database is PostgreSQL, which numbers its parameters and returns ids.
+func open(address string) (writer, reader *sql.DB, returning bool) {
+	file, lite := strings.CutPrefix(address, "sqlite:")
+	if !lite {
+		pool, err := sql.Open("pgx", address)
+		check(err)
+		pool.SetMaxOpenConns(15)
+		pool.SetMaxIdleConns(15)
+		return pool, pool, true
+	}
+	const common = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&_pragma=mmap_size(268435456)&_pragma=temp_store(MEMORY)"
+	writer, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&"+common)
 	check(err)
-	return stmt
+	writer.SetMaxOpenConns(1)
+	reader, err = sql.Open("sqlite", "file:"+file+"?_pragma=query_only(1)&"+common)
+	check(err)
+	reader.SetMaxOpenConns(4)
+	reader.SetMaxIdleConns(4)
+	return writer, reader, false
+}
+
+// numbered writes the parameters of a statement as PostgreSQL has them.
+func numbered(query string) string {
+	for n := 1; strings.Contains(query, "?"); n++ {
+		query = strings.Replace(query, "?", "$"+strconv.Itoa(n), 1)
+	}
+	return query
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -180,19 +210,44 @@ func (s server) add(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "Malformed JSON")
 		return
 	}
-	if len(in.Title) < 3 || in.Content == "" {
-		refuse(w, http.StatusUnprocessableEntity, "Validation error")
+	var broken []detail
+	if len(in.Title) < 3 {
+		broken = append(broken, detail{"title", "min", "Title must have at least 3 characters"})
+	}
+	if in.Content == "" {
+		broken = append(broken, detail{"content", "required", "Content is required"})
+	}
+	if len(broken) > 0 {
+		answer(w, http.StatusUnprocessableEntity, map[string]any{"error": "Validation error", "code": http.StatusUnprocessableEntity, "details": broken})
 		return
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	done, err := s.create.ExecContext(r.Context(), in.Title, in.Content, in.Published, in.Category, now, now)
+	id, err := s.insert(r.Context(), in.Title, in.Content, in.Published, in.Category, now, now)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, "Internal server error")
 		return
 	}
-	id, _ := done.LastInsertId()
 	w.Header().Set("Location", "/api/v1/posts/"+strconv.FormatInt(id, 10))
 	answer(w, http.StatusCreated, post{id, in.Title, in.Content, in.Published, in.Category, now, now})
+}
+
+// detail is what is wrong with one field.
+type detail struct {
+	Field   string `json:"field"`
+	Rule    string `json:"rule"`
+	Message string `json:"message"`
+}
+
+func (s server) insert(ctx context.Context, values ...any) (id int64, err error) {
+	if s.returning {
+		err = s.create.QueryRowContext(ctx, values...).Scan(&id)
+		return id, err
+	}
+	done, err := s.create.ExecContext(ctx, values...)
+	if err != nil {
+		return 0, err
+	}
+	return done.LastInsertId()
 }
 
 // me is a route behind a bare HS256 token whose subject is a user.
