@@ -30,6 +30,8 @@ func pairs(ctx context.Context) error {
 		{"SQLite, page of one's own: the same", "db", "^BenchmarkFilters$/^sqlite$/^own$", "BenchmarkFilters/sqlite/own/listed", "BenchmarkFilters/sqlite/own/alone", "0.70"},
 		{"SQLite, create: the same", "db", "^BenchmarkFilters$/^sqlite$/^create$", "BenchmarkFilters/sqlite/create/listed", "BenchmarkFilters/sqlite/create/alone", "1.10"},
 		{"PostgreSQL, page of one's own: the same", "db", "^BenchmarkFilters$/^postgres$/^own$", "BenchmarkFilters/postgres/own/listed", "BenchmarkFilters/postgres/own/alone", "0.70"},
+		{"SQLite, search of 100,000: with its index / by LIKE", "db", "^BenchmarkSearch$/^sqlite$", "BenchmarkSearch/sqlite/index", "BenchmarkSearch/sqlite/hand", "0.10"},
+		{"PostgreSQL, search of 100,000: with its index / by LIKE", "db", "^BenchmarkSearch$/^postgres$", "BenchmarkSearch/postgres/index", "BenchmarkSearch/postgres/hand", "0.10"},
 		{"SQLite, page at row 90,000: by keys / by offset", "db", "^BenchmarkLists$/^sqlite$/^deep$", "BenchmarkLists/sqlite/deep/keys", "BenchmarkLists/sqlite/deep/offset", "0.50"},
 		{"PostgreSQL, page at row 90,000: by keys / by offset", "db", "^BenchmarkLists$/^postgres$/^deep$", "BenchmarkLists/postgres/deep/keys", "BenchmarkLists/postgres/deep/offset", "0.50"},
 	} {
@@ -46,6 +48,10 @@ func pairs(ctx context.Context) error {
 	}
 	fmt.Printf("  %-52s %9.0f ns %9.0f ns   %.1f times as many (5)\n", "messages a CPU second to 1,000 members / the usual chat",
 		least(out, "BenchmarkFanOut", "ours-cpu-ns/msg"), least(out, "BenchmarkFanOut", "usual-cpu-ns/msg"), least(out, "BenchmarkFanOut", "times"))
+	if out, err = benchmark(ctx, "ws", "^BenchmarkReplicas$", "-benchtime=1x"); err != nil {
+		return err
+	}
+	fmt.Printf("  %-52s %9.0f ns\n", "a message to 10,000 members on 3 replicas, all arrived", least(out, "BenchmarkReplicas", "replicas-cpu-ns/msg"))
 	return nil
 }
 

@@ -265,3 +265,38 @@ func BenchmarkFilters(b *testing.B) {
 		run("/create/alone", func() error { return gdb.Create(&Alone{Title: "Title", Published: true, OwnerID: 7}).Error })
 	}
 }
+
+// BenchmarkSearch reads a page of the rows, among 100,000, that hold a word in one
+// of two columns: by the index that generated tables have, and by hand.
+func BenchmarkSearch(b *testing.B) {
+	for _, name := range []string{"sqlite", "postgres"} {
+		gdb := open(b, address(b, name))
+		must(b, gdb.Migrator().CreateTable(&Entry{}))
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		rows := make([]Entry, many())
+		for i := range rows {
+			rows[i] = Entry{Title: fmt.Sprintf("Title %d", i), Content: fmt.Sprintf("Some content with %x in it", i*2654435761), CreatedAt: start.Add(time.Duration(i) * time.Second)}
+		}
+		must(b, gdb.CreateInBatches(rows, 1000).Error)
+		must(b, db.SearchIndex(gdb, "entries", "title", "content"))
+		must(b, gdb.Exec("ANALYZE").Error)
+		word := fmt.Sprintf("%x", many()*7/9*2654435761)
+		b.Run(name+"/index", func(b *testing.B) {
+			for b.Loop() {
+				page, err := db.List[Entry](db.Search(gdb, word, "title", "content"), db.Query{Limit: 20}, "created_at")
+				if must(b, err); len(page.Items) != 1 {
+					b.Fatal(len(page.Items))
+				}
+			}
+		})
+		b.Run(name+"/hand", func(b *testing.B) {
+			const where = "title LIKE ? OR content LIKE ?"
+			for b.Loop() {
+				var page []Entry
+				var total int64
+				must(b, gdb.Model(&Entry{}).Where(where, "%"+word+"%", "%"+word+"%").Count(&total).Error)
+				must(b, gdb.Where(where, "%"+word+"%", "%"+word+"%").Order("created_at DESC, id DESC").Limit(20).Find(&page).Error)
+			}
+		})
+	}
+}

@@ -4,6 +4,8 @@ package ws
 
 import (
 	"bufio"
+	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -24,10 +26,18 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
+
+	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// serverVariable makes the test binary a server: "ours" or "default port".
-const serverVariable = "WS_TEST_SERVER"
+// serverVariable makes the test binary a server: "ours", with the rooms of the hub
+// that hubVariable names on the Redis of redisVariable if there is one, or "default
+// port".
+const (
+	serverVariable = "WS_TEST_SERVER"
+	hubVariable    = "WS_TEST_HUB"
+	redisVariable  = "WS_TEST_REDIS"
+)
 
 func TestMain(m *testing.M) {
 	if kind := os.Getenv(serverVariable); kind != "" {
@@ -55,8 +65,9 @@ func serveChat(kind string) {
 	})
 	switch kind {
 	case "ours":
-		hub := New("bench", Config{}, quiet)
+		hub := New(os.Getenv(hubVariable), Config{RedisURL: os.Getenv(redisVariable)}, quiet)
 		hub.Limits.Rate = rate.Inf
+		go func() { _ = hub.Run(context.Background()) }()
 		members = func() int { return len(hub.everyone()) }
 		engine.GET("/chat/:room", func(c *gin.Context) {
 			hub.Join(c, c.Param("room"), Options{Text: func(m *Member, text []byte) { _ = m.Broadcast(text) }})
@@ -298,6 +309,64 @@ func BenchmarkFanOut(b *testing.B) {
 			b.ReportMetric(float64(delivered)/took.Seconds(), unit+"-msg/s")
 		}
 		b.ReportMetric(perCPU[1]/perCPU[0], "times")
+	}
+}
+
+// BenchmarkReplicas is ten rooms of 1,000 on three replicas: CPU of the replicas for
+// a message that is delivered. All of them arrive.
+func BenchmarkReplicas(b *testing.B) {
+	const rooms, said = 10, 20
+	crowd := crowd
+	if testing.Short() { // it is only to be seen that all works
+		crowd = 10
+	}
+	b.Setenv(redisVariable, services.Redis(b))
+	for b.Loop() {
+		b.Setenv(hubVariable, "bench-"+rand.Text())
+		var processes []chatProcess
+		for range 3 {
+			processes = append(processes, startChat(b, "ours"))
+		}
+		var arrived atomic.Int64
+		senders := make([]*websocket.Conn, rooms)
+		for n := range rooms * crowd {
+			room := n % rooms
+			conn := processes[n/rooms%3].join(fmt.Sprint(room))
+			if senders[room] == nil {
+				senders[room] = conn
+				continue
+			}
+			go func() {
+				buffer := make([]byte, 32<<10)
+				for {
+					n, err := conn.NetConn().Read(buffer)
+					if err != nil {
+						return
+					}
+					arrived.Add(int64(n))
+				}
+			}()
+		}
+		cost := func() (sum time.Duration) {
+			for _, p := range processes {
+				cpu, _ := p.cost()
+				sum += cpu
+			}
+			return sum
+		}
+		message := []byte(strings.Repeat("m", size))
+		goal := int64(len(encode(websocket.TextMessage, message)) * said * rooms * (crowd - 1))
+		before := cost()
+		for range said {
+			for _, sender := range senders {
+				require.NoError(b, sender.WriteMessage(websocket.TextMessage, message))
+			}
+		}
+		require.Eventually(b, func() bool { return arrived.Load() == goal }, time.Minute, 10*time.Millisecond)
+		b.ReportMetric(float64((cost()-before).Nanoseconds())/float64(said*rooms*(crowd-1)), "replicas-cpu-ns/msg")
+		for _, p := range processes {
+			p.stop()
+		}
 	}
 }
 
