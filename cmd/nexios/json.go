@@ -40,7 +40,7 @@ new, add, change, rename, remove, upgrade, undo, client
     mode        permissions of a new file in octal, if not "0644"
     note        the reason, the hint or the command
                 Texts of identical files are left out.
-  about         what an upgrade changes in behaviour and in your code, as it is told
+  about         what an upgrade changes in behaviour and in your code
   next          commands to run now; absent when nothing was written
 
 doctor
