@@ -152,6 +152,23 @@ func beginOwn(tx *gorm.DB) (*ownTransaction, error) {
 	return own, nil
 }
 
+// beginWatched is beginOwn for plugins that watch what programs write. It reports
+// false in migrations, which are not watched: their connection is left as it is.
+func beginWatched(tx *gorm.DB) (*ownTransaction, bool) {
+	own, err := beginOwn(tx)
+	if err != nil {
+		_ = tx.AddError(err)
+		return nil, false
+	}
+	if _, program := tx.Statement.ConnPool.(*bounded); program {
+		return own, true
+	}
+	if own != nil {
+		own.end(tx, false)
+	}
+	return nil, false
+}
+
 // end commits what tx has done, or takes it back, and puts tx where it was.
 func (o *ownTransaction) end(tx *gorm.DB, commit bool) {
 	tx.Statement.ConnPool = o.pool

@@ -110,13 +110,9 @@ func (p *changes) begin(tx *gorm.DB) *watched {
 	if tx.Error != nil || s.Schema == nil || s.DryRun || s.SQL.Len() > 0 {
 		return nil
 	}
-	own, err := beginOwn(tx)
-	if err != nil {
-		_ = tx.AddError(err)
+	own, ok := beginWatched(tx)
+	if !ok {
 		return nil
-	}
-	if _, ok := s.ConnPool.(*bounded); !ok {
-		return nil // a migration
 	}
 	w := &watched{own: own}
 	tx.InstanceSet(watchedKey, w)

@@ -521,3 +521,32 @@ func TestOnlineAgain(t *testing.T) {
 		})
 	}
 }
+
+// What plugins watch in programs, they leave alone in migrations, whether or not these
+// are in a transaction.
+func TestMigrationsAreNotWatched(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, db.Watch(gdb, func(name string) bool { return name == "stickers" }, func(*gorm.DB, []db.Change) error {
+			return errors.New("a migration is watched")
+		}))
+		must(t, db.Reserve(gdb, "stickers", "name", func(*gorm.DB, []string) (bool, error) { return true, nil }))
+		list := []db.Migration{{ID: "1", Up: func(tx *gorm.DB) error {
+			return tx.Exec("CREATE TABLE stickers (id integer primary key, name varchar(50), secret varchar(50))").Error
+		}}}
+		for i, online := range []bool{false, true} {
+			id := int64(i + 1)
+			list = append(list, db.Migration{ID: fmt.Sprint(i + 2), Online: online, Up: func(tx *gorm.DB) error {
+				sticker := Sticker{ID: id, Name: "one"}
+				return errors.Join(tx.Create(&sticker).Error, tx.Model(&sticker).Update("name", "two").Error,
+					tx.Table("stickers").Where("id = ?", id).Update("name", "three").Error)
+			}})
+		}
+		_, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		var names []string
+		must(t, gdb.Table("stickers").Order("id").Pluck("name", &names).Error)
+		if !slices.Equal(names, []string{"three", "three"}) {
+			t.Errorf("the table holds %q", names)
+		}
+	})
+}

@@ -68,13 +68,9 @@ func (p *reservations) before(tx *gorm.DB) {
 	if !ok || tx.Error != nil || s.DryRun || s.SQL.Len() > 0 {
 		return
 	}
-	own, err := beginOwn(tx)
-	if err != nil {
-		_ = tx.AddError(err)
+	own, ok := beginWatched(tx)
+	if !ok {
 		return
-	}
-	if _, ok := s.ConnPool.(*bounded); !ok {
-		return // a migration
 	}
 	tx.InstanceSet(writtenKey, &written{reservation: known.(reservation), own: own})
 }
