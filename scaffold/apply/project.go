@@ -72,6 +72,12 @@ func (f files) Open(name string) (fs.File, error) {
 	return f.root.FS().Open(name)
 }
 
+// Lstat implements fs.ReadLinkFS.
+func (f files) Lstat(name string) (fs.FileInfo, error) { return f.root.Lstat(name) }
+
+// ReadLink implements fs.ReadLinkFS.
+func (f files) ReadLink(name string) (string, error) { return f.root.Readlink(name) }
+
 // ReadFile is what all texts are read by.
 func (f files) ReadFile(name string) ([]byte, error) {
 	if text, ok := f.texts[name]; ok {

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"regexp"
+	"runtime/metrics"
+	"time"
 
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
@@ -19,8 +22,14 @@ type Ejected struct {
 	At   string // where the tree's files are in it
 }
 
-// largest is how many bytes an ejected template may have, and may make.
-const largest = 1 << 20
+const (
+	// largest is how many bytes an ejected template may have, and may make.
+	largest = 1 << 20
+	// longest is how long an ejected template may take, and most how many bytes of
+	// memory.
+	longest = 10 * time.Second
+	most    = 512 << 20
+)
 
 // ReadFile implements fs.ReadFileFS.
 func (e Ejected) ReadFile(name string) ([]byte, error) {
@@ -43,7 +52,55 @@ func (e Ejected) Has(name string) bool {
 		return false
 	}
 	info, err := fs.Lstat(e.Over, e.path(name))
-	return err == nil && info.Mode().IsRegular()
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	for dir := path.Dir(e.path(name)); dir != "."; dir = path.Dir(dir) { // which could lead to .git or .env
+		if info, err := fs.Lstat(e.Over, dir); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
+}
+
+// one renders a template of the project's own. Templates have loops and can make
+// values of any size, so that one which means ill is left where it is: the command
+// ends with the error.
+func (e Ejected) one(name string, src []byte, in Input) (File, error) {
+	type result struct {
+		file File
+		err  error
+	}
+	made := make(chan result, 1)
+	go func() {
+		file, err := one(name, src, in)
+		made <- result{file, err}
+	}()
+	late := time.After(longest)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for before := memory(); ; {
+		select {
+		case r := <-made:
+			if r.err != nil {
+				return File{}, e.explain(name, r.err)
+			}
+			return r.file, nil
+		case <-late:
+			return File{}, e.explain(name, excess(fmt.Sprintf("takes longer than %v", longest)))
+		case <-look.C:
+			if memory() > before+most {
+				return File{}, e.explain(name, excess(fmt.Sprintf("takes more than %d MiB of memory", most>>20)))
+			}
+		}
+	}
+}
+
+// memory is how many bytes the objects of this process take.
+func memory() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 func (e Ejected) path(name string) string { return e.At + name }
@@ -53,18 +110,22 @@ var line = regexp.MustCompile(`^template: .*?:(\d+)(?::\d+)?: (?:executing "[^"]
 
 // explain is the error of a template that the project has as its own.
 func (e Ejected) explain(name string, err error) error {
-	if said := (*problem.Error)(nil); !e.Has(name) || errors.As(err, &said) {
-		return err
-	}
-	what, where := "what it makes is not Go: "+err.Error(), e.path(name)
-	if m := line.FindStringSubmatch(err.Error()); m != nil {
-		what, where = m[2], where+":"+m[1]
+	what, where := "this template of the project makes invalid Go: "+err.Error(), e.path(name)
+	if over := excess(""); errors.As(err, &over) {
+		what = "this template of the project " + over.Error()
+	} else if m := line.FindStringSubmatch(err.Error()); m != nil {
+		what, where = "this template of the project does not work: "+m[2], where+":"+m[1]
 	}
 	return &problem.Error{
-		Kind: problem.Failure, What: "this template of the project does not work: " + what, Where: where,
+		Kind: problem.Failure, What: what, Where: where,
 		Try: "mend it, or delete it to use the one of nexios",
 	}
 }
+
+// excess is the error of a template that passes a limit.
+type excess string
+
+func (e excess) Error() string { return string(e) }
 
 // bounded refuses more than a template may make.
 type bounded struct {
@@ -74,7 +135,7 @@ type bounded struct {
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.left -= len(p); b.left < 0 {
-		return 0, fmt.Errorf("it makes more than %d bytes", largest)
+		return 0, excess(fmt.Sprintf("makes more than %d bytes", largest))
 	}
 	return b.to.Write(p)
 }

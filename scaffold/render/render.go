@@ -58,9 +58,11 @@ func Tree(tree fs.FS, in Input) ([]File, error) {
 		if err != nil {
 			return err
 		}
-		file, err := one(name, src, in)
-		if own, ok := tree.(Ejected); ok && err != nil {
-			err = own.explain(name, err)
+		var file File
+		if own, ok := tree.(Ejected); ok && own.Has(name) {
+			file, err = own.one(name, src, in)
+		} else {
+			file, err = one(name, src, in)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
