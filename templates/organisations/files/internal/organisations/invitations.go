@@ -38,7 +38,8 @@ func (h handler) invitationRoutes() []web.Route {
 	admin := organisations.Admin(h.db)
 	return []web.Route{
 		web.Get("/organisations/:organisation/invitations", h.invitations).Guard(admin).Doc("List the open invitations of an organisation"),
-		web.Post("/organisations/:organisation/invitations", h.invite).Guard(auth.Session(), admin).Doc("Invite someone by e-mail").Fails(http.StatusTooManyRequests),
+		web.Post("/organisations/:organisation/invitations", h.invite).Guard(auth.Session(), admin).Doc("Invite someone by e-mail").
+			Describe("An invitation as admin requires a password that was confirmed recently.").Fails(http.StatusTooManyRequests),
 		web.Delete("/organisations/:organisation/invitations/:id", h.revoke).Guard(auth.Session(), admin).Doc("Revoke an invitation"),
 		web.Post("/invitations/accept", h.accept).Guard(auth.Session()).Doc("Accept an invitation with the token from the e-mail").
 			Returns(http.StatusOK).Fails(http.StatusBadRequest),
@@ -57,6 +58,11 @@ func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error
 	row := model.Invitation{
 		OrganisationID: in.Organisation, Email: in.Body.Email, Role: in.Body.Role,
 		InvitedBy: caller.UserID, ExpiresAt: now.Add(openFor),
+	}
+	if row.Role != organisations.RoleMember {
+		if err := confirmed(c); err != nil {
+			return model.Invitation{}, err
+		}
 	}
 	err := h.locked(c, func(tx *gorm.DB) error {
 		if err := mayInvite(tx, caller.UserID, row.Email, now); err != nil {

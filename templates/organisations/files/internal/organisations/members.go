@@ -17,14 +17,18 @@ import (
 )
 
 // Who is in an organisation is changed by people only: an API key that leaked
-// must not let anybody in.
+// must not let anybody in. Whoever changes who manages it has confirmed their
+// password, as for a transfer (see confirmed).
 func (h handler) memberRoutes() []web.Route {
 	member, admin, owner := organisations.Member(h.db), organisations.Admin(h.db), organisations.Owner(h.db)
 	return []web.Route{
 		web.Get("/organisations/:organisation/members", h.members).Guard(member).Doc("List the members of an organisation"),
-		web.Patch("/organisations/:organisation/members/:user", h.changeRole).Guard(auth.Session(), admin).Doc("Change the role of a member").Fails(http.StatusConflict),
-		web.Delete("/organisations/:organisation/members/:user", h.removeMember).Guard(auth.Session(), admin).Doc("Remove a member").Fails(http.StatusConflict),
-		web.Post("/organisations/:organisation/leave", h.leave).Guard(auth.Session(), member).Doc("Leave an organisation").Fails(http.StatusConflict),
+		web.Patch("/organisations/:organisation/members/:user", h.changeRole).Guard(auth.Session(), admin).Doc("Change the role of a member").
+			Describe("A new role requires a password that was confirmed recently.").Fails(http.StatusConflict),
+		web.Delete("/organisations/:organisation/members/:user", h.removeMember).Guard(auth.Session(), admin).Doc("Remove a member").
+			Describe("Owners and admins are removed only with a password that was confirmed recently.").Fails(http.StatusConflict),
+		web.Post("/organisations/:organisation/leave", h.leave).Guard(auth.Session(), member).Doc("Leave an organisation").
+			Describe("Owners and admins leave only with a password that was confirmed recently.").Fails(http.StatusConflict),
 		web.Post("/organisations/:organisation/transfer", h.transfer).Guard(auth.Fresh(), owner).Doc("Transfer ownership to another member").Returns(http.StatusOK),
 	}
 }
@@ -53,6 +57,11 @@ func (h handler) changeRole(c *gin.Context, in roleInput) (member, error) {
 				return err
 			}
 		}
+		if row.Role != in.Body.Role {
+			if err := confirmed(c); err != nil {
+				return err
+			}
+		}
 		return setRole(tx, row, in.Body.Role)
 	})
 	if err != nil {
@@ -70,7 +79,7 @@ func (h handler) removeMember(c *gin.Context, in memberInput) (web.None, error) 
 		if err != nil {
 			return err
 		}
-		return drop(tx, row)
+		return drop(c, tx, row)
 	})
 	if err == nil {
 		record(c, "member_removed", in.Organisation, slog.Int64("user_id", in.User))
@@ -85,7 +94,7 @@ func (h handler) leave(c *gin.Context, in organisationInput) (web.None, error) {
 		if err != nil {
 			return err
 		}
-		return drop(tx.WithContext(db.System(tx.Statement.Context)), row) // whatever their role is
+		return drop(c, tx.WithContext(db.System(tx.Statement.Context)), row) // whatever their role is
 	})
 	if err == nil {
 		record(c, "member_left", in.Organisation, slog.Int64("user_id", caller.UserID))
@@ -157,8 +166,18 @@ func setRole(tx *gorm.DB, row model.Membership, role string) error {
 	return tx.Model(&row).Update("role", role).Error
 }
 
+// confirmed returns a 403 fault unless the caller is a person who confirmed their
+// password recently. Someone else at an open session, or an administrator who
+// impersonates its user, does not change who manages an organisation.
+func confirmed(c *gin.Context) error { return auth.Fresh().Check(c) }
+
 // drop takes a member out of the organisation, unless it is the last owner.
-func drop(tx *gorm.DB, row model.Membership) error {
+func drop(c *gin.Context, tx *gorm.DB, row model.Membership) error {
+	if row.Role != organisations.RoleMember {
+		if err := confirmed(c); err != nil {
+			return err
+		}
+	}
 	if row.Role == organisations.RoleOwner {
 		if err := organisations.KeepOwner(tx, row.OrganisationID, row.UserID); err != nil {
 			return err

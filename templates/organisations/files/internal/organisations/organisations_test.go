@@ -328,6 +328,68 @@ func TestTransfer(t *testing.T) {
 	w.as["oscar"].Get(fmt.Sprintf("/organisations/%d", w.other)).Expect(200)
 }
 
+// TestWhoManagesIsConfirmed tries every way to change who manages an organisation
+// with a session whose password was checked long ago, with one in which an
+// administrator impersonates its user, and with a fresh one. What members come and
+// go by needs none.
+func TestWhoManagesIsConfirmed(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.join(t, w.acme, "oscar", "owner")
+	service := authtest.Service(t, w.db)
+	stale, err := service.OpenSession(t.Context(), auth.Client{}, w.id["olga"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token := authtest.Sign(t, w.db, authtest.Account{Username: "boss", Role: auth.RoleAdmin})
+	boss, err := service.Authenticate(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	impersonated, err := service.Impersonate(t.Context(), auth.Client{}, boss, w.id["olga"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	type request struct {
+		method, path string
+		body         map[string]any
+		fresh        int
+	}
+	member := func(name string) string { return w.path("members", w.id[name]) }
+	ways := []request{
+		{"POST", w.path("invitations"), map[string]any{"email": "a@example.com", "role": "admin"}, 201},
+		{"PATCH", member("mary"), map[string]any{"role": "admin"}, 200},
+		{"PATCH", member("mike"), map[string]any{"role": "owner"}, 200},
+		{"PATCH", member("oscar"), map[string]any{"role": "admin"}, 200},
+		{"PATCH", member("oscar"), map[string]any{"role": "member"}, 200},
+		{"PATCH", member("adam"), map[string]any{"role": "owner"}, 200},
+		{"DELETE", member("adam"), nil, 204},
+		{"POST", w.path("transfer"), map[string]any{"user_id": w.id["mary"]}, 200},
+		{"POST", w.path("leave"), nil, 204}, // as an admin now
+	}
+	for name, token := range map[string]string{"stale": stale.AccessToken, "impersonated": impersonated.AccessToken} {
+		client := w.as["nobody"].With("Authorization", "Bearer "+token)
+		for _, way := range ways {
+			got := client.Send(way.method, way.path, way.body)
+			if got.Status != 403 || !strings.Contains(string(got.Body()), "Confirm your password first") {
+				t.Errorf("%s: %s %s %v: %d %s", name, way.method, way.path, way.body, got.Status, got.Body())
+			}
+		}
+		client.Post(w.path("invitations"), map[string]string{"email": name + "@example.com", "role": "member"}).Expect(201)
+		client.Patch(member("adam"), map[string]string{"role": "admin"}).Expect(200) // as he is
+		w.join(t, w.acme, "root", "member")
+		client.Delete(member("root")).Expect(204)
+	}
+	for _, way := range ways {
+		w.as["olga"].Send(way.method, way.path, way.body).Expect(way.fresh)
+	}
+	stale, err = service.OpenSession(t.Context(), auth.Client{}, w.id["oscar"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.as["nobody"].With("Authorization", "Bearer "+stale.AccessToken).Post(w.path("leave"), nil).Expect(204) // as a member
+}
+
 // TestKeysLetNobodyIn uses an API key that may do all that keys may.
 func TestKeysLetNobodyIn(t *testing.T) {
 	t.Parallel()
