@@ -225,6 +225,8 @@ func TestContractAddressThatWasLeft(t *testing.T) {
 			t.Errorf("%s: the command makes one: %s%s", when, out, problems)
 		}
 	}
+	post("/auth/send-confirmation", `{"email":"owner@example.com"}`).want(202)
+	post("/auth/confirm-email", token(s.awaitLetter("owner@example.com", "Confirm"))).want(200)
 	thief.patch(fmt.Sprintf("%s/users/%d", apiBase, thief.id), map[string]any{"email": "thief@example.com"}).want(200)
 	s.awaitLetter("owner@example.com", "Your e-mail address was changed")
 	taken("before it is confirmed")

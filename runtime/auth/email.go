@@ -15,6 +15,11 @@ import (
 // has replaced, from when the new one counts.
 const undoFor = 7 * 24 * time.Hour
 
+// ownAfter is how long an account has an address that it never confirmed, until that
+// is its own as one that is confirmed: within this time it may be a slip of the keyboard,
+// and somebody else's.
+const ownAfter = 24 * time.Hour
+
 // HoldEmails has a new address count only once it is confirmed (see
 // [Service.EmailChanged]), for which confirm asks, in the transaction of the
 // change. It is to be called before the service is used.
@@ -23,8 +28,9 @@ func (s *Service) HoldEmails(confirm func(tx *gorm.DB, email string) error) { s.
 // OfferUndo lets the owner of an account undo a change of its address, for a week from
 // when the new one counts: offer sends them a letter of [Service.UndoLetter], in the
 // transaction of what makes it count. A change by an administrator cannot be undone:
-// it may be away from a mailbox that somebody else reads. It is to be called before the
-// service is used.
+// it may be away from a mailbox that somebody else reads. Nor can one away from an
+// address that was never confirmed and that the account has had for less than 24 hours:
+// it may be mistyped. It is to be called before the service is used.
 func (s *Service) OfferUndo(offer func(tx *gorm.DB, userID int64, email string) error) {
 	s.undo = offer
 }
@@ -33,6 +39,9 @@ func (s *Service) OfferUndo(offer func(tx *gorm.DB, userID int64, email string) 
 // tells the one before. With [Service.HoldEmails] the new one does not count
 // until it is confirmed: letters that reset the password and notices go to the
 // one before, so that whoever gets hold of a session cannot take the account.
+//
+// It clears email_confirmed_at, which must still be that of the address before: whether
+// it was confirmed decides whether the change can be undone.
 //
 // An address is nobody else's for as long as its account can take it back, until the
 // new one is confirmed and for the time of [Service.OfferUndo]: writing it into the
@@ -45,6 +54,13 @@ func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
 	if err := tx.Where("id = ?", userID).Limit(1).Find(&user).Error; err != nil || user.ID == 0 {
 		return err
 	}
+	had, err := s.had(tx, userID)
+	if err != nil {
+		return err
+	}
+	if err := tx.Model(&user).Where("email_confirmed_at IS NOT NULL").Update("email_confirmed_at", nil).Error; err != nil {
+		return err
+	}
 	reachable, err := s.reachable(tx, user)
 	if err != nil {
 		return err
@@ -52,7 +68,7 @@ func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
 	if reachable == user.Email {
 		reachable = before
 	}
-	if err := s.leave(tx, user, reachable, own); err != nil {
+	if err := s.leave(tx, user, reachable, own && had); err != nil {
 		return err
 	}
 	if s.holds != nil {
@@ -63,11 +79,26 @@ func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
 	return s.tell(tx, userID, Notice{Event: NoticeEmailChanged, Email: reachable, About: user.Email})
 }
 
-// leave keeps the address that a user has changed from; own, if they did it themselves.
-func (s *Service) leave(tx *gorm.DB, user account, before string, own bool) error {
+// had reports whether the address that a user is changing from was theirs: they had
+// confirmed it, or had it for [ownAfter].
+func (s *Service) had(tx *gorm.DB, userID int64) (bool, error) {
+	since := s.now().Add(-ownAfter)
+	var confirmed, old, recent int64
+	if err := tx.Model(&account{}).Where("id = ? AND email_confirmed_at IS NOT NULL", userID).Count(&confirmed).Error; err != nil || confirmed > 0 {
+		return confirmed > 0, err
+	}
+	if err := tx.Model(&account{}).Where("id = ? AND created_at <= ?", userID, since.UTC()).Count(&old).Error; err != nil || old == 0 {
+		return false, err
+	}
+	err := tx.Model(&leftEmailRow{}).Where("user_id = ? AND ends_at > ?", userID, since.Add(undoFor).UnixMilli()).Count(&recent).Error
+	return recent == 0, err
+}
+
+// leave keeps the address that a user has changed from; undo, if they may take it back.
+func (s *Service) leave(tx *gorm.DB, user account, before string, undo bool) error {
 	folded := db.Fold(before)
 	if s.holds == nil {
-		if !own || s.undo == nil || folded == db.Fold(user.Email) {
+		if !undo || s.undo == nil || folded == db.Fold(user.Email) {
 			return nil
 		}
 		row := leftEmailRow{UserID: user.ID, Email: before, Folded: folded, EndsAt: s.now().Add(undoFor).UnixMilli()}
@@ -84,7 +115,7 @@ func (s *Service) leave(tx *gorm.DB, user account, before string, own bool) erro
 	if folded == db.Fold(user.Email) { // back again
 		return s.settle(tx, user.ID)
 	}
-	if !own || s.undo == nil {
+	if !undo || s.undo == nil {
 		return nil
 	}
 	var open int64

@@ -16,7 +16,7 @@ import (
 func (w *world) moves(user account, before, after string) {
 	w.t.Helper()
 	err := w.db.WithContext(As(w.t.Context(), Identity{UserID: user.ID})).Transaction(func(tx *gorm.DB) error {
-		if err := tx.Model(&userRow{ID: user.ID}).Updates(map[string]any{"email": after, "email_confirmed_at": nil}).Error; err != nil {
+		if err := tx.Model(&userRow{ID: user.ID}).Update("email", after).Error; err != nil {
 			return err
 		}
 		return w.s.EmailChanged(tx, user.ID, before)
@@ -177,6 +177,7 @@ func TestAnAddressThatCanBeTakenBackIsTaken(t *testing.T) {
 	w := newWorld(t)
 	offered := w.offers()
 	alice := w.user("alice")
+	w.set(alice, "email_confirmed_at", w.now)
 	is := func(what string, want ...string) {
 		t.Helper()
 		if open := w.taken("alice@example.com"); len(open) > 0 {
@@ -214,6 +215,7 @@ func TestUndoingAChangeOfAddress(t *testing.T) {
 	w := newWorld(t)
 	offered := w.offers()
 	alice := w.user("alice")
+	w.set(alice, "email_confirmed_at", w.now)
 	move := func(before, after string) {
 		t.Helper()
 		w.moves(alice, before, after)
@@ -262,6 +264,7 @@ func TestAChangeByAnAdministratorIsNotUndone(t *testing.T) {
 	w := newWorld(t)
 	offered := w.offers()
 	alice, root := w.user("alice"), w.user("root")
+	w.set(alice, "email_confirmed_at", w.now)
 	for _, who := range []Identity{{UserID: root.ID, Role: RoleAdmin}, {UserID: alice.ID, ActorID: root.ID}} {
 		err := w.db.WithContext(As(t.Context(), who)).Transaction(func(tx *gorm.DB) error {
 			if err := tx.Model(&account{}).Where("id = ?", alice.ID).Update("email", "new@example.com").Error; err != nil {
@@ -286,11 +289,71 @@ func TestAChangeByAnAdministratorIsNotUndone(t *testing.T) {
 	}
 }
 
+// Who mistyped their address and corrects it offers the account to nobody else: what was
+// never confirmed and is a day old at most cannot be taken back.
+func TestAnAddressThatWasMistyped(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		confirmed bool
+		after     time.Duration
+		held      bool // the new address counts once it is confirmed
+		kept      bool
+	}{
+		{"within the day", false, 23 * time.Hour, true, false},
+		{"within the day, confirmed", true, time.Hour, true, true},
+		{"after a day", false, 25 * time.Hour, true, true},
+		{"within the day, at once", false, 23 * time.Hour, false, false},
+		{"after a day, at once", false, 25 * time.Hour, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			offered := w.offers()
+			if !tt.held {
+				w.s.HoldEmails(nil)
+			}
+			alice := w.user("alice")
+			if tt.confirmed {
+				w.set(alice, "email_confirmed_at", w.now)
+			}
+			w.pass(tt.after)
+			w.moves(alice, "alice@example.com", "right@example.com")
+			var row userRow
+			if w.db.Take(&row, alice.ID); row.EmailConfirmedAt != nil {
+				t.Error("the new address is confirmed")
+			}
+			if tt.held {
+				w.letter(reset("alice@example.com")) // it counts until then
+				wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm("right@example.com")).Token), 0)
+			}
+			_, letter, err := undo(alice, "alice@example.com")(w)
+			if err != nil || letter != tt.kept || (len(*offered) > 0) != tt.kept {
+				t.Errorf("offered %v, a letter: %v, %v", *offered, letter, err)
+			}
+			if open := w.taken("alice@example.com"); (len(open) == 0) != tt.kept {
+				t.Errorf("it is open to %v", open)
+			}
+		})
+	}
+
+	// Where an address counts at once, one that a thief had for a moment is not theirs.
+	w := newWorld(t)
+	offered := w.offers()
+	w.s.HoldEmails(nil)
+	alice := w.user("alice")
+	w.pass(48 * time.Hour)
+	w.moves(alice, "alice@example.com", "mallory@example.com")
+	w.moves(alice, "mallory@example.com", "mallet@example.com")
+	if want := []string{"alice@example.com"}; !slices.Equal(*offered, want) {
+		t.Errorf("offered to undo %v, want %v", *offered, want)
+	}
+}
+
 // Whoever registers an address in the moment in which it is left does not get it.
 func TestLeavingAndRegisteringRace(t *testing.T) {
 	w := newWorld(t)
 	w.offers()
 	alice := w.user("alice")
+	w.set(alice, "email_confirmed_at", w.now)
 	for range 20 {
 		var wg sync.WaitGroup
 		wg.Go(func() { w.moves(alice, "alice@example.com", "mallory@example.com") })

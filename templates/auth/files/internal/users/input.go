@@ -107,8 +107,8 @@ func (b updateBody) apply(user *model.User) []string {
 		changed = append(changed, "username")
 	}
 	if b.Email != nil && *b.Email != user.Email {
-		user.Email, user.EmailConfirmedAt = *b.Email, nil
-		changed = append(changed, "email", "email_confirmed_at")
+		user.Email, user.EmailConfirmedAt = *b.Email, nil // auth's EmailChanged clears the column
+		changed = append(changed, "email")
 	}
 	if b.Role != nil && *b.Role != user.Role {
 		user.Role = *b.Role

@@ -312,6 +312,9 @@ func TestNewAddressIsNotConfirmed(t *testing.T) {
 	if got := w.alice.Patch(path(w.aliceID), map[string]any{"email": "new@example.com"}).Expect(200).JSON(); got["email_confirmed_at"] != nil {
 		t.Errorf("%v", got)
 	}
+	if got := w.alice.Get("/users/me").Expect(200).JSON(); got["email"] != "new@example.com" || got["email_confirmed_at"] != nil {
+		t.Errorf("later: %v", got)
+	}
 }
 
 // TestAccountsAreChangedByPersons tries to change who gets in and what they may
