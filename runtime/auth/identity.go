@@ -220,6 +220,17 @@ func (a *asker) LogAttrs() []slog.Attr {
 	return attrs
 }
 
+// actor is what [Service.Record] adds of an administrator who impersonates who asks;
+// nothing for anybody else.
+func (a *asker) actor() []slog.Attr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.done || a.err != nil || a.id.ActorID == 0 {
+		return nil
+	}
+	return []slog.Attr{slog.Int64("actor_id", a.id.ActorID), slog.String("session", a.id.SessionID)}
+}
+
 func ask(c *gin.Context) *asker {
 	a, _ := c.Request.Context().Value(contextKey{}).(*asker)
 	return a

@@ -1,11 +1,50 @@
 package auth
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/web"
+	"github.com/nexios-go/nexios/runtime/webtest"
 )
+
+// What an application records says who was behind it, and names the user once.
+func TestRecordNamesTheActor(t *testing.T) {
+	w := newWorld(t)
+	root, ann := w.user("root"), w.user("ann")
+	w.set(root, "role", RoleAdmin)
+	admin := w.login(w.s, "root")
+	g, err := w.s.Impersonate(t.Context(), here, w.identity(w.s, admin), ann.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := func(c *gin.Context, _ web.None) (web.None, error) {
+		id, _ := From(c)
+		w.s.Record(c.Request.Context(), "renamed", slog.Int64("user_id", id.UserID))
+		return web.None{}, nil
+	}
+	client := webtest.New(t, web.Module{Name: "auth", Use: []gin.HandlerFunc{w.s.Middleware()}, Routes: []web.Route{web.Post("/rename", record)}})
+	for _, tt := range []struct{ name, token, want string }{
+		{"impersonated", g.AccessToken, fmt.Sprintf("event=renamed user_id=%d actor_id=%d session=%s\n", ann.ID, root.ID, g.SessionID)},
+		{"as themselves", admin.AccessToken, fmt.Sprintf("event=renamed user_id=%d\n", root.ID)},
+		{"nobody", "", "event=renamed user_id=0\n"},
+	} {
+		c := client.Fresh()
+		if tt.token != "" {
+			c = c.With("Authorization", "Bearer "+tt.token)
+		}
+		c.Post("/rename", nil)
+		if !strings.Contains(w.log.String(), tt.want) {
+			t.Errorf("%s: no %q in\n%s", tt.name, tt.want, w.log)
+		}
+	}
+}
 
 // An administrator acts in the place of a user, as whom everything takes him, and of
 // nobody with as many rights.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,8 +161,12 @@ func (s *Service) event(ctx context.Context, level slog.Level, name string, attr
 }
 
 // Record writes an event of the application's own to the security log, beside
-// logins, locks and the like. No attribute may hold a secret.
+// logins, locks and the like. No attribute may hold a secret. In a request by an
+// administrator who impersonates a user it adds their actor_id and the session.
 func (s *Service) Record(ctx context.Context, name string, attrs ...slog.Attr) {
+	if a, ok := ctx.Value(contextKey{}).(*asker); ok {
+		attrs = append(slices.Clip(attrs), a.actor()...)
+	}
 	s.event(ctx, slog.LevelInfo, name, attrs...)
 }
 
