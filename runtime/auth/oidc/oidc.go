@@ -90,6 +90,9 @@ const (
 	flowFor  = 10 * time.Minute
 	loginFor = 5 * time.Minute
 
+	// longestSubject is of OpenID Connect Core 1.0, 2.
+	longestSubject = 255
+
 	// pause is how long to wait before retrying a provider that did not respond.
 	pause = 5 * time.Second
 )
@@ -215,6 +218,9 @@ func (p *Provider) redeem(c *gin.Context, provider *oidc.Provider, f flow, code 
 	}
 	if subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(f.Nonce)) != 1 {
 		return Login{}, errors.New("the nonce of the token does not match")
+	}
+	if n := len(token.Subject); n == 0 || n > longestSubject {
+		return Login{}, fmt.Errorf("the subject of the token has %d characters: OpenID Connect Core 1.0, 2, has 1 to %d", n, longestSubject)
 	}
 	var said claims
 	if err := token.Claims(&said); err != nil {

@@ -94,6 +94,8 @@ func start(t *testing.T, plain bool) *world {
 		services.Person{ID: "2", Username: "alice", Password: secret, Email: "Alice@example.com", EmailVerified: true},
 		services.Person{ID: "3", Username: "mallory", Password: secret, Email: "bob@example.com"},
 		services.Person{ID: "4", Username: "work", Password: secret, Email: "alice@work.example", EmailVerified: true},
+		services.Person{ID: strings.Repeat("5", 256), Username: "long", Password: secret, Email: "long@example.org", EmailVerified: true},
+		services.Person{ID: "", Username: "empty", Password: secret, Email: "empty@example.org", EmailVerified: true},
 	)
 	cfg.URL = w.server.URL
 	provider := oidcruntime.Config{Issuer: w.provider.URL, ClientID: services.OpenIDClient, ClientSecret: services.OpenIDSecret}
@@ -216,16 +218,22 @@ var requestID = regexp.MustCompile(`name="id" value="([^"]*)"`)
 // browser then.
 func (b *browser) visit(query, name string) string {
 	b.t.Helper()
+	back := b.callback(query, name)
+	if back.status != http.StatusSeeOther {
+		b.t.Fatalf("the callback answers %d at %s: %s", back.status, back.url, back.text)
+	}
+	return back.location
+}
+
+// callback logs in at the provider, and returns the answer of the application.
+func (b *browser) callback(query, name string) answer {
+	b.t.Helper()
 	page := b.do("GET", api+"/auth/oidc/begin"+query, nil)
 	id := requestID.FindStringSubmatch(page.text)
 	if id == nil {
 		b.t.Fatalf("the provider shows no login at %s: %d %s", page.url, page.status, page.text)
 	}
-	back := b.do("POST", page.url.Scheme+"://"+page.url.Host+"/login/username", url.Values{"id": {id[1]}, "username": {name}, "password": {secret}})
-	if back.status != http.StatusSeeOther {
-		b.t.Fatalf("the callback answers %d at %s: %s", back.status, back.url, back.text)
-	}
-	return back.location
+	return b.do("POST", page.url.Scheme+"://"+page.url.Host+"/login/username", url.Values{"id": {id[1]}, "username": {name}, "password": {secret}})
 }
 
 // login is visit and what the page then does.
@@ -404,6 +412,11 @@ func TestLoginsThatDoNotHold(t *testing.T) {
 	b.expect("GET", api+"/auth/oidc/callback?code=x&state=x", nil, 400)
 	b.expect("GET", api+"/auth/oidc/callback?code=x&state=", nil, 400)
 	b.expect("POST", api+"/auth/oidc-login", map[string]string{}, 400)
+	for _, name := range []string{"empty", "long"} { // subjects of no and of 256 characters
+		if got := w.browser().callback("", name); got.status != 400 || !strings.HasPrefix(got.url.String(), w.server.URL) {
+			t.Errorf("the subject that is %s: %d at %s: %s", name, got.status, got.url, got.text)
+		}
+	}
 
 	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	begin := func() url.Values {
