@@ -17,8 +17,8 @@ import (
 )
 
 // Who is in an organisation is changed by people only: an API key that leaked
-// must not let anybody in. Whoever changes who manages it has confirmed their
-// password, as for a transfer (see confirmed).
+// must not let anybody in. A change of who manages it requires a recently confirmed
+// password, as a transfer does (see confirmed).
 func (h handler) memberRoutes() []web.Route {
 	member, admin, owner := organisations.Member(h.db), organisations.Admin(h.db), organisations.Owner(h.db)
 	return []web.Route{
