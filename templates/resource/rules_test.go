@@ -86,7 +86,7 @@ func TestAccess(t *testing.T) {
 		refs   = "refuses_references_to_rows_of_others"
 		beside = "hides_related_rows_of_other_users"
 		across = "keeps_rows_from_other_organisations"
-		probe  = "holds_in_a_handler_of_one's_own"
+		probe  = "holds_in_your_own_handlers"
 		shares = "lets_others_use_what_is_taken"
 	)
 	wants := map[string][]string{ // by rule, what fails without it
