@@ -9,7 +9,7 @@ import (
 
 // past tells what a removal leaves: history, and what go.mod has for it.
 func past(name string) bool {
-	return strings.Contains(name, "internal/migrations/") || name == "nexios.json" || strings.HasSuffix(name, "go.mod") || strings.HasSuffix(name, "go.sum")
+	return strings.Contains(name, "internal/migrations/") || strings.HasSuffix(name, "nexios.json") || strings.HasSuffix(name, "go.mod") || strings.HasSuffix(name, "go.sum")
 }
 
 // sameButThePast fails unless two trees differ in their history alone.

@@ -327,7 +327,7 @@ func (d *document) security(name string) {
 	var scheme any
 	switch name {
 	case "bearerAuth":
-		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header: a JWT with a fixed algorithm (RFC 8725)."}
+		scheme = map[string]string{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token, in the Authorization header: a JWT with a fixed algorithm (RFC8725)."}
 	case "apiKey":
 		scheme = map[string]string{"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key. Its scopes are read and write, or those of one tag, such as posts:read and posts:write. A scope covers operations, including the rows of other resources that they return, such as the author of a post."}
 	default:
