@@ -120,9 +120,9 @@ func otherTable(was, is spec.Resource) error {
 		}
 		return byOwner("has the field "+name+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add field "+is.Name+" "+word)
 	}
-	for _, word := range gone {
-		name, _ := cut(word)
-		return byOwner("lacks the field "+name+" of "+is.Name+", which its table has", back(word)+"remove field "+is.Name+" "+name)
+	if len(gone) > 0 {
+		name, _ := cut(gone[0])
+		return byOwner("lacks the field "+name+" of "+is.Name+", which its table has", back(gone[0])+"remove field "+is.Name+" "+name)
 	}
 	flag := func(word string) string {
 		x := spec.ParseIndex(word)
