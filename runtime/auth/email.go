@@ -61,14 +61,15 @@ func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
 	if err := tx.Model(&user).Where("email_confirmed_at IS NOT NULL").Update("email_confirmed_at", nil).Error; err != nil {
 		return err
 	}
-	reachable, err := s.reachable(tx, user)
+	open, err := s.unconfirmed(tx, userID)
 	if err != nil {
 		return err
 	}
-	if reachable == user.Email {
-		reachable = before
+	counts := before
+	if open.UserID != 0 {
+		counts = open.Email
 	}
-	if err := s.leave(tx, user, reachable, own && had); err != nil {
+	if err := s.leave(tx, user, counts, open.UserID != 0, own && had); err != nil {
 		return err
 	}
 	if s.holds != nil {
@@ -76,7 +77,7 @@ func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
 			return err
 		}
 	}
-	return s.tell(tx, userID, Notice{Event: NoticeEmailChanged, Email: reachable, About: user.Email})
+	return s.tell(tx, userID, Notice{Event: NoticeEmailChanged, Email: counts, About: user.Email})
 }
 
 // had reports whether the address that a user is changing from was theirs: they had
@@ -95,34 +96,39 @@ func (s *Service) had(tx *gorm.DB, userID int64) (bool, error) {
 }
 
 // leave keeps the address that a user has changed from; undo, if they may take it back.
-func (s *Service) leave(tx *gorm.DB, user account, before string, undo bool) error {
+// While a change is not confirmed, further ones alter nothing of that: the first has said
+// which address counts, and whether it was theirs.
+func (s *Service) leave(tx *gorm.DB, user account, before string, unconfirmed, undo bool) error {
 	folded := db.Fold(before)
-	if s.holds == nil {
-		if !undo || s.undo == nil || folded == db.Fold(user.Email) {
+	back := folded == db.Fold(user.Email)
+	left := leftEmailRow{UserID: user.ID, Email: before, Folded: folded}
+	switch {
+	case s.holds == nil:
+		if back || s.undo == nil {
 			return nil
 		}
-		row := leftEmailRow{UserID: user.ID, Email: before, Folded: folded, EndsAt: s.now().Add(undoFor).UnixMilli()}
-		if err := tx.Create(&row).Error; err != nil {
+		left.EndsAt = s.now().Add(undoFor).UnixMilli()
+		if !undo {
+			left.Email, left.Folded = "", "" // it says only since when they have the new one: see had
+			return tx.Create(&left).Error
+		}
+		if err := tx.Create(&left).Error; err != nil {
 			return err
 		}
 		return s.undo(tx, user.ID, before)
+	case back:
+		return s.settle(tx, user.ID)
+	case unconfirmed:
+		return nil
 	}
 	row := formerEmailRow{UserID: user.ID, Email: before, Folded: folded}
-	err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error // of several changes the first says which counts
-	if err != nil {
+	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
 		return err
-	}
-	if folded == db.Fold(user.Email) { // back again
-		return s.settle(tx, user.ID)
 	}
 	if !undo || s.undo == nil {
 		return nil
 	}
-	var open int64
-	if err := tx.Model(&leftEmailRow{}).Where("user_id = ? AND ends_at = 0", user.ID).Count(&open).Error; err != nil || open > 0 {
-		return err
-	}
-	return tx.Create(&leftEmailRow{UserID: user.ID, Email: before, Folded: folded}).Error
+	return tx.Create(&left).Error
 }
 
 // settle forgets a change of a user's address that is not confirmed.
@@ -162,7 +168,7 @@ func (s *Service) reserved(tx *gorm.DB, folded []string) (bool, error) {
 		return false, err
 	}
 	// After that: the confirmation of a change moves an address from there to here.
-	if err := tx.Model(&leftEmailRow{}).Where("folded IN ? AND ends_at > ?", folded, s.stamp()).Find(&left).Error; err != nil {
+	if err := tx.Model(&leftEmailRow{}).Where("folded IN ? AND folded <> '' AND ends_at > ?", folded, s.stamp()).Find(&left).Error; err != nil {
 		return false, err
 	}
 	for _, k := range append(former, left...) {
@@ -177,15 +183,22 @@ func (s *Service) reserved(tx *gorm.DB, folded []string) (bool, error) {
 // reachable is the address of a user that counts: the one before the last
 // change, until the new one is confirmed.
 func (s *Service) reachable(tx *gorm.DB, user account) (string, error) {
-	var row formerEmailRow
-	if s.holds == nil {
-		return user.Email, nil
-	}
-	err := tx.Where("user_id = ?", user.ID).Limit(1).Find(&row).Error
+	row, err := s.unconfirmed(tx, user.ID)
 	if err != nil || row.UserID == 0 {
 		return user.Email, err
 	}
 	return row.Email, nil
+}
+
+// unconfirmed finds the address of a user that counts while a change is not confirmed;
+// the zero row when there is none.
+func (s *Service) unconfirmed(tx *gorm.DB, userID int64) (formerEmailRow, error) {
+	var row formerEmailRow
+	if s.holds == nil {
+		return row, nil
+	}
+	err := tx.Where("user_id = ?", userID).Limit(1).Find(&row).Error
+	return row, err
 }
 
 // UndoLetter makes a token for the page that resets the password, which gives an active

@@ -15,7 +15,13 @@ import (
 // moves changes the address of a user, who does it themselves.
 func (w *world) moves(user account, before, after string) {
 	w.t.Helper()
-	err := w.db.WithContext(As(w.t.Context(), Identity{UserID: user.ID})).Transaction(func(tx *gorm.DB) error {
+	w.movedBy(Identity{UserID: user.ID}, user, before, after)
+}
+
+// movedBy changes the address of a user.
+func (w *world) movedBy(who Identity, user account, before, after string) {
+	w.t.Helper()
+	err := w.db.WithContext(As(w.t.Context(), who)).Transaction(func(tx *gorm.DB) error {
 		if err := tx.Model(&userRow{ID: user.ID}).Update("email", after).Error; err != nil {
 			return err
 		}
@@ -345,6 +351,70 @@ func TestAnAddressThatWasMistyped(t *testing.T) {
 	w.moves(alice, "mallory@example.com", "mallet@example.com")
 	if want := []string{"alice@example.com"}; !slices.Equal(*offered, want) {
 		t.Errorf("offered to undo %v, want %v", *offered, want)
+	}
+}
+
+// A change that cannot be undone is corrected by another: that offers the account to nobody
+// either, neither at the address between, which was never the user's, nor at the first.
+func TestCorrectingAChangeOffersNothing(t *testing.T) {
+	const first, typo, right = "alice@example.com", "alcie@example.com", "alice@example.org"
+	for _, tt := range []struct {
+		name      string
+		held      bool // a new address counts once it is confirmed
+		confirmed bool
+		old       time.Duration // when the first change comes, by an administrator or the user
+		admin     bool
+		after     time.Duration // when it is corrected
+		back      bool          // to the first, and a day later somebody moves it
+		want      []string
+	}{
+		{"an administrator's", false, true, 48 * time.Hour, true, time.Minute, false, nil},
+		{"an administrator's, held", true, true, 48 * time.Hour, true, time.Minute, false, nil},
+		{"within the first day", false, false, 23 * time.Hour, false, 2 * time.Hour, false, nil},
+		{"within the first day, held", true, false, time.Hour, false, 24 * time.Hour, false, nil},
+		{"an administrator's, taken back", true, true, 48 * time.Hour, true, time.Minute, true, []string{first}},
+		{"an administrator's, that the user has a day", false, true, 48 * time.Hour, true, 25 * time.Hour, false, []string{typo}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			offered, told := w.offers(), w.told()
+			if !tt.held {
+				w.s.HoldEmails(nil)
+			}
+			alice := w.user("alice")
+			if tt.confirmed {
+				w.set(alice, "email_confirmed_at", w.now)
+			}
+			w.pass(tt.old)
+			if tt.admin {
+				w.movedBy(Identity{UserID: w.user("root").ID, Role: RoleAdmin}, alice, first, typo)
+			} else {
+				w.moves(alice, first, typo)
+			}
+			w.pass(tt.after)
+			if tt.back {
+				w.moves(alice, typo, first)
+				if want := "email_changed>" + first + ":" + first; (*told)[len(*told)-1] != want {
+					t.Errorf("told %v, want %s", *told, want)
+				}
+				w.pass(25 * time.Hour)
+				w.moves(alice, first, right)
+			} else {
+				w.moves(alice, typo, right)
+			}
+			if tt.held {
+				wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm(right)).Token), 0)
+			}
+			if !slices.Equal(*offered, tt.want) {
+				t.Errorf("offered to undo it to %v, want %v", *offered, tt.want)
+			}
+			for _, email := range []string{first, typo} {
+				_, letter, err := undo(alice, email)(w)
+				if want := slices.Contains(tt.want, email); err != nil || letter != want {
+					t.Errorf("a letter to %s: %v, %v", email, letter, err)
+				}
+			}
+		})
 	}
 }
 
