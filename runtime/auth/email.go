@@ -156,6 +156,41 @@ func (s *Service) emailConfirmed(tx *gorm.DB, userID int64) error {
 	return s.settle(tx, userID)
 }
 
+// ReleaseEmail makes way for somebody who writes email into users, userID or 0 for a new
+// account: another account that has changed to it without confirming it goes back to the
+// address that counts, and is told. Whoever typed an address in has not shown that it is
+// theirs, and must not keep out whoever it belongs to. An account that was registered with
+// the address keeps it: a reset by mail gives that to who reads its mailbox.
+//
+// Call it in the transaction of the write, before it. It needs [Service.HoldEmails].
+func (s *Service) ReleaseEmail(tx *gorm.DB, userID int64, email string) error {
+	if s.holds == nil {
+		return nil
+	}
+	tx = tx.Session(&gorm.Session{NewDB: true})
+	var user account
+	err := db.WhereFold(tx, "email", email).Where("id <> ? AND email_confirmed_at IS NULL", userID).Limit(1).Find(&user).Error
+	if err != nil || user.ID == 0 {
+		return err
+	}
+	before, err := s.unconfirmed(tx, user.ID)
+	if err != nil || before.UserID == 0 {
+		return err
+	}
+	set := tx.Model(&account{}).Where("id = ? AND email = ? AND email_confirmed_at IS NULL", user.ID, user.Email).Update("email", before.Email)
+	if set.Error != nil || set.RowsAffected == 0 { // confirmed in the meantime
+		return set.Error
+	}
+	if err := tx.Where("user_id = ? AND purpose = ?", user.ID, purposeConfirm).Delete(&oneTimeRow{}).Error; err != nil {
+		return err
+	}
+	if err := s.settle(tx, user.ID); err != nil {
+		return err
+	}
+	s.event(tx.Statement.Context, slog.LevelWarn, "email_released", slog.Int64("user_id", user.ID))
+	return s.tell(tx, user.ID, Notice{Event: NoticeEmailChanged, About: before.Email})
+}
+
 // reserved reports whether an address that was just written into the table users is
 // kept for the account of another user; see [db.Reserve].
 func (s *Service) reserved(tx *gorm.DB, folded []string) (bool, error) {

@@ -418,6 +418,68 @@ func TestCorrectingAChangeOffersNothing(t *testing.T) {
 	}
 }
 
+// An address that somebody has changed to and not confirmed is released to whoever comes
+// next; one that was confirmed or registered is not.
+func TestReleaseEmail(t *testing.T) {
+	const own, claimed = "mallory@example.com", "Victim@example.com"
+	for _, tt := range []struct {
+		name     string
+		as       func(w *world, mallory account)
+		by       string // who takes the address: somebody new, or mallory
+		released bool
+	}{
+		{"a change", func(w *world, m account) { w.moves(m, own, claimed) }, "", true},
+		{"the second of two changes", func(w *world, m account) {
+			w.moves(m, own, "other@example.com")
+			w.moves(m, "other@example.com", claimed)
+		}, "", true},
+		{"by mallory", func(w *world, m account) { w.moves(m, own, claimed) }, "mallory", false},
+		{"a change that was confirmed", func(w *world, m account) {
+			w.moves(m, own, claimed)
+			wantStatus(w.t, "a confirmation", w.s.ConfirmEmail(w.t.Context(), w.letter(confirm(claimed)).Token), 0)
+		}, "", false},
+		{"a registration", func(w *world, m account) { w.set(m, "email", claimed) }, "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.offers()
+			mallory, by := w.user("mallory"), int64(0)
+			w.set(mallory, "email_confirmed_at", w.now)
+			tt.as(w, mallory)
+			if tt.by != "" {
+				by = mallory.ID
+			}
+			var open Letter
+			if tt.released {
+				open = w.letter(confirm(claimed))
+			}
+			told := w.told()
+			if err := w.s.ReleaseEmail(w.db.WithContext(t.Context()), by, "victim@EXAMPLE.com"); err != nil {
+				t.Fatal(err)
+			}
+			var row userRow
+			w.db.Take(&row, mallory.ID)
+			if released := row.Email == own; released != tt.released || w.events("email_released") > 0 != tt.released {
+				t.Fatalf("mallory has %s", row.Email)
+			}
+			if !tt.released {
+				return
+			}
+			if want := []string{"email_changed>" + own + ":" + own}; !slices.Equal(*told, want) {
+				t.Errorf("told %v, want %v", *told, want)
+			}
+			wantStatus(t, "a confirmation that was under way", w.s.ConfirmEmail(t.Context(), open.Token), 400)
+			w.letter(reset(own))
+			if len(w.taken(claimed)) == 0 {
+				t.Error("the address is not to be had")
+			}
+			if open := w.taken(own); len(open) > 0 {
+				t.Errorf("mallory's is open to %v", open)
+			}
+		})
+	}
+}
+
 // Whoever registers an address in the moment in which it is left does not get it.
 func TestLeavingAndRegisteringRace(t *testing.T) {
 	w := newWorld(t)

@@ -317,6 +317,41 @@ func TestNewAddressIsNotConfirmed(t *testing.T) {
 	}
 }
 
+// An address that somebody has changed to and not confirmed keeps nobody out.
+func TestAnUnconfirmedChangeGivesWay(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	service := authtest.Service(t, w.db)
+	service.HoldEmails(func(*gorm.DB, string) error { return nil })
+	api := webtest.New(t, web.Module{Name: "authtest", Use: []gin.HandlerFunc{service.Middleware()}}, Module(w.db))
+	_, token := authtest.Sign(t, w.db, authtest.Account{Username: "mallory"})
+	mallory := api.With("Authorization", "Bearer "+token)
+	_, token = authtest.Sign(t, w.db, authtest.Account{Username: "dave"})
+	dave := api.With("Authorization", "Bearer "+token)
+	to := func(client *webtest.Client, name, email string, status int) {
+		t.Helper()
+		client.Patch(path(authtest.UserID(t, w.db, name)), map[string]string{"email": email}).Expect(status)
+	}
+	has := func(want string) {
+		t.Helper()
+		if got := mallory.Get("/users/me").Expect(200).JSON()["email"]; got != want {
+			t.Errorf("mallory has %v, want %s", got, want)
+		}
+	}
+	to(mallory, "mallory", "Carol@example.com", 200)
+	body := valid("carol")
+	body["username"] = "alice"
+	api.Post("/users", body).Expect(409) // which changes nothing
+	has("Carol@example.com")
+	api.Post("/users", valid("carol")).Expect(201)
+	has("mallory@example.com")
+	to(mallory, "mallory", "carol@example.com", 409)
+	to(mallory, "mallory", "dave@example.org", 200)
+	to(dave, "dave", "dave@example.org", 200)
+	has("mallory@example.com")
+	to(mallory, "mallory", "alice@example.com", 409)
+}
+
 // TestAccountsAreChangedByPersons tries to change who gets in and what they may
 // with an API key, and long after the password was asked for.
 func TestAccountsAreChangedByPersons(t *testing.T) {
