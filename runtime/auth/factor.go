@@ -1,6 +1,13 @@
 package auth
 
-import "gorm.io/gorm"
+import (
+	"context"
+	"log/slog"
+
+	"gorm.io/gorm"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
 
 // factors are the second factors that a user has.
 type factors struct {
@@ -66,17 +73,34 @@ func proved(tx *gorm.DB, session string) error {
 	return tx.Session(&gorm.Session{NewDB: true}).Model(&sessionRow{}).Where("id = ?", session).UpdateColumn("factors", 2).Error
 }
 
-// RemoveFactors removes the second factor, recovery codes and passkeys of a user and
-// ends their sessions. It is for operators who have verified who asks: whoever lost
-// their device, or had somebody else add a factor, does not get in by a password reset
-// (ASVS 5, 6.4.3 and 6.4.4).
-func RemoveFactors(gdb *gorm.DB, userID int64) error {
-	return gdb.Transaction(func(tx *gorm.DB) error {
+// RemoveFactors removes the second factor, recovery codes and passkeys of the user with
+// this name, in any case, ends their sessions, and tells them. It is for operators who have
+// verified who asks: whoever lost their device, or had somebody else add a factor, does not
+// get in by a password reset (ASVS 5, 6.4.3 and 6.4.4). It returns the user's UserID and
+// Username, and a 404 fault when there is none.
+func (s *Service) RemoveFactors(ctx context.Context, username string) (Identity, error) {
+	user, err := s.findUser(ctx, username)
+	if err == nil && user.ID == 0 {
+		err = fault.NotFound("User not found")
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		for _, rows := range []any{&totpRow{}, &recoveryRow{}, &passkeyRow{}} {
-			if err := tx.Where("user_id = ?", userID).Delete(rows).Error; err != nil {
+			if err := tx.Where("user_id = ?", user.ID).Delete(rows).Error; err != nil {
 				return err
 			}
 		}
-		return tx.Model(&sessionRow{}).Where("user_id = ? AND revoked_at = 0", userID).UpdateColumn("revoked_at", tx.NowFunc().UnixMilli()).Error
+		if _, err := s.revoke(tx, "user_id = ?", user.ID); err != nil {
+			return err
+		}
+		return s.tell(tx, user.ID, Notice{Event: NoticeFactorRemoved, About: "by an operator, who also removed your passkeys and logged you out"})
 	})
+	if err != nil {
+		return Identity{}, err
+	}
+	s.Forget(user.ID)
+	s.event(ctx, slog.LevelWarn, "factors_removed", slog.Int64("user_id", user.ID))
+	return Identity{UserID: user.ID, Username: user.Username}, nil
 }

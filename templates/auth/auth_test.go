@@ -60,7 +60,7 @@ func TestPartsChooseFiles(t *testing.T) {
 	bare := []string{
 		"internal/auth/auth.go", "internal/auth/auth_test.go", "internal/auth/input.go", "internal/auth/login.go",
 		"internal/auth/sessions.go", "internal/auth/start_test.go", "internal/auth/outbox.go", "internal/auth/outbox_test.go",
-		"internal/auth/notice.go", "internal/auth/notice_test.go",
+		"internal/auth/notice.go", "internal/auth/notice_test.go", "internal/auth/factors.go", "internal/auth/factors_test.go",
 		"internal/auth/mails/layout.html", "internal/auth/mails/notice.html", "internal/auth/mails/notice.txt",
 		"internal/migrations/20260101000000_create_users.go", "internal/model/user.go",
 		"internal/users/command.go", "internal/users/input.go", "internal/users/users.go", "internal/users/users_test.go",

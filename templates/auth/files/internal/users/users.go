@@ -48,9 +48,6 @@ func Module(gdb *gorm.DB) web.Module {
 		Commands: []command.Command{{
 			Name: "user create", Args: "--username U --email E [--admin]", Summary: "create a user; the password is prompted for or read from standard input",
 			Starts: true, Run: h.createCommand,
-		}, {
-			Name: "user remove-factors", Args: "--username U", Summary: "remove a user's second factor and passkeys and log them out, once you know who asks",
-			Run: h.removeFactorsCommand,
 		}},
 	}
 }
