@@ -20,8 +20,8 @@ func TestClientOf(t *testing.T) {
 		{"postgres://u:se/c%25r@t@h:5433/shop?sslmode=disable&search_path=a%20b,public&default_query_exec_mode=exec", "psql", "",
 			"PGHOST=h PGPORT=5433 PGUSER=u PGDATABASE=shop PGPASSWORD=se/c%r@t PGSSLMODE=disable PGOPTIONS=-c search_path=a\\ b,public"},
 		{"postgres://u@h/shop?sslmode=disable", "psql", "", "PGHOST=h PGPORT=5432 PGUSER=u PGDATABASE=shop PGSSLMODE=disable"},
-		{"mysql://u:secret@h/shop", "mariadb", "--protocol=tcp --host=h --port=3306 --user=u --database=shop --default-character-set=utf8mb4 --skip-ssl", "MYSQL_PWD=secret"},
-		{"mariadb://u:secret@h:3307/shop?tls=true", "mysql", "--protocol=tcp --host=h --port=3307 --user=u --database=shop --default-character-set=utf8mb4 --ssl-mode=VERIFY_IDENTITY", "MYSQL_PWD=secret"},
+		{"mysql://u:secret@h/shop", "mariadb", "--protocol=tcp --host=h --port=3306 --user=u --database=shop --default-character-set=utf8mb4 --local-infile=0 --skip-ssl", "MYSQL_PWD=secret"},
+		{"mariadb://u:secret@h:3307/shop?tls=true", "mysql", "--protocol=tcp --host=h --port=3307 --user=u --database=shop --default-character-set=utf8mb4 --local-infile=0 --ssl-mode=VERIFY_IDENTITY", "MYSQL_PWD=secret"},
 	} {
 		got, err := clientOf(c.at)
 		if err != nil {
