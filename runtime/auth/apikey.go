@@ -83,7 +83,7 @@ func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes 
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
-		return s.tell(tx, id.UserID, Notice{Event: NoticeKeyMade, About: name})
+		return s.Tell(tx, id.UserID, Notice{Event: NoticeKeyMade, About: name})
 	})
 	if err != nil {
 		return NewAPIKey{}, err

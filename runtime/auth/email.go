@@ -77,7 +77,7 @@ func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
 			return err
 		}
 	}
-	return s.tell(tx, userID, Notice{Event: NoticeEmailChanged, Email: counts, About: user.Email})
+	return s.Tell(tx, userID, Notice{Event: NoticeEmailChanged, Email: counts, About: user.Email})
 }
 
 // had reports whether the address that a user is changing from was theirs: they had
@@ -188,7 +188,7 @@ func (s *Service) ReleaseEmail(tx *gorm.DB, userID int64, email string) error {
 		return err
 	}
 	s.event(tx.Statement.Context, slog.LevelWarn, "email_released", slog.Int64("user_id", user.ID))
-	return s.tell(tx, user.ID, Notice{Event: NoticeEmailChanged, About: before.Email})
+	return s.Tell(tx, user.ID, Notice{Event: NoticeEmailChanged, About: before.Email})
 }
 
 // reserved reports whether an address that was just written into the table users is
@@ -280,7 +280,7 @@ func (s *Service) restore(tx *gorm.DB, user account, letter oneTimeRow) error {
 		if err := s.takeBack(tx, user, left.Email); err != nil || user.Email == left.Email {
 			return err
 		}
-		return s.tell(tx, user.ID, Notice{Event: NoticeEmailChanged, Email: user.Email, About: left.Email})
+		return s.Tell(tx, user.ID, Notice{Event: NoticeEmailChanged, Email: user.Email, About: left.Email})
 	}
 	counts, err := s.reachable(tx, user)
 	if err != nil {

@@ -95,7 +95,7 @@ func (s *Service) RemoveFactors(ctx context.Context, username string) (Identity,
 		if _, err := s.revoke(tx, "user_id = ?", user.ID); err != nil {
 			return err
 		}
-		return s.tell(tx, user.ID, Notice{Event: NoticeFactorRemoved, About: "by an operator, who also removed your passkeys and logged you out"})
+		return s.Tell(tx, user.ID, Notice{Event: NoticeFactorRemoved, About: "by an operator, who also removed your passkeys and logged you out"})
 	})
 	if err != nil {
 		return Identity{}, err

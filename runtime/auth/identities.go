@@ -116,7 +116,7 @@ func (s *Service) link(tx *gorm.DB, userID int64, p Person) error {
 		}
 		return err
 	}
-	return s.tell(tx, userID, Notice{Event: NoticeLoginAdded, About: p.provider()})
+	return s.Tell(tx, userID, Notice{Event: NoticeLoginAdded, About: p.provider()})
 }
 
 func (s *Service) identityOf(userID int64, p Person) *identityRow {
@@ -188,7 +188,7 @@ func (s *Service) removeLogin(ctx context.Context, id Identity, remove func(tx *
 		if left == 0 {
 			return fault.Conflict("This is the only way to log in to your account. Set a password first")
 		}
-		return s.tell(tx, id.UserID, Notice{Event: NoticeLoginRemoved, About: about})
+		return s.Tell(tx, id.UserID, Notice{Event: NoticeLoginRemoved, About: about})
 	})
 	if err == nil {
 		s.Forget(id.UserID)

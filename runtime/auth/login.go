@@ -139,7 +139,7 @@ func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string, keys b
 	if err := tx.Where("user_id = ? AND purpose = ?", userID, purposeReset).Delete(&oneTimeRow{}).Error; err != nil {
 		return err
 	}
-	return s.tell(tx, userID, Notice{Event: NoticePasswordChanged})
+	return s.Tell(tx, userID, Notice{Event: NoticePasswordChanged})
 }
 
 // verify checks a password and, with factor, the second factor of a user who

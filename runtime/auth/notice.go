@@ -17,6 +17,7 @@ const (
 	NoticeEmailChanged    = "email_changed"  // About is the new address
 	NoticeLoginAdded      = "login_added"    // another way to log in, which About names
 	NoticeLoginRemoved    = "login_removed"  // likewise
+	NoticeOwnerAdded      = "owner_added"    // of an organisation; About names the owner and it
 )
 
 // Notice is what the owner of an account is told when something changes that
@@ -37,8 +38,10 @@ type Notice struct {
 // to be called before the service is used.
 func (s *Service) Notify(tell func(tx *gorm.DB, n Notice) error) { s.notify = tell }
 
-// tell tells the owner of an account what has happened to it.
-func (s *Service) tell(tx *gorm.DB, userID int64, n Notice) error {
+// Tell tells the owner of an account what has happened, in its transaction tx. n needs an
+// Event, and what it is About; it goes to the address that counts (see
+// [Service.HoldEmails]). Without [Service.Notify] nobody is told.
+func (s *Service) Tell(tx *gorm.DB, userID int64, n Notice) error {
 	if s.notify == nil {
 		return nil
 	}
@@ -81,5 +84,5 @@ func (s *Service) tellOfDevice(tx *gorm.DB, user account, client Client) error {
 			return err
 		}
 	}
-	return s.tell(tx, user.ID, Notice{Event: NoticeNewDevice, Address: client.Address, Agent: client.Agent})
+	return s.Tell(tx, user.ID, Notice{Event: NoticeNewDevice, Address: client.Address, Agent: client.Agent})
 }

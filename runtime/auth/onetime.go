@@ -213,7 +213,7 @@ func (s *Service) dropLogins(tx *gorm.DB, user account) error {
 	if removed == 0 {
 		return nil
 	}
-	return s.tell(tx, user.ID, Notice{Event: NoticeLoginRemoved, About: about})
+	return s.Tell(tx, user.ID, Notice{Event: NoticeLoginRemoved, About: about})
 }
 
 // ConfirmEmail marks the address as confirmed that a letter was sent to, if it

@@ -119,7 +119,7 @@ func (s *Service) AddPasskey(ctx context.Context, id Identity, p Proof, name str
 		if err := proved(tx, id.SessionID); err != nil { // it asked who uses it
 			return err
 		}
-		return s.tell(tx, id.UserID, Notice{Event: NoticeLoginAdded, About: "passkey " + name})
+		return s.Tell(tx, id.UserID, Notice{Event: NoticeLoginAdded, About: "passkey " + name})
 	})
 	if err != nil {
 		return Passkey{}, err

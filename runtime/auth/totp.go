@@ -92,7 +92,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, id Identity, code string) ([]
 		if err := proved(tx, id.SessionID); err != nil {
 			return err
 		}
-		return s.tell(tx, id.UserID, Notice{Event: NoticeFactorAdded})
+		return s.Tell(tx, id.UserID, Notice{Event: NoticeFactorAdded})
 	})
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
 		if err := lost(tx, id.UserID); err != nil {
 			return err
 		}
-		return s.tell(tx, id.UserID, Notice{Event: NoticeFactorRemoved})
+		return s.Tell(tx, id.UserID, Notice{Event: NoticeFactorRemoved})
 	})
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (s *Service) RecoveryCodes(ctx context.Context, id Identity) ([]string, err
 		if codes, err = newRecoveryCodes(tx, id.UserID); err != nil {
 			return err
 		}
-		return s.tell(tx, id.UserID, Notice{Event: NoticeRecoveryCodes})
+		return s.Tell(tx, id.UserID, Notice{Event: NoticeRecoveryCodes})
 	})
 	if err != nil {
 		return nil, err

@@ -62,7 +62,10 @@ func (h handler) changeRole(c *gin.Context, in roleInput) (member, error) {
 				return err
 			}
 		}
-		return setRole(tx, row, in.Body.Role)
+		if err := setRole(tx, row, in.Body.Role); err != nil || row.Role == in.Body.Role || in.Body.Role != organisations.RoleOwner {
+			return err
+		}
+		return tellOwners(c, tx, row)
 	})
 	if err != nil {
 		return member{}, err
@@ -118,6 +121,9 @@ func (h handler) transfer(c *gin.Context, in transferInput) (member, error) {
 		if err := setRole(tx, row, organisations.RoleOwner); err != nil {
 			return err
 		}
+		if err := tellOwners(c, tx, row); err != nil {
+			return err
+		}
 		if caller.Role == "" { // an administrator of the application gives it away for others
 			return nil
 		}
@@ -164,6 +170,30 @@ func setRole(tx *gorm.DB, row model.Membership, role string) error {
 		}
 	}
 	return tx.Model(&row).Update("role", role).Error
+}
+
+// tellOwners tells the owners of an organisation by e-mail that a member is one now, and
+// that member: it may not have been an owner who did it.
+func tellOwners(c *gin.Context, tx *gorm.DB, row model.Membership) error {
+	tx = tx.WithContext(db.System(tx.Statement.Context))
+	var (
+		added  struct{ Username, Name string }
+		owners []int64
+	)
+	err := tx.Model(&model.Membership{}).Select("users.username", "organisations.name").
+		Joins("JOIN users ON users.id = memberships.user_id").
+		Joins("JOIN organisations ON organisations.id = memberships.organisation_id").
+		Where("memberships.id = ?", row.ID).Take(&added).Error
+	if err != nil {
+		return err
+	}
+	err = tx.Model(&model.Membership{}).Where("organisation_id = ? AND role = ?", row.OrganisationID, organisations.RoleOwner).Pluck("user_id", &owners).Error
+	for _, owner := range owners {
+		if err == nil {
+			err = auth.Of(c).Tell(tx, owner, auth.Notice{Event: auth.NoticeOwnerAdded, About: added.Username + ", of " + added.Name})
+		}
+	}
+	return err
 }
 
 // confirmed returns a 403 fault unless the caller is a person who confirmed their

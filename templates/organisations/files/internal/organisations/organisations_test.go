@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,7 @@ import (
 type world struct {
 	db          *gorm.DB
 	log         *bytes.Buffer
+	told        *notices
 	dir         string // where mail is written
 	as          map[string]*webtest.Client
 	id          map[string]int64
@@ -41,13 +43,14 @@ type world struct {
 func start(t *testing.T) world {
 	t.Helper()
 	w := world{
-		db: webtest.DB(t, migrations.All()), log: new(bytes.Buffer), dir: t.TempDir(),
+		db: webtest.DB(t, migrations.All()), log: new(bytes.Buffer), told: new(notices), dir: t.TempDir(),
 		as: map[string]*webtest.Client{}, id: map[string]int64{},
 	}
 	service, err := auth.New(authtest.Config(), w.db, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	service.Notify(w.told.add)
 	queue := jobs.New(w.db, slog.New(slog.DiscardHandler))
 	nobody := webtest.New(t,
 		web.Module{Name: "auth", Use: []gin.HandlerFunc{service.Middleware()}},
@@ -68,6 +71,35 @@ func start(t *testing.T) world {
 	w.join(t, w.acme, "mike", "member")
 	work(t, queue)
 	return w
+}
+
+// notices are what users are told.
+type notices struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (n *notices) add(_ *gorm.DB, notice auth.Notice) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, notice.Event+">"+notice.Email+": "+notice.About)
+	return nil
+}
+
+// expect compares the notices since the last time with whom they go to.
+func (n *notices) expect(t *testing.T, notice string, to ...string) {
+	t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var want []string
+	for _, name := range to {
+		want = append(want, "owner_added>"+name+"@example.com: "+notice)
+	}
+	slices.Sort(n.list)
+	if !slices.Equal(n.list, want) {
+		t.Errorf("told %q, want %q", n.list, want)
+	}
+	n.list = nil
 }
 
 // work runs the queue until the test ends.
@@ -308,6 +340,22 @@ func TestOwnersGoAtOnce(t *testing.T) {
 	if w.role(w.acme, "mary")+w.role(w.acme, "mike") != "owner" {
 		t.Error("two accounts are deleted at once, or neither")
 	}
+}
+
+// TestOwnersAreTold makes owners in every way: whoever may have had the account of an
+// owner for a moment does not go unseen.
+func TestOwnersAreTold(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.as["olga"].Patch(w.path("members", w.id["mary"]), map[string]string{"role": "owner"}).Expect(200)
+	w.told.expect(t, "mary, of Acme", "mary", "olga")
+	w.as["olga"].Patch(w.path("members", w.id["mary"]), map[string]string{"role": "owner"}).Expect(200)
+	w.as["olga"].Patch(w.path("members", w.id["mike"]), map[string]string{"role": "admin"}).Expect(200)
+	w.told.expect(t, "")
+	w.as["olga"].Post(w.path("transfer"), map[string]int64{"user_id": w.id["mike"]}).Expect(200)
+	w.told.expect(t, "mike, of Acme", "mary", "mike", "olga")
+	w.as["root"].Post(w.path("transfer"), map[string]int64{"user_id": w.id["adam"]}).Expect(200)
+	w.told.expect(t, "adam, of Acme", "adam", "mary", "mike")
 }
 
 func TestTransfer(t *testing.T) {
