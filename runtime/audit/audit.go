@@ -31,7 +31,7 @@ type Entry struct {
 	Action    string    `json:"action" schema:"oneof=create update delete"`
 	Before    Values    `json:"before" gorm:"column:values_before" doc:"The row before the change; for an update, only the changed fields; null for a new row."`
 	After     Values    `json:"after" gorm:"column:values_after" doc:"The row after the change; null for a deleted row."`
-	RequestID string    `json:"request_id" doc:"The ID of the request that made the change, which a client can choose with X-Request-ID; empty if there was none."`
+	RequestID string    `json:"request_id" doc:"The ID of the request that made the change; after client: if the client chose it with X-Request-ID, and no trusted proxy. Empty if there was none."`
 	Previous  string    `json:"previous" doc:"The hash of the previous entry; empty for the first."`
 	Hash      string    `json:"hash" doc:"SHA-256 of the entry, including the previous hash."`
 }
@@ -109,7 +109,18 @@ func who(tx *gorm.DB) Entry {
 	ctx := tx.Statement.Context
 	// A statement without a caller (db.System) has no user.
 	caller := auth.Caller(tx.Session(&gorm.Session{NewDB: true, Context: db.System(ctx)}))
-	return Entry{UserID: caller.UserID, Username: caller.Username, ActorID: caller.ActorID, Actor: caller.Actor, KeyID: caller.KeyID, RequestID: web.RequestID(ctx)}
+	return Entry{UserID: caller.UserID, Username: caller.Username, ActorID: caller.ActorID, Actor: caller.Actor, KeyID: caller.KeyID, RequestID: requestID(ctx)}
+}
+
+// requestID returns the ID of a request; marked if the client has chosen it, so that
+// nobody makes their changes look like those of another request.
+func requestID(ctx context.Context) string {
+	const marked, most = "client:", 128 // the column's width
+	id := web.RequestID(ctx)
+	if web.ClientRequestID(ctx) {
+		id = marked + id[:min(len(id), most-len(marked))]
+	}
+	return id
 }
 
 // values returns what is recorded of a row before and after the change.

@@ -415,7 +415,7 @@ func TestTheLogIsForAdministrators(t *testing.T) {
 	client.Get("/audit").Expect(http.StatusUnauthorized)
 	as(user).Get("/audit").Expect(http.StatusForbidden)
 	as(user).Post("/tags", map[string]any{"word": "one"}).Expect(http.StatusCreated)
-	as(user).Post("/mine", map[string]any{"word": "two"}).Expect(http.StatusCreated)
+	as(user).With("X-Request-ID", strings.Repeat("a", 128)).Post("/mine", map[string]any{"word": "two"}).Expect(http.StatusCreated)
 	as(admin).Post("/tags", map[string]any{"word": "three"}).Expect(http.StatusCreated)
 	var page db.Page[audit.Entry]
 	as(admin).Get("/audit?cursor=&limit=2").Expect(http.StatusOK).Into(&page)
@@ -430,6 +430,9 @@ func TestTheLogIsForAdministrators(t *testing.T) {
 		if e.Username != "ann" || e.RequestID == "" || e.Before != "" || !strings.Contains(string(e.After), `"word":`) {
 			t.Errorf("%+v", e)
 		}
+	}
+	if page.Items[0].RequestID == "" || strings.HasPrefix(page.Items[0].RequestID, "client:") || page.Items[1].RequestID != "client:"+strings.Repeat("a", 121) {
+		t.Errorf("the IDs of the requests are %s and %s", page.Items[0].RequestID, page.Items[1].RequestID)
 	}
 	// What would fill the memory is asked for in parts.
 	large := audit.Values(`{"word":"` + strings.Repeat("x", 3<<20) + `"}`)

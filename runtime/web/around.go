@@ -28,10 +28,12 @@ const statusGone = 499
 func (a *App) around(c *gin.Context) {
 	start := time.Now()
 	id := c.Request.Header.Get(requestIDHeader)
-	if !sane(id) {
+	given := sane(id)
+	if !given {
 		id = rand.Text()
 	}
 	ctx := &requestContext{Context: c.Request.Context(), id: [1]string{id}, app: a, deadline: a.deadline(c, start)}
+	ctx.chosen = given && !a.proxied(c.Request)
 	c.Writer.Header()[requestIDHeader] = ctx.id[:]
 	if a.draining.Load() {
 		c.Header("Connection", "close") // the next request goes to another replica
@@ -161,6 +163,13 @@ func RequestID(ctx context.Context) string {
 		return r.id[0]
 	}
 	return ""
+}
+
+// ClientRequestID reports whether [RequestID] is what the client has sent, and not made
+// here or by a trusted proxy: clients can send that of another request.
+func ClientRequestID(ctx context.Context) bool {
+	r, ok := ctx.Value(requestKey{}).(*requestContext)
+	return ok && r.chosen
 }
 
 // ModuleOf returns the name of the module whose route serves the request, for

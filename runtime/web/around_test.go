@@ -45,6 +45,31 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
+func TestRequestIDsThatClientsChoose(t *testing.T) {
+	for _, tt := range []struct {
+		sent    string
+		proxies []string
+		want    bool
+	}{
+		{"mine", nil, true},
+		{"", nil, false},
+		{"a b", nil, false},
+		{"mine", []string{"127.0.0.1/32"}, false},
+		{"mine", []string{"192.0.2.1"}, true},
+	} {
+		client := webtest.NewWith(t, web.Config{Env: web.Test, TrustedProxies: tt.proxies}, web.Module{Name: "id", Routes: []web.Route{
+			web.Get("/id", func(c *gin.Context, _ web.None) (bool, error) { return web.ClientRequestID(c), nil }),
+		}})
+		var got bool
+		if client.With("X-Request-ID", tt.sent).Get("/id").Into(&got); got != tt.want {
+			t.Errorf("%q by %v: the client's %v", tt.sent, tt.proxies, got)
+		}
+	}
+	if web.ClientRequestID(t.Context()) {
+		t.Error("there is no client")
+	}
+}
+
 func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
 	client := webtest.New(t, notes())
 	for _, path := range []string{"/notes", "/nothing", "/panic", "/notes?page=0", "/healthz"} {

@@ -16,6 +16,7 @@ import (
 type requestContext struct {
 	context.Context           // of the connection
 	id              [1]string // which the answer's header holds, too
+	chosen          bool      // by the client
 	module          string    // whose route serves it; set before the guards are asked
 	app             *App      // which serves it
 

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -39,17 +40,14 @@ func (a *App) HTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	if len(a.proxies) == 0 || !strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+	return strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") && a.proxied(r)
+}
+
+// proxied reports whether a request comes from a trusted proxy.
+func (a *App) proxied(r *http.Request) bool {
+	if len(a.proxies) == 0 {
 		return false
 	}
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	for _, p := range a.proxies {
-		if p.Contains(remote.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.ContainsFunc(a.proxies, func(p netip.Prefix) bool { return p.Contains(remote.Addr().Unmap()) })
 }
