@@ -66,8 +66,8 @@ func New(cfg Config, gdb *gorm.DB, references ...Column) (*Library, error) {
 //
 // What rows refer to is for those who may read one of the rows. In a project
 // where a rule says who that is, a file that no row refers to is for its
-// uploader alone, unless it is Kept. Private is for the route to look at, since
-// links pass it by.
+// uploader alone, unless it is Kept. Private is for the route to look at, and so are
+// links (see [Library.Linked]).
 func (l *Library) Find(ctx context.Context, name string) (File, error) {
 	var file File
 	if !ValidName(name) {

@@ -556,7 +556,7 @@ func TestLinks(t *testing.T) {
 	other := open(t, Config{Secret: "another secret"})
 	now := time.Now()
 	name := NewName("")
-	link := l.Link(name, now.Add(time.Minute))
+	link := l.Link(name, 7, now.Add(time.Minute))
 	values := func(query string) url.Values {
 		v, err := url.ParseQuery(query)
 		if err != nil {
@@ -579,16 +579,18 @@ func TestLinks(t *testing.T) {
 		"last second":         {name, values(link), now.Add(59 * time.Second), true},
 		"expired":             {name, values(link), now.Add(time.Minute), false},
 		"other file":          {NewName(""), values(link), now, false},
-		"other secret":        {name, values(other.Link(name, now.Add(time.Minute))), now, false},
+		"other secret":        {name, values(other.Link(name, 7, now.Add(time.Minute))), now, false},
 		"longer":              {name, changed("expires", "99999999999"), now, false},
 		"expires is rubbish":  {name, changed("expires", "soon"), now, false},
+		"other user":          {name, changed("by", "8"), now, false},
+		"user is rubbish":     {name, changed("by", ""), now, false},
 		"no signature":        {name, changed("signature", ""), now, false},
 		"signature cut":       {name, changed("signature", values(link).Get("signature")[:42]), now, false},
 		"signature continued": {name, changed("signature", values(link).Get("signature")+"A"), now, false},
 		"nothing":             {name, url.Values{}, now, false},
 	} {
-		if got := l.Linked(c.name, c.query, c.now); got != c.holds {
-			t.Errorf("%s: %v", what, got)
+		if by, got := l.Linked(c.name, c.query, c.now); got != c.holds || got && by != 7 {
+			t.Errorf("%s: %v, by %d", what, got, by)
 		}
 	}
 }

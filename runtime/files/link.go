@@ -10,26 +10,35 @@ import (
 	"time"
 )
 
-// Link returns the query that lets whoever has it read a file until the given
-// time, to the second: "expires=...&signature=...". It is signed with
-// HMAC-SHA256.
-func (l *Library) Link(name string, until time.Time) string {
+// Link returns the query that lets whoever has it read a file as the user who made it,
+// until the given time, to the second: "by=...&expires=...&signature=...". It is signed
+// with HMAC-SHA256.
+func (l *Library) Link(name string, userID int64, until time.Time) string {
 	expires := until.Unix()
-	return fmt.Sprintf("expires=%d&signature=%s", expires, base64.RawURLEncoding.EncodeToString(l.sign(name, expires)))
+	return fmt.Sprintf("by=%d&expires=%d&signature=%s", userID, expires, base64.RawURLEncoding.EncodeToString(l.sign(name, userID, expires)))
 }
 
-// Linked says whether query holds a link to name that has not expired.
-func (l *Library) Linked(name string, query url.Values, now time.Time) bool {
+// Linked returns the user who made the link to name that query holds; false if it holds
+// none, or one that has expired. Read the file as that user: the link is to end when they
+// may read it no more.
+func (l *Library) Linked(name string, query url.Values, now time.Time) (userID int64, ok bool) {
+	userID, err := strconv.ParseInt(query.Get("by"), 10, 64)
+	if err != nil {
+		return 0, false
+	}
 	expires, err := strconv.ParseInt(query.Get("expires"), 10, 64)
 	if err != nil || now.Unix() >= expires {
-		return false
+		return 0, false
 	}
 	signature, err := base64.RawURLEncoding.Strict().DecodeString(query.Get("signature"))
-	return err == nil && hmac.Equal(signature, l.sign(name, expires))
+	if err != nil || !hmac.Equal(signature, l.sign(name, userID, expires)) {
+		return 0, false
+	}
+	return userID, true
 }
 
-func (l *Library) sign(name string, expires int64) []byte {
+func (l *Library) sign(name string, userID, expires int64) []byte {
 	mac := hmac.New(sha256.New, l.key)
-	fmt.Fprintf(mac, "%d %s", expires, name)
+	fmt.Fprintf(mac, "%d %d %s", userID, expires, name)
 	return mac.Sum(nil)
 }
