@@ -418,7 +418,10 @@ func TestTheLogIsForAdministrators(t *testing.T) {
 	as(user).With("X-Request-ID", strings.Repeat("a", 128)).Post("/mine", map[string]any{"word": "two"}).Expect(http.StatusCreated)
 	as(admin).Post("/tags", map[string]any{"word": "three"}).Expect(http.StatusCreated)
 	var page db.Page[audit.Entry]
-	as(admin).Get("/audit?cursor=&limit=2").Expect(http.StatusOK).Into(&page)
+	answer := as(admin).Get("/audit?cursor=&limit=2").Expect(http.StatusOK)
+	if answer.Into(&page); answer.Header("Cache-Control") != "no-store" {
+		t.Error("the log may be stored")
+	}
 	if len(page.Items) != 2 || page.NextCursor == nil || page.Items[0].ID != 3 {
 		t.Fatalf("%+v", page)
 	}

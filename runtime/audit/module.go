@@ -26,7 +26,7 @@ func Module(gdb *gorm.DB) web.Module {
 		Doc:  "The audit log: who changed what.",
 		Err:  Log(gdb),
 		Routes: []web.Route{
-			web.Get("/audit", h.list).Doc("List the audit log").ID("listAudit").Guard(auth.Session(), auth.Admin()).
+			web.Get("/audit", h.list).Doc("List the audit log").ID("listAudit").Guard(auth.Session(), auth.Admin()).With(auth.NoStore).
 				Describe("Lists every change of a row, newest first. The values of secret and private fields are \"[hidden]\"."),
 		},
 		Commands: []command.Command{{

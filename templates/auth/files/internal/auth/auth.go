@@ -54,5 +54,5 @@ func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue
 			h.resetRoutes(gdb),
 			h.confirmRoutes(gdb),
 		),
-	}
+	}.With(auth.NoStore)
 }

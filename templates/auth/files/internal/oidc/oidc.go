@@ -31,7 +31,7 @@ func Module(cfg oidc.Config) web.Module {
 			web.Handle(http.MethodGet, "/auth/oidc/begin", h.begin).Doc("Start a login with the identity provider").ID("beginOidc").Describe(flow).
 				Returns(http.StatusSeeOther).Fails(http.StatusUnprocessableEntity, http.StatusServiceUnavailable),
 			web.Handle(http.MethodGet, "/auth/oidc/callback", h.callback).Doc("Handle the redirect from the identity provider").Hide(),
-			web.Post("/auth/oidc-login", h.login).With(auth.NoStore).Doc("Log in with the identity provider").ID("loginWithOidc").
+			web.Post("/auth/oidc-login", h.login).Doc("Log in with the identity provider").ID("loginWithOidc").
 				Returns(http.StatusOK).Fails(http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict, http.StatusTooManyRequests),
 			web.Post("/auth/oidc-confirm", h.confirm).Guard(auth.Enrolling(auth.Session())).Doc("Reauthenticate with the identity provider before a sensitive operation").ID("confirmWithOidc").
 				Fails(http.StatusBadRequest, http.StatusTooManyRequests),
@@ -41,7 +41,7 @@ func Module(cfg oidc.Config) web.Module {
 			web.Delete("/auth/oidc/logins/:id", h.unlink).Guard(auth.Fresh()).Doc("Unlink a login").ID("unlinkOidcLogin").
 				Fails(http.StatusNotFound, http.StatusConflict),
 		},
-	}
+	}.With(auth.NoStore)
 }
 
 const flow = "Open this URL in the browser. `for` is login (the default), confirm or link. After the login, the browser is redirected " +

@@ -34,8 +34,9 @@ func TestNobodyLogsInWithoutTheProvider(t *testing.T) {
 	client.Post("/api/v1/auth/oidc-confirm", map[string]string{}).Expect(400)
 	client.Post("/api/v1/auth/oidc/logins", nil).Expect(400)
 	client.Delete("/api/v1/auth/oidc/logins/1").Expect(404)
-	if got := client.Get("/api/v1/auth/oidc/logins").Expect(200).JSON()["items"].([]any); len(got) != 0 {
-		t.Errorf("%v", got)
+	list := client.Get("/api/v1/auth/oidc/logins").Expect(200)
+	if got := list.JSON()["items"].([]any); len(got) != 0 || list.Header("Cache-Control") != "no-store" {
+		t.Errorf("%v, %s", got, list.Header("Cache-Control"))
 	}
 	client.Fresh().Get("/api/v1/auth/oidc/logins").Expect(401)
 }

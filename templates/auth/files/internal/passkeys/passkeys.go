@@ -27,7 +27,7 @@ func Module(cfg auth.Config) web.Module {
 		Routes: []web.Route{
 			web.Post("/auth/passkeys/challenge", h.challenge).Doc("Request a passkey challenge").ID("startPasskeyLogin").
 				Describe("Returns the options for `navigator.credentials.get`. Send its result to `/auth/passkey-login` or `/auth/passkey-confirm`.").Returns(http.StatusOK),
-			web.Post("/auth/passkey-login", h.login).With(auth.NoStore).Doc("Log in with a passkey").ID("loginWithPasskey").
+			web.Post("/auth/passkey-login", h.login).Doc("Log in with a passkey").ID("loginWithPasskey").
 				Returns(http.StatusOK).Fails(http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests),
 			web.Post("/auth/passkey-confirm", h.confirm).Guard(auth.Enrolling(auth.Session())).Doc("Reauthenticate with a passkey before a sensitive operation").ID("confirmWithPasskey").
 				Fails(http.StatusBadRequest, http.StatusTooManyRequests),
@@ -38,7 +38,7 @@ func Module(cfg auth.Config) web.Module {
 			web.Patch("/auth/passkeys/:id", h.rename).Guard(auth.Self()).Doc("Rename a passkey").ID("renamePasskey").Fails(http.StatusNotFound),
 			web.Delete("/auth/passkeys/:id", h.remove).Guard(auth.Fresh()).Doc("Remove a passkey").ID("removePasskey").Fails(http.StatusNotFound, http.StatusConflict),
 		},
-	}
+	}.With(auth.NoStore)
 }
 
 func (h handler) challenge(c *gin.Context, _ web.None) (json.RawMessage, error) {

@@ -35,8 +35,9 @@ func TestPasskeysNeedALogin(t *testing.T) {
 	client.Post("/api/v1/auth/passkeys", map[string]any{"name": "phone", "credential": map[string]string{"id": "x"}}).Expect(400)
 	client.Patch("/api/v1/auth/passkeys/1", map[string]string{"name": "phone"}).Expect(404)
 	client.Delete("/api/v1/auth/passkeys/1").Expect(404)
-	if got := client.Get("/api/v1/auth/passkeys").Expect(200).JSON()["items"].([]any); len(got) != 0 {
-		t.Errorf("%v", got)
+	list := client.Get("/api/v1/auth/passkeys").Expect(200)
+	if got := list.JSON()["items"].([]any); len(got) != 0 || list.Header("Cache-Control") != "no-store" {
+		t.Errorf("%v, %s", got, list.Header("Cache-Control"))
 	}
 	for _, path := range []string{"/api/v1/auth/passkeys", "/api/v1/auth/passkeys/options", "/api/v1/auth/passkey-confirm"} {
 		client.Fresh().Post(path, nil).Expect(401)
