@@ -203,6 +203,33 @@ func (s *Service) pageIdentity(c *gin.Context) (Identity, error) {
 	return s.identity(session, live), nil
 }
 
+// BrowserSessions returns the IDs of the live sessions that the cookies of the request
+// belong to: that of its refresh token, which it does not use up, and that of its pages.
+// It returns a 401 fault if there is none, unless refresh tokens are in no cookie
+// (AUTH_REFRESH=body).
+func (s *Service) BrowserSessions(c *gin.Context) ([]string, error) {
+	var ids []string
+	if page, err := s.pageIdentity(c); err == nil {
+		ids = append(ids, page.SessionID)
+	}
+	if s.cfg.Refresh == "body" {
+		return ids, nil
+	}
+	if cookie, err := c.Request.Cookie(RefreshCookie); err == nil {
+		_, session, err := s.family(s.db.WithContext(c.Request.Context()), cookie.Value)
+		if err != nil {
+			return nil, err
+		}
+		if session.ID != "" {
+			ids = append(ids, session.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, unauthenticated()
+	}
+	return ids, nil
+}
+
 // pageSession finds the id of a page session by its cookie, unless it has lain
 // unused for too long, and records its use.
 func (s *Service) pageSession(ctx context.Context, hash string) (string, error) {

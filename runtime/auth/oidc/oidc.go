@@ -119,9 +119,10 @@ func New(cfg Config) (*Provider, error) {
 // Login is a person authenticated by the provider, and the purpose of the login.
 type Login struct {
 	auth.Person
-	Purpose string
-	ID      string    // of this login
-	At      time.Time // when the person authenticated; zero if the provider does not say
+	Purpose  string
+	Sessions []string  // of the browser that began it, to confirm or link
+	ID       string    // of this login
+	At       time.Time // when the person authenticated; zero if the provider does not say
 }
 
 // Proof returns the login as a proof for the user it is linked to.
@@ -130,11 +131,16 @@ func (l Login) Proof(userID int64) auth.Proof {
 }
 
 // flow is the state kept from Begin to Callback.
-type flow struct{ State, Nonce, Verifier, Purpose, Return string }
+type flow struct {
+	State, Nonce, Verifier, Purpose, Return string
+	Sessions                                []string
+}
 
 // Begin returns the provider's URL to redirect the browser to. The provider sends it
 // back to the route "callback" next to the current one, and that to returnTo, a path
-// of this application. It returns a 503 fault if the provider does not respond.
+// of this application. To confirm or link, it takes a browser that is logged in, and is for
+// its sessions alone: otherwise it returns a 401 fault. It returns a 503 fault if the
+// provider does not respond.
 func (p *Provider) Begin(c *gin.Context, purpose, returnTo string) (string, error) {
 	if !slices.Contains([]string{ToLogIn, ToConfirm, ToLink}, purpose) {
 		return "", fault.InvalidQuery(fault.Detail{Field: "for", Rule: "oneof", Message: "For must be one of login, confirm, link"})
@@ -147,11 +153,17 @@ func (p *Provider) Begin(c *gin.Context, purpose, returnTo string) (string, erro
 	if from := c.GetHeader("Sec-Fetch-Site"); purpose != ToLogIn && from != "" && from != "same-origin" && from != "none" {
 		return "", fault.Forbidden("Another site must not begin this")
 	}
+	f := flow{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Purpose: purpose, Return: returnTo}
+	if purpose != ToLogIn {
+		var err error
+		if f.Sessions, err = auth.Of(c).BrowserSessions(c); err != nil {
+			return "", err
+		}
+	}
 	provider, err := p.discover(c.Request.Context())
 	if err != nil {
 		return "", err
 	}
-	f := flow{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Purpose: purpose, Return: returnTo}
 	if err := auth.Of(c).Carry(c, flowCookie, f, flowFor); err != nil {
 		return "", err
 	}
@@ -191,10 +203,12 @@ func (p *Provider) Callback(c *gin.Context) (string, error) {
 }
 
 // Take returns the login that Callback stored in the browser, if it was started for
-// the purpose. Otherwise it returns a 400 fault.
+// the purpose and, to confirm or link, by the caller's session. Otherwise it returns a 400
+// fault.
 func (p *Provider) Take(c *gin.Context, purpose string) (Login, error) {
 	var login Login
-	if !auth.Of(c).Carried(c, loginCookie, &login) || login.Purpose != purpose {
+	who, _ := auth.From(c)
+	if !auth.Of(c).Carried(c, loginCookie, &login) || login.Purpose != purpose || len(login.Sessions) > 0 && !slices.Contains(login.Sessions, who.SessionID) {
 		return Login{}, fault.BadRequest("No login from the identity provider was found: start again")
 	}
 	return login, nil
@@ -245,7 +259,7 @@ func (p *Provider) redeem(c *gin.Context, provider *oidc.Provider, f flow, code 
 	}
 	login := Login{
 		Person:  auth.Person{Issuer: token.Issuer, Subject: token.Subject, Email: said.Email, EmailVerified: bool(said.Verified), Username: said.Username},
-		Purpose: f.Purpose, ID: f.State,
+		Purpose: f.Purpose, Sessions: f.Sessions, ID: f.State,
 	}
 	if said.AuthTime > 0 {
 		login.At = time.Unix(said.AuthTime, 0)

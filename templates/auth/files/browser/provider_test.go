@@ -373,6 +373,13 @@ func TestLoginByAProvider(t *testing.T) {
 			t.Errorf("another site begins %s: %d", purpose, res.StatusCode)
 		}
 	}
+	// It is for the session in which it began: not for somebody who comes to the browser later.
+	w.browser().expect("GET", api+"/auth/oidc/begin?for=link", nil, 401)
+	other.visit("?for=confirm", "carol")
+	alices := other.token
+	other.token = carol.token
+	other.expect("POST", api+"/auth/oidc-confirm", map[string]string{}, 400)
+	other.token = alices
 	other.visit("?for=link", "work")
 	other.expect("POST", api+"/auth/oidc/logins", nil, 204)
 	other.visit("?for=link", "carol")

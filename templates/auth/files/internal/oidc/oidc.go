@@ -29,7 +29,7 @@ func Module(cfg oidc.Config) web.Module {
 		Doc:  "Log in with an OpenID Connect provider.",
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/auth/oidc/begin", h.begin).Doc("Start a login with the identity provider").ID("beginOidc").Describe(flow).
-				Returns(http.StatusSeeOther).Fails(http.StatusUnprocessableEntity, http.StatusServiceUnavailable),
+				Returns(http.StatusSeeOther).Fails(http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable),
 			web.Handle(http.MethodGet, "/auth/oidc/callback", h.callback).Doc("Handle the redirect from the identity provider").Hide(),
 			web.Post("/auth/oidc-login", h.login).Doc("Log in with the identity provider").ID("loginWithOidc").
 				Returns(http.StatusOK).Fails(http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict, http.StatusTooManyRequests),
@@ -44,7 +44,7 @@ func Module(cfg oidc.Config) web.Module {
 	}.With(auth.NoStore)
 }
 
-const flow = "Open this URL in the browser. `for` is login (the default), confirm or link. After the login, the browser is redirected " +
+const flow = "Open this URL in the browser. `for` is login (the default), confirm or link; the last two are for the session in which they begin. After the login, the browser is redirected " +
 	"to `return_to`, a path of APP_URL (the default is /login). The page there then makes the request that uses the login: " +
 	"`/auth/oidc-login`, `/auth/oidc-confirm` or, to link, `/auth/oidc/logins`."
 
