@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/runtime/auth"
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/runtime/jobs"
 	"github.com/nexios-go/nexios/runtime/mail"
 	"github.com/nexios-go/nexios/runtime/web"
@@ -40,10 +41,11 @@ func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue
 	service.HoldEmails(askToConfirm)
 	jobs.Handle(queue, confirmJob, h.sendConfirmation)
 	return web.Module{
-		Name: "auth",
-		Doc:  "Login, tokens and sessions.",
-		Use:  []gin.HandlerFunc{service.Middleware()},
-		Run:  service.Run,
+		Name:     "auth",
+		Doc:      "Login, tokens and sessions.",
+		Use:      []gin.HandlerFunc{service.Middleware()},
+		Run:      service.Run,
+		Commands: []command.Command{h.removeFactors()},
 		Routes: slices.Concat(
 			h.loginRoutes(cfg.Refresh),
 			h.sessionRoutes(),
@@ -52,5 +54,5 @@ func Module(cfg auth.Config, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue
 			h.resetRoutes(gdb),
 			h.confirmRoutes(gdb),
 		),
-	}
+	}.With(auth.NoStore)
 }

@@ -259,7 +259,10 @@ func TestSessions(t *testing.T) {
 	one, _ := w.alice()
 	two, _ := w.alice()
 	var list items[auth.SessionInfo]
-	one.Get("/api/v1/auth/sessions").Expect(200).Into(&list)
+	answer := one.Get("/api/v1/auth/sessions").Expect(200)
+	if answer.Into(&list); answer.Header("Cache-Control") != "no-store" || answer.Header("ETag") != "" {
+		t.Error("the list of sessions may be stored")
+	}
 	other := ""
 	for _, s := range list.Items {
 		if !s.Current {

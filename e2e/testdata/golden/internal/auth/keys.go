@@ -13,7 +13,7 @@ import (
 func (h handler) keyRoutes() []web.Route {
 	return []web.Route{
 		web.Get("/auth/keys", h.listKeys).Guard(auth.Session()).Doc("List your API keys").ID("listApiKeys"),
-		web.Post("/auth/keys", h.makeKey).Guard(auth.Fresh()).With(auth.NoStore).Doc("Create an API key (shown only once)").ID("createApiKey"),
+		web.Post("/auth/keys", h.makeKey).Guard(auth.Fresh()).Doc("Create an API key (shown only once)").ID("createApiKey"),
 		web.Delete("/auth/keys/:id", h.revokeKey).Guard(auth.Self()).Doc("Revoke an API key").ID("revokeApiKey").Fails(http.StatusNotFound),
 	}
 }

@@ -18,9 +18,9 @@ func (h handler) loginRoutes(refresh string) []web.Route {
 		rotate = web.Post("/auth/refresh", h.refreshBody)
 	}
 	return []web.Route{
-		web.Post("/auth/login", h.login).Doc("Log in").With(auth.NoStore).
+		web.Post("/auth/login", h.login).Doc("Log in").
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusTooManyRequests),
-		rotate.ID("refreshToken").Doc("Refresh the access token").With(auth.NoStore).
+		rotate.ID("refreshToken").Doc("Refresh the access token").
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusForbidden),
 		web.Post("/auth/logout", h.logout).Doc("Log out").Fails(http.StatusUnauthorized, http.StatusForbidden),
 		web.Post("/auth/confirm-password", h.confirmPassword).Guard(auth.Enrolling(auth.Session())).Doc("Confirm your password, and your second factor, before a sensitive operation").

@@ -45,6 +45,8 @@ func whatHappened(event string) string {
 		return "A new way to log in was added to your account"
 	case auth.NoticeLoginRemoved:
 		return "A way to log in was removed from your account"
+	case auth.NoticeOwnerAdded:
+		return "An organisation of yours has a new owner"
 	}
 	return "Your account was changed"
 }

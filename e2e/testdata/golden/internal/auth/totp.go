@@ -13,9 +13,9 @@ import (
 // it asks for a password that was given just now.
 func (h handler) totpRoutes() []web.Route {
 	return []web.Route{
-		web.Post("/auth/totp", h.enrollTOTP).Guard(auth.Enrolling(auth.Fresh())).With(auth.NoStore).Doc("Start TOTP enrolment").ID("startTotp").Fails(http.StatusConflict),
-		web.Post("/auth/totp/confirm", h.confirmTOTP).Guard(auth.Enrolling(auth.Fresh())).With(auth.NoStore).Doc("Confirm TOTP enrolment").Returns(http.StatusOK),
-		web.Post("/auth/totp/recovery-codes", h.recoveryCodes).Guard(auth.Fresh()).With(auth.NoStore).Doc("Replace the recovery codes").ID("replaceRecoveryCodes").Fails(http.StatusNotFound),
+		web.Post("/auth/totp", h.enrollTOTP).Guard(auth.Enrolling(auth.Fresh())).Doc("Start TOTP enrolment").ID("startTotp").Fails(http.StatusConflict),
+		web.Post("/auth/totp/confirm", h.confirmTOTP).Guard(auth.Enrolling(auth.Fresh())).Doc("Confirm TOTP enrolment").Returns(http.StatusOK),
+		web.Post("/auth/totp/recovery-codes", h.recoveryCodes).Guard(auth.Fresh()).Doc("Replace the recovery codes").ID("replaceRecoveryCodes").Fails(http.StatusNotFound),
 		web.Delete("/auth/totp", h.disableTOTP).Guard(auth.Fresh()).Doc("Turn TOTP off").ID("disableTotp").Fails(http.StatusNotFound),
 	}
 }

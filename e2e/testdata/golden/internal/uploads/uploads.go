@@ -11,7 +11,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/runtime/auth"
-	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 	"github.com/nexios-go/nexios/runtime/files"
 	"github.com/nexios-go/nexios/runtime/jobs"
@@ -36,7 +35,7 @@ type handler struct{ files *files.Library }
 // Module returns the routes of uploads. Anyone who has the name of a file may
 // download it, since names cannot be guessed, unless it belongs to rows that not
 // everyone may read; a private one is only for its owner, administrators and
-// holders of a signed link.
+// holders of a link that one of those made, while they may read it.
 func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	library, err := files.New(cfg, gdb, references()...)
 	if err != nil {
@@ -51,6 +50,7 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").ID("downloadFile").
 			Sends("*/*").InParts().Fails(404).Within(-1),
 		web.Post("/files/:name/link", h.link).Doc("Create an expiring link to a file").ID("linkFile").
+			Describe("Whoever has the link can read the file, for an hour or for `expires_in` seconds, at most a week, and while you may read it. Logging out does not end it.").
 			Guard(auth.User()).Fails(404).Returns(http.StatusOK),
 		web.Delete("/files/:name", h.remove).Doc("Delete a file").Guard(auth.User()).Fails(404, 409),
 	}}
@@ -76,12 +76,14 @@ func (h handler) upload(c *gin.Context, in uploadInput) (received, error) {
 
 func (h handler) download(c *gin.Context) {
 	ctx, name := c.Request.Context(), c.Param("name")
-	linked := h.files.Linked(name, c.Request.URL.Query(), time.Now())
-	if linked { // by a caller who may read it
-		ctx = db.System(ctx)
+	reader, _ := auth.From(c)
+	if by, linked := h.files.Linked(name, c.Request.URL.Query(), time.Now()); linked {
+		if maker, err := auth.Of(c).Identify(ctx, by); err == nil { // who may have lost the right since
+			ctx, reader = auth.As(ctx, maker), maker
+		}
 	}
 	file, err := h.files.Find(ctx, name)
-	if err == nil && file.Private && !linked && !mayRead(c, file) {
+	if err == nil && file.Private && !mayRead(reader, file) {
 		err = fault.NotFound("File not found")
 	}
 	if err == nil {
@@ -92,9 +94,8 @@ func (h handler) download(c *gin.Context) {
 	}
 }
 
-func mayRead(c *gin.Context, file files.File) bool {
-	id, known := auth.From(c)
-	return known && id.Can("files:read") && (id.UserID == file.UserID || id.Admin())
+func mayRead(reader auth.Identity, file files.File) bool {
+	return reader.UserID != 0 && reader.Can("files:read") && (reader.UserID == file.UserID || reader.Admin())
 }
 
 func (h handler) link(c *gin.Context, in linkInput) (link, error) {
@@ -102,9 +103,10 @@ func (h handler) link(c *gin.Context, in linkInput) (link, error) {
 	if err != nil {
 		return link{}, err
 	}
+	maker, _ := auth.From(c)
 	until := time.Now().Add(time.Duration(in.Seconds) * time.Second).UTC().Truncate(time.Second)
 	c.Header("Cache-Control", "no-store")
-	return link{url(c, file.Name) + "?" + h.files.Link(file.Name, until), until}, nil
+	return link{url(c, file.Name) + "?" + h.files.Link(file.Name, maker.UserID, until), until}, nil
 }
 
 func (h handler) remove(c *gin.Context, in removeInput) (web.None, error) {

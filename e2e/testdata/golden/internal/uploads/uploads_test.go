@@ -202,6 +202,18 @@ func TestPrivateFiles(t *testing.T) {
 	other, _ := upload(w.ada, path+"?private=true", part{"other.txt", "other"}).Expect(201).JSON()["url"].(string)
 	_, query, _ := strings.Cut(made.URL, "?")
 	w.anybody.Get(other + "?" + query).Expect(404)
+
+	// A link ends with the right of who made it.
+	var byRoot link
+	w.root.Post(url+"/link", nil).Expect(200).Into(&byRoot)
+	w.anybody.Get(byRoot.URL).Expect(200)
+	for name, loses := range map[string]map[string]any{"root": {"role": "user"}, "ada": {"is_active": false}} {
+		if err := w.db.Table("users").Where("username = ?", name).Updates(loses).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.anybody.Get(byRoot.URL).Expect(404)
+	w.anybody.Get(made.URL).Expect(404)
 }
 
 func TestDelete(t *testing.T) {

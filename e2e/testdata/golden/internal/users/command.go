@@ -13,7 +13,6 @@ import (
 	"blog/internal/model"
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/command"
-	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
@@ -65,34 +64,5 @@ func (h handler) createCommand(ctx context.Context, std command.IO) error {
 		return err
 	}
 	_, err = fmt.Fprintf(std.Stdout, "created %s %s (id %d)\n", user.Role, user.Username, user.ID)
-	return err
-}
-
-const factorsUsage = "user remove-factors --username U"
-
-// removeFactorsCommand lets a user back in who has lost the second factor, or whose
-// account somebody else has added one to: a password reset leaves it on.
-func (h handler) removeFactorsCommand(ctx context.Context, std command.IO) error {
-	flags := flag.NewFlagSet("user remove-factors", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error says it all
-	username := flags.String("username", "", "whose")
-	if err := flags.Parse(std.Args); err != nil {
-		return command.Usage(err.Error() + "\n  try:   " + factorsUsage)
-	}
-	if flags.NArg() > 0 || *username == "" {
-		return command.Usage("a username is required\n  try:   " + factorsUsage)
-	}
-	var user model.User
-	tx := h.db.WithContext(db.System(ctx))
-	if err := db.WhereFold(tx, "username", *username).Limit(1).Find(&user).Error; err != nil {
-		return err
-	}
-	if user.ID == 0 {
-		return fmt.Errorf("no user %q\n  where: the users of this database; case is ignored\n  try:   another --username", *username)
-	}
-	if err := auth.RemoveFactors(tx, user.ID); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(std.Stdout, "%s (id %d) logs in with the password alone now\n", user.Username, user.ID)
 	return err
 }

@@ -48,9 +48,6 @@ func Module(gdb *gorm.DB) web.Module {
 		Commands: []command.Command{{
 			Name: "user create", Args: "--username U --email E [--admin]", Summary: "create a user; the password is prompted for or read from standard input",
 			Starts: true, Run: h.createCommand,
-		}, {
-			Name: "user remove-factors", Args: "--username U", Summary: "remove a user's second factor and passkeys and log them out, once you know who asks",
-			Run: h.removeFactorsCommand,
 		}},
 	}
 }
@@ -88,6 +85,9 @@ func (h handler) create(c *gin.Context, in createInput) (model.User, error) {
 	}
 	user := in.Body.user(hash)
 	err = h.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := auth.Of(c).ReleaseEmail(tx, 0, user.Email); err != nil {
+			return err
+		}
 		if err := tx.Create(&user).Error; err != nil {
 			return err
 		}
@@ -144,6 +144,11 @@ func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
 		}
 		if admin && (user.Role != model.RoleAdmin || !user.IsActive) {
 			if err := keepAdmin(tx, user.ID); err != nil {
+				return err
+			}
+		}
+		if user.Email != email {
+			if err := auth.Of(c).ReleaseEmail(tx, user.ID, user.Email); err != nil {
 				return err
 			}
 		}
