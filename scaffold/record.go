@@ -108,7 +108,8 @@ func otherTable(was, is spec.Resource) error {
 	}
 	gone, come := lacks(was.Fields, is.Fields), lacks(is.Fields, was.Fields)
 	back := func(word string) string { return "put " + word + " back into " + SpecFile + ", then nexios " }
-	for _, word := range come {
+	if len(come) > 0 {
+		word := come[0]
 		name, rest := cut(word)
 		for _, old := range gone {
 			switch before, like := cut(old); {
@@ -128,10 +129,12 @@ func otherTable(was, is spec.Resource) error {
 		x := spec.ParseIndex(word)
 		return is.Name + " " + strings.Join(x.Fields, ",") + map[bool]string{true: " --unique"}[x.Unique]
 	}
-	for _, word := range lacks(is.Indexes, was.Indexes) {
+	if come := lacks(is.Indexes, was.Indexes); len(come) > 0 {
+		word := come[0]
 		return byOwner("has the index "+word+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add index "+flag(word))
 	}
-	for _, word := range lacks(was.Indexes, is.Indexes) {
+	if gone := lacks(was.Indexes, is.Indexes); len(gone) > 0 {
+		word := gone[0]
 		return byOwner("lacks the index "+word+" of "+is.Name+", which its table has", back(word)+"remove index "+is.Name+" "+strings.Join(spec.ParseIndex(word).Fields, ","))
 	}
 	return byOwner("has other options of "+is.Name+" than its table was made with", "put them back as that has them")

@@ -93,7 +93,7 @@ func unknown(commands, group []Command, args []string) error {
 	if len(group) > 0 && len(args) == 1 {
 		message = fmt.Sprintf("command %q needs a subcommand", what)
 	}
-	lines := wrap(strings.Join(names, ", "), columns-len("  commands: "))
+	lines := Wrap(strings.Join(names, ", "), columns-len("  commands: "))
 	return Usage(message + "\n  commands: " + strings.Join(lines, "\n            ") + "\n  try:      --help")
 }
 
@@ -115,12 +115,12 @@ func help(w io.Writer, commands []Command, fallback string) {
 		}
 		usage, indent := c.usage(), strings.Repeat(" ", width+4)
 		if len(usage) > width {
-			for i, line := range wrap(usage, columns-4) {
+			for i, line := range Wrap(usage, columns-4) {
 				fmt.Fprintln(w, "  "+strings.Repeat("  ", min(i, 1))+line)
 			}
 			usage = ""
 		}
-		for i, line := range wrap(summary, columns-len(indent)) {
+		for i, line := range Wrap(summary, columns-len(indent)) {
 			if i == 0 && usage != "" {
 				fmt.Fprintf(w, "  %-*s  %s\n", width, usage, line)
 			} else {
@@ -134,13 +134,13 @@ func help(w io.Writer, commands []Command, fallback string) {
 // help tells about one command.
 func (c Command) help(w io.Writer) {
 	fmt.Fprintln(w, "Usage:")
-	for i, line := range wrap(c.usage(), columns-4) {
+	for i, line := range Wrap(c.usage(), columns-4) {
 		fmt.Fprintln(w, "  "+strings.Repeat("  ", min(i, 1))+line)
 	}
 	if c.Summary != "" {
 		first := []rune(c.Summary)
 		text := strings.ToUpper(string(first[:1])) + string(first[1:]) + "."
-		fmt.Fprintln(w, "\n"+strings.Join(wrap(text, columns), "\n"))
+		fmt.Fprintln(w, "\n"+strings.Join(Wrap(text, columns), "\n"))
 	}
 	if c.Help != "" {
 		fmt.Fprintln(w)
@@ -149,16 +149,16 @@ func (c Command) help(w io.Writer) {
 				fmt.Fprintln(w, line)
 				continue
 			}
-			fmt.Fprintln(w, strings.Join(wrap(line, columns), "\n"))
+			fmt.Fprintln(w, strings.Join(Wrap(line, columns), "\n"))
 		}
 	}
 }
 
 func (c Command) usage() string { return strings.TrimSpace(c.Name + " " + c.Args) }
 
-// wrap cuts text at spaces into lines of at most width characters; a longer
+// Wrap cuts text at spaces into lines of at most width characters; a longer
 // word stays whole.
-func wrap(text string, width int) []string {
+func Wrap(text string, width int) []string {
 	lines := []string{""}
 	for _, word := range strings.Fields(text) {
 		last := &lines[len(lines)-1]

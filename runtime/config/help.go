@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/nexios-go/nexios/runtime/command"
 )
 
 // columns is how wide Help writes.
@@ -23,7 +25,7 @@ func Help[T any](w io.Writer) {
 		if s.fallback != "" {
 			text = strings.TrimSpace(text + " [" + s.fallback + "]")
 		}
-		for i, line := range wrap(text, columns-len(indent)) {
+		for i, line := range command.Wrap(text, columns-len(indent)) {
 			if i == 0 {
 				fmt.Fprintf(w, "  %-*s  %s\n", width, s.name, line)
 			} else {
@@ -31,22 +33,4 @@ func Help[T any](w io.Writer) {
 			}
 		}
 	}
-}
-
-// wrap cuts text at spaces into lines of at most width characters; a longer
-// word stays whole.
-func wrap(text string, width int) []string {
-	lines := []string{""}
-	for _, word := range strings.Fields(text) {
-		last := &lines[len(lines)-1]
-		switch {
-		case *last == "":
-			*last = word
-		case len(*last)+1+len(word) <= width:
-			*last += " " + word
-		default:
-			lines = append(lines, word)
-		}
-	}
-	return lines
 }

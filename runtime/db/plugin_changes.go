@@ -107,7 +107,7 @@ const watchedKey = "db:watched"
 // not watched.
 func (p *changes) begin(tx *gorm.DB) *watched {
 	s := tx.Statement
-	if tx.Error != nil || s.Schema == nil || s.DryRun || s.SQL.Len() > 0 {
+	if tx.Error != nil || s.Schema == nil || !p.tables(s.Table) || s.DryRun || s.SQL.Len() > 0 {
 		return nil
 	}
 	own, ok := beginWatched(tx)
@@ -121,9 +121,6 @@ func (p *changes) begin(tx *gorm.DB) *watched {
 
 func (p *changes) creating(tx *gorm.DB) {
 	s := tx.Statement
-	if s.Schema == nil || !p.tables(s.Table) {
-		return
-	}
 	w := p.begin(tx)
 	if w == nil {
 		return
@@ -138,9 +135,6 @@ func (p *changes) creating(tx *gorm.DB) {
 
 func (p *changes) updating(tx *gorm.DB) {
 	s := tx.Statement
-	if s.Schema == nil || !p.tables(s.Table) {
-		return
-	}
 	if w := p.begin(tx); w != nil {
 		set, err := p.read(tx, w, p.model(tx, s.Table), p.affected(tx))
 		_ = tx.AddError(err)
@@ -150,9 +144,6 @@ func (p *changes) updating(tx *gorm.DB) {
 
 func (p *changes) deleting(tx *gorm.DB) {
 	s := tx.Statement
-	if s.Schema == nil || !p.tables(s.Table) {
-		return
-	}
 	w := p.begin(tx)
 	if w == nil {
 		return

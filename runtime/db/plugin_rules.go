@@ -312,23 +312,17 @@ func qualified(exprs []clause.Expression) []clause.Expression {
 	for i, expr := range exprs {
 		switch e := expr.(type) {
 		case clause.Eq:
-			e.Column = own(e.Column)
-			expr = e
+			expr = clause.Eq{Column: own(e.Column), Value: e.Value}
 		case clause.Neq:
-			e.Column = own(e.Column)
-			expr = e
+			expr = clause.Neq{Column: own(e.Column), Value: e.Value}
 		case clause.IN:
-			e.Column = own(e.Column)
-			expr = e
+			expr = clause.IN{Column: own(e.Column), Values: e.Values}
 		case clause.AndConditions:
-			e.Exprs = qualified(e.Exprs)
-			expr = e
+			expr = clause.AndConditions{Exprs: qualified(e.Exprs)}
 		case clause.OrConditions:
-			e.Exprs = qualified(e.Exprs)
-			expr = e
+			expr = clause.OrConditions{Exprs: qualified(e.Exprs)}
 		case clause.NotConditions:
-			e.Exprs = qualified(e.Exprs)
-			expr = e
+			expr = clause.NotConditions{Exprs: qualified(e.Exprs)}
 		}
 		all[i] = expr
 	}

@@ -30,11 +30,7 @@ func ChangeTable(tx *gorm.DB, table string, before, after any) error {
 // RenameColumn is ChangeTable for one column that before declares by its old name
 // and after by its new one.
 func RenameColumn(tx *gorm.DB, table string, before, after any) error {
-	was, err := declare(tx, table, before)
-	if err != nil {
-		return err
-	}
-	is, err := declare(tx, table, after)
+	was, is, err := declareBoth(tx, table, before, after)
 	if err != nil {
 		return err
 	}
@@ -68,6 +64,14 @@ type declared struct {
 	keys    map[string]*schema.Constraint
 	checks  map[string]schema.CheckConstraint
 	indexes map[string]*schema.Index
+}
+
+// declareBoth declares a table as it was before and as it is after.
+func declareBoth(tx *gorm.DB, table string, before, after any) (was, is declared, err error) {
+	if was, err = declare(tx, table, before); err == nil {
+		is, err = declare(tx, table, after)
+	}
+	return was, is, err
 }
 
 func declare(tx *gorm.DB, table string, model any) (declared, error) {
@@ -130,11 +134,7 @@ type change struct {
 }
 
 func changeTable(tx *gorm.DB, table string, before, after any, renamed map[string]string) error {
-	was, err := declare(tx, table, before)
-	if err != nil {
-		return err
-	}
-	is, err := declare(tx, table, after)
+	was, is, err := declareBoth(tx, table, before, after)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,15 @@ func findMisfits(raw []byte, dst reflect.Value) []fault.Detail {
 	return details
 }
 
+// itemsOf is the list in the body of a bulk request, which may stand alone.
+func itemsOf(raw json.RawMessage) json.RawMessage {
+	var envelope struct{ Items json.RawMessage }
+	if json.Unmarshal(raw, &envelope) == nil && envelope.Items != nil {
+		return envelope.Items
+	}
+	return raw
+}
+
 func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
 	t := dst.Type()
 	if len(*details) == maxDetails || json.Unmarshal(raw, dst.Addr().Interface()) == nil {
@@ -53,10 +62,7 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 		return
 	}
 	if _, bulk := dst.Interface().(interface{ isBulk() }); bulk {
-		var envelope struct{ Items json.RawMessage }
-		if json.Unmarshal(raw, &envelope) == nil && envelope.Items != nil {
-			raw = envelope.Items
-		}
+		raw = itemsOf(raw)
 	} else if opaque(t) {
 		*details = append(*details, mismatch(path, t))
 		return

@@ -45,10 +45,7 @@ func findNullElements(raw json.RawMessage, t reflect.Type, path string, details 
 		return
 	}
 	if _, bulk := reflect.Zero(t).Interface().(interface{ isBulk() }); bulk {
-		var envelope struct{ Items json.RawMessage }
-		if json.Unmarshal(raw, &envelope) == nil && envelope.Items != nil {
-			raw = envelope.Items
-		}
+		raw = itemsOf(raw)
 	} else if opaque(t) {
 		return
 	}

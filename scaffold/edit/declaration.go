@@ -45,7 +45,7 @@ func (s *source) declared(decl ast.Decl) (name string, from, to int) {
 	case *ast.FuncDecl:
 		name, doc = decl.Name.Name, decl.Doc
 		if decl.Recv != nil && len(decl.Recv.List) == 1 {
-			name = receiver(decl.Recv.List[0].Type) + "." + name
+			name = typeName(decl.Recv.List[0].Type) + "." + name
 		}
 	case *ast.GenDecl:
 		if decl.Tok == token.TYPE && len(decl.Specs) == 1 {
@@ -59,7 +59,8 @@ func (s *source) declared(decl ast.Decl) (name string, from, to int) {
 	return name, from, to
 }
 
-func receiver(e ast.Expr) string {
+// typeName returns the name of a type without its package, pointers and arguments.
+func typeName(e ast.Expr) string {
 	for {
 		switch t := e.(type) {
 		case *ast.StarExpr:
@@ -68,6 +69,8 @@ func receiver(e ast.Expr) string {
 			e = t.X
 		case *ast.IndexListExpr:
 			e = t.X
+		case *ast.SelectorExpr:
+			return t.Sel.Name
 		case *ast.Ident:
 			return t.Name
 		default:

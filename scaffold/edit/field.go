@@ -98,23 +98,8 @@ func namesOf(f *ast.Field) []string {
 	for _, name := range f.Names {
 		names = append(names, name.Name)
 	}
-	if names != nil {
-		return names
+	if name := typeName(f.Type); names == nil && name != "" {
+		return []string{name}
 	}
-	for e := f.Type; ; {
-		switch t := e.(type) {
-		case *ast.StarExpr:
-			e = t.X
-		case *ast.IndexExpr:
-			e = t.X
-		case *ast.IndexListExpr:
-			e = t.X
-		case *ast.SelectorExpr:
-			return []string{t.Sel.Name}
-		case *ast.Ident:
-			return []string{t.Name}
-		default:
-			return nil
-		}
-	}
+	return names
 }

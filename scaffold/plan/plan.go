@@ -98,21 +98,20 @@ func (p Plan) HasConflicts() bool { return len(p.Of(Conflict)) > 0 }
 // Marked returns the plan with what cannot be merged written into its file,
 // both texts between markers.
 func (p Plan) Marked() Plan {
-	ops := slices.Clone(p.Ops)
-	for i, op := range ops {
-		if op.Kind == Conflict && op.Note == Both {
-			ops[i].Kind, ops[i].Note = Update, ""
-		}
-	}
-	return Plan{ops}
+	return p.settled(Update, func(op Op) bool { return op.Note == Both })
 }
 
 // Forced returns the plan with the files deleted that their owner edited.
 func (p Plan) Forced() Plan {
+	return p.settled(Delete, func(op Op) bool { return op.After == nil })
+}
+
+// settled returns the plan with some of its conflicts carried out as kind.
+func (p Plan) settled(kind Kind, which func(Op) bool) Plan {
 	ops := slices.Clone(p.Ops)
 	for i, op := range ops {
-		if op.Kind == Conflict && op.After == nil {
-			ops[i].Kind, ops[i].Note = Delete, ""
+		if op.Kind == Conflict && which(op) {
+			ops[i].Kind, ops[i].Note = kind, ""
 		}
 	}
 	return Plan{ops}

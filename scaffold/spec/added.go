@@ -94,17 +94,22 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	if len(added.Fields) > 0 {
 		changed.Added = append(slices.Clone(r.Added), added)
 	}
-	if err := changed.agrees(r.mixed()); err != nil {
+	if err := r.mayBecome(changed); err != nil {
 		return p, r, err
-	}
-	if err := changed.keepsSecrets(r.Told()); err != nil {
-		return p, r, instead(err, func(string) string { return "nexios help policies" })
 	}
 	now, err := p.Replace(changed)
 	if err != nil {
 		return p, r, instead(asTyped(err, words), func(string) string { return "nexios add field --help" })
 	}
 	return now, changed, nil
+}
+
+// mayBecome refuses what no change of fields may make of a resource.
+func (r Resource) mayBecome(changed Resource) error {
+	if err := changed.agrees(r.mixed()); err != nil {
+		return err
+	}
+	return instead(changed.keepsSecrets(r.Told()), func(string) string { return "nexios help policies" })
 }
 
 // Latest is when the latest migration was made that the project has by name; ""

@@ -315,11 +315,8 @@ func (p Project) changeTable(command string, r Resource, c Change) (Project, Res
 			}
 		}
 	}
-	if err := changed.agrees(r.mixed()); err != nil {
+	if err := r.mayBecome(changed); err != nil {
 		return p, r, err
-	}
-	if err := changed.keepsSecrets(r.Told()); err != nil {
-		return p, r, instead(err, func(string) string { return "nexios help policies" })
 	}
 	now, err := p.Replace(changed)
 	if err != nil {
