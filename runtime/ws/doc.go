@@ -13,7 +13,8 @@
 //	}
 //
 // Reading order: ws.go (Hub and its limits), join.go (the handshake), member.go, room.go,
-// frame.go, run.go (the end of members and of the process), redis.go.
+// frame.go, run.go (the end of members and of the process), redis.go; conversation.go is what rooms
+// for people have in common.
 //
 // # How messages travel
 //

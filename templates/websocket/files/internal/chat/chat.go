@@ -3,14 +3,11 @@
 package chat
 
 import (
-	"cmp"
 	"crypto/rand"
 	_ "embed" // for the page
-	"encoding/json"
 	"html/template"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,12 +18,6 @@ import (
 
 //go:embed chat.html
 var pageText string
-
-// protocol is what clients must know of the room's WebSocket.
-const protocol = "A WebSocket. Browsers, which cannot set headers on it, send the access token as the first subprotocol: " +
-	"bearer.<token>. Send {\"text\": \"hi\"}; every other member gets " +
-	"{\"type\": \"message\", \"message\": \"hi\", \"from\": \"<username>\"}, and {\"type\": \"system\", " +
-	"\"message\": \"User joined\"} or \"User left\" when a member joins or leaves."
 
 type handler struct {
 	hub  *ws.Hub
@@ -47,7 +38,7 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 		Run:  h.hub.Run,
 		Routes: []web.Route{
 			web.Handle(http.MethodGet, "/ws/chat/:room", h.join).Doc("Join a chat room over WebSocket").
-				Describe(protocol).Messages(incoming{}, event{}).
+				Describe(ws.Protocol).Messages(ws.Incoming{}, ws.Event{}).
 				Guard(auth.User()).Returns(http.StatusSwitchingProtocols).Fails(400, 403, 404, 426, 503),
 			web.Get("/chat/:room/members", h.members).Doc("List the members of a chat room").Guard(auth.User()),
 			web.Handle(http.MethodGet, "/chat", h.show).Doc("The chat page").Hide(),
@@ -56,41 +47,9 @@ func Module(cfg ws.Config, log *slog.Logger) web.Module {
 	}
 }
 
-// incoming is what a member sends; either field will do.
-type incoming struct {
-	Text    string `json:"text"`
-	Message string `json:"message"`
-}
-
-// event is what the others get.
-type event struct {
-	Type    string `json:"type" schema:"oneof=message system"`
-	Message string `json:"message"`
-	From    string `json:"from,omitempty"`
-}
-
 func (h handler) join(c *gin.Context) {
 	who, _ := auth.From(c)
-	h.hub.Join(c, c.Param("room"), ws.Options{
-		Name:    who.Username,
-		Recheck: who.Recheck,
-		Joined:  func(m *ws.Member) { _ = m.Announce(event{Type: "system", Message: "User joined"}) },
-		Left:    func(m *ws.Member) { _ = m.Announce(event{Type: "system", Message: "User left"}) },
-		Text:    say,
-	})
-}
-
-// say passes a message on to the other members, and ignores what is not one.
-func say(m *ws.Member, text []byte) {
-	var in incoming
-	if json.Unmarshal(text, &in) != nil {
-		return
-	}
-	message := cmp.Or(in.Text, in.Message)
-	if strings.TrimSpace(message) == "" {
-		return
-	}
-	_ = m.Broadcast(event{Type: "message", Message: message, From: m.Name()})
+	h.hub.Join(c, c.Param("room"), ws.Conversation(who.Username, who.Recheck))
 }
 
 type membersInput struct {
