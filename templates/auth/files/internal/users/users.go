@@ -139,8 +139,10 @@ func (h handler) update(c *gin.Context, in updateInput) (model.User, error) {
 		if changed = in.Body.apply(&user); len(changed) == 0 {
 			return nil
 		}
-		if slices.ContainsFunc(changed, sensitive) && !who.Fresh() {
-			return fault.Forbidden("Confirm your password first")
+		if slices.ContainsFunc(changed, sensitive) {
+			if err := auth.Fresh().Check(c); err != nil {
+				return err
+			}
 		}
 		if admin && (user.Role != model.RoleAdmin || !user.IsActive) {
 			if err := keepAdmin(tx, user.ID); err != nil {
