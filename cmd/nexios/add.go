@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/plan"
@@ -17,17 +18,14 @@ import (
 )
 
 func addCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:   "add",
 		Short: "Add a resource, a model, fields or a feature to the project",
 		Example: `  nexios add resource post title:string:min=3 published:bool:default=false
   nexios add field post subtitle:string:optional
   nexios add model tag name:string:unique
   nexios add auth`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(addResourceCommand(), addModelCommand(), addFieldCommand(), addIndexCommand(), addMigrationCommand())
+	}, addResourceCommand(), addModelCommand(), addFieldCommand(), addIndexCommand(), addMigrationCommand())
 	for _, feature := range templates.Features() {
 		cmd.AddCommand(addFeatureCommand(feature))
 	}
@@ -48,7 +46,7 @@ func fieldHelp() string {
 		modifiers = append(modifiers, strings.TrimSuffix(m[0]+"="+m[1], "="))
 	}
 	list := func(label string, words []string) string {
-		return fmt.Sprintf("%-11s", label) + strings.Join(wrap(strings.Join(words, " "), 80-11), "\n           ") + "\n"
+		return fmt.Sprintf("%-11s", label) + strings.Join(command.Wrap(strings.Join(words, " "), 80-11), "\n           ") + "\n"
 	}
 	return "A field is name:type[:modifier...]; no shell quoting needed.\n\n" +
 		list("types", types) + list("modifiers", modifiers) + `

@@ -68,7 +68,10 @@ project differ.`,
 			if len(args) > 0 && all {
 				return &problem.Error{What: "--all cannot be combined with names of tables", Try: "nexios adopt --all"}
 			}
-			return adoptTables(cmd, f, o, schema, check)
+			if check {
+				f.dryRun = true
+			}
+			return inProject(cmd, f, func(open opened, at string) error { return adoptTables(cmd, f, open, at, o, schema, check) })
 		},
 	}
 	f.add(cmd, projectHelp)
@@ -99,15 +102,8 @@ func renames(pairs []string) (map[string]string, error) {
 	return names, nil
 }
 
-func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema string, check bool) error {
-	if check {
-		f.dryRun = true
-	}
-	open, err := openToChange(cmd, f)
-	if err != nil {
-		return err
-	}
-	defer open.Close()
+// adoptTables serves the tables in o, or compares them; at is when the baseline is made.
+func adoptTables(cmd *cobra.Command, f changeFlags, open opened, at string, o adopt.Options, schema string, check bool) error {
 	if check && len(o.Tables) == 0 {
 		for _, r := range open.spec.Resources {
 			if r.Existing != nil {
@@ -154,10 +150,6 @@ func adoptTables(cmd *cobra.Command, f changeFlags, o adopt.Options, schema stri
 	}
 	if !slices.ContainsFunc(lines, func(l adopt.Line) bool { return l.Outcome != adopt.Skipped }) {
 		return &problem.Error{Kind: problem.Failure, What: "none of the tables can be served", Where: "the reasons are above", Try: "nexios adopt --help"}
-	}
-	at, err := migrationTime(project)
-	if err != nil {
-		return err
 	}
 	// One that was made before is made anew: it builds the schema as it is now.
 	made, err := fs.Glob(open.Files(), "internal/migrations/*_baseline.go")

@@ -11,15 +11,11 @@ import (
 )
 
 func changeCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "change",
 		Short:   "Change a field of a resource or model",
 		Example: "  nexios change field post title max=100 unique",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(changeFieldCommand())
-	return cmd
+	}, changeFieldCommand())
 }
 
 func changeFieldCommand() *cobra.Command {
@@ -62,15 +58,11 @@ migration, or use --backfill for rows that have no value.
 }
 
 func renameCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "rename",
 		Short:   "Rename a resource, a field, or the project",
 		Example: "  nexios rename resource post article\n  nexios rename field post title headline\n  nexios rename project example.com/acme/store",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(renameResourceCommand(), renameFieldCommand(), renameProjectCommand())
-	return cmd
+	}, renameResourceCommand(), renameFieldCommand(), renameProjectCommand())
 }
 
 func renameFieldCommand() *cobra.Command {

@@ -10,21 +10,16 @@ import (
 )
 
 func apiCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "api",
 		Short:   "Serve a next version of the API",
 		Example: "  nexios api version v2 post",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(apiVersionCommand())
-	return cmd
+	}, apiVersionCommand())
 }
 
 func apiVersionCommand() *cobra.Command {
-	var f changeFlags
 	var sunset string
-	cmd := &cobra.Command{
+	cmd := changer(&cobra.Command{
 		Use:   "version VERSION [RESOURCE...]",
 		Short: "Serve a next version of resources beside the one that is there",
 		Long: `Serve a next version of resources beside the one that is there: /api/v2/posts
@@ -45,35 +40,27 @@ go before you have edited it. Without RESOURCEs, all that have routes get the ve
 			}
 			return &problem.Error{What: "nexios api version needs VERSION [RESOURCE...]", Try: "nexios api version v2"}
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			open, err := openToChange(cmd, f)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			now, err := clock()
-			if err != nil {
-				return err
-			}
-			project, added, err := open.spec.AddVersion(args[0], args[1:], now.Format(time.DateOnly), sunset)
-			if err != nil {
-				return err
-			}
-			p, err := open.catalog.AddVersions(open.spec, project, added, open.Files())
-			if err != nil {
-				return err
-			}
-			return carryOver(cmd, f, open, p, changing{title: "api version " + strings.Join(args, " "), next: nextSteps(p)})
-		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return []string{"v2"}, cobra.ShellCompDirectiveNoFileComp
 			}
 			return resourcesIn(cmd), cobra.ShellCompDirectiveNoFileComp
 		},
-	}
-	f.add(cmd, projectHelp)
-	f.addMarkers(cmd)
+	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {
+		now, err := clock()
+		if err != nil {
+			return err
+		}
+		project, added, err := open.spec.AddVersion(args[0], args[1:], now.Format(time.DateOnly), sunset)
+		if err != nil {
+			return err
+		}
+		p, err := open.catalog.AddVersions(open.spec, project, added, open.Files())
+		if err != nil {
+			return err
+		}
+		return carryOver(cmd, f, open, p, changing{title: "api version " + strings.Join(args, " "), next: nextSteps(p)})
+	})
 	cmd.Flags().StringVar(&sunset, "sunset", "", "day from which on the older version may be gone: 2027-05-28")
 	return cmd
 }

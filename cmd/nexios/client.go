@@ -30,15 +30,11 @@ const (
 )
 
 func clientCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "client",
 		Short:   "Write a client of the API, in TypeScript or Go",
 		Example: "  nexios client ts --out web/src/api.ts\n  nexios client go",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(clientTSCommand(), clientGoCommand())
-	return cmd
+	}, clientTSCommand(), clientGoCommand())
 }
 
 func clientTSCommand() *cobra.Command {
@@ -137,11 +133,13 @@ func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, usual string,
 	if err != nil {
 		return err
 	}
-	open, err := openToChange(cmd, f)
-	if err != nil {
-		return err
-	}
-	defer open.Close()
+	return inProject(cmd, f, func(open opened, _ string) error {
+		return putClient(cmd, f, open, c, at, before, text, next)
+	})
+}
+
+// putClient writes the text of a client to at, in the place of before, and records it.
+func putClient(cmd *cobra.Command, f changeFlags, open opened, c spec.Client, at string, before, text []byte, next []string) error {
 	now, err := clock()
 	if err != nil {
 		return err

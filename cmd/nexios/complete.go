@@ -63,6 +63,25 @@ func completeResource(cmd *cobra.Command, args []string, _ string) ([]string, co
 	return resourcesIn(cmd), cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeTemplate completes templates of nexios.
+func completeTemplate(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	dir, _ := cmd.Flags().GetString("dir")
+	open, err := lookAt(cmd, dir)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer open.Close()
+	list, err := open.catalog.Templates(open.Files())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, t := range list {
+		names = append(names, t.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeNewField completes a resource, and then the words of new fields.
 func completeNewField(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {

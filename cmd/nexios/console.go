@@ -24,8 +24,7 @@ import (
 )
 
 func dbConsoleCommand() *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
+	return reader(&cobra.Command{
 		Use:   "console",
 		Short: "Open the database's own client: psql, mariadb or sqlite3",
 		Long: `Open a client for the database in DATABASE_URL, from the environment or .env:
@@ -33,25 +32,17 @@ psql, mariadb or mysql, or sqlite3. The password is passed in the environment,
 where other users of the machine cannot see it. SQL on standard input is run.`,
 		Example: "  nexios db console\n  echo 'SELECT count(*) FROM posts' | nexios db console",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			open, err := lookAt(cmd, dir)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			at, err := databaseURL(open.dir, "sqlite:data/"+open.spec.Name+".db")
-			if err != nil {
-				return err
-			}
-			c, err := clientOf(at)
-			if err != nil {
-				return err
-			}
-			return c.run(cmd, open.dir)
-		},
-	}
-	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
-	return cmd
+	}, func(cmd *cobra.Command, open opened, _ []string) error {
+		at, err := databaseURL(open.dir, "sqlite:data/"+open.spec.Name+".db")
+		if err != nil {
+			return err
+		}
+		c, err := clientOf(at)
+		if err != nil {
+			return err
+		}
+		return c.run(cmd, open.dir)
+	})
 }
 
 // databaseURL is what the program in dir takes for DATABASE_URL.
@@ -65,8 +56,7 @@ func databaseURL(dir, otherwise string) (string, error) {
 	}
 	at := cmp.Or(os.Getenv("DATABASE_URL"), file["DATABASE_URL"], otherwise)
 	if err := db.Check(at); err != nil {
-		what, _, _ := strings.Cut(err.Error(), "\n")
-		return "", &problem.Error{Kind: problem.Failure, What: what, Where: "the environment, or " + filepath.Join(dir, ".env"), Try: "DATABASE_URL=" + otherwise}
+		return "", &problem.Error{Kind: problem.Failure, What: parts(err).What, Where: "the environment, or " + filepath.Join(dir, ".env"), Try: "DATABASE_URL=" + otherwise}
 	}
 	return at, nil
 }

@@ -17,20 +17,15 @@ import (
 )
 
 func dbCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "db",
 		Short:   "Check, reset, seed or open the project's database",
 		Example: "  nexios db check\n  nexios db reset\n  nexios db console",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(dbCheckCommand(), dbResetCommand(), dbSeedCommand(), dbConsoleCommand())
-	return cmd
+	}, dbCheckCommand(), dbResetCommand(), dbSeedCommand(), dbConsoleCommand())
 }
 
 func dbCheckCommand() *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
+	return reader(&cobra.Command{
 		Use:   "check",
 		Short: "Compare the database with the migrations",
 		Long: `Compare the database in DATABASE_URL with the project's migrations, and change
@@ -39,27 +34,18 @@ columns that no migration made. Exits with 3 if they differ; foreign keys
 without an index are only advice. It builds and runs the project.`,
 		Example: "  nexios db check\n  nexios db check --json",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			open, err := lookAt(cmd, dir)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			line := "db check"
-			if wantsJSON(cmd) {
-				line += " --json"
-			}
-			return runProject(cmd, cmd.OutOrStdout(), open.dir, line)
-		},
-	}
-	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
-	return cmd
+	}, func(cmd *cobra.Command, open opened, _ []string) error {
+		line := "db check"
+		if wantsJSON(cmd) {
+			line += " --json"
+		}
+		return runProject(cmd, cmd.OutOrStdout(), open.dir, line)
+	})
 }
 
 func dbResetCommand() *cobra.Command {
-	var dir string
 	var yes bool
-	cmd := &cobra.Command{
+	cmd := reader(&cobra.Command{
 		Use:   "reset",
 		Short: "Drop every table, migrate again and seed",
 		Long: `Drop every table of the database in DATABASE_URL, apply all migrations, and run
@@ -68,25 +54,18 @@ stopped halfway. It asks for confirmation first, and refuses to run in
 production. It builds and runs the project.`,
 		Example: "  nexios db reset\n  nexios db reset --yes",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			open, err := lookAt(cmd, dir)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			lines := []string{"db reset"}
-			if yes {
-				lines = []string{"db reset --yes"}
-			} else if !canAsk(cmd) {
-				return &problem.Error{What: "db reset drops every table, and needs confirmation", Try: "nexios db reset --yes"}
-			}
-			if open.spec.HasFeature(seedFeature) {
-				lines = append(lines, dbSeed)
-			}
-			return letWork(cmd, open.dir, lines...)
-		},
-	}
-	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	}, func(cmd *cobra.Command, open opened, _ []string) error {
+		lines := []string{"db reset"}
+		if yes {
+			lines = []string{"db reset --yes"}
+		} else if !canAsk(cmd) {
+			return &problem.Error{What: "db reset drops every table, and needs confirmation", Try: "nexios db reset --yes"}
+		}
+		if open.spec.HasFeature(seedFeature) {
+			lines = append(lines, dbSeed)
+		}
+		return letWork(cmd, open.dir, lines...)
+	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
@@ -98,8 +77,7 @@ const (
 )
 
 func dbSeedCommand() *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
+	return reader(&cobra.Command{
 		Use:   "seed",
 		Short: "Add the sample rows for development",
 		Long: `Add the rows of internal/seed to the database in DATABASE_URL. They are yours to
@@ -107,20 +85,12 @@ write: "nexios add seed" creates the package. It refuses to run in production.
 It builds and runs the project.`,
 		Example: "  nexios add seed\n  nexios db seed",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			open, err := lookAt(cmd, dir)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			if !open.spec.HasFeature(seedFeature) {
-				return &problem.Error{Kind: problem.Failure, What: "this project has no seeds", Where: open.dir, Try: "nexios add seed"}
-			}
-			return letWork(cmd, open.dir, dbSeed)
-		},
-	}
-	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
-	return cmd
+	}, func(cmd *cobra.Command, open opened, _ []string) error {
+		if !open.spec.HasFeature(seedFeature) {
+			return &problem.Error{Kind: problem.Failure, What: "this project has no seeds", Where: open.dir, Try: "nexios add seed"}
+		}
+		return letWork(cmd, open.dir, dbSeed)
+	})
 }
 
 // letWork is runProject for what writes text: with --json that is for people, and

@@ -13,11 +13,8 @@ import (
 )
 
 func diffCommand() *cobra.Command {
-	var (
-		dir  string
-		stat bool
-	)
-	cmd := &cobra.Command{
+	var stat bool
+	cmd := reader(&cobra.Command{
 		Use:   "diff [PATH...]",
 		Short: "Show how the project differs from what nexios wrote",
 		Long: `Show how the project differs from what nexios wrote: your edits, as a diff
@@ -26,35 +23,33 @@ created, migrations you added and additions to go.mod are not shown.
 
 With PATHs it shows only these files and folders of the project.`,
 		Example: "  nexios diff\n  nexios diff --stat\n  nexios diff internal/posts",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			open, err := lookAt(cmd, dir)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			p, err := open.catalog.Diff(open.spec, open.Files())
-			if err != nil {
-				return err
-			}
-			if p, err = below(p, args); err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			switch {
-			case wantsJSON(cmd):
-				return json.NewEncoder(out).Encode(struct {
-					Dir  string    `json:"dir"`
-					Plan plan.Plan `json:"plan"`
-				}{open.dir, p})
-			case stat:
-				return p.List(out, colours(out))
-			}
-			return p.Diff(out, colours(out))
-		},
-	}
-	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+	}, func(cmd *cobra.Command, open opened, args []string) error {
+		p, err := open.catalog.Diff(open.spec, open.Files())
+		if err != nil {
+			return err
+		}
+		if p, err = below(p, args); err != nil {
+			return err
+		}
+		if out := cmd.OutOrStdout(); stat && !wantsJSON(cmd) {
+			return p.List(out, colours(out))
+		}
+		return showDiff(cmd, open, p)
+	})
 	cmd.Flags().BoolVar(&stat, "stat", false, "list the files instead")
 	return cmd
+}
+
+// showDiff prints a plan for the project that is not to be carried out.
+func showDiff(cmd *cobra.Command, open opened, p plan.Plan) error {
+	out := cmd.OutOrStdout()
+	if !wantsJSON(cmd) {
+		return p.Diff(out, colours(out))
+	}
+	return json.NewEncoder(out).Encode(struct {
+		Dir  string    `json:"dir"`
+		Plan plan.Plan `json:"plan"`
+	}{open.dir, p})
 }
 
 // below is what a plan does to files and folders of the project; all of it when

@@ -23,6 +23,7 @@ import (
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
@@ -97,7 +98,7 @@ func printFindings(w io.Writer, findings []finding) {
 	}
 	kinds := map[status]plan.Kind{well: plan.Create, warn: plan.Note, fail: plan.Conflict}
 	for _, f := range findings {
-		detail := strings.Join(wrap(plan.Visible(f.Detail), 80-indent), "\n"+strings.Repeat(" ", indent))
+		detail := strings.Join(command.Wrap(plan.Visible(f.Detail), 80-indent), "\n"+strings.Repeat(" ", indent))
 		fmt.Fprintf(w, "  %s  %-8s  %s\n", style(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), f.Name, detail)
 		if f.Remedy != "" {
 			fmt.Fprintf(w, "%*stry: %s\n", indent, "", plan.Visible(f.Remedy))

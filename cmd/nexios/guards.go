@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/cmd/nexios/form"
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
@@ -54,8 +55,8 @@ func stayOpen(old, now spec.Project) string {
 
 // mayOpen asks for consent, by --open or on a terminal, to remove auth from a project
 // whose resources anybody may call afterwards.
-func mayOpen(cmd *cobra.Command, f removeFlags, resources []string) error {
-	if len(resources) == 0 || f.open || canAsk(cmd) && !f.yes {
+func mayOpen(cmd *cobra.Command, f changeFlags, resources []string) error {
+	if len(resources) == 0 || canAsk(cmd) && !f.yes {
 		return nil
 	}
 	return &problem.Error{
@@ -134,7 +135,7 @@ func heldUp(p spec.Project, was, now spec.Resource) string {
 		if what == "users" {
 			what = "accounts"
 		}
-		lines = append(lines, wrap(fmt.Sprintf("While other users' %s refer to them, %s cannot be deleted. With %s:ref=%s:ondelete=cascade those %s are deleted too; "+
+		lines = append(lines, command.Wrap(fmt.Sprintf("While other users' %s refer to them, %s cannot be deleted. With %s:ref=%s:ondelete=cascade those %s are deleted too; "+
 			"with :optional:ondelete=null they lose the reference.", now.Plural, what, f.Name, f.Arg, now.Plural), 80)...)
 	}
 	return strings.Join(lines, "\n")

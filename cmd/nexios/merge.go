@@ -113,15 +113,7 @@ func mergeFile(base, ours, theirs, path string) error {
 
 // mergeProject is nexios merge.
 func mergeProject(cmd *cobra.Command, f changeFlags) error {
-	dir, err := findProject(f.dir)
-	if err != nil {
-		return err
-	}
-	open := apply.Look
-	if !f.dryRun {
-		open = func(dir string) (*apply.Project, error) { return openFolder(cmd, dir) }
-	}
-	folder, err := open(dir)
+	folder, dir, err := openFound(cmd, f)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,21 @@ func lookAt(cmd *cobra.Command, dir string) (opened, error) {
 	return readOpened(folder, dir)
 }
 
+// reader completes a command that only reads the project: its flag --dir, and do,
+// which is given the open project.
+func reader(cmd *cobra.Command, do func(cmd *cobra.Command, open opened, args []string) error) *cobra.Command {
+	dir := cmd.Flags().String("dir", "", projectHelp)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		open, err := lookAt(cmd, *dir)
+		if err != nil {
+			return err
+		}
+		defer open.Close()
+		return do(cmd, open, args)
+	}
+	return cmd
+}
+
 // openProject opens the project in dir, as lookAt finds it, for a command that
 // writes there unless it is a dry run. Other commands wait, and a step in which
 // an earlier one was killed is ended.
@@ -52,15 +67,25 @@ func openProject(cmd *cobra.Command, f changeFlags) (opened, error) {
 	if f.dryRun {
 		return lookAt(cmd, f.dir)
 	}
-	dir, err := findProject(f.dir)
-	if err != nil {
-		return opened{}, err
-	}
-	folder, err := openFolder(cmd, dir)
+	folder, dir, err := openFound(cmd, f)
 	if err != nil {
 		return opened{}, err
 	}
 	return readOpened(folder, dir)
+}
+
+// openFound opens the folder that the project is in, as findProject finds it: to
+// write there, unless it is a dry run.
+func openFound(cmd *cobra.Command, f changeFlags) (folder *apply.Project, dir string, err error) {
+	if dir, err = findProject(f.dir); err != nil {
+		return nil, "", err
+	}
+	if f.dryRun {
+		folder, err = apply.Look(dir)
+	} else {
+		folder, err = openFolder(cmd, dir)
+	}
+	return folder, dir, err
 }
 
 // openFolder opens a folder to write there.

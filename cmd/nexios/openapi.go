@@ -22,45 +22,48 @@ import (
 const oasdiff = "github.com/oasdiff/oasdiff@v1.37.0"
 
 func openAPICommand() *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
+	cmd := reader(&cobra.Command{
 		Use:   "openapi",
 		Short: "Print the project's OpenAPI document, or compare two",
 		Long:  "Print the OpenAPI document of the project. It builds and runs the project.",
 		Example: `  nexios openapi > openapi.json
   nexios openapi diff --fail-on breaking openapi.json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			open, err := lookAt(cmd, dir)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			document, err := documentOf(cmd, open.dir)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(bytes.TrimSpace(document)))
+	}, func(cmd *cobra.Command, open opened, _ []string) error {
+		document, err := documentOf(cmd, open.dir)
+		if err != nil {
 			return err
-		},
-	}
-	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), string(bytes.TrimSpace(document)))
+		return err
+	})
 	cmd.AddCommand(openAPIDiffCommand())
 	return cmd
 }
 
 // documentOf builds the project in dir and returns its OpenAPI document.
 func documentOf(cmd *cobra.Command, dir string) ([]byte, error) {
-	run := exec.CommandContext(cmd.Context(), "go", "run", "-buildvcs=false", ".", "openapi")
+	document, err := goRunProject(cmd, dir, "openapi").Output()
+	return document, started(cmd, dir, err)
+}
+
+// goRunProject is `go run` of the project in dir with words; what it complains of is
+// shown.
+func goRunProject(cmd *cobra.Command, dir string, words ...string) *exec.Cmd {
+	run := exec.CommandContext(cmd.Context(), "go", append([]string{"run", "-buildvcs=false", "."}, words...)...)
 	run.Dir, run.Stderr = dir, cmd.ErrOrStderr()
-	document, err := run.Output()
-	if err != nil {
-		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem.Error{
-			Kind: problem.Failure,
-			What: "the project does not build or start; see the output above", Where: dir, Try: "go build ./...",
-		}))
+	return run
+}
+
+// started is what nexios ends with after the project in dir was run and ended with err.
+func started(cmd *cobra.Command, dir string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return document, nil
+	return cmp.Or(cancelled(cmd.Context()), error(&problem.Error{
+		Kind: problem.Failure,
+		What: "the project does not build or start; see the output above", Where: dir, Try: "go build ./...",
+	}))
 }
 
 // cancelled is errCancelled when somebody has had enough.

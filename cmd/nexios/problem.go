@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
@@ -115,11 +116,11 @@ func text(p *problem.Error, style plan.Style) string {
 	shown := problem.Error{What: plan.Visible(p.What), Where: plan.Visible(p.Where), Try: plan.Visible(p.Try)}
 	p = &shown
 	var b strings.Builder
-	b.WriteString(style(plan.Conflict, "error:") + " " + strings.Join(wrap(p.What, 80-len("error: ")), "\n       ") + "\n")
+	b.WriteString(style(plan.Conflict, "error:") + " " + strings.Join(command.Wrap(p.What, 80-len("error: ")), "\n       ") + "\n")
 	if p.Where != "" {
 		var lines []string
 		for line := range strings.SplitSeq(p.Where, "\n") {
-			lines = append(lines, wrap(line, 80-column)...)
+			lines = append(lines, command.Wrap(line, 80-column)...)
 		}
 		fmt.Fprintf(&b, "%-*s%s\n", column, "  "+label+":", strings.Join(lines, "\n"+strings.Repeat(" ", column)))
 	}
@@ -127,23 +128,6 @@ func text(p *problem.Error, style plan.Style) string {
 		fmt.Fprintf(&b, "%-*s%s\n", column, "  try:", p.Try)
 	}
 	return b.String()
-}
-
-// wrap breaks text at spaces into lines of n columns. A longer word, a path,
-// stays whole.
-func wrap(text string, n int) []string {
-	lines := []string{""}
-	for _, word := range strings.Fields(text) {
-		switch last := &lines[len(lines)-1]; {
-		case *last == "":
-			*last = word
-		case len(*last)+1+len(word) <= n:
-			*last += " " + word
-		default:
-			lines = append(lines, word)
-		}
-	}
-	return lines
 }
 
 // conflict is the error of a plan that cannot be carried out.

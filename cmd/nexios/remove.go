@@ -20,7 +20,7 @@ with their rows, and recreates them (empty) if rolled back. Nothing else is
 touched, and nexios undo restores everything.`
 
 func removeCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:   "remove",
 		Short: "Remove a resource, a model, fields or a feature from the project",
 		Long:  "Remove a resource, a model, fields or a feature from the project.\n\n" + removeHelp,
@@ -28,32 +28,30 @@ func removeCommand() *cobra.Command {
   nexios remove field post subtitle
   nexios remove websocket chat
   nexios remove tour --dry-run`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(removeResourceCommand(), removeFieldCommand(), removeIndexCommand())
+	}, removeResourceCommand(), removeFieldCommand(), removeIndexCommand())
 	for _, feature := range templates.Features() {
 		cmd.AddCommand(removeFeatureCommand(feature))
 	}
 	return cmd
 }
 
-// removeFlags are the flags of `nexios remove`.
-type removeFlags struct {
-	changeFlags
-	force bool
-	open  bool // of auth: resources stay without their guards
-}
-
-func (f *removeFlags) add(cmd *cobra.Command) {
-	f.changeFlags.add(cmd, projectHelp)
-	f.addMarkers(cmd)
-	cmd.Flags().BoolVar(&f.force, "force", false, "also delete files that you edited")
+// remover completes a command that takes parts out of the project: of says what is
+// removed, and what is left.
+func remover(cmd *cobra.Command, of func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) (spec.Project, removal, error)) *cobra.Command {
+	var force bool
+	cmd = changer(cmd, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		left, what, err := of(cmd, f, open, at, args)
+		if err != nil {
+			return err
+		}
+		return remove(cmd, f, open, left, what, force)
+	})
+	cmd.Flags().BoolVar(&force, "force", false, "also delete files that you edited")
+	return cmd
 }
 
 func removeResourceCommand() *cobra.Command {
-	var f removeFlags
-	cmd := &cobra.Command{
+	return remover(&cobra.Command{
 		Use:     "resource NAME",
 		Aliases: []string{"model"},
 		Short:   "Remove a resource or a model, and drop its table",
@@ -61,86 +59,56 @@ func removeResourceCommand() *cobra.Command {
 else may refer to it; "has" fields that list its rows are removed with it.
 
 ` + removeHelp,
-		Example: "  nexios remove resource post\n  nexios remove resource post --dry-run --diff",
-		Args:    needsName("nexios remove resource post"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := noArgs(cmd, args[1:]); err != nil {
-				return err
-			}
-			open, err := openToChange(cmd, f.changeFlags)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			at, err := migrationTime(open.spec)
-			if err != nil {
-				return err
-			}
-			project, r, err := open.spec.Remove(args[0], at)
-			if err != nil {
-				return err
-			}
-			title := "remove resource " + r.Name
-			if r.ModelOnly {
-				title = "remove model " + r.Name
-			}
-			return remove(cmd, f, open, project, removal{title: title})
-		},
+		Example:           "  nexios remove resource post\n  nexios remove resource post --dry-run --diff",
+		Args:              needsOneName("nexios remove resource post"),
 		ValidArgsFunction: completeResource,
-	}
-	f.add(cmd)
-	return cmd
+	}, func(_ *cobra.Command, _ changeFlags, open opened, at string, args []string) (spec.Project, removal, error) {
+		left, r, err := open.spec.Remove(args[0], at)
+		what := removal{title: "remove resource " + r.Name}
+		if r.ModelOnly {
+			what.title = "remove model " + r.Name
+		}
+		return left, what, err
+	})
 }
 
 func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
-	var f removeFlags
+	var stay bool // without their guards
 	use := feature.Name
 	if feature.Repeats {
 		use += " [NAME]"
 	}
 	example, _, _ := strings.Cut(feature.Example, " --")
-	cmd := &cobra.Command{
+	cmd := remover(&cobra.Command{
 		Use:     use,
 		Short:   "Remove " + feature.Name,
 		Long:    "Remove " + feature.Name + ". No other feature may need it.\n\n" + removeHelp,
 		Example: "  nexios remove " + example,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			chosen := spec.Feature{Name: feature.Name}
-			if feature.Repeats {
-				chosen.Options = map[string]string{"name": defaultName(feature)}
-				if len(args) > 0 {
-					chosen.Options["name"], args = args[0], args[1:]
-				}
+		Args:    mayName(feature),
+	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) (spec.Project, removal, error) {
+		chosen := spec.Feature{Name: feature.Name}
+		if feature.Repeats {
+			chosen.Options = map[string]string{"name": defaultName(feature)}
+			if len(args) > 0 {
+				chosen.Options["name"] = args[0]
 			}
-			if err := noArgs(cmd, args); err != nil {
-				return err
-			}
-			open, err := openToChange(cmd, f.changeFlags)
-			if err != nil {
-				return err
-			}
-			defer open.Close()
-			at, err := migrationTime(open.spec)
-			if err != nil {
-				return err
-			}
-			project, opened := open.spec, []string(nil)
-			if feature.Name == "auth" && project.HasFeature("auth") {
-				project, opened = project.Opened()
-			}
-			if project, err = open.catalog.Remove(project, chosen, at); err != nil {
-				return err
-			}
-			if err := mayOpen(cmd, f, opened); err != nil {
-				return err
-			}
-			key := strings.TrimSpace(strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature "))
-			return remove(cmd, f, open, project, removal{title: "remove " + key, opened: opened, next: unneeded(open, project, feature, at)})
-		},
-	}
-	f.add(cmd)
+		}
+		left, opened := open.spec, []string(nil)
+		if feature.Name == "auth" && left.HasFeature("auth") {
+			left, opened = left.Opened()
+		}
+		left, err := open.catalog.Remove(left, chosen, at)
+		if err != nil {
+			return left, removal{}, err
+		}
+		if !stay {
+			err = mayOpen(cmd, f, opened)
+		}
+		key := strings.TrimSpace(strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature "))
+		return left, removal{title: "remove " + key, opened: opened, next: unneeded(open, left, feature, at)}, err
+	})
 	if feature.Name == "auth" {
-		cmd.Flags().BoolVar(&f.open, "open", false, "resources that require a login stay, open to everybody")
+		cmd.Flags().BoolVar(&stay, "open", false, "resources that require a login stay, open to everybody")
 	}
 	return cmd
 }
@@ -178,14 +146,14 @@ type removal struct {
 }
 
 // remove carries the project over to what is left of it.
-func remove(cmd *cobra.Command, f removeFlags, open opened, project spec.Project, what removal) error {
+func remove(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, what removal, force bool) error {
 	question := ""
 	if canAsk(cmd) && !f.yes && !f.dryRun {
 		question = strings.TrimSpace(callable("then", what.opened) + " " + strings.ToUpper(what.title[:1]) + what.title[1:] + "?")
 	}
 	done := slices.DeleteFunc([]string{callable("now", what.opened), dropped(open.spec, project)}, func(s string) bool { return s == "" })
-	return change(cmd, f.changeFlags, open, project, changing{
-		title: what.title, ask: question, force: f.force,
+	return change(cmd, f, open, project, changing{
+		title: what.title, ask: question, force: force,
 		done: strings.Join(done, "\n"), next: what.next,
 	})
 }

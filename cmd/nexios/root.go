@@ -90,8 +90,7 @@ Run it without a command on a terminal and it asks what you want.`,
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
-			cmd.Args = noArgs
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			group(cmd)
 			cmd.Example = "  source <(nexios completion bash)\n  nexios completion fish | source\n  nexios completion zsh --help"
 		}
 	}
@@ -102,6 +101,14 @@ Run it without a command on a terminal and it asks what you want.`,
 		"{{if .IsAdditionalHelpTopicCommand}}\n  nexios help {{rpad .Name .NamePadding}} ",
 	).Replace(root.UsageTemplate()))
 	return root
+}
+
+// group completes a command that does nothing but hold others.
+func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	cmd.Args = noArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(commands...)
+	return cmd
 }
 
 func helpCommand() *cobra.Command {

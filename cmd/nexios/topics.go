@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -14,7 +15,7 @@ func fieldsTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("A field is name:type[:modifier...]; no shell quoting needed. It is required\nunless it is optional or has a default.\n\nTypes\n")
 	row := func(name, about string) {
-		fmt.Fprintf(&b, "  %-18s %s\n", name, strings.Join(wrap(about, 80-21), "\n                     "))
+		fmt.Fprintf(&b, "  %-18s %s\n", name, strings.Join(command.Wrap(about, 80-21), "\n                     "))
 	}
 	for _, t := range spec.Types() {
 		name := t.Name

@@ -35,27 +35,19 @@ The database is not touched: roll its migration back first.`,
 		},
 	}
 	f.addCheck(cmd)
-	f.add(cmd, "project folder (default: the current folder or a parent)")
+	f.add(cmd, projectHelp)
 	return cmd
 }
 
 func undo(cmd *cobra.Command, f changeFlags) error {
-	dir, err := findProject(f.dir)
-	if err != nil {
-		return err
-	}
-	if err := refuseTracked(cmd, dir); err != nil {
-		return err
-	}
-	open := apply.Look
-	if !f.dryRun {
-		open = func(dir string) (*apply.Project, error) { return openFolder(cmd, dir) }
-	}
-	folder, err := open(dir)
+	folder, dir, err := openFound(cmd, f)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
+	if err := refuseTracked(cmd, dir); err != nil {
+		return err
+	}
 	last, err := folder.UndoPlan()
 	if errors.Is(err, apply.ErrNothing) {
 		return &problem.Error{What: "there is nothing to undo", Where: dir, Try: "git log"}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/cmd/nexios/form"
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
@@ -204,7 +205,7 @@ func fieldsHint(example string) string {
 	for _, t := range spec.Types() {
 		types = append(types, t.Name)
 	}
-	return "e.g. " + example + "\n" + strings.Join(wrap("types: "+strings.Join(types, " "), 74), "\n") + "\nmodifiers, such as unique, optional, search: nexios help fields"
+	return "e.g. " + example + "\n" + strings.Join(command.Wrap("types: "+strings.Join(types, " "), 74), "\n") + "\nmodifiers, such as unique, optional, search: nexios help fields"
 }
 
 // What the choices of some questions and flags mean.
@@ -317,7 +318,7 @@ func withChoices(err error) error {
 	if !errors.As(err, &told) || told.Label == "" {
 		return firstLine(err)
 	}
-	return errors.New(strings.Join(append([]string{told.Message()}, wrap(told.Label+": "+told.Where, 74)...), "\n   "))
+	return errors.New(strings.Join(append([]string{told.Message()}, command.Wrap(told.Label+": "+told.Where, 74)...), "\n   "))
 }
 
 // firstLine keeps a form's message to one line.
@@ -325,6 +326,5 @@ func firstLine(err error) error {
 	if err == nil {
 		return nil
 	}
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return errors.New(line)
+	return errors.New(parts(err).What)
 }
