@@ -284,7 +284,6 @@ func optionQuestion(f scaffold.Feature, o scaffold.Option) form.Question {
 // featureOf is the feature that the answers say, and the command line for it.
 func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) {
 	chosen := spec.Feature{Name: f.Name, Options: map[string]string{}}
-	words := []string{"nexios add", f.Name}
 	for _, o := range f.Options {
 		answer, ok := given[f.Name+" "+o.Name]
 		if !ok { // not asked yet: it will be the default
@@ -295,15 +294,8 @@ func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) 
 			value = "none"
 		}
 		chosen.Options[o.Name] = value
-		switch {
-		case value == o.Default || value == "":
-		case named(f, o):
-			words = slices.Insert(words, 2, value)
-		default:
-			words = append(words, "--"+o.Name, strings.ReplaceAll(value, ",", "/"))
-		}
 	}
-	return chosen, words
+	return chosen, addWords(f, chosen.Options)
 }
 
 func sayCommand(cmd *cobra.Command, words []string) error {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nexios-go/nexios/scaffold"
+	"github.com/nexios-go/nexios/scaffold/plan"
+)
+
+// madeBy is one part of a project, by the command that adds it as it is now.
+type madeBy struct {
+	Kind    string `json:"kind"` // feature, resource or model
+	Name    string `json:"name"`
+	Command string `json:"command"`
+}
+
+func listCommand() *cobra.Command {
+	return reader(&cobra.Command{
+		Use:   "list",
+		Short: "List the features and resources of the project",
+		Long: `List the features and resources of the project: of each, the command that adds it
+as it is now, with the fields and options that were added or changed since.
+Routes: nexios routes.`,
+		Example: "  nexios list\n  nexios list --json",
+		Args:    noArgs,
+	}, func(cmd *cobra.Command, open opened, _ []string) error {
+		parts := partsOf(open)
+		out := cmd.OutOrStdout()
+		if wantsJSON(cmd) {
+			return json.NewEncoder(out).Encode(struct {
+				Dir   string   `json:"dir"`
+				Parts []madeBy `json:"parts"`
+			}{open.dir, parts})
+		}
+		if len(parts) == 0 {
+			fmt.Fprintln(out, "nothing was added yet\n\nnext:\n  nexios add --help")
+		}
+		for _, p := range parts {
+			fmt.Fprintln(out, plan.Visible(p.Command))
+		}
+		return nil
+	})
+}
+
+// partsOf lists what a project has, features first: resources may need them.
+func partsOf(open opened) []madeBy {
+	parts := []madeBy{}
+	for _, chosen := range open.spec.Features {
+		if f, ok := open.catalog.Feature(chosen.Name); ok { // always, in a project that was opened
+			name := strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature ")
+			parts = append(parts, madeBy{"feature", strings.TrimSpace(name), strings.Join(addWords(f, chosen.Options), " ")})
+		}
+	}
+	for _, r := range open.spec.Resources {
+		part := madeBy{"resource", r.Name, r.Command()}
+		if r.ModelOnly {
+			part.Kind = "model"
+		}
+		if r.Existing != nil {
+			part.Command = "nexios adopt " + r.TableName()
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// addWords are the words of the command that adds a feature with options.
+func addWords(f scaffold.Feature, options map[string]string) []string {
+	words := []string{"nexios add", f.Name}
+	for _, o := range f.Options {
+		switch value := options[o.Name]; {
+		case value == o.Default || value == "":
+		case named(f, o):
+			words = slices.Insert(words, 2, value)
+		default:
+			words = append(words, "--"+o.Name, strings.ReplaceAll(value, ",", "/"))
+		}
+	}
+	return words
+}
