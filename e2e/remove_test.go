@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/templates"
 )
 
 // past tells what a removal leaves: history, and what go.mod has for it.
@@ -22,18 +25,37 @@ func sameButThePast(t *testing.T, want, got map[string]string) {
 	sameTree(t, want, got)
 }
 
+// requiredBy are the features that must be there before the one that the words add.
+func requiredBy(words []string) []string {
+	chosen := spec.Feature{Name: words[0], Options: map[string]string{}}
+	for i, word := range words {
+		if name, ok := strings.CutPrefix(word, "--"); ok {
+			chosen.Options[name] = words[i+1]
+		}
+	}
+	var names []string
+	for _, f := range templates.Features() {
+		if f.Name == chosen.Name {
+			names = append(names, f.Requires...)
+			if f.Needs != nil {
+				names = append(names, f.Needs(chosen)...)
+			}
+		}
+	}
+	return names
+}
+
 // TestFeaturesGo adds every feature to a project that has what it requires and
 // removes it: nothing is left but its history, which runs both ways. Added
 // again, its tables are there again.
 func TestFeaturesGo(t *testing.T) {
 	t.Parallel()
-	requires := map[string]string{"mail": "jobs", "auth": "mail", "audit": "auth", "uploads": "auth", "organisations": "auth", "websocket": "auth redis organisations"}
 	for _, feature := range features() {
 		words := strings.Fields(feature)
 		t.Run(strings.ReplaceAll(feature, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			p := newProject(t, "shop")
-			for first := range strings.FieldsSeq(requires[words[0]]) {
+			for _, first := range requiredBy(words) {
 				p.nexios("add", first)
 			}
 			before := p.tree()

@@ -13,6 +13,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates/audit"
 	"github.com/nexios-go/nexios/templates/auth"
+	"github.com/nexios-go/nexios/templates/cache"
 	"github.com/nexios-go/nexios/templates/deploy"
 	"github.com/nexios-go/nexios/templates/extras"
 	"github.com/nexios-go/nexios/templates/jobs"
@@ -86,6 +87,7 @@ func Features() []scaffold.Feature {
 		organisations.Feature(),
 		uploads.Feature(),
 		redis.Feature(),
+		cache.Feature(),
 		websocket.Feature(),
 		pages.Feature(),
 		metrics.Feature(),

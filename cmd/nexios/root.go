@@ -84,6 +84,7 @@ Run it without a command on a terminal and it asks what you want.`,
 		errorsTopic(),
 		authTopic(),
 		deployTopic(),
+		cacheTopic(),
 		configTopic(),
 		testingTopic(),
 	)

@@ -247,6 +247,33 @@ them are never repeated in errors.
 	}
 }
 
+func cacheTopic() *cobra.Command {
+	return &cobra.Command{
+		Use: "cache", Short: "How to cache a costly result",
+		Long: `nexios add cache puts the variable cached into internal/app/modules.go. Pass it
+to the module that needs it, posts.Module(gdb, cached), and keep it beside the
+handler's db. Then:
+
+  func (h handler) summary(c *gin.Context, _ web.None) (summary, error) {
+      return cache.Get(c.Request.Context(), h.cached, "posts", time.Minute,
+          func(ctx context.Context) (summary, error) {
+              var s summary
+              tx := h.db.WithContext(db.System(ctx))
+              return s, tx.Model(&model.Post{}).Count(&s.Posts).Error
+          })
+  }
+
+It is in the Redis of REDIS_URL, where all replicas have it, or without one in
+the memory of the process. One request loads for all who wait, so ctx has no
+caller: db.System(ctx) counts all rows, auth.As(ctx, who) those of a user, whose
+id must then be in the key. After the transaction that changes the result:
+h.cached.Delete(ctx, "posts"). While Redis is away, every request loads.
+
+In tests, cache.New(redis.Config{}, slog.Default()) is one in memory.`,
+		Example: "  nexios add cache",
+	}
+}
+
 func testingTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "testing", Short: "The generated tests, and how to write more",

@@ -38,6 +38,19 @@ func (c Config) Options() (*redis.Options, error) {
 	return options, nil
 }
 
+// Client returns a client for what a request waits for: it tries once, and heeds the
+// limit of a context. nil without a URL.
+func (c Config) Client() (*redis.Client, error) {
+	options, err := c.Options()
+	if err != nil || options == nil {
+		return nil, err
+	}
+	options.ContextTimeoutEnabled = true // or a request would wait longer than it may
+	options.MaxRetries, options.DialerRetries = -1, 1
+	options.DialTimeout = dialLimit
+	return redis.NewClient(options), nil
+}
+
 // dialLimit is how long a connection may take to be made: a request waits for
 // it only within its own limit, and the next finds it.
 const dialLimit = time.Second
@@ -47,15 +60,11 @@ const dialLimit = time.Second
 // warning says once. Without a URL it does nothing.
 func Module(c Config) web.Module {
 	m := web.Module{Name: "redis"}
-	options, err := c.Options()
-	if err != nil || options == nil {
+	client, err := c.Client()
+	if err != nil || client == nil {
 		m.Err = err
 		return m
 	}
-	options.ContextTimeoutEnabled = true // or a request would wait longer than it may
-	options.MaxRetries, options.DialerRetries = -1, 1
-	options.DialTimeout = dialLimit
-	client := redis.NewClient(options)
 	m.Count = func(ctx context.Context, who netip.Addr, r web.Rate) (int, time.Duration, error) {
 		key := fmt.Sprintf("ratelimit:%d/%s:%s", r.Limit, r.Window, who)
 		answer, err := count.Run(ctx, client, []string{key}, r.Window.Milliseconds()).Int64Slice()
