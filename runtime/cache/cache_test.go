@@ -151,9 +151,11 @@ func TestRedisAway(t *testing.T) {
 			require.Equal(t, 1, get())
 			require.Equal(t, 1, get())
 			middle.Set(how)
-			for i := range 50 {
+			begin := time.Now()
+			for i := range 100 {
 				require.Equal(t, 2+i, get())
 			}
+			require.Less(t, time.Since(begin), 5*time.Second, "each waits for what is away")
 			require.Equal(t, 1, strings.Count(log.String(), "does not answer"))
 			middle.Set(services.Pass)
 			require.Eventually(t, func() bool { before := loads; return get() == before }, 10*time.Second, 10*time.Millisecond)
