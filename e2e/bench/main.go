@@ -5,7 +5,8 @@
 //	go run ./e2e/bench
 //
 // With -requests it compares requests alone, and with -cores by cores alone, which
-// are parts of the rest. With -rows it compares tables of that many rows with tables of 100,000 instead.
+// are parts of the rest. With -rows it compares tables of that many rows with tables
+// of 100,000 instead, and with -against requests with those of another commit.
 package main
 
 import (
@@ -60,16 +61,17 @@ func main() {
 	many := flag.Int("rows", 0, "compare tables of so many rows with tables of 100,000")
 	onlyCores := flag.Bool("cores", false, "compare by cores alone")
 	onlyRequests := flag.Bool("requests", false, "compare requests alone")
+	commit := flag.String("against", "", "compare requests with the code that this commit generates")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute+time.Duration(*many)*time.Millisecond)
 	defer cancel()
-	if err := run(ctx, *many, *onlyCores, *onlyRequests); err != nil {
+	if err := run(ctx, *many, *onlyCores, *onlyRequests, *commit); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, many int, onlyCores, onlyRequests bool) error {
+func run(ctx context.Context, many int, onlyCores, onlyRequests bool, commit string) error {
 	dir, err := os.MkdirTemp("", "nexios-bench-")
 	if err != nil {
 		return err
@@ -81,6 +83,9 @@ func run(ctx context.Context, many int, onlyCores, onlyRequests bool) error {
 	}
 	if many > 0 {
 		return rows(ctx, tool, dir, many)
+	}
+	if commit != "" {
+		return against(ctx, tool, dir, commit)
 	}
 	if onlyCores || onlyRequests {
 		return requests(ctx, tool, dir, onlyCores, onlyRequests)
@@ -145,18 +150,7 @@ func ms(times []time.Duration) float64 {
 
 func requests(ctx context.Context, tool, dir string, onlyCores, onlyRequests bool) error {
 	secret := rand.Text() + rand.Text()
-	home := filepath.Join(dir, "bench")
-	steps := [][]string{
-		{tool, "new", "bench", "--no-git", "--dir", home},
-		{tool, "add", "auth", "--dir", home},
-		{tool, "add", "resource", "post", "title:string:min=3", "content:text", "published:bool:default=false:filter", "category:string:optional:filter", "--guard", "none", "--dir", home},
-	}
-	for _, step := range steps {
-		if err := do(ctx, dir, step[0], step[1:]...); err != nil {
-			return err
-		}
-	}
-	if err := do(ctx, home, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "generated"), "."); err != nil {
+	if err := generate(ctx, tool, dir, "generated"); err != nil {
 		return err
 	}
 	for _, other := range []string{"stdlib", "obvious"} {
@@ -165,7 +159,7 @@ func requests(ctx context.Context, tool, dir string, onlyCores, onlyRequests boo
 		}
 	}
 	database := filepath.Join(dir, "generated.db")
-	if err := prepare(ctx, dir, database, secret); err != nil {
+	if err := prepare(ctx, dir, "generated", database, secret); err != nil {
 		return err
 	}
 	var servers []*server
@@ -206,8 +200,63 @@ func requests(ctx context.Context, tool, dir string, onlyCores, onlyRequests boo
 	return cores(ctx, dir, secret, requested())
 }
 
-// migrate makes the tables and a user.
-func migrate(ctx context.Context, dir, database, secret string) error {
+// generate makes the project with the tool and builds its program at dir/name.
+func generate(ctx context.Context, tool, dir, name string) error {
+	home := filepath.Join(dir, "project-"+name)
+	for _, args := range [][]string{
+		{"new", "bench", "--no-git", "--dir", home},
+		// Before auth, so that its routes are open in every version.
+		{"add", "resource", "post", "title:string:min=3", "content:text", "published:bool:default=false:filter", "category:string:optional:filter", "--dir", home},
+		{"add", "auth", "--dir", home},
+	} {
+		if err := do(ctx, dir, tool, args...); err != nil {
+			return err
+		}
+	}
+	return do(ctx, home, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, name), ".")
+}
+
+// against compares requests with the code that another commit generates.
+func against(ctx context.Context, tool, dir, commit string) error {
+	source := filepath.Join(dir, "source")
+	if err := do(ctx, ".", "git", "worktree", "add", "--detach", source, commit); err != nil {
+		return err
+	}
+	defer func() { _ = do(context.WithoutCancel(ctx), ".", "git", "worktree", "remove", "--force", source) }()
+	other := filepath.Join(dir, "nexios-"+commit)
+	if err := do(ctx, source, "go", "build", "-o", other, "./cmd/nexios"); err != nil {
+		return err
+	}
+	secret := rand.Text() + rand.Text()
+	var servers []*server
+	for _, side := range []struct{ name, tool string }{{"generated", tool}, {commit, other}} {
+		if err := generate(ctx, side.tool, dir, side.name); err != nil {
+			return err
+		}
+		database := filepath.Join(dir, side.name+".db")
+		if err := prepare(ctx, dir, side.name, database, secret); err != nil {
+			return err
+		}
+		s, err := start(ctx, dir, side.name, database, secret)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		servers = append(servers, s)
+	}
+	if err := tokens(servers, secret); err != nil {
+		return err
+	}
+	fmt.Printf("server CPU a request in us, %d posts in SQLite (medians of %d rounds in turns), and as so many times that of %s\n", posts, rounds-1, commit)
+	tasks := append(requested(), refused())
+	for i := range tasks {
+		tasks[i].aim = "1.03"
+	}
+	return compare(servers, tasks)
+}
+
+// migrate makes the tables and a user, by the program at dir/name.
+func migrate(ctx context.Context, dir, name, database, secret string) error {
 	for _, step := range []struct {
 		stdin string
 		args  []string
@@ -215,7 +264,7 @@ func migrate(ctx context.Context, dir, database, secret string) error {
 		{"", []string{"migrate", "up"}},
 		{"Bench-passw0rd\n", []string{"user", "create", "--username", "bench", "--email", "bench@example.com"}},
 	} {
-		cmd := exec.CommandContext(ctx, filepath.Join(dir, "generated"), step.args...)
+		cmd := exec.CommandContext(ctx, filepath.Join(dir, name), step.args...)
 		cmd.Dir, cmd.Env, cmd.Stdin = dir, environment("", database, secret), strings.NewReader(step.stdin)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %w\n%s", step.args, err, out)
@@ -225,8 +274,8 @@ func migrate(ctx context.Context, dir, database, secret string) error {
 }
 
 // prepare makes the tables and a user, and fills in the posts.
-func prepare(ctx context.Context, dir, database, secret string) error {
-	if err := migrate(ctx, dir, database, secret); err != nil {
+func prepare(ctx context.Context, dir, name, database, secret string) error {
+	if err := migrate(ctx, dir, name, database, secret); err != nil {
 		return err
 	}
 	pool, err := sql.Open("sqlite", "file:"+database)
@@ -310,7 +359,7 @@ func (s *server) stop() {
 	s.cmd.Wait()
 }
 
-// tokens logs in to the generated program and signs a token for the others.
+// tokens logs in to generated programs and signs a token for the others.
 func tokens(servers []*server, secret string) error {
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
 		Subject: "1", IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour)),
@@ -320,7 +369,7 @@ func tokens(servers []*server, secret string) error {
 	}
 	for _, s := range servers {
 		s.token = signed
-		if s.name != "generated" {
+		if slices.Contains([]string{"stdlib", "dressed", "obvious"}, s.name) {
 			continue
 		}
 		answer, err := http.Post("http://"+s.addr+"/api/v1/auth/login", "application/json", strings.NewReader(`{"username":"bench","password":"Bench-passw0rd"}`))

@@ -23,7 +23,7 @@ func onPostgres(ctx context.Context, dir, secret string) error {
 			if address, err = database(ctx, at, "bench_"+name); err != nil {
 				return err
 			}
-			if err := migrate(ctx, dir, address, secret); err != nil {
+			if err := migrate(ctx, dir, "generated", address, secret); err != nil {
 				return err
 			}
 			if err := fillPosts(ctx, address); err != nil {
