@@ -162,7 +162,6 @@ func TestLimitBy(t *testing.T) {
 		return nil
 	}}
 	var shared []string
-	limit := LimitBy(Rate{2, time.Minute}, func(c *gin.Context) string { return c.GetHeader("X-Who") })
 	for name, count := range map[string]func(context.Context, netip.Addr, Rate) (int, time.Duration, error){
 		"alone": nil,
 		"in common": func(_ context.Context, client netip.Addr, r Rate) (int, time.Duration, error) {
@@ -170,9 +169,7 @@ func TestLimitBy(t *testing.T) {
 			return strings.Count(strings.Join(shared, "\n"), shared[len(shared)-1]), time.Minute, nil
 		},
 	} {
-		if name == "in common" {
-			limit = LimitBy(Rate{2, time.Minute}, func(c *gin.Context) string { return c.GetHeader("X-Who") })
-		}
+		limit := LimitBy(Rate{2, time.Minute}, func(c *gin.Context) string { return c.GetHeader("X-Who") })
 		a, err := New(Config{Env: Test, RateLimit: Rate{50, time.Minute}}, slog.New(slog.DiscardHandler),
 			Module{Name: "notes", Count: count, Routes: []Route{Get("/notes", route).Guard(who), Get("/more", route)}}.With(limit).Under("/api"),
 			Module{Name: "open", Routes: []Route{Get("/open", route)}}.Under("/api"))
