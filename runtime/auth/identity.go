@@ -106,7 +106,10 @@ func Known(c *gin.Context) (Identity, bool) {
 	if a := ask(c); a != nil && err != nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return a.held, a.held.UserID != 0
+		if a.held == nil {
+			return Identity{}, false
+		}
+		return *a.held, true
 	}
 	return id, err == nil
 }
@@ -144,13 +147,13 @@ type contextKey struct{}
 type asker struct {
 	service *Service
 	request *http.Request
-	network string // where a request that may hash comes from; see addressOf
+	address string // where a request that may hash comes from; see addressOf
 
 	mu   sync.Mutex
 	done bool
 	id   Identity
 	err  error
-	held Identity // the user of the request, while a required second factor is missing
+	held *Identity // the user of the request, while a required second factor is missing
 }
 
 // resolve tells who sent the request, and looks that up once.
@@ -169,7 +172,8 @@ func (a *asker) resolve(ctx context.Context) (Identity, error) {
 // setting one up.
 func (a *asker) hold() {
 	if a.err == nil && a.id.lacking {
-		a.held, a.id, a.err = a.id, Identity{}, factorRequired()
+		held := a.id
+		a.held, a.id, a.err = &held, Identity{}, factorRequired()
 	}
 }
 
@@ -178,8 +182,8 @@ func (a *asker) release(ctx context.Context) {
 	_, _ = a.resolve(ctx) // the guard that follows asks again
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.held.UserID != 0 {
-		a.id, a.err = a.held, nil
+	if a.held != nil {
+		a.id, a.err = *a.held, nil
 	}
 }
 
@@ -197,7 +201,7 @@ func (a *asker) set(id Identity, err error) error {
 // "" for work that is no request.
 func addressOf(ctx context.Context) string {
 	if a, ok := ctx.Value(contextKey{}).(*asker); ok {
-		return a.network
+		return Client{Address: a.address}.network()
 	}
 	return ""
 }

@@ -80,7 +80,7 @@ func (s *Service) Middleware() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		a := &asker{service: s, request: c.Request}
 		if c.Request.Method != http.MethodGet { // which hashes nothing
-			a.network = Client{Address: c.ClientIP()}.network()
+			a.address = web.ClientIP(c)
 		}
 		web.Keep(c, contextKey{}, a)
 	}
@@ -130,11 +130,11 @@ type Client struct {
 	Agent   string // the User-Agent header, cut to 255 characters
 }
 
-// ClientOf reads the client of a request. The address is Gin's ClientIP: it
+// ClientOf reads the client of a request. The address is web.ClientIP: it
 // believes forwarded headers only from the configured proxies.
 func ClientOf(c *gin.Context) Client {
 	agent := []rune(c.Request.UserAgent())
-	return Client{Address: c.ClientIP(), Agent: string(agent[:min(len(agent), 255)])}
+	return Client{Address: web.ClientIP(c), Agent: string(agent[:min(len(agent), 255)])}
 }
 
 // network is what the lockout counts: the address, or the /64 an IPv6 host

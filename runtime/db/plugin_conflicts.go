@@ -49,6 +49,9 @@ func explain(tx *gorm.DB) {
 
 // explainBy is explain, which may ask the database or not.
 func explainBy(tx *gorm.DB, mayAsk bool) {
+	if tx.Error == nil {
+		return
+	}
 	var v *violation
 	var f *fault.Error
 	s := tx.Statement.Schema

@@ -76,7 +76,7 @@ func (t tracer) request(c *gin.Context) {
 		attribute.String("http.request.method", method),
 		attribute.String("http.route", route),
 		attribute.String("url.path", r.URL.Path),
-		attribute.String("client.address", c.ClientIP()),
+		attribute.String("client.address", web.ClientIP(c)),
 		attribute.String("user_agent.original", r.UserAgent()),
 	))
 	c.Request = r.WithContext(logged(ctx, span))

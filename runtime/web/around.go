@@ -106,7 +106,7 @@ func (a *App) refused(c *gin.Context, f *fault.Error) {
 	ctx := c.Request.Context()
 	attrs := []slog.Attr{
 		slog.String("event", event), slog.String("reason", f.Message), slog.String("method", c.Request.Method),
-		slog.String("path", c.Request.URL.Path), slog.String("address", c.ClientIP()),
+		slog.String("path", c.Request.URL.Path), slog.String("address", ClientIP(c)),
 	}
 	if r, ok := ctx.Value(requestKey{}).(*requestContext); ok {
 		attrs = append(attrs, r.known()...)
@@ -141,7 +141,7 @@ func (a *App) access(c *gin.Context, f *fault.Error, id string, start time.Time)
 		slog.Int("status", status),
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
 		slog.Duration("took", now.Sub(start)),
-		slog.String("client", c.ClientIP()),
+		slog.String("client", ClientIP(c)),
 		slog.String("request_id", id),
 	)
 	record.AddAttrs(added(ctx)...)

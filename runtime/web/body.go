@@ -100,7 +100,7 @@ func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error 
 	if err != nil && !json.Valid(raw) {
 		return fault.BadRequest("The body is not valid JSON")
 	}
-	names := nameWalk{raw: raw}
+	names := nameWalk{raw: raw, path: make([]step, 0, 4), seen: make([][]byte, 0, few/2)}
 	names.value(b.shape)
 	if err != nil && len(names.whole) > 0 {
 		raw = names.normal()

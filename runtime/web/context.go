@@ -18,6 +18,7 @@ type requestContext struct {
 	id              [1]string // which the answer's header holds, too
 	chosen          bool      // by the client
 	module          string    // whose route serves it; set before the guards are asked
+	client          string    // what ClientIP returns; empty before it is asked
 	app             *App      // which serves it
 
 	mu       sync.Mutex
@@ -62,6 +63,25 @@ func (r *requestContext) known() (attrs []slog.Attr) {
 }
 
 type requestKey struct{}
+
+// ClientIP is c.ClientIP(), Gin's reading of the address and the headers of
+// trusted proxies, which is kept for whoever asks again.
+func ClientIP(c *gin.Context) string {
+	r, ok := c.Request.Context().Value(requestKey{}).(*requestContext)
+	if !ok {
+		return c.ClientIP()
+	}
+	r.mu.Lock()
+	client := r.client
+	r.mu.Unlock()
+	if client == "" {
+		client = c.ClientIP() // which asks this context for a value
+		r.mu.Lock()
+		r.client = client
+		r.mu.Unlock()
+	}
+	return client
+}
 
 // Value implements context.Context.
 func (r *requestContext) Value(key any) any {

@@ -268,7 +268,7 @@ func (l *limiter) admit(c *gin.Context, client netip.Addr) {
 
 // Client returns the address that counts as one client for limits: an IPv4 address,
 // or the /64 network of an IPv6 address, which is what one subscriber has.
-func Client(c *gin.Context) netip.Addr { return clientOf(c.ClientIP()) }
+func Client(c *gin.Context) netip.Addr { return clientOf(ClientIP(c)) }
 
 func clientOf(ip string) netip.Addr {
 	addr, err := netip.ParseAddr(ip)
