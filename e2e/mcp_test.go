@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -17,8 +18,10 @@ import (
 // project, see a plan, apply it, run the tests that came with it, and take it
 // all back.
 func TestAgentChangesTheProject(t *testing.T) {
-	p := newProject(t, "shop")
-	before := p.tree()
+	p := project{t: t, dir: filepath.Join(t.TempDir(), "shop")}
+	if err := os.Mkdir(p.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(tool, "mcp")
 	cmd.Dir = p.dir
 	cmd.Env = append(cmd.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath", "GOWORK=off")
@@ -58,6 +61,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 			t.Errorf("%s %v is not refused for %q:\n%s", name, arguments, want, text)
 		}
 	}
+	var before map[string]string
 	unchanged := func(when string) {
 		t.Helper()
 		after := p.tree()
@@ -73,6 +77,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 		}
 	}
 	id := regexp.MustCompile(`(?m)^plan: (\S+)$`)
+	made := map[string]bool{}
 	plan := func(words ...string) map[string]any {
 		t.Helper()
 		text := call("plan", map[string]any{"words": words})
@@ -81,6 +86,10 @@ func TestAgentChangesTheProject(t *testing.T) {
 		if found == nil {
 			t.Fatalf("a plan has no id:\n%s", text)
 		}
+		if made[found[1]] {
+			t.Errorf("two plans are called %s", found[1])
+		}
+		made[found[1]] = true
 		return map[string]any{"plan": found[1]}
 	}
 
@@ -95,6 +104,9 @@ func TestAgentChangesTheProject(t *testing.T) {
 	if got := strings.Join(names, " "); got != "apply dev docs openapi plan routes schema test undo" {
 		t.Errorf("the tools are %s", got)
 	}
+	refused("schema", nil, "this is not a nexios project")
+	p.nexios("new", "shop", "--dir", ".", "--no-git")
+	before = p.tree()
 	call("schema", nil, `"name": "shop"`, "modifiers")
 	call("docs", map[string]any{"query": "undo last command"}, "# nexios help undo")
 	call("docs", map[string]any{"query": "how do I write an endpoint by hand"}, "# nexios help endpoints")
@@ -115,6 +127,9 @@ func TestAgentChangesTheProject(t *testing.T) {
 	words := []string{"add", "resource", "product", "name:string:min=2", "price:decimal:min=0"}
 	call("plan", map[string]any{"words": words, "diff": true}, "+// Product is a row of the table products.")
 	stale, fresh := plan("add", "resource", "tag", "name:string"), plan(words...)
+	call("apply", plan("add", "redis"), "update     internal/app/modules.go")
+	call("apply", map[string]any{"plan": id.FindStringSubmatch(call("undo", nil))[1]}, "undone")
+	plan("add", "metrics")
 	call("apply", fresh, "create     internal/products/products_test.go")
 	refused("apply", fresh, "there is no plan")
 	refused("apply", stale, "the project has changed")

@@ -32,19 +32,23 @@ func mcpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mcp",
 		Short: "Serve the project to coding agents (Model Context Protocol)",
-		Long: `Serve the project to coding agents over standard input and output, by the
+		Long: `Serve the project to coding agents over standard input and output, using the
 Model Context Protocol. They can read its schema, routes, OpenAPI document and
 documentation, run its tests, and change it in two steps: a plan shows what
-would be written, and applying it writes just that.`,
+would be written, and applying it writes exactly that.
+
+In a folder without a project the tools report that, until there is one.`,
 		Example: "  nexios mcp\n  claude mcp add nexios -- nexios mcp",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := findProject(dir)
-			if err != nil {
-				return err
+			if isTerminal(cmd.InOrStdin()) {
+				if _, err := findProject(dir); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.ErrOrStderr(), "serving coding agents on standard input and output; ctrl-c stops it")
 			}
-			a := &agent{dir: found, root: cmd.Root(), plans: map[string]planned{}, packages: sync.OnceValues(packageDocs)}
-			err = a.server().Run(cmd.Context(), &mcp.IOTransport{Reader: io.NopCloser(cmd.InOrStdin()), Writer: keepOpen{cmd.OutOrStdout()}})
+			a := &agent{named: dir, root: cmd.Root(), plans: map[string]planned{}, packages: sync.OnceValues(packageDocs)}
+			err := a.server().Run(cmd.Context(), &mcp.IOTransport{Reader: io.NopCloser(cmd.InOrStdin()), Writer: keepOpen{cmd.OutOrStdout()}})
 			if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 				return nil // the agent has gone
 			}
@@ -62,13 +66,26 @@ func (keepOpen) Close() error { return nil }
 
 // agent is what a coding agent may do with the project in dir.
 type agent struct {
-	dir  string
-	root *cobra.Command
+	named string // by --dir
+	dir   string // "" until find finds it
+	root  *cobra.Command
 
 	mu    sync.Mutex // one change at a time
 	plans map[string]planned
+	made  int // plans so far
 
 	packages func() ([]string, error) // what the runtime's packages document
+}
+
+// find looks for the project until it is there: an agent may begin in a folder that it
+// then makes one in.
+func (a *agent) find() (err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.dir == "" {
+		a.dir, err = findProject(a.named)
+	}
+	return err
 }
 
 // planned is a command that was shown and not carried out yet.
@@ -79,20 +96,20 @@ type planned struct {
 }
 
 const instructions = `This is a project that nexios generates and extends: a JSON API on Gin and GORM.
-Read AGENTS.md and the tool schema first. To add a resource, fields or a feature, to
-change or remove them, to adopt tables, to write a client or to undo, call plan with
-the words of the command, look at what it would write, then call apply with the
-plan's id. Run the tests afterwards. Edit anything else by hand; later plans keep
-your edits. The tool docs also knows the packages that the code imports.`
+Read AGENTS.md and the output of the tool schema first. To add, change, rename or
+remove resources, fields and features, to adopt tables, to write a client or to undo,
+call plan with the words of the command, look at what it would write, then call apply
+with the plan's id. Run the tests afterwards. Edit anything else by hand; later plans
+keep your edits. The tool docs also searches the packages that the code imports.`
 
 // Arguments of the tools.
 type (
 	planInput struct {
-		Words []string `json:"words" jsonschema:"the command, one word each: add resource post title:string:min=3; or add field, add auth, change field, remove, adopt TABLE, client ts, upgrade, undo"`
+		Words []string `json:"words" jsonschema:"the command, one word each: add resource post title:string:min=3; or add field, add auth, change field, rename resource, remove, adopt TABLE, api version, client ts, templates eject, upgrade, undo"`
 		Diff  bool     `json:"diff,omitempty" jsonschema:"show the text of each change, not only the files"`
 	}
 	applyInput struct {
-		Plan string `json:"plan" jsonschema:"the id that plan gave"`
+		Plan string `json:"plan" jsonschema:"the id that plan or undo returned"`
 	}
 	openAPIInput struct {
 		Path string `json:"path,omitempty" jsonschema:"a path of the document, such as /api/v1/posts; without it all operations are listed"`
@@ -109,25 +126,28 @@ type (
 func (a *agent) server() *mcp.Server {
 	s := mcp.NewServer(&mcp.Implementation{Name: "nexios", Version: runtime.Version}, &mcp.ServerOptions{Instructions: instructions})
 	reads := &mcp.ToolAnnotations{ReadOnlyHint: true}
-	tool(s, "plan", "Show what a nexios command would write to the project, without writing. Returns the plan's id for apply.", reads, a.plan)
-	tool(s, "apply", "Write what a plan showed. Refused if the project has changed since, so that nothing else would be written.", nil, a.apply)
-	tool(s, "undo", "Plan to undo the last nexios command; apply it by its id.", reads, func(ctx context.Context, _ none) (string, error) {
+	tool(s, a, "plan", "Show what a nexios command would write to the project, without writing. Returns the plan's id for apply.", reads, a.plan)
+	tool(s, a, "apply", "Write what a plan showed. Refused if the project has changed since, so that nothing else would be written.", nil, a.apply)
+	tool(s, a, "undo", "Plan to undo the last nexios command. Returns the plan's id for apply.", reads, func(ctx context.Context, _ none) (string, error) {
 		return a.plan(ctx, planInput{Words: []string{"undo"}})
 	})
-	tool(s, "schema", "The project's resources, fields and features, and the language that fields are written in.", reads, a.schema)
-	tool(s, "routes", "The routes that the project serves, with guards and summaries.", reads, func(ctx context.Context, _ none) (string, error) {
+	tool(s, a, "schema", "The project's resources, fields and features, and the language that fields are written in.", reads, a.schema)
+	tool(s, a, "routes", "The routes that the project serves, with guards and summaries.", reads, func(ctx context.Context, _ none) (string, error) {
 		return a.nexios(ctx, nil, "routes")
 	})
-	tool(s, "openapi", "The project's OpenAPI document: its operations, or one path in full.", reads, a.openAPI)
-	tool(s, "dev", "What the running nexios dev says: whether the last edit builds and its errors, and the last requests, those that failed first, with their SQL and log lines.", reads, a.dev)
-	tool(s, "test", "Run the project's tests.", reads, a.test)
-	tool(s, "docs", "Search the documentation of nexios, of the project and of the runtime's packages: a word such as paging, or a name such as db.FindWritable.", reads, a.docs)
+	tool(s, a, "openapi", "The project's OpenAPI document: a list of its operations, or one path in full.", reads, a.openAPI)
+	tool(s, a, "dev", "What the running nexios dev reports: whether the last edit builds, its errors, and the last requests, failed ones first, with their SQL and log lines.", reads, a.dev)
+	tool(s, a, "test", "Run the project's tests.", reads, a.test)
+	tool(s, a, "docs", "Search the documentation of nexios, of the project and of the runtime's packages: a word such as paging, or a name such as db.FindWritable.", reads, a.docs)
 	return s
 }
 
 // tool adds a tool that answers in text.
-func tool[In any](s *mcp.Server, name, about string, hints *mcp.ToolAnnotations, do func(context.Context, In) (string, error)) {
+func tool[In any](s *mcp.Server, a *agent, name, about string, hints *mcp.ToolAnnotations, do func(context.Context, In) (string, error)) {
 	mcp.AddTool(s, &mcp.Tool{Name: name, Description: about, Annotations: hints}, func(ctx context.Context, _ *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
+		if err := a.find(); err != nil {
+			return nil, nil, err
+		}
 		text, err := do(ctx, in)
 		if err != nil {
 			return nil, nil, err // the agent reads it as the tool's result
@@ -168,7 +188,7 @@ func (a *agent) plan(ctx context.Context, in planInput) (string, error) {
 	if len(words) > 0 && words[0] == "nexios" {
 		words = words[1:]
 	}
-	if verbs := []string{"add", "adopt", "change", "client", "rename", "remove", "upgrade", "undo"}; len(words) == 0 || !slices.Contains(verbs, words[0]) {
+	if verbs := []string{"add", "adopt", "api", "change", "client", "rename", "remove", "templates", "upgrade", "undo"}; len(words) == 0 || !slices.Contains(verbs, words[0]) {
 		return "", &problem.Error{What: "a plan begins with one of: " + strings.Join(verbs, " "), Try: "add resource post title:string"}
 	}
 	for _, word := range words {
@@ -190,7 +210,8 @@ func (a *agent) plan(ctx context.Context, in planInput) (string, error) {
 			return "", err
 		}
 	}
-	id := fmt.Sprintf("plan-%d", len(a.plans)+1)
+	a.made++
+	id := fmt.Sprintf("plan-%d", a.made)
 	a.plans[id] = p
 	return fmt.Sprintf("%s\nplan: %s\nTo write this, call apply with the plan's id.\n", shown, id), nil
 }
