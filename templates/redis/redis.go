@@ -15,7 +15,7 @@ import (
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "redis",
-		Summary:  "Redis, to share the rate limit between replicas",
+		Summary:  "Redis, to share rate limits and rooms between replicas",
 		Example:  "redis",
 		Packages: []string{"redis"},
 		Edits:    edits,
