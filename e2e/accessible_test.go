@@ -61,7 +61,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	look := func(name string) {
 		t.Helper()
-		for _, width := range []int64{1400, 390} {
+		for _, width := range []int64{1400, 390, 360} {
 			do(chromedp.EmulateViewport(width, 900))
 			is(name+" at rest", `document.getAnimations().every(a => a.playState !== "running")`)
 			axe.Check(t, ctx, fmt.Sprintf("%s at %d px", name, width))
@@ -92,6 +92,9 @@ func TestPagesAreAccessible(t *testing.T) {
 	do(chromedp.Navigate(s.url + "/nothing"))
 	is("the error page", `document.title.includes("404") || document.body.innerText.includes("404")`)
 	look("404")
+	do(chromedp.Navigate(s.url + "/html"))
+	is("the tour's page", `document.title === "Tour"`)
+	look("tour")
 	do(chromedp.Navigate(s.url + "/chat"))
 	is("chat", `!!document.querySelector("#login")`)
 	look("chat")

@@ -17,7 +17,17 @@ import (
 	"github.com/nexios-go/nexios/templates/tour/files/internal/model"
 )
 
-const hello = "Hello, World!"
+const (
+	hello = "Hello, World!"
+	page  = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Tour</title>
+<main><h1>` + hello + `</h1></main>
+</html>
+`
+)
 
 type handler struct{ db *gorm.DB }
 
@@ -79,7 +89,7 @@ func wildcard(_ *gin.Context, in pathInput) (wildcardAnswer, error) {
 func getXML(c *gin.Context) { c.XML(http.StatusOK, message{Message: hello}) }
 
 func getHTML(c *gin.Context) {
-	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<!doctype html>\n<html lang=\"en\"><title>Tour</title><h1>"+hello+"</h1></html>\n"))
+	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(page))
 }
 
 func getText(c *gin.Context) { c.String(http.StatusOK, hello) }
