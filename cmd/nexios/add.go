@@ -202,6 +202,7 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 	cmd := changer(&cobra.Command{
 		Use:     use,
 		Short:   feature.Summary,
+		Long:    featureHelp(feature),
 		Example: "  nexios add " + feature.Example,
 		Args:    mayName(feature),
 	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {
@@ -234,6 +235,22 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// featureHelp says what a feature is, and what the choices of its options are.
+func featureHelp(feature scaffold.Feature) string {
+	var b strings.Builder
+	b.WriteString(feature.Summary + ".")
+	for _, option := range feature.Options {
+		if len(option.About) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n\n--%s (%s):\n", option.Name, option.Help)
+		for _, choice := range option.Choices {
+			fmt.Fprintf(&b, "\n  %-13s %s", choice, option.About[choice])
+		}
+	}
+	return b.String()
 }
 
 // mayName takes the name of a feature that can be added several times, and nothing else.

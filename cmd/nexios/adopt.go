@@ -38,15 +38,15 @@ func adoptCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt [TABLE...]",
 		Short: "Serve the tables of an existing database",
-		Long: `Serve the tables of the database that DATABASE_URL names (in the environment, or
-.env): of PostgreSQL, MariaDB, MySQL or SQLite. Its catalog is read in a
-read-only transaction; models, routes and tests are written for tables as they
-are: their names, keys, types and relations. A table that only joins two others
+		Long: `Serve the tables of the database in DATABASE_URL, from the environment or .env:
+PostgreSQL, MariaDB, MySQL or SQLite. Its catalog is read in a read-only
+transaction; models, routes and tests are written for the tables as they are,
+with their names, keys, types and relations. A table that only joins two others
 becomes a many field. Without --guard the routes only read.
 
 A baseline migration builds the schema on an empty database, for tests and
 replicas. With your consent it is marked as applied in this one; nothing else is
-written to the database. Run the same command again after the schema changed.
+written to the database. Run the same command again once the schema has changed.
 
 A report lists each table: whether it is served whole, partly or not, and why.
 With --check nothing is written, and the exit code is 3 if the database and the

@@ -85,19 +85,20 @@ func renameResourceCommand() *cobra.Command {
 	cmd := changer(&cobra.Command{
 		Use:   "resource OLD NEW",
 		Short: "Rename a resource or model",
-		Long: `Rename a resource or model: its package, model, routes and tests get the new name,
-and so do relations of other resources that are called as it was. Migrations rename
-the table, its indexes and constraints, join tables and columns, both ways; rows stay.
+		Long: `Rename a resource or model: its package, model, routes and tests get the new
+name, and so do the relations of other resources that are named after it. A
+migration renames the table, its indexes and constraints, join tables and
+columns, and can be rolled back; rows stay.
 
-Your own code follows where it names the package or the model's type; what else
-would not compile is named, and nothing is written.
+Your own code is updated where it names the package or the model's type. If
+anything else would no longer compile, it is listed and nothing is written.
 
-With --keep-table the database keeps its names, and so do fields of other resources,
-which rename field renames one by one. Without it a program of before does not find
-the table any more.
+With --keep-table the database keeps its names, and so do the fields of other
+resources; rename field changes those one by one. Without it, a program built
+before the rename no longer finds the table.
 
-What was stored stays: API keys with the scope posts:read need a new one, and the
-audit log names the old table for what was done before.`,
+Stored data stays as it is: API keys with the scope posts:read need a new scope,
+and earlier entries of the audit log name the old table.`,
 		Example:           "  nexios rename resource post article\n  nexios rename resource post article --keep-table\n  nexios rename resource person member --plural members",
 		Args:              needsWords(2, "nexios rename resource post article"),
 		ValidArgsFunction: completeResource,

@@ -12,7 +12,7 @@ import (
 func apiCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "api",
-		Short:   "Serve a next version of the API",
+		Short:   "Serve the next version of the API beside the current one",
 		Example: "  nexios api version v2 post",
 	}, apiVersionCommand())
 }
@@ -21,18 +21,20 @@ func apiVersionCommand() *cobra.Command {
 	var sunset string
 	cmd := changer(&cobra.Command{
 		Use:   "version VERSION [RESOURCE...]",
-		Short: "Serve a next version of resources beside the one that is there",
-		Long: `Serve a next version of resources beside the one that is there: /api/v2/posts
-beside /api/v1/posts. The next one is a package of its own (internal/postsv2) that
-begins as a copy, with its own inputs, routes and tests. Table, model and the rule
-of its rows are the same for all versions.
+		Short: "Serve the next version of resources beside the current one",
+		Long: `Serve the next version of resources beside the current one: /api/v2/posts beside
+/api/v1/posts. It is a package of its own (internal/postsv2) that starts as a
+copy, with its own inputs, routes and tests. All versions share the table, the
+model and its row rules.
 
-Answers of the older one get the headers Deprecation (RFC 9745), Link to the
-successor and, with --sunset, Sunset (RFC 8594); OpenAPI marks it as deprecated.
+Responses of the older version get the headers Deprecation (RFC 9745), Link to
+the successor and, with --sunset, Sunset (RFC 8594); OpenAPI marks it as
+deprecated.
 
-add field, change field and the like then change the model and the newest version
-alone. An older one reads and writes the same model: what it still uses of it cannot
-go before you have edited it. Without RESOURCEs, all that have routes get the version.`,
+From then on, add field, change field and the like change the model and the
+newest version only. Older versions use the same model: before you remove a
+field, edit the versions that still use it. Without RESOURCE, every resource
+with routes gets the version.`,
 		Example: "  nexios api version v2 post\n  nexios api version v2 post comment --sunset 2027-05-28",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -61,6 +63,6 @@ go before you have edited it. Without RESOURCEs, all that have routes get the ve
 		}
 		return carryOver(cmd, f, open, p, changing{title: "api version " + strings.Join(args, " "), next: nextSteps(p)})
 	})
-	cmd.Flags().StringVar(&sunset, "sunset", "", "day from which on the older version may be gone: 2027-05-28")
+	cmd.Flags().StringVar(&sunset, "sunset", "", "`date` after which the older version may be gone, such as 2027-05-28")
 	return cmd
 }

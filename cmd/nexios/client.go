@@ -68,10 +68,15 @@ func clientGoCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "go",
-		Short: "Write a Go client by oapi-codegen",
-		Long: `Write a Go client of the API by ` + codegen + `,
-which go run fetches and builds the first time. It is a package named client and
-imports ` + codegenRuntime + `.`,
+		Short: "Write a Go client, with oapi-codegen",
+		Long: `Write a Go client of the API with oapi-codegen, which go run fetches and builds
+the first time:
+
+  ` + codegen + `
+
+The client is a package named client, and imports
+
+  ` + codegenRuntime,
 		Example: "  nexios client go\n  nexios client go --out ../shopcli/client/client.go",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -24,8 +24,9 @@ the error is shown here, in the browser and in a response header.
 
 The same events are shown at /dev (localhost only).
 
-Where the file system tells nothing of changes, as in containers and on network
-mounts, --poll looks at the files instead, every second or as often as it says.
+Where the file system does not report changes, as on network mounts and in some
+containers, --poll checks the files instead: every second, or as often as it
+says.
 
 With --delve each version runs under a debugger on one fixed port; attach your
 editor again after a reload. The first build is slow.`,
@@ -80,7 +81,7 @@ editor again after a reload. The first build is slow.`,
 	flags.BoolVarP(&o.Yes, "yes", "y", false, "if the port is taken, use the next free one without asking")
 	flags.BoolVar(&o.Open, "open", false, "open a browser")
 	flags.BoolVar(&o.Test, "test", false, "test changed packages after each build")
-	flags.DurationVar(&o.Poll, "poll", 0, "look at the files this often instead of waiting for file system events; alone: 1s")
+	flags.DurationVar(&o.Poll, "poll", 0, "check the files this often instead of waiting for file system events; without a value: 1s")
 	flags.Lookup("poll").NoOptDefVal = reload.UsualPoll.String()
 	flags.BoolVar(&o.Delve, "delve", false, "run under Delve; attach to 127.0.0.1:2345")
 	flags.BoolVar(&plain, "plain", false, "plain lines instead of the full-screen view")

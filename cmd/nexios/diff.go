@@ -21,7 +21,7 @@ func diffCommand() *cobra.Command {
 from its text to yours. An upgrade merges them with its own changes. Files you
 created, migrations you added and additions to go.mod are not shown.
 
-With PATHs it shows only these files and folders of the project.`,
+With PATH it shows only these files and folders of the project.`,
 		Example: "  nexios diff\n  nexios diff --stat\n  nexios diff internal/posts",
 	}, func(cmd *cobra.Command, open opened, args []string) error {
 		p, err := open.catalog.Diff(open.spec, open.Files())

@@ -54,7 +54,7 @@ func doctorCommand() *cobra.Command {
 		Short: "Check the machine and the project, and suggest fixes",
 		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
 versions, edits in .nexios, uncommitted changes, guards, unique fields, indexes
-that tables of older versions lack, who may read secrets, and the port. Exits
+missing from tables of older versions, who may read secrets, and the port. Exits
 with 1 if a check fails; a warning may be intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,

@@ -23,10 +23,11 @@ Exit codes
   0    done
   1    failed
   2    the command line is wrong
-  3    conflicts, or what db check found; nothing was written
+  3    conflicts, or what db check or adopt --check found; nothing was written
   130  cancelled; nothing was written
 
-new, add, change, rename, remove, upgrade, undo, client
+new, add, adopt, change, rename, remove, api version, merge, upgrade, undo,
+client, templates eject
   applied       whether files were written; false with --dry-run, on conflicts
                 and if everything already existed
   dir           the project's folder, absolute
@@ -53,6 +54,8 @@ doctor
 db check        differences: drift (false: only advice), where, what, try
 db reset, seed  dir, seeded: whether the project's seeds ran
 diff            dir, plan.ops: from what nexios wrote (before) to yours (after)
+templates list  dir, templates: name, ejected, changed
+templates diff  dir, plan.ops: the built-in templates, then and now
 openapi         the OpenAPI document
 openapi diff    changes: severity, id, text, operation
 routes          for each route: method, path, module, guards, summary

@@ -35,12 +35,12 @@ func mergeCommand() *cobra.Command {
 		Short: "Finish a git merge of branches that both used nexios",
 		Long: `Finish a git merge, rebase or cherry-pick of branches that both used nexios: it
 makes one project of both sides. nexios.json is merged by its meaning, generated
-files are made of what it then says, and the edits of both branches are merged
-into them. Only edits can be in conflict: then nothing is written, and --markers
+files are regenerated from the result, and the edits of both branches are merged
+into them. Only edits can conflict: then nothing is written, and --markers
 writes both texts for you to resolve. A file without markers counts as resolved.
 
-As git's merge driver it does most of that during git merge. New projects have
-it; in a clone it is set up once with --install.`,
+As git's merge driver, nexios does most of that during git merge. New projects
+have it; in a clone, set it up once with --install.`,
 		Example: "  git merge feature          # conflicts\n  nexios merge\n  git add --all && git commit\n\n  nexios merge --install     # once in a clone",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

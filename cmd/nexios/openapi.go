@@ -113,7 +113,7 @@ func openAPIDiffCommand() *cobra.Command {
 	var dir, failOn string
 	cmd := &cobra.Command{
 		Use:   "diff OLD [NEW]",
-		Short: "Show what changed between two OpenAPI documents, and what breaks clients",
+		Short: "Compare two OpenAPI documents, and show what breaks clients",
 		Long: `Show what changed between two OpenAPI documents, and what breaks clients that
 were written for the old one. NEW is the project's own document unless given.
 

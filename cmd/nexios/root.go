@@ -93,6 +93,9 @@ Run it without a command on a terminal and it asks what you want.`,
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
 			group(cmd)
+			for _, shell := range cmd.Commands() { // Cobra's text of bash is a column too wide
+				shell.Long = strings.Replace(shell.Long, "you can install it via your OS's", "install it via your OS's", 1)
+			}
 			cmd.Example = "  source <(nexios completion bash)\n  nexios completion fish | source\n  nexios completion zsh --help"
 		}
 	}

@@ -13,9 +13,9 @@ import (
 func templatesCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "templates",
-		Short: "Use templates of your own for a project",
-		Long: `Use templates of your own for a project: what is in .nexios/templates is used in
-the place of the template of that name, by every command.`,
+		Short: "Use your own templates in a project",
+		Long: `Use your own templates in a project: every command uses a file in
+.nexios/templates instead of the built-in template of the same name.`,
 		Example: "  nexios templates list\n  nexios templates eject resource",
 	}, templatesListCommand(), templatesEjectCommand(), templatesDiffCommand())
 }
@@ -23,7 +23,7 @@ the place of the template of that name, by every command.`,
 func templatesListCommand() *cobra.Command {
 	return reader(&cobra.Command{
 		Use:     "list",
-		Short:   "List the templates, and which the project has of its own",
+		Short:   "List the templates, and which of them the project has ejected",
 		Example: "  nexios templates list",
 		Args:    noArgs,
 	}, func(cmd *cobra.Command, open opened, _ []string) error {
@@ -55,14 +55,14 @@ func templatesListCommand() *cobra.Command {
 func templatesEjectCommand() *cobra.Command {
 	return changer(&cobra.Command{
 		Use:   "eject NAME...",
-		Short: "Write templates into the project, to be edited",
-		Long: `Write templates into .nexios/templates, to be edited: every command then uses
-them for this project. NAME is a template, or a folder of them, as templates list
-shows them. nexios upgrade brings an edited template into what is there, merged
-with your edits.
+		Short: "Copy templates into the project, for you to edit",
+		Long: `Copy templates into .nexios/templates, for you to edit: from then on, every
+command uses the copies in this project. NAME is a template or a folder of
+templates, as in templates list. After you edit one, nexios upgrade regenerates
+the project's files with it, and merges them with your edits.
 
-Ejected again, a template is merged with what is new in nexios' own. To go back to
-nexios' own, delete the file.`,
+Ejecting a template again merges what is new in the built-in one into yours. To
+go back to the built-in one, delete the file.`,
 		Example:           "  nexios templates eject resource\n  nexios templates eject 'resource/internal/{room}/input.go.tmpl'",
 		Args:              needsName("nexios templates eject resource"),
 		ValidArgsFunction: completeTemplate,
@@ -81,9 +81,9 @@ nexios' own, delete the file.`,
 func templatesDiffCommand() *cobra.Command {
 	return reader(&cobra.Command{
 		Use:   "diff",
-		Short: "Show what has changed in nexios' templates since they were ejected",
-		Long: `Show what has changed in nexios' templates since they were ejected. Eject them
-again to merge that with your edits, which nexios diff shows.`,
+		Short: "Show what has changed in the built-in templates since eject",
+		Long: `Show what has changed in the built-in templates since you ejected them. To merge
+those changes with your edits, eject the templates again.`,
 		Example: "  nexios templates diff",
 		Args:    noArgs,
 	}, func(cmd *cobra.Command, open opened, _ []string) error {

@@ -29,7 +29,7 @@ func fieldsTopic() *cobra.Command {
 	}
 	b.WriteString("\nModifiers\n")
 	for _, m := range spec.Modifiers() {
-		row(strings.TrimSuffix(m[0]+"="+strings.TrimPrefix(m[1], "cascade/restrict/"), "="), aboutModifier(m[0]))
+		row(strings.TrimSuffix(m[0]+"="+strings.Replace(m[1], "cascade/restrict/null", "ACTION", 1), "="), aboutModifier(m[0]))
 	}
 	return &cobra.Command{
 		Use: "fields", Short: "The types and modifiers of fields", Long: strings.TrimSpace(b.String()),
@@ -49,7 +49,7 @@ func aboutModifier(name string) string {
 		"max": "the maximum value, or number of characters", "len": "the exact number of characters", "secret": "never in responses",
 		"private": "only the owner and administrators see it, and change it later", "immutable": "set at creation, never changed",
 		"readonly": "in responses only; your own code sets it", "array": "a list of values", "string": "a string in JSON, since JavaScript rounds large numbers",
-		"ondelete": "what happens when the row it refers to is deleted: cascade deletes it, restrict forbids it, null clears the reference", "pattern": "a regular expression, or a name such as alpha",
+		"ondelete": "what happens when the row it refers to is deleted: cascade deletes this one too, restrict forbids it, null clears the reference", "pattern": "a regular expression, or a name such as alpha",
 	}[name]
 }
 
@@ -153,16 +153,16 @@ func authTopic() *cobra.Command {
 
 An access token (Authorization: Bearer) lives for 30 minutes. Changing an
 account requires a password entered in the last 15: POST /auth/confirm-password.
---with selects more: totp (second factor), apikeys (X-API-Key, with scopes),
-reset and confirm (by mail), sessions (pages, by cookie), passkeys, oidc; none
-for none. Parts can be added later: nexios add auth --with passkeys/oidc. These
-two include a page /login.
+--with selects parts: totp (second factor), apikeys (X-API-Key, with scopes),
+reset and confirm (by mail), sessions (pages, by cookie), passkeys, oidc, or
+none. More can be added later: nexios add auth --with passkeys/oidc. These two
+include a page /login.
 
 oidc logs in with an OpenID Connect provider: OIDC_ISSUER, OIDC_CLIENT_ID and
 OIDC_CLIENT_SECRET. Register APP_URL/api/v1/auth/oidc/callback with it. Send the
-browser to /auth/oidc/begin; it returns to the page return_to (/login), which
-sends POST /auth/oidc-login {code}. Accounts are linked automatically only if
-both sides have confirmed the e-mail address; otherwise by their user, in a
+browser to /auth/oidc/begin; it comes back to the page ?return_to= (/login),
+which sends POST /auth/oidc-login {code}. Accounts are linked automatically only
+if both sides have confirmed the e-mail address; otherwise by their user, in a
 fresh session.
 
 Passkeys are bound to the host of APP_URL for good; each counts as two factors.
@@ -208,15 +208,16 @@ nexios add deploy writes the files for other places:
   --to fly          fly.toml, for a project with a database server
 
 In production (APP_ENV=production) nothing migrates by itself: migrate up is a
-separate step. /healthz is the liveness probe, /readyz the readiness probe; the
-command health queries it. On SIGTERM the program drains for SHUTDOWN_DELAY and
+separate step. /healthz is the liveness probe, /readyz the readiness probe,
+which NAME health queries. On SIGTERM the program drains for SHUTDOWN_DELAY and
 exits within 10 seconds.
 
 TLS_CERT and TLS_KEY serve HTTPS. TLS_AUTOCERT_HOSTS=api.example.com gets a
 certificate from Let's Encrypt, which must reach ADDR on port 443. Behind a
-proxy, name it in TRUSTED_PROXIES.
+proxy, put its address into TRUSTED_PROXIES: otherwise all clients share the
+proxy's rate limit.
 
-  app backup FILE   copies a SQLite database while it is in use
+  NAME backup FILE   copies a SQLite database while it is in use
 
 nexios add extras --with grafana/litestream writes a dashboard for the metrics,
 and settings for Litestream, which replicates a SQLite database to S3.`,
@@ -229,7 +230,7 @@ func configTopic() *cobra.Command {
 		Use: "config", Short: "Where settings come from, and how to add one",
 		Long: `Settings come from the environment and, in development alone, from .env. The
 program's --help lists all of them with their defaults. It refuses to start with
-unknown names or invalid values, and reports all of them at once.
+invalid values, or with unknown names in .env, and reports all of them at once.
 
 A setting of your own is a field of Config in internal/app/config.go:
 

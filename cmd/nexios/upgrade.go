@@ -28,8 +28,9 @@ func upgradeCommand() *cobra.Command {
 		Use:   "upgrade",
 		Short: "Upgrade the project to this version of nexios",
 		Long: `Regenerate the project as this version of nexios writes it: changes are merged
-with your edits, and the project's copy of the runtime is replaced. Your own
-calls of what the runtime changed are rewritten, each listed with its line.
+with your edits, and the project's copy of the runtime is replaced. Where
+your own code calls what the runtime has renamed, it is rewritten, and each line
+is listed.
 
 If you and the new version changed the same lines, nothing is written and the
 files are named; --markers writes both versions into them for you to resolve.

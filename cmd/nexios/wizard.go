@@ -49,7 +49,7 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 				_, err := spec.New(spec.Project{Name: given.One("name"), Module: given.One("module")})
 				return firstLine(err)
 			}},
-		form.Question{Key: "db", Title: "Database", Help: "The default; DATABASE_URL overrides it at any time",
+		form.Question{Key: "db", Title: "Database", Help: "the default; DATABASE_URL overrides it at any time",
 			Kind: form.Choice, Choices: spec.Databases(), About: aboutDatabases(), Default: []string{f.database}},
 		form.Question{Key: "preset", Title: "Start from", Kind: form.Choice, Choices: templates.Presets(), About: aboutPresets(), Default: []string{f.preset}},
 		form.Question{Key: "git", Title: "Create a git repository?", Kind: form.Confirm, Default: []string{git}},

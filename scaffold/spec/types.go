@@ -112,7 +112,7 @@ func rows() []Type {
 			limits: textLimits(16000), column: sized, rules: textRules(), parse: text(nil), sample: textSample("%s"), empty: textZero, edges: textEdges("%s"), bad: textBad("", "%s"),
 		},
 		{
-			Name: "text", Doc: "a long text, at most 65,536 characters unless max says",
+			Name: "text", Doc: "a long text, at most 65,536 characters by default",
 			Go: "string", Zero: `""`, Plain: true, length: long,
 			mods:   "search default min max pattern secret",
 			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: text(nil), sample: textSample("%s"), empty: textZero, edges: textEdges("%s"), bad: textBad("", "%s"),
@@ -196,13 +196,13 @@ func rows() []Type {
 			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug", "%s"),
 		},
 		{
-			Name: "json", Doc: "any JSON value, at most 65,536 bytes unless max says",
+			Name: "json", Doc: "any JSON value, at most 65,536 bytes by default",
 			Go: "db.JSON", Nil: true, Imports: []string{dbImport}, Plain: true, length: long,
 			mods:   "max",
 			limits: textLimits(1 << 30), column: typed(""), rules: mostRules, parse: anyJSON, sample: oneOf(`{"size":1}`, `[1,2]`, `"three"`),
 		},
 		{
-			Name: "bytes", Doc: "binary data, base64 in JSON, at most 65,536 bytes unless max says",
+			Name: "bytes", Doc: "binary data, base64 in JSON, at most 65,536 bytes by default",
 			Go: "[]byte", Nil: true, Plain: true, length: long,
 			mods:   "min max len secret",
 			limits: textLimits(1 << 30), column: typed(""), rules: textRules(), parse: binary, sample: textSample("%s"), edges: bytesEdges, bad: bytesBad,

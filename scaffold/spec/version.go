@@ -54,10 +54,10 @@ func (p Project) AddVersion(version string, names []string, since, sunset string
 	const command = "nexios api version"
 	n, ok := versionNumber(version)
 	if !ok || n < 2 {
-		return p, nil, &problem.Error{What: fmt.Sprintf("%q is not a next version", clip(version)), Label: "versions", Where: "v2 v3 ...", Try: command + " v2"}
+		return p, nil, &problem.Error{What: fmt.Sprintf("%q is not a version after v1", clip(version)), Label: "versions", Where: "v2 v3 ...", Try: command + " v2"}
 	}
 	if sunset != "" && (!day(sunset) || sunset <= since) {
-		return p, nil, &problem.Error{What: fmt.Sprintf("--sunset %s is not a day to come", clip(sunset)), Label: "form", Where: "2027-05-28", Try: command + " " + version + " --sunset " + later(since)}
+		return p, nil, &problem.Error{What: fmt.Sprintf("--sunset %s is not a future date", clip(sunset)), Label: "form", Where: "2027-05-28", Try: command + " " + version + " --sunset " + later(since)}
 	}
 	var chosen []Resource
 	for _, name := range names {
