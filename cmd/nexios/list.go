@@ -23,8 +23,8 @@ func listCommand() *cobra.Command {
 	return reader(&cobra.Command{
 		Use:   "list",
 		Short: "List the features and resources of the project",
-		Long: `List the features and resources of the project: of each, the command that adds it
-as it is now, with the fields and options that were added or changed since.
+		Long: `List the features and resources of the project, each with the command that adds
+it as it is now, with the fields and options that were added or changed since.
 Routes: nexios routes.`,
 		Example: "  nexios list\n  nexios list --json",
 		Args:    noArgs,
