@@ -179,8 +179,9 @@ func (w *compressedWriter) WriteHeader(status int) {
 		return
 	}
 	w.status = status
-	if status == http.StatusNotModified {
+	if status == http.StatusNotModified { // which has the Vary of what it stands for (RFC 9110, 15.4.5)
 		w.tellHeld()
+		w.vary()
 	}
 	if status == http.StatusNoContent || status == http.StatusNotModified || !w.may() {
 		w.pass()
@@ -194,12 +195,18 @@ func (w *compressedWriter) may() bool {
 	if h.Get("Content-Encoding") != "" || h.Get("Content-Range") != "" || !compressible(h.Get("Content-Type")) {
 		return false
 	}
+	w.vary()
+	return w.coding != nil && !strings.Contains(h.Get("Cache-Control"), "no-transform")
+}
+
+// vary says that the answer depends on what the client accepts.
+func (w *compressedWriter) vary() {
+	h := w.Header()
 	if vary := h["Vary"]; len(vary) == 0 {
 		h["Vary"] = byEncoding
 	} else if !slices.Contains(vary, byEncoding[0]) {
 		h["Vary"] = append(vary, byEncoding[0])
 	}
-	return w.coding != nil && !strings.Contains(h.Get("Cache-Control"), "no-transform")
 }
 
 func compressible(contentType string) bool {

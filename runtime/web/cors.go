@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 )
@@ -11,23 +10,35 @@ import (
 // cookies, and answers their preflights (Fetch standard). Other origins get no
 // header, and so their browsers' refusal.
 func cors(origins []string) gin.HandlerFunc {
+	known := make(map[string][]string, len(origins))
+	for _, origin := range origins {
+		known[origin] = []string{origin}
+	}
+	// Of all answers: a header that another handler adds to is copied first.
+	var (
+		yes     = []string{"true"}
+		exposed = []string{"Deprecation, ETag, Link, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, Sunset, X-Request-ID"}
+		methods = []string{"GET, HEAD, POST, PUT, PATCH, DELETE"}
+		headers = []string{"Authorization, Content-Type, If-Match, If-None-Match, X-API-Key, X-CSRF-Token, X-Request-ID"}
+		maxAge  = []string{"600"}
+	)
 	return func(c *gin.Context) {
 		h := c.Writer.Header()
 		h.Add("Vary", "Origin")
-		origin := c.GetHeader("Origin")
-		if !slices.Contains(origins, origin) {
+		origin, ok := known[c.GetHeader("Origin")]
+		if !ok {
 			return
 		}
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Allow-Credentials", "true")
+		h["Access-Control-Allow-Origin"] = origin
+		h["Access-Control-Allow-Credentials"] = yes
 		if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
-			h.Set("Access-Control-Expose-Headers", "Deprecation, ETag, Link, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, Sunset, X-Request-ID")
+			h["Access-Control-Expose-Headers"] = exposed
 			return
 		}
 		h.Add("Vary", "Access-Control-Request-Method")
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, If-None-Match, X-API-Key, X-CSRF-Token, X-Request-ID")
-		h.Set("Access-Control-Max-Age", "600")
+		h["Access-Control-Allow-Methods"] = methods
+		h["Access-Control-Allow-Headers"] = headers
+		h["Access-Control-Max-Age"] = maxAge
 		c.AbortWithStatus(http.StatusNoContent)
 	}
 }

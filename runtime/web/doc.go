@@ -21,12 +21,16 @@
 // Messages (advice.go): go-playground's translations/en say the key and not its words
 // (author_id), and have none for our four rules and 13 others, such as uuid7 and timezone.
 //
-// Compression (compress.go): gzhttp of klauspost, whose encoders these are, has no
+// Compression (compress.go): gzhttp of klauspost, whose encoders these are, makes the
+// same bytes in the same time, with 8 allocations an answer where ours has 5. It has no
 // brotli, and leaves the suffix that it gives an ETag in the If-None-Match that comes
-// back, so that there would be no 304.
+// back, so that it answers 200 and the whole body where ours answers 304.
 //
-// CORS (cors.go): 20 lines for a list of origins. gin-contrib/cors has 460, most of them
-// for patterns, schemes and wildcards that CORS_ORIGINS must not have.
+// CORS (cors.go): 45 lines for a list of origins. gin-contrib/cors, 460 lines and 13 KB
+// for patterns that CORS_ORIGINS must not have, takes 2 to 4 times as long for a page of a
+// listed origin. It leaves Vary out of answers to requests without an Origin, which a cache
+// then hands to that page without the headers; answers 403 to other origins, where browsers
+// only need no headers; and takes every OPTIONS for a preflight.
 //
 // # Middleware, guards and jobs
 //
