@@ -153,26 +153,6 @@ func Apply(dir string, p plan.Plan, o Options) (Result, error) {
 	return project.Apply(p, o)
 }
 
-// Undo reverts the newest step of the project in dir.
-func Undo(dir string, o Options) (Step, error) {
-	project, _, err := Open(dir, o)
-	if err != nil {
-		return Step{}, err
-	}
-	defer project.Close()
-	return project.Undo()
-}
-
-// UndoPlan returns the newest step of the project in dir and writes nothing.
-func UndoPlan(dir string) (Step, error) {
-	project, err := Look(dir)
-	if err != nil {
-		return Step{}, err
-	}
-	defer project.Close()
-	return project.UndoPlan()
-}
-
 // Recover brings the project in dir to the state before the step that was cut
 // short, or after it. It writes nothing where there is nothing to do.
 func Recover(dir string) (Recovery, error) { return recoverDir(dir, nil) }
