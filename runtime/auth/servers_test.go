@@ -44,6 +44,8 @@ func TestOnServers(t *testing.T) {
 				"kept address":        TestAnAddressThatCanBeTakenBackIsTaken,
 				"undone change":       TestUndoingAChangeOfAddress,
 				"change by others":    TestAChangeByAnAdministratorIsNotUndone,
+				"corrected change":    TestCorrectingAChangeOffersNothing,
+				"released address":    TestReleaseEmail,
 				"racing registration": TestLeavingAndRegisteringRace,
 				"notices":             TestNotices,
 				"new device":          TestALoginFromANewDeviceIsTold,
