@@ -63,6 +63,8 @@ func TestPagesAreAccessible(t *testing.T) {
 		t.Helper()
 		for _, width := range []int64{1400, 390, 360} {
 			do(chromedp.EmulateViewport(width, 900))
+			is(name+" within the window", `document.documentElement.scrollWidth <= innerWidth &&
+				[...document.querySelectorAll(".opblock-summary *")].every((e) => e.getBoundingClientRect().right <= innerWidth)`)
 			is(name+" at rest", `document.getAnimations().every(a => a.playState !== "running")`)
 			axe.Check(t, ctx, fmt.Sprintf("%s at %d px", name, width))
 			if dir := os.Getenv("NEXIOS_SHOTS"); dir != "" {

@@ -327,10 +327,12 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 		}
 	}
 	do(chromedp.EmulateViewport(360, 800))
-	until("nothing reaches beyond a telephone", `document.documentElement.scrollWidth <= innerWidth`)
+	until("nothing reaches beyond a telephone", `document.documentElement.scrollWidth <= innerWidth &&
+		[...document.querySelectorAll("#requests, #routes, #log")].every((e) => e.scrollWidth <= e.clientWidth)`)
 	axe.Check(t, ctx, "/dev on a telephone")
 	picture("dev-phone")
 	do(chromedp.Navigate(d.url + "/dev/mail"))
+	until("the list of mails does not reach beyond a telephone", `document.documentElement.scrollWidth <= innerWidth`)
 	axe.Check(t, ctx, "/dev/mail on a telephone")
 	picture("mails-phone")
 	do(chromedp.Click(chromedp.CSS("main a")))

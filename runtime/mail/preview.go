@@ -188,9 +188,11 @@ func (w *written) body(header func(string) string, r io.Reader) error {
 
 const style = `<style>
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
+* { box-sizing: border-box }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }
+th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid #8884; vertical-align: top; overflow-wrap: anywhere }
+tr > :first-child { min-width: 6.5rem }
 th { font-weight: 600 } .quiet { opacity: .65 }
 iframe { width: 100%; height: 32rem; border: 1px solid #8886; border-radius: .4rem; background: #fff }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8886; border-radius: .4rem }
