@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -26,9 +27,8 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 	if !slices.ContainsFunc(p.Changes(), changesGo) {
 		return nil
 	}
-	if isTerminal(cmd.ErrOrStderr()) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "checking that it compiles ...")
-	}
+	stop := sync.OnceFunc(waiting(cmd, "checking that it compiles"))
+	defer stop()
 	temp, err := os.MkdirTemp("", "nexios-check-")
 	if err != nil {
 		return err
@@ -46,6 +46,7 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 	if err != nil || after == "" {
 		return err
 	}
+	stop() // before a note
 	note := func(why string) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "note: not checked whether it compiles:", plan.Visible(why))
 	}

@@ -116,7 +116,10 @@ func runProject(cmd *cobra.Command, out io.Writer, dir string, lines ...string) 
 	program := filepath.Join(temp, "program.exe") // as Windows wants it, and others do not mind
 	build := exec.CommandContext(cmd.Context(), "go", "build", "-buildvcs=false", "-o", program, ".")
 	build.Dir, build.Stdout, build.Stderr = dir, cmd.ErrOrStderr(), cmd.ErrOrStderr()
-	if err := build.Run(); err != nil {
+	stop := waiting(cmd, "building the project")
+	err = build.Run()
+	stop()
+	if err != nil {
 		return cmp.Or(cancelled(cmd.Context()), error(&problem.Error{
 			Kind: problem.Failure,
 			What: "the project does not build; see the output above", Where: dir, Try: "go build ./...",

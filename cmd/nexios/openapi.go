@@ -43,27 +43,24 @@ func openAPICommand() *cobra.Command {
 
 // documentOf builds the project in dir and returns its OpenAPI document.
 func documentOf(cmd *cobra.Command, dir string) ([]byte, error) {
-	document, err := goRunProject(cmd, dir, "openapi").Output()
-	return document, started(cmd, dir, err)
+	return goRunProject(cmd, dir, "openapi")
 }
 
-// goRunProject is `go run` of the project in dir with words; what it complains of is
-// shown.
-func goRunProject(cmd *cobra.Command, dir string, words ...string) *exec.Cmd {
+// goRunProject is `go run` of the project in dir with words, and what that prints; what
+// it complains of is shown.
+func goRunProject(cmd *cobra.Command, dir string, words ...string) ([]byte, error) {
 	run := exec.CommandContext(cmd.Context(), "go", append([]string{"run", "-buildvcs=false", "."}, words...)...)
 	run.Dir, run.Stderr = dir, cmd.ErrOrStderr()
-	return run
-}
-
-// started is what nexios ends with after the project in dir was run and ended with err.
-func started(cmd *cobra.Command, dir string, err error) error {
-	if err == nil {
-		return nil
+	stop := waiting(cmd, "building the project")
+	out, err := run.Output()
+	stop()
+	if err != nil {
+		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem.Error{
+			Kind: problem.Failure,
+			What: "the project does not build or start; see the output above", Where: dir, Try: "go build ./...",
+		}))
 	}
-	return cmp.Or(cancelled(cmd.Context()), error(&problem.Error{
-		Kind: problem.Failure,
-		What: "the project does not build or start; see the output above", Where: dir, Try: "go build ./...",
-	}))
+	return out, nil
 }
 
 // cancelled is errCancelled when somebody has had enough.

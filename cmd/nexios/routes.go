@@ -14,8 +14,11 @@ func routesCommand() *cobra.Command {
 		if wantsJSON(cmd) {
 			words = append(words, "--json")
 		}
-		run := goRunProject(cmd, open.dir, words...)
-		run.Stdout = cmd.OutOrStdout()
-		return started(cmd, open.dir, run.Run())
+		routes, err := goRunProject(cmd, open.dir, words...)
+		if err != nil {
+			return err
+		}
+		_, err = cmd.OutOrStdout().Write(routes)
+		return err
 	})
 }

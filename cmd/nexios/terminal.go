@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/muesli/termenv"
@@ -19,6 +21,32 @@ import (
 func isTerminal(v any) bool {
 	f, ok := v.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == ""
+}
+
+// waiting shows a person what takes its time, and for how long so far, until stop is
+// called. Programs and files are told nothing.
+func waiting(cmd *cobra.Command, what string) (stop func()) {
+	w := cmd.ErrOrStderr()
+	if !isTerminal(w) {
+		return func() {}
+	}
+	fmt.Fprint(w, what+" ...")
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		begun, second := time.Now(), time.NewTicker(time.Second)
+		defer second.Stop()
+		for {
+			select {
+			case <-end:
+				fmt.Fprintln(w)
+				return
+			case <-second.C:
+				fmt.Fprintf(w, "\r%s ... %.0f s", what, time.Since(begun).Seconds())
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }
 
 // canAsk says whether a person can be asked.
