@@ -127,7 +127,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 	words := []string{"add", "resource", "product", "name:string:min=2", "price:decimal:min=0"}
 	call("plan", map[string]any{"words": words, "diff": true}, "+// Product is a row of the table products.")
 	stale, fresh := plan("add", "resource", "tag", "name:string"), plan(words...)
-	call("apply", plan("add", "redis"), "update     internal/app/modules.go")
+	call("apply", plan("nexios add redis"), "update     internal/app/modules.go")
 	call("apply", map[string]any{"plan": id.FindStringSubmatch(call("undo", nil))[1]}, "undone")
 	plan("add", "metrics")
 	call("apply", fresh, "create     internal/products/products_test.go")

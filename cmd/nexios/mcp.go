@@ -133,7 +133,8 @@ func (a *agent) server() *mcp.Server {
 	})
 	tool(s, a, "schema", "The project's resources, fields and features, and the language that fields are written in.", reads, a.schema)
 	tool(s, a, "routes", "The routes that the project serves, with guards and summaries.", reads, func(ctx context.Context, _ none) (string, error) {
-		return a.nexios(ctx, nil, "routes")
+		text, _, err := a.nexios(ctx, nil, "routes")
+		return text, err
 	})
 	tool(s, a, "openapi", "The project's OpenAPI document: a list of its operations, or one path in full.", reads, a.openAPI)
 	tool(s, a, "dev", "What the running nexios dev reports: whether the last edit builds, its errors, and the last requests, failed ones first, with their SQL and log lines.", reads, a.dev)
@@ -156,35 +157,38 @@ func tool[In any](s *mcp.Server, a *agent, name, about string, hints *mcp.ToolAn
 	})
 }
 
-// nexios runs a command of this program in the project. Its error is what the
-// command says.
-func (a *agent) nexios(ctx context.Context, env []string, words ...string) (string, error) {
+// nexios runs a command of this program in the project, and returns what it prints and
+// what it notes. Its error is what the command says.
+func (a *agent) nexios(ctx context.Context, env []string, words ...string) (text, notes string, err error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	cmd := exec.CommandContext(ctx, exe, words...)
 	cmd.Args[0] = os.Args[0]
 	return output(cmd, a.dir, env)
 }
 
-// output runs a command and returns what it prints, which is the error where it
-// fails.
-func output(cmd *exec.Cmd, dir string, env []string) (string, error) {
+// output runs a command and returns what it prints and what it notes. Where it fails,
+// both are the error.
+func output(cmd *exec.Cmd, dir string, env []string) (text, notes string, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(os.Environ(), env...), &stdout, &stderr
-	err := cmd.Run()
+	err = cmd.Run()
 	var failed *exec.ExitError
 	if errors.As(err, &failed) {
-		return "", errors.New(strings.TrimSpace(stdout.String() + "\n" + stderr.String()))
+		return "", "", errors.New(strings.TrimSpace(stdout.String() + "\n" + stderr.String()))
 	}
-	return stdout.String(), err
+	return stdout.String(), stderr.String(), err
 }
 
 func (a *agent) plan(ctx context.Context, in planInput) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	words := in.Words
+	if len(words) == 1 { // a whole command line
+		words = strings.Fields(words[0])
+	}
 	if len(words) > 0 && words[0] == "nexios" {
 		words = words[1:]
 	}
@@ -222,7 +226,8 @@ func (a *agent) show(ctx context.Context, p planned, diff bool) (string, error) 
 	if diff {
 		words = append(words, "--diff")
 	}
-	return a.nexios(ctx, []string{"SOURCE_DATE_EPOCH=" + p.epoch}, words...)
+	text, _, err := a.nexios(ctx, []string{"SOURCE_DATE_EPOCH=" + p.epoch}, words...)
+	return text, err
 }
 
 func (a *agent) apply(ctx context.Context, in applyInput) (string, error) {
@@ -240,11 +245,11 @@ func (a *agent) apply(ctx context.Context, in applyInput) (string, error) {
 		delete(a.plans, in.Plan)
 		return "", &problem.Error{Kind: problem.Conflict, What: "the project has changed since the plan was shown, and it would write something else now", Try: "plan again"}
 	}
-	text, err := a.nexios(ctx, []string{"SOURCE_DATE_EPOCH=" + p.epoch}, append(slices.Clone(p.words), "--yes")...)
+	text, notes, err := a.nexios(ctx, []string{"SOURCE_DATE_EPOCH=" + p.epoch}, append(slices.Clone(p.words), "--yes")...)
 	if err == nil {
 		delete(a.plans, in.Plan)
 	}
-	return text, err
+	return text + notes, err
 }
 
 func (a *agent) schema(context.Context, none) (string, error) {
@@ -261,7 +266,7 @@ func (a *agent) schema(context.Context, none) (string, error) {
 }
 
 func (a *agent) openAPI(ctx context.Context, in openAPIInput) (string, error) {
-	text, err := a.nexios(ctx, nil, "openapi")
+	text, _, err := a.nexios(ctx, nil, "openapi")
 	if err != nil {
 		return "", err
 	}
@@ -317,7 +322,8 @@ func (a *agent) test(ctx context.Context, in testInput) (string, error) {
 	if !strings.HasPrefix(packages, "./") {
 		return "", &problem.Error{What: fmt.Sprintf("%q is no package of the project", packages), Try: "./... or ./internal/app"}
 	}
-	return output(exec.CommandContext(ctx, "go", "test", packages), a.dir, nil)
+	text, _, err := output(exec.CommandContext(ctx, "go", "test", packages), a.dir, nil)
+	return text, err
 }
 
 // docs searches the help of all commands, what the project says of itself, and the
