@@ -119,7 +119,7 @@ value for those rows with --backfill.
 		Example: `  nexios add field post subtitle:string:optional
   nexios add field post views:int:default=0:filter editor:ref=users:optional
   nexios add field post rating:int:min=1 --backfill 3
-  nexios add field post tags:many=tags
+  nexios add field post readers:many=users
   nexios add field post comments:has=comments       # the other side of a ref`,
 		Args:              needsName("nexios add field post subtitle:string:optional"),
 		ValidArgsFunction: completeNewField,

@@ -35,9 +35,9 @@ migration, or use --backfill for rows that have no value.
 
 ` + fieldHelp(),
 		Example: `  nexios change field post title max=100 unique
-  nexios change field post subtitle required --backfill untitled
-  nexios change field post views no-index no-default
-  nexios change field post status enum=draft/live/archived
+  nexios change field post category required --backfill none
+  nexios change field post published no-index no-default
+  nexios change field post category enum=news/howto/other
   nexios change field post title:text:search`,
 		Args: needsName("nexios change field post title max=100"),
 	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
@@ -99,7 +99,7 @@ before the rename no longer finds the table.
 
 Stored data stays as it is: API keys with the scope posts:read need a new scope,
 and earlier entries of the audit log name the old table.`,
-		Example:           "  nexios rename resource post article\n  nexios rename resource post article --keep-table\n  nexios rename resource person member --plural members",
+		Example:           "  nexios rename resource post article\n  nexios rename resource post article --keep-table\n  nexios rename resource post person --plural people",
 		Args:              needsWords(2, "nexios rename resource post article"),
 		ValidArgsFunction: completeResource,
 	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
@@ -176,8 +176,8 @@ migration. With --unique, no two rows may have the same values in all of them;
 rows where one is null and soft-deleted rows do not count.
 
 An index on one field is a modifier: nexios change field post slug unique`,
-		Example: "  nexios add index post author,slug --unique\n  nexios add index post status,created_at",
-		Args:    needsWords(2, "nexios add index post author,slug"),
+		Example: "  nexios add index post category,title --unique\n  nexios add index post published,created_at",
+		Args:    needsWords(2, "nexios add index post category,title"),
 	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
 		return p.AddIndex(args[0], args[1], unique, at)
 	})
@@ -190,8 +190,8 @@ func removeIndexCommand() *cobra.Command {
 		Use:     "index RESOURCE FIELD,FIELD...",
 		Short:   "Remove an index on several fields",
 		Long:    "Remove an index on several fields from the table of a resource or model, by a\nmigration.",
-		Example: "  nexios remove index post author,slug",
-		Args:    needsWords(2, "nexios remove index post author,slug"),
+		Example: "  nexios remove index post category,title",
+		Args:    needsWords(2, "nexios remove index post category,title"),
 	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
 		return p.RemoveIndex(args[0], args[1], at)
 	})

@@ -35,7 +35,7 @@ From then on, add field, change field and the like change the model and the
 newest version only. Older versions use the same model: before you remove a
 field, edit the versions that still use it. Without RESOURCE, every resource
 with routes gets the version.`,
-		Example: "  nexios api version v2 post\n  nexios api version v2 post comment --sunset 2027-05-28",
+		Example: "  nexios api version v2 post\n  nexios api version v2 post --sunset 2027-05-28",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return nil
