@@ -50,7 +50,7 @@ func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 		web.Handle(http.MethodGet, "/files/:name", h.download).Doc("Download a file").ID("downloadFile").
 			Sends("*/*").InParts().Fails(404).Within(-1),
 		web.Post("/files/:name/link", h.link).Doc("Create an expiring link to a file").ID("linkFile").
-			Describe("Whoever has the link can read the file, for an hour or for `expires_in` seconds, at most a week, and while you may read it. Logging out does not end it.").
+			Describe("Anyone with the link can read the file, for an hour or for `expires_in` seconds, at most a week, and while you may read it. Logging out does not end it.").
 			Guard(auth.User()).Fails(404).Returns(http.StatusOK),
 		web.Delete("/files/:name", h.remove).Doc("Delete a file").Guard(auth.User()).Fails(404, 409),
 	}}
