@@ -332,6 +332,22 @@ func nextSteps(p plan.Plan) []string {
 	return next
 }
 
+// staleClients are what to type for the project's clients once a plan is written
+// that changes what serves the API.
+func staleClients(p spec.Project, made plan.Plan) []string {
+	serves := func(op plan.Op) bool {
+		return path.Ext(op.Path) == ".go" && !strings.HasSuffix(op.Path, "_test.go") &&
+			strings.HasPrefix(op.Path, "internal/") && !strings.HasPrefix(op.Path, "internal/migrations/")
+	}
+	var next []string
+	if slices.ContainsFunc(made.Changes(), serves) {
+		for _, c := range p.Clients {
+			next = append(next, "nexios client "+c.Language)
+		}
+	}
+	return next
+}
+
 // carryOver shows a plan for the project and writes it.
 func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how changing) error {
 	now, err := clock()
@@ -345,6 +361,7 @@ func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how 
 	if vendored(open.dir) && slices.ContainsFunc(p.Changes(), changesGo) {
 		how.next = append([]string{"go mod vendor"}, how.next...)
 	}
+	how.next = append(how.next, staleClients(open.spec, p)...)
 	if f.markers {
 		for _, op := range p.Of(plan.Conflict) {
 			if op.Note == plan.Both {

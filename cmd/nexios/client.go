@@ -9,6 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -215,6 +218,96 @@ func readClient(path string) ([]byte, error) {
 	return text, nil
 }
 
+// checkClients looks for resources and fields that a client was not written with. The
+// program is not run for it, so that what its owner changed by hand is not seen.
+func checkClients(open opened) []finding {
+	var findings []finding
+	for _, c := range open.spec.Clients {
+		again := "nexios client " + c.Language
+		text, err := readClient(filepath.Join(open.dir, filepath.FromSlash(c.File)))
+		if err != nil {
+			findings = append(findings, finding{"client", warn, firstLine(err).Error() + ": " + c.File, again + " --out FILE"})
+		}
+		if text == nil { // deleted: it is not wanted any more
+			continue
+		}
+		lacking, err := unknownTo(text, open)
+		switch {
+		case err != nil:
+			findings = append(findings, finding{"client", warn, err.Error(), again})
+		case lacking != "":
+			findings = append(findings, finding{"client", warn, c.File + " does not have " + lacking + ": the API has changed since it was written", again})
+		default:
+			findings = append(findings, finding{"client", well, c.File + " has every resource and field", ""})
+		}
+	}
+	return findings
+}
+
+// unknownTo is the first path of a resource, or the first field, that a client does not
+// have; "" for none. What its owner gave another name in the code is not looked for.
+func unknownTo(client []byte, open opened) (string, error) {
+	code := func(pattern string) (all []byte, err error) {
+		names, err := fs.Glob(open.Files(), pattern)
+		for _, name := range names {
+			text, broken := fs.ReadFile(open.Files(), name)
+			all, err = append(all, text...), errors.Join(err, broken)
+		}
+		return all, err
+	}
+	models, err := code("internal/model/*.go")
+	if err != nil {
+		return "", err
+	}
+	for _, r := range open.spec.Resources {
+		if r.ModelOnly {
+			continue
+		}
+		versions := max(len(r.Versions()), 1)
+		for i := range versions {
+			_, room := r.OfVersion(i)
+			routes, err := code("internal/" + room + "/*.go")
+			if err != nil {
+				return "", err
+			}
+			below := "/" + strings.ReplaceAll(r.Plural, "_", "-")
+			if !bytes.Contains(routes, []byte(below+`"`)) && !bytes.Contains(routes, []byte(below+"/")) {
+				continue
+			}
+			path := below
+			if i > 0 {
+				path = "/" + r.Versions()[i] + below
+			}
+			if !has(client, path) {
+				return path, nil
+			}
+		}
+		fields, err := r.Parsed()
+		if err != nil {
+			return "", err
+		}
+		for _, f := range fields {
+			name := f.Column()
+			if name == "" || f.Is("secret") || !bytes.Contains(models, []byte(`json:"`+name+`"`)) && !bytes.Contains(models, []byte(`json:"`+name+`,`)) {
+				continue
+			}
+			if !has(client, name) {
+				return r.Name + "." + name, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// has reports whether a text has a word, or a path, as a whole.
+func has(text []byte, word string) bool {
+	begin := `(^|\W)`
+	if strings.HasPrefix(word, "/") {
+		begin = "" // other paths begin with it: /api/v1/posts
+	}
+	return regexp.MustCompile(begin + regexp.QuoteMeta(word) + `([^\w-]|$)`).Match(text)
+}
+
 // same reports whether texts are the same but for the ends of lines, which git
 // may have changed.
 func same(a, b []byte) bool {
@@ -231,12 +324,32 @@ func replaceFile(path string, text []byte) error {
 	return put()
 }
 
-// prepareFile writes a text beside a path, and returns what puts it there.
+// besideClient begins the name of a text that becomes a client; after it stands the
+// process that writes it.
+const besideClient = ".client-"
+
+// prepareFile writes a text beside a path, and returns what puts it there. What
+// killed processes left there goes.
 func prepareFile(path string, text []byte) (put func() error, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".client-*")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		rest, ok := strings.CutPrefix(entry.Name(), besideClient)
+		number, _, _ := strings.Cut(rest, "-")
+		if pid, err := strconv.Atoi(number); !ok || err != nil || !entry.Type().IsRegular() || apply.Alive(pid) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	f, err := os.CreateTemp(dir, fmt.Sprintf("%s%d-*", besideClient, os.Getpid()))
 	if err != nil {
 		return nil, err
 	}

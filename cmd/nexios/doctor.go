@@ -53,9 +53,10 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the machine and the project, and suggest fixes",
 		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
-versions, edits in .nexios, uncommitted changes, guards, unique fields, indexes
-missing from tables of older versions, who may read secrets, and the port. Exits
-with 1 if a check fails; a warning may be intended.`,
+versions, edits in .nexios, uncommitted changes, guards, unique fields, clients
+that lack resources or fields, indexes missing from tables of older versions, who
+may read secrets, and the port. Exits with 1 if a check fails; a warning may be
+intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -140,6 +141,7 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 	if f, found := checkTemplates(open); found {
 		findings = append(findings, f)
 	}
+	findings = append(findings, checkClients(open)...)
 	return append(append(findings, checkIndexes(open)...),
 		checkSecrets(open.Files(), "sqlite:data/"+open.spec.Name+".db"),
 		checkPort(open.Files()),

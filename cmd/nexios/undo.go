@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,6 +75,11 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 		checked: true,
 		stuck:   freed(cmd.Context(), dir, last.Plan),
 		done:    "undone: " + last.Title,
+	}
+	if text, err := fs.ReadFile(folder.Files(), scaffold.SpecFile); err == nil {
+		if p, err := spec.Parse(text); err == nil && len(clients) == 0 {
+			s.next = staleClients(p, last.Plan)
+		}
 	}
 	if canAsk(cmd) && !f.yes {
 		s.ask = fmt.Sprintf("Undo %q?", last.Title)

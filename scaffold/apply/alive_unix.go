@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// alive reports whether a process runs.
-func alive(pid int) bool {
+// Alive reports whether a process runs.
+func Alive(pid int) bool {
 	if pid <= 0 {
 		return false
 	}

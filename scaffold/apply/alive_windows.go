@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// alive reports whether a process runs. One that has ended is found as long as
+// Alive reports whether a process runs. One that has ended is found as long as
 // anybody looks at it.
-func alive(pid int) bool {
+func Alive(pid int) bool {
 	if pid <= 0 {
 		return false
 	}

@@ -101,7 +101,7 @@ func removeStale(parent string) error {
 		rest, ok := strings.CutPrefix(entry.Name(), newPrefix)
 		number, name, _ := strings.Cut(rest, "-")
 		pid, err := strconv.Atoi(number)
-		if !ok || err != nil || !entry.IsDir() || pid != os.Getpid() && alive(pid) {
+		if !ok || err != nil || !entry.IsDir() || pid != os.Getpid() && Alive(pid) {
 			continue
 		}
 		old, gone := filepath.Join(parent, entry.Name()), filepath.Join(parent, newPrefix+"0-"+name)
