@@ -103,24 +103,26 @@ and earlier entries of the audit log name the old table.`,
 		Args:              needsWords(2, "nexios rename resource post article"),
 		ValidArgsFunction: completeResource,
 	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
-		now, r, err := open.spec.RenameResource(args[0], args[1], plural, keepTable, at)
-		if err != nil {
-			return err
-		}
-		was, _ := open.spec.Resource(args[0])
-		p, err := open.catalog.RenameResource(open.spec, now, was, r, open.Files())
-		if err != nil {
-			return err
-		}
-		next := nextSteps(p)
-		for _, c := range now.Clients {
-			next = append(next, "nexios client "+c.Language+" --out "+c.File)
-		}
-		return carryOver(cmd, f, open, p, changing{title: "rename resource " + was.Name + " " + r.Name, next: next})
+		return renameResource(cmd, f, open, at, args[0], args[1], plural, keepTable, "")
 	})
 	cmd.Flags().StringVar(&plural, "plural", "", "the new plural, if the guess is wrong")
 	cmd.Flags().BoolVar(&keepTable, "keep-table", false, "keep the names of tables and columns")
 	return cmd
+}
+
+// renameResource is `nexios rename resource` with all its answers given. question, if
+// any, is asked before it writes.
+func renameResource(cmd *cobra.Command, f changeFlags, open opened, at, old, name, plural string, keepTable bool, question string) error {
+	now, r, err := open.spec.RenameResource(old, name, plural, keepTable, at)
+	if err != nil {
+		return err
+	}
+	was, _ := open.spec.Resource(old)
+	p, err := open.catalog.RenameResource(open.spec, now, was, r, open.Files())
+	if err != nil {
+		return err
+	}
+	return carryOver(cmd, f, open, p, changing{title: "rename resource " + was.Name + " " + r.Name, ask: question, next: nextSteps(p)})
 }
 
 func renameProjectCommand() *cobra.Command {
@@ -168,7 +170,7 @@ tests are merged with your edits.`,
 
 func addIndexCommand() *cobra.Command {
 	var unique bool
-	cmd := altering(&cobra.Command{
+	cmd := changer(&cobra.Command{
 		Use:   "index RESOURCE FIELD,FIELD...",
 		Short: "Add an index on several fields",
 		Long: `Add an index on several fields to the table of a resource or model, by a
@@ -176,13 +178,27 @@ migration. With --unique, no two rows may have the same values in all of them;
 rows where one is null and soft-deleted rows do not count.
 
 An index on one field is a modifier: nexios change field post slug unique`,
-		Example: "  nexios add index post category,title --unique\n  nexios add index post published,created_at",
-		Args:    needsWords(2, "nexios add index post category,title"),
-	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
-		return p.AddIndex(args[0], args[1], unique, at)
+		Example:           "  nexios add index post category,title --unique\n  nexios add index post published,created_at",
+		Args:              needsWords(2, "nexios add index post category,title"),
+		ValidArgsFunction: completeFieldName,
+	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+		return addIndex(cmd, f, open, at, args[0], args[1], unique, "")
 	})
 	cmd.Flags().BoolVar(&unique, "unique", false, "no two rows have the same values")
 	return cmd
+}
+
+// addIndex is `nexios add index` with all its answers given. question, if any, is
+// asked before it writes.
+func addIndex(cmd *cobra.Command, f changeFlags, open opened, at, name, fields string, unique bool, question string) error {
+	project, r, err := open.spec.AddIndex(name, fields, unique, at)
+	if err != nil {
+		return err
+	}
+	if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+		return err
+	}
+	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(r), title: "add index " + name + " " + fields, ask: question})
 }
 
 func removeIndexCommand() *cobra.Command {

@@ -33,8 +33,10 @@ deprecated.
 
 From then on, add field, change field and the like change the model and the
 newest version only. Older versions use the same model: before you remove a
-field, edit the versions that still use it. Without RESOURCE, every resource
-with routes gets the version.`,
+field, edit the versions that still use it. In rows that an older version
+creates, a field added since has its default, or the value of --backfill; its
+responses have such fields too. Without RESOURCE, every resource with routes
+gets the version.`,
 		Example: "  nexios api version v2 post\n  nexios api version v2 post --sunset 2027-05-28",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -49,20 +51,27 @@ with routes gets the version.`,
 			return resourcesIn(cmd), cobra.ShellCompDirectiveNoFileComp
 		},
 	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {
-		now, err := clock()
-		if err != nil {
-			return err
-		}
-		project, added, err := open.spec.AddVersion(args[0], args[1:], now.Format(time.DateOnly), sunset)
-		if err != nil {
-			return err
-		}
-		p, err := open.catalog.AddVersions(open.spec, project, added, open.Files())
-		if err != nil {
-			return err
-		}
-		return carryOver(cmd, f, open, p, changing{title: "api version " + strings.Join(args, " "), next: nextSteps(p)})
+		return addVersion(cmd, f, open, args[0], args[1:], sunset, "")
 	})
 	cmd.Flags().StringVar(&sunset, "sunset", "", "`date` after which the older version may be gone, such as 2027-05-28")
 	return cmd
+}
+
+// addVersion is `nexios api version` with all its answers given. question, if any, is
+// asked before it writes.
+func addVersion(cmd *cobra.Command, f changeFlags, open opened, version string, names []string, sunset, question string) error {
+	now, err := clock()
+	if err != nil {
+		return err
+	}
+	project, added, err := open.spec.AddVersion(version, names, now.Format(time.DateOnly), sunset)
+	if err != nil {
+		return err
+	}
+	p, err := open.catalog.AddVersions(open.spec, project, added, open.Files())
+	if err != nil {
+		return err
+	}
+	title := strings.Join(append([]string{"api version", version}, names...), " ")
+	return carryOver(cmd, f, open, p, changing{title: title, ask: question, next: nextSteps(p)})
 }

@@ -54,9 +54,9 @@ func doctorCommand() *cobra.Command {
 		Short: "Check the machine and the project, and suggest fixes",
 		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
 versions, edits in .nexios, uncommitted changes, guards, unique fields, clients
-that lack resources or fields, indexes missing from tables of older versions, who
-may read secrets, and the port. Exits with 1 if a check fails; a warning may be
-intended.`,
+that lack resources or fields, indexes missing from tables of older versions,
+who may read secrets, and the port. Exits with 1 if a check fails; a warning may
+be intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -67,14 +67,20 @@ go back to the built-in one, delete the file.`,
 		Args:              needsName("nexios templates eject resource"),
 		ValidArgsFunction: completeTemplate,
 	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {
-		p, err := open.catalog.Eject(open.Files(), args)
-		if err != nil {
-			return err
-		}
-		return carryOver(cmd, f, open, p, changing{
-			title: "templates eject " + strings.Join(args, " "),
-			next:  []string{"edit them in " + scaffold.TemplatesDir, "nexios upgrade --dry-run --diff"},
-		})
+		return ejectTemplates(cmd, f, open, args, "")
+	})
+}
+
+// ejectTemplates is `nexios templates eject` with all its answers given. question, if
+// any, is asked before it writes.
+func ejectTemplates(cmd *cobra.Command, f changeFlags, open opened, names []string, question string) error {
+	p, err := open.catalog.Eject(open.Files(), names)
+	if err != nil {
+		return err
+	}
+	return carryOver(cmd, f, open, p, changing{
+		title: "templates eject " + strings.Join(names, " "), ask: question,
+		next: []string{"edit them in " + scaffold.TemplatesDir, "nexios upgrade --dry-run --diff"},
 	})
 }
 

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -65,7 +67,7 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 	return sayCommand(cmd, f.words())
 }
 
-// addWizard asks for what `nexios add` takes.
+// addWizard asks for what `nexios add` takes, and for what changes all of a resource.
 func addWizard(cmd *cobra.Command) error {
 	open, err := openToChange(cmd, changeFlags{dryRun: true}) // takes no lock while a person thinks
 	if err != nil {
@@ -75,20 +77,43 @@ func addWizard(cmd *cobra.Command) error {
 	features := slices.DeleteFunc(templates.Features(), func(f scaffold.Feature) bool {
 		return open.spec.HasFeature(f.Name) && !f.Repeats
 	})
+	at, err := migrationTime(open.spec)
+	if err != nil {
+		return err
+	}
+	today, err := clock()
+	if err != nil {
+		return err
+	}
+	folders, err := templateFolders(open)
+	if err != nil {
+		return err
+	}
 	things := []string{"resource", "model"}
 	if len(open.spec.Resources) > 0 {
-		things = append(things, "field")
+		things = append(things, "field", "index")
 	}
 	about := map[string]string{
 		"resource": "A table with routes, inputs and tests", "model": "A table without routes", "field": "More fields for an existing resource or model",
+		"index":  "An index on several fields of a resource or model",
+		"rename": "Another name for a resource or model", "version": "A next version of routes, beside the one that is there",
+		"templates": "Templates of your own for what nexios writes",
 	}
 	for _, f := range features {
 		things = append(things, f.Name)
 		about[f.Name] = f.Summary
 	}
-	questions := append([]form.Question{{Key: "what", Title: "What do you want to add?", Kind: form.Choice, Choices: things, About: about}},
+	if len(open.spec.Resources) > 0 {
+		things = append(things, "rename")
+	}
+	if slices.ContainsFunc(open.spec.Resources, func(r spec.Resource) bool { return !r.ModelOnly }) {
+		things = append(things, "version")
+	}
+	things = append(things, "templates")
+	questions := append([]form.Question{{Key: "what", Title: "What do you want to add or change?", Kind: form.Choice, Choices: things, About: about}},
 		tableQuestions(open.spec)...)
 	questions = append(questions, fieldQuestions(open.spec)...)
+	questions = append(questions, changeQuestions(open.spec, folders, at, today.Format(time.DateOnly))...)
 	for _, f := range features {
 		for _, o := range f.Options {
 			q := optionQuestion(f, o)
@@ -128,6 +153,12 @@ func addWizard(cmd *cobra.Command) error {
 			return err
 		}
 		return sayCommand(cmd, append([]string{"nexios add field", name}, words...))
+	}
+	if words, change := changeOf(cmd, answers); change != nil {
+		if err := write(change); err != nil {
+			return err
+		}
+		return sayCommand(cmd, words)
 	}
 	i := slices.IndexFunc(features, func(f scaffold.Feature) bool { return f.Name == answers.One("what") })
 	chosen, words := featureOf(features[i], answers)
@@ -241,14 +272,110 @@ func fieldQuestions(p spec.Project) []form.Question {
 		names = append(names, r.Name)
 	}
 	field := func(given form.Answers) bool { return given.One("what") == "field" }
+	one := func(given form.Answers) bool {
+		return slices.Contains([]string{"field", "index", "rename"}, given.One("what"))
+	}
 	return []form.Question{
-		{Key: "of", Title: "Resource", Kind: form.Choice, Choices: names, When: field},
+		{Key: "of", Title: "Resource", Kind: form.Choice, Choices: names, When: one},
 		{Key: "more", Title: "Fields, separated by spaces", Help: fieldsHint("subtitle:string:optional views:int:default=0"), When: field,
 			Check: func(given form.Answers) error {
 				_, _, err := p.AddFields(given.One("of"), strings.Fields(given.One("more")), "", "")
 				return withChoices(err)
 			}},
 	}
+}
+
+// changeQuestions ask for what is done to a resource or to the project as a whole. at
+// is when a migration would be made, today the day.
+func changeQuestions(p spec.Project, folders []string, at, today string) []form.Question {
+	what := func(name string) func(form.Answers) bool {
+		return func(given form.Answers) bool { return given.One("what") == name }
+	}
+	next := 2
+	var routed []string
+	for _, r := range p.Resources {
+		if r.ModelOnly {
+			continue
+		}
+		routed = append(routed, r.Name)
+		if n, err := strconv.Atoi(strings.TrimPrefix(r.Version, "v")); err == nil {
+			next = max(next, n+1)
+		}
+	}
+	version := func(given form.Answers) error {
+		_, _, err := p.AddVersion(given.One("version"), given["versioned"], today, given.One("sunset"))
+		return firstLine(err)
+	}
+	return []form.Question{
+		{Key: "columns", Title: "Fields, separated by commas", Help: "e.g. status,created_at", When: what("index"), Check: func(given form.Answers) error {
+			_, _, err := p.AddIndex(given.One("of"), columnsOf(given), false, at)
+			return withChoices(err)
+		}},
+		{Key: "unique", Title: "Must every row differ in them?", Kind: form.Confirm, When: what("index")},
+		{Key: "now", Title: "New name, singular", When: what("rename"), Check: func(given form.Answers) error {
+			_, _, err := p.RenameResource(given.One("of"), given.One("now"), "", false, at)
+			return firstLine(err)
+		}},
+		{Key: "tables", Title: "Rename the table as well?", Kind: form.Confirm, Default: []string{"yes"}, When: what("rename")},
+		{Key: "version", Title: "Version", Default: []string{fmt.Sprint("v", next)}, When: what("version"), Check: version},
+		{Key: "versioned", Title: "Resources", Help: "all of them if you choose none", Kind: form.Many, Choices: routed, When: what("version"), Check: version},
+		{Key: "sunset", Title: "Day from which on the older version may be gone", Help: "e.g. 2027-05-28; leave empty if that is open", When: what("version"), Check: version},
+		{Key: "templates", Title: "Templates of", Kind: form.Choice, Choices: folders, When: what("templates")},
+	}
+}
+
+// columnsOf are the fields of an index, as they are typed.
+func columnsOf(given form.Answers) string { return strings.ReplaceAll(given.One("columns"), " ", "") }
+
+// templateFolders are what templates can be ejected by.
+func templateFolders(open opened) ([]string, error) {
+	list, err := open.catalog.Templates(open.Files())
+	var folders []string
+	for _, t := range list {
+		folder, _, _ := strings.Cut(t.Name, "/")
+		folders = append(folders, folder)
+	}
+	return slices.Compact(folders), err // they are in order
+}
+
+// changeOf is the command line that the answers to changeQuestions say, and what
+// carries it out; nil where they were not asked.
+func changeOf(cmd *cobra.Command, given form.Answers) (words []string, change func(opened, string) error) {
+	switch of := given.One("of"); given.One("what") {
+	case "index":
+		columns, unique := columnsOf(given), given.One("unique") == "yes"
+		words = []string{"nexios add index", of, columns}
+		if unique {
+			words = append(words, "--unique")
+		}
+		return words, func(open opened, at string) error {
+			return addIndex(cmd, changeFlags{}, open, at, of, columns, unique, writeIt)
+		}
+	case "rename":
+		now, keep := given.One("now"), given.One("tables") == "no"
+		words = []string{"nexios rename resource", of, now}
+		if keep {
+			words = append(words, "--keep-table")
+		}
+		return words, func(open opened, at string) error {
+			return renameResource(cmd, changeFlags{}, open, at, of, now, "", keep, writeIt)
+		}
+	case "version":
+		version, names, sunset := given.One("version"), given["versioned"], given.One("sunset")
+		words = append([]string{"nexios api version", version}, names...)
+		if sunset != "" {
+			words = append(words, "--sunset", sunset)
+		}
+		return words, func(open opened, _ string) error {
+			return addVersion(cmd, changeFlags{}, open, version, names, sunset, writeIt)
+		}
+	case "templates":
+		names := []string{given.One("templates")}
+		return append([]string{"nexios templates eject"}, names...), func(open opened, _ string) error {
+			return ejectTemplates(cmd, changeFlags{}, open, names, writeIt)
+		}
+	}
+	return nil, nil
 }
 
 // tableOf is the resource or model that the answers say.

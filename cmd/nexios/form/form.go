@@ -151,7 +151,12 @@ func (s sheet) field(i int, ended *bool) huh.Field {
 	one := func(answer string) error { return check(answer) }
 	switch e.Kind {
 	case Choice:
-		return huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Value(&e.one).Validate(one)
+		list := huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Value(&e.one).Validate(one)
+		const lines = 20 // of a terminal of 24: the title stays in sight
+		if len(e.Choices) > lines-2 {
+			list = list.Height(lines)
+		}
+		return list
 	case Many:
 		return huh.NewMultiSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Filterable(false).Value(&e.many).
 			Validate(func(answers []string) error { return check(answers...) })
