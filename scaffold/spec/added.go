@@ -109,29 +109,41 @@ func (r Resource) mayBecome(changed Resource) error {
 	if err := changed.agrees(r.mixed()); err != nil {
 		return err
 	}
-	return instead(changed.keepsSecrets(r.Told()), func(string) string { return "nexios help policies" })
+	if err := changed.keepsSecrets(r.Told()); err != nil {
+		return instead(err, func(string) string { return "nexios help policies" })
+	}
+	return changed.older()
 }
 
 // Latest is when the latest migration was made that the project has by name; ""
 // when there is none.
 func (p Project) Latest() string {
 	latest := ""
+	for _, stamp := range p.Stamps() {
+		latest = max(latest, stamp)
+	}
+	return latest
+}
+
+// Stamps are the times of all migrations that the project has by name.
+func (p Project) Stamps() []string {
+	var stamps []string
 	for _, r := range p.Resources {
-		latest = max(latest, r.Migration)
+		stamps = append(stamps, r.Migration)
 		for _, a := range r.Added {
-			latest = max(latest, a.Migration)
+			stamps = append(stamps, a.Migration)
 		}
 		for _, c := range r.Changed {
-			latest = max(latest, c.Migration)
+			stamps = append(stamps, c.Migration)
 		}
 		for _, f := range r.Former {
-			latest = max(latest, f.Migration)
+			stamps = append(stamps, f.Migration)
 		}
 	}
 	for _, d := range p.Dropped {
-		latest = max(latest, d.Migration, d.Restored)
+		stamps = append(stamps, d.Migration, d.Restored)
 	}
-	return latest
+	return stamps
 }
 
 // fill reports whether rows that are there get a value of a new field that way.

@@ -46,6 +46,86 @@ func (r Resource) OfVersion(i int) (_ Resource, room string) {
 	return r, room
 }
 
+// Later is a field that came after a version of the routes was made, and what it holds
+// in the rows that this version makes.
+type Later struct {
+	Field
+	Value Value
+	Given bool // whether there is such a value; else null
+}
+
+// Later returns the columns that a version of the routes does not know: their value is
+// the default, or what rows that were there got by --backfill. i counts from 0, the
+// oldest.
+func (r Resource) Later(i int) ([]Later, error) {
+	if i >= len(r.Older) {
+		return nil, nil
+	}
+	fields, err := r.Parsed()
+	if err != nil {
+		return nil, err
+	}
+	_, steps, err := r.History()
+	if err != nil {
+		return nil, err
+	}
+	var later []Later
+	for _, f := range fields {
+		fill, known := "", named(r.Older[i].Fields, f.Name) >= 0
+		name := f.Name // as it was called at the time of a step
+		for _, step := range slices.Backward(steps) {
+			if fill == "" {
+				fill = step.Fill[name]
+			}
+			for _, was := range step.Fields {
+				if fieldName(was.To) == name && was.From != "" {
+					name = fieldName(was.From)
+				}
+			}
+			known = known || named(r.Older[i].Fields, name) >= 0
+		}
+		if known || f.Column() == "" || f.Is("array") || f.Is("auto") {
+			continue
+		}
+		l := Later{Field: f}
+		if l.Value, l.Given = f.Default(); !l.Given && !f.Is("optional") && fill != "" && f.Row().parse != nil {
+			l.Value, err = f.Value(fill)
+			l.Given = err == nil && f.breaks(f.Row(), l.Value) == ""
+		}
+		later = append(later, l)
+	}
+	return later, nil
+}
+
+// older refuses a change of fields with which an older version of the routes could not
+// create rows.
+func (r Resource) older() error {
+	if !r.Serves("create") && !r.Serves("bulk") {
+		return nil
+	}
+	for i, v := range r.Older {
+		later, err := r.Later(i)
+		if err != nil {
+			return err
+		}
+		for _, l := range later {
+			bad := func(why string) error {
+				return &problem.Error{
+					What: v.Name + " of " + r.Name + " creates rows and does not know " + l.Name + ": " + why, Where: r.Name + " " + l.String(),
+					Try: "nexios change field " + r.Name + " " + l.Name + " optional",
+				}
+			}
+			switch {
+			case l.Given && l.Is("unique"):
+				return bad("they would all get the same value, but it is unique")
+			case !l.Given && !l.Is("optional"):
+				return bad("it is required, and has no default and no --backfill")
+			}
+		}
+	}
+	return nil
+}
+
 // AddVersion returns the project with another version of resources beside the one that
 // they have, which begins as a copy of that; of all that have routes and not that
 // version where names is empty. since is today, sunset when the older one may be gone;

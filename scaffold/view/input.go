@@ -67,8 +67,8 @@ func (w resource) input() Input {
 	}
 	for _, f := range w.fields {
 		if f.Is("readonly") {
-			if in.HasBody {
-				paths = append(paths, f.settled(&in)...)
+			if v, ok := f.Default(); ok && in.HasBody {
+				paths = append(paths, f.settled(&in, v)...)
 			}
 			if w.serves("list") && f.Is("filter") {
 				paths = append(paths, f.filter(&in)...)
@@ -85,6 +85,11 @@ func (w resource) input() Input {
 		}
 		if w.serves("list") && f.Is("filter") {
 			paths = append(paths, f.filter(&in)...)
+		}
+	}
+	for _, l := range w.later {
+		if in.HasBody && l.Given {
+			paths = append(paths, field{Field: l.Field, row: l.Row()}.settled(&in, l.Value)...)
 		}
 	}
 	if w.serves("update") && len(in.Apply) > 0 {
@@ -232,13 +237,9 @@ func (f field) create(in *Input) []string {
 	return paths
 }
 
-// settled gives a field that no request may set its default in new rows, and
-// says what the file needs for it.
-func (f field) settled(in *Input) []string {
-	v, ok := f.Default()
-	if !ok {
-		return nil
-	}
+// settled gives a field that no request may set a value in new rows, and says what
+// the file needs for it.
+func (f field) settled(in *Input, v spec.Value) []string {
 	value := v.Go
 	if f.Is("optional") {
 		value = f.newOf(v)

@@ -108,7 +108,8 @@ type resource struct {
 	p      spec.Project
 	r      spec.Resource
 	fields []field
-	made   bool // the table is there: a migration adds to it
+	made   bool         // the table is there: a migration adds to it
+	later  []spec.Later // columns of the model that this version of the routes does not know
 }
 
 // field is a field of the resource and what it points at.
@@ -140,6 +141,9 @@ func of(p spec.Project, r spec.Resource, version int) (Resource, error) {
 	room := w
 	if version < len(r.Older) {
 		if room, err = settle(p, served); err != nil {
+			return Resource{}, err
+		}
+		if room.later, err = r.Later(version); err != nil {
 			return Resource{}, err
 		}
 	}
