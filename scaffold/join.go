@@ -104,9 +104,26 @@ func (r resolved) ReadFile(name string) ([]byte, error) {
 // edits of each side are merged into what the record of both makes, so that only
 // those can be in conflict. disk is the project's folder; it is only read.
 func (c Catalog) Merge(disk fs.FS, torn map[string]Sides) (plan.Plan, spec.Project, error) {
-	p, again, err := c.joined(disk, torn)
+	return c.merge(disk, torn, nil, nil)
+}
+
+// merge is Merge. branches are both sides as they were before they got the same names,
+// and again the times of migrations that are to be written anew for them; nil where
+// the record says so.
+func (c Catalog) merge(disk fs.FS, torn map[string]Sides, branches []branch, again []string) (plan.Plan, spec.Project, error) {
+	p, changed, err := c.joined(disk, torn)
 	if err != nil {
 		return plan.Plan{}, p, err
+	}
+	if branches == nil && len(changed) > 0 {
+		again = changed
+		for _, text := range [][]byte{torn[SpecFile].Ours, torn[SpecFile].Theirs} {
+			b, err := c.branch(map[string][]byte{SpecFile: text})
+			if err != nil {
+				return plan.Plan{}, p, err
+			}
+			branches = append(branches, b)
+		}
 	}
 	parts, err := c.parts(p)
 	if err != nil {
@@ -173,7 +190,7 @@ func (c Catalog) Merge(disk fs.FS, torn map[string]Sides) (plan.Plan, spec.Proje
 			left[name] = plan.Op{After: text, Note: plan.Both}
 		}
 	}
-	if err := c.rewrite(&d, p, torn[SpecFile], again); err != nil {
+	if err := c.rewrite(&d, p, branches, again); err != nil {
 		return plan.Plan{}, p, err
 	}
 	if t, ok := d.files[migrations]; ok {
@@ -203,8 +220,8 @@ func (c Catalog) joined(disk fs.FS, torn map[string]Sides) (p spec.Project, agai
 }
 
 // rewrite writes the migrations anew that follow an earlier one of the other
-// branch on the same field. Others stay as they were written.
-func (c Catalog) rewrite(d *draft, p spec.Project, record Sides, again []string) error {
+// branch on the same field or table. Others stay as they were written.
+func (c Catalog) rewrite(d *draft, p spec.Project, branches []branch, again []string) error {
 	of := func(name string) bool {
 		return slices.ContainsFunc(again, func(stamp string) bool { return strings.HasPrefix(name, history+stamp+"_") })
 	}
@@ -220,20 +237,13 @@ func (c Catalog) rewrite(d *draft, p spec.Project, record Sides, again []string)
 	if err != nil || len(again) == 0 {
 		return err
 	}
-	for _, text := range [][]byte{record.Ours, record.Theirs} {
-		side, err := spec.Parse(text)
-		if err == nil {
-			side, err = c.Known(side)
-		}
-		if err != nil {
-			return err
-		}
-		before, err := keyed(side)
+	for _, b := range slices.Concat(branches, followed(branches)) {
+		before, err := keyed(b.committed)
 		if err != nil {
 			return err
 		}
 		for _, r := range p.Resources {
-			is, was := now[ResourceKey(r)], before[ResourceKey(r)]
+			is, was := now[ResourceKey(r)], before[ResourceKey(spec.Resource{Name: b.formerly(r.Name)})]
 			if was.render == nil {
 				continue
 			}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +19,9 @@ import (
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/merge"
+	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/templates"
 )
 
@@ -38,6 +42,11 @@ makes one project of both sides. nexios.json is merged by its meaning, generated
 files are regenerated from the result, and the edits of both branches are merged
 into them. Only edits can conflict: then nothing is written, and --markers
 writes both texts for you to resolve. A file without markers counts as resolved.
+
+If one branch renamed a resource, the fields, edits, new files and migrations of
+the other get the new name first. Relations that only the other branch has keep
+their names. If the result does not compile, the lines are listed, with exit
+code 1.
 
 As git's merge driver, nexios does most of that during git merge. New projects
 have it; in a clone, set it up once with --install.`,
@@ -127,9 +136,24 @@ func mergeProject(cmd *cobra.Command, f changeFlags) error {
 	if err != nil {
 		return err
 	}
-	p, project, err := catalog.Merge(folder.Files(), torn)
+	trees, renamed, err := treesOf(cmd, dir)
 	if err != nil {
 		return err
+	}
+	var p plan.Plan
+	var project spec.Project
+	if renamed {
+		p, project, err = catalog.MergeTrees(folder.Files(), trees)
+	} else {
+		p, project, err = catalog.Merge(folder.Files(), torn)
+	}
+	if err != nil {
+		return err
+	}
+	if renamed {
+		if err := refuseEdited(cmd.Context(), dir, p); err != nil {
+			return err
+		}
 	}
 	if project.Nexios != catalog.Version {
 		return &problem.Error{
@@ -138,9 +162,143 @@ func mergeProject(cmd *cobra.Command, f changeFlags) error {
 			Where: filepath.Join(dir, scaffold.SpecFile), Try: getVersion(project.Nexios),
 		}
 	}
-	return carryOver(cmd, f, opened{folder, dir, project, catalog}, p, changing{
+	check := !f.noCheck && os.Getenv("NEXIOS_CHECK") != "off"
+	f.noCheck = true // what has markers in it does not compile before, and could not be mended
+	err = carryOver(cmd, f, opened{folder, dir, project, catalog}, p, changing{
 		title: "merge", next: []string{"git add --all", "go run . migrate up", "go test ./...", "git commit"},
 	})
+	if err != nil || f.dryRun || f.markers || !check {
+		return err
+	}
+	told, err := compile(cmd, dir)
+	if err != nil || told == "" || unreachable(told) {
+		return err
+	}
+	return &problem.Error{
+		Kind: problem.Failure, What: "both branches are merged, but do not compile together",
+		Label: "errors", Where: strings.Join(complaints(told, dir, dir), "\n"), Try: "edit these lines, then git add --all && git commit",
+	}
+}
+
+// mergedHead is what git is merging; "" for nothing.
+func mergedHead(ctx context.Context, dir string) string {
+	for _, ref := range []string{"MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"} {
+		if _, err := git(ctx, dir, "rev-parse", "--quiet", "--verify", ref); err == nil {
+			return ref
+		}
+	}
+	return ""
+}
+
+// treesOf are the files of the commits that git is merging, or that it has merged last
+// into a project that does not compile; renamed says that one of them renamed a
+// resource, without which they are not read.
+func treesOf(cmd *cobra.Command, dir string) (trees scaffold.Trees, renamed bool, err error) {
+	ctx := cmd.Context()
+	base, ours, theirs := "", "HEAD", mergedHead(ctx, dir)
+	switch theirs {
+	case "":
+		ours, theirs = "HEAD^1", "HEAD^2"
+		if _, err := git(ctx, dir, "rev-parse", "--quiet", "--verify", theirs); err != nil {
+			return trees, false, nil
+		}
+	case "REBASE_HEAD", "CHERRY_PICK_HEAD":
+		base = theirs + "^"
+	case "REVERT_HEAD":
+		base, theirs = theirs, theirs+"^"
+	}
+	if base == "" {
+		found, err := git(ctx, dir, "merge-base", ours, theirs)
+		if err != nil {
+			return trees, false, nil // they have nothing in common
+		}
+		base = strings.TrimSpace(string(found))
+	}
+	revs := []string{base, ours, theirs}
+	var names []string
+	for _, rev := range revs {
+		names = append(names, rev+":./"+scaffold.SpecFile)
+	}
+	records, err := blobs(ctx, dir, names)
+	if err != nil {
+		return trees, false, err
+	}
+	var projects []spec.Project
+	for _, name := range names {
+		p, err := spec.Parse(records[name])
+		if err != nil {
+			return trees, false, nil // which the merge says
+		}
+		projects = append(projects, p)
+	}
+	if len(spec.Renamings(projects[0], projects[1]))+len(spec.Renamings(projects[0], projects[2])) == 0 {
+		return trees, false, nil
+	}
+	if theirs == "HEAD^2" {
+		if told, err := compile(cmd, dir); err != nil || told == "" { // git did it well, or its owner after it
+			return trees, false, err
+		}
+	}
+	for i, tree := range []*map[string][]byte{&trees.Base, &trees.Ours, &trees.Theirs} {
+		if *tree, err = treeOf(ctx, dir, revs[i]); err != nil {
+			return trees, false, err
+		}
+	}
+	return trees, true, nil
+}
+
+// treeOf are the files of the project in a commit, but for what is larger than a
+// megabyte and nobody's text.
+func treeOf(ctx context.Context, dir, rev string) (map[string][]byte, error) {
+	out, err := git(ctx, dir, "ls-tree", "-r", "-l", "-z", rev, "--", ".")
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]string{} // by path
+	wanted := map[string]bool{}
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		about, path, _ := strings.Cut(line, "\t")
+		words := strings.Fields(about) // mode, type, id, size
+		if len(words) != 4 || words[1] != "blob" || words[0] == "120000" {
+			continue
+		}
+		if size, err := strconv.Atoi(words[3]); err != nil || size > 1<<20 {
+			continue
+		}
+		ids[path], wanted[words[2]] = words[2], true
+	}
+	texts, err := blobs(ctx, dir, slices.Sorted(maps.Keys(wanted)))
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for path, id := range ids {
+		files[path] = texts[id]
+	}
+	return files, nil
+}
+
+// refuseEdited refuses a plan that changes files with edits that git does not have: it
+// begins with what is committed.
+func refuseEdited(ctx context.Context, dir string, p plan.Plan) error {
+	list := func(args ...string) ([]string, error) {
+		out, err := git(ctx, dir, args...)
+		return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"), err
+	}
+	edited, err := list("diff", "--name-only", "--relative", "-z")
+	if err != nil {
+		return err
+	}
+	torn, err := list("diff", "--name-only", "--relative", "--diff-filter=U", "-z")
+	if err != nil {
+		return err
+	}
+	for _, op := range p.Changes() {
+		if slices.Contains(edited, op.Path) && !slices.Contains(torn, op.Path) {
+			return &problem.Error{Kind: problem.Failure, What: "a file was edited after git merged it", Where: op.Path, Try: "git add " + op.Path + " && git stash, then nexios merge, then git stash pop"}
+		}
+	}
+	return nil
 }
 
 // unmerged are the files of the project that git could not merge and that are not
@@ -169,13 +327,7 @@ func unmerged(ctx context.Context, dir string, files fs.FS) (map[string]scaffold
 	if len(names) == 0 {
 		return nil, nil
 	}
-	var theirs string
-	for _, ref := range []string{"MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"} {
-		if _, err := git(ctx, dir, "rev-parse", "--quiet", "--verify", ref); err == nil {
-			theirs = ref
-			break
-		}
-	}
+	theirs := mergedHead(ctx, dir)
 	written := func(path string) (ours, other string) {
 		base := apply.BaseDir + "/" + path
 		if blob, ok := names[base]; ok {

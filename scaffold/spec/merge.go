@@ -11,11 +11,17 @@ import (
 )
 
 // Merge returns the project that two branches make together: base is the record
-// that both began with. What they changed in different ways is a *problem.Error.
+// that both began with. What they changed in different ways is a *problem.Error, and so
+// is a resource that one of them renamed: see Follow.
 //
 // again has the times of migrations that are to be written anew, since a field
 // was changed by an earlier one of the other branch as well.
 func Merge(base, ours, theirs Project) (merged Project, again []string, err error) {
+	for _, branch := range []Project{ours, theirs} {
+		for _, r := range Renamings(base, branch) { // which the others have to follow first
+			return ours, nil, &problem.Error{What: "one branch renamed " + r.Name + " to " + r.Now.Name, Where: r.Now.Command(), Try: "nexios merge"}
+		}
+	}
 	merged = ours
 	if err := scalars("the project", &merged, base, theirs, "Resources", "Features", "Dropped", "Clients"); err != nil {
 		return ours, nil, err

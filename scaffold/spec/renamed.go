@@ -73,25 +73,40 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 			}
 		}
 	}
+	renamed, changed, err := p.replaced(command, r, changed)
+	if err != nil {
+		return p, r, err
+	}
+	if keepTable {
+		return renamed, changed, nil
+	}
+	return renamed.renameRelations(r, changed, migration)
+}
+
+// replaced returns the project with changed in the place of r, which has another name,
+// and changed. Relations of all resources point at it.
+func (p Project) replaced(command string, r, changed Resource) (Project, Resource, error) {
 	others := p
 	others.Resources = slices.DeleteFunc(slices.Clone(p.Resources), func(o Resource) bool { return o.Name == r.Name })
 	uses := others.uses()
 	if err := uses.add(changed); err != nil {
-		return p, r, instead(err, func(string) string { return command + " " + r.Name + " " + is.Name + "_item" })
+		return p, r, instead(err, func(string) string { return command + " " + r.Name + " " + changed.Name + "_item" })
 	}
 	renamed := p
 	renamed.Resources = nil
 	for _, o := range p.Resources {
-		if o.Name == r.Name {
+		is := o.Name == r.Name
+		if is {
 			o = changed
 		}
-		if o, err = p.retarget(o, r, is.Plural); err != nil {
-			return p, r, err
+		o, err := p.retarget(o, r, changed.Plural)
+		if err == nil {
+			o, err = ParseResource(o)
 		}
-		if o, err = ParseResource(o); err != nil {
+		if err != nil {
 			return p, r, instead(err, func(string) string { return command + " --help" })
 		}
-		if o.Name == is.Name {
+		if is {
 			changed = o
 		}
 		renamed.Resources = append(renamed.Resources, o)
@@ -101,10 +116,7 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 			return p, r, instead(err, func(string) string { return command + " --help" })
 		}
 	}
-	if keepTable {
-		return renamed, changed, nil
-	}
-	return renamed.renameRelations(r, changed, migration)
+	return renamed, changed, nil
 }
 
 // renameRelations renames the relations to now that are called as r was: post in

@@ -1,0 +1,119 @@
+package spec
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/nexios-go/nexios/scaffold/problem"
+)
+
+// Renaming is a resource that a branch gave another name.
+type Renaming struct {
+	Former          // what it was called until then
+	Now    Resource // with its names from then on
+}
+
+// Renamings are those by which a branch differs from what it began with, in their order.
+func Renamings(base, branch Project) []Renaming {
+	var list []Renaming
+	for _, b := range base.Resources {
+		for _, r := range branch.Resources {
+			n := len(b.Former)
+			if len(r.Former) <= n || r.Former[n].Name != b.Name || !slices.EqualFunc(r.Former[:n], b.Former, func(x, y Former) bool { return reflect.DeepEqual(x, y) }) {
+				continue
+			}
+			for i := n; i < len(r.Former); i++ {
+				now := r
+				if i+1 < len(r.Former) {
+					now.before(r.Former[i+1])
+				}
+				list = append(list, Renaming{r.Former[i], now})
+			}
+		}
+	}
+	return list
+}
+
+// Follow returns the project with a resource renamed as it is on another branch, by,
+// and the resource before and after. Relations are renamed that were on that branch;
+// those that it does not have keep their names. A project without the resource stays as
+// it is.
+func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, err error) {
+	at := slices.IndexFunc(p.Resources, func(o Resource) bool { return o.Name == r.Name })
+	if at < 0 {
+		return p, was, is, nil
+	}
+	was = p.Resources[at]
+	if len(was.Older) > 0 {
+		return p, was, is, &problem.Error{
+			What:  "one branch renamed " + was.Name + " to " + r.Now.Name + ", the other has several versions of its routes, whose paths its clients know",
+			Where: was.Command(), Try: "git merge --abort, then git revert the commit that renamed it",
+		}
+	}
+	is = was
+	is.Name, is.Plural = r.Now.Name, r.Now.Plural
+	is.Former = append(slices.Clone(was.Former), Former{Migration: r.Migration, Name: was.Name, Plural: was.Plural, Table: was.Table, Joins: was.Joins})
+	slices.SortFunc(is.Former, func(x, y Former) int { return strings.Compare(x.Migration, y.Migration) })
+	is.Table, is.Joins = "", nil
+	if r.Now.TableName() == was.TableName() { // as --keep-table has it
+		is.Table, is.Joins = was.keptNames(is.Plural)
+	}
+	if now, is, err = p.replaced("nexios rename resource", was, is); err != nil {
+		return p, was, is, err
+	}
+	for _, o := range now.Resources {
+		fields, err := o.Parsed()
+		if err != nil {
+			return p, was, is, err
+		}
+		for _, f := range fields {
+			target, ok := now.Target(f)
+			name := map[string]string{was.Name: is.Name, was.Plural: is.Plural}[f.Name]
+			if !f.Relation() || !ok || target.Name != is.Name || name == "" {
+				continue
+			}
+			stamp, renamed := by.renamedField(o.Name, f, name, r.Migration)
+			if !renamed {
+				continue
+			}
+			if now, _, err = now.RenameField(o.Name, f.Name, name, stamp); err != nil {
+				return p, was, is, err
+			}
+		}
+	}
+	for i, o := range now.Resources {
+		o.Changed = slices.Clone(o.Changed)
+		slices.SortStableFunc(o.Changed, func(x, y Change) int { return strings.Compare(x.Migration, y.Migration) })
+		now.Resources[i] = o
+		if _, _, err := o.History(); err != nil {
+			return p, was, is, &problem.Error{
+				What:  "one branch renamed " + was.Name + " to " + is.Name + ", the other changed the relation to it of " + o.Name + " after that",
+				Where: o.Command(), Try: "git merge --abort, then nexios rename resource in a branch that has the change",
+			}
+		}
+	}
+	is, _ = now.Resource(is.Name)
+	return now, was, is, nil
+}
+
+// renamedField says by which migration, later than after, a relation of a resource got
+// another name; "" for one that is no column.
+func (p Project) renamedField(resource string, f Field, name, after string) (migration string, ok bool) {
+	at := slices.IndexFunc(p.Resources, func(o Resource) bool { return o.Name == resource })
+	if at < 0 {
+		return "", false
+	}
+	o := p.Resources[at]
+	if f.Type == "has" {
+		return "", named(o.Fields, f.Name) < 0 && named(o.Fields, name) >= 0
+	}
+	for _, c := range o.Changed {
+		for _, w := range c.Fields {
+			if c.Migration > after && fieldName(w.From) == f.Name && fieldName(w.To) == name {
+				return c.Migration, true
+			}
+		}
+	}
+	return "", false
+}
