@@ -192,9 +192,9 @@ const style = `<style>
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid #8884; vertical-align: top; overflow-wrap: anywhere }
-tr > :first-child { min-width: 6.5rem }
-th { font-weight: 600 } .quiet { opacity: .65 }
+th { font-weight: 600; overflow-wrap: normal } .quiet { opacity: .65 }
 iframe { width: 100%; height: 32rem; border: 1px solid #8886; border-radius: .4rem; background: #fff }
+@media (max-width: 40rem) { .mails tr { display: grid; border-bottom: 1px solid #8884; padding: .4rem 0 } .mails th { display: none } .mails td { border: 0; padding: .1rem 0 } }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8886; border-radius: .4rem }
 </style>`
 
@@ -203,7 +203,7 @@ var (
 <meta name="viewport" content="width=device-width">` + style + `
 <main><h1>Mail</h1>
 <p class="quiet">Written to {{.Dir}} instead of being sent, newest first.</p>
-{{if .Mails}}<table><tr><th>Date<th>To<th>Subject</tr>
+{{if .Mails}}<table class="mails"><tr><th>Date<th>To<th>Subject</tr>
 {{range .Mails}}<tr><td>{{.Date.Format "2006-01-02 15:04:05"}}<td>{{.To}}<td><a href="/dev/mail/{{.Name}}">{{.Subject}}</a></tr>
 {{end}}</table>{{else}}<p>No mail yet.</p>{{end}}</main>`))
 	showPage = template.Must(template.New("show").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>{{.Subject}}</title>
