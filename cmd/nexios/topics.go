@@ -260,7 +260,8 @@ handler's db. Then:
           func(ctx context.Context) (summary, error) {
               var s summary
               tx := h.db.WithContext(db.System(ctx))
-              return s, tx.Model(&model.Post{}).Count(&s.Posts).Error
+              err := tx.Model(&model.Post{}).Count(&s.Posts).Error
+              return s, err
           })
   }
 
