@@ -67,7 +67,8 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 	return sayCommand(cmd, f.words())
 }
 
-// addWizard asks for what `nexios add` takes, and for what changes all of a resource.
+// addWizard asks for what `nexios add` takes, and for what is done to all of a resource or
+// to the templates.
 func addWizard(cmd *cobra.Command) error {
 	open, err := openToChange(cmd, changeFlags{dryRun: true}) // takes no lock while a person thinks
 	if err != nil {
