@@ -127,7 +127,8 @@ struct and returns a response or an error:
           return post, err
       }
       post.Published = true
-      return post, tx.Select("published").Updates(&post).Error
+      err = tx.Select("published").Updates(&post).Error
+      return post, err
   }
 
 The tags of an input struct bind and validate: uri:"id", form:"page",
