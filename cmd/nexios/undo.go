@@ -46,8 +46,10 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 		return err
 	}
 	defer folder.Close()
-	if err := refuseTracked(cmd, dir); err != nil {
-		return err
+	if f.dryRun { // else it was asked before the folder was opened, which writes there
+		if err := refuseTracked(cmd, dir); err != nil {
+			return err
+		}
 	}
 	last, err := folder.UndoPlan()
 	if errors.Is(err, apply.ErrNothing) {
