@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -27,8 +28,9 @@ func (s *Service) HoldEmails(confirm func(tx *gorm.DB, email string) error) { s.
 
 // OfferUndo lets the owner of an account undo a change of its address, for a week from
 // when the new one counts: offer sends them a letter of [Service.UndoLetter], in the
-// transaction of what makes it count. A change by an administrator cannot be undone:
-// it may be away from a mailbox that somebody else reads. Nor can one away from an
+// transaction of what makes it count. A change by an administrator cannot be undone, and
+// ends what was offered before it: it may be away from a mailbox that somebody else
+// reads, who has changed the address too. Nor can one away from an
 // address that was never confirmed and that the account has had for less than 24 hours:
 // it may be mistyped. It is to be called before the service is used.
 func (s *Service) OfferUndo(offer func(tx *gorm.DB, userID int64, email string) error) {
@@ -69,6 +71,11 @@ func (s *Service) EmailChanged(tx *gorm.DB, userID int64, before string) error {
 	if open.UserID != 0 {
 		counts = open.Email
 	}
+	if !own {
+		if err := s.endUndo(tx, userID); err != nil {
+			return err
+		}
+	}
 	if err := s.leave(tx, user, counts, open.UserID != 0, own && had); err != nil {
 		return err
 	}
@@ -95,12 +102,28 @@ func (s *Service) had(tx *gorm.DB, userID int64) (bool, error) {
 	return recent == 0, err
 }
 
+// endUndo ends what was offered to undo of a user's changes. Since when they had which
+// address is still known; see had.
+func (s *Service) endUndo(tx *gorm.DB, userID int64) error {
+	if err := tx.Where("user_id = ? AND ends_at = 0", userID).Delete(&leftEmailRow{}).Error; err != nil {
+		return err
+	}
+	return tx.Model(&leftEmailRow{}).Where("user_id = ?", userID).Updates(map[string]any{"email": "", "folded": ""}).Error
+}
+
+// sameMailbox reports whether two addresses differ in case alone. Those that [db.Fold]
+// makes equal may have different domains: straße.de and strasse.de (RFC 5891) have.
+func sameMailbox(a, b string) bool {
+	//lint:ignore SA6005 EqualFold takes ς for σ, which are different domains too
+	return strings.ToLower(a) == strings.ToLower(b)
+}
+
 // leave keeps the address that a user has changed from; undo, if they may take it back.
 // While a change is not confirmed, further ones alter nothing of that: the first has said
 // which address counts, and whether it was theirs.
 func (s *Service) leave(tx *gorm.DB, user account, before string, unconfirmed, undo bool) error {
 	folded := db.Fold(before)
-	back := folded == db.Fold(user.Email)
+	back := sameMailbox(before, user.Email)
 	left := leftEmailRow{UserID: user.ID, Email: before, Folded: folded}
 	switch {
 	case s.holds == nil:
@@ -181,13 +204,10 @@ func (s *Service) ReleaseEmail(tx *gorm.DB, userID int64, email string) error {
 	if set.Error != nil || set.RowsAffected == 0 { // confirmed in the meantime
 		return set.Error
 	}
-	if err := tx.Where("user_id = ? AND purpose = ?", user.ID, purposeConfirm).Delete(&oneTimeRow{}).Error; err != nil {
-		return err
-	}
 	if err := s.settle(tx, user.ID); err != nil {
 		return err
 	}
-	s.event(tx.Statement.Context, slog.LevelWarn, "email_released", slog.Int64("user_id", user.ID))
+	s.event(tx.Statement.Context, slog.LevelWarn, "email_released", slog.Int64("user_id", user.ID), slog.Int64("taken_by", userID))
 	return s.Tell(tx, user.ID, Notice{Event: NoticeEmailChanged, About: before.Email})
 }
 
@@ -277,10 +297,14 @@ func (s *Service) restore(tx *gorm.DB, user account, letter oneTimeRow) error {
 		if err := tx.Where("user_id = ? AND id >= ?", user.ID, left.ID).Delete(&leftEmailRow{}).Error; err != nil {
 			return err
 		}
-		if err := s.takeBack(tx, user, left.Email); err != nil || user.Email == left.Email {
+		counts, err := s.reachable(tx, user)
+		if err != nil {
 			return err
 		}
-		return s.Tell(tx, user.ID, Notice{Event: NoticeEmailChanged, Email: user.Email, About: left.Email})
+		if err := s.takeBack(tx, user, left.Email); err != nil || counts == left.Email {
+			return err
+		}
+		return s.Tell(tx, user.ID, Notice{Event: NoticeEmailChanged, Email: counts, About: left.Email})
 	}
 	counts, err := s.reachable(tx, user)
 	if err != nil {

@@ -295,6 +295,111 @@ func TestAChangeByAnAdministratorIsNotUndone(t *testing.T) {
 	}
 }
 
+// Who reads a mailbox from which an administrator moves an account may have changed the
+// address before: what that offered them ends.
+func TestAChangeByAnAdministratorEndsWhatWasOffered(t *testing.T) {
+	for _, name := range []string{"confirmed", "not confirmed"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			offered := w.offers()
+			alice, root := w.user("alice"), w.user("root")
+			w.set(alice, "email_confirmed_at", w.now)
+			confirmed := func(email string) {
+				t.Helper()
+				wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm(email)).Token), 0)
+			}
+			var early Letter
+			w.moves(alice, "alice@example.com", "mallory@example.com")
+			if name == "confirmed" {
+				confirmed("mallory@example.com")
+				early = w.letter(undo(alice, "alice@example.com"))
+			}
+			*offered = nil
+			w.movedBy(Identity{UserID: root.ID, Role: RoleAdmin}, alice, "mallory@example.com", "rescue@example.com")
+			confirmed("rescue@example.com")
+			if _, ok, err := undo(alice, "alice@example.com")(w); ok || err != nil || len(*offered) > 0 {
+				t.Errorf("offered %v, a letter: %v, %v", *offered, ok, err)
+			}
+			if early.Token != "" {
+				wantStatus(t, "the letter of before", w.s.ResetPassword(t.Context(), early.Token, "password", otherPassword), 400)
+			}
+			var now account
+			if w.db.Take(&now, alice.ID); now.Email != "rescue@example.com" {
+				t.Errorf("the address is %s", now.Email)
+			}
+		})
+	}
+}
+
+// An undo while a further change is not confirmed tells the address that counted, not
+// the one that nobody has confirmed.
+func TestAnUndoTellsTheAddressThatCounted(t *testing.T) {
+	w := newWorld(t)
+	w.offers()
+	alice := w.user("alice")
+	w.set(alice, "email_confirmed_at", w.now)
+	w.moves(alice, "alice@example.com", "b@example.com")
+	wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm("b@example.com")).Token), 0)
+	l := w.letter(undo(alice, "alice@example.com"))
+	w.moves(alice, "b@example.com", "c@example.com")
+	told := w.told()
+	wantStatus(t, "an undo", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
+	if want := "email_changed>b@example.com:alice@example.com"; !slices.Contains(*told, want) {
+		t.Errorf("told %v, want %s", *told, want)
+	}
+}
+
+// Addresses that compare as equal can be those of two mailboxes: to change from one to
+// the other is a change.
+func TestFoldedAddressesAreTwoMailboxes(t *testing.T) {
+	w := newWorld(t)
+	w.offers()
+	alice := w.user("alice")
+	w.set(alice, "email", "info@straße.de")
+	w.set(alice, "email_confirmed_at", w.now)
+	w.moves(alice, "info@straße.de", "info@strasse.de")
+	if l := w.letter(reset("info@straße.de")); l.Email != "info@straße.de" {
+		t.Errorf("the letter goes to %s", l.Email)
+	}
+}
+
+// A provider that has verified an address speaks for its mailbox alone.
+func TestRecognise(t *testing.T) {
+	for _, tt := range []struct {
+		name, own, pending, verified string
+		status                       int
+		as                           string // "" for a new account
+	}{
+		{"the address of an account", "ann@example.com", "", "Ann@example.com", 0, "ann"},
+		{"one that folds to it", "ann@straße.de", "", "ann@strasse.de", 409, ""},
+		{"one that somebody has changed to and not confirmed", "ann@example.com", "bob@example.com", "bob@example.com", 0, ""},
+		{"one that is left until the change is confirmed", "ann@example.com", "bob@example.com", "ann@example.com", 409, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.offers()
+			ann := w.user("ann")
+			w.set(ann, "email", tt.own)
+			w.set(ann, "email_confirmed_at", w.now)
+			if tt.pending != "" {
+				w.moves(ann, tt.own, tt.pending)
+			}
+			p := Person{Issuer: "https://id.example.com", Subject: "1", Email: tt.verified, EmailVerified: true}
+			id, err := w.s.Recognise(t.Context(), p, func(tx *gorm.DB) (int64, error) {
+				row := userRow{Username: "new", Email: tt.verified, PasswordHash: "none", Role: "user", IsActive: true}
+				err := tx.Create(&row).Error
+				return row.ID, err
+			})
+			if status(err) != tt.status {
+				t.Fatalf("%v, want %d", err, tt.status)
+			}
+			if err == nil && (id == ann.ID) != (tt.as == "ann") {
+				t.Errorf("it is user %d", id)
+			}
+		})
+	}
+}
+
 // Who mistyped their address and corrects it offers the account to nobody else: what was
 // never confirmed and is a day old at most cannot be taken back.
 func TestAnAddressThatWasMistyped(t *testing.T) {

@@ -55,8 +55,12 @@ func (s *Service) Recognise(ctx context.Context, p Person, register func(tx *gor
 		if p.Email == "" || !p.EmailVerified {
 			return fault.Forbidden("The provider has not verified your e-mail address")
 		}
+		email := strings.TrimSpace(p.Email)
+		if err := s.ReleaseEmail(tx, 0, email); err != nil {
+			return err
+		}
 		var user account
-		if err := db.WhereFold(tx, "email", strings.TrimSpace(p.Email)).Limit(1).Find(&user).Error; err != nil {
+		if err := db.WhereFold(tx, "email", email).Limit(1).Find(&user).Error; err != nil {
 			return err
 		}
 		if userID = user.ID; userID == 0 {
@@ -69,7 +73,7 @@ func (s *Service) Recognise(ctx context.Context, p Person, register func(tx *gor
 		if err := tx.Model(&account{}).Where("id = ? AND email = ? AND email_confirmed_at IS NOT NULL", user.ID, user.Email).Count(&confirmed).Error; err != nil {
 			return err
 		}
-		if confirmed == 0 {
+		if confirmed == 0 || !sameMailbox(user.Email, email) {
 			return fault.Conflict("An account with this e-mail address exists but has not confirmed it. Log in to it and confirm the address first")
 		}
 		linked = true
