@@ -70,7 +70,7 @@ func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, 
 		for _, f := range fields {
 			target, ok := now.Target(f)
 			name := map[string]string{was.Name: is.Name, was.Plural: is.Plural}[f.Name]
-			if !f.Relation() || !ok || target.Name != is.Name || name == "" {
+			if !ok || target.Name != is.Name || name == "" {
 				continue
 			}
 			stamp, renamed := by.renamedField(o.Name, f, name, r.Migration)

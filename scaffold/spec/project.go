@@ -388,7 +388,7 @@ func (p Project) Remove(name, migration string) (Project, Resource, error) {
 		}
 		o.Fields = slices.Clone(o.Fields)
 		for i, f := range slices.Backward(fields) {
-			if target, ok := p.Target(f); !f.Relation() || !ok || target.Name != r.Name {
+			if target, ok := p.Target(f); !ok || target.Name != r.Name {
 				continue
 			}
 			if f.Type != "has" || len(o.Fields) == 1 {

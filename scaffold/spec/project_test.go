@@ -365,3 +365,14 @@ func TestRowsOfMembersAreNotOpen(t *testing.T) {
 		}
 	}
 }
+
+// A field that is no relation has no target, whatever its argument is: looking for one
+// inflects the names of all tables.
+func TestOnlyRelationsHaveTargets(t *testing.T) {
+	p := spec.Project{Resources: []spec.Resource{{Name: "note", Plural: "notes"}}}
+	for typ, want := range map[string]bool{"ref": true, "many": true, "has": true, "string": false, "enum": false, "decimal": false} {
+		if _, ok := p.Target(spec.Field{Name: "x", Type: typ, Arg: "notes"}); ok != want {
+			t.Errorf("a field of the type %s has a target: %v", typ, ok)
+		}
+	}
+}

@@ -131,7 +131,7 @@ func (p Project) renameRelations(r, now Resource, migration string) (Project, Re
 		}
 		for _, f := range fields {
 			target, ok := p.Target(f)
-			if !f.Relation() || !ok || target.Name != now.Name {
+			if !ok || target.Name != now.Name {
 				continue
 			}
 			name := map[string]string{r.Name: now.Name, r.Plural: now.Plural}[f.Name]

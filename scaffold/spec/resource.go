@@ -511,8 +511,11 @@ func Users() Resource {
 	}
 }
 
-// Target returns the table that the relation points at.
+// Target returns the table that the relation points at; none for another field.
 func (p Project) Target(f Field) (Resource, bool) {
+	if !f.Relation() {
+		return Resource{}, false
+	}
 	tables, table := p.Tables(), Table(f.Arg)
 	for _, t := range tables {
 		if t.Plural == table {

@@ -284,7 +284,7 @@ func (w resource) snapshot(time string) *history {
 		h.targets["organisations"] = spec.Resource{}
 	}
 	if w.r.Owner {
-		users, _ := w.p.Target(spec.Field{Arg: "users"})
+		users, _ := w.p.Target(spec.Field{Type: "ref", Arg: "users"})
 		h.targets["users"] = users
 	}
 	if len(w.uploads()) > 0 {
