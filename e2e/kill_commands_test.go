@@ -64,6 +64,8 @@ func TestKilledCommands(t *testing.T) {
 		{grown, "rename resource product item"},
 		{grown, "api version v2 product --sunset 2027-05-28"},
 		{grown, "templates eject resource"},
+		{grown, "rename project example.com/acme/store"},
+		{grown, "client ts"},
 		{grown, "remove field product sku"},
 		{grown, "add index product released,price --unique"},
 		{grown, "remove index product status,price"},
@@ -87,7 +89,11 @@ func TestKilledCommands(t *testing.T) {
 			p := c.in.copied()
 			p.env = append(slices.Clip(p.env), "SOURCE_DATE_EPOCH=1795256100") // as try has it
 			p.killed(delay, words...)
-			switch out, code := p.try(tool, "add", "migration", "look-again", "--yes"); {
+			next := []string{"add", "migration", "look-again", "--yes"}
+			if c.command == "client ts" { // no part of the project: the same again ends it
+				p.nexios(words...)
+			}
+			switch out, code := p.try(tool, next...); {
 			case code == 0:
 				p.nexios("undo", "--yes")
 			case c.command != "upgrade" && c.command != "merge": // without which others do nothing but mend
