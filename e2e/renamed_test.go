@@ -72,7 +72,8 @@ func TestRenamedResourcesKeepWhatOthersKnow(t *testing.T) {
 				<-s.ended
 			}
 			s := on(older, 0)
-			ann, root := s.register("ann"), s.admin("root")
+			ann := s.register("ann")
+			s.admin("root")
 			send := func(text string) (url, name string) {
 				t.Helper()
 				url = ann.upload(file(text+".txt", text)).want(201).text("url")
@@ -116,7 +117,7 @@ func TestRenamedResourcesKeepWhatOthersKnow(t *testing.T) {
 			ann.post(apiBase+"/memos", `{"title":"one"}`).want(409)
 			made := ann.post(apiBase+"/memos", `{"title":"three"}`).want(201)
 			ann.get(apiBase + "/notes").want(404)
-			root = s.login("root", goodPassword)
+			root := s.login("root", goodPassword)
 			log := string(root.get(apiBase + "/audit?limit=100").want(200).body)
 			for _, table := range []string{"notes", "memos", "plans"} {
 				if !strings.Contains(log, fmt.Sprintf("%q:%q", "resource", table)) {
