@@ -218,6 +218,11 @@ func generate(ctx context.Context, tool, dir, name string) error {
 
 // against compares requests with the code that another commit generates.
 func against(ctx context.Context, tool, dir, commit string) error {
+	short, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "--verify", commit+"^{commit}").Output()
+	if err != nil {
+		return fmt.Errorf("%s is no commit of this repository", commit)
+	}
+	commit = strings.TrimSpace(string(short)) // which files can be named by
 	source := filepath.Join(dir, "source")
 	if err := do(ctx, ".", "git", "worktree", "add", "--detach", source, commit); err != nil {
 		return err
