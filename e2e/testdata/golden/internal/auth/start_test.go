@@ -17,7 +17,7 @@ import (
 
 const password = "Correct-Horse-7"
 
-// world is this room with one user, alice.
+// world is this package with one user, alice.
 type world struct {
 	db  *gorm.DB
 	api *webtest.Client
@@ -30,8 +30,8 @@ func start(t *testing.T, cfg auth.Config) world {
 	authtest.Sign(t, w.db, authtest.Account{Username: "alice", Password: password})
 	log := slog.New(slog.DiscardHandler)
 	queue := jobs.New(w.db, log)
-	room := Module(cfg, mail.Config{Env: "test", URL: "file:" + w.dir}, w.db, queue, log)
-	w.api = webtest.New(t, room.Under("/api/v1"), web.Module{Name: "whoami", Routes: []web.Route{
+	module := Module(cfg, mail.Config{Env: "test", URL: "file:" + w.dir}, w.db, queue, log)
+	w.api = webtest.New(t, module.Under("/api/v1"), web.Module{Name: "whoami", Routes: []web.Route{
 		web.Get("/whoami", whoami).Guard(auth.User()),
 	}})
 	work(t, queue)

@@ -35,10 +35,10 @@ func TestRemoveFactorsCommand(t *testing.T) {
 		}
 	}
 	var log bytes.Buffer
-	room := Module(authtest.Config(), mail.Config{Env: "test"}, w.db, jobs.New(w.db, slog.New(slog.DiscardHandler)), slog.New(slog.NewTextHandler(&log, nil)))
+	module := Module(authtest.Config(), mail.Config{Env: "test"}, w.db, jobs.New(w.db, slog.New(slog.DiscardHandler)), slog.New(slog.NewTextHandler(&log, nil)))
 	run := func(args ...string) (string, error) {
 		var out bytes.Buffer
-		err := room.Commands[0].Run(t.Context(), command.IO{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out})
+		err := module.Commands[0].Run(t.Context(), command.IO{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out})
 		return out.String(), err
 	}
 	for _, args := range [][]string{{}, {"--username", "nobody"}, {"--username", "alice", "bob"}, {"--nonsense"}} {
