@@ -132,7 +132,7 @@ func (a *agent) server() *mcp.Server {
 		return a.plan(ctx, planInput{Words: []string{"undo"}})
 	})
 	tool(s, a, "schema", "The project's resources, fields and features, and the language that fields are written in.", reads, a.schema)
-	tool(s, a, "routes", "The routes that the project serves, with guards and summaries.", reads, func(ctx context.Context, _ none) (string, error) {
+	tool(s, a, "routes", "The routes that the project serves, with their guards; openapi has summaries.", reads, func(ctx context.Context, _ none) (string, error) {
 		text, _, err := a.nexios(ctx, nil, "routes")
 		return text, err
 	})

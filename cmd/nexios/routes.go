@@ -6,7 +6,7 @@ func routesCommand() *cobra.Command {
 	return reader(&cobra.Command{
 		Use:     "routes",
 		Short:   "List the routes of the project",
-		Long:    "List the routes: method, path, guards and summary. It builds and\nruns the project, so the list shows what is actually served.",
+		Long:    "List the routes: method, path and guards; --json adds module and summary. It\nbuilds and runs the project, so the list shows what is actually served.",
 		Example: "  nexios routes\n  nexios routes --json",
 		Args:    noArgs,
 	}, func(cmd *cobra.Command, open opened, _ []string) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/semver"
 
+	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
@@ -203,5 +204,9 @@ func behaviour(p spec.Project) string {
 	if p.HasFeature("uploads") {
 		changed = append(changed, "an upload attached to a row is readable by everyone who may read the row")
 	}
-	return "changed behaviour:\n  " + strings.Join(changed, "\n  ")
+	text := "changed behaviour:"
+	for _, c := range changed {
+		text += "\n  " + strings.Join(command.Wrap(c, 74), "\n    ")
+	}
+	return text
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"gorm.io/gorm"
 
@@ -176,7 +175,7 @@ func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 			if asJSON {
 				err = json.NewEncoder(io.Stdout).Encode(map[string]any{"differences": all})
 			} else {
-				err = differencesTable(io.Stdout, all)
+				err = listDifferences(io.Stdout, all)
 			}
 			places, try := 0, ""
 			for _, d := range all {
@@ -197,19 +196,21 @@ func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 	}
 }
 
-func differencesTable(w io.Writer, all []Difference) error {
+func listDifferences(w io.Writer, all []Difference) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(w, "the database matches the migrations")
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "KIND\tWHERE\tWHAT\tTRY")
+	const indent = 8
+	var text strings.Builder
 	for _, d := range all {
 		kind := "advice"
 		if d.Drift {
 			kind = "drift"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", kind, d.Where, d.What, d.Try)
+		what := command.Wrap(d.Where+": "+d.What, 80-indent)
+		fmt.Fprintf(&text, "%-*s%s\n%*stry: %s\n", indent, kind, strings.Join(what, "\n"+strings.Repeat(" ", indent)), indent, "", d.Try)
 	}
-	return t.Flush()
+	_, err := io.WriteString(w, text.String())
+	return err
 }

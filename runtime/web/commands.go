@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nexios-go/nexios/runtime/command"
@@ -82,10 +82,10 @@ type listed struct {
 	Summary string   `json:"summary"`
 }
 
-func (a *App) routesCommand(_ context.Context, io command.IO) error {
-	asJSON := len(io.Args) == 1 && io.Args[0] == "--json"
-	if len(io.Args) > 0 && !asJSON {
-		return command.Usage(fmt.Sprintf("unknown argument %q\n  it takes: --json\n  try:      routes --json", io.Args[0]))
+func (a *App) routesCommand(_ context.Context, std command.IO) error {
+	asJSON := len(std.Args) == 1 && std.Args[0] == "--json"
+	if len(std.Args) > 0 && !asJSON {
+		return command.Usage(fmt.Sprintf("unknown argument %q\n  it takes: --json\n  try:      routes --json", std.Args[0]))
 	}
 	routes := []listed{}
 	for _, m := range a.Modules {
@@ -99,18 +99,38 @@ func (a *App) routesCommand(_ context.Context, io command.IO) error {
 		}
 	}
 	if asJSON {
-		encoder := json.NewEncoder(io.Stdout)
+		encoder := json.NewEncoder(std.Stdout)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(routes)
 	}
-	out := tabwriter.NewWriter(io.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(out, "METHOD\tPATH\tGUARDS\tSUMMARY")
+	return listRoutes(std.Stdout, routes)
+}
+
+// listRoutes writes a table of at most 80 columns: the guards of a longer path stand
+// below it. Summaries are in what --json writes, and in the API reference.
+func listRoutes(w io.Writer, routes []listed) error {
+	const width = 80
+	rows := [][3]string{{"METHOD", "PATH", "GUARDS"}}
 	for _, r := range routes {
 		guards := strings.Join(r.Guards, " ")
 		if r.Open {
 			guards = "(open)"
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", r.Method, r.Path, guards, r.Summary)
+		rows = append(rows, [3]string{r.Method, r.Path, guards})
 	}
-	return out.Flush()
+	var method, path, guards int // how wide they are
+	for _, row := range rows {
+		method, path, guards = max(method, len(row[0])), max(path, len(row[1])), max(guards, len(row[2]))
+	}
+	path = min(path, max(len("PATH"), width-method-guards-4))
+	var out strings.Builder
+	for _, row := range rows {
+		if row[2] != "" && len(row[1]) > path {
+			fmt.Fprintf(&out, "%-*s  %s\n", method, row[0], row[1])
+			row[0], row[1] = "", ""
+		}
+		out.WriteString(strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %s", method, row[0], path, row[1], row[2]), " ") + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }

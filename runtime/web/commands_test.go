@@ -16,13 +16,18 @@ import (
 )
 
 func TestRoutesCommand(t *testing.T) {
+	pass := func(*gin.Context) error { return nil }
+	user, write := web.Guard{Name: "user", Check: pass}, web.Guard{Name: "scope:write", Check: pass}
+	const deep = "/organisations/current/projects/current/notes/archived/drafts"
 	app, err := web.New(web.Config{Env: web.Test}, discard(), web.Module{
 		Name: "notes",
 		Routes: []web.Route{
 			web.Post("/notes", func(*gin.Context, web.None) (int, error) { return 0, nil }).Doc("Create a note"),
 			web.Get("/notes", func(*gin.Context, web.None) (int, error) { return 0, nil }).Doc("List notes"),
 			web.Delete("/notes/:id", func(*gin.Context, byID) (web.None, error) { return web.None{}, nil }).Doc("Delete a note").
-				Guard(web.Guard{Name: "user", Check: func(*gin.Context) error { return nil }}, web.Guard{Name: "scope:write", Check: func(*gin.Context) error { return nil }}),
+				Guard(user, write),
+			web.Delete(deep, func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }).Guard(user, write),
+			web.Get(deep, func(*gin.Context, web.None) (int, error) { return 0, nil }),
 		},
 		Commands: []command.Command{{Name: "notes count"}},
 	}.Under("/api"))
@@ -46,16 +51,20 @@ func TestRoutesCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "METHOD  PATH            GUARDS            SUMMARY\n" +
-		"POST    /api/notes      (open)            Create a note\n" +
-		"GET     /api/notes                        List notes\n" +
-		"DELETE  /api/notes/:id  user scope:write  Delete a note\n"
+	want := `METHOD  PATH                                                    GUARDS
+POST    /api/notes                                              (open)
+GET     /api/notes
+DELETE  /api/notes/:id                                          user scope:write
+DELETE  /api/organisations/current/projects/current/notes/archived/drafts
+                                                                user scope:write
+GET     /api/organisations/current/projects/current/notes/archived/drafts
+`
 	if text != want {
 		t.Errorf("it prints\n%s", text)
 	}
 	text, err = routes("--json")
 	var list []map[string]any
-	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 3 || list[2]["path"] != "/api/notes/:id" || list[0]["open"] != true || list[1]["open"] != nil {
+	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 5 || list[2]["path"] != "/api/notes/:id" || list[0]["open"] != true || list[1]["open"] != nil {
 		t.Errorf("it prints %s, %v", text, err)
 	}
 	if _, err := routes("--xml"); command.ExitCode(err) != command.Misused {
