@@ -54,6 +54,10 @@ type composedService struct {
 	DependsOn   map[string]struct{ Condition string } `json:"depends_on"`
 	Healthcheck *struct{ Test []string }
 	Volumes     []struct{ Source, Target string }
+	ReadOnly    bool     `json:"read_only"`
+	CapDrop     []string `json:"cap_drop"`
+	SecurityOpt []string `json:"security_opt"`
+	Tmpfs       []string
 }
 
 // compose reads the compose file in a folder.
@@ -78,7 +82,8 @@ func compose(t *testing.T, dir string, env ...string) (c composed, problems stri
 
 // TestComposeFiles renders the compose file of every combination of a database and
 // of what the file depends on: compose takes it, each setting is one of the
-// program's, and what is waited for is there and can be waited for.
+// program's, what is waited for is there and can be waited for, and the program
+// has no more rights than it needs.
 func TestComposeFiles(t *testing.T) {
 	t.Parallel()
 	catalog, err := templates.Catalog()
@@ -149,6 +154,10 @@ func TestComposeFiles(t *testing.T) {
 					t.Errorf("%s: %s waits for the health of %s, which has no check", file, name, other)
 				}
 			}
+			if s.Build != nil && (!s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
+				!slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) || !slices.Equal(s.Tmpfs, []string{"/tmp"})) {
+				t.Errorf("%s: %s has more rights than it needs: %+v", file, name, s)
+			}
 			for _, v := range s.Volumes {
 				if _, ok := c.Volumes[v.Source]; !ok {
 					t.Errorf("%s: %s has an unknown volume %s", file, name, v.Source)
@@ -203,6 +212,9 @@ func TestComposeStarts(t *testing.T) {
 			}
 			s = x.start("app") // its migrations are there
 			s.login("ada", goodPassword)
+			if entries, err := os.ReadDir(x.dir); err != nil || len(entries) != 1 {
+				t.Errorf("it writes outside of data, which compose.yaml makes read-only: %v, %v", entries, err)
+			}
 		})
 	}
 }
@@ -276,6 +288,9 @@ func TestDeploy(t *testing.T) {
 		}
 		if out, code := p.try(verify, "verify", unit); code != 0 {
 			t.Errorf("the unit: %s", out)
+		}
+		if out, code := p.try(verify, "security", "--offline=true", "--no-pager", "--threshold=20", unit); code != 0 {
+			t.Errorf("the unit exposes more than 2.0 of 10:\n%s", out)
 		}
 	}
 	if err := os.Remove(filepath.Join(p.dir, "env.txt")); err != nil {
