@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
@@ -200,6 +201,7 @@ func TestContractMetrics(t *testing.T) {
 	s.client().get("/metrics").wantFault(404, "")
 	own := s.client()
 	own.url = "http://" + addr
+	eventually(t, 10*time.Second, "the address of metrics", func() bool { return own.do("GET", "/metrics", nil).status == 200 })
 	text := string(own.get("/metrics").want(200).body)
 	if !strings.Contains(text, `/api/items/:id`) || !strings.Contains(text, "go_goroutines") || strings.Contains(text, "/api/items/7") {
 		t.Errorf("metrics:\n%.1500s", text)

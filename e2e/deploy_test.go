@@ -335,6 +335,7 @@ func TestExtras(t *testing.T) {
 	own := guideServer(t, "METRICS_ADDR="+addr).client()
 	own.get("/api/items/7").want(200)
 	own.url = "http://" + addr
+	eventually(t, 10*time.Second, "the address of metrics", func() bool { return own.do("GET", "/metrics", nil).status == 200 })
 	told := own.get("/metrics").want(200).body
 	names := regexp.MustCompile(`[a-z_]{5,}(?:_seconds_count|_seconds_bucket|_bytes|_active|_goroutines)\b`).FindAllString(board, -1)
 	if len(names) < 8 {

@@ -83,6 +83,10 @@ func Get[T any](ctx context.Context, s *Store, key string, keep time.Duration, l
 			free, cancel = context.WithDeadline(context.Background(), end)
 		}
 		defer cancel()
+		// Who asked before it was written may come here after that.
+		if data := s.read(free, key); data != nil && json.Unmarshal(data, new(T)) == nil {
+			return data, nil
+		}
 		value, err := load(free)
 		if err != nil {
 			return nil, err
