@@ -8,7 +8,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 APIDIFF := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 # With servers for the tests, and word of how far they are.
-TESTS   := $(GO) run ./e2e/services/run -- $(GO) run ./e2e/report -timeout=60m
+TESTS   := $(GO) run ./e2e/services/run -- $(GO) run ./e2e/report -timeout=60m -ldflags=-s
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14

@@ -39,7 +39,7 @@ var guideBinary = sync.OnceValues(func() (string, error) {
 		{filepath.Join(dir, "blog"), []string{"go", "build", "-o", filepath.Join(dir, "blog.exe"), "."}},
 	} {
 		cmd := exec.Command(step.args[0], step.args[1:]...)
-		cmd.Dir, cmd.Env = step.dir, append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath", "GOWORK=off")
+		cmd.Dir, cmd.Env = step.dir, append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath -ldflags=-s", "GOWORK=off")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("%s: %w\n%s", strings.Join(step.args, " "), err, out)
 		}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -494,9 +495,12 @@ func TestData(t *testing.T) {
 		d.on = append(d.on, b.serve().client())
 	}
 	values := hostile()
-	for _, c := range d.columns {
-		for _, value := range values {
-			d.try(c, value)
+	for i, c := range d.columns {
+		for j, value := range values {
+			// The other columns of a type are as its required one: a third of the values is enough.
+			if strings.HasPrefix(c.name, "r_") || (i+j)%3 == 0 {
+				d.try(c, value)
+			}
 		}
 		d.walk(c)
 	}
@@ -509,7 +513,7 @@ func TestData(t *testing.T) {
 			d.walk(d.columns[random.IntN(len(d.columns))])
 		}
 	}
-	t.Logf("%d values in %d requests to each of %d databases, seed %d", d.tried, d.sent, len(d.on), seed)
+	t.Logf("%d values in %d requests to the first of %d databases, seed %d", d.tried, d.sent, len(d.on), seed)
 }
 
 func (d *things) errorf(format string, args ...any) {
@@ -579,18 +583,27 @@ func (d *things) try(c column, value string) {
 // same asks every database, which must answer alike.
 func (d *things) same(what, method, path, body string) []answer {
 	d.sent++
-	var answers []answer
-	for i, c := range d.on {
-		var a answer
+	ask := func(c client) answer {
 		if body == "" {
-			a = c.get(path)
-		} else {
-			a = c.do(method, path, body)
+			return c.get(path)
 		}
+		return c.do(method, path, body)
+	}
+	answers := []answer{ask(d.on[0])}
+	// A body or parameter is refused before a database is asked: some are asked of all.
+	if refused := answers[0].status == 400 || answers[0].status == 422; !refused || d.sent%8 == 0 {
+		others := make([]answer, len(d.on)-1)
+		var all sync.WaitGroup
+		for i, c := range d.on[1:] {
+			all.Go(func() { others[i] = ask(c) })
+		}
+		all.Wait()
+		answers = append(answers, others...)
+	}
+	for i, a := range answers {
 		if a.err != nil || a.status >= 500 {
 			d.errorf("%s: on %s %s is %d: %v %.300s", what, d.names[i], a.what, a.status, a.err, a.body)
 		}
-		answers = append(answers, a)
 	}
 	for i, a := range answers[1:] {
 		if first := answers[0]; a.status != first.status || told(a, d.columns) != told(first, d.columns) {

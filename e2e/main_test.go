@@ -114,7 +114,7 @@ func (p project) try(name string, args ...string) (string, int) {
 	// No network: everything that a new project needs is in the cache. What is compiled
 	// knows nothing of its folder, and migrations are made at one time, so that
 	// what one project has compiled serves all others: each has the runtime.
-	cmd.Env = append(append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath", "GOWORK=off",
+	cmd.Env = append(append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath -ldflags=-s -vet=off", "GOWORK=off",
 		"SOURCE_DATE_EPOCH=1795256100"), p.env...) // 2026-11-21, later than the runtime's migrations
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -64,7 +64,7 @@ func TestPublishedRuntime(t *testing.T) {
 	cache, others, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	p.env = []string{
 		"GOPROXY=file://" + filepath.ToSlash(proxy) + "," + others,
-		"GONOSUMDB=" + toolkit, "GOFLAGS=-mod=mod -modcacherw -trimpath", // nobody else knows the sum of the checkout
+		"GONOSUMDB=" + toolkit, "GOFLAGS=-mod=mod -modcacherw -trimpath -ldflags=-s -vet=off", // nobody else knows the sum of the checkout
 	}
 	t.Cleanup(func() {
 		left, _ := filepath.Glob(filepath.Join(cache, "cache", "download", filepath.FromSlash(toolkit), "@v", version.Version+".*"))

@@ -47,8 +47,8 @@ func TestStories(t *testing.T) {
 			e.Setenv("GOMODCACHE", folders[0])
 			e.Setenv("GOCACHE", folders[1])
 			e.Setenv("GOPROXY", "off")
-			e.Setenv("GOFLAGS", "-trimpath") // what one story compiles of the runtime serves all
-			e.Setenv("NEXIOS_CHECK", "off")  // which takes seconds; check.txtar has it on
+			e.Setenv("GOFLAGS", "-trimpath -ldflags=-s") // what one story compiles of the runtime serves all
+			e.Setenv("NEXIOS_CHECK", "off")              // which takes seconds; check.txtar has it on
 			for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
 				e.Setenv(name, filepath.Join(e.WorkDir, ".tmp", "home"))
 			}

@@ -238,18 +238,18 @@ func folds(stmt *gorm.Statement, column string) bool {
 // foldedColumns are the columns of a table that have a folded form, as the
 // database knows them.
 func foldedColumns(tx *gorm.DB, table string) (map[string]bool, error) {
-	var found []string
+	var columns []struct{ Name, Type string }
 	err := tx.Raw(map[string]string{
-		"sqlite": "SELECT a.name FROM pragma_table_info(?) a JOIN pragma_table_info(?) b ON b.name = a.name || '_folded' WHERE b.type = 'varchar(765)'",
-		"postgres": "SELECT a.attname FROM pg_attribute a JOIN pg_attribute b ON b.attrelid = a.attrelid AND b.attname = a.attname || '_folded' " +
-			"WHERE a.attrelid = to_regclass(quote_ident(?)) AND b.attrelid = to_regclass(quote_ident(?)) AND format_type(b.atttypid, b.atttypmod) = 'character varying(765)'",
-		"mysql": "SELECT a.column_name FROM information_schema.columns a JOIN information_schema.columns b " +
-			"ON b.column_name = concat(a.column_name, '_folded') WHERE a.table_schema = database() AND a.table_name = ? " +
-			"AND b.table_schema = database() AND b.table_name = ? AND b.column_type = 'varchar(765)'",
-	}[tx.Name()], table, table).Scan(&found).Error
-	all := make(map[string]bool, len(found))
-	for _, column := range found {
-		all[column] = true
+		"sqlite": "SELECT name, type FROM pragma_table_info(?)",
+		"postgres": "SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute " +
+			"WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped",
+		"mysql": "SELECT column_name AS name, column_type AS type FROM information_schema.columns WHERE table_schema = database() AND table_name = ?",
+	}[tx.Name()], table).Scan(&columns).Error
+	all := map[string]bool{}
+	for _, c := range columns {
+		if name, ok := strings.CutSuffix(c.Name, "_folded"); ok && (c.Type == "varchar(765)" || c.Type == "character varying(765)") {
+			all[name] = true
+		}
 	}
 	return all, err
 }

@@ -250,7 +250,7 @@ func run(t *testing.T, dir string, silent bool, words ...string) {
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = dir
 	// What is compiled knows nothing of its folder: it serves the next run.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -trimpath", "GOWORK=off",
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -trimpath -ldflags=-s", "GOWORK=off",
 		// Read here, so that a result is not taken for that of another server.
 		"TEST_DATABASE_URL="+os.Getenv("TEST_DATABASE_URL"))
 	out, err := cmd.CombinedOutput()
