@@ -328,7 +328,7 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 	}
 	do(chromedp.EmulateViewport(360, 800))
 	until("nothing reaches beyond a telephone", `document.documentElement.scrollWidth <= innerWidth &&
-		[...document.querySelectorAll("#requests, #routes, #log")].every((e) => e.scrollWidth <= e.clientWidth)`)
+		[...document.querySelectorAll("section, .long")].every((e) => e.scrollWidth <= e.clientWidth)`)
 	axe.Check(t, ctx, "/dev on a telephone")
 	picture("dev-phone")
 	do(chromedp.Navigate(d.url + "/dev/mail"))
