@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/nexios-go/nexios/runtime/fault"
 )
@@ -31,6 +33,7 @@ type App struct {
 	handler       http.Handler
 	roots         []string // of the API
 	draining      atomic.Bool
+	asks          singleflight.Group                                                  // of the modules whether they are ready
 	count         func(context.Context, netip.Addr, Rate) (int, time.Duration, error) // of a module; nil for none
 }
 
@@ -60,9 +63,10 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	e := a.Engine
 	e.HandleMethodNotAllowed = true
-	e.RedirectTrailingSlash = false                 // a path has one spelling
-	e.ContextWithFallback = true                    // a *gin.Context ends with its request
-	e.RemoteIPHeaders = []string{"X-Forwarded-For"} // a proxy overwrites one; the other would be the client's
+	e.RedirectTrailingSlash = false // a path has one spelling
+	e.ContextWithFallback = true    // a *gin.Context ends with its request
+	// A proxy overwrites one; another would be the client's.
+	e.RemoteIPHeaders = []string{cmp.Or(c.ClientIPHeader, "X-Forwarded-For")}
 	if err := e.SetTrustedProxies(c.TrustedProxies); err != nil {
 		return nil, err
 	}

@@ -112,6 +112,30 @@ func TestForwardedHeadersCountFromTrustedProxiesOnly(t *testing.T) {
 	}
 }
 
+// The edge of some platforms appends its own address, which all clients have in common.
+func TestClientIPHeader(t *testing.T) {
+	for _, tt := range []struct {
+		proxies []string
+		header  string
+		limited bool // the second client
+	}{
+		{[]string{"127.0.0.0/8"}, "Fly-Client-IP", false},
+		{[]string{"127.0.0.0/8"}, "", true},
+		{[]string{"127.0.0.0/8"}, "CF-Connecting-IP", true}, // which the proxy does not send
+		{nil, "Fly-Client-IP", true},
+	} {
+		client := webtest.NewWith(t, web.Config{
+			Env: web.Test, TrustedProxies: tt.proxies, ClientIPHeader: tt.header, RateLimit: web.Rate{Limit: 1, Window: time.Minute},
+		}, one("/api/one"))
+		through := func(address string) int {
+			return client.With("X-Forwarded-For", address+", 66.241.124.10").With("Fly-Client-IP", address).Get("/api/one").Status
+		}
+		if first, second := through("203.0.113.1"), through("203.0.113.2"); first != 200 || (second == 429) != tt.limited {
+			t.Errorf("by %q from %v the clients get %d and %d", tt.header, tt.proxies, first, second)
+		}
+	}
+}
+
 func TestCORS(t *testing.T) {
 	const ours, theirs = "https://app.example.com", "https://evil.example.com"
 	open := webtest.NewWith(t, web.Config{Env: web.Test, CORSOrigins: []string{ours}}, one("/one"))

@@ -26,6 +26,7 @@ type Config struct {
 	AutocertURL    string        `env:"TLS_AUTOCERT_URL" envDefault:"https://acme-v02.api.letsencrypt.org/directory" doc:"ACME directory URL of the certificate authority"`
 	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"origins allowed to call the API, comma-separated: https://app.example.com"`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" doc:"proxies whose X-Forwarded-* headers are trusted, comma-separated addresses or networks"`
+	ClientIPHeader string        `env:"CLIENT_IP_HEADER" envDefault:"X-Forwarded-For" doc:"header in which trusted proxies name the client: Fly-Client-IP, CF-Connecting-IP, ..."`
 	RateLimit      Rate          `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests, other writes and WebSocket handshakes per client, or off; other reads may be ten times as many"`
 	MetricsAddr    string        `env:"METRICS_ADDR" doc:"separate address for /metrics and /debug/pprof; off when empty"`
 	MetricsPublic  bool          `env:"METRICS_PUBLIC" doc:"allow METRICS_ADDR in production on an address that is neither this machine's nor private"`
@@ -84,6 +85,9 @@ func (c Config) Validate() error {
 		if c.Production() && p.Bits() < 8 { // half of all addresses twice is every one
 			wrong("TRUSTED_PROXIES holds %s, so any client can claim any address\n  where: rate limits, lockouts and the log rely on it\n  try:   TRUSTED_PROXIES=10.0.0.0/8", p)
 		}
+	}
+	if c.ClientIPHeader != "" && !headerName.MatchString(c.ClientIPHeader) {
+		wrong("CLIENT_IP_HEADER is not the name of a header: %q\n  expected: one that the proxy overwrites or appends to\n  try:   CLIENT_IP_HEADER=X-Forwarded-For", c.ClientIPHeader)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		wrong("TLS_CERT and TLS_KEY go together, and one is missing\n  try:   TLS_CERT=/etc/ssl/app.crt TLS_KEY=/etc/ssl/app.key")
@@ -171,6 +175,8 @@ func isHost(text string) bool {
 
 // hostName is what RFC 1123 allows, and the underscores that people use.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+
+var headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 
 // origin reports whether text can be the Origin header of a browser (RFC 6454).
 func origin(text string) bool {

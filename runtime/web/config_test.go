@@ -31,6 +31,7 @@ func TestConfig(t *testing.T) {
 		"METRICS_ADDR=127.0.0.1:9100 APP_ENV=production", "METRICS_ADDR=[::1]:9100 APP_ENV=production", "METRICS_ADDR=localhost:9100 APP_ENV=production",
 		"METRICS_ADDR=10.1.2.3:9100 APP_ENV=production", "METRICS_ADDR=[fd00::1]:9100 APP_ENV=production", "METRICS_ADDR=:9100 APP_ENV=production METRICS_PUBLIC=true",
 		"TLS_AUTOCERT_HOSTS=api.example.com,example.com", "DOCS_PASSWORD=short", "DOCS_PASSWORD=0123456789ab APP_ENV=production",
+		"CLIENT_IP_HEADER=Fly-Client-IP TRUSTED_PROXIES=172.16.0.0/12",
 	} {
 		if _, err := load(good); err != nil {
 			t.Errorf("%s: %v", good, err)
@@ -45,6 +46,7 @@ func TestConfig(t *testing.T) {
 		"RATE_LIMIT=100", "RATE_LIMIT=0/60s", "RATE_LIMIT=-1/60s", "RATE_LIMIT=1/1ms", "RATE_LIMIT=x/60s",
 		"CORS_ORIGINS=*", "CORS_ORIGINS=example.com", "CORS_ORIGINS=https://a.example.com/", "TRUSTED_PROXIES=proxy", "DEBUG=true APP_ENV=production",
 		"TRUSTED_PROXIES=0.0.0.0/0 APP_ENV=production", "TRUSTED_PROXIES=10.0.0.0/8,::/0 APP_ENV=production", "TRUSTED_PROXIES=0.0.0.0/1,128.0.0.0/1 APP_ENV=production", "DEBUG=maybe",
+		"CLIENT_IP_HEADER=Fly-Client-IP:", "CLIENT_IP_HEADER=a,b",
 	} {
 		_, err := load(bad)
 		if err == nil {
