@@ -33,31 +33,44 @@ func (a *App) ready(c *gin.Context) {
 		Fail(c, fault.Unavailable("Shutting down", 0))
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
+	asked, _, _ := a.asks.Do(readyPath, func() (any, error) { return a.readiness(c.Request.Context()), nil })
+	found := asked.(readiness)
+	switch {
+	case len(found.broken) > 0:
+		f := fault.Unavailable("Not ready", 0)
+		f.Details = found.broken
+		Fail(c, f)
+	case len(found.degraded) > 0:
+		c.JSON(http.StatusOK, gin.H{"status": "degraded", "details": found.degraded})
+	default:
+		c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	}
+}
+
+// readiness is what the modules say of themselves.
+type readiness struct{ broken, degraded []fault.Detail }
+
+// readiness asks the modules. One at a time does, for all who want to know at that
+// moment: probes are not limited, and modules ask databases and stores.
+func (a *App) readiness(ctx context.Context) (found readiness) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 	defer cancel()
-	f := fault.Unavailable("Not ready", 0)
-	var degraded []fault.Detail
 	for _, m := range a.Modules {
 		if m.Ready == nil {
 			continue
 		}
-		if err := m.Ready(ctx); err != nil {
-			if fault.From(err).Status == http.StatusInsufficientStorage {
-				degraded = append(degraded, fault.Detail{Field: m.Name, Rule: "space", Message: sentence(m.Name, "has no space left")})
-				continue
-			}
+		err := m.Ready(ctx)
+		switch {
+		case err == nil:
+		case fault.From(err).Status == http.StatusInsufficientStorage:
+			found.degraded = append(found.degraded, fault.Detail{Field: m.Name, Rule: "space", Message: sentence(m.Name, "has no space left")})
+		default:
 			a.Log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.String("module", m.Name), slog.String("error", err.Error()))
-			f.Details = append(f.Details, fault.Detail{Field: m.Name, Rule: "ready", Message: sentence(m.Name, "is not ready")})
+			found.broken = append(found.broken, fault.Detail{Field: m.Name, Rule: "ready", Message: sentence(m.Name, "is not ready")})
 		}
 	}
-	if len(f.Details) > 0 {
-		Fail(c, f)
-		return
+	if len(found.degraded) > 0 && len(found.broken) == 0 {
+		a.Log.LogAttrs(ctx, slog.LevelError, "no space left", slog.Any("modules", found.degraded))
 	}
-	if len(degraded) > 0 {
-		a.Log.LogAttrs(ctx, slog.LevelError, "no space left", slog.Any("modules", degraded))
-		c.JSON(http.StatusOK, gin.H{"status": "degraded", "details": degraded})
-		return
-	}
-	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	return found
 }

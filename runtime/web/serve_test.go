@@ -12,8 +12,10 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -163,6 +165,43 @@ func TestDegraded(t *testing.T) {
 	if status != 200 || !strings.Contains(body, `"degraded"`) || !strings.Contains(body, `"disk"`) {
 		t.Errorf("%d %s", status, body)
 	}
+}
+
+// Probes are not limited: however many come, the modules are asked once at a time, and
+// not for a client that has left.
+func TestReadinessIsAskedOnceAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		release := make(chan struct{})
+		app, err := web.New(web.Config{Env: web.Test}, discard(), web.Module{Name: "store", Ready: func(ctx context.Context) error {
+			asked.Add(1)
+			<-release
+			return ctx.Err()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaves, leave := context.WithCancel(t.Context())
+		var probes sync.WaitGroup
+		for range 20 {
+			probes.Go(func() {
+				if w := serve(app, httptest.NewRequestWithContext(leaves, http.MethodGet, "/readyz", nil)); w.Code != 200 {
+					t.Errorf("it is %d", w.Code)
+				}
+			})
+		}
+		synctest.Wait()
+		leave()
+		if n := asked.Load(); n != 1 {
+			t.Errorf("%d probes ask at once", n)
+		}
+		close(release)
+		probes.Wait()
+		serve(app, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		if n := asked.Load(); n != 2 {
+			t.Errorf("the next probe makes it %d", n)
+		}
+	})
 }
 
 func TestServeEndsWithItsBackgroundWork(t *testing.T) {
