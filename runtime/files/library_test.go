@@ -449,6 +449,12 @@ func TestServe(t *testing.T) {
 			t.Errorf("%s: Content-Range %q", name, size)
 		}
 	}
+	// Each range may be a request of its own to a store.
+	for ranges, status := range map[int]int{20: 206, 21: 200} {
+		if res, body := l.get(names["page.txt"], "Range", "bytes="+strings.Repeat("0-0,", ranges-1)+"1-1"); res.StatusCode != status {
+			t.Errorf("%d ranges: %d %q", ranges, res.StatusCode, body)
+		}
+	}
 	for _, name := range []string{NewName(""), "x", "..%5cgo.mod", "%00", strings.Repeat("a", 300), names["page.txt"] + "x"} {
 		if res, body := l.get(name); res.StatusCode != http.StatusNotFound || !strings.Contains(body, `"File not found"`) {
 			t.Errorf("%s: %d %s", name, res.StatusCode, body)

@@ -12,15 +12,19 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
+// maxRanges is how many ranges of one request are looked at: of an object store each
+// is a request of its own.
+const maxRanges = 20
+
 // Content answers with content, whole or in the ranges that the request asks
-// for, and on the conditions that it makes (RFC 9110, 13 and 14). The handler
-// has set Content-Type and, so that there is something to compare, ETag. It
-// returns an error only when nothing was written: fault 412 where a condition
-// does not hold, 416 where there is no such range.
+// for, and on the conditions that it makes (RFC 9110, 13 and 14). Who asks for more
+// than 20 ranges gets the whole. The handler has set Content-Type and, so that there
+// is something to compare, ETag. It returns an error only when nothing was written:
+// fault 412 where a condition does not hold, 416 where there is no such range.
 func Content(c *gin.Context, content io.ReadSeeker) error {
 	unit, ranges, _ := strings.Cut(c.GetHeader("Range"), "=")
-	if !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
-		c.Request.Header.Del("Range") // a unit that is not known is passed over (14.2)
+	if !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Count(ranges, ",") >= maxRanges {
+		c.Request.Header.Del("Range") // a unit that is not known is passed over (14.2), and so may be many ranges
 	}
 	w := &refusals{ResponseWriter: c.Writer}
 	if last, ok := strings.CutPrefix(strings.TrimSpace(ranges), "-"); ok && last != "" && strings.Trim(last, "0") == "" {
