@@ -369,6 +369,11 @@ func TestTemplates(t *testing.T) {
 	require.Contains(t, got.HTML, `<a href="https://a.example">`)
 	require.Contains(t, got.Text, " https://a.example")
 
+	// Nor does it write the rest of the mail.
+	got, err = set.Message("a@example.com", "invited", map[string]string{"Name": "key\r\n\nPay now.\u2028", "Link": "https://a.example"})
+	require.NoError(t, err)
+	require.Equal(t, "key Pay now. https://a.example\n", strings.Replace(got.Text, ".\u2060 ", ". ", 1))
+
 	_, err = set.Message("a@example.com", "welcome", map[string]string{})
 	require.Error(t, err, "a hole")
 	_, err = set.Message("a@example.com", "absent", nil)

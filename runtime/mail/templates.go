@@ -28,7 +28,8 @@ type Set struct {
 // error, so that no mail goes out with a hole in it.
 //
 // Write texts that other people chose, such as names, as {{nolink .Username}}: a name
-// like www.example.com is then not a link in the program that shows the mail.
+// like www.example.com is then not a link in the program that shows the mail, and one
+// with line breaks adds no lines to it.
 func Templates(fsys fs.FS) (*Set, error) {
 	set := &Set{map[string]*htmltemplate.Template{}, map[string]*texttemplate.Template{}}
 	names, err := fs.Glob(fsys, "*.txt")
@@ -66,9 +67,9 @@ func Templates(fsys fs.FS) (*Set, error) {
 var functions = map[string]any{"nolink": nolink}
 
 // nolink puts a word joiner, which nobody sees, behind the characters by which mail
-// programs recognise a URL or an address.
+// programs recognise a URL or an address, and the text on one line.
 func nolink(text string) string {
-	return strings.NewReplacer(".", ".\u2060", ":", ":\u2060", "@", "@\u2060").Replace(text)
+	return strings.NewReplacer(".", ".\u2060", ":", ":\u2060", "@", "@\u2060").Replace(strings.Join(strings.Fields(text), " "))
 }
 
 // Message renders the mail called name for one recipient. Line breaks that
