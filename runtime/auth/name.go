@@ -24,19 +24,33 @@ func NameDetails(field, name string) []fault.Detail {
 	if why == "" {
 		return nil
 	}
+	return refusedName(field, why)
+}
+
+func refusedName(field, why string) []fault.Detail {
 	words := strings.ReplaceAll(field, "_", " ")
 	return []fault.Detail{{Field: field, Rule: "confusable", Message: strings.ToUpper(words[:1]) + words[1:] + " " + why}}
 }
 
 // AddressDetails is NameDetails for an e-mail address, of which each part stands
-// for itself: ivan@пример.example is a good one.
+// for itself: ivan@пример.example is a good one. It also refuses characters that
+// nobody sees, which [db.Fold] leaves out: such an address would be taken for another
+// one, whose owner does not get its mail.
 func AddressDetails(field, address string) []fault.Detail {
+	if strings.ContainsFunc(address, unseen) {
+		return refusedName(field, "has invisible characters")
+	}
 	for part := range strings.FieldsFuncSeq(address, func(r rune) bool { return r == '@' || r == '.' }) {
 		if details := NameDetails(field, part); details != nil {
 			return details
 		}
 	}
 	return nil
+}
+
+// unseen reports whether nobody sees a character of an address.
+func unseen(r rune) bool {
+	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // FreeName returns an unused username for a new user, derived from the username at

@@ -97,6 +97,10 @@ func TestConfusableNames(t *testing.T) {
 	for address, good := range map[string]bool{
 		"ivan@example.com": true, "ivan@пример.example": true, "иван@example.com": true, "ivan.петров@example.com": true,
 		"аlice@example.com": false, "alice@ехаmple.com": false, "alice@еxample.com": false,
+		"jörg@straße.de": true, "❤\U0001f98a@example.com": true, "\"a b\"@example.com": true, "e\u0301va@example.com": true,
+		// Fold takes them for alice@example.com, and mail does not.
+		"alice@exam\u200bple.com": false, "al\u00adice@example.com": false, "alice@example.com\u2028": false, "a\u034flice@example.com": false,
+		"❤\ufe0f@example.com": false, "ａlice@ｅxample.com": true,
 	} {
 		if details := AddressDetails("email", address); (details == nil) != good {
 			t.Errorf("%q: %v", address, details)
