@@ -16,6 +16,7 @@ import (
 	"gorm.io/gorm"
 
 	"blog/internal/migrations"
+	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/auth/authtest"
 	"github.com/nexios-go/nexios/runtime/files"
 	"github.com/nexios-go/nexios/runtime/jobs"
@@ -28,6 +29,7 @@ type world struct {
 	t                       *testing.T
 	db                      *gorm.DB
 	dir                     string // of the store
+	rootToken               string
 	anybody, ada, bob, root *webtest.Client
 }
 
@@ -42,7 +44,7 @@ func newWorld(t *testing.T, cfg files.Config) world {
 	queue := jobs.New(gdb, slog.New(slog.DiscardHandler))
 	anybody := webtest.New(t, known, Module(cfg, gdb, queue).Under("/api/v1"))
 	as := func(token string) *webtest.Client { return anybody.With("Authorization", "Bearer "+token) }
-	return world{t, gdb, dir, anybody, as(ada), as(bob), as(root)}
+	return world{t, gdb, dir, root, anybody, as(ada), as(bob), as(root)}
 }
 
 type part struct{ name, content string }
@@ -202,6 +204,20 @@ func TestPrivateFiles(t *testing.T) {
 	other, _ := upload(w.ada, path+"?private=true", part{"other.txt", "other"}).Expect(201).JSON()["url"].(string)
 	_, query, _ := strings.Cut(made.URL, "?")
 	w.anybody.Get(other + "?" + query).Expect(404)
+
+	// Who impersonates its owner leaves nothing behind that lasts longer.
+	service := authtest.Service(t, w.db)
+	actor, err := service.Authenticate(t.Context(), w.rootToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acting, err := service.Impersonate(t.Context(), auth.Client{}, actor, authtest.UserID(t, w.db, "ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := w.anybody.With("Authorization", "Bearer "+acting.AccessToken)
+	as.Get(url).Expect(200)
+	as.Post(url+"/link", nil).Expect(403)
 
 	// A link ends with the right of who made it.
 	var byRoot link

@@ -104,6 +104,9 @@ func (h handler) link(c *gin.Context, in linkInput) (link, error) {
 		return link{}, err
 	}
 	maker, _ := auth.From(c)
+	if maker.ActorID != 0 { // it would outlast the impersonation
+		return link{}, fault.Forbidden("Not allowed while impersonating a user")
+	}
 	until := time.Now().Add(time.Duration(in.Seconds) * time.Second).UTC().Truncate(time.Second)
 	c.Header("Cache-Control", "no-store")
 	return link{url(c, file.Name) + "?" + h.files.Link(file.Name, maker.UserID, until), until}, nil
