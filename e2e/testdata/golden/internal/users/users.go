@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -91,7 +90,8 @@ func (h handler) create(c *gin.Context, in createInput) (model.User, error) {
 		if err := tx.Create(&user).Error; err != nil {
 			return err
 		}
-		return jobs.Enqueue(tx, "mail.welcome", welcome{user.Email, user.Username}, jobs.Unique(strconv.FormatInt(user.ID, 10)))
+		// One an address, however often somebody registers with it.
+		return jobs.Enqueue(tx, "mail.welcome", welcome{user.Email, user.Username}, jobs.Unique(db.Fold(user.Email)))
 	})
 	if err != nil {
 		return model.User{}, err

@@ -16,6 +16,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/auth"
 	"github.com/nexios-go/nexios/runtime/auth/authtest"
 	"github.com/nexios-go/nexios/runtime/command"
+	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/web"
 	"github.com/nexios-go/nexios/runtime/webtest"
 	"github.com/nexios-go/nexios/templates/auth/files/internal/migrations"
@@ -73,6 +74,18 @@ func TestRegister(t *testing.T) {
 	w.db.Table("jobs").Where("kind = ?", "mail.welcome").Pluck("payload", &mails)
 	if len(mails) != 1 || !strings.Contains(mails[0], "carol@example.com") {
 		t.Errorf("welcome mails %v", mails)
+	}
+
+	// Whoever registers with an address again and again floods no mailbox.
+	if err := w.db.WithContext(db.System(t.Context())).Delete(&user).Error; err != nil {
+		t.Fatal(err)
+	}
+	again := valid("carola")
+	again["email"] = "Carol@Example.com"
+	w.anybody.Post("/users", again).Expect(201)
+	var sent int64
+	if w.db.Table("jobs").Where("kind = ?", "mail.welcome").Count(&sent); sent != 1 {
+		t.Errorf("%d welcome mails to one address", sent)
 	}
 }
 
