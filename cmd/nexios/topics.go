@@ -216,8 +216,8 @@ exits within 10 seconds.
 TLS_CERT and TLS_KEY serve HTTPS. TLS_AUTOCERT_HOSTS=api.example.com gets a
 certificate from Let's Encrypt, which must reach ADDR on port 443. Behind a
 proxy, put its address into TRUSTED_PROXIES: otherwise all clients share the
-proxy's rate limit. The client is the last address in X-Forwarded-For that is not
-a trusted proxy's, or what the proxy says in another header, which
+proxy's rate limit. The client is the last address in X-Forwarded-For that is
+not a trusted proxy's, or what the proxy says in another header, which
 CLIENT_IP_HEADER names: Fly-Client-IP, CF-Connecting-IP.
 
   NAME backup FILE   copies a SQLite database while it is in use
