@@ -62,8 +62,7 @@ func private(next http.HandlerFunc) http.HandlerFunc {
 			host = r.RemoteAddr
 		}
 		ip := net.ParseIP(host)
-		forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
-		if ip == nil || !ip.IsLoopback() || !loopbackName(r.Host) || forwarded {
+		if ip == nil || !ip.IsLoopback() || !loopbackName(r.Host) || proxy.Forwarded(r) {
 			http.Error(w, "only on this machine", http.StatusForbidden)
 			return
 		}

@@ -464,6 +464,12 @@ func TestPages(t *testing.T) {
 			t.Errorf("%v: got %d", asks, a.status)
 		}
 	}
+	// Nor what the program shows to this machine, which only hears of the proxy.
+	for status, asks := range map[int][]string{http.StatusOK: nil, http.StatusForbidden: {"X-Forwarded-For", "1.2.3.4"}} {
+		if a := d.ask("/dev/mail", asks...); a.status != status {
+			t.Errorf("/dev/mail with %v: got %d", asks, a.status)
+		}
+	}
 	if a := d.ask(proxy.ScriptPath, "Host", "evil.example"); a.status != http.StatusForbidden {
 		t.Errorf("the script for a foreign name: got %d", a.status)
 	}

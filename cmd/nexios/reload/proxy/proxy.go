@@ -170,6 +170,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.Own.ServeHTTP(w, r)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/dev/") && Forwarded(r) {
+		http.Error(w, "only on this machine", http.StatusForbidden) // the program would see only who forwards it
+		return
+	}
 	arrived := time.Now()
 	v, err := p.enter(r.Context())
 	entered := time.Now()
@@ -351,6 +355,12 @@ func (r *recorder) Write(p []byte) (int, error) {
 	n, err := r.ResponseWriter.Write(p)
 	r.bytes += int64(n)
 	return n, err
+}
+
+// Forwarded reports whether a request came through another proxy, such as a tunnel, so
+// that who asks may be anywhere.
+func Forwarded(r *http.Request) bool {
+	return r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
 }
 
 // LocalName says whether host, as sent in the Host header, can only mean an
