@@ -46,7 +46,7 @@ func (r Route) below(prefix string) string {
 // fromHere refuses requests of other machines, and those that name this one in
 // a way that whoever owns the name could make point here (DNS rebinding).
 func fromHere(c *gin.Context) error {
-	here := loopback(c.RemoteIP()) && namesLocal(c.Request.Host)
+	here := loopback(c.RemoteIP()) && namesLocal(c.Request.Host) && c.GetHeader("Forwarded") == ""
 	for _, list := range c.Request.Header.Values("X-Forwarded-For") {
 		for _, ip := range strings.Split(list, ",") {
 			here = here && loopback(strings.TrimSpace(ip))

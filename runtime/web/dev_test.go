@@ -60,5 +60,9 @@ func TestRoutesOfDevelopmentAnswerThisMachineAlone(t *testing.T) {
 		if w := serve(app, r); w.Code != want {
 			t.Errorf("%s: got %d, want %d", ask, w.Code, want)
 		}
+		r.Header.Set("Forwarded", "for=192.168.1.7") // RFC 7239
+		if w := serve(app, r); w.Code != 403 {
+			t.Errorf("%s, forwarded: got %d", ask, w.Code)
+		}
 	}
 }
