@@ -210,8 +210,11 @@ func paths(err error, prefix int) ([]broken, error) {
 }
 
 func fieldErrors(err error) ([]validator.FieldError, error) {
+	if err == nil {
+		return nil, nil // the common case, which allocates nothing
+	}
 	var found validator.ValidationErrors
-	if err == nil || errors.As(err, &found) {
+	if errors.As(err, &found) {
 		return found, nil
 	}
 	return nil, err
