@@ -189,6 +189,10 @@ func TestAgentChangesTheProject(t *testing.T) {
 	d.client().get("/nothing").want(404)
 	d.request("GET", "/nothing")
 	call("dev", nil, `"url": "`+d.url+`"`, `"path": "/nothing"`, `"status": 404`)
+	p.env = append(p.env, "ADDR="+strings.TrimPrefix(d.url, "http://"))
+	if told := p.nexios("doctor"); !strings.Contains(told, "is served by nexios dev of this project") {
+		t.Errorf("doctor says\n%s", told)
+	}
 	p.write("main.go", p.read("main.go")+"\nvar broken = nothing\n")
 	d.wait("a failed build", func(e devEvent) bool { return e.Event == "failed" })
 	call("dev", nil, `"failed": true`, "undefined: nothing")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
+	"github.com/nexios-go/nexios/cmd/nexios/reload"
 	"github.com/nexios-go/nexios/runtime/command"
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/merge"
@@ -118,7 +120,7 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 		if dir != "" {
 			return nil, err
 		}
-		return append(findings, checkPort(nil)), nil
+		return append(findings, checkPort(cmd.Context(), "", nil)), nil
 	}
 	merged := checkMerge(cmd, at)
 	open, err := lookAt(cmd, at)
@@ -144,7 +146,7 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 	findings = append(findings, checkClients(open)...)
 	return append(append(findings, checkIndexes(open)...),
 		checkSecrets(open.Files(), "sqlite:data/"+open.spec.Name+".db"),
-		checkPort(open.Files()),
+		checkPort(cmd.Context(), at, open.Files()),
 	), nil
 }
 
@@ -323,9 +325,9 @@ func gitStatus(cmd *cobra.Command, dir, below string) (int, error) {
 	return bytes.Count(out, []byte("\n")), err
 }
 
-// checkPort looks at the address that the project, if any, will serve on: ADDR
+// checkPort looks at the address that the project in dir, if any, will serve on: ADDR
 // of the environment, else of .env, else the usual one.
-func checkPort(project fs.FS) finding {
+func checkPort(ctx context.Context, dir string, project fs.FS) finding {
 	addr := os.Getenv("ADDR")
 	if addr == "" && project != nil {
 		file, err := settings(project)
@@ -343,6 +345,11 @@ func checkPort(project fs.FS) finding {
 	}
 	if listens(addr) {
 		return finding{"port", well, addr + " is free", ""}
+	}
+	if project != nil {
+		if dev, err := reload.Ask(ctx, dir); err == nil && dev != nil && strings.HasSuffix(dev.URL, ":"+port) {
+			return finding{"port", well, addr + " is served by nexios dev of this project", ""}
+		}
 	}
 	remedy := "nexios dev, which takes the next free one"
 	if number, err := strconv.Atoi(port); err == nil {

@@ -246,7 +246,11 @@ them are never repeated in errors.
 
   APP_ENV        development, test, production
   ADDR           where to listen: 127.0.0.1:8000
-  DATABASE_URL   sqlite:data/app.db, postgres://..., mysql://...`,
+  DATABASE_URL   sqlite:data/app.db, postgres://..., mysql://...
+  SMTP_URL       smtp://localhost:1025; in development file:tmp/mail, which
+                 http://localhost:8000/dev/mail shows
+  REDIS_URL      redis://localhost:6379/0; without it each process keeps its own
+                 rate limits and rooms`,
 		Example: "  go run . --help\n  ADDR=127.0.0.1:8001 nexios dev",
 	}
 }

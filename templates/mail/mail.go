@@ -27,6 +27,9 @@ func Feature() scaffold.Feature {
 		Requires: []string{"jobs"},
 		Files:    hook.Files(files),
 		Edits:    edits,
+		Next: func(spec.Project, spec.Feature) []string {
+			return []string{"read development mail at /dev/mail, or put SMTP_URL into .env to send it"}
+		},
 	}
 }
 

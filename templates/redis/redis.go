@@ -19,6 +19,9 @@ func Feature() scaffold.Feature {
 		Example:  "redis",
 		Packages: []string{"redis"},
 		Edits:    edits,
+		Next: func(spec.Project, spec.Feature) []string {
+			return []string{"put REDIS_URL=redis://localhost:6379/0 into .env to use a server"}
+		},
 	}
 }
 

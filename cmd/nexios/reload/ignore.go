@@ -9,7 +9,7 @@ import (
 )
 
 // alwaysIgnored are never watched, whatever .gitignore says.
-var alwaysIgnored = []string{".git", ".hg", ".svn", "node_modules", ".idea", ".vscode", "/tmp", "/.nexios/base", "/.nexios/undo"}
+var alwaysIgnored = []string{".git", ".hg", ".svn", "node_modules", ".idea", ".vscode", "/tmp", "/.nexios/base", "/.nexios/undo", "/nexios.json"}
 
 // Why not a library: go-git's is a part of go-git, and sabhiram/go-gitignore, which most
 // use, has no release and no change since 2021. A file too many that is watched costs

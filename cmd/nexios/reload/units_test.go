@@ -31,6 +31,7 @@ func TestIgnore(t *testing.T) {
 		".git/HEAD": true, "node_modules/x/y": true, "web/node_modules/x": true,
 		"tmp/x.go": true, "internal/tmp/x.go": false,
 		".nexios/base/x.go": true, ".nexios/undo/1": true, ".nexios/runtime/web/x.go": false,
+		"nexios.json": true, "web/nexios.json": false,
 	} {
 		name, isDir := strings.CutSuffix(path, "/")
 		if got := ig.match(name, isDir); got != want {
