@@ -176,13 +176,15 @@ func (s sheet) onScreen(ctx context.Context, in io.Reader, out io.Writer) error 
 }
 
 // theme uses the terminal's own colours, light or dark. What is read has its
-// foreground: colours 7 and 8 of some terminals are like their background.
+// foreground: colours 7 and 8 of some terminals are like their background. The
+// chosen button stands in brackets, for terminals without colour.
 func theme() *huh.Theme {
 	t := huh.ThemeBase16()
 	for _, styles := range []*huh.FieldStyles{&t.Focused, &t.Blurred} {
 		styles.Option = styles.Option.UnsetForeground()
 		styles.UnselectedOption = styles.UnselectedOption.UnsetForeground()
 		styles.Description = styles.Description.UnsetForeground().Faint(true)
+		styles.FocusedButton = styles.FocusedButton.Padding(0, 1).Border(lipgloss.Border{Left: "[", Right: "]"}, false, true, false, true)
 	}
 	return t
 }

@@ -178,8 +178,8 @@ func TestOnScreen(t *testing.T) {
 	}{
 		{"every question", []key{{"Name?", "x" + enter}, {"Kind?", "\x1b[A" + enter}, {"Size?", enter}, {"Parts?", "x" + enter}, {"Sure?", "n"}},
 			Answers{"name": {"x"}, "kind": {"big"}, "size": {"9"}, "parts": {"a", "b"}, "sure": {"no"}}},
-		{"a question is left out", []key{{"Name?", "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
-			Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
+		{"a question is left out", []key{{"Name?", "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"[ Yes ]", "\x1b[C"}, {"[ No ]", enter}},
+			Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"no"}}},
 		{"refused inline", []key{{"Name?", "a b" + enter}, {"one word only", wipe + "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
 			Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
 		{"refused of many", []key{{"Name?", "single" + enter}, {"Kind?", enter}, {"Parts?", "x" + enter}, {"one part only", "x" + enter}, {"Sure?", enter}},
