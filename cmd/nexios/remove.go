@@ -15,9 +15,9 @@ import (
 
 // removeHelp is what every removal does.
 const removeHelp = `If you edited one of the files, nothing is written unless you pass --force.
-Migrations stay, since databases have applied them; a new one drops the tables
-with their rows, and recreates them (empty) if rolled back. Nothing else is
-touched, and nexios undo restores everything.`
+Migrations stay, since databases have applied them. If there are tables, a new
+one drops them with their rows, and recreates them (empty) if rolled back.
+Nothing else is touched, and nexios undo restores everything.`
 
 func removeCommand() *cobra.Command {
 	cmd := group(&cobra.Command{

@@ -134,7 +134,8 @@ struct and returns a response or an error:
 The tags of an input struct bind and validate: uri:"id", form:"page",
 header:"If-Match", and a field Body with json and binding tags. The status is
 201 for a POST, 204 for web.None and 200 otherwise, unless Returns sets it.
-Errors: nexios help errors. A func(*gin.Context) is a handler too.
+Errors: nexios help errors. A func(*gin.Context) is a handler too. The packages
+are gin, internal/model and, of the runtime, auth, db, fault and web.
 
 ID names the operation in clients, Doc and Describe document it, and Fails lists
 the errors specific to it. Tests: nexios help testing.`,

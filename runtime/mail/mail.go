@@ -112,7 +112,7 @@ func (m *Mailer) compose(message Message) (*gomail.Msg, error) {
 		return nil, fmt.Errorf("%w: no text part", errMessage)
 	}
 	from := m.target.from
-	msg := gomail.NewMsg()
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent()) // what sends it, and its version, is nobody's business
 	msg.FromMailAddress(from)
 	msg.ToMailAddress(to)
 	msg.Subject(message.Subject)

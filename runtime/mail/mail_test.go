@@ -200,6 +200,7 @@ func TestSend(t *testing.T) {
 			header, err := mail.ReadMessage(bytes.NewReader(got.data))
 			require.NoError(t, err)
 			require.Regexp(t, `^<[A-Z0-9]+@example\.com>$`, header.Header.Get("Message-ID"))
+			require.Empty(t, header.Header.Get("User-Agent")+header.Header.Get("X-Mailer"))
 			_, err = header.Header.Date()
 			require.NoError(t, err)
 		})
