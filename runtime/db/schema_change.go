@@ -20,8 +20,8 @@ import (
 // NoCase does, -> for a column that is there and only named. Swapped, the two take the change back.
 //
 // What the rows do not fit is an error before anything is changed: a value that is
-// missing, is too long, is there twice or breaks a check. SQLite gets a new table
-// under the name of the old one, with its other indexes and its triggers. What MySQL
+// missing, is too long, has more digits, is there twice or breaks a check. SQLite gets a
+// new table under the name of the old one, with its other indexes and its triggers. What MySQL
 // left half way can be run again. In an online migration programs go on meanwhile.
 func ChangeTable(tx *gorm.DB, table string, before, after any) error {
 	return changeTable(tx, table, before, after, nil)
@@ -285,6 +285,11 @@ func (c change) fits() error {
 		if size := field.Size; field.DataType == schema.String && old.DataType == schema.String && size > 0 && (old.Size > size || old.Size == 0) {
 			failed = append(failed, count(fmt.Sprintf("have a %s of more than %d characters", name, size), length(c.tx)+"(?) > ?", quoted(name), size))
 		}
+		digits, scale := decimalDigits(field)
+		if d, s := decimalDigits(old); digits > 0 && (d-s > digits-scale || s > scale) {
+			failed = append(failed, count(fmt.Sprintf("have a %s that does not fit %s", name, field.DataType),
+				"? <> ROUND(?, ?) OR ABS(?) >= ?", quoted(name), quoted(name), scale, quoted(name), clause.Expr{SQL: "1" + strings.Repeat("0", digits-scale)}))
+		}
 		if numeric(field) && old.DataType == schema.String {
 			failed = append(failed, c.numbers(count, quoted(name), name))
 		}
@@ -331,6 +336,15 @@ func (c change) numbers(count func(string, string, ...any) error, column clause.
 }
 
 func numeric(field *schema.Field) bool { return field.DataType == schema.Int }
+
+// decimalDigits returns how many digits a decimal column keeps, and how many of them after
+// the point: both 0 for another column.
+func decimalDigits(field *schema.Field) (digits, scale int) {
+	if n, err := fmt.Sscanf(string(field.DataType), "decimal(%d,%d)", &digits, &scale); n != 2 || err != nil {
+		return 0, 0
+	}
+	return digits, scale
+}
 
 func length(tx *gorm.DB) string {
 	if tx.Name() == "sqlite" {

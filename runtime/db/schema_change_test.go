@@ -266,6 +266,33 @@ func TestChangeTable(t *testing.T) {
 	}
 }
 
+// TestChangeDecimal narrows a decimal only where every row keeps its value: a database
+// that rounds loses what was there.
+func TestChangeDecimal(t *testing.T) {
+	type wide struct {
+		ID    int64
+		Price *string `gorm:"type:decimal(10,4)"`
+	}
+	type narrow struct {
+		ID    int64
+		Price *string `gorm:"type:decimal(6,2)"`
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Table("prices").Migrator().CreateTable(&wide{}))
+		for price, fits := range map[any]bool{"-9999.99": true, "0.07": true, nil: true, "1.2345": false, "10000": false, "-123456.5": false} {
+			must(t, gdb.Exec("INSERT INTO prices (id, price) VALUES (1, ?)", price).Error)
+			err := db.ChangeTable(gdb, "prices", &wide{}, &narrow{})
+			if fits {
+				must(t, err)
+				must(t, db.ChangeTable(gdb, "prices", &narrow{}, &wide{}))
+			} else if err == nil || !strings.Contains(err.Error(), "1 rows of prices have a price that does not fit decimal(6,2)") {
+				t.Errorf("%v: %v", price, err)
+			}
+			must(t, gdb.Exec("DELETE FROM prices").Error)
+		}
+	})
+}
+
 // content is the rows of articles.
 func content(t *testing.T, gdb *gorm.DB) []map[string]any {
 	t.Helper()

@@ -588,10 +588,10 @@ type uses map[string]string
 
 // uses returns the names that p's features and resources have taken.
 func (p Project) uses() uses {
-	u := uses{}
+	u := uses{"table schema_migrations": "go run . migrate, which keeps there what was applied"}
 	for _, f := range p.Features {
-		for _, room := range f.Packages {
-			u["room "+room] = "nexios add " + f.Name
+		for _, name := range f.Packages {
+			u["package "+name] = "nexios add " + f.Name
 		}
 		for _, table := range f.Tables {
 			u["table "+table] = "nexios add " + f.Name
@@ -608,10 +608,10 @@ func (p Project) uses() uses {
 
 // names are the names that a resource takes in its project.
 func (r Resource) names() []string {
-	names := []string{"room " + r.Package()}
+	names := []string{"package " + r.Package()}
 	for i := range r.Versions() {
-		if _, room := r.OfVersion(i); i > 0 {
-			names = append(names, "room "+room)
+		if _, name := r.OfVersion(i); i > 0 {
+			names = append(names, "package "+name)
 		}
 	}
 	names = append(names, "model "+strings.ReplaceAll(r.Name, "_", ""))
