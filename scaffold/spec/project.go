@@ -92,7 +92,7 @@ func Parse(data []byte) (Project, error) {
 		return wrong("has data after its end", "git checkout nexios.json")
 	}
 	if err := f.check(); err != nil {
-		return Project{}, err
+		return Project{}, instead(err, func(string) string { return "correct it in nexios.json, or git checkout nexios.json" })
 	}
 	return f.Project, nil
 }

@@ -626,10 +626,15 @@ func (u uses) add(r Resource) error {
 	names := r.names()
 	for _, name := range names {
 		if there, taken := u[name]; taken {
+			other := r.called(r.Name, r.Name+"_items")
+			if name == "table "+strings.ToLower(r.Table) {
+				other = r
+				other.Table = ""
+			}
 			return &problem.Error{
 				What:  fmt.Sprintf("the %s of %s is already taken", name, r.Name),
 				Label: "there", Where: there,
-				Try: r.called(r.Name, r.Name+"_items").Command(),
+				Try: other.Command(),
 			}
 		}
 	}
