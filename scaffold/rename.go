@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/scaffold/rewrite"
 	"github.com/nexios-go/nexios/scaffold/spec"
 	"github.com/nexios-go/nexios/scaffold/view"
 )
@@ -231,6 +233,55 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 		return plan.Plan{}, err
 	}
 	return plan.New(append(onto(disk, over, made, nil).Ops, notes...)...), nil
+}
+
+// RenameField plans the way from the project old to the same one with another name of a
+// field of the resource r, as now has it. uses are the places, by file, where its owner's
+// code names the field, by the rules of FieldNames. Older versions of the routes are left
+// to the owner: their clients know the field by the name that it had.
+func (c Catalog) RenameField(old, now spec.Project, r spec.Resource, uses map[string][]rewrite.Use, disk fs.FS) (plan.Plan, error) {
+	uses = maps.Clone(uses)
+	for i := range r.Older {
+		_, pkg := r.OfVersion(i)
+		maps.DeleteFunc(uses, func(name string, _ []rewrite.Use) bool { return path.Dir(name) == "internal/"+pkg })
+	}
+	over, err := rewriting(disk, uses)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	made, err := c.Change(old, now, over, ResourceKey(r))
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return onto(disk, over, made, nil), nil
+}
+
+// FieldNames are the rules by which Go code of a project, in packages below internal,
+// gets the new name of a field: was and is are its resource in the project before and
+// after.
+func FieldNames(old, now spec.Project, was, is spec.Resource) ([]rewrite.Rule, error) {
+	from, err := view.OfVersion(old, was, len(was.Older))
+	if err != nil {
+		return nil, err
+	}
+	to, err := view.OfVersion(now, is, len(is.Older))
+	if err != nil {
+		return nil, err
+	}
+	var rules []rewrite.Rule
+	pair := func(pkg, of string, was, is []view.Line) {
+		for i := range min(len(was), len(is)) {
+			if was[i].Name != is[i].Name {
+				rules = append(rules, rewrite.Rule{Package: pkg, Type: of, Name: was[i].Name, To: is[i].Name})
+			}
+		}
+	}
+	pair("model", from.Type, from.Model.Fields, to.Model.Fields)
+	pair("model", from.Type, from.Model.Relations, to.Model.Relations)
+	pair(from.Package, "createBody", from.Input.Create, to.Input.Create)
+	pair(from.Package, "updateBody", from.Input.Update, to.Input.Update)
+	pair(from.Package, "listInput", from.Input.Filters, to.Input.Filters)
+	return rules, nil
 }
 
 // renaming is what differs in the names of two views of a resource.

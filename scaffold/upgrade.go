@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,16 +34,9 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS, rewritten map[string][]rewr
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	over := resolved{disk, map[string][]byte{}}
-	for name, uses := range rewritten {
-		text, err := fs.ReadFile(disk, name)
-		if err != nil {
-			return plan.Plan{}, err
-		}
-		over.texts[name] = rewrite.Apply(text, uses)
-		if base, err := fs.ReadFile(disk, baseDir+name); err == nil {
-			over.texts[baseDir+name] = rewrite.Alike(base, text, uses)
-		}
+	over, err := rewriting(disk, rewritten)
+	if err != nil {
+		return plan.Plan{}, err
 	}
 	d := draft{disk: over, files: map[string]*text{}, module: p.Module}
 	switch _, err := fs.Stat(disk, strings.TrimSuffix(baseDir, "/")); {
@@ -66,6 +60,27 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS, rewritten map[string][]rewr
 		return plan.Plan{}, err
 	}
 	return onto(disk, over, made, nil), nil
+}
+
+// rewriting is the project's folder with what uses say in its texts, and in those that
+// nexios wrote last.
+func rewriting(disk fs.FS, uses map[string][]rewrite.Use) (resolved, error) {
+	over := resolved{disk, map[string][]byte{}}
+	for name, uses := range uses {
+		text, err := fs.ReadFile(disk, name)
+		if err != nil {
+			return over, err
+		}
+		over.texts[name] = rewrite.Apply(text, uses)
+		switch base, err := fs.ReadFile(disk, baseDir+name); {
+		case err != nil:
+		case bytes.Equal(base, text):
+			over.texts[baseDir+name] = over.texts[name]
+		default:
+			over.texts[baseDir+name] = rewrite.Alike(base, text, uses)
+		}
+	}
+	return over, nil
 }
 
 // renewAll plans that the project in d is p as this version writes it.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/scaffold/rewrite"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -66,17 +68,47 @@ func renameCommand() *cobra.Command {
 }
 
 func renameFieldCommand() *cobra.Command {
-	return altering(&cobra.Command{
+	return changer(&cobra.Command{
 		Use:   "field RESOURCE OLD NEW",
 		Short: "Rename a field and its column",
 		Long: `Rename a field and its column: a migration renames the column with its indexes
 and references, and the model, inputs, filters and tests are merged with your
-edits. Clients see the new name from then on.`,
-		Example: "  nexios rename field post title headline",
-		Args:    needsWords(3, "nexios rename field post title headline"),
-	}, false, func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error) {
-		return p.RenameField(args[0], args[1], args[2], at)
-	})
+edits. Your own Go code gets the new name too; SQL, page templates, comments and
+older versions of the API do not. Clients see the new name from then on.
+
+If anything would no longer compile, it is listed and nothing is written.`,
+		Example:           "  nexios rename field post title headline",
+		Args:              needsWords(3, "nexios rename field post title headline"),
+		ValidArgsFunction: completeFieldName,
+	}, renameField)
+}
+
+// renameField is `nexios rename field`.
+func renameField(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
+	project, r, err := open.spec.RenameField(args[0], args[1], args[2], at)
+	if err != nil {
+		return err
+	}
+	if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+		return err
+	}
+	was, _ := open.spec.Resource(r.Name)
+	var uses map[string][]rewrite.Use
+	if f.checks() {
+		rules, err := scaffold.FieldNames(open.spec, project, was, r)
+		if err != nil {
+			return err
+		}
+		// What does not compile is left to the owner.
+		if uses, err = usesOf(cmd, open, open.spec.Module+"/internal", rules); err != nil && !errors.Is(err, errUncertain) {
+			return err
+		}
+	}
+	p, err := open.catalog.RenameField(open.spec, project, r, uses, open.Files())
+	if err != nil {
+		return err
+	}
+	return carryOver(cmd, f, open, p, changing{title: "rename field " + strings.Join(args, " "), next: nextSteps(p)})
 }
 
 func renameResourceCommand() *cobra.Command {

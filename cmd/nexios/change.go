@@ -91,6 +91,9 @@ type step struct {
 	next    []string // commands to run then
 }
 
+// checks reports whether what a project does not compile with is refused.
+func (f changeFlags) checks() bool { return !f.noCheck && os.Getenv("NEXIOS_CHECK") != "off" }
+
 // carryOut shows the step and, unless it is a dry run, has conflicts or nothing
 // to do, or the person says no, writes it.
 func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
@@ -112,7 +115,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	if s.plan.HasConflicts() {
 		write, err = false, conflict(s.plan, s.stuck)
 	}
-	if write && s.checked && !f.noCheck && !f.markers && os.Getenv("NEXIOS_CHECK") != "off" {
+	if write && s.checked && !f.markers && f.checks() {
 		if err = compiles(cmd, s.dir, s.plan); err != nil {
 			write = false
 		}

@@ -162,7 +162,7 @@ func mergeProject(cmd *cobra.Command, f changeFlags) error {
 			Where: filepath.Join(dir, scaffold.SpecFile), Try: getVersion(project.Nexios),
 		}
 	}
-	check := !f.noCheck && os.Getenv("NEXIOS_CHECK") != "off"
+	check := f.checks()
 	f.noCheck = true // what has markers in it does not compile before, and could not be mended
 	err = carryOver(cmd, f, opened{folder, dir, project, catalog}, p, changing{
 		title: "merge", next: []string{"git add --all", "go run . migrate up", "go test ./...", "git commit"},

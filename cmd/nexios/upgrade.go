@@ -105,7 +105,17 @@ func changelog(version string) string {
 // outdated are the places, by file, where the project's code is to be rewritten for
 // this runtime. What it uses is told by the types of the runtime that it has.
 func outdated(cmd *cobra.Command, open opened) (map[string][]rewrite.Use, error) {
-	rules := rewrite.Rules()
+	uses, err := usesOf(cmd, open, "github.com/nexios-go/nexios/runtime", rewrite.Rules())
+	if errors.Is(err, errUncertain) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: code that calls the runtime as it was is not rewritten, as the project does not compile; go vet ./... says why")
+		return nil, nil
+	}
+	return uses, err
+}
+
+// usesOf are the places, by file, where rules about packages below root change the
+// project's code. It is errUncertain where that does not compile.
+func usesOf(cmd *cobra.Command, open opened, root string, rules []rewrite.Rule) (map[string][]rewrite.Use, error) {
 	mentioned := false
 	err := fs.WalkDir(open.Files(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -127,12 +137,8 @@ func outdated(cmd *cobra.Command, open opened) (map[string][]rewrite.Use, error)
 	if err != nil {
 		return nil, err
 	}
-	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
 	checked, err := typed(cmd, open.dir, "", nil, info)
-	if errors.Is(err, errUncertain) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note: code that calls the runtime as it was is not rewritten, as the project does not compile; go vet ./... says why")
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +152,7 @@ func outdated(cmd *cobra.Command, open opened) (map[string][]rewrite.Use, error)
 		if err != nil || !filepath.IsLocal(name) || uses[filepath.ToSlash(name)] != nil { // or one of a test's variants
 			continue
 		}
-		if found := rewrite.Uses(checked.files, file, info, "github.com/nexios-go/nexios/runtime", rules); len(found) > 0 {
+		if found := rewrite.Uses(checked.files, file, info, root, rules); len(found) > 0 {
 			uses[filepath.ToSlash(name)] = found
 		}
 	}

@@ -59,7 +59,8 @@ type Use struct {
 }
 
 // Uses finds in a file what rules change. runtime is the import path of the runtime;
-// info has the uses of the file's package, as it was checked with the older one.
+// info has the uses of the file's package, as it was checked with the older one, and
+// the definitions, where rules are about the project's own code.
 func Uses(files *token.FileSet, file *ast.File, info *types.Info, runtime string, rules []Rule) []Use {
 	var uses []Use
 	at := func(pos token.Pos) int { return files.PositionFor(pos, false).Offset }
@@ -68,7 +69,7 @@ func Uses(files *token.FileSet, file *ast.File, info *types.Info, runtime string
 	}
 	of := func(id *ast.Ident) []Rule {
 		var found []Rule
-		if object := info.Uses[id]; object != nil && object.Pkg() != nil {
+		if object := cmp.Or(info.Uses[id], info.Defs[id]); object != nil && object.Pkg() != nil {
 			for _, rule := range rules {
 				if object.Name() == rule.Name && object.Pkg().Path() == runtime+"/"+rule.Package && rule.owns(object) {
 					found = append(found, rule)
