@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
 )
 
 // glance is how often files are looked at where the system tells of changes, in case
@@ -29,13 +31,16 @@ type stamp struct {
 
 // seen is what is there at a time.
 type seen struct {
-	files map[string]stamp
-	dirs  map[string]bool
+	files  map[string]stamp
+	dirs   map[string]bool
+	needed map[string]bool // the directories that the program was known to be made from
 }
 
 // look looks at all files that matter.
 func (w *watcher) look() (seen, error) {
-	is := seen{map[string]stamp{}, map[string]bool{}}
+	w.mu.Lock()
+	is := seen{map[string]stamp{}, map[string]bool{}, maps.Clone(w.needed)}
+	w.mu.Unlock()
 	found := func(path string) {
 		if info, err := os.Lstat(path); err == nil { // else it is gone again
 			is.files[path] = stamp{info.ModTime(), info.Size(), info.Mode()}
@@ -45,10 +50,7 @@ func (w *watcher) look() (seen, error) {
 		is.dirs[dir] = true
 		return nil
 	})
-	w.mu.Lock()
-	needed := slices.Collect(maps.Keys(w.needed))
-	w.mu.Unlock()
-	for _, dir := range needed {
+	for dir := range is.needed {
 		if is.dirs[dir] {
 			continue
 		}
@@ -114,7 +116,8 @@ func (w *watcher) changed(was, is seen, gone bool) (paths []string) {
 	defer w.mu.Unlock()
 	for path, at := range is.files {
 		before, there := was.files[path]
-		if dir := filepath.Dir(path); !there && !was.dirs[dir] && w.needed[dir] {
+		if dir := filepath.Dir(path); !there && w.needed[dir] && !was.needed[dir] &&
+			(!was.dirs[dir] || w.ignore.match(build.Relative(w.root, path), false)) {
 			continue // it is not new, only needed since
 		}
 		if !there || before != at {

@@ -101,6 +101,33 @@ func TestSilentFileSystem(t *testing.T) {
 	reported(a)
 }
 
+// The program is known to be made from a directory once it is built. What was
+// ignored there until then has not changed.
+func TestNeededFilesAreNotChanges(t *testing.T) {
+	t.Parallel()
+	dir, outside := t.TempDir(), t.TempDir()
+	put(t, filepath.Join(dir, ".gitignore"), "*.log\n")
+	put(t, filepath.Join(dir, "a.log"), "a")
+	put(t, filepath.Join(dir, "nexios.json"), "{}")
+	put(t, filepath.Join(outside, "far.go"), "a")
+	w, _ := watched(t, dir, time.Hour, time.Hour)
+	was, err := w.look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.need([]string{dir, outside}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := put(t, filepath.Join(dir, "b.go"), "b")
+	is, err := w.look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed := w.changed(was, is, true); len(changed) != 1 || changed[0] != fresh {
+		t.Errorf("changed: %q", changed)
+	}
+}
+
 // A project is built and built again by what files look like.
 func TestDevPolls(t *testing.T) {
 	t.Parallel()
