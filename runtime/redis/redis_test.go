@@ -74,42 +74,66 @@ func someone() string {
 	return netip.AddrPortFrom(netip.AddrFrom16(a), 1).String()
 }
 
+// together gives two replicas to ask until neither had to count separately, as they do
+// when a busy machine keeps Redis from answering in time.
+func together(t *testing.T, limit web.Rate, ask func(both []*replica)) {
+	t.Helper()
+	address := services.Redis(t)
+	for range 20 {
+		both := []*replica{newReplica(t, address, limit), newReplica(t, address, limit)}
+		ask(both)
+		if both[0].log.count("not shared")+both[1].log.count("not shared") == 0 {
+			return
+		}
+	}
+	t.Fatal("Redis never answered in time")
+}
+
 func TestReplicasCountTogether(t *testing.T) {
 	t.Parallel()
-	address := services.Redis(t)
 	limit := web.Rate{Limit: 10, Window: time.Minute}
-	both := []*replica{newReplica(t, address, limit), newReplica(t, address, limit)}
-	anna, bert := someone(), someone()
+	type answer struct{ status, left int }
+	var got, want []answer
 	for i := range 12 {
-		status, left, reset := both[i%2].get(anna)
-		want := 200
+		want = append(want, answer{200, max(9-i, 0)})
 		if i >= 10 {
-			want = 429
+			want[i].status = 429
 		}
-		require.Equal(t, []int{want, max(9-i, 0)}, []int{status, left}, "request %d", i)
-		require.True(t, reset > 50 && reset <= 60, "request %d resets in %d", i, reset)
 	}
-	status, left, _ := both[0].get(bert)
-	require.Equal(t, []int{200, 9}, []int{status, left}, "another client")
+	want = append(want, answer{200, 9}) // another client
+	together(t, limit, func(both []*replica) {
+		got = nil
+		anna, bert := someone(), someone()
+		for i := range 12 {
+			status, left, reset := both[i%2].get(anna)
+			got = append(got, answer{status, left})
+			require.True(t, reset > 50 && reset <= 60, "request %d resets in %d", i, reset)
+		}
+		status, left, _ := both[0].get(bert)
+		got = append(got, answer{status, left})
+	})
+	require.Equal(t, want, got)
 
 	// At once, exactly the limit comes through.
-	eva := someone()
-	var mu sync.Mutex
-	statuses := map[int]int{}
-	var group sync.WaitGroup
-	for i := range 40 {
-		group.Go(func() {
-			status, _, _ := both[i%2].get(eva)
-			mu.Lock()
-			defer mu.Unlock()
-			statuses[status]++
-		})
-	}
-	group.Wait()
+	var statuses map[int]int
+	together(t, limit, func(both []*replica) {
+		statuses = map[int]int{}
+		eva := someone()
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for i := range 8 {
+			group.Go(func() {
+				for range 5 {
+					status, _, _ := both[i%2].get(eva)
+					mu.Lock()
+					statuses[status]++
+					mu.Unlock()
+				}
+			})
+		}
+		group.Wait()
+	})
 	require.Equal(t, map[int]int{200: 10, 429: 30}, statuses)
-	for _, r := range both {
-		require.Zero(t, r.log.count("rate limit"))
-	}
 }
 
 // TestWindowsEnd waits for one to.
