@@ -65,6 +65,7 @@ func TestPagesAreAccessible(t *testing.T) {
 			do(chromedp.EmulateViewport(width, 900))
 			is(name+" within the window", `document.documentElement.scrollWidth <= innerWidth &&
 				[...document.querySelectorAll(".opblock-summary *")].every((e) => e.getBoundingClientRect().right <= innerWidth)`)
+			is(name+" with its members", `[...document.querySelectorAll("main:not([hidden]) #members")].every((e) => e.checkVisibility() && e.textContent.includes("ada"))`)
 			if width == 360 {
 				continue // by then axe has looked at a narrow one
 			}
