@@ -218,7 +218,7 @@ func TestDevShowsWhatRequestsDo(t *testing.T) {
 	for _, want := range []string{
 		"N+1? ×7", "SELECT * FROM `users` WHERE (`users`.`id` = ?) AND `users`.`id` = ? LIMIT ?", "event=login", // requests
 		"Jobs", "mail.welcome", "1 done", "Mail", "Welcome, anna", `href="/dev/mail/2`, // panels
-		"WebSocket: chat", "connections: 2, rooms: 1", "lobby", "APP_SECRET", "/api/v1/posts/:id", // the rest
+		"WebSocket: chat", "connections: 2, rooms: 1", "lobby", "APP_SECRET", "/api/v1/posts/:id", ">(open)<", // the rest
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)

@@ -21,6 +21,7 @@ type route struct {
 	Path    string   `json:"path"`
 	Summary string   `json:"summary"`
 	Guards  []string `json:"guards"`
+	Open    bool     `json:"open"` // changes data and has no guard
 }
 
 // routesCache is what the newest version that was asked serves.
