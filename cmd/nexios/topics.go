@@ -279,7 +279,11 @@ caller: db.System(ctx) counts all rows, auth.As(ctx, who) those of a user, whose
 id must then be in the key. After the transaction that changes the result:
 h.cached.Delete(ctx, "posts"). While Redis is away, every request loads.
 
-In tests, cache.New(redis.Config{}, slog.Default()) is one in memory.`,
+A test gives the module one in memory:
+
+  Module: func(gdb *gorm.DB) web.Module {
+      return posts.Module(gdb, cache.New(redis.Config{}, slog.Default()))
+  },`,
 		Example: "  nexios add cache",
 	}
 }
