@@ -15,6 +15,7 @@ const (
 	Pass   Mode = iota
 	Refuse      // cut them, and close new ones
 	Silent      // keep them and take new ones, and pass nothing on
+	Torn        // pass on all but the last bytes of what the server says, and cut them then
 )
 
 // Middle stands between a program and a server.
@@ -54,11 +55,11 @@ func Between(t testing.TB, address string) *Middle {
 	return m
 }
 
-// Set changes what happens to connections. All but Silent close those that there are.
+// Set changes what happens to connections. Pass and Refuse close those that there are.
 func (m *Middle) Set(mode Mode) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.mode = mode; mode == Silent {
+	if m.mode = mode; mode == Silent || mode == Torn {
 		return
 	}
 	for _, conn := range m.conns {
@@ -77,23 +78,28 @@ func (m *Middle) accept(here net.Conn, target string) {
 		return
 	}
 	m.conns = append(m.conns, there)
-	go func() { _, _ = io.Copy(gate{m, here}, there); _ = here.Close() }()
-	go func() { _, _ = io.Copy(gate{m, there}, here); _ = there.Close() }()
+	go func() { _, _ = io.Copy(gate{m, here, true}, there); _ = here.Close() }()
+	go func() { _, _ = io.Copy(gate{m, there, false}, here); _ = there.Close() }()
 }
 
-// gate drops what is written while middle is silent.
+// gate passes on what is written, as the mode says.
 type gate struct {
 	*Middle
-	to net.Conn
+	to     net.Conn
+	server bool // says what is written
 }
 
 // Write implements io.Writer.
 func (g gate) Write(p []byte) (int, error) {
 	g.mu.Lock()
-	closed := g.mode == Silent
+	mode := g.mode
 	g.mu.Unlock()
-	if closed {
+	switch {
+	case mode == Silent:
 		return len(p), nil
+	case mode == Torn && g.server:
+		n, _ := g.to.Write(p[:max(0, len(p)-8)])
+		return n, io.ErrClosedPipe
 	}
 	return g.to.Write(p)
 }

@@ -115,6 +115,7 @@ func (*replica) Name() string { return "replica" }
 func (r *replica) Initialize(gdb *gorm.DB) error {
 	return errors.Join(
 		gdb.Callback().Query().Before("gorm:query").Register("replica:before", r.before),
+		gdb.Callback().Query().Replace("gorm:query", r.query(gdb.Callback().Query().Get("gorm:query"))),
 		gdb.Callback().Query().After("gorm:after_query").Register("replica:after", r.after),
 	)
 }
@@ -123,6 +124,20 @@ func (r *replica) before(tx *gorm.DB) {
 	s := tx.Statement
 	if since, may := s.Context.Value(replicaKey{}).(time.Time); may && s.ConnPool == gorm.ConnPool(r.serverPool) && r.asks(tx) && r.has(since) {
 		s.ConnPool = r
+	}
+}
+
+// query reads, and reads from the primary what broke off on its way from the replica.
+func (r *replica) query(read func(*gorm.DB)) func(*gorm.DB) {
+	return func(tx *gorm.DB) {
+		read(tx)
+		s := tx.Statement
+		if tx.Error == nil || s.ConnPool != gorm.ConnPool(r) || s.Context.Err() != nil || inspect(tx.Error).kind != unreachable {
+			return
+		}
+		r.lose(tx.Error)
+		tx.Error, s.ConnPool = nil, r.serverPool
+		read(tx)
 	}
 }
 

@@ -95,6 +95,14 @@ func TestMiddleware(t *testing.T) {
 			*l, err = db.Find[Leaf](gdb.WithContext(ctx), 1)
 			return err
 		},
+		"/all": func(ctx context.Context, l *Leaf) error {
+			var leaves []Leaf
+			err := gdb.WithContext(ctx).Find(&leaves).Error
+			if len(leaves) > 0 {
+				*l = leaves[0]
+			}
+			return err
+		},
 		"/system": func(ctx context.Context, l *Leaf) error { return gdb.WithContext(db.System(ctx)).Take(l).Error },
 		"/raw": func(ctx context.Context, l *Leaf) error {
 			return gdb.WithContext(ctx).Raw("SELECT * FROM leaves_seen LIMIT 1").Scan(l).Error
@@ -208,6 +216,17 @@ func TestMiddleware(t *testing.T) {
 		middle.Set(services.Pass)
 		until("after the silence", "/list", reader, "standby")
 	}
+
+	// One whose answer breaks off is not used either, and the primary answers.
+	for range 5 {
+		until("before the tear", "/all", reader, "standby")
+		middle.Set(services.Torn)
+		if got := from("GET", "/all", reader, ""); got != "primary" {
+			t.Errorf("what breaks off is read from the %s", got)
+		}
+		middle.Set(services.Pass)
+	}
+	until("after the tears", "/list", reader, "standby")
 
 	// One that is gone is told once, and no request fails.
 	must(t, standby.Signal("INT"))
