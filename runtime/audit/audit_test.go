@@ -227,7 +227,7 @@ func TestEveryWayToWriteIsRecorded(t *testing.T) {
 		check("that is refused", func() error {
 			err := tx.Create(&Topic{Name: "taken"}).Error
 			if f := fault.From(err); f.Status != 409 || len(f.Details) != 1 || f.Details[0].Field != "name" {
-				return fmt.Errorf("it is %v", err)
+				return fmt.Errorf("it is %w", err)
 			}
 			return nil
 		})
