@@ -45,6 +45,9 @@ func TestGitRunsNothingOfTheRepository(t *testing.T) {
 	}
 	for _, only := range append(slices.Sorted(maps.Keys(settings)), "all") {
 		t.Run(only, func(t *testing.T) {
+			if testing.Short() && only != "all" {
+				t.Skip("all of them are enough")
+			}
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "shop")
 			inProcess(t, 0, "new", "shop", "--dir", dir)
@@ -155,6 +158,9 @@ func whole(t testing.TB, dir string) map[string]string {
 // anybody may have written. Nothing outside of it and nothing of git's changes,
 // and what is said does nothing to a terminal.
 func FuzzForeignProject(f *testing.F) {
+	if testing.Short() {
+		f.Skip("makes and copies projects")
+	}
 	home := f.TempDir()
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
 		f.Setenv(name, home)

@@ -10,6 +10,9 @@ import (
 
 // TestReport runs the tests of a module with one package of each kind.
 func TestReport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles packages")
+	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":            "module m\n\ngo 1.26\n",
@@ -68,6 +71,9 @@ func TestProgress(t *testing.T) {
 
 // TestUnsteady runs a test again that fails the first time.
 func TestUnsteady(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles packages")
+	}
 	for name, c := range map[string]struct {
 		fails string // what the test does the first time
 		code  int

@@ -35,6 +35,7 @@ type Person struct {
 // that sends them back to callback.
 func OpenID(t testing.TB, callback string, people ...Person) *Server {
 	t.Helper()
+	skipShort(t, "a server that Go installs")
 	bin := t.TempDir()
 	cmd := exec.Command("go", "install", openIDModule)
 	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")

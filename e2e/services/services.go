@@ -5,6 +5,9 @@
 //
 // NEXIOS_TEST_POSTGRES, NEXIOS_TEST_MYSQL and NEXIOS_TEST_REDIS name instances
 // to use instead; the command in run/ sets them for many test processes.
+//
+// go test -short starts nothing: what needs a server or a browser is skipped
+// there, unless the environment names a running server.
 package services
 
 import (
@@ -37,6 +40,7 @@ func Redis(t testing.TB) string { t.Helper(); return shared(t, RedisVariable, re
 // Browser returns the path of a Chromium or a Chrome.
 func Browser(t testing.TB) string {
 	t.Helper()
+	skipShort(t, "a browser")
 	path, err := FindBrowser()
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +72,17 @@ func shared(t testing.TB, variable string, start func() (*Server, error)) string
 	if url := os.Getenv(variable); url != "" {
 		return url
 	}
+	skipShort(t, "a server: "+variable)
 	server, err := start()
 	if err != nil {
 		t.Fatalf("%v\n  or:    set %s to the URL of a running instance", err, variable)
 	}
 	return server.URL
+}
+
+func skipShort(t testing.TB, needs string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs " + needs)
+	}
 }

@@ -22,13 +22,13 @@ import (
 // both runs a test on each kind of store.
 func both(t *testing.T, test func(t *testing.T, s *cache.Store)) {
 	t.Parallel()
-	for name, url := range map[string]func() string{
-		"memory": func() string { return "" },
-		"redis":  func() string { return services.Redis(t) },
+	for name, url := range map[string]func(testing.TB) string{
+		"memory": func(testing.TB) string { return "" },
+		"redis":  services.Redis,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, cache.New(redis.Config{URL: url()}, slog.New(slog.DiscardHandler)))
+			test(t, cache.New(redis.Config{URL: url(t)}, slog.New(slog.DiscardHandler)))
 		})
 	}
 }

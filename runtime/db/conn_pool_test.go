@@ -99,6 +99,9 @@ func TestLockedTable(t *testing.T) {
 // Who waits for a connection, or on SQLite for its turn to write, is told so
 // when the wait is over, and the places come back.
 func TestNoConnectionWithinTheLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for limits")
+	}
 	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
 			gdb := openWith(t, address(t, name), db.Config{Pool: 2, LockTimeout: 100 * time.Millisecond})
@@ -121,6 +124,9 @@ func TestNoConnectionWithinTheLimit(t *testing.T) {
 // Searches that have to look at every row, more of them than there are
 // connections, do not keep others of the same table waiting.
 func TestSlowSearches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for limits")
+	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Tale{}))
 		tales := make([]Tale, 500)
@@ -173,6 +179,9 @@ func TestSlowSearches(t *testing.T) {
 
 // A statement ends at its limit, except in a migration.
 func TestStatementTimeout(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for limits")
+	}
 	long := map[string]string{ // than so many fifths of a second or so
 		"sqlite":   "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT %d * 1000000) SELECT count(*) FROM c",
 		"postgres": "SELECT 1 FROM pg_sleep(%d / 5.0)",
@@ -203,6 +212,9 @@ func TestStatementTimeout(t *testing.T) {
 
 // Clients that hang up at any moment break nothing for the others.
 func TestClientsThatHangUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for what the clients asked")
+	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
 		must(t, gdb.Create(&Counter{N: 1}).Error)
@@ -267,6 +279,9 @@ func TestConnectionsOutliveTheirClients(t *testing.T) {
 // A server that is killed and starts anew is a 503 to those who write, and to
 // those who read as long as it is not back; nothing else.
 func TestServerRestarts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a server of its own")
+	}
 	server, err := services.StartPostgres()
 	must(t, err)
 	replicas := []*gorm.DB{open(t, server.URL), open(t, server.URL)}

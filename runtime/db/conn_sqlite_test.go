@@ -85,6 +85,9 @@ func TestConcurrentWriters(t *testing.T) {
 // The write-ahead log is folded back while rows are written without
 // transactions and others read all the time.
 func TestWriteAheadLogStaysBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes for seconds")
+	}
 	address := address(t, "sqlite")
 	gdb := open(t, address)
 	type Note struct {

@@ -109,6 +109,9 @@ func TestDeepPages(t *testing.T) {
 // The count of a whole table that takes SQLite long is remembered for a while,
 // and said to be.
 func TestTotalOfALargeTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills a large table")
+	}
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Tick{}))
 	must(t, gdb.Exec("INSERT INTO ticks (kind, spare) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999999) SELECT 1, true FROM n").Error)

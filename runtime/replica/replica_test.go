@@ -56,6 +56,9 @@ func must(t *testing.T, err error) {
 }
 
 func TestMiddleware(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs servers of its own")
+	}
 	primary, err := services.StartPostgres()
 	must(t, err)
 	standby, err := services.StartStandby(primary)

@@ -181,6 +181,9 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 // A Redis that is there and does not answer is waited for once.
 func TestRedisIsPaused(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs a server of its own")
+	}
 	server, err := services.StartRedis()
 	require.NoError(t, err)
 	address := server.URL
