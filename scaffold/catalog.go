@@ -206,7 +206,7 @@ func (c Catalog) Known(p spec.Project) (spec.Project, error) {
 		for name := range chosen.Options {
 			if settled.Options[name] != chosen.Options[name] {
 				return p, &problem.Error{
-					What:  fmt.Sprintf("%s has %q for %s of %s, which is not as nexios writes it", SpecFile, chosen.Options[name], name, f.Name),
+					What:  fmt.Sprintf("%s has an unexpected value %q for %s of %s", SpecFile, chosen.Options[name], name, f.Name),
 					Where: SpecFile, Try: "git checkout " + SpecFile,
 				}
 			}

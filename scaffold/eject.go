@@ -151,7 +151,7 @@ func (c Catalog) renewTemplates(d *draft) error {
 	list, err := c.Templates(d.disk)
 	for _, t := range list {
 		if t.Changed {
-			d.note(TemplatesDir+t.Name, errors.New("the template of nexios has changed since it was ejected: nexios templates diff; nexios templates eject merges it"))
+			d.note(TemplatesDir+t.Name, errors.New("the built-in template has changed since it was ejected: see nexios templates diff; nexios templates eject merges it"))
 		}
 	}
 	return err

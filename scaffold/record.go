@@ -71,7 +71,7 @@ func (d *draft) edited(p spec.Project) error {
 		at := of(p, r.Name)
 		if at < 0 {
 			if r.Migration != "" && !p.Gone(r.TableName()) {
-				return byOwner("lacks the resource "+r.Name+", whose table stays", "put it back as that has it, then nexios remove resource "+r.Name)
+				return byOwner("lacks the resource "+r.Name+", whose table stays", "restore it from that file, then nexios remove resource "+r.Name)
 			}
 			continue
 		}
@@ -137,7 +137,7 @@ func otherTable(was, is spec.Resource) error {
 		word := gone[0]
 		return byOwner("lacks the index "+word+" of "+is.Name+", which its table has", back(word)+"remove index "+is.Name+" "+strings.Join(spec.ParseIndex(word).Fields, ","))
 	}
-	return byOwner("has other options of "+is.Name+" than its table was made with", "put them back as that has them")
+	return byOwner("has other options of "+is.Name+" than its table was made with", "restore them from that file")
 }
 
 func byOwner(what, try string) error {

@@ -145,7 +145,7 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 	r := renaming(from, to)
 	for _, name := range []string{r.Folder[1], "internal/model/" + to.Words["model"] + ".go"} {
 		if _, err := fs.Stat(disk, name); err == nil && name != r.Folder[0] && name != r.File {
-			return plan.Plan{}, &problem.Error{Kind: problem.Conflict, What: name + " is there already", Where: name, Try: "move or delete it, or another name"}
+			return plan.Plan{}, &problem.Error{Kind: problem.Conflict, What: name + " already exists", Where: name, Try: "move or delete it, or another name"}
 		}
 	}
 	place := func(name string) string {

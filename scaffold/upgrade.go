@@ -44,8 +44,8 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS, rewritten map[string][]rewr
 		d.restore(parts)
 	case errors.Is(err, fs.ErrNotExist):
 		d.restore(parts)
-		d.note(strings.TrimSuffix(baseDir, "/"), errors.New("this folder is missing, so nexios "+was+"'s texts are not known: "+
-			"files stay as they are, without what is new; git checkout brings it back"))
+		d.note(strings.TrimSuffix(baseDir, "/"), errors.New("this folder is missing, so changes since nexios "+was+" cannot be merged: "+
+			"files stay as they are; git checkout restores it"))
 	case err != nil:
 		return plan.Plan{}, err
 	}

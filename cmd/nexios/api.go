@@ -33,9 +33,9 @@ deprecated.
 
 From then on, add field, change field and the like change the model and the
 newest version only. Older versions use the same model: before you remove a
-field, edit the versions that still use it. In rows that an older version
-creates, a field added since has its default, or the value of --backfill; its
-responses have such fields too. Without RESOURCE, every resource with routes
+field, edit the versions that still use it. Rows created through an older
+version get the default of fields added since, or the value of --backfill; its
+responses include those fields. Without RESOURCE, every resource with routes
 gets the version.`,
 		Example: "  nexios api version v2 post\n  nexios api version v2 post --sunset 2027-05-28",
 		Args: func(cmd *cobra.Command, args []string) error {

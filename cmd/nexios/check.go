@@ -48,10 +48,10 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 	}
 	stop() // before a note
 	note := func(why string) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note: not checked whether it compiles:", plan.Visible(why))
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: compile check skipped:", plan.Visible(why))
 	}
 	if unreachable(after) {
-		note("not all modules are in the cache; go mod download")
+		note("some modules are not downloaded; run go mod download")
 		return nil
 	}
 	before, err := compile(cmd, dir)
@@ -116,7 +116,7 @@ func compile(cmd *cobra.Command, dir string, flags ...string) (string, error) {
 	case cmd.Context().Err() != nil:
 		return "", errCancelled
 	case errors.Is(err, exec.ErrNotFound):
-		fmt.Fprintln(cmd.ErrOrStderr(), "note: not checked whether it compiles: go was not found on the PATH")
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: compile check skipped: go was not found on the PATH")
 		return "", nil
 	case err == nil:
 		return "", nil

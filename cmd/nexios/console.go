@@ -184,7 +184,7 @@ func (c dbClient) run(cmd *cobra.Command, dir string) error {
 	client.Stdin, client.Stdout, client.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	err := client.Run()
 	if status := (*exec.ExitError)(nil); errors.As(err, &status) {
-		return &problem.Error{Kind: problem.Failure, What: name + " ended with " + status.String() + "; see the output above", Where: "DATABASE_URL", Try: "check that the database runs, and DATABASE_URL"}
+		return &problem.Error{Kind: problem.Failure, What: name + " ended with " + status.String() + "; see the output above", Where: "DATABASE_URL", Try: "check DATABASE_URL, and that the database is running"}
 	}
 	return err
 }

@@ -25,8 +25,8 @@ the error is shown here, in the browser and in a response header.
 The same events are shown at /dev (localhost only).
 
 Where the file system does not report changes, as on network mounts and in some
-containers, --poll checks the files instead: every second, or as often as it
-says.
+containers, --poll checks the files instead: every second, or at the interval
+given.
 
 With --delve each version runs under a debugger on one fixed port; attach your
 editor again after a reload. The first build is slow.`,

@@ -155,12 +155,12 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 func checkTemplates(open opened) (finding, bool) {
 	list, err := open.catalog.Templates(open.Files())
 	if err != nil {
-		return finding{"templates", fail, err.Error(), "mend " + scaffold.TemplatesDir}, true
+		return finding{"templates", fail, err.Error(), "fix the files in " + scaffold.TemplatesDir}, true
 	}
 	ejected := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Ejected })
 	changed := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Changed })
 	if changed {
-		return finding{"templates", warn, "templates of nexios have changed since they were ejected", "nexios templates diff"}, true
+		return finding{"templates", warn, "built-in templates have changed since they were ejected", "nexios templates diff"}, true
 	}
 	return finding{"templates", well, "the project has templates of its own", ""}, ejected
 }
@@ -204,11 +204,11 @@ func checkModules(cmd *cobra.Command, dir string) finding {
 	case says("GOPROXY=off"):
 		return finding{"modules", warn, "some are not downloaded yet; the first build needs a network", "go mod download"}
 	case says("inconsistent vendoring"), says("cannot find module providing package") && vendored(dir):
-		return finding{"modules", fail, "vendor/ is not what go.mod says", "go mod vendor"}
+		return finding{"modules", fail, "vendor/ does not match go.mod", "go mod vendor"}
 	case says("listed in go.work"):
 		return finding{"modules", fail, "a go.work above this project does not list it", "go work use " + word(dir)}
 	case says("conflicting replacements for "):
-		return finding{"modules", fail, "projects of one go.work have a copy of the runtime each, and must share one", "go work edit -replace " + word("github.com/nexios-go/nexios="+filepath.Join(dir, ".nexios"))}
+		return finding{"modules", fail, "projects in one go.work must share one copy of the runtime, but each has its own", "go work edit -replace " + word("github.com/nexios-go/nexios="+filepath.Join(dir, ".nexios"))}
 	}
 	lines := strings.Split(strings.TrimSpace(told.String()), "\n")
 	return finding{"modules", fail, lines[len(lines)-1], "go mod tidy"}

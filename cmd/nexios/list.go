@@ -38,7 +38,7 @@ Routes: nexios routes.`,
 			}{open.dir, parts})
 		}
 		if len(parts) == 0 {
-			fmt.Fprintln(out, "nothing was added yet\n\nnext:\n  nexios add --help")
+			fmt.Fprintln(out, "nothing has been added yet\n\nnext:\n  nexios add --help")
 		}
 		for _, p := range parts {
 			fmt.Fprintln(out, plan.Visible(p.Command))

@@ -320,7 +320,7 @@ func (a *agent) dev(ctx context.Context, _ none) (string, error) {
 func (a *agent) test(ctx context.Context, in testInput) (string, error) {
 	packages := cmp.Or(in.Packages, "./...")
 	if !strings.HasPrefix(packages, "./") {
-		return "", &problem.Error{What: fmt.Sprintf("%q is no package of the project", packages), Try: "./... or ./internal/app"}
+		return "", &problem.Error{What: fmt.Sprintf("%q is not a package of this project", packages), Try: "./... or ./internal/app"}
 	}
 	text, _, err := output(exec.CommandContext(ctx, "go", "test", packages), a.dir, nil)
 	return text, err
@@ -335,7 +335,7 @@ func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 	}
 	found := slices.Concat(best(in.Query, a.guides(), 3), best(in.Query, packages, 5))
 	if len(found) == 0 {
-		return "", &problem.Error{What: fmt.Sprintf("nothing is said about %q", in.Query), Try: "one word, such as paging, auth or migration"}
+		return "", &problem.Error{What: fmt.Sprintf("no documentation found for %q", in.Query), Try: "one word, such as paging, auth or migration"}
 	}
 	return strings.Join(found, "\n\n"), nil
 }

@@ -83,7 +83,7 @@ func installDriver(cmd *cobra.Command, dir string) error {
 	if err := setDriver(cmd.Context(), dir); err != nil {
 		return err
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), "git merges this repository's files with nexios, as .gitattributes says")
+	fmt.Fprintln(cmd.OutOrStdout(), "git now merges this repository's files with nexios (see .gitattributes)")
 	return nil
 }
 
@@ -115,7 +115,7 @@ func mergeFile(base, ours, theirs, path string) error {
 		return err
 	}
 	if conflict {
-		return &problem.Error{Kind: problem.Failure, What: "both branches changed the same thing", Where: path, Try: "nexios merge, when git has merged the others"}
+		return &problem.Error{Kind: problem.Failure, What: "both branches changed the same thing", Where: path, Try: "nexios merge, after git has merged the other files"}
 	}
 	return nil
 }

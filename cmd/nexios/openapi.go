@@ -81,7 +81,7 @@ func goRun(cmd *cobra.Command, program string, args ...string) ([]byte, error) {
 	run.Stderr = cmd.ErrOrStderr()
 	out, err := run.Output()
 	if err != nil {
-		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem.Error{Kind: problem.Failure, What: filepath.Base(name) + " did not succeed; see the output above", Try: "go run " + program + " --help"}))
+		return nil, cmp.Or(cancelled(cmd.Context()), error(&problem.Error{Kind: problem.Failure, What: filepath.Base(name) + " failed; see the output above", Try: "go run " + program + " --help"}))
 	}
 	return out, nil
 }
@@ -223,7 +223,7 @@ func tellChanges(cmd *cobra.Command, text []byte, failOn string) error {
 		fmt.Fprintf(out, "  %-9s  %s: %s\n", c.Severity, c.Operation, strings.Join(strings.Fields(c.Text), " "))
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(out, "no difference that a client can see")
+		fmt.Fprintln(out, "no changes visible to clients")
 	}
 	return err
 }

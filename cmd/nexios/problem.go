@@ -148,7 +148,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	e := &problem.Error{
-		What: fmt.Sprintf("%s takes no %q", cmd.CommandPath(), args[0]),
+		What: fmt.Sprintf("unexpected argument %q for %s", args[0], cmd.CommandPath()),
 		Try:  cmd.CommandPath() + " --help",
 	}
 	if cmd.HasSubCommands() {

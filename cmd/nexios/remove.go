@@ -132,7 +132,7 @@ func unneeded(open opened, left spec.Project, feature scaffold.Feature, at strin
 	var commands []string
 	for _, name := range needs {
 		if _, err := open.catalog.Remove(left, spec.Feature{Name: name}, at); err == nil {
-			commands = append(commands, "nexios remove "+name+"   # if you do not use it: only "+feature.Name+" did")
+			commands = append(commands, "nexios remove "+name+"   # if you do not use it: only "+feature.Name+" needed it")
 		}
 	}
 	return commands

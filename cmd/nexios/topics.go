@@ -56,7 +56,7 @@ func aboutModifier(name string) string {
 func policiesTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "policies", Short: "Who may read and change which rows",
-		Long: `A resource has one rule, beside its model. It holds on every way to a row:
+		Long: `A resource has one rule, beside its model. It applies to every access:
 lists, relations, references in bodies, bulk, your own GORM queries.
 
   --guard none|user|admin       rows have no owner; who may call the routes
@@ -96,7 +96,7 @@ func errorsTopic() *cobra.Command {
   400  the body is not JSON, or the request makes no sense
   401  not logged in, or the token has expired
   403  the caller may not do that; 404 if they may not see the row
-  409  a unique, foreign key or check rule of the database, with its field
+  409  a unique, foreign key or check constraint, with its field
   412  If-Match does not match; 428 if it is required but missing (--lock)
   422  the body or query is not valid; all wrong fields are listed
   429  too many requests; retry after Retry-After seconds, as for 503
@@ -134,8 +134,8 @@ struct and returns a response or an error:
 The tags of an input struct bind and validate: uri:"id", form:"page",
 header:"If-Match", and a field Body with json and binding tags. The status is
 201 for a POST, 204 for web.None and 200 otherwise, unless Returns sets it.
-Errors: nexios help errors. A func(*gin.Context) is a handler too. The packages
-are gin, internal/model and, of the runtime, auth, db, fault and web.
+Errors: nexios help errors. A func(*gin.Context) is a handler too. Import gin,
+internal/model and, from the runtime, auth, db, fault and web.
 
 ID names the operation in clients, Doc and Describe document it, and Fails lists
 the errors specific to it. Tests: nexios help testing.`,
@@ -195,8 +195,8 @@ func deployTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "deploy", Short: "How to run a project in production",
 		Long: `compose.yaml starts the program with what it needs on one machine: it waits for
-the database, migrates, and is healthy once it answers. It follows the project:
-add and remove merge into it.
+the database, migrates, and is healthy once it answers. It stays in sync: add
+and remove merge into it.
 
   DATABASE_PASSWORD=... APP_SECRET=$(openssl rand -hex 32) \
       docker compose up --build --wait
@@ -218,8 +218,8 @@ TLS_CERT and TLS_KEY serve HTTPS. TLS_AUTOCERT_HOSTS=api.example.com gets a
 certificate from Let's Encrypt, which must reach ADDR on port 443. Behind a
 proxy, put its address into TRUSTED_PROXIES: otherwise all clients share the
 proxy's rate limit. The client is the last address in X-Forwarded-For that is
-not a trusted proxy's, or what the proxy says in another header, which
-CLIENT_IP_HEADER names: Fly-Client-IP, CF-Connecting-IP.
+not a trusted proxy's, or the value of the header that CLIENT_IP_HEADER names:
+Fly-Client-IP, CF-Connecting-IP.
 
   NAME backup FILE   copies a SQLite database while it is in use
 
@@ -258,7 +258,7 @@ them are never repeated in errors.
 
 func cacheTopic() *cobra.Command {
 	return &cobra.Command{
-		Use: "cache", Short: "How to cache a costly result",
+		Use: "cache", Short: "How to cache an expensive result",
 		Long: `nexios add cache puts the variable cached into internal/app/modules.go. Pass it
 to the module that needs it, posts.Module(gdb, cached), and keep it beside the
 handler's db. Then:
@@ -273,11 +273,11 @@ handler's db. Then:
           })
   }
 
-It is in the Redis of REDIS_URL, where all replicas have it, or without one in
-the memory of the process. One request loads for all who wait, so ctx has no
-caller: db.System(ctx) counts all rows, auth.As(ctx, who) those of a user, whose
-id must then be in the key. After the transaction that changes the result:
-h.cached.Delete(ctx, "posts"). While Redis is away, every request loads.
+Results are kept in Redis (REDIS_URL), shared by all replicas, or else in
+memory. One request loads the value for all that wait, so ctx has no caller:
+db.System(ctx) counts all rows, auth.As(ctx, who) those of a user, whose id must
+then be in the key. After the transaction that changes the result:
+h.cached.Delete(ctx, "posts"). While Redis is down, every request loads.
 
 A test gives the module one in memory:
 

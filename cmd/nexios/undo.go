@@ -114,9 +114,9 @@ func freed(ctx context.Context, dir string, p plan.Plan) string {
 	}
 	switch {
 	case stashed:
-		return "stash your edits of these files (git stash)" + then
+		return "stash your edits to these files (git stash)" + then
 	case committed:
-		return "git revert the commits with your edits of these files (git log)" + then
+		return "git revert the commits with your edits to these files (git log)" + then
 	}
 	return apart
 }

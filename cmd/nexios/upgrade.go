@@ -107,7 +107,7 @@ func changelog(version string) string {
 func outdated(cmd *cobra.Command, open opened) (map[string][]rewrite.Use, error) {
 	uses, err := usesOf(cmd, open, "github.com/nexios-go/nexios/runtime", rewrite.Rules())
 	if errors.Is(err, errUncertain) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note: code that calls the runtime as it was is not rewritten, as the project does not compile; go vet ./... says why")
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: calls to the old runtime API were not rewritten, because the project does not compile; go vet ./... says why")
 		return nil, nil
 	}
 	return uses, err
@@ -171,7 +171,7 @@ func rewritings(open opened, uses map[string][]rewrite.Use) []string {
 		for _, use := range uses[name] {
 			line := fmt.Sprintf("%s:%d  %s", name, use.Line, use.Rule)
 			if use.Rule.To != "" {
-				line += " is " + use.Rule.To
+				line += " is now " + use.Rule.To
 			}
 			if use.Rule.Why != "" {
 				line += "\n    " + use.Rule.Why
@@ -195,7 +195,7 @@ func behaviour(p spec.Project) string {
 	}
 	if p.HasFeature("auth") {
 		changed = append(changed,
-			"a reference to a row that the caller may not read is 422, and such rows are in no relation",
+			"a reference to a row that the caller may not read is 422, and such rows are left out of relations",
 			"rows of --guard admin and public rows of --public require a login to read",
 			"users see only the id and username of other users",
 			"a new API key with a scope that no route requires is 422",

@@ -97,8 +97,8 @@ func addWizard(cmd *cobra.Command) error {
 	about := map[string]string{
 		"resource": "A table with routes, inputs and tests", "model": "A table without routes", "field": "More fields for an existing resource or model",
 		"index":  "An index on several fields of a resource or model",
-		"rename": "Another name for a resource or model", "version": "A next version of routes, beside the one that is there",
-		"templates": "Templates of your own for what nexios writes",
+		"rename": "Another name for a resource or model", "version": "The next version of routes, beside the current one",
+		"templates": "Your own templates for generated files",
 	}
 	for _, f := range features {
 		things = append(things, f.Name)
@@ -312,7 +312,7 @@ func changeQuestions(p spec.Project, folders []string, at, today string) []form.
 			_, _, err := p.AddIndex(given.One("of"), columnsOf(given), false, at)
 			return withChoices(err)
 		}},
-		{Key: "unique", Title: "Must every row differ in them?", Kind: form.Confirm, When: what("index")},
+		{Key: "unique", Title: "Must the combination be unique?", Kind: form.Confirm, When: what("index")},
 		{Key: "now", Title: "New name, singular", When: what("rename"), Check: func(given form.Answers) error {
 			_, _, err := p.RenameResource(given.One("of"), given.One("now"), "", false, at)
 			return firstLine(err)
@@ -320,7 +320,7 @@ func changeQuestions(p spec.Project, folders []string, at, today string) []form.
 		{Key: "tables", Title: "Rename the table as well?", Kind: form.Confirm, Default: []string{"yes"}, When: what("rename")},
 		{Key: "version", Title: "Version", Default: []string{fmt.Sprint("v", next)}, When: what("version"), Check: version},
 		{Key: "versioned", Title: "Resources", Help: "all of them if you choose none", Kind: form.Many, Choices: routed, When: what("version"), Check: version},
-		{Key: "sunset", Title: "Day from which on the older version may be gone", Help: "e.g. 2027-05-28; leave empty if that is open", When: what("version"), Check: version},
+		{Key: "sunset", Title: "Sunset date of the older version", Help: "e.g. 2027-05-28; leave empty if undecided", When: what("version"), Check: version},
 		{Key: "templates", Title: "Templates of", Kind: form.Choice, Choices: folders, When: what("templates")},
 	}
 }

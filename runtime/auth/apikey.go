@@ -42,7 +42,7 @@ type NewAPIKey struct {
 
 var scopeForm = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,49}:)?(read|write)$`)
 
-// MakeKey makes an API key for who asks. Each scope is "read", "write",
+// MakeKey creates an API key for the caller. Each scope is "read", "write",
 // "<module>:read" or "<module>:write" (see [User]); none means "read".
 // expires is when it ends, zero for never. Bad scopes, a past end and a
 // fifty-first key are 422 faults. So is a scope that no route of the application

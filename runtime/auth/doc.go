@@ -1,4 +1,4 @@
-// Package auth holds what must stay right for years about who asks: password
+// Package auth authenticates and authorises callers: password
 // hashing, access and refresh tokens, sessions and their end, lockout, second
 // factors, API keys, and the guards of the route table.
 //

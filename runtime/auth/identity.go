@@ -17,7 +17,7 @@ import (
 // RoleAdmin is the role that [Admin] asks for.
 const RoleAdmin = "admin"
 
-// Identity is who asks, as the database said at most [Staleness] ago.
+// Identity is the caller, as stored in the database at most [Staleness] ago.
 type Identity struct {
 	UserID    int64
 	Username  string

@@ -13,10 +13,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// NameDetails refuses a name that can be taken for another, as Unicode's UTS 39
-// has it at the level "highly restrictive": with letters of several scripts that
-// are not written together, of one that is in no common use, which nobody sees,
-// or which all look like Latin ones. It returns nothing for a good name. Names
+// NameDetails rejects a name that can be confused with another, by the "highly
+// restrictive" level of Unicode's UTS 39: one that mixes scripts not written
+// together, uses a script not in common use, contains invisible characters, or
+// consists only of letters that look Latin. It returns nothing for a good name. Names
 // that differ in case or width alone are one by the folded form; see
 // [db.UniqueNoCase].
 func NameDetails(field, name string) []fault.Detail {

@@ -26,7 +26,7 @@ import (
 // made behind this package's back goes unseen.
 const Staleness = 2 * time.Second
 
-// Service answers who asks. It is safe for concurrent use, and any number of
+// Service authenticates requests. It is safe for concurrent use, and any number of
 // them, in one process or many, may share one database and secret.
 type Service struct {
 	cfg      Config

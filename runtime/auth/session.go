@@ -129,7 +129,7 @@ type SessionInfo struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// Sessions lists the live sessions of who asks, the last used first, at most
+// Sessions lists the caller's active sessions, most recently used first, at most
 // 100.
 func (s *Service) Sessions(ctx context.Context, id Identity) ([]SessionInfo, error) {
 	var rows []sessionRow

@@ -1,4 +1,4 @@
-// Package cache keeps what is costly to make: in Redis, where all replicas have it, or
+// Package cache keeps what is expensive to make: in Redis, where all replicas have it, or
 // without REDIS_URL in the memory of the process, up to 64 MiB.
 //
 //	func (h handler) summary(c *gin.Context, _ web.None) (summary, error) {

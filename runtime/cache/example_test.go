@@ -12,9 +12,9 @@ import (
 
 func Example() {
 	store := cache.New(redis.Config{}, slog.Default())
-	costly := func(context.Context) (int, error) { fmt.Println("counting"); return 3, nil }
+	expensive := func(context.Context) (int, error) { fmt.Println("counting"); return 3, nil }
 	for range 2 {
-		fmt.Println(cache.Get(context.Background(), store, "posts", time.Minute, costly))
+		fmt.Println(cache.Get(context.Background(), store, "posts", time.Minute, expensive))
 	}
 	// Output:
 	// counting

@@ -33,8 +33,8 @@ type bounded struct {
 	marks  map[string]int // how much of that there was at each savepoint
 }
 
-// BeforeCommit has the transaction of tx do something last, in itself: it commits
-// once that is done, and not where it fails. What is rolled back to a savepoint
+// BeforeCommit registers work that runs in the transaction of tx just before it
+// commits; if the work fails, it does not commit. What is rolled back to a savepoint
 // takes with it what was to be done since. It is for locks that others wait for,
 // which are held for the shortest time so, and taken by all in one order.
 func BeforeCommit(tx *gorm.DB, do func(tx *gorm.DB) error) error {

@@ -108,7 +108,7 @@ func Ping(ctx context.Context, gdb *gorm.DB) error {
 			return hint
 		}
 		if refused(err) {
-			return fmt.Errorf("the database refuses the user or the password: %w\n  where: DATABASE_URL\n  try:   another password; it may be percent-encoded, and a %% in it must be: %%25", err)
+			return fmt.Errorf("the database rejected the user name or password: %w\n  where: DATABASE_URL\n  try:   another password; it may be percent-encoded, and a %% in it must be: %%25", err)
 		}
 		return fmt.Errorf("the database does not answer: %w\n  where: DATABASE_URL\n  try:   start the database, or set DATABASE_URL=sqlite:data/app.db", err)
 	}

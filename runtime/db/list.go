@@ -21,8 +21,8 @@ type Query struct {
 	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000" doc:"Page number, from 1."`
 	Limit int    `form:"limit,default=10" binding:"min=1,max=100" doc:"Items per page."`
 	Order string `form:"order,default=desc" binding:"oneof=asc desc" doc:"Sort direction."`
-	// Count is how total is found; null is "estimate".
-	Count *string `form:"count" binding:"omitempty,oneof=exact estimate none" doc:"How total is found: estimate (the default) counts up to 10,000 rows and takes the database's estimate beyond (then total_is_estimate is true), exact counts them all, none leaves total and pages out."`
+	// Count is how total is computed; null is "estimate".
+	Count *string `form:"count" binding:"omitempty,oneof=exact estimate none" doc:"How total is computed: estimate (the default) counts up to 10,000 rows and uses the database's estimate beyond (then total_is_estimate is true), exact counts all rows, none omits total and pages."`
 	// Cursor asks for keyset paging, whose cost does not grow with depth:
 	// empty for the first page, then each page's next_cursor. When it is
 	// absent pages are counted.

@@ -7,7 +7,7 @@ import (
 
 // Where keeps the rows whose column equals value, whatever the case where the column
 // is compared so, see [NoCase] and [UniqueNoCase]; nil keeps every row. The column is
-// quoted, and still must be the program's own word.
+// quoted, but must never come from user input.
 func Where[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx

@@ -236,7 +236,7 @@ func (p *deleting) one(tx *gorm.DB, on dependent, keys []any) error {
 	case "RESTRICT":
 		found, err := query(tx, "SELECT ? FROM ? WHERE ? IN ?"+live+" LIMIT 1", column, owner, column, keys)
 		if err == nil && len(found) > 0 {
-			v := &violation{kind: foreignKey, deleting: true, resolved: true, table: on.Owner, cause: errors.New("a row that is deleted softly is referred to")}
+			v := &violation{kind: foreignKey, deleting: true, resolved: true, table: on.Owner, cause: errors.New("a soft-deleted row is still referenced")}
 			f := v.fault(nil)
 			f.Message = stillUsed(tx, on.Owner, on.Column, keys)
 			err = f

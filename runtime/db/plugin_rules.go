@@ -40,7 +40,7 @@ type systemKey struct{}
 
 // System returns a context for work that acts for nobody, such as a job, a
 // command or a check across all rows: no rule narrows its statements.
-// Everything that passes the rules by says this word.
+// Everything that bypasses the rules calls it.
 func System(ctx context.Context) context.Context {
 	return context.WithValue(ctx, systemKey{}, true)
 }
@@ -296,7 +296,7 @@ func (p *rules) condition(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm
 	n := narrowed.Statement
 	where, ok := n.Clauses["WHERE"].Expression.(clause.Where)
 	if len(n.Joins) > 0 || len(n.Clauses) > 1 || len(n.Clauses) == 1 && !ok {
-		_ = tx.AddError(fmt.Errorf("the rule of %s has more than conditions: only Where, Or and Not can hold on every way to a row", s.Table))
+		_ = tx.AddError(fmt.Errorf("the rule of %s has more than conditions: rules may use only Where, Or and Not", s.Table))
 		return clause.Expr{SQL: "1 = 0"}
 	}
 	if !ok {
@@ -377,7 +377,7 @@ func (p *rules) create(tx *gorm.DB) {
 	}
 	if there > 0 {
 		refused := fault.Forbidden("You may not change this " + strings.ToLower(Humanize(s.Schema.Name)))
-		refused.Cause = fmt.Errorf("an upsert of %s would pass its rule by: read the row by db.FindWritable and update it", s.Table)
+		refused.Cause = fmt.Errorf("an upsert of %s would bypass its rule: read the row with db.FindWritable and update it", s.Table)
 		_ = tx.AddError(refused)
 		return
 	}

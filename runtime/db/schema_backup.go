@@ -42,7 +42,7 @@ func Backup(ctx context.Context, gdb *gorm.DB, file string) error {
 	}
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
-			err = fmt.Errorf("%s is there already\n  try:   another name", file)
+			err = fmt.Errorf("%s already exists\n  try:   another name", file)
 		}
 		return err
 	}

@@ -66,7 +66,7 @@ func TestBackup(t *testing.T) {
 	if sound != "ok" {
 		t.Error(sound)
 	}
-	if err := backup(file); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if err := backup(file); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("a backup is overwritten: %v", err)
 	}
 	if err := backup(); command.ExitCode(err) != command.Misused {

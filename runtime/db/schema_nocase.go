@@ -172,7 +172,7 @@ func refill(tx *gorm.DB) error {
 		}
 		for _, column := range slices.Sorted(maps.Keys(columns)) {
 			if err := (fold{tx: tx, table: table, column: column, missing: true}).fill(); err != nil {
-				return fmt.Errorf("%s has a row whose %s equals another whatever the case, which an older program stored\n  where: %w\n  try:   change one of them, then migrate again", table, column, err)
+				return fmt.Errorf("%s has a row, stored by an older program, whose %s equals another's ignoring case\n  where: %w\n  try:   change one of them, then migrate again", table, column, err)
 			}
 		}
 	}

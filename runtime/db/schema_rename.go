@@ -13,7 +13,7 @@ import (
 // fk_posts_author, posts_pkey). Rows stay, and so does what refers to them. searched are
 // the columns that [SearchIndex] was given, if any.
 //
-// A program of before does not find the table any more. What MySQL left half way can be
+// An older program no longer finds the table. What MySQL left half way can be
 // run again. Swapped, the names take the change back.
 func RenameTable(tx *gorm.DB, from, to string, searched ...string) error {
 	r := renaming{from: from, to: to}
@@ -58,7 +58,7 @@ func (r renaming) name(name string) (string, bool, error) {
 		if rest, ok := strings.CutPrefix(name, kind+r.from+"_"); ok {
 			now := kind + r.to + "_" + rest
 			if max(len(name), len(now)) > longestName {
-				return "", false, fmt.Errorf("the name %s is too long to be made another\n  try:   nexios undo, and rename with --keep-table", name)
+				return "", false, fmt.Errorf("the name %s is too long to be changed\n  try:   nexios undo, and rename with --keep-table", name)
 			}
 			return now, true, nil
 		}

@@ -43,12 +43,12 @@ func BadRequest(message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Message: message}
 }
 
-// Unauthorized is 401: who asks is not known.
+// Unauthorized is 401: the caller is not authenticated.
 func Unauthorized(message string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Message: message}
 }
 
-// Forbidden is 403: who asks is known and may not.
+// Forbidden is 403: the caller is authenticated but not allowed.
 func Forbidden(message string) *Error {
 	return &Error{Status: http.StatusForbidden, Message: message}
 }

@@ -17,7 +17,7 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent wraps an error that trying again cannot cure: the job is dead at
+// Permanent wraps an error that a retry cannot fix: the job is dead at
 // once. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
@@ -28,7 +28,8 @@ func Permanent(err error) error {
 
 // Handle registers what runs jobs of kind. It runs at least once per job: when
 // the process dies after the work and before the completion is written, it
-// runs again, so the work must bear that; HandleTx is for work that must not.
+// runs again, so the work must be idempotent; use HandleTx for work that must not
+// run twice.
 // An error makes the job wait and run again; so does a panic. ctx ends when
 // the process stops, when the job is cancelled and when its lease is lost.
 func Handle[T any](q *Queue, kind string, work func(ctx context.Context, payload T) error) {

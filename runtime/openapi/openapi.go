@@ -24,14 +24,14 @@ type Info struct {
 	License     License  // of the API; may be empty
 }
 
-// Contact is whom users of the API can ask.
+// Contact is the contact for users of the API.
 type Contact struct {
 	Name  string `json:"name,omitempty"`
 	URL   string `json:"url,omitempty"`
 	Email string `json:"email,omitempty"`
 }
 
-// License is under which terms the API may be used.
+// License is the license of the API.
 type License struct {
 	Name string `json:"name"`
 	URL  string `json:"url,omitempty"`
@@ -65,7 +65,7 @@ func Password(password string) []web.Guard {
 	}
 	want := sha256.Sum256([]byte(password)) // compared in a time that tells nothing, not even the length
 	return []web.Guard{{
-		Name: "password", Doc: "Requires the password of the documentation.", Status: []int{http.StatusUnauthorized},
+		Name: "password", Doc: "Requires the documentation password.", Status: []int{http.StatusUnauthorized},
 		Check: func(c *gin.Context) error {
 			_, sent, _ := c.Request.BasicAuth()
 			got := sha256.Sum256([]byte(sent))

@@ -83,7 +83,7 @@ func (m Membership) Recheck(gdb *gorm.DB) func(context.Context) error {
 		}
 		role, err := roleOf(gdb.WithContext(ctx), m.OrganisationID, m.UserID)
 		if err == nil && role == "" {
-			err = fault.Forbidden("You are not a member of the organisation any more")
+			err = fault.Forbidden("You are no longer a member of the organisation")
 		}
 		if err == nil {
 			looked = time.Now()

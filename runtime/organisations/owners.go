@@ -59,7 +59,7 @@ func KeepOwner(tx *gorm.DB, organisationID, userID int64) error {
 // to be deleted in tx. It takes their locks.
 func KeepOwners(tx *gorm.DB, userID int64) error {
 	if userID == 0 {
-		return errors.New("organisations: the user to delete has no id, so it is not known whose last owner goes\n  try:   tx.Delete(&user), of a user that was found, instead of a condition")
+		return errors.New("organisations: the user to delete has no id, so last owners cannot be checked\n  try:   tx.Delete(&user) with a loaded user, instead of a condition")
 	}
 	var joined, owned []int64
 	err := tx.Model(&organisation{}).Clauses(locking()).

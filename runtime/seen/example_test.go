@@ -20,5 +20,5 @@ func Example() {
 	// Output:
 	// map[7:first] map[]
 	// map[]
-	// This has been changed since; read it again
+	// This has changed since you read it; read it again
 }

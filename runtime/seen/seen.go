@@ -85,5 +85,5 @@ func Written(ctx context.Context, row Row) {
 
 // Changed is the fault of a write whose client has seen another version.
 func Changed() *fault.Error {
-	return &fault.Error{Status: http.StatusPreconditionFailed, Message: "This has been changed since; read it again"}
+	return &fault.Error{Status: http.StatusPreconditionFailed, Message: "This has changed since you read it; read it again"}
 }

@@ -62,14 +62,14 @@ func advice(f validator.FieldError) string {
 	case "uuid", "uuid4", "uuid7":
 		return "must be a UUID"
 	case "slug":
-		return "must be lower-case letters and digits with single hyphens between"
+		return "must be lower-case letters and digits separated by single hyphens"
 	case "notblank":
 		return "must not be blank"
 	case "pattern":
 		return "must match " + param
 	case "decimal":
 		all, behind := digits(param)
-		return fmt.Sprintf("must have at most %d digits, %d of them behind the point", all, behind)
+		return fmt.Sprintf("must have at most %d digits, %d of them after the decimal point", all, behind)
 	case "alpha":
 		return "must be letters only"
 	case "alphanum":

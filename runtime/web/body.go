@@ -90,7 +90,7 @@ func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error 
 	case !utf8.Valid(raw):
 		return fault.BadRequest("The body is not valid UTF-8")
 	case halves(raw):
-		return fault.BadRequest("The body holds half of a surrogate pair, which is no character")
+		return fault.BadRequest("The body contains an unpaired surrogate")
 	case tooDeep(raw):
 		return fault.BadRequest(fmt.Sprintf("The body is nested deeper than %d levels", maxDepth))
 	}

@@ -212,7 +212,7 @@ func (p *plan) unknown(name string) fault.Detail {
 		name = strings.ToValidUTF8(name[:64], "")
 	}
 	known := strings.Join(slices.Sorted(maps.Keys(p.names)), ", ")
-	return fault.Detail{Field: name, Rule: "unknown", Message: "Unknown parameter; known are " + known}
+	return fault.Detail{Field: name, Rule: "unknown", Message: "Unknown parameter; known parameters: " + known}
 }
 
 // reject notes what is wrong with a query parameter, once.

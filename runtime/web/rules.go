@@ -21,7 +21,7 @@ import (
 //	slug            lower-case letters, digits and single hyphens between them
 //	pattern=RE      a Go regular expression, which must match somewhere; a comma
 //	                in it is written 0x2C and a bar 0x7C, as the library has it
-//	decimal=10.2    at most 10 digits, at most 2 of them behind the point; or "10 2"
+//	decimal=10.2    at most 10 digits, at most 2 of them after the decimal point; or "10 2"
 //
 // A decimal's min, max, gt, gte, lt and lte compare its value.
 type rules struct {

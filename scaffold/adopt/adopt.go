@@ -136,7 +136,7 @@ func begin(p spec.Project, c Catalog, o Options) (*adoption, error) {
 		}
 		r, err := spec.ParseResource(said)
 		if err != nil {
-			if a.skipped[t.Name] = "its name cannot be that of a resource: see --rename " + t.Name + "=thing"; !plain.MatchString(t.Name) {
+			if a.skipped[t.Name] = "its name is not valid for a resource: see --rename " + t.Name + "=thing"; !plain.MatchString(t.Name) {
 				a.skipped[t.Name] = "its name has characters other than letters, digits and _"
 			}
 			continue
@@ -335,7 +335,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 	// What was said before holds until something else is said.
 	old, again := a.before[t.Name]
 	if of, is := a.joined(t.Name); is && !again {
-		return r, errors.New("it is served already, as rows of " + of.Plural)
+		return r, errors.New("it is already served as rows of " + of.Plural)
 	}
 	if again {
 		r.Migration, r.Indexes, r.Lock = old.Migration, old.Indexes, old.Lock

@@ -118,7 +118,7 @@ func (e Ejected) explain(name string, err error) error {
 	}
 	return &problem.Error{
 		Kind: problem.Failure, What: what, Where: where,
-		Try: "mend it, or delete it to use the one of nexios",
+		Try: "fix it, or delete it to use the built-in one",
 	}
 }
 

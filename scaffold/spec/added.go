@@ -162,7 +162,7 @@ func (r Resource) fill(f Field, value string) (bool, error) {
 	}
 	v, err := f.Value(value)
 	if err == nil && f.breaks(f.Row(), v) != "" {
-		err = fmt.Errorf("%q breaks %s", value, f.breaks(f.Row(), v))
+		err = fmt.Errorf("%q violates %s", value, f.breaks(f.Row(), v))
 	}
 	if err != nil {
 		return bad(err.Error(), f.String()+" --backfill "+exampleOf("default", f.Row()))

@@ -194,7 +194,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 	if fill != "" {
 		v, err := is.Value(fill)
 		if err == nil && is.breaks(is.Row(), v) != "" {
-			err = fmt.Errorf("%q breaks %s", fill, is.breaks(is.Row(), v))
+			err = fmt.Errorf("%q violates %s", fill, is.breaks(is.Row(), v))
 		}
 		if err != nil || is.Row().parse == nil {
 			return p, r, &problem.Error{What: fmt.Sprintf("cannot backfill %s: %v", is.Name, err), Where: r.Name + " " + is.String(), Try: command + " --help"}
@@ -272,7 +272,7 @@ func (p Project) RemoveFields(name string, fields []string, migration string) (P
 		return p, r, &problem.Error{What: r.Name + " would have no field left", Where: strings.Join(r.Fields, " "), Try: "nexios remove resource " + r.Name}
 	}
 	if gone[r.Public] {
-		return p, r, &problem.Error{What: r.Public + " says which rows are public, so it stays", Where: r.Command(), Try: "nexios remove resource " + r.Name}
+		return p, r, &problem.Error{What: r.Public + " decides which rows are public and cannot be removed", Where: r.Command(), Try: "nexios remove resource " + r.Name}
 	}
 	for _, word := range r.Indexes {
 		if slices.ContainsFunc(ParseIndex(word).Fields, func(f string) bool { return gone[f] }) {
@@ -310,7 +310,7 @@ func (p Project) changeTable(command string, r Resource, c Change) (Project, Res
 		if err := changed.checkIndex(word, ""); err != nil {
 			x := ParseIndex(word)
 			return p, r, &problem.Error{
-				What:  "the index of " + strings.Join(x.Fields, " and ") + " does not allow that: it would be too long for MySQL",
+				What:  "the index on " + strings.Join(x.Fields, " and ") + " would become too long for MySQL",
 				Where: r.Name + " " + word, Try: "nexios remove index " + r.Name + " " + strings.Join(x.Fields, ",") + ", first",
 			}
 		}

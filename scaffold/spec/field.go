@@ -181,7 +181,7 @@ func nearest(word string) string {
 func readField(word string) (Field, error) {
 	if !utf8.ValidString(word) || strings.ContainsFunc(word, unicode.IsControl) {
 		return Field{}, &problem.Error{
-			What:  fmt.Sprintf("a character that is not text in %q", word),
+			What:  fmt.Sprintf("invalid character in %q", word),
 			Label: "form", Where: "name:type[:modifier...]",
 			Try: "title:string",
 		}
@@ -332,7 +332,7 @@ func (f Field) check(row Type) error {
 	if f.Is("readonly") {
 		switch {
 		case f.Is("immutable"):
-			return fmt.Errorf("readonly together with immutable")
+			return fmt.Errorf("readonly cannot be combined with immutable")
 		case !f.Is("optional") && !f.Is("default") && !f.Is("auto"):
 			return fmt.Errorf("a readonly field needs optional or default=: no request can give it a value")
 		}
@@ -357,11 +357,11 @@ func (f Field) check(row Type) error {
 			return fmt.Errorf("default %w", err)
 		}
 		if why := f.breaks(row, v); why != "" {
-			return fmt.Errorf("default %q breaks %s", text, why)
+			return fmt.Errorf("default %q violates %s", text, why)
 		}
 	}
 	if f.Is("nocase") && f.Is("unique") {
-		return fmt.Errorf("nocase together with unique: unique=nocase says both")
+		return fmt.Errorf("nocase cannot be combined with unique; use unique=nocase")
 	}
 	if (f.Is("unique") || f.Is("nocase") || f.Is("index") || f.Is("sort") || f.Is("filter")) && f.Length() > maxIndexed {
 		mod := "index"
@@ -378,7 +378,7 @@ func (f Field) check(row Type) error {
 	if action, ok := f.Mods["ondelete"]; ok {
 		switch {
 		case !slices.Contains([]string{"cascade", "restrict", "null"}, action):
-			return fmt.Errorf("ondelete=%s: cascade, restrict or null", action)
+			return fmt.Errorf("ondelete=%s must be cascade, restrict or null", action)
 		case action == "null" && !f.Is("optional"):
 			return fmt.Errorf("ondelete=null needs optional")
 		}

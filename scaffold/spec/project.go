@@ -252,7 +252,7 @@ func (r Resource) checkRecorded() error {
 // unwritten is the error of a value that nexios would not have written.
 func unwritten(member, value string) error {
 	return &problem.Error{
-		What:  fmt.Sprintf("nexios.json has %q, which is not as nexios writes it", clip(value)),
+		What:  fmt.Sprintf("nexios.json has an unexpected value %q", clip(value)),
 		Label: "member", Where: member, Try: "git checkout nexios.json",
 	}
 }

@@ -59,7 +59,7 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 		return p, r, badName("resource", now, command+" "+r.Name+" article")
 	}
 	if is.Name == r.Name && is.Plural == r.Plural {
-		return p, r, &problem.Error{What: r.Name + " is called that already", Where: r.Command(), Try: command + " " + r.Name + " article"}
+		return p, r, &problem.Error{What: r.Name + " already has that name", Where: r.Command(), Try: command + " " + r.Name + " article"}
 	}
 	changed := r
 	changed.Name, changed.Plural = is.Name, is.Plural
@@ -68,7 +68,7 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 		changed.Table, changed.Joins = "", nil
 		if r.Existing != nil {
 			return p, r, &problem.Error{
-				What:  "the table " + r.TableName() + " was there before nexios, so it keeps its name",
+				What:  "the table " + r.TableName() + " existed before nexios and keeps its name",
 				Where: r.Name, Try: command + " " + r.Name + " " + is.Name + " --keep-table",
 			}
 		}

@@ -492,11 +492,11 @@ func textLimits(most int) func(Field) error {
 				least = 0
 			}
 			if err != nil || strconv.Itoa(n) != text || n < least || n > most {
-				return fmt.Errorf("%s=%s: a number from %d to %d", mod, text, least, most)
+				return fmt.Errorf("%s=%s must be a number from %d to %d", mod, text, least, most)
 			}
 		}
 		if f.Is("min") && f.Is("max") && f.number("min") > f.number("max") {
-			return fmt.Errorf("min=%s above max=%s", f.Mods["min"], f.Mods["max"])
+			return fmt.Errorf("min=%s is above max=%s", f.Mods["min"], f.Mods["max"])
 		}
 		if n := f.number("min"); f.Row().length > 0 && n > f.Length() {
 			return fmt.Errorf("min=%d above the limit of %d characters", n, f.Length())
@@ -724,7 +724,7 @@ func numberLimits(f Field) error {
 		}
 	}
 	if f.Is("min") && f.Is("max") && f.compare(row, f.Mods["min"], f.Mods["max"]) > 0 {
-		return fmt.Errorf("min=%s above max=%s", f.Mods["min"], f.Mods["max"])
+		return fmt.Errorf("min=%s is above max=%s", f.Mods["min"], f.Mods["max"])
 	}
 	return nil
 }
@@ -802,7 +802,7 @@ func decimalArg(arg string) (string, error) {
 	}
 	digits, scale := decimalSize(arg)
 	if fmt.Sprintf("%d.%d", digits, scale) != arg || digits < 1 || digits > exact || scale > digits {
-		return "", fmt.Errorf("decimal=%s: total digits (1 to %d), a point, digits after the point", arg, exact)
+		return "", fmt.Errorf("decimal=%s must be PRECISION.SCALE, with a precision of 1 to %d", arg, exact)
 	}
 	return arg, nil
 }

@@ -1,4 +1,4 @@
-// Package cache keeps what is costly to make. All of it is the runtime's; a project gets
+// Package cache keeps what is expensive to make. All of it is the runtime's; a project gets
 // a store, for the modules that use it.
 package cache
 
@@ -15,7 +15,7 @@ import (
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "cache",
-		Summary:  "Cache of costly results, in Redis or in memory",
+		Summary:  "Cache of expensive results, in Redis or in memory",
 		Example:  "cache",
 		Requires: []string{"redis"},
 		Packages: []string{"cache", "cached"},

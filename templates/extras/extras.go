@@ -74,7 +74,7 @@ func next(_ spec.Project, f spec.Feature) []string {
 func check(p spec.Project, f spec.Feature) error {
 	if p.Database != "sqlite" && slices.Contains(spec.List(f.Options["with"]), "litestream") {
 		return &problem.Error{
-			What:  "litestream copies SQLite databases, and this project is on " + p.Database,
+			What:  "Litestream replicates SQLite only; this project uses " + p.Database,
 			Where: "database of " + p.Name, Try: "pg_dump or mariadb-dump",
 		}
 	}

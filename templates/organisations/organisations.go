@@ -49,7 +49,7 @@ func check(p spec.Project, _ spec.Feature) error {
 			switch name {
 			case "organisations", "memberships", "invitations":
 				return &problem.Error{
-					What: "the project has " + name + " already", Label: "resource", Where: r.Name,
+					What: "the project already has " + name, Label: "resource", Where: r.Name,
 					Try: "nexios undo, if it was the last command; otherwise another name for it",
 				}
 			}

@@ -230,7 +230,7 @@ func (s *server) address() (host string, port int, err error) {
 		port = s.o.Port
 	}
 	if port < 0 || port > 65535 {
-		return "", 0, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("there is no port %d", port), Try: "--port 8000"}
+		return "", 0, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%d is not a valid port", port), Try: "--port 8000"}
 	}
 	return host, port, nil
 }

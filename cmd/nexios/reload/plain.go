@@ -75,13 +75,13 @@ func jsonWriter(w io.Writer) func(event.Event) {
 func describe(e event.Event) string {
 	switch e.Kind {
 	case event.KindListening:
-		return "listening at " + e.URL + "  (what happens: " + e.URL + "/dev)"
+		return "listening at " + e.URL + "  (live view: " + e.URL + "/dev)"
 	case event.KindDebugger:
 		return "debug at " + e.Address + "  (attach an editor to it, or: dlv connect " + e.Address + ")"
 	case event.KindChange:
 		return "changed " + short(e.Files)
 	case event.KindAssets:
-		return "pages load " + short(e.Files) + " again"
+		return "pages reload " + short(e.Files)
 	case event.KindUnchanged:
 		return "nothing to do: the program is unchanged"
 	case event.KindBuilt:
@@ -100,7 +100,7 @@ func describe(e event.Event) string {
 	return e.Text
 }
 
-// failure is what a person needs to mend a build.
+// failure is what a person needs to fix a build.
 func failure(b event.Build) string {
 	var s strings.Builder
 	if b.Stage == event.StageStart {

@@ -60,7 +60,7 @@ func (s *server) test(ctx context.Context) {
 		default:
 		}
 		if ctx.Err() != nil {
-			s.note("the tests of " + short(list) + " were stopped: something newer came first")
+			s.note("the tests of " + short(list) + " were stopped by a newer change")
 			return
 		}
 		if err != nil {
@@ -79,7 +79,7 @@ func (s *server) test(ctx context.Context) {
 }
 
 func (s *server) browse(url string) {
-	openBrowser(url, func() { s.note("no browser can be opened; it is at " + url) })
+	openBrowser(url, func() { s.note("cannot open a browser; open " + url) })
 }
 
 // remind tells what stands between a program and its database: migrations that
@@ -103,7 +103,7 @@ func (s *server) remind(ctx context.Context, binary string, a *process.App, chan
 		s.note(fmt.Sprintf("pending migrations: %d; %s", pending, do))
 	}
 	if changed && len(unknown) > 0 {
-		s.note("migrated, but gone from the program: " + short(unknown) +
+		s.note("applied, but no longer in the program: " + short(unknown) +
 			"\n  its changes remain: revert them by hand, or start with an empty database" +
 			"\n  before the next nexios undo: go run . migrate down")
 	}

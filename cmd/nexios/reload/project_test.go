@@ -195,7 +195,7 @@ func TestMigrationsOfBefore(t *testing.T) {
 	}
 	told := func() {
 		t.Helper()
-		if text := d.wait(event.KindNote).Text; !strings.HasPrefix(text, "migrated, but gone from the program: ") || !strings.Contains(text, "_create_tags\n  ") {
+		if text := d.wait(event.KindNote).Text; !strings.HasPrefix(text, "applied, but no longer in the program: ") || !strings.Contains(text, "_create_tags\n  ") {
 			t.Errorf("told: %s", text)
 		}
 	}

@@ -177,7 +177,7 @@ func (s *server) run(ctx context.Context) error {
 			}
 			s.saw(path)
 		case path := <-s.watch.silent:
-			s.note(fmt.Sprintf("the file system does not tell of changes (%s): looking at the files every second from here on, as nexios dev --poll does", build.Relative(s.root, path)))
+			s.note(fmt.Sprintf("the file system does not report changes (%s): checking the files every second from now on, as with nexios dev --poll", build.Relative(s.root, path)))
 		case <-s.watch.lost:
 			s.note("file events were lost; rebuilding everything")
 			s.proxy.Hold()

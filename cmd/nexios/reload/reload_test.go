@@ -696,7 +696,7 @@ func TestTestsAreTold(t *testing.T) {
 	}
 	d.write("part/part_test.go", "package part\n")
 	d.write("part/part.go", part("three"))
-	told("the tests of ./part were stopped: something newer came first")
+	told("the tests of ./part were stopped by a newer change")
 	if e := d.wait(event.KindTest); !e.Test.OK {
 		t.Errorf("told: %s", describe(e))
 	}
@@ -713,7 +713,7 @@ func TestNoBrowser(t *testing.T) {
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	d := startDev(t, sample(), func(o *Options) { o.Open = true })
-	if e := d.wait(event.KindNote); e.Text != "no browser can be opened; it is at "+d.url {
+	if e := d.wait(event.KindNote); e.Text != "cannot open a browser; open "+d.url {
 		t.Errorf("told: %s", e.Text)
 	}
 }

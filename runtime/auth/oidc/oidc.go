@@ -151,7 +151,7 @@ func (p *Provider) Begin(c *gin.Context, purpose, returnTo string) (string, erro
 	// The page that comes after uses the login by itself: another site must not be
 	// able to begin what ends in the account of the user.
 	if from := c.GetHeader("Sec-Fetch-Site"); purpose != ToLogIn && from != "" && from != "same-origin" && from != "none" {
-		return "", fault.Forbidden("Another site must not begin this")
+		return "", fault.Forbidden("A login cannot be started from another site")
 	}
 	f := flow{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Purpose: purpose, Return: returnTo}
 	if purpose != ToLogIn {

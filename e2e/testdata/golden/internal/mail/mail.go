@@ -51,8 +51,8 @@ func (h handler) welcome(ctx context.Context, in welcome) error {
 	return h.send(ctx, in.To, "welcome", in)
 }
 
-// send renders the templates called name and sends them. What another try
-// cannot mend is not tried again.
+// send renders the templates called name and sends them. Permanent errors are
+// not retried.
 func (h handler) send(ctx context.Context, to, name string, data any) error {
 	message, err := h.letters.Message(to, name, data)
 	if err != nil {

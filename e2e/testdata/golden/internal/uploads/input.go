@@ -4,8 +4,8 @@ import "time"
 
 type uploadInput struct {
 	// For all files of the upload.
-	Private bool `form:"private"` // only its owner may read it, and who has a link
-	Keep    bool `form:"keep"`    // it stays though nothing refers to it
+	Private bool `form:"private"` // only its owner and holders of a link may read it
+	Keep    bool `form:"keep"`    // kept even if nothing refers to it
 }
 
 type linkInput struct {

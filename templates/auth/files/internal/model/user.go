@@ -19,8 +19,8 @@ const (
 // read by the runtime's auth package too: rename none of them.
 type User struct {
 	ID               int64      `json:"id"`
-	Username         string     `json:"username" gorm:"size:50"`              // unique whatever the case
-	Email            string     `json:"email" gorm:"size:255" schema:"email"` // unique whatever the case
+	Username         string     `json:"username" gorm:"size:50"`              // unique, ignoring case
+	Email            string     `json:"email" gorm:"size:255" schema:"email"` // unique, ignoring case
 	PasswordHash     string     `json:"-" gorm:"size:255"`
 	Role             string     `json:"role" gorm:"size:10" schema:"oneof=admin user guest"`
 	IsActive         bool       `json:"is_active"`

@@ -60,7 +60,7 @@ func (h handler) list(c *gin.Context, in listInput) (db.Page[view], error) {
 	case caller.Admin():
 		tx = db.Search(tx, in.Search, "username", "email")
 	case in.private():
-		return db.Page[view]{}, fault.Forbidden("Only administrators filter and sort users by e-mail, role or state")
+		return db.Page[view]{}, fault.Forbidden("Only administrators may filter or sort users by e-mail, role or state")
 	default:
 		tx = db.Search(tx, in.Search, "username")
 	}
@@ -220,7 +220,7 @@ func sensitive(column string) bool {
 	return slices.Contains([]string{"username", "email", "role", "is_active"}, column)
 }
 
-// own finds the user to change, if who may.
+// own finds the user to change, if the caller may change them.
 func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, error) {
 	tx = tx.WithContext(db.System(tx.Statement.Context)) // to tell 403 from 404
 	user, err := db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)

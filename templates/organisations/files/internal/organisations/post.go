@@ -37,7 +37,7 @@ func newPost(url string, cfg mail.Config) (post, error) {
 // fragment of the link, which browsers send to no server.
 type letter struct{ Inviter, Organisation, Link, Token string }
 
-// send sends an invitation. What another try cannot mend is not tried again.
+// send sends an invitation. Permanent errors are not retried.
 func (p post) send(ctx context.Context, to string, data letter) error {
 	message, err := p.letters.Message(to, "invitation", data)
 	if err != nil {
