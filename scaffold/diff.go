@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"errors"
 	"io/fs"
 	"maps"
 	"slices"
@@ -25,13 +24,7 @@ func (c Catalog) Diff(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	err = fs.WalkDir(disk, strings.TrimSuffix(baseDir, "/"), func(name string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || entry.IsDir() {
-			return err
-		}
+	err = below(disk, strings.TrimSuffix(baseDir, "/"), func(name string, _ fs.DirEntry) error {
 		written[strings.TrimPrefix(name, baseDir)] = d.read(name)
 		return d.err
 	})

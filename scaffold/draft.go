@@ -268,6 +268,19 @@ func (d *draft) change(path string, edit func([]byte) ([]byte, error)) {
 	}
 }
 
+// below calls do with every file below a folder, which may be missing.
+func below(disk fs.FS, dir string, do func(name string, file fs.DirEntry) error) error {
+	return fs.WalkDir(disk, dir, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil || entry.IsDir():
+			return err
+		}
+		return do(name, entry)
+	})
+}
+
 // note tells the owner what could not be done to a file of theirs.
 func (d *draft) note(path string, err error) {
 	d.notes = append(d.notes, plan.Op{Kind: plan.Note, Path: path, Note: err.Error()})
@@ -287,16 +300,10 @@ func (d *draft) op(path string) plan.Op {
 	t := d.files[path]
 	switch {
 	case t.own:
-		op := plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: merge.Like(t.now, t.disk)}
+		op := plan.Op{Path: path, Before: t.disk, After: merge.Like(t.now, t.disk)}
+		op.Kind = plan.Between(op.Before, op.After)
 		if path == SpecFile { // by which edited tells whether its owner changed it
 			op.Base = op.After
-		}
-		if t.disk == nil {
-			op.Kind = plan.Create
-		} else if t.now == nil {
-			op.Kind = plan.Delete
-		} else if bytes.Equal(t.disk, op.After) {
-			op.Kind = plan.Identical
 		}
 		return op
 	case t.gone:

@@ -39,11 +39,8 @@ func (b branch) set(name string, text []byte) {
 	}
 }
 
-func (c Catalog) branch(files map[string][]byte) (branch, error) {
-	b := branch{MapFS: fstest.MapFS{}, former: map[string]string{}}
-	for name, text := range files {
-		b.set(name, text)
-	}
+func (c Catalog) branch(texts map[string][]byte) (branch, error) {
+	b := branch{MapFS: files(texts), former: map[string]string{}}
 	p, err := spec.Parse(b.text(SpecFile))
 	if err == nil {
 		p, err = c.Known(p)

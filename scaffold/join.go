@@ -298,14 +298,8 @@ func onto(disk fs.FS, over resolved, made plan.Plan, left map[string]plan.Op) pl
 			case open:
 				op.Kind, op.After, op.Note = plan.Conflict, l.After, l.Note
 			case op.Kind == plan.Conflict:
-			case text == nil && op.After == nil, text != nil && op.After != nil && bytes.Equal(text, op.After):
-				op.Kind = plan.Identical
-			case op.After == nil:
-				op.Kind = plan.Delete
-			case text == nil:
-				op.Kind = plan.Create
 			default:
-				op.Kind = plan.Update
+				op.Kind = plan.Between(text, op.After)
 			}
 			ops[i] = op
 		}

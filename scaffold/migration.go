@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -72,10 +71,8 @@ func (c Catalog) Adopt(old, now spec.Project, disk fs.FS, baseline view.Baseline
 	}
 	d := draft{disk: disk, files: map[string]*text{}, module: now.Module}
 	if there := d.read(history + baseline.File + ".go"); there != nil {
-		op := plan.Op{Kind: plan.Update, Path: files[0].Path, Before: there, After: merge.Like(files[0].Data, there)}
-		if bytes.Equal(op.Before, op.After) {
-			op.Kind = plan.Identical
-		}
+		op := plan.Op{Path: files[0].Path, Before: there, After: merge.Like(files[0].Data, there)}
+		op.Kind = plan.Between(op.Before, op.After)
 		return plan.New(append(p.Ops, op)...), d.err
 	}
 	more, err := d.migration(files, baseline.Func)

@@ -152,14 +152,14 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 		if name == r.File {
 			return "internal/model/" + to.Words["model"] + ".go"
 		}
-		below, in := strings.CutPrefix(name, r.Folder[0]+"/")
+		rest, in := strings.CutPrefix(name, r.Folder[0]+"/")
 		switch {
 		case !in:
 			return name
-		case below == from.Package+".go" || below == from.Package+"_test.go":
-			below = to.Package + strings.TrimPrefix(below, from.Package)
+		case rest == from.Package+".go" || rest == from.Package+"_test.go":
+			rest = to.Package + strings.TrimPrefix(rest, from.Package)
 		}
-		return r.Folder[1] + "/" + below
+		return r.Folder[1] + "/" + rest
 	}
 	over := resolved{disk, map[string][]byte{}}
 	var notes []plan.Op
@@ -174,12 +174,9 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 		}
 	}
 	for _, dir := range []string{r.Folder[0], baseDir + r.Folder[0]} {
-		err := fs.WalkDir(disk, dir, func(name string, entry fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
+		err := below(disk, dir, func(name string, file fs.DirEntry) error {
+			if !file.Type().IsRegular() {
 				return nil
-			}
-			if err != nil || !entry.Type().IsRegular() {
-				return err
 			}
 			text, err := fs.ReadFile(disk, name)
 			if err == nil {

@@ -197,13 +197,7 @@ func (d *draft) renew(name string, fresh []byte, edits []edit.Edit) error {
 
 // retire takes out what was written once and is not any more.
 func (d *draft) retire(fresh map[string][]byte) error {
-	return fs.WalkDir(d.disk, strings.TrimSuffix(baseDir, "/"), func(full string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || entry.IsDir() {
-			return err
-		}
+	return below(d.disk, strings.TrimSuffix(baseDir, "/"), func(full string, _ fs.DirEntry) error {
 		name := strings.TrimPrefix(full, baseDir)
 		if _, ok := fresh[name]; ok || name == SpecFile || settled(name) || strings.HasPrefix(name, history) || strings.HasPrefix(name, TemplatesDir) {
 			return nil

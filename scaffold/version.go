@@ -38,27 +38,25 @@ func (c Catalog) AddVersions(old, now spec.Project, added []spec.Resource, disk 
 func copied(ops []plan.Op, disk fs.FS, r edit.Renaming) ([]plan.Op, error) {
 	d := draft{disk: disk, files: map[string]*text{}}
 	from, to := path.Base(r.Folder[0]), path.Base(r.Folder[1])
-	err := fs.WalkDir(disk, r.Folder[0], func(name string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
+	err := below(disk, r.Folder[0], func(name string, file fs.DirEntry) error {
+		if !file.Type().IsRegular() {
 			return nil
-		}
-		if err != nil || !entry.Type().IsRegular() {
-			return err
 		}
 		text, base := d.read(name), d.read(baseDir+name)
 		if strings.HasSuffix(name, ".go") {
+			var err error
 			if text, err = r.Go(name, text, nil); err == nil && base != nil {
 				base, err = r.Go(name, base, nil)
 			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
+		rest := strings.TrimPrefix(name, r.Folder[0]+"/")
+		if rest == from+".go" || rest == from+"_test.go" {
+			rest = to + strings.TrimPrefix(rest, from)
 		}
-		below := strings.TrimPrefix(name, r.Folder[0]+"/")
-		if below == from+".go" || below == from+"_test.go" {
-			below = to + strings.TrimPrefix(below, from)
-		}
-		at := r.Folder[1] + "/" + below
+		at := r.Folder[1] + "/" + rest
 		i := slices.IndexFunc(ops, func(op plan.Op) bool { return op.Path == at && op.Kind == plan.Create })
 		switch {
 		case i >= 0 && base != nil:

@@ -20,6 +20,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/apply"
 	"github.com/nexios-go/nexios/scaffold/client"
+	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
 	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
@@ -160,7 +161,7 @@ func putClient(cmd *cobra.Command, f changeFlags, open opened, c spec.Client, at
 	switch {
 	case before == nil:
 		op.Kind = plan.Create
-	case same(before, text):
+	case merge.Same(before, text):
 		op = plan.Op{Kind: plan.Identical, Path: c.File, Before: before, After: before}
 	}
 	return f.carryOut(cmd, step{
@@ -308,13 +309,6 @@ func has(text []byte, word string) bool {
 	return regexp.MustCompile(begin + regexp.QuoteMeta(word) + `([^\w-]|$)`).Match(text)
 }
 
-// same reports whether texts are the same but for the ends of lines, which git
-// may have changed.
-func same(a, b []byte) bool {
-	crlf, lf := []byte("\r\n"), []byte("\n")
-	return bytes.Equal(bytes.ReplaceAll(a, crlf, lf), bytes.ReplaceAll(b, crlf, lf))
-}
-
 // replaceFile writes a file as a whole or not at all.
 func replaceFile(path string, text []byte) error {
 	put, err := prepareFile(path, text)
@@ -396,7 +390,7 @@ func followAPI() func(ctx context.Context, dir, binary string, env []string) (st
 			return "", fmt.Errorf("%s was not updated: the program's OpenAPI document: %w", file, err)
 		}
 		now, err := client.TypeScript(document)
-		if err != nil || same(before, now) {
+		if err != nil || merge.Same(before, now) {
 			return "", err
 		}
 		return file + " updated: the API changed", replaceFile(at, now)

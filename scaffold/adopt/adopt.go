@@ -55,11 +55,11 @@ func Of(p spec.Project, c Catalog, o Options) (spec.Project, []Line, error) {
 		if err == nil {
 			return inPlace(p, adopted), a.report(), nil
 		}
-		refused := (*problem.Error)(nil)
-		if !errors.As(err, &refused) || at >= len(a.made) {
+		refused, ok := errors.AsType[*problem.Error](err)
+		if !ok || at >= len(a.made) {
 			return p, nil, err
 		}
-		a.skip(a.made[at], refused.What+": see --rename and --except")
+		a.skipped[a.made[at]] = refused.What + ": see --rename and --except"
 	}
 }
 
@@ -177,8 +177,8 @@ func (o Options) check(p spec.Project) error {
 
 // retry is the error with another command to type.
 func retry(err error, command string) error {
-	e := (*problem.Error)(nil)
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*problem.Error](err)
+	if !ok {
 		return err
 	}
 	better := *e
@@ -211,8 +211,6 @@ func (a *adoption) checkKey() error {
 	}
 }
 
-func (a *adoption) skip(table, why string) { a.skipped[table] = why }
-
 func (a *adoption) report() []Line {
 	var lines []Line
 	for _, t := range a.tables {
@@ -240,7 +238,7 @@ func (a *adoption) resources() []spec.Resource {
 			// Others may refer to it.
 			r, *a.lines[t.Name] = old, Line{Table: t.Name, Why: []string{"it stays as it is: " + told(err)}, Drift: []string{"cannot be adopted again: " + told(err)}}
 		} else if err != nil {
-			a.skip(t.Name, told(err))
+			a.skipped[t.Name] = told(err)
 			return a.resources()
 		}
 		line := a.lines[t.Name]
@@ -263,7 +261,7 @@ func (a *adoption) resources() []spec.Resource {
 
 // told is what is wrong, without what to type instead.
 func told(err error) string {
-	if e := (*problem.Error)(nil); errors.As(err, &e) {
+	if e, ok := errors.AsType[*problem.Error](err); ok {
 		return e.What
 	}
 	return err.Error()
@@ -460,11 +458,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 	if len(e.Docs) == 0 {
 		e.Docs = nil
 	}
-	settled, err := spec.ParseResource(r)
-	if err != nil {
-		return r, err
-	}
-	return settled, nil
+	return spec.ParseResource(r)
 }
 
 // both are the actions of the second list that are in the first, of which none is
@@ -626,7 +620,7 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 	if refused == nil {
 		refused = errors.New("its type " + c.Type + " is not known")
 	}
-	if e := (*problem.Error)(nil); errors.As(refused, &e) {
+	if e, ok := errors.AsType[*problem.Error](refused); ok {
 		refused = errors.New(e.What)
 	}
 	return refused
@@ -660,17 +654,13 @@ func fieldName(column string) string {
 // best is the field of the word with as many of the modifiers as it takes.
 func best(word string, c Column, mods []string, hidden, key bool) (spec.Field, error) {
 	need := ""
-	switch {
-	case hidden:
+	if hidden {
 		need += ":secret"
 	}
 	if c.Null && !key {
 		need += ":optional"
 	}
-	switch {
-	case c.Always:
-		need += ":auto:readonly"
-	case c.Identity && !key:
+	if c.Always || c.Identity && !key {
 		need += ":auto:readonly"
 	}
 	field, err := spec.ParseField(word + need)

@@ -1,8 +1,10 @@
 package adopt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -112,15 +114,7 @@ var bounds = map[string][2]string{"smallint": {"-32768", "32767"}, "integer": {"
 
 func (l limits) numbers(name string) string {
 	words := ""
-	least, most := l.least, l.most
-	if b, ok := bounds[name]; ok {
-		if least == "" {
-			least = b[0]
-		}
-		if most == "" {
-			most = b[1]
-		}
-	}
+	least, most := cmp.Or(l.least, bounds[name][0]), cmp.Or(l.most, bounds[name][1])
 	if least != "" {
 		words += ":min=" + least
 	}
@@ -163,23 +157,18 @@ func newRules(t Table, why func(string, ...any)) rules {
 // read understands a check, or leaves it to the database.
 func (r *rules) read(column, check, value string, t Table, why func(string, ...any)) {
 	text := plainly(casts.ReplaceAllString(check, ""))
-	before := map[string]limits{}
-	for name, l := range r.of {
-		before[name] = l
+	before := maps.Clone(r.of)
+	called := func(text string) string {
+		name := strings.Trim(bare(text), `"`)
+		if value != "" && name == value {
+			return column
+		}
+		return name
 	}
 	for _, part := range conjuncts(text) {
 		part = bare(part)
-		m := comparison.FindStringSubmatch(part)
-		name := ""
-		if m != nil {
-			name = strings.Trim(bare(m[2]), `"`)
-		}
 		if v := valuesForm.FindStringSubmatch(part); v != nil {
-			name = strings.Trim(bare(v[1]), `"`)
-			m = nil
-			if value != "" && name == value {
-				name = column
-			}
+			name := called(v[1])
 			if _, ok := t.column(name); ok {
 				l := r.of[name]
 				for _, item := range quotedForm.FindAllStringSubmatch(v[2], -1) {
@@ -189,20 +178,13 @@ func (r *rules) read(column, check, value string, t Table, why func(string, ...a
 					continue
 				}
 			}
-		}
-		if m != nil {
-			if value != "" && name == value {
-				name = column
-			}
-			if c, ok := t.column(name); ok && r.bound(c, m[1] != "", m[3], bare(m[4])) {
+		} else if m := comparison.FindStringSubmatch(part); m != nil {
+			if c, ok := t.column(called(m[2])); ok && r.bound(c, m[1] != "", m[3], bare(m[4])) {
 				continue
 			}
 		}
 		if p := patternForm.FindStringSubmatch(part); p != nil {
-			if name = strings.Trim(bare(p[1]), `"`); value != "" && name == value {
-				name = column
-			}
-			pattern := strings.ReplaceAll(p[2], "''", "'")
+			name, pattern := called(p[1]), strings.ReplaceAll(p[2], "''", "'")
 			_, err := spec.ParseField("x:text:pattern=" + pattern)
 			if _, ok := t.column(name); ok && err == nil && r.of[name].pattern == "" && strings.HasPrefix(pattern, "^") && strings.HasSuffix(pattern, "$") {
 				l := r.of[name]
@@ -211,7 +193,7 @@ func (r *rules) read(column, check, value string, t Table, why func(string, ...a
 				continue
 			}
 		}
-		if n := notNull.FindStringSubmatch(part); n != nil {
+		if notNull.MatchString(part) {
 			continue
 		}
 		r.of = before

@@ -82,17 +82,10 @@ func (d *disk) newest() (entry, Step, error) {
 		if err != nil {
 			return e, Step{}, err
 		}
-		op := plan.Op{Kind: plan.Update, Path: c.Path, Before: now, After: c.Before, Mode: c.Mode}
-		switch {
-		case same(now, c.Before):
-			op.Kind = plan.Identical
-		case !same(now, c.After):
+		op := plan.Op{Kind: plan.Between(now, c.Before), Path: c.Path, Before: now, After: c.Before, Mode: c.Mode}
+		if op.Kind != plan.Identical && !same(now, c.After) {
 			op.Kind, op.After, op.Note = plan.Conflict, nil, "you edited this file since"
 			op.Base = c.After
-		case now == nil:
-			op.Kind = plan.Create
-		case c.Before == nil:
-			op.Kind = plan.Delete
 		}
 		if op.Kind == plan.Conflict || !below(c.Path, BaseDir) {
 			ops = append(ops, op)

@@ -90,7 +90,7 @@ func (w *writer) module() string {
 // declare writes the type of a schema.
 func (w *writer) declare(name string, s schema) {
 	w.models.WriteString("\n" + comment("", s.Description, ""))
-	if s.kind() == "object" && len(s.Properties.keys) > 0 && len(s.types()) == 1 {
+	if slices.Equal(s.types(), []string{"object"}) && len(s.Properties.keys) > 0 {
 		fmt.Fprintf(&w.models, "export interface %s %s\n", w.types[name], w.object(s, ""))
 		return
 	}

@@ -61,14 +61,6 @@ func (s schema) types() []string {
 	return list
 }
 
-// kind is the first of the types.
-func (s schema) kind() string {
-	for _, name := range s.types() {
-		return name
-	}
-	return ""
-}
-
 // some reports whether the schema says anything.
 func (s schema) some() bool { return s.Ref != "" || len(s.types()) > 0 }
 

@@ -1,7 +1,6 @@
 package edit
 
 import (
-	"bytes"
 	"go/ast"
 	"go/token"
 	"slices"
@@ -101,11 +100,7 @@ func MendImports(before, after, other []byte, own ...string) []byte {
 		if !a.uses(name) || b.uses(name) || slices.ContainsFunc(a.tree.Imports, func(there *ast.ImportSpec) bool { return localName(there) == name }) {
 			continue
 		}
-		alias := ""
-		if spec.Name != nil {
-			alias = spec.Name.Name
-		}
-		if mended, err := Import(text, pathOf(spec), alias, own...); err == nil {
+		if mended, err := Import(text, pathOf(spec), alias(spec), own...); err == nil {
 			text = mended
 		}
 	}
@@ -113,16 +108,9 @@ func MendImports(before, after, other []byte, own ...string) []byte {
 		if name := localName(spec); !b.uses(name) || a.uses(name) {
 			continue
 		}
-		alias := ""
-		if spec.Name != nil {
-			alias = spec.Name.Name
-		}
-		if mended, err := RemoveImport(text, pathOf(spec), alias); err == nil {
+		if mended, err := RemoveImport(text, pathOf(spec), alias(spec)); err == nil {
 			text = mended
 		}
-	}
-	if bytes.Equal(text, after) {
-		return after
 	}
 	return text
 }

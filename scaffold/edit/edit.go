@@ -16,10 +16,10 @@ import (
 // Op says what an Edit adds.
 type Op string
 
-// The operations, each with the function that does it.
+// The operations, most with the function that does it.
 const (
-	AddElement   Op = "element"   // ElementIn: Text to the list that function In returns
-	AddArgument  Op = "argument"  // ArgumentIn: Text to the slices.Concat or append that function In returns
+	AddElement   Op = "element"   // Text to the list that function In returns
+	AddArgument  Op = "argument"  // Text to the slices.Concat or append that function In returns
 	AddStatement Op = "statement" // StatementIn: Text at the top of function In
 	AddImport    Op = "import"    // Import: package Text, under Name if that is not empty
 	AddField     Op = "field"     // FieldIn: Text to struct In
@@ -43,9 +43,9 @@ type Edit struct {
 func (e Edit) Apply(src []byte) ([]byte, error) {
 	switch e.Op {
 	case AddElement:
-		return ElementIn(src, e.In, e.Text)
+		return listAdd(src, e.In, e.Text, literal)
 	case AddArgument:
-		return ArgumentIn(src, e.In, e.Text)
+		return listAdd(src, e.In, e.Text, concat)
 	case AddStatement:
 		return StatementIn(src, e.In, e.Text)
 	case AddImport:
@@ -65,9 +65,9 @@ func (e Edit) Apply(src []byte) ([]byte, error) {
 func (e Edit) Revert(src []byte) ([]byte, error) {
 	switch e.Op {
 	case AddElement:
-		return RemoveElement(src, e.In, e.Text)
+		return listRemove(src, e.In, e.Text, literal)
 	case AddArgument:
-		return RemoveArgument(src, e.In, e.Text)
+		return listRemove(src, e.In, e.Text, concat)
 	case AddStatement:
 		return RemoveStatement(src, e.In, e.Text)
 	case AddImport:

@@ -2,6 +2,7 @@ package edit
 
 import (
 	"bytes"
+	"cmp"
 	"go/ast"
 	"go/format"
 	"go/parser"
@@ -190,12 +191,15 @@ func pathOf(spec *ast.ImportSpec) string {
 	return pkg
 }
 
-func localName(spec *ast.ImportSpec) string {
-	if spec.Name != nil {
-		return spec.Name.Name
+// alias is the name that a package is imported under; "" for none.
+func alias(spec *ast.ImportSpec) string {
+	if spec.Name == nil {
+		return ""
 	}
-	return guess(pathOf(spec))
+	return spec.Name.Name
 }
+
+func localName(spec *ast.ImportSpec) string { return cmp.Or(alias(spec), guess(pathOf(spec))) }
 
 // guess is the name that a package most likely has: the last element of its
 // path that is no version.

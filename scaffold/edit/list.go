@@ -7,30 +7,6 @@ import (
 	"strings"
 )
 
-// ElementIn adds an element, on a line of its own, to the end of the list that
-// a function returns: the first slice or array literal in its last return
-// statement, also as an argument (of slices.Concat, of append), or the one that
-// the variable returned was made with.
-func ElementIn(src []byte, function, element string) ([]byte, error) {
-	return listAdd(src, function, element, literal)
-}
-
-// ArgumentIn adds an argument to the end of the slices.Concat or append that a
-// function returns.
-func ArgumentIn(src []byte, function, argument string) ([]byte, error) {
-	return listAdd(src, function, argument, concat)
-}
-
-// RemoveElement takes out what ElementIn added, with the comment behind it.
-func RemoveElement(src []byte, function, element string) ([]byte, error) {
-	return listRemove(src, function, element, literal)
-}
-
-// RemoveArgument takes out what ArgumentIn added, with the comment behind it.
-func RemoveArgument(src []byte, function, argument string) ([]byte, error) {
-	return listRemove(src, function, argument, concat)
-}
-
 // list is a literal or a call: items between two brackets.
 type list struct {
 	kind        string
@@ -45,6 +21,10 @@ const (
 	other   = ""
 )
 
+// listAdd adds an item, on a line of its own, to the end of a list that a
+// function returns. A literal is the first slice or array literal in its last
+// return statement, also as an argument (of slices.Concat, of append), or the one
+// that the variable returned was made with; concat is the slices.Concat or append.
 func listAdd(src []byte, function, item, kind string) ([]byte, error) {
 	item = strings.TrimSuffix(strings.TrimSpace(item), ",")
 	missing := &Missing{Line: item + ",", What: fmt.Sprintf("no function %s returning %s found", function, kind)}
@@ -90,6 +70,7 @@ func (s *source) insert(l list, item string) splice {
 	return splice{from, close, "\n" + indent + "\t" + item + ",\n" + indent}
 }
 
+// listRemove takes out what listAdd added, with the comment behind it.
 func listRemove(src []byte, function, item, kind string) ([]byte, error) {
 	item = strings.TrimSuffix(strings.TrimSpace(item), ",")
 	missing := &Missing{Line: item + ",", Remove: true, What: fmt.Sprintf("function %s has this line in a different form", function)}

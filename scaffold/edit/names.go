@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/scanner"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -39,7 +40,7 @@ func Renamed(base, yours []byte, function, text string) string {
 					there = w.name
 					break
 				}
-				if alike(w.value, value) && !known(before, w.name) {
+				if alike(w.value, value) && !slices.ContainsFunc(before, func(v held) bool { return v.name == w.name }) {
 					there = w.name
 					other++
 				}
@@ -57,15 +58,6 @@ func Renamed(base, yours []byte, function, text string) string {
 
 // held is a name and what it stands for, in words of Go.
 type held struct{ name, value string }
-
-func known(list []held, name string) bool {
-	for _, v := range list {
-		if v.name == name {
-			return true
-		}
-	}
-	return false
-}
 
 // parameters are those of a function, each with its type.
 func (s *source) parameters(f *ast.FuncDecl) []held {

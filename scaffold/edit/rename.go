@@ -29,9 +29,6 @@ type Renaming struct {
 	Words [][2]string
 }
 
-// Own reports whether a file is of the type alone.
-func (r Renaming) Own(file string) bool { return file == r.File || r.serves(file) }
-
 func (r Renaming) serves(file string) bool { return strings.HasPrefix(file, r.Folder[0]+"/") }
 
 // Go renames in a Go file of the project what means the type or the package: the
@@ -101,7 +98,7 @@ func (r Renaming) Go(file string, src, written []byte) ([]byte, error) {
 		}
 		return true
 	})
-	if r.Own(file) {
+	if file == r.File || r.serves(file) { // of the type alone
 		splices = append(splices, r.texts(s, written)...)
 	}
 	if len(splices) == 0 {

@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"bytes"
 	"cmp"
 	"io/fs"
 	"slices"
@@ -25,6 +26,19 @@ const (
 	Note      Kind = "note"      // something for the reader to do, or to know
 	Then      Kind = "then"      // a command to run afterwards
 )
+
+// Between is what leads from one text of a file to another; nil is no file.
+func Between(before, after []byte) Kind {
+	switch {
+	case (before == nil) == (after == nil) && bytes.Equal(before, after):
+		return Identical
+	case before == nil:
+		return Create
+	case after == nil:
+		return Delete
+	}
+	return Update
+}
 
 // Both is the note of a conflict between the owner's edits and what is new.
 const Both = "you and the newer version changed the same lines"

@@ -111,7 +111,7 @@ var line = regexp.MustCompile(`^template: .*?:(\d+)(?::\d+)?: (?:executing "[^"]
 // explain is the error of a template that the project has as its own.
 func (e Ejected) explain(name string, err error) error {
 	what, where := "this template of the project makes invalid Go: "+err.Error(), e.path(name)
-	if over := excess(""); errors.As(err, &over) {
+	if over, ok := errors.AsType[excess](err); ok {
 		what = "this template of the project " + over.Error()
 	} else if m := line.FindStringSubmatch(err.Error()); m != nil {
 		what, where = "this template of the project does not work: "+m[2], where+":"+m[1]

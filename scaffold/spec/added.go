@@ -34,12 +34,7 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 				Try: "nexios add resource profile " + strings.Join(words, " ") + " user:ref=users:unique",
 			}
 		}
-		return p, r, instead(p.noResource(name), func(better string) string {
-			if len(p.Resources) == 0 {
-				return better
-			}
-			return "nexios add field " + better + " " + strings.Join(words, " ")
-		})
+		return p, r, p.missing("nexios add field", name, strings.Join(words, " "))
 	}
 	command := "nexios add field " + r.Name
 	if len(words) == 0 {
@@ -156,7 +151,8 @@ func (r Resource) fill(f Field, value string) (bool, error) {
 	}
 	switch {
 	case f.Is("array"), f.Relation(), f.Row().Upload:
-		return bad("a "+f.Type+" has no value that can be given here", f.Name+":"+f.Type+orArg(f.Arg)+":optional")
+		better := Field{Name: f.Name, Type: f.Type, Arg: f.Arg, Mods: map[string]string{"optional": ""}}
+		return bad("a "+f.Type+" has no value that can be given here", better.String())
 	case f.Is("unique"):
 		return bad("existing rows would all get the same value, but it is unique", f.String()+":optional")
 	}
@@ -168,13 +164,6 @@ func (r Resource) fill(f Field, value string) (bool, error) {
 		return bad(err.Error(), f.String()+" --backfill "+exampleOf("default", f.Row()))
 	}
 	return true, nil
-}
-
-func orArg(arg string) string {
-	if arg == "" {
-		return ""
-	}
-	return "=" + arg
 }
 
 // late refuses a field that the rows of a table which is there could not have.
@@ -208,8 +197,8 @@ func (r Resource) late(f Field) error {
 
 // instead replaces what an error says to type.
 func instead(err error, command func(try string) string) error {
-	var e *problem.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*problem.Error](err)
+	if !ok {
 		return err
 	}
 	better := *e

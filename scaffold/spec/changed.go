@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -119,12 +120,7 @@ func (p Project) resourceOf(command, name, rest string) (Resource, error) {
 			Label: "files", Where: "internal/model/user.go internal/users/ internal/migrations/", Try: "nexios add migration change-users",
 		}
 	}
-	return r, instead(p.noResource(name), func(better string) string {
-		if len(p.Resources) == 0 {
-			return better
-		}
-		return strings.TrimSpace(command + " " + better + " " + rest)
-	})
+	return r, p.missing(command, name, rest)
 }
 
 // fieldOf is where r has the field of that name, given in any case.
@@ -338,11 +334,7 @@ func (p Project) WithoutLastChange(r Resource) (Project, Resource, error) {
 
 // changed is the field with changes made to it, each as it is typed.
 func (f Field) changed(words []string) (Field, error) {
-	mods := map[string]string{}
-	for mod, value := range f.Mods {
-		mods[mod] = value
-	}
-	f.Mods = mods
+	f.Mods = maps.Clone(f.Mods)
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
 		without, no := strings.CutPrefix(name, "no-")
@@ -354,7 +346,7 @@ func (f Field) changed(words []string) (Field, error) {
 			return f, &problem.Error{What: fmt.Sprintf("unknown change %q", word), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type", Try: f.Name + " optional"}
 		case no && isModifier(without):
 			delete(f.Mods, without)
-		case name == "type" || isType && !(isModifier(name) && f.Row().allows(name)):
+		case name == "type" || isType && !(isModifier(name) && f.Row().Allows(name)):
 			if name == "type" {
 				name, value, _ = strings.Cut(value, "=")
 			}
@@ -364,7 +356,7 @@ func (f Field) changed(words []string) (Field, error) {
 			}
 			f.Type, f.Arg = name, value
 			for mod := range f.Mods {
-				if !row.allows(mod) {
+				if !row.Allows(mod) {
 					delete(f.Mods, mod)
 				}
 			}
@@ -378,13 +370,9 @@ func (f Field) changed(words []string) (Field, error) {
 			}
 			f.Mods[name] = value
 		default:
-			var names []string
-			for _, m := range Modifiers() {
-				names = append(names, m[0])
-			}
 			return f, &problem.Error{
 				What: fmt.Sprintf("unknown change %q of %s", clip(word), f.Name), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type",
-				Try: f.Name + " " + closest(name, append(names, "required"), "optional"),
+				Try: f.Name + " " + closest(name, append(modifierNames(), "required"), "optional"),
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,6 +29,14 @@ func Modifiers() [][2]string {
 		{"default", "X"}, {"min", "N"}, {"max", "N"}, {"len", "N"}, {"secret", ""}, {"private", ""}, {"immutable", ""}, {"readonly", ""},
 		{"array", ""}, {"string", ""}, {"ondelete", "cascade/restrict/null"}, {"pattern", "P"},
 	}
+}
+
+func modifierNames() []string {
+	var names []string
+	for _, m := range Modifiers() {
+		names = append(names, m[0])
+	}
+	return names
 }
 
 // adopted are the modifiers of fields whose columns were there before: the exact
@@ -191,7 +200,7 @@ func readField(word string) (Field, error) {
 		return Field{}, &problem.Error{
 			What:  fmt.Sprintf("no type in %q", word),
 			Label: "form", Where: "name:type[:modifier...]",
-			Try: orExample(Snake(name), "title") + ":string",
+			Try: cmp.Or(Snake(name), "title") + ":string",
 		}
 	}
 	f := Field{Name: Snake(name), Mods: map[string]string{}}
@@ -244,17 +253,13 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 		name, value, valued := strings.Cut(parts[i], "=")
 		at := slices.IndexFunc(all, func(m [2]string) bool { return m[0] == name })
 		if at < 0 {
-			var names []string
-			for _, m := range Modifiers() {
-				names = append(names, m[0])
-			}
 			return &problem.Error{
 				What:  fmt.Sprintf("unknown modifier %q in %s", name, word),
 				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
-				Try: strings.Replace(word, ":"+name, ":"+closest(name, names, "optional"), 1),
+				Try: strings.Replace(word, ":"+name, ":"+closest(name, modifierNames(), "optional"), 1),
 			}
 		}
-		if !row.allows(name) && !(slices.Contains([]string{"column", "auto"}, name) && row.allows("optional")) {
+		if !row.Allows(name) && !(slices.Contains([]string{"column", "auto"}, name) && row.Allows("optional")) {
 			return &problem.Error{
 				What:  fmt.Sprintf("%s does not apply to %s in %s", name, f.Type, word),
 				Label: "modifiers", Where: strings.Join(row.modifiers(), " "),
@@ -310,9 +315,6 @@ func isModifier(part string) bool {
 // other.
 func (f Field) check(row Type) error {
 	if f.Is("array") {
-		if !row.allows("array") {
-			return fmt.Errorf("%s cannot be an array", f.Type)
-		}
 		for _, mod := range []string{"unique", "nocase", "index", "search", "sort", "filter", "default", "secret"} {
 			if f.Is(mod) {
 				return fmt.Errorf("an array cannot be %s", mod)
@@ -411,25 +413,17 @@ const folded = 765
 const Rows = 3
 
 func badName(what, name, try string) *problem.Error {
-	e := &problem.Error{
+	return &problem.Error{
 		What:  fmt.Sprintf("%q is not a valid %s name", clip(name), what),
 		Label: "names", Where: fmt.Sprintf("start with a letter; ASCII letters, digits, _ and -; at most %d characters", longest),
 		Try: try,
 	}
-	return e
 }
 
 // clip keeps what is shown of a user's word readable.
 func clip(s string) string {
 	if len(s) > 60 {
 		return strings.ToValidUTF8(s[:57], "") + "..."
-	}
-	return s
-}
-
-func orExample(s, example string) string {
-	if s == "" {
-		return example
 	}
 	return s
 }

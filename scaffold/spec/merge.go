@@ -26,8 +26,7 @@ func Merge(base, ours, theirs Project) (merged Project, again []string, err erro
 	if err := scalars("the project", &merged, base, theirs, "Resources", "Features", "Dropped", "Clients"); err != nil {
 		return ours, nil, err
 	}
-	list := func(p Project) []Resource { return p.Resources }
-	merged.Resources, err = union(list(base), list(ours), list(theirs), func(r Resource) string { return r.Name },
+	merged.Resources, err = union(base.Resources, ours.Resources, theirs.Resources, func(r Resource) string { return r.Name },
 		func(name string, b *Resource, o, t Resource) (Resource, error) {
 			if b == nil {
 				return o, differently("resource "+name, o.Command(), t.Command())

@@ -15,7 +15,7 @@ func natives() []Type {
 		{
 			Name: "native", Arg: "must", Form: "TYPE", Doc: "a value of the database's own type, as text",
 			Go: "string", Zero: `""`, Plain: true, length: 16000,
-			arg: nativeArg, column: nativeColumn, rules: textRules(), parse: text(nil), sample: nativeSample,
+			column: nativeColumn, rules: textRules(), parse: text(nil), sample: nativeSample,
 		},
 	}
 }
@@ -27,8 +27,6 @@ func char(f Field, s string) (Value, error) {
 	v.Go = "db.Char(" + v.Go + ")"
 	return v, err
 }
-
-func nativeArg(arg string) (string, error) { return arg, nil }
 
 func nativeColumn(f Field) string { return "type:" + strings.ReplaceAll(f.Arg, "_", " ") }
 

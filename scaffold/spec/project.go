@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,8 +152,7 @@ func (p Project) CheckNames() error {
 			return err
 		}
 	}
-	features := Project{Features: p.Features}
-	uses := features.uses()
+	uses := Project{Features: p.Features}.uses()
 	for _, r := range p.Resources {
 		if err := uses.add(r); err != nil {
 			return err
@@ -290,7 +291,7 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 		if r.Indexes == nil {
 			r.Indexes = old.Indexes
 		}
-		if equal(old, r) {
+		if reflect.DeepEqual(old, r) {
 			return p, old, nil
 		}
 		return p, r, &problem.Error{
@@ -315,8 +316,8 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 // asTyped has an error name the words as they were typed: not the table xxes,
 // which ref=xx means, but xx.
 func asTyped(err error, words []string) error {
-	var e *problem.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*problem.Error](err)
+	if !ok {
 		return err
 	}
 	told := *e
@@ -368,12 +369,7 @@ func (p Project) Replace(r Resource) (Project, error) {
 func (p Project) Remove(name, migration string) (Project, Resource, error) {
 	r, ok := p.Resource(name)
 	if !ok {
-		return p, r, instead(p.noResource(name), func(better string) string {
-			if len(p.Resources) == 0 {
-				return better
-			}
-			return "nexios remove resource " + better
-		})
+		return p, r, p.missing("nexios remove resource", name, "")
 	}
 	without := p
 	without.Resources = nil
@@ -448,6 +444,17 @@ func (p Project) noResource(name string) error {
 	return e
 }
 
+// missing is noResource for a command that works on one: what to type instead is
+// the whole command, which rest ends.
+func (p Project) missing(command, name, rest string) error {
+	return instead(p.noResource(name), func(better string) string {
+		if len(p.Resources) == 0 {
+			return better
+		}
+		return strings.TrimSpace(command + " " + better + " " + rest)
+	})
+}
+
 // AddFeature returns the project with f. The same again changes nothing; the
 // same feature with other options is a *problem.Error unless its option "name"
 // differs too, and so is one that brings a table or a room that a resource has.
@@ -456,7 +463,7 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 		if old.Name != f.Name || old.Options["name"] != f.Options["name"] {
 			continue
 		}
-		if sameOptions(old.Options, f.Options) {
+		if maps.Equal(old.Options, f.Options) {
 			return p, nil
 		}
 		return p, &problem.Error{
@@ -501,18 +508,6 @@ func (p Project) twice(f Feature) error {
 		}
 	}
 	return nil
-}
-
-func sameOptions(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
-		}
-	}
-	return true
 }
 
 // RemoveFeature returns the project without the feature. One that resources
@@ -659,8 +654,7 @@ func CheckModule(path string) error {
 		return bad(fmt.Sprintf("it has %d characters", len(path)))
 	}
 	if err := module.CheckImportPath(path); err != nil {
-		var invalid *module.InvalidPathError
-		if errors.As(err, &invalid) {
+		if invalid, ok := errors.AsType[*module.InvalidPathError](err); ok {
 			return bad(invalid.Err.Error())
 		}
 		return bad(err.Error())

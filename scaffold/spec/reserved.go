@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"go/token"
+	"go/types"
 	"slices"
 	"strings"
 )
@@ -39,21 +41,12 @@ tinytext to trailing transaction trigger true unbounded undo union unique unlock
 using utc_date utc_time utc_timestamp vacuum value values varbinary varchar varcharacter variadic varying verbose view
 virtual when where while window with without write xor year_month zerofill`
 
-// Go's own words: a package cannot have a keyword's name, and one named like
-// something predeclared hides it wherever it is imported.
-const (
-	goKeywords = `break case chan const continue default defer else fallthrough for func go goto if import interface map
-		package range return select struct switch type var`
-	goPredeclared = `any bool byte comparable complex64 complex128 error float32 float64 int int8 int16 int32 int64 rune
-		string uint uint8 uint16 uint32 uint64 uintptr true false iota nil append cap clear close complex copy delete imag
-		len make max min new panic print println real recover`
-)
-
-// Keyword reports whether word is a keyword of Go.
-func Keyword(word string) bool { return slices.Contains(strings.Fields(goKeywords), word) }
-
-// Predeclared reports whether word means something in every Go file.
-func Predeclared(word string) bool { return slices.Contains(strings.Fields(goPredeclared), word) }
+// Predeclared reports whether Go itself gives a word a meaning: a package cannot
+// have a keyword's name, and one named like something predeclared hides it
+// wherever it is imported.
+func Predeclared(word string) bool {
+	return token.IsKeyword(word) || types.Universe.Lookup(word) != nil
+}
 
 // takenPackages are the packages, the imports and the names of internal/app that
 // every project has: a package of that name would clash there. Those of features
@@ -70,7 +63,7 @@ func Unfit(name string) string {
 		return "is not a name for a package"
 	case device(name):
 		return "is reserved on Windows and cannot be a folder name"
-	case Keyword(name), Predeclared(name):
+	case Predeclared(name):
 		return "is a Go keyword and cannot be a package name"
 	case slices.Contains(strings.Fields(takenPackages), name):
 		return "is reserved: every project already uses it"

@@ -3,7 +3,6 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -194,8 +193,8 @@ func (r *Resource) settleIndexes(words []string) {
 
 // retry makes of the word that an error proposes the whole command.
 func (r *Resource) retry(err error, words []string, at int) error {
-	var e *problem.Error
-	if !errors.As(err, &e) || e.Try == "" {
+	e, ok := errors.AsType[*problem.Error](err)
+	if !ok || e.Try == "" {
 		return err
 	}
 	better := *e
@@ -267,8 +266,6 @@ func (r Resource) Command() string {
 	add(r.Guard != "", "--guard", r.Guard)
 	return strings.Join(words, " ")
 }
-
-func equal(a, b Resource) bool { return reflect.DeepEqual(a, b) }
 
 // Package is the resource's package and folder: its plural in one word.
 func (r Resource) Package() string { return strings.ReplaceAll(r.Plural, "_", "") }

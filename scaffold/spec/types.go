@@ -193,7 +193,7 @@ func rows() []Type {
 			Name: "slug", Doc: "lower-case letters, digits and single hyphens: my-first-post",
 			Go: "string", Zero: `""`, Plain: true, Filters: "equal", length: 255,
 			mods:   "unique index search sort filter default min max len array",
-			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(isSlug), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug", "%s"),
+			limits: textLimits(16000), column: sized, rules: textRules("slug"), parse: text(slug.MatchString), sample: textSample("%s"), edges: textEdges("%s"), bad: textBad("slug", "%s"),
 		},
 		{
 			Name: "json", Doc: "any JSON value, at most 65,536 bytes by default",
@@ -246,19 +246,11 @@ func typeNames() []string {
 
 // modifiers are the modifiers that make sense for the type, in their order.
 func (t Type) modifiers() []string {
-	var names []string
-	for _, m := range Modifiers() {
-		if t.allows(m[0]) {
-			names = append(names, m[0])
-		}
-	}
-	return names
+	return slices.DeleteFunc(modifierNames(), func(name string) bool { return !t.Allows(name) })
 }
 
 // Allows reports whether the modifier makes sense for the type.
-func (t Type) Allows(modifier string) bool { return t.allows(modifier) }
-
-func (t Type) allows(modifier string) bool {
+func (t Type) Allows(modifier string) bool {
 	switch modifier {
 	case "optional", "immutable":
 		return t.Name != "many" && t.Name != "has"
@@ -699,8 +691,6 @@ func isURL(s string) bool {
 
 var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-func isSlug(s string) bool { return slug.MatchString(s) }
-
 // Numbers.
 
 // compare orders two values that parse has accepted.
@@ -1111,10 +1101,8 @@ func tableArg(arg string) (string, error) {
 // uploadNames have the form that the store makes.
 var uploadNames = []string{"alphaaaaaaaaaaaaaaaaaaaaaa.png", "bravoaaaaaaaaaaaaaaaaaaaaa.png", "charlieaaaaaaaaaaaaaaaaaaa.png"}
 
-// Names of that form for tests: of one more upload, of none, and of another
-// user's.
+// Names of that form for tests: of no upload, and of another user's.
 const (
-	MoreUpload   = "xrayaaaaaaaaaaaaaaaaaaaaaa.png"
 	NoUpload     = "zuluaaaaaaaaaaaaaaaaaaaaaa.png"
 	OthersUpload = "yankeeaaaaaaaaaaaaaaaaaaaa.png"
 )

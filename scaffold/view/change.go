@@ -59,7 +59,7 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 			{Name: "before", Fields: append([]Line{h.primary()}, beforeLines...)},
 			{Name: "after", Fields: append([]Line{h.primary()}, afterLines...)},
 		}
-		for _, name := range sortedKeys(step.Fill) {
+		for _, name := range slices.Sorted(maps.Keys(step.Fill)) {
 			fill, err := ha.fillStep(is, name, step.Fill[name])
 			if err != nil {
 				return m, err
@@ -303,7 +303,7 @@ func (h *history) back(change string, now resource, lines []Line, m *Migration) 
 	filling := h.of(h.w)
 	m.Local = append(m.Local, Table{Name: "filling", Fields: append([]Line{h.primary()}, append(filling.filling(fills), lines[len(lines)-besides(lines):]...)...)})
 	steps := []string{h.changeStep(change, "after", "filling")}
-	for _, name := range sortedKeys(fills) {
+	for _, name := range slices.Sorted(maps.Keys(fills)) {
 		fill, err := h.fillStep(h.w, name, fills[name])
 		if err != nil {
 			return nil, err
@@ -335,9 +335,6 @@ func (f field) neutral() (string, bool) {
 
 // filling are the columns of which some have no value yet.
 func (h *history) filling(fill map[string]string) []Line {
-	if len(fill) == 0 {
-		return h.columns(false)
-	}
 	was := h.w
 	defer func() { h.w = was }()
 	h.w.fields = slices.Clone(was.fields)
@@ -356,7 +353,7 @@ func (h *history) fill(step spec.Step) error {
 	if len(step.Fill) == 0 {
 		return nil
 	}
-	for _, name := range sortedKeys(step.Fill) {
+	for _, name := range slices.Sorted(maps.Keys(step.Fill)) {
 		fill, err := h.fillStep(h.w, name, step.Fill[name])
 		if err != nil {
 			return err

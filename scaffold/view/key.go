@@ -85,12 +85,7 @@ func (w resource) keyed(from string) string {
 
 // isKey reports whether the field is a part of its row's key.
 func (w resource) isKey(f field) bool {
-	for _, key := range w.r.Keys() {
-		if key.Name == f.Name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.r.Keys(), func(key spec.Field) bool { return key.Name == f.Name })
 }
 
 // chosenKey is the field that is the key of a table whose rows are given theirs by

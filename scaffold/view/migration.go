@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"strings"
 
@@ -290,7 +291,7 @@ func (w resource) snapshot(time string) *history {
 	if len(w.uploads()) > 0 {
 		h.targets[uploads] = spec.Resource{}
 	}
-	tables := append(sortedKeys(h.targets), w.r.TableName())
+	tables := append(slices.Sorted(maps.Keys(h.targets)), w.r.TableName())
 	for _, f := range w.related("many") {
 		tables = append(tables, w.r.JoinTable(f.Field))
 	}
@@ -588,7 +589,7 @@ func (h *history) live() string {
 // stubs are the tables that are referred to.
 func (h *history) stubs() []Table {
 	var stubs []Table
-	for _, table := range sortedKeys(h.targets) {
+	for _, table := range slices.Sorted(maps.Keys(h.targets)) {
 		if table == h.w.r.TableName() {
 			continue
 		}
@@ -709,8 +710,7 @@ func snapshot(table string) string {
 		if table != strings.ToLower(table) || !guessablePlain(name) || inflection.Plural(name) != table {
 			continue
 		}
-		if taken := strings.Fields("db gorm time decimal uuid tx string int int64 bool float64 byte error"); spec.Keyword(local) ||
-			spec.Predeclared(local) || slices.Contains(taken, local) {
+		if taken := strings.Fields("db gorm time decimal uuid tx string int int64 bool float64 byte error"); spec.Predeclared(local) || slices.Contains(taken, local) {
 			continue
 		}
 		return local
@@ -718,7 +718,7 @@ func snapshot(table string) string {
 	return ""
 }
 
-// guessablePlain is guessable for what unexportedPlain makes.
+// guessablePlain is Guessable for what unexportedPlain makes.
 func guessablePlain(snake string) bool {
 	for word := range strings.SplitSeq(snake, "_") {
 		if len(word) < 2 || strings.ContainsAny(word, "0123456789") {
@@ -739,13 +739,4 @@ func unexportedPlain(snake string) string {
 		parts = append(parts, word)
 	}
 	return strings.Join(parts, "")
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -47,7 +47,7 @@ func unexported(snake string) string {
 // generated file.
 func variable(snake string, pkg ...string) string {
 	name := unexported(snake)
-	if spec.Keyword(name) || spec.Predeclared(name) || slices.Contains(strings.Fields(inScope), name) || slices.Contains(pkg, name) {
+	if spec.Predeclared(name) || slices.Contains(strings.Fields(inScope), name) || slices.Contains(pkg, name) {
 		return "row"
 	}
 	return name
@@ -72,13 +72,10 @@ func article(noun string) string {
 	return "a " + noun
 }
 
-// Guessable reports whether GORM finds the column of GoName by itself.
-func Guessable(column string) bool { return guessable(column) }
-
-// guessable reports whether GORM finds the column of the Go name by itself. It
+// Guessable reports whether GORM finds the column of GoName by itself. It
 // takes acronyms apart by a list of its own, so a name with digits, single
 // letters, or an acronym that runs into a longer one is told to it.
-func guessable(snake string) bool {
+func Guessable(snake string) bool {
 	list := strings.Split(snake, "_")
 	for i, word := range list {
 		acronym := slices.Contains(initialisms, word)
@@ -94,7 +91,7 @@ func guessable(snake string) bool {
 
 // guessedTable is the table that GORM takes for a type of this name.
 func guessedTable(snake string) string {
-	if !guessable(snake) {
+	if !Guessable(snake) {
 		return ""
 	}
 	return inflection.Plural(snake)

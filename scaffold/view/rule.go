@@ -1,6 +1,9 @@
 package view
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // access is who may do something with the rows: "all", "user", "owner" or
 // "admin"; or of an organisation's members "member" or "member admin".
@@ -14,14 +17,7 @@ func (w resource) access() access {
 	case r.Organisation:
 		return access{"member", "member"}
 	case r.Owner:
-		a := access{"owner", "owner"}
-		if r.Read != "" {
-			a.read = r.Read
-		}
-		if r.Write != "" {
-			a.write = r.Write
-		}
-		return a
+		return access{cmp.Or(r.Read, "owner"), cmp.Or(r.Write, "owner")}
 	case r.Guard == "user":
 		return access{"user", "user"}
 	case r.Guard == "admin":

@@ -455,10 +455,7 @@ func (w resource) onDelete(f field) string {
 			return ""
 		}
 	}
-	if rule := f.Mods["ondelete"]; rule != "" {
-		return rule
-	}
-	return "restrict"
+	return cmp.Or(f.Mods["ondelete"], "restrict")
 }
 
 // reaches reports whether rows of r refer to rows of the table name.

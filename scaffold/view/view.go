@@ -21,7 +21,6 @@ const (
 	runtimeImport  = "github.com/nexios-go/nexios/runtime/"
 	dbImport       = runtimeImport + "db"
 	webImport      = runtimeImport + "web"
-	faultImport    = runtimeImport + "fault"
 	authImport     = runtimeImport + "auth"
 	authtestImport = runtimeImport + "auth/authtest"
 	filesImport    = runtimeImport + "files"
@@ -47,9 +46,7 @@ type Resource struct {
 	Many    string   // "blog posts"
 	Routes  bool     // false: a model without a room
 	UUID    bool     // keys are UUIDs
-	Soft    bool     // deleted rows stay
 	Owner   bool     // rows belong to users
-	Public  string   // with Owner: the bool column that lets others read a row; "" for none
 	Uploads []string // columns that hold names of uploads
 
 	Organisation bool // rows belong to organisations, one of which the path names
@@ -126,13 +123,11 @@ type field struct {
 // words that spec.Project.Add would have refused.
 //
 // Of a resource with several versions of its routes, the room is the oldest one's.
-func Of(p spec.Project, r spec.Resource) (Resource, error) { return of(p, r, 0) }
+func Of(p spec.Project, r spec.Resource) (Resource, error) { return OfVersion(p, r, 0) }
 
-// OfVersion is Of with the room of another version of the routes; i counts from 0, the
-// oldest.
-func OfVersion(p spec.Project, r spec.Resource, i int) (Resource, error) { return of(p, r, i) }
-
-func of(p spec.Project, r spec.Resource, version int) (Resource, error) {
+// OfVersion is Of with the room of another version of the routes; version counts from 0,
+// the oldest.
+func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
 	w, err := settle(p, r)
 	if err != nil {
 		return Resource{}, err
@@ -161,9 +156,7 @@ func of(p spec.Project, r spec.Resource, version int) (Resource, error) {
 		Many:    words(r.Plural),
 		Routes:  !r.ModelOnly,
 		UUID:    r.UUID,
-		Soft:    r.SoftDelete,
 		Owner:   r.Owner,
-		Public:  r.Public,
 
 		Organisation: r.Organisation,
 	}
@@ -428,7 +421,7 @@ func (w resource) model() Model {
 			} else if ok {
 				how += ";foreignKey:" + keyName(w.r) + ";joinForeignKey:" + mine + ";references:" + keyName(f.target) + ";joinReferences:" + other
 			} else if other != f.relatedType()+"ID" || f.target.Name == w.r.Name ||
-				!guessable(w.r.Name) || !guessable(f.target.Name) {
+				!Guessable(w.r.Name) || !Guessable(f.target.Name) {
 				how += ";joinForeignKey:" + mine + ";joinReferences:" + other
 			}
 		}
@@ -528,7 +521,7 @@ func (f field) zero() string {
 
 // columnName tells GORM a column whose name it would not guess.
 func columnName(column string) string {
-	if guessable(column) {
+	if Guessable(column) {
 		return ""
 	}
 	return "column:" + column
