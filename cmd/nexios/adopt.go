@@ -287,8 +287,7 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 			continue
 		}
 		at := slices.IndexFunc(now.Resources, func(r spec.Resource) bool { return r.TableName() == was.TableName() && r.Name == was.Name })
-		switch {
-		case at < 0:
+		if at < 0 {
 			why := "no longer exists"
 			if i := slices.IndexFunc(lines, func(l adopt.Line) bool { return l.Table == was.TableName() }); i >= 0 {
 				why = "cannot be served: " + strings.Join(lines[i].Why, "; ")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -134,14 +133,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 		s.next = nil
 	}
 	if asJSON {
-		r := result{Applied: write, Dir: s.dir, Plan: s.plan, About: s.about, Next: s.next, failure: newFailure(err)}
-		if broken := json.NewEncoder(out).Encode(r); broken != nil {
-			return broken
-		}
-		if err != nil {
-			return reported{err}
-		}
-		return nil
+		return encode(out, result{Applied: write, Dir: s.dir, Plan: s.plan, About: s.about, Next: s.next, failure: newFailure(err)}, err)
 	}
 	switch {
 	case err != nil:
@@ -179,12 +171,8 @@ func (f changeFlags) show(w io.Writer, p plan.Plan) error {
 		return err
 	}
 	for _, kind := range []plan.Kind{plan.Create, plan.Update, plan.Delete} {
-		word := fmt.Sprintf("%-9s", kind)
-		if style != nil {
-			word = style(kind, word)
-		}
 		if n := own[kind]; n > 0 {
-			fmt.Fprintf(w, "  %s  .nexios/ (internal files: %d)\n", word, n)
+			fmt.Fprintf(w, "  %s  .nexios/ (internal files: %d)\n", style.Or(kind, fmt.Sprintf("%-9s", kind)), n)
 		}
 	}
 	return nil

@@ -47,12 +47,8 @@ editor again after a reload. The first build is slow.`,
 			if canAsk(cmd) {
 				o.Ask = func(question string) error { return confirm(cmd, question) }
 			}
-			asJSON, err := cmd.Flags().GetBool("json")
-			if err != nil {
-				return err
-			}
 			switch {
-			case asJSON:
+			case wantsJSON(cmd):
 				o.Show = reload.ShowJSON
 			case plain || !isTerminal(o.Stdin) || !isTerminal(o.Stdout) || os.Getenv("TERM") == "dumb":
 				o.Show = reload.ShowPlain

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/version"
@@ -76,17 +75,10 @@ be intended.`,
 				printFindings(cmd.OutOrStdout(), findings)
 				return err
 			}
-			answer := struct {
+			return encode(cmd.OutOrStdout(), struct {
 				Findings []finding `json:"findings"`
 				failure
-			}{findings, newFailure(err)}
-			if broken := json.NewEncoder(cmd.OutOrStdout()).Encode(answer); broken != nil {
-				return broken
-			}
-			if err != nil {
-				return reported{err}
-			}
-			return nil
+			}{findings, newFailure(err)}, err)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
@@ -96,13 +88,10 @@ be intended.`,
 func printFindings(w io.Writer, findings []finding) {
 	const indent = 18
 	style := colours(w)
-	if style == nil {
-		style = func(_ plan.Kind, text string) string { return text }
-	}
 	kinds := map[status]plan.Kind{well: plan.Create, warn: plan.Note, fail: plan.Conflict}
 	for _, f := range findings {
 		detail := strings.Join(command.Wrap(plan.Visible(f.Detail), 80-indent), "\n"+strings.Repeat(" ", indent))
-		fmt.Fprintf(w, "  %s  %-8s  %s\n", style(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), f.Name, detail)
+		fmt.Fprintf(w, "  %s  %-8s  %s\n", style.Or(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), f.Name, detail)
 		if f.Remedy != "" {
 			fmt.Fprintf(w, "%*stry: %s\n", indent, "", plan.Visible(f.Remedy))
 		}
@@ -336,9 +325,7 @@ func checkPort(ctx context.Context, dir string, project fs.FS) finding {
 		}
 		addr = file["ADDR"]
 	}
-	if addr == "" {
-		addr = "127.0.0.1:8000"
-	}
+	addr = cmp.Or(addr, "127.0.0.1:8000")
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return finding{"port", fail, fmt.Sprintf("ADDR=%s is not host:port", addr), "ADDR=127.0.0.1:8000 in .env"}

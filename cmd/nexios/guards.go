@@ -128,7 +128,7 @@ func checkGuards(open opened) finding {
 func heldUp(p spec.Project, was, now spec.Resource) string {
 	var lines []string
 	for _, f := range p.Crossing(now) {
-		if slices.ContainsFunc(was.Fields, func(word string) bool { return word == f.String() }) {
+		if slices.Contains(was.Fields, f.String()) {
 			continue
 		}
 		what := spec.Table(f.Arg)

@@ -344,12 +344,7 @@ func unmerged(ctx context.Context, dir string, files fs.FS) (map[string]scaffold
 			}
 		}
 	}
-	var list []string
-	for name := range wanted {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	texts, err := blobs(ctx, dir, list)
+	texts, err := blobs(ctx, dir, slices.Sorted(maps.Keys(wanted)))
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -84,10 +85,7 @@ func (f newFlags) words() []string {
 
 // folder is where the project goes.
 func (f newFlags) folder() string {
-	if f.dir != "" {
-		return f.dir
-	}
-	return f.name
+	return cmp.Or(f.dir, f.name)
 }
 
 // createProject is `nexios new` with all its answers given. question, if any,
@@ -161,11 +159,10 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 
 // enter is the command that leads into dir: none when that is where we are.
 func enter(dir string) []string {
-	here, err := os.Getwd()
-	if err != nil {
-		return []string{"cd " + word(dir)}
+	way, err := os.Getwd()
+	if err == nil {
+		way, err = filepath.Rel(way, dir)
 	}
-	way, err := filepath.Rel(here, dir)
 	switch {
 	case err != nil:
 		return []string{"cd " + word(dir)}

@@ -208,16 +208,10 @@ func tellChanges(cmd *cobra.Command, text []byte, failOn string) error {
 	}
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
-		if broken := json.NewEncoder(out).Encode(struct {
+		return encode(out, struct {
 			Changes []told `json:"changes"`
 			failure
-		}{list, newFailure(err)}); broken != nil {
-			return broken
-		}
-		if err != nil {
-			return reported{err}
-		}
-		return nil
+		}{list, newFailure(err)}, err)
 	}
 	for _, c := range list {
 		fmt.Fprintf(out, "  %-9s  %s: %s\n", c.Severity, c.Operation, strings.Join(strings.Fields(c.Text), " "))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,6 +85,17 @@ func newFailure(err error) failure {
 	return failure{parts(err), exitCode(err)}
 }
 
+// encode writes an answer as JSON. It tells of err, if there is one.
+func encode(w io.Writer, answer any, err error) error {
+	if broken := json.NewEncoder(w).Encode(answer); broken != nil {
+		return broken
+	}
+	if err != nil {
+		return reported{err}
+	}
+	return nil
+}
+
 // parts takes an error apart: by its problem, or as far as its text can be.
 func parts(err error) *problem.Error {
 	var p problem.Error
@@ -102,13 +114,7 @@ func parts(err error) *problem.Error {
 
 // text is a problem for people: what to type next stays one line, to be copied.
 func text(p *problem.Error, style plan.Style) string {
-	if style == nil {
-		style = func(_ plan.Kind, text string) string { return text }
-	}
-	label := p.Label
-	if label == "" {
-		label = "where"
-	}
+	label := cmp.Or(p.Label, "where")
 	column := len("  try: ")
 	if p.Where != "" {
 		column = max(column, len("  "+label+": "))
@@ -116,7 +122,7 @@ func text(p *problem.Error, style plan.Style) string {
 	shown := problem.Error{What: plan.Visible(p.What), Where: plan.Visible(p.Where), Try: plan.Visible(p.Try)}
 	p = &shown
 	var b strings.Builder
-	b.WriteString(style(plan.Conflict, "error:") + " " + strings.Join(command.Wrap(p.What, 80-len("error: ")), "\n       ") + "\n")
+	b.WriteString(style.Or(plan.Conflict, "error:") + " " + strings.Join(command.Wrap(p.What, 80-len("error: ")), "\n       ") + "\n")
 	if p.Where != "" {
 		var lines []string
 		for line := range strings.SplitSeq(p.Where, "\n") {

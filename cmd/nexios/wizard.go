@@ -130,44 +130,34 @@ func addWizard(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	write := func(do func(opened, string) error) error { return inProject(cmd, changeFlags{}, do) }
+	write := func(words []string, do func(opened, string) error) error {
+		if err := inProject(cmd, changeFlags{}, do); err != nil {
+			return err
+		}
+		return sayCommand(cmd, words)
+	}
 	if isTable(answers) {
 		r, err := spec.ParseResource(tableOf(answers))
 		if err != nil {
 			return err
 		}
-		err = write(func(open opened, at string) error {
+		return write([]string{r.Command()}, func(open opened, at string) error {
 			r.Migration = at
 			return addResource(cmd, changeFlags{}, open, r, writeIt)
 		})
-		if err != nil {
-			return err
-		}
-		return sayCommand(cmd, []string{r.Command()})
 	}
 	if answers.One("what") == "field" {
 		name, words := answers.One("of"), strings.Fields(answers.One("more"))
-		err := write(func(open opened, at string) error {
+		return write(append([]string{"nexios add field", name}, words...), func(open opened, at string) error {
 			return addFields(cmd, changeFlags{}, open, at, name, words, "", writeIt)
 		})
-		if err != nil {
-			return err
-		}
-		return sayCommand(cmd, append([]string{"nexios add field", name}, words...))
 	}
 	if words, change := changeOf(cmd, answers); change != nil {
-		if err := write(change); err != nil {
-			return err
-		}
-		return sayCommand(cmd, words)
+		return write(words, change)
 	}
 	i := slices.IndexFunc(features, func(f scaffold.Feature) bool { return f.Name == answers.One("what") })
 	chosen, words := featureOf(features[i], answers)
-	err = write(func(open opened, _ string) error { return addFeature(cmd, changeFlags{}, open, chosen, writeIt) })
-	if err != nil {
-		return err
-	}
-	return sayCommand(cmd, words)
+	return write(words, func(open opened, _ string) error { return addFeature(cmd, changeFlags{}, open, chosen, writeIt) })
 }
 
 func isTable(given form.Answers) bool {

@@ -144,11 +144,8 @@ func (s *Service) RevokeKey(ctx context.Context, id Identity, key int64) error {
 		return err
 	}
 	ended := s.liveKeys(ctx, id.UserID).Model(&apiKeyRow{}).Where("id = ?", key).UpdateColumn("revoked_at", s.stamp())
-	if ended.Error != nil {
-		return ended.Error
-	}
-	if ended.RowsAffected == 0 {
-		return fault.NotFound("API key not found")
+	if err := affected(ended, fault.NotFound("API key not found")); err != nil {
+		return err
 	}
 	s.apiKeys.forget(func(_ string, live liveKey) bool { return live.id == key })
 	s.event(ctx, slog.LevelInfo, "api_key_revoked", slog.Int64("user_id", id.UserID), slog.Int64("key", key))
@@ -158,12 +155,10 @@ func (s *Service) RevokeKey(ctx context.Context, id Identity, key int64) error {
 func (r apiKeyRow) show() APIKey {
 	key := APIKey{ID: r.ID, Name: r.Name, Prefix: r.Prefix, Scopes: strings.Fields(r.Scopes), CreatedAt: instant(r.CreatedAt)}
 	if r.LastUsedAt != 0 {
-		at := instant(r.LastUsedAt)
-		key.LastUsedAt = &at
+		key.LastUsedAt = new(instant(r.LastUsedAt))
 	}
 	if r.ExpiresAt != 0 {
-		at := instant(r.ExpiresAt)
-		key.ExpiresAt = &at
+		key.ExpiresAt = new(instant(r.ExpiresAt))
 	}
 	return key
 }

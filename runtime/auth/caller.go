@@ -67,11 +67,8 @@ func As(ctx context.Context, id Identity) context.Context {
 func (s *Service) Identify(ctx context.Context, userID int64) (Identity, error) {
 	var user account
 	found := s.db.WithContext(ctx).Where("id = ? AND is_active = ?", userID, true).Limit(1).Find(&user)
-	if found.Error != nil {
-		return Identity{}, found.Error
-	}
-	if found.RowsAffected == 0 {
-		return Identity{}, fault.NotFound("User not found")
+	if err := affected(found, fault.NotFound("User not found")); err != nil {
+		return Identity{}, err
 	}
 	return Identity{UserID: user.ID, Username: user.Username, Role: user.Role}, nil
 }

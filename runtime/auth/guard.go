@@ -19,12 +19,12 @@ import (
 // as the author of a post. The rules of those tables decide which rows a key may
 // read, as they do for its user.
 func User() web.Guard {
-	return guard("user", "Requires a signed-in user or an API key.", tokenOrKey, func(c *gin.Context, id Identity) error { return nil })
+	return guard("user", "Requires a signed-in user or an API key.", tokenOrKey, func(Identity) error { return nil })
 }
 
 // Admin lets administrators through.
 func Admin() web.Guard {
-	return guard("admin", "Requires an administrator.", tokenOrKey, func(c *gin.Context, id Identity) error {
+	return guard("admin", "Requires an administrator.", tokenOrKey, func(id Identity) error {
 		if !id.Admin() {
 			return forbidden()
 		}
@@ -34,7 +34,7 @@ func Admin() web.Guard {
 
 // Role lets through who has one of the roles.
 func Role(roles ...string) web.Guard {
-	return guard("role:"+strings.Join(roles, "|"), "Requires the role "+strings.Join(roles, " or ")+".", tokenOrKey, func(c *gin.Context, id Identity) error {
+	return guard("role:"+strings.Join(roles, "|"), "Requires the role "+strings.Join(roles, " or ")+".", tokenOrKey, func(id Identity) error {
 		if !slices.Contains(roles, id.Role) {
 			return forbidden()
 		}
@@ -65,7 +65,7 @@ func Scope(scope string) web.Guard {
 // Session lets through who is signed in, and no API key. It is for what
 // manages the account itself, so that a leaked key cannot take it over.
 func Session() web.Guard {
-	return guard("session", "Requires a signed-in user; API keys are not accepted.", tokenOnly, func(c *gin.Context, id Identity) error {
+	return guard("session", "Requires a signed-in user; API keys are not accepted.", tokenOnly, func(id Identity) error {
 		if id.SessionID == "" {
 			return forbidden()
 		}
@@ -76,7 +76,7 @@ func Session() web.Guard {
 // Self is Session for what decides how the user gets in: it also refuses actors who
 // impersonate the user (see [Service.Impersonate]).
 func Self() web.Guard {
-	return guard("self", "Requires a signed-in user; API keys and impersonation are not accepted.", tokenOnly, func(c *gin.Context, id Identity) error {
+	return guard("self", "Requires a signed-in user; API keys and impersonation are not accepted.", tokenOnly, func(id Identity) error {
 		if id.SessionID == "" {
 			return forbidden()
 		}
@@ -88,7 +88,7 @@ func Self() web.Guard {
 // checked within AUTH_FRESH (ASVS 5, 7.5.3). Otherwise 403, and the client asks
 // for the password and confirms it.
 func Fresh() web.Guard {
-	return guard("fresh", "Requires a signed-in user who confirmed the password recently.", tokenOnly, func(c *gin.Context, id Identity) error {
+	return guard("fresh", "Requires a signed-in user who confirmed the password recently.", tokenOnly, func(id Identity) error {
 		if id.SessionID == "" {
 			return forbidden()
 		}
@@ -120,7 +120,7 @@ const (
 	tokenOrKey = "bearerAuth apiKey"
 )
 
-func guard(name, doc, schemes string, allow func(*gin.Context, Identity) error) web.Guard {
+func guard(name, doc, schemes string, allow func(Identity) error) web.Guard {
 	return web.Guard{
 		Name: name, Doc: doc, Scheme: schemes, Status: []int{http.StatusUnauthorized, http.StatusForbidden},
 		Check: func(c *gin.Context) error {
@@ -131,7 +131,7 @@ func guard(name, doc, schemes string, allow func(*gin.Context, Identity) error) 
 			if verb := verbOf(c.Request); !id.covers(verb, web.ModuleOf(c)) {
 				return missingScope(verb)
 			}
-			return allow(c, id)
+			return allow(id)
 		},
 	}
 }

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"strings"
 
 	"gorm.io/gorm"
@@ -73,10 +72,7 @@ func (s *Service) openTokens(ctx context.Context, client Client, user account, f
 // code that is missing is 422.
 func (s *Service) Confirm(ctx context.Context, client Client, id Identity, password, code string) error {
 	if _, err := s.verifySelf(ctx, client, id, Credentials{Password: password, Code: code}, true); err != nil {
-		if f := fault.From(err); f.Status == http.StatusUnauthorized && len(f.Details) > 0 {
-			return fault.Invalid(f.Details...)
-		}
-		return err
+		return asked(err)
 	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		f, err := factorsOf(tx, id.UserID)
@@ -108,11 +104,8 @@ func (s *Service) ChangePassword(ctx context.Context, client Client, id Identity
 	}
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		set := tx.Model(&account{}).Where("id = ? AND password_hash = ?", user.ID, user.PasswordHash).Update("password_hash", hash)
-		if set.Error != nil {
-			return set.Error
-		}
-		if set.RowsAffected == 0 { // another change came first
-			return incorrectPassword()
+		if err := affected(set, incorrectPassword()); err != nil { // another change came first
+			return err
 		}
 		return s.passwordChanged(tx, user.ID, id.SessionID, keys)
 	})

@@ -171,17 +171,13 @@ func (s *Service) ResetPassword(ctx context.Context, token, field, next string) 
 			return err
 		}
 		set := tx.Model(&account{}).Where("id = ?", user.ID).Update("password_hash", hash)
-		if set.Error == nil && set.RowsAffected == 0 {
-			return badToken()
-		}
-		if set.Error != nil {
-			return set.Error
+		if err := affected(set, badToken()); err != nil {
+			return err
 		}
 		if err := s.dropLogins(tx, current); err != nil {
 			return err
 		}
-		unlock := counter{subject: "user:" + strconv.FormatInt(user.ID, 10)}
-		if err := tx.Where("subject = ?", unlock.subject).Delete(&failureRow{}).Error; err != nil {
+		if err := tx.Where("subject = ?", "user:"+strconv.FormatInt(user.ID, 10)).Delete(&failureRow{}).Error; err != nil {
 			return err
 		}
 		return s.passwordChanged(tx, user.ID, "", true)
@@ -228,11 +224,8 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string) error {
 			return err
 		}
 		set := tx.Model(&account{}).Where("id = ? AND email = ?", user.ID, row.Email).Update("email_confirmed_at", s.now().UTC())
-		if set.Error == nil && set.RowsAffected == 0 {
-			return badToken()
-		}
-		if set.Error != nil {
-			return set.Error
+		if err := affected(set, badToken()); err != nil {
+			return err
 		}
 		return s.emailConfirmed(tx, user.ID)
 	})
@@ -266,11 +259,7 @@ func (s *Service) peek(ctx context.Context, token string, purposes ...string) (o
 
 // consume uses a token up; of two who try, one succeeds.
 func (s *Service) consume(tx *gorm.DB, row oneTimeRow) error {
-	used := tx.Where("hash = ? AND expires_at > ?", row.Hash, s.stamp()).Delete(&oneTimeRow{})
-	if used.Error == nil && used.RowsAffected == 0 {
-		return badToken()
-	}
-	return used.Error
+	return affected(tx.Where("hash = ? AND expires_at > ?", row.Hash, s.stamp()).Delete(&oneTimeRow{}), badToken())
 }
 
 func badToken() *fault.Error { return fault.BadRequest("Invalid or expired token") }

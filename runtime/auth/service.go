@@ -123,6 +123,14 @@ func (s *Service) Purge(ctx context.Context) error {
 	return nil
 }
 
+// affected is the error of a statement, or none if it met no row.
+func affected(result *gorm.DB, none error) error {
+	if result.Error == nil && result.RowsAffected == 0 {
+		return none
+	}
+	return result.Error
+}
+
 // Client is where a request comes from, kept with a session so that its owner
 // can recognise it, and counted by the lockout.
 type Client struct {

@@ -109,12 +109,8 @@ func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
 		return err
 	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		gone := tx.Where("user_id = ?", id.UserID).Delete(&totpRow{})
-		if gone.Error != nil {
-			return gone.Error
-		}
-		if gone.RowsAffected == 0 {
-			return noFactor()
+		if err := affected(tx.Where("user_id = ?", id.UserID).Delete(&totpRow{}), noFactor()); err != nil {
+			return err
 		}
 		if err := tx.Where("user_id = ?", id.UserID).Delete(&recoveryRow{}).Error; err != nil {
 			return err

@@ -3,6 +3,7 @@ package files
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ func (c Config) Validate() error {
 	}
 	for _, t := range c.Types {
 		if _, ok := typeNames[t]; !ok && !strings.Contains(t, "/") {
-			problems = append(problems, fmt.Errorf("FILES_TYPES: unknown type %q\n  types: %s or a media type such as text/csv\n  try:   FILES_TYPES=image,pdf", t, strings.Join(knownTypes(), " ")))
+			problems = append(problems, fmt.Errorf("FILES_TYPES: unknown type %q\n  types: %s or a media type such as text/csv\n  try:   FILES_TYPES=image,pdf", t, strings.Join(slices.Sorted(maps.Keys(typeNames)), " ")))
 		}
 	}
 	return errors.Join(problems...)
@@ -84,15 +85,6 @@ var typeNames = map[string][]string{
 	"zip":   {"application/zip"},
 	"json":  {"application/json"},
 	"csv":   {"text/csv"},
-}
-
-func knownTypes() []string {
-	var names []string
-	for name := range typeNames {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // allows says whether a media type may be uploaded.

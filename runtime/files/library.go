@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -40,12 +41,8 @@ type Column struct {
 // files: they make Sweep delete those that none of them holds. Without a secret
 // links are signed with a random key and end with the process.
 func New(cfg Config, gdb *gorm.DB, references ...Column) (*Library, error) {
-	if cfg.URL == "" {
-		cfg.URL = "file:data/files"
-	}
-	if cfg.Max == 0 {
-		cfg.Max = 10 << 20
-	}
+	cfg.URL = cmp.Or(cfg.URL, "file:data/files")
+	cfg.Max = cmp.Or(cfg.Max, 10<<20)
 	store, err := OpenStore(cfg.URL)
 	if err != nil {
 		return nil, err

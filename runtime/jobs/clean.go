@@ -3,8 +3,6 @@ package jobs
 import (
 	"context"
 	"time"
-
-	"gorm.io/gorm"
 )
 
 // How long finished jobs stay in the table.
@@ -43,7 +41,7 @@ func (q *Queue) clean(ctx context.Context, at time.Time) error {
 		for {
 			var ids []int64
 			tx := q.db.WithContext(ctx)
-			err := tx.Model(&job{}).Where("finished_at < ? AND state IN ?", millis(old.before), old.states).
+			err := tx.Model(&job{}).Where("finished_at < ? AND state IN ?", old.before.UnixMilli(), old.states).
 				Limit(batch).Pluck("id", &ids).Error
 			if err != nil {
 				return err
@@ -51,14 +49,10 @@ func (q *Queue) clean(ctx context.Context, at time.Time) error {
 			if len(ids) == 0 {
 				break
 			}
-			if err := remove(tx, ids); err != nil {
+			if err := tx.Where("id IN ?", ids).Delete(&job{}).Error; err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func remove(tx *gorm.DB, ids []int64) error {
-	return tx.Where("id IN ?", ids).Delete(&job{}).Error
 }

@@ -27,14 +27,13 @@ type Option func(*job)
 func Unique(key string) Option {
 	return func(j *job) {
 		sum := sha256.Sum256([]byte(j.Kind + "\x00" + key))
-		digest := hex.EncodeToString(sum[:])
-		j.UniqueKey = &digest
+		j.UniqueKey = new(hex.EncodeToString(sum[:]))
 	}
 }
 
 // At makes the job wait until t.
 func At(t time.Time) Option {
-	return func(j *job) { due := millis(t); j.DueAt = &due }
+	return func(j *job) { j.DueAt = new(t.UnixMilli()) }
 }
 
 // MaxAttempts sets how often the job is tried before it is dead; 15. A process
@@ -57,8 +56,7 @@ func Enqueue(tx *gorm.DB, kind string, payload any, opts ...Option) error {
 	if len(text) > maxPayload {
 		return fmt.Errorf("jobs: payload of %s has %d bytes, the limit is %d; enqueue an id instead", kind, len(text), maxPayload)
 	}
-	due := millis(time.Now())
-	j := job{Kind: kind, Payload: string(text), State: ready, MaxAttempts: defaultAttempts, DueAt: &due}
+	j := job{Kind: kind, Payload: string(text), State: ready, MaxAttempts: defaultAttempts, DueAt: new(now())}
 	for _, opt := range opts {
 		opt(&j)
 	}

@@ -538,8 +538,7 @@ func TestFinishedJobsAreDeletedInTheEnd(t *testing.T) {
 	at := time.Now()
 	for state, age := range map[string]time.Duration{done: 8 * day, cancelled: 8 * day, dead: 31 * day} {
 		for _, age := range []time.Duration{age, age - 2*day} {
-			finished := millis(at.Add(-age))
-			require.NoError(t, gdb.Create(&job{Kind: state, State: state, Payload: "1", FinishedAt: &finished}).Error)
+			require.NoError(t, gdb.Create(&job{Kind: state, State: state, Payload: "1", FinishedAt: new(at.Add(-age).UnixMilli())}).Error)
 		}
 	}
 	require.NoError(t, Enqueue(gdb, "waiting", 1))

@@ -1,8 +1,6 @@
 package jobs
 
 import (
-	"time"
-
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/runtime/db"
@@ -41,8 +39,6 @@ type job struct {
 
 // TableName implements gorm's Tabler.
 func (job) TableName() string { return table }
-
-func millis(t time.Time) int64 { return t.UnixMilli() }
 
 // Migrations returns what makes the table, for the project's list.
 func Migrations() []db.Migration {

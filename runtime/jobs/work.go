@@ -32,7 +32,7 @@ const (
 
 var errStopping = errors.New("the process is stopping")
 
-func now() int64 { return millis(time.Now()) }
+func now() int64 { return time.Now().UnixMilli() }
 
 // Run works until ctx ends, then lets running jobs finish for Grace, ends
 // their context, and returns within half a second more. It returns an error only

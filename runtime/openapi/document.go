@@ -173,10 +173,7 @@ func (d *document) addModule(m web.Module) error {
 // operation describes a route, whose path has its prefix. versioned says that it
 // changes what there is an ETag of.
 func (d *document) operation(module string, r web.Route, versioned bool) (operation, error) {
-	op := operation{ID: d.id(module, r), Tags: []string{module}, Summary: r.Summary, Description: description(r), Security: []map[string][]string{}}
-	if op.Summary == "" {
-		op.Summary = r.Method + " " + r.Path
-	}
+	op := operation{ID: d.id(module, r), Tags: []string{module}, Summary: cmp.Or(r.Summary, r.Method+" "+r.Path), Description: description(r), Security: []map[string][]string{}}
 	failures := slices.Clone(r.Faults)
 	var fields []web.Field
 	if r.In != nil {
@@ -299,10 +296,7 @@ func (d *document) addErrors() {
 
 // failure returns the name of the response of an error status.
 func (d *document) failure(status int) string {
-	text := http.StatusText(status)
-	if text == "" {
-		text = "Status " + strconv.Itoa(status)
-	}
+	text := cmp.Or(http.StatusText(status), "Status "+strconv.Itoa(status))
 	name := camel(text)
 	if _, ok := d.Components.Responses.get(name); ok {
 		return name

@@ -174,10 +174,7 @@ func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 // the route does not match is unknown, whoever asks; whether it does is only
 // asked of those who are refused, for the others find out by themselves.
 func (a *App) enter(module string, r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
-	limit := r.MaxBody
-	if limit == 0 {
-		limit = defaultMaxBody
-	}
+	limit := cmp.Or(r.MaxBody, defaultMaxBody)
 	return func(c *gin.Context) {
 		if r.Deadline != 0 {
 			extend(c.Writer, r.Deadline)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -55,11 +56,7 @@ func writeError(c *gin.Context, f *fault.Error, debug bool) {
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		header.Set("Connection", "close") // instead of reading what is refused
 	case http.StatusUnauthorized:
-		challenge := f.Challenge
-		if challenge == "" {
-			challenge = "Bearer"
-		}
-		header.Set("WWW-Authenticate", challenge)
+		header.Set("WWW-Authenticate", cmp.Or(f.Challenge, "Bearer"))
 	}
 	if f.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))

@@ -6,6 +6,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -91,7 +92,7 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 			*details = append(*details, mismatch(path, t))
 			return
 		}
-		for _, key := range sortedKeys(members) {
+		for _, key := range slices.Sorted(maps.Keys(members)) {
 			fit(members[key], reflect.New(t.Elem()).Elem(), join(path, key), details)
 		}
 	default:
@@ -321,13 +322,4 @@ func join(path, name string) string {
 		return name
 	}
 	return path + "." + name
-}
-
-func sortedKeys(m map[string]json.RawMessage) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

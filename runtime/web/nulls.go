@@ -3,7 +3,9 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/nexios-go/nexios/runtime/fault"
@@ -59,7 +61,7 @@ func findNullElements(raw json.RawMessage, t reflect.Type, path string, details 
 		for _, key := range Keys(t) {
 			known[key.Name] = key
 		}
-		for _, name := range sortedKeys(members) {
+		for _, name := range slices.Sorted(maps.Keys(members)) {
 			if key, ok := known[name]; ok {
 				findNullElements(members[name], key.Field.Type, join(path, key.Name), details)
 			}

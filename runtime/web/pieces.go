@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -157,12 +158,7 @@ func (p *pieces) write(w io.Writer, answer reflect.Value) error {
 }
 
 func (p *pieces) isList(index []int) bool {
-	for _, list := range p.lists {
-		if reflect.DeepEqual(list, index) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.lists, func(list []int) bool { return slices.Equal(list, index) })
 }
 
 // omitted reports whether encoding/json leaves a field out.

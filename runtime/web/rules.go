@@ -139,18 +139,14 @@ type float interface{ InexactFloat64() float64 }
 func patternsOf(tag string) error {
 	for rule := range strings.SplitSeq(tag, ",") {
 		if pattern, ok := strings.CutPrefix(rule, "pattern="); ok {
-			if _, err := regexp.Compile(unescapeRule(pattern)); err != nil {
+			// The characters that separate rules in a tag are escaped in a rule's parameter.
+			pattern = strings.NewReplacer("0x2C", ",", "0x7C", "|").Replace(pattern)
+			if _, err := regexp.Compile(pattern); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// unescapeRule gives a rule's parameter the characters that separate rules in
-// a tag.
-func unescapeRule(param string) string {
-	return strings.NewReplacer("0x2C", ",", "0x7C", "|").Replace(param)
 }
 
 // outside asks the rules of an input that has no body.

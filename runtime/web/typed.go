@@ -92,11 +92,7 @@ func lists(t reflect.Type) [][]int {
 // fill makes the lists of an answer that are nil empty.
 func fill(answer reflect.Value, lists [][]int) {
 	for _, index := range lists {
-		list := answer
-		if len(index) > 0 {
-			list = answer.FieldByIndex(index)
-		}
-		if list.IsNil() {
+		if list := at(answer, index); list.IsNil() {
 			list.Set(reflect.MakeSlice(list.Type(), 0, 0))
 		}
 	}

@@ -148,7 +148,7 @@ func (r Resource) checks() []check {
 		{"lets others use what is taken", r.UniqueWithin != "" && create, (*world).shares},
 		{"refuses references to nothing", create || bulk || update, (*world).absent},
 		{"creates all or none", bulk, (*world).bulk},
-		{"refuses references to deleted rows", ruled && (create || bulk || update), (*world).deleted},
+		{"refuses references to deleted rows", create || bulk || update, (*world).deleted},
 		{"refuses references to rows of others", hidden && (create || bulk || update), (*world).foreign},
 		{"keeps what is attached", upload && update, (*world).attached},
 		{"shows one row", show, (*world).shows},
@@ -166,8 +166,8 @@ func (r Resource) checks() []check {
 		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*world).follows},
 		{"asks who it is", r.SignIn != nil, (*world).guards},
 		{"keeps rows from other users", r.Owner != "" || r.SignIn != nil && has(isPrivate), (*world).others},
-		{"holds in your own handlers", ruled && r.SignIn != nil, (*world).probes},
-		{"hides related rows of other users", ruled && hidden && (list || show), (*world).related},
+		{"holds in your own handlers", r.SignIn != nil, (*world).probes},
+		{"hides related rows of other users", hidden && (list || show), (*world).related},
 		{"keeps rows from other organisations", r.Organisation != nil, (*world).organisations},
 	}
 }

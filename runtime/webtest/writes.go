@@ -15,18 +15,6 @@ const (
 	taken   = http.StatusConflict
 )
 
-// ruled is whether what may be read is a rule of the model: then a row that the
-// caller may not read is as one that is not there, wherever it is referred to.
-const ruled = true
-
-// dangling is the status of a reference to a row that is not there.
-func dangling(f Field) int {
-	if ruled || f.Upload {
-		return refused
-	}
-	return taken
-}
-
 func (w *world) creates() {
 	forged, id, made := nowhere(w.schema)[0], w.given(), w.made()
 	for _, body := range w.bodies() {
@@ -281,7 +269,7 @@ func (w *world) foreign() {
 // foreignTo are the keys of Others that the field could hold.
 func (w *world) foreignTo(f Field) (ids []any) {
 	table := "files"
-	if target := w.target(f); target != nil && ruled {
+	if target := w.target(f); target != nil {
 		table = target.Table
 	} else if !f.Upload {
 		return nil
@@ -296,7 +284,8 @@ func (w *world) foreignTo(f Field) (ids []any) {
 }
 
 // unreferable tries every way to refer to the row with this key, which the
-// caller may not.
+// caller may not. A row that the caller may not read is as one that is not there,
+// wherever it is referred to.
 func (w *world) unreferable(f Field, id any) {
 	w.t.Helper()
 	if f.ReadOnly {
@@ -307,7 +296,7 @@ func (w *world) unreferable(f Field, id any) {
 		value = []any{id}
 	}
 	if w.serves("create") {
-		w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), dangling(f), f.Name, "exists")
+		w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), refused, f.Name, "exists")
 		if other, rule, broken := w.another(f); !f.Upload && rule != "" {
 			answer := w.client.Post(w.Path, with(with(w.body(0), f.Name, value), other, broken))
 			w.refused(answer, refused, other, rule)
@@ -317,19 +306,14 @@ func (w *world) unreferable(f Field, id any) {
 	if w.serves("bulk") {
 		bodies := w.bodies()[:2]
 		bodies[1][f.Name] = value
-		answer := w.client.Post(w.Path+"/bulk", bodies)
-		if ruled || f.Upload || f.Many != "" {
-			w.refused(answer, dangling(f), f.Name, "exists", 1)
-		} else {
-			w.refused(answer, dangling(f), f.Name, "exists")
-		}
+		w.refused(w.client.Post(w.Path+"/bulk", bodies), refused, f.Name, "exists", 1)
 	}
 	if n := w.count(); n != 0 {
 		w.t.Errorf("%d rows are stored of what was refused", n)
 	}
 	if w.serves("update") && !f.Immutable {
 		row := w.storeOne(at(0))
-		w.refused(w.client.Patch(w.at(row.id), map[string]any{f.Name: value}), dangling(f), f.Name, "exists")
+		w.refused(w.client.Patch(w.at(row.id), map[string]any{f.Name: value}), refused, f.Name, "exists")
 	}
 	w.clear()
 }
@@ -492,7 +476,7 @@ func (w *world) joins() {
 				}
 			}
 			missing := nowhere(w.relation(f).FieldSchema)[0]
-			w.client.Patch(at, map[string]any{f.Name: []any{missing}}).Expect(dangling(f))
+			w.client.Patch(at, map[string]any{f.Name: []any{missing}}).Expect(refused)
 			w.client.Patch(at, map[string]any{f.Name: nil}).Expect(http.StatusOK)
 			if !w.serves("show") {
 				return

@@ -3,6 +3,7 @@ package ws
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,10 +26,7 @@ func (h *Hub) Dev() web.Route {
 
 func (h *Hub) panel(*gin.Context, web.None) (web.Panel, error) {
 	h.mu.Lock()
-	rooms := make([]*room, 0, len(h.rooms))
-	for _, r := range h.rooms {
-		rooms = append(rooms, r)
-	}
+	rooms := slices.Collect(maps.Values(h.rooms))
 	connections := len(h.members)
 	h.mu.Unlock()
 	p := web.Panel{

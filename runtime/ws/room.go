@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -114,11 +115,7 @@ func (h *Hub) find(name string) *room {
 func (h *Hub) everyone() []*Member {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	members := make([]*Member, 0, len(h.members))
-	for m := range h.members {
-		members = append(members, m)
-	}
-	return members
+	return slices.Collect(maps.Keys(h.members))
 }
 
 // add lets m in, behind what it has missed.

@@ -50,7 +50,7 @@ func (p Plan) List(w io.Writer, style Style) error {
 				lines = lines[1:]
 			}
 		}
-		word := style.or(op.Kind, fmt.Sprintf("%-9s", op.Kind))
+		word := style.Or(op.Kind, fmt.Sprintf("%-9s", op.Kind))
 		fmt.Fprintf(&b, "  %s  %s\n", word, lines[0])
 		for _, line := range lines[1:] {
 			b.WriteString(strings.TrimRight(strings.Repeat(" ", indent)+line, " ") + "\n")
@@ -61,7 +61,7 @@ func (p Plan) List(w io.Writer, style Style) error {
 		if identical == 1 {
 			files = "file"
 		}
-		word := style.or(Identical, fmt.Sprintf("%-9s", Identical))
+		word := style.Or(Identical, fmt.Sprintf("%-9s", Identical))
 		fmt.Fprintf(&b, "  %s  %d %s\n", word, identical, files)
 	}
 	_, err := w.Write(b.Bytes())
@@ -84,11 +84,11 @@ func (p Plan) Diff(w io.Writer, style Style) error {
 			}
 			switch text[:min(1, len(text))] {
 			case "+":
-				text = style.or(Create, text)
+				text = style.Or(Create, text)
 			case "-":
-				text = style.or(Delete, text)
+				text = style.Or(Delete, text)
 			case "@", "B":
-				text = style.or(Note, text)
+				text = style.Or(Note, text)
 			}
 			b.WriteString(text)
 			if newline {
@@ -100,7 +100,8 @@ func (p Plan) Diff(w io.Writer, style Style) error {
 	return err
 }
 
-func (s Style) or(kind Kind, text string) string {
+// Or is the text in the style of its kind. Without a style it is as it was.
+func (s Style) Or(kind Kind, text string) string {
 	if s == nil {
 		return text
 	}

@@ -105,6 +105,23 @@ func (r *postgres) rows(query string, each func(pgx.Rows) error) error {
 	return rows.Err()
 }
 
+// texts are what queries give that have one text a row.
+func (r *postgres) texts(queries ...string) ([]string, error) {
+	var list []string
+	for _, query := range queries {
+		err := r.rows(query, func(rows pgx.Rows) error {
+			var text string
+			err := rows.Scan(&text)
+			list = append(list, text)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
 func (r *postgres) read() (adopt.Catalog, error) {
 	var c adopt.Catalog
 	var current string
@@ -144,14 +161,8 @@ func (r *postgres) read() (adopt.Catalog, error) {
 // empty is the error of a schema without tables. It names those that have some.
 func (r *postgres) empty() error {
 	u := &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("the schema %q has no tables", r.schema), Where: "DATABASE_URL", Try: "check the name of the database in DATABASE_URL"}
-	var others []string
-	err := r.rows(`SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname <> $1 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`, func(rows pgx.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		others = append(others, name)
-		return err
-	})
+	others, err := r.texts(`SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname <> $1 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`)
 	if err != nil {
 		return err
 	}
@@ -305,7 +316,7 @@ func (r *postgres) constraints(c *adopt.Catalog) error {
 	})
 }
 
-const indexes = `SELECT c.relname, i.indisunique AND i.indpred IS NULL, a.attname,
+const indexes = `SELECT c.relname, i.indisunique AND i.indpred IS NULL,
 	(SELECT array_agg(coalesce(b.attname::text, '') ORDER BY x.i) FROM unnest(i.indkey::int2[]) WITH ORDINALITY x(n, i) LEFT JOIN pg_attribute b ON b.attrelid = c.oid AND b.attnum = x.n)
 	FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
@@ -313,31 +324,24 @@ const indexes = `SELECT c.relname, i.indisunique AND i.indpred IS NULL, a.attnam
 
 func (r *postgres) indexes(c *adopt.Catalog) error {
 	return r.rows(indexes, func(rows pgx.Rows) error {
-		var table, first string
+		var table string
 		var unique bool
 		var all []string
-		if err := rows.Scan(&table, &unique, &first, &all); err != nil {
+		if err := rows.Scan(&table, &unique, &all); err != nil {
 			return err
 		}
-		t := find(c, table)
-		if !slices.Contains(t.Indexed, first) {
-			t.Indexed = append(t.Indexed, first)
-		}
-		if unique && !slices.Contains(all, "") && !slices.Equal(all, t.Key) &&
-			!slices.ContainsFunc(t.Uniques, func(u []string) bool { return slices.Equal(u, all) }) {
-			t.Uniques = append(t.Uniques, all)
-		}
+		noteIndex(find(c, table), all, unique)
 		return nil
 	})
 }
 
 // build writes the statements that make the schema again. Each query gives one
 // text a row, in the order in which they can be run.
-func (r *postgres) build(c *adopt.Catalog) error {
+func (r *postgres) build(c *adopt.Catalog) (err error) {
 	const ext = ` AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.objid = %s.oid AND x.deptype = 'e')`
 	not := func(of string) string { return fmt.Sprintf(ext, of) }
 	own := `quote_ident(n.nspname) || '.'`
-	for _, query := range []string{
+	c.Build, err = r.texts([]string{
 		`SELECT 'SET LOCAL check_function_bodies = off' WHERE $1 <> '' AND EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1)`,
 		`SELECT 'CREATE TYPE ' || quote_ident(t.typname) || ' AS ENUM (' || (SELECT string_agg(quote_literal(v.enumlabel), ', ' ORDER BY v.enumsortorder) FROM pg_enum v WHERE v.enumtypid = t.oid) || ')'
 			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typtype = 'e'` + not("t") + ` ORDER BY t.typname`,
@@ -390,18 +394,14 @@ func (r *postgres) build(c *adopt.Catalog) error {
 			WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY c.relname, d.objsubid`,
 		`SELECT pg_get_triggerdef(g.oid, true) FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = $1 AND c.relname <> ALL ($2) AND NOT g.tgisinternal AND g.tgparentid = 0 ORDER BY g.oid`,
-	} {
-		err := r.rows(query, func(rows pgx.Rows) error {
-			var statement string
-			err := rows.Scan(&statement)
-			c.Build = append(c.Build, strings.TrimSpace(statement))
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	}...)
+	if err != nil {
+		return err
 	}
-	for _, query := range []string{
+	for i, statement := range c.Build {
+		c.Build[i] = strings.TrimSpace(statement)
+	}
+	c.Drop, err = r.texts([]string{
 		`SELECT 'DROP ' || CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END || ' IF EXISTS ' || quote_ident(c.relname) || ' CASCADE'
 			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY c.relkind IN ('r', 'p'), c.relname`,
 		`SELECT 'DROP ROUTINE IF EXISTS ' || quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ') CASCADE' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -410,18 +410,11 @@ func (r *postgres) build(c *adopt.Catalog) error {
 			WHERE n.nspname = $1 AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d LEFT JOIN pg_class q ON q.oid = d.refobjid WHERE d.objid = c.oid AND (d.deptype = 'i' OR d.deptype = 'a' AND q.relname = ANY ($2)))` + not("c") + ` ORDER BY 1`,
 		`SELECT 'DROP TYPE IF EXISTS ' || quote_ident(t.typname) || ' CASCADE' FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
 			WHERE n.nspname = $1 AND (t.typtype IN ('e', 'd') OR t.typtype = 'c' AND c.relkind = 'c')` + not("t") + ` ORDER BY t.typtype = 'e', 1`,
-	} {
-		err := r.rows(query, func(rows pgx.Rows) error {
-			var statement string
-			err := rows.Scan(&statement)
-			c.Drop = append(c.Drop, statement)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	}...)
+	if err != nil {
+		return err
 	}
-	for _, query := range []string{
+	c.Unbuilt, err = r.texts([]string{
 		`SELECT 'the extension ' || extname || ', which must be there first' FROM pg_extension WHERE extname <> 'plpgsql' AND $1 <> '' ORDER BY 1`,
 		`SELECT 'the aggregate ' || p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.prokind NOT IN ('f', 'p')` + not("p") + ` ORDER BY 1`,
 		`SELECT 'the foreign key ' || k.conname || ' of ' || c.relname || ': ' || fn.nspname || '.' || f.relname || ' is in another schema'
@@ -431,18 +424,8 @@ func (r *postgres) build(c *adopt.Catalog) error {
 			WHERE n.nspname = $1 AND (c.relrowsecurity OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)) AND c.relname <> ALL ($2) ORDER BY 1`,
 		`SELECT 'the rule ' || w.rulename || ' of ' || c.relname FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = $1 AND w.rulename <> '_RETURN' AND c.relname <> ALL ($2)` + not("c") + ` ORDER BY 1`,
-	} {
-		err := r.rows(query, func(rows pgx.Rows) error {
-			var what string
-			err := rows.Scan(&what)
-			c.Unbuilt = append(c.Unbuilt, what)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	}...)
+	return err
 }
 
 // depth is how many relations stand above one: what must be there before it.

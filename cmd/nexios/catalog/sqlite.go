@@ -107,12 +107,11 @@ type sqliteReader struct {
 }
 
 func (r sqliteReader) tables(c *adopt.Catalog) error {
-	return r.rows(`SELECT l.name, l.type, l.wr, coalesce(m.sql, '') FROM pragma_table_list l LEFT JOIN sqlite_master m ON m.name = l.name AND m.type = 'table'
+	return r.rows(`SELECT l.name, l.type, coalesce(m.sql, '') FROM pragma_table_list l LEFT JOIN sqlite_master m ON m.name = l.name AND m.type = 'table'
 		WHERE l.schema = 'main' AND l.type <> 'shadow' AND l.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY l.name`, func(scan func(...any) error) error {
 		var t adopt.Table
 		var kind, text string
-		var rowid bool
-		if err := scan(&t.Name, &kind, &rowid, &text); err != nil {
+		if err := scan(&t.Name, &kind, &text); err != nil {
 			return err
 		}
 		switch {

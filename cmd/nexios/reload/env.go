@@ -2,6 +2,7 @@ package reload
 
 import (
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -43,12 +44,7 @@ func settings(dir string, environ []string) []setting {
 		}
 	}
 	delete(found, "ADDR") // the proxy's business
-	list := make([]setting, 0, len(found))
-	for _, s := range found {
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
-	return list
+	return slices.SortedFunc(maps.Values(found), func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
 }
 
 const masked = "••••••"

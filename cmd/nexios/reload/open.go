@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"go/parser"
@@ -32,12 +33,8 @@ func newServer(o Options) (*server, error) {
 	if o.Env == nil {
 		o.Env = os.Environ()
 	}
-	if o.drain == 0 {
-		o.drain = process.DrainLimit
-	}
-	if o.glance == 0 {
-		o.glance = glance
-	}
+	o.drain = cmp.Or(o.drain, process.DrainLimit)
+	o.glance = cmp.Or(o.glance, glance)
 	s := &server{
 		o:        o,
 		board:    &board{},
@@ -220,9 +217,7 @@ func (s *server) address() (host string, port int, err error) {
 		}
 		host = h
 	}
-	if s.o.Host != "" {
-		host = s.o.Host
-	}
+	host = cmp.Or(s.o.Host, host)
 	switch {
 	case s.o.Port == AnyPort:
 		port = 0

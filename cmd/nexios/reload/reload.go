@@ -258,9 +258,7 @@ func asset(name string) bool {
 // saw notes that path changed. Requests wait from here on if it may matter to
 // them.
 func (s *server) saw(path string) {
-	if strings.HasSuffix(path, ".go") {
-		s.rooms.changed(s.root, path)
-	}
+	s.rooms.changed(s.root, path)
 	need := s.classify(path)
 	if need == needNothing {
 		return

@@ -3,6 +3,7 @@ package reload
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,14 +30,7 @@ func (r rooms) changed(root, path string) {
 	}
 }
 
-func (r rooms) list() []string {
-	var list []string
-	for dir := range r {
-		list = append(list, dir)
-	}
-	slices.Sort(list)
-	return list
-}
+func (r rooms) list() []string { return slices.Sorted(maps.Keys(r)) }
 
 // testRooms runs the tests of packages in root. An error means that they could
 // not be run, or were cancelled.

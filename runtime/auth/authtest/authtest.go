@@ -3,6 +3,7 @@
 package authtest
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -45,12 +46,8 @@ func Service(t testing.TB, gdb *gorm.DB) *auth.Service {
 // many users sign in on the same database. It has no routes.
 func Sign(t testing.TB, gdb *gorm.DB, a Account) (module web.Module, token string) {
 	t.Helper()
-	if a.Email == "" {
-		a.Email = a.Username + "@example.com"
-	}
-	if a.Role == "" {
-		a.Role = "user"
-	}
+	a.Email = cmp.Or(a.Email, a.Username+"@example.com")
+	a.Role = cmp.Or(a.Role, "user")
 	s := Service(t, gdb)
 	hash := "none"
 	if a.Password != "" {

@@ -18,6 +18,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -285,13 +286,9 @@ func (t *truth) UnmarshalJSON(text []byte) error {
 }
 
 func (p *Provider) oauth(c *gin.Context, provider *oidc.Provider) *oauth2.Config {
-	back := p.cfg.RedirectURL
-	if back == "" {
-		back = auth.Of(c).URL() + path.Dir(c.FullPath()) + "/callback"
-	}
 	return &oauth2.Config{
 		ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, Endpoint: provider.Endpoint(),
-		RedirectURL: back, Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
+		RedirectURL: cmp.Or(p.cfg.RedirectURL, auth.Of(c).URL()+path.Dir(c.FullPath())+"/callback"), Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
 	}
 }
 

@@ -15,6 +15,7 @@ package passkeys
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -53,12 +54,8 @@ func New(cfg auth.Config) (*Passkeys, error) {
 	if _, err := netip.ParseAddr(at.Hostname()); err == nil {
 		return nil, fmt.Errorf("passkeys need a host name in APP_URL, not an IP address: %q\n  where: the environment or .env\n  try:   APP_URL=http://localhost:%s", cfg.URL, at.Port())
 	}
-	name := cfg.Issuer
-	if name == "" {
-		name = at.Hostname()
-	}
 	site, err := webauthn.New(&webauthn.Config{
-		RPID: at.Hostname(), RPDisplayName: name, RPOrigins: []string{at.Scheme + "://" + at.Host},
+		RPID: at.Hostname(), RPDisplayName: cmp.Or(cfg.Issuer, at.Hostname()), RPOrigins: []string{at.Scheme + "://" + at.Host},
 		AttestationPreference: protocol.PreferNoAttestation,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
 			ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired,

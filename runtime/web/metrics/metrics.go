@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,12 +105,9 @@ func (r requests) measure(c *gin.Context) {
 	r.active.Inc()
 	defer r.active.Dec()
 	c.Next()
-	method, route := c.Request.Method, c.FullPath()
+	method, route := c.Request.Method, cmp.Or(c.FullPath(), "none")
 	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
 		method = "other"
-	}
-	if route == "" {
-		route = "none"
 	}
 	r.duration.WithLabelValues(method, route, strconv.Itoa(web.Status(c))).Observe(time.Since(start).Seconds())
 }

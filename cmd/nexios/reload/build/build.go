@@ -279,7 +279,7 @@ func (b *Builder) accept(binary string, sum [sha256.Size]byte) {
 	b.binary, b.sum = binary, sum
 	found, _ := filepath.Glob(filepath.Join(b.state, "app-*"+process.ExeSuffix)) // the pattern is well formed
 	for _, file := range found {
-		if n, err := strconv.Atoi(trimAffixes(filepath.Base(file), "app-", process.ExeSuffix)); err == nil && n < b.count-1 {
+		if n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "app-"), process.ExeSuffix)); err == nil && n < b.count-1 {
 			_ = os.Remove(file) // not while it runs on Windows
 		}
 	}
@@ -389,8 +389,4 @@ func fileHash(name string) (sum [sha256.Size]byte, err error) {
 		return sum, err
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
-}
-
-func trimAffixes(s, prefix, suffix string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(s, prefix), suffix)
 }

@@ -5,11 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"debug/buildinfo"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"go/version"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,8 +106,7 @@ func (g *Graph) Concerns(path string) bool { return len(g.embeds[path]) > 0 || g
 // dirty marks p for compiling.
 func (e *edit) dirty(p *pkg) *pkg {
 	if e.packages[p.ImportPath] == nil {
-		c := *p
-		e.packages[p.ImportPath] = &c
+		e.packages[p.ImportPath] = new(*p)
 	}
 	return e.packages[p.ImportPath]
 }
@@ -210,8 +208,7 @@ func (c *compiler) compile(ctx context.Context, g *Graph, e edit) (*Graph, []str
 			continue
 		}
 		if now == nil {
-			copied := *p
-			now = &copied
+			now = new(*p)
 		}
 		w := &work{pkg: now, old: p, done: make(chan struct{})}
 		jobs[p.ImportPath] = w
@@ -300,7 +297,7 @@ func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string)
 		name = "main"
 	}
 	args := []string{
-		"-o", base + ".a", "-p", name, "-lang=go" + language(p.Module.GoVersion), "-complete", "-buildid", "nexios/nexios",
+		"-o", base + ".a", "-p", name, "-lang=" + version.Lang("go"+p.Module.GoVersion), "-complete", "-buildid", "nexios/nexios",
 		"-goversion", env.GOVERSION, "-c=" + strconv.Itoa(min(runtime.GOMAXPROCS(0), 4)), "-nolocalimports", "-importcfg", base + ".cfg", "-pack",
 	}
 	if c.debug {
@@ -342,22 +339,6 @@ func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string)
 	}
 	p.Export, p.ours = base+".a", true
 	return nil
-}
-
-// language is the language version of a go line: 1.26.3 is 1.26.
-func language(version string) string {
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) < 2 {
-		return version
-	}
-	minor := parts[1]
-	for i, r := range minor {
-		if r < '0' || r > '9' { // 1.26rc1
-			minor = minor[:i]
-			break
-		}
-	}
-	return parts[0] + "." + minor
 }
 
 // link makes a program of g, as `go build` does with leanFlags, or with
@@ -431,19 +412,16 @@ func exportHash(archive string) (sum [sha256.Size]byte, err error) {
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
+// The two marks are those of cmd/go/internal/modload.
+const (
+	infoStart = "\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6"
+	infoEnd   = "\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2"
+)
+
 // modinfo is what runtime/debug.ReadBuildInfo finds in a binary, in the form
 // that the linker takes.
 func modinfo(binary string) (string, error) {
 	info, err := buildinfo.ReadFile(binary)
-	if err != nil {
-		return "", err
-	}
-	// The two marks are those of cmd/go/internal/modload.
-	start, err := hex.DecodeString("3077af0c9274080241e1c107e6d618e6")
-	if err != nil {
-		return "", err
-	}
-	end, err := hex.DecodeString("f932433186182072008242104116d8f2")
 	if err != nil {
 		return "", err
 	}
@@ -452,13 +430,13 @@ func modinfo(binary string) (string, error) {
 	if strings.HasPrefix(text, "go\t") {
 		_, text, _ = strings.Cut(text, "\n")
 	}
-	return string(start) + text + string(end), nil
+	return infoStart + text + infoEnd, nil
 }
 
 // sweep removes the archives of ours that g no longer uses.
 func (c *compiler) sweep(g *Graph) {
 	used := map[string]bool{}
-	for p := range maps.Values(g.byPath) {
+	for _, p := range g.byPath {
 		if p.ours {
 			used[p.Export] = true
 		}

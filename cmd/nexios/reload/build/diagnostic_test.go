@@ -29,11 +29,3 @@ func TestDiagnostics(t *testing.T) {
 		t.Errorf("got %+v", list)
 	}
 }
-
-func TestLanguage(t *testing.T) {
-	for version, want := range map[string]string{"1.26.3": "1.26", "1.26": "1.26", "1.27rc1": "1.27", "1.9": "1.9"} {
-		if got := language(version); got != want {
-			t.Errorf("language(%q) = %q", version, got)
-		}
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -327,13 +328,8 @@ func (g *Graph) edited(packages map[string]*pkg, files map[string]source) *Graph
 	for dir, p := range g.dirs {
 		n.dirs[dir] = n.byPath[p.ImportPath]
 	}
-	n.files = make(map[string]source, len(g.files))
-	for name, f := range g.files {
-		n.files[name] = f
-	}
-	for name, f := range files {
-		n.files[name] = f
-	}
+	n.files = maps.Clone(g.files)
+	maps.Copy(n.files, files)
 	n.embeds = make(map[string][]*pkg, len(g.embeds))
 	for file, list := range g.embeds {
 		for _, p := range list {

@@ -9,6 +9,7 @@ import (
 	"net/rpc/jsonrpc"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,12 +135,7 @@ func (d *Door) enter(g *debugger) {
 func (d *Door) leave(g *debugger) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i, other := range d.all {
-		if other == g {
-			d.all = append(d.all[:i:i], d.all[i+1:]...)
-			return
-		}
-	}
+	d.all = slices.DeleteFunc(d.all, func(other *debugger) bool { return other == g })
 }
 
 // Close lets nobody in any more and ends the programs that are stopped: nobody

@@ -1,6 +1,8 @@
 package process
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -57,10 +59,7 @@ func (s *Streams) Close() {
 	}
 	none := make(chan struct{})
 	s.none = none
-	var list []Stream
-	for one := range s.open {
-		list = append(list, one)
-	}
+	list := slices.Collect(maps.Keys(s.open))
 	s.mu.Unlock()
 	for _, one := range list {
 		one.End()

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	_ "embed"
-	"html"
 	"net/http"
 	"sync"
 	"time"
@@ -117,5 +116,3 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
-
-func htmlEscape(s string) string { return html.EscapeString(s) }

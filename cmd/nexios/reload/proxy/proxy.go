@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log"
 	"mime"
@@ -57,7 +58,7 @@ func New(session string, emit func(event.Event)) *Proxy {
 		FlushInterval:  -1,
 		ModifyResponse: p.modify,
 		ErrorHandler:   p.broken,
-		ErrorLog:       silent(), // what matters goes through broken
+		ErrorLog:       log.New(io.Discard, "", 0), // what matters goes through broken
 	}
 	return p
 }
@@ -322,15 +323,13 @@ func (p *Proxy) explain(w http.ResponseWriter, r *http.Request, status int, why 
 		w.WriteHeader(status)
 		fmt.Fprintf(w, "<!doctype html><title>nexios dev</title><meta name=color-scheme content=\"light dark\">"+
 			"<body style=\"font:16px system-ui;margin:3rem\"><p>%s</p><script src=%q></script>\n",
-			htmlEscape(why), ScriptPath+"?v="+p.Version(0))
+			html.EscapeString(why), ScriptPath+"?v="+p.Version(0))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": why, "code": status}) // the client may have left
 }
-
-func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // recorder remembers what was answered.
 type recorder struct {
