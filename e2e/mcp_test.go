@@ -113,7 +113,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 	call("docs", map[string]any{"query": "what is the type of a money field: decimal"}, "an exact decimal")
 	call("docs", map[string]any{"query": "db.FindWritable"}, "# go doc db.FindWritable\nfunc FindWritable[T any](", "fault 403")
 	call("docs", map[string]any{"query": "conflict"}, "# nexios help ", "# go doc fault.Conflict")
-	refused("docs", map[string]any{"query": "xyzzy"}, "nothing is said")
+	refused("docs", map[string]any{"query": "xyzzy"}, "no documentation found")
 	refused("plan", map[string]any{"words": []string{"add", "resource", "post", "title:strin"}}, `unknown type "strin"`)
 	refused("plan", map[string]any{"words": []string{"dev"}}, "a plan begins with one of")
 	refused("plan", map[string]any{"words": []string{"undo", "--dir=/"}}, "leave out")
@@ -122,7 +122,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 	refused("plan", map[string]any{"words": []string{"rename", "field", "post.title", "name"}}, "post")
 	refused("dev", nil, "nexios dev is not running")
 	refused("apply", map[string]any{"plan": "plan-9"}, "there is no plan")
-	refused("test", map[string]any{"packages": "-exec=rm"}, "no package of the project")
+	refused("test", map[string]any{"packages": "-exec=rm"}, "not a package of this project")
 
 	words := []string{"add", "resource", "product", "name:string:min=2", "price:decimal:min=0"}
 	call("plan", map[string]any{"words": words, "diff": true}, "+// Product is a row of the table products.")
