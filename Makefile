@@ -53,7 +53,7 @@ fresh: ## make test as on a new machine: what is committed, with empty caches
 		env GOPATH="$$dir/go" GOMODCACHE="$$dir/go/pkg/mod" GOCACHE="$$dir/build" $(MAKE) test
 
 cgo: ## the tests of what stands on SQLite, by its own C; needs a C compiler
-	@CGO_ENABLED=1 $(TESTS) -short -tags cgo_sqlite,sqlite_fts5 ./runtime/db ./runtime/jobs ./runtime/auth ./runtime/files
+	@CGO_ENABLED=1 $(TESTS) -tags cgo_sqlite,sqlite_fts5 ./runtime/db ./runtime/jobs ./runtime/auth ./runtime/files
 
 e2e: $(BIN) ## only the black-box tests
 	@$(TESTS) ./e2e/...

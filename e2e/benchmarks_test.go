@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nexios-go/nexios/e2e/services"
 )
 
 // TestBenchmarks runs every benchmark once, so that none is broken on the day when
@@ -39,7 +41,9 @@ func TestBenchmarks(t *testing.T) {
 	}
 	cmd := exec.Command("go", append([]string{"test", "-run=^$", "-bench=.", "-benchtime=1x", "-short"}, packages...)...)
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), "WS_BENCH_WINDOWS=1")
+	// -short makes them small, and starts no servers.
+	cmd.Env = append(os.Environ(), "WS_BENCH_WINDOWS=1", services.RedisVariable+"="+services.Redis(t),
+		services.PostgresVariable+"="+services.Postgres(t), services.MySQLVariable+"="+services.MySQL(t))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

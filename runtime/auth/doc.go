@@ -1,6 +1,6 @@
-// Package auth authenticates and authorises callers: password
-// hashing, access and refresh tokens, sessions and their end, lockout, second
-// factors, API keys, and the guards of the route table.
+// Package auth authenticates and authorises callers: password hashing, access and
+// refresh tokens, sessions and their end, lockout, second factors, API keys, and
+// the guards of the route table.
 //
 // Reading order: config.go (settings and keys), service.go (the Service and its
 // middleware), identity.go and guard.go (what a module sees), login.go,
