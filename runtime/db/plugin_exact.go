@@ -44,6 +44,20 @@ func (p *exact) Initialize(gdb *gorm.DB) error {
 
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
+// precise is a value with its times as they are stored; one to compare with too, as
+// SQLite compares texts.
+func precise(value any) any {
+	switch v := value.(type) {
+	case time.Time:
+		return instant(v)
+	case *time.Time:
+		if v != nil {
+			return instant(*v)
+		}
+	}
+	return value
+}
+
 // plan lists the model's fields that have such a form.
 func (p *exact) plan(model *schema.Schema) []exactField {
 	if known, ok := p.plans.Load(model); ok {
@@ -89,8 +103,13 @@ func (f exactField) of(value any) (any, error) {
 	return value, nil
 }
 
-// written brings what a statement writes to its form.
+// written brings what a statement writes to its form: times too that a map has for
+// columns which the model does not know.
 func (p *exact) written(tx *gorm.DB) {
+	values, isMap := tx.Statement.Dest.(map[string]any)
+	for name, value := range values {
+		values[name] = precise(value)
+	}
 	s := tx.Statement.Schema
 	if s == nil || tx.Error != nil {
 		return
@@ -99,7 +118,7 @@ func (p *exact) written(tx *gorm.DB) {
 	if len(fields) == 0 {
 		return
 	}
-	if values, ok := tx.Statement.Dest.(map[string]any); ok {
+	if isMap {
 		for _, field := range fields {
 			for _, name := range []string{field.DBName, field.Name} {
 				if value, ok := values[name]; ok {

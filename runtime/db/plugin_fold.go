@@ -272,7 +272,7 @@ type compared struct {
 
 // Build implements clause.Expression.
 func (c compared) Build(b clause.Builder) {
-	column, value := c.column, c.value
+	column, value := c.column, precise(c.value)
 	if stmt, ok := b.(*gorm.Statement); ok && folds(stmt, column) {
 		value, _ = formOf(value)
 		column = foldedColumn(column)

@@ -292,6 +292,24 @@ func TestExactValues(t *testing.T) {
 			}
 			must(t, gdb.Model(&read).Updates(map[string]any{"price": decimal.RequireFromString("12.5"), "was": decimal.RequireFromString("7")}).Error)
 		}
+		// What was sent finds its row, in every zone.
+		at := time.Date(2026, 1, 31, 9, 30, 0, 123456789, time.UTC)
+		for _, sent := range []time.Time{at, at.In(time.FixedZone("", 7200))} {
+			for name, found := range map[string]*gorm.DB{
+				"equal": db.Where(gdb, "at", &sent), "at least": db.AtLeast(gdb, "at", &sent), "at most": db.AtMost(gdb, "at", &sent),
+			} {
+				var n int64
+				if must(t, found.Model(&Item{}).Count(&n).Error); n != 1 {
+					t.Errorf("%s %s found %d rows", name, sent, n)
+				}
+			}
+		}
+		// A model that has not the column writes as exactly.
+		type part struct{ ID int64 }
+		must(t, gdb.Table("items").Model(&part{}).Where("id = ?", created.ID).Update("at", at.Add(time.Second)).Error)
+		if read, err := db.Find[Item](gdb, created.ID); err != nil || !read.At.Equal(at.Add(time.Second).Truncate(time.Microsecond)) {
+			t.Errorf("read %s: %v", read.At, err)
+		}
 		for _, at := range []time.Time{time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))} {
 			check(t, gdb.Create(&Item{Blob: []byte{}, At: at}).Error, 422, "Validation error", "at/value")
 			check(t, gdb.Model(&created).Update("at", at).Error, 422, "Validation error", "at/value")
