@@ -217,6 +217,10 @@ func TestRefreshTokenInTheBody(t *testing.T) {
 	}
 	w.api.Post("/api/v1/auth/refresh", map[string]string{}).Expect(422)
 	w.browser("refresh_token="+next["refresh_token"].(string)).Post("/api/v1/auth/refresh", map[string]string{"refresh_token": "x"}).Expect(401)
+
+	w.api.Post("/api/v1/auth/logout", nil).Expect(401)
+	w.api.Post("/api/v1/auth/logout", map[string]string{"refresh_token": next["refresh_token"].(string)}).Expect(204)
+	w.api.Post("/api/v1/auth/refresh", map[string]any{"refresh_token": next["refresh_token"]}).Expect(401)
 }
 
 func TestLogout(t *testing.T) {

@@ -14,6 +14,8 @@ type refreshBody struct {
 	RefreshToken string `json:"refresh_token" binding:"required,max=1000"`
 }
 
+type logoutInput struct{ Body *refreshBody }
+
 type passwordInput struct{ Body passwordBody }
 
 type passwordBody struct {

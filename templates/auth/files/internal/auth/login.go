@@ -13,16 +13,16 @@ import (
 // loginRoutes: the refresh token travels in a cookie or, with
 // AUTH_REFRESH=body, in the body.
 func (h handler) loginRoutes(refresh string) []web.Route {
-	rotate := web.Post("/auth/refresh", h.refreshCookie)
+	rotate, end := web.Post("/auth/refresh", h.refreshCookie), web.Post("/auth/logout", h.logoutCookie)
 	if refresh == "body" {
-		rotate = web.Post("/auth/refresh", h.refreshBody)
+		rotate, end = web.Post("/auth/refresh", h.refreshBody), web.Post("/auth/logout", h.logoutBody)
 	}
 	return []web.Route{
 		web.Post("/auth/login", h.login).Doc("Log in").
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rotate.ID("refreshToken").Doc("Refresh the access token").
 			Returns(http.StatusOK).Fails(http.StatusUnauthorized, http.StatusForbidden),
-		web.Post("/auth/logout", h.logout).Doc("Log out").Fails(http.StatusUnauthorized, http.StatusForbidden),
+		end.Doc("Log out").Fails(http.StatusUnauthorized, http.StatusForbidden),
 		web.Post("/auth/confirm-password", h.confirmPassword).Guard(auth.Enrolling(auth.Session())).Doc("Confirm your password, and your second factor, before a sensitive operation").
 			Fails(http.StatusBadRequest, http.StatusTooManyRequests),
 	}
@@ -61,13 +61,24 @@ func (h handler) rotate(c *gin.Context, token string) (auth.Token, error) {
 	return h.auth.Deliver(c, grant), nil
 }
 
-// logout ends the session of the access token and that of the cookie, whichever
-// of them is sent: an expired access token does not prevent it.
-func (h handler) logout(c *gin.Context, _ web.None) (web.None, error) {
+func (h handler) logoutCookie(c *gin.Context, _ web.None) (web.None, error) {
 	token, err := h.auth.CookieToken(c)
 	if err != nil {
 		return web.None{}, err
 	}
+	return h.logout(c, token)
+}
+
+func (h handler) logoutBody(c *gin.Context, in logoutInput) (web.None, error) {
+	if in.Body == nil {
+		return h.logout(c, "")
+	}
+	return h.logout(c, in.Body.RefreshToken)
+}
+
+// logout ends the session of the access token and that of the refresh token,
+// whichever of them is sent: an expired access token does not prevent it.
+func (h handler) logout(c *gin.Context, token string) (web.None, error) {
 	who, known := auth.Known(c)
 	if token == "" && (!known || who.SessionID == "") {
 		return web.None{}, fault.Unauthorized("Not authenticated")
