@@ -125,6 +125,9 @@ func (w resource) room(v Resource) Room {
 			}
 		}
 	}
+	if slices.ContainsFunc(r.Indexes, func(word string) bool { return spec.ParseIndex(word).Unique }) {
+		o.Conflict = ".Fails(409)"
+	}
 	o.Beside = strings.Join(beside, " ")
 	if o.Attach || o.Reattach {
 		paths = append(paths, filesImport)
