@@ -165,6 +165,9 @@ func amount(f validator.FieldError, compared string) string {
 		unit = " character"
 	case reflect.Slice, reflect.Array, reflect.Map:
 		unit = " element"
+		if f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Uint8 {
+			unit = " byte"
+		}
 	default:
 		param = Bound(f.Type(), param)
 		if compared == "exactly" {
