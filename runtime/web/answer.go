@@ -15,6 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nexios-go/nexios/runtime/fault"
+	"github.com/nexios-go/nexios/runtime/seen"
 )
 
 // pool lends buffers to requests.
@@ -62,9 +63,7 @@ func answer(c *gin.Context, buffers *pool, status int, out any) {
 	}
 	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	header := c.Writer.Header()
-	if read(c, status) && unchanged(c.Request, header, xxhash.Sum64(body)) {
-		c.Status(http.StatusNotModified)
-		c.Writer.WriteHeaderNow()
+	if read(c, status) && conditional(c, xxhash.Sum64(body)) {
 		return
 	}
 	header["Content-Type"] = jsonTypes
@@ -84,9 +83,7 @@ func (p *pieces) answer(c *gin.Context, status int, out reflect.Value) {
 		Fail(c, fault.Internal(err))
 		return
 	}
-	if read(c, status) && unchanged(c.Request, c.Writer.Header(), sum.Sum64()) {
-		c.Status(http.StatusNotModified)
-		c.Writer.WriteHeaderNow()
+	if read(c, status) && conditional(c, sum.Sum64()) {
 		return
 	}
 	c.Writer.Header()["Content-Type"] = jsonTypes
@@ -103,23 +100,33 @@ func read(c *gin.Context, status int) bool {
 	return status == http.StatusOK && (c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead)
 }
 
-// unchanged sets the ETag of a body with this hash and reports whether the client holds it.
-func unchanged(r *http.Request, header http.Header, hash uint64) bool {
-	cache := header.Get("Cache-Control")
-	if strings.Contains(cache, "no-store") {
-		return false
-	}
-	if cache == "" {
+// conditional sets the ETag of a body with this hash and reports whether the request
+// is answered by it: with 304 when the client holds the body, or 412 when If-Match
+// does not name it.
+func conditional(c *gin.Context, hash uint64) bool {
+	header := c.Writer.Header()
+	cache, tag := header.Get("Cache-Control"), header.Get("Etag")
+	kept := !strings.Contains(cache, "no-store")
+	if kept && cache == "" {
 		// What one client may read is not for a shared cache, and is asked
 		// for again each time.
 		header["Cache-Control"] = revalidate
 	}
-	tag := header.Get("Etag")
-	if tag == "" {
+	if kept && tag == "" {
 		tag = etag(hash)
 		header["Etag"] = []string{tag}
 	}
-	return matches(r.Header.Get("If-None-Match"), tag)
+	asked := c.Request.Header
+	switch match := condition(asked, "If-Match"); {
+	case match != "" && !names(match, tag):
+		Fail(c, seen.Changed())
+	case kept && matches(condition(asked, "If-None-Match"), tag):
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+	default:
+		return false
+	}
+	return true
 }
 
 func etag(hash uint64) string {

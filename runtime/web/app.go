@@ -28,7 +28,8 @@ type App struct {
 	Log     *slog.Logger
 
 	proxies       []netip.Prefix
-	deadlines     map[address]time.Duration // of the routes that have their own
+	deadlines     map[address]time.Duration           // of the routes that have their own
+	matches       map[address]func(*gin.Context) bool // whether a path is of the types of the route's parameters
 	preconditions preconditions
 	handler       http.Handler
 	roots         []string // of the API
@@ -58,7 +59,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	a := &App{
 		Engine: gin.New(), Modules: modules, Config: c, Log: withRequestID(log.Handler()),
-		proxies: proxies, roots: Roots(modules), deadlines: make(map[address]time.Duration),
+		proxies: proxies, roots: Roots(modules), deadlines: make(map[address]time.Duration), matches: make(map[address]func(*gin.Context) bool),
 		preconditions: preconditions{reads: make(map[string]gin.HandlerFunc)},
 	}
 	e := a.Engine
@@ -89,8 +90,8 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 		}
 		e.Use(m.Use...)
 	}
-	e.NoRoute(func(c *gin.Context) { Fail(c, noRoute()) })
-	e.NoMethod(noMethod)
+	e.NoRoute(a.unmatched)
+	e.NoMethod(a.unmatched)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		e.Handle(method, healthPath, a.health)
 		e.Handle(method, readyPath, a.ready)
@@ -111,16 +112,6 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	a.handler = newCompressor(e)
 	return a, nil
-}
-
-// noMethod answers 405, and an OPTIONS with what Gin has put into Allow.
-func noMethod(c *gin.Context) {
-	if c.Request.Method == http.MethodOptions {
-		c.Header("Allow", c.Writer.Header().Get("Allow")+", OPTIONS")
-		c.AbortWithStatus(http.StatusNoContent)
-		return
-	}
-	Fail(c, &fault.Error{Status: http.StatusMethodNotAllowed, Message: "Method not allowed"})
 }
 
 // mount registers one route of a module, and HEAD beside GET.
@@ -147,7 +138,7 @@ func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 		chain = append([]gin.HandlerFunc{deprecated}, chain...)
 	}
 	chain = append(chain, r.Before...)
-	chain = append(chain, serve)
+	chain = append(chain, a.matched(serve))
 	// Gin panics on routes that clash.
 	defer func() {
 		if p := recover(); p != nil {
@@ -160,7 +151,9 @@ func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 	}
 	for _, method := range methods {
 		a.Engine.Handle(method, r.Path, chain...)
-		switch own := (address{method, r.Path}); {
+		own := address{method, r.Path}
+		a.matches[own] = bound.matches
+		switch {
 		case r.Deadline != 0:
 			a.deadlines[own] = r.Deadline
 		case r.Success == http.StatusSwitchingProtocols:
@@ -185,7 +178,8 @@ func (a *App) enter(module string, r Route, matches func(*gin.Context) bool) gin
 		for _, g := range r.Guards {
 			if err := g.Check(c); err != nil {
 				if !matches(c) {
-					err = noRoute()
+					a.unmatched(c)
+					return
 				}
 				if fault.From(err).Status == http.StatusUnauthorized {
 					swallow(c.Request, limit)

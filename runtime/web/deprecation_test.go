@@ -31,7 +31,7 @@ func TestDeprecated(t *testing.T) {
 		method, path, link string
 		status             int
 	}{
-		{"GET", "/api/v1/posts/a%3E%0Ab?x=1", `</api/v2/posts/a%3E%0Ab>; rel="successor-version"`, http.StatusNoContent},
+		{"GET", "/api/v1/posts/a%3E%0Ab?x=1", `</api/v2/posts/a%3E%0Ab>; rel="successor-version"`, http.StatusUnprocessableEntity},
 		{"DELETE", "/api/v1/posts/1", `</api/v2/posts/1>; rel="successor-version"`, http.StatusConflict},
 		{"POST", "/api/v1/posts", `</api/v2/posts>; rel="successor-version"`, http.StatusUnauthorized},
 		{"GET", "/other", "", http.StatusNoContent},

@@ -55,9 +55,13 @@ type listNotes struct {
 	Search string   `form:"search" binding:"max=10"`
 }
 
+type withToken struct {
+	Token string `form:"token"`
+}
+
 func notes() web.Module {
-	fails := func(err error) web.Handler[web.None, note] {
-		return func(*gin.Context, web.None) (note, error) { return note{}, err }
+	fails := func(err error) web.Handler[withToken, note] {
+		return func(*gin.Context, withToken) (note, error) { return note{}, err }
 	}
 	return web.Module{Name: "notes", Routes: []web.Route{
 		web.Get("/notes", func(_ *gin.Context, in listNotes) (listNotes, error) { return in, nil }),
@@ -101,7 +105,7 @@ func notes() web.Module {
 		web.Get("/unavailable", fails(fault.Unavailable("Later", time.Minute))),
 		web.Get("/late", fails(fmt.Errorf("query: %w", context.DeadlineExceeded))),
 		web.Get("/unexpected", fails(errors.New("secret: disk on fire"))),
-		web.Get("/panic", func(*gin.Context, web.None) (note, error) { panic("secret: at the disco") }),
+		web.Get("/panic", func(*gin.Context, withToken) (note, error) { panic("secret: at the disco") }),
 		web.Get("/unencodable", func(*gin.Context, web.None) (any, error) { return map[string]any{"f": func() {}}, nil }),
 		web.Handle(http.MethodGet, "/plain", func(c *gin.Context) { web.Fail(c, fault.Forbidden("Not yours")) }),
 		web.Get("/guarded", func(*gin.Context, web.None) (note, error) { return note{}, nil }).Guard(

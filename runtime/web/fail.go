@@ -18,6 +18,10 @@ import (
 // *fault.Error says what to answer, anything else is a 500 that is logged and
 // not shown. Nothing may have been written before.
 func Fail(c *gin.Context, err error) {
+	if w, ok := c.Writer.(*unsentWriter); ok { // the request goes on
+		w.failed = err
+		return
+	}
 	var meta failed
 	if fault.From(err).Status == http.StatusInternalServerError {
 		meta.stack = string(debug.Stack())

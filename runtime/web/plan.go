@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -105,9 +106,7 @@ func (p *plan) read(c *gin.Context, in any, v reflect.Value) error {
 		return noRoute()
 	}
 	var seen params
-	if len(p.query) > 0 {
-		p.readQuery(c.Request.URL.RawQuery, v, &seen)
-	}
+	p.readQuery(c.Request.URL.RawQuery, v, &seen)
 	for i := range p.header {
 		p.readHeader(&p.header[i], c.Request.Header, v, &seen)
 	}
@@ -155,7 +154,6 @@ type params struct {
 	given   uint64 // query parameters that came, by position
 	aliased uint64 // those that came by their alias
 	broken  uint64 // those whose value could not be read: their rules are not asked
-	unknown bool   // one came that nothing reads
 	query   []fault.Detail
 	header  []fault.Detail
 }
@@ -173,9 +171,8 @@ func (p *plan) readQuery(raw string, v reflect.Value, seen *params) {
 		}
 		i, known := p.names[key]
 		if !known {
-			if key != "" && !seen.unknown {
-				seen.unknown = true
-				seen.query = append(seen.query, p.unknown(key))
+			if key != "" {
+				seen.unknown(p, key)
 			}
 			continue
 		}
@@ -205,14 +202,17 @@ func (p *plan) readQuery(raw string, v reflect.Value, seen *params) {
 	}
 }
 
-// unknown refuses a parameter that nothing reads: a misspelt filter would
+// unknown refuses a parameter that p does not read, once: a misspelt filter would
 // otherwise answer every row.
-func (p *plan) unknown(name string) fault.Detail {
+func (seen *params) unknown(p *plan, name string) {
 	if name = strings.ToValidUTF8(name, "?"); len(name) > 64 {
 		name = strings.ToValidUTF8(name[:64], "")
 	}
+	if len(seen.query) >= maxDetails || slices.ContainsFunc(seen.query, func(d fault.Detail) bool { return d.Field == name }) {
+		return
+	}
 	known := strings.Join(slices.Sorted(maps.Keys(p.names)), ", ")
-	return fault.Detail{Field: name, Rule: "unknown", Message: "Unknown parameter; known parameters: " + known}
+	seen.query = append(seen.query, fault.Detail{Field: name, Rule: "unknown", Message: "Unknown parameter; known parameters: " + cmp.Or(known, "none")})
 }
 
 // reject notes what is wrong with a query parameter, once.
@@ -282,5 +282,3 @@ func (p *plan) check(in any, v reflect.Value, seen *params) error {
 func storable(text string) bool {
 	return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text)
 }
-
-func noRoute() error { return fault.NotFound("Not found") }

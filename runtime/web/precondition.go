@@ -16,31 +16,31 @@ import (
 )
 
 // preconditions hold writes to the version of the resource that their client
-// has seen: If-Match names its ETag (RFC 9110, 13.1.1).
+// has seen: If-Match names its ETag (RFC 9110, 13.1.1), If-None-Match those that it
+// must not have, or with * says that there must be none (13.1.2).
 type preconditions struct {
 	reads map[string]gin.HandlerFunc // what answers GET, by path as Gin has it
-	turns [64]sync.Mutex             // of writes with If-Match, by the hash of their path
+	turns [64]sync.Mutex             // of writes with a condition, by the hash of their path
 }
 
 // holds serves a route that writes, or answers 412 where what a GET of the same
-// path would answer is not what If-Match names. Of several that name the same
-// version at once a process lets one write, and of several processes the database
-// does: what the GET found by db.Find is written in that version alone. A path that
-// the route does not match has no version.
+// path would answer is not what If-Match names, or is what If-None-Match names. Of
+// several that name the same version at once a process lets one write, and of several
+// processes the database does: what the GET found by db.Find is written in that
+// version alone. A path that the route does not match has no version.
 func (p *preconditions) holds(r Route, bound binding) gin.HandlerFunc {
 	serve := bound.serve
 	return func(c *gin.Context) {
-		given := strings.Join(c.Request.Header.Values("If-Match"), ",")
+		match, none := condition(c.Request.Header, "If-Match"), condition(c.Request.Header, "If-None-Match")
 		switch {
-		case (given != "" || r.Lock) && !bound.matches(c):
+		case match == "" && none == "" && !r.Lock:
+			serve(c)
+			return
+		case !bound.matches(c):
 			Fail(c, noRoute())
 			return
-		case given != "":
-		case r.Lock:
+		case match == "" && r.Lock:
 			Fail(c, &fault.Error{Status: http.StatusPreconditionRequired, Message: "Read it first, and send its ETag in If-Match"})
-			return
-		default:
-			serve(c)
 			return
 		}
 		if r.bind != nil { // it reads its body into memory
@@ -52,25 +52,35 @@ func (p *preconditions) holds(r Route, bound binding) gin.HandlerFunc {
 			defer turn.Unlock()
 		}
 		rows := new(seen.Rows)
-		if tag, there := p.current(c, rows); c.IsAborted() {
-			return // it cannot be read
-		} else if !there || !names(given, tag) {
+		tag, there, err := p.current(c, rows)
+		switch {
+		case c.IsAborted():
+			return
+		case err != nil && (match != "" || fault.From(err).Status >= http.StatusInternalServerError):
+			Fail(c, err) // it cannot be read
+			return
+		case match != "" && (!there || !names(match, tag)), there && matches(none, tag):
 			Fail(c, seen.Changed())
 			return
 		}
-		if strings.TrimSpace(given) != "*" {
+		if match != "" && match != "*" {
 			c.Request = c.Request.WithContext(rows.Held(c.Request.Context()))
 		}
 		serve(c)
 	}
 }
 
+// condition is the value of a header that may come several times.
+func condition(h http.Header, name string) string {
+	return strings.TrimSpace(strings.Join(h[name], ","))
+}
+
 // current is the ETag of what a GET of the path would answer, and whether there
 // is something to answer. The rows that it is made of are noted.
-func (p *preconditions) current(c *gin.Context, rows *seen.Rows) (tag string, there bool) {
+func (p *preconditions) current(c *gin.Context, rows *seen.Rows) (tag string, there bool, err error) {
 	read, ok := p.reads[c.FullPath()]
 	if !ok {
-		return "", false
+		return "", false, nil
 	}
 	request, writer := c.Request, c.Writer
 	defer func() { c.Request, c.Writer = request, writer }()
@@ -82,13 +92,13 @@ func (p *preconditions) current(c *gin.Context, rows *seen.Rows) (tag string, th
 	unsent := &unsentWriter{ResponseWriter: writer, header: http.Header{}, status: http.StatusOK}
 	c.Request, c.Writer = asked, unsent
 	read(c)
-	return unsent.header.Get("Etag"), unsent.status == http.StatusOK
+	return unsent.header.Get("Etag"), unsent.failed == nil && unsent.status == http.StatusOK, unsent.failed
 }
 
 // names reports whether If-Match names the tag, which compares strongly: a weak
 // tag is nobody's.
 func names(given, tag string) bool {
-	if strings.TrimSpace(given) == "*" {
+	if given == "*" {
 		return true
 	}
 	for candidate := range strings.SplitSeq(given, ",") {
@@ -105,6 +115,7 @@ type unsentWriter struct {
 	header  http.Header
 	status  int
 	written bool
+	failed  error // what the request would have failed with
 }
 
 func (w *unsentWriter) Header() http.Header               { return w.header }

@@ -113,6 +113,47 @@ func TestIfMatch(t *testing.T) {
 	client.With("If-Match", "*").Put("/weak/1", body).Expect(200)
 }
 
+// If-None-Match names what must not be there, on a way to write (RFC 9110, 13.1.2).
+func TestIfNoneMatchOfWrites(t *testing.T) {
+	t.Parallel()
+	client, number := versions(t)
+	body := map[string]any{"text": "new"}
+	for method, sent := range map[string]any{http.MethodPut: body, http.MethodPatch: body, http.MethodDelete: nil, http.MethodPost: nil} {
+		before := number.Load()
+		tag := client.Get("/versions/1").Expect(200).Header("ETag")
+		for _, given := range []string{"*", tag, "W/" + tag, `"other", ` + tag} {
+			client.With("If-None-Match", given).Send(method, "/versions/1", sent).Expect(http.StatusPreconditionFailed)
+		}
+		client.With("If-None-Match", `"other"`).With("If-Match", `"other"`).Send(method, "/versions/1", sent).Expect(http.StatusPreconditionFailed)
+		if number.Load() != before {
+			t.Errorf("%s wrote in spite of If-None-Match", method)
+		}
+		client.With("If-None-Match", `"other"`).Send(method, "/versions/1", sent)
+		client.With("If-None-Match", `"other"`).With("If-Match", "*").Send(method, "/versions/1", sent)
+		if number.Load() != before+2 {
+			t.Errorf("%s did not write what If-None-Match allows", method)
+		}
+	}
+	// There is none yet: it is the route that decides.
+	client.With("If-None-Match", "*").Put("/versions/2", body).Expect(200)
+	client.With("If-None-Match", "*").Put("/versions/abc", body).Expect(404)
+	client.With("If-None-Match", "*").Put("/hidden/1", body).Expect(403)
+	client.With("If-None-Match", "*").Post("/versions/1/publish", nil).Expect(204)
+}
+
+// A read too answers only what If-Match names (RFC 9110, 13.1.1).
+func TestIfMatchOfReads(t *testing.T) {
+	t.Parallel()
+	client, _ := versions(t)
+	tag := client.Get("/versions/1").Expect(200).Header("ETag")
+	for given, want := range map[string]int{tag: 200, "*": 200, `"other", ` + tag: 200, `"other"`: 412, "W/" + tag: 412, "": 200} {
+		client.With("If-Match", given).Get("/versions/1").Expect(want)
+		client.With("If-Match", given).Send(http.MethodHead, "/versions/1", nil).Expect(want)
+	}
+	client.With("If-Match", tag).With("If-None-Match", tag).Get("/versions/1").Expect(304)
+	client.With("If-Match", "*").Get("/versions/2").Expect(404)
+}
+
 func TestOneOfEqualWritesWins(t *testing.T) {
 	t.Parallel()
 	client, number := versions(t)

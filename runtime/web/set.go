@@ -84,7 +84,7 @@ func setList(t reflect.Type, set setter) setter {
 
 func setScalar(t reflect.Type) setter {
 	problem := errors.New(mustBe(t))
-	// Numbers have one spelling: no "+7", no "0x7", no "NaN".
+	// As in JSON: no "T", no "+7", no "0x7", no "NaN".
 	plain := func(text string) bool { return !strings.ContainsAny(text, "+xX_nN") }
 	switch t.Kind() {
 	case reflect.String:
@@ -94,11 +94,10 @@ func setScalar(t reflect.Type) setter {
 		}
 	case reflect.Bool:
 		return func(dst reflect.Value, text string) error {
-			b, err := strconv.ParseBool(text)
-			if err != nil {
+			if text != "true" && text != "false" {
 				return problem
 			}
-			dst.SetBool(b)
+			dst.SetBool(text == "true")
 			return nil
 		}
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -141,7 +140,7 @@ func setScalar(t reflect.Type) setter {
 }
 
 // spelledOnce is set for a path, in which a row has one address: a whole number
-// without zeros before it, true or false, a UUID in lower case with its hyphens.
+// without zeros before it, a UUID in lower case with its hyphens.
 func spelledOnce(t reflect.Type, set setter) setter {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -152,8 +151,6 @@ func spelledOnce(t reflect.Type, set setter) setter {
 		once = func(text string) bool { return len(text) == 36 && text == strings.ToLower(text) }
 	case t == durationType || reflect.PointerTo(t).Implements(textUnmarshaler):
 		return set
-	case t.Kind() == reflect.Bool:
-		once = func(text string) bool { return text == "true" || text == "false" }
 	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
 		once = func(text string) bool {
 			digits := strings.TrimPrefix(text, "-")

@@ -33,7 +33,7 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 		pieces := newPieces(r.Out, lists)
 		serve := func(c *gin.Context) {
 			var in In
-			if !p.empty {
+			if !p.empty || c.Request.URL.RawQuery != "" {
 				if err := p.read(c, &in, reflect.ValueOf(&in).Elem()); err != nil {
 					Fail(c, err)
 					return

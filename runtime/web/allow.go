@@ -1,0 +1,103 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nexios-go/nexios/runtime/fault"
+)
+
+// errNoRoute marks a path that no route matches: Gin finds a route for /posts/bulk
+// and GET, which has no post of that number.
+var errNoRoute = errors.New("no route matches")
+
+func noRoute() error {
+	return &fault.Error{Status: http.StatusNotFound, Message: "Not found", Cause: errNoRoute}
+}
+
+// unmatched answers a request that no route of its method matches: with what its path
+// allows, and a 405 or, where OPTIONS asks, a 204 (RFC 9110, 9.3.7 and 15.5.6). A path
+// that allows nothing is unknown.
+func (a *App) unmatched(c *gin.Context) {
+	allowed := a.allowed(c)
+	if len(allowed) == 0 {
+		c.Writer.Header().Del("Allow") // by Gin, of routes that the path does not match
+		Fail(c, noRoute())
+		return
+	}
+	if c.Request.Method == http.MethodOptions {
+		c.Header("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+		c.AbortWithStatus(http.StatusNoContent)
+		return
+	}
+	c.Header("Allow", strings.Join(allowed, ", "))
+	Fail(c, &fault.Error{Status: http.StatusMethodNotAllowed, Message: "Method not allowed"})
+}
+
+// matched serves a route, or what its path has for other methods.
+func (a *App) matched(serve gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		serve(c)
+		if last := c.Errors.Last(); last != nil && errors.Is(last.Err, errNoRoute) {
+			c.Errors = c.Errors[:len(c.Errors)-1]
+			a.unmatched(c)
+		}
+	}
+}
+
+// allowed lists the methods of the routes that match the request's path. Those of the
+// pattern that it does not match are not among them, whatever they read of it.
+func (a *App) allowed(c *gin.Context) []string {
+	own := c.Params
+	defer func() { c.Params = own }()
+	var methods []string
+	for _, r := range a.Engine.Routes() {
+		params, ok := parameters(r.Path, c.Request.URL.Path)
+		if !ok || r.Path == c.FullPath() || slices.Contains(methods, r.Method) {
+			continue
+		}
+		c.Params = params
+		if matches := a.matches[address{r.Method, r.Path}]; matches == nil || matches(c) {
+			methods = append(methods, r.Method)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}
+
+// parameters are what a path has at the parameters of a pattern of Gin's, if it has
+// its form.
+func parameters(pattern, path string) (params gin.Params, ok bool) {
+	for pattern != "" {
+		at := strings.IndexAny(pattern, ":*")
+		if at < 0 {
+			return params, path == pattern
+		}
+		rest, found := strings.CutPrefix(path, pattern[:at])
+		if !found {
+			return nil, false
+		}
+		kind, name := pattern[at], pattern[at+1:]
+		if kind == '*' {
+			return append(params, gin.Param{Key: name, Value: "/" + rest}), true
+		}
+		end := strings.IndexByte(name, '/')
+		if end < 0 {
+			end = len(name)
+		}
+		value := rest
+		if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+			value = rest[:slash]
+		}
+		if value == "" {
+			return nil, false
+		}
+		params = append(params, gin.Param{Key: name[:end], Value: value})
+		pattern, path = name[end:], rest[len(value):]
+	}
+	return params, path == ""
+}
