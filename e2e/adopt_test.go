@@ -44,7 +44,7 @@ func TestAdopt(t *testing.T) {
 				t.Error("the database was written to before anybody said yes")
 			}
 			p.run("go", "vet", "./...")
-			p.run("go", "test", "./...")
+			p.test()
 
 			// The database has the baseline: it is known by its tables. An empty one gets
 			// it, and then has the same.
@@ -58,7 +58,7 @@ func TestAdopt(t *testing.T) {
 			resource := map[string]string{"legacy": "film", "clinic": "clinic"}[name]
 			p.nexios("add", "field", resource, "colour:string:optional:filter")
 			p.run("go", "run", ".", "migrate", "up")
-			p.run("go", "test", "./internal/"+resource+"s")
+			p.test(resource + "s")
 			p.run("go", "run", ".", "migrate", "down")
 			p.nexios("undo")
 			p.nexios("upgrade")
@@ -68,7 +68,7 @@ func TestAdopt(t *testing.T) {
 				return
 			}
 			p.nexios("add", "resource", "poster", "title:string", "film:ref=films", "country:ref=countries")
-			p.run("go", "test", "./internal/posters")
+			p.test("posters")
 			p.nexios("add", "field", "actor", "nickname:string:optional:filter")
 			p.run("go", "run", ".", "migrate", "up")
 			if _, err := conn.Exec(t.Context(), "ALTER TABLE actor ADD agent text"); err != nil {
@@ -79,7 +79,7 @@ func TestAdopt(t *testing.T) {
 			}
 			p.nexios("adopt", "actor") // with what was said before, and what came since
 			p.nexios("adopt", "--check")
-			p.run("go", "test", "./internal/actors")
+			p.test("actors")
 		})
 	}
 }
@@ -147,7 +147,7 @@ func TestAdoptOthers(t *testing.T) {
 			p.nexios("add", "field", "film", "colour:string:optional:filter", "marks:many=categories")
 			p.nexios("add", "resource", "poster", "title:string", "film:ref=films", "country:ref=countries")
 			p.run("go", "vet", "./...")
-			p.run("go", "test", "./internal/films", "./internal/drugs", "./internal/hens", "./internal/eggs", "./internal/customerorders", "./internal/posters")
+			p.test("films", "drugs", "hens", "eggs", "customerorders", "posters")
 			p.run("go", "run", ".", "migrate", "up")
 			p.nexios("adopt", "--check")
 			if _, err := pool.ExecContext(t.Context(), "ALTER TABLE actor ADD agent varchar(20)"); err != nil {
@@ -158,7 +158,7 @@ func TestAdoptOthers(t *testing.T) {
 			}
 			p.nexios("adopt", "actor", "film")
 			p.nexios("adopt", "--check")
-			p.run("go", "test", "./internal/films", "./internal/actors")
+			p.test("films", "actors")
 
 			p.nexios("change", "field", "staff", "username:string:max=40:unique=nocase")
 			p.nexios("rename", "field", "actor", "first_name", "given_name")

@@ -74,10 +74,10 @@ func TestAuthComesToResources(t *testing.T) {
 		t.Errorf("notes belong to users and have no guards:\n%s", text)
 	}
 	p.clean()
-	p.run("go", "test", "./internal/notes", "./internal/tags", "./internal/app")
+	p.test("notes", "tags", "app")
 	few := p.tree()
 	p.nexios("add", "auth", "--with", "passkeys,oidc")
-	p.run("go", "test", "./internal/passkeys", "./internal/oidc", "./internal/login", "./internal/app")
+	p.test("passkeys", "oidc", "login", "app")
 	p.nexios("undo")
 	sameTree(t, few, p.tree())
 	p.nexios("undo")
@@ -125,7 +125,7 @@ func TestResourcesOfOrganisations(t *testing.T) {
 		t.Errorf("organisations go though resources need them: exit %d\n%s", code, out)
 	}
 	p.clean()
-	p.run("go", "test", "./internal/labels", "./internal/projects", "./internal/tasks", "./internal/visits", "./internal/app")
+	p.test("labels", "projects", "tasks", "visits", "app")
 	// Without the rule, and without the guard.
 	for file, without := range map[string]*strings.Replacer{
 		"internal/model/label.go": strings.NewReplacer(
@@ -172,7 +172,7 @@ func TestResourcesAttachUploads(t *testing.T) {
 	}
 	p.clean()
 	p.write("internal/uploads/unused_test.go", unusedTest)
-	p.run("go", "test", "./internal/profiles", "./internal/contracts", "./internal/uploads", "./internal/app")
+	p.test("profiles", "contracts", "uploads", "app")
 	if err := os.Remove(filepath.Join(p.dir, "internal/uploads/unused_test.go")); err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestAuthGuardsWhatItIsAskedTo(t *testing.T) {
 		t.Errorf("nobody asked for guards on tags:\n%s", text)
 	}
 	p.clean()
-	p.run("go", "test", "./internal/posts", "./internal/tags", "./internal/app")
+	p.test("posts", "tags", "app")
 	p.nexios("undo")
 	sameTree(t, before, p.tree())
 }
@@ -309,7 +309,7 @@ func TestAHundredResources(t *testing.T) {
 		p.nexios("add", "resource", fmt.Sprintf("thing%dx", n), "name:string:unique:search", "price:decimal=10.2:min=0", "kind:enum=a/b:default=a:filter", "note:text:optional")
 	}
 	p.run("go", "build", "./...")
-	p.run("go", "test", "./internal/app", "./internal/thing0xes", "./internal/thing50xes", "./internal/thing99xes")
+	p.test("app", "thing0xes", "thing50xes", "thing99xes")
 	text := p.read("internal/app/modules.go")
 	if rooms := strings.Count(text, "Module(gdb).Under(api),\n"); rooms != 100 {
 		t.Errorf("the map has %d rooms:\n%s", rooms, text)

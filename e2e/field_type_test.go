@@ -25,7 +25,7 @@ func TestAFieldTypeIsTwoFiles(t *testing.T) {
 		"cost:money:optional:default=-1.25", "limit:money:unique:index", "least:money:private:default=3", "seen:money:readonly:optional:default=2.5", "steps:money:array:optional", "--owner")
 	p.run(money, "add", "field", "item", "bonus:money:default=1.05:sort:filter")
 	p.clean()
-	p.run("go", "test", "./internal/items")
+	p.test("items")
 
 	var document struct {
 		Components struct {

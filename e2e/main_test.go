@@ -10,8 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nexios-go/nexios/e2e/testprogram"
 )
 
 var update = flag.Bool("update", false, "write the golden project anew")
@@ -110,18 +113,51 @@ func (p project) run(name string, args ...string) string {
 func (p project) try(name string, args ...string) (string, int) {
 	p.t.Helper()
 	cmd := exec.Command(name, args...)
-	cmd.Dir = p.dir
-	// No network: everything that a new project needs is in the cache. What is compiled
-	// knows nothing of its folder, and migrations are made at one time, so that
-	// what one project has compiled serves all others: each has the runtime.
-	cmd.Env = append(append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath -ldflags=-s -vet=off", "GOWORK=off",
-		"SOURCE_DATE_EPOCH=1795256100"), p.env...) // 2026-11-21, later than the runtime's migrations
+	cmd.Dir, cmd.Env = p.dir, p.environment()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		p.t.Fatal(err)
 	}
 	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// environment is that of commands in the project. No network: everything that a new
+// project needs is in the cache. What is compiled knows nothing of its folder, and
+// migrations are made at one time, so that what one project has compiled serves all
+// others: each has the runtime.
+func (p project) environment() []string {
+	return append(append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath -ldflags=-s -vet=off", "GOWORK=off",
+		"SOURCE_DATE_EPOCH=1795256100"), p.env...) // 2026-11-21, later than the runtime's migrations
+}
+
+// test runs the tests of packages below internal, by name, or of the whole project.
+func (p project) test(packages ...string) {
+	p.t.Helper()
+	program := filepath.Join(p.t.TempDir(), "all.test")
+	joined, err := testprogram.Build(p.dir, program, p.environment(), packages...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if len(joined) > 0 {
+		p.run(program)
+	}
+	rest := []string{}
+	for _, name := range packages {
+		if !slices.Contains(joined, name) {
+			rest = append(rest, "./internal/"+name)
+		}
+	}
+	if len(packages) == 0 {
+		for path := range strings.FieldsSeq(p.run("go", "list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}", "./...")) {
+			if !slices.Contains(joined, filepath.Base(path)) {
+				rest = append(rest, path)
+			}
+		}
+	}
+	if len(rest) > 0 {
+		p.run("go", append([]string{"test"}, rest...)...)
+	}
 }
 
 // clean builds, vets and checks the format of a project.

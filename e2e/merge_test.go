@@ -202,7 +202,7 @@ func TestMergeBranches(t *testing.T) {
 	p.run("go", "run", ".", "migrate", "up")
 	p.run("go", "run", ".", "migrate", "down", "99")
 	p.run("go", "run", ".", "migrate", "up")
-	p.run("go", "test", "./...")
+	p.test()
 }
 
 // mended commits a merge, in which nothing is left to be done.

@@ -80,7 +80,7 @@ func TestPublishedRuntime(t *testing.T) {
 	p.run("go", "mod", "edit", "-dropreplace="+toolkit, "-require="+version.String())
 	p.run("go", "mod", "tidy")
 	p.run("go", "build", "./...")
-	p.run("go", "test", "./...")
+	p.test()
 	if list := p.run("go", "list", "-m", toolkit); !strings.Contains(list, version.Version) {
 		t.Errorf("it was built against %s", list)
 	}

@@ -87,7 +87,7 @@ func TestReleased(t *testing.T) {
 		t.Errorf("not formatted:\n%s", bad)
 	}
 	p.run("go", "vet", "./...")
-	p.run("go", "test", "./internal/tasks", "./internal/auth", "./internal/users", "./internal/app")
+	p.test("tasks", "auth", "users", "app")
 	p.nexios("undo")
 	sameTree(t, before, p.tree())
 }

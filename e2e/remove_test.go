@@ -79,7 +79,7 @@ func TestFeaturesGo(t *testing.T) {
 			p.nexios(append([]string{"add"}, words...)...)
 			migrate("up")
 			if tables {
-				p.run("go", "test", "./internal/app")
+				p.test("app")
 			}
 			p.nexios(append([]string{"remove"}, name...)...)
 			migrate("up")

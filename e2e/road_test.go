@@ -26,7 +26,7 @@ func TestShopIsCleanAndPasses(t *testing.T) {
 	t.Parallel()
 	p := shop(t)
 	p.clean()
-	p.run("go", "test", "./...") // the guide's run with -race, see TestGuidePasses
+	p.test() // the guide's run with -race, see TestGuidePasses
 	for _, system := range []string{"windows", "darwin"} {
 		t.Run(system, func(t *testing.T) {
 			cmd := p

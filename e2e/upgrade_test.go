@@ -81,7 +81,7 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("a second time there is something to do:\n%s", out)
 	}
 	p.run("go", "vet", "./...")
-	p.run("go", "test", "./internal/posts", "./internal/tags", "./internal/app")
+	p.test("posts", "tags", "app")
 	p.nexios("undo")
 	sameTree(t, old, p.tree())
 }

@@ -3,7 +3,6 @@ package resource_test
 import (
 	"errors"
 	"fmt"
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -17,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/nexios-go/nexios/e2e/services"
+	"github.com/nexios-go/nexios/e2e/testprogram"
 	"github.com/nexios-go/nexios/runtime"
 	"github.com/nexios-go/nexios/scaffold"
 	"github.com/nexios-go/nexios/scaffold/problem"
@@ -249,14 +249,19 @@ func run(t *testing.T, dir string, silent bool, words ...string) {
 	t.Helper()
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = dir
-	// What is compiled knows nothing of its folder: it serves the next run.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -trimpath -ldflags=-s", "GOWORK=off",
-		// Read here, so that a result is not taken for that of another server.
-		"TEST_DATABASE_URL="+os.Getenv("TEST_DATABASE_URL"))
+	cmd.Env = environment()
 	out, err := cmd.CombinedOutput()
 	if err != nil || silent && len(out) > 0 {
 		t.Errorf("%s: %v\n%s", strings.Join(words, " "), err, out)
 	}
+}
+
+// environment is that of commands in a project. What they compile knows nothing of
+// its folder: it serves the next run.
+func environment() []string {
+	return append(os.Environ(), "GOFLAGS=-mod=mod -trimpath -ldflags=-s", "GOWORK=off",
+		// Read here, so that a result is not taken for that of another server.
+		"TEST_DATABASE_URL="+os.Getenv("TEST_DATABASE_URL"))
 }
 
 func project() spec.Project {
@@ -291,7 +296,10 @@ func lint(t *testing.T, dir string) {
 // that has them.
 func test(t *testing.T, dir string) string {
 	t.Helper()
-	tests := compile(t, dir)
+	tests := filepath.Join(t.TempDir(), "all.test")
+	if joined, err := testprogram.Build(dir, tests, environment()); err != nil || len(joined) == 0 {
+		t.Fatalf("%s: %v", joined, err)
+	}
 	for name, url := range map[string]string{"sqlite": "", "postgres": services.Postgres(t), "mysql": services.MySQL(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -302,55 +310,6 @@ func test(t *testing.T, dir string) string {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
-	}
-	return tests
-}
-
-// compile returns a program that runs the tests of every package of the project:
-// to link one for each of them takes longer than most of them run. Their tests are
-// outside of the package that they test, so they can be anywhere.
-func compile(t *testing.T, dir string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "internal", "*", "*_test.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no tests: %v", err)
-	}
-	var imports, calls strings.Builder
-	for i, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), file, text, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasSuffix(f.Name.Name, "_test") {
-			t.Fatalf("%s is in the package that it tests", file)
-		}
-		from := fmt.Sprintf("tests%d", i)
-		copied := strings.Replace(string(text), "package "+f.Name.Name, "package "+from, 1)
-		if err := os.MkdirAll(filepath.Join(dir, "all", from), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "all", from, "tests.go"), []byte(copied), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&imports, "\t%q\n", "example.com/shop/all/"+from)
-		for _, d := range f.Decls {
-			if d, ok := d.(*ast.FuncDecl); ok && d.Recv == nil && strings.HasPrefix(d.Name.Name, "Test") {
-				fmt.Fprintf(&calls, "func %[1]s(t *testing.T) { %[2]s.%[1]s(t) }\n", d.Name.Name, from)
-			}
-		}
-	}
-	all := "package all\n\nimport (\n\t\"testing\"\n" + imports.String() + ")\n\n" + calls.String()
-	if err := os.WriteFile(filepath.Join(dir, "all", "all_test.go"), []byte(all), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	tests := filepath.Join(dir, "all.test")
-	run(t, dir, false, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", tests, "./all")
-	if t.Failed() {
-		t.FailNow()
 	}
 	return tests
 }
