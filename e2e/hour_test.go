@@ -47,10 +47,23 @@ func TestFirstHour(t *testing.T) {
 	text2 := strings.Replace(p.read(file), "\t}}\n}\n", "\t\t"+code[0][1]+"\t}}\n}\n", 1)
 	p.write(file, strings.Replace(text2, "runtime/db\"\n", "runtime/db\"\n\t\"github.com/nexios-go/nexios/runtime/fault\"\n", 1)+"\n"+code[1][1])
 	p.append(tests, "\n"+code[2][1])
+	// Others may use some routes than the rest, which the generated test is told.
+	p.write(file, strings.Replace(p.read(file), "\t}}\n}\n", `		web.Post("/products/:id/recall", h.publish).Returns(200).Fails(409).Guard(auth.Admin()),
+		web.Post("/products/hook", func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }),
+	}}
+}
+`, 1))
+	if out, code := p.try("go", "test", "./internal/products", "-run", "TestProducts/asks_who_it_is"); code == 0 ||
+		!strings.Contains(out, `a user is answered 403; if that is right, say so: Access: map[string]string{"POST /products/:id/recall": "admin"}`) ||
+		!strings.Contains(out, `an anonymous request is answered 204, not 401; if that is right, say so: Access: map[string]string{"POST /products/hook": "all"}`) {
+		t.Errorf("the generated test ends with %d and says\n%s", code, out)
+	}
+	p.write(tests, strings.Replace(p.read(tests), "\t\tFields: ", "\t\tAccess: map[string]string{\"POST /products/:id/recall\": \"admin\", \"POST /products/hook\": \"all\"},\n\t\tFields: ", 1))
+	p.run("gofmt", "-w", tests)
 	if diff := p.run("gofmt", "-d", "internal"); diff != "" {
 		t.Errorf("the README's code is not formatted:\n%s", diff)
 	}
-	p.run("go", "test", "./internal/products", "-run", "TestPublish")
+	p.test("products")
 
 	exe := filepath.Join(p.dir, "shop.exe")
 	p.run("go", "build", "-o", exe, ".")

@@ -3,6 +3,7 @@ package webtest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -33,6 +34,25 @@ func (w *world) routes() {
 			w.t.Errorf("%s %s is served: %t, not %t; if that is right, say so in Path or Only", want.method, want.path, there, expected)
 		}
 	}
+	for _, address := range slices.Sorted(maps.Keys(w.Access)) {
+		if !slices.ContainsFunc(module.Routes, func(r web.Route) bool { return r.Method+" "+r.Path == address }) {
+			w.t.Errorf("Access has %q, which the module does not serve", address)
+		}
+	}
+}
+
+// said is what Access says of a route, and otherwise what Read or Write does.
+func (w *world) said(route web.Route) (who string, own bool) {
+	for address, who := range w.Access {
+		method, path, _ := strings.Cut(address, " ")
+		if route.Method == method && strings.HasSuffix(route.Path, path) {
+			return who, true
+		}
+	}
+	if reads(route) {
+		return w.Read, false
+	}
+	return w.Write, false
 }
 
 // matches reports whether a route serves a path, whatever the names of its
@@ -51,21 +71,26 @@ func (w *world) guards() {
 	module := w.Module(w.gdb)
 	for _, route := range module.Routes {
 		path := w.concrete(module.Prefix+route.Path, nowhere(w.schema)[0])
-		who, body := w.Write, any(map[string]any{})
-		switch route.Method {
-		case http.MethodGet, http.MethodHead:
-			who, body = w.Read, nil
-		case http.MethodDelete:
-			body = nil
-		}
+		who, _ := w.said(route)
 		open := who == "" || who == "all"
+		say := func(who string) string {
+			return fmt.Sprintf("; if that is right, say so: Access: map[string]string{%q: %q}", route.Method+" "+route.Path, who)
+		}
 		w.each(route.Method+" "+path, func(w *world) {
-			if a := nobody.For(w.t).Send(route.Method, path, body); open == (a.Status == http.StatusUnauthorized) {
-				w.t.Errorf("nobody is answered %d", a.Status)
+			switch a := w.send(nobody, route, path); {
+			case open && a.Status == http.StatusUnauthorized:
+				w.t.Errorf("an anonymous request is answered 401%s", say("user"))
+			case !open && a.Status != http.StatusUnauthorized:
+				w.t.Errorf("an anonymous request is answered %d, not 401%s", a.Status, say("all"))
 			}
-			a := bob.For(w.t).Send(route.Method, path, body)
+			a := w.send(bob, route, path)
 			forbidden := a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden
-			if forbidden != (who == "admin") || a.Status >= http.StatusInternalServerError {
+			switch {
+			case forbidden && who != "admin":
+				w.t.Errorf("a user is answered %d%s", a.Status, say("admin"))
+			case !forbidden && who == "admin":
+				w.t.Errorf("a user is answered %d, not 403%s", a.Status, say("user"))
+			case a.Status >= http.StatusInternalServerError:
 				w.t.Errorf("a user is answered %d", a.Status)
 			}
 		})
@@ -272,16 +297,18 @@ func (w *world) keepsPrivate(bob, admin *Client, id any) {
 // other sends what another user may send about a row.
 func (w *world) other(bob *Client, route web.Route, id any, i int) {
 	want := http.StatusForbidden
+	who, own := w.said(route)
 	switch {
+	case own && who == "admin":
 	case !w.readable(i) && (reads(route) || w.Write != "admin"):
 		want = http.StatusNotFound
-	case reads(route) || w.Write == "user" || w.Write == "all":
+	case own || reads(route) || w.Write == "user" || w.Write == "all":
 		want = route.Success
 	}
 	a := w.send(bob, route, w.concrete(route.Path, id))
 	_, rest, _ := w.cut(route.Path)
-	own := strings.Contains(rest, "/") || route.Method == http.MethodPost // it may want a body
-	if a.Status != want && !(own && a.Status == refused) {
+	more := strings.Contains(rest, "/") || route.Method == http.MethodPost // it may want a body
+	if a.Status != want && !(more && a.Status == refused) {
 		w.t.Errorf("another user is answered %d, not %d: %s", a.Status, want, a.body)
 	}
 }

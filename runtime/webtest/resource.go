@@ -37,6 +37,11 @@ type Resource struct {
 	Public string // the column by which a row lets others read it
 	Lock   bool   // changing and deleting a row asks for If-Match
 
+	// Access says who may use routes of your own that others may than Read and Write
+	// say, "all", "user" or "admin", by method and path as in the module:
+	// {"POST /posts/:id/publish": "admin", "POST /posts/hook": "all"}.
+	Access map[string]string
+
 	// UniqueWithin is "owner" where what is unique is so among the rows of an owner:
 	// others may have the same, or a conflict would tell them what they may not read.
 	UniqueWithin string
