@@ -135,7 +135,7 @@ func addMigrationCommand() *cobra.Command {
 		Use:   "migration NAME",
 		Short: "Add an empty migration, to be filled in",
 		Long: `Add an empty migration to the list: fill in what it does and how it is rolled
-back. Do not edit a migration once a database has applied it.`,
+back. It cannot be applied until then, and should not be edited from then on.`,
 		Example: "  nexios add migration fill-slugs",
 		Args:    needsOneName("nexios add migration fill-slugs"),
 	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
@@ -145,7 +145,7 @@ back. Do not edit a migration once a database has applied it.`,
 		}
 		return carryOver(cmd, f, open, p, changing{
 			title: "add migration " + args[0],
-			next:  []string{"edit the new file in internal/migrations", "go run . migrate up"},
+			next:  []string{"write what it changes in the new file in internal/migrations", "go run . migrate up"},
 		})
 	})
 }

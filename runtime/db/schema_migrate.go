@@ -40,6 +40,10 @@ type Migration struct {
 	Online bool
 }
 
+// ErrUnwritten is what the Up of a migration returns until it is written, so that
+// nothing takes it for applied: nexios dev applies what is pending as it is saved.
+var ErrUnwritten = errors.New("it is not written yet\n  where: its Up, in internal/migrations\n  try:   write what it changes, in place of db.ErrUnwritten")
+
 // Reverse returns a migration that takes back what those of list did, newest
 // first, and whose Down does it again, oldest first. So a part of the schema
 // goes without its history being rewritten. What its tables held is lost.
