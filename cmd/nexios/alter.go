@@ -118,9 +118,10 @@ func renameResourceCommand() *cobra.Command {
 		Use:   "resource OLD NEW",
 		Short: "Rename a resource or model",
 		Long: `Rename a resource or model: its package, model, routes and tests get the new
-name, and so do the relations of other resources that are named after it. A
-migration renames the table, its indexes and constraints, join tables and
-columns, and can be rolled back; rows stay.
+name, and so do the relations of other resources that are named after it, unless
+an older version of their routes has them. A migration renames the table, its
+indexes and constraints, join tables and columns, and can be rolled back; rows
+stay.
 
 Your own code is updated where it names the package or the model's type. If
 anything else would no longer compile, it is listed and nothing is written.

@@ -47,7 +47,7 @@ func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, 
 	was = p.Resources[at]
 	if len(was.Older) > 0 {
 		return p, was, is, &problem.Error{
-			What:  "one branch renamed " + was.Name + " to " + r.Now.Name + ", the other has several versions of its routes, whose paths its clients know",
+			What:  "one branch renamed " + was.Name + " to " + r.Now.Name + ", but on the other clients use its routes in " + strings.Join(was.Versions(), " and "),
 			Where: was.Command(), Try: "git merge --abort, then git revert the commit that renamed it",
 		}
 	}

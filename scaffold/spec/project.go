@@ -378,22 +378,35 @@ func (p Project) Remove(name, migration string) (Project, Resource, error) {
 		if o.Name == r.Name {
 			continue
 		}
-		fields, err := o.Parsed()
-		if err != nil {
+		of := func(version Resource) ([]string, error) {
+			fields, err := version.Parsed()
+			left := slices.Clone(version.Fields)
+			for i, f := range slices.Backward(fields) {
+				target, ok := p.Target(f)
+				switch {
+				case !ok || target.Name != r.Name:
+				case f.Type == "has" && len(left) > 1:
+					left = slices.Delete(left, i, i+1)
+				case !slices.Contains(referring, o.Plural+"."+f.Name):
+					referring = append(referring, o.Plural+"."+f.Name)
+				}
+			}
+			return left, err
+		}
+		is := o
+		is.Older = slices.Clone(o.Older)
+		for i := range o.Older {
+			version, _ := o.OfVersion(i)
+			var err error
+			if is.Older[i].Fields, err = of(version); err != nil {
+				return p, r, err
+			}
+		}
+		var err error
+		if is.Fields, err = of(o); err != nil {
 			return p, r, err
 		}
-		o.Fields = slices.Clone(o.Fields)
-		for i, f := range slices.Backward(fields) {
-			if target, ok := p.Target(f); !ok || target.Name != r.Name {
-				continue
-			}
-			if f.Type != "has" || len(o.Fields) == 1 {
-				referring = append(referring, o.Plural+"."+f.Name)
-				continue
-			}
-			o.Fields = slices.Delete(o.Fields, i, i+1)
-		}
-		without.Resources = append(without.Resources, o)
+		without.Resources = append(without.Resources, is)
 	}
 	if len(referring) > 0 {
 		slices.Sort(referring)

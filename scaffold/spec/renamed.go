@@ -51,12 +51,17 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 		}
 		return p, r, err
 	}
-	if len(r.Older) > 0 {
-		return p, r, &problem.Error{What: r.Name + " has several versions of its routes, whose paths its clients know", Where: strings.Join(r.Versions(), " "), Try: "nexios add resource " + Snake(now) + ", as another"}
-	}
 	is, err := ParseResource(Resource{Name: now, Plural: plural, Fields: r.Fields[:1]})
 	if err != nil && Words(now) == nil {
 		return p, r, badName("resource", now, command+" "+r.Name+" article")
+	}
+	if len(r.Older) > 0 {
+		other := r.called(is.Name, is.Plural)
+		other.Table = ""
+		return p, r, &problem.Error{
+			What:  "cannot rename " + r.Name + ": clients use its routes in " + strings.Join(r.Versions(), " and "),
+			Where: r.Command(), Try: other.Command() + ", beside it",
+		}
 	}
 	if is.Name == r.Name && is.Plural == r.Plural {
 		return p, r, &problem.Error{What: r.Name + " already has that name", Where: r.Command(), Try: command + " " + r.Name + " article"}
@@ -121,7 +126,7 @@ func (p Project) replaced(command string, r, changed Resource) (Project, Resourc
 
 // renameRelations renames the relations to now that are called as r was: post in
 // comments, with its column, and posts in authors. Each gets a migration of its own,
-// a second after the one before.
+// a second after the one before. Those that clients of an older version know stay.
 func (p Project) renameRelations(r, now Resource, migration string) (Project, Resource, error) {
 	for i := range p.Resources {
 		o := p.Resources[i]
@@ -135,7 +140,7 @@ func (p Project) renameRelations(r, now Resource, migration string) (Project, Re
 				continue
 			}
 			name := map[string]string{r.Name: now.Name, r.Plural: now.Plural}[f.Name]
-			if name == "" {
+			if name == "" || o.knowing(f.Name) != "" {
 				continue
 			}
 			if f.Type != "has" {
@@ -224,9 +229,21 @@ func (p Project) retarget(o, r Resource, plural string) (Resource, error) {
 		return f.String(), nil
 	}
 	var err error
-	o.Fields = slices.Clone(o.Fields)
-	for i := range o.Fields {
-		if o.Fields[i], err = word(o.Fields[i]); err != nil {
+	words := func(words []string) (all []string, err error) {
+		for _, w := range words {
+			if w, err = word(w); err != nil {
+				return nil, err
+			}
+			all = append(all, w)
+		}
+		return all, nil
+	}
+	if o.Fields, err = words(o.Fields); err != nil {
+		return o, err
+	}
+	o.Older = slices.Clone(o.Older)
+	for i := range o.Older {
+		if o.Older[i].Fields, err = words(o.Older[i].Fields); err != nil {
 			return o, err
 		}
 	}

@@ -32,6 +32,17 @@ func (r Resource) Versions() []string {
 	return names
 }
 
+// knowing is the oldest version of the routes, but for the newest, whose clients know a
+// field; "" for none.
+func (r Resource) knowing(field string) string {
+	for _, v := range r.Older {
+		if named(v.Fields, field) >= 0 {
+			return v.Name
+		}
+	}
+	return ""
+}
+
 // OfVersion returns the resource with the fields of a version of its routes, and the
 // package of that: the oldest has the one of the resource, each later one its own. i
 // counts from 0, the oldest.
