@@ -12,6 +12,11 @@
 //		})
 //	}
 //
+// What a handler or a job has to tell a room goes through Hub.Broadcast. A feed of the
+// rows of a resource is a hub of its own in the resource's module:
+//
+//	h.hub.Broadcast("appointments", appointment) // after the transaction
+//
 // Reading order: ws.go (Hub and its limits), join.go (the handshake), member.go, room.go,
 // frame.go, run.go (the end of members and of the process), redis.go; conversation.go is what rooms
 // for people have in common.

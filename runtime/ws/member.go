@@ -101,13 +101,11 @@ func (m *Member) Broadcast(v any) error { return m.say(v, m.hub.history) }
 func (m *Member) Announce(v any) error { return m.say(v, 0) }
 
 func (m *Member) say(v any, keep int) error {
-	payload, err := text(v)
-	if err != nil || m.room == nil {
+	if m.room == nil {
+		_, err := text(v)
 		return err
 	}
-	m.room.deliver(encode(websocket.TextMessage, payload), m, keep)
-	m.hub.redis.publish(m.room.name, payload, keep > 0)
-	return nil
+	return m.hub.say(m.room, m.room.name, v, m, keep)
 }
 
 // Close ends the connection with a close code (RFC 6455, 7.4) and a reason of

@@ -28,7 +28,7 @@ const (
 
 // fanout joins the rooms of this replica with those of others. All its methods
 // may be called on nil, do nothing then, and never wait for Redis unless they
-// take a context.
+// take a context or the program does not serve.
 //
 // A room is a channel, on which a replica publishes what its members say,
 // behind its own id, and a sorted set of who is where, scored by the time until
@@ -41,6 +41,7 @@ type fanout struct {
 	out    chan command  // in order: who enters, what is said, who leaves
 	rooms  chan struct{} // the rooms here have changed
 	lost   atomic.Int64  // commands dropped since the last report
+	runs   atomic.Bool   // somebody sends what is in the outbox
 	away   atomic.Bool   // Redis has not answered last; write, which never rests, sees when it does again
 }
 
@@ -122,7 +123,12 @@ func (f *fanout) publish(room string, payload []byte, keep bool) {
 		flag = "+"
 	}
 	message := f.id + flag + string(payload)
-	f.send(func(ctx context.Context, p redis.Pipeliner) { p.Publish(ctx, f.channel(room), message) })
+	publish := func(ctx context.Context, p redis.Pipeliner) { p.Publish(ctx, f.channel(room), message) }
+	if !f.runs.Load() { // a program that does not serve
+		f.flush(publish)
+		return
+	}
+	f.send(publish)
 }
 
 // names returns who is in the room on any replica.
@@ -149,6 +155,7 @@ func (f *fanout) names(ctx context.Context, room string) ([]string, error) {
 
 // run carries commands and messages until ctx ends.
 func (f *fanout) run(ctx context.Context) {
+	f.runs.Store(true)
 	defer f.client.Close()
 	var group sync.WaitGroup
 	group.Go(func() { f.listen(ctx) })

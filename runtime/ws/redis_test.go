@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"testing"
 	"time"
@@ -25,7 +26,8 @@ func replicas(t *testing.T, address string) (a, b *chat) {
 
 func TestReplicasShareRooms(t *testing.T) {
 	t.Parallel()
-	a, b := replicas(t, services.Redis(t))
+	address := services.Redis(t)
+	a, b := replicas(t, address)
 	ctx := context.Background()
 	ann := a.join("r", "ann")
 	bob := b.join("r", "bob")
@@ -45,6 +47,20 @@ func TestReplicasShareRooms(t *testing.T) {
 	bob.say("hi")
 	ann.hears("hi") // and not what she said herself
 	zoe.hears("hi")
+
+	// The program itself tells a room, where it has members and where it has none, and
+	// so does one that does not serve; nobody is in some rooms.
+	require.NoError(t, a.hub.Broadcast("r", map[string]int{"n": 1}))
+	require.NoError(t, b.hub.Broadcast("nowhere", "x"))
+	worker := New(a.hub.name, Config{RedisURL: address}, slog.New(slog.DiscardHandler))
+	for _, c := range []client{ann, bob, zoe} {
+		c.hears(`{"n":1}`)
+	}
+	require.NoError(t, worker.Announce("r", "from a job"))
+	for _, c := range []client{ann, bob, zoe} {
+		c.hears("from a job")
+	}
+	require.Error(t, a.hub.Broadcast("r", func() {}))
 	for _, c := range []*chat{a, b} {
 		require.Equal(t, []string{"ann", "bob", "zoe"}, c.hub.Members(ctx, "r"))
 	}
@@ -67,7 +83,7 @@ func TestReplicasShareRooms(t *testing.T) {
 
 	// The history holds what other replicas said.
 	late := b.join("r", "late")
-	late.hears("96 ü", "97 ü", "98 ü", "99 ü", "hi")
+	late.hears("97 ü", "98 ü", "99 ü", "hi", `{"n":1}`)
 }
 
 // To say again who is here leaves room for what 10,000 members say.

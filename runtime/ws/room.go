@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
@@ -102,6 +104,32 @@ func (h *Hub) Members(ctx context.Context, room string) []string {
 		h.log.Error("websocket members of other replicas", "error", err)
 	}
 	return distinct(append(names, elsewhere...))
+}
+
+// Broadcast says v to every member of a room, on all replicas, and to those who join
+// later when there is a history: what a handler or a job has to tell. Strings and bytes
+// go as text, anything else as JSON; what cannot be encoded is an error, and a room
+// without members is not. A program that does not serve, as one that only works on
+// jobs, reaches members by Redis alone.
+func (h *Hub) Broadcast(room string, v any) error {
+	return h.say(h.find(room), room, v, nil, h.history)
+}
+
+// Announce is Broadcast for what only matters now: no history keeps it.
+func (h *Hub) Announce(room string, v any) error { return h.say(h.find(room), room, v, nil, 0) }
+
+// say delivers v to the members here, which r has if it is not nil, but to except, and
+// to those on other replicas.
+func (h *Hub) say(r *room, name string, v any, except *Member, keep int) error {
+	payload, err := text(v)
+	if err != nil {
+		return err
+	}
+	if r != nil {
+		r.deliver(encode(websocket.TextMessage, payload), except, keep)
+	}
+	h.redis.publish(name, payload, keep > 0)
+	return nil
 }
 
 // find returns the room, or nil when it has no members here.
