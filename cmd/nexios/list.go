@@ -12,9 +12,10 @@ import (
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
-// madeBy is one part of a project, by the command that adds it as it is now.
+// madeBy is one part of a project, by the command that adds it as it is now; see
+// spec.Made.
 type madeBy struct {
-	Kind    string `json:"kind"` // feature, resource or model
+	Kind    string `json:"kind"` // feature, resource, model, field, index or version
 	Name    string `json:"name"`
 	Command string `json:"command"`
 }
@@ -25,6 +26,8 @@ func listCommand() *cobra.Command {
 		Short: "List the features and resources of the project",
 		Long: `List the features and resources of the project, each with the command that adds
 it as it is now, with the fields and options that were added or changed since.
+Indexes, API versions and relations to a later resource follow as commands of
+their own. Run in this order in a new project, they make the same one.
 Routes: nexios routes.`,
 		Example: "  nexios list\n  nexios list --json",
 		Args:    noArgs,
@@ -56,15 +59,8 @@ func partsOf(open opened) []madeBy {
 			parts = append(parts, madeBy{"feature", strings.TrimSpace(name), strings.Join(addWords(f, chosen.Options), " ")})
 		}
 	}
-	for _, r := range open.spec.Resources {
-		part := madeBy{"resource", r.Name, r.Command()}
-		if r.ModelOnly {
-			part.Kind = "model"
-		}
-		if r.Existing != nil {
-			part.Command = "nexios adopt " + r.TableName()
-		}
-		parts = append(parts, part)
+	for _, made := range open.spec.Commands() {
+		parts = append(parts, madeBy(made))
 	}
 	return parts
 }

@@ -241,7 +241,10 @@ func (r Resource) verb() string {
 
 // Command is the command line that says the resource.
 func (r Resource) Command() string {
-	words := append([]string{r.verb(), r.Name}, r.Fields...)
+	words := []string{r.verb(), r.Name}
+	for _, word := range r.Fields {
+		words = append(words, shellWord(word))
+	}
 	add := func(given bool, flag ...string) {
 		if given {
 			words = append(words, flag...)
