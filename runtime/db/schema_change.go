@@ -163,17 +163,43 @@ func (c change) old(name string) string {
 	return name
 }
 
+// carries reports whether the folded form of a column gets another name along with it.
+func (c change) carries(name string) bool {
+	now, renamed := c.renamed[name]
+	_, folded := c.was.folds(name)
+	_, folds := c.is.folds(now)
+	return renamed && folded && folds
+}
+
+// moves are the new names of columns by their old ones, folded forms among them.
+func (c change) moves() (map[string]string, error) {
+	moves := maps.Clone(c.renamed)
+	for old, now := range c.renamed {
+		if !c.carries(old) {
+			continue
+		}
+		there, err := foldedColumns(c.tx, c.is.table)
+		if err != nil {
+			return nil, err
+		}
+		if there[old] { // else it is made
+			moves[foldedColumn(old)] = foldedColumn(now)
+		}
+	}
+	return moves, nil
+}
+
 // compare works out what differs.
 func (c *change) compare() {
 	m := c.tx.Migrator()
 	touched := map[string]bool{} // columns, by the name that they have at that time
 	for _, name := range c.was.order {
-		_, moved := c.renamed[name]
+		now, moved := c.renamed[name]
 		if _, stays := c.is.columns[name]; !stays && !moved {
 			c.dropped = append(c.dropped, name)
 		}
 		if moved {
-			touched[name] = true
+			touched[name], touched[now] = true, true
 		}
 	}
 	for _, name := range c.is.order {
@@ -368,7 +394,11 @@ func (c change) alter() error {
 	if err := c.dropIndexes(); err != nil {
 		return err
 	}
-	for old, now := range c.renamed {
+	moves, err := c.moves()
+	if err != nil {
+		return err
+	}
+	for old, now := range moves {
 		if m.HasColumn(c.is.table, now) && !m.HasColumn(c.is.table, old) {
 			continue
 		}
@@ -525,6 +555,9 @@ func (c change) dropIndexes() error {
 		}
 	}
 	for _, column := range folded {
+		if c.carries(column) {
+			continue
+		}
 		if err := (fold{tx: c.tx, table: c.was.table, column: column}).drop(); err != nil {
 			return err
 		}
@@ -560,7 +593,7 @@ func (c change) createIndexes() error {
 	}
 	for _, column := range c.folds[1] {
 		f, _ := c.is.folds(column)
-		f.tx = c.tx
+		f.tx, f.missing = c.tx, c.carries(c.old(column))
 		if err := f.make(); err != nil {
 			return err
 		}

@@ -311,3 +311,80 @@ func content(t *testing.T, gdb *gorm.DB) []map[string]any {
 	}
 	return rows
 }
+
+// TestRenameFolded renames columns that are compared whatever the case: the folded form
+// and its index go along, both ways, and come back where an earlier version lost them.
+func TestRenameFolded(t *testing.T) {
+	type folded struct {
+		ID    int64
+		Title string `gorm:"size:40;not null;fold"`
+	}
+	type living struct {
+		ID         int64
+		Title      string `gorm:"size:40;not null;fold:not_deleted"`
+		NotDeleted *int   `gorm:"->;type:smallint"`
+	}
+	type plain struct {
+		ID    int64
+		Title string `gorm:"size:40;not null;nocase"`
+	}
+	type renamedFolded struct {
+		ID   int64
+		Name string `gorm:"size:40;not null;fold"`
+	}
+	type renamedLiving struct {
+		ID         int64
+		Name       string `gorm:"size:40;not null;fold:not_deleted"`
+		NotDeleted *int   `gorm:"->;type:smallint"`
+	}
+	type renamedPlain struct {
+		ID   int64
+		Name string `gorm:"size:40;not null;nocase"`
+	}
+	for name, c := range map[string]struct {
+		before, after any
+		equal         bool // rows may be
+		make          func(tx *gorm.DB) error
+	}{
+		"unique":           {before: &folded{}, after: &renamedFolded{}, make: func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "notes", "title") }},
+		"among the living": {before: &living{}, after: &renamedLiving{}, make: func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "notes", "title", "not_deleted") }},
+		"only compared":    {before: &plain{}, after: &renamedPlain{}, equal: true, make: func(tx *gorm.DB) error { return db.NoCase(tx, "notes", "title") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, gdb *gorm.DB) {
+				must(t, gdb.Exec("CREATE TABLE notes (id integer PRIMARY KEY, title varchar(40) NOT NULL, not_deleted smallint DEFAULT 1)").Error)
+				must(t, c.make(gdb))
+				must(t, gdb.Table("notes").Create(map[string]any{"id": 1, "title": "Straße"}).Error)
+				was := shape(t, gdb, "notes")
+				works := func(column string, id int) {
+					t.Helper()
+					var n int64
+					must(t, db.WhereFold(gdb.Table("notes"), column, "STRASSE").Count(&n).Error)
+					if err := gdb.Table("notes").Create(map[string]any{"id": id, column: "STRASSE"}).Error; n != 1 || (err == nil) != c.equal {
+						t.Errorf("%d rows are found by their %s, and an equal one: %v", n, column, err)
+					}
+					must(t, gdb.Exec("DELETE FROM notes WHERE id <> 1").Error)
+				}
+				for range 2 {
+					must(t, db.RenameColumn(gdb, "notes", c.before, c.after))
+					want := slices.Sorted(strings.SplitSeq(strings.ReplaceAll(strings.Join(was, "\n"), "title", "name"), "\n"))
+					if is := shape(t, gdb, "notes"); !slices.Equal(is, want) {
+						t.Errorf("the table is\n%s\nnot\n%s", strings.Join(is, "\n"), strings.Join(want, "\n"))
+					}
+					works("name", 2)
+					must(t, db.RenameColumn(gdb, "notes", c.after, c.before))
+					if is := shape(t, gdb, "notes"); !slices.Equal(is, was) {
+						t.Errorf("the table is\n%s\nand was\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
+					}
+					works("title", 3)
+				}
+				// As an earlier version left it.
+				must(t, db.RenameColumn(gdb, "notes", c.before, c.after))
+				must(t, gdb.Migrator().DropIndex("notes", "idx_notes_name"))
+				must(t, gdb.Exec("ALTER TABLE notes DROP COLUMN name_folded").Error)
+				must(t, db.RenameColumn(gdb, "notes", c.after, c.before))
+				works("title", 4)
+			})
+		})
+	}
+}

@@ -22,7 +22,11 @@ func (c change) rebuild() error {
 		_, err := c.tx.Statement.ConnPool.ExecContext(c.tx.Statement.Context, statement)
 		return Translate(err)
 	}
-	for old, now := range c.renamed { // in triggers and indexes of the owner's, too
+	moves, err := c.moves()
+	if err != nil {
+		return err
+	}
+	for old, now := range moves { // in triggers and indexes of the owner's, too
 		if err := exec("ALTER TABLE " + quoteName(c.is.table) + " RENAME COLUMN " + quoteName(old) + " TO " + quoteName(now)); err != nil {
 			return err
 		}
