@@ -69,6 +69,8 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 			want := must[name].columns[c]
 			has, there := table.columns[c]
 			switch {
+			case !there && must[name].folds(c):
+				drift(name+"."+c, "the column is missing that "+strings.TrimSuffix(c, "_folded")+" is compared by, whatever the case", must[name].refold(name, c))
 			case !there:
 				drift(name+"."+c, "the column is missing", "nexios add migration restore-"+dashed(name, c))
 			case gdb.Name() == "sqlite" && !strings.EqualFold(has.Type, want.Type):
@@ -88,12 +90,61 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 			if index == primaryIndex || strings.HasPrefix(index, "sqlite_") {
 				continue // of a constraint: databases name them as they like
 			}
-			if _, there := table.indexes[shortened(gdb, index)]; !there {
-				drift(name+"."+index, fmt.Sprintf("the index of %s is missing", strings.Join(must[name].indexes[index], ", ")), "nexios add migration restore-"+dashed(index))
+			columns, unique := must[name].indexes[index], must[name].unique[index]
+			if table.indexed(shortened(gdb, index), columns, unique) {
+				continue
 			}
+			what, try := "index", "nexios add migration restore-"+dashed(index)
+			if unique {
+				what = "unique index"
+			}
+			for _, c := range columns {
+				if must[name].folds(c) {
+					try = must[name].refold(name, c)
+				}
+			}
+			drift(name+"."+index, fmt.Sprintf("the %s of %s is missing", what, strings.Join(columns, ", ")), try)
 		}
 	}
 	return append(all, withoutIndex(must, is)...), nil
+}
+
+// indexed reports whether the table has an index of that name, or else one of the same
+// columns, and a unique one where it must be.
+func (t tableSchema) indexed(name string, columns []string, unique bool) bool {
+	if _, there := t.indexes[name]; there {
+		return t.unique[name] || !unique
+	}
+	for other, of := range t.indexes {
+		if slices.Equal(of, columns) && !slices.Contains(of, "") && t.unique[other] == unique {
+			return true
+		}
+	}
+	return false
+}
+
+// folds reports whether a column keeps the folded form of another.
+func (t tableSchema) folds(column string) bool {
+	base, folded := strings.CutSuffix(column, "_folded")
+	_, there := t.columns[base]
+	return folded && there && t.columns[column].Type == fmt.Sprintf("varchar(%d)", foldedMost)
+}
+
+// refold says how a folded form that the table must have is made again.
+func (t tableSchema) refold(table, column string) string {
+	base := strings.TrimSuffix(column, "_folded")
+	call, within := "NoCase", ""
+	for _, name := range sortedKeys(t.indexes) {
+		if columns := t.indexes[name]; t.unique[name] && slices.Contains(columns, column) {
+			call, within = "UniqueNoCase", ""
+			for _, c := range columns {
+				if c != column {
+					within += fmt.Sprintf(", %q", c)
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("nexios add migration restore-%s, with db.%s(tx, %q, %q%s)", dashed(table, base), call, table, base, within)
 }
 
 // madeBy is the schema that migrations make.

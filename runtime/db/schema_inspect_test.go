@@ -112,6 +112,49 @@ func TestDifferencesOfColumns(t *testing.T) {
 	})
 }
 
+// A column that lost what it is compared by, and a unique index that is another.
+func TestDifferencesOfUnique(t *testing.T) {
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		list := append(blog(), db.Migration{ID: "20990101000000_unique", Up: func(tx *gorm.DB) error {
+			if err := db.UniqueNoCase(tx, "posts", "title"); err != nil {
+				return err
+			}
+			return tx.Exec("CREATE UNIQUE INDEX idx_posts_views ON posts (views)").Error
+		}})
+		_, err := db.Migrate(t.Context(), gdb, list)
+		must(t, err)
+		for _, name := range []string{"idx_posts_title", "idx_posts_views", "idx_posts_created_at"} {
+			must(t, gdb.Migrator().DropIndex("posts", name))
+		}
+		for _, statement := range []string{
+			"ALTER TABLE posts DROP COLUMN title_folded",
+			"CREATE INDEX idx_posts_views ON posts (views)",
+			"CREATE INDEX another ON posts (created_at)", // which is as good
+		} {
+			must(t, gdb.Exec(statement).Error)
+		}
+		all, err := db.Differences(t.Context(), gdb, list)
+		must(t, err)
+		var got []string
+		for _, d := range all {
+			got = append(got, d.Where+": "+d.What+"; "+d.Try)
+		}
+		const title = `nexios add migration restore-posts-title, with db.UniqueNoCase(tx, "posts", "title")`
+		want := []string{
+			"posts.title_folded: the column is missing that title is compared by, whatever the case; " + title,
+			"posts.idx_posts_title: the unique index of title_folded is missing; " + title,
+			"posts.idx_posts_views: the unique index of views is missing; nexios add migration restore-idx-posts-views",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		must(t, db.UniqueNoCase(gdb, "posts", "title"))
+		if all, err = db.Differences(t.Context(), gdb, list); err != nil || len(all) != 1 {
+			t.Errorf("after the remedy: %v, %v", all, err)
+		}
+	})
+}
+
 func TestCheckCommand(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	run := func(line string) (out, problem string, code int) {

@@ -13,6 +13,7 @@ import (
 type tableSchema struct {
 	columns map[string]columnSchema
 	indexes map[string][]string // columns by the name of the index; "" for an expression
+	unique  map[string]bool     // names of indexes that are
 	keys    map[string][]string // foreign keys: columns by name
 }
 
@@ -38,10 +39,10 @@ func queriesOf(gdb *gorm.DB) (schemaQueries, error) {
 		return schemaQueries{
 			columns: "SELECT t.name AS of, c.name AS name, c.type AS type, c.\"notnull\" AND c.pk = 0 AND c.hidden = 0 AS required FROM " +
 				tables + "pragma_table_xinfo(t.name) AS c WHERE c.hidden <> 1 AND " + ours,
-			indexes: "SELECT t.name AS of, i.name AS name, coalesce(c.name, '') AS \"column\", c.seqno AS n FROM " +
+			indexes: "SELECT t.name AS of, i.name AS name, coalesce(c.name, '') AS \"column\", i.\"unique\" AS is_unique, c.seqno AS n FROM " +
 				tables + "pragma_index_list(t.name) AS i JOIN pragma_index_info(i.name) AS c WHERE " + ours +
-				" UNION ALL SELECT t.name, '" + primaryIndex + "', c.name, c.pk FROM " + tables + "pragma_table_info(t.name) AS c WHERE c.pk > 0 AND " + ours +
-				" ORDER BY 1, 2, 4",
+				" UNION ALL SELECT t.name, '" + primaryIndex + "', c.name, 1, c.pk FROM " + tables + "pragma_table_info(t.name) AS c WHERE c.pk > 0 AND " + ours +
+				" ORDER BY 1, 2, 5",
 			keys: "SELECT t.name AS of, 'key ' || k.id AS name, k.\"from\" AS \"column\" FROM " +
 				tables + "pragma_foreign_key_list(t.name) AS k WHERE " + ours + " ORDER BY t.name, k.id, k.seq",
 		}, nil
@@ -53,7 +54,7 @@ func queriesOf(gdb *gorm.DB) (schemaQueries, error) {
 				ON p.indrelid = to_regclass(quote_ident(c.table_name)) AND p.attnum = c.ordinal_position
 				WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'`,
 			// One that CREATE INDEX CONCURRENTLY left half made is none.
-			indexes: `SELECT t.relname AS of, i.relname AS name, coalesce(a.attname, '') AS "column"
+			indexes: `SELECT t.relname AS of, i.relname AS name, coalesce(a.attname, '') AS "column", x.indisunique AS is_unique
 				FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 				JOIN pg_namespace s ON s.oid = t.relnamespace AND s.nspname = current_schema()
 				CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
@@ -71,7 +72,7 @@ func queriesOf(gdb *gorm.DB) (schemaQueries, error) {
 			columns: "SELECT c.table_name AS `of`, c.column_name AS name, c.data_type AS type, c.is_nullable = 'NO' AND c.column_key <> 'PRI' AND coalesce(c.generation_expression, '') = '' AS required " +
 				"FROM information_schema.columns c JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name " +
 				"WHERE c.table_schema = database() AND t.table_type = 'BASE TABLE'",
-			indexes: "SELECT table_name AS `of`, index_name AS name, coalesce(column_name, '') AS `column` " +
+			indexes: "SELECT table_name AS `of`, index_name AS name, coalesce(column_name, '') AS `column`, non_unique = 0 AS is_unique " +
 				"FROM information_schema.statistics WHERE table_schema = database() ORDER BY table_name, index_name, seq_in_index",
 			keys: "SELECT table_name AS `of`, constraint_name AS name, column_name AS `column` FROM information_schema.key_column_usage " +
 				"WHERE table_schema = database() AND referenced_table_name IS NOT NULL ORDER BY table_name, constraint_name, ordinal_position",
@@ -96,11 +97,14 @@ func readSchema(gdb *gorm.DB) (map[string]tableSchema, error) {
 	}
 	for _, c := range columns {
 		if tables[c.Of].columns == nil {
-			tables[c.Of] = tableSchema{map[string]columnSchema{}, map[string][]string{}, map[string][]string{}}
+			tables[c.Of] = tableSchema{map[string]columnSchema{}, map[string][]string{}, map[string]bool{}, map[string][]string{}}
 		}
 		tables[c.Of].columns[c.Name] = columnSchema{c.Type, c.Required}
 	}
-	type part struct{ Of, Name, Column string }
+	type part struct {
+		Of, Name, Column string
+		IsUnique         bool // an index
+	}
 	for query, into := range map[string]func(tableSchema) map[string][]string{
 		q.indexes: func(t tableSchema) map[string][]string { return t.indexes },
 		q.keys:    func(t tableSchema) map[string][]string { return t.keys },
@@ -113,6 +117,9 @@ func readSchema(gdb *gorm.DB) (map[string]tableSchema, error) {
 			if t, known := tables[p.Of]; known {
 				in := into(t)
 				in[p.Name] = append(in[p.Name], p.Column)
+				if p.IsUnique {
+					t.unique[p.Name] = true
+				}
 			}
 		}
 	}

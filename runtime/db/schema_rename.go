@@ -33,14 +33,21 @@ func RenameTable(tx *gorm.DB, from, to string, searched ...string) error {
 	return nil
 }
 
-// RenameJoined gives a column of a table of pairs another name, for migrations. old and
-// now are the names of Go that GORM makes the column's of: PostID.
+// RenameJoined gives a column of a table of pairs another name, and its index, for
+// migrations. old and now are the names of Go that GORM makes the column's of: PostID.
 func RenameJoined(tx *gorm.DB, table, old, now string) error {
 	from, to := tx.NamingStrategy.ColumnName(table, old), tx.NamingStrategy.ColumnName(table, now)
-	if m := tx.Migrator(); m.HasColumn(table, to) && !m.HasColumn(table, from) { // half way
+	m := tx.Migrator()
+	if !m.HasColumn(table, to) || m.HasColumn(table, from) { // else it is half way
+		if err := run(tx, "ALTER TABLE ? RENAME COLUMN ? TO ?", clause.Table{Name: table}, clause.Column{Name: from}, clause.Column{Name: to}); err != nil {
+			return err
+		}
+	}
+	index := tx.NamingStrategy.IndexName(table, from)
+	if !m.HasIndex(table, index) {
 		return nil
 	}
-	return run(tx, "ALTER TABLE ? RENAME COLUMN ? TO ?", clause.Table{Name: table}, clause.Column{Name: from}, clause.Column{Name: to})
+	return m.RenameIndex(table, index, tx.NamingStrategy.IndexName(table, to))
 }
 
 type renaming struct {

@@ -19,6 +19,8 @@ change field thing title no-unique max=200 index
 change field thing slug required --backfill none
 change field thing slug optional unique
 change field thing slug unique=nocase
+rename field thing slug alias
+rename field thing alias slug
 change field thing slug no-unique search
 change field thing slug nocase filter
 change field thing slug no-nocase
@@ -185,7 +187,7 @@ func TestRows(t *testing.T) {
 	i := 1
 	must(gdb.Table("{one}_tags").Create(map[string]any{"{one}_id": {id}, "tag_id": fmt.Sprintf("0192e4a0-7b3c-7d10-8000-%012d", i)}).Error)
 	for i, m := range list[first:] {
-		was := content(t, gdb)
+		was, had := content(t, gdb), indexes(t, gdb)
 		_, err := db.Migrate(t.Context(), gdb, list[:first+i+1])
 		must(err)
 		_, err = db.Rollback(t.Context(), gdb, list[:first+i+1], 1)
@@ -195,7 +197,13 @@ func TestRows(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", m.ID, err)
 		}
+		if has := indexes(t, gdb); !slices.Equal(has, had) {
+			t.Errorf("%s: the indexes are\n%s\nand were\n%s", m.ID, strings.Join(has, "\n"), strings.Join(had, "\n"))
+		}
 		for j, row := range content(t, gdb) {
+			if len(row) != len(was[j]) {
+				t.Errorf("%s: the columns are %v, and were %v", m.ID, row, was[j])
+			}
 			for name, value := range row {
 				filled := strings.Contains(m.ID, "_change_") && was[j][name] == nil // with a value by --backfill
 				if lost := strings.Contains(m.ID, "_remove_"); !lost && !filled && fmt.Sprint(value) != fmt.Sprint(was[j][name]) {
@@ -218,6 +226,20 @@ func TestRows(t *testing.T) {
 	if len(last) != 3 || fmt.Sprint(last[0]["headline"]) != "title's 1" || fmt.Sprint(last[2]["sign"]) != "c3" || fmt.Sprint(last[1]["views"]) != "2" {
 		t.Errorf("the rows are %v", last)
 	}
+}
+
+// indexes are the indexes of a database of SQLite with their columns.
+func indexes(t *testing.T, gdb *gorm.DB) (all []string) {
+	t.Helper()
+	if gdb.Name() != "sqlite" {
+		return nil
+	}
+	err := gdb.Raw("SELECT m.tbl_name || ' ' || m.name || ' ' || group_concat(i.name) FROM sqlite_master m, pragma_index_info(m.name) i " +
+		"WHERE m.type = 'index' AND m.sql IS NOT NULL GROUP BY m.name ORDER BY 1 -- " + rand.Text()).Scan(&all).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func content(t *testing.T, gdb *gorm.DB) []map[string]any {
