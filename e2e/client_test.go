@@ -192,7 +192,7 @@ func TestClientsFollowTheAPI(t *testing.T) {
 		t.Helper()
 		// Only what it prints to standard output is the document.
 		cmd := exec.Command(tool, "openapi")
-		cmd.Dir = p.dir
+		cmd.Dir, cmd.Env = p.dir, p.environment()
 		text, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)

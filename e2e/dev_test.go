@@ -49,9 +49,19 @@ type devServer struct {
 	events  []devEvent
 }
 
+var copyRuntime sync.Once
+
 // dev runs `nexios dev` until the test ends and waits for the first version.
 func (p project) dev() *devServer {
 	p.t.Helper()
+	// What is compiled of the runtime depends on where it is: one copy serves all tests.
+	shared := filepath.Join(filepath.Dir(tool), "runtime")
+	copyRuntime.Do(func() {
+		if err := os.CopyFS(shared, os.DirFS(filepath.Join(p.dir, ".nexios"))); err != nil {
+			p.t.Fatal(err)
+		}
+	})
+	p.run("go", "mod", "edit", "-replace=github.com/nexios-go/nexios="+shared)
 	d := &devServer{project: p}
 	cmd := exec.Command(tool, "dev", "--json", "--port", "0")
 	cmd.Dir = p.dir

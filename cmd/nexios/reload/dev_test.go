@@ -39,7 +39,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if runtimeDir != "" {
+		_ = os.RemoveAll(runtimeDir)
+	}
+	os.Exit(code)
 }
 
 // sample is a program that answers with its version and whatever else the

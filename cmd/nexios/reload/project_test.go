@@ -21,6 +21,10 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
+// runtimeDir has the copy of the runtime that the projects of all tests use: what is
+// compiled of it depends on where it is.
+var runtimeDir string
+
 // newProject generates a project and returns where it is.
 func newProject(t *testing.T, commands ...string) string {
 	t.Helper()
@@ -43,6 +47,15 @@ func newProject(t *testing.T, commands ...string) string {
 	run("..", "go", "build", "-o", nexios, ".")
 	run(dir, nexios, "new", "shop", "--no-git")
 	dir = filepath.Join(dir, "shop")
+	if runtimeDir == "" {
+		if runtimeDir, err = os.MkdirTemp("", "nexios-reload-"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(runtimeDir, os.DirFS(filepath.Join(dir, ".nexios"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(dir, "go", "mod", "edit", "-replace=github.com/nexios-go/nexios="+runtimeDir)
 	for _, command := range commands {
 		run(dir, nexios, strings.Fields(command)...)
 	}
