@@ -247,7 +247,7 @@ func (c Catalog) Remove(p spec.Project, chosen spec.Feature, migration string) (
 		return p, &problem.Error{
 			What:  f.Name + " is required by other features",
 			Label: "features", Where: strings.Join(needing, ", "),
-			Try: "nexios remove " + needing[0] + ", first",
+			Try: "nexios remove " + needing[0],
 		}
 	}
 	// What was chosen, with its options.

@@ -68,7 +68,7 @@ func (c Catalog) MergeTrees(disk fs.FS, t Trees) (plan.Plan, spec.Project, error
 			return plan.Plan{}, ours.now, &problem.Error{
 				What:  "both branches renamed " + r.Name,
 				Label: "ours", Where: r.Now.Name + "\n  theirs: " + other[i].Now.Name,
-				Try: "git merge --abort, then on one branch git revert the commit that renamed it",
+				Try: "give up the merge with git merge --abort, and on one branch revert the commit that renamed it",
 			}
 		}
 	}
@@ -177,7 +177,7 @@ func (c Catalog) follow(b *branch, r spec.Renaming, by spec.Project) ([]plan.Op,
 	if torn := made.Of(plan.Conflict); len(torn) > 0 {
 		return nil, &problem.Error{
 			Kind: problem.Conflict, What: "one branch renamed " + was.Name + " to " + is.Name + ", and the other's edits do not allow that",
-			Where: torn[0].Path, Try: fmt.Sprintf("git merge --abort, then nexios rename resource %s %s in the other branch", was.Name, is.Name),
+			Where: torn[0].Path, Try: fmt.Sprintf("give up the merge with git merge --abort, and in the other branch run nexios rename resource %s %s", was.Name, is.Name),
 		}
 	}
 	renamed := branch{MapFS: maps.Clone(b.MapFS)}

@@ -234,7 +234,7 @@ func remakes(old, now spec.Project, file string) error {
 	p := &problem.Error{
 		Kind:  problem.Failure,
 		What:  "the baseline cannot be regenerated: later migrations have changed " + old.Resources[at].TableName(),
-		Where: file, Try: "nexios add field, for each new column; its migration skips one that exists",
+		Where: file, Try: "add each new column with nexios add field; its migration skips one that exists",
 	}
 	for _, is := range now.Resources {
 		was, _ := old.Resource(is.Name)

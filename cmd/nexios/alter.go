@@ -260,7 +260,7 @@ func altering(cmd *cobra.Command, drops bool, how func(p spec.Project, args []st
 		}
 		c := changing{key: scaffold.ResourceKey(r), title: strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args...), " ")}
 		if drops {
-			c.done = "the next migration drops columns of " + r.TableName() + " and their data"
+			c.done = "the new migration drops columns of " + r.TableName() + " and their data"
 			if canAsk(cmd) && !f.yes && !f.dryRun {
 				c.ask = strings.ToUpper(c.title[:1]) + c.title[1:] + "?"
 			}

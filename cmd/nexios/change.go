@@ -141,7 +141,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	case f.dryRun:
 		fmt.Fprintln(out, "\nnothing was written (--dry-run)")
 	case !write:
-		fmt.Fprintln(out, "\nnothing to do: everything already exists")
+		fmt.Fprintln(out, "\nnothing to do: already up to date")
 	case s.done != "":
 		fmt.Fprintln(out, "\n"+plan.Visible(s.done))
 	}

@@ -253,7 +253,7 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 	if changed, err := gitStatus(cmd, open.dir, copied); err == nil && changed > 0 {
 		return finding{"runtime", fail, detail, "git stash push --include-untracked -- " + copied}
 	}
-	return finding{"runtime", fail, detail, "nexios upgrade, which restores it"}
+	return finding{"runtime", fail, detail, "nexios upgrade"}
 }
 
 func checkChanges(cmd *cobra.Command, dir string) finding {
@@ -262,7 +262,7 @@ func checkChanges(cmd *cobra.Command, dir string) finding {
 	case errors.Is(err, exec.ErrNotFound):
 		return finding{"changes", warn, "not checked: git is missing", "install git, then nexios doctor"}
 	case err != nil && !errors.As(err, new(*exec.ExitError)):
-		return finding{"changes", warn, "not checked: " + err.Error(), "git config --local --list, to see what it sets"}
+		return finding{"changes", warn, "not checked: " + err.Error(), "git config --local --list"}
 	case err != nil:
 		return finding{"changes", warn, "the project is not a git repository", "git init && git add --all && git commit -m start"}
 	case n > 0:
@@ -321,7 +321,7 @@ func checkPort(ctx context.Context, dir string, project fs.FS) finding {
 	if addr == "" && project != nil {
 		file, err := settings(project)
 		if err != nil {
-			return finding{"port", fail, ".env cannot be read: " + err.Error(), "go run . --help, which lists the settings"}
+			return finding{"port", fail, ".env cannot be read: " + err.Error(), "go run . --help"}
 		}
 		addr = file["ADDR"]
 	}
@@ -338,7 +338,7 @@ func checkPort(ctx context.Context, dir string, project fs.FS) finding {
 			return finding{"port", well, addr + " is served by nexios dev of this project", ""}
 		}
 	}
-	remedy := "nexios dev, which takes the next free one"
+	remedy := "nexios dev"
 	if number, err := strconv.Atoi(port); err == nil {
 		for next := number + 1; next < number+20; next++ {
 			if free := net.JoinHostPort(host, strconv.Itoa(next)); listens(free) {

@@ -61,7 +61,7 @@ func mayOpen(cmd *cobra.Command, f changeFlags, resources []string) error {
 	}
 	return &problem.Error{
 		Kind: problem.Failure, What: "without auth, anybody may call the routes of resources that now require a login",
-		Label: "resources", Where: strings.Join(resources, " "), Try: "nexios remove auth --open, if that is intended",
+		Label: "resources", Where: strings.Join(resources, " "), Try: "nexios remove auth --open",
 	}
 }
 

@@ -68,7 +68,7 @@ func lackingIndexes(p spec.Project, project fs.FS) (lacking []finding, err error
 		if len(searched) > 0 && r.Existing == nil && !says(fmt.Sprintf("db.SearchIndex(tx, %q", r.TableName())) {
 			lacking = append(lacking, finding{
 				"indexes", warn, "searches of " + r.Plural + " read every row: the table is from an older version and has no search index",
-				fmt.Sprintf("nexios add migration search-%s, with db.SearchIndex(tx, %q, %s)", strings.ReplaceAll(r.TableName(), "_", "-"), r.TableName(), strings.Join(searched, ", ")),
+				fmt.Sprintf("nexios add migration search-%s   # db.SearchIndex(tx, %q, %s)", strings.ReplaceAll(r.TableName(), "_", "-"), r.TableName(), strings.Join(searched, ", ")),
 			})
 		}
 	}

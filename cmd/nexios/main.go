@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,10 +12,14 @@ import (
 )
 
 func main() {
+	os.Exit(start(os.Stdout, os.Stderr))
+}
+
+// start runs the program with what the process was started with but its outputs.
+func start(stdout, stderr io.Writer) int {
 	quiet.Done()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second ctrl-c ends the program at once
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	defer stop()
+	return run(ctx, os.Args[1:], os.Stdin, stdout, stderr)
 }

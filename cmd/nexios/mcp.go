@@ -308,7 +308,7 @@ func (a *agent) dev(ctx context.Context, _ none) (string, error) {
 		return "", err
 	}
 	if told == nil {
-		return "", &problem.Error{Kind: problem.Failure, What: "nexios dev is not running in this project", Try: "nexios dev, in another terminal"}
+		return "", &problem.Error{Kind: problem.Failure, What: "nexios dev is not running in this project", Try: "nexios dev"}
 	}
 	slices.SortStableFunc(told.Requests, func(a, b event.Request) int { return cmp.Compare(b.Status/500, a.Status/500) })
 	told.Requests = told.Requests[:min(20, len(told.Requests))]

@@ -116,7 +116,7 @@ func mergeFile(base, ours, theirs, path string) error {
 		return err
 	}
 	if conflict {
-		return &problem.Error{Kind: problem.Failure, What: "both branches changed the same thing", Where: path, Try: "nexios merge, after git has merged the other files"}
+		return &problem.Error{Kind: problem.Failure, What: "both branches changed the same thing", Where: path, Try: "nexios merge"}
 	}
 	return nil
 }
@@ -296,7 +296,7 @@ func refuseEdited(ctx context.Context, dir string, p plan.Plan) error {
 	}
 	for _, op := range p.Changes() {
 		if slices.Contains(edited, op.Path) && !slices.Contains(torn, op.Path) {
-			return &problem.Error{Kind: problem.Failure, What: "a file was edited after git merged it", Where: op.Path, Try: "git add " + op.Path + " && git stash, then nexios merge, then git stash pop"}
+			return &problem.Error{Kind: problem.Failure, What: "a file was edited after git merged it", Where: op.Path, Try: "git add " + op.Path + " && git stash && nexios merge && git stash pop"}
 		}
 	}
 	return nil

@@ -119,7 +119,7 @@ func refuseTracked(cmd *cobra.Command, dir string) error {
 		Kind:  problem.Failure,
 		What:  "git tracks the undo journal, so it cannot be trusted",
 		Where: filepath.Join(dir, filepath.FromSlash(apply.UndoDir)),
-		Try:   "git rm -r --cached " + apply.UndoDir + ", then delete that folder",
+		Try:   "git rm -rf " + apply.UndoDir,
 	}
 }
 

@@ -158,12 +158,16 @@ func remove(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 	})
 }
 
-// dropped says what the next migration takes away.
+// dropped says what the new migration takes away.
 func dropped(old, now spec.Project) string {
 	if len(now.Dropped) == len(old.Dropped) {
 		return ""
 	}
-	return fmt.Sprintf("the next migration drops the tables of %s with their rows", now.Dropped[len(now.Dropped)-1].What)
+	what := now.Dropped[len(now.Dropped)-1].What
+	if slices.ContainsFunc(old.Resources, func(r spec.Resource) bool { return r.TableName() == what }) {
+		return fmt.Sprintf("the new migration drops the table %s and its rows", what)
+	}
+	return fmt.Sprintf("the new migration drops the tables of %s and their rows", what)
 }
 
 // wayOut is what to do about the conflicts of a plan.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -17,7 +20,24 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nexios": main})
+	testscript.Main(m, map[string]func(){"nexios": hinting})
+}
+
+// hinting is main, and fails where what it says to type cannot be typed.
+func hinting() {
+	if isTerminal(os.Stdout) || isTerminal(os.Stderr) {
+		main()
+	}
+	var said bytes.Buffer
+	code := start(io.MultiWriter(os.Stdout, &said), io.MultiWriter(os.Stderr, &said))
+	for line := range strings.Lines(said.String()) {
+		hint, ok := strings.CutPrefix(strings.TrimSpace(line), "try:")
+		if err := typeable(hint); ok && err != nil {
+			fmt.Fprintf(os.Stderr, "it cannot be typed: %s\n%v\n", hint, err)
+			code = -1
+		}
+	}
+	os.Exit(code)
 }
 
 // TestStories runs what people type, one story a file in testdata. Besides the

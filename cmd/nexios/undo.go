@@ -116,7 +116,7 @@ func freed(ctx context.Context, dir string, p plan.Plan) string {
 	case stashed:
 		return "stash your edits to these files (git stash)" + then
 	case committed:
-		return "git revert the commits with your edits to these files (git log)" + then
+		return "revert the commits with your edits to these files (git log)" + then
 	}
 	return apart
 }

@@ -106,11 +106,11 @@ func TestExitCodes(t *testing.T) {
 	}{
 		"serve":       {command.Done, "<nil>"},
 		"fail":        {command.Failed, "failed"},
-		"sevre":       {command.Misused, "unknown command \"sevre\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      --help"},
-		"user creat":  {command.Misused, "unknown command \"user creat\"\n  commands: user create, user delete\n  try:      --help"},
-		"user":        {command.Misused, "command \"user\" needs a subcommand\n  commands: user create, user delete\n  try:      --help"},
-		"--verbose":   {command.Misused, "unknown command \"--verbose\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      --help"},
-		"help nobody": {command.Misused, "unknown command \"nobody\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      --help"},
+		"sevre":       {command.Misused, "unknown command \"sevre\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      help"},
+		"user creat":  {command.Misused, "unknown command \"user creat\"\n  commands: user create, user delete\n  try:      user --help"},
+		"user":        {command.Misused, "command \"user\" needs a subcommand\n  commands: user create, user delete\n  try:      user --help"},
+		"--verbose":   {command.Misused, "unknown command \"--verbose\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      help"},
+		"help nobody": {command.Misused, "unknown command \"nobody\"\n  commands: serve, migrate up, migrate, user create, user delete, fail\n  try:      help"},
 	} {
 		out, err := run(strings.Fields(line)...)
 		if code := command.ExitCode(err); code != want.code || fmt.Sprint(err) != want.error {

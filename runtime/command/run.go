@@ -89,12 +89,15 @@ func unknown(commands, group []Command, args []string) error {
 	for _, c := range known {
 		names = append(names, c.Name)
 	}
-	message := fmt.Sprintf("unknown command %q", what)
+	message, try := fmt.Sprintf("unknown command %q", what), "help"
+	if len(group) > 0 {
+		try = args[0] + " --help"
+	}
 	if len(group) > 0 && len(args) == 1 {
 		message = fmt.Sprintf("command %q needs a subcommand", what)
 	}
 	lines := Wrap(strings.Join(names, ", "), columns-len("  commands: "))
-	return Usage(message + "\n  commands: " + strings.Join(lines, "\n            ") + "\n  try:      --help")
+	return Usage(message + "\n  commands: " + strings.Join(lines, "\n            ") + "\n  try:      " + try)
 }
 
 // columns is how wide help is written.

@@ -54,7 +54,7 @@ func HandleTx[T any](q *Queue, kind string, work func(ctx context.Context, tx *g
 
 func register[T any](q *Queue, kind string, work func(context.Context, job, T) (bool, error)) {
 	if _, taken := q.handlers[kind]; taken {
-		q.fail(fmt.Errorf("jobs: kind %q has two handlers; rename one", kind))
+		q.fail(fmt.Errorf("kind %q has two handlers; rename one", kind))
 		return
 	}
 	q.handlers[kind] = func(ctx context.Context, j job) (bool, error) {

@@ -488,7 +488,9 @@ func TestMistakesStopTheStart(t *testing.T) {
 			q := New(open(t, ""), quiet)
 			register(q)
 			require.Error(t, q.Run(context.Background()))
-			require.Error(t, Module(q).Start(context.Background()))
+			err := Module(q).Start(context.Background())
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "jobs:", "the module's name goes before it")
 		})
 	}
 }

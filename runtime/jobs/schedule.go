@@ -29,17 +29,17 @@ type schedule struct {
 // zone: its clock has days on which half past two comes twice, or never.
 func Schedule(q *Queue, words, kind string, payload any) {
 	if strings.Contains(words, "TZ=") {
-		q.fail(fmt.Errorf("jobs: schedule %q of %s names a time zone; schedules are in UTC, try \"30 3 * * *\"", words, kind))
+		q.fail(fmt.Errorf("schedule %q of %s names a time zone; schedules are in UTC, try \"30 3 * * *\"", words, kind))
 		return
 	}
 	times, err := cron.ParseStandard(words)
 	if err != nil {
-		q.fail(fmt.Errorf("jobs: schedule %q of %s: %w; try \"@hourly\" or \"30 3 * * *\"", words, kind, err))
+		q.fail(fmt.Errorf("schedule %q of %s: %w; try \"@hourly\" or \"30 3 * * *\"", words, kind, err))
 		return
 	}
 	text, err := json.Marshal(payload)
 	if err != nil {
-		q.fail(fmt.Errorf("jobs: payload of %s: %w", kind, err))
+		q.fail(fmt.Errorf("payload of %s: %w", kind, err))
 		return
 	}
 	digest := fnv.New32a()

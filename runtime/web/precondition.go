@@ -40,7 +40,7 @@ func (p *preconditions) holds(r Route, bound binding) gin.HandlerFunc {
 			Fail(c, noRoute())
 			return
 		case match == "" && r.Lock:
-			Fail(c, &fault.Error{Status: http.StatusPreconditionRequired, Message: "Read it first, and send its ETag in If-Match"})
+			Fail(c, &fault.Error{Status: http.StatusPreconditionRequired, Message: "Send the row's ETag in If-Match"})
 			return
 		}
 		if r.bind != nil { // it reads its body into memory

@@ -453,7 +453,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 	a.many(&r, t, taken)
 	r.Fields, r.Added = append(r.Fields, more...), old.Added
 	if len(r.Fields) == 0 {
-		return r, errors.New("no column but its key can be served")
+		return r, errors.New("only its key column can be served")
 	}
 	if len(e.Docs) == 0 {
 		e.Docs = nil

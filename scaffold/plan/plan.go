@@ -41,7 +41,7 @@ func Between(before, after []byte) Kind {
 }
 
 // Both is the note of a conflict between the owner's edits and what is new.
-const Both = "you and the newer version changed the same lines"
+const Both = "your edits and this command change the same lines"
 
 // Op is one operation.
 type Op struct {

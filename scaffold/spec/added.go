@@ -47,14 +47,18 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	changed := r
 	changed.Fields = slices.Clone(r.Fields)
 	added := Addition{Migration: migration}
+	again := func(err error, at int) error {
+		return instead(err, func(better string) string {
+			return command + " " + strings.Join(mended(words, at, better, func(word string) error {
+				_, _, err := r.addable(word, fill)
+				return err
+			}), " ")
+		})
+	}
 	for i, word := range words {
-		f, err := ParseField(word)
-		if err != nil {
-			return p, r, instead(err, func(better string) string {
-				fixed := slices.Clone(words)
-				fixed[i] = better
-				return command + " " + strings.Join(fixed, " ")
-			})
+		f, filled, err := r.addable(word, fill)
+		if err != nil && f.Name == "" {
+			return p, r, again(err, i)
 		}
 		if at := slices.IndexFunc(there, func(o Field) bool { return o.Name == f.Name }); at >= 0 {
 			if there[at].String() == f.String() {
@@ -65,12 +69,8 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 				Label: "there", Where: there[at].String(), Try: "nexios change field " + r.Name + " " + f.String(),
 			}
 		}
-		filled, err := r.fill(f, fill)
-		if err == nil && !filled {
-			err = r.late(f)
-		}
 		if err != nil {
-			return p, r, instead(err, func(better string) string { return command + " " + better })
+			return p, r, again(err, i)
 		}
 		if filled {
 			if added.Fill == nil {
@@ -141,6 +141,18 @@ func (p Project) Stamps() []string {
 	return stamps
 }
 
+// addable reads a word as a field that the rows of a table which is there can have, and
+// reports whether they get fill. A field that they cannot have comes with the error.
+func (r Resource) addable(word, fill string) (f Field, filled bool, err error) {
+	if f, err = ParseField(word); err != nil {
+		return Field{}, false, err
+	}
+	if filled, err = r.fill(f, fill); err == nil && !filled {
+		err = r.late(f)
+	}
+	return f, filled, err
+}
+
 // fill reports whether rows that are there get a value of a new field that way.
 func (r Resource) fill(f Field, value string) (bool, error) {
 	if value == "" || f.Is("default") || f.Is("optional") || f.Column() == "" {
@@ -188,7 +200,7 @@ func (r Resource) late(f Field) error {
 	case has && value.Cell == "":
 		return bad("existing rows have no value for it, and the database cannot store such a default. Make it optional")
 	case !has && f.Row().parse != nil && !f.Is("unique") && !f.Row().Upload:
-		return bad("it is required and existing rows have no value for it. Make it optional, add default= or say --backfill VALUE")
+		return bad("it is required and existing rows have no value for it. Make it optional, add default=VALUE or pass --backfill VALUE")
 	case !has:
 		return bad("it is required and existing rows have no value for it. Make it optional")
 	}

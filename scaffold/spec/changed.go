@@ -135,10 +135,14 @@ func (r Resource) fieldOf(command, name string) (int, error) {
 	for _, word := range r.Fields {
 		names = append(names, fieldName(word))
 	}
-	return -1, &problem.Error{
+	e := &problem.Error{
 		What: fmt.Sprintf("%s has no field %q", r.Name, clip(name)), Label: "fields", Where: strings.Join(names, " "),
-		Try: command + " " + r.Name + " " + closest(snake, names, names[0]),
+		Try: "nexios list",
 	}
+	if near := near(snake, names); near != "" {
+		e.Try = command + " " + r.Name + " " + near
+	}
+	return -1, e
 }
 
 // ChangeField returns the project with other modifiers or another type of a field,
@@ -250,7 +254,7 @@ func (p Project) RemoveFields(name string, fields []string, migration string) (P
 		return p, r, err
 	}
 	if len(fields) == 0 {
-		return p, r, &problem.Error{What: "no field to remove", Label: "form", Where: "RESOURCE FIELD...", Try: command + " " + r.Name + " " + fieldName(r.Fields[0])}
+		return p, r, &problem.Error{What: "no field to remove", Label: "form", Where: "RESOURCE FIELD...", Try: command + " --help"}
 	}
 	c := Change{Migration: migration}
 	gone := map[string]bool{}
@@ -265,10 +269,10 @@ func (p Project) RemoveFields(name string, fields []string, migration string) (P
 		}
 	}
 	if len(gone) == len(r.Fields) {
-		return p, r, &problem.Error{What: r.Name + " would have no field left", Where: strings.Join(r.Fields, " "), Try: "nexios remove resource " + r.Name}
+		return p, r, &problem.Error{What: r.Name + " would have no field left", Where: strings.Join(r.Fields, " "), Try: "nexios remove resource " + r.Name + " --dry-run"}
 	}
 	if gone[r.Public] {
-		return p, r, &problem.Error{What: r.Public + " decides which rows are public and cannot be removed", Where: r.Command(), Try: "nexios remove resource " + r.Name}
+		return p, r, &problem.Error{What: r.Public + " decides which rows are public and cannot be removed", Where: r.Command(), Try: "nexios help policies"}
 	}
 	for _, word := range r.Indexes {
 		if slices.ContainsFunc(ParseIndex(word).Fields, func(f string) bool { return gone[f] }) {
@@ -307,7 +311,7 @@ func (p Project) changeTable(command string, r Resource, c Change) (Project, Res
 			x := ParseIndex(word)
 			return p, r, &problem.Error{
 				What:  "the index on " + strings.Join(x.Fields, " and ") + " would become too long for MySQL",
-				Where: r.Name + " " + word, Try: "nexios remove index " + r.Name + " " + strings.Join(x.Fields, ",") + ", first",
+				Where: r.Name + " " + word, Try: "nexios remove index " + r.Name + " " + strings.Join(x.Fields, ","),
 			}
 		}
 	}
@@ -396,9 +400,14 @@ func (r Resource) converts(was, is Field) error {
 	if a == b || a == "number" && b == "text" && is.Type != "enum" {
 		return nil
 	}
+	other := is
+	if other.Name += "_2"; !other.Is("default") && other.Row().Allows("optional") {
+		other.Mods = maps.Clone(is.Mods)
+		other.Mods["optional"] = ""
+	}
 	return &problem.Error{
-		What:  fmt.Sprintf("existing values of %s cannot be converted from %s to %s", was.Name, was.Type, is.Type),
+		What:  fmt.Sprintf("existing values of %s cannot be converted from %s to %s. Add another field, fill it in a migration, and remove %[1]s", was.Name, was.Type, is.Type),
 		Where: r.Name + " " + was.String(),
-		Try:   "nexios add field " + r.Name + " " + is.Name + "_2" + strings.TrimPrefix(is.String(), is.Name) + ", then nexios add migration, to fill it, and nexios remove field " + r.Name + " " + was.Name,
+		Try:   "nexios add field " + r.Name + " " + other.String(),
 	}
 }

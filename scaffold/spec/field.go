@@ -221,7 +221,7 @@ func readField(word string) (Field, error) {
 	bad := func(format string, args ...any) *problem.Error {
 		return &problem.Error{
 			What:  fmt.Sprintf(format, args...) + " in " + word,
-			Label: "form", Where: row.form(), Try: f.Name + ":" + sample(row.Name),
+			Label: "form", Where: row.form(), Try: strings.Replace(word, ":"+parts[0], ":"+sample(row.Name), 1),
 		}
 	}
 	if f.Type == "ref" && strings.HasSuffix(f.Name, "_id") {
@@ -433,6 +433,19 @@ func closest(word string, candidates []string, other string) string {
 	best, least := other, len(word)/2+1
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), c); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// near is the one of candidates that word is a slip of typing of; "" for none. What a
+// command may take away is not guessed further.
+func near(word string, candidates []string) string {
+	word = strings.ToLower(word)
+	best, least := "", min(2, max(1, len(word)/3))+1
+	for _, c := range candidates {
+		if d := distance(word, c); d < least {
 			best, least = c, d
 		}
 	}

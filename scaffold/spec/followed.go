@@ -48,7 +48,7 @@ func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, 
 	if len(was.Older) > 0 {
 		return p, was, is, &problem.Error{
 			What:  "one branch renamed " + was.Name + " to " + r.Now.Name + ", but on the other clients use its routes in " + strings.Join(was.Versions(), " and "),
-			Where: was.Command(), Try: "git merge --abort, then git revert the commit that renamed it",
+			Where: was.Command(), Try: "give up the merge with git merge --abort, and revert the commit that renamed it",
 		}
 	}
 	is = was
@@ -89,7 +89,7 @@ func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, 
 		if _, _, err := o.History(); err != nil {
 			return p, was, is, &problem.Error{
 				What:  "one branch renamed " + was.Name + " to " + is.Name + ", the other changed the relation to it of " + o.Name + " after that",
-				Where: o.Command(), Try: "git merge --abort, then nexios rename resource in a branch that has the change",
+				Where: o.Command(), Try: "give up the merge with git merge --abort, and rename the resource in a branch that has the change",
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -410,11 +411,18 @@ func (p Project) Remove(name, migration string) (Project, Resource, error) {
 	}
 	if len(referring) > 0 {
 		slices.Sort(referring)
-		other, _, _ := strings.Cut(referring[0], ".")
+		plural, _, _ := strings.Cut(referring[0], ".")
+		other, _ := p.Resource(plural)
+		var fields []string
+		for _, name := range referring {
+			if of, field, _ := strings.Cut(name, "."); of == plural {
+				fields = append(fields, field)
+			}
+		}
 		return p, r, &problem.Error{
 			What:  fmt.Sprintf("other resources refer to %s", r.Name),
 			Label: "fields", Where: strings.Join(referring, " "),
-			Try: "nexios remove resource " + Singular(other) + ", first",
+			Try: other.removing(fields),
 		}
 	}
 	if r.Existing != nil && len(r.Added) == 0 {
@@ -449,10 +457,10 @@ func (p Project) noResource(name string) error {
 	}
 	e := &problem.Error{
 		What: fmt.Sprintf("no resource %q", clip(name)), Label: "resources", Where: strings.Join(names, " "),
-		Try: "nexios add resource post title:string",
+		Try: "nexios list",
 	}
-	if len(names) > 0 {
-		e.Try = closest(name, names, names[0])
+	if len(names) == 0 {
+		e.Try = "nexios add resource post title:string"
 	}
 	return e
 }
@@ -460,12 +468,39 @@ func (p Project) noResource(name string) error {
 // missing is noResource for a command that works on one: what to type instead is
 // the whole command, which rest ends.
 func (p Project) missing(command, name, rest string) error {
-	return instead(p.noResource(name), func(better string) string {
-		if len(p.Resources) == 0 {
-			return better
+	var names []string
+	for _, r := range p.Resources {
+		names = append(names, r.Name)
+	}
+	return instead(p.noResource(name), func(otherwise string) string {
+		if better := cmp.Or(near(name, names), near(Singular(Snake(name)), names)); better != "" {
+			return strings.TrimSpace(command + " " + better + " " + rest)
 		}
-		return strings.TrimSpace(command + " " + better + " " + rest)
+		return otherwise
 	})
+}
+
+// unmet are the fields that alone keep r from being whole; none where it is more.
+func (p Project) unmet(r Resource) []string {
+	if p.whole(r.with(nil)) != nil {
+		return nil
+	}
+	var names []string
+	for _, word := range r.Fields {
+		if p.whole(r.with([]string{word})) != nil {
+			names = append(names, fieldName(word))
+		}
+	}
+	return names
+}
+
+// removing is the command that removes fields of r, or all of it where fields are none
+// or all that it has.
+func (r Resource) removing(fields []string) string {
+	if len(fields) == 0 || len(fields) == len(r.Fields) {
+		return "nexios remove resource " + r.Name
+	}
+	return "nexios remove field " + r.Name + " " + strings.Join(fields, " ")
 }
 
 // AddFeature returns the project with f. The same again changes nothing; the
@@ -492,7 +527,7 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 			return p, &problem.Error{
 				What:  fmt.Sprintf("%s adds %s, which already exists as a resource", f.Name, r.Plural),
 				Label: "there", Where: r.Command(),
-				Try: "nexios undo, if " + r.Name + " was added last",
+				Try: "nexios rename resource " + r.Name + " " + r.Name + "_item",
 			}
 		}
 	}
@@ -512,7 +547,7 @@ func (p Project) twice(f Feature) error {
 			e := &problem.Error{
 				What:  fmt.Sprintf("%s adds the package %s, which the project already has", f.Name, name),
 				Label: "there", Where: command,
-				Try: "nexios undo, if " + there.Name + " was added last",
+				Try: strings.Replace(command, "add", "remove", 1) + " --dry-run",
 			}
 			if name == f.Package() {
 				e.Try = "nexios add " + f.Name + " " + f.Options["name"] + "-room"
@@ -542,16 +577,18 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 	without := p
 	without.Features = slices.Delete(slices.Clone(p.Features), at, at+1)
 	var needing []string
+	first := ""
 	for _, r := range p.Resources {
 		if without.whole(r) != nil {
 			needing = append(needing, r.Name)
+			first = cmp.Or(first, r.removing(without.unmet(r)))
 		}
 	}
 	if len(needing) > 0 {
 		return p, &problem.Error{
 			What:  f.Name + " is needed by resources",
 			Label: "resources", Where: strings.Join(needing, " "),
-			Try: "nexios remove resource " + needing[0] + ", first",
+			Try: first,
 		}
 	}
 	return without, nil
@@ -700,7 +737,7 @@ func CheckDatabase(name string) error {
 	return &problem.Error{
 		What:  fmt.Sprintf("unknown database %q", clip(name)),
 		Label: "databases", Where: strings.Join(Databases(), " "),
-		Try: "--db " + closest(name, Databases(), "sqlite"),
+		Try: "nexios new shop --db " + closest(name, Databases(), "sqlite"),
 	}
 }
 

@@ -324,7 +324,7 @@ func TestWhatToTypeKeepsFlags(t *testing.T) {
 		{resource(tag, "word:string", "user:string"), "nexios add resource tag word:string --owner"},
 		{resource(tag), "nexios add resource tag title:string --owner"},
 		{resource(spec.Resource{Name: "tag", Plural: "select", Read: "user"}, "word:string"), "nexios add resource tag word:string --plural tag_items --read user"},
-		{resource(task, "word:string:private"), "nexios add resource task title:string --organisation --guard admin"},
+		{resource(task, "word:string:private"), "nexios add resource task word:string --organisation --guard admin"},
 		{resource(spec.Resource{Name: "tag", Owner: true}, "project:ref=projects"), "nexios add resource tag project:ref=projects --organisation"},
 		{resource(task, "project:ref=projects:optional:ondelete=null"), "nexios add resource task project:ref=projects:optional --organisation --guard admin"},
 		{resource(tag, "tag:ref=tags"), "nexios add resource tag tag:ref=tags:optional --owner"},
@@ -374,6 +374,59 @@ func TestOnlyRelationsHaveTargets(t *testing.T) {
 	for typ, want := range map[string]bool{"ref": true, "many": true, "has": true, "string": false, "enum": false, "decimal": false} {
 		if _, ok := p.Target(spec.Field{Name: "x", Type: typ, Arg: "notes"}); ok != want {
 			t.Errorf("a field of the type %s has a target: %v", typ, ok)
+		}
+	}
+}
+
+// TestWhatToTypeInstead: it mends all that it can, and nothing goes that was not named.
+func TestWhatToTypeInstead(t *testing.T) {
+	t.Parallel()
+	const at = "20261121101500"
+	p := project(t)
+	p.Features = []spec.Feature{{Name: "auth"}, {Name: "organisations"}, {Name: "uploads"}}
+	for _, r := range []spec.Resource{
+		{Name: "patient", Fields: []string{"name:string", "scan:file:optional", "photo:file:optional"}},
+		{Name: "picture", Fields: []string{"image:file"}},
+		{Name: "appointment", Fields: []string{"title:string", "patient:ref=patients"}},
+	} {
+		r.Migration = at
+		var err error
+		if p, _, err = p.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add := func(r spec.Resource) func() error {
+		return func() error { r.Migration = at; _, _, err := p.Add(r); return err }
+	}
+	remove := func(name string) func() error {
+		return func() error { _, _, err := p.Remove(name, at); return err }
+	}
+	removeField := func(name string, fields ...string) func() error {
+		return func() error { _, _, err := p.RemoveFields(name, fields, at); return err }
+	}
+	addField := func(words ...string) func() error {
+		return func() error { _, _, err := p.AddFields("appointment", words, "", at); return err }
+	}
+	for try, of := range map[string]func() error{
+		"nexios remove field patient scan photo":  func() error { _, err := p.RemoveFeature(spec.Feature{Name: "uploads"}); return err },
+		"nexios remove field appointment patient": remove("patient"),
+		"nexios list":                              remove("appointmentsv2"),
+		"nexios remove resource appointment":       remove("apointment"),
+		"nexios list ":                             removeField("appointment", "nope"),
+		"nexios remove field appointment title":    removeField("appointment", "titel"),
+		"nexios remove field appointment title ":   removeField("apointments", "title"),
+		"nexios remove field --help":               removeField("appointment"),
+		"nexios remove resource patient --dry-run": removeField("patient", "name", "scan", "photo"),
+		"nexios add field appointment a:decimal=10.2:optional b:decimal=10.2:default=0 c:string:optional": addField("a:decimal=20.2", "b:decimal=38.10:default=0", "c:string"),
+		"nexios add resource room name:string --organisation":                                             add(spec.Resource{Name: "bed", Fields: []string{"room:ref=rooms"}, Organisation: true}),
+		"nexios add resource bed size:decimal=10.2 note:string --organisation":                            add(spec.Resource{Name: "bed", Fields: []string{"size:decimal=20.2", "note:strin"}, Organisation: true}),
+		"nexios add resource bed note:string:unique phone:string --organisation":                          add(spec.Resource{Name: "bed", Fields: []string{"note:string:unique:private", "phone:string:private"}, Organisation: true}),
+		"nexios add resource bed note:string --only list":                                                 add(spec.Resource{Name: "bed", Fields: []string{"note:string"}, Only: []string{"lst"}}),
+		"nexios add resource bed note:string --read user --write user":                                    add(spec.Resource{Name: "bed", Fields: []string{"note:string"}, Write: "user"}),
+	} {
+		refused := (*problem.Error)(nil)
+		if err := of(); !errors.As(err, &refused) || refused.Try != strings.TrimSpace(try) {
+			t.Errorf("%v\nwant %s", err, try)
 		}
 	}
 }

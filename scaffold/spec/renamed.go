@@ -46,7 +46,7 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 		for _, o := range p.Resources {
 			is := func(f Former) bool { return f.Name == Snake(old) || f.Plural == Snake(old) }
 			if o.Name == Singular(Snake(now)) && slices.ContainsFunc(o.Former, is) {
-				err = &problem.Error{What: Snake(old) + " is called " + o.Name + " already", Where: o.Command(), Try: "nexios undo, if it was renamed last"}
+				err = &problem.Error{What: Snake(old) + " is called " + o.Name + " already", Where: o.Command(), Try: "nexios list"}
 			}
 		}
 		return p, r, err
@@ -60,7 +60,7 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 		other.Table = ""
 		return p, r, &problem.Error{
 			What:  "cannot rename " + r.Name + ": clients use its routes in " + strings.Join(r.Versions(), " and "),
-			Where: r.Command(), Try: other.Command() + ", beside it",
+			Where: r.Command(), Try: other.Command(),
 		}
 	}
 	if is.Name == r.Name && is.Plural == r.Plural {

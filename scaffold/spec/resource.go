@@ -73,7 +73,7 @@ func (r *Resource) settleFlags(said Resource) error {
 			return &problem.Error{
 				What:  fmt.Sprintf("unknown action %q in --only", clip(action)),
 				Label: "actions", Where: strings.Join(Actions(), " "),
-				Try: "nexios add resource " + r.Name + " --only " + closest(action, Actions(), "list"),
+				Try: r.again("--only " + closest(action, Actions(), "list")),
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (r *Resource) settleFlags(said Resource) error {
 	if r.Lock && len(r.Only) > 0 && !slices.Contains(r.Only, "show") {
 		return &problem.Error{
 			What: "--lock needs the action show: an update says which version was read", Where: r.Name,
-			Try: "nexios add resource " + r.Name + " --lock --only " + strings.Join(append(slices.Clone(r.Only), "show"), "/"),
+			Try: r.again("--lock --only " + strings.Join(append(slices.Clone(r.Only), "show"), "/")),
 		}
 	}
 	if err := r.settleAccess(said); err != nil {
@@ -113,7 +113,7 @@ func (r *Resource) settleAccess(said Resource) error {
 			return &problem.Error{
 				What:  fmt.Sprintf("unknown value %q for --%s", clip(flag.value), flag.name),
 				Label: "values", Where: strings.Join(flag.choices, " "),
-				Try: "nexios add resource " + r.Name + " --" + flag.name + " " + closest(flag.value, flag.choices, "user"),
+				Try: r.again("--" + flag.name + " " + closest(flag.value, flag.choices, "user")),
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func (r *Resource) settleAccess(said Resource) error {
 		r.Write = ""
 	}
 	contradiction := func(what, try string) error {
-		return &problem.Error{What: what, Where: r.Name, Try: "nexios add resource " + r.Name + " " + try}
+		return &problem.Error{What: what, Where: r.Name, Try: r.again(try)}
 	}
 	if said.UniqueWithin != "" && (said.UniqueWithin != "owner" || !r.Owner) {
 		return unwritten("unique_within", said.UniqueWithin)
@@ -198,9 +198,27 @@ func (r *Resource) retry(err error, words []string, at int) error {
 		return err
 	}
 	better := *e
-	refused := r.with(words)
-	better.Try = refused.with(refused.instead(at, e.Try)).Command()
+	better.Try = r.with(mended(words, at, e.Try, func(word string) error {
+		_, err := ParseField(word)
+		return err
+	})).Command()
 	return &better
+}
+
+// mended are words with another for the one that was refused, and for what would be
+// refused then.
+func mended(words []string, at int, better string, check func(word string) error) []string {
+	words = slices.Clone(words)
+	words[at] = better
+	for i := at; i < len(words); i++ {
+		if strings.Contains(words[i], " ") { // with a flag
+			continue
+		}
+		if e, ok := errors.AsType[*problem.Error](check(words[i])); ok && e.Try != "" {
+			words[i] = e.Try
+		}
+	}
+	return words
 }
 
 // with is the resource with other fields, for a command to type instead: it
@@ -223,6 +241,18 @@ func (r Resource) instead(i int, word string) []string {
 	return fields
 }
 
+// without are the fields as they are without a modifier.
+func (r Resource) without(modifier string) []string {
+	fields := slices.Clone(r.Fields)
+	for i, word := range fields {
+		if f, err := ParseField(word); err == nil && f.Is(modifier) {
+			delete(f.Mods, modifier)
+			fields[i] = f.String()
+		}
+	}
+	return fields
+}
+
 // within is the resource with rows that belong to an organisation.
 func (r Resource) within() Resource {
 	r.Organisation, r.Owner, r.Read, r.Write, r.Public = true, false, "", "", ""
@@ -230,6 +260,11 @@ func (r Resource) within() Resource {
 		r.Guard = ""
 	}
 	return r
+}
+
+// again is the resource with other flags, for a command to type instead.
+func (r Resource) again(flags string) string {
+	return strings.Join(append(append([]string{r.verb(), r.Name}, r.Fields...), flags), " ")
 }
 
 func (r Resource) verb() string {
@@ -276,7 +311,8 @@ func (r Resource) Package() string { return strings.ReplaceAll(r.Plural, "_", ""
 // check refuses what does not fit together within the resource.
 func (r Resource) check() error {
 	bad := func(word, format string, args ...any) error {
-		fixed := slices.DeleteFunc(slices.Clone(r.Fields), func(w string) bool { return w == word })
+		at := slices.Index(r.Fields, word)
+		fixed := slices.Delete(slices.Clone(r.Fields), at, at+1)
 		if len(fixed) == 0 {
 			fixed = []string{"title:string"}
 		}
@@ -327,7 +363,10 @@ func (r Resource) check() error {
 	for i, f := range fields {
 		word := r.Fields[i]
 		if r.Organisation && f.Is("private") {
-			return bad(word, "private cannot be combined with --organisation: all members read the rows, in %s", word)
+			return &problem.Error{
+				What:  "private cannot be combined with --organisation: all members read the rows, in " + word,
+				Where: r.Name + " " + word, Try: r.with(r.without("private")).Command(),
+			}
 		}
 		if slices.ContainsFunc(fields[:i], func(o Field) bool { return o.Name == f.Name }) {
 			return bad(word, "the field %s is repeated", f.Name)
@@ -479,8 +518,8 @@ func (r Resource) keepsSecrets(before []string) error {
 		without = r.with(r.instead(at, f.String()))
 	}
 	return &problem.Error{
-		What:  word + " is private and unique: a conflict would reveal what another row has",
-		Where: r.Name + " " + word, Try: without.Command() + ", or --owner, where unique applies per owner",
+		What:  word + " is private and unique: a conflict would reveal what another row has. With --owner, unique applies per owner",
+		Where: r.Name + " " + word, Try: without.Command(),
 	}
 }
 
@@ -711,10 +750,10 @@ func (p Project) whole(r Resource) error {
 			for _, t := range p.Tables() {
 				names = append(names, t.Plural)
 			}
+			lacking := Resource{Name: Singular(f.Arg), Plural: Plural(f.Arg), Fields: []string{"name:string"}, Organisation: r.Organisation}
 			e := &problem.Error{
 				What:  fmt.Sprintf("no table %q in %s", f.Arg, word),
-				Label: "tables", Where: strings.Join(names, " "),
-				Try: "nexios add resource " + Singular(f.Arg) + " name:string",
+				Label: "tables", Where: strings.Join(names, " "), Try: lacking.Command(),
 			}
 			if f.Arg == "users" {
 				e.Try = "nexios add auth"

@@ -83,7 +83,7 @@ func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
 	for _, name := range spec.List(f.Options["guard"]) {
 		r, ok := p.Resource(name)
 		if !ok {
-			return p, &problem.Error{What: "no resource " + strconv.Quote(name) + " to protect", Where: "--guard " + f.Options["guard"], Try: "nexios routes, which lists them"}
+			return p, &problem.Error{What: "no resource " + strconv.Quote(name) + " to protect", Where: "--guard " + f.Options["guard"], Try: "nexios list"}
 		}
 		r.Guard = "user"
 		var err error
@@ -183,7 +183,7 @@ func check(p spec.Project, f spec.Feature) error {
 	}
 	for _, r := range p.Resources {
 		if r.TableName() == "users" {
-			return &problem.Error{What: "the project already has a table users", Label: "resource", Where: r.Name, Try: "nexios undo, if it was the last command; otherwise rename it"}
+			return &problem.Error{What: "the project already has a table users", Label: "resource", Where: r.Name, Try: "nexios rename resource " + r.Name + " member"}
 		}
 	}
 	return nil

@@ -88,7 +88,7 @@ func check(p spec.Project, f spec.Feature) error {
 	if p.Database == "sqlite" && slices.Contains(spec.List(f.Options["to"]), "fly") {
 		return &problem.Error{
 			What:  "SQLite does not work on Fly.io, where migrations run on a machine without the volume",
-			Where: "database of " + p.Name, Try: "nexios add deploy --to kubernetes/systemd, or a project made with --db postgres",
+			Where: "database of " + p.Name, Try: "nexios add deploy --to kubernetes/systemd",
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func check(p spec.Project, _ spec.Feature) error {
 			case "organisations", "memberships", "invitations":
 				return &problem.Error{
 					What: "the project already has " + name, Label: "resource", Where: r.Name,
-					Try: "nexios undo, if it was the last command; otherwise another name for it",
+					Try: "nexios rename resource " + r.Name + " " + r.Name + "_item",
 				}
 			}
 		}

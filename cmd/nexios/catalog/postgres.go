@@ -139,7 +139,7 @@ func (r *postgres) read() (adopt.Catalog, error) {
 		return c, err
 	}
 	if !there {
-		return c, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("the database has no schema %q", r.schema), Where: "--schema", Try: "psql -c '\\dn', which lists them"}
+		return c, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("the database has no schema %q", r.schema), Where: "--schema", Try: "psql -c '\\dn'"}
 	}
 	// What the database writes then is without the schema: it can be built in
 	// another.

@@ -92,7 +92,10 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 		return err
 	}
 	if s.watch, err = newWatcher(s.root, s.o.Poll, s.o.glance); err != nil {
-		return problem.Failed(fmt.Errorf("the project cannot be watched: %w", err), "nexios dev --poll; or raise the limit, sudo sysctl fs.inotify.max_user_watches=524288")
+		return &problem.Error{
+			Kind: problem.Failure, What: fmt.Sprintf("the project cannot be watched: %v", err), Err: err,
+			Where: "fs.inotify.max_user_watches, which sudo sysctl fs.inotify.max_user_watches=524288 raises", Try: "nexios dev --poll",
+		}
 	}
 	out := &watchedWriter{w: s.o.Stdout, unread: s.unread}
 	show := plainWriter(out)
@@ -150,7 +153,7 @@ func (s *server) find() error {
 		dir = projectAround(dir)
 	}
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return &problem.Error{Kind: problem.Failure, What: "there is no directory " + s.o.Dir, Try: "nexios dev in the project, or --dir"}
+		return &problem.Error{Kind: problem.Failure, What: "there is no directory " + s.o.Dir, Try: "nexios dev"}
 	}
 	s.dir = dir
 	for s.root = dir; ; s.root = filepath.Dir(s.root) {
@@ -158,11 +161,11 @@ func (s *server) find() error {
 			break
 		}
 		if filepath.Dir(s.root) == s.root {
-			return &problem.Error{Kind: problem.Failure, What: "there is no go.mod", Where: dir + " or above it", Try: "nexios new blog, or nexios dev --dir blog"}
+			return &problem.Error{Kind: problem.Failure, What: "there is no go.mod", Where: dir + " or above it", Try: "nexios dev --dir blog"}
 		}
 	}
 	if why := noProgram(dir); why != "" {
-		return &problem.Error{Kind: problem.Failure, What: "there is no program in " + dir, Where: why, Try: "nexios dev --dir with the directory of main.go"}
+		return &problem.Error{Kind: problem.Failure, What: "there is no program in " + dir, Where: why, Try: "name the directory of main.go with nexios dev --dir"}
 	}
 	if _, err := exec.LookPath("go"); err != nil {
 		return &problem.Error{Kind: problem.Failure, What: "the go command was not found", Where: "PATH", Try: "install Go from https://go.dev/dl"}
@@ -225,7 +228,7 @@ func (s *server) address() (host string, port int, err error) {
 		port = s.o.Port
 	}
 	if port < 0 || port > 65535 {
-		return "", 0, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%d is not a valid port", port), Try: "--port 8000"}
+		return "", 0, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%d is not a valid port", port), Try: "nexios dev --port 8000"}
 	}
 	return host, port, nil
 }

@@ -173,7 +173,7 @@ func (s *server) run(ctx context.Context) error {
 			return nil
 		case path, ok := <-s.watch.paths:
 			if !ok {
-				return &problem.Error{Kind: problem.Failure, What: "file watching stopped", Try: "nexios dev again"}
+				return &problem.Error{Kind: problem.Failure, What: "file watching stopped", Try: "nexios dev"}
 			}
 			s.saw(path)
 		case path := <-s.watch.silent:
