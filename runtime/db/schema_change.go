@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gorm.io/gorm"
@@ -285,7 +286,9 @@ func indexed(index *schema.Index) string {
 func (c change) fits() error {
 	quoted := func(name string) clause.Column { return clause.Column{Name: c.old(name)} }
 	table := clause.Table{Name: c.is.table}
-	count := func(what string, condition string, vars ...any) error {
+	const first = "change these rows first, in a migration before this one"
+	const filled = "nexios undo, if this change was the last, and the same command with --backfill VALUE; else " + first
+	refuse := func(where, try, what, condition string, vars ...any) error {
 		var n int64
 		if err := c.tx.Raw("SELECT count(*) FROM ? WHERE "+condition, append([]any{table}, vars...)...).Scan(&n).Error; err != nil {
 			return err
@@ -293,7 +296,10 @@ func (c change) fits() error {
 		if n == 0 {
 			return nil
 		}
-		return fmt.Errorf("%d rows of %s %s\n  where: table %s\n  try:   change these rows first, in a migration before this one", n, c.is.table, what, c.is.table)
+		return fmt.Errorf("%s\n  where: %s\n  try:   %s", countedRows(n, c.is.table, what), where, try)
+	}
+	count := func(what, condition string, vars ...any) error {
+		return refuse("table "+c.is.table, first, what, condition, vars...)
 	}
 	var failed []error
 	for _, name := range c.is.order {
@@ -301,19 +307,19 @@ func (c change) fits() error {
 		generated := strings.Contains(string(field.DataType), "GENERATED ")
 		if old == nil {
 			if field.NotNull && !field.HasDefaultValue && !generated {
-				failed = append(failed, count("would have no value for "+name+", which is required", "1 = 1"))
+				failed = append(failed, refuse("table "+c.is.table, filled, "would have no value for "+name+", which is required", "1 = 1"))
 			}
 			continue
 		}
 		if field.NotNull && !old.NotNull {
-			failed = append(failed, count("have no value for "+name+", which is to be required", "? IS NULL", quoted(name)))
+			failed = append(failed, refuse("table "+c.is.table, filled, "have no value for "+name+", which is to be required", "? IS NULL", quoted(name)))
 		}
 		if size := field.Size; field.DataType == schema.String && old.DataType == schema.String && size > 0 && (old.Size > size || old.Size == 0) {
-			failed = append(failed, count(fmt.Sprintf("have a %s of more than %d characters", name, size), length(c.tx)+"(?) > ?", quoted(name), size))
+			failed = append(failed, count(fmt.Sprintf("have %s of more than %d characters", article(name), size), length(c.tx)+"(?) > ?", quoted(name), size))
 		}
 		digits, scale := decimalDigits(field)
 		if d, s := decimalDigits(old); digits > 0 && (d-s > digits-scale || s > scale) {
-			failed = append(failed, count(fmt.Sprintf("have a %s that does not fit %s", name, field.DataType),
+			failed = append(failed, count(fmt.Sprintf("have %s that does not fit %s", article(name), field.DataType),
 				"? <> ROUND(?, ?) OR ABS(?) >= ?", quoted(name), quoted(name), scale, quoted(name), clause.Expr{SQL: "1" + strings.Repeat("0", digits-scale)}))
 		}
 		if numeric(field) && old.DataType == schema.String {
@@ -331,27 +337,94 @@ func (c change) fits() error {
 		if index.Class != "UNIQUE" {
 			continue
 		}
-		there := true
+		there, live := true, ""
 		var columns, names []string
 		var vars []any
 		for _, f := range index.Fields {
+			if f.DBName == notDeleted { // which may come only now
+				live = "deleted_at IS NULL AND "
+				continue
+			}
 			there = there && (c.was.columns[c.old(f.DBName)] != nil || slices.Contains(c.was.there, f.DBName))
 			columns, vars = append(columns, "?"), append(vars, quoted(f.DBName))
 			names = append(names, f.DBName)
 		}
-		if there {
-			list, present := strings.Join(columns, ", "), strings.Join(columns, " IS NOT NULL AND ")+" IS NOT NULL"
-			failed = append(failed, count("share their "+strings.Join(names, " and ")+" with another, which is to be unique",
-				"("+list+") IN (SELECT "+list+" FROM ? WHERE "+present+" GROUP BY "+list+" HAVING count(*) > 1)",
-				slices.Concat(vars, vars, []any{table}, vars, vars)...))
+		if !there {
+			continue
 		}
+		list, present := strings.Join(columns, ", "), strings.Join(columns, " IS NOT NULL AND ")+" IS NOT NULL"
+		shared := live + "(" + list + ") IN (SELECT " + list + " FROM ? WHERE " + live + present + " GROUP BY " + list + " HAVING count(*) > 1)"
+		vars = slices.Concat(vars, vars, []any{table}, vars, vars)
+		where, err := c.rows(vars[:len(names)], shared, vars)
+		if err != nil {
+			return err
+		}
+		failed = append(failed, refuse(where, first, "share their "+strings.Join(names, " and ")+" with another, which is to be unique", shared, vars...))
 	}
 	return errors.Join(failed...)
 }
 
+// rows are the first few that a condition is true of: their table, and of each the key
+// and what it has in some columns.
+func (c change) rows(columns []any, condition string, vars []any) (string, error) {
+	key, err := primaryKey(c.tx, c.is.table)
+	if err != nil {
+		return "", err
+	}
+	var keys []any
+	for _, name := range key {
+		keys = append(keys, clause.Column{Name: name})
+	}
+	all := slices.Concat(columns, keys)
+	list := strings.TrimSuffix(strings.Repeat("?, ", len(all)), ", ")
+	found, err := records(c.tx.Raw("SELECT "+list+" FROM ? WHERE "+condition+" ORDER BY "+list+" LIMIT 10", slices.Concat(all, []any{clause.Table{Name: c.is.table}}, vars, all)...))
+	if err != nil {
+		return "", err
+	}
+	where := "table " + c.is.table
+	for _, row := range found {
+		line := ""
+		for i, value := range row {
+			if text, ok := value.(string); ok && i < len(columns) {
+				value = strconv.Quote(text)
+			}
+			if i >= len(columns) {
+				line += ", " + key[i-len(columns)] + " "
+			} else if i > 0 {
+				line += " and "
+			}
+			line += fmt.Sprint(value)
+		}
+		where += "\n         " + line
+	}
+	return where, nil
+}
+
+// countedRows says what is so of n rows of a table, with the verb that what begins with.
+func countedRows(n int64, table, what string) string {
+	if n != 1 {
+		return fmt.Sprintf("%d rows of %s %s", n, table, what)
+	}
+	for plural, singular := range map[string]string{"have ": "has ", "share their ": "shares its ", "do ": "does "} {
+		if rest, ok := strings.CutPrefix(what, plural); ok {
+			what = singular + rest
+			break
+		}
+	}
+	return "1 row of " + table + " " + what
+}
+
+// article is the name of a column after a or an.
+func article(name string) string {
+	if strings.HasPrefix(name, "u") || !strings.ContainsAny(name[:1], "aeio") {
+		return "a " + name
+	}
+	return "an " + name
+}
+
 // numbers refuses texts that are no whole numbers.
 func (c change) numbers(count func(string, string, ...any) error, column clause.Column, name string) error {
-	what := "have a " + name + " that is not a whole number"
+	what := "have " + article(name) + " that is not a whole number"
 	switch c.tx.Name() {
 	case "postgres":
 		return count(what, "? !~ '^-?[0-9]{1,18}$'", column)

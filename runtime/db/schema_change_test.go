@@ -285,10 +285,59 @@ func TestChangeDecimal(t *testing.T) {
 			if fits {
 				must(t, err)
 				must(t, db.ChangeTable(gdb, "prices", &narrow{}, &wide{}))
-			} else if err == nil || !strings.Contains(err.Error(), "1 rows of prices have a price that does not fit decimal(6,2)") {
+			} else if err == nil || !strings.Contains(err.Error(), "1 row of prices has a price that does not fit decimal(6,2)") {
 				t.Errorf("%v: %v", price, err)
 			}
 			must(t, gdb.Exec("DELETE FROM prices").Error)
+		}
+	})
+}
+
+// TestChangeRefused makes changes that rows do not fit: each is refused with what they
+// are and what to do, before anything is changed.
+func TestChangeRefused(t *testing.T) {
+	type plain struct {
+		ID     int64
+		Title  *string `gorm:"size:40"`
+		Amount *string `gorm:"size:40"`
+	}
+	type required struct {
+		ID     int64
+		Title  string  `gorm:"size:40;not null"`
+		Amount *string `gorm:"size:40"`
+	}
+	type short struct {
+		ID     int64
+		Title  *string `gorm:"size:40"`
+		Amount *string `gorm:"size:2"`
+	}
+	type unique struct {
+		ID         int64
+		Title      *string `gorm:"size:40;uniqueIndex:idx_notes_title"`
+		Amount     *string `gorm:"size:40"`
+		NotDeleted *int    `gorm:"type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED;uniqueIndex:idx_notes_title"`
+	}
+	each(t, func(t *testing.T, gdb *gorm.DB) {
+		must(t, gdb.Exec("CREATE TABLE notes (id integer PRIMARY KEY, title varchar(40), amount varchar(40), deleted_at timestamp NULL)").Error)
+		must(t, gdb.Exec("INSERT INTO notes (id, title, amount, deleted_at) VALUES (1, 'a', '123', NULL), (2, 'a', '1', '2026-01-01'), (3, NULL, '1', NULL), (4, 'b', '1', NULL)").Error)
+		for _, c := range []struct {
+			after any
+			want  string // the parts of the error; "" for none
+		}{
+			{&required{}, "1 row of notes has no value for title, which is to be required\n  where: table notes\n  try:   nexios undo, if this change was the last, and the same command with --backfill VALUE; else change these rows first, in a migration before this one"},
+			{&short{}, "1 row of notes has an amount of more than 2 characters\n  where: table notes\n  try:   change these rows first, in a migration before this one"},
+			{&unique{}, ""},
+		} {
+			if err := db.ChangeTable(gdb, "notes", &plain{}, c.after); (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
+				t.Errorf("%T: %v", c.after, err)
+			}
+		}
+		must(t, db.ChangeTable(gdb, "notes", &unique{}, &plain{}))
+		must(t, gdb.Exec("UPDATE notes SET deleted_at = NULL").Error)
+		const want = "2 rows of notes share their title with another, which is to be unique\n  where: table notes\n" +
+			"         \"a\", id 1\n         \"a\", id 2\n  try:   change these rows first, in a migration before this one"
+		if err := db.ChangeTable(gdb, "notes", &plain{}, &unique{}); err == nil || err.Error() != want {
+			t.Errorf("%v", err)
 		}
 	})
 }

@@ -165,7 +165,8 @@ func madeBy(ctx context.Context, list []Migration) (_ map[string]tableSchema, er
 }
 
 // withoutIndex is advice about the foreign keys that no index begins with, of the
-// tables that are among ours.
+// tables that are among ours. The last column of one of several columns is enough: it
+// tells the row, and the others say within what it does.
 func withoutIndex(ours, is map[string]tableSchema) []Difference {
 	var all []Difference
 	for _, name := range sortedKeys(is) {
@@ -176,11 +177,11 @@ func withoutIndex(ours, is map[string]tableSchema) []Difference {
 			columns := is[name].keys[key]
 			found := false
 			for _, index := range is[name].indexes {
-				found = found || len(index) >= len(columns) && sameSet(index[:len(columns)], columns)
+				found = found || index[0] == columns[len(columns)-1] || len(index) >= len(columns) && sameSet(index[:len(columns)], columns)
 			}
 			if !found {
-				list := strings.Join(columns, ",")
-				all = append(all, Difference{false, name + "." + list, "a foreign key without an index: deleting what it refers to reads the whole table", "nexios add index " + name + " " + list})
+				all = append(all, Difference{false, name + "." + strings.Join(columns, ","), "a foreign key without an index: deleting what it refers to reads the whole table",
+					"nexios add migration index-" + dashed(append([]string{name}, columns...)...)})
 			}
 		}
 	}

@@ -181,7 +181,7 @@ func TestCheckCommand(t *testing.T) {
 	}
 	must(t, gdb.Exec("DROP INDEX idx_posts_author_id").Error)
 	if out, problem, code := run("db check"); code != command.Found || !strings.HasPrefix(problem, "the database differs from the migrations in 1 place\n") ||
-		!strings.Contains(out, "\n        to reads the whole table\n        try: nexios add index posts author_id\n") {
+		!strings.Contains(out, "\n        to reads the whole table\n        try: nexios add migration index-posts-author-id\n") {
 		t.Errorf("exit code %d, %s\n%s", code, problem, out)
 	}
 }
