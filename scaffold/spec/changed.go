@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/problem"
@@ -187,6 +188,22 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 	if err := r.converts(was, is); err != nil {
 		return p, r, err
 	}
+	if is.String() == was.String() && fill != "" {
+		if strings.ContainsAny(fill, " '") {
+			fill = strconv.Quote(fill)
+		}
+		again := command + " " + r.Name + " " + strings.Join(words, " ") + " --backfill " + fill
+		e := &problem.Error{
+			What: was.Name + " is that already, and --backfill is part of the change that makes it so", Where: r.Name + " " + was.String(),
+			Try: "nexios add migration fill-" + strings.ReplaceAll(r.Name+"-"+was.Name, "_", "-"),
+		}
+		if len(r.Changed) > 0 {
+			if last := r.Changed[len(r.Changed)-1]; len(last.Fields) == 1 && last.Fields[0].To == was.String() {
+				e.Try = "nexios undo, if that was the last change, and then: " + again
+			}
+		}
+		return p, r, e
+	}
 	if is.String() == was.String() {
 		return p, r, nil
 	}
@@ -338,6 +355,7 @@ func (p Project) WithoutLastChange(r Resource) (Project, Resource, error) {
 
 // changed is the field with changes made to it, each as it is typed.
 func (f Field) changed(words []string) (Field, error) {
+	was := f.String()
 	f.Mods = maps.Clone(f.Mods)
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
@@ -354,16 +372,10 @@ func (f Field) changed(words []string) (Field, error) {
 			if name == "type" {
 				name, value, _ = strings.Cut(value, "=")
 			}
-			row, ok := TypeOf(name)
-			if !ok {
+			if _, ok := TypeOf(name); !ok {
 				return f, &problem.Error{What: fmt.Sprintf("unknown type %q", name), Label: "types", Where: strings.Join(typeNames(), " "), Try: f.Name + " " + closest(name, typeNames(), "text")}
 			}
 			f.Type, f.Arg = name, value
-			for mod := range f.Mods {
-				if !row.Allows(mod) {
-					delete(f.Mods, mod)
-				}
-			}
 		case isModifier(name):
 			switch name {
 			case "len":
@@ -378,6 +390,18 @@ func (f Field) changed(words []string) (Field, error) {
 				What: fmt.Sprintf("unknown change %q of %s", clip(word), f.Name), Label: "changes", Where: "a modifier, no- and a modifier, required, or a type",
 				Try: f.Name + " " + closest(name, append(modifierNames(), "required"), "optional"),
 			}
+		}
+	}
+	var lost, without []string // by another type, and no change says so
+	for _, m := range Modifiers() {
+		if f.Is(m[0]) && !f.Row().Allows(m[0]) && !slices.ContainsFunc(words, func(word string) bool { return word == m[0] || strings.HasPrefix(word, m[0]+"=") }) {
+			lost, without = append(lost, m[0]), append(without, "no-"+m[0])
+		}
+	}
+	if len(lost) > 0 {
+		return f, &problem.Error{
+			What: fmt.Sprintf("%s cannot keep %s as %s", f.Name, strings.Join(lost, ", "), f.Type), Where: was,
+			Try: strings.Join(slices.Concat([]string{f.Name}, words, without), " "),
 		}
 	}
 	return ParseField(f.String())

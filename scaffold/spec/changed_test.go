@@ -75,6 +75,58 @@ func TestChangeField(t *testing.T) {
 	}
 }
 
+// Another type loses nothing silently: what it cannot keep is refused, with the command
+// that says it goes, and that works.
+func TestChangeTypeLosesNothing(t *testing.T) {
+	for word, changes := range map[string]string{
+		"x:string:unique:search:sort:filter": "text",
+		"x:string:nocase:min=2":              "type=text",
+		"x:string:unique=nocase":             "text min=3",
+		"x:string:len=5":                     "email",
+		"x:string:pattern=^[a-z]+$":          "slug",
+		"x:int:unique:default=1":             "text",
+		"x:email:unique":                     "enum=a/b",
+	} {
+		p, _, err := spec.Project{Nexios: "0.1.0", Name: "blog", Module: "blog", Database: "sqlite"}.Add(spec.Resource{Name: "bar", Fields: []string{word, "n:int"}, Migration: "20261121000000"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = p.ChangeField("bar", append([]string{"x"}, strings.Fields(changes)...), "", "20261122000000")
+		e, ok := errors.AsType[*problem.Error](err)
+		if !ok || e.What == "" || e.Where != word {
+			t.Errorf("%s %s: %v", word, changes, err)
+			continue
+		}
+		again, ok := strings.CutPrefix(e.Try, "nexios change field bar ")
+		if !ok || !strings.HasPrefix(again, "x "+changes+" no-") {
+			t.Errorf("%s %s: try %s", word, changes, e.Try)
+			continue
+		}
+		if _, _, err := p.ChangeField("bar", strings.Fields(again), "", "20261122000000"); err != nil {
+			t.Errorf("%s %s: %s: %v", word, changes, again, err)
+		}
+	}
+}
+
+// A value for rows that have none comes with the change that makes a field required:
+// where it was forgotten, the next try says how it is made again.
+func TestChangeFieldFillForgotten(t *testing.T) {
+	p := changeable(t)
+	p, _, err := p.AddFields("post", []string{"sku:string:optional"}, "", "20261122000000")
+	if err == nil {
+		p, _, err = p.ChangeField("post", []string{"sku", "required"}, "", "20261122000001")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = p.ChangeField("post", []string{"sku", "required"}, "none", "20261122000002")
+	if e, ok := errors.AsType[*problem.Error](err); !ok || e.Try != "nexios undo, if that was the last change, and then: nexios change field post sku required --backfill none" {
+		t.Errorf("%v", err)
+	}
+	_, _, err = p.ChangeField("post", []string{"title", "required"}, "none", "20261122000002")
+	refused(t, "a field that was required from the first", err)
+}
+
 // refused is an error that says what to type instead.
 func refused(t *testing.T, what string, err error) {
 	t.Helper()
