@@ -287,7 +287,7 @@ func (c change) fits() error {
 	quoted := func(name string) clause.Column { return clause.Column{Name: c.old(name)} }
 	table := clause.Table{Name: c.is.table}
 	const first = "change these rows first, in a migration before this one"
-	const filled = "nexios undo, if this change was the last, and the same command with --backfill VALUE; else " + first
+	const filled = first + "; or undo the command and give it --backfill VALUE"
 	refuse := func(where, try, what, condition string, vars ...any) error {
 		var n int64
 		if err := c.tx.Raw("SELECT count(*) FROM ? WHERE "+condition, append([]any{table}, vars...)...).Scan(&n).Error; err != nil {

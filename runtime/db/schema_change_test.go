@@ -324,7 +324,7 @@ func TestChangeRefused(t *testing.T) {
 			after any
 			want  string // the parts of the error; "" for none
 		}{
-			{&required{}, "1 row of notes has no value for title, which is to be required\n  where: table notes\n  try:   nexios undo, if this change was the last, and the same command with --backfill VALUE; else change these rows first, in a migration before this one"},
+			{&required{}, "1 row of notes has no value for title, which is to be required\n  where: table notes\n  try:   change these rows first, in a migration before this one; or undo the command and give it --backfill VALUE"},
 			{&short{}, "1 row of notes has an amount of more than 2 characters\n  where: table notes\n  try:   change these rows first, in a migration before this one"},
 			{&unique{}, ""},
 		} {

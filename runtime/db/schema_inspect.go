@@ -144,7 +144,7 @@ func (t tableSchema) refold(table, column string) string {
 			}
 		}
 	}
-	return fmt.Sprintf("nexios add migration restore-%s, with db.%s(tx, %q, %q%s)", dashed(table, base), call, table, base, within)
+	return fmt.Sprintf("nexios add migration restore-%s   # db.%s(tx, %q, %q%s)", dashed(table, base), call, table, base, within)
 }
 
 // madeBy is the schema that migrations make.

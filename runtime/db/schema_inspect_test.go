@@ -139,7 +139,7 @@ func TestDifferencesOfUnique(t *testing.T) {
 		for _, d := range all {
 			got = append(got, d.Where+": "+d.What+"; "+d.Try)
 		}
-		const title = `nexios add migration restore-posts-title, with db.UniqueNoCase(tx, "posts", "title")`
+		const title = `nexios add migration restore-posts-title   # db.UniqueNoCase(tx, "posts", "title")`
 		want := []string{
 			"posts.title_folded: the column is missing that title is compared by, whatever the case; " + title,
 			"posts.idx_posts_title: the unique index of title_folded is missing; " + title,

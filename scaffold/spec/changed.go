@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
@@ -189,8 +189,8 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 		return p, r, err
 	}
 	if is.String() == was.String() && fill != "" {
-		if strings.ContainsAny(fill, " '") {
-			fill = strconv.Quote(fill)
+		if strings.ContainsFunc(fill, func(r rune) bool { return r != '-' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+			fill = "VALUE" // shells differ in how they quote
 		}
 		again := command + " " + r.Name + " " + strings.Join(words, " ") + " --backfill " + fill
 		e := &problem.Error{
@@ -199,7 +199,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 		}
 		if len(r.Changed) > 0 {
 			if last := r.Changed[len(r.Changed)-1]; len(last.Fields) == 1 && last.Fields[0].To == was.String() {
-				e.Try = "nexios undo, if that was the last change, and then: " + again
+				e.Try = "nexios undo && " + again + "   # if nothing was changed since"
 			}
 		}
 		return p, r, e

@@ -120,7 +120,7 @@ func TestChangeFieldFillForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = p.ChangeField("post", []string{"sku", "required"}, "none", "20261122000002")
-	if e, ok := errors.AsType[*problem.Error](err); !ok || e.Try != "nexios undo, if that was the last change, and then: nexios change field post sku required --backfill none" {
+	if e, ok := errors.AsType[*problem.Error](err); !ok || e.Try != "nexios undo && nexios change field post sku required --backfill none   # if nothing was changed since" {
 		t.Errorf("%v", err)
 	}
 	_, _, err = p.ChangeField("post", []string{"title", "required"}, "none", "20261122000002")
