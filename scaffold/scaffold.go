@@ -117,6 +117,15 @@ func (d *draft) add(old spec.Project, ch change) ([]string, error) {
 	for _, file := range files {
 		d.at(file.Path).yields = ch.now.yields
 	}
+	if was, ok := ch.was.input.(view.Resource); ok && was.Routes && !ch.now.input.(view.Resource).Routes { // v1 is gone
+		room, _, err := ch.was.write()
+		if err != nil {
+			return nil, err
+		}
+		d.remove(slices.DeleteFunc(room, func(file render.File) bool {
+			return slices.ContainsFunc(files, func(is render.File) bool { return is.Path == file.Path })
+		}))
+	}
 	d.edit(ch.now.edits, ch.was.edits)
 	return imported, nil
 }
@@ -286,7 +295,7 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 			edits:  c.Resource.Edits(v),
 		})
 		for i, name := range r.Versions() {
-			if i == 0 {
+			if name == "v1" {
 				continue // has the resource's own room
 			}
 			v, err := view.OfVersion(p, r, i)

@@ -2,35 +2,164 @@ package scaffold
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nexios-go/nexios/scaffold/edit"
 	"github.com/nexios-go/nexios/scaffold/merge"
 	"github.com/nexios-go/nexios/scaffold/plan"
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
+	"github.com/nexios-go/nexios/scaffold/view"
 )
+
+// modules is where a project mounts its modules.
+const modules = "internal/app/modules.go"
 
 // AddVersions plans the way from the project old to the same one with another version
 // of the routes of resources, which are as now has them: their packages are copies of
 // those before, with their owner's edits and files.
+//
+// The module before says that it is deprecated, whatever its owner made of the lines
+// around it, and the new one is mounted with the same arguments and middleware.
 func (c Catalog) AddVersions(old, now spec.Project, added []spec.Resource, disk fs.FS) (plan.Plan, error) {
-	made, err := c.Change(old, now, disk)
+	over := resolved{disk, map[string][]byte{}}
+	for _, r := range added {
+		v, err := view.OfVersion(now, r, len(r.Older)-1)
+		if err != nil {
+			return plan.Plan{}, err
+		}
+		for _, dir := range []string{"", baseDir} {
+			name := dir + "internal/" + v.Package + "/" + v.Package + ".go"
+			if text, err := fs.ReadFile(disk, name); err == nil {
+				over.texts[name] = edit.Deprecate(text, v.Room.Deprecated)
+			}
+		}
+	}
+	made, err := c.Change(old, now, over)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	ops := made.Ops
+	ops := onto(disk, over, made, nil).Ops
 	for _, r := range added {
 		last := len(r.Older)
 		_, from := r.OfVersion(last - 1)
 		_, to := r.OfVersion(last)
+		under := strconv.Quote("/api/" + r.Version)
+		for i, op := range ops {
+			if op.Path == modules && op.Kind == plan.Update {
+				ops[i].After = edit.MountLike(op.After, now.Module+"/internal/"+from, to+".Module(gdb).Under("+under+")", to, under)
+			}
+		}
+		for _, call := range registered(disk, "internal/"+from) {
+			ops = append(ops, plan.Op{Kind: plan.Note, Path: "internal/" + to, Note: call + ", and so does this copy: take it out of one, or the program does not start"})
+		}
 		if ops, err = copied(ops, disk, edit.Renaming{Module: now.Module, Models: "internal/model", Folder: [2]string{"internal/" + from, "internal/" + to}}); err != nil {
 			return plan.Plan{}, err
 		}
 	}
 	return plan.New(ops...), nil
+}
+
+// RemoveVersion plans the way from the project old to the same one without a version of
+// the routes of some resources, as now has it. Where its owner mounts it with other
+// arguments, that goes too.
+func (c Catalog) RemoveVersion(old, now spec.Project, version string, disk fs.FS) (plan.Plan, error) {
+	over := resolved{disk, map[string][]byte{}}
+	text, err := fs.ReadFile(disk, modules)
+	if err == nil {
+		for _, r := range old.Resources {
+			is, _ := now.Resource(r.Name)
+			at := slices.Index(r.Versions(), version)
+			if at < 0 || len(is.Older) == len(r.Older) {
+				continue
+			}
+			v, err := view.OfVersion(old, r, at)
+			if err != nil {
+				return plan.Plan{}, err
+			}
+			for _, e := range c.Resource.Mount(v) {
+				if e.Op == edit.AddElement {
+					text = edit.MountAs(text, old.Module+"/internal/"+v.Package, e.Text)
+				}
+			}
+		}
+		over.texts[modules] = text
+	}
+	made, err := c.Change(old, now, over)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return onto(disk, over, made, nil), nil
+}
+
+// registered are the places in a package that register handlers of jobs or their
+// schedules, of which a program has one each.
+func registered(disk fs.FS, dir string) (places []string) {
+	_ = below(disk, dir, func(name string, _ fs.DirEntry) error { // what cannot be read is told of when it is copied
+		text, err := fs.ReadFile(disk, name)
+		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		for _, line := range edit.Calls(text, runtimeModule+"/runtime/jobs", "Handle", "HandleTx", "Schedule") {
+			places = append(places, fmt.Sprintf("%s:%d registers a job", name, line))
+		}
+		return nil
+	})
+	return places
+}
+
+// UsedByOlder refuses to change a field of r in a way that an older version of its routes,
+// which shares the model, does not compile or answer with: another name or type, or none.
+// verb is what is done to it: "rename". A version whose owner took the field out of its
+// package is in nobody's way.
+func UsedByOlder(verb string, old, now spec.Project, r spec.Resource, disk fs.FS) error {
+	was, _ := old.Resource(r.Name)
+	if len(was.Older) == 0 {
+		return nil
+	}
+	from, err := view.OfVersion(old, was, len(was.Older))
+	if err != nil {
+		return err
+	}
+	to, err := view.OfVersion(now, r, len(r.Older))
+	if err != nil {
+		return err
+	}
+	there := slices.Concat(to.Model.Fields, to.Model.Relations)
+	for i, v := range was.Older {
+		_, pkg := was.OfVersion(i)
+		for _, line := range slices.Concat(from.Model.Fields, from.Model.Relations) {
+			name := spec.Named(v.Fields, line.Name)
+			if name == "" || slices.ContainsFunc(there, func(l view.Line) bool { return l.Name == line.Name && l.Type == line.Type }) {
+				continue
+			}
+			where := ""
+			err := below(disk, "internal/"+pkg, func(file string, _ fs.DirEntry) error {
+				text, err := fs.ReadFile(disk, file)
+				if err == nil && where == "" && strings.HasSuffix(file, ".go") {
+					if at := edit.Selects(text, line.Name); at > 0 {
+						where = fmt.Sprintf("%s:%d", file, at)
+					}
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if where != "" {
+				return &problem.Error{
+					What:  fmt.Sprintf("cannot %s %s while %s of %s is served, whose clients know it as it is", verb, name, v.Name, r.Name),
+					Where: where, Try: "nexios remove version " + v.Name + " " + r.Name + " --dry-run",
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // copied has new files of a package begin as those of another one, as its owner has

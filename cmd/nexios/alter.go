@@ -73,8 +73,9 @@ func renameFieldCommand() *cobra.Command {
 		Short: "Rename a field and its column",
 		Long: `Rename a field and its column: a migration renames the column with its indexes
 and references, and the model, inputs, filters and tests are merged with your
-edits. Your own Go code gets the new name too; SQL, page templates, comments and
-older versions of the API do not. Clients see the new name from then on.
+edits. Your own Go code gets the new name too; SQL, page templates and comments
+do not. Clients see the new name from then on, so a field that an older version
+of the API uses cannot be renamed while that version is served.
 
 If anything would no longer compile, it is listed and nothing is written.`,
 		Example:           "  nexios rename field post title headline",
@@ -90,6 +91,9 @@ func renameField(cmd *cobra.Command, f changeFlags, open opened, at string, args
 		return err
 	}
 	if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+		return err
+	}
+	if err := scaffold.UsedByOlder("rename", open.spec, project, r, open.Files()); err != nil {
 		return err
 	}
 	was, _ := open.spec.Resource(r.Name)
@@ -258,7 +262,11 @@ func altering(cmd *cobra.Command, drops bool, how func(p spec.Project, args []st
 		if project, err = scaffold.Settle(open.spec, project, r); err != nil {
 			return err
 		}
-		c := changing{key: scaffold.ResourceKey(r), title: strings.Join(append(strings.Fields(cmd.CommandPath())[1:], args...), " ")}
+		command := strings.Fields(cmd.CommandPath())[1:]
+		if err := scaffold.UsedByOlder(command[0], open.spec, project, r, open.Files()); err != nil {
+			return err
+		}
+		c := changing{key: scaffold.ResourceKey(r), title: strings.Join(append(command, args...), " ")}
 		if drops {
 			c.done = "the new migration drops columns of " + r.TableName() + " and their data"
 			if canAsk(cmd) && !f.yes && !f.dryRun {

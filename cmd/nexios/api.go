@@ -1,12 +1,14 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 func apiCommand() *cobra.Command {
@@ -32,11 +34,15 @@ the successor and, with --sunset, Sunset (RFC 8594); OpenAPI marks it as
 deprecated.
 
 From then on, add field, change field and the like change the model and the
-newest version only. Older versions use the same model: before you remove a
-field, edit the versions that still use it. Rows created through an older
-version get the default of fields added since, or the value of --backfill; its
-responses include those fields. Without RESOURCE, every resource with routes
-gets the version.`,
+newest version only. Older versions use the same model: a field that one of them
+uses cannot be renamed, removed or get another type until that version is gone
+(nexios remove version) or you have edited it to do without. Rows created
+through an older version get the default of fields added since, or the value of
+--backfill; its responses include those fields. Without RESOURCE, every resource
+with routes gets the version.
+
+A program has one handler per kind of job: if the module registers some, they
+are listed, to be taken out of the copy.`,
 		Example: "  nexios api version v2 post\n  nexios api version v2 post --sunset 2027-05-28",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -74,4 +80,41 @@ func addVersion(cmd *cobra.Command, f changeFlags, open opened, version string, 
 	}
 	title := strings.Join(append([]string{"api version", version}, names...), " ")
 	return carryOver(cmd, f, open, p, changing{title: title, ask: question, next: nextSteps(p)})
+}
+
+func removeVersionCommand() *cobra.Command {
+	return remover(&cobra.Command{
+		Use:   "version VERSION [RESOURCE...]",
+		Short: "Remove an older version of the API",
+		Long: `Remove an older version of resources that nexios api version left beside the
+next one: its package with inputs, routes and tests. Without RESOURCE, of every
+resource that has it. The table, the model and newer versions stay as they are,
+and so do the paths of those.
+
+If you edited one of the files, nothing is written unless you pass --force.
+nexios undo restores everything.`,
+		Example: "  nexios remove version v1 post\n  nexios remove version v1",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return nil
+			}
+			return &problem.Error{What: "nexios remove version needs VERSION [RESOURCE...]", Try: "nexios remove version --help"}
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return resourcesIn(cmd), cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, r := range projectOf(cmd).Resources {
+				for _, v := range r.Older {
+					names = append(names, v.Name)
+				}
+			}
+			slices.Sort(names)
+			return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
+		},
+	}, func(_ *cobra.Command, _ changeFlags, open opened, _ string, args []string) (spec.Project, removal, error) {
+		left, _, err := open.spec.RemoveVersion(args[0], args[1:])
+		return left, removal{title: strings.Join(append([]string{"remove version"}, args...), " "), version: args[0]}, err
+	})
 }

@@ -276,7 +276,7 @@ func unknownTo(client []byte, open opened) (string, error) {
 				continue
 			}
 			path := below
-			if i > 0 {
+			if room != r.Package() {
 				path = "/" + r.Versions()[i] + below
 			}
 			if !has(client, path) {

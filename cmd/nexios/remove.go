@@ -22,13 +22,14 @@ Nothing else is touched, and nexios undo restores everything.`
 func removeCommand() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "remove",
-		Short: "Remove a resource, a model, fields or a feature from the project",
-		Long:  "Remove a resource, a model, fields or a feature from the project.\n\n" + removeHelp,
+		Short: "Remove a resource, a model, fields, an API version or a feature",
+		Long:  "Remove a resource, a model, fields, an API version or a feature.\n\n" + removeHelp,
 		Example: `  nexios remove resource post
   nexios remove field post subtitle
+  nexios remove version v1 post
   nexios remove websocket chat
   nexios remove tour --dry-run`,
-	}, removeResourceCommand(), removeFieldCommand(), removeIndexCommand())
+	}, removeResourceCommand(), removeFieldCommand(), removeIndexCommand(), removeVersionCommand())
 	for _, feature := range templates.Features() {
 		cmd.AddCommand(removeFeatureCommand(feature))
 	}
@@ -143,6 +144,8 @@ type removal struct {
 	title  string
 	opened []string // the resources that anybody may call afterwards
 	next   []string
+	// version is the one of routes that goes, in the place of parts; "" for none.
+	version string
 }
 
 // remove carries the project over to what is left of it.
@@ -152,10 +155,19 @@ func remove(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 		question = strings.TrimSpace(callable("then", what.opened) + " " + strings.ToUpper(what.title[:1]) + what.title[1:] + "?")
 	}
 	done := slices.DeleteFunc([]string{callable("now", what.opened), dropped(open.spec, project)}, func(s string) bool { return s == "" })
-	return change(cmd, f, open, project, changing{
+	how := changing{
 		title: what.title, ask: question, force: force,
 		done: strings.Join(done, "\n"), next: what.next,
-	})
+	}
+	if what.version == "" {
+		return change(cmd, f, open, project, how)
+	}
+	p, err := open.catalog.RemoveVersion(open.spec, project, what.version, open.Files())
+	if err != nil {
+		return err
+	}
+	how.next = nextSteps(p)
+	return carryOver(cmd, f, open, p, how)
 }
 
 // dropped says what the new migration takes away.

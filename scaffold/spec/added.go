@@ -107,7 +107,7 @@ func (r Resource) mayBecome(changed Resource) error {
 	if err := changed.keepsSecrets(r.Told()); err != nil {
 		return instead(err, func(string) string { return "nexios help policies" })
 	}
-	return changed.older()
+	return changed.creates()
 }
 
 // Latest is when the latest migration was made that the project has by name; ""

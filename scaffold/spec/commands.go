@@ -61,6 +61,10 @@ func (p Project) Commands() []Made {
 		}
 	}
 	for _, r := range p.Resources {
+		if names := r.Versions(); len(names) > 0 && names[0] != "v1" { // v1 is gone
+			add(r, "version", "api", "version", names[0], r.Name)
+			add(r, "version", "remove", "version", "v1", r.Name)
+		}
 		for i, v := range r.Older {
 			next, _ := r.OfVersion(i + 1)
 			words := []string{"api", "version", r.Versions()[i+1], r.Name}

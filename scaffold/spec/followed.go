@@ -45,7 +45,7 @@ func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, 
 		return p, was, is, nil
 	}
 	was = p.Resources[at]
-	if len(was.Older) > 0 {
+	if was.Version != "" {
 		return p, was, is, &problem.Error{
 			What:  "one branch renamed " + was.Name + " to " + r.Now.Name + ", but on the other clients use its routes in " + strings.Join(was.Versions(), " and "),
 			Where: was.Command(), Try: "give up the merge with git merge --abort, and revert the commit that renamed it",

@@ -55,7 +55,7 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 	if err != nil && Words(now) == nil {
 		return p, r, badName("resource", now, command+" "+r.Name+" article")
 	}
-	if len(r.Older) > 0 {
+	if r.Version != "" {
 		other := r.called(is.Name, is.Plural)
 		other.Table = ""
 		return p, r, &problem.Error{

@@ -649,7 +649,7 @@ func (p Project) uses() uses {
 func (r Resource) names() []string {
 	names := []string{"package " + r.Package()}
 	for i := range r.Versions() {
-		if _, name := r.OfVersion(i); i > 0 {
+		if _, name := r.OfVersion(i); name != r.Package() {
 			names = append(names, "package "+name)
 		}
 	}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,6 +33,18 @@ func (r Resource) Versions() []string {
 	return names
 }
 
+// Named is the field among words that a Go field stands for, by its own name or its
+// column's; "" for none.
+func Named(words []string, goName string) string {
+	for _, word := range words {
+		name := fieldName(word)
+		if bare := strings.ReplaceAll(name, "_", ""); strings.EqualFold(bare, goName) || strings.EqualFold(bare+"id", goName) {
+			return name
+		}
+	}
+	return ""
+}
+
 // knowing is the oldest version of the routes, but for the newest, whose clients know a
 // field; "" for none.
 func (r Resource) knowing(field string) string {
@@ -44,12 +57,12 @@ func (r Resource) knowing(field string) string {
 }
 
 // OfVersion returns the resource with the fields of a version of its routes, and the
-// package of that: the oldest has the one of the resource, each later one its own. i
-// counts from 0, the oldest.
+// package of that: v1 has the one of the resource, each later one its own. i counts from
+// 0, the oldest that is there.
 func (r Resource) OfVersion(i int) (_ Resource, room string) {
 	room = r.Package()
-	if i > 0 {
-		room += r.Versions()[i]
+	if names := r.Versions(); len(names) > 0 && names[i] != "v1" {
+		room += names[i]
 	}
 	if i < len(r.Older) {
 		r.Fields = r.Older[i].Fields
@@ -108,9 +121,9 @@ func (r Resource) Later(i int) ([]Later, error) {
 	return later, nil
 }
 
-// older refuses a change of fields with which an older version of the routes could not
+// creates refuses a change of fields with which an older version of the routes could not
 // create rows.
-func (r Resource) older() error {
+func (r Resource) creates() error {
 	if !r.Serves("create") && !r.Serves("bulk") {
 		return nil
 	}
@@ -196,6 +209,66 @@ func (p Project) AddVersion(version string, names []string, since, sunset string
 	return now, added, nil
 }
 
+// RemoveVersion returns the project without an older version of resources, and those; of
+// all that have it where names is empty. The newest stays: it is what the resource is.
+func (p Project) RemoveVersion(version string, names []string) (Project, []Resource, error) {
+	const command = "nexios remove version"
+	var chosen []Resource
+	for _, name := range names {
+		r, err := p.resourceOf(command+" "+version, name, "")
+		if err != nil {
+			return p, nil, err
+		}
+		chosen = append(chosen, r)
+	}
+	if len(names) == 0 {
+		for _, r := range p.Resources {
+			if r.older(version) >= 0 {
+				chosen = append(chosen, r)
+			}
+		}
+	}
+	if len(chosen) == 0 {
+		var where []string
+		for _, r := range p.Resources {
+			for _, v := range r.Older {
+				where = append(where, v.Name+" of "+r.Name)
+			}
+		}
+		return p, nil, &problem.Error{What: fmt.Sprintf("no resource has an older version %q", clip(version)), Label: "older", Where: strings.Join(where, ", "), Try: "nexios list"}
+	}
+	now := p
+	var removed []Resource
+	for _, r := range chosen {
+		at := r.older(version)
+		switch newest := cmp.Or(r.Version, "v1"); {
+		case at < 0 && version == newest:
+			e := &problem.Error{What: version + " is the newest version of " + r.Name, Where: r.Command(), Try: "nexios remove resource " + r.Name + " --dry-run"}
+			if len(r.Older) > 0 {
+				e.Label, e.Where = "older", strings.Join(r.Versions()[:len(r.Older)], " ")
+			}
+			return p, nil, e
+		case at < 0:
+			return p, nil, &problem.Error{What: fmt.Sprintf("%s has no version %q", r.Name, clip(version)), Label: "versions", Where: strings.Join(r.Versions(), " "), Try: "nexios list"}
+		}
+		r.Older = slices.Delete(slices.Clone(r.Older), at, at+1)
+		if len(r.Older) == 0 {
+			r.Older = nil
+		}
+		var err error
+		if now, err = now.Replace(r); err != nil {
+			return p, nil, instead(err, func(string) string { return command + " --help" })
+		}
+		removed = append(removed, r)
+	}
+	return now, removed, nil
+}
+
+// older is where the resource has an older version of that name; -1 for nowhere.
+func (r Resource) older(name string) int {
+	return slices.IndexFunc(r.Older, func(v Version) bool { return v.Name == name })
+}
+
 // checkVersions refuses versions that nexios would not have recorded.
 func (r Resource) checkVersions() error {
 	last := 0
@@ -206,7 +279,7 @@ func (r Resource) checkVersions() error {
 		}
 		last = n
 	}
-	if (r.Version == "") != (len(r.Older) == 0) {
+	if r.Version == "v1" || r.Version == "" && len(r.Older) > 0 {
 		return unwritten("version", r.Version)
 	}
 	for _, v := range r.Older {

@@ -122,11 +122,19 @@ type field struct {
 // Of returns the view of r, which is one of p's resources. It fails only on
 // words that spec.Project.Add would have refused.
 //
-// Of a resource with several versions of its routes, the room is the oldest one's.
-func Of(p spec.Project, r spec.Resource) (Resource, error) { return OfVersion(p, r, 0) }
+// Of a resource with several versions of its routes, the room is v1's; there is none
+// where that is gone.
+func Of(p spec.Project, r spec.Resource) (Resource, error) {
+	v, err := OfVersion(p, r, 0)
+	if v.Package != r.Package() {
+		v.Package, v.Routes, v.Room, v.Input, v.Test = r.Package(), false, Room{}, Input{}, Test{}
+		v.Words["room"] = v.Package
+	}
+	return v, err
+}
 
-// OfVersion is Of with the room of another version of the routes; version counts from 0,
-// the oldest.
+// OfVersion is Of with the room of a version of the routes; version counts from 0, the
+// oldest.
 func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
 	w, err := settle(p, r)
 	if err != nil {
@@ -181,7 +189,7 @@ func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
 		if v.Test, err = room.test(v); err != nil {
 			return Resource{}, err
 		}
-		if version > 0 {
+		if pkg != r.Package() {
 			v.Under = quoted("/api/" + r.Versions()[version])
 		}
 		if version < len(r.Older) {
