@@ -97,7 +97,7 @@ func checkUnique(open opened) finding {
 			case err == nil && f.Mods["unique"] == "nocase":
 				remedy += fmt.Sprintf(`, then db.UniqueNoCase(tx, %q, %q, "user_id") in a nexios add migration`, r.TableName(), f.Column())
 			default:
-				remedy += ", then nexios add index " + r.Name + " user_id," + name + " --unique"
+				remedy += " && nexios add index " + r.Name + " user_id," + name + " --unique"
 			}
 		}
 	}
