@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Go is Merge for Go sources that gofmt has formatted; all others it leaves to
-// Merge. Two things are no conflict here:
+// Go is Merge for Go sources. One that gofmt has not formatted is left to Merge, and
+// formatted only where that leaves a conflict. Two things are no conflict here:
 //
 // A line that differs only in the columns that gofmt aligns is the same line: a
 // longer name beside it is nobody's change of it.
@@ -27,7 +27,7 @@ func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 	if base == nil || bytes.Equal(text, yours) && !conflict || bytes.Equal(text, theirs) && !conflict {
 		return text, conflict
 	}
-	b, y, t := loose(lf(base)), loose(lf(yours)), loose(lf(theirs))
+	b, y, t := loose(lf(base), conflict), loose(lf(yours), conflict), loose(lf(theirs), conflict)
 	if b == nil || y == nil || t == nil {
 		return text, conflict
 	}
@@ -45,8 +45,15 @@ func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 }
 
 // loose puts one space where gofmt puts as many as a column needs; nil when
-// gofmt would not make the very same of it again.
-func loose(src []byte) []byte {
+// gofmt would not make the very same of it again. It may have to be formatted first.
+func loose(src []byte, unformatted bool) []byte {
+	if unformatted {
+		formatted, err := format.Source(src)
+		if err != nil {
+			return nil
+		}
+		src = formatted
+	}
 	var (
 		out  bytes.Buffer
 		last int

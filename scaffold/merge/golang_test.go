@@ -84,10 +84,10 @@ func (p Post) one() []int {
 		},
 		"a comment on a line that goes": {replace("\t\t1,\n", "\t\t// Mine.\n\t\t1,\n"), replace("\t\t1,\n", ""), ""},
 		"one line in two ways":          {replace("`json:\"title\"`", "`json:\"mine\"`"), replace("`json:\"title\"`", "`json:\"theirs\"`"), ""},
-		"what is not formatted":         {replace("\t\t1,\n", "\t\t1,\n\t\t 2,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t3,\n"), ""},
+		"what is not formatted":         {replace("\t\t1,\n", "\t\t1,\n\t\t 2,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t3,\n"), replace("\t\t1,\n", "\t\t1,\n\t\t2,\n\t\t3,\n")},
 		"what is not Go":                {base + "\nfunc mine( {}\n", base + "\nfunc theirs() {}\n", ""},
 		"strings with spaces": {
-			base + "\nconst a  = `x   y`\n", base + "\nconst b = 2\n", "",
+			base + "\nconst a  = `x   y`\n", base + "\nconst b = 2\n", base + "\nconst a = `x   y`\n\nconst b = 2\n",
 		},
 		"formatted strings with spaces": {
 			base + "\nconst a = `x   y`\n", base + "\nconst b = 2\n", base + "\nconst a = `x   y`\n\nconst b = 2\n",
@@ -119,6 +119,23 @@ func TestGoLineByLine(t *testing.T) {
 	}
 	if got, conflict = merge.Go(text("1", "2", "3"), text("9", "2", "3"), text("4", "8", "7")); !conflict {
 		t.Errorf("no conflict:\n%s", got)
+	}
+}
+
+// A line elsewhere that gofmt would write in another way is no reason for a conflict; what
+// merges line by line stays as it is.
+func TestGoUnformatted(t *testing.T) {
+	text := func(imports, end string) []byte {
+		return []byte("package p\n\nimport (\n\t\"testing\"\n\n" + imports + "\t\"example.com/model\"\n)\n\nvar _ model.Item\n" + end)
+	}
+	base := text("", "")
+	got, conflict := merge.Go(base, text("\t\"gorm.io/gorm\"\n\n", "var   _ gorm.DB\n"), text("\t\"github.com/shopspring/decimal\"\n\n", ""))
+	if want := text("\t\"gorm.io/gorm\"\n\n\t\"github.com/shopspring/decimal\"\n\n", "var _ gorm.DB\n"); conflict || !bytes.Equal(got, want) {
+		t.Errorf("conflict %v:\n%s", conflict, got)
+	}
+	got, conflict = merge.Go(base, text("", "var   _ int\n"), text("\t\"github.com/shopspring/decimal\"\n\n", ""))
+	if want := text("\t\"github.com/shopspring/decimal\"\n\n", "var   _ int\n"); conflict || !bytes.Equal(got, want) {
+		t.Errorf("conflict %v:\n%s", conflict, got)
 	}
 }
 
