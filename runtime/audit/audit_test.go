@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
 
 	"github.com/nexios-go/nexios/e2e/services"
@@ -45,8 +46,9 @@ func (t *Topic) AfterFind(tx *gorm.DB) error {
 }
 
 type Tag struct {
-	ID   int64  `json:"id"`
-	Word string `json:"word" gorm:"size:50;not null"`
+	ID    int64            `json:"id"`
+	Word  string           `json:"word" gorm:"size:50;not null"`
+	Price *decimal.Decimal `json:"price" gorm:"type:decimal(10,2);scale:2"`
 }
 
 // Idea goes with its topic, and is owned by a user.
@@ -172,6 +174,13 @@ func TestEveryWayToWriteIsRecorded(t *testing.T) {
 		check("of many", func() error { return tx.Model(&Tag{}).Where("id < ?", 3).Update("word", "x").Error },
 			`update tags 1 {"word":"a"}>{"word":"x"}`, `update tags 2 {"word":"b"}>{"word":"x"}`)
 		check("save", func() error { return tx.Save(&Tag{ID: 5, Word: "n"}).Error }, `update tags 5 {"word":"m"}>{"word":"n"}`)
+		half := decimal.RequireFromString("10.5")
+		check("decimals as the API writes them", func() error { return tx.Create(&Tag{ID: 7, Word: "p", Price: &half}).Error },
+			`create tags 7 >{"id":7,"word":"p","price":"10.50"}`)
+		check("update of them", func() error { return tx.Model(&Tag{ID: 7}).Update("price", decimal.NewFromInt(99)).Error },
+			`update tags 7 {"price":"10.50"}>{"price":"99.00"}`)
+		check("delete of them", func() error { return tx.Delete(&Tag{ID: 7}).Error },
+			`delete tags 7 {"id":7,"word":"p","price":"99.00"}>`)
 		topic := Topic{ID: 1}
 		check("association", func() error {
 			return tx.Model(&topic).Omit("Tags.*").Association("Tags").Replace([]Tag{{ID: 1}, {ID: 2}})

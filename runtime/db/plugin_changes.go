@@ -246,6 +246,9 @@ func (p *changes) read(tx *gorm.DB, w *watched, model *schema.Schema, which func
 		if err := query.ScanRows(found, row.Interface()); err != nil {
 			return set, err
 		}
+		if err := tx.Plugins["exact"].(*exact).read(tx, model, row.Elem()); err != nil {
+			return set, err
+		}
 		if err := w.hold(watchedRow + texts(ctx, model, row.Elem())); err != nil {
 			return set, err
 		}

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"sync"
@@ -135,41 +136,52 @@ func (p *exact) written(tx *gorm.DB) {
 		pointer.Elem().Set(dest)
 		tx.Statement.Dest, dest = pointer.Interface(), pointer
 	}
-	p.normalize(tx, fields, reflect.Indirect(dest))
+	_ = tx.AddError(normalize(tx.Statement.Context, s, fields, reflect.Indirect(dest)))
 }
 
 // found brings what a statement read to its form: SQLite keeps numbers, which
 // have no scale.
 func (p *exact) found(tx *gorm.DB) {
-	if s := tx.Statement; s.Schema != nil && tx.Error == nil && tx.Name() == "sqlite" {
-		var decimals []exactField
-		for _, field := range p.plan(s.Schema) {
-			if field.IndirectFieldType != reflect.TypeFor[time.Time]() {
-				decimals = append(decimals, field)
-			}
-		}
-		if len(decimals) > 0 {
-			p.normalize(tx, decimals, s.ReflectValue)
-		}
+	if s := tx.Statement; s.Schema != nil && tx.Error == nil {
+		_ = tx.AddError(p.read(tx, s.Schema, s.ReflectValue))
 	}
 }
 
-func (p *exact) normalize(tx *gorm.DB, fields []exactField, value reflect.Value) {
-	s := tx.Statement
+// read brings rows that were read without GORM's callbacks to their form, too.
+func (p *exact) read(tx *gorm.DB, model *schema.Schema, value reflect.Value) error {
+	if tx.Name() != "sqlite" {
+		return nil
+	}
+	var decimals []exactField
+	for _, field := range p.plan(model) {
+		if field.IndirectFieldType != reflect.TypeFor[time.Time]() {
+			decimals = append(decimals, field)
+		}
+	}
+	if len(decimals) == 0 {
+		return nil
+	}
+	return normalize(tx.Statement.Context, model, decimals, value)
+}
+
+func normalize(ctx context.Context, model *schema.Schema, fields []exactField, value reflect.Value) error {
 	for _, row := range rows(value) {
-		if row.Type() != s.Schema.ModelType || !row.CanAddr() {
+		if row.Type() != model.ModelType || !row.CanAddr() {
 			continue
 		}
 		for _, field := range fields {
-			value, zero := field.ValueOf(s.Context, row)
+			value, zero := field.ValueOf(ctx, row)
 			if _, time := value.(time.Time); zero && time {
 				continue // GORM may have one for it
 			}
 			form, err := field.of(value)
 			if err == nil {
-				err = field.Set(s.Context, row, form)
+				err = field.Set(ctx, row, form)
 			}
-			_ = tx.AddError(err)
+			if err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
