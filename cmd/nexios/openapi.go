@@ -51,6 +51,9 @@ func documentOf(cmd *cobra.Command, dir string) ([]byte, error) {
 func goRunProject(cmd *cobra.Command, dir string, words ...string) ([]byte, error) {
 	run := exec.CommandContext(cmd.Context(), "go", append([]string{"run", "-buildvcs=false", "."}, words...)...)
 	run.Dir, run.Stderr = dir, cmd.ErrOrStderr()
+	if isTerminal(cmd.OutOrStdout()) { // which the program does not see
+		run.Env = append(run.Environ(), "COLUMNS=80")
+	}
 	stop := waiting(cmd, "building the project")
 	out, err := run.Output()
 	stop()

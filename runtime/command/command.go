@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"strconv"
 )
 
 // IO is what a command may touch of the outside world.
@@ -13,6 +15,22 @@ type IO struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
+}
+
+// Columns returns how wide tables are for a person: what COLUMNS says, else 80 on a
+// terminal. It returns 0 for a pipe or a file, where each row stays one line.
+func (s IO) Columns() int {
+	if s.Getenv != nil {
+		if n, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && n > 0 {
+			return n
+		}
+	}
+	if file, ok := s.Stdout.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return columns
+		}
+	}
+	return 0
 }
 
 // Command is one thing the program can be asked to do.

@@ -227,7 +227,7 @@ func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 			if asJSON {
 				err = json.NewEncoder(io.Stdout).Encode(map[string]any{"differences": all})
 			} else {
-				err = listDifferences(io.Stdout, all)
+				err = listDifferences(io.Stdout, io.Columns(), all)
 			}
 			places, try := 0, ""
 			for _, d := range all {
@@ -248,7 +248,7 @@ func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 	}
 }
 
-func listDifferences(w io.Writer, all []Difference) error {
+func listDifferences(w io.Writer, columns int, all []Difference) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(w, "the database matches the migrations")
 		return err
@@ -260,7 +260,10 @@ func listDifferences(w io.Writer, all []Difference) error {
 		if d.Drift {
 			kind = "drift"
 		}
-		what := command.Wrap(d.Where+": "+d.What, 80-indent)
+		what := []string{d.Where + ": " + d.What}
+		if columns > 0 {
+			what = command.Wrap(what[0], columns-indent)
+		}
 		fmt.Fprintf(&text, "%-*s%s\n%*stry: %s\n", indent, kind, strings.Join(what, "\n"+strings.Repeat(" ", indent)), indent, "", d.Try)
 	}
 	_, err := io.WriteString(w, text.String())

@@ -157,9 +157,10 @@ func TestDifferencesOfUnique(t *testing.T) {
 
 func TestCheckCommand(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
+	columns := ""
 	run := func(line string) (out, problem string, code int) {
 		var b strings.Builder
-		err := command.Run(t.Context(), command.IO{Args: strings.Fields(line), Stdout: &b, Stderr: &b}, db.Commands(gdb, blog()), "")
+		err := command.Run(t.Context(), command.IO{Args: strings.Fields(line), Stdout: &b, Stderr: &b, Getenv: func(string) string { return columns }}, db.Commands(gdb, blog()), "")
 		return b.String(), fmt.Sprint(err), command.ExitCode(err)
 	}
 	if out, problem, code := run("db check"); code != command.Found || !strings.HasPrefix(problem, "the database differs from the migrations in 4 places\n") ||
@@ -181,7 +182,11 @@ func TestCheckCommand(t *testing.T) {
 	}
 	must(t, gdb.Exec("DROP INDEX idx_posts_author_id").Error)
 	if out, problem, code := run("db check"); code != command.Found || !strings.HasPrefix(problem, "the database differs from the migrations in 1 place\n") ||
-		!strings.Contains(out, "\n        to reads the whole table\n        try: nexios add migration index-posts-author-id\n") {
+		!strings.Contains(out, " to reads the whole table\n        try: nexios add migration index-posts-author-id\n") {
 		t.Errorf("exit code %d, %s\n%s", code, problem, out)
+	}
+	columns = "80"
+	if out, _, _ := run("db check"); !strings.Contains(out, "\n        to reads the whole table\n        try: nexios add migration index-posts-author-id\n") {
+		t.Errorf("on a terminal it is\n%s", out)
 	}
 }

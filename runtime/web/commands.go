@@ -103,13 +103,12 @@ func (a *App) routesCommand(_ context.Context, std command.IO) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(routes)
 	}
-	return listRoutes(std.Stdout, routes)
+	return listRoutes(std.Stdout, std.Columns(), routes)
 }
 
-// listRoutes writes a table of at most 80 columns: the guards of a longer path stand
-// below it. Summaries are in what --json writes, and in the API reference.
-func listRoutes(w io.Writer, routes []listed) error {
-	const width = 80
+// listRoutes writes a table of a number of columns, 0 for any: the guards of a longer
+// path stand below it. Summaries are in what --json writes, and in the API reference.
+func listRoutes(w io.Writer, width int, routes []listed) error {
 	rows := [][3]string{{"METHOD", "PATH", "GUARDS"}}
 	for _, r := range routes {
 		guards := strings.Join(r.Guards, " ")
@@ -122,7 +121,9 @@ func listRoutes(w io.Writer, routes []listed) error {
 	for _, row := range rows {
 		method, path, guards = max(method, len(row[0])), max(path, len(row[1])), max(guards, len(row[2]))
 	}
-	path = min(path, max(len("PATH"), width-method-guards-4))
+	if width > 0 {
+		path = min(path, max(len("PATH"), width-method-guards-4))
+	}
 	var out strings.Builder
 	for _, row := range rows {
 		if row[2] != "" && len(row[1]) > path {

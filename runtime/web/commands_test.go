@@ -42,12 +42,18 @@ func TestRoutesCommand(t *testing.T) {
 	if got := strings.Join(names, ", "); got != "serve, health, routes, notes count" {
 		t.Errorf("the commands are %s", got)
 	}
+	columns := ""
 	routes := func(args ...string) (string, error) {
 		var out bytes.Buffer
-		err := commands[2].Run(t.Context(), command.IO{Args: args, Stdout: &out})
+		err := commands[2].Run(t.Context(), command.IO{Args: args, Stdout: &out, Getenv: func(string) string { return columns }})
 		return out.String(), err
 	}
 	text, err := routes()
+	if lines := strings.Split(text, "\n"); err != nil || len(lines) != 7 || !strings.HasSuffix(lines[4], "/drafts  user scope:write") {
+		t.Errorf("a pipe gets %v\n%s", err, text)
+	}
+	columns = "80"
+	text, err = routes()
 	if err != nil {
 		t.Fatal(err)
 	}
