@@ -165,7 +165,7 @@ func addFields(cmd *cobra.Command, f changeFlags, open opened, at, name string, 
 }
 
 func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
-	cmd.Flags().BoolVar(&r.SoftDelete, "soft-delete", false, "mark rows as deleted instead of deleting them")
+	cmd.Flags().BoolVar(&r.SoftDelete, "soft-delete", false, "mark rows as deleted instead of deleting them; a row that others refer to still cannot be deleted (409)")
 	cmd.Flags().BoolVar(&r.UUID, "uuid", false, "use UUIDs (version 7) as ids")
 	cmd.Flags().BoolVar(&r.Organisation, "organisation", false, "rows belong to an organisation, whose members use them (needs organisations)")
 	cmd.Flags().StringVar(&r.Table, "table", "", "table name (default: the plural)")

@@ -56,8 +56,8 @@ func doctorCommand() *cobra.Command {
 		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
 versions, edits in .nexios, uncommitted changes, guards, unique fields, clients
 that lack resources or fields, indexes missing from tables of older versions,
-who may read secrets, and the port. Exits with 1 if a check fails; a warning may
-be intended.`,
+who may read secrets, and the port. It does not compile the project: go vet ./...
+does. Exits with 1 if a check fails; a warning may be intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -120,8 +120,12 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 		return nil, err
 	}
 	defer open.Close()
+	modules := checkModules(cmd, at)
+	if merged.Status == fail && modules.Status == fail {
+		modules = finding{"modules", warn, "not checked: Go cannot read files with conflict markers", "nexios doctor"}
+	}
 	findings = append(findings,
-		checkModules(cmd, at),
+		modules,
 		checkVersion(open),
 		checkRuntime(cmd, open),
 		checkChanges(cmd, at),
@@ -292,6 +296,9 @@ func checkMerge(cmd *cobra.Command, dir string) finding {
 		detail := filesOf(len(torn)) + " with conflict markers: " + torn[0]
 		if len(torn) > 1 {
 			detail += " ..."
+		}
+		if _, err := bare(cmd.Context(), dir, "rev-parse", "--quiet", "--verify", "MERGE_HEAD"); err != nil { // a command left them
+			return finding{"merge", fail, detail, "resolve " + torn[0] + ", between <<<<<<< and >>>>>>>"}
 		}
 		return finding{"merge", fail, detail, "nexios merge"}
 	}

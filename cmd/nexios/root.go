@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/nexios-go/nexios/runtime"
 	"github.com/nexios-go/nexios/scaffold/problem"
+	"github.com/nexios-go/nexios/templates"
 )
 
 // run is the whole program with the outside world as arguments; it returns the
@@ -116,6 +119,39 @@ func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// reference names the package of the runtime that a feature is made of, if it is called
+// like it.
+func reference(w io.Writer, feature string) error {
+	catalog, err := templates.Catalog()
+	if err != nil || catalog.Runtime[feature+"/doc.go"] == nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "\nReference, in a project:\n  go doc github.com/nexios-go/nexios/runtime/%s\n", feature)
+	return err
+}
+
+// noTopic names the topics beside the error of a word that is none.
+func noTopic(root *cobra.Command, err error) error {
+	e, ok := errors.AsType[*problem.Error](err)
+	if !ok {
+		return err
+	}
+	var topics []string
+	for _, sub := range root.Commands() {
+		if sub.IsAdditionalHelpTopicCommand() {
+			topics = append(topics, sub.Name())
+		}
+	}
+	for _, f := range templates.Features() {
+		if !slices.Contains(topics, f.Name) {
+			topics = append(topics, f.Name)
+		}
+	}
+	with := *e
+	with.What, with.Label, with.Where = strings.Replace(e.What, "unknown command", "unknown command or topic", 1), "topics", strings.Join(topics, " ")
+	return &with
+}
+
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND or TOPIC]",
@@ -123,6 +159,13 @@ func helpCommand() *cobra.Command {
 		Example: "  nexios help add resource\n  nexios help fields",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
+			if err == nil && about == cmd.Root() && len(rest) > 0 { // a feature: the command that adds it
+				if adds, _, err := cmd.Root().Find([]string{"add", rest[0]}); err == nil && adds.Name() == rest[0] {
+					adds.InitDefaultHelpFlag()
+					return errors.Join(adds.Help(), reference(cmd.OutOrStdout(), rest[0]))
+				}
+				return noTopic(about, noArgs(about, rest))
+			}
 			if err != nil || about.HasSubCommands() && len(rest) > 0 {
 				return noArgs(about, rest)
 			}

@@ -54,8 +54,18 @@ func Feature() scaffold.Feature {
 		},
 		Requires: []string{"mail"},
 		Grows:    true,
-		Next: func(spec.Project, spec.Feature) []string {
-			return []string{"go run . user create --username ada --email ada@example.com --admin"}
+		Next: func(_ spec.Project, f spec.Feature) []string {
+			next := []string{"go run . user create --username ada --email ada@example.com --admin"}
+			var pages []string
+			for _, part := range spec.List(f.Options["with"]) {
+				if page := map[string]string{reset: "/reset-password", confirm: "/confirm-email"}[part]; page != "" {
+					pages = append(pages, page)
+				}
+			}
+			if len(pages) > 0 {
+				next = append(next, "write the pages of APP_URL that mails link to: "+strings.Join(pages, " "))
+			}
+			return next
 		},
 		Options: []scaffold.Option{{
 			Name: "with", Help: "parts besides login",

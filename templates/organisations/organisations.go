@@ -32,6 +32,9 @@ func Feature() scaffold.Feature {
 		Files:    hook.Files(files),
 		Edits:    edits,
 		Check:    check,
+		Next: func(spec.Project, spec.Feature) []string {
+			return []string{"write the page of APP_URL that invitations link to: /accept-invitation"}
+		},
 	}
 }
 
