@@ -128,6 +128,11 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	if err := refuseOccupied(f.folder()); err != nil {
 		return err
 	}
+	if around, err := findProject(""); err == nil {
+		if way, err := filepath.Rel(around, dir); err == nil && filepath.IsLocal(way) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "note: %s is inside another project, %s\n", dir, around)
+		}
+	}
 	p, err := catalog.Change(spec.Project{}, project, emptyDir{})
 	if err != nil {
 		return err
