@@ -56,8 +56,8 @@ func doctorCommand() *cobra.Command {
 		Long: `Check the machine and, inside a project, the project: Go, git, the module cache,
 versions, edits in .nexios, uncommitted changes, guards, unique fields, clients
 that lack resources or fields, indexes missing from tables of older versions,
-who may read secrets, and the port. It does not compile the project: go vet ./...
-does. Exits with 1 if a check fails; a warning may be intended.`,
+who may read secrets, and the port. It does not compile the project, as
+go vet ./... does. Exits with 1 if a check fails; a warning may be intended.`,
 		Example: "  nexios doctor\n  nexios doctor --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
