@@ -95,7 +95,7 @@ func checkUnique(open opened) finding {
 			switch {
 			case r.Read != "" || !r.Owner:
 			case err == nil && f.Mods["unique"] == "nocase":
-				remedy += fmt.Sprintf(`, then db.UniqueNoCase(tx, %q, %q, "user_id") in a nexios add migration`, r.TableName(), f.Column())
+				remedy += fmt.Sprintf(` && nexios add migration unique-%s-%s   # db.UniqueNoCase(tx, %q, %q, "user_id")`, strings.ReplaceAll(r.TableName(), "_", "-"), strings.ReplaceAll(f.Column(), "_", "-"), r.TableName(), f.Column())
 			default:
 				remedy += " && nexios add index " + r.Name + " user_id," + name + " --unique"
 			}
