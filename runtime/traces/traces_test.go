@@ -193,7 +193,8 @@ func serve(t *testing.T, c traces.Config, elsewhere string) world {
 	client := http.Client{Transport: traces.Transport(nil)}
 	routes := web.Module{Name: "things", Routes: []web.Route{
 		web.Post("/things/:id", func(c *gin.Context, in struct {
-			ID int64 `uri:"id"`
+			ID    int64  `uri:"id"`
+			Token string `form:"token"`
 		}) (thing, error) {
 			row := thing{ID: in.ID, Secret: "hunter2"}
 			if err := gdb.WithContext(c).Create(&row).Error; err != nil {

@@ -41,6 +41,30 @@ type everything struct {
 	Level  int             `header:"X-Level,default=3" json:"level"`
 }
 
+// A route that reads no parameter refuses all of them, unless it is a write that reads
+// nothing of its request.
+func TestUnknownParametersOfEveryRoute(t *testing.T) {
+	t.Parallel()
+	type body struct{ Body struct{} }
+	client := webtest.New(t, web.Module{Name: "all", Routes: []web.Route{
+		web.Get("/none", func(*gin.Context, web.None) (int, error) { return 1, nil }),
+		web.Post("/none", func(*gin.Context, web.None) (int, error) { return 1, nil }),
+		web.Post("/body", func(*gin.Context, body) (int, error) { return 1, nil }),
+		web.Get("/path/:id", func(*gin.Context, byID) (int, error) { return 1, nil }),
+		web.Delete("/path/:id", func(*gin.Context, byID) (int, error) { return 1, nil }),
+	}})
+	for address, want := range map[string]int{"GET /none": 422, "HEAD /none": 422, "POST /none": 201, "POST /body": 422, "GET /path/1": 422, "DELETE /path/1": 422, "GET /path/x": 404} {
+		method, path, _ := strings.Cut(address, " ")
+		var sent any
+		if path == "/body" {
+			sent = map[string]any{}
+		}
+		if a := client.Send(method, path+"?pag=1", sent); a.Status != want || want == 422 && method != "HEAD" && !strings.Contains(string(a.Body()), "known parameters: none") {
+			t.Errorf("%s answers %d: %s", address, a.Status, a.Body())
+		}
+	}
+}
+
 func TestQueryAndHeadersAreRead(t *testing.T) {
 	client := webtest.New(t, web.Module{Name: "all", Routes: []web.Route{
 		web.Get("/all", func(_ *gin.Context, in everything) (everything, error) { return in, nil }),
