@@ -81,7 +81,7 @@ func bench(b *testing.B, handler http.Handler, method, path string, body []byte)
 func bare(b *testing.B, routes ...Route) http.Handler {
 	b.Helper()
 	gin.SetMode(gin.ReleaseMode)
-	a := &App{Engine: gin.New(), preconditions: preconditions{reads: map[string]gin.HandlerFunc{}}}
+	a := &App{Engine: gin.New(), matches: map[address]func(*gin.Context) bool{}, preconditions: preconditions{reads: map[string]gin.HandlerFunc{}}}
 	rules := newRules()
 	for _, r := range routes {
 		if err := a.mount(Module{Name: "bench"}, r, rules); err != nil {
