@@ -153,7 +153,7 @@ func UsedByOlder(verb string, old, now spec.Project, r spec.Resource, disk fs.FS
 			}
 			if where != "" {
 				return &problem.Error{
-					What:  fmt.Sprintf("cannot %s %s while %s of %s is served, whose clients know it as it is", verb, name, v.Name, r.Name),
+					What:  fmt.Sprintf("cannot %s %s: %s of %s, which is still served, uses it", verb, name, v.Name, r.Name),
 					Where: where, Try: "nexios remove version " + v.Name + " " + r.Name + " --dry-run",
 				}
 			}
