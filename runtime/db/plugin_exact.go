@@ -109,7 +109,10 @@ func (f exactField) of(value any) (any, error) {
 func (p *exact) written(tx *gorm.DB) {
 	values, isMap := tx.Statement.Dest.(map[string]any)
 	for name, value := range values {
-		values[name] = precise(value)
+		switch value.(type) { // the others are left alone: their map may be used by many
+		case time.Time, *time.Time:
+			values[name] = precise(value)
+		}
 	}
 	s := tx.Statement.Schema
 	if s == nil || tx.Error != nil {

@@ -177,7 +177,7 @@ func withoutIndex(ours, is map[string]tableSchema) []Difference {
 			columns := is[name].keys[key]
 			found := false
 			for _, index := range is[name].indexes {
-				found = found || index[0] == columns[len(columns)-1] || len(index) >= len(columns) && sameSet(index[:len(columns)], columns)
+				found = found || len(index) > 0 && index[0] == columns[len(columns)-1] || len(index) >= len(columns) && sameSet(index[:len(columns)], columns)
 			}
 			if !found {
 				all = append(all, Difference{false, name + "." + strings.Join(columns, ","), "a foreign key without an index: deleting what it refers to reads the whole table",

@@ -32,10 +32,10 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 		success, lists := r.Success, lists(r.Out)
 		pieces := newPieces(r.Out, lists)
 		// A misspelt filter would answer every row; a write that reads nothing has none.
-		idle := p.empty && r.Method != http.MethodGet
+		filters := r.Method == http.MethodGet
 		serve := func(c *gin.Context) {
 			var in In
-			if !p.empty || !idle && c.Request.URL.RawQuery != "" {
+			if !p.empty || filters && c.Request.URL.RawQuery != "" {
 				if err := p.read(c, &in, reflect.ValueOf(&in).Elem()); err != nil {
 					Fail(c, err)
 					return

@@ -35,24 +35,26 @@ func (w *world) routes() {
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(w.Access)) {
-		if !slices.ContainsFunc(module.Routes, func(r web.Route) bool { return r.Method+" "+r.Path == address }) {
+		if !slices.ContainsFunc(w.all(), func(r web.Route) bool { return w.address(r) == address }) {
 			w.t.Errorf("Access has %q, which the module does not serve", address)
 		}
 	}
 }
 
-// said is what Access says of a route, and otherwise what Read or Write does.
+// said is what Access says of a route of all, and otherwise what Read or Write does.
 func (w *world) said(route web.Route) (who string, own bool) {
-	for address, who := range w.Access {
-		method, path, _ := strings.Cut(address, " ")
-		if route.Method == method && strings.HasSuffix(route.Path, path) {
-			return who, true
-		}
+	if who, own = w.Access[w.address(route)]; own {
+		return who, true
 	}
 	if reads(route) {
 		return w.Read, false
 	}
 	return w.Write, false
+}
+
+// address is what Access calls a route of all.
+func (w *world) address(route web.Route) string {
+	return route.Method + " " + strings.TrimPrefix(route.Path, w.Module(w.gdb).Prefix)
 }
 
 // matches reports whether a route serves a path, whatever the names of its
@@ -68,13 +70,12 @@ func matches(route, path string) bool {
 // there is no row.
 func (w *world) guards() {
 	nobody, bob := w.client.Fresh(), w.as("bob", "user")
-	module := w.Module(w.gdb)
-	for _, route := range module.Routes {
-		path := w.concrete(module.Prefix+route.Path, nowhere(w.schema)[0])
+	for _, route := range w.all() {
+		path := w.concrete(route.Path, nowhere(w.schema)[0])
 		who, _ := w.said(route)
 		open := who == "" || who == "all"
 		say := func(who string) string {
-			return fmt.Sprintf("; if that is right, say so: Access: map[string]string{%q: %q}", route.Method+" "+route.Path, who)
+			return fmt.Sprintf("; if that is right, say so: Access: map[string]string{%q: %q}", w.address(route), who)
 		}
 		w.each(route.Method+" "+path, func(w *world) {
 			switch a := w.send(nobody, route, path); {
