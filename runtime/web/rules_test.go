@@ -30,6 +30,7 @@ type ruled struct {
 	Day      *db.Date                  `json:"day"`
 	Clock    *db.Clock                 `json:"clock"`
 	Tags     []string                  `json:"tags" binding:"omitempty,min=1,max=2,unique,dive,min=2"`
+	Raw      []byte                    `json:"raw" binding:"omitempty,max=2"`
 	From     *int                      `json:"from"`
 	To       *int                      `json:"to" binding:"omitempty,gtefield=From"`
 	AuthorID int64                     `json:"author_id" binding:"omitempty,min=1"`
@@ -76,6 +77,7 @@ func TestRules(t *testing.T) {
 		`{"length":61}`:                 "length type: Length must be a duration such as 1h30m",
 		`{"day":"2026-02-30"}`:          "day type: Day must be a date such as 2006-01-02",
 		`{"clock":"25:00"}`:             "clock type: Clock must be a time of day such as 15:04:05",
+		`{"raw":"AAAA"}`:                "raw max: Raw must have at most 2 bytes",
 		`{"tags":["ab","cd","ef"]}`:     "tags max: Tags must have at most 2 elements",
 		`{"tags":["ab","ab"]}`:          "tags unique: Tags must not repeat a value",
 		`{"tags":["ab","c"]}`:           "tags[1] min: Tags must be at least 2 characters long",

@@ -206,6 +206,19 @@ func TestSortsShowSomething(t *testing.T) {
 	}
 }
 
+// What is unique is a 409, also where it takes several fields.
+func TestConflicts(t *testing.T) {
+	for index, want := range map[string]string{"": "", "n,s": "", "n,s:unique": ".Fails(409)"} {
+		p := project(t, "", "plan n:int s:string")
+		if index != "" {
+			p.Resources[0].Indexes = []string{index}
+		}
+		if got := last(t, p).Room.Conflict; got != want {
+			t.Errorf("with the index %q the routes say %q, not %q", index, got, want)
+		}
+	}
+}
+
 func BenchmarkOf(b *testing.B) {
 	p := project(b, "auth", "category name:string:unique", "tag name:string:unique",
 		"product name:string:min=2:search:sort price:decimal=10.2:min=0:sort:filter status:enum=draft/live:default=draft:filter sku:string:unique released:date:optional category:ref=categories:filter tags:many=tags")
