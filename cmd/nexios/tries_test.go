@@ -171,7 +171,7 @@ func understood(words []string) error {
 		return err
 	}
 	cmd, rest, err := root.Find(words)
-	if cmd.HasSubCommands() && slices.Contains(words, unknown) {
+	if cmd.HasSubCommands() && len(rest) > 0 && rest[0] == unknown {
 		return nil // a run decides which
 	}
 	if err != nil {
