@@ -83,8 +83,12 @@ func (f Field) Input() string {
 	return f.Column()
 }
 
-// Length is how many characters a text may have, 0 for any number.
+// Length is how many characters a text may have, 0 for a type that is no text:
+// max is the greatest value there.
 func (f Field) Length() int {
+	if f.Row().length == 0 {
+		return 0
+	}
 	for _, mod := range []string{"len", "max"} {
 		if n, err := strconv.Atoi(f.Mods[mod]); err == nil {
 			return n

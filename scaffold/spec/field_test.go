@@ -27,6 +27,7 @@ func TestParseField(t *testing.T) {
 		"c:string:pattern=[0-9]:[a-z]+:min=4": "c:string:min=4:pattern=[0-9]:[a-z]+",
 		"e:email:unique=nocase":               "e:email:unique=nocase",
 		"n:int:min=-5:max=5:default=0":        "n:int:default=0:min=-5:max=5",
+		"n:int:filter:max=2000000000":         "n:int:filter:max=2000000000",
 		"s:string:default=":                   "",
 		"s:string:optional:default=":          "s:string:optional:default=",
 		"d:duration:min=1s:max=1h":            "d:duration:min=1s:max=1h",
