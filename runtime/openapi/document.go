@@ -184,7 +184,10 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 		}
 		if body != nil {
 			op.RequestBody = d.body(body)
-			failures = append(failures, 400, 408, 413, 415, 422)
+			failures = append(failures, 400, 408, 413, 415)
+		}
+		if body != nil || len(fields) > 0 || r.Method == http.MethodGet { // unknown parameters, if nothing else
+			failures = append(failures, http.StatusUnprocessableEntity)
 		}
 	}
 	if r.Upload != "" {
@@ -204,8 +207,6 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 		}
 		if f.In == "path" {
 			failures = append(failures, http.StatusNotFound)
-		} else {
-			failures = append(failures, http.StatusUnprocessableEntity)
 		}
 	}
 	for _, name := range unread(r.Path, fields) {
