@@ -413,9 +413,9 @@ func (r Resource) converts(was, is Field) error {
 		switch {
 		case f.Is("array") || f.Relation() || f.Row().Upload:
 			return f.Type + f.Arg + map[bool]string{true: " array"}[f.Is("array")]
-		case slices.Contains([]string{"string", "text", "email", "url", "slug", "enum"}, f.Type):
+		case f.Row().Go == "string" && f.Type != "native":
 			return "text"
-		case f.Type == "int" || f.Type == "bigint":
+		case f.Row().Go == "int" || f.Row().Go == "int64":
 			return "number"
 		}
 		return f.Type

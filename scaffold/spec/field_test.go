@@ -1,9 +1,11 @@
 package spec_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/nexios-go/nexios/scaffold/problem"
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
@@ -93,10 +95,39 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestTriesOfModifiers: what is proposed for a modifier without its value is a field
+// that has it.
+func TestTriesOfModifiers(t *testing.T) {
+	for _, row := range spec.Types() {
+		word := "a:" + row.Name
+		if row.Arg == "must" {
+			word += "=" + strings.ToLower(row.Form)
+		}
+		for _, m := range spec.Modifiers() {
+			if !row.Allows(m[0]) || m[1] == "" || m[0] == "unique" { // which stands alone as well
+				continue
+			}
+			_, err := spec.ParseField(word + ":" + m[0])
+			refused, ok := errors.AsType[*problem.Error](err)
+			if !ok {
+				t.Errorf("%s:%s: %v", word, m[0], err)
+				continue
+			}
+			if f, err := spec.ParseField(refused.Try); err != nil || !f.Is(m[0]) {
+				t.Errorf("%s:%s proposes %s: %v", word, m[0], refused.Try, err)
+			}
+		}
+	}
+}
+
 func TestError(t *testing.T) {
 	_, err := spec.ParseResource(spec.Resource{Name: "post", Fields: []string{"title:strin"}})
+	var types []string
+	for _, row := range spec.Types() {
+		types = append(types, row.Name)
+	}
 	want := `unknown type "strin" in title:strin
-  types: string text int bigint float decimal bool date time datetime duration uuid email url slug json bytes enum ref many has file
+  types: ` + strings.Join(types, " ") + `
   try:   nexios add resource post title:string`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nis not\n%s", err, want)

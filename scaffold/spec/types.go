@@ -56,7 +56,10 @@ type Value struct {
 	Text string // as a word writes it
 	JSON string // Go expression of the value in a request body
 	Go   string // Go expression of the value in the model
-	Cell string // as a SQL default: text that gorm reads in a default: tag
+	// Cell is the value as gorm's tag default: holds it, without quotes: a number where
+	// the column's Go type (Stored, or else Go) is one, which min and max then compare.
+	// "" is for a value that cannot be written so: there, the column has no SQL default.
+	Cell string
 }
 
 // Bad is a value that a request may not carry.
@@ -285,9 +288,13 @@ func sample(typeName string) string {
 
 func exampleOf(modifier string, t Type) string {
 	switch modifier {
-	case "min":
-		return "1"
-	case "max", "len":
+	case "min", "max", "len":
+		switch {
+		case t.length == 0:
+			return exampleOf("default", t)
+		case modifier == "max":
+			return "100"
+		}
 		return "10"
 	case "pattern":
 		return "alpha"
@@ -695,13 +702,9 @@ var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // compare orders two values that parse has accepted.
 func (f Field) compare(row Type, a, b string) int {
-	if row.Name == "duration" {
-		x, _ := time.ParseDuration(a)
-		y, _ := time.ParseDuration(b)
-		return int(max(-1, min(1, x-y)))
-	}
-	x, y := rational(a), rational(b)
-	return x.Cmp(y)
+	x, _ := row.parse(f, a)
+	y, _ := row.parse(f, b)
+	return rational(x.Cell).Cmp(rational(y.Cell))
 }
 
 func numberLimits(f Field) error {
