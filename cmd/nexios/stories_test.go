@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
 func TestMain(m *testing.M) {
@@ -59,6 +61,10 @@ func TestStories(t *testing.T) {
 		t.Fatal(err)
 	}
 	folders := strings.Split(strings.TrimSpace(string(out)), "\n") // a home may have spaces
+	var types []string
+	for _, row := range spec.Types() {
+		types = append(types, row.Name)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -76,6 +82,7 @@ func TestStories(t *testing.T) {
 			e.Setenv("GIT_CEILING_DIRECTORIES", e.WorkDir)
 			e.Setenv("SOURCE_DATE_EPOCH", "1795256100") // 20261121101500
 			e.Setenv("LONG", strings.Repeat("a", 300))
+			e.Setenv("TYPES", strings.Join(types, " "))
 			e.Values["kept"] = map[string]map[string]string{}
 			return nil
 		},
