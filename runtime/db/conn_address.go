@@ -9,23 +9,21 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// refused tells whether the database answered that it does not know the user or
-// another of their passwords.
+// refused reports whether the database rejected the user or the password.
 func refused(err error) bool {
 	var pg *pgconn.PgError
 	var my *mysqldriver.MySQLError
 	return errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000") || errors.As(err, &my) && (my.Number == 1045 || my.Number == 1698)
 }
 
-// bouncer is err with what to do about it, where it is of a PgBouncer in whose
-// way this program gets, and nil where it is not.
+// bouncer returns err with advice if PgBouncer causes it, and nil otherwise.
 func bouncer(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		return nil
 	}
 	switch {
-	case pg.Code == "42P05", pg.Code == "26000": // a prepared statement that another client made, or nobody
+	case pg.Code == "42P05", pg.Code == "26000": // a prepared statement of another client, or an unknown one
 		return fmt.Errorf("the database mixes up prepared statements, as PgBouncer does: %w\n  where: DATABASE_URL\n  try:   ?default_query_exec_mode=exec at its end", err)
 	case pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter"):
 		return fmt.Errorf("the database takes no settings of a connection, as PgBouncer does: %w\n  where: pgbouncer.ini\n  try:   ignore_startup_parameters = timezone", err)

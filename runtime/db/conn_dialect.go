@@ -25,15 +25,15 @@ import (
 	"github.com/nexios-go/nexios/runtime/db/address"
 )
 
-// Check says what is wrong with a URL that Open would refuse, in three parts,
-// without opening anything.
+// Check reports what is wrong with a URL that Open would reject, in three parts. It
+// does not open anything.
 func Check(url string) error {
 	_, err := dialect(url)
 	return err
 }
 
-// dialect chooses GORM's dialector and its pool by the scheme of url. Nothing
-// is made before open is called.
+// dialect chooses GORM's dialector and its pool by the scheme of url. Nothing is
+// opened until open is called.
 func dialect(url string) (open func(Config) (gorm.Dialector, error), err error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	if ok {
@@ -63,14 +63,14 @@ func dialect(url string) (open func(Config) (gorm.Dialector, error), err error) 
 			return func(c Config) (gorm.Dialector, error) { return openMySQL(connector, cfg, c), nil }, nil
 		}
 	}
-	// The address may hold a password: only its scheme is repeated.
+	// The URL may contain a password: only its scheme is repeated.
 	if !ok {
 		scheme = ""
 	}
 	return nil, unusable(fmt.Sprintf("has an unknown scheme %q", scheme))
 }
 
-// unread is the error of a URL that nobody understands: it is not repeated.
+// unread returns the error for a URL that cannot be parsed, without repeating it.
 func unread(kind, scheme string) error {
 	return fmt.Errorf("DATABASE_URL cannot be read as a %s URL\n"+
 		"  form:  percent-encode the password: / is %%2F, @ is %%40, # is %%23; in .env, put single quotes around a value with \" #\"\n"+
@@ -78,7 +78,7 @@ func unread(kind, scheme string) error {
 		"  try:   DATABASE_URL=%s://me:pass%%2Fword@localhost/app", kind, scheme)
 }
 
-// unusable is the error of a URL that cannot be opened.
+// unusable returns the error for a URL that cannot be opened.
 func unusable(what string) error {
 	return fmt.Errorf("DATABASE_URL %s\n  kinds: sqlite:FILE  postgres://USER:PASSWORD@HOST/NAME  mysql://USER:PASSWORD@HOST/NAME\n  try:   DATABASE_URL=sqlite:data/app.db", what)
 }
@@ -90,8 +90,8 @@ func openPostgres(cfg pgx.ConnConfig, c Config) gorm.Dialector {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
 	cfg.RuntimeParams["timezone"] = "UTC"
-	// A client that hangs up must not break the connection that its statement
-	// runs on: the statement ends by itself, and by its own limit.
+	// A client that hangs up must not break the connection that its statement runs
+	// on: the statement runs to its end or to its own limit.
 	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return patientWatcher{conn.Conn(), c.StatementTimeout}
 	}
@@ -99,7 +99,8 @@ func openPostgres(cfg pgx.ConnConfig, c Config) gorm.Dialector {
 	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamp", OID: pgtype.TimestampOID, Codec: &pgtype.TimestampCodec{ScanLocation: time.UTC}})
-		// By a statement: poolers such as PgBouncer refuse unknown parameters at the start.
+		// In a statement, since poolers such as PgBouncer reject unknown startup
+		// parameters.
 		return conn.PgConn().Exec(ctx, limits).Close()
 	})
 	pool := newServerPool(stdlib.GetConnector(cfg, prepare), c, limits, free)
@@ -108,7 +109,7 @@ func openPostgres(cfg pgx.ConnConfig, c Config) gorm.Dialector {
 	return postgresDialector{*d.(*postgres.Dialector)}
 }
 
-// postgresLimits are the statements that set and lift the limits of a
+// postgresLimits returns the statements that set and lift the limits of a
 // connection, except for those that its URL sets.
 func postgresLimits(parameters map[string]string, c Config) (limits, free string) {
 	for name, limit := range map[string]time.Duration{"lock_timeout": c.LockTimeout, "statement_timeout": c.StatementTimeout} {
@@ -120,15 +121,14 @@ func postgresLimits(parameters map[string]string, c Config) (limits, free string
 	return limits, free
 }
 
-// patientWatcher ends what a connection does at the deadline of its context, or
-// when its server is silent, and gives a statement whose context was cancelled
-// time to end.
+// patientWatcher interrupts a connection at the deadline of its context or when its
+// server is silent, and gives a statement whose context was cancelled time to end.
 type patientWatcher struct {
 	conn     net.Conn
-	patience time.Duration // 0 for ever
+	patience time.Duration // 0 for no limit
 }
 
-// networkPatience is how much longer than its statement an answer may take.
+// networkPatience is added to the limit of a statement for its response to arrive.
 const networkPatience = time.Second
 
 // HandleCancel implements ctxwatch.Handler.
@@ -144,9 +144,9 @@ func (w patientWatcher) HandleCancel(ctx context.Context) {
 // HandleUnwatchAfterCancel implements ctxwatch.Handler.
 func (w patientWatcher) HandleUnwatchAfterCancel() { _ = w.conn.SetDeadline(time.Time{}) }
 
-// postgresMigrator ends every plain index with the key: lists are in the order
-// of both, and of a column with few values an index alone gives a sort of nearly
-// all rows. SQLite's and MySQL's have the key in them.
+// postgresMigrator appends the primary key to every plain index: lists are ordered
+// by both, and with an index on a column of few values alone PostgreSQL sorts
+// nearly all rows. SQLite's and MySQL's indexes contain the key.
 type postgresMigrator struct{ postgres.Migrator }
 
 // CreateIndex implements gorm.Migrator.
@@ -187,7 +187,7 @@ func (m postgresMigrator) CreateIndex(value any, name string) error {
 	})
 }
 
-// HasIndex implements gorm.Migrator. One that is half made is none.
+// HasIndex implements gorm.Migrator. A half-built index does not count.
 func (m postgresMigrator) HasIndex(value any, name string) bool {
 	if !m.Migrator.HasIndex(value, name) || !concurrent(m.DB) {
 		return m.Migrator.HasIndex(value, name)
@@ -219,8 +219,8 @@ func (m postgresMigrator) DropIndex(value any, name string) error {
 // Translate implements gorm.ErrorTranslator.
 func (postgresDialector) Translate(err error) error { return Translate(err) }
 
-// DataTypeOf implements gorm.Dialector. Texts are compared by their characters,
-// whatever the database's locale, as SQLite does.
+// DataTypeOf implements gorm.Dialector. Text is compared by its characters,
+// whatever the database's locale, as in SQLite.
 func (d postgresDialector) DataTypeOf(field *schema.Field) string {
 	kind := d.Dialector.DataTypeOf(field)
 	if plainText(field) {
@@ -236,9 +236,9 @@ func (d postgresDialector) Migrator(gdb *gorm.DB) gorm.Migrator {
 	return postgresMigrator{m}
 }
 
-// plainText tells whether a column holds text and is no key: on MySQL a key and
-// what refers to it must have one collation, and there are keys that are older
-// than the choice of one.
+// plainText reports whether a column holds text and is neither a primary nor a
+// foreign key: on MySQL a key and its references must have the same collation, and
+// there are keys from before a collation was chosen.
 func plainText(field *schema.Field) bool {
 	if field.DataType != schema.String || field.PrimaryKey {
 		return false
@@ -262,8 +262,8 @@ func openMySQL(connector driver.Connector, cfg *mysqldriver.Config, c Config) go
 		Conn:                     newServerPool(limited{connector, limits}, c, limits, mysqlLimits(Config{})),
 		DSNConfig:                cfg,
 		DefaultDatetimePrecision: &micro,
-		// Asking the server for its version would connect here. What follows
-		// is what MariaDB and every supported MySQL understand.
+		// Querying the server's version would connect here. These settings work on
+		// MariaDB and every supported MySQL.
 		SkipInitializeWithVersion:     true,
 		DontSupportForShareClause:     true,
 		DontSupportNullAsDefaultValue: true,
@@ -271,11 +271,11 @@ func openMySQL(connector driver.Connector, cfg *mysqldriver.Config, c Config) go
 	return mysqlDialector{*d.(*mysql.Dialector)}
 }
 
-// mysqlLimits is the statement that sets the limits of a connection, and that a
-// statement in a transaction sees what was committed before it, as in PostgreSQL:
-// one that has waited for a row must not then read what was before that. What
-// stands in the comments is for MariaDB alone and for MySQL alone, which limits
-// only what reads.
+// mysqlLimits returns the statement that sets the limits of a connection and its
+// isolation level: as in PostgreSQL, a statement in a transaction sees what was
+// committed before it, so that one that waited for a row does not read an older
+// state. The text in the comments runs on MariaDB only and on MySQL only; MySQL
+// limits only reads.
 func mysqlLimits(c Config) string {
 	seconds, ever := int(max(c.LockTimeout.Round(time.Second).Seconds(), 1)), int((24 * time.Hour).Seconds())
 	if c.LockTimeout == 0 {
@@ -285,7 +285,7 @@ func mysqlLimits(c Config) string {
 		seconds, seconds, c.StatementTimeout.Seconds(), c.StatementTimeout.Milliseconds())
 }
 
-// limited sets the limits of every connection that it makes.
+// limited is a connector that sets the limits of every connection.
 type limited struct {
 	driver.Connector
 	limits string
@@ -317,8 +317,9 @@ func (d mysqlDialector) Migrator(gdb *gorm.DB) gorm.Migrator {
 	return mysqlMigrator{m}
 }
 
-// collations are those of MariaDB or MySQL that compare texts by their
-// characters, and by all but their case. Neither ignores spaces at the end.
+// collations returns the collations of MariaDB or MySQL that compare text by its
+// characters, and by its characters except for case. Neither ignores trailing
+// spaces.
 func collations(gdb *gorm.DB) (binary, nocase string, err error) {
 	var version string
 	err = gdb.Session(&gorm.Session{NewDB: true}).Raw("SELECT version()").Scan(&version).Error
@@ -328,7 +329,7 @@ func collations(gdb *gorm.DB) (binary, nocase string, err error) {
 	return "utf8mb4_0900_bin", "utf8mb4_0900_as_ci", err
 }
 
-// mysqlTexts makes columns of text that compare it by its characters.
+// mysqlTexts creates text columns that compare by their characters.
 type mysqlTexts struct {
 	gorm.Dialector
 	collation string
@@ -343,10 +344,10 @@ func (d mysqlTexts) DataTypeOf(field *schema.Field) string {
 	return kind
 }
 
-// mysqlMigrator makes tables whose text is Unicode, whatever the server's
-// default, and drops tables on the connection of a migration. GORM's takes
-// another one, which waits for ever for what the migration has locked. Tables that
-// a migration made before it failed half way are left alone when it runs again.
+// mysqlMigrator creates tables whose text is Unicode, whatever the server's
+// default, and drops tables on the connection of a migration. GORM's migrator uses
+// another connection, which would wait forever for the locks of the migration. It
+// skips tables that a failed run of the migration has already created.
 type mysqlMigrator struct{ mysql.Migrator }
 
 // CreateTable implements gorm.Migrator.
@@ -369,8 +370,8 @@ func (m mysqlMigrator) CreateTable(values ...any) error {
 	return nil
 }
 
-// made reports whether a table is there with the columns that it is to have, and
-// no others but their folded forms.
+// made reports whether a table exists with exactly the columns of its model; folded
+// columns are ignored.
 func (m mysqlMigrator) made(value any) (is bool, err error) {
 	err = m.RunWithValue(value, func(stmt *gorm.Statement) error {
 		var there, columns []string

@@ -11,10 +11,10 @@ import (
 	"modernc.org/sqlite"
 )
 
-// driverSettings are how this driver writes and reads times, in UTC.
+// driverSettings make this driver write and read times in UTC.
 const driverSettings = "&_time_format=sqlite&_timezone=UTC&_inttotime=1&_texttotime=1"
 
-// connectSQLite makes a connection by the driver that needs no C compiler.
+// connectSQLite opens a connection with the pure Go driver.
 func connectSQLite(ctx context.Context, address string, pragmas []string) (driver.Conn, error) {
 	connector, err := sqlite.NewConnector(address + driverSettings + "&" + url.Values{"_pragma": pragmas}.Encode())
 	if err != nil {
@@ -23,7 +23,8 @@ func connectSQLite(ctx context.Context, address string, pragmas []string) (drive
 	return connector.Connect(ctx)
 }
 
-// sqliteError is the code and the text of SQLite's own error; false for another.
+// sqliteError returns the code and the text of an error of SQLite; ok is false for
+// others.
 func sqliteError(err error) (code int, text string, ok bool) {
 	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
 		return lite.Code(), lite.Error(), true
@@ -31,5 +32,5 @@ func sqliteError(err error) (code int, text string, ok bool) {
 	return 0, "", false
 }
 
-// asRows is what the driver's rows can do.
+// asRows returns rows with the optional interfaces of the driver's rows.
 func asRows(rows driver.Rows) sqliteRows { return rows.(sqliteRows) }

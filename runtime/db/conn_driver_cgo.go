@@ -13,8 +13,8 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// connectSQLite makes a connection by the driver that is SQLite's own C, for
-// those who have a compiler for it: go build -tags cgo_sqlite,sqlite_fts5.
+// connectSQLite opens a connection with the driver that wraps SQLite's C code. It
+// needs a C compiler: go build -tags cgo_sqlite,sqlite_fts5.
 func connectSQLite(_ context.Context, address string, pragmas []string) (driver.Conn, error) {
 	opener := sqlite3.SQLiteDriver{ConnectHook: func(conn *sqlite3.SQLiteConn) error {
 		_, err := conn.Exec("PRAGMA "+strings.Join(pragmas, "; PRAGMA "), nil)
@@ -27,7 +27,8 @@ func connectSQLite(_ context.Context, address string, pragmas []string) (driver.
 	return &cgoConn{SQLiteConn: conn.(*sqlite3.SQLiteConn)}, nil
 }
 
-// sqliteError is the code and the text of SQLite's own error; false for another.
+// sqliteError returns the code and the text of an error of SQLite; ok is false for
+// others.
 func sqliteError(err error) (code int, text string, ok bool) {
 	if lite := (sqlite3.Error{}); errors.As(err, &lite) {
 		return int(max(sqlite3.ErrNoExtended(lite.Code), lite.ExtendedCode)), lite.Error(), true
@@ -38,7 +39,7 @@ func sqliteError(err error) (code int, text string, ok bool) {
 // cgoConn is a connection that writes times in UTC, as the other driver does.
 type cgoConn struct {
 	*sqlite3.SQLiteConn
-	version driver.StmtQueryContext // asks for the version of the schema; nil before the first time
+	version driver.StmtQueryContext // reads the version of the schema; nil before the first read
 	known   int64                   // the version last seen
 }
 
@@ -67,7 +68,7 @@ func (c *cgoConn) QueryContext(ctx context.Context, query string, args []driver.
 	return c.SQLiteConn.QueryContext(ctx, query, inUTC(args))
 }
 
-// schema is the version of the schema.
+// schema returns the version of the schema.
 func (c *cgoConn) schema() (int64, error) {
 	if c.version == nil {
 		made, err := c.SQLiteConn.PrepareContext(context.Background(), "PRAGMA schema_version")
@@ -84,8 +85,8 @@ func (c *cgoConn) schema() (int64, error) {
 	err = errors.Join(rows.Next(version[:]), rows.Close())
 	n, _ := version[0].(int64)
 	if err == nil && n != c.known {
-		// What is prepared next goes by the schema that the connection knows, which
-		// only a statement that runs against tables renews.
+		// Statements are prepared against the schema that the connection has
+		// cached, which only a statement that reads a table refreshes.
 		c.known = n
 		_, err = c.SQLiteConn.ExecContext(context.Background(), "SELECT 1 FROM sqlite_master LIMIT 1", nil)
 	}
@@ -100,12 +101,12 @@ func (c *cgoConn) Close() error {
 	return c.SQLiteConn.Close()
 }
 
-// cgoStmt is prepared anew when the schema has changed, where its columns may
-// have: the driver takes their number and names from before.
+// cgoStmt is a statement that is prepared again when a schema change may have
+// changed its columns: the driver caches their number and names.
 type cgoStmt struct {
 	*sqlite3.SQLiteStmt
 	conn   *cgoConn
-	query  string // empty where columns cannot change
+	query  string // empty if its columns cannot change
 	schema int64
 }
 
@@ -153,7 +154,7 @@ func inUTC(args []driver.NamedValue) []driver.NamedValue {
 	return args
 }
 
-// cgoRows says what the other driver's rows say of columns.
+// cgoRows reports the same about columns as the rows of the other driver.
 type cgoRows struct{ *sqlite3.SQLiteRows }
 
 // ColumnTypeLength implements driver.RowsColumnTypeLength.
@@ -162,5 +163,5 @@ func (cgoRows) ColumnTypeLength(int) (int64, bool) { return 0, false }
 // ColumnTypePrecisionScale implements driver.RowsColumnTypePrecisionScale.
 func (cgoRows) ColumnTypePrecisionScale(int) (precision, scale int64, ok bool) { return 0, 0, false }
 
-// asRows is what the driver's rows can do.
+// asRows returns rows with the optional interfaces of the driver's rows.
 func asRows(rows driver.Rows) sqliteRows { return cgoRows{rows.(*sqlite3.SQLiteRows)} }

@@ -11,10 +11,10 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Listen calls heard when it has begun to listen to a channel of PostgreSQL, and
-// for every NOTIFY on it, until ctx ends or the connection, which is one of its
-// own, breaks. Other databases have no channels, and poolers such as PgBouncer
-// pass none on: Listen then returns errors.ErrUnsupported.
+// Listen calls heard once it listens to a channel of PostgreSQL, and for every
+// NOTIFY on it, until ctx ends or its connection, which is not of the pool, breaks.
+// Other databases have no channels, and poolers such as PgBouncer do not forward
+// notifications: Listen then returns errors.ErrUnsupported.
 func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) error {
 	p, ok := gdb.ConnPool.(*serverPool)
 	if !ok || gdb.Name() != "postgres" || p.pooler {
@@ -33,7 +33,8 @@ func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) err
 	heard()
 	defer context.AfterFunc(ctx, func() { _ = conn.PgConn().Conn().SetDeadline(time.Now()) })()
 	for {
-		// A server that is gone without a word is noticed by asking it.
+		// A server that is gone without closing the connection is detected by a
+		// ping.
 		quiet, cancel := context.WithTimeout(context.WithoutCancel(ctx), stillThere)
 		_, err := conn.WaitForNotification(quiet)
 		if err != nil && ctx.Err() == nil && errors.Is(quiet.Err(), context.DeadlineExceeded) && !conn.IsClosed() {
@@ -48,5 +49,5 @@ func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) err
 	}
 }
 
-// stillThere is after how long without a word a server is asked.
+// stillThere is how long a connection may be quiet before the server is pinged.
 const stillThere = 30 * time.Second

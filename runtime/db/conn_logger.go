@@ -12,17 +12,17 @@ import (
 	gormlogger "gorm.io/gorm/logger"
 )
 
-// slow is how long a statement may take before it is reported.
+// slow is the duration from which a statement is logged as slow.
 const slow = 500 * time.Millisecond
 
 // LevelStatement is the level at which every statement is logged, without its
-// values: LOG_LEVEL=debug-4. `nexios dev` runs a program so, to show the
-// statements of each request.
+// values: LOG_LEVEL=debug-4. `nexios dev` uses it to show the statements of each
+// request.
 const LevelStatement = slog.LevelDebug - 4
 
-// logger reports slow statements, in debug mode all of them with their values,
-// and at LevelStatement all of them without. It is silent about errors: they
-// are returned, and whoever answers for them logs them.
+// logger logs slow statements, all statements with their values in debug mode, and
+// all statements without their values at LevelStatement. It does not log errors:
+// the caller does.
 type logger struct {
 	log    *slog.Logger
 	debug  bool
@@ -51,7 +51,7 @@ func (l logger) Error(ctx context.Context, format string, args ...any) {
 	l.log.DebugContext(ctx, fmt.Sprintf(format, args...))
 }
 
-// Trace is called after every statement.
+// Trace implements gorm's logger.Interface. GORM calls it after every statement.
 func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), err error) {
 	took := time.Since(begin)
 	if !l.debug && !l.each && took < slow {
@@ -70,8 +70,8 @@ func (l logger) Trace(ctx context.Context, begin time.Time, statement func() (st
 	}
 }
 
-// ParamsFilter keeps values out of the log unless debugging: they may be
-// secrets or belong to a person.
+// ParamsFilter keeps values out of the log unless debugging: they may be secrets or
+// personal data.
 func (l logger) ParamsFilter(_ context.Context, query string, values ...any) (string, []any) {
 	if l.debug {
 		return query, values
@@ -79,7 +79,7 @@ func (l logger) ParamsFilter(_ context.Context, query string, values ...any) (st
 	return query, nil
 }
 
-// bare is a statement with ? for every value, also for those that are in its
-// text: GORM does not ask ParamsFilter about what Scan reads. The place of a
-// value that PostgreSQL calls $1, GORM calls $1$.
+// bare returns a statement with ? in place of every value, including literals in
+// its text: GORM does not call ParamsFilter for Scan. GORM writes PostgreSQL's
+// placeholder $1 as $1$.
 func (l logger) bare(query string) string { return l.values.ReplaceAllString(query, "?") }

@@ -18,8 +18,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Config is what a person may set about a database server. What is 0 has its
-// default; less than 0 sets no limit.
+// Config holds the settings of a database server. A field that is 0 has its
+// default; a negative one sets no limit.
 type Config struct {
 	ReadURL          string        `env:"DATABASE_READ_URL" doc:"a streaming standby of the PostgreSQL in DATABASE_URL, for the reads of GET requests"`
 	Pool             int           `env:"DATABASE_POOL" envDefault:"20" doc:"connections to a database server, per process; a quarter of them for searches"`
@@ -27,18 +27,18 @@ type Config struct {
 	StatementTimeout time.Duration `env:"DATABASE_STATEMENT_TIMEOUT" envDefault:"10s" doc:"maximum duration of a statement outside migrations; -1s for no limit"`
 }
 
-// The defaults of Config. Four processes stay below the 100 connections that
-// PostgreSQL and the 151 that MySQL allow by default.
+// The defaults of Config. Four processes stay below the default limits of 100
+// connections of PostgreSQL and 151 of MySQL.
 const (
 	poolSize         = 20
 	lockTimeout      = 2 * time.Second
 	statementTimeout = 10 * time.Second
 )
 
-// maxPool is far beyond what any server does well with.
+// maxPool is far beyond what a server can make use of.
 const maxPool = 1000
 
-// Validate says what is wrong with the settings.
+// Validate reports what is wrong with the settings.
 func (c Config) Validate() error {
 	if c.Pool < 0 || c.Pool == 1 || c.Pool > maxPool {
 		return fmt.Errorf("DATABASE_POOL is %d\n  expected: 2 to %d\n  try:   DATABASE_POOL=%d", c.Pool, maxPool, poolSize)
@@ -46,7 +46,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// withDefaults has in every field what counts, 0 for no limit.
+// withDefaults returns c with the defaults filled in and 0 for no limit.
 func (c Config) withDefaults() Config {
 	if c.Pool == 0 {
 		c.Pool = poolSize
@@ -62,32 +62,31 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Ages of the connections to a server, which are renewed so that a fail-over
-// is noticed.
+// Maximum ages of connections to a server, so that they notice a fail-over.
 const (
 	idleTime = 5 * time.Minute
 	lifetime = time.Hour
 )
 
-// serverPool is the pool of connections to a database server. It keeps one
-// slow thing from taking the rest with it: statements wait for a connection as
-// long as for a lock and no longer, a quarter of the connections is for searches
-// and the rest for all else, of which all transactions together have at most
-// half, and the statements of one table outside of transactions three eighths.
+// serverPool is the pool of connections to a database server. It keeps one slow
+// query from blocking all others: statements wait for a connection no longer than
+// for a lock, and a quarter of the connections is reserved for searches. Of the
+// rest all transactions together use at most half, and the statements of one table
+// outside of transactions three eighths.
 type serverPool struct {
 	*sql.DB
-	searchers *sql.DB // nil where there are too few connections
-	spare     *sql.DB // one connection, for who asks whether the server lives
-	// connector makes the connections, for who needs one for long; see Listen.
+	searchers *sql.DB // nil if there are too few connections
+	spare     *sql.DB // one connection for health checks
+	// connector opens connections outside of the pool; see Listen.
 	connector driver.Connector
-	pooler    bool   // it stands between, and gives each transaction another connection
+	pooler    bool   // a pooler such as PgBouncer, which may switch connections between transactions
 	limits    string // the statement that sets a connection's limits
-	free      string // the one that lifts them
+	free      string // the statement that lifts them
 	idle      int
 	space
 
-	wait      time.Duration // 0 for ever
-	patience  time.Duration // with a server that is silent; 0 for ever
+	wait      time.Duration // 0 for no limit
+	patience  time.Duration // with a silent server; 0 for no limit
 	all       slots
 	writing   slots
 	searching slots
@@ -96,7 +95,7 @@ type serverPool struct {
 	known     atomic.Int32
 }
 
-// slots are places, of which everyone who works holds one.
+// slots is a semaphore: each user of the resource holds a slot.
 type slots chan struct{}
 
 func newServerPool(connector driver.Connector, c Config, limits, free string) *serverPool {
@@ -121,7 +120,7 @@ func newServerPool(connector driver.Connector, c Config, limits, free string) *s
 	return p
 }
 
-// take waits for a place.
+// take waits for a slot.
 func (p *serverPool) take(ctx context.Context, s slots) error { return s.take(ctx, p.wait) }
 
 func (s slots) take(ctx context.Context, wait time.Duration) error {
@@ -151,11 +150,11 @@ func (s slots) take(ctx context.Context, wait time.Duration) error {
 
 func (s slots) free() { <-s }
 
-// maxTables is how many tables have places of their own; what is beyond, such
-// as temporary ones whose names are made up, shares those of no table.
+// maxTables is the maximum number of tables with slots of their own; the rest, such
+// as temporary tables with generated names, share one set.
 const maxTables = 1000
 
-// of are the places of the table that a statement names first.
+// of returns the slots of the first table that a statement names.
 func (p *serverPool) of(query string) slots {
 	name := tableOf(query)
 	if s, ok := p.tables.Load(name); ok {
@@ -168,8 +167,8 @@ func (p *serverPool) of(query string) slots {
 	return s.(slots)
 }
 
-// tableOf returns the first table that a statement names, as it is written;
-// empty where none is found.
+// tableOf returns the first table that a statement names, as it is written; empty
+// if there is none.
 func tableOf(query string) string {
 	var rest string
 	switch {
@@ -212,19 +211,19 @@ func (p *serverPool) ExecContext(ctx context.Context, query string, args ...any)
 	return result, p.noted(err)
 }
 
-// QueryContext implements gorm.ConnPool. What only reads is tried once more
-// where the connection broke, as all do when the server starts anew, and where a
-// migration changed the columns of what was prepared.
+// QueryContext implements gorm.ConnPool. It retries reads: once after a broken
+// connection, since all break when the server restarts, and when a migration
+// changed the columns of a prepared statement.
 func (p *serverPool) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
 	args = p.planned(query, args)
 	read := func(pool *sql.DB, idle int) error {
 		rows, err = pool.QueryContext(ctx, query, args...)
 		if err != nil && reads(query) && ctx.Err() == nil && inspect(err).kind == unreachable {
-			pool.SetMaxIdleConns(0) // the others are as dead
+			pool.SetMaxIdleConns(0) // the other idle connections are broken too
 			pool.SetMaxIdleConns(idle)
 			rows, err = pool.QueryContext(ctx, query, args...)
 		}
-		for tries := 0; tries < idle && err != nil && reads(query) && outdated(err); tries++ { // each connection has prepared it
+		for tries := 0; tries < idle && err != nil && reads(query) && outdated(err); tries++ { // once for each connection, which may have it prepared
 			rows, err = pool.QueryContext(ctx, query, args...)
 		}
 		return err
@@ -246,16 +245,16 @@ func (p *serverPool) QueryContext(ctx context.Context, query string, args ...any
 // QueryRowContext implements gorm.ConnPool.
 func (p *serverPool) QueryRowContext(ctx context.Context, query string, args ...any) (row *sql.Row) {
 	if err := p.do(ctx, query, func() error { row = p.DB.QueryRowContext(ctx, query, args...); return nil }); err != nil {
-		over, cancel := context.WithCancelCause(ctx) // only a context can give a row its error
+		over, cancel := context.WithCancelCause(ctx) // a Row can return an error only through its context
 		cancel(err)
 		return p.DB.QueryRowContext(over, query, args...)
 	}
 	return row
 }
 
-// planned has PostgreSQL plan a search for what it searches. The plan of a
-// statement that is kept is one for any pattern, and would walk the table in
-// its order where an index has the few rows that match.
+// planned makes PostgreSQL plan a search for its pattern. The cached plan of a
+// prepared statement is for any pattern, and would read the table in order where an
+// index finds the few rows that match.
 func planned(query string, args []any) []any {
 	if !strings.Contains(query, " LIKE lower(") {
 		return args
@@ -263,17 +262,17 @@ func planned(query string, args []any) []any {
 	return append([]any{pgx.QueryExecModeDescribeExec}, args...)
 }
 
-// planned is the same for a statement outside of transactions. To ask what it takes
-// and to run it are two steps, between which a pooler may let those of others in.
+// The method planned does the same for a statement outside of transactions.
+// Describing and executing a statement are two round trips, between which a pooler
+// may switch connections.
 func (p *serverPool) planned(query string, args []any) []any {
 	if p.pooler {
-		return args // no plan is kept there
+		return args // poolers cache no plans
 	}
 	return planned(query, args)
 }
 
-// searches reports whether a statement looks through texts, for which it may
-// have to read every row.
+// searches reports whether a statement searches text and so may read every row.
 func searches(query string) bool {
 	return reads(query) && (strings.Contains(query, " LIKE ") || strings.Contains(query, " GLOB ") || strings.Contains(query, " @@ "))
 }

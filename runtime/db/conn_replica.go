@@ -18,38 +18,38 @@ import (
 )
 
 // Replica is the read replica of a database, at the address in DATABASE_READ_URL: a
-// PostgreSQL streaming standby. Requests are told to it by the middleware of package
-// replica, which says what goes there.
+// PostgreSQL streaming standby. The middleware of package replica reports requests
+// to it and documents which reads it serves.
 type Replica struct{ plugin *replica }
 
-// ReplicaOf returns the read replica of gdb; false for none.
+// ReplicaOf returns the read replica of gdb; ok is false if there is none.
 func ReplicaOf(gdb *gorm.DB) (Replica, bool) {
 	r, ok := gdb.Plugins["replica"].(*replica)
 	return Replica{r}, ok
 }
 
-// Reading returns a context whose reads may go to the replica, as soon as it has what
-// the clients wrote last. A client is any text that tells it apart.
+// Reading returns a context whose reads may use the replica once it has caught up
+// with the last writes of clients. A client is any string that identifies it.
 func (r Replica) Reading(ctx context.Context, clients ...string) context.Context {
 	return context.WithValue(ctx, replicaKey{}, r.plugin.wrote(clients))
 }
 
-// Writing notes that clients write until done is called: what they read meanwhile, and
-// until the replica has it, is read from the primary.
+// Writing notes that clients write until done is called: their reads use the
+// primary until then, and until the replica has caught up.
 func (r Replica) Writing(clients ...string) (done func()) {
-	r.plugin.note(clients, time.Now().Add(time.Hour)) // the answer may be there before its end
+	r.plugin.note(clients, time.Now().Add(time.Hour)) // the client may have the response before done is called
 	return func() { r.plugin.note(clients, time.Now()) }
 }
 
-// ReplicaLag is the maximum lag of a read replica: one that lags more is not used until
-// it recovers.
+// ReplicaLag is the maximum lag of a read replica: one that lags more is not used
+// until it recovers.
 const ReplicaLag = 5 * time.Second
 
 const (
-	// lookedAt is how long the observed state of a replica is cached, and how long a
-	// read waits for it before it is looked at again.
+	// lookedAt is how long the observed state of a replica is cached, and how long
+	// a read waits for the replica before its state is checked again.
 	lookedAt = 200 * time.Millisecond
-	// answersWithin is how long a replica may take to say where it is.
+	// answersWithin is how long a replica may take to report its position.
 	answersWithin = time.Second
 	// writers is the maximum number of clients whose last write is remembered.
 	writers = 10_000
@@ -63,22 +63,22 @@ type replica struct {
 	*serverPool // the primary's
 	standby     *serverPool
 	log         *slog.Logger
-	ours        string // where the runtime's packages are
+	ours        string // import path of the runtime's packages
 	began       time.Time
 
 	// upTo is a time, in Unix nanoseconds: the replica has all that was written
-	// before it. 0 is none.
+	// before it. 0 means that the replica is not used.
 	upTo    atomic.Int64
-	asked   atomic.Int64 // when that was last looked at
+	asked   atomic.Int64 // when upTo was last checked, in Unix nanoseconds
 	looking atomic.Bool
 	well    atomic.Bool
 
 	seed    maphash.Seed
 	mu      sync.Mutex
-	written map[uint64]time.Time // when clients wrote last
-	all     time.Time            // when all others may have
+	written map[uint64]time.Time // when each client last wrote
+	all     time.Time            // when any other client may have written last
 
-	living context.Context // ends when the replica does not respond
+	living context.Context // cancelled when the replica does not respond
 	lost   context.CancelFunc
 }
 
@@ -127,7 +127,7 @@ func (r *replica) before(tx *gorm.DB) {
 	}
 }
 
-// query reads, and reads from the primary what broke off on its way from the replica.
+// query retries reads on the primary that lost their connection to the replica.
 func (r *replica) query(read func(*gorm.DB)) func(*gorm.DB) {
 	return func(tx *gorm.DB) {
 		read(tx)
@@ -147,7 +147,7 @@ func (r *replica) after(tx *gorm.DB) {
 	}
 }
 
-// asks reports whether a statement may go to the replica.
+// asks reports whether a statement may use the replica.
 func (r *replica) asks(tx *gorm.DB) bool {
 	s := tx.Statement
 	if tx.Error != nil || tx.DryRun || s.SQL.Len() > 0 || s.Schema == nil || IsSystem(s.Context) {
@@ -169,14 +169,14 @@ func (r *replica) QueryContext(ctx context.Context, query string, args ...any) (
 	late.Stop()
 	keep()
 	if err == nil {
-		return rows, nil // which end with ctx
+		return rows, nil // rows end with ctx
 	}
 	end(nil)
 	switch kind := inspect(err).kind; {
 	case ctx.Err() != nil:
 		return nil, err
 	case living.Err() != nil:
-	case kind == cancelled: // it took too long, as it would again
+	case kind == cancelled: // it exceeded its limit, as it would on the primary
 		return nil, err
 	case kind == unreachable:
 		r.lose(err)
@@ -184,8 +184,8 @@ func (r *replica) QueryContext(ctx context.Context, query string, args ...any) (
 	return r.serverPool.QueryContext(ctx, query, args...)
 }
 
-// has reports whether the replica has everything written until then, and its lag is
-// small.
+// has reports whether the replica has everything that was written before then, and
+// its lag is small.
 func (r *replica) has(then time.Time) bool {
 	now := time.Now()
 	if now.UnixNano()-r.asked.Load() > int64(lookedAt) && !r.looking.Load() {
@@ -195,7 +195,7 @@ func (r *replica) has(then time.Time) bool {
 	return upTo > then.UnixNano() && now.UnixNano()-upTo < int64(ReplicaLag)
 }
 
-// lookOnce looks unless somebody does.
+// lookOnce checks the replica unless another goroutine is doing so.
 func (r *replica) lookOnce() {
 	if r.looking.CompareAndSwap(false, true) {
 		defer r.looking.Store(false)
@@ -203,7 +203,7 @@ func (r *replica) lookOnce() {
 	}
 }
 
-// look measures the replica lag.
+// look measures the lag of the replica.
 func (r *replica) look() {
 	ctx, cancel := context.WithTimeout(context.Background(), ReplicaLag)
 	defer cancel()
@@ -213,10 +213,10 @@ func (r *replica) look() {
 	var there bool
 	err := r.serverPool.DB.QueryRowContext(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&at)
 	if err != nil {
-		return // the primary is not the replica's matter
+		return // the primary failed, which says nothing about the replica
 	}
-	// At the end of a page the place for the next record is behind a header of 24
-	// bytes, which is less than any commit has.
+	// At the end of a page the position of the next record is after a header of 24
+	// bytes, which is less than the size of any commit.
 	ctx, cancel = context.WithTimeout(ctx, answersWithin)
 	defer cancel()
 	err = r.standby.DB.QueryRowContext(ctx, "SELECT NOT pg_is_in_recovery() OR pg_wal_lsn_diff(pg_last_wal_replay_lsn(), $1::pg_lsn) >= -24", at).Scan(&there)
@@ -233,7 +233,7 @@ func (r *replica) look() {
 	}
 }
 
-// tell stops using the replica, and logs that once.
+// tell stops using the replica and logs that once.
 func (r *replica) tell(err error) {
 	r.upTo.Store(0)
 	if r.well.Swap(false) {
@@ -241,14 +241,14 @@ func (r *replica) tell(err error) {
 	}
 }
 
-// alive ends when the replica does not respond.
+// alive returns a context that is cancelled when the replica does not respond.
 func (r *replica) alive() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.living
 }
 
-// lose stops using the replica, for the reads that wait for it, too.
+// lose stops using the replica and cancels the reads that wait for it.
 func (r *replica) lose(err error) {
 	r.tell(err)
 	r.mu.Lock()
@@ -261,7 +261,7 @@ func (r *replica) lose(err error) {
 // value is the time up to which the replica must have caught up.
 type replicaKey struct{}
 
-// wrote returns when the client last wrote.
+// wrote returns when any of clients last wrote.
 func (r *replica) wrote(clients []string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -274,7 +274,7 @@ func (r *replica) wrote(clients []string) time.Time {
 	return last
 }
 
-// note records when the client wrote.
+// note records when clients wrote.
 func (r *replica) note(clients []string, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

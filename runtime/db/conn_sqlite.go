@@ -22,10 +22,10 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// sqliteDialector is the one of github.com/libtnb/sqlite over our pool, and
-// inserts without RETURNING: a statement with RETURNING that is read for one
-// row is never stepped to its end, outside a transaction SQLite then never
-// runs its checkpoint, and the write-ahead log grows without end.
+// sqliteDialector is the dialector of github.com/libtnb/sqlite over our pool. It
+// inserts without RETURNING: such a statement, read for one row, is never stepped
+// to its end, so outside a transaction SQLite never runs its checkpoint and the
+// write-ahead log grows without bound.
 type sqliteDialector struct{ sqlite.Dialector }
 
 // Initialize implements gorm.Dialector.
@@ -45,11 +45,10 @@ func (d sqliteDialector) Initialize(gdb *gorm.DB) error {
 // Translate implements gorm.ErrorTranslator.
 func (sqliteDialector) Translate(err error) error { return Translate(err) }
 
-// openSQLite makes the pools of the file at path: one connection that writes,
-// in transactions that take the lock at their begin, and several that only
-// read, of which searches have some to themselves, on half of the processors.
-// With that nobody ever waits in SQLite's own busy loop within this
-// process; other processes are waited for 5 seconds.
+// openSQLite opens the pools of the file at path: one connection that writes, in
+// transactions that take the lock when they begin, and several read-only ones, some
+// of them reserved for searches, for half of the processors. So nothing in this
+// process waits in SQLite's busy loop; it waits 5 seconds for other processes.
 func openSQLite(path string, c Config) (gorm.Dialector, error) {
 	temporary := ""
 	if path == ":memory:" {
@@ -73,19 +72,18 @@ func openSQLite(path string, c Config) (gorm.Dialector, error) {
 	return sqliteDialector{sqlite.Dialector{Conn: p}}, nil
 }
 
-// connect makes a pool of at most n connections to path, which it keeps.
+// connect returns a pool of at most n connections to path, which stay open.
 func connect(path string, n int, parameters string, limit time.Duration) *sql.DB {
 	address := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + parameters
 	pool := sql.OpenDB(sqliteConnector{address: address, path: path, limit: limit})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
-	pool.SetConnMaxLifetime(optimizeEvery) // a connection learns what optimize has found when it is made
+	pool.SetConnMaxLifetime(optimizeEvery) // a new connection reads the statistics that optimize has gathered
 	return pool
 }
 
-// sqliteConnector creates the directory and the file of a database before it is
-// opened, for this user alone to read; SQLite gives the files beside it the same
-// mode.
+// sqliteConnector creates the directory and the file of a database before opening
+// it, readable by its user only; SQLite gives its other files the same mode.
 type sqliteConnector struct {
 	address, path string
 	limit         time.Duration // of one statement
@@ -103,13 +101,12 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("cannot create the database: %w", err)
 	}
-	// Of several processes that open a new file at once, all but one are
-	// refused by its change to a write-ahead log, for which SQLite does not
-	// wait.
+	// When several processes open a new file at once, the switch to a write-ahead
+	// log fails in all but one of them; the busy timeout does not apply to it.
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
 	pragmas := []string{
-		"busy_timeout(5000)", // first: the others may have to wait
+		"busy_timeout(5000)", // first: the others may have to wait for a lock
 		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
 		"cache_size(-16000)", "mmap_size(268435456)", "temp_store(MEMORY)",
 		"journal_size_limit(8388608)",
@@ -127,63 +124,64 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 }
 
-// sqlitePatience is how long SQLite waits for other processes that write, and
-// how long at least for others of this one.
+// sqlitePatience is how long SQLite waits for other processes that write, and the
+// minimum wait for other writers of this process.
 const sqlitePatience = 5 * time.Second
 
-// openPatience is how long a connection waits for others that make the file.
+// openPatience is how long a connection waits for another process to create the
+// file.
 const openPatience = 5 * time.Second
 
 // Driver implements driver.Connector.
 func (c sqliteConnector) Driver() driver.Driver { return connects{c} }
 
-// connects is a driver that knows one database.
+// connects is a driver.Driver for one database.
 type connects struct{ sqliteConnector }
 
 // Open implements driver.Driver.
 func (c connects) Open(string) (driver.Conn, error) { return c.Connect(context.Background()) }
 
-// sqlitePool sends what only reads to the readers and all else to the writer.
+// sqlitePool sends reads to the readers and everything else to the writer.
 type sqlitePool struct {
 	writer, readers, searchers *sql.DB
 	log                        string        // the file of the write-ahead log
 	writes                     atomic.Uint64 // statements and transactions so far
-	optimized                  atomic.Int64  // when optimize was last done, in Unix nanoseconds
+	optimized                  atomic.Int64  // when optimize last ran, in Unix nanoseconds
 	temporary                  string        // a directory to remove at Close
 	counts                     sync.Map      // of tableCount, by table
-	turn                       slots         // of those that write
-	wait                       time.Duration // for it; 0 for ever
+	turn                       slots         // held by the one that writes
+	wait                       time.Duration // for turn; 0 for no limit
 	space
 }
 
-// How often the size of the write-ahead log is looked at, in writes, and from
-// how many bytes on it is folded back.
+// logChecked is the number of writes between checks of the write-ahead log's size;
+// logLimit is the size in bytes from which it is checkpointed.
 const (
 	logChecked = 256
 	logLimit   = 16 << 20
 )
 
-// optimizeEvery is how long SQLite plans with what it knows of the tables before
-// it looks again. Where it knows nothing it takes every index for a good one.
+// optimizeEvery is how long SQLite plans with the same statistics. Without
+// statistics it takes every index for a good one.
 const optimizeEvery = time.Hour
 
-// optimize lets SQLite look at the tables that have changed much: by the hour,
-// and as the writes of this process double, while they are few.
+// optimize has SQLite analyze the tables that have changed much: every hour, and
+// whenever the number of writes of this process reaches a power of two.
 func (p *sqlitePool) optimize(ctx context.Context) {
 	n, now, last := p.writes.Load(), time.Now().UnixNano(), p.optimized.Load()
 	if due := n >= logChecked && n&(n-1) == 0 || now-last >= int64(optimizeEvery); !due || !p.optimized.CompareAndSwap(last, now) {
 		return
 	}
-	// Of all tables, since those that read are other connections. It may fail,
-	// and is tried again.
+	// All tables are checked, since the queries run on other connections. If this
+	// fails, it is tried again later.
 	_, _ = p.writer.ExecContext(context.WithoutCancel(ctx), "PRAGMA optimize=0x10002")
 }
 
-// checkpoint folds the write-ahead log back when it has grown: SQLite does so
-// by itself only in a moment in which nobody reads, and under a steady load
-// there is none. It waits for those that read now (new ones do not matter) a
-// tenth of a second, and longer the larger the log; so a handler that writes
-// while its own rows are open goes on.
+// checkpoint checkpoints the write-ahead log when it has grown: SQLite does so
+// itself only while nothing reads, which never happens under a steady load. It
+// waits for current readers (not for new ones) a tenth of a second, and longer for
+// a larger log, so that a handler that writes while reading its own rows is not
+// blocked for long.
 func (p *sqlitePool) checkpoint(ctx context.Context) {
 	writes := p.writes.Add(1)
 	p.optimize(ctx)
@@ -195,8 +193,9 @@ func (p *sqlitePool) checkpoint(ctx context.Context) {
 		return
 	}
 	patience := min(100*info.Size()/logLimit, 5000)
-	// It may fail, and is tried again. The statement to come tells of what
-	// would hinder it too. To cancel it would leave the short timeout.
+	// If this fails, it is tried again later, and the next statement reports the
+	// cause if it concerns that too. Cancelling it would leave the short timeout
+	// set.
 	_, _ = p.writer.ExecContext(context.WithoutCancel(ctx),
 		fmt.Sprintf("PRAGMA busy_timeout = %d; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000", patience))
 }
@@ -241,8 +240,8 @@ func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...
 	return p.route(query).QueryRowContext(ctx, query, args...)
 }
 
-// BeginTx implements gorm.ConnPoolBeginner: a transaction that only reads, as
-// its options say, leaves the writer alone.
+// BeginTx implements gorm.ConnPoolBeginner. A read-only transaction does not use
+// the writer.
 func (p *sqlitePool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
 	if o != nil && o.ReadOnly {
 		return begin(ctx, p.readers, o, 0, func() {}, p.noted)
@@ -257,9 +256,9 @@ func (p *sqlitePool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPo
 // GetDBConn implements gorm.GetDBConnector.
 func (p *sqlitePool) GetDBConn() (*sql.DB, error) { return p.writer, nil }
 
-// Close closes both pools.
+// Close closes all pools.
 func (p *sqlitePool) Close() error {
-	if p.writes.Load() > 0 && p.temporary == "" { // for the next process
+	if p.writes.Load() > 0 && p.temporary == "" { // gathers statistics for the next process
 		_, _ = p.writer.Exec("PRAGMA busy_timeout = 100; PRAGMA optimize=0x10002")
 	}
 	err := errors.Join(p.searchers.Close(), p.readers.Close(), p.writer.Close())

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// cachedStatements bounds the statements that one connection keeps prepared.
+// cachedStatements is the maximum number of prepared statements of a connection.
 const cachedStatements = 256
 
-// keeper is a connection of SQLite that keeps its statements prepared.
+// keeper is a SQLite connection that caches its prepared statements.
 //
-// GORM's PrepareStmt does this above the pool, where it can wait for ever: one
-// that prepares holds the statement's entry and waits for the only connection
-// that writes, while the transaction on that connection waits for the entry.
-// Here a connection has its own, and database/sql uses a connection from one
+// GORM's PrepareStmt does this above the pool, where it can deadlock: a goroutine
+// that prepares a statement holds its entry and waits for the only writing
+// connection, while the transaction on that connection waits for the entry. Here
+// every connection has its own cache, and database/sql uses a connection from one
 // goroutine at a time, so nothing waits.
 type keeper struct {
 	sqliteConn
 	statements map[string]*statement
-	clock      uint64        // counts uses
+	clock      uint64        // counts uses of statements
 	limit      time.Duration // of one statement; 0 for none
 }
 
-// sqliteConn is what the driver's connections can do.
+// sqliteConn is the interface of the driver's connections.
 type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -37,14 +37,14 @@ type sqliteConn interface {
 	driver.Validator
 }
 
-// sqliteStmt is what the driver's statements can do.
+// sqliteStmt is the interface of the driver's statements.
 type sqliteStmt interface {
 	driver.Stmt
 	driver.StmtExecContext
 	driver.StmtQueryContext
 }
 
-// sqliteRows is what the driver's rows can do.
+// sqliteRows is the interface of the driver's rows.
 type sqliteRows interface {
 	driver.Rows
 	driver.RowsColumnTypeDatabaseTypeName
@@ -57,8 +57,8 @@ type sqliteRows interface {
 type statement struct {
 	sqliteStmt
 	open  bool   // its rows are being read, so it cannot run again yet
-	brief bool   // it writes what its text holds, and is over soon
-	used  uint64 // when it was used last, by the keeper's clock
+	brief bool   // it inserts values without a SELECT, and so is short
+	used  uint64 // when it was last used, by the keeper's clock
 }
 
 // ExecContext implements driver.ExecerContext.
@@ -79,7 +79,7 @@ func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.Na
 	return s.ExecContext(ctx, args)
 }
 
-// within bounds what a statement may take.
+// within limits the duration of a statement.
 func (k *keeper) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	if k.limit == 0 || ctx.Done() == nil {
 		return ctx, func() {}
@@ -110,15 +110,15 @@ func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.N
 	return &openRows{asRows(found), s, cancel}, nil
 }
 
-// openRows gives its statement free when it is closed.
+// openRows releases its statement when it is closed.
 type openRows struct {
 	sqliteRows
-	s      *statement // nil for one that is not kept
+	s      *statement // nil if it is not cached
 	cancel context.CancelFunc
 }
 
-// Next implements driver.Rows. The driver reads an empty blob as a nil slice,
-// which would be taken for NULL.
+// Next implements driver.Rows. The driver reads an empty blob as a nil slice, which
+// would be mistaken for NULL.
 func (r *openRows) Next(values []driver.Value) error {
 	if err := r.sqliteRows.Next(values); err != nil {
 		return err
@@ -141,8 +141,8 @@ func (r *openRows) Close() error {
 	return err
 }
 
-// statement is the prepared form of query; nil for one that had better run as
-// it is, because it is rare or runs already.
+// statement returns the prepared form of query, or nil if it should run unprepared,
+// because it is rare or already running.
 func (k *keeper) statement(ctx context.Context, query string) (*statement, error) {
 	k.clock++
 	if s := k.statements[query]; s != nil {
@@ -170,7 +170,7 @@ func (k *keeper) statement(ctx context.Context, query string) (*statement, error
 	return s, nil
 }
 
-// forgetOldest makes room; false when every statement is in use.
+// forgetOldest removes the least recently used statement; false if all are in use.
 func (k *keeper) forgetOldest() bool {
 	oldest := ""
 	for query, s := range k.statements {
@@ -195,7 +195,7 @@ func (k *keeper) Close() error {
 	return k.sqliteConn.Close()
 }
 
-// keep wraps what the driver connected.
+// keep wraps a connection of the driver.
 func keep(c driver.Conn, err error, limit time.Duration) (driver.Conn, error) {
 	if err != nil {
 		return nil, err

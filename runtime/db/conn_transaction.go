@@ -13,42 +13,42 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// pinned is a transaction that GORM cannot trace back to its pool: its
-// migrators would otherwise ask the pool for another connection, for which
-// they would wait for ever.
+// pinned is a transaction that GORM cannot trace back to its pool: otherwise GORM's
+// migrators would request another connection of the pool and wait for it forever.
 type pinned struct{ *sql.Tx }
 
-// bounded is a transaction that gives its place in the pool free when it ends.
+// bounded is a transaction that releases its slot in the pool when it ends.
 //
-// It ends with its context at the latest, but not as those of database/sql do,
-// which break the connection on the way: a client that hangs up would cost the
-// others a new one.
+// It ends with its context at the latest. Unlike a transaction of database/sql it
+// does not break the connection then, which would cost a new one whenever a client
+// hangs up.
 type bounded struct {
 	pinned
-	limit  time.Duration // for its beginning and its end; 0 for none
+	limit  time.Duration // for its begin and its end; 0 for none
 	cancel context.CancelFunc
 	end    func()
 	noted  func(error) error
-	last   []func() error // what is done before the commit; see BeforeCommit
-	marks  map[string]int // how much of that there was at each savepoint
+	last   []func() error // what runs before the commit; see BeforeCommit
+	marks  map[string]int // length of last at each savepoint
 }
 
-// BeforeCommit registers work that runs in the transaction of tx just before it
-// commits; if the work fails, it does not commit. What is rolled back to a savepoint
-// takes with it what was to be done since. It is for locks that others wait for,
-// which are held for the shortest time so, and taken by all in one order.
+// BeforeCommit registers a function that runs in the transaction of tx just before
+// it commits; if it fails, the transaction does not commit. Rolling back to a
+// savepoint removes the functions that were registered since. Use it for locks that
+// others wait for: they are held as briefly as possible, and all transactions take
+// them in one order.
 func BeforeCommit(tx *gorm.DB, do func(tx *gorm.DB) error) error {
 	t, ok := tx.Statement.ConnPool.(*bounded)
 	if !ok {
 		return errors.New("db: BeforeCommit takes a transaction of a database of db.Open")
 	}
-	// With a context the session has a statement, and so a connection, of its own.
+	// With a context, the session has a statement, and so a connection, of its own.
 	own := tx.Session(&gorm.Session{NewDB: true, Context: tx.Statement.Context})
 	t.last = append(t.last, func() error { return do(own) })
 	return nil
 }
 
-// mark keeps count of savepoints and of the way back to them.
+// mark tracks savepoints and rollbacks to them.
 func (t *bounded) mark(statement string) {
 	if name, ok := strings.CutPrefix(statement, "SAVEPOINT "); ok {
 		if t.marks == nil {
@@ -60,8 +60,8 @@ func (t *bounded) mark(statement string) {
 	}
 }
 
-// begin begins a transaction in pool. release is called once, when it has
-// ended, or at once where it does not begin.
+// begin begins a transaction in pool. release is called once: when the transaction
+// has ended, or immediately if it cannot begin.
 func begin(ctx context.Context, pool *sql.DB, o *sql.TxOptions, limit time.Duration, release func(), noted func(error) error) (*bounded, error) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	t := &bounded{limit: limit, cancel: cancel, noted: noted}
@@ -84,7 +84,7 @@ func begin(ctx context.Context, pool *sql.DB, o *sql.TxOptions, limit time.Durat
 	return t, nil
 }
 
-// within gives up the connection when a server that is silent does not end do.
+// within cancels the transaction if do takes too long, as with a silent server.
 func (t *bounded) within(do func() error) error {
 	if t.limit > 0 {
 		watchdog := time.AfterFunc(t.limit, t.cancel)
@@ -130,14 +130,14 @@ func (t *bounded) QueryContext(ctx context.Context, query string, args ...any) (
 	return rows, err
 }
 
-// ownTransaction is the transaction of one statement of GORM that was in none.
+// ownTransaction is a transaction around a single statement of GORM.
 type ownTransaction struct {
 	tx   *gorm.DB
-	pool gorm.ConnPool // the statement's before
+	pool gorm.ConnPool // the statement's original pool
 }
 
-// beginOwn puts the statement of tx into a transaction of its own; nil where the
-// caller has begun one.
+// beginOwn puts the statement of tx into a transaction of its own; it returns nil
+// if the caller has begun one.
 func beginOwn(tx *gorm.DB) (*ownTransaction, error) {
 	s := tx.Statement
 	if _, inside := s.ConnPool.(gorm.TxCommitter); inside || s.DryRun {
@@ -152,8 +152,8 @@ func beginOwn(tx *gorm.DB) (*ownTransaction, error) {
 	return own, nil
 }
 
-// beginWatched is beginOwn for plugins that watch what programs write. It reports
-// false in migrations, which are not watched: their connection is left as it is.
+// beginWatched is beginOwn for plug-ins that track what programs write. It reports
+// false in migrations, which are not tracked: their connection is left as it is.
 func beginWatched(tx *gorm.DB) (*ownTransaction, bool) {
 	own, err := beginOwn(tx)
 	if err != nil {
@@ -169,7 +169,7 @@ func beginWatched(tx *gorm.DB) (*ownTransaction, bool) {
 	return nil, false
 }
 
-// end commits what tx has done, or takes it back, and puts tx where it was.
+// end commits or rolls back what tx has done, and restores the pool of tx.
 func (o *ownTransaction) end(tx *gorm.DB, commit bool) {
 	tx.Statement.ConnPool = o.pool
 	if !commit {
@@ -179,23 +179,23 @@ func (o *ownTransaction) end(tx *gorm.DB, commit bool) {
 	_ = tx.AddError(o.tx.Commit().Error)
 }
 
-// staying locks rows that are read, so that nobody deletes them before the end of
-// the transaction, softly or not: as PostgreSQL and InnoDB do for a foreign key.
-// On SQLite one transaction writes at a time.
+// staying locks the rows that are read, so that no other transaction deletes them,
+// softly or not, before this one ends, as PostgreSQL and InnoDB do for a foreign
+// key. SQLite has one writing transaction at a time.
 func staying(tx *gorm.DB) clause.Locking {
 	if tx.Name() == "postgres" {
-		return clause.Locking{Strength: "KEY SHARE"} // which other updates do not wait for
+		return clause.Locking{Strength: "KEY SHARE"} // does not block other updates
 	}
 	return clause.Locking{Strength: clause.LockingStrengthShare}
 }
 
-// going locks rows that are read and are to be deleted.
+// going locks the rows that are read for their deletion.
 func going() clause.Locking { return clause.Locking{Strength: clause.LockingStrengthUpdate} }
 
-// space is whether the last write found some.
+// space records whether the last write failed because the disk is full.
 type space struct{ full atomic.Bool }
 
-// noted keeps in mind what a write ended with.
+// noted records the result of a write and returns it.
 func (s *space) noted(err error) error {
 	switch {
 	case err == nil:
@@ -208,5 +208,5 @@ func (s *space) noted(err error) error {
 	return err
 }
 
-// spaceless tells whether the last write found none.
+// spaceless reports whether the last write failed because the disk is full.
 func (s *space) spaceless() bool { return s.full.Load() }

@@ -11,9 +11,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// Options says how a database is opened. The zero value is fine.
+// Options configures Open. The zero value is ready to use.
 type Options struct {
-	Log   *slog.Logger // where slow statements are reported, and each at LevelStatement; nil for nowhere
+	Log   *slog.Logger // receives slow statements, and every statement at LevelStatement; nil discards them
 	Debug bool         // log every statement with its values
 	Config
 }
@@ -22,22 +22,22 @@ type Options struct {
 //
 //	sqlite:data/blog.db                    a file; its directory is created
 //	sqlite::memory:                        private to this call, gone at Close; kept
-//	                                       in a temporary directory, so that it does
-//	                                       under load what a file does
-//	postgres://user:password@host/name     every parameter pgx knows
+//	                                       in a temporary directory, so that it
+//	                                       behaves like a file under load
+//	postgres://user:password@host/name     accepts every parameter of pgx
 //	mysql://user:password@host:3306/name   MySQL or MariaDB
 //
-// Behind PgBouncer, which gives every transaction another connection, a URL ends
-// in ?default_query_exec_mode=exec, and pgbouncer.ini has
-// ignore_startup_parameters = timezone.
+// Behind PgBouncer, which may use another connection for every transaction, end the
+// URL with ?default_query_exec_mode=exec, and set ignore_startup_parameters =
+// timezone in pgbouncer.ini.
 //
-// A password is read as it is written, but that % and two hexadecimal digits
-// stand for a character.
+// A password is taken literally, except that % and two hexadecimal digits stand for
+// a character.
 //
-// Nothing is connected before the first statement, so a database that is down
-// shows there or in Ping. Times are written and read in UTC with microseconds.
-// Errors that the client caused, or can do something about, come out of every
-// statement as *fault.Error; see Translate.
+// Open does not connect: the first statement does, so a database that is down shows
+// there or in Ping. Times are written and read in UTC with microseconds. Every
+// statement returns errors that the client caused, or can do something about, as
+// *fault.Error; see Translate.
 func Open(url string, o Options) (*gorm.DB, error) {
 	open, err := dialect(url)
 	if err != nil {
@@ -79,7 +79,7 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	return gdb, nil
 }
 
-// now is the clock of created_at and updated_at: UTC, in the precision that
+// now returns the time for created_at and updated_at: in UTC and the precision that
 // every database keeps, so that a created row reads back equal.
 func now() time.Time { return instant(time.Now()) }
 
@@ -98,7 +98,7 @@ func Close(gdb *gorm.DB) error {
 	return pool.Close()
 }
 
-// Ping says whether the database answers, within ctx and at most 5 seconds.
+// Ping returns an error unless the database responds within ctx and 5 seconds.
 func Ping(ctx context.Context, gdb *gorm.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -19,46 +19,46 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// kind is what a database objects to.
+// kind is the class of an error of a database.
 type kind int
 
 const (
 	other       kind = iota
-	unique           // a value that must be unique is there already
-	foreignKey       // a row that is referred to is missing, or one to delete is referred to
+	unique           // duplicate value
+	foreignKey       // a referenced row is missing, or a row to delete is still referenced
 	check            // a check constraint
-	notNull          // a missing value
-	value            // a value that the column cannot hold
-	busy             // a lock, a deadlock, a full server: trying again may help
-	cancelled        // the context ended, or the server stopped the statement
-	unreachable      // no connection, or one that broke
-	full             // no space is left where the data is
+	notNull          // missing value
+	value            // a value that the column cannot store
+	busy             // a lock, a deadlock or an overloaded server: retrying may help
+	cancelled        // the context ended, or the server cancelled the statement
+	unreachable      // no connection, or a broken one
+	full             // the disk of the database is full
 )
 
-// violation is what a driver's error says, in one form for all of them.
+// violation is the error of a driver in a form common to all of them.
 type violation struct {
 	kind       kind
-	table      string   // as far as it is known; of a foreign key the table that refers
+	table      string   // if known; for a foreign key, the table that references
 	constraint string   // name of the index or constraint
-	columns    []string // as far as they are known
-	deleting   bool     // of a foreign key: the row referred to was to go
-	missing    bool     // of a foreign key: the client named a row that is not there
-	index      *int     // of several rows: which one, from 0; nil when it is not known
-	resolved   bool     // its fields have been named
+	columns    []string // if known
+	deleting   bool     // foreign key: the referenced row was to be deleted
+	missing    bool     // foreign key: the client referenced a row that does not exist
+	index      *int     // in bulk input: the position of the row, from 0; nil if unknown
+	resolved   bool     // explain has completed it
 	cause      error
 }
 
 func (v *violation) Error() string { return v.cause.Error() }
 func (v *violation) Unwrap() error { return v.cause }
 
-// Translate turns the error of a driver into a *fault.Error where the client
-// caused it or can do something about it, and returns every other error as it
-// is. Open installs it; what reaches it untranslated comes from elsewhere.
+// Translate converts an error of a driver to a *fault.Error if the client caused it
+// or can do something about it, and returns every other error as it is. Open
+// installs it; call it for errors of statements that do not run through GORM.
 //
-//	unique, foreign key, check, not null violated    409 with details
-//	value too long, out of range, not valid text     422
+//	unique, foreign key, check or not null violated  409 with details
+//	value too long, out of range, invalid text       422
 //	lock, deadlock, no connection, deadline          503
-//	no space left where the data is                  507
+//	disk of the database full                        507
 func Translate(err error) error {
 	if f := (*fault.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
@@ -73,14 +73,14 @@ func Translate(err error) error {
 	return v.fault(nil)
 }
 
-// outdated reports whether a table of PostgreSQL changed under a prepared statement,
-// which is made anew next time.
+// outdated reports whether a table of PostgreSQL has changed since the statement
+// was prepared; it is prepared again next time.
 func outdated(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
 }
 
-// inspect reads the driver's error.
+// inspect classifies err.
 func inspect(err error) *violation {
 	v := &violation{cause: err}
 	if errors.As(err, &v) {
@@ -104,16 +104,16 @@ func inspect(err error) *violation {
 		v.mysql(my)
 	case errors.As(err, &conn), errors.As(err, &dial), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn),
 		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed),
-		pgconn.SafeToRetry(err): // pgx has sent nothing: "conn closed"
+		pgconn.SafeToRetry(err): // pgx sent nothing: "conn closed"
 		v.kind = unreachable
-	case strings.Contains(err.Error(), "failed to encode args["), // pgx has no type for it
-		strings.Contains(err.Error(), "sql: converting argument "): // nor database/sql
+	case strings.Contains(err.Error(), "failed to encode args["), // pgx cannot encode the type
+		strings.Contains(err.Error(), "sql: converting argument "): // database/sql cannot either
 		v.kind = value
 	}
 	return v
 }
 
-// sqlite reads "constraint failed: UNIQUE constraint failed: t.a, t.b (2067)".
+// sqlite parses "constraint failed: UNIQUE constraint failed: t.a, t.b (2067)".
 func (v *violation) sqlite(code int, text string) {
 	_, subject, _ := strings.Cut(text, " constraint failed: ")
 	if i := strings.LastIndex(subject, " ("); i >= 0 {
@@ -134,7 +134,7 @@ func (v *violation) sqlite(code int, text string) {
 		v.kind, v.constraint = check, subject
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		v.kind = foreignKey
-	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // ON DELETE RESTRICT is one inside; see refuseOthers, too
+	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // SQLite implements ON DELETE RESTRICT as a trigger; see also refuseOthers
 		if strings.Contains(text, "FOREIGN KEY") {
 			v.kind = foreignKey
 			v.tableColumns(subject)
@@ -155,7 +155,7 @@ func (v *violation) sqlite(code int, text string) {
 	}
 }
 
-// tableColumns reads "t.a, t.b".
+// tableColumns parses "t.a, t.b".
 func (v *violation) tableColumns(list string) {
 	for _, name := range strings.Split(list, ", ") {
 		table, column, ok := strings.Cut(name, ".")
@@ -165,11 +165,11 @@ func (v *violation) tableColumns(list string) {
 	}
 }
 
-// postgresKey finds the columns in "Key (a, lower(b::text))=(1, x) already
-// exists."; the words around the parentheses depend on the server's language.
+// postgresKey matches the columns in "Key (a, lower(b::text))=(1, x) already
+// exists."; the text around the parentheses depends on the server's language.
 var postgresKey = regexp.MustCompile(`\((.+?)\)=\(`)
 
-// postgresColumn finds the column in one part of a key.
+// postgresColumn matches the column in one part of a key.
 var postgresColumn = regexp.MustCompile(`^(?:lower\()*"?(\w+)`)
 
 func (v *violation) postgres(err *pgconn.PgError) {
@@ -228,8 +228,8 @@ func (v *violation) mysql(err *mysql.MySQLError) {
 	switch err.Number {
 	case 1062, 1586:
 		v.kind = unique
-		// "Duplicate entry 'x' for key 'posts.idx_posts_slug'", from the end:
-		// the entry is the client's.
+		// "Duplicate entry 'x' for key 'posts.idx_posts_slug'", from the end, since
+		// the client chooses the entry.
 		_, name, _ := cutLast(strings.TrimSuffix(err.Message, "'"), "'")
 		if table, index, ok := cutLast(name, "."); ok {
 			v.table, name = table, index
@@ -241,7 +241,7 @@ func (v *violation) mysql(err *mysql.MySQLError) {
 			v.table, v.constraint = m[1], m[2]
 			v.columns = strings.Split(strings.ReplaceAll(m[3], "`", ""), ", ")
 		}
-	case 1296: // InnoDB follows 15 levels of rows that go with one another
+	case 1296: // InnoDB follows at most 15 levels of cascading deletes
 		if strings.Contains(err.Message, "error 193") {
 			v.kind, v.deleting = foreignKey, true
 			if m := mysqlForeignKey.FindStringSubmatch(err.Message); m != nil {
@@ -288,8 +288,8 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s[:i], s[i+len(separator):], true
 }
 
-// fault is the violation as the client is told of it. name gives a column its
-// JSON key; nil keeps the column.
+// fault returns the error to show to the client. name returns the JSON key of a
+// column; if it is nil, the column is used.
 func (v *violation) fault(name func(column string) string) *fault.Error {
 	words := make([]string, len(v.columns))
 	for i, column := range v.columns {
@@ -315,7 +315,7 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 		if v.missing {
 			f.Status, f.Message = http.StatusUnprocessableEntity, "Validation error"
 		}
-		if v.deleting { // by what is not for everybody to know
+		if v.deleting { // may be referenced by rows that the client must not know of
 			f.Message, rule = "Still used by other rows", ""
 		}
 	case check:

@@ -12,9 +12,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Find returns the row of T whose primary key is id, with whatever Where and
-// Preload tx carries. An absent one, and an id that the column cannot hold,
-// is fault 404: "Post not found".
+// Find returns the row of T whose primary key is id, with the conditions and
+// preloads of tx. If there is none, or the column cannot hold id, it returns a 404
+// fault: "Post not found".
 func Find[T any](tx *gorm.DB, id any) (T, error) {
 	var row T
 	var err error
@@ -36,8 +36,8 @@ func Find[T any](tx *gorm.DB, id any) (T, error) {
 	return row, err
 }
 
-// Humanize turns a name as Go or a database writes it into words that begin a
-// sentence: "BlogPost" and "blog_post" are "Blog post", "author_id" is
+// Humanize turns a name of Go or of a database into words that can begin a
+// sentence: "BlogPost" and "blog_post" become "Blog post", "author_id" becomes
 // "Author".
 func Humanize(name string) string {
 	var b strings.Builder

@@ -8,11 +8,11 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// Key is a primary key of several columns, in the order in which the model has
-// them, for [Find], [FindWritable] and [Delete].
+// Key is a primary key of several columns, in the order of the model, for [Find],
+// [FindWritable] and [Delete].
 type Key []any
 
-// keyIs is the condition that the primary key of a row of the model is id.
+// keyIs returns the condition that the primary key of a row of the model equals id.
 func keyIs(s *schema.Schema, id any) (clause.Expression, error) {
 	parts, several := id.(Key)
 	if !several {
@@ -28,7 +28,7 @@ func keyIs(s *schema.Schema, id any) (clause.Expression, error) {
 	return clause.And(all...), nil
 }
 
-// whereKey is tx, narrowed to the row of T whose primary key is id.
+// whereKey narrows tx to the row of T whose primary key is id.
 func whereKey[T any](tx *gorm.DB, id any) *gorm.DB {
 	stmt := &gorm.Statement{DB: tx}
 	err := stmt.Parse(new(T))

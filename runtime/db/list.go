@@ -14,24 +14,23 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Query is what a client may say about any list; inputs embed it. A zero
-// Page, Limit, Order or Count means 1, 10, desc and estimate. Where a list is
-// filtered by a column named count, that is what the parameter says.
+// Query holds the query parameters that every list accepts; inputs embed it. A zero
+// Page, Limit, Order or Count means 1, 10, desc and estimate. For a list with a
+// filter on a column named count, the parameter count is that filter.
 type Query struct {
 	Page  int    `form:"page,default=1" binding:"min=1,max=1000000000" doc:"Page number, from 1."`
 	Limit int    `form:"limit,default=10" binding:"min=1,max=100" doc:"Items per page."`
 	Order string `form:"order,default=desc" binding:"oneof=asc desc" doc:"Sort direction."`
-	// Count is how total is computed; null is "estimate".
+	// Count selects how the total is computed; nil means "estimate".
 	Count *string `form:"count" binding:"omitempty,oneof=exact estimate none" doc:"How total is computed: estimate (the default) counts up to 10,000 rows and uses the database's estimate beyond (then total_is_estimate is true), exact counts all rows, none omits total and pages."`
-	// Cursor asks for keyset paging, whose cost does not grow with depth:
-	// empty for the first page, then each page's next_cursor. When it is
-	// absent pages are counted.
+	// Cursor selects keyset paging, whose cost does not grow with the offset: empty
+	// for the first page, then the next_cursor of each page. If it is absent, pages
+	// are numbered.
 	Cursor *string `form:"cursor" doc:"Keyset paging: empty for the first page, then next_cursor of the page before. Rows are not counted then."`
 }
 
-// Page is one page of a list. Total, Page, Pages and HasPrev are left out in
-// keyset paging, which does not count, and Total and Pages where the client
-// wants none.
+// Page is one page of a list. Total, Page, Pages and HasPrev are omitted in keyset
+// paging, which does not count rows; Total and Pages also with count=none.
 type Page[T any] struct {
 	Items           []T     `json:"items"` // never null
 	Total           *int64  `json:"total,omitempty" doc:"Rows that match, on all pages; absent with cursor and count=none."`
@@ -53,14 +52,14 @@ func Map[T, U any](p Page[T], f func(T) U) Page[U] {
 	return Page[U]{items, p.Total, p.TotalIsEstimate, p.Page, p.Limit, p.Pages, p.HasNext, p.HasPrev, p.NextCursor}
 }
 
-// List returns the page of T that q asks for among the rows tx matches,
-// ordered by the column sort and then by primary key, so that every row comes
-// exactly once; [Relevance] is the order of a search, where no column has that name. Where NULL sorts is the database's habit: PostgreSQL takes it
-// for the greatest value, the others for the least. An unknown sort column and
-// a cursor that was not made by this list are fault 422.
+// List returns the page of the rows of tx that q selects, ordered by the column
+// sort and then by primary key, so that every row appears exactly once; [Relevance]
+// is the order of a search unless a column has that name. PostgreSQL sorts NULL as
+// the greatest value, the other databases as the least. It returns a 422 fault for
+// an unknown sort column and for a cursor of another list.
 func List[T any](tx *gorm.DB, q Query, sort string) (Page[T], error) {
 	q = q.withDefaults()
-	// Sessions: the caller may use tx again, and List uses it more than once.
+	// Sessions: the caller may reuse tx, and List uses it more than once.
 	tx = tx.Session(&gorm.Session{}).Model(new(T)).Session(&gorm.Session{})
 	o, err := newOrdering(tx, sort, q.Order == "desc")
 	if err != nil {
@@ -95,14 +94,14 @@ func (q Query) withDefaults() Query {
 	return q
 }
 
-// listPage counts pages.
+// listPage returns a numbered page.
 func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 	skip := int64(q.Page-1) * int64(q.Limit)
 	if skip > math.MaxInt-int64(q.Limit)-1 {
 		return Page[T]{}, fault.InvalidQuery(fault.Detail{Field: "page", Rule: "max", Message: "Page is too large"})
 	}
-	// Where the total will not tell whether there is another page, one row more
-	// does.
+	// Where the total does not tell whether there is another page, read one row
+	// more to find out.
 	ask := q.Limit
 	if *q.Count == countNone || *q.Count == countEstimate && skip+int64(q.Limit) >= exactUpTo {
 		ask++
@@ -126,15 +125,15 @@ func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 	return page.withCursor(tx.Statement.Context, o)
 }
 
-// total is how many rows tx matches, of which n came behind skip where ask were
-// wanted, and whether that is known or estimated.
+// total returns the number of rows that tx matches, and whether it is exact or an
+// estimate. n rows were read after skip with a limit of ask.
 func total(tx *gorm.DB, how string, skip int64, n, ask int) (total int64, known bool, err error) {
 	switch {
-	case n > 0 && n < ask, n == 0 && skip == 0: // the last page shows the total
+	case n > 0 && n < ask, n == 0 && skip == 0: // the last page gives the total
 		return skip + int64(n), true, nil
 	case how == countExact:
 		return count(tx, 0)
-	case n == 0 || skip < exactUpTo || tx.Name() == "sqlite": // there may be few, or all are counted
+	case n == 0 || skip < exactUpTo || tx.Name() == "sqlite": // few rows, or SQLite, which cannot estimate
 		total, known, err = count(tx, exactUpTo+1)
 		if !known {
 			return max(total, skip+int64(n)), false, err
@@ -144,16 +143,16 @@ func total(tx *gorm.DB, how string, skip int64, n, ask int) (total int64, known 
 		}
 	}
 	supposed, err := estimate(tx)
-	if n == 0 { // behind the last page
+	if n == 0 { // after the last page
 		return min(max(supposed, total), skip), false, err
 	}
 	return max(supposed, total, skip+int64(n)), false, err
 }
 
-// listAfter goes on behind the cursor. It reads one row more than the page
+// listAfter returns the page after the cursor. It reads one row more than the page
 // holds, to see whether there is another page.
 func listAfter[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
-	stretches := []clause.Expression{clause.Expr{SQL: "1 = 1"}} // all of it
+	stretches := []clause.Expression{clause.Expr{SQL: "1 = 1"}} // everything
 	if *q.Cursor != "" {
 		var err error
 		if stretches, err = o.parse(*q.Cursor); err != nil {
@@ -175,8 +174,8 @@ func listAfter[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 	return page.withCursor(tx.Statement.Context, o)
 }
 
-// grouped puts the conditions of tx in parentheses: after tx.Where(a).Or(b),
-// GORM would join what is added with b alone.
+// grouped puts the conditions of tx in parentheses: after tx.Where(a).Or(b), GORM
+// would combine a further condition with b only.
 func grouped(tx *gorm.DB) *gorm.DB {
 	where, ok := tx.Statement.Clauses["WHERE"].Expression.(clause.Where)
 	if !ok {
@@ -198,20 +197,20 @@ func (p Page[T]) withCursor(ctx context.Context, o ordering) (Page[T], error) {
 	return p, err
 }
 
-// ordering is the order of a list: by one column or by relevance, then by
-// primary key.
+// ordering is the order of a list: by one column or by relevance, then by primary
+// key.
 type ordering struct {
 	column  *schema.Field   // nil with a rank
 	rank    *ranking        // nil with a column
-	id      *schema.Field   // nil where the key has several columns, and where there is none
-	key     []*schema.Field // without the column
+	id      *schema.Field   // nil for a key of several columns and for no key
+	key     []*schema.Field // without column
 	keyless bool
-	folded  bool // in the order of the column's folded forms
+	folded  bool // sorted by the folded form of the column
 	desc    bool
 	dialect string
 }
 
-// ordered tells whether every database has an order for values of the field.
+// ordered reports whether every database can order values of the field.
 func ordered(field *schema.Field) bool {
 	switch field.DataType {
 	case schema.Int, schema.Uint, schema.Float, schema.String, schema.Time, schema.Bool:
@@ -234,7 +233,7 @@ func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
 	if column == nil && sort != Relevance {
 		return ordering{}, fault.InvalidQuery(fault.Detail{Field: "sort", Rule: "oneof", Message: "Sort is not a column of the list"})
 	}
-	// What has no key, as a view, is told apart by all that has an order.
+	// Rows without a key, as of a view, are ordered by all columns that can be.
 	keyless := len(key) == 0
 	for _, field := range s.Fields {
 		if keyless && field.DBName != "" && ordered(field) {
@@ -246,7 +245,7 @@ func newOrdering(tx *gorm.DB, sort string, desc bool) (ordering, error) {
 	return ordering{column, nil, s.PrioritizedPrimaryField, key, keyless, folds(stmt, sort), desc, tx.Name()}, stmt.Error
 }
 
-// by is the column that rows are in the order of.
+// by returns the column that the rows are ordered by.
 func (o ordering) by() string {
 	if o.folded {
 		return foldedColumn(o.column.DBName)
@@ -254,11 +253,11 @@ func (o ordering) by() string {
 	return o.column.DBName
 }
 
-// deep is from how many skipped rows on a page is found by its keys first.
+// deep is the number of skipped rows from which a page is found by its keys first.
 const deep = 1000
 
-// at is the rows of a page behind skip others. Those that are skipped are not
-// read where an index holds the order.
+// at returns the query for the page after skip rows. With an index in that order it
+// does not read the rows that it skips.
 func (o ordering) at(tx *gorm.DB, skip, limit int) *gorm.DB {
 	if skip < deep || o.id == nil || o.rank != nil || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
 		return o.apply(tx).Offset(skip).Limit(limit)

@@ -18,14 +18,14 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// position is what a cursor holds: the last row of a page, and the order it
-// was last in. It is shown to clients as base64url of its JSON and is no
-// secret; it can reach only rows that the list shows anyway.
+// position is the content of a cursor: the last row of a page, and the order of the
+// list. Clients see it as the base64url encoding of its JSON. It is not secret; it
+// reaches only rows that the list returns anyway.
 type position struct {
 	Sort  string          `json:"s"`
 	Order string          `json:"o"`
 	Value json.RawMessage `json:"v"`
-	ID    json.RawMessage `json:"i"` // of the key; a list where it has several columns
+	ID    json.RawMessage `json:"i"` // the key; an array if it has several columns
 }
 
 func (o ordering) name() string {
@@ -35,7 +35,7 @@ func (o ordering) name() string {
 	return "asc"
 }
 
-// cursor is the position of row.
+// cursor returns the encoded position of row.
 func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error) {
 	p := position{Sort: o.column.DBName, Order: o.name()}
 	encode := func(field *schema.Field) (json.RawMessage, error) {
@@ -78,7 +78,7 @@ func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error)
 	return base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// parse returns the conditions for the rows behind a cursor; see after.
+// parse returns the conditions for the rows after a cursor; see after.
 func (o ordering) parse(cursor string) ([]clause.Expression, error) {
 	invalid := fault.InvalidQuery(fault.Detail{Field: "cursor", Rule: "cursor", Message: "Cursor is not valid for this list and order"})
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -111,7 +111,7 @@ func (o ordering) parse(cursor string) ([]clause.Expression, error) {
 	return o.after(value, key), nil
 }
 
-// decode reads a value of the field's own type; JSON null is nil.
+// decode decodes a value of the field's type; JSON null is nil.
 func decode(field *schema.Field, raw json.RawMessage) (any, bool) {
 	if len(raw) == 0 {
 		return nil, false
@@ -146,18 +146,17 @@ func isNull(value any) (bool, error) {
 	return false, nil
 }
 
-// after are the conditions for the rows behind (value, key): one, or two to be
-// read one after the other where the column's NULLs are a stretch of their own.
-// NULL is the greatest value on PostgreSQL and the least elsewhere, as ORDER BY
-// has it. Each condition is one range of an index on the column, which one
-// condition with OR would not be.
+// after returns the conditions for the rows after (value, key): one, or two whose
+// rows follow each other where the column can be NULL. NULL is the greatest value
+// on PostgreSQL and the least elsewhere, as in ORDER BY. Each condition is one
+// range of an index on the column, which a single condition with OR would not be.
 func (o ordering) after(value any, key []any) []clause.Expression {
 	column, sign := current(o.by()), ">"
 	if o.desc {
 		sign = "<"
 	}
 	nullsLast := o.desc != (o.dialect == "postgres")
-	if len(key) == 0 { // the column is all of it
+	if len(key) == 0 { // the column is the key
 		return []clause.Expression{clause.Expr{SQL: "? " + sign + " ?", Vars: []any{column, value}}}
 	}
 	behind := o.behind(key, sign)
@@ -173,7 +172,7 @@ func (o ordering) after(value any, key []any) []clause.Expression {
 		names = append(names, current(field.DBName))
 	}
 	rest := []clause.Expression{clause.Expr{SQL: places + " " + sign + " " + places, Vars: append(append(names, value), key...)}}
-	if o.dialect == "mysql" { // which reads no range by a pair
+	if o.dialect == "mysql" { // MySQL does not use an index range for a tuple
 		rest[0] = clause.Expr{
 			SQL:  "? " + sign + "= ? AND (? " + sign + " ? OR ?)",
 			Vars: []any{column, value, column, value, behind},
@@ -185,7 +184,7 @@ func (o ordering) after(value any, key []any) []clause.Expression {
 	return rest
 }
 
-// behind is the condition for the rows whose key comes after this one.
+// behind returns the condition for the rows whose key comes after key.
 func (o ordering) behind(key []any, sign string) clause.Expression {
 	names, places := []any{}, "?"+strings.Repeat(", ?", len(key)-1)
 	for _, field := range o.key {

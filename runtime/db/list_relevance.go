@@ -54,7 +54,7 @@ func newRanking(tx *gorm.DB, q Query, o ordering) (*ranking, error) {
 // Build implements clause.Expression.
 func (r ranking) Build(b clause.Builder) {
 	stmt, _ := b.(*gorm.Statement)
-	best, last := "", " DESC" // the key is that of the newest row
+	best, last := "", " DESC" // the newest row has the greatest key
 	if !r.desc {
 		best, last = " DESC", ""
 	}
@@ -89,16 +89,17 @@ func (o ordering) within(tx, wanted *gorm.DB) *gorm.DB {
 	return rows.Where(clause.Expr{SQL: "? IN (SELECT * FROM (?) AS wanted)", Vars: []any{current(o.id.DBName), wanted}})
 }
 
-// place is where in a text the term stands, as LIKE has what is around it.
+// place is a position of the term in a text, as LIKE patterns for the text around
+// it.
 type place struct{ before, after string }
 
 var (
 	anywhere = place{"%", "%"}
-	// From the best one on.
+	// From best to worst.
 	places = []place{{"", ""}, {"", "%"}, {"% ", "%"}, anywhere}
 )
 
-// around puts a pattern of regular expressions in its place.
+// around returns the regular expression for pattern in this place.
 func (p place) around(pattern string) string {
 	pattern = map[string]string{"": "^", "% ": " "}[p.before] + pattern
 	if p.after == "" {

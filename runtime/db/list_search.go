@@ -13,14 +13,13 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Search keeps the rows that hold term in at least one of columns, whatever
-// the case of its characters by Unicode's simple folding; those of ASCII are
-// ASCII's own, which a dotless i or a long s is not. Accents count, and % and _
-// stand for themselves. An empty term keeps every row. Columns that
-// UniqueNoCase made unique are searched by their folded forms.
+// Search keeps the rows that contain term in at least one of columns, ignoring case
+// by Unicode's simple case folding; ASCII letters match only ASCII letters, not a
+// dotless i or a long s. Accents are significant, and % and _ are literal. An empty
+// term keeps every row. Columns of UniqueNoCase are searched by their folded forms.
 //
-// Where SearchIndex has made an index, terms of three characters and more are
-// looked up in it. What is found is the same without.
+// If SearchIndex has created an index, terms of at least three characters are
+// looked up in it. The results are the same without it.
 func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
 	if term == "" || len(columns) == 0 {
 		return tx
@@ -28,8 +27,8 @@ func Search(tx *gorm.DB, term string, columns ...string) *gorm.DB {
 	return tx.Where(search{term, columns})
 }
 
-// SearchVector keeps the rows whose column, a tsvector of PostgreSQL, matches the
-// term as people type it into a search box. An empty term keeps every row.
+// SearchVector keeps the rows whose column, a tsvector of PostgreSQL, matches a
+// term of a search box (websearch_to_tsquery). An empty term keeps every row.
 func SearchVector(tx *gorm.DB, term, column string) *gorm.DB {
 	if term == "" {
 		return tx
@@ -45,12 +44,12 @@ func (v vector) Build(b clause.Builder) {
 	clause.Expr{SQL: "? @@ websearch_to_tsquery(?)", Vars: []any{current(v.column), v.term}}.Build(b)
 }
 
-// SearchIndex makes Search of the columns of a table cheap, for migrations: by
-// trigrams, in an index of PostgreSQL's extension pg_trgm, which it creates, and
-// on SQLite in two tables, <table>_search and <table>_search_new, that triggers
-// keep up to date. It replaces the index that is there. It makes none on MySQL,
-// for tables of SQLite without an integer key, and where pg_trgm cannot be
-// created, which is logged; Search then looks at every row.
+// SearchIndex creates an index of trigrams for Search of the columns of a table,
+// for migrations: on PostgreSQL an index of the extension pg_trgm, which it
+// creates, and on SQLite two tables, <table>_search and <table>_search_new, which
+// triggers keep up to date. It replaces an existing index. It creates none on
+// MySQL, for tables of SQLite without an integer key, and if pg_trgm cannot be
+// created, which it logs; Search then reads every row.
 func SearchIndex(tx *gorm.DB, table string, columns ...string) error {
 	if err := DropSearchIndex(tx, table); err != nil {
 		return err
@@ -74,8 +73,7 @@ func SearchIndex(tx *gorm.DB, table string, columns ...string) error {
 	return nil
 }
 
-// DropSearchIndex takes back what SearchIndex made. Where there is nothing, it
-// does nothing.
+// DropSearchIndex drops the index that SearchIndex created, if there is one.
 func DropSearchIndex(tx *gorm.DB, table string) error {
 	switch tx.Name() {
 	case "postgres":
@@ -95,29 +93,29 @@ func DropSearchIndex(tx *gorm.DB, table string) error {
 	return nil
 }
 
-// searchTable is what SQLite has indexed of a table, newsTable which of its rows
-// are not in it yet.
+// searchTable is the table of SQLite that indexes a table, newsTable the one of
+// rows that are not indexed yet.
 func searchTable(table string) string { return table + "_search" }
 func newsTable(table string) string   { return table + "_search_new" }
 
-// searchEvents name the triggers of a table that is searched.
+// searchEvents are the events of the triggers on a searched table.
 var searchEvents = []string{"insert", "update"}
 
-// lowered is a column as PostgreSQL compares it whatever the case; the database's
-// own locale may know the cases of ASCII only.
+// lowered is a column in lower case on PostgreSQL; the database's own locale may
+// support only ASCII.
 const lowered = `lower(? COLLATE "und-x-icu")`
 
-// trigramIndex is the index of PostgreSQL.
+// trigramIndex creates the index on PostgreSQL.
 func trigramIndex(tx *gorm.DB, table string, columns []string) error {
 	where, err := trigramSchema(tx)
 	if err != nil {
 		return err
 	}
-	if where == "" { // where all schemas of the database find it
-		made := tx.Transaction(func(tx *gorm.DB) error { // a savepoint: what fails would be the end of the migration
+	if where == "" { // in a schema that all schemas of the database can use
+		made := tx.Transaction(func(tx *gorm.DB) error { // in a savepoint: a failure would end the migration
 			return tx.Exec("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public").Error
 		})
-		if where, err = trigramSchema(tx); err != nil { // another may have been faster
+		if where, err = trigramSchema(tx); err != nil { // another process may have created it
 			return err
 		}
 		if where == "" {
@@ -134,21 +132,21 @@ func trigramIndex(tx *gorm.DB, table string, columns []string) error {
 	return createIndex(tx, "", "idx_"+searchTable(table), "ON ? USING gin ("+strings.Join(parts, ", ")+")", vars...)
 }
 
-// trigramSchema is where pg_trgm is; "" for nowhere.
+// trigramSchema returns the schema of pg_trgm; "" if it is not installed.
 func trigramSchema(tx *gorm.DB) (string, error) {
 	var where string
 	err := tx.Raw("SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_trgm'").Scan(&where).Error
 	return where, err
 }
 
-// news is how many rows SQLite indexes at once: one by one they would cost ten
-// times as much.
+// news is the number of rows that SQLite indexes at once: one by one they would
+// cost ten times as much.
 const news = 256
 
-// trigramTable is the index of SQLite: an FTS5 table that keeps no text, and
-// only which rows a trigram is or was in, and beside it the keys of the rows that
-// are to be added. What is found is looked at again, so that nothing has to be
-// removed.
+// trigramTable creates the index on SQLite: an FTS5 table without text, which
+// stores only the rows that contain or contained a trigram, and a table with the
+// keys of rows to be added. Matches are checked against the rows, so nothing has to
+// be removed from the index.
 func trigramTable(tx *gorm.DB, table string, columns []string) error {
 	var key []struct{ Name, Type string }
 	if err := tx.Raw("SELECT name, type FROM pragma_table_info(?) WHERE pk > 0", table).Scan(&key).Error; err != nil {
@@ -177,7 +175,7 @@ func trigramTable(tx *gorm.DB, table string, columns []string) error {
 			"INSERT INTO {index} (rowid, {columns}) SELECT {id}, {columns} FROM {table} WHERE {id} IN (SELECT id FROM {new}) ORDER BY {id}; " +
 			"DELETE FROM {new}; END",
 	} {
-		// Not through GORM, which takes @ and ? in names for its own.
+		// Not through GORM, which interprets @ and ? in names.
 		if _, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, words.Replace(statement)); err != nil {
 			return fmt.Errorf("index of the search of %s: %w", table, Translate(err))
 		}
@@ -221,8 +219,8 @@ func (s search) Build(b clause.Builder) {
 	clause.Expr{SQL: "(" + strings.Join(either, " OR ") + ")", Vars: values}.Build(b)
 }
 
-// folded is the column that is looked at, the term as it is looked for there,
-// and whether these are folded forms.
+// folded returns the column to search, the term to search it for, and whether both
+// are folded forms.
 func (s search) folded(stmt *gorm.Statement, column string) (name, term string, folded bool) {
 	if stmt != nil && folds(stmt, column) {
 		return foldedColumn(column), Fold(s.term), true
@@ -230,32 +228,34 @@ func (s search) folded(stmt *gorm.Statement, column string) (name, term string, 
 	return column, s.term, false
 }
 
-// holds is the condition that a column holds term in a place, and its values.
+// holds returns the condition that a column contains term at a place, and its
+// values.
 func holds(dialect string, column clause.Column, term string, folded bool, at place) (condition string, vars []any) {
 	rough, exact := loose(term)
 	switch {
 	case dialect == "postgres":
-		// ILIKE, by a word that has an index. Without ESCAPE, through which no
-		// index sees.
+		// LIKE on the indexed expression. Without ESCAPE, which prevents the use of
+		// an index.
 		condition, vars = lowered+" LIKE lower(? COLLATE "+`"und-x-icu")`, []any{column, at.before + wildcard(backslashEscaper.Replace(rough)) + at.after}
-		if !exact || strings.ContainsAny(term, "iIİkK") { // İ and the Kelvin sign are letters of ASCII in lower case
+		if !exact || strings.ContainsAny(term, "iIİkK") { // the lower case of İ and of the Kelvin sign is in ASCII
 			condition, vars = "("+condition+" AND ? ~ ?)", append(vars, column, at.around(regexPattern(term)))
 		}
 		return condition, vars
 	case dialect == "mysql" && !folded:
 		condition, vars = "upper(?) LIKE ? ESCAPE '!'", []any{column, at.before + strings.ToUpper(wildcard(likeEscaper.Replace(rough))) + at.after}
-		if !exact || strings.ContainsAny(term, "iIısS") { // ı and ſ are letters of ASCII in upper case
+		if !exact || strings.ContainsAny(term, "iIısS") { // the upper case of ı and of ſ is in ASCII
 			condition, vars = "("+condition+" AND ? REGEXP ?)", append(vars, column, at.around(regexPattern(term)))
 		}
 		return condition, vars
 	case dialect == "sqlite" && !ascii(term):
-		// LIKE of SQLite folds ASCII only; GLOB folds nothing, but takes sets.
+		// SQLite's LIKE folds ASCII only; GLOB folds nothing, but has character
+		// sets.
 		return "? GLOB ?", []any{column, strings.ReplaceAll(at.before, "%", "*") + globPattern(term) + strings.ReplaceAll(at.after, "%", "*")}
 	}
 	return "? LIKE ? ESCAPE '!'", []any{column, at.before + likeEscaper.Replace(term) + at.after}
 }
 
-// casesOf are a letter's, with the letter first: of ASCII those of ASCII.
+// casesOf returns r and its other cases; ASCII letters and others do not mix.
 func casesOf(r rune) []rune {
 	all := []rune{r}
 	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
@@ -266,11 +266,11 @@ func casesOf(r rune) []rune {
 	return all
 }
 
-// unsure stands in a rough term for a letter whose cases databases do not agree on:
-// those with more than two, and those that came late to Unicode.
+// unsure replaces, in a rough term, a letter whose cases databases do not agree on:
+// those with more than two, and recent additions to Unicode.
 const unsure = '\ufdd0'
 
-// loose is a term as all databases fold it, and whether that is all of it.
+// loose returns term with unsure for such letters, and whether there were none.
 func loose(term string) (rough string, exact bool) {
 	exact = true
 	rough = strings.Map(func(r rune) rune {
@@ -284,11 +284,11 @@ func loose(term string) (rough string, exact bool) {
 	return rough, exact
 }
 
-// wildcard has LIKE take any character for such a letter.
+// wildcard makes LIKE accept any character for such a letter.
 func wildcard(pattern string) string { return strings.ReplaceAll(pattern, string(unsure), "_") }
 
-// regexPattern is the term as a regular expression of PostgreSQL and MySQL, with
-// every letter as the set of its cases.
+// regexPattern returns the term as a regular expression of PostgreSQL and MySQL,
+// with every letter as the set of its cases.
 func regexPattern(term string) string {
 	var b strings.Builder
 	for _, r := range term {
@@ -304,19 +304,19 @@ func regexPattern(term string) string {
 	return b.String()
 }
 
-// Bounds of what match asks before the search itself: how many trigrams it
-// counts, from how many rows on one is common, and how many times as many as the
-// fewest may have another that is asked for as well.
+// Limits of match: the number of trigrams that it counts, the number of rows from
+// which one is common, and the maximum ratio between the rows of another trigram of
+// the query and those of the rarest.
 const (
 	counted = 8
 	common  = 1000
 	joined  = 20
 )
 
-// match is what to ask the search table of SQLite for: the trigrams of the term
-// that the fewest rows have. It is empty where the table is not there, is not
-// kept up to date or is of no use: a page of hits that are common is sooner found
-// by looking at the rows in their order.
+// match returns the query for the search table of SQLite: the rarest trigrams of
+// the term. It is empty if the table does not exist, is not kept up to date or
+// would not help: a page of common matches is found sooner by reading the rows in
+// order.
 func (s search) match(stmt *gorm.Statement) string {
 	if stmt.Schema == nil || stmt.Schema.PrioritizedPrimaryField == nil || !s.folds() {
 		return ""
@@ -333,12 +333,12 @@ func (s search) match(stmt *gorm.Statement) string {
 	if err != nil || !kept {
 		return ""
 	}
-	var rows float64 // at most
+	var rows float64 // upper bound
 	if tx.Raw("SELECT coalesce(max(?), 0) FROM ?", clause.Column{Name: stmt.Schema.PrioritizedPrimaryField.DBName}, clause.Table{Name: stmt.Table}).Scan(&rows).Error != nil {
 		return ""
 	}
-	// hits is how many rows have what is asked for: where that is common, by how
-	// far the first of them reach.
+	// hits returns the number of rows that match what; for a common one it
+	// extrapolates from how far its first rows reach.
 	hits := func(what string) float64 {
 		var first struct{ Hits, Last float64 }
 		err := tx.Raw("SELECT count(*) AS hits, coalesce(max(rowid), 0) AS last FROM (SELECT rowid FROM ? WHERE ? MATCH ? LIMIT ?)",
@@ -360,13 +360,13 @@ func (s search) match(stmt *gorm.Statement) string {
 		}
 	}
 	slices.SortStableFunc(grams, func(a, b string) int { return cmp.Compare(found[a], found[b]) })
-	// To go through the rows of a trigram that very many have costs more than to
-	// look at the rows that have the others.
+	// Intersecting with a trigram that very many rows contain costs more than
+	// checking the rows of the others.
 	least := found[grams[0]]
 	grams = slices.DeleteFunc(grams, func(gram string) bool { return found[gram] > joined*max(least, 1) })
 	all := strings.Join(grams[:min(len(grams), 3)], " AND ")
-	// To look at rows in their order until a page is full takes the fewer, the
-	// more hits there are; to read all that the index has takes the more.
+	// The more matches there are, the fewer rows have to be read in order to fill a
+	// page, and the more the index returns.
 	if most := float64(wanted(stmt)); least >= common && most > 0 {
 		if n := hits(all); n >= common && n*n > most*rows {
 			return ""
@@ -375,7 +375,7 @@ func (s search) match(stmt *gorm.Statement) string {
 	return all
 }
 
-// wanted is how many rows the statement needs at most; 0 for all.
+// wanted returns the maximum number of rows that the statement needs; 0 for all.
 func wanted(stmt *gorm.Statement) int {
 	if tail, ok := stmt.Clauses["FOR"].Expression.(countTail); ok {
 		return tail.most
@@ -386,8 +386,8 @@ func wanted(stmt *gorm.Statement) int {
 	return 0
 }
 
-// trigrams are some of those that a row with the term has, as FTS5 asks for
-// them: those of a term of usual length cover every character.
+// trigrams returns trigrams that every row with the term contains, quoted for FTS5.
+// For a term of usual length they cover every character.
 func (s search) trigrams() []string {
 	runes := []rune(s.term)
 	last := len(runes) - 3
@@ -405,10 +405,10 @@ func gram(runes []rune) string {
 	return `"` + strings.ReplaceAll(string(runes[:3]), `"`, `""`) + `"`
 }
 
-// folds tells whether the index of SQLite finds everything that holds the term:
-// it is long enough, and FTS5 folds its letters as GLOB's sets do. Letters of
-// which there are more than two, such as σ and ς, and those that came late to
-// Unicode are not folded alike.
+// folds reports whether SQLite's index finds every row that contains the term: the
+// term is long enough, and FTS5 folds its letters as GLOB's sets do. They differ in
+// letters with more than two cases, such as σ and ς, and in recent additions to
+// Unicode.
 func (s search) folds() bool {
 	if utf8.RuneCountInString(s.term) < 3 || !utf8.ValidString(s.term) || strings.ContainsRune(s.term, 0) {
 		return false
@@ -427,7 +427,8 @@ func (s search) folds() bool {
 	return true
 }
 
-// foldedAlike is the end of Latin, Greek and Cyrillic letters.
+// foldedAlike is the last of the Latin, Greek and Cyrillic letters that all fold
+// alike.
 const foldedAlike = '\u0523'
 
 func ascii(text string) bool {
@@ -439,8 +440,8 @@ var (
 	backslashEscaper = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 )
 
-// globPattern writes every letter as the set of its cases, and every
-// character that GLOB gives a meaning as a set of one.
+// globPattern returns term as a GLOB pattern in which every letter is the set of
+// its cases, and every character that is special to GLOB a set of its own.
 func globPattern(term string) string {
 	var b strings.Builder
 	for _, r := range term {

@@ -19,13 +19,13 @@ const (
 	countNone     = "none"
 )
 
-// exactUpTo is how many rows of a list are counted before their number is
-// estimated. SQLite counts a whole table faster than this many rows of it; that
-// of a large table is remembered for a while.
+// exactUpTo is the number of rows up to which a list is counted exactly; beyond,
+// the number is estimated. SQLite counts a whole table faster than this many of its
+// rows, and the count of a large one is cached for a while.
 const exactUpTo = 10_000
 
-// count is how many rows tx matches, and whether that is so now: all of them, or
-// up to most.
+// count returns the number of rows that tx matches, up to most (0 for no limit),
+// and whether it is current.
 func count(tx *gorm.DB, most int) (total int64, now bool, err error) {
 	tx = tx.WithContext(tx.Statement.Context) // a statement of its own
 	s := tx.Statement
@@ -37,7 +37,7 @@ func count(tx *gorm.DB, most int) (total int64, now bool, err error) {
 	delete(s.Clauses, "ORDER BY")
 	c := &counting{most: most}
 	tx = tx.Clauses(clause.Select{Expression: countHead{c}})
-	// In the place of FOR UPDATE, the last of a statement.
+	// In place of FOR UPDATE, the last clause of a statement.
 	tx.Statement.Clauses["FOR"] = clause.Clause{Expression: countTail{c}}
 	begun := time.Now()
 	err = tx.Find(&total).Error
@@ -47,7 +47,8 @@ func count(tx *gorm.DB, most int) (total int64, now bool, err error) {
 	return total, !c.remembered, err
 }
 
-// wholeRows reports whether tx reads each row by itself and as it is.
+// wholeRows reports whether tx reads rows of the table ungrouped and with all
+// columns.
 func wholeRows(tx *gorm.DB) bool {
 	s := tx.Statement
 	_, grouped := s.Clauses["GROUP BY"]
@@ -55,15 +56,15 @@ func wholeRows(tx *gorm.DB) bool {
 	return !grouped && !chosen && !s.Distinct && s.TableExpr == nil && len(s.Selects) == 0
 }
 
-// counting is a statement that counts up to a number of rows, or a whole table of
-// SQLite. Which one is seen when it is built: by then it has the conditions of
-// rules and of soft deletes.
+// counting is a statement that counts up to a number of rows, or a whole table on
+// SQLite. Which of them is decided when it is built: by then it has the conditions
+// of rules and soft deletes.
 type counting struct {
 	most       int
 	pool       *sqlitePool // nil in transactions
 	table      string
 	whole      bool
-	remembered bool // it counts nothing
+	remembered bool // the count is cached, so the statement counts nothing
 }
 
 type countHead struct{ *counting }
@@ -102,29 +103,29 @@ func (c countTail) Build(b clause.Builder) {
 	}
 }
 
-// A count is remembered for so many times as long as it took, so that counting
-// takes a hundredth of one processor, within bounds.
+// A count is cached for rememberedTimes as long as it took, so that counting uses a
+// hundredth of one processor, within limits.
 const (
 	rememberedTimes = 100
 	leastRemembered = time.Second
 	mostRemembered  = 10 * time.Second
-	quickly         = time.Millisecond // what takes less is counted each time
+	quickly         = time.Millisecond // faster counts are not cached
 )
 
-// tableCount is how many rows a table had.
+// tableCount is the cached number of rows of a table.
 type tableCount struct {
 	rows  int64
 	until time.Time
 }
 
-// remember keeps what was counted.
+// remember caches the count of a table.
 func (p *sqlitePool) remember(table string, rows int64, took time.Duration) {
 	if took >= quickly {
 		p.counts.Store(table, tableCount{rows, time.Now().Add(min(max(rememberedTimes*took, leastRemembered), mostRemembered))})
 	}
 }
 
-// counted is how many rows a table had a moment ago.
+// counted returns the cached count of a table.
 func (p *sqlitePool) counted(table string) (rows int64, known bool) {
 	c, ok := p.counts.Load(table)
 	if !ok || time.Now().After(c.(tableCount).until) {
@@ -133,8 +134,8 @@ func (p *sqlitePool) counted(table string) (rows int64, known bool) {
 	return c.(tableCount).rows, true
 }
 
-// estimate is how many rows the database supposes that tx matches; 0 where it
-// has no idea, as SQLite.
+// estimate returns the database's estimate of how many rows tx matches; 0 if it has
+// none, as on SQLite.
 func estimate(tx *gorm.DB) (int64, error) {
 	tx = tx.WithContext(tx.Statement.Context) // a statement of its own
 	s := tx.Statement
@@ -171,8 +172,8 @@ func estimate(tx *gorm.DB) (int64, error) {
 	return 0, nil
 }
 
-// firstRows is the column "rows" of the first line of a plan of MySQL, which is
-// about the table that is listed.
+// firstRows returns the column "rows" of the first line of a plan of MySQL, which
+// is that of the listed table.
 func firstRows(rows *sql.Rows) (n int64, err error) {
 	names, err := rows.Columns()
 	if err != nil || !rows.Next() {

@@ -19,7 +19,7 @@ import (
 type Change struct {
 	Table  string
 	Key    string // its primary key; the values of several columns with commas between
-	Action string // create, update or delete; a soft delete is a delete
+	Action string // its primary key; values of several columns are joined by commas
 	// Model describes the columns. It is nil for a table without a known model; only
 	// the key is set then.
 	Model *schema.Schema
@@ -43,9 +43,9 @@ func Watch(gdb *gorm.DB, tables func(name string) bool, note func(tx *gorm.DB, c
 	return gdb.Use(&changes{tables, note})
 }
 
-// changes is the GORM plugin of Watch. It reads the rows that a statement is about
-// to write, and those affected through foreign keys, and reads them again afterwards:
-// the differences are the changes.
+// changes is the GORM plug-in of Watch. It reads the rows that a statement is about
+// to write, and those affected through foreign keys, and reads them again
+// afterwards: the differences are the changes.
 type changes struct {
 	tables func(string) bool
 	note   func(*gorm.DB, []Change) error
@@ -54,9 +54,9 @@ type changes struct {
 // Name implements gorm.Plugin.
 func (*changes) Name() string { return "changes" }
 
-// Initialize implements gorm.Plugin. It is last before a statement, when all
-// conditions are there, and the first to see how it ended, so that what explains a
-// failure finds no transaction.
+// Initialize implements gorm.Plugin. It runs last before a statement, when all
+// conditions are set, and first after it, so that the plug-ins which explain a
+// failure run after the rollback.
 func (p *changes) Initialize(gdb *gorm.DB) error {
 	return errors.Join(
 		gdb.Callback().Create().Before("gorm:create").Register("changes:before", p.creating),
@@ -70,20 +70,20 @@ func (p *changes) Initialize(gdb *gorm.DB) error {
 
 // watched is the state of a statement while it runs.
 type watched struct {
-	own     *ownTransaction // nil in one of the caller's
+	own     *ownTransaction // nil if the caller has begun one
 	sets    []*rowSet
 	created bool
-	size    int // of the rows in sets, in bytes
+	size    int // total size of the rows in sets, in bytes
 }
 
-// A statement whose rows are larger than mostWatched is refused. A row counts for its
-// texts and watchedRow, which is about what the rest of it takes.
+// A statement whose rows exceed mostWatched is rejected. The size of a row is that
+// of its text plus watchedRow, an estimate for the rest.
 const (
 	mostWatched = 16 << 20
 	watchedRow  = 512
 )
 
-// hold counts bytes of rows that a statement changes.
+// hold adds to the size of the rows that a statement changes.
 func (w *watched) hold(bytes int) error {
 	if w.size += bytes; w.size > mostWatched {
 		return fault.Conflict("Too many rows would change at once: change or delete them in parts")
@@ -91,20 +91,20 @@ func (w *watched) hold(bytes int) error {
 	return nil
 }
 
-// rowSet are rows of one table, as they were.
+// rowSet holds rows of one table as they were before the statement.
 type rowSet struct {
 	table  string
-	model  *schema.Schema // nil where only the database knows the table
+	model  *schema.Schema // nil for a table without a known model
 	keys   []string
 	before map[string]reflect.Value
 	values map[string][]any // of the primary key
-	column string           // of which the values are, where there is no model
+	column string           // the column of values if there is no model
 }
 
 const watchedKey = "db:watched"
 
-// begin makes sure that there is a transaction; it is nil for statements that are
-// not watched.
+// begin starts a transaction if there is none; it returns nil for statements that
+// are not watched.
 func (p *changes) begin(tx *gorm.DB) *watched {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || !p.tables(s.Table) || s.DryRun || s.SQL.Len() > 0 {
@@ -156,8 +156,8 @@ func (p *changes) deleting(tx *gorm.DB) {
 	_ = tx.AddError(err)
 }
 
-// model is what is known of a table: the model of the statement, or one with more
-// of its columns.
+// model returns the known model of a table: that of the statement, or one with more
+// columns.
 func (p *changes) model(tx *gorm.DB, table string) *schema.Schema {
 	var own *schema.Schema
 	if tx.Statement.Schema.Table == table {
@@ -169,7 +169,7 @@ func (p *changes) model(tx *gorm.DB, table string) *schema.Schema {
 	return own
 }
 
-// affected are the conditions of an update or a delete.
+// affected returns the conditions of an update or a delete.
 func (p *changes) affected(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 	s := tx.Statement
 	return func(query *gorm.DB) *gorm.DB {
@@ -186,7 +186,7 @@ func (p *changes) affected(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 			}
 		}
 		if !conditions && !keyed && !tx.AllowGlobalUpdate {
-			return query.Where("1 = 0") // which GORM refuses
+			return query.Where("1 = 0") // GORM rejects it
 		}
 		if softly(s.Schema) && !s.Unscoped {
 			query = query.Where("? IS NULL", clause.Column{Table: s.Table, Name: "deleted_at"})
@@ -195,7 +195,8 @@ func (p *changes) affected(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-// keyed are the rows that have the primary keys of those to be created.
+// keyed returns the condition for rows with the primary keys of those to be
+// created.
 func (p *changes) keyed(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 	column, values := identity(tx.Statement, tx.Statement.ReflectValue)
 	return func(query *gorm.DB) *gorm.DB {
@@ -206,7 +207,7 @@ func (p *changes) keyed(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-// identity are the primary keys of rows of the statement's model.
+// identity returns the primary keys of the rows in v.
 func identity(s *gorm.Statement, v reflect.Value) (column any, values []any) {
 	v = reflect.Indirect(v)
 	switch {
@@ -229,9 +230,9 @@ func identity(s *gorm.Statement, v reflect.Value) (column any, values []any) {
 	return schema.ToQueryValues(clause.CurrentTable, s.Schema.PrimaryFieldDBNames, keys)
 }
 
-// read reads rows of a model, which nobody else changes until the transaction
-// ends. They count for w, as they come from the database: it has more of them than
-// memory does.
+// read reads rows of a model and locks them until the transaction ends. It checks
+// their size as they arrive, since the database may return more than fits in
+// memory.
 func (p *changes) read(tx *gorm.DB, w *watched, model *schema.Schema, which func(*gorm.DB) *gorm.DB) (_ *rowSet, err error) {
 	set := &rowSet{table: model.Table, model: model, before: map[string]reflect.Value{}, values: map[string][]any{}}
 	ctx := tx.Statement.Context
@@ -258,7 +259,7 @@ func (p *changes) read(tx *gorm.DB, w *watched, model *schema.Schema, which func
 	return set, found.Err()
 }
 
-// texts is how long the texts and bytes of a row are.
+// texts returns the size of the strings and byte slices of a row.
 func texts(ctx context.Context, model *schema.Schema, row reflect.Value) (length int) {
 	for _, column := range model.DBNames {
 		value := reflect.Indirect(model.FieldsByDBName[column].ReflectValueOf(ctx, row))
@@ -269,7 +270,7 @@ func texts(ctx context.Context, model *schema.Schema, row reflect.Value) (length
 	return length
 }
 
-// keyOf is the primary key of a row, as text and as its values.
+// keyOf returns the primary key of a row, as text and as its values.
 func keyOf(ctx context.Context, model *schema.Schema, row reflect.Value) (key string, values []any) {
 	var text []string
 	for _, f := range model.PrimaryFields {
@@ -279,7 +280,7 @@ func keyOf(ctx context.Context, model *schema.Schema, row reflect.Value) (key st
 	return strings.Join(text, ","), values
 }
 
-// follow reads the rows that go, or let go, with those of set.
+// follow reads the rows that cascade or are set to null with those of set.
 func (p *changes) follow(tx *gorm.DB, w *watched, set *rowSet, soft bool) error {
 	if len(set.keys) == 0 {
 		return nil
@@ -303,7 +304,7 @@ func (p *changes) follow(tx *gorm.DB, w *watched, set *rowSet, soft bool) error 
 			}
 			next, err := p.read(tx, w, model, func(query *gorm.DB) *gorm.DB {
 				query = query.Where(clause.IN{Column: clause.Column{Table: on.Owner, Name: on.Column}, Values: some})
-				if on.Rule == "RESTRICT" && !on.Key { // which are only in the way once they are deleted
+				if on.Rule == "RESTRICT" && !on.Key { // which restrict only once the row is deleted for good
 					query = query.Where("deleted_at IS NOT NULL")
 				}
 				return query
@@ -325,8 +326,8 @@ func (p *changes) follow(tx *gorm.DB, w *watched, set *rowSet, soft bool) error 
 	return nil
 }
 
-// known takes out of a set what another has: rows may go on several ways, or in a
-// circle.
+// known removes the rows that are in another set already: several foreign keys may
+// lead to a row, or form a cycle.
 func (set *rowSet) known(w *watched) {
 	set.keys = slices.DeleteFunc(set.keys, func(key string) bool {
 		return slices.ContainsFunc(w.sets, func(other *rowSet) bool {
@@ -336,7 +337,7 @@ func (set *rowSet) known(w *watched) {
 	})
 }
 
-// of are the values of a column of the rows.
+// of returns the values of a column of the rows.
 func (set *rowSet) of(ctx context.Context, column string) (values []any) {
 	if set.model == nil {
 		if column == set.column {
@@ -359,8 +360,8 @@ func (set *rowSet) of(ctx context.Context, column string) (values []any) {
 	return values
 }
 
-// keysOnly notes the rows of a table that no model is known of, by the column id,
-// or by the one that refers where there is no id.
+// keysOnly adds the rows of a table without a known model, by the column id, or by
+// the foreign key if there is no id.
 func (p *changes) keysOnly(tx *gorm.DB, w *watched, on dependent, targets []any) error {
 	column := "id"
 	if on.Key || !tx.Migrator().HasColumn(on.Owner, column) {
@@ -390,7 +391,7 @@ func (p *changes) keysOnly(tx *gorm.DB, w *watched, on dependent, targets []any)
 	return p.follow(tx, w, set, false)
 }
 
-// done tells what has changed, and ends the transaction of the statement.
+// done reports the changes and ends the transaction of the statement.
 func (p *changes) done(tx *gorm.DB) {
 	value, ok := tx.InstanceGet(watchedKey)
 	if !ok {
@@ -427,7 +428,7 @@ func (p *changes) tell(tx *gorm.DB, w *watched) error {
 	return p.note(tx, all)
 }
 
-// compare reads the rows of a set again.
+// compare reads the rows of a set again and returns their changes.
 func (p *changes) compare(tx *gorm.DB, set *rowSet) (all []Change, err error) {
 	if set.model == nil {
 		left := map[string]bool{}
@@ -448,7 +449,7 @@ func (p *changes) compare(tx *gorm.DB, set *rowSet) (all []Change, err error) {
 			}
 		}
 		for _, key := range set.keys {
-			action := "update" // it refers to nothing now
+			action := "update" // the foreign key is null now
 			if !left[key] {
 				action = "delete"
 			}
@@ -483,7 +484,7 @@ func (p *changes) compare(tx *gorm.DB, set *rowSet) (all []Change, err error) {
 	return all, nil
 }
 
-// deletedNow reports whether a row that was there is deleted softly.
+// deletedNow reports whether the statement soft-deleted the row.
 func deletedNow(ctx context.Context, c Change) bool {
 	field := c.Model.FieldsByDBName["deleted_at"]
 	if field == nil || !softly(c.Model) {
@@ -494,8 +495,8 @@ func deletedNow(ctx context.Context, c Change) bool {
 	return zero && !still
 }
 
-// Differ returns the columns of an update in which the row is another, and those
-// of a create or a delete that are not null.
+// Differ returns the columns whose values an update has changed, or the non-null
+// columns of a create or a delete.
 func Differ(ctx context.Context, c Change) (fields []*schema.Field) {
 	for _, column := range c.Model.DBNames {
 		field := c.Model.FieldsByDBName[column]
@@ -517,8 +518,8 @@ func Differ(ctx context.Context, c Change) (fields []*schema.Field) {
 	return fields
 }
 
-// made are the rows that are new. They are as they were written; of a row that was
-// there before, as an upsert finds it, sets has what it was.
+// made returns the created rows, as they were written. It skips the rows that an
+// upsert found, which are in w.sets.
 func (p *changes) made(tx *gorm.DB, w *watched) (all []Change, err error) {
 	s := tx.Statement
 	model := s.Schema
@@ -528,7 +529,7 @@ func (p *changes) made(tx *gorm.DB, w *watched) (all []Change, err error) {
 		}
 		key, values := keyOf(s.Context, model, row)
 		if len(w.sets) > 0 && slices.ContainsFunc(values, func(v any) bool { return reflect.ValueOf(v).IsZero() }) {
-			continue // of an upsert that found another row in its way, and let it be
+			continue // an upsert conflicted with another row and did nothing
 		}
 		if slices.ContainsFunc(w.sets, func(set *rowSet) bool { _, there := set.before[key]; return there }) {
 			continue
@@ -554,7 +555,7 @@ func (p *changes) made(tx *gorm.DB, w *watched) (all []Change, err error) {
 	return all, nil
 }
 
-// mapped is a row that was created from a map.
+// mapped returns the change for a row that was created from a map.
 func (p *changes) mapped(s *gorm.Statement, values map[string]any) Change {
 	row := reflect.New(s.Schema.ModelType).Elem()
 	for name, value := range values {

@@ -14,8 +14,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// conflicts is the GORM plugin that names, after a write was refused, the
-// fields that the driver's error leaves unnamed. Nothing of it runs before.
+// conflicts is the GORM plug-in that finds the fields of a failed write that the
+// driver's error does not name. It does nothing before a failure.
 type conflicts struct{}
 
 // Name implements gorm.Plugin.
@@ -32,22 +32,22 @@ func (conflicts) Initialize(gdb *gorm.DB) error {
 			}
 			explain(tx)
 		}),
-		// GORM translates the errors of all statements but these.
+		// GORM translates the errors of all other statements.
 		gdb.Callback().Row().After("gorm:row").Register("conflicts", func(tx *gorm.DB) {
 			tx.Error = Translate(tx.Error)
 		}),
 	)
 }
 
-// explain completes the violation that tx ended with by what the model and,
-// where the driver is silent, the database know.
+// explain completes the violation of tx from the model and, where the driver's
+// error says too little, from the database.
 func explain(tx *gorm.DB) {
-	// PostgreSQL answers nothing more in a transaction that has failed.
+	// PostgreSQL runs no statement in a failed transaction.
 	_, inside := tx.Statement.ConnPool.(gorm.TxCommitter)
 	explainBy(tx, tx.Name() != "postgres" || !inside)
 }
 
-// explainBy is explain, which may ask the database or not.
+// explainBy is explain; mayAsk reports whether it may query the database.
 func explainBy(tx *gorm.DB, mayAsk bool) {
 	if tx.Error == nil {
 		return
@@ -58,7 +58,8 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 	if s == nil || !errors.As(tx.Error, &v) || v.resolved || !errors.As(tx.Error, &f) {
 		return
 	}
-	// A statement of an association failed before this one, and was explained.
+	// A violation that is resolved comes from an association, whose statement
+	// failed first.
 	v.resolved = true
 	switch {
 	case v.kind == unique || v.kind == check:
@@ -68,8 +69,8 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 		for i, column := range v.columns {
 			v.columns[i] = unfolded(s, column)
 		}
-		// A column that only the database knows, such as the one that keeps
-		// deleted rows out of a unique index, means nothing to a client.
+		// Columns that are not in the model, such as the one that excludes deleted
+		// rows from a unique index, mean nothing to a client.
 		v.columns = slices.DeleteFunc(v.columns, func(column string) bool { return s.FieldsByDBName[column] == nil })
 		if v.kind == unique {
 			if tx.Name() == "sqlite" {
@@ -97,8 +98,8 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 }
 
 // refers reports whether one of columns belongs to a relation that only the
-// database checks: what is missing there is what the client named. Where the
-// row was seen before the write, it has gone since; see [rules].
+// database checks, so that the client referenced a missing row. Where rules checked
+// the row before the write, it was deleted in the meantime; see [rules].
 func refers(s *schema.Schema, columns []string) bool {
 	for _, relation := range slices.Concat(s.Relationships.BelongsTo, s.Relationships.HasOne) {
 		from, _ := ends(relation)
@@ -109,10 +110,9 @@ func refers(s *schema.Schema, columns []string) bool {
 	return false
 }
 
-// ends are the columns of a relation by which a row of the model refers to one of
-// another table, and those that it refers to; none where it does not. GORM takes two
-// columns of one name that are keys of their tables for a row that has one of the
-// other.
+// ends returns the columns of a relation by which a row of the model references
+// another table, and the referenced ones; none if the reference is in the other
+// direction. GORM takes two primary keys of the same name for a has-one relation.
 func ends(relation *schema.Relationship) (from, to []*schema.Field) {
 	for _, r := range relation.References {
 		switch {
@@ -125,7 +125,7 @@ func ends(relation *schema.Relationship) (from, to []*schema.Field) {
 	return from, to
 }
 
-// columnNames are the names of fields' columns.
+// columnNames returns the column names of fields.
 func columnNames(fields []*schema.Field) []string {
 	var names []string
 	for _, field := range fields {
@@ -134,8 +134,7 @@ func columnNames(fields []*schema.Field) []string {
 	return names
 }
 
-// locate names, when a transaction is over that failed on one of rows, the row
-// that it failed on.
+// locate finds, after the end of a failed transaction, which of rows it failed on.
 func locate(tx *gorm.DB, rows any, v *violation, err error) {
 	tx = afresh(tx).Model(rows)
 	if tx.Statement.Parse(rows) != nil {
@@ -143,13 +142,13 @@ func locate(tx *gorm.DB, rows any, v *violation, err error) {
 	}
 	tx.Statement.ReflectValue = reflect.ValueOf(rows).Elem()
 	tx.Error, v.resolved = err, false
-	explainBy(tx, true) // a transaction around it goes on from its savepoint
+	explainBy(tx, true) // an outer transaction is usable again, after its savepoint
 }
 
-// told are the columns of a key that mean something to a client. One that is
-// set when a row is made, and by no update, only says within what the others
-// are unique, or refer to a row: organisation_id. So does the owner's, which no
-// client names.
+// told returns the columns of a key that are meaningful to clients. It leaves out
+// those that are set on create and never updated, such as organisation_id, which
+// only scope a unique key or a reference, and that of the owner, which clients do
+// not send.
 func told(s *schema.Schema, columns []string) []string {
 	changing := slices.DeleteFunc(slices.Clone(columns), func(column string) bool {
 		field := s.FieldsByDBName[column]
@@ -161,7 +160,7 @@ func told(s *schema.Schema, columns []string) []string {
 	return changing
 }
 
-// jsonName is the key that column has in JSON.
+// jsonName returns the JSON key of column.
 func jsonName(s *schema.Schema, column string) string {
 	if field := s.FieldsByDBName[column]; field != nil {
 		if key, _, _ := strings.Cut(field.Tag.Get("json"), ","); key != "" && key != "-" {
@@ -171,8 +170,8 @@ func jsonName(s *schema.Schema, column string) string {
 	return column
 }
 
-// constrained are the columns of an index or a check: as the model declares
-// it, or by its name, <kind>_<table>_<column>[_<column>...].
+// constrained returns the columns of an index or a check: as the model declares it,
+// or from its name, <kind>_<table>_<column>[_<column>...].
 func constrained(s *schema.Schema, name string) []string {
 	if strings.EqualFold(name, "PRIMARY") {
 		return s.PrimaryFieldDBNames
@@ -184,7 +183,7 @@ func constrained(s *schema.Schema, name string) []string {
 		}
 		return columns
 	}
-	// MariaDB calls the check of one column "<table>.<column>" or "<column>".
+	// MariaDB names the check of a single column "<table>.<column>" or "<column>".
 	name = strings.TrimPrefix(name, s.Table+".")
 	if s.FieldsByDBName[name] != nil {
 		return []string{name}
@@ -196,8 +195,8 @@ func constrained(s *schema.Schema, name string) []string {
 	return split(s, rest)
 }
 
-// split cuts "slug_author_id" into the columns slug and author_id; nil when
-// there is no way to.
+// split splits "slug_author_id" into the columns slug and author_id; nil if it
+// cannot.
 func split(s *schema.Schema, names string) []string {
 	if s.FieldsByDBName[names] != nil {
 		return []string{names}
@@ -213,23 +212,23 @@ func split(s *schema.Schema, names string) []string {
 	return nil
 }
 
-// afresh is a session on the connection of tx that forgets how tx ended, and
-// sees every row: what is in the way of a write may be another's.
+// afresh returns a session on the connection of tx without its error, which sees
+// every row: the row that a write conflicts with may belong to another user.
 func afresh(tx *gorm.DB) *gorm.DB {
 	fresh := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true, Context: System(tx.Statement.Context)})
 	fresh.Error = nil
 	return fresh
 }
 
-// reference is a foreign key: the columns From of the table Owner refer to To
-// of Table.
+// reference is a foreign key: the columns From of the table Owner reference To of
+// Table.
 type reference struct {
 	Owner, Table string
 	From, To     []string
 }
 
-// sqliteReferences are the foreign keys that SQLite knows, as the query selects
-// them: one row a column, with its key's id.
+// sqliteReferences returns the foreign keys that query selects on SQLite: one row
+// for each column, with the id of its key.
 func sqliteReferences(tx *gorm.DB, query string, vars ...any) ([]reference, error) {
 	var columns []struct {
 		ID                     int
@@ -247,12 +246,12 @@ func sqliteReferences(tx *gorm.DB, query string, vars ...any) ([]reference, erro
 	return all, err
 }
 
-// sqliteTarget is the column that a row of pragma_foreign_key_list refers to, which
-// is of the key where none is named.
+// sqliteTarget is the referenced column of a row of pragma_foreign_key_list: that
+// of the primary key if none is named.
 const sqliteTarget = "coalesce(f.`to`, (SELECT p.name FROM pragma_table_info(f.`table`) p WHERE p.pk = f.seq + 1))"
 
-// references are the foreign keys of a table: as SQLite knows them, who does
-// not say which was violated, and elsewhere as far as the model tells.
+// references returns the foreign keys of a table: from the database on SQLite,
+// which does not report which one was violated, and from the model elsewhere.
 func references(tx *gorm.DB, s *schema.Schema) []reference {
 	if tx.Name() == "sqlite" {
 		all, _ := sqliteReferences(afresh(tx), "SELECT id, '' AS owner, `from`, `table`, "+sqliteTarget+" AS `to` FROM pragma_foreign_key_list(?) f", s.Table)
@@ -267,9 +266,8 @@ func references(tx *gorm.DB, s *schema.Schema) []reference {
 	return all
 }
 
-// dangling is the first column (of columns, when some are given) of the rows
-// to be written that refers to a row which does not exist, and of several rows
-// which one it is in.
+// dangling returns the first column (of columns, unless it is empty) of the rows to
+// be written that references a missing row, and the index of its row in a batch.
 func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, index *int) {
 	known := references(tx, s)
 	for i, row := range rows(tx.Statement.ReflectValue) {
@@ -302,9 +300,9 @@ func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, i
 	return "", nil
 }
 
-// firstTaken is the column of the oldest index that is in the way of a row, and
-// columns when there is none before theirs. SQLite names the youngest one: of
-// two equal users the e-mail address, where the others name the username.
+// firstTaken returns the columns of the oldest index that a row conflicts with, or
+// columns if there is none before theirs. SQLite reports the youngest: the e-mail
+// address for a duplicate user, where the other databases report the username.
 func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 	row := tx.Statement.ReflectValue
 	if row.Kind() != reflect.Struct || s.PrioritizedPrimaryField == nil {
@@ -323,7 +321,7 @@ func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 		}
 		value, zero := s.FieldsByDBName[one[0]].ValueOf(tx.Statement.Context, row)
 		if zero {
-			continue // perhaps of an update that does not touch it
+			continue // perhaps of an update that does not set it
 		}
 		same := clause.Expression(compared{one[0], "=", value})
 		if strings.Contains(index.SQL, "lower(") {
@@ -347,7 +345,7 @@ func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 	return columns
 }
 
-// several is i when tx was about a slice of rows.
+// several returns &i if tx writes a slice of rows.
 func several(tx *gorm.DB, i int) *int {
 	if kind := tx.Statement.ReflectValue.Kind(); kind != reflect.Slice && kind != reflect.Array {
 		return nil
@@ -355,15 +353,15 @@ func several(tx *gorm.DB, i int) *int {
 	return &i
 }
 
-// repeated is which of several rows has in columns what a row before it has,
-// or one that is stored: the very same first, and then but for its case or one
-// that was deleted, which an index may or may not mind.
+// repeated returns the index of the row in a batch that duplicates in columns an
+// earlier row or a stored one. It looks for exact duplicates first, then for those
+// that differ in case or are deleted, which depend on the index.
 func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int {
 	all := rows(tx.Statement.ReflectValue)
 	if len(columns) == 0 || several(tx, 0) == nil || slices.ContainsFunc(columns, func(column string) bool { return s.FieldsByDBName[column] == nil }) {
 		return nil
 	}
-	// What tells rows apart best comes first: rows are looked for by that.
+	// The most distinctive columns come first: rows are looked up by the first.
 	telling := told(s, columns)
 	columns = append(slices.Clone(telling), slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return slices.Contains(telling, column) })...)
 	for _, fold := range []func(string) string{strings.Clone, Fold} {
@@ -413,8 +411,8 @@ func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int
 	return nil
 }
 
-// key is what a row has in columns, in a form that is equal where fold makes it
-// equal; "" where something is null, which equals nothing.
+// key returns the values of a row in columns in a form that is equal if fold makes
+// them equal; "" if one is null, which equals nothing.
 func key(tx *gorm.DB, s *schema.Schema, columns []string, row reflect.Value, fold func(string) string) string {
 	var k strings.Builder
 	for _, column := range columns {
@@ -430,7 +428,7 @@ func key(tx *gorm.DB, s *schema.Schema, columns []string, row reflect.Value, fol
 	return k.String()
 }
 
-// rows are the structs of a statement's destination: one, or those of a slice.
+// rows returns the structs of a statement's destination: one, or those of a slice.
 func rows(v reflect.Value) []reflect.Value {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -445,8 +443,8 @@ func rows(v reflect.Value) []reflect.Value {
 	return nil
 }
 
-// referring is the column by which rows of table refer to those to be deleted, and
-// what these have there; "" where that is not to be found out.
+// referring returns the column by which rows of table reference those to be
+// deleted, and the referenced values; "" if it cannot be determined.
 func referring(tx *gorm.DB, table string, mayAsk bool) (column string, keys []any) {
 	p, ok := tx.Plugins["deleting"].(*deleting)
 	if !ok || !mayAsk {
@@ -464,7 +462,7 @@ func referring(tx *gorm.DB, table string, mayAsk bool) (column string, keys []an
 	return "", nil
 }
 
-// referrer is the table that holds rows which refer to those to be deleted.
+// referrer returns the table with rows that reference those to be deleted.
 func referrer(tx *gorm.DB, s *schema.Schema) string {
 	fresh := afresh(tx)
 	references, err := sqliteReferences(fresh, "SELECT f.id, m.name AS owner, f.`from`, f.`table`, "+sqliteTarget+" AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
@@ -474,7 +472,7 @@ func referrer(tx *gorm.DB, s *schema.Schema) string {
 		return ""
 	}
 	for _, r := range references {
-		last := len(r.From) - 1 // the rest only says within what
+		last := len(r.From) - 1 // the other columns only scope it
 		gone := fresh.Unscoped().Model(reflect.New(s.ModelType).Interface()).Clauses(where).Select(r.To[last])
 		var n int64
 		if fresh.Table(r.Owner).Where("? IN (?)", clause.Column{Name: r.From[last]}, gone).Limit(1).Count(&n).Error == nil && n > 0 {

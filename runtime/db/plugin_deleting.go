@@ -13,21 +13,23 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// deleting is the GORM plugin that lets what is softly deleted be gone for the
-// rows that refer to it, and for those that it refers to. A database knows
-// nothing of soft deletes; its foreign keys say what is meant by them:
+// deleting is the GORM plug-in that applies foreign keys to soft deletes, of which
+// the database knows nothing: a soft-deleted row counts as gone, both for the rows
+// that reference it and for those that it references. The rules of the foreign keys
+// mean:
 //
-//	RESTRICT   a row that is referred to stays, but not for deleted rows
-//	CASCADE    rows that refer to it go with it, softly where their table can
-//	SET NULL   rows that refer to it refer to nothing
+//	RESTRICT   a referenced row stays, unless only deleted rows reference it
+//	CASCADE    referencing rows are deleted with it, softly if their table can
+//	SET NULL   references to it become null
 //
-// A row that is being referred to stays until that is done; see rules.hold. Rows of
-// join tables stay for the day on which a deleted row comes back; those of the model's
-// own many fields go with a row that goes for good. All happens in one transaction.
+// A row cannot be deleted while another transaction writes a reference to it; see
+// rules.hold. Rows of join tables are kept in case a soft-deleted row is restored;
+// those of the model's own many fields are deleted with a row that is deleted for
+// good. All of this happens in one transaction.
 type deleting struct{ known sync.Map } // of []dependent, by table
 
-// dependent is a foreign key that refers to a table: column of owner refers to
-// its column target.
+// dependent is a foreign key that references a table: the column of owner
+// references its column target.
 type dependent struct {
 	Owner, Column, Target string
 	Rule                  string // RESTRICT, CASCADE or SET NULL
@@ -35,12 +37,12 @@ type dependent struct {
 	Key                   bool   // column is a part of owner's primary key, as in join tables
 }
 
-// deletion is what is known of a DELETE while it runs.
+// deletion is the state of a DELETE while it runs.
 type deletion struct {
 	table string
 	soft  bool
-	keys  map[string][]any // what may go, by the column that is referred to
-	own   *ownTransaction  // nil in one of the caller's
+	keys  map[string][]any // values of the rows to delete, by referenced column
+	own   *ownTransaction  // nil if the caller has begun one
 }
 
 // Name implements gorm.Plugin.
@@ -56,7 +58,7 @@ func (p *deleting) Initialize(gdb *gorm.DB) error {
 
 const deletionKey = "db:deletion"
 
-// before notes which rows are to go, where others may refer to them.
+// before records which rows are to be deleted if others may reference them.
 func (p *deleting) before(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || s.DryRun || s.SQL.Len() > 0 || s.Schema.PrioritizedPrimaryField == nil {
@@ -83,7 +85,7 @@ func (p *deleting) before(tx *gorm.DB) {
 	}
 	tx.InstanceSet(deletionKey, d)
 	var locks []clause.Expression
-	if d.soft { // by an UPDATE, which does not wait for those who refer to a row
+	if d.soft { // by an UPDATE, which does not wait for transactions that reference a row
 		locks = append(locks, going())
 	}
 	for _, on := range dependents {
@@ -113,17 +115,18 @@ func (p *deleting) before(tx *gorm.DB) {
 	}
 }
 
-// stale tells whether rows that are deleted can be in the way of the database.
+// stale reports whether soft-deleted rows of on.Owner can make the database reject
+// a deletion.
 func (on dependent) stale() bool { return on.Soft && on.Rule == "RESTRICT" && !on.Key }
 
-// chain tells whether rows of table go with others of it, of which MariaDB
-// follows 15.
+// chain reports whether rows of table cascade to others of it, which MariaDB
+// follows for 15 levels.
 func (on dependent) chain(tx *gorm.DB, table string) bool {
 	return tx.Name() == "mysql" && on.Owner == table && on.Rule == "CASCADE" && !on.Key
 }
 
-// joins tells whether on is the side of a join table that a many field of the
-// model has, in a schema that was there before: nexios makes such tables CASCADE.
+// joins reports whether on belongs to a join table of a many field of the model, in
+// a schema that nexios did not create: it creates such tables with CASCADE.
 func (on dependent) joins(s *schema.Schema) bool {
 	return on.Key && on.Rule == "RESTRICT" && slices.ContainsFunc(s.Relationships.Many2Many, func(r *schema.Relationship) bool {
 		return r.JoinTable.Table == on.Owner && slices.ContainsFunc(r.References, func(ref *schema.Reference) bool {
@@ -132,8 +135,8 @@ func (on dependent) joins(s *schema.Schema) bool {
 	})
 }
 
-// purge deletes for good the rows that are deleted softly and refer to one of
-// keys: they are in the way of the database alone.
+// purge deletes for good the soft-deleted rows that reference one of keys: only the
+// database still counts them.
 func (p *deleting) purge(tx *gorm.DB, on dependent, keys []any) error {
 	owner, column := clause.Table{Name: on.Owner}, clause.Column{Name: on.Column}
 	next, err := p.dependents(tx, on.Owner)
@@ -155,7 +158,7 @@ func (p *deleting) purge(tx *gorm.DB, on dependent, keys []any) error {
 	return afresh(tx).Exec("DELETE FROM ? WHERE ? IN ? AND deleted_at IS NOT NULL", owner, column, keys).Error
 }
 
-// unchain deletes the rows that go with those that have keys, from the leaves.
+// unchain deletes the rows that cascade from those with keys, from the leaves up.
 func unchain(tx *gorm.DB, on dependent, keys []any) error {
 	owner, column, target := clause.Table{Name: on.Owner}, clause.Column{Name: on.Column}, clause.Column{Name: on.Target}
 	levels, seen := [][]any{keys}, map[any]bool{}
@@ -178,7 +181,7 @@ func unchain(tx *gorm.DB, on dependent, keys []any) error {
 	return nil
 }
 
-// after sees to the rows that refer to those which are deleted now.
+// after applies the foreign keys to the rows that reference those just deleted.
 func (p *deleting) after(tx *gorm.DB) {
 	value, ok := tx.InstanceGet(deletionKey)
 	if !ok {
@@ -203,8 +206,8 @@ func (p *deleting) after(tx *gorm.DB) {
 	d.own.end(tx, tx.Error == nil && tx.RowsAffected > 0)
 }
 
-// follow does what the foreign keys to table say of rows of it that are deleted
-// softly and have one of keys in the column target.
+// follow applies the foreign keys to the rows of table that were soft-deleted and
+// have one of keys in the column target.
 func (p *deleting) follow(tx *gorm.DB, table, target string, keys []any) error {
 	dependents, err := p.dependents(tx, table)
 	if err != nil || len(keys) == 0 {
@@ -270,9 +273,9 @@ func (p *deleting) one(tx *gorm.DB, on dependent, keys []any) error {
 	return err
 }
 
-// stillUsed says why rows stay: rows of a table refer to one of keys in column. It
-// names the table to a caller who may read one of those, and to nobody else: what
-// others have is not told. Without a column it asks for all rows of the table.
+// stillUsed returns the message for rows that cannot be deleted because rows of
+// table reference one of keys in column. It names the table only to a caller who
+// may read one of these rows. Without a column they are all rows of the table.
 func stillUsed(tx *gorm.DB, table, column string, keys []any) string {
 	message := Humanize(tx.Statement.Schema.Name) + " is still used by "
 	if table != "" && mayRead(tx, table, column, keys) {
@@ -282,8 +285,8 @@ func stillUsed(tx *gorm.DB, table, column string, keys []any) string {
 }
 
 // mayRead reports whether the caller of tx may read a row of the table that has one
-// of keys in column; without a column, whether they may read every row. Of a table
-// whose model is not known nobody may.
+// of keys in column; without a column, whether they may read every row. It is false
+// for tables without a known model.
 func mayRead(tx *gorm.DB, table, column string, keys []any) bool {
 	p, ok := tx.Plugins["rules"].(*rules)
 	if !ok || IsSystem(tx.Statement.Context) {
@@ -307,18 +310,18 @@ func mayRead(tx *gorm.DB, table, column string, keys []any) bool {
 	return err == nil && n > 0
 }
 
-// softly tells whether GORM deletes rows of the model softly, in the column
+// softly reports whether GORM soft-deletes rows of the model, by the column
 // deleted_at.
 func softly(s *schema.Schema) bool {
 	field := s.FieldsByDBName["deleted_at"]
 	return field != nil && len(s.DeleteClauses) > 0
 }
 
-// condemned are the values that the rows of a DELETE have in a column.
+// condemned returns the values of a column in the rows of a DELETE.
 func condemned(tx *gorm.DB, column string, locks ...clause.Expression) ([]any, error) {
 	s := tx.Statement
 	fresh := afresh(tx).Unscoped().Table(s.Table).Clauses(locks...)
-	fresh.Statement.Schema = s.Schema // a condition may name the primary key, whatever that is
+	fresh.Statement.Schema = s.Schema // conditions may refer to the primary key by clause.PrimaryKey
 	if where, ok := s.Clauses["WHERE"].Expression.(clause.Where); ok {
 		fresh = fresh.Clauses(where)
 	}
@@ -336,7 +339,7 @@ func condemned(tx *gorm.DB, column string, locks ...clause.Expression) ([]any, e
 		}
 	}
 	if _, conditions := s.Clauses["WHERE"]; len(own) == 0 && !conditions {
-		return nil, nil // which GORM refuses
+		return nil, nil // GORM rejects it
 	}
 	if len(own) > 0 {
 		fresh = fresh.Where("? IN ?", clause.Column{Table: s.Table, Name: s.Schema.PrioritizedPrimaryField.DBName}, own)
@@ -344,7 +347,7 @@ func condemned(tx *gorm.DB, column string, locks ...clause.Expression) ([]any, e
 	return scan(fresh.Select(column))
 }
 
-// query returns the one column of a statement's rows.
+// query returns the values of a statement's only column.
 func query(tx *gorm.DB, sql string, values ...any) ([]any, error) {
 	return scan(afresh(tx).Raw(sql, values...))
 }
@@ -368,9 +371,8 @@ func scan(tx *gorm.DB) (values []any, err error) {
 	return values, found.Err()
 }
 
-// dependents are the foreign keys that refer to table, as the database knows
-// them. Of one of several columns the last counts: the others only say within
-// what a row is.
+// dependents returns the foreign keys that reference table, as the database reports
+// them. Of a key of several columns the last counts: the others only scope it.
 func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 	if known, ok := p.known.Load(table); ok {
 		return known.([]dependent), nil
@@ -404,11 +406,11 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 	return p.know(table, all), nil
 }
 
-// mysqlDependents is dependents of MySQL and MariaDB. Its catalog has no indexes, so
-// each of its tables is asked by itself, and never once a row.
+// mysqlDependents is dependents for MySQL and MariaDB. Their catalog has no
+// indexes, so each of its tables is queried once, and not joined for every row.
 func mysqlDependents(tx *gorm.DB, table string) ([]dependent, error) {
-	var columns []struct{ Name, Owner, Column, Target, Rule string } // in order, by the name of their key
-	// MariaDB opens the tables of every schema but those that are named.
+	var columns []struct{ Name, Owner, Column, Target, Rule string } // ordered by the name of their key
+	// MariaDB opens the tables of every schema unless the query names one.
 	err := afresh(tx).Raw("SELECT k.constraint_name AS name, k.table_name AS `owner`, k.column_name AS `column`, k.referenced_column_name AS target, r.delete_rule AS rule "+
 		"FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r "+
 		"ON r.constraint_schema = database() AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name "+
@@ -437,7 +439,7 @@ func mysqlDependents(tx *gorm.DB, table string) ([]dependent, error) {
 	return all, err
 }
 
-// know keeps what is known of a table, in one order on every database.
+// know caches the foreign keys of a table, in the same order on every database.
 func (p *deleting) know(table string, all []dependent) []dependent {
 	slices.SortFunc(all, func(a, b dependent) int {
 		return cmp.Or(strings.Compare(a.Owner, b.Owner), strings.Compare(a.Column, b.Column))

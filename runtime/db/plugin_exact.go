@@ -14,15 +14,14 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// allDigits has decimals written with all digits of their scale: 12.50 is an
-// amount, and 12.5 is not. The library has one setting of it for a program.
+// allDigits makes decimals keep trailing zeros: 12.50, as for an amount, and not
+// 12.5. It is a setting of the library for the whole program.
 var allDigits = sync.OnceFunc(func() { decimal.TrimTrailingZeros = false })
 
-// exact is the GORM plugin that brings values to the one form that every
-// database keeps, so that what a handler answers after a write is what the next
-// read answers: times to UTC and microseconds, and decimals to the scale that
-// the model's tag tells, such as `gorm:"scale:2"`. A time that is in no year of
-// four digits is refused.
+// exact is the GORM plug-in that normalizes values to what every database stores,
+// so that a handler returns the same after a write as after the next read: times in
+// UTC with microseconds, and decimals with the scale of the model's tag, such as
+// `gorm:"scale:2"`. It rejects times outside of the years 1 to 9999.
 type exact struct{ plans sync.Map } // of []exactField, by *schema.Schema
 
 type exactField struct {
@@ -45,8 +44,8 @@ func (p *exact) Initialize(gdb *gorm.DB) error {
 
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// precise is a value with its times as they are stored; one to compare with too, as
-// SQLite compares texts.
+// precise returns value with times as they are stored; comparisons need it too,
+// since SQLite compares them as text.
 func precise(value any) any {
 	switch v := value.(type) {
 	case time.Time:
@@ -59,7 +58,7 @@ func precise(value any) any {
 	return value
 }
 
-// plan lists the model's fields that have such a form.
+// plan returns the fields of the model to normalize.
 func (p *exact) plan(model *schema.Schema) []exactField {
 	if known, ok := p.plans.Load(model); ok {
 		return known.([]exactField)
@@ -80,7 +79,7 @@ func (p *exact) plan(model *schema.Schema) []exactField {
 	return fields
 }
 
-// of is the value of the field in its one form.
+// of returns value normalized for the field.
 func (f exactField) of(value any) (any, error) {
 	switch v := value.(type) {
 	case time.Time:
@@ -104,12 +103,12 @@ func (f exactField) of(value any) (any, error) {
 	return value, nil
 }
 
-// written brings what a statement writes to its form: times too that a map has for
-// columns which the model does not know.
+// written normalizes what a statement writes, including times in a map for columns
+// that the model does not have.
 func (p *exact) written(tx *gorm.DB) {
 	values, isMap := tx.Statement.Dest.(map[string]any)
 	for name, value := range values {
-		switch value.(type) { // the others are left alone: their map may be used by many
+		switch value.(type) { // leave other maps alone: they may be shared
 		case time.Time, *time.Time:
 			values[name] = precise(value)
 		}
@@ -134,7 +133,7 @@ func (p *exact) written(tx *gorm.DB) {
 		return
 	}
 	dest := reflect.ValueOf(tx.Statement.Dest)
-	if dest.Kind() == reflect.Struct { // a copy that can be set
+	if dest.Kind() == reflect.Struct { // a copy that is addressable
 		pointer := reflect.New(dest.Type())
 		pointer.Elem().Set(dest)
 		tx.Statement.Dest, dest = pointer.Interface(), pointer
@@ -142,15 +141,15 @@ func (p *exact) written(tx *gorm.DB) {
 	_ = tx.AddError(normalize(tx.Statement.Context, s, fields, reflect.Indirect(dest)))
 }
 
-// found brings what a statement read to its form: SQLite keeps numbers, which
-// have no scale.
+// found normalizes what a statement has read: SQLite stores decimals as numbers,
+// which have no scale.
 func (p *exact) found(tx *gorm.DB) {
 	if s := tx.Statement; s.Schema != nil && tx.Error == nil {
 		_ = tx.AddError(p.read(tx, s.Schema, s.ReflectValue))
 	}
 }
 
-// read brings rows that were read without GORM's callbacks to their form, too.
+// read normalizes rows that were read without GORM's callbacks.
 func (p *exact) read(tx *gorm.DB, model *schema.Schema, value reflect.Value) error {
 	if tx.Name() != "sqlite" {
 		return nil
@@ -175,7 +174,7 @@ func normalize(ctx context.Context, model *schema.Schema, fields []exactField, v
 		for _, field := range fields {
 			value, zero := field.ValueOf(ctx, row)
 			if _, time := value.(time.Time); zero && time {
-				continue // GORM may have one for it
+				continue // GORM may set it
 			}
 			form, err := field.of(value)
 			if err == nil {

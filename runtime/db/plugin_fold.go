@@ -21,16 +21,16 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Fold returns the form that texts have in common which are equal whatever the
-// case: Unicode's NFKC_Casefold. Upper and lower case, wide and narrow letters,
-// composed and decomposed ones, and those with and without characters that
-// nobody sees are equal; accents and spaces tell texts apart.
+// Fold returns the form that texts have in common which differ only in case:
+// Unicode's NFKC_Casefold. Upper and lower case, wide and narrow letters, composed
+// and decomposed ones, and texts with and without invisible characters are equal;
+// accents and spaces are significant.
 func Fold(text string) string {
 	if ascii(text) {
 		return strings.ToLower(text)
 	}
 	text = strings.ToValidUTF8(text, "\ufffd")
-	// Twice: what is compatible with a capital is one only then.
+	// Twice: some compatibility characters become capitals only in the first pass.
 	for range 2 {
 		text = norm.NFKC.String(cases.Fold().String(norm.NFD.String(text)))
 	}
@@ -42,30 +42,30 @@ func Fold(text string) string {
 	}, text))
 }
 
-// ignorable tells whether a character shows nothing by itself: joiners, marks
-// of direction, soft hyphens, variation selectors.
+// ignorable reports whether a character is invisible: joiners, directional marks,
+// soft hyphens, variation selectors.
 func ignorable(r rune) bool {
 	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
 		unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) && (r < '\ufff9' || r > '\ufffb')
 }
 
-// foldedColumn is where a table keeps the folded form of a column: what the
-// column is unique, found and sorted by.
+// foldedColumn returns the column with the folded form of a column, by which the
+// column is unique, compared and sorted.
 func foldedColumn(column string) string { return column + "_folded" }
 
-// folding is the GORM plugin that keeps folded forms: what writes a column
-// writes the column beside it, too. Which columns have one the database knows;
-// see [UniqueNoCase]. Your own SQL writes both.
+// folding is the GORM plug-in that maintains folded forms: a statement that writes
+// a column writes its folded column too. Which columns have one is read from the
+// database; see [UniqueNoCase]. Raw SQL has to write both.
 type folding struct{ known sync.Map } // of foldedTable, by table
 
-// foldedTable is what was known of a table at a time.
+// foldedTable is the cached state of a table.
 type foldedTable struct {
 	columns map[string]bool // those that have a folded form
 	asked   time.Time
 }
 
-// askedAgain is how long a table is taken to have no folded forms: another
-// process may migrate it while this one serves.
+// askedAgain is how long a table without folded columns is cached: another process
+// may migrate it in the meantime.
 const askedAgain = 5 * time.Second
 
 // Name implements gorm.Plugin.
@@ -92,8 +92,7 @@ func (p *folding) Initialize(gdb *gorm.DB) error {
 	return nil
 }
 
-// values adds folded forms to the rows of an INSERT, and to what it does where
-// there is such a row.
+// values adds folded forms to the rows of an INSERT, and to its ON CONFLICT clause.
 func values(stmt *gorm.Statement, columns map[string]bool, expression clause.Expression) clause.Expression {
 	v, ok := expression.(clause.Values)
 	if !ok {
@@ -124,7 +123,7 @@ func values(stmt *gorm.Statement, columns map[string]bool, expression clause.Exp
 	return v
 }
 
-// assignments adds folded forms to what an UPDATE sets.
+// assignments adds folded forms to the SET clause of an UPDATE.
 func assignments(stmt *gorm.Statement, columns map[string]bool, expression clause.Expression) clause.Expression {
 	set, ok := expression.(clause.Set)
 	if !ok {
@@ -141,7 +140,7 @@ func assignments(stmt *gorm.Statement, columns map[string]bool, expression claus
 	return set
 }
 
-// formOf is the folded form of a value; false of an expression, which has none.
+// formOf returns the folded form of a value; ok is false for an SQL expression.
 func formOf(value any) (form any, ok bool) {
 	v := reflect.ValueOf(value)
 	switch {
@@ -151,7 +150,7 @@ func formOf(value any) (form any, ok bool) {
 		return formOf(v.Elem().Interface())
 	}
 	switch of := value.(type) {
-	case clause.Column: // of another row
+	case clause.Column: // e.g. of the excluded row
 		of.Name = foldedColumn(of.Name)
 		return of, true
 	case driver.Valuer:
@@ -169,12 +168,12 @@ func formOf(value any) (form any, ok bool) {
 	return Fold(v.String()), true
 }
 
-// foldedMost is how many characters a folded form may have: MySQL indexes 3,072
-// bytes, with the columns within which it is unique. A character has up to three
-// in lower case, and those few that stand for a whole word have more.
+// foldedMost is the maximum number of characters in a folded form: MySQL indexes
+// 3,072 bytes, including the columns that scope a unique key. Lower case takes up
+// to three characters for one, and more for the few that stand for a whole word.
 const foldedMost = 765
 
-// kept is the folded form of what a statement writes into a column.
+// kept returns the folded form of the value that a statement writes into a column.
 func kept(stmt *gorm.Statement, column string, value any) (any, error) {
 	form, ok := formOf(value)
 	writes(stmt, column, form)
@@ -191,8 +190,8 @@ func kept(stmt *gorm.Statement, column string, value any) (any, error) {
 	return form, nil
 }
 
-// columns are those of the statement's table that have a folded form, except
-// for what the model takes for a field of its own.
+// columns returns the columns of the statement's table that have a folded form, or
+// nil if the model declares one of the folded columns itself.
 func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
 	if stmt.Table == "" {
 		return nil
@@ -218,15 +217,15 @@ func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
 	return all
 }
 
-// asking is for what must be known to build stmt. Where that is part of another
-// statement GORM does not run it, but what is asked is run all the same.
+// asking returns a session for queries while stmt is built. It runs them even if
+// stmt is a subquery, which GORM builds as a dry run.
 func asking(stmt *gorm.Statement) *gorm.DB {
 	tx := stmt.DB.Session(&gorm.Session{NewDB: true, Context: System(stmt.Context)})
 	tx.DryRun = false
 	return tx
 }
 
-// folds tells whether the statement's table keeps a folded form of the column.
+// folds reports whether the statement's table has a folded form of the column.
 func folds(stmt *gorm.Statement, column string) bool {
 	p, ok := stmt.Plugins["folding"].(*folding)
 	if !ok {
@@ -235,8 +234,8 @@ func folds(stmt *gorm.Statement, column string) bool {
 	return p.columns(stmt)[column]
 }
 
-// foldedColumns are the columns of a table that have a folded form, as the
-// database knows them.
+// foldedColumns returns the columns of a table that have a folded form in the
+// database.
 func foldedColumns(tx *gorm.DB, table string) (map[string]bool, error) {
 	var columns []struct{ Name, Type string }
 	err := tx.Raw(map[string]string{
@@ -254,8 +253,8 @@ func foldedColumns(tx *gorm.DB, table string) (map[string]bool, error) {
 	return all, err
 }
 
-// unfolded is the column that a folded form is of, where it is no field of the
-// model's own.
+// unfolded returns the column of a folded form, unless the model declares the
+// folded column itself.
 func unfolded(s *schema.Schema, column string) string {
 	if base, ok := strings.CutSuffix(column, "_folded"); ok && s.FieldsByDBName[column] == nil && s.FieldsByDBName[base] != nil {
 		return base
@@ -263,8 +262,8 @@ func unfolded(s *schema.Schema, column string) string {
 	return column
 }
 
-// compared is a condition on a column and a value: of folded forms, where the
-// table keeps one of the column.
+// compared is a condition that compares a column with a value, by their folded
+// forms if the column has one.
 type compared struct {
 	column, sign string
 	value        any
@@ -284,8 +283,8 @@ func (c compared) Build(b clause.Builder) {
 	clause.Expr{SQL: "? " + c.sign + " ?", Vars: []any{current(column), value}}.Build(b)
 }
 
-// WhereFold keeps the rows whose column equals value whatever the case, by the
-// index that UniqueNoCase made, or UniqueFold.
+// WhereFold keeps the rows whose column equals value ignoring case, using the index
+// of UniqueNoCase or UniqueFold.
 func WhereFold(tx *gorm.DB, column, value string) *gorm.DB { return tx.Where(equalFold{column, value}) }
 
 type equalFold struct {
@@ -304,7 +303,7 @@ func (e equalFold) Build(b clause.Builder) {
 		plain.Build(b)
 		return
 	}
-	// A program of an older version has stored rows without their folded forms.
+	// A program of an older version may have stored rows without folded forms.
 	clause.Expr{SQL: "(? OR ? IS NULL AND ?)", Vars: []any{
 		compared{e.column, "=", e.value}, current(foldedColumn(e.column)), plain,
 	}}.Build(b)

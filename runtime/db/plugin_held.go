@@ -12,10 +12,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/seen"
 )
 
-// held is the GORM plugin that writes a row only in the version that the client
-// has seen, by the column of the model's UpdatedAt: a condition of the statement
-// itself, so that it holds between replicas as well. A model without that column
-// has no version.
+// held is the GORM plug-in for optimistic locking: it writes a row only in the
+// version that the client has seen, by the column of the model's UpdatedAt. The
+// check is a condition of the statement, so it works across replicas. A model
+// without that column has no version.
 type held struct{}
 
 // Name implements gorm.Plugin.
@@ -31,7 +31,7 @@ func (p held) Initialize(gdb *gorm.DB) error {
 	)
 }
 
-// version is the column that says which version a row is of; nil for none.
+// version returns the column that holds the version of a row; nil for none.
 func version(s *schema.Schema) *schema.Field {
 	if f := s.LookUpField("UpdatedAt"); f != nil && f.AutoUpdateTime > 0 && s.PrioritizedPrimaryField != nil && len(s.PrimaryFields) == 1 {
 		return f
@@ -39,7 +39,7 @@ func version(s *schema.Schema) *schema.Field {
 	return nil
 }
 
-// noteSeen notes the version of a row that was found.
+// noteSeen records the version of a row that was read.
 func noteSeen(tx *gorm.DB, row any) {
 	if !seen.Reading(tx.Statement.Context) {
 		return
@@ -68,7 +68,7 @@ func (held) before(tx *gorm.DB) {
 		return
 	}
 	if _, conditions := s.Clauses["WHERE"]; !conditions && !tx.AllowGlobalUpdate && !keyed(s) {
-		return // GORM refuses it
+		return // GORM rejects it
 	}
 	for key, at := range versions {
 		and(tx, clause.Expr{SQL: "(? <> ? OR ? = ?)", Vars: []any{current(s.Schema.PrioritizedPrimaryField.DBName), key, current(f.DBName), at}})
@@ -95,7 +95,7 @@ func (held) after(tx *gorm.DB) {
 			seen.Written(s.Context, seen.Row{Table: s.Table, Key: key})
 			continue
 		}
-		// Nothing was written: because the row has changed, or for another reason.
+		// Nothing was written: the row has changed, or for another reason.
 		var n int64
 		err := afresh(tx).Model(reflect.New(s.Schema.ModelType).Interface()).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
 			Where(clause.Eq{Column: clause.PrimaryColumn, Value: key}, clause.Eq{Column: current(f.DBName), Value: at}).

@@ -14,10 +14,10 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// point is the GORM plugin that makes Find cheap: the text of a read by
-// primary key is built once for each model, and the row is read straight into
-// the model's fields. Whatever else the statement is to do, other plugins'
-// conditions among it, GORM does as ever.
+// point is the GORM plug-in that makes Find cheap: it builds the text of a read by
+// primary key once for each model, and scans the row straight into the model's
+// fields. Anything beyond that, such as conditions of other plug-ins, is left to
+// GORM.
 type point struct {
 	texts sync.Map // of pointText, by pointKey
 	plans sync.Map // of pointPlan, by *schema.Schema
@@ -31,23 +31,23 @@ type pointKey struct {
 
 type pointText struct {
 	sql  string
-	more []any // its values behind the primary key
+	more []any // its values after the primary key
 }
 
-// pointPlan says into which fields of a model the columns of a row go.
+// pointPlan maps the columns of a row to the fields of a model.
 type pointPlan struct {
 	columns []string
-	fields  [][]int // by column, as reflect's FieldByIndex, nil for none; nil when GORM is to read the row
+	fields  [][]int // by column, as for reflect's FieldByIndex, nil for none; nil if GORM is to read the row
 }
 
-// skipped takes a column that the model has no field for, such as a folded form.
+// skipped discards a column without a field in the model, such as a folded form.
 type skipped struct{}
 
 // Scan implements sql.Scanner.
 func (skipped) Scan(any) error { return nil }
 
-// byKey is the condition of Find. It rides in the statement's values, where it
-// costs nothing, until query makes SQL of it.
+// byKey is the condition of Find. It is passed in the statement's values, which
+// costs nothing, until query turns it into SQL.
 type byKey struct{ id any }
 
 // Build implements clause.Expression.
@@ -55,13 +55,13 @@ func (k byKey) Build(b clause.Builder) {
 	clause.Eq{Column: clause.PrimaryColumn, Value: k.id}.Build(b)
 }
 
-// Value implements driver.Valuer: a statement that query has not seen must not
-// reach the database, where it would be one without a condition.
+// Value implements driver.Valuer. It fails because a statement that query has not
+// seen must not reach the database, where it would have no condition.
 func (byKey) Value() (driver.Value, error) {
 	return nil, errors.New("db.Find works with databases of db.Open, and beside plugins that leave the callback gorm:query in place")
 }
 
-// take reads the row of the primary key id as tx.Take would.
+// take reads the row with the primary key id, as tx.Take does.
 func take(tx *gorm.DB, row, id any) error {
 	tx = tx.Model(row)
 	s := tx.Statement
@@ -108,8 +108,8 @@ func (p *point) query(tx *gorm.DB) {
 		}
 	}
 	if ctx := s.Context; tx.Name() == "sqlite" && ctx.Err() == nil {
-		// It is over before anybody could cancel it: database/sql and the
-		// driver need not watch for that, in a goroutine each.
+		// It ends before anyone could cancel it, so database/sql and the driver
+		// need not watch the context, each in a goroutine.
 		s.Context = context.WithoutCancel(ctx)
 		defer func() { s.Context = ctx }()
 	}
@@ -118,9 +118,8 @@ func (p *point) query(tx *gorm.DB) {
 	}
 }
 
-// read runs the statement and fills the model. It is false when the row does
-// not fit its fields as it is, such as a NULL where the model has a string:
-// GORM knows more ways.
+// read runs the statement and fills the model. It returns false if the row does not
+// fit the fields as it is, such as a NULL for a string, which GORM can convert.
 func (p *point) read(tx *gorm.DB) bool {
 	s := tx.Statement
 	rows, err := s.ConnPool.QueryContext(s.Context, s.SQL.String(), s.Vars...)
@@ -158,8 +157,8 @@ func (p *point) read(tx *gorm.DB) bool {
 	return true
 }
 
-// plan finds the field of each column. Another plan replaces it when a
-// migration has changed the table meanwhile.
+// plan returns the field of each column. It is computed again when a migration has
+// changed the table.
 func (p *point) plan(model *schema.Schema, columns []string) [][]int {
 	if known, ok := p.plans.Load(model); ok && slices.Equal(known.(pointPlan).columns, columns) {
 		return known.(pointPlan).fields
@@ -180,8 +179,8 @@ func (p *point) plan(model *schema.Schema, columns []string) [][]int {
 	return plan.fields
 }
 
-// onlyKey tells whether the primary key is all that the statement asks for.
-// Nil and lists make another text.
+// onlyKey reports whether the primary key is the statement's only condition. Nil
+// and slices need another text.
 func onlyKey(s *gorm.Statement, key byKey) bool {
 	switch key.id.(type) {
 	case int64, string, uuid.UUID:
@@ -190,8 +189,8 @@ func onlyKey(s *gorm.Statement, key byKey) bool {
 	return false
 }
 
-// whole tells whether the statement reads rows of the model as they are,
-// whatever conditions it has, such as those of a rule.
+// whole reports whether the statement reads rows of the model with all columns,
+// under any conditions, such as those of a rule.
 func whole(s *gorm.Statement) bool {
 	return s.Schema != nil && s.ReflectValue.Type() == s.Schema.ModelType &&
 		s.TableExpr == nil && s.SQL.Len() == 0 && !s.Distinct && len(s.Selects)+len(s.Omits)+len(s.Joins) == 0

@@ -7,15 +7,16 @@ import (
 	"gorm.io/gorm"
 )
 
-// Reserve refuses values of a column that no row has but that are kept for one, such
-// as an address that the owner of an account can still take back. The column is one
-// that [UniqueNoCase] made unique, and the answer is that for a value another row has:
-// a 409 fault.
+// Reserve rejects values of a column that no row has but that are reserved for one,
+// such as an address that the owner of an account can still restore. The column
+// must be one of [UniqueNoCase], and the error is the same as for a value of
+// another row: a 409 fault.
 //
-// reserved is called with the folded forms (see [Fold]) that a statement of GORM has
-// written, in its transaction, and reports whether one of them is kept for another
-// row. A statement outside a transaction gets one. Raw SQL and migrations are not
-// covered. The last call for a column counts; call it before the database is used.
+// reserved is called with the folded forms (see [Fold]) that a statement of GORM
+// has written, in its transaction, and reports whether one of them is reserved for
+// another row. A statement outside a transaction gets one. Raw SQL and migrations
+// are not covered. The last call for a column wins; call it before the database is
+// used.
 func Reserve(gdb *gorm.DB, table, column string, reserved func(tx *gorm.DB, folded []string) (bool, error)) error {
 	p, ok := gdb.Plugins["reservations"].(*reservations)
 	if !ok {
@@ -25,22 +26,23 @@ func Reserve(gdb *gorm.DB, table, column string, reserved func(tx *gorm.DB, fold
 	return nil
 }
 
-// reservation is what is kept of a table's column.
+// reservation is the reserved column of a table.
 type reservation struct {
 	column   string
 	reserved func(*gorm.DB, []string) (bool, error)
 }
 
-// reservations is the GORM plugin of Reserve. It asks after the write: who takes a
-// value at the moment at which another row gives it up has waited for that one at the
-// unique index, and sees what is kept by then.
+// reservations is the GORM plug-in of Reserve. It checks after the write: a
+// transaction that takes a value just as another row gives it up has waited for
+// that row at the unique index, and then sees what has been reserved in the
+// meantime.
 type reservations struct{ known sync.Map } // of reservation, by table
 
 // Name implements gorm.Plugin.
 func (*reservations) Name() string { return "reservations" }
 
-// Initialize implements gorm.Plugin. It asks before anybody is told of the write, and
-// commits after that.
+// Initialize implements gorm.Plugin. The check runs before the plug-ins that report
+// the write, the commit after them.
 func (p *reservations) Initialize(gdb *gorm.DB) error {
 	create, update := gdb.Callback().Create(), gdb.Callback().Update()
 	return errors.Join(
@@ -53,11 +55,11 @@ func (p *reservations) Initialize(gdb *gorm.DB) error {
 	)
 }
 
-// written is what a statement writes into a column of which values are kept.
+// written collects what a statement writes into a column with reserved values.
 type written struct {
 	reservation
 	forms []string
-	own   *ownTransaction // nil in one of the caller's
+	own   *ownTransaction // nil if the caller has begun one
 }
 
 const writtenKey = "db:written"
@@ -75,7 +77,7 @@ func (p *reservations) before(tx *gorm.DB) {
 	tx.InstanceSet(writtenKey, &written{reservation: known.(reservation), own: own})
 }
 
-// writes notes the folded form of what stmt writes into a column.
+// writes records the folded form of a value that stmt writes into a column.
 func writes(stmt *gorm.Statement, column string, form any) {
 	value, ok := stmt.DB.InstanceGet(writtenKey)
 	if !ok {

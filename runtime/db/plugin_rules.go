@@ -16,46 +16,46 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Readable is a model whose rows are not everybody's to read. Readable narrows
-// tx to those that the caller may read, by Where and Or alone; a column named
-// by itself is the model's. The caller is in the statement's context; see
+// Readable is a model with rows that not everyone may read. Readable narrows tx to
+// those that the caller may read, with Where, Or and Not only; an unqualified
+// column is one of the model. The caller is in the statement's context; see
 // auth.Caller.
 //
-// Every statement of GORM that reads the model has the rule: Find, Count,
-// Pluck, Rows, preloads, joins of relations, associations and subqueries. What
-// is written as SQL (Raw, Exec, Table without Model, a join in words) has not.
+// The rule applies to every statement of GORM that reads the model: Find, Count,
+// Pluck, Rows, preloads, joins of relations, associations and subqueries. It does
+// not apply to SQL (Raw, Exec, Table without Model, a join written as SQL).
 type Readable interface {
 	Readable(tx *gorm.DB) *gorm.DB
 }
 
-// Writable is a model whose rows are not everybody's to change. Writable
-// narrows tx, as in [Readable], to those that the caller may change or delete.
-// Every UPDATE and DELETE of the model has the rule, those of soft deletes,
-// associations and upserts included.
+// Writable is a model with rows that not everyone may change. Writable narrows tx,
+// as in [Readable], to those that the caller may change or delete. The rule applies
+// to every UPDATE and DELETE of the model, including those of soft deletes,
+// associations and upserts.
 type Writable interface {
 	Writable(tx *gorm.DB) *gorm.DB
 }
 
 type systemKey struct{}
 
-// System returns a context for work that acts for nobody, such as a job, a
-// command or a check across all rows: no rule narrows its statements.
-// Everything that bypasses the rules calls it.
+// System returns a context for work without a caller, such as a job, a command or a
+// check across all rows: its statements are not narrowed by rules. Everything that
+// bypasses the rules calls System.
 func System(ctx context.Context) context.Context {
 	return context.WithValue(ctx, systemKey{}, true)
 }
 
-// IsSystem reports whether ctx is of [System].
+// IsSystem reports whether ctx was returned by [System].
 func IsSystem(ctx context.Context) bool { return ctx.Value(systemKey{}) != nil }
 
-// rules is the GORM plugin that holds every statement to the rules of its
-// model, and every reference that is written to the rule of the row it names.
+// rules is the GORM plug-in that applies the rules of models: to statements, and to
+// the rows that written references point to.
 type rules struct {
 	known sync.Map // of rule, by *schema.Schema
 	refs  sync.Map // of []ref, by *schema.Schema
 }
 
-// rule is what a model says of its rows; nil for nothing.
+// rule is the rule of a model; a nil function applies none.
 type rule struct {
 	readable, writable func(*gorm.DB) *gorm.DB
 }
@@ -94,8 +94,8 @@ func (p *rules) of(s *schema.Schema) rule {
 	return r
 }
 
-// model is the model of a table: of those that s has relations to and of those
-// that there was a statement of, one with a rule before one without; nil for none.
+// model returns the model of a table, among the relations of s and the models of
+// earlier statements; one with a rule takes precedence. It is nil if there is none.
 func (p *rules) model(s *schema.Schema, table string) (found *schema.Schema) {
 	consider := func(other *schema.Schema) {
 		if other.Table == table && (found == nil || p.of(found).readable == nil) {
@@ -114,11 +114,11 @@ func (p *rules) model(s *schema.Schema, table string) (found *schema.Schema) {
 	return found
 }
 
-// writableOnly marks a statement that reads only what may be changed: the
-// model that it is about.
+// writableOnly marks a statement that reads only rows that the caller may change;
+// its value is the type of their model.
 const writableOnly = "db:writable"
 
-// read narrows a statement that reads, and the relations that it joins.
+// read narrows a query and the relations that it joins.
 func (p *rules) read(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 {
@@ -160,8 +160,8 @@ func (p *rules) read(tx *gorm.DB) {
 	}
 }
 
-// joined calls AfterFind for rows that came by a join of their relation, as GORM
-// does for all others: it is what hides private fields.
+// joined calls AfterFind for the rows of joined relations, as GORM does for all
+// others: AfterFind hides private fields.
 func (p *rules) joined(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || s.SkipHooks || len(s.Joins) == 0 {
@@ -190,8 +190,8 @@ func (p *rules) joined(tx *gorm.DB) {
 	}
 }
 
-// path are the relations that a join goes through: "Post.Category" are two. It
-// is nil for a join that is written as SQL.
+// path returns the relations of a join: "Post.Category" has two. It is nil for a
+// join that is written as SQL.
 func path(s *schema.Schema, name string) (relations []*schema.Relationship) {
 	for part := range strings.SplitSeq(name, ".") {
 		relation, ok := s.Relationships.Relations[part]
@@ -203,8 +203,7 @@ func path(s *schema.Schema, name string) (relations []*schema.Relationship) {
 	return relations
 }
 
-// named reports whether the first n+1 relations of name are joined by
-// themselves as well.
+// named reports whether the first n+1 relations of name have a join of their own.
 func named(tx *gorm.DB, name string, n int) bool {
 	prefix := strings.Join(strings.Split(name, ".")[:n+1], ".")
 	for _, j := range tx.Statement.Joins {
@@ -215,7 +214,7 @@ func named(tx *gorm.DB, name string, n int) bool {
 	return false
 }
 
-// write narrows a statement that changes or deletes.
+// write narrows an update or a delete.
 func (p *rules) write(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 || IsSystem(s.Context) {
@@ -225,8 +224,8 @@ func (p *rules) write(tx *gorm.DB) {
 	if r.readable == nil && r.writable == nil {
 		return
 	}
-	// GORM refuses a statement without a condition, for which it must not take
-	// the rule.
+	// GORM rejects a statement without a condition, and the rule must not count as
+	// one.
 	if _, conditions := s.Clauses["WHERE"]; !conditions && !tx.AllowGlobalUpdate && !keyed(s) {
 		_ = tx.AddError(gorm.ErrMissingWhereClause)
 		return
@@ -235,8 +234,7 @@ func (p *rules) write(tx *gorm.DB) {
 	p.narrow(tx, s.Schema, r.writable)
 }
 
-// keyed reports whether the primary key of a row says what the statement is
-// about.
+// keyed reports whether the statement is about rows with a primary key.
 func keyed(s *gorm.Statement) bool {
 	for _, v := range []reflect.Value{s.ReflectValue, reflect.ValueOf(s.Model)} {
 		if v = reflect.Indirect(v); !v.IsValid() || v.Kind() != reflect.Struct && v.Kind() != reflect.Slice && v.Kind() != reflect.Array {
@@ -263,7 +261,7 @@ func (p *rules) narrow(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm.DB
 	and(tx, condition)
 }
 
-// and adds a condition to those of a statement, which may hold an OR.
+// and adds a condition to a statement whose conditions may contain an OR.
 func and(tx *gorm.DB, condition clause.Expression) {
 	if c, ok := tx.Statement.Clauses["WHERE"]; ok {
 		if where, ok := c.Expression.(clause.Where); ok && len(where.Exprs) > 0 {
@@ -274,7 +272,7 @@ func and(tx *gorm.DB, condition clause.Expression) {
 	tx.Statement.AddClause(clause.Where{Exprs: []clause.Expression{condition}})
 }
 
-// group is conditions in parentheses, whatever they are joined by.
+// group puts conditions in parentheses.
 type group struct{ where clause.Where }
 
 // Build implements clause.Expression.
@@ -284,8 +282,8 @@ func (g group) Build(b clause.Builder) {
 	_ = b.WriteByte(')')
 }
 
-// condition is what a rule says for the caller of tx; nil when it lets every
-// row through.
+// condition returns the conditions of a rule for the caller of tx; nil if it
+// permits every row.
 func (p *rules) condition(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm.DB) clause.Expression {
 	fresh := tx.Session(&gorm.Session{NewDB: true}).Model(reflect.New(s.ModelType).Interface())
 	narrowed := of(fresh)
@@ -305,8 +303,8 @@ func (p *rules) condition(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm
 	return group{clause.Where{Exprs: qualified(where.Exprs)}}
 }
 
-// qualified puts the table of the statement before columns that are named by
-// themselves, so that a join does not make them ambiguous.
+// qualified adds the table of the statement to unqualified columns, so that a join
+// does not make them ambiguous.
 func qualified(exprs []clause.Expression) []clause.Expression {
 	all := make([]clause.Expression, len(exprs))
 	for i, expr := range exprs {
@@ -344,8 +342,8 @@ func own(column any) any {
 	return column
 }
 
-// create checks what new rows refer to, and keeps an upsert from being an
-// update that passes the rule by.
+// create checks the references of new rows, and keeps an upsert from updating a row
+// that the rule excludes.
 func (p *rules) create(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 {
@@ -398,7 +396,7 @@ func (p *rules) update(tx *gorm.DB) {
 	p.check(tx, refs, 1, func(_ int, r ref) any { return assigned(s, r.column) })
 }
 
-// assigned is what an update writes into a column; nil when it leaves it.
+// assigned returns the value that an update writes into a column; nil for none.
 func assigned(s *gorm.Statement, column *schema.Field) any {
 	if values, ok := s.Dest.(map[string]any); ok {
 		for name, value := range values {
@@ -420,19 +418,20 @@ func assigned(s *gorm.Statement, column *schema.Field) any {
 	return value
 }
 
-// ref is a column that refers to a row. Where the table of that has a rule or keeps
-// deleted rows, the database cannot tell whether it is there for the caller, and
-// rules look for it; where it can, its foreign key does, and explain says which.
+// ref is a column that references a row. If the referenced table has a rule or soft
+// deletes, the foreign key cannot tell whether the row exists for the caller, and
+// rules query it; otherwise the foreign key does, and explain reports the column.
 type ref struct {
 	column, key *schema.Field
 	target      *schema.Schema
-	soft        bool // rows of target are deleted softly
+	soft        bool // rows of target are soft-deleted
 }
 
-// heldKey is the transaction in which a statement holds the rows that it refers to.
+// heldKey holds the transaction in which a statement locks the rows that it
+// references.
 const heldKey = "db:referred"
 
-// references are the columns of a model that are to be checked.
+// references returns the columns of a model to check.
 func (p *rules) references(s *schema.Schema) []ref {
 	if known, ok := p.refs.Load(s); ok {
 		return known.([]ref)
@@ -442,16 +441,16 @@ func (p *rules) references(s *schema.Schema) []ref {
 	return refs
 }
 
-// refsOf are the columns by which rows of a model refer to others, in one order, in
-// which rows are held as well.
+// refsOf returns the columns by which rows of a model reference others, sorted, so
+// that all transactions lock rows in the same order.
 func refsOf(s *schema.Schema) []ref {
 	var refs []ref
-	for _, relation := range s.Relationships.Relations { // those of join tables are in no other list
+	for _, relation := range s.Relationships.Relations { // includes the relations of join tables, which no other field lists
 		if relation.Type != schema.BelongsTo {
 			continue
 		}
-		// Of a key of several columns the last tells the rows of one owner
-		// apart; the database compares all of them.
+		// In a key of several columns the last identifies the row and the others
+		// only scope it; the database compares all of them.
 		from, to := ends(relation)
 		last := len(from) - 1
 		refs = append(refs, ref{from[last], to[last], relation.FieldSchema, softly(relation.FieldSchema)})
@@ -460,18 +459,18 @@ func refsOf(s *schema.Schema) []ref {
 	return refs
 }
 
-// hides reports whether a row of the model can be there and not be seen: it is
-// not the caller's to read, or deleted.
+// hides reports whether rows of the model can exist and not be visible to the
+// caller: a rule excludes them, or they are deleted.
 func hides(s *schema.Schema) bool {
 	_, ruled := reflect.New(s.ModelType).Interface().(Readable)
 	return ruled || len(s.QueryClauses) > 0
 }
 
-// checkedAtOnce bounds the values in one statement.
+// checkedAtOnce is the maximum number of values in one statement.
 const checkedAtOnce = 500
 
-// check is a fault 422 that names every one of n rows' references to a row that
-// is not there, is deleted or is not the caller's to read.
+// check adds a 422 fault with every reference of n rows to a row that does not
+// exist, is deleted or may not be read by the caller.
 func (p *rules) check(tx *gorm.DB, refs []ref, n int, value func(i int, r ref) any) {
 	var details []fault.Detail
 	for _, r := range refs {
@@ -514,9 +513,9 @@ func (p *rules) check(tx *gorm.DB, refs []ref, n int, value func(i int, r ref) a
 	}
 }
 
-// hold gives the statement a transaction, where it has none, for a reference to a
-// table whose rows are deleted softly: what is seen there has to stay until the
-// row that refers to it is written, and no foreign key sees to that.
+// hold starts a transaction for the statement, unless it has one, if r references a
+// table with soft deletes: a row that check has found must not be deleted before
+// the reference is written, which no foreign key ensures.
 func (p *rules) hold(tx *gorm.DB, r ref) error {
 	if !r.soft {
 		return nil
@@ -539,9 +538,9 @@ func (p *rules) end(tx *gorm.DB) {
 	}
 }
 
-// existing returns which of the values of a reference rows have that the caller of tx
-// may read. Those that could be deleted softly are held, as a foreign key holds
-// what could be deleted.
+// existing returns which of values the caller of tx may read in the rows of a
+// reference. It locks rows that could be soft-deleted, as a foreign key does for
+// deletes.
 func existing(tx *gorm.DB, r ref, values []any) (map[string]bool, error) {
 	found := map[string]bool{}
 	for len(values) > 0 {
@@ -563,7 +562,8 @@ func existing(tx *gorm.DB, r ref, values []any) (map[string]bool, error) {
 	return found, nil
 }
 
-// missing says of a reference that there is no such row, for the caller.
+// missing returns the detail for a reference to a row that does not exist for the
+// caller.
 func missing(field string, index *int) fault.Detail {
 	name := field
 	if many, ok := strings.CutSuffix(field, "_ids"); ok {

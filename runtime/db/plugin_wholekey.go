@@ -7,16 +7,15 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// wholeKey is the GORM plugin that has the update of a row name its whole key.
-// GORM leaves out the columns whose value is Go's zero: an update of the row
-// (0, 5) would change (1, 5) as well, and one of the row 0 is refused.
+// wholeKey is the GORM plug-in that adds the whole key to the update of a row. GORM
+// omits columns with a zero value: an update of the row (0, 5) would also change
+// (1, 5), and one of the row 0 is rejected.
 type wholeKey struct{}
 
 // Name implements gorm.Plugin.
 func (wholeKey) Name() string { return "wholekey" }
 
-// Initialize implements gorm.Plugin. It comes before those that add conditions of
-// their own.
+// Initialize implements gorm.Plugin. It runs before plug-ins that add conditions.
 func (p wholeKey) Initialize(gdb *gorm.DB) error {
 	return gdb.Callback().Update().Before("*").Register("wholekey", p.update)
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Refused returns a function for web.Module's Refused. For a body that is refused
-// anyway, it finds references to rows that do not exist for the caller, as [Refs]
-// and the row rules would have. The model is the response type of the route, alone
-// or in a list. A key of the body is that of a foreign key, or the one
-// that the tag of a many-to-many relation names: gorm:"many2many:posts_tags;ids:tag_ids".
+// Refused returns a function for web.Module's Refused. For a body that is rejected
+// anyway, it also finds references to rows that do not exist for the caller, by the
+// same rules as [Refs] and the row rules. The model is the response type of the
+// route, or the element type of its list. A key of the body names a foreign key, or
+// a many-to-many relation by its tag: gorm:"many2many:posts_tags;ids:tag_ids".
 func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail {
-	var models sync.Map // of *schema.Schema, by reflect.Type; nil for one that refers to none
+	var models sync.Map // of *schema.Schema, by reflect.Type; nil for one without references
 	return func(ctx context.Context, out reflect.Type, values func() []map[string]any) []fault.Detail {
 		known, ok := models.Load(out)
 		if !ok {
@@ -35,7 +35,7 @@ func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func
 		var details []fault.Detail
 		tx, sent := gdb.WithContext(ctx), values()
 		for _, r := range refsOf(s) {
-			r.soft = false // nothing is written that a row would have to stay for
+			r.soft = false // nothing is written, so rows need no lock
 			if key := jsonName(s, r.column.DBName); mentioned(sent, key) {
 				details = append(details, dangles(tx, r, key, sent)...)
 			}
@@ -50,7 +50,8 @@ func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func
 	}
 }
 
-// answered is the model that a route answers: its type, or that of its one list.
+// answered returns the model of a response type: the type itself, or that of its
+// only list.
 func answered(gdb *gorm.DB, out reflect.Type) *schema.Schema {
 	if out == nil || out.Kind() != reflect.Struct {
 		return nil
@@ -76,11 +77,11 @@ func mentioned(sent []map[string]any, key string) bool {
 	return false
 }
 
-// mostLookedFor is how many rows of a relation are looked for to complete a fault.
+// mostLookedFor is the maximum number of references that are looked up for a fault.
 const mostLookedFor = 20 * checkedAtOnce
 
-// dangles names each element whose value, or one of whose values, of key is that
-// of no row that the caller of tx may read.
+// dangles returns a detail for each element whose key refers to a row, or to one of
+// several rows, that the caller of tx may not read.
 func dangles(tx *gorm.DB, r ref, key string, sent []map[string]any) []fault.Detail {
 	wanted := make([][]string, len(sent))
 	var distinct []any
@@ -98,7 +99,7 @@ func dangles(tx *gorm.DB, r ref, key string, sent []map[string]any) []fault.Deta
 			}
 		}
 		for _, one := range list {
-			// As the column holds it: a body may have a type of its own.
+			// In the column's type: the body may use another.
 			row := reflect.New(r.column.Schema.ModelType).Elem()
 			if r.column.Set(tx.Statement.Context, row, one.Interface()) != nil {
 				continue
@@ -120,7 +121,7 @@ func dangles(tx *gorm.DB, r ref, key string, sent []map[string]any) []fault.Deta
 	}
 	found, err := existing(tx, r, distinct)
 	if err != nil {
-		return nil // the body is refused for what is known
+		return nil // the body is rejected for its other errors
 	}
 	var details []fault.Detail
 	for i, keys := range wanted {

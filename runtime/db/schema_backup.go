@@ -12,7 +12,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// backupCommand is `backup FILE` on gdb.
+// backupCommand returns the command `backup FILE` for gdb.
 func backupCommand(gdb *gorm.DB) command.Command {
 	return command.Command{
 		Name: "backup", Args: "FILE", Summary: "copy the SQLite database to a new file, also while it is served",
@@ -33,8 +33,9 @@ func backupCommand(gdb *gorm.DB) command.Command {
 	}
 }
 
-// Backup copies a SQLite database to a new file, as it is at one moment. Others
-// read and write it meanwhile. The file is there only once it is whole.
+// Backup copies a SQLite database to a new file, in one consistent state. Others
+// can read and write the database meanwhile. The file appears only when it is
+// complete.
 func Backup(ctx context.Context, gdb *gorm.DB, file string) error {
 	if gdb.Name() != "sqlite" {
 		program := map[string]string{"postgres": "pg_dump", "mysql": "mariadb-dump"}[gdb.Name()]
@@ -63,7 +64,7 @@ func Backup(ctx context.Context, gdb *gorm.DB, file string) error {
 	return nil
 }
 
-// settleFile has a file outlast a power failure, for its owner alone to read.
+// settleFile syncs a file to disk and makes it readable by its owner only.
 func settleFile(name string) error {
 	f, err := os.OpenFile(name, os.O_RDWR, 0) // #nosec G304 -- the caller's own
 	if err != nil {

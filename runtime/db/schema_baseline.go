@@ -8,9 +8,9 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Baseline builds a schema that was there before its project, for a migration:
-// on an empty database it runs the statements; where all of the tables are, it
-// does nothing, and where only some are, it is an error that names the others.
+// Baseline creates a schema that existed before its project, for a migration. On an
+// empty database it runs the statements; if all of the tables exist, it does
+// nothing, and if only some exist, it returns an error that names the others.
 func Baseline(tx *gorm.DB, tables, statements []string) error {
 	var missing []string
 	for _, table := range tables {
@@ -27,8 +27,8 @@ func Baseline(tx *gorm.DB, tables, statements []string) error {
 	return execAll(tx, statements)
 }
 
-// Unbuild takes back what Baseline built, unless one of the tables has a row:
-// then it is an error, and all stays.
+// Unbuild undoes Baseline, unless one of the tables has a row: then it returns an
+// error and changes nothing.
 func Unbuild(tx *gorm.DB, tables, statements []string) error {
 	for _, table := range tables {
 		if !tx.Migrator().HasTable(table) {

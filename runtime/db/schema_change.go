@@ -13,17 +13,19 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// ChangeTable makes of the columns that before declares those that after
+// ChangeTable changes the columns that before declares into those that after
 // declares, with their indexes, checks and foreign keys, for migrations. Both are
-// pointers to structs that have GORM's tags and hold what changes, besides the
-// primary key; a column that is in both stays, with what rows hold. The tag fold, or
-// fold:organisation_id,not_deleted, stands for what UniqueNoCase makes, nocase for what
-// NoCase does, -> for a column that is there and only named. Swapped, the two take the change back.
+// pointers to structs with GORM's tags that hold what changes, besides the primary
+// key; a column in both keeps its values. The tag fold, or
+// fold:organisation_id,not_deleted, is what UniqueNoCase does to a column, nocase
+// what NoCase does, and -> marks a column that exists and is only referenced.
+// Swapping before and after undoes the change.
 //
-// What the rows do not fit is an error before anything is changed: a value that is
-// missing, is too long, has more digits, is there twice or breaks a check. SQLite gets a
-// new table under the name of the old one, with its other indexes and its triggers. What MySQL
-// left half way can be run again. In an online migration programs go on meanwhile.
+// Rows that do not fit, because a value is missing, too long, has too many digits,
+// is a duplicate or violates a check, are an error before anything is changed. On
+// SQLite the table is rebuilt, with its other indexes and its triggers. On MySQL a
+// change that failed half way can be run again. An online migration does not block
+// programs.
 func ChangeTable(tx *gorm.DB, table string, before, after any) error {
 	return changeTable(tx, table, before, after, nil)
 }
@@ -41,8 +43,8 @@ func RenameColumn(tx *gorm.DB, table string, before, after any) error {
 	return changeTable(tx, table, before, after, map[string]string{was.order[0]: is.order[0]})
 }
 
-// Fill gives a column a value in the rows that have none, for migrations. value may be
-// an expression: gorm.Expr("lower(title)").
+// Fill sets a column in the rows where it is null, for migrations. value may be an
+// expression: gorm.Expr("lower(title)").
 func Fill(tx *gorm.DB, table, column string, value any) error {
 	if _, worked := value.(clause.Expression); concurrent(tx) && !worked {
 		if err := fallback(tx, table, column, value); err != nil {
@@ -55,19 +57,19 @@ func Fill(tx *gorm.DB, table, column string, value any) error {
 	})
 }
 
-// declared is what a struct declares of a table.
+// declared is the part of a table that a struct declares.
 type declared struct {
 	model   any
 	table   string
-	order   []string                 // names of columns that are its to make
+	order   []string                 // names of the columns that it defines
 	columns map[string]*schema.Field // by name
-	there   []string                 // columns that are only named
+	there   []string                 // columns that it only references
 	keys    map[string]*schema.Constraint
 	checks  map[string]schema.CheckConstraint
 	indexes map[string]*schema.Index
 }
 
-// declareBoth declares a table as it was before and as it is after.
+// declareBoth returns the declarations of a table before and after a change.
 func declareBoth(tx *gorm.DB, table string, before, after any) (was, is declared, err error) {
 	if was, err = declare(tx, table, before); err == nil {
 		is, err = declare(tx, table, after)
@@ -105,7 +107,7 @@ func declare(tx *gorm.DB, table string, model any) (declared, error) {
 	return d, nil
 }
 
-// folds reports whether a column is compared whatever the case, and how.
+// folds reports whether a column is compared ignoring case, and how.
 func (d declared) folds(column string) (f fold, ok bool) {
 	f = fold{table: d.table, column: column}
 	field := d.columns[column]
@@ -113,22 +115,22 @@ func (d declared) folds(column string) (f fold, ok bool) {
 		return f, false
 	}
 	within, ok := field.TagSettings["FOLD"]
-	if ok && within != "FOLD" { // with a value
+	if ok && within != "FOLD" { // the tag has a value
 		f.within = strings.Split(within, ",")
 	}
 	_, f.plain = field.TagSettings["NOCASE"]
 	return f, ok || f.plain
 }
 
-// change is what has to be done to a table.
+// change is a change of a table.
 type change struct {
 	tx      *gorm.DB
 	was, is declared
 	renamed map[string]string // new names by old ones
-	altered []string          // columns of is whose definition is another
+	altered []string          // columns of is with another definition
 	added   []string          // columns of is
 	dropped []string          // columns of was
-	keys    [2][]string       // names of those that go, and of those that come
+	keys    [2][]string       // names of those to drop, and of those to create
 	checks  [2][]string
 	indexes [2][]string
 	folds   [2][]string // columns
@@ -154,7 +156,7 @@ func (c change) make() error {
 	return c.alter()
 }
 
-// old is the name that a column had.
+// old returns the old name of a column.
 func (c change) old(name string) string {
 	for old, now := range c.renamed {
 		if now == name {
@@ -164,7 +166,7 @@ func (c change) old(name string) string {
 	return name
 }
 
-// carries reports whether the folded form of a column gets another name along with it.
+// carries reports whether the folded column of a column is renamed with it.
 func (c change) carries(name string) bool {
 	now, renamed := c.renamed[name]
 	_, folded := c.was.folds(name)
@@ -172,7 +174,8 @@ func (c change) carries(name string) bool {
 	return renamed && folded && folds
 }
 
-// moves are the new names of columns by their old ones, folded forms among them.
+// moves returns the new names of columns by their old ones, including folded
+// columns.
 func (c change) moves() (map[string]string, error) {
 	moves := maps.Clone(c.renamed)
 	for old, now := range c.renamed {
@@ -183,17 +186,17 @@ func (c change) moves() (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if there[old] { // else it is made
+		if there[old] { // otherwise it is created
 			moves[foldedColumn(old)] = foldedColumn(now)
 		}
 	}
 	return moves, nil
 }
 
-// compare works out what differs.
+// compare computes the differences.
 func (c *change) compare() {
 	m := c.tx.Migrator()
-	touched := map[string]bool{} // columns, by the name that they have at that time
+	touched := map[string]bool{} // columns, by their name at that time
 	for _, name := range c.was.order {
 		now, moved := c.renamed[name]
 		if _, stays := c.is.columns[name]; !stays && !moved {
@@ -224,7 +227,7 @@ func (c *change) compare() {
 	}
 	c.indexes = differing(c.was.indexes, c.is.indexes, func(a, b *schema.Index) bool { return indexed(a) == indexed(b) })
 	for _, names := range [][]string{c.indexes[0], c.indexes[1]} {
-		if c.tx.Name() != "mysql" { // which keeps an index that a foreign key needs
+		if c.tx.Name() != "mysql" { // MySQL keeps an index that a foreign key needs
 			break
 		}
 		for _, name := range names {
@@ -241,7 +244,7 @@ func (c *change) compare() {
 		return a.Constraint == b.Constraint && !slices.Contains(c.altered, a.DBName)
 	})
 	for _, name := range c.checks[0] {
-		if c.tx.Name() == "sqlite" { // the column is written anew
+		if c.tx.Name() == "sqlite" { // the column is written again
 			touched[c.was.checks[name].DBName] = true
 		}
 	}
@@ -257,8 +260,8 @@ func (c *change) compare() {
 	}
 }
 
-// differing are the names of what only was has or has otherwise, and of what only
-// is has or has otherwise.
+// differing returns the names that only was has or has otherwise, and those that
+// only is has or has otherwise.
 func differing[T any](was, is map[string]T, same func(a, b T) bool) (names [2][]string) {
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		if now, ok := is[name]; !ok || !same(was[name], now) {
@@ -273,7 +276,7 @@ func differing[T any](was, is map[string]T, same func(a, b T) bool) (names [2][]
 	return names
 }
 
-// indexed is what an index is of.
+// indexed returns the class and the columns of an index, for comparison.
 func indexed(index *schema.Index) string {
 	columns := []string{index.Class}
 	for _, f := range index.Fields {
@@ -282,7 +285,8 @@ func indexed(index *schema.Index) string {
 	return strings.Join(columns, " ")
 }
 
-// fits refuses a change that the rows do not fit, before a database does it half way.
+// fits returns an error if rows do not fit the change, before a database fails half
+// way.
 func (c change) fits() error {
 	quoted := func(name string) clause.Column { return clause.Column{Name: c.old(name)} }
 	table := clause.Table{Name: c.is.table}
@@ -341,7 +345,7 @@ func (c change) fits() error {
 		var columns, names []string
 		var vars []any
 		for _, f := range index.Fields {
-			if f.DBName == notDeleted { // which may come only now
+			if f.DBName == notDeleted { // which this change may add
 				live = "deleted_at IS NULL AND "
 				continue
 			}
@@ -364,8 +368,8 @@ func (c change) fits() error {
 	return errors.Join(failed...)
 }
 
-// rows are the first few that a condition is true of: their table, and of each the key
-// and what it has in some columns.
+// rows returns the first few rows that match a condition, as text: their table, and
+// for each the key and its values in some columns.
 func (c change) rows(columns []any, condition string, vars []any) (string, error) {
 	key, err := primaryKey(c.tx, c.is.table)
 	if err != nil {
@@ -400,7 +404,8 @@ func (c change) rows(columns []any, condition string, vars []any) (string, error
 	return where, nil
 }
 
-// countedRows says what is so of n rows of a table, with the verb that what begins with.
+// countedRows returns a sentence about n rows of a table; what begins with its
+// verb.
 func countedRows(n int64, table, what string) string {
 	if n != 1 {
 		return fmt.Sprintf("%d rows of %s %s", n, table, what)
@@ -414,7 +419,7 @@ func countedRows(n int64, table, what string) string {
 	return "1 row of " + table + " " + what
 }
 
-// article is the name of a column after a or an.
+// article returns the name of a column with a or an.
 func article(name string) string {
 	if strings.HasPrefix(name, "u") || !strings.ContainsAny(name[:1], "aeio") {
 		return "a " + name
@@ -422,7 +427,7 @@ func article(name string) string {
 	return "an " + name
 }
 
-// numbers refuses texts that are no whole numbers.
+// numbers rejects texts that are not whole numbers.
 func (c change) numbers(count func(string, string, ...any) error, column clause.Column, name string) error {
 	what := "have " + article(name) + " that is not a whole number"
 	switch c.tx.Name() {
@@ -436,8 +441,8 @@ func (c change) numbers(count func(string, string, ...any) error, column clause.
 
 func numeric(field *schema.Field) bool { return field.DataType == schema.Int }
 
-// decimalDigits returns how many digits a decimal column keeps, and how many of them after
-// the point: both 0 for another column.
+// decimalDigits returns the precision and the scale of a decimal column: both 0 for
+// another column.
 func decimalDigits(field *schema.Field) (digits, scale int) {
 	if n, err := fmt.Sscanf(string(field.DataType), "decimal(%d,%d)", &digits, &scale); n != 2 || err != nil {
 		return 0, 0
@@ -492,7 +497,7 @@ func (c change) alter() error {
 			return err
 		}
 	}
-	for _, name := range slices.Backward(c.dropped) { // what is generated goes before what it is made of
+	for _, name := range slices.Backward(c.dropped) { // generated columns are dropped before those they are computed from
 		if !m.HasColumn(c.is.table, name) {
 			continue
 		}
@@ -511,7 +516,7 @@ func (c change) alter() error {
 	return nil
 }
 
-// constraint is one that comes.
+// constraint returns a constraint to create.
 func (c change) constraint(name string) constraint {
 	if key := c.is.keys[name]; key != nil {
 		return key
@@ -520,8 +525,8 @@ func (c change) constraint(name string) constraint {
 	return &check
 }
 
-// replaced reports whether a constraint gives way to another of its name in the
-// moment in which that comes.
+// replaced reports whether a constraint is replaced by another of the same name in
+// one statement.
 func (c change) replaced(name string) bool {
 	if !concurrent(c.tx) {
 		return false
@@ -532,7 +537,7 @@ func (c change) replaced(name string) bool {
 	return slices.Contains(c.checks[0], name) && slices.Contains(c.checks[1], name) && !slices.Contains(c.altered, c.is.checks[name].DBName)
 }
 
-// alterColumn gives a column of PostgreSQL or MySQL its new definition.
+// alterColumn changes the definition of a column of PostgreSQL or MySQL.
 func (c change) alterColumn(name string) error {
 	field, old := c.is.columns[name], c.was.columns[c.old(name)]
 	table, column := clause.Table{Name: c.is.table}, clause.Column{Name: name}
@@ -540,7 +545,7 @@ func (c change) alterColumn(name string) error {
 		return run(c.tx, "ALTER TABLE ? MODIFY ? ?", table, column, c.tx.Migrator().FullDataTypeOf(field))
 	}
 	kind := bare(c.tx.Migrator().FullDataTypeOf(field).SQL)
-	_, folded := c.was.folds(c.old(name)) // has another collation
+	_, folded := c.was.folds(c.old(name)) // it has another collation
 	retyped := folded || kind != bare(c.tx.Migrator().FullDataTypeOf(old).SQL)
 	if concurrent(c.tx) && retyped {
 		done, has, err := c.retype(name)
@@ -551,7 +556,7 @@ func (c change) alterColumn(name string) error {
 	}
 	proved := proof{name}
 	if concurrent(c.tx) && field.NotNull && !old.NotNull {
-		// The default comes first: for programs that do not know the column yet.
+		// The default is set first, for programs that do not know the column yet.
 		if _, value, ok := strings.Cut(c.tx.Migrator().FullDataTypeOf(field).SQL, " DEFAULT "); ok && kind == bare(c.tx.Migrator().FullDataTypeOf(old).SQL) {
 			if err := run(c.tx, "ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", table, column, clause.Expr{SQL: value}); err != nil {
 				return err
@@ -569,14 +574,14 @@ func (c change) alterColumn(name string) error {
 	})
 }
 
-// redefineColumn gives a column of PostgreSQL its new definition.
+// redefineColumn changes the definition of a column of PostgreSQL.
 func (c change) redefineColumn(tx *gorm.DB, name string, retyped bool) error {
 	m := tx.Migrator()
 	field, old := c.is.columns[name], c.was.columns[c.old(name)]
 	alter := func(how string, vars ...any) error {
 		return tx.Exec("ALTER TABLE ? ALTER COLUMN ? "+how, append([]any{clause.Table{Name: c.is.table}, clause.Column{Name: name}}, vars...)...).Error
 	}
-	if old.HasDefaultValue || !field.NotNull { // required since now, it may have the one of Fill
+	if old.HasDefaultValue || !field.NotNull { // a column that becomes required may have the default of Fill
 		if err := alter("DROP DEFAULT"); err != nil {
 			return err
 		}
@@ -603,7 +608,7 @@ func (c change) redefineColumn(tx *gorm.DB, name string, retyped bool) error {
 	return nil
 }
 
-// bare is the type alone of a column's definition.
+// bare returns the type of a column's definition without the rest.
 func bare(definition string) string {
 	definition, _, _ = strings.Cut(definition, " DEFAULT ")
 	return strings.TrimSuffix(definition, " NOT NULL")
@@ -638,8 +643,8 @@ func (c change) dropIndexes() error {
 	return nil
 }
 
-// kept reports whether an index is not to be dropped by itself: it goes with its
-// column, or when another of its name has been made.
+// kept reports whether an index is not dropped on its own: it goes with its column,
+// or once another of the same name has been created.
 func (c change) kept(name string) bool {
 	index := c.was.indexes[name]
 	return concurrent(c.tx) && index != nil && (slices.Contains(c.indexes[1], name) ||

@@ -9,25 +9,25 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// AddColumns adds to a table what a struct declares of it, for migrations: its
-// columns, their indexes, checks and foreign keys. table is a pointer to a struct
-// that has GORM's tags and holds what is new, besides the primary key, which is
-// there. Columns that are there already are left alone, so that what MySQL
-// left half way can be run again.
+// AddColumns adds to a table the columns that a struct declares, with their
+// indexes, checks and foreign keys, for migrations. table is a pointer to a struct
+// with GORM's tags that holds the new columns and the existing primary key. Columns
+// that exist are skipped, so on MySQL a migration that failed half way can be run
+// again.
 //
-// Rows that are there get the default of a column, or null; a column that takes
-// neither is an error on every database.
+// Existing rows get the default of a column, or null; a required column without a
+// default is an error on every database.
 func AddColumns(tx *gorm.DB, table any) error {
 	return addition(tx, table, func(a columns) error {
 		m := tx.Migrator()
-		fresh := map[*schema.Field]bool{} // no row has a value yet
+		fresh := map[*schema.Field]bool{} // columns that are null in every row
 		for _, field := range a.fields {
 			if a.has(tx, field) {
 				continue
 			}
 			sql, vars := "ALTER TABLE ? ADD ? ?", []any{clause.Table{Name: a.name}, clause.Column{Name: field.DBName}, m.FullDataTypeOf(field)}
 			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" {
-				// SQLite takes a reference only together with its column, and so
+				// SQLite adds a reference only together with its column, and so
 				// only one of a single column; see refuseOthers.
 				sql += " REFERENCES ? (?)"
 				vars = append(vars, clause.Table{Name: key.ReferenceSchema.Table}, clause.Column{Name: key.References[len(key.References)-1].DBName})
@@ -40,7 +40,7 @@ func AddColumns(tx *gorm.DB, table any) error {
 				sql, vars = sql+" "+statement, append(vars, checked...)
 			}
 			if tx.Name() == "sqlite" {
-				// It adds no generated column that it would have to fill.
+				// SQLite cannot add a stored generated column.
 				vars[2] = virtual(vars[2].(clause.Expr))
 			}
 			if err := run(tx, sql, vars...); err != nil {
@@ -83,8 +83,8 @@ func AddColumns(tx *gorm.DB, table any) error {
 	})
 }
 
-// DropColumns takes back what AddColumns added, and what UniqueNoCase and
-// UniqueFold added to it. What the columns hold is lost.
+// DropColumns undoes AddColumns, including UniqueNoCase and UniqueFold on its
+// columns. The values of the columns are lost.
 func DropColumns(tx *gorm.DB, table any) error {
 	was, err := declare(tx, "", table)
 	if err != nil {
@@ -95,17 +95,17 @@ func DropColumns(tx *gorm.DB, table any) error {
 	return c.make()
 }
 
-// columns are what a struct declares of a table, besides its primary key.
+// columns is the part of a table that a struct declares, without its primary key.
 type columns struct {
 	name    string
 	fields  []*schema.Field
-	there   []string                             // columns that are only named
+	there   []string                             // columns that it only references
 	keys    map[*schema.Field]*schema.Constraint // foreign keys, by their last column
 	checks  map[*schema.Field]schema.CheckConstraint
 	indexes []string
 }
 
-// addition calls f with what table declares.
+// addition calls f with the declaration of table.
 func addition(tx *gorm.DB, table any, f func(columns) error) error {
 	stmt := &gorm.Statement{DB: tx}
 	if err := stmt.Parse(table); err != nil {
@@ -113,7 +113,8 @@ func addition(tx *gorm.DB, table any, f func(columns) error) error {
 	}
 	a := columns{name: stmt.Schema.Table, keys: map[*schema.Field]*schema.Constraint{}, checks: map[*schema.Field]schema.CheckConstraint{}}
 	for _, name := range stmt.Schema.DBNames {
-		// What cannot be written is there already, and declared for an index.
+		// A field without write permission only references an existing column, for
+		// an index.
 		switch field := stmt.Schema.FieldsByDBName[name]; {
 		case field.PrimaryKey:
 		case field.Creatable:
@@ -136,8 +137,8 @@ func addition(tx *gorm.DB, table any, f func(columns) error) error {
 	return f(a)
 }
 
-// has tells whether the column is there. SQLite's migrator looks where generated
-// ones are left out.
+// has reports whether the column exists. SQLite's migrator would not find generated
+// columns.
 func (a columns) has(tx *gorm.DB, field *schema.Field) bool {
 	if tx.Name() != "sqlite" {
 		return tx.Migrator().HasColumn(a.name, field.DBName)
@@ -147,15 +148,14 @@ func (a columns) has(tx *gorm.DB, field *schema.Field) bool {
 	return err == nil && n > 0
 }
 
-// virtual makes a column that is generated when it is written one that is when
-// it is read.
+// virtual makes a stored generated column a virtual one.
 func virtual(of clause.Expr) clause.Expr {
 	of.SQL = strings.Replace(of.SQL, " STORED", " VIRTUAL", 1)
 	return of
 }
 
-// refuseOthers keeps a reference of several columns in SQLite, which cannot add
-// one to a table: triggers refuse what such a foreign key would.
+// refuseOthers adds a reference of several columns on SQLite, which cannot add such
+// a foreign key to an existing table: triggers enforce it instead.
 func refuseOthers(tx *gorm.DB, table string, key *schema.Constraint) error {
 	last := len(key.ForeignKeys) - 1
 	var same []string
@@ -176,16 +176,16 @@ func refuseOthers(tx *gorm.DB, table string, key *schema.Constraint) error {
 	return nil
 }
 
-// triggers are the names of those that refuseOthers makes.
+// triggers returns the names of the triggers of refuseOthers.
 func triggers(key *schema.Constraint) []string {
 	return []string{key.Name + "_insert", key.Name + "_update"}
 }
 
-// CreateTables makes tables in the order in which they can be, for migrations:
-// what the method CreateTable of GORM's migrator does, and references of
-// several columns to the table itself.
+// CreateTables creates tables in the order of their references, for migrations:
+// like CreateTable of GORM's migrator, but including references of several columns
+// from a table to itself.
 //
-// In an online migration those that are there are left alone.
+// In an online migration existing tables are skipped.
 func CreateTables(tx *gorm.DB, tables ...any) error {
 	if online(tx) {
 		for _, table := range tables {
@@ -205,7 +205,8 @@ func CreateTables(tx *gorm.DB, tables ...any) error {
 			return fmt.Errorf("columns of %T: %w", table, err)
 		}
 		for _, rel := range stmt.Schema.Relationships.Relations {
-			// PostgreSQL refers to an index, which follows its table.
+			// On PostgreSQL the reference needs an index, which is created after
+			// the table.
 			if tx.Name() == "postgres" && rel.FieldSchema == stmt.Schema && len(rel.References) > 1 {
 				rel.Field.IgnoreMigration = true
 				later[rel.ParseConstraint().Name] = table

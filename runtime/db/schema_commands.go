@@ -13,8 +13,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// Commands are `migrate up`, `migrate down [N]`, `migrate status`, `migrate redo`,
-// `db check`, `db reset` and `backup FILE` on gdb.
+// Commands returns the commands `migrate up`, `migrate down [N]`, `migrate status`,
+// `migrate redo`, `db check`, `db reset` and `backup FILE` for gdb.
 func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 	return []command.Command{
 		{
@@ -81,7 +81,7 @@ func up(ctx context.Context, io command.IO, gdb *gorm.DB, list []Migration) erro
 	return err
 }
 
-// none refuses arguments.
+// none rejects arguments.
 func none(run func(context.Context, command.IO) error) func(context.Context, command.IO) error {
 	return func(ctx context.Context, io command.IO) error {
 		if len(io.Args) > 0 {

@@ -14,22 +14,22 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// Difference is one way in which a database is not what migrations make, or could
-// be better.
+// Difference is a difference between a database and the result of its migrations,
+// or advice.
 type Difference struct {
-	Drift bool   `json:"drift"` // false: only advice
+	Drift bool   `json:"drift"` // false: advice only
 	Where string `json:"where"` // a migration, a table, or a column or an index of one: posts.title
 	What  string `json:"what"`
 	Try   string `json:"try"`
 }
 
-// Differences compares a database with what the migrations of list make, and
-// changes nothing: migrations that are pending or that the program does not know;
-// tables, columns and indexes that are missing; columns that no migration made, or
-// that take null where theirs do not, or the other way round; and as advice, foreign
-// keys without an index. What the applied ones make is seen by running them on an
-// empty SQLite database, so of a server's columns the types are not compared. A table
-// that no migration made may belong to another program.
+// Differences compares a database with the result of the migrations of list and
+// changes nothing. It reports migrations that are pending or that the program does
+// not know; tables, columns and indexes that are missing; columns that no migration
+// created, or whose nullability differs; and, as advice, foreign keys without an
+// index. It runs the applied migrations on an empty SQLite database for comparison,
+// so column types are compared on SQLite only. It ignores tables that no migration
+// created, which may belong to another program.
 func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Difference, error) {
 	states, err := Status(ctx, gdb, list)
 	if err != nil {
@@ -58,7 +58,7 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 	}
 	for _, name := range sortedKeys(must) {
 		if name == newsTable(strings.TrimSuffix(name, newsTable(""))) && gdb.Name() != "sqlite" {
-			continue // SearchIndex makes it on SQLite only
+			continue // SearchIndex creates it on SQLite only
 		}
 		table, there := is[name]
 		if !there {
@@ -88,7 +88,7 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 		}
 		for _, index := range sortedKeys(must[name].indexes) {
 			if index == primaryIndex || strings.HasPrefix(index, "sqlite_") {
-				continue // of a constraint: databases name them as they like
+				continue // of a constraint, whose name depends on the database
 			}
 			columns, unique := must[name].indexes[index], must[name].unique[index]
 			if table.indexed(shortened(gdb, index), columns, unique) {
@@ -109,8 +109,8 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 	return append(all, withoutIndex(must, is)...), nil
 }
 
-// indexed reports whether the table has an index of that name, or else one of the same
-// columns, and a unique one where it must be.
+// indexed reports whether the table has an index with that name, or else one on the
+// same columns, that is unique if it must be.
 func (t tableSchema) indexed(name string, columns []string, unique bool) bool {
 	if _, there := t.indexes[name]; there {
 		return t.unique[name] || !unique
@@ -123,14 +123,14 @@ func (t tableSchema) indexed(name string, columns []string, unique bool) bool {
 	return false
 }
 
-// folds reports whether a column keeps the folded form of another.
+// folds reports whether a column is the folded form of another.
 func (t tableSchema) folds(column string) bool {
 	base, folded := strings.CutSuffix(column, "_folded")
 	_, there := t.columns[base]
 	return folded && there && t.columns[column].Type == fmt.Sprintf("varchar(%d)", foldedMost)
 }
 
-// refold says how a folded form that the table must have is made again.
+// refold returns the command that restores a missing folded column.
 func (t tableSchema) refold(table, column string) string {
 	base := strings.TrimSuffix(column, "_folded")
 	call, within := "NoCase", ""
@@ -147,7 +147,7 @@ func (t tableSchema) refold(table, column string) string {
 	return fmt.Sprintf("nexios add migration restore-%s   # db.%s(tx, %q, %q%s)", dashed(table, base), call, table, base, within)
 }
 
-// madeBy is the schema that migrations make.
+// madeBy returns the schema that migrations create.
 func madeBy(ctx context.Context, list []Migration) (_ map[string]tableSchema, err error) {
 	empty, err := Open("sqlite::memory:", Options{})
 	if err != nil {
@@ -164,9 +164,9 @@ func madeBy(ctx context.Context, list []Migration) (_ map[string]tableSchema, er
 	return readSchema(empty.WithContext(ctx))
 }
 
-// withoutIndex is advice about the foreign keys that no index begins with, of the
-// tables that are among ours. The last column of one of several columns is enough: it
-// tells the row, and the others say within what it does.
+// withoutIndex returns advice about foreign keys, of the tables in ours, that no
+// index starts with. For a key of several columns an index on the last one is
+// enough: it identifies the row, and the others only scope it.
 func withoutIndex(ours, is map[string]tableSchema) []Difference {
 	var all []Difference
 	for _, name := range sortedKeys(is) {
@@ -192,7 +192,7 @@ func sameSet(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// shortened is a name as the database keeps it.
+// shortened returns a name as the database stores it.
 func shortened(gdb *gorm.DB, name string) string {
 	if gdb.Name() == "postgres" && len(name) > 63 {
 		return name[:63]
@@ -209,7 +209,7 @@ func firstLine(err error) string {
 	return line
 }
 
-// checkCommand is `db check` on gdb.
+// checkCommand returns the command `db check` for gdb.
 func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 	return command.Command{
 		Name: "db check", Args: "[--json]", Summary: "compare the database with the migrations; exit 3 where they differ",

@@ -10,17 +10,16 @@ import (
 	"gorm.io/gorm"
 )
 
-// lock makes other replicas wait until unlock is called or conn ends.
+// lock makes other replicas wait until unlock is called or conn is closed.
 //
-// SQLite has no lock but that of a transaction, which begins by taking it; so
-// there every step looks for itself whether another replica was faster. What
-// lock does there is to suspend foreign keys, which works outside of
-// transactions only, and to wait longer.
+// SQLite has no lock except that of a transaction, so each step checks itself
+// whether another replica has already run it. There, lock suspends foreign keys,
+// which is possible only outside of a transaction, and raises the busy timeout.
 func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err error) {
 	release := func(statement string) func() {
 		return func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), statement) }
 	}
-	if p, ok := gdb.ConnPool.(*serverPool); ok { // to wait for the lock, and to build an index, takes its time
+	if p, ok := gdb.ConnPool.(*serverPool); ok { // waiting for the lock and building indexes may exceed the limits
 		if _, err := conn.ExecContext(ctx, p.free); err != nil {
 			return nil, err
 		}
@@ -32,8 +31,9 @@ func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err
 	switch gdb.Name() {
 	case "postgres":
 		const key = "(hashtext('schema_migrations'), hashtext(current_schema()))"
-		// By asking: the statement that waits would be in the way of an index that the
-		// other makes concurrently, which ends when those that began before have.
+		// By polling: a statement that waits for the lock would block an index that
+		// the other replica builds concurrently, which waits for all earlier
+		// statements.
 		for got := false; ; {
 			if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock"+key).Scan(&got); err != nil {
 				return nil, err
@@ -54,7 +54,7 @@ func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			// Null is an error of the server, 0 that the 10 seconds are over.
+			// Null is an error of the server, 0 a timeout after 10 seconds.
 			if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", 10)").Scan(&got); err != nil {
 				return nil, err
 			}

@@ -12,26 +12,26 @@ import (
 	"gorm.io/gorm"
 )
 
-// Migration is one change of the schema and the way back. IDs are unique and
-// begin with a time, by which they are ordered: "20261121101500_create_posts".
-// Up and Down speak to every database alike when they use tx.Migrator() on
-// structs declared in the migration itself, as the tables were at that time.
+// Migration is one change of the schema and its reversal. IDs are unique and begin
+// with a timestamp, by which they are ordered: "20261121101500_create_posts". To
+// work on every database, Up and Down use tx.Migrator() with structs that the
+// migration itself declares, as the tables were at that time.
 //
-// Each runs in a transaction of its own, together with the note that it was
-// applied: both happen or neither. MySQL commits every change of a table at
-// once; there a migration that fails half way leaves its first half. SQLite
-// checks foreign keys at the end of the migration, as it must for tables to
-// be rebuilt; elsewhere they are checked at once. One that does not get a lock of
-// PostgreSQL within half a second is undone and tried again, so that programs which
-// use the table do not queue up behind it.
+// Each migration runs in a transaction of its own, which also records it as
+// applied. MySQL commits every change of a table immediately, so there a failed
+// migration keeps the steps before the failure. SQLite checks foreign keys at the
+// end of the migration, which allows it to rebuild tables; the others check them
+// immediately. On PostgreSQL a migration that does not get a lock within half a
+// second is rolled back and retried, so that programs which use the table do not
+// queue up behind it.
 //
-// An Online one keeps programs running that use the tables which it changes. On
-// PostgreSQL and MySQL it runs outside of a transaction, and is noted once it is done:
-// where it failed or was killed on the way it runs again from its beginning, so each of
-// its steps must find what it has done before, as those of this package do. On
-// PostgreSQL they make and drop indexes concurrently, prove constraints after they hold
-// for new rows, and fill in values a few rows at a time; MySQL does by itself what it
-// can without a lock. On SQLite, where writers wait for their turn, it is one
+// An Online migration does not block programs that use the tables which it changes.
+// On PostgreSQL and MySQL it runs outside of a transaction and is recorded when it
+// is done: after a failure it runs again from the beginning, so each of its steps
+// must skip what it has already done, as those of this package do. On PostgreSQL
+// these create and drop indexes concurrently, validate constraints after they apply
+// to new rows, and fill in values a few rows at a time; MySQL does itself what it
+// can without a lock. On SQLite, where writers wait for their turn, it is a
 // transaction like any other.
 type Migration struct {
 	ID     string
@@ -40,13 +40,14 @@ type Migration struct {
 	Online bool
 }
 
-// ErrUnwritten is what the Up of a migration returns until it is written, so that
-// nothing takes it for applied: nexios dev applies what is pending as it is saved.
+// ErrUnwritten is what the Up of a new migration returns until it is written, so
+// that it is not recorded as applied: nexios dev applies pending migrations on
+// every save.
 var ErrUnwritten = errors.New("it is not written yet\n  where: its Up, in internal/migrations\n  try:   write what it changes, in place of db.ErrUnwritten")
 
-// Reverse returns a migration that takes back what those of list did, newest
-// first, and whose Down does it again, oldest first. So a part of the schema
-// goes without its history being rewritten. What its tables held is lost.
+// Reverse returns a migration that rolls back those of list, newest first, and
+// whose Down applies them again, oldest first. It removes a part of the schema
+// without rewriting its history. The rows of its tables are lost.
 func Reverse(id string, list []Migration) Migration {
 	list = oldestFirst(list)
 	return Migration{
@@ -73,18 +74,18 @@ func Reverse(id string, list []Migration) Migration {
 	}
 }
 
-// State is one line of Status.
+// State is the state of one migration, as Status returns it.
 type State struct {
 	ID      string
 	Applied *time.Time // UTC; nil: pending
-	Unknown bool       // applied, and not in this program's list: the database is newer
+	Unknown bool       // applied, but not in this program's list: the database is newer
 }
 
-// Migrate applies what is pending, oldest first, and returns the IDs of what it
-// applied, also when it then failed. Several replicas may call it
-// at once: one works, the others wait until ctx ends and then find it done. Rows
-// that an older program stored without their folded forms get them; see
-// [UniqueNoCase].
+// Migrate applies the pending migrations, oldest first, and returns the IDs of
+// those that it applied, even if a later one failed. Several replicas may call it
+// at once: one works, the others wait, at most until ctx ends, and find nothing
+// left to do. It also adds the folded forms of rows that an older program has
+// stored without them; see [UniqueNoCase].
 func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
 	var done []string
 	list = oldestFirst(list)
@@ -112,9 +113,10 @@ func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 	return done, err
 }
 
-// Rollback takes back the n migrations that were applied last, last first, and
-// returns the IDs of what it took back, also when it then failed. One that came
-// from another branch with an earlier ID may have been applied after others.
+// Rollback rolls back the last n applied migrations, last first, and returns the
+// IDs of those that it rolled back, even if a later one failed. The order is that
+// of application: a migration merged from another branch may be applied after
+// others with a later ID.
 func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]string, error) {
 	var done []string
 	list = oldestFirst(list)
@@ -148,7 +150,7 @@ func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]str
 	return done, err
 }
 
-// lastOf is the migration of list that was applied last; nil for none.
+// lastOf returns the migration of list that was applied last; nil for none.
 func lastOf(run runner, list []Migration) (last *Migration, err error) {
 	_, err = run(false, func(_ *gorm.DB, known map[string]time.Time) (bool, error) {
 		last = nil
@@ -167,8 +169,8 @@ func lastOf(run runner, list []Migration) (last *Migration, err error) {
 	return last, err
 }
 
-// Status tells of every migration whether it is applied: those of list, oldest
-// first, then those that only the database knows.
+// Status returns the state of every migration: those of list, oldest first, then
+// those that only the database has.
 func Status(ctx context.Context, gdb *gorm.DB, list []Migration) ([]State, error) {
 	if err := Ping(ctx, gdb); err != nil {
 		return nil, err
@@ -194,7 +196,7 @@ func Status(ctx context.Context, gdb *gorm.DB, list []Migration) ([]State, error
 	return append(states, unknown...), nil
 }
 
-// Pending returns the IDs that are not applied, oldest first.
+// Pending returns the IDs of the migrations that are not applied, oldest first.
 func Pending(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
 	states, err := Status(ctx, gdb, list)
 	var pending []string
@@ -206,7 +208,7 @@ func Pending(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 	return pending, err
 }
 
-// schemaMigration is a row of schema_migrations: one applied migration.
+// schemaMigration is a row of schema_migrations: an applied migration.
 type schemaMigration struct {
 	ID        string    `gorm:"primaryKey;size:191"`
 	AppliedAt time.Time `gorm:"not null"`
@@ -225,23 +227,23 @@ func appliedMigrations(tx *gorm.DB) (map[string]time.Time, error) {
 	return known, err
 }
 
-// after is now, or later than all that is applied where a clock was put back or
-// does not tell two moments apart.
+// after returns the current time, or a later one than those of all applied
+// migrations if the clock was set back or is too coarse.
 func after(applied map[string]time.Time) time.Time {
 	at := now()
 	for _, earlier := range applied {
-		if next := earlier.Add(time.Millisecond); next.After(at) { // as MySQL keeps times
+		if next := earlier.Add(time.Millisecond); next.After(at) { // the precision of MySQL
 			at = next
 		}
 	}
 	return at
 }
 
-// runner runs f in a transaction, or online, with what is applied as that
-// transaction sees it.
+// runner runs f in a transaction, or online, with the applied migrations as that
+// transaction sees them.
 type runner func(online bool, f func(tx *gorm.DB, known map[string]time.Time) (bool, error)) (bool, error)
 
-// silence is how long a migration waits for another program before it says so.
+// silence is how long a migration waits for another program before it logs that.
 const silence = time.Second
 
 // exclusively calls f while no other replica migrates the same database.
@@ -256,7 +258,7 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 	if err != nil {
 		return err
 	}
-	// The lock belongs to a connection, and so everything runs on that one.
+	// The lock belongs to a connection, so everything runs on this one.
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return err
@@ -287,7 +289,7 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 			err = patiently(ctx, gdb, func() error { return stepwise(ctx, gdb, conn, known) })
 		case gdb.Name() == "postgres":
 			err = patiently(ctx, gdb, func() error { return transaction(ctx, gdb, conn, known) })
-		default: // SQLite has the lock; what MySQL did so far is not undone
+		default: // SQLite holds the lock; MySQL cannot undo what it has done
 			err = transaction(ctx, gdb, conn, known)
 		}
 		return done && err == nil, err
@@ -298,20 +300,20 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 		}
 		return tx.Migrator().CreateTable(&schemaMigration{})
 	})
-	waiting.Stop() // SQLite's lock is that of the transaction
+	waiting.Stop() // SQLite's lock is the transaction, which has begun
 	if err != nil {
 		return fmt.Errorf("table schema_migrations: %w", err)
 	}
 	return f(run)
 }
 
-// oldestFirst sorts by ID, so that it does not matter where in its list a
-// project has the tables of the runtime, which its own may refer to.
+// oldestFirst sorts by ID, so that the position of the runtime's tables, which
+// those of the project may reference, does not matter.
 func oldestFirst(list []Migration) []Migration {
 	return slices.SortedStableFunc(slices.Values(list), func(a, b Migration) int { return strings.Compare(a.ID, b.ID) })
 }
 
-// checked refuses lists that no order makes sense of.
+// checked returns an error for a list that cannot be ordered or run.
 func checked(list []Migration) error {
 	seen := map[string]bool{}
 	for _, m := range list {
@@ -328,7 +330,7 @@ func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm
 	if err != nil {
 		return Translate(err)
 	}
-	// After a panic too: nothing may stay locked. After Commit it does nothing.
+	// Even after a panic nothing may stay locked. After Commit this does nothing.
 	defer begun.Rollback()
 	tx := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
 	tx.Statement.ConnPool = &pinned{begun}
@@ -348,8 +350,8 @@ func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm
 	return Translate(begun.Commit())
 }
 
-// referencesHold says whether every foreign key has its row; nobody checked
-// while the migration ran.
+// referencesHold returns an error if a foreign key has no row; foreign keys are not
+// checked while a migration runs.
 func referencesHold(tx *gorm.DB) error {
 	var broken []struct{ Table, Parent string }
 	if err := tx.Raw("PRAGMA foreign_key_check").Scan(&broken).Error; err != nil {

@@ -11,29 +11,28 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// UniqueNoCase makes the column of table unique whatever the case, for
-// migrations: beside it a column <column>_folded keeps its folded form (see
-// [Fold]), with an index named idx_<table>_<column>. [Where], [AtLeast],
-// [AtMost], [List], [Search] and [WhereFold] then compare the column by that
-// form, alike on every database. Rows that differ in a column of within, such as
-// organisation_id, may have the same; the index is named
-// idx_<table>_<within>_<column> then. Where not_deleted is among them, which is
-// null in rows that are deleted softly, those are in nobody's way; the name leaves
-// it out.
+// UniqueNoCase makes the column of table unique ignoring case, for migrations: a
+// column <column>_folded stores its folded form (see [Fold]), with an index named
+// idx_<table>_<column>. [Where], [AtLeast], [AtMost], [List], [Search] and
+// [WhereFold] then compare the column by that form, identically on every database.
+// Rows that differ in a column of within, such as organisation_id, may have the
+// same value; the index is then named idx_<table>_<within>_<column>. With
+// not_deleted in within, which is null in soft-deleted rows, those do not count;
+// the name omits it.
 //
-// Rows that are there and equal are an error that names them.
+// Existing rows that are equal are an error that names them.
 func UniqueNoCase(tx *gorm.DB, table, column string, within ...string) error {
 	return fold{tx: tx, table: table, column: column, within: within}.make()
 }
 
-// NoCase has the column of table compared whatever the case, for migrations, as
-// UniqueNoCase does; rows may be equal.
+// NoCase makes comparisons with the column of table ignore case, for migrations, as
+// UniqueNoCase does, but without making it unique.
 func NoCase(tx *gorm.DB, table, column string) error {
 	return fold{tx: tx, table: table, column: column, plain: true}.make()
 }
 
-// Refold is a migration for a column that UniqueFold made unique, and UniqueNoCase
-// makes now. It does nothing where that is done, or the table is gone.
+// Refold returns a migration from UniqueFold to UniqueNoCase for a column. It does
+// nothing if that is done already, or if the table does not exist.
 func Refold(id, table, column string, within ...string) Migration {
 	change := func(up bool) func(tx *gorm.DB) error {
 		return func(tx *gorm.DB) error {
@@ -56,16 +55,16 @@ func Refold(id, table, column string, within ...string) Migration {
 	return Migration{ID: id, Up: change(true), Down: change(false)}
 }
 
-// fold is a column that is compared whatever the case.
+// fold is a column that is compared ignoring case.
 type fold struct {
 	tx            *gorm.DB
 	table, column string
 	within        []string
-	plain         bool // rows may be equal
-	missing       bool // only rows without a folded form are filled
+	plain         bool // not unique
+	missing       bool // fill only rows without a folded form
 }
 
-// make adds the folded form and its index.
+// make adds the folded column and its index.
 func (f fold) make() error {
 	err := f.add()
 	if err == nil {
@@ -74,7 +73,7 @@ func (f fold) make() error {
 	if err == nil {
 		err = f.reindex()
 	}
-	if err != nil && (f.tx.Name() == "mysql" || online(f.tx)) { // what was done so far is kept
+	if err != nil && (f.tx.Name() == "mysql" || online(f.tx)) { // these keep what was done so far
 		_ = f.drop()
 	}
 	f.forget()
@@ -83,14 +82,14 @@ func (f fold) make() error {
 
 func (f fold) index() string { return foldIndex(f.table, f.column, f.within...) }
 
-// forget has the plugin ask again which columns there are.
+// forget makes the plug-in read the folded columns of the table again.
 func (f fold) forget() {
 	if p, ok := f.tx.Plugins["folding"].(*folding); ok {
 		p.known.Delete(f.table)
 	}
 }
 
-// add adds the column, which is null where the text is.
+// add adds the folded column, which is null where the text is.
 func (f fold) add() error {
 	there, err := foldedColumns(f.tx, f.table)
 	if err != nil {
@@ -111,14 +110,13 @@ func (f fold) add() error {
 	if err := f.tx.Raw("SELECT count(*) FROM (SELECT 1 FROM ? LIMIT 1) AS first", clause.Table{Name: f.table}).Scan(&rows).Error; err != nil {
 		return err
 	}
-	if required && rows == 0 { // or a program of an older version, which still runs, could store no row
+	if required && rows == 0 { // otherwise a program of an older version, which still runs, could not insert rows
 		kind += " NOT NULL"
 	}
 	return run(f.tx, "ALTER TABLE ? ADD ? "+kind, clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)})
 }
 
-// kind is the type of the column that keeps the folded form, which is compared
-// by its characters.
+// kind returns the type of the folded column, which is compared by its characters.
 func (f fold) kind() (string, error) {
 	kind := fmt.Sprintf("varchar(%d)", foldedMost)
 	switch f.tx.Name() {
@@ -131,7 +129,7 @@ func (f fold) kind() (string, error) {
 	return kind, nil
 }
 
-// required tells whether the column takes no null.
+// required reports whether the column is not nullable.
 func (f fold) required() (is bool, err error) {
 	found := f.tx.Raw(map[string]string{
 		"sqlite":   "SELECT `notnull` FROM pragma_table_info(?) WHERE name = ?",
@@ -144,7 +142,7 @@ func (f fold) required() (is bool, err error) {
 	return is, found.Error
 }
 
-// key are the columns by which rows are told apart.
+// key returns the columns that identify a row.
 func (f fold) key() ([]string, error) {
 	columns, err := primaryKey(f.tx, f.table)
 	if len(columns) == 0 {
@@ -153,9 +151,9 @@ func (f fold) key() ([]string, error) {
 	return columns, err
 }
 
-// refill gives the rows that an older program stored meanwhile their folded forms,
-// so that what is unique whatever the case is. Rows that are equal to others are
-// an error that names them, and stay as they are.
+// refill adds the folded forms of rows that an older program has stored without
+// them, so that the column is unique ignoring case. Rows that equal others are an
+// error that names them, and are left unchanged.
 func refill(tx *gorm.DB) error {
 	var tables []string
 	if err := tx.Raw(map[string]string{
@@ -179,7 +177,7 @@ func refill(tx *gorm.DB) error {
 	return nil
 }
 
-// fill gives the rows that are there their folded forms.
+// fill adds the folded forms of existing rows.
 func (f fold) fill() error {
 	key, err := f.key()
 	if err != nil {
@@ -191,7 +189,7 @@ func (f fold) fill() error {
 	}
 	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(key)), ", ") + ")"
 	table, order, text := clause.Table{Name: f.table}, strings.Trim(marks, "()"), "?"
-	if f.tx.Name() == "postgres" { // where a statement's columns keep their types, and an earlier migration may have asked
+	if f.tx.Name() == "postgres" { // a prepared statement keeps its column types, and an earlier migration may have used it
 		text = "CAST(? AS text)"
 	}
 	var pace pace
@@ -240,8 +238,8 @@ func (f fold) fill() error {
 	}
 }
 
-// reindex makes the index, in place of one that is there, and sees first that no
-// rows are in its way.
+// reindex creates the index, in place of an existing one, after checking that the
+// rows are distinct.
 func (f fold) reindex() error {
 	if !f.plain {
 		if err := f.distinct(); err != nil {
@@ -265,7 +263,7 @@ func (f fold) unindex() error {
 	return m.DropIndex(f.table, f.index())
 }
 
-// distinct is an error that names rows which are equal.
+// distinct returns an error that names rows which are equal.
 func (f fold) distinct() error {
 	table, form, text := clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)}, clause.Column{Name: f.column}
 	list, same, present := "?", "", "? IS NOT NULL"
@@ -308,7 +306,7 @@ func (f fold) distinct() error {
 		f.table, f.column, strings.Join(lines, "\n         "))
 }
 
-// drop takes the folded form and the index away.
+// drop drops the folded column and its index.
 func (f fold) drop() error {
 	there, err := foldedColumns(f.tx, f.table)
 	if err != nil || !there[f.column] {
@@ -321,7 +319,7 @@ func (f fold) drop() error {
 	return run(f.tx, "ALTER TABLE ? DROP COLUMN ?", clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)})
 }
 
-// records reads the rows of a statement.
+// records returns the rows of a statement.
 func records(tx *gorm.DB) (all [][]any, err error) {
 	found, err := tx.Rows()
 	if err != nil {

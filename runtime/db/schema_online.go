@@ -12,26 +12,26 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// How a migration changes a table that programs read and write meanwhile. What
-// locks a table for a moment waits for that moment no longer than a turn, and then
-// lets those by who queued up behind it. What takes long takes no lock that others
-// mind: indexes of PostgreSQL are made concurrently, its constraints are proved after
-// they hold for new rows, and values are filled in a few rows at a time.
+// How a migration changes a table that is in use. Statements that lock a table
+// briefly wait for the lock for at most a turn, and then let pass those that queued
+// up behind them. Long statements take no lock that blocks others: indexes of
+// PostgreSQL are built concurrently, its constraints are validated after they apply
+// to new rows, and values are filled in a few rows at a time.
 
-// turn is how long a migration waits for a lock at once. PostgreSQL looks for
-// deadlocks after a second, and might end what another program does.
+// turn is how long a migration waits for a lock at a time. PostgreSQL checks for
+// deadlocks after a second, and might then cancel a statement of another program.
 const turn = 500 * time.Millisecond
 
-// hurry and leisure set how long a connection of a server waits for a lock. MySQL
-// counts whole seconds.
+// hurry and leisure set the lock timeout of a connection. MySQL counts whole
+// seconds.
 var hurry, leisure = map[string]string{
 	"postgres": "SET lock_timeout = 500", "mysql": "SET lock_wait_timeout = 1, innodb_lock_wait_timeout = 1",
 }, map[string]string{
 	"postgres": "SET lock_timeout = 0", "mysql": "SET lock_wait_timeout = 86400, innodb_lock_wait_timeout = 86400",
 }
 
-// steps is the connection of an online migration: each statement lets go of its
-// locks when it ends.
+// steps is the connection of an online migration: each statement releases its locks
+// when it ends.
 type steps struct{ *sql.Conn }
 
 // BeginTx implements gorm.ConnPoolBeginner.
@@ -49,11 +49,11 @@ func online(tx *gorm.DB) bool {
 	return ok
 }
 
-// concurrent reports whether indexes are made concurrently, and constraints in two
-// steps.
+// concurrent reports whether indexes are built concurrently, and constraints added
+// in two steps.
 func concurrent(tx *gorm.DB) bool { return online(tx) && tx.Name() == "postgres" }
 
-// stepwise runs f on a connection without a transaction around it.
+// stepwise runs f on a connection without a transaction.
 func stepwise(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm.DB) error) error {
 	if _, err := conn.ExecContext(ctx, hurry[gdb.Name()]); err != nil {
 		return Translate(err)
@@ -64,8 +64,8 @@ func stepwise(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm.DB
 	return f(tx)
 }
 
-// patiently does what is undone when it does not get a lock in its turn, until it
-// gets it.
+// patiently retries do, which is rolled back if it does not get a lock in its turn,
+// until it succeeds.
 func patiently(ctx context.Context, gdb *gorm.DB, do func() error) error {
 	for tries := 1; ; tries++ {
 		err := do()
@@ -83,8 +83,8 @@ func patiently(ctx context.Context, gdb *gorm.DB, do func() error) error {
 	}
 }
 
-// briefly does what locks a table for a moment: in an online migration in a
-// transaction of its own, and again where it does not get the lock.
+// briefly runs do, which locks a table briefly. In an online migration it runs in a
+// transaction of its own and is retried if it does not get the lock.
 func briefly(tx *gorm.DB, do func(tx *gorm.DB) error) error {
 	if !online(tx) {
 		return do(tx)
@@ -97,8 +97,7 @@ func run(tx *gorm.DB, statement string, vars ...any) error {
 	return briefly(tx, func(tx *gorm.DB) error { return tx.Exec(statement, vars...).Error })
 }
 
-// leisurely runs a statement that takes long, or waits for long, and is in
-// nobody's way.
+// leisurely runs a statement that takes or waits long without blocking others.
 func leisurely(tx *gorm.DB, statement string, vars ...any) error {
 	if err := tx.Exec(leisure[tx.Name()]).Error; err != nil {
 		return err
@@ -115,19 +114,19 @@ func leisurely(tx *gorm.DB, statement string, vars ...any) error {
 	return err
 }
 
-// createIndex makes an index; how stands before the word INDEX, and rest follows
-// its name.
+// createIndex creates an index; how precedes the word INDEX, and rest follows the
+// name.
 func createIndex(tx *gorm.DB, how, name, rest string, vars ...any) error {
 	vars = append([]any{clause.Column{Name: name}}, vars...)
 	if !concurrent(tx) {
 		return tx.Exec("CREATE "+how+"INDEX ? "+rest, vars...).Error
 	}
-	if err := dropIndex(tx, name); err != nil { // half made
+	if err := dropIndex(tx, name); err != nil { // half built
 		return err
 	}
 	err := leisurely(tx, "CREATE "+how+"INDEX CONCURRENTLY ? "+rest, vars...)
 	if err != nil {
-		_ = dropIndex(tx, name) // it would refuse rows all the same
+		_ = dropIndex(tx, name) // an invalid unique index would still reject rows
 	}
 	return err
 }
@@ -140,21 +139,21 @@ func dropIndex(tx *gorm.DB, name string) error {
 	return leisurely(tx, "DROP INDEX CONCURRENTLY IF EXISTS ?", clause.Column{Name: name})
 }
 
-// hasIndex reports whether PostgreSQL has an index that is made to its end.
+// hasIndex reports whether PostgreSQL has an index that is completely built.
 func hasIndex(tx *gorm.DB, name string) (is bool, err error) {
 	err = tx.Raw("SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(quote_ident(?)) AND indisvalid)", name).Scan(&is).Error
 	return is, err
 }
 
-// replaceIndex makes an index of PostgreSQL while the one that has its name is used
-// by another.
+// replaceIndex builds an index of PostgreSQL while the existing one, which has its
+// name, stays in use under another.
 func replaceIndex(tx *gorm.DB, name string, create func() error) error {
 	older := fmt.Sprintf("%.58s_old", name)
 	rename := func(from, to string) error {
 		return run(tx, "ALTER INDEX IF EXISTS ? RENAME TO ?", clause.Column{Name: from}, clause.Column{Name: to})
 	}
 	there, err := hasIndex(tx, older)
-	if err == nil && !there { // else it was renamed before
+	if err == nil && !there { // otherwise it was renamed before
 		err = rename(name, older)
 	}
 	if err != nil {
@@ -169,8 +168,8 @@ func replaceIndex(tx *gorm.DB, name string, create func() error) error {
 // constraint is a check or a foreign key.
 type constraint interface{ Build() (string, []any) }
 
-// constrain adds a constraint to a table of PostgreSQL or MySQL, unless it is there;
-// one that is replaced by another of its name goes at the same time.
+// constrain adds a constraint to a table of PostgreSQL or MySQL, unless it exists;
+// with replace it drops an existing one in the same transaction.
 func constrain(tx *gorm.DB, table, name string, c constraint, replace bool) error {
 	statement, vars := c.Build()
 	vars = append([]any{clause.Table{Name: table}}, vars...)
@@ -197,8 +196,8 @@ func constrain(tx *gorm.DB, table, name string, c constraint, replace bool) erro
 	return leisurely(tx, "ALTER TABLE ? VALIDATE CONSTRAINT ?", clause.Table{Name: table}, clause.Column{Name: name})
 }
 
-// unchecked has MySQL add a foreign key without looking at rows that have no value
-// for it, for which it would copy the table.
+// unchecked makes MySQL add a foreign key without checking rows, in which it is
+// null; otherwise MySQL would copy the table.
 func unchecked(add func(*gorm.DB) error) func(*gorm.DB) error {
 	return func(tx *gorm.DB) error {
 		if tx.Name() != "mysql" {
@@ -215,8 +214,8 @@ func unchecked(add func(*gorm.DB) error) func(*gorm.DB) error {
 	}
 }
 
-// proof is the constraint by which PostgreSQL knows that a column is required
-// without looking at the rows again.
+// proof is the constraint that proves to PostgreSQL that a column has no nulls, so
+// that SET NOT NULL does not read the rows again.
 type proof struct{ column string }
 
 func (p proof) name() string { return fmt.Sprintf("required_%.50s", p.column) }
@@ -226,18 +225,18 @@ func (p proof) Build() (string, []any) {
 	return "CONSTRAINT ? CHECK (? IS NOT NULL)", []any{clause.Column{Name: p.name()}, clause.Column{Name: p.column}}
 }
 
-// some rows are read at once.
+// some is the maximum number of rows that are read at once.
 const some = 1000
 
-// pace is how many rows are changed at once in an online migration: as many as take
-// about a twentieth of a second, for which others may wait, and never so many that they
-// would wait for long where the next ones take ten times as much.
+// pace is the number of rows that an online migration changes at once: as many as
+// take about a twentieth of a second, for which others may wait, and few enough
+// that they would not wait long even if the next ones took ten times as much.
 type pace struct {
 	rows  int
 	begun time.Time
 }
 
-// next is the number, by how long it took with the last one.
+// next returns the number, adjusted by how long the last batch took.
 func (p *pace) next() int {
 	took := time.Since(p.begun)
 	switch {
@@ -252,9 +251,9 @@ func (p *pace) next() int {
 	return p.rows
 }
 
-// inBatches calls change for some rows of a table after the other, each time in a
-// transaction of its own; what it is given ends a condition. Outside of online
-// migrations it is called once for all.
+// inBatches calls change for one batch of rows of a table after the other, each
+// time in a transaction of its own; change appends and to its condition. Outside of
+// online migrations it calls change once for all rows.
 func inBatches(tx *gorm.DB, table string, change func(tx *gorm.DB, and string, vars []any) error) error {
 	if !online(tx) {
 		return change(tx, "", nil)
@@ -298,8 +297,9 @@ func inBatches(tx *gorm.DB, table string, change func(tx *gorm.DB, and string, v
 	}
 }
 
-// settle has PostgreSQL sort rows that changed into the table's index of a search, which
-// it does for many at once: a transaction that comes to it holds its rows for seconds.
+// settle makes PostgreSQL merge changed rows into the table's search index.
+// Otherwise it merges many at once, in a transaction that then locks its rows for
+// seconds.
 func settle(tx *gorm.DB, table string) error {
 	if !concurrent(tx) {
 		return nil
@@ -308,7 +308,7 @@ func settle(tx *gorm.DB, table string) error {
 		WHERE a.amname = 'gin' AND i.indisvalid AND i.indrelid = to_regclass(quote_ident(?))`, table)
 }
 
-// fallback makes a value the default of a column of PostgreSQL, where it has none.
+// fallback makes a value the default of a column of PostgreSQL, unless it has one.
 func fallback(tx *gorm.DB, table, column string, value any) error {
 	var is struct {
 		Kind string
@@ -325,7 +325,7 @@ func fallback(tx *gorm.DB, table, column string, value any) error {
 	return run(tx, "ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", clause.Table{Name: table}, clause.Column{Name: column}, clause.Expr{SQL: literal})
 }
 
-// primaryKey are the columns of a table's primary key.
+// primaryKey returns the columns of a table's primary key.
 func primaryKey(tx *gorm.DB, table string) (columns []string, err error) {
 	err = tx.Raw(map[string]string{
 		"sqlite": "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk",

@@ -9,31 +9,31 @@ import (
 	"gorm.io/gorm"
 )
 
-// tableSchema is a table as a database has it.
+// tableSchema is a table as the database reports it.
 type tableSchema struct {
 	columns map[string]columnSchema
 	indexes map[string][]string // columns by the name of the index; "" for an expression
-	unique  map[string]bool     // names of indexes that are
+	unique  map[string]bool     // names of the unique indexes
 	keys    map[string][]string // foreign keys: columns by name
 }
 
-// columnSchema is a column as a database has it.
+// columnSchema is a column as the database reports it.
 type columnSchema struct {
 	Type     string
-	Required bool // it takes no null; keys and generated columns are not asked
+	Required bool // not nullable; false for keys and generated columns
 }
 
-// primaryIndex is the name of the index of a key, on SQLite and MySQL.
+// primaryIndex is the name of the index of a primary key on SQLite and MySQL.
 const primaryIndex = "PRIMARY"
 
-// schemaQueries read the tables, and in order the columns of indexes and foreign
-// keys, of the schema that a connection is in.
+// schemaQueries select the tables, and in order the columns of indexes and foreign
+// keys, of the connection's schema.
 type schemaQueries struct{ columns, indexes, keys string }
 
 func queriesOf(gdb *gorm.DB) (schemaQueries, error) {
 	switch gdb.Name() {
 	case "sqlite":
-		// Of tables that are virtual, and those below them, nothing is compared.
+		// Virtual tables and their shadow tables are not compared.
 		const tables = "pragma_table_list AS t JOIN "
 		const ours = "t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 		return schemaQueries{
@@ -53,7 +53,7 @@ func queriesOf(gdb *gorm.DB) (schemaQueries, error) {
 				LEFT JOIN (SELECT x.indrelid, unnest(x.indkey::int2[]) AS attnum FROM pg_index x WHERE x.indisprimary) p
 				ON p.indrelid = to_regclass(quote_ident(c.table_name)) AND p.attnum = c.ordinal_position
 				WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'`,
-			// One that CREATE INDEX CONCURRENTLY left half made is none.
+			// An index that CREATE INDEX CONCURRENTLY left invalid does not count.
 			indexes: `SELECT t.relname AS of, i.relname AS name, coalesce(a.attname, '') AS "column", x.indisunique AS is_unique
 				FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 				JOIN pg_namespace s ON s.oid = t.relnamespace AND s.nspname = current_schema()
@@ -81,7 +81,7 @@ func queriesOf(gdb *gorm.DB) (schemaQueries, error) {
 	return schemaQueries{}, fmt.Errorf("no schema of %s", gdb.Name())
 }
 
-// readSchema reads every table but the one of migrations.
+// readSchema returns every table except schema_migrations.
 func readSchema(gdb *gorm.DB) (map[string]tableSchema, error) {
 	q, err := queriesOf(gdb)
 	if err != nil {
@@ -103,7 +103,7 @@ func readSchema(gdb *gorm.DB) (map[string]tableSchema, error) {
 	}
 	type part struct {
 		Of, Name, Column string
-		IsUnique         bool // an index
+		IsUnique         bool // of an index
 	}
 	for query, into := range map[string]func(tableSchema) map[string][]string{
 		q.indexes: func(t tableSchema) map[string][]string { return t.indexes },

@@ -10,10 +10,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Ready is nil when the database answers and no migration of list is pending.
-// It asks on a connection of its own: a server that is busy, or a table that is
-// locked, is not gone, and another replica would do no better. Where the last
-// write found no space, it is a fault 507: what is there can still be read.
+// Ready returns nil if the database responds and no migration of list is pending.
+// It uses a connection of its own and ignores errors of a busy server or a locked
+// table: another replica would have them too. If the last write failed because the
+// disk was full, it returns a 507 fault; rows can still be read.
 func Ready(ctx context.Context, gdb *gorm.DB, list []Migration) error {
 	spare := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
 	if p, ok := gdb.ConnPool.(*serverPool); ok {
@@ -21,7 +21,7 @@ func Ready(ctx context.Context, gdb *gorm.DB, list []Migration) error {
 	}
 	pending, err := Pending(ctx, spare, list)
 	if err != nil && inspect(err).kind == unreachable {
-		pending, err = Pending(ctx, spare, list) // the connection broke while it rested
+		pending, err = Pending(ctx, spare, list) // the idle connection was broken
 	}
 	if err != nil {
 		v := inspect(err)

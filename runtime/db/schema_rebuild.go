@@ -10,15 +10,16 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// rebuild changes a table of SQLite, which alters no column: a new table takes the
-// rows and the name of the old one (sqlite.org/lang_altertable.html, section 7).
-// Foreign keys are suspended while migrations run, and looked at when each ends.
+// rebuild changes a table of SQLite, which cannot alter columns: a new table takes
+// over the rows and the name of the old one (sqlite.org/lang_altertable.html,
+// section 7). Foreign keys are suspended while migrations run, and checked when
+// each ends.
 func (c change) rebuild() error {
 	if err := c.dropIndexes(); err != nil {
 		return err
 	}
 	exec := func(statement string) error {
-		// Not through GORM, which takes @ and ? in names for its own.
+		// Not through GORM, which interprets @ and ? in names.
 		_, err := c.tx.Statement.ConnPool.ExecContext(c.tx.Statement.Context, statement)
 		return Translate(err)
 	}
@@ -26,7 +27,7 @@ func (c change) rebuild() error {
 	if err != nil {
 		return err
 	}
-	for old, now := range moves { // in triggers and indexes of the owner's, too
+	for old, now := range moves { // also in the user's triggers and indexes
 		if err := exec("ALTER TABLE " + quoteName(c.is.table) + " RENAME COLUMN " + quoteName(old) + " TO " + quoteName(now)); err != nil {
 			return err
 		}
@@ -39,7 +40,7 @@ func (c change) rebuild() error {
 	return c.createIndexes()
 }
 
-// copyTable makes the new table and moves everything there.
+// copyTable drops the triggers of dropped keys and rebuilds the table.
 func (c change) copyTable(exec func(string) error) error {
 	for _, name := range c.keys[0] {
 		for _, trigger := range triggers(c.was.keys[name]) {
@@ -51,8 +52,8 @@ func (c change) copyTable(exec func(string) error) error {
 	return copyTable(c.tx, c.is.table, c.dropped, exec, func(t *tableText) (bool, error) { return true, c.redefine(t) })
 }
 
-// copyTable makes a table anew whose definition redefine changes, if it says so, and
-// moves everything there but indexes of columns that are dropped.
+// copyTable rebuilds a table with the definition that redefine changes, unless
+// redefine reports false, and keeps everything except indexes of dropped columns.
 func copyTable(tx *gorm.DB, table string, dropped []string, exec func(string) error, redefine func(*tableText) (bool, error)) error {
 	var text string
 	if err := tx.Raw("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", table).Scan(&text).Error; err != nil {
@@ -65,7 +66,7 @@ func copyTable(tx *gorm.DB, table string, dropped []string, exec func(string) er
 	if changed, err := redefine(&definition); err != nil || !changed {
 		return err
 	}
-	var kept []string // indexes and triggers, which go with their table
+	var kept []string // indexes and triggers, which are dropped with the table
 	err = tx.Raw("SELECT sql FROM sqlite_master m WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL "+
 		"AND (type = 'trigger' OR NOT EXISTS (SELECT 1 FROM pragma_index_info(m.name) i WHERE i.name IN ?)) ORDER BY rowid",
 		table, append(slices.Clone(dropped), "")).Scan(&kept).Error
@@ -82,7 +83,7 @@ func copyTable(tx *gorm.DB, table string, dropped []string, exec func(string) er
 	if err := exec(definition.create(fresh)); err != nil {
 		return err
 	}
-	// Generated columns are hidden, and made anew.
+	// Generated columns are hidden, and computed again.
 	var columns []string
 	err = tx.Raw("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0 AND name IN (SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0)", fresh, table).Scan(&columns).Error
 	if err != nil {
@@ -95,7 +96,8 @@ func copyTable(tx *gorm.DB, table string, dropped []string, exec func(string) er
 	statements := []string{
 		"INSERT INTO " + quoteName(fresh) + " (" + list + ") SELECT " + list + " FROM " + quoteName(table),
 		"DROP TABLE " + quoteName(table),
-		// Else it would look for the table that is not there in the triggers of others.
+		// Otherwise triggers of other tables that mention the dropped table are an
+		// error.
 		"PRAGMA legacy_alter_table = ON",
 		"ALTER TABLE " + quoteName(fresh) + " RENAME TO " + quoteName(table),
 		"PRAGMA legacy_alter_table = OFF",
@@ -113,7 +115,7 @@ func copyTable(tx *gorm.DB, table string, dropped []string, exec func(string) er
 	return nil
 }
 
-// redefine makes of a table's definition the new one.
+// redefine changes a table's definition into the new one.
 func (c change) redefine(t *tableText) error {
 	m := c.tx.Migrator()
 	for _, name := range slices.Concat(c.keys[0], c.checks[0]) {
@@ -123,7 +125,7 @@ func (c change) redefine(t *tableText) error {
 		t.dropColumn(name)
 	}
 	written := slices.Clone(c.altered)
-	var with []string // columns that constraints may be written with
+	var with []string // columns whose definition may contain such constraints
 	for _, name := range c.keys[0] {
 		for _, f := range c.was.keys[name].ForeignKeys {
 			with = append(with, f.DBName)
@@ -182,12 +184,11 @@ func keyText(key *schema.Constraint) string {
 
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// tableText is a CREATE TABLE statement of SQLite, taken apart at the commas of
-// its list.
+// tableText is a CREATE TABLE statement of SQLite, split at the commas of its list.
 type tableText struct {
 	columns     []string
 	constraints []string
-	options     string // what follows the list
+	options     string // the text after the list
 }
 
 func parseTable(text string) (tableText, error) {
@@ -202,7 +203,7 @@ func parseTable(text string) (tableText, error) {
 			if end < 0 {
 				return t, fmt.Errorf("cannot read %s", text)
 			}
-			i += end + 1 // a doubled quote opens the next
+			i += end + 1 // a doubled quote opens the next string
 		case '(':
 			if depth++; depth == 1 && begin < 0 {
 				begin, start = i, i+1
@@ -224,10 +225,10 @@ func parseTable(text string) (tableText, error) {
 	return t, fmt.Errorf("cannot read %s", text)
 }
 
-// comment is a text in quotes, or a comment.
+// comment matches a quoted string or a comment.
 var comment = regexp.MustCompile("(?s)'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^\\]]*\\]|--[^\n]*|/\\*.*?(?:\\*/|$)")
 
-// uncommented is SQL without its comments.
+// uncommented returns SQL without its comments.
 func uncommented(text string) string {
 	return comment.ReplaceAllStringFunc(text, func(part string) string {
 		if strings.HasPrefix(part, "--") || strings.HasPrefix(part, "/*") {
@@ -237,11 +238,11 @@ func uncommented(text string) string {
 	})
 }
 
-// add takes one element of the list.
+// add adds one element of the list.
 func (t *tableText) add(element string) {
 	word := firstName(element)
 	if !strings.HasPrefix(element, word) {
-		word = "" // a name in quotes
+		word = "" // a quoted name
 	}
 	switch strings.ToUpper(word) {
 	case "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN":
@@ -276,7 +277,7 @@ func (t *tableText) dropConstraint(name string) {
 	})
 }
 
-// firstName is the name that a text begins with.
+// firstName returns the name that text begins with.
 func firstName(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {

@@ -8,13 +8,13 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// RenameTable gives a table another name, for migrations, and with it its indexes,
-// constraints and its sequence where they are named after it (idx_posts_title,
-// fk_posts_author, posts_pkey). Rows stay, and so does what refers to them. searched are
-// the columns that [SearchIndex] was given, if any.
+// RenameTable renames a table, for migrations, and with it the indexes, constraints
+// and sequence that are named after it (idx_posts_title, fk_posts_author,
+// posts_pkey). Rows and references to them are kept. searched are the columns of
+// [SearchIndex], if any.
 //
-// An older program no longer finds the table. What MySQL left half way can be
-// run again. Swapped, the names take the change back.
+// An older program no longer finds the table. On MySQL a rename that failed half
+// way can be run again. Swapping the names undoes it.
 func RenameTable(tx *gorm.DB, from, to string, searched ...string) error {
 	r := renaming{from: from, to: to}
 	if err := briefly(tx, func(tx *gorm.DB) error {
@@ -33,12 +33,12 @@ func RenameTable(tx *gorm.DB, from, to string, searched ...string) error {
 	return nil
 }
 
-// RenameJoined gives a column of a table of pairs another name, and its index, for
-// migrations. old and now are the names of Go that GORM makes the column's of: PostID.
+// RenameJoined renames a column of a join table and its index, for migrations. old
+// and now are Go names, from which GORM derives those of the column: PostID.
 func RenameJoined(tx *gorm.DB, table, old, now string) error {
 	from, to := tx.NamingStrategy.ColumnName(table, old), tx.NamingStrategy.ColumnName(table, now)
 	m := tx.Migrator()
-	if !m.HasColumn(table, to) || m.HasColumn(table, from) { // else it is half way
+	if !m.HasColumn(table, to) || m.HasColumn(table, from) { // otherwise it was renamed before
 		if err := run(tx, "ALTER TABLE ? RENAME COLUMN ? TO ?", clause.Table{Name: table}, clause.Column{Name: from}, clause.Column{Name: to}); err != nil {
 			return err
 		}
@@ -55,11 +55,10 @@ type renaming struct {
 	from, to string
 }
 
-// longestName is what all databases take and nobody shortened.
+// longestName is a length that every database stores without truncation.
 const longestName = 60
 
-// name is what is called name from then on; false where it is not named after the
-// table.
+// name returns the new name of name; false if it is not named after the table.
 func (r renaming) name(name string) (string, bool, error) {
 	for _, kind := range []string{"idx_", "uni_", "fk_", "chk_", ""} {
 		if rest, ok := strings.CutPrefix(name, kind+r.from+"_"); ok {
@@ -73,7 +72,7 @@ func (r renaming) name(name string) (string, bool, error) {
 	return "", false, nil
 }
 
-// each renames what is named after the table.
+// each calls rename for the names that are derived from the table's.
 func (r renaming) each(names []string, rename func(old, now string) error) error {
 	for _, old := range names {
 		now, is, err := r.name(old)
@@ -88,7 +87,7 @@ func (r renaming) each(names []string, rename func(old, now string) error) error
 }
 
 func (r renaming) table() error {
-	if m := r.tx.Migrator(); !m.HasTable(r.from) && m.HasTable(r.to) { // half way
+	if m := r.tx.Migrator(); !m.HasTable(r.from) && m.HasTable(r.to) { // renamed before
 		return nil
 	}
 	return r.tx.Exec("ALTER TABLE ? RENAME TO ?", clause.Table{Name: r.from}, clause.Table{Name: r.to}).Error
@@ -186,7 +185,7 @@ func (r renaming) mysql() error {
 	if err != nil {
 		return err
 	}
-	// Constraints take no other name: each gives way to one that is alike.
+	// MySQL cannot rename constraints: each is replaced by an equal one.
 	var keys []struct{ Name, Columns, Target, Refs, OnDelete, OnUpdate string }
 	err = r.tx.Raw("SELECT c.constraint_name AS name, r.referenced_table_name AS target, r.delete_rule AS on_delete, r.update_rule AS on_update, "+
 		"GROUP_CONCAT(c.column_name ORDER BY c.ordinal_position) AS columns, GROUP_CONCAT(c.referenced_column_name ORDER BY c.ordinal_position) AS refs "+

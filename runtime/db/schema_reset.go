@@ -30,10 +30,10 @@ func Reset(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error
 	return Migrate(ctx, gdb, list)
 }
 
-// objects are the queries for what Reset drops, in an order that works: the word
-// of DROP and the name, quoted.
+// objects are the queries for what Reset drops, in a working order: the keyword for
+// DROP and the quoted name.
 var objects = map[string]string{
-	// With a virtual table go those that it keeps its rows in.
+	// Dropping a virtual table drops its shadow tables.
 	"sqlite": `SELECT upper(type) AS kind, printf('"%w"', name) AS name FROM sqlite_master
 		WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\'
 		ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC, type DESC, sqlite_master.name`,
@@ -59,7 +59,7 @@ var objects = map[string]string{
 		ORDER BY kind = 'TABLE' DESC`,
 }
 
-// dropAll drops everything that objects finds.
+// dropAll drops everything that the query of objects returns.
 func dropAll(tx *gorm.DB) error {
 	var all []struct{ Kind, Name string }
 	if err := tx.Raw(objects[tx.Name()]).Scan(&all).Error; err != nil {
@@ -83,7 +83,7 @@ func dropAll(tx *gorm.DB) error {
 	return nil
 }
 
-// whereabouts is a database as a person knows it.
+// whereabouts returns a description of the database for people.
 func whereabouts(gdb *gorm.DB) (at string, err error) {
 	query := map[string]string{
 		"sqlite":   "SELECT file FROM pragma_database_list WHERE name = 'main'",
@@ -94,7 +94,7 @@ func whereabouts(gdb *gorm.DB) (at string, err error) {
 	return at, err
 }
 
-// resetCommand is `db reset` on gdb.
+// resetCommand returns the command `db reset` for gdb.
 func resetCommand(gdb *gorm.DB, list []Migration) command.Command {
 	return command.Command{
 		Name: "db reset", Args: "[--yes]", Summary: "drop every table with its rows, and migrate again",
@@ -128,7 +128,7 @@ func resetCommand(gdb *gorm.DB, list []Migration) command.Command {
 	}
 }
 
-// agreed asks a person; what is no person has to say yes in advance.
+// agreed asks for confirmation on a terminal; otherwise it fails.
 func agreed(ctx context.Context, std command.IO, question string) error {
 	unasked := command.Usage("db reset drops every table, and needs confirmation\n  where: standard input\n  try:   db reset --yes")
 	file, ok := std.Stdin.(*os.File)
@@ -161,11 +161,11 @@ func agreed(ctx context.Context, std command.IO, question string) error {
 	return declined{}
 }
 
-// declined is the error of a person who said no.
+// declined is the error after the user answered no.
 type declined struct{}
 
 // Error implements error.
 func (declined) Error() string { return "cancelled; nothing was dropped" }
 
-// Unwrap makes the exit code that of what was cancelled.
+// Unwrap makes the exit code that of a cancelled command.
 func (declined) Unwrap() error { return context.Canceled }

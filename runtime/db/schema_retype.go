@@ -8,12 +8,12 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// retype gives a column of PostgreSQL its new type while programs use the table,
-// which would be locked until all of it is written anew: a column beside it gets what it
-// holds, a trigger keeps the two alike, and in the end the one takes the place of
-// the other, with its indexes. It does nothing where no row and no index would be written
-// anew, or where more than indexes depends on the column, such as a view. has reports
-// whether the column has the type already.
+// retype changes the type of a column of PostgreSQL while programs use the table,
+// which ALTER COLUMN would lock until all rows are rewritten: a trigger copies the
+// values to a new column, which finally replaces the old one, with its indexes. It
+// does nothing if no row or index would be rewritten, or if more than indexes
+// depends on the column, such as a view. has reports whether the column already has
+// the type.
 func (c change) retype(name string) (done, has bool, err error) {
 	m := c.tx.Migrator()
 	field := c.is.columns[name]
@@ -39,7 +39,7 @@ func (c change) retype(name string) (done, has bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	copying := clause.Column{Name: "zz_" + next.Name} // after triggers of the owner's, by its name
+	copying := clause.Column{Name: "zz_" + next.Name} // fires after the user's triggers, by its name
 	function := clause.Column{Name: fmt.Sprintf("%.20s_%.30s_next", c.is.table, name)}
 	stop := func(tx *gorm.DB) error {
 		if err := tx.Exec("DROP TRIGGER IF EXISTS ? ON ?", copying, table).Error; err != nil {
@@ -112,8 +112,8 @@ func (c change) retype(name string) (done, has bool, err error) {
 	})
 }
 
-// indexesBeside makes indexes of the column that takes another's place as those are of
-// that one, and returns their names by the names of those.
+// indexesBeside creates indexes on the column next like those on the column name,
+// and returns their names by the names of the existing ones.
 func (c change) indexesBeside(name, next string) (map[string]string, error) {
 	var all []struct{ Name, Definition string }
 	err := c.tx.Raw(`SELECT r.relname AS name, pg_get_indexdef(i.indexrelid) AS definition
@@ -149,8 +149,8 @@ func (c change) indexesBeside(name, next string) (map[string]string, error) {
 	return made, nil
 }
 
-// renamedIn is what follows USING in the definition of an index, with another column in
-// the place of one.
+// renamedIn returns the part after USING of an index definition, with one column
+// replaced by another.
 func renamedIn(definition, from, to string) string {
 	part := func(b byte) bool {
 		return b == '_' || b == '$' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
@@ -159,7 +159,7 @@ func renamedIn(definition, from, to string) string {
 	for i := 0; i < len(definition); {
 		end := i + 1
 		switch b := definition[i]; {
-		case b == '\'' || b == '"': // a doubled one opens the next
+		case b == '\'' || b == '"': // a doubled quote opens the next string
 			if at := strings.IndexByte(definition[i+1:], b); at >= 0 {
 				end = i + at + 2
 			}

@@ -8,15 +8,15 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// UniqueFold makes the column of table unique whatever the case as the database
-// has it, by an index named idx_<table>_<column>, for migrations: an index on
-// lower(column), and on MySQL a plain one, for which the column gets a collation
-// without case. SQLite folds the letters of ASCII only. Rows that differ in a
-// column of within, such as organisation_id, may have the same; the index is
-// named idx_<table>_<within>_<column> then.
+// UniqueFold makes the column of table unique ignoring case, as the database
+// defines it, by an index named idx_<table>_<column>, for migrations: an index on
+// lower(column), and on MySQL a plain one after changing the column to a
+// case-insensitive collation. SQLite folds ASCII letters only. Rows that differ in
+// a column of within, such as organisation_id, may have the same value; the index
+// is then named idx_<table>_<within>_<column>.
 //
-// Deprecated: use [UniqueNoCase], which is alike on every database, and [Refold]
-// for what is there.
+// Deprecated: use [UniqueNoCase], which works the same on every database, and
+// [Refold] for existing columns.
 func UniqueFold(tx *gorm.DB, table, column string, within ...string) error {
 	on := "lower(?)"
 	var err error
@@ -33,9 +33,8 @@ func UniqueFold(tx *gorm.DB, table, column string, within ...string) error {
 	return uniqueIndex(tx, on, table, column, foldIndex(table, column, within...), within...)
 }
 
-// uniqueIndex makes the index of a column, as on has it, among the rows that are
-// alike in the columns of within: those by which rows are looked for come first,
-// and not_deleted last.
+// uniqueIndex creates a unique index on an expression of a column, within the
+// columns of within: those come first, for lookups, and not_deleted last.
 func uniqueIndex(tx *gorm.DB, on, table, column, name string, within ...string) error {
 	groups := grouping(within)
 	vars := []any{clause.Table{Name: table}}
@@ -50,9 +49,8 @@ func uniqueIndex(tx *gorm.DB, on, table, column, name string, within ...string) 
 	return createIndex(tx, "UNIQUE ", name, "ON ? ("+list+")", vars...)
 }
 
-// recollate gives a column of PostgreSQL a collation that knows the case of
-// every letter: that of texts knows the letters of ASCII, and the database's own
-// may.
+// recollate changes a column of PostgreSQL to a collation that folds every letter:
+// that of text columns folds only ASCII, and the database's own may too.
 func recollate(tx *gorm.DB, table, column string) error {
 	var kind string
 	err := tx.Raw("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(?)) AND attname = ?", table, column).Scan(&kind).Error
@@ -62,8 +60,8 @@ func recollate(tx *gorm.DB, table, column string) error {
 	return tx.Exec("ALTER TABLE ? ALTER COLUMN ? TYPE "+kind+` COLLATE "und-x-icu"`, clause.Table{Name: table}, clause.Column{Name: column}).Error
 }
 
-// withoutCase gives a column of MySQL a collation without case, unless it has
-// one.
+// withoutCase changes a column of MySQL to a case-insensitive collation, unless it
+// has one.
 func withoutCase(tx *gorm.DB, table, column string) error {
 	var is struct{ CollationName, ColumnType, IsNullable string }
 	err := tx.Raw("SELECT collation_name AS collation_name, column_type AS column_type, is_nullable AS is_nullable FROM information_schema.columns "+
@@ -87,10 +85,10 @@ func foldIndex(table, column string, within ...string) string {
 	return strings.Join(append(append([]string{"idx", table}, grouping(within)...), column), "_")
 }
 
-// notDeleted is the column that is null in rows that are deleted softly.
+// notDeleted is the column that is null in soft-deleted rows.
 const notDeleted = "not_deleted"
 
-// grouping are the columns that the name of an index says it is within.
+// grouping returns within without not_deleted, as in the name of the index.
 func grouping(within []string) []string {
 	return slices.DeleteFunc(slices.Clone(within), func(column string) bool { return column == notDeleted })
 }

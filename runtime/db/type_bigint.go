@@ -10,12 +10,11 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// BigInt is a whole number of 64 bits that JSON holds as a string: JavaScript,
-// and what is written in it, rounds numbers of more than 53. A number is read
-// as well.
+// BigInt is a 64-bit integer that is a string in JSON, since JavaScript rounds
+// integers of more than 53 bits. It also accepts a JSON number.
 type BigInt int64
 
-// ParseBigInt reads "-9007199254740993".
+// ParseBigInt parses a canonical decimal number, such as "-9007199254740993".
 func ParseBigInt(text string) (BigInt, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || strconv.FormatInt(n, 10) != text {
@@ -24,7 +23,7 @@ func ParseBigInt(text string) (BigInt, error) {
 	return BigInt(n), nil
 }
 
-// String is the number as in JSON.
+// String returns the number as in JSON.
 func (n BigInt) String() string { return strconv.FormatInt(int64(n), 10) }
 
 // MarshalText implements encoding.TextMarshaler, and so JSON.

@@ -12,9 +12,9 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// JSON is a column that holds any JSON text: json on MySQL, jsonb on
-// PostgreSQL (which orders keys and drops spaces), text on SQLite. A nil JSON
-// is NULL in the database and null outside.
+// JSON is a column of any JSON value: json on MySQL, jsonb on PostgreSQL (which
+// sorts keys and drops spaces), text on SQLite. A nil JSON is NULL in the database
+// and null in JSON.
 type JSON []byte
 
 // Scan implements sql.Scanner.
@@ -24,7 +24,7 @@ func (j *JSON) Scan(value any) error {
 	return err
 }
 
-// Value implements driver.Valuer. What is not JSON is refused.
+// Value implements driver.Valuer. It rejects invalid JSON.
 func (j JSON) Value() (driver.Value, error) {
 	if j == nil {
 		return nil, nil
@@ -43,8 +43,8 @@ func (j JSON) MarshalJSON() ([]byte, error) {
 	return j, nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler. The text is kept as it came,
-// without the spaces between its tokens.
+// UnmarshalJSON implements json.Unmarshaler. It keeps the text, without
+// insignificant spaces.
 func (j *JSON) UnmarshalJSON(text []byte) error {
 	if bytes.Equal(text, []byte("null")) {
 		*j = nil
@@ -90,9 +90,9 @@ func scanBytes(value any) ([]byte, error) {
 	return nil, fmt.Errorf("cannot read %T", value)
 }
 
-// Array is a column that holds a list of scalars, as a JSON array on every
-// database. A nil Array is an empty one, inside and outside: the column is
-// never NULL unless its field is a pointer.
+// Array is a column of a list of scalars, stored as a JSON array on every database.
+// A nil Array is an empty list, both in the database and in JSON: the column is
+// never NULL unless the field is a pointer.
 type Array[T any] []T
 
 // Scan implements sql.Scanner.
@@ -114,8 +114,8 @@ func (a Array[T]) Value() (driver.Value, error) {
 	return string(raw), err
 }
 
-// MarshalJSON implements json.Marshaler. Times are written as in a column of
-// their own.
+// MarshalJSON implements json.Marshaler. Times are formatted as those of a time
+// column.
 func (a Array[T]) MarshalJSON() ([]byte, error) {
 	if a == nil {
 		return []byte("[]"), nil

@@ -10,8 +10,8 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// Char is a column that the database fills up with spaces: char(n). They are no
-// part of the text.
+// Char is a column of type char(n), which the database pads with spaces. They are
+// not part of the value.
 type Char string
 
 // Scan implements sql.Scanner.
@@ -27,8 +27,8 @@ func (c Char) Value() (driver.Value, error) { return string(c), nil }
 // GormDataType implements schema.GormDataTypeInterface.
 func (Char) GormDataType() string { return string(schema.String) }
 
-// NativeArray is a column of a native array of PostgreSQL, of one dimension. A nil NativeArray
-// is an empty one outside, and NULL is read as one.
+// NativeArray is a column of a one-dimensional native array of PostgreSQL. A nil
+// NativeArray is an empty list, and NULL is read as nil.
 type NativeArray[T any] []T
 
 // Scan implements sql.Scanner.
@@ -51,7 +51,7 @@ func (l *NativeArray[T]) Scan(value any) error {
 	return nil
 }
 
-// setElement reads one element as PostgreSQL writes it.
+// setElement parses one element as PostgreSQL formats it.
 func setElement(to any, text string) error {
 	switch to := to.(type) {
 	case *string:
@@ -71,7 +71,7 @@ func setElement(to any, text string) error {
 	return json.Unmarshal(quoted, to)
 }
 
-// elementsOf takes the text of an array apart: {a,"b c",NULL}.
+// elementsOf splits the text of an array: {a,"b c",NULL}.
 func elementsOf(text string) ([]string, error) {
 	if at := strings.IndexByte(text, '='); strings.HasPrefix(text, "[") && at > 0 { // [2:3]={a,b}
 		text = text[at+1:]

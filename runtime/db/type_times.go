@@ -12,20 +12,20 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// Date is a day without a time: "2006-01-02" in JSON and in URLs. The zero
-// Date is 0001-01-01; its years go from 0001 to 9999.
+// Date is a day without a time: "2006-01-02" in JSON and in URLs. The zero Date is
+// 0001-01-01; years range from 1 to 9999.
 type Date struct{ day time.Time } // midnight, UTC
 
-// NewDate returns the date; months and days out of range roll over, as in
+// NewDate returns the date; months and days out of range are normalized, as in
 // time.Date.
 func NewDate(year int, month time.Month, day int) Date {
 	return Date{time.Date(year, month, day, 0, 0, 0, 0, time.UTC)}
 }
 
-// DateOf is the date that t shows in its own location.
+// DateOf returns the date of t in its own location.
 func DateOf(t time.Time) Date { return NewDate(t.Date()) }
 
-// ParseDate reads "2006-01-02".
+// ParseDate parses "2006-01-02".
 func ParseDate(text string) (Date, error) {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil || day.Year() < 1 {
@@ -34,16 +34,17 @@ func ParseDate(text string) (Date, error) {
 	return Date{day}, nil
 }
 
-// Time is midnight of the date in UTC.
+// Time returns midnight of the date in UTC.
 func (d Date) Time() time.Time { return d.day.UTC() }
 
-// String is the date as in JSON.
+// String returns the date as in JSON.
 func (d Date) String() string { return d.Time().Format(time.DateOnly) }
 
-// IsZero says whether the date is 0001-01-01.
+// IsZero reports whether the date is 0001-01-01.
 func (d Date) IsZero() bool { return d.day.IsZero() }
 
-// Compare is -1 when d is before other, 0 when equal and 1 when after.
+// Compare returns -1 if d is before other, 0 if they are equal and 1 if d is after
+// other.
 func (d Date) Compare(other Date) int { return d.day.Compare(other.day) }
 
 // Scan implements sql.Scanner.
@@ -84,8 +85,8 @@ func (Date) JSONSchema() string { return `{"type":"string","format":"date"}` }
 // MustBe implements web.Described.
 func (Date) MustBe() string { return "must be a date such as 2006-01-02" }
 
-// Clock is a time of day without a date: "15:04:05" in JSON and in URLs, in
-// whole seconds. It is the seconds since midnight, 0 to 86399.
+// Clock is a time of day without a date, as seconds since midnight, 0 to 86399:
+// "15:04:05" in JSON and in URLs.
 type Clock int32
 
 // NewClock returns the time of day.
@@ -93,7 +94,7 @@ func NewClock(hour, minute, second int) Clock {
 	return Clock(hour*3600 + minute*60 + second) // #nosec G115 -- a day has 86,400 seconds
 }
 
-// ParseClock reads "15:04:05" or "15:04".
+// ParseClock parses "15:04:05" or "15:04".
 func ParseClock(text string) (Clock, error) {
 	layout := time.TimeOnly
 	if len(text) == len("15:04") {
@@ -106,7 +107,7 @@ func ParseClock(text string) (Clock, error) {
 	return NewClock(t.Clock()), nil
 }
 
-// String is the time of day as in JSON.
+// String returns the time of day as in JSON.
 func (c Clock) String() string {
 	return fmt.Sprintf("%02d:%02d:%02d", c/3600, c/60%60, c%60)
 }
@@ -159,11 +160,11 @@ func (Clock) JSONSchema() string { return `{"type":"string"}` }
 // MustBe implements web.Described.
 func (Clock) MustBe() string { return "must be a time of day such as 15:04:05" }
 
-// Duration is a length of time: "1h30m0s" in JSON and in URLs, as
-// time.ParseDuration reads it; nanoseconds in a bigint in the database.
+// Duration is a time.Duration in the format of time.ParseDuration: "1h30m0s" in
+// JSON and in URLs; the database stores nanoseconds in a bigint.
 type Duration time.Duration
 
-// ParseDuration reads "1h30m".
+// ParseDuration parses "1h30m".
 func ParseDuration(text string) (Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
@@ -172,7 +173,7 @@ func ParseDuration(text string) (Duration, error) {
 	return Duration(d), nil
 }
 
-// String is the duration as in JSON.
+// String returns the duration as in JSON.
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // Scan implements sql.Scanner.
@@ -197,8 +198,8 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// UnmarshalJSON implements json.Unmarshaler; a bare number is refused, because
-// nobody can tell its unit.
+// UnmarshalJSON implements json.Unmarshaler. It rejects a bare number, whose unit
+// would be ambiguous.
 func (d *Duration) UnmarshalJSON(text []byte) error {
 	if bytes.Equal(text, []byte("null")) {
 		return nil

@@ -13,8 +13,8 @@ import (
 )
 
 // FindWritable returns the row of T whose primary key is id if the caller may
-// change it; see [Writable]. One that they may only read is fault 403, any other
-// fault 404, as in [Find].
+// change it; see [Writable]. For a row that the caller may only read it returns a
+// 403 fault, for any other a 404 fault, as [Find] does.
 func FindWritable[T any](tx *gorm.DB, id any) (T, error) {
 	tx = tx.Session(&gorm.Session{})
 	row, err := Find[T](tx.Set(writableOnly, reflect.TypeFor[T]()), id)
@@ -30,13 +30,12 @@ func FindWritable[T any](tx *gorm.DB, id any) (T, error) {
 	return row, err
 }
 
-// Delete deletes the row of T whose primary key is id if the caller may change
-// it; the faults are those of [FindWritable], and 409 when another row refers
-// to it.
+// Delete deletes the row of T whose primary key is id if the caller may change it.
+// It returns the faults of [FindWritable], and a 409 if another row references it.
 func Delete[T any](tx *gorm.DB, id any) error {
 	tx = tx.Session(&gorm.Session{})
 	deleted := whereKey[T](tx, id).Delete(new(T))
-	// An id that the column cannot hold is of no row.
+	// No row has an id that the column cannot hold.
 	if f := (*fault.Error)(nil); errors.As(deleted.Error, &f) && f.Status == http.StatusUnprocessableEntity {
 		deleted.Error = nil
 	}
@@ -46,14 +45,14 @@ func Delete[T any](tx *gorm.DB, id any) error {
 	if _, err := FindWritable[T](tx, id); err != nil {
 		return err
 	}
-	// It was deleted in between, or came to be the caller's.
+	// It was deleted in the meantime, or has become writable for the caller.
 	return fault.NotFound(Humanize(reflect.TypeFor[T]().Name()) + " not found")
 }
 
-// Refs returns the rows of T with these primary keys, for the relation that a
-// body names by field, such as "tag_ids". One that is not there, is deleted or
-// is not the caller's to read makes it fault 422 on that field. No ids are no
-// rows, and never nil.
+// Refs returns the rows of T with the primary keys ids, which the field of a body,
+// such as "tag_ids", refers to. If one does not exist, is deleted or may not be
+// read by the caller, Refs returns a 422 fault for that field. For no ids it
+// returns an empty slice, which is not nil.
 func Refs[T any](tx *gorm.DB, field string, ids any) ([]T, error) {
 	found := []T{}
 	n := reflect.ValueOf(ids).Len()
@@ -69,11 +68,12 @@ func Refs[T any](tx *gorm.DB, field string, ids any) ([]T, error) {
 	return found, nil
 }
 
-// createdAtOnce bounds the rows of one INSERT: databases bound its parameters.
+// createdAtOnce is the maximum number of rows in one INSERT: databases limit
+// parameters.
 const createdAtOnce = 100
 
-// CreateAll creates the rows in one transaction, all or none, and fills in
-// their keys. The details of a fault say by their index which row is meant.
+// CreateAll creates all rows in one transaction, or none, and sets their primary
+// keys. The details of a fault give the index of the row that failed.
 func CreateAll[T any](tx *gorm.DB, rows []T) error {
 	tx = tx.Session(&gorm.Session{})
 	first := 0
@@ -87,20 +87,21 @@ func CreateAll[T any](tx *gorm.DB, rows []T) error {
 		return nil
 	})
 	end := min(first+createdAtOnce, len(rows))
-	if first >= len(rows) { // a constraint that is checked at the end of a transaction
+	if first >= len(rows) { // a constraint that is checked on commit
 		first, end = 0, len(rows)
 	}
 	if v := (*violation)(nil); errors.As(err, &v) && v.index == nil {
-		// PostgreSQL answered nothing more in the transaction that had failed.
+		// PostgreSQL runs no statement in a failed transaction, so this is the
+		// first chance.
 		some := rows[first:end]
 		locate(tx, &some, v, err)
 	}
 	return At(first, err)
 }
 
-// At returns err with the details of its fault moved by first rows: what is
-// wrong with the third of the rows from first on is wrong with the row first+2.
-// A detail that names no row is about the row first.
+// At returns err with first added to the index of each detail of its fault: an
+// error in the third of the rows starting at first is one in row first+2. A detail
+// without an index gets first.
 func At(first int, err error) error {
 	f := (*fault.Error)(nil)
 	if !errors.As(err, &f) {

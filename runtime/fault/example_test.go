@@ -7,8 +7,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// A handler returns a fault; whatever wraps it on the way, it is what is answered.
-// An error that is none tells the client nothing.
+// A fault that a handler returns becomes the response, even if it is wrapped on the
+// way. Any other error tells the client nothing.
 func Example() {
 	missing := fmt.Errorf("show: %w", fault.NotFound("Post not found"))
 	broken := errors.New("dial tcp 10.0.0.7:5432: connection refused")

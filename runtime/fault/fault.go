@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Error is an answer that is not a success. Message and Details are shown to
-// the client and must hold nothing that is not meant for it; Cause is logged
-// and never shown.
+// Error is the error of a request that did not succeed. Message and Details are
+// shown to the client and must not contain anything that is not meant for it; Cause
+// is logged and never shown.
 type Error struct {
 	Status     int           // HTTP status, 400 to 599
 	Message    string        // one sentence for a person
 	Details    []Detail      // what is wrong, field by field; may be empty
-	RetryAfter time.Duration // with 429 and 503: when to come back; 0 for no hint
+	RetryAfter time.Duration // with 429 and 503: when to retry; 0 for no hint
 	Challenge  string        // with 401: the WWW-Authenticate value; "Bearer" when empty
-	Cause      error         // what happened underneath; may be nil
+	Cause      error         // the underlying error; may be nil
 }
 
-// Detail says what is wrong with one field of the input.
+// Detail describes what is wrong with one field of the input.
 type Detail struct {
 	Field   string `json:"field" doc:"The JSON key or query parameter, as the client wrote it."`
 	Rule    string `json:"rule" doc:"The rule that was broken, for programs: required, min, unique, type, ..."`
@@ -38,68 +38,69 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// BadRequest is 400: the request cannot be understood.
+// BadRequest returns a 400: the request cannot be understood.
 func BadRequest(message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Message: message}
 }
 
-// Unauthorized is 401: the caller is not authenticated.
+// Unauthorized returns a 401: the caller is not authenticated.
 func Unauthorized(message string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Message: message}
 }
 
-// Forbidden is 403: the caller is authenticated but not allowed.
+// Forbidden returns a 403: the caller is authenticated but not allowed.
 func Forbidden(message string) *Error {
 	return &Error{Status: http.StatusForbidden, Message: message}
 }
 
-// NotFound is 404.
+// NotFound returns a 404.
 func NotFound(message string) *Error {
 	return &Error{Status: http.StatusNotFound, Message: message}
 }
 
-// Conflict is 409: the request is well formed and what is stored forbids it.
+// Conflict returns a 409: the request is well formed but conflicts with stored
+// data.
 func Conflict(message string, details ...Detail) *Error {
 	return &Error{Status: http.StatusConflict, Message: message, Details: details}
 }
 
-// TooLarge is 413.
+// TooLarge returns a 413.
 func TooLarge(message string) *Error {
 	return &Error{Status: http.StatusRequestEntityTooLarge, Message: message}
 }
 
-// Invalid is 422 for a body that breaks its rules.
+// Invalid returns a 422 for a body that breaks its rules.
 func Invalid(details ...Detail) *Error {
 	return &Error{Status: http.StatusUnprocessableEntity, Message: "Validation error", Details: details}
 }
 
-// InvalidQuery is 422 for a query string that breaks its rules.
+// InvalidQuery returns a 422 for a query string that breaks its rules.
 func InvalidQuery(details ...Detail) *Error {
 	return &Error{Status: http.StatusUnprocessableEntity, Message: "Invalid query parameters", Details: details}
 }
 
-// TooMany is 429; the client is told to come back after retry.
+// TooMany returns a 429 that asks the client to retry after the given duration.
 func TooMany(message string, retry time.Duration) *Error {
 	return &Error{Status: http.StatusTooManyRequests, Message: message, RetryAfter: retry}
 }
 
-// Unavailable is 503; retry as in TooMany.
+// Unavailable returns a 503; retry as in TooMany.
 func Unavailable(message string, retry time.Duration) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Message: message, RetryAfter: retry}
 }
 
-// NoSpace is 507: what is there can be read, and nothing can be written.
+// NoSpace returns a 507: data can be read but not written.
 func NoSpace(cause error) *Error {
 	return &Error{Status: http.StatusInsufficientStorage, Message: "No space is left, so nothing can be written", RetryAfter: time.Minute, Cause: cause}
 }
 
-// Internal is 500: cause is logged, the client is told nothing of it.
+// Internal returns a 500: cause is logged and not shown to the client.
 func Internal(cause error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Message: "Internal server error", Cause: cause}
 }
 
-// From returns err as an *Error: itself when it is or wraps one, 503 when the
-// request's own deadline ended it, 500 otherwise. From(nil) is nil.
+// From returns err as an *Error: err itself if it is or wraps one, a 503 if the
+// request's own deadline ended it, a 500 otherwise. From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil

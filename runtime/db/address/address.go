@@ -1,4 +1,4 @@
-// Package address reads what DATABASE_URL says, as it is written.
+// Package address parses DATABASE_URL, with user and password as they are written.
 package address
 
 import (
@@ -12,9 +12,9 @@ import (
 	mysqldriver "github.com/go-sql-driver/mysql"
 )
 
-// Escape is an address with a user and a password that a URL can hold: they are
-// read as they are written, so that a password needs no thought. Only % and two
-// hexadecimal digits stand for something else, as in every URL.
+// Escape returns address with its user and password escaped for use in a URL. They
+// are taken literally, so passwords need no escaping; only % and two hexadecimal
+// digits stand for a character, as in any URL.
 func Escape(address string) string {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok {
@@ -22,7 +22,7 @@ func Escape(address string) string {
 	}
 	at := strings.LastIndex(rest, "@")
 	if parameters := parameter.FindStringIndex(rest); at >= 0 && parameters != nil && parameters[0] < at && !strings.Contains(rest[at:], "/") {
-		at = strings.LastIndex(rest[:parameters[0]], "@") // that one is in a parameter's value
+		at = strings.LastIndex(rest[:parameters[0]], "@") // this @ is in a parameter's value
 	}
 	if at < 0 {
 		return address
@@ -35,11 +35,10 @@ func Escape(address string) string {
 	return scheme + "://" + who.String() + "@" + rest[at+1:]
 }
 
-// parameter is where the parameters of a URL begin.
+// parameter matches the beginning of the parameters of a URL.
 var parameter = regexp.MustCompile(`\?[A-Za-z_-]+=`)
 
-// written is what a part of a URL stands for: itself, where it is no part of a
-// URL.
+// written unescapes part of a URL, or returns it unchanged if it is not valid.
 func written(part string) string {
 	if plain, err := url.PathUnescape(part); err == nil {
 		return plain
@@ -47,8 +46,8 @@ func written(part string) string {
 	return part
 }
 
-// MySQL reads a URL that Escape has seen, which the driver does not know. Times are
-// in UTC.
+// MySQL parses a URL that Escape has returned, a form that the driver does not
+// accept. Times are in UTC.
 func MySQL(address string) (*mysqldriver.Config, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -57,7 +56,7 @@ func MySQL(address string) (*mysqldriver.Config, error) {
 	if u.Host == "" || len(u.Path) < 2 {
 		return nil, errors.New("no host or no name")
 	}
-	// The driver's own parameters (tls, timeout, ...) are read by the driver.
+	// The driver parses its own parameters (tls, timeout, ...).
 	cfg, err := mysqldriver.ParseDSN("/?" + u.RawQuery)
 	if err != nil {
 		return nil, err
@@ -75,7 +74,7 @@ func MySQL(address string) (*mysqldriver.Config, error) {
 	cfg.ParseTime = true
 	cfg.Loc = time.UTC
 	cfg.InterpolateParams = true // one round trip instead of three
-	cfg.ClientFoundRows = true   // an update that changes nothing has still found its row
+	cfg.ClientFoundRows = true   // so that an update that changes nothing still counts its row
 	cfg.Collation = ""
 	if err := cfg.Apply(mysqldriver.Charset("utf8mb4", "")); err != nil {
 		return nil, err
