@@ -12,13 +12,13 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// detail says which rule is broken and what would not break it.
+// detail describes a failed rule and a value that would pass it.
 func detail(path string, f validator.FieldError) fault.Detail {
 	return fault.Detail{Field: path, Rule: f.Tag(), Message: sentence(path, advice(f))}
 }
 
-// sentence joins a field's path and what is to be said about it: "Author must
-// be at least 1" of "author_id".
+// sentence joins the name in a field's path and a predicate: "Author must be at least
+// 1" for "author_id".
 func sentence(path, predicate string) string {
 	name := path[strings.LastIndexAny(path, ".]")+1:]
 	if name == "" {
@@ -144,7 +144,7 @@ func advice(f validator.FieldError) string {
 	return "is not valid"
 }
 
-// words writes the name of a Go field as words: "starts at" of StartsAt.
+// words splits the name of a Go field into words: "starts at" for StartsAt.
 func words(name string) string {
 	var b strings.Builder
 	for i, r := range name {
@@ -156,8 +156,8 @@ func words(name string) string {
 	return b.String()
 }
 
-// amount says how much of a value there may be: characters, elements, or the
-// value itself.
+// amount completes "must" with a bound on the number of characters or elements, or on
+// the value itself.
 func amount(f validator.FieldError, compared string) string {
 	unit, param := "", f.Param()
 	switch f.Kind() {

@@ -11,21 +11,21 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// errNoRoute marks a path that no route matches: Gin finds a route for /posts/bulk
-// and GET, which has no post of that number.
+// errNoRoute marks a path that matches no route, although Gin finds one: GET
+// /posts/bulk matches /posts/:id, but "bulk" is not an id.
 var errNoRoute = errors.New("no route matches")
 
 func noRoute() error {
 	return &fault.Error{Status: http.StatusNotFound, Message: "Not found", Cause: errNoRoute}
 }
 
-// unmatched answers a request that no route of its method matches: with what its path
-// allows, and a 405 or, where OPTIONS asks, a 204 (RFC 9110, 9.3.7 and 15.5.6). A path
-// that allows nothing is unknown.
+// unmatched responds to a request that matches no route of its method: with the
+// methods allowed on its path, and 405, or 204 for OPTIONS (RFC 9110, 9.3.7 and
+// 15.5.6). A path without allowed methods gets 404.
 func (a *App) unmatched(c *gin.Context) {
 	allowed := a.allowed(c)
 	if len(allowed) == 0 {
-		c.Writer.Header().Del("Allow") // by Gin, of routes that the path does not match
+		c.Writer.Header().Del("Allow") // set by Gin, from routes that the path does not match
 		Fail(c, noRoute())
 		return
 	}
@@ -38,7 +38,7 @@ func (a *App) unmatched(c *gin.Context) {
 	Fail(c, &fault.Error{Status: http.StatusMethodNotAllowed, Message: "Method not allowed"})
 }
 
-// matched serves a route, or what its path has for other methods.
+// matched calls serve, and unmatched if it failed with errNoRoute.
 func (a *App) matched(serve gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		serve(c)
@@ -49,8 +49,8 @@ func (a *App) matched(serve gin.HandlerFunc) gin.HandlerFunc {
 	}
 }
 
-// allowed lists the methods of the routes that match the request's path. Those of the
-// pattern that it does not match are not among them, whatever they read of it.
+// allowed returns the methods of the routes that match the request's path. It skips
+// those of the pattern that Gin has matched, since the parameters are invalid for it.
 func (a *App) allowed(c *gin.Context) []string {
 	own := c.Params
 	defer func() { c.Params = own }()
@@ -69,8 +69,8 @@ func (a *App) allowed(c *gin.Context) []string {
 	return methods
 }
 
-// parameters are what a path has at the parameters of a pattern of Gin's, if it has
-// its form.
+// parameters returns the parameters of path according to a Gin pattern, and whether
+// it matches.
 func parameters(pattern, path string) (params gin.Params, ok bool) {
 	for pattern != "" {
 		at := strings.IndexAny(pattern, ":*")

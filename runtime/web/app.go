@@ -19,8 +19,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// App is an application ready to serve. Engine may be changed further before
-// the first request.
+// App is an application ready to serve. Engine may be modified until the first
+// request.
 type App struct {
 	Engine  *gin.Engine
 	Modules []Module
@@ -28,27 +28,27 @@ type App struct {
 	Log     *slog.Logger
 
 	proxies       []netip.Prefix
-	deadlines     map[address]time.Duration           // of the routes that have their own
-	matches       map[address]func(*gin.Context) bool // whether a path is of the types of the route's parameters
+	deadlines     map[address]time.Duration           // of routes with their own deadline
+	matches       map[address]func(*gin.Context) bool // report whether the path parameters are valid for the route
 	preconditions preconditions
 	handler       http.Handler
-	roots         []string // of the API
+	roots         []string // of the API's paths
 	draining      atomic.Bool
-	asks          singleflight.Group                                                  // of the modules whether they are ready
-	count         func(context.Context, netip.Addr, Rate) (int, time.Duration, error) // of a module; nil for none
+	readyChecks   singleflight.Group                                                  // concurrent readiness checks
+	count         func(context.Context, netip.Addr, Rate) (int, time.Duration, error) // the last Module.Count; nil if none
 }
 
-// address is where a route is mounted.
+// address is the method and path at which a route is mounted.
 type address struct{ method, path string }
 
-// defaultMaxBody is how many bytes a request's body may have when its route
-// does not say, 1 MiB.
+// defaultMaxBody is the size limit of a request body, in bytes, unless the route sets
+// its own: 1 MiB.
 const defaultMaxBody = 1 << 20
 
-// New mounts the modules in their order. It fails when a module could not be
-// made, when two routes clash and when a route's input cannot be read.
+// New mounts the modules in order. It fails if a module has an Err, if two routes
+// conflict or if the input of a route cannot be decoded from a request.
 func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
-	gin.SetMode(gin.ReleaseMode) // Gin's mode is one for the process; the others print to the terminal
+	gin.SetMode(gin.ReleaseMode) // global; Gin's other modes print to the terminal
 	proxies, err := prefixes(c.TrustedProxies)
 	if err != nil {
 		return nil, err
@@ -64,14 +64,14 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	e := a.Engine
 	e.HandleMethodNotAllowed = true
-	e.RedirectTrailingSlash = false // a path has one spelling
-	e.ContextWithFallback = true    // a *gin.Context ends with its request
-	// A proxy overwrites one; another would be the client's.
+	e.RedirectTrailingSlash = false // each path has one spelling
+	e.ContextWithFallback = true    // a *gin.Context is done when its request is
+	// The proxy overwrites this header. Any other could come from the client.
 	e.RemoteIPHeaders = []string{cmp.Or(c.ClientIPHeader, "X-Forwarded-For")}
 	if err := e.SetTrustedProxies(c.TrustedProxies); err != nil {
 		return nil, err
 	}
-	e.Use(a.around, a.secure)
+	e.Use(a.middleware, a.secure)
 	if len(c.CORSOrigins) > 0 {
 		e.Use(cors(c.CORSOrigins))
 	}
@@ -86,7 +86,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 			return nil, fmt.Errorf("%s: %w", m.Name, m.Err)
 		}
 		if m.Count != nil {
-			limiter.common, a.count = m.Count, m.Count
+			limiter.shared, a.count = m.Count, m.Count
 		}
 		e.Use(m.Use...)
 	}
@@ -104,7 +104,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	}
 	for _, m := range modules {
 		for _, r := range m.Routes {
-			r.Path = r.below(m.Prefix)
+			r.Path = r.fullPath(m.Prefix)
 			if err := a.mount(m, r, rules); err != nil {
 				return nil, fmt.Errorf("%s %s of %s: %w", r.Method, r.Path, m.Name, err)
 			}
@@ -114,7 +114,7 @@ func New(c Config, log *slog.Logger, modules ...Module) (*App, error) {
 	return a, nil
 }
 
-// mount registers one route of a module, and HEAD beside GET.
+// mount registers one route of a module, and HEAD along with GET.
 func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 	bound := binding{r.handler, func(*gin.Context) bool { return true }}
 	if r.bind != nil {
@@ -127,7 +127,7 @@ func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 	case http.MethodGet:
 		a.preconditions.reads[r.Path] = serve
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		serve = a.preconditions.holds(r, bound)
+		serve = a.preconditions.wrap(r, bound)
 	}
 	chain := []gin.HandlerFunc{a.enter(m.Name, r, bound.matches)}
 	deprecated, err := m.deprecated()
@@ -139,7 +139,7 @@ func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 	}
 	chain = append(chain, r.Before...)
 	chain = append(chain, a.matched(serve))
-	// Gin panics on routes that clash.
+	// Gin panics on conflicting routes.
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
@@ -163,14 +163,14 @@ func (a *App) mount(m Module, r Route, rules *rules) (err error) {
 	return nil
 }
 
-// enter begins every route: its guards, and the limit of its body. A path that
-// the route does not match is unknown, whoever asks; whether it does is only
-// asked of those who are refused, for the others find out by themselves.
+// enter is the first handler of every route: it checks the guards and limits the
+// body. A request whose path parameters are invalid gets 404, authenticated or not.
+// They are checked here only if a guard fails; otherwise the binder checks them.
 func (a *App) enter(module string, r Route, matches func(*gin.Context) bool) gin.HandlerFunc {
 	limit := cmp.Or(r.MaxBody, defaultMaxBody)
 	return func(c *gin.Context) {
 		if r.Deadline != 0 {
-			extend(c.Writer, r.Deadline)
+			setDeadlines(c.Writer, r.Deadline)
 		}
 		if own, ok := c.Request.Context().Value(requestKey{}).(*requestContext); ok && len(r.Guards) > 0 {
 			own.module = module
@@ -182,7 +182,7 @@ func (a *App) enter(module string, r Route, matches func(*gin.Context) bool) gin
 					return
 				}
 				if fault.From(err).Status == http.StatusUnauthorized {
-					swallow(c.Request, limit)
+					discardBody(c.Request, limit)
 				}
 				Fail(c, err)
 				return
@@ -198,20 +198,20 @@ func (a *App) enter(module string, r Route, matches func(*gin.Context) bool) gin
 	}
 }
 
-// swallow reads the body of a request whose token is refused, as far as the
-// route allows: net/http hangs up on what is left of a large one, which
-// many clients take for a failure of the network and never read that a new token
-// would help. Who asks first (Expect: 100-continue) has not sent it.
-func swallow(r *http.Request, limit int64) {
-	// One that is sent in chunks does not say how long it is.
+// discardBody reads the body of a request whose token was rejected, up to the limit
+// of the route. net/http closes the connection if much of the body is unread, which
+// many clients report as a network failure, without reading that a new token would
+// help. A client that sent Expect: 100-continue has not sent the body yet.
+func discardBody(r *http.Request, limit int64) {
+	// The length of a chunked body is -1.
 	if r.Body != nil && r.ContentLength <= limit && r.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, r.Body, limit)
 	}
 }
 
-// extend moves the connection's time limits to the route's own. A writer that
-// has none, as in tests, does not mind.
-func extend(w http.ResponseWriter, d time.Duration) {
+// setDeadlines replaces the read and write deadlines of the connection by those of
+// the route. It ignores the error of writers without deadlines, as in tests.
+func setDeadlines(w http.ResponseWriter, d time.Duration) {
 	var end time.Time
 	if d > 0 {
 		end = time.Now().Add(d)
@@ -221,5 +221,5 @@ func extend(w http.ResponseWriter, d time.Duration) {
 	_ = control.SetWriteDeadline(end)
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP implements http.Handler.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// encryption is how connections are encrypted: by the certificate in files, by
-// one that an authority issues over ACME, or not at all, nil.
-func (c Config) encryption() (*tls.Config, error) {
+// tlsConfig returns the TLS configuration: with the certificate from files, with one
+// issued over ACME, or nil for plain HTTP.
+func (c Config) tlsConfig() (*tls.Config, error) {
 	switch {
 	case c.TLSCert != "":
 		pair, err := newCertificate(c.TLSCert, c.TLSKey)
@@ -33,9 +33,9 @@ func (c Config) encryption() (*tls.Config, error) {
 	return nil, nil
 }
 
-// obtain gets the certificates before the first client needs them, which would
-// wait, and says in the log what keeps them from being issued.
-func (a *App) obtain(settings *tls.Config) {
+// obtainCertificates requests the certificates in advance, so that the first client
+// does not wait, and logs errors.
+func (a *App) obtainCertificates(settings *tls.Config) {
 	for _, host := range a.Config.AutocertHosts {
 		_, err := settings.GetCertificate(&tls.ClientHelloInfo{
 			ServerName: host, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
@@ -48,7 +48,7 @@ func (a *App) obtain(settings *tls.Config) {
 	}
 }
 
-// isDomain reports whether an authority issues certificates for the name.
+// isDomain reports whether a certificate authority may issue certificates for name.
 func isDomain(name string) bool {
 	_, err := netip.ParseAddr(name)
 	return err != nil && hostName.MatchString(name) && strings.Contains(name, ".") && !strings.Contains(name, "_")

@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// Work is a piece of background work, such as one run of a job.
+// Work is a unit of background work, such as one run of a job.
 type Work struct {
-	Name  string      // what it is, one of few: "job mail.welcome"
-	About []slog.Attr // which one it is
+	Name  string      // kind of work, from a small set: "job mail.welcome"
+	About []slog.Attr // attributes that identify this unit
 	Do    func(ctx context.Context) error
 }
 
 type aroundKey struct{}
 
-// surround returns a context in which Background calls what the modules have
-// to put around work.
-func (a *App) surround(ctx context.Context) context.Context {
+// withAround returns a context in which Background applies the Around functions of
+// the modules.
+func (a *App) withAround(ctx context.Context) context.Context {
 	var all []func(context.Context, Work) error
 	for _, m := range a.Modules {
 		if m.Around != nil {
@@ -30,15 +30,15 @@ func (a *App) surround(ctx context.Context) context.Context {
 	return context.WithValue(ctx, aroundKey{}, all)
 }
 
-// Background does the work, with what the application's modules put around it.
-// ctx comes from Module.Run, or from a command that Starts.
+// Background runs work, wrapped in the Around functions of the application's modules.
+// ctx comes from Module.Run, or from a command that sets Starts.
 func Background(ctx context.Context, work Work) error {
 	all, _ := ctx.Value(aroundKey{}).([]func(context.Context, Work) error)
 	do := work.Do
-	for _, around := range slices.Backward(all) {
+	for _, wrap := range slices.Backward(all) {
 		inner := do
 		do = func(ctx context.Context) error {
-			return around(ctx, Work{work.Name, work.About, inner})
+			return wrap(ctx, Work{work.Name, work.About, inner})
 		}
 	}
 	return do(ctx)

@@ -22,23 +22,23 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// maxDepth is how deep a JSON body may nest.
+// maxDepth is the maximum nesting depth of a JSON body.
 const maxDepth = 64
 
-// body is how the Body field of one input type is read.
+// body describes how to read the Body field of one input type.
 type body struct {
 	index    []int
 	typ      reflect.Type // without the pointer
-	optional bool         // the field is a pointer: no body leaves it nil
+	optional bool         // the field is a pointer; an absent body leaves it nil
 	bulk     bool
 	exact    bool // some field is a decimal, a time or JSON
-	list     bool // what is wrong with an element is reported with its index
+	list     bool // errors in an element are reported with its index
 	shape    *shape
-	verdict  func(any) ([]broken, error)
-	checks   bool // it or each of its elements is a Checker
+	verdict  func(any) ([]violation, error)
+	checks   bool // it or its elements implement Checker
 	buffers  *pool
-	refused  []refusal
-	out      reflect.Type // what the route answers
+	refused  []refusedFunc
+	out      reflect.Type // the response type of the route
 }
 
 func newBody(f *reflect.StructField, rules *rules) *body {
@@ -59,7 +59,7 @@ func newBody(f *reflect.StructField, rules *rules) *body {
 	return b
 }
 
-// read decodes the request's body into the field dst and asks its rules.
+// read decodes the request body into the field dst and validates it.
 func (b *body) read(c *gin.Context, dst reflect.Value) error {
 	if err := jsonContent(c.Request, b.optional); err != nil {
 		return err
@@ -83,13 +83,12 @@ func (b *body) read(c *gin.Context, dst reflect.Value) error {
 	return b.decode(c.Request.Context(), raw, dst)
 }
 
-// decode turns the bytes of a body into dst, whose type is b.typ, and asks
-// its rules.
+// decode parses the bytes of a body into dst, whose type is b.typ, and validates it.
 func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error {
 	switch {
 	case !utf8.Valid(raw):
 		return fault.BadRequest("The body is not valid UTF-8")
-	case halves(raw):
+	case unpairedSurrogate(raw):
 		return fault.BadRequest("The body contains an unpaired surrogate")
 	case tooDeep(raw):
 		return fault.BadRequest(fmt.Sprintf("The body is nested deeper than %d levels", maxDepth))
@@ -100,18 +99,18 @@ func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error 
 	if err != nil && !json.Valid(raw) {
 		return fault.BadRequest("The body is not valid JSON")
 	}
-	names := nameWalk{raw: raw, path: make([]step, 0, 4), seen: make([][]byte, 0, few/2)}
+	names := nameWalk{raw: raw, path: make([]step, 0, 4), seen: make([][]byte, 0, maxLinear/2)}
 	names.value(b.shape)
 	if err != nil && len(names.whole) > 0 {
-		raw = names.normal()
+		raw = names.normalize()
 		dst.SetZero()
 		err = json.Unmarshal(raw, into)
 	}
 	if err != nil {
-		details = findMisfits(raw, dst)
+		details = findMismatches(raw, dst)
 	} else if nulls := nullElements(raw, b.typ); len(nulls) > 0 {
 		details = nulls
-	} else if suspicious(raw, b.exact) {
+	} else if mayBeUnstorable(raw, b.exact) {
 		details = unstorable(dst)
 	} else if raw[0] == 'n' && b.typ.Kind() == reflect.Struct {
 		details = []fault.Detail{mismatch("", b.typ)}
@@ -134,7 +133,7 @@ func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error 
 			return fault.Invalid(fault.Detail{Field: "items", Rule: "len", Message: fmt.Sprintf("Items must have 1 to %d elements", maxBulk)})
 		}
 	}
-	var violations []broken
+	var violations []violation
 	if len(details) < maxDetails {
 		var err error
 		if violations, err = b.verdict(into); err != nil {
@@ -162,12 +161,12 @@ func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error 
 	return fault.Invalid(b.complete(ctx, dst, details)...)
 }
 
-// maxDetails is how many mistakes one answer lists: a large body can hold
-// hundreds of thousands.
+// maxDetails limits the errors in one response: a large body can have hundreds of
+// thousands.
 const maxDetails = 100
 
-// covered reports whether one of the details already speaks of the value at path
-// or of what holds it: a value of the wrong type breaks no rules.
+// covered reports whether one of the details already concerns the value at path or
+// one that contains it: a value of the wrong type is not checked further.
 func covered(path string, details []fault.Detail) bool {
 	return slices.ContainsFunc(details, func(d fault.Detail) bool {
 		rest, ok := strings.CutPrefix(path, d.Field)
@@ -175,8 +174,8 @@ func covered(path string, details []fault.Detail) bool {
 	})
 }
 
-// indexed moves the index that begins the field of an element, "[2].title",
-// to where it belongs.
+// indexed moves the index at the start of an element's field, "[2].title", into
+// Index.
 func indexed(details []fault.Detail) {
 	for i := range details {
 		d := &details[i]
@@ -190,7 +189,7 @@ func indexed(details []fault.Detail) {
 	}
 }
 
-// jsonContent refuses a request whose body does not say that it is JSON.
+// jsonContent rejects a request whose body is not declared as JSON.
 func jsonContent(r *http.Request, optional bool) error {
 	contentType := r.Header.Get("Content-Type")
 	if contentType == "" && (r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody) {
@@ -214,7 +213,7 @@ func jsonContent(r *http.Request, optional bool) error {
 	return nil
 }
 
-// receive reads the whole body, whose size the route has limited.
+// receive reads the whole body, whose size the route limits.
 func receive(buffer *bytes.Buffer, r *http.Request) error {
 	if r.Body == nil {
 		return nil
@@ -239,7 +238,7 @@ func tooLarge(limit int64) error {
 }
 
 // tooDeep reports whether brackets nest deeper than allowed, before the parser
-// spends memory on them.
+// allocates memory for them.
 func tooDeep(raw []byte) bool {
 	if bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) <= maxDepth {
 		return false
@@ -263,10 +262,10 @@ func tooDeep(raw []byte) bool {
 	return false
 }
 
-// halves reports whether a string in raw, which may be JSON, has one half of a
-// surrogate pair without the other. The parser puts a replacement character in
-// its place, which nobody sent, and PostgreSQL takes no JSON that holds one.
-func halves(raw []byte) bool {
+// unpairedSurrogate reports whether a string in raw, which may be invalid JSON,
+// contains half of a surrogate pair. The parser would replace it with U+FFFD, which
+// the client did not send, and PostgreSQL rejects JSON that contains one.
+func unpairedSurrogate(raw []byte) bool {
 	if !bytes.Contains(raw, []byte(`\ud`)) && !bytes.Contains(raw, []byte(`\uD`)) {
 		return false
 	}
@@ -288,8 +287,8 @@ func halves(raw []byte) bool {
 	return false
 }
 
-// escaped is the UTF-16 unit that the text behind a backslash means, 0 when it
-// means none.
+// escaped returns the UTF-16 unit of the \u escape whose backslash precedes text, or
+// 0 if it is not one.
 func escaped(text []byte) rune {
 	if len(text) < len(`uXXXX`) || text[0] != 'u' {
 		return 0

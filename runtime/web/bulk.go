@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 )
 
-// maxBulk is how many elements a Bulk may have.
+// maxBulk is the maximum number of elements in a Bulk.
 const maxBulk = 1000
 
-// Bulk is a body of many values: a JSON array, or an object that holds the
-// array as "items". It has 1 to 1,000 elements; what is wrong with one is
-// reported with its index.
+// Bulk is a body of many values: a JSON array, or an object with the array as
+// "items". It has 1 to 1,000 elements. Errors are reported with the index of the
+// element.
 type Bulk[T any] []T
 
-// UnmarshalJSON reads either form.
+// UnmarshalJSON accepts either form.
 func (b *Bulk[T]) UnmarshalJSON(data []byte) error {
 	if data = bytes.TrimLeft(data, " \t\r\n"); len(data) > 0 && data[0] == '{' {
 		var envelope struct {

@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// certificate is one that is kept in files, and read again when whoever renews it
-// has written others.
+// certificate is loaded from files, and reloaded when they are renewed.
 type certificate struct {
 	cert, key string // the files
 
 	mu   sync.Mutex
-	read time.Time // when cert was written that is held
+	read time.Time // modification time of the loaded certificate file
 	held *tls.Certificate
 }
 
@@ -27,8 +26,8 @@ func newCertificate(cert, key string) (*certificate, error) {
 	return c, nil
 }
 
-// get implements tls.Config.GetCertificate. While files are being replaced, and
-// do not fit together, it is the one before.
+// get implements tls.Config.GetCertificate. It keeps the previous certificate while
+// the files are being replaced and do not match.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

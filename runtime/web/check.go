@@ -7,13 +7,13 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Checker is what the type of a body, or of the elements of one that is a
-// list, may implement for rules that tags cannot say: what one field asks of
-// another, or how good a password is. It is asked after the tags, also when
-// they are broken, so that one answer tells everything that is wrong; a field
-// that already breaks a tag, or did not come as its type, is reported by that
-// alone. Check must therefore take any value, the zero value too. Each detail
-// names its field as JSON does; without details the body is good.
+// Checker may be implemented by the type of a body, or of the elements of a list
+// body, for rules that tags cannot express: a relation between fields, or the
+// strength of a password. Check runs after the tags, even if they fail, so that one
+// response reports every error. It must therefore accept any value, the zero value
+// included. An error for a field that already fails a tag or has the wrong type is
+// dropped. Each detail names its field as in JSON; no details mean that the body is
+// valid.
 //
 //	func (b period) Check() []fault.Detail {
 //		if b.End.Before(b.Begin) {
@@ -27,8 +27,8 @@ type Checker interface {
 
 var checker = reflect.TypeFor[Checker]()
 
-// check asks the body, or each of its elements, and appends what it says to
-// what is already wrong.
+// check calls Check on the body, or on each of its elements, and appends the result
+// to details.
 func (b *body) check(v reflect.Value, details []fault.Detail) []fault.Detail {
 	known := details
 	ask := func(v reflect.Value, prefix string) {

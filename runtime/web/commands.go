@@ -12,8 +12,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// Commands returns what an application's program can do: serve, health, routes, and
-// the commands of its modules.
+// Commands returns the commands of the application: serve, health, routes, and those
+// of its modules.
 func Commands(a *App) []command.Command {
 	list := []command.Command{
 		{Name: "serve", Summary: "serve the API until stopped", Run: func(ctx context.Context, io command.IO) error {
@@ -28,7 +28,7 @@ func Commands(a *App) []command.Command {
 	for _, m := range a.Modules {
 		for _, c := range m.Commands {
 			if c.Development && a.Config.Env == Production {
-				c.Run, c.Starts = refused(c.Name), false
+				c.Run, c.Starts = developmentOnly(c.Name), false
 			}
 			if c.Starts {
 				c.Run = a.started(c.Run)
@@ -39,32 +39,33 @@ func Commands(a *App) []command.Command {
 	return list
 }
 
-// refused is a command in production that is not meant for it.
-func refused(name string) func(context.Context, command.IO) error {
+// developmentOnly returns a command function that fails because the command is not
+// available in production.
+func developmentOnly(name string) func(context.Context, command.IO) error {
 	return func(context.Context, command.IO) error {
 		return fmt.Errorf("%s is for development only, and this is production\n  where: APP_ENV=%s\n  try:   run it on a development machine", name, Production)
 	}
 }
 
-// started is a command that runs after the modules have started. Which of them
-// is not ready explains its failure.
+// started wraps a command function so that it runs after the modules have started. If
+// it fails, modules that are not ready are added to its error.
 func (a *App) started(run func(context.Context, command.IO) error) func(context.Context, command.IO) error {
 	return func(ctx context.Context, io command.IO) error {
 		if err := a.start(ctx); err != nil {
 			return err
 		}
-		err := run(a.surround(ctx), io)
+		err := run(a.withAround(ctx), io)
 		a.stop(ctx, time.Now().Add(lastTimeout))
 		if command.ExitCode(err) != command.Failed {
 			return err
 		}
-		asking, cancel := context.WithTimeout(ctx, readyTimeout)
+		readyCtx, cancel := context.WithTimeout(ctx, readyTimeout)
 		defer cancel()
 		for _, m := range a.Modules {
 			if m.Ready == nil {
 				continue
 			}
-			if problem := m.Ready(asking); problem != nil {
+			if problem := m.Ready(readyCtx); problem != nil {
 				err = fmt.Errorf("%w\n  where: %s: %w", err, m.Name, problem)
 			}
 		}
@@ -72,7 +73,7 @@ func (a *App) started(run func(context.Context, command.IO) error) func(context.
 	}
 }
 
-// listed is a route as the routes command prints it.
+// listed is a route as printed by the routes command.
 type listed struct {
 	Method  string   `json:"method"`
 	Path    string   `json:"path"`
@@ -95,7 +96,7 @@ func (a *App) routesCommand(_ context.Context, std command.IO) error {
 				guards = append(guards, g.Name)
 			}
 			open := len(guards) == 0 && r.Method != http.MethodGet && r.Method != http.MethodHead
-			routes = append(routes, listed{r.Method, r.below(m.Prefix), m.Name, guards, open, r.Summary})
+			routes = append(routes, listed{r.Method, r.fullPath(m.Prefix), m.Name, guards, open, r.Summary})
 		}
 	}
 	if asJSON {
@@ -106,8 +107,9 @@ func (a *App) routesCommand(_ context.Context, std command.IO) error {
 	return listRoutes(std.Stdout, std.Columns(), routes)
 }
 
-// listRoutes writes a table of a number of columns, 0 for any: the guards of a longer
-// path stand below it. Summaries are in what --json writes, and in the API reference.
+// listRoutes writes a table at most width columns wide, 0 for any width. If a path is
+// too long, its guards go on the next line. Summaries appear only with --json and in
+// the API reference.
 func listRoutes(w io.Writer, width int, routes []listed) error {
 	rows := [][3]string{{"METHOD", "PATH", "GUARDS"}}
 	for _, r := range routes {
@@ -117,7 +119,7 @@ func listRoutes(w io.Writer, width int, routes []listed) error {
 		}
 		rows = append(rows, [3]string{r.Method, r.Path, guards})
 	}
-	var method, path, guards int // how wide they are
+	var method, path, guards int // column widths
 	for _, row := range rows {
 		method, path, guards = max(method, len(row[0])), max(path, len(row[1])), max(guards, len(row[2]))
 	}

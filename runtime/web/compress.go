@@ -15,10 +15,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// minCompressed is the size in bytes below which compression gains nothing.
+// minCompressed is the size in bytes below which compression is not worthwhile.
 const minCompressed = 1024
 
-// encoder is a compressor that can be used again.
+// encoder is a reusable compressor.
 type encoder interface {
 	io.Writer
 	Reset(io.Writer)
@@ -26,17 +26,17 @@ type encoder interface {
 	Close() error
 }
 
-// coding is one content coding with its idle encoders.
+// coding is a content coding with a pool of encoders.
 type coding struct {
-	name    string
-	idle    sync.Pool
-	newCode func() encoder
+	name       string
+	idle       sync.Pool
+	newEncoder func() encoder
 }
 
 func (c *coding) get(w io.Writer) encoder {
 	e, ok := c.idle.Get().(encoder)
 	if !ok {
-		e = c.newCode()
+		e = c.newEncoder()
 	}
 	e.Reset(w)
 	return e
@@ -47,10 +47,10 @@ func (c *coding) put(e encoder) {
 	c.idle.Put(e)
 }
 
-// compressor encodes the answers of a handler as their clients ask (RFC 9110,
-// 12.5.3): zstd, br or gzip, whichever they weigh most, in this order when they
-// do not mind. Small answers, those that are encoded already, streams and
-// upgraded connections pass as they are.
+// compressor encodes the responses of a handler as requested in Accept-Encoding (RFC
+// 9110, 12.5.3): with the coding of the highest weight, preferring zstd over br over
+// gzip among equals. It passes through small and already encoded responses, streams
+// and upgraded connections.
 type compressor struct {
 	next    http.Handler
 	codings [3]*coding
@@ -59,13 +59,13 @@ type compressor struct {
 
 func newCompressor(next http.Handler) *compressor {
 	return &compressor{next: next, codings: [3]*coding{
-		{name: "zstd", newCode: func() encoder {
-			// The options are fixed, and valid.
+		{name: "zstd", newEncoder: func() encoder {
+			// The options are constant and valid.
 			e, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10))
 			return e
 		}},
-		{name: "br", newCode: func() encoder { return brotli.NewWriterLevel(nil, 3) }},
-		{name: "gzip", newCode: func() encoder {
+		{name: "br", newEncoder: func() encoder { return brotli.NewWriterLevel(nil, 3) }},
+		{name: "gzip", newEncoder: func() encoder {
 			e, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 			return e
 		}},
@@ -92,11 +92,12 @@ func (c *compressor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	cw.finish()
 }
 
-// tag is the strong ETag of an answer in this coding, whose own is tag.
+// tag returns the strong ETag of a response in this coding; tag is that of the plain
+// response.
 func (c *coding) tag(tag string) string { return strings.TrimSuffix(tag, `"`) + "-" + c.name + `"` }
 
-// decode takes the codings out of the tags that a request names: beyond here an
-// answer has one tag, however it was encoded.
+// decode strips the suffixes of the codings from the ETags in a request: to the
+// handlers a response has one ETag in every coding.
 func (c *compressor) decode(h http.Header) {
 	for _, name := range []string{"If-Match", "If-None-Match"} {
 		for i, given := range h[name] {
@@ -108,14 +109,15 @@ func (c *compressor) decode(h http.Header) {
 	}
 }
 
-// tellHeld names, with a 304, the encoded answer that the client holds.
-func (w *compressedWriter) tellHeld() {
+// setClientTag sets the ETag of a 304 to that of the encoded response that the client
+// has.
+func (w *compressedWriter) setClientTag() {
 	if tag := w.Header().Get("Etag"); w.coding != nil && strings.HasPrefix(tag, `"`) && strings.Contains(w.seen, w.coding.tag(tag)) {
 		w.Header().Set("Etag", w.coding.tag(tag))
 	}
 }
 
-// choose returns the coding that the header weighs most, or nil for none.
+// choose returns the coding with the highest weight, or nil for none.
 func (c *compressor) choose(header string) *coding {
 	if header == "" {
 		return nil
@@ -141,7 +143,7 @@ func (c *compressor) choose(header string) *coding {
 		}
 	}
 	var best *coding
-	bestWeight := max(identity, 0) // whoever weighs nothing is refused
+	bestWeight := max(identity, 0) // a weight of 0 excludes a coding
 	for i, weight := range weights {
 		if weight == unnamed {
 			weight = any
@@ -153,44 +155,44 @@ func (c *compressor) choose(header string) *coding {
 	return best
 }
 
-// compressedWriter holds an answer back until it is known whether it is worth
-// compressing.
+// compressedWriter buffers a response until it is large enough to compress.
 type compressedWriter struct {
 	http.ResponseWriter
-	coding  *coding // nil: never
+	coding  *coding // nil: do not compress
 	encoder encoder
 	seen    string // the request's If-None-Match
-	status  int    // as asked for and not yet sent; 0 for none
-	held    []byte // what was written and not yet sent
-	plain   bool   // the rest passes as it is
+	status  int    // set but not yet sent; 0 if none
+	pending []byte // written but not yet sent
+	plain   bool   // write the rest unchanged
 }
 
 func (w *compressedWriter) reset() {
-	*w = compressedWriter{held: w.held[:0]}
+	*w = compressedWriter{pending: w.pending[:0]}
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap is used by http.ResponseController.
 func (w *compressedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader notes the status, and sends it at once when no body may follow.
+// WriteHeader records the status, or sends it if the response has no body or is not
+// compressed.
 func (w *compressedWriter) WriteHeader(status int) {
 	if w.plain || w.encoder != nil || status < http.StatusOK {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
 	w.status = status
-	if status == http.StatusNotModified { // which has the Vary of what it stands for (RFC 9110, 15.4.5)
-		w.tellHeld()
+	if status == http.StatusNotModified { // has the same Vary as the 200 (RFC 9110, 15.4.5)
+		w.setClientTag()
 		w.vary()
 	}
-	if status == http.StatusNoContent || status == http.StatusNotModified || !w.may() {
+	if status == http.StatusNoContent || status == http.StatusNotModified || !w.mayCompress() {
 		w.pass()
 	}
 }
 
-// may reports whether the answer is of a kind that gains by compression, and
-// then says that it depends on what the client accepts.
-func (w *compressedWriter) may() bool {
+// mayCompress reports whether the response is of a type worth compressing. If so it
+// adds Vary.
+func (w *compressedWriter) mayCompress() bool {
 	h := w.Header()
 	if h.Get("Content-Encoding") != "" || h.Get("Content-Range") != "" || !compressible(h.Get("Content-Type")) {
 		return false
@@ -199,7 +201,7 @@ func (w *compressedWriter) may() bool {
 	return w.coding != nil && !strings.Contains(h.Get("Cache-Control"), "no-transform")
 }
 
-// vary says that the answer depends on what the client accepts.
+// vary adds Accept-Encoding to Vary.
 func (w *compressedWriter) vary() {
 	h := w.Header()
 	if vary := h["Vary"]; len(vary) == 0 {
@@ -230,46 +232,46 @@ func (w *compressedWriter) Write(p []byte) (int, error) {
 		return w.ResponseWriter.Write(p)
 	case w.encoder != nil:
 		return w.encoder.Write(p)
-	case len(w.held)+len(p) < minCompressed:
-		w.held = append(w.held, p...)
+	case len(w.pending)+len(p) < minCompressed:
+		w.pending = append(w.pending, p...)
 		return len(p), nil
 	}
 	w.encode()
-	if len(w.held) > 0 {
-		if _, err := w.encoder.Write(w.held); err != nil {
+	if len(w.pending) > 0 {
+		if _, err := w.encoder.Write(w.pending); err != nil {
 			return 0, err
 		}
-		w.held = w.held[:0]
+		w.pending = w.pending[:0]
 	}
 	return w.encoder.Write(p)
 }
 
-// encode sends the header of a compressed answer.
+// encode sends the header of a compressed response.
 func (w *compressedWriter) encode() {
 	h := w.Header()
 	h.Set("Content-Encoding", w.coding.name)
 	h.Del("Content-Length")
 	h.Del("Accept-Ranges")
 	if tag := h.Get("Etag"); strings.HasPrefix(tag, `"`) {
-		h.Set("Etag", w.coding.tag(tag)) // the bytes are others
+		h.Set("Etag", w.coding.tag(tag)) // a strong ETag must differ between codings
 	}
 	w.ResponseWriter.WriteHeader(w.status)
 	w.encoder = w.coding.get(w.ResponseWriter)
 }
 
-// pass sends what was held back, as it is.
+// pass sends the pending bytes unchanged.
 func (w *compressedWriter) pass() {
 	w.plain = true
 	if w.status != 0 {
 		w.ResponseWriter.WriteHeader(w.status)
 	}
-	if len(w.held) > 0 {
-		_, _ = w.ResponseWriter.Write(w.held)
-		w.held = w.held[:0]
+	if len(w.pending) > 0 {
+		_, _ = w.ResponseWriter.Write(w.pending)
+		w.pending = w.pending[:0]
 	}
 }
 
-// finish sends the rest.
+// finish sends the rest of the response.
 func (w *compressedWriter) finish() {
 	if w.encoder == nil {
 		if !w.plain {
@@ -277,13 +279,13 @@ func (w *compressedWriter) finish() {
 		}
 		return
 	}
-	_ = w.encoder.Close() // fails only when the client has gone
+	_ = w.encoder.Close() // fails only if the client has disconnected
 	w.coding.put(w.encoder)
 	w.encoder = nil
 }
 
-// Flush implements http.Flusher. An answer that is flushed while it is small
-// is a stream, and is not compressed.
+// Flush implements http.Flusher. A response flushed while still small is treated as a
+// stream and not compressed.
 func (w *compressedWriter) Flush() {
 	if w.encoder != nil {
 		_ = w.encoder.Flush()
@@ -299,7 +301,7 @@ func (w *compressedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// CloseNotify is what Gin's Stream asks for.
+// CloseNotify is required by Gin's Stream.
 func (w *compressedWriter) CloseNotify() <-chan bool {
 	if n, ok := w.ResponseWriter.(interface{ CloseNotify() <-chan bool }); ok {
 		return n.CloseNotify()

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Config is what an application says about serving; each field is a setting
-// of the environment. The zero value serves in tests: no rate limit, no CORS.
+// Config holds the settings of the server, each read from an environment variable.
+// The zero value is fit for tests: no rate limit, no CORS.
 type Config struct {
 	Env            string        `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
 	Addr           string        `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen: host:port, or unix:/path.sock"`
@@ -37,7 +37,7 @@ type Config struct {
 	Debug          bool          `env:"DEBUG" doc:"include the cause in 500 responses; not allowed in production"`
 }
 
-// maxShutdownDelay leaves requests enough of the ten seconds that there are.
+// maxShutdownDelay leaves enough of the ten-second shutdown for requests.
 const maxShutdownDelay = 5 * time.Second
 
 // The values of APP_ENV.
@@ -47,10 +47,10 @@ const (
 	Production  = "production"
 )
 
-// Production reports whether the application runs for real.
+// Production reports whether APP_ENV is production.
 func (c Config) Production() bool { return c.Env == Production }
 
-// Validate says everything that is wrong with the settings.
+// Validate returns every problem with the settings, joined.
 func (c Config) Validate() error {
 	var problems []error
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -66,7 +66,7 @@ func (c Config) Validate() error {
 	if kind, _, err := network(c.MetricsAddr); c.MetricsAddr != "" && (err != nil || kind != "tcp") {
 		wrong("METRICS_ADDR is not an address: %q\n  expected: host:port\n  try:   METRICS_ADDR=127.0.0.1:9100", c.MetricsAddr)
 	}
-	if c.Production() && c.MetricsAddr != "" && !c.MetricsPublic && !inside(c.MetricsAddr) {
+	if c.Production() && c.MetricsAddr != "" && !c.MetricsPublic && !isPrivate(c.MetricsAddr) {
 		wrong("METRICS_ADDR is public: %q\n  where: profiles reveal what is in memory and are expensive to serve\n  try:   METRICS_ADDR=127.0.0.1:9100, or METRICS_PUBLIC=true behind a firewall", c.MetricsAddr)
 	}
 	if n := len(c.DocsPassword); n > 0 && n < minDocsPassword && c.Production() {
@@ -82,7 +82,7 @@ func (c Config) Validate() error {
 		wrong("TRUSTED_PROXIES: %w\n  expected: addresses and networks\n  try:   TRUSTED_PROXIES=10.0.0.0/8", err)
 	}
 	for _, p := range proxies {
-		if c.Production() && p.Bits() < 8 { // half of all addresses twice is every one
+		if c.Production() && p.Bits() < 8 { // two /1 networks cover every address
 			wrong("TRUSTED_PROXIES holds %s, so any client can claim any address\n  where: rate limits, lockouts and the log rely on it\n  try:   TRUSTED_PROXIES=10.0.0.0/8", p)
 		}
 	}
@@ -112,24 +112,24 @@ func (c Config) Validate() error {
 
 const minDocsPassword = 12
 
-// inside reports whether only this machine or a private network reaches an
-// address that is host:port.
-func inside(address string) bool {
+// isPrivate reports whether address, a host:port, is reachable only from this machine or
+// a private network.
+func isPrivate(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil || host == "localhost" {
-		return true // what is no address is told as that
+		return true // an invalid address is reported by the caller
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && (addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast())
 }
 
-// Rate is so many requests in so long a time; the zero value sets no limit.
+// Rate is a number of requests per window of time. The zero value sets no limit.
 type Rate struct {
 	Limit  int
 	Window time.Duration
 }
 
-// UnmarshalText reads "100/60s" and "off".
+// UnmarshalText parses "100/60s" or "off".
 func (r *Rate) UnmarshalText(text []byte) error {
 	if *r = (Rate{}); string(text) == "off" {
 		return nil
@@ -144,7 +144,7 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes what UnmarshalText reads.
+// MarshalText returns the form that UnmarshalText parses.
 func (r Rate) MarshalText() ([]byte, error) {
 	if r.Limit == 0 {
 		return []byte("off"), nil
@@ -152,7 +152,7 @@ func (r Rate) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d/%gs", r.Limit, r.Window.Seconds()), nil
 }
 
-// network splits an address into what net.Listen takes.
+// network splits an address into the arguments of net.Listen.
 func network(addr string) (kind, address string, err error) {
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		if path == "" {
@@ -161,24 +161,25 @@ func network(addr string) (kind, address string, err error) {
 		return "unix", path, nil
 	}
 	host, port, err := net.SplitHostPort(addr)
-	if _, no := strconv.ParseUint(port, 10, 16); err != nil || no != nil || host != "" && !isHost(host) {
+	if _, err2 := strconv.ParseUint(port, 10, 16); err != nil || err2 != nil || host != "" && !isHost(host) {
 		return "", "", fmt.Errorf("%q is not host:port", addr)
 	}
 	return "tcp", addr, nil
 }
 
-// isHost reports whether text is an address or can be a name.
+// isHost reports whether text is an IP address or a valid host name.
 func isHost(text string) bool {
 	_, err := netip.ParseAddr(text)
 	return err == nil || hostName.MatchString(text)
 }
 
-// hostName is what RFC 1123 allows, and the underscores that people use.
+// hostName matches the names that RFC 1123 allows, and the underscores seen in
+// practice.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
 
 var headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 
-// origin reports whether text can be the Origin header of a browser (RFC 6454).
+// origin reports whether text is a valid Origin header of a browser (RFC 6454).
 func origin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || !isHost(u.Hostname()) || u.Scheme+"://"+u.Host != text || strings.ToLower(text) != text || strings.HasSuffix(text, ":") {

@@ -12,24 +12,24 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// maxRanges is how many ranges of one request are looked at: of an object store each
-// is a request of its own.
+// maxRanges limits the ranges of one request: an object store needs a request for
+// each.
 const maxRanges = 20
 
-// Content answers with content, whole or in the ranges that the request asks
-// for, and on the conditions that it makes (RFC 9110, 13 and 14). Who asks for more
-// than 20 ranges gets the whole. The handler has set Content-Type and, so that there
-// is something to compare, ETag. It returns an error only when nothing was written:
-// fault 412 where a condition does not hold, 416 where there is no such range.
+// Content responds with content, in full or in the ranges that the request asks for,
+// and evaluates its conditions (RFC 9110, 13 and 14). A request for more than 20
+// ranges gets the full content. The handler must set Content-Type and, for
+// conditional requests, ETag. Content returns an error only if nothing has been
+// written: a fault 412 if a condition fails, 416 if the range is not satisfiable.
 func Content(c *gin.Context, content io.ReadSeeker) error {
 	unit, ranges, _ := strings.Cut(c.GetHeader("Range"), "=")
 	if !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Count(ranges, ",") >= maxRanges {
-		c.Request.Header.Del("Range") // a unit that is not known is passed over (14.2), and so may be many ranges
+		c.Request.Header.Del("Range") // unknown units must be ignored (14.2), and many ranges may be
 	}
-	w := &refusals{ResponseWriter: c.Writer}
+	w := &errorWriter{ResponseWriter: c.Writer}
 	if last, ok := strings.CutPrefix(strings.TrimSpace(ranges), "-"); ok && last != "" && strings.Trim(last, "0") == "" {
-		c.Request.Header.Set("Range", "bytes=0-") // the last no bytes, which net/http takes for a range
-		w.none = true
+		c.Request.Header.Set("Range", "bytes=0-") // "the last 0 bytes", which net/http would accept
+		w.empty = true
 	}
 	http.ServeContent(w, c.Request, "", time.Time{}, content)
 	switch w.status {
@@ -44,16 +44,16 @@ func Content(c *gin.Context, content io.ReadSeeker) error {
 	return nil
 }
 
-// refusals keeps back what net/http writes where it refuses.
-type refusals struct {
+// errorWriter intercepts the error responses of net/http.
+type errorWriter struct {
 	http.ResponseWriter
-	none   bool // there is nothing in the range that is asked for
-	status int  // of a refusal
+	empty  bool // the requested range is empty
+	status int  // of the intercepted error; 0 if none
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (w *refusals) WriteHeader(status int) {
-	if w.none && status == http.StatusPartialContent {
+func (w *errorWriter) WriteHeader(status int) {
+	if w.empty && status == http.StatusPartialContent {
 		status = http.StatusRequestedRangeNotSatisfiable
 	}
 	if status == http.StatusPreconditionFailed || status == http.StatusRequestedRangeNotSatisfiable {
@@ -64,7 +64,7 @@ func (w *refusals) WriteHeader(status int) {
 }
 
 // Write implements http.ResponseWriter.
-func (w *refusals) Write(b []byte) (int, error) {
+func (w *errorWriter) Write(b []byte) (int, error) {
 	if w.status != 0 {
 		return len(b), nil
 	}
@@ -72,13 +72,13 @@ func (w *refusals) Write(b []byte) (int, error) {
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (w *refusals) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *errorWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// NotModified sets the ETag of an answer 200, and answers 304 instead where the
-// client holds that already, which it then returns.
+// NotModified sets the ETag of a 200 response. If the client already has it,
+// NotModified responds with 304 instead and returns true.
 func NotModified(c *gin.Context, tag string) bool {
 	c.Header("ETag", tag)
-	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead || !matches(c.GetHeader("If-None-Match"), tag) {
+	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead || !weakMatch(c.GetHeader("If-None-Match"), tag) {
 		return false
 	}
 	c.Status(http.StatusNotModified)

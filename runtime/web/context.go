@@ -10,31 +10,30 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// requestContext carries the id of a request, and ends at its deadline. The
-// timer for that is started when somebody first waits for the end: most
-// requests are done before anybody does.
+// requestContext carries the id of a request and is done at its deadline. Its timer
+// starts at the first call of Done: most requests end before that.
 type requestContext struct {
 	context.Context           // of the connection
-	id              [1]string // which the answer's header holds, too
-	chosen          bool      // by the client
-	module          string    // whose route serves it; set before the guards are asked
-	client          string    // what ClientIP returns; empty before it is asked
-	app             *App      // which serves it
+	id              [1]string // shared with the response header
+	fromClient      bool      // the id came from the client
+	module          string    // whose route serves the request; set before the guards run
+	client          string    // result of ClientIP; empty before the first call
+	app             *App
 
 	mu       sync.Mutex
-	deadline time.Time       // zero for none
-	timed    context.Context // what Done has started; nil before
+	deadline time.Time       // zero if none
+	timed    context.Context // started by Done; nil before
 	cancel   context.CancelFunc
 	kept     []kept
-	first    [1]kept // what kept begins with
+	first    [1]kept // backing array of kept, to save an allocation
 }
 
 type kept struct{ key, value any }
 
-// Keep puts value into the context of the request, where c.Value(key) and the
-// Value of every context made from the request's find it: what c.Set does,
-// cheaper and for those who hold only the context. The key should have a type
-// of its own. A later value of the same key counts.
+// Keep stores value in the context of the request, where c.Value(key) and the Value
+// method of every derived context find it. It is like c.Set, but cheaper and visible
+// to code that has only the context. The key should have its own type. A later value
+// for the same key replaces the earlier one.
 func Keep(c *gin.Context, key, value any) {
 	if r, ok := c.Request.Context().(*requestContext); ok {
 		r.mu.Lock()
@@ -48,9 +47,9 @@ func Keep(c *gin.Context, key, value any) {
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key, value))
 }
 
-// known is what the values that are kept say about who asks, by a method
-// LogAttrs.
-func (r *requestContext) known() (attrs []slog.Attr) {
+// logAttrs returns the log attributes of the client, from the kept values that have a
+// LogAttrs method.
+func (r *requestContext) logAttrs() (attrs []slog.Attr) {
 	r.mu.Lock()
 	all := slices.Clone(r.kept)
 	r.mu.Unlock()
@@ -64,8 +63,8 @@ func (r *requestContext) known() (attrs []slog.Attr) {
 
 type requestKey struct{}
 
-// ClientIP is c.ClientIP(), Gin's reading of the address and the headers of
-// trusted proxies, which is kept for whoever asks again.
+// ClientIP returns c.ClientIP(), which Gin derives from the connection and the
+// headers of trusted proxies, and caches it for the request.
 func ClientIP(c *gin.Context) string {
 	r, ok := c.Request.Context().Value(requestKey{}).(*requestContext)
 	if !ok {
@@ -75,7 +74,7 @@ func ClientIP(c *gin.Context) string {
 	client := r.client
 	r.mu.Unlock()
 	if client == "" {
-		client = c.ClientIP() // which asks this context for a value
+		client = c.ClientIP() // reads a value from this context, so not under mu
 		r.mu.Lock()
 		r.client = client
 		r.mu.Unlock()
@@ -126,7 +125,7 @@ func (r *requestContext) limit() time.Time {
 	return r.deadline
 }
 
-// start returns the context that has the deadline.
+// start returns the context with the deadline, creating it on the first call.
 func (r *requestContext) start() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,8 +137,8 @@ func (r *requestContext) start() context.Context {
 	return r.timed
 }
 
-// current returns the context that has the deadline, or while nobody waits for
-// that its parent.
+// current returns the context with the deadline, or its parent if it has not been
+// started.
 func (r *requestContext) current() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -149,7 +148,7 @@ func (r *requestContext) current() context.Context {
 	return r.timed
 }
 
-// end gives free what was started, and lets nothing start any more.
+// end releases the timer, and prevents one from being started later.
 func (r *requestContext) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

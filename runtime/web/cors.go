@@ -6,15 +6,15 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// cors lets the pages of the listed origins call the application, with
-// cookies, and answers their preflights (Fetch standard). Other origins get no
-// header, and so their browsers' refusal.
+// cors lets pages of the listed origins call the API with cookies, and answers their
+// preflight requests (Fetch standard). Requests from other origins get no CORS
+// headers, so their browsers block the response.
 func cors(origins []string) gin.HandlerFunc {
 	known := make(map[string][]string, len(origins))
 	for _, origin := range origins {
 		known[origin] = []string{origin}
 	}
-	// Of all answers: a header that another handler adds to is copied first.
+	// Shared by all responses; a handler that appends to one gets a copy.
 	var (
 		yes     = []string{"true"}
 		exposed = []string{"Deprecation, ETag, Link, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, Sunset, X-Request-ID"}

@@ -10,17 +10,18 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Deprecation says of a module that clients should use its successor instead. Every
-// answer of its routes has the headers Deprecation (RFC 9745), Sunset (RFC 8594) and
-// Link with the relation successor-version (RFC 5829), and OpenAPI marks its operations
-// as deprecated. The zero value deprecates nothing.
+// Deprecation announces that clients of a module should move to its successor. Every
+// response of its routes gets the headers Deprecation (RFC 9745), Sunset (RFC 8594)
+// and Link with the relation successor-version (RFC 5829), and OpenAPI marks its
+// operations as deprecated. The zero value deprecates nothing.
 type Deprecation struct {
-	Since     string // the day: "2026-11-28"
-	Sunset    string // the day from which on the routes may be gone; "" where that is open
-	Successor string // prefix below which the next version has the same paths: "/api/v2"; "" for none
+	Since     string // date of the deprecation: "2026-11-28"
+	Sunset    string // date from which the routes may be removed; "" if undecided
+	Successor string // prefix under which the next version has the same paths: "/api/v2"; "" if none
 }
 
-// deprecated sets the headers of a module that is deprecated; nil for one that is not.
+// deprecated returns middleware that sets the headers of a deprecated module, or nil
+// if it is not deprecated.
 func (m Module) deprecated() (gin.HandlerFunc, error) {
 	d := m.Deprecated
 	if d == (Deprecation{}) {

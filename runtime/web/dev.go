@@ -10,58 +10,58 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Panel is one table of the page that `nexios dev` serves at /dev. A route of
-// development that answers GET with one, at a path below /dev/ without
-// parameters, is shown there.
+// Panel is one table of the page that `nexios dev` serves at /dev. The page shows
+// every development route that responds to GET with a Panel, at a path below /dev/
+// without parameters.
 type Panel struct {
 	Title string     `json:"title"`
 	Text  string     `json:"text,omitempty"` // one line above the table
-	Head  []string   `json:"head"`           // names of the columns
-	Rows  []PanelRow `json:"rows"`           // the first 50 are shown
+	Head  []string   `json:"head"`           // column names
+	Rows  []PanelRow `json:"rows"`           // only the first 50 are shown
 }
 
-// PanelRow is one line of a Panel.
+// PanelRow is one row of a Panel.
 type PanelRow struct {
 	Cells []string `json:"cells"`
-	Link  string   `json:"link,omitempty"` // a path of this application that shows more
+	Link  string   `json:"link,omitempty"` // path in this application with more details
 	Alarm bool     `json:"alarm,omitempty"`
 }
 
-// Dev makes the route one of development: it is mounted in that environment
-// alone, at its path whatever its module's prefix, answers only requests of
-// this machine, and is left out of OpenAPI.
+// Dev marks a route for development only: it is mounted if APP_ENV is development,
+// without the prefix of its module, accepts only requests from this machine, and is
+// omitted from OpenAPI.
 func (r Route) Dev() Route {
 	r.Development, r.Hidden = true, true
-	return r.Guard(Guard{Name: "local", Status: []int{http.StatusForbidden}, Check: fromHere})
+	return r.Guard(Guard{Name: "local", Status: []int{http.StatusForbidden}, Check: checkLocal})
 }
 
-// below is where the route is mounted in a module with that prefix.
-func (r Route) below(prefix string) string {
+// fullPath returns the path of the route in a module with this prefix.
+func (r Route) fullPath(prefix string) string {
 	if r.Development {
 		return r.Path
 	}
 	return prefix + r.Path
 }
 
-// fromHere refuses requests of other machines, and those that name this one in
-// a way that whoever owns the name could make point here (DNS rebinding).
-func fromHere(c *gin.Context) error {
-	here := loopback(c.RemoteIP()) && namesLocal(c.Request.Host) && c.GetHeader("Forwarded") == ""
+// checkLocal rejects requests from other machines, and those with a host name that
+// its owner could point at this machine (DNS rebinding).
+func checkLocal(c *gin.Context) error {
+	local := loopback(c.RemoteIP()) && namesLocal(c.Request.Host) && c.GetHeader("Forwarded") == ""
 	for _, list := range c.Request.Header.Values("X-Forwarded-For") {
 		for _, ip := range strings.Split(list, ",") {
-			here = here && loopback(strings.TrimSpace(ip))
+			local = local && loopback(strings.TrimSpace(ip))
 		}
 	}
-	if !here {
+	if !local {
 		return fault.Forbidden("Available on localhost only")
 	}
 	return nil
 }
 
-// LocalOnly refuses requests that name this machine otherwise than as localhost or by
-// a loopback address: whoever owns another name could make it point here, and read
-// from a browser on this machine what only this machine may (DNS rebinding). It is for
-// listeners on a loopback address.
+// LocalOnly rejects requests whose Host is neither localhost nor a loopback address:
+// the owner of any other name could point it at this machine, and have a browser here
+// read what is meant for this machine only (DNS rebinding). Use it for listeners on a
+// loopback address.
 func LocalOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !namesLocal(r.Host) {
@@ -72,7 +72,8 @@ func LocalOnly(next http.Handler) http.Handler {
 	})
 }
 
-// namesLocal reports whether a Host header means this machine, whatever DNS says.
+// namesLocal reports whether a Host header refers to this machine independently of
+// DNS.
 func namesLocal(header string) bool {
 	host, _, err := net.SplitHostPort(header)
 	if err != nil {

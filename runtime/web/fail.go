@@ -14,11 +14,11 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Fail ends the request with err, for middleware and plain Gin handlers: a
-// *fault.Error says what to answer, anything else is a 500 that is logged and
-// not shown. Nothing may have been written before.
+// Fail ends the request with err, for middleware and plain Gin handlers. A
+// *fault.Error determines the response; any other error is logged and becomes a 500
+// that does not reveal it. The response must not have been started.
 func Fail(c *gin.Context, err error) {
-	if w, ok := c.Writer.(*unsentWriter); ok { // the request goes on
+	if w, ok := c.Writer.(*unsentWriter); ok { // only the lookup of the ETag failed
 		w.failed = err
 		return
 	}
@@ -30,14 +30,14 @@ func Fail(c *gin.Context, err error) {
 	c.Abort()
 }
 
-// failed marks the errors that are answers, among those that middleware only
+// failed marks the errors to respond with, as opposed to those that middleware only
 // collects.
 type failed struct {
-	stack string // of what was not expected
+	stack string // of an unexpected error
 }
 
-// errorBody is the one shape of an error. Detail is there in every 500: null,
-// or in debug mode what went wrong.
+// errorBody is the JSON form of every error. Detail is present only in a 500: null,
+// or the cause in debug mode.
 type errorBody struct {
 	Error     string           `json:"error"`
 	Code      int              `json:"code"`
@@ -46,7 +46,7 @@ type errorBody struct {
 	RequestID string           `json:"request_id"`
 }
 
-// writeError is the only place where an error becomes an answer.
+// writeError is the only place that turns an error into a response.
 func writeError(c *gin.Context, f *fault.Error, debug bool) {
 	body := errorBody{Error: f.Message, Code: f.Status, Details: f.Details, RequestID: RequestID(c)}
 	header := c.Writer.Header()
@@ -58,7 +58,7 @@ func writeError(c *gin.Context, f *fault.Error, debug bool) {
 		}
 		body.Detail = &text
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
-		header.Set("Connection", "close") // instead of reading what is refused
+		header.Set("Connection", "close") // rather than read the rejected body
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", cmp.Or(f.Challenge, "Bearer"))
 	}
@@ -66,7 +66,7 @@ func writeError(c *gin.Context, f *fault.Error, debug bool) {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
 	for _, name := range []string{"Etag", "Content-Length", "Content-Encoding", "Content-Disposition", "Last-Modified", "Location"} {
-		header.Del(name) // of the success that did not come
+		header.Del(name) // set for the success response
 	}
 	header["Cache-Control"] = noStore
 	header["Content-Type"] = jsonTypes
@@ -78,9 +78,8 @@ func writeError(c *gin.Context, f *fault.Error, debug bool) {
 	_, _ = c.Writer.Write(text)
 }
 
-// Status returns the status that the request is answered with, for middleware
-// that has called c.Next: that of its error, which is written last, or what
-// the handler has written.
+// Status returns the status of the response, for middleware that has called c.Next:
+// that of the error, which is written last, or the one the handler has written.
 func Status(c *gin.Context) int {
 	if len(c.Errors) > 0 && !c.Writer.Written() {
 		return fault.From(c.Errors.Last().Err).Status

@@ -6,29 +6,28 @@ import (
 	"strings"
 )
 
-// Where a Field is read from, in OpenAPI's words.
+// Values of Field.In, as in OpenAPI.
 const (
 	inPath   = "path"
 	inQuery  = "query"
 	inHeader = "header"
 )
 
-// Field is one value that a typed route reads from the request's path, query
-// string or headers.
+// Field is a value that a typed route reads from the path, query string or headers.
 type Field struct {
 	In      string // "path", "query" or "header"
 	Name    string
-	Alias   string       // of a query parameter: a second accepted name, or empty
-	Default *string      // what an absent value means; nil for nothing
+	Alias   string       // second name of a query parameter; optional
+	Default *string      // used if the value is absent; nil if none
 	Rules   string       // the binding tag
 	Doc     string       // the doc tag: one sentence for OpenAPI
-	Type    reflect.Type // a pointer when absence matters, a slice when it may come many times
-	Index   []int        // where it is in the input struct
+	Type    reflect.Type // a pointer if absence matters, a slice if it may repeat
+	Index   []int        // of the field in the input struct
 }
 
-// Fields returns what an input type reads from outside the body, in the order
-// of its declaration with embedded structs walked, and its Body field, nil
-// when there is none.
+// Fields returns the fields that an input type reads from outside the body, in order
+// of declaration, those of embedded structs included, and its Body field, or nil if
+// it has none.
 func Fields(in reflect.Type) ([]Field, *reflect.StructField, error) {
 	if in.Kind() != reflect.Struct {
 		return nil, nil, fmt.Errorf("the input %s is not a struct", in)
@@ -74,8 +73,7 @@ func fieldOf(f reflect.StructField) (Field, bool) {
 	return Field{}, false
 }
 
-// hasPointer reports whether the way to a field leads through an embedded
-// pointer, which may be nil.
+// hasPointer reports whether a field is inside an embedded pointer, which may be nil.
 func hasPointer(t reflect.Type, index []int) bool {
 	for _, i := range index[:len(index)-1] {
 		if t = t.Field(i).Type; t.Kind() == reflect.Pointer {

@@ -9,12 +9,12 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// secure sets the headers that keep a browser from doing more with an answer
-// than it should (ASVS 5, 3.4). They suit an API; a handler that writes a page
-// sets its own Content-Security-Policy over this one.
+// secure sets security headers that restrict what browsers do with a response (ASVS
+// 5, 3.4). They suit an API; a handler that serves a page overrides
+// Content-Security-Policy.
 func (a *App) secure(c *gin.Context) {
-	// The lists are shared by all requests: their capacity is one, so that an
-	// append makes another.
+	// The slices are shared by all requests: their capacity is 1, so that append
+	// copies them.
 	h := c.Writer.Header()
 	h["X-Content-Type-Options"] = nosniff
 	h["Referrer-Policy"] = noReferrer
@@ -34,8 +34,8 @@ var (
 	twoYears   = []string{"max-age=63072000; includeSubDomains"}
 )
 
-// HTTPS reports whether the client speaks TLS, with this process or with a
-// trusted proxy that says so in X-Forwarded-Proto.
+// HTTPS reports whether the client uses TLS, with this process or with a trusted
+// proxy according to X-Forwarded-Proto.
 func (a *App) HTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true

@@ -17,28 +17,27 @@ const (
 	readyTimeout = 3 * time.Second
 )
 
-// health says that the process lives; it asks nothing else.
+// health reports that the process is alive. It checks nothing else.
 func (a *App) health(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	c.JSON(http.StatusOK, gin.H{"status": "ok"})
 }
 
-// ready says whether requests should be sent here: 503 while draining and
-// while a module cannot work. Which one is told; why is only logged. A module
-// that has no space to write to can still be read from, here as anywhere else:
-// that is told as degraded.
+// ready reports whether to route requests to this process: 503 while it is draining
+// or a module is not ready. The response names the module; the reason is only logged.
+// A module that is out of space can still serve reads, so it is reported as degraded.
 func (a *App) ready(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	if a.draining.Load() {
 		Fail(c, fault.Unavailable("Shutting down", 0))
 		return
 	}
-	asked, _, _ := a.asks.Do(readyPath, func() (any, error) { return a.readiness(c.Request.Context()), nil })
-	found := asked.(readiness)
+	result, _, _ := a.readyChecks.Do(readyPath, func() (any, error) { return a.readiness(c.Request.Context()), nil })
+	found := result.(readiness)
 	switch {
-	case len(found.broken) > 0:
+	case len(found.notReady) > 0:
 		f := fault.Unavailable("Not ready", 0)
-		f.Details = found.broken
+		f.Details = found.notReady
 		Fail(c, f)
 	case len(found.degraded) > 0:
 		c.JSON(http.StatusOK, gin.H{"status": "degraded", "details": found.degraded})
@@ -47,11 +46,11 @@ func (a *App) ready(c *gin.Context) {
 	}
 }
 
-// readiness is what the modules say of themselves.
-type readiness struct{ broken, degraded []fault.Detail }
+// readiness is the result of the modules' readiness checks.
+type readiness struct{ notReady, degraded []fault.Detail }
 
-// readiness asks the modules. One at a time does, for all who want to know at that
-// moment: probes are not limited, and modules ask databases and stores.
+// readiness checks the modules. Concurrent probes share one check: probes are not
+// rate limited, and the checks query databases and other services.
 func (a *App) readiness(ctx context.Context) (found readiness) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 	defer cancel()
@@ -66,10 +65,10 @@ func (a *App) readiness(ctx context.Context) (found readiness) {
 			found.degraded = append(found.degraded, fault.Detail{Field: m.Name, Rule: "space", Message: sentence(m.Name, "has no space left")})
 		default:
 			a.Log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.String("module", m.Name), slog.String("error", err.Error()))
-			found.broken = append(found.broken, fault.Detail{Field: m.Name, Rule: "ready", Message: sentence(m.Name, "is not ready")})
+			found.notReady = append(found.notReady, fault.Detail{Field: m.Name, Rule: "ready", Message: sentence(m.Name, "is not ready")})
 		}
 	}
-	if len(found.degraded) > 0 && len(found.broken) == 0 {
+	if len(found.degraded) > 0 && len(found.notReady) == 0 {
 		a.Log.LogAttrs(ctx, slog.LevelError, "no space left", slog.Any("modules", found.degraded))
 	}
 	return found

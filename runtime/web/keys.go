@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Key is one key of a struct's JSON object.
+// Key is a key in the JSON object of a struct.
 type Key struct {
 	Name  string
-	Omit  bool  // left out when empty
-	Index []int // where the field is in the struct
+	Omit  bool  // omitted when empty
+	Index []int // of the field in the struct
 	Field reflect.StructField
 }
 
-// Keys returns the keys of a struct in JSON in the order of its fields, those
-// of embedded structs in the place of these, as encoding/json writes them.
-// Fields of embedded pointers are left out.
+// Keys returns the JSON keys of a struct in the order of its fields, with those of
+// embedded structs inlined, as encoding/json writes them. It skips fields of embedded
+// pointers.
 func Keys(t reflect.Type) []Key {
 	var keys []Key
 	for i := range t.NumField() {
@@ -35,8 +35,8 @@ func Keys(t reflect.Type) []Key {
 	return keys
 }
 
-// jsonName returns the key of a field in JSON, empty when it has none, and
-// whether it is an embedded struct whose own keys stand for it.
+// jsonName returns the JSON key of a field, "" if it has none, and whether it is an
+// embedded struct whose keys are inlined.
 func jsonName(f reflect.StructField) (name string, inlined bool) {
 	tag := f.Tag.Get("json")
 	name, _, _ = strings.Cut(tag, ",")

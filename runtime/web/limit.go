@@ -21,8 +21,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// pageFactor is how many times the API's limit a client may read outside the API:
-// pages load images and scripts.
+// pageFactor is how many times the API's limit a client may read outside the API,
+// since pages load images and scripts.
 const pageFactor = 10
 
 // Roots returns the path prefixes of the API, such as "/api/": the first segment of
@@ -40,58 +40,58 @@ func Roots(modules []Module) []string {
 	return roots
 }
 
-// OfAPI reports whether the path of the request belongs to the application's API;
-// see Roots.
+// OfAPI reports whether the path of the request belongs to the application's API; see
+// Roots.
 func OfAPI(c *gin.Context) bool {
 	r, ok := c.Request.Context().Value(requestKey{}).(*requestContext)
-	return ok && below(r.app.roots, c.Request.URL.Path)
+	return ok && underAny(r.app.roots, c.Request.URL.Path)
 }
 
-func below(roots []string, path string) bool {
+func underAny(roots []string, path string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return strings.HasPrefix(path, root) })
 }
 
-// Limited reports whether requests count towards the limit of the API, whose
-// paths begin with one of roots: those below it and, wherever they go, those that
-// write or ask for a WebSocket. Other reads have a limit of their own.
+// Limited reports whether a request counts towards the API's rate limit: those below
+// one of the API's roots and, on any path, writes and WebSocket handshakes. Other
+// reads have a separate limit.
 func Limited(roots []string, method, path string, upgrades bool) bool {
-	return upgrades || method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions || below(roots, path)
+	return upgrades || method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions || underAny(roots, path)
 }
 
 const (
 	limiterShards = 64
-	// maxClients is how many clients one shard remembers; beyond it the
-	// memory of some is lost rather than the process's.
+	// maxClients is how many clients a shard remembers. Beyond that it forgets some,
+	// to bound its memory.
 	maxClients = 4096
 )
 
-// Limits of counting in common with other replicas.
+// Limits of the count shared with other replicas.
 const (
-	commonLimit = 250 * time.Millisecond // what one request waits for it at most
-	commonSlow  = 25 * time.Millisecond  // from when on an answer is slow
-	commonSlows = 8                      // slow answers in a row that are too many
-	commonPause = time.Second            // between tries while it fails; the others do not wait
+	sharedTimeout = 250 * time.Millisecond // timeout of one call
+	slowAfter     = 25 * time.Millisecond  // above which a call is slow
+	maxSlow       = 8                      // maximum number of consecutive slow calls
+	probeInterval = time.Second            // between probes while it fails; requests do not wait for them
 )
 
-// errSlow is that of a common count that answers, and holds up every request.
-var errSlow = fmt.Errorf("%d answers in a row took longer than %s", commonSlows, commonSlow)
+// errSlow is the failure of a shared count that works, but delays every request.
+var errSlow = fmt.Errorf("%d answers in a row took longer than %s", maxSlow, slowAfter)
 
-// limiter counts the requests of each client in windows that begin with the
-// client's first request. A client is an IPv4 address or an IPv6 /64 network,
-// which is what one subscriber has.
+// limiter counts the requests of each client in windows that begin with the client's
+// first request. A client is an IPv4 address or an IPv6 /64 network, the usual size
+// for one subscriber.
 type limiter struct {
-	rate   Rate
-	roots  []string
-	pages  *limiter // of reads outside the API
-	log    *slog.Logger
-	common func(context.Context, netip.Addr, Rate) (int, time.Duration, error) // nil when this replica counts by itself
-	again  atomic.Int64                                                        // when common is tried next, in Unix nanoseconds; 0 while it works
-	slow   atomic.Int32                                                        // answers of common in a row that were slow
-	seed   maphash.Seed
-	once   sync.Once // of LimitBy, which learns at its first request who counts
-	policy []string
-	limit  []string
-	shards [limiterShards]shard
+	rate    Rate
+	roots   []string
+	pages   *limiter // for reads outside the API
+	log     *slog.Logger
+	shared  func(context.Context, netip.Addr, Rate) (int, time.Duration, error) // nil if each replica counts on its own
+	probeAt atomic.Int64                                                        // time of the next probe of shared, in Unix nanoseconds; 0 while it works
+	slow    atomic.Int32                                                        // consecutive slow calls of shared
+	seed    maphash.Seed
+	once    sync.Once // for LimitBy, which learns the application from its first request
+	policy  []string
+	limit   []string
+	shards  [limiterShards]shard
 }
 
 type shard struct {
@@ -114,34 +114,34 @@ func newLimiter(r Rate, log *slog.Logger) *limiter {
 	return l
 }
 
-// count counts one request, in common with other replicas where that is
-// possible, and returns what take does. While it is not, or takes long, nobody
-// waits for it. That it became so, or is over, is logged once.
+// count counts one request, with the shared count if it works, and returns the same
+// as take. While the shared count fails or is slow, requests do not wait for it. Each
+// failure and recovery is logged once.
 func (l *limiter) count(ctx context.Context, client netip.Addr) (left int, reset time.Duration) {
 	now := time.Now()
-	next := now.Add(commonPause).UnixNano()
-	again := l.again.Load()
-	if l.common == nil {
+	next := now.Add(probeInterval).UnixNano()
+	probeAt := l.probeAt.Load()
+	if l.shared == nil {
 		return l.take(client, now)
 	}
-	if again != 0 {
-		if now.UnixNano() >= again && l.again.CompareAndSwap(again, next) {
+	if probeAt != 0 {
+		if now.UnixNano() >= probeAt && l.probeAt.CompareAndSwap(probeAt, next) {
 			go l.probe(context.WithoutCancel(ctx), client)
 		}
 		return l.take(client, now)
 	}
-	// A client that leaves says nothing about the others.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commonLimit)
+	// A client that disconnects must not make the shared count fail.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sharedTimeout)
 	defer cancel()
-	n, reset, err := l.common(ctx, client, l.rate)
+	n, reset, err := l.shared(ctx, client, l.rate)
 	switch {
-	case time.Since(now) < commonSlow:
+	case time.Since(now) < slowAfter:
 		l.slow.Store(0)
-	case err == nil && l.slow.Add(1) >= commonSlows:
+	case err == nil && l.slow.Add(1) >= maxSlow:
 		err = errSlow
 	}
 	if err != nil {
-		if l.again.CompareAndSwap(0, next) {
+		if l.probeAt.CompareAndSwap(0, next) {
 			l.log.WarnContext(ctx, "the rate limit is not shared: each replica counts separately", "error", err)
 		}
 		return l.take(client, now)
@@ -149,25 +149,25 @@ func (l *limiter) count(ctx context.Context, client netip.Addr) (left int, reset
 	return max(l.rate.Limit-n, -1), reset
 }
 
-// probe tries to count in common again. No request waits for it.
+// probe tries the shared count again. Requests do not wait for it.
 func (l *limiter) probe(ctx context.Context, client netip.Addr) {
-	ctx, cancel := context.WithTimeout(ctx, commonLimit)
+	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
 	defer cancel()
 	begin := time.Now()
-	_, _, err := l.common(ctx, client, l.rate)
-	if err == nil && time.Since(begin) > commonSlow { // the connection may have been made anew
+	_, _, err := l.shared(ctx, client, l.rate)
+	if err == nil && time.Since(begin) > slowAfter { // the first call may have opened a connection
 		begin = time.Now()
-		_, _, err = l.common(ctx, client, l.rate)
+		_, _, err = l.shared(ctx, client, l.rate)
 	}
-	if err == nil && time.Since(begin) < commonSlow && l.again.Swap(0) != 0 {
+	if err == nil && time.Since(begin) < slowAfter && l.probeAt.Swap(0) != 0 {
 		l.slow.Store(0)
 		l.log.InfoContext(ctx, "the rate limit is shared again")
 	}
 }
 
-// take counts one request in this process, and returns how many of the window
-// are left, less than 0 when it is one too many, and how long the window lasts
-// yet.
+// take counts one request in this process. It returns how many requests are left in
+// the window, negative if this one exceeds the limit, and the time until the window
+// ends.
 func (l *limiter) take(client netip.Addr, now time.Time) (left int, reset time.Duration) {
 	s := &l.shards[maphash.Comparable(l.seed, client)%limiterShards]
 	s.Lock()
@@ -186,8 +186,8 @@ func (l *limiter) take(client netip.Addr, now time.Time) (left int, reset time.D
 	return l.rate.Limit - w.count, w.ends.Sub(now)
 }
 
-// sweep makes room: it forgets the windows that have ended, and when there are
-// none an eighth of the others.
+// sweep makes room: it drops the windows that have ended and, if too few have, others
+// up to an eighth.
 func (s *shard) sweep(now time.Time) {
 	for client, w := range s.clients {
 		if !now.Before(w.ends) {
@@ -202,8 +202,8 @@ func (s *shard) sweep(now time.Time) {
 	}
 }
 
-// handle is the middleware: the headers are those of the IETF's RateLimit
-// draft, version 3 to 7, which clients know.
+// handle is the middleware. Its headers follow versions 3 to 7 of the IETF's
+// RateLimit draft, which clients support.
 func (l *limiter) handle(c *gin.Context) {
 	_, upgrades := c.Request.Header["Upgrade"]
 	switch path := c.Request.URL.Path; {
@@ -235,25 +235,25 @@ func LimitBy(r Rate, key func(*gin.Context) string) gin.HandlerFunc {
 		if name == "" || !ok || own.app == nil || r.Limit <= 0 {
 			return
 		}
-		l.once.Do(func() { l.log, l.common = own.app.Log, own.app.count })
+		l.once.Do(func() { l.log, l.shared = own.app.Log, own.app.count })
 		l.admit(c, hashed(name))
 	}
 }
 
-// hashed maps a key to an address that no client has, since in the /64 networks of
-// clients the last half is zero.
+// hashed maps a key to an address that cannot be a client's, since the last half of a
+// client's /64 network is zero.
 func hashed(key string) netip.Addr {
 	sum := sha256.Sum256([]byte(key))
 	return netip.AddrFrom16([16]byte(sum[:16]))
 }
 
-// admit counts one request and says so in the headers, where no other limit that has
-// less left does already.
+// admit counts one request and sets the headers, unless another limit with less
+// remaining has set them.
 func (l *limiter) admit(c *gin.Context, client netip.Addr) {
 	left, reset := l.count(c.Request.Context(), client)
 	h := c.Writer.Header()
-	if told := h["Ratelimit-Remaining"]; len(told) == 1 {
-		if least, err := strconv.Atoi(told[0]); err == nil && left >= least {
+	if shown := h["Ratelimit-Remaining"]; len(shown) == 1 {
+		if least, err := strconv.Atoi(shown[0]); err == nil && left >= least {
 			return
 		}
 	}
@@ -267,7 +267,7 @@ func (l *limiter) admit(c *gin.Context, client netip.Addr) {
 }
 
 // Client returns the address that counts as one client for limits: an IPv4 address,
-// or the /64 network of an IPv6 address, which is what one subscriber has.
+// or the /64 network of an IPv6 address, the usual size for one subscriber.
 func Client(c *gin.Context) netip.Addr { return clientOf(ClientIP(c)) }
 
 func clientOf(ip string) netip.Addr {

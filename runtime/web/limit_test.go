@@ -74,7 +74,7 @@ func TestLimiterLeavesASlowCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took time.Duration
 		l := newLimiter(Rate{1000, time.Minute}, slog.New(slog.DiscardHandler))
-		l.common = func(context.Context, netip.Addr, Rate) (int, time.Duration, error) {
+		l.shared = func(context.Context, netip.Addr, Rate) (int, time.Duration, error) {
 			time.Sleep(took)
 			return 1, time.Minute, nil
 		}
@@ -85,24 +85,24 @@ func TestLimiterLeavesASlowCount(t *testing.T) {
 			}
 			return time.Since(begin)
 		}
-		if waited(100); l.again.Load() != 0 {
+		if waited(100); l.probeAt.Load() != 0 {
 			t.Error("a quick one was left")
 		}
 		took = 100 * time.Millisecond
-		if got := waited(100); got != commonSlows*took {
+		if got := waited(100); got != maxSlow*took {
 			t.Errorf("100 requests waited %s", got)
 		}
-		time.Sleep(commonPause)
+		time.Sleep(probeInterval)
 		waited(1) // asks again, behind the request
 		time.Sleep(time.Second)
-		if waited(100) != 0 || l.again.Load() == 0 {
+		if waited(100) != 0 || l.probeAt.Load() == 0 {
 			t.Error("it is asked while it is slow")
 		}
 		took = 0
-		time.Sleep(commonPause)
+		time.Sleep(probeInterval)
 		waited(1)
 		synctest.Wait()
-		if l.again.Load() != 0 {
+		if l.probeAt.Load() != 0 {
 			t.Error("it is not asked when it is quick again")
 		}
 	})

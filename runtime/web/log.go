@@ -6,10 +6,10 @@ import (
 	"log/slog"
 )
 
-// NewLogger writes to w as the settings say: records from c.LogLevel on, as
-// text in development and as JSON elsewhere unless c.LogFormat names one. A
-// record made with a request's context has its request_id, and what LogWith
-// has added.
+// NewLogger returns a logger that writes to w according to c: records of c.LogLevel
+// and above, as text in development and as JSON otherwise, unless c.LogFormat is set.
+// Records logged with a request's context include its request_id and the attributes
+// of LogWith.
 func NewLogger(c Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "text" || c.LogFormat == "" && c.Env == Development {
@@ -27,19 +27,19 @@ func withRequestID(h slog.Handler) *slog.Logger {
 
 type attrsKey struct{}
 
-// LogWith returns a context whose log records have attrs.
+// LogWith returns a context whose log records include attrs.
 func LogWith(ctx context.Context, attrs ...slog.Attr) context.Context {
 	return context.WithValue(ctx, attrsKey{}, attrs)
 }
 
-// added are the attributes of LogWith.
+// added returns the attributes set by LogWith.
 func added(ctx context.Context) []slog.Attr {
 	attrs, _ := ctx.Value(attrsKey{}).([]slog.Attr)
 	return attrs
 }
 
-// idHandler adds the id of the request that a record's context belongs to, and
-// what LogWith has put there.
+// idHandler adds the request ID and the attributes of LogWith from a record's
+// context.
 type idHandler struct{ slog.Handler }
 
 // Handle implements slog.Handler.

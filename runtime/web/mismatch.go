@@ -17,27 +17,27 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// mismatch says that the value at path is not a t; the path of the whole body is
-// empty.
+// mismatch reports that the value at path does not have type t. The path of the whole
+// body is "".
 func mismatch(path string, t reflect.Type) fault.Detail {
 	return fault.Detail{Field: path, Rule: "type", Message: sentence(cmp.Or(path, wholeBody), mustBe(t))}
 }
 
-// wholeBody is what the body itself is called in details.
+// wholeBody is the name of the body itself in details.
 const wholeBody = "body"
 
-// findMisfits decodes raw, which is valid JSON but does not fit dst, part by part:
-// what fits is set, and what does not is returned with its path. It runs only
-// for requests that are refused.
-func findMisfits(raw []byte, dst reflect.Value) []fault.Detail {
+// findMismatches decodes raw, valid JSON that does not match the type of dst, part by
+// part: it sets the parts that match and returns the others with their paths. It runs
+// only for invalid requests.
+func findMismatches(raw []byte, dst reflect.Value) []fault.Detail {
 	var details []fault.Detail
-	if fit(raw, dst, "", &details); len(details) == 0 {
+	if decodePart(raw, dst, "", &details); len(details) == 0 {
 		details = append(details, mismatch("", dst.Type()))
 	}
 	return details
 }
 
-// itemsOf is the list in the body of a bulk request, which may stand alone.
+// itemsOf returns the list in a bulk body, with or without its envelope.
 func itemsOf(raw json.RawMessage) json.RawMessage {
 	var envelope struct{ Items json.RawMessage }
 	if json.Unmarshal(raw, &envelope) == nil && envelope.Items != nil {
@@ -46,7 +46,7 @@ func itemsOf(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
+func decodePart(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
 	t := dst.Type()
 	if len(*details) == maxDetails || json.Unmarshal(raw, dst.Addr().Interface()) == nil {
 		return
@@ -55,11 +55,11 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 		if dst.IsNil() {
 			dst.Set(reflect.New(t.Elem()))
 		}
-		fit(raw, dst.Elem(), path, details)
+		decodePart(raw, dst.Elem(), path, details)
 		return
 	}
 	if n, ok := dst.Addr().Interface().(interface{ value() reflect.Value }); ok {
-		fit(raw, n.value(), path, details)
+		decodePart(raw, n.value(), path, details)
 		return
 	}
 	if _, bulk := dst.Interface().(interface{ isBulk() }); bulk {
@@ -75,7 +75,7 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 			*details = append(*details, mismatch(path, t))
 			return
 		}
-		fitMembers(members, dst, path, details)
+		decodeMembers(members, dst, path, details)
 	case reflect.Slice:
 		var elements []json.RawMessage
 		if t.Elem().Kind() == reflect.Uint8 || json.Unmarshal(raw, &elements) != nil {
@@ -84,7 +84,7 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 		}
 		dst.Set(reflect.MakeSlice(t, len(elements), len(elements)))
 		for i, element := range elements {
-			fit(element, dst.Index(i), path+"["+strconv.Itoa(i)+"]", details)
+			decodePart(element, dst.Index(i), path+"["+strconv.Itoa(i)+"]", details)
 		}
 	case reflect.Map:
 		var members map[string]json.RawMessage
@@ -93,22 +93,23 @@ func fit(raw json.RawMessage, dst reflect.Value, path string, details *[]fault.D
 			return
 		}
 		for _, key := range slices.Sorted(maps.Keys(members)) {
-			fit(members[key], reflect.New(t.Elem()).Elem(), join(path, key), details)
+			decodePart(members[key], reflect.New(t.Elem()).Elem(), join(path, key), details)
 		}
 	default:
 		*details = append(*details, mismatch(path, t))
 	}
 }
 
-func fitMembers(members map[string]json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
+func decodeMembers(members map[string]json.RawMessage, dst reflect.Value, path string, details *[]fault.Detail) {
 	for _, key := range Keys(dst.Type()) {
 		if raw, ok := members[key.Name]; ok {
-			fit(raw, dst.FieldByIndex(key.Index), join(path, key.Name), details)
+			decodePart(raw, dst.FieldByIndex(key.Index), join(path, key.Name), details)
 		}
 	}
 }
 
-// fold makes names equal that the parser takes for one: whatever their case.
+// fold maps names that differ only by case, which the parser treats as equal, to the
+// same string.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
@@ -119,23 +120,22 @@ func fold(name string) string {
 	}, name)
 }
 
-// opaque reports whether a type decodes itself, so that nothing inside it can be
-// named.
+// opaque reports whether a type decodes itself, so that nothing inside it has a path.
 func opaque(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// suspicious reports whether raw, a body that is exact or not, may hold what
-// unstorable finds.
-func suspicious(raw []byte, exact bool) bool {
+// mayBeUnstorable is a fast check of raw for what unstorable finds. exact is set if
+// the body has decimals, times or JSON.
+func mayBeUnstorable(raw []byte, exact bool) bool {
 	if bytes.Contains(raw, []byte(`\u0000`)) {
 		return true
 	}
 	if !exact {
 		return false
 	}
-	if bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) > maxKeptDepth {
+	if bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) > maxJSONDepth {
 		return true
 	}
 	for _, year := range []string{`"0000-`, `"0001-`, `"9999-`} {
@@ -160,12 +160,11 @@ func suspicious(raw []byte, exact bool) bool {
 	return false
 }
 
-// absurd reports whether a value cannot be stored though it is one of its type: a
-// decimal whose exponent is so large that writing its digits, or comparing it,
-// would take the memory of the process (1e999999999 is a short text), or a time
-// that is in no year of four digits once it is in UTC. The first instant of all
-// is no time: Go and MySQL take it for none.
-func absurd(value any) bool {
+// outOfRange reports whether a value cannot be stored although it has the right type:
+// a decimal with an exponent so large that writing its digits or comparing it would
+// exhaust memory (1e999999999 is short), or a time whose year in UTC does not have
+// four digits. The zero time is rejected too: Go and MySQL treat it as unset.
+func outOfRange(value any) bool {
 	switch v := value.(type) {
 	case interface{ Exponent() int32 }:
 		const most = 500
@@ -177,8 +176,8 @@ func absurd(value any) bool {
 	return false
 }
 
-// unstorable finds what is below v and no database can hold: strings with a
-// NUL, absurd decimals and times, and numbers in JSON that are out of bounds.
+// unstorable finds the values below v that no database can store: strings with NUL,
+// decimals and times out of range, and numbers out of range in JSON.
 func unstorable(v reflect.Value) []fault.Detail {
 	var details []fault.Detail
 	findUnstorable(v, "", &details)
@@ -199,7 +198,7 @@ func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
 			*details = append(*details, nul(path))
 		}
 	case reflect.Struct:
-		if absurd(v.Interface()) {
+		if outOfRange(v.Interface()) {
 			*details = append(*details, mismatch(path, v.Type()))
 			return
 		}
@@ -229,7 +228,7 @@ func findUnstorable(v reflect.Value, path string, details *[]fault.Detail) {
 	}
 }
 
-// isJSON reports whether a type holds JSON that is kept as it came.
+// isJSON reports whether a type holds raw JSON.
 func isJSON(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && t.Implements(jsonMarshaler)
 }
@@ -245,40 +244,40 @@ func findUnstorableJSON(kept json.Marshaler, path string, details *[]fault.Detai
 	if decoder.Decode(&content) != nil {
 		return
 	}
-	if deeper(content, maxKeptDepth) {
-		*details = append(*details, fault.Detail{Field: cmp.Or(path, wholeBody), Rule: "depth", Message: sentence(cmp.Or(path, wholeBody), fmt.Sprintf("is nested deeper than %d levels", maxKeptDepth))})
+	if nestsDeeper(content, maxJSONDepth) {
+		*details = append(*details, fault.Detail{Field: cmp.Or(path, wholeBody), Rule: "depth", Message: sentence(cmp.Or(path, wholeBody), fmt.Sprintf("is nested deeper than %d levels", maxJSONDepth))})
 		return
 	}
-	if room := maxExponents; !bounded(content, &room) {
+	if room := maxExponents; !inBounds(content, &room) {
 		*details = append(*details, fault.Detail{Field: cmp.Or(path, wholeBody), Rule: "number", Message: sentence(cmp.Or(path, wholeBody), "holds numbers that are too large or too small")})
 		return
 	}
 	findUnstorable(reflect.ValueOf(&content), path, details)
 }
 
-// Numbers of JSON that is kept are those that a float64 holds, and of so many
-// digits. All their exponents add up to no more than maxExponents: PostgreSQL
-// answers 1e300 with all its zeros.
+// Limits of numbers in raw JSON: they must fit a float64 and have at most maxDigits
+// characters before the exponent. All exponents add up to at most maxExponents,
+// because PostgreSQL returns 1e300 with all its zeros.
 const (
 	maxExponent  = 308
 	maxExponents = 10_000
 	maxDigits    = 1000
 )
 
-// maxKeptDepth is how deep JSON that is kept may nest: MariaDB takes no more.
-const maxKeptDepth = 30
+// maxJSONDepth is the maximum nesting depth of raw JSON, a limit of MariaDB.
+const maxJSONDepth = 30
 
-// deeper reports whether a JSON value nests deeper than some levels.
-func deeper(value any, levels int) bool {
+// nestsDeeper reports whether a JSON value nests deeper than levels.
+func nestsDeeper(value any, levels int) bool {
 	switch v := value.(type) {
 	case []any:
-		return levels == 0 || slices.ContainsFunc(v, func(element any) bool { return deeper(element, levels-1) })
+		return levels == 0 || slices.ContainsFunc(v, func(element any) bool { return nestsDeeper(element, levels-1) })
 	case map[string]any:
 		if levels == 0 {
 			return true
 		}
 		for _, element := range v {
-			if deeper(element, levels-1) {
+			if nestsDeeper(element, levels-1) {
 				return true
 			}
 		}
@@ -286,8 +285,9 @@ func deeper(value any, levels int) bool {
 	return false
 }
 
-// bounded reports whether the numbers in a JSON value are so.
-func bounded(value any, room *int) bool {
+// inBounds reports whether the numbers in a JSON value are within the limits. room is
+// what is left of maxExponents.
+func inBounds(value any, room *int) bool {
 	switch v := value.(type) {
 	case json.Number:
 		mantissa, text, _ := strings.Cut(strings.ToLower(string(v)), "e")
@@ -298,13 +298,13 @@ func bounded(value any, room *int) bool {
 		return err == nil && infinite == nil && exponent <= maxExponent && len(mantissa) <= maxDigits && *room >= 0
 	case []any:
 		for _, element := range v {
-			if !bounded(element, room) {
+			if !inBounds(element, room) {
 				return false
 			}
 		}
 	case map[string]any:
 		for _, element := range v {
-			if !bounded(element, room) {
+			if !inBounds(element, room) {
 				return false
 			}
 		}

@@ -13,19 +13,18 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// shape is what is known of the names and whole numbers in the JSON of a type.
-// A nil shape knows nothing: whatever is below it is looked at for names that
-// come twice.
+// shape describes the names and integers in the JSON of a type. Below a nil shape,
+// only duplicate names are looked for.
 type shape struct {
 	fields  map[string]*shape // of an object, by name
-	written map[string]string // a field's name by its lower case
+	spelled map[string]string // field names by their lower case
 	elem    *shape            // of the elements of a list or map
-	whole   bool              // a whole number
-	bytes   bool              // bytes, which are written as a text
+	whole   bool              // an integer
+	bytes   bool              // bytes, spelled as a string
 }
 
-// shapeOf returns the shape of a type; known holds those that are under way,
-// since types refer to themselves.
+// shapeOf returns the shape of a type. known holds the shapes in progress, since
+// types can be recursive.
 func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -41,7 +40,7 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 	if _, bulk := reflect.Zero(t).Interface().(interface{ isBulk() }); bulk {
 		s.elem = shapeOf(t.Elem(), known)
 		s.fields = map[string]*shape{"items": {elem: s.elem}}
-		s.written = map[string]string{"items": "items"}
+		s.spelled = map[string]string{"items": "items"}
 		return s
 	}
 	whole := t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64
@@ -55,10 +54,10 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 			s.elem = shapeOf(t.Elem(), known)
 		}
 	case reflect.Struct:
-		s.fields, s.written = make(map[string]*shape), make(map[string]string)
+		s.fields, s.spelled = make(map[string]*shape), make(map[string]string)
 		for _, key := range Keys(t) {
 			s.fields[key.Name] = shapeOf(key.Field.Type, known)
-			s.written[strings.ToLower(fold(key.Name))] = key.Name
+			s.spelled[strings.ToLower(fold(key.Name))] = key.Name
 		}
 	default:
 		s.whole = whole
@@ -66,22 +65,21 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 	return s
 }
 
-// nameWalk walks once through JSON that is valid, and finds the names that come
-// twice in an object or are another's but for their case: two readers of such a
-// body may read two different ones (RFC 8259, 4). It notes where whole numbers
-// are written as 1.0 or 1e2, too.
+// nameWalk walks valid JSON once to find names that are repeated in an object, or
+// that match a field except for their case: parsers may disagree about such bodies
+// (RFC 8259, 4). It also records integers spelled as 1.0 or 1e2.
 type nameWalk struct {
 	raw     []byte
 	at      int
 	path    []step
-	seen    [][]byte // the names of the objects that are open
-	folded  []byte   // room for lower
+	seen    [][]byte // names of the open objects
+	folded  []byte   // buffer for lower
 	details []fault.Detail
 	whole   []span
 }
 
 type step struct {
-	name  []byte // nil for an element
+	name  []byte // nil for a list element
 	index int
 }
 
@@ -90,24 +88,25 @@ type span struct {
 	digits   string
 }
 
-// few is how many names are compared each with each before they are hashed.
-const few = 16
+// maxLinear is the number of names up to which they are compared pairwise instead of
+// hashed.
+const maxLinear = 16
 
 func (n *nameWalk) value(s *shape) {
-	n.space()
+	n.skipSpace()
 	switch c := n.raw[n.at]; {
 	case c == '{':
 		n.object(s)
 	case c == '[':
-		if s != nil && s.bytes { // the parser takes numbers for bytes
-			n.refuse("type", mustBe(reflect.TypeFor[[]byte]()))
+		if s != nil && s.bytes { // the parser accepts an array of numbers as bytes
+			n.report("type", mustBe(reflect.TypeFor[[]byte]()))
 		}
 		n.list(s)
 	case c == '"':
-		n.text()
+		n.readString()
 	default:
 		from := n.at
-		for n.at < len(n.raw) && !ends(n.raw[n.at]) {
+		for n.at < len(n.raw) && !isDelimiter(n.raw[n.at]) {
 			n.at++
 		}
 		if s != nil && s.whole {
@@ -119,11 +118,11 @@ func (n *nameWalk) value(s *shape) {
 }
 
 func (n *nameWalk) object(s *shape) {
-	n.at++ // the brace
+	n.at++ // {
 	first := len(n.seen)
 	var hashed map[string]bool
 	for {
-		n.space()
+		n.skipSpace()
 		if n.raw[n.at] == '}' {
 			break
 		}
@@ -131,9 +130,9 @@ func (n *nameWalk) object(s *shape) {
 			n.at++
 			continue
 		}
-		name := n.text()
+		name := n.readString()
 		n.path = append(n.path, step{name: name})
-		if len(n.seen)-first == few && hashed == nil {
+		if len(n.seen)-first == maxLinear && hashed == nil {
 			hashed = make(map[string]bool)
 			for _, earlier := range n.seen[first:] {
 				hashed[string(earlier)] = true
@@ -141,24 +140,25 @@ func (n *nameWalk) object(s *shape) {
 		}
 		switch {
 		case hashed != nil && hashed[string(name)], hashed == nil && slices.ContainsFunc(n.seen[first:], func(b []byte) bool { return bytes.Equal(b, name) }):
-			n.refuse("single", "may be given only once")
+			n.report("single", "may be given only once")
 		case hashed != nil:
 			hashed[string(name)] = true
 		default:
 			n.seen = append(n.seen, name)
 		}
-		below := n.below(s, name)
-		n.space()
-		n.at++ // the colon
-		n.value(below)
+		inner := n.fieldShape(s, name)
+		n.skipSpace()
+		n.at++ // :
+		n.value(inner)
 		n.path = n.path[:len(n.path)-1]
 	}
 	n.at++
 	n.seen = n.seen[:first]
 }
 
-// below is the shape of an object's field.
-func (n *nameWalk) below(s *shape, name []byte) *shape {
+// fieldShape returns the shape of an object's field. It reports a name that differs
+// from a field only by case.
+func (n *nameWalk) fieldShape(s *shape, name []byte) *shape {
 	if s == nil {
 		return nil
 	}
@@ -168,14 +168,14 @@ func (n *nameWalk) below(s *shape, name []byte) *shape {
 	if s.fields == nil {
 		return s.elem
 	}
-	if right, ok := s.written[string(n.lower(name))]; ok {
-		n.refuse("name", "is written "+right)
+	if right, ok := s.spelled[string(n.lower(name))]; ok {
+		n.report("name", "is written "+right)
 	}
 	return nil
 }
 
-// lower is what names have in common that the parser takes for one: whatever
-// their case. It holds until the next call.
+// lower returns a name in the case-folded form that the parser matches by. The result
+// is valid until the next call.
 func (n *nameWalk) lower(name []byte) []byte {
 	n.folded = n.folded[:0]
 	for _, c := range name {
@@ -191,14 +191,14 @@ func (n *nameWalk) lower(name []byte) []byte {
 }
 
 func (n *nameWalk) list(s *shape) {
-	n.at++ // the bracket
+	n.at++ // [
 	var elem *shape
 	if s != nil {
 		elem = s.elem
 	}
 	n.path = append(n.path, step{})
 	for {
-		n.space()
+		n.skipSpace()
 		if n.raw[n.at] == ']' {
 			break
 		}
@@ -213,8 +213,8 @@ func (n *nameWalk) list(s *shape) {
 	n.path = n.path[:len(n.path)-1]
 }
 
-// text steps over a string and returns what it says.
-func (n *nameWalk) text() []byte {
+// readString skips a string and returns its value.
+func (n *nameWalk) readString() []byte {
 	from, escaped := n.at+1, false
 	for n.at++; n.raw[n.at] != '"'; n.at++ {
 		if n.raw[n.at] == '\\' {
@@ -227,20 +227,20 @@ func (n *nameWalk) text() []byte {
 		return n.raw[from : n.at-1]
 	}
 	var text string
-	_ = json.Unmarshal(n.raw[from-1:n.at], &text) // it is valid
+	_ = json.Unmarshal(n.raw[from-1:n.at], &text) // cannot fail: raw is valid
 	return []byte(text)
 }
 
-// ends reports whether c is behind a number, true, false or null.
-func ends(c byte) bool { return c == ',' || c == ']' || c == '}' || c <= ' ' }
+// isDelimiter reports whether c follows a number, true, false or null.
+func isDelimiter(c byte) bool { return c == ',' || c == ']' || c == '}' || c <= ' ' }
 
-func (n *nameWalk) space() {
+func (n *nameWalk) skipSpace() {
 	for n.at < len(n.raw) && (n.raw[n.at] == ' ' || n.raw[n.at] == '\t' || n.raw[n.at] == '\r' || n.raw[n.at] == '\n') {
 		n.at++
 	}
 }
 
-func (n *nameWalk) refuse(rule, message string) {
+func (n *nameWalk) report(rule, message string) {
 	if len(n.details) == maxDetails {
 		return
 	}
@@ -258,8 +258,8 @@ func (n *nameWalk) refuse(rule, message string) {
 	n.details = append(n.details, fault.Detail{Field: path, Rule: rule, Message: sentence(path, message)})
 }
 
-// normal returns the body with its whole numbers written as Go reads them.
-func (n *nameWalk) normal() []byte {
+// normalize returns the body with its integers in the form that Go parses.
+func (n *nameWalk) normalize() []byte {
 	var b bytes.Buffer
 	at := 0
 	for _, s := range n.whole {
@@ -270,9 +270,9 @@ func (n *nameWalk) normal() []byte {
 	return b.Bytes()
 }
 
-// wholeNumber returns the digits of a number that is written with a point or an
-// exponent and is whole: 1.0 and 1e2 are integers, says JSON Schema. It is false
-// for all others and for those that no integer holds.
+// wholeNumber returns the digits of an integer spelled with a decimal point or an
+// exponent: 1.0 and 1e2 are integers in JSON Schema. ok is false for any other
+// number, and for those beyond 64 bits.
 func wholeNumber(text []byte) (digits string, ok bool) {
 	if !bytes.ContainsAny(text, ".eE") || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
 		return "", false
@@ -289,7 +289,7 @@ func wholeNumber(text []byte) (digits string, ok bool) {
 		shift, err = strconv.Atoi(exponent)
 	}
 	shift -= len(fraction)
-	const most = 20 // digits of an integer of 64 bits
+	const most = 20 // digits of a 64-bit integer
 	switch {
 	case err != nil || len(digits)+shift > most || len(digits)+shift < 1:
 		return "", false

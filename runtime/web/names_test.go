@@ -104,11 +104,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %q, want %q", raw, got, want)
 		}
 	}
-	many := make([]string, 5*few)
+	many := make([]string, 5*maxLinear)
 	for i := range many {
 		many[i] = fmt.Sprintf(`"f%d":1`, i)
 	}
-	for _, twice := range []int{0, few - 2, few - 1, few, few + 1, 2 * few} {
+	for _, twice := range []int{0, maxLinear - 2, maxLinear - 1, maxLinear, maxLinear + 1, 2 * maxLinear} {
 		raw := "{" + strings.Join(many, ",") + fmt.Sprintf(`,"f%d":1}`, twice)
 		if _, got := decoded[namedBody](t, raw); got != fmt.Sprintf("422 f%d single", twice) {
 			t.Errorf("the name %d twice of %d: %q", twice, len(many), got)

@@ -5,18 +5,18 @@ import (
 	"reflect"
 )
 
-// Null is a field of a JSON body that may be absent, null or a value, for
-// partial updates of what may be empty. Rules apply to the value and begin
-// with omitempty, which lets absence and null pass:
+// Null is a field of a JSON body that may be absent, null or a value, for partial
+// updates of nullable columns. Rules apply to the value and must begin with
+// omitempty, which accepts absence and null:
 //
 //	Category web.Null[string] `json:"category" binding:"omitempty,max=50"`
 type Null[T any] struct {
 	Value T
-	Set   bool // the key was sent, be it with null
-	Valid bool // a value was sent
+	Set   bool // the key was sent, even with null
+	Valid bool // the value is not null
 }
 
-// UnmarshalJSON notes that the key was sent.
+// UnmarshalJSON implements json.Unmarshaler. It is called only if the key was sent.
 func (n *Null[T]) UnmarshalJSON(data []byte) error {
 	n.Set = true
 	if n.Valid = string(data) != "null"; !n.Valid {
@@ -36,8 +36,7 @@ func (n Null[T]) MarshalJSON() ([]byte, error) {
 // IsZero reports whether the key was absent, for omitzero.
 func (n Null[T]) IsZero() bool { return !n.Set }
 
-// Ptr returns the value, or nil for null and absence: what a nullable column
-// takes.
+// Ptr returns the value for a nullable column: nil if the key was null or absent.
 func (n Null[T]) Ptr() *T {
 	if !n.Valid {
 		return nil
@@ -45,9 +44,9 @@ func (n Null[T]) Ptr() *T {
 	return &n.Value
 }
 
-// checked is what the rules look at: nil, or a pointer to the value, so that
-// omitempty does not let a zero value pass.
+// checked returns the value to validate: nil, or a pointer to the value, so that
+// omitempty does not skip a zero value.
 func (n Null[T]) checked() any { return n.Ptr() }
 
-// value is where a value that does not fit is looked at more closely.
+// value returns the field to decode into when looking for mismatches.
 func (n *Null[T]) value() reflect.Value { return reflect.ValueOf(&n.Value).Elem() }

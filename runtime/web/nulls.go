@@ -11,9 +11,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// nullElements finds the nulls in lists of a body of type t whose elements take
-// none. The parser leaves such an element at the zero value of its type, which
-// nobody sent.
+// nullElements finds nulls in lists of a body of type t whose elements are not
+// nullable. The parser would replace them with the zero value, which the client did
+// not send.
 func nullElements(raw []byte, t reflect.Type) []fault.Detail {
 	if !hasNullElement(raw) {
 		return nil
@@ -23,7 +23,7 @@ func nullElements(raw []byte, t reflect.Type) []fault.Detail {
 	return details
 }
 
-// hasNullElement reports whether some list, of any kind, may hold null.
+// hasNullElement is a fast check for null in a list.
 func hasNullElement(raw []byte) bool {
 	null := []byte("null")
 	for rest := raw; ; {
@@ -82,7 +82,7 @@ func findNullElements(raw json.RawMessage, t reflect.Type, path string, details 
 	}
 }
 
-// nullable reports whether a value of type t can say that it was null.
+// nullable reports whether a value of type t can represent null.
 func nullable(t reflect.Type) bool {
 	_, null := reflect.New(t).Interface().(interface{ value() reflect.Value })
 	return null || t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || isJSON(t)

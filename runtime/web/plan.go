@@ -16,29 +16,29 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// plan is how one input type is read from a request.
+// plan describes how to read one input type from a request.
 type plan struct {
 	in      reflect.Type
 	rules   *rules
 	fields  []Field
-	empty   bool // reads nothing
+	empty   bool // nothing to read
 	checked bool // the path, query string or headers have rules
 	path    []value
 	query   []value
 	header  []value
-	names   map[string]int // of query parameters and their aliases, to positions in query
+	names   map[string]int // query parameters and their aliases, to positions in query
 	body    *body
 }
 
-// value is a Field with the way to set it.
+// value is a Field with its setter.
 type value struct {
 	Field
 	many bool
 	set  setter
 }
 
-// maxQuery is how many query parameters an input may have: as many as a word
-// has bits, in which a request notes those it has seen.
+// maxQuery is the maximum number of query parameters of an input: the bits of a
+// uint64, in which a request marks those seen.
 const maxQuery = 64
 
 func newPlan(in reflect.Type, rules *rules) (*plan, error) {
@@ -61,7 +61,7 @@ func newPlan(in reflect.Type, rules *rules) (*plan, error) {
 		}
 		switch f.In {
 		case inPath:
-			v.set = spelledOnce(f.Type, v.set)
+			v.set = canonicalSetter(f.Type, v.set)
 			p.path = append(p.path, v)
 		case inHeader:
 			p.header = append(p.header, v)
@@ -84,7 +84,7 @@ func newPlan(in reflect.Type, rules *rules) (*plan, error) {
 	return p, nil
 }
 
-// name makes the next query parameter known by its names.
+// name registers the next query parameter under its name and its alias.
 func (p *plan) name(f Field, in reflect.Type) error {
 	for _, name := range []string{f.Name, f.Alias} {
 		if name == "" {
@@ -98,9 +98,9 @@ func (p *plan) name(f Field, in reflect.Type) error {
 	return nil
 }
 
-// read fills what in points to, whose value is v, or says what is wrong with
-// the request: with its path (404), then its query string and its headers
-// (422), then its body.
+// read decodes the request into in, whose reflect.Value is v. It returns the errors
+// of the first part that has any: the path (404), the query string and the headers
+// (422), the body.
 func (p *plan) read(c *gin.Context, in any, v reflect.Value) error {
 	if !p.readPath(c, v) {
 		return noRoute()
@@ -127,11 +127,11 @@ func (p *plan) read(c *gin.Context, in any, v reflect.Value) error {
 	return nil
 }
 
-// readPath reports whether the values in the path are of their types.
+// readPath reports whether the path parameters have the right types.
 func (p *plan) readPath(c *gin.Context, v reflect.Value) bool {
 	for i := range p.path {
 		f := &p.path[i]
-		raw := strings.TrimPrefix(c.Param(f.Name), "/") // Gin keeps a catch-all's slash
+		raw := strings.TrimPrefix(c.Param(f.Name), "/") // Gin keeps the slash of a catch-all
 		if !storable(raw) || f.set(v.FieldByIndex(f.Index), raw) != nil {
 			return false
 		}
@@ -139,8 +139,8 @@ func (p *plan) readPath(c *gin.Context, v reflect.Value) bool {
 	return true
 }
 
-// matches reports whether the values in the path are of their types and keep
-// their rules.
+// matches reports whether the path parameters have the right types and pass their
+// rules.
 func (p *plan) matches(c *gin.Context) bool {
 	if len(p.path) == 0 {
 		return true
@@ -149,13 +149,13 @@ func (p *plan) matches(c *gin.Context) bool {
 	return p.readPath(c, in.Elem()) && p.check(in.Interface(), in.Elem(), new(params)) == nil
 }
 
-// params is what one request says outside its body, and what is wrong with it.
+// params collects what a request sends outside its body, and the errors in it.
 type params struct {
-	given   uint64 // query parameters that came, by position
-	aliased uint64 // those that came by their alias
-	broken  uint64 // those whose value could not be read: their rules are not asked
-	query   []fault.Detail
-	header  []fault.Detail
+	given      uint64 // parameters present, by position
+	aliased    uint64 // parameters given by their alias
+	unreadable uint64 // parameters with unreadable values, whose rules are skipped
+	query      []fault.Detail
+	header     []fault.Detail
 }
 
 func (p *plan) readQuery(raw string, v reflect.Value, seen *params) {
@@ -166,7 +166,7 @@ func (p *plan) readQuery(raw string, v reflect.Value, seen *params) {
 		if strings.ContainsAny(key, "%+") {
 			var err error
 			if key, err = url.QueryUnescape(key); err != nil {
-				key = "?" // like any other parameter that is not known
+				key = "?" // treat as any other unknown parameter
 			}
 		}
 		i, known := p.names[key]
@@ -197,13 +197,13 @@ func (p *plan) readQuery(raw string, v reflect.Value, seen *params) {
 	}
 	for i := range p.query {
 		if f := &p.query[i]; f.Default != nil && seen.given&(1<<i) == 0 {
-			_ = f.set(v.FieldByIndex(f.Index), *f.Default) // tried when the plan was made
+			_ = f.set(v.FieldByIndex(f.Index), *f.Default) // checked by newPlan
 		}
 	}
 }
 
-// unknown refuses a parameter that p does not read, once: a misspelt filter would
-// otherwise answer every row.
+// unknown reports a parameter that p does not read, once. A misspelt filter would
+// otherwise match every row.
 func (seen *params) unknown(p *plan, name string) {
 	if name = strings.ToValidUTF8(name, "?"); len(name) > 64 {
 		name = strings.ToValidUTF8(name[:64], "")
@@ -215,10 +215,10 @@ func (seen *params) unknown(p *plan, name string) {
 	seen.query = append(seen.query, fault.Detail{Field: name, Rule: "unknown", Message: "Unknown parameter; known parameters: " + cmp.Or(known, "none")})
 }
 
-// reject notes what is wrong with a query parameter, once.
+// reject reports an error in a query parameter, once.
 func (seen *params) reject(bit uint64, name, rule, message string) {
-	if seen.broken&bit == 0 {
-		seen.broken |= bit
+	if seen.unreadable&bit == 0 {
+		seen.unreadable |= bit
 		seen.query = append(seen.query, fault.Detail{Field: name, Rule: rule, Message: sentence(name, message)})
 	}
 }
@@ -241,10 +241,10 @@ func (p *plan) readHeader(f *value, h http.Header, v reflect.Value, seen *params
 	}
 }
 
-// check asks the rules of everything outside the body. A broken rule of the
-// path is the error returned; the others are noted in seen.
+// check validates everything outside the body. It returns an error for the path and
+// adds the others to seen.
 func (p *plan) check(in any, v reflect.Value, seen *params) error {
-	var violations []broken
+	var violations []violation
 	var err error
 	if p.body == nil {
 		violations, err = p.rules.outside(in)
@@ -256,7 +256,7 @@ func (p *plan) check(in any, v reflect.Value, seen *params) error {
 	}
 	for _, b := range violations {
 		place, name, _ := strings.Cut(b.path, ":")
-		// A rule on an element of a list names it: tag[2].
+		// The error of a list element has its index in the name: tag[2].
 		base, _, _ := strings.Cut(name, "[")
 		switch place {
 		case inPath:
@@ -265,7 +265,7 @@ func (p *plan) check(in any, v reflect.Value, seen *params) error {
 			seen.header = append(seen.header, detail(name, b.FieldError))
 		case inQuery:
 			i := p.names[base]
-			if seen.broken&(1<<i) != 0 {
+			if seen.unreadable&(1<<i) != 0 {
 				continue
 			}
 			if seen.aliased&(1<<i) != 0 {
@@ -277,8 +277,8 @@ func (p *plan) check(in any, v reflect.Value, seen *params) error {
 	return nil
 }
 
-// storable reports whether every supported database can hold the text:
-// PostgreSQL takes no NUL and no invalid UTF-8.
+// storable reports whether every supported database can store text: PostgreSQL
+// rejects NUL and invalid UTF-8.
 func storable(text string) bool {
 	return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text)
 }

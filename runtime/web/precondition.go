@@ -15,20 +15,20 @@ import (
 	"github.com/nexios-go/nexios/runtime/seen"
 )
 
-// preconditions hold writes to the version of the resource that their client
-// has seen: If-Match names its ETag (RFC 9110, 13.1.1), If-None-Match those that it
-// must not have, or with * says that there must be none (13.1.2).
+// preconditions evaluates the conditions of writes: If-Match lists the ETags that the
+// resource may have (RFC 9110, 13.1.1), If-None-Match those that it must not have, or
+// * if it must not exist (13.1.2).
 type preconditions struct {
-	reads map[string]gin.HandlerFunc // what answers GET, by path as Gin has it
-	turns [64]sync.Mutex             // of writes with a condition, by the hash of their path
+	reads map[string]gin.HandlerFunc // handlers of GET, by Gin path
+	locks [64]sync.Mutex             // serialise conditional writes, by hash of the path
 }
 
-// holds serves a route that writes, or answers 412 where what a GET of the same
-// path would answer is not what If-Match names, or is what If-None-Match names. Of
-// several that name the same version at once a process lets one write, and of several
-// processes the database does: what the GET found by db.Find is written in that
-// version alone. A path that the route does not match has no version.
-func (p *preconditions) holds(r Route, bound binding) gin.HandlerFunc {
+// wrap returns the handler of a write. It responds with 412 if the ETag of a GET of
+// the same path does not match If-Match or matches If-None-Match. If several requests
+// name the same version, one process lets one of them write; between processes the
+// database decides, since rows that db.Find read for the GET are updated only in that
+// version. A path that the route does not match has no version.
+func (p *preconditions) wrap(r Route, bound binding) gin.HandlerFunc {
 	serve := bound.serve
 	return func(c *gin.Context) {
 		match, none := condition(c.Request.Header, "If-Match"), condition(c.Request.Header, "If-None-Match")
@@ -43,23 +43,23 @@ func (p *preconditions) holds(r Route, bound binding) gin.HandlerFunc {
 			Fail(c, &fault.Error{Status: http.StatusPreconditionRequired, Message: "Send the row's ETag in If-Match"})
 			return
 		}
-		if r.bind != nil { // it reads its body into memory
-			// Nobody waits for a body that is slow to come.
+		if r.bind != nil { // a typed route reads its body into memory anyway
+			// Read a slow body before taking the lock.
 			body, err := io.ReadAll(c.Request.Body)
-			c.Request.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
-			turn := &p.turns[xxhash.Sum64String(c.Request.URL.Path)%uint64(len(p.turns))]
-			turn.Lock()
-			defer turn.Unlock()
+			c.Request.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), errReader{err}))
+			lock := &p.locks[xxhash.Sum64String(c.Request.URL.Path)%uint64(len(p.locks))]
+			lock.Lock()
+			defer lock.Unlock()
 		}
 		rows := new(seen.Rows)
-		tag, there, err := p.current(c, rows)
+		tag, exists, err := p.currentETag(c, rows)
 		switch {
 		case c.IsAborted():
 			return
 		case err != nil && (match != "" || fault.From(err).Status >= http.StatusInternalServerError):
-			Fail(c, err) // it cannot be read
+			Fail(c, err) // the current version cannot be read
 			return
-		case match != "" && (!there || !names(match, tag)), there && matches(none, tag):
+		case match != "" && (!exists || !strongMatch(match, tag)), exists && weakMatch(none, tag):
 			Fail(c, seen.Changed())
 			return
 		}
@@ -70,14 +70,14 @@ func (p *preconditions) holds(r Route, bound binding) gin.HandlerFunc {
 	}
 }
 
-// condition is the value of a header that may come several times.
+// condition returns the value of a header that may be repeated.
 func condition(h http.Header, name string) string {
 	return strings.TrimSpace(strings.Join(h[name], ","))
 }
 
-// current is the ETag of what a GET of the path would answer, and whether there
-// is something to answer. The rows that it is made of are noted.
-func (p *preconditions) current(c *gin.Context, rows *seen.Rows) (tag string, there bool, err error) {
+// currentETag returns the ETag that a GET of the path would return, and whether the
+// resource exists. It records the rows read in rows.
+func (p *preconditions) currentETag(c *gin.Context, rows *seen.Rows) (tag string, exists bool, err error) {
 	read, ok := p.reads[c.FullPath()]
 	if !ok {
 		return "", false, nil
@@ -95,9 +95,9 @@ func (p *preconditions) current(c *gin.Context, rows *seen.Rows) (tag string, th
 	return unsent.header.Get("Etag"), unsent.failed == nil && unsent.status == http.StatusOK, unsent.failed
 }
 
-// names reports whether If-Match names the tag, which compares strongly: a weak
-// tag is nobody's.
-func names(given, tag string) bool {
+// strongMatch reports whether If-Match lists the tag. The comparison is strong: a
+// weak tag never matches.
+func strongMatch(given, tag string) bool {
 	if given == "*" {
 		return true
 	}
@@ -109,13 +109,13 @@ func names(given, tag string) bool {
 	return false
 }
 
-// unsentWriter takes an answer that nobody is sent.
+// unsentWriter discards a response.
 type unsentWriter struct {
 	gin.ResponseWriter
 	header  http.Header
 	status  int
 	written bool
-	failed  error // what the request would have failed with
+	failed  error // error passed to Fail
 }
 
 func (w *unsentWriter) Header() http.Header               { return w.header }
@@ -127,14 +127,14 @@ func (w *unsentWriter) Status() int                       { return w.status }
 func (w *unsentWriter) Written() bool                     { return w.written }
 func (w *unsentWriter) Flush()                            {}
 
-// Unwrap is for http.ResponseController, which finds nothing to control.
+// Unwrap keeps http.ResponseController from reaching the connection.
 func (w *unsentWriter) Unwrap() http.ResponseWriter { return nil }
 
-// failing is the end of a body that did not arrive whole.
-type failing struct{ err error }
+// errReader ends a body that was not read completely.
+type errReader struct{ err error }
 
 // Read implements io.Reader.
-func (f failing) Read([]byte) (int, error) {
+func (f errReader) Read([]byte) (int, error) {
 	if f.err == nil || errors.Is(f.err, io.EOF) {
 		return 0, io.EOF
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// probeTimeout is longer than the server takes to find out itself.
+// probeTimeout exceeds the time that the server itself may take.
 const probeTimeout = readyTimeout + 2*time.Second
 
-// healthCommand asks the server that runs with the same settings whether it is
-// ready: for health checks in containers that have no other program.
+// healthCommand queries /readyz of the server with the same settings, for health
+// checks in containers without other programs.
 func (a *App) healthCommand(ctx context.Context, std command.IO) error {
 	if len(std.Args) > 0 {
 		return command.Usage("health takes no arguments\n  the address is a setting\n  try:   ADDR=127.0.0.1:8001")
@@ -28,7 +28,7 @@ func (a *App) healthCommand(ctx context.Context, std command.IO) error {
 		return err
 	}
 	if kind == "tcp" {
-		address = reachable(address)
+		address = dialAddress(address)
 	}
 	scheme, transport := "http", &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -36,8 +36,8 @@ func (a *App) healthCommand(ctx context.Context, std command.IO) error {
 		},
 	}
 	if a.Config.TLSCert != "" || len(a.Config.AutocertHosts) > 0 {
-		// The certificate is for another name than this machine's.
-		scheme, transport.TLSClientConfig = "https", &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- nothing is said that is secret
+		// The certificate is for a name other than localhost.
+		scheme, transport.TLSClientConfig = "https", &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- the request carries no secrets
 	}
 	if len(a.Config.AutocertHosts) > 0 {
 		transport.TLSClientConfig.ServerName = a.Config.AutocertHosts[0]
@@ -48,24 +48,24 @@ func (a *App) healthCommand(ctx context.Context, std command.IO) error {
 	if err != nil {
 		return err
 	}
-	answer, err := (&http.Client{Transport: transport}).Do(request)
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		return fmt.Errorf("nothing answers at %s: %w\n  where: ADDR\n  try:   serve", a.Config.Addr, errors.Unwrap(err))
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if err != nil {
 		return err
 	}
-	if answer.StatusCode != http.StatusOK {
+	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the server at %s is not ready: %s", a.Config.Addr, body)
 	}
 	_, err = fmt.Fprintln(std.Stdout, string(body))
 	return err
 }
 
-// reachable is where somebody who listens on an address can be asked.
-func reachable(address string) string {
+// dialAddress returns the address at which to reach a server that listens on address.
+func dialAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return address

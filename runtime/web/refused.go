@@ -12,13 +12,13 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// refusal is a module's Refused.
-type refusal func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail
+// refusedFunc is a Module.Refused.
+type refusedFunc func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail
 
-// dangling completes the error of a handler that met a row which the body refers
-// to and which is not there: it may have looked for one kind of row only, or for
-// those of the first element.
-func (p *plan) dangling(c *gin.Context, in reflect.Value, err error) error {
+// completeError adds the findings of Module.Refused to the error of a handler about a
+// missing row: the handler may have checked only one kind of row, or only the first
+// element.
+func (p *plan) completeError(c *gin.Context, in reflect.Value, err error) error {
 	f := (*fault.Error)(nil)
 	if p.body == nil || len(p.body.refused) == 0 || !errors.As(err, &f) || f.Status != http.StatusUnprocessableEntity ||
 		!slices.ContainsFunc(f.Details, func(d fault.Detail) bool { return d.Rule == "exists" }) {
@@ -33,8 +33,8 @@ func (p *plan) dangling(c *gin.Context, in reflect.Value, err error) error {
 	return &whole
 }
 
-// complete returns the details of a body that is refused with what the modules
-// know to be wrong besides, in the order of its elements.
+// complete adds the findings of Module.Refused to the details of an invalid body, in
+// the order of its elements.
 func (b *body) complete(ctx context.Context, body reflect.Value, details []fault.Detail) []fault.Detail {
 	if len(b.refused) == 0 || len(details) >= maxDetails || b.list && body.Len() > maxBulk {
 		return details
@@ -52,7 +52,7 @@ func (b *body) complete(ctx context.Context, body reflect.Value, details []fault
 			if !b.list {
 				found.Index = nil
 			}
-			// What breaks a rule already has its sentence.
+			// Skip fields that already have an error.
 			if !slices.ContainsFunc(details, func(d fault.Detail) bool { return d.Field == found.Field && row(d) == row(found) }) {
 				all = append(all, found)
 			}
@@ -65,7 +65,7 @@ func (b *body) complete(ctx context.Context, body reflect.Value, details []fault
 	return all[:min(len(all), maxDetails)]
 }
 
-// row is the element that a detail is about, -1 for none.
+// row returns the index of the element that a detail concerns, or -1 if none.
 func row(d fault.Detail) int {
 	if d.Index == nil {
 		return -1
@@ -73,8 +73,8 @@ func row(d fault.Detail) int {
 	return *d.Index
 }
 
-// sent are the values of a body by their keys, without those that are absent,
-// null or empty; of a list, element by element.
+// sent returns the values of a body by key, without absent, null and zero values: one
+// map, or one per element of a list.
 func (b *body) sent(body reflect.Value) []map[string]any {
 	elements := []reflect.Value{body}
 	if b.list {

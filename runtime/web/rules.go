@@ -13,34 +13,33 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// rules is the validator of one application: Gin's own, with its tag, on an
-// instance of its own, so that nothing global is changed. Beside the library's
-// rules it knows:
+// rules is the validator of one application: like Gin's, with the same tag, but a
+// separate instance, so that nothing global changes. It adds these rules to those of
+// the library:
 //
-//	notblank        a string with something else than spaces
+//	notblank        a string with something other than spaces
 //	slug            lower-case letters, digits and single hyphens between them
-//	pattern=RE      a Go regular expression, which must match somewhere; a comma
-//	                in it is written 0x2C and a bar 0x7C, as the library has it
+//	pattern=RE      a Go regular expression, which may match anywhere; write a
+//	                comma as 0x2C and a bar as 0x7C, as the library requires
 //	decimal=10.2    at most 10 digits, at most 2 of them after the decimal point; or "10 2"
 //
-// A decimal's min, max, gt, gte, lt and lte compare its value.
+// For a decimal, min, max, gt, gte, lt and lte compare the value.
 type rules struct {
 	v       *validator.Validate
 	seen    map[reflect.Type]bool
-	exact   bool  // one of the types is a decimal, a time or JSON: unstorable looks closer
-	buffers *pool // for the bodies that the rules are asked about
-	refused []refusal
+	exact   bool  // one of the types is a decimal, a time or JSON, so that unstorable looks closer
+	buffers *pool // for request bodies
+	refused []refusedFunc
 }
 
-// broken is a rule that a value breaks, with the value's path in JSON, or where
-// it is read and under which name.
-type broken struct {
+// violation is a failed rule, with the JSON path of the value, or its place and name
+// in the request.
+type violation struct {
 	validator.FieldError
 	path string
 }
 
-// inlined stands in a path for an embedded struct, whose fields JSON writes
-// into the one around it.
+// inlined is the path element of an embedded struct, whose fields JSON promotes.
 const inlined = "~"
 
 func newRules() *rules {
@@ -66,8 +65,8 @@ func newRules() *rules {
 	return r
 }
 
-// ruleName is what a field is called in a broken rule: its JSON key, or where
-// and under which name it is read.
+// ruleName returns the name of a field in a violation: its JSON key, or its place and
+// name in the request.
 func ruleName(f reflect.StructField) string {
 	if field, ok := fieldOf(f); ok {
 		return field.In + ":" + field.Name
@@ -79,8 +78,8 @@ func ruleName(f reflect.StructField) string {
 	return name
 }
 
-// prepare makes everything below t known to the validator, so that a rule that
-// cannot work stops the start and not a request.
+// prepare registers everything below t with the validator, so that an invalid rule
+// fails at startup and not during a request.
 func (r *rules) prepare(t reflect.Type) (err error) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
 		r.exact = r.exact || isJSON(t)
@@ -100,8 +99,8 @@ func (r *rules) prepare(t reflect.Type) (err error) {
 	case float:
 		r.exact = true
 		r.v.RegisterCustomTypeFunc(func(v reflect.Value) any {
-			if absurd(v.Interface()) {
-				return 0.0 // which has been refused
+			if outOfRange(v.Interface()) {
+				return 0.0 // already rejected
 			}
 			return v.Interface().(float).InexactFloat64()
 		}, reflect.Zero(t).Interface())
@@ -133,13 +132,13 @@ func (r *rules) prepare(t reflect.Type) (err error) {
 	return nil
 }
 
-// float is a decimal number of a library, as far as its bounds need it.
+// float is a library's decimal type, which the bounds compare as a float.
 type float interface{ InexactFloat64() float64 }
 
 func patternsOf(tag string) error {
 	for rule := range strings.SplitSeq(tag, ",") {
 		if pattern, ok := strings.CutPrefix(rule, "pattern="); ok {
-			// The characters that separate rules in a tag are escaped in a rule's parameter.
+			// Separators of the tag are escaped in a rule's parameter.
 			pattern = strings.NewReplacer("0x2C", ",", "0x7C", "|").Replace(pattern)
 			if _, err := regexp.Compile(pattern); err != nil {
 				return err
@@ -149,20 +148,20 @@ func patternsOf(tag string) error {
 	return nil
 }
 
-// outside asks the rules of an input that has no body.
-func (r *rules) outside(in any) ([]broken, error) {
+// outside validates an input that has no body.
+func (r *rules) outside(in any) ([]violation, error) {
 	found, err := fieldErrors(r.v.Struct(in))
-	list := make([]broken, len(found))
+	list := make([]violation, len(found))
 	for i, f := range found {
-		list[i] = broken{f, f.Field()}
+		list[i] = violation{f, f.Field()}
 	}
 	return list, err
 }
 
-// each asks the rules of single values, for an input that has a body, whose
-// own rules are asked later.
-func (r *rules) each(fields []Field, v reflect.Value) ([]broken, error) {
-	var list []broken
+// each validates the fields outside the body, for an input that has a body, which is
+// validated later.
+func (r *rules) each(fields []Field, v reflect.Value) ([]violation, error) {
+	var list []violation
 	for i := range fields {
 		f := &fields[i]
 		if f.Rules == "" {
@@ -173,41 +172,41 @@ func (r *rules) each(fields []Field, v reflect.Value) ([]broken, error) {
 			return nil, err
 		}
 		for _, b := range found {
-			list = append(list, broken{b, f.In + ":" + f.Name + b.Field()})
+			list = append(list, violation{b, f.In + ":" + f.Name + b.Field()})
 		}
 	}
 	return list, nil
 }
 
-// body returns how the rules of a body of type t are asked.
-func (r *rules) body(t reflect.Type, tag string) func(any) ([]broken, error) {
+// body returns the function that validates a body of type t.
+func (r *rules) body(t reflect.Type, tag string) func(any) ([]violation, error) {
 	switch {
 	case t.Kind() == reflect.Struct:
-		prefix := 0 // the validator puts the type's name before each path, if it has one
+		prefix := 0 // length of the type name that the validator puts before each path, if it has one
 		if t.Name() != "" {
 			prefix = len(t.Name() + ".")
 		}
-		return func(body any) ([]broken, error) { return paths(r.v.Struct(body), prefix) }
+		return func(body any) ([]violation, error) { return paths(r.v.Struct(body), prefix) }
 	case tag == "" && slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, t.Kind()) && t.Elem().Kind() != reflect.Uint8:
 		tag = "dive"
 	case tag == "":
-		return func(any) ([]broken, error) { return nil, nil }
+		return func(any) ([]violation, error) { return nil, nil }
 	}
-	return func(body any) ([]broken, error) { return paths(r.v.Var(body, tag), 0) }
+	return func(body any) ([]violation, error) { return paths(r.v.Var(body, tag), 0) }
 }
 
-func paths(err error, prefix int) ([]broken, error) {
+func paths(err error, prefix int) ([]violation, error) {
 	found, err := fieldErrors(err)
-	list := make([]broken, len(found))
+	list := make([]violation, len(found))
 	for i, f := range found {
-		list[i] = broken{f, strings.ReplaceAll(f.Namespace()[prefix:], inlined+".", "")}
+		list[i] = violation{f, strings.ReplaceAll(f.Namespace()[prefix:], inlined+".", "")}
 	}
 	return list, err
 }
 
 func fieldErrors(err error) ([]validator.FieldError, error) {
 	if err == nil {
-		return nil, nil // the common case, which allocates nothing
+		return nil, nil // the common case, without an allocation
 	}
 	var found validator.ValidationErrors
 	if errors.As(err, &found) {
@@ -225,8 +224,8 @@ func isSlug(s string) bool {
 	return true
 }
 
-// isDecimal checks the digits of a decimal, which the validator itself sees as
-// a float.
+// isDecimal checks the digits of a decimal, which the validator itself treats as a
+// float.
 func isDecimal(f validator.FieldLevel) bool {
 	text := fmt.Sprint(f.Field())
 	if parent := f.Parent(); parent.Kind() == reflect.Struct {
@@ -235,8 +234,8 @@ func isDecimal(f validator.FieldLevel) bool {
 			if n, ok := value.(interface{ checked() any }); ok {
 				value = n.checked()
 			}
-			if absurd(value) || absurd(reflect.Indirect(reflect.ValueOf(value)).Interface()) {
-				return true // which has been refused
+			if outOfRange(value) || outOfRange(reflect.Indirect(reflect.ValueOf(value)).Interface()) {
+				return true // already rejected
 			}
 			text = fmt.Sprint(value)
 		}
@@ -247,7 +246,7 @@ func isDecimal(f validator.FieldLevel) bool {
 	return len(fraction) <= behind && len(strings.TrimLeft(whole, "0")) <= most-behind
 }
 
-// digits reads the parameter of the rule decimal.
+// digits parses the parameter of the decimal rule.
 func digits(param string) (all, behind int) {
 	before, after, _ := strings.Cut(strings.Replace(param, " ", ".", 1), ".")
 	all, _ = strconv.Atoi(before)

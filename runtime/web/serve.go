@@ -16,9 +16,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Limits of every connection, so that a slow client holds nothing for long.
-// The read limit is below the handler's: a body that comes too slowly can
-// still be told so.
+// Limits of every connection, so that slow clients do not hold resources for long.
+// The read timeout is shorter than that of the handler, so that a slow body still
+// gets an error response.
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 20 * time.Second
@@ -27,30 +27,30 @@ const (
 	maxHeader     = 64 << 10 // bytes
 )
 
-// Limits of the end: the whole takes less than the ten seconds after which
-// what runs the process kills it.
+// Limits of the shutdown. In total it takes less than the ten seconds after which
+// process managers kill the process.
 const (
 	drainTimeout = 6 * time.Second
 	stopTimeout  = 9 * time.Second // drain included
-	lastTimeout  = 3 * time.Second // for what follows, which ends before
+	lastTimeout  = 3 * time.Second // for Module.Stop, cut short by lastEnd
 	lastEnd      = 9500 * time.Millisecond
 )
 
-// gcPercent is how much the heap grows between garbage collections, in percent
-// of what lives. An application's live heap is small, some 5 to 20 MB, and a
-// request makes little but garbage: at Go's own 100 a tenth of the CPU time
-// goes into collecting. 400 costs up to three times the live heap in memory
-// more. GOGC in the environment overrules it; GOMEMLIMIT bounds it.
+// gcPercent is how much the heap grows between garbage collections, in percent of the
+// live heap. An application's live heap is small, about 5 to 20 MB, and a request
+// produces mostly garbage: with Go's default of 100 a tenth of the CPU time goes into
+// collecting. 400 costs up to three times the live heap in additional memory. The
+// environment variable GOGC overrides it; GOMEMLIMIT bounds it.
 const gcPercent = 400
 
-// Serve starts the modules, listens on Config.Addr and runs the modules'
-// background work until ctx ends or one of them fails. Then /readyz says 503
-// while everything is served for another Config.ShutdownDelay, so that who hands
-// out requests can see it; no connection is accepted any more, requests under way
-// have 6 seconds to end, or what the delay has left of 8, and are cut after that,
-// the background work stops, and the modules end. After 9.5
-// seconds it returns in any case. The garbage collector runs less often than Go's default
-// from here on, unless the environment sets GOGC.
+// Serve starts the modules, listens on Config.Addr and runs the modules' background
+// work until ctx is done or one of them fails. It then shuts down: /readyz returns
+// 503 while everything is still served for Config.ShutdownDelay, so that load
+// balancers notice; no more connections are accepted; requests in progress have 6
+// seconds to finish, or what the delay leaves of 8, and are then cut off; background
+// work stops; and the modules' Stop runs. Serve returns after 9.5 seconds at the
+// latest. It also makes the garbage collector run less often than Go's default,
+// unless the environment sets GOGC.
 func (a *App) Serve(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -77,23 +77,23 @@ func (a *App) start(ctx context.Context) error {
 	return nil
 }
 
-// ServeOn is Serve on a listener that is there already; it closes it. The
-// connections of a Unix socket come from 127.0.0.1 as far as the application
-// knows: whether what connects there is a proxy, TRUSTED_PROXIES says.
+// ServeOn is like Serve on an existing listener, which it closes. It does not start
+// the modules. Connections of a Unix socket appear to come from 127.0.0.1;
+// TRUSTED_PROXIES determines whether that is a trusted proxy.
 func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	addr := listener.Addr()
 	if addr.Network() == "unix" {
-		listener = local{listener}
+		listener = unixListener{listener}
 	}
-	encryption, err := a.Config.encryption()
+	tlsConfig, err := a.Config.tlsConfig()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	serve := func(s *http.Server) error { return s.Serve(listener) }
-	if encryption != nil {
+	if tlsConfig != nil {
 		serve = func(s *http.Server) error {
-			s.TLSConfig = encryption
-			go a.obtain(encryption)
+			s.TLSConfig = tlsConfig
+			go a.obtainCertificates(tlsConfig)
 			return s.ServeTLS(listener, "", "")
 		}
 	}
@@ -109,9 +109,8 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 	}
-	// The background outlives ctx by the time that requests take to end: they
-	// may still need it.
-	running, stop := context.WithCancel(a.surround(context.WithoutCancel(ctx)))
+	// Background work outlives ctx while requests in progress may still need it.
+	running, stop := context.WithCancel(a.withAround(context.WithoutCancel(ctx)))
 	defer stop()
 	background, failing := errgroup.WithContext(running)
 	for _, m := range a.Modules {
@@ -148,7 +147,7 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 		case <-delay:
 		}
 	}
-	drain, cancel := context.WithDeadline(context.WithoutCancel(ctx), sooner(time.Now().Add(drainTimeout), begun.Add(stopTimeout-time.Second)))
+	drain, cancel := context.WithDeadline(context.WithoutCancel(ctx), earlier(time.Now().Add(drainTimeout), begun.Add(stopTimeout-time.Second)))
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
 		a.Log.Warn("requests were cut off", "error", err)
@@ -168,9 +167,9 @@ func (a *App) ServeOn(ctx context.Context, listener net.Listener) error {
 	return failure
 }
 
-// stop lets the modules end what they have left, until then at most.
+// stop calls Stop of each module, until then at most.
 func (a *App) stop(ctx context.Context, then time.Time) {
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), sooner(then, time.Now().Add(lastTimeout)))
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), earlier(then, time.Now().Add(lastTimeout)))
 	defer cancel()
 	for _, m := range a.Modules {
 		if m.Stop != nil {
@@ -179,14 +178,14 @@ func (a *App) stop(ctx context.Context, then time.Time) {
 	}
 }
 
-func sooner(a, b time.Time) time.Time {
+func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}
 	return a
 }
 
-// listen opens the address of the settings.
+// listen listens on the configured address.
 func listen(addr string) (net.Listener, error) {
 	kind, address, err := network(addr)
 	if err != nil {
@@ -194,7 +193,7 @@ func listen(addr string) (net.Listener, error) {
 	}
 	if kind == "unix" {
 		if info, err := os.Lstat(address); err == nil && info.Mode().Type() == fs.ModeSocket {
-			_ = os.Remove(address) // of a process that was killed
+			_ = os.Remove(address) // left by a killed process
 		}
 	}
 	listener, err := net.Listen(kind, address)
@@ -207,29 +206,30 @@ func listen(addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// inUse says whether err is a taken address: EADDRINUSE, or 10048 on Windows.
+// inUse reports whether err means that the address is in use: EADDRINUSE, or 10048 on
+// Windows.
 func inUse(err error) bool {
 	number, ok := errors.AsType[syscall.Errno](err)
 	return ok && (number == syscall.EADDRINUSE || number == 10048)
 }
 
-// local gives the connections of a Unix socket two addresses of this machine:
-// Gin believes what anybody says on a connection that it takes for one.
-type local struct{ net.Listener }
+// unixListener reports two local TCP addresses for the connections of a Unix socket:
+// Gin trusts the proxy headers of every client on a Unix socket.
+type unixListener struct{ net.Listener }
 
 // Accept implements net.Listener.
-func (l local) Accept() (net.Conn, error) {
+func (l unixListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return localConn{conn}, nil
+	return unixConn{conn}, nil
 }
 
-type localConn struct{ net.Conn }
+type unixConn struct{ net.Conn }
 
 // RemoteAddr implements net.Conn.
-func (localConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (unixConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 // LocalAddr implements net.Conn.
-func (c localConn) LocalAddr() net.Addr { return c.RemoteAddr() }
+func (c unixConn) LocalAddr() net.Addr { return c.RemoteAddr() }

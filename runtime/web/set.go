@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// setter puts a text of the request into a field; its error completes a
-// sentence that begins with the field's name.
+// setter parses text from the request into a field. Its error completes a sentence
+// that begins with the field's name.
 type setter func(dst reflect.Value, text string) error
 
 var (
@@ -20,8 +20,8 @@ var (
 	durationType    = reflect.TypeFor[time.Duration]()
 )
 
-// setterOf returns how a text becomes a t, and whether t takes many of them:
-// a slice, which is filled by repeating the parameter or by commas.
+// setterOf returns the setter for type t, and whether t holds many values: a slice,
+// filled by repeating the parameter or by commas.
 func setterOf(t reflect.Type) (set setter, many bool, err error) {
 	if t.Kind() == reflect.Pointer {
 		set, many, err := setterOf(t.Elem())
@@ -53,10 +53,10 @@ func setText(t reflect.Type) setter {
 	problem := errors.New(mustBe(t))
 	return func(dst reflect.Value, text string) error {
 		if t == timeType {
-			// A plus sign that was not escaped arrives as a space.
+			// An unescaped plus sign arrives as a space.
 			text = strings.ReplaceAll(text, " ", "+")
 		}
-		if dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil || absurd(dst.Interface()) {
+		if dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil || outOfRange(dst.Interface()) {
 			dst.SetZero()
 			return problem
 		}
@@ -139,9 +139,9 @@ func setScalar(t reflect.Type) setter {
 	return nil
 }
 
-// spelledOnce is set for a path, in which a row has one address: a whole number
-// without zeros before it, a UUID in lower case with its hyphens.
-func spelledOnce(t reflect.Type, set setter) setter {
+// canonicalSetter wraps the setter of a path parameter so that each row has one URL:
+// integers without leading zeros, UUIDs in lower case with hyphens.
+func canonicalSetter(t reflect.Type, set setter) setter {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -175,7 +175,7 @@ func numberProblem(problem, err error) error {
 	return problem
 }
 
-// mustBe says what a value of type t looks like, for a person.
+// mustBe describes a value of type t for an error message.
 func mustBe(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -10,13 +10,13 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// typed makes the route whose handler reads In and answers Out. How In is read
-// is worked out once, when New mounts the route.
+// typed returns a route whose handler takes In and returns Out. New works out how to
+// decode In once, when it mounts the route.
 func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 	r := Route{Method: method, Path: path, Success: http.StatusOK, In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out]()}
-	silent := r.Out == reflect.TypeFor[None]()
+	noContent := r.Out == reflect.TypeFor[None]()
 	switch {
-	case silent:
+	case noContent:
 		r.Success = http.StatusNoContent
 	case method == http.MethodPost:
 		r.Success = http.StatusCreated
@@ -30,8 +30,9 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 			p.body.refused, p.body.out = rules.refused, r.Out
 		}
 		success, lists := r.Success, lists(r.Out)
-		pieces := newPieces(r.Out, lists)
-		// A misspelt filter would answer every row; a write that reads nothing has none.
+		streamer := newStreamer(r.Out, lists)
+		// A misspelt filter would match every row; a write without input has no
+		// filters.
 		filters := r.Method == http.MethodGet
 		serve := func(c *gin.Context) {
 			var in In
@@ -44,21 +45,21 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 			out, err := h(c, in)
 			switch {
 			case err != nil:
-				Fail(c, p.dangling(c, reflect.ValueOf(&in).Elem(), err))
+				Fail(c, p.completeError(c, reflect.ValueOf(&in).Elem(), err))
 			case c.IsAborted() || c.Writer.Written():
-				// The handler has answered by itself.
-			case silent:
+				// The handler has written the response.
+			case noContent:
 				c.Status(success)
 				c.Writer.WriteHeaderNow()
 			default:
 				if len(lists) > 0 {
 					fill(reflect.ValueOf(&out).Elem(), lists)
 				}
-				if v := reflect.ValueOf(&out).Elem(); pieces.large(v) {
-					pieces.answer(c, success, v)
+				if v := reflect.ValueOf(&out).Elem(); streamer.large(v) {
+					streamer.respond(c, success, v)
 					return
 				}
-				answer(c, rules.buffers, success, &out)
+				respond(c, rules.buffers, success, &out)
 			}
 		}
 		return binding{serve, p.matches}, nil
@@ -66,10 +67,9 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 	return r
 }
 
-// lists finds the lists in an answer of type t: itself, or its fields. One that
-// is nil is written as [], which is what OpenAPI says of it, and not as null.
-// Those inside of lists, and behind pointers, are left to the handler, which
-// may share them with other requests.
+// lists finds the slices in a response of type t: itself, or its fields. A nil slice
+// is written as [], as OpenAPI documents, not as null. Slices inside slices and
+// behind pointers are left to the handler, which may share them between requests.
 func lists(t reflect.Type) [][]int {
 	if t.Implements(jsonMarshaler) || t.Implements(textMarshaler) {
 		return nil
@@ -91,10 +91,10 @@ func lists(t reflect.Type) [][]int {
 	return found
 }
 
-// fill makes the lists of an answer that are nil empty.
-func fill(answer reflect.Value, lists [][]int) {
+// fill replaces the nil slices of a response with empty ones.
+func fill(response reflect.Value, lists [][]int) {
 	for _, index := range lists {
-		if list := at(answer, index); list.IsNil() {
+		if list := at(response, index); list.IsNil() {
 			list.Set(reflect.MakeSlice(list.Type(), 0, 0))
 		}
 	}

@@ -1,5 +1,5 @@
-// Package metrics measures an application for Prometheus and profiles it with
-// pprof, on an address of their own or behind guards.
+// Package metrics exports Prometheus metrics and pprof profiles of an application, on
+// a separate address or behind guards.
 package metrics
 
 import (
@@ -22,12 +22,12 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Module measures the process and every request, wherever the module is in the
-// list: only middleware of the modules before it is not measured. /metrics and /debug/pprof/ are served on addr, METRICS_ADDR,
-// which should be reachable from inside only; when it is empty they are served
-// on the application's own address to those whom the guards let pass, and
-// without guards nowhere. More collectors may be registered by the
-// application.
+// Module measures the process and every request, whatever its position in the list of
+// modules; only middleware of the modules before it is not included. /metrics and
+// /debug/pprof/ are served on addr (METRICS_ADDR), which should be reachable from a
+// private network only. If addr is empty, they are served on the application's
+// address behind the guards, or not at all without guards. more lists additional
+// collectors.
 func Module(addr string, more []prometheus.Collector, guards ...web.Guard) web.Module {
 	registry := prometheus.NewRegistry()
 	requests := newRequests()
@@ -45,14 +45,14 @@ func Module(addr string, more []prometheus.Collector, guards ...web.Guard) web.M
 		m.Run = func(ctx context.Context) error { return serve(ctx, addr, handler) }
 	case len(guards) > 0:
 		for _, path := range []string{"/metrics", "/debug/pprof/*profile"} {
-			// A profile takes as long as it is asked to.
+			// A profile takes as long as its query requests.
 			m.Routes = append(m.Routes, web.Handle(http.MethodGet, path, gin.WrapH(handler)).Guard(guards...).Within(5*time.Minute).Hide())
 		}
 	}
 	return m
 }
 
-// handler serves the measurements and the profiles.
+// handler serves metrics and profiles.
 func handler(registry *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true}))
@@ -64,7 +64,7 @@ func handler(registry *prometheus.Registry) http.Handler {
 	return mux
 }
 
-// serve answers on an address of its own until ctx ends.
+// serve listens on addr until ctx is done.
 func serve(ctx context.Context, addr string, handler http.Handler) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -81,7 +81,7 @@ func serve(ctx context.Context, addr string, handler http.Handler) error {
 	return nil
 }
 
-// requests are the measurements of requests.
+// requests holds the metrics of requests.
 type requests struct {
 	duration *prometheus.HistogramVec
 	active   prometheus.Gauge
@@ -98,8 +98,8 @@ func newRequests() requests {
 	}
 }
 
-// measure is the middleware. Labels come from lists of ours: a client cannot
-// make new series.
+// measure is the middleware. Labels come from fixed sets, so that clients cannot
+// create new series.
 func (r requests) measure(c *gin.Context) {
 	start := time.Now()
 	r.active.Inc()

@@ -18,10 +18,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/seen"
 )
 
-// pool lends buffers to requests.
+// pool reuses buffers between requests.
 type pool struct{ sync.Pool }
 
-// maxPooled is the largest buffer kept for another request, in bytes.
+// maxPooled is the capacity in bytes above which a buffer is not reused.
 const maxPooled = 64 << 10
 
 func (p *pool) get() *bytes.Buffer {
@@ -40,7 +40,7 @@ func (p *pool) put(b *bytes.Buffer) {
 
 const jsonType = "application/json; charset=utf-8"
 
-// Header values that many answers share; as in secure, none has room for more.
+// Header values shared by many responses; as in secure, none has spare capacity.
 var (
 	jsonTypes  = []string{jsonType}
 	noStore    = []string{"no-store"}
@@ -48,10 +48,10 @@ var (
 	byEncoding = []string{"Accept-Encoding"}
 )
 
-// answer writes out as JSON. The success of a GET carries an ETag of its
-// bytes unless the handler has set one or forbidden storing, and is a 304
-// without body when the client has it already (RFC 9110, 13.1.2).
-func answer(c *gin.Context, buffers *pool, status int, out any) {
+// respond writes out as JSON. A successful GET gets an ETag computed from its bytes,
+// unless the handler has set one or forbidden storing, and becomes a 304 without a
+// body if the client already has it (RFC 9110, 13.1.2).
+func respond(c *gin.Context, buffers *pool, status int, out any) {
 	buffer := buffers.get()
 	defer buffers.put(buffer)
 	if err := json.NewEncoder(buffer).Encode(out); err != nil {
@@ -59,7 +59,7 @@ func answer(c *gin.Context, buffers *pool, status int, out any) {
 		return
 	}
 	if s := c.Writer.Status(); s != http.StatusOK {
-		status = s // the handler has chosen one
+		status = s // set by the handler
 	}
 	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	header := c.Writer.Header()
@@ -68,13 +68,13 @@ func answer(c *gin.Context, buffers *pool, status int, out any) {
 	}
 	header["Content-Type"] = jsonTypes
 	c.Status(status)
-	// An error here means that the client has gone.
+	// An error means that the client has disconnected.
 	_, _ = c.Writer.Write(body)
 }
 
-// answer is answer for one that is large. It is encoded twice where it has an
-// ETag, which comes before it.
-func (p *pieces) answer(c *gin.Context, status int, out reflect.Value) {
+// respond writes a large value. It encodes the value twice if it needs an ETag, which
+// precedes the body.
+func (p *streamer) respond(c *gin.Context, status int, out reflect.Value) {
 	if s := c.Writer.Status(); s != http.StatusOK {
 		status = s
 	}
@@ -92,24 +92,24 @@ func (p *pieces) answer(c *gin.Context, status int, out reflect.Value) {
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	_ = p.write(c.Writer, out) // an error means that the client has gone
+	_ = p.write(c.Writer, out) // an error means that the client has disconnected
 }
 
-// read reports whether an answer is what a resource is.
+// read reports whether a response is the representation of a resource.
 func read(c *gin.Context, status int) bool {
 	return status == http.StatusOK && (c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead)
 }
 
-// conditional sets the ETag of a body with this hash and reports whether the request
-// is answered by it: with 304 when the client holds the body, or 412 when If-Match
-// does not name it.
+// conditional sets the ETag of a body with this hash and reports whether that settles
+// the request: with 304 if the client has the body, or 412 if If-Match does not
+// match.
 func conditional(c *gin.Context, hash uint64) bool {
 	header := c.Writer.Header()
 	cache, tag := header.Get("Cache-Control"), header.Get("Etag")
 	kept := !strings.Contains(cache, "no-store")
 	if kept && cache == "" {
-		// What one client may read is not for a shared cache, and is asked
-		// for again each time.
+		// The response may be private to the client, so shared caches must not store
+		// it and browsers must revalidate it.
 		header["Cache-Control"] = revalidate
 	}
 	if kept && tag == "" {
@@ -118,9 +118,9 @@ func conditional(c *gin.Context, hash uint64) bool {
 	}
 	asked := c.Request.Header
 	switch match := condition(asked, "If-Match"); {
-	case match != "" && !names(match, tag):
+	case match != "" && !strongMatch(match, tag):
 		Fail(c, seen.Changed())
-	case kept && matches(condition(asked, "If-None-Match"), tag):
+	case kept && weakMatch(condition(asked, "If-None-Match"), tag):
 		c.Status(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()
 	default:
@@ -138,8 +138,8 @@ func etag(hash uint64) string {
 	return string(tag[:])
 }
 
-// matches compares weakly, as If-None-Match asks for.
-func matches(given, tag string) bool {
+// weakMatch compares weakly, as If-None-Match requires.
+func weakMatch(given, tag string) bool {
 	if given == "" {
 		return false
 	}
@@ -154,8 +154,8 @@ func matches(given, tag string) bool {
 	return false
 }
 
-// Location sets the Location header of an answer 201: the request's path
-// followed by the new resource's id, or by all parts of its key.
+// Location sets the Location header of a 201 response: the request's path followed by
+// the new resource's id, or by all parts of its key.
 func Location(c *gin.Context, id any, more ...any) {
 	at := strings.TrimSuffix(c.Request.URL.EscapedPath(), "/")
 	for _, part := range append([]any{id}, more...) {
@@ -164,7 +164,7 @@ func Location(c *gin.Context, id any, more ...any) {
 	c.Header("Location", at)
 }
 
-// keyText is a part of a key as a path has it, and JSON.
+// keyText formats a part of a key as in paths and in JSON.
 func keyText(part any) string {
 	if m, ok := part.(encoding.TextMarshaler); ok {
 		if text, err := m.MarshalText(); err == nil {

@@ -10,33 +10,31 @@ import (
 	"strings"
 )
 
-// pieces writes answers that are large one row at a time: JSON can be six times
-// as long as the text that it stands for, and encoding/json would hold the whole
-// of it, twice.
-type pieces struct {
-	lists  [][]int      // the lists of the answer, as lists finds them
-	keys   []Key        // of an answer that is a struct
-	weighs []weigh      // of each list
-	of     reflect.Type // the answer
+// streamer writes large responses one row at a time: JSON can be six times as long as
+// its text, and encoding/json would hold all of it in memory, twice.
+type streamer struct {
+	lists [][]int      // indexes of the response's slices, from lists
+	keys  []Key        // of a response that is a struct
+	sizes []sizeFunc   // one per list
+	of    reflect.Type // type of the response
 }
 
-// wholeBelow is how many bytes of text an answer may hold that is encoded at
-// once.
-const wholeBelow = 256 << 10
+// streamAbove is the size of the text in a response, in bytes, above which it is
+// streamed.
+const streamAbove = 256 << 10
 
-// newPieces returns nil for answers of type t that are encoded at once, whatever
-// they hold.
-func newPieces(t reflect.Type, lists [][]int) *pieces {
-	p := &pieces{lists: lists, of: t}
+// newStreamer returns nil if responses of type t are never streamed.
+func newStreamer(t reflect.Type, lists [][]int) *streamer {
+	p := &streamer{lists: lists, of: t}
 	for _, index := range lists {
 		list := t
 		if len(index) > 0 {
 			list = t.FieldByIndex(index).Type
 		}
-		if w := weigher(list.Elem(), 4); w != nil {
-			p.weighs = append(p.weighs, w)
+		if w := sizeOf(list.Elem(), 4); w != nil {
+			p.sizes = append(p.sizes, w)
 		} else {
-			p.weighs = append(p.weighs, func(reflect.Value) int { return 0 })
+			p.sizes = append(p.sizes, func(reflect.Value) int { return 0 })
 		}
 	}
 	switch {
@@ -50,7 +48,7 @@ func newPieces(t reflect.Type, lists [][]int) *pieces {
 	seen := map[string]bool{}
 	for _, key := range Keys(t) {
 		if seen[key.Name] {
-			return nil // one hides the other
+			return nil // one shadows the other
 		}
 		seen[key.Name] = true
 		p.keys = append(p.keys, key)
@@ -58,7 +56,7 @@ func newPieces(t reflect.Type, lists [][]int) *pieces {
 	return p
 }
 
-// simple reports whether Keys tells all of the struct's JSON.
+// simple reports whether Keys describes the struct's JSON completely.
 func simple(t reflect.Type) bool {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -73,16 +71,16 @@ func simple(t reflect.Type) bool {
 	return true
 }
 
-// large reports whether the answer is written in pieces.
-func (p *pieces) large(answer reflect.Value) bool {
+// large reports whether the response should be streamed.
+func (p *streamer) large(response reflect.Value) bool {
 	if p == nil {
 		return false
 	}
 	total := 0
 	for i, index := range p.lists {
-		list := at(answer, index)
+		list := at(response, index)
 		for j := range list.Len() {
-			if total += p.weighs[i](list.Index(j)); total > wholeBelow {
+			if total += p.sizes[i](list.Index(j)); total > streamAbove {
 				return true
 			}
 		}
@@ -90,8 +88,8 @@ func (p *pieces) large(answer reflect.Value) bool {
 	return false
 }
 
-// write writes the answer as encoding/json does.
-func (p *pieces) write(w io.Writer, answer reflect.Value) error {
+// write writes the response in the same form as encoding/json.
+func (p *streamer) write(w io.Writer, response reflect.Value) error {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	text := func(v any) error {
@@ -122,11 +120,11 @@ func (p *pieces) write(w io.Writer, answer reflect.Value) error {
 		return err
 	}
 	if p.keys == nil {
-		return list(answer)
+		return list(response)
 	}
 	mark := "{"
 	for _, key := range p.keys {
-		value := answer.FieldByIndex(key.Index)
+		value := response.FieldByIndex(key.Index)
 		if key.Omit && omitted(key, value) {
 			continue
 		}
@@ -157,11 +155,11 @@ func (p *pieces) write(w io.Writer, answer reflect.Value) error {
 	return err
 }
 
-func (p *pieces) isList(index []int) bool {
+func (p *streamer) isList(index []int) bool {
 	return slices.ContainsFunc(p.lists, func(list []int) bool { return slices.Equal(list, index) })
 }
 
-// omitted reports whether encoding/json leaves a field out.
+// omitted reports whether encoding/json omits a field.
 func omitted(key Key, v reflect.Value) bool {
 	_, options, _ := strings.Cut(key.Field.Tag.Get("json"), ",")
 	for option := range strings.SplitSeq(options, ",") {
@@ -197,12 +195,12 @@ func at(v reflect.Value, index []int) reflect.Value {
 	return v.FieldByIndex(index)
 }
 
-// weigh counts the bytes of text in a value.
-type weigh func(reflect.Value) int
+// sizeFunc returns the number of bytes of text in a value.
+type sizeFunc func(reflect.Value) int
 
-// weigher is the weigh of a type; nil where none of it can be long. It looks so
-// many types deep.
-func weigher(t reflect.Type, deep int) weigh {
+// sizeOf returns the sizeFunc of a type, or nil if its values cannot be long. It
+// descends at most deep levels.
+func sizeOf(t reflect.Type, deep int) sizeFunc {
 	if deep == 0 {
 		return nil
 	}
@@ -210,7 +208,7 @@ func weigher(t reflect.Type, deep int) weigh {
 	case reflect.String:
 		return reflect.Value.Len
 	case reflect.Pointer:
-		inner := weigher(t.Elem(), deep-1)
+		inner := sizeOf(t.Elem(), deep-1)
 		if inner == nil {
 			return nil
 		}
@@ -221,7 +219,7 @@ func weigher(t reflect.Type, deep int) weigh {
 			return inner(v.Elem())
 		}
 	case reflect.Slice:
-		inner := weigher(t.Elem(), deep-1)
+		inner := sizeOf(t.Elem(), deep-1)
 		if inner == nil {
 			return reflect.Value.Len
 		}
@@ -235,12 +233,12 @@ func weigher(t reflect.Type, deep int) weigh {
 	case reflect.Struct:
 		type part struct {
 			field int
-			weigh weigh
+			size  sizeFunc
 		}
 		var parts []part
 		for i := range t.NumField() {
 			if f := t.Field(i); f.Tag.Get("json") != "-" && (f.IsExported() || f.Anonymous) {
-				if inner := weigher(f.Type, deep-1); inner != nil {
+				if inner := sizeOf(f.Type, deep-1); inner != nil {
 					parts = append(parts, part{i, inner})
 				}
 			}
@@ -251,7 +249,7 @@ func weigher(t reflect.Type, deep int) weigh {
 		return func(v reflect.Value) int {
 			total := 0
 			for _, p := range parts {
-				total += p.weigh(v.Field(p.field))
+				total += p.size(v.Field(p.field))
 			}
 			return total
 		}

@@ -16,27 +16,28 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// requestTimeout is how long a handler may work on a request when its route
-// does not say.
+// requestTimeout is the time limit of a request unless its route sets its own.
 const requestTimeout = 30 * time.Second
 
-// statusGone is what the log says of a request whose client did not wait.
+// statusGone is the status logged for a request whose client disconnected, as in
+// nginx.
 const statusGone = 499
 
-// around is the outermost middleware of every request: it gives it an id and a
-// deadline, turns a panic into an error, writes the error and the log line.
-func (a *App) around(c *gin.Context) {
+// middleware is the outermost middleware of every request: it sets the request ID and
+// the deadline, turns a panic into an error, and writes the error response and the
+// log line.
+func (a *App) middleware(c *gin.Context) {
 	start := time.Now()
 	id := c.Request.Header.Get(requestIDHeader)
-	given := sane(id)
+	given := validRequestID(id)
 	if !given {
 		id = rand.Text()
 	}
 	ctx := &requestContext{Context: c.Request.Context(), id: [1]string{id}, app: a, deadline: a.deadline(c, start)}
-	ctx.chosen = given && !a.proxied(c.Request)
+	ctx.fromClient = given && !a.proxied(c.Request)
 	c.Writer.Header()[requestIDHeader] = ctx.id[:]
 	if a.draining.Load() {
-		c.Header("Connection", "close") // the next request goes to another replica
+		c.Header("Connection", "close") // so that the next request goes to another replica
 	}
 	defer ctx.end()
 	c.Request = c.Request.WithContext(ctx)
@@ -44,7 +45,7 @@ func (a *App) around(c *gin.Context) {
 	c.Next()
 }
 
-// deadline is when a request that began at start must be done; zero for never.
+// deadline returns when a request that began at start must be done; zero if never.
 func (a *App) deadline(c *gin.Context, start time.Time) time.Time {
 	limit := requestTimeout
 	if own, ok := a.deadlines[address{c.Request.Method, c.FullPath()}]; ok {
@@ -56,23 +57,23 @@ func (a *App) deadline(c *gin.Context, start time.Time) time.Time {
 	return start.Add(limit)
 }
 
-// finish runs when the handlers are done or have panicked.
+// finish runs after the handlers have returned or panicked.
 func (a *App) finish(c *gin.Context, id string, start time.Time) {
 	var f *fault.Error
-	broken := false // what was written is not the whole answer
+	incomplete := false // the response was cut short
 	var meta failed
 	if last := c.Errors.Last(); last != nil {
 		f = fault.From(last.Err)
-		meta, broken = last.Meta.(failed)
+		meta, incomplete = last.Meta.(failed)
 	}
 	if p := recover(); p != nil {
 		//nolint:errorlint // net/http compares the very value
 		if p == http.ErrAbortHandler {
 			panic(p)
 		}
-		f, broken = fault.Internal(fmt.Errorf("panic: %v", p)), true
+		f, incomplete = fault.Internal(fmt.Errorf("panic: %v", p)), true
 		a.Log.LogAttrs(c.Request.Context(), slog.LevelError, "panic", slog.Any("error", p), slog.String("stack", string(debug.Stack())))
-	} else if f != nil && f.Status >= http.StatusInternalServerError && !gone(c, f) {
+	} else if f != nil && f.Status >= http.StatusInternalServerError && !clientGone(c, f) {
 		attrs := []slog.Attr{slog.String("error", f.Error())}
 		if meta.stack != "" {
 			attrs = append(attrs, slog.String("stack", meta.stack))
@@ -82,18 +83,18 @@ func (a *App) finish(c *gin.Context, id string, start time.Time) {
 	written := c.Writer.Written()
 	if f != nil && !written {
 		writeError(c, f, a.Config.Debug)
-		a.refused(c, f)
+		a.logRefusal(c, f)
 	}
 	a.access(c, f, id, start)
-	if broken && written {
-		// Half an answer must not look like a whole one.
+	if incomplete && written {
+		// A truncated response must not look complete.
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// refused writes a record to the security log for what was refused because of
-// who asks, from where or how often; what auth refuses of logins it logs itself.
-func (a *App) refused(c *gin.Context, f *fault.Error) {
+// logRefusal logs a security event for a request rejected because of its user, address
+// or rate. Package auth logs rejected logins itself.
+func (a *App) logRefusal(c *gin.Context, f *fault.Error) {
 	event := ""
 	switch f.Status {
 	case http.StatusForbidden:
@@ -109,13 +110,13 @@ func (a *App) refused(c *gin.Context, f *fault.Error) {
 		slog.String("path", c.Request.URL.Path), slog.String("address", ClientIP(c)),
 	}
 	if r, ok := ctx.Value(requestKey{}).(*requestContext); ok {
-		attrs = append(attrs, r.known()...)
+		attrs = append(attrs, r.logAttrs()...)
 	}
 	a.Log.LogAttrs(ctx, slog.LevelWarn, "security", attrs...)
 }
 
-// access writes the log line of a request: no query string, which may hold
-// secrets. The probes are logged at level debug.
+// access logs a request, without its query string, which may hold secrets. Health and
+// readiness probes are logged at level debug.
 func (a *App) access(c *gin.Context, f *fault.Error, id string, start time.Time) {
 	level, ctx, handler := slog.LevelInfo, c.Request.Context(), a.Log.Handler()
 	if path := c.Request.URL.Path; path == healthPath || path == readyPath {
@@ -125,11 +126,11 @@ func (a *App) access(c *gin.Context, f *fault.Error, id string, start time.Time)
 		return
 	}
 	status := c.Writer.Status()
-	if f != nil && gone(c, f) {
+	if f != nil && clientGone(c, f) {
 		status = statusGone
 	}
-	// Without the logger, which would look up where it is called from, and all
-	// at once, the id too: a record has to grow for each that comes later.
+	// Bypass the logger, which would look up the caller, and add all attributes
+	// together, the id included: each later addition would grow the record.
 	if h, ok := handler.(idHandler); ok {
 		handler = h.Handler
 	}
@@ -148,16 +149,16 @@ func (a *App) access(c *gin.Context, f *fault.Error, id string, start time.Time)
 	_ = handler.Handle(ctx, record)
 }
 
-// gone reports whether the error came of the client's leaving.
-func gone(c *gin.Context, f *fault.Error) bool {
+// clientGone reports whether the error was caused by the client disconnecting.
+func clientGone(c *gin.Context, f *fault.Error) bool {
 	return errors.Is(f, context.Canceled) && errors.Is(c.Request.Context().Err(), context.Canceled)
 }
 
 const requestIDHeader = "X-Request-Id"
 
-// RequestID returns the id of the request that ctx, a *gin.Context or a
-// context made from its request, belongs to. The answer carries it in
-// X-Request-ID and every log record in request_id.
+// RequestID returns the id of the request that ctx, a *gin.Context or a context
+// derived from its request, belongs to. The response carries it in X-Request-ID and
+// every log record in request_id.
 func RequestID(ctx context.Context) string {
 	if r, ok := ctx.Value(requestKey{}).(*requestContext); ok {
 		return r.id[0]
@@ -165,15 +166,15 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// ClientRequestID reports whether [RequestID] is what the client has sent, and not made
-// here or by a trusted proxy: clients can send that of another request.
+// ClientRequestID reports whether [RequestID] was chosen by the client, rather than
+// generated here or by a trusted proxy. A client can send the id of another request.
 func ClientRequestID(ctx context.Context) bool {
 	r, ok := ctx.Value(requestKey{}).(*requestContext)
-	return ok && r.chosen
+	return ok && r.fromClient
 }
 
-// ModuleOf returns the name of the module whose route serves the request, for
-// guards; empty for no route.
+// ModuleOf returns the name of the module whose route serves the request, for guards,
+// or "" if there is none.
 func ModuleOf(c *gin.Context) string {
 	if r, ok := c.Request.Context().Value(requestKey{}).(*requestContext); ok {
 		return r.module
@@ -191,8 +192,8 @@ func Modules(ctx context.Context) []Module {
 	return nil
 }
 
-// sane reports whether an id that a client or a proxy sent may go into logs.
-func sane(id string) bool {
+// validRequestID reports whether an id from a client or a proxy is safe to log.
+func validRequestID(id string) bool {
 	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 	}) < 0
