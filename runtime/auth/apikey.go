@@ -17,34 +17,34 @@ import (
 )
 
 const (
-	keyPrefix = "nxk_" // what secret scanners look for
-	maxKeys   = 50     // live keys of one user
-	// keyUseEvery is how exact the last use of a key is recorded.
+	keyPrefix = "nxk_" // found by secret scanners
+	maxKeys   = 50     // active keys per user
+	// keyUseEvery is the precision of the recorded last use of a key.
 	keyUseEvery = time.Minute
 )
 
-// APIKey is a key as its owner sees it, without its secret.
+// APIKey describes a key to its owner, without its secret.
 type APIKey struct {
 	ID         int64      `json:"id"`
 	Name       string     `json:"name"`
-	Prefix     string     `json:"prefix"` // how the key begins
+	Prefix     string     `json:"prefix"` // first characters of the key
 	Scopes     []string   `json:"scopes"`
 	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at"` // null: never; exact to a minute
+	LastUsedAt *time.Time `json:"last_used_at"` // null: never; precise to a minute
 	ExpiresAt  *time.Time `json:"expires_at"`   // null: never
 }
 
-// NewAPIKey is a key as it is shown once, when it is made.
+// NewAPIKey is a new key, shown only once.
 type NewAPIKey struct {
 	APIKey
-	Key string `json:"key"` // what to send as X-API-Key
+	Key string `json:"key"` // the value of X-API-Key
 }
 
 var scopeForm = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,49}:)?(read|write)$`)
 
 // MakeKey creates an API key for the caller. Each scope is "read", "write",
-// "<module>:read" or "<module>:write" (see [User]); none means "read".
-// expires is when it ends, zero for never. Bad scopes, a past end and a
+// "<module>:read" or "<module>:write" (see [User]); none means "read". The key expires
+// at expires, or never if that is zero. Invalid scopes, an expiry in the past and a
 // fifty-first key are 422 faults. So is a scope that no route of the application
 // serving ctx requires.
 func (s *Service) MakeKey(ctx context.Context, id Identity, name string, scopes []string, expires time.Time) (NewAPIKey, error) {
@@ -126,7 +126,7 @@ func scopesOf(modules []web.Module) []string {
 	return slices.Compact(scopes)
 }
 
-// Keys lists the live keys of who asks, the newest first.
+// Keys returns the caller's active keys, newest first.
 func (s *Service) Keys(ctx context.Context, id Identity) ([]APIKey, error) {
 	var rows []apiKeyRow
 	err := s.liveKeys(ctx, id.UserID).Order("id DESC").Find(&rows).Error
@@ -137,8 +137,8 @@ func (s *Service) Keys(ctx context.Context, id Identity) ([]APIKey, error) {
 	return list, err
 }
 
-// RevokeKey ends one key of the caller. A key that is not theirs, or over, is a 404
-// fault.
+// RevokeKey revokes a key of the caller. A revoked or expired key, or one of another
+// user, is a 404 fault.
 func (s *Service) RevokeKey(ctx context.Context, id Identity, key int64) error {
 	if err := id.self(); err != nil {
 		return err
@@ -163,7 +163,7 @@ func (r apiKeyRow) show() APIKey {
 	return key
 }
 
-// liveKey is what is known, for Staleness, of a key that holds.
+// liveKey is the state of a valid key, cached for Staleness.
 type liveKey struct {
 	id       int64
 	userID   int64
@@ -173,7 +173,7 @@ type liveKey struct {
 	expires  time.Time // zero: never
 }
 
-// authenticateKey tells whose API key this is.
+// authenticateKey returns the identity of an API key.
 func (s *Service) authenticateKey(ctx context.Context, text string) (Identity, error) {
 	random, ok := strings.CutPrefix(text, keyPrefix)
 	if at := len(random) - checksumSize; !ok || at < 32 || at > 64 || checksum(random[:at]) != random[at:] {
@@ -187,16 +187,16 @@ func (s *Service) authenticateKey(ctx context.Context, text string) (Identity, e
 	if !ok {
 		return Identity{}, invalidToken()
 	}
-	lacking := false
+	lacksFactor := false
 	if slices.Contains(s.cfg.Factor, live.role) {
 		f, err := factorsOf(s.db.WithContext(ctx), live.userID)
 		if err != nil {
 			return Identity{}, err
 		}
-		lacking = !f.any()
+		lacksFactor = !f.any()
 	}
 	return Identity{
-		UserID: live.userID, Username: live.username, Role: live.role, KeyID: live.id, Scopes: slices.Clone(live.scopes), lacking: lacking,
+		UserID: live.userID, Username: live.username, Role: live.role, KeyID: live.id, Scopes: slices.Clone(live.scopes), lacksFactor: lacksFactor,
 		alive: func(ctx context.Context) (bool, error) {
 			now, ok, err := s.liveKey(ctx, hash)
 			return ok && now.username == live.username && now.role == live.role, err
@@ -241,8 +241,8 @@ func (s *Service) liveKey(ctx context.Context, hash string) (liveKey, bool, erro
 
 const checksumSize = 8
 
-// checksum ends a key, so that a scanner, and this server without a query, can
-// tell a key from what only looks like one.
+// checksum returns the end of a key, by which a scanner, or this server without a
+// query, can tell a key from a similar text.
 func checksum(random string) string {
 	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(random)))
 }

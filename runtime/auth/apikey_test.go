@@ -147,7 +147,7 @@ func second(_ NewAPIKey, err error) error { return err }
 func TestScopes(t *testing.T) {
 	for _, c := range []struct {
 		has    string
-		asked  string
+		scope  string
 		wanted bool
 	}{
 		{"read", "read", true}, {"read", "write", false}, {"write", "read", true}, {"write", "write", true},
@@ -157,11 +157,11 @@ func TestScopes(t *testing.T) {
 		{"read", "reports:export", false}, {"reports:export", "reports:export", true}, {"", "read", false}, {"write", "", false},
 	} {
 		key := Identity{KeyID: 1, Scopes: strings.Fields(c.has)}
-		if got := key.Can(c.asked); got != c.wanted {
-			t.Errorf("a key with %q can %q: %v", c.has, c.asked, got)
+		if got := key.Can(c.scope); got != c.wanted {
+			t.Errorf("a key with %q can %q: %v", c.has, c.scope, got)
 		}
-		if !(Identity{SessionID: "s"}).Can(c.asked) {
-			t.Errorf("a session cannot %q", c.asked)
+		if !(Identity{SessionID: "s"}).Can(c.scope) {
+			t.Errorf("a session cannot %q", c.scope)
 		}
 	}
 }

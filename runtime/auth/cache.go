@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// cacheSize bounds a cache; at some 200 bytes an entry it is about 10 MB.
+// cacheSize bounds a cache, at about 200 bytes an entry to about 10 MB.
 const cacheSize = 50_000
 
-// cache remembers for Staleness what the database said about a session or a
-// key. What is forgotten is gone at once, also for a load that was under way.
+// cache keeps what was read from the database about a session or a key for Staleness.
+// Forgetting an entry takes effect immediately, also for a load in progress.
 type cache[V any] struct {
 	mu      sync.RWMutex
 	entries map[string]cached[V]
-	changes uint64 // counts forgets; a load that saw another count is not kept
+	changes uint64 // number of forgets; a load is not cached if it has changed meanwhile
 }
 
 type cached[V any] struct {
@@ -23,8 +23,8 @@ type cached[V any] struct {
 
 func newCache[V any]() *cache[V] { return &cache[V]{entries: map[string]cached[V]{}} }
 
-// get returns what is cached under key, or loads and keeps it. A load that
-// fails or finds nothing is not kept.
+// get returns the value cached under key, or loads and caches it. A load that fails or
+// finds nothing is not cached.
 func (c *cache[V]) get(key string, now time.Time, load func() (V, bool, error)) (V, bool, error) {
 	c.mu.RLock()
 	entry, ok := c.entries[key]
@@ -41,14 +41,14 @@ func (c *cache[V]) get(key string, now time.Time, load func() (V, bool, error)) 
 	defer c.mu.Unlock()
 	if c.changes == changes {
 		if len(c.entries) >= cacheSize {
-			clear(c.entries) // everything in it is at most Staleness old
+			clear(c.entries) // every entry is at most Staleness old
 		}
 		c.entries[key] = cached[V]{value, now.Add(Staleness)}
 	}
 	return value, true, nil
 }
 
-// forget drops the entries that which says are meant.
+// forget drops the entries for which which returns true.
 func (c *cache[V]) forget(which func(key string, value V) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

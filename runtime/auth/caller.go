@@ -12,13 +12,13 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Caller is who the statement acts for, as its context says: who sent the
-// request, or the identity of [As]. A request that names nobody who holds comes
-// from an anonymous caller, the zero Identity, whose UserID no row has.
+// Caller returns the identity on whose behalf the statement runs: the sender of the
+// request in its context, or the identity passed to [As]. A request without valid
+// credentials has an anonymous caller, the zero Identity, whose UserID matches no row.
 //
-// It is what rules ask (see [db.Readable]). Without a request, [As] or
-// [db.System] in the context nothing is known, and the statement fails: pass
-// c.Request.Context() to WithContext, or say whom the work is for.
+// Row rules use it (see [db.Readable]). If the context has no request, [As] or
+// [db.System], the statement fails: pass c.Request.Context() to WithContext, or set the
+// caller with one of these.
 func Caller(tx *gorm.DB) Identity {
 	id, err := callerOf(tx.Statement.Context)
 	if err != nil {
@@ -34,7 +34,7 @@ func callerOf(ctx context.Context) (Identity, error) {
 	if id, ok := ctx.Value(callerKey{}).(Identity); ok {
 		return id, nil
 	}
-	a, ok := ctx.Value(contextKey{}).(*asker)
+	a, ok := ctx.Value(contextKey{}).(*requestAuth)
 	switch {
 	case ok:
 	case db.IsSystem(ctx), web.RequestID(ctx) != "":
@@ -52,18 +52,17 @@ func callerOf(ctx context.Context) (Identity, error) {
 type callerKey struct{}
 
 // withoutWriting marks a context in which the caller is looked up from within a
-// statement: perhaps in a transaction that holds the only connection of SQLite
-// that writes.
+// statement, possibly in a transaction that holds SQLite's only writing connection.
 type withoutWriting struct{}
 
-// As returns a context for work on behalf of id, such as a job that a user has
-// started: the rules let it reach what id may.
+// As returns a context for work on behalf of id, such as a job that a user started: the
+// row rules apply as they do for id.
 func As(ctx context.Context, id Identity) context.Context {
 	return context.WithValue(ctx, callerKey{}, id)
 }
 
-// Identify returns the identity of an active user, for [As]. It has no session:
-// it is not fresh, and Recheck refuses it. Anybody else is fault 404.
+// Identify returns the identity of an active user, for [As]. It has no session: it is
+// not fresh, and Recheck rejects it. Other users are a 404 fault.
 func (s *Service) Identify(ctx context.Context, userID int64) (Identity, error) {
 	var user account
 	found := s.db.WithContext(ctx).Where("id = ? AND is_active = ?", userID, true).Limit(1).Find(&user)
@@ -73,8 +72,8 @@ func (s *Service) Identify(ctx context.Context, userID int64) (Identity, error) 
 	return Identity{UserID: user.ID, Username: user.Username, Role: user.Role}, nil
 }
 
-// SignedIn narrows tx to nothing unless the caller is signed in: the rule of
-// rows that every user may read or change.
+// SignedIn restricts tx to no rows unless the caller is signed in: the rule for rows
+// that every user may read or change.
 func SignedIn(tx *gorm.DB) *gorm.DB {
 	if Caller(tx).UserID == 0 {
 		return tx.Where("1 = 0")
@@ -82,9 +81,9 @@ func SignedIn(tx *gorm.DB) *gorm.DB {
 	return tx
 }
 
-// Owns reports whether the caller is the user with this id or an administrator,
-// or the work acts for nobody, as [db.System] says. A statement without a
-// caller fails, as in [Caller].
+// Owns reports whether the caller is the user with this id or an administrator, or
+// whether the work runs as [db.System]. Without a caller the statement fails, as in
+// [Caller].
 func Owns(tx *gorm.DB, userID int64) bool {
 	if db.IsSystem(tx.Statement.Context) {
 		return true
@@ -93,7 +92,7 @@ func Owns(tx *gorm.DB, userID int64) bool {
 	return caller.Admin() || userID != 0 && caller.UserID == userID
 }
 
-// OnlyAdmin narrows tx to nothing unless the caller is an administrator.
+// OnlyAdmin restricts tx to no rows unless the caller is an administrator.
 func OnlyAdmin(tx *gorm.DB) *gorm.DB {
 	if !Caller(tx).Admin() {
 		return tx.Where("1 = 0")

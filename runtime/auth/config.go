@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Config is the settings of this package, read by runtime/config. A zero value
-// of any field means its default.
+// Config holds the settings of this package, as read by runtime/config. The zero value
+// of a field means its default.
 type Config struct {
 	Env     string   `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
 	URL     string   `env:"APP_URL" envDefault:"http://localhost:8000" doc:"public URL of the application, used for links in e-mails"`
@@ -34,11 +34,11 @@ type Config struct {
 	Issuer     string        `env:"AUTH_ISSUER" envDefault:"app" doc:"name shown in authenticator apps"`
 }
 
-// minSecret is what RFC 7518 3.2 asks of an HS256 key, in bytes.
+// minSecret is the minimum size of an HS256 key in bytes (RFC 7518, 3.2).
 const minSecret = 32
 
-// Validate refuses settings that would not be safe: in production a missing,
-// short or known secret, anywhere durations and modes that mean nothing.
+// Validate rejects unsafe settings: in production a missing, short or well-known
+// secret, in every environment durations out of range and unknown modes.
 func (c Config) Validate() error {
 	return errors.Join(
 		c.checkSecret("APP_SECRET", c.Secret, true),
@@ -72,8 +72,8 @@ func (c Config) checkSecret(name, value string, required bool) error {
 	return fmt.Errorf("%s %s\n  where: the environment of this production process\n  try:   export %s=$(openssl rand -hex 32)", name, wrong, name)
 }
 
-// withDefaults fills in what a Config that was not read from the environment
-// leaves open.
+// withDefaults fills in the fields left empty by a Config that was not read from the
+// environment.
 func (c Config) withDefaults() Config {
 	c.URL = cmp.Or(c.URL, "http://localhost:8000")
 	c.Refresh = cmp.Or(c.Refresh, "cookie")
@@ -94,7 +94,7 @@ func (c Config) checkMode() error {
 	return fmt.Errorf("unknown value %q for AUTH_REFRESH\n  where: the environment or .env\n  try:   AUTH_REFRESH=cookie (browsers) or AUTH_REFRESH=body (native clients)", c.Refresh)
 }
 
-// loopback tells whether a host is this machine.
+// loopback reports whether host is the local machine.
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
@@ -118,9 +118,9 @@ func checkDuration(name string, value, low, high time.Duration) error {
 	return fmt.Errorf("%s is %s, outside %s to %s\n  where: the environment or .env\n  try:   %s=%s", name, value, low, high, name, low)
 }
 
-// guessable finds the placeholders people forget to replace, and secrets too
-// monotonous to have come from a random source: 32 random hex digits show
-// fewer than 8 different ones about once in 10 million.
+// guessable reports whether secret contains a placeholder or is too repetitive to be
+// random: 32 random hex digits have fewer than 8 distinct ones about once in 10
+// million.
 func guessable(secret string) bool {
 	lower := strings.ToLower(secret)
 	for _, word := range []string{
@@ -152,19 +152,19 @@ func randomSecret() string {
 	return hex.EncodeToString(raw)
 }
 
-// key is everything derived from one secret; kid names it in token headers
-// and in front of sealed values, and tells nothing about it.
+// key holds everything derived from one secret. The kid identifies it in token headers
+// and in front of sealed values, and reveals nothing about it.
 type key struct {
 	kid     string
 	access  []byte // signs access tokens
 	refresh []byte // derives the successor of a refresh token
 	seal    []byte // encrypts second-factor secrets at rest
 	csrf    []byte // derives the form token of a page session
-	carry   []byte // encrypts the state of a login in the browser
+	carry   []byte // encrypts login state stored in the browser
 }
 
-// keys derives one key for each secret, the current one first. One purpose,
-// one key (RFC 5869): a value made for one can never pass for another.
+// keys derives one key per secret, the current secret first. Each purpose has a key of
+// its own (RFC 5869), so a value made for one purpose is never valid for another.
 func (c Config) keys() ([]key, error) {
 	secrets := []string{c.Secret}
 	if c.Previous != "" {

@@ -14,7 +14,7 @@ import (
 // RefreshCookie is the name of the cookie that holds the refresh token.
 const RefreshCookie = "refresh_token"
 
-// Token is the answer to a login or a refresh (RFC 6749 5.1).
+// Token is the response to a login or a refresh (RFC 6749, 5.1).
 type Token struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`              // bearer
@@ -22,9 +22,9 @@ type Token struct {
 	RefreshToken string `json:"refresh_token,omitempty"` // only with AUTH_REFRESH=body
 }
 
-// Deliver hands a grant to the client: the refresh token in its cookie, or in
-// the body with AUTH_REFRESH=body. The browser sends the cookie to the routes
-// beside the one that is being served, "/api/v1/auth/...", and nowhere else.
+// Deliver sends a grant to the client: the refresh token in its cookie, or in the body
+// with AUTH_REFRESH=body. The browser sends the cookie only to routes below the parent
+// path of the current one, "/api/v1/auth/...".
 func (s *Service) Deliver(c *gin.Context, g Grant) Token {
 	NoStore(c)
 	token := Token{AccessToken: g.AccessToken, TokenType: "bearer", ExpiresIn: int64(g.ExpiresIn / time.Second)}
@@ -37,8 +37,8 @@ func (s *Service) Deliver(c *gin.Context, g Grant) Token {
 	return token
 }
 
-// CookieToken is the refresh token in the request's cookie, or "". It is a 403
-// fault when the request comes from another site.
+// CookieToken returns the refresh token of the request's cookie, or "". It returns a
+// 403 fault if the request comes from another site.
 func (s *Service) CookieToken(c *gin.Context) (string, error) {
 	cookie, err := c.Request.Cookie(RefreshCookie)
 	if err != nil || s.cfg.Refresh == "body" {
@@ -50,16 +50,16 @@ func (s *Service) CookieToken(c *gin.Context) (string, error) {
 	return cookie.Value, nil
 }
 
-// ClearCookie makes the browser forget the refresh token. Use it on a route
-// beside the one that delivered it.
+// ClearCookie makes the browser delete the refresh token. Use it on a route with the
+// same parent path as the one that delivered it.
 func (s *Service) ClearCookie(c *gin.Context) {
 	if s.cfg.Refresh != "body" {
 		s.setCookie(c, RefreshCookie, "", path.Dir(c.FullPath()), http.SameSiteStrictMode, -time.Second)
 	}
 }
 
-// NoStore keeps an answer out of every cache. It belongs with each route that
-// answers with a secret.
+// NoStore disables caching of the response. Use it on every route that responds with a
+// secret.
 func NoStore(c *gin.Context) { c.Header("Cache-Control", "no-store") }
 
 func (s *Service) setCookie(c *gin.Context, name, value, path string, site http.SameSite, lifetime time.Duration) {
@@ -69,18 +69,17 @@ func (s *Service) setCookie(c *gin.Context, name, value, path string, site http.
 	})
 }
 
-// secure is false only in development over plain HTTP, where browsers would
-// drop a Secure cookie. The forwarded header may be forged, but all it does
-// is make the cookie stricter.
+// secure returns false only in development over plain HTTP, where browsers would drop a
+// Secure cookie. The forwarded header may be forged, but it can only make the cookie
+// stricter.
 func (s *Service) secure(r *http.Request) bool {
 	return s.cfg.Env != "development" || r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// sameSite says that neither Origin nor Sec-Fetch-Site names another site.
-// Browsers send at least one of them with every request that a page of another
-// site can cause; who sends neither is no browser and has no cookie jar to
-// abuse. Origins of the list CORS_ORIGINS are taken for the same site, unless
-// the browser says cross-site.
+// sameSite reports whether neither Origin nor Sec-Fetch-Site names another site.
+// Browsers send at least one of them with every request that a page of another site can
+// cause; a client that sends neither is not a browser and has no cookie jar to abuse.
+// Origins in CORS_ORIGINS count as the same site, unless the browser says cross-site.
 func (s *Service) sameSite(r *http.Request) bool {
 	trusted, ownOrigin := false, false
 	if origin := r.Header.Get("Origin"); origin != "" {
@@ -94,7 +93,7 @@ func (s *Service) sameSite(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
 		return true
-	case "same-site": // a sibling domain: only those that are listed
+	case "same-site": // a sibling domain: only if listed
 		return trusted
 	default:
 		return false

@@ -36,8 +36,8 @@ func (w *world) movedBy(who Identity, user account, before, after string) {
 // that is confirmed, the one before counts.
 func TestANewAddressCountsOnceItIsConfirmed(t *testing.T) {
 	w := newWorld(t)
-	var asked []string
-	w.s.HoldEmails(func(_ *gorm.DB, email string) error { asked = append(asked, email); return nil })
+	var requested []string
+	w.s.HoldEmails(func(_ *gorm.DB, email string) error { requested = append(requested, email); return nil })
 	alice := w.user("alice")
 	told := w.told()
 	none := func(what, email string) {
@@ -51,8 +51,8 @@ func TestANewAddressCountsOnceItIsConfirmed(t *testing.T) {
 	if want := []string{"email_changed>alice@example.com:mallory@example.com", "email_changed>alice@example.com:mallet@example.com"}; !slices.Equal(*told, want) {
 		t.Errorf("told %v, want %v", *told, want)
 	}
-	if want := []string{"mallory@example.com", "mallet@example.com"}; !slices.Equal(asked, want) {
-		t.Errorf("asked to confirm %v, want %v", asked, want)
+	if want := []string{"mallory@example.com", "mallet@example.com"}; !slices.Equal(requested, want) {
+		t.Errorf("asked to confirm %v, want %v", requested, want)
 	}
 	none("the new one", "mallet@example.com")
 	none("the one between", "mallory@example.com")

@@ -9,23 +9,23 @@ import (
 
 var errNoMiddleware = errors.New("auth: a guard is used without the auth module; add auth.Module to the modules")
 
-// unauthenticated is the answer when nothing names who asks (RFC 6750 3.1: no
-// error code then).
+// unauthenticated is the error for a request without credentials (RFC 6750, 3.1: no
+// error code in that case).
 func unauthenticated() *fault.Error { return fault.Unauthorized("Not authenticated") }
 
-// invalidToken is the answer to whatever does not hold: forged, expired,
-// revoked and unknown look alike.
+// invalidToken is the error for an invalid credential: forged, expired, revoked and
+// unknown ones are indistinguishable.
 func invalidToken() *fault.Error {
 	e := fault.Unauthorized("Invalid or expired token")
 	e.Challenge = `Bearer error="invalid_token"`
 	return e
 }
 
-// invalidCredentials answers a wrong password, an unknown and an inactive user
-// alike.
+// invalidCredentials is the error for a wrong password, an unknown user and an inactive
+// user alike.
 func invalidCredentials() *fault.Error { return fault.Unauthorized("Invalid credentials") }
 
-// incorrectPassword answers a wrong password where the user is known.
+// incorrectPassword is the error for a wrong password of a known user.
 func incorrectPassword() *fault.Error { return fault.BadRequest("Incorrect password") }
 
 func forbidden() *fault.Error { return fault.Forbidden("Not allowed") }
@@ -48,12 +48,12 @@ func missingScope(scope string) *fault.Error {
 	}
 }
 
-// notYou is the error for a proof of another user, or an old one, in a session.
-func notYou() *fault.Error { return fault.BadRequest("This does not confirm your identity") }
+// wrongIdentity is the error for a stale proof, or one of another user, in a session.
+func wrongIdentity() *fault.Error { return fault.BadRequest("This does not confirm your identity") }
 
-// asked converts err for a signed-in user: a missing second factor is 422, a wrong
-// one 400.
-func asked(err error) error {
+// signedInError converts err for a signed-in user: a missing second factor is a 422 fault, a
+// wrong one 400.
+func signedInError(err error) error {
 	f := fault.From(err)
 	switch {
 	case f.Status != http.StatusUnauthorized:
@@ -61,7 +61,7 @@ func asked(err error) error {
 	case len(f.Details) > 0:
 		return fault.Invalid(f.Details...)
 	}
-	return notYou()
+	return wrongIdentity()
 }
 
 func crossSite() *fault.Error {

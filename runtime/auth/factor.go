@@ -9,22 +9,22 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// factors are the second factors that a user has.
+// factors are the second factors of a user.
 type factors struct {
 	TOTP, Passkey bool
 }
 
-// factorsOf looks up the second factors of a user.
+// factorsOf returns the second factors of a user.
 func factorsOf(tx *gorm.DB, userID int64) (f factors, err error) {
 	err = tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT EXISTS (SELECT 1 FROM auth_totp WHERE user_id = ? AND confirmed_at > 0) AS totp, "+
 		"EXISTS (SELECT 1 FROM auth_passkeys WHERE user_id = ?) AS passkey", userID, userID).Scan(&f).Error
 	return f, err
 }
 
-// any reports whether there is one: a passkey counts as two.
+// any reports whether the user has a second factor; a passkey counts as two factors.
 func (f factors) any() bool { return f.TOTP || f.Passkey }
 
-// login returns how many factors a password login of the user proves: it asks for the
+// login returns how many factors a password login of the user verifies: it requires the
 // code of an authenticator app if there is one.
 func (f factors) login() int {
 	if f.TOTP {
@@ -34,13 +34,13 @@ func (f factors) login() int {
 }
 
 // mayEnrol returns a 403 fault for a session without the second factor that its role
-// requires if the user has one: they must use it, so that a password alone cannot add
-// another.
+// requires, if the user has one: they must use it, so that a password alone is not
+// enough to add another.
 func mayEnrol(tx *gorm.DB, id Identity) error {
 	if err := id.self(); err != nil {
 		return err
 	}
-	if !id.lacking {
+	if !id.lacksFactor {
 		return nil
 	}
 	f, err := factorsOf(tx, id.UserID)
@@ -50,8 +50,8 @@ func mayEnrol(tx *gorm.DB, id Identity) error {
 	return err
 }
 
-// confirmed records when, and with how many factors, the user of a session has
-// reauthenticated; the number of factors of a session never decreases.
+// confirmed records when, and with how many factors, the user of a session last
+// authenticated; the number of factors of a session never decreases.
 func confirmed(tx *gorm.DB, session string, at int64, factors int) error {
 	set := map[string]any{"confirmed_at": at}
 	if factors > 1 {
@@ -60,24 +60,25 @@ func confirmed(tx *gorm.DB, session string, at int64, factors int) error {
 	return tx.Model(&sessionRow{}).Where("id = ? AND revoked_at = 0", session).UpdateColumns(set).Error
 }
 
-// lost sets the sessions of a user back to one factor when no second factor is left.
-func lost(tx *gorm.DB, userID int64) error {
+// resetFactors resets the sessions of a user to one factor if they have no second factor left.
+func resetFactors(tx *gorm.DB, userID int64) error {
 	if f, err := factorsOf(tx, userID); err != nil || f.any() {
 		return err
 	}
 	return tx.Session(&gorm.Session{NewDB: true}).Model(&sessionRow{}).Where("user_id = ?", userID).UpdateColumn("factors", 1).Error
 }
 
-// proved records that a session has proved two factors.
-func proved(tx *gorm.DB, session string) error {
+// recordTwoFactors records that a session was authenticated with two factors.
+func recordTwoFactors(tx *gorm.DB, session string) error {
 	return tx.Session(&gorm.Session{NewDB: true}).Model(&sessionRow{}).Where("id = ?", session).UpdateColumn("factors", 2).Error
 }
 
 // RemoveFactors removes the second factor, recovery codes and passkeys of the user with
-// this name, in any case, ends their sessions, and tells them. It is for operators who have
-// verified who asks: whoever lost their device, or had somebody else add a factor, does not
-// get in by a password reset (ASVS 5, 6.4.3 and 6.4.4). It returns the user's UserID and
-// Username, and a 404 fault when there is none.
+// this name, ignoring case, ends their sessions and notifies them. It is for operators
+// who have verified the user's identity: a user who lost their device, or to whose
+// account an attacker added a factor, cannot log in after a password reset (ASVS 5,
+// 6.4.3 and 6.4.4). It returns the user's UserID and Username, and a 404 fault if there
+// is no such user.
 func (s *Service) RemoveFactors(ctx context.Context, username string) (Identity, error) {
 	user, err := s.findUser(ctx, username)
 	if err == nil && user.ID == 0 {

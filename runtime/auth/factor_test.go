@@ -123,7 +123,7 @@ func TestASecondFactorThatARoleRequires(t *testing.T) {
 	check("confirmed by the passkey", weak, 200, 200, true)
 	wantStatus(t, "the same proof again", w.s.ConfirmWith(t.Context(), here, id, proof, ""), 400)
 	id, _ = root()
-	id.lacking = false
+	id.lacksFactor = false
 	passkey.ID = []byte("one")
 	err = errorOf(w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, Method: "passkey", ID: "4"}, "again", passkey))
 	if status(err) != 409 || !strings.Contains(err.Error(), "This passkey is already registered") {
@@ -181,7 +181,7 @@ func TestImpersonationOfWhoNeedsASecondFactor(t *testing.T) {
 	if status(errorOf(w.s.EnrollTOTP(t.Context(), w.identity(w.s, as)))) != 403 {
 		t.Error("the actor enrols a factor of the user")
 	}
-	if err := proved(w.db, g.SessionID); err != nil {
+	if err := recordTwoFactors(w.db, g.SessionID); err != nil {
 		t.Fatal(err)
 	}
 	w.s.Forget(root.ID)

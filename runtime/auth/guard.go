@@ -10,10 +10,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// User lets through whoever is signed in, and API keys whose scopes cover the
-// route: "read" for GET and HEAD, "write" for the rest and for WebSockets, or
-// "<module>:read" and "<module>:write" for the routes of that module, such as
-// "posts:read". A module's name is the tag of its routes in OpenAPI.
+// User admits signed-in users, and API keys whose scopes cover the route: "read" for
+// GET and HEAD, "write" for other methods and WebSockets, or "<module>:read" and
+// "<module>:write" for the routes of that module, such as "posts:read". The name of a
+// module is the OpenAPI tag of its routes.
 //
 // A scope covers routes, including rows of other tables that a route returns, such
 // as the author of a post. The rules of those tables decide which rows a key may
@@ -22,7 +22,7 @@ func User() web.Guard {
 	return guard("user", "Requires a signed-in user or an API key.", tokenOrKey, func(Identity) error { return nil })
 }
 
-// Admin lets administrators through.
+// Admin admits administrators.
 func Admin() web.Guard {
 	return guard("admin", "Requires an administrator.", tokenOrKey, func(id Identity) error {
 		if !id.Admin() {
@@ -32,7 +32,7 @@ func Admin() web.Guard {
 	})
 }
 
-// Role lets through who has one of the roles.
+// Role admits users with one of the roles.
 func Role(roles ...string) web.Guard {
 	return guard("role:"+strings.Join(roles, "|"), "Requires the role "+strings.Join(roles, " or ")+".", tokenOrKey, func(id Identity) error {
 		if !slices.Contains(roles, id.Role) {
@@ -45,8 +45,7 @@ func Role(roles ...string) web.Guard {
 // scopeGuard is the prefix of the names of guards made by [Scope].
 const scopeGuard = "scope:"
 
-// Scope lets through who is signed in, and API keys that have the scope; see
-// [Identity.Can].
+// Scope admits signed-in users, and API keys that have the scope; see [Identity.Can].
 func Scope(scope string) web.Guard {
 	g := guard(scopeGuard+scope, "Requires a signed-in user or an API key with the scope "+scope+".", tokenOrKey, nil)
 	g.Check = func(c *gin.Context) error {
@@ -62,8 +61,8 @@ func Scope(scope string) web.Guard {
 	return g
 }
 
-// Session lets through who is signed in, and no API key. It is for what
-// manages the account itself, so that a leaked key cannot take it over.
+// Session admits signed-in users but not API keys. Use it for routes that manage the
+// account itself, so that a leaked key cannot take it over.
 func Session() web.Guard {
 	return guard("session", "Requires a signed-in user; API keys are not accepted.", tokenOnly, func(id Identity) error {
 		if id.SessionID == "" {
@@ -73,8 +72,8 @@ func Session() web.Guard {
 	})
 }
 
-// Self is Session for what decides how the user gets in: it also refuses actors who
-// impersonate the user (see [Service.Impersonate]).
+// Self is [Session] for routes that change how the user logs in: it also rejects actors
+// who impersonate the user (see [Service.Impersonate]).
 func Self() web.Guard {
 	return guard("self", "Requires a signed-in user; API keys and impersonation are not accepted.", tokenOnly, func(id Identity) error {
 		if id.SessionID == "" {
@@ -84,8 +83,8 @@ func Self() web.Guard {
 	})
 }
 
-// Fresh is Session for sensitive operations: the password must have been
-// checked within AUTH_FRESH (ASVS 5, 7.5.3). Otherwise 403, and the client asks
+// Fresh is [Session] for sensitive operations: the password must have been checked
+// within AUTH_FRESH (ASVS 5, 7.5.3). Otherwise the response is 403, and the client asks
 // for the password and confirms it.
 func Fresh() web.Guard {
 	return guard("fresh", "Requires a signed-in user who confirmed the password recently.", tokenOnly, func(id Identity) error {
@@ -106,7 +105,7 @@ func Fresh() web.Guard {
 func Enrolling(g web.Guard) web.Guard {
 	check := g.Check
 	g.Check = func(c *gin.Context) error {
-		if a := ask(c); a != nil {
+		if a := requestAuthOf(c); a != nil {
 			a.release(c.Request.Context())
 		}
 		return check(c)
@@ -114,7 +113,7 @@ func Enrolling(g web.Guard) web.Guard {
 	return g
 }
 
-// The security schemes of OpenAPI that the guards accept.
+// OpenAPI security schemes that the guards accept.
 const (
 	tokenOnly  = "bearerAuth"
 	tokenOrKey = "bearerAuth apiKey"
@@ -136,14 +135,14 @@ func guard(name, doc, schemes string, allow func(Identity) error) web.Guard {
 	}
 }
 
-// covers says whether the scopes reach a route of the module, for guards that
-// name none.
+// covers reports whether the scopes cover a route of the module, for guards that name
+// no scope.
 func (i Identity) covers(verb, module string) bool {
 	return i.Can(verb) || module != "" && i.Can(module+":"+verb)
 }
 
-// verbOf is what a request does. One that asks for another protocol, such as
-// the handshake of a WebSocket, may write from then on, though its method is GET.
+// verbOf returns the scope that a request needs. A request that upgrades the protocol,
+// such as a WebSocket handshake, needs "write" although its method is GET.
 func verbOf(r *http.Request) string {
 	_, upgrades := r.Header["Upgrade"]
 	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !upgrades {

@@ -115,7 +115,7 @@ func (s *Service) Link(ctx context.Context, id Identity, p Person) error {
 
 func (s *Service) link(tx *gorm.DB, userID int64, p Person) error {
 	if err := tx.Create(s.identityOf(userID, p)).Error; err != nil {
-		if fault.From(err).Status == http.StatusConflict { // in the meantime
+		if fault.From(err).Status == http.StatusConflict { // meanwhile
 			err = fault.Conflict("This login is linked to another account")
 		}
 		return err
@@ -169,8 +169,8 @@ func (s *Service) Unlink(ctx context.Context, id Identity, login int64) error {
 	})
 }
 
-// removeLogin removes one of the caller's ways to log in, unless it is the last.
-// remove deletes it and returns its name.
+// removeLogin removes one of the caller's login methods, unless it is the last. remove
+// deletes it and returns its name.
 func (s *Service) removeLogin(ctx context.Context, id Identity, remove func(tx *gorm.DB) (about string, err error)) error {
 	var about string
 	if err := id.self(); err != nil {
@@ -185,7 +185,7 @@ func (s *Service) removeLogin(ctx context.Context, id Identity, remove func(tx *
 		if about, err = remove(tx); err != nil {
 			return err
 		}
-		left, err := waysIn(tx, user)
+		left, err := loginMethods(tx, user)
 		if err != nil {
 			return err
 		}
@@ -201,8 +201,8 @@ func (s *Service) removeLogin(ctx context.Context, id Identity, remove func(tx *
 	return err
 }
 
-// waysIn counts the user's ways to log in.
-func waysIn(tx *gorm.DB, user account) (int64, error) {
+// loginMethods counts the user's login methods.
+func loginMethods(tx *gorm.DB, user account) (int64, error) {
 	var ways, passkeys int64
 	if err := tx.Model(&identityRow{}).Where("user_id = ?", user.ID).Count(&ways).Error; err != nil {
 		return 0, err

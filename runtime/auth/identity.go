@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// RoleAdmin is the role that [Admin] asks for.
+// RoleAdmin is the role that [Admin] requires.
 const RoleAdmin = "admin"
 
 // Identity is the caller, as stored in the database at most [Staleness] ago.
@@ -24,24 +24,24 @@ type Identity struct {
 	Role      string
 	SessionID string   // empty for an API key
 	KeyID     int64    // 0 unless an API key was used
-	Scopes    []string // what an API key may do; a session may do what its user may
+	Scopes    []string // what an API key may do; a session has every right of its user
 	ActorID   int64    // the administrator who impersonates the user; 0 for none
 	Actor     string   // that administrator's username
 
-	fresh   bool
-	lacking bool // the second factor that its role requires
-	alive   func(context.Context) (bool, error)
+	fresh       bool
+	lacksFactor bool // lacks the second factor that its role requires
+	alive       func(context.Context) (bool, error)
 }
 
-// Admin says whether the user is an administrator.
+// Admin reports whether the user is an administrator.
 func (i Identity) Admin() bool { return i.Role == RoleAdmin }
 
-// Fresh says whether the password had been checked in this session, within
-// AUTH_FRESH, when the request came. An API key is never fresh.
+// Fresh reports whether the password had been checked in this session within AUTH_FRESH
+// when the request arrived. An API key is never fresh.
 func (i Identity) Fresh() bool { return i.fresh }
 
-// self is a 403 fault for an actor who impersonates the user: how the user gets in is
-// the user's own to change.
+// self returns a 403 fault for an actor who impersonates the user: only the user may
+// change how they log in.
 func (i Identity) self() error {
 	if i.ActorID != 0 {
 		return fault.Forbidden("Not allowed while impersonating a user")
@@ -49,9 +49,9 @@ func (i Identity) self() error {
 	return nil
 }
 
-// Can says whether the scope is granted. A session has every scope. A key has
-// those it lists; "write" grants every ":write" and ":read" scope, "read" every
-// ":read" one, and "posts:write" grants "posts:read".
+// Can reports whether the scope is granted. A session has every scope. A key has those
+// listed; "write" grants every ":write" and ":read" scope, "read" every ":read" one,
+// and "posts:write" grants "posts:read".
 func (i Identity) Can(scope string) bool {
 	if i.KeyID == 0 {
 		return true
@@ -72,10 +72,10 @@ func (i Identity) Can(scope string) bool {
 	return slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(i.Scopes, w) })
 }
 
-// Recheck says whether the session or key still holds: nil, or a 401 fault
-// after logout, revocation, expiry, the end of the account or a change of its
-// name or role, which the connection would keep. It is meant for
-// long connections; called once a second it costs a query every [Staleness].
+// Recheck reports whether the session or key is still valid. It returns a 401 fault
+// after logout, revocation, expiry, deactivation of the account or a change of its name
+// or role, which the connection would otherwise keep. It is meant for long-lived
+// connections; called once a second it costs one query per [Staleness].
 func (i Identity) Recheck(ctx context.Context) error {
 	if i.alive == nil {
 		return unauthenticated()
@@ -90,31 +90,31 @@ func (i Identity) Recheck(ctx context.Context) error {
 	return nil
 }
 
-// From tells who sent the request: by access token (Authorization: Bearer), by
-// X-API-Key or, behind [Page], by session cookie. It is false when nobody is
-// named or what names them does not hold. It needs no guard on the route, so a
-// public route can use it to show more to those it knows.
+// From returns who sent the request, identified by access token (Authorization:
+// Bearer), by X-API-Key or, behind [Page], by session cookie. It returns false if there
+// are no valid credentials. It needs no guard on the route, so a public route can use
+// it to show more to signed-in users.
 func From(c *gin.Context) (Identity, bool) {
 	id, err := identify(c)
 	return id, err == nil
 }
 
-// Known is [From], and also tells of users without the second factor that their role
-// requires (AUTH_REQUIRE_FACTOR): for logging out, which nobody is kept from.
+// Known is [From], but also returns users without the second factor that their role
+// requires (AUTH_REQUIRE_FACTOR): logging out is open to them too.
 func Known(c *gin.Context) (Identity, bool) {
 	id, err := identify(c)
-	if a := ask(c); a != nil && err != nil {
+	if a := requestAuthOf(c); a != nil && err != nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.held == nil {
+		if a.restricted == nil {
 			return Identity{}, false
 		}
-		return *a.held, true
+		return *a.restricted, true
 	}
 	return id, err == nil
 }
 
-// PerUser is the rate limit key for a limit per user, however they authenticate
+// PerUser returns the rate limit key for a limit per user, however they authenticate
 // (see [web.LimitBy]). It is empty for anonymous requests.
 func PerUser(c *gin.Context) string {
 	if id, ok := From(c); ok {
@@ -123,7 +123,7 @@ func PerUser(c *gin.Context) string {
 	return ""
 }
 
-// PerKey is the rate limit key for a limit per API key. It is empty for requests
+// PerKey returns the rate limit key for a limit per API key. It is empty for requests
 // without one.
 func PerKey(c *gin.Context) string {
 	if id, ok := From(c); ok && id.KeyID != 0 {
@@ -132,10 +132,10 @@ func PerKey(c *gin.Context) string {
 	return ""
 }
 
-// Of returns the Service that the middleware put into the request's context,
-// or nil without that middleware.
+// Of returns the Service that [Service.Middleware] stored in the request's context, or
+// nil without that middleware.
 func Of(c *gin.Context) *Service {
-	if a := ask(c); a != nil {
+	if a := requestAuthOf(c); a != nil {
 		return a.service
 	}
 	return nil
@@ -143,72 +143,72 @@ func Of(c *gin.Context) *Service {
 
 type contextKey struct{}
 
-// asker is what the middleware leaves in the context of a request.
-type asker struct {
+// requestAuth is the state that the middleware stores in the context of a request.
+type requestAuth struct {
 	service *Service
 	request *http.Request
-	address string // where a request that may hash comes from; see addressOf
+	address string // source of a request that may hash; see addressOf
 
-	mu   sync.Mutex
-	done bool
-	id   Identity
-	err  error
-	held *Identity // the user of the request, while a required second factor is missing
+	mu         sync.Mutex
+	done       bool
+	id         Identity
+	err        error
+	restricted *Identity // the user, while a required second factor is missing
 }
 
-// resolve tells who sent the request, and looks that up once.
-func (a *asker) resolve(ctx context.Context) (Identity, error) {
+// resolve returns who sent the request. The lookup is done once.
+func (a *requestAuth) resolve(ctx context.Context) (Identity, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.done {
 		a.id, a.err = a.service.identify(ctx, a.request)
 		a.done = true
-		a.hold()
+		a.restrict()
 	}
 	return a.id, a.err
 }
 
-// hold restricts a user without the second factor that their role requires to
-// setting one up.
-func (a *asker) hold() {
-	if a.err == nil && a.id.lacking {
-		held := a.id
-		a.held, a.id, a.err = &held, Identity{}, factorRequired()
+// restrict restricts a user without the second factor that their role requires to setting
+// one up.
+func (a *requestAuth) restrict() {
+	if a.err == nil && a.id.lacksFactor {
+		restricted := a.id
+		a.restricted, a.id, a.err = &restricted, Identity{}, factorRequired()
 	}
 }
 
-// release admits a held user to this request.
-func (a *asker) release(ctx context.Context) {
-	_, _ = a.resolve(ctx) // the guard that follows asks again
+// release admits a restricted user to this request.
+func (a *requestAuth) release(ctx context.Context) {
+	_, _ = a.resolve(ctx) // the guard that follows reports the error
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.held != nil {
-		a.id, a.err = *a.held, nil
+	if a.restricted != nil {
+		a.id, a.err = *a.restricted, nil
 	}
 }
 
-// set sets who sent the request, overriding its headers, and returns why they may
-// not proceed.
-func (a *asker) set(id Identity, err error) error {
+// set overrides who sent the request, whatever its headers say, and returns why they
+// may not proceed.
+func (a *requestAuth) set(id Identity, err error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.id, a.err, a.done = id, err, true
-	a.hold()
+	a.restrict()
 	return a.err
 }
 
-// addressOf is where the request of ctx comes from, for the queue of the hasher;
-// "" for work that is no request.
+// addressOf returns where the request of ctx comes from, for the queue of the hasher;
+// "" outside of a request.
 func addressOf(ctx context.Context) string {
-	if a, ok := ctx.Value(contextKey{}).(*asker); ok {
+	if a, ok := ctx.Value(contextKey{}).(*requestAuth); ok {
 		return Client{Address: a.address}.network()
 	}
 	return ""
 }
 
-// LogAttrs is what the log says of who asks, for refusals; nothing until that was
-// looked up.
-func (a *asker) LogAttrs() []slog.Attr {
+// LogAttrs returns the log attributes of the caller, for rejected requests; nil until
+// the caller was looked up.
+func (a *requestAuth) LogAttrs() []slog.Attr {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -224,9 +224,9 @@ func (a *asker) LogAttrs() []slog.Attr {
 	return attrs
 }
 
-// actor is what [Service.Record] adds of an administrator who impersonates who asks;
-// nothing for anybody else.
-func (a *asker) actor() []slog.Attr {
+// actor returns the attributes that [Service.Record] adds for an administrator who
+// impersonates the caller; nil if there is none.
+func (a *requestAuth) actor() []slog.Attr {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.done || a.err != nil || a.id.ActorID == 0 {
@@ -235,14 +235,14 @@ func (a *asker) actor() []slog.Attr {
 	return []slog.Attr{slog.Int64("actor_id", a.id.ActorID), slog.String("session", a.id.SessionID)}
 }
 
-func ask(c *gin.Context) *asker {
-	a, _ := c.Request.Context().Value(contextKey{}).(*asker)
+func requestAuthOf(c *gin.Context) *requestAuth {
+	a, _ := c.Request.Context().Value(contextKey{}).(*requestAuth)
 	return a
 }
 
-// identify tells who sent the request of c.
+// identify returns who sent the request of c.
 func identify(c *gin.Context) (Identity, error) {
-	a := ask(c)
+	a := requestAuthOf(c)
 	if a == nil {
 		return Identity{}, fault.Internal(errNoMiddleware)
 	}
@@ -271,8 +271,8 @@ func (s *Service) identify(ctx context.Context, r *http.Request) (Identity, erro
 	return Identity{}, unauthenticated()
 }
 
-// subprotocol is how a browser sends a token at a WebSocket handshake, where
-// it cannot set headers: the first subprotocol, "bearer.<token>".
+// subprotocol returns the token of a WebSocket handshake by a browser, which cannot set
+// headers: the first subprotocol, "bearer.<token>".
 func subprotocol(r *http.Request) (string, bool) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return "", false

@@ -18,17 +18,17 @@ const impersonationTTL = time.Hour
 type impersonationRow struct {
 	SessionID    string `gorm:"primaryKey;size:32"`
 	ActorID      int64
-	ActorSession string `gorm:"size:32"` // with which this one ends
+	ActorSession string `gorm:"size:32"` // with which this session ends
 }
 
 func (impersonationRow) TableName() string { return "auth_impersonations" }
 
 // Impersonate opens a session in which an administrator with a fresh session
-// impersonates another active user. The session may do what that user may, except
-// for anything that requires the user's password and whatever decides how the user
-// gets in: passwords, factors, API keys, logins and other sessions. It has no refresh token and lasts as long as its access
-// token, an hour at most. It ends when the administrator's session ends, when they
-// are no longer an administrator, and when the user becomes one. The actor appears
+// impersonates another active user. The session has the user's rights, except for
+// anything that requires their password or changes how they log in: passwords, factors,
+// API keys, logins and other sessions. It has no refresh token and lasts as long as its
+// access token, at most an hour. It ends when the administrator's session ends, when
+// they are no longer an administrator, and when the user becomes one. The actor appears
 // in the log, in the user's list of sessions and in [Identity.ActorID].
 //
 // It returns a 403 fault for administrators and the caller's own account, and 404

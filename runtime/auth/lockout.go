@@ -12,22 +12,21 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Wrong passwords that are answered, within one AUTH_LOCKOUT, before the next
-// gets 429 for as long.
+// Wrong passwords accepted within one AUTH_LOCKOUT, before further attempts get 429 for
+// as long.
 const (
 	accountTries = 10
 	addressTries = 30
 )
 
-// counter is one count of failures: of an account, a name that has none, or an
-// address.
+// counter is a failure count: of an account, of a name without one, or of an address.
 type counter struct {
 	subject string
 	limit   int
 }
 
-// counters of an attempt. A name without an account counts like one, so that
-// the lock tells nothing.
+// counters returns the counters of an attempt. A name without an account is counted
+// like one, so that a lock does not reveal which names exist.
 func counters(client Client, name string, user account) (byAccount, byAddress counter) {
 	subject := "name:" + digest(foldName(name))
 	if user.ID != 0 {
@@ -36,7 +35,7 @@ func counters(client Client, name string, user account) (byAccount, byAddress co
 	return counter{subject, accountTries}, counter{"address:" + client.network(), addressTries}
 }
 
-// locked is a 429 fault when one of the counters is full.
+// locked returns a 429 fault if one of the counters has reached its limit.
 func (s *Service) locked(ctx context.Context, counters ...counter) error {
 	now := s.stamp()
 	for _, c := range counters {
@@ -51,8 +50,8 @@ func (s *Service) locked(ctx context.Context, counters ...counter) error {
 	return nil
 }
 
-// failed counts a failure. Each statement is atomic by itself: two replicas
-// that fail at once count two.
+// failed counts a failure. Each statement is atomic: concurrent failures on two
+// replicas count as two.
 func (s *Service) failed(ctx context.Context, counters ...counter) error {
 	now := s.stamp()
 	ends := now + s.cfg.Lockout.Milliseconds()
@@ -80,8 +79,8 @@ func (s *Service) failed(ctx context.Context, counters ...counter) error {
 	return nil
 }
 
-// succeeded clears the count of an account. An address is not cleared: who has
-// one account of their own could otherwise guess at all others for ever.
+// succeeded clears the count of an account. The count of an address is not cleared: an
+// attacker with one account could otherwise guess passwords of all others indefinitely.
 func (s *Service) succeeded(ctx context.Context, c counter) error {
 	return s.db.WithContext(ctx).Where("subject = ? AND tries < ?", c.subject, c.limit).Delete(&failureRow{}).Error
 }

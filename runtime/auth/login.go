@@ -12,16 +12,16 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Credentials is what a login sends.
+// Credentials is the input of a login.
 type Credentials struct {
-	Username string // any case
+	Username string // case-insensitive
 	Password string
-	Code     string // of the second factor, or a recovery code; empty when there is none
+	Code     string // of the second factor, or a recovery code; empty if there is none
 }
 
-// Login checks credentials and opens a session with an access and a refresh
-// token. An unknown or inactive user and a wrong password are the same 401
-// fault after the same time; a locked account or address is 429.
+// Login checks credentials and opens a session with an access and a refresh token. An
+// unknown or inactive user and a wrong password are the same 401 fault after the same
+// time; a locked account or address is 429.
 func (s *Service) Login(ctx context.Context, client Client, in Credentials) (Grant, error) {
 	user, err := s.findUser(ctx, in.Username)
 	if err != nil {
@@ -33,10 +33,10 @@ func (s *Service) Login(ctx context.Context, client Client, in Credentials) (Gra
 	return s.openTokens(ctx, client, user, true)
 }
 
-// OpenSession opens a session of an active user without asking for anything:
-// for a login that was proved in another way, such as single sign-on. It is not
-// fresh (see [Fresh]) until [Service.Confirm]. A user who does not exist or is
-// inactive is a 401 fault.
+// OpenSession opens a session of an active user without checking credentials, for a
+// login that was verified in another way, such as single sign-on. The session is not
+// fresh (see [Fresh]) until [Service.Confirm]. A user who does not exist or is inactive
+// is a 401 fault.
 func (s *Service) OpenSession(ctx context.Context, client Client, userID int64) (Grant, error) {
 	var user account
 	if err := s.db.WithContext(ctx).Where("id = ?", userID).Limit(1).Find(&user).Error; err != nil {
@@ -66,13 +66,12 @@ func (s *Service) openTokens(ctx context.Context, client Client, user account, f
 	return s.grant(user.ID, token, row)
 }
 
-// Confirm checks again who asks, by all that a login would ask for: the
-// password and, where there is a second factor, its code. It makes the session
-// fresh (see [Fresh]). A wrong one is a 400 fault and counts towards the lock; a
-// code that is missing is 422.
+// Confirm checks the caller's password and, if they have one, second factor again, as a
+// login does, and makes the session fresh (see [Fresh]). A wrong password or code is a
+// 400 fault and counts towards the lockout; a missing code is 422.
 func (s *Service) Confirm(ctx context.Context, client Client, id Identity, password, code string) error {
 	if _, err := s.verifySelf(ctx, client, id, Credentials{Password: password, Code: code}, true); err != nil {
-		return asked(err)
+		return signedInError(err)
 	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		f, err := factorsOf(tx, id.UserID)
@@ -89,10 +88,10 @@ func (s *Service) Confirm(ctx context.Context, client Client, id Identity, passw
 	return nil
 }
 
-// ChangePassword sets a new password after checking the old one, and ends all
-// other sessions of the user and, if keys says so, all API keys. A wrong old one
-// is a 400 fault and counts towards the lock; next is not held against the
-// policy here.
+// ChangePassword sets a new password after checking the old one, and ends all other
+// sessions of the user and, if keys is true, revokes all API keys. A wrong old password
+// is a 400 fault and counts towards the lockout. The policy is not applied to next
+// here.
 func (s *Service) ChangePassword(ctx context.Context, client Client, id Identity, old, next string, keys bool) error {
 	user, err := s.verifySelf(ctx, client, id, Credentials{Password: old}, false)
 	if err != nil {
@@ -117,9 +116,8 @@ func (s *Service) ChangePassword(ctx context.Context, client Client, id Identity
 	return nil
 }
 
-// passwordChanged ends what the old password had opened: the sessions but
-// keep, the API keys if keys says so, and the mails under way. It tells the
-// owner.
+// passwordChanged ends all sessions of the user except keep, revokes their API keys if
+// keys is true, deletes pending password resets and notifies the user.
 func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string, keys bool) error {
 	if _, err := s.revoke(tx, "user_id = ? AND id <> ?", userID, keep); err != nil {
 		return err
@@ -135,11 +133,11 @@ func (s *Service) passwordChanged(tx *gorm.DB, userID int64, keep string, keys b
 	return s.Tell(tx, userID, Notice{Event: NoticePasswordChanged})
 }
 
-// verify checks a password and, with factor, the second factor of a user who
-// has one; wrong is the answer to a failure. What it answers is decided while
-// holding a turn at the hasher and looked at once more after the hash: however
-// many attempts come at once, a right guess is believed only while fewer than
-// the limit have failed, and a wrong one is answered just as late.
+// verify checks a password and, with factor, the second factor of a user who has one;
+// wrong is the error for a failure. The lockout is checked while holding a slot of the
+// hasher and again after hashing: however many attempts run concurrently, a correct
+// guess is accepted only while fewer failures than the limit are counted, and a wrong
+// one takes just as long.
 func (s *Service) verify(ctx context.Context, client Client, user account, in Credentials, factor bool, wrong *fault.Error) (account, error) {
 	byAccount, byAddress := counters(client, in.Username, user)
 	leave, err := s.hasher.enter(ctx, client.network())
@@ -175,9 +173,8 @@ func (s *Service) verify(ctx context.Context, client Client, user account, in Cr
 	return user, nil
 }
 
-// verifySelf checks the password of who is signed in: a wrong one is a 400
-// fault where a login has 401.
-// Only with factor is the second factor asked for.
+// verifySelf checks the password of the signed-in user and, with factor, the second
+// factor: a wrong one is a 400 fault, where a login returns 401.
 func (s *Service) verifySelf(ctx context.Context, client Client, id Identity, in Credentials, factor bool) (account, error) {
 	var user account
 	if err := id.self(); err != nil {
@@ -189,19 +186,19 @@ func (s *Service) verifySelf(ctx context.Context, client Client, id Identity, in
 	return s.verify(ctx, client, user, in, factor, incorrectPassword())
 }
 
-// rehash raises the stored hash to the current cost. The caller has entered.
+// rehash updates the stored hash to the current cost. The caller must hold a slot of
+// the hasher.
 func (s *Service) rehash(ctx context.Context, user account, password string) (account, error) {
 	hash := s.hasher.make(password)
 	set := s.db.WithContext(ctx).Model(&account{}).Where("id = ? AND password_hash = ?", user.ID, user.PasswordHash)
 	if set = set.UpdateColumn("password_hash", hash); set.Error != nil || set.RowsAffected == 0 {
-		return user, set.Error // changed meanwhile: open will notice
+		return user, set.Error // changed meanwhile: open detects it
 	}
 	user.PasswordHash = hash
 	return user, nil
 }
 
-// findUser finds a user by name whatever the case; the zero account when there
-// is none.
+// findUser returns the user with this name, ignoring case, or the zero account.
 func (s *Service) findUser(ctx context.Context, name string) (account, error) {
 	return s.findFold(ctx, "username", name)
 }
@@ -212,8 +209,8 @@ func (s *Service) findFold(ctx context.Context, column, value string) (account, 
 	return user, err
 }
 
-// lockUnchanged locks the user's row for the transaction, if they are active and
-// their password is still the one that was checked.
+// lockUnchanged locks the user's row for the transaction, provided that they are active
+// and their password is still the one that was checked.
 func (s *Service) lockUnchanged(tx *gorm.DB, user account) (bool, error) {
 	var same account
 	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Select("id").
@@ -222,5 +219,5 @@ func (s *Service) lockUnchanged(tx *gorm.DB, user account) (bool, error) {
 	return same.ID != 0, err
 }
 
-// foldName is what names have in common that are one person's.
+// foldName returns the form of a name in which names of the same user are equal.
 func foldName(name string) string { return db.Fold(strings.TrimSpace(name)) }

@@ -6,9 +6,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Migrations makes the tables of this package. They refer to the table users,
-// so they follow its migration in the project's list. A later version may
-// append to them and changes none.
+// Migrations returns the migrations that create the tables of this package. The tables
+// reference users, so they must come after its migration in the project's list. Later
+// versions only append to them.
 func Migrations() []db.Migration {
 	return []db.Migration{
 		{ID: "20260101000001_create_auth_sessions", Up: up(session1{}, refreshToken1{}), Down: down("auth_refresh_tokens", "auth_sessions")},
@@ -38,8 +38,8 @@ func up(tables ...any) func(*gorm.DB) error {
 	}
 }
 
-// later is up for tables added in a later version: auth, and the table of users,
-// may have been removed before the upgrade.
+// later is up for tables added in a later version: auth and the users table may have
+// been removed before the upgrade.
 func later(tables ...any) func(*gorm.DB) error {
 	return func(tx *gorm.DB) error {
 		if !tx.Migrator().HasTable("users") {
@@ -49,7 +49,7 @@ func later(tables ...any) func(*gorm.DB) error {
 	}
 }
 
-// change alters the table of sessions, if it still exists.
+// change alters the sessions table, if it still exists.
 func change(how string) func(*gorm.DB) error {
 	return func(tx *gorm.DB) error {
 		if !tx.Migrator().HasTable("auth_sessions") {
@@ -70,8 +70,8 @@ func down(tables ...string) func(*gorm.DB) error {
 	}
 }
 
-// The tables as these migrations made them. What belongs to a user goes with
-// them, however the row is deleted.
+// The tables as created by these migrations. The rows of a user are deleted with them,
+// however that happens.
 
 type user1 struct{ ID int64 }
 

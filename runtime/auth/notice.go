@@ -6,41 +6,41 @@ import (
 	"gorm.io/gorm"
 )
 
-// What a Notice is about.
+// Events of a Notice.
 const (
-	NoticeNewDevice       = "new_device"       // a login from a device that was not seen before
-	NoticePasswordChanged = "password_changed" // also by a reset
+	NoticeNewDevice       = "new_device"       // a login from a new device
+	NoticePasswordChanged = "password_changed" // including by a reset
 	NoticeFactorAdded     = "factor_added"
 	NoticeFactorRemoved   = "factor_removed"
-	NoticeRecoveryCodes   = "recovery_codes" // they were replaced
-	NoticeKeyMade         = "key_made"       // About is the API key's name
+	NoticeRecoveryCodes   = "recovery_codes" // replaced
+	NoticeKeyMade         = "key_made"       // About is the name of the API key
 	NoticeEmailChanged    = "email_changed"  // About is the new address
-	NoticeLoginAdded      = "login_added"    // another way to log in, which About names
-	NoticeLoginRemoved    = "login_removed"  // likewise
-	NoticeOwnerAdded      = "owner_added"    // of an organisation; About names the owner and it
+	NoticeLoginAdded      = "login_added"    // About is the login method
+	NoticeLoginRemoved    = "login_removed"  // About is the login method
+	NoticeOwnerAdded      = "owner_added"    // of an organisation; About names both
 )
 
-// Notice is what the owner of an account is told when something changes that
-// decides who gets in: it may have been somebody else.
+// Notice tells the owner of an account about a change that affects who can log in:
+// someone else may have made it.
 type Notice struct {
 	Event    string    `json:"event"`
 	UserID   int64     `json:"user_id"`
 	Username string    `json:"username"`
-	Email    string    `json:"email"` // where to send it
+	Email    string    `json:"email"` // recipient
 	Address  string    `json:"address,omitempty"`
 	Agent    string    `json:"agent,omitempty"` // with Address, the client of a login
 	About    string    `json:"about,omitempty"`
 	At       time.Time `json:"at"`
 }
 
-// Notify has tell called with every notice, in the transaction of what it is
-// about: what tell enqueues there is sent if that holds and not otherwise. It is
-// to be called before the service is used.
+// Notify sets the function that is called with every notice, in the transaction of the
+// event: what tell enqueues there is sent only if the transaction commits. Call it
+// before the service is used.
 func (s *Service) Notify(tell func(tx *gorm.DB, n Notice) error) { s.notify = tell }
 
-// Tell tells the owner of an account what has happened, in its transaction tx. n needs an
-// Event, and what it is About; it goes to the address that counts (see
-// [Service.HoldEmails]). Without [Service.Notify] nobody is told.
+// Tell notifies the owner of an account, in the transaction tx of the event. n needs an
+// Event and, if the event has one, About; it goes to the address in effect (see
+// [Service.HoldEmails]). Without [Service.Notify] it does nothing.
 func (s *Service) Tell(tx *gorm.DB, userID int64, n Notice) error {
 	if s.notify == nil {
 		return nil
@@ -52,7 +52,7 @@ func (s *Service) Tell(tx *gorm.DB, userID int64, n Notice) error {
 	}
 	if n.Email == "" {
 		var err error
-		if n.Email, err = s.reachable(tx, user); err != nil {
+		if n.Email, err = s.effectiveEmail(tx, user); err != nil {
 			return err
 		}
 	}
@@ -60,10 +60,10 @@ func (s *Service) Tell(tx *gorm.DB, userID int64, n Notice) error {
 	return s.notify(tx, n)
 }
 
-// tellOfDevice tells a user of a login with a client that none of the sessions
-// has which are not purged yet. The first login of an account is not told: an
-// account that is older than this has had one.
-func (s *Service) tellOfDevice(tx *gorm.DB, user account, client Client) error {
+// notifyNewDevice notifies a user of a login by a client that none of their recent
+// sessions has. The first login of an account is not reported; an account older than
+// firstLogin has had one.
+func (s *Service) notifyNewDevice(tx *gorm.DB, user account, client Client) error {
 	const firstLogin = time.Hour
 	if s.notify == nil {
 		return nil

@@ -15,62 +15,62 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Purposes of one-time tokens, and how long they live.
+// Purposes of one-time tokens and their lifetimes.
 const (
 	purposeReset   = "reset"
 	purposeConfirm = "confirm"
-	purposeUndo    = "undo" // a change of address: a reset by the one before
+	purposeUndo    = "undo" // reverts a change of address: a reset by the previous address
 
 	resetFor   = time.Hour
 	confirmFor = 24 * time.Hour
 )
 
-// pageOf says where a person is sent with a token.
+// pageOf maps purposes to the pages that take their tokens.
 var pageOf = map[string]string{purposeReset: "/reset-password", purposeConfirm: "/confirm-email", purposeUndo: "/reset-password"}
 
-// mailTries is how many mails of one purpose a user gets within an
-// AUTH_LOCKOUT, whoever asks for them.
+// mailTries is the number of mails of one purpose sent to a user within an
+// AUTH_LOCKOUT, whoever requests them.
 const mailTries = 3
 
-// Letter is a one-time token and where to send it.
+// Letter is a one-time token and its recipient.
 type Letter struct {
 	UserID   int64
 	Username string
 	Email    string
 	Token    string
 	// Link is the page of APP_URL that takes the token: /reset-password or
-	// /confirm-email. The token is in the fragment, which browsers send to no
-	// server, so that it ends up in no log.
+	// /confirm-email. The token is in the fragment, which browsers never send to a
+	// server, so that it is not logged.
 	Link    string
 	Expires time.Time
 }
 
-// ResetLetter makes a token that sets a new password, for the active user with
-// this e-mail address. It is false when there is none, or when they have had their
-// letters for now. Call it where nobody waits for the answer, in a job: how
-// long it takes reports whether the address is known.
+// ResetLetter creates a token that sets a new password, for the active user with this
+// e-mail address. It returns false if there is none, or if they have been sent the
+// maximum number of letters for now. Call it from a job, not while a client waits for
+// the response: its duration reveals whether the address is known.
 func (s *Service) ResetLetter(ctx context.Context, email string) (Letter, bool, error) {
-	user, err := s.byReachable(ctx, email)
+	user, err := s.findByEffectiveEmail(ctx, email)
 	if err != nil || user.ID == 0 || !user.IsActive {
 		return Letter{}, false, err
 	}
-	if user.Email, err = s.reachable(s.db.WithContext(ctx), user); err != nil {
+	if user.Email, err = s.effectiveEmail(s.db.WithContext(ctx), user); err != nil {
 		return Letter{}, false, err
 	}
 	return s.letter(ctx, user, purposeReset, resetFor)
 }
 
-// byReachable finds a user by the address that counts; the zero account when
-// there is none.
-func (s *Service) byReachable(ctx context.Context, email string) (account, error) {
+// findByEffectiveEmail returns the user by the address in effect, or the zero account.
+func (s *Service) findByEffectiveEmail(ctx context.Context, email string) (account, error) {
 	tx := s.db.WithContext(ctx)
-	if s.holds != nil {
+	if s.confirmEmail != nil {
 		var before formerEmailRow
 		if err := tx.Where("folded = ?", db.Fold(strings.TrimSpace(email))).Limit(1).Find(&before).Error; err != nil {
 			return account{}, err
 		}
 		if before.UserID != 0 {
-			// Anybody can have typed an address in and left it: it is whose who has confirmed it.
+			// Anybody may have entered the address and not confirmed it: it belongs to
+			// the user who has confirmed it.
 			var user account
 			err := db.WhereFold(tx, "email", strings.TrimSpace(email)).Where("email_confirmed_at IS NOT NULL").Limit(1).Find(&user).Error
 			if err == nil && user.ID == 0 {
@@ -83,15 +83,15 @@ func (s *Service) byReachable(ctx context.Context, email string) (account, error
 	if err != nil || user.ID == 0 {
 		return user, err
 	}
-	if counts, err := s.reachable(tx, user); err != nil || counts != user.Email {
+	if effective, err := s.effectiveEmail(tx, user); err != nil || effective != user.Email {
 		return account{}, err
 	}
 	return user, nil
 }
 
-// ConfirmLetter makes a token that confirms an e-mail address, for the active
-// user who has it and has not confirmed it. It is false, and to be called, as
-// ResetLetter.
+// ConfirmLetter creates a token that confirms an e-mail address, for the active user
+// who has it and has not confirmed it. It returns false in the same cases as
+// ResetLetter; call it from a job too.
 func (s *Service) ConfirmLetter(ctx context.Context, email string) (Letter, bool, error) {
 	user, err := s.findFold(ctx, "email", email)
 	if err != nil || user.ID == 0 || !user.IsActive {
@@ -108,17 +108,17 @@ func (s *Service) ConfirmLetter(ctx context.Context, email string) (Letter, bool
 func (s *Service) letter(ctx context.Context, user account, purpose string, lifetime time.Duration) (Letter, bool, error) {
 	tx := s.db.WithContext(ctx)
 	var live int64
-	since := s.now().Add(lifetime - s.cfg.Lockout).UnixMilli() // made within the last Lockout
+	since := s.now().Add(lifetime - s.cfg.Lockout).UnixMilli() // issued within the last Lockout
 	err := tx.Model(&oneTimeRow{}).Where("user_id = ? AND purpose = ? AND expires_at > ?", user.ID, purpose, since).Count(&live).Error
 	if err != nil || live >= mailTries {
 		return Letter{}, false, err
 	}
-	letter, err := s.write(ctx, user, purpose, s.now().Add(lifetime).UTC())
+	letter, err := s.createToken(ctx, user, purpose, s.now().Add(lifetime).UTC())
 	return letter, err == nil, err
 }
 
-// write makes a token for a user's address.
-func (s *Service) write(ctx context.Context, user account, purpose string, expires time.Time) (Letter, error) {
+// createToken creates a token for a user's address.
+func (s *Service) createToken(ctx context.Context, user account, purpose string, expires time.Time) (Letter, error) {
 	letter := Letter{UserID: user.ID, Username: user.Username, Email: user.Email, Token: secret(), Expires: expires}
 	letter.Link = s.URL() + pageOf[purpose] + "#token=" + letter.Token
 	row := oneTimeRow{Hash: digest(letter.Token), UserID: user.ID, Purpose: purpose, Email: user.Email, ExpiresAt: expires.UnixMilli()}
@@ -129,23 +129,23 @@ func (s *Service) write(ctx context.Context, user account, purpose string, expir
 	return letter, nil
 }
 
-// Withdraw makes the token of a letter worthless, because it could not be sent.
-// It then does not count towards how many a user gets.
+// Withdraw invalidates the token of a letter that could not be sent. The letter then
+// does not count towards the user's limit.
 func (s *Service) Withdraw(ctx context.Context, l Letter) error {
 	return s.db.WithContext(ctx).Where("hash = ?", digest(l.Token)).Delete(&oneTimeRow{}).Error
 }
 
-// ResetPassword sets a new password with the token of a letter, and ends all else
-// that lets somebody in as the user: every session, API key, passkey and login at a
-// provider. Any of them may belong to someone who knew the old password, or who
-// registered with another person's address. Whoever proves with it the address that a
-// change has replaced, before the new one was confirmed or with an [Service.UndoLetter],
-// has that one again.
-// The policy is applied here, since only here it is known
-// whose words to refuse; field is what the password is called in its details.
-// A used, expired or unknown token is a 400 fault, and so is one that was sent
-// to an address which is no longer the user's. It signs nobody in and leaves the
-// second factor on.
+// ResetPassword sets a new password with the token of a letter, and removes every other
+// access to the account: all sessions, API keys, passkeys and logins at providers. Any
+// of them may belong to someone who knew the old password, or who registered with
+// another person's address. If the token was sent to an address that the account
+// changed away from, before the new one was confirmed or by [Service.UndoLetter], it
+// also restores that address.
+//
+// It applies the password policy itself, since only here the user's own words are
+// known; field is the name of the password in the details. A used, expired or unknown
+// token is a 400 fault, and so is one sent to an address that is no longer the user's.
+// It does not log in and leaves the second factor enabled.
 func (s *Service) ResetPassword(ctx context.Context, token, field, next string) error {
 	row, user, err := s.peek(ctx, token, purposeReset, purposeUndo)
 	if err != nil {
@@ -190,9 +190,9 @@ func (s *Service) ResetPassword(ctx context.Context, token, field, next string) 
 	return nil
 }
 
-// dropLogins removes a user's logins at providers and passkeys. Passkeys stay where
-// the user's role requires a second factor: a mailbox alone must not be enough to
-// enrol another one.
+// dropLogins removes a user's logins at providers and passkeys. Passkeys are kept if
+// the user's role requires a second factor: access to a mailbox alone must not be
+// enough to enrol another one.
 func (s *Service) dropLogins(tx *gorm.DB, user account) error {
 	logins := tx.Where("user_id = ?", user.ID).Delete(&identityRow{})
 	if logins.Error != nil {
@@ -212,8 +212,8 @@ func (s *Service) dropLogins(tx *gorm.DB, user account) error {
 	return s.Tell(tx, user.ID, Notice{Event: NoticeLoginRemoved, About: about})
 }
 
-// ConfirmEmail marks the address as confirmed that a letter was sent to, if it
-// still is the user's. A used, expired or unknown token is a 400 fault.
+// ConfirmEmail marks the address that a letter was sent to as confirmed, if it is still
+// the user's. A used, expired or unknown token is a 400 fault.
 func (s *Service) ConfirmEmail(ctx context.Context, token string) error {
 	row, user, err := s.peek(ctx, token, purposeConfirm)
 	if err != nil {
@@ -236,7 +236,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token string) error {
 	return nil
 }
 
-// peek finds a live token and its user without using it up.
+// peek returns a valid token and its user without consuming it.
 func (s *Service) peek(ctx context.Context, token string, purposes ...string) (oneTimeRow, account, error) {
 	var (
 		row  oneTimeRow
@@ -257,7 +257,7 @@ func (s *Service) peek(ctx context.Context, token string, purposes ...string) (o
 	return row, user, err
 }
 
-// consume uses a token up; of two who try, one succeeds.
+// consume invalidates a token; of two concurrent attempts, one succeeds.
 func (s *Service) consume(tx *gorm.DB, row oneTimeRow) error {
 	return affected(tx.Where("hash = ? AND expires_at > ?", row.Hash, s.stamp()).Delete(&oneTimeRow{}), badToken())
 }

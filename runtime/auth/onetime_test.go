@@ -97,7 +97,7 @@ func TestResetEndsEveryOtherWayIn(t *testing.T) {
 		wantStatus(t, "the reset", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", otherPassword), 0)
 		var now account
 		w.db.Take(&now, alice.ID)
-		if ways, err := waysIn(w.db, now); err != nil || ways != tt.ways {
+		if ways, err := loginMethods(w.db, now); err != nil || ways != tt.ways {
 			t.Errorf("%+v: %d ways in, %v", tt, ways, err)
 		}
 		if !slices.Contains(*told, "login_removed>alice@example.com:"+tt.removed) {

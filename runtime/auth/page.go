@@ -16,19 +16,19 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// pageUseEvery is how exact the last use of a page session is recorded.
+// pageUseEvery is the precision of the recorded last use of a page session.
 const pageUseEvery = time.Minute
 
-// CSRFHeader and CSRFField are where a form token is looked for.
+// CSRFHeader and CSRFField are where a form token is read from.
 const (
 	CSRFHeader = "X-CSRF-Token"
 	CSRFField  = "csrf_token"
 )
 
-// LoginPage is Login for pages: it opens a session on the server and sets its
-// cookie, always a new one, so that an identifier planted before the login is
-// worth nothing (ASVS 5, 7.2.4). A session the browser had is ended. It returns
-// the form token of the new session; see [CSRF].
+// LoginPage is [Service.Login] for pages: it opens a session on the server and sets its
+// cookie, always a new one, so that an identifier planted before the login is worthless
+// (ASVS 5, 7.2.4). An existing session of the browser is ended. It returns the form
+// token of the new session; see [CSRF].
 func (s *Service) LoginPage(c *gin.Context, in Credentials) (csrf string, err error) {
 	if err := s.refuseCrossSite(c); err != nil {
 		return "", err
@@ -61,8 +61,7 @@ func (s *Service) LoginPage(c *gin.Context, in Credentials) (csrf string, err er
 	return formToken(s.keys[0], cookie), nil
 }
 
-// LogoutPage ends the page session of the request, if there is one, and clears
-// its cookie.
+// LogoutPage ends the page session of the request, if any, and clears its cookie.
 func (s *Service) LogoutPage(c *gin.Context) error {
 	if err := s.refuseCrossSite(c); err != nil {
 		return err
@@ -76,16 +75,15 @@ func (s *Service) LogoutPage(c *gin.Context) error {
 	return nil
 }
 
-// Page lets through who has a page session, and then [From] tells who it is.
-// Requests that change something are refused with 403 when they come from
-// another site. It does not look at tokens and keys, as the other guards do
-// not look at the cookie.
+// Page admits requests with a page session, whose user [From] then returns. Requests
+// with an unsafe method are rejected with 403 if they come from another site. It
+// ignores tokens and keys, as the other guards ignore the cookie.
 func Page() web.Guard {
 	return web.Guard{
 		Doc:  "Requires a page session.",
 		Name: "page", Scheme: hostCookie, Status: []int{http.StatusUnauthorized, http.StatusForbidden},
 		Check: func(c *gin.Context) error {
-			a := ask(c)
+			a := requestAuthOf(c)
 			if a == nil {
 				return errNoMiddleware
 			}
@@ -100,9 +98,9 @@ func Page() web.Guard {
 	}
 }
 
-// CSRF is the form token of the request's page session, for a hidden field
-// named csrf_token; "" without a session. It is bound to the session and lives
-// as long.
+// CSRF returns the form token of the request's page session, for a hidden field named
+// csrf_token; "" without a session. It is bound to the session and has the same
+// lifetime.
 func CSRF(c *gin.Context) string {
 	s := Of(c)
 	if s == nil {
@@ -121,10 +119,10 @@ func formToken(k key, cookie string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// refuseCrossSite is a 403 fault for a request that another site can have
-// caused. Origin and Sec-Fetch-Site decide. A browser so old that it sends
-// neither can be made to send a form, so a form without them needs the token
-// of [CSRF]; one that is sent is checked in any case.
+// refuseCrossSite returns a 403 fault for a request that another site may have caused,
+// according to Origin and Sec-Fetch-Site. A browser too old to send either can be made
+// to submit a form, so a form without them needs the token of [CSRF]; a token that is
+// sent is always checked.
 func (s *Service) refuseCrossSite(c *gin.Context) error {
 	r := c.Request
 	if !s.sameSite(r) {
@@ -138,7 +136,7 @@ func (s *Service) refuseCrossSite(c *gin.Context) error {
 	proven := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
 	if kind := formKind(r); sent == "" && kind != "" && !proven {
 		if kind == "application/x-www-form-urlencoded" {
-			r.Body = http.MaxBytesReader(c.Writer, r.Body, maxForm) // nobody has limited it yet
+			r.Body = http.MaxBytesReader(c.Writer, r.Body, maxForm) // the body is not limited yet
 			sent = c.PostForm(CSRFField)
 		}
 		if sent == "" {
@@ -156,10 +154,10 @@ func (s *Service) refuseCrossSite(c *gin.Context) error {
 	return crossSite()
 }
 
-// maxForm bounds a form whose token is looked for, in bytes.
+// maxForm bounds a form that is read for its token, in bytes.
 const maxForm = 1 << 20
 
-// formKind is the content type of a request that a plain form of another site
+// formKind returns the content type of a request that a plain HTML form on another site
 // can send; "" for all others.
 func formKind(r *http.Request) string {
 	kind, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
@@ -170,11 +168,11 @@ func formKind(r *http.Request) string {
 	return ""
 }
 
-// hostCookie is the session cookie over HTTPS: its prefix makes browsers hold
-// it to this host and to HTTPS.
+// hostCookie is the session cookie over HTTPS: its prefix makes browsers restrict it to
+// this host and to HTTPS.
 const hostCookie = "__Host-session"
 
-// pageCookie is the name of the session cookie.
+// pageCookie returns the name of the session cookie.
 func (s *Service) pageCookie(r *http.Request) string {
 	if s.secure(r) {
 		return hostCookie
@@ -182,7 +180,7 @@ func (s *Service) pageCookie(r *http.Request) string {
 	return "session"
 }
 
-// pageIdentity tells who has the page session of the request's cookie.
+// pageIdentity returns the identity of the page session of the request's cookie.
 func (s *Service) pageIdentity(c *gin.Context) (Identity, error) {
 	cookie, err := c.Request.Cookie(s.pageCookie(c.Request))
 	if err != nil {
@@ -203,9 +201,9 @@ func (s *Service) pageIdentity(c *gin.Context) (Identity, error) {
 	return s.identity(session, live), nil
 }
 
-// BrowserSessions returns the IDs of the live sessions that the cookies of the request
-// belong to: that of its refresh token, which it does not use up, and that of its pages.
-// It returns a 401 fault if there is none, unless refresh tokens are in no cookie
+// BrowserSessions returns the IDs of the active sessions of the request's cookies: that
+// of its refresh token, which is not consumed, and that of its pages. It returns a 401
+// fault if there is none, unless refresh tokens are not sent in cookies
 // (AUTH_REFRESH=body).
 func (s *Service) BrowserSessions(c *gin.Context) ([]string, error) {
 	var ids []string
@@ -230,8 +228,8 @@ func (s *Service) BrowserSessions(c *gin.Context) ([]string, error) {
 	return ids, nil
 }
 
-// pageSession finds the id of a page session by its cookie, unless it has lain
-// unused for too long, and records its use.
+// pageSession returns the ID of a page session by its cookie, unless it was unused for
+// too long, and records its use.
 func (s *Service) pageSession(ctx context.Context, hash string) (string, error) {
 	var row sessionRow
 	now := s.now()

@@ -108,7 +108,7 @@ func (s *Service) AddPasskey(ctx context.Context, id Identity, p Proof, name str
 			return fault.Conflict("You have too many passkeys: remove one first")
 		}
 		if err := s.spend(tx, p); err != nil {
-			return asked(err)
+			return signedInError(err)
 		}
 		if err := tx.Create(&row).Error; err != nil {
 			if fault.From(err).Status == http.StatusConflict {
@@ -116,7 +116,7 @@ func (s *Service) AddPasskey(ctx context.Context, id Identity, p Proof, name str
 			}
 			return err
 		}
-		if err := proved(tx, id.SessionID); err != nil { // it asked who uses it
+		if err := recordTwoFactors(tx, id.SessionID); err != nil { // adding a passkey verifies the user
 			return err
 		}
 		return s.Tell(tx, id.UserID, Notice{Event: NoticeLoginAdded, About: "passkey " + name})
@@ -162,7 +162,7 @@ func (s *Service) RemovePasskey(ctx context.Context, id Identity, passkey int64)
 		if err := tx.Delete(&row).Error; err != nil {
 			return "", err
 		}
-		return "passkey " + row.Name, lost(tx, id.UserID)
+		return "passkey " + row.Name, resetFactors(tx, id.UserID)
 	})
 }
 

@@ -21,27 +21,26 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Limits of a password, in characters. From longPassword on its length is
-// enough, below it also needs different kinds of characters.
+// Limits of a password, in characters. From longPassword on, length suffices; shorter
+// passwords also need different kinds of characters.
 const (
 	minPassword  = 8
 	maxPassword  = 128
 	longPassword = 15
 )
 
-// commonPasswords are those that are found most often where passwords were
-// stolen, one a line and sorted: the list that zxcvbn is published with, by its
-// license in common.license, as far as the other rules would let them pass, and
-// some of ours. It begins with an empty line.
+// commonPasswords are the passwords found most often in breaches, one per line and
+// sorted: the list published with zxcvbn (license in common.license), without those
+// that the other rules reject, and some of ours. It begins with an empty line.
 //
 //go:embed common.txt
 var commonPasswords string
 
-// CheckPassword applies the policy to a new password: 8 to 128 characters,
-// none of the common ones, not one of the user's own words (their name, their
-// e-mail address) or the name of the program, and under 15 characters an upper-case letter, a lower-case
-// letter and a digit. The error is a 422 fault that names everything missing,
-// under field as the client wrote it, which is not empty.
+// CheckPassword applies the policy to a new password: 8 to 128 characters, not a common
+// one, not one of the user's own words (name, e-mail address) or the name of the
+// program, and under 15 characters an upper-case letter, a lower-case letter and a
+// digit. The error is a 422 fault that lists every violation under field, which is the
+// name in the request and must not be empty.
 func CheckPassword(field, password string, own ...string) error {
 	if details := PasswordDetails(field, password, own...); len(details) > 0 {
 		return fault.Invalid(details...)
@@ -49,8 +48,8 @@ func CheckPassword(field, password string, own ...string) error {
 	return nil
 }
 
-// PasswordDetails is CheckPassword for those who report other fields with it.
-// It returns nothing for a good password.
+// PasswordDetails is CheckPassword for callers that report other fields along with it.
+// It returns nil for a valid password.
 func PasswordDetails(field, password string, own ...string) []fault.Detail {
 	var details []fault.Detail
 	name := strings.ReplaceAll(field, "_", " ")
@@ -84,9 +83,8 @@ func PasswordDetails(field, password string, own ...string) []fault.Detail {
 	return details
 }
 
-// common finds a password in the list of common ones, also when it was only
-// capitalised or got digits and marks around it, and among the user's own
-// words.
+// common reports whether a password is in the list of common ones, possibly capitalised
+// or with digits and punctuation around it, or is one of the user's own words.
 func common(password string, own []string) bool {
 	lower := strings.ToLower(password)
 	core := strings.TrimFunc(lower, func(r rune) bool { return !unicode.IsLetter(r) })
@@ -105,8 +103,8 @@ func common(password string, own []string) bool {
 	return repetitive(lower)
 }
 
-// program is the name of the program that runs, without what Go knows of its
-// module: the first word that others try.
+// program returns the name of the running program from its module path: one of the
+// first words an attacker tries.
 func program() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Path == "" {
@@ -115,7 +113,7 @@ func program() string {
 	return path.Base(info.Main.Path)
 }
 
-// repetitive finds "aaaaaaaaaaaaaaaa" and "abcabcabcabcabc".
+// repetitive detects "aaaaaaaaaaaaaaaa" and "abcabcabcabcabc".
 func repetitive(text string) bool {
 	for size := 1; size <= min(4, len(text)/3); size++ {
 		if strings.HasPrefix(strings.Repeat(text[:size], len(text)/size+1), text) {
@@ -125,7 +123,7 @@ func repetitive(text string) bool {
 	return false
 }
 
-// cost is what one argon2id hash takes (RFC 9106; the OWASP minimum).
+// cost holds the parameters of an argon2id hash (RFC 9106; the OWASP minimum).
 type cost struct {
 	memory  uint32 // KiB
 	rounds  uint32
@@ -134,9 +132,8 @@ type cost struct {
 
 var (
 	currentCost = cost{memory: 19 * 1024, rounds: 2, threads: 1}
-	// testCost keeps a suite of tests, with its hundreds of users, from
-	// spending most of its time on hashes, and from waiting for them in vain
-	// where -race slows them down.
+	// testCost keeps a test suite with hundreds of users from spending most of its time
+	// on hashes, and from timing out on them under -race.
 	testCost = cost{memory: 64, rounds: 1, threads: 1}
 )
 
@@ -147,45 +144,45 @@ const (
 	queueWait = 10 * time.Second
 )
 
-// hasher bounds how many hashes run at once: more than there are processors
-// would make each slower and together eat the memory. What a hash took is left
-// to the collector: to force it would cost every request, at the pleasure of
-// whoever sends passwords. GOMEMLIMIT bounds it where memory is scarce.
+// hasher bounds the number of concurrent hashes: more than there are processors would
+// make each slower and exhaust the memory. The memory of a hash is left to the garbage
+// collector: forcing a collection would slow down every request whenever a client sends
+// passwords. GOMEMLIMIT bounds it where memory is scarce.
 //
-// The queue is fair: who comes from one address waits for a place among those
-// first, as many as hash at once, so that a thousand logins from there are never
-// before one from elsewhere.
+// The queue is fair: requests from one address first wait for a slot of that address,
+// of which there are as many as concurrent hashes, so that a thousand logins from there
+// do not delay one from elsewhere.
 type hasher struct {
-	slots chan struct{}
-	cost  cost
-	lines *lines
+	slots         chan struct{}
+	cost          cost
+	addressQueues *addressQueues
 }
 
-// lines are the queues of the addresses that wait or hash now.
-type lines struct {
+// addressQueues holds the queues of the addresses that wait or hash at present.
+type addressQueues struct {
 	mu  sync.Mutex
-	all map[string]*line
+	all map[string]*addressQueue
 }
 
-type line struct {
+type addressQueue struct {
 	places chan struct{}
-	users  int // who hold or wait for a place
+	users  int // requests that hold or wait for a slot
 }
 
-// of returns the line of an address, which the caller gives back by done.
-func (l *lines) of(address string, places int) *line {
+// of returns the queue of an address, which the caller releases with done.
+func (l *addressQueues) of(address string, places int) *addressQueue {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	own := l.all[address]
 	if own == nil {
-		own = &line{places: make(chan struct{}, places)}
+		own = &addressQueue{places: make(chan struct{}, places)}
 		l.all[address] = own
 	}
 	own.users++
 	return own
 }
 
-func (l *lines) done(address string, own *line) {
+func (l *addressQueues) done(address string, own *addressQueue) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if own.users--; own.users == 0 {
@@ -193,21 +190,21 @@ func (l *lines) done(address string, own *line) {
 	}
 }
 
-// newHasher makes the hasher of an environment: only test has cheap hashes.
+// newHasher returns the hasher for an environment: only test has cheap hashes.
 func newHasher(env string) hasher {
-	h := hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost, lines: &lines{all: map[string]*line{}}}
+	h := hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), cost: currentCost, addressQueues: &addressQueues{all: map[string]*addressQueue{}}}
 	if env == "test" {
 		h.cost = testCost
 	}
 	return h
 }
 
-// enter waits for a turn of who asks from an address; the caller must call leave.
-// It is a 503 fault when none comes within queueWait.
+// enter waits for a slot for a request from address; the caller must call leave. It
+// returns a 503 fault after queueWait.
 func (h hasher) enter(ctx context.Context, address string) (leave func(), err error) {
 	timer := time.NewTimer(queueWait)
 	defer timer.Stop()
-	own := h.lines.of(address, cap(h.slots))
+	own := h.addressQueues.of(address, cap(h.slots))
 	held := 0
 	leave = func() {
 		if held == 2 {
@@ -216,7 +213,7 @@ func (h hasher) enter(ctx context.Context, address string) (leave func(), err er
 		if held > 0 {
 			<-own.places
 		}
-		h.lines.done(address, own)
+		h.addressQueues.done(address, own)
 	}
 	for _, queue := range []chan struct{}{own.places, h.slots} {
 		select {
@@ -234,7 +231,7 @@ func (h hasher) enter(ctx context.Context, address string) (leave func(), err er
 	return leave, nil
 }
 
-// make hashes a password to a PHC string. The caller has entered.
+// make hashes a password to a PHC string. The caller must hold a slot.
 func (h hasher) make(password string) string {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails since Go 1.24
@@ -243,10 +240,9 @@ func (h hasher) make(password string) string {
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum))
 }
 
-// match says whether password is the one that phc was made from, and whether
-// phc was made with less than the current cost. A phc that is none, such as
-// that of a user who does not exist, takes as long and matches nothing. The
-// caller has entered.
+// match reports whether phc is the hash of password, and whether it was made with less
+// than the current cost. An invalid phc, such as that of a user who does not exist,
+// takes as long and never matches. The caller must hold a slot.
 func (h hasher) match(phc, password string) (ok, outdated bool) {
 	made, salt, sum, valid := parsePHC(phc)
 	if !valid {
@@ -257,8 +253,8 @@ func (h hasher) match(phc, password string) (ok, outdated bool) {
 	return ok, made.memory < h.cost.memory || made.rounds < h.cost.rounds
 }
 
-// parsePHC reads "$argon2id$v=19$m=19456,t=2,p=1$salt$hash", within limits that
-// a hash of ours or of a sane elder keeps.
+// parsePHC parses "$argon2id$v=19$m=19456,t=2,p=1$salt$hash" and rejects unreasonable
+// parameters.
 func parsePHC(phc string) (made cost, salt, sum []byte, ok bool) {
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
@@ -277,10 +273,10 @@ func parsePHC(phc string) (made cost, salt, sum []byte, ok bool) {
 	return made, salt, sum, err == nil && sane
 }
 
-// Hash hashes a password with argon2id for the column password_hash: 19 MiB,
-// two rounds, some 35 ms. It waits while as many hashes run as there are
-// processors; a 503 fault after 10 seconds of that. It does not apply the
-// policy; see CheckPassword.
+// Hash hashes a password with argon2id for the column password_hash: 19 MiB, two
+// rounds, about 35 ms. It waits while as many hashes run as there are processors, and
+// returns a 503 fault after 10 seconds. It does not apply the policy; see
+// [CheckPassword].
 func (s *Service) Hash(ctx context.Context, password string) (string, error) {
 	leave, err := s.hasher.enter(ctx, addressOf(ctx))
 	if err != nil {

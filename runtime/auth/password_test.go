@@ -221,7 +221,7 @@ func TestTheQueueIsFair(t *testing.T) {
 		}
 		stop()
 		synctest.Wait()
-		if n := len(h.lines.all); n != 0 {
+		if n := len(h.addressQueues.all); n != 0 {
 			t.Errorf("%d lines are left", n)
 		}
 	})

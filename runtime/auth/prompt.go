@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// ReadPassword reads a password for a command: from the terminal, twice and
-// without echo, or else one line of in. What it says goes to out.
+// ReadPassword reads a password for a command: from a terminal, twice and without echo,
+// otherwise one line of in. Prompts are written to out.
 func ReadPassword(in io.Reader, out io.Writer) (string, error) {
 	file, ok := in.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
@@ -22,23 +22,23 @@ func ReadPassword(in io.Reader, out io.Writer) (string, error) {
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
-	ask := func(what string) (string, error) {
-		_, _ = fmt.Fprint(out, what)
+	prompt := func(label string) (string, error) {
+		_, _ = fmt.Fprint(out, label)
 		typed, err := term.ReadPassword(int(file.Fd()))
 		_, _ = fmt.Fprintln(out)
 		return string(typed), err
 	}
-	first, err := ask("password: ")
+	first, err := prompt("password: ")
 	if err != nil {
 		return "", err
 	}
-	again, err := ask("repeat password: ")
+	again, err := prompt("repeat password: ")
 	if err == nil && first != again {
 		err = errors.New("the passwords do not match\n  try:   the same command again")
 	}
 	return first, err
 }
 
-// HashPassword is [Service.Hash] for commands and seeds, where no Service is
-// at hand and nothing else hashes at the same time.
+// HashPassword is [Service.Hash] for commands and seeds, where there is no Service and
+// no concurrent hashing.
 func HashPassword(password string) string { return hasher{cost: currentCost}.make(password) }

@@ -16,17 +16,16 @@ import (
 // provider or a passkey.
 type Proof struct {
 	UserID int64
-	Method string    // as the log names it: "oidc"
-	ID     string    // of this proof, which can be used for one login
+	Method string    // as logged: "oidc"
+	ID     string    // of this proof, which is valid for one login
 	At     time.Time // when the user authenticated, from which the session is fresh; zero if unknown
-	Strong bool      // it includes two factors: no second factor is required
+	Strong bool      // covers two factors: no second factor is required
 }
 
 const (
 	purposeSpent = "spent"
 
-	// spentFor is how long a used proof is remembered; longer than any proof is
-	// valid.
+	// spentFor is how long a used proof is remembered; longer than any proof is valid.
 	spentFor = time.Hour
 )
 
@@ -79,14 +78,14 @@ func (s *Service) ConfirmWith(ctx context.Context, client Client, id Identity, p
 		return err
 	}
 	if p.UserID != id.UserID || s.now().Sub(p.At) >= s.cfg.FreshFor {
-		return notYou()
+		return wrongIdentity()
 	}
 	if _, err := s.prove(ctx, client, p, code); err != nil {
-		return asked(err)
+		return signedInError(err)
 	}
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := s.spend(tx, p); err != nil {
-			return asked(err)
+			return signedInError(err)
 		}
 		factors, err := p.factors(tx)
 		if err != nil {

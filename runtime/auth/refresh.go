@@ -11,11 +11,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// grace is how long after its rotation a refresh token still answers, with the
-// same successor: parallel tabs and lost answers log nobody out.
+// grace is how long a rotated refresh token is still accepted, with the same successor,
+// so that parallel tabs and lost responses do not end the session.
 const grace = 10 * time.Second
 
-// Grant is what a login or a refresh gives.
+// Grant is the result of a login or a refresh.
 type Grant struct {
 	UserID         int64
 	SessionID      string
@@ -25,7 +25,7 @@ type Grant struct {
 	RefreshExpires time.Time
 }
 
-// grant adds an access token to a refresh token.
+// grant pairs a refresh token with a new access token.
 func (s *Service) grant(userID int64, token string, row refreshRow) (Grant, error) {
 	access, err := s.sign(userID, row.SessionID)
 	return Grant{
@@ -34,8 +34,7 @@ func (s *Service) grant(userID int64, token string, row refreshRow) (Grant, erro
 	}, err
 }
 
-// store writes a refresh token of a session; it ends with the session at the
-// latest.
+// store writes a refresh token of a session. It expires no later than the session.
 func (s *Service) store(tx *gorm.DB, token string, session sessionRow) (refreshRow, error) {
 	now := s.stamp()
 	row := refreshRow{
@@ -46,32 +45,32 @@ func (s *Service) store(tx *gorm.DB, token string, session sessionRow) (refreshR
 	return row, err
 }
 
-// successor is the one token that can follow token under k. That it is derived
-// and not drawn is what makes a retry get the same, on any replica, while the
-// database holds nothing that could be used (RFC 9700 4.14.2).
+// successor returns the only token that can follow token under k. It is derived, not
+// random, so that a retry gets the same one on any replica while the database stores
+// nothing usable (RFC 9700, 4.14.2).
 func successor(k key, token string) string {
 	mac := hmac.New(sha256.New, k.refresh)
 	mac.Write([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// outcome of presenting a refresh token.
+// outcome is the result of presenting a refresh token.
 type outcome int
 
 const (
-	refused outcome = iota // unknown, expired, or of a session that is over
-	rotated                // it has a successor, made now or less than grace ago
-	reused                 // it was used before: somebody else has a copy
+	refused outcome = iota // unknown, expired, or its session has ended
+	rotated                // it has a successor, created now or less than grace ago
+	reused                 // it was used before: a copy exists
 )
 
-// Refresh rotates a refresh token. Each has one use and at most one successor,
-// whoever presents it how often on whichever replica. Presented again within
-// 10 seconds, and before its successor was used, it gets that same successor.
-// Presented later, the family is taken for stolen: the session ends, its
-// access tokens too. Every refusal is the same 401 fault.
+// Refresh rotates a refresh token. Each token has one use and at most one successor,
+// however often and on whichever replica it is presented. Presented again within 10
+// seconds, and before its successor was used, it yields the same successor. Presented
+// later, it is treated as stolen: the session ends, including its access tokens. Every
+// rejection is the same 401 fault.
 //
-// The rotation is one transaction: a process that dies in it leaves either the
-// old token unused, or a successor that the retry within grace gets.
+// The rotation is one transaction: a process that dies during it leaves either the old
+// token unused, or a successor that a retry within the grace period returns.
 func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	var (
 		result  outcome
@@ -81,7 +80,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	)
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var err error
-		// The update comes first: it takes the lock that makes the others wait.
+		// The update comes first: it takes the lock that concurrent requests wait for.
 		won := tx.Model(&refreshRow{}).
 			Where("hash = ? AND rotated_at = 0 AND expires_at > ?", digest(token), s.stamp()).
 			UpdateColumn("rotated_at", s.stamp())
@@ -92,7 +91,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 			return err
 		}
 		if row.Hash == "" {
-			return invalidToken() // which rolls the update back
+			return invalidToken() // rolls the update back
 		}
 		if won.RowsAffected == 1 {
 			result, next = rotated, successor(s.keys[0], token)
@@ -122,8 +121,8 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	return s.grant(session.UserID, next, row)
 }
 
-// family finds a refresh token and its session, when that is live; the row is
-// empty otherwise.
+// family returns a refresh token and its session if the session is active, otherwise
+// empty rows.
 func (s *Service) family(tx *gorm.DB, token string) (refreshRow, sessionRow, error) {
 	var row refreshRow
 	if err := tx.Where("hash = ?", digest(token)).Limit(1).Find(&row).Error; err != nil || row.Hash == "" {
@@ -139,7 +138,7 @@ func (s *Service) family(tx *gorm.DB, token string) (refreshRow, sessionRow, err
 	return row, session, nil
 }
 
-// repeated judges a token that was rotated before, or has expired unused.
+// repeated classifies a token that was rotated before, or that expired unused.
 func (s *Service) repeated(tx *gorm.DB, token string, row refreshRow) (outcome, string, refreshRow, error) {
 	if row.RotatedAt == 0 {
 		return refused, "", row, nil
@@ -156,7 +155,7 @@ func (s *Service) repeated(tx *gorm.DB, token string, row refreshRow) (outcome, 
 		if found.Hash == "" {
 			continue
 		}
-		if found.RotatedAt != 0 { // its holder has moved on: this is not their retry
+		if found.RotatedAt != 0 { // already used: not a retry
 			return reused, "", row, nil
 		}
 		return rotated, next, found, nil
@@ -164,8 +163,8 @@ func (s *Service) repeated(tx *gorm.DB, token string, row refreshRow) (outcome, 
 	return reused, "", row, nil
 }
 
-// Logout ends the session that a refresh token belongs to. A token that means
-// nothing is no error: whoever logs out is out.
+// Logout ends the session of a refresh token. An unknown token is not an error, as
+// there is nothing to end.
 func (s *Service) Logout(ctx context.Context, token string) error {
 	row, session, err := s.family(s.db.WithContext(ctx), token)
 	if err != nil || row.Hash == "" {
@@ -174,7 +173,7 @@ func (s *Service) Logout(ctx context.Context, token string) error {
 	return s.end(ctx, session.UserID, session.ID)
 }
 
-// LogoutSession ends the session of who asks.
+// LogoutSession ends the caller's session.
 func (s *Service) LogoutSession(ctx context.Context, id Identity) error {
 	return s.end(ctx, id.UserID, id.SessionID)
 }

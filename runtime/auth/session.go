@@ -19,22 +19,22 @@ const (
 	kindPage  = "page"  // a cookie
 )
 
-// liveSession is what is known, for Staleness, of a session that holds.
+// liveSession is the state of a valid session, cached for Staleness.
 type liveSession struct {
-	userID    int64
-	subject   string // userID as the claim sub has it
-	username  string
-	role      string
-	actorID   int64 // who impersonates the user; 0 for nobody
-	actor     string
-	by        string // the session of who acts, with which this one ends
-	kind      string
-	confirmed time.Time
-	expires   time.Time
-	factors   int
+	userID         int64
+	subject        string // userID as in the sub claim
+	username       string
+	role           string
+	actorID        int64 // the administrator who impersonates the user; 0 for none
+	actor          string
+	actorSessionID string // the actor's own session, with which this one ends
+	kind           string
+	confirmed      time.Time
+	expires        time.Time
+	factors        int
 }
 
-// liveSession finds a session that has neither ended nor lost its user.
+// liveSession returns the session if it has not ended and its user is active.
 func (s *Service) liveSession(ctx context.Context, id string) (liveSession, bool, error) {
 	now := s.now()
 	live, ok, err := s.sessions.get(id, now, func() (liveSession, bool, error) {
@@ -66,7 +66,7 @@ func (s *Service) liveSession(ctx context.Context, id string) (liveSession, bool
 		}
 		return liveSession{
 			userID: row.UserID, subject: strconv.FormatInt(row.UserID, 10),
-			username: row.Username, role: row.Role, kind: row.Kind, actorID: row.ActorID, actor: row.Actor, by: row.ActorBy,
+			username: row.Username, role: row.Role, kind: row.Kind, actorID: row.ActorID, actor: row.Actor, actorSessionID: row.ActorBy,
 			confirmed: time.UnixMilli(row.ConfirmedAt), expires: time.UnixMilli(row.ExpiresAt), factors: row.Factors,
 		}, true, nil
 	})
@@ -76,8 +76,8 @@ func (s *Service) liveSession(ctx context.Context, id string) (liveSession, bool
 func (s *Service) identity(id string, live liveSession) Identity {
 	return Identity{
 		UserID: live.userID, Username: live.username, Role: live.role, SessionID: id, ActorID: live.actorID, Actor: live.actor,
-		fresh:   live.actorID == 0 && s.now().Sub(live.confirmed) < s.cfg.FreshFor,
-		lacking: live.factors < 2 && slices.Contains(s.cfg.Factor, live.role),
+		fresh:       live.actorID == 0 && s.now().Sub(live.confirmed) < s.cfg.FreshFor,
+		lacksFactor: live.factors < 2 && slices.Contains(s.cfg.Factor, live.role),
 		alive: func(ctx context.Context) (bool, error) {
 			now, ok, err := s.liveSession(ctx, id)
 			return ok && now.username == live.username && now.role == live.role, err
@@ -85,9 +85,9 @@ func (s *Service) identity(id string, live liveSession) Identity {
 	}
 }
 
-// open writes a new session of user, provided that they are still active and their
-// password is still the one that was checked: a change of password that
-// commits first wins, one that commits later revokes the session.
+// open creates a session of user, provided that they are still active and their
+// password is still the one that was checked: a change of password that commits first
+// wins, one that commits later revokes the session.
 func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHash string, fresh bool) (sessionRow, error) {
 	unchanged, err := s.lockUnchanged(tx, user)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHas
 	if !unchanged {
 		return sessionRow{}, invalidCredentials()
 	}
-	if err := s.tellOfDevice(tx, user, client); err != nil {
+	if err := s.notifyNewDevice(tx, user, client); err != nil {
 		return sessionRow{}, err
 	}
 	now := s.stamp()
@@ -116,11 +116,11 @@ func (s *Service) open(tx *gorm.DB, user account, client Client, kind, cookieHas
 	return session, err
 }
 
-// SessionInfo is a session as its owner sees it.
+// SessionInfo describes a session to its owner.
 type SessionInfo struct {
 	ID         string    `json:"id"`
 	Kind       string    `json:"kind"`    // token or page
-	Current    bool      `json:"current"` // the one that asks
+	Current    bool      `json:"current"` // whether it is the caller's
 	Actor      string    `json:"actor" doc:"The administrator who impersonates you in this session; empty for none."`
 	Address    string    `json:"address"`
 	Agent      string    `json:"agent"`
@@ -150,8 +150,8 @@ func (s *Service) Sessions(ctx context.Context, id Identity) ([]SessionInfo, err
 	return list, err
 }
 
-// EndSession revokes one session of who asks, its access tokens too. A
-// session that is not theirs, or over, is a 404 fault.
+// EndSession revokes one of the caller's sessions, including its access tokens. An
+// ended session, or one of another user, is a 404 fault.
 func (s *Service) EndSession(ctx context.Context, id Identity, session string) error {
 	if err := id.self(); err != nil {
 		return err
@@ -168,8 +168,8 @@ func (s *Service) EndSession(ctx context.Context, id Identity, session string) e
 	return nil
 }
 
-// EndSessions revokes every session of a user, except the one named by keep
-// unless that is "". Use it when their rights change or they are deactivated.
+// EndSessions revokes every session of a user, except keep if that is not empty. Use it
+// when their rights change or they are deactivated.
 func (s *Service) EndSessions(ctx context.Context, userID int64, keep string) error {
 	if _, err := s.revoke(s.db.WithContext(ctx), "user_id = ? AND id <> ?", userID, keep); err != nil {
 		return err
@@ -179,27 +179,27 @@ func (s *Service) EndSessions(ctx context.Context, userID int64, keep string) er
 	return nil
 }
 
-// Forget makes this process look at the database again before it believes
-// anything about the user. Call it after their role, name or activity changed.
+// Forget drops what this process has cached about the user. Call it after a change of
+// their role, name or is_active.
 func (s *Service) Forget(userID int64) {
 	s.sessions.forget(func(_ string, live liveSession) bool { return live.userID == userID || live.actorID == userID })
 	s.apiKeys.forget(func(_ string, live liveKey) bool { return live.userID == userID })
 }
 
-// forgetSession forgets a session that has ended, and those in which its user acts in
-// the place of others.
+// forgetSession drops an ended session from the cache, and those in which its user
+// impersonates others.
 func (s *Service) forgetSession(id string) {
-	s.sessions.forget(func(key string, live liveSession) bool { return key == id || live.by == id })
+	s.sessions.forget(func(key string, live liveSession) bool { return key == id || live.actorSessionID == id })
 }
 
-// revoke ends the sessions that where means, and says whether there were any.
-// The caller forgets them afterwards, when the transaction has committed.
+// revoke ends the sessions that match where, and reports whether there were any. The
+// caller drops them from the cache after the transaction has committed.
 func (s *Service) revoke(tx *gorm.DB, where string, args ...any) (bool, error) {
 	done := tx.Model(&sessionRow{}).Where("revoked_at = 0").Where(where, args...).UpdateColumn("revoked_at", s.stamp())
 	return done.RowsAffected > 0, done.Error
 }
 
-// randomID is 128 random bits as text.
+// randomID returns 128 random bits as text.
 func randomID() string {
 	raw := make([]byte, 16)
 	_, _ = rand.Read(raw) // never fails since Go 1.24

@@ -1,9 +1,9 @@
 package auth
 
-// The rows of this package's tables. Times are Unix milliseconds; 0 is never.
+// The rows of this package's tables. Times are Unix milliseconds; 0 means never.
 
 type sessionRow struct {
-	ID          string `gorm:"primaryKey;size:32"` // public: it is the claim sid
+	ID          string `gorm:"primaryKey;size:32"` // public: the sid claim
 	UserID      int64
 	Kind        string `gorm:"size:8"`  // kindToken or kindPage
 	CookieHash  string `gorm:"size:64"` // digest of a page session's cookie
@@ -12,7 +12,7 @@ type sessionRow struct {
 	CreatedAt   int64  `gorm:"autoCreateTime:false"`
 	LastUsedAt  int64
 	ConfirmedAt int64 // when the password was last checked
-	Factors     int   // that it was opened or confirmed by; 0: of an older version
+	Factors     int   // of the login or confirmation; 0: written by an older version
 	ExpiresAt   int64
 	RevokedAt   int64
 }
@@ -41,13 +41,13 @@ type oneTimeRow struct {
 	Hash      string `gorm:"primaryKey;size:64"`
 	UserID    int64
 	Purpose   string `gorm:"size:16"`
-	Email     string `gorm:"size:255"` // where it was sent
+	Email     string `gorm:"size:255"` // recipient address
 	ExpiresAt int64
 }
 
 func (oneTimeRow) TableName() string { return "auth_one_time_tokens" }
 
-// formerEmailRow is the address of a user that counts until the new one is
+// formerEmailRow is the address of a user that stays in use until the new one is
 // confirmed.
 type formerEmailRow struct {
 	UserID int64  `gorm:"primaryKey;autoIncrement:false"`
@@ -57,14 +57,14 @@ type formerEmailRow struct {
 
 func (formerEmailRow) TableName() string { return "auth_former_emails" }
 
-// leftEmailRow is an address that a user has changed from: until EndsAt it is nobody
-// else's, and the user can take it back.
+// leftEmailRow is an address that a user has changed away from. Until EndsAt it is
+// reserved, and the user can revert to it.
 type leftEmailRow struct {
 	ID     int64
 	UserID int64
 	Email  string `gorm:"size:255"`
 	Folded string `gorm:"size:255"`
-	EndsAt int64  // 0: the new address is not confirmed yet
+	EndsAt int64  // 0: the new address is not yet confirmed
 }
 
 func (leftEmailRow) TableName() string { return "auth_left_emails" }
@@ -72,8 +72,8 @@ func (leftEmailRow) TableName() string { return "auth_left_emails" }
 type totpRow struct {
 	UserID      int64  `gorm:"primaryKey;autoIncrement:false"`
 	Secret      string `gorm:"size:255"` // sealed
-	ConfirmedAt int64  // 0: enrolment was begun only
-	LastStep    int64  // the last 30-second step a code was accepted for
+	ConfirmedAt int64  // 0: enrolment is not complete
+	LastStep    int64  // the last 30-second step for which a code was accepted
 }
 
 func (totpRow) TableName() string { return "auth_totp" }
@@ -89,7 +89,7 @@ type apiKeyRow struct {
 	ID         int64
 	UserID     int64
 	Name       string `gorm:"size:100"`
-	Prefix     string `gorm:"size:16"` // its first characters, to recognise it by
+	Prefix     string `gorm:"size:16"` // first characters of the key, to recognise it by
 	Hash       string `gorm:"size:64"`
 	Scopes     string `gorm:"size:1000"` // separated by spaces
 	CreatedAt  int64  `gorm:"autoCreateTime:false"`
@@ -100,13 +100,13 @@ type apiKeyRow struct {
 
 func (apiKeyRow) TableName() string { return "auth_api_keys" }
 
-// identityRow says that whom an OpenID provider calls by a subject is a user.
+// identityRow links a user to a subject of an OpenID provider.
 type identityRow struct {
 	ID         int64
 	UserID     int64
-	Hash       string `gorm:"size:64"`  // digest of issuer and subject, whose case counts on every database
-	Issuer     string `gorm:"size:255"` // to be shown
-	Email      string `gorm:"size:255"` // that the provider gave when it was linked
+	Hash       string `gorm:"size:64"`  // digest of issuer and subject; case-sensitive on every database
+	Issuer     string `gorm:"size:255"` // for display
+	Email      string `gorm:"size:255"` // as given by the provider when linked
 	CreatedAt  int64  `gorm:"autoCreateTime:false"`
 	LastUsedAt int64
 }
@@ -117,7 +117,7 @@ type passkeyRow struct {
 	ID           int64
 	UserID       int64
 	Hash         string `gorm:"size:64"`   // digest of the credential's id
-	CredentialID string `gorm:"size:2046"` // in hexadecimal digits; at most 1023 bytes (WebAuthn 3, 4)
+	CredentialID string `gorm:"size:2046"` // hexadecimal; at most 1023 bytes (WebAuthn 3, 4)
 	Name         string `gorm:"size:100"`
 	Record       string
 	CreatedAt    int64 `gorm:"autoCreateTime:false"`
@@ -126,8 +126,8 @@ type passkeyRow struct {
 
 func (passkeyRow) TableName() string { return "auth_passkeys" }
 
-// account is what this package reads of the project's table users. The tags are for
-// who records changes.
+// account holds the columns of the project's users table that this package reads. The
+// tags are used where changes are recorded.
 type account struct {
 	ID           int64  `json:"id"`
 	Username     string `json:"username"`

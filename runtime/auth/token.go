@@ -11,11 +11,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// maxToken bounds what is parsed, in bytes; ours have about 330.
+// maxToken bounds the tokens that are parsed, in bytes; ours have about 330.
 const maxToken = 1024
 
-// claims of an access token. The user's role is not among them: it is looked
-// up with the session, so that taking it away works at once.
+// claims are the claims of an access token. They do not include the user's role: it is
+// looked up with the session, so that revoking it takes effect immediately.
 type claims struct {
 	Subject   string           `json:"sub"` // the user's id
 	IssuedAt  *jwt.NumericDate `json:"iat"`
@@ -31,8 +31,8 @@ func (c *claims) GetIssuer() (string, error)                   { return "", nil 
 func (c *claims) GetSubject() (string, error)                  { return c.Subject, nil }
 func (c *claims) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }
 
-// newParser accepts HS256 and nothing else, whatever a token's header asks for
-// (RFC 8725 3.1), and no token without an end.
+// newParser returns a parser that accepts only HS256, whatever the token's header says
+// (RFC 8725, 3.1), and only tokens that expire.
 func (s *Service) newParser() *jwt.Parser {
 	return jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -42,7 +42,7 @@ func (s *Service) newParser() *jwt.Parser {
 	)
 }
 
-// sign makes an access token of a session.
+// sign returns an access token of a session.
 func (s *Service) sign(userID int64, session string) (string, error) {
 	now := s.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, &claims{
@@ -58,9 +58,9 @@ func (s *Service) sign(userID int64, session string) (string, error) {
 
 var errUnknownKey = errors.New("unknown kid")
 
-// signed remembers the claims of access tokens whose signature was right, by the
-// hash of the token: clients send each of theirs again and again. What ends a
-// session, or a token, is asked every time.
+// signed caches the claims of access tokens whose signature was valid, by the hash of
+// the token: clients send each token many times. Expiry and the session are still
+// checked every time.
 type signed struct {
 	mu     sync.RWMutex
 	claims map[[sha256.Size]byte]*claims
@@ -81,8 +81,8 @@ func (s *signed) keep(hash [sha256.Size]byte, c *claims) {
 	s.claims[hash] = c
 }
 
-// parse checks an access token's signature and times, and nothing about its
-// session. The claims are shared: do not change them.
+// parse verifies an access token's signature and times, but not its session. The claims
+// are shared: do not modify them.
 func (s *Service) parse(token string) (*claims, error) {
 	if len(token) > maxToken {
 		return nil, jwt.ErrTokenMalformed
@@ -106,8 +106,8 @@ func (s *Service) parse(token string) (*claims, error) {
 	return c, err
 }
 
-// Authenticate tells whose access token this is. The error is a 401 fault when
-// the token is forged, expired or of a session that has ended.
+// Authenticate returns the identity of an access token. It returns a 401 fault if the
+// token is forged or expired or its session has ended.
 func (s *Service) Authenticate(ctx context.Context, token string) (Identity, error) {
 	c, err := s.parse(token)
 	if err != nil {

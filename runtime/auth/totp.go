@@ -27,15 +27,15 @@ const (
 	recoveryBytes = 15 // 120 bits
 )
 
-// Enrolment is what an authenticator app needs to know.
+// Enrolment holds the parameters of an authenticator app.
 type Enrolment struct {
 	Secret string `json:"secret"` // base32, to type in
 	URL    string `json:"url"`    // otpauth://, to show as a QR code
 }
 
-// EnrollTOTP begins a second factor for who asks: a new secret, which counts
-// only after [Service.ConfirmTOTP]. A factor that is confirmed already is a 409
-// fault: disable it first.
+// EnrollTOTP starts the enrolment of a second factor for the caller. The new secret is
+// in effect only after [Service.ConfirmTOTP]. If a factor is already confirmed, it
+// returns a 409 fault: disable that first.
 func (s *Service) EnrollTOTP(ctx context.Context, id Identity) (Enrolment, error) {
 	generated, err := totp.Generate(totp.GenerateOpts{Issuer: s.cfg.Issuer, AccountName: id.Username})
 	if err != nil {
@@ -56,14 +56,13 @@ func (s *Service) EnrollTOTP(ctx context.Context, id Identity) (Enrolment, error
 		if err := mayEnrol(tx, id); err != nil {
 			return err
 		}
-		return tx.Create(&row).Error // of two at once, the key refuses one
+		return tx.Create(&row).Error // the primary key rejects one of two concurrent enrolments
 	})
 	return Enrolment{Secret: generated.Secret(), URL: generated.URL()}, err
 }
 
-// ConfirmTOTP turns the second factor on when code shows that the app knows
-// the secret, and returns the recovery codes, which are shown this once. A
-// wrong code is a 422 fault.
+// ConfirmTOTP enables the second factor if code is a code of the secret, and returns
+// the recovery codes, which cannot be shown again. A wrong code is a 422 fault.
 func (s *Service) ConfirmTOTP(ctx context.Context, id Identity, code string) ([]string, error) {
 	var codes []string
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -89,7 +88,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, id Identity, code string) ([]
 		if codes, err = newRecoveryCodes(tx, id.UserID); err != nil {
 			return err
 		}
-		if err := proved(tx, id.SessionID); err != nil {
+		if err := recordTwoFactors(tx, id.SessionID); err != nil {
 			return err
 		}
 		return s.Tell(tx, id.UserID, Notice{Event: NoticeFactorAdded})
@@ -102,8 +101,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, id Identity, code string) ([]
 	return codes, nil
 }
 
-// DisableTOTP turns the second factor off and forgets the recovery codes.
-// There being none is a 404 fault.
+// DisableTOTP disables the second factor and deletes the recovery codes. It returns a
+// 404 fault if there is none.
 func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
 	if err := id.self(); err != nil {
 		return err
@@ -115,7 +114,7 @@ func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
 		if err := tx.Where("user_id = ?", id.UserID).Delete(&recoveryRow{}).Error; err != nil {
 			return err
 		}
-		if err := lost(tx, id.UserID); err != nil {
+		if err := resetFactors(tx, id.UserID); err != nil {
 			return err
 		}
 		return s.Tell(tx, id.UserID, Notice{Event: NoticeFactorRemoved})
@@ -128,8 +127,8 @@ func (s *Service) DisableTOTP(ctx context.Context, id Identity) error {
 	return nil
 }
 
-// RecoveryCodes replaces the recovery codes of who asks and returns the new
-// ones, which are shown this once. Without a second factor it is a 404 fault.
+// RecoveryCodes replaces the recovery codes of the caller and returns the new ones,
+// which cannot be shown again. Without a second factor it returns a 404 fault.
 func (s *Service) RecoveryCodes(ctx context.Context, id Identity) ([]string, error) {
 	var codes []string
 	if err := id.self(); err != nil {
@@ -156,8 +155,8 @@ func (s *Service) RecoveryCodes(ctx context.Context, id Identity) ([]string, err
 	return codes, nil
 }
 
-// secondFactor says whether code passes for the user: true when they have no
-// factor. A missing code is a 401 fault that asks for it.
+// secondFactor reports whether code is valid for the user, or the user has no factor. A
+// missing code is a 401 fault that requests it.
 func (s *Service) secondFactor(ctx context.Context, userID int64, code string) (bool, error) {
 	var row totpRow
 	tx := s.db.WithContext(ctx)
@@ -174,7 +173,7 @@ func (s *Service) secondFactor(ctx context.Context, userID int64, code string) (
 	if err != nil {
 		return false, err
 	}
-	if ok { // each step passes once, on whichever replica
+	if ok { // each step is accepted once across all replicas
 		used := tx.Model(&totpRow{}).Where("user_id = ? AND last_step < ?", userID, step).UpdateColumn("last_step", step)
 		return used.RowsAffected == 1, used.Error
 	}
@@ -185,8 +184,8 @@ func (s *Service) secondFactor(ctx context.Context, userID int64, code string) (
 	return used.RowsAffected == 1, used.Error
 }
 
-// stepOf finds the time step that code belongs to: the current one or, for
-// clocks that differ, the one before or after (RFC 6238 5.2).
+// stepOf returns the time step of code: the current one or, to allow for clock skew,
+// the previous or next (RFC 6238, 5.2).
 func (s *Service) stepOf(row totpRow, code string) (int64, bool, error) {
 	if len(code) != 6 || row.Secret == "" {
 		return 0, false, nil
@@ -224,12 +223,13 @@ func newRecoveryCodes(tx *gorm.DB, userID int64) ([]string, error) {
 	return codes, tx.Create(&rows).Error
 }
 
-// foldCode forgives case, spaces and dashes.
+// foldCode ignores case, spaces and dashes.
 func foldCode(code string) string {
 	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToLower(code))
 }
 
-// seal encrypts text at rest with AES-256-GCM; what comes out names its key.
+// seal encrypts text at rest with AES-256-GCM; the result starts with the kid of the
+// key.
 func (s *Service) seal(text string) string {
 	k := s.keys[0]
 	aead := gcm(k.seal)
@@ -257,11 +257,11 @@ func (s *Service) unseal(sealed string) (string, error) {
 func gcm(key []byte) cipher.AEAD {
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		panic(err) // 32 bytes always are a key
+		panic(err) // 32 bytes are always a valid key
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		panic(err) // AES always fits GCM
+		panic(err) // AES always supports GCM
 	}
 	return aead
 }

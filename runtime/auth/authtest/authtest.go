@@ -1,5 +1,5 @@
-// Package authtest signs users in for the tests of a module, with real rows and
-// real tokens and without the cost of hashing a password.
+// Package authtest signs users in for the tests of a module, with real rows and tokens
+// but without the cost of hashing a password.
 package authtest
 
 import (
@@ -16,21 +16,21 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Account is the user to make. Only Username is needed.
+// Account is a user to create. Only Username is required.
 type Account struct {
 	Username string
 	Email    string // default: username@example.com
 	Role     string // default: user
-	Password string // default: none, so that nobody can log in with one
+	Password string // default: none, so that nobody can log in with a password
 }
 
-// Config is the settings of a test: the same secret in every Service, so that
-// each accepts the tokens of the others on the same database.
+// Config returns the settings for a test: every Service has the same secret and accepts
+// the tokens of others on the same database.
 func Config() auth.Config {
 	return auth.Config{Env: "test", Secret: "of-no-worth-outside-of-tests-4f1c9a"}
 }
 
-// Service is a Service on gdb with [Config].
+// Service returns a Service on gdb with [Config].
 func Service(t testing.TB, gdb *gorm.DB) *auth.Service {
 	t.Helper()
 	s, err := auth.New(Config(), gdb, slog.New(slog.DiscardHandler))
@@ -40,10 +40,10 @@ func Service(t testing.TB, gdb *gorm.DB) *auth.Service {
 	return s
 }
 
-// Sign makes a user in the table users of gdb, opens a session for them and
-// returns an access token, to be sent as "Authorization: Bearer <token>". The
-// module is what makes guards work: mount it beside the module, once, however
-// many users sign in on the same database. It has no routes.
+// Sign creates a user in the users table of gdb, opens a session for them and returns
+// an access token, to be sent as "Authorization: Bearer <token>". The module, which has
+// no routes, makes guards work: mount it with the module under test, once, however many
+// users sign in on the same database.
 func Sign(t testing.TB, gdb *gorm.DB, a Account) (module web.Module, token string) {
 	t.Helper()
 	a.Email = cmp.Or(a.Email, a.Username+"@example.com")
@@ -74,14 +74,14 @@ func Sign(t testing.TB, gdb *gorm.DB, a Account) (module web.Module, token strin
 	return web.Module{Name: "authtest", Use: []gin.HandlerFunc{s.Middleware()}}, grant.AccessToken
 }
 
-// SignIn is Sign for a webtest.Resource.
+// SignIn is [Sign] for a webtest.Resource.
 func SignIn(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Module, id int64, token string) {
 	t.Helper()
 	guards, token = Sign(t, gdb, Account{Username: username, Role: role})
 	return guards, UserID(t, gdb, username), token
 }
 
-// UserID is the id of the user with this name.
+// UserID returns the ID of the user with this name.
 func UserID(t testing.TB, gdb *gorm.DB, username string) int64 {
 	t.Helper()
 	var user struct{ ID int64 }

@@ -6,7 +6,7 @@
 // which verify tokens, fetch and cache keys, and are what most Go programs use; they
 // add 0.6 MB to programs that import this package.
 //
-// # The flow
+// # Flow
 //
 // Begin redirects the browser to the provider, and Callback receives it back. The
 // state in between is kept in an encrypted cookie (see auth.Service.Carry), so that
@@ -42,7 +42,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Config is the settings of this package, read by runtime/config.
+// Config holds the settings of this package, as read by runtime/config.
 type Config struct {
 	Issuer       string `env:"OIDC_ISSUER" doc:"issuer URL of the OpenID Connect provider, exactly as it appears in its discovery document; empty disables it"`
 	ClientID     string `env:"OIDC_CLIENT_ID" doc:"client ID assigned by the provider"`
@@ -91,22 +91,22 @@ const (
 	flowFor  = 10 * time.Minute
 	loginFor = 5 * time.Minute
 
-	// longestSubject is of OpenID Connect Core 1.0, 2.
+	// longestSubject is the limit of OpenID Connect Core 1.0, 2.
 	longestSubject = 255
 
 	// pause is how long to wait before retrying a provider that did not respond.
 	pause = 5 * time.Second
 )
 
-// Provider is an OpenID Connect provider. It is first contacted when somebody logs
-// in, so a program starts even if the provider is down.
+// Provider is an OpenID Connect provider. It is first contacted when a user logs in, so
+// a program starts even if the provider is down.
 type Provider struct {
 	cfg    Config
 	client *http.Client
 
 	mu     sync.Mutex
 	found  *oidc.Provider
-	failed time.Time // when it last did not respond
+	failed time.Time // last time it did not respond
 }
 
 // New returns the Provider configured by cfg.
@@ -121,7 +121,7 @@ func New(cfg Config) (*Provider, error) {
 type Login struct {
 	auth.Person
 	Purpose  string
-	Sessions []string  // of the browser that began it, to confirm or link
+	Sessions []string  // of the browser that started it, to confirm or link
 	ID       string    // of this login
 	At       time.Time // when the person authenticated; zero if the provider does not say
 }
@@ -137,11 +137,11 @@ type flow struct {
 	Sessions                                []string
 }
 
-// Begin returns the provider's URL to redirect the browser to. The provider sends it
-// back to the route "callback" next to the current one, and that to returnTo, a path
-// of this application. To confirm or link, it takes a browser that is logged in, and is for
-// its sessions alone: otherwise it returns a 401 fault. It returns a 503 fault if the
-// provider does not respond.
+// Begin returns the provider's URL to redirect the browser to. The provider redirects
+// it back to the route "callback" next to the current one, and that to returnTo, a path
+// of this application. To confirm or link, the browser must be logged in, and the
+// result is valid for its sessions only: otherwise Begin returns a 401 fault. It
+// returns a 503 fault if the provider does not respond.
 func (p *Provider) Begin(c *gin.Context, purpose, returnTo string) (string, error) {
 	if !slices.Contains([]string{ToLogIn, ToConfirm, ToLink}, purpose) {
 		return "", fault.InvalidQuery(fault.Detail{Field: "for", Rule: "oneof", Message: "For must be one of login, confirm, link"})
@@ -149,8 +149,8 @@ func (p *Provider) Begin(c *gin.Context, purpose, returnTo string) (string, erro
 	if !localPath(returnTo) {
 		return "", fault.InvalidQuery(fault.Detail{Field: "return_to", Rule: "path", Message: "Return to must be a path on this site"})
 	}
-	// The page that comes after uses the login by itself: another site must not be
-	// able to begin what ends in the account of the user.
+	// The page that follows uses the login without interaction: another site must not
+	// be able to start a flow that ends in the user's account.
 	if from := c.GetHeader("Sec-Fetch-Site"); purpose != ToLogIn && from != "" && from != "same-origin" && from != "none" {
 		return "", fault.Forbidden("A login cannot be started from another site")
 	}
@@ -195,7 +195,7 @@ func (p *Provider) Callback(c *gin.Context) (string, error) {
 	login, err := p.redeem(c, provider, f, query.Get("code"))
 	if err != nil {
 		service.Record(ctx, "oidc_failed", slog.String("issuer", p.cfg.Issuer), slog.Any("error", err))
-		return "", refused(err)
+		return "", invalidLogin(err)
 	}
 	if err := service.Carry(c, loginCookie, login, loginFor); err != nil {
 		return "", err
@@ -203,8 +203,8 @@ func (p *Provider) Callback(c *gin.Context) (string, error) {
 	return service.URL() + f.Return, nil
 }
 
-// Take returns the login that Callback stored in the browser, if it was started for
-// the purpose and, to confirm or link, by the caller's session. Otherwise it returns a 400
+// Take returns the login that Callback stored in the browser, if it was started for the
+// purpose and, to confirm or link, by the caller's session. Otherwise it returns a 400
 // fault.
 func (p *Provider) Take(c *gin.Context, purpose string) (Login, error) {
 	var login Login
@@ -237,14 +237,14 @@ func (p *Provider) redeem(c *gin.Context, provider *oidc.Provider, f flow, code 
 	if n := len(token.Subject); n == 0 || n > longestSubject {
 		return Login{}, fmt.Errorf("the subject of the token has %d characters: OpenID Connect Core 1.0, 2, has 1 to %d", n, longestSubject)
 	}
-	var said claims
-	if err := token.Claims(&said); err != nil {
+	var idClaims claims
+	if err := token.Claims(&idClaims); err != nil {
 		return Login{}, err
 	}
-	if said.Party != "" && said.Party != p.cfg.ClientID {
+	if idClaims.Party != "" && idClaims.Party != p.cfg.ClientID {
 		return Login{}, errors.New("the token was issued to another application")
 	}
-	if said.Email == "" && provider.UserInfoEndpoint() != "" {
+	if idClaims.Email == "" && provider.UserInfoEndpoint() != "" {
 		info, err := provider.UserInfo(ctx, oauth.TokenSource(ctx, tokens))
 		if err != nil {
 			return Login{}, err
@@ -256,31 +256,31 @@ func (p *Provider) redeem(c *gin.Context, provider *oidc.Provider, f flow, code 
 		if err := info.Claims(&more); err != nil {
 			return Login{}, err
 		}
-		said.Email, said.Verified, said.Username = info.Email, truth(info.EmailVerified), more.Username
+		idClaims.Email, idClaims.Verified, idClaims.Username = info.Email, boolOrString(info.EmailVerified), more.Username
 	}
 	login := Login{
-		Person:  auth.Person{Issuer: token.Issuer, Subject: token.Subject, Email: said.Email, EmailVerified: bool(said.Verified), Username: said.Username},
+		Person:  auth.Person{Issuer: token.Issuer, Subject: token.Subject, Email: idClaims.Email, EmailVerified: bool(idClaims.Verified), Username: idClaims.Username},
 		Purpose: f.Purpose, Sessions: f.Sessions, ID: f.State,
 	}
-	if said.AuthTime > 0 {
-		login.At = time.Unix(said.AuthTime, 0)
+	if idClaims.AuthTime > 0 {
+		login.At = time.Unix(idClaims.AuthTime, 0)
 	}
 	return login, nil
 }
 
 // claims are the claims used from an ID token or the userinfo response.
 type claims struct {
-	Email    string `json:"email"`
-	Verified truth  `json:"email_verified"`
-	Username string `json:"preferred_username"`
-	AuthTime int64  `json:"auth_time"`
-	Party    string `json:"azp"`
+	Email    string       `json:"email"`
+	Verified boolOrString `json:"email_verified"`
+	Username string       `json:"preferred_username"`
+	AuthTime int64        `json:"auth_time"`
+	Party    string       `json:"azp"`
 }
 
-// truth is a bool that some providers encode as a string.
-type truth bool
+// boolOrString is a bool that some providers encode as a string.
+type boolOrString bool
 
-func (t *truth) UnmarshalJSON(text []byte) error {
+func (t *boolOrString) UnmarshalJSON(text []byte) error {
 	*t = string(text) == "true" || string(text) == `"true"`
 	return nil
 }
@@ -304,29 +304,29 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 		return p.found, nil
 	}
 	if time.Since(p.failed) < pause {
-		return nil, silent(errors.New("the provider did not respond a moment ago"))
+		return nil, unavailable(errors.New("the provider did not respond a moment ago"))
 	}
 	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.cfg.Issuer)
 	if err != nil {
 		p.failed = time.Now()
-		return nil, silent(err)
+		return nil, unavailable(err)
 	}
 	p.found = found
 	return found, nil
 }
 
-// silent is the error for a provider that does not respond.
-func silent(cause error) *fault.Error {
+// unavailable is the error for a provider that does not respond.
+func unavailable(cause error) *fault.Error {
 	f := fault.Unavailable("The identity provider is not responding: try again, or log in another way", pause)
 	f.Cause = cause
 	return f
 }
 
-// refused is the error for a login that failed at the provider or in verification.
-func refused(cause error) *fault.Error {
-	if said := (*oauth2.RetrieveError)(nil); !errors.As(cause, &said) {
+// invalidLogin is the error for a login that failed at the provider or in verification.
+func invalidLogin(cause error) *fault.Error {
+	if rejected := (*oauth2.RetrieveError)(nil); !errors.As(cause, &rejected) {
 		if n := (net.Error)(nil); errors.As(cause, &n) {
-			return silent(cause)
+			return unavailable(cause)
 		}
 	}
 	f := fault.BadRequest("The identity provider's response is not valid: start again")
@@ -334,8 +334,7 @@ func refused(cause error) *fault.Error {
 	return f
 }
 
-// localPath reports whether a path stays on this site whatever a browser makes of
-// it.
+// localPath reports whether a path stays on this site however a browser interprets it.
 func localPath(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//") && len(text) <= 500 &&

@@ -32,17 +32,17 @@ import (
 )
 
 const (
-	newCookie   = "passkey-new"
-	loginCookie = "passkey"
-	answerFor   = 5 * time.Minute
-	method      = "passkey"
+	newCookie    = "passkey-new"
+	loginCookie  = "passkey"
+	challengeFor = 5 * time.Minute
+	method       = "passkey"
 )
 
 // Passkeys registers and verifies the passkeys of one site.
 type Passkeys struct{ site *webauthn.WebAuthn }
 
-// New returns the Passkeys of the site at APP_URL. Passkeys are bound to its host
-// name for good: they do not work under another.
+// New returns the Passkeys of the site at APP_URL. Passkeys are permanently bound to
+// its host name: they do not work under another.
 func New(cfg auth.Config) (*Passkeys, error) {
 	at, err := url.Parse(cfg.URL)
 	if cfg.URL == "" {
@@ -80,7 +80,7 @@ func (p *Passkeys) Options(c *gin.Context, who auth.Identity) (json.RawMessage, 
 	if err != nil {
 		return nil, err
 	}
-	if err := service.Carry(c, newCookie, session, answerFor); err != nil {
+	if err := service.Carry(c, newCookie, session, challengeFor); err != nil {
 		return nil, err
 	}
 	return json.Marshal(options)
@@ -88,19 +88,19 @@ func (p *Passkeys) Options(c *gin.Context, who auth.Identity) (json.RawMessage, 
 
 // Add stores the passkey that a browser created with the Options, under a name. It
 // returns a 400 fault for an invalid response.
-func (p *Passkeys) Add(c *gin.Context, who auth.Identity, name string, answer []byte) (auth.Passkey, error) {
+func (p *Passkeys) Add(c *gin.Context, who auth.Identity, name string, response []byte) (auth.Passkey, error) {
 	var session webauthn.SessionData
 	service := auth.Of(c)
 	if !service.Carried(c, newCookie, &session) {
-		return auth.Passkey{}, tooLate()
+		return auth.Passkey{}, expired()
 	}
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
+	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
 	if err != nil {
-		return auth.Passkey{}, wrong(err)
+		return auth.Passkey{}, invalidResponse(err)
 	}
 	made, err := p.site.CreateCredential(owner{id: who.UserID, name: who.Username}, session, parsed)
 	if err != nil {
-		return auth.Passkey{}, wrong(err)
+		return auth.Passkey{}, invalidResponse(err)
 	}
 	made.Attestation = webauthn.CredentialAttestation{} // no longer needed
 	record, err := json.Marshal(made)
@@ -122,7 +122,7 @@ func (p *Passkeys) Challenge(c *gin.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := auth.Of(c).Carry(c, loginCookie, session, answerFor); err != nil {
+	if err := auth.Of(c).Carry(c, loginCookie, session, challengeFor); err != nil {
 		return nil, err
 	}
 	return json.Marshal(options)
@@ -131,20 +131,20 @@ func (p *Passkeys) Challenge(c *gin.Context) (json.RawMessage, error) {
 // Prove verifies the response to the Challenge and returns a strong proof of the
 // user. It returns a 401 fault for an invalid response, and for a passkey whose
 // signature counter went backwards: it may have been cloned.
-func (p *Passkeys) Prove(c *gin.Context, answer []byte) (auth.Proof, error) {
+func (p *Passkeys) Prove(c *gin.Context, response []byte) (auth.Proof, error) {
 	var (
 		session    webauthn.SessionData
 		credential auth.Credential
 	)
 	service, ctx, client := auth.Of(c), c.Request.Context(), auth.ClientOf(c)
 	if !service.Carried(c, loginCookie, &session) {
-		return auth.Proof{}, tooLate()
+		return auth.Proof{}, expired()
 	}
-	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
+	parsed, err := protocol.ParseCredentialRequestResponseBytes(response)
 	if err != nil {
-		return auth.Proof{}, wrong(err)
+		return auth.Proof{}, invalidResponse(err)
 	}
-	var broken error // of the database, not of the response
+	var broken error // a database error, not an invalid response
 	_, used, err := p.site.ValidatePasskeyLogin(func(id, handle []byte) (webauthn.User, error) {
 		found, ok, err := service.CredentialOf(ctx, id)
 		if err != nil || !ok || !bytes.Equal(handle, handleOf(found.UserID)) {
@@ -172,7 +172,7 @@ func (p *Passkeys) Prove(c *gin.Context, answer []byte) (auth.Proof, error) {
 		service.UsedPasskey(ctx, credential, string(record))
 }
 
-// owner is a user as the protocol sees them.
+// owner implements webauthn.User.
 type owner struct {
 	id          int64
 	name        string
@@ -196,16 +196,16 @@ func (o owner) WebAuthnName() string                       { return o.name }
 func (o owner) WebAuthnDisplayName() string                { return o.name }
 func (o owner) WebAuthnCredentials() []webauthn.Credential { return o.credentials }
 
-// handleOf returns the user handle for authenticators: it identifies nobody by name.
+// handleOf returns the user handle for authenticators, which does not contain the name.
 func handleOf(userID int64) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(userID)) // #nosec G115 -- only ever compared
 }
 
-func tooLate() *fault.Error {
+func expired() *fault.Error {
 	return fault.BadRequest("This was started in another browser or has expired: start again")
 }
 
-func wrong(cause error) *fault.Error {
+func invalidResponse(cause error) *fault.Error {
 	f := fault.BadRequest("The passkey's response is not valid")
 	f.Cause = cause
 	return f
