@@ -30,9 +30,9 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// serverVariable makes the test binary a server: "ours", with the rooms of the hub
-// that hubVariable names on the Redis of redisVariable if there is one, or "default
-// port".
+// serverVariable makes the test binary a server: "ours" with the rooms of the hub named
+// by hubVariable, shared through the Redis at redisVariable if that is set, or
+// "usual".
 const (
 	serverVariable = "WS_TEST_SERVER"
 	hubVariable    = "WS_TEST_HUB"
@@ -47,8 +47,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serveChat serves a chat at /ROOM until its standard input ends, and what it
-// cost so far at /cost.
+// serveChat serves a chat at /ROOM until its standard input is closed, and the
+// resources used so far at /cost.
 func serveChat(kind string) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
@@ -68,12 +68,12 @@ func serveChat(kind string) {
 		hub := New(os.Getenv(hubVariable), Config{RedisURL: os.Getenv(redisVariable)}, quiet)
 		hub.Limits.Rate = rate.Inf
 		go func() { _ = hub.Run(context.Background()) }()
-		members = func() int { return len(hub.everyone()) }
+		members = func() int { return len(hub.allMembers()) }
 		engine.GET("/chat/:room", func(c *gin.Context) {
 			hub.Join(c, c.Param("room"), Options{Text: func(m *Member, text []byte) { _ = m.Broadcast(text) }})
 		})
-	case "default port":
-		hub := &usualHub{clients: map[*usualClient]bool{}, broadcast: make(chan usualMessage), register: make(chan *usualClient), unregister: make(chan *usualClient)}
+	case "usual":
+		hub := &gorillaHub{clients: map[*gorillaClient]bool{}, broadcast: make(chan gorillaMessage), register: make(chan *gorillaClient), unregister: make(chan *gorillaClient)}
 		go hub.run()
 		members = func() int { return int(hub.registered.Load()) }
 		engine.GET("/chat/:room", hub.serve)
@@ -87,27 +87,27 @@ func serveChat(kind string) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// The usual chat over gorilla/websocket: one goroutine owns the clients, each
-// client has a channel and a goroutine that writes message by message.
-type usualHub struct {
-	clients    map[*usualClient]bool
-	broadcast  chan usualMessage
-	register   chan *usualClient
-	unregister chan *usualClient
+// gorillaHub is the usual chat over gorilla/websocket: one goroutine owns the clients,
+// and each client has a channel and a goroutine that writes message by message.
+type gorillaHub struct {
+	clients    map[*gorillaClient]bool
+	broadcast  chan gorillaMessage
+	register   chan *gorillaClient
+	unregister chan *gorillaClient
 	registered atomic.Int64
 }
 
-type usualMessage struct {
-	from *usualClient
+type gorillaMessage struct {
+	from *gorillaClient
 	text []byte
 }
 
-type usualClient struct {
+type gorillaClient struct {
 	conn *websocket.Conn
 	send chan []byte
 }
 
-func (h *usualHub) run() {
+func (h *gorillaHub) run() {
 	for {
 		select {
 		case c := <-h.register:
@@ -134,13 +134,13 @@ func (h *usualHub) run() {
 	}
 }
 
-func (h *usualHub) serve(c *gin.Context) {
+func (h *gorillaHub) serve(c *gin.Context) {
 	upgrader := websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024}
 	conn, err := upgrader.Upgrade(c.Writer, c.Request, nil)
 	if err != nil {
 		return
 	}
-	client := &usualClient{conn, make(chan []byte, 256)}
+	client := &gorillaClient{conn, make(chan []byte, 256)}
 	h.register <- client
 	go func() {
 		defer conn.Close()
@@ -171,12 +171,12 @@ func (h *usualHub) serve(c *gin.Context) {
 		if err != nil {
 			return
 		}
-		h.broadcast <- usualMessage{client, text}
+		h.broadcast <- gorillaMessage{client, text}
 	}
 }
 
-// chatProcess is a chat server in a process of its own, so that what it costs
-// can be told from what its clients cost.
+// chatProcess is a chat server in a process of its own, so that its cost can be
+// measured without that of its clients.
 type chatProcess struct {
 	t       testing.TB
 	address string
@@ -200,8 +200,8 @@ func startChat(t testing.TB, kind string) chatProcess {
 	return chatProcess{t, strings.TrimSpace(line), stop}
 }
 
-// full waits until so many members are in: the usual chat lets them in after
-// they know.
+// full waits until the server has this number of members: the usual chat registers a member
+// after responding to it.
 func (p chatProcess) full(members int) {
 	p.t.Helper()
 	require.Eventually(p.t, func() bool {
@@ -213,10 +213,10 @@ func (p chatProcess) full(members int) {
 		var n int
 		_, err = fmt.Fscan(response.Body, &n)
 		return err == nil && n == members
-	}, patience, 20*time.Millisecond)
+	}, testTimeout, 20*time.Millisecond)
 }
 
-// cost returns the CPU time and the bytes in use so far.
+// cost returns the CPU time used so far and the bytes in use.
 func (p chatProcess) cost() (cpu time.Duration, memory int) {
 	p.t.Helper()
 	response, err := http.Get("http://" + p.address + "/cost/now")
@@ -239,11 +239,11 @@ func (p chatProcess) join(room string) *websocket.Conn {
 
 const (
 	crowd  = 1000
-	window = 64 // messages on the way at once
+	window = 64 // messages in flight
 	size   = 128
 )
 
-// fanOut sends windows of messages to a full room and returns the messages
+// fanOut sends windows of messages to a full room and returns the number of messages
 // delivered and the CPU time of the server.
 func fanOut(t testing.TB, kind string, windows int) (delivered int, cpu time.Duration, took time.Duration) {
 	server := startChat(t, kind)
@@ -280,7 +280,7 @@ func fanOut(t testing.TB, kind string, windows int) (delivered int, cpu time.Dur
 		}
 	}
 	server.full(crowd)
-	round() // warm
+	round() // warm up
 	before, _ := server.cost()
 	start := time.Now()
 	for range windows {
@@ -292,8 +292,8 @@ func fanOut(t testing.TB, kind string, windows int) (delivered int, cpu time.Dur
 	return windows * window * (crowd - 1), after - before, took
 }
 
-// A room of 1,000: messages delivered per CPU second of the server, against
-// the usual chat in the same run.
+// BenchmarkFanOut measures messages delivered per CPU second of the server in a room of
+// 1,000, compared with the usual chat in the same run.
 func BenchmarkFanOut(b *testing.B) {
 	windows := 30
 	if text := os.Getenv("WS_BENCH_WINDOWS"); text != "" {
@@ -301,7 +301,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 	for b.Loop() {
 		var perCPU [2]float64
-		for i, kind := range []string{"default port", "ours"} {
+		for i, kind := range []string{"usual", "ours"} {
 			delivered, cpu, took := fanOut(b, kind, windows)
 			perCPU[i] = float64(delivered) / cpu.Seconds()
 			unit := strings.ReplaceAll(kind, " ", "-")
@@ -312,12 +312,12 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// BenchmarkReplicas is ten rooms of 1,000 on three replicas: CPU of the replicas for
-// a message that is delivered. All of them arrive.
+// BenchmarkReplicas measures the CPU time per delivered message of three replicas with
+// ten rooms of 1,000. Every message must arrive.
 func BenchmarkReplicas(b *testing.B) {
 	const rooms, said = 10, 20
 	crowd := crowd
-	if testing.Short() { // it is only to be seen that all works
+	if testing.Short() { // only check that it works
 		crowd = 10
 	}
 	b.Setenv(redisVariable, services.Redis(b))
@@ -370,8 +370,8 @@ func BenchmarkReplicas(b *testing.B) {
 	}
 }
 
-// An idle connection costs at most 16 KB.
-func TestIdleConnectionsAreCheap(t *testing.T) {
+// An idle connection uses at most 16 KB.
+func TestIdleConnectionMemory(t *testing.T) {
 	server := startChat(t, "ours")
 	for range 50 {
 		server.join("idle")
@@ -383,6 +383,6 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 	}
 	_, after := server.cost()
 	each := (after - before) / idle
-	t.Logf("%d bytes an idle connection", each)
+	t.Logf("%d bytes per idle connection", each)
 	require.LessOrEqual(t, each, 16<<10)
 }

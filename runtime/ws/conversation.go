@@ -13,35 +13,35 @@ const Protocol = "A WebSocket. Browsers, which cannot set headers on it, send th
 	"{\"type\": \"message\", \"message\": \"hi\", \"from\": \"<username>\"}, and {\"type\": \"system\", " +
 	"\"message\": \"User joined\"} or \"User left\" when a member joins or leaves."
 
-// Incoming is what a member of a [Conversation] sends; either field will do.
+// Incoming is a message sent by a member of a [Conversation]; either field may be used.
 type Incoming struct {
 	Text    string `json:"text"`
 	Message string `json:"message"`
 }
 
-// Event is what the other members of a [Conversation] get.
+// Event is sent to the other members of a [Conversation].
 type Event struct {
 	Type    string `json:"type" schema:"oneof=message system"`
 	Message string `json:"message"`
-	From    string `json:"from,omitempty"` // the name of who sent it; empty for the type system
+	From    string `json:"from,omitempty"` // name of the sender; empty for the type system
 }
 
-// Conversation returns the options of a member of a room in which all talk to each
-// other: an [Incoming] reaches the others as an [Event], and so does the news that a
-// member has joined or left. Any other text is ignored. Set the fields of what it
-// returns for a room that does more, such as Text for one that stores messages.
+// Conversation returns the options of a member of a chat room: an [Incoming] is sent to
+// the other members as an [Event], as is a notification when a member joins or leaves.
+// Other text is ignored. Override fields of the result for a room that does more, such
+// as Text to store messages.
 func Conversation(name string, recheck func(context.Context) error) Options {
 	return Options{
 		Name:    name,
 		Recheck: recheck,
 		Joined:  func(m *Member) { _ = m.Announce(Event{Type: "system", Message: "User joined"}) },
 		Left:    func(m *Member) { _ = m.Announce(Event{Type: "system", Message: "User left"}) },
-		Text:    pass,
+		Text:    relay,
 	}
 }
 
-// pass passes a message on to the other members, and ignores what is not one.
-func pass(m *Member, text []byte) {
+// relay relays a message to the other members and ignores anything else.
+func relay(m *Member, text []byte) {
 	var in Incoming
 	if json.Unmarshal(text, &in) != nil {
 		return

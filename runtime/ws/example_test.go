@@ -15,7 +15,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/ws"
 )
 
-// What a member of a room says reaches the others.
+// A message of a member reaches the others.
 func Example() {
 	log := slog.New(slog.DiscardHandler)
 	hub := ws.New("chat", ws.Config{}, log)
@@ -38,7 +38,7 @@ func Example() {
 		if err != nil {
 			panic(err)
 		}
-		for len(hub.Members(context.Background(), "lobby")) == 0 { // the answer comes before the room
+		for len(hub.Members(context.Background(), "lobby")) == 0 { // the handshake completes before the member is in the room
 			time.Sleep(time.Millisecond)
 		}
 		return conn

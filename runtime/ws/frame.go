@@ -9,8 +9,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// encode returns the bytes of one unfragmented frame from the server, which
-// are not masked (RFC 6455, 5.2).
+// encode returns a single unfragmented frame from the server, which is not masked (RFC
+// 6455, 5.2).
 func encode(opcode int, payload []byte) []byte {
 	frame := make([]byte, 0, 10+len(payload))
 	frame = append(frame, 0x80|byte(opcode))
@@ -27,8 +27,8 @@ func encode(opcode int, payload []byte) []byte {
 	return append(frame, payload...)
 }
 
-// text returns the payload of a text frame that says v: a string or bytes as
-// they are, anything else as JSON.
+// text returns the payload of a text frame for v: strings and bytes as they are,
+// anything else as JSON.
 func text(v any) ([]byte, error) {
 	var payload []byte
 	switch v := v.(type) {
@@ -42,13 +42,13 @@ func text(v any) ([]byte, error) {
 			return nil, fmt.Errorf("ws: %w", err)
 		}
 	}
-	if !utf8.Valid(payload) { // clients would have to close (8.1)
+	if !utf8.Valid(payload) { // clients would have to close the connection (RFC 6455, 8.1)
 		return nil, fmt.Errorf("ws: a text of %d bytes is not UTF-8", len(payload))
 	}
 	return payload, nil
 }
 
-// closeFrame returns a close frame; code 0 makes one without a body.
+// closeFrame returns a close frame; with code 0 it has no body.
 func closeFrame(code int, reason string) []byte {
 	if code == 0 || code == websocket.CloseNoStatusReceived {
 		return encode(websocket.CloseMessage, nil)

@@ -18,22 +18,21 @@ import (
 )
 
 const (
-	roomName   = 64          // characters of a room's name
-	linkWait   = time.Second // for Redis to confirm a new room
-	readBuffer = 1024        // bytes; larger messages are read in pieces
+	maxRoomName = 64          // maximum length of a room name in characters
+	linkTimeout = time.Second // maximum wait for Redis to confirm a new room
+	readBuffer  = 1024        // bytes; larger messages are read in pieces
 )
 
-// Join upgrades the request to a WebSocket and makes it a member of the room,
-// or answers with an error: 403 for a page of another site, 404 for a name of
-// a room that is not 1 to 64 printable characters, 400 and 426 for a request that
-// is no handshake, 429 when the user or the address has too many connections, 503
-// when another limit is reached. It returns as soon as the connection
-// stands; the route's guards have run before.
+// Join upgrades the request to a WebSocket and adds it to the room, or responds with an
+// error: 403 for a page of another site, 404 for a room name that is not 1 to 64
+// printable characters, 400 and 426 for a request that is not a valid handshake, 429 if
+// the user or the address has too many connections, 503 if another limit is reached. It
+// returns as soon as the connection is established; the route's guards have run before.
 //
-// A browser cannot set headers at the handshake; it sends its token as the
-// first subprotocol, "bearer.<token>", which auth's guards understand. When
-// the client offers a second subprotocol it is the one agreed on, so that the
-// token is not repeated in the answer.
+// A browser cannot set headers in the handshake; it sends its token as the first
+// subprotocol, "bearer.<token>", which the guards of package auth accept. If the client
+// offers a second subprotocol, that one is selected, so that the token is not repeated
+// in the response.
 func (h *Hub) Join(c *gin.Context, room string, o Options) {
 	if !validRoom(room) {
 		web.Fail(c, fault.NotFound("Room not found"))
@@ -42,7 +41,7 @@ func (h *Hub) Join(c *gin.Context, room string, o Options) {
 	h.serve(c, room, o)
 }
 
-// Serve is Join without a room: the member is alone.
+// Serve is [Hub.Join] without a room: the member is on its own.
 func (h *Hub) Serve(c *gin.Context, o Options) { h.serve(c, "", o) }
 
 func (h *Hub) serve(c *gin.Context, room string, o Options) {
@@ -55,21 +54,21 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 		web.Fail(c, err)
 		return
 	}
-	if m.room != nil && m.room.linked != nil && !h.redis.away.Load() {
+	if m.room != nil && m.room.linked != nil && !h.redis.down.Load() {
 		select {
 		case <-m.room.linked:
-		case <-time.After(linkWait): // Redis is away: this replica alone, for now
+		case <-time.After(linkTimeout): // Redis is down: start with this replica only
 		}
 	}
-	// Before the client knows that it is in: who joins after it must not hear
-	// of it.
+	// Before the client knows that it has joined: members who join later must not be
+	// notified of it.
 	m.joined()
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout: writeTimeout,
 		ReadBufferSize:   readBuffer,
-		WriteBufferSize:  readBuffer, // unused: frames are written past the library
+		WriteBufferSize:  readBuffer, // unused: frames are written to the connection directly
 		WriteBufferPool:  noBuffers{},
-		CheckOrigin:      func(*http.Request) bool { return true }, // done above
+		CheckOrigin:      func(*http.Request) bool { return true }, // done by handshake
 		Error: func(_ http.ResponseWriter, _ *http.Request, status int, reason error) {
 			web.Fail(c, &fault.Error{Status: status, Message: "The WebSocket handshake is malformed", Cause: reason})
 		},
@@ -79,7 +78,7 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 		answer = http.Header{"Sec-Websocket-Protocol": {protocol}}
 	}
 	c.Status(http.StatusSwitchingProtocols) // for the access log
-	conn, err := upgrader.Upgrade(metering{c.Writer, m}, c.Request, answer)
+	conn, err := upgrader.Upgrade(meteredWriter{c.Writer, m}, c.Request, answer)
 	if err != nil {
 		h.leave(m)
 		m.left()
@@ -87,13 +86,12 @@ func (h *Hub) serve(c *gin.Context, room string, o Options) {
 		return
 	}
 	m.open(conn)
-	// Not on this goroutine: the request and the stack that served it are
-	// free, and an idle connection costs no more than it must.
+	// In a goroutine of its own, so that the request and its stack are freed and an
+	// idle connection costs as little as possible.
 	go m.serve()
 }
 
-// handshake refuses what cannot become a connection, before anybody hears of
-// it (RFC 6455, 4.2.1).
+// handshake rejects invalid requests before the member joins (RFC 6455, 4.2.1).
 func (h *Hub) handshake(c *gin.Context) error {
 	r := c.Request
 	if !websocket.IsWebSocketUpgrade(r) {
@@ -114,13 +112,13 @@ func (h *Hub) handshake(c *gin.Context) error {
 	return nil
 }
 
-// noBuffers is a pool that the library takes nothing from.
+// noBuffers is an empty pool for the library.
 type noBuffers struct{}
 
 func (noBuffers) Get() any { return nil }
 func (noBuffers) Put(any)  {}
 
-// subprotocol chooses one of those offered.
+// subprotocol selects one of the offered subprotocols.
 func subprotocol(r *http.Request) string {
 	offered := websocket.Subprotocols(r)
 	for _, protocol := range offered {
@@ -129,13 +127,13 @@ func subprotocol(r *http.Request) string {
 		}
 	}
 	if len(offered) > 0 {
-		return offered[0] // browsers refuse an answer that names none
+		return offered[0] // browsers reject a response that selects none
 	}
 	return ""
 }
 
-// allowed reports whether the page that connects is ours or allowed. Clients
-// that are no browsers send no Origin (RFC 6455, 10.2).
+// allowed reports whether the Origin is that of the application or a configured one.
+// Clients other than browsers send no Origin (RFC 6455, 10.2).
 func (h *Hub) allowed(r *http.Request) bool {
 	origins := r.Header["Origin"]
 	if len(origins) == 0 {
@@ -152,7 +150,7 @@ func (h *Hub) allowed(r *http.Request) bool {
 }
 
 func validRoom(name string) bool {
-	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > roomName {
+	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxRoomName {
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })

@@ -16,59 +16,57 @@ import (
 )
 
 const (
-	writeTimeout = 10 * time.Second        // for one call to the kernel
-	goodbye      = 1500 * time.Millisecond // for the other side to answer a close; less than drainLimit
-	scratch      = 16 << 10                // bytes of one coalesced write
+	writeTimeout = 10 * time.Second        // for one system call
+	closeTimeout = 1500 * time.Millisecond // for the peer to answer a close frame; less than drainTimeout
+	writeBuffer  = 16 << 10                // size of the buffer for coalesced writes
 )
 
-// Options is what happens on a connection. Every function may be nil. They are
-// called one at a time for a member, Joined first and Left last, and must not
-// block for long.
+// Options configures a connection. Every function may be nil. They are called one at a
+// time for a member, Joined first and Left last, and must not block for long.
 type Options struct {
-	// Name is who it is; see Hub.Members and Limits.User. Without a name only the
-	// address is limited.
+	// Name identifies the user; see Hub.Members and Limits.User. Without a name,
+	// connections are limited by address only.
 	Name string
-	// Recheck is asked every second whether the member may stay: an error with
-	// the status 401 or 403 closes the connection with 1008. Other errors are
-	// taken for trouble of ours, and it stays.
+	// Recheck is called every second: an error with the status 401 or 403 closes the
+	// connection with 1008. Other errors are treated as server errors, and the
+	// connection stays open.
 	Recheck func(context.Context) error
 	Joined  func(*Member)
-	// Text is called with every text message, which is valid UTF-8 of at most
-	// Limits.Message bytes and belongs to the callee. Binary messages are
-	// ignored.
+	// Text is called with every text message: valid UTF-8 of at most Limits.Message
+	// bytes, owned by the callee. Binary messages are ignored.
 	Text func(*Member, []byte)
 	Left func(*Member)
 }
 
-// Member is one connection. Its methods may be called from any goroutine and
-// never wait for a network.
+// Member is one connection. Its methods may be called from any goroutine and never wait
+// for the network.
 type Member struct {
 	hub     *Hub
 	room    *room // nil outside rooms
-	place   int   // in room.members, under room.mu
-	serial  int64 // tells it apart in Redis
+	index   int   // index in room.members, guarded by room.mu
+	serial  int64 // makes its entry in Redis unique
 	options Options
 	client  netip.Addr
 	conn    *websocket.Conn // set when opened
 	limiter *rate.Limiter
 
-	mu     sync.Mutex
-	opened bool // the handshake is done; until then frames only wait
-	state  state
-	queue  [][]byte // encoded frames
-	spare  [][]byte // the queue before, for its memory
-	size   int      // bytes in queue
-	writer bool     // a goroutine is writing
-	over   bool     // nothing is read any more; the writer closes when it is done
-	reason string   // why we ended the connection
+	mu       sync.Mutex
+	opened   bool // handshake complete; until then frames are only queued
+	state    state
+	queue    [][]byte // encoded frames
+	spare    [][]byte // the previous queue, kept for its memory
+	size     int      // bytes in queue
+	writer   bool     // a goroutine is writing
+	readDone bool     // reading has ended; the writer closes the connection when done
+	reason   string   // why the server ended the connection
 }
 
-// state of a connection; it only grows.
+// state is the state of a connection; it only increases.
 type state int
 
 const (
 	live    state = iota
-	closing       // a close frame is the last in the queue
+	closing       // the last frame in the queue is a close frame
 	closed        // nothing more is written
 )
 
@@ -83,8 +81,8 @@ func (m *Member) Room() string {
 	return m.room.name
 }
 
-// Send says v to this member alone: strings and bytes as text, anything else
-// as JSON. What cannot be encoded is an error; a closed connection is not.
+// Send sends v to this member only: strings and bytes as text, anything else as JSON. A
+// value that cannot be encoded is an error; a closed connection is not.
 func (m *Member) Send(v any) error {
 	payload, err := text(v)
 	if err == nil {
@@ -93,23 +91,24 @@ func (m *Member) Send(v any) error {
 	return err
 }
 
-// Broadcast says v to every other member of the room, on all replicas, and to
-// those who join later when there is a history.
-func (m *Member) Broadcast(v any) error { return m.say(v, m.hub.history) }
+// Broadcast sends v to every other member of the room, on all replicas, and, if there
+// is a history, to members who join later.
+func (m *Member) Broadcast(v any) error { return m.broadcast(v, m.hub.history) }
 
-// Announce is Broadcast for what only matters now: no history keeps it.
-func (m *Member) Announce(v any) error { return m.say(v, 0) }
+// Announce is [Member.Broadcast] for messages that only matter now: they are not kept
+// in the history.
+func (m *Member) Announce(v any) error { return m.broadcast(v, 0) }
 
-func (m *Member) say(v any, keep int) error {
+func (m *Member) broadcast(v any, keep int) error {
 	if m.room == nil {
 		_, err := text(v)
 		return err
 	}
-	return m.hub.say(m.room, m.room.name, v, m, keep)
+	return m.hub.broadcast(m.room, m.room.name, v, m, keep)
 }
 
-// Close ends the connection with a close code (RFC 6455, 7.4) and a reason of
-// at most 123 bytes, after what is already queued.
+// Close ends the connection with a close code (RFC 6455, 7.4) and a reason of at most
+// 123 bytes, after the messages already queued.
 func (m *Member) Close(code int, reason string) {
 	m.end(code, reason)
 }
@@ -129,8 +128,7 @@ func (m *Member) push(frame []byte) {
 	m.enqueue(frame)
 }
 
-// end queues a close frame as the last, and bounds how long its answer may
-// take.
+// end queues a close frame as the last frame and sets a deadline for the peer's answer.
 func (m *Member) end(code int, reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -140,11 +138,11 @@ func (m *Member) end(code int, reason string) {
 	m.enqueue(closeFrame(code, reason))
 	m.state, m.reason = closing, reason
 	if m.opened {
-		_ = m.conn.SetReadDeadline(time.Now().Add(goodbye))
+		_ = m.conn.SetReadDeadline(time.Now().Add(closeTimeout))
 	}
 }
 
-// open lets what waits be written; the handshake is done.
+// open starts writing queued frames after the handshake.
 func (m *Member) open(conn *websocket.Conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -153,7 +151,7 @@ func (m *Member) open(conn *websocket.Conn) {
 	case m.state == closed:
 		_ = conn.NetConn().SetDeadline(past)
 	case m.state == closing:
-		_ = conn.SetReadDeadline(time.Now().Add(goodbye))
+		_ = conn.SetReadDeadline(time.Now().Add(closeTimeout))
 	}
 	if len(m.queue) > 0 {
 		m.writer = true
@@ -161,7 +159,8 @@ func (m *Member) open(conn *websocket.Conn) {
 	}
 }
 
-// enqueue appends to the queue and sees that somebody writes; m.mu is held.
+// enqueue appends to the queue and starts a writer if there is none. The caller holds
+// m.mu.
 func (m *Member) enqueue(frame []byte) {
 	m.queue = append(m.queue, frame)
 	m.size += len(frame)
@@ -171,21 +170,21 @@ func (m *Member) enqueue(frame []byte) {
 	}
 }
 
-// abort breaks the connection without ceremony; m.mu is held. What the kernel
-// still holds for a member that does not read is thrown away.
+// abort closes the connection immediately and discards unsent data, including that in
+// the kernel's buffer. The caller holds m.mu.
 func (m *Member) abort(reason string) {
 	m.state, m.reason = closed, reason
 	m.queue, m.spare, m.size = nil, nil, 0
 	if !m.opened {
 		return
 	}
-	if tcp, ok := plain(m.conn.NetConn()).(*net.TCPConn); ok {
+	if tcp, ok := unwrap(m.conn.NetConn()).(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = m.conn.NetConn().SetDeadline(past) // reader and writer end
+	_ = m.conn.NetConn().SetDeadline(past) // unblocks reader and writer
 }
 
-// write empties the queue and ends.
+// write writes the queue until it is empty.
 func (m *Member) write() {
 	conn := m.conn.NetConn()
 	buffer := buffers.Get().(*[]byte)
@@ -195,9 +194,9 @@ func (m *Member) write() {
 		batch := m.queue
 		if len(batch) == 0 || m.state == closed {
 			m.writer = false
-			over := m.over
+			readDone := m.readDone
 			m.mu.Unlock()
-			if over {
+			if readDone {
 				_ = conn.Close()
 			}
 			return
@@ -213,14 +212,14 @@ func (m *Member) write() {
 		if err != nil && m.state != closed {
 			m.abort("does not read its messages")
 		}
-		if cap(batch) <= 64 { // what a burst needed is not kept for ever
+		if cap(batch) <= 64 { // do not keep the memory of a burst
 			m.spare = batch
 		}
 		m.mu.Unlock()
 	}
 }
 
-// coalesce writes whole frames in as few calls as fit.
+// coalesce writes whole frames in as few calls as the buffer allows.
 func coalesce(conn net.Conn, frames [][]byte, buffer []byte) error {
 	for _, frame := range frames {
 		if len(buffer) > 0 && len(buffer)+len(frame) > cap(buffer) {
@@ -244,28 +243,28 @@ func coalesce(conn net.Conn, frames [][]byte, buffer []byte) error {
 	return err
 }
 
-// serve lives as long as the connection.
+// serve runs for the lifetime of the connection.
 func (m *Member) serve() {
 	defer m.hub.active.Done()
 	err := m.read()
-	m.hub.leave(m) // before Left, whose announcement is true then
+	m.hub.leave(m) // before Left, so that its announcement is true
 	m.left()
 	m.drain(err)
 	m.finish()
 }
 
-// read hands on what arrives until the connection ends.
+// read passes incoming messages to Options.Text until the connection ends.
 func (m *Member) read() error {
-	defer m.recovered()
+	defer m.recoverPanic()
 	m.conn.SetReadLimit(m.hub.Limits.Message)
 	m.conn.SetPongHandler(func(string) error {
 		m.throttle(1)
-		m.alive()
+		m.extendDeadline()
 		return nil
 	})
 	m.conn.SetPingHandler(func(data string) error {
 		m.throttle(1)
-		m.alive()
+		m.extendDeadline()
 		m.push(encode(websocket.PongMessage, []byte(data)))
 		return nil
 	})
@@ -274,7 +273,7 @@ func (m *Member) read() error {
 		return nil
 	})
 	for {
-		m.alive()
+		m.extendDeadline()
 		kind, data, err := m.conn.ReadMessage()
 		if err != nil {
 			return err
@@ -290,8 +289,8 @@ func (m *Member) read() error {
 	}
 }
 
-// alive allows the member another while of silence.
-func (m *Member) alive() {
+// extendDeadline extends the read deadline.
+func (m *Member) extendDeadline() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.state == live {
@@ -305,9 +304,9 @@ func (m *Member) ending() bool {
 	return m.state >= closing
 }
 
-// throttle waits until so much is within the rate, where a message counts as one and
-// so do 4 KiB. While it waits nothing is read, so the sender is slowed by TCP, and
-// nothing is lost.
+// throttle waits until n more units are within the rate; a message is one unit, and so
+// are 4 KiB. Meanwhile nothing is read, so TCP slows the sender down and no data is
+// lost.
 func (m *Member) throttle(n int) {
 	now := time.Now()
 	r := m.limiter.ReserveN(now, min(n, m.limiter.Burst()))
@@ -316,45 +315,45 @@ func (m *Member) throttle(n int) {
 	}
 }
 
-// drain reads on for a moment after an error of protocol or size, for which
-// the library has sent the close frame: closing over unread bytes would reset
-// the connection and take that frame from the other side.
+// drain keeps reading briefly after a protocol or size error, for which the library has
+// sent the close frame: closing with unread bytes would reset the connection, and the
+// peer might not receive that frame.
 func (m *Member) drain(err error) {
 	var network net.Error
 	var closed *websocket.CloseError
 	if err == nil || errors.As(err, &network) || errors.As(err, &closed) || errors.Is(err, io.EOF) {
 		return
 	}
-	conn := plain(m.conn.NetConn())
-	_ = conn.SetReadDeadline(time.Now().Add(goodbye))
+	conn := unwrap(m.conn.NetConn())
+	_ = conn.SetReadDeadline(time.Now().Add(closeTimeout))
 	_, _ = io.CopyN(io.Discard, conn, 16*m.hub.Limits.Message)
 }
 
-// finish closes the connection, once what is queued has been written.
+// finish closes the connection once the queue has been written.
 func (m *Member) finish() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.over = true
+	m.readDone = true
 	if m.state == closed || !m.writer {
 		m.state = closed
 		_ = m.conn.NetConn().Close()
 		return
 	}
 	m.state = closing
-	_ = m.conn.NetConn().SetWriteDeadline(time.Now().Add(goodbye))
+	_ = m.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
 }
 
-// joined tells the application that the member is in.
+// joined calls Options.Joined.
 func (m *Member) joined() {
-	defer m.recovered()
+	defer m.recoverPanic()
 	if m.options.Joined != nil {
 		m.options.Joined(m)
 	}
 }
 
-// left tells the application that the member is gone.
+// left calls Options.Left.
 func (m *Member) left() {
-	defer m.recovered()
+	defer m.recoverPanic()
 	m.mu.Lock()
 	reason := m.reason
 	m.mu.Unlock()
@@ -366,15 +365,15 @@ func (m *Member) left() {
 	}
 }
 
-// recovered keeps a panic of the application within its connection.
-func (m *Member) recovered() {
+// recoverPanic confines a panic of the application to its connection.
+func (m *Member) recoverPanic() {
 	if p := recover(); p != nil {
 		m.hub.log.Error("websocket handler panicked", "room", m.Room(), "panic", p, "stack", string(debug.Stack()))
 		m.end(websocket.CloseInternalServerErr, "internal error")
 	}
 }
 
-// past is a deadline that ends what is under way.
+// past is a deadline that ends pending reads and writes.
 var past = time.Unix(1, 0)
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, scratch); return &b }}
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, writeBuffer); return &b }}

@@ -12,14 +12,14 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// The panel names the largest rooms, and a few members of each.
+// Limits of the panel: the largest rooms and a few members of each.
 const (
 	panelRooms   = 50
 	panelMembers = 10
 )
 
-// Dev is a route of development, for the module's Routes: the rooms of this
-// process with how many members each has, for the page at /dev.
+// Dev returns a development route for the module's Routes: the rooms of this process
+// and their members, for the page at /dev.
 func (h *Hub) Dev() web.Route {
 	return web.Get("/dev/rooms/"+h.name, h.panel).Doc("Show the rooms of " + h.name + " in development").Dev()
 }

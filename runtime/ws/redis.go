@@ -16,53 +16,53 @@ import (
 )
 
 const (
-	outbox      = 8192                   // commands that wait for Redis; more are lost
-	pipelined   = 256                    // commands in one round trip
-	presence    = 15 * time.Second       // after which a silent replica's members are gone
-	refresh     = 5 * time.Second        // of this replica's members
-	refreshed   = 256                    // members in one command, or the outbox would be full of them
-	healthcheck = 2 * time.Second        // of the subscription
-	flushLimit  = time.Second            // for one round trip, and for those at the end
-	askLimit    = 250 * time.Millisecond // for who is in a room
+	outboxSize   = 8192                   // queued commands; more are dropped
+	maxPipelined = 256                    // commands per round trip
+	presenceTTL  = 15 * time.Second       // until the members of a silent replica expire
+	refresh      = 5 * time.Second        // of this replica's members
+	refreshBatch = 256                    // members per command, so that they do not fill the outbox
+	healthcheck  = 2 * time.Second        // of the subscription
+	flushTimeout = time.Second            // for one round trip, and for flushing at shutdown
+	queryTimeout = 250 * time.Millisecond // for listing the members of a room
 )
 
-// fanout joins the rooms of this replica with those of others. All its methods
-// may be called on nil, do nothing then, and never wait for Redis unless they
-// take a context or the program does not serve.
+// fanout connects the rooms of this replica with those of others. All methods may be
+// called on nil, where they do nothing, and never wait for Redis unless they take a
+// context or the program does not serve.
 //
-// A room is a channel, on which a replica publishes what its members say,
-// behind its own id, and a sorted set of who is where, scored by the time until
-// which that is believed. Both are named by the hub and the room.
+// A room is a channel, on which replicas publish the messages of their members,
+// prefixed with the replica's id, and a sorted set of members, scored by expiry time.
+// The names of both contain the hub and the room.
 type fanout struct {
-	hub    *Hub
-	client *redis.Client
-	id     string // of this replica
-	serial atomic.Int64
-	out    chan command  // in order: who enters, what is said, who leaves
-	rooms  chan struct{} // the rooms here have changed
-	lost   atomic.Int64  // commands dropped since the last report
-	runs   atomic.Bool   // somebody sends what is in the outbox
-	away   atomic.Bool   // Redis has not answered last; write, which never rests, sees when it does again
+	hub     *Hub
+	client  *redis.Client
+	id      string // of this replica
+	serial  atomic.Int64
+	out     chan command  // in order: joins, messages, leaves
+	rooms   chan struct{} // signals that the rooms of this replica have changed
+	dropped atomic.Int64  // commands dropped since the last report
+	running atomic.Bool   // the outbox has a sender
+	down    atomic.Bool   // the last command failed; write, which sends a command at least every refresh, notices the recovery
 }
 
 type command func(context.Context, redis.Pipeliner)
 
 func newFanout(h *Hub, options *redis.Options) *fanout {
-	options.ContextTimeoutEnabled = true // or a Redis that is silent would be waited for longer
+	options.ContextTimeoutEnabled = true // otherwise the timeouts do not apply to an unresponsive Redis
 	return &fanout{
 		hub: h, client: redis.NewClient(options), id: rand.Text(),
-		out: make(chan command, outbox), rooms: make(chan struct{}, 1),
+		out: make(chan command, outboxSize), rooms: make(chan struct{}, 1),
 	}
 }
 
 func (f *fanout) channel(room string) string {
-	// Channels are common to all numbered databases of a server.
+	// Channels are shared by all numbered databases of a server.
 	return fmt.Sprintf("ws:%d:%s:room:%s", f.client.Options().DB, f.hub.name, room)
 }
 
 func (f *fanout) set(room string) string { return "ws:" + f.hub.name + ":members:" + room }
 
-// entry is a member in the set of its room.
+// entry returns the member's entry in the set of its room.
 func (f *fanout) entry(m *Member) string {
 	return f.id + ":" + strconv.FormatInt(m.serial, 10) + ":" + m.Name()
 }
@@ -71,11 +71,11 @@ func (f *fanout) send(c command) {
 	select {
 	case f.out <- c:
 	default:
-		f.lost.Add(1)
+		f.dropped.Add(1)
 	}
 }
 
-// entered and left are called while the hub is locked.
+// entered and left are called with the hub locked.
 func (f *fanout) entered(m *Member) {
 	if f == nil {
 		return
@@ -83,7 +83,7 @@ func (f *fanout) entered(m *Member) {
 	m.serial = f.serial.Add(1)
 	f.changed()
 	set, entry := f.set(m.Room()), f.entry(m)
-	f.send(func(ctx context.Context, p redis.Pipeliner) { believe(ctx, p, set, entry) })
+	f.send(func(ctx context.Context, p redis.Pipeliner) { addEntries(ctx, p, set, entry) })
 }
 
 func (f *fanout) left(m *Member) {
@@ -102,18 +102,18 @@ func (f *fanout) changed() {
 	}
 }
 
-// believe keeps entries for a while.
-func believe(ctx context.Context, p redis.Pipeliner, set string, entries ...string) {
-	until := float64(time.Now().Add(presence).UnixMilli())
+// addEntries adds entries or extends their expiry.
+func addEntries(ctx context.Context, p redis.Pipeliner, set string, entries ...string) {
+	until := float64(time.Now().Add(presenceTTL).UnixMilli())
 	members := make([]redis.Z, len(entries))
 	for i, entry := range entries {
 		members[i] = redis.Z{Score: until, Member: entry}
 	}
 	p.ZAdd(ctx, set, members...)
-	p.Expire(ctx, set, 4*presence)
+	p.Expire(ctx, set, 4*presenceTTL)
 }
 
-// publish says the payload to the room's members on other replicas.
+// publish sends the payload to the room's members on other replicas.
 func (f *fanout) publish(room string, payload []byte, keep bool) {
 	if f == nil {
 		return
@@ -124,25 +124,25 @@ func (f *fanout) publish(room string, payload []byte, keep bool) {
 	}
 	message := f.id + flag + string(payload)
 	publish := func(ctx context.Context, p redis.Pipeliner) { p.Publish(ctx, f.channel(room), message) }
-	if !f.runs.Load() { // a program that does not serve
+	if !f.running.Load() { // the program does not serve
 		f.flush(publish)
 		return
 	}
 	f.send(publish)
 }
 
-// names returns who is in the room on any replica.
+// names returns the names of the room's members on all replicas.
 func (f *fanout) names(ctx context.Context, room string) ([]string, error) {
-	if f.away.Load() {
+	if f.down.Load() {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	set := f.set(room)
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	entries, err := f.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: set, Start: now, Stop: "+inf", ByScore: true}).Result()
 	if err != nil {
-		return nil, f.answered(err)
+		return nil, f.noteResult(err)
 	}
 	var names []string
 	for _, entry := range entries {
@@ -153,9 +153,9 @@ func (f *fanout) names(ctx context.Context, room string) ([]string, error) {
 	return names, nil
 }
 
-// run carries commands and messages until ctx ends.
+// run sends commands and receives messages until ctx is cancelled.
 func (f *fanout) run(ctx context.Context) {
-	f.runs.Store(true)
+	f.running.Store(true)
 	defer f.client.Close()
 	var group sync.WaitGroup
 	group.Go(func() { f.listen(ctx) })
@@ -172,12 +172,12 @@ func (f *fanout) run(ctx context.Context) {
 	group.Wait()
 }
 
-// write sends what is in the outbox, and at the end what is left in it.
+// write sends the commands in the outbox, and at shutdown those that remain.
 func (f *fanout) write(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			for end := time.Now().Add(flushLimit); len(f.out) > 0 && time.Now().Before(end); {
+			for end := time.Now().Add(flushTimeout); len(f.out) > 0 && time.Now().Before(end); {
 				f.flush(<-f.out)
 			}
 			return
@@ -187,33 +187,33 @@ func (f *fanout) write(ctx context.Context) {
 	}
 }
 
-// flush sends first and what waits behind it. It does not end with the hub,
-// whose last words are the goodbyes of its members.
+// flush sends first and the commands queued after it. It does not use the context of
+// the hub, since members leave after that is cancelled.
 func (f *fanout) flush(first command) {
-	ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	pipeline := f.client.Pipeline()
 	first(ctx, pipeline)
-	for n := min(len(f.out), pipelined); n > 0; n-- {
+	for n := min(len(f.out), maxPipelined); n > 0; n-- {
 		(<-f.out)(ctx, pipeline)
 	}
 	commands := pipeline.Len()
 	_, err := pipeline.Exec(ctx)
-	if f.answered(err) != nil {
+	if f.noteResult(err) != nil {
 		f.hub.log.Warn("websocket messages not sent to other replicas", "error", err, "commands", commands)
 	}
-	if lost := f.lost.Swap(0); lost > 0 {
-		f.hub.log.Error("websocket messages lost: redis is slower than the rooms", "count", lost)
+	if dropped := f.dropped.Swap(0); dropped > 0 {
+		f.hub.log.Error("websocket messages lost: redis is slower than the rooms", "count", dropped)
 	}
 }
 
-// answered keeps in mind whether Redis answers, and says so when that changes.
-// It returns err where that was known already.
-func (f *fanout) answered(err error) error {
-	switch away := err != nil; {
-	case !f.away.CompareAndSwap(!away, away):
+// noteResult records whether Redis responds and logs changes. It returns err only if that
+// was already known.
+func (f *fanout) noteResult(err error) error {
+	switch down := err != nil; {
+	case !f.down.CompareAndSwap(!down, down):
 		return err
-	case away:
+	case down:
 		f.hub.log.Error("websocket rooms are not shared: redis does not answer", "error", err)
 	default:
 		f.hub.log.Info("websocket rooms are shared again")
@@ -221,15 +221,15 @@ func (f *fanout) answered(err error) error {
 	return nil
 }
 
-// refresh says again who is here, which also mends what was lost, and forgets
-// whom a replica that died has left behind.
+// refresh renews the entries of this replica's members, which also restores lost ones,
+// and deletes those of replicas that died.
 func (f *fanout) refresh() {
-	if f.away.Load() { // there may be nobody here to say anything else
+	if f.down.Load() { // this replica may have no members and send nothing else
 		f.send(func(ctx context.Context, p redis.Pipeliner) { p.Ping(ctx) })
 	}
 	past := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	here := map[string][]string{}
-	for _, m := range f.hub.everyone() {
+	for _, m := range f.hub.allMembers() {
 		if m.Room() != "" {
 			set := f.set(m.Room())
 			here[set] = append(here[set], f.entry(m))
@@ -237,16 +237,16 @@ func (f *fanout) refresh() {
 	}
 	for set, entries := range here {
 		f.send(func(ctx context.Context, p redis.Pipeliner) { p.ZRemRangeByScore(ctx, set, "-inf", "("+past) })
-		for some := range slices.Chunk(entries, refreshed) {
-			f.send(func(ctx context.Context, p redis.Pipeliner) { believe(ctx, p, set, some...) })
+		for some := range slices.Chunk(entries, refreshBatch) {
+			f.send(func(ctx context.Context, p redis.Pipeliner) { addEntries(ctx, p, set, some...) })
 		}
 	}
 }
 
-// listen subscribes to the rooms that have members here and hands on what
-// arrives. The client connects again by itself, with all subscriptions.
+// listen subscribes to the rooms that have members on this replica and delivers
+// messages. The client reconnects on its own, with all subscriptions.
 func (f *fanout) listen(ctx context.Context) {
-	s := subscriptions{fanout: f, pubsub: f.client.Subscribe(ctx), asked: map[string]bool{}, confirmed: map[string]bool{}}
+	s := subscriptions{fanout: f, pubsub: f.client.Subscribe(ctx), requested: map[string]bool{}, confirmed: map[string]bool{}}
 	defer s.pubsub.Close()
 	arrivals := s.pubsub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(healthcheck), redis.WithChannelSize(1024))
 	again := time.NewTicker(refresh)
@@ -276,14 +276,14 @@ func (f *fanout) listen(ctx context.Context) {
 	}
 }
 
-// subscriptions follow the rooms of the hub, by channel.
+// subscriptions tracks the subscribed channels of the hub's rooms.
 type subscriptions struct {
 	*fanout
-	pubsub           *redis.PubSub
-	asked, confirmed map[string]bool
+	pubsub               *redis.PubSub
+	requested, confirmed map[string]bool
 }
 
-// follow subscribes to new rooms and leaves those that are gone.
+// follow subscribes to new rooms and unsubscribes from empty ones.
 func (s *subscriptions) follow(ctx context.Context) {
 	here := map[string]bool{}
 	var more, fewer []string
@@ -291,19 +291,18 @@ func (s *subscriptions) follow(ctx context.Context) {
 	for name := range s.hub.rooms {
 		channel := s.channel(name)
 		here[channel] = true
-		if !s.asked[channel] {
+		if !s.requested[channel] {
 			more = append(more, channel)
 		}
 	}
 	s.hub.mu.Unlock()
-	for channel := range s.asked {
+	for channel := range s.requested {
 		if !here[channel] {
 			fewer = append(fewer, channel)
 		}
 	}
 	if len(more) > 0 {
-		// What fails is remembered by the client and asked for when it
-		// connects again.
+		// The client remembers a failed subscription and retries it when it reconnects.
 		if err := s.pubsub.Subscribe(ctx, more...); err != nil && ctx.Err() == nil {
 			s.hub.log.Error("websocket rooms not joined with other replicas", "error", err)
 		}
@@ -312,20 +311,20 @@ func (s *subscriptions) follow(ctx context.Context) {
 		_ = s.pubsub.Unsubscribe(ctx, fewer...)
 	}
 	for _, channel := range more {
-		s.asked[channel] = true
+		s.requested[channel] = true
 	}
 	for _, channel := range fewer {
-		delete(s.asked, channel)
+		delete(s.requested, channel)
 		delete(s.confirmed, channel)
 	}
 	for channel := range here {
-		if s.confirmed[channel] { // a room that ended and began again in between
+		if s.confirmed[channel] { // a room that became empty and was recreated meanwhile
 			s.link(strings.TrimPrefix(channel, s.channel("")))
 		}
 	}
 }
 
-// link lets those in who wait for Redis to confirm their room.
+// link releases the members that wait for Redis to confirm their room.
 func (s *subscriptions) link(room string) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
@@ -335,7 +334,7 @@ func (s *subscriptions) link(room string) {
 	}
 }
 
-// deliver hands a message of another replica to the members here.
+// deliver sends a message from another replica to the members of this one.
 func (f *fanout) deliver(message *redis.Message) {
 	name, ours := strings.CutPrefix(message.Channel, f.channel(""))
 	from, rest := cut(message.Payload, len(f.id))

@@ -16,8 +16,8 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// replicas returns two chats that share rooms through the Redis at address,
-// apart from every other test.
+// replicas returns two chats that share rooms of their own through the Redis at
+// address.
 func replicas(t *testing.T, address string) (a, b *chat) {
 	name := "test-" + rand.Text()[:8]
 	named := func(h *Hub) { h.name = name }
@@ -31,87 +31,87 @@ func TestReplicasShareRooms(t *testing.T) {
 	ctx := context.Background()
 	ann := a.join("r", "ann")
 	bob := b.join("r", "bob")
-	ann.hears("+bob")
+	ann.expect("+bob")
 	zoe := a.join("r", "zoe")
-	ann.hears("+zoe")
-	bob.hearsAtLast("+zoe") // perhaps after "+ann", which travelled while he joined
+	ann.expect("+zoe")
+	bob.expectEventually("+zoe") // perhaps after "+ann", which was in transit while he joined
 	other := b.join("elsewhere", "tim")
 	var want []string
 	for n := range 100 {
 		text := fmt.Sprintf("%d ü", n)
-		ann.say(text)
+		ann.broadcast(text)
 		want = append(want, text)
 	}
-	bob.hears(want...)
-	zoe.hears(want...)
-	bob.say("hi")
-	ann.hears("hi") // and not what she said herself
-	zoe.hears("hi")
+	bob.expect(want...)
+	zoe.expect(want...)
+	bob.broadcast("hi")
+	ann.expect("hi") // and not her own messages
+	zoe.expect("hi")
 
-	// The program itself tells a room, where it has members and where it has none, and
-	// so does one that does not serve; nobody is in some rooms.
+	// The program itself can send to a room, from a replica with or without members in
+	// it and from one that does not serve; some rooms are empty.
 	require.NoError(t, a.hub.Broadcast("r", map[string]int{"n": 1}))
 	require.NoError(t, b.hub.Broadcast("nowhere", "x"))
 	worker := New(a.hub.name, Config{RedisURL: address}, slog.New(slog.DiscardHandler))
 	for _, c := range []client{ann, bob, zoe} {
-		c.hears(`{"n":1}`)
+		c.expect(`{"n":1}`)
 	}
 	require.NoError(t, worker.Announce("r", "from a job"))
 	for _, c := range []client{ann, bob, zoe} {
-		c.hears("from a job")
+		c.expect("from a job")
 	}
 	require.Error(t, a.hub.Broadcast("r", func() {}))
 	for _, c := range []*chat{a, b} {
 		require.Equal(t, []string{"ann", "bob", "zoe"}, c.hub.Members(ctx, "r"))
 	}
 	_ = zoe.Close()
-	bob.hears("-zoe")
+	bob.expect("-zoe")
 	require.Equal(t, []string{"ann", "bob"}, b.hub.Members(ctx, "r"))
 
-	// A room that ends and begins again is joined again at once.
+	// A room that becomes empty and is recreated is subscribed to again without delay.
 	_ = other.Close()
 	eventually(t, "freed", func() bool { return b.rooms() == 1 })
 	for range 5 {
 		start := time.Now()
 		tim := b.join("elsewhere", "tim")
-		require.Less(t, time.Since(start), linkWait)
+		require.Less(t, time.Since(start), linkTimeout)
 		eva := a.join("elsewhere", "eva")
-		tim.hearsAtLast("+eva")
+		tim.expectEventually("+eva")
 		_, _ = tim.Close(), eva.Close()
 		eventually(t, "freed", func() bool { return a.rooms() == 1 && b.rooms() == 1 })
 	}
 
-	// The history holds what other replicas said.
+	// The history includes messages of other replicas.
 	late := b.join("r", "late")
-	late.hears("97 ü", "98 ü", "99 ü", "hi", `{"n":1}`)
+	late.expect("97 ü", "98 ü", "99 ü", "hi", `{"n":1}`)
 }
 
-// To say again who is here leaves room for what 10,000 members say.
+// Refreshing entries leaves room in the outbox for the messages of 10,000 members.
 func TestRefreshOfManyMembers(t *testing.T) {
 	h := New("many", Config{RedisURL: "redis://127.0.0.1:1/0"}, quiet)
 	require.NoError(t, h.Err)
 	for n := range 10_000 {
 		m := &Member{hub: h, options: Options{Name: fmt.Sprint("member ", n)}}
 		require.NoError(t, h.enter(m, fmt.Sprint("room ", n%10)))
-		<-h.redis.out // it has entered
+		<-h.redis.out // the join
 	}
 	h.redis.refresh()
-	require.Zero(t, h.redis.lost.Load())
-	require.Less(t, len(h.redis.out), outbox/10)
+	require.Zero(t, h.redis.dropped.Load())
+	require.Less(t, len(h.redis.out), outboxSize/10)
 }
 
-// A replica that stops says goodbye for its members.
-func TestTheMembersOfAStoppedReplicaHaveLeft(t *testing.T) {
+// A replica that stops announces that its members have left.
+func TestStoppedReplicaAnnouncesLeaves(t *testing.T) {
 	t.Parallel()
 	a, b := replicas(t, services.Redis(t))
 	ann := a.join("r", "ann")
 	for n := range 20 {
 		_ = b.join("r", fmt.Sprint(n))
-		ann.hears(fmt.Sprintf("+%d", n))
+		ann.expect(fmt.Sprintf("+%d", n))
 	}
 	b.stop()
 	left := map[string]bool{}
-	require.NoError(t, ann.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(t, ann.SetReadDeadline(time.Now().Add(testTimeout)))
 	for len(left) < 20 {
 		_, text, err := ann.ReadMessage()
 		require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestTheMembersOfAStoppedReplicaHaveLeft(t *testing.T) {
 	require.Equal(t, []string{"ann"}, a.hub.Members(context.Background(), "r"))
 }
 
-func TestMembersOfADeadReplicaAreForgotten(t *testing.T) {
+func TestMembersOfDeadReplicaExpire(t *testing.T) {
 	a, _ := replicas(t, services.Redis(t))
 	_ = a.join("r", "ann")
 	ctx := context.Background()
@@ -129,7 +129,7 @@ func TestMembersOfADeadReplicaAreForgotten(t *testing.T) {
 		n, err := a.hub.redis.client.ZCard(ctx, a.hub.redis.set("r")).Result()
 		return err == nil && n == 1
 	})
-	for name, until := range map[string]time.Time{"living": time.Now().Add(presence), "dead": time.Now().Add(-time.Second)} {
+	for name, until := range map[string]time.Time{"living": time.Now().Add(presenceTTL), "dead": time.Now().Add(-time.Second)} {
 		entry := redis.Z{Score: float64(until.UnixMilli()), Member: "replica:1:" + name}
 		require.NoError(t, a.hub.redis.client.ZAdd(ctx, a.hub.redis.set("r"), entry).Err())
 	}
@@ -141,10 +141,10 @@ func TestMembersOfADeadReplicaAreForgotten(t *testing.T) {
 	})
 }
 
-// hearsAtLast waits for a text, whatever comes before it.
-func (c client) hearsAtLast(want string) {
+// expectEventually waits for a text, ignoring others.
+func (c client) expectEventually(want string) {
 	c.t.Helper()
-	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(testTimeout)))
 	for {
 		_, text, err := c.ReadMessage()
 		require.NoError(c.t, err)
@@ -154,29 +154,30 @@ func (c client) hearsAtLast(want string) {
 	}
 }
 
-// Without Redis each replica goes on alone, and together when it is back.
-func TestRedisGoesAndComesBack(t *testing.T) {
+// Without Redis each replica keeps working on its own; when it returns, they are
+// connected again.
+func TestRedisOutage(t *testing.T) {
 	t.Parallel()
 	u, err := url.Parse(services.Redis(t))
 	require.NoError(t, err)
-	middle := newProxy(t, u.Host)
-	u.Host = middle.Addr().String()
+	forwarder := newProxy(t, u.Host)
+	u.Host = forwarder.Addr().String()
 	a, b := replicas(t, u.String())
 	ann, bob := a.join("r", "ann"), b.join("r", "bob")
-	ann.hears("+bob")
+	ann.expect("+bob")
 	zoe := a.join("r", "zoe")
-	ann.hears("+zoe")
-	bob.hearsAtLast("+zoe") // perhaps after "+ann", which travelled while he joined
+	ann.expect("+zoe")
+	bob.expectEventually("+zoe") // perhaps after "+ann", which was in transit while he joined
 
-	middle.set(true)
-	ann.say("only here")
-	zoe.hears("only here")
-	tim := a.join("new", "tim") // waits for Redis in vain, and comes in
+	forwarder.set(true)
+	ann.broadcast("only here")
+	zoe.expect("only here")
+	tim := a.join("new", "tim") // times out waiting for Redis, then joins
 	require.Equal(t, []string{"ann", "zoe"}, a.hub.Members(context.Background(), "r"))
 
-	middle.set(false)
-	// What is said while a subscription is not back is lost: it is said until
-	// it comes through.
+	forwarder.set(false)
+	// Messages are lost until the subscription is restored, so repeat one until it
+	// arrives.
 	for _, pair := range [][2]client{{ann, bob}, {b.join("new", "eva"), tim}} {
 		done := make(chan struct{})
 		go func() {
@@ -189,23 +190,23 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 				}
 			}
 		}()
-		pair[1].hearsAtLast("again together")
+		pair[1].expectEventually("again together")
 		close(done)
 	}
 }
 
-// A Redis that is there and does not answer is waited for once.
-func TestRedisIsPaused(t *testing.T) {
+// An unresponsive Redis delays only the first call.
+func TestUnresponsiveRedis(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("needs a server of its own")
+		t.Skip("needs its own Redis server")
 	}
 	server, err := services.StartRedis()
 	require.NoError(t, err)
 	address := server.URL
 	a, b := replicas(t, address)
 	ann, bob := a.join("r", "ann"), b.join("r", "bob")
-	ann.hears("+bob")
+	ann.expect("+bob")
 	ctx := context.Background()
 	options, err := redis.ParseURL(address)
 	require.NoError(t, err)
@@ -220,12 +221,12 @@ func TestRedisIsPaused(t *testing.T) {
 		begun := time.Now()
 		require.Equal(t, []string{"ann"}, a.hub.Members(ctx, "r"))
 		_ = a.join(fmt.Sprint(n), "tim")
-		require.Less(t, time.Since(begun), linkWait/2)
+		require.Less(t, time.Since(begun), linkTimeout/2)
 	}
-	// It is back: both are one again.
+	// Redis responds again: the replicas are connected.
 	eventually(t, "together again", func() bool {
-		ann.say("again")
+		ann.broadcast("again")
 		return len(a.hub.Members(ctx, "r")) == 2
 	})
-	bob.hearsAtLast("again")
+	bob.expectEventually("again")
 }

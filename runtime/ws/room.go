@@ -12,11 +12,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// room is the members here that hear each other. It exists while it has any.
+// room holds the members on this replica. It exists while it has any.
 type room struct {
 	name string
-	// linked is closed when messages of other replicas arrive; nil without
-	// Redis.
+	// linked is closed once messages of other replicas are received; nil without Redis.
 	linked   chan struct{}
 	isLinked bool // under hub.mu
 
@@ -25,13 +24,13 @@ type room struct {
 	history [][]byte
 }
 
-// retryAfter is when who is refused may come back.
+// retryAfter is sent to rejected clients.
 const retryAfter = 5 * time.Second
 
-// full refuses a connection for now.
+// full returns the error for a reached limit.
 func full(message string) error { return fault.Unavailable(message, retryAfter) }
 
-// enter makes m a member of the hub and, unless name is "", of the room.
+// enter adds m to the hub and, unless name is "", to the room.
 func (h *Hub) enter(m *Member, name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,7 +38,7 @@ func (h *Hub) enter(m *Member, name string) error {
 		return full("The server is restarting")
 	}
 	user := m.Name()
-	if reached(h.users[user], h.Limits.User) && user != "" || reached(h.clients[m.client], h.Limits.Address) {
+	if atLimit(h.users[user], h.Limits.User) && user != "" || atLimit(h.clients[m.client], h.Limits.Address) {
 		return fault.TooMany("Too many connections", retryAfter)
 	}
 	if name != "" {
@@ -66,17 +65,17 @@ func (h *Hub) enter(m *Member, name string) error {
 	return nil
 }
 
-// reached reports whether there are as many as limit allows; 0 allows any number.
-func reached(count, limit int) bool { return limit > 0 && count >= limit }
+// atLimit reports whether count has reached limit; 0 means no limit.
+func atLimit(count, limit int) bool { return limit > 0 && count >= limit }
 
-// release takes one from the count of key, and forgets what has none.
+// release decrements the count of key and deletes it at zero.
 func release[K comparable](counts map[K]int, key K) {
 	if counts[key]--; counts[key] == 0 {
 		delete(counts, key)
 	}
 }
 
-// leave takes m out of the hub; an empty room is gone.
+// leave removes m from the hub, and its room if that is empty.
 func (h *Hub) leave(m *Member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -91,9 +90,8 @@ func (h *Hub) leave(m *Member) {
 	}
 }
 
-// Members returns the names of the members of a room, each once, in order; with
-// Redis those on other replicas as well, or, while it does not answer, those
-// here.
+// Members returns the distinct names of the members of a room, sorted; with Redis
+// including those on other replicas, unless it does not respond.
 func (h *Hub) Members(ctx context.Context, room string) []string {
 	names := h.find(room).names()
 	if h.redis == nil {
@@ -106,21 +104,22 @@ func (h *Hub) Members(ctx context.Context, room string) []string {
 	return distinct(append(names, elsewhere...))
 }
 
-// Broadcast says v to every member of a room, on all replicas, and to those who join
-// later when there is a history: what a handler or a job has to tell. Strings and bytes
-// go as text, anything else as JSON; what cannot be encoded is an error, and a room
-// without members is not. A program that does not serve, as one that only works on
-// jobs, reaches members by Redis alone.
+// Broadcast sends v to every member of a room, on all replicas, and, if there is a
+// history, to members who join later. Use it in handlers and jobs. Strings and bytes
+// are sent as text, anything else as JSON; a value that cannot be encoded is an error,
+// a room without members is not. A program that does not serve, such as a job worker,
+// reaches members only through Redis.
 func (h *Hub) Broadcast(room string, v any) error {
-	return h.say(h.find(room), room, v, nil, h.history)
+	return h.broadcast(h.find(room), room, v, nil, h.history)
 }
 
-// Announce is Broadcast for what only matters now: no history keeps it.
-func (h *Hub) Announce(room string, v any) error { return h.say(h.find(room), room, v, nil, 0) }
+// Announce is [Hub.Broadcast] for messages that only matter now: they are not kept in
+// the history.
+func (h *Hub) Announce(room string, v any) error { return h.broadcast(h.find(room), room, v, nil, 0) }
 
-// say delivers v to the members here, which r has if it is not nil, but to except, and
-// to those on other replicas.
-func (h *Hub) say(r *room, name string, v any, except *Member, keep int) error {
+// broadcast delivers v to the members on this replica, which r holds unless it is nil, except
+// for except, and publishes it to other replicas.
+func (h *Hub) broadcast(r *room, name string, v any, except *Member, keep int) error {
 	payload, err := text(v)
 	if err != nil {
 		return err
@@ -132,30 +131,30 @@ func (h *Hub) say(r *room, name string, v any, except *Member, keep int) error {
 	return nil
 }
 
-// find returns the room, or nil when it has no members here.
+// find returns the room, or nil if it has no members on this replica.
 func (h *Hub) find(name string) *room {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.rooms[name]
 }
 
-// everyone returns the members of the hub as they are now.
-func (h *Hub) everyone() []*Member {
+// allMembers returns a snapshot of the hub's members.
+func (h *Hub) allMembers() []*Member {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Collect(maps.Keys(h.members))
 }
 
-// add lets m in, behind what it has missed.
+// add adds m and queues the history for it.
 func (r *room) add(m *Member, limit int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.members) >= limit {
 		return full("The room is full")
 	}
-	m.place = len(r.members)
+	m.index = len(r.members)
 	r.members = append(r.members, m)
-	// The newest that fit into half of the queue.
+	// The newest messages that fit into half of the queue.
 	first, size := len(r.history), 0
 	for first > 0 && size+len(r.history[first-1]) <= m.hub.Limits.Queue/2 {
 		first--
@@ -167,20 +166,20 @@ func (r *room) add(m *Member, limit int) error {
 	return nil
 }
 
-// remove takes m out and returns how many are left.
+// remove removes m and returns the number of remaining members.
 func (r *room) remove(m *Member) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := len(r.members) - 1
-	r.members[m.place] = r.members[last]
-	r.members[m.place].place = m.place
+	r.members[m.index] = r.members[last]
+	r.members[m.index].index = m.index
 	r.members[last] = nil
 	r.members = r.members[:last]
 	return last
 }
 
-// deliver puts the frame into every queue but that of except. keep is how many
-// such frames new members are to be sent.
+// deliver queues the frame for every member except except. keep is the size of the
+// history.
 func (r *room) deliver(frame []byte, except *Member, keep int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,7 +202,7 @@ func (r *room) size() int {
 	return len(r.members)
 }
 
-// names returns the names of the members, each once, in order.
+// names returns the distinct names of the members, sorted.
 func (r *room) names() []string {
 	names := []string{}
 	if r == nil {

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	recheckEvery = time.Second
-	recheckLimit = 2 * time.Second // for one answer
-	recheckers   = 8               // asked at once
-	drainLimit   = 2 * time.Second // for all members to say goodbye at stop
-	goodbyes     = time.Second / 2 // over which they are told
+	recheckEvery   = time.Second
+	recheckTimeout = 2 * time.Second // for one call
+	recheckers     = 8               // concurrent calls
+	drainTimeout   = 2 * time.Second // for all members to close at shutdown
+	closeSpread    = time.Second / 2 // over which close frames are spread
 )
 
-// Run pings, rechecks who may stay and, with Redis, carries messages, until
-// ctx ends; then it closes every connection with 1012, which asks to come back,
-// over half a second, so that not all do at once, and returns within three
-// seconds. Give it to web.Module.Run.
+// Run sends pings, rechecks members and, with Redis, transfers messages until ctx is
+// cancelled. It then closes every connection with 1012, which asks clients to
+// reconnect, spread over half a second so that they do not all do so at the same time,
+// and returns within three seconds. Set it as web.Module.Run.
 func (h *Hub) Run(ctx context.Context) error {
 	if h.Err != nil {
 		return h.Err
@@ -42,28 +42,28 @@ func (h *Hub) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-ping.C:
-			for _, m := range h.everyone() {
+			for _, m := range h.allMembers() {
 				m.push(frame)
 			}
 		case <-recheck.C:
 			h.recheck(ctx)
 		}
 	}
-	h.shut()
+	h.closeAll()
 	stop()
 	return group.Wait()
 }
 
-// recheck closes the connections whose session is over.
+// recheck closes the connections whose session has ended.
 func (h *Hub) recheck(ctx context.Context) {
 	var group errgroup.Group
 	group.SetLimit(recheckers)
-	for _, m := range h.everyone() {
+	for _, m := range h.allMembers() {
 		if m.options.Recheck == nil || m.ending() {
 			continue
 		}
 		group.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, recheckLimit)
+			ctx, cancel := context.WithTimeout(ctx, recheckTimeout)
 			defer cancel()
 			err := m.options.Recheck(ctx)
 			if err == nil || ctx.Err() != nil {
@@ -81,22 +81,22 @@ func (h *Hub) recheck(ctx context.Context) {
 	_ = group.Wait()
 }
 
-// shut closes every connection and waits for their ends.
-func (h *Hub) shut() {
+// closeAll closes every connection and waits for that.
+func (h *Hub) closeAll() {
 	h.mu.Lock()
 	h.closing = true
 	h.mu.Unlock()
-	begun, members := time.Now(), h.everyone()
-	spread := min(goodbyes, time.Duration(len(members))*time.Millisecond)
+	begun, members := time.Now(), h.allMembers()
+	spread := min(closeSpread, time.Duration(len(members))*time.Millisecond)
 	for i, m := range members {
 		time.Sleep(time.Until(begun.Add(spread * time.Duration(i) / time.Duration(len(members)))))
 		m.end(websocket.CloseServiceRestart, "server restarting")
 	}
-	over := make(chan struct{})
-	go func() { h.active.Wait(); close(over) }()
+	done := make(chan struct{})
+	go func() { h.active.Wait(); close(done) }()
 	select {
-	case <-over:
-	case <-time.After(drainLimit):
-		h.log.Warn("websocket connections cut at stop", "count", len(h.everyone()))
+	case <-done:
+	case <-time.After(drainTimeout):
+		h.log.Warn("websocket connections cut at stop", "count", len(h.allMembers()))
 	}
 }

@@ -15,32 +15,31 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Config is what a person may set.
+// Config holds the settings of a hub.
 type Config struct {
-	// Origins are the other sites whose pages may connect, as in
-	// "https://example.com"; the application's own always may.
+	// Origins are the other sites whose pages may connect, such as
+	// "https://example.com"; the application's own is always allowed.
 	Origins []string `env:"CORS_ORIGINS" doc:"other origins allowed to connect: https://example.com,..."`
-	// RedisURL joins the rooms of all replicas: redis://host:6379/0. Empty
-	// means that there is one replica.
+	// RedisURL connects the rooms of all replicas: redis://host:6379/0. Empty means
+	// that there is only one replica.
 	RedisURL string `env:"REDIS_URL" doc:"redis://host:6379/0: shares chat rooms and rate limits between replicas"`
-	// RateLimit bounds how many connections to a hub stay open: a user's are as many
-	// as an address may make requests, and an address's ten times as many. The zero
-	// value sets no limit.
+	// RateLimit bounds the open connections to a hub: per user as many as the requests
+	// allowed per address, per address ten times as many. The zero value means no
+	// limit.
 	RateLimit web.Rate `env:"RATE_LIMIT" envDefault:"100/60s" doc:"API requests, other writes and WebSocket handshakes per client, or off; other reads may be ten times as many"`
-	// History is how many of the last messages a new member is sent, up to 50;
-	// 0 means none. Each replica keeps its own, while it has members in the
-	// room.
+	// History is the number of recent messages sent to a new member, 0 (none) to 50.
+	// Each replica keeps its own history while it has members in the room.
 	History int `env:"WS_HISTORY" envDefault:"0" doc:"past messages sent to a new room member, 0 to 50"`
 }
 
 // maxHistory bounds Config.History.
 const maxHistory = 50
 
-// addressFactor is how many more connections an address may have than a user: an
-// office or a phone network has one for many people.
+// addressFactor is how many times as many connections as a user an address may have:
+// offices and mobile networks share one.
 const addressFactor = 10
 
-// Validate reports the settings that cannot work.
+// Validate rejects invalid settings.
 func (c Config) Validate() error {
 	err := redis.Config{URL: c.RedisURL}.Validate()
 	if c.History < 0 || c.History > maxHistory {
@@ -49,20 +48,20 @@ func (c Config) Validate() error {
 	return err
 }
 
-// Limits bound what connections may cost. New sets the values given here;
-// change them before the first connection.
+// Limits bound the cost of connections. New sets the values given here; change them
+// before the first connection.
 type Limits struct {
-	Message int64      // bytes of one message: 64 KiB; more closes with 1009
-	Queue   int        // bytes that wait for one member: 1 MiB; more drops it
-	Rooms   int        // 10,000; one more is refused with 503
-	Members int        // of one room: 10,000; one more is refused with 503
-	User    int        // connections of one Options.Name: see Config.RateLimit; one more is refused with 429, and 0 is no limit
-	Address int        // connections of one address, in the same way
-	Rate    rate.Limit // messages a second from one member: 100, where 4 KiB count as one; what comes faster is read later
-	Burst   int        // messages that may come at once: 200
+	Message int64      // bytes per message: 64 KiB; a larger one closes the connection with 1009
+	Queue   int        // queued bytes per member: 1 MiB; a member exceeding it is dropped
+	Rooms   int        // 10,000; beyond that 503
+	Members int        // per room: 10,000; beyond that 503
+	User    int        // connections per Options.Name: see Config.RateLimit; beyond that 429; 0 means no limit
+	Address int        // connections per address, likewise
+	Rate    rate.Limit // messages per second and member: 100, where 4 KiB count as one; reading slows down to it
+	Burst   int        // messages read without delay: 200
 	Ping    time.Duration
-	// Silence is after how long a member that answers no ping is dropped: 60
-	// seconds, with a ping every 25.
+	// Silence is the time after which a member that does not answer pings is dropped:
+	// 60 seconds, with a ping every 25.
 	Silence time.Duration
 }
 
@@ -73,11 +72,11 @@ func defaults() Limits {
 	}
 }
 
-// Hub is a set of rooms. Make it with New, give Run to the module, and serve
+// Hub is a set of rooms. Create it with New, set Run in the module, and serve
 // connections with Join or Serve.
 type Hub struct {
 	Limits Limits
-	Err    error // what was wrong with the settings, for web.Module.Err
+	Err    error // error in the settings, for web.Module.Err
 
 	name    string
 	origins map[string]bool
@@ -88,14 +87,14 @@ type Hub struct {
 	mu      sync.Mutex
 	rooms   map[string]*room
 	members map[*Member]struct{}
-	users   map[string]int     // how many connections each has, by Options.Name
-	clients map[netip.Addr]int // and each address
+	users   map[string]int     // open connections by Options.Name
+	clients map[netip.Addr]int // open connections by address
 	closing bool
-	active  sync.WaitGroup // one for every member
+	active  sync.WaitGroup // counts members
 }
 
-// New returns a hub. name tells its rooms from those of other hubs on the same
-// Redis. Mistakes in cfg are left in Err.
+// New returns a hub. name distinguishes its rooms from those of other hubs on the same
+// Redis. An error in cfg is stored in Err.
 func New(name string, cfg Config, log *slog.Logger) *Hub {
 	h := &Hub{
 		Limits: defaults(), name: name, origins: map[string]bool{}, history: cfg.History, log: log,
@@ -107,7 +106,7 @@ func New(name string, cfg Config, log *slog.Logger) *Hub {
 	for _, origin := range cfg.Origins {
 		h.origins[origin] = true
 	}
-	options, _ := redis.Config{URL: cfg.RedisURL}.Options() // Validate says what is wrong with it
+	options, _ := redis.Config{URL: cfg.RedisURL}.Options() // the error is reported by Validate
 	if h.Err = cfg.Validate(); h.Err == nil && options != nil {
 		h.redis = newFanout(h, options)
 	}

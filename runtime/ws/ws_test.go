@@ -28,17 +28,17 @@ import (
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-const patience = 15 * time.Second
+const testTimeout = 15 * time.Second
 
-// chat is the room the tests talk in: everything is broadcast as it comes,
-// joining and leaving are announced.
+// chat serves rooms for the tests: messages are broadcast unchanged, joins and leaves
+// are announced.
 type chat struct {
 	t      testing.TB
 	hub    *Hub
 	server *httptest.Server
-	stop   func()          // ends Run
-	log    strings.Builder // of the application; read it when the server is closed
-	// recheck is asked for every member when set.
+	stop   func()          // stops Run
+	log    strings.Builder // of the application; read it after the server is closed
+	// recheck is called for every member if set.
 	recheck atomic.Pointer[func(context.Context) error]
 }
 
@@ -75,16 +75,16 @@ func newChat(t testing.TB, cfg Config, change func(*Hub)) *chat {
 	require.NoError(t, err)
 	c.server = httptest.NewServer(app)
 	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan error, 1)
-	go func() { over <- c.hub.Run(ctx) }()
+	done := make(chan error, 1)
+	go func() { done <- c.hub.Run(ctx) }()
 	c.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
-		case err := <-over:
+		case err := <-done:
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("Run did not return")
 		}
 	})
@@ -98,7 +98,7 @@ type client struct {
 }
 
 func (c *chat) dial(path string, header http.Header, protocols ...string) (*websocket.Conn, *http.Response, error) {
-	dialer := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: patience}
+	dialer := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: testTimeout}
 	return dialer.Dial("ws"+strings.TrimPrefix(c.server.URL, "http")+path, header)
 }
 
@@ -111,15 +111,15 @@ func (c *chat) join(room, name string) client {
 	return client{c.t, conn}
 }
 
-func (c client) say(text string) {
+func (c client) broadcast(text string) {
 	c.t.Helper()
 	require.NoError(c.t, c.WriteMessage(websocket.TextMessage, []byte(text)))
 }
 
-func (c client) hears(want ...string) {
+func (c client) expect(want ...string) {
 	c.t.Helper()
 	for _, text := range want {
-		require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+		require.NoError(c.t, c.SetReadDeadline(time.Now().Add(testTimeout)))
 		kind, got, err := c.ReadMessage()
 		require.NoError(c.t, err, "waiting for %q", text)
 		require.Equal(c.t, websocket.TextMessage, kind)
@@ -127,20 +127,20 @@ func (c client) hears(want ...string) {
 	}
 }
 
-// control sends n frames of a kind that carry nothing.
+// control sends n empty frames of a kind.
 func (c client) control(kind, n int) error {
 	for range n {
-		if err := c.WriteControl(kind, nil, time.Now().Add(patience)); err != nil {
+		if err := c.WriteControl(kind, nil, time.Now().Add(testTimeout)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// closed waits for the end of the connection and returns its close code.
+// closed waits until the connection ends and returns its close code.
 func (c client) closed() int {
 	c.t.Helper()
-	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(testTimeout)))
 	for {
 		_, _, err := c.ReadMessage()
 		if closed := (*websocket.CloseError)(nil); errors.As(err, &closed) {
@@ -158,29 +158,29 @@ func (c *chat) rooms() int {
 
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, patience, 5*time.Millisecond, what)
+	require.Eventually(t, condition, testTimeout, 5*time.Millisecond, what)
 }
 
-func TestMembersHearEachOtherInOrder(t *testing.T) {
+func TestMessagesArriveInOrder(t *testing.T) {
 	c := newChat(t, Config{}, nil)
 	ann := c.join("a", "ann")
 	bob := c.join("a", "bob")
-	ann.hears("+bob")
+	ann.expect("+bob")
 	other := c.join("b", "zoe")
 	var want []string
 	for n := range 100 {
 		text := fmt.Sprintf("%d %s", n, strings.Repeat("ü", n*100))
-		bob.say(text)
+		bob.broadcast(text)
 		want = append(want, text)
 	}
-	ann.hears(want...)
-	ann.say("hi")
-	bob.hears("hi") // and nothing that he said himself
+	ann.expect(want...)
+	ann.broadcast("hi")
+	bob.expect("hi") // and not his own messages
 	require.NoError(t, bob.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")))
 	require.Equal(t, websocket.CloseNormalClosure, bob.closed())
-	ann.hears("-bob")
+	ann.expect("-bob")
 	_ = c.join("b", "tim")
-	other.hears("+tim") // nothing of room a
+	other.expect("+tim") // not from room a
 }
 
 func TestEcho(t *testing.T) {
@@ -190,22 +190,22 @@ func TestEcho(t *testing.T) {
 	defer conn.Close()
 	echo := client{t, conn}
 	for _, text := range []string{"hi", "", strings.Repeat("x", 64<<10)} {
-		echo.say(text)
-		echo.hears("Echo: " + text)
+		echo.broadcast(text)
+		echo.expect("Echo: " + text)
 	}
 	require.NoError(t, echo.WriteControl(websocket.PingMessage, []byte("p"), time.Now().Add(time.Second)))
 	pong := make(chan string, 1)
 	echo.SetPongHandler(func(data string) error { pong <- data; return nil })
-	echo.say("after")
-	echo.hears("Echo: after")
+	echo.broadcast("after")
+	echo.expect("Echo: after")
 	require.Equal(t, "p", <-pong)
 	require.Zero(t, c.rooms())
 }
 
-func TestRubbishHurtsNobody(t *testing.T) {
+func TestInvalidFrames(t *testing.T) {
 	for name, test := range map[string]struct {
 		send func(client)
-		code int // 0: stays
+		code int // 0: not closed
 	}{
 		"binary":         {func(c client) { _ = c.WriteMessage(websocket.BinaryMessage, []byte{0, 255}) }, 0},
 		"not UTF-8":      {func(c client) { _ = c.WriteMessage(websocket.TextMessage, []byte{0xff, 0xfe}) }, websocket.CloseInvalidFramePayloadData},
@@ -214,7 +214,7 @@ func TestRubbishHurtsNobody(t *testing.T) {
 		"not masked":     {func(c client) { _, _ = c.NetConn().Write(encode(websocket.TextMessage, []byte("x"))) }, websocket.CloseProtocolError},
 		"reserved bits":  {func(c client) { _, _ = c.NetConn().Write([]byte{0xf1, 0x80, 1, 2, 3, 4}) }, websocket.CloseProtocolError},
 		"unknown opcode": {func(c client) { _, _ = c.NetConn().Write([]byte{0x83, 0x80, 1, 2, 3, 4}) }, websocket.CloseProtocolError},
-		"a panic":        {func(c client) { c.say("panic") }, websocket.CloseInternalServerErr},
+		"a panic":        {func(c client) { c.broadcast("panic") }, websocket.CloseInternalServerErr},
 		"half a frame":   {func(c client) { _, _ = c.NetConn().Write([]byte{0x81, 0xfe}); _ = c.Close() }, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,22 +223,22 @@ func TestRubbishHurtsNobody(t *testing.T) {
 			ann := c.join("a", "ann")
 			rude := c.join("a", "rude")
 			bob := c.join("a", "bob")
-			ann.hears("+rude", "+bob")
+			ann.expect("+rude", "+bob")
 			test.send(rude)
 			switch {
 			case test.code == 0:
-				rude.say("still here")
-				ann.hears("still here")
-				bob.hears("still here")
+				rude.broadcast("still here")
+				ann.expect("still here")
+				bob.expect("still here")
 			default:
-				ann.hears("-rude")
-				bob.hears("-rude")
+				ann.expect("-rude")
+				bob.expect("-rude")
 				if test.code > 0 {
 					require.Equal(t, test.code, rude.closed())
 				}
 			}
-			bob.say("hi")
-			ann.hears("hi")
+			bob.broadcast("hi")
+			ann.expect("hi")
 		})
 	}
 }
@@ -282,7 +282,7 @@ func TestSubprotocols(t *testing.T) {
 	}
 }
 
-func TestHandshakesThatAreNone(t *testing.T) {
+func TestInvalidHandshakes(t *testing.T) {
 	c := newChat(t, Config{}, nil)
 	get := func(path string, header http.Header) *http.Response {
 		request, err := http.NewRequest(http.MethodGet, c.server.URL+path, nil)
@@ -304,8 +304,8 @@ func TestHandshakesThatAreNone(t *testing.T) {
 	for _, room := range []string{"%00", "a%0Ab", "%ff", strings.Repeat("r", 65)} {
 		require.Equal(t, 404, get("/chat/"+room, upgrade).StatusCode, room)
 	}
-	require.Zero(t, c.rooms(), "nothing is left behind")
-	require.Empty(t, c.hub.everyone())
+	require.Zero(t, c.rooms(), "rooms left behind")
+	require.Empty(t, c.hub.allMembers())
 }
 
 func TestLimitsOfRoomsAndMembers(t *testing.T) {
@@ -321,27 +321,27 @@ func TestLimitsOfRoomsAndMembers(t *testing.T) {
 	_ = c.join("b", "3")
 	refused("c")
 	_ = first.Close()
-	eventually(t, "there is room again", func() bool { return len(c.hub.everyone()) == 2 })
+	eventually(t, "a member has left", func() bool { return len(c.hub.allMembers()) == 2 })
 	_ = c.join("a", "4")
 }
 
-// What comes too fast is slowed, and none of it is lost.
+// Messages that arrive too fast are delayed, not lost.
 func TestRate(t *testing.T) {
 	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Rate, h.Limits.Burst = 100, 20 })
 	ann, bob := c.join("a", "ann"), c.join("a", "bob")
-	ann.hears("+bob")
+	ann.expect("+bob")
 	start := time.Now()
 	for n := range 60 {
-		bob.say(fmt.Sprint(n))
+		bob.broadcast(fmt.Sprint(n))
 	}
 	for n := range 60 {
-		ann.hears(fmt.Sprint(n))
+		ann.expect(fmt.Sprint(n))
 	}
 	require.GreaterOrEqual(t, time.Since(start), 350*time.Millisecond)
 }
 
-// What is no message costs as much as one.
-func TestRateOfFramesThatSayNothing(t *testing.T) {
+// Frames that are not messages count towards the rate like messages.
+func TestRateOfEmptyFrames(t *testing.T) {
 	for name, send := range map[string]func(client) error{
 		"pings": func(c client) error { return c.control(websocket.PingMessage, 60) },
 		"pongs": func(c client) error { return c.control(websocket.PongMessage, 60) },
@@ -355,12 +355,12 @@ func TestRateOfFramesThatSayNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newChat(t, Config{}, func(h *Hub) { h.Limits.Rate, h.Limits.Burst = 100, 20 })
 			ann, bob := c.join("a", "ann"), c.join("a", "bob")
-			ann.hears("+bob")
+			ann.expect("+bob")
 			start := time.Now()
 			require.NoError(t, send(bob))
-			bob.say("hi")
+			bob.broadcast("hi")
 			for got := ""; got != "hi"; {
-				require.NoError(t, ann.SetReadDeadline(time.Now().Add(patience)))
+				require.NoError(t, ann.SetReadDeadline(time.Now().Add(testTimeout)))
 				_, text, err := ann.ReadMessage()
 				require.NoError(t, err)
 				got = string(text)
@@ -370,20 +370,19 @@ func TestRateOfFramesThatSayNothing(t *testing.T) {
 	}
 }
 
-// A member that never reads is dropped, and the others get everything
-// meanwhile.
-func TestASlowMemberIsDroppedAndSlowsNobody(t *testing.T) {
+// A member that never reads is dropped, and the others still receive everything.
+func TestSlowMemberIsDropped(t *testing.T) {
 	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Queue, h.Limits.Rate = 256<<10, 1e9 })
 	ann, bob := c.join("a", "ann"), c.join("a", "bob")
 	deaf := c.join("a", "deaf")
-	ann.hears("+bob", "+deaf")
-	bob.hears("+deaf")
+	ann.expect("+bob", "+deaf")
+	bob.expect("+deaf")
 	text := strings.Repeat("x", 32<<10)
 	dropped := false
 	for n := 0; n < 2000 && !dropped; n++ {
-		bob.say(text)
+		bob.broadcast(text)
 		start := time.Now()
-		require.NoError(t, ann.SetReadDeadline(start.Add(patience)))
+		require.NoError(t, ann.SetReadDeadline(start.Add(testTimeout)))
 		_, got, err := ann.ReadMessage()
 		require.NoError(t, err)
 		require.Less(t, time.Since(start), 2*time.Second)
@@ -392,7 +391,7 @@ func TestASlowMemberIsDroppedAndSlowsNobody(t *testing.T) {
 		}
 	}
 	require.True(t, dropped)
-	_ = deaf.SetReadDeadline(time.Now().Add(patience))
+	_ = deaf.SetReadDeadline(time.Now().Add(testTimeout))
 	for {
 		if _, _, err := deaf.ReadMessage(); err != nil {
 			break
@@ -413,13 +412,13 @@ func TestEmptyRoomsAreFreed(t *testing.T) {
 		for _, client := range clients {
 			_ = client.Close()
 		}
-		eventually(t, "freed", func() bool { return c.rooms() == 0 && len(c.hub.everyone()) == 0 })
+		eventually(t, "freed", func() bool { return c.rooms() == 0 && len(c.hub.allMembers()) == 0 })
 	}
 }
 
-// The end of a session closes its connections within five seconds; trouble of
-// ours does not.
-func TestTheEndOfASessionClosesItsConnections(t *testing.T) {
+// The end of a session closes its connections within five seconds; an error of the
+// server does not.
+func TestSessionEndClosesConnections(t *testing.T) {
 	c := newChat(t, Config{}, nil)
 	var ended atomic.Bool
 	recheck := func(context.Context) error {
@@ -430,29 +429,29 @@ func TestTheEndOfASessionClosesItsConnections(t *testing.T) {
 	}
 	c.recheck.Store(&recheck)
 	ann := c.join("a", "ann")
-	trouble := func(context.Context) error { return errors.New("the database is away") }
-	c.recheck.Store(&trouble)
+	serverError := func(context.Context) error { return errors.New("the database is away") }
+	c.recheck.Store(&serverError)
 	bob := c.join("a", "bob")
-	ann.hears("+bob")
+	ann.expect("+bob")
 	ended.Store(true)
 	start := time.Now()
 	require.Equal(t, websocket.ClosePolicyViolation, ann.closed())
 	require.Less(t, time.Since(start), 3*time.Second)
-	bob.hears("-ann")
+	bob.expect("-ann")
 }
 
-func TestStopSaysGoodbye(t *testing.T) {
+func TestStopClosesConnections(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	c := newChat(t, Config{}, nil)
 	ann := c.join("a", "ann")
-	stubborn := c.join("a", "stubborn") // never answers
+	stubborn := c.join("a", "stubborn") // never answers the close frame
 	_ = stubborn
 	start := time.Now()
 	go func() {
 		time.Sleep(50 * time.Millisecond)
 		_, response, err := c.dial("/chat/a", nil)
 		if err == nil || response.StatusCode != 503 {
-			t.Error("a connection was let in at stop")
+			t.Error("a connection was accepted during shutdown")
 		}
 	}()
 	stopped := make(chan struct{})
@@ -460,7 +459,7 @@ func TestStopSaysGoodbye(t *testing.T) {
 	require.Equal(t, websocket.CloseServiceRestart, ann.closed())
 	<-stopped
 	require.Less(t, time.Since(start), 5*time.Second)
-	require.Empty(t, c.hub.everyone())
+	require.Empty(t, c.hub.allMembers())
 	require.Zero(t, c.rooms())
 	c.server.Close()
 	http.DefaultClient.CloseIdleConnections()
@@ -471,19 +470,19 @@ func TestHistory(t *testing.T) {
 		t.Run(fmt.Sprint(kept), func(t *testing.T) {
 			c := newChat(t, Config{History: kept}, nil)
 			ann, bob := c.join("a", "ann"), c.join("a", "bob")
-			ann.hears("+bob")
+			ann.expect("+bob")
 			var want []string
 			for n := range 5 {
-				bob.say(fmt.Sprint(n))
-				ann.hears(fmt.Sprint(n))
+				bob.broadcast(fmt.Sprint(n))
+				ann.expect(fmt.Sprint(n))
 				if n >= 5-kept {
 					want = append(want, fmt.Sprint(n))
 				}
 			}
 			zoe := c.join("a", "zoe")
-			ann.hears("+zoe")
-			ann.say("now")
-			zoe.hears(append(want, "now")...)
+			ann.expect("+zoe")
+			ann.broadcast("now")
+			zoe.expect(append(want, "now")...)
 		})
 	}
 }
@@ -497,18 +496,18 @@ func TestPresence(t *testing.T) {
 	again := c.join("a", "ann")
 	require.Equal(t, []string{"ann", "zoe"}, c.hub.Members(ctx, "a"))
 	_ = again.Close()
-	ann.hears("+ann", "-ann")
+	ann.expect("+ann", "-ann")
 	require.Equal(t, []string{"ann", "zoe"}, c.hub.Members(ctx, "a"), "one tab is still open")
 	_ = ann.Close()
-	eventually(t, "gone", func() bool { return len(c.hub.Members(ctx, "a")) == 1 })
+	eventually(t, "member has left", func() bool { return len(c.hub.Members(ctx, "a")) == 1 })
 }
 
-// Who answers no ping is gone; who does stays, however silent.
-func TestSilence(t *testing.T) {
+// A member that does not answer pings is dropped; one that does stays, even if silent.
+func TestUnresponsiveMemberIsDropped(t *testing.T) {
 	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Ping, h.Limits.Silence = 50*time.Millisecond, 400*time.Millisecond })
 	ann := c.join("a", "ann")
 	heard := make(chan string, 10)
-	go func() { // reading is what answers pings
+	go func() { // reading answers pings
 		for {
 			_, text, err := ann.ReadMessage()
 			if err != nil {
@@ -522,14 +521,14 @@ func TestSilence(t *testing.T) {
 	select {
 	case text := <-heard:
 		require.Equal(t, "-dead", text)
-	case <-time.After(patience):
-		t.Fatal("the dead member is still there")
+	case <-time.After(testTimeout):
+		t.Fatal("the unresponsive member is still there")
 	}
 	require.Equal(t, []string{"ann"}, c.hub.Members(context.Background(), "a"))
 }
 
-// The library's answer and ours never mix within a frame.
-func TestManyTalkAtOnce(t *testing.T) {
+// Concurrent writes of the library and of the hub are never interleaved within a frame.
+func TestConcurrentMessages(t *testing.T) {
 	c := newChat(t, Config{}, func(h *Hub) { h.Limits.Rate = 1e9 })
 	const talkers, each = 8, 200
 	var clients []client
@@ -548,7 +547,7 @@ func TestManyTalkAtOnce(t *testing.T) {
 		})
 		group.Go(func() {
 			next := map[int]int{}
-			_ = one.SetReadDeadline(time.Now().Add(patience))
+			_ = one.SetReadDeadline(time.Now().Add(testTimeout))
 			for heard := 0; heard < (talkers-1)*each; {
 				_, text, err := one.ReadMessage()
 				if err != nil {
@@ -592,14 +591,14 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-func TestSendRefusesWhatIsNoText(t *testing.T) {
+func TestSendRejectsInvalidText(t *testing.T) {
 	m := &Member{hub: New("x", Config{}, quiet)}
 	require.Error(t, m.Send([]byte{0xff}))
 	require.Error(t, m.Send(func() {}))
-	require.NoError(t, m.Broadcast("outside any room"))
+	require.NoError(t, m.Broadcast("without a room"))
 }
 
-// proxy passes connections to address until cut.
+// proxy forwards connections to address until it is cut.
 type proxy struct {
 	net.Listener
 	mu    sync.Mutex
@@ -636,7 +635,7 @@ func newProxy(t testing.TB, address string) *proxy {
 	return p
 }
 
-// set cuts every connection, and refuses new ones while down.
+// set closes every connection, and rejects new ones while down.
 func (p *proxy) set(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -647,7 +646,7 @@ func (p *proxy) set(down bool) {
 	p.conns = nil
 }
 
-// One user, or one address, cannot take the place of all others.
+// A single user or address cannot use up the connections of all others.
 func TestLimitsOfUsersAndAddresses(t *testing.T) {
 	c := newChat(t, Config{RateLimit: web.Rate{Limit: 2, Window: time.Minute}}, nil)
 	require.Equal(t, 20, c.hub.Limits.Address)
@@ -669,11 +668,11 @@ func TestLimitsOfUsersAndAddresses(t *testing.T) {
 	refused("/chat/a?name=zoe")
 	refused("/echo")
 	_ = first.Close()
-	eventually(t, "there is room again", func() bool { return len(c.hub.everyone()) == 3 })
+	eventually(t, "a connection has ended", func() bool { return len(c.hub.allMembers()) == 3 })
 	_ = c.join("a", "ann")
 
 	c.stop()
-	eventually(t, "all are gone", func() bool { return len(c.hub.everyone()) == 0 })
+	eventually(t, "all members have left", func() bool { return len(c.hub.allMembers()) == 0 })
 	require.Empty(t, c.hub.users)
 	require.Empty(t, c.hub.clients)
 	c.server.Close()
