@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// How long finished jobs stay in the table.
+// Retention of finished jobs.
 const (
-	keepDone = 7 * 24 * time.Hour // done and cancelled; as long as unique keys hold
+	keepDone = 7 * 24 * time.Hour // done and cancelled; unique keys are valid as long
 	keepDead = 30 * 24 * time.Hour
 	batch    = 500
 )
@@ -28,8 +28,8 @@ func (q *Queue) keepClean(ctx context.Context) {
 	}
 }
 
-// clean deletes what is older than it needs to be at a time, a batch at a
-// time so that no lock is held long.
+// clean deletes the jobs whose retention has ended at the given time, in batches so
+// that no lock is held for long.
 func (q *Queue) clean(ctx context.Context, at time.Time) error {
 	for _, old := range []struct {
 		states []string

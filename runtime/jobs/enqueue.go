@@ -14,16 +14,16 @@ import (
 // Limits of a job.
 const (
 	maxKind         = 100       // bytes
-	maxPayload      = 256 << 10 // bytes of JSON: enqueue ids, not documents
+	maxPayload      = 256 << 10 // bytes of JSON: enqueue IDs, not documents
 	defaultAttempts = 15        // about six hours with the default backoff
 )
 
-// Option refines a job; see Unique, At and MaxAttempts.
+// Option configures a job; see [Unique], [At] and [MaxAttempts].
 type Option func(*job)
 
-// Unique makes the job the only one of its kind with this key: when there is
-// one already, waiting, running or finished within the last seven days, the
-// new one is not written and Enqueue returns nil.
+// Unique makes the job unique among those of its kind with this key: if there is one
+// already, waiting, running or finished within the last seven days, no job is written
+// and Enqueue returns nil.
 func Unique(key string) Option {
 	return func(j *job) {
 		sum := sha256.Sum256([]byte(j.Kind + "\x00" + key))
@@ -31,20 +31,20 @@ func Unique(key string) Option {
 	}
 }
 
-// At makes the job wait until t.
+// At delays the job until t.
 func At(t time.Time) Option {
 	return func(j *job) { j.DueAt = new(t.UnixMilli()) }
 }
 
-// MaxAttempts sets how often the job is tried before it is dead; 15. A process
-// that dies while it runs the job counts as a try.
+// MaxAttempts sets how many times the job is attempted before it is dead; the default
+// is 15. An attempt during which the process dies counts too.
 func MaxAttempts(n int) Option {
 	return func(j *job) { j.MaxAttempts = max(n, 1) }
 }
 
-// Enqueue writes a job in tx: it exists when tx commits and not otherwise.
-// payload is stored as JSON of at most 256 KiB and comes back to the handler
-// of kind, a name of at most 100 bytes such as "mail.welcome".
+// Enqueue writes a job in tx: it exists if and only if tx commits. payload is stored as
+// JSON of at most 256 KiB and decoded for the handler of kind, a name of at most 100
+// bytes such as "mail.welcome".
 func Enqueue(tx *gorm.DB, kind string, payload any, opts ...Option) error {
 	if kind == "" || len(kind) > maxKind {
 		return fmt.Errorf("jobs: a kind has 1 to %d bytes, not %d", maxKind, len(kind))
@@ -60,7 +60,7 @@ func Enqueue(tx *gorm.DB, kind string, payload any, opts ...Option) error {
 	for _, opt := range opts {
 		opt(&j)
 	}
-	// A fresh session: conditions that the caller collected on tx are not ours.
+	// A fresh session, without the conditions that the caller may have set on tx.
 	tx = tx.Session(&gorm.Session{NewDB: true})
 	if j.UniqueKey != nil {
 		tx = tx.Clauses(clause.OnConflict{DoNothing: true})

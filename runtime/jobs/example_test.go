@@ -11,7 +11,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/jobs"
 )
 
-// A job is there exactly when what was written beside it is.
+// A job exists if and only if the transaction that enqueued it commits.
 func Example() {
 	gdb, err := db.Open("sqlite::memory:", db.Options{})
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"gorm.io/gorm"
 )
 
-// errLost means that another worker has the job now, or that it was cancelled.
+// errLost means that another worker has claimed the job, or that it was cancelled.
 var errLost = errors.New("the lease was lost")
 
-// permanent marks an error that trying again does not cure.
+// permanent marks an error that a retry cannot fix.
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent wraps an error that a retry cannot fix: the job is dead at
-// once. Permanent(nil) is nil.
+// Permanent wraps an error that a retry cannot fix: the job is dead immediately.
+// Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -26,20 +26,19 @@ func Permanent(err error) error {
 	return permanent{err}
 }
 
-// Handle registers what runs jobs of kind. It runs at least once per job: when
-// the process dies after the work and before the completion is written, it
-// runs again, so the work must be idempotent; use HandleTx for work that must not
-// run twice.
-// An error makes the job wait and run again; so does a panic. ctx ends when
-// the process stops, when the job is cancelled and when its lease is lost.
+// Handle registers work as the handler of kind. A job runs at least once: if the
+// process dies after the work and before the completion is recorded, it runs again, so
+// the work must be idempotent; use [HandleTx] for work that must not run twice. After
+// an error or a panic the job is retried with backoff. ctx is cancelled when the
+// process stops, when the job is cancelled and when its lease is lost.
 func Handle[T any](q *Queue, kind string, work func(ctx context.Context, payload T) error) {
 	register(q, kind, func(ctx context.Context, _ job, payload T) (bool, error) {
 		return false, work(ctx, payload)
 	})
 }
 
-// HandleTx registers work whose only effects are in the database: they commit
-// together with the job's completion, so they happen exactly once.
+// HandleTx registers work whose only effects are in the database: they commit together
+// with the job's completion, so they take effect exactly once.
 func HandleTx[T any](q *Queue, kind string, work func(ctx context.Context, tx *gorm.DB, payload T) error) {
 	register(q, kind, func(ctx context.Context, j job, payload T) (bool, error) {
 		err := q.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {

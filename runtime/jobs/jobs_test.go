@@ -40,7 +40,7 @@ func open(t testing.TB, url string) *gorm.DB {
 	return gdb
 }
 
-// fast is a queue that fails and recovers quickly.
+// fast returns a queue that fails and recovers quickly.
 func fast(gdb *gorm.DB) *Queue {
 	q := New(gdb, quiet)
 	q.Backoff = time.Millisecond
@@ -50,12 +50,12 @@ func fast(gdb *gorm.DB) *Queue {
 // start runs the queue until the test ends or stop is called.
 func start(t testing.TB, q *Queue) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan error, 1)
-	go func() { over <- q.Run(ctx) }()
+	finished := make(chan error, 1)
+	go func() { finished <- q.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		select {
-		case err := <-over:
+		case err := <-finished:
 			if err != nil {
 				t.Error(err)
 			}
@@ -74,7 +74,7 @@ func all(t testing.TB, gdb *gorm.DB) []job {
 	return jobs
 }
 
-// eventually waits for the condition, as long as a slow machine may need.
+// eventually waits for the condition, long enough for a slow machine.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	require.Eventually(t, condition, 15*time.Second, 5*time.Millisecond, what)
@@ -141,7 +141,7 @@ func TestAJobRunsOnceAndItsPayloadComesBack(t *testing.T) {
 	require.Equal(t, ready, jobs[1].State, "a kind without a handler waits for a process that has one")
 }
 
-// A committed job starts at once: this queue would otherwise look in an hour.
+// Committing a job wakes the workers: this queue would otherwise poll in an hour.
 func TestEnqueueWakesTheWorkers(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)
@@ -151,14 +151,14 @@ func TestEnqueueWakesTheWorkers(t *testing.T) {
 	start(t, q)
 	for n := range 3 {
 		require.NoError(t, gdb.Transaction(func(tx *gorm.DB) error {
-			defer time.Sleep(30 * time.Millisecond) // the commit comes after the wake-up
+			defer time.Sleep(30 * time.Millisecond) // commit after the wake-up
 			return Enqueue(tx, "count", payload{n})
 		}))
 		select {
 		case p := <-got:
 			require.Equal(t, n, p.N)
 		case <-time.After(10 * time.Second):
-			t.Fatal("nobody looked")
+			t.Fatal("the workers were not woken")
 		}
 	}
 }
@@ -250,20 +250,20 @@ func TestHandleTxCommitsTheEffectWithTheCompletion(t *testing.T) {
 	require.Len(t, effects, 1)
 }
 
-// effect is what a job of the tests does; nothing makes it unique.
+// effect is the effect of a test job; nothing makes it unique.
 type effect struct {
 	ID int64
 	N  int `gorm:"index"`
 }
 
-// recording is a recorder that runs until the test ends.
+// recording returns a recorder that runs until the test ends.
 func recording(t testing.TB, q *Queue) recorder {
 	r := recorder{queue: q, done: make(chan completion), freed: make(chan int, 10), running: new(atomic.Int64)}
 	go r.run(t.Context().Done())
 	return r
 }
 
-// Of jobs that are recorded together, each learns its own end.
+// When jobs are recorded together, each gets its own result.
 func TestSomeOfABatchAreLost(t *testing.T) {
 	for name, url := range databases(t) {
 		t.Run(name, func(t *testing.T) {
@@ -277,7 +277,8 @@ func TestSomeOfABatchAreLost(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, claimed, 6)
 			slices.SortFunc(claimed, func(a, b job) int { return int(a.ID - b.ID) })
-			// The second was cancelled, the fourth claimed by another, the sixth tried before.
+			// The second was cancelled, the fourth claimed by another worker, the sixth
+			// attempted before.
 			require.NoError(t, gdb.Model(&job{}).Where("id = ?", claimed[1].ID).Updates(ended(cancelled, "")).Error)
 			require.NoError(t, gdb.Model(&job{}).Where("id = ?", claimed[3].ID).Update("attempts", 2).Error)
 			require.NoError(t, gdb.Model(&job{}).Where("id = ?", claimed[5].ID).Update("attempts", 7).Error)
@@ -296,8 +297,8 @@ func TestSomeOfABatchAreLost(t *testing.T) {
 	}
 }
 
-// On PostgreSQL a job is seen at once by a process that sleeps, when its
-// transaction is over and whoever made it.
+// On PostgreSQL a sleeping process notices a job as soon as its transaction commits,
+// whichever process enqueued it.
 func TestAnotherProcessHearsOfAJob(t *testing.T) {
 	url := databases(t)["postgres"]
 	gdb := open(t, url)
@@ -314,20 +315,20 @@ func TestAnotherProcessHearsOfAJob(t *testing.T) {
 	for n := range 20 {
 		begin := time.Now()
 		require.NoError(t, Enqueue(other, "count", payload{n}))
-		took = min(took, (<-ran).Sub(begin)) // the least: the machine has other work
+		took = min(took, (<-ran).Sub(begin)) // the minimum: the machine is shared
 	}
 	if took > 20*time.Millisecond {
-		t.Errorf("another process ran a job after %s, want 20 ms", took)
+		t.Errorf("another process ran a job after %s, want at most 20 ms", took)
 	}
-	// One that is to wait does, and others learn of its time.
+	// Delayed jobs wait, and other processes learn their due time.
 	require.NoError(t, Enqueue(other, "count", payload{1}, At(time.Now().Add(200*time.Millisecond))))
 	<-ran
-	// Without the connection that listens, it polls.
+	// Without the listening connection it polls.
 	require.NoError(t, other.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()").Error)
-	eventually(t, "deaf", func() bool { return !q.listening.Load() })
+	eventually(t, "stopped listening", func() bool { return !q.listening.Load() })
 }
 
-// Where no migration has made the database tell of jobs, they are looked for.
+// Without the trigger, jobs are found by polling.
 func TestAnUntoldJobIsLookedFor(t *testing.T) {
 	gdb := open(t, databases(t)["postgres"])
 	require.NoError(t, gdb.Exec("DROP TRIGGER jobs_notify ON jobs").Error)
@@ -341,13 +342,13 @@ func TestAnUntoldJobIsLookedFor(t *testing.T) {
 		select {
 		case <-ran:
 		case <-time.After(15 * time.Second):
-			t.Fatalf("job %d is not seen", n)
+			t.Fatalf("job %d was not found", n)
 		}
 	}
 	require.False(t, q.listening.Load())
 }
 
-// The worker that lost its lease neither commits its effect nor records an end.
+// A worker that lost its lease neither commits its effect nor records a result.
 func TestALostLeaseCommitsNothing(t *testing.T) {
 	gdb := open(t, "")
 	require.NoError(t, gdb.AutoMigrate(&effect{}))
@@ -381,15 +382,15 @@ func TestAnExpiredLeaseIsClaimedByAnother(t *testing.T) {
 	require.Len(t, first, 1)
 	second, err := heir.claim(context.Background(), 8)
 	require.NoError(t, err)
-	require.Empty(t, second, "it is leased")
-	eventually(t, "the lease ends", func() bool {
+	require.Empty(t, second, "claimed during the lease")
+	eventually(t, "the lease expires", func() bool {
 		second, err = heir.claim(context.Background(), 8)
 		return err == nil && len(second) == 1
 	})
 	require.Equal(t, 2, second[0].Attempts)
 	require.ErrorIs(t, finish(gdb, first[0], ended(done, "")), errLost)
 
-	// A job that takes its process with it every time is dead in the end.
+	// A job whose process dies every time is dead in the end.
 	eventually(t, "dead", func() bool {
 		_, err = heir.claim(context.Background(), 8)
 		return err == nil && all(t, gdb)[0].State == dead
@@ -408,7 +409,7 @@ func TestTheLeaseIsRenewedWhileAJobRuns(t *testing.T) {
 	start(t, q)
 	eventually(t, "running", func() bool { return runs.Load() == 1 })
 	first := *all(t, gdb)[0].DueAt
-	eventually(t, "renewed five leases long", func() bool { return *all(t, gdb)[0].DueAt > first+5*q.Lease.Milliseconds() })
+	eventually(t, "renewed for five leases", func() bool { return *all(t, gdb)[0].DueAt > first+5*q.Lease.Milliseconds() })
 	close(release)
 	inState(t, gdb, done)
 	require.EqualValues(t, 1, runs.Load())
@@ -441,8 +442,8 @@ func TestStopLetsJobsFinishThenReleasesThem(t *testing.T) {
 	stop()
 	jobs := all(t, gdb)
 	require.Equal(t, done, jobs[0].State)
-	require.Equal(t, ready, jobs[1].State, "it runs again at once after the restart")
-	require.Zero(t, jobs[1].Attempts, "and a restart is not a failure")
+	require.Equal(t, ready, jobs[1].State, "it runs again immediately after the restart")
+	require.Zero(t, jobs[1].Attempts, "a restart is not a failure")
 	require.LessOrEqual(t, *jobs[1].DueAt, now())
 }
 
@@ -490,7 +491,7 @@ func TestMistakesStopTheStart(t *testing.T) {
 			require.Error(t, q.Run(context.Background()))
 			err := Module(q).Start(context.Background())
 			require.Error(t, err)
-			require.NotContains(t, err.Error(), "jobs:", "the module's name goes before it")
+			require.NotContains(t, err.Error(), "jobs:", "the module's name is added by the caller")
 		})
 	}
 }
@@ -520,16 +521,16 @@ func TestScheduleMakesOneJobATickAcrossReplicas(t *testing.T) {
 
 func TestScheduledTimesAgreeBetweenReplicas(t *testing.T) {
 	at := time.Date(2026, 3, 1, 10, 7, 33, 5, time.FixedZone("", 3600))
-	for words, want := range map[string]string{
+	for spec, want := range map[string]string{
 		"@every 10m": "2026-03-01T09:10:00Z",
 		"30 3 * * *": "2026-03-02T03:30:00Z",
 		"@hourly":    "2026-03-01T10:00:00Z",
 		"0 0 * * 1":  "2026-03-02T00:00:00Z",
 	} {
 		q := &Queue{}
-		Schedule(q, words, "k", nil)
+		Schedule(q, spec, "k", nil)
 		require.NoError(t, q.err)
-		require.Equal(t, want, q.schedules[0].next(at).Format(time.RFC3339), words)
+		require.Equal(t, want, q.schedules[0].next(at).Format(time.RFC3339), spec)
 	}
 }
 
@@ -603,7 +604,7 @@ func TestCommands(t *testing.T) {
 	require.Equal(t, 2, all(t, gdb)[0].Attempts)
 }
 
-// Cancelling a running job ends its context.
+// Cancelling a running job cancels its context.
 func TestCancelReachesARunningJob(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)

@@ -24,11 +24,11 @@ import (
 )
 
 const (
-	childVariable = "JOBS_TEST_CHILD" // the database of a child process
-	totalVariable = "JOBS_TEST_TOTAL" // how many jobs; 2,000 when not set
+	childVariable = "JOBS_TEST_CHILD" // database of the child process
+	totalVariable = "JOBS_TEST_TOTAL" // number of jobs; default 2,000
 )
 
-// TestMain is a worker process when the environment says so.
+// TestMain runs a worker process if the environment says so.
 func TestMain(m *testing.M) {
 	if url := os.Getenv(childVariable); url != "" {
 		if err := workUntilKilled(url, total()); err != nil {
@@ -47,10 +47,10 @@ func total() int {
 	return 2000
 }
 
-// order is data that a job belongs to: it and the job commit together.
+// order is the data of a job: both commit together.
 type order struct{ ID int }
 
-// workUntilKilled places orders, each with a job, and works them off.
+// workUntilKilled places orders, each with a job, and runs the jobs.
 func workUntilKilled(url string, total int) error {
 	gdb, err := db.Open(url, db.Options{Log: quiet})
 	if err != nil {
@@ -61,8 +61,8 @@ func workUntilKilled(url string, total int) error {
 	HandleTx(q, "order", func(_ context.Context, tx *gorm.DB, p payload) error {
 		return tx.Create(&effect{N: p.N}).Error
 	})
-	over := make(chan error, 1)
-	go func() { over <- q.Run(context.Background()) }()
+	finished := make(chan error, 1)
+	go func() { finished <- q.Run(context.Background()) }()
 
 	var last int
 	if err := gdb.Model(&order{}).Select("COALESCE(MAX(id), 0)").Scan(&last).Error; err != nil {
@@ -81,8 +81,8 @@ func workUntilKilled(url string, total int) error {
 		})
 	}
 	for n := last + 1; n <= total; n++ {
-		// A server may have committed what the process before this one asked
-		// for only after it was killed, and after this one looked.
+		// The server may have committed the previous process's transaction only after
+		// that was killed, and after this one read the last id.
 		if err := place(n, nil); err != nil && fault.From(err).Status != http.StatusConflict {
 			return err
 		}
@@ -95,11 +95,11 @@ func workUntilKilled(url string, total int) error {
 			}
 		}
 	}
-	return <-over
+	return <-finished
 }
 
-// Killed ten times at any instant, every job of a committed transaction has
-// its effect exactly once, and no job of a rolled-back one has any.
+// When the process is killed ten times at arbitrary moments, every job of a committed
+// transaction takes effect exactly once, and no job of a rolled-back one does.
 func TestKilledTenTimes(t *testing.T) {
 	for name, url := range databases(t) {
 		t.Run(name, func(t *testing.T) {
@@ -122,22 +122,22 @@ func TestKilledTenTimes(t *testing.T) {
 				require.NoError(t, child.Start())
 				exited := make(chan error, 1)
 				go func() { exited <- child.Wait() }()
-				// Not before it has got on: the kill is to hit it at work.
+				// Wait for progress, so that the kill interrupts work.
 				goal := (kills + 1) * total / 12
 				deadline := time.Now().Add(time.Minute)
 				for count(&effect{}) < goal && time.Now().Before(deadline) {
 					select {
 					case err := <-exited:
-						t.Fatalf("the child ended by itself: %v\n%s", err, output.String())
+						t.Fatalf("the child exited: %v\n%s", err, output.String())
 					case <-time.After(2 * time.Millisecond):
 					}
 				}
 				require.NoError(t, child.Process.Kill())
 				<-exited
 				kills++
-				require.Less(t, count(&effect{}), total, "killed too late to mean anything")
+				require.Less(t, count(&effect{}), total, "killed too late")
 			}
-			// The eleventh may finish.
+			// The eleventh process may finish.
 			last := exec.Command(os.Args[0])
 			last.Env = append(os.Environ(), childVariable+"="+url)
 			require.NoError(t, last.Start())
@@ -154,7 +154,7 @@ func TestKilledTenTimes(t *testing.T) {
 			for _, e := range effects {
 				times[e.N]++
 			}
-			require.Len(t, times, total, "every committed order and nothing else")
+			require.Len(t, times, total, "committed orders")
 			for n, k := range times {
 				require.Equal(t, 1, k, "order %d", n)
 				require.LessOrEqual(t, n, total, "a rolled-back order ran")
@@ -175,7 +175,7 @@ func databases(t *testing.T) map[string]string {
 	}
 }
 
-// private makes a database on the server at base, dropped at the end.
+// private creates a database on the server at base and drops it after the test.
 func private(t *testing.T, base string) string {
 	t.Helper()
 	server, err := db.Open(base, db.Options{Log: quiet})

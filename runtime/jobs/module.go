@@ -17,17 +17,17 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// workGrace is Queue.Grace of a process that only works: it is to be over
-// within ten seconds.
+// workGrace is Queue.Grace for a process that only runs jobs: it must stop within ten
+// seconds.
 const workGrace = 7 * time.Second
 
-// Module returns the queue as a part of the application: workers while it
-// serves, the commands "work", which runs workers alone, and "jobs ls", "jobs
-// retry" and "jobs cancel", and in development what the page at /dev shows.
+// Module returns the queue as a module of the application: workers while it serves, the
+// commands "work", which only runs workers, "jobs ls", "jobs retry" and "jobs cancel",
+// and in development a panel for the page at /dev.
 func Module(q *Queue) web.Module {
 	return web.Module{
 		Name:  "jobs",
-		Start: func(context.Context) error { return q.err }, // by now every module has registered
+		Start: func(context.Context) error { return q.err }, // every module has registered by now
 		Run:   q.Run,
 		Routes: []web.Route{
 			web.Get("/dev/jobs", q.panel).Doc("Show background jobs (development)").Dev(),
@@ -85,7 +85,7 @@ func (q *Queue) listCommand(ctx context.Context, io command.IO) error {
 		if j.DueAt != nil {
 			due = stamp(*j.DueAt)
 		}
-		fmt.Fprintf(out, "%d\t%s\t%s\t%d/%d\t%s\t%s\t%s\n", j.ID, line(j.Kind), j.State, j.Attempts, j.MaxAttempts, stamp(j.CreatedAt), due, line(j.LastError))
+		fmt.Fprintf(out, "%d\t%s\t%s\t%d/%d\t%s\t%s\t%s\n", j.ID, singleLine(j.Kind), j.State, j.Attempts, j.MaxAttempts, stamp(j.CreatedAt), due, singleLine(j.LastError))
 	}
 	return out.Flush()
 }
@@ -106,11 +106,11 @@ func (q *Queue) retryCommand(ctx context.Context, io command.IO) error {
 		}
 		tx = tx.Where("id IN ?", ids)
 	}
-	// Attempts never goes back: it is what tells one claim from another.
+	// Attempts never decreases: it distinguishes claims.
 	result := tx.Updates(map[string]any{
 		"state": ready, "due_at": now(), "finished_at": nil, "max_attempts": gorm.Expr("attempts + ?", defaultAttempts),
 	})
-	q.tell(q.db.WithContext(ctx))
+	q.notifyListeners(q.db.WithContext(ctx))
 	return report(io.Stdout, result, "to run again", flags.NArg())
 }
 
@@ -124,15 +124,15 @@ func (q *Queue) cancelCommand(ctx context.Context, io command.IO) error {
 	return report(io.Stdout, result, "cancelled", len(ids))
 }
 
-// report says how many jobs a command changed, and fails when some of those
-// asked for were in no state for it.
-func report(w io.Writer, result *gorm.DB, what string, asked int) error {
+// report prints how many jobs a command changed, and returns an error if some of the
+// requested ones were missing or in another state.
+func report(w io.Writer, result *gorm.DB, what string, requested int) error {
 	if result.Error != nil {
 		return result.Error
 	}
 	fmt.Fprintf(w, "%d %s\n", result.RowsAffected, what)
-	if result.RowsAffected < int64(asked) {
-		return fmt.Errorf("%d of %d jobs do not exist or are in another state\n  try:   jobs ls", int64(asked)-result.RowsAffected, asked)
+	if result.RowsAffected < int64(requested) {
+		return fmt.Errorf("%d of %d jobs do not exist or are in another state\n  try:   jobs ls", int64(requested)-result.RowsAffected, requested)
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func parseIDs(name string, words []string) ([]int64, error) {
 
 func newFlags(name string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error says it all
+	flags.SetOutput(io.Discard) // the returned error is enough
 	return flags
 }
 
@@ -167,8 +167,8 @@ func parse(flags *flag.FlagSet, args []string) error {
 
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
 
-// line keeps stored text on one line of a terminal, without control characters.
-func line(text string) string {
+// singleLine returns stored text on a single line, without control characters.
+func singleLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

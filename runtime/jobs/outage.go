@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// maxPause is the longest pause between two tries while the database fails.
+// maxPause is the maximum pause between retries while the database fails.
 const maxPause = 30 * time.Second
 
-// outage counts the failures of one loop while the database does not answer.
+// outage tracks the consecutive failures of a loop while the database is unavailable.
 type outage struct {
 	log      *slog.Logger
-	failures int // in a row
+	failures int // consecutive
 }
 
-// note takes how a try ended, and logs it when the one before ended otherwise.
+// note records the result of an attempt, and logs the first failure and the recovery.
 func (t *outage) note(err error) {
 	switch {
 	case err == nil && t.failures > 0:
@@ -27,9 +27,9 @@ func (t *outage) note(err error) {
 	}
 }
 
-// pause is how long to wait after a failure: as long as usual after the first,
-// twice as long after each further one.
-func (t *outage) pause(usual time.Duration) time.Duration {
+// pause returns how long to wait after a failure: usual after the first, doubling with
+// each further one.
+func (t *outage) pause(initial time.Duration) time.Duration {
 	doubled := min(max(t.failures-1, 0), 10)
-	return max(usual, min(usual<<doubled, maxPause))
+	return max(initial, min(initial<<doubled, maxPause))
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// record is a log that can be read while it is written.
+// record is a log that can be read concurrently.
 type record struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -36,7 +36,7 @@ func (r *record) count(text string) int {
 	return strings.Count(r.text.String(), text)
 }
 
-// TestAnUnmigratedDatabase is said once, not with every look, and waited for.
+// TestAnUnmigratedDatabase checks that a missing table is logged once and retried.
 func TestAnUnmigratedDatabase(t *testing.T) {
 	gdb, err := db.Open("sqlite:"+filepath.Join(t.TempDir(), "jobs.db"), db.Options{})
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestAnUnmigratedDatabase(t *testing.T) {
 	Schedule(q, "@every 1h", "test.hourly", payload{})
 	start(t, q)
 	eventually(t, "some failures", func() bool { return failed.Load() > 12 })
-	require.Equal(t, 2, log.count("jobs are waiting for the database"), log.text.String()) // the look, and the schedule
+	require.Equal(t, 2, log.count("jobs are waiting for the database"), log.text.String()) // polling and the schedule
 	require.Equal(t, 2, log.count("no such table")-log.count("deleting finished"), log.text.String())
 	require.Zero(t, log.count("the database is back; jobs continue"))
 	require.Error(t, Enqueue(gdb, "test.once", payload{}))
@@ -71,7 +71,7 @@ func TestAnUnmigratedDatabase(t *testing.T) {
 	case <-time.After(15 * time.Second):
 		t.Fatal("the job did not run")
 	}
-	eventually(t, "both go on", func() bool { return log.count("the database is back; jobs continue") == 2 })
+	eventually(t, "both recover", func() bool { return log.count("the database is back; jobs continue") == 2 })
 	require.Equal(t, 2, log.count("jobs are waiting for the database"))
 }
 
@@ -85,6 +85,6 @@ func TestPausesGrow(t *testing.T) {
 	outage.note(nil)
 	outage.note(nil)
 	require.Equal(t, time.Second, outage.pause(time.Second))
-	require.Equal(t, time.Minute, outage.pause(time.Minute), "never less than usual")
+	require.Equal(t, time.Minute, outage.pause(time.Minute), "never less than the initial pause")
 	require.Equal(t, []int{1, 1}, []int{log.count("jobs are waiting"), log.count("the database is back; jobs continue")})
 }

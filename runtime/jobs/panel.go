@@ -10,11 +10,11 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// panelJobs is how many jobs the panel lists.
+// panelJobs is the number of jobs listed by the panel.
 const panelJobs = 30
 
-// panel shows how many jobs are in each state, and of the failed and the newest
-// ones what became of them; never their payloads, which may hold secrets.
+// panel shows the number of jobs per state and the results of the failed and the newest
+// ones, but not their payloads, which may contain secrets.
 func (q *Queue) panel(c *gin.Context, _ web.None) (web.Panel, error) {
 	p := web.Panel{Title: "Jobs", Head: []string{"id", "kind", "state", "attempts", "created", "error"}}
 	var counts []struct {
@@ -39,7 +39,7 @@ func (q *Queue) panel(c *gin.Context, _ web.None) (web.Panel, error) {
 		p.Rows = append(p.Rows, web.PanelRow{
 			Cells: []string{
 				fmt.Sprint(j.ID), j.Kind, j.State, fmt.Sprintf("%d/%d", j.Attempts, j.MaxAttempts),
-				time.UnixMilli(j.CreatedAt).Format(time.DateTime), line(j.LastError),
+				time.UnixMilli(j.CreatedAt).Format(time.DateTime), singleLine(j.LastError),
 			},
 			Alarm: j.LastError != "" && j.State != done,
 		})

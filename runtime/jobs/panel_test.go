@@ -19,7 +19,7 @@ func TestPanel(t *testing.T) {
 	require.NoError(t, Enqueue(gdb, "breaks", payload{}, MaxAttempts(1)))
 	require.NoError(t, Enqueue(gdb, "works", payload{N: 123454321}))
 	stop := start(t, q)
-	eventually(t, "both end", func() bool { jobs := all(t, gdb); return jobs[0].State == dead && jobs[1].State == done })
+	eventually(t, "both jobs finish", func() bool { jobs := all(t, gdb); return jobs[0].State == dead && jobs[1].State == done })
 	stop()
 
 	answer := webtest.NewWith(t, web.Config{Env: web.Development}, Module(q)).Get("/dev/jobs").Expect(200)
@@ -32,5 +32,5 @@ func TestPanel(t *testing.T) {
 	require.True(t, p.Rows[0].Alarm)
 	require.Equal(t, []string{"2", "works", "done", "1/15"}, p.Rows[1].Cells[:4])
 	require.False(t, p.Rows[1].Alarm)
-	require.NotContains(t, string(answer.Body()), "123454321", "payloads may hold secrets")
+	require.NotContains(t, string(answer.Body()), "123454321", "payloads may contain secrets")
 }

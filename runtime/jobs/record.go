@@ -8,34 +8,34 @@ import (
 	"gorm.io/gorm"
 )
 
-// completion is a job that is done, and waits until that is written.
+// completion is a finished job waiting to be recorded.
 type completion struct {
 	job
 	written chan error
 }
 
-// recorder writes that jobs are done: those that are at about the same time, or
+// recorder records completed jobs: those that finish within gather of each other, or
 // while it writes, in one statement.
 type recorder struct {
 	queue   *Queue
 	done    chan completion
-	freed   chan<- int // takes how many places are free again
+	freed   chan<- int // receives the number of freed slots
 	running *atomic.Int64
 }
 
-// gather is how long a job that is done waits for others that run.
-const gather = 2 * time.Millisecond
+// batchWait is how long a completed job waits for others that are running.
+const batchWait = 2 * time.Millisecond
 
-// free says that places are free again.
+// free releases slots.
 func (r recorder) free(places int) {
 	r.running.Add(int64(-places))
 	r.freed <- places
 }
 
-// finish waits until it is written that j is done. taken says that its place is
-// free, or soon will be.
+// finish waits until the completion of j is recorded. taken reports whether the
+// recorder has taken over releasing its slot.
 func (r recorder) finish(ctx context.Context, j job) (taken bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*statement)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*statementTimeout)
 	defer cancel()
 	c := completion{j, make(chan error, 1)}
 	select {
@@ -51,7 +51,7 @@ func (r recorder) finish(ctx context.Context, j job) (taken bool, err error) {
 	}
 }
 
-// run writes until stopped is closed.
+// run records completions until stopped is closed.
 func (r recorder) run(stopped <-chan struct{}) {
 	for {
 		select {
@@ -59,16 +59,16 @@ func (r recorder) run(stopped <-chan struct{}) {
 			return
 		case first := <-r.done:
 			all := []completion{first}
-			enough := time.After(gather)
+			timeout := time.After(batchWait)
 			for more := true; more && int64(len(all)) < r.running.Load(); {
 				select {
 				case c := <-r.done:
 					all = append(all, c)
-				case <-enough:
+				case <-timeout:
 					more = false
 				}
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), statement)
+			ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
 			errs := finishAll(r.queue.db.WithContext(ctx), all)
 			cancel()
 			r.free(len(all))
@@ -79,8 +79,8 @@ func (r recorder) run(stopped <-chan struct{}) {
 	}
 }
 
-// finishAll writes that jobs are done, in a statement for all that were tried as
-// often, and says of which it could not.
+// finishAll records the completion of jobs, in one statement per number of attempts,
+// and returns the error of each.
 func finishAll(tx *gorm.DB, all []completion) []error {
 	errs := make([]error, len(all))
 	ids := map[int][]int64{} // by attempts
@@ -90,7 +90,7 @@ func finishAll(tx *gorm.DB, all []completion) []error {
 	written := map[int64]bool{}
 	for attempts, ids := range ids {
 		result := tx.Model(&job{}).Where("id IN ? AND attempts = ? AND state IN ?", ids, attempts, []string{ready, running}).Updates(completed())
-		if result.Error == nil && result.RowsAffected < int64(len(ids)) { // some were lost: which?
+		if result.Error == nil && result.RowsAffected < int64(len(ids)) { // find out which were lost
 			var found []int64
 			result.Error = tx.Model(&job{}).Where("id IN ? AND attempts = ? AND state = ?", ids, attempts, done).Pluck("id", &found).Error
 			ids = found
@@ -109,7 +109,7 @@ func finishAll(tx *gorm.DB, all []completion) []error {
 	return errs
 }
 
-// completed are the changes that end a job that is done.
+// completed returns the changes that mark a job as done.
 func completed() map[string]any {
 	return map[string]any{"state": done, "due_at": nil, "finished_at": now(), "last_error": ""}
 }

@@ -10,27 +10,27 @@ const table = "jobs"
 
 // The states of a job.
 const (
-	ready     = "ready"     // waits for its due time
-	running   = "running"   // a worker holds it until its due time
+	ready     = "ready"     // waiting for its due time
+	running   = "running"   // leased by a worker until its due time
 	done      = "done"      // finished
 	dead      = "dead"      // failed for good; see the command "jobs retry"
 	cancelled = "cancelled" // taken back by "jobs cancel"
 )
 
-// job is a row of the table. Times are Unix milliseconds, which every database
-// stores and compares alike.
+// job is a row of the table. Times are Unix milliseconds, which are stored and compared
+// the same on every database.
 type job struct {
 	ID      int64
 	Kind    string
 	Payload string // JSON
-	// UniqueKey is a digest of kind and key: databases differ in how they
-	// compare text, and must not differ in which jobs are the same.
+	// UniqueKey is a digest of kind and key: databases compare text differently, but
+	// must agree on which jobs are the same.
 	UniqueKey   *string
 	State       string
-	Attempts    int // claims so far; it only grows, so it also tells claims apart
+	Attempts    int // number of claims; it only increases, so it also distinguishes claims
 	MaxAttempts int
-	// DueAt is when the job may be claimed: its time while it is ready, the
-	// end of the lease while it runs, null when it is finished.
+	// DueAt is when the job may be claimed: its scheduled time while it is ready, the
+	// end of the lease while it runs, null when it has finished.
 	DueAt      *int64
 	LastError  string
 	CreatedAt  int64 `gorm:"autoCreateTime:milli"`
@@ -40,7 +40,7 @@ type job struct {
 // TableName implements gorm's Tabler.
 func (job) TableName() string { return table }
 
-// Migrations returns what makes the table, for the project's list.
+// Migrations returns the migrations that create the table, for the project's list.
 func Migrations() []db.Migration {
 	return []db.Migration{{
 		ID:   "20260101000100_create_jobs",
@@ -62,12 +62,12 @@ func Migrations() []db.Migration {
 			if tx.Name() != "postgres" {
 				return nil
 			}
-			return tx.Exec("DROP FUNCTION IF EXISTS jobs_notify CASCADE").Error // and the trigger
+			return tx.Exec("DROP FUNCTION IF EXISTS jobs_notify CASCADE").Error // including the trigger
 		},
 	}}
 }
 
-// jobs1 is the table as the first migration makes it.
+// jobs1 is the table as created by the first migration.
 type jobs1 struct {
 	ID          int64   `gorm:"primaryKey;index:idx_jobs_due,priority:2"`
 	Kind        string  `gorm:"size:100;not null"`

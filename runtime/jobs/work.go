@@ -23,22 +23,22 @@ import (
 )
 
 const (
-	soon       = 10 * time.Millisecond // the first pause after there was work; it doubles up to Poll
-	maxBackoff = time.Hour
-	statement  = 10 * time.Second // for statements that must outlive the work's own context
-	abandon    = time.Second / 2  // how long jobs may take to notice that their context ended
-	idlePolls  = 10               // polls that one who listens leaves out
+	minPause         = 10 * time.Millisecond // first pause after a claim; it doubles up to Poll
+	maxBackoff       = time.Hour
+	statementTimeout = 10 * time.Second // for statements that must outlive the job's own context
+	cancelWait       = time.Second / 2  // how long jobs may take to return after their context is cancelled
+	idlePolls        = 10               // multiple of Poll at which a process that listens polls
 )
 
 var errStopping = errors.New("the process is stopping")
 
 func now() int64 { return time.Now().UnixMilli() }
 
-// Run works until ctx ends, then lets running jobs finish for Grace, ends
-// their context, and returns within half a second more. It returns an error only
-// for mistakes made while registering. An outage of the database, such as a
-// table that no migration has made yet, is logged when it begins and when it
-// ends, and tried again after growing pauses of up to 30 seconds.
+// Run runs jobs until ctx is cancelled, then lets running jobs finish for Grace,
+// cancels their context, and returns within another half second. It returns an error
+// only for registration errors. A database failure, such as a table whose migration has
+// not run, is logged when it begins and when it ends, and retried with pauses growing
+// to 30 seconds.
 func (q *Queue) Run(ctx context.Context) error {
 	if q.err != nil {
 		return q.err
@@ -57,7 +57,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	return nil
 }
 
-// work claims and runs jobs until ctx ends.
+// work claims and runs jobs until ctx is cancelled.
 func (q *Queue) work(ctx context.Context) {
 	workCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -67,14 +67,14 @@ func (q *Queue) work(ctx context.Context) {
 	stopped := make(chan struct{})
 	defer close(stopped)
 	go records.run(stopped)
-	looking := outage{log: q.log.With("doing", "looking for jobs")}
-	for delay := soon; ctx.Err() == nil; {
-		if free += taken(ctx, freed, free == 0); free == 0 {
+	claiming := outage{log: q.log.With("doing", "looking for jobs")}
+	for delay := minPause; ctx.Err() == nil; {
+		if free += receiveFreed(ctx, freed, free == 0); free == 0 {
 			continue
 		}
 		claimed, err := q.claim(ctx, free)
 		if ctx.Err() == nil {
-			looking.note(err)
+			claiming.note(err)
 		}
 		records.running.Add(int64(len(claimed)))
 		for _, j := range claimed {
@@ -85,30 +85,31 @@ func (q *Queue) work(ctx context.Context) {
 		}
 		switch {
 		case err != nil:
-			delay = looking.pause(q.Poll)
+			delay = claiming.pause(q.Poll)
 		case q.listening.Load():
 			delay = q.untilDue(ctx)
 		case len(claimed) > 0:
-			delay = soon
+			delay = minPause
 		}
 		select {
 		case <-ctx.Done():
-		case <-q.wake: // the transaction may not be committed yet, so the next looks come soon
-			delay = soon
+		case <-q.wake: // the transaction may not be committed yet: poll quickly for a while
+			delay = minPause
 		case <-time.After(delay):
 			delay = min(delay*2, q.Poll)
 		}
 	}
 	if !waitFor(&jobs, q.Grace) {
 		cancel(errStopping)
-		if !waitFor(&jobs, abandon) {
+		if !waitFor(&jobs, cancelWait) {
 			q.log.Warn("jobs still running at shutdown; they run again when their lease expires")
 		}
 	}
 }
 
-// taken is how many places were freed since; it waits for one where it must.
-func taken(ctx context.Context, freed <-chan int, wait bool) (n int) {
+// receiveFreed returns the number of slots freed meanwhile. With wait it waits for at least
+// one.
+func receiveFreed(ctx context.Context, freed <-chan int, wait bool) (n int) {
 	if wait {
 		select {
 		case n = <-freed:
@@ -125,37 +126,36 @@ func taken(ctx context.Context, freed <-chan int, wait bool) (n int) {
 	}
 }
 
-// untilDue is how long nothing is due, as far as is known: whoever makes a job
-// says so to those that listen. What others have died with is looked for now and
-// then.
+// untilDue returns how long no job is due, as far as is known: listeners are notified
+// of new jobs. The limit is for the jobs of processes that died.
 func (q *Queue) untilDue(ctx context.Context) time.Duration {
-	rest := idlePolls * q.Poll
+	limit := idlePolls * q.Poll
 	var next []int64
 	err := q.db.WithContext(ctx).Model(&job{}).Where("due_at IS NOT NULL AND kind IN ?", q.kinds()).Order("due_at").Limit(1).Pluck("due_at", &next).Error
 	if err != nil || len(next) == 0 {
-		return rest
+		return limit
 	}
-	return min(max(time.Until(time.UnixMilli(next[0])), time.Millisecond), rest)
+	return min(max(time.Until(time.UnixMilli(next[0])), time.Millisecond), limit)
 }
 
 func (q *Queue) kinds() []string { return slices.Sorted(maps.Keys(q.handlers)) }
 
-// keepListening hears of jobs that other processes make, where the database
-// tells of them.
+// keepListening receives notifications of jobs enqueued by other processes, if the
+// database supports that.
 func (q *Queue) keepListening(ctx context.Context) {
 	if q.db.Name() != "postgres" {
 		return
 	}
 	for ctx.Err() == nil {
-		var told bool // by what a migration makes, which may be to come
-		err := q.db.WithContext(ctx).Raw("SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass('jobs') AND tgname = 'jobs_notify')").Scan(&told).Error
-		if err == nil && told {
+		var triggerExists bool // the trigger exists; its migration may still have to run
+		err := q.db.WithContext(ctx).Raw("SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass('jobs') AND tgname = 'jobs_notify')").Scan(&triggerExists).Error
+		if err == nil && triggerExists {
 			err = db.Listen(ctx, q.db, table, func() {
 				q.listening.Store(true)
-				q.nudge()
+				q.wakeWorker()
 			})
-			q.listening.Store(false) // until it does again, it polls
-			q.nudge()
+			q.listening.Store(false) // poll until it listens again
+			q.wakeWorker()
 		}
 		if errors.Is(err, errors.ErrUnsupported) {
 			return
@@ -167,15 +167,15 @@ func (q *Queue) keepListening(ctx context.Context) {
 	}
 }
 
-// tell wakes those that listen for jobs that became due otherwise than by being
-// made, of which the database tells by itself.
-func (q *Queue) tell(tx *gorm.DB) {
+// notifyListeners notifies listeners of jobs that became due by an update; for inserts the trigger
+// does that.
+func (q *Queue) notifyListeners(tx *gorm.DB) {
 	if tx.Name() == "postgres" {
-		_ = tx.Exec("SELECT pg_notify(?, '')", table).Error // if not, they look by themselves
+		_ = tx.Exec("SELECT pg_notify(?, '')", table).Error // on failure they notice by polling
 	}
 }
 
-// claim takes up to n due jobs that this process has handlers for.
+// claim claims up to n due jobs that this process has handlers for.
 func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
 	kinds := q.kinds()
 	if len(kinds) == 0 {
@@ -183,11 +183,11 @@ func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
 	}
 	at := now()
 	if q.db.Name() == "postgres" {
-		return q.claimAtOnce(ctx, kinds, at, n)
+		return q.claimPostgres(ctx, kinds, at, n)
 	}
 	due := func(tx *gorm.DB) *gorm.DB { return tx.Where("due_at <= ? AND kind IN ?", at, kinds) }
 
-	// An idle queue costs one read, and no lock.
+	// An idle queue costs one read and no lock.
 	var ids []int64
 	err := due(q.db.WithContext(ctx).Model(&job{})).Limit(1).Pluck("id", &ids).Error
 	if err != nil || len(ids) == 0 {
@@ -207,8 +207,8 @@ func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
 		}
 		ids = ids[:0]
 		for _, j := range found {
-			if j.Attempts >= j.MaxAttempts { // it was running, and took its process with it every time
-				if err := finish(tx, j, ended(dead, diedWith)); err != nil {
+			if j.Attempts >= j.MaxAttempts { // it was running, and its process died every time
+				if err := finish(tx, j, ended(dead, processDied)); err != nil {
 					return err
 				}
 				continue
@@ -230,12 +230,12 @@ func (q *Queue) claim(ctx context.Context, n int) ([]job, error) {
 	return claimed, nil
 }
 
-// diedWith is what is known of a job that was running, and took its process with
-// it every time.
-const diedWith = "the process died while running the job"
+// processDied is the error of a job that was running when its process died, on every
+// attempt.
+const processDied = "the process died while running the job"
 
-// claimAtOnce is claim in one statement, by the words of PostgreSQL.
-func (q *Queue) claimAtOnce(ctx context.Context, kinds []string, at int64, n int) ([]job, error) {
+// claimPostgres is claim in a single statement, for PostgreSQL.
+func (q *Queue) claimPostgres(ctx context.Context, kinds []string, at int64, n int) ([]job, error) {
 	tx := q.db.WithContext(ctx)
 	var found, claimed []job
 	err := tx.Raw("UPDATE jobs SET state = ?, attempts = attempts + 1, due_at = ? WHERE id = ANY(ARRAY("+
@@ -246,15 +246,15 @@ func (q *Queue) claimAtOnce(ctx context.Context, kinds []string, at int64, n int
 			claimed = append(claimed, j)
 			continue
 		}
-		changes := ended(dead, diedWith)
+		changes := ended(dead, processDied)
 		changes["attempts"] = j.Attempts - 1
 		err = errors.Join(err, finish(tx, j, changes))
 	}
 	return claimed, err
 }
 
-// isolation keeps MySQL from locking the gaps between rows, where other
-// transactions insert.
+// isolation prevents MySQL from locking the gaps between rows, where other transactions
+// insert.
 func (q *Queue) isolation() *sql.TxOptions {
 	if q.sqlite() {
 		return nil
@@ -264,7 +264,7 @@ func (q *Queue) isolation() *sql.TxOptions {
 
 func (q *Queue) sqlite() bool { return q.db.Name() == "sqlite" }
 
-// run runs one claimed job and records how it ended, which frees its place.
+// run runs a claimed job and records the result, which releases its slot.
 func (q *Queue) run(ctx context.Context, j job, records recorder) {
 	freed := false
 	defer func() {
@@ -280,11 +280,11 @@ func (q *Queue) run(ctx context.Context, j job, records recorder) {
 	}()
 	start := time.Now()
 	var recorded bool
-	inside := ctx // what is around the work has its say in the log
+	jobCtx := ctx // the context set up by web.Background, for the log
 	err := web.Background(ctx, web.Work{
 		Name: "job " + j.Kind, About: []slog.Attr{slog.Int64("job", j.ID), slog.Int("attempt", j.Attempts)},
 		Do: func(ctx context.Context) (err error) {
-			inside = ctx
+			jobCtx = ctx
 			recorded, err = q.call(ctx, j)
 			return err
 		},
@@ -300,26 +300,26 @@ func (q *Queue) run(ctx context.Context, j job, records recorder) {
 		freed, err = records.finish(ctx, j)
 	case errors.Is(err, errLost):
 	case stopping:
-		// Not a failure: it runs again at once, elsewhere or after the restart.
+		// Not a failure: it runs again immediately, elsewhere or after the restart.
 		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now(), "attempts": j.Attempts - 1})
-		q.tell(q.db.WithContext(context.WithoutCancel(ctx)))
+		q.notifyListeners(q.db.WithContext(context.WithoutCancel(ctx)))
 	case errors.As(err, &permanent{}) || j.Attempts >= j.MaxAttempts:
-		log.ErrorContext(inside, "job is dead", "error", err, "retry", fmt.Sprintf("jobs retry %d", j.ID))
+		log.ErrorContext(jobCtx, "job is dead", "error", err, "retry", fmt.Sprintf("jobs retry %d", j.ID))
 		err = q.record(ctx, j, ended(dead, err.Error()))
 	default:
 		pause := backoff(q.Backoff, j.Attempts)
-		log.WarnContext(inside, "job failed", "error", err, "again_in", pause.Round(time.Millisecond))
-		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now() + pause.Milliseconds(), "last_error": short(err.Error())})
-		q.nudge() // to know when it is due
+		log.WarnContext(jobCtx, "job failed", "error", err, "again_in", pause.Round(time.Millisecond))
+		err = q.record(ctx, j, map[string]any{"state": ready, "due_at": now() + pause.Milliseconds(), "last_error": truncate(err.Error())})
+		q.wakeWorker() // to learn when it is due
 	}
 	if err != nil {
-		log.WarnContext(inside, "job result not recorded; it may run again", "error", err)
+		log.WarnContext(jobCtx, "job result not recorded; it may run again", "error", err)
 		return
 	}
-	log.DebugContext(inside, "job ran", "took", time.Since(start))
+	log.DebugContext(jobCtx, "job ran", "took", time.Since(start))
 }
 
-// call runs the handler and turns a panic into an error.
+// call runs the handler and converts a panic into an error.
 func (q *Queue) call(ctx context.Context, j job) (recorded bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -330,16 +330,16 @@ func (q *Queue) call(ctx context.Context, j job) (recorded bool, err error) {
 	return q.handlers[j.Kind](ctx, j)
 }
 
-// keepLease renews the lease until ctx ends, and ends it when the job belongs
-// to somebody else.
+// keepLease renews the lease until ctx is done, and cancels the job if it belongs to
+// another worker.
 func (q *Queue) keepLease(ctx context.Context, cancel context.CancelCauseFunc, j job) {
-	beat := time.NewTicker(max(q.Lease/3, time.Millisecond))
-	defer beat.Stop()
+	tick := time.NewTicker(max(q.Lease/3, time.Millisecond))
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-beat.C:
+		case <-tick.C:
 		}
 		err := finish(q.db.WithContext(ctx), j, map[string]any{"due_at": now() + q.Lease.Milliseconds()})
 		if errors.Is(err, errLost) {
@@ -352,14 +352,14 @@ func (q *Queue) keepLease(ctx context.Context, cancel context.CancelCauseFunc, j
 	}
 }
 
-// record writes how a job ended, even when its own context is over.
+// record records the result of a job, even if its own context is done.
 func (q *Queue) record(ctx context.Context, j job, changes map[string]any) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statement)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 	defer cancel()
 	return finish(q.db.WithContext(ctx), j, changes)
 }
 
-// finish changes the row if it still belongs to this attempt.
+// finish updates the row if it still belongs to this attempt.
 func finish(tx *gorm.DB, j job, changes map[string]any) error {
 	result := tx.Model(&job{}).Where("id = ? AND attempts = ? AND state IN ?", j.ID, j.Attempts, []string{ready, running}).Updates(changes)
 	if result.Error == nil && result.RowsAffected == 0 {
@@ -368,13 +368,13 @@ func finish(tx *gorm.DB, j job, changes map[string]any) error {
 	return result.Error
 }
 
-// ended returns the changes that end a job for good.
+// ended returns the changes that mark a job as finished.
 func ended(state, reason string) map[string]any {
-	return map[string]any{"state": state, "due_at": nil, "finished_at": now(), "last_error": short(reason)}
+	return map[string]any{"state": state, "due_at": nil, "finished_at": now(), "last_error": truncate(reason)}
 }
 
-// short fits text into its column.
-func short(text string) string {
+// truncate truncates text to the size of its column.
+func truncate(text string) string {
 	text = strings.ToValidUTF8(text, "?")
 	if r := []rune(text); len(r) > 1000 {
 		return string(r[:1000]) + "..."
@@ -382,23 +382,23 @@ func short(text string) string {
 	return text
 }
 
-// backoff returns the pause after a number of failed attempts: doubled each
-// time, at most an hour, a quarter more or less so that jobs that failed
-// together do not come back together.
+// backoff returns the pause after a number of failed attempts: doubled each time, at
+// most an hour, with a jitter of a quarter so that jobs that failed together are not
+// retried together.
 func backoff(first time.Duration, attempts int) time.Duration {
 	pause := maxBackoff
 	if shift := attempts - 1; shift < 20 {
 		pause = min(first<<shift, maxBackoff)
 	}
-	return time.Duration(float64(pause) * (0.75 + rand.Float64()/2)) // #nosec G404 -- jitter is no secret
+	return time.Duration(float64(pause) * (0.75 + rand.Float64()/2)) // #nosec G404 -- jitter is not a secret
 }
 
-// waitFor reports whether the group ended within d.
+// waitFor reports whether the group finished within d.
 func waitFor(group *sync.WaitGroup, d time.Duration) bool {
-	over := make(chan struct{})
-	go func() { group.Wait(); close(over) }()
+	finished := make(chan struct{})
+	go func() { group.Wait(); close(finished) }()
 	select {
-	case <-over:
+	case <-finished:
 		return true
 	case <-time.After(d):
 		return false
