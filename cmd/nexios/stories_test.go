@@ -48,6 +48,8 @@ func hinting() {
 //	fails CODE PROGRAM ARGS...   runs a program that must exit with the code
 //	keep DIR                     remembers every file below a folder
 //	kept DIR                     fails unless they are the same, byte for byte
+//	numbered FILE                writes the number of each {choice} of the wizard, in
+//	                             the project that is the current folder, into a file
 //	listen                       takes a port, and calls its address $TAKEN, its
 //	                             number $PORT and the process that has it $PID
 func TestStories(t *testing.T) {
@@ -95,6 +97,15 @@ func TestStories(t *testing.T) {
 				ts.Setenv("TAKEN", l.Addr().String())
 				ts.Setenv("PORT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 				ts.Setenv("PID", strconv.Itoa(os.Getpid()))
+			},
+			"numbered": func(ts *testscript.TestScript, _ bool, args []string) {
+				p, err := spec.Parse([]byte(ts.ReadFile("nexios.json")))
+				ts.Check(err)
+				text := ts.ReadFile(args[0])
+				for i, choice := range offered(p) {
+					text = strings.ReplaceAll(text, "{"+choice+"}", strconv.Itoa(i+1))
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 			},
 			"keep": func(ts *testscript.TestScript, _ bool, args []string) {
 				kept(ts)[args[0]] = files(ts, args[0])

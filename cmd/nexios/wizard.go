@@ -75,9 +75,7 @@ func addWizard(cmd *cobra.Command) error {
 		return err
 	}
 	defer open.Close()
-	features := slices.DeleteFunc(templates.Features(), func(f scaffold.Feature) bool {
-		return open.spec.HasFeature(f.Name) && !f.Repeats
-	})
+	features := addable(open.spec)
 	at, err := migrationTime(open.spec)
 	if err != nil {
 		return err
@@ -90,10 +88,6 @@ func addWizard(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	things := []string{"resource", "model"}
-	if len(open.spec.Resources) > 0 {
-		things = append(things, "field", "index")
-	}
 	about := map[string]string{
 		"resource": "A table with routes, inputs and tests", "model": "A table without routes", "field": "More fields for an existing resource or model",
 		"index":  "An index on several fields of a resource or model",
@@ -101,17 +95,9 @@ func addWizard(cmd *cobra.Command) error {
 		"templates": "Your own templates for generated files",
 	}
 	for _, f := range features {
-		things = append(things, f.Name)
 		about[f.Name] = f.Summary
 	}
-	if len(open.spec.Resources) > 0 {
-		things = append(things, "rename")
-	}
-	if slices.ContainsFunc(open.spec.Resources, func(r spec.Resource) bool { return !r.ModelOnly }) {
-		things = append(things, "version")
-	}
-	things = append(things, "templates")
-	questions := append([]form.Question{{Key: "what", Title: "What do you want to add or change?", Kind: form.Choice, Choices: things, About: about}},
+	questions := append([]form.Question{{Key: "what", Title: "What do you want to add or change?", Kind: form.Choice, Choices: offered(open.spec), About: about}},
 		tableQuestions(open.spec)...)
 	questions = append(questions, fieldQuestions(open.spec)...)
 	questions = append(questions, changeQuestions(open.spec, folders, at, today.Format(time.DateOnly))...)
@@ -158,6 +144,29 @@ func addWizard(cmd *cobra.Command) error {
 	i := slices.IndexFunc(features, func(f scaffold.Feature) bool { return f.Name == answers.One("what") })
 	chosen, words := featureOf(features[i], answers)
 	return write(words, func(open opened, _ string) error { return addFeature(cmd, changeFlags{}, open, chosen, writeIt) })
+}
+
+// addable are the features that the project can still be given.
+func addable(p spec.Project) []scaffold.Feature {
+	return slices.DeleteFunc(templates.Features(), func(f scaffold.Feature) bool { return p.HasFeature(f.Name) && !f.Repeats })
+}
+
+// offered are the choices of the first question inside of a project, in their order.
+func offered(p spec.Project) []string {
+	words := []string{"resource", "model"}
+	if len(p.Resources) > 0 {
+		words = append(words, "field", "index")
+	}
+	for _, f := range addable(p) {
+		words = append(words, f.Name)
+	}
+	if len(p.Resources) > 0 {
+		words = append(words, "rename")
+	}
+	if slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return !r.ModelOnly }) {
+		words = append(words, "version")
+	}
+	return append(words, "templates")
 }
 
 func isTable(given form.Answers) bool {
