@@ -36,3 +36,32 @@ func TestHelpFits(t *testing.T) {
 		t.Errorf("only %d helps were read", read)
 	}
 }
+
+// TestJSONIsDocumented finds every command in the topic json, by its own name or by that
+// of the command above it.
+func TestJSONIsDocumented(t *testing.T) {
+	documented := map[string]bool{
+		"dev": true, "routes": true, // in its first paragraph
+		"mcp": true, "db console": true, "completion": true, "help": true, // they speak another language
+	}
+	for line := range strings.Lines(jsonTopic().Long) {
+		names, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		for name := range strings.SplitSeq(names, ",") {
+			documented[strings.TrimSpace(name)] = true
+		}
+	}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		words := strings.Fields(cmd.CommandPath())[1:]
+		path := strings.Join(words, " ")
+		if cmd.Runnable() && !cmd.HasSubCommands() && !documented[path] && !documented[words[0]] {
+			t.Errorf("nexios help json (json.go) does not say what nexios %s --json writes", path)
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	for _, cmd := range rootCommand().Commands() {
+		walk(cmd)
+	}
+}

@@ -46,13 +46,18 @@ client, templates eject
 
 doctor
   findings      one for each check
-    name        go, git, modules, version, runtime, changes, port
+    name        what was checked: go, git, modules, version, runtime, ...
     status      ok, warn (may be intended), fail (something will not work)
     detail      what was found
     remedy      what to type; absent when all is well
 
+adopt --check   tables: table, outcome (whole, partly, skipped), resource, why,
+                told, drift; drift: every difference, as text
+list            dir, parts: kind (feature, resource, model, field, index,
+                version), name, command
 db check        differences: drift (false: only advice), where, what, try
-db reset, seed  dir, seeded: whether the project's seeds ran
+db reset        dir, seeded: whether the project's seeds ran
+db seed         the same
 diff            dir, plan.ops: from what nexios wrote (before) to yours (after)
 templates list  dir, templates: name, ejected, changed
 templates diff  dir, plan.ops: the built-in templates, then and now

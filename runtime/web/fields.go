@@ -47,7 +47,7 @@ func Fields(in reflect.Type) ([]Field, *reflect.StructField, error) {
 			if f.Anonymous && f.Type.Kind() == reflect.Struct {
 				continue
 			}
-			return nil, nil, fmt.Errorf("the field %s of %s has no uri, form or header tag", f.Name, in)
+			return nil, nil, fmt.Errorf("the field %s of %s has no uri, form or header tag; what is read from the body is a field of its field Body", f.Name, in)
 		}
 		if hasPointer(in, f.Index) {
 			return nil, nil, fmt.Errorf("the field %s of %s is in an embedded pointer", f.Name, in)
