@@ -1,5 +1,5 @@
-// Package templates is the list of what can be generated: the project, its
-// resources and its features, one folder each.
+// Package templates lists what can be generated: the project, its resources and its
+// features, one directory each.
 package templates
 
 import (
@@ -76,8 +76,8 @@ func Catalog() (scaffold.Catalog, error) {
 	}, nil
 }
 
-// Features returns what can be added to a project besides resources, each
-// after what it requires.
+// Features returns the features that can be added to a project, each after those it
+// requires.
 func Features() []scaffold.Feature {
 	return []scaffold.Feature{
 		jobs.Feature(),
@@ -99,11 +99,11 @@ func Features() []scaffold.Feature {
 	}
 }
 
-// Presets are the names that Preset knows.
+// Presets are the names that Preset accepts.
 func Presets() []string { return []string{"minimal", "guide"} }
 
-// Preset returns the new project p with what the preset starts it with.
-// migration is when its first migration is made.
+// Preset returns the new project p with the features and resources of the preset.
+// migration is the time stamp of its first migration.
 func Preset(c scaffold.Catalog, p spec.Project, name, migration string) (spec.Project, error) {
 	switch name {
 	case "minimal":
@@ -118,7 +118,7 @@ func Preset(c scaffold.Catalog, p spec.Project, name, migration string) (spec.Pr
 	}
 }
 
-// guide is a blog with every part that there is.
+// guide returns a blog with every feature.
 func guide(c scaffold.Catalog, p spec.Project, migration string) (spec.Project, error) {
 	for _, f := range []spec.Feature{
 		{Name: "auth"},

@@ -1,5 +1,5 @@
-// Package audit adds a log of what is changed, by whom. All of it is the runtime's;
-// a project gets one line for its modules and one for its migrations.
+// Package audit adds a log of changes and who made them. The code is in the runtime;
+// a project gets one line in its modules and one in its migrations.
 package audit
 
 import (

@@ -1,5 +1,4 @@
-// Package auth holds the files of auth: users, logins, and what else proves who
-// somebody is.
+// Package auth holds the files of auth: users, logins and other credentials.
 package auth
 
 import (
@@ -16,7 +15,7 @@ import (
 	"github.com/nexios-go/nexios/templates/hook"
 )
 
-// The list of migrations beside the modules only stands in for a project's.
+// The list of migrations beside the modules is a stand-in for a project's.
 //
 //go:embed files/internal/auth files/internal/users files/internal/sessions files/internal/oidc files/internal/passkeys files/internal/login files/internal/model
 //go:embed files/internal/migrations/20260101000000_create_users.go
@@ -34,8 +33,8 @@ const (
 	none     = "none"
 )
 
-// parts are all that can be chosen; usual are those that need nothing from
-// elsewhere, and that a project has where nothing is chosen.
+// parts are all that can be chosen; usual are the defaults, which require no external
+// service.
 var (
 	usual = []string{totp, apikeys, sessions, reset, confirm}
 	parts = append(slices.Clone(usual), oidc, passkeys)
@@ -88,7 +87,7 @@ func Feature() scaffold.Feature {
 	}
 }
 
-// guard puts guards on the resources that the option names.
+// guard adds guards to the resources that the option names.
 func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
 	for _, name := range spec.List(f.Options["guard"]) {
 		r, ok := p.Resource(name)
@@ -104,7 +103,7 @@ func guard(p spec.Project, f spec.Feature) (spec.Project, error) {
 	return p, nil
 }
 
-// view is what the templates read.
+// view is the data of the templates.
 type view struct {
 	TOTP, APIKeys, Sessions, Reset, Confirm, OIDC, Passkeys bool
 }
@@ -117,7 +116,7 @@ func viewOf(f spec.Feature) view {
 	}
 }
 
-// keep says which files the chosen parts are made of.
+// keep reports whether a file belongs to the chosen parts.
 func (v view) keep(name string) bool {
 	dir, base := path.Split(name)
 	switch dir {

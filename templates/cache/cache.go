@@ -1,5 +1,5 @@
-// Package cache keeps what is expensive to make. All of it is the runtime's; a project gets
-// a store, for the modules that use it.
+// Package cache adds a cache. The code is in the runtime; a project gets a store for
+// the modules that use it.
 package cache
 
 import (

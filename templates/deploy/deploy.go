@@ -17,7 +17,7 @@ import (
 //go:embed all:files
 var files embed.FS
 
-// places are where it can run, each with where its files are.
+// places are the platforms, each with the directory of its files.
 var places = []struct{ name, below string }{
 	{"kubernetes", "deploy/kubernetes/"}, {"systemd", "deploy/systemd/"}, {"fly", "fly.toml"},
 }
@@ -43,7 +43,7 @@ func Feature() scaffold.Feature {
 	}
 }
 
-// deployment is what the templates read.
+// deployment is the data of the templates.
 type deployment struct {
 	view.Deployment
 	Server  bool   // the database is one of its own
@@ -70,7 +70,7 @@ func keep(f spec.Feature, path string) bool {
 	return false
 }
 
-// next leads to the files whose first lines say what to do.
+// next points to the files whose first lines say what to do.
 func next(p spec.Project, f spec.Feature) []string {
 	commands := map[string]string{
 		"kubernetes": "kubectl apply -k deploy/kubernetes   # first create its secret",

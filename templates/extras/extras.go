@@ -1,5 +1,5 @@
-// Package extras holds small files that some projects want: for editors, for
-// machines that look after dependencies, dashboards and backups.
+// Package extras holds small files that some projects want: for editors, dependency
+// bots, dashboards and backups.
 package extras
 
 import (

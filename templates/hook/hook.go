@@ -1,6 +1,6 @@
-// Package hook says where a feature is hooked into a project: each function returns
-// the edits of one place, and a feature's Edits are several of them joined. The paths
-// of a project's lists, and of the runtime, are here and in no feature.
+// Package hook adds features to a project: each function returns the edits of one
+// file, and a feature's Edits are several of them joined. The paths of the files, and
+// of the runtime's packages, are defined here and in no feature.
 package hook
 
 import (
@@ -20,7 +20,7 @@ func Files(embedded embed.FS) fs.FS {
 	return tree
 }
 
-// Runtime is where the packages are that generated code imports.
+// Runtime is the import path of the packages that generated code uses.
 const Runtime = "github.com/nexios-go/nexios/runtime/"
 
 const (

@@ -1,5 +1,5 @@
-// Package jobs says how background jobs are added to a project: it is only
-// hooked in, since all of it is in the runtime.
+// Package jobs adds background jobs. The code is in the runtime; a project gets one
+// line.
 package jobs
 
 import (

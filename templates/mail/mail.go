@@ -12,7 +12,7 @@ import (
 	"github.com/nexios-go/nexios/templates/hook"
 )
 
-// The migrations beside the module only stand in for a project's.
+// The migrations beside the module are stand-ins for a project's.
 //
 //go:embed files/internal/mail
 var files embed.FS

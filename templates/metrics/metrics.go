@@ -1,5 +1,5 @@
-// Package metrics adds what watches a program: measurements for Prometheus and
-// profiles. All of it is the runtime's; a project gets one line.
+// Package metrics adds Prometheus metrics and profiles. The code is in the runtime; a
+// project gets one line.
 package metrics
 
 import (

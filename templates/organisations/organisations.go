@@ -13,7 +13,7 @@ import (
 	"github.com/nexios-go/nexios/templates/hook"
 )
 
-// The user, and the list of migrations, only stand in for a project's.
+// The user and the list of migrations are stand-ins for a project's.
 //
 //go:embed files/internal/organisations
 //go:embed files/internal/model/organisation.go files/internal/model/membership.go files/internal/model/invitation.go

@@ -23,7 +23,7 @@ func TestOnlyWhatIsTheirsIsGenerated(t *testing.T) {
 		"internal/organisations/input.go", "internal/organisations/invitations.go", "internal/organisations/invitations_test.go",
 		"internal/organisations/mails/invitation.html", "internal/organisations/mails/invitation.txt", "internal/organisations/mails/layout.html",
 		"internal/organisations/members.go", "internal/organisations/organisations.go", "internal/organisations/organisations_test.go",
-		"internal/organisations/post.go",
+		"internal/organisations/outbox.go",
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v; want %v", got, err, want)

@@ -1,5 +1,5 @@
-// Package redis joins the replicas of a project: they count the requests of
-// RATE_LIMIT together. All of it is the runtime's; a project gets one line.
+// Package redis adds Redis, which replicas share rate limits and rooms through. The
+// code is in the runtime; a project gets one line.
 package redis
 
 import (

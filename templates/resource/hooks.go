@@ -25,9 +25,9 @@ func Resource() scaffold.Resource {
 
 const uploads = "internal/uploads/uploads.go"
 
-// edits hook the resource into the project: its migrations into the history, its
-// room into the map, and the columns that refer to uploads into the list by
-// which unused ones are found.
+// edits adds the resource to the project: its migrations to the history, its module
+// to the list of modules, and the columns that refer to uploads to the list by which
+// unused uploads are found.
 func edits(v view.Resource) []edit.Edit {
 	var list []edit.Edit
 	for _, m := range v.Migrations {
@@ -44,7 +44,7 @@ func edits(v view.Resource) []edit.Edit {
 	return append(list, mounted(v)...)
 }
 
-// mounted puts the room into the map.
+// mounted adds the module to the list of modules.
 func mounted(v view.Resource) []edit.Edit {
 	if !v.Routes {
 		return nil

@@ -1,5 +1,4 @@
-// Package seed holds the files of seeds: the rows that a developer's database
-// begins with.
+// Package seed holds the files of seeds: the sample rows of a development database.
 package seed
 
 import (
@@ -11,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/templates/hook"
 )
 
-// The migrations beside the module only stand in for a project's.
+// The migrations beside the module are stand-ins for a project's.
 //
 //go:embed files/internal/seed
 var files embed.FS

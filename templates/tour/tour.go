@@ -12,15 +12,14 @@ import (
 	"github.com/nexios-go/nexios/templates/hook"
 )
 
-// The other files beside model and migration only stand in for a project's.
+// The other files beside model and migration are stand-ins for a project's.
 //
 //go:embed files/internal/tour files/internal/model/tour_user.go
 //go:embed files/internal/migrations/20260101000300_create_tour_users.go
 var files embed.FS
 
-// Feature returns how the tour is added to a project. Its users have a table
-// of their own, tour_users, since nothing that is served should be only in
-// memory; it has nothing to do with a project's users.
+// Feature returns how the tour is added to a project. Its users have their own table,
+// tour_users, independent of a project's users.
 func Feature() scaffold.Feature {
 	return scaffold.Feature{
 		Name:     "tour",

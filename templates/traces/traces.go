@@ -1,5 +1,5 @@
-// Package traces adds OpenTelemetry to a project: spans of requests, statements
-// and jobs. All of it is the runtime's; a project gets one line.
+// Package traces adds OpenTelemetry: spans of requests, statements and jobs. The code
+// is in the runtime; a project gets one line.
 package traces
 
 import (

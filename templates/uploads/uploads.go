@@ -1,5 +1,4 @@
-// Package uploads holds the files of uploads: the module that receives files and
-// hands them out.
+// Package uploads holds the files of uploads: the module that stores and serves files.
 package uploads
 
 import (
@@ -15,12 +14,12 @@ import (
 	"github.com/nexios-go/nexios/templates/hook"
 )
 
-// The migrations beside the module only stand in for a project's.
+// The migrations beside the module are stand-ins for a project's.
 //
 //go:embed files/internal/uploads
 var files embed.FS
 
-// The values of the options when nothing is said.
+// The defaults of the options.
 const (
 	store = "local"
 	size  = "10MiB"
@@ -59,7 +58,7 @@ func edits(p spec.Project, f spec.Feature) []edit.Edit {
 	)
 }
 
-// settings are the lines of .env for what differs from the runtime's defaults.
+// settings returns the lines of .env that differ from the runtime's defaults.
 func settings(f spec.Feature) []string {
 	var lines []string
 	if f.Options["store"] == "s3" {

@@ -1,9 +1,8 @@
-// Package websocket holds the files of WebSocket rooms: chat, whose members
-// talk to each other, team, the same for the members of an organisation, and
-// echo.
+// Package websocket holds the files of WebSocket rooms: chat, whose members exchange
+// messages; team, the same for the members of an organisation; and echo.
 //
-// All are real packages, compiled and tested here under these names, and copied
-// under the one that is chosen.
+// All are real packages, compiled and tested here under these names, and copied under
+// the name that is chosen.
 package websocket
 
 import (
@@ -18,12 +17,12 @@ import (
 	"github.com/nexios-go/nexios/templates/hook"
 )
 
-// The migrations beside the rooms only stand in for a project's.
+// The migrations beside the modules are stand-ins for a project's.
 //
 //go:embed files/internal/chat files/internal/team files/internal/echo
 var files embed.FS
 
-// The kinds of rooms, and the package that each is a copy of.
+// The kinds of rooms, and the package that each is copied from.
 const (
 	rooms        = "rooms"
 	organisation = "organisation"
@@ -32,7 +31,7 @@ const (
 
 var examples = map[string]string{rooms: "chat", organisation: "team", echo: "echo"}
 
-// renames give a copy its name.
+// renames returns the replacements that name a copy.
 func renames(f spec.Feature) []string {
 	name, example := f.Package(), examples[f.Options["kind"]]
 	if example != echo {

@@ -1,5 +1,5 @@
-// Package files is where the room is tried from outside, as the rest of a
-// project sees it. It is not part of the template.
+// Package files tests the module from outside, as the rest of a project uses it. It
+// is not part of the template.
 package files
 
 import (

@@ -1,4 +1,4 @@
-// The program: an HTTP API and the commands that go with it.
+// Package main is the program: an HTTP API and its commands.
 package main
 
 import (

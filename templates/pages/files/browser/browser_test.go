@@ -1,5 +1,4 @@
-// Package browser looks at the pages in a real browser. It is not part of the
-// template.
+// Package browser tests the pages in a real browser. It is not part of the template.
 package browser
 
 import (
@@ -23,8 +22,8 @@ import (
 	"github.com/nexios-go/nexios/templates/pages/files/internal/pages"
 )
 
-// open starts a browser and the room, and returns the room's address and what
-// the browser complains of.
+// open starts a browser and the module, and returns the module's address and the
+// browser's errors.
 func open(t *testing.T) (ctx context.Context, url string, complaints func() []string) {
 	t.Helper()
 	binary := services.Browser(t)
@@ -129,7 +128,7 @@ type sight struct {
 	Styled, Icon      bool
 }
 
-// measure looks at the page as a person would. WCAG 2.2, 1.4.3 asks for a
+// measure checks the page's layout and contrast. WCAG 2.2, 1.4.3 asks for a
 // contrast of 4.5.
 const measure = `(() => {
   const channel = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4

@@ -1,5 +1,5 @@
-// Package app puts the program together. It is the only package that knows all
-// the others.
+// Package app wires the program together. It is the only package that imports
+// all the others.
 package app
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Run does what std.Args ask for: to serve, when they ask for nothing.
+// Run runs the command in std.Args; without one it serves.
 func Run(ctx context.Context, std command.IO) error {
 	if command.WantsHelp(std.Args) {
 		defer listSettings(std.Stdout)
@@ -47,14 +47,14 @@ func Run(ctx context.Context, std command.IO) error {
 	return command.Run(ctx, std, web.Commands(server), "serve")
 }
 
-// listSettings lists every setting.
+// listSettings prints every setting.
 func listSettings(w io.Writer) {
 	fmt.Fprintln(w, "\nSettings, from the environment or, in development, from .env:")
 	config.Help[Config](w)
 }
 
-// database is the part of the program that keeps the schema. It migrates at
-// the start, except in production, where `migrate up` is a step of its own.
+// database returns the module that manages the schema. It migrates on start,
+// except in production, where `migrate up` is a separate step.
 func database(env string, gdb *gorm.DB) web.Module {
 	all := migrations.All()
 	m := web.Module{

@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// start runs the whole program with the given words and settings.
+// start runs the whole program with the given settings and arguments.
 func start(t *testing.T, settings map[string]string, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -28,7 +28,7 @@ func start(t *testing.T, settings map[string]string, args ...string) (string, er
 	return out.String(), err
 }
 
-// TestOpenAPI sees that every module can be mounted and described.
+// TestOpenAPI checks that every module can be mounted and described.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	out, err := start(t, map[string]string{"APP_ENV": "test", "DATABASE_URL": "sqlite::memory:"}, "openapi")
@@ -50,7 +50,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestMigrationsAreReversible goes all the way down and up again.
+// TestMigrationsAreReversible rolls every migration back and applies it again.
 func TestMigrationsAreReversible(t *testing.T) {
 	t.Parallel()
 	all := migrations.All()

@@ -11,8 +11,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/ws"
 )
 
-// Config is every setting of the program. Each comes from the environment or,
-// in development, from the file .env; --help lists them.
+// Config holds all settings of the program. They are read from the environment
+// and, in development, from the file .env; --help lists them.
 type Config struct {
 	web.Config
 	DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite:data/blog.db" doc:"sqlite:FILE, postgres://... or mysql://..."`
@@ -26,6 +26,5 @@ type Config struct {
 	Traces      traces.Config
 }
 
-// Validate says what is wrong with the settings that are the program's own;
-// those of packages are checked there.
+// Validate checks the program's own settings; each package checks its own.
 func (c Config) Validate() error { return db.Check(c.DatabaseURL) }

@@ -21,7 +21,7 @@ type name struct {
 	Username string `json:"username"`
 }
 
-// whoami is a route like those of other rooms.
+// whoami is a route like those of other modules.
 func whoami(c *gin.Context, _ web.None) (name, error) {
 	who, _ := auth.From(c)
 	return name{who.Username}, nil
@@ -33,7 +33,7 @@ type credentials struct {
 	Code     string `json:"code,omitempty"`
 }
 
-// login returns a browser of its own, with an access token and a cookie.
+// login returns a new browser with an access token and a refresh cookie.
 func (w world) login(in credentials) (client *webtest.Client, cookie string) {
 	client = w.api.Fresh()
 	answer := client.Post("/api/v1/auth/login", in).Expect(200)
@@ -43,7 +43,7 @@ func (w world) login(in credentials) (client *webtest.Client, cookie string) {
 
 func (w world) alice() (*webtest.Client, string) { return w.login(credentials{"alice", password, ""}) }
 
-// browser is a client that has the cookie and nothing else.
+// browser is a client that has only the cookie.
 func (w world) browser(cookie string) *webtest.Client {
 	pair, _, _ := strings.Cut(cookie, ";")
 	return w.api.Fresh().With("Cookie", pair)
@@ -236,12 +236,12 @@ func TestLogout(t *testing.T) {
 	client.Post("/api/v1/auth/logout", nil).Expect(401)
 	other.Get("/whoami").Expect(200)
 
-	client, cookie = w.alice() // by the cookie alone, as with an expired access token
+	client, cookie = w.alice() // with the cookie alone, as when the access token has expired
 	w.browser(cookie).Post("/api/v1/auth/logout", nil).Expect(204)
 	client.Get("/whoami").Expect(401)
 }
 
-// Nobody is kept from leaving, not even without the second factor that the role requires.
+// Anyone can log out, even without the second factor that the role requires.
 func TestLogoutWithoutARequiredFactor(t *testing.T) {
 	t.Parallel()
 	cfg := authtest.Config()
@@ -274,7 +274,7 @@ func TestSessions(t *testing.T) {
 			bob.Delete("/api/v1/auth/sessions/" + s.ID).Expect(404)
 		}
 	}
-	if len(list.Items) != 3 { // the first was made with the user
+	if len(list.Items) != 3 { // the first was created with the user
 		t.Errorf("%d sessions", len(list.Items))
 	}
 	for _, s := range list.Items {

@@ -37,7 +37,7 @@ func requestMail(gdb *gorm.DB, kind string) web.Handler[mailInput, message] {
 	}
 }
 
-// send sends a letter by the template of that name, or withdraws its token.
+// send sends the e-mail of that template, or revokes its token if that fails.
 func (h handler) send(ctx context.Context, name string, letter auth.Letter) error {
 	err := h.outbox.send(ctx, letter.Email, name, letter)
 	if err != nil {

@@ -76,8 +76,8 @@ func (h handler) logoutBody(c *gin.Context, in logoutInput) (web.None, error) {
 	return h.logout(c, in.Body.RefreshToken)
 }
 
-// logout ends the session of the access token and that of the refresh token,
-// whichever of them is sent: an expired access token does not prevent it.
+// logout ends the sessions of the access token and of the refresh token, whichever
+// are sent; an expired access token does not prevent it.
 func (h handler) logout(c *gin.Context, token string) (web.None, error) {
 	who, known := auth.Known(c)
 	if token == "" && (!known || who.SessionID == "") {

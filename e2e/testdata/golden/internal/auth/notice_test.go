@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/auth/authtest"
 )
 
-// Somebody else may have logged in.
+// The user is notified of a login from a new device: it may be someone else's.
 func TestANewDeviceIsToldByMail(t *testing.T) {
 	t.Parallel()
 	w := start(t, authtest.Config())

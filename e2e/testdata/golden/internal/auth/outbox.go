@@ -31,8 +31,7 @@ func newOutbox(cfg mail.Config) (outbox, error) {
 	return outbox{mailer, templates}, err
 }
 
-// send sends an e-mail by the template of that name. What a retry cannot fix is
-// not retried.
+// send sends the e-mail of that template. Permanent errors are not retried.
 func (o outbox) send(ctx context.Context, to, name string, data any) error {
 	message, err := o.templates.Message(to, name, data)
 	if err != nil {

@@ -21,7 +21,7 @@ func work(t *testing.T, queue *jobs.Queue) {
 	})
 }
 
-// settled waits until no job is left, however many mails it made.
+// settled waits until no job is left.
 func (w world) settled(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

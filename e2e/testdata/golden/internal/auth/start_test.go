@@ -17,7 +17,7 @@ import (
 
 const password = "Correct-Horse-7"
 
-// world is this package with one user, alice.
+// world is the module under test with one user, alice.
 type world struct {
 	db  *gorm.DB
 	api *webtest.Client

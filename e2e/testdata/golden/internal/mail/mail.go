@@ -1,5 +1,5 @@
-// Package mail sends the application's mails. Each is a background job that
-// any module may enqueue, and two templates.
+// Package mail sends the application's mails. Each is a background job that any
+// module may enqueue, with an HTML and a text template.
 package mail
 
 import (
@@ -40,18 +40,18 @@ func Module(cfg mail.Config, queue *jobs.Queue) web.Module {
 	return web.Module{Name: "mail", Routes: mailer.Preview(cfg)}
 }
 
-// welcome is what the job mail.welcome is enqueued with.
+// welcome is the payload of the job mail.welcome.
 type welcome struct {
 	To       string `json:"to"`
 	Username string `json:"username"`
-	Link     string `json:"link"` // to begin at; optional
+	Link     string `json:"link"` // to get started; optional
 }
 
 func (h handler) welcome(ctx context.Context, in welcome) error {
 	return h.send(ctx, in.To, "welcome", in)
 }
 
-// send renders the templates called name and sends them. Permanent errors are
+// send renders the templates of that name and sends the mail. Permanent errors are
 // not retried.
 func (h handler) send(ctx context.Context, to, name string, data any) error {
 	message, err := h.letters.Message(to, name, data)

@@ -1,5 +1,5 @@
-// Package migrations is the history of the database: one file a change, each
-// reversible.
+// Package migrations is the history of the database schema: one reversible
+// migration per file.
 package migrations
 
 import (

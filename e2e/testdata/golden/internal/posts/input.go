@@ -40,7 +40,7 @@ type updateInput struct {
 	Body updateBody
 }
 
-// updateBody is what may change: a field that is absent stays as it is.
+// updateBody holds the fields that may change; absent fields keep their values.
 type updateBody struct {
 	Title     *string          `json:"title" binding:"omitempty,min=3,max=255"`
 	Content   *string          `json:"content" binding:"omitempty,min=1,max=65536"`
@@ -48,7 +48,7 @@ type updateBody struct {
 	Category  web.Null[string] `json:"category" binding:"omitempty,max=255"`
 }
 
-// apply writes what was sent into post and names the columns that it changed.
+// apply writes the fields that were sent to post and returns the columns that changed.
 func (b updateBody) apply(post *model.Post) []string {
 	var changed []string
 	if b.Title != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// resource is what the tests know of posts.
+// resource describes posts to the tests.
 func resource() webtest.Resource {
 	return webtest.Resource{
 		Module:     posts.Module,

@@ -1,5 +1,5 @@
-// Package sessions serves the logins of pages: a cookie and a session on the
-// server, instead of tokens.
+// Package sessions serves logins for HTML pages: a cookie and a session on the
+// server instead of tokens.
 package sessions
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Module returns the routes of page sessions, and a page that needs one.
+// Module returns the routes of page sessions, and a page that requires one.
 func Module() web.Module {
 	return web.Module{Name: "sessions", Doc: "Page sessions: login with a cookie, for HTML pages.", Routes: []web.Route{
 		web.Post("/session/login", login).Doc("Log in with a page session").ID("startPageSession").

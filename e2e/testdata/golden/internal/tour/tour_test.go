@@ -79,7 +79,7 @@ func TestReadJSON(t *testing.T) {
 
 const ada = `{"username":"ada","email":"ada@example.com","password":"Enigma-1843","full_name":"Ada Lovelace"}`
 
-// with returns ada with other members.
+// with returns ada with other fields changed.
 func with(members string) map[string]any {
 	body := map[string]any{}
 	for _, text := range []string{ada, "{" + members + "}"} {

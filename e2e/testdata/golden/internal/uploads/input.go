@@ -3,7 +3,7 @@ package uploads
 import "time"
 
 type uploadInput struct {
-	// For all files of the upload.
+	// These apply to all files of the upload.
 	Private bool `form:"private"` // only its owner and holders of a link may read it
 	Keep    bool `form:"keep"`    // kept even if nothing refers to it
 }
@@ -17,8 +17,8 @@ type removeInput struct {
 	Name string `uri:"name"`
 }
 
-// received is the answer to an upload: of one file what uploaded has, of
-// several their list.
+// received is the response to an upload: the fields of uploaded for one file, a
+// list of them for several.
 type received struct {
 	Filename    string     `json:"filename,omitempty"`
 	ContentType string     `json:"content_type,omitempty"`
@@ -28,8 +28,8 @@ type received struct {
 }
 
 type uploaded struct {
-	Filename    string `json:"filename"`     // as the uploader called it
-	ContentType string `json:"content_type"` // by content
+	Filename    string `json:"filename"`     // the name on the uploader's machine
+	ContentType string `json:"content_type"` // detected from the content
 	Size        int64  `json:"size"`         // bytes
 	URL         string `json:"url"`
 }

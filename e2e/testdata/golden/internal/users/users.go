@@ -1,6 +1,6 @@
-// Package users serves users. Anyone may register; everything else needs a
-// token. A user sees, changes and deletes only themselves, an administrator
-// everyone; of others a user sees what is public.
+// Package users serves users. Anyone may register; everything else requires a
+// token. Users read, change and delete themselves, administrators everyone; of
+// other users only the public fields are visible.
 package users
 
 import (
@@ -23,7 +23,7 @@ import (
 
 type handler struct{ db *gorm.DB }
 
-// Module returns the routes of users, and the commands for them.
+// Module returns the routes and commands of users.
 func Module(gdb *gorm.DB) web.Module {
 	h := handler{gdb}
 	return web.Module{
@@ -51,8 +51,8 @@ func Module(gdb *gorm.DB) web.Module {
 	}
 }
 
-// list answers all users, with what the caller may see of each. Only
-// administrators search, filter and sort by what others do not see.
+// list returns all users, each with the fields that the caller may read. Only
+// administrators may search, filter and sort by private fields.
 func (h handler) list(c *gin.Context, in listInput) (db.Page[view], error) {
 	caller, _ := auth.From(c)
 	tx := h.db.WithContext(db.System(c.Request.Context()))
@@ -70,7 +70,7 @@ func (h handler) list(c *gin.Context, in listInput) (db.Page[view], error) {
 	return db.Map(page, func(user model.User) view { return viewOf(user, caller) }), err
 }
 
-// welcome is what the job mail.welcome needs.
+// welcome is the payload of the job mail.welcome.
 type welcome struct {
 	To       string `json:"to"`
 	Username string `json:"username"`
@@ -90,7 +90,7 @@ func (h handler) create(c *gin.Context, in createInput) (model.User, error) {
 		if err := tx.Create(&user).Error; err != nil {
 			return err
 		}
-		// One an address, however often somebody registers with it.
+		// One mail per address, however often it is registered.
 		return jobs.Enqueue(tx, "mail.welcome", welcome{user.Email, user.Username}, jobs.Unique(db.Fold(user.Email)))
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func (h handler) create(c *gin.Context, in createInput) (model.User, error) {
 
 func (h handler) me(c *gin.Context, _ web.None) (model.User, error) {
 	who, _ := auth.From(c)
-	// The row is the caller's own: the rule has nothing to narrow.
+	// The row is the caller's own, so Readable need not narrow the query.
 	return db.Find[model.User](h.db.WithContext(db.System(c.Request.Context())), who.UserID)
 }
 
@@ -214,15 +214,15 @@ func (h handler) impersonate(c *gin.Context, in showInput) (impersonation, error
 	return impersonation{grant.AccessToken, "bearer", int(grant.ExpiresIn.Seconds())}, err
 }
 
-// sensitive reports whether a column decides who can log in, or what they may do:
-// the owner of the address can reset the password.
+// sensitive reports whether a column decides who can log in or what they may do.
+// The e-mail address does: its owner can reset the password.
 func sensitive(column string) bool {
 	return slices.Contains([]string{"username", "email", "role", "is_active"}, column)
 }
 
-// own finds the user to change, if the caller may change them.
+// own returns the user to change, provided the caller may change them.
 func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, error) {
-	tx = tx.WithContext(db.System(tx.Statement.Context)) // to tell 403 from 404
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // to distinguish 403 from 404
 	user, err := db.Find[model.User](tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}), id)
 	if err == nil && user.ID != who.UserID && !who.Admin() {
 		err = fault.Forbidden("Not allowed")
@@ -230,8 +230,9 @@ func (h handler) own(tx *gorm.DB, who auth.Identity, id int64) (model.User, erro
 	return user, err
 }
 
-// keepAdmin refuses to lose the last active administrator. It locks them all,
-// so that two cannot take each other away at once.
+// keepAdmin returns an error if the change would remove the last active
+// administrator. It locks all of them, so that two cannot remove each other at
+// the same time.
 func keepAdmin(tx *gorm.DB, leaving int64) error {
 	var admins []int64
 	tx = tx.WithContext(db.System(tx.Statement.Context)) // all of them, for any caller

@@ -1,5 +1,5 @@
-// Package auth serves the routes that authenticate users. The runtime's package
-// auth does the work.
+// Package auth serves the routes that authenticate users, on top of the runtime's
+// package auth.
 package auth
 
 import (

@@ -20,7 +20,7 @@ func (h handler) confirmRoutes(gdb *gorm.DB) []web.Route {
 	}
 }
 
-// askToConfirm has an address confirmed that a user has changed to.
+// askToConfirm asks a user to confirm the address that they have changed to.
 func askToConfirm(tx *gorm.DB, email string) error {
 	return jobs.Enqueue(tx, confirmJob, addressed{email})
 }

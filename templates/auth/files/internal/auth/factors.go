@@ -15,7 +15,7 @@ import (
 const factorsUsage = "user remove-factors --username U"
 
 // removeFactors is the command that lets a user back in who has lost the second factor,
-// or whose account somebody else has added one to: a password reset leaves it on.
+// or to whose account someone else has added one: a password reset does not remove it.
 func (h handler) removeFactors() command.Command {
 	return command.Command{
 		Name: "user remove-factors", Args: "--username U", Summary: "remove a user's second factor and passkeys, and log them out, once you know who asks",
@@ -25,7 +25,7 @@ func (h handler) removeFactors() command.Command {
 
 func (h handler) removeFactorsCommand(ctx context.Context, std command.IO) error {
 	flags := flag.NewFlagSet("user remove-factors", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error says it all
+	flags.SetOutput(io.Discard) // the error says enough
 	username := flags.String("username", "", "whose")
 	if err := flags.Parse(std.Args); err != nil {
 		return command.Usage(err.Error() + "\n  try:   " + factorsUsage)

@@ -15,8 +15,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/mail"
 )
 
-// Whoever lost the second factor, or had somebody else add one, needs an operator: a
-// password reset leaves it on.
+// A user who lost the second factor, or to whose account someone else added one, needs
+// an operator: a password reset does not remove it.
 func TestRemoveFactorsCommand(t *testing.T) {
 	t.Parallel()
 	w := start(t, authtest.Config())

@@ -23,7 +23,7 @@ type passwordBody struct {
 	Code     string `json:"code" binding:"max=100" example:"123456" doc:"Of the second factor, if there is one, or a recovery code."`
 }
 
-// items is a list that has no pages.
+// items is a list without pages.
 type items[T any] struct {
 	Items []T `json:"items"`
 }

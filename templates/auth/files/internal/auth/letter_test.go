@@ -11,8 +11,8 @@ import (
 
 var tokenInMail = regexp.MustCompile(`#token=([A-Za-z0-9_-]{43})`)
 
-// mails waits until n mails are written and returns the tokens in them, the
-// oldest first.
+// mails waits until n mails are written and returns the tokens in them, oldest
+// first.
 func (w world) mails(t *testing.T, n int) []string {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

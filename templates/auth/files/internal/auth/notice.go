@@ -11,16 +11,16 @@ import (
 
 const noticeJob = "auth.notice"
 
-// notify enqueues the mail that tells the owner of an account what has happened
-// to it, together with what happened.
+// notify enqueues the e-mail that notifies the owner of an account of a change to it,
+// in the transaction of that change.
 func notify(tx *gorm.DB, n auth.Notice) error { return jobs.Enqueue(tx, noticeJob, n) }
 
 func (h handler) sendNotice(ctx context.Context, n auth.Notice) error {
-	return h.outbox.send(ctx, n.Email, "notice", told{n, whatHappened(n.Event)})
+	return h.outbox.send(ctx, n.Email, "notice", noticeData{n, whatHappened(n.Event)})
 }
 
-// told is what the template of a notice reads.
-type told struct {
+// noticeData is the data of the template notice.
+type noticeData struct {
 	auth.Notice
 	What string
 }

@@ -32,8 +32,8 @@ type resetBody struct {
 	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
 
-// Check adds the password's policy to the rules of the tags; whose words to
-// refuse is known when the token is.
+// Check adds the password policy to the rules in the tags. The user's own name and
+// address are checked once the token is known.
 func (b resetBody) Check() []fault.Detail { return auth.PasswordDetails("password", b.Password) }
 
 func (h handler) resetPassword(c *gin.Context, in resetInput) (message, error) {
@@ -49,8 +49,8 @@ func (h handler) sendReset(ctx context.Context, to addressed) error {
 	return h.send(ctx, "reset", letter)
 }
 
-// left is the payload of the job that offers a user to undo a change of address. It
-// holds no token; that is created with the e-mail.
+// left is the payload of the job that lets a user undo a change of address. It holds
+// no token; that is created with the e-mail.
 type left struct {
 	UserID int64  `json:"user_id"`
 	Email  string `json:"email"`

@@ -9,8 +9,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// totpRoutes: a second factor counts from its confirmation on. Everything about
-// it asks for a password that was given just now.
+// totpRoutes returns the routes of the second factor, which is required once it is
+// confirmed. All of them require a recently confirmed password.
 func (h handler) totpRoutes() []web.Route {
 	return []web.Route{
 		web.Post("/auth/totp", h.enrollTOTP).Guard(auth.Enrolling(auth.Fresh())).Doc("Start TOTP enrolment").ID("startTotp").Fails(http.StatusConflict),

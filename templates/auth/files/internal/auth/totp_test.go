@@ -25,7 +25,7 @@ func TestSecondFactor(t *testing.T) {
 	}
 	client.Post("/api/v1/auth/totp/confirm", map[string]string{"code": "12345"}).Expect(422)
 	client.Post("/api/v1/auth/totp/confirm", map[string]string{"code": code(time.Now().Add(-time.Hour))}).Expect(422)
-	w.alice() // not on yet
+	w.alice() // not enabled yet
 	answer := client.Post("/api/v1/auth/totp/confirm", map[string]string{"code": code(time.Now())}).Expect(200)
 	if answer.Header("Cache-Control") != "no-store" {
 		t.Error("recovery codes may be cached")
@@ -56,7 +56,7 @@ func TestSecondFactor(t *testing.T) {
 	if got := login(recovery[1].(string)); got != 401 {
 		t.Errorf("a replaced recovery code: %d", got)
 	}
-	// Long after the login the password alone does not turn it off.
+	// Long after the login, the password alone does not disable it.
 	client, _ = w.login(credentials{"alice", password, spares[1].(string)})
 	w.db.Table("auth_sessions").Where("1 = 1").Update("confirmed_at", 0)
 	client.Delete("/api/v1/auth/totp").Expect(403)
@@ -75,7 +75,7 @@ func TestSecondFactor(t *testing.T) {
 	w.alice()
 }
 
-// An administrator without one gets one, and nothing else before.
+// An administrator without a second factor can do nothing but set one up.
 func TestSecondFactorThatARoleRequires(t *testing.T) {
 	t.Parallel()
 	cfg := authtest.Config()

@@ -15,8 +15,8 @@ const (
 	RoleGuest = "guest"
 )
 
-// User is a row of the table users. Its columns up to EmailConfirmedAt are
-// read by the runtime's auth package too: rename none of them.
+// User is a row of the table users. The runtime's auth package
+// also reads the columns up to EmailConfirmedAt: do not rename them.
 type User struct {
 	ID               int64      `json:"id"`
 	Username         string     `json:"username" gorm:"size:50"`              // unique, ignoring case
@@ -29,8 +29,8 @@ type User struct {
 	UpdatedAt        time.Time  `json:"updated_at"`
 }
 
-// Readable narrows tx to the users that the caller may read whole: themselves.
-// What others see of them is a PublicUser.
+// Readable narrows tx to the users whose every field the caller may read: themselves.
+// Others see a PublicUser.
 func (User) Readable(tx *gorm.DB) *gorm.DB {
 	caller := auth.Caller(tx)
 	if caller.Admin() {
@@ -39,11 +39,11 @@ func (User) Readable(tx *gorm.DB) *gorm.DB {
 	return tx.Where("id", caller.UserID)
 }
 
-// PublicUser is what everybody may see of a row of the table users.
+// PublicUser holds the columns of the table users that everyone may read.
 type PublicUser struct {
 	ID       int64  `json:"id"`
 	Username string `json:"username"`
 }
 
-// TableName is the table that holds users.
+// TableName returns the table that users are stored in.
 func (PublicUser) TableName() string { return "users" }

@@ -124,7 +124,7 @@ func (h handler) confirm(c *gin.Context, in codeInput) (web.None, error) {
 	return web.None{}, nil
 }
 
-// items is a list that has no pages.
+// items is a list without pages.
 type items[T any] struct {
 	Items []T `json:"items"`
 }

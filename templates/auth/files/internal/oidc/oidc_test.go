@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/templates/auth/files/internal/migrations"
 )
 
-// start mounts the module with a provider at an address where nobody listens.
+// start mounts the module with a provider at an address where nothing listens.
 func start(t *testing.T) *webtest.Client {
 	t.Helper()
 	gdb := webtest.DB(t, migrations.All())

@@ -73,7 +73,7 @@ func (h handler) confirm(c *gin.Context, in answerInput) (web.None, error) {
 	return web.None{}, auth.Of(c).ConfirmWith(c.Request.Context(), auth.ClientOf(c), who, proof, "")
 }
 
-// items is a list that has no pages.
+// items is a list without pages.
 type items[T any] struct {
 	Items []T `json:"items"`
 }

@@ -19,7 +19,7 @@ func TestNobodyLogsInWithoutAPasskey(t *testing.T) {
 	t.Parallel()
 	client := start(t)
 	rubbish := map[string]any{"credential": map[string]string{"id": "x"}}
-	client.Post("/api/v1/auth/passkey-login", rubbish).Expect(400) // nothing was begun
+	client.Post("/api/v1/auth/passkey-login", rubbish).Expect(400) // no login was started
 	begun := client.Post("/api/v1/auth/passkeys/challenge", nil).Expect(200).JSON()["publicKey"].(map[string]any)
 	if begun["userVerification"] != "required" || begun["challenge"] == "" || begun["allowCredentials"] != nil {
 		t.Errorf("%v", begun)

@@ -18,11 +18,11 @@ import (
 
 const createUsage = "user create --username U --email E [--admin]"
 
-// createCommand makes a user from the command line: the only way to the first
-// administrator.
+// createCommand creates a user from the command line, which is the only way to
+// create the first administrator.
 func (h handler) createCommand(ctx context.Context, std command.IO) error {
 	flags := flag.NewFlagSet("user create", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error says it all
+	flags.SetOutput(io.Discard) // the error says enough
 	username := flags.String("username", "", "3 to 50 characters")
 	email := flags.String("email", "", "an e-mail address")
 	admin := flags.Bool("admin", false, "make the user an administrator")

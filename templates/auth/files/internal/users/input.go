@@ -18,13 +18,13 @@ type listInput struct {
 	IsActive *bool   `form:"is_active"`
 }
 
-// private reports whether the list would reveal what only administrators see.
+// private reports whether the query would reveal fields that only administrators may read.
 func (in listInput) private() bool {
 	return in.Role != nil || in.IsActive != nil || in.Sort == "email" || in.Sort == "role" || in.Sort == "updated_at"
 }
 
-// view is what a caller sees of a user: of others the ID and Username, of
-// themselves and as an administrator the rest.
+// view is a user as the caller may see them: ID and Username, and every field
+// for the user themselves and for administrators.
 type view struct {
 	ID               int64      `json:"id"`
 	Username         string     `json:"username"`
@@ -51,16 +51,16 @@ type showInput struct {
 
 type createInput struct{ Body createBody }
 
-// createBody holds neither role nor is_active: no one can give themselves more than
-// a user.
+// createBody has neither role nor is_active: nobody can grant themselves more than
+// the role user.
 type createBody struct {
 	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$" example:"ada"`
 	Email    string `json:"email" binding:"required,max=255,email" example:"ada@example.com"`
 	Password string `json:"password" binding:"required" example:"Correct-Horse-7" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
 }
 
-// Check adds to the rules of the tags what names may not look like, and the
-// password's policy.
+// Check adds to the rules in the tags: names must not be confusable, and
+// the password must meet the policy.
 func (b createBody) Check() []fault.Detail {
 	return slices.Concat(
 		auth.NameDetails("username", b.Username),
@@ -78,8 +78,8 @@ type updateInput struct {
 	Body updateBody
 }
 
-// updateBody: absent and null change nothing. Role and IsActive count only
-// when an administrator sends them.
+// updateBody: absent and null fields change nothing. Role and IsActive are ignored
+// unless an administrator sends them.
 type updateBody struct {
 	Username *string `json:"username" binding:"omitnil,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$" example:"ada"`
 	Email    *string `json:"email" binding:"omitnil,max=255,email"`
@@ -87,7 +87,7 @@ type updateBody struct {
 	IsActive *bool   `json:"is_active"`
 }
 
-// Check adds to the rules of the tags what names may not look like.
+// Check adds to the rules in the tags: names must not be confusable.
 func (b updateBody) Check() []fault.Detail {
 	var details []fault.Detail
 	if b.Username != nil {
@@ -99,7 +99,7 @@ func (b updateBody) Check() []fault.Detail {
 	return details
 }
 
-// apply changes user and returns the columns that differ now.
+// apply changes user and returns the columns that changed.
 func (b updateBody) apply(user *model.User) []string {
 	var changed []string
 	if b.Username != nil && *b.Username != user.Username {
@@ -129,8 +129,8 @@ type changePasswordBody struct {
 	RevokeAPIKeys bool   `json:"revoke_api_keys" doc:"Revoke all your API keys, too. Other sessions end in any case."`
 }
 
-// Check adds the password's policy to the rules of the tags; only the handler
-// knows whose words to refuse.
+// Check adds the password policy to the rules in the tags. The handler checks for
+// the user's own name and address, which are not known here.
 func (b changePasswordBody) Check() []fault.Detail {
 	return auth.PasswordDetails("new_password", b.NewPassword)
 }

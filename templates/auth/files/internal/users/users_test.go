@@ -25,7 +25,7 @@ import (
 
 const password = "Correct-Horse-7"
 
-// world is this room with two users and an administrator.
+// world is the module under test with two users and an administrator.
 type world struct {
 	db                        *gorm.DB
 	anybody, alice, bob, root *webtest.Client
@@ -76,7 +76,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("welcome mails %v", mails)
 	}
 
-	// Whoever registers with an address again and again floods no mailbox.
+	// Registering an address repeatedly does not flood its mailbox.
 	if err := w.db.WithContext(db.System(t.Context())).Delete(&user).Error; err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 			t.Errorf("%v: %s", c.body[c.field], answer.Body())
 		}
 	}
-	// One answer tells everything.
+	// One response reports all errors.
 	fields := map[string]bool{}
 	for _, d := range w.anybody.Post("/users", map[string]string{"username": "ab", "email": "x", "password": "short"}).Expect(422).Details() {
 		fields[d.Field] = true
@@ -138,8 +138,8 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 	}
 }
 
-// A name is one person's however it is written, and one that looks like
-// another's is nobody's.
+// A name is taken in every spelling, and names that look like another user's are
+// refused.
 func TestNamesOfOnePerson(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -229,7 +229,7 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// TestOthersAreSeenByIDAndName asks every way that answers users.
+// TestOthersAreSeenByIDAndName tries every route that returns users.
 func TestOthersAreSeenByIDAndName(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -330,7 +330,7 @@ func TestNewAddressIsNotConfirmed(t *testing.T) {
 	}
 }
 
-// An address that somebody has changed to and not confirmed keeps nobody out.
+// An address that a user has changed to but not confirmed is free for others.
 func TestAnUnconfirmedChangeGivesWay(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -354,7 +354,7 @@ func TestAnUnconfirmedChangeGivesWay(t *testing.T) {
 	to(mallory, "mallory", "Carol@example.com", 200)
 	body := valid("carol")
 	body["username"] = "alice"
-	api.Post("/users", body).Expect(409) // which changes nothing
+	api.Post("/users", body).Expect(409) // and nothing changes
 	has("Carol@example.com")
 	api.Post("/users", valid("carol")).Expect(201)
 	has("mallory@example.com")
@@ -365,8 +365,8 @@ func TestAnUnconfirmedChangeGivesWay(t *testing.T) {
 	to(mallory, "mallory", "alice@example.com", 409)
 }
 
-// TestAccountsAreChangedByPersons tries to change who gets in and what they may
-// with an API key, and long after the password was asked for.
+// TestAccountsAreChangedByPersons tries to change logins and roles with an API key,
+// and long after the password was last confirmed.
 func TestAccountsAreChangedByPersons(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -406,7 +406,7 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 	w.root.Patch(path(w.bobID), map[string]any{"is_active": false}).Expect(200)
 	w.bob.Get("/users/me").Expect(401)
 	w.root.Patch(path(w.bobID), map[string]any{"is_active": true}).Expect(200)
-	w.bob.Get("/users/me").Expect(401) // he logs in again
+	w.bob.Get("/users/me").Expect(401) // he has to log in again
 }
 
 func TestRoleCountsAtOnce(t *testing.T) {
@@ -500,7 +500,7 @@ func TestAdministratorsActInThePlaceOfUsers(t *testing.T) {
 		t.Errorf("me is %v", me)
 	}
 	alice.Post(path(w.bobID)+"/impersonate", nil).Expect(403)
-	alice.Delete(path(w.aliceID)).Expect(403) // which takes a password
+	alice.Delete(path(w.aliceID)).Expect(403) // it requires the password
 	alice.Patch(path(w.aliceID), map[string]any{"email": "root@example.net"}).Expect(403)
 	alice.Post("/users/me/change-password", map[string]any{"old_password": password, "new_password": "Different-Horse-8"}).Expect(403)
 }
@@ -516,7 +516,7 @@ func TestAdministratorsEndSessions(t *testing.T) {
 	w.alice.Get("/users/me").Expect(200)
 }
 
-// TestChangesOfAccountsAreLogged looks for who did what to whom.
+// TestChangesOfAccountsAreLogged looks for the actor, the action and the user in the log.
 func TestChangesOfAccountsAreLogged(t *testing.T) {
 	t.Parallel()
 	w := start(t)

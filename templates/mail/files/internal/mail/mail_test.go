@@ -18,7 +18,7 @@ import (
 	"github.com/nexios-go/nexios/templates/mail/files/internal/migrations"
 )
 
-// world is the room with a queue at work, and the directory its mail goes to.
+// world is the module under test with a running queue and the directory of its mail.
 type world struct {
 	t      *testing.T
 	db     *gorm.DB

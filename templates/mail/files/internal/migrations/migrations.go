@@ -1,5 +1,5 @@
-// Package migrations stands in for a project's own when the tests of this
-// template are run where they are kept. It is not part of the template.
+// Package migrations is a stand-in for a project's migrations, so that the template
+// can be tested in place. It is not part of the template.
 package migrations
 
 import (

@@ -1,5 +1,5 @@
-// Package migrations stands in for the project's own list, so that the room
-// beside it can be tested where it is written. It is not generated.
+// Package migrations is a stand-in for the project's list, so that the template
+// can be tested in place. It is not generated.
 package migrations
 
 import (

@@ -8,16 +8,16 @@ import (
 	"github.com/nexios-go/nexios/runtime/organisations"
 )
 
-// Invitation is a row of the table invitations. A user who has the address and the
-// token of the mail may join until ExpiresAt; one that was accepted or revoked
-// has expired.
+// Invitation is a row of the table invitations. A user with the address and the
+// token from the mail may join until ExpiresAt. Accepted and revoked invitations
+// have expired.
 type Invitation struct {
 	ID             int64      `json:"id"`
 	OrganisationID int64      `json:"organisation_id"`
 	Email          string     `json:"email" gorm:"size:255"`
 	Role           string     `json:"role" gorm:"size:10" binding:"oneof=admin member"`
 	InvitedBy      int64      `json:"invited_by"`
-	TokenHash      string     `json:"-" gorm:"size:64"` // empty until the mail is written
+	TokenHash      string     `json:"-" gorm:"size:64"` // empty until the mail is sent
 	SentAt         *time.Time `json:"sent_at"`
 	ExpiresAt      time.Time  `json:"expires_at"`
 	CreatedAt      time.Time  `json:"created_at"`

@@ -8,9 +8,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/organisations"
 )
 
-// Membership is a row of the table memberships: what a user is in an
-// organisation. The runtime's organisations package reads OrganisationID,
-// UserID and Role too: rename none of them.
+// Membership is a row of the table memberships: the role of a user in an
+// organisation. The runtime's organisations package also reads OrganisationID,
+// UserID and Role: do not rename them.
 type Membership struct {
 	ID             int64     `json:"id"`
 	OrganisationID int64     `json:"organisation_id"`
@@ -30,7 +30,7 @@ func (Membership) Writable(tx *gorm.DB) *gorm.DB {
 	return organisations.Within(tx, organisations.RoleAdmin)
 }
 
-// BeforeDelete keeps an account that is the last owner of an organisation.
+// BeforeDelete refuses to delete the last owner of an organisation.
 func (u *User) BeforeDelete(tx *gorm.DB) error {
 	return organisations.KeepOwners(tx, u.ID)
 }

@@ -1,5 +1,5 @@
-// Package model holds the models of this feature. The user only stands in for
-// that of auth, so that they can be tested where they are written.
+// Package model holds the models of this feature. The user is a stand-in for that
+// of auth, so that the templates can be tested in place.
 package model
 
 // User stands in for the model of auth. It is not generated.

@@ -13,7 +13,7 @@ type listInput struct {
 	Search string `form:"search" binding:"max=100"`
 }
 
-// organisation is one with what the caller is in it.
+// organisation is an organisation with the caller's role in it.
 type organisation struct {
 	model.Organisation
 	Role string `json:"role"` // empty for an administrator who is not a member
@@ -43,7 +43,7 @@ type membersInput struct {
 	Role *string `form:"role" binding:"omitnil,oneof=owner admin member"`
 }
 
-// member is what members see of each other.
+// member holds the fields that members may see of each other.
 type member struct {
 	ID        int64     `json:"-"`
 	UserID    int64     `json:"user_id"`
@@ -52,7 +52,7 @@ type member struct {
 	CreatedAt time.Time `json:"created_at"` // when they joined
 }
 
-// TableName is the table that a member is read from, joined with users.
+// TableName returns the table that members are read from, joined with users.
 func (member) TableName() string { return "memberships" }
 
 type memberInput struct {
@@ -81,7 +81,7 @@ type invitationsInput struct {
 	Sort string `form:"sort,default=created_at" binding:"oneof=id email role expires_at created_at"`
 }
 
-// An owner is made of a member, not by mail.
+// Nobody is invited as an owner: a member is promoted.
 type inviteInput struct {
 	Organisation int64 `uri:"organisation" binding:"min=1"`
 	Body         struct {

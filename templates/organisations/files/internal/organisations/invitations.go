@@ -26,10 +26,10 @@ const (
 	inviteJob = "organisations.invite"
 	purgeJob  = "organisations.purge"
 
-	openFor = 7 * 24 * time.Hour  // an invitation
-	keptFor = 30 * 24 * time.Hour // one that has expired
+	openFor = 7 * 24 * time.Hour  // how long an invitation can be accepted
+	keptFor = 30 * 24 * time.Hour // how long an expired one is kept
 
-	// What a user may send within an hour, so that no mailbox is flooded.
+	// Invitations per user and hour, so that no mailbox is flooded.
 	perAddress = 3
 	perUser    = 50
 )
@@ -51,8 +51,8 @@ func (h handler) invitations(c *gin.Context, in invitationsInput) (db.Page[model
 	return db.List[model.Invitation](tx, in.Query, in.Sort)
 }
 
-// invite takes the place of an earlier invitation to the same address, whatever
-// its case. The mail goes to the address as it is written.
+// invite replaces an earlier invitation to the same address, ignoring case. The
+// mail is sent to the address as written.
 func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error) {
 	caller, now := organisations.Of(c), time.Now().UTC()
 	row := model.Invitation{
@@ -87,7 +87,7 @@ func (h handler) invite(c *gin.Context, in inviteInput) (model.Invitation, error
 }
 
 func mayInvite(tx *gorm.DB, userID int64, email string, now time.Time) error {
-	tx = tx.WithContext(db.System(tx.Statement.Context)) // to whichever organisation
+	tx = tx.WithContext(db.System(tx.Statement.Context)) // of any organisation
 	sent := tx.Where("invited_by = ? AND created_at > ?", userID, now.Add(-time.Hour)).Session(&gorm.Session{})
 	var all int64
 	if err := sent.Model(&model.Invitation{}).Count(&all).Error; err != nil {
@@ -100,8 +100,8 @@ func mayInvite(tx *gorm.DB, userID int64, email string, now time.Time) error {
 	return err
 }
 
-// to returns which of the invitations that tx matches are to the address, as
-// logins and [db.Fold] compare it.
+// to narrows the invitations that tx matches to those for the address, compared as
+// in logins and by [db.Fold].
 func to(email string, tx *gorm.DB) ([]int64, error) {
 	var rows []model.Invitation
 	err := tx.Select("id", "email").Find(&rows).Error
@@ -137,7 +137,7 @@ func expire(tx *gorm.DB, now time.Time) error {
 
 func (h handler) accept(c *gin.Context, in acceptInput) (organisation, error) {
 	caller, _ := auth.From(c)
-	tx := h.db.WithContext(db.System(c.Request.Context())) // they are no member yet
+	tx := h.db.WithContext(db.System(c.Request.Context())) // the caller is not a member yet
 	invitation, err := open(tx, in.Body.Token)
 	if err != nil {
 		return organisation{}, err
@@ -147,7 +147,7 @@ func (h handler) accept(c *gin.Context, in acceptInput) (organisation, error) {
 		if err := organisations.Lock(tx, invitation.OrganisationID); err != nil {
 			return err
 		}
-		// It may have been accepted or revoked until now.
+		// It may have been accepted or revoked meanwhile.
 		if invitation, err = open(tx, in.Body.Token); err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func (h handler) accept(c *gin.Context, in acceptInput) (organisation, error) {
 	return joined, err
 }
 
-// open finds the open invitation that the token belongs to.
+// open returns the open invitation that the token belongs to.
 func open(tx *gorm.DB, token string) (model.Invitation, error) {
 	var row model.Invitation
 	err := tx.Where("token_hash = ? AND expires_at > ?", digest(token), time.Now().UTC()).Limit(1).Find(&row).Error
@@ -190,14 +190,14 @@ func open(tx *gorm.DB, token string) (model.Invitation, error) {
 	return row, err
 }
 
-// invited is the payload of the job that sends an invitation. It names no
-// token; that is made when the mail is.
+// invited is the payload of the job that sends an invitation. It holds no token;
+// that is created with the mail.
 type invited struct {
 	ID int64 `json:"id"`
 }
 
-// sendInvitation sends one that is still open. Should the job run twice, the
-// token of the later mail counts.
+// sendInvitation sends an invitation that is still open. If the job runs twice, only
+// the token of the later mail is valid.
 func (h handler) sendInvitation(ctx context.Context, job invited) error {
 	tx := h.db.WithContext(db.System(ctx))
 	var row struct{ Email, Organisation, Inviter string }
@@ -214,7 +214,7 @@ func (h handler) sendInvitation(ctx context.Context, job invited) error {
 	if set.Error != nil || set.RowsAffected == 0 {
 		return set.Error
 	}
-	if err := h.post.send(ctx, row.Email, letter{row.Inviter, row.Organisation, h.post.url + "/accept-invitation#token=" + token, token}); err != nil {
+	if err := h.outbox.send(ctx, row.Email, letter{row.Inviter, row.Organisation, h.outbox.url + "/accept-invitation#token=" + token, token}); err != nil {
 		return err
 	}
 	return tx.Model(&model.Invitation{}).Where("id = ?", job.ID).Update("sent_at", time.Now().UTC()).Error
@@ -225,7 +225,7 @@ func (h handler) purge(ctx context.Context, _ struct{}) error {
 	return h.db.WithContext(db.System(ctx)).Where("expires_at < ?", time.Now().UTC().Add(-keptFor)).Delete(&model.Invitation{}).Error
 }
 
-// digest is how a token is stored.
+// digest returns the hash under which a token is stored.
 func digest(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])

@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/templates/organisations/files/internal/model"
 )
 
-// invite invites somebody to acme as a member.
+// invite invites a user to acme as a member.
 func (w world) invite(by, email string) int64 {
 	var made model.Invitation
 	w.as[by].Post(w.path("invitations"), map[string]string{"email": email, "role": "member"}).Expect(201).Into(&made)
@@ -51,7 +51,7 @@ func (w world) token(t *testing.T, invitation int64) string {
 	return ""
 }
 
-// mailed reports whether a mail holds the text.
+// mailed reports whether a mail contains the text.
 func (w world) mailed(t *testing.T, text string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(w.dir, "*.eml"))
@@ -107,7 +107,7 @@ func TestInvitationsThatAreRefused(t *testing.T) {
 		{"role": "member"},
 		{"email": "nowhere", "role": "member"},
 		{"email": "a@example.com\nBcc: b@example.com", "role": "member"},
-		{"email": "a@example.com", "role": "owner"}, // one is made of a member
+		{"email": "a@example.com", "role": "owner"}, // a member is promoted instead
 	} {
 		w.as["olga"].Post(w.path("invitations"), body).Expect(422)
 	}
@@ -124,8 +124,8 @@ func TestInvitationsThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestInvitationsEnd sees that nothing but the last invitation of somebody who
-// may invite lets anybody in.
+// TestInvitationsEnd checks that only the latest invitation, by someone who may still
+// invite, can be accepted.
 func TestInvitationsEnd(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -160,7 +160,7 @@ func TestInvitationsEnd(t *testing.T) {
 	}
 }
 
-// TestAcceptAtOnce has one invitation accepted twice at the same time.
+// TestAcceptAtOnce accepts one invitation twice at the same time.
 func TestAcceptAtOnce(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -184,7 +184,7 @@ func TestAcceptAtOnce(t *testing.T) {
 	}
 }
 
-// TestAcceptAsAMember changes nothing of what the member is.
+// TestAcceptAsAMember checks that a member keeps their role.
 func TestAcceptAsAMember(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -16,9 +16,9 @@ import (
 	"github.com/nexios-go/nexios/templates/organisations/files/internal/model"
 )
 
-// Who is in an organisation is changed by people only: an API key that leaked
-// must not let anybody in. A change of who manages it requires a recently confirmed
-// password, as a transfer does (see confirmed).
+// Members are changed by people only: a leaked API key must not let anyone in.
+// Changing who manages an organisation requires a recently confirmed password, as a
+// transfer does (see confirmed).
 func (h handler) memberRoutes() []web.Route {
 	member, admin, owner := organisations.Member(h.db), organisations.Admin(h.db), organisations.Owner(h.db)
 	return []web.Route{
@@ -97,7 +97,7 @@ func (h handler) leave(c *gin.Context, in organisationInput) (web.None, error) {
 		if err != nil {
 			return err
 		}
-		return drop(c, tx.WithContext(db.System(tx.Statement.Context)), row) // whatever their role is
+		return drop(c, tx.WithContext(db.System(tx.Statement.Context)), row) // with any role
 	})
 	if err == nil {
 		record(c, "member_left", in.Organisation, slog.Int64("user_id", caller.UserID))
@@ -124,7 +124,7 @@ func (h handler) transfer(c *gin.Context, in transferInput) (member, error) {
 		if err := tellOwners(c, tx, row); err != nil {
 			return err
 		}
-		if caller.Role == "" { // an administrator of the application gives it away for others
+		if caller.Role == "" { // an administrator of the application transfers it on behalf of others
 			return nil
 		}
 		own, err := find(tx, in.Organisation, caller.UserID)
@@ -143,8 +143,8 @@ func (h handler) transfer(c *gin.Context, in transferInput) (member, error) {
 	return h.member(c, in.Organisation, in.Body.UserID)
 }
 
-// changeable finds the member whom the caller, an admin, wants to change. Only
-// an owner changes an owner.
+// changeable returns the member that the caller, an admin, wants to change. Only
+// owners may change owners.
 func (h handler) changeable(c *gin.Context, tx *gorm.DB, userID int64) (model.Membership, error) {
 	caller := organisations.Of(c)
 	row, err := find(tx, caller.OrganisationID, userID)
@@ -172,8 +172,8 @@ func setRole(tx *gorm.DB, row model.Membership, role string) error {
 	return tx.Model(&row).Update("role", role).Error
 }
 
-// tellOwners tells the owners of an organisation by e-mail that a member is one now, and
-// that member: it may not have been an owner who did it.
+// tellOwners notifies the owners of an organisation, and the member, that the member
+// is an owner now: it may have been an administrator who did it.
 func tellOwners(c *gin.Context, tx *gorm.DB, row model.Membership) error {
 	tx = tx.WithContext(db.System(tx.Statement.Context))
 	var (
@@ -201,7 +201,7 @@ func tellOwners(c *gin.Context, tx *gorm.DB, row model.Membership) error {
 // impersonates its user, does not change who manages an organisation.
 func confirmed(c *gin.Context) error { return auth.Fresh().Check(c) }
 
-// drop takes a member out of the organisation, unless it is the last owner.
+// drop removes a member from the organisation, unless they are the last owner.
 func drop(c *gin.Context, tx *gorm.DB, row model.Membership) error {
 	if row.Role != organisations.RoleMember {
 		if err := confirmed(c); err != nil {
@@ -219,12 +219,12 @@ func drop(c *gin.Context, tx *gorm.DB, row model.Membership) error {
 	return tx.Delete(&row).Error
 }
 
-// withdraw ends the open invitations of a member who may no longer invite.
+// withdraw revokes the open invitations of a member who may no longer invite.
 func withdraw(tx *gorm.DB, row model.Membership) error {
 	return expire(tx.Where("organisation_id = ? AND invited_by = ?", row.OrganisationID, row.UserID), time.Now())
 }
 
-// member is what the others see of one.
+// member returns what other members may see of one.
 func (h handler) member(c *gin.Context, organisationID, userID int64) (member, error) {
 	var row member
 	err := h.db.WithContext(c.Request.Context()).

@@ -1,5 +1,5 @@
 // Package organisations serves organisations, their members and invitations to
-// join them. The guards of the routes say who may do what.
+// join them. The guards of the routes decide who may do what.
 package organisations
 
 import (
@@ -20,18 +20,18 @@ import (
 )
 
 type handler struct {
-	db   *gorm.DB
-	post post
+	db     *gorm.DB
+	outbox outbox
 }
 
-// Module returns the routes of organisations. url is where people reach the
+// Module returns the routes of organisations. url is the address of the
 // application: links in mails begin with it.
 func Module(url string, sender mail.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
-	post, err := newPost(url, sender)
+	outbox, err := newOutbox(url, sender)
 	if err != nil {
 		return web.Module{Name: "organisations", Err: err}
 	}
-	h := handler{gdb, post}
+	h := handler{gdb, outbox}
 	jobs.Handle(queue, inviteJob, h.sendInvitation)
 	jobs.Handle(queue, purgeJob, h.purge)
 	jobs.Schedule(queue, "41 3 * * *", purgeJob, struct{}{})
@@ -104,8 +104,8 @@ func (h handler) remove(c *gin.Context, in organisationInput) (web.None, error) 
 	return web.None{}, err
 }
 
-// locked does work in a transaction while nothing else changes who is in the
-// organisation of the path.
+// locked runs work in a transaction that locks the members of the organisation in
+// the path.
 func (h handler) locked(c *gin.Context, work func(tx *gorm.DB) error) error {
 	return h.db.WithContext(c.Request.Context()).Transaction(func(tx *gorm.DB) error {
 		if err := organisations.Of(c).Lock(tx); err != nil {

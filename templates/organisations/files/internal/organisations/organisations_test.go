@@ -27,7 +27,7 @@ import (
 	"github.com/nexios-go/nexios/templates/organisations/files/internal/model"
 )
 
-// world is this room with two organisations: acme of olga (owner), adam (admin),
+// world is the module under test with two organisations: acme of olga (owner), adam (admin),
 // mary and mike (members), and other of oscar. root is an administrator of the
 // application.
 type world struct {
@@ -73,7 +73,7 @@ func start(t *testing.T) world {
 	return w
 }
 
-// notices are what users are told.
+// notices records the notices sent to users.
 type notices struct {
 	mu   sync.Mutex
 	list []string
@@ -86,7 +86,7 @@ func (n *notices) add(_ *gorm.DB, notice auth.Notice) error {
 	return nil
 }
 
-// expect compares the notices since the last time with whom they go to.
+// expect compares the recipients of the notices since the last call.
 func (n *notices) expect(t *testing.T, notice string, to ...string) {
 	t.Helper()
 	n.mu.Lock()
@@ -128,7 +128,7 @@ func (w world) join(t *testing.T, organisation int64, name, role string) {
 	}
 }
 
-// role is what somebody is in an organisation; empty for nothing.
+// role returns the role of a user in an organisation; empty for non-members.
 func (w world) role(organisation int64, name string) string {
 	var row model.Membership
 	w.db.Where("organisation_id = ? AND user_id = ?", organisation, w.id[name]).Limit(1).Find(&row)
@@ -143,7 +143,7 @@ func (w world) path(words ...any) string {
 	return path
 }
 
-// TestWhoMayDoWhat tries every route from every side.
+// TestWhoMayDoWhat tries every route with every role.
 func TestWhoMayDoWhat(t *testing.T) {
 	t.Parallel()
 	type body = map[string]any
@@ -152,7 +152,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		t.Run(caller, func(t *testing.T) {
 			t.Parallel()
 			w := start(t)
-			w.join(t, w.acme, "root", "owner") // so that olga may go
+			w.join(t, w.acme, "root", "owner") // so that olga may leave
 			if caller == "root" {
 				w.db.Where("user_id = ?", w.id["root"]).Delete(&model.Membership{})
 			}
@@ -188,8 +188,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-// TestOneOrganisationIsNotAnother reaches for what is the other's by way of the
-// own organisation.
+// TestOneOrganisationIsNotAnother tries to reach another organisation's rows through
+// one's own.
 func TestOneOrganisationIsNotAnother(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -235,7 +235,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// TestMembersSeeWhatIsPublic looks for more than names.
+// TestMembersSeeWhatIsPublic checks that members see only names.
 func TestMembersSeeWhatIsPublic(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -256,7 +256,7 @@ func TestMembersSeeWhatIsPublic(t *testing.T) {
 	}
 }
 
-// TestLastOwnerStays tries every way to be rid of the last owner.
+// TestLastOwnerStays tries every way to remove the last owner.
 func TestLastOwnerStays(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -273,7 +273,7 @@ func TestLastOwnerStays(t *testing.T) {
 		t.Error("users are deleted whoever they are")
 	}
 
-	// An owner who may not sign in is none.
+	// An owner who cannot sign in does not count.
 	w.join(t, w.acme, "root", "owner")
 	w.db.Table("users").Where("id = ?", w.id["root"]).Update("is_active", false)
 	olga.Post(w.path("leave"), nil).Expect(409)
@@ -289,7 +289,7 @@ func TestLastOwnerStays(t *testing.T) {
 	}
 }
 
-// deleteUser deletes an account as the room users does.
+// deleteUser deletes an account as the module users does.
 func (w world) deleteUser(name string) error {
 	return w.db.Transaction(func(tx *gorm.DB) error {
 		user, err := db.Find[model.User](tx, w.id[name])
@@ -300,8 +300,8 @@ func (w world) deleteUser(name string) error {
 	})
 }
 
-// TestOwnersGoAtOnce has two owners go at the same time, each in another way:
-// one of them stays.
+// TestOwnersGoAtOnce has two owners leave at the same time, in different ways: one
+// of them stays.
 func TestOwnersGoAtOnce(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -342,8 +342,8 @@ func TestOwnersGoAtOnce(t *testing.T) {
 	}
 }
 
-// TestOwnersAreTold makes owners in every way: whoever may have had the account of an
-// owner for a moment does not go unseen.
+// TestOwnersAreTold makes owners in every way: owners are notified, so that someone who
+// briefly controlled an owner's account does not go unnoticed.
 func TestOwnersAreTold(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -377,9 +377,8 @@ func TestTransfer(t *testing.T) {
 }
 
 // TestWhoManagesIsConfirmed tries every way to change who manages an organisation
-// with a session whose password was checked long ago, with one in which an
-// administrator impersonates its user, and with a fresh one. What members come and
-// go by needs none.
+// with a session whose password was checked long ago, with an impersonated session,
+// and with a fresh one. Joining and leaving do not require a fresh session.
 func TestWhoManagesIsConfirmed(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -438,7 +437,7 @@ func TestWhoManagesIsConfirmed(t *testing.T) {
 	w.as["nobody"].With("Authorization", "Bearer "+stale.AccessToken).Post(w.path("leave"), nil).Expect(204) // as a member
 }
 
-// TestKeysLetNobodyIn uses an API key that may do all that keys may.
+// TestKeysLetNobodyIn uses an API key with every scope.
 func TestKeysLetNobodyIn(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -459,7 +458,7 @@ func TestKeysLetNobodyIn(t *testing.T) {
 	key.Delete(w.path()).Expect(403)
 }
 
-// TestChangesAreLogged looks for who did what to whom.
+// TestChangesAreLogged looks for the actor, the action and the user in the log.
 func TestChangesAreLogged(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -489,8 +488,8 @@ func TestChangesAreLogged(t *testing.T) {
 	}
 }
 
-// A handler without a guard reaches what the caller could by the routes, and no
-// more: nobody reads who is in an organisation of others.
+// A handler without a guard reaches what the caller can reach through the routes,
+// and no more: members of other organisations are not visible.
 func TestRowsOfOtherOrganisations(t *testing.T) {
 	t.Parallel()
 	w := start(t)

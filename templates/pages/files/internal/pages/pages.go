@@ -1,6 +1,5 @@
-// Package pages serves the HTML pages. Its templates and static files are part
-// of the binary; in development they are read from this folder again whenever
-// they change.
+// Package pages serves the HTML pages. Templates and static files are embedded in
+// the binary; in development they are read from this directory whenever they change.
 package pages
 
 import (
@@ -37,7 +36,7 @@ func Module(env string) web.Module {
 	}
 }
 
-// context is what every page is given besides its own data.
+// context is what the templates get besides the page's own data.
 func context(*gin.Context) map[string]any {
 	return map[string]any{"site": site, "now": time.Now()}
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// api is where the JSON API is mounted.
+// api is the path under which the JSON API is mounted.
 const api = "/api/v1"
 
-// modules is the map of the application: one line a module. Middleware runs
-// and routes are listed in this order.
+// modules returns the application's modules, one per line. Middleware runs and
+// routes are listed in this order.
 func modules(cfg Config, gdb *gorm.DB, log *slog.Logger) []web.Module {
 	return []web.Module{}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/templates/seed/files/internal/migrations"
 )
 
-// TestAgain sees that what is there stays as it is.
+// TestAgain checks that existing rows are left alone.
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	gdb := webtest.DB(t, migrations.All())

@@ -29,8 +29,8 @@ type personBody struct {
 
 type createUserInput struct{ Body userBody }
 
-// userBody has no "admin" among its roles, so users cannot make themselves
-// administrators. The password is checked and forgotten: the tour has no login.
+// userBody does not allow the role admin, so users cannot make themselves
+// administrators. The password is checked and not stored: the tour has no login.
 type userBody struct {
 	Username  string   `json:"username" binding:"required,min=3,max=50"`
 	Email     string   `json:"email" binding:"required,email,max=254"`
@@ -60,7 +60,8 @@ type listUsersInput struct {
 	Sort string `form:"sort,default=created_at" alias:"sort_by" binding:"oneof=id username created_at"`
 }
 
-// listedUser is what everyone may see of a user: no address, no birthday.
+// listedUser holds the fields of a user that everyone may read: no address, no
+// birthday.
 type listedUser struct {
 	ID        int64     `json:"id"`
 	Username  string    `json:"username"`
@@ -70,7 +71,7 @@ type listedUser struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// TableName is where listed users come from.
+// TableName returns the table of listed users.
 func (listedUser) TableName() string { return "tour_users" }
 
 type message struct {

@@ -1,6 +1,6 @@
-// Package tour shows how routes, inputs and answers are written, each in as few
-// lines as it takes. Read it, copy from it, and remove it before production:
-// anybody may add users to its table.
+// Package tour shows how routes, inputs and responses are written, each in as few
+// lines as possible. Read it, copy from it, and remove it before production: anyone
+// may add users to its table.
 package tour
 
 import (
@@ -35,21 +35,21 @@ type handler struct{ db *gorm.DB }
 func Module(gdb *gorm.DB) web.Module {
 	h := handler{gdb}
 	return web.Module{Name: "tour", Doc: "Short examples of routes, inputs and responses.", Routes: []web.Route{
-		// A handler that returns a value answers JSON.
+		// The value that a handler returns is sent as JSON.
 		web.Get("/json", getJSON).Doc("Return JSON"),
 		web.Post("/json", postJSON).Doc("Accept JSON").ID("sendJson").Returns(http.StatusOK),
 		web.Get("/error", fail).Doc("Return an error").Fails(400),
-		// What stands in the path has a type; what does not fit is a 404.
+		// Path parameters are typed; a value that does not parse is a 404.
 		web.Get("/api/items", items).Doc("List items"),
 		web.Get("/api/items/:id", item).Doc("Get an item"),
 		web.Get("/products/:id", product).Doc("Read a number from the path"),
 		web.Get("/categories/:name", category).Doc("Read a text from the path"),
 		web.Get("/wildcard/*path", wildcard).Doc("Read the rest of the path"),
-		// A plain Gin handler answers as it likes.
+		// A plain Gin handler writes the response itself.
 		web.Handle(http.MethodGet, "/xml", getXML).Doc("Return XML").Sends("application/xml"),
 		web.Handle(http.MethodGet, "/html", getHTML).Doc("Return HTML").Sends("text/html"),
 		web.Handle(http.MethodGet, "/text", getText).Doc("Return text").Sends("text/plain"),
-		// A table: rules for what comes in, pages of what goes out.
+		// A table: validated input, and pages of output.
 		web.Post("/users", h.createUser).Doc("Create a tour user").Fails(409),
 		web.Get("/users", h.listUsers).Doc("List the tour users"),
 	}}
@@ -81,7 +81,7 @@ func category(_ *gin.Context, in nameInput) (categoryAnswer, error) {
 	return categoryAnswer{in.Name, "string"}, nil
 }
 
-// wildcard answers with what follows; Gin keeps the slash before it.
+// wildcard returns the rest of the path; Gin keeps its leading slash.
 func wildcard(_ *gin.Context, in pathInput) (wildcardAnswer, error) {
 	return wildcardAnswer{strings.TrimPrefix(in.Path, "/"), "path"}, nil
 }

@@ -1,4 +1,4 @@
-// Package uploads receives files and hands them out.
+// Package uploads stores and serves files.
 package uploads
 
 import (
@@ -17,25 +17,25 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// orphanAge is how long an upload may wait to be attached, and how old bytes
-// without a row must be, before they are deleted.
+// orphanAge is the age at which an upload that is not attached, or bytes without a
+// row, are deleted.
 const orphanAge = 24 * time.Hour
 
-// references are the columns that hold names of uploads. Where there are any,
-// an upload that none of them holds is deleted after orphanAge, unless it came
-// with ?keep=true. Uploads from before the first column stay: they were made
-// to be handed out by themselves. Rows says whose rule the upload has: it is
-// read by those who may read the row.
+// references are the columns that hold names of uploads. If there are any, an
+// upload that none of them holds is deleted after orphanAge, unless it was sent
+// with ?keep=true. Uploads older than the first column are kept: they were meant
+// to be used without a row. Rows is the model whose rule applies: those who may
+// read the row may read the upload.
 func references() []files.Column {
 	return []files.Column{}
 }
 
 type handler struct{ files *files.Library }
 
-// Module returns the routes of uploads. Anyone who has the name of a file may
-// download it, since names cannot be guessed, unless it belongs to rows that not
-// everyone may read; a private one is only for its owner, administrators and
-// holders of a link that one of those made, while they may read it.
+// Module returns the routes of uploads. Anyone who knows the name of a file may
+// download it, since names cannot be guessed, unless it belongs to a row that not
+// everyone may read. A private file is readable by its owner, by administrators and
+// through links that one of these created, as long as they may read it themselves.
 func Module(cfg files.Config, gdb *gorm.DB, queue *jobs.Queue) web.Module {
 	library, err := files.New(cfg, gdb, references()...)
 	if err != nil {
@@ -78,7 +78,7 @@ func (h handler) download(c *gin.Context) {
 	ctx, name := c.Request.Context(), c.Param("name")
 	reader, _ := auth.From(c)
 	if by, linked := h.files.Linked(name, c.Request.URL.Query(), time.Now()); linked {
-		if maker, err := auth.Of(c).Identify(ctx, by); err == nil { // who may have lost the right since
+		if maker, err := auth.Of(c).Identify(ctx, by); err == nil { // they may have lost access since
 			ctx, reader = auth.As(ctx, maker), maker
 		}
 	}
@@ -104,7 +104,7 @@ func (h handler) link(c *gin.Context, in linkInput) (link, error) {
 		return link{}, err
 	}
 	maker, _ := auth.From(c)
-	if maker.ActorID != 0 { // it would outlast the impersonation
+	if maker.ActorID != 0 { // the link would outlast the impersonation
 		return link{}, fault.Forbidden("Not allowed while impersonating a user")
 	}
 	until := time.Now().Add(time.Duration(in.Seconds) * time.Second).UTC().Truncate(time.Second)
@@ -120,7 +120,7 @@ func (h handler) remove(c *gin.Context, in removeInput) (web.None, error) {
 	return web.None{}, h.files.Remove(c.Request.Context(), file)
 }
 
-// own returns the file of that name to its owner and to administrators. To
+// own returns the file of that name to its owner and to administrators. For
 // others a private one does not exist.
 func (h handler) own(c *gin.Context, name string) (files.File, error) {
 	file, err := h.files.Find(c.Request.Context(), name)
@@ -136,14 +136,14 @@ func (h handler) own(c *gin.Context, name string) (files.File, error) {
 	return file, fault.Forbidden("This file belongs to another user")
 }
 
-// sweep deletes uploads that nothing refers to, and what a process left behind
-// that was killed during an upload.
+// sweep deletes uploads that no row refers to, and what processes killed during an
+// upload left behind.
 func (h handler) sweep(ctx context.Context, _ struct{}) error {
 	_, err := h.files.Sweep(ctx, time.Now().Add(-orphanAge))
 	return err
 }
 
-// url is the path of a file, wherever the module is mounted.
+// url returns the path of a file, wherever the module is mounted.
 func url(c *gin.Context, name string) string {
 	base, _, _ := strings.Cut(c.FullPath(), "/files/")
 	return base + "/files/" + name

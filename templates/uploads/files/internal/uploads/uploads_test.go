@@ -24,11 +24,11 @@ import (
 	"github.com/nexios-go/nexios/templates/uploads/files/internal/migrations"
 )
 
-// world is the room with two users and an administrator.
+// world is the module under test with two users and an administrator.
 type world struct {
 	t                       *testing.T
 	db                      *gorm.DB
-	dir                     string // of the store
+	dir                     string // of the stored files
 	rootToken               string
 	anybody, ada, bob, root *webtest.Client
 }
@@ -61,7 +61,7 @@ func upload(client *webtest.Client, path string, parts ...part) *webtest.Answer 
 	return client.With("Content-Type", form.FormDataContentType()).Post(path, body.Bytes())
 }
 
-// stored counts the rows and the files of the store, unfinished ones too.
+// stored counts the rows and the stored files, including unfinished ones.
 func (w world) stored() (rows int64, onDisk int) {
 	w.t.Helper()
 	if err := w.db.Model(&files.File{}).Count(&rows).Error; err != nil {
@@ -78,7 +78,7 @@ func (w world) stored() (rows int64, onDisk int) {
 
 const (
 	path = "/api/v1/files/upload"
-	kept = path + "?keep=true" // for everybody, whatever rows refer to uploads
+	kept = path + "?keep=true" // readable by everyone, whatever rows refer to uploads
 	png  = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 )
 
@@ -205,7 +205,7 @@ func TestPrivateFiles(t *testing.T) {
 	_, query, _ := strings.Cut(made.URL, "?")
 	w.anybody.Get(other + "?" + query).Expect(404)
 
-	// Who impersonates its owner leaves nothing behind that lasts longer.
+	// Impersonating the owner leaves nothing behind that outlasts the impersonation.
 	service := authtest.Service(t, w.db)
 	actor, err := service.Authenticate(t.Context(), w.rootToken)
 	if err != nil {
@@ -219,7 +219,7 @@ func TestPrivateFiles(t *testing.T) {
 	as.Get(url).Expect(200)
 	as.Post(url+"/link", nil).Expect(403)
 
-	// A link ends with the right of who made it.
+	// A link stops working when its creator loses access.
 	var byRoot link
 	w.root.Post(url+"/link", nil).Expect(200).Into(&byRoot)
 	w.anybody.Get(byRoot.URL).Expect(200)
@@ -248,8 +248,8 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// An upload whose process was killed leaves bytes without a row. One that is to
-// be kept stays, whatever refers to uploads.
+// Uploads of killed processes leave bytes without a row, which are deleted. An upload
+// with ?keep=true stays, whatever refers to uploads.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, files.Config{})

@@ -1,5 +1,4 @@
-// Package chat serves rooms in which members talk to each other over
-// WebSocket.
+// Package chat serves rooms whose members exchange messages over WebSocket.
 package chat
 
 import (
@@ -24,7 +23,7 @@ type handler struct {
 	page *template.Template
 }
 
-// Module returns the chat: its rooms, who is in them, and a page to chat on.
+// Module returns the routes of the chat: its rooms, their members, and a page.
 func Module(cfg ws.Config, log *slog.Logger) web.Module {
 	page, err := template.New("chat").Parse(pageText)
 	if err != nil {
@@ -58,20 +57,20 @@ type membersInput struct {
 
 type members struct {
 	Room    string   `json:"room"`
-	Members []string `json:"members"` // usernames, in order
+	Members []string `json:"members"` // usernames, sorted
 }
 
 func (h handler) members(c *gin.Context, in membersInput) (members, error) {
 	return members{in.Room, h.hub.Members(c.Request.Context(), in.Room)}, nil
 }
 
-// show renders the page, whose script and style run by a nonce.
+// show renders the page; a nonce allows its script and style.
 func (h handler) show(c *gin.Context) {
 	nonce := rand.Text()
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'; "+
 		"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	c.Header("Content-Type", "text/html; charset=utf-8")
-	c.Header("Cache-Control", "no-store") // the nonce is for once
+	c.Header("Cache-Control", "no-store") // a nonce is used once
 	if err := h.page.Execute(c.Writer, nonce); err != nil {
 		web.Fail(c, err)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/nexios-go/nexios/templates/websocket/files/internal/migrations"
 )
 
-// world is the room on a real address, since a handshake needs one, with
-// two users.
+// world is the module on a real address, which a handshake requires, with two
+// users.
 type world struct {
 	t        *testing.T
 	client   *webtest.Client
@@ -100,7 +100,7 @@ func TestMembersTalk(t *testing.T) {
 		says(t, bob, rubbish)
 	}
 	says(t, ada, `{"text":"still here?"}`)
-	hears(t, bob, `{"type":"message","message":"still here?","from":"ada"}`) // and none of his own messages
+	hears(t, bob, `{"type":"message","message":"still here?","from":"ada"}`) // and not his own messages
 	says(t, bob, `{"text":"yes","from":"ada","type":"system"}`)
 	hears(t, ada, `{"type":"message","message":"yes","from":"bob"}`)
 	_ = bob.Close()

@@ -1,4 +1,4 @@
-// Package echo answers every WebSocket message with the same text.
+// Package echo sends every WebSocket message back.
 package echo
 
 import (
@@ -13,7 +13,7 @@ import (
 
 type handler struct{ hub *ws.Hub }
 
-// Module returns the echo. It is open to everybody.
+// Module returns the echo, which is open to everyone.
 func Module(cfg ws.Config, log *slog.Logger) web.Module {
 	h := handler{ws.New("echo", cfg, log)}
 	return web.Module{

@@ -1,5 +1,5 @@
-// Package team serves rooms of organisations, in which their members talk to
-// each other over WebSocket.
+// Package team serves rooms of organisations, whose members exchange messages over
+// WebSocket.
 package team
 
 import (
@@ -23,7 +23,7 @@ type handler struct {
 	db  *gorm.DB
 }
 
-// Module returns the rooms of organisations and who is in them.
+// Module returns the routes of the rooms of organisations and of their members.
 func Module(cfg ws.Config, gdb *gorm.DB, log *slog.Logger) web.Module {
 	h := handler{ws.New("team", cfg, log), gdb}
 	member := organisations.Member(gdb)
@@ -58,7 +58,7 @@ func (h handler) join(c *gin.Context) {
 	}))
 }
 
-// room is the name of an organisation's room, among all rooms of the hub.
+// room returns the name of an organisation's room, unique among all rooms of the hub.
 func room(organisationID int64, name string) string {
 	return fmt.Sprintf("%d/%s", organisationID, name)
 }
@@ -70,7 +70,7 @@ type membersInput struct {
 
 type members struct {
 	Room    string   `json:"room"`
-	Members []string `json:"members"` // usernames, in order
+	Members []string `json:"members"` // usernames, sorted
 }
 
 func (h handler) members(c *gin.Context, in membersInput) (members, error) {

@@ -19,8 +19,8 @@ import (
 	"github.com/nexios-go/nexios/templates/websocket/files/internal/migrations"
 )
 
-// world is the room on a real address, since a handshake needs one, with two
-// members of an organisation and one of another.
+// world is the module on a real address, which a handshake requires, with two
+// members of one organisation and one of another.
 type world struct {
 	t                     *testing.T
 	db                    *gorm.DB
@@ -110,7 +110,7 @@ func TestMembersTalk(t *testing.T) {
 		says(t, bob, rubbish)
 	}
 	says(t, ada, `{"text":"still here?"}`)
-	hears(t, bob, `{"type":"message","message":"still here?","from":"ada"}`) // and none of his own messages
+	hears(t, bob, `{"type":"message","message":"still here?","from":"ada"}`) // and not his own messages
 	says(t, bob, `{"text":"yes","from":"ada","type":"system"}`)
 	hears(t, ada, `{"type":"message","message":"yes","from":"bob"}`)
 	_ = bob.Close()
@@ -150,14 +150,14 @@ func TestOnlyMembersJoin(t *testing.T) {
 	}
 }
 
-// Rooms of one name in two organisations are two rooms.
+// Rooms with the same name in two organisations are separate.
 func TestOrganisationsDoNotHearEachOther(t *testing.T) {
 	w := newWorld(t)
 	ada := w.join(ours, "lobby", w.ada)
 	oscar := w.join(theirs, "lobby", w.oscar)
 	says(t, oscar, `{"text":"secret"}`)
 	bob := w.join(ours, "lobby", w.bob)
-	hears(t, ada, `{"type":"system","message":"User joined"}`) // the first that she hears
+	hears(t, ada, `{"type":"system","message":"User joined"}`) // the first message that she receives
 	says(t, ada, `{"text":"hi"}`)
 	hears(t, bob, `{"type":"message","message":"hi","from":"ada"}`)
 	for base, want := range map[string]string{ours: `{"room":"lobby","members":["ada","bob"]}`, theirs: `{"room":"lobby","members":["oscar"]}`} {
@@ -175,7 +175,7 @@ func TestWhoIsNoMemberAnyMoreIsPutOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	ada := w.join(ours, "lobby", w.ada)
-	for name, token := range map[string]string{"bob": w.bob, "boss": boss} { // who administers the application
+	for name, token := range map[string]string{"bob": w.bob, "boss": boss} { // an administrator of the application
 		conn := w.join(ours, "lobby", token)
 		hears(t, ada, `{"type":"system","message":"User joined"}`)
 		if err := w.db.Exec("DELETE FROM memberships WHERE user_id = ?", authtest.UserID(t, w.db, name)).Error; err != nil {

@@ -13,37 +13,37 @@ import (
 //go:embed mails
 var mails embed.FS
 
-// post sends the letters of this room.
-type post struct {
+// outbox sends the e-mails of this module.
+type outbox struct {
 	url     string
 	mailer  *mail.Mailer
 	letters *mail.Set
 }
 
-func newPost(url string, cfg mail.Config) (post, error) {
+func newOutbox(url string, cfg mail.Config) (outbox, error) {
 	mailer, err := mail.New(cfg)
 	if err != nil {
-		return post{}, err
+		return outbox{}, err
 	}
 	files, err := fs.Sub(mails, "mails")
 	if err != nil {
-		return post{}, err
+		return outbox{}, err
 	}
 	letters, err := mail.Templates(files)
-	return post{strings.TrimSuffix(url, "/"), mailer, letters}, err
+	return outbox{strings.TrimSuffix(url, "/"), mailer, letters}, err
 }
 
-// letter is what the templates of an invitation read. The token is in the
-// fragment of the link, which browsers send to no server.
+// letter is the data of the invitation's templates. The token is in the fragment of
+// the link, which browsers do not send to servers.
 type letter struct{ Inviter, Organisation, Link, Token string }
 
 // send sends an invitation. Permanent errors are not retried.
-func (p post) send(ctx context.Context, to string, data letter) error {
-	message, err := p.letters.Message(to, "invitation", data)
+func (o outbox) send(ctx context.Context, to string, data letter) error {
+	message, err := o.letters.Message(to, "invitation", data)
 	if err != nil {
 		return jobs.Permanent(err)
 	}
-	err = p.mailer.Send(ctx, message)
+	err = o.mailer.Send(ctx, message)
 	if mail.IsPermanent(err) {
 		return jobs.Permanent(err)
 	}
