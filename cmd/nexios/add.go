@@ -65,6 +65,7 @@ func addResourceCommand() *cobra.Command {
       status:enum=draft/live:default=draft:filter category:ref=categories
   nexios add resource note body:text --owner        # each user's own
   nexios add resource article title:string --read all  # authors write
+  nexios add resource tag name:string --guard admin --read all
   nexios add resource person name:string --only list/show`,
 		Args:              needsName("nexios add resource post title:string"),
 		ValidArgsFunction: completeField,
@@ -74,10 +75,10 @@ func addResourceCommand() *cobra.Command {
 	})
 	addTableFlags(cmd, &r)
 	cmd.Flags().BoolVar(&r.Owner, "owner", false, "rows belong to the user who created them (needs auth)")
-	cmd.Flags().StringVar(&r.Read, "read", "", "rows have an owner and are readable by: all (no login), user, owner")
+	cmd.Flags().StringVar(&r.Read, "read", "", "rows have an owner, unless there is a --guard, and are readable by: all (no login), user, owner")
 	cmd.Flags().StringVar(&r.Write, "write", "", "rows have an owner and are writable by: owner, user, admin")
 	cmd.Flags().StringVar(&r.Public, "public", "", "with --owner: a bool field that makes a row readable by all users")
-	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading requires a login unless none")
+	cmd.Flags().StringVar(&r.Guard, "guard", "", "rows have no owner; who may change them: none (anybody), user (default with auth), admin; reading requires a login unless none or --read all")
 	cmd.Flags().BoolVar(&r.Lock, "lock", false, "updates and deletes require the row's ETag in If-Match, so that no change by others is overwritten")
 	cmd.Flags().StringSliceVar(&r.Only, "only", nil, "serve only these actions: "+strings.Join(spec.Actions(), "/"))
 	completeFlag(cmd, "guard", described([]string{"none", "user", "admin"}, aboutWho()))

@@ -61,7 +61,8 @@ lists, relations, references in bodies, bulk, your own GORM queries.
 
   --guard none|user|admin       rows have no owner; who may call the routes
   --owner                       each user's own rows
-  --read all|user|owner         rows have an owner; who may read them
+  --read all|user|owner         rows have an owner; who may read them. With
+                                --guard they have none: --guard admin --read all
   --write owner|user|admin      rows have an owner; who may change them
   --public FIELD                with --owner: a bool field that lets others read
   --organisation                rows belong to an organisation and its members

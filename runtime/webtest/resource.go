@@ -139,7 +139,7 @@ func (r Resource) checks() []check {
 	has := func(is func(Field) bool) bool { return slices.ContainsFunc(r.Fields, is) }
 	create, bulk, show, update := r.serves("create"), r.serves("bulk"), r.serves("show"), r.serves("update")
 	list, remove := r.serves("list"), r.serves("delete")
-	unique := has(func(f Field) bool { return f.Unique && len(f.Values) > 0 })
+	unique := has(Field.taken)
 	// From who may write, who is an administrator of an organisation at most.
 	hidden := len(r.Others)+len(r.Children) > 0 && (r.Organisation != nil || !r.administrated())
 	upload := has(func(f Field) bool { return f.Upload })
@@ -189,6 +189,9 @@ func (r Resource) administrated() bool {
 }
 
 func isPrivate(f Field) bool { return f.Private }
+
+// taken reports whether a body can give f a value that another row has.
+func (f Field) taken() bool { return f.Unique && !f.ReadOnly && len(f.Values) > 0 }
 
 // serves reports whether the module has the action.
 func (r Resource) serves(action string) bool {

@@ -186,7 +186,7 @@ func (w *world) valid() {
 
 func (w *world) taken() {
 	for _, f := range w.Fields {
-		if !f.Unique || len(f.Values) == 0 {
+		if !f.taken() {
 			continue
 		}
 		w.each(f.Name, func(w *world) {

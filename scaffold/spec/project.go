@@ -282,6 +282,15 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 			r.Guard = old.Guard
 		}
 	}
+	if r.Owner && r.Guard != "" && !there {
+		// Older versions took both and made nothing of the guard.
+		free := r
+		free.Guard = ""
+		return p, r, &problem.Error{
+			What:  "--guard " + r.Guard + " is for rows without an owner: it cannot be combined with --owner, --write or --public",
+			Where: r.Name, Try: free.Command(),
+		}
+	}
 	if r.unseen() {
 		r.UniqueWithin = "owner"
 	}
@@ -604,6 +613,9 @@ func (p Project) Opened() (Project, []string) {
 	for i, r := range p.Resources {
 		if (r.Guard == "user" || r.Guard == "admin") && !r.Organisation {
 			opened.Resources[i].Guard = ""
+			if !r.Owner {
+				opened.Resources[i].Read = ""
+			}
 			names = append(names, r.Plural)
 		}
 	}

@@ -430,3 +430,53 @@ func TestWhatToTypeInstead(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardsWithoutOwners says what a guard goes with: who reads its rows, and no
+// owner.
+func TestGuardsWithoutOwners(t *testing.T) {
+	for _, c := range []struct {
+		r   spec.Resource
+		try string // the flags of what to type next; "" for none
+	}{
+		{spec.Resource{Guard: "admin", Read: "all"}, ""},
+		{spec.Resource{Guard: "user", Read: "all"}, ""},
+		{spec.Resource{Guard: "admin", Read: "user"}, ""},
+		{spec.Resource{Guard: "none", Read: "all"}, "--guard user --read all"},
+		{spec.Resource{Guard: "admin", Read: "owner"}, "--owner"},
+		{spec.Resource{Guard: "admin", Owner: true}, "--owner"},
+		{spec.Resource{Guard: "admin", Owner: true, Read: "all"}, "--read all"},
+		{spec.Resource{Guard: "user", Write: "admin"}, "--write admin"},
+		{spec.Resource{Guard: "admin", Owner: true, Public: "live", SoftDelete: true}, "--soft-delete --owner --public live"},
+		{spec.Resource{Guard: "admin", Read: "all", Organisation: true}, "--organisation"},
+	} {
+		c.r.Name, c.r.Fields, c.r.Migration = "brand", []string{"live:bool"}, "20261121000001"
+		p := spec.Project{Nexios: "0.1.0", Name: "shop", Module: "shop", Database: "sqlite", Features: []spec.Feature{{Name: "auth"}, {Name: "organisations"}}}
+		now, r, err := p.Add(c.r)
+		if c.try != "" {
+			e, ok := errors.AsType[*problem.Error](err)
+			if want := "nexios add resource brand live:bool " + c.try; !ok || e.Try != want {
+				t.Errorf("%+v: %v, to type next: not %s", c.r, err, want)
+			}
+			continue
+		}
+		if err != nil || r.Owner {
+			t.Errorf("%s: owner %v, %v", c.r.Command(), r.Owner, err)
+			continue
+		}
+		text, err := now.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := spec.Parse(text); err != nil {
+			t.Errorf("%s: %v", r.Command(), err)
+		}
+		if opened, _ := now.Opened(); opened.Resources[0].Read != "" {
+			t.Errorf("%s: without auth %s", r.Command(), opened.Resources[0].Command())
+		}
+	}
+	text := `{"format": 1, "nexios": "0.1.0", "name": "shop", "module": "shop", "database": "sqlite", "features": [{"name": "auth"}],
+		"resources": [{"name": "brand", "plural": "brands", "fields": ["name:string"], "owner": true, "read": "all", "guard": "admin", "migration": "20261121000001"}]}`
+	if _, err := spec.Parse([]byte(text)); err != nil {
+		t.Errorf("what an older version wrote is refused: %v", err)
+	}
+}

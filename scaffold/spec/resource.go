@@ -99,7 +99,7 @@ func (r *Resource) settleFlags(said Resource) error {
 }
 
 // settleAccess reads who may use the routes and the rows. To say who reads or
-// writes is to say that rows have an owner.
+// writes is to say that rows have an owner, except who reads beside a guard.
 func (r *Resource) settleAccess(said Resource) error {
 	for _, flag := range []struct {
 		name, value string
@@ -117,7 +117,7 @@ func (r *Resource) settleAccess(said Resource) error {
 			}
 		}
 	}
-	r.Owner = said.Owner || said.Read != "" || said.Write != ""
+	r.Owner = said.Owner || said.Read != "" && said.Guard == "" || said.Write != ""
 	if r.Read == "owner" {
 		r.Read = ""
 	}
@@ -131,10 +131,16 @@ func (r *Resource) settleAccess(said Resource) error {
 		return unwritten("unique_within", said.UniqueWithin)
 	}
 	switch {
-	case r.Organisation && (r.Owner || said.Public != ""):
+	case r.Organisation && (r.Owner || said.Read != "" || said.Public != ""):
 		return contradiction("--organisation cannot be combined with --owner, --read, --write or --public: the members of the organisation use its rows", "--organisation")
 	case r.Organisation && r.Guard != "" && r.Guard != "admin":
 		return contradiction("--guard "+r.Guard+" cannot be combined with --organisation: its members, or with --guard admin its admins, use the routes", "--organisation --guard admin")
+	case !r.Owner && said.Read == "owner":
+		return contradiction("--read owner needs rows with an owner, which --guard "+r.Guard+" says there are not", "--owner")
+	case !r.Owner && r.Guard == "none" && r.Read != "":
+		return contradiction("--guard none lets anybody read and change rows, whatever --read says", "--guard user --read "+r.Read)
+	case !r.Owner && r.Read == "user":
+		r.Read = "" // as every guard but none has it
 	case r.Write == "user" && r.Read == "":
 		return contradiction("--write user lets users change rows that they may not read", "--read user --write user")
 	case said.Public != "" && r.Read == "all":

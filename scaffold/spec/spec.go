@@ -81,7 +81,7 @@ type Resource struct {
 	UUID       bool     `json:"uuid,omitempty"`
 	Lock       bool     `json:"lock,omitempty"`   // changing or deleting a row asks for If-Match
 	Owner      bool     `json:"owner,omitempty"`  // rows belong to the user who made them
-	Read       string   `json:"read,omitempty"`   // with Owner: who reads rows; "all" or "user", and "" for the owner
+	Read       string   `json:"read,omitempty"`   // with Owner: who reads rows; "all" or "user", and "" for the owner. With Guard: "all", and "" for users
 	Write      string   `json:"write,omitempty"`  // with Owner: who changes rows; "user" or "admin", and "" for the owner
 	Public     string   `json:"public,omitempty"` // with Owner: a bool field; rows with it true are readable by all
 	// UniqueWithin, with Owner, says among which rows unique holds: "owner" for those

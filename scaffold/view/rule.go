@@ -19,9 +19,9 @@ func (w resource) access() access {
 	case r.Owner:
 		return access{cmp.Or(r.Read, "owner"), cmp.Or(r.Write, "owner")}
 	case r.Guard == "user":
-		return access{"user", "user"}
+		return access{cmp.Or(r.Read, "user"), "user"}
 	case r.Guard == "admin":
-		return access{"user", "admin"}
+		return access{cmp.Or(r.Read, "user"), "admin"}
 	}
 	return access{"all", "all"}
 }

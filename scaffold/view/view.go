@@ -330,6 +330,23 @@ func (w resource) ownUnique() bool {
 		})
 }
 
+// ownTaken reports whether a request can meet what is taken among the rows of an
+// owner: no body has readonly fields, and rows without a value do not conflict.
+func (w resource) ownTaken() bool {
+	unset := func(f field) bool { return f.Is("readonly") }
+	var null []string
+	for _, f := range w.fields {
+		if unset(f) && f.Is("optional") {
+			null = append(null, f.Name)
+		}
+	}
+	w.fields = slices.DeleteFunc(slices.Clone(w.fields), unset)
+	w.r.Indexes = slices.DeleteFunc(slices.Clone(w.r.Indexes), func(word string) bool {
+		return slices.ContainsFunc(spec.ParseIndex(word).Fields, func(name string) bool { return slices.Contains(null, name) })
+	})
+	return w.ownUnique()
+}
+
 func (w resource) model() Model {
 	m := Model{
 		Receiver:  strings.ToLower(w.r.Name[:1]),

@@ -43,7 +43,7 @@ wiki title:string rank:int:private:default=3 state:enum=new/old:readonly:default
 board title:string --read all --write admin
 rumour text:string seen:datetime:readonly:optional --write admin
 note title:string published:bool:default=false:filter tags:many=tags --owner --public published
-memo body:text:search --owner --soft-delete
+memo body:text:search number:string:unique:readonly:optional --owner --soft-delete
 sheet note:ref=notes article:ref=articles wikis:many=wikis people:many=users --read all --write user
 secret_thing token:string:secret name:string:immutable --guard user
 menu name:string --guard admin
@@ -64,8 +64,8 @@ frozen name:string:immutable
 log action:string --model
 badge_photo photo:file thumb:file:optional photo_file:string --owner
 avatar image:file:optional title:string tags:many=tags --owner --soft-delete --uuid --lock
-scan file:file file_name:string:optional --guard admin --only create,list
-receipt scan:file:immutable note:string --guard user
+scan file:file file_name:string:optional --guard admin --read all --only create,list
+receipt scan:file:immutable note:string number:string:unique:readonly:optional --guard user --read all
 page_shot shot:file --only update,show --guard user
 frame photo:ref=badge_photos name:string
 string name:string:max=30
