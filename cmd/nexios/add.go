@@ -32,7 +32,7 @@ func addCommand() *cobra.Command {
 	return cmd
 }
 
-// fieldHelp explains the field words, from the tables that read them.
+// fieldHelp explains the syntax of a field, from the tables that the parser uses.
 func fieldHelp() string {
 	var types, modifiers []string
 	for _, t := range spec.Types() {
@@ -151,8 +151,8 @@ back. It cannot be applied until then, and should not be edited from then on.`,
 	})
 }
 
-// addFields is `nexios add field` with all its answers given. question, if any, is
-// asked before it writes.
+// addFields runs `nexios add field` once all its arguments are known. If question is
+// not empty, it is asked before anything is written.
 func addFields(cmd *cobra.Command, f changeFlags, open opened, at, name string, fields []string, fill, question string) error {
 	project, r, err := open.spec.AddFields(name, fields, fill, at)
 	if err != nil {
@@ -161,7 +161,7 @@ func addFields(cmd *cobra.Command, f changeFlags, open opened, at, name string, 
 	was, _ := open.spec.Resource(name)
 	return change(cmd, f, open, project, changing{
 		key: scaffold.ResourceKey(r), title: "add field " + r.Name + " " + strings.Join(fields, " "), ask: question,
-		done: heldUp(project, was, r),
+		done: deletionNotice(project, was, r),
 	})
 }
 
@@ -180,8 +180,8 @@ func addTableFlags(cmd *cobra.Command, r *spec.Resource) {
 // projectHelp explains --dir.
 const projectHelp = "project folder (default: the current folder or a parent)"
 
-// addResource is `nexios add resource` with all its answers given. question,
-// if any, is asked before it writes.
+// addResource runs `nexios add resource` once all its arguments are known. If question
+// is not empty, it is asked before anything is written.
 func addResource(cmd *cobra.Command, f changeFlags, open opened, r spec.Resource, question string) error {
 	project, added, err := open.spec.Add(r)
 	if err != nil {
@@ -191,7 +191,7 @@ func addResource(cmd *cobra.Command, f changeFlags, open opened, r spec.Resource
 	if added.ModelOnly {
 		title = "add model " + added.Name
 	}
-	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(added), title: title, ask: question, done: heldUp(project, spec.Resource{}, added)})
+	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(added), title: title, ask: question, done: deletionNotice(project, spec.Resource{}, added)})
 }
 
 func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
@@ -205,7 +205,7 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		Short:   feature.Summary,
 		Long:    featureHelp(feature),
 		Example: "  nexios add " + feature.Example,
-		Args:    mayName(feature),
+		Args:    optionalName(feature),
 	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {
 		options := map[string]string{}
 		for name, value := range values {
@@ -222,7 +222,7 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		return addFeature(cmd, f, open, spec.Feature{Name: feature.Name, Options: options}, "")
 	})
 	for _, option := range feature.Options {
-		if named(feature, option) {
+		if isNameOption(feature, option) {
 			name = option.Default
 			continue
 		}
@@ -238,7 +238,8 @@ func addFeatureCommand(feature scaffold.Feature) *cobra.Command {
 	return cmd
 }
 
-// featureHelp says what a feature is, and what the choices of its options are.
+// featureHelp returns the long help of a feature: its summary and the choices of its
+// options.
 func featureHelp(feature scaffold.Feature) string {
 	var b strings.Builder
 	b.WriteString(feature.Summary + ".")
@@ -254,8 +255,9 @@ func featureHelp(feature scaffold.Feature) string {
 	return b.String()
 }
 
-// mayName takes the name of a feature that can be added several times, and nothing else.
-func mayName(feature scaffold.Feature) cobra.PositionalArgs {
+// optionalName accepts an optional name for a feature that can be added more than once, and
+// no other arguments.
+func optionalName(feature scaffold.Feature) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if feature.Repeats && len(args) > 0 {
 			args = args[1:]
@@ -264,13 +266,13 @@ func mayName(feature scaffold.Feature) cobra.PositionalArgs {
 	}
 }
 
-// named says that the option is the word after the feature's own.
-func named(f scaffold.Feature, o scaffold.Option) bool { return f.Repeats && o.Name == "name" }
+// isNameOption reports whether the option is given as the argument after the feature's name.
+func isNameOption(f scaffold.Feature, o scaffold.Option) bool { return f.Repeats && o.Name == "name" }
 
-// addFeature is `nexios add FEATURE` with all its answers given. question, if any,
-// is asked before it writes.
+// addFeature runs `nexios add FEATURE` once all its arguments are known. If question is
+// not empty, it is asked before anything is written.
 func addFeature(cmd *cobra.Command, f changeFlags, open opened, chosen spec.Feature, question string) error {
-	chosen, err := guardOpen(cmd, open.spec, chosen)
+	chosen, err := chooseGuard(cmd, open.spec, chosen)
 	if err != nil {
 		return err
 	}
@@ -295,18 +297,18 @@ func addFeature(cmd *cobra.Command, f changeFlags, open opened, chosen spec.Feat
 	}
 	return change(cmd, f, open, project, changing{
 		key: key, title: "add " + strings.TrimSpace(strings.TrimPrefix(key, "feature ")), ask: question,
-		done: stayOpen(open.spec, project), next: next,
+		done: openNotice(open.spec, project), next: next,
 	})
 }
 
-// changing is how a project is carried over to what is asked for now.
+// changing describes a change of a project.
 type changing struct {
-	key   string // the part that was asked for, which is looked at even if it is there
-	title string // what undo will call it
-	ask   string // what to ask before it is written; "" does not ask
+	key   string // the part that was requested, which is checked even if it exists
+	title string // title in the undo history
+	ask   string // question to ask before writing; "" asks nothing
 	force bool   // delete files that were edited
-	about string // what to say of the changes; may be empty
-	done  string // what to say when it is written; may be empty
+	about string // message about the changes; may be empty
+	done  string // message after writing; may be empty
 	next  []string
 }
 
@@ -319,8 +321,8 @@ func change(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 	return carryOver(cmd, f, open, p, how)
 }
 
-// nextSteps are what to type once a plan is written: a migration is there to be
-// applied, and code to be tested and served.
+// nextSteps returns the commands to run after the plan is written: apply a new
+// migration; test and serve new code.
 func nextSteps(p plan.Plan) []string {
 	var next []string
 	changed := func(is func(plan.Op) bool) bool { return slices.ContainsFunc(p.Changes(), is) }
@@ -333,15 +335,15 @@ func nextSteps(p plan.Plan) []string {
 	return next
 }
 
-// staleClients are what to type for the project's clients once a plan is written
-// that changes what serves the API.
-func staleClients(p spec.Project, made plan.Plan) []string {
+// staleClients returns the commands that update the project's clients after a plan that
+// changes code serving the API.
+func staleClients(p spec.Project, changes plan.Plan) []string {
 	serves := func(op plan.Op) bool {
 		return path.Ext(op.Path) == ".go" && !strings.HasSuffix(op.Path, "_test.go") &&
 			strings.HasPrefix(op.Path, "internal/") && !strings.HasPrefix(op.Path, "internal/migrations/")
 	}
 	var next []string
-	if slices.ContainsFunc(made.Changes(), serves) {
+	if slices.ContainsFunc(changes.Changes(), serves) {
 		for _, c := range p.Clients {
 			next = append(next, "nexios client "+c.Language)
 		}
@@ -355,7 +357,7 @@ func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how 
 	if err != nil {
 		return err
 	}
-	stuck := wayOut(cmd, p)
+	onConflict := conflictHelp(cmd, p)
 	if how.force {
 		p = p.Forced()
 	}
@@ -379,15 +381,15 @@ func carryOver(cmd *cobra.Command, f changeFlags, open opened, p plan.Plan, how 
 			_, err := open.Apply(p, apply.Options{Title: how.title, Time: now})
 			return err
 		},
-		checked: true,
-		stuck:   stuck,
-		about:   how.about,
-		done:    how.done,
-		next:    append(enter(open.dir), how.next...),
+		checked:    true,
+		onConflict: onConflict,
+		about:      how.about,
+		done:       how.done,
+		next:       append(cdCommand(open.dir), how.next...),
 	})
 }
 
-// needsName refuses a command line without a name, and shows one with it.
+// needsName rejects a command line without a name; example is a valid one.
 func needsName(example string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -397,7 +399,7 @@ func needsName(example string) cobra.PositionalArgs {
 	}
 }
 
-// needsOneName is needsName for a command that takes nothing else.
+// needsOneName is needsName for a command without further arguments.
 func needsOneName(example string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := needsName(example)(cmd, args); err != nil {

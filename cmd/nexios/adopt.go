@@ -102,7 +102,8 @@ func renames(pairs []string) (map[string]string, error) {
 	return names, nil
 }
 
-// adoptTables serves the tables in o, or compares them; at is when the baseline is made.
+// adoptTables serves the tables in o, or with check compares them. at is the time of
+// the baseline.
 func adoptTables(cmd *cobra.Command, f changeFlags, open opened, at string, o adopt.Options, schema string, check bool) error {
 	if check && len(o.Tables) == 0 {
 		for _, r := range open.spec.Resources {
@@ -126,12 +127,12 @@ func adoptTables(cmd *cobra.Command, f changeFlags, open opened, at string, o ad
 	if err != nil {
 		return err
 	}
-	if check { // a table that is gone is told of as drift, not as a mistake
+	if check { // a missing table is reported as drift, not as a usage error
 		o.Tables = slices.DeleteFunc(o.Tables, func(name string) bool {
 			return !slices.ContainsFunc(found.Tables, func(t adopt.Table) bool { return t.Name == name })
 		})
 		if len(o.Tables) == 0 {
-			return drifted(cmd, open.spec, spec.Project{}, nil)
+			return reportDrift(cmd, open.spec, spec.Project{}, nil)
 		}
 	}
 	project, lines, err := adopt.Of(open.spec, found, o)
@@ -146,19 +147,19 @@ func adoptTables(cmd *cobra.Command, f changeFlags, open opened, at string, o ad
 		fmt.Fprintln(out)
 	}
 	if check {
-		return drifted(cmd, open.spec, project, lines)
+		return reportDrift(cmd, open.spec, project, lines)
 	}
 	if !slices.ContainsFunc(lines, func(l adopt.Line) bool { return l.Outcome != adopt.Skipped }) {
 		return &problem.Error{Kind: problem.Failure, What: "none of the tables can be served", Where: "the reasons are above", Try: "nexios adopt --help"}
 	}
-	// One that was made before is made anew: it builds the schema as it is now.
+	// An existing baseline is regenerated: it creates the schema as it is now.
 	made, err := fs.Glob(open.Files(), "internal/migrations/*_baseline.go")
 	if err != nil {
 		return err
 	}
-	again := len(made) == 1 && adopted(open.spec)
+	again := len(made) == 1 && hasAdopted(open.spec)
 	if again {
-		if err := remakes(open.spec, project, made[0]); err != nil {
+		if err := checkRebuild(open.spec, project, made[0]); err != nil {
 			return err
 		}
 		at, _, _ = strings.Cut(path.Base(made[0]), "_")
@@ -176,8 +177,8 @@ func adoptTables(cmd *cobra.Command, f changeFlags, open opened, at string, o ad
 		}
 	}
 	baseline := view.BaselineOf(at, tables, found.Build, found.Drop)
-	if again && changedSince(open.spec) >= 0 {
-		baseline = view.Baseline{} // see remakes
+	if again && indexChanged(open.spec) >= 0 {
+		baseline = view.Baseline{} // see checkRebuild
 	}
 	p, err := open.catalog.Adopt(open.spec, project, open.Files(), baseline)
 	if err != nil {
@@ -203,10 +204,10 @@ func adoptTables(cmd *cobra.Command, f changeFlags, open opened, at string, o ad
 		}
 		return nil
 	}
-	return mark(cmd, f, from, baseline.ID)
+	return markApplied(cmd, f, from, baseline.ID)
 }
 
-// sameDatabase refuses tables of another kind of database than the project's.
+// sameDatabase rejects a DATABASE_URL for another kind of database than the project's.
 func sameDatabase(p spec.Project, url string) error {
 	kind := catalog.Database(url)
 	if kind == "" || kind == p.Database {
@@ -218,16 +219,16 @@ func sameDatabase(p spec.Project, url string) error {
 	}
 }
 
-// changedSince is the place of a resource whose table was there before, and which
-// migrations of the project have changed; -1 for none.
-func changedSince(p spec.Project) int {
+// indexChanged returns the index of an adopted resource that migrations of the project
+// have changed, or -1.
+func indexChanged(p spec.Project) int {
 	return slices.IndexFunc(p.Resources, func(r spec.Resource) bool { return r.Existing != nil && len(r.Changed) > 0 })
 }
 
-// remakes refuses to make a baseline anew whose tables later migrations have
-// changed: they would not find what they change.
-func remakes(old, now spec.Project, file string) error {
-	at := changedSince(old)
+// checkRebuild rejects regenerating a baseline whose tables later migrations have changed:
+// those migrations would not find the columns they change.
+func checkRebuild(old, now spec.Project, file string) error {
+	at := indexChanged(old)
 	if at < 0 || reflect.DeepEqual(old.Resources, now.Resources) {
 		return nil
 	}
@@ -248,8 +249,8 @@ func remakes(old, now spec.Project, file string) error {
 	return p
 }
 
-// mark records the baseline as applied, if the person wants that.
-func mark(cmd *cobra.Command, f changeFlags, to catalog.Options, migration string) error {
+// markApplied records the baseline as applied if the user agrees.
+func markApplied(cmd *cobra.Command, f changeFlags, to catalog.Options, migration string) error {
 	later := "go run . migrate up marks the baseline as applied, since its tables exist"
 	if !f.yes {
 		if !canAsk(cmd) {
@@ -274,13 +275,14 @@ func mark(cmd *cobra.Command, f changeFlags, to catalog.Options, migration strin
 	return nil
 }
 
-// adopted reports whether the project has tables that were there before.
-func adopted(p spec.Project) bool {
+// hasAdopted reports whether the project has adopted tables.
+func hasAdopted(p spec.Project) bool {
 	return slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return r.Existing != nil })
 }
 
-// drifted fails with exit code 3 unless database and project agree.
-func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) error {
+// reportDrift reports the differences between database and project. If there are any, it
+// returns an error with exit code 3.
+func reportDrift(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) error {
 	differ := []string{}
 	for _, was := range old.Resources {
 		if was.Existing == nil {
@@ -343,7 +345,7 @@ func drifted(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) erro
 	}
 }
 
-// reportLines writes what became of each table.
+// reportLines prints the outcome for each table.
 func reportLines(w io.Writer, lines []adopt.Line, unbuilt []string) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, line := range lines {
@@ -358,7 +360,8 @@ func reportLines(w io.Writer, lines []adopt.Line, unbuilt []string) error {
 	return nil
 }
 
-// setting is one of the environment, else of the project's .env.
+// setting returns a setting from the environment or, if it is not set there, from the
+// project's .env.
 func setting(dir, name string) (string, error) {
 	value, ok := os.LookupEnv(name)
 	if !ok {

@@ -22,7 +22,7 @@ func changeCommand() *cobra.Command {
 
 func changeFieldCommand() *cobra.Command {
 	var fill string
-	cmd := altering(&cobra.Command{
+	cmd := tableCommand(&cobra.Command{
 		Use:   "field RESOURCE FIELD CHANGE...",
 		Short: "Change the modifiers, values or type of a field",
 		Long: `Change the modifiers, values or type of a field: a migration changes the table,
@@ -84,7 +84,7 @@ If anything would no longer compile, it is listed and nothing is written.`,
 	}, renameField)
 }
 
-// renameField is `nexios rename field`.
+// renameField runs `nexios rename field`.
 func renameField(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
 	project, r, err := open.spec.RenameField(args[0], args[1], args[2], at)
 	if err != nil {
@@ -103,7 +103,7 @@ func renameField(cmd *cobra.Command, f changeFlags, open opened, at string, args
 		if err != nil {
 			return err
 		}
-		// What does not compile is left to the owner.
+		// The user fixes what does not compile.
 		if uses, err = usesOf(cmd, open, open.spec.Module+"/internal", rules); err != nil && !errors.Is(err, errUncertain) {
 			return err
 		}
@@ -147,8 +147,8 @@ and earlier entries of the audit log name the old table.`,
 	return cmd
 }
 
-// renameResource is `nexios rename resource` with all its answers given. question, if
-// any, is asked before it writes.
+// renameResource runs `nexios rename resource` once all its arguments are known. If
+// question is not empty, it is asked before anything is written.
 func renameResource(cmd *cobra.Command, f changeFlags, open opened, at, old, name, plural string, keepTable bool, question string) error {
 	now, r, err := open.spec.RenameResource(old, name, plural, keepTable, at)
 	if err != nil {
@@ -192,7 +192,7 @@ databases are set by DATABASE_URL.`,
 }
 
 func removeFieldCommand() *cobra.Command {
-	return altering(&cobra.Command{
+	return tableCommand(&cobra.Command{
 		Use:   "field RESOURCE FIELD...",
 		Short: "Remove fields from a resource or model, and drop their columns",
 		Long: `Remove fields from a resource or model: a migration drops the columns and
@@ -225,8 +225,8 @@ An index on one field is a modifier: nexios change field post slug unique`,
 	return cmd
 }
 
-// addIndex is `nexios add index` with all its answers given. question, if any, is
-// asked before it writes.
+// addIndex runs `nexios add index` once all its arguments are known. If question is not
+// empty, it is asked before anything is written.
 func addIndex(cmd *cobra.Command, f changeFlags, open opened, at, name, fields string, unique bool, question string) error {
 	project, r, err := open.spec.AddIndex(name, fields, unique, at)
 	if err != nil {
@@ -239,7 +239,7 @@ func addIndex(cmd *cobra.Command, f changeFlags, open opened, at, name, fields s
 }
 
 func removeIndexCommand() *cobra.Command {
-	return altering(&cobra.Command{
+	return tableCommand(&cobra.Command{
 		Use:     "index RESOURCE FIELD,FIELD...",
 		Short:   "Remove an index on several fields",
 		Long:    "Remove an index on several fields from the table of a resource or model, by a\nmigration.",
@@ -250,9 +250,10 @@ func removeIndexCommand() *cobra.Command {
 	})
 }
 
-// altering completes a command whose first argument is a resource, the table of
-// which it changes: how is given all of them. drops says that what rows hold goes.
-func altering(cmd *cobra.Command, drops bool, how func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error)) *cobra.Command {
+// tableCommand completes a command that changes the table of the resource named by its
+// first argument. how gets all arguments. drops is set if data of existing rows is
+// lost.
+func tableCommand(cmd *cobra.Command, drops bool, how func(p spec.Project, args []string, at string) (spec.Project, spec.Resource, error)) *cobra.Command {
 	cmd.ValidArgsFunction = completeFieldName
 	return changer(cmd, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
 		project, r, err := how(open.spec, args, at)
@@ -277,7 +278,8 @@ func altering(cmd *cobra.Command, drops bool, how func(p spec.Project, args []st
 	})
 }
 
-// needsWords refuses a command line that has not n words, and shows one that has.
+// needsWords rejects a command line with fewer than n arguments; example is a valid
+// one.
 func needsWords(n int, example string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < n {

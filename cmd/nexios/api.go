@@ -63,8 +63,8 @@ are listed, to be taken out of the copy.`,
 	return cmd
 }
 
-// addVersion is `nexios api version` with all its answers given. question, if any, is
-// asked before it writes.
+// addVersion runs `nexios api version` once all its arguments are known. If question is
+// not empty, it is asked before anything is written.
 func addVersion(cmd *cobra.Command, f changeFlags, open opened, version string, names []string, sunset, question string) error {
 	now, err := clock()
 	if err != nil {

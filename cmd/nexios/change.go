@@ -18,14 +18,14 @@ type changeFlags struct {
 	dryRun bool
 	diff   bool
 	yes    bool
-	// markers writes what cannot be merged into its file.
+	// markers writes conflicts into the files as markers.
 	markers bool
-	// noCheck writes without asking whether the project still compiles.
+	// noCheck skips the compile check.
 	noCheck bool
 }
 
-// changer completes a command that changes the project: its flags, and do, which is
-// given the open project and the time of its next migration.
+// changer completes a command that changes the project: it adds the flags and runs do
+// with the open project and the timestamp of its next migration.
 func changer(cmd *cobra.Command, do func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error) *cobra.Command {
 	var f changeFlags
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -36,7 +36,7 @@ func changer(cmd *cobra.Command, do func(cmd *cobra.Command, f changeFlags, open
 	return cmd
 }
 
-// inProject opens the project to change it, for as long as do runs.
+// inProject opens the project for writing while do runs.
 func inProject(cmd *cobra.Command, f changeFlags, do func(open opened, at string) error) error {
 	open, err := openToChange(cmd, f)
 	if err != nil {
@@ -66,7 +66,7 @@ func (f *changeFlags) addCheck(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.noCheck, "no-check", false, "do not check that the project still compiles (or NEXIOS_CHECK=off)")
 }
 
-// result is what a command that writes says with --json; see jsonTopic.
+// result is the --json output of a command that writes; see jsonTopic.
 type result struct {
 	Applied bool      `json:"applied"`
 	Dir     string    `json:"dir"`
@@ -76,25 +76,25 @@ type result struct {
 	failure
 }
 
-// step is a plan on its way to a project's folder.
+// step is a plan to be written to a project's directory.
 type step struct {
 	dir   string
 	plan  plan.Plan
-	ask   string       // what to ask before writing; "" does not ask
-	write func() error // carries the plan out
-	// checked refuses what a project does not compile with.
-	checked bool
-	stuck   string   // what to do about conflicts
-	about   string   // what to say of the changes; may be empty
-	done    string   // what to say when it is written; may be empty
-	next    []string // commands to run then
+	ask   string       // question to ask before writing; "" asks nothing
+	write func() error // writes the plan
+	// checked makes carryOut reject a plan after which the project does not compile.
+	checked    bool
+	onConflict string   // what to do about conflicts
+	about      string   // message about the changes; may be empty
+	done       string   // message after writing; may be empty
+	next       []string // commands to run afterwards
 }
 
-// checks reports whether what a project does not compile with is refused.
+// checks reports whether the compile check is on.
 func (f changeFlags) checks() bool { return !f.noCheck && os.Getenv("NEXIOS_CHECK") != "off" }
 
-// carryOut shows the step and, unless it is a dry run, has conflicts or nothing
-// to do, or the person says no, writes it.
+// carryOut shows the step and writes it, unless it is a dry run, has conflicts or no
+// changes, or the user declines.
 func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	out := cmd.OutOrStdout()
 	asJSON := wantsJSON(cmd)
@@ -112,7 +112,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	var err error
 	write := !f.dryRun && len(s.plan.Changes()) > 0
 	if s.plan.HasConflicts() {
-		write, err = false, conflict(s.plan, s.stuck)
+		write, err = false, conflict(s.plan, s.onConflict)
 	}
 	if write && s.checked && !f.markers && f.checks() {
 		if err = compiles(cmd, s.dir, s.plan); err != nil {
@@ -151,8 +151,7 @@ func (f changeFlags) carryOut(cmd *cobra.Command, s step) error {
 	return err
 }
 
-// show writes the plan the way the flags ask for. The tool's own files are
-// only counted.
+// show prints the plan as the flags require. Internal files of nexios are only counted.
 func (f changeFlags) show(w io.Writer, p plan.Plan) error {
 	style := colours(w)
 	var theirs []plan.Op

@@ -19,15 +19,14 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// compiles refuses a plan after which the project in dir does not compile any
-// more, tests included, and names what would dangle. One that does not compile
-// now cannot be told, and is let through with a note. Nothing is written: Go reads
-// the plan over the project.
+// compiles rejects a plan after which the project in dir, tests included, no longer
+// compiles, and lists the errors. If the project does not compile now, the check is
+// skipped with a note. Nothing is written to dir: Go reads the plan as an overlay.
 func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 	if !slices.ContainsFunc(p.Changes(), changesGo) {
 		return nil
 	}
-	stop := sync.OnceFunc(waiting(cmd, "checking that it compiles"))
+	stop := sync.OnceFunc(showProgress(cmd, "checking that it compiles"))
 	defer stop()
 	temp, err := os.MkdirTemp("", "nexios-check-")
 	if err != nil {
@@ -38,7 +37,7 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	// What types alone do not pass is for the compiler, which has better words.
+	// If type checking finds errors, compile as well: the compiler has better messages.
 	if told, err := checkTypes(cmd, dir, overlay, replace); err == nil && told == "" || errors.Is(err, errCancelled) {
 		return err
 	}
@@ -65,7 +64,7 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 	return &problem.Error{
 		Kind:  problem.Conflict,
 		What:  "the project would no longer compile; nothing was written",
-		Label: "errors", Where: strings.Join(complaints(after, temp, dir), "\n"),
+		Label: "errors", Where: strings.Join(errorLines(after, temp, dir), "\n"),
 		Try: "fix these lines first, then run the same command again; or pass --no-check",
 	}
 }
@@ -75,8 +74,8 @@ func changesGo(op plan.Op) bool {
 	return op.Kind == plan.Delete || slices.Contains([]string{".go", ".mod", ".sum", ".work"}, path.Ext(op.Path))
 }
 
-// writeOverlay writes what the files of a plan will be to temp, and how they lie
-// over those in dir for the go command.
+// writeOverlay writes the planned files to temp, with an overlay for the go command
+// that puts them in place of those in dir.
 func writeOverlay(temp, dir string, p plan.Plan) (overlay string, replace map[string]string, err error) {
 	replace = map[string]string{}
 	for _, op := range p.Changes() {
@@ -102,11 +101,11 @@ func writeOverlay(temp, dir string, p plan.Plan) (overlay string, replace map[st
 	return name, replace, os.WriteFile(name, text, 0o600)
 }
 
-// compile has Go compile all packages and their tests, and returns what it
-// complains about. Nothing is linked, and the next build finds it in the cache.
-// (go vet would do less work, but it enters folders that are only planned.)
+// compile compiles all packages and their tests and returns Go's errors. Nothing is
+// linked, and the next build finds the results in the build cache. (go vet would do
+// less work, but it changes to directories that exist only in the overlay.)
 func compile(cmd *cobra.Command, dir string, flags ...string) (string, error) {
-	run := exec.CommandContext(cmd.Context(), "go", append(append([]string{"list", "-export", "-test", "-buildvcs=false"}, append(flags, pastVendor(dir)...)...), "./...")...)
+	run := exec.CommandContext(cmd.Context(), "go", append(append([]string{"list", "-export", "-test", "-buildvcs=false"}, append(flags, ignoreVendor(dir)...)...), "./...")...)
 	run.Dir = dir
 	var told bytes.Buffer
 	run.Stderr = &told
@@ -126,36 +125,37 @@ func compile(cmd *cobra.Command, dir string, flags ...string) (string, error) {
 	return string(out), nil
 }
 
-// pastVendor has the go command look for modules where they come from, in a project
-// that has a copy of them: what is planned may need more, which that gets afterwards.
-func pastVendor(dir string) []string {
+// ignoreVendor returns the flag that makes the go command ignore vendor/, if the project
+// has one: the plan may need modules that are vendored only afterwards.
+func ignoreVendor(dir string) []string {
 	if !vendored(dir) {
 		return nil
 	}
 	return []string{"-mod=readonly"}
 }
 
-// vendored reports whether the project in dir is built from a copy of its modules.
+// vendored reports whether the project in dir has a vendor directory.
 func vendored(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt"))
 	return err == nil
 }
 
-// unreachable reports whether Go complains about the network, not about code.
+// unreachable reports whether Go's errors are about the network, not about code.
 func unreachable(complaint string) bool {
-	return slices.ContainsFunc([]string{"module lookup disabled by GOPROXY=off", "dial tcp", "no such host", "i/o timeout"}, func(sign string) bool {
-		return strings.Contains(complaint, sign)
+	return slices.ContainsFunc([]string{"module lookup disabled by GOPROXY=off", "dial tcp", "no such host", "i/o timeout"}, func(pattern string) bool {
+		return strings.Contains(complaint, pattern)
 	})
 }
 
-// complaints are the lines that name a place, as paths of the project.
-func complaints(text, temp, dir string) []string {
+// errorLines returns the lines of Go's errors without duplicates, at most 10, with
+// paths relative to the project.
+func errorLines(text, temp, dir string) []string {
 	if real, err := filepath.EvalSymlinks(temp); err == nil {
 		text = strings.ReplaceAll(text, real+string(filepath.Separator), "")
 	}
 	text = strings.ReplaceAll(text, temp+string(filepath.Separator), "")
-	if way, err := filepath.Rel(dir, temp); err == nil {
-		text = strings.ReplaceAll(text, way+string(filepath.Separator), "")
+	if rel, err := filepath.Rel(dir, temp); err == nil {
+		text = strings.ReplaceAll(text, rel+string(filepath.Separator), "")
 	}
 	var lines []string
 	for line := range strings.Lines(text) {

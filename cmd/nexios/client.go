@@ -26,8 +26,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// codegen writes Go clients; it is run by its path and version, as oasdiff is.
-// What it writes imports codegenRuntime.
+// codegen generates Go clients. It is run by its path and version, like oasdiff. The
+// code it writes imports codegenRuntime.
 const (
 	codegen        = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
 	codegenRuntime = "github.com/oapi-codegen/runtime@v1.9.0"
@@ -105,14 +105,14 @@ The client is a package named client, and imports
 	return cmd
 }
 
-// writeClient writes a client that generate makes of the project's document,
-// and records where it is.
-func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, usual string, next []string, generate func([]byte) ([]byte, error)) error {
-	look, err := lookAt(cmd, f.dir)
+// writeClient writes the client that generate makes of the project's OpenAPI document,
+// and records its path.
+func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, defaultFile string, next []string, generate func([]byte) ([]byte, error)) error {
+	look, err := openToRead(cmd, f.dir)
 	if err != nil {
 		return err
 	}
-	look.Close() // others need not wait for the build
+	look.Close() // do not hold the lock during the build
 	f.dir = look.dir
 	switch made := look.spec.ClientFile(c.Language); {
 	case c.File != "":
@@ -127,7 +127,7 @@ func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, usual string,
 	case made != "":
 		c.File = made
 	default:
-		c.File = usual
+		c.File = defaultFile
 	}
 	at := filepath.Join(look.dir, filepath.FromSlash(c.File))
 	before, err := readClient(at)
@@ -147,7 +147,8 @@ func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, usual string,
 	})
 }
 
-// putClient writes the text of a client to at, in the place of before, and records it.
+// putClient writes the text of a client to the path at, replacing before, and records
+// the path.
 func putClient(cmd *cobra.Command, f changeFlags, open opened, c spec.Client, at string, before, text []byte, next []string) error {
 	now, err := clock()
 	if err != nil {
@@ -167,8 +168,8 @@ func putClient(cmd *cobra.Command, f changeFlags, open opened, c spec.Client, at
 	return f.carryOut(cmd, step{
 		dir:  open.dir,
 		plan: plan.New(op, record),
-		// The record comes before the file: who is killed between them finds the client
-		// where it is to be when the command runs again.
+		// The record is written before the file: if the process is killed in between,
+		// the next run finds the path recorded.
 		write: func() error {
 			put := func() error { return nil }
 			if op.Kind != plan.Identical {
@@ -187,7 +188,7 @@ func putClient(cmd *cobra.Command, f changeFlags, open opened, c spec.Client, at
 	})
 }
 
-// recordOf is what becomes of nexios.json when the project has the client.
+// recordOf returns the change of nexios.json that records the client.
 func recordOf(open opened, c spec.Client) (plan.Op, error) {
 	before, err := fs.ReadFile(open.Files(), scaffold.SpecFile)
 	if err != nil {
@@ -203,8 +204,8 @@ func recordOf(open opened, c spec.Client) (plan.Op, error) {
 	return op, err
 }
 
-// readClient returns the client at a path, or nil. It refuses a file that
-// somebody wrote.
+// readClient returns the client at a path, or nil if there is none. It rejects a file
+// that was not generated.
 func readClient(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -219,40 +220,40 @@ func readClient(path string) ([]byte, error) {
 	return text, nil
 }
 
-// checkClients looks for resources and fields that a client was not written with. The
-// program is not run for it, so that what its owner changed by hand is not seen.
+// checkClients looks for resources and fields that a client lacks. It does not run the
+// program, so changes made by hand in the code are not seen.
 func checkClients(open opened) []finding {
 	var findings []finding
 	for _, c := range open.spec.Clients {
-		again := "nexios client " + c.Language
+		command := "nexios client " + c.Language
 		text, err := readClient(filepath.Join(open.dir, filepath.FromSlash(c.File)))
 		if err != nil {
-			findings = append(findings, finding{"client", warn, firstLine(err).Error() + ": " + c.File, again + " --out FILE"})
+			findings = append(findings, finding{"client", statusWarn, firstLine(err).Error() + ": " + c.File, command + " --out FILE"})
 		}
-		if text == nil { // deleted: it is not wanted any more
+		if text == nil { // deleted: no longer wanted
 			continue
 		}
-		lacking, err := unknownTo(text, open)
+		lacking, err := missingFrom(text, open)
 		switch {
 		case err != nil:
-			findings = append(findings, finding{"client", warn, err.Error(), again})
+			findings = append(findings, finding{"client", statusWarn, err.Error(), command})
 		case lacking != "":
-			findings = append(findings, finding{"client", warn, c.File + " does not have " + lacking + ": the API has changed since it was written", again})
+			findings = append(findings, finding{"client", statusWarn, c.File + " does not have " + lacking + ": the API has changed since it was written", command})
 		default:
-			findings = append(findings, finding{"client", well, c.File + " has every resource and field", ""})
+			findings = append(findings, finding{"client", statusOK, c.File + " has every resource and field", ""})
 		}
 	}
 	return findings
 }
 
-// unknownTo is the first path of a resource, or the first field, that a client does not
-// have; "" for none. What its owner gave another name in the code is not looked for.
-func unknownTo(client []byte, open opened) (string, error) {
+// missingFrom returns the first path of a resource or the first field that a client
+// lacks, or "". Those renamed by hand in the code are not considered.
+func missingFrom(client []byte, open opened) (string, error) {
 	code := func(pattern string) (all []byte, err error) {
 		names, err := fs.Glob(open.Files(), pattern)
 		for _, name := range names {
-			text, broken := fs.ReadFile(open.Files(), name)
-			all, err = append(all, text...), errors.Join(err, broken)
+			text, readErr := fs.ReadFile(open.Files(), name)
+			all, err = append(all, text...), errors.Join(err, readErr)
 		}
 		return all, err
 	}
@@ -279,7 +280,7 @@ func unknownTo(client []byte, open opened) (string, error) {
 			if room != r.Package() {
 				path = "/" + r.Versions()[i] + below
 			}
-			if !has(client, path) {
+			if !containsWord(client, path) {
 				return path, nil
 			}
 		}
@@ -292,7 +293,7 @@ func unknownTo(client []byte, open opened) (string, error) {
 			if name == "" || f.Is("secret") || !bytes.Contains(models, []byte(`json:"`+name+`"`)) && !bytes.Contains(models, []byte(`json:"`+name+`,`)) {
 				continue
 			}
-			if !has(client, name) {
+			if !containsWord(client, name) {
 				return r.Name + "." + name, nil
 			}
 		}
@@ -300,8 +301,8 @@ func unknownTo(client []byte, open opened) (string, error) {
 	return "", nil
 }
 
-// has reports whether a text has a word, or a path, as a whole.
-func has(text []byte, word string) bool {
+// containsWord reports whether text contains word, or a path, as a whole.
+func containsWord(text []byte, word string) bool {
 	begin := `(^|\W)`
 	if strings.HasPrefix(word, "/") {
 		begin = "" // other paths begin with it: /api/v1/posts
@@ -309,7 +310,7 @@ func has(text []byte, word string) bool {
 	return regexp.MustCompile(begin + regexp.QuoteMeta(word) + `([^\w-]|$)`).Match(text)
 }
 
-// replaceFile writes a file as a whole or not at all.
+// replaceFile writes a file atomically.
 func replaceFile(path string, text []byte) error {
 	put, err := prepareFile(path, text)
 	if err != nil {
@@ -318,12 +319,12 @@ func replaceFile(path string, text []byte) error {
 	return put()
 }
 
-// besideClient begins the name of a text that becomes a client; after it stands the
-// process that writes it.
-const besideClient = ".client-"
+// tempPrefix is the prefix of temporary files for clients; the pid of the writing
+// process follows it.
+const tempPrefix = ".client-"
 
-// prepareFile writes a text beside a path, and returns what puts it there. What
-// killed processes left there goes.
+// prepareFile writes text to a temporary file beside path and returns a function that
+// renames it to path. It removes temporary files of dead processes.
 func prepareFile(path string, text []byte) (put func() error, err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -334,7 +335,7 @@ func prepareFile(path string, text []byte) (put func() error, err error) {
 		return nil, err
 	}
 	for _, entry := range entries {
-		rest, ok := strings.CutPrefix(entry.Name(), besideClient)
+		rest, ok := strings.CutPrefix(entry.Name(), tempPrefix)
 		number, _, _ := strings.Cut(rest, "-")
 		if pid, err := strconv.Atoi(number); !ok || err != nil || !entry.Type().IsRegular() || apply.Alive(pid) {
 			continue
@@ -343,7 +344,7 @@ func prepareFile(path string, text []byte) (put func() error, err error) {
 			return nil, err
 		}
 	}
-	f, err := os.CreateTemp(dir, fmt.Sprintf("%s%d-*", besideClient, os.Getpid()))
+	f, err := os.CreateTemp(dir, fmt.Sprintf("%s%d-*", tempPrefix, os.Getpid()))
 	if err != nil {
 		return nil, err
 	}
@@ -360,25 +361,25 @@ func prepareFile(path string, text []byte) (put func() error, err error) {
 	}, nil
 }
 
-// followAPI returns what nexios dev does with each version that serves: it
-// writes the project's TypeScript client anew if the API is another one.
+// followAPI returns the function that nexios dev calls with each version that serves:
+// it rewrites the project's TypeScript client if the API has changed.
 func followAPI() func(ctx context.Context, dir, binary string, env []string) (string, error) {
-	var one sync.Mutex
+	var mu sync.Mutex
 	return func(ctx context.Context, dir, binary string, env []string) (string, error) {
-		one.Lock()
-		defer one.Unlock()
+		mu.Lock()
+		defer mu.Unlock()
 		text, err := os.ReadFile(filepath.Join(dir, scaffold.SpecFile))
 		if err != nil {
-			return "", nil // it is no project of ours
+			return "", nil // not a nexios project
 		}
 		project, err := spec.Parse(text)
 		if err != nil || project.ClientFile("ts") == "" {
-			return "", nil // which other commands say
+			return "", nil // other commands report it
 		}
 		file := project.ClientFile("ts")
 		at := filepath.Join(dir, filepath.FromSlash(file))
 		before, err := readClient(at)
-		if err != nil || before == nil { // deleted: it is not wanted any more
+		if err != nil || before == nil { // deleted: no longer wanted
 			return "", err
 		}
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)

@@ -17,9 +17,9 @@ func TestKilledClientIsCleared(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	left := fmt.Sprintf("%s%d-1", besideClient, ended.Process.Pid)
-	written := fmt.Sprintf("%s%d-1", besideClient, os.Getppid())
-	own := besideClient + "notes"
+	left := fmt.Sprintf("%s%d-1", tempPrefix, ended.Process.Pid)
+	written := fmt.Sprintf("%s%d-1", tempPrefix, os.Getppid())
+	own := tempPrefix + "notes"
 	for _, name := range []string{left, written, own} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)

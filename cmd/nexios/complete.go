@@ -10,13 +10,13 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// completeFlag lets a shell complete a flag that takes one of the words.
+// completeFlag completes the values of a flag from words.
 func completeFlag(cmd *cobra.Command, flag string, words []string) {
-	// It fails only for a flag that is not there or is completed already.
+	// It fails only if the flag does not exist or has a completion already.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// described are choices with what is said about them, as shells show it.
+// described returns choices with their descriptions, as shells show them.
 func described(choices []string, about map[string]string) []string {
 	words := make([]string, len(choices))
 	for i, choice := range choices {
@@ -28,8 +28,8 @@ func described(choices []string, about map[string]string) []string {
 	return words
 }
 
-// completeField completes a field word: a type after the first colon, a table
-// after a relation's =, modifiers after that.
+// completeField completes a field: a type after the first colon, a table after the = of
+// a relation, modifiers after that.
 func completeField(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	const more = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	colon := strings.LastIndexByte(word, ':')
@@ -63,10 +63,10 @@ func completeResource(cmd *cobra.Command, args []string, _ string) ([]string, co
 	return resourcesIn(cmd), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeTemplate completes templates of nexios.
+// completeTemplate completes names of templates.
 func completeTemplate(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	dir, _ := cmd.Flags().GetString("dir")
-	open, err := lookAt(cmd, dir)
+	open, err := openToRead(cmd, dir)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -82,7 +82,7 @@ func completeTemplate(cmd *cobra.Command, _ []string, _ string) ([]string, cobra
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeNewField completes a resource, and then the words of new fields.
+// completeNewField completes a resource, then new fields.
 func completeNewField(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		return completeResource(cmd, args, word)
@@ -90,7 +90,7 @@ func completeNewField(cmd *cobra.Command, args []string, word string) ([]string,
 	return completeField(cmd, args, word)
 }
 
-// completeFieldName completes a resource, and then its fields.
+// completeFieldName completes a resource, then its fields.
 func completeFieldName(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		return completeResource(cmd, args, word)
@@ -112,7 +112,7 @@ func equals(wanted bool) string {
 	return ""
 }
 
-// resourcesIn are the resources and models of a project; none outside of one.
+// resourcesIn returns the resources and models of the project, or nil outside of one.
 func resourcesIn(cmd *cobra.Command) []string {
 	var names []string
 	for _, r := range projectOf(cmd).Resources {
@@ -121,7 +121,7 @@ func resourcesIn(cmd *cobra.Command) []string {
 	return names
 }
 
-// tablesIn are the tables that a relation can point at; none outside of a
+// tablesIn returns the tables that a relation can refer to, or nil outside of a
 // project.
 func tablesIn(cmd *cobra.Command) []string {
 	project := projectOf(cmd)
@@ -135,7 +135,7 @@ func tablesIn(cmd *cobra.Command) []string {
 	return names
 }
 
-// projectOf is the project that a command is about, or none.
+// projectOf returns the project of the command, or the zero value if there is none.
 func projectOf(cmd *cobra.Command) spec.Project {
 	dir, err := cmd.Flags().GetString("dir")
 	if err == nil {

@@ -45,10 +45,10 @@ where other users of the machine cannot see it. SQL on standard input is run.`,
 	})
 }
 
-// databaseURL is what the program in dir takes for DATABASE_URL.
+// databaseURL returns the DATABASE_URL that the program in dir would use.
 func databaseURL(dir, otherwise string) (string, error) {
 	file := map[string]string{}
-	if name := os.Getenv("APP_ENV"); name == "" || name == "development" { // else the program reads no file
+	if name := os.Getenv("APP_ENV"); name == "" || name == "development" { // otherwise the program does not read .env
 		var err error
 		if file, err = config.ReadFile(filepath.Join(dir, ".env")); err != nil {
 			return "", err
@@ -61,16 +61,16 @@ func databaseURL(dir, otherwise string) (string, error) {
 	return at, nil
 }
 
-// dbClient is a database's own client, and what it has to be told.
+// dbClient describes a database's command-line client and how to run it.
 type dbClient struct {
-	programs []string            // the first that is installed is run
-	args     map[string][]string // of each program
+	programs []string            // in order of preference
+	args     map[string][]string // by program
 	env      []string
-	file     string            // that has to be there
-	install  map[string]string // by operating system; "" for the others
+	file     string            // must exist, unless empty
+	install  map[string]string // command that installs it, by operating system; "" is the default
 }
 
-// clientOf is the client of a database whose address db.Check accepts.
+// clientOf returns the client for a database URL that db.Check accepts.
 func clientOf(at string) (dbClient, error) {
 	scheme, rest, _ := strings.Cut(at, ":")
 	switch scheme {
@@ -88,7 +88,7 @@ func sqliteClient(file string) (dbClient, error) {
 	}
 	return dbClient{
 		programs: []string{"sqlite3"},
-		// As the program does: others wait for who writes, and references hold.
+		// As in the program: wait for other writers, and enforce foreign keys.
 		args:    map[string][]string{"sqlite3": {"-cmd", ".timeout 5000", "-cmd", "PRAGMA foreign_keys = ON", file}},
 		file:    file,
 		install: map[string]string{"": "apt-get install sqlite3", "darwin": "brew install sqlite", "windows": "winget install SQLite.SQLite"},
@@ -98,7 +98,7 @@ func sqliteClient(file string) (dbClient, error) {
 func postgresClient(at string) (dbClient, error) {
 	c, err := pgx.ParseConfig(at)
 	if err != nil {
-		return dbClient{}, errors.New("DATABASE_URL cannot be read as a PostgreSQL URL") // what the parser says may hold the password
+		return dbClient{}, errors.New("DATABASE_URL cannot be read as a PostgreSQL URL") // the parser's message may contain the password
 	}
 	u, err := url.Parse(at)
 	if err != nil {
@@ -136,10 +136,10 @@ func mysqlClient(at string) (dbClient, error) {
 	if err != nil {
 		return dbClient{}, err
 	}
-	both := []string{"--protocol=tcp", "--host=" + host, "--port=" + port, "--user=" + c.User, "--database=" + c.DBName, "--default-character-set=utf8mb4",
-		"--local-infile=0", // a server that is not what it seems reads no files of this machine
+	common := []string{"--protocol=tcp", "--host=" + host, "--port=" + port, "--user=" + c.User, "--database=" + c.DBName, "--default-character-set=utf8mb4",
+		"--local-infile=0", // a malicious server must not read files of this machine
 	}
-	// What the program does about TLS, in the words of each client.
+	// The TLS settings of the program, as flags of each client.
 	mariadb, mysql := []string{"--skip-ssl"}, []string{"--ssl-mode=DISABLED", "--get-server-public-key"}
 	switch c.TLSConfig {
 	case "true":
@@ -149,13 +149,13 @@ func mysqlClient(at string) (dbClient, error) {
 	}
 	return dbClient{
 		programs: []string{"mariadb", "mysql"},
-		args:     map[string][]string{"mariadb": slices.Concat(both, mariadb), "mysql": slices.Concat(both, mysql)},
+		args:     map[string][]string{"mariadb": slices.Concat(common, mariadb), "mysql": slices.Concat(common, mysql)},
 		env:      []string{"MYSQL_PWD=" + c.Passwd},
 		install:  map[string]string{"": "apt-get install mariadb-client", "darwin": "brew install mariadb", "windows": "winget install MariaDB.Server"},
 	}, nil
 }
 
-// run runs the client in dir, on the terminal of nexios.
+// run runs the client in dir with the standard streams of cmd.
 func (c dbClient) run(cmd *cobra.Command, dir string) error {
 	var path, name string
 	for _, name = range c.programs {
@@ -174,11 +174,12 @@ func (c dbClient) run(cmd *cobra.Command, dir string) error {
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(dir, file)
 		}
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) { // the client would make an empty one
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) { // the client would create an empty one
 			return &problem.Error{Kind: problem.Failure, What: "the database does not exist yet", Where: file, Try: "go run . migrate up"}
 		}
 	}
-	// Not with cmd's context: ctrl-c is the client's own, to end a query with.
+	// Without cmd's context: ctrl-c goes to the client, which uses it to cancel a
+	// query.
 	client := exec.Command(path, c.args[name]...) // #nosec G204 -- one of programs, without a shell
 	client.Dir, client.Env = dir, append(os.Environ(), c.env...)
 	client.Stdin, client.Stdout, client.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()

@@ -64,13 +64,13 @@ production. It builds and runs the project.`,
 		if open.spec.HasFeature(seedFeature) {
 			lines = append(lines, dbSeed)
 		}
-		return letWork(cmd, open.dir, lines...)
+		return runProjectText(cmd, open.dir, lines...)
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
 
-// seedFeature is the feature that has a project's program know dbSeed.
+// seedFeature is the feature that adds the command dbSeed to a project's program.
 const (
 	seedFeature = "seed"
 	dbSeed      = "db seed"
@@ -89,13 +89,13 @@ It builds and runs the project.`,
 		if !open.spec.HasFeature(seedFeature) {
 			return &problem.Error{Kind: problem.Failure, What: "this project has no seeds", Where: open.dir, Try: "nexios add seed"}
 		}
-		return letWork(cmd, open.dir, dbSeed)
+		return runProjectText(cmd, open.dir, dbSeed)
 	})
 }
 
-// letWork is runProject for what writes text: with --json that is for people, and
-// a line of JSON says that all went well.
-func letWork(cmd *cobra.Command, dir string, lines ...string) error {
+// runProjectText is runProject for commands that print text: with --json the text goes to
+// stderr, and a line of JSON on stdout reports success.
+func runProjectText(cmd *cobra.Command, dir string, lines ...string) error {
 	if !wantsJSON(cmd) {
 		return runProject(cmd, cmd.OutOrStdout(), dir, lines...)
 	}
@@ -105,18 +105,18 @@ func letWork(cmd *cobra.Command, dir string, lines ...string) error {
 	return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"dir": dir, "seeded": slices.Contains(lines, dbSeed)})
 }
 
-// runProject builds the project in dir, runs it with one line of words after the
-// other, and ends as it does: go run would end with 1 whatever the program says.
+// runProject builds the project in dir, runs it once with each line as its arguments,
+// and exits with its status, where go run would always exit with 1.
 func runProject(cmd *cobra.Command, out io.Writer, dir string, lines ...string) (err error) {
 	temp, err := os.MkdirTemp("", "nexios-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	program := filepath.Join(temp, "program.exe") // as Windows wants it, and others do not mind
+	program := filepath.Join(temp, "program.exe") // Windows needs the extension
 	build := exec.CommandContext(cmd.Context(), "go", "build", "-buildvcs=false", "-o", program, ".")
 	build.Dir, build.Stdout, build.Stderr = dir, cmd.ErrOrStderr(), cmd.ErrOrStderr()
-	stop := waiting(cmd, "building the project")
+	stop := showProgress(cmd, "building the project")
 	err = build.Run()
 	stop()
 	if err != nil {
@@ -128,15 +128,16 @@ func runProject(cmd *cobra.Command, out io.Writer, dir string, lines ...string) 
 	for _, line := range lines {
 		run := exec.CommandContext(cmd.Context(), program, strings.Fields(line)...)
 		run.Dir, run.Stdin, run.Stdout, run.Stderr = dir, cmd.InOrStdin(), out, cmd.ErrOrStderr()
-		if err := ended(cmd, dir, run.Run()); err != nil {
+		if err := exitError(cmd, dir, run.Run()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ended is what nexios ends with after the project's program ended with err.
-func ended(cmd *cobra.Command, dir string, err error) error {
+// exitError returns the error that nexios exits with after the project's program returned
+// err.
+func exitError(cmd *cobra.Command, dir string, err error) error {
 	status := (*exec.ExitError)(nil)
 	if !errors.As(err, &status) {
 		return err
@@ -144,14 +145,14 @@ func ended(cmd *cobra.Command, dir string, err error) error {
 	if err := cancelled(cmd.Context()); err != nil {
 		return err
 	}
-	told := &problem.Error{Kind: problem.Failure, What: "the program failed; see the output above", Where: dir, Try: "nexios doctor"}
+	failed := &problem.Error{Kind: problem.Failure, What: "the program failed; see the output above", Where: dir, Try: "nexios doctor"}
 	switch status.ExitCode() {
 	case exitConflict:
 		return reported{&problem.Error{Kind: problem.Conflict, What: "it found something"}}
 	case exitCancelled:
-		return reported{errCancelled} // the program has said so
+		return reported{errCancelled} // the program has printed it
 	case exitUsage:
-		told.What, told.Try = "the project's runtime does not know this command", "nexios upgrade"
+		failed.What, failed.Try = "the project's runtime does not know this command", "nexios upgrade"
 	}
-	return told
+	return failed
 }

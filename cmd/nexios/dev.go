@@ -55,9 +55,9 @@ editor again after a reload. The first build is slow.`,
 			default:
 				o.Show = reload.ShowScreen
 			}
-			// A closed terminal is somebody who has quit, unless nohup says that
-			// it is not. A pipe that nobody reads must not end the program before
-			// it has cleared up.
+			// SIGHUP (a closed terminal) quits, unless nohup has it ignored. SIGPIPE is
+			// caught so that a closed pipe does not kill the program before it has
+			// cleaned up.
 			ctx := cmd.Context()
 			if !signal.Ignored(syscall.SIGHUP) {
 				var stop func()

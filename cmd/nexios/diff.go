@@ -40,7 +40,7 @@ With PATH it shows only these files and folders of the project.`,
 	return cmd
 }
 
-// showDiff prints a plan for the project that is not to be carried out.
+// showDiff prints a plan that is not to be written.
 func showDiff(cmd *cobra.Command, open opened, p plan.Plan) error {
 	out := cmd.OutOrStdout()
 	if !wantsJSON(cmd) {
@@ -52,8 +52,8 @@ func showDiff(cmd *cobra.Command, open opened, p plan.Plan) error {
 	}{open.dir, p})
 }
 
-// below is what a plan does to files and folders of the project; all of it when
-// none are named.
+// below returns the part of a plan that concerns the named files and directories, or
+// all of it if names is empty.
 func below(p plan.Plan, names []string) (plan.Plan, error) {
 	if len(names) == 0 {
 		return p, nil

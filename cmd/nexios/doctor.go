@@ -32,20 +32,20 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// finding is one thing that doctor looked at.
+// finding is the result of one check of doctor.
 type finding struct {
 	Name   string `json:"name"`
 	Status status `json:"status"`
 	Detail string `json:"detail"`
-	Remedy string `json:"remedy,omitempty"` // what to type; none when all is well
+	Remedy string `json:"remedy,omitempty"` // what to type; empty if the status is ok
 }
 
 type status string
 
 const (
-	well status = "ok"
-	warn status = "warn" // may be intended
-	fail status = "fail" // something will not work
+	statusOK   status = "ok"
+	statusWarn status = "warn" // may be intended
+	statusFail status = "fail" // something will not work
 )
 
 func doctorCommand() *cobra.Command {
@@ -68,7 +68,7 @@ go vet ./... does. Exits with 1 if a check fails; a warning may be intended.`,
 			if err != nil {
 				return err
 			}
-			if i := slices.IndexFunc(findings, func(f finding) bool { return f.Status == fail }); i >= 0 {
+			if i := slices.IndexFunc(findings, func(f finding) bool { return f.Status == statusFail }); i >= 0 {
 				err = &problem.Error{Kind: problem.Failure, What: findings[i].Name + ": " + findings[i].Detail, Try: findings[i].Remedy}
 			}
 			if !wantsJSON(cmd) {
@@ -88,7 +88,7 @@ go vet ./... does. Exits with 1 if a check fails; a warning may be intended.`,
 func printFindings(w io.Writer, findings []finding) {
 	const indent = 18
 	style := colours(w)
-	kinds := map[status]plan.Kind{well: plan.Create, warn: plan.Note, fail: plan.Conflict}
+	kinds := map[status]plan.Kind{statusOK: plan.Create, statusWarn: plan.Note, statusFail: plan.Conflict}
 	for _, f := range findings {
 		detail := strings.Join(command.Wrap(plan.Visible(f.Detail), 80-indent), "\n"+strings.Repeat(" ", indent))
 		fmt.Fprintf(w, "  %s  %-8s  %s\n", style.Or(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), f.Name, detail)
@@ -111,25 +111,25 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 		}
 		return append(findings, checkPort(cmd.Context(), "", nil)), nil
 	}
-	merged := checkMerge(cmd, at)
-	open, err := lookAt(cmd, at)
-	if err != nil && merged.Status == fail { // nexios.json, perhaps
-		return append(findings, merged), nil
+	mergeCheck := checkMerge(cmd, at)
+	open, err := openToRead(cmd, at)
+	if err != nil && mergeCheck.Status == statusFail { // nexios.json, perhaps
+		return append(findings, mergeCheck), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer open.Close()
 	modules := checkModules(cmd, at)
-	if merged.Status == fail && modules.Status == fail {
-		modules = finding{"modules", warn, "not checked: Go cannot read files with conflict markers", "nexios doctor"}
+	if mergeCheck.Status == statusFail && modules.Status == statusFail {
+		modules = finding{"modules", statusWarn, "not checked: Go cannot read files with conflict markers", "nexios doctor"}
 	}
 	findings = append(findings,
 		modules,
 		checkVersion(open),
 		checkRuntime(cmd, open),
 		checkChanges(cmd, at),
-		merged,
+		mergeCheck,
 		checkGuards(open),
 		checkUnique(open),
 	)
@@ -143,80 +143,80 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 	), nil
 }
 
-// checkTemplates tells of templates whose own ones have changed since the project
-// ejected them.
+// checkTemplates warns about ejected templates whose built-in originals have changed
+// since.
 func checkTemplates(open opened) (finding, bool) {
 	list, err := open.catalog.Templates(open.Files())
 	if err != nil {
-		return finding{"templates", fail, err.Error(), "fix the files in " + scaffold.TemplatesDir}, true
+		return finding{"templates", statusFail, err.Error(), "fix the files in " + scaffold.TemplatesDir}, true
 	}
 	ejected := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Ejected })
 	changed := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Changed })
 	if changed {
-		return finding{"templates", warn, "built-in templates have changed since they were ejected", "nexios templates diff"}, true
+		return finding{"templates", statusWarn, "built-in templates have changed since they were ejected", "nexios templates diff"}, true
 	}
-	return finding{"templates", well, "the project has templates of its own", ""}, ejected
+	return finding{"templates", statusOK, "the project has templates of its own", ""}, ejected
 }
 
 func checkGo(cmd *cobra.Command, needs string) finding {
-	ask := exec.CommandContext(cmd.Context(), "go", "env", "GOVERSION")
-	ask.Env = append(os.Environ(), "GOTOOLCHAIN=local")
-	out, err := ask.Output()
+	probe := exec.CommandContext(cmd.Context(), "go", "env", "GOVERSION")
+	probe.Env = append(os.Environ(), "GOTOOLCHAIN=local")
+	out, err := probe.Output()
 	has := strings.TrimSpace(string(out))
 	remedy := "install Go " + needs + " or newer: https://go.dev/dl"
 	switch {
 	case err != nil:
-		return finding{"go", fail, "not found on the PATH", remedy}
+		return finding{"go", statusFail, "not found on the PATH", remedy}
 	case version.Compare(has, "go"+needs) < 0:
-		return finding{"go", fail, has + " is older than go" + needs, remedy}
+		return finding{"go", statusFail, has + " is older than go" + needs, remedy}
 	}
-	return finding{"go", well, has, ""}
+	return finding{"go", statusOK, has, ""}
 }
 
 func checkGit() finding {
 	if _, err := exec.LookPath("git"); err != nil {
-		return finding{"git", warn, "not found on the PATH; new projects will not be committed", "install git: https://git-scm.com"}
+		return finding{"git", statusWarn, "not found on the PATH; new projects will not be committed", "install git: https://git-scm.com"}
 	}
-	return finding{"git", well, "found", ""}
+	return finding{"git", statusOK, "found", ""}
 }
 
-// checkModules asks Go for all that the project and its tests are built of.
+// checkModules lists everything the project and its tests depend on, offline.
 func checkModules(cmd *cobra.Command, dir string) finding {
-	list := exec.CommandContext(cmd.Context(), "go", "list", "-buildvcs=false", "-deps", "-test", "./...") // git would run what the repository names
+	list := exec.CommandContext(cmd.Context(), "go", "list", "-buildvcs=false", "-deps", "-test", "./...") // with buildvcs, git would run programs that the repository configures
 	list.Dir = dir
 	list.Env = append(os.Environ(), "GOPROXY=off")
-	var told bytes.Buffer
-	list.Stderr = &told
+	var stderr bytes.Buffer
+	list.Stderr = &stderr
 	err := list.Run()
-	says := func(text string) bool { return bytes.Contains(told.Bytes(), []byte(text)) }
+	reports := func(text string) bool { return bytes.Contains(stderr.Bytes(), []byte(text)) }
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return finding{"modules", warn, "not checked: Go is missing", "install Go, then nexios doctor"}
+		return finding{"modules", statusWarn, "not checked: Go is missing", "install Go, then nexios doctor"}
 	case err == nil:
-		return finding{"modules", well, "downloaded", ""}
-	case says("GOPROXY=off"):
-		return finding{"modules", warn, "some are not downloaded yet; the first build needs a network", "go mod download"}
-	case says("inconsistent vendoring"), says("cannot find module providing package") && vendored(dir):
-		return finding{"modules", fail, "vendor/ does not match go.mod", "go mod vendor"}
-	case says("listed in go.work"):
-		return finding{"modules", fail, "a go.work above this project does not list it", "go work use " + word(dir)}
-	case says("conflicting replacements for "):
-		return finding{"modules", fail, "projects in one go.work must share one copy of the runtime, but each has its own", "go work edit -replace " + word("github.com/nexios-go/nexios="+filepath.Join(dir, ".nexios"))}
+		return finding{"modules", statusOK, "downloaded", ""}
+	case reports("GOPROXY=off"):
+		return finding{"modules", statusWarn, "some are not downloaded yet; the first build needs a network", "go mod download"}
+	case reports("inconsistent vendoring"), reports("cannot find module providing package") && vendored(dir):
+		return finding{"modules", statusFail, "vendor/ does not match go.mod", "go mod vendor"}
+	case reports("listed in go.work"):
+		return finding{"modules", statusFail, "a go.work above this project does not list it", "go work use " + quotePath(dir)}
+	case reports("conflicting replacements for "):
+		return finding{"modules", statusFail, "projects in one go.work must share one copy of the runtime, but each has its own", "go work edit -replace " + quotePath("github.com/nexios-go/nexios="+filepath.Join(dir, ".nexios"))}
 	}
-	lines := strings.Split(strings.TrimSpace(told.String()), "\n")
-	return finding{"modules", fail, lines[len(lines)-1], "go mod tidy"}
+	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	return finding{"modules", statusFail, lines[len(lines)-1], "go mod tidy"}
 }
 
 func checkVersion(open opened) finding {
 	project, tool := open.spec.Nexios, open.catalog.Version
 	if project != tool {
-		return finding{"version", fail, fmt.Sprintf("this project uses nexios %s; you are running nexios %s", project, tool), meet(project, tool)}
+		return finding{"version", statusFail, fmt.Sprintf("this project uses nexios %s; you are running nexios %s", project, tool), alignVersions(project, tool)}
 	}
-	return finding{"version", well, "tool and project are at " + tool, ""}
+	return finding{"version", statusOK, "tool and project are at " + tool, ""}
 }
 
-// checkRuntime looks for edits in the project's copy of the runtime, which the
-// next version would overwrite.
+// checkRuntime looks for edits in the project's copy of the runtime, which the next
+// upgrade would overwrite.
 func checkRuntime(cmd *cobra.Command, open opened) finding {
 	const copied = ".nexios/runtime"
 	has := map[string][]byte{}
@@ -230,11 +230,11 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return finding{"runtime", well, "from the module", ""}
+		return finding{"runtime", statusOK, "from the module", ""}
 	case err != nil:
-		return finding{"runtime", fail, err.Error(), "chmod -R u+r .nexios"}
+		return finding{"runtime", statusFail, err.Error(), "chmod -R u+r .nexios"}
 	case open.spec.Nexios != open.catalog.Version:
-		return finding{"runtime", well, "from another version; not compared", ""}
+		return finding{"runtime", statusOK, "from another version; not compared", ""}
 	}
 	var edited []string
 	for name, want := range open.catalog.Runtime {
@@ -247,7 +247,7 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 		edited = append(edited, path.Join(copied, name))
 	}
 	if len(edited) == 0 {
-		return finding{"runtime", well, "unmodified", ""}
+		return finding{"runtime", statusOK, "unmodified", ""}
 	}
 	slices.Sort(edited)
 	detail := filesOf(len(edited)) + " modified: " + edited[0]
@@ -255,57 +255,57 @@ func checkRuntime(cmd *cobra.Command, open opened) finding {
 		detail += " ..."
 	}
 	if changed, err := gitStatus(cmd, open.dir, copied); err == nil && changed > 0 {
-		return finding{"runtime", fail, detail, "git stash push --include-untracked -- " + copied}
+		return finding{"runtime", statusFail, detail, "git stash push --include-untracked -- " + copied}
 	}
-	return finding{"runtime", fail, detail, "nexios upgrade"}
+	return finding{"runtime", statusFail, detail, "nexios upgrade"}
 }
 
 func checkChanges(cmd *cobra.Command, dir string) finding {
 	n, err := gitStatus(cmd, dir, ".")
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return finding{"changes", warn, "not checked: git is missing", "install git, then nexios doctor"}
+		return finding{"changes", statusWarn, "not checked: git is missing", "install git, then nexios doctor"}
 	case err != nil && !errors.As(err, new(*exec.ExitError)):
-		return finding{"changes", warn, "not checked: " + err.Error(), "git config --local --list"}
+		return finding{"changes", statusWarn, "not checked: " + err.Error(), "git config --local --list"}
 	case err != nil:
-		return finding{"changes", warn, "the project is not a git repository", "git init && git add --all && git commit -m start"}
+		return finding{"changes", statusWarn, "the project is not a git repository", "git init && git add --all && git commit -m start"}
 	case n > 0:
-		return finding{"changes", warn, filesOf(n) + " not committed; commit first so that nexios' changes stay separate", "git add --all && git commit"}
+		return finding{"changes", statusWarn, filesOf(n) + " not committed; commit first so that nexios' changes stay separate", "git add --all && git commit"}
 	}
-	return finding{"changes", well, "everything is committed", ""}
+	return finding{"changes", statusOK, "everything is committed", ""}
 }
 
-// checkMerge looks for a merge that is not finished, and whether git merges with
-// nexios.
+// checkMerge looks for an unfinished merge, and checks whether git uses the merge
+// driver of nexios.
 func checkMerge(cmd *cobra.Command, dir string) finding {
 	out, err := git(cmd.Context(), dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
-		return finding{"merge", well, "no git repository", ""}
+		return finding{"merge", statusOK, "no git repository", ""}
 	}
-	var torn []string
+	var conflicted []string
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		at := filepath.Join(dir, filepath.FromSlash(name))
-		if info, err := os.Lstat(at); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 || slices.Contains(torn, name) {
+		if info, err := os.Lstat(at); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 || slices.Contains(conflicted, name) {
 			continue
 		}
 		if text, err := os.ReadFile(at); err == nil && hasMarkers(text) {
-			torn = append(torn, name)
+			conflicted = append(conflicted, name)
 		}
 	}
-	if len(torn) > 0 {
-		detail := filesOf(len(torn)) + " with conflict markers: " + torn[0]
-		if len(torn) > 1 {
+	if len(conflicted) > 0 {
+		detail := filesOf(len(conflicted)) + " with conflict markers: " + conflicted[0]
+		if len(conflicted) > 1 {
 			detail += " ..."
 		}
-		if _, err := bare(cmd.Context(), dir, "rev-parse", "--quiet", "--verify", "MERGE_HEAD"); err != nil { // a command left them
-			return finding{"merge", fail, detail, "resolve " + torn[0] + ", between <<<<<<< and >>>>>>>"}
+		if _, err := plainGit(cmd.Context(), dir, "rev-parse", "--quiet", "--verify", "MERGE_HEAD"); err != nil { // left by a nexios command
+			return finding{"merge", statusFail, detail, "resolve " + conflicted[0] + ", between <<<<<<< and >>>>>>>"}
 		}
-		return finding{"merge", fail, detail, "nexios merge"}
+		return finding{"merge", statusFail, detail, "nexios merge"}
 	}
-	if set, err := bare(cmd.Context(), dir, "config", "--get", "merge.nexios.driver"); err != nil || len(bytes.TrimSpace(set)) == 0 {
-		return finding{"merge", warn, "git merges generated files line by line, not with nexios", "nexios merge --install"}
+	if set, err := plainGit(cmd.Context(), dir, "config", "--get", "merge.nexios.driver"); err != nil || len(bytes.TrimSpace(set)) == 0 {
+		return finding{"merge", statusWarn, "git merges generated files line by line, not with nexios", "nexios merge --install"}
 	}
-	return finding{"merge", well, "git merges with nexios", ""}
+	return finding{"merge", statusOK, "git merges with nexios", ""}
 }
 
 func filesOf(n int) string {
@@ -315,34 +315,34 @@ func filesOf(n int) string {
 	return fmt.Sprintf("%d files", n)
 }
 
-// gitStatus counts the files below a path of the project that are not committed.
+// gitStatus counts the uncommitted files below a path of the project.
 func gitStatus(cmd *cobra.Command, dir, below string) (int, error) {
 	out, err := git(cmd.Context(), dir, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all", "--", below)
 	return bytes.Count(out, []byte("\n")), err
 }
 
-// checkPort looks at the address that the project in dir, if any, will serve on: ADDR
-// of the environment, else of .env, else the usual one.
+// checkPort checks the address that the project in dir, if any, serves on: ADDR from
+// the environment or .env, or the default.
 func checkPort(ctx context.Context, dir string, project fs.FS) finding {
 	addr := os.Getenv("ADDR")
 	if addr == "" && project != nil {
 		file, err := settings(project)
 		if err != nil {
-			return finding{"port", fail, ".env cannot be read: " + err.Error(), "go run . --help"}
+			return finding{"port", statusFail, ".env cannot be read: " + err.Error(), "go run . --help"}
 		}
 		addr = file["ADDR"]
 	}
 	addr = cmp.Or(addr, "127.0.0.1:8000")
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return finding{"port", fail, fmt.Sprintf("ADDR=%s is not host:port", addr), "ADDR=127.0.0.1:8000 in .env"}
+		return finding{"port", statusFail, fmt.Sprintf("ADDR=%s is not host:port", addr), "ADDR=127.0.0.1:8000 in .env"}
 	}
 	if listens(addr) {
-		return finding{"port", well, addr + " is free", ""}
+		return finding{"port", statusOK, addr + " is free", ""}
 	}
 	if project != nil {
 		if dev, err := reload.Ask(ctx, dir); err == nil && dev != nil && strings.HasSuffix(dev.URL, ":"+port) {
-			return finding{"port", well, addr + " is served by nexios dev of this project", ""}
+			return finding{"port", statusOK, addr + " is served by nexios dev of this project", ""}
 		}
 	}
 	remedy := "nexios dev"
@@ -354,10 +354,10 @@ func checkPort(ctx context.Context, dir string, project fs.FS) finding {
 			}
 		}
 	}
-	return finding{"port", warn, addr + " is in use or not permitted", remedy}
+	return finding{"port", statusWarn, addr + " is in use or not permitted", remedy}
 }
 
-// settings returns those of the project's .env; none where there is no file.
+// settings returns the settings in the project's .env, or nil if there is no such file.
 func settings(project fs.FS) (map[string]string, error) {
 	text, err := fs.ReadFile(project, ".env")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -368,23 +368,23 @@ func settings(project fs.FS) (map[string]string, error) {
 	}
 	file, err := godotenv.UnmarshalBytes(text)
 	if err != nil {
-		return nil, errors.New("settings must be lines of NAME=value") // what the parser says repeats the text
+		return nil, errors.New("settings must be lines of NAME=value") // the parser's message quotes the text
 	}
 	return file, nil
 }
 
-// plainName is of a path that means to every shell what it says.
+// plainName matches paths that need no quoting in any shell.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_./-]*$`)
 
-// checkSecrets looks for files with secrets that other users of the machine may
-// open: .env, and the files of a SQLite database that is in the project.
-// otherwise is the DATABASE_URL that the program has where none is set.
+// checkSecrets looks for files with secrets that other users of the machine can open:
+// .env, and the files of a SQLite database inside the project. otherwise is the default
+// of DATABASE_URL.
 func checkSecrets(project fs.FS, otherwise string) finding {
 	if runtime.GOOS == "windows" {
-		return finding{"secrets", well, "not checked: Windows has no such permissions", ""}
+		return finding{"secrets", statusOK, "not checked: Windows has no such permissions", ""}
 	}
 	names := []string{".env"}
-	file, _ := settings(project) // what is wrong with it the port says
+	file, _ := settings(project) // checkPort reports errors
 	address := cmp.Or(os.Getenv("DATABASE_URL"), file["DATABASE_URL"], otherwise)
 	if at, ok := strings.CutPrefix(address, "sqlite:"); ok {
 		at, _, _ = strings.Cut(at, "?")
@@ -399,12 +399,12 @@ func checkSecrets(project fs.FS, otherwise string) finding {
 	}
 	if len(open) > 0 {
 		remedy := "chmod go= " + strings.Join(open, " ")
-		if slices.ContainsFunc(open, func(name string) bool { return !plainName.MatchString(name) }) { // a shell might take such a name for more
+		if slices.ContainsFunc(open, func(name string) bool { return !plainName.MatchString(name) }) { // a shell could interpret such a name
 			remedy = "chmod 600 each of them"
 		}
-		return finding{"secrets", warn, "other users of this machine can read " + strings.Join(open, ", "), remedy}
+		return finding{"secrets", statusWarn, "other users of this machine can read " + strings.Join(open, ", "), remedy}
 	}
-	return finding{"secrets", well, "only you can read .env and SQLite's files", ""}
+	return finding{"secrets", statusOK, "only you can read .env and SQLite's files", ""}
 }
 
 func listens(addr string) bool {

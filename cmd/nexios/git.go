@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// git runs git in dir without running what the repository there names: a project
-// that was cloned, or unpacked with its .git, is somebody else's. Settings of the
-// machine and of the user count; they are the user's own.
+// git runs git in dir without running programs that the repository configures: a
+// project that was cloned, or unpacked with its .git, is not trusted. Settings of the
+// system and of the user apply.
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	// Reading the settings runs nothing.
-	names, err := bare(ctx, dir, "config", "--list", "--show-scope", "--name-only", "-z", "--includes")
+	// Listing the settings runs nothing.
+	names, err := plainGit(ctx, dir, "config", "--list", "--show-scope", "--name-only", "-z", "--includes")
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 		name := set[1]
 		switch section, key, _ := strings.Cut(name, "."); {
 		case section != "filter":
-		case strings.Contains(name, "="): // which -c cannot say
+		case strings.Contains(name, "="): // not expressible with -c
 			return nil, fmt.Errorf("git is set to run a program here, as %q", name)
 		case strings.HasSuffix(key, ".required"):
 			safe = append(safe, "-c", name+"=false")
@@ -37,17 +37,16 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 			safe = append(safe, "-c", name+"=")
 		}
 	}
-	return bare(ctx, dir, append(safe, args...)...)
+	return plainGit(ctx, dir, append(safe, args...)...)
 }
 
-// bare is git without the programs that git itself looks for in a repository:
-// no hooks, no monitor, nothing fetched, no folder taken for a repository that
-// does not say so, and no index written.
-func bare(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	return bareCommand(ctx, dir, args...).Output()
+// plainGit runs git without programs that git itself would start: no hooks, no file system
+// monitor, no fetching, no implicit bare repositories, and no writes to the index.
+func plainGit(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	return plainGitCommand(ctx, dir, args...).Output()
 }
 
-func bareCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
+func plainGitCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	run := exec.CommandContext(ctx, "git", append([]string{
 		"-c", "core.fsmonitor=false",
 		"-c", "core.hooksPath=" + os.DevNull,
@@ -65,10 +64,10 @@ func bareCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return run
 }
 
-// blobs are the texts that git has under names such as HEAD:./main.go; one that it
-// does not have is not among them.
+// blobs returns the contents of objects named like HEAD:./main.go; missing objects are
+// left out.
 func blobs(ctx context.Context, dir string, names []string) (map[string][]byte, error) {
-	run := bareCommand(ctx, dir, "cat-file", "--batch")
+	run := plainGitCommand(ctx, dir, "cat-file", "--batch")
 	run.Stdin = strings.NewReader(strings.Join(names, "\n") + "\n")
 	out, err := run.Output()
 	if err != nil {
@@ -91,7 +90,7 @@ func blobs(ctx context.Context, dir string, names []string) (map[string][]byte, 
 	return texts, nil
 }
 
-// tracked reports whether git tracks something below a path of the project.
+// tracked reports whether git tracks a file at or below a path of the project.
 func tracked(ctx context.Context, dir, below string) (bool, error) {
 	out, err := git(ctx, dir, "ls-files", "-z", "--", below)
 	if errors.Is(err, exec.ErrNotFound) || errors.As(err, new(*exec.ExitError)) {

@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// packageDocs is what go doc tells of the runtime: a section for each package and for
+// packageDocs returns the go doc text of the runtime: a section for each package and
 // each of its exported names.
 func packageDocs() ([]string, error) {
 	catalog, err := templates.Catalog()
@@ -40,25 +40,25 @@ func packageDocs() ([]string, error) {
 			return nil, err
 		}
 		sections = append(sections, fmt.Sprintf("# go doc %s\npackage %s // import %q\n\n%s", p.Name, p.Name, p.ImportPath, p.Doc))
-		for name, one := range exported(p) {
+		for name, decl := range exported(p) {
 			var code strings.Builder
-			if err := format.Node(&code, files, one.node); err != nil {
+			if err := format.Node(&code, files, decl.node); err != nil {
 				return nil, err
 			}
-			sections = append(sections, fmt.Sprintf("# go doc %s.%s\n%s\n\n%s", p.Name, name, code.String(), one.text))
+			sections = append(sections, fmt.Sprintf("# go doc %s.%s\n%s\n\n%s", p.Name, name, code.String(), decl.text))
 		}
 	}
 	slices.Sort(sections)
 	return sections, nil
 }
 
-// documented is a declaration and what is said of it.
+// documented is a declaration and its documentation.
 type documented struct {
 	node ast.Node
 	text string
 }
 
-// exported are the declarations of a package, by name.
+// exported returns the exported declarations of a package by name.
 func exported(p *doc.Package) map[string]documented {
 	all := map[string]documented{}
 	funcs := func(of string, list []*doc.Func) {

@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// openResources are the resources, by their plural, that anybody may change.
+// openResources returns the resources, by plural, that anybody may change.
 func openResources(p spec.Project) []string {
 	var open []string
 	for _, r := range p.Resources {
@@ -25,9 +25,9 @@ func openResources(p spec.Project) []string {
 	return open
 }
 
-// guardOpen offers, to a person, to guard what anybody may change, when auth
-// is added to a project and its option does not say what to guard.
-func guardOpen(cmd *cobra.Command, p spec.Project, chosen spec.Feature) (spec.Feature, error) {
+// chooseGuard asks which open resources to guard when auth is added to a project without
+// a choice on the command line. It asks only on a terminal.
+func chooseGuard(cmd *cobra.Command, p spec.Project, chosen spec.Feature) (spec.Feature, error) {
 	open := openResources(p)
 	if chosen.Name != "auth" || p.HasFeature("auth") || len(open) == 0 || chosen.Options["guard"] != "" || !canAsk(cmd) {
 		return chosen, nil
@@ -43,8 +43,8 @@ func guardOpen(cmd *cobra.Command, p spec.Project, chosen spec.Feature) (spec.Fe
 	return chosen, nil
 }
 
-// stayOpen says, when auth was added, what anybody may go on changing.
-func stayOpen(old, now spec.Project) string {
+// openNotice returns a notice about the resources that remain open after auth was added.
+func openNotice(old, now spec.Project) string {
 	open := openResources(now)
 	if old.HasFeature("auth") || !now.HasFeature("auth") || len(open) == 0 {
 		return ""
@@ -53,9 +53,9 @@ func stayOpen(old, now spec.Project) string {
 		"  nexios undo && nexios add auth --guard " + strings.Join(open, "/")
 }
 
-// mayOpen asks for consent, by --open or on a terminal, to remove auth from a project
-// whose resources anybody may call afterwards.
-func mayOpen(cmd *cobra.Command, f changeFlags, resources []string) error {
+// confirmOpen requires consent, by --open or on a terminal, before auth is removed from a
+// project whose resources anybody could call afterwards.
+func confirmOpen(cmd *cobra.Command, f changeFlags, resources []string) error {
 	if len(resources) == 0 || canAsk(cmd) && !f.yes {
 		return nil
 	}
@@ -65,25 +65,26 @@ func mayOpen(cmd *cobra.Command, f changeFlags, resources []string) error {
 	}
 }
 
-// callable says which resources anybody may call, now or then; "" for none.
-func callable(when string, resources []string) string {
+// callableNotice returns a notice about resources that anybody may call, or "" if there are
+// none. when is "now" or "then".
+func callableNotice(when string, resources []string) string {
 	if len(resources) == 0 {
 		return ""
 	}
 	return "Anybody may " + when + " call the routes of " + strings.Join(resources, ", ") + " without a login."
 }
 
-// checkUnique looks for fields of which a conflict tells what other users have, as
-// those of an older version did.
+// checkUnique looks for unique fields whose conflicts reveal values of other users, as
+// fields of older versions did.
 func checkUnique(open opened) finding {
-	var told []string
+	var leaks []string
 	remedy := ""
 	for _, r := range open.spec.Resources {
 		for _, word := range r.Told() {
 			x := spec.ParseIndex(word)
 			name, _, _ := strings.Cut(word, ":")
 			x.Fields[0], _, _ = strings.Cut(x.Fields[0], ":")
-			told = append(told, r.Plural+"."+strings.Join(x.Fields, "+"))
+			leaks = append(leaks, r.Plural+"."+strings.Join(x.Fields, "+"))
 			if remedy != "" {
 				continue
 			}
@@ -101,42 +102,41 @@ func checkUnique(open opened) finding {
 			}
 		}
 	}
-	if len(told) == 0 {
-		return finding{"unique", well, "conflicts reveal nothing about rows that users may not read", ""}
+	if len(leaks) == 0 {
+		return finding{"unique", statusOK, "conflicts reveal nothing about rows that users may not read", ""}
 	}
-	slices.Sort(told)
-	return finding{"unique", warn, "conflicts reveal values of rows that users may not read: " + strings.Join(told, ", "), remedy}
+	slices.Sort(leaks)
+	return finding{"unique", statusWarn, "conflicts reveal values of rows that users may not read: " + strings.Join(leaks, ", "), remedy}
 }
 
-// checkGuards looks for resources that anybody may change, in a project whose
-// users log in.
+// checkGuards looks for resources that anybody may change in a project with auth.
 func checkGuards(open opened) finding {
 	if !open.spec.HasFeature("auth") {
-		return finding{"guards", well, "no logins in this project", ""}
+		return finding{"guards", statusOK, "no logins in this project", ""}
 	}
 	if exposed := openResources(open.spec); len(exposed) > 0 {
 		slices.Sort(exposed)
-		return finding{"guards", warn, "anybody may change " + strings.Join(exposed, ", ") + " without a login",
+		return finding{"guards", statusWarn, "anybody may change " + strings.Join(exposed, ", ") + " without a login",
 			"add .Guard(auth.User()) to their routes, unless that is intended"}
 	}
-	return finding{"guards", well, "resources that change data require a login", ""}
+	return finding{"guards", statusOK, "resources that change data require a login", ""}
 }
 
-// heldUp says of new references by which users keep rows of others from being
-// deleted, what happens and which modifier changes it. was is the resource before;
+// deletionNotice returns a notice about new references by which users keep rows of others from
+// being deleted, and the modifiers that change this. was is the previous resource, or
 // zero for a new one.
-func heldUp(p spec.Project, was, now spec.Resource) string {
+func deletionNotice(p spec.Project, was, now spec.Resource) string {
 	var lines []string
 	for _, f := range p.Crossing(now) {
 		if slices.Contains(was.Fields, f.String()) {
 			continue
 		}
-		what := spec.Table(f.Arg)
-		if what == "users" {
-			what = "accounts"
+		referred := spec.Table(f.Arg)
+		if referred == "users" {
+			referred = "accounts"
 		}
 		lines = append(lines, command.Wrap(fmt.Sprintf("While other users' %s refer to them, %s cannot be deleted. With %s:ref=%s:ondelete=cascade those %s are deleted too; "+
-			"with :optional:ondelete=null they lose the reference.", now.Plural, what, f.Name, f.Arg, now.Plural), 80)...)
+			"with :optional:ondelete=null they lose the reference.", now.Plural, referred, f.Name, f.Arg, now.Plural), 80)...)
 	}
 	return strings.Join(lines, "\n")
 }

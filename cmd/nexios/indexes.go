@@ -11,21 +11,21 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// checkIndexes looks for indexes that new tables get and those that an older
-// version made lack, in what the migrations say.
+// checkIndexes looks in the migrations for indexes that new tables get and tables made
+// by older versions lack.
 func checkIndexes(open opened) []finding {
-	lacking, err := lackingIndexes(open.spec, open.Files())
+	missing, err := missingIndexes(open.spec, open.Files())
 	if err != nil {
-		return []finding{{"indexes", warn, err.Error(), ""}}
+		return []finding{{"indexes", statusWarn, err.Error(), ""}}
 	}
-	if len(lacking) == 0 {
-		return []finding{{"indexes", well, "tables have the indexes for their lists and searches", ""}}
+	if len(missing) == 0 {
+		return []finding{{"indexes", statusOK, "tables have the indexes for their lists and searches", ""}}
 	}
-	return lacking
+	return missing
 }
 
-func lackingIndexes(p spec.Project, project fs.FS) (lacking []finding, err error) {
-	var made bytes.Buffer // what all migrations say
+func missingIndexes(p spec.Project, project fs.FS) (missing []finding, err error) {
+	var migrations bytes.Buffer // text of all migrations
 	names, err := fs.Glob(project, "internal/migrations/*.go")
 	if err != nil {
 		return nil, err
@@ -35,9 +35,9 @@ func lackingIndexes(p spec.Project, project fs.FS) (lacking []finding, err error
 		if err != nil {
 			return nil, err
 		}
-		made.Write(text)
+		migrations.Write(text)
 	}
-	says := func(text string) bool { return bytes.Contains(made.Bytes(), []byte(text)) }
+	mentions := func(text string) bool { return bytes.Contains(migrations.Bytes(), []byte(text)) }
 	for _, r := range p.Resources {
 		lists, err := view.Lists(p, r)
 		if err != nil {
@@ -48,9 +48,9 @@ func lackingIndexes(p spec.Project, project fs.FS) (lacking []finding, err error
 				fields := spec.ParseIndex(word).Fields
 				return len(fields) >= len(list.Fields) && slices.Equal(fields[:len(list.Fields)], list.Fields)
 			})
-			if !covered && !says(list.Name+",") && !says(list.Name+`"`) && !says(list.Name+";") {
-				lacking = append(lacking, finding{
-					"indexes", warn, fmt.Sprintf("lists of %s by %s read many rows: the table is from an older version and has no index on both", r.Plural, strings.Join(list.Fields, " and ")),
+			if !covered && !mentions(list.Name+",") && !mentions(list.Name+`"`) && !mentions(list.Name+";") {
+				missing = append(missing, finding{
+					"indexes", statusWarn, fmt.Sprintf("lists of %s by %s read many rows: the table is from an older version and has no index on both", r.Plural, strings.Join(list.Fields, " and ")),
 					"nexios add index " + r.Name + " " + strings.Join(list.Fields, ","),
 				})
 			}
@@ -65,12 +65,12 @@ func lackingIndexes(p spec.Project, project fs.FS) (lacking []finding, err error
 				searched = append(searched, fmt.Sprintf("%q", f.Column()))
 			}
 		}
-		if len(searched) > 0 && r.Existing == nil && !says(fmt.Sprintf("db.SearchIndex(tx, %q", r.TableName())) {
-			lacking = append(lacking, finding{
-				"indexes", warn, "searches of " + r.Plural + " read every row: the table is from an older version and has no search index",
+		if len(searched) > 0 && r.Existing == nil && !mentions(fmt.Sprintf("db.SearchIndex(tx, %q", r.TableName())) {
+			missing = append(missing, finding{
+				"indexes", statusWarn, "searches of " + r.Plural + " read every row: the table is from an older version and has no search index",
 				fmt.Sprintf("nexios add migration search-%s   # db.SearchIndex(tx, %q, %s)", strings.ReplaceAll(r.TableName(), "_", "-"), r.TableName(), strings.Join(searched, ", ")),
 			})
 		}
 	}
-	return lacking, nil
+	return missing, nil
 }

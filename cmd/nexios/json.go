@@ -2,8 +2,8 @@ package main
 
 import "github.com/spf13/cobra"
 
-// jsonTopic documents the JSON of all commands. It is part of the interface:
-// members may be added, none will change its meaning.
+// jsonTopic documents the JSON output of all commands. It is part of the interface:
+// fields may be added, but their meaning does not change.
 func jsonTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "json",

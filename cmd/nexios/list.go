@@ -12,9 +12,9 @@ import (
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
-// madeBy is one part of a project, by the command that adds it as it is now; see
+// part is a part of a project, with the command that adds it in its current form; see
 // spec.Made.
-type madeBy struct {
+type part struct {
 	Kind    string `json:"kind"` // feature, resource, model, field, index or version
 	Name    string `json:"name"`
 	Command string `json:"command"`
@@ -36,8 +36,8 @@ Routes: nexios routes.`,
 		out := cmd.OutOrStdout()
 		if wantsJSON(cmd) {
 			return json.NewEncoder(out).Encode(struct {
-				Dir   string   `json:"dir"`
-				Parts []madeBy `json:"parts"`
+				Dir   string `json:"dir"`
+				Parts []part `json:"parts"`
 			}{open.dir, parts})
 		}
 		if len(parts) == 0 {
@@ -50,28 +50,28 @@ Routes: nexios routes.`,
 	})
 }
 
-// partsOf lists what a project has, features first: resources may need them.
-func partsOf(open opened) []madeBy {
-	parts := []madeBy{}
+// partsOf lists the parts of a project, features first: resources may need them.
+func partsOf(open opened) []part {
+	parts := []part{}
 	for _, chosen := range open.spec.Features {
-		if f, ok := open.catalog.Feature(chosen.Name); ok { // always, in a project that was opened
+		if f, ok := open.catalog.Feature(chosen.Name); ok { // always true for an opened project
 			name := strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature ")
-			parts = append(parts, madeBy{"feature", strings.TrimSpace(name), strings.Join(addWords(f, chosen.Options), " ")})
+			parts = append(parts, part{"feature", strings.TrimSpace(name), strings.Join(addWords(f, chosen.Options), " ")})
 		}
 	}
 	for _, made := range open.spec.Commands() {
-		parts = append(parts, madeBy(made))
+		parts = append(parts, part(made))
 	}
 	return parts
 }
 
-// addWords are the words of the command that adds a feature with options.
+// addWords returns the words of the command that adds a feature with options.
 func addWords(f scaffold.Feature, options map[string]string) []string {
 	words := []string{"nexios add", f.Name}
 	for _, o := range f.Options {
 		switch value := options[o.Name]; {
 		case value == o.Default || value == "":
-		case named(f, o):
+		case isNameOption(f, o):
 			words = slices.Insert(words, 2, value)
 		default:
 			words = append(words, "--"+o.Name, strings.ReplaceAll(value, ",", "/"))

@@ -15,11 +15,12 @@ func main() {
 	os.Exit(start(os.Stdout, os.Stderr))
 }
 
-// start runs the program with what the process was started with but its outputs.
+// start runs nexios with the arguments and stdin of the process, writing to stdout and
+// stderr.
 func start(stdout, stderr io.Writer) int {
 	quiet.Done()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second ctrl-c ends the program at once
+	context.AfterFunc(ctx, stop) // a second ctrl-c kills the program
 	defer stop()
 	return run(ctx, os.Args[1:], os.Stdin, stdout, stderr)
 }

@@ -47,10 +47,10 @@ In a folder without a project the tools report that, until there is one.`,
 				}
 				fmt.Fprintln(cmd.ErrOrStderr(), "serving coding agents on standard input and output; ctrl-c stops it")
 			}
-			a := &agent{named: dir, root: cmd.Root(), plans: map[string]planned{}, packages: sync.OnceValues(packageDocs)}
+			a := &agent{flagDir: dir, root: cmd.Root(), plans: map[string]planned{}, packages: sync.OnceValues(packageDocs)}
 			err := a.server().Run(cmd.Context(), &mcp.IOTransport{Reader: io.NopCloser(cmd.InOrStdin()), Writer: keepOpen{cmd.OutOrStdout()}})
 			if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
-				return nil // the agent has gone
+				return nil // the agent has disconnected
 			}
 			return err
 		},
@@ -59,39 +59,39 @@ In a folder without a project the tools report that, until there is one.`,
 	return cmd
 }
 
-// keepOpen is a writer that others close too.
+// keepOpen is a writer whose Close does nothing: the server must not close stdout.
 type keepOpen struct{ io.Writer }
 
 func (keepOpen) Close() error { return nil }
 
-// agent is what a coding agent may do with the project in dir.
+// agent runs nexios for a coding agent.
 type agent struct {
-	named string // by --dir
-	dir   string // "" until find finds it
-	root  *cobra.Command
+	flagDir string // from --dir
+	dir     string // "" until find has found it
+	root    *cobra.Command
 
-	mu    sync.Mutex // one change at a time
+	mu    sync.Mutex // allows one change at a time
 	plans map[string]planned
-	made  int // plans so far
+	count int // number of plans so far
 
-	packages func() ([]string, error) // what the runtime's packages document
+	packages func() ([]string, error) // go doc of the runtime
 }
 
-// find looks for the project until it is there: an agent may begin in a folder that it
-// then makes one in.
+// find looks for the project until there is one: an agent may start in an empty
+// directory and create the project there.
 func (a *agent) find() (err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.dir == "" {
-		a.dir, err = findProject(a.named)
+		a.dir, err = findProject(a.flagDir)
 	}
 	return err
 }
 
-// planned is a command that was shown and not carried out yet.
+// planned is a command that was shown and not applied yet.
 type planned struct {
 	words []string
-	epoch string // when, in SOURCE_DATE_EPOCH's seconds: migrations are named by it
+	epoch string // SOURCE_DATE_EPOCH in seconds, so that migrations get the same names
 	shown string
 }
 
@@ -102,7 +102,7 @@ call plan with the words of the command, look at what it would write, then call 
 with the plan's id. Run the tests afterwards. Edit anything else by hand; later plans
 keep your edits. The tool docs also searches the packages that the code imports.`
 
-// Arguments of the tools.
+// Inputs of the tools.
 type (
 	planInput struct {
 		Words []string `json:"words" jsonschema:"the command, one word each: add resource post title:string:min=3; or add field, add auth, change field, rename resource, remove, adopt TABLE, api version, client ts, templates eject, upgrade, undo"`
@@ -120,7 +120,7 @@ type (
 	docsInput struct {
 		Query string `json:"query" jsonschema:"words to look for, such as: paging cursor"`
 	}
-	none struct{}
+	noInput struct{}
 )
 
 func (a *agent) server() *mcp.Server {
@@ -128,11 +128,11 @@ func (a *agent) server() *mcp.Server {
 	reads := &mcp.ToolAnnotations{ReadOnlyHint: true}
 	tool(s, a, "plan", "Show what a nexios command would write to the project, without writing. Returns the plan's id for apply.", reads, a.plan)
 	tool(s, a, "apply", "Write what a plan showed. Refused if the project has changed since, so that nothing else would be written.", nil, a.apply)
-	tool(s, a, "undo", "Plan to undo the last nexios command. Returns the plan's id for apply.", reads, func(ctx context.Context, _ none) (string, error) {
+	tool(s, a, "undo", "Plan to undo the last nexios command. Returns the plan's id for apply.", reads, func(ctx context.Context, _ noInput) (string, error) {
 		return a.plan(ctx, planInput{Words: []string{"undo"}})
 	})
 	tool(s, a, "schema", "The project's resources, fields and features, and the language that fields are written in.", reads, a.schema)
-	tool(s, a, "routes", "The routes that the project serves, with their guards; openapi has summaries.", reads, func(ctx context.Context, _ none) (string, error) {
+	tool(s, a, "routes", "The routes that the project serves, with their guards; openapi has summaries.", reads, func(ctx context.Context, _ noInput) (string, error) {
 		text, _, err := a.nexios(ctx, nil, "routes")
 		return text, err
 	})
@@ -143,22 +143,22 @@ func (a *agent) server() *mcp.Server {
 	return s
 }
 
-// tool adds a tool that answers in text.
-func tool[In any](s *mcp.Server, a *agent, name, about string, hints *mcp.ToolAnnotations, do func(context.Context, In) (string, error)) {
-	mcp.AddTool(s, &mcp.Tool{Name: name, Description: about, Annotations: hints}, func(ctx context.Context, _ *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
+// tool adds a tool that returns text.
+func tool[In any](s *mcp.Server, a *agent, name, operation string, hints *mcp.ToolAnnotations, do func(context.Context, In) (string, error)) {
+	mcp.AddTool(s, &mcp.Tool{Name: name, Description: operation, Annotations: hints}, func(ctx context.Context, _ *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
 		if err := a.find(); err != nil {
 			return nil, nil, err
 		}
 		text, err := do(ctx, in)
 		if err != nil {
-			return nil, nil, err // the agent reads it as the tool's result
+			return nil, nil, err // the SDK passes it to the agent as the tool's result
 		}
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
 	})
 }
 
-// nexios runs a command of this program in the project, and returns what it prints and
-// what it notes. Its error is what the command says.
+// nexios runs a command of this program in the project. It returns its stdout and
+// stderr; if the command fails, err holds both.
 func (a *agent) nexios(ctx context.Context, env []string, words ...string) (text, notes string, err error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -169,8 +169,8 @@ func (a *agent) nexios(ctx context.Context, env []string, words ...string) (text
 	return output(cmd, a.dir, env)
 }
 
-// output runs a command and returns what it prints and what it notes. Where it fails,
-// both are the error.
+// output runs a command and returns its stdout and stderr. If the command fails, err
+// holds both.
 func output(cmd *exec.Cmd, dir string, env []string) (text, notes string, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(os.Environ(), env...), &stdout, &stderr
@@ -214,13 +214,13 @@ func (a *agent) plan(ctx context.Context, in planInput) (string, error) {
 			return "", err
 		}
 	}
-	a.made++
-	id := fmt.Sprintf("plan-%d", a.made)
+	a.count++
+	id := fmt.Sprintf("plan-%d", a.count)
 	a.plans[id] = p
 	return fmt.Sprintf("%s\nplan: %s\nTo write this, call apply with the plan's id.\n", shown, id), nil
 }
 
-// show is what a command would do.
+// show returns the output of a dry run.
 func (a *agent) show(ctx context.Context, p planned, diff bool) (string, error) {
 	words := append(slices.Clone(p.words), "--dry-run")
 	if diff {
@@ -252,7 +252,7 @@ func (a *agent) apply(ctx context.Context, in applyInput) (string, error) {
 	return text + notes, err
 }
 
-func (a *agent) schema(context.Context, none) (string, error) {
+func (a *agent) schema(context.Context, noInput) (string, error) {
 	text, err := os.ReadFile(filepath.Join(a.dir, scaffold.SpecFile))
 	if err != nil {
 		return "", err
@@ -281,39 +281,39 @@ func (a *agent) openAPI(ctx context.Context, in openAPIInput) (string, error) {
 		if !ok {
 			return "", &problem.Error{What: fmt.Sprintf("the document has no path %q", in.Path), Try: "openapi without a path, which lists them"}
 		}
-		whole, err := json.MarshalIndent(item, "", "  ")
-		return string(whole), err
+		pathItem, err := json.MarshalIndent(item, "", "  ")
+		return string(pathItem), err
 	}
 	var lines []string
 	for path, item := range document.Paths {
 		for method, op := range item {
-			var about struct {
+			var operation struct {
 				ID      string `json:"operationId"`
 				Summary string `json:"summary"`
 			}
-			if err := json.Unmarshal(op, &about); err != nil {
+			if err := json.Unmarshal(op, &operation); err != nil {
 				return "", err
 			}
-			lines = append(lines, fmt.Sprintf("%s %s  %s: %s", path, strings.ToUpper(method), about.ID, about.Summary))
+			lines = append(lines, fmt.Sprintf("%s %s  %s: %s", path, strings.ToUpper(method), operation.ID, operation.Summary))
 		}
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n"), nil
 }
 
-// dev tells what a running nexios dev shows, and no more of it than is read.
-func (a *agent) dev(ctx context.Context, _ none) (string, error) {
-	told, err := reload.Ask(ctx, a.dir)
+// dev returns the state of a running nexios dev, cut down to what an agent reads.
+func (a *agent) dev(ctx context.Context, _ noInput) (string, error) {
+	state, err := reload.Ask(ctx, a.dir)
 	if err != nil {
 		return "", err
 	}
-	if told == nil {
+	if state == nil {
 		return "", &problem.Error{Kind: problem.Failure, What: "nexios dev is not running in this project", Try: "nexios dev"}
 	}
-	slices.SortStableFunc(told.Requests, func(a, b event.Request) int { return cmp.Compare(b.Status/500, a.Status/500) })
-	told.Requests = told.Requests[:min(20, len(told.Requests))]
-	told.Logs = told.Logs[:min(20, len(told.Logs))]
-	text, err := json.MarshalIndent(told, "", "  ")
+	slices.SortStableFunc(state.Requests, func(a, b event.Request) int { return cmp.Compare(b.Status/500, a.Status/500) })
+	state.Requests = state.Requests[:min(20, len(state.Requests))]
+	state.Logs = state.Logs[:min(20, len(state.Logs))]
+	text, err := json.MarshalIndent(state, "", "  ")
 	return string(text), err
 }
 
@@ -326,8 +326,8 @@ func (a *agent) test(ctx context.Context, in testInput) (string, error) {
 	return text, err
 }
 
-// docs searches the help of all commands, what the project says of itself, and the
-// documentation of the runtime's packages.
+// docs searches the help of all commands, the project's documents and the documentation
+// of the runtime.
 func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 	packages, err := a.packages()
 	if err != nil {
@@ -340,7 +340,7 @@ func (a *agent) docs(_ context.Context, in docsInput) (string, error) {
 	return strings.Join(found, "\n\n"), nil
 }
 
-// guides are the help of all commands, and the sections of the project's own files.
+// guides returns the help of all commands and the sections of the project's documents.
 func (a *agent) guides() []string {
 	var sections []string
 	var walk func(*cobra.Command)
@@ -357,7 +357,7 @@ func (a *agent) guides() []string {
 	for _, name := range []string{"README.md", "AGENTS.md", "SECURITY.md"} {
 		text, err := os.ReadFile(filepath.Join(a.dir, name))
 		if err != nil {
-			continue // it was removed
+			continue // the file was removed
 		}
 		for _, section := range strings.Split(string(text), "\n## ") {
 			sections = append(sections, "# "+name+": "+section)
@@ -366,13 +366,13 @@ func (a *agent) guides() []string {
 	return sections
 }
 
-// best returns the sections, at most limit, that say most about a query.
+// best returns at most limit sections, the best matches for a query first.
 func best(query string, sections []string, limit int) []string {
 	words := strings.Fields(strings.ToLower(query))
-	with := map[string]int{} // in how many sections a word is: those that are everywhere say little
+	frequency := map[string]int{} // in how many sections each word occurs: frequent words weigh less
 	for _, section := range sections {
 		for _, word := range words {
-			with[word] += min(1, strings.Count(strings.ToLower(section), word))
+			frequency[word] += min(1, strings.Count(strings.ToLower(section), word))
 		}
 	}
 	score := func(section string) (n float64) {
@@ -380,7 +380,7 @@ func best(query string, sections []string, limit int) []string {
 		head, _, _ := strings.Cut(section, "\n")
 		for _, word := range words {
 			if found := strings.Count(section, word); found > 0 {
-				n += float64(5+min(3, found)+5*strings.Count(head, word)) / float64(with[word])
+				n += float64(5+min(3, found)+5*strings.Count(head, word)) / float64(frequency[word])
 			}
 		}
 		return n
@@ -397,8 +397,8 @@ func best(query string, sections []string, limit int) []string {
 	}
 	slices.SortStableFunc(found, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	var texts []string
-	for _, one := range found[:min(limit, len(found))] {
-		texts = append(texts, one.text)
+	for _, s := range found[:min(limit, len(found))] {
+		texts = append(texts, s.text)
 	}
 	return texts
 }

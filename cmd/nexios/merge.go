@@ -25,8 +25,8 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// mergeDriver is what git runs for the files that .gitattributes gives the
-// attribute merge=nexios; where nexios is not installed, git's own merge.
+// mergeDriver is the command that git runs for files with the attribute merge=nexios in
+// .gitattributes. Without nexios on the PATH, it falls back to git's own merge.
 const mergeDriver = "if command -v nexios >/dev/null; then nexios merge --driver %O %A %B %P; else git merge-file %A %O %B; fi"
 
 func mergeCommand() *cobra.Command {
@@ -75,7 +75,7 @@ have it; in a clone, set it up once with --install.`,
 	return cmd
 }
 
-// installDriver sets the merge driver of the project's repository.
+// installDriver configures the merge driver in the project's repository.
 func installDriver(cmd *cobra.Command, dir string) error {
 	dir, err := findProject(dir)
 	if err != nil {
@@ -90,15 +90,15 @@ func installDriver(cmd *cobra.Command, dir string) error {
 
 func setDriver(ctx context.Context, dir string) error {
 	for _, set := range [][2]string{{"merge.nexios.driver", mergeDriver}, {"merge.nexios.name", "nexios, by what nexios.json means"}} {
-		if out, err := bareCommand(ctx, dir, "config", "--local", set[0], set[1]).CombinedOutput(); err != nil {
+		if out, err := plainGitCommand(ctx, dir, "config", "--local", set[0], set[1]).CombinedOutput(); err != nil {
 			return fmt.Errorf("git config: %w: %s", err, bytes.TrimSpace(out))
 		}
 	}
 	return nil
 }
 
-// mergeFile is the merge driver: it leaves the result in ours, and an error where
-// that has markers.
+// mergeFile is the merge driver: it writes the result to ours, and returns an error if
+// the result has conflict markers.
 func mergeFile(base, ours, theirs, path string) error {
 	var s scaffold.Sides
 	for name, text := range map[string]*[]byte{base: &s.Base, ours: &s.Ours, theirs: &s.Theirs} {
@@ -107,11 +107,11 @@ func mergeFile(base, ours, theirs, path string) error {
 			return err
 		}
 	}
-	at := filepath.ToSlash(path)
-	if _, below, ok := strings.Cut("/"+at, "/"+apply.BaseDir+"/"); ok {
-		at = below
+	rel := filepath.ToSlash(path)
+	if _, below, ok := strings.Cut("/"+rel, "/"+apply.BaseDir+"/"); ok {
+		rel = below
 	}
-	text, conflict := scaffold.MergeText(filepath.Base(at), s)
+	text, conflict := scaffold.MergeText(filepath.Base(rel), s)
 	if err := os.WriteFile(ours, text, 0o644); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func mergeFile(base, ours, theirs, path string) error {
 	return nil
 }
 
-// mergeProject is nexios merge.
+// mergeProject runs nexios merge.
 func mergeProject(cmd *cobra.Command, f changeFlags) error {
 	folder, dir, err := openFound(cmd, f)
 	if err != nil {
@@ -133,7 +133,7 @@ func mergeProject(cmd *cobra.Command, f changeFlags) error {
 		return err
 	}
 	catalog = catalog.Of(folder.Files())
-	torn, err := unmerged(cmd.Context(), dir, folder.Files())
+	conflicted, err := unmerged(cmd.Context(), dir, folder.Files())
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func mergeProject(cmd *cobra.Command, f changeFlags) error {
 	if renamed {
 		p, project, err = catalog.MergeTrees(folder.Files(), trees)
 	} else {
-		p, project, err = catalog.Merge(folder.Files(), torn)
+		p, project, err = catalog.Merge(folder.Files(), conflicted)
 	}
 	if err != nil {
 		return err
@@ -160,28 +160,28 @@ func mergeProject(cmd *cobra.Command, f changeFlags) error {
 		return &problem.Error{
 			Kind:  problem.Failure,
 			What:  fmt.Sprintf("this project uses nexios %s; you are running nexios %s", project.Nexios, catalog.Version),
-			Where: filepath.Join(dir, scaffold.SpecFile), Try: getVersion(project.Nexios),
+			Where: filepath.Join(dir, scaffold.SpecFile), Try: installCommand(project.Nexios),
 		}
 	}
 	check := f.checks()
-	f.noCheck = true // what has markers in it does not compile before, and could not be mended
+	f.noCheck = true // files with markers did not compile before, so the check would fail
 	err = carryOver(cmd, f, opened{folder, dir, project, catalog}, p, changing{
 		title: "merge", next: []string{"git add --all", "go run . migrate up", "go test ./...", "git commit"},
 	})
 	if err != nil || f.dryRun || f.markers || !check {
 		return err
 	}
-	told, err := compile(cmd, dir)
-	if err != nil || told == "" || unreachable(told) {
+	errs, err := compile(cmd, dir)
+	if err != nil || errs == "" || unreachable(errs) {
 		return err
 	}
 	return &problem.Error{
 		Kind: problem.Failure, What: "both branches are merged, but do not compile together",
-		Label: "errors", Where: strings.Join(complaints(told, dir, dir), "\n"), Try: "edit these lines, then git add --all && git commit",
+		Label: "errors", Where: strings.Join(errorLines(errs, dir, dir), "\n"), Try: "edit these lines, then git add --all && git commit",
 	}
 }
 
-// mergedHead is what git is merging; "" for nothing.
+// mergedHead returns the ref that git is merging, or "".
 func mergedHead(ctx context.Context, dir string) string {
 	for _, ref := range []string{"MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"} {
 		if _, err := git(ctx, dir, "rev-parse", "--quiet", "--verify", ref); err == nil {
@@ -191,9 +191,9 @@ func mergedHead(ctx context.Context, dir string) string {
 	return ""
 }
 
-// treesOf are the files of the commits that git is merging, or that it has merged last
-// into a project that does not compile; renamed says that one of them renamed a
-// resource, without which they are not read.
+// treesOf returns the files of the commits that git is merging, or of the last merge if
+// its result does not compile. renamed reports whether one of the branches renamed a
+// resource; otherwise the files are not read.
 func treesOf(cmd *cobra.Command, dir string) (trees scaffold.Trees, renamed bool, err error) {
 	ctx := cmd.Context()
 	base, ours, theirs := "", "HEAD", mergedHead(ctx, dir)
@@ -211,7 +211,7 @@ func treesOf(cmd *cobra.Command, dir string) (trees scaffold.Trees, renamed bool
 	if base == "" {
 		found, err := git(ctx, dir, "merge-base", ours, theirs)
 		if err != nil {
-			return trees, false, nil // they have nothing in common
+			return trees, false, nil // no common ancestor
 		}
 		base = strings.TrimSpace(string(found))
 	}
@@ -228,7 +228,7 @@ func treesOf(cmd *cobra.Command, dir string) (trees scaffold.Trees, renamed bool
 	for _, name := range names {
 		p, err := spec.Parse(records[name])
 		if err != nil {
-			return trees, false, nil // which the merge says
+			return trees, false, nil // the merge reports it
 		}
 		projects = append(projects, p)
 	}
@@ -236,7 +236,7 @@ func treesOf(cmd *cobra.Command, dir string) (trees scaffold.Trees, renamed bool
 		return trees, false, nil
 	}
 	if theirs == "HEAD^2" {
-		if told, err := compile(cmd, dir); err != nil || told == "" { // git did it well, or its owner after it
+		if errs, err := compile(cmd, dir); err != nil || errs == "" { // git merged it correctly, or the user has fixed it
 			return trees, false, err
 		}
 	}
@@ -248,8 +248,8 @@ func treesOf(cmd *cobra.Command, dir string) (trees scaffold.Trees, renamed bool
 	return trees, true, nil
 }
 
-// treeOf are the files of the project in a commit, but for what is larger than a
-// megabyte and nobody's text.
+// treeOf returns the files of the project in a commit, without symbolic links and files
+// over 1 MiB.
 func treeOf(ctx context.Context, dir, rev string) (map[string][]byte, error) {
 	out, err := git(ctx, dir, "ls-tree", "-r", "-l", "-z", rev, "--", ".")
 	if err != nil {
@@ -279,8 +279,8 @@ func treeOf(ctx context.Context, dir, rev string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// refuseEdited refuses a plan that changes files with edits that git does not have: it
-// begins with what is committed.
+// refuseEdited rejects a plan that changes files with unstaged edits: the plan starts
+// from what git has.
 func refuseEdited(ctx context.Context, dir string, p plan.Plan) error {
 	list := func(args ...string) ([]string, error) {
 		out, err := git(ctx, dir, args...)
@@ -290,20 +290,20 @@ func refuseEdited(ctx context.Context, dir string, p plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	torn, err := list("diff", "--name-only", "--relative", "--diff-filter=U", "-z")
+	conflicted, err := list("diff", "--name-only", "--relative", "--diff-filter=U", "-z")
 	if err != nil {
 		return err
 	}
 	for _, op := range p.Changes() {
-		if slices.Contains(edited, op.Path) && !slices.Contains(torn, op.Path) {
+		if slices.Contains(edited, op.Path) && !slices.Contains(conflicted, op.Path) {
 			return &problem.Error{Kind: problem.Failure, What: "a file was edited after git merged it", Where: op.Path, Try: "git add " + op.Path + " && git stash && nexios merge && git stash pop"}
 		}
 	}
 	return nil
 }
 
-// unmerged are the files of the project that git could not merge and that are not
-// resolved since.
+// unmerged returns the files of the project that git could not merge and that are still
+// unresolved.
 func unmerged(ctx context.Context, dir string, files fs.FS) (map[string]scaffold.Sides, error) {
 	out, err := git(ctx, dir, "ls-files", "--unmerged", "-z")
 	switch {
@@ -349,7 +349,7 @@ func unmerged(ctx context.Context, dir string, files fs.FS) (map[string]scaffold
 	if err != nil {
 		return nil, err
 	}
-	torn := map[string]scaffold.Sides{}
+	conflicted := map[string]scaffold.Sides{}
 	for path, blob := range names {
 		ours, other := written(path)
 		s := scaffold.Sides{
@@ -363,26 +363,26 @@ func unmerged(ctx context.Context, dir string, files fs.FS) (map[string]scaffold
 		merged := false
 		if path == scaffold.SpecFile && s.Base != nil {
 			is, _ := scaffold.MergeText(path, s)
-			merged = merge.Same(is, text) // by the driver
+			merged = merge.Same(is, text) // merged by the driver
 		}
 		if s.Ours == nil || s.Theirs == nil || hasMarkers(text) || merged {
-			torn[path] = s
+			conflicted[path] = s
 		}
 	}
-	return torn, nil
+	return conflicted, nil
 }
 
-// hasMarkers reports whether a text has the markers of a conflict.
+// hasMarkers reports whether a text contains conflict markers.
 func hasMarkers(text []byte) bool {
-	at := func(mark string) int {
+	index := func(mark string) int {
 		if bytes.HasPrefix(text, []byte(mark)) {
 			return 0
 		}
 		return bytes.Index(text, []byte("\n"+mark))
 	}
-	begin, middle, end := at("<<<<<<< "), at("=======\n"), at(">>>>>>> ")
+	begin, middle, end := index("<<<<<<< "), index("=======\n"), index(">>>>>>> ")
 	if middle < 0 {
-		middle = at("=======\r\n")
+		middle = index("=======\r\n")
 	}
 	return begin >= 0 && middle > begin && end > middle
 }

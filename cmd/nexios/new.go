@@ -19,8 +19,7 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// newFlags are the answers that `nexios new` takes from its command line, or
-// from the wizard.
+// newFlags are the settings of `nexios new`, from the command line or the wizard.
 type newFlags struct {
 	changeFlags
 	name     string
@@ -67,7 +66,7 @@ Without NAME it asks, on a terminal.`,
 	return cmd
 }
 
-// words is the command line that says the answers.
+// words returns the command line with these settings.
 func (f newFlags) words() []string {
 	words := []string{"nexios new", f.name}
 	add := func(given bool, flag ...string) {
@@ -75,7 +74,7 @@ func (f newFlags) words() []string {
 			words = append(words, flag...)
 		}
 	}
-	add(f.dir != "", "--dir", word(f.dir))
+	add(f.dir != "", "--dir", quotePath(f.dir))
 	add(f.module != "", "--module", f.module)
 	add(f.database != spec.Databases()[0], "--db", f.database)
 	add(f.preset != templates.Presets()[0], "--preset", f.preset)
@@ -83,13 +82,13 @@ func (f newFlags) words() []string {
 	return words
 }
 
-// folder is where the project goes.
+// folder returns the directory of the new project.
 func (f newFlags) folder() string {
 	return cmp.Or(f.dir, f.name)
 }
 
-// createProject is `nexios new` with all its answers given. question, if any,
-// is asked before it writes.
+// createProject runs `nexios new` once all its arguments are known. If question is not
+// empty, it is asked before anything is written.
 func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	catalog, err := templates.Catalog()
 	if err != nil {
@@ -115,12 +114,12 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(dir); err == nil && info.IsDir() && !f.dryRun { // a killed `nexios new` may have begun to fill it
+	if info, err := os.Stat(dir); err == nil && info.IsDir() && !f.dryRun { // a killed `nexios new` may have left a partial project
 		if err := refuseTracked(cmd, dir); err != nil {
 			return err
 		}
 		done, err := apply.Recover(dir)
-		sayRecovery(cmd, done)
+		printRecovery(cmd, done)
 		if err != nil {
 			return err
 		}
@@ -128,9 +127,9 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 	if err := refuseOccupied(f.folder()); err != nil {
 		return err
 	}
-	if around, err := findProject(""); err == nil {
-		if way, err := filepath.Rel(around, dir); err == nil && filepath.IsLocal(way) {
-			fmt.Fprintf(cmd.ErrOrStderr(), "note: %s is inside another project, %s\n", dir, around)
+	if outer, err := findProject(""); err == nil {
+		if rel, err := filepath.Rel(outer, dir); err == nil && filepath.IsLocal(rel) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "note: %s is inside another project, %s\n", dir, outer)
 		}
 	}
 	p, err := catalog.Change(spec.Project{}, project, emptyDir{})
@@ -157,35 +156,36 @@ func createProject(cmd *cobra.Command, f newFlags, question string) error {
 			return nil
 		},
 		done: project.Name + " is ready.",
-		next: append(enter(dir), first, "nexios dev"),
+		next: append(cdCommand(dir), first, "nexios dev"),
 	}
 	return f.carryOut(cmd, s)
 }
 
-// enter is the command that leads into dir: none when that is where we are.
-func enter(dir string) []string {
-	way, err := os.Getwd()
+// cdCommand returns the command that changes to dir, or nil if dir is the current
+// directory.
+func cdCommand(dir string) []string {
+	rel, err := os.Getwd()
 	if err == nil {
-		way, err = filepath.Rel(way, dir)
+		rel, err = filepath.Rel(rel, dir)
 	}
 	switch {
 	case err != nil:
-		return []string{"cd " + word(dir)}
-	case way == ".":
+		return []string{"cd " + quotePath(dir)}
+	case rel == ".":
 		return nil
 	}
-	return []string{"cd " + word(way)}
+	return []string{"cd " + quotePath(rel)}
 }
 
-// word is a path as one word in any shell.
-func word(path string) string {
+// quotePath quotes a path that contains spaces for the shell.
+func quotePath(path string) string {
 	if strings.Contains(path, " ") {
 		return `"` + path + `"`
 	}
 	return path
 }
 
-// refuseOccupied refuses a folder that has something in it or cannot be made.
+// refuseOccupied rejects a directory that is not empty or cannot be created.
 func refuseOccupied(dir string) error {
 	const another = "another name, or --dir with an empty folder"
 	entries, err := os.ReadDir(dir)
@@ -199,20 +199,20 @@ func refuseOccupied(dir string) error {
 	}
 	parent := filepath.Dir(dir)
 	if _, err := os.Stat(parent); err != nil {
-		return &problem.Error{What: dir + " cannot be created", Where: parent + " does not exist", Try: "mkdir " + word(parent)}
+		return &problem.Error{What: dir + " cannot be created", Where: parent + " does not exist", Try: "mkdir " + quotePath(parent)}
 	}
 	return nil
 }
 
-// emptyDir is the folder of a project that is not there yet.
+// emptyDir is the file system of a project that does not exist yet.
 type emptyDir struct{}
 
 func (emptyDir) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// firstCommit puts the new project under git, unless it is inside of a
-// repository already.
+// firstCommit creates a git repository with a first commit, unless the project is
+// inside a repository already.
 func firstCommit(cmd *cobra.Command, dir string) error {
 	git := func(args ...string) error {
 		run := exec.CommandContext(cmd.Context(), "git", args...)
@@ -226,7 +226,7 @@ func firstCommit(cmd *cobra.Command, dir string) error {
 	if _, err := exec.LookPath("git"); err != nil {
 		return errors.New("the project is not a git repository: git was not found on the PATH")
 	}
-	if _, err := bare(cmd.Context(), dir, "rev-parse", "--is-inside-work-tree"); err == nil {
+	if _, err := plainGit(cmd.Context(), dir, "rev-parse", "--is-inside-work-tree"); err == nil {
 		return nil
 	}
 	if err := git("init", "--quiet", "--initial-branch=main"); err != nil {
@@ -240,7 +240,7 @@ func firstCommit(cmd *cobra.Command, dir string) error {
 	}
 	commit := []string{"commit", "--quiet", "--no-gpg-sign", "--message=Start " + filepath.Base(dir)}
 	if git("var", "GIT_COMMITTER_IDENT") != nil {
-		// A machine on which git does not know its user yet.
+		// Git has no user name configured on this machine.
 		commit = append([]string{"-c", "user.name=nexios", "-c", "user.email=nexios@localhost"}, commit...)
 	}
 	return git(commit...)

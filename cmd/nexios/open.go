@@ -20,7 +20,7 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// opened is a project on disk. Close it.
+// opened is a project on disk. The caller must close it.
 type opened struct {
 	*apply.Project
 	dir     string
@@ -28,9 +28,9 @@ type opened struct {
 	catalog scaffold.Catalog
 }
 
-// lookAt opens the project in dir, or, when dir is empty, the one that the
-// current folder is in, to read it: nothing is written there.
-func lookAt(cmd *cobra.Command, dir string) (opened, error) {
+// openToRead opens the project in dir or, if dir is empty, the one that contains the
+// current directory, for reading. It writes nothing.
+func openToRead(cmd *cobra.Command, dir string) (opened, error) {
 	dir, err := findProject(dir)
 	if err != nil {
 		return opened{}, err
@@ -45,12 +45,12 @@ func lookAt(cmd *cobra.Command, dir string) (opened, error) {
 	return readOpened(folder, dir)
 }
 
-// reader completes a command that only reads the project: its flag --dir, and do,
-// which is given the open project.
+// reader completes a command that only reads the project: it adds the flag --dir and
+// runs do with the open project.
 func reader(cmd *cobra.Command, do func(cmd *cobra.Command, open opened, args []string) error) *cobra.Command {
 	dir := cmd.Flags().String("dir", "", projectHelp)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		open, err := lookAt(cmd, *dir)
+		open, err := openToRead(cmd, *dir)
 		if err != nil {
 			return err
 		}
@@ -60,12 +60,12 @@ func reader(cmd *cobra.Command, do func(cmd *cobra.Command, open opened, args []
 	return cmd
 }
 
-// openProject opens the project in dir, as lookAt finds it, for a command that
-// writes there unless it is a dry run. Other commands wait, and a step in which
-// an earlier one was killed is ended.
+// openProject opens the project in dir, like openToRead, for a command that writes
+// unless it is a dry run. It locks the project, and finishes or reverts the step of a
+// command that was killed.
 func openProject(cmd *cobra.Command, f changeFlags) (opened, error) {
 	if f.dryRun {
-		return lookAt(cmd, f.dir)
+		return openToRead(cmd, f.dir)
 	}
 	folder, dir, err := openFound(cmd, f)
 	if err != nil {
@@ -74,8 +74,8 @@ func openProject(cmd *cobra.Command, f changeFlags) (opened, error) {
 	return readOpened(folder, dir)
 }
 
-// openFound opens the folder that the project is in, as findProject finds it: to
-// write there, unless it is a dry run.
+// openFound opens the directory of the project that findProject finds, for writing
+// unless it is a dry run.
 func openFound(cmd *cobra.Command, f changeFlags) (folder *apply.Project, dir string, err error) {
 	if dir, err = findProject(f.dir); err != nil {
 		return nil, "", err
@@ -88,28 +88,28 @@ func openFound(cmd *cobra.Command, f changeFlags) (folder *apply.Project, dir st
 	return folder, dir, err
 }
 
-// openFolder opens a folder to write there.
+// openFolder opens a directory for writing.
 func openFolder(cmd *cobra.Command, dir string) (*apply.Project, error) {
 	if err := refuseTracked(cmd, dir); err != nil {
 		return nil, err
 	}
 	folder, done, err := apply.Open(dir, apply.Options{})
-	sayRecovery(cmd, done)
+	printRecovery(cmd, done)
 	return folder, err
 }
 
-// sayRecovery tells what became of a step that an earlier command was killed in.
-func sayRecovery(cmd *cobra.Command, done apply.Recovery) {
-	if told := done.String(); told != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note:", plan.Visible(told))
+// printRecovery prints what was done about the step of a killed command.
+func printRecovery(cmd *cobra.Command, done apply.Recovery) {
+	if message := done.String(); message != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note:", plan.Visible(message))
 	}
 }
 
-// refuseTracked refuses a journal that is under version control, if it is about
-// to be followed.
+// refuseTracked rejects an undo journal that is under version control: whoever wrote
+// the repository could have written it.
 func refuseTracked(cmd *cobra.Command, dir string) error {
 	if entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(apply.UndoDir))); err != nil || len(entries) == 0 {
-		return nil // there is nothing to follow
+		return nil // no journal
 	}
 	yes, err := tracked(cmd.Context(), dir, apply.UndoDir)
 	if err != nil || !yes {
@@ -148,40 +148,40 @@ func readOpened(folder *apply.Project, dir string) (_ opened, err error) {
 	return opened{folder, dir, project, catalog}, nil
 }
 
-// openToChange is openProject, but refuses a project that another version
-// wrote: what this one generates may not go with the project's runtime.
+// openToChange is openProject, but rejects a project of another version: code that this
+// version generates may not work with the project's runtime.
 func openToChange(cmd *cobra.Command, f changeFlags) (_ opened, err error) {
 	open, err := openProject(cmd, f)
 	if err != nil {
 		return opened{}, err
 	}
-	if has := open.spec.Nexios; has != open.catalog.Version {
+	if version := open.spec.Nexios; version != open.catalog.Version {
 		open.Close()
 		return opened{}, &problem.Error{
 			Kind:  problem.Failure,
-			What:  fmt.Sprintf("this project uses nexios %s; you are running nexios %s", has, open.catalog.Version),
+			What:  fmt.Sprintf("this project uses nexios %s; you are running nexios %s", version, open.catalog.Version),
 			Where: filepath.Join(open.dir, scaffold.SpecFile),
-			Try:   meet(has, open.catalog.Version),
+			Try:   alignVersions(version, open.catalog.Version),
 		}
 	}
 	return open, nil
 }
 
-// meet is the command that makes a project and the tool of one version.
-func meet(project, tool string) string {
+// alignVersions returns the command that brings project and tool to the same version.
+func alignVersions(project, tool string) string {
 	if semver.Compare("v"+project, "v"+tool) < 0 {
 		return "nexios upgrade"
 	}
-	return getVersion(project)
+	return installCommand(project)
 }
 
-// getVersion is the command that installs a version of nexios.
-func getVersion(version string) string {
+// installCommand returns the command that installs a version of nexios.
+func installCommand(version string) string {
 	return "go install github.com/nexios-go/nexios/cmd/nexios@v" + version
 }
 
-// findProject returns the nearest folder, from dir upwards, that a project is
-// in; only dir itself when it was named.
+// findProject returns the nearest directory, from dir upwards, that contains a project.
+// If dir is not empty, only dir itself counts.
 func findProject(dir string) (string, error) {
 	named := dir != ""
 	at, err := filepath.Abs(dir)
@@ -208,8 +208,8 @@ func findProject(dir string) (string, error) {
 	}
 }
 
-// migrationTime is when the next migration of the project is made: now, or a
-// second after the latest one when that is not in the past.
+// migrationTime returns the timestamp of the project's next migration: now, or one
+// second after the latest migration if that is later.
 func migrationTime(p spec.Project) (string, error) {
 	const layout = "20060102150405"
 	now, err := clock()
@@ -227,9 +227,8 @@ func migrationTime(p spec.Project) (string, error) {
 	return at.Add(time.Second).Format(layout), nil
 }
 
-// clock is the time that goes into what is written: now or, for output that is
-// the same byte for byte, SOURCE_DATE_EPOCH in seconds
-// (reproducible-builds.org/specs/source-date-epoch).
+// clock returns the time to write into files: now or, for reproducible output,
+// SOURCE_DATE_EPOCH in seconds (reproducible-builds.org/specs/source-date-epoch).
 func clock() (time.Time, error) {
 	epoch := os.Getenv("SOURCE_DATE_EPOCH")
 	if epoch == "" {

@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// oasdiff compares OpenAPI documents. It is run by its path and version: what
-// it needs is neither this tool's nor the project's.
+// oasdiff compares OpenAPI documents. It is run by its path and version, so that its
+// dependencies are neither this tool's nor the project's.
 const oasdiff = "github.com/oasdiff/oasdiff@v1.37.0"
 
 func openAPICommand() *cobra.Command {
@@ -46,15 +46,15 @@ func documentOf(cmd *cobra.Command, dir string) ([]byte, error) {
 	return goRunProject(cmd, dir, "openapi")
 }
 
-// goRunProject is `go run` of the project in dir with words, and what that prints; what
-// it complains of is shown.
+// goRunProject runs the project in dir with `go run` and the arguments words, and
+// returns its output. Its stderr is passed through.
 func goRunProject(cmd *cobra.Command, dir string, words ...string) ([]byte, error) {
 	run := exec.CommandContext(cmd.Context(), "go", append([]string{"run", "-buildvcs=false", "."}, words...)...)
 	run.Dir, run.Stderr = dir, cmd.ErrOrStderr()
-	if isTerminal(cmd.OutOrStdout()) { // which the program does not see
+	if isTerminal(cmd.OutOrStdout()) { // the program's stdout is a pipe
 		run.Env = append(run.Environ(), "COLUMNS=80")
 	}
-	stop := waiting(cmd, "building the project")
+	stop := showProgress(cmd, "building the project")
 	out, err := run.Output()
 	stop()
 	if err != nil {
@@ -66,7 +66,7 @@ func goRunProject(cmd *cobra.Command, dir string, words ...string) ([]byte, erro
 	return out, nil
 }
 
-// cancelled is errCancelled when somebody has had enough.
+// cancelled returns errCancelled if ctx is done.
 func cancelled(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return errCancelled
@@ -74,8 +74,8 @@ func cancelled(ctx context.Context) error {
 	return nil
 }
 
-// goRun runs a Go program that is no part of anything here and returns what it
-// prints. Its first build is told, since it takes a while.
+// goRun runs a Go program by module path and version, and returns its output. It prints
+// a note, since the first build takes a while.
 func goRun(cmd *cobra.Command, program string, args ...string) ([]byte, error) {
 	name, _, _ := strings.Cut(program, "@")
 	fmt.Fprintf(cmd.ErrOrStderr(), "note: running %s; its first build may take a minute\n", filepath.Base(name))
@@ -89,7 +89,7 @@ func goRun(cmd *cobra.Command, program string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// apiChange is one difference between two documents, as oasdiff tells it.
+// apiChange is a difference between two documents, as oasdiff reports it.
 type apiChange struct {
 	Level     int    `json:"level"`
 	ID        string `json:"id"`
@@ -98,7 +98,7 @@ type apiChange struct {
 	Path      string `json:"path"`
 }
 
-// severity is what a change means for those who use the API.
+// severity returns what the change means for clients.
 func (c apiChange) severity() string {
 	switch c.Level {
 	case 3:
@@ -138,18 +138,18 @@ which go run fetches and builds the first time; it is not added to the project.`
 				}
 			}
 			if len(args) == 1 {
-				made, err := documentFile(cmd, dir)
+				file, err := documentFile(cmd, dir)
 				if err != nil {
 					return err
 				}
-				defer os.Remove(made)
-				args = append(args, made)
+				defer os.Remove(file)
+				args = append(args, file)
 			}
 			out, err := goRun(cmd, oasdiff, "changelog", "--format", "json", "--allow-external-refs=false", args[0], args[1])
 			if err != nil {
 				return err
 			}
-			return tellChanges(cmd, out, failOn)
+			return printChanges(cmd, out, failOn)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", projectHelp)
@@ -158,13 +158,13 @@ which go run fetches and builds the first time; it is not added to the project.`
 	return cmd
 }
 
-// failLevels are the values of --fail-on. The place of one is that of the least
-// level of change that fails, from behind.
+// failLevels returns the values of --fail-on. A change fails if its level is at least 4
+// minus the index of the value.
 func failLevels() []string { return []string{"nothing", "breaking", "warning", "any"} }
 
-// documentFile writes the document of the project in dir to a temporary file.
+// documentFile writes the OpenAPI document of the project in dir to a temporary file.
 func documentFile(cmd *cobra.Command, dir string) (name string, err error) {
-	open, err := lookAt(cmd, dir)
+	open, err := openToRead(cmd, dir)
 	if err != nil {
 		return "", err
 	}
@@ -181,26 +181,26 @@ func documentFile(cmd *cobra.Command, dir string) (name string, err error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// tellChanges shows the changes, the worst first, and fails if one is as bad
-// as failOn.
-func tellChanges(cmd *cobra.Command, text []byte, failOn string) error {
+// printChanges prints the changes, the worst first, and returns an error if one is at
+// least as severe as failOn.
+func printChanges(cmd *cobra.Command, text []byte, failOn string) error {
 	changes := []apiChange{}
 	if len(bytes.TrimSpace(text)) > 0 {
 		if err := json.Unmarshal(text, &changes); err != nil {
 			return fmt.Errorf("what oasdiff says cannot be read: %w", err)
 		}
 	}
-	changes = slices.DeleteFunc(changes, func(c apiChange) bool { return c.ID == "api-version-not-bumped" }) // said of the document, not of the API
+	changes = slices.DeleteFunc(changes, func(c apiChange) bool { return c.ID == "api-version-not-bumped" }) // about the document, not the API
 	slices.SortStableFunc(changes, func(a, b apiChange) int { return b.Level - a.Level })
-	type told struct {
+	type entry struct {
 		Severity  string `json:"severity"`
 		ID        string `json:"id"`
 		Text      string `json:"text"`
 		Operation string `json:"operation,omitempty"`
 	}
-	list, bad := make([]told, len(changes)), 0
+	list, bad := make([]entry, len(changes)), 0
 	for i, c := range changes {
-		list[i] = told{c.severity(), c.ID, c.Text, strings.TrimSpace(c.Operation + " " + c.Path)}
+		list[i] = entry{c.severity(), c.ID, c.Text, strings.TrimSpace(c.Operation + " " + c.Path)}
 		if at := slices.Index(failLevels(), failOn); at > 0 && c.Level > 3-at {
 			bad++
 		}
@@ -212,7 +212,7 @@ func tellChanges(cmd *cobra.Command, text []byte, failOn string) error {
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
 		return encode(out, struct {
-			Changes []told `json:"changes"`
+			Changes []entry `json:"changes"`
 			failure
 		}{list, newFailure(err)}, err)
 	}

@@ -21,24 +21,24 @@ import (
 const (
 	exitDone      = 0
 	exitFailed    = 1
-	exitUsage     = 2   // the words of the command line are wrong
+	exitUsage     = 2   // the command line is invalid
 	exitConflict  = 3   // nothing was written because of conflicts
-	exitCancelled = 130 // the user said no, or pressed ctrl-c
+	exitCancelled = 130 // the user declined or pressed ctrl-c
 )
 
 var errCancelled = errors.New("cancelled; nothing was written")
 
 func exitCode(err error) int {
-	told := (*problem.Error)(nil)
+	cause := (*problem.Error)(nil)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errCancelled):
 		return exitCancelled
-	case !errors.As(err, &told):
+	case !errors.As(err, &cause):
 		return exitFailed
 	}
-	switch told.Kind {
+	switch cause.Kind {
 	case problem.Usage:
 		return exitUsage
 	case problem.Conflict:
@@ -47,12 +47,13 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// reported is an error that the JSON on standard output holds already.
+// reported marks an error that has been printed already, as JSON or by the project's
+// program.
 type reported struct{ error }
 
 func (r reported) Unwrap() error { return r.error }
 
-// report tells the error that a command ended with, and returns the exit code.
+// report prints the error that a command returned, and returns the exit code.
 func report(err error, asJSON bool, stdout, stderr io.Writer) int {
 	if errors.Is(err, context.Canceled) {
 		err = errCancelled
@@ -61,20 +62,19 @@ func report(err error, asJSON bool, stdout, stderr io.Writer) int {
 	switch {
 	case code == exitDone, errors.As(err, new(reported)):
 	case asJSON:
-		// Nothing is left to be done when even this cannot be written.
+		// If this fails too, there is nothing left to do.
 		_ = json.NewEncoder(stdout).Encode(newFailure(err))
 	case code == exitCancelled:
 		fmt.Fprintln(stderr, err)
 	default:
-		fmt.Fprint(stderr, text(parts(err), colours(stderr)))
+		fmt.Fprint(stderr, formatProblem(parts(err), colours(stderr)))
 	}
 	return code
 }
 
-// failure is what every command says with --json when it did not do what it
-// was asked for.
+// failure is the part of every --json output that reports an error.
 type failure struct {
-	Error *problem.Error `json:"error,omitempty"` // absent when all went well
+	Error *problem.Error `json:"error,omitempty"` // absent on success
 	Code  int            `json:"code,omitempty"`  // the exit code; absent for 0
 }
 
@@ -85,10 +85,11 @@ func newFailure(err error) failure {
 	return failure{parts(err), exitCode(err)}
 }
 
-// encode writes an answer as JSON. It tells of err, if there is one.
-func encode(w io.Writer, answer any, err error) error {
-	if broken := json.NewEncoder(w).Encode(answer); broken != nil {
-		return broken
+// encode writes a response as JSON. If err is not nil, the response already contains
+// it, and encode returns it as reported.
+func encode(w io.Writer, response any, err error) error {
+	if encodeErr := json.NewEncoder(w).Encode(response); encodeErr != nil {
+		return encodeErr
 	}
 	if err != nil {
 		return reported{err}
@@ -96,12 +97,13 @@ func encode(w io.Writer, answer any, err error) error {
 	return nil
 }
 
-// parts takes an error apart: by its problem, or as far as its text can be.
+// parts converts an error to a problem.Error, splitting the text of other errors as far
+// as possible.
 func parts(err error) *problem.Error {
 	var p problem.Error
-	if told := (*problem.Error)(nil); errors.As(err, &told) {
-		p = *told
-		p.What = told.Message()
+	if cause := (*problem.Error)(nil); errors.As(err, &cause) {
+		p = *cause
+		p.What = cause.Message()
 	} else {
 		p.What, p.Where, _ = strings.Cut(err.Error(), "\n")
 		p.Where = strings.Join(strings.Fields(p.Where), " ")
@@ -112,8 +114,9 @@ func parts(err error) *problem.Error {
 	return &p
 }
 
-// text is a problem for people: what to type next stays one line, to be copied.
-func text(p *problem.Error, style plan.Style) string {
+// formatProblem formats a problem for people, at 80 columns. The suggested command is not
+// wrapped, so that it can be copied.
+func formatProblem(p *problem.Error, style plan.Style) string {
 	label := cmp.Or(p.Label, "where")
 	column := len("  try: ")
 	if p.Where != "" {
@@ -136,7 +139,7 @@ func text(p *problem.Error, style plan.Style) string {
 	return b.String()
 }
 
-// conflict is the error of a plan that cannot be carried out.
+// conflict returns the error of a plan with conflicts.
 func conflict(p plan.Plan, try string) error {
 	var paths []string
 	for _, op := range p.Of(plan.Conflict) {
@@ -148,7 +151,7 @@ func conflict(p plan.Plan, try string) error {
 	}
 }
 
-// noArgs refuses words that a command has no use for.
+// noArgs rejects unexpected arguments.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

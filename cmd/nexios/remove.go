@@ -13,7 +13,7 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// removeHelp is what every removal does.
+// removeHelp describes what every removal does.
 const removeHelp = `If you edited one of the files, nothing is written unless you pass --force.
 Migrations stay, since databases have applied them. If there are tables, a new
 one drops them with their rows, and recreates them (empty) if rolled back.
@@ -36,8 +36,8 @@ func removeCommand() *cobra.Command {
 	return cmd
 }
 
-// remover completes a command that takes parts out of the project: of says what is
-// removed, and what is left.
+// remover completes a command that removes parts of the project: of returns the project
+// without them and what is removed.
 func remover(cmd *cobra.Command, of func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) (spec.Project, removal, error)) *cobra.Command {
 	var force bool
 	cmd = changer(cmd, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {
@@ -74,7 +74,7 @@ else may refer to it; "has" fields that list its rows are removed with it.
 }
 
 func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
-	var stay bool // without their guards
+	var keepOpen bool // keep the resources, without their guards
 	use := feature.Name
 	if feature.Repeats {
 		use += " [NAME]"
@@ -85,7 +85,7 @@ func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		Short:   "Remove " + feature.Name,
 		Long:    "Remove " + feature.Name + ". No other feature may need it.\n\n" + removeHelp,
 		Example: "  nexios remove " + example,
-		Args:    mayName(feature),
+		Args:    optionalName(feature),
 	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) (spec.Project, removal, error) {
 		chosen := spec.Feature{Name: feature.Name}
 		if feature.Repeats {
@@ -102,27 +102,26 @@ func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
 		if err != nil {
 			return left, removal{}, err
 		}
-		if !stay {
-			err = mayOpen(cmd, f, opened)
+		if !keepOpen {
+			err = confirmOpen(cmd, f, opened)
 		}
 		key := strings.TrimSpace(strings.TrimPrefix(scaffold.FeatureKey(chosen), "feature "))
 		return left, removal{title: "remove " + key, opened: opened, next: unneeded(open, left, feature, at)}, err
 	})
 	if feature.Name == "auth" {
-		cmd.Flags().BoolVar(&stay, "open", false, "resources that require a login stay, open to everybody")
+		cmd.Flags().BoolVar(&keepOpen, "open", false, "resources that require a login stay, open to everybody")
 	}
 	return cmd
 }
 
-// defaultName is what a feature that can be added several times is called when
-// nothing is said.
+// defaultName returns the default name of a feature that can be added more than once.
 func defaultName(f scaffold.Feature) string {
-	at := slices.IndexFunc(f.Options, func(o scaffold.Option) bool { return named(f, o) })
+	at := slices.IndexFunc(f.Options, func(o scaffold.Option) bool { return isNameOption(f, o) })
 	return f.Options[at].Default
 }
 
-// unneeded are the commands that remove what came with a feature and nothing
-// needs that is left.
+// unneeded returns the commands that remove the features that only the removed feature
+// needed.
 func unneeded(open opened, left spec.Project, feature scaffold.Feature, at string) []string {
 	needs := feature.Requires
 	for _, had := range open.spec.Features {
@@ -139,22 +138,22 @@ func unneeded(open opened, left spec.Project, feature scaffold.Feature, at strin
 	return commands
 }
 
-// removal is what is removed.
+// removal describes what is removed.
 type removal struct {
 	title  string
-	opened []string // the resources that anybody may call afterwards
+	opened []string // resources that anybody may call afterwards
 	next   []string
-	// version is the one of routes that goes, in the place of parts; "" for none.
+	// version is the API version that is removed, or "" if other parts are.
 	version string
 }
 
-// remove carries the project over to what is left of it.
+// remove writes the project without the removed parts.
 func remove(cmd *cobra.Command, f changeFlags, open opened, project spec.Project, what removal, force bool) error {
 	question := ""
 	if canAsk(cmd) && !f.yes && !f.dryRun {
-		question = strings.TrimSpace(callable("then", what.opened) + " " + strings.ToUpper(what.title[:1]) + what.title[1:] + "?")
+		question = strings.TrimSpace(callableNotice("then", what.opened) + " " + strings.ToUpper(what.title[:1]) + what.title[1:] + "?")
 	}
-	done := slices.DeleteFunc([]string{callable("now", what.opened), dropped(open.spec, project)}, func(s string) bool { return s == "" })
+	done := slices.DeleteFunc([]string{callableNotice("now", what.opened), dropNotice(open.spec, project)}, func(s string) bool { return s == "" })
 	how := changing{
 		title: what.title, ask: question, force: force,
 		done: strings.Join(done, "\n"), next: what.next,
@@ -170,8 +169,8 @@ func remove(cmd *cobra.Command, f changeFlags, open opened, project spec.Project
 	return carryOver(cmd, f, open, p, how)
 }
 
-// dropped says what the new migration takes away.
-func dropped(old, now spec.Project) string {
+// dropNotice returns a notice about the tables that the new migration drops.
+func dropNotice(old, now spec.Project) string {
 	if len(now.Dropped) == len(old.Dropped) {
 		return ""
 	}
@@ -182,8 +181,8 @@ func dropped(old, now spec.Project) string {
 	return fmt.Sprintf("the new migration drops the tables of %s and their rows", what)
 }
 
-// wayOut is what to do about the conflicts of a plan.
-func wayOut(cmd *cobra.Command, p plan.Plan) string {
+// conflictHelp returns what to do about the conflicts of a plan.
+func conflictHelp(cmd *cobra.Command, p plan.Plan) string {
 	deleted := true
 	for _, op := range p.Of(plan.Conflict) {
 		if op.Note == plan.Both {

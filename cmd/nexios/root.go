@@ -15,8 +15,8 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// run is the whole program with the outside world as arguments; it returns the
-// exit code.
+// run executes the command line args and returns the exit code. It takes everything
+// outside the program as arguments.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := rootCommand()
 	root.SetArgs(args)
@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return report(err, wantsJSON(called) || slices.Contains(args, "--json"), stdout, stderr)
 }
 
-// wantsJSON says whether a program reads the output.
+// wantsJSON reports whether cmd was called with --json.
 func wantsJSON(cmd *cobra.Command) bool {
 	asJSON, err := cmd.Flags().GetBool("json")
 	return err == nil && asJSON
@@ -96,13 +96,14 @@ Run it without a command on a terminal and it asks what you want.`,
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
 			group(cmd)
-			for _, shell := range cmd.Commands() { // Cobra's text of bash is a column too wide
+			for _, shell := range cmd.Commands() { // Cobra's help for bash is one column too wide
 				shell.Long = strings.Replace(shell.Long, "you can install it via your OS's", "install it via your OS's", 1)
 			}
 			cmd.Example = "  source <(nexios completion bash)\n  nexios completion fish | source\n  nexios completion zsh --help"
 		}
 	}
-	// Help fits 80 columns, like everything else, and shows topics as they are typed.
+	// Wrap help at 80 columns, like all other output, and list topics the way they are
+	// typed.
 	root.SetUsageTemplate(strings.NewReplacer(
 		".FlagUsages ", ".FlagUsagesWrapped 80 ",
 		"{{if .IsAdditionalHelpTopicCommand}}\n  {{rpad .CommandPath .CommandPathPadding}} ",
@@ -111,7 +112,7 @@ Run it without a command on a terminal and it asks what you want.`,
 	return root
 }
 
-// group completes a command that does nothing but hold others.
+// group completes a command that only holds subcommands.
 func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	cmd.Args = noArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -119,8 +120,8 @@ func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// reference names the package of the runtime that a feature is made of, if it is called
-// like it.
+// reference prints where to read the package documentation of a feature that has a
+// runtime package of the same name.
 func reference(w io.Writer, feature string) error {
 	catalog, err := templates.Catalog()
 	if err != nil || catalog.Runtime[feature+"/doc.go"] == nil {
@@ -130,7 +131,7 @@ func reference(w io.Writer, feature string) error {
 	return err
 }
 
-// noTopic names the topics beside the error of a word that is none.
+// noTopic adds the list of topics to the error for an unknown command or topic.
 func noTopic(root *cobra.Command, err error) error {
 	e, ok := errors.AsType[*problem.Error](err)
 	if !ok {
@@ -158,24 +159,24 @@ func helpCommand() *cobra.Command {
 		Short:   "Explain a command or a topic",
 		Example: "  nexios help add resource\n  nexios help fields",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err == nil && about == cmd.Root() && len(rest) > 0 { // a feature: the command that adds it
+			target, rest, err := cmd.Root().Find(args)
+			if err == nil && target == cmd.Root() && len(rest) > 0 { // a feature: the command that adds it
 				if adds, _, err := cmd.Root().Find([]string{"add", rest[0]}); err == nil && adds.Name() == rest[0] {
 					adds.InitDefaultHelpFlag()
 					return errors.Join(adds.Help(), reference(cmd.OutOrStdout(), rest[0]))
 				}
-				return noTopic(about, noArgs(about, rest))
+				return noTopic(target, noArgs(target, rest))
 			}
-			if err != nil || about.HasSubCommands() && len(rest) > 0 {
-				return noArgs(about, rest)
+			if err != nil || target.HasSubCommands() && len(rest) > 0 {
+				return noArgs(target, rest)
 			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
+			target.InitDefaultHelpFlag()
+			return target.Help()
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var words []string
-			if about, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
-				for _, sub := range about.Commands() {
+			if target, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, sub := range target.Commands() {
 					words = append(words, cobra.CompletionWithDesc(sub.Name(), sub.Short))
 				}
 			}

@@ -39,14 +39,14 @@ func templatesListCommand() *cobra.Command {
 			}{open.dir, list})
 		}
 		for _, t := range list {
-			mark := ""
+			state := ""
 			switch {
 			case t.Changed:
-				mark = "changed"
+				state = "changed"
 			case t.Ejected:
-				mark = "ejected"
+				state = "ejected"
 			}
-			fmt.Fprintf(out, "  %-7s  %s\n", mark, t.Name)
+			fmt.Fprintf(out, "  %-7s  %s\n", state, t.Name)
 		}
 		return nil
 	})
@@ -71,8 +71,8 @@ go back to the built-in one, delete the file.`,
 	})
 }
 
-// ejectTemplates is `nexios templates eject` with all its answers given. question, if
-// any, is asked before it writes.
+// ejectTemplates runs `nexios templates eject` once all its arguments are known. If
+// question is not empty, it is asked before anything is written.
 func ejectTemplates(cmd *cobra.Command, f changeFlags, open opened, names []string, question string) error {
 	p, err := open.catalog.Eject(open.Files(), names)
 	if err != nil {

@@ -16,45 +16,45 @@ import (
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
-// isTerminal says whether a person is at the other end. A build machine that
-// lends a terminal (CI is set) is none.
+// isTerminal reports whether v is a terminal with a user. Terminals of CI machines (CI
+// is set) do not count.
 func isTerminal(v any) bool {
 	f, ok := v.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == ""
 }
 
-// waiting shows a person what takes its time, and for how long so far, until stop is
-// called. Programs and files are told nothing.
-func waiting(cmd *cobra.Command, what string) (stop func()) {
+// showProgress prints what takes time, and the seconds since, until stop is called. It
+// prints nothing unless stderr is a terminal.
+func showProgress(cmd *cobra.Command, what string) (stop func()) {
 	w := cmd.ErrOrStderr()
 	if !isTerminal(w) {
 		return func() {}
 	}
 	fmt.Fprint(w, what+" ...")
-	end, ended := make(chan struct{}), make(chan struct{})
+	quit, finished := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(ended)
-		begun, second := time.Now(), time.NewTicker(time.Second)
-		defer second.Stop()
+		defer close(finished)
+		start, ticker := time.Now(), time.NewTicker(time.Second)
+		defer ticker.Stop()
 		for {
 			select {
-			case <-end:
+			case <-quit:
 				fmt.Fprintln(w)
 				return
-			case <-second.C:
-				fmt.Fprintf(w, "\r%s ... %.0f s", what, time.Since(begun).Seconds())
+			case <-ticker.C:
+				fmt.Fprintf(w, "\r%s ... %.0f s", what, time.Since(start).Seconds())
 			}
 		}
 	}()
-	return func() { close(end); <-ended }
+	return func() { close(quit); <-finished }
 }
 
-// canAsk says whether a person can be asked.
+// canAsk reports whether the user can be asked.
 func canAsk(cmd *cobra.Command) bool {
 	return isTerminal(cmd.InOrStdin()) && isTerminal(cmd.OutOrStdout()) && !wantsJSON(cmd)
 }
 
-// ask puts questions to the person.
+// ask asks the user questions.
 func ask(cmd *cobra.Command, questions ...form.Question) (form.Answers, error) {
 	byLine := os.Getenv("ACCESSIBLE") != "" || os.Getenv("TERM") == "dumb"
 	answers, err := form.Ask(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), byLine, questions)
@@ -64,7 +64,7 @@ func ask(cmd *cobra.Command, questions ...form.Question) (form.Answers, error) {
 	return answers, err
 }
 
-// confirm asks whether to go on; anything but yes is errCancelled.
+// confirm asks whether to continue, and returns errCancelled unless the answer is yes.
 func confirm(cmd *cobra.Command, question string) error {
 	answers, err := ask(cmd, form.Question{Key: "go", Title: question, Kind: form.Confirm, Default: []string{"yes"}})
 	if err == nil && answers.One("go") != "yes" {
@@ -73,8 +73,8 @@ func confirm(cmd *cobra.Command, question string) error {
 	return err
 }
 
-// colours returns how text for w is styled: not at all, nil, unless w is a
-// terminal; without colours where it has none or NO_COLOR (no-color.org) is set.
+// colours returns the style of text for w: nil unless w is a terminal, and without
+// colours if it supports none or NO_COLOR (no-color.org) is set.
 func colours(w io.Writer) plan.Style {
 	if !isTerminal(w) {
 		return nil
@@ -86,7 +86,7 @@ func colours(w io.Writer) plan.Style {
 	return paint(out)
 }
 
-// paint uses the terminal's own colours, which its user has chosen.
+// paint uses the ANSI colours, which the user has configured in the terminal.
 func paint(out *termenv.Output) plan.Style {
 	colour := map[plan.Kind]termenv.Color{
 		plan.Create:   termenv.ANSIGreen,
@@ -103,8 +103,8 @@ func paint(out *termenv.Output) plan.Style {
 	}
 }
 
-// askBackground asks the terminal whether it is light or dark, for the screen
-// of `nexios dev`, which has colours for both.
+// askBackground detects whether the terminal is light or dark, for the screen of
+// `nexios dev`, which has colours for both.
 func askBackground(cmd *cobra.Command, _ []string) {
 	if canAsk(cmd) {
 		lipgloss.SetHasDarkBackground(termenv.HasDarkBackground())

@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// fieldsTopic explains the field words, from the tables that read them.
+// fieldsTopic explains the syntax of fields, from the tables that the parser uses.
 func fieldsTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("A field is name:type[:modifier...]; no shell quoting needed. It is required\nunless it is optional or has a default.\n\nTypes\n")
@@ -39,7 +39,7 @@ func fieldsTopic() *cobra.Command {
 	}
 }
 
-// aboutModifier says what a modifier of fields does.
+// aboutModifier describes a modifier of fields.
 func aboutModifier(name string) string {
 	return map[string]string{
 		"optional": "may be absent or null", "unique": "no two rows have the same value, or no two of an owner or organisation: see nexios help policies",

@@ -46,7 +46,7 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 		return err
 	}
 	defer folder.Close()
-	if f.dryRun { // else it was asked before the folder was opened, which writes there
+	if f.dryRun { // otherwise openFound has checked it: opening for writing follows the journal
 		if err := refuseTracked(cmd, dir); err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 	if err != nil {
 		return err
 	}
-	clients, err := clientsGone(dir, last.Plan)
+	clients, err := removedClients(dir, last.Plan)
 	if err != nil {
 		return err
 	}
@@ -74,9 +74,9 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 			}
 			return err
 		},
-		checked: true,
-		stuck:   freed(cmd.Context(), dir, last.Plan),
-		done:    "undone: " + last.Title,
+		checked:    true,
+		onConflict: undoConflictHelp(cmd.Context(), dir, last.Plan),
+		done:       "undone: " + last.Title,
 	}
 	if text, err := fs.ReadFile(folder.Files(), scaffold.SpecFile); err == nil {
 		if p, err := spec.Parse(text); err == nil && len(clients) == 0 {
@@ -89,41 +89,41 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 	return f.carryOut(cmd, s)
 }
 
-// freed is how to take edits out of the files that keep a step from being undone.
-// Stashing helps where git has them as the step wrote them.
-func freed(ctx context.Context, dir string, p plan.Plan) string {
+// undoConflictHelp returns how to remove the edits that keep a step from being undone. Stashing
+// works if git has the files as the step wrote them.
+func undoConflictHelp(ctx context.Context, dir string, p plan.Plan) string {
 	at := func(op plan.Op) string { return "HEAD:./" + op.Path }
 	var names []string
 	for _, op := range p.Of(plan.Conflict) {
 		names = append(names, at(op))
 	}
-	const then = ", then run nexios undo"
-	apart := "remove your edits from these files" + then
+	const thenUndo = ", then run nexios undo"
+	manual := "remove your edits from these files" + thenUndo
 	if len(names) == 0 {
-		return apart
+		return manual
 	}
 	texts, err := blobs(ctx, dir, names)
 	if err != nil { // no git, or no repository
-		return apart
+		return manual
 	}
 	stashed, committed := true, false
 	for _, op := range p.Of(plan.Conflict) {
-		text, there := texts[at(op)]
-		stashed = stashed && there == (op.Base != nil) && merge.Same(text, op.Base)
-		committed = committed || there && merge.Same(text, op.Before)
+		text, exists := texts[at(op)]
+		stashed = stashed && exists == (op.Base != nil) && merge.Same(text, op.Base)
+		committed = committed || exists && merge.Same(text, op.Before)
 	}
 	switch {
 	case stashed:
-		return "stash your edits to these files (git stash)" + then
+		return "stash your edits to these files (git stash)" + thenUndo
 	case committed:
-		return "revert the commits with your edits to these files (git log)" + then
+		return "revert the commits with your edits to these files (git log)" + thenUndo
 	}
-	return apart
+	return manual
 }
 
-// clientsGone deletes the clients that the project has no more after a plan. They
-// were generated since, so the plan does not know what they hold.
-func clientsGone(dir string, p plan.Plan) ([]plan.Op, error) {
+// removedClients returns the deletions of clients that the project no longer has after a
+// plan. They were generated later, so the plan does not have their contents.
+func removedClients(dir string, p plan.Plan) ([]plan.Op, error) {
 	var ops []plan.Op
 	for _, op := range p.Of(plan.Update) {
 		if op.Path != scaffold.SpecFile {
@@ -143,7 +143,7 @@ func clientsGone(dir string, p plan.Plan) ([]plan.Op, error) {
 			}
 			text, err := readClient(filepath.Join(dir, filepath.FromSlash(c.File)))
 			if err != nil || text == nil {
-				continue // somebody else's now, or gone
+				continue // no longer generated, or deleted
 			}
 			ops = append(ops, plan.Op{Kind: plan.Delete, Path: c.File, Before: text})
 		}

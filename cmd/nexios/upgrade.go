@@ -58,7 +58,7 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 		return &problem.Error{
 			Kind:  problem.Failure,
 			What:  fmt.Sprintf("this project uses nexios %s; you are running the older nexios %s", has, is),
-			Where: filepath.Join(open.dir, "nexios.json"), Try: getVersion(has),
+			Where: filepath.Join(open.dir, "nexios.json"), Try: installCommand(has),
 		}
 	}
 	p, err := open.catalog.Upgrade(open.spec, open.Files(), nil)
@@ -82,9 +82,9 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 	if has != is {
 		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has)
 		about = append(about, behaviour(open.spec), "changelog: "+changelog(is))
-		if lacking, err := lackingIndexes(open.spec, open.Files()); err == nil && len(lacking) > 0 {
+		if missing, err := missingIndexes(open.spec, open.Files()); err == nil && len(missing) > 0 {
 			text := "indexes that new tables have but yours lack (nexios doctor lists them):"
-			for _, f := range lacking {
+			for _, f := range missing {
 				text += "\n  " + f.Remedy
 			}
 			about = append(about, text)
@@ -97,13 +97,13 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 	return carryOver(cmd, f, open, p, how)
 }
 
-// changelog is where it stands what a version changed.
+// changelog returns the URL of a version's changelog.
 func changelog(version string) string {
 	return "https://github.com/nexios-go/nexios/blob/v" + version + "/CHANGELOG.md"
 }
 
-// outdated are the places, by file, where the project's code is to be rewritten for
-// this runtime. What it uses is told by the types of the runtime that it has.
+// outdated returns, by file, the uses of the runtime that must be rewritten for this
+// version. Types are resolved against the runtime that the project has.
 func outdated(cmd *cobra.Command, open opened) (map[string][]rewrite.Use, error) {
 	uses, err := usesOf(cmd, open, "github.com/nexios-go/nexios/runtime", rewrite.Rules())
 	if errors.Is(err, errUncertain) {
@@ -113,8 +113,8 @@ func outdated(cmd *cobra.Command, open opened) (map[string][]rewrite.Use, error)
 	return uses, err
 }
 
-// usesOf are the places, by file, where rules about packages below root change the
-// project's code. It is errUncertain where that does not compile.
+// usesOf returns, by file, the uses of packages below root that rules change in the
+// project's code. It returns errUncertain if the project does not compile.
 func usesOf(cmd *cobra.Command, open opened, root string, rules []rewrite.Rule) (map[string][]rewrite.Use, error) {
 	mentioned := false
 	err := fs.WalkDir(open.Files(), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -138,7 +138,7 @@ func usesOf(cmd *cobra.Command, open opened, root string, rules []rewrite.Rule) 
 		return nil, err
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
-	checked, err := typed(cmd, open.dir, "", nil, info)
+	checked, err := typeCheck(cmd, open.dir, "", nil, info)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func usesOf(cmd *cobra.Command, open opened, root string, rules []rewrite.Rule) 
 			full = real
 		}
 		name, err := filepath.Rel(dir, full)
-		if err != nil || !filepath.IsLocal(name) || uses[filepath.ToSlash(name)] != nil { // or one of a test's variants
+		if err != nil || !filepath.IsLocal(name) || uses[filepath.ToSlash(name)] != nil { // or a variant of a package for tests, seen before
 			continue
 		}
 		if found := rewrite.Uses(checked.files, file, info, root, rules); len(found) > 0 {
@@ -159,14 +159,14 @@ func usesOf(cmd *cobra.Command, open opened, root string, rules []rewrite.Rule) 
 	return uses, nil
 }
 
-// rewritings tell which lines of the owner's are rewritten, and what for.
+// rewritings returns a notice about the user's lines that are rewritten, and why.
 func rewritings(open opened, uses map[string][]rewrite.Use) []string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(uses)) {
 		text, err := fs.ReadFile(open.Files(), name)
-		base, lacking := fs.ReadFile(open.Files(), apply.BaseDir+"/"+name)
-		if err != nil || lacking == nil && merge.Same(text, base) && !strings.HasPrefix(name, "internal/migrations/") {
-			continue // it is written anew
+		base, missing := fs.ReadFile(open.Files(), apply.BaseDir+"/"+name)
+		if err != nil || missing == nil && merge.Same(text, base) && !strings.HasPrefix(name, "internal/migrations/") {
+			continue // regenerated anyway
 		}
 		for _, use := range uses[name] {
 			line := fmt.Sprintf("%s:%d  %s", name, use.Line, use.Rule)
@@ -185,8 +185,8 @@ func rewritings(open opened, uses map[string][]rewrite.Use) []string {
 	return []string{"code rewritten for the newer runtime:\n  " + strings.Join(lines, "\n  ")}
 }
 
-// behaviour tells what a client of the upgraded project sees differently, where
-// no line of it says so.
+// behaviour returns a notice about changes that clients of the upgraded project see,
+// and that show in no diff.
 func behaviour(p spec.Project) string {
 	changed := []string{
 		"a reference in a body to a row that is absent or deleted is 422 (rule exists), not 409",

@@ -18,11 +18,11 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// writeIt is what a wizard asks below the plan.
-const writeIt = "Apply these changes?"
+// applyQuestion is the question below the plan of a wizard.
+const applyQuestion = "Apply these changes?"
 
-// runWizard asks what to make: a project or, inside of one, what to add to it.
-// It ends where the flags would have led, and says which they are.
+// runWizard asks what to create: a project or, inside of one, what to add to it. It
+// does the same as the command with flags, and prints that command.
 func runWizard(cmd *cobra.Command, _ []string) error {
 	if !canAsk(cmd) {
 		return cmd.Help()
@@ -33,7 +33,7 @@ func runWizard(cmd *cobra.Command, _ []string) error {
 	return newWizard(cmd, newFlags{database: spec.Databases()[0], preset: templates.Presets()[0]})
 }
 
-// newWizard asks for what `nexios new` takes; f is what was said already.
+// newWizard asks for the settings of `nexios new`; f has those already given.
 func newWizard(cmd *cobra.Command, f newFlags) error {
 	git := "yes"
 	if f.noGit {
@@ -61,16 +61,16 @@ func newWizard(cmd *cobra.Command, f newFlags) error {
 	}
 	f.name, f.dir, f.module = answers.One("name"), answers.One("dir"), answers.One("module")
 	f.database, f.preset, f.noGit = answers.One("db"), answers.One("preset"), answers.One("git") == "no"
-	if err := createProject(cmd, f, writeIt); err != nil {
+	if err := createProject(cmd, f, applyQuestion); err != nil {
 		return err
 	}
-	return sayCommand(cmd, f.words())
+	return printCommand(cmd, f.words())
 }
 
-// addWizard asks for what `nexios add` takes, and for what is done to all of a resource or
-// to the templates.
+// addWizard asks for what `nexios add` adds, for changes of whole resources, or for
+// templates to eject.
 func addWizard(cmd *cobra.Command) error {
-	open, err := openToChange(cmd, changeFlags{dryRun: true}) // takes no lock while a person thinks
+	open, err := openToChange(cmd, changeFlags{dryRun: true}) // hold no lock while the user thinks
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func addWizard(cmd *cobra.Command) error {
 		if err := inProject(cmd, changeFlags{}, do); err != nil {
 			return err
 		}
-		return sayCommand(cmd, words)
+		return printCommand(cmd, words)
 	}
 	if isTable(answers) {
 		r, err := spec.ParseResource(tableOf(answers))
@@ -129,13 +129,13 @@ func addWizard(cmd *cobra.Command) error {
 		}
 		return write([]string{r.Command()}, func(open opened, at string) error {
 			r.Migration = at
-			return addResource(cmd, changeFlags{}, open, r, writeIt)
+			return addResource(cmd, changeFlags{}, open, r, applyQuestion)
 		})
 	}
 	if answers.One("what") == "field" {
 		name, words := answers.One("of"), strings.Fields(answers.One("more"))
 		return write(append([]string{"nexios add field", name}, words...), func(open opened, at string) error {
-			return addFields(cmd, changeFlags{}, open, at, name, words, "", writeIt)
+			return addFields(cmd, changeFlags{}, open, at, name, words, "", applyQuestion)
 		})
 	}
 	if words, change := changeOf(cmd, answers); change != nil {
@@ -143,15 +143,15 @@ func addWizard(cmd *cobra.Command) error {
 	}
 	i := slices.IndexFunc(features, func(f scaffold.Feature) bool { return f.Name == answers.One("what") })
 	chosen, words := featureOf(features[i], answers)
-	return write(words, func(open opened, _ string) error { return addFeature(cmd, changeFlags{}, open, chosen, writeIt) })
+	return write(words, func(open opened, _ string) error { return addFeature(cmd, changeFlags{}, open, chosen, applyQuestion) })
 }
 
-// addable are the features that the project can still be given.
+// addable returns the features that can still be added to the project.
 func addable(p spec.Project) []scaffold.Feature {
 	return slices.DeleteFunc(templates.Features(), func(f scaffold.Feature) bool { return p.HasFeature(f.Name) && !f.Repeats })
 }
 
-// offered are the choices of the first question inside of a project, in their order.
+// offered returns the choices of the first question inside a project, in order.
 func offered(p spec.Project) []string {
 	words := []string{"resource", "model"}
 	if len(p.Resources) > 0 {
@@ -173,8 +173,8 @@ func isTable(given form.Answers) bool {
 	return given.One("what") == "resource" || given.One("what") == "model"
 }
 
-// tableQuestions ask for a resource or a model: first for its fields, which are
-// what matters, then for options, each checked with all that was said before.
+// tableQuestions ask for a resource or a model: first its fields, then options, each
+// validated together with all earlier answers.
 func tableQuestions(p spec.Project) []form.Question {
 	special := func(word string) func(form.Answers) bool {
 		return func(given form.Answers) bool { return slices.Contains(given["special"], word) }
@@ -196,7 +196,7 @@ func tableQuestions(p spec.Project) []form.Question {
 		"public": "owners may let all users read a row", "read": "who may read rows", "write": "who may change rows",
 		"guard": "who may call the routes", "lock": "writes need the row's ETag", "organisation": "rows belong to an organisation",
 	}
-	fits := func(given form.Answers) error {
+	check := func(given form.Answers) error {
 		_, _, err := p.Add(tableOf(given))
 		return withChoices(err)
 	}
@@ -209,28 +209,28 @@ func tableQuestions(p spec.Project) []form.Question {
 			}},
 		{Key: "fields", Title: "Fields, separated by spaces", Help: fieldsHint("title:string:min=3 price:decimal=10.2"), When: isTable,
 			Check: func(given form.Answers) error {
-				refused := fits(given)
-				for _, option := range []string{"owner", "organisation"} { // what fields may need, and nobody was asked yet
+				checkErr := check(given)
+				for _, option := range []string{"owner", "organisation"} { // options that fields may need, and that are asked later
 					given["special"] = []string{option}
-					if refused != nil && slices.Contains(routed, option) && fits(given) == nil {
+					if checkErr != nil && slices.Contains(routed, option) && check(given) == nil {
 						return nil
 					}
 				}
-				return refused
+				return checkErr
 			}},
-		{Key: "special", Title: title, Help: help, Kind: form.Many, Choices: words, About: options, When: what("model"), Check: fits},
-		{Key: "special", Title: title, Help: help, Kind: form.Many, Choices: routed, About: options, When: what("resource"), Check: fits},
-		{Key: "table", Title: "Table name", When: special("table"), Check: fits},
-		{Key: "plural", Title: "Plural", When: special("plural"), Check: fits},
-		{Key: "only", Title: "Actions to serve", Kind: form.Many, Choices: spec.Actions(), About: aboutActions(), When: special("only"), Check: fits},
-		{Key: "public", Title: "Bool field that makes a row readable by all users", When: special("public"), Check: fits},
-		{Key: "read", Title: "Who may read rows?", Kind: form.Choice, Choices: []string{"all", "user", "owner"}, About: aboutWho(), When: special("read"), Check: fits},
-		{Key: "write", Title: "Who may change rows?", Kind: form.Choice, Choices: []string{"owner", "user", "admin"}, About: aboutWho(), When: special("write"), Check: fits},
-		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"none", "user", "admin"}, About: aboutWho(), When: special("guard"), Check: fits},
+		{Key: "special", Title: title, Help: help, Kind: form.Many, Choices: words, About: options, When: what("model"), Check: check},
+		{Key: "special", Title: title, Help: help, Kind: form.Many, Choices: routed, About: options, When: what("resource"), Check: check},
+		{Key: "table", Title: "Table name", When: special("table"), Check: check},
+		{Key: "plural", Title: "Plural", When: special("plural"), Check: check},
+		{Key: "only", Title: "Actions to serve", Kind: form.Many, Choices: spec.Actions(), About: aboutActions(), When: special("only"), Check: check},
+		{Key: "public", Title: "Bool field that makes a row readable by all users", When: special("public"), Check: check},
+		{Key: "read", Title: "Who may read rows?", Kind: form.Choice, Choices: []string{"all", "user", "owner"}, About: aboutWho(), When: special("read"), Check: check},
+		{Key: "write", Title: "Who may change rows?", Kind: form.Choice, Choices: []string{"owner", "user", "admin"}, About: aboutWho(), When: special("write"), Check: check},
+		{Key: "guard", Title: "Who may call it?", Kind: form.Choice, Choices: []string{"none", "user", "admin"}, About: aboutWho(), When: special("guard"), Check: check},
 	}
 }
 
-// fieldsHint is an example, and the types below it.
+// fieldsHint returns an example and the list of types.
 func fieldsHint(example string) string {
 	var types []string
 	for _, t := range spec.Types() {
@@ -239,7 +239,7 @@ func fieldsHint(example string) string {
 	return "e.g. " + example + "\n" + strings.Join(command.Wrap("types: "+strings.Join(types, " "), 74), "\n") + "\nmodifiers, such as unique, optional, search: nexios help fields"
 }
 
-// What the choices of some questions and flags mean.
+// Descriptions of the choices of questions and flags.
 
 func aboutWho() map[string]string {
 	return map[string]string{
@@ -265,18 +265,18 @@ func aboutActions() map[string]string {
 	}
 }
 
-// fieldQuestions ask for more fields of what is there.
+// fieldQuestions ask for more fields of an existing resource or model.
 func fieldQuestions(p spec.Project) []form.Question {
 	var names []string
 	for _, r := range p.Resources {
 		names = append(names, r.Name)
 	}
 	field := func(given form.Answers) bool { return given.One("what") == "field" }
-	one := func(given form.Answers) bool {
+	hasResource := func(given form.Answers) bool {
 		return slices.Contains([]string{"field", "index", "rename"}, given.One("what"))
 	}
 	return []form.Question{
-		{Key: "of", Title: "Resource", Kind: form.Choice, Choices: names, When: one},
+		{Key: "of", Title: "Resource", Kind: form.Choice, Choices: names, When: hasResource},
 		{Key: "more", Title: "Fields, separated by spaces", Help: fieldsHint("subtitle:string:optional views:int:default=0"), When: field,
 			Check: func(given form.Answers) error {
 				_, _, err := p.AddFields(given.One("of"), strings.Fields(given.One("more")), "", "")
@@ -285,8 +285,8 @@ func fieldQuestions(p spec.Project) []form.Question {
 	}
 }
 
-// changeQuestions ask for what is done to a resource or to the project as a whole. at
-// is when a migration would be made, today the day.
+// changeQuestions ask for changes of a resource or of the project. at is the timestamp
+// of the next migration, today the current date.
 func changeQuestions(p spec.Project, folders []string, at, today string) []form.Question {
 	what := func(name string) func(form.Answers) bool {
 		return func(given form.Answers) bool { return given.One("what") == name }
@@ -324,10 +324,10 @@ func changeQuestions(p spec.Project, folders []string, at, today string) []form.
 	}
 }
 
-// columnsOf are the fields of an index, as they are typed.
+// columnsOf returns the fields of an index.
 func columnsOf(given form.Answers) string { return strings.ReplaceAll(given.One("columns"), " ", "") }
 
-// templateFolders are what templates can be ejected by.
+// templateFolders returns the directories whose templates can be ejected.
 func templateFolders(open opened) ([]string, error) {
 	list, err := open.catalog.Templates(open.Files())
 	var folders []string
@@ -335,11 +335,11 @@ func templateFolders(open opened) ([]string, error) {
 		folder, _, _ := strings.Cut(t.Name, "/")
 		folders = append(folders, folder)
 	}
-	return slices.Compact(folders), err // they are in order
+	return slices.Compact(folders), err // sorted already
 }
 
-// changeOf is the command line that the answers to changeQuestions say, and what
-// carries it out; nil where they were not asked.
+// changeOf returns the command line for the answers to changeQuestions and the function
+// that runs it, or nil if other questions were asked.
 func changeOf(cmd *cobra.Command, given form.Answers) (words []string, change func(opened, string) error) {
 	switch of := given.One("of"); given.One("what") {
 	case "index":
@@ -349,7 +349,7 @@ func changeOf(cmd *cobra.Command, given form.Answers) (words []string, change fu
 			words = append(words, "--unique")
 		}
 		return words, func(open opened, at string) error {
-			return addIndex(cmd, changeFlags{}, open, at, of, columns, unique, writeIt)
+			return addIndex(cmd, changeFlags{}, open, at, of, columns, unique, applyQuestion)
 		}
 	case "rename":
 		now, keep := given.One("now"), given.One("tables") == "no"
@@ -358,7 +358,7 @@ func changeOf(cmd *cobra.Command, given form.Answers) (words []string, change fu
 			words = append(words, "--keep-table")
 		}
 		return words, func(open opened, at string) error {
-			return renameResource(cmd, changeFlags{}, open, at, of, now, "", keep, writeIt)
+			return renameResource(cmd, changeFlags{}, open, at, of, now, "", keep, applyQuestion)
 		}
 	case "version":
 		version, names, sunset := given.One("version"), given["versioned"], given.One("sunset")
@@ -367,18 +367,18 @@ func changeOf(cmd *cobra.Command, given form.Answers) (words []string, change fu
 			words = append(words, "--sunset", sunset)
 		}
 		return words, func(open opened, _ string) error {
-			return addVersion(cmd, changeFlags{}, open, version, names, sunset, writeIt)
+			return addVersion(cmd, changeFlags{}, open, version, names, sunset, applyQuestion)
 		}
 	case "templates":
 		names := []string{given.One("templates")}
 		return append([]string{"nexios templates eject"}, names...), func(open opened, _ string) error {
-			return ejectTemplates(cmd, changeFlags{}, open, names, writeIt)
+			return ejectTemplates(cmd, changeFlags{}, open, names, applyQuestion)
 		}
 	}
 	return nil, nil
 }
 
-// tableOf is the resource or model that the answers say.
+// tableOf returns the resource or model that the answers describe.
 func tableOf(given form.Answers) spec.Resource {
 	is := func(word string) bool { return slices.Contains(given["special"], word) }
 	return spec.Resource{
@@ -408,12 +408,12 @@ func optionQuestion(f scaffold.Feature, o scaffold.Option) form.Question {
 	return q
 }
 
-// featureOf is the feature that the answers say, and the command line for it.
+// featureOf returns the feature that the answers describe, and its command line.
 func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) {
 	chosen := spec.Feature{Name: f.Name, Options: map[string]string{}}
 	for _, o := range f.Options {
 		answer, ok := given[f.Name+" "+o.Name]
-		if !ok { // not asked yet: it will be the default
+		if !ok { // not asked yet: defaults apply
 			continue
 		}
 		value := strings.Join(answer, ",")
@@ -425,22 +425,22 @@ func featureOf(f scaffold.Feature, given form.Answers) (spec.Feature, []string) 
 	return chosen, addWords(f, chosen.Options)
 }
 
-func sayCommand(cmd *cobra.Command, words []string) error {
+func printCommand(cmd *cobra.Command, words []string) error {
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "\nEquivalent command:\n  %s\n", strings.Join(words, " "))
 	return err
 }
 
-// withChoices is a form's message with what was possible, such as the types of
-// fields, below it.
+// withChoices returns an error for a form: its first line and, below it, the possible
+// values, such as the types of fields.
 func withChoices(err error) error {
-	var told *problem.Error
-	if !errors.As(err, &told) || told.Label == "" {
+	var cause *problem.Error
+	if !errors.As(err, &cause) || cause.Label == "" {
 		return firstLine(err)
 	}
-	return errors.New(strings.Join(append([]string{told.Message()}, command.Wrap(told.Label+": "+told.Where, 74)...), "\n   "))
+	return errors.New(strings.Join(append([]string{cause.Message()}, command.Wrap(cause.Label+": "+cause.Where, 74)...), "\n   "))
 }
 
-// firstLine keeps a form's message to one line.
+// firstLine reduces an error to its message, for a form.
 func firstLine(err error) error {
 	if err == nil {
 		return nil

@@ -1,22 +1,22 @@
-// Package quiet keeps a library from talking to the terminal while the program
-// is being loaded.
+// Package quiet keeps Bubble Tea from querying the terminal while the program is being
+// loaded.
 //
-// Bubble Tea asks the terminal for its background before main begins, whatever
-// the command is: that takes five seconds on a terminal that does not answer
-// and swallows what is typed meanwhile. It does not ask one that is dumb. Go
-// initialises packages by import path once all they import is ready, so this
-// one, which imports almost nothing, comes before Bubble Tea.
+// Before main starts, whatever the command, Bubble Tea asks the terminal for its
+// background colour. A terminal that does not answer costs five seconds, and input
+// typed meanwhile is lost. Dumb terminals are not asked. Go initialises packages by
+// import path once all their imports are ready, so this one, which imports almost
+// nothing, is initialised before Bubble Tea.
 package quiet
 
 import "os"
 
-var term, given = os.LookupEnv("TERM")
+var term, isSet = os.LookupEnv("TERM")
 
-func init() { _ = os.Setenv("TERM", "dumb") } // fails only for a bad name
+func init() { _ = os.Setenv("TERM", "dumb") } // fails only for an invalid name
 
-// Done gives the program its terminal back. Call it first in main.
+// Done restores TERM. Call it first in main.
 func Done() {
-	if given {
+	if isSet {
 		_ = os.Setenv("TERM", term)
 	} else {
 		_ = os.Unsetenv("TERM")
