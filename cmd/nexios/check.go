@@ -38,7 +38,7 @@ func compiles(cmd *cobra.Command, dir string, p plan.Plan) error {
 		return err
 	}
 	// If type checking finds errors, compile as well: the compiler has better messages.
-	if told, err := checkTypes(cmd, dir, overlay, replace); err == nil && told == "" || errors.Is(err, errCancelled) {
+	if errs, err := checkTypes(cmd, dir, overlay, replace); err == nil && errs == "" || errors.Is(err, errCancelled) {
 		return err
 	}
 	after, err := compile(cmd, dir, "-overlay="+overlay)
@@ -107,10 +107,10 @@ func writeOverlay(temp, dir string, p plan.Plan) (overlay string, replace map[st
 func compile(cmd *cobra.Command, dir string, flags ...string) (string, error) {
 	run := exec.CommandContext(cmd.Context(), "go", append(append([]string{"list", "-export", "-test", "-buildvcs=false"}, append(flags, ignoreVendor(dir)...)...), "./...")...)
 	run.Dir = dir
-	var told bytes.Buffer
-	run.Stderr = &told
+	var stderr bytes.Buffer
+	run.Stderr = &stderr
 	err := run.Run()
-	out := told.Bytes()
+	out := stderr.Bytes()
 	switch {
 	case cmd.Context().Err() != nil:
 		return "", errCancelled

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// A client that was being written when its process was killed is not left beside the
-// next one; one that is being written is.
-func TestKilledClientIsCleared(t *testing.T) {
+// A temporary file left by a killed process is removed, one of a running process is
+// kept.
+func TestTempFilesOfKilledProcessesAreRemoved(t *testing.T) {
 	ended := exec.Command(os.Args[0], "-test.run=^$")
 	if err := ended.Run(); err != nil {
 		t.Fatal(err)
@@ -39,6 +39,6 @@ func TestKilledClientIsCleared(t *testing.T) {
 	want := []string{written, own, "api.ts"}
 	slices.Sort(want)
 	if !slices.Equal(names, want) {
-		t.Errorf("there is %q, want %q", names, want)
+		t.Errorf("files are %q, want %q", names, want)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// A client gets what the program takes from DATABASE_URL, and the password where
-// nobody else sees it.
+// The client uses the settings in DATABASE_URL, and gets the password where other users
+// cannot see it.
 func TestClientOf(t *testing.T) {
 	for _, c := range []struct{ at, program, args, env string }{
 		{"sqlite:data/shop.db", "sqlite3", "-cmd .timeout 5000 -cmd PRAGMA foreign_keys = ON data/shop.db", ""},
@@ -37,20 +37,20 @@ func TestClientOf(t *testing.T) {
 		}
 	}
 	if _, err := clientOf("sqlite::memory:"); err == nil {
-		t.Error("a database in memory has no client")
+		t.Error("sqlite::memory: should be rejected")
 	}
 }
 
-// Where no client is installed, the error says what to install.
-func TestClientIsMissing(t *testing.T) {
+// Without an installed client, the error suggests how to install one.
+func TestMissingDatabaseClient(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, at := range []string{"sqlite:shop.db", "postgres://u@h/shop", "mysql://u@h/shop"} {
 		c, err := clientOf(at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		told := (*problem.Error)(nil)
-		if err := c.run(&cobra.Command{}, t.TempDir()); !errors.As(err, &told) || !strings.Contains(told.What, "not installed") || !strings.Contains(told.Try, "install ") {
+		cause := (*problem.Error)(nil)
+		if err := c.run(&cobra.Command{}, t.TempDir()); !errors.As(err, &cause) || !strings.Contains(cause.What, "not installed") || !strings.Contains(cause.Try, "install ") {
 			t.Errorf("%s: %v", at, err)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A command ends as the program does that it runs, which go run would not.
-func TestRunProjectEndsAsTheProgram(t *testing.T) {
+// runProject returns the exit code of the program, where go run would not.
+func TestRunProjectExitCode(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":  "module x\n",
@@ -23,7 +23,7 @@ func TestRunProjectEndsAsTheProgram(t *testing.T) {
 	for want, line := range []string{"", "a", "a b", "a b c"} {
 		cmd := &cobra.Command{}
 		cmd.SetContext(t.Context())
-		if want == exitUsage { // that of a program that does not know the command
+		if want == exitUsage { // reported by a program that does not know the command
 			want = exitFailed
 		}
 		if got := report(runProject(cmd, io.Discard, dir, line), false, io.Discard, io.Discard); got != want {

@@ -341,7 +341,7 @@ func checkPort(ctx context.Context, dir string, project fs.FS) finding {
 		return finding{"port", statusOK, addr + " is free", ""}
 	}
 	if project != nil {
-		if dev, err := reload.Ask(ctx, dir); err == nil && dev != nil && strings.HasSuffix(dev.URL, ":"+port) {
+		if dev, err := reload.GetStatus(ctx, dir); err == nil && dev != nil && strings.HasSuffix(dev.URL, ":"+port) {
 			return finding{"port", statusOK, addr + " is served by nexios dev of this project", ""}
 		}
 	}

@@ -10,30 +10,29 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestHelpFits reads the help of every command and topic: no line is wider than a
-// terminal of 80 columns.
+// TestHelpFits checks that the help of every command and topic fits 80 columns.
 func TestHelpFits(t *testing.T) {
-	read := 0
+	count := 0
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		words := append([]string{"help"}, strings.Fields(cmd.CommandPath())[1:]...)
-		var out, problems bytes.Buffer
-		if code := run(context.Background(), words, strings.NewReader(""), &out, &problems); code != 0 || out.Len() == 0 {
-			t.Errorf("nexios %s: exit %d\n%s", strings.Join(words, " "), code, &problems)
+		var out, stderr bytes.Buffer
+		if code := run(context.Background(), words, strings.NewReader(""), &out, &stderr); code != 0 || out.Len() == 0 {
+			t.Errorf("nexios %s: exit %d\n%s", strings.Join(words, " "), code, &stderr)
 		}
 		for line := range strings.Lines(out.String()) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
 				t.Errorf("nexios %s has a line of %d columns: %s", strings.Join(words, " "), n, line)
 			}
 		}
-		read++
+		count++
 		for _, sub := range cmd.Commands() {
 			walk(sub)
 		}
 	}
 	walk(rootCommand())
-	if read < 80 {
-		t.Errorf("only %d helps were read", read)
+	if count < 80 {
+		t.Errorf("read the help of only %d commands", count)
 	}
 }
 

@@ -303,7 +303,7 @@ func (a *agent) openAPI(ctx context.Context, in openAPIInput) (string, error) {
 
 // dev returns the state of a running nexios dev, cut down to what an agent reads.
 func (a *agent) dev(ctx context.Context, _ noInput) (string, error) {
-	state, err := reload.Ask(ctx, a.dir)
+	state, err := reload.GetStatus(ctx, a.dir)
 	if err != nil {
 		return "", err
 	}

@@ -25,14 +25,14 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"nexios": hinting})
 }
 
-// hinting is main, and fails where what it says to type cannot be typed.
+// hinting runs main, and fails if a command it suggests is not a valid command line.
 func hinting() {
 	if isTerminal(os.Stdout) || isTerminal(os.Stderr) {
 		main()
 	}
-	var said bytes.Buffer
-	code := start(io.MultiWriter(os.Stdout, &said), io.MultiWriter(os.Stderr, &said))
-	for line := range strings.Lines(said.String()) {
+	var output bytes.Buffer
+	code := start(io.MultiWriter(os.Stdout, &output), io.MultiWriter(os.Stderr, &output))
+	for line := range strings.Lines(output.String()) {
 		hint, ok := strings.CutPrefix(strings.TrimSpace(line), "try:")
 		if err := typeable(hint); ok && err != nil {
 			fmt.Fprintf(os.Stderr, "it cannot be typed: %s\n%v\n", hint, err)
@@ -42,27 +42,28 @@ func hinting() {
 	os.Exit(code)
 }
 
-// TestStories runs what people type, one story a file in testdata. Besides the
-// commands of testscript they have:
+// TestStories runs what users type, one story per file in testdata. In addition to the
+// commands of testscript, scripts have:
 //
 //	fails CODE PROGRAM ARGS...   runs a program that must exit with the code
-//	keep DIR                     remembers every file below a folder
-//	kept DIR                     fails unless they are the same, byte for byte
-//	numbered FILE                writes the number of each {choice} of the wizard, in
-//	                             the project that is the current folder, into a file
-//	listen                       takes a port, and calls its address $TAKEN, its
-//	                             number $PORT and the process that has it $PID
+//	keep DIR                     records every file below a directory
+//	kept DIR                     fails unless the files are byte for byte the same
+//	numbered FILE                replaces each {choice} in a file by its number in the
+//	                             wizard of the project in the current directory
+//	listen                       listens on a free port, and sets $TAKEN to the
+//	                             address, $PORT to the port and $PID to the process
 func TestStories(t *testing.T) {
-	// The stories have no network: what they need from the cache is asked for here.
+	// Stories run without network, so download the modules first.
 	if out, err := exec.Command("go", "mod", "download").CombinedOutput(); err != nil {
 		t.Fatalf("the modules cannot be downloaded: %v\n%s", err, out)
 	}
-	// Once, for all stories: Go's own folders, which a home would tell.
+	// Go's directories, which depend on the home directory. Looked up once for all
+	// stories.
 	out, err := exec.Command("go", "env", "GOMODCACHE", "GOCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders := strings.Split(strings.TrimSpace(string(out)), "\n") // a home may have spaces
+	folders := strings.Split(strings.TrimSpace(string(out)), "\n") // paths may contain spaces
 	var types []string
 	for _, row := range spec.Types() {
 		types = append(types, row.Name)
@@ -75,8 +76,8 @@ func TestStories(t *testing.T) {
 			e.Setenv("GOMODCACHE", folders[0])
 			e.Setenv("GOCACHE", folders[1])
 			e.Setenv("GOPROXY", "off")
-			e.Setenv("GOFLAGS", "-trimpath -ldflags=-s") // what one story compiles of the runtime serves all
-			e.Setenv("NEXIOS_CHECK", "off")              // which takes seconds; check.txtar has it on
+			e.Setenv("GOFLAGS", "-trimpath -ldflags=-s") // shares the compiled runtime between stories
+			e.Setenv("NEXIOS_CHECK", "off")              // the check takes seconds; check.txtar has it on
 			for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
 				e.Setenv(name, filepath.Join(e.WorkDir, ".tmp", "home"))
 			}
@@ -122,7 +123,7 @@ func TestStories(t *testing.T) {
 					was, before := want[name]
 					is, after := got[name]
 					if before != after || was != is {
-						ts.Fatalf("%s is not as it was kept", name)
+						ts.Fatalf("%s has changed since keep", name)
 					}
 				}
 			},
@@ -148,7 +149,7 @@ func fails(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// files reads every file below dir but git's own and what undo remembers.
+// files reads every file below dir except those of git and the undo journal.
 func files(ts *testscript.TestScript, dir string) map[string]string {
 	found := map[string]string{}
 	root := ts.MkAbs(dir)

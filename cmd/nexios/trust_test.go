@@ -18,9 +18,9 @@ import (
 	"github.com/nexios-go/nexios/scaffold/apply"
 )
 
-// A repository can name programs that git runs. Doctor, which asks git about a
-// project that may come from anybody, lets it run none of them.
-func TestGitRunsNothingOfTheRepository(t *testing.T) {
+// A repository can configure programs that git runs. Doctor, which runs git in projects
+// of unknown origin, must not run any of them.
+func TestGitRunsNoConfiguredPrograms(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the programs are shell scripts")
 	}
@@ -46,7 +46,7 @@ func TestGitRunsNothingOfTheRepository(t *testing.T) {
 	for _, only := range append(slices.Sorted(maps.Keys(settings)), "all") {
 		t.Run(only, func(t *testing.T) {
 			if testing.Short() && only != "all" {
-				t.Skip("all of them are enough")
+				t.Skip("short mode tests only all of them together")
 			}
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "shop")
@@ -78,7 +78,7 @@ func TestGitRunsNothingOfTheRepository(t *testing.T) {
 			}
 			out := inProcess(t, 1, "doctor", "--dir", dir)
 			if !strings.Contains(out, "changes ") {
-				t.Errorf("git was not asked:\n%s", out)
+				t.Errorf("git did not run:\n%s", out)
 			}
 			inProcess(t, 2, "undo", "--dir", dir)
 			if text, err := os.ReadFile(ran); err == nil {
@@ -92,13 +92,12 @@ func TestGitRunsNothingOfTheRepository(t *testing.T) {
 	}
 }
 
-// A folder that only looks like a repository, as files that git tracks can, is
-// not asked.
-func TestBareRepositoryInsideIsNotAsked(t *testing.T) {
+// A directory of tracked files that looks like a bare repository is not used as one.
+func TestNestedBareRepositoryIsIgnored(t *testing.T) {
 	dir := t.TempDir()
 	runGit(t, dir, "init", "--quiet", "--bare", "inner")
 	if out, err := git(context.Background(), filepath.Join(dir, "inner"), "rev-parse", "--git-dir"); err == nil {
-		t.Errorf("%s was taken for a repository", out)
+		t.Errorf("%s was used as a repository", out)
 	}
 }
 
@@ -111,22 +110,23 @@ func runGit(t testing.TB, dir string, args ...string) {
 	}
 }
 
-// inProcess runs a command, which must exit with the code; -1 is any.
+// inProcess runs nexios in this process and returns its output. The exit code must be
+// code, unless that is -1.
 func inProcess(t testing.TB, code int, args ...string) string {
 	t.Helper()
-	var out, told bytes.Buffer
-	if got := run(context.Background(), args, strings.NewReader(""), &out, &told); code >= 0 && got != code {
-		t.Fatalf("nexios %s: exit code %d\n%s%s", strings.Join(args, " "), got, &out, &told)
+	var out, stderr bytes.Buffer
+	if got := run(context.Background(), args, strings.NewReader(""), &out, &stderr); code >= 0 && got != code {
+		t.Fatalf("nexios %s: exit code %d\n%s%s", strings.Join(args, " "), got, &out, &stderr)
 	}
-	for _, r := range out.String() + told.String() {
+	for _, r := range out.String() + stderr.String() {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == 0x9b {
-			t.Fatalf("nexios %s says %q", strings.Join(args, " "), out.String()+told.String())
+			t.Fatalf("nexios %s printed control characters: %q", strings.Join(args, " "), out.String()+stderr.String())
 		}
 	}
-	return out.String() + told.String()
+	return out.String() + stderr.String()
 }
 
-// whole is every file below dir with its text and permissions.
+// whole returns every file below dir with its mode and contents.
 func whole(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -154,9 +154,9 @@ func whole(t testing.TB, dir string) map[string]string {
 	return found
 }
 
-// FuzzForeignProject runs commands on a project whose record, journal and base
-// anybody may have written. Nothing outside of it and nothing of git's changes,
-// and what is said does nothing to a terminal.
+// FuzzForeignProject runs commands on a project whose nexios.json, journal and base
+// files are untrusted. No file outside of the project and none of git's may change, and
+// the output must not contain control characters.
 func FuzzForeignProject(f *testing.F) {
 	if testing.Short() {
 		f.Skip("makes and copies projects")
@@ -166,7 +166,7 @@ func FuzzForeignProject(f *testing.F) {
 		f.Setenv(name, home)
 	}
 	f.Setenv("SOURCE_DATE_EPOCH", "1795256100")
-	f.Setenv("NEXIOS_CHECK", "off") // which compiles everything; one command below has it on
+	f.Setenv("NEXIOS_CHECK", "off") // it compiles everything; one command below has it on
 	made := filepath.Join(f.TempDir(), "shop")
 	inProcess(f, 0, "new", "shop", "--dir", made, "--no-git")
 	if err := errors.Join(os.RemoveAll(filepath.Join(made, ".nexios", "runtime")), os.Remove(filepath.Join(made, ".nexios", "go.mod"))); err != nil { // most of the files
@@ -235,11 +235,11 @@ func FuzzForeignProject(f *testing.F) {
 		}
 		put := func(name string, text []byte) {
 			if !filepath.IsLocal(filepath.FromSlash(name)) || strings.Contains(name, "\x00") {
-				return // which no repository has
+				return // not possible in a repository
 			}
 			name = filepath.Join(dir, filepath.FromSlash(name))
 			_ = os.MkdirAll(filepath.Dir(name), 0o755)
-			_ = os.WriteFile(name, text, 0o644) // a name that the system refuses is none
+			_ = os.WriteFile(name, text, 0o644) // ignore names that the system rejects
 		}
 		put(name, text)
 		put(apply.UndoDir+"/"+filepath.Base(journal), step)
@@ -251,12 +251,12 @@ func FuzzForeignProject(f *testing.F) {
 			}
 		}
 		ours := func() map[string]string {
-			found := whole(t, parent)
-			maps.DeleteFunc(found, func(name, _ string) bool {
+			all := whole(t, parent)
+			maps.DeleteFunc(all, func(name, _ string) bool {
 				in, ok := strings.CutPrefix(name, dir)
 				return ok && !strings.HasPrefix(in, string(filepath.Separator)+".git"+string(filepath.Separator))
 			})
-			return found
+			return all
 		}
 		before, all := ours(), whole(t, parent)
 		checked := []string{"add", "resource", "tag", "name:string"}
@@ -275,12 +275,12 @@ func FuzzForeignProject(f *testing.F) {
 			if now := ours(); !maps.Equal(now, before) {
 				for name := range now {
 					if now[name] != before[name] {
-						t.Errorf("%s is %q", name, now[name])
+						t.Errorf("%s changed to %q", name, now[name])
 					}
 				}
 				for name := range before {
 					if _, ok := now[name]; !ok {
-						t.Errorf("%s is gone", name)
+						t.Errorf("%s was removed", name)
 					}
 				}
 				t.Fatalf("after nexios %s", strings.Join(args, " "))

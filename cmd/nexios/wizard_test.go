@@ -9,24 +9,24 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// The wizard offers an organisation where there are some, for resources and for
-// models, and takes the answer.
+// The wizard offers the option organisation only if the project has organisations, for
+// resources and for models.
 func TestWizardOffersOrganisations(t *testing.T) {
 	for feature, want := range map[string]bool{"organisations": true, "uploads": false} {
 		p := spec.Project{Features: []spec.Feature{{Name: "auth"}, {Name: feature}}}
 		for _, q := range tableQuestions(p) {
 			if q.Key == "special" && slices.Contains(q.Choices, "organisation") != want {
-				t.Errorf("with %s it offers %q", feature, q.Choices)
+				t.Errorf("with %s: choices %q", feature, q.Choices)
 			}
 		}
 	}
 	if r := tableOf(form.Answers{"what": {"resource"}, "special": {"organisation"}}); !r.Organisation {
-		t.Errorf("the answer is lost: %+v", r)
+		t.Errorf("option organisation is not set: %+v", r)
 	}
 }
 
-// Fields are asked for first; what they need of the options is taken, and missed
-// once the options are given.
+// Fields are asked for before options. Options that a field needs are not required at
+// that point, but once the options are answered.
 func TestWizardChecksFieldsWithOptions(t *testing.T) {
 	p := spec.Project{Name: "shop", Module: "shop", Database: "sqlite", Features: []spec.Feature{{Name: "auth"}, {Name: "mail"}, {Name: "jobs"}, {Name: "organisations"}}}
 	p, _, err := p.Add(spec.Resource{Name: "project", Fields: []string{"name:string"}, Organisation: true, Migration: "20261121101500"})
@@ -43,16 +43,16 @@ func TestWizardChecksFieldsWithOptions(t *testing.T) {
 				return ""
 			}
 		}
-		t.Fatalf("%s is not asked", key)
+		t.Fatalf("%s was not asked", key)
 		return ""
 	}
 	if questions[0].Key != "name" || questions[1].Key != "fields" {
-		t.Errorf("it begins with %s, %s", questions[0].Key, questions[1].Key)
+		t.Errorf("first questions are %s, %s", questions[0].Key, questions[1].Key)
 	}
 	for _, c := range []struct {
 		key, fields string
 		special     []string
-		want        string // "" takes it
+		want        string // "" if valid
 	}{
 		{"fields", "title:string", nil, ""},
 		{"fields", "title:strin", nil, "types: string text"},

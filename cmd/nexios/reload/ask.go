@@ -12,19 +12,19 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// askLimit is how long one of the program's own commands may take.
-const askLimit = time.Minute
+// commandLimit is how long one of the program's own commands may take.
+const commandLimit = time.Minute
 
-// route is one line of what the program's `routes --json` writes.
+// route is an element of the output of `routes --json`.
 type route struct {
 	Method  string   `json:"method"`
 	Path    string   `json:"path"`
 	Summary string   `json:"summary"`
 	Guards  []string `json:"guards"`
-	Open    bool     `json:"open"` // changes data and has no guard
+	Open    bool     `json:"open"` // changes data without a guard
 }
 
-// routesCache is what the newest version that was asked serves.
+// routesCache holds the routes of the version that was queried last.
 type routesCache struct {
 	mu   sync.Mutex
 	of   *process.App
@@ -32,7 +32,8 @@ type routesCache struct {
 	why  string
 }
 
-// get asks the version that answers, once. It returns why there are none.
+// get returns the routes of the version that serves, or why there are none. It queries
+// each version once.
 func (c *routesCache) get(s *server) ([]route, string) {
 	a := s.proxy.Running()
 	if a == nil {
@@ -46,7 +47,7 @@ func (c *routesCache) get(s *server) ([]route, string) {
 	if c.of == a {
 		return c.list, c.why
 	}
-	list, err := s.askRoutes(context.Background(), a.Binary)
+	list, err := s.listRoutes(context.Background(), a.Binary)
 	c.of, c.list, c.why = a, list, ""
 	if err != nil {
 		c.why = "the program did not list its routes: " + err.Error()
@@ -54,9 +55,9 @@ func (c *routesCache) get(s *server) ([]route, string) {
 	return c.list, c.why
 }
 
-// ask runs one of the program's own commands and returns what it wrote.
-func (s *server) ask(ctx context.Context, binary string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+// runCommand runs one of the program's own commands and returns its output.
+func (s *server) runCommand(ctx context.Context, binary string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = s.dir
@@ -64,10 +65,10 @@ func (s *server) ask(ctx context.Context, binary string, args ...string) (string
 	return s.spawn.Output(cmd)
 }
 
-// askRoutes asks binary what it serves.
-func (s *server) askRoutes(ctx context.Context, binary string) ([]route, error) {
+// listRoutes returns the routes of binary.
+func (s *server) listRoutes(ctx context.Context, binary string) ([]route, error) {
 	var out strings.Builder
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "routes", "--json")
 	cmd.Dir = s.dir
@@ -80,11 +81,11 @@ func (s *server) askRoutes(ctx context.Context, binary string) ([]route, error) 
 	return list, json.Unmarshal([]byte(out.String()), &list)
 }
 
-// migrations asks binary how many of its migrations the database lacks, and
-// which ones of the database it has not. A program without that command, or
-// whose database does not answer, says neither.
+// migrations returns how many migrations of binary are pending, and which applied ones
+// it does not have. Both are zero if it has no such command or cannot reach its
+// database.
 func (s *server) migrations(ctx context.Context, binary string) (pending int, unknown []string) {
-	out, err := s.ask(ctx, binary, "migrate", "status")
+	out, err := s.runCommand(ctx, binary, "migrate", "status")
 	if err != nil {
 		return 0, nil
 	}
@@ -101,8 +102,8 @@ func (s *server) migrations(ctx context.Context, binary string) (pending int, un
 	return pending, unknown
 }
 
-// openBrowser shows url to the person, or calls none when there is no way.
-func openBrowser(url string, none func()) {
+// openBrowser opens url in a browser, or calls none if that fails.
+func openBrowser(url string, onError func()) {
 	name, args := "xdg-open", []string{url}
 	switch runtime.GOOS {
 	case "darwin":
@@ -112,12 +113,12 @@ func openBrowser(url string, none func()) {
 	}
 	cmd := exec.Command(name, args...)
 	if err := cmd.Start(); err != nil {
-		none()
+		onError()
 		return
 	}
-	go func() { // some stay as long as the browser does
+	go func() { // some commands run as long as the browser
 		if cmd.Wait() != nil {
-			none()
+			onError()
 		}
 	}()
 }

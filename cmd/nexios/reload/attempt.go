@@ -16,30 +16,29 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
-// crashPause is how long a version must have run to be started again when it
-// ends by itself.
+// crashPause is how long a version must have run to be restarted when it exits.
 const crashPause = 2 * time.Second
 
-// outcome is what an attempt ended with.
+// outcome is the result of an attempt.
 type outcome struct {
 	build.Result
 	app       *process.App
-	err       error // it was cancelled, or could not be tried
+	err       error // it was cancelled or could not run
 	cancelled bool
 	paths     []string
 	restart   bool
 }
 
-// begin starts an attempt to get what is there now running.
+// begin starts an attempt to run the current source.
 func (s *server) begin(ctx context.Context) {
 	begun := time.Now()
-	fresh, paths, since, news := s.changes.take(begun)
-	news = news || !s.trying.stale // of many saves in a row only what the first did not change is told
+	fresh, paths, since, hasNew := s.changes.take(begun)
+	hasNew = hasNew || !s.inFlight.stale // after several saves in a row, report only files that had not changed before
 	var files []string
 	for _, path := range fresh {
 		files = append(files, build.Relative(s.root, path))
 	}
-	if len(files) > 0 && news {
+	if len(files) > 0 && hasNew {
 		s.emit(event.Event{Kind: event.KindChange, Files: files})
 	}
 	s.proxy.Hold()
@@ -50,21 +49,21 @@ func (s *server) begin(ctx context.Context) {
 	}
 	s.versions.count++
 	id := s.versions.count
-	forced, restart := s.changes.orders()
+	forced, restart := s.changes.takeFlags()
 	restart = restart || s.versions.current == nil
-	s.trying.stale = false
+	s.inFlight.stale = false
 	attempt, cancel := context.WithCancel(ctx)
-	s.trying.cancel = cancel
+	s.inFlight.cancel = cancel
 	go func() {
 		out := s.attempt(attempt, id, paths, forced, restart)
 		out.ID, out.Watch, out.Total = id, event.Milliseconds(begun.Sub(since)), event.Milliseconds(time.Since(since))
 		out.cancelled = attempt.Err() != nil
 		out.paths, out.restart = paths, restart
-		s.trying.outcomes <- out // the loop takes it, or shutdown
+		s.inFlight.outcomes <- out // received by the loop or by shutdown
 	}()
 }
 
-// attempt builds and starts. It runs beside the loop, one at a time.
+// attempt builds and starts the program. It runs outside the loop, one at a time.
 func (s *server) attempt(ctx context.Context, id int, paths []string, forced, restart bool) (out outcome) {
 	if _, err := os.Stat(s.dir); err != nil {
 		out.err = fmt.Errorf("the directory of the program is gone: %s\nwhen it is back, save a file there", s.dir)
@@ -87,7 +86,7 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		logs, least = logSettings(s.dir, env)
 		env = slices.Concat(env, logs)
 	}
-	out.app, out.err = process.Launch(ctx, s.spawn, s.door, id, out.Binary, s.dir, s.state, env, func(l process.Line) bool { return s.heard(l, least) })
+	out.app, out.err = process.Launch(ctx, s.spawn, s.debug, id, out.Binary, s.dir, s.state, env, func(l process.Line) bool { return s.showLine(l, least) })
 	out.Start = event.Milliseconds(time.Since(begun))
 	if out.err == nil {
 		return out
@@ -102,7 +101,7 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 		out.Output = strings.TrimSpace(lastLines(text, 30))
 	}
 	if errors.Is(out.err, process.ErrExited) {
-		out.Output = strings.TrimSpace(out.Output + "\nit exited with: " + out.app.How())
+		out.Output = strings.TrimSpace(out.Output + "\nit exited with: " + out.app.ExitStatus())
 	} else {
 		out.Output = strings.TrimSpace(out.Output + "\n" + out.err.Error())
 	}
@@ -110,19 +109,19 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 	return out
 }
 
-// lastLines is the end of text.
+// lastLines returns the last n lines of text.
 func lastLines(text string, n int) string {
 	lines := strings.SplitAfter(text, "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "")
 }
 
-// finish acts on the end of an attempt.
+// finish handles the end of an attempt.
 func (s *server) finish(ctx context.Context, out outcome) {
-	s.trying.cancel()
-	s.trying.cancel = nil
-	if out.cancelled || s.trying.stale {
-		// A newer change came first. Should the attempt have been through in
-		// that moment, its version must not be seen.
+	s.inFlight.cancel()
+	s.inFlight.cancel = nil
+	if out.cancelled || s.inFlight.stale {
+		// There is a newer change. If the attempt has succeeded all the same, its
+		// version must not be seen.
 		if out.app != nil {
 			s.retire(out.app)
 		}
@@ -139,20 +138,20 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		s.versions.newest = out.Binary
 		s.changes.built(out.paths)
 	}
-	again := len(s.changes.fresh) > 0 // requests go on waiting
+	more := len(s.changes.fresh) > 0 // requests keep waiting
 	switch {
 	case out.Stage != "":
 		s.fail(out)
 		if out.Stage == event.StageStart && s.nexios && s.migrationsChanged(out.paths) {
-			go s.remind(ctx, out.Binary, nil, true)
+			go s.noteMigrations(ctx, out.Binary, nil, true)
 		}
 	case out.app == nil:
-		if s.versions.current == nil { // it ended meanwhile
+		if s.versions.current == nil { // it exited meanwhile
 			s.begin(ctx)
 			return
 		}
 		s.emit(event.Event{Kind: event.KindUnchanged})
-		if !again {
+		if !more {
 			s.proxy.Release(nil)
 		}
 		state := proxy.Status{State: "ok", Version: s.proxy.Version(s.versions.current.ID)}
@@ -163,7 +162,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 		}
 		s.live.Tell(state)
 	default:
-		s.take(ctx, out, again)
+		s.promote(ctx, out, more)
 	}
 	if out.Stage != event.StageBuild {
 		s.builder.Improve(ctx, func(g *build.Graph) {
@@ -174,8 +173,8 @@ func (s *server) finish(ctx context.Context, out outcome) {
 	}
 }
 
-// fail keeps the last good version and says why loudly. The next attempt must
-// start the program even if it is the same one as now.
+// fail keeps the last good version and reports the failure. If the program did not
+// start, the next attempt starts it even if it is unchanged.
 func (s *server) fail(out outcome) {
 	s.changes.restart = out.Stage == event.StageStart
 	b := out.Build
@@ -190,15 +189,15 @@ func (s *server) fail(out outcome) {
 	s.proxy.Release(&b)
 }
 
-// take makes a new version the one that answers.
-func (s *server) take(ctx context.Context, out outcome, again bool) {
+// promote makes a new version the one that serves.
+func (s *server) promote(ctx context.Context, out outcome, more bool) {
 	first, changed := s.versions.current == nil, s.migrationsChanged(out.paths)
 	s.versions.current = out.app
-	// Told before it is done, while requests still wait: whoever hears of the
-	// version and asks is answered by it.
+	// Emitted before the swap, while requests still wait: a client that reacts to the
+	// event gets its response from the new version.
 	s.emit(event.Event{Kind: event.KindBuilt, Build: &out.Build})
 	before := s.proxy.Swap(out.app)
-	if again {
+	if more {
 		s.proxy.Hold()
 	}
 	go func() {
@@ -212,13 +211,13 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 		s.retire(before)
 	}
 	s.live.Tell(proxy.Status{State: "ok", Version: s.proxy.Version(out.app.ID)})
-	if s.o.Test && len(s.rooms) > 0 {
+	if s.o.Test && len(s.untested) > 0 {
 		s.test(ctx)
 	}
 	if s.nexios {
-		go s.remind(ctx, out.Binary, out.app, changed)
+		go s.noteMigrations(ctx, out.Binary, out.app, changed)
 		if s.o.Serving != nil {
-			go s.serving(ctx, out.Binary)
+			go s.callServing(ctx, out.Binary)
 		}
 	}
 	if first && s.o.Open && !s.opened {
@@ -227,8 +226,8 @@ func (s *server) take(ctx context.Context, out outcome, again bool) {
 	}
 }
 
-// serving tells whom it concerns that a version serves.
-func (s *server) serving(ctx context.Context, binary string) {
+// callServing calls Options.Serving and shows its note or error.
+func (s *server) callServing(ctx context.Context, binary string) {
 	note, err := s.o.Serving(ctx, s.dir, binary, s.environ())
 	if err != nil && ctx.Err() == nil {
 		note = err.Error()
@@ -238,22 +237,22 @@ func (s *server) serving(ctx context.Context, binary string) {
 	}
 }
 
-// retire ends a version in the background; shutdown waits for it.
+// retire stops a version in the background; shutdown waits for it.
 func (s *server) retire(a *process.App) {
 	s.versions.retired.Go(func() { a.Retire(s.o.drain) })
 }
 
-// crashed acts on a version that ended by itself.
+// crashed handles a version that exited on its own.
 func (s *server) crashed(ctx context.Context, a *process.App) {
 	if s.versions.current != a {
 		return
 	}
 	s.versions.current = nil
-	why := "the program exited: " + a.How()
+	why := "the program exited: " + a.ExitStatus()
 	s.proxy.Lose(a, why)
 	s.emit(event.Event{Kind: event.KindExit, Text: why})
-	if s.trying.cancel != nil {
-		return // what is under way will take its place
+	if s.inFlight.cancel != nil {
+		return // the attempt in progress will replace it
 	}
 	if time.Since(a.Started) < crashPause {
 		b := event.Build{ID: a.ID, Stage: event.StageStart, Errors: build.Panicked(s.dir, a.Tail.String()), Output: why}

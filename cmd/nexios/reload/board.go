@@ -11,7 +11,7 @@ import (
 // requestsKept is how many requests the page at /dev shows.
 const requestsKept = 100
 
-// board remembers what the page at /dev shows.
+// board holds what the page at /dev shows.
 type board struct {
 	mu       sync.Mutex
 	requests []event.Request
@@ -39,15 +39,15 @@ func (b *board) note(e event.Event) {
 	}
 }
 
-// keep is the end of list.
+// keep drops old elements of list, keeping at least the last n.
 func keep[T any](list []T, n int) []T {
-	if len(list) < 2*n { // cut seldom, not with every element
+	if len(list) < 2*n { // trim rarely, not for every element
 		return list
 	}
 	return slices.Clone(list[len(list)-n:])
 }
 
-// newest is a copy of the last n of list, the newest first.
+// newest returns a copy of the last n elements of list, newest first.
 func newest[T any](list []T, n int) []T {
 	list = slices.Clone(list[max(0, len(list)-n):])
 	slices.Reverse(list)

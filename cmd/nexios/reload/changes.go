@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// changes are what the loop knows of files that no version has in it yet, and
-// what else a person asked of the next attempt.
+// changes are the changed files that are in no version yet, and the user's requests for
+// the next attempt.
 type changes struct {
 	fresh   map[string]bool // since the last attempt began
 	pending map[string]bool // since the last build that did not fail
-	since   time.Time       // when the oldest was saved that no finished attempt has seen
-	forced  bool            // build even if nothing seems changed
-	restart bool            // start again even if the program is the same
-	quiet   *time.Timer     // runs out when nothing has changed for a moment
+	since   time.Time       // when the oldest change not yet in a finished attempt was saved
+	forced  bool            // build even if nothing has changed
+	restart bool            // restart even if the program is unchanged
+	quiet   *time.Timer     // fires when nothing has changed for a moment
 }
 
 func newChanges() changes {
@@ -23,39 +23,39 @@ func newChanges() changes {
 	return c
 }
 
-// wait has the loop act when nothing changes any more.
+// wait restarts the quiet period.
 func (c *changes) wait() { c.quiet.Reset(debounce) }
 
-// saw notes that a file changed.
-func (c *changes) saw(path string) {
+// add records a changed file.
+func (c *changes) add(path string) {
 	c.fresh[path] = true
 	c.wait()
 }
 
-// take hands what changed to an attempt: the files since the last one, all that
-// no build has in it, and when the oldest was saved. news reports whether one of
-// the files had not changed before.
-func (c *changes) take(now time.Time) (fresh, all []string, since time.Time, news bool) {
+// take returns the changes for a new attempt: the files changed since the last one, all
+// files that no build contains, and when the oldest was saved. hasNew reports whether any
+// of them is newly changed.
+func (c *changes) take(now time.Time) (fresh, all []string, since time.Time, hasNew bool) {
 	fresh = slices.Sorted(maps.Keys(c.fresh))
 	for _, path := range fresh {
-		news = news || !c.pending[path]
+		hasNew = hasNew || !c.pending[path]
 		c.pending[path] = true
 	}
 	if c.since.IsZero() {
 		c.since = now.Add(-savedAgo(fresh, now))
 	}
 	clear(c.fresh)
-	return fresh, slices.Sorted(maps.Keys(c.pending)), c.since, news
+	return fresh, slices.Sorted(maps.Keys(c.pending)), c.since, hasNew
 }
 
-// orders hands over what else was asked for.
-func (c *changes) orders() (forced, restart bool) {
+// takeFlags returns and resets the flags of the next attempt.
+func (c *changes) takeFlags() (forced, restart bool) {
 	forced, restart = c.forced, c.restart
 	c.forced, c.restart = false, false
 	return forced, restart
 }
 
-// built notes that a build which did not fail has paths in it.
+// built records that a successful build contains paths.
 func (c *changes) built(paths []string) {
 	for _, path := range paths {
 		delete(c.pending, path)

@@ -14,12 +14,11 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// installDlv returns the path of dlv, which is installed for the test where
-// there is none.
+// installDlv installs dlv for the test unless it is there already.
 func installDlv(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs a debugger, which takes long to install and rights to debug")
+		t.Skip("needs dlv, which takes long to install, and permission to debug")
 	}
 	if _, err := process.FindDlv(); err == nil {
 		return
@@ -28,12 +27,12 @@ func installDlv(t *testing.T) {
 	cmd := exec.Command("go", "install", process.DlvModule)
 	cmd.Env = append(os.Environ(), "GOBIN="+bin)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("there is no dlv and it cannot be installed: %v\n%s  try: go install %s", err, out, process.DlvModule)
+		t.Fatalf("dlv is missing and cannot be installed: %v\n%s  try: go install %s", err, out, process.DlvModule)
 	}
 	t.Setenv("GOBIN", bin)
 }
 
-// attach starts dlv's own client.
+// attach starts the client of dlv.
 func attach(t *testing.T, address string) *terminal {
 	t.Helper()
 	dlv, err := process.FindDlv()
@@ -59,8 +58,8 @@ func attach(t *testing.T, address string) *terminal {
 	return client
 }
 
-// A breakpoint stops a request for as long as somebody looks, also through a
-// reload; the next version is debugged at the same address.
+// A request halted at a breakpoint survives a reload as long as a client is attached;
+// the next version is debugged at the same address.
 func TestDelve(t *testing.T) {
 	installDlv(t)
 	const drain = 5 * time.Second
@@ -95,17 +94,17 @@ func TestDelve(t *testing.T) {
 	d.write("part/part.go", part("two"))
 	d.wait(event.KindBuilt)
 	if got := <-request(); got != "two" {
-		t.Errorf("the new version answers %q", got)
+		t.Errorf("the new version responded %q", got)
 	}
-	time.Sleep(drain + time.Second) // the version before is given this long when nobody looks
+	time.Sleep(drain + time.Second) // without a client, the old version would be killed after that time
 	select {
 	case got := <-first:
-		t.Errorf("the request at the breakpoint was answered with %q", got)
+		t.Errorf("response to the halted request: %q", got)
 	default:
 	}
 	client.press("clearall\ncontinue\n")
 	if got := <-first; got != "one" {
-		t.Errorf("the request that was stopped is answered with %q", got)
+		t.Errorf("response to the continued request: %q", got)
 	}
 
 	d.write("part/part.go", part("three"))
@@ -113,11 +112,11 @@ func TestDelve(t *testing.T) {
 		t.Errorf("built by %s: %s", b.Mode, b.Why)
 	}
 	client = attach(t, address)
-	client.press("break part.go:7\ncontinue\n") // a line that our own call of the compiler must have told the debugger
+	client.press("break part.go:7\ncontinue\n") // our compiler run must write the line into the debug information
 	client.shows("Breakpoint 1 set at")
 	second := request()
 	client.shows("> [Breakpoint 1] sample/part.Version()")
-	client.press("quit\n") // and leave it there
+	client.press("quit\n") // leaves the program halted
 	client.shows("kill the headless instance?")
 	client.press("n\n")
 	if note := d.wait(event.KindNote).Text; !strings.Contains(note, "stopped at part.go:7") || !strings.Contains(note, address) {
@@ -125,16 +124,16 @@ func TestDelve(t *testing.T) {
 	}
 	select {
 	case got := <-second:
-		t.Errorf("the request at the breakpoint was answered with %q", got)
+		t.Errorf("response to the halted request: %q", got)
 	default:
 	}
-	d.write("part/part.go", part("four")) // nobody looks: the request is lost, and nothing waits for it
+	d.write("part/part.go", part("four")) // no client is attached: the request is dropped without waiting
 	d.wait(event.KindBuilt)
 	d.answers("four", true)
 }
 
-// What ends by itself is told as without a debugger.
-func TestDelveEnds(t *testing.T) {
+// A program that exits on its own is reported as without a debugger.
+func TestDelveExit(t *testing.T) {
 	installDlv(t)
 	d := startDev(t, sample(), func(o *Options) { o.Delve = true })
 	d.ask("/crash")

@@ -21,11 +21,11 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/proxy"
 )
 
-// patience is how long tests wait for what must come.
+// patience is the timeout of waiting in tests.
 const patience = 90 * time.Second
 
-// TestMain lets this binary be a development server of its own, for the tests
-// that kill one, and its reaper.
+// TestMain lets this binary run as a development server, for tests that kill one, and
+// as its reaper.
 func TestMain(m *testing.M) {
 	if slices.Equal(os.Args[1:], process.ReapArgs) {
 		process.Reap(os.Stdin)
@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sample is a program that answers with its version and whatever else the
-// tests need.
+// sample returns a program that responds with its version, and with what else the tests
+// need.
 func sample() map[string]string {
 	return map[string]string{
 		"go.mod": "module sample\n\ngo 1.24\n",
@@ -154,7 +154,7 @@ func main() {
 }
 
 func part(version string) string {
-	return fmt.Sprintf("package part\n\n// Begin is called first.\nfunc Begin() {}\n\n// Version is what is answered.\nfunc Version() string { return %q }\n", version)
+	return fmt.Sprintf("package part\n\n// Begin is called first.\nfunc Begin() {}\n\n// Version is the response.\nfunc Version() string { return %q }\n", version)
 }
 
 // dev is a development server under test.
@@ -164,14 +164,14 @@ type dev struct {
 	url  string
 	quit func()
 
-	mu   sync.Mutex
-	cond *sync.Cond
-	all  []event.Event
-	next int // the first event that wait has not looked at
-	over bool
+	mu    sync.Mutex
+	cond  *sync.Cond
+	all   []event.Event
+	next  int // the first event that wait has not returned or skipped
+	ended bool
 }
 
-// startDev runs a development server on files and waits for its first version.
+// startDev runs a development server on files and waits for the first version.
 func startDev(t *testing.T, files map[string]string, change ...func(*Options)) *dev {
 	t.Helper()
 	d := launchDev(t, files, change...)
@@ -209,7 +209,7 @@ func launchDev(t *testing.T, files map[string]string, change ...func(*Options)) 
 				t.Error(err)
 			}
 		case <-time.After(patience):
-			t.Error("it does not end")
+			t.Error("Run did not return")
 		}
 		if t.Failed() {
 			d.mu.Lock()
@@ -239,17 +239,17 @@ func (d *dev) read(r io.Reader) {
 		d.mu.Unlock()
 	}
 	d.mu.Lock()
-	d.over = true
+	d.ended = true
 	d.cond.Broadcast()
 	d.mu.Unlock()
 }
 
-// wait returns the next event of one of the kinds.
+// wait returns the next event of one of the kinds, skipping others.
 func (d *dev) wait(kinds ...string) event.Event {
 	d.t.Helper()
 	timer := time.AfterFunc(patience, func() {
 		d.mu.Lock()
-		d.over = true
+		d.ended = true
 		d.cond.Broadcast()
 		d.mu.Unlock()
 	})
@@ -266,14 +266,14 @@ func (d *dev) wait(kinds ...string) event.Event {
 				}
 			}
 		}
-		if d.over {
+		if d.ended {
 			d.t.Fatalf("no %s", strings.Join(kinds, " or "))
 		}
 		d.cond.Wait()
 	}
 }
 
-// count is how many events of a kind there have been.
+// count returns the number of events of a kind so far.
 func (d *dev) count(kind string) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -296,7 +296,7 @@ func (d *dev) write(name, text string) {
 	}
 }
 
-// replace saves as many editors do: a new file, renamed over the old one.
+// replace saves like many editors: a new file, renamed over the old one.
 func (d *dev) replace(name, text string) {
 	d.t.Helper()
 	d.write(name+"~", text)
@@ -318,7 +318,7 @@ type answer struct {
 	header http.Header
 }
 
-// ask sends one request, with headers as pairs.
+// ask sends a request, with headers as name-value pairs.
 func (d *dev) ask(path string, headers ...string) answer {
 	d.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, d.url+path, nil)
@@ -343,8 +343,8 @@ func (d *dev) ask(path string, headers ...string) answer {
 	return answer{res.StatusCode, string(body), res.Header}
 }
 
-// answers fails the test unless the program answers with version, and fresh
-// says whether it is made from the newest source.
+// answers checks that the program responds with version. fresh is whether the response
+// must come from the newest source.
 func (d *dev) answers(version string, fresh bool) {
 	d.t.Helper()
 	a := d.ask("/")
@@ -354,8 +354,7 @@ func (d *dev) answers(version string, fresh bool) {
 	}
 }
 
-// becomes waits until the program, made from the newest source, answers with
-// version.
+// becomes waits until the program, built from the newest source, responds with version.
 func (d *dev) becomes(version string) {
 	d.t.Helper()
 	for deadline := time.Now().Add(patience); ; {
@@ -366,11 +365,11 @@ func (d *dev) becomes(version string) {
 		if time.Now().After(deadline) {
 			d.t.Fatalf("got %d %q, want %q", a.status, a.body, version)
 		}
-		time.Sleep(2 * time.Millisecond) // requests wait for builds: this is between them
+		time.Sleep(2 * time.Millisecond) // requests wait for builds, so this is rarely needed
 	}
 }
 
-// sync has wait look only at what happens from now on.
+// sync makes wait skip all events up to now.
 func (d *dev) sync() {
 	d.t.Helper()
 	path := fmt.Sprint("/sync-", time.Now().UnixNano())
@@ -385,7 +384,7 @@ func with(files map[string]string, name, text string) map[string]string {
 	return files
 }
 
-// lay brings dir to files and returns the paths that changed.
+// lay changes the files in dir from before to files and returns the paths that changed.
 func lay(t *testing.T, dir string, before, files map[string]string) []string {
 	t.Helper()
 	var paths []string

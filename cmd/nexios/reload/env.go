@@ -15,16 +15,16 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// setting is one value of the program's environment, as the page shows it.
+// setting is a variable of the program's environment, as the page shows it.
 type setting struct {
 	Name, Value, From string
 }
 
-// settings are the values that rule the program in dir: those of its .env
-// files, and those of our environment whose names its examples mention.
+// settings returns the variables that configure the program in dir: those of .env, and
+// those of our environment that are well known or named in .env or .env.example.
 // Secrets are masked.
 func settings(dir string, environ []string) []setting {
-	file, _ := godotenv.Read(filepath.Join(dir, ".env"))            // without one, it is empty
+	file, _ := godotenv.Read(filepath.Join(dir, ".env"))            // empty without one
 	example, _ := godotenv.Read(filepath.Join(dir, ".env.example")) // likewise
 	known := map[string]bool{
 		"APP_ENV": true, "APP_SECRET": true, "DATABASE_URL": true, "REDIS_URL": true, "FILES_URL": true, "SMTP_URL": true,
@@ -43,7 +43,7 @@ func settings(dir string, environ []string) []setting {
 			found[name] = setting{name, mask(name, value), "environment"}
 		}
 	}
-	delete(found, "ADDR") // the proxy's business
+	delete(found, "ADDR") // set by the proxy
 	return slices.SortedFunc(maps.Values(found), func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
 }
 
@@ -51,15 +51,15 @@ const masked = "••••••"
 
 var (
 	secretName = regexp.MustCompile(`(?i)SECRET|PASS|PWD|TOKEN|KEY|CREDENTIAL|HEADERS|PRIVATE|SALT|SEED|DSN|COOKIE|SIGNATURE|WEBHOOK|AUTHORIZATION|AUTH$|(^|_)(PAT|PIN)$`)
-	// secretPart is a secret among the words of a value: "host=db password=x".
+	// secretPart matches a secret among the parts of a value: "host=db password=x".
 	secretPart = regexp.MustCompile(`(?i)(SECRET|PASS|PASSWORD|PWD|TOKEN|KEY)\s*=`)
-	// userPart is the user of an address without a scheme: "me:x@tcp(db:3306)/blog".
+	// userPart matches the user of an address without a scheme:
+	// "me:x@tcp(db:3306)/blog".
 	userPart = regexp.MustCompile(`^[^\s@/]*:[^@]*@`)
 )
 
-// mask hides a value whose name says that it is secret, and of another value
-// whatever could be: the user and password of an address, or of each of several,
-// and its query.
+// mask hides values whose name indicates a secret. In other values it hides everything
+// that could be one: user and password of an address, or of several, and its query.
 func mask(name, value string) string {
 	if value == "" {
 		return ""
@@ -79,7 +79,7 @@ func mask(name, value string) string {
 	default:
 		scheme, rest = value, ""
 	}
-	// A password may hold any character, so the host begins behind the last @.
+	// A password may contain any character, so the host starts after the last @.
 	if at := strings.LastIndex(rest, "@"); at >= 0 {
 		rest = masked + rest[at:]
 	}
@@ -93,8 +93,8 @@ func mask(name, value string) string {
 	return shown
 }
 
-// readSetting is a value as the program would see it: from our environment,
-// else from its .env.
+// readSetting returns a variable as the program would see it: from our environment, or
+// from its .env.
 func readSetting(dir string, environ []string, name string) string {
 	for _, pair := range slices.Backward(environ) {
 		if key, value, _ := strings.Cut(pair, "="); key == name {
@@ -103,14 +103,14 @@ func readSetting(dir string, environ []string, name string) string {
 	}
 	file, err := godotenv.Read(filepath.Join(dir, ".env"))
 	if err != nil && !os.IsNotExist(err) {
-		return "" // the program will say what is wrong with it
+		return "" // the program reports the error
 	}
 	return file[name]
 }
 
-// logSettings is what makes the program in dir write records of everything, for
-// the page at /dev, and the level from which on a person wants to see them. A
-// setting that the program would refuse stays as it is, for it to say so.
+// logSettings returns the variables that make the program in dir log everything as
+// JSON, for the page at /dev, and the level at which lines are shown. Settings that the
+// program would reject are left alone, so that it reports them.
 func logSettings(dir string, environ []string) (add []string, least slog.Level) {
 	level, format := readSetting(dir, environ, "LOG_LEVEL"), readSetting(dir, environ, "LOG_FORMAT")
 	if level != "" && least.UnmarshalText([]byte(level)) != nil || !slices.Contains([]string{"", "text", "json"}, format) ||

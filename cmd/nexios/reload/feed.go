@@ -8,15 +8,15 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
 
-// feed carries events to what shows them, in order, without making requests
-// wait for a slow terminal: when it is far behind, requests are left out.
+// feed passes events in order to the functions that show them. A slow terminal does not
+// block requests: if the feed falls far behind, request events are dropped.
 type feed struct {
 	events chan event.Event
 	done   chan struct{}
 
-	mu     sync.Mutex
-	closed bool
-	left   int // requests left out since the last that was not
+	mu      sync.Mutex
+	closed  bool
+	dropped int // requests dropped since the last one shown
 }
 
 func newFeed(show ...func(event.Event)) *feed {
@@ -24,8 +24,8 @@ func newFeed(show ...func(event.Event)) *feed {
 	go func() {
 		defer close(f.done)
 		for e := range f.events {
-			for _, one := range show {
-				one(e)
+			for _, handle := range show {
+				handle(e)
 			}
 		}
 	}()
@@ -40,17 +40,17 @@ func (f *feed) emit(e event.Event) {
 		return
 	}
 	if e.Kind == event.KindRequest && len(f.events) > cap(f.events)/2 {
-		f.left++
+		f.dropped++
 		return
 	}
-	if f.left > 0 {
-		f.events <- event.Event{Time: e.Time, Kind: event.KindNote, Text: fmt.Sprintf("%d requests are not shown", f.left)}
-		f.left = 0
+	if f.dropped > 0 {
+		f.events <- event.Event{Time: e.Time, Kind: event.KindNote, Text: fmt.Sprintf("%d requests are not shown", f.dropped)}
+		f.dropped = 0
 	}
 	f.events <- e
 }
 
-// close returns when everything is shown.
+// close returns when everything has been shown.
 func (f *feed) close() {
 	f.mu.Lock()
 	closed := f.closed

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// alwaysIgnored are never watched, whatever .gitignore says.
+// alwaysIgnored is never watched, whatever .gitignore says.
 var alwaysIgnored = []string{".git", ".hg", ".svn", "node_modules", ".idea", ".vscode", "/tmp", "/.nexios/base", "/.nexios/undo", "/nexios.json"}
 
-// Why not a library: go-git's is a part of go-git, and sabhiram/go-gitignore, which most
-// use, has no release and no change since 2021. A file too many that is watched costs
-// nothing.
+// No library: go-git's matcher is part of go-git, and sabhiram/go-gitignore, the most
+// popular one, has no release and no change since 2021. Watching a file too many is
+// harmless.
 
-// ignore is the .gitignore of the project's top directory, with what is never
-// watched before it. Nested .gitignore files are not read: one directory too
-// many is watched, and its changes count only when the program uses them.
+// ignore is the .gitignore of the project's top directory, preceded by alwaysIgnored.
+// Nested .gitignore files are not read: at worst one directory too many is watched, and
+// its changes count only if the program uses them.
 type ignore struct{ rules []rule }
 
 type rule struct {
 	pattern *regexp.Regexp
-	keep    bool // the pattern began with "!"
-	dirs    bool // it ended with "/"
+	keep    bool // the pattern starts with "!"
+	dirs    bool // the pattern ends with "/"
 }
 
 func newIgnore(root string) ignore {
@@ -57,13 +57,13 @@ func (ig *ignore) add(line string) {
 	}
 	pattern, err := regexp.Compile("^" + expr + "$")
 	if err != nil {
-		return // git ignores patterns it cannot read as well
+		return // git ignores invalid patterns, too
 	}
 	r.pattern = pattern
 	ig.rules = append(ig.rules, r)
 }
 
-// globExpr turns a pattern of gitignore(5) into a regular expression.
+// globExpr converts a pattern of gitignore(5) to a regular expression.
 func globExpr(glob string) string {
 	var b strings.Builder
 	for i := 0; i < len(glob); i++ {
@@ -100,8 +100,8 @@ func globExpr(glob string) string {
 	return b.String()
 }
 
-// match says whether rel, a slash-separated path below the project, is
-// ignored, itself or by a directory above it.
+// match reports whether rel, a slash-separated path below the project, or one of its
+// parents is ignored.
 func (ig ignore) match(rel string, dir bool) bool {
 	if rel == "." || rel == "" {
 		return false

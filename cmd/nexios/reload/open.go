@@ -34,17 +34,17 @@ func newServer(o Options) (*server, error) {
 		o.Env = os.Environ()
 	}
 	o.drain = cmp.Or(o.drain, process.DrainLimit)
-	o.glance = cmp.Or(o.glance, glance)
+	o.fallbackPoll = cmp.Or(o.fallbackPoll, fallbackPoll)
 	s := &server{
-		o:        o,
-		board:    &board{},
-		changes:  newChanges(),
-		trying:   trying{outcomes: make(chan outcome)},
-		versions: versions{gone: make(chan *process.App)},
-		keys:     make(chan string),
-		later:    make(chan func()),
-		rooms:    rooms{},
-		unread:   make(chan struct{}),
+		o:            o,
+		board:        &board{},
+		changes:      newChanges(),
+		inFlight:     inFlight{outcomes: make(chan outcome)},
+		versions:     versions{gone: make(chan *process.App)},
+		keys:         make(chan string),
+		calls:        make(chan func()),
+		untested:     untested{},
+		outputClosed: make(chan struct{}),
 	}
 	if err := s.find(); err != nil {
 		return nil, err
@@ -66,13 +66,13 @@ func newServer(o Options) (*server, error) {
 	}
 	note := ""
 	if taken != nil {
-		if err := s.agree(taken); err != nil {
+		if err := s.confirmPort(taken); err != nil {
 			listener.Close()
 			return nil, err
 		}
 		note = fmt.Sprintf("%s; listening at %d instead", taken, taken.Next)
 	}
-	s.url = "http://" + shownAddress(listener.Addr())
+	s.url = "http://" + displayAddress(listener.Addr())
 	if err := s.open(listener, note, dlv); err != nil {
 		listener.Close()
 		return nil, err
@@ -80,7 +80,7 @@ func newServer(o Options) (*server, error) {
 	return s, nil
 }
 
-// open makes everything that must be closed again.
+// open acquires everything that close releases.
 func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.state, err = stateDir(); err != nil {
 		return &problem.Error{
@@ -91,13 +91,13 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	if s.spawn, err = process.NewSpawner(s.state); err != nil {
 		return err
 	}
-	if s.watch, err = newWatcher(s.root, s.o.Poll, s.o.glance); err != nil {
+	if s.watch, err = newWatcher(s.root, s.o.Poll, s.o.fallbackPoll); err != nil {
 		return &problem.Error{
 			Kind: problem.Failure, What: fmt.Sprintf("the project cannot be watched: %v", err), Err: err,
 			Where: "fs.inotify.max_user_watches, which sudo sysctl fs.inotify.max_user_watches=524288 raises", Try: "nexios dev --poll",
 		}
 	}
-	out := &watchedWriter{w: s.o.Stdout, unread: s.unread}
+	out := &watchedWriter{w: s.o.Stdout, outputClosed: s.outputClosed}
 	show := plainWriter(out)
 	switch s.o.Show {
 	case ShowJSON:
@@ -114,15 +114,15 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 	s.proxy = proxy.New(strconv.FormatInt(time.Now().UnixMilli(), 36), s.feed.emit)
 	s.live = proxy.NewLive(filepath.Base(s.dir))
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+proxy.ScriptPath, local(s.live.Script))
-	mux.HandleFunc("GET "+proxy.LivePath, local(s.live.ServeHTTP))
-	mux.HandleFunc("GET /dev", private(serveDev(s.view)))
+	mux.HandleFunc("GET "+proxy.ScriptPath, rejectRebinding(s.live.Script))
+	mux.HandleFunc("GET "+proxy.LivePath, rejectRebinding(s.live.ServeHTTP))
+	mux.HandleFunc("GET /dev", loopbackOnly(serveDev(s.view)))
 	s.proxy.Own = mux
-	ahead := &unasked{}
-	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0), ConnState: ahead.note}
-	s.http.RegisterOnShutdown(ahead.close)
-	go func() { _ = s.http.Serve(listener) }() // ends when it is closed
-	if err := s.sign(); err != nil {
+	idle := &idleConns{}
+	s.http = &http.Server{Handler: s.proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0), ConnState: idle.note}
+	s.http.RegisterOnShutdown(idle.close)
+	go func() { _ = s.http.Serve(listener) }() // returns when it is closed
+	if err := s.writeLocation(); err != nil {
 		return err
 	}
 	s.emit(event.Event{Kind: event.KindListening, URL: s.url})
@@ -133,24 +133,24 @@ func (s *server) open(listener net.Listener, note, dlv string) (err error) {
 		return nil
 	}
 	var taken *process.TakenPort
-	if s.door, taken, err = process.OpenDoor(dlv, s.note); err != nil {
+	if s.debug, taken, err = process.OpenDebugPort(dlv, s.note); err != nil {
 		return err
 	}
-	s.emit(event.Event{Kind: event.KindDebugger, Address: s.door.Listener.Addr().String()})
+	s.emit(event.Event{Kind: event.KindDebugger, Address: s.debug.Listener.Addr().String()})
 	if taken != nil {
 		s.note(fmt.Sprintf("%s; the debugger listens at %d instead", taken, taken.Next))
 	}
 	return nil
 }
 
-// find says where the program and its module are.
+// find locates the program and its module.
 func (s *server) find() error {
 	dir, err := filepath.Abs(s.o.Dir)
 	if err != nil {
 		return err
 	}
 	if s.o.Dir == "" {
-		dir = projectAround(dir)
+		dir = findProjectDir(dir)
 	}
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return &problem.Error{Kind: problem.Failure, What: "there is no directory " + s.o.Dir, Try: "nexios dev"}
@@ -164,7 +164,7 @@ func (s *server) find() error {
 			return &problem.Error{Kind: problem.Failure, What: "there is no go.mod", Where: dir + " or above it", Try: "nexios dev --dir blog"}
 		}
 	}
-	if why := noProgram(dir); why != "" {
+	if why := whyNoProgram(dir); why != "" {
 		return &problem.Error{Kind: problem.Failure, What: "there is no program in " + dir, Where: why, Try: "name the directory of main.go with nexios dev --dir"}
 	}
 	if _, err := exec.LookPath("go"); err != nil {
@@ -179,9 +179,9 @@ func isProject(dir string) bool {
 	return err == nil
 }
 
-// projectAround is the nearest directory from dir upwards that holds a project,
-// or dir when there is none.
-func projectAround(dir string) string {
+// findProjectDir returns the nearest directory, from dir upwards, that contains a
+// project, or dir if there is none.
+func findProjectDir(dir string) string {
 	for at := dir; ; at = filepath.Dir(at) {
 		if isProject(at) {
 			return at
@@ -192,10 +192,10 @@ func projectAround(dir string) string {
 	}
 }
 
-// noProgram says why the files in dir cannot make a program. One that cannot be
-// read yet may become part of one.
-func noProgram(dir string) string {
-	found, _ := filepath.Glob(filepath.Join(dir, "*.go")) // only a bad pattern is an error
+// whyNoProgram returns why the files in dir are not a program, or "". A file that cannot
+// be parsed yet may become part of one.
+func whyNoProgram(dir string) string {
+	found, _ := filepath.Glob(filepath.Join(dir, "*.go")) // fails only for a bad pattern
 	why := "no .go file"
 	for _, file := range found {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly)
@@ -207,7 +207,7 @@ func noProgram(dir string) string {
 	return why
 }
 
-// address is where to listen: what was asked for, else where the program would.
+// address returns where to listen: as the options say, or where the program would.
 func (s *server) address() (host string, port int, err error) {
 	host, port = "127.0.0.1", 8000
 	if addr := readSetting(s.dir, s.o.Env, "ADDR"); addr != "" && !strings.HasPrefix(addr, "unix:") {
@@ -233,10 +233,9 @@ func (s *server) address() (host string, port int, err error) {
 	return host, port, nil
 }
 
-// agree says whether another port than the one that is taken will do: the
-// person decides. Where there is nobody to ask, it will do unless the port was
-// asked for by its number.
-func (s *server) agree(t *process.TakenPort) error {
+// confirmPort decides whether to use another port when the requested one is in use. It asks
+// the user; without one it agrees, unless the port was given as a number.
+func (s *server) confirmPort(t *process.TakenPort) error {
 	switch {
 	case s.o.Yes:
 		return nil
@@ -248,8 +247,8 @@ func (s *server) agree(t *process.TakenPort) error {
 	return nil
 }
 
-// shownAddress is addr as a browser can open it.
-func shownAddress(addr net.Addr) string {
+// displayAddress returns addr in a form that a browser can open.
+func displayAddress(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return addr.String()
@@ -260,8 +259,8 @@ func shownAddress(addr net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// environ is the environment of the program as .env is now, which rules where
-// ours says nothing.
+// environ returns the environment of the program: ours without ADDR, and with
+// APP_ENV=development if neither it nor the current .env sets APP_ENV.
 func (s *server) environ() []string {
 	env := slices.DeleteFunc(slices.Clone(s.o.Env), func(s string) bool { return strings.HasPrefix(s, "ADDR=") })
 	if readSetting(s.dir, env, "APP_ENV") == "" {
@@ -270,7 +269,8 @@ func (s *server) environ() []string {
 	return env
 }
 
-// statesDir holds the directory of each development server of this user.
+// statesDir returns the parent of the state directories of this user's development
+// servers.
 func statesDir() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -279,8 +279,7 @@ func statesDir() string {
 	return filepath.Join(cache, "nexios", "dev")
 }
 
-// stateDir makes a directory for this process and sweeps those of others that
-// were killed.
+// stateDir creates a directory for this process and removes those of killed ones.
 func stateDir() (string, error) {
 	all := statesDir()
 	if err := os.MkdirAll(all, 0o700); err != nil {
@@ -293,7 +292,7 @@ func stateDir() (string, error) {
 	for _, entry := range entries {
 		name, _, _ := strings.Cut(entry.Name(), "-")
 		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() && !process.Alive(pid) {
-			_ = os.RemoveAll(filepath.Join(all, entry.Name())) // another one may sweep as well
+			_ = os.RemoveAll(filepath.Join(all, entry.Name())) // another process may be removing it as well
 		}
 	}
 	return os.MkdirTemp(all, strconv.Itoa(os.Getpid())+"-")

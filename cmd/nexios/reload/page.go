@@ -35,7 +35,7 @@ var devPage = template.Must(template.New("dev").Funcs(template.FuncMap{
 	},
 }).Parse(devHTML))
 
-// devView is what the page at /dev reads.
+// devView is the data of the page at /dev.
 type devView struct {
 	Project  string
 	Address  string
@@ -46,16 +46,16 @@ type devView struct {
 	Test     *event.Test
 	Panels   []panel
 	Routes   []route
-	NoRoutes string // why there are none
+	NoRoutes string // why the list is empty
 	Requests []event.Request
 	Logs     []event.Event
 	Settings []setting
 }
 
-// private lets through only requests of this machine that name it by address:
-// the page shows what nobody else may see, and a foreign page whose name was
-// made to point here (DNS rebinding) must not read it.
-func private(next http.HandlerFunc) http.HandlerFunc {
+// loopbackOnly allows only requests from this machine with an address as Host: the page
+// shows private data, and a website whose name was pointed at this machine (DNS
+// rebinding) must not read it.
+func loopbackOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if err != nil {
@@ -70,7 +70,7 @@ func private(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// loopbackName says whether a Host header names this machine itself.
+// loopbackName reports whether a Host header names this machine.
 func loopbackName(host string) bool {
 	if !proxy.LocalName(host) {
 		return false
@@ -83,9 +83,9 @@ func loopbackName(host string) bool {
 	return ip == nil || ip.IsLoopback()
 }
 
-// local refuses names that could be made to point here (DNS rebinding), but
-// lets other machines in: a telephone may look at a page as well.
-func local(next http.HandlerFunc) http.HandlerFunc {
+// rejectRebinding rejects Host headers with names that could be pointed at this machine (DNS
+// rebinding), but allows other machines: a phone may open a page as well.
+func rejectRebinding(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !proxy.LocalName(r.Host) {
 			http.Error(w, "open it by IP address, not by name", http.StatusForbidden)
@@ -95,7 +95,7 @@ func local(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// serveDev answers /dev.
+// serveDev serves /dev.
 func serveDev(view func() devView) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -103,7 +103,7 @@ func serveDev(view func() devView) http.HandlerFunc {
 		h.Set("Vary", "Accept")
 		if r.Header.Get("Accept") == "application/json" {
 			h.Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(view().told()) // whoever asked may be gone
+			_ = json.NewEncoder(w).Encode(view().status()) // the client may be gone
 			return
 		}
 		h.Set("Content-Type", "text/html; charset=utf-8")
@@ -116,7 +116,7 @@ func serveDev(view func() devView) http.HandlerFunc {
 	}
 }
 
-// view is what the page at /dev shows now.
+// view returns the current data of the page at /dev.
 func (s *server) view() devView {
 	v := devView{
 		Project: filepath.Base(s.dir), Address: s.url, State: s.live.State(),

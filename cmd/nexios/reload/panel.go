@@ -14,19 +14,18 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// Bounds of what the program may add to the page.
+// Limits of what the program may add to the page.
 const (
-	panelLimit = time.Second // to answer
+	panelLimit = time.Second // for all responses
 	panelBytes = 1 << 20
 	panelRows  = 50
 	panelCell  = 300 // bytes
 )
 
-// panel is a table that the program adds to the page; see web.Panel of the
-// runtime.
+// panel is a table that the program adds to the page; see web.Panel of the runtime.
 type panel struct {
 	Path  string `json:"-"`
-	Why   string `json:"-"` // there is nothing to show
+	Why   string `json:"-"` // why there is nothing to show
 	Title string
 	Text  string
 	Head  []string
@@ -37,8 +36,7 @@ type panel struct {
 	}
 }
 
-// panels asks a, which is the version that answers, for what its routes of
-// development show.
+// panels queries the development routes of a, the version that serves.
 func panels(a *process.App, routes []route) []panel {
 	ctx, cancel := context.WithTimeout(context.Background(), panelLimit)
 	defer cancel()
@@ -48,34 +46,34 @@ func panels(a *process.App, routes []route) []panel {
 			all = append(all, panel{Path: r.Path, Title: r.Path})
 		}
 	}
-	var asking sync.WaitGroup
+	var wg sync.WaitGroup
 	for i := range all {
-		asking.Go(func() {
-			if err := all[i].ask(ctx, a); err != nil {
+		wg.Go(func() {
+			if err := all[i].fetch(ctx, a); err != nil {
 				all[i].Why = err.Error()
 			}
 		})
 	}
-	asking.Wait()
+	wg.Wait()
 	return all
 }
 
-func (p *panel) ask(ctx context.Context, a *process.App) error {
+func (p *panel) fetch(ctx context.Context, a *process.App) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+p.Path, nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set(process.RequestIDHeader, process.OwnRequest)
-	answer, err := a.Transport.RoundTrip(req)
+	response, err := a.Transport.RoundTrip(req)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %s", answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", response.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, panelBytes)).Decode(p); err != nil {
+	if err := json.NewDecoder(io.LimitReader(response.Body, panelBytes)).Decode(p); err != nil {
 		return fmt.Errorf("it answers no panel: %w", err)
 	}
 	p.Rows = p.Rows[:min(len(p.Rows), panelRows)]

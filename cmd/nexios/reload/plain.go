@@ -13,32 +13,32 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
 
-// watchedWriter is a writer that closes unread when the other end is gone. It
-// belongs to one goroutine.
+// watchedWriter is a writer that closes outputClosed when the other end is closed. It
+// must be used by one goroutine.
 type watchedWriter struct {
-	w      io.Writer
-	unread chan struct{}
-	gone   bool
+	w            io.Writer
+	outputClosed chan struct{}
+	gone         bool
 }
 
 func (w *watchedWriter) Write(p []byte) (int, error) {
 	n, err := w.w.Write(p)
 	if !w.gone && (errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)) {
 		w.gone = true
-		close(w.unread)
+		close(w.outputClosed)
 	}
 	return n, err
 }
 
-// plainWriter shows each event as lines of text.
+// plainWriter returns a function that writes events as lines of text.
 func plainWriter(w io.Writer) func(event.Event) {
-	var told time.Time // of a build that takes long
+	var last time.Time // of a build that takes long
 	return func(e event.Event) {
 		if e.Kind == event.KindBuilding {
-			if time.Since(told) < buildingEvery {
+			if time.Since(last) < buildingEvery {
 				return
 			}
-			told = time.Now()
+			last = time.Now()
 		}
 		text := describe(e)
 		if timed(e) {
@@ -48,10 +48,10 @@ func plainWriter(w io.Writer) func(event.Event) {
 	}
 }
 
-// buildingEvery is how often lines of text tell that a build goes on.
+// buildingEvery is how often plain output reports that a build is in progress.
 const buildingEvery = 10 * time.Second
 
-// progress is how far a build is, in words.
+// progress describes the progress of a build.
 func progress(p build.Progress) string {
 	text := fmt.Sprintf("building for %.0f s", p.Took.Seconds())
 	if p.Packages > 0 {
@@ -63,15 +63,15 @@ func progress(p build.Progress) string {
 	return text
 }
 
-// jsonWriter shows each event as one line of JSON.
+// jsonWriter returns a function that writes each event as a line of JSON.
 func jsonWriter(w io.Writer) func(event.Event) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return func(e event.Event) { _ = enc.Encode(e) } // nobody reads any more, or the disk is full: there is nobody to tell
+	return func(e event.Event) { _ = enc.Encode(e) } // the output is closed or the disk is full: nobody to report to
 }
 
-// describe is an event as text, without its time. Failures, tests, exits and
-// some notes have several lines.
+// describe returns an event as text, without its time. Failures, tests, exits and some
+// notes have several lines.
 func describe(e event.Event) string {
 	switch e.Kind {
 	case event.KindListening:
@@ -100,7 +100,7 @@ func describe(e event.Event) string {
 	return e.Text
 }
 
-// failure is what a person needs to fix a build.
+// failure describes a failed build.
 func failure(b event.Build) string {
 	var s strings.Builder
 	if b.Stage == event.StageStart {
@@ -120,7 +120,8 @@ func failure(b event.Build) string {
 	return s.String()
 }
 
-// requestLine has the path near its end, where a narrow terminal cuts.
+// requestLine puts the path near the end of the line, where a narrow terminal cuts it
+// off.
 func requestLine(r event.Request) string {
 	sql := ""
 	if r.SQL > 0 {
@@ -148,7 +149,7 @@ func testLines(t event.Test) string {
 		strings.ReplaceAll(strings.TrimSpace(t.Output), "\n", "\n  "))
 }
 
-// short names the first of a list, and how many more there are.
+// short returns the first items of a list and the number of others.
 func short(list []string) string {
 	if len(list) <= 3 {
 		return strings.Join(list, ", ")
@@ -161,6 +162,6 @@ func firstLine(s string) string {
 	return line
 }
 
-// timed says whether e is shown with its time: a program's lines that are no
-// records carry their own, or are parts of something longer.
+// timed reports whether e is shown with its time. Lines of the program that are not log
+// records have their own, or are parts of something longer.
 func timed(e event.Event) bool { return e.Kind != event.KindLog || e.Level != "" }

@@ -11,94 +11,94 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/build"
 )
 
-// glance is how often files are looked at where the system tells of changes, in case
-// it does not: it takes two of them to know.
-const glance = 5 * time.Second
+// fallbackPoll is how often files are checked in case file system events do not arrive.
+// It takes two checks to tell.
+const fallbackPoll = 5 * time.Second
 
-// UsualPoll is how often they are looked at where it does not, and LeastPoll how often
-// at most.
+// UsualPoll is how often files are checked if events do not arrive, LeastPoll the
+// minimum of --poll.
 const (
 	UsualPoll = time.Second
 	LeastPoll = 50 * time.Millisecond
 )
 
-// stamp tells one version of a file from another.
+// stamp identifies a version of a file.
 type stamp struct {
 	modified time.Time
 	size     int64
 	mode     fs.FileMode
 }
 
-// seen is what is there at a time.
-type seen struct {
+// snapshot is the state of the files at one time.
+type snapshot struct {
 	files  map[string]stamp
 	dirs   map[string]bool
-	needed map[string]bool // the directories that the program was known to be made from
+	needed map[string]bool // directories that the program was known to be built from
 }
 
-// look looks at all files that matter.
-func (w *watcher) look() (seen, error) {
+// scan takes a snapshot of all relevant files.
+func (w *watcher) scan() (snapshot, error) {
 	w.mu.Lock()
-	is := seen{map[string]stamp{}, map[string]bool{}, maps.Clone(w.needed)}
+	now := snapshot{map[string]stamp{}, map[string]bool{}, maps.Clone(w.needed)}
 	w.mu.Unlock()
 	found := func(path string) {
-		if info, err := os.Lstat(path); err == nil { // else it is gone again
-			is.files[path] = stamp{info.ModTime(), info.Size(), info.Mode()}
+		if info, err := os.Lstat(path); err == nil { // otherwise it was removed meanwhile
+			now.files[path] = stamp{info.ModTime(), info.Size(), info.Mode()}
 		}
 	}
 	err := w.tree(w.root, found, func(dir string) error {
-		is.dirs[dir] = true
+		now.dirs[dir] = true
 		return nil
 	})
-	for dir := range is.needed {
-		if is.dirs[dir] {
+	for dir := range now.needed {
+		if now.dirs[dir] {
 			continue
 		}
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			continue // gone, which the build says
+			continue // removed; the build reports it
 		}
-		is.dirs[dir] = true
+		now.dirs[dir] = true
 		for _, entry := range entries {
 			if path := filepath.Join(dir, entry.Name()); !entry.IsDir() && w.wanted(path) {
 				found(path)
 			}
 		}
 	}
-	return is, err
+	return now, err
 }
 
-// poll looks at the files again and again, and reports those that changed without a
-// word of the system. If every is 0 the system is trusted until that happens once.
-func (w *watcher) poll(was seen, every time.Duration) {
-	var doubted []string // changed when they were looked at last, and nobody has told yet
+// poll scans the files repeatedly and reports changes without an event. If every is 0,
+// events are trusted until the first such change.
+func (w *watcher) poll(was snapshot, every time.Duration) {
+	var suspects []string // changed at the last scan, with no event so far
 	for {
 		pause := every
 		if pause == 0 {
-			pause = w.glance
+			pause = w.fallbackPoll
 		}
 		select {
 		case <-w.stop:
 			return
 		case <-time.After(pause):
 		}
-		told, all := w.takeTold() // first: what changes from here on is told of next time
-		known := func(path string) bool { return !all || told[path] }
-		is, err := w.look()
+		reported, all := w.takeReported() // before the scan: events from here on belong to the next one
+		known := func(path string) bool { return !all || reported[path] }
+		now, err := w.scan()
 		if err != nil {
-			continue // a mount that comes back, maybe
+			continue // perhaps a mount that comes back
 		}
-		fresh := slices.DeleteFunc(w.changed(was, is, every > 0), known)
-		was = is
+		fresh := slices.DeleteFunc(w.changed(was, now, every > 0), known)
+		was = now
 		if every == 0 {
-			doubted = slices.DeleteFunc(doubted, known)
-			if len(doubted) == 0 {
-				doubted = fresh
+			suspects = slices.DeleteFunc(suspects, known)
+			if len(suspects) == 0 {
+				suspects = fresh
 				continue
 			}
 			every = UsualPoll
-			w.silent <- doubted[0] // there is room for the one
-			fresh = append(doubted, fresh...)
+			w.silent <- suspects[0] // the buffer holds one, and it is sent once
+			fresh = append(suspects, fresh...)
 		}
 		for _, path := range fresh {
 			if path == filepath.Join(w.root, ".gitignore") {
@@ -109,23 +109,24 @@ func (w *watcher) poll(was seen, every time.Duration) {
 	}
 }
 
-// changed are the files that differ between two looks; those that are gone only if
-// gone says so, since the system is silent on what moves away with its directory.
-func (w *watcher) changed(was, is seen, gone bool) (paths []string) {
+// changed returns the files that differ between two snapshots. Removed files are
+// included only if gone is set: there are no events for files that move away with their
+// directory.
+func (w *watcher) changed(was, now snapshot, gone bool) (paths []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for path, at := range is.files {
-		before, there := was.files[path]
-		if dir := filepath.Dir(path); !there && w.needed[dir] && !was.needed[dir] &&
+	for path, at := range now.files {
+		before, existed := was.files[path]
+		if dir := filepath.Dir(path); !existed && w.needed[dir] && !was.needed[dir] &&
 			(!was.dirs[dir] || w.ignore.match(build.Relative(w.root, path), false)) {
-			continue // it is not new, only needed since
+			continue // not new, only needed since
 		}
-		if !there || before != at {
+		if !existed || before != at {
 			paths = append(paths, path)
 		}
 	}
 	for path := range was.files {
-		if _, there := is.files[path]; !there && gone {
+		if _, existed := now.files[path]; !existed && gone {
 			paths = append(paths, path)
 		}
 	}
@@ -133,11 +134,11 @@ func (w *watcher) changed(was, is seen, gone bool) (paths []string) {
 	return paths
 }
 
-// takeTold is what the system told of since the last time; all is false where it
-// lost some of it.
-func (w *watcher) takeTold() (told map[string]bool, all bool) {
+// takeReported returns and resets the files with events. all is false if events were
+// lost.
+func (w *watcher) takeReported() (reported map[string]bool, all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	told, w.told = w.told, map[string]bool{}
-	return told, told != nil
+	reported, w.reported = w.reported, map[string]bool{}
+	return reported, reported != nil
 }

@@ -10,11 +10,10 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
 
-// watched makes a watcher of a directory, and a function that waits until it has
-// reported a file.
-func watched(t *testing.T, dir string, poll, glance time.Duration) (*watcher, func(path string)) {
+// watched returns a watcher of dir and a function that waits until it reports a file.
+func watched(t *testing.T, dir string, poll, fallbackPoll time.Duration) (*watcher, func(path string)) {
 	t.Helper()
-	w, err := newWatcher(dir, poll, glance)
+	w, err := newWatcher(dir, poll, fallbackPoll)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +32,10 @@ func watched(t *testing.T, dir string, poll, glance time.Duration) (*watcher, fu
 				case path:
 					return
 				case filepath.Join(dir, "data", "x"):
-					t.Error("what is ignored is reported")
+					t.Error("an ignored file was reported")
 				}
 			case <-deadline:
-				t.Fatalf("%s is not reported", path)
+				t.Fatalf("%s was not reported", path)
 			}
 		}
 	}
@@ -53,8 +52,8 @@ func put(t *testing.T, path, text string) string {
 	return path
 }
 
-// Files are looked at where that is asked for: what is written, made or removed is
-// reported, in directories outside too.
+// Polling reports files that are written, created or removed, also in needed
+// directories outside the project.
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
@@ -76,18 +75,18 @@ func TestPoll(t *testing.T) {
 	reported(filepath.Join(dir, "sub", "b.go"))
 }
 
-// A system that says nothing of a change is found out, and files are looked at from
-// then on. One that tells of all is trusted.
+// A file system that does not report a change is detected, and polled from then on.
+// While it reports all changes, it is trusted.
 func TestSilentFileSystem(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("needs inotify, which is silent on what is written by another link")
+		t.Skip("needs inotify, which does not report writes through another hard link")
 	}
 	dir, links := t.TempDir(), t.TempDir()
 	a, b := put(t, filepath.Join(dir, "a.go"), "a"), put(t, filepath.Join(dir, "b.go"), "b")
 	link := filepath.Join(links, "a.go")
 	if err := os.Link(a, link); err != nil {
-		t.Skip("the file system has no links:", err)
+		t.Skip("the file system has no hard links:", err)
 	}
 	w, reported := watched(t, dir, 0, 500*time.Millisecond)
 	put(t, b, "more")
@@ -95,14 +94,14 @@ func TestSilentFileSystem(t *testing.T) {
 	put(t, link, "more")
 	reported(a)
 	if path := <-w.silent; path != a {
-		t.Errorf("silent on %s", path)
+		t.Errorf("reported as silent: %s", path)
 	}
 	put(t, link, "still more")
 	reported(a)
 }
 
-// The program is known to be made from a directory once it is built. What was
-// ignored there until then has not changed.
+// Directories that the program needs are known after a build. Files that were ignored
+// there until then have not changed.
 func TestNeededFilesAreNotChanges(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
@@ -111,7 +110,7 @@ func TestNeededFilesAreNotChanges(t *testing.T) {
 	put(t, filepath.Join(dir, "nexios.json"), "{}")
 	put(t, filepath.Join(outside, "far.go"), "a")
 	w, _ := watched(t, dir, time.Hour, time.Hour)
-	was, err := w.look()
+	was, err := w.scan()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +118,7 @@ func TestNeededFilesAreNotChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := put(t, filepath.Join(dir, "b.go"), "b")
-	is, err := w.look()
+	is, err := w.scan()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +127,8 @@ func TestNeededFilesAreNotChanges(t *testing.T) {
 	}
 }
 
-// A project is built and built again by what files look like.
-func TestDevPolls(t *testing.T) {
+// A project is rebuilt with polling.
+func TestPollRebuilds(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, sample(), func(o *Options) { o.Poll = LeastPoll })
 	d.write("part/part.go", part("two"))

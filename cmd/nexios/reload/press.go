@@ -12,7 +12,7 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// The keys of the screen.
+// Keys of the screen.
 const (
 	keyRebuild = "r"
 	keyTest    = "t"
@@ -21,7 +21,7 @@ const (
 	keyQuit    = "q"
 )
 
-// press does what a key asks for.
+// press handles a key.
 func (s *server) press(ctx context.Context, key string) {
 	switch key {
 	case keyRebuild:
@@ -37,9 +37,9 @@ func (s *server) press(ctx context.Context, key string) {
 	}
 }
 
-// test runs the tests of what changed, after cancelling those under way.
+// test cancels running tests and runs those of the changed packages.
 func (s *server) test(ctx context.Context) {
-	list := s.rooms.list()
+	list := s.untested.list()
 	if len(list) == 0 {
 		s.note("no package has changed since its tests passed")
 		return
@@ -53,7 +53,7 @@ func (s *server) test(ctx context.Context) {
 	s.note("testing " + short(list))
 	go func() {
 		defer cancel()
-		t, err := testRooms(ctx, s.spawn, s.root, list)
+		t, err := runTests(ctx, s.spawn, s.root, list)
 		select {
 		case <-quit:
 			return
@@ -70,7 +70,7 @@ func (s *server) test(ctx context.Context) {
 		s.do(ctx, func() {
 			if t.OK {
 				for _, dir := range list {
-					delete(s.rooms, dir)
+					delete(s.untested, dir)
 				}
 			}
 			s.emit(event.Event{Kind: event.KindTest, Test: &t})
@@ -82,10 +82,10 @@ func (s *server) browse(url string) {
 	openBrowser(url, func() { s.note("cannot open a browser; open " + url) })
 }
 
-// remind tells what stands between a program and its database: migrations that
-// wait, if a version says that it is not ready, and, when they may have changed,
-// those that the database has and the program has no more.
-func (s *server) remind(ctx context.Context, binary string, a *process.App, changed bool) {
+// noteMigrations reports differences between the program and its database: pending
+// migrations, if the version a is not ready, and, if migrations may have changed, those
+// applied to the database that the program no longer has.
+func (s *server) noteMigrations(ctx context.Context, binary string, a *process.App, changed bool) {
 	ready := true
 	if a != nil {
 		status, err := a.Get(ctx, "/readyz")
@@ -109,16 +109,16 @@ func (s *server) remind(ctx context.Context, binary string, a *process.App, chan
 	}
 }
 
-// migrationsChanged says whether the migrations may be others than when the
-// database was last asked.
+// migrationsChanged reports whether migrations may have changed since the database was
+// last queried.
 func (s *server) migrationsChanged(paths []string) bool {
 	return s.versions.current == nil || slices.ContainsFunc(paths, func(path string) bool {
 		return filepath.Base(filepath.Dir(path)) == "migrations"
 	})
 }
 
-// migrate applies the pending migrations of the newest program, which may be
-// one that does not start without them.
+// migrate applies the pending migrations of the newest binary, which may not even start
+// without them.
 func (s *server) migrate(ctx context.Context) {
 	if !s.nexios || s.versions.newest == "" {
 		s.note("cannot migrate: no program was built, or it has no migrate command")
@@ -126,7 +126,7 @@ func (s *server) migrate(ctx context.Context) {
 	}
 	binary := s.versions.newest
 	go func() {
-		out, err := s.ask(ctx, binary, "migrate", "up")
+		out, err := s.runCommand(ctx, binary, "migrate", "up")
 		for line := range strings.Lines(out) {
 			s.emit(event.Event{Kind: event.KindLog, Text: strings.TrimRight(line, "\r\n")})
 		}

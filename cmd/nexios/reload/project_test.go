@@ -21,11 +21,11 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// runtimeDir has the copy of the runtime that the projects of all tests use: what is
-// compiled of it depends on where it is.
+// runtimeDir holds a copy of the runtime for the projects of all tests: the build cache
+// depends on its path.
 var runtimeDir string
 
-// newProject generates a project and returns where it is.
+// newProject generates a project and returns its directory.
 func newProject(t *testing.T, commands ...string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -62,7 +62,7 @@ func newProject(t *testing.T, commands ...string) string {
 	return dir
 }
 
-// terminal is a screen as a person sees it, and the keyboard.
+// terminal records the output of a screen, and presses keys.
 type terminal struct {
 	t    *testing.T
 	keys io.Writer
@@ -77,7 +77,7 @@ func (s *terminal) Write(p []byte) (int, error) {
 	return s.text.WriteString(ansi.Strip(string(p)))
 }
 
-// press presses a key, and forgets what was shown before.
+// press presses a key and clears the recorded output.
 func (s *terminal) press(key string) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -88,7 +88,7 @@ func (s *terminal) press(key string) {
 	}
 }
 
-// shows waits for text.
+// shows waits for text in the output.
 func (s *terminal) shows(text string) {
 	s.t.Helper()
 	s.until(text, func() bool {
@@ -109,8 +109,8 @@ func (s *terminal) until(what string, done func() bool) {
 	}
 }
 
-// In production a program does not migrate by itself: the screen says what is
-// pending, and the key m applies it.
+// In production a program does not migrate on its own: the screen reports pending
+// migrations, and the key m applies them.
 func TestPendingMigrations(t *testing.T) {
 	dir := newProject(t, "add model tag name:string")
 	settings := "APP_ENV=production\nDATABASE_URL=sqlite:data/shop.db\n"
@@ -143,17 +143,17 @@ func TestPendingMigrations(t *testing.T) {
 	}
 	screen.shows("pending migrations: 1; press m")
 	if status := ready(); status != http.StatusServiceUnavailable {
-		t.Errorf("/readyz says %d before", status)
+		t.Errorf("/readyz before migrating: %d", status)
 	}
 	screen.press(keyMigrate)
 	screen.shows("the database is up to date")
 	if status := ready(); status != http.StatusOK {
-		t.Errorf("/readyz says %d afterwards", status)
+		t.Errorf("/readyz after migrating: %d", status)
 	}
 }
 
-// A migration that fails when the program starts is told as it is, and the
-// version before it goes on answering.
+// A migration that fails at startup is reported, and the previous version keeps
+// serving.
 func TestBrokenMigration(t *testing.T) {
 	dir := newProject(t, "add model tag name:string")
 	d := startDev(t, nil, func(o *Options) { o.Dir = dir })
@@ -162,7 +162,7 @@ func TestBrokenMigration(t *testing.T) {
 		t.Fatalf("got %+v", a)
 	}
 	if d.count(event.KindNote) > 0 {
-		t.Error("there is something to note: the migrations ran by themselves")
+		t.Error("unexpected note: migrations should have run on their own")
 	}
 	list, err := filepath.Glob(filepath.Join(dir, "internal", "migrations", "*_create_tags.go"))
 	if err != nil || len(list) != 1 {
@@ -174,7 +174,7 @@ func TestBrokenMigration(t *testing.T) {
 	}
 	fails := strings.Replace(string(text), "createTags(),", "createTags(),\n\t\t{ID: \"29990101000000_add_note\", Up: func(tx *gorm.DB) error { return tx.Exec(\"ALTER TABLE nothing ADD note TEXT\").Error }},", 1)
 	if fails == string(text) {
-		t.Fatalf("no place for a migration in\n%s", text)
+		t.Fatalf("createTags() not found in\n%s", text)
 	}
 	fails = strings.Replace(fails, "import (", "import (\n\t\"gorm.io/gorm\"", 1)
 	d.write("internal/migrations/migrations.go", fails)
@@ -193,9 +193,9 @@ func TestBrokenMigration(t *testing.T) {
 	}
 }
 
-// A step that is undone after its migration ran leaves a table behind, which
-// is told: at once, and when it is in the way of the same step again.
-func TestMigrationsOfBefore(t *testing.T) {
+// A command that is undone after its migration ran leaves a table behind. That is
+// reported after the undo, and when the table prevents the same command.
+func TestUnknownMigrations(t *testing.T) {
 	dir := newProject(t, "add model tag name:string")
 	d := startDev(t, nil, func(o *Options) { o.Dir = dir })
 	nexios := func(args ...string) {
@@ -206,19 +206,19 @@ func TestMigrationsOfBefore(t *testing.T) {
 			t.Fatalf("nexios %v: %v\n%s", args, err, out)
 		}
 	}
-	told := func() {
+	expectNote := func() {
 		t.Helper()
 		if text := d.wait(event.KindNote).Text; !strings.HasPrefix(text, "applied, but no longer in the program: ") || !strings.Contains(text, "_create_tags\n  ") {
-			t.Errorf("told: %s", text)
+			t.Errorf("unexpected note: %s", text)
 		}
 	}
 	nexios("undo", "--yes")
 	d.wait(event.KindBuilt)
-	told()
+	expectNote()
 	d.mu.Lock()
 	for _, e := range d.all {
 		if e.Kind == event.KindLog {
-			t.Errorf("told what is its own affair: %s", e.Text)
+			t.Errorf("internal log line shown: %s", e.Text)
 		}
 	}
 	d.mu.Unlock()
@@ -226,7 +226,7 @@ func TestMigrationsOfBefore(t *testing.T) {
 	if e := d.wait(event.KindFailed, event.KindBuilt); e.Kind != event.KindFailed || !strings.Contains(e.Build.Output, "already exists") {
 		t.Errorf("got %s", describe(e))
 	}
-	told()
+	expectNote()
 }
 
 func freePort(t *testing.T) int {

@@ -19,69 +19,69 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// AnyPort as Options.Port lets the system choose.
+// AnyPort as Options.Port lets the system choose a free port.
 const AnyPort = -1
 
-// debounce is how long it is quiet before a build begins: the events of one
-// save come within a millisecond or two, and a build that a later one makes
-// stale is cancelled.
+// debounce is how long files must be unchanged before a build starts: the events of one
+// save arrive within a millisecond or two, and later changes cancel the build.
 const debounce = 12 * time.Millisecond
 
-// quitLimit is how long answers under way may take when the person quits.
+// quitLimit is how long requests in progress may take after the user quits.
 const quitLimit = 5 * time.Second
 
-// quitPause is how long it may take to quit without a word.
+// quitPause is how long quitting may take before a message says why.
 const quitPause = 300 * time.Millisecond
 
 // The values of Options.Show.
 const (
 	ShowPlain  = "plain"  // lines of text
-	ShowJSON   = "json"   // an Event a line
+	ShowJSON   = "json"   // an Event per line
 	ShowScreen = "screen" // a full-screen program; Stdin and Stdout are a terminal
 )
 
-// Options says what is run and how it is shown.
+// Options specifies what to run and how to show it.
 type Options struct {
-	Dir  string // of the main package; default that of the project around the working directory, else that itself
-	Host string // default: that of ADDR, else 127.0.0.1
-	Port int    // 0: that of ADDR, else 8000; AnyPort: one that is free
+	Dir  string // directory of the main package; default: the project that contains the working directory, or the working directory
+	Host string // default: from ADDR, or 127.0.0.1
+	Port int    // 0: from ADDR, or 8000; AnyPort: any free port
 	Open bool   // open the browser when the first version runs
 	Test bool   // test changed packages after each build
 
-	// Poll is how often files are looked at instead of waiting for word of the
-	// system, which tells nothing on some mounts; 0 for word of the system.
+	// Poll, if not 0, is the interval at which files are checked instead of waiting for
+	// file system events, which some mounts do not report.
 	Poll time.Duration
 
-	// Delve builds for debugging and runs the program under dlv, which editors
-	// reach at 127.0.0.1:2345, or the next free port, as long as Run runs: they
-	// attach again after a swap.
+	// Delve builds for debugging and runs the program under dlv. Editors attach at
+	// 127.0.0.1:2345, or the next free port, which stays open while Run runs; they
+	// reattach after a swap.
 	Delve bool
 
-	// Ask returns nil when a person says yes; nil when nobody can be asked. The
-	// one question is whether the next free port will do when Port is taken.
-	// Yes answers it beforehand.
+	// Ask returns nil if the user answers yes; Ask is nil if there is no user. The only
+	// question is whether to use the next free port when Port is in use. Yes answers it
+	// in advance.
 	Ask func(question string) error
 	Yes bool
 
 	// Serving is called when a version of a generated project serves, with its
-	// folder, the program and its environment. What it returns is shown.
+	// directory, binary and environment. The returned note or error is shown.
 	Serving func(ctx context.Context, dir, binary string, env []string) (note string, err error)
 
 	Show   string   // ShowPlain, ShowJSON or ShowScreen; default ShowPlain
-	Env    []string // of the program, default os.Environ(); APP_ENV=development is added when neither it nor .env sets one
+	Env    []string // environment of the program, default os.Environ(); APP_ENV=development is added if neither it nor .env sets APP_ENV
 	Stdin  io.Reader
 	Stdout io.Writer // default os.Stdout
 
-	drain  time.Duration // how long a version that retires waits for its answers; default drainLimit
-	glance time.Duration // see newWatcher; default 5 s
+	drain        time.Duration // how long a retiring version waits for its requests; default drainLimit
+	fallbackPoll time.Duration // see newWatcher; default 5 s
 }
 
-// Run watches, builds and serves the program in o.Dir until ctx ends, the person
-// says so, or nobody reads Stdout any more. Whatever is wrong with the program's source is shown and not
-// an error; an error is a port that cannot be opened, a directory without a
-// program, or a system that cannot watch it.
+// Run watches, builds and serves the program in o.Dir until ctx is done, the user
+// quits, or Stdout is closed. Problems of the program's source are shown, not returned.
+// Run returns an error if the port cannot be opened, the directory has no program, or
+// the system cannot watch it.
 //
-// The program is started with ADDR set to where it must listen: a Unix socket
+// The program is started with ADDR set to the address to listen on: a Unix socket
+// ("unix:" and a path) or a loopback port.
 // ("unix:" and a path), or a loopback port.
 func Run(ctx context.Context, o Options) error {
 	s, err := newServer(o)
@@ -92,66 +92,66 @@ func Run(ctx context.Context, o Options) error {
 	return s.run(ctx)
 }
 
-// server is the loop and what it rules. Its plain fields belong to the loop
-// alone.
+// server is the event loop and its state. Fields without a lock or channel are used by
+// the loop only.
 type server struct {
-	o       Options
-	dir     string // of the main package
-	root    string // of its module
-	state   string // a directory of our own, for binaries and sockets
-	url     string
-	nexios  bool // the program has the commands of a generated one
-	feed    *feed
-	board   *board
-	proxy   *proxy.Proxy
-	live    *proxy.Live
-	watch   *watcher
-	spawn   *process.Spawner
-	builder *build.Builder
-	unread  chan struct{} // closed when nobody reads what is shown
-	screen  *screen       // nil without
-	door    *process.Door // nil without a debugger
-	http    *http.Server
-	routes  routesCache
+	o            Options
+	dir          string // of the main package
+	root         string // of its module
+	state        string // temporary directory for binaries and sockets
+	url          string
+	nexios       bool // the program has the commands of a generated project
+	feed         *feed
+	board        *board
+	proxy        *proxy.Proxy
+	live         *proxy.Live
+	watch        *watcher
+	spawn        *process.Spawner
+	builder      *build.Builder
+	outputClosed chan struct{}      // closed when nobody reads Stdout any more
+	screen       *screen            // nil without a screen
+	debug        *process.DebugPort // nil without Delve
+	http         *http.Server
+	routes       routesCache
 
 	changes  changes
-	trying   trying
+	inFlight inFlight
 	versions versions
-	keys     chan string // pressed on the screen
-	later    chan func() // what other goroutines ask the loop to do
-	rooms    rooms
-	testing  func() // cancels the tests under way, or nil
+	keys     chan string // keys pressed on the screen
+	calls    chan func() // functions for the loop to call
+	untested untested
+	testing  func() // cancels the running tests, or nil
 	opened   bool
 }
 
-// trying is the attempt under way, of which there is one at a time.
-type trying struct {
-	cancel   func() // nil without one
-	stale    bool   // something newer came: begin again when it ends
+// inFlight is the attempt in progress. There is at most one.
+type inFlight struct {
+	cancel   func() // nil if there is none
+	stale    bool   // there are newer changes: start again afterwards
 	outcomes chan outcome
 }
 
-// versions are those of the program that were made and run.
+// versions are the versions of the program that were built and run.
 type versions struct {
-	count   int          // of attempts; a version has the number of its own
-	newest  string       // the binary that was made last
-	current *process.App // what answers, or nil
+	count   int          // number of attempts; a version's ID is the number of its attempt
+	newest  string       // binary of the latest build
+	current *process.App // the version that serves, or nil
 	gone    chan *process.App
-	retired sync.WaitGroup // those that end
+	retired sync.WaitGroup // versions being stopped
 }
 
 func (s *server) emit(e event.Event) { s.feed.emit(e) }
 func (s *server) note(text string)   { s.emit(event.Event{Kind: event.KindNote, Text: text}) }
 
-// do has the loop call f, unless the loop has ended.
+// do makes the loop call f, unless it has ended.
 func (s *server) do(ctx context.Context, f func()) {
 	select {
-	case s.later <- f:
+	case s.calls <- f:
 	case <-ctx.Done():
 	}
 }
 
-// run is the loop.
+// run runs the loop.
 func (s *server) run(ctx context.Context) error {
 	outer := ctx
 	ctx, quit := context.WithCancel(ctx)
@@ -169,13 +169,13 @@ func (s *server) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.unread:
+		case <-s.outputClosed:
 			return nil
 		case path, ok := <-s.watch.paths:
 			if !ok {
 				return &problem.Error{Kind: problem.Failure, What: "file watching stopped", Try: "nexios dev"}
 			}
-			s.saw(path)
+			s.fileChanged(path)
 		case path := <-s.watch.silent:
 			s.note(fmt.Sprintf("the file system does not report changes (%s): checking the files every second from now on, as with nexios dev --poll", build.Relative(s.root, path)))
 		case <-s.watch.lost:
@@ -185,7 +185,7 @@ func (s *server) run(ctx context.Context) error {
 			s.changes.wait()
 		case <-s.changes.quiet.C:
 			s.settle(ctx)
-		case out := <-s.trying.outcomes:
+		case out := <-s.inFlight.outcomes:
 			s.finish(ctx, out)
 		case a := <-s.versions.gone:
 			s.crashed(ctx, a)
@@ -194,23 +194,23 @@ func (s *server) run(ctx context.Context) error {
 				return nil
 			}
 			s.press(ctx, key)
-		case f := <-s.later:
+		case f := <-s.calls:
 			f()
 		}
 	}
 }
 
-// What a changed file asks for.
+// need is what a changed file requires.
 type need int
 
 const (
 	needNothing need = iota
-	needAssets       // pages load again
-	needRestart      // the program starts again
+	needAssets       // reload pages
+	needRestart      // restart the program
 	needBuild
 )
 
-// classify says what a change of path asks for.
+// classify returns what a change of path requires.
 func (s *server) classify(path string) need {
 	name := filepath.Base(path)
 	if filepath.Dir(path) == s.dir && strings.HasPrefix(name, ".env") {
@@ -231,7 +231,7 @@ func (s *server) classify(path string) need {
 	}
 	g := s.builder.Known()
 	if _, err := os.Lstat(path); err != nil && (g == nil && filepath.Ext(name) == "" || g != nil && g.Below(path)) {
-		return needBuild // a directory was moved away, of whose files the system tells nothing
+		return needBuild // a directory was moved away: the system reports nothing about its files
 	}
 	embedder := g != nil && g.Concerns(path)
 	switch {
@@ -245,7 +245,7 @@ func (s *server) classify(path string) need {
 	return needNothing
 }
 
-// asset says whether a file of that name may be part of a page.
+// asset reports whether a file of that name may be part of a page.
 func asset(name string) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".html", ".htm", ".tmpl", ".gohtml", ".css", ".js", ".mjs", ".json", ".svg", ".png", ".jpg", ".jpeg", ".gif",
@@ -255,10 +255,9 @@ func asset(name string) bool {
 	return false
 }
 
-// saw notes that path changed. Requests wait from here on if it may matter to
-// them.
-func (s *server) saw(path string) {
-	s.rooms.changed(s.root, path)
+// fileChanged records a change of path. If it can affect responses, requests wait from here on.
+func (s *server) fileChanged(path string) {
+	s.untested.changed(s.root, path)
 	need := s.classify(path)
 	if need == needNothing {
 		return
@@ -266,18 +265,18 @@ func (s *server) saw(path string) {
 	if need != needAssets {
 		s.proxy.Hold()
 	}
-	s.changes.saw(path)
+	s.changes.add(path)
 }
 
-// settle acts on what changed when it has become quiet.
+// settle acts on the changes once there are no more for a while.
 func (s *server) settle(ctx context.Context) {
 	var built, assets []string
 	for path := range s.changes.fresh {
 		switch s.classify(path) {
 		case needAssets:
-			s.changes.pending[path] = true // the program may hold a copy, which the next build makes new
+			s.changes.pending[path] = true // the program may have embedded it: rebuild with the next build
 			if _, err := os.Lstat(path); err == nil || asset(path) {
-				assets = append(assets, build.Relative(s.root, path)) // not what an editor made and removed
+				assets = append(assets, build.Relative(s.root, path)) // not the temporary file of an editor
 			}
 		case needRestart:
 			s.changes.restart = true
@@ -298,35 +297,35 @@ func (s *server) settle(ctx context.Context) {
 		}
 		return
 	}
-	if s.trying.cancel != nil { // what is under way is stale
-		s.trying.stale = true
-		s.trying.cancel()
+	if s.inFlight.cancel != nil { // the attempt in progress is stale
+		s.inFlight.stale = true
+		s.inFlight.cancel()
 		return
 	}
 	s.begin(ctx)
 }
 
-// shutdown ends everything that runs. The loop is over. Who quit by a key makes
-// it hurry by ending outer, with ctrl-c.
+// shutdown stops everything after the loop has ended. If the user quit with a key,
+// outer is still alive: ctrl-c ends it, which cuts the wait short.
 func (s *server) shutdown(outer context.Context) {
-	if s.trying.cancel != nil {
-		s.trying.cancel()
-		if out := <-s.trying.outcomes; out.app != nil {
+	if s.inFlight.cancel != nil {
+		s.inFlight.cancel()
+		if out := <-s.inFlight.outcomes; out.app != nil {
 			out.app.Stop()
 		}
 	}
 	if s.testing != nil {
 		s.testing()
 	}
-	if s.door != nil {
-		s.door.Close()
+	if s.debug != nil {
+		s.debug.Close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), quitLimit)
 	defer cancel()
 	if outer.Err() == nil {
 		defer context.AfterFunc(outer, cancel)()
 	}
-	waiting := time.AfterFunc(quitPause, s.sayWaiting)
+	waiting := time.AfterFunc(quitPause, s.noteWaiting)
 	defer waiting.Stop()
 	s.proxy.Release(nil)
 	s.live.Close()
@@ -334,7 +333,7 @@ func (s *server) shutdown(outer context.Context) {
 		s.versions.current.Streams.Close()
 	}
 	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close() // what is cut is cut
+		_ = s.http.Close() // cut off what is left
 	}
 	if s.versions.current != nil {
 		s.versions.current.Retire(s.o.drain)
@@ -342,8 +341,8 @@ func (s *server) shutdown(outer context.Context) {
 	s.versions.retired.Wait()
 }
 
-// sayWaiting tells a person who quit why it takes so long. The screen is gone.
-func (s *server) sayWaiting() {
+// noteWaiting tells the user why quitting takes so long. The screen is closed by then.
+func (s *server) noteWaiting() {
 	const text = "waiting for requests in progress; press ctrl-c to cut them off"
 	if s.screen == nil {
 		s.note(text)
@@ -353,7 +352,7 @@ func (s *server) sayWaiting() {
 	fmt.Fprintln(s.o.Stdout, text)
 }
 
-// close gives back what open took.
+// close releases what open acquired.
 func (s *server) close() {
 	_ = s.http.Close()
 	_ = s.watch.close()
@@ -363,5 +362,5 @@ func (s *server) close() {
 		s.screen.close()
 	}
 	s.spawn.Close()
-	_ = os.RemoveAll(s.state) // the next run sweeps what is left
+	_ = os.RemoveAll(s.state) // the next run removes leftovers
 }

@@ -29,12 +29,12 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Each of these ends in the right state without a restart of the server.
+// Each edit ends in the correct state without a restart of the server.
 func TestEdits(t *testing.T) {
 	d := startDev(t, sample())
 	d.answers("one", true)
 
-	t.Run("an edit is answered by the next request", func(t *testing.T) {
+	t.Run("an edit shows in the next response", func(t *testing.T) {
 		d.t = t
 		d.write("part/part.go", part("two"))
 		d.wait(event.KindChange)
@@ -42,7 +42,7 @@ func TestEdits(t *testing.T) {
 		d.wait(event.KindBuilt)
 	})
 	renamed := ""
-	t.Run("a save by rename", func(t *testing.T) {
+	t.Run("save by rename", func(t *testing.T) {
 		d.t = t
 		var e event.Event
 		end := time.Now().Add(patience)
@@ -52,7 +52,7 @@ func TestEdits(t *testing.T) {
 			e = d.wait(event.KindBuilt)
 			d.answers(renamed, true)
 			if e.Build.Mode == event.ModeFast || time.Now().After(end) {
-				break // a slow machine has no index yet at first
+				break // a slow machine has no index at first
 			}
 		}
 		if e.Build.Mode != event.ModeFast || !slices.Equal(e.Build.Packages, []string{"sample/part", "sample"}) {
@@ -122,22 +122,22 @@ func TestEdits(t *testing.T) {
 		}
 		d.wait(event.KindBuilt)
 		d.answers("five", true)
-		d.write("part/part.go", part("six")) // the new directory is watched
+		d.write("part/part.go", part("six")) // the restored directory is watched
 		d.wait(event.KindBuilt)
 		d.answers("six", true)
 	})
 	t.Run("50 saves in a second", func(t *testing.T) {
 		d.t = t
 		ended := func() int { return d.count(event.KindBuilt) + d.count(event.KindFailed) + d.count(event.KindUnchanged) }
-		told, done := d.count(event.KindChange), ended()
+		expectNote, done := d.count(event.KindChange), ended()
 		for i := range 50 {
 			d.write("part/part.go", part(fmt.Sprint("save ", i)))
 			time.Sleep(20 * time.Millisecond) // the pace is what is tested
 		}
 		d.becomes("save 49")
 		d.sync()
-		if told, done := d.count(event.KindChange)-told, ended()-done; told > done {
-			t.Errorf("%d changes were told for %d builds", told, done)
+		if expectNote, done := d.count(event.KindChange)-expectNote, ended()-done; expectNote > done {
+			t.Errorf("%d changes were reported for %d builds", expectNote, done)
 		}
 	})
 	t.Run("a new package", func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestEdits(t *testing.T) {
 		d.becomes("other")
 		d.sync()
 	})
-	t.Run("settings need a start and no build", func(t *testing.T) {
+	t.Run("settings require a restart but no build", func(t *testing.T) {
 		d.t = t
 		d.write(".env", "APP_SECRET=x\n")
 		if e := d.wait(event.KindBuilt); e.Build.Mode != event.ModeRestart {
@@ -187,7 +187,7 @@ func TestEdits(t *testing.T) {
 		}
 		d.answers("other", true)
 	})
-	t.Run("what the program is not made of", func(t *testing.T) {
+	t.Run("files that are not part of the program", func(t *testing.T) {
 		d.t = t
 		before := d.count(event.KindChange)
 		d.write("README.md~", "x")
@@ -195,7 +195,7 @@ func TestEdits(t *testing.T) {
 		d.write("part/part_test.go", "package part")
 		d.write("style.css", "p{}")
 		d.wait(event.KindAssets, event.KindUnchanged)
-		if n := d.count(event.KindChange) - before; n > 1 { // the style sheet may be embedded while there is no index
+		if n := d.count(event.KindChange) - before; n > 1 { // without an index the style sheet could be embedded
 			t.Errorf("%d builds", n)
 		}
 	})
@@ -211,8 +211,8 @@ func (d *dev) git(args ...string) {
 	}
 }
 
-// A program that never built is explained, and runs as soon as it does.
-func TestBrokenFromTheBeginning(t *testing.T) {
+// A program that does not build at first is reported, and runs once it builds.
+func TestFirstBuildFails(t *testing.T) {
 	d := launchDev(t, with(sample(), "part/part.go", "package part\n"))
 	d.wait(event.KindFailed)
 	a := d.ask("/")
@@ -227,12 +227,12 @@ func TestBrokenFromTheBeginning(t *testing.T) {
 	d.answers("mended", true)
 }
 
-// A program that ends by itself is started again, but not in a circle.
+// A program that exits on its own is restarted, but not in a loop.
 func TestCrash(t *testing.T) {
 	d := startDev(t, sample())
 	started := time.Now()
 	for time.Since(started) < crashPause+100*time.Millisecond {
-		time.Sleep(10 * time.Millisecond) // only a version that has run for a while is started again
+		time.Sleep(10 * time.Millisecond) // only a version that has run for a while is restarted
 	}
 	if a := d.ask("/crash"); a.status != http.StatusBadGateway {
 		t.Errorf("got %+v", a)
@@ -250,8 +250,8 @@ func TestCrash(t *testing.T) {
 	d.answers("two", true)
 }
 
-// Where nobody can be asked, the next free port is taken and said, unless the
-// one that is not free was asked for by its number.
+// Without a user to ask, the next free port is used and reported, unless the port was
+// given as a number.
 func TestPortTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -270,7 +270,7 @@ func TestPortTaken(t *testing.T) {
 	d.answers("one", true)
 
 	asked := launchDev(t, sample(), func(o *Options) { o.Port, o.Yes = port, true })
-	asked.wait(event.KindBuilt) // beside the other
+	asked.wait(event.KindBuilt) // next to the other server
 	asked.answers("one", true)
 
 	question := ""
@@ -298,9 +298,9 @@ func TestPortTaken(t *testing.T) {
 
 var reloads = flag.Int("reloads", 4, "reloads under load; 30 before a release")
 
-// 200 requests a second through several reloads: none is refused, none fails,
-// none waits for more than one build, and after an edit is seen none is answered
-// by the version before it.
+// 200 requests a second through several reloads: none is rejected or fails, none waits
+// for more than one build, and once an edit has been seen, none is served by the
+// version before it.
 func TestLoad(t *testing.T) {
 	d := startDev(t, sample())
 	stop := make(chan struct{})
@@ -318,7 +318,7 @@ func TestLoad(t *testing.T) {
 			case <-tick.C:
 			}
 			senders.Go(func() {
-				begun, before := time.Now(), reloaded.Load()
+				start, before := time.Now(), reloaded.Load()
 				method, body := http.MethodGet, io.Reader(nil)
 				if done.Load()%3 == 0 {
 					method, body = http.MethodPost, strings.NewReader("x")
@@ -341,11 +341,11 @@ func TestLoad(t *testing.T) {
 					failed.Add(1)
 					t.Errorf("%d, %v", res.StatusCode, err)
 				}
-				// Two are counted when it came at the end of one.
+				// Two reloads are counted if it arrived at the end of one.
 				if waited := reloaded.Load() - before; waited > 2 {
 					t.Errorf("a request waited for %d reloads", waited)
 				}
-				for took := int64(time.Since(begun)); ; {
+				for took := int64(time.Since(start)); ; {
 					old := slowest.Load()
 					if took <= old || slowest.CompareAndSwap(old, took) {
 						return
@@ -368,8 +368,8 @@ func TestLoad(t *testing.T) {
 	t.Logf("%d requests, %d failed, slowest %v, longest reload %s", done.Load(), failed.Load(), time.Duration(slowest.Load()), event.Duration(longest))
 }
 
-// Answers under way are finished by the version that began them; streams and
-// WebSockets are ended properly.
+// Requests in progress are finished by the version that received them; streams and
+// WebSockets are closed properly.
 func TestDrain(t *testing.T) {
 	d := startDev(t, sample(), func(o *Options) { o.drain = time.Hour })
 	socket, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(d.url, "http")+"/ws", nil)
@@ -410,15 +410,15 @@ func TestDrain(t *testing.T) {
 	}
 	upload.Close()
 	if got := <-answer; got != "8 <nil>one<nil>" {
-		t.Errorf("the answer under way: %s", got)
+		t.Errorf("response to the request in progress: %s", got)
 	}
 	_ = socket.SetReadDeadline(time.Now().Add(patience))
 	_, _, err = socket.ReadMessage()
 	if closed, ok := errors.AsType[*websocket.CloseError](err); !ok || closed.Code != websocket.CloseServiceRestart {
-		t.Errorf("the WebSocket: %v, want code 1012", err)
+		t.Errorf("WebSocket: %v, want code 1012", err)
 	}
 	if body, err := io.ReadAll(events.Body); err != nil || string(body) != "data: one\n\n" {
-		t.Errorf("the stream: %q, %v", body, err)
+		t.Errorf("event stream: %q, %v", body, err)
 	}
 }
 
@@ -446,7 +446,7 @@ func TestPages(t *testing.T) {
 	}
 	forged := []string{"X-Forwarded-For", "203.0.113.9, 127.0.0.1", "X-Forwarded-Proto", "https", "Forwarded", "for=203.0.113.9"}
 	if who := d.ask("/client", forged...); who.body != "[127.0.0.1] [http] []127.0.0.1" {
-		t.Errorf("the program hears of the client: %s", who.body)
+		t.Errorf("client as seen by the program: %s", who.body)
 	}
 	if script := d.ask(proxy.ScriptPath); script.status != http.StatusOK || !strings.Contains(script.body, "WebSocket") {
 		t.Errorf("got %+v", script)
@@ -464,24 +464,24 @@ func TestPages(t *testing.T) {
 			t.Errorf("%v: got %d", asks, a.status)
 		}
 	}
-	// Nor what the program shows to this machine, which only hears of the proxy.
+	// Nor the development pages of the program, which sees the proxy as the client.
 	for status, asks := range map[int][]string{http.StatusOK: nil, http.StatusForbidden: {"X-Forwarded-For", "1.2.3.4"}} {
 		if a := d.ask("/dev/mail", asks...); a.status != status {
 			t.Errorf("/dev/mail with %v: got %d", asks, a.status)
 		}
 	}
 	if a := d.ask(proxy.ScriptPath, "Host", "evil.example"); a.status != http.StatusForbidden {
-		t.Errorf("the script for a foreign name: got %d", a.status)
+		t.Errorf("the script with a foreign Host: got %d", a.status)
 	}
 	if _, _, err := websocket.DefaultDialer.Dial("ws://"+host+proxy.LivePath, http.Header{"Origin": {"http://evil.example"}}); err == nil {
-		t.Error("a foreign page may listen")
+		t.Error("a page of another origin could connect")
 	}
 	live, _, err := websocket.DefaultDialer.Dial("ws://"+host+proxy.LivePath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer live.Close()
-	hear := func(state string) proxy.Status {
+	waitFor := func(state string) proxy.Status {
 		t.Helper()
 		for {
 			var s proxy.Status
@@ -494,23 +494,23 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
-	before := hear("ok").Version
+	before := waitFor("ok").Version
 	d.write("part/part.go", "package part\n")
-	if s := hear("failed"); len(s.Build.Errors) == 0 || s.Version != before {
+	if s := waitFor("failed"); len(s.Build.Errors) == 0 || s.Version != before {
 		t.Errorf("got %+v", s)
 	}
 	d.write("part/part.go", part("two"))
-	if s := hear("ok"); s.Version == before {
+	if s := waitFor("ok"); s.Version == before {
 		t.Errorf("got %+v", s)
 	}
 	d.write("site.css", "p{}")
-	if s := hear("ok"); !slices.Equal(s.Assets, []string{"site.css"}) {
+	if s := waitFor("ok"); !slices.Equal(s.Assets, []string{"site.css"}) {
 		t.Errorf("got %+v", s)
 	}
 }
 
-// What the program tells of a request goes with it, and is safe to show.
-func TestRequestsHaveTheirStatements(t *testing.T) {
+// Statements and log records of a request are reported with it, escaped.
+func TestRequestStatements(t *testing.T) {
 	d := startDev(t, sample())
 	d.ask("/sql", "X-Request-Id", "mine-1")
 	r := d.wait(event.KindRequest).Request
@@ -523,16 +523,16 @@ func TestRequestsHaveTheirStatements(t *testing.T) {
 	if s := r.Statements[1]; s.Count != 1 || s.Took != 1000 || !s.Failed {
 		t.Errorf("got %+v", s)
 	}
-	var seen []string // in the terminal
+	var shown []string // in the terminal
 	d.mu.Lock()
 	for _, e := range d.all {
 		if e.Kind == event.KindLog && e.RequestID == "mine-1" {
-			seen = append(seen, e.Text)
+			shown = append(shown, e.Text)
 		}
 	}
 	d.mu.Unlock()
-	if want := []string{"WARN  look  at=<i>this</i>\n    stack:\n      one\n      two"}; !slices.Equal(seen, want) {
-		t.Errorf("seen: %q", seen)
+	if want := []string{"WARN  look  at=<i>this</i>\n    stack:\n      one\n      two"}; !slices.Equal(shown, want) {
+		t.Errorf("shown: %q", shown)
 	}
 	for _, id := range []string{"", "no id", process.OwnRequest, strings.Repeat("x", 200)} {
 		d.ask("/sql", "X-Request-Id", id)
@@ -548,7 +548,7 @@ func TestRequestsHaveTheirStatements(t *testing.T) {
 	}
 }
 
-// Nothing that was started outlives a server that is killed.
+// No process survives when the server is killed.
 func TestKilled(t *testing.T) {
 	t.Run("alone", func(t *testing.T) { killed(t) })
 	t.Run("debugged", func(t *testing.T) {
@@ -570,7 +570,7 @@ func killed(t *testing.T, env ...string) {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), "RELOAD_TEST_DEV="+dir, "XDG_CACHE_HOME="+t.TempDir())
 	cmd.Env = append(cmd.Env, env...)
-	for _, pair := range os.Environ() { // what is built is not made again
+	for _, pair := range os.Environ() { // do not rebuild what is cached
 		if strings.HasPrefix(pair, "GOCACHE=") {
 			cmd.Env = append(cmd.Env, pair)
 		}
@@ -618,8 +618,8 @@ func killed(t *testing.T, env ...string) {
 	}
 }
 
-// zombie says whether a process only waits for its adopted parent to look:
-// some containers have none that does.
+// zombie reports whether a process is only waiting to be reaped: in some containers
+// init does not do that.
 func zombie(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -629,11 +629,11 @@ func zombie(pid int) bool {
 	return strings.HasPrefix(rest, "Z")
 }
 
-// A go command that a newer save makes stale is killed, and leaves nothing in
-// the temporary directory.
-func TestStaleBuildsLeaveNothing(t *testing.T) {
+// A go command that a newer change cancels is killed, and leaves nothing in the
+// temporary directory.
+func TestCancelledBuildsLeaveNoFiles(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("what holds the build up is a shell script")
+		t.Skip("the build is delayed by a shell script")
 	}
 	own, temp := t.TempDir(), t.TempDir()
 	hold, held, tool := filepath.Join(own, "hold"), filepath.Join(own, "held"), filepath.Join(own, "tool")
@@ -647,7 +647,7 @@ exec "$@"
 	if err := os.WriteFile(tool, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GOFLAGS", "-toolexec="+tool) // which only the go command can build with
+	t.Setenv("GOFLAGS", "-toolexec="+tool) // only the go command can build with it
 	t.Setenv("TMPDIR", temp)
 	d := startDev(t, sample())
 	if err := os.WriteFile(hold, nil, 0o644); err != nil {
@@ -659,7 +659,7 @@ exec "$@"
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the build does not begin")
+			t.Fatal("the build did not start")
 		}
 	}
 	if err := os.Remove(hold); err != nil {
@@ -668,44 +668,44 @@ exec "$@"
 	d.write("part/part.go", part("three"))
 	d.becomes("three")
 	if left, err := filepath.Glob(filepath.Join(temp, "*")); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
+		t.Errorf("files left: %v, %v", left, err)
 	}
 }
 
-// Tests say that they run, and that a newer save stopped them.
-func TestTestsAreTold(t *testing.T) {
+// The start of tests is reported, and when a newer change stops them.
+func TestTestEvents(t *testing.T) {
 	held := filepath.Join(t.TempDir(), "held")
 	waits := fmt.Sprintf("package part\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestWait(t *testing.T) {\n\tos.WriteFile(%q, nil, 0o600)\n\tselect {}\n}\n", held)
 	d := startDev(t, with(sample(), "part/part_test.go", waits), func(o *Options) { o.Test = true })
 	d.write("part/part.go", part("two"))
-	told := func(text string) {
+	expectNote := func(text string) {
 		t.Helper()
 		for d.wait(event.KindNote).Text != text {
 		}
 	}
-	if e := d.wait(event.KindNote); e.Text != "testing ./part" { // and not that there is nothing to test
-		t.Errorf("told: %s", e.Text)
+	if e := d.wait(event.KindNote); e.Text != "testing ./part" { // rather than that there is nothing to test
+		t.Errorf("unexpected note: %s", e.Text)
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(held); err == nil {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the tests do not begin")
+			t.Fatal("the tests did not start")
 		}
 	}
 	d.write("part/part_test.go", "package part\n")
 	d.write("part/part.go", part("three"))
-	told("the tests of ./part were stopped by a newer change")
+	expectNote("the tests of ./part were stopped by a newer change")
 	if e := d.wait(event.KindTest); !e.Test.OK {
-		t.Errorf("told: %s", describe(e))
+		t.Errorf("unexpected event: %s", describe(e))
 	}
 }
 
-// A browser that cannot be opened is told of, also by the program that should.
+// A browser that cannot be opened is reported, also if the opening program fails.
 func TestNoBrowser(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("other systems open it by other programs")
+		t.Skip("other systems use other programs")
 	}
 	bin := t.TempDir()
 	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte("#!/bin/sh\nexit 3\n"), 0o755); err != nil {
@@ -714,11 +714,11 @@ func TestNoBrowser(t *testing.T) {
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	d := startDev(t, sample(), func(o *Options) { o.Open = true })
 	if e := d.wait(event.KindNote); e.Text != "cannot open a browser; open "+d.url {
-		t.Errorf("told: %s", e.Text)
+		t.Errorf("unexpected note: %s", e.Text)
 	}
 }
 
-// Who quits by a key is told what it waits for, and ctrl-c cuts that short.
+// Quitting with a key shows what it waits for, and ctrl-c cuts the wait short.
 func TestQuitTwice(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -748,37 +748,36 @@ func TestQuitTwice(t *testing.T) {
 		t.Error(err)
 	}
 	if body, err := io.ReadAll(slow.Body); err == nil {
-		t.Errorf("it waited for %q", body)
+		t.Errorf("the slow request was not cut off: %q", body)
 	}
 }
 
-// A connection on which nothing was asked, as browsers open ahead, is no reason
-// to go on running.
-func TestQuitWithAConnectionAhead(t *testing.T) {
+// A connection without a request, as browsers open in advance, does not delay quitting.
+func TestQuitWithIdleConnection(t *testing.T) {
 	d := startDev(t, sample())
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	d.ask("/") // on a connection that came later: the server has both
+	d.ask("/") // on a later connection, so the server has accepted both
 	d.quit()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for !d.over {
+	for !d.ended {
 		d.cond.Wait()
 	}
 	for _, e := range d.all {
-		if strings.Contains(e.Text, "waiting for answers") {
+		if strings.Contains(e.Text, "waiting for requests") {
 			t.Error(e.Text)
 		}
 	}
 }
 
-// A project that is moved away is missed by its name, and found again.
+// A project directory that is moved away is reported, and found again once it is back.
 func TestProjectMoved(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows does not move a directory that is watched")
+		t.Skip("Windows cannot move a watched directory")
 	}
 	above := t.TempDir()
 	dir := filepath.Join(above, "here")

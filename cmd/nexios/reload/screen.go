@@ -13,10 +13,10 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// linesKept is how many lines the screen remembers.
+// linesKept is how many lines the screen keeps.
 const linesKept = 500
 
-// How much a line matters; the key l sets the least that is shown.
+// weight is the importance of a line. The key l sets the least weight that is shown.
 type weight int
 
 const (
@@ -27,7 +27,7 @@ const (
 
 func (w weight) String() string { return [...]string{"everything", "warnings", "errors"}[w] }
 
-// screen is the full-screen view of what happens.
+// screen is the full-screen view.
 type screen struct{ program *tea.Program }
 
 func newScreen(project, url string, in io.Reader, out io.Writer, keys chan<- string) *screen {
@@ -38,17 +38,17 @@ func newScreen(project, url string, in io.Reader, out io.Writer, keys chan<- str
 	return &screen{tea.NewProgram(newScreenModel(project, url, keys), options...)}
 }
 
-// show may be called before run and after it.
+// show may be called before, during and after run.
 func (s *screen) show(e event.Event) { s.program.Send(e) }
 
-// run returns when the person quits or ctx ends.
+// run returns when the user quits or ctx is done.
 func (s *screen) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.program.Quit)
 	defer stop()
-	_, _ = s.program.Run() // a terminal that is gone is a person who has quit
+	_, _ = s.program.Run() // a closed terminal is a user who has quit
 }
 
-// close gives the terminal back.
+// close restores the terminal.
 func (s *screen) close() {
 	s.program.Quit()
 	s.program.Wait()
@@ -59,16 +59,15 @@ type screenLine struct {
 	text   string
 }
 
-// screenModel is what the screen shows; Update and View are those of Bubble
-// Tea.
+// screenModel is the Bubble Tea model of the screen.
 type screenModel struct {
 	project, url  string
-	debugger      string // where it is, or empty
+	debugger      string // address of the debugger, or empty
 	keys          chan<- string
 	width, height int
 	state         string       // "building", "running", "failed", "down"
-	last          *event.Build // the newest that runs
-	progress      string       // of the build under way, if it takes long
+	last          *event.Build // the version that runs
+	progress      string       // of the current build, if it takes long
 	failure       string
 	tests         string
 	least         weight
@@ -109,7 +108,7 @@ func (m screenModel) key(key string) (tea.Model, tea.Cmd) {
 }
 
 func (m screenModel) event(e event.Event) screenModel {
-	heavy := weightAll
+	level := weightAll
 	if e.Kind == event.KindBuilding {
 		m.state, m.progress = "building", plainText(e.Text)
 		return m
@@ -129,23 +128,23 @@ func (m screenModel) event(e event.Event) screenModel {
 		m.state, m.failure = "running", ""
 	case event.KindFailed:
 		m.state, m.failure = "failed", plainText(describe(e))
-		heavy = weightError
+		level = weightError
 		e = event.Event{Time: e.Time, Kind: event.KindNote, Text: firstLine(describe(e))}
 	case event.KindExit:
-		m.state, heavy = "down", weightError
+		m.state, level = "down", weightError
 	case event.KindRequest:
 		switch {
 		case e.Request.Status >= 500:
-			heavy = weightError
+			level = weightError
 		case e.Request.Status >= 400 || e.Request.Repeat > event.ManyRepeats:
-			heavy = weightWarning
+			level = weightWarning
 		}
 	case event.KindLog:
-		heavy = logWeight(e)
+		level = logWeight(e)
 	case event.KindTest:
 		m.tests = "tests pass"
 		if !e.Test.OK {
-			m.tests, heavy = "tests FAIL", weightError
+			m.tests, level = "tests FAIL", weightError
 		}
 	}
 	text := plainText(describe(e))
@@ -153,19 +152,19 @@ func (m screenModel) event(e event.Event) screenModel {
 		text = e.Time.Format("15:04:05") + " " + text
 	}
 	for line := range strings.Lines(text) {
-		m.lines = append(m.lines, screenLine{heavy, strings.TrimRight(line, "\r\n")})
+		m.lines = append(m.lines, screenLine{level, strings.TrimRight(line, "\r\n")})
 	}
 	m.lines = keep(m.lines, linesKept)
 	return m
 }
 
-// plainText is what a program wrote without what would move the cursor, clear
-// the screen or colour what comes after it.
+// plainText returns the output of a program without control sequences, which could move
+// the cursor, clear the screen or colour later text.
 func plainText(text string) string {
 	return event.Printable(ansi.Strip(strings.ReplaceAll(text, "\r\n", "\n")))
 }
 
-// logWeight reads the level of a record, or of a line that slog wrote as text.
+// logWeight returns the weight of a log record, or of a line that slog wrote as text.
 func logWeight(e event.Event) weight {
 	switch {
 	case strings.HasPrefix(e.Level, "ERROR"), strings.Contains(e.Text, "level=ERROR"), strings.HasPrefix(e.Text, "panic: "):
@@ -198,7 +197,7 @@ func (m screenModel) View() string {
 	room := max(0, m.height-len(head)-len(foot))
 	var body []string
 	if m.failure != "" {
-		// Wrapped, not cut: the end of a message is often what matters.
+		// Wrapped, not truncated: the end of a message often matters most.
 		wrapped := ansi.Wrap(strings.ReplaceAll(m.failure, "\t", "    "), max(10, m.width), "")
 		for line := range strings.Lines(wrapped) {
 			body = append(body, styleBad.Render(strings.TrimRight(line, "\n")))

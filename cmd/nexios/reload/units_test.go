@@ -68,7 +68,7 @@ func TestMask(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestHostNames(t *testing.T) {
 	for host, want := range map[string][2]bool{ // by address, of this machine
 		"localhost:8000": {true, true}, "LOCALHOST": {true, true}, "blog.localhost:1": {true, true},
 		"127.0.0.1:8000": {true, true}, "127.9.9.9": {true, true}, "[::1]:8000": {true, true}, "::1": {true, true},
@@ -81,8 +81,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// The program writes everything, in JSON, and the person sees what was asked
-// for; what the program would refuse is left for it to refuse.
+// The program logs everything as JSON, and lines from the requested level on are shown;
+// invalid settings are left for the program to reject.
 func TestLogSettings(t *testing.T) {
 	for _, test := range []struct {
 		env   string
@@ -150,9 +150,9 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-// What a program writes cannot move the cursor, clear the screen or name the
-// window, and a failure that is too long says so.
-func TestScreenIsItsOwn(t *testing.T) {
+// Output of a program cannot move the cursor, clear the screen or set the window title,
+// and the screen says if a failure is truncated.
+func TestScreenStripsControlSequences(t *testing.T) {
 	const ugly = "one \x1b[2J\x1b[3;1H\x1b[31mtwo\r\a\x1b]0;name\x07three\u202e"
 	m := newScreenModel("blog", "http://127.0.0.1:8000", make(chan string, 1))
 	m = m.event(event.Event{Kind: event.KindLog, Text: ugly})
@@ -163,7 +163,7 @@ func TestScreenIsItsOwn(t *testing.T) {
 		t.Errorf("not %q twice in\n%q", want, view)
 	}
 	if !strings.Contains(view, "… 31 more lines, at http://127.0.0.1:8000/dev") {
-		t.Errorf("it does not say that something is left out:\n%s", view)
+		t.Errorf("the screen does not say that lines are missing:\n%s", view)
 	}
 	m = m.event(event.Event{Kind: event.KindBuilt, Build: &event.Build{ID: 1, Mode: event.ModeFull, Compile: 1}})
 	if view := m.View(); !strings.Contains(view, "tests pass") {
@@ -172,14 +172,14 @@ func TestScreenIsItsOwn(t *testing.T) {
 	var b board
 	b.note(event.Event{Kind: event.KindLog, Text: ugly})
 	if got := b.logs[0].Text; got != "one two��three�" {
-		t.Errorf("the page shows %q", got)
+		t.Errorf("/dev shows %q", got)
 	}
 	if view := m.event(event.Event{Kind: event.KindChange}).View(); strings.Contains(strings.Split(view, "\n")[1], "tests pass") {
-		t.Errorf("the tests of what was before in\n%s", view)
+		t.Errorf("tests of the previous version in\n%s", view)
 	}
 }
 
-// The feed never makes a request wait, and says what it left out.
+// The feed never blocks requests, and reports how many it dropped.
 func TestFeed(t *testing.T) {
 	var out bytes.Buffer
 	wait := make(chan struct{})
@@ -201,8 +201,8 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// What is run is the project around the working directory, unless another
-// directory is named, and what is none is refused before anything begins.
+// The project to run is the one that contains the working directory, unless a directory
+// is given; invalid directories are rejected before anything starts.
 func TestFind(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

@@ -16,40 +16,40 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watcher reports every file of a project that is written, made, renamed or
-// removed. It watches directories, so editors that write a new file and rename
-// it over the old one are seen as well. Where the system tells nothing, as in
-// containers and on network mounts, it looks at the files itself; see poll.go.
+// watcher reports every file of a project that is written, created, renamed or removed.
+// It watches directories, which catches editors that write a new file and rename it
+// over the old one. Where the system reports nothing, as in containers and on network
+// mounts, it polls; see poll.go.
 type watcher struct {
-	root   string
-	paths  chan string       // absolute
-	lost   chan struct{}     // the system dropped events: anything may have changed
-	silent chan string       // a file that changed without a word of the system
-	fs     *fsnotify.Watcher // nil where only files are looked at
-	glance time.Duration     // between two looks where the system tells of changes
-	stop   chan struct{}
-	ended  sync.WaitGroup
+	root         string
+	paths        chan string       // absolute
+	lost         chan struct{}     // the system dropped events: any file may have changed
+	silent       chan string       // a file that changed without an event
+	fs           *fsnotify.Watcher // nil if only polling
+	fallbackPoll time.Duration     // interval of polling in addition to events
+	stop         chan struct{}
+	running      sync.WaitGroup
 
-	mu     sync.Mutex
-	ignore ignore
-	needed map[string]bool // directories the program is made from: watched whatever .gitignore says
-	told   map[string]bool // files that the system told of since they were looked at
+	mu       sync.Mutex
+	ignore   ignore
+	needed   map[string]bool // directories that the program is built from: watched even if ignored
+	reported map[string]bool // files with events since the last scan
 }
 
-// newWatcher watches root and everything below it that is not ignored, by looking
-// at the files that often if poll is not 0, and otherwise as often as glance in case
-// that the system is silent.
-func newWatcher(root string, poll, glance time.Duration) (*watcher, error) {
+// newWatcher watches root and everything below it that is not ignored. If poll is not 0
+// it checks the files at that interval; otherwise it uses file system events, and
+// checks the files every fallbackPoll in case events do not arrive.
+func newWatcher(root string, poll, fallbackPoll time.Duration) (*watcher, error) {
 	w := &watcher{
-		root:   root,
-		paths:  make(chan string, 1024),
-		lost:   make(chan struct{}, 1),
-		silent: make(chan string, 1),
-		glance: glance,
-		stop:   make(chan struct{}),
-		ignore: newIgnore(root),
-		needed: map[string]bool{},
-		told:   map[string]bool{},
+		root:         root,
+		paths:        make(chan string, 1024),
+		lost:         make(chan struct{}, 1),
+		silent:       make(chan string, 1),
+		fallbackPoll: fallbackPoll,
+		stop:         make(chan struct{}),
+		ignore:       newIgnore(root),
+		needed:       map[string]bool{},
+		reported:     map[string]bool{},
 	}
 	if poll == 0 {
 		var err error
@@ -60,15 +60,15 @@ func newWatcher(root string, poll, glance time.Duration) (*watcher, error) {
 			w.fs.Close()
 			return nil, err
 		}
-		w.ended.Go(w.run)
+		w.running.Go(w.run)
 	}
-	first, err := w.look()
+	first, err := w.scan()
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	w.ended.Go(func() { w.poll(first, poll) })
+	w.running.Go(func() { w.poll(first, poll) })
 	go func() {
-		w.ended.Wait()
+		w.running.Wait()
 		close(w.paths)
 	}()
 	return w, nil
@@ -82,19 +82,19 @@ func (w *watcher) close() error {
 	return nil
 }
 
-// dirs are the directories that are watched.
+// dirs returns the watched directories.
 func (w *watcher) dirs() []string {
 	if w.fs != nil {
 		return w.fs.WatchList()
 	}
 	var dirs []string
-	if seen, err := w.look(); err == nil {
-		dirs = slices.Sorted(maps.Keys(seen.dirs))
+	if snapshot, err := w.scan(); err == nil {
+		dirs = slices.Sorted(maps.Keys(snapshot.dirs))
 	}
 	return dirs
 }
 
-// report hands a changed file to the loop, unless it has ended.
+// report sends a changed file to the loop, unless the watcher is closed.
 func (w *watcher) report(path string) {
 	select {
 	case w.paths <- path:
@@ -120,7 +120,7 @@ func (w *watcher) need(dirs []string) error {
 	return nil
 }
 
-// run ends when the watcher is closed.
+// run handles events until the watcher is closed.
 func (w *watcher) run() {
 	for {
 		select {
@@ -135,7 +135,7 @@ func (w *watcher) run() {
 			}
 			if errors.Is(err, fsnotify.ErrEventOverflow) {
 				w.mu.Lock()
-				w.told = nil // nobody knows
+				w.reported = nil // unknown
 				w.mu.Unlock()
 				select {
 				case w.lost <- struct{}{}:
@@ -153,8 +153,8 @@ func (w *watcher) event(e fsnotify.Event) {
 	w.note(e.Name)
 	if e.Has(fsnotify.Create) {
 		if info, err := os.Lstat(e.Name); err == nil && info.IsDir() {
-			// Files made before the watch began are reported by the walk. An
-			// error here is a directory that is gone again.
+			// The walk reports files created before the watch. On error, the directory
+			// was removed again.
 			_ = w.addTree(e.Name, func(path string) {
 				w.note(path)
 				w.report(path)
@@ -178,19 +178,19 @@ func (w *watcher) readIgnore() {
 	w.ignore = newIgnore(w.root)
 }
 
-// note remembers that the system told of a file.
+// note records an event for a file.
 func (w *watcher) note(path string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.told != nil {
-		w.told[path] = true
+	if w.reported != nil {
+		w.reported[path] = true
 	}
 }
 
-// wanted says whether a change of the file at path may matter. Settings files
-// matter though they are rarely in git.
+// wanted reports whether a change of the file at path can matter. That includes .env
+// files, although git usually ignores them.
 func (w *watcher) wanted(path string) bool {
-	if scratch(filepath.Base(path)) {
+	if isTempFile(filepath.Base(path)) {
 		return false
 	}
 	w.mu.Lock()
@@ -207,15 +207,14 @@ func (w *watcher) wanted(path string) bool {
 	return !w.ignore.match(build.Relative(w.root, path), false)
 }
 
-// scratch says whether editors make and remove files of that name beside the
-// one they save.
-func scratch(name string) bool {
+// isTempFile reports whether name is that of a temporary file of an editor.
+func isTempFile(name string) bool {
 	return strings.HasSuffix(name, "~") || strings.HasPrefix(name, ".#") || strings.HasPrefix(name, "#") ||
 		strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, ".swx") || strings.HasPrefix(name, ".nexios-") || name == "4913" || name == ".DS_Store"
 }
 
-// addTree watches dir and what is below it, and tells found about every file
-// there.
+// addTree watches dir and everything below it, and calls found, if not nil, for every
+// file.
 func (w *watcher) addTree(dir string, found func(path string)) error {
 	return w.tree(dir, found, func(path string) error {
 		if err := w.fs.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -225,15 +224,15 @@ func (w *watcher) addTree(dir string, found func(path string)) error {
 	})
 }
 
-// tree tells found about every file in dir and below it that matters, nil for
-// nobody, and enter about every directory.
+// tree calls found, if not nil, for every relevant file in dir and below it, and enter
+// for every directory.
 func (w *watcher) tree(dir string, found func(path string), enter func(path string) error) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			if path == w.root {
 				return err
 			}
-			return nil // removed while we look
+			return nil // removed during the walk
 		}
 		if !entry.IsDir() {
 			if found != nil && w.wanted(path) {
@@ -253,8 +252,8 @@ func (w *watcher) tree(dir string, found func(path string), enter func(path stri
 	})
 }
 
-// savedAgo is how long ago the newest of the files was written, when that is
-// believable: the part of a reload that passed before the watcher knew.
+// savedAgo returns how long ago the newest of the files was written, if that is
+// plausible: the part of a reload that passed before the watcher noticed.
 func savedAgo(paths []string, now time.Time) time.Duration {
 	var newest time.Time
 	for _, path := range paths {

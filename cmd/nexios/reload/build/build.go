@@ -18,49 +18,48 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// sharedFlags are used while the packages without DWARF are not all made;
-// leanFlags when they are; debugFlags for a debugger, which needs all that they
-// leave out and code that follows the source. Stamping the revision costs a run of git and says
-// nothing during development.
+// sharedFlags are used until all packages are compiled without DWARF, leanFlags from
+// then on, and debugFlags for Delve, which needs DWARF and code without optimisations.
+// The revision is not stamped: that runs git and is of no use during development.
 var (
 	sharedFlags = []string{"-buildvcs=false", "-ldflags=-s -w"}
 	leanFlags   = []string{"-buildvcs=false", "-ldflags=-s -w", "-gcflags=all=-dwarf=false"}
 	debugFlags  = []string{"-buildvcs=false", "-gcflags=all=-N -l"}
 )
 
-// Builder makes the program, by the shortest way that gives what `go build`
-// would.
+// Builder builds the program in the shortest way that gives the same result as `go
+// build`.
 type Builder struct {
 	compiler
-	// Progress is told of each second of a build by the go command; it may be nil.
+	// Progress is called every second during a build by the go command; it may be nil.
 	Progress func(Progress)
 
-	dirs     func() []string // the directories to read before a full build
+	dirs     func() []string // directories to snapshot before a full build
 	patience time.Duration   // how long a build waits for an index
 
-	// These belong to the build under way, and between builds to improve.
+	// Used by the current build, and by Improve between builds.
 	count  int
-	before snapshot          // of the files, taken before the last full build
-	binary string            // the newest that was made
-	sum    [sha256.Size]byte // of binary, when go build made it
+	before snapshot          // of the files before the last full build
+	binary string            // the latest
+	sum    [sha256.Size]byte // of binary, if go build built it
 
 	mu       sync.Mutex
-	graph    *Graph // nil until the index is made
-	why      string // why there is no graph
+	graph    *Graph // nil until the index is complete
+	why      string // why graph is nil
 	building bool
 	indexing *background
-	missed   []string // what builds were told of while an index was made: it may have read any state of these files
-	warm     bool     // the packages without DWARF are all made
+	missed   []string // files changed while indexing: the index may have read any of their states
+	warm     bool     // all packages are compiled without DWARF
 	warming  *background
 }
 
-// New makes a builder of the program in dir, which keeps what it makes in
-// state. dirs are the directories to read before a full build.
+// New returns a builder of the program in dir, which keeps its output in state. dirs
+// returns the directories to snapshot before a full build.
 func New(spawn *process.Spawner, dir, state string, debug bool, dirs func() []string) *Builder {
 	return &Builder{compiler: compiler{spawn: spawn, dir: dir, state: state, debug: debug}, dirs: dirs, patience: indexPatience}
 }
 
-// background is work beside the builds.
+// background is work that runs concurrently with builds.
 type background struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -72,7 +71,7 @@ func inBackground(ctx context.Context) (context.Context, *background) {
 	return ctx, &background{cancel, make(chan struct{}), time.Now()}
 }
 
-// end cancels the work, if there is any, and returns when it is over.
+// end cancels the work, if any, and waits for it.
 func (w *background) end() {
 	if w != nil {
 		w.cancel()
@@ -80,19 +79,19 @@ func (w *background) end() {
 	}
 }
 
-// Result is what building ended with.
+// Result is the result of a build.
 type Result struct {
 	event.Build
 	Binary string
-	Same   bool // the program did not change
+	Same   bool // the program is unchanged
 }
 
-// Failed says whether there is no new program.
+// Failed reports whether the build failed.
 func (r Result) Failed() bool { return r.Stage != "" }
 
-// Build makes the program as it is now; paths are the files that may have
-// changed since the last build that did not fail. An error means that it was
-// cancelled or could not be tried.
+// Build builds the program as it is now; paths are the files that may have changed
+// since the last successful build. An error means that the build was cancelled or could
+// not run.
 func (b *Builder) Build(ctx context.Context, paths []string) (Result, error) {
 	b.mu.Lock()
 	b.building = true
@@ -122,7 +121,7 @@ func (b *Builder) Build(ctx context.Context, paths []string) (Result, error) {
 	return b.full(ctx, err.Error())
 }
 
-// current is the graph, if there is one or one is about to be.
+// current returns the graph, waiting a little if one is being made.
 func (b *Builder) current(ctx context.Context) (*Graph, string) {
 	b.mu.Lock()
 	g, running := b.graph, b.indexing
@@ -130,8 +129,7 @@ func (b *Builder) current(ctx context.Context) (*Graph, string) {
 	if g != nil || running == nil {
 		return g, b.reason()
 	}
-	// Most indexes are made in less than the time that this build would take
-	// longer without.
+	// Most indexes are complete sooner than a build without one.
 	select {
 	case <-running.done:
 	case <-time.After(max(0, b.patience-time.Since(running.started))):
@@ -140,8 +138,8 @@ func (b *Builder) current(ctx context.Context) (*Graph, string) {
 	return b.Known(), b.reason()
 }
 
-// indexPatience is how long builds wait for an index. One that takes longer goes
-// on beside the build: whoever saves often would else never get one.
+// indexPatience is how long builds wait for an index. If it takes longer, the build
+// runs without it; a user who saves often would otherwise never get one.
 const indexPatience = time.Second
 
 func (b *Builder) reason() string {
@@ -150,14 +148,14 @@ func (b *Builder) reason() string {
 	return b.why
 }
 
-// Known is the graph if there is one now.
+// Known returns the current graph, or nil.
 func (b *Builder) Known() *Graph {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.graph
 }
 
-// Forget drops the graph, and what is being made in the background.
+// Forget cancels background work and drops the graph.
 func (b *Builder) Forget() {
 	b.mu.Lock()
 	running, warming := b.indexing, b.warming
@@ -169,7 +167,8 @@ func (b *Builder) Forget() {
 	b.graph, b.why = nil, ""
 }
 
-// fast compiles what changed and links. Any error means: use the go command.
+// fast compiles the changed packages and links. On any error, the go command must be
+// used.
 func (b *Builder) fast(ctx context.Context, g *Graph, paths []string) (Result, error) {
 	r := Result{Build: event.Build{Mode: event.ModeFast}}
 	e, err := g.plan(paths)
@@ -183,8 +182,8 @@ func (b *Builder) fast(ctx context.Context, g *Graph, paths []string) (Result, e
 	start := time.Now()
 	next, names, err := b.compile(ctx, g, e)
 	r.Compile, r.Packages = event.Milliseconds(time.Since(start)), names
-	if refused, ok := errors.AsType[errCompile](err); ok {
-		if r.Errors, r.Output = diagnostics(b.dir, string(refused)); len(r.Errors) > 0 {
+	if compileErr, ok := errors.AsType[errCompile](err); ok {
+		if r.Errors, r.Output = diagnostics(b.dir, string(compileErr)); len(r.Errors) > 0 {
 			r.Stage = event.StageBuild
 			return r, nil
 		}
@@ -213,8 +212,8 @@ func (b *Builder) fast(ctx context.Context, g *Graph, paths []string) (Result, e
 	return r, nil
 }
 
-// full leaves it all to the go command. The graph must be indexed again
-// afterwards, unless an index is being made.
+// full builds with the go command. Afterwards the graph must be indexed again, unless
+// an index is in progress.
 func (b *Builder) full(ctx context.Context, why string) (Result, error) {
 	r := Result{Build: event.Build{Mode: event.ModeFull, Why: why}}
 	b.mu.Lock()
@@ -244,7 +243,7 @@ func (b *Builder) full(ctx context.Context, why string) (Result, error) {
 		return r, ctx.Err()
 	}
 	if err != nil {
-		if _, ended := errors.AsType[*exec.ExitError](err); !ended {
+		if _, exited := errors.AsType[*exec.ExitError](err); !exited {
 			return r, err
 		}
 		r.Stage = event.StageBuild
@@ -267,27 +266,27 @@ func (b *Builder) full(ctx context.Context, why string) (Result, error) {
 	return r, nil
 }
 
-// next is a name for a binary that no process runs.
+// next returns a path for a binary that no process uses.
 func (b *Builder) next() string {
 	b.count++
 	return filepath.Join(b.state, "app-"+strconv.Itoa(b.count)+process.ExeSuffix)
 }
 
-// accept makes binary the newest. The one before it may still be starting or
-// running; older ones go, as far as the system lets them.
+// accept makes binary the latest. The previous one may still be starting or running;
+// older ones are removed, as far as the system permits.
 func (b *Builder) accept(binary string, sum [sha256.Size]byte) {
 	b.binary, b.sum = binary, sum
-	found, _ := filepath.Glob(filepath.Join(b.state, "app-*"+process.ExeSuffix)) // the pattern is well formed
+	found, _ := filepath.Glob(filepath.Join(b.state, "app-*"+process.ExeSuffix)) // the pattern is valid
 	for _, file := range found {
 		if n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "app-"), process.ExeSuffix)); err == nil && n < b.count-1 {
-			_ = os.Remove(file) // not while it runs on Windows
+			_ = os.Remove(file) // fails on Windows while it runs
 		}
 	}
 }
 
-// Improve makes, in the background and one after the other, what makes later
-// builds faster: the graph; all packages without DWARF; the graph with those.
-// found is handed each graph. It is called after each build that did not fail.
+// Improve prepares, in the background and one after the other, what makes later builds
+// faster: the graph, all packages without DWARF, and the graph with those. It calls
+// found with each graph. It must be called after each successful build.
 func (b *Builder) Improve(ctx context.Context, found func(*Graph)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -300,7 +299,7 @@ func (b *Builder) Improve(ctx context.Context, found func(*Graph)) {
 	}
 }
 
-// flags are those of the next build. It is called with the lock held.
+// flags returns the flags of the next build. The caller must hold the lock.
 func (b *Builder) flags() []string {
 	switch {
 	case b.debug:
@@ -311,7 +310,7 @@ func (b *Builder) flags() []string {
 	return sharedFlags
 }
 
-// index is called with the lock held.
+// index makes a graph in the background. The caller must hold the lock.
 func (b *Builder) index(ctx context.Context, found func(*Graph)) {
 	indexing, work := inBackground(ctx)
 	b.indexing = work
@@ -319,46 +318,46 @@ func (b *Builder) index(ctx context.Context, found func(*Graph)) {
 		b.why = "the program is being indexed"
 	}
 	binary, missed, lean, before, flags := b.binary, len(b.missed), b.warm, b.before, b.flags()
-	b.before = nil // of use for the index after a full build alone
+	b.before = nil // only useful for the index after a full build
 	go func() {
 		defer work.cancel()
 		if before == nil {
 			before = takeSnapshot(b.dirs())
 		}
-		info, err := modinfo(binary) // before a later build removes it
+		info, err := modinfo(binary) // before a later build removes the binary
 		var g *Graph
 		if err == nil {
 			g, err = readGraph(indexing, b.spawn, b.dir, flags, before)
 		}
 		b.mu.Lock()
 		b.indexing = nil
-		used := err == nil
+		ok := err == nil
 		switch {
-		case used:
+		case ok:
 			g.lean, g.modinfo = lean, info
 			b.missed = b.missed[missed:]
 			g.doubt(b.missed)
 			b.graph, b.why = g, ""
-		case b.graph != nil: // it stays
+		case b.graph != nil: // keep it
 		case indexing.Err() != nil:
 			b.why = "the index was not complete"
 		default:
 			b.why = "there is no index: " + err.Error()
 		}
 		b.mu.Unlock()
-		if used {
+		if ok {
 			found(g)
 		}
 		close(work.done)
-		if used {
+		if ok {
 			b.Improve(ctx, found)
 		}
 	}()
 }
 
-// warmUp has the go command compile everything without DWARF, which the first
-// time takes about as long as the first build did. Builds go on beside it. It
-// is called with the lock held.
+// warmUp compiles everything without DWARF, with the go command. The first time that
+// takes about as long as the first build; builds continue meanwhile. The caller must
+// hold the lock.
 func (b *Builder) warmUp(ctx context.Context, found func(*Graph)) {
 	warming, work := inBackground(ctx)
 	b.warming = work

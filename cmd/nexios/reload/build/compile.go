@@ -23,20 +23,20 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// edit is what some changed files mean for a graph.
+// edit is the effect of changed files on a graph.
 type edit struct {
-	files    map[string]source // as they are now
-	packages map[string]*pkg   // to compile, with their imports as they are now
-	broken   bool              // a file does not parse: the compiler must refuse it
+	files    map[string]source // current state
+	packages map[string]*pkg   // to compile, with their current imports
+	broken   bool              // a file does not parse: the compiler must reject it
 }
 
-// errDoubt is an edit that is left to the go command, and why.
+// errDoubt is the reason why an edit is left to the go command.
 type errDoubt string
 
 func (e errDoubt) Error() string { return string(e) }
 
-// plan says what must be compiled because paths changed. Whatever could change
-// which files and packages are in the program is an errDoubt.
+// plan returns what must be compiled because paths changed. It returns an errDoubt for
+// anything that could change which files and packages the program consists of.
 func (g *Graph) plan(paths []string) (edit, error) {
 	e := edit{files: map[string]source{}, packages: map[string]*pkg{}}
 	for _, path := range paths {
@@ -70,8 +70,8 @@ func (g *Graph) plan(paths []string) (edit, error) {
 		case g.mayEmbed(path):
 			return e, errDoubt(filepath.Base(path) + " may be embedded")
 		}
-		// Anything else is in no package of the program, and cannot come into
-		// it before a file that is changes.
+		// Any other file is in no package of the program, and stays out of it until one
+		// that is in it changes.
 	}
 	for _, p := range e.packages {
 		if !p.plain() {
@@ -81,7 +81,7 @@ func (g *Graph) plan(paths []string) (edit, error) {
 	return e, nil
 }
 
-// IsSource says whether a file of that name can be part of a package.
+// IsSource reports whether a file of that name can be part of a package.
 func IsSource(name string) bool {
 	switch filepath.Ext(name) {
 	case ".go", ".s", ".S", ".sx", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90", ".swig", ".swigcxx", ".syso":
@@ -90,7 +90,7 @@ func IsSource(name string) bool {
 	return false
 }
 
-// mayEmbed says whether path lies where a package embeds files.
+// mayEmbed reports whether path is where a package embeds files.
 func (g *Graph) mayEmbed(path string) bool {
 	for dir, p := range g.dirs {
 		if len(p.EmbedPatterns) > 0 && Inside(dir, path) {
@@ -100,10 +100,10 @@ func (g *Graph) mayEmbed(path string) bool {
 	return false
 }
 
-// Concerns says whether a package embeds the file at path, or may.
+// Concerns reports whether a package embeds the file at path, or may.
 func (g *Graph) Concerns(path string) bool { return len(g.embeds[path]) > 0 || g.mayEmbed(path) }
 
-// dirty marks p for compiling.
+// dirty marks p for compilation.
 func (e *edit) dirty(p *pkg) *pkg {
 	if e.packages[p.ImportPath] == nil {
 		e.packages[p.ImportPath] = new(*p)
@@ -129,12 +129,12 @@ func (e *edit) addFile(g *Graph, path string, text []byte, old source) error {
 	if slices.Equal(head.imports, old.head.imports) {
 		return nil
 	}
-	for _, one := range difference(head.imports, old.head.imports) {
-		// Packages of the standard library import none of the program's, so
-		// one that is there already can be imported by any.
-		q := g.byPath[one]
-		if q == nil || !q.Standard || slices.Contains(strings.Split(one, "/"), "internal") || one == "embed" {
-			return errDoubt("the import of " + one + " changed")
+	for _, importPath := range difference(head.imports, old.head.imports) {
+		// Packages of the standard library do not import the program's packages, so any
+		// package can import one that is already linked.
+		q := g.byPath[importPath]
+		if q == nil || !q.Standard || slices.Contains(strings.Split(importPath, "/"), "internal") || importPath == "embed" {
+			return errDoubt("the import of " + importPath + " changed")
 		}
 	}
 	now.head = head
@@ -153,7 +153,7 @@ func (e *edit) addFile(g *Graph, path string, text []byte, old source) error {
 	return nil
 }
 
-// difference is what is in one of two sorted lists alone.
+// difference returns the elements that are in only one of two sorted lists.
 func difference(a, b []string) []string {
 	var d []string
 	for _, s := range a {
@@ -169,36 +169,35 @@ func difference(a, b []string) []string {
 	return d
 }
 
-// errCompile is source that the compiler refuses; its text is what it wrote.
+// errCompile is the output of the compiler for invalid source.
 type errCompile string
 
 func (e errCompile) Error() string { return string(e) }
 
-// compiler compiles packages one by one and links them.
+// compiler compiles single packages and links them.
 type compiler struct {
 	spawn *process.Spawner
-	dir   string // of the main package; messages name files as seen from here
-	state string // where archives go
-	debug bool   // as with debugFlags
+	dir   string // of the main package; file names in messages are relative to it
+	state string // directory for archives
+	debug bool   // compile as with debugFlags
 	count atomic.Int64
 }
 
-// compile makes the packages of e, and those that import them as far as what
-// they can see of them changed. It returns the graph with the new archives.
+// compile compiles the packages of e, and their importers as far as the export data
+// they see has changed. It returns the graph with the new archives.
 func (c *compiler) compile(ctx context.Context, g *Graph, e edit) (*Graph, []string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type work struct {
 		pkg     *pkg          // as it is now
-		old     *pkg          // as it was
-		done    chan struct{} // closed when pkg.Export holds the package as it is now
-		changed bool          // what importers see of it changed; read after done
+		old     *pkg          // as it was before
+		done    chan struct{} // closed when pkg.Export is up to date
+		changed bool          // its export data changed; read after done
 		built   bool
 		err     error
 	}
-	// Everything that could have to be compiled: the packages of the edit and
-	// all that import them, at any distance, in an order in which imports come
-	// first.
+	// Everything that may have to be compiled: the packages of the edit and their
+	// direct and indirect importers, imports first.
 	jobs := map[string]*work{}
 	var order []*work
 	for _, p := range g.packages {
@@ -238,7 +237,7 @@ func (c *compiler) compile(ctx context.Context, g *Graph, e edit) (*Graph, []str
 				return g.byPath[path]
 			}
 			w.built = true
-			if w.err = c.one(ctx, g.env, w.pkg, find); w.err != nil {
+			if w.err = c.compilePackage(ctx, g.env, w.pkg, find); w.err != nil {
 				cancel()
 				return
 			}
@@ -254,18 +253,18 @@ func (c *compiler) compile(ctx context.Context, g *Graph, e edit) (*Graph, []str
 	group.Wait()
 	packages := map[string]*pkg{}
 	var names []string
-	var problem error
+	var firstErr error
 	for _, w := range order {
-		if _, refused := errors.AsType[errCompile](w.err); refused || w.err != nil && problem == nil {
-			problem = w.err
+		if _, isCompileErr := errors.AsType[errCompile](w.err); isCompileErr || w.err != nil && firstErr == nil {
+			firstErr = w.err
 		}
 		if w.built {
 			packages[w.pkg.ImportPath] = w.pkg
 			names = append(names, w.pkg.ImportPath)
 		}
 	}
-	if problem != nil {
-		return nil, names, problem
+	if firstErr != nil {
+		return nil, names, firstErr
 	}
 	if err := context.Cause(ctx); err != nil {
 		return nil, names, err
@@ -273,9 +272,8 @@ func (c *compiler) compile(ctx context.Context, g *Graph, e edit) (*Graph, []str
 	return g.edited(packages, e.files), names, nil
 }
 
-// one compiles p to a new archive, as `go build` does with leanFlags, or with
-// debugFlags.
-func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string) *pkg) error {
+// compilePackage compiles p to a new archive, like `go build` with leanFlags or debugFlags.
+func (c *compiler) compilePackage(ctx context.Context, env goEnv, p *pkg, find func(string) *pkg) error {
 	base := filepath.Join(c.state, "pkg-"+strconv.FormatInt(c.count.Add(1), 10))
 	var config strings.Builder
 	for _, path := range p.Imports {
@@ -341,8 +339,7 @@ func (c *compiler) one(ctx context.Context, env goEnv, p *pkg, find func(string)
 	return nil
 }
 
-// link makes a program of g, as `go build` does with leanFlags, or with
-// debugFlags.
+// link links the program of g, like `go build` with leanFlags or debugFlags.
 func (c *compiler) link(ctx context.Context, g *Graph, binary string) (string, error) {
 	var config strings.Builder
 	for _, p := range g.packages {
@@ -378,8 +375,8 @@ func (c *compiler) link(ctx context.Context, g *Graph, binary string) (string, e
 	return c.spawn.Output(cmd)
 }
 
-// exportHash is the hash of what importers of an archive can see of it: its
-// __.PKGDEF member without the build id, which differs with every compile.
+// exportHash returns a hash of what importers of an archive see of it: its __.PKGDEF
+// member without the build ID, which differs in every compilation.
 func exportHash(archive string) (sum [sha256.Size]byte, err error) {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -412,28 +409,28 @@ func exportHash(archive string) (sum [sha256.Size]byte, err error) {
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
-// The two marks are those of cmd/go/internal/modload.
+// Markers of cmd/go/internal/modload.
 const (
 	infoStart = "\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6"
 	infoEnd   = "\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2"
 )
 
-// modinfo is what runtime/debug.ReadBuildInfo finds in a binary, in the form
-// that the linker takes.
+// modinfo returns what runtime/debug.ReadBuildInfo finds in a binary, in the form that
+// the linker accepts.
 func modinfo(binary string) (string, error) {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
 		return "", err
 	}
 	text := info.String()
-	// The go line is the runtime's own, not part of what the linker is given.
+	// The linker adds the go line itself.
 	if strings.HasPrefix(text, "go\t") {
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	return infoStart + text + infoEnd, nil
 }
 
-// sweep removes the archives of ours that g no longer uses.
+// sweep removes our archives that g no longer uses.
 func (c *compiler) sweep(g *Graph) {
 	used := map[string]bool{}
 	for _, p := range g.byPath {
@@ -441,7 +438,7 @@ func (c *compiler) sweep(g *Graph) {
 			used[p.Export] = true
 		}
 	}
-	found, _ := filepath.Glob(filepath.Join(c.state, "pkg-*.a")) // the pattern is well formed
+	found, _ := filepath.Glob(filepath.Join(c.state, "pkg-*.a")) // the pattern is valid
 	for _, file := range found {
 		if !used[file] {
 			_ = os.Remove(file)

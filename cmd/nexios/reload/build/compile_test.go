@@ -20,9 +20,9 @@ import (
 
 var randomEdits = flag.Int("edits", 30, "random edits to compare with go build; 200 before a release")
 
-// world is a project of several packages that differ from each other in
-// everything that could make a build wrong: what is inlined across packages,
-// constants, layouts, generics, line numbers, embedded files, init order.
+// world is a project of several packages with everything that could make a build wrong:
+// inlining across packages, constants, struct layouts, generics, line numbers, embedded
+// files, initialisation order.
 type world struct {
 	constant, body, inlined, generic int
 	private                          int // in a function that is not inlined
@@ -179,9 +179,9 @@ func main() {
 	return files
 }
 
-// edit changes one thing, or a few.
+// edit makes a random change, or a few.
 func (w world) edit(r *rand.Rand) world {
-	for again := true; again; again = r.IntN(4) == 0 {
+	for more := true; more; more = r.IntN(4) == 0 {
 		n := r.IntN(1000)
 		switch r.IntN(16) {
 		case 0:
@@ -219,7 +219,8 @@ func (w world) edit(r *rand.Rand) world {
 	return w
 }
 
-// write brings dir to files and returns the paths that changed.
+// write changes the files in dir from before to files and returns the paths that
+// changed.
 func write(t *testing.T, dir string, before, files map[string]string) []string {
 	t.Helper()
 	var paths []string
@@ -258,7 +259,7 @@ func output(t *testing.T, binary string) string {
 	return string(out)
 }
 
-// newTestBuilder is a builder for the program in dir.
+// newTestBuilder returns a builder for the program in dir.
 func newTestBuilder(t *testing.T, dir string) *Builder {
 	t.Helper()
 	spawn, err := process.NewSpawner(t.TempDir())
@@ -283,8 +284,8 @@ func newTestBuilder(t *testing.T, dir string) *Builder {
 	return b
 }
 
-// indexed waits for the graph of packages without DWARF.
-func (b *Builder) indexed(t *testing.T) {
+// waitForIndex waits for the graph of packages without DWARF.
+func (b *Builder) waitForIndex(t *testing.T) {
 	t.Helper()
 	b.Improve(t.Context(), func(*Graph) {})
 	for deadline := time.Now().Add(3 * time.Minute); ; {
@@ -301,12 +302,12 @@ func (b *Builder) indexed(t *testing.T) {
 		case time.Now().After(deadline):
 			t.Fatal("no graph: ", why)
 		default:
-			time.Sleep(time.Millisecond) // between the one and the other
+			time.Sleep(time.Millisecond) // between two background jobs
 		}
 	}
 }
 
-// builtWorld is a world that b has built in dir.
+// builtWorld returns a world that b has built in dir.
 func builtWorld(t *testing.T) (dir string, w world, files map[string]string, b *Builder) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -323,13 +324,13 @@ func builtWorld(t *testing.T) (dir string, w world, files map[string]string, b *
 	return dir, w, files, b
 }
 
-// What runs is always what go build would have built.
+// The result of a build is always what go build would have built.
 func TestBuildEqualsGoBuild(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	dir, w, files, b := builtWorld(t)
-	b.indexed(t)
+	b.waitForIndex(t)
 	modes := map[string]int{}
 	var pending []string
 	for i := range *randomEdits {
@@ -337,7 +338,7 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 		next := w.files()
 		paths := write(t, dir, files, next)
 		files = next
-		if r.IntN(8) == 0 { // broken in between that does not compile
+		if r.IntN(8) == 0 { // with an intermediate state that does not compile
 			path := filepath.Join(dir, "mid", "mid.go")
 			if err := os.WriteFile(path, []byte(files["mid/mid.go"]+"\nvar broken = nothing\n"), 0o644); err != nil {
 				t.Fatal(err)
@@ -362,14 +363,14 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("edit %d: %v\n%s", i, err, out)
 		}
-		got, want := settingsAside(output(t, res.Binary)), settingsAside(output(t, reference))
+		got, want := withoutFlagSettings(output(t, res.Binary)), withoutFlagSettings(output(t, reference))
 		if got != want {
 			t.Fatalf("edit %d (%s, %v): got\n%s\nwant\n%s", i, res.Mode, paths, got, want)
 		}
-		// The next edit comes when there is an index, or at any moment while it
-		// is made, and is built with it or beside it.
+		// The next edit comes once there is an index, or at any moment while it is
+		// made, and is built with or without it.
 		if r.IntN(2) == 0 {
-			b.indexed(t)
+			b.waitForIndex(t)
 			continue
 		}
 		b.patience = time.Duration(r.IntN(4)/3) * indexPatience
@@ -378,19 +379,19 @@ func TestBuildEqualsGoBuild(t *testing.T) {
 	}
 	t.Logf("modes: %v", modes)
 	if modes[event.ModeFast] == 0 {
-		t.Error("nothing was compiled by us")
+		t.Error("all builds used the go command")
 	}
 }
 
-// settingsAside leaves out the one difference there may be: the first binary,
-// whose build information later ones carry, may have been made with the shared
-// flags.
-func settingsAside(s string) string {
+// withoutFlagSettings removes the one permitted difference: the first binary, whose build
+// information later ones inherit, may have been built with the shared flags.
+func withoutFlagSettings(s string) string {
 	return strings.ReplaceAll(s, " {-gcflags all=-dwarf=false}", "")
 }
 
-// Only what changed is compiled, and the go command is asked only in doubt.
-func TestHowItIsBuilt(t *testing.T) {
+// Only changed packages are compiled, and the go command is used only in doubtful
+// cases.
+func TestFastBuilds(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -402,7 +403,7 @@ func TestHowItIsBuilt(t *testing.T) {
 	if _, err := b.Build(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	b.indexed(t)
+	b.waitForIndex(t)
 	for _, test := range []struct {
 		name     string
 		change   func(*world)
@@ -432,10 +433,10 @@ func TestHowItIsBuilt(t *testing.T) {
 			if !slices.Equal(res.Packages, want) || (test.packages == "") != (res.Mode == event.ModeFull) {
 				t.Errorf("compiled %v by %s (%s), want %v", res.Packages, res.Mode, res.Why, want)
 			}
-			b.indexed(t)
+			b.waitForIndex(t)
 		})
 	}
-	t.Run("a package that nobody imports", func(t *testing.T) {
+	t.Run("a package that is not imported", func(t *testing.T) {
 		start.unused = true
 		next := start.files()
 		paths := write(t, dir, files, next)
@@ -450,7 +451,7 @@ func TestHowItIsBuilt(t *testing.T) {
 		start.body = 77
 		paths := write(t, dir, files, start.files())
 		if _, err := b.Build(ctx, paths); err == nil {
-			t.Error("a cancelled build gave a program")
+			t.Error("a cancelled build succeeded")
 		}
 	})
 }
@@ -477,12 +478,11 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
-// An edit that comes while the program is indexed is built beside that, and the
-// index is of use for the next one: it does not matter which state of the
-// edited file it has read.
-func TestEditBesideIndex(t *testing.T) {
+// An edit during indexing is built without the index, and the index is usable for the
+// next edit, whichever state of the edited file it has read.
+func TestEditWhileIndexing(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("a shell script makes the index take as long as it should")
+		t.Skip("the index is delayed by a shell script")
 	}
 	dir, w, files, b := builtWorld(t)
 	b.patience = 0
@@ -506,7 +506,7 @@ func TestEditBesideIndex(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the program is not indexed")
+			t.Fatal("indexing did not start")
 		}
 	}
 	edit := func(change func(*world)) Result {

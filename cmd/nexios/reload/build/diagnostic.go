@@ -16,8 +16,8 @@ var (
 	frameLine      = regexp.MustCompile(`^\t(.+\.go):(\d+)(?: \+0x[0-9a-f]+)?$`)
 )
 
-// diagnostics reads what the compiler or the go command wrote in dir. rest is
-// what names no place.
+// diagnostics parses output of the compiler or the go command, run in dir. rest is the
+// output without a position.
 func diagnostics(dir, output string) (list []event.Diagnostic, rest string) {
 	var other []string
 	for line := range strings.Lines(output) {
@@ -41,8 +41,8 @@ func diagnostics(dir, output string) (list []event.Diagnostic, rest string) {
 	return list, strings.Join(other, "\n")
 }
 
-// Panicked reads what a program wrote while it died: the panic, at the first
-// of its frames that lies in dir.
+// Panicked parses the output of a program that crashed: it returns the panic, at its
+// first stack frame in dir.
 func Panicked(dir, output string) []event.Diagnostic {
 	message := ""
 	for line := range strings.Lines(output) {
@@ -67,7 +67,7 @@ func Panicked(dir, output string) []event.Diagnostic {
 	return nil
 }
 
-// place names a file as seen from dir, and finds the text of its line.
+// place returns the name of a file relative to dir, and the text of the line.
 func place(dir, file, line string) (name, source string) {
 	path := file
 	if !filepath.IsAbs(path) {
@@ -92,8 +92,8 @@ func sourceLine(path string, n int) string {
 	return ""
 }
 
-// Relative is path as seen from dir with forward slashes, or path itself when
-// it lies elsewhere.
+// Relative returns path relative to dir, with forward slashes, or path itself if it is
+// outside.
 func Relative(dir, path string) string {
 	if !Inside(dir, path) {
 		return path
@@ -105,7 +105,7 @@ func Relative(dir, path string) string {
 	return filepath.ToSlash(rel)
 }
 
-// Inside says whether path is dir or lies below it.
+// Inside reports whether path is dir or below it.
 func Inside(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))

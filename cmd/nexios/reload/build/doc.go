@@ -1,38 +1,38 @@
-// Package build makes the program of a project after an edit, by the shortest
-// way that gives what go build would.
+// Package build builds the program of a project after an edit, in the shortest way that
+// gives the same result as go build.
 //
-// Reading order: build.go (which way is taken, and what is prepared in the
-// background), graph.go (what the program is made from), compile.go (an edit is
-// compiled and linked), diagnostic.go (what was wrong).
+// Reading order: build.go (which way to build, and background work), graph.go (the
+// packages and files of the program), compile.go (compile and link an edit),
+// diagnostic.go (errors).
 //
 // # Decision: our own compile and link
 //
-// After an edit go build looks through every package, compiles all importers of
-// the changed one, and links. The Builder asks the go command once for all
-// archives (go list -deps -export), and on an edit calls the compiler for the
-// changed package alone. It goes on to the importers only where the export data
-// changed, which that of a function's body does not, and calls the linker.
+// After an edit, go build checks every package, compiles all importers of the changed
+// one, and links. The Builder gets all archives from the go command once (go list -deps
+// -export); after an edit it runs the compiler for the changed package, for importers
+// only where the export data changed, which edits of function bodies do not change, and
+// then the linker.
 //
-// Measured on two cores, from the save to the new answer of the guide project, as
-// so many times go build with its fastest flags and a start: 0.58 for a function
-// in a package, 0.66 for one in internal/model, which everything imports, 0.61
-// for an exported type. The usual tools, which run go build, take 1.6 to 2.3
-// (go run ./e2e/bench/reload). It costs graph.go and compile.go, some 900 lines,
-// which know the flags of compile and link and the form of an importcfg and of an
-// archive.
+// Measured on two cores, from the save to the first response of the new version of the
+// guide project, relative to go build with its fastest flags and a start: 0.58 for a
+// function in a package, 0.66 for one in internal/model, which everything imports, 0.61
+// for an exported type. The usual tools, which run go build, take 1.6 to 2.3 (go run
+// ./e2e/bench/reload). The price is graph.go and compile.go, some 900 lines that depend
+// on the flags of compile and link and on the formats of importcfg files and archives.
 //
-// The fallback is go build itself, and every doubt leads there: imports, build
-// constraints, embeds, go.mod or the toolchain changed, there is cgo, a tool says
-// what is not understood, or the index is not made yet. The result says why.
-// Should a new Go change its tools, builds get slower and stay right:
+// The fallback is go build itself, in all doubtful cases: imports, build constraints,
+// embeds, go.mod or the toolchain changed, there is cgo, a tool prints something
+// unexpected, or there is no index yet. The result gives the reason. If a new Go
+// version changes its tools, builds become slower but stay correct:
 // TestBuildEqualsGoBuild compares random edits with go build. Should the two files
-// be too much to keep up one day, go build alone serves as well.
+// become too much to maintain, go build alone would do.
 //
 // # Decision: two sets of flags
 //
-// Packages compiled without DWARF link a fifth faster, but the go command keeps
-// them apart from those that `go test` and `go build` share, and the first
-// compile of a whole program takes a minute. So the first build uses the shared
-// ones, the second set is made in the background at low priority, and builds
+// Packages compiled without DWARF link a fifth faster, but the go command caches them
+// separately from those that `go test` and `go build` share, and compiling a whole
+// program for the first time takes a minute. So the first build uses the shared
+// packages, the second set is compiled in the background at low priority, and builds
+// switch when it is complete.
 // change over when it is complete.
 package build

@@ -22,25 +22,25 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// Graph is everything the program was made from, as the go command saw it. It
-// is never changed when it is in use: an edit makes a new one with edited.
+// Graph is everything the program is built from, as reported by the go command. It is
+// immutable once in use: edited returns a new one.
 type Graph struct {
-	packages []*pkg            // imported before importer
+	packages []*pkg            // imports before importers
 	byPath   map[string]*pkg   // by import path
 	files    map[string]source // compiled files that can change, by absolute path
-	embeds   map[string][]*pkg // who embeds a file
+	embeds   map[string][]*pkg // packages that embed a file
 	dirs     map[string]*pkg   // packages that can change, by directory
 	env      goEnv
-	modinfo  string // as the linker takes it
+	modinfo  string // in the linker's format
 	lean     bool   // no package has DWARF
 }
 
-// pkg is what `go list -json` says about a package, as far as we need it.
+// pkg is a package as described by `go list -json`, as far as it is needed.
 type pkg struct {
 	Dir            string
 	ImportPath     string
 	Name           string
-	Export         string // the compiled archive
+	Export         string // path of the compiled archive
 	Standard       bool
 	DefaultGODEBUG string
 	GoFiles        []string
@@ -68,15 +68,15 @@ type pkg struct {
 	Error      *struct{ Err string }
 	DepsErrors []*struct{ Err string }
 
-	exported [sha256.Size]byte // of the export data; zero when not read yet
-	ours     bool              // Export is a file of ours, not one in the build cache
+	exported [sha256.Size]byte // of the export data; zero if not read yet
+	ours     bool              // Export is our file, not one in the build cache
 }
 
 const listFields = "Dir,ImportPath,Name,Export,Standard,DefaultGODEBUG,GoFiles,IgnoredGoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
 	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedPatterns,EmbedFiles,Imports,ImportMap,Module,Error,DepsErrors"
 
-// local says whether the package's files are the owner's to edit: those of the
-// main module, of a workspace, or of a module replaced by a directory.
+// local reports whether the user can edit the package: it is in the main module, a
+// workspace, or a module replaced by a directory.
 func (p *pkg) local() bool {
 	if p.Standard || p.Module == nil {
 		return false
@@ -84,31 +84,31 @@ func (p *pkg) local() bool {
 	return p.Module.Main || p.Module.Replace != nil && p.Module.Replace.Version == ""
 }
 
-// plain says whether the package is made by one call of the compiler.
+// plain reports whether one run of the compiler builds the package.
 func (p *pkg) plain() bool {
 	return len(p.CgoFiles)+len(p.CFiles)+len(p.CXXFiles)+len(p.MFiles)+len(p.HFiles)+len(p.FFiles)+
 		len(p.SFiles)+len(p.SwigFiles)+len(p.SwigCXXFiles)+len(p.SysoFiles)+len(p.ImportMap) == 0 && p.Module.GoVersion != ""
 }
 
-// source is one file as it was compiled.
+// source is a file as it was compiled.
 type source struct {
 	pkg  string // import path
 	hash [sha256.Size]byte
 	head header
 }
 
-// header is the part of a Go file that says how it is built.
+// header is the part of a Go file that determines how it is built.
 type header struct {
 	name       string   // of the package
 	imports    []string // sorted
-	directives string   // every //go: and // +build line
+	directives string   // all //go: and // +build lines
 }
 
 func (h header) equal(o header) bool {
 	return h.name == o.name && h.directives == o.directives && slices.Equal(h.imports, o.imports)
 }
 
-// headerOf reads the header of a Go file. The error is a syntax error.
+// headerOf parses the header of a Go file. An error is a syntax error.
 func headerOf(name string, text []byte) (header, error) {
 	f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly|parser.SkipObjectResolution)
 	if err != nil {
@@ -136,13 +136,13 @@ func headerOf(name string, text []byte) (header, error) {
 	return h, nil
 }
 
-// goEnv is what the go command would hand to its tools.
+// goEnv is the environment of the go command, as far as it affects builds.
 type goEnv struct {
 	GOROOT, GOTOOLDIR, GOVERSION, GOOS, GOARCH, GOEXPERIMENT, GOFLAGS, GOWORK, GOMOD, CC string
 	GO386, GOAMD64, GOARM, GOARM64, GOMIPS, GOMIPS64, GOPPC64, GORISCV64, GOWASM         string
 }
 
-// tools is the environment of the compiler and the linker.
+// tools returns the environment for the compiler and the linker.
 func (e goEnv) tools() []string {
 	return append(os.Environ(),
 		"GOROOT="+e.GOROOT, "GOOS="+e.GOOS, "GOARCH="+e.GOARCH, "GOEXPERIMENT="+e.GOEXPERIMENT, "GO386="+e.GO386,
@@ -150,20 +150,19 @@ func (e goEnv) tools() []string {
 		"GOPPC64="+e.GOPPC64, "GORISCV64="+e.GORISCV64, "GOWASM="+e.GOWASM)
 }
 
-// pie says whether programs are position-independent by default, as the go
-// command has it.
+// pie reports whether go build makes position-independent executables by default.
 func (e goEnv) pie() bool { return e.GOOS == "windows" || e.GOOS == "darwin" }
 
-// errUnusual is a program that only the go command can build.
+// errUnusual is the reason why only the go command can build a program.
 type errUnusual string
 
 func (e errUnusual) Error() string { return string(e) }
 
-// snapshot is files before the go command read them. One that is not in it
-// counts as changed when it is next reported.
+// snapshot is the state of files before the go command reads them. A file that is
+// missing counts as changed when it is next reported.
 type snapshot map[string]source
 
-// takeSnapshot reads all Go files in the directories that are watched.
+// takeSnapshot reads all Go files in dirs.
 func takeSnapshot(dirs []string) snapshot {
 	s := snapshot{}
 	for _, dir := range dirs {
@@ -182,15 +181,15 @@ func takeSnapshot(dirs []string) snapshot {
 
 func (s snapshot) add(file string) {
 	if text, err := os.ReadFile(file); err == nil {
-		head, _ := headerOf(file, text) // one that does not parse has none, and so differs
+		head, _ := headerOf(file, text) // a file that does not parse has an empty header, and so differs
 		s[file] = source{hash: sha256.Sum256(text), head: head}
 	}
 }
 
-// readGraph asks the go command what the program in dir is made from, and has
-// it compile what is missing from its cache with flags. before was taken
-// earlier. An errUnusual says that only the go command can build it.
-func readGraph(ctx context.Context, s *process.Spawner, dir string, flags []string, before snapshot) (*Graph, error) {
+// readGraph lists the packages of the program in dir with the go command, which
+// compiles what is missing in its cache with flags. before is an earlier snapshot. An
+// errUnusual means that only the go command can build the program.
+func readGraph(ctx context.Context, s *process.Spawner, dir string, flags []string, earlier snapshot) (*Graph, error) {
 	g := &Graph{
 		byPath: map[string]*pkg{}, files: map[string]source{},
 		embeds: map[string][]*pkg{}, dirs: map[string]*pkg{},
@@ -240,10 +239,10 @@ func readGraph(ctx context.Context, s *process.Spawner, dir string, flags []stri
 			if err != nil {
 				return nil, err
 			}
-			if old, ok := before[file]; ok && !old.head.equal(head) {
+			if old, ok := earlier[file]; ok && !old.head.equal(head) {
 				return nil, errors.New(name + " changed meanwhile")
 			}
-			g.files[file] = source{p.ImportPath, before[file].hash, head}
+			g.files[file] = source{p.ImportPath, earlier[file].hash, head}
 		}
 		for _, name := range p.EmbedFiles {
 			file := filepath.Join(p.Dir, filepath.FromSlash(name))
@@ -262,8 +261,7 @@ func readGraph(ctx context.Context, s *process.Spawner, dir string, flags []stri
 
 func (g *Graph) main() *pkg { return g.packages[len(g.packages)-1] }
 
-// Watched is every directory that the program is made from and that can
-// change.
+// Watched returns all directories with changeable files of the program.
 func (g *Graph) Watched() []string {
 	var dirs []string
 	for dir, p := range g.dirs {
@@ -276,7 +274,7 @@ func (g *Graph) Watched() []string {
 	return slices.Compact(dirs)
 }
 
-// Below says whether packages that can change lie in the directory path.
+// Below reports whether the directory path contains packages that can change.
 func (g *Graph) Below(path string) bool {
 	for dir := range g.dirs {
 		if Inside(path, dir) {
@@ -286,8 +284,8 @@ func (g *Graph) Below(path string) bool {
 	return false
 }
 
-// FromDisk says whether the files that packages embed at path are read from
-// disk during development, which those of runtime/pages are.
+// FromDisk reports whether files embedded at path are read from disk during
+// development, as those of runtime/pages are.
 func (g *Graph) FromDisk(path string) bool {
 	found := false
 	for dir, p := range g.dirs {
@@ -302,8 +300,8 @@ func (g *Graph) FromDisk(path string) bool {
 	return found
 }
 
-// doubt says that paths were changed while g was read: the archives may be of
-// any of their states.
+// doubt marks paths as changed while g was read: the archives may contain any of their
+// states.
 func (g *Graph) doubt(paths []string) {
 	for _, path := range paths {
 		if f, ok := g.files[path]; ok {
@@ -313,7 +311,7 @@ func (g *Graph) doubt(paths []string) {
 	}
 }
 
-// edited is a graph that differs from g in some packages and files.
+// edited returns a copy of g with some packages and files replaced.
 func (g *Graph) edited(packages map[string]*pkg, files map[string]source) *Graph {
 	n := *g
 	n.packages = slices.Clone(g.packages)
@@ -339,8 +337,8 @@ func (g *Graph) edited(packages map[string]*pkg, files map[string]source) *Graph
 	return &n
 }
 
-// embedConfig is what the compiler must know to embed files: which files each
-// pattern stands for, and where they are (package embed).
+// embedConfig returns the compiler's configuration for embedding: the files that each
+// pattern matches, and their paths (package embed).
 func (p *pkg) embedConfig() ([]byte, error) {
 	config := struct {
 		Patterns map[string][]string
@@ -362,8 +360,8 @@ func (p *pkg) embedConfig() ([]byte, error) {
 	return json.Marshal(config)
 }
 
-// embedded says whether glob stands for file, by its name or by that of a
-// directory above it; hidden files in a directory only count with all.
+// embedded reports whether glob matches file or one of its parent directories; hidden
+// files in a directory only match if all is set.
 func embedded(glob, file string, all bool) bool {
 	if ok, _ := path.Match(glob, file); ok {
 		return true
@@ -379,9 +377,9 @@ func embedded(glob, file string, all bool) bool {
 	return false
 }
 
-// goJSON runs the go command in dir and decodes what it prints: one value, or
-// a sequence of them when into is a slice.
-func goJSON[T any](ctx context.Context, s *process.Spawner, dir string, into *T, args ...string) error {
+// goJSON runs the go command in dir and decodes its output: one value, or a sequence of
+// packages if into is a slice.
+func goJSON[T any](ctx context.Context, s *process.Spawner, dir string, target *T, args ...string) error {
 	var out strings.Builder
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
@@ -391,7 +389,7 @@ func goJSON[T any](ctx context.Context, s *process.Spawner, dir string, into *T,
 		return fmt.Errorf("go %s: %w\n%s", args[0], err, errs)
 	}
 	d := json.NewDecoder(strings.NewReader(out.String()))
-	if list, ok := any(into).(*[]*pkg); ok {
+	if list, ok := any(target).(*[]*pkg); ok {
 		for {
 			var p pkg
 			if err := d.Decode(&p); errors.Is(err, io.EOF) {
@@ -402,5 +400,5 @@ func goJSON[T any](ctx context.Context, s *process.Spawner, dir string, into *T,
 			*list = append(*list, &p)
 		}
 	}
-	return d.Decode(into)
+	return d.Decode(target)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// TestMain lets this binary be its own reaper.
+// TestMain lets this binary run as the reaper.
 func TestMain(m *testing.M) {
 	if slices.Equal(os.Args[1:], process.ReapArgs) {
 		process.Reap(os.Stdin)

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Progress is how far a build by the go command is.
+// Progress is the progress of a build by the go command.
 type Progress struct {
 	Took     time.Duration
-	Packages int    // that are compiled
-	Newest   string // the last of them, or the module that is downloaded
+	Packages int    // compiled so far
+	Newest   string // the package compiled or the module downloaded last
 }
 
-// goOutput takes what `go build -v` writes: the names of packages as they are
-// compiled, and everything else, which is kept.
+// goOutput is a writer for the output of `go build -v`: it counts the names of compiled
+// packages and keeps everything else.
 type goOutput struct {
-	mu   sync.Mutex
-	line []byte // that has not ended
-	kept bytes.Buffer
-	far  Progress
+	mu       sync.Mutex
+	line     []byte // incomplete
+	kept     bytes.Buffer
+	progress Progress
 }
 
 // Write implements io.Writer.
@@ -32,59 +32,58 @@ func (o *goOutput) Write(p []byte) (int, error) {
 		if !bytes.HasSuffix(o.line, []byte("\n")) {
 			break
 		}
-		o.take(string(o.line))
+		o.handleLine(string(o.line))
 		o.line = o.line[:0]
 	}
 	return len(p), nil
 }
 
-func (o *goOutput) take(line string) {
+func (o *goOutput) handleLine(line string) {
 	text := strings.TrimSpace(line)
 	module, downloads := strings.CutPrefix(text, "go: downloading ")
 	switch {
 	case downloads:
-		o.far.Newest = module
+		o.progress.Newest = module
 	case text != "" && !strings.ContainsAny(text, " \t:#"):
-		o.far.Packages++
-		o.far.Newest = text
+		o.progress.Packages++
+		o.progress.Newest = text
 	default:
 		o.kept.WriteString(line)
 	}
 }
 
-// String is what there is to tell of a build that failed.
+// String returns the output of a failed build, without progress.
 func (o *goOutput) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.kept.String() + string(o.line)
 }
 
-// watch tells how far the build is, every interval until the end of the work that
-// it returns.
-func (o *goOutput) watch(interval time.Duration, tell func(Progress)) (end func()) {
-	if tell == nil {
+// watch calls tell at every interval until the returned function is called.
+func (o *goOutput) watch(interval time.Duration, report func(Progress)) (end func()) {
+	if report == nil {
 		return func() {}
 	}
-	started, over, told := time.Now(), make(chan struct{}), make(chan struct{})
+	started, stop, stopped := time.Now(), make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(told)
+		defer close(stopped)
 		ticks := time.NewTicker(interval)
 		defer ticks.Stop()
 		for {
 			select {
-			case <-over:
+			case <-stop:
 				return
 			case <-ticks.C:
 				o.mu.Lock()
-				far := o.far
+				progress := o.progress
 				o.mu.Unlock()
-				far.Took = time.Since(started)
-				tell(far)
+				progress.Took = time.Since(started)
+				report(progress)
 			}
 		}
 	}()
 	return func() {
-		close(over)
-		<-told
+		close(stop)
+		<-stopped
 	}
 }

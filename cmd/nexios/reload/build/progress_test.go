@@ -7,10 +7,10 @@ import (
 
 func TestProgress(t *testing.T) {
 	var o goOutput
-	told := make(chan Progress)
+	reported := make(chan Progress)
 	end := o.watch(time.Millisecond, func(p Progress) {
 		select {
-		case told <- p:
+		case reported <- p:
 		default:
 		}
 	})
@@ -20,12 +20,12 @@ func TestProgress(t *testing.T) {
 		}
 	}
 	if got := o.String(); got != "# shop/internal/app\ninternal/app/app.go:3:1: undefined: x\nnote: more\nlast" {
-		t.Errorf("it keeps %q", got)
+		t.Errorf("kept output: %q", got)
 	}
-	for p := range told {
+	for p := range reported {
 		if p.Packages == 2 {
 			if p.Newest != "gorm.io/gorm" || p.Took <= 0 {
-				t.Errorf("it tells %+v", p)
+				t.Errorf("progress: %+v", p)
 			}
 			break
 		}

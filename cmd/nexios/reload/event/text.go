@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Duration writes milliseconds the way a person reads them.
+// Duration formats milliseconds for people.
 func Duration(ms float64) string {
 	switch {
 	case ms < 10:
@@ -19,12 +19,12 @@ func Duration(ms float64) string {
 	return fmt.Sprintf("%.2f s", ms/1000)
 }
 
-// Milliseconds is how long d is in milliseconds, to a hundredth.
+// Milliseconds returns d in milliseconds, rounded to a hundredth.
 func Milliseconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
 }
 
-// Cut is the beginning of text, of at most limit bytes and a mark.
+// Cut truncates text to at most limit bytes and adds an ellipsis if it was longer.
 func Cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -35,7 +35,7 @@ func Cut(text string, limit int) string {
 	return text[:limit] + "…"
 }
 
-// Printable is text without what a terminal would obey.
+// Printable replaces control characters, which a terminal would interpret, in text.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || unicode.IsPrint(r) {

@@ -21,19 +21,19 @@ import (
 )
 
 const (
-	// DlvModule is the debugger to install, of a version that is known to work.
+	// DlvModule is the debugger to install, at a version that is known to work.
 	DlvModule = "github.com/go-delve/delve/cmd/dlv@v1.27.2"
-	// dlvPort is where editors look for a debugger when nobody tells them.
+	// dlvPort is the default port of dlv, which editors use.
 	dlvPort = 2345
-	// followPace is how often a debugger is asked what its program does.
-	followPace = 100 * time.Millisecond
-	// answerLimit is how long an answer of a debugger is waited for.
-	answerLimit = time.Second
-	// DlvEnded is what dlv writes when its program ends, as with every swap.
+	// pollInterval is the interval at which dlv is polled for the state of its program.
+	pollInterval = 100 * time.Millisecond
+	// responseLimit is how long to wait for a response of dlv.
+	responseLimit = time.Second
+	// DlvEnded is the line that dlv prints when its program exits, as with every swap.
 	DlvEnded = "Stop reason: exited"
 )
 
-// FindDlv returns the path of dlv, on the PATH or where `go install` puts it.
+// FindDlv returns the path of dlv: on the PATH or where `go install` puts it.
 func FindDlv() (string, error) {
 	if path, err := exec.LookPath("dlv"); err == nil {
 		return path, nil
@@ -53,46 +53,45 @@ func FindDlv() (string, error) {
 	return "", &problem.Error{Kind: problem.Failure, What: "dlv, the debugger, was not found", Where: "PATH and " + bin, Try: "go install " + DlvModule}
 }
 
-// Door is the port at which editors find the debugger. It stays open while
-// versions come and go, each with a dlv of its own behind it: the version
-// before goes on answering when the next one does not start.
-type Door struct {
-	dlv      string // the path of the program
+// DebugPort is the port to which editors attach. It stays open across swaps; each
+// version has its own dlv behind it. If the next version does not start, the previous
+// one keeps serving.
+type DebugPort struct {
+	dlv      string // path of the binary
 	Listener net.Listener
 	note     func(string)
 
-	mu   sync.Mutex
-	came *sync.Cond
-	all  []*debugger // those that answer, the newest last
-	over bool
+	mu      sync.Mutex
+	changed *sync.Cond
+	all     []*debugger // those that respond, newest last
+	closed  bool
 }
 
-// OpenDoor listens at dlvPort, or at the next free port above it.
-func OpenDoor(dlv string, note func(string)) (*Door, *TakenPort, error) {
+// OpenDebugPort listens on dlvPort, or on the next free port above it.
+func OpenDebugPort(dlv string, note func(string)) (*DebugPort, *TakenPort, error) {
 	l, taken, err := Listen("127.0.0.1", dlvPort)
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &Door{dlv: dlv, Listener: l, note: note}
-	d.came = sync.NewCond(&d.mu)
+	d := &DebugPort{dlv: dlv, Listener: l, note: note}
+	d.changed = sync.NewCond(&d.mu)
 	go d.serve()
 	return d, taken, nil
 }
 
-// serve ends when the listener is closed.
-func (d *Door) serve() {
+// serve accepts connections until the listener is closed.
+func (d *DebugPort) serve() {
 	for {
 		editor, err := d.Listener.Accept()
 		if err != nil {
 			return
 		}
-		go d.visit(editor)
+		go d.connect(editor)
 	}
 }
 
-// visit connects an editor to the debugger of the newest version, as soon as
-// there is one.
-func (d *Door) visit(editor net.Conn) {
+// connect connects an editor to the debugger of the newest version, once there is one.
+func (d *DebugPort) connect(editor net.Conn) {
 	defer editor.Close()
 	g := d.newest()
 	if g == nil {
@@ -100,52 +99,52 @@ func (d *Door) visit(editor net.Conn) {
 	}
 	dlv, err := net.Dial(g.network, g.address)
 	if err != nil {
-		return // it has just ended
+		return // it has just exited
 	}
 	defer dlv.Close()
 	g.editors.Add(1)
 	defer g.editors.Add(-1)
 	go func() {
 		defer dlv.Close()
-		_, _ = io.Copy(dlv, editor) // either end may leave
+		_, _ = io.Copy(dlv, editor) // either end may close
 	}()
 	_, _ = io.Copy(editor, dlv)
 }
 
-// newest waits for a debugger. It is nil when the door is closed.
-func (d *Door) newest() *debugger {
+// newest waits for a debugger. It returns nil if the port is closed.
+func (d *DebugPort) newest() *debugger {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for len(d.all) == 0 && !d.over {
-		d.came.Wait()
+	for len(d.all) == 0 && !d.closed {
+		d.changed.Wait()
 	}
-	if d.over {
+	if d.closed {
 		return nil
 	}
 	return d.all[len(d.all)-1]
 }
 
-func (d *Door) enter(g *debugger) {
+func (d *DebugPort) add(g *debugger) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.all = append(d.all, g)
-	d.came.Broadcast()
+	d.changed.Broadcast()
 }
 
-func (d *Door) leave(g *debugger) {
+func (d *DebugPort) remove(g *debugger) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.all = slices.DeleteFunc(d.all, func(other *debugger) bool { return other == g })
 }
 
-// Close lets nobody in any more and ends the programs that are stopped: nobody
-// will let them go on.
-func (d *Door) Close() {
+// Close closes the listener and kills halted programs: no editor will be able to
+// continue them.
+func (d *DebugPort) Close() {
 	d.Listener.Close()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.over = true
-	d.came.Broadcast()
+	d.closed = true
+	d.changed.Broadcast()
 	for _, g := range d.all {
 		if g.stopped() {
 			g.app.kill()
@@ -153,26 +152,26 @@ func (d *Door) Close() {
 	}
 }
 
-// debugger is the dlv that runs one version.
+// debugger is the dlv process of one version.
 type debugger struct {
-	door             *Door
+	port             *DebugPort
 	app              *App
-	network, address string // where it listens
+	network, address string // where dlv listens
 	log              string
 	editors          atomic.Int32
-	followed         chan struct{} // closed when editors reach it, and when it has ended before
+	ready            chan struct{} // closed when editors can attach or dlv has exited
 
-	mu      sync.Mutex
-	program *group // known when dlv has answered
-	halted  bool
-	alone   bool   // halted, and nobody looks
-	ran     bool   // it was seen to run
-	exit    string // how the program ended
+	mu         sync.Mutex
+	program    *group // set when dlv has responded
+	halted     bool
+	unattended bool   // halted without an editor attached
+	ran        bool   // it has been seen running
+	exit       string // how the program exited
 }
 
-// newDebugger has a, which does not run yet, run under dlv.
-func (d *Door) newDebugger(a *App, binary, state string) error {
-	g := &debugger{door: d, app: a, log: filepath.Join(state, "dlv.log"), followed: make(chan struct{})}
+// newDebugger prepares a, which is not running yet, to run under dlv.
+func (d *DebugPort) newDebugger(a *App, binary, state string) error {
+	g := &debugger{port: d, app: a, log: filepath.Join(state, "dlv.log"), ready: make(chan struct{})}
 	var err error
 	if g.network, g.address, err = privateAddress(state, "dlv-"+strconv.Itoa(a.ID)); err != nil {
 		return err
@@ -183,57 +182,57 @@ func (d *Door) newDebugger(a *App, binary, state string) error {
 	}
 	a.debug = g
 	a.cmd = exec.Command(d.dlv, "exec", binary, "--headless", "--continue", "--accept-multiclient", "--api-version=2",
-		"--listen="+at, "--log-dest="+g.log) // what it says of its private address would mislead
+		"--listen="+at, "--log-dest="+g.log) // its messages name the private address, which would be misleading
 	return nil
 }
 
-// follow asks dlv what the program does, until it ends.
-func (g *debugger) follow(t ties) {
-	followed := sync.OnceFunc(func() { close(g.followed) })
-	defer followed()
-	exit, answered := g.look()
-	for !answered { // dlv answers when it has started the program
+// monitor polls dlv for the state of the program until one of them exits.
+func (g *debugger) monitor(t cleanup) {
+	ready := sync.OnceFunc(func() { close(g.ready) })
+	defer ready()
+	exit, responded := g.poll()
+	for !responded { // dlv responds once it has started the program
 		if !g.pause() {
 			return
 		}
-		exit, answered = g.look()
+		exit, responded = g.poll()
 	}
-	if pid := g.child(); exit == "" && pid != 0 {
+	if pid := g.programPID(); exit == "" && pid != 0 {
 		program := g.app.group.debugged(pid)
 		g.mu.Lock()
 		g.program = &program
 		g.mu.Unlock()
 		if err := t.adopt(pid); err != nil {
-			g.door.note("if nexios is killed, the program keeps running: " + err.Error())
+			g.port.note("if nexios is killed, the program keeps running: " + err.Error())
 		}
 		defer t.release(pid)
-		g.door.enter(g)
-		defer g.door.leave(g)
+		g.port.add(g)
+		defer g.port.remove(g)
 	}
-	followed()
+	ready()
 	for exit == "" {
 		if !g.pause() {
 			return
 		}
-		exit, _ = g.look()
+		exit, _ = g.poll()
 	}
 	g.mu.Lock()
 	g.exit = exit
 	g.mu.Unlock()
-	g.app.kill() // dlv, which would stay
+	g.app.kill() // dlv would keep running
 }
 
-// pause waits before the next question. It is false when dlv has ended.
+// pause waits until the next poll. It returns false if dlv has exited.
 func (g *debugger) pause() bool {
 	select {
 	case <-g.app.Exited:
 		return false
-	case <-time.After(followPace):
+	case <-time.After(pollInterval):
 		return true
 	}
 }
 
-// dlvState is what dlv says of its program (api.DebuggerState).
+// dlvState is dlv's api.DebuggerState, as far as it is used.
 type dlvState struct {
 	State struct {
 		Running       bool
@@ -247,24 +246,25 @@ type dlvState struct {
 	}
 }
 
-// look asks for the state of the program once, and returns how it ended.
+// poll polls the state of the program once. It returns the exit status of a program
+// that has exited, and whether dlv responded.
 //
-// Each question has a connection of its own and a time limit: one that comes in
-// the moment in which dlv lets the program go on is answered no sooner than the
-// program stops, "NonBlocking" or not.
-func (g *debugger) look() (exit string, answered bool) {
+// Each call has its own connection and a deadline: a call that arrives in the moment in
+// which dlv continues the program is not answered before the program stops,
+// "NonBlocking" or not.
+func (g *debugger) poll() (exit string, responded bool) {
 	conn, err := net.Dial(g.network, g.address)
 	if err != nil {
-		return "", false // dlv is beginning, or ending
+		return "", false // dlv is starting or exiting
 	}
 	client := jsonrpc.NewClient(conn)
 	defer client.Close()
-	if err := conn.SetDeadline(time.Now().Add(answerLimit)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(responseLimit)); err != nil {
 		return "", false
 	}
 	var now dlvState
 	err = client.Call("RPCServer.State", map[string]bool{"NonBlocking": true}, &now)
-	if refused := rpc.ServerError(""); errors.As(err, &refused) {
+	if serverErr := rpc.ServerError(""); errors.As(err, &serverErr) {
 		if _, status, ended := strings.Cut(err.Error(), "has exited with status "); ended {
 			return "exit status " + status, true
 		}
@@ -275,30 +275,31 @@ func (g *debugger) look() (exit string, answered bool) {
 	}
 	g.mu.Lock()
 	g.halted = !now.State.Running
-	alone := g.halted && g.editors.Load() == 0
-	before := g.alone
-	g.alone = alone
+	unattended := g.halted && g.editors.Load() == 0
+	wasUnattended := g.unattended
+	g.unattended = unattended
 	g.ran = g.ran || now.State.Running
 	ran := g.ran
 	g.mu.Unlock()
 	at := now.State.CurrentThread
-	if before || !alone || at == nil {
+	if wasUnattended || !unattended || at == nil {
 		return "", true
 	}
 	if at.BreakPoint != nil && (at.BreakPoint.Name == "unrecovered-panic" || at.BreakPoint.Name == "runtime-fatal-throw") {
-		// Nobody looks: it ends and says why, as it would without a debugger.
+		// Without an editor it exits and prints the reason, as it would without a
+		// debugger.
 		client.Go("RPCServer.Command", map[string]string{"name": "continue"}, &now, nil)
 		return "", true
 	}
 	if !ran {
-		return "", true // at its very beginning
+		return "", true // before it has run at all
 	}
-	g.door.note(fmt.Sprintf("the program is stopped at %s:%d; continue it from a debugger at %s",
-		filepath.Base(at.File), at.Line, g.door.Listener.Addr()))
+	g.port.note(fmt.Sprintf("the program is stopped at %s:%d; continue it from a debugger at %s",
+		filepath.Base(at.File), at.Line, g.port.Listener.Addr()))
 	return "", true
 }
 
-// stopped says whether the program is, at a breakpoint or by hand.
+// stopped reports whether the program is halted, at a breakpoint or by hand.
 func (g *debugger) stopped() bool {
 	if g == nil {
 		return false
@@ -308,10 +309,10 @@ func (g *debugger) stopped() bool {
 	return g.halted
 }
 
-// inspected says whether somebody looks at a program that is stopped.
+// inspected reports whether the program is halted and an editor attached.
 func (g *debugger) inspected() bool { return g.stopped() && g.editors.Load() > 0 }
 
-// interrupt asks the program to end.
+// interrupt sends the program an interrupt.
 func (g *debugger) interrupt() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -320,7 +321,7 @@ func (g *debugger) interrupt() {
 	}
 }
 
-// ended says how the program ended, if it did so under dlv.
+// ended returns how the program exited, or "" if it did not exit under dlv.
 func (g *debugger) ended() string {
 	if g == nil {
 		return ""
@@ -330,7 +331,7 @@ func (g *debugger) ended() string {
 	return g.exit
 }
 
-// kill ends the program, which dlv alone would leave behind.
+// kill kills the program, which would survive killing dlv alone.
 func (g *debugger) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -338,30 +339,30 @@ func (g *debugger) kill() {
 		g.program.kill()
 		return
 	}
-	if pid := g.child(); pid != 0 {
+	if pid := g.programPID(); pid != 0 {
 		g.app.group.debugged(pid).kill()
 	}
 }
 
-// child is the number of the program, or 0. We look ourselves: dlv does not
-// tell it before the program stops.
-func (g *debugger) child() int {
+// programPID returns the pid of the program, or 0. It searches the process tree, because dlv
+// reports the pid only when the program is halted.
+func (g *debugger) programPID() int {
 	dlv, err := process.NewProcess(int32(g.app.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	return runs(dlv, g.app.Binary)
+	return findProgram(dlv, g.app.Binary)
 }
 
-// runs looks for the program below p, which has helpers as well: dlv counts its
-// uses, and on macOS debugserver starts the program.
-func runs(p *process.Process, binary string) int {
-	children, _ := p.Children() // with an error there are none
-	for _, child := range children {
-		if exe, err := child.Exe(); err == nil && filepath.Base(exe) == filepath.Base(binary) {
-			return int(child.Pid)
+// findProgram searches for the program below p, which has other children, too: dlv's
+// telemetry, and on macOS debugserver, which starts the program.
+func findProgram(p *process.Process, binary string) int {
+	children, _ := p.Children() // there are none on error
+	for _, programPID := range children {
+		if exe, err := programPID.Exe(); err == nil && filepath.Base(exe) == filepath.Base(binary) {
+			return int(programPID.Pid)
 		}
-		if pid := runs(child, binary); pid != 0 {
+		if pid := findProgram(programPID, binary); pid != 0 {
 			return pid
 		}
 	}

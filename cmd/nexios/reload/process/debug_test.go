@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// running answers as dlv does while the program runs.
+// running is an RPC server that responds like dlv while the program runs.
 type running struct{}
 
-func (running) State(_ map[string]bool, answer *json.RawMessage) error {
-	*answer = json.RawMessage(`{"State": {"Running": true}}`)
+func (running) State(_ map[string]bool, response *json.RawMessage) error {
+	*response = json.RawMessage(`{"State": {"Running": true}}`)
 	return nil
 }
 
-// dlv leaves a question without an answer that comes while it lets the program
-// go on. The next one is answered.
-func TestLookAgain(t *testing.T) {
+// A call that arrives while dlv continues the program gets no response. The next one
+// does.
+func TestPollUnanswered(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -29,24 +29,24 @@ func TestLookAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		for unanswered := true; ; unanswered = false {
+		for ignore := true; ; ignore = false {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
 			defer conn.Close()
-			if !unanswered {
+			if !ignore {
 				go dlv.ServeCodec(jsonrpc.NewServerCodec(conn))
 			}
 		}
 	}()
 	g := &debugger{network: "tcp", address: l.Addr().String()}
 	for i, want := range []bool{false, true} {
-		if exit, answered := g.look(); exit != "" || answered != want {
-			t.Errorf("question %d: got %q, %t", i+1, exit, answered)
+		if exit, responded := g.poll(); exit != "" || responded != want {
+			t.Errorf("call %d: got %q, %t", i+1, exit, responded)
 		}
 	}
 	if !g.ran || g.halted {
-		t.Error("the program was not seen to run")
+		t.Error("the program was not seen running")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestMain lets this binary be its own reaper.
+// TestMain lets this binary run as the reaper.
 func TestMain(m *testing.M) {
 	if slices.Equal(os.Args[1:], ReapArgs) {
 		Reap(os.Stdin)

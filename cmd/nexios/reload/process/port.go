@@ -12,15 +12,15 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// portsTried is how many ports above a taken one are tried.
+// portsTried is the number of ports to try above one that is in use.
 const portsTried = 100
 
-// Listen opens host:port, or the next free port above when it is taken. taken
-// then says by whom. It is nil when nothing was taken.
+// Listen listens on host:port or, if it is in use, on the next free port above. taken
+// is nil if port was free, and otherwise describes who uses it.
 func Listen(host string, port int) (l net.Listener, taken *TakenPort, err error) {
 	l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil && !inUse(err) {
-		return nil, nil, unusable(host, port, err)
+		return nil, nil, listenError(host, port, err)
 	}
 	if err == nil {
 		return l, nil, nil
@@ -32,14 +32,15 @@ func Listen(host string, port int) (l net.Listener, taken *TakenPort, err error)
 			return l, taken, nil
 		}
 		if !inUse(err) {
-			return nil, nil, unusable(host, taken.Next, err)
+			return nil, nil, listenError(host, taken.Next, err)
 		}
 	}
 	return nil, nil, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("%s, and so are the %d above it", taken, portsTried), Try: "nexios dev --port 0"}
 }
 
-// unusable is an address that cannot be listened at whoever has it.
-func unusable(host string, port int, err error) error {
+// listenError returns the error for an address that cannot be used, whether or not it is
+// in use.
+func listenError(host string, port int, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
@@ -49,26 +50,27 @@ func unusable(host string, port int, err error) error {
 	}
 }
 
-// TakenPort is a port that another program has.
+// TakenPort is a port in use by another program.
 type TakenPort struct {
-	port, Next int // next is free
+	port, Next int // Next is free
 	by         string
 }
 
 func (t *TakenPort) String() string { return fmt.Sprintf("port %d is taken by %s", t.port, t.by) }
 
-// inUse says whether err is a taken address: EADDRINUSE, or 10048 on Windows.
+// inUse reports whether err means that the address is in use: EADDRINUSE, or 10048 on
+// Windows.
 func inUse(err error) bool {
 	number, ok := errors.AsType[syscall.Errno](err)
 	return ok && (number == syscall.EADDRINUSE || number == 10048)
 }
 
-// holder names the process that listens at a TCP port, as far as the system
-// lets us see: "blog (process 4711)".
+// holder describes the process that listens on a TCP port, as far as the system
+// permits: "blog (process 4711)".
 func holder(port int) string {
 	list, err := sockets.Connections("tcp")
 	if err != nil {
-		return "another program" // whose name is a help and no more
+		return "another program" // the name is only a hint
 	}
 	for _, c := range list {
 		if c.Status != "LISTEN" || c.Laddr.Port != uint32(port) || c.Pid == 0 {

@@ -19,32 +19,32 @@ import (
 )
 
 const (
-	readyLimit = 30 * time.Second // from the start of the program to its first answer
-	DrainLimit = 60 * time.Second // for answers under way when a newer version has taken over: what the runtime allows an answer
+	readyLimit = 30 * time.Second // from the start of the program to its first response
+	DrainLimit = 60 * time.Second // for requests in progress after a swap: the limit of the runtime for a response
 	stopLimit  = 10 * time.Second // from SIGTERM to SIGKILL
-	// streamPart of the time for answers is how long streams wait for them: what
-	// still talks to old code would otherwise do so for a minute.
-	streamPart = 6
+	// streamShare is the divisor of the drain time after which streams are closed:
+	// otherwise their clients would talk to old code for a minute.
+	streamShare = 6
 )
 
-// Spawner starts processes, each the head of a group that ends with it.
+// Spawner starts processes, each the leader of a process group that ends with it.
 //
-// It does so from one thread that lives as long as we do: Linux ties "kill the
-// child when the parent dies" to the thread that made the child, and Go ends
-// idle threads.
+// It starts them from one OS thread that lives as long as the server: on Linux,
+// PR_SET_PDEATHSIG refers to the thread that created the child, and Go ends idle
+// threads.
 type Spawner struct {
-	work chan func()
-	ties ties
-	temp string // where tools put their temporary files
+	work    chan func()
+	cleanup cleanup
+	temp    string // parent of the temporary directories of tools
 }
 
-// NewSpawner makes a Spawner whose tools put their temporary files below temp.
+// NewSpawner returns a Spawner whose tools put their temporary files below temp.
 func NewSpawner(temp string) (*Spawner, error) {
-	t, err := newTies()
+	t, err := newCleanup()
 	if err != nil {
 		return nil, err
 	}
-	s := &Spawner{work: make(chan func()), ties: t, temp: temp}
+	s := &Spawner{work: make(chan func()), cleanup: t, temp: temp}
 	go func() {
 		runtime.LockOSThread()
 		for f := range s.work {
@@ -54,20 +54,20 @@ func NewSpawner(temp string) (*Spawner, error) {
 	return s, nil
 }
 
-// Close ends the thread, when nothing is started any more.
+// Close ends the thread. Nothing can be started afterwards.
 func (s *Spawner) Close() {
 	close(s.work)
-	s.ties.close()
+	s.cleanup.close()
 }
 
-// start starts cmd at the head of a new group. Cancelling cmd's context kills
+// start starts cmd as the leader of a new process group. Cancelling cmd's context kills
 // the group.
 func (s *Spawner) start(cmd *exec.Cmd) (group, error) {
 	var g group
 	var mu sync.Mutex
 	if cmd.Cancel != nil {
 		cmd.Cancel = func() error {
-			mu.Lock() // not before the group is known
+			mu.Lock() // wait until the group is known
 			defer mu.Unlock()
 			g.kill()
 			return nil
@@ -78,10 +78,10 @@ func (s *Spawner) start(cmd *exec.Cmd) (group, error) {
 	s.work <- func() {
 		mu.Lock()
 		defer mu.Unlock()
-		s.ties.prepare(cmd)
+		s.cleanup.prepare(cmd)
 		err := cmd.Start()
 		if err == nil {
-			if g, err = s.ties.tie(cmd); err != nil {
+			if g, err = s.cleanup.add(cmd); err != nil {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
 			}
@@ -94,11 +94,11 @@ func (s *Spawner) start(cmd *exec.Cmd) (group, error) {
 	return g, err
 }
 
-// Output runs a tool to its end and returns what it wrote, on both outputs.
-// With an error that is not an *exec.ExitError it could not be run at all.
+// Output runs a tool and returns its combined stdout and stderr. An error other than
+// *exec.ExitError means that it could not run.
 func (s *Spawner) Output(cmd *exec.Cmd) (string, error) { return s.collect(cmd, false) }
 
-// OutputLow is output at a low priority.
+// OutputLow is Output at a low priority.
 func (s *Spawner) OutputLow(cmd *exec.Cmd) (string, error) { return s.collect(cmd, true) }
 
 func (s *Spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
@@ -109,7 +109,7 @@ func (s *Spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 	if cmd.Stderr == nil {
 		cmd.Stderr = &out
 	}
-	if cmd.Env == nil { // the go command, which clears up after itself unless it is killed; /tmp may be read-only
+	if cmd.Env == nil { // the go command, which removes its temporary files unless it is killed; /tmp may be read-only
 		temp, err := os.MkdirTemp(s.temp, "tmp-")
 		if err != nil {
 			return "", err
@@ -125,36 +125,36 @@ func (s *Spawner) collect(cmd *exec.Cmd, low bool) (string, error) {
 		g.lower()
 	}
 	err = cmd.Wait()
-	s.ties.untie(g)
+	s.cleanup.remove(g)
 	return out.String(), err
 }
 
-// App is one running version of the program.
+// App is a running version of the program.
 type App struct {
 	ID        int
 	Binary    string
-	debug     *debugger // nil without
+	debug     *debugger // nil without Delve
 	network   string    // "unix" or "tcp"
 	address   string
 	Transport *http.Transport
 	group     group
 	cmd       *exec.Cmd
 	Started   time.Time
-	Exited    chan struct{} // closed when the process is gone
-	Tail      *tail         // the last it wrote on standard error
-	// structured is set when it has written a record: others of its requests
-	// can be waited for.
+	Exited    chan struct{} // closed when the process has exited
+	Tail      *tail         // the end of its stderr
+	// Structured is set once the program has written a JSON record: then it is worth
+	// waiting for the records of a request.
 	Structured atomic.Bool
 
-	Requests sync.WaitGroup // plain requests under way; added to under the proxy's lock
-	Streams  Streams        // the connections that never end by themselves
+	Requests sync.WaitGroup // ordinary requests in progress; incremented under the proxy's lock
+	Streams  Streams        // connections that do not end on their own
 }
 
-// Launch starts binary as version id in dir, listening at a private address,
-// and passes each line it writes to hear, which says whether a person sees it.
-// Behind door d, if there is one, it is debugged. It returns when the program
-// answers, or with an error when it ends or stays silent.
-func Launch(ctx context.Context, s *Spawner, d *Door, id int, binary, dir, state string, env []string, hear func(Line) bool) (*App, error) {
+// Launch starts binary as version id in dir, listening at a private address. It passes
+// each line of output to hear, which reports whether the line is shown. If d is not
+// nil, the program runs under dlv. Launch returns when the program responds, or with an
+// error if it exits or does not respond.
+func Launch(ctx context.Context, s *Spawner, d *DebugPort, id int, binary, dir, state string, env []string, onLine func(Line) bool) (*App, error) {
 	network, address, err := privateAddress(state, "app-"+strconv.Itoa(id))
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func Launch(ctx context.Context, s *Spawner, d *Door, id int, binary, dir, state
 	a.Transport = &http.Transport{
 		DialContext:         dial,
 		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     3 * time.Second, // well under any server's own, so that it never closes one we are about to use
+		IdleConnTimeout:     3 * time.Second, // much shorter than server timeouts, so that no server closes a connection we are about to use
 		DisableCompression:  true,
 	}
 	read := func(text string) (string, bool) {
@@ -183,12 +183,12 @@ func Launch(ctx context.Context, s *Spawner, d *Door, id int, binary, dir, state
 		if l.Record {
 			a.Structured.Store(true)
 		}
-		return l.Text, hear(l)
+		return l.Text, onLine(l)
 	}
 	out := lineWriter(func(text string) { read(text) })
 	errs := lineWriter(func(text string) {
-		if text, seen := read(text); seen {
-			_, _ = a.Tail.Write([]byte(text + "\n")) // it cannot fail
+		if text, shown := read(text); shown {
+			_, _ = a.Tail.Write([]byte(text + "\n")) // never fails
 		}
 	})
 	a.cmd = exec.Command(binary)
@@ -198,28 +198,28 @@ func Launch(ctx context.Context, s *Spawner, d *Door, id int, binary, dir, state
 		}
 	}
 	a.cmd.Dir = dir
-	// Nobody but the proxy connects there, which to the program is 127.0.0.1.
+	// Only the proxy connects to that address; to the program it is 127.0.0.1.
 	a.cmd.Env = append(env, "ADDR="+addr, "TRUSTED_PROXIES=127.0.0.1")
 	a.cmd.Stdout = out
 	a.cmd.Stderr = errs
-	a.cmd.WaitDelay = time.Second // a grandchild may hold the outputs open
+	a.cmd.WaitDelay = time.Second // a grandchild may keep the outputs open
 	a.Started = time.Now()
 	if a.group, err = s.start(a.cmd); err != nil {
 		return nil, err
 	}
 	go func() {
-		_ = a.cmd.Wait() // how it ended is in ProcessState
+		_ = a.cmd.Wait() // ProcessState has the result
 		out.flush()
 		errs.flush()
-		a.kill() // what it left behind
-		s.ties.untie(a.group)
+		a.kill() // kill leftovers of the group
+		s.cleanup.remove(a.group)
 		if network == "unix" {
 			_ = os.Remove(address)
 		}
 		close(a.Exited)
 	}()
 	if a.debug != nil {
-		go a.debug.follow(s.ties)
+		go a.debug.monitor(s.cleanup)
 	}
 	if err := a.ready(ctx); err != nil {
 		a.kill()
@@ -227,30 +227,30 @@ func Launch(ctx context.Context, s *Spawner, d *Door, id int, binary, dir, state
 		return a, err
 	}
 	if a.debug != nil {
-		<-a.debug.followed // soon: the program runs, or has ended
+		<-a.debug.ready // soon: the program runs or has exited
 	}
 	return a, nil
 }
 
-// ErrExited is a program that ended before it answered.
+// ErrExited means that the program exited before it responded.
 var ErrExited = errors.New("the program ended before it answered")
 
-// Get asks the version itself and returns the status of its answer.
+// Get sends a request to the program itself and returns the status of the response.
 func (a *App) Get(ctx context.Context, path string) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app"+path, nil)
 	if err != nil {
 		return 0, err
 	}
 	req.Header.Set(RequestIDHeader, OwnRequest)
-	answer, err := a.Transport.RoundTrip(req)
+	response, err := a.Transport.RoundTrip(req)
 	if err != nil {
 		return 0, err
 	}
-	return answer.StatusCode, answer.Body.Close()
+	return response.StatusCode, response.Body.Close()
 }
 
-// ready returns when the program answers /healthz with anything but 503: a
-// program without that path is ready when it answers at all.
+// ready returns when /healthz responds with any status but 503. A program without that
+// path is ready when it responds at all.
 func (a *App) ready(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -283,8 +283,8 @@ func (a *App) ready(ctx context.Context) error {
 	}
 }
 
-// How says how the process ended, once it has.
-func (a *App) How() string {
+// ExitStatus returns how the process exited, once it has.
+func (a *App) ExitStatus() string {
 	if exit := a.debug.ended(); exit != "" {
 		return exit
 	}
@@ -294,24 +294,24 @@ func (a *App) How() string {
 	return a.cmd.ProcessState.String()
 }
 
-// Retire ends a version that serves no new requests: it lets its answers end,
-// asks the process to stop, and kills its group when it does not.
+// Retire stops a version that gets no new requests: it lets requests in progress
+// finish, interrupts the process, and kills its group if it does not exit.
 func (a *App) Retire(limit time.Duration) {
 	a.drain(limit)
 	a.Transport.CloseIdleConnections()
 	a.Stop()
 }
 
-// drain waits for the answers under way and closes the streams. Answers that
-// take long are waited for without the streams, and not for longer than limit,
-// unless somebody looks with a debugger at how one is made.
+// drain waits for requests in progress and closes streams. After a part of limit it
+// closes the streams and waits only for the requests, for at most limit, unless someone
+// is debugging one.
 func (a *App) drain(limit time.Duration) {
 	over, idle := time.Tick(limit), make(chan struct{})
 	go func() { a.Requests.Wait(); close(idle) }()
 	select {
 	case <-idle:
 	case <-a.Exited:
-	case <-time.After(limit / streamPart):
+	case <-time.After(limit / streamShare):
 	}
 	a.Streams.Close()
 	for {
@@ -327,13 +327,13 @@ func (a *App) drain(limit time.Duration) {
 	}
 }
 
-// Stop asks the process to end and returns when it and its group are gone.
+// Stop interrupts the process and returns when it and its group have exited.
 func (a *App) Stop() {
 	switch {
 	case a.debug == nil:
 		a.group.interrupt()
 	case a.debug.stopped():
-		a.kill() // it cannot do what it is asked for
+		a.kill() // a halted program cannot handle the signal
 	default:
 		a.debug.interrupt()
 	}
@@ -345,7 +345,7 @@ func (a *App) Stop() {
 	}
 }
 
-// kill ends the process and its group at once.
+// kill kills the process and its group.
 func (a *App) kill() {
 	if a.debug != nil {
 		a.debug.kill()
@@ -353,8 +353,8 @@ func (a *App) kill() {
 	a.group.kill()
 }
 
-// privateAddress is where something of that name listens: a socket in the state
-// directory, or a loopback port where sockets have no path short enough.
+// privateAddress returns an address to listen on: a socket in the state directory, or a
+// loopback port where there are no Unix sockets or the path is too long.
 func privateAddress(state, name string) (network, address string, err error) {
 	path := filepath.Join(state, name+".sock")
 	if runtime.GOOS != "windows" && len(path) < 100 { // the limit is 104 bytes on macOS, 108 on Linux
@@ -369,7 +369,7 @@ func privateAddress(state, name string) (network, address string, err error) {
 	return "tcp", l.Addr().String(), nil
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the last limit bytes written to it.
 type tail struct {
 	mu    sync.Mutex
 	limit int
@@ -392,7 +392,7 @@ func (t *tail) String() string {
 	return string(t.text)
 }
 
-// lineLimit is how many bytes of a line are read; the rest of it is left out.
+// lineLimit is the maximum length of a line in bytes; the rest is dropped.
 const lineLimit = 256 << 10
 
 // lines calls a function for each line written to it.
@@ -408,9 +408,9 @@ func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for part := range bytes.Lines(p) {
-		text, whole := bytes.CutSuffix(part, []byte("\n"))
+		text, complete := bytes.CutSuffix(part, []byte("\n"))
 		l.rest = append(l.rest, text[:min(len(text), lineLimit-len(l.rest))]...)
-		if whole {
+		if complete {
 			l.line(strings.TrimRight(string(l.rest), "\r"))
 			l.rest = l.rest[:0]
 		}
@@ -429,6 +429,6 @@ func (l *lines) flush() {
 
 const (
 	RequestIDHeader = "X-Request-Id"
-	// OwnRequest is the id of requests that are ours: nobody asks about them.
+	// OwnRequest is the request ID of the server's own requests, which are not shown.
 	OwnRequest = "nexios-dev"
 )

@@ -7,21 +7,21 @@ import (
 	"syscall"
 )
 
-// ties ends what we started when we are killed ourselves: a reaper does.
-type ties struct{ reaper *reaper }
+// cleanup ends child processes when the server is killed, with a reaper.
+type cleanup struct{ reaper *reaper }
 
-func newTies() (ties, error) { return ties{&reaper{}}, nil }
+func newCleanup() (cleanup, error) { return cleanup{&reaper{}}, nil }
 
-func (ties) prepare(cmd *exec.Cmd) {
+func (cleanup) prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 
-func (t ties) tie(cmd *exec.Cmd) (group, error) {
+func (t cleanup) add(cmd *exec.Cmd) (group, error) {
 	g := newGroup(cmd)
 	return g, t.reaper.watch(g.pid)
 }
 
-func (t ties) untie(g group)       { t.reaper.forget(g.pid) }
-func (t ties) adopt(pid int) error { return t.reaper.watch(pid) }
-func (t ties) release(pid int)     { t.reaper.forget(pid) }
-func (t ties) close()              { t.reaper.close() }
+func (t cleanup) remove(g group)      { t.reaper.forget(g.pid) }
+func (t cleanup) adopt(pid int) error { return t.reaper.watch(pid) }
+func (t cleanup) release(pid int)     { t.reaper.forget(pid) }
+func (t cleanup) close()              { t.reaper.close() }

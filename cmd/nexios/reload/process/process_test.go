@@ -16,7 +16,7 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
 
-// The reaper kills what it was told of and not told to forget.
+// The reaper kills the groups that were added and not removed.
 func TestReap(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows ends children by job objects")
@@ -101,7 +101,7 @@ func TestUnusableAddress(t *testing.T) {
 	}
 }
 
-// flow is a stream that notes its end.
+// flow is a stream that records that it was ended.
 type flow struct {
 	of    *Streams
 	ended atomic.Bool
@@ -112,17 +112,17 @@ func (f *flow) End() {
 	f.of.Remove(f)
 }
 
-// Streams end after the answers under way, but do not wait long for them.
-func TestStreamsAndAnswers(t *testing.T) {
+// Streams are closed after the requests in progress, but do not wait long for them.
+func TestDrainStreams(t *testing.T) {
 	for name, c := range map[string]struct {
-		takes   time.Duration // of an answer under way
-		streams time.Duration // when they end
+		takes   time.Duration // duration of a request in progress
+		streams time.Duration // when streams are closed
 		drained time.Duration
 	}{
-		"a short answer":   {time.Second, time.Second, time.Second},
-		"a long answer":    {40 * time.Second, 10 * time.Second, 40 * time.Second},
-		"an endless one":   {time.Hour, 10 * time.Second, 60 * time.Second},
-		"no answer at all": {0, 0, 0},
+		"a short response":    {time.Second, time.Second, time.Second},
+		"a long response":     {40 * time.Second, 10 * time.Second, 40 * time.Second},
+		"an endless response": {time.Hour, 10 * time.Second, 60 * time.Second},
+		"no request":          {0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -130,11 +130,11 @@ func TestStreamsAndAnswers(t *testing.T) {
 				f := &flow{of: &a.Streams}
 				a.Streams.Add(f)
 				a.Requests.Go(func() { time.Sleep(c.takes) })
-				begun := time.Now()
+				start := time.Now()
 				var drained atomic.Int64
 				go func() {
 					a.drain(DrainLimit)
-					drained.Store(int64(time.Since(begun)))
+					drained.Store(int64(time.Since(start)))
 				}()
 				time.Sleep(c.streams - time.Millisecond)
 				synctest.Wait()

@@ -12,36 +12,37 @@ import (
 	"syscall"
 )
 
-// group is a process and everything it starts.
+// group is a process group.
 type group struct{ pid int }
 
-// interrupt asks the head of the group to end.
+// interrupt sends SIGTERM to the leader of the group.
 func (g group) interrupt() {
 	if g.pid > 0 {
-		_ = syscall.Kill(g.pid, syscall.SIGTERM) // gone already is as good
+		_ = syscall.Kill(g.pid, syscall.SIGTERM) // it may have exited already
 	}
 }
 
-// kill ends the whole group at once.
+// kill kills the whole group.
 func (g group) kill() {
 	if g.pid > 0 {
 		_ = syscall.Kill(-g.pid, syscall.SIGKILL)
 	}
 }
 
-// lower lets everything else go first.
-func (g group) lower() { _ = syscall.Setpriority(syscall.PRIO_PGRP, g.pid, 15) } // a wish
+// lower lowers the priority of the group.
+func (g group) lower() { _ = syscall.Setpriority(syscall.PRIO_PGRP, g.pid, 15) } // best effort
 
-// debugged is the group of the program that a debugger runs: one of its own.
+// debugged returns the process group of a program under a debugger, which is one of its
+// own.
 func (group) debugged(pid int) group { return group{pid} }
 
 func newGroup(cmd *exec.Cmd) group { return group{cmd.Process.Pid} }
 
 func killTree(p *os.Process) { group{p.Pid}.kill() }
 
-// reaper is a second process of this program that reads the names of groups
-// from a pipe, and kills what is left of them when the pipe closes, as it does
-// when we are killed. It starts with the first of them.
+// reaper is a second process of this program that reads the pids of groups from a pipe.
+// When the pipe closes, which also happens when the server is killed, it kills the
+// groups that are left. It is started for the first group.
 type reaper struct {
 	mu   sync.Mutex
 	pipe io.WriteCloser
@@ -82,9 +83,9 @@ func (r *reaper) forget(pid int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pipe == nil {
-		return // it never started, and knows of no group
+		return // not started, so it has no groups
 	}
-	_, _ = fmt.Fprintf(r.pipe, "-%d\n", pid) // a lost reaper is found by watch
+	_, _ = fmt.Fprintf(r.pipe, "-%d\n", pid) // watch reports a dead reaper
 }
 
 func (r *reaper) close() {
@@ -96,7 +97,7 @@ func (r *reaper) close() {
 	}
 }
 
-// Alive says whether there is a process with that number.
+// Alive reports whether a process with that pid exists.
 func Alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)

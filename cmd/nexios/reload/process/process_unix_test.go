@@ -4,8 +4,8 @@ package process
 
 import "testing"
 
-// A reaper that cannot be started, or was not yet, has nothing to forget.
-func TestReaperThatNeverStarted(t *testing.T) {
+// A reaper that was not started, or could not be, ignores forget and close.
+func TestReaperNotStarted(t *testing.T) {
 	r := &reaper{}
 	r.forget(1)
 	r.close()

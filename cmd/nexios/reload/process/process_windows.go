@@ -10,15 +10,15 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// group is a process and everything it starts, held in a job object that ends
-// with its last handle.
+// group is a process and its descendants, in a job object that kills them when its last
+// handle is closed.
 type group struct {
 	pid uint32
 	job *job
 }
 
-// job is the handle of a job object, 0 once it is closed: the system may by
-// then have given its number to another.
+// job is the handle of a job object, 0 once it is closed: the system may reuse the
+// number of a closed handle.
 type job struct {
 	mu     sync.Mutex
 	handle windows.Handle
@@ -41,42 +41,42 @@ func (j *job) close() {
 	}
 }
 
-// interrupt asks the head of the group to end; Go programs see os.Interrupt.
-// Without a console it cannot be asked, so there is nothing to wait for.
+// interrupt sends the leader of the group a CTRL_BREAK event, which Go programs receive
+// as os.Interrupt. Without a console there is no way to ask, so it kills the group.
 func (g group) interrupt() {
 	if g.pid != 0 && windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, g.pid) != nil {
-		g.kill() // gone already is as good
+		g.kill() // it may have exited already
 	}
 }
 
-// kill ends the whole group at once.
+// kill kills the whole group.
 func (g group) kill() {
 	if g.job != nil {
 		g.job.end()
 	}
 }
 
-// lower lets everything else go first.
+// lower lowers the priority of the process.
 func (g group) lower() {
 	process, err := windows.OpenProcess(windows.PROCESS_SET_INFORMATION, false, g.pid)
 	if err != nil {
-		return // a wish
+		return // best effort
 	}
 	defer windows.CloseHandle(process)
 	_ = windows.SetPriorityClass(process, windows.BELOW_NORMAL_PRIORITY_CLASS)
 }
 
-// ties ends what we started when we are killed ourselves: the system closes
-// our handles, and with them the jobs.
-type ties struct{}
+// cleanup ends child processes when the server is killed: the system closes its
+// handles, and with them the jobs.
+type cleanup struct{}
 
-func newTies() (ties, error) { return ties{}, nil }
+func newCleanup() (cleanup, error) { return cleanup{}, nil }
 
-func (ties) prepare(cmd *exec.Cmd) {
+func (cleanup) prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 }
 
-func (ties) tie(cmd *exec.Cmd) (g group, err error) {
+func (cleanup) add(cmd *exec.Cmd) (g group, err error) {
 	handle, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return group{}, err
@@ -107,23 +107,23 @@ func (ties) tie(cmd *exec.Cmd) (g group, err error) {
 	return group{pid, j}, nil
 }
 
-func (ties) untie(g group) {
+func (cleanup) remove(g group) {
 	if g.job != nil {
 		g.job.close()
 	}
 }
 
-// What a debugger starts is in the debugger's job.
-func (ties) adopt(int) error { return nil }
-func (ties) release(int)     {}
-func (ties) close()          {}
+// The debugger's job contains the processes that it starts.
+func (cleanup) adopt(int) error { return nil }
+func (cleanup) release(int)     {}
+func (cleanup) close()          {}
 
-// debugged is the group of the program that a debugger runs: the debugger's.
+// debugged returns the group of a program under a debugger, which is the debugger's.
 func (g group) debugged(int) group { return g }
 
 func killTree(p *os.Process) { _ = p.Kill() }
 
-// Alive says whether there is a process with that number.
+// Alive reports whether a process with that pid exists.
 func Alive(pid int) bool {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// The group of a process that is over ends no other, though the system gives
-// the number of its job to the next.
-func TestAGroupThatIsOverEndsNoOther(t *testing.T) {
+// Killing a group that has exited kills no other process, although the system may reuse
+// the number of its job handle.
+func TestKillAfterExit(t *testing.T) {
 	start := func() (*exec.Cmd, group) {
 		cmd := exec.Command("cmd", "/c", "set /p line=") // reads until it is killed
 		in, err := cmd.StdinPipe()
@@ -15,40 +15,40 @@ func TestAGroupThatIsOverEndsNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { in.Close() })
-		ties{}.prepare(cmd)
+		cleanup{}.prepare(cmd)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		g, err := ties{}.tie(cmd)
+		g, err := cleanup{}.add(cmd)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return cmd, g
 	}
-	first, over := start()
-	number := over.job.handle
-	over.kill()
+	first, exited := start()
+	number := exited.job.handle
+	exited.kill()
 	_ = first.Wait() // it was killed
-	ties{}.untie(over)
+	cleanup{}.remove(exited)
 
 	second, other := start()
 	for tries := 0; other.job.handle != number; tries++ {
 		if tries == 100 {
-			t.Skip("the system gave the number to something else")
+			t.Skip("the system reused the number for something else")
 		}
 		other.kill()
 		_ = second.Wait()
-		ties{}.untie(other)
+		cleanup{}.remove(other)
 		second, other = start()
 	}
-	over.kill()
-	over.interrupt()
+	exited.kill()
+	exited.interrupt()
 	if !Alive(second.Process.Pid) {
-		t.Error("another process was ended")
+		t.Error("another process was killed")
 	}
 	other.kill()
 	if err := second.Wait(); err == nil {
-		t.Error("a group is not ended with its own job")
+		t.Error("killing the group did not kill the process")
 	}
-	ties{}.untie(other)
+	cleanup{}.remove(other)
 }

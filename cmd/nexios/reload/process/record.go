@@ -11,28 +11,28 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/event"
 )
 
-// Line is one line that the program wrote.
+// Line is a line of the program's output.
 type Line struct {
-	Text    string // as a person reads it; a stack makes it several lines
-	Record  bool   // it was one of log/slog's JSON handler; what follows is its
+	Text    string // formatted for people; a stack trace has several lines
+	Record  bool   // the line was JSON of log/slog; the fields below are set
 	Level   slog.Level
 	Message string
-	Request string           // the id of the request that it belongs to, or ""
-	SQL     *event.Statement // that it tells of, or nil
+	Request string           // ID of its request, or ""
+	SQL     *event.Statement // the logged statement, or nil
 }
 
-// What the runtime of a program calls its records.
+// Messages of the runtime's log records.
 const (
-	MessageRequest   = "request"   // the last of a request
-	messageStatement = "statement" // below slog's debug level
+	MessageRequest   = "request"   // the last record of a request
+	messageStatement = "statement" // level Everything
 	MessageListens   = "listening"
 	MessageEnds      = "shutting down"
 )
 
-// Everything is the level that lets all records of the runtime through.
+// Everything is the level that includes all records of the runtime.
 const Everything = slog.LevelDebug - 4
 
-// readLine reads a record, if text is one.
+// readLine parses a line, which may be a JSON log record.
 func readLine(text string) Line {
 	plain := Line{Text: text}
 	dec := json.NewDecoder(strings.NewReader(text))
@@ -41,7 +41,7 @@ func readLine(text string) Line {
 	}
 	l := Line{Record: true}
 	var level string
-	var attrs, below strings.Builder
+	var attrs, multiline strings.Builder
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
@@ -51,17 +51,17 @@ func readLine(text string) Line {
 		if dec.Decode(&raw) != nil {
 			return plain
 		}
-		into := map[any]any{
+		target := map[any]any{
 			slog.TimeKey: new(time.Time), slog.LevelKey: &level, slog.MessageKey: &l.Message, "request_id": &l.Request,
 		}[key]
-		if into == nil || json.Unmarshal(raw, into) != nil {
-			writeAttr(&attrs, &below, fmt.Sprint(key), raw)
+		if target == nil || json.Unmarshal(raw, target) != nil {
+			writeAttr(&attrs, &multiline, fmt.Sprint(key), raw)
 		}
 	}
 	if l.Level.UnmarshalText([]byte(level)) != nil {
 		return plain
 	}
-	l.Text = fmt.Sprintf("%-5s %s%s%s", l.Level, event.Printable(l.Message), attrs.String(), below.String())
+	l.Text = fmt.Sprintf("%-5s %s%s%s", l.Level, event.Printable(l.Message), attrs.String(), multiline.String())
 	if l.Message == messageStatement && l.Level == Everything {
 		var s struct {
 			Query  string
@@ -76,16 +76,16 @@ func readLine(text string) Line {
 	return l
 }
 
-// writeAttr adds an attribute to the line, or below it if it has several lines
-// of its own.
-func writeAttr(attrs, below *strings.Builder, key string, raw json.RawMessage) {
+// writeAttr formats an attribute in the line, or below it if its value has several
+// lines.
+func writeAttr(attrs, multiline *strings.Builder, key string, raw json.RawMessage) {
 	value := string(raw)
 	var text string
 	if raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
 		value = text
 		switch {
 		case strings.Contains(strings.TrimSpace(text), "\n"):
-			below.WriteString("\n    " + event.Printable(key) + ":\n      " + strings.ReplaceAll(event.Printable(strings.TrimSpace(text)), "\n", "\n      "))
+			multiline.WriteString("\n    " + event.Printable(key) + ":\n      " + strings.ReplaceAll(event.Printable(strings.TrimSpace(text)), "\n", "\n      "))
 			return
 		case text == "" || strings.ContainsAny(text, " =\"") || text != event.Printable(text):
 			value = strconv.Quote(text)

@@ -7,49 +7,49 @@ import (
 	"time"
 )
 
-// Streams are the connections of one version that never end by themselves:
-// WebSockets and event streams. When a newer version has taken over they are
-// ended in the way their protocol asks for, and clients connect again.
+// Streams are the connections of a version that do not end on their own: WebSockets and
+// event streams. After a swap they are closed as their protocol requires, and clients
+// reconnect.
 type Streams struct {
-	mu     sync.Mutex
-	open   map[Stream]bool
-	closed bool
-	none   chan struct{} // closed when the last is gone, once closed is set
+	mu      sync.Mutex
+	open    map[Stream]bool
+	closed  bool
+	drained chan struct{} // closed when the last stream is removed after Close
 }
 
-// Stream is a body that can be ended from outside: End makes Read come to a
-// proper end.
+// Stream is a body that can be ended from outside: End makes Read return a proper end
+// of the stream.
 type Stream interface{ End() }
 
-// Add keeps a stream until it is removed; after Close it is ended at once.
-func (s *Streams) Add(one Stream) {
+// Add adds a stream; after Close it is ended immediately.
+func (s *Streams) Add(stream Stream) {
 	s.mu.Lock()
 	closed := s.closed
 	if s.open == nil {
 		s.open = map[Stream]bool{}
 	}
-	s.open[one] = true
+	s.open[stream] = true
 	s.mu.Unlock()
 	if closed {
-		one.End()
+		stream.End()
 	}
 }
 
-// Remove forgets a stream that has ended.
-func (s *Streams) Remove(one Stream) {
+// Remove removes a stream that has ended.
+func (s *Streams) Remove(stream Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.open[one] {
+	if !s.open[stream] {
 		return
 	}
-	delete(s.open, one)
-	if s.none != nil && len(s.open) == 0 {
-		close(s.none)
-		s.none = nil
+	delete(s.open, stream)
+	if s.drained != nil && len(s.open) == 0 {
+		close(s.drained)
+		s.drained = nil
 	}
 }
 
-// Close ends all streams and gives their clients half a second to hear it.
+// Close ends all streams and waits for up to half a second until they are removed.
 func (s *Streams) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -57,15 +57,15 @@ func (s *Streams) Close() {
 		s.mu.Unlock()
 		return
 	}
-	none := make(chan struct{})
-	s.none = none
+	drained := make(chan struct{})
+	s.drained = drained
 	list := slices.Collect(maps.Keys(s.open))
 	s.mu.Unlock()
-	for _, one := range list {
-		one.End()
+	for _, stream := range list {
+		stream.End()
 	}
 	select {
-	case <-none:
+	case <-drained:
 	case <-time.After(500 * time.Millisecond):
 	}
 }

@@ -1,21 +1,21 @@
-// Package proxy owns the port of the development server: it sends requests to the
-// version that is current, lets them wait for one that is on its way, and adds
-// the script to pages that loads them again.
+// Package proxy owns the port of the development server: it forwards requests to the
+// current version, delays them while a new one is being built, and adds a script to
+// pages that reloads them.
 //
 // Reading order: proxy.go, stream.go (WebSockets and event streams at a swap),
-// inject.go and live.go (the script in pages, and what it is told), trace.go
-// (what the program tells of its requests).
+// inject.go and live.go (the script in pages and its connection), trace.go (SQL and
+// logs of requests).
 //
 // # Decision: requests wait for the build
 //
-// From the first sign of an edit to the swap, requests wait. Answering them
-// from the old version would be faster and would show, right after a save, what
-// the owner has just replaced. A failed build lets them through at once, with a
-// header that says so; a build that takes longer than holdLimit does as well.
+// From the first sign of an edit to the swap, requests wait. Responses from the old
+// version would be faster, but right after a save they would show what the user has
+// just replaced. If the build fails, or takes longer than holdLimit, requests go to the
+// old version, with a header that says so.
 //
 // # Decision: what a request did is read from the log
 //
-// How many statements a request took and what it logged comes by the records
-// that the program writes anyway, grouped by their request_id. A header of the
-// answer would have to leave before the last statement, and could not hold them.
+// The statements and log records of a request come from the log that the program writes
+// anyway, grouped by request_id. A response header would be sent before the last
+// statement, and could not hold them all.
 package proxy

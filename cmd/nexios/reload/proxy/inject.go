@@ -17,8 +17,8 @@ const (
 	LivePath   = ownPrefix + "live"
 )
 
-// wantsPage says whether r asks for a page as a browser shows it, and not for
-// a piece of one that a script will put somewhere.
+// wantsPage reports whether r requests a page for a browser to show, rather than a
+// fragment for a script.
 func wantsPage(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
@@ -29,9 +29,9 @@ func wantsPage(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html") && r.Header.Get("HX-Request") == ""
 }
 
-// inject adds the reload script of version to a page, and lets the page's
-// content security policy allow it. Pages with the script are not kept by the
-// browser, as one from before a swap would ask for its own reload for ever.
+// inject adds the reload script of version to a page, and allows it in the page's
+// content security policy. Browsers must not cache pages with the script: one from
+// before a swap would reload itself forever.
 func inject(res *http.Response, version string) {
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if kind != "text/html" || res.Header.Get("Content-Encoding") != "" || res.StatusCode == http.StatusPartialContent {
@@ -54,16 +54,16 @@ func inject(res *http.Response, version string) {
 
 var nonceSource = regexp.MustCompile(`'nonce-([A-Za-z0-9+/_=-]+)'`)
 
-// allowScript widens each policy in h by the script and its connection, and
-// nothing else (Content Security Policy level 3). It returns the nonce
-// attribute that the script's tag needs, if any.
+// allowScript adds the script and its connection to each policy in h, and nothing else
+// (Content Security Policy Level 3). It returns the nonce attribute for the script's
+// tag, if needed.
 func allowScript(h http.Header, host string) (nonce string) {
 	policies := h.Values("Content-Security-Policy")
 	for i, policy := range policies {
 		if m := nonceSource.FindStringSubmatch(policy); m != nil {
 			nonce = fmt.Sprintf(` nonce="%s"`, m[1])
 		}
-		// One header may hold several policies, and each of them rules.
+		// One header can contain several policies, and all of them apply.
 		parts := strings.Split(policy, ",")
 		for j := range parts {
 			parts[j] = widen(parts[j], "script-src", "http://"+host+ScriptPath, "script-src-elem")
@@ -74,8 +74,8 @@ func allowScript(h http.Header, host string) (nonce string) {
 	return nonce
 }
 
-// widen adds source to what policy allows under name: in the more special
-// directives that are there, else in name, else in a copy of default-src.
+// widen adds source to the directive name of policy: to the more specific directives
+// present, otherwise to name, otherwise to a copy of default-src.
 func widen(policy, name, source string, special ...string) string {
 	directives := strings.Split(policy, ";")
 	fallback, found := "", false

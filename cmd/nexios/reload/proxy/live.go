@@ -14,38 +14,38 @@ import (
 //go:embed assets/reload.js
 var reloadScript []byte
 
-// Status is what an open page is told.
+// Status is what open pages are sent.
 type Status struct {
 	State   string       `json:"state"`             // "ok", "building", "failed", "down"
-	Version string       `json:"version,omitempty"` // of what answers
+	Version string       `json:"version,omitempty"` // of the version that serves
 	Project string       `json:"project"`
-	Build   *event.Build `json:"build,omitempty"` // what failed
+	Build   *event.Build `json:"build,omitempty"` // the failed build
 	Text    string       `json:"text,omitempty"`
-	Assets  []string     `json:"assets,omitempty"` // files to load again without a new version
+	Assets  []string     `json:"assets,omitempty"` // files to reload without a new version
 }
 
-// Live tells every open page what happens.
+// Live sends the status to all open pages.
 type Live struct {
-	mu    sync.Mutex
-	last  Status
-	pages map[chan Status]bool
-	up    websocket.Upgrader // its own check refuses other origins
-	over  chan struct{}      // closed at the end
+	mu       sync.Mutex
+	last     Status
+	pages    map[chan Status]bool
+	upgrader websocket.Upgrader // rejects other origins
+	done     chan struct{}      // closed by Close
 }
 
-// NewLive makes a Live of a project of that name.
+// NewLive returns a Live for the named project.
 func NewLive(project string) *Live {
 	return &Live{
 		last:  Status{State: "building", Project: project},
 		pages: map[chan Status]bool{},
-		over:  make(chan struct{}),
+		done:  make(chan struct{}),
 	}
 }
 
-// Close ends the connections of all pages.
-func (l *Live) Close() { close(l.over) }
+// Close closes the connections of all pages.
+func (l *Live) Close() { close(l.done) }
 
-// Tell sends s to all pages, and to those that come later.
+// Tell sends s to all open pages, and to later ones when they connect.
 func (l *Live) Tell(s Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,34 +53,34 @@ func (l *Live) Tell(s Status) {
 	for page := range l.pages {
 		select {
 		case page <- s:
-		default: // a page that does not read gets the next one
+		default: // a page that does not read gets the next status
 		}
 	}
 	s.Assets = nil
 	l.last = s
 }
 
-// State is what pages were told last.
+// State returns the last status sent.
 func (l *Live) State() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last
 }
 
-// Script answers with the script of all pages.
+// Script serves the script of all pages.
 func (l *Live) Script(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-	_, _ = w.Write(reloadScript) // the page may be gone
+	_, _ = w.Write(reloadScript) // the client may be gone
 }
 
-// ServeHTTP tells one page what happens, by a WebSocket, until it leaves.
+// ServeHTTP sends a page the status over a WebSocket until the page is closed.
 func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	conn, err := l.up.Upgrade(w, r, nil)
+	conn, err := l.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // Upgrade has answered
+		return // Upgrade has responded
 	}
 	defer conn.Close()
 	page := make(chan Status, 16)
@@ -96,7 +96,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		for { // pages send nothing; reading is how their end is noticed
+		for { // pages send nothing; reading detects that they are closed
 			if _, _, err := conn.NextReader(); err != nil {
 				return
 			}
@@ -111,7 +111,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		case <-gone:
 			return
-		case <-l.over:
+		case <-l.done:
 			return
 		}
 	}

@@ -24,32 +24,32 @@ import (
 )
 
 const (
-	// holdLimit is how long a request waits for a build before the last good
-	// version answers it.
+	// holdLimit is how long a request waits for a build before it goes to the last good
+	// version.
 	holdLimit = 30 * time.Second
-	// BuildHeader says on each answer that it does not come from the newest
-	// source: "failed" or "building".
+	// BuildHeader is set on responses that do not come from the newest source: "failed"
+	// or "building".
 	BuildHeader = "X-Nexios-Build"
 )
 
-// Proxy owns the port. Requests go to the current version; while a newer one
-// is on its way they wait.
+// Proxy owns the port. Requests go to the current version; while a newer one is being
+// built, they wait.
 type Proxy struct {
-	session string // tells our versions from those of an earlier run
+	session string // distinguishes versions from those of earlier runs
 	emit    func(event.Event)
-	Own     http.Handler // what is below ownPrefix, and /dev
+	Own     http.Handler // handles ownPrefix and /dev
 	reverse *httputil.ReverseProxy
 	traces  traces
 
 	mu      sync.Mutex
-	current *process.App  // nil before the first version, and after one that crashed
-	gate    chan struct{} // closed when requests may go on; nil when they need not wait
-	problem *event.Build  // why the newest source does not run, or nil
+	current *process.App  // nil before the first version and after a crash
+	gate    chan struct{} // closed to release waiting requests; nil if requests need not wait
+	problem *event.Build  // the failed build of the newest source, or nil
 	down    string        // why there is no current version
 }
 
-// New makes a Proxy that has no version yet, and emits each request. session
-// tells its versions from those of an earlier run.
+// New returns a Proxy without a version, which emits each request. session
+// distinguishes its versions from those of earlier runs.
 func New(session string, emit func(event.Event)) *Proxy {
 	p := &Proxy{session: session, emit: emit, gate: make(chan struct{}), traces: traces{open: map[string]*trace{}}}
 	p.reverse = &httputil.ReverseProxy{
@@ -58,12 +58,12 @@ func New(session string, emit func(event.Event)) *Proxy {
 		FlushInterval:  -1,
 		ModifyResponse: p.modify,
 		ErrorHandler:   p.broken,
-		ErrorLog:       log.New(io.Discard, "", 0), // what matters goes through broken
+		ErrorLog:       log.New(io.Discard, "", 0), // broken reports what matters
 	}
 	return p
 }
 
-// Hold makes requests wait until release.
+// Hold makes requests wait until Release.
 func (p *Proxy) Hold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,8 +72,8 @@ func (p *Proxy) Hold() {
 	}
 }
 
-// Release lets waiting requests go on. problem is why the newest source is not
-// what answers them, or nil.
+// Release releases waiting requests. problem is the failed build of the newest source,
+// or nil.
 func (p *Proxy) Release(problem *event.Build) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +81,7 @@ func (p *Proxy) Release(problem *event.Build) {
 	p.open()
 }
 
-// open is called with the lock held.
+// open closes the gate. The caller must hold the lock.
 func (p *Proxy) open() {
 	if p.gate != nil {
 		close(p.gate)
@@ -89,7 +89,7 @@ func (p *Proxy) open() {
 	}
 }
 
-// Swap makes a the version that answers and returns the one before it, or nil.
+// Swap makes a the current version and returns the previous one, or nil.
 func (p *Proxy) Swap(a *process.App) (before *process.App) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,7 +98,7 @@ func (p *Proxy) Swap(a *process.App) (before *process.App) {
 	return before
 }
 
-// Lose takes a off, which ended by itself, if it is still the current version.
+// Lose removes the version a, which exited on its own, if it is still the current one.
 func (p *Proxy) Lose(a *process.App, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,43 +107,43 @@ func (p *Proxy) Lose(a *process.App, why string) {
 	}
 }
 
-// Running is the current version, or nil.
+// Running returns the current version, or nil.
 func (p *Proxy) Running() *process.App {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.current
 }
 
-// visit is one request at one version.
-type visit struct {
+// forwarded is a request to a version.
+type forwarded struct {
 	app   *process.App
-	stale string // the value of buildHeader, or empty
-	leave func() // ends the visit as far as draining is concerned; may be called twice
+	stale string // value of BuildHeader, or empty
+	leave func() // excludes the request from draining; may be called twice
 	page  bool
 	trace *trace
 }
 
-type visitKey struct{}
+type forwardedKey struct{}
 
-func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit) }
+func forwardedFrom(ctx context.Context) *forwarded { return ctx.Value(forwardedKey{}).(*forwarded) }
 
-// errDown is a request that no version can answer.
+// errDown means that no version can serve the request.
 var errDown = errors.New("the program is not running")
 
-// enter waits for its turn and says which version answers.
-func (p *Proxy) enter(ctx context.Context) (*visit, error) {
+// admit waits until requests may proceed and returns the version that serves.
+func (p *Proxy) admit(ctx context.Context) (*forwarded, error) {
 	limit := time.NewTimer(holdLimit)
 	defer limit.Stop()
-	patient := true
+	mayWait := true
 	for {
 		p.mu.Lock()
 		gate := p.gate
-		if gate == nil || (!patient && p.current != nil) {
+		if gate == nil || (!mayWait && p.current != nil) {
 			defer p.mu.Unlock()
 			if p.current == nil {
 				return nil, errDown
 			}
-			v := &visit{app: p.current}
+			v := &forwarded{app: p.current}
 			switch {
 			case gate != nil:
 				v.stale = "building"
@@ -158,25 +158,25 @@ func (p *Proxy) enter(ctx context.Context) (*visit, error) {
 		select {
 		case <-gate:
 		case <-limit.C:
-			patient = false
+			mayWait = false
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// ServeHTTP answers what is our own, and sends everything else to a version.
+// ServeHTTP serves the proxy's own paths and forwards everything else to a version.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, ownPrefix) || r.URL.Path == "/dev" {
 		p.Own.ServeHTTP(w, r)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/dev/") && Forwarded(r) {
-		http.Error(w, "only on this machine", http.StatusForbidden) // the program would see only who forwards it
+		http.Error(w, "only on this machine", http.StatusForbidden) // the program would see the address of the forwarding proxy only
 		return
 	}
 	arrived := time.Now()
-	v, err := p.enter(r.Context())
+	v, err := p.admit(r.Context())
 	entered := time.Now()
 	rec := &recorder{ResponseWriter: w}
 	if err == nil {
@@ -199,25 +199,25 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if v.stale != "" {
 		rec.Header().Set(BuildHeader, v.stale)
 	}
-	p.reverse.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+	p.reverse.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), forwardedKey{}, v)))
 }
 
-// report tells of an answered request; v is nil when no version answered it.
-// The program's last record of it comes a moment after the answer.
-func (p *Proxy) report(v *visit, r event.Request) {
+// report emits a finished request; v is nil if no version served it. The program's last
+// record of the request arrives shortly after the response.
+func (p *Proxy) report(v *forwarded, r event.Request) {
 	if v == nil {
 		p.emit(event.Event{Kind: event.KindRequest, Request: &r})
 		return
 	}
 	r.Build, r.Stale, r.ID = v.app.ID, v.stale != "", v.trace.id
-	tell := func() {
+	finish := func() {
 		p.traces.end(v.trace, &r)
-		if r.Status != 0 { // 0: the client left
+		if r.Status != 0 { // 0: the client disconnected
 			p.emit(event.Event{Kind: event.KindRequest, Request: &r})
 		}
 	}
 	if !v.app.Structured.Load() {
-		tell()
+		finish()
 		return
 	}
 	go func() {
@@ -228,12 +228,12 @@ func (p *Proxy) report(v *visit, r event.Request) {
 		case <-v.app.Exited:
 		case <-late.C:
 		}
-		tell()
+		finish()
 	}()
 }
 
-// requestID is the id under which the program will know the request: the
-// client's own if the runtime would take it, else a new one.
+// requestID returns the ID of the request in the program's log: the client's if the
+// runtime would accept it, otherwise a new one.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get(process.RequestIDHeader); id != process.OwnRequest && saneID.MatchString(id) {
 		return id
@@ -243,20 +243,19 @@ func requestID(r *http.Request) string {
 
 var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
-// RoundTrip sends the request to the version it was let in to.
+// RoundTrip sends the request to the version that enter returned.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	return visitOf(r.Context()).app.Transport.RoundTrip(r)
+	return forwardedFrom(r.Context()).app.Transport.RoundTrip(r)
 }
 
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme, r.Out.URL.Host = "http", "app"
 	r.Out.Host = r.In.Host
-	r.SetXForwarded() // who connects here, whatever the request says of others
-	v := visitOf(r.In.Context())
+	r.SetXForwarded() // set, not appended: the client may have sent the header
+	v := forwardedFrom(r.In.Context())
 	r.Out.Header.Set(process.RequestIDHeader, v.trace.id)
 	if v.page {
-		// The script can only be added to plain text, and only to a page that
-		// is sent.
+		// The script can only be added to uncompressed pages, and not to a 304.
 		r.Out.Header.Del("Accept-Encoding")
 		r.Out.Header.Del("If-None-Match")
 		r.Out.Header.Del("If-Modified-Since")
@@ -264,7 +263,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 }
 
 func (p *Proxy) modify(res *http.Response) error {
-	v := visitOf(res.Request.Context())
+	v := forwardedFrom(res.Request.Context())
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	switch {
 	case res.StatusCode == http.StatusSwitchingProtocols:
@@ -285,18 +284,18 @@ func (p *Proxy) modify(res *http.Response) error {
 	return nil
 }
 
-// Version names a version so that a page knows whether it is its own.
+// Version returns a name for a version by which pages recognise their own.
 func (p *Proxy) Version(id int) string { return p.session + "-" + strconv.Itoa(id) }
 
-// broken answers a request whose version failed while it answered.
+// broken responds to a request whose version failed.
 func (p *Proxy) broken(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		return // the client left
+		return // the client disconnected
 	}
 	p.explain(w, r, http.StatusBadGateway, "the program did not respond: "+err.Error())
 }
 
-// unavailable answers a request that no version can.
+// unavailable responds to a request that no version can serve.
 func (p *Proxy) unavailable(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	why, problem := p.down, p.problem
@@ -314,8 +313,8 @@ func (p *Proxy) unavailable(w http.ResponseWriter, r *http.Request) {
 	p.explain(w, r, http.StatusServiceUnavailable, why)
 }
 
-// explain answers in the form that was asked for. A page holds no more than
-// the script, which shows what is wrong and comes back when it is right.
+// explain responds with an error in the requested format. A page contains little more
+// than the script, which shows the problem and reloads when it is fixed.
 func (p *Proxy) explain(w http.ResponseWriter, r *http.Request, status int, why string) {
 	w.Header().Set("Cache-Control", "no-store")
 	if wantsPage(r) {
@@ -328,10 +327,10 @@ func (p *Proxy) explain(w http.ResponseWriter, r *http.Request, status int, why 
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": why, "code": status}) // the client may have left
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": why, "code": status}) // the client may have disconnected
 }
 
-// recorder remembers what was answered.
+// recorder records the status and size of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -341,7 +340,7 @@ type recorder struct {
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status < 200 { // informational answers come before the real one
+	if r.status < 200 { // informational responses precede the final one
 		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)
@@ -356,15 +355,14 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Forwarded reports whether a request came through another proxy, such as a tunnel, so
-// that who asks may be anywhere.
+// Forwarded reports whether a request came through another proxy, such as a tunnel: the
+// client may be anywhere.
 func Forwarded(r *http.Request) bool {
 	return r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
 }
 
-// LocalName says whether host, as sent in the Host header, can only mean an
-// address: a name could be made to point here by whoever owns it (DNS
-// rebinding).
+// LocalName reports whether host, from the Host header, is localhost or an IP address.
+// Other names could be pointed here by their owner (DNS rebinding).
 func LocalName(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -374,6 +372,6 @@ func LocalName(host string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name) != nil
 }
 
-// Note keeps what the program says of a request under way. It returns whether
-// that is all that l is good for.
+// Note records a log line of a request in progress. It reports whether the line needs
+// no further display.
 func (p *Proxy) Note(l process.Line) bool { return p.traces.note(l) }

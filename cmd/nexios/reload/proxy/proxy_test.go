@@ -30,7 +30,7 @@ func TestAllowScript(t *testing.T) {
 	}
 }
 
-// A close frame of ours is only sent between frames, however the bytes come.
+// Our close frame is only sent between frames, however the bytes are split.
 func TestFrames(t *testing.T) {
 	var stream []byte
 	ends := map[int]bool{0: true}
@@ -50,23 +50,23 @@ func TestFrames(t *testing.T) {
 			continue
 		}
 		var f frames
-		f.pass(stream[:cut/2])
-		f.pass(stream[cut/2 : cut])
-		if got := f.goodbye() != nil; got != ends[cut] {
+		f.track(stream[:cut/2])
+		f.track(stream[cut/2 : cut])
+		if got := f.closeFrame() != nil; got != ends[cut] {
 			t.Errorf("after %d bytes: %v", cut, got)
 		}
-		if f.goodbye() != nil {
+		if f.closeFrame() != nil {
 			t.Errorf("after %d bytes: twice", cut)
 		}
 	}
 	var f frames
-	f.pass([]byte{0x88, 2, 3, 0xe8})
-	if f.goodbye() != nil {
-		t.Error("after the program's own close frame")
+	f.track([]byte{0x88, 2, 3, 0xe8})
+	if f.closeFrame() != nil {
+		t.Error("sent after the program's own close frame")
 	}
 }
 
-// However much a program says, what is kept of a request is bounded.
+// The data kept of a request is limited, however much the program logs.
 func TestTraceIsBounded(t *testing.T) {
 	ts := traces{open: map[string]*trace{}}
 	long := strings.Repeat("long ü", 1000)
@@ -78,7 +78,7 @@ func TestTraceIsBounded(t *testing.T) {
 		ts.note(process.Line{Request: "never begun", Text: long})
 	}
 	if !ts.note(process.Line{Request: "one", Message: process.MessageRequest}) || ts.note(process.Line{Request: "one", Text: "too late"}) {
-		t.Error("the last record of a request is not told from others")
+		t.Error("note did not recognise the last record of the request")
 	}
 	<-trace.ended
 	var r event.Request

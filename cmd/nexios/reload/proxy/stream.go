@@ -8,20 +8,20 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// eventStream is the body of an answer without end. After end it is complete
-// for its reader, so that the client sees a whole answer and asks again.
+// eventStream is the body of an endless response. After End it reads as complete, so
+// that the client sees a proper end and reconnects.
 type eventStream struct {
 	io.ReadCloser
-	set  *process.Streams
-	mu   sync.Mutex
-	over bool
+	set   *process.Streams
+	mu    sync.Mutex
+	ended bool
 }
 
 func (e *eventStream) Read(p []byte) (int, error) {
 	n, err := e.ReadCloser.Read(p)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err != nil && e.over {
+	if err != nil && e.ended {
 		err = io.EOF
 	}
 	return n, err
@@ -34,28 +34,28 @@ func (e *eventStream) Close() error {
 
 func (e *eventStream) End() {
 	e.mu.Lock()
-	e.over = true
+	e.ended = true
 	e.mu.Unlock()
 	e.ReadCloser.Close()
 }
 
-// webSocket is the connection to the program after a handshake. When it ends
-// without a close frame, which it does at a swap, the client is sent one with
-// code 1012, "service restart" (RFC 6455 section 5.5.1 and its registry).
+// webSocket is the connection to the program after a handshake. If it ends without a
+// close frame, as at a swap, the client is sent one with code 1012, "service restart"
+// (RFC 6455 section 5.5.1 and its registry).
 type webSocket struct {
 	io.ReadWriteCloser
 	set    *process.Streams
-	frames frames // what has gone to the client; only Read touches it
+	frames frames // sent to the client; only used by Read
 }
 
 func (s *webSocket) Read(p []byte) (int, error) {
 	n, err := s.ReadWriteCloser.Read(p)
-	s.frames.pass(p[:n])
+	s.frames.track(p[:n])
 	if n > 0 || err == nil {
 		return n, nil
 	}
-	if goodbye := s.frames.goodbye(); len(p) >= len(goodbye) {
-		return copy(p, goodbye), io.EOF
+	if closeFrame := s.frames.closeFrame(); len(p) >= len(closeFrame) {
+		return copy(p, closeFrame), io.EOF
 	}
 	return 0, io.EOF
 }
@@ -67,15 +67,15 @@ func (s *webSocket) Close() error {
 
 func (s *webSocket) End() { s.ReadWriteCloser.Close() }
 
-// frames follows the frames of RFC 6455 in a byte stream, so that one of ours
-// never lands inside another.
+// frames tracks the frames of RFC 6455 in a byte stream, so that a close frame is never
+// inserted into another frame.
 type frames struct {
-	head   []byte // of a frame whose head is not complete
-	left   uint64 // bytes of the frame under way
-	closed bool   // a close frame went by
+	head   []byte // incomplete header
+	left   uint64 // remaining bytes of the current frame
+	closed bool   // a close frame has passed
 }
 
-func (f *frames) pass(p []byte) {
+func (f *frames) track(p []byte) {
 	for len(p) > 0 {
 		if f.left > 0 {
 			n := min(f.left, uint64(len(p)))
@@ -85,8 +85,8 @@ func (f *frames) pass(p []byte) {
 		}
 		f.head = append(f.head, p[0])
 		p = p[1:]
-		length, whole := frameLength(f.head)
-		if !whole {
+		length, complete := frameLength(f.head)
+		if !complete {
 			continue
 		}
 		if f.head[0]&0x0f == 0x8 {
@@ -97,8 +97,8 @@ func (f *frames) pass(p []byte) {
 	}
 }
 
-// goodbye is a close frame if one may be sent now, or nothing.
-func (f *frames) goodbye() []byte {
+// closeFrame returns a close frame if one may be sent now, or nil.
+func (f *frames) closeFrame() []byte {
 	if f.closed || f.left > 0 || len(f.head) > 0 {
 		return nil
 	}
@@ -106,9 +106,9 @@ func (f *frames) goodbye() []byte {
 	return []byte{0x88, 2, 1012 >> 8, 1012 & 0xff}
 }
 
-// frameLength is how many bytes follow the head of a frame, mask included;
-// whole is false when more of the head is needed to say so.
-func frameLength(head []byte) (length uint64, whole bool) {
+// frameLength returns the number of bytes after the header of a frame, including the
+// mask; whole is false if the header is incomplete.
+func frameLength(head []byte) (length uint64, complete bool) {
 	if len(head) < 2 {
 		return 0, false
 	}

@@ -10,36 +10,35 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// Bounds of what is kept of one request.
+// Limits of what is kept of a request.
 const (
-	statementsKept = 50   // different ones; the others are only counted
+	statementsKept = 50   // distinct ones; others are only counted
 	logsKept       = 50   // lines
 	TextKept       = 2000 // bytes of each
 )
 
-// recordsLimit is how long after its answer the last record of a request may
-// come.
+// recordsLimit is how long after the response to wait for the last record of a request.
 const recordsLimit = 300 * time.Millisecond
 
-// traces collect what the program tells of the requests under way.
+// traces collect the log records of requests in progress.
 type traces struct {
 	mu   sync.Mutex
 	open map[string]*trace // by request id
 }
 
-// trace is what the program told of one request.
+// trace is what the log contains about a request.
 type trace struct {
 	id         string
 	count      int // statements
 	statements []event.Statement
-	places     map[string]int // of queries in statements
+	places     map[string]int // index in statements by query
 	logs       []string
-	over       bool
-	ended      chan struct{} // closed by the request's last record
+	done       bool
+	ended      chan struct{} // closed at the request's last record
 }
 
-// begin collects for a request until end. Of two requests that a client gave
-// the same id, what belongs to which cannot be told: the first one gets it.
+// begin collects for a request until end. If two requests have the same ID from their
+// clients, the first one gets all records.
 func (ts *traces) begin(id string) *trace {
 	t := &trace{id: id, places: map[string]int{}, ended: make(chan struct{})}
 	ts.mu.Lock()
@@ -63,8 +62,8 @@ func (ts *traces) end(t *trace, r *event.Request) {
 	}
 }
 
-// note keeps what l says of a request under way. It returns whether that is
-// all that l is good for: the requests themselves are shown anyway.
+// note records a log line of a request in progress. It reports whether the line needs
+// no further display: requests are shown anyway.
 func (ts *traces) note(l process.Line) bool {
 	if l.Request == process.OwnRequest {
 		return l.Level < slog.LevelWarn
@@ -73,13 +72,13 @@ func (ts *traces) note(l process.Line) bool {
 	defer ts.mu.Unlock()
 	t := ts.open[l.Request]
 	switch {
-	case t == nil || t.over:
+	case t == nil || t.done:
 		return false
 	case l.SQL != nil:
 		t.add(*l.SQL)
 		return false
 	case l.Message == process.MessageRequest:
-		t.over = true
+		t.done = true
 		close(t.ended)
 		return true
 	case len(t.logs) < logsKept:

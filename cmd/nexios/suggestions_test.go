@@ -16,11 +16,11 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// TestTriesParse reads the sources for what errors and checks say to type next: a
-// line that begins with a program is a command line and nothing else, and the tool
-// understands its own. What a value decides is x here; the stories see the rest.
-func TestTriesParse(t *testing.T) {
-	read := 0
+// TestSuggestionsParse checks the commands that errors and findings in the sources suggest: a
+// line that starts with a program must be a valid command line. Values known only at
+// run time are replaced by x; TestStories checks the real ones.
+func TestSuggestionsParse(t *testing.T) {
+	count := 0
 	for _, root := range []string{".", "../../scaffold", "../../templates"} {
 		err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 			switch {
@@ -31,9 +31,9 @@ func TestTriesParse(t *testing.T) {
 			case entry.IsDir() || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
 				return nil
 			}
-			tried, err := triesOf(name)
-			for place, line := range tried {
-				read++
+			suggestions, err := suggestionsIn(name)
+			for place, line := range suggestions {
+				count++
 				if why := typeable(line); why != nil {
 					t.Errorf("%s: try: %s\n%v", place, line, why)
 				}
@@ -44,19 +44,19 @@ func TestTriesParse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if read < 150 {
-		t.Errorf("only %d were found", read)
+	if count < 150 {
+		t.Errorf("found only %d suggestions", count)
 	}
 }
 
-// triesOf are what a source file says to type next, each with its place.
-func triesOf(name string) (map[string]string, error) {
+// suggestionsIn returns the suggestions in a source file by position.
+func suggestionsIn(name string) (map[string]string, error) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, name, nil, 0)
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]string{} // what names of the file stand for
+	known := map[string]string{} // values of the variables and constants of the file
 	assigned := func(names []ast.Expr, values []ast.Expr) {
 		for i, value := range values {
 			if id, ok := names[min(i, len(names)-1)].(*ast.Ident); ok && len(names) == len(values) {
@@ -64,9 +64,9 @@ func triesOf(name string) (map[string]string, error) {
 			}
 		}
 	}
-	tried := map[string]string{}
-	say := func(e ast.Expr) {
-		tried[set.Position(e.Pos()).String()] = spelled(e, known)
+	suggestions := map[string]string{}
+	add := func(e ast.Expr) {
+		suggestions[set.Position(e.Pos()).String()] = spelled(e, known)
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -79,31 +79,32 @@ func triesOf(name string) (map[string]string, error) {
 			}
 			assigned(names, n.Values)
 		case *ast.AssignStmt:
-			if at, ok := n.Lhs[0].(*ast.SelectorExpr); ok && (at.Sel.Name == "Try" || at.Sel.Name == "Remedy") {
-				say(n.Rhs[0])
+			if sel, ok := n.Lhs[0].(*ast.SelectorExpr); ok && (sel.Sel.Name == "Try" || sel.Sel.Name == "Remedy") {
+				add(n.Rhs[0])
 			}
 			assigned(n.Lhs, n.Rhs)
 		case *ast.KeyValueExpr:
 			if id, ok := n.Key.(*ast.Ident); ok && (id.Name == "Try" || id.Name == "Remedy") {
-				say(n.Value)
+				add(n.Value)
 			}
 		case *ast.CompositeLit:
 			if id, ok := n.Type.(*ast.Ident); ok && id.Name == "finding" && len(n.Elts) == 4 {
-				say(n.Elts[3])
+				add(n.Elts[3])
 			}
 		case *ast.CallExpr:
-			if at, ok := n.Fun.(*ast.SelectorExpr); ok && at.Sel.Name == "Failed" && len(n.Args) == 2 {
-				say(n.Args[1])
+			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Failed" && len(n.Args) == 2 {
+				add(n.Args[1])
 			}
 		}
 		return true
 	})
-	return tried, nil
+	return suggestions, nil
 }
 
 const unknown = "x"
 
-// spelled is the text of an expression, with x for what only a run knows.
+// spelled returns the text of an expression, with unknown for values known only at run
+// time.
 func spelled(e ast.Expr, known map[string]string) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -119,12 +120,12 @@ func spelled(e ast.Expr, known map[string]string) string {
 			return text
 		}
 	case *ast.CallExpr:
-		at, ok := e.Fun.(*ast.SelectorExpr)
+		sel, ok := e.Fun.(*ast.SelectorExpr)
 		switch {
 		case !ok:
-		case at.Sel.Name == "Command":
+		case sel.Sel.Name == "Command":
 			return "nexios add resource post title:string"
-		case at.Sel.Name == "Sprintf":
+		case sel.Sel.Name == "Sprintf":
 			format := strings.NewReplacer("%s", unknown, "%q", unknown, "%d", "2").Replace(spelled(e.Args[0], known))
 			return format
 		}
@@ -132,15 +133,15 @@ func spelled(e ast.Expr, known map[string]string) string {
 	return unknown
 }
 
-// typeable says why a line cannot be typed as it stands. Text that begins with no
-// program is for people, who are told in words what they have to decide.
+// typeable returns an error if a line cannot be typed as it is. Text that does not
+// start with a program is addressed to people, and always valid.
 func typeable(line string) error {
-	line, _, _ = strings.Cut(line, "   #") // a remark
+	line, _, _ = strings.Cut(line, "   #") // a comment
 	line, _, _ = strings.Cut(line, " > ")
 	for part := range strings.SplitSeq(line, " && ") {
 		words := strings.Fields(part)
 		for len(words) > 1 && strings.ToUpper(words[0]) == words[0] && strings.Contains(words[0], "=") {
-			words = words[1:] // a setting of the environment
+			words = words[1:] // an environment variable
 		}
 		switch {
 		case len(words) == 0:
@@ -151,13 +152,13 @@ func typeable(line string) error {
 				return err
 			}
 		case slices.Contains([]string{"go", "git", "chmod", "mkdir", "dlv", "psql"}, words[0]) && strings.ContainsAny(part, ",;"):
-			return errors.New("a command, and more than one")
+			return errors.New("a command with other text")
 		}
 	}
 	return nil
 }
 
-// understood says why the tool does not understand words.
+// understood returns an error if nexios does not accept the command line.
 func understood(words []string) error {
 	if slices.ContainsFunc(words, func(word string) bool { return strings.ContainsAny(word, ";\"") || strings.HasSuffix(word, ",") }) {
 		return errors.New("prose beside a command")
@@ -172,7 +173,7 @@ func understood(words []string) error {
 	}
 	cmd, rest, err := root.Find(words)
 	if cmd.HasSubCommands() && len(rest) > 0 && rest[0] == unknown {
-		return nil // a run decides which
+		return nil // known only at run time
 	}
 	if err != nil {
 		return err

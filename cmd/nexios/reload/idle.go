@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// unasked are the connections on which nothing was asked yet, as browsers open
-// ahead. Shutdown would wait five seconds for a request on each.
-type unasked struct {
+// idleConns are connections without a request so far, which browsers open in advance.
+// Shutdown would wait five seconds for each of them.
+type idleConns struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool
 }
 
-func (u *unasked) note(conn net.Conn, state http.ConnState) {
+func (u *idleConns) note(conn net.Conn, state http.ConnState) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if state != http.StateNew {
@@ -26,10 +26,10 @@ func (u *unasked) note(conn net.Conn, state http.ConnState) {
 	u.open[conn] = true
 }
 
-func (u *unasked) close() {
+func (u *idleConns) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for conn := range u.open {
-		_ = conn.Close() // it may have ended by itself
+		_ = conn.Close() // it may be closed already
 	}
 }

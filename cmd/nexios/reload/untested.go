@@ -16,11 +16,11 @@ import (
 	"github.com/nexios-go/nexios/cmd/nexios/reload/process"
 )
 
-// rooms are the packages whose tests have not passed since they changed.
-type rooms map[string]bool // directories, as "./internal/posts"
+// untested are the packages whose tests have not passed since they changed.
+type untested map[string]bool // directories, such as "./internal/posts"
 
-// changed notes that a Go file below root did.
-func (r rooms) changed(root, path string) {
+// changed records a change of a Go file below root.
+func (r untested) changed(root, path string) {
 	if strings.HasSuffix(path, ".go") && build.Inside(root, path) {
 		if dir := filepath.ToSlash(filepath.Dir(build.Relative(root, path))); dir == "." {
 			r["."] = true
@@ -30,16 +30,16 @@ func (r rooms) changed(root, path string) {
 	}
 }
 
-func (r rooms) list() []string { return slices.Sorted(maps.Keys(r)) }
+func (r untested) list() []string { return slices.Sorted(maps.Keys(r)) }
 
-// testRooms runs the tests of packages in root. An error means that they could
-// not be run, or were cancelled.
-func testRooms(ctx context.Context, s *process.Spawner, root string, packages []string) (event.Test, error) {
+// runTests runs the tests of packages in root. It returns an error if they could not
+// run or were cancelled.
+func runTests(ctx context.Context, s *process.Spawner, root string, packages []string) (event.Test, error) {
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, packages...)...)
 	cmd.Dir = root
-	// The tests' own temporary files lie there as well, and their paths must be
-	// short enough for sockets.
+	// The temporary files of the tests go there, too, and their paths must be short
+	// enough for sockets.
 	temp, err := os.MkdirTemp("", "nexios-")
 	if err != nil {
 		return event.Test{}, err
@@ -51,7 +51,7 @@ func testRooms(ctx context.Context, s *process.Spawner, root string, packages []
 	if ctx.Err() != nil {
 		return t, ctx.Err()
 	}
-	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		return t, err
 	}
 	return t, nil
