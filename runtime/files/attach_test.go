@@ -29,7 +29,7 @@ type card struct {
 	Cover *Name `json:"cover"`
 }
 
-// tables are what a project brings of its own.
+// tables returns the project's own migrations.
 func tables() []db.Migration {
 	type user struct {
 		ID               int64
@@ -58,15 +58,15 @@ func tables() []db.Migration {
 	}
 }
 
-// eachDatabase runs test on every kind of database, with a library whose files
-// cards refer to.
+// eachDatabase runs test on every kind of database, with a library to whose files cards
+// refer.
 func eachDatabase(t *testing.T, test func(*testing.T, *Library)) {
 	for name, server := range map[string]func(testing.TB) string{
 		"sqlite": func(testing.TB) string { return "" }, "postgres": services.Postgres, "mysql": services.MySQL,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("TEST_DATABASE_URL", server(t))
-			// The tables of the runtime come last in the list, as in a project.
+			// As in a project, the runtime's migrations come last in the list.
 			gdb := webtest.DB(t, slices.Concat(tables(), auth.Migrations(), Migrations()))
 			l, err := New(Config{URL: "file:" + filepath.Join(t.TempDir(), "files")}, gdb, Column{Table: "cards", Name: "photo"}, Column{Table: "cards", Name: "cover"})
 			if err != nil {
@@ -77,7 +77,7 @@ func eachDatabase(t *testing.T, test func(*testing.T, *Library)) {
 	}
 }
 
-// add stores a file with this content, as old as said.
+// add stores a file of the given age.
 func (l *Library) add(t *testing.T, file File, age time.Duration) Name {
 	t.Helper()
 	file.Name = NewName(".png")
@@ -96,7 +96,7 @@ func (l *Library) holds(t *testing.T, name Name) bool {
 		lost = object.Close()
 	}
 	if (err == nil) != (lost == nil) {
-		t.Errorf("%s: the row says %v, the store %v", name, err, lost)
+		t.Errorf("%s: the row returned %v, the store %v", name, err, lost)
 	}
 	return err == nil
 }
@@ -177,20 +177,20 @@ func TestAttach(t *testing.T) {
 		for _, none := range []any{"", nil} {
 			ada.Put(at, body{"photo": mine, "cover": mine}).Expect(200)
 			if got := ada.Put(at, body{"photo": mine, "cover": none}).Expect(200).JSON(); got["cover"] != nil {
-				t.Errorf("cover is cleared with %q, and is %v", none, got["cover"])
+				t.Errorf("cover cleared with %q is %v", none, got["cover"])
 			}
 		}
 		root.Put(at, body{"photo": others}).Expect(200)
-		ada.Put(at, body{"photo": others, "cover": mine}).Expect(200) // she leaves what an administrator chose
+		ada.Put(at, body{"photo": others, "cover": mine}).Expect(200) // she keeps a file that an administrator chose
 		refused(ada.Put(at, body{"photo": mine, "cover": hidden}), "cover exists")
 
-		// What is attached cannot be deleted.
+		// An attached file cannot be removed.
 		file, err := l.Find(t.Context(), string(mine))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := l.Remove(t.Context(), file); fault.From(err).Status != 409 || !l.holds(t, mine) {
-			t.Errorf("it is attached, and removing it says %v", err)
+			t.Errorf("removing an attached file: %v", err)
 		}
 	})
 }
@@ -208,7 +208,7 @@ func TestSweepOfUnused(t *testing.T) {
 		if err := l.db.Save(&row).Error; err != nil {
 			t.Fatal(err)
 		}
-		plain, err := New(l.cfg, l.db) // of a project without columns for files
+		plain, err := New(l.cfg, l.db) // a project without columns for files
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,14 +222,14 @@ func TestSweepOfUnused(t *testing.T) {
 		}
 		for name, want := range map[Name]bool{photo: true, cover: true, replaced: false, unused: false, young: true, kept: true} {
 			if l.holds(t, name) != want {
-				t.Errorf("%s is there: %v", name, !want)
+				t.Errorf("%s exists: %v", name, !want)
 			}
 		}
 	})
 }
 
-// While rows attach files, several replicas sweep: whatever a row refers to has
-// its bytes, and whatever is swept was refused to the row.
+// Several replicas sweep while rows attach files: an attached file is never deleted,
+// and attaching a deleted one fails.
 func TestSweepWhileAttaching(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, l *Library) {
 		const files = 60
@@ -240,8 +240,8 @@ func TestSweepWhileAttaching(t *testing.T) {
 		var group sync.WaitGroup
 		for range 3 {
 			group.Go(func() {
-				// A deadlock is the database's way to say that one has to wait:
-				// the queue runs the job again.
+				// A database may report a deadlock when it has to wait; the job is
+				// retried then.
 				for {
 					_, err := l.Sweep(t.Context(), time.Now())
 					if err == nil || fault.From(err).Status != 503 {
@@ -270,15 +270,15 @@ func TestSweepWhileAttaching(t *testing.T) {
 		}
 		for _, name := range names {
 			if there, want := l.holds(t, name), slices.Contains(attached, name); want && !there {
-				t.Errorf("%s is attached and gone", name)
+				t.Errorf("%s is attached but deleted", name)
 			}
 		}
 		t.Logf("%d of %d were attached in time", len(attached), files)
 	})
 }
 
-// In a project without columns for files every upload stays, also when the
-// first column comes later.
+// In a project without columns for files every upload stays, even if a column is added
+// later.
 func TestUploadsAreKept(t *testing.T) {
 	l := open(t, Config{})
 	l.upload(file("plain", "x"))
@@ -291,8 +291,8 @@ func TestUploadsAreKept(t *testing.T) {
 	}
 }
 
-// A file from before the column stays as well.
-func TestFilesFromBeforeAreKept(t *testing.T) {
+// A file from before the column was added stays too.
+func TestExistingFilesAreKept(t *testing.T) {
 	list := Migrations()
 	t.Setenv("TEST_DATABASE_URL", "")
 	gdb := webtest.DB(t, list[:1])
@@ -307,6 +307,6 @@ func TestFilesFromBeforeAreKept(t *testing.T) {
 		t.Errorf("%+v, %v", row, err)
 	}
 	if done, err := db.Rollback(t.Context(), gdb, list, 2); err != nil || len(done) != 2 {
-		t.Errorf("rolled back %v, %v", done, err)
+		t.Errorf("rollback: %v, %v", done, err)
 	}
 }

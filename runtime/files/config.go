@@ -10,16 +10,15 @@ import (
 	"strings"
 )
 
-// Config is the settings of uploads. The zero value of a field is its default.
+// Config holds the settings of uploads. The zero value of a field means its default.
 type Config struct {
 	URL    string   `env:"FILES_URL" envDefault:"file:data/files" doc:"where to store uploads: file:DIR or s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off"`
 	Max    Size     `env:"FILES_MAX" envDefault:"10MiB" doc:"maximum size of an uploaded file"`
 	Types  []string `env:"FILES_TYPES" doc:"allowed upload types, by content: image, pdf, text/csv, ...; all if empty"`
-	Secret string   `env:"APP_SECRET"` // signs links; documented where sessions are signed
+	Secret string   `env:"APP_SECRET"` // signs links; documented with the sessions
 }
 
-// Validate says everything that is wrong with the settings. The store is not
-// asked for anything.
+// Validate reports all invalid settings. It does not access the store.
 func (c Config) Validate() error {
 	var problems []error
 	if c.URL != "" {
@@ -34,8 +33,8 @@ func (c Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Size is a number of bytes. As text it may have a unit: B, KB, MB, GB
-// (powers of 1,000) or KiB, MiB, GiB (powers of 1,024), in any case.
+// Size is a number of bytes. As text it may have a unit: B, KB, MB, GB (powers of
+// 1,000) or KiB, MiB, GiB (powers of 1,024), case-insensitive.
 type Size int64
 
 var units = []struct {
@@ -46,7 +45,7 @@ var units = []struct {
 	{"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"b", 1},
 }
 
-// UnmarshalText reads a size.
+// UnmarshalText parses a size.
 func (s *Size) UnmarshalText(text []byte) error {
 	number, unit := strings.ToLower(strings.TrimSpace(string(text))), int64(1)
 	for _, u := range units {
@@ -63,8 +62,8 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String writes the size as UnmarshalText reads it, in the largest unit that
-// needs no fraction.
+// String returns the size as UnmarshalText parses it, in the largest unit without a
+// fraction.
 func (s Size) String() string {
 	for _, u := range []int{2, 1, 0} {
 		if n := int64(s); n != 0 && n%units[u].bytes == 0 {
@@ -74,8 +73,8 @@ func (s Size) String() string {
 	return fmt.Sprintf("%dB", int64(s))
 }
 
-// typeNames are the short words for media types in FILES_TYPES. One that ends
-// in a slash stands for the whole family.
+// typeNames are the short names of media types in FILES_TYPES. A value with a trailing
+// slash matches all subtypes.
 var typeNames = map[string][]string{
 	"image": {"image/"},
 	"audio": {"audio/"},
@@ -87,7 +86,7 @@ var typeNames = map[string][]string{
 	"csv":   {"text/csv"},
 }
 
-// allows says whether a media type may be uploaded.
+// allows reports whether a media type may be uploaded.
 func (c Config) allows(mediaType string) bool {
 	for _, t := range c.Types {
 		forms := typeNames[t]

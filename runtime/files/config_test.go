@@ -15,7 +15,7 @@ func TestSize(t *testing.T) {
 		}
 		var again Size
 		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != got {
-			t.Errorf("%q is written as %s", text, got)
+			t.Errorf("String of %q is %s", text, got)
 		}
 	}
 	for _, text := range []string{"", "0", "0KiB", "MiB", "-1", "1.5MiB", "10 apples", "9223372036854775808", "9007199254740992KiB", "1e3"} {
@@ -45,7 +45,7 @@ func TestTypes(t *testing.T) {
 		}
 		for _, mediaType := range strings.Fields(c.allowed) {
 			if !cfg.allows(mediaType) {
-				t.Errorf("%q refuses %s", c.types, mediaType)
+				t.Errorf("%q rejects %s", c.types, mediaType)
 			}
 		}
 		for _, mediaType := range strings.Fields(c.refused) {

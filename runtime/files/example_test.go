@@ -12,7 +12,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/files"
 )
 
-// A store keeps bytes under names that it makes itself: no other exists.
+// A store accepts only names that it generates: no others exist.
 func Example() {
 	dir, err := os.MkdirTemp("", "files-")
 	if err != nil {

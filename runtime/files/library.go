@@ -19,7 +19,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Library is a store together with the table of what is in it.
+// Library is a store and the table of its files.
 type Library struct {
 	Store Store
 
@@ -29,17 +29,17 @@ type Library struct {
 	references []Column
 }
 
-// Column is a column of the project's tables that holds names of files.
+// Column is a column of the project's tables that contains names of files.
 type Column struct {
 	Table, Name string
-	// Rows is a value of the table's model where a rule says who may read its rows
-	// (see [db.Readable]): their files are read by the same people.
+	// Rows is a value of the table's model if a rule restricts who may read its rows
+	// (see [db.Readable]): the same callers may read their files.
 	Rows any
 }
 
-// New opens the store that cfg names. references are the columns that refer to
-// files: they make Sweep delete those that none of them holds. Without a secret
-// links are signed with a random key and end with the process.
+// New opens the store of cfg. references are the columns that refer to files: Sweep
+// deletes files to which none of them refers. Without a secret, links are signed with a
+// random key and are valid until the process ends.
 func New(cfg Config, gdb *gorm.DB, references ...Column) (*Library, error) {
 	cfg.URL = cmp.Or(cfg.URL, "file:data/files")
 	cfg.Max = cmp.Or(cfg.Max, 10<<20)
@@ -58,13 +58,12 @@ func New(cfg Config, gdb *gorm.DB, references ...Column) (*Library, error) {
 	return &Library{Store: store, cfg: cfg, db: gdb, key: key, references: references}, nil
 }
 
-// Find returns the file of that name; fault 404 when there is none that the
-// caller may read, whom ctx names as it does for [auth.Caller].
+// Find returns the file with this name. It returns a 404 fault if there is none that
+// the caller of ctx (see [auth.Caller]) may read.
 //
-// What rows refer to is for those who may read one of the rows. In a project
-// where a rule says who that is, a file that no row refers to is for its
-// uploader alone, unless it is Kept. Private is for the route to look at, and so are
-// links (see [Library.Linked]).
+// A file that rows refer to may be read by callers who may read one of the rows. In a
+// project with such rules, a file without references may be read only by its uploader,
+// unless it is Kept. Private and links (see [Library.Linked]) are up to the route.
 func (l *Library) Find(ctx context.Context, name string) (File, error) {
 	var file File
 	if !ValidName(name) {
@@ -87,13 +86,13 @@ func (l *Library) Find(ctx context.Context, name string) (File, error) {
 	return file, nil
 }
 
-// readable reports whether the caller may read a file by the rules of the rows
-// that refer to it.
+// readable reports whether the caller may read a file according to the rules of the
+// rows that refer to it.
 func (l *Library) readable(ctx context.Context, file File) (bool, error) {
 	if db.IsSystem(ctx) || !slices.ContainsFunc(l.references, func(c Column) bool { return c.Rows != nil }) {
 		return true, nil
 	}
-	if !auth.Caller(l.db.WithContext(ctx)).Can("files:read") { // a key for other things gets what everybody gets
+	if !auth.Caller(l.db.WithContext(ctx)).Can("files:read") { // a key with other scopes reads what anonymous callers may
 		ctx = auth.As(ctx, auth.Identity{})
 	}
 	for _, c := range l.references {
@@ -101,7 +100,7 @@ func (l *Library) readable(ctx context.Context, file File) (bool, error) {
 			return is, err
 		}
 	}
-	// Those that are there and not theirs to read, or deleted.
+	// References from rows that the caller may not read, or that were deleted.
 	all := l.db.WithContext(db.System(ctx)).Unscoped().Session(&gorm.Session{})
 	for _, c := range l.references {
 		if is, err := l.refers(all, c, file.Name); is || err != nil {
@@ -116,7 +115,7 @@ func (l *Library) readable(ctx context.Context, file File) (bool, error) {
 	return owns, tx.Error
 }
 
-// refers reports whether a row that tx reaches holds the name in the column.
+// refers reports whether a row visible to tx contains the name in the column.
 func (l *Library) refers(tx *gorm.DB, c Column, name string) (bool, error) {
 	if c.Rows == nil {
 		tx = tx.Table(c.Table)
@@ -128,8 +127,8 @@ func (l *Library) refers(tx *gorm.DB, c Column, name string) (bool, error) {
 	return n > 0, err
 }
 
-// Remove deletes a file. A row of another table that refers to it makes it a
-// fault 409, and the file stays.
+// Remove deletes a file. If a row of another table refers to it, it returns a 409
+// fault, and the file stays.
 func (l *Library) Remove(ctx context.Context, file File) error {
 	result := l.db.WithContext(ctx).Where("name = ?", file.Name).Delete(&File{})
 	if result.Error != nil {
@@ -141,19 +140,19 @@ func (l *Library) Remove(ctx context.Context, file File) error {
 	return l.Store.Delete(ctx, file.Name)
 }
 
-// Sweep deletes what is of no use any more and was written before the given
-// time, and returns how many files it deleted:
+// Sweep deletes unused files and objects older than the given time, and returns their
+// number:
 //
-//   - files that no row refers to: uploads that were never attached, and those
-//     that were replaced or whose row is gone. Only a project that has columns
-//     for files has such; one that has none hands its uploads out by
-//     themselves, and all of them stay. So do those that are Kept.
-//   - objects that no row of the table knows, which a process killed in the
-//     middle of an upload or a removal leaves behind, and unfinished ones.
+//   - files that no row refers to: uploads that were never attached, were replaced,
+//     or whose row was deleted. This applies only to projects with columns for
+//     files; others serve uploads directly, and all of them stay. Files that are
+//     Kept stay too.
+//   - objects without a row of the table, left by a process killed during an upload
+//     or a removal, and unfinished objects.
 //
-// Leave an upload a day until it is attached. Sweep may run on several
-// replicas at once: the row goes first, by one statement that refuses what is
-// attached in the same moment, then the bytes.
+// Allow a day for an upload to be attached. Sweep may run on several replicas
+// concurrently: the row is deleted first, by a statement that fails if the file is
+// being attached, then the object.
 func (l *Library) Sweep(ctx context.Context, before time.Time) (int, error) {
 	unused, err := l.sweepRows(ctx, before)
 	if err != nil {
@@ -186,7 +185,7 @@ func (l *Library) sweepRows(ctx context.Context, before time.Time) (int, error) 
 		for _, name := range names {
 			result := unused.Where("name = ?", name).Delete(&File{})
 			if conflict := (*fault.Error)(nil); errors.As(result.Error, &conflict) && conflict.Status == http.StatusConflict {
-				continue // it is being attached
+				continue // being attached
 			}
 			if result.Error != nil {
 				return deleted, result.Error

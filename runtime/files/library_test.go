@@ -34,7 +34,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// library is a Library behind a real server on a real connection.
+// library is a Library served by a real server.
 type library struct {
 	*Library
 	t   *testing.T
@@ -134,13 +134,13 @@ func (l library) rows() []File {
 	return rows
 }
 
-// disk lists every file below the store's directory, unfinished ones too.
+// disk lists all files below the store's directory, including unfinished ones.
 func (l library) disk() []string {
 	l.t.Helper()
 	var found []string
 	err := filepath.WalkDir(l.dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // nothing was ever stored
+			return nil // nothing was stored
 		}
 		if err == nil && !entry.IsDir() {
 			found = append(found, path)
@@ -183,7 +183,7 @@ func (l library) get(name string, header ...string) (*http.Response, string) {
 
 const png = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
 
-func TestUploadKeepsBytesAndWhatIsKnown(t *testing.T) {
+func TestUploadStoresBytesAndMetadata(t *testing.T) {
 	l := open(t, Config{})
 	status, body := l.upload(part{`form-data; name="note"`, "not a file"}, file("a.html", png), file("b.png", "hello"), part{`form-data; name="x"; filename="c"`, ""})
 	if status != http.StatusCreated {
@@ -204,7 +204,7 @@ func TestUploadKeepsBytesAndWhatIsKnown(t *testing.T) {
 			t.Errorf("row %+v; want %+v", got, w)
 		}
 		if _, content := l.get(got.Name); content != w.content {
-			t.Errorf("%s came back as %q", w.original, content)
+			t.Errorf("content of %s: %q", w.original, content)
 		}
 	}
 	if len(l.disk()) != len(want) {
@@ -233,7 +233,7 @@ func TestUploadIsAllOrNothing(t *testing.T) {
 		"too many parts":           {tooManyParts, Config{}, 413, "Too many parts, at most 100"},
 		"second of a refused type": {[]part{file("a.png", png), file("b.png", "text")}, Config{Types: []string{"image"}}, 415, "File type text/plain is not allowed"},
 		"no disposition":           {[]part{file("a", "a"), {"", "x"}}, Config{}, 400, "Malformed multipart body"},
-		"disposition is rubbish":   {[]part{file("a", "a"), {`form-data; name="file"; filename="a`, "x"}}, Config{}, 400, "Malformed multipart body"},
+		"invalid disposition":      {[]part{file("a", "a"), {`form-data; name="file"; filename="a`, "x"}}, Config{}, 400, "Malformed multipart body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := open(t, c.cfg)
@@ -246,22 +246,22 @@ func TestUploadIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestUploadRefusesOtherBodies(t *testing.T) {
+func TestUploadRejectsOtherBodies(t *testing.T) {
 	l := open(t, Config{})
 	contentType, whole := form(file("a", "a"), file("b", strings.Repeat("b", 100_000)))
 	boundary := contentType[strings.Index(contentType, "boundary=")+len("boundary="):]
 	for name, c := range map[string]struct{ contentType, body, message string }{
-		"nothing":               {"", "", "No file uploaded"},
-		"JSON":                  {"application/json", `{"file": "x"}`, "No file uploaded"},
-		"a form":                {"application/x-www-form-urlencoded", "file=x", "No file uploaded"},
-		"no boundary":           {"multipart/form-data", string(whole), "No file uploaded"},
-		"empty":                 {contentType, "", "No file uploaded"},
-		"other boundary":        {"multipart/form-data; boundary=other", string(whole), "Malformed multipart body"},
-		"ends in a file":        {contentType, string(whole[:len(whole)-1000]), "Malformed multipart body"},
-		"ends between files":    {contentType, string(whole[:bytes.LastIndex(whole, []byte("\r\n--"+boundary+"\r\n"))]), "Malformed multipart body"},
-		"ends in a header":      {contentType, "--" + boundary + "\r\nContent-Disposition: form-data; name=", "Malformed multipart body"},
-		"without an end":        {contentType, string(bytes.TrimSuffix(whole, []byte("\r\n--"+boundary+"--\r\n"))), "Malformed multipart body"},
-		"header without an end": {contentType, "--" + boundary + "\r\nX: " + strings.Repeat("x", 11<<20), "Malformed multipart body"},
+		"no content type":     {"", "", "No file uploaded"},
+		"JSON":                {"application/json", `{"file": "x"}`, "No file uploaded"},
+		"a form":              {"application/x-www-form-urlencoded", "file=x", "No file uploaded"},
+		"no boundary":         {"multipart/form-data", string(whole), "No file uploaded"},
+		"empty":               {contentType, "", "No file uploaded"},
+		"other boundary":      {"multipart/form-data; boundary=other", string(whole), "Malformed multipart body"},
+		"ends in a file":      {contentType, string(whole[:len(whole)-1000]), "Malformed multipart body"},
+		"ends between files":  {contentType, string(whole[:bytes.LastIndex(whole, []byte("\r\n--"+boundary+"\r\n"))]), "Malformed multipart body"},
+		"ends in a header":    {contentType, "--" + boundary + "\r\nContent-Disposition: form-data; name=", "Malformed multipart body"},
+		"no closing boundary": {contentType, string(bytes.TrimSuffix(whole, []byte("\r\n--"+boundary+"--\r\n"))), "Malformed multipart body"},
+		"unterminated header": {contentType, "--" + boundary + "\r\nX: " + strings.Repeat("x", 11<<20), "Malformed multipart body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, body := l.post(c.contentType, strings.NewReader(c.body))
@@ -273,7 +273,7 @@ func TestUploadRefusesOtherBodies(t *testing.T) {
 	}
 }
 
-func TestUploadSurvivesALostClient(t *testing.T) {
+func TestUploadCleansUpAfterLostClient(t *testing.T) {
 	l := open(t, Config{})
 	contentType, body := form(file("a", "a"), file("b", strings.Repeat("b", 100_000)))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(l.url, "http://"))
@@ -283,7 +283,7 @@ func TestUploadSurvivesALostClient(t *testing.T) {
 	fmt.Fprintf(conn, "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", contentType, len(body), body[:len(body)/2])
 	for deadline := time.Now().Add(10 * time.Second); len(l.disk()) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the upload did not begin")
+			t.Fatal("the upload did not start")
 		}
 	}
 	if err := conn.Close(); err != nil {
@@ -297,9 +297,9 @@ func TestUploadSurvivesALostClient(t *testing.T) {
 	l.expectNothing()
 }
 
-// Many clients send everything before they read, and never see an answer
-// before which the connection was closed.
-func TestRefusalReachesAClientThatOnlyWrites(t *testing.T) {
+// Many clients send everything before they read, and would miss a response after which
+// the connection is closed.
+func TestErrorReachesClientThatOnlyWrites(t *testing.T) {
 	l := open(t, Config{Max: 1 << 20})
 	contentType, body := form(file("a", strings.Repeat("a", 20<<20)))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(l.url, "http://"))
@@ -322,7 +322,7 @@ func TestRefusalReachesAClientThatOnlyWrites(t *testing.T) {
 	l.expectNothing()
 }
 
-func TestUploadTakesHostileNamesAsData(t *testing.T) {
+func TestUploadTreatsHostileNamesAsData(t *testing.T) {
 	long := strings.Repeat("x", 300) + ".txt"
 	for sent, kept := range map[string]string{
 		`filename="../x"`:                            "x",
@@ -353,14 +353,14 @@ func TestUploadTakesHostileNamesAsData(t *testing.T) {
 			}
 			rows, disk := l.rows(), l.disk()
 			if len(rows) != 1 || rows[0].Original != kept {
-				t.Fatalf("kept as %v; want %q", rows, kept)
+				t.Fatalf("stored as %v; want %q", rows, kept)
 			}
 			if want := filepath.Join(l.dir, rows[0].Name[:2], rows[0].Name); len(disk) != 1 || disk[0] != want {
 				t.Errorf("on disk: %v; want %s", disk, want)
 			}
 			res, body := l.get(rows[0].Name)
 			if res.StatusCode != http.StatusOK || body != "hello" {
-				t.Errorf("%d %q", res.StatusCode, body)
+				t.Errorf("download: %d %q", res.StatusCode, body)
 			}
 			disposition, params, err := mime.ParseMediaType(res.Header.Get("Content-Disposition"))
 			if err != nil || disposition != "attachment" || params["filename"] != kept {
@@ -370,7 +370,7 @@ func TestUploadTakesHostileNamesAsData(t *testing.T) {
 	}
 }
 
-func TestUploadRefusesBrokenHeaders(t *testing.T) {
+func TestUploadRejectsBrokenHeaders(t *testing.T) {
 	for _, sent := range []string{"filename=\"a\x00b.txt\"", "filename=\"a\rb.txt\"", "filename=\"a\nb.txt\""} {
 		l := open(t, Config{})
 		if status, body := l.upload(part{"form-data; name=\"file\"; " + sent, "hello"}); status != http.StatusBadRequest {
@@ -380,7 +380,7 @@ func TestUploadRefusesBrokenHeaders(t *testing.T) {
 	}
 }
 
-func TestUploadNeedsNoLineEndAfterTheLastBoundary(t *testing.T) {
+func TestUploadWithoutLineEndAfterLastBoundary(t *testing.T) {
 	l := open(t, Config{})
 	contentType, body := form(file("a", "a"))
 	if status, answer := l.post(contentType, bytes.NewReader(bytes.TrimSuffix(body, []byte("\r\n")))); status != http.StatusCreated {
@@ -398,7 +398,7 @@ func TestServe(t *testing.T) {
 	res, body := l.get(names["nöte.txt"])
 	tag := res.Header.Get("ETag")
 	if len(tag) < 10 || strings.HasPrefix(tag, "W/") {
-		t.Errorf("ETag %s cannot be used for ranges", tag)
+		t.Errorf("ETag %s is not a strong validator", tag)
 	}
 	for key, want := range map[string]string{
 		"Content-Type": "text/plain", "Content-Length": "10", "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff",
@@ -413,7 +413,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("body %q", body)
 	}
 	if name := names["page.txt"]; strings.Contains(name, ".") {
-		t.Errorf("a page is stored as %s", name)
+		t.Errorf("HTML is stored as %s", name)
 	}
 	for name, want := range map[string]string{"page.txt": "application/octet-stream", "p.svg": "image/png"} {
 		res, _ := l.get(names[name])
@@ -431,10 +431,10 @@ func TestServe(t *testing.T) {
 		"from":                {[]string{"Range", "bytes=8-"}, 206, "89"},
 		"beyond":              {[]string{"Range", "bytes=10-"}, 416, `"code":416`},
 		"backwards":           {[]string{"Range", "bytes=5-1"}, 416, `"code":416`},
-		"none of the end":     {[]string{"Range", "bytes=-0"}, 416, `"code":416`},
-		"none of the former":  {[]string{"Range", "bytes=-0", "If-Range", `"other"`}, 200, "0123456789"},
+		"empty suffix":        {[]string{"Range", "bytes=-0"}, 416, `"code":416`},
+		"empty suffix, stale": {[]string{"Range", "bytes=-0", "If-Range", `"other"`}, 200, "0123456789"},
 		"unit unknown":        {[]string{"Range", "lines=2-4"}, 200, "0123456789"},
-		"another expected":    {[]string{"If-Match", `"other"`}, 412, `"code":412`},
+		"If-Match fails":      {[]string{"If-Match", `"other"`}, 412, `"code":412`},
 		"same":                {[]string{"If-None-Match", tag}, 304, ""},
 		"changed":             {[]string{"If-None-Match", `"other"`}, 200, "0123456789"},
 		"range of the same":   {[]string{"Range", "bytes=2-4", "If-Range", tag}, 206, "234"},
@@ -449,7 +449,7 @@ func TestServe(t *testing.T) {
 			t.Errorf("%s: Content-Range %q", name, size)
 		}
 	}
-	// Each range may be a request of its own to a store.
+	// Each range may be a separate request to a store.
 	for ranges, status := range map[int]int{20: 206, 21: 200} {
 		if res, body := l.get(names["page.txt"], "Range", "bytes="+strings.Repeat("0-0,", ranges-1)+"1-1"); res.StatusCode != status {
 			t.Errorf("%d ranges: %d %q", ranges, res.StatusCode, body)
@@ -464,11 +464,11 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	if res, body := l.get(names["page.txt"]); res.StatusCode != http.StatusNotFound || !strings.Contains(body, `"File not found"`) {
-		t.Errorf("without its bytes: %d %s", res.StatusCode, body)
+		t.Errorf("object missing: %d %s", res.StatusCode, body)
 	}
 }
 
-// endless yields n bytes without holding them.
+// endless yields n bytes without storing them.
 type endless struct{ n int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -480,7 +480,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return int(n), nil
 }
 
-func TestFilesAreNeverHeldWhole(t *testing.T) {
+func TestFilesAreStreamed(t *testing.T) {
 	const size = 256 << 20
 	l := open(t, Config{Max: size})
 	contentType, body := form(file("big", "X"))
@@ -503,7 +503,7 @@ func TestFilesAreNeverHeldWhole(t *testing.T) {
 	if n, err := io.Copy(io.Discard, res.Body); err != nil || n != size {
 		t.Fatal(n, err)
 	}
-	// Everything that was ever allocated, client and server together.
+	// Total allocations, client and server together.
 	if used := allocated() - start; used > 8<<20 {
 		t.Errorf("%d bytes were allocated for %d", used, size)
 	}
@@ -512,27 +512,27 @@ func TestFilesAreNeverHeldWhole(t *testing.T) {
 func TestPaceExtendsWithProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var deadline time.Time
-		steady := &paced{r: &slow{time.Second, 4 * pace}, extend: func(d time.Time) { deadline = d }}
-		drip := &paced{r: &slow{20 * time.Second, 1}, extend: func(d time.Time) {
+		steady := &pacedReader{r: &slow{time.Second, 4 * minRate}, extend: func(d time.Time) { deadline = d }}
+		drip := &pacedReader{r: &slow{20 * time.Second, 1}, extend: func(d time.Time) {
 			if now := time.Now(); d.Before(now) {
 				return // the connection has been cut
 			}
 			deadline = d
 		}}
-		b := make([]byte, 4*pace)
+		b := make([]byte, 4*minRate)
 		for range 600 {
 			_, _ = steady.Read(b)
 		}
 		if left := time.Until(deadline); left < 20*time.Minute {
-			t.Errorf("who sends four times the pace for ten minutes has %s left", left)
+			t.Errorf("a client sending four times the minimum rate for ten minutes has %s left", left)
 		}
 		deadline = time.Time{}
 		start := time.Now()
 		for range 600 {
 			_, _ = drip.Read(b)
 		}
-		if lasted := deadline.Sub(start); lasted > patience {
-			t.Errorf("who sends a byte every 20 seconds may stay for %s", lasted)
+		if lasted := deadline.Sub(start); lasted > gracePeriod {
+			t.Errorf("a client sending a byte every 20 seconds lasted %s", lasted)
 		}
 	})
 }
@@ -541,7 +541,7 @@ func TestBrokenBodies(t *testing.T) {
 	for err, status := range map[error]int{
 		io.ErrUnexpectedEOF: 400, &http.MaxBytesError{Limit: 1}: 413, os.ErrDeadlineExceeded: 408,
 	} {
-		if f := fault.From(broken(fmt.Errorf("multipart: NextPart: %w", err))); f.Status != status {
+		if f := fault.From(readFault(fmt.Errorf("multipart: NextPart: %w", err))); f.Status != status {
 			t.Errorf("%v is a %d; want %d", err, f.Status, status)
 		}
 	}
@@ -586,10 +586,10 @@ func TestLinks(t *testing.T) {
 		"expired":             {name, values(link), now.Add(time.Minute), false},
 		"other file":          {NewName(""), values(link), now, false},
 		"other secret":        {name, values(other.Link(name, 7, now.Add(time.Minute))), now, false},
-		"longer":              {name, changed("expires", "99999999999"), now, false},
-		"expires is rubbish":  {name, changed("expires", "soon"), now, false},
+		"extended":            {name, changed("expires", "99999999999"), now, false},
+		"invalid expiry":      {name, changed("expires", "soon"), now, false},
 		"other user":          {name, changed("by", "8"), now, false},
-		"user is rubbish":     {name, changed("by", ""), now, false},
+		"invalid user":        {name, changed("by", ""), now, false},
 		"no signature":        {name, changed("signature", ""), now, false},
 		"signature cut":       {name, changed("signature", values(link).Get("signature")[:42]), now, false},
 		"signature continued": {name, changed("signature", values(link).Get("signature")+"A"), now, false},
@@ -627,9 +627,9 @@ func TestRemoveAndSweep(t *testing.T) {
 		}
 	}
 	if _, err := l.Store.Open(t.Context(), orphan); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the orphan stays: %v", err)
+		t.Errorf("the orphan was not deleted: %v", err)
 	}
 	if _, content := l.get(rows[1].Name); content != "b" {
-		t.Errorf("the file that is known came back as %q", content)
+		t.Errorf("the referenced file is %q", content)
 	}
 }

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// Link returns the query that lets whoever has it read a file as the user who made it,
-// until the given time, to the second: "by=...&expires=...&signature=...". It is signed
-// with HMAC-SHA256.
+// Link returns the query that lets its bearer read a file as the user who created the
+// link, until the given time (to the second): "by=...&expires=...&signature=...". It is
+// signed with HMAC-SHA256.
 func (l *Library) Link(name string, userID int64, until time.Time) string {
 	expires := until.Unix()
 	return fmt.Sprintf("by=%d&expires=%d&signature=%s", userID, expires, base64.RawURLEncoding.EncodeToString(l.sign(name, userID, expires)))
 }
 
-// Linked returns the user who made the link to name that query holds; false if it holds
-// none, or one that has expired. Read the file as that user: the link is to end when they
-// may read it no more.
+// Linked returns the user who created the link to name in query; false if there is none
+// or it has expired. Read the file as that user, so that the link ends when they may no
+// longer read it.
 func (l *Library) Linked(name string, query url.Values, now time.Time) (userID int64, ok bool) {
 	userID, err := strconv.ParseInt(query.Get("by"), 10, 64)
 	if err != nil {

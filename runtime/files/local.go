@@ -15,13 +15,12 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// local is a directory: objects in one of 1,024 sub-directories named by the
-// first two letters, unfinished ones in tmp. os.Root keeps every path inside.
-// The first Put makes the directory, so that commands which store nothing
-// leave nothing behind.
+// local is a directory: objects in one of 1,024 subdirectories named by their first two
+// characters, unfinished ones in tmp. os.Root confines every path to it. The first Put
+// creates the directory, so that commands which store nothing do not.
 type local struct{ dir string }
 
-const unfinished = "tmp"
+const tempDir = "tmp"
 
 func openLocal(dir string) (Store, error) {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
@@ -30,7 +29,7 @@ func openLocal(dir string) (Store, error) {
 	return local{dir}, nil
 }
 
-func place(name string) string { return path.Join(name[:2], name) }
+func objectPath(name string) string { return path.Join(name[:2], name) }
 
 func (s local) Put(_ context.Context, name string, r io.Reader) (err error) {
 	if !ValidName(name) {
@@ -49,17 +48,17 @@ func (s local) Put(_ context.Context, name string, r io.Reader) (err error) {
 		return err
 	}
 	defer root.Close()
-	if err := root.MkdirAll(unfinished, 0o750); err != nil {
+	if err := root.MkdirAll(tempDir, 0o750); err != nil {
 		return err
 	}
-	temp := path.Join(unfinished, name)
+	temp := path.Join(tempDir, name)
 	file, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, ifPresent(root.Remove(temp)))
+			err = errors.Join(err, ignoreNotExist(root.Remove(temp)))
 		}
 	}()
 	_, err = io.Copy(file, r)
@@ -72,7 +71,7 @@ func (s local) Put(_ context.Context, name string, r io.Reader) (err error) {
 	if err := root.MkdirAll(name[:2], 0o750); err != nil {
 		return err
 	}
-	if err := root.Rename(temp, place(name)); err != nil {
+	if err := root.Rename(temp, objectPath(name)); err != nil {
 		return err
 	}
 	return syncDir(root, name[:2])
@@ -87,7 +86,7 @@ func (s local) Open(_ context.Context, name string) (io.ReadSeekCloser, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return root.Open(place(name))
+	return root.Open(objectPath(name))
 }
 
 func (s local) Delete(_ context.Context, name string) error {
@@ -96,15 +95,15 @@ func (s local) Delete(_ context.Context, name string) error {
 	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
-		return ifPresent(err)
+		return ignoreNotExist(err)
 	}
 	defer root.Close()
-	return ifPresent(root.Remove(place(name)))
+	return ignoreNotExist(root.Remove(objectPath(name)))
 }
 
 func (s local) Each(ctx context.Context, before time.Time, visit func(name string) error) error {
 	return s.walk(ctx, ".", before, func(_ *os.Root, file string) error {
-		if name := path.Base(file); ValidName(name) && file == place(name) {
+		if name := path.Base(file); ValidName(name) && file == objectPath(name) {
 			return visit(name)
 		}
 		return nil
@@ -112,50 +111,50 @@ func (s local) Each(ctx context.Context, before time.Time, visit func(name strin
 }
 
 func (s local) Clean(ctx context.Context, before time.Time) error {
-	return s.walk(ctx, unfinished, before, (*os.Root).Remove)
+	return s.walk(ctx, tempDir, before, (*os.Root).Remove)
 }
 
-// walk calls visit for every file below dir that was last written before the
-// given time. What is absent holds none.
+// walk calls visit for every file below dir last modified before the given time. A
+// missing directory is treated as empty.
 func (s local) walk(ctx context.Context, dir string, before time.Time, visit func(root *os.Root, file string) error) error {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
-		return ifPresent(err)
+		return ignoreNotExist(err)
 	}
 	defer root.Close()
 	return fs.WalkDir(root.FS(), dir, func(file string, entry fs.DirEntry, err error) error {
-		if err := errors.Join(ifPresent(err), ctx.Err()); err != nil || entry == nil {
+		if err := errors.Join(ignoreNotExist(err), ctx.Err()); err != nil || entry == nil {
 			return err
 		}
 		if entry.IsDir() {
-			if dir == "." && file == unfinished {
+			if dir == "." && file == tempDir {
 				return fs.SkipDir
 			}
 			return nil
 		}
 		info, err := entry.Info()
 		if err != nil || !info.ModTime().Before(before) {
-			return ifPresent(err)
+			return ignoreNotExist(err)
 		}
-		return ifPresent(visit(root, file))
+		return ignoreNotExist(visit(root, file))
 	})
 }
 
 func (s local) Ready(context.Context) error {
 	_, err := os.Stat(s.dir)
-	return ifPresent(err)
+	return ignoreNotExist(err)
 }
 
-// ifPresent is nil for the error of what is absent.
-func ifPresent(err error) error {
+// ignoreNotExist returns err unless it is fs.ErrNotExist.
+func ignoreNotExist(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// noSpace reports whether err is a full disk or quota: ENOSPC and EDQUOT, or 39
-// and 112 on Windows.
+// noSpace reports whether err means that the disk or quota is full: ENOSPC and EDQUOT,
+// or 39 and 112 on Windows.
 func noSpace(err error) bool {
 	number, ok := errors.AsType[syscall.Errno](err)
 	if runtime.GOOS == "windows" {
@@ -164,8 +163,8 @@ func noSpace(err error) bool {
 	return ok && (number == syscall.ENOSPC || number == syscall.EDQUOT)
 }
 
-// syncDir makes a rename in dir last through a power cut. Systems that cannot
-// sync a directory refuse to, and have promised nothing.
+// syncDir makes a rename in dir survive a power failure. Systems without directory sync
+// return an error, which is ignored.
 func syncDir(root *os.Root, dir string) error {
 	d, err := root.Open(dir)
 	if err != nil {

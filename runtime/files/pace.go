@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// How slow a client may be before its connection is cut: it has patience, and
-// one second more for every pace bytes that it took or sent. That stops both a
-// client that stalls and one that drips.
+// Limits of slow clients: a connection is closed after patience, plus one second for
+// every pace bytes transferred. That disconnects clients that stall as well as those
+// that send or read a few bytes at a time.
 const (
-	patience = 30 * time.Second
-	pace     = 8 << 10
+	gracePeriod = 30 * time.Second
+	minRate     = 8 << 10
 )
 
-// paced moves a connection's deadline with every second in which something
-// was read, so that a transfer may take as long as it goes on.
-type paced struct {
+// pacedReader extends the connection's deadline at most once a second while data is read, so
+// that a transfer may take as long as it makes progress.
+type pacedReader struct {
 	r      io.Reader
 	extend func(deadline time.Time)
 	n      int64
@@ -24,27 +24,27 @@ type paced struct {
 	last   time.Time
 }
 
-func (p *paced) Read(b []byte) (int, error) {
+func (p *pacedReader) Read(b []byte) (int, error) {
 	now := time.Now()
 	if p.start.IsZero() {
 		p.start = now
 	}
 	if now.Sub(p.last) >= time.Second {
 		p.last = now
-		p.extend(p.start.Add(patience + time.Duration(p.n/pace)*time.Second))
+		p.extend(p.start.Add(gracePeriod + time.Duration(p.n/minRate)*time.Second))
 	}
 	n, err := p.r.Read(b)
 	p.n += int64(n)
 	return n, err
 }
 
-// extendBoth moves the deadline for reading and, since the answer comes after
-// the upload, that for writing. A writer without deadlines has none to move.
+// extendBoth extends the read deadline and, since the response follows the upload, the
+// write deadline. It does nothing for a writer without deadlines.
 func extendBoth(w http.ResponseWriter) func(time.Time) {
 	control := http.NewResponseController(w)
 	return func(deadline time.Time) {
 		_ = control.SetReadDeadline(deadline)
-		_ = control.SetWriteDeadline(deadline.Add(patience))
+		_ = control.SetWriteDeadline(deadline.Add(gracePeriod))
 	}
 }
 

@@ -25,37 +25,37 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Limits of an upload besides the size of a file.
+// Limits of an upload, in addition to the size of a file.
 const (
-	MaxFiles = 20      // in one upload
-	maxParts = 100     // files and other fields
-	maxField = 1 << 20 // bytes of all that is not a file: headers and other fields
-	maxName  = 1000    // characters of the original name; the rest is cut off
-	sniffed  = 4096    // bytes that tell the type
-	drained  = 32 << 20
+	MaxFiles  = 20      // per upload
+	maxParts  = 100     // files and other fields
+	maxField  = 1 << 20 // total bytes of headers and other fields
+	maxName   = 1000    // characters of the original name; longer ones are truncated
+	sniffSize = 4096    // bytes read to detect the type
+	maxDrain  = 32 << 20
 )
 
-// MaxBody is how large the body of an upload may be: for Route.Limit.
+// MaxBody returns the maximum size of the body of an upload, for Route.Limit.
 func (l *Library) MaxBody() int64 {
 	return min(int64(l.cfg.Max), (1<<62)/MaxFiles)*MaxFiles + maxField
 }
 
-// Receive reads a multipart/form-data body (RFC 7578) and stores every file in
-// it, all or none: when one of them is refused or the connection breaks,
-// nothing stays. like says whose they are: its UserID, Private and Kept are
-// copied. In a project without columns for files they are Kept anyway.
+// Receive parses a multipart/form-data body (RFC 7578) and stores every file in it, all
+// or none: if one of them is rejected or the connection breaks, none is stored. The
+// UserID, Private and Kept of like are copied to each file. In a project without
+// columns for files, Kept is always set.
 //
-// Faults: 400 "No file uploaded", 400 "No filename", 400 for a body that ends
-// early, 408 for one that comes too slowly, 413 for a file over Config.Max or
-// more than MaxFiles, 415 for a type outside Config.Types. The type comes from
-// the content, never from the name or the part's header.
+// Faults: 400 "No file uploaded", 400 "No filename", 400 for a truncated body, 408 for
+// one that arrives too slowly, 413 for a file over Config.Max or more than MaxFiles,
+// 415 for a type not in Config.Types. The type is detected from the content, never
+// taken from the name or the part's header.
 //
-// The route needs Limit(l.MaxBody()), and Within(-1) since an upload may take
-// as long as it goes on: a client that sends less than 8 KiB a second is cut
-// off after 30 seconds.
+// The route needs Limit(l.MaxBody()), and Within(-1) since an upload may take as long
+// as it makes progress: a client that sends less than 8 KiB per second is disconnected
+// after 30 seconds.
 func (l *Library) Receive(c *gin.Context, like File) ([]File, error) {
 	ctx := c.Request.Context()
-	body := &paced{r: c.Request.Body, extend: extendBoth(c.Writer)}
+	body := &pacedReader{r: c.Request.Body, extend: extendBoth(c.Writer)}
 	like.Kept = like.Kept || len(l.references) == 0
 	stored, err := l.store(ctx, c.Request.Header.Get("Content-Type"), body, like)
 	if err == nil {
@@ -66,22 +66,22 @@ func (l *Library) Receive(c *gin.Context, like File) ([]File, error) {
 	for _, file := range stored {
 		err = errors.Join(err, l.Store.Delete(undo, file.Name))
 	}
-	// Many clients read the answer only when they have sent everything.
-	_, _ = io.CopyN(io.Discard, body, drained)
+	// Many clients read the response only after sending everything.
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
 	return nil, err
 }
 
-// store returns the files that are in the store, with an error also those that
-// must leave it again.
-func (l *Library) store(ctx context.Context, contentType string, body *paced, like File) ([]File, error) {
+// store returns the files that were stored, including on an error, when the caller must
+// delete them.
+func (l *Library) store(ctx context.Context, contentType string, body *pacedReader, like File) ([]File, error) {
 	mediaType, params, err := mime.ParseMediaType(contentType)
 	if err != nil || mediaType != "multipart/form-data" || params["boundary"] == "" {
 		return nil, fault.BadRequest("No file uploaded")
 	}
-	// The parser takes the end of the body inside a header for the end of the
-	// parts. Here the end is an error: only the closing boundary ends them. It
-	// may lack its line end.
-	parts := multipart.NewReader(io.MultiReader(body, strings.NewReader("\r\n"), cut{}), params["boundary"])
+	// At the end of the body inside a header, the parser reports the end of the parts.
+	// Here that is an error: only the closing boundary ends them. Its line end is
+	// optional.
+	parts := multipart.NewReader(io.MultiReader(body, strings.NewReader("\r\n"), truncated{}), params["boundary"])
 	var stored []File
 	for count := 0; ; count++ {
 		part, err := parts.NextRawPart()
@@ -89,7 +89,7 @@ func (l *Library) store(ctx context.Context, contentType string, body *paced, li
 			break
 		}
 		if err != nil {
-			return stored, broken(err)
+			return stored, readFault(err)
 		}
 		if count == maxParts {
 			return stored, fault.TooLarge(fmt.Sprintf("Too many parts, at most %d", maxParts))
@@ -123,17 +123,17 @@ func (l *Library) store(ctx context.Context, contentType string, body *paced, li
 	})
 }
 
-// cut is the end of a body that came too early.
-type cut struct{}
+// truncated is the end of a truncated body.
+type truncated struct{}
 
-func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (truncated) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// put streams one part into the store and fills in what it learns on the way.
+// put streams one part into the store and fills in file.
 func (l *Library) put(ctx context.Context, file *File, part io.Reader) error {
-	head := make([]byte, sniffed)
+	head := make([]byte, sniffSize)
 	n, err := io.ReadFull(part, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return broken(err)
+		return readFault(err)
 	}
 	head = head[:n]
 	detected := mimetype.Detect(head)
@@ -146,7 +146,7 @@ func (l *Library) put(ctx context.Context, file *File, part io.Reader) error {
 		extension = detected.Extension()
 	}
 	file.Name = NewName(extension)
-	content := &measured{r: io.MultiReader(bytes.NewReader(head), part), max: int64(l.cfg.Max), sum: sha256.New()}
+	content := &measuredReader{r: io.MultiReader(bytes.NewReader(head), part), max: int64(l.cfg.Max), sum: sha256.New()}
 	if err := l.Store.Put(ctx, file.Name, content); err != nil {
 		if content.err != nil {
 			err = content.err
@@ -159,8 +159,8 @@ func (l *Library) put(ctx context.Context, file *File, part io.Reader) error {
 	return nil
 }
 
-// broken is the fault for a body that could not be read to its end.
-func broken(err error) error {
+// readFault returns the fault for a body that could not be read completely.
+func readFault(err error) error {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return fault.TooLarge("Upload too large")
 	}
@@ -172,9 +172,9 @@ func broken(err error) error {
 	return f
 }
 
-// measured counts, hashes and bounds what passes through it, and keeps its
-// error apart from the store's own.
-type measured struct {
+// measuredReader counts, hashes and limits what is read, and keeps its error, to tell it from
+// one of the store.
+type measuredReader struct {
 	r   io.Reader
 	n   int64
 	max int64
@@ -182,7 +182,7 @@ type measured struct {
 	err error
 }
 
-func (m *measured) Read(p []byte) (int, error) {
+func (m *measuredReader) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.n += int64(n)
 	m.sum.Write(p[:n])
@@ -190,16 +190,16 @@ func (m *measured) Read(p []byte) (int, error) {
 	case m.n > m.max:
 		m.err = fault.TooLarge("File too large, at most " + Size(m.max).String())
 	case err != nil && err != io.EOF:
-		m.err = broken(err)
+		m.err = readFault(err)
 	default:
 		return n, err
 	}
 	return n, m.err
 }
 
-// cleanName makes the uploader's name for a file harmless as data: the last
-// element of a path in either notation, valid UTF-8, no control or formatting
-// characters, of bounded length. It is never used as a path.
+// cleanName sanitizes the uploader's name of a file: the last element of a path with
+// either separator, valid UTF-8, no control or formatting characters, limited length.
+// It is never used as a path.
 func cleanName(name string) string {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {

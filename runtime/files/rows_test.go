@@ -16,7 +16,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// page is a row of a user's, which refers to a file.
+// page is a row of a user that refers to a file.
 type page struct {
 	ID        int64
 	UserID    int64
@@ -32,9 +32,9 @@ func (page) Readable(tx *gorm.DB) *gorm.DB {
 	return tx.Where("user_id", caller.UserID)
 }
 
-// A file is for those who may read a row that refers to it, and without one for
+// A file may be read by callers who may read a row that refers to it; without one, by
 // its uploader, unless it is kept.
-func TestFilesHaveTheRuleOfTheirRows(t *testing.T) {
+func TestFilesFollowRulesOfTheirRows(t *testing.T) {
 	type pages struct {
 		ID        int64
 		UserID    int64
@@ -63,7 +63,7 @@ func TestFilesHaveTheRuleOfTheirRows(t *testing.T) {
 			for _, c := range []struct {
 				name  string
 				file  File
-				rows  []any // that refer to it
+				rows  []any // that refer to the file
 				reads []string
 			}{
 				{"of ann, without a row", File{UserID: ann}, nil, []string{"ann", "root"}},
@@ -93,14 +93,14 @@ func TestFilesHaveTheRuleOfTheirRows(t *testing.T) {
 					_, err := l.Find(auth.As(context.Background(), id), string(file))
 					want := slices.Contains(c.reads, cmp.Or(same[who], who))
 					if want && err != nil || !want && (err == nil || fault.From(err).Status != 404) {
-						t.Errorf("%s: %s may read it: %t, and finds %v", c.name, who, want, err)
+						t.Errorf("%s: %s may read it: %t, but got %v", c.name, who, want, err)
 					}
 				}
 				if _, err := l.Find(db.System(context.Background()), string(file)); err != nil {
 					t.Errorf("%s: %v", c.name, err)
 				}
 			}
-			// Whoever does not say for whom is told.
+			// A context without a caller is an error.
 			if _, err := l.Find(context.Background(), string(l.add(t, File{UserID: ann}, 0))); err == nil || fault.From(err) != nil && fault.From(err).Status < 500 {
 				t.Errorf("without a caller: %v", err)
 			}

@@ -20,19 +20,18 @@ import (
 type bucket struct {
 	client *minio.Client
 	name   string
-	prefix string // "" or with a slash at its end
+	prefix string // "" or ending in a slash
 }
 
-// partSize is what one upload holds in memory when it is longer than onePart:
-// the least that S3 allows. It takes 10,000 parts, so an object may have 48
-// GiB.
+// partSize is the buffer of an upload longer than onePart: the minimum that S3 allows.
+// An upload has up to 10,000 parts, so an object may have 48 GiB.
 const (
 	partSize = 5 << 20
 	onePart  = 1 << 20
 )
 
-// putOptions keep a browser that is sent to the service itself from running
-// what it finds there.
+// putOptions prevent a browser that accesses the service directly from executing the
+// content.
 var putOptions = minio.PutObjectOptions{
 	PartSize:           partSize,
 	ContentType:        "application/octet-stream",
@@ -82,8 +81,8 @@ func (s bucket) Put(ctx context.Context, name string, r io.Reader) error {
 	if !ValidName(name) {
 		return fs.ErrInvalid
 	}
-	// A short object goes in one request; only a long one takes a part's
-	// buffer and the three requests of a multipart upload.
+	// A short object is sent in one request; only a long one needs the buffer of a part
+	// and the three requests of a multipart upload.
 	buffered := bufio.NewReaderSize(r, onePart)
 	size := int64(-1)
 	head, err := buffered.Peek(onePart)
@@ -94,8 +93,8 @@ func (s bucket) Put(ctx context.Context, name string, r io.Reader) error {
 		size = int64(len(head))
 	}
 	options := putOptions
-	// Without TLS the client signs the content as chunks and sends an empty
-	// one without its length, which S3 refuses.
+	// Without TLS the client signs the content in chunks and sends an empty one without
+	// a length, which S3 rejects.
 	options.DisableContentSha256 = size == 0
 	_, err = s.client.PutObject(ctx, s.name, s.prefix+name, buffered, size, options)
 	return err
@@ -110,14 +109,14 @@ func (s bucket) Open(ctx context.Context, name string) (io.ReadSeekCloser, error
 		return nil, err
 	}
 	if _, err := object.Stat(); err != nil {
-		err = errors.Join(absent(err), object.Close())
+		err = errors.Join(toNotExist(err), object.Close())
 		return nil, err
 	}
 	return object, nil
 }
 
-// absent turns S3's "no such key" into fs.ErrNotExist.
-func absent(err error) error {
+// toNotExist converts S3's "no such key" to fs.ErrNotExist.
+func toNotExist(err error) error {
 	if minio.ToErrorResponse(err).StatusCode == http.StatusNotFound {
 		return fs.ErrNotExist
 	}
@@ -129,7 +128,7 @@ func (s bucket) Delete(ctx context.Context, name string) error {
 		return nil
 	}
 	err := s.client.RemoveObject(ctx, s.name, s.prefix+name, minio.RemoveObjectOptions{})
-	if errors.Is(absent(err), fs.ErrNotExist) {
+	if errors.Is(toNotExist(err), fs.ErrNotExist) {
 		return nil
 	}
 	return err

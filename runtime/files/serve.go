@@ -12,9 +12,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// safe says whether a type may be named to a browser: it holds no script, or
-// none that runs from a download. Everything else goes out as
-// application/octet-stream.
+// safe reports whether it is safe to declare a type to a browser: it has no scripts, or
+// none that run from a download. Other files are served as application/octet-stream.
 func safe(mediaType string) bool {
 	switch mediaType {
 	case "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp",
@@ -26,12 +25,12 @@ func safe(mediaType string) bool {
 	return false
 }
 
-// Serve answers with the bytes of a file, as an attachment under its original
-// name, with ranges and conditional requests (RFC 9110), an ETag of the
-// content and headers that keep a browser from running it. It returns an error
-// only when nothing was written: fault 404 when the store has lost the bytes,
-// 412 and 416 for conditions and ranges that do not hold.
-// The route needs Within(-1); the pace is that of Receive.
+// Serve responds with the content of a file, as an attachment with its original name,
+// with ranges and conditional requests (RFC 9110), an ETag of the content and headers
+// that keep a browser from executing it. It returns an error only if nothing was
+// written: a 404 fault if the object is missing from the store, 412 and 416 for
+// conditions and ranges that are not satisfied. The route needs Within(-1); the minimum
+// rate is that of Receive.
 func (l *Library) Serve(c *gin.Context, file File) error {
 	object, err := l.Store.Open(c.Request.Context(), file.Name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,18 +51,18 @@ func (l *Library) Serve(c *gin.Context, file File) error {
 	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Original}))
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
-	// Kept by the browser, asked for again each time, so that a deletion holds;
-	// untouched on the way, so that ranges fit together.
+	// Cached by the browser but revalidated every time, so that a deletion takes
+	// effect; not transformed by proxies, so that ranges match.
 	header.Set("Cache-Control", "private, no-cache, no-transform")
 	header.Set("ETag", `"`+file.SHA256[:32]+`"`)
 	return web.Content(c, seekable{
-		paced:  &paced{r: object, extend: extendWrite(c.Writer)},
-		Seeker: object,
+		pacedReader: &pacedReader{r: object, extend: extendWrite(c.Writer)},
+		Seeker:      object,
 	})
 }
 
-// seekable is a paced reader that can seek.
+// seekable is a paced reader with a Seek method.
 type seekable struct {
-	*paced
+	*pacedReader
 	io.Seeker
 }

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// Store keeps objects by name. Names are those that NewName makes; every
-// other name is one that does not exist, so no name reaches outside the store.
+// Store stores objects by name. Names are those returned by NewName; any other name
+// does not exist, so that no name can reach outside the store.
 type Store interface {
-	// Put stores what r yields, all or nothing: when r or the store fails,
-	// nothing is left under name.
+	// Put stores the content of r, all or nothing: if r or the store fails, nothing is
+	// stored under name.
 	Put(ctx context.Context, name string, r io.Reader) error
-	// Open reads an object, from any position. The error of an absent one is
-	// fs.ErrNotExist.
+	// Open opens an object, for reading from any position. If it does not exist, the
+	// error is fs.ErrNotExist.
 	Open(ctx context.Context, name string) (io.ReadSeekCloser, error)
-	// Delete removes an object; that it was absent is no error.
+	// Delete deletes an object. It is not an error if it does not exist.
 	Delete(ctx context.Context, name string) error
-	// Each calls visit for every object that was complete before the given
-	// time, until visit fails.
+	// Each calls visit for every object completed before the given time, until visit
+	// returns an error.
 	Each(ctx context.Context, before time.Time, visit func(name string) error) error
-	// Clean removes what interrupted Puts left behind before the given time.
+	// Clean deletes what Puts interrupted before the given time have left.
 	Clean(ctx context.Context, before time.Time) error
-	// Ready says whether the store can be used now.
+	// Ready returns an error if the store cannot be used at present.
 	Ready(ctx context.Context) error
 }
 
@@ -36,9 +36,8 @@ type Store interface {
 //	file:data/files                          a directory, made by the first Put
 //	s3://key:secret@host:port/bucket/prefix  a bucket, which must exist
 //
-// The prefix is optional. The S3 form takes the parameters region (default
-// us-east-1) and tls (on or off, default on). Nothing is sent over the network
-// yet; Ready does that.
+// The prefix is optional. The S3 form accepts the parameters region (default us-east-1)
+// and tls (on or off, default on). OpenStore does not access the network; Ready does.
 func OpenStore(address string) (Store, error) {
 	scheme, rest, _ := strings.Cut(address, ":")
 	switch scheme {
@@ -57,32 +56,32 @@ func OpenStore(address string) (Store, error) {
 	return nil, urlError(address, "unknown kind of store")
 }
 
-// urlError is the three-part error of a setting; it never shows the secret
-// that the address may hold.
+// urlError returns the error of a setting in three parts, without the secret that the
+// address may contain.
 func urlError(address, what string) error {
-	shown := address
+	redacted := address
 	if u, err := url.Parse(address); err == nil {
-		shown = u.Redacted()
+		redacted = u.Redacted()
 	} else if scheme, _, ok := strings.Cut(address, ":"); ok {
-		shown = scheme + ":..."
+		redacted = scheme + ":..."
 	}
-	return fmt.Errorf("FILES_URL: %s: %s\n  kinds: %s\n  try:   FILES_URL=file:data/files", what, shown, kinds)
+	return fmt.Errorf("FILES_URL: %s: %s\n  kinds: %s\n  try:   FILES_URL=file:data/files", what, redacted, kinds)
 }
 
 const kinds = "file:DIR  s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=off"
 
-var nameForm = regexp.MustCompile(`^[a-z2-7]{26}(\.[a-z0-9]{1,8})?$`)
+var namePattern = regexp.MustCompile(`^[a-z2-7]{26}(\.[a-z0-9]{1,8})?$`)
 
-// NewName makes a name that cannot be guessed, of 128 random bits, with an
-// extension such as ".png". An extension that is not a dot and one to eight
-// lower-case letters or digits is left out.
+// NewName returns an unguessable name of 128 random bits with an extension such as
+// ".png". An extension other than a dot followed by one to eight lower-case letters or
+// digits is omitted.
 func NewName(extension string) string {
 	id := strings.ToLower(rand.Text())
-	if name := id + extension; nameForm.MatchString(name) {
+	if name := id + extension; namePattern.MatchString(name) {
 		return name
 	}
 	return id
 }
 
-// ValidName says whether NewName could have made the name.
-func ValidName(name string) bool { return nameForm.MatchString(name) }
+// ValidName reports whether name has the form of those returned by NewName.
+func ValidName(name string) bool { return namePattern.MatchString(name) }

@@ -31,8 +31,8 @@ func s3(t *testing.T, options ...gofakes3.Option) string {
 	handler := gofakes3.New(backend, options...).Server()
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if query := r.URL.Query(); len(options) == 0 && query.Get("delimiter") == "" {
-			// This service takes an empty delimiter for one. It cannot be
-			// cured under a signature, so signed requests go by as they are.
+			// gofakes3 treats an empty delimiter as one. Signed requests cannot be
+			// changed, so they are passed on as they are.
 			query.Del("delimiter")
 			query.Del("key-marker")
 			query.Del("upload-id-marker")
@@ -44,8 +44,8 @@ func s3(t *testing.T, options ...gofakes3.Option) string {
 	return strings.TrimPrefix(service.URL, "http://")
 }
 
-// stores are the kinds of store, each with the rules below. TEST_S3_URL names
-// a bucket of a real service to check as well.
+// stores returns the kinds of store under test. TEST_S3_URL adds a bucket of a real
+// service.
 func stores(t *testing.T) map[string]string {
 	t.Helper()
 	host := s3(t, gofakes3.WithV4Auth(map[string]string{"key": "secret"}))
@@ -75,7 +75,7 @@ func forEachStore(t *testing.T, check func(t *testing.T, store Store)) {
 	}
 }
 
-// all lists the objects of a store.
+// all returns the names of the objects in a store.
 func all(t *testing.T, store Store) []string {
 	t.Helper()
 	var names []string
@@ -90,7 +90,7 @@ func all(t *testing.T, store Store) []string {
 }
 
 func TestStoreReturnsWhatWasPut(t *testing.T) {
-	large := bytes.Repeat([]byte("0123456789abcdef"), (partSize+onePart)/16) // more than a part
+	large := bytes.Repeat([]byte("0123456789abcdef"), (partSize+onePart)/16) // more than one part
 	contents := map[string][]byte{"empty": {}, "small": []byte("hello"), "one part": large[:onePart], "two parts": large}
 	forEachStore(t, func(t *testing.T, store Store) {
 		for size, content := range contents {
@@ -141,17 +141,17 @@ func TestStoreReturnsWhatWasPut(t *testing.T) {
 	})
 }
 
-func TestStoreKeepsNothingOfABrokenPut(t *testing.T) {
-	broken := errors.New("broken")
+func TestStoreDiscardsFailedPut(t *testing.T) {
+	readFault := errors.New("broken")
 	forEachStore(t, func(t *testing.T, store Store) {
 		for _, size := range []int{0, 10, onePart, partSize + onePart} {
 			name := NewName("")
-			r := io.MultiReader(bytes.NewReader(make([]byte, size)), iotest.ErrReader(broken))
-			if err := store.Put(t.Context(), name, r); !errors.Is(err, broken) {
-				t.Errorf("put broken after %d bytes: %v", size, err)
+			r := io.MultiReader(bytes.NewReader(make([]byte, size)), iotest.ErrReader(readFault))
+			if err := store.Put(t.Context(), name, r); !errors.Is(err, readFault) {
+				t.Errorf("put that fails after %d bytes: %v", size, err)
 			}
 			if _, err := store.Open(t.Context(), name); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("open after a put broken at %d bytes: %v", size, err)
+				t.Errorf("open after a put that failed at %d bytes: %v", size, err)
 			}
 		}
 		if names := all(t, store); len(names) != 0 {
@@ -160,7 +160,7 @@ func TestStoreKeepsNothingOfABrokenPut(t *testing.T) {
 	})
 }
 
-func TestStoreSeesNoNameThatItDidNotMake(t *testing.T) {
+func TestStoreRejectsInvalidNames(t *testing.T) {
 	valid := NewName("")
 	names := []string{
 		"", ".", "..", "../x", "/etc/passwd", `..\x`, `C:\x`, "a\x00b", strings.Repeat("a", 300), "tmp", "NUL",
@@ -196,14 +196,14 @@ func TestLocalStoreStaysInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := store.Put(t.Context(), name, strings.NewReader("x")); err == nil {
-		t.Error("a symbolic link led a put out of the store")
+		t.Error("put followed a symbolic link out of the store")
 	}
 	if entries, err := os.ReadDir(outside); err != nil || len(entries) != 0 {
 		t.Errorf("outside: %v, %v", entries, err)
 	}
 }
 
-func TestLocalStoreMakesItsDirectoryWhenNeeded(t *testing.T) {
+func TestLocalStoreCreatesDirectoryOnDemand(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	store, err := OpenStore("file:" + dir)
 	if err != nil {
@@ -218,7 +218,7 @@ func TestLocalStoreMakesItsDirectoryWhenNeeded(t *testing.T) {
 		t.Errorf("an empty store: %v, %v", names, err)
 	}
 	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("made without a need: %v", err)
+		t.Errorf("created without a put: %v", err)
 	}
 	if err := store.Put(t.Context(), name, strings.NewReader("x")); err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func TestLocalStoreMakesItsDirectoryWhenNeeded(t *testing.T) {
 		t.Errorf("after a put: %v", names)
 	}
 	if _, err := OpenStore("file:" + filepath.Join(dir, name[:2], name)); err == nil {
-		t.Error("a file was taken for a directory")
+		t.Error("a file was accepted as the directory")
 	}
 }
 
@@ -243,7 +243,7 @@ func TestLocalStoreCleansUnfinishedPuts(t *testing.T) {
 	if err := store.Put(t.Context(), NewName(""), strings.NewReader("whole")); err != nil {
 		t.Fatal(err)
 	}
-	left := filepath.Join(dir, unfinished, NewName(""))
+	left := filepath.Join(dir, tempDir, NewName(""))
 	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -251,13 +251,13 @@ func TestLocalStoreCleansUnfinishedPuts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(left); err != nil {
-		t.Errorf("an upload under way was removed: %v", err)
+		t.Errorf("an upload in progress was deleted: %v", err)
 	}
 	if err := store.Clean(t.Context(), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("an old unfinished upload stays: %v", err)
+		t.Errorf("an old unfinished upload was not deleted: %v", err)
 	}
 	if names := all(t, store); len(names) != 1 {
 		t.Errorf("objects after clean: %v", names)
@@ -293,7 +293,7 @@ func TestS3StoreCleansUnfinishedUploads(t *testing.T) {
 				return n
 			}
 			if err := store.Clean(t.Context(), time.Now().Add(-time.Hour)); err != nil || open() != 1 {
-				t.Errorf("after cleaning what is older than an hour: %d open, %v", open(), err)
+				t.Errorf("after cleaning uploads older than an hour: %d open, %v", open(), err)
 			}
 			if err := store.Clean(t.Context(), time.Now().Add(time.Hour)); err != nil || open() != 0 {
 				t.Errorf("after cleaning everything: %d open, %v", open(), err)
@@ -302,7 +302,7 @@ func TestS3StoreCleansUnfinishedUploads(t *testing.T) {
 	}
 }
 
-func TestS3StoreIsNotReadyWithoutItsBucket(t *testing.T) {
+func TestS3StoreIsNotReadyWithoutBucket(t *testing.T) {
 	url := stores(t)["s3"]
 	store, err := OpenStore(strings.Replace(url, "/uploads", "/absent", 1))
 	if err != nil {
@@ -315,7 +315,7 @@ func TestS3StoreIsNotReadyWithoutItsBucket(t *testing.T) {
 	}
 }
 
-func TestOpenStoreRefusesWhatItCannotUse(t *testing.T) {
+func TestOpenStoreRejectsInvalidURLs(t *testing.T) {
 	for _, url := range []string{
 		"", "data/files", "ftp://host/x", "file:", "s3://", "s3://host/bucket", "s3://key@host/bucket", "s3://key:s3cr3t@host",
 		"s3://key:s3cr3t@host/bucket?tls=maybe", "s3://key:s3cr3t@host/bucket?ssl=off", "s3://key:s3cr3t@ho st/bucket", "s3://key:s3cr3t%zz@host/bucket",
@@ -331,7 +331,7 @@ func TestOpenStoreRefusesWhatItCannotUse(t *testing.T) {
 	}
 }
 
-func TestNewNameTakesOnlyHarmlessExtensions(t *testing.T) {
+func TestNewNameAcceptsOnlySafeExtensions(t *testing.T) {
 	for extension, kept := range map[string]bool{
 		"": true, ".png": true, ".mp4": true, ".jpeg": true,
 		"png": false, ".": false, "..": false, ".PNG": false, "./x": false, ".tar.gz": false, ".toolongext": false, ".p\x00g": false,
@@ -341,7 +341,7 @@ func TestNewNameTakesOnlyHarmlessExtensions(t *testing.T) {
 			t.Errorf("NewName(%q) is %q", extension, name)
 		}
 		if strings.HasSuffix(name, extension) != kept && extension != "png" {
-			t.Errorf("NewName(%q) is %q; kept should be %v", extension, name, kept)
+			t.Errorf("NewName(%q) is %q; want extension: %v", extension, name, kept)
 		}
 	}
 	if first, second := NewName(""), NewName(""); first == second {
