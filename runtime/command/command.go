@@ -8,17 +8,17 @@ import (
 	"strconv"
 )
 
-// IO is what a command may touch of the outside world.
+// IO is the environment of a command.
 type IO struct {
-	Args   []string            // what follows the command's name
-	Getenv func(string) string // the environment
+	Args   []string            // arguments after the command's name
+	Getenv func(string) string // looks up an environment variable
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
 }
 
-// Columns returns how wide tables are for a person: what COLUMNS says, else 80 on a
-// terminal. It returns 0 for a pipe or a file, where each row stays one line.
+// Columns returns the width of tables for people: COLUMNS if set, otherwise 80 on a
+// terminal. It returns 0 for a pipe or a file, so that each row stays on one line.
 func (s IO) Columns() int {
 	if s.Getenv != nil {
 		if n, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && n > 0 {
@@ -33,34 +33,34 @@ func (s IO) Columns() int {
 	return 0
 }
 
-// Command is one thing the program can be asked to do.
+// Command is a command of the program.
 type Command struct {
 	Name    string // one or two words: "serve", "user create"
-	Args    string // how the arguments look in help: "--username U --email E [--admin]"
+	Args    string // the arguments as shown in help: "--username U --email E [--admin]"
 	Summary string // one line, no full stop
-	Help    string // what --help says beyond that, in sentences; lines that begin with a space keep their form
-	// Starts is for what works on the application's data: everything that is
-	// started before serving is started before it runs.
+	Help    string // further help text in sentences; lines that begin with a space are printed unchanged
+	// Starts is set for commands that work on the application's data: Module.Start of
+	// every module runs first, as before serving.
 	Starts bool
-	// Development marks a command that refuses to run in production.
+	// Development marks a command that fails in production.
 	Development bool
 	Run         func(ctx context.Context, io IO) error
 }
 
-// Usage is the error of a command line that cannot be understood: what, where
-// and what to type next, in one text.
+// Usage is the error of an invalid command line: one text that says what, where and
+// what to type next.
 type Usage string
 
 // Error implements error.
 func (u Usage) Error() string { return string(u) }
 
-// Finding is the error of a check that did its work and found something.
+// Finding is the error of a check that ran to completion and found a problem.
 type Finding string
 
 // Error implements error.
 func (f Finding) Error() string { return string(f) }
 
-// Exit codes of a program.
+// Exit codes of the program.
 const (
 	Done      = 0
 	Failed    = 1
@@ -69,8 +69,8 @@ const (
 	Cancelled = 130
 )
 
-// ExitCode is what the program ends with after err: 0 for nil, 2 for a Usage,
-// 3 for a Finding, 130 when it was cancelled, 1 otherwise.
+// ExitCode returns the exit code for err: 0 for nil, 2 for a Usage, 3 for a Finding,
+// 130 for context.Canceled, 1 otherwise.
 func ExitCode(err error) int {
 	var usage Usage
 	var finding Finding

@@ -1,12 +1,13 @@
-// Package command is the small command line of a generated program: a list of
-// commands, one chosen by the first words of the arguments.
+// Package command implements the command line of a generated program: a list of
+// commands, selected by the first words of the arguments.
 //
 // # Why not cobra
 //
-// A program has a dozen commands and no flags that are shared, so a table is enough, and
-// commands are tested without a process. cobra would bring pflag and a second way to say
-// what is wrong; its completion and groups are for tools of many commands.
+// A program has a dozen commands and no shared flags, so a table is enough, and
+// commands are tested without starting a process. cobra would add pflag and a second
+// form of error message; its completion and command groups pay off in tools with many
+// commands.
 //
-// Reading order: command.go (a Command, what it is given, exit codes), run.go (how
-// words find a command, and help).
+// Reading order: command.go (Command, its IO, exit codes), run.go (lookup of
+// commands, and help).
 package command

@@ -8,56 +8,56 @@ import (
 	"strings"
 )
 
-// Run runs the command whose name the first words of io.Args are, the longest
-// name that fits, with the rest as its arguments; no words at all mean
-// fallback. "help", "--help" and "-h" list the commands, or tell about the one
-// they stand before or behind. Words that name no command are a Usage.
+// Run runs the command named by the first words of io.Args, the longest match, with
+// the rest as its arguments. Without arguments it runs fallback. "help", "--help" and
+// "-h" list the commands or, before or after a command, print its help. Unknown
+// commands are a Usage.
 func Run(ctx context.Context, io IO, commands []Command, fallback string) error {
 	if len(io.Args) == 0 {
 		io.Args = strings.Fields(fallback)
 	}
-	args, asked := io.Args, false
+	args, wantsHelp := io.Args, false
 	if len(args) > 0 && isHelp(args[0]) {
-		args, asked = args[1:], true
+		args, wantsHelp = args[1:], true
 	}
 	if len(args) == 0 {
 		help(io.Stdout, commands, fallback)
 		return nil
 	}
 	c, rest, found := match(commands, args)
-	group := below(commands, args[0])
+	group := subcommands(commands, args[0])
 	switch {
-	// Behind "--" a command's arguments are its own.
-	case found && (asked || slices.ContainsFunc(upTo(rest, "--"), isHelpFlag)):
+	// After "--", a help flag is an argument of the command.
+	case found && (wantsHelp || slices.ContainsFunc(before(rest, "--"), isHelpFlag)):
 		c.help(io.Stdout)
 		return nil
 	case found:
 		io.Args = rest
 		return c.Run(ctx, io)
-	case len(group) > 0 && (asked || len(args) > 1 && isHelp(args[1])):
+	case len(group) > 0 && (wantsHelp || len(args) > 1 && isHelp(args[1])):
 		help(io.Stdout, group, "")
 		return nil
 	}
 	return unknown(commands, group, args)
 }
 
-// WantsHelp says whether the whole program is asked what it can do, rather
-// than one of its commands.
+// WantsHelp reports whether args ask for help on the whole program, rather than on
+// one of its commands.
 func WantsHelp(args []string) bool { return len(args) == 1 && isHelp(args[0]) }
 
 func isHelp(arg string) bool { return arg == "help" || isHelpFlag(arg) }
 
 func isHelpFlag(arg string) bool { return arg == "--help" || arg == "-h" }
 
-func upTo(args []string, end string) []string {
+func before(args []string, end string) []string {
 	if i := slices.Index(args, end); i >= 0 {
 		return args[:i]
 	}
 	return args
 }
 
-// match finds the command with the longest name that args begin with, and the
-// arguments behind it.
+// match returns the command with the longest name that args begin with, and the
+// remaining arguments.
 func match(commands []Command, args []string) (found Command, rest []string, ok bool) {
 	longest := 0
 	for _, c := range commands {
@@ -69,8 +69,8 @@ func match(commands []Command, args []string) (found Command, rest []string, ok 
 	return found, rest, ok
 }
 
-// below are the commands of several words that begin with word.
-func below(commands []Command, word string) []Command {
+// subcommands returns the commands of several words that begin with word.
+func subcommands(commands []Command, word string) []Command {
 	var group []Command
 	for _, c := range commands {
 		if strings.HasPrefix(c.Name, word+" ") {
@@ -100,10 +100,10 @@ func unknown(commands, group []Command, args []string) error {
 	return Usage(message + "\n  commands: " + strings.Join(lines, "\n            ") + "\n  try:      " + try)
 }
 
-// columns is how wide help is written.
+// columns is the width of help texts.
 const columns = 80
 
-// help lists commands with one line each, wrapped below it where it is long.
+// help lists commands, one per line; long summaries wrap.
 func help(w io.Writer, commands []Command, fallback string) {
 	width := 0
 	for _, c := range commands {
@@ -134,7 +134,7 @@ func help(w io.Writer, commands []Command, fallback string) {
 	fmt.Fprintln(w, "\nRun COMMAND --help for details.")
 }
 
-// help tells about one command.
+// help prints the help of one command.
 func (c Command) help(w io.Writer) {
 	fmt.Fprintln(w, "Usage:")
 	for i, line := range Wrap(c.usage(), columns-4) {
@@ -148,7 +148,7 @@ func (c Command) help(w io.Writer) {
 	if c.Help != "" {
 		fmt.Fprintln(w)
 		for _, line := range strings.Split(strings.TrimRight(c.Help, "\n"), "\n") {
-			if strings.HasPrefix(line, " ") { // laid out by its author
+			if strings.HasPrefix(line, " ") { // preformatted
 				fmt.Fprintln(w, line)
 				continue
 			}
@@ -159,8 +159,8 @@ func (c Command) help(w io.Writer) {
 
 func (c Command) usage() string { return strings.TrimSpace(c.Name + " " + c.Args) }
 
-// Wrap cuts text at spaces into lines of at most width characters; a longer
-// word stays whole.
+// Wrap breaks text at spaces into lines of at most width characters; longer words are
+// not broken.
 func Wrap(text string, width int) []string {
 	lines := []string{""}
 	for _, word := range strings.Fields(text) {

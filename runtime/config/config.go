@@ -14,16 +14,15 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// Load returns the settings T: from getenv, else from files (of NAME=value
-// lines; one that does not exist is fine, a later one beats an earlier), else
-// the default. An empty value counts as none. The files are those of a
-// developer's machine: where getenv has an APP_ENV other than development, they
-// are not read.
+// Load returns the settings T: each from getenv, else from files (lines of
+// NAME=value; missing files are ignored, later files take precedence), else its
+// default. An empty value counts as unset. The files are meant for development: if
+// getenv returns an APP_ENV other than development, they are not read.
 //
-// Everything that is wrong is said at once, each in three parts: what, where,
-// and what to type next. Wrong are malformed values, missing required ones,
-// what Validate says of the others, and in files names that T does not have.
-// Values of names that look secret are not repeated.
+// All errors are returned at once, each with what, where and what to type next:
+// malformed values, missing required values, errors of Validate, and names in files
+// that T does not have. Values of settings with secret-looking names are not
+// repeated.
 func Load[T any](getenv func(string) string, files ...string) (T, error) {
 	var c, none T
 	all := settings[T]()
@@ -32,13 +31,13 @@ func Load[T any](getenv func(string) string, files ...string) (T, error) {
 	for name, s := range sources {
 		values[name] = s.value
 	}
-	unread := malformed[T](all, sources, env.ParseWithOptions(&c, env.Options{Environment: values}))
-	for _, p := range unread {
+	unparsed := parseProblems[T](all, sources, env.ParseWithOptions(&c, env.Options{Environment: values}))
+	for _, p := range unparsed {
 		problems = append(problems, p.err)
 	}
 	for _, err := range validate(&c) {
-		// A value that was not read would be judged by its zero.
-		if !slices.ContainsFunc(unread, func(p problem) bool { return p.isOf(err) }) {
+		// Validate saw only the zero value of a setting that did not parse.
+		if !slices.ContainsFunc(unparsed, func(p problem) bool { return p.concerns(err) }) {
 			problems = append(problems, err)
 		}
 	}
@@ -48,10 +47,10 @@ func Load[T any](getenv func(string) string, files ...string) (T, error) {
 	return c, nil
 }
 
-// source is the value of a setting and where it comes from.
+// source is the value of a setting and its origin.
 type source struct{ value, where string }
 
-// read finds the value of every setting that has one.
+// read returns the value of every setting that has one.
 func read(all []setting, getenv func(string) string, files []string) (map[string]source, []error) {
 	found := map[string]source{}
 	var problems []error
@@ -79,8 +78,8 @@ func read(all []setting, getenv func(string) string, files []string) (map[string
 	return found, problems
 }
 
-// ReadFile returns the settings of a file such as .env, as they are written; none
-// where there is no file. No error repeats a value.
+// ReadFile returns the settings in a file such as .env as written, or nil if the file
+// does not exist. Errors do not repeat values.
 func ReadFile(name string) (map[string]string, error) {
 	text, err := os.ReadFile(name) // #nosec G304 -- the program names its own .env
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,8 +88,8 @@ func ReadFile(name string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read settings: %w\n  where: %s\n  try:   chmod u+r %s", err, name, name)
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as some editors on Windows begin a file
-	// What the parser says repeats the text, which may hold secrets.
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // byte order mark, written by some editors on Windows
+	// The parser's error repeats the text, which may hold secrets.
 	values, err := parse(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("settings must be lines of NAME=value\n  where: %s%s\n  try:   NAME=value, with quotes around a value that has spaces or #", name, badLine(text))
@@ -98,10 +97,10 @@ func ReadFile(name string) (map[string]string, error) {
 	return values, nil
 }
 
-// parse reads lines of NAME=value. A dollar is a dollar, in passwords too: what
-// the parser would put in its place is another setting, or nothing.
+// parse reads lines of NAME=value. A dollar sign is literal, since passwords contain
+// it: the parser would substitute another setting, or nothing.
 func parse(text string) (map[string]string, error) {
-	const dollar = "\x1a" // as text has none of
+	const dollar = "\x1a" // does not occur in text
 	values, err := godotenv.Unmarshal(strings.ReplaceAll(text, "$", dollar))
 	for name, value := range values {
 		values[name] = strings.ReplaceAll(value, dollar, "$")
@@ -109,7 +108,8 @@ func parse(text string) (map[string]string, error) {
 	return values, err
 }
 
-// badLine is the first line that is no setting by itself, where one is.
+// badLine returns the location of the first line that does not parse on its own, or
+// "" if every line does.
 func badLine(text []byte) string {
 	for i, line := range strings.Split(string(text), "\n") {
 		if _, err := parse(line + "\n"); err != nil {
@@ -119,22 +119,24 @@ func badLine(text []byte) string {
 	return ""
 }
 
-// problem is a setting that could not be read, and why.
+// problem is an error about one setting.
 type problem struct {
 	name string
 	err  error
 }
 
-// isOf says whether err is about the same setting: its first line names it.
-func (p problem) isOf(err error) bool {
+// concerns reports whether err is about the same setting, that is, whether its first
+// line names it.
+func (p problem) concerns(err error) bool {
 	what, _, _ := strings.Cut(err.Error(), "\n")
 	return slices.Contains(strings.FieldsFunc(what, func(r rune) bool {
 		return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
 	}), p.name)
 }
 
-// malformed says which settings err, of parsing them all, is about, one by one.
-func malformed[T any](all []setting, sources map[string]source, err error) []problem {
+// parseProblems splits err, returned from parsing all settings, into one problem per
+// setting.
+func parseProblems[T any](all []setting, sources map[string]source, err error) []problem {
 	if err == nil {
 		return nil
 	}
@@ -152,11 +154,11 @@ func malformed[T any](all []setting, sources map[string]source, err error) []pro
 		case errors.As(e, &empty):
 			problems = append(problems, problem{empty.Key, required(all, empty.Key)})
 		case !errors.As(e, new(env.ParseError)):
-			problems = append(problems, problem{"", e}) // a mistake in the struct itself
+			problems = append(problems, problem{"", e}) // an error in the struct definition
 		}
 	}
-	// The parser names the field, of which there may be several; so every
-	// value is tried alone.
+	// The parser names the field, which may occur several times, so parse each value
+	// on its own.
 	for _, s := range all {
 		from, ok := sources[s.name]
 		if !ok {
@@ -166,7 +168,7 @@ func malformed[T any](all []setting, sources map[string]source, err error) []pro
 		var wrong env.ParseError
 		err := env.ParseWithOptions(&alone, env.Options{Environment: map[string]string{s.name: from.value}})
 		if errors.As(err, &wrong) {
-			problems = append(problems, problem{s.name, s.wrong(from, wrong.Err)})
+			problems = append(problems, problem{s.name, s.parseError(from, wrong.Err)})
 		}
 	}
 	return problems

@@ -8,11 +8,11 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// columns is how wide Help writes.
+// columns is the width of Help.
 const columns = 80
 
-// Help writes the table of settings of T, with what they are and their
-// defaults, in the order of T's fields and in 80 columns.
+// Help writes a table of the settings of T with their descriptions and defaults, in
+// the order of T's fields and 80 columns wide.
 func Help[T any](w io.Writer) {
 	all := settings[T]()
 	width := 0

@@ -12,14 +12,14 @@ import (
 
 // setting is one field of a settings struct.
 type setting struct {
-	name     string // of the environment
-	fallback string // its default
+	name     string // environment variable
+	fallback string // default value
 	doc      string
 	kind     reflect.Type
 }
 
-// settings are those of T in the order of its fields; one that several
-// structs read is there once.
+// settings returns the settings of T in the order of its fields. A setting read by
+// several structs is listed once.
 func settings[T any]() []setting {
 	var all []setting
 	seen := map[string]bool{}
@@ -56,8 +56,8 @@ func walk(t reflect.Type, prefix string) []setting {
 	return all
 }
 
-// wrong is the error of a value that does not parse.
-func (s setting) wrong(from source, cause error) error {
+// parseError returns the error of a value that does not parse.
+func (s setting) parseError(from source, cause error) error {
 	what := s.name + " is not " + s.expected()
 	if !s.secret() {
 		what += fmt.Sprintf(": %q", from.value)
@@ -71,8 +71,8 @@ func (s setting) wrong(from source, cause error) error {
 	return fmt.Errorf("%s\n  where: %s\n  try:   %s", what, from.where, s.example())
 }
 
-// expected says what a value of the setting is; nothing when only its own type
-// knows.
+// expected describes a valid value of the setting, or is "" if only its type can
+// tell.
 func (s setting) expected() string {
 	text := reflect.TypeFor[encoding.TextUnmarshaler]()
 	switch {
@@ -96,7 +96,7 @@ func (s setting) expected() string {
 	return ""
 }
 
-// example is a line that would be right.
+// example returns a valid line for the setting.
 func (s setting) example() string {
 	if s.fallback != "" {
 		return s.name + "=" + s.fallback
@@ -114,12 +114,13 @@ func (s setting) example() string {
 	return s.name + "=value"
 }
 
-// Names whose values are secrets, or hold passwords as URLs do.
+// Names of settings that hold secrets, or that may contain a password, such as URLs.
 var secretName = regexp.MustCompile(`SECRET|PASS|TOKEN|KEY|URL|DSN|CREDENTIAL`)
 
 func (s setting) secret() bool { return secretName.MatchString(s.name) }
 
-// suggestion says what an unknown name may have been meant to be.
+// suggestion returns what to do about an unknown name: the most similar setting, if
+// any.
 func suggestion(all []setting, name string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, s := range all {
@@ -133,7 +134,7 @@ func suggestion(all []setting, name string) string {
 	return "remove the line; --help lists every setting"
 }
 
-// distance is how many letters to insert, delete or replace make b of a.
+// distance returns the Levenshtein distance of a and b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -5,16 +5,16 @@ import (
 	"reflect"
 )
 
-// validate asks the struct at pointer, and those inside it first, whether
-// their values make sense. What is said twice is returned once: an embedded
-// struct speaks for the outer one too.
+// validate calls Validate on the struct at pointer and on the structs inside it,
+// inner ones first. Duplicate errors are returned once: an embedded struct's Validate
+// is promoted to the outer one.
 func validate(pointer any) []error {
 	var problems []error
-	said := map[string]bool{}
-	ask(reflect.ValueOf(pointer), func(err error) {
+	seen := map[string]bool{}
+	validateFields(reflect.ValueOf(pointer), func(err error) {
 		for _, e := range split(err) {
-			if !said[e.Error()] {
-				said[e.Error()] = true
+			if !seen[e.Error()] {
+				seen[e.Error()] = true
 				problems = append(problems, e)
 			}
 		}
@@ -22,7 +22,7 @@ func validate(pointer any) []error {
 	return problems
 }
 
-func ask(pointer reflect.Value, report func(error)) {
+func validateFields(pointer reflect.Value, report func(error)) {
 	v := pointer.Elem()
 	if v.Kind() != reflect.Struct {
 		return
@@ -30,9 +30,9 @@ func ask(pointer reflect.Value, report func(error)) {
 	for i := range v.NumField() {
 		if f := v.Field(i); v.Type().Field(i).IsExported() && f.CanAddr() {
 			if f.Kind() == reflect.Pointer && !f.IsNil() {
-				ask(f, report)
+				validateFields(f, report)
 			} else {
-				ask(f.Addr(), report)
+				validateFields(f.Addr(), report)
 			}
 		}
 	}
@@ -41,7 +41,7 @@ func ask(pointer reflect.Value, report func(error)) {
 	}
 }
 
-// split takes joined errors apart.
+// split returns the errors joined in err.
 func split(err error) []error {
 	if err == nil {
 		return nil

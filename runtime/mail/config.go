@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// Config says how mail leaves the application.
+// Config is the configuration of outgoing mail.
 type Config struct {
-	// Env is the application's environment; only development has defaults for
-	// the others and shows written mail at /dev/mail.
+	// Env is the application's environment. Only development shows written mail at
+	// /dev/mail, and only production requires the other settings.
 	Env string `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
-	// URL is where mail goes:
+	// URL is the destination of mail:
 	//
-	//	smtp://user:password@host:587    STARTTLS when the server offers it; always
-	//	                                 when there is a password and host is not local
-	//	smtp://host:25?tls=required      STARTTLS or nothing
+	//	smtp://user:password@host:587    STARTTLS if the server offers it; required if
+	//	                                 there is a password and host is not local
+	//	smtp://host:25?tls=required      STARTTLS required
 	//	smtp://host:25?tls=off           never encrypted
-	//	smtps://user:password@host:465   TLS from the first byte (RFC 8314)
-	//	file:DIR                         one .eml file a message in DIR
+	//	smtps://user:password@host:465   TLS from the start (RFC 8314)
+	//	file:DIR                         one .eml file per message in DIR
 	//
-	// Reserved characters in user and password are percent-encoded.
+	// Reserved characters in user and password must be percent-encoded.
 	URL string `env:"SMTP_URL" doc:"smtp://user:password@host:587, smtps://... or file:DIR; file:tmp/mail in development"`
 	// From is the sender of every message, with or without a name.
 	From string `env:"MAIL_FROM" doc:"sender: Blog <blog@example.com>"`
@@ -36,20 +36,20 @@ const (
 	developmentFrom = "Development <dev@localhost>"
 )
 
-// Validate reports the settings that cannot work, in words for the person who
-// set them.
+// Validate returns the problems with the settings, worded for the person who set
+// them.
 func (c Config) Validate() error {
 	_, err := c.parse()
 	return err
 }
 
-// target is a Config taken apart.
+// target is a parsed Config.
 type target struct {
 	from     *mail.Address
-	dir      string // of file:DIR; otherwise the server below
+	dir      string // for file:DIR; otherwise the server below is used
 	host     string
 	port     int
-	implicit bool // TLS from the first byte
+	implicit bool // TLS from the start
 	startTLS string
 	user     string
 	password string
@@ -71,12 +71,12 @@ func (c Config) parse() (target, error) {
 		}
 	}
 	var t target
-	err := errors.Join(t.recipient(c.URL), t.sender(c.From))
+	err := errors.Join(t.parseURL(c.URL), t.parseFrom(c.From))
 	return t, err
 }
 
-// sender reads MAIL_FROM.
-func (t *target) sender(from string) (err error) {
+// parseFrom parses MAIL_FROM.
+func (t *target) parseFrom(from string) (err error) {
 	const try = "\n  try:   MAIL_FROM=\"Blog <blog@example.com>\""
 	if from == "" {
 		return errors.New("MAIL_FROM is required in production" + try)
@@ -87,8 +87,8 @@ func (t *target) sender(from string) (err error) {
 	return nil
 }
 
-// recipient reads SMTP_URL.
-func (t *target) recipient(address string) error {
+// parseURL parses SMTP_URL.
+func (t *target) parseURL(address string) error {
 	if address == "" {
 		return errors.New("SMTP_URL is required in production\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587")
 	}
@@ -101,14 +101,14 @@ func (t *target) recipient(address string) error {
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		// The parser's own error would print the password.
+		// The parser's error would print the password.
 		return errors.New("SMTP_URL cannot be read as a URL\n  try:   SMTP_URL=smtp://user:password@mail.example.com:587 (percent-encode reserved characters)")
 	}
-	return t.server(u)
+	return t.parseServer(u)
 }
 
-// server reads smtp:// and smtps:// URLs.
-func (t *target) server(u *url.URL) error {
+// parseServer parses smtp:// and smtps:// URLs.
+func (t *target) parseServer(u *url.URL) error {
 	switch u.Scheme {
 	case "smtp":
 		t.port = 587
@@ -131,7 +131,7 @@ func (t *target) server(u *url.URL) error {
 	t.password, _ = u.User.Password()
 	t.startTLS = tlsOffered
 	if t.password != "" && !isLocal(t.host) {
-		t.startTLS = tlsRequired // or whoever sits between could have the password by hiding the offer
+		t.startTLS = tlsRequired // otherwise an attacker in the middle could get the password by hiding the offer
 	}
 	for name, values := range u.Query() {
 		choice := values[0]

@@ -15,26 +15,25 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// timeout bounds the connection and each exchange with the server.
+// timeout limits connecting and each exchange with the server.
 const timeout = 15 * time.Second
 
-// Message is one mail to one person. Text is required; HTML may be empty.
+// Message is a mail to one recipient. Text is required; HTML is optional.
 type Message struct {
-	To      string // an address, with or without a name
-	Subject string // one line; any language
+	To      string // an address, with or without a display name
+	Subject string // one line, in any language
 	HTML    string
 	Text    string
 }
 
-// Mailer sends messages. It keeps no connection open and may be used from
-// many goroutines at once.
+// Mailer sends messages. It keeps no connection open and is safe for concurrent use.
 type Mailer struct {
 	target target
-	client *gomail.Client // nil when mail is written to files
+	client *gomail.Client // nil if mail is written to files
 }
 
-// New returns a Mailer for cfg, or says which setting is wrong. It does not
-// contact the server.
+// New returns a Mailer for cfg, or an error that names the invalid setting. It does
+// not connect to the server.
 func New(cfg Config) (*Mailer, error) {
 	t, err := cfg.parse()
 	if err != nil {
@@ -64,10 +63,9 @@ func New(cfg Config) (*Mailer, error) {
 	return m, nil
 }
 
-// Send delivers the message to the SMTP server, which takes on the rest, or
-// writes it to the directory. Addresses and subjects with control characters
-// are refused, so nothing a user typed can add headers or recipients. See
-// IsPermanent for the errors.
+// Send hands the message to the SMTP server, which delivers it, or writes it to the
+// directory. It rejects addresses and subjects with control characters, so that user
+// input cannot add headers or recipients. See IsPermanent for the errors.
 func (m *Mailer) Send(ctx context.Context, message Message) error {
 	msg, err := m.compose(message)
 	if err != nil {
@@ -81,8 +79,8 @@ func (m *Mailer) Send(ctx context.Context, message Message) error {
 		return fmt.Errorf("mail: connect to %s: %w", m.target.host, err)
 	}
 	err = m.client.SendWithSMTPClient(connection, msg)
-	// The server has taken the message or has not; a failing goodbye changes
-	// nothing, and reporting it would send the message again.
+	// The server has already accepted or rejected the message. Reporting a failing
+	// QUIT would make the caller send it again.
 	_ = m.client.CloseWithSMTPClient(connection)
 	if err != nil {
 		return fmt.Errorf("mail: send: %w", err)
@@ -90,11 +88,11 @@ func (m *Mailer) Send(ctx context.Context, message Message) error {
 	return nil
 }
 
-// errMessage is a message that cannot be sent as it is.
+// errMessage marks a message that cannot be sent as it is.
 var errMessage = errors.New("mail: invalid message")
 
-// IsPermanent reports whether sending the same message again is useless: it
-// is malformed, or the server refused it for good (5yz, RFC 5321 4.2.1).
+// IsPermanent reports whether sending the same message again is pointless, because it
+// is malformed or the server rejected it permanently (5yz, RFC 5321 4.2.1).
 func IsPermanent(err error) bool {
 	var refused *gomail.SendError
 	return errors.Is(err, errMessage) || errors.As(err, &refused) && refused.ErrorCode() >= 500
@@ -112,14 +110,14 @@ func (m *Mailer) compose(message Message) (*gomail.Msg, error) {
 		return nil, fmt.Errorf("%w: no text part", errMessage)
 	}
 	from := m.target.from
-	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent()) // what sends it, and its version, is nobody's business
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent()) // do not disclose the software and its version
 	msg.FromMailAddress(from)
 	msg.ToMailAddress(to)
 	msg.Subject(message.Subject)
 	msg.SetDate()
-	// Not the library's own id, which tells the name of this machine.
+	// The library's message id discloses the host name.
 	msg.SetMessageIDWithValue(rand.Text() + from.Address[strings.LastIndexByte(from.Address, '@'):])
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office replies, please
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: suppresses out-of-office replies
 	msg.SetBodyString(gomail.TypeTextPlain, message.Text)
 	if message.HTML != "" {
 		msg.AddAlternativeString(gomail.TypeTextHTML, message.HTML)
@@ -127,8 +125,7 @@ func (m *Mailer) compose(message Message) (*gomail.Msg, error) {
 	return msg, nil
 }
 
-// write puts the message into the directory, whole or not at all. Names sort
-// by time.
+// write writes the message to the directory atomically. File names sort by time.
 func (m *Mailer) write(msg *gomail.Msg) error {
 	var text bytes.Buffer
 	if _, err := msg.WriteTo(&text); err != nil {

@@ -23,15 +23,15 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// shown is how many of the newest mails the list shows, and the panel.
+// Number of messages shown by the list and by the panel, newest first.
 const (
-	shown = 200
-	brief = 20
+	listLimit  = 200
+	panelLimit = 20
 )
 
-// Preview returns the routes that show written mail at /dev/mail, to this
-// machine, when mail is written to files and cfg says development; otherwise it
-// returns none. The list is a web.Panel for who accepts JSON alone.
+// Preview returns the routes that show written mail at /dev/mail, to this machine
+// only, if mail is written to files and cfg.Env is development; otherwise it returns
+// none. The list is a web.Panel for requests that accept only JSON.
 func (m *Mailer) Preview(cfg Config) []web.Route {
 	if m.target.dir == "" || cfg.Env != "development" {
 		return nil
@@ -42,19 +42,19 @@ func (m *Mailer) Preview(cfg Config) []web.Route {
 	}
 }
 
-// written is one mail as the pages show it.
-type written struct {
+// storedMail is a message as the pages show it.
+type storedMail struct {
 	Name, From, To, Subject string
 	Date                    time.Time
 	Text                    string
-	HTML                    string // shown in a frame that may do nothing but show it
+	HTML                    string // shown in a sandboxed frame
 }
 
 func (m *Mailer) list(c *gin.Context) {
 	asPanel := c.GetHeader("Accept") == "application/json"
-	limit := shown
+	limit := listLimit
 	if asPanel {
-		limit = brief
+		limit = panelLimit
 	}
 	mails, err := m.newest(limit)
 	switch {
@@ -67,8 +67,8 @@ func (m *Mailer) list(c *gin.Context) {
 	}
 }
 
-// panel is the list as a part of the page at /dev.
-func panel(mails []written) web.Panel {
+// panel returns the list as a panel of the page at /dev.
+func panel(mails []storedMail) web.Panel {
 	p := web.Panel{Title: "Mail", Head: []string{"date", "to", "subject"}}
 	for _, mail := range mails {
 		p.Rows = append(p.Rows, web.PanelRow{
@@ -79,14 +79,14 @@ func panel(mails []written) web.Panel {
 	return p
 }
 
-// newest returns the last mails, the newest first.
-func (m *Mailer) newest(limit int) ([]written, error) {
+// newest returns the latest messages, newest first.
+func (m *Mailer) newest(limit int) ([]storedMail, error) {
 	entries, err := os.ReadDir(m.target.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	slices.Reverse(entries) // names sort by time
-	var mails []written
+	var mails []storedMail
 	for _, entry := range entries {
 		if len(mails) == limit {
 			break
@@ -111,8 +111,8 @@ func (m *Mailer) show(c *gin.Context) {
 }
 
 func render(c *gin.Context, page *template.Template, data any) {
-	// The frame inherits this policy: styles and embedded pictures, no script,
-	// nothing from elsewhere.
+	// The frame inherits this policy: styles and embedded images only, no scripts, no
+	// external resources.
 	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	c.Header("Cache-Control", "no-store")
 	c.Header("Content-Type", "text/html; charset=utf-8")
@@ -121,24 +121,24 @@ func render(c *gin.Context, page *template.Template, data any) {
 	}
 }
 
-// read reads one mail of the directory; name can name nothing outside it.
-func (m *Mailer) read(name string) (written, error) {
+// read reads one message of the directory. It cannot reach files outside it.
+func (m *Mailer) read(name string) (storedMail, error) {
 	root, err := os.OpenRoot(m.target.dir)
 	if err != nil {
-		return written{}, err
+		return storedMail{}, err
 	}
 	defer root.Close()
 	if path.Ext(name) != ".eml" {
-		return written{}, fs.ErrNotExist
+		return storedMail{}, fs.ErrNotExist
 	}
 	file, err := root.Open(name)
 	if err != nil {
-		return written{}, err
+		return storedMail{}, err
 	}
 	defer file.Close()
 	message, err := mail.ReadMessage(file)
 	if err != nil {
-		return written{}, err
+		return storedMail{}, err
 	}
 	decode := func(header string) string {
 		text, err := new(mime.WordDecoder).DecodeHeader(message.Header.Get(header))
@@ -147,13 +147,13 @@ func (m *Mailer) read(name string) (written, error) {
 		}
 		return text
 	}
-	shown := written{Name: name, From: decode("From"), To: decode("To"), Subject: decode("Subject")}
+	shown := storedMail{Name: name, From: decode("From"), To: decode("To"), Subject: decode("Subject")}
 	shown.Date, _ = message.Header.Date()
 	return shown, shown.body(message.Header.Get, message.Body)
 }
 
-// body reads a part and the parts within it.
-func (w *written) body(header func(string) string, r io.Reader) error {
+// body reads a part and its nested parts.
+func (w *storedMail) body(header func(string) string, r io.Reader) error {
 	kind, params, err := mime.ParseMediaType(header("Content-Type"))
 	if err != nil {
 		kind = "text/plain"

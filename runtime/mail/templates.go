@@ -10,26 +10,25 @@ import (
 	texttemplate "text/template"
 )
 
-// Set is a collection of mails, each made of two templates.
+// Set is a set of mail templates, two per mail.
 type Set struct {
 	html map[string]*htmltemplate.Template
 	text map[string]*texttemplate.Template
 }
 
-// Templates reads every pair NAME.html and NAME.txt at the root of fsys. The
-// text template defines the subject:
+// Templates parses every pair NAME.html and NAME.txt at the root of fsys. The text
+// template defines the subject:
 //
 //	{{define "subject"}}Welcome, {{.Username}}{{end -}}
 //	Hello {{.Username}}, ...
 //
-// layout.html, when it exists, surrounds every HTML part; it says where with
-// {{template "content" .}} and then each NAME.html defines "content". HTML is
-// escaped by context; a value that a template names and the data lacks is an
-// error, so that no mail goes out with a hole in it.
+// layout.html, if it exists, wraps every HTML part: it includes {{template "content"
+// .}}, and each NAME.html defines "content". HTML is escaped by context. A value that
+// the data lacks is an error, so that no mail is sent incomplete.
 //
-// Write texts that other people chose, such as names, as {{nolink .Username}}: a name
-// like www.example.com is then not a link in the program that shows the mail, and one
-// with line breaks adds no lines to it.
+// Write text chosen by other people, such as names, as {{nolink .Username}}: mail
+// programs then do not turn a name like www.example.com into a link, and line breaks
+// in it add no lines.
 func Templates(fsys fs.FS) (*Set, error) {
 	set := &Set{map[string]*htmltemplate.Template{}, map[string]*texttemplate.Template{}}
 	names, err := fs.Glob(fsys, "*.txt")
@@ -63,17 +62,17 @@ func Templates(fsys fs.FS) (*Set, error) {
 	return set, nil
 }
 
-// functions are those that templates have beside the language's own.
+// functions are the additional functions of templates.
 var functions = map[string]any{"nolink": nolink}
 
-// nolink puts a word joiner, which nobody sees, behind the characters by which mail
-// programs recognise a URL or an address, and the text on one line.
+// nolink joins text to one line and inserts an invisible word joiner after the
+// characters by which mail programs recognise URLs and addresses.
 func nolink(text string) string {
 	return strings.NewReplacer(".", ".\u2060", ":", ":\u2060", "@", "@\u2060").Replace(strings.Join(strings.Fields(text), " "))
 }
 
-// Message renders the mail called name for one recipient. Line breaks that
-// data brings into the subject become spaces.
+// Message renders the mail called name for one recipient. Line breaks in the subject,
+// from data, become spaces.
 func (s *Set) Message(to, name string, data any) (Message, error) {
 	text, ok := s.text[name]
 	if !ok {

@@ -1,14 +1,15 @@
-// Package openapi describes an application's routes as an OpenAPI 3.1
-// document, made from the same table that serves them, and serves it.
+// Package openapi generates an OpenAPI 3.1 document of an application's routes, from
+// the same table that serves them, and serves it.
 //
-// Reading order: openapi.go (Module and Info), document.go (from routes to operations),
-// schema.go (from Go types to schemas) with pattern.go and limits.go, words.go, docs.go.
+// Reading order: openapi.go (Module and Info), document.go (routes to operations),
+// schema.go (Go types to schemas) with pattern.go and limits.go, naming.go (operation
+// ids and descriptions), docs.go.
 //
-// # Why a generator of our own
+// # Why our own generator
 //
-// What a route takes and answers is known to package web: the document asks the same
-// rows that bind and check (web.Fields, web.Keys, web.Described). kin-openapi writes 3.0;
-// swaggest/openapi-go reads tags of its own, so that each rule would be said twice. The
-// tests read the document with kin-openapi, a JSON Schema validator and the generators of
-// clients.
+// Package web knows the inputs and outputs of a route: the document is derived from
+// the same data that binds and validates requests (web.Fields, web.Keys,
+// web.Described). kin-openapi generates 3.0; swaggest/openapi-go reads its own tags,
+// so that each rule would be written twice. The tests check the document with
+// kin-openapi, a JSON Schema validator and client generators.
 package openapi

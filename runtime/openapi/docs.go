@@ -20,13 +20,13 @@ import (
 //go:embed page
 var page embed.FS
 
-// docsPolicy lets the reference load what this program serves and nothing
-// else. Its pictures are in its own style sheet.
+// docsPolicy lets the API reference load only what this program serves. Its style
+// sheet embeds its images.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// docs are the routes of the API reference: Swagger UI out of the binary. Scalar's
-// reference (1.76) has the better navigation, but takes 1.4 MB, not 0.4, works only
-// where the policy allows inline styles, and leads to its maker's services.
+// docs returns the routes of the API reference: Swagger UI, embedded in the binary.
+// Scalar's reference (1.76) has better navigation, but takes 1.4 MB instead of 0.4,
+// requires a policy that allows inline styles, and links to the vendor's services.
 func docs(title string) []web.Route {
 	var index bytes.Buffer
 	err := template.Must(template.ParseFS(page, "page/index.html")).Execute(&index, title)
@@ -55,7 +55,7 @@ func docs(title string) []web.Route {
 				return
 			}
 			assets.ServeHTTP(c.Writer, c.Request)
-			if c.Writer.Status() == http.StatusNotFound { // nothing is written yet
+			if c.Writer.Status() == http.StatusNotFound { // nothing has been written yet
 				web.Fail(c, fault.NotFound("Not found"))
 			}
 		}).Doc("Assets of the API reference").Hide(),

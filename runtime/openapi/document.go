@@ -15,12 +15,12 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Document returns the OpenAPI 3.1 document of the modules' routes as indented
-// JSON. The same modules give the same bytes.
+// Document returns the OpenAPI 3.1 document of the modules' routes as indented JSON.
+// Its output is deterministic.
 func Document(info Info, modules []web.Module) ([]byte, error) {
 	d := &document{
 		OpenAPI: "3.1.0",
-		Info:    about{info.Title, info.Version, info.Description, info.Contact, info.License},
+		Info:    docInfo{info.Title, info.Version, info.Description, info.Contact, info.License},
 		Tags:    []tag{},
 		ids:     make(map[string]bool),
 		roots:   web.Roots(modules),
@@ -48,21 +48,21 @@ func Document(info Info, modules []web.Module) ([]byte, error) {
 	return bytes.TrimSpace(b.Bytes()), err
 }
 
-// document is the OpenAPI object, as far as it is used here.
+// document is the OpenAPI object, with the fields used here.
 type document struct {
 	OpenAPI    string             `json:"openapi"`
-	Info       about              `json:"info"`
+	Info       docInfo            `json:"info"`
 	Servers    []server           `json:"servers"`
 	Tags       []tag              `json:"tags"`
 	Paths      ordered[*pathItem] `json:"paths"`
 	Components components         `json:"components"`
 
-	ids     map[string]bool // operation ids that are taken
+	ids     map[string]bool // operation ids in use
 	schemas *schemas
-	roots   []string // of the paths of the API
+	roots   []string // path prefixes of the API
 }
 
-type about struct {
+type docInfo struct {
 	Title       string  `json:"title"`
 	Version     string  `json:"version"`
 	Description string  `json:"description,omitempty"`
@@ -97,11 +97,11 @@ type operation struct {
 	Parameters  []parameter           `json:"parameters,omitempty"`
 	RequestBody *requestBody          `json:"requestBody,omitempty"`
 	Responses   ordered[*response]    `json:"responses"`
-	Security    []map[string][]string `json:"security"` // empty for a public one
+	Security    []map[string][]string `json:"security"` // empty if public
 	WebSocket   *messages             `json:"x-websocket,omitempty"`
 }
 
-// messages are what a WebSocket takes from its clients and sends to them.
+// messages are the schemas of the messages that clients send and receive.
 type messages struct {
 	Send    *schema `json:"send"`
 	Receive *schema `json:"receive"`
@@ -139,7 +139,7 @@ type header struct {
 }
 
 func (d *document) addModule(m web.Module) error {
-	shown := false
+	visible := false
 	reads := map[string]bool{}
 	for _, r := range m.Routes {
 		reads[r.Path] = reads[r.Path] || r.Method == http.MethodGet
@@ -148,7 +148,7 @@ func (d *document) addModule(m web.Module) error {
 		if r.Hidden {
 			continue
 		}
-		shown = true
+		visible = true
 		versioned := reads[r.Path] && slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, r.Method)
 		r.Path = m.Prefix + r.Path
 		op, err := d.operation(m.Name, r, versioned)
@@ -164,14 +164,14 @@ func (d *document) addModule(m web.Module) error {
 		}
 		item.set(strings.ToLower(r.Method), op)
 	}
-	if shown && !slices.ContainsFunc(d.Tags, func(t tag) bool { return t.Name == m.Name }) {
+	if visible && !slices.ContainsFunc(d.Tags, func(t tag) bool { return t.Name == m.Name }) {
 		d.Tags = append(d.Tags, tag{m.Name, cmp.Or(m.Doc, "Operations on "+words(m.Name)+".")})
 	}
 	return nil
 }
 
-// operation describes a route, whose path has its prefix. versioned says that it
-// changes what there is an ETag of.
+// operation describes a route whose path includes its prefix. versioned is set for
+// writes of a resource that has an ETag.
 func (d *document) operation(module string, r web.Route, versioned bool) (operation, error) {
 	op := operation{ID: d.id(module, r), Tags: []string{module}, Summary: cmp.Or(r.Summary, r.Method+" "+r.Path), Description: description(r), Security: []map[string][]string{}}
 	failures := slices.Clone(r.Faults)
@@ -186,7 +186,7 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 			op.RequestBody = d.body(body)
 			failures = append(failures, 400, 408, 413, 415)
 		}
-		if body != nil || len(fields) > 0 || r.Method == http.MethodGet { // unknown parameters, if nothing else
+		if body != nil || len(fields) > 0 || r.Method == http.MethodGet { // unknown parameters at least
 			failures = append(failures, http.StatusUnprocessableEntity)
 		}
 	}
@@ -196,7 +196,7 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 	}
 	for _, f := range fields {
 		p := d.parameter(f)
-		p.Description = cmp.Or(f.Doc, aboutParameter(r, f.In, f.Name)+aboutValues(p))
+		p.Description = cmp.Or(f.Doc, parameterDoc(r, f.In, f.Name)+valuesDoc(p))
 		op.Parameters = append(op.Parameters, p)
 		if f.Alias != "" {
 			other := f
@@ -209,8 +209,8 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 			failures = append(failures, http.StatusNotFound)
 		}
 	}
-	for _, name := range unread(r.Path, fields) {
-		op.Parameters = append(op.Parameters, parameter{Name: name, In: "path", Description: aboutParameter(r, "path", name), Required: true, Schema: &schema{Type: "string"}})
+	for _, name := range unboundParameters(r.Path, fields) {
+		op.Parameters = append(op.Parameters, parameter{Name: name, In: "path", Description: parameterDoc(r, "path", name), Required: true, Schema: &schema{Type: "string"}})
 	}
 	if versioned {
 		op.Parameters = append(op.Parameters, parameter{
@@ -240,19 +240,18 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 	if r.Lock {
 		failures = append(failures, http.StatusPreconditionRequired)
 	}
-	d.answers(&op, r, failures)
+	d.responses(&op, r, failures)
 	if r.MessageIn != nil && r.MessageOut != nil {
 		op.WebSocket = &messages{Send: d.schemas.of(r.MessageIn, in), Receive: d.schemas.of(r.MessageOut, out)}
 	}
 	if limited {
-		d.countdown(op.Responses.values[strconv.Itoa(r.Success)])
+		d.rateLimitHeaders(op.Responses.values[strconv.Itoa(r.Success)])
 	}
 	return op, nil
 }
 
-// answers describes what a route answers: its success, then its errors by
-// status.
-func (d *document) answers(op *operation, r web.Route, failures []int) {
+// responses describes the success response of a route, then its errors by status.
+func (d *document) responses(op *operation, r web.Route, failures []int) {
 	success := &response{Description: http.StatusText(r.Success)}
 	if r.Out != nil && r.Out != reflect.TypeFor[web.None]() {
 		success.Content.set("application/json", media{Schema: d.schemas.of(r.Out, out)})
@@ -282,7 +281,7 @@ func (d *document) answers(op *operation, r web.Route, failures []int) {
 	}
 }
 
-// addErrors describes the one shape of errors.
+// addErrors adds the schema of errors.
 func (d *document) addErrors() {
 	one := &schema{Type: "object", Description: "The shape of every error response."}
 	one.Properties.set("error", &schema{Type: "string", Description: "What went wrong."})
@@ -295,7 +294,7 @@ func (d *document) addErrors() {
 	d.Components.Responses.set("NotModified", &response{Description: "Not modified: the client's copy is current."})
 }
 
-// failure returns the name of the response of an error status.
+// failure adds the response of an error status if necessary, and returns its name.
 func (d *document) failure(status int) string {
 	text := cmp.Or(http.StatusText(status), "Status "+strconv.Itoa(status))
 	name := camel(text)
@@ -310,14 +309,14 @@ func (d *document) failure(status int) string {
 		r.Headers.set("Retry-After", header{Description: "Seconds to wait before retrying.", Schema: &schema{Type: "integer", Minimum: "0"}})
 	}
 	if status == http.StatusTooManyRequests {
-		d.countdown(r)
+		d.rateLimitHeaders(r)
 	}
 	r.Content.set("application/json", media{&schema{Ref: "#/components/schemas/Error"}, exampleOf(status, text)})
 	d.Components.Responses.set(name, r)
 	return name
 }
 
-// security makes a scheme known.
+// security adds a security scheme.
 func (d *document) security(name string) {
 	var scheme any
 	switch name {
@@ -350,8 +349,9 @@ func (d *document) body(f *reflect.StructField) *requestBody {
 	return b
 }
 
-// upload is a form with a file in a field. That further fields may hold files
-// is said in words: the schema of it makes clients that do not compile.
+// upload returns the body of a form with a file in a field. That further fields may
+// hold files is only described in text: expressed as a schema, it makes generators
+// emit clients that do not compile.
 func upload(field string) *requestBody {
 	form := &schema{Type: "object", Required: []string{field}}
 	form.Properties.set(field, &schema{Type: "string", Format: "binary", Description: "The file. Further fields, with any name, may hold more files."})
@@ -360,7 +360,7 @@ func upload(field string) *requestBody {
 	return b
 }
 
-// pathTemplate writes a path in OpenAPI's syntax.
+// pathTemplate converts a path to OpenAPI's syntax.
 func pathTemplate(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
@@ -371,9 +371,9 @@ func pathTemplate(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// unread returns the parameters of a path that no field reads, as in plain
+// unboundParameters returns the path parameters that no field reads, as in plain
 // routes.
-func unread(path string, fields []web.Field) []string {
+func unboundParameters(path string, fields []web.Field) []string {
 	var names []string
 	for segment := range strings.SplitSeq(path, "/") {
 		if !strings.HasPrefix(segment, ":") && !strings.HasPrefix(segment, "*") {
@@ -387,7 +387,7 @@ func unread(path string, fields []web.Field) []string {
 	return names
 }
 
-// camel joins words: "Not Found" and "not_found" are "NotFound".
+// camel joins words in camel case: "Not Found" and "not_found" become "NotFound".
 func camel(text string) string {
 	var b strings.Builder
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool {

@@ -8,8 +8,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// patterns are the rules that JSON Schema says by a regular expression, each
-// with a text that it lets pass.
+// patterns maps rules to an equivalent regular expression, with an example that
+// matches it.
 var patterns = map[string]struct{ expression, example string }{
 	"slug":      {`^[a-z0-9]+(-[a-z0-9]+)*$`, "a-short-name"},
 	"notblank":  {`\S`, "text"},
@@ -22,19 +22,19 @@ var patterns = map[string]struct{ expression, example string }{
 	"uppercase": {`^[^a-z]*$`, "TEXT"},
 }
 
-// maxPattern is how long an expression in a document may be.
+// maxPattern is the maximum length of a regular expression in the document.
 const maxPattern = 500
 
-// formats are the rules that JSON Schema says by a format.
+// formats maps rules to a format of JSON Schema.
 var formats = map[string]string{
 	"email": "email", "url": "uri", "http_url": "uri", "uri": "uri", "uuid": "uuid", "uuid4": "uuid", "uuid7": "uuid",
 	"ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "hostname_rfc1123": "hostname", "fqdn": "hostname",
 }
 
-// limit adds to a schema what the rules of a field of type t demand. Rules
-// that JSON Schema cannot say are left out.
+// limit adds the rules of a field of type t to a schema. Rules that JSON Schema
+// cannot express are omitted.
 func limit(s *schema, t reflect.Type, rules string) {
-	pointer := t.Kind() == reflect.Pointer // required of a pointer asks for presence only
+	pointer := t.Kind() == reflect.Pointer // on a pointer, required only means present
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -61,11 +61,11 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	numeric := json.Valid([]byte(param)) && param != "" && strings.Trim(param, "0123456789+-.eE") == ""
 	kind := s.kind()
 	if kind == "string" && t.Kind() != reflect.String {
-		// A type that is written as a text: its bounds are not lengths.
+		// A type with a text form: the bounds are not lengths.
 		if word := map[string]string{"min": "At least ", "gte": "At least ", "gt": "More than ", "max": "At most ", "lte": "At most ", "lt": "Less than "}[name]; word != "" {
 			s.Description = strings.TrimSpace(s.Description + " " + word + web.Bound(t, param) + ".")
 			if word == "At least " && numeric && !strings.HasPrefix(param, "-") {
-				s.Pattern = strings.Replace(s.Pattern, "^-?", "^", 1) // a decimal's
+				s.Pattern = strings.Replace(s.Pattern, "^-?", "^", 1) // of a decimal
 			}
 		}
 		return
@@ -76,7 +76,7 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	case patterns[name].expression != "" && kind == "string":
 		s.Pattern, s.Examples = patterns[name].expression, []any{patterns[name].example}
 	case name == "pattern" && kind == "string":
-		// Classes of Unicode become thousands of ranges, which tell nobody anything.
+		// Unicode classes expand to thousands of ranges, useless to readers.
 		if pattern := ecma(param); len(pattern) <= maxPattern {
 			s.Pattern = pattern
 		}
@@ -117,7 +117,7 @@ func (s *schema) bound(name string, n json.Number, least, most *json.Number) {
 	}
 }
 
-// types are the names of a schema's types.
+// types returns the type names of a schema.
 func (s *schema) types() []string {
 	switch kind := s.Type.(type) {
 	case string:
@@ -128,7 +128,7 @@ func (s *schema) types() []string {
 	return nil
 }
 
-// kind is the one type beside null.
+// kind returns the type other than null.
 func (s *schema) kind() string {
 	for _, name := range s.types() {
 		if name != "null" {

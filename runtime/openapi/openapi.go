@@ -14,14 +14,14 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Info is what the document says about the API as a whole.
+// Info is the general information about an API.
 type Info struct {
 	Title       string
 	Version     string
-	Description string   // may be Markdown
-	Servers     []string // base URLs; empty for the one that serves the document
-	Contact     Contact  // whom to ask about the API; may be empty
-	License     License  // of the API; may be empty
+	Description string   // Markdown is allowed
+	Servers     []string // base URLs; by default the server of the document
+	Contact     Contact  // contact for questions about the API; optional
+	License     License  // optional
 }
 
 // Contact is the contact for users of the API.
@@ -37,9 +37,9 @@ type License struct {
 	URL  string `json:"url,omitempty"`
 }
 
-// Module serves the document of the modules at /openapi.json and an API
-// reference page at /docs to those whom the guards let pass, and adds the command
-// openapi. The document is made once, here.
+// Module serves the OpenAPI document of the modules at /openapi.json and an API
+// reference at /docs, both behind the guards, and adds the openapi command. It
+// generates the document once.
 func Module(info Info, modules []web.Module, guards ...web.Guard) web.Module {
 	document, err := Document(info, modules)
 	m := web.Module{
@@ -57,13 +57,14 @@ func Module(info Info, modules []web.Module, guards ...web.Guard) web.Module {
 	return m
 }
 
-// Password returns the guard that asks for a password by HTTP Basic, as browsers
-// understand; the name does not matter. There is none for an empty password.
+// Password returns a guard that requires a password by HTTP Basic authentication,
+// which browsers support; the user name is ignored. An empty password returns no
+// guard.
 func Password(password string) []web.Guard {
 	if password == "" {
 		return nil
 	}
-	want := sha256.Sum256([]byte(password)) // compared in a time that tells nothing, not even the length
+	want := sha256.Sum256([]byte(password)) // hashed, so that the comparison leaks not even the length
 	return []web.Guard{{
 		Name: "password", Doc: "Requires the documentation password.", Status: []int{http.StatusUnauthorized},
 		Check: func(c *gin.Context) error {
@@ -72,14 +73,14 @@ func Password(password string) []web.Guard {
 			if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
 				return nil
 			}
-			refused := fault.Unauthorized("Not authenticated")
-			refused.Challenge = `Basic realm="docs", charset="UTF-8"`
-			return refused
+			f := fault.Unauthorized("Not authenticated")
+			f.Challenge = `Basic realm="docs", charset="UTF-8"`
+			return f
 		},
 	}}
 }
 
-// Command prints the document.
+// Command returns the openapi command, which prints the document.
 func Command(info Info, modules []web.Module) command.Command {
 	return command.Command{Name: "openapi", Summary: "print the OpenAPI document", Run: func(_ context.Context, io command.IO) error {
 		if len(io.Args) > 0 {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// ordered is a JSON object whose keys keep the order in which they came.
+// ordered is a JSON object that keeps its keys in insertion order.
 type ordered[V any] struct {
 	keys   []string
 	values map[string]V
@@ -26,10 +26,10 @@ func (o *ordered[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
-// IsZero reports whether there is nothing to write, for omitzero.
+// IsZero reports whether the object is empty, for omitzero.
 func (o ordered[V]) IsZero() bool { return len(o.keys) == 0 }
 
-// MarshalJSON writes the keys in order.
+// MarshalJSON writes the keys in insertion order.
 func (o ordered[V]) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')

@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// ecma writes a pattern of Go in the syntax of ECMA-262, which JSON Schema
-// uses: classes as plain ranges, no flags and no names. One that Go cannot read
-// comes back as it is.
+// ecma converts a Go regular expression to the syntax of ECMA-262, which JSON Schema
+// uses: classes become plain ranges; flags and group names are dropped. It returns an
+// invalid pattern unchanged.
 func ecma(pattern string) string {
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -27,7 +27,7 @@ func writePattern(b *strings.Builder, t *syntax.Regexp) {
 			if t.Flags&syntax.FoldCase != 0 && unicode.ToLower(c) != unicode.ToUpper(c) {
 				fmt.Fprintf(b, "[%c%c]", unicode.ToLower(c), unicode.ToUpper(c))
 			} else {
-				b.WriteString(quoted(c))
+				b.WriteString(quoteLiteral(c))
 			}
 		}
 	case syntax.OpCharClass:
@@ -88,7 +88,7 @@ func writePattern(b *strings.Builder, t *syntax.Regexp) {
 	}
 }
 
-// writeGroup writes what a repetition is of.
+// writeGroup writes the operand of a repetition.
 func writeGroup(b *strings.Builder, t *syntax.Regexp) {
 	switch {
 	case t.Op == syntax.OpCharClass, t.Op == syntax.OpCapture, t.Op == syntax.OpAnyChar, t.Op == syntax.OpAnyCharNotNL,
@@ -101,9 +101,9 @@ func writeGroup(b *strings.Builder, t *syntax.Regexp) {
 	}
 }
 
-// writeClass writes ranges, or what they leave out where they go to the end of
-// Unicode. Characters beyond the first 65,536 are two units to JavaScript: a
-// class that leaves some out lets them pass.
+// writeClass writes the ranges of a class, or their complement if they extend to the
+// end of Unicode. JavaScript sees characters beyond U+FFFF as two units, so a class
+// that excludes some of them accepts them.
 func writeClass(b *strings.Builder, ranges []rune) {
 	const last = 0xffff
 	open := `[`
@@ -117,9 +117,9 @@ func writeClass(b *strings.Builder, ranges []rune) {
 		switch {
 		case from > last:
 		case from == to:
-			b.WriteString(inClass(from))
+			b.WriteString(quoteInClass(from))
 		default:
-			b.WriteString(inClass(from) + `-` + inClass(to))
+			b.WriteString(quoteInClass(from) + `-` + quoteInClass(to))
 		}
 	}
 	b.WriteString(`]`)
@@ -137,7 +137,7 @@ func complement(ranges []rune) []rune {
 	return others
 }
 
-func inClass(c rune) string {
+func quoteInClass(c rune) string {
 	if c < 0x80 && (unicode.IsLetter(c) || unicode.IsDigit(c)) {
 		return string(c)
 	}
@@ -147,7 +147,7 @@ func inClass(c rune) string {
 	return fmt.Sprintf(`\u%04x`, c)
 }
 
-func quoted(c rune) string {
+func quoteLiteral(c rune) string {
 	switch {
 	case strings.ContainsRune(`\.+*?()|[]{}^$/`, c):
 		return `\` + string(c)

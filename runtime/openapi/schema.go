@@ -15,7 +15,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// schema is a JSON Schema, as far as it is used here.
+// schema is a JSON Schema, with the keywords used here.
 type schema struct {
 	Ref              string           `json:"$ref,omitempty"`
 	Type             any              `json:"type,omitempty"` // a name, or a list of names
@@ -25,7 +25,7 @@ type schema struct {
 	ContentMediaType string           `json:"contentMediaType,omitempty"`
 	Enum             []any            `json:"enum,omitempty"`
 	Default          any              `json:"default,omitempty"`
-	Examples         []any            `json:"examples,omitempty"` // where a pattern would make readers guess
+	Examples         []any            `json:"examples,omitempty"` // for patterns, which are hard to read
 	Minimum          json.Number      `json:"minimum,omitempty"`
 	Maximum          json.Number      `json:"maximum,omitempty"`
 	ExclusiveMinimum json.Number      `json:"exclusiveMinimum,omitempty"`
@@ -45,7 +45,8 @@ type schema struct {
 	OneOf            []*schema        `json:"oneOf,omitempty"`
 }
 
-// direction is whether a type is read or written: what is required differs.
+// direction tells whether a type is read or written, since the required properties
+// differ.
 type direction int
 
 const (
@@ -53,7 +54,7 @@ const (
 	out
 )
 
-// schemas makes schemas of Go types. Named structs become components.
+// schemas converts Go types to schemas. Named structs become components.
 type schemas struct {
 	components ordered[*schema]
 	names      map[use]string
@@ -72,7 +73,7 @@ var (
 	webPackage    = reflect.TypeFor[web.None]().PkgPath()
 )
 
-// of returns the schema of a type without rules.
+// of returns the schema of a type, without validation rules.
 func (s *schemas) of(t reflect.Type, dir direction) *schema {
 	switch {
 	case t.Kind() == reflect.Pointer:
@@ -86,21 +87,21 @@ func (s *schemas) of(t reflect.Type, dir direction) *schema {
 		return &schema{}
 	}
 	if described, ok := web.Describe(t); ok {
-		made := new(schema)
-		if err := json.Unmarshal([]byte(described.JSONSchema()), made); err != nil {
+		result := new(schema)
+		if err := json.Unmarshal([]byte(described.JSONSchema()), result); err != nil {
 			panic(fmt.Sprintf("openapi: the JSON schema of %v: %v", t, err))
 		}
-		if list, ok := made.Type.([]any); ok {
+		if list, ok := result.Type.([]any); ok {
 			var names []string
 			for _, name := range list {
 				names = append(names, fmt.Sprint(name))
 			}
-			made.Type = names
+			result.Type = names
 		}
-		return made
+		return result
 	}
-	if made := s.encoded(t, dir); made != nil {
-		return made
+	if result := s.encoded(t, dir); result != nil {
+		return result
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -119,11 +120,11 @@ func (s *schemas) of(t reflect.Type, dir direction) *schema {
 		return &schema{Type: "string"}
 	case reflect.Slice, reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
-			made := &schema{Type: "string", ContentEncoding: "base64"}
+			result := &schema{Type: "string", ContentEncoding: "base64"}
 			if dir == out {
-				return nullable(made)
+				return nullable(result)
 			}
-			return made
+			return result
 		}
 		return &schema{Type: "array", Items: s.of(t.Elem(), dir)}
 	case reflect.Map:
@@ -131,11 +132,11 @@ func (s *schemas) of(t reflect.Type, dir direction) *schema {
 	case reflect.Struct:
 		return s.named(t, dir)
 	}
-	return &schema{} // anything
+	return &schema{} // any value
 }
 
-// encoded returns the schema of a type that encodes itself, by what it makes
-// of its zero value, and nil for the others and for lists.
+// encoded returns the schema of a type that marshals itself, derived from the JSON of
+// its zero value. It returns nil for other types.
 func (s *schemas) encoded(t reflect.Type, dir direction) *schema {
 	if !t.Implements(jsonMarshaler) && !t.Implements(textMarshaler) || t.Kind() == reflect.Interface {
 		return nil
@@ -157,28 +158,29 @@ func (s *schemas) encoded(t reflect.Type, dir direction) *schema {
 	return &schema{}
 }
 
-// nullable lets null pass as well.
+// nullable returns the schema extended by null.
 func nullable(s *schema) *schema {
 	switch kind := s.Type.(type) {
 	case string:
-		made := *s
-		made.Type = []string{kind, "null"}
-		return &made
+		result := *s
+		result.Type = []string{kind, "null"}
+		return &result
 	case []string:
-		made := *s
+		result := *s
 		if !slices.Contains(kind, "null") {
-			made.Type = append(slices.Clone(kind), "null")
+			result.Type = append(slices.Clone(kind), "null")
 		}
-		return &made
+		return &result
 	}
 	if s.Ref == "" && s.OneOf == nil {
-		return s // anything
+		return s // accepts null already
 	}
 	return &schema{AnyOf: []*schema{s, {Type: "null"}}}
 }
 
-// bulk is an array, or an object that holds it. Both have names where their
-// elements have: tools that compare documents tell alternatives by them.
+// bulk returns the schema of an array, or an object that holds it. Both are named
+// components if the elements are: tools that compare documents identify alternatives
+// by name.
 func (s *schemas) bulk(t reflect.Type, dir direction) *schema {
 	list := &schema{Type: "array", Items: s.of(t.Elem(), dir), MinItems: "1", MaxItems: "1000"}
 	envelope := &schema{Type: "object", Required: []string{"items"}}
@@ -203,27 +205,27 @@ func (s *schemas) bulk(t reflect.Type, dir direction) *schema {
 	return &schema{OneOf: []*schema{{Ref: "#/components/schemas/" + name + "List"}, {Ref: "#/components/schemas/" + name + "Items"}}}
 }
 
-// named returns a reference to the component of a struct, or the struct's
-// schema itself when it has no name.
+// named returns a reference to the component of a struct, or the schema itself if the
+// struct is anonymous.
 func (s *schemas) named(t reflect.Type, dir direction) *schema {
 	if t.Name() == "" {
-		made := &schema{}
-		s.fill(made, t, dir)
-		return made
+		result := &schema{}
+		s.fill(result, t, dir)
+		return result
 	}
 	name, known := s.names[use{t, dir}]
 	if !known {
 		name = s.name(t, dir)
 		s.names[use{t, dir}] = name
-		made := &schema{}
-		s.components.set(name, made) // before it is filled, for types that hold themselves
-		s.fill(made, t, dir)
+		result := &schema{}
+		s.components.set(name, result) // before fill, for recursive types
+		s.fill(result, t, dir)
 	}
 	return &schema{Ref: "#/components/schemas/" + name}
 }
 
-// name makes a component's name of a type: "Post" of model.Post, "PagePost" of
-// db.Page[model.Post], "PostsCreateBody" of posts.createBody.
+// name returns a free component name for a type: "Post" for model.Post, "PagePost"
+// for db.Page[model.Post], "PostsCreateBody" for posts.createBody.
 func (s *schemas) name(t reflect.Type, dir direction) string {
 	name := typeName(t.Name(), path.Base(t.PkgPath()))
 	candidates := []string{name, camel(path.Base(t.PkgPath())) + name}
@@ -240,7 +242,7 @@ func (s *schemas) name(t reflect.Type, dir direction) string {
 	}
 }
 
-// typeName writes a Go type's name, with its arguments, as one word.
+// typeName converts the name of a Go type, with its type arguments, to camel case.
 func typeName(name, pkg string) string {
 	base, args, generic := strings.Cut(name, "[")
 	if base[0] >= 'a' && base[0] <= 'z' {
@@ -260,29 +262,30 @@ func typeName(name, pkg string) string {
 	return camel(base)
 }
 
-// fill describes the keys of a struct.
-func (s *schemas) fill(made *schema, t reflect.Type, dir direction) {
-	made.Type = "object"
+// fill adds the properties of a struct.
+func (s *schemas) fill(result *schema, t reflect.Type, dir direction) {
+	result.Type = "object"
 	for _, key := range web.Keys(t) {
 		rules := key.Field.Tag.Get("binding")
 		if also := key.Field.Tag.Get("schema"); also != "" {
-			rules += "," + also // what a Check demands
+			rules += "," + also // rules enforced by Check
 		}
 		if dir == out {
-			rules = lasting(rules)
+			rules = lastingRules(rules)
 		}
 		property := s.of(key.Field.Type, dir)
-		// Clients take what may be anything for what may be absent: it is not required.
+		// Client generators treat a property that may be anything as optional, so it
+		// is not required.
 		if required := hasRule(rules, "required"); required || dir == out && !key.Omit && !reflect.DeepEqual(property, &schema{}) {
-			made.Required = append(made.Required, key.Name)
+			result.Required = append(result.Required, key.Name)
 			if required && key.Field.Type.Kind() == reflect.Pointer {
 				property = s.of(key.Field.Type.Elem(), dir)
 			}
 		} else if dir == out && key.Field.Type.Kind() == reflect.Pointer {
-			property = s.of(key.Field.Type.Elem(), dir) // left out when it would be null
+			property = s.of(key.Field.Type.Elem(), dir) // omitted instead of null
 		}
 		limit(property, key.Field.Type, rules)
-		if property = settled(property); property.Ref == "" {
+		if property = normalized(property); property.Ref == "" {
 			property.Description = cmp.Or(key.Field.Tag.Get("doc"), property.Description, wellKnown[key.Name])
 		}
 		if text, ok := key.Field.Tag.Lookup("example"); ok && property.Ref == "" {
@@ -291,28 +294,28 @@ func (s *schemas) fill(made *schema, t reflect.Type, dir direction) {
 		if format := key.Field.Tag.Get("format"); format != "" {
 			property.Format = format
 		}
-		made.Properties.set(key.Name, property)
+		result.Properties.set(key.Name, property)
 	}
 }
 
-// value returns the schema of a parameter: absence is not null there.
+// value returns the schema of a parameter, which can be absent but not null.
 func (s *schemas) value(t reflect.Type, rules string) *schema {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	made := s.of(t, in)
-	limit(made, t, rules)
-	return settled(made)
+	result := s.of(t, in)
+	limit(result, t, rules)
+	return normalized(result)
 }
 
-// wellKnown describes the properties that every table has.
+// wellKnown describes the properties common to all tables.
 var wellKnown = map[string]string{
 	"id": "Unique identifier.", "created_at": "When it was created, in UTC.", "updated_at": "When it was last changed, in UTC.",
 }
 
-// lasting are the rules that hold for what is stored as well as for what is
-// sent: others may have been stricter or weaker when a row was written.
-func lasting(rules string) string {
+// lastingRules returns the rules that hold for stored values as well as for input:
+// other rules may have been stricter or weaker when a row was written.
+func lastingRules(rules string) string {
 	var kept []string
 	for rule := range strings.SplitSeq(rules, ",") {
 		if name, _, _ := strings.Cut(rule, "="); name == "oneof" || name == "dive" || formats[name] != "" || patterns[name].expression != "" {
@@ -322,11 +325,12 @@ func lasting(rules string) string {
 	return strings.Join(kept, ",")
 }
 
-// settled returns the schema in the form that tools understand: a null beside
-// the values of an enum stands apart, and an example keeps the rules.
-func settled(s *schema) *schema {
+// normalized returns the schema in a form that tools understand: null is an
+// alternative to an enum rather than one of its types, and examples that break the
+// rules are dropped.
+func normalized(s *schema) *schema {
 	if s.Items != nil {
-		s.Items = settled(s.Items)
+		s.Items = normalized(s.Items)
 	}
 	if text, ok := example(s); ok {
 		s.Examples = []any{text}
@@ -341,7 +345,8 @@ func settled(s *schema) *schema {
 	return &schema{AnyOf: []*schema{&values, {Type: "null"}}, Description: s.Description, Default: s.Default}
 }
 
-// example makes the example of a schema as long as its rules ask.
+// example adapts the example of a schema to its length limits. ok is false if there
+// is none that matches.
 func example(s *schema) (string, bool) {
 	if len(s.Examples) == 0 {
 		return "", false
@@ -358,7 +363,7 @@ func example(s *schema) (string, bool) {
 	return text, err == nil && fits
 }
 
-// literal is a default as JSON has it.
+// literal converts a default to its JSON value.
 func literal(t reflect.Type, text string) any {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -1,27 +1,26 @@
-// Package pages serves HTML: html/template with layouts, partials and filters,
-// and static files under names that change with their content. Templates and
-// static files are embedded in the binary; in development they are read from
-// disk again whenever they change.
+// Package pages serves HTML: html/template with layouts, partials and filters, and
+// static files under names that change with their content. Templates and static files
+// are embedded in the binary; in development they are reread from disk whenever they
+// change.
 //
-// A module that serves pages has two folders:
+// A module that serves pages has two directories:
 //
-//	templates/layout.html      what pages have around them
+//	templates/layout.html      the default layout
 //	templates/layouts/*.html   further layouts
-//	templates/partials/*.html  pieces of pages
-//	templates/error.html       the page of an error, if any; see Errors
+//	templates/partials/*.html  parts of pages
+//	templates/error.html       the error page, optional; see Errors
 //	templates/*.html           the pages
 //	static/                    files served as they are
 //
-// Layouts and partials are seen by every page, under their path below
-// templates/. A page names its layout and fills the blocks that it leaves
-// open:
+// Every page can use all layouts and partials, by their path below templates/. A page
+// names its layout and defines the layout's blocks:
 //
 //	{{template "layout.html" .}}
 //	{{define "title"}}Home{{end}}
 //	{{define "content"}}{{template "partials/hero.html" .}}{{end}}
 //
-// All data is escaped by html/template for the place where it stands.
+// html/template escapes all data by context.
 //
-// Reading order: pages.go (New and Pages), site.go (templates, parsed), filters.go,
-// static.go.
+// Reading order: pages.go (New and Pages), site.go (parsing of templates),
+// filters.go, static.go.
 package pages

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// filters are the functions of every template besides asset. Their last
-// argument is the value, so that they stand behind it:
+// filters are the functions of every template, besides asset. The value is their last
+// argument, so that it can be piped:
 //
 //	{{.name | title}}                     "ada lovelace"  ->  Ada Lovelace
 //	{{.created_at | date "2 Jan 2006"}}   7 Mar 2026, with Go's layouts, in UTC
@@ -28,11 +28,10 @@ var filters = template.FuncMap{
 	"markdown": markdown,
 }
 
-// titleCase begins every word with a capital letter. (A Caser keeps state and
-// cannot be shared.)
+// titleCase capitalises every word. (A Caser has state and cannot be shared.)
 func titleCase(s string) string { return cases.Title(language.Und).String(s) }
 
-// date formats a time in UTC; the zero time and nil are empty.
+// date formats a time in UTC. The zero time and nil give "".
 func date(layout string, value any) (string, error) {
 	t, ok := value.(time.Time)
 	if p, isPointer := value.(*time.Time); isPointer {
@@ -50,8 +49,8 @@ func date(layout string, value any) (string, error) {
 	return t.UTC().Format(layout), nil
 }
 
-// truncate shortens s to at most n characters, the ellipsis included. It cuts
-// after a word where there is one to cut after.
+// truncate shortens s to at most n characters, including the ellipsis, at a word
+// boundary if possible.
 func truncate(n int, s string) string {
 	runes := []rune(s)
 	if len(runes) <= n {
@@ -71,10 +70,10 @@ func truncate(n int, s string) string {
 
 var converter = goldmark.New(goldmark.WithExtensions(extension.GFM))
 
-// markdown makes HTML. The converter leaves out raw HTML and links that run
-// scripts, so its output needs no further escaping.
+// markdown converts Markdown to HTML. The converter omits raw HTML and script URLs,
+// so its output needs no further escaping.
 func markdown(s string) (template.HTML, error) {
 	var b bytes.Buffer
 	err := converter.Convert([]byte(s), &b)
-	return template.HTML(b.String()), err // #nosec G203 -- the converter leaves raw HTML out
+	return template.HTML(b.String()), err // #nosec G203 -- the converter omits raw HTML
 }

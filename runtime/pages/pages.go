@@ -20,39 +20,39 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Policy is the Content-Security-Policy of a page: everything from this
-// server, nothing from elsewhere, no inline scripts or styles, no frames.
+// Policy is the Content-Security-Policy of pages: resources from this server only, no
+// inline scripts or styles, no frames.
 const Policy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// Options says how pages are made. The zero value is fine.
+// Options configures New. The zero value is valid.
 type Options struct {
-	Env     string                              // APP_ENV; "development" reads from disk
-	Static  string                              // the path of static files; "/static"
-	Policy  string                              // Content-Security-Policy; the constant Policy
-	Funcs   template.FuncMap                    // filters besides those of this package
-	Context func(c *gin.Context) map[string]any // what every page is given besides its data; path, the request's path, always is
+	Env     string                              // APP_ENV; "development" reads files from disk
+	Static  string                              // path of static files; default "/static"
+	Policy  string                              // Content-Security-Policy; default Policy
+	Funcs   template.FuncMap                    // additional filters
+	Context func(c *gin.Context) map[string]any // returns data for every page; path, the request's path, is always set
 }
 
-// Data is what a page shows, by the names its templates use. A name that a
-// template uses and Data lacks is an error.
+// Data is the data of a page, by the names used in its templates. A name that Data
+// lacks is an error.
 type Data map[string]any
 
 // Pages renders templates and serves static files.
 type Pages struct {
 	options Options
 	source  fs.FS
-	live    bool // read again when files change
+	live    bool // reload when files change
 
-	mu    sync.Mutex
-	stamp string // of the files that current was made of
-	now   *site
-	err   error // why now could not be made; in development only
+	mu     sync.Mutex
+	stamp  string // of the files that loaded was read from
+	loaded *site
+	err    error // why loading failed; in development only
 }
 
-// New reads the templates and static files of source. In development, when the
-// directory dir exists below the working directory, they are read from there
-// instead, again and again, and a mistake in them is shown in the browser;
-// otherwise a mistake is an error here that names file and line.
+// New parses the templates and static files of source. In development, if the
+// directory dir exists under the working directory, they are read from there instead,
+// whenever they change, and errors in them are shown in the browser. Otherwise New
+// returns an error with file and line.
 func New(source fs.FS, dir string, o Options) (*Pages, error) {
 	if o.Static == "" {
 		o.Static = "/static"
@@ -66,25 +66,25 @@ func New(source fs.FS, dir string, o Options) (*Pages, error) {
 		return p, nil
 	}
 	var err error
-	p.now, err = p.read()
+	p.loaded, err = p.read()
 	return p, err
 }
 
-// Routes returns the route of the static files. Names that asset makes are
-// kept by browsers for ever, others are asked for again each time.
+// Routes returns the route of the static files. Browsers keep files requested by the
+// names from asset indefinitely, and revalidate others.
 func (p *Pages) Routes() []web.Route {
 	return []web.Route{
 		web.Handle(http.MethodGet, p.options.Static+"/*path", p.static).Doc("Serve a static file").Hide(),
 	}
 }
 
-// Render answers with a page. It carries a weak ETag, and is a 304 without
-// body when the client has it already. Unless the handler has set
-// Cache-Control, only the client keeps it, and asks each time.
+// Render responds with a page. The response has a weak ETag and becomes a 304 without
+// a body if the client already has it. Unless the handler has set Cache-Control, only
+// the client may store it, and must revalidate it.
 func (p *Pages) Render(c *gin.Context, status int, page string, data Data) {
 	body, err := p.execute(c, page, data)
 	if err != nil {
-		p.broken(c, err)
+		p.renderFailed(c, err)
 		return
 	}
 	p.write(c, status, body)
@@ -101,14 +101,14 @@ func (p *Pages) write(c *gin.Context, status int, body []byte) {
 	}
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	c.Status(status)
-	_, _ = c.Writer.Write(body) // an error means that the client has gone
+	_, _ = c.Writer.Write(body) // an error means that the client has disconnected
 }
 
-// Errors returns middleware that shows a person who follows a link to what is
-// absent or forbidden the page error.html, which is given status, message and
-// request_id. Everybody else, every other error, paths of the API and those that
-// begin with one of except get the JSON that package web writes. Without such a
-// page it does nothing.
+// Errors returns middleware that responds with the page error.html to browser
+// navigation to a missing or forbidden page (404 and 403). The page gets status,
+// message and request_id. Other requests, other errors, paths of the API and paths
+// with a prefix in except get the JSON error of package web. Without error.html it
+// does nothing.
 func (p *Pages) Errors(except ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Next()
@@ -129,16 +129,16 @@ func (p *Pages) Errors(except ...string) gin.HandlerFunc {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			c.Errors = nil
-			p.broken(c, err)
+			p.renderFailed(c, err)
 		default:
-			c.Errors = nil // it is answered
+			c.Errors = nil // handled
 			c.Header("Cache-Control", "no-store")
 			p.write(c, f.Status, body)
 		}
 	}
 }
 
-// navigates says whether the request is a browser's for a page to show.
+// navigates reports whether a browser requests a page to display.
 func navigates(r *http.Request) bool {
 	dest := r.Header.Get("Sec-Fetch-Dest")
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
@@ -166,9 +166,9 @@ func (p *Pages) execute(c *gin.Context, page string, data Data) ([]byte, error) 
 	return body.Bytes(), nil
 }
 
-// broken answers when a page could not be made: in development with the place
-// of the mistake, otherwise like every unexpected error.
-func (p *Pages) broken(c *gin.Context, err error) {
+// renderFailed responds to an error in a template: in development with its location,
+// otherwise as for any unexpected error.
+func (p *Pages) renderFailed(c *gin.Context, err error) {
 	if !p.live {
 		web.Fail(c, err)
 		return
@@ -177,10 +177,10 @@ func (p *Pages) broken(c *gin.Context, err error) {
 	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	c.Header("Content-Type", "text/html; charset=utf-8")
 	c.Status(http.StatusInternalServerError)
-	_ = mistake.Execute(c.Writer, err.Error())
+	_ = errorPage.Execute(c.Writer, err.Error())
 }
 
-var mistake = template.Must(template.New("").Parse(`<!doctype html>
+var errorPage = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Template error</title>
 <style>body{font:1rem/1.5 system-ui,sans-serif;margin:3rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}pre{font:.9rem/1.6 ui-monospace,monospace;padding:1rem;border-left:4px solid #c33;overflow:auto;background:#8881}</style>
 <h1>Template error</h1><pre>{{.}}</pre><p>Fix it and reload this page. Shown in development only.</p></html>

@@ -12,16 +12,16 @@ import (
 	"strings"
 )
 
-// site is everything that was read from the source at one time.
+// site is the parsed content of the source at one time.
 type site struct {
 	pages  map[string]*template.Template // by path below templates/
 	assets map[string]asset              // by path below static/
 }
 
-// current returns the site as it is; when live, as the files are now.
+// current returns the current site. If live, it reloads changed files.
 func (p *Pages) current() (*site, error) {
 	if !p.live {
-		return p.now, nil
+		return p.loaded, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -30,13 +30,13 @@ func (p *Pages) current() (*site, error) {
 		return nil, err
 	}
 	if stamp != p.stamp {
-		p.now, p.err = p.read()
+		p.loaded, p.err = p.read()
 		p.stamp = stamp
 	}
-	return p.now, p.err
+	return p.loaded, p.err
 }
 
-// stampOf changes whenever a file comes, goes or is written.
+// stampOf returns a string that changes when a file is added, removed or modified.
 func stampOf(source fs.FS) (string, error) {
 	var b strings.Builder
 	for _, dir := range []string{"templates", "static"} {
@@ -54,7 +54,7 @@ func stampOf(source fs.FS) (string, error) {
 	return b.String(), nil
 }
 
-// walk visits every file below dir in order; an absent dir has none.
+// walk visits every file below dir in order. A missing dir has no files.
 func walk(source fs.FS, dir string, visit func(name string, entry fs.DirEntry) error) error {
 	err := fs.WalkDir(source, dir, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -68,7 +68,7 @@ func walk(source fs.FS, dir string, visit func(name string, entry fs.DirEntry) e
 	return err
 }
 
-// read makes the site of the files as they are.
+// read loads the site from the files.
 func (p *Pages) read() (*site, error) {
 	s := &site{pages: map[string]*template.Template{}, assets: map[string]asset{}}
 	err := walk(p.source, "static", func(name string, _ fs.DirEntry) error {
@@ -119,14 +119,14 @@ func (p *Pages) read() (*site, error) {
 	return s, nil
 }
 
-var place = regexp.MustCompile(`(?s)^(?:html/)?template: ?([^:]+):(\d+)(?::\d+)?: (.*)$`)
+var templateError = regexp.MustCompile(`(?s)^(?:html/)?template: ?([^:]+):(\d+)(?::\d+)?: (.*)$`)
 
-// locate adds the lines around the mistake to an error of package template.
+// locate adds the source lines around the location to an error of package template.
 func locate(source fs.FS, err error) error {
 	if err == nil {
 		return nil
 	}
-	found := place.FindStringSubmatch(err.Error())
+	found := templateError.FindStringSubmatch(err.Error())
 	if found == nil {
 		return err
 	}
@@ -135,13 +135,13 @@ func locate(source fs.FS, err error) error {
 	if readErr != nil {
 		return err
 	}
-	wrong, _ := strconv.Atoi(found[2]) // digits, by the expression
+	number, _ := strconv.Atoi(found[2]) // cannot fail: digits
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d: %s", file, wrong, found[3])
+	fmt.Fprintf(&b, "%s:%d: %s", file, number, found[3])
 	for i, line := range strings.Split(string(text), "\n") {
-		if n := i + 1; n >= wrong-2 && n <= wrong+2 {
+		if n := i + 1; n >= number-2 && n <= number+2 {
 			mark := " "
-			if n == wrong {
+			if n == number {
 				mark = ">"
 			}
 			fmt.Fprintf(&b, "\n  %s %3d | %s", mark, n, line)

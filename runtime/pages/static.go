@@ -20,8 +20,8 @@ type asset struct {
 	digest  string
 }
 
-// hashed is the name that changes with the content: app.css is
-// app.0123456789ab.css.
+// hashed returns the name that changes with the content: app.0123456789ab.css for
+// app.css.
 func (a asset) hashed() string {
 	extension := path.Ext(a.name)
 	return strings.TrimSuffix(a.name, extension) + "." + a.digest + extension
@@ -29,13 +29,13 @@ func (a asset) hashed() string {
 
 var hashForm = regexp.MustCompile(`\.[0-9a-f]{12}(\.[^./]*)?$`)
 
-// static serves a file under its own and its hashed name. A hash that is not
-// the content's own, as in a page that an older replica made, gets the file as
-// it is now, and no browser keeps that.
+// static serves a file under its own name and its hashed name. An outdated hash, as
+// in a page rendered by an older replica, gets the current file, without being
+// cached.
 func (p *Pages) static(c *gin.Context) {
 	s, err := p.current()
 	if err != nil {
-		p.broken(c, err)
+		p.renderFailed(c, err)
 		return
 	}
 	name := strings.TrimPrefix(c.Param("path"), "/")
@@ -59,8 +59,8 @@ func (p *Pages) static(c *gin.Context) {
 	}
 }
 
-// contentType knows what sites are made of by itself, since the types that a
-// system lists differ from one machine to the next.
+// contentType has the common types built in, since the system's list differs between
+// machines.
 func contentType(name string) string {
 	switch extension := path.Ext(name); extension {
 	case ".css":

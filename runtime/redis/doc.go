@@ -1,5 +1,5 @@
-// Package redis is what the replicas of an application share in a Redis besides
-// WebSocket rooms: the rate limit.
+// Package redis shares the rate limit between the replicas of an application.
+// WebSocket rooms are shared by package ws.
 //
-// Everything is in redis.go.
+// All code is in redis.go.
 package redis

@@ -1,5 +1,5 @@
-// Package replica lets requests read from the read replica of package db.
+// Package replica routes the reads of requests to the read replica of package db.
 //
-// Everything is in replica.go: the middleware, and who counts as one client. What a
-// statement is asked of is decided in package db, which knows no web.
+// All code is in replica.go: the middleware and the identification of clients.
+// Package db, which does not know about HTTP, decides where each statement goes.
 package replica

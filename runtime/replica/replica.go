@@ -30,7 +30,7 @@ func Middleware(gdb *gorm.DB) []gin.HandlerFunc {
 	return []gin.HandlerFunc{func(c *gin.Context) { handle(r, c) }}
 }
 
-// wroteCookie marks a client that has written within the last db.ReplicaLag.
+// wroteCookie marks a client that wrote within the last db.ReplicaLag.
 const wroteCookie = "wrote"
 
 func handle(r db.Replica, c *gin.Context) {
@@ -49,7 +49,7 @@ func handle(r db.Replica, c *gin.Context) {
 	}
 }
 
-// clientsOf returns what tells the client of a request apart.
+// clientsOf returns the values that identify the client of a request.
 func clientsOf(c *gin.Context) []string {
 	clients := []string{c.ClientIP()}
 	for _, name := range []string{"Authorization", "X-API-Key"} {

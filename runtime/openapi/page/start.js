@@ -1,11 +1,11 @@
 "use strict";
 
-// The token lives as long as the tab: it outlasts a reload, and no other tab
-// or later visitor finds it.
+// Keep the token in session storage: it survives a reload, but other tabs and
+// later visitors cannot read it.
 const kept = "docs token";
 const $ = (selector) => document.querySelector(selector);
 
-// Links inside of buttons confuse screen readers; the button already opens the
+// Links inside buttons confuse screen readers; the button already opens the
 // operation and sets its address.
 const plainLinks = ({ React }) => ({
   wrapComponents: {
@@ -26,7 +26,7 @@ const ui = SwaggerUIBundle({
   onComplete: () => account(ui.specSelectors.specJson().toJS()),
 });
 
-// What Swagger UI leaves without a name, or out of reach of the keyboard.
+// Fix missing accessible names and keyboard access in Swagger UI.
 new MutationObserver(() => {
   $("#servers")?.setAttribute("aria-label", "Server");
   for (const text of document.querySelectorAll("textarea:not([aria-label])")) text.setAttribute("aria-label", "Request body");
@@ -34,7 +34,7 @@ new MutationObserver(() => {
   for (const block of document.querySelectorAll(".curl:not([tabindex]), .microlight:not([tabindex])")) block.tabIndex = 0;
 }).observe($("#reference"), { childList: true, subtree: true });
 
-// account shows the login form when the document has a login that answers a
+// account shows the login form if the document has a login that returns a
 // token.
 function account(spec) {
   const find = (id) => Object.entries(spec.paths ?? {}).find(([, item]) => item.post?.operationId === id)?.[0];

@@ -12,10 +12,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// id names an operation by a verb and a noun: "listPosts", "createPost",
-// "changePassword". It follows from method and path alone, so that a summary
-// can be reworded without renaming a function in every client. A name that is
-// taken begins with the module's.
+// id returns an operation id of a verb and a noun: "listPosts", "createPost",
+// "changePassword". It depends only on method and path, so that rewording a summary
+// does not rename functions in clients. The module's name is put before an id that is
+// in use.
 func (d *document) id(module string, r web.Route) string {
 	name := r.Operation
 	if name == "" {
@@ -55,7 +55,7 @@ func operationID(r web.Route) string {
 		return "bulkCreate" + noun(segments[:len(segments)-1])
 	case r.Method == http.MethodPost && r.Success == http.StatusCreated:
 		return "create" + noun(append(slices.Clone(segments), ":id"))
-	case r.Method == http.MethodPost && !one: // what is done stands last
+	case r.Method == http.MethodPost && !one: // the action is the last segment
 		verb := camel(last)
 		if len(segments) > 2 && !strings.ContainsAny(last, "-_") && !isParameter(segments[len(segments)-2]) {
 			verb += noun(segments[len(segments)-2 : len(segments)-1])
@@ -69,7 +69,8 @@ func operationID(r web.Route) string {
 	return strings.ToLower(r.Method) + noun(segments)
 }
 
-// noun joins the words of a path; one that a parameter follows is singular.
+// noun joins the segments of a path; a segment followed by a parameter becomes
+// singular.
 func noun(segments []string) string {
 	name := ""
 	for i, segment := range segments {
@@ -93,7 +94,7 @@ func isVersion(segment string) bool {
 	return len(segment) > 1 && segment[0] == 'v' && strings.Trim(segment[1:], "0123456789") == ""
 }
 
-// isList reports whether an answer is a list or a page of one.
+// isList reports whether a response is a list or a page of one.
 func isList(t reflect.Type) bool {
 	if t == nil {
 		return false
@@ -109,10 +110,10 @@ func isList(t reflect.Type) bool {
 
 func upper(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
-// words writes a name as words: "user_id" and "user-id" are "user id".
+// words splits a name into words: "user_id" and "user-id" become "user id".
 func words(name string) string { return strings.NewReplacer("_", " ", "-", " ").Replace(name) }
 
-// description is what a route says of itself, and who may call it.
+// description returns the details of a route and what its guards require.
 func description(r web.Route) string {
 	var sentences []string
 	if r.Details != "" {
@@ -131,8 +132,8 @@ func description(r web.Route) string {
 	return strings.Join(sentences, " ")
 }
 
-// aboutParameter is the description of a parameter without a doc tag.
-func aboutParameter(r web.Route, in, name string) string {
+// parameterDoc describes a parameter without a doc tag.
+func parameterDoc(r web.Route, in, name string) string {
 	switch {
 	case in == "query" && isList(r.Out) && name == "search":
 		return "Text to search for, in any case."
@@ -151,15 +152,15 @@ func aboutParameter(r web.Route, in, name string) string {
 	return "The " + words(name) + "."
 }
 
-// aboutValues describes special values of a parameter.
-func aboutValues(p parameter) string {
+// valuesDoc describes special values of a parameter.
+func valuesDoc(p parameter) string {
 	if p.Description == "" && slices.Contains(p.Schema.Enum, any("relevance")) && (p.Name == "sort" || p.Name == "sort_by") {
 		return " With relevance, the best matches of search come first; it requires search and page numbers, and ranks the newest 10,000 matches."
 	}
 	return ""
 }
 
-// exampleOf is an error of the status as it is answered.
+// exampleOf returns an example error response of the status.
 func exampleOf(status int, text string) any {
 	type detail struct {
 		Field   string `json:"field"`
@@ -185,8 +186,8 @@ func exampleOf(status int, text string) any {
 	return example
 }
 
-// countdown adds the headers that say how many requests are left.
-func (d *document) countdown(r *response) {
+// rateLimitHeaders adds the rate limit headers to a response.
+func (d *document) rateLimitHeaders(r *response) {
 	for _, h := range []struct{ name, doc string }{
 		{"RateLimit-Limit", "Requests allowed in the window."},
 		{"RateLimit-Remaining", "Requests left in the window."},
