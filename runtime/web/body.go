@@ -107,7 +107,9 @@ func (b *body) decode(ctx context.Context, raw []byte, dst reflect.Value) error 
 		err = json.Unmarshal(raw, into)
 	}
 	if err != nil {
-		details = findMismatches(raw, dst)
+		if details = findMismatches(raw, dst); len(details)+len(names.details) == 0 {
+			details = []fault.Detail{mismatch("", b.typ)}
+		}
 	} else if nulls := nullElements(raw, b.typ); len(nulls) > 0 {
 		details = nulls
 	} else if mayBeUnstorable(raw, b.exact) {

@@ -27,13 +27,10 @@ func mismatch(path string, t reflect.Type) fault.Detail {
 const wholeBody = "body"
 
 // findMismatches decodes raw, valid JSON that does not match the type of dst, part by
-// part: it sets the parts that match and returns the others with their paths. It runs
-// only for invalid requests.
-func findMismatches(raw []byte, dst reflect.Value) []fault.Detail {
-	var details []fault.Detail
-	if decodePart(raw, dst, "", &details); len(details) == 0 {
-		details = append(details, mismatch("", dst.Type()))
-	}
+// part: it sets the parts that match and returns the others with their paths, none if
+// only the value of a misspelt key does not match. It runs only for invalid requests.
+func findMismatches(raw []byte, dst reflect.Value) (details []fault.Detail) {
+	decodePart(raw, dst, "", &details)
 	return details
 }
 

@@ -64,6 +64,8 @@ func TestNames(t *testing.T) {
 		`{"title":"a","title":"b"}`:              "422 title single",
 		`{"title":"a", "titl\u0065" : "b"}`:      "422 title single",
 		`{"title":"a","Title":"b"}`:              "422 Title name",
+		`{"title":"a","Title":1}`:                "422 Title name",
+		`{"inner":{"Name":1}}`:                   "422 inner.Name name",
 		`{"TITLE":"a","TITLE":"b"}`:              "422 TITLE name, TITLE single, TITLE name",
 		`{"x":1,"x":2}`:                          "422 x single",
 		`{"unknown":{"x":[{"a":1,"a":2}]}}`:      "422 unknown.x[0].a single",
@@ -97,6 +99,7 @@ func TestNames(t *testing.T) {
 		`[{"name":"a"},{"name":"b"}]`:            "",
 		`[{"name":"a"},{"name":"b","name":"c"}]`: "422 1:name single",
 		`{"items":[{"name":"a"},{"Name":"b"}]}`:  "422 1:Name name",
+		`[{"name":"a"},{"Name":1}]`:              "422 1:Name name",
 		`{"Items":[{"name":"a"}]}`:               "422 Items name",
 		`{"items":[],"items":[{"name":"a"}]}`:    "422 items single",
 	} {
