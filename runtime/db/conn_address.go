@@ -16,8 +16,8 @@ func refused(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000") || errors.As(err, &my) && (my.Number == 1045 || my.Number == 1698)
 }
 
-// bouncer returns err with advice if PgBouncer causes it, and nil otherwise.
-func bouncer(err error) error {
+// pgBouncerHint returns err with advice if PgBouncer causes it, and nil otherwise.
+func pgBouncerHint(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		return nil

@@ -42,23 +42,23 @@ func dialect(url string) (open func(Config) (gorm.Dialector, error), err error) 
 		case "sqlite":
 			path := strings.TrimPrefix(rest, "//")
 			if path == "" {
-				return nil, unusable("has no file after sqlite:")
+				return nil, invalidURL("has no file after sqlite:")
 			}
 			return func(c Config) (gorm.Dialector, error) { return openSQLite(path, c) }, nil
 		case "postgres", "postgresql":
 			cfg, err := pgx.ParseConfig(url)
 			if err != nil {
-				return nil, unread("PostgreSQL", "postgres")
+				return nil, unparsableURL("PostgreSQL", "postgres")
 			}
 			return func(c Config) (gorm.Dialector, error) { return openPostgres(*cfg, c), nil }, nil
 		case "mysql", "mariadb":
 			cfg, err := address.MySQL(url)
 			if err != nil {
-				return nil, unread("MySQL", "mysql")
+				return nil, unparsableURL("MySQL", "mysql")
 			}
 			connector, err := mysqldriver.NewConnector(cfg)
 			if err != nil {
-				return nil, unread("MySQL", "mysql")
+				return nil, unparsableURL("MySQL", "mysql")
 			}
 			return func(c Config) (gorm.Dialector, error) { return openMySQL(connector, cfg, c), nil }, nil
 		}
@@ -67,19 +67,19 @@ func dialect(url string) (open func(Config) (gorm.Dialector, error), err error) 
 	if !ok {
 		scheme = ""
 	}
-	return nil, unusable(fmt.Sprintf("has an unknown scheme %q", scheme))
+	return nil, invalidURL(fmt.Sprintf("has an unknown scheme %q", scheme))
 }
 
-// unread returns the error for a URL that cannot be parsed, without repeating it.
-func unread(kind, scheme string) error {
+// unparsableURL returns the error for a URL that cannot be parsed, without repeating it.
+func unparsableURL(kind, scheme string) error {
 	return fmt.Errorf("DATABASE_URL cannot be read as a %s URL\n"+
 		"  form:  percent-encode the password: / is %%2F, @ is %%40, # is %%23; in .env, put single quotes around a value with \" #\"\n"+
 		"  kinds: sqlite:FILE  postgres://USER:PASSWORD@HOST/NAME  mysql://USER:PASSWORD@HOST/NAME\n"+
 		"  try:   DATABASE_URL=%s://me:pass%%2Fword@localhost/app", kind, scheme)
 }
 
-// unusable returns the error for a URL that cannot be opened.
-func unusable(what string) error {
+// invalidURL returns the error for a URL that cannot be opened.
+func invalidURL(what string) error {
 	return fmt.Errorf("DATABASE_URL %s\n  kinds: sqlite:FILE  postgres://USER:PASSWORD@HOST/NAME  mysql://USER:PASSWORD@HOST/NAME\n  try:   DATABASE_URL=sqlite:data/app.db", what)
 }
 
@@ -93,7 +93,7 @@ func openPostgres(cfg pgx.ConnConfig, c Config) gorm.Dialector {
 	// A client that hangs up must not break the connection that its statement runs
 	// on: the statement runs to its end or to its own limit.
 	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		return patientWatcher{conn.Conn(), c.StatementTimeout}
+		return timeoutWatcher{conn.Conn(), c.StatementTimeout}
 	}
 	limits, free := postgresLimits(cfg.RuntimeParams, c)
 	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
@@ -121,28 +121,28 @@ func postgresLimits(parameters map[string]string, c Config) (limits, free string
 	return limits, free
 }
 
-// patientWatcher interrupts a connection at the deadline of its context or when its
+// timeoutWatcher interrupts a connection at the deadline of its context or when its
 // server is silent, and gives a statement whose context was cancelled time to end.
-type patientWatcher struct {
-	conn     net.Conn
-	patience time.Duration // 0 for no limit
+type timeoutWatcher struct {
+	conn    net.Conn
+	timeout time.Duration // 0 for no limit
 }
 
-// networkPatience is added to the limit of a statement for its response to arrive.
-const networkPatience = time.Second
+// networkGrace is added to the limit of a statement for its response to arrive.
+const networkGrace = time.Second
 
 // HandleCancel implements ctxwatch.Handler.
-func (w patientWatcher) HandleCancel(ctx context.Context) {
+func (w timeoutWatcher) HandleCancel(ctx context.Context) {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(context.Cause(ctx), errSilent):
 		_ = w.conn.SetDeadline(time.Now())
-	case w.patience > 0:
-		_ = w.conn.SetDeadline(time.Now().Add(w.patience + networkPatience))
+	case w.timeout > 0:
+		_ = w.conn.SetDeadline(time.Now().Add(w.timeout + networkGrace))
 	}
 }
 
 // HandleUnwatchAfterCancel implements ctxwatch.Handler.
-func (w patientWatcher) HandleUnwatchAfterCancel() { _ = w.conn.SetDeadline(time.Time{}) }
+func (w timeoutWatcher) HandleUnwatchAfterCancel() { _ = w.conn.SetDeadline(time.Time{}) }
 
 // postgresMigrator appends the primary key to every plain index: lists are ordered
 // by both, and with an index on a column of few values alone PostgreSQL sorts

@@ -35,7 +35,7 @@ func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) err
 	for {
 		// A server that is gone without closing the connection is detected by a
 		// ping.
-		quiet, cancel := context.WithTimeout(context.WithoutCancel(ctx), stillThere)
+		quiet, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingAfter)
 		_, err := conn.WaitForNotification(quiet)
 		if err != nil && ctx.Err() == nil && errors.Is(quiet.Err(), context.DeadlineExceeded) && !conn.IsClosed() {
 			err = conn.Ping(ctx)
@@ -49,5 +49,5 @@ func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) err
 	}
 }
 
-// stillThere is how long a connection may be quiet before the server is pinged.
-const stillThere = 30 * time.Second
+// pingAfter is how long a connection may be quiet before the server is pinged.
+const pingAfter = 30 * time.Second

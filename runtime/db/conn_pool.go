@@ -83,10 +83,10 @@ type serverPool struct {
 	limits    string // the statement that sets a connection's limits
 	free      string // the statement that lifts them
 	idle      int
-	space
+	diskState
 
 	wait      time.Duration // 0 for no limit
-	patience  time.Duration // with a silent server; 0 for no limit
+	timeout   time.Duration // with a silent server; 0 for no limit
 	all       slots
 	writing   slots
 	searching slots
@@ -102,7 +102,7 @@ func newServerPool(connector driver.Connector, c Config, limits, free string) *s
 	searching := c.Pool / 4
 	rest := c.Pool - searching
 	p := &serverPool{
-		connector: connector, limits: limits, free: free, idle: max(rest/2, 2), wait: c.LockTimeout, patience: c.StatementTimeout,
+		connector: connector, limits: limits, free: free, idle: max(rest/2, 2), wait: c.LockTimeout, timeout: c.StatementTimeout,
 		share: max(rest*3/8, 1), all: make(slots, rest), writing: make(slots, rest/2), searching: make(slots, searching),
 	}
 	connections := func(most, idle int) *sql.DB {
@@ -154,8 +154,8 @@ func (s slots) free() { <-s }
 // as temporary tables with generated names, share one set.
 const maxTables = 1000
 
-// of returns the slots of the first table that a statement names.
-func (p *serverPool) of(query string) slots {
+// tableSlots returns the slots of the first table that a statement names.
+func (p *serverPool) tableSlots(query string) slots {
 	name := tableOf(query)
 	if s, ok := p.tables.Load(name); ok {
 		return s.(slots)
@@ -190,7 +190,7 @@ func tableOf(query string) string {
 
 // do runs one statement outside of a transaction.
 func (p *serverPool) do(ctx context.Context, query string, run func() error) error {
-	table := p.of(query)
+	table := p.tableSlots(query)
 	if err := p.take(ctx, table); err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (p *serverPool) ExecContext(ctx context.Context, query string, args ...any)
 		result, err = p.DB.ExecContext(ctx, query, args...)
 		return err
 	})
-	return result, p.noted(err)
+	return result, p.recordResult(err)
 }
 
 // QueryContext implements gorm.ConnPool. It retries reads: once after a broken
@@ -237,7 +237,7 @@ func (p *serverPool) QueryContext(ctx context.Context, query string, args ...any
 	}
 	err = p.do(ctx, query, func() error { return read(p.DB, p.idle) })
 	if !reads(query) {
-		err = p.noted(err)
+		err = p.recordResult(err)
 	}
 	return rows, err
 }
@@ -252,24 +252,24 @@ func (p *serverPool) QueryRowContext(ctx context.Context, query string, args ...
 	return row
 }
 
-// planned makes PostgreSQL plan a search for its pattern. The cached plan of a
+// withFreshPlan makes PostgreSQL plan a search for its pattern. The cached plan of a
 // prepared statement is for any pattern, and would read the table in order where an
 // index finds the few rows that match.
-func planned(query string, args []any) []any {
+func withFreshPlan(query string, args []any) []any {
 	if !strings.Contains(query, " LIKE lower(") {
 		return args
 	}
 	return append([]any{pgx.QueryExecModeDescribeExec}, args...)
 }
 
-// The method planned does the same for a statement outside of transactions.
-// Describing and executing a statement are two round trips, between which a pooler
-// may switch connections.
+// planned calls withFreshPlan for a statement outside of transactions, except behind
+// a pooler: describing and executing the statement are two round trips, between which
+// a pooler may switch connections.
 func (p *serverPool) planned(query string, args []any) []any {
 	if p.pooler {
-		return args // poolers cache no plans
+		return args // no plan is cached in this mode
 	}
-	return planned(query, args)
+	return withFreshPlan(query, args)
 }
 
 // searches reports whether a statement searches text and so may read every row.
@@ -289,7 +289,7 @@ func (p *serverPool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPo
 		return nil, err
 	}
 	release := func() { p.all.free(); p.writing.free() }
-	return begin(ctx, p.DB, o, p.patience, release, p.noted)
+	return begin(ctx, p.DB, o, p.timeout, release, p.recordResult)
 }
 
 // GetDBConn implements gorm.GetDBConnector.

@@ -31,14 +31,14 @@ func ReplicaOf(gdb *gorm.DB) (Replica, bool) {
 // Reading returns a context whose reads may use the replica once it has caught up
 // with the last writes of clients. A client is any string that identifies it.
 func (r Replica) Reading(ctx context.Context, clients ...string) context.Context {
-	return context.WithValue(ctx, replicaKey{}, r.plugin.wrote(clients))
+	return context.WithValue(ctx, replicaKey{}, r.plugin.lastWrite(clients))
 }
 
 // Writing notes that clients write until done is called: their reads use the
 // primary until then, and until the replica has caught up.
 func (r Replica) Writing(clients ...string) (done func()) {
-	r.plugin.note(clients, time.Now().Add(time.Hour)) // the client may have the response before done is called
-	return func() { r.plugin.note(clients, time.Now()) }
+	r.plugin.recordWrite(clients, time.Now().Add(time.Hour)) // the client may have the response before done is called
+	return func() { r.plugin.recordWrite(clients, time.Now()) }
 }
 
 // ReplicaLag is the maximum lag of a read replica: one that lags more is not used
@@ -46,13 +46,13 @@ func (r Replica) Writing(clients ...string) (done func()) {
 const ReplicaLag = 5 * time.Second
 
 const (
-	// lookedAt is how long the observed state of a replica is cached, and how long
+	// probeInterval is how long the observed state of a replica is cached, and how long
 	// a read waits for the replica before its state is checked again.
-	lookedAt = 200 * time.Millisecond
-	// answersWithin is how long a replica may take to report its position.
-	answersWithin = time.Second
-	// writers is the maximum number of clients whose last write is remembered.
-	writers = 10_000
+	probeInterval = 200 * time.Millisecond
+	// probeTimeout is how long a replica may take to report its position.
+	probeTimeout = time.Second
+	// maxClients is the maximum number of clients whose last write is remembered.
+	maxClients = 10_000
 )
 
 // errSilent ends the reads that wait for a replica that does not respond.
@@ -63,23 +63,23 @@ type replica struct {
 	*serverPool // the primary's
 	standby     *serverPool
 	log         *slog.Logger
-	ours        string // import path of the runtime's packages
+	runtimePath string // import path of the runtime's packages
 	began       time.Time
 
 	// upTo is a time, in Unix nanoseconds: the replica has all that was written
 	// before it. 0 means that the replica is not used.
-	upTo    atomic.Int64
-	asked   atomic.Int64 // when upTo was last checked, in Unix nanoseconds
-	looking atomic.Bool
-	well    atomic.Bool
+	upTo     atomic.Int64
+	probedAt atomic.Int64 // when upTo was last checked, in Unix nanoseconds
+	probing  atomic.Bool
+	healthy  atomic.Bool
 
-	seed    maphash.Seed
-	mu      sync.Mutex
-	written map[uint64]time.Time // when each client last wrote
-	all     time.Time            // when any other client may have written last
+	seed       maphash.Seed
+	mu         sync.Mutex
+	lastWrites map[uint64]time.Time // when each client last wrote
+	all        time.Time            // when any other client may have written last
 
-	living context.Context // cancelled when the replica does not respond
-	lost   context.CancelFunc
+	aliveCtx    context.Context // cancelled when the replica does not respond
+	cancelReads context.CancelFunc
 }
 
 // newReplica opens the replica of gdb at url.
@@ -102,9 +102,9 @@ func newReplica(gdb *gorm.DB, url string, o Options) (*replica, error) {
 	}
 	standby, _ := other.Conn.(*serverPool)
 	own := reflect.TypeFor[Config]().PkgPath()
-	r := &replica{serverPool: primary, standby: standby, log: o.Log, ours: strings.TrimSuffix(own, "db"), began: time.Now(), seed: maphash.MakeSeed(), written: map[uint64]time.Time{}}
-	r.well.Store(true)
-	r.living, r.lost = context.WithCancel(context.Background())
+	r := &replica{serverPool: primary, standby: standby, log: o.Log, runtimePath: strings.TrimSuffix(own, "db"), began: time.Now(), seed: maphash.MakeSeed(), lastWrites: map[uint64]time.Time{}}
+	r.healthy.Store(true)
+	r.aliveCtx, r.cancelReads = context.WithCancel(context.Background())
 	return r, nil
 }
 
@@ -122,7 +122,7 @@ func (r *replica) Initialize(gdb *gorm.DB) error {
 
 func (r *replica) before(tx *gorm.DB) {
 	s := tx.Statement
-	if since, may := s.Context.Value(replicaKey{}).(time.Time); may && s.ConnPool == gorm.ConnPool(r.serverPool) && r.asks(tx) && r.has(since) {
+	if since, may := s.Context.Value(replicaKey{}).(time.Time); may && s.ConnPool == gorm.ConnPool(r.serverPool) && r.eligible(tx) && r.caughtUp(since) {
 		s.ConnPool = r
 	}
 }
@@ -135,7 +135,7 @@ func (r *replica) query(read func(*gorm.DB)) func(*gorm.DB) {
 		if tx.Error == nil || s.ConnPool != gorm.ConnPool(r) || s.Context.Err() != nil || inspect(tx.Error).kind != unreachable {
 			return
 		}
-		r.lose(tx.Error)
+		r.fail(tx.Error)
 		tx.Error, s.ConnPool = nil, r.serverPool
 		read(tx)
 	}
@@ -147,27 +147,27 @@ func (r *replica) after(tx *gorm.DB) {
 	}
 }
 
-// asks reports whether a statement may use the replica.
-func (r *replica) asks(tx *gorm.DB) bool {
+// eligible reports whether a statement may use the replica.
+func (r *replica) eligible(tx *gorm.DB) bool {
 	s := tx.Statement
 	if tx.Error != nil || tx.DryRun || s.SQL.Len() > 0 || s.Schema == nil || IsSystem(s.Context) {
 		return false
 	}
 	_, locks := s.Clauses["FOR"].Expression.(clause.Locking)
 	of := s.Schema.ModelType.PkgPath()
-	return !locks && (!strings.HasPrefix(of, r.ours) || strings.HasSuffix(of, "_test"))
+	return !locks && (!strings.HasPrefix(of, r.runtimePath) || strings.HasSuffix(of, "_test"))
 }
 
 // QueryContext queries the replica, and falls back to the primary if that fails: a
 // migration may not have been replicated yet, and a replica may be silent.
 func (r *replica) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	waiting, end := context.WithCancelCause(ctx)
-	living := r.alive()
-	keep := context.AfterFunc(living, func() { end(errSilent) })
-	late := time.AfterFunc(lookedAt, r.lookOnce)
+	aliveCtx := r.alive()
+	stop := context.AfterFunc(aliveCtx, func() { end(errSilent) })
+	late := time.AfterFunc(probeInterval, r.probeOnce)
 	rows, err := r.standby.QueryContext(waiting, query, args...)
 	late.Stop()
-	keep()
+	stop()
 	if err == nil {
 		return rows, nil // rows end with ctx
 	}
@@ -175,40 +175,40 @@ func (r *replica) QueryContext(ctx context.Context, query string, args ...any) (
 	switch kind := inspect(err).kind; {
 	case ctx.Err() != nil:
 		return nil, err
-	case living.Err() != nil:
+	case aliveCtx.Err() != nil:
 	case kind == cancelled: // it exceeded its limit, as it would on the primary
 		return nil, err
 	case kind == unreachable:
-		r.lose(err)
+		r.fail(err)
 	}
 	return r.serverPool.QueryContext(ctx, query, args...)
 }
 
-// has reports whether the replica has everything that was written before then, and
+// caughtUp reports whether the replica has everything that was written before then, and
 // its lag is small.
-func (r *replica) has(then time.Time) bool {
+func (r *replica) caughtUp(then time.Time) bool {
 	now := time.Now()
-	if now.UnixNano()-r.asked.Load() > int64(lookedAt) && !r.looking.Load() {
-		go r.lookOnce()
+	if now.UnixNano()-r.probedAt.Load() > int64(probeInterval) && !r.probing.Load() {
+		go r.probeOnce()
 	}
 	upTo := r.upTo.Load()
 	return upTo > then.UnixNano() && now.UnixNano()-upTo < int64(ReplicaLag)
 }
 
-// lookOnce checks the replica unless another goroutine is doing so.
-func (r *replica) lookOnce() {
-	if r.looking.CompareAndSwap(false, true) {
-		defer r.looking.Store(false)
-		r.look()
+// probeOnce checks the replica unless another goroutine is doing so.
+func (r *replica) probeOnce() {
+	if r.probing.CompareAndSwap(false, true) {
+		defer r.probing.Store(false)
+		r.probe()
 	}
 }
 
-// look measures the lag of the replica.
-func (r *replica) look() {
+// probe measures the lag of the replica.
+func (r *replica) probe() {
 	ctx, cancel := context.WithTimeout(context.Background(), ReplicaLag)
 	defer cancel()
 	now := time.Now()
-	defer func() { r.asked.Store(time.Now().UnixNano()) }()
+	defer func() { r.probedAt.Store(time.Now().UnixNano()) }()
 	var at string
 	var there bool
 	err := r.serverPool.DB.QueryRowContext(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&at)
@@ -217,26 +217,26 @@ func (r *replica) look() {
 	}
 	// At the end of a page the position of the next record is after a header of 24
 	// bytes, which is less than the size of any commit.
-	ctx, cancel = context.WithTimeout(ctx, answersWithin)
+	ctx, cancel = context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	err = r.standby.DB.QueryRowContext(ctx, "SELECT NOT pg_is_in_recovery() OR pg_wal_lsn_diff(pg_last_wal_replay_lsn(), $1::pg_lsn) >= -24", at).Scan(&there)
 	switch last := max(r.upTo.Load(), r.began.UnixNano()); {
 	case err != nil:
-		r.lose(err)
+		r.fail(err)
 	case there:
 		r.upTo.Store(now.UnixNano())
-		if !r.well.Swap(true) {
+		if !r.healthy.Swap(true) {
 			r.log.Info("the read replica is used again")
 		}
 	case now.UnixNano()-last > int64(ReplicaLag):
-		r.tell(fmt.Errorf("it lags by more than %s", ReplicaLag))
+		r.disable(fmt.Errorf("it lags by more than %s", ReplicaLag))
 	}
 }
 
-// tell stops using the replica and logs that once.
-func (r *replica) tell(err error) {
+// disable stops using the replica and logs that once.
+func (r *replica) disable(err error) {
 	r.upTo.Store(0)
-	if r.well.Swap(false) {
+	if r.healthy.Swap(false) {
 		r.log.Warn("the read replica is not used; reads are asked of the primary", "error", err)
 	}
 }
@@ -245,44 +245,44 @@ func (r *replica) tell(err error) {
 func (r *replica) alive() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.living
+	return r.aliveCtx
 }
 
-// lose stops using the replica and cancels the reads that wait for it.
-func (r *replica) lose(err error) {
-	r.tell(err)
+// fail stops using the replica and cancels the reads that wait for it.
+func (r *replica) fail(err error) {
+	r.disable(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lost()
-	r.living, r.lost = context.WithCancel(context.Background())
+	r.cancelReads()
+	r.aliveCtx, r.cancelReads = context.WithCancel(context.Background())
 }
 
 // replicaKey is the context key of requests that may read from the replica; the
 // value is the time up to which the replica must have caught up.
 type replicaKey struct{}
 
-// wrote returns when any of clients last wrote.
-func (r *replica) wrote(clients []string) time.Time {
+// lastWrite returns when any of clients last wrote.
+func (r *replica) lastWrite(clients []string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.all
 	for _, client := range clients {
-		if at := r.written[maphash.String(r.seed, client)]; at.After(last) {
+		if at := r.lastWrites[maphash.String(r.seed, client)]; at.After(last) {
 			last = at
 		}
 	}
 	return last
 }
 
-// note records when clients wrote.
-func (r *replica) note(clients []string, at time.Time) {
+// recordWrite records when clients wrote.
+func (r *replica) recordWrite(clients []string, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.written) > writers {
-		clear(r.written)
+	if len(r.lastWrites) > maxClients {
+		clear(r.lastWrites)
 		r.all = time.Now()
 	}
 	for _, client := range clients {
-		r.written[maphash.String(r.seed, client)] = at
+		r.lastWrites[maphash.String(r.seed, client)] = at
 	}
 }

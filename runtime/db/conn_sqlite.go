@@ -60,20 +60,20 @@ func openSQLite(path string, c Config) (gorm.Dialector, error) {
 	}
 	p := &sqlitePool{
 		log:       path + "-wal",
-		writer:    connect(path, 1, "_txlock=immediate", c.StatementTimeout),
-		readers:   connect(path, max(4, runtime.NumCPU()), "_query_only=1", c.StatementTimeout),
-		searchers: connect(path, max(1, runtime.GOMAXPROCS(0)/2), "_query_only=1", c.StatementTimeout),
+		writer:    openPool(path, 1, "_txlock=immediate", c.StatementTimeout),
+		readers:   openPool(path, max(4, runtime.NumCPU()), "_query_only=1", c.StatementTimeout),
+		searchers: openPool(path, max(1, runtime.GOMAXPROCS(0)/2), "_query_only=1", c.StatementTimeout),
 		temporary: temporary,
-		turn:      make(slots, 1),
+		writeSlot: make(slots, 1),
 	}
 	if c.LockTimeout > 0 {
-		p.wait = max(c.LockTimeout, sqlitePatience)
+		p.wait = max(c.LockTimeout, sqliteTimeout)
 	}
 	return sqliteDialector{sqlite.Dialector{Conn: p}}, nil
 }
 
-// connect returns a pool of at most n connections to path, which stay open.
-func connect(path string, n int, parameters string, limit time.Duration) *sql.DB {
+// openPool returns a pool of at most n connections to path, which stay open.
+func openPool(path string, n int, parameters string, limit time.Duration) *sql.DB {
 	address := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + parameters
 	pool := sql.OpenDB(sqliteConnector{address: address, path: path, limit: limit})
 	pool.SetMaxOpenConns(n)
@@ -103,7 +103,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	// When several processes open a new file at once, the switch to a write-ahead
 	// log fails in all but one of them; the busy timeout does not apply to it.
-	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	pragmas := []string{
 		"busy_timeout(5000)", // first: the others may have to wait for a lock
@@ -114,7 +114,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	for {
 		conn, err := connectSQLite(ctx, c.address, pragmas)
 		if code, _, ok := sqliteError(err); !ok || code&0xff != sqlite3.SQLITE_BUSY {
-			return keep(conn, err, c.limit)
+			return cacheStatements(conn, err, c.limit)
 		}
 		select {
 		case <-ctx.Done():
@@ -124,22 +124,22 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 }
 
-// sqlitePatience is how long SQLite waits for other processes that write, and the
+// sqliteTimeout is how long SQLite waits for other processes that write, and the
 // minimum wait for other writers of this process.
-const sqlitePatience = 5 * time.Second
+const sqliteTimeout = 5 * time.Second
 
-// openPatience is how long a connection waits for another process to create the
+// openTimeout is how long a connection waits for another process to create the
 // file.
-const openPatience = 5 * time.Second
+const openTimeout = 5 * time.Second
 
 // Driver implements driver.Connector.
-func (c sqliteConnector) Driver() driver.Driver { return connects{c} }
+func (c sqliteConnector) Driver() driver.Driver { return fixedDriver{c} }
 
-// connects is a driver.Driver for one database.
-type connects struct{ sqliteConnector }
+// fixedDriver is a driver.Driver for one database.
+type fixedDriver struct{ sqliteConnector }
 
 // Open implements driver.Driver.
-func (c connects) Open(string) (driver.Conn, error) { return c.Connect(context.Background()) }
+func (c fixedDriver) Open(string) (driver.Conn, error) { return c.Connect(context.Background()) }
 
 // sqlitePool sends reads to the readers and everything else to the writer.
 type sqlitePool struct {
@@ -149,9 +149,9 @@ type sqlitePool struct {
 	optimized                  atomic.Int64  // when optimize last ran, in Unix nanoseconds
 	temporary                  string        // a directory to remove at Close
 	counts                     sync.Map      // of tableCount, by table
-	turn                       slots         // held by the one that writes
-	wait                       time.Duration // for turn; 0 for no limit
-	space
+	writeSlot                  slots         // held by the one that writes
+	wait                       time.Duration // for writeSlot; 0 for no limit
+	diskState
 }
 
 // logChecked is the number of writes between checks of the write-ahead log's size;
@@ -192,12 +192,12 @@ func (p *sqlitePool) checkpoint(ctx context.Context) {
 	if err != nil || info.Size() < logLimit {
 		return
 	}
-	patience := min(100*info.Size()/logLimit, 5000)
+	timeout := min(100*info.Size()/logLimit, 5000)
 	// If this fails, it is tried again later, and the next statement reports the
 	// cause if it concerns that too. Cancelling it would leave the short timeout
 	// set.
 	_, _ = p.writer.ExecContext(context.WithoutCancel(ctx),
-		fmt.Sprintf("PRAGMA busy_timeout = %d; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000", patience))
+		fmt.Sprintf("PRAGMA busy_timeout = %d; PRAGMA wal_checkpoint(RESTART); PRAGMA busy_timeout = 5000", timeout))
 }
 
 func (p *sqlitePool) route(query string) *sql.DB {
@@ -215,25 +215,25 @@ func (p *sqlitePool) PrepareContext(ctx context.Context, query string) (*sql.Stm
 }
 
 func (p *sqlitePool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := p.turn.take(ctx, p.wait); err != nil {
+	if err := p.writeSlot.take(ctx, p.wait); err != nil {
 		return nil, err
 	}
-	defer p.turn.free()
+	defer p.writeSlot.free()
 	p.checkpoint(ctx)
 	result, err := p.writer.ExecContext(ctx, query, args...)
-	return result, p.noted(err)
+	return result, p.recordResult(err)
 }
 
 func (p *sqlitePool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if reads(query) {
 		return p.route(query).QueryContext(ctx, query, args...)
 	}
-	if err := p.turn.take(ctx, p.wait); err != nil {
+	if err := p.writeSlot.take(ctx, p.wait); err != nil {
 		return nil, err
 	}
-	defer p.turn.free()
+	defer p.writeSlot.free()
 	rows, err := p.writer.QueryContext(ctx, query, args...)
-	return rows, p.noted(err)
+	return rows, p.recordResult(err)
 }
 
 func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
@@ -244,13 +244,13 @@ func (p *sqlitePool) QueryRowContext(ctx context.Context, query string, args ...
 // the writer.
 func (p *sqlitePool) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
 	if o != nil && o.ReadOnly {
-		return begin(ctx, p.readers, o, 0, func() {}, p.noted)
+		return begin(ctx, p.readers, o, 0, func() {}, p.recordResult)
 	}
-	if err := p.turn.take(ctx, p.wait); err != nil {
+	if err := p.writeSlot.take(ctx, p.wait); err != nil {
 		return nil, err
 	}
 	p.checkpoint(ctx)
-	return begin(ctx, p.writer, o, 0, p.turn.free, p.noted)
+	return begin(ctx, p.writer, o, 0, p.writeSlot.free, p.recordResult)
 }
 
 // GetDBConn implements gorm.GetDBConnector.

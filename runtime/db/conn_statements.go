@@ -11,14 +11,14 @@ import (
 // cachedStatements is the maximum number of prepared statements of a connection.
 const cachedStatements = 256
 
-// keeper is a SQLite connection that caches its prepared statements.
+// cachingConn is a SQLite connection that caches its prepared statements.
 //
 // GORM's PrepareStmt does this above the pool, where it can deadlock: a goroutine
 // that prepares a statement holds its entry and waits for the only writing
 // connection, while the transaction on that connection waits for the entry. Here
 // every connection has its own cache, and database/sql uses a connection from one
 // goroutine at a time, so nothing waits.
-type keeper struct {
+type cachingConn struct {
 	sqliteConn
 	statements map[string]*statement
 	clock      uint64        // counts uses of statements
@@ -58,11 +58,11 @@ type statement struct {
 	sqliteStmt
 	open  bool   // its rows are being read, so it cannot run again yet
 	brief bool   // it inserts values without a SELECT, and so is short
-	used  uint64 // when it was last used, by the keeper's clock
+	used  uint64 // when it was last used, by the connection's clock
 }
 
 // ExecContext implements driver.ExecerContext.
-func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (k *cachingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	s, err := k.statement(ctx, query)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.Na
 		// The driver would watch ctx in a goroutine.
 		return s.ExecContext(context.WithoutCancel(ctx), args)
 	}
-	ctx, cancel := k.within(ctx)
+	ctx, cancel := k.withTimeout(ctx)
 	defer cancel()
 	if s == nil {
 		return k.sqliteConn.ExecContext(ctx, query, args)
@@ -79,8 +79,8 @@ func (k *keeper) ExecContext(ctx context.Context, query string, args []driver.Na
 	return s.ExecContext(ctx, args)
 }
 
-// within limits the duration of a statement.
-func (k *keeper) within(ctx context.Context) (context.Context, context.CancelFunc) {
+// withTimeout limits the duration of a statement.
+func (k *cachingConn) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if k.limit == 0 || ctx.Done() == nil {
 		return ctx, func() {}
 	}
@@ -88,12 +88,12 @@ func (k *keeper) within(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // QueryContext implements driver.QueryerContext.
-func (k *keeper) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (k *cachingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	s, err := k.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := k.within(ctx)
+	ctx, cancel := k.withTimeout(ctx)
 	var found driver.Rows
 	if s == nil {
 		found, err = k.sqliteConn.QueryContext(ctx, query, args)
@@ -143,7 +143,7 @@ func (r *openRows) Close() error {
 
 // statement returns the prepared form of query, or nil if it should run unprepared,
 // because it is rare or already running.
-func (k *keeper) statement(ctx context.Context, query string) (*statement, error) {
+func (k *cachingConn) statement(ctx context.Context, query string) (*statement, error) {
 	k.clock++
 	if s := k.statements[query]; s != nil {
 		if s.used = k.clock; s.open {
@@ -171,7 +171,7 @@ func (k *keeper) statement(ctx context.Context, query string) (*statement, error
 }
 
 // forgetOldest removes the least recently used statement; false if all are in use.
-func (k *keeper) forgetOldest() bool {
+func (k *cachingConn) forgetOldest() bool {
 	oldest := ""
 	for query, s := range k.statements {
 		if !s.open && (oldest == "" || s.used < k.statements[oldest].used) {
@@ -187,7 +187,7 @@ func (k *keeper) forgetOldest() bool {
 }
 
 // Close implements driver.Conn.
-func (k *keeper) Close() error {
+func (k *cachingConn) Close() error {
 	for _, s := range k.statements {
 		_ = s.Close()
 	}
@@ -195,8 +195,8 @@ func (k *keeper) Close() error {
 	return k.sqliteConn.Close()
 }
 
-// keep wraps a connection of the driver.
-func keep(c driver.Conn, err error, limit time.Duration) (driver.Conn, error) {
+// cacheStatements wraps a connection of the driver.
+func cacheStatements(c driver.Conn, err error, limit time.Duration) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -204,5 +204,5 @@ func keep(c driver.Conn, err error, limit time.Duration) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("the driver's connections have changed"), c.Close())
 	}
-	return &keeper{sqliteConn: inner, statements: map[string]*statement{}, limit: limit}, nil
+	return &cachingConn{sqliteConn: inner, statements: map[string]*statement{}, limit: limit}, nil
 }

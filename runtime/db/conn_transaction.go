@@ -24,12 +24,12 @@ type pinned struct{ *sql.Tx }
 // hangs up.
 type bounded struct {
 	pinned
-	limit  time.Duration // for its begin and its end; 0 for none
-	cancel context.CancelFunc
-	end    func()
-	noted  func(error) error
-	last   []func() error // what runs before the commit; see BeforeCommit
-	marks  map[string]int // length of last at each savepoint
+	limit        time.Duration // for its begin and its end; 0 for none
+	cancel       context.CancelFunc
+	end          func()
+	recordResult func(error) error
+	last         []func() error // what runs before the commit; see BeforeCommit
+	marks        map[string]int // length of last at each savepoint
 }
 
 // BeforeCommit registers a function that runs in the transaction of tx just before
@@ -62,30 +62,30 @@ func (t *bounded) mark(statement string) {
 
 // begin begins a transaction in pool. release is called once: when the transaction
 // has ended, or immediately if it cannot begin.
-func begin(ctx context.Context, pool *sql.DB, o *sql.TxOptions, limit time.Duration, release func(), noted func(error) error) (*bounded, error) {
+func begin(ctx context.Context, pool *sql.DB, o *sql.TxOptions, limit time.Duration, release func(), recordResult func(error) error) (*bounded, error) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	t := &bounded{limit: limit, cancel: cancel, noted: noted}
+	t := &bounded{limit: limit, cancel: cancel, recordResult: recordResult}
 	var err error
-	_ = t.within(func() error {
+	_ = t.withTimeout(func() error {
 		t.Tx, err = pool.BeginTx(own, o)
 		return err
 	})
 	if err != nil {
 		cancel()
 		release()
-		return nil, noted(err)
+		return nil, recordResult(err)
 	}
 	over := sync.OnceFunc(func() { cancel(); release() })
 	stop := context.AfterFunc(ctx, func() {
-		_ = t.within(t.Tx.Rollback)
+		_ = t.withTimeout(t.Tx.Rollback)
 		over()
 	})
 	t.end = func() { stop(); over() }
 	return t, nil
 }
 
-// within cancels the transaction if do takes too long, as with a silent server.
-func (t *bounded) within(do func() error) error {
+// withTimeout cancels the transaction if do takes too long, as with a silent server.
+func (t *bounded) withTimeout(do func() error) error {
 	if t.limit > 0 {
 		watchdog := time.AfterFunc(t.limit, t.cancel)
 		defer watchdog.Stop()
@@ -102,20 +102,20 @@ func (t *bounded) Commit() error {
 		}
 	}
 	defer t.end()
-	return t.noted(t.within(t.Tx.Commit))
+	return t.recordResult(t.withTimeout(t.Tx.Commit))
 }
 
 // Rollback implements gorm.TxCommitter.
 func (t *bounded) Rollback() error {
 	defer t.end()
-	return t.within(t.Tx.Rollback)
+	return t.withTimeout(t.Tx.Rollback)
 }
 
 // ExecContext implements gorm.ConnPool.
 func (t *bounded) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	result, err := t.Tx.ExecContext(ctx, query, args...)
 	if err != nil {
-		return result, t.noted(err)
+		return result, t.recordResult(err)
 	}
 	t.mark(query)
 	return result, nil
@@ -123,9 +123,9 @@ func (t *bounded) ExecContext(ctx context.Context, query string, args ...any) (s
 
 // QueryContext implements gorm.ConnPool.
 func (t *bounded) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := t.Tx.QueryContext(ctx, query, planned(query, args)...)
+	rows, err := t.Tx.QueryContext(ctx, query, withFreshPlan(query, args)...)
 	if err != nil {
-		err = t.noted(err)
+		err = t.recordResult(err)
 	}
 	return rows, err
 }
@@ -179,24 +179,24 @@ func (o *ownTransaction) end(tx *gorm.DB, commit bool) {
 	_ = tx.AddError(o.tx.Commit().Error)
 }
 
-// staying locks the rows that are read, so that no other transaction deletes them,
+// lockReferenced locks the rows that are read, so that no other transaction deletes them,
 // softly or not, before this one ends, as PostgreSQL and InnoDB do for a foreign
 // key. SQLite has one writing transaction at a time.
-func staying(tx *gorm.DB) clause.Locking {
+func lockReferenced(tx *gorm.DB) clause.Locking {
 	if tx.Name() == "postgres" {
 		return clause.Locking{Strength: "KEY SHARE"} // does not block other updates
 	}
 	return clause.Locking{Strength: clause.LockingStrengthShare}
 }
 
-// going locks the rows that are read for their deletion.
-func going() clause.Locking { return clause.Locking{Strength: clause.LockingStrengthUpdate} }
+// lockForDelete locks the rows that are read for their deletion.
+func lockForDelete() clause.Locking { return clause.Locking{Strength: clause.LockingStrengthUpdate} }
 
-// space records whether the last write failed because the disk is full.
-type space struct{ full atomic.Bool }
+// diskState records whether the last write failed because the disk is full.
+type diskState struct{ full atomic.Bool }
 
-// noted records the result of a write and returns it.
-func (s *space) noted(err error) error {
+// recordResult records the result of a write and returns it.
+func (s *diskState) recordResult(err error) error {
 	switch {
 	case err == nil:
 		if s.full.Load() {
@@ -208,5 +208,5 @@ func (s *space) noted(err error) error {
 	return err
 }
 
-// spaceless reports whether the last write failed because the disk is full.
-func (s *space) spaceless() bool { return s.full.Load() }
+// diskFull reports whether the last write failed because the disk is full.
+func (s *diskState) diskFull() bool { return s.full.Load() }

@@ -64,7 +64,7 @@ func Open(url string, o Options) (*gorm.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := errors.Join(gdb.Use(wholeKey{}), gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(reservations)), gdb.Use(new(deleting)), gdb.Use(held{}), gdb.Use(new(point)), gdb.Use(new(insert)), gdb.Use(new(folding))); err != nil {
+	if err := errors.Join(gdb.Use(wholeKey{}), gdb.Use(conflicts{}), gdb.Use(new(exact)), gdb.Use(new(rules)), gdb.Use(new(reservations)), gdb.Use(new(deleting)), gdb.Use(versionCheck{}), gdb.Use(new(pointRead)), gdb.Use(new(insertOne)), gdb.Use(new(folding))); err != nil {
 		return nil, err
 	}
 	if o.ReadURL != "" {
@@ -104,7 +104,7 @@ func Ping(ctx context.Context, gdb *gorm.DB) error {
 	defer cancel()
 	var one int
 	if err := gdb.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
-		if hint := bouncer(err); hint != nil {
+		if hint := pgBouncerHint(err); hint != nil {
 			return hint
 		}
 		if refused(err) {

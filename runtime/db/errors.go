@@ -65,7 +65,7 @@ func Translate(err error) error {
 	}
 	v := inspect(err)
 	if v.kind == other {
-		if hint := bouncer(err); hint != nil {
+		if hint := pgBouncerHint(err); hint != nil {
 			return hint
 		}
 		return err
@@ -134,7 +134,7 @@ func (v *violation) sqlite(code int, text string) {
 		v.kind, v.constraint = check, subject
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		v.kind = foreignKey
-	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // SQLite implements ON DELETE RESTRICT as a trigger; see also refuseOthers
+	case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // SQLite implements ON DELETE RESTRICT as a trigger; see also addKeyTriggers
 		if strings.Contains(text, "FOREIGN KEY") {
 			v.kind = foreignKey
 			v.tableColumns(subject)
@@ -291,15 +291,15 @@ func cutLast(s, separator string) (before, after string, found bool) {
 // fault returns the error to show to the client. name returns the JSON key of a
 // column; if it is nil, the column is used.
 func (v *violation) fault(name func(column string) string) *fault.Error {
-	words := make([]string, len(v.columns))
+	names := make([]string, len(v.columns))
 	for i, column := range v.columns {
-		words[i] = Humanize(column)
+		names[i] = Humanize(column)
 		if i > 0 {
-			words[i] = strings.ToLower(words[i])
+			names[i] = strings.ToLower(names[i])
 		}
 	}
-	subject := strings.Join(words, " and ")
-	say := func(known, unknown string) string {
+	subject := strings.Join(names, " and ")
+	message := func(known, unknown string) string {
 		if subject == "" {
 			return unknown
 		}
@@ -309,9 +309,9 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 	rule := ""
 	switch v.kind {
 	case unique:
-		f.Message, rule = say(" taken", "Already taken"), "unique"
+		f.Message, rule = message(" taken", "Already taken"), "unique"
 	case foreignKey:
-		f.Message, rule = say(" not found", "Refers to something that does not exist"), "exists"
+		f.Message, rule = message(" not found", "Refers to something that does not exist"), "exists"
 		if v.missing {
 			f.Status, f.Message = http.StatusUnprocessableEntity, "Validation error"
 		}
@@ -319,9 +319,9 @@ func (v *violation) fault(name func(column string) string) *fault.Error {
 			f.Message, rule = "Still used by other rows", ""
 		}
 	case check:
-		f.Message, rule = say(" is not allowed", "A value is not allowed"), "check"
+		f.Message, rule = message(" is not allowed", "A value is not allowed"), "check"
 	case notNull:
-		f.Message, rule = say(" is required", "A required value is missing"), "required"
+		f.Message, rule = message(" is required", "A required value is missing"), "required"
 	case value:
 		f.Status = http.StatusUnprocessableEntity
 		f.Message, rule = "Validation error", "value"

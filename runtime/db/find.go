@@ -21,10 +21,10 @@ func Find[T any](tx *gorm.DB, id any) (T, error) {
 	if _, several := id.(Key); several {
 		err = whereKey[T](tx, id).Take(&row).Error
 	} else {
-		err = take(tx, &row, id)
+		err = takeByKey(tx, &row, id)
 	}
 	if err == nil {
-		noteSeen(tx, &row)
+		recordSeen(tx, &row)
 		return row, nil
 	}
 	if f := (*fault.Error)(nil); errors.Is(err, gorm.ErrRecordNotFound) ||

@@ -102,34 +102,34 @@ func listPage[T any](tx *gorm.DB, q Query, o ordering) (Page[T], error) {
 	}
 	// Where the total does not tell whether there is another page, read one row
 	// more to find out.
-	ask := q.Limit
+	limit := q.Limit
 	if *q.Count == countNone || *q.Count == countEstimate && skip+int64(q.Limit) >= exactUpTo {
-		ask++
+		limit++
 	}
-	items := make([]T, 0, ask)
-	if err := o.at(tx, int(skip), ask).Find(&items).Error; err != nil {
+	items := make([]T, 0, limit)
+	if err := o.at(tx, int(skip), limit).Find(&items).Error; err != nil {
 		return Page[T]{}, err
 	}
 	hasPrev := q.Page > 1
 	page := Page[T]{Items: items, Page: &q.Page, Limit: q.Limit, HasNext: len(items) > q.Limit, HasPrev: &hasPrev}
 	page.Items = slices.Clip(items[:min(len(items), q.Limit)])
 	if *q.Count != countNone {
-		total, known, err := total(tx, *q.Count, skip, len(items), ask)
+		total, known, err := total(tx, *q.Count, skip, len(items), limit)
 		if err != nil {
 			return Page[T]{}, err
 		}
 		pages := (total + int64(q.Limit) - 1) / int64(q.Limit)
-		page.Total, page.TotalIsEstimate, page.Pages = &total, !known || o.rank != nil && total >= ranked, &pages
-		page.HasNext = page.HasNext || ask == q.Limit && int64(q.Page) < pages
+		page.Total, page.TotalIsEstimate, page.Pages = &total, !known || o.rank != nil && total >= maxRanked, &pages
+		page.HasNext = page.HasNext || limit == q.Limit && int64(q.Page) < pages
 	}
 	return page.withCursor(tx.Statement.Context, o)
 }
 
 // total returns the number of rows that tx matches, and whether it is exact or an
-// estimate. n rows were read after skip with a limit of ask.
-func total(tx *gorm.DB, how string, skip int64, n, ask int) (total int64, known bool, err error) {
+// estimate. n rows were read after skip with the given limit.
+func total(tx *gorm.DB, how string, skip int64, n, limit int) (total int64, known bool, err error) {
 	switch {
-	case n > 0 && n < ask, n == 0 && skip == 0: // the last page gives the total
+	case n > 0 && n < limit, n == 0 && skip == 0: // the last page gives the total
 		return skip + int64(n), true, nil
 	case how == countExact:
 		return count(tx, 0)
@@ -142,11 +142,11 @@ func total(tx *gorm.DB, how string, skip int64, n, ask int) (total int64, known 
 			return total, true, err
 		}
 	}
-	supposed, err := estimate(tx)
+	estimated, err := estimate(tx)
 	if n == 0 { // after the last page
-		return min(max(supposed, total), skip), false, err
+		return min(max(estimated, total), skip), false, err
 	}
-	return max(supposed, total, skip+int64(n)), false, err
+	return max(estimated, total, skip+int64(n)), false, err
 }
 
 // listAfter returns the page after the cursor. It reads one row more than the page
@@ -253,13 +253,13 @@ func (o ordering) by() string {
 	return o.column.DBName
 }
 
-// deep is the number of skipped rows from which a page is found by its keys first.
-const deep = 1000
+// deepOffset is the number of skipped rows from which a page is found by its keys first.
+const deepOffset = 1000
 
 // at returns the query for the page after skip rows. With an index in that order it
 // does not read the rows that it skips.
 func (o ordering) at(tx *gorm.DB, skip, limit int) *gorm.DB {
-	if skip < deep || o.id == nil || o.rank != nil || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
+	if skip < deepOffset || o.id == nil || o.rank != nil || !wholeRows(tx) || len(tx.Statement.Joins) > 0 {
 		return o.apply(tx).Offset(skip).Limit(limit)
 	}
 	keys := o.apply(tx).Clauses(clause.Select{Columns: []clause.Column{current(o.id.DBName)}}).Offset(skip).Limit(limit)

@@ -46,7 +46,7 @@ func (o ordering) cursor(ctx context.Context, row reflect.Value) (string, error)
 			value = nil
 		}
 		if o.folded && field == o.column {
-			value, _ = formOf(value)
+			value, _ = foldedForm(value)
 		}
 		raw, err := json.Marshal(value)
 		if err != nil {

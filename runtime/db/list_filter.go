@@ -12,7 +12,7 @@ func Where[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx
 	}
-	return tx.Where(compared{column, "=", *value})
+	return tx.Where(comparison{column, "=", *value})
 }
 
 // AtLeast keeps the rows whose column is at least value; nil keeps every row.
@@ -20,7 +20,7 @@ func AtLeast[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx
 	}
-	return tx.Where(compared{column, ">=", *value})
+	return tx.Where(comparison{column, ">=", *value})
 }
 
 // AtMost keeps the rows whose column is at most value; nil keeps every row.
@@ -28,7 +28,7 @@ func AtMost[T any](tx *gorm.DB, column string, value *T) *gorm.DB {
 	if value == nil {
 		return tx
 	}
-	return tx.Where(compared{column, "<=", *value})
+	return tx.Where(comparison{column, "<=", *value})
 }
 
 // current returns a column of the statement's own table, so that joins do not make

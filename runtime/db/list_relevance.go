@@ -20,8 +20,8 @@ import (
 // Of more than 10,000 matches, those with the greatest keys are ranked and counted.
 const Relevance = "relevance"
 
-// ranked is the maximum number of matches ranked, since each of them is read.
-const ranked = exactUpTo
+// maxRanked is the maximum number of matches ranked, since each of them is read.
+const maxRanked = exactUpTo
 
 // relevant is a condition whose matches can be ranked.
 type relevant interface {
@@ -78,7 +78,7 @@ func (o ordering) window(tx *gorm.DB) *gorm.DB {
 		return tx
 	}
 	key := current(o.id.DBName)
-	hits := tx.Clauses(clause.Select{Columns: []clause.Column{key}}).Order(clause.OrderByColumn{Column: key, Desc: true}).Limit(ranked)
+	hits := tx.Clauses(clause.Select{Columns: []clause.Column{key}}).Order(clause.OrderByColumn{Column: key, Desc: true}).Limit(maxRanked)
 	return o.within(tx, hits).Session(&gorm.Session{})
 }
 
@@ -89,18 +89,18 @@ func (o ordering) within(tx, wanted *gorm.DB) *gorm.DB {
 	return rows.Where(clause.Expr{SQL: "? IN (SELECT * FROM (?) AS wanted)", Vars: []any{current(o.id.DBName), wanted}})
 }
 
-// place is a position of the term in a text, as LIKE patterns for the text around
+// placement is a position of the term in a text, as LIKE patterns for the text around
 // it.
-type place struct{ before, after string }
+type placement struct{ before, after string }
 
 var (
-	anywhere = place{"%", "%"}
+	anywhere = placement{"%", "%"}
 	// From best to worst.
-	places = []place{{"", ""}, {"", "%"}, {"% ", "%"}, anywhere}
+	places = []placement{{"", ""}, {"", "%"}, {"% ", "%"}, anywhere}
 )
 
-// around returns the regular expression for pattern in this place.
-func (p place) around(pattern string) string {
+// regex returns the regular expression for pattern in this placement.
+func (p placement) regex(pattern string) string {
 	pattern = map[string]string{"": "^", "% ": " "}[p.before] + pattern
 	if p.after == "" {
 		pattern += "$"
@@ -117,12 +117,12 @@ func (s search) ranks(stmt *gorm.Statement) []clause.Expr {
 	rank, short := clause.Expr{SQL: "CASE"}, clause.Expr{SQL: "CASE"}
 	for i, column := range s.columns {
 		name, term, folded := s.folded(stmt, column)
-		for j, place := range places {
-			condition, vars := holds(stmt.Name(), current(name), term, folded, place)
+		for j, at := range places {
+			condition, vars := containsTerm(stmt.Name(), current(name), term, folded, at)
 			rank.SQL += " WHEN " + condition + " THEN " + strconv.Itoa(i*len(places)+j)
 			rank.Vars = append(rank.Vars, vars...)
 		}
-		condition, vars := holds(stmt.Name(), current(name), term, folded, anywhere)
+		condition, vars := containsTerm(stmt.Name(), current(name), term, folded, anywhere)
 		short.SQL += " WHEN " + condition + " THEN " + length
 		short.Vars = append(append(short.Vars, vars...), current(column))
 	}

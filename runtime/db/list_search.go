@@ -84,7 +84,7 @@ func DropSearchIndex(tx *gorm.DB, table string) error {
 				return err
 			}
 		}
-		for _, name := range []string{searchTable(table), newsTable(table)} {
+		for _, name := range []string{searchTable(table), pendingTable(table)} {
 			if err := tx.Exec("DROP TABLE IF EXISTS ?", clause.Table{Name: name}).Error; err != nil {
 				return err
 			}
@@ -93,10 +93,10 @@ func DropSearchIndex(tx *gorm.DB, table string) error {
 	return nil
 }
 
-// searchTable is the table of SQLite that indexes a table, newsTable the one of
+// searchTable is the table of SQLite that indexes a table, pendingTable the one of
 // rows that are not indexed yet.
-func searchTable(table string) string { return table + "_search" }
-func newsTable(table string) string   { return table + "_search_new" }
+func searchTable(table string) string  { return table + "_search" }
+func pendingTable(table string) string { return table + "_search_new" }
 
 // searchEvents are the events of the triggers on a searched table.
 var searchEvents = []string{"insert", "update"}
@@ -139,9 +139,9 @@ func trigramSchema(tx *gorm.DB) (string, error) {
 	return where, err
 }
 
-// news is the number of rows that SQLite indexes at once: one by one they would
+// pendingBatch is the number of rows that SQLite indexes at once: one by one they would
 // cost ten times as much.
-const news = 256
+const pendingBatch = 256
 
 // trigramTable creates the index on SQLite: an FTS5 table without text, which
 // stores only the rows that contain or contained a trigram, and a table with the
@@ -160,10 +160,10 @@ func trigramTable(tx *gorm.DB, table string, columns []string) error {
 	for i, column := range columns {
 		quoted[i] = quote(column)
 	}
-	words := strings.NewReplacer(
+	names := strings.NewReplacer(
 		"{table}", quote(table), "{id}", quote(key[0].Name), "{columns}", strings.Join(quoted, ", "),
-		"{index}", quote(searchTable(table)), "{new}", quote(newsTable(table)), "{news}", strconv.Itoa(news),
-		"{inserted}", quote(searchTable(table)+"_insert"), "{updated}", quote(searchTable(table)+"_update"), "{enough}", quote(newsTable(table)+"_insert"),
+		"{index}", quote(searchTable(table)), "{new}", quote(pendingTable(table)), "{news}", strconv.Itoa(pendingBatch),
+		"{inserted}", quote(searchTable(table)+"_insert"), "{updated}", quote(searchTable(table)+"_update"), "{enough}", quote(pendingTable(table)+"_insert"),
 	)
 	for _, statement := range []string{
 		"CREATE VIRTUAL TABLE {index} USING fts5({columns}, content='', columnsize=0, detail=none, tokenize='trigram')",
@@ -176,7 +176,7 @@ func trigramTable(tx *gorm.DB, table string, columns []string) error {
 			"DELETE FROM {new}; END",
 	} {
 		// Not through GORM, which interprets @ and ? in names.
-		if _, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, words.Replace(statement)); err != nil {
+		if _, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, names.Replace(statement)); err != nil {
 			return fmt.Errorf("index of the search of %s: %w", table, Translate(err))
 		}
 	}
@@ -201,7 +201,7 @@ func (s search) Build(b clause.Builder) {
 	indexed, plain := search{term: Fold(s.term)}, false
 	for _, column := range s.columns {
 		name, term, folded := s.folded(stmt, column)
-		condition, vars := holds(dialect, current(name), term, folded, anywhere)
+		condition, vars := containsTerm(dialect, current(name), term, folded, anywhere)
 		either, values = append(either, condition), append(values, vars...)
 		indexed.columns, plain = append(indexed.columns, name), plain || !folded
 	}
@@ -212,7 +212,7 @@ func (s search) Build(b clause.Builder) {
 		if match := indexed.match(stmt); match != "" {
 			table := searchTable(stmt.Table)
 			clause.Expr{SQL: "? IN (SELECT rowid FROM ? WHERE ? MATCH ? UNION ALL SELECT id FROM ?) AND ", Vars: []any{
-				clause.PrimaryColumn, clause.Table{Name: table}, clause.Column{Name: table}, match, clause.Table{Name: newsTable(stmt.Table)},
+				clause.PrimaryColumn, clause.Table{Name: table}, clause.Column{Name: table}, match, clause.Table{Name: pendingTable(stmt.Table)},
 			}}.Build(b)
 		}
 	}
@@ -228,23 +228,23 @@ func (s search) folded(stmt *gorm.Statement, column string) (name, term string, 
 	return column, s.term, false
 }
 
-// holds returns the condition that a column contains term at a place, and its
+// containsTerm returns the condition that a column contains term at a place, and its
 // values.
-func holds(dialect string, column clause.Column, term string, folded bool, at place) (condition string, vars []any) {
-	rough, exact := loose(term)
+func containsTerm(dialect string, column clause.Column, term string, folded bool, at placement) (condition string, vars []any) {
+	rough, exact := foldable(term)
 	switch {
 	case dialect == "postgres":
 		// LIKE on the indexed expression. Without ESCAPE, which prevents the use of
 		// an index.
 		condition, vars = lowered+" LIKE lower(? COLLATE "+`"und-x-icu")`, []any{column, at.before + wildcard(backslashEscaper.Replace(rough)) + at.after}
 		if !exact || strings.ContainsAny(term, "iIİkK") { // the lower case of İ and of the Kelvin sign is in ASCII
-			condition, vars = "("+condition+" AND ? ~ ?)", append(vars, column, at.around(regexPattern(term)))
+			condition, vars = "("+condition+" AND ? ~ ?)", append(vars, column, at.regex(regexPattern(term)))
 		}
 		return condition, vars
 	case dialect == "mysql" && !folded:
 		condition, vars = "upper(?) LIKE ? ESCAPE '!'", []any{column, at.before + strings.ToUpper(wildcard(likeEscaper.Replace(rough))) + at.after}
 		if !exact || strings.ContainsAny(term, "iIısS") { // the upper case of ı and of ſ is in ASCII
-			condition, vars = "("+condition+" AND ? REGEXP ?)", append(vars, column, at.around(regexPattern(term)))
+			condition, vars = "("+condition+" AND ? REGEXP ?)", append(vars, column, at.regex(regexPattern(term)))
 		}
 		return condition, vars
 	case dialect == "sqlite" && !ascii(term):
@@ -266,18 +266,18 @@ func casesOf(r rune) []rune {
 	return all
 }
 
-// unsure replaces, in a rough term, a letter whose cases databases do not agree on:
+// ambiguous replaces, in a rough term, a letter whose cases databases do not agree on:
 // those with more than two, and recent additions to Unicode.
-const unsure = '\ufdd0'
+const ambiguous = '\ufdd0'
 
-// loose returns term with unsure for such letters, and whether there were none.
-func loose(term string) (rough string, exact bool) {
+// foldable returns term with ambiguous for such letters, and whether there were none.
+func foldable(term string) (rough string, exact bool) {
 	exact = true
 	rough = strings.Map(func(r rune) rune {
 		of := casesOf(r)
-		if cased := r > unicode.MaxASCII && unicode.SimpleFold(r) != r; r == unsure || cased && (len(of) != 2 || of[0] > foldedAlike || of[1] > foldedAlike) {
+		if cased := r > unicode.MaxASCII && unicode.SimpleFold(r) != r; r == ambiguous || cased && (len(of) != 2 || of[0] > foldedAlike || of[1] > foldedAlike) {
 			exact = false
-			return unsure
+			return ambiguous
 		}
 		return r
 	}, term)
@@ -285,7 +285,7 @@ func loose(term string) (rough string, exact bool) {
 }
 
 // wildcard makes LIKE accept any character for such a letter.
-func wildcard(pattern string) string { return strings.ReplaceAll(pattern, string(unsure), "_") }
+func wildcard(pattern string) string { return strings.ReplaceAll(pattern, string(ambiguous), "_") }
 
 // regexPattern returns the term as a regular expression of PostgreSQL and MySQL,
 // with every letter as the set of its cases.
@@ -308,9 +308,9 @@ func regexPattern(term string) string {
 // which one is common, and the maximum ratio between the rows of another trigram of
 // the query and those of the rarest.
 const (
-	counted = 8
-	common  = 1000
-	joined  = 20
+	maxTrigrams = 8
+	commonRows  = 1000
+	maxRatio    = 20
 )
 
 // match returns the query for the search table of SQLite: the rarest trigrams of
@@ -321,16 +321,16 @@ func (s search) match(stmt *gorm.Statement) string {
 	if stmt.Schema == nil || stmt.Schema.PrioritizedPrimaryField == nil || !s.folds() {
 		return ""
 	}
-	tx := asking(stmt)
+	tx := lookupSession(stmt)
 	name := searchTable(stmt.Table)
 	triggers := make([]string, len(searchEvents))
 	for i, event := range searchEvents {
 		triggers[i] = name + "_" + event
 	}
-	var kept bool
+	var upToDate bool
 	err := tx.Raw("SELECT (SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? AND name IN ?) = ? AND (SELECT count(*) FROM pragma_table_info(?) WHERE name IN ?) = ?",
-		stmt.Table, triggers, len(triggers), name, s.columns, len(s.columns)).Scan(&kept).Error
-	if err != nil || !kept {
+		stmt.Table, triggers, len(triggers), name, s.columns, len(s.columns)).Scan(&upToDate).Error
+	if err != nil || !upToDate {
 		return ""
 	}
 	var rows float64 // upper bound
@@ -342,11 +342,11 @@ func (s search) match(stmt *gorm.Statement) string {
 	hits := func(what string) float64 {
 		var first struct{ Hits, Last float64 }
 		err := tx.Raw("SELECT count(*) AS hits, coalesce(max(rowid), 0) AS last FROM (SELECT rowid FROM ? WHERE ? MATCH ? LIMIT ?)",
-			clause.Table{Name: name}, clause.Column{Name: name}, what, common).Scan(&first).Error
+			clause.Table{Name: name}, clause.Column{Name: name}, what, commonRows).Scan(&first).Error
 		switch {
 		case err != nil:
 			return rows
-		case first.Hits < common:
+		case first.Hits < commonRows:
 			return first.Hits
 		}
 		return first.Hits * max(rows/first.Last, 1)
@@ -355,7 +355,7 @@ func (s search) match(stmt *gorm.Statement) string {
 	found := map[string]float64{}
 	for _, gram := range slices.Backward(s.trigrams()) {
 		grams = append(grams, gram)
-		if found[gram] = hits(gram); found[gram] <= common/50 {
+		if found[gram] = hits(gram); found[gram] <= commonRows/50 {
 			break
 		}
 	}
@@ -363,20 +363,20 @@ func (s search) match(stmt *gorm.Statement) string {
 	// Intersecting with a trigram that very many rows contain costs more than
 	// checking the rows of the others.
 	least := found[grams[0]]
-	grams = slices.DeleteFunc(grams, func(gram string) bool { return found[gram] > joined*max(least, 1) })
+	grams = slices.DeleteFunc(grams, func(gram string) bool { return found[gram] > maxRatio*max(least, 1) })
 	all := strings.Join(grams[:min(len(grams), 3)], " AND ")
 	// The more matches there are, the fewer rows have to be read in order to fill a
 	// page, and the more the index returns.
-	if most := float64(wanted(stmt)); least >= common && most > 0 {
-		if n := hits(all); n >= common && n*n > most*rows {
+	if most := float64(rowLimit(stmt)); least >= commonRows && most > 0 {
+		if n := hits(all); n >= commonRows && n*n > most*rows {
 			return ""
 		}
 	}
 	return all
 }
 
-// wanted returns the maximum number of rows that the statement needs; 0 for all.
-func wanted(stmt *gorm.Statement) int {
+// rowLimit returns the maximum number of rows that the statement needs; 0 for all.
+func rowLimit(stmt *gorm.Statement) int {
 	if tail, ok := stmt.Clauses["FOR"].Expression.(countTail); ok {
 		return tail.most
 	}
@@ -392,7 +392,7 @@ func (s search) trigrams() []string {
 	runes := []rune(s.term)
 	last := len(runes) - 3
 	var all []string
-	for i := 0; i <= last; i += max(3, last/counted+1) {
+	for i := 0; i <= last; i += max(3, last/maxTrigrams+1) {
 		all = append(all, gram(runes[i:]))
 	}
 	if final := gram(runes[last:]); !slices.Contains(all, final) {

@@ -41,10 +41,10 @@ func count(tx *gorm.DB, most int) (total int64, now bool, err error) {
 	tx.Statement.Clauses["FOR"] = clause.Clause{Expression: countTail{c}}
 	begun := time.Now()
 	err = tx.Find(&total).Error
-	if c.pool != nil && c.whole && !c.remembered && err == nil && total > exactUpTo {
-		c.pool.remember(c.table, total, time.Since(begun))
+	if c.pool != nil && c.whole && !c.cached && err == nil && total > exactUpTo {
+		c.pool.cacheCount(c.table, total, time.Since(begun))
 	}
-	return total, !c.remembered, err
+	return total, !c.cached, err
 }
 
 // wholeRows reports whether tx reads rows of the table ungrouped and with all
@@ -60,11 +60,11 @@ func wholeRows(tx *gorm.DB) bool {
 // SQLite. Which of them is decided when it is built: by then it has the conditions
 // of rules and soft deletes.
 type counting struct {
-	most       int
-	pool       *sqlitePool // nil in transactions
-	table      string
-	whole      bool
-	remembered bool // the count is cached, so the statement counts nothing
+	most   int
+	pool   *sqlitePool // nil in transactions
+	table  string
+	whole  bool
+	cached bool // the count is cached, so the statement counts nothing
 }
 
 type countHead struct{ *counting }
@@ -78,7 +78,7 @@ func (c countHead) Build(b clause.Builder) {
 		c.table = s.Table
 		if c.whole && c.pool != nil {
 			var total int64
-			if total, c.remembered = c.pool.counted(s.Table); c.remembered {
+			if total, c.cached = c.pool.cachedCount(s.Table); c.cached {
 				b.AddVar(b, total)
 				return
 			}
@@ -96,20 +96,20 @@ type countTail struct{ *counting }
 // Build implements clause.Expression.
 func (c countTail) Build(b clause.Builder) {
 	switch {
-	case c.remembered:
+	case c.cached:
 		_, _ = b.WriteString("LIMIT 1")
 	case !c.whole:
 		_, _ = b.WriteString("LIMIT " + strconv.Itoa(c.most) + ") AS counted")
 	}
 }
 
-// A count is cached for rememberedTimes as long as it took, so that counting uses a
+// A count is cached for cacheFactor times as long as it took, so that counting uses a
 // hundredth of one processor, within limits.
 const (
-	rememberedTimes = 100
-	leastRemembered = time.Second
-	mostRemembered  = 10 * time.Second
-	quickly         = time.Millisecond // faster counts are not cached
+	cacheFactor  = 100
+	minCached    = time.Second
+	maxCached    = 10 * time.Second
+	minCacheable = time.Millisecond // faster counts are not cached
 )
 
 // tableCount is the cached number of rows of a table.
@@ -118,15 +118,15 @@ type tableCount struct {
 	until time.Time
 }
 
-// remember caches the count of a table.
-func (p *sqlitePool) remember(table string, rows int64, took time.Duration) {
-	if took >= quickly {
-		p.counts.Store(table, tableCount{rows, time.Now().Add(min(max(rememberedTimes*took, leastRemembered), mostRemembered))})
+// cacheCount caches the count of a table.
+func (p *sqlitePool) cacheCount(table string, rows int64, took time.Duration) {
+	if took >= minCacheable {
+		p.counts.Store(table, tableCount{rows, time.Now().Add(min(max(cacheFactor*took, minCached), maxCached))})
 	}
 }
 
-// counted returns the cached count of a table.
-func (p *sqlitePool) counted(table string) (rows int64, known bool) {
+// cachedCount returns the cached count of a table.
+func (p *sqlitePool) cachedCount(table string) (rows int64, known bool) {
 	c, ok := p.counts.Load(table)
 	if !ok || time.Now().After(c.(tableCount).until) {
 		return 0, false

@@ -18,8 +18,8 @@ import (
 // Change is a row that a statement has created, updated or deleted.
 type Change struct {
 	Table  string
-	Key    string // its primary key; the values of several columns with commas between
-	Action string // its primary key; values of several columns are joined by commas
+	Key    string // its primary key; values of several columns are joined by commas
+	Action string // create, update or delete; a soft delete is a delete
 	// Model describes the columns. It is nil for a table without a known model; only
 	// the key is set then.
 	Model *schema.Schema
@@ -76,16 +76,16 @@ type watched struct {
 	size    int // total size of the rows in sets, in bytes
 }
 
-// A statement whose rows exceed mostWatched is rejected. The size of a row is that
-// of its text plus watchedRow, an estimate for the rest.
+// A statement whose rows exceed maxWatchedSize is rejected. The size of a row is that
+// of its text plus watchedRowSize, an estimate for the rest.
 const (
-	mostWatched = 16 << 20
-	watchedRow  = 512
+	maxWatchedSize = 16 << 20
+	watchedRowSize = 512
 )
 
-// hold adds to the size of the rows that a statement changes.
-func (w *watched) hold(bytes int) error {
-	if w.size += bytes; w.size > mostWatched {
+// addSize adds to the size of the rows that a statement changes.
+func (w *watched) addSize(bytes int) error {
+	if w.size += bytes; w.size > maxWatchedSize {
 		return fault.Conflict("Too many rows would change at once: change or delete them in parts")
 	}
 	return nil
@@ -127,7 +127,7 @@ func (p *changes) creating(tx *gorm.DB) {
 	}
 	w.created = true
 	if _, upsert := s.Clauses["ON CONFLICT"]; upsert {
-		set, err := p.read(tx, w, p.model(tx, s.Table), p.keyed(tx))
+		set, err := p.read(tx, w, p.model(tx, s.Table), p.byPrimaryKey(tx))
 		_ = tx.AddError(err)
 		w.sets = append(w.sets, set)
 	}
@@ -179,7 +179,7 @@ func (p *changes) affected(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 		}
 		keyed := false
 		for _, v := range []reflect.Value{s.ReflectValue, reflect.ValueOf(s.Model)} {
-			column, values := identity(s, v)
+			column, values := primaryKeys(s, v)
 			if len(values) > 0 {
 				query, keyed = query.Where(clause.IN{Column: column, Values: values}), true
 				break
@@ -195,10 +195,10 @@ func (p *changes) affected(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-// keyed returns the condition for rows with the primary keys of those to be
+// byPrimaryKey returns the condition for rows with the primary keys of those to be
 // created.
-func (p *changes) keyed(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
-	column, values := identity(tx.Statement, tx.Statement.ReflectValue)
+func (p *changes) byPrimaryKey(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
+	column, values := primaryKeys(tx.Statement, tx.Statement.ReflectValue)
 	return func(query *gorm.DB) *gorm.DB {
 		if len(values) == 0 {
 			return query.Where("1 = 0")
@@ -207,8 +207,8 @@ func (p *changes) keyed(tx *gorm.DB) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-// identity returns the primary keys of the rows in v.
-func identity(s *gorm.Statement, v reflect.Value) (column any, values []any) {
+// primaryKeys returns the primary keys of the rows in v.
+func primaryKeys(s *gorm.Statement, v reflect.Value) (column any, values []any) {
 	v = reflect.Indirect(v)
 	switch {
 	case !v.IsValid(), len(s.Schema.PrimaryFields) == 0:
@@ -236,7 +236,7 @@ func identity(s *gorm.Statement, v reflect.Value) (column any, values []any) {
 func (p *changes) read(tx *gorm.DB, w *watched, model *schema.Schema, which func(*gorm.DB) *gorm.DB) (_ *rowSet, err error) {
 	set := &rowSet{table: model.Table, model: model, before: map[string]reflect.Value{}, values: map[string][]any{}}
 	ctx := tx.Statement.Context
-	query := afresh(tx).Unscoped().Model(reflect.New(model.ModelType).Interface()).Table(model.Table)
+	query := systemSession(tx).Unscoped().Model(reflect.New(model.ModelType).Interface()).Table(model.Table)
 	found, err := which(query).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Rows()
 	if err != nil {
 		return set, err
@@ -250,7 +250,7 @@ func (p *changes) read(tx *gorm.DB, w *watched, model *schema.Schema, which func
 		if err := tx.Plugins["exact"].(*exact).read(tx, model, row.Elem()); err != nil {
 			return set, err
 		}
-		if err := w.hold(watchedRow + texts(ctx, model, row.Elem())); err != nil {
+		if err := w.addSize(watchedRowSize + textSize(ctx, model, row.Elem())); err != nil {
 			return set, err
 		}
 		key, values := keyOf(ctx, model, row.Elem())
@@ -259,8 +259,8 @@ func (p *changes) read(tx *gorm.DB, w *watched, model *schema.Schema, which func
 	return set, found.Err()
 }
 
-// texts returns the size of the strings and byte slices of a row.
-func texts(ctx context.Context, model *schema.Schema, row reflect.Value) (length int) {
+// textSize returns the size of the strings and byte slices of a row.
+func textSize(ctx context.Context, model *schema.Schema, row reflect.Value) (length int) {
 	for _, column := range model.DBNames {
 		value := reflect.Indirect(model.FieldsByDBName[column].ReflectValueOf(ctx, row))
 		if kind := value.Kind(); kind == reflect.String || kind == reflect.Slice {
@@ -293,7 +293,7 @@ func (p *changes) follow(tx *gorm.DB, w *watched, set *rowSet, soft bool) error 
 		if soft && on.Key || on.Rule == "RESTRICT" && !on.Soft && !on.Key || !p.tables(on.Owner) {
 			continue
 		}
-		targets := set.of(tx.Statement.Context, on.Target)
+		targets := set.columnValues(tx.Statement.Context, on.Target)
 		for some := range slices.Chunk(targets, checkedAtOnce) {
 			model := p.model(tx, on.Owner)
 			if model == nil {
@@ -312,7 +312,7 @@ func (p *changes) follow(tx *gorm.DB, w *watched, set *rowSet, soft bool) error 
 			if err != nil {
 				return err
 			}
-			if next.known(w); len(next.keys) == 0 {
+			if next.dropKnown(w); len(next.keys) == 0 {
 				continue
 			}
 			w.sets = append(w.sets, next)
@@ -326,9 +326,9 @@ func (p *changes) follow(tx *gorm.DB, w *watched, set *rowSet, soft bool) error 
 	return nil
 }
 
-// known removes the rows that are in another set already: several foreign keys may
+// dropKnown removes the rows that are in another set already: several foreign keys may
 // lead to a row, or form a cycle.
-func (set *rowSet) known(w *watched) {
+func (set *rowSet) dropKnown(w *watched) {
 	set.keys = slices.DeleteFunc(set.keys, func(key string) bool {
 		return slices.ContainsFunc(w.sets, func(other *rowSet) bool {
 			_, there := other.before[key]
@@ -337,8 +337,8 @@ func (set *rowSet) known(w *watched) {
 	})
 }
 
-// of returns the values of a column of the rows.
-func (set *rowSet) of(ctx context.Context, column string) (values []any) {
+// columnValues returns the values of a column of the rows.
+func (set *rowSet) columnValues(ctx context.Context, column string) (values []any) {
 	if set.model == nil {
 		if column == set.column {
 			for _, key := range set.keys {
@@ -379,9 +379,9 @@ func (p *changes) keysOnly(tx *gorm.DB, w *watched, on dependent, targets []any)
 		}
 	}
 	if err == nil {
-		err = w.hold(len(found) * watchedRow)
+		err = w.addSize(len(found) * watchedRowSize)
 	}
-	if set.known(w); err != nil || len(set.keys) == 0 {
+	if set.dropKnown(w); err != nil || len(set.keys) == 0 {
 		return err
 	}
 	w.sets = append(w.sets, set)
@@ -399,14 +399,14 @@ func (p *changes) done(tx *gorm.DB) {
 	}
 	w := value.(*watched)
 	if tx.Error == nil {
-		_ = tx.AddError(p.tell(tx, w))
+		_ = tx.AddError(p.notify(tx, w))
 	}
 	if w.own != nil {
 		w.own.end(tx, tx.Error == nil)
 	}
 }
 
-func (p *changes) tell(tx *gorm.DB, w *watched) error {
+func (p *changes) notify(tx *gorm.DB, w *watched) error {
 	var all []Change
 	for _, set := range w.sets {
 		found, err := p.compare(tx, set)
@@ -416,7 +416,7 @@ func (p *changes) tell(tx *gorm.DB, w *watched) error {
 		all = append(all, found...)
 	}
 	if w.created {
-		made, err := p.made(tx, w)
+		made, err := p.createdRows(tx, w)
 		if err != nil {
 			return err
 		}
@@ -518,9 +518,9 @@ func Differ(ctx context.Context, c Change) (fields []*schema.Field) {
 	return fields
 }
 
-// made returns the created rows, as they were written. It skips the rows that an
+// createdRows returns the created rows, as they were written. It skips the rows that an
 // upsert found, which are in w.sets.
-func (p *changes) made(tx *gorm.DB, w *watched) (all []Change, err error) {
+func (p *changes) createdRows(tx *gorm.DB, w *watched) (all []Change, err error) {
 	s := tx.Statement
 	model := s.Schema
 	for _, row := range rows(s.ReflectValue) {
@@ -540,23 +540,23 @@ func (p *changes) made(tx *gorm.DB, w *watched) (all []Change, err error) {
 	}
 	switch values := s.Dest.(type) {
 	case map[string]any:
-		all = append(all, p.mapped(s, values))
+		all = append(all, p.fromMap(s, values))
 	case *map[string]any:
-		all = append(all, p.mapped(s, *values))
+		all = append(all, p.fromMap(s, *values))
 	case []map[string]any:
 		for _, one := range values {
-			all = append(all, p.mapped(s, one))
+			all = append(all, p.fromMap(s, one))
 		}
 	case *[]map[string]any:
 		for _, one := range *values {
-			all = append(all, p.mapped(s, one))
+			all = append(all, p.fromMap(s, one))
 		}
 	}
 	return all, nil
 }
 
-// mapped returns the change for a row that was created from a map.
-func (p *changes) mapped(s *gorm.Statement, values map[string]any) Change {
+// fromMap returns the change for a row that was created from a map.
+func (p *changes) fromMap(s *gorm.Statement, values map[string]any) Change {
 	row := reflect.New(s.Schema.ModelType).Elem()
 	for name, value := range values {
 		if field := s.Schema.LookUpField(strings.TrimPrefix(name, "@")); field != nil {

@@ -44,11 +44,11 @@ func (conflicts) Initialize(gdb *gorm.DB) error {
 func explain(tx *gorm.DB) {
 	// PostgreSQL runs no statement in a failed transaction.
 	_, inside := tx.Statement.ConnPool.(gorm.TxCommitter)
-	explainBy(tx, tx.Name() != "postgres" || !inside)
+	explainWith(tx, tx.Name() != "postgres" || !inside)
 }
 
-// explainBy is explain; mayAsk reports whether it may query the database.
-func explainBy(tx *gorm.DB, mayAsk bool) {
+// explainWith is explain; mayQuery reports whether it may query the database.
+func explainWith(tx *gorm.DB, mayQuery bool) {
 	if tx.Error == nil {
 		return
 	}
@@ -74,46 +74,46 @@ func explainBy(tx *gorm.DB, mayAsk bool) {
 		v.columns = slices.DeleteFunc(v.columns, func(column string) bool { return s.FieldsByDBName[column] == nil })
 		if v.kind == unique {
 			if tx.Name() == "sqlite" {
-				v.columns = firstTaken(tx, s, v.columns)
+				v.columns = firstConflict(tx, s, v.columns)
 			}
-			v.index = repeated(tx, s, v.columns, mayAsk)
+			v.index = duplicateIndex(tx, s, v.columns, mayQuery)
 		}
-		v.columns = told(s, v.columns)
+		v.columns = clientColumns(s, v.columns)
 	case v.kind == foreignKey && v.deleting && tx.Name() == "sqlite":
-		v.table = referrer(tx, s)
+		v.table = referencingTable(tx, s)
 	case v.kind == foreignKey && !v.deleting:
-		if mayAsk {
-			if column, index := dangling(tx, s, v.columns); column != "" {
+		if mayQuery {
+			if column, index := missingReference(tx, s, v.columns); column != "" {
 				v.columns, v.index = []string{column}, index
 			}
 		}
-		v.columns = told(s, v.columns)
-		v.missing = refers(s, v.columns)
+		v.columns = clientColumns(s, v.columns)
+		v.missing = databaseOnly(s, v.columns)
 	}
 	*f = *v.fault(func(column string) string { return jsonName(s, column) })
 	if v.kind == foreignKey && v.deleting {
-		column, keys := referring(tx, v.table, mayAsk)
+		column, keys := referencingColumn(tx, v.table, mayQuery)
 		f.Message = stillUsed(tx, v.table, column, keys)
 	}
 }
 
-// refers reports whether one of columns belongs to a relation that only the
+// databaseOnly reports whether one of columns belongs to a relation that only the
 // database checks, so that the client referenced a missing row. Where rules checked
 // the row before the write, it was deleted in the meantime; see [rules].
-func refers(s *schema.Schema, columns []string) bool {
+func databaseOnly(s *schema.Schema, columns []string) bool {
 	for _, relation := range slices.Concat(s.Relationships.BelongsTo, s.Relationships.HasOne) {
-		from, _ := ends(relation)
+		from, _ := relationColumns(relation)
 		if slices.ContainsFunc(from, func(f *schema.Field) bool { return slices.Contains(columns, f.DBName) }) {
-			return !hides(relation.FieldSchema)
+			return !hidesRows(relation.FieldSchema)
 		}
 	}
 	return false
 }
 
-// ends returns the columns of a relation by which a row of the model references
+// relationColumns returns the columns of a relation by which a row of the model references
 // another table, and the referenced ones; none if the reference is in the other
 // direction. GORM takes two primary keys of the same name for a has-one relation.
-func ends(relation *schema.Relationship) (from, to []*schema.Field) {
+func relationColumns(relation *schema.Relationship) (from, to []*schema.Field) {
 	for _, r := range relation.References {
 		switch {
 		case relation.Type == schema.BelongsTo:
@@ -136,20 +136,20 @@ func columnNames(fields []*schema.Field) []string {
 
 // locate finds, after the end of a failed transaction, which of rows it failed on.
 func locate(tx *gorm.DB, rows any, v *violation, err error) {
-	tx = afresh(tx).Model(rows)
+	tx = systemSession(tx).Model(rows)
 	if tx.Statement.Parse(rows) != nil {
 		return
 	}
 	tx.Statement.ReflectValue = reflect.ValueOf(rows).Elem()
 	tx.Error, v.resolved = err, false
-	explainBy(tx, true) // an outer transaction is usable again, after its savepoint
+	explainWith(tx, true) // an outer transaction is usable again, after its savepoint
 }
 
-// told returns the columns of a key that are meaningful to clients. It leaves out
+// clientColumns returns the columns of a key that are meaningful to clients. It leaves out
 // those that are set on create and never updated, such as organisation_id, which
 // only scope a unique key or a reference, and that of the owner, which clients do
 // not send.
-func told(s *schema.Schema, columns []string) []string {
+func clientColumns(s *schema.Schema, columns []string) []string {
 	changing := slices.DeleteFunc(slices.Clone(columns), func(column string) bool {
 		field := s.FieldsByDBName[column]
 		return field != nil && (field.TagSettings["OWNER"] != "" || field.Creatable && !field.Updatable)
@@ -212,9 +212,9 @@ func split(s *schema.Schema, names string) []string {
 	return nil
 }
 
-// afresh returns a session on the connection of tx without its error, which sees
+// systemSession returns a session on the connection of tx without its error, which sees
 // every row: the row that a write conflicts with may belong to another user.
-func afresh(tx *gorm.DB) *gorm.DB {
+func systemSession(tx *gorm.DB) *gorm.DB {
 	fresh := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true, Context: System(tx.Statement.Context)})
 	fresh.Error = nil
 	return fresh
@@ -254,21 +254,21 @@ const sqliteTarget = "coalesce(f.`to`, (SELECT p.name FROM pragma_table_info(f.`
 // which does not report which one was violated, and from the model elsewhere.
 func references(tx *gorm.DB, s *schema.Schema) []reference {
 	if tx.Name() == "sqlite" {
-		all, _ := sqliteReferences(afresh(tx), "SELECT id, '' AS owner, `from`, `table`, "+sqliteTarget+" AS `to` FROM pragma_foreign_key_list(?) f", s.Table)
+		all, _ := sqliteReferences(systemSession(tx), "SELECT id, '' AS owner, `from`, `table`, "+sqliteTarget+" AS `to` FROM pragma_foreign_key_list(?) f", s.Table)
 		return all
 	}
 	var all []reference
 	for _, relation := range slices.Concat(s.Relationships.BelongsTo, s.Relationships.HasOne) {
-		if from, to := ends(relation); len(from) > 0 {
+		if from, to := relationColumns(relation); len(from) > 0 {
 			all = append(all, reference{Table: relation.FieldSchema.Table, From: columnNames(from), To: columnNames(to)})
 		}
 	}
 	return all
 }
 
-// dangling returns the first column (of columns, unless it is empty) of the rows to
+// missingReference returns the first column (of columns, unless it is empty) of the rows to
 // be written that references a missing row, and the index of its row in a batch.
-func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, index *int) {
+func missingReference(tx *gorm.DB, s *schema.Schema, columns []string) (column string, index *int) {
 	known := references(tx, s)
 	for i, row := range rows(tx.Statement.ReflectValue) {
 		for _, r := range known {
@@ -276,7 +276,7 @@ func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, i
 			if len(columns) > 0 && !slices.Contains(columns, last) {
 				continue
 			}
-			query := afresh(tx).Table(r.Table)
+			query := systemSession(tx).Table(r.Table)
 			complete := true
 			for j, from := range r.From {
 				field := s.FieldsByDBName[from]
@@ -293,29 +293,29 @@ func dangling(tx *gorm.DB, s *schema.Schema, columns []string) (column string, i
 			}
 			var n int64
 			if complete && query.Limit(1).Count(&n).Error == nil && n == 0 {
-				return last, several(tx, i)
+				return last, batchIndex(tx, i)
 			}
 		}
 	}
 	return "", nil
 }
 
-// firstTaken returns the columns of the oldest index that a row conflicts with, or
+// firstConflict returns the columns of the oldest index that a row conflicts with, or
 // columns if there is none before theirs. SQLite reports the youngest: the e-mail
 // address for a duplicate user, where the other databases report the username.
-func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
+func firstConflict(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 	row := tx.Statement.ReflectValue
 	if row.Kind() != reflect.Struct || s.PrioritizedPrimaryField == nil {
 		return columns
 	}
 	var indexes []struct{ Name, SQL string }
-	afresh(tx).Raw("SELECT m.name, m.sql FROM pragma_index_list(?) l JOIN sqlite_master m ON m.name = l.name WHERE l.`unique` ORDER BY l.seq DESC", s.Table).Scan(&indexes)
+	systemSession(tx).Raw("SELECT m.name, m.sql FROM pragma_index_list(?) l JOIN sqlite_master m ON m.name = l.name WHERE l.`unique` ORDER BY l.seq DESC", s.Table).Scan(&indexes)
 	for _, index := range indexes {
 		of := constrained(s, index.Name)
 		if slices.Equal(of, columns) {
 			break
 		}
-		one := told(s, of)
+		one := clientColumns(s, of)
 		if len(one) != 1 {
 			continue
 		}
@@ -323,12 +323,12 @@ func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 		if zero {
 			continue // perhaps of an update that does not set it
 		}
-		same := clause.Expression(compared{one[0], "=", value})
+		same := clause.Expression(comparison{one[0], "=", value})
 		if strings.Contains(index.SQL, "lower(") {
 			same = equalFold{one[0], value}
 		}
 		own, _ := s.PrioritizedPrimaryField.ValueOf(tx.Statement.Context, row)
-		query := afresh(tx).Model(reflect.New(s.ModelType).Interface()).Where(same).
+		query := systemSession(tx).Model(reflect.New(s.ModelType).Interface()).Where(same).
 			Not(clause.Eq{Column: clause.PrimaryColumn, Value: own})
 		for _, within := range of {
 			if within != one[0] {
@@ -345,40 +345,40 @@ func firstTaken(tx *gorm.DB, s *schema.Schema, columns []string) []string {
 	return columns
 }
 
-// several returns &i if tx writes a slice of rows.
-func several(tx *gorm.DB, i int) *int {
+// batchIndex returns &i if tx writes a slice of rows.
+func batchIndex(tx *gorm.DB, i int) *int {
 	if kind := tx.Statement.ReflectValue.Kind(); kind != reflect.Slice && kind != reflect.Array {
 		return nil
 	}
 	return &i
 }
 
-// repeated returns the index of the row in a batch that duplicates in columns an
+// duplicateIndex returns the index of the row in a batch that duplicates in columns an
 // earlier row or a stored one. It looks for exact duplicates first, then for those
 // that differ in case or are deleted, which depend on the index.
-func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int {
+func duplicateIndex(tx *gorm.DB, s *schema.Schema, columns []string, mayQuery bool) *int {
 	all := rows(tx.Statement.ReflectValue)
-	if len(columns) == 0 || several(tx, 0) == nil || slices.ContainsFunc(columns, func(column string) bool { return s.FieldsByDBName[column] == nil }) {
+	if len(columns) == 0 || batchIndex(tx, 0) == nil || slices.ContainsFunc(columns, func(column string) bool { return s.FieldsByDBName[column] == nil }) {
 		return nil
 	}
 	// The most distinctive columns come first: rows are looked up by the first.
-	telling := told(s, columns)
-	columns = append(slices.Clone(telling), slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return slices.Contains(telling, column) })...)
+	distinctive := clientColumns(s, columns)
+	columns = append(slices.Clone(distinctive), slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return slices.Contains(distinctive, column) })...)
 	for _, fold := range []func(string) string{strings.Clone, Fold} {
 		keys, seen := make([]string, len(all)), map[string]bool{}
 		for i, row := range all {
 			if keys[i] = key(tx, s, columns, row, fold); keys[i] != "" && seen[keys[i]] {
-				return several(tx, i)
+				return batchIndex(tx, i)
 			}
 			seen[keys[i]] = true
 		}
 	}
 	for _, lenient := range []bool{false, true} {
-		if !mayAsk {
+		if !mayQuery {
 			break
 		}
 		first := columns[0]
-		fold, same, query := strings.Clone, "? IN ?", afresh(tx)
+		fold, same, query := strings.Clone, "? IN ?", systemSession(tx)
 		if text := s.FieldsByDBName[first].DataType == schema.String; lenient && text && folds(tx.Statement, first) {
 			fold, first = Fold, foldedColumn(first)
 		} else if lenient && text {
@@ -405,7 +405,7 @@ func repeated(tx *gorm.DB, s *schema.Schema, columns []string, mayAsk bool) *int
 			taken[key(tx, s, columns, row, fold)] = true
 		}
 		if i := slices.IndexFunc(all, func(row reflect.Value) bool { return taken[key(tx, s, columns, row, fold)] }); i >= 0 {
-			return several(tx, i)
+			return batchIndex(tx, i)
 		}
 	}
 	return nil
@@ -443,11 +443,11 @@ func rows(v reflect.Value) []reflect.Value {
 	return nil
 }
 
-// referring returns the column by which rows of table reference those to be
+// referencingColumn returns the column by which rows of table reference those to be
 // deleted, and the referenced values; "" if it cannot be determined.
-func referring(tx *gorm.DB, table string, mayAsk bool) (column string, keys []any) {
+func referencingColumn(tx *gorm.DB, table string, mayQuery bool) (column string, keys []any) {
 	p, ok := tx.Plugins["deleting"].(*deleting)
-	if !ok || !mayAsk {
+	if !ok || !mayQuery {
 		return "", nil
 	}
 	dependents, err := p.dependents(tx, tx.Statement.Table)
@@ -455,16 +455,16 @@ func referring(tx *gorm.DB, table string, mayAsk bool) (column string, keys []an
 		if err != nil || on.Owner != table || on.Rule != "RESTRICT" {
 			continue
 		}
-		if keys, err = condemned(tx, on.Target); err == nil && len(keys) > 0 {
+		if keys, err = valuesToDelete(tx, on.Target); err == nil && len(keys) > 0 {
 			return on.Column, keys
 		}
 	}
 	return "", nil
 }
 
-// referrer returns the table with rows that reference those to be deleted.
-func referrer(tx *gorm.DB, s *schema.Schema) string {
-	fresh := afresh(tx)
+// referencingTable returns the table with rows that reference those to be deleted.
+func referencingTable(tx *gorm.DB, s *schema.Schema) string {
+	fresh := systemSession(tx)
 	references, err := sqliteReferences(fresh, "SELECT f.id, m.name AS owner, f.`from`, f.`table`, "+sqliteTarget+" AS `to` FROM sqlite_master m, pragma_foreign_key_list(m.name) f "+
 		"WHERE m.type = 'table' AND f.`table` = ? COLLATE NOCASE AND f.on_delete IN ('NO ACTION', 'RESTRICT')", s.Table)
 	where, ok := tx.Statement.Clauses["WHERE"].Expression.(clause.Where)

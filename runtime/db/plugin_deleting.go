@@ -23,7 +23,7 @@ import (
 //	SET NULL   references to it become null
 //
 // A row cannot be deleted while another transaction writes a reference to it; see
-// rules.hold. Rows of join tables are kept in case a soft-deleted row is restored;
+// rules.beginFor. Rows of join tables are kept in case a soft-deleted row is restored;
 // those of the model's own many fields are deleted with a row that is deleted for
 // good. All of this happens in one transaction.
 type deleting struct{ known sync.Map } // of []dependent, by table
@@ -68,16 +68,16 @@ func (p *deleting) before(tx *gorm.DB) {
 	dependents, err := p.dependents(tx, d.table)
 	dependents = slices.DeleteFunc(slices.Clone(dependents), func(on dependent) bool {
 		if on.Key {
-			return d.soft || !on.joins(s.Schema)
+			return d.soft || !on.inJoinTable(s.Schema)
 		}
-		return !d.soft && !on.stale() && !on.chain(tx, d.table)
+		return !d.soft && !on.stale() && !on.cascadesToSelf(tx, d.table)
 	})
 	if err != nil || len(dependents) == 0 {
 		_ = tx.AddError(err)
 		return
 	}
 	if d.own, err = beginOwn(tx); err == nil && d.own == nil {
-		err = afresh(tx).Exec("SAVEPOINT deleting").Error
+		err = systemSession(tx).Exec("SAVEPOINT deleting").Error
 	}
 	if err != nil {
 		_ = tx.AddError(err)
@@ -86,13 +86,13 @@ func (p *deleting) before(tx *gorm.DB) {
 	tx.InstanceSet(deletionKey, d)
 	var locks []clause.Expression
 	if d.soft { // by an UPDATE, which does not wait for transactions that reference a row
-		locks = append(locks, going())
+		locks = append(locks, lockForDelete())
 	}
 	for _, on := range dependents {
 		if _, ok := d.keys[on.Target]; ok {
 			continue
 		}
-		if d.keys[on.Target], err = condemned(tx, on.Target, locks...); err != nil {
+		if d.keys[on.Target], err = valuesToDelete(tx, on.Target, locks...); err != nil {
 			_ = tx.AddError(err)
 			return
 		}
@@ -106,9 +106,9 @@ func (p *deleting) before(tx *gorm.DB) {
 			case on.stale():
 				err = p.purge(tx, on, some)
 			case on.Key:
-				err = afresh(tx).Exec("DELETE FROM ? WHERE ? IN ?", clause.Table{Name: on.Owner}, clause.Column{Name: on.Column}, some).Error
+				err = systemSession(tx).Exec("DELETE FROM ? WHERE ? IN ?", clause.Table{Name: on.Owner}, clause.Column{Name: on.Column}, some).Error
 			default:
-				err = unchain(tx, on, some)
+				err = deleteChain(tx, on, some)
 			}
 			_ = tx.AddError(err)
 		}
@@ -119,15 +119,15 @@ func (p *deleting) before(tx *gorm.DB) {
 // a deletion.
 func (on dependent) stale() bool { return on.Soft && on.Rule == "RESTRICT" && !on.Key }
 
-// chain reports whether rows of table cascade to others of it, which MariaDB
+// cascadesToSelf reports whether rows of table cascade to others of it, which MariaDB
 // follows for 15 levels.
-func (on dependent) chain(tx *gorm.DB, table string) bool {
+func (on dependent) cascadesToSelf(tx *gorm.DB, table string) bool {
 	return tx.Name() == "mysql" && on.Owner == table && on.Rule == "CASCADE" && !on.Key
 }
 
-// joins reports whether on belongs to a join table of a many field of the model, in
+// inJoinTable reports whether on belongs to a join table of a many field of the model, in
 // a schema that nexios did not create: it creates such tables with CASCADE.
-func (on dependent) joins(s *schema.Schema) bool {
+func (on dependent) inJoinTable(s *schema.Schema) bool {
 	return on.Key && on.Rule == "RESTRICT" && slices.ContainsFunc(s.Relationships.Many2Many, func(r *schema.Relationship) bool {
 		return r.JoinTable.Table == on.Owner && slices.ContainsFunc(r.References, func(ref *schema.Reference) bool {
 			return ref.OwnPrimaryKey && ref.ForeignKey.DBName == on.Column
@@ -155,11 +155,11 @@ func (p *deleting) purge(tx *gorm.DB, on dependent, keys []any) error {
 			return err
 		}
 	}
-	return afresh(tx).Exec("DELETE FROM ? WHERE ? IN ? AND deleted_at IS NOT NULL", owner, column, keys).Error
+	return systemSession(tx).Exec("DELETE FROM ? WHERE ? IN ? AND deleted_at IS NOT NULL", owner, column, keys).Error
 }
 
-// unchain deletes the rows that cascade from those with keys, from the leaves up.
-func unchain(tx *gorm.DB, on dependent, keys []any) error {
+// deleteChain deletes the rows that cascade from those with keys, from the leaves up.
+func deleteChain(tx *gorm.DB, on dependent, keys []any) error {
 	owner, column, target := clause.Table{Name: on.Owner}, clause.Column{Name: on.Column}, clause.Column{Name: on.Target}
 	levels, seen := [][]any{keys}, map[any]bool{}
 	for len(levels[len(levels)-1]) > 0 {
@@ -174,7 +174,7 @@ func unchain(tx *gorm.DB, on dependent, keys []any) error {
 		}))
 	}
 	for _, level := range slices.Backward(levels[1 : len(levels)-1]) {
-		if err := afresh(tx).Exec("DELETE FROM ? WHERE ? IN ?", owner, target, level).Error; err != nil {
+		if err := systemSession(tx).Exec("DELETE FROM ? WHERE ? IN ?", owner, target, level).Error; err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,7 @@ func (p *deleting) after(tx *gorm.DB) {
 	}
 	if d.own == nil {
 		if tx.Error != nil || tx.RowsAffected == 0 {
-			_ = afresh(tx).Exec("ROLLBACK TO SAVEPOINT deleting")
+			_ = systemSession(tx).Exec("ROLLBACK TO SAVEPOINT deleting")
 		}
 		return
 	}
@@ -220,7 +220,7 @@ func (p *deleting) follow(tx *gorm.DB, table, target string, keys []any) error {
 				continue
 			}
 			for some := range slices.Chunk(keys, 500) {
-				if err := p.one(tx, on, some); err != nil {
+				if err := p.applyRule(tx, on, some); err != nil {
 					return err
 				}
 			}
@@ -229,7 +229,7 @@ func (p *deleting) follow(tx *gorm.DB, table, target string, keys []any) error {
 	return nil
 }
 
-func (p *deleting) one(tx *gorm.DB, on dependent, keys []any) error {
+func (p *deleting) applyRule(tx *gorm.DB, on dependent, keys []any) error {
 	owner, column := clause.Table{Name: on.Owner}, clause.Column{Name: on.Column}
 	live := ""
 	if on.Soft {
@@ -246,10 +246,10 @@ func (p *deleting) one(tx *gorm.DB, on dependent, keys []any) error {
 		}
 		return err
 	case "SET NULL":
-		return afresh(tx).Exec("UPDATE ? SET ? = NULL WHERE ? IN ?", owner, column, column, keys).Error
+		return systemSession(tx).Exec("UPDATE ? SET ? = NULL WHERE ? IN ?", owner, column, column, keys).Error
 	}
 	if !on.Soft {
-		return afresh(tx).Exec("DELETE FROM ? WHERE ? IN ?", owner, column, keys).Error
+		return systemSession(tx).Exec("DELETE FROM ? WHERE ? IN ?", owner, column, keys).Error
 	}
 	next, err := p.dependents(tx, on.Owner)
 	if err != nil {
@@ -258,13 +258,13 @@ func (p *deleting) one(tx *gorm.DB, on dependent, keys []any) error {
 	gone := map[string][]any{}
 	for _, after := range next {
 		if _, ok := gone[after.Target]; !ok && !after.Key {
-			gone[after.Target], err = scan(afresh(tx).Table(on.Owner).Clauses(going()).Where("? IN ? AND deleted_at IS NULL", column, keys).Select(after.Target))
+			gone[after.Target], err = scan(systemSession(tx).Table(on.Owner).Clauses(lockForDelete()).Where("? IN ? AND deleted_at IS NULL", column, keys).Select(after.Target))
 			if err != nil {
 				return err
 			}
 		}
 	}
-	err = afresh(tx).Exec("UPDATE ? SET deleted_at = ? WHERE ? IN ? AND deleted_at IS NULL", owner, tx.NowFunc(), column, keys).Error
+	err = systemSession(tx).Exec("UPDATE ? SET deleted_at = ? WHERE ? IN ? AND deleted_at IS NULL", owner, tx.NowFunc(), column, keys).Error
 	for target, keys := range gone {
 		if err == nil {
 			err = p.follow(tx, on.Owner, target, keys)
@@ -299,7 +299,7 @@ func mayRead(tx *gorm.DB, table, column string, keys []any) bool {
 	row := reflect.New(model.ModelType).Interface()
 	fresh := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true})
 	fresh.Error = nil
-	if of := p.of(model).readable; of == nil || p.condition(fresh.Model(row), model, of) == nil {
+	if of := p.ruleOf(model).readable; of == nil || p.condition(fresh.Model(row), model, of) == nil {
 		return fresh.Error == nil
 	}
 	if column == "" {
@@ -317,10 +317,10 @@ func softly(s *schema.Schema) bool {
 	return field != nil && len(s.DeleteClauses) > 0
 }
 
-// condemned returns the values of a column in the rows of a DELETE.
-func condemned(tx *gorm.DB, column string, locks ...clause.Expression) ([]any, error) {
+// valuesToDelete returns the values of a column in the rows of a DELETE.
+func valuesToDelete(tx *gorm.DB, column string, locks ...clause.Expression) ([]any, error) {
 	s := tx.Statement
-	fresh := afresh(tx).Unscoped().Table(s.Table).Clauses(locks...)
+	fresh := systemSession(tx).Unscoped().Table(s.Table).Clauses(locks...)
 	fresh.Statement.Schema = s.Schema // conditions may refer to the primary key by clause.PrimaryKey
 	if where, ok := s.Clauses["WHERE"].Expression.(clause.Where); ok {
 		fresh = fresh.Clauses(where)
@@ -349,7 +349,7 @@ func condemned(tx *gorm.DB, column string, locks ...clause.Expression) ([]any, e
 
 // query returns the values of a statement's only column.
 func query(tx *gorm.DB, sql string, values ...any) ([]any, error) {
-	return scan(afresh(tx).Raw(sql, values...))
+	return scan(systemSession(tx).Raw(sql, values...))
 }
 
 func scan(tx *gorm.DB) (values []any, err error) {
@@ -382,10 +382,10 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.know(table, all), nil
+		return p.cacheDependents(table, all), nil
 	}
 	var all []dependent
-	err := afresh(tx).Raw(map[string]string{
+	err := systemSession(tx).Raw(map[string]string{
 		"sqlite": "SELECT m.name AS owner, f.`from` AS `column`, " + sqliteTarget + " AS target, f.on_delete AS rule, " +
 			"EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'deleted_at') AS soft, " +
 			"EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = f.`from` AND c.pk > 0) AS `key` " +
@@ -403,7 +403,7 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.know(table, all), nil
+	return p.cacheDependents(table, all), nil
 }
 
 // mysqlDependents is dependents for MySQL and MariaDB. Their catalog has no
@@ -411,7 +411,7 @@ func (p *deleting) dependents(tx *gorm.DB, table string) ([]dependent, error) {
 func mysqlDependents(tx *gorm.DB, table string) ([]dependent, error) {
 	var columns []struct{ Name, Owner, Column, Target, Rule string } // ordered by the name of their key
 	// MariaDB opens the tables of every schema unless the query names one.
-	err := afresh(tx).Raw("SELECT k.constraint_name AS name, k.table_name AS `owner`, k.column_name AS `column`, k.referenced_column_name AS target, r.delete_rule AS rule "+
+	err := systemSession(tx).Raw("SELECT k.constraint_name AS name, k.table_name AS `owner`, k.column_name AS `column`, k.referenced_column_name AS target, r.delete_rule AS rule "+
 		"FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r "+
 		"ON r.constraint_schema = database() AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name "+
 		"WHERE k.constraint_schema = database() AND k.table_schema = database() AND k.referenced_table_name = ? "+
@@ -428,7 +428,7 @@ func mysqlDependents(tx *gorm.DB, table string) ([]dependent, error) {
 		all, owners = append(all, dependent{Owner: c.Owner, Column: c.Column, Target: c.Target, Rule: c.Rule}), append(owners, c.Owner)
 	}
 	var known []struct{ Owner, Column, Key string }
-	err = afresh(tx).Raw("SELECT table_name AS `owner`, column_name AS `column`, column_key AS `key` FROM information_schema.columns "+
+	err = systemSession(tx).Raw("SELECT table_name AS `owner`, column_name AS `column`, column_key AS `key` FROM information_schema.columns "+
 		"WHERE table_schema = database() AND table_name IN ? AND (column_name = 'deleted_at' OR column_key = 'PRI')", owners).Scan(&known).Error
 	for i, on := range all {
 		for _, c := range known {
@@ -439,8 +439,8 @@ func mysqlDependents(tx *gorm.DB, table string) ([]dependent, error) {
 	return all, err
 }
 
-// know caches the foreign keys of a table, in the same order on every database.
-func (p *deleting) know(table string, all []dependent) []dependent {
+// cacheDependents caches the foreign keys of a table, in the same order on every database.
+func (p *deleting) cacheDependents(table string, all []dependent) []dependent {
 	slices.SortFunc(all, func(a, b dependent) int {
 		return cmp.Or(strings.Compare(a.Owner, b.Owner), strings.Compare(a.Column, b.Column))
 	})

@@ -36,9 +36,9 @@ func (*exact) Name() string { return "exact" }
 func (p *exact) Initialize(gdb *gorm.DB) error {
 	allDigits()
 	return errors.Join(
-		gdb.Callback().Create().Before("gorm:create").Register("exact", p.written),
-		gdb.Callback().Update().Before("gorm:update").Register("exact", p.written),
-		gdb.Callback().Query().After("gorm:query").Register("exact", p.found),
+		gdb.Callback().Create().Before("gorm:create").Register("exact", p.beforeWrite),
+		gdb.Callback().Update().Before("gorm:update").Register("exact", p.beforeWrite),
+		gdb.Callback().Query().After("gorm:query").Register("exact", p.afterRead),
 	)
 }
 
@@ -79,8 +79,8 @@ func (p *exact) plan(model *schema.Schema) []exactField {
 	return fields
 }
 
-// of returns value normalized for the field.
-func (f exactField) of(value any) (any, error) {
+// normalized returns value normalized for the field.
+func (f exactField) normalized(value any) (any, error) {
 	switch v := value.(type) {
 	case time.Time:
 		v = instant(v)
@@ -91,21 +91,21 @@ func (f exactField) of(value any) (any, error) {
 		return v, nil
 	case *time.Time:
 		if v != nil {
-			return f.of(*v)
+			return f.normalized(*v)
 		}
 	case decimal.Decimal:
 		return v.Round(f.scale), nil
 	case *decimal.Decimal:
 		if v != nil {
-			return f.of(*v)
+			return f.normalized(*v)
 		}
 	}
 	return value, nil
 }
 
-// written normalizes what a statement writes, including times in a map for columns
+// beforeWrite normalizes what a statement writes, including times in a map for columns
 // that the model does not have.
-func (p *exact) written(tx *gorm.DB) {
+func (p *exact) beforeWrite(tx *gorm.DB) {
 	values, isMap := tx.Statement.Dest.(map[string]any)
 	for name, value := range values {
 		switch value.(type) { // leave other maps alone: they may be shared
@@ -125,7 +125,7 @@ func (p *exact) written(tx *gorm.DB) {
 		for _, field := range fields {
 			for _, name := range []string{field.DBName, field.Name} {
 				if value, ok := values[name]; ok {
-					form, err := field.of(value)
+					form, err := field.normalized(value)
 					values[name], _ = form, tx.AddError(err)
 				}
 			}
@@ -141,9 +141,9 @@ func (p *exact) written(tx *gorm.DB) {
 	_ = tx.AddError(normalize(tx.Statement.Context, s, fields, reflect.Indirect(dest)))
 }
 
-// found normalizes what a statement has read: SQLite stores decimals as numbers,
+// afterRead normalizes what a statement has read: SQLite stores decimals as numbers,
 // which have no scale.
-func (p *exact) found(tx *gorm.DB) {
+func (p *exact) afterRead(tx *gorm.DB) {
 	if s := tx.Statement; s.Schema != nil && tx.Error == nil {
 		_ = tx.AddError(p.read(tx, s.Schema, s.ReflectValue))
 	}
@@ -176,7 +176,7 @@ func normalize(ctx context.Context, model *schema.Schema, fields []exactField, v
 			if _, time := value.(time.Time); zero && time {
 				continue // GORM may set it
 			}
-			form, err := field.of(value)
+			form, err := field.normalized(value)
 			if err == nil {
 				err = field.Set(ctx, row, form)
 			}

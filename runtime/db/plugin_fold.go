@@ -60,13 +60,13 @@ type folding struct{ known sync.Map } // of foldedTable, by table
 
 // foldedTable is the cached state of a table.
 type foldedTable struct {
-	columns map[string]bool // those that have a folded form
-	asked   time.Time
+	columns   map[string]bool // those that have a folded form
+	checkedAt time.Time
 }
 
-// askedAgain is how long a table without folded columns is cached: another process
+// recheckAfter is how long a table without folded columns is cached: another process
 // may migrate it in the meantime.
-const askedAgain = 5 * time.Second
+const recheckAfter = 5 * time.Second
 
 // Name implements gorm.Plugin.
 func (*folding) Name() string { return "folding" }
@@ -105,7 +105,7 @@ func values(stmt *gorm.Statement, columns map[string]bool, expression clause.Exp
 		v.Columns = append(slices.Clip(v.Columns), clause.Column{Name: foldedColumn(column.Name)})
 		v.Values = slices.Clone(v.Values)
 		for i, row := range v.Values {
-			form, err := kept(stmt, column.Name, row[at])
+			form, err := foldedValue(stmt, column.Name, row[at])
 			if f := (*fault.Error)(nil); len(v.Values) > 1 && errors.As(err, &f) {
 				err = At(i, err)
 			}
@@ -133,21 +133,21 @@ func assignments(stmt *gorm.Statement, columns map[string]bool, expression claus
 		if !columns[a.Column.Name] {
 			continue
 		}
-		form, err := kept(stmt, a.Column.Name, a.Value)
+		form, err := foldedValue(stmt, a.Column.Name, a.Value)
 		_ = stmt.AddError(err)
 		set = append(slices.Clip(set), clause.Assignment{Column: clause.Column{Table: a.Column.Table, Name: foldedColumn(a.Column.Name)}, Value: form})
 	}
 	return set
 }
 
-// formOf returns the folded form of a value; ok is false for an SQL expression.
-func formOf(value any) (form any, ok bool) {
+// foldedForm returns the folded form of a value; ok is false for an SQL expression.
+func foldedForm(value any) (form any, ok bool) {
 	v := reflect.ValueOf(value)
 	switch {
 	case value == nil, v.Kind() == reflect.Pointer && v.IsNil():
 		return nil, true
 	case v.Kind() == reflect.Pointer:
-		return formOf(v.Elem().Interface())
+		return foldedForm(v.Elem().Interface())
 	}
 	switch of := value.(type) {
 	case clause.Column: // e.g. of the excluded row
@@ -158,7 +158,7 @@ func formOf(value any) (form any, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		return formOf(inner)
+		return foldedForm(inner)
 	case []byte:
 		return Fold(string(of)), true
 	}
@@ -168,19 +168,19 @@ func formOf(value any) (form any, ok bool) {
 	return Fold(v.String()), true
 }
 
-// foldedMost is the maximum number of characters in a folded form: MySQL indexes
+// maxFolded is the maximum number of characters in a folded form: MySQL indexes
 // 3,072 bytes, including the columns that scope a unique key. Lower case takes up
 // to three characters for one, and more for the few that stand for a whole word.
-const foldedMost = 765
+const maxFolded = 765
 
-// kept returns the folded form of the value that a statement writes into a column.
-func kept(stmt *gorm.Statement, column string, value any) (any, error) {
-	form, ok := formOf(value)
-	writes(stmt, column, form)
+// foldedValue returns the folded form of the value that a statement writes into a column.
+func foldedValue(stmt *gorm.Statement, column string, value any) (any, error) {
+	form, ok := foldedForm(value)
+	recordFolded(stmt, column, form)
 	if !ok {
 		return nil, fmt.Errorf("%s.%s is kept with its folded form, which an expression does not have\n  try:   a text as the value", stmt.Table, column)
 	}
-	if text, ok := form.(string); ok && utf8.RuneCountInString(text) > foldedMost {
+	if text, ok := form.(string); ok && utf8.RuneCountInString(text) > maxFolded {
 		name := column
 		if stmt.Schema != nil {
 			name = jsonName(stmt.Schema, column)
@@ -197,11 +197,11 @@ func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
 		return nil
 	}
 	var all map[string]bool
-	if known, ok := p.known.Load(stmt.Table); ok && (len(known.(foldedTable).columns) > 0 || time.Since(known.(foldedTable).asked) < askedAgain) {
+	if known, ok := p.known.Load(stmt.Table); ok && (len(known.(foldedTable).columns) > 0 || time.Since(known.(foldedTable).checkedAt) < recheckAfter) {
 		all = known.(foldedTable).columns
 	} else {
 		var err error
-		if all, err = foldedColumns(asking(stmt), stmt.Table); err != nil {
+		if all, err = foldedColumns(lookupSession(stmt), stmt.Table); err != nil {
 			_ = stmt.AddError(err)
 			return nil
 		}
@@ -217,9 +217,9 @@ func (p *folding) columns(stmt *gorm.Statement) map[string]bool {
 	return all
 }
 
-// asking returns a session for queries while stmt is built. It runs them even if
+// lookupSession returns a session for queries while stmt is built. It runs them even if
 // stmt is a subquery, which GORM builds as a dry run.
-func asking(stmt *gorm.Statement) *gorm.DB {
+func lookupSession(stmt *gorm.Statement) *gorm.DB {
 	tx := stmt.DB.Session(&gorm.Session{NewDB: true, Context: System(stmt.Context)})
 	tx.DryRun = false
 	return tx
@@ -262,18 +262,18 @@ func unfolded(s *schema.Schema, column string) string {
 	return column
 }
 
-// compared is a condition that compares a column with a value, by their folded
+// comparison is a condition that compares a column with a value, by their folded
 // forms if the column has one.
-type compared struct {
+type comparison struct {
 	column, sign string
 	value        any
 }
 
 // Build implements clause.Expression.
-func (c compared) Build(b clause.Builder) {
+func (c comparison) Build(b clause.Builder) {
 	column, value := c.column, precise(c.value)
 	if stmt, ok := b.(*gorm.Statement); ok && folds(stmt, column) {
-		value, _ = formOf(value)
+		value, _ = foldedForm(value)
 		column = foldedColumn(column)
 	}
 	if c.sign == "=" {
@@ -305,6 +305,6 @@ func (e equalFold) Build(b clause.Builder) {
 	}
 	// A program of an older version may have stored rows without folded forms.
 	clause.Expr{SQL: "(? OR ? IS NULL AND ?)", Vars: []any{
-		compared{e.column, "=", e.value}, current(foldedColumn(e.column)), plain,
+		comparison{e.column, "=", e.value}, current(foldedColumn(e.column)), plain,
 	}}.Build(b)
 }

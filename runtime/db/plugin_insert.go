@@ -11,10 +11,10 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// insert is the GORM plug-in that makes Create of one row cheap: it builds the text
+// insertOne is the GORM plug-in that makes Create of one row cheap: it builds the text
 // of the statement once for each model. GORM writes batches, rows with selected
 // columns or a key, and models with values that are expressions.
-type insert struct {
+type insertOne struct {
 	create func(*gorm.DB) // GORM's own
 	plans  sync.Map       // of []*schema.Field, by *schema.Schema; nil where GORM builds the text
 	texts  sync.Map       // of string, by insertKey
@@ -26,16 +26,16 @@ type insertKey struct {
 }
 
 // Name implements gorm.Plugin.
-func (*insert) Name() string { return "insert" }
+func (*insertOne) Name() string { return "insert" }
 
 // Initialize implements gorm.Plugin.
-func (p *insert) Initialize(gdb *gorm.DB) error {
+func (p *insertOne) Initialize(gdb *gorm.DB) error {
 	p.create = gdb.Callback().Create().Get("gorm:create")
 	return gdb.Callback().Create().Replace("gorm:create", p.write)
 }
 
 // write passes the text to GORM's callback, which then does not build it.
-func (p *insert) write(tx *gorm.DB) {
+func (p *insertOne) write(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || !oneRow(s) {
 		p.create(tx)
@@ -87,7 +87,7 @@ func oneRow(s *gorm.Statement) bool {
 }
 
 // plan returns the fields that an INSERT of the model writes, in GORM's order.
-func (p *insert) plan(model *schema.Schema) []*schema.Field {
+func (p *insertOne) plan(model *schema.Schema) []*schema.Field {
 	if known, ok := p.plans.Load(model); ok {
 		return known.([]*schema.Field)
 	}

@@ -14,11 +14,11 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// point is the GORM plug-in that makes Find cheap: it builds the text of a read by
+// pointRead is the GORM plug-in that makes Find cheap: it builds the text of a read by
 // primary key once for each model, and scans the row straight into the model's
 // fields. Anything beyond that, such as conditions of other plug-ins, is left to
 // GORM.
-type point struct {
+type pointRead struct {
 	texts sync.Map // of pointText, by pointKey
 	plans sync.Map // of pointPlan, by *schema.Schema
 }
@@ -40,11 +40,11 @@ type pointPlan struct {
 	fields  [][]int // by column, as for reflect's FieldByIndex, nil for none; nil if GORM is to read the row
 }
 
-// skipped discards a column without a field in the model, such as a folded form.
-type skipped struct{}
+// discard discards a column without a field in the model, such as a folded form.
+type discard struct{}
 
 // Scan implements sql.Scanner.
-func (skipped) Scan(any) error { return nil }
+func (discard) Scan(any) error { return nil }
 
 // byKey is the condition of Find. It is passed in the statement's values, which
 // costs nothing, until query turns it into SQL.
@@ -61,8 +61,8 @@ func (byKey) Value() (driver.Value, error) {
 	return nil, errors.New("db.Find works with databases of db.Open, and beside plugins that leave the callback gorm:query in place")
 }
 
-// take reads the row with the primary key id, as tx.Take does.
-func take(tx *gorm.DB, row, id any) error {
+// takeByKey reads the row with the primary key id, as tx.Take does.
+func takeByKey(tx *gorm.DB, row, id any) error {
 	tx = tx.Model(row)
 	s := tx.Statement
 	s.Dest, s.RaiseErrorOnNotFound = row, true
@@ -71,14 +71,14 @@ func take(tx *gorm.DB, row, id any) error {
 }
 
 // Name implements gorm.Plugin.
-func (*point) Name() string { return "point" }
+func (*pointRead) Name() string { return "point" }
 
 // Initialize implements gorm.Plugin.
-func (p *point) Initialize(gdb *gorm.DB) error {
+func (p *pointRead) Initialize(gdb *gorm.DB) error {
 	return gdb.Callback().Query().Replace("gorm:query", p.query)
 }
 
-func (p *point) query(tx *gorm.DB) {
+func (p *pointRead) query(tx *gorm.DB) {
 	s := tx.Statement
 	if len(s.Vars) != 1 || tx.Error != nil {
 		callbacks.Query(tx)
@@ -99,7 +99,7 @@ func (p *point) query(tx *gorm.DB) {
 		one := 1
 		s.AddClause(clause.Where{Exprs: []clause.Expression{key}})
 		s.AddClause(clause.Limit{Limit: &one})
-		if !plain && !whole(s) {
+		if !plain && !wholeModel(s) {
 			callbacks.Query(tx)
 			return
 		}
@@ -120,7 +120,7 @@ func (p *point) query(tx *gorm.DB) {
 
 // read runs the statement and fills the model. It returns false if the row does not
 // fit the fields as it is, such as a NULL for a string, which GORM can convert.
-func (p *point) read(tx *gorm.DB) bool {
+func (p *pointRead) read(tx *gorm.DB) bool {
 	s := tx.Statement
 	rows, err := s.ConnPool.QueryContext(s.Context, s.SQL.String(), s.Vars...)
 	if err != nil {
@@ -145,7 +145,7 @@ func (p *point) read(tx *gorm.DB) bool {
 	into := make([]any, len(fields))
 	for i, index := range fields {
 		if index == nil {
-			into[i] = skipped{}
+			into[i] = discard{}
 			continue
 		}
 		into[i] = s.ReflectValue.FieldByIndex(index).Addr().Interface()
@@ -159,7 +159,7 @@ func (p *point) read(tx *gorm.DB) bool {
 
 // plan returns the field of each column. It is computed again when a migration has
 // changed the table.
-func (p *point) plan(model *schema.Schema, columns []string) [][]int {
+func (p *pointRead) plan(model *schema.Schema, columns []string) [][]int {
 	if known, ok := p.plans.Load(model); ok && slices.Equal(known.(pointPlan).columns, columns) {
 		return known.(pointPlan).fields
 	}
@@ -184,14 +184,14 @@ func (p *point) plan(model *schema.Schema, columns []string) [][]int {
 func onlyKey(s *gorm.Statement, key byKey) bool {
 	switch key.id.(type) {
 	case int64, string, uuid.UUID:
-		return len(s.Clauses) == 0 && whole(s)
+		return len(s.Clauses) == 0 && wholeModel(s)
 	}
 	return false
 }
 
-// whole reports whether the statement reads rows of the model with all columns,
+// wholeModel reports whether the statement reads rows of the model with all columns,
 // under any conditions, such as those of a rule.
-func whole(s *gorm.Statement) bool {
+func wholeModel(s *gorm.Statement) bool {
 	return s.Schema != nil && s.ReflectValue.Type() == s.Schema.ModelType &&
 		s.TableExpr == nil && s.SQL.Len() == 0 && !s.Distinct && len(s.Selects)+len(s.Omits)+len(s.Joins) == 0
 }

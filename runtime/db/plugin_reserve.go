@@ -55,14 +55,14 @@ func (p *reservations) Initialize(gdb *gorm.DB) error {
 	)
 }
 
-// written collects what a statement writes into a column with reserved values.
-type written struct {
+// reservedWrite collects what a statement writes into a column with reserved values.
+type reservedWrite struct {
 	reservation
 	forms []string
 	own   *ownTransaction // nil if the caller has begun one
 }
 
-const writtenKey = "db:written"
+const reservedWriteKey = "db:written"
 
 func (p *reservations) before(tx *gorm.DB) {
 	s := tx.Statement
@@ -74,31 +74,31 @@ func (p *reservations) before(tx *gorm.DB) {
 	if !ok {
 		return
 	}
-	tx.InstanceSet(writtenKey, &written{reservation: known.(reservation), own: own})
+	tx.InstanceSet(reservedWriteKey, &reservedWrite{reservation: known.(reservation), own: own})
 }
 
-// writes records the folded form of a value that stmt writes into a column.
-func writes(stmt *gorm.Statement, column string, form any) {
-	value, ok := stmt.DB.InstanceGet(writtenKey)
+// recordFolded records the folded form of a value that stmt writes into a column.
+func recordFolded(stmt *gorm.Statement, column string, form any) {
+	value, ok := stmt.DB.InstanceGet(reservedWriteKey)
 	if !ok {
 		return
 	}
-	if text, ok := form.(string); ok && value.(*written).column == column {
-		w := value.(*written)
+	if text, ok := form.(string); ok && value.(*reservedWrite).column == column {
+		w := value.(*reservedWrite)
 		w.forms = append(w.forms, text)
 	}
 }
 
 func (p *reservations) after(tx *gorm.DB) {
-	value, ok := tx.InstanceGet(writtenKey)
+	value, ok := tx.InstanceGet(reservedWriteKey)
 	if !ok || tx.Error != nil {
 		return
 	}
-	w := value.(*written)
+	w := value.(*reservedWrite)
 	if len(w.forms) == 0 {
 		return
 	}
-	taken, err := w.reserved(afresh(tx), w.forms)
+	taken, err := w.reserved(systemSession(tx), w.forms)
 	if err == nil && taken {
 		v := &violation{kind: unique, table: tx.Statement.Table, columns: []string{w.column}, resolved: true, cause: errors.New("the value is kept for another row")}
 		err = v.fault(func(column string) string {
@@ -112,7 +112,7 @@ func (p *reservations) after(tx *gorm.DB) {
 }
 
 func (p *reservations) end(tx *gorm.DB) {
-	if value, ok := tx.InstanceGet(writtenKey); ok && value.(*written).own != nil {
-		value.(*written).own.end(tx, tx.Error == nil)
+	if value, ok := tx.InstanceGet(reservedWriteKey); ok && value.(*reservedWrite).own != nil {
+		value.(*reservedWrite).own.end(tx, tx.Error == nil)
 	}
 }

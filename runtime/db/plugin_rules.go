@@ -77,8 +77,8 @@ func (p *rules) Initialize(gdb *gorm.DB) error {
 	)
 }
 
-// of returns the rule of a model.
-func (p *rules) of(s *schema.Schema) rule {
+// ruleOf returns the rule of a model.
+func (p *rules) ruleOf(s *schema.Schema) rule {
 	if known, ok := p.known.Load(s); ok {
 		return known.(rule)
 	}
@@ -98,7 +98,7 @@ func (p *rules) of(s *schema.Schema) rule {
 // earlier statements; one with a rule takes precedence. It is nil if there is none.
 func (p *rules) model(s *schema.Schema, table string) (found *schema.Schema) {
 	consider := func(other *schema.Schema) {
-		if other.Table == table && (found == nil || p.of(found).readable == nil) {
+		if other.Table == table && (found == nil || p.ruleOf(found).readable == nil) {
 			found = other
 		}
 	}
@@ -124,7 +124,7 @@ func (p *rules) read(tx *gorm.DB) {
 	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 {
 		return
 	}
-	r := p.of(s.Schema)
+	r := p.ruleOf(s.Schema)
 	if r.readable == nil && r.writable == nil && len(s.Joins) == 0 || IsSystem(s.Context) {
 		return
 	}
@@ -138,11 +138,11 @@ func (p *rules) read(tx *gorm.DB) {
 		j := &s.Joins[i]
 		relations := path(s.Schema, j.Name)
 		for n, relation := range relations {
-			joined := p.of(relation.FieldSchema)
+			joined := p.ruleOf(relation.FieldSchema)
 			if joined.readable == nil {
 				continue
 			}
-			if n < len(relations)-1 && !named(tx, j.Name, n) || j.Expression != nil {
+			if n < len(relations)-1 && !hasOwnJoin(tx, j.Name, n) || j.Expression != nil {
 				_ = tx.AddError(fmt.Errorf("the rule of %s cannot hold in Joins(%q): join each relation by its own name", relation.FieldSchema.Table, j.Name))
 				return
 			}
@@ -203,8 +203,8 @@ func path(s *schema.Schema, name string) (relations []*schema.Relationship) {
 	return relations
 }
 
-// named reports whether the first n+1 relations of name have a join of their own.
-func named(tx *gorm.DB, name string, n int) bool {
+// hasOwnJoin reports whether the first n+1 relations of name have a join of their own.
+func hasOwnJoin(tx *gorm.DB, name string, n int) bool {
 	prefix := strings.Join(strings.Split(name, ".")[:n+1], ".")
 	for _, j := range tx.Statement.Joins {
 		if j.Name == prefix {
@@ -220,7 +220,7 @@ func (p *rules) write(tx *gorm.DB) {
 	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 || IsSystem(s.Context) {
 		return
 	}
-	r := p.of(s.Schema)
+	r := p.ruleOf(s.Schema)
 	if r.readable == nil && r.writable == nil {
 		return
 	}
@@ -258,11 +258,11 @@ func (p *rules) narrow(tx *gorm.DB, s *schema.Schema, of func(*gorm.DB) *gorm.DB
 	if condition == nil {
 		return
 	}
-	and(tx, condition)
+	andWhere(tx, condition)
 }
 
-// and adds a condition to a statement whose conditions may contain an OR.
-func and(tx *gorm.DB, condition clause.Expression) {
+// andWhere adds a condition to a statement whose conditions may contain an OR.
+func andWhere(tx *gorm.DB, condition clause.Expression) {
 	if c, ok := tx.Statement.Clauses["WHERE"]; ok {
 		if where, ok := c.Expression.(clause.Where); ok && len(where.Exprs) > 0 {
 			c.Expression = clause.Where{Exprs: []clause.Expression{group{where}}}
@@ -310,11 +310,11 @@ func qualified(exprs []clause.Expression) []clause.Expression {
 	for i, expr := range exprs {
 		switch e := expr.(type) {
 		case clause.Eq:
-			expr = clause.Eq{Column: own(e.Column), Value: e.Value}
+			expr = clause.Eq{Column: qualifyColumn(e.Column), Value: e.Value}
 		case clause.Neq:
-			expr = clause.Neq{Column: own(e.Column), Value: e.Value}
+			expr = clause.Neq{Column: qualifyColumn(e.Column), Value: e.Value}
 		case clause.IN:
-			expr = clause.IN{Column: own(e.Column), Values: e.Values}
+			expr = clause.IN{Column: qualifyColumn(e.Column), Values: e.Values}
 		case clause.AndConditions:
 			expr = clause.AndConditions{Exprs: qualified(e.Exprs)}
 		case clause.OrConditions:
@@ -327,7 +327,7 @@ func qualified(exprs []clause.Expression) []clause.Expression {
 	return all
 }
 
-func own(column any) any {
+func qualifyColumn(column any) any {
 	switch c := column.(type) {
 	case string:
 		if !strings.ContainsAny(c, ".( ") {
@@ -360,14 +360,14 @@ func (p *rules) create(tx *gorm.DB) {
 	if !ok || tx.Error != nil || conflict.DoNothing || IsSystem(s.Context) {
 		return
 	}
-	if r := p.of(s.Schema); r.readable == nil && r.writable == nil {
+	if r := p.ruleOf(s.Schema); r.readable == nil && r.writable == nil {
 		return
 	}
 	_, keys := schema.GetIdentityFieldValuesMap(s.Context, s.ReflectValue, s.Schema.PrimaryFields)
 	column, values := schema.ToQueryValues(s.Table, s.Schema.PrimaryFieldDBNames, keys)
 	var there int64
 	if len(values) > 0 {
-		query := afresh(tx).Unscoped().Model(reflect.New(s.Schema.ModelType).Interface()).Where(clause.IN{Column: column, Values: values})
+		query := systemSession(tx).Unscoped().Model(reflect.New(s.Schema.ModelType).Interface()).Where(clause.IN{Column: column, Values: values})
 		if err := query.Count(&there).Error; err != nil {
 			_ = tx.AddError(err)
 			return
@@ -393,11 +393,11 @@ func (p *rules) update(tx *gorm.DB) {
 	if len(refs) == 0 || tx.Error != nil {
 		return
 	}
-	p.check(tx, refs, 1, func(_ int, r ref) any { return assigned(s, r.column) })
+	p.check(tx, refs, 1, func(_ int, r ref) any { return assignedValue(s, r.column) })
 }
 
-// assigned returns the value that an update writes into a column; nil for none.
-func assigned(s *gorm.Statement, column *schema.Field) any {
+// assignedValue returns the value that an update writes into a column; nil for none.
+func assignedValue(s *gorm.Statement, column *schema.Field) any {
 	if values, ok := s.Dest.(map[string]any); ok {
 		for name, value := range values {
 			if s.Schema.LookUpField(name) == column {
@@ -427,16 +427,16 @@ type ref struct {
 	soft        bool // rows of target are soft-deleted
 }
 
-// heldKey holds the transaction in which a statement locks the rows that it
+// refTransactionKey holds the transaction in which a statement locks the rows that it
 // references.
-const heldKey = "db:referred"
+const refTransactionKey = "db:referred"
 
 // references returns the columns of a model to check.
 func (p *rules) references(s *schema.Schema) []ref {
 	if known, ok := p.refs.Load(s); ok {
 		return known.([]ref)
 	}
-	refs := slices.DeleteFunc(refsOf(s), func(r ref) bool { return !hides(r.target) })
+	refs := slices.DeleteFunc(refsOf(s), func(r ref) bool { return !hidesRows(r.target) })
 	p.refs.Store(s, refs)
 	return refs
 }
@@ -451,7 +451,7 @@ func refsOf(s *schema.Schema) []ref {
 		}
 		// In a key of several columns the last identifies the row and the others
 		// only scope it; the database compares all of them.
-		from, to := ends(relation)
+		from, to := relationColumns(relation)
 		last := len(from) - 1
 		refs = append(refs, ref{from[last], to[last], relation.FieldSchema, softly(relation.FieldSchema)})
 	}
@@ -459,9 +459,9 @@ func refsOf(s *schema.Schema) []ref {
 	return refs
 }
 
-// hides reports whether rows of the model can exist and not be visible to the
+// hidesRows reports whether rows of the model can exist and not be visible to the
 // caller: a rule excludes them, or they are deleted.
-func hides(s *schema.Schema) bool {
+func hidesRows(s *schema.Schema) bool {
 	_, ruled := reflect.New(s.ModelType).Interface().(Readable)
 	return ruled || len(s.QueryClauses) > 0
 }
@@ -493,18 +493,18 @@ func (p *rules) check(tx *gorm.DB, refs []ref, n int, value func(i int, r ref) a
 		if len(distinct) == 0 {
 			continue
 		}
-		if err := p.hold(tx, r); err != nil {
+		if err := p.beginFor(tx, r); err != nil {
 			_ = tx.AddError(err)
 			return
 		}
-		found, err := existing(tx, r, distinct)
+		found, err := existingRefs(tx, r, distinct)
 		if err != nil {
 			_ = tx.AddError(err)
 			return
 		}
 		for i, v := range wanted {
 			if v != nil && !found[fmt.Sprint(v)] {
-				details = append(details, missing(jsonName(tx.Statement.Schema, r.column.DBName), several(tx, i)))
+				details = append(details, missing(jsonName(tx.Statement.Schema, r.column.DBName), batchIndex(tx, i)))
 			}
 		}
 	}
@@ -513,35 +513,35 @@ func (p *rules) check(tx *gorm.DB, refs []ref, n int, value func(i int, r ref) a
 	}
 }
 
-// hold starts a transaction for the statement, unless it has one, if r references a
+// beginFor starts a transaction for the statement, unless it has one, if r references a
 // table with soft deletes: a row that check has found must not be deleted before
 // the reference is written, which no foreign key ensures.
-func (p *rules) hold(tx *gorm.DB, r ref) error {
+func (p *rules) beginFor(tx *gorm.DB, r ref) error {
 	if !r.soft {
 		return nil
 	}
 	own, err := beginOwn(tx)
 	if own != nil {
-		tx.InstanceSet(heldKey, own)
+		tx.InstanceSet(refTransactionKey, own)
 	}
 	return err
 }
 
-// end ends the transaction of hold.
+// end ends the transaction of beginFor.
 func (p *rules) end(tx *gorm.DB) {
 	s := tx.Statement
 	if s.Schema == nil || !slices.ContainsFunc(p.references(s.Schema), func(r ref) bool { return r.soft }) {
 		return
 	}
-	if own, ok := tx.InstanceGet(heldKey); ok {
+	if own, ok := tx.InstanceGet(refTransactionKey); ok {
 		own.(*ownTransaction).end(tx, tx.Error == nil)
 	}
 }
 
-// existing returns which of values the caller of tx may read in the rows of a
+// existingRefs returns which of values the caller of tx may read in the rows of a
 // reference. It locks rows that could be soft-deleted, as a foreign key does for
 // deletes.
-func existing(tx *gorm.DB, r ref, values []any) (map[string]bool, error) {
+func existingRefs(tx *gorm.DB, r ref, values []any) (map[string]bool, error) {
 	found := map[string]bool{}
 	for len(values) > 0 {
 		some := values[:min(len(values), checkedAtOnce)]
@@ -549,7 +549,7 @@ func existing(tx *gorm.DB, r ref, values []any) (map[string]bool, error) {
 		keys := reflect.New(reflect.SliceOf(r.key.IndirectFieldType))
 		stored := tx.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Model(reflect.New(r.target.ModelType).Interface())
 		if r.soft {
-			stored = stored.Clauses(staying(tx))
+			stored = stored.Clauses(lockReferenced(tx))
 		}
 		err := stored.Where(clause.IN{Column: current(r.key.DBName), Values: some}).Pluck(r.key.DBName, keys.Interface()).Error
 		if err != nil {

@@ -46,6 +46,6 @@ func (wholeKey) update(tx *gorm.DB) {
 		return // no row is meant, or one that is not stored yet
 	}
 	for _, is := range missing {
-		and(tx, is)
+		andWhere(tx, is)
 	}
 }

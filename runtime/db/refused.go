@@ -22,7 +22,7 @@ func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func
 	return func(ctx context.Context, out reflect.Type, values func() []map[string]any) []fault.Detail {
 		known, ok := models.Load(out)
 		if !ok {
-			s := answered(gdb, out)
+			s := responseModel(gdb, out)
 			if s != nil && len(refsOf(s))+len(s.Relationships.Many2Many) == 0 {
 				s = nil
 			}
@@ -36,23 +36,23 @@ func Refused(gdb *gorm.DB) func(ctx context.Context, out reflect.Type, sent func
 		tx, sent := gdb.WithContext(ctx), values()
 		for _, r := range refsOf(s) {
 			r.soft = false // nothing is written, so rows need no lock
-			if key := jsonName(s, r.column.DBName); mentioned(sent, key) {
-				details = append(details, dangles(tx, r, key, sent)...)
+			if key := jsonName(s, r.column.DBName); hasKey(sent, key) {
+				details = append(details, missingRefs(tx, r, key, sent)...)
 			}
 		}
 		for _, relation := range s.Relationships.Many2Many {
 			key, target := relation.Field.TagSettings["IDS"], relation.FieldSchema
-			if id := target.PrioritizedPrimaryField; id != nil && mentioned(sent, key) {
-				details = append(details, dangles(tx, ref{column: id, key: id, target: target}, key, sent)...)
+			if id := target.PrioritizedPrimaryField; id != nil && hasKey(sent, key) {
+				details = append(details, missingRefs(tx, ref{column: id, key: id, target: target}, key, sent)...)
 			}
 		}
 		return details
 	}
 }
 
-// answered returns the model of a response type: the type itself, or that of its
+// responseModel returns the model of a response type: the type itself, or that of its
 // only list.
-func answered(gdb *gorm.DB, out reflect.Type) *schema.Schema {
+func responseModel(gdb *gorm.DB, out reflect.Type) *schema.Schema {
 	if out == nil || out.Kind() != reflect.Struct {
 		return nil
 	}
@@ -68,7 +68,7 @@ func answered(gdb *gorm.DB, out reflect.Type) *schema.Schema {
 	return stmt.Schema
 }
 
-func mentioned(sent []map[string]any, key string) bool {
+func hasKey(sent []map[string]any, key string) bool {
 	for _, values := range sent {
 		if _, ok := values[key]; ok {
 			return true
@@ -77,12 +77,12 @@ func mentioned(sent []map[string]any, key string) bool {
 	return false
 }
 
-// mostLookedFor is the maximum number of references that are looked up for a fault.
-const mostLookedFor = 20 * checkedAtOnce
+// maxLookups is the maximum number of references that are looked up for a fault.
+const maxLookups = 20 * checkedAtOnce
 
-// dangles returns a detail for each element whose key refers to a row, or to one of
+// missingRefs returns a detail for each element whose key refers to a row, or to one of
 // several rows, that the caller of tx may not read.
-func dangles(tx *gorm.DB, r ref, key string, sent []map[string]any) []fault.Detail {
+func missingRefs(tx *gorm.DB, r ref, key string, sent []map[string]any) []fault.Detail {
 	wanted := make([][]string, len(sent))
 	var distinct []any
 	seen := map[string]bool{}
@@ -116,10 +116,10 @@ func dangles(tx *gorm.DB, r ref, key string, sent []map[string]any) []fault.Deta
 			}
 		}
 	}
-	if len(distinct) == 0 || len(distinct) > mostLookedFor {
+	if len(distinct) == 0 || len(distinct) > maxLookups {
 		return nil
 	}
-	found, err := existing(tx, r, distinct)
+	found, err := existingRefs(tx, r, distinct)
 	if err != nil {
 		return nil // the body is rejected for its other errors
 	}

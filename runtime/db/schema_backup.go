@@ -53,7 +53,7 @@ func Backup(ctx context.Context, gdb *gorm.DB, file string) error {
 	}
 	err := gdb.WithContext(System(ctx)).Exec("VACUUM INTO ?", part).Error
 	if err == nil {
-		err = settleFile(part)
+		err = syncFile(part)
 	}
 	if err == nil {
 		err = os.Rename(part, file)
@@ -64,8 +64,8 @@ func Backup(ctx context.Context, gdb *gorm.DB, file string) error {
 	return nil
 }
 
-// settleFile syncs a file to disk and makes it readable by its owner only.
-func settleFile(name string) error {
+// syncFile syncs a file to disk and makes it readable by its owner only.
+func syncFile(name string) error {
 	f, err := os.OpenFile(name, os.O_RDWR, 0) // #nosec G304 -- the caller's own
 	if err != nil {
 		return err

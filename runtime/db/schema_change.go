@@ -47,7 +47,7 @@ func RenameColumn(tx *gorm.DB, table string, before, after any) error {
 // expression: gorm.Expr("lower(title)").
 func Fill(tx *gorm.DB, table, column string, value any) error {
 	if _, worked := value.(clause.Expression); concurrent(tx) && !worked {
-		if err := fallback(tx, table, column, value); err != nil {
+		if err := setDefault(tx, table, column, value); err != nil {
 			return err
 		}
 	}
@@ -59,14 +59,14 @@ func Fill(tx *gorm.DB, table, column string, value any) error {
 
 // declared is the part of a table that a struct declares.
 type declared struct {
-	model   any
-	table   string
-	order   []string                 // names of the columns that it defines
-	columns map[string]*schema.Field // by name
-	there   []string                 // columns that it only references
-	keys    map[string]*schema.Constraint
-	checks  map[string]schema.CheckConstraint
-	indexes map[string]*schema.Index
+	model      any
+	table      string
+	order      []string                 // names of the columns that it defines
+	columns    map[string]*schema.Field // by name
+	referenced []string                 // columns that it only references
+	keys       map[string]*schema.Constraint
+	checks     map[string]schema.CheckConstraint
+	indexes    map[string]*schema.Index
 }
 
 // declareBoth returns the declarations of a table before and after a change.
@@ -93,7 +93,7 @@ func declare(tx *gorm.DB, table string, model any) (declared, error) {
 			d.order = append(d.order, name)
 			d.columns[name] = field
 		default:
-			d.there = append(d.there, name)
+			d.referenced = append(d.referenced, name)
 		}
 	}
 	for _, rel := range stmt.Schema.Relationships.Relations {
@@ -143,13 +143,13 @@ func changeTable(tx *gorm.DB, table string, before, after any, renamed map[strin
 	}
 	c := change{tx: tx, was: was, is: is, renamed: renamed}
 	c.compare()
-	if err := c.fits(); err != nil {
+	if err := c.checkRows(); err != nil {
 		return err
 	}
-	return c.make()
+	return c.apply()
 }
 
-func (c change) make() error {
+func (c change) apply() error {
 	if c.tx.Name() == "sqlite" {
 		return c.rebuild()
 	}
@@ -166,20 +166,20 @@ func (c change) old(name string) string {
 	return name
 }
 
-// carries reports whether the folded column of a column is renamed with it.
-func (c change) carries(name string) bool {
+// keepsFolded reports whether the folded column of a column is renamed with it.
+func (c change) keepsFolded(name string) bool {
 	now, renamed := c.renamed[name]
 	_, folded := c.was.folds(name)
 	_, folds := c.is.folds(now)
 	return renamed && folded && folds
 }
 
-// moves returns the new names of columns by their old ones, including folded
+// renames returns the new names of columns by their old ones, including folded
 // columns.
-func (c change) moves() (map[string]string, error) {
-	moves := maps.Clone(c.renamed)
+func (c change) renames() (map[string]string, error) {
+	renames := maps.Clone(c.renamed)
 	for old, now := range c.renamed {
-		if !c.carries(old) {
+		if !c.keepsFolded(old) {
 			continue
 		}
 		there, err := foldedColumns(c.tx, c.is.table)
@@ -187,10 +187,10 @@ func (c change) moves() (map[string]string, error) {
 			return nil, err
 		}
 		if there[old] { // otherwise it is created
-			moves[foldedColumn(old)] = foldedColumn(now)
+			renames[foldedColumn(old)] = foldedColumn(now)
 		}
 	}
-	return moves, nil
+	return renames, nil
 }
 
 // compare computes the differences.
@@ -225,7 +225,7 @@ func (c *change) compare() {
 	for _, name := range c.added {
 		touched[name] = true
 	}
-	c.indexes = differing(c.was.indexes, c.is.indexes, func(a, b *schema.Index) bool { return indexed(a) == indexed(b) })
+	c.indexes = diff(c.was.indexes, c.is.indexes, func(a, b *schema.Index) bool { return indexKey(a) == indexKey(b) })
 	for _, names := range [][]string{c.indexes[0], c.indexes[1]} {
 		if c.tx.Name() != "mysql" { // MySQL keeps an index that a foreign key needs
 			break
@@ -240,7 +240,7 @@ func (c *change) compare() {
 			}
 		}
 	}
-	c.checks = differing(c.was.checks, c.is.checks, func(a, b schema.CheckConstraint) bool {
+	c.checks = diff(c.was.checks, c.is.checks, func(a, b schema.CheckConstraint) bool {
 		return a.Constraint == b.Constraint && !slices.Contains(c.altered, a.DBName)
 	})
 	for _, name := range c.checks[0] {
@@ -248,7 +248,7 @@ func (c *change) compare() {
 			touched[c.was.checks[name].DBName] = true
 		}
 	}
-	c.keys = differing(c.was.keys, c.is.keys, func(a, b *schema.Constraint) bool {
+	c.keys = diff(c.was.keys, c.is.keys, func(a, b *schema.Constraint) bool {
 		return a.OnDelete == b.OnDelete && a.ReferenceSchema.Table == b.ReferenceSchema.Table && !slices.ContainsFunc(a.ForeignKeys, func(f *schema.Field) bool { return touched[f.DBName] })
 	})
 	for i, d := range []declared{c.was, c.is} {
@@ -260,9 +260,9 @@ func (c *change) compare() {
 	}
 }
 
-// differing returns the names that only was has or has otherwise, and those that
+// diff returns the names that only was has or has otherwise, and those that
 // only is has or has otherwise.
-func differing[T any](was, is map[string]T, same func(a, b T) bool) (names [2][]string) {
+func diff[T any](was, is map[string]T, same func(a, b T) bool) (names [2][]string) {
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		if now, ok := is[name]; !ok || !same(was[name], now) {
 			names[0] = append(names[0], name)
@@ -276,8 +276,8 @@ func differing[T any](was, is map[string]T, same func(a, b T) bool) (names [2][]
 	return names
 }
 
-// indexed returns the class and the columns of an index, for comparison.
-func indexed(index *schema.Index) string {
+// indexKey returns the class and the columns of an index, for comparison.
+func indexKey(index *schema.Index) string {
 	columns := []string{index.Class}
 	for _, f := range index.Fields {
 		columns = append(columns, f.DBName)
@@ -285,9 +285,9 @@ func indexed(index *schema.Index) string {
 	return strings.Join(columns, " ")
 }
 
-// fits returns an error if rows do not fit the change, before a database fails half
+// checkRows returns an error if rows do not fit the change, before a database fails half
 // way.
-func (c change) fits() error {
+func (c change) checkRows() error {
 	quoted := func(name string) clause.Column { return clause.Column{Name: c.old(name)} }
 	table := clause.Table{Name: c.is.table}
 	const first = "change these rows first, in a migration before this one"
@@ -349,7 +349,7 @@ func (c change) fits() error {
 				live = "deleted_at IS NULL AND "
 				continue
 			}
-			there = there && (c.was.columns[c.old(f.DBName)] != nil || slices.Contains(c.was.there, f.DBName))
+			there = there && (c.was.columns[c.old(f.DBName)] != nil || slices.Contains(c.was.referenced, f.DBName))
 			columns, vars = append(columns, "?"), append(vars, quoted(f.DBName))
 			names = append(names, f.DBName)
 		}
@@ -472,11 +472,11 @@ func (c change) alter() error {
 	if err := c.dropIndexes(); err != nil {
 		return err
 	}
-	moves, err := c.moves()
+	renames, err := c.renames()
 	if err != nil {
 		return err
 	}
-	for old, now := range moves {
+	for old, now := range renames {
 		if m.HasColumn(c.is.table, now) && !m.HasColumn(c.is.table, old) {
 			continue
 		}
@@ -554,7 +554,7 @@ func (c change) alterColumn(name string) error {
 		}
 		retyped = !has
 	}
-	proved := proof{name}
+	proved := notNullCheck{name}
 	if concurrent(c.tx) && field.NotNull && !old.NotNull {
 		// The default is set first, for programs that do not know the column yet.
 		if _, value, ok := strings.Cut(c.tx.Migrator().FullDataTypeOf(field).SQL, " DEFAULT "); ok && kind == bare(c.tx.Migrator().FullDataTypeOf(old).SQL) {
@@ -566,7 +566,7 @@ func (c change) alterColumn(name string) error {
 			return err
 		}
 	}
-	return briefly(c.tx, func(tx *gorm.DB) error {
+	return withBriefLock(c.tx, func(tx *gorm.DB) error {
 		if err := c.redefineColumn(tx, name, retyped); err != nil || !concurrent(c.tx) {
 			return err
 		}
@@ -620,12 +620,12 @@ func (c change) dropIndexes() error {
 	for _, column := range folded {
 		f, _ := c.was.folds(column)
 		names = append(names, foldIndex(c.was.table, column), f.index())
-		for _, there := range c.was.there {
+		for _, there := range c.was.referenced {
 			names = append(names, foldIndex(c.was.table, column, there))
 		}
 	}
 	for _, name := range names {
-		if c.kept(name) || !c.tx.Migrator().HasIndex(c.was.table, name) {
+		if c.keepsIndex(name) || !c.tx.Migrator().HasIndex(c.was.table, name) {
 			continue
 		}
 		if err := c.tx.Migrator().DropIndex(c.was.table, name); err != nil {
@@ -633,7 +633,7 @@ func (c change) dropIndexes() error {
 		}
 	}
 	for _, column := range folded {
-		if c.carries(column) {
+		if c.keepsFolded(column) {
 			continue
 		}
 		if err := (fold{tx: c.tx, table: c.was.table, column: column}).drop(); err != nil {
@@ -643,9 +643,9 @@ func (c change) dropIndexes() error {
 	return nil
 }
 
-// kept reports whether an index is not dropped on its own: it goes with its column,
+// keepsIndex reports whether an index is not dropped on its own: it goes with its column,
 // or once another of the same name has been created.
-func (c change) kept(name string) bool {
+func (c change) keepsIndex(name string) bool {
 	index := c.was.indexes[name]
 	return concurrent(c.tx) && index != nil && (slices.Contains(c.indexes[1], name) ||
 		slices.ContainsFunc(index.Fields, func(f schema.IndexOption) bool { return slices.Contains(c.dropped, f.DBName) }))
@@ -671,8 +671,8 @@ func (c change) createIndexes() error {
 	}
 	for _, column := range c.folds[1] {
 		f, _ := c.is.folds(column)
-		f.tx, f.missing = c.tx, c.carries(c.old(column))
-		if err := f.make(); err != nil {
+		f.tx, f.missing = c.tx, c.keepsFolded(c.old(column))
+		if err := f.apply(); err != nil {
 			return err
 		}
 	}

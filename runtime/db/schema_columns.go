@@ -18,7 +18,7 @@ import (
 // Existing rows get the default of a column, or null; a required column without a
 // default is an error on every database.
 func AddColumns(tx *gorm.DB, table any) error {
-	return addition(tx, table, func(a columns) error {
+	return withColumns(tx, table, func(a columns) error {
 		m := tx.Migrator()
 		fresh := map[*schema.Field]bool{} // columns that are null in every row
 		for _, field := range a.fields {
@@ -28,7 +28,7 @@ func AddColumns(tx *gorm.DB, table any) error {
 			sql, vars := "ALTER TABLE ? ADD ? ?", []any{clause.Table{Name: a.name}, clause.Column{Name: field.DBName}, m.FullDataTypeOf(field)}
 			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" {
 				// SQLite adds a reference only together with its column, and so
-				// only one of a single column; see refuseOthers.
+				// only one of a single column; see addKeyTriggers.
 				sql += " REFERENCES ? (?)"
 				vars = append(vars, clause.Table{Name: key.ReferenceSchema.Table}, clause.Column{Name: key.References[len(key.References)-1].DBName})
 				if key.OnDelete != "" {
@@ -48,7 +48,7 @@ func AddColumns(tx *gorm.DB, table any) error {
 			}
 			fresh[field] = !field.NotNull && !field.HasDefaultValue
 			if key := a.keys[field]; key != nil && tx.Name() == "sqlite" && len(key.ForeignKeys) > 1 {
-				if err := refuseOthers(tx, a.name, key); err != nil {
+				if err := addKeyTriggers(tx, a.name, key); err != nil {
 					return err
 				}
 			}
@@ -65,7 +65,7 @@ func AddColumns(tx *gorm.DB, table any) error {
 			}
 			add := func(tx *gorm.DB) error { return constrain(tx, a.name, key.Name, key, false) }
 			if online(tx) && fresh[field] {
-				add = unchecked(add)
+				add = skipChecks(add)
 			}
 			if err := add(tx); err != nil {
 				return err
@@ -92,21 +92,21 @@ func DropColumns(tx *gorm.DB, table any) error {
 	}
 	c := change{tx: tx, was: was, is: declared{table: was.table}}
 	c.compare()
-	return c.make()
+	return c.apply()
 }
 
 // columns is the part of a table that a struct declares, without its primary key.
 type columns struct {
-	name    string
-	fields  []*schema.Field
-	there   []string                             // columns that it only references
-	keys    map[*schema.Field]*schema.Constraint // foreign keys, by their last column
-	checks  map[*schema.Field]schema.CheckConstraint
-	indexes []string
+	name       string
+	fields     []*schema.Field
+	referenced []string                             // columns that it only references
+	keys       map[*schema.Field]*schema.Constraint // foreign keys, by their last column
+	checks     map[*schema.Field]schema.CheckConstraint
+	indexes    []string
 }
 
-// addition calls f with the declaration of table.
-func addition(tx *gorm.DB, table any, f func(columns) error) error {
+// withColumns calls f with the declaration of table.
+func withColumns(tx *gorm.DB, table any, f func(columns) error) error {
 	stmt := &gorm.Statement{DB: tx}
 	if err := stmt.Parse(table); err != nil {
 		return fmt.Errorf("columns of %T: %w", table, err)
@@ -120,7 +120,7 @@ func addition(tx *gorm.DB, table any, f func(columns) error) error {
 		case field.Creatable:
 			a.fields = append(a.fields, field)
 		default:
-			a.there = append(a.there, name)
+			a.referenced = append(a.referenced, name)
 		}
 	}
 	for _, rel := range stmt.Schema.Relationships.Relations {
@@ -154,9 +154,9 @@ func virtual(of clause.Expr) clause.Expr {
 	return of
 }
 
-// refuseOthers adds a reference of several columns on SQLite, which cannot add such
+// addKeyTriggers adds a reference of several columns on SQLite, which cannot add such
 // a foreign key to an existing table: triggers enforce it instead.
-func refuseOthers(tx *gorm.DB, table string, key *schema.Constraint) error {
+func addKeyTriggers(tx *gorm.DB, table string, key *schema.Constraint) error {
 	last := len(key.ForeignKeys) - 1
 	var same []string
 	vars := []any{clause.Column{Name: key.ForeignKeys[last].DBName}, clause.Table{Name: key.ReferenceSchema.Table}}
@@ -176,7 +176,7 @@ func refuseOthers(tx *gorm.DB, table string, key *schema.Constraint) error {
 	return nil
 }
 
-// triggers returns the names of the triggers of refuseOthers.
+// triggers returns the names of the triggers of addKeyTriggers.
 func triggers(key *schema.Constraint) []string {
 	return []string{key.Name + "_insert", key.Name + "_update"}
 }
@@ -192,7 +192,7 @@ func CreateTables(tx *gorm.DB, tables ...any) error {
 			if tx.Migrator().HasTable(table) {
 				continue
 			}
-			if err := briefly(tx, func(tx *gorm.DB) error { return CreateTables(tx, table) }); err != nil {
+			if err := withBriefLock(tx, func(tx *gorm.DB) error { return CreateTables(tx, table) }); err != nil {
 				return err
 			}
 		}

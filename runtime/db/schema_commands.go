@@ -20,7 +20,7 @@ func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 		{
 			Name: "migrate up", Summary: "apply pending migrations",
 			Help: "Safe to run in several replicas at once: one migrates, the others wait.",
-			Run: none(func(ctx context.Context, io command.IO) error {
+			Run: noArgs(func(ctx context.Context, io command.IO) error {
 				return up(ctx, io, gdb, list)
 			}),
 		},
@@ -41,7 +41,7 @@ func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 		},
 		{
 			Name: "migrate status", Summary: "show which migrations are applied",
-			Run: none(func(ctx context.Context, io command.IO) error {
+			Run: noArgs(func(ctx context.Context, io command.IO) error {
 				states, err := Status(ctx, gdb, list)
 				if err != nil {
 					return err
@@ -51,7 +51,7 @@ func Commands(gdb *gorm.DB, list []Migration) []command.Command {
 		},
 		{
 			Name: "migrate redo", Summary: "roll back the last migration and apply it again",
-			Run: none(func(ctx context.Context, io command.IO) error {
+			Run: noArgs(func(ctx context.Context, io command.IO) error {
 				done, err := Rollback(ctx, gdb, list, 1)
 				report(io.Stdout, "rolled back", done, err)
 				if err != nil {
@@ -81,8 +81,8 @@ func up(ctx context.Context, io command.IO, gdb *gorm.DB, list []Migration) erro
 	return err
 }
 
-// none rejects arguments.
-func none(run func(context.Context, command.IO) error) func(context.Context, command.IO) error {
+// noArgs rejects arguments.
+func noArgs(run func(context.Context, command.IO) error) func(context.Context, command.IO) error {
 	return func(ctx context.Context, io command.IO) error {
 		if len(io.Args) > 0 {
 			return command.Usage(fmt.Sprintf("unexpected argument %q\n  where: this command takes none\n  try:   leave it out", io.Args[0]))

@@ -51,13 +51,13 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 	if err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
-	must, err := madeBy(ctx, slices.DeleteFunc(slices.Clone(list), func(m Migration) bool { return pending[m.ID] }))
+	must, err := schemaOf(ctx, slices.DeleteFunc(slices.Clone(list), func(m Migration) bool { return pending[m.ID] }))
 	if err != nil {
 		all = append(all, Difference{false, "migrations", "they do not run on SQLite, so tables are not compared: " + firstLine(err), "migrations that run on every database"})
-		return append(all, withoutIndex(is, is)...), nil
+		return append(all, missingIndexes(is, is)...), nil
 	}
 	for _, name := range sortedKeys(must) {
-		if name == newsTable(strings.TrimSuffix(name, newsTable(""))) && gdb.Name() != "sqlite" {
+		if name == pendingTable(strings.TrimSuffix(name, pendingTable(""))) && gdb.Name() != "sqlite" {
 			continue // SearchIndex creates it on SQLite only
 		}
 		table, there := is[name]
@@ -70,7 +70,7 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 			has, there := table.columns[c]
 			switch {
 			case !there && must[name].folds(c):
-				drift(name+"."+c, "the column is missing that "+strings.TrimSuffix(c, "_folded")+" is compared by, whatever the case", must[name].refold(name, c))
+				drift(name+"."+c, "the column is missing that "+strings.TrimSuffix(c, "_folded")+" is compared by, whatever the case", must[name].refoldCommand(name, c))
 			case !there:
 				drift(name+"."+c, "the column is missing", "nexios add migration restore-"+dashed(name, c))
 			case gdb.Name() == "sqlite" && !strings.EqualFold(has.Type, want.Type):
@@ -100,13 +100,13 @@ func Differences(ctx context.Context, gdb *gorm.DB, list []Migration) ([]Differe
 			}
 			for _, c := range columns {
 				if must[name].folds(c) {
-					try = must[name].refold(name, c)
+					try = must[name].refoldCommand(name, c)
 				}
 			}
 			drift(name+"."+index, fmt.Sprintf("the %s of %s is missing", what, strings.Join(columns, ", ")), try)
 		}
 	}
-	return append(all, withoutIndex(must, is)...), nil
+	return append(all, missingIndexes(must, is)...), nil
 }
 
 // indexed reports whether the table has an index with that name, or else one on the
@@ -127,11 +127,11 @@ func (t tableSchema) indexed(name string, columns []string, unique bool) bool {
 func (t tableSchema) folds(column string) bool {
 	base, folded := strings.CutSuffix(column, "_folded")
 	_, there := t.columns[base]
-	return folded && there && t.columns[column].Type == fmt.Sprintf("varchar(%d)", foldedMost)
+	return folded && there && t.columns[column].Type == fmt.Sprintf("varchar(%d)", maxFolded)
 }
 
-// refold returns the command that restores a missing folded column.
-func (t tableSchema) refold(table, column string) string {
+// refoldCommand returns the command that restores a missing folded column.
+func (t tableSchema) refoldCommand(table, column string) string {
 	base := strings.TrimSuffix(column, "_folded")
 	call, within := "NoCase", ""
 	for _, name := range sortedKeys(t.indexes) {
@@ -147,8 +147,8 @@ func (t tableSchema) refold(table, column string) string {
 	return fmt.Sprintf("nexios add migration restore-%s   # db.%s(tx, %q, %q%s)", dashed(table, base), call, table, base, within)
 }
 
-// madeBy returns the schema that migrations create.
-func madeBy(ctx context.Context, list []Migration) (_ map[string]tableSchema, err error) {
+// schemaOf returns the schema that migrations create.
+func schemaOf(ctx context.Context, list []Migration) (_ map[string]tableSchema, err error) {
 	empty, err := Open("sqlite::memory:", Options{})
 	if err != nil {
 		return nil, err
@@ -164,10 +164,10 @@ func madeBy(ctx context.Context, list []Migration) (_ map[string]tableSchema, er
 	return readSchema(empty.WithContext(ctx))
 }
 
-// withoutIndex returns advice about foreign keys, of the tables in ours, that no
+// missingIndexes returns advice about foreign keys, of the tables in ours, that no
 // index starts with. For a key of several columns an index on the last one is
 // enough: it identifies the row, and the others only scope it.
-func withoutIndex(ours, is map[string]tableSchema) []Difference {
+func missingIndexes(ours, is map[string]tableSchema) []Difference {
 	var all []Difference
 	for _, name := range sortedKeys(is) {
 		if _, known := ours[name]; !known {

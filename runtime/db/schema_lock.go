@@ -44,7 +44,7 @@ func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
-			case <-time.After(turn / 5):
+			case <-time.After(lockWait / 5):
 			}
 		}
 	case "mysql":
@@ -66,7 +66,7 @@ func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err
 	case "sqlite":
 		var limit time.Duration
 		err := conn.Raw(func(c any) error {
-			limit, c.(*keeper).limit = c.(*keeper).limit, 0
+			limit, c.(*cachingConn).limit = c.(*cachingConn).limit, 0
 			return nil
 		})
 		if err == nil {
@@ -74,7 +74,7 @@ func lock(ctx context.Context, conn *sql.Conn, gdb *gorm.DB) (unlock func(), err
 		}
 		return func() {
 			release("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000")()
-			_ = conn.Raw(func(c any) error { c.(*keeper).limit = limit; return nil })
+			_ = conn.Raw(func(c any) error { c.(*cachingConn).limit = limit; return nil })
 		}, err
 	}
 	return nil, fmt.Errorf("no lock for %s", gdb.Name())

@@ -89,7 +89,7 @@ type State struct {
 func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
 	var done []string
 	list = oldestFirst(list)
-	err := exclusively(ctx, gdb, list, func(run runner) error {
+	err := withLock(ctx, gdb, list, func(run runner) error {
 		for _, m := range list {
 			applied, err := run(m.Online, func(tx *gorm.DB, known map[string]time.Time) (bool, error) {
 				if _, ok := known[m.ID]; ok {
@@ -98,7 +98,7 @@ func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 				if err := m.Up(tx); err != nil {
 					return false, err
 				}
-				return true, tx.Create(&schemaMigration{ID: m.ID, AppliedAt: after(known)}).Error
+				return true, tx.Create(&schemaMigration{ID: m.ID, AppliedAt: nextAppliedAt(known)}).Error
 			})
 			if err != nil {
 				return fmt.Errorf("migration %s: %w", m.ID, err)
@@ -120,9 +120,9 @@ func Migrate(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, err
 func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]string, error) {
 	var done []string
 	list = oldestFirst(list)
-	err := exclusively(ctx, gdb, list, func(run runner) error {
+	err := withLock(ctx, gdb, list, func(run runner) error {
 		for len(done) < n {
-			last, err := lastOf(run, list)
+			last, err := lastApplied(run, list)
 			if last == nil || err != nil {
 				return err
 			}
@@ -150,8 +150,8 @@ func Rollback(ctx context.Context, gdb *gorm.DB, list []Migration, n int) ([]str
 	return done, err
 }
 
-// lastOf returns the migration of list that was applied last; nil for none.
-func lastOf(run runner, list []Migration) (last *Migration, err error) {
+// lastApplied returns the migration of list that was applied last; nil for none.
+func lastApplied(run runner, list []Migration) (last *Migration, err error) {
 	_, err = run(false, func(_ *gorm.DB, known map[string]time.Time) (bool, error) {
 		last = nil
 		lastAt := time.Time{}
@@ -227,9 +227,9 @@ func appliedMigrations(tx *gorm.DB) (map[string]time.Time, error) {
 	return known, err
 }
 
-// after returns the current time, or a later one than those of all applied
+// nextAppliedAt returns the current time, or a later one than those of all applied
 // migrations if the clock was set back or is too coarse.
-func after(applied map[string]time.Time) time.Time {
+func nextAppliedAt(applied map[string]time.Time) time.Time {
 	at := now()
 	for _, earlier := range applied {
 		if next := earlier.Add(time.Millisecond); next.After(at) { // the precision of MySQL
@@ -243,12 +243,12 @@ func after(applied map[string]time.Time) time.Time {
 // transaction sees them.
 type runner func(online bool, f func(tx *gorm.DB, known map[string]time.Time) (bool, error)) (bool, error)
 
-// silence is how long a migration waits for another program before it logs that.
-const silence = time.Second
+// warnAfter is how long a migration waits for another program before it logs that.
+const warnAfter = time.Second
 
-// exclusively calls f while no other replica migrates the same database.
-func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(runner) error) error {
-	if err := checked(list); err != nil {
+// withLock calls f while no other replica migrates the same database.
+func withLock(ctx context.Context, gdb *gorm.DB, list []Migration, f func(runner) error) error {
+	if err := validateList(list); err != nil {
 		return err
 	}
 	if err := Ping(ctx, gdb); err != nil {
@@ -264,7 +264,7 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 		return err
 	}
 	defer conn.Close()
-	waiting := time.AfterFunc(silence, func() {
+	waiting := time.AfterFunc(warnAfter, func() {
 		gdb.Logger.Warn(ctx, "waiting for another program to finish migrating, or to let go of a table")
 	})
 	defer waiting.Stop()
@@ -286,9 +286,9 @@ func exclusively(ctx context.Context, gdb *gorm.DB, list []Migration, f func(run
 		var err error
 		switch online = online && gdb.Name() != "sqlite"; {
 		case online:
-			err = patiently(ctx, gdb, func() error { return stepwise(ctx, gdb, conn, known) })
+			err = retryBusy(ctx, gdb, func() error { return runOnline(ctx, gdb, conn, known) })
 		case gdb.Name() == "postgres":
-			err = patiently(ctx, gdb, func() error { return transaction(ctx, gdb, conn, known) })
+			err = retryBusy(ctx, gdb, func() error { return transaction(ctx, gdb, conn, known) })
 		default: // SQLite holds the lock; MySQL cannot undo what it has done
 			err = transaction(ctx, gdb, conn, known)
 		}
@@ -313,8 +313,8 @@ func oldestFirst(list []Migration) []Migration {
 	return slices.SortedStableFunc(slices.Values(list), func(a, b Migration) int { return strings.Compare(a.ID, b.ID) })
 }
 
-// checked returns an error for a list that cannot be ordered or run.
-func checked(list []Migration) error {
+// validateList returns an error for a list that cannot be ordered or run.
+func validateList(list []Migration) error {
 	seen := map[string]bool{}
 	for _, m := range list {
 		if m.ID == "" || m.Up == nil || seen[m.ID] {
@@ -335,7 +335,7 @@ func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm
 	tx := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
 	tx.Statement.ConnPool = &pinned{begun}
 	if gdb.Name() == "postgres" {
-		if err := tx.Exec(fmt.Sprintf("SET LOCAL lock_timeout = %d", turn.Milliseconds())).Error; err != nil {
+		if err := tx.Exec(fmt.Sprintf("SET LOCAL lock_timeout = %d", lockWait.Milliseconds())).Error; err != nil {
 			return err
 		}
 	}
@@ -343,16 +343,16 @@ func transaction(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm
 		return err
 	}
 	if gdb.Name() == "sqlite" {
-		if err := referencesHold(tx); err != nil {
+		if err := checkReferences(tx); err != nil {
 			return err
 		}
 	}
 	return Translate(begun.Commit())
 }
 
-// referencesHold returns an error if a foreign key has no row; foreign keys are not
+// checkReferences returns an error if a foreign key has no row; foreign keys are not
 // checked while a migration runs.
-func referencesHold(tx *gorm.DB) error {
+func checkReferences(tx *gorm.DB) error {
 	var broken []struct{ Table, Parent string }
 	if err := tx.Raw("PRAGMA foreign_key_check").Scan(&broken).Error; err != nil {
 		return err

@@ -22,13 +22,13 @@ import (
 //
 // Existing rows that are equal are an error that names them.
 func UniqueNoCase(tx *gorm.DB, table, column string, within ...string) error {
-	return fold{tx: tx, table: table, column: column, within: within}.make()
+	return fold{tx: tx, table: table, column: column, within: within}.apply()
 }
 
 // NoCase makes comparisons with the column of table ignore case, for migrations, as
 // UniqueNoCase does, but without making it unique.
 func NoCase(tx *gorm.DB, table, column string) error {
-	return fold{tx: tx, table: table, column: column, plain: true}.make()
+	return fold{tx: tx, table: table, column: column, plain: true}.apply()
 }
 
 // Refold returns a migration from UniqueFold to UniqueNoCase for a column. It does
@@ -64,8 +64,8 @@ type fold struct {
 	missing       bool // fill only rows without a folded form
 }
 
-// make adds the folded column and its index.
-func (f fold) make() error {
+// apply adds the folded column and its index.
+func (f fold) apply() error {
 	err := f.add()
 	if err == nil {
 		err = f.fill()
@@ -76,14 +76,14 @@ func (f fold) make() error {
 	if err != nil && (f.tx.Name() == "mysql" || online(f.tx)) { // these keep what was done so far
 		_ = f.drop()
 	}
-	f.forget()
+	f.invalidate()
 	return err
 }
 
 func (f fold) index() string { return foldIndex(f.table, f.column, f.within...) }
 
-// forget makes the plug-in read the folded columns of the table again.
-func (f fold) forget() {
+// invalidate makes the plug-in read the folded columns of the table again.
+func (f fold) invalidate() {
 	if p, ok := f.tx.Plugins["folding"].(*folding); ok {
 		p.known.Delete(f.table)
 	}
@@ -118,7 +118,7 @@ func (f fold) add() error {
 
 // kind returns the type of the folded column, which is compared by its characters.
 func (f fold) kind() (string, error) {
-	kind := fmt.Sprintf("varchar(%d)", foldedMost)
+	kind := fmt.Sprintf("varchar(%d)", maxFolded)
 	switch f.tx.Name() {
 	case "postgres":
 		kind += ` COLLATE "C"`
@@ -192,11 +192,11 @@ func (f fold) fill() error {
 	if f.tx.Name() == "postgres" { // a prepared statement keeps its column types, and an earlier migration may have used it
 		text = "CAST(? AS text)"
 	}
-	var pace pace
+	var size batchSize
 	for last := []any(nil); ; {
-		most := some
+		most := maxBatch
 		if online(f.tx) {
-			most = pace.next()
+			most = size.next()
 		}
 		query, vars := "SELECT "+order+", "+text+" FROM ? WHERE 1 = 1", append(slices.Clone(columns), clause.Column{Name: f.column}, table)
 		if f.missing {
@@ -209,7 +209,7 @@ func (f fold) fill() error {
 		if err != nil {
 			return err
 		}
-		err = briefly(f.tx, func(tx *gorm.DB) error {
+		err = withBriefLock(f.tx, func(tx *gorm.DB) error {
 			for _, row := range rows {
 				text, ok := row[len(key)].(string)
 				if !ok {
@@ -226,7 +226,7 @@ func (f fold) fill() error {
 			return nil
 		})
 		if err == nil {
-			err = settle(f.tx, f.table)
+			err = mergePending(f.tx, f.table)
 		}
 		if err != nil {
 			return err
@@ -242,7 +242,7 @@ func (f fold) fill() error {
 // rows are distinct.
 func (f fold) reindex() error {
 	if !f.plain {
-		if err := f.distinct(); err != nil {
+		if err := f.checkDistinct(); err != nil {
 			return err
 		}
 	}
@@ -263,8 +263,8 @@ func (f fold) unindex() error {
 	return m.DropIndex(f.table, f.index())
 }
 
-// distinct returns an error that names rows which are equal.
-func (f fold) distinct() error {
+// checkDistinct returns an error that names rows which are equal.
+func (f fold) checkDistinct() error {
 	table, form, text := clause.Table{Name: f.table}, clause.Column{Name: foldedColumn(f.column)}, clause.Column{Name: f.column}
 	list, same, present := "?", "", "? IS NOT NULL"
 	groups := []any{form}
@@ -312,7 +312,7 @@ func (f fold) drop() error {
 	if err != nil || !there[f.column] {
 		return err
 	}
-	f.forget()
+	f.invalidate()
 	if err := f.unindex(); err != nil {
 		return err
 	}

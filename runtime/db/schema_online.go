@@ -13,29 +13,29 @@ import (
 )
 
 // How a migration changes a table that is in use. Statements that lock a table
-// briefly wait for the lock for at most a turn, and then let pass those that queued
+// briefly wait for the lock for at most lockWait, and then let pass those that queued
 // up behind them. Long statements take no lock that blocks others: indexes of
 // PostgreSQL are built concurrently, its constraints are validated after they apply
 // to new rows, and values are filled in a few rows at a time.
 
-// turn is how long a migration waits for a lock at a time. PostgreSQL checks for
+// lockWait is how long a migration waits for a lock at a time. PostgreSQL checks for
 // deadlocks after a second, and might then cancel a statement of another program.
-const turn = 500 * time.Millisecond
+const lockWait = 500 * time.Millisecond
 
-// hurry and leisure set the lock timeout of a connection. MySQL counts whole
+// shortLockTimeout and leisure set the lock timeout of a connection. MySQL counts whole
 // seconds.
-var hurry, leisure = map[string]string{
+var shortLockTimeout, noLockTimeout = map[string]string{
 	"postgres": "SET lock_timeout = 500", "mysql": "SET lock_wait_timeout = 1, innodb_lock_wait_timeout = 1",
 }, map[string]string{
 	"postgres": "SET lock_timeout = 0", "mysql": "SET lock_wait_timeout = 86400, innodb_lock_wait_timeout = 86400",
 }
 
-// steps is the connection of an online migration: each statement releases its locks
+// onlineConn is the connection of an online migration: each statement releases its locks
 // when it ends.
-type steps struct{ *sql.Conn }
+type onlineConn struct{ *sql.Conn }
 
 // BeginTx implements gorm.ConnPoolBeginner.
-func (s *steps) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
+func (s *onlineConn) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, error) {
 	begun, err := s.Conn.BeginTx(ctx, o)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (s *steps) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, e
 
 // online reports whether tx is the connection of an online migration.
 func online(tx *gorm.DB) bool {
-	_, ok := tx.Statement.ConnPool.(*steps)
+	_, ok := tx.Statement.ConnPool.(*onlineConn)
 	return ok
 }
 
@@ -53,20 +53,20 @@ func online(tx *gorm.DB) bool {
 // in two steps.
 func concurrent(tx *gorm.DB) bool { return online(tx) && tx.Name() == "postgres" }
 
-// stepwise runs f on a connection without a transaction.
-func stepwise(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm.DB) error) error {
-	if _, err := conn.ExecContext(ctx, hurry[gdb.Name()]); err != nil {
+// runOnline runs f on a connection without a transaction.
+func runOnline(ctx context.Context, gdb *gorm.DB, conn *sql.Conn, f func(*gorm.DB) error) error {
+	if _, err := conn.ExecContext(ctx, shortLockTimeout[gdb.Name()]); err != nil {
 		return Translate(err)
 	}
-	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), leisure[gdb.Name()]) }()
+	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), noLockTimeout[gdb.Name()]) }()
 	tx := gdb.Session(&gorm.Session{NewDB: true, Context: ctx})
-	tx.Statement.ConnPool = &steps{conn}
+	tx.Statement.ConnPool = &onlineConn{conn}
 	return f(tx)
 }
 
-// patiently retries do, which is rolled back if it does not get a lock in its turn,
+// retryBusy retries do, which is rolled back if it does not get a lock in time,
 // until it succeeds.
-func patiently(ctx context.Context, gdb *gorm.DB, do func() error) error {
+func retryBusy(ctx context.Context, gdb *gorm.DB, do func() error) error {
 	for tries := 1; ; tries++ {
 		err := do()
 		if err == nil || inspect(err).kind != busy || ctx.Err() != nil {
@@ -78,38 +78,38 @@ func patiently(ctx context.Context, gdb *gorm.DB, do func() error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(turn):
+		case <-time.After(lockWait):
 		}
 	}
 }
 
-// briefly runs do, which locks a table briefly. In an online migration it runs in a
+// withBriefLock runs do, which locks a table briefly. In an online migration it runs in a
 // transaction of its own and is retried if it does not get the lock.
-func briefly(tx *gorm.DB, do func(tx *gorm.DB) error) error {
+func withBriefLock(tx *gorm.DB, do func(tx *gorm.DB) error) error {
 	if !online(tx) {
 		return do(tx)
 	}
-	return patiently(tx.Statement.Context, tx, func() error { return tx.Transaction(do) })
+	return retryBusy(tx.Statement.Context, tx, func() error { return tx.Transaction(do) })
 }
 
-// run is briefly for one statement.
+// run is withBriefLock for one statement.
 func run(tx *gorm.DB, statement string, vars ...any) error {
-	return briefly(tx, func(tx *gorm.DB) error { return tx.Exec(statement, vars...).Error })
+	return withBriefLock(tx, func(tx *gorm.DB) error { return tx.Exec(statement, vars...).Error })
 }
 
-// leisurely runs a statement that takes or waits long without blocking others.
-func leisurely(tx *gorm.DB, statement string, vars ...any) error {
-	if err := tx.Exec(leisure[tx.Name()]).Error; err != nil {
+// execLong runs a statement that takes or waits long without blocking others.
+func execLong(tx *gorm.DB, statement string, vars ...any) error {
+	if err := tx.Exec(noLockTimeout[tx.Name()]).Error; err != nil {
 		return err
 	}
 	text := tx.Session(&gorm.Session{DryRun: true}).Exec(statement, vars...).Statement.SQL.String()
-	waiting := time.AfterFunc(10*silence, func() {
+	waiting := time.AfterFunc(10*warnAfter, func() {
 		tx.Logger.Warn(tx.Statement.Context, "still busy, or waiting for transactions that began before: %s", text)
 	})
 	defer waiting.Stop()
 	err := tx.Exec(statement, vars...).Error
-	if hurried := tx.Exec(hurry[tx.Name()]).Error; err == nil {
-		err = hurried
+	if resetErr := tx.Exec(shortLockTimeout[tx.Name()]).Error; err == nil {
+		err = resetErr
 	}
 	return err
 }
@@ -124,7 +124,7 @@ func createIndex(tx *gorm.DB, how, name, rest string, vars ...any) error {
 	if err := dropIndex(tx, name); err != nil { // half built
 		return err
 	}
-	err := leisurely(tx, "CREATE "+how+"INDEX CONCURRENTLY ? "+rest, vars...)
+	err := execLong(tx, "CREATE "+how+"INDEX CONCURRENTLY ? "+rest, vars...)
 	if err != nil {
 		_ = dropIndex(tx, name) // an invalid unique index would still reject rows
 	}
@@ -136,7 +136,7 @@ func dropIndex(tx *gorm.DB, name string) error {
 	if !concurrent(tx) {
 		return tx.Exec("DROP INDEX IF EXISTS ?", clause.Column{Name: name}).Error
 	}
-	return leisurely(tx, "DROP INDEX CONCURRENTLY IF EXISTS ?", clause.Column{Name: name})
+	return execLong(tx, "DROP INDEX CONCURRENTLY IF EXISTS ?", clause.Column{Name: name})
 }
 
 // hasIndex reports whether PostgreSQL has an index that is completely built.
@@ -179,7 +179,7 @@ func constrain(tx *gorm.DB, table, name string, c constraint, replace bool) erro
 		}
 		return run(tx, "ALTER TABLE ? ADD "+statement, vars...)
 	}
-	err := briefly(tx, func(tx *gorm.DB) error {
+	err := withBriefLock(tx, func(tx *gorm.DB) error {
 		switch there := tx.Migrator().HasConstraint(table, name); {
 		case there && !replace:
 			return nil
@@ -193,12 +193,12 @@ func constrain(tx *gorm.DB, table, name string, c constraint, replace bool) erro
 	if err != nil {
 		return err
 	}
-	return leisurely(tx, "ALTER TABLE ? VALIDATE CONSTRAINT ?", clause.Table{Name: table}, clause.Column{Name: name})
+	return execLong(tx, "ALTER TABLE ? VALIDATE CONSTRAINT ?", clause.Table{Name: table}, clause.Column{Name: name})
 }
 
-// unchecked makes MySQL add a foreign key without checking rows, in which it is
+// skipChecks makes MySQL add a foreign key without checking rows, in which it is
 // null; otherwise MySQL would copy the table.
-func unchecked(add func(*gorm.DB) error) func(*gorm.DB) error {
+func skipChecks(add func(*gorm.DB) error) func(*gorm.DB) error {
 	return func(tx *gorm.DB) error {
 		if tx.Name() != "mysql" {
 			return add(tx)
@@ -214,30 +214,30 @@ func unchecked(add func(*gorm.DB) error) func(*gorm.DB) error {
 	}
 }
 
-// proof is the constraint that proves to PostgreSQL that a column has no nulls, so
+// notNullCheck is the constraint that proves to PostgreSQL that a column has no nulls, so
 // that SET NOT NULL does not read the rows again.
-type proof struct{ column string }
+type notNullCheck struct{ column string }
 
-func (p proof) name() string { return fmt.Sprintf("required_%.50s", p.column) }
+func (p notNullCheck) name() string { return fmt.Sprintf("required_%.50s", p.column) }
 
 // Build implements constraint.
-func (p proof) Build() (string, []any) {
+func (p notNullCheck) Build() (string, []any) {
 	return "CONSTRAINT ? CHECK (? IS NOT NULL)", []any{clause.Column{Name: p.name()}, clause.Column{Name: p.column}}
 }
 
-// some is the maximum number of rows that are read at once.
-const some = 1000
+// maxBatch is the maximum number of rows that are read at once.
+const maxBatch = 1000
 
-// pace is the number of rows that an online migration changes at once: as many as
+// batchSize is the number of rows that an online migration changes at once: as many as
 // take about a twentieth of a second, for which others may wait, and few enough
 // that they would not wait long even if the next ones took ten times as much.
-type pace struct {
+type batchSize struct {
 	rows  int
 	begun time.Time
 }
 
 // next returns the number, adjusted by how long the last batch took.
-func (p *pace) next() int {
+func (p *batchSize) next() int {
 	took := time.Since(p.begun)
 	switch {
 	case p.rows == 0:
@@ -245,7 +245,7 @@ func (p *pace) next() int {
 	case took > 60*time.Millisecond:
 		p.rows = max(p.rows/2, 1)
 	case took < 30*time.Millisecond:
-		p.rows = min(p.rows*2, some/4)
+		p.rows = min(p.rows*2, maxBatch/4)
 	}
 	p.begun = time.Now()
 	return p.rows
@@ -261,7 +261,7 @@ func inBatches(tx *gorm.DB, table string, change func(tx *gorm.DB, and string, v
 	key, err := primaryKey(tx, table)
 	if err != nil || len(key) == 0 {
 		if err == nil {
-			err = briefly(tx, func(tx *gorm.DB) error { return change(tx, "", nil) })
+			err = withBriefLock(tx, func(tx *gorm.DB) error { return change(tx, "", nil) })
 		}
 		return err
 	}
@@ -270,24 +270,24 @@ func inBatches(tx *gorm.DB, table string, change func(tx *gorm.DB, and string, v
 		columns = append(columns, clause.Column{Name: name})
 	}
 	list := strings.TrimSuffix(strings.Repeat("?, ", len(key)), ", ")
-	var pace pace
+	var size batchSize
 	for last := []any(nil); ; {
 		and, vars := "", []any(nil)
 		if last != nil {
 			and, vars = " AND ("+list+") > ("+list+")", append(append(vars, columns...), last...)
 		}
 		query := append(append(append(append([]any{}, columns...), clause.Table{Name: table}), vars...), columns...)
-		ends, err := records(tx.Raw("SELECT "+list+" FROM ? WHERE 1 = 1"+and+" ORDER BY "+list+" LIMIT 1 OFFSET ?", append(query, pace.next()-1)...))
+		ends, err := records(tx.Raw("SELECT "+list+" FROM ? WHERE 1 = 1"+and+" ORDER BY "+list+" LIMIT 1 OFFSET ?", append(query, size.next()-1)...))
 		if err != nil {
 			return err
 		}
 		if len(ends) > 0 {
 			and, vars = and+" AND ("+list+") <= ("+list+")", append(append(vars, columns...), ends[0]...)
 		}
-		if err := briefly(tx, func(tx *gorm.DB) error { return change(tx, and, vars) }); err != nil {
+		if err := withBriefLock(tx, func(tx *gorm.DB) error { return change(tx, and, vars) }); err != nil {
 			return err
 		}
-		if err := settle(tx, table); err != nil {
+		if err := mergePending(tx, table); err != nil {
 			return err
 		}
 		if len(ends) == 0 {
@@ -297,10 +297,10 @@ func inBatches(tx *gorm.DB, table string, change func(tx *gorm.DB, and string, v
 	}
 }
 
-// settle makes PostgreSQL merge changed rows into the table's search index.
+// mergePending makes PostgreSQL merge changed rows into the table's search index.
 // Otherwise it merges many at once, in a transaction that then locks its rows for
 // seconds.
-func settle(tx *gorm.DB, table string) error {
+func mergePending(tx *gorm.DB, table string) error {
 	if !concurrent(tx) {
 		return nil
 	}
@@ -308,8 +308,8 @@ func settle(tx *gorm.DB, table string) error {
 		WHERE a.amname = 'gin' AND i.indisvalid AND i.indrelid = to_regclass(quote_ident(?))`, table)
 }
 
-// fallback makes a value the default of a column of PostgreSQL, unless it has one.
-func fallback(tx *gorm.DB, table, column string, value any) error {
+// setDefault makes a value the default of a column of PostgreSQL, unless it has one.
+func setDefault(tx *gorm.DB, table, column string, value any) error {
 	var is struct {
 		Kind string
 		Has  bool

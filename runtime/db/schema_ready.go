@@ -33,7 +33,7 @@ func Ready(ctx context.Context, gdb *gorm.DB, list []Migration) error {
 	if len(pending) > 0 {
 		return fmt.Errorf("%d migrations are pending, starting with %s\n  try: migrate up", len(pending), pending[0])
 	}
-	if p, ok := gdb.ConnPool.(interface{ spaceless() bool }); ok && p.spaceless() {
+	if p, ok := gdb.ConnPool.(interface{ diskFull() bool }); ok && p.diskFull() {
 		return fault.NoSpace(errors.New("the last write to the database found no space"))
 	}
 	return nil

@@ -23,11 +23,11 @@ func (c change) rebuild() error {
 		_, err := c.tx.Statement.ConnPool.ExecContext(c.tx.Statement.Context, statement)
 		return Translate(err)
 	}
-	moves, err := c.moves()
+	renames, err := c.renames()
 	if err != nil {
 		return err
 	}
-	for old, now := range moves { // also in the user's triggers and indexes
+	for old, now := range renames { // also in the user's triggers and indexes
 		if err := exec("ALTER TABLE " + quoteName(c.is.table) + " RENAME COLUMN " + quoteName(old) + " TO " + quoteName(now)); err != nil {
 			return err
 		}
@@ -193,7 +193,7 @@ type tableText struct {
 
 func parseTable(text string) (tableText, error) {
 	var t tableText
-	text = uncommented(text)
+	text = stripComments(text)
 	begin := -1
 	depth, start := 0, 0
 	for i := 0; i < len(text); i++ {
@@ -228,8 +228,8 @@ func parseTable(text string) (tableText, error) {
 // comment matches a quoted string or a comment.
 var comment = regexp.MustCompile("(?s)'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^\\]]*\\]|--[^\n]*|/\\*.*?(?:\\*/|$)")
 
-// uncommented returns SQL without its comments.
-func uncommented(text string) string {
+// stripComments returns SQL without its comments.
+func stripComments(text string) string {
 	return comment.ReplaceAllStringFunc(text, func(part string) string {
 		if strings.HasPrefix(part, "--") || strings.HasPrefix(part, "/*") {
 			return " "

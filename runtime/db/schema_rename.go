@@ -17,7 +17,7 @@ import (
 // way can be run again. Swapping the names undoes it.
 func RenameTable(tx *gorm.DB, from, to string, searched ...string) error {
 	r := renaming{from: from, to: to}
-	if err := briefly(tx, func(tx *gorm.DB) error {
+	if err := withBriefLock(tx, func(tx *gorm.DB) error {
 		r.tx = tx
 		return map[string]func() error{"sqlite": r.sqlite, "postgres": r.postgres, "mysql": r.mysql}[tx.Name()]()
 	}); err != nil {

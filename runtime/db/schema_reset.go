@@ -20,7 +20,7 @@ import (
 // after a migration that stopped halfway. On PostgreSQL it drops the first schema of
 // the search path, except for objects created by extensions.
 func Reset(ctx context.Context, gdb *gorm.DB, list []Migration) ([]string, error) {
-	err := exclusively(ctx, gdb, list, func(run runner) error {
+	err := withLock(ctx, gdb, list, func(run runner) error {
 		_, err := run(false, func(tx *gorm.DB, _ map[string]time.Time) (bool, error) { return false, dropAll(tx) })
 		return err
 	})
@@ -83,8 +83,8 @@ func dropAll(tx *gorm.DB) error {
 	return nil
 }
 
-// whereabouts returns a description of the database for people.
-func whereabouts(gdb *gorm.DB) (at string, err error) {
+// describe returns a description of the database for people.
+func describe(gdb *gorm.DB) (at string, err error) {
 	query := map[string]string{
 		"sqlite":   "SELECT file FROM pragma_database_list WHERE name = 'main'",
 		"mysql":    "SELECT concat(database(), ' on ', @@hostname, ':', @@port)",
@@ -109,12 +109,12 @@ func resetCommand(gdb *gorm.DB, list []Migration) command.Command {
 			if err := Ping(ctx, gdb); err != nil {
 				return err
 			}
-			at, err := whereabouts(gdb.WithContext(ctx))
+			at, err := describe(gdb.WithContext(ctx))
 			if err != nil {
 				return err
 			}
 			if !sure {
-				if err := agreed(ctx, std, "Drop every table of "+at+", with all rows? [y/N] "); err != nil {
+				if err := confirm(ctx, std, "Drop every table of "+at+", with all rows? [y/N] "); err != nil {
 					return err
 				}
 			}
@@ -128,15 +128,15 @@ func resetCommand(gdb *gorm.DB, list []Migration) command.Command {
 	}
 }
 
-// agreed asks for confirmation on a terminal; otherwise it fails.
-func agreed(ctx context.Context, std command.IO, question string) error {
-	unasked := command.Usage("db reset drops every table, and needs confirmation\n  where: standard input\n  try:   db reset --yes")
+// confirm asks for confirmation on a terminal; otherwise it fails.
+func confirm(ctx context.Context, std command.IO, question string) error {
+	needsYes := command.Usage("db reset drops every table, and needs confirmation\n  where: standard input\n  try:   db reset --yes")
 	file, ok := std.Stdin.(*os.File)
 	if !ok {
-		return unasked
+		return needsYes
 	}
 	if info, err := file.Stat(); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
-		return unasked
+		return needsYes
 	}
 	fmt.Fprint(std.Stderr, question)
 	typed := make(chan string, 1)
@@ -151,7 +151,7 @@ func agreed(ctx context.Context, std command.IO, question string) error {
 	select {
 	case answer, ok := <-typed:
 		if !ok {
-			return unasked
+			return needsYes
 		}
 		if answer == "y" || answer == "yes" {
 			return nil

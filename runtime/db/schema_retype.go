@@ -48,14 +48,14 @@ func (c change) retype(name string) (done, has bool, err error) {
 		return tx.Exec("DROP FUNCTION IF EXISTS ?()", function).Error
 	}
 	if is.Same || is.Cheap {
-		return false, is.Same, briefly(c.tx, func(tx *gorm.DB) error {
+		return false, is.Same, withBriefLock(c.tx, func(tx *gorm.DB) error {
 			if err := stop(tx); err != nil {
 				return err
 			}
 			return tx.Exec("ALTER TABLE ? DROP COLUMN ?", table, next).Error
 		})
 	}
-	err = briefly(c.tx, func(tx *gorm.DB) error {
+	err = withBriefLock(c.tx, func(tx *gorm.DB) error {
 		if err := stop(tx); err != nil {
 			return err
 		}
@@ -74,15 +74,15 @@ func (c change) retype(name string) (done, has bool, err error) {
 		return false, false, err
 	}
 	if field.NotNull {
-		if err := constrain(c.tx, c.is.table, proof{next.Name}.name(), proof{next.Name}, false); err != nil {
+		if err := constrain(c.tx, c.is.table, notNullCheck{next.Name}.name(), notNullCheck{next.Name}, false); err != nil {
 			return false, false, err
 		}
 	}
-	indexes, err := c.indexesBeside(name, next.Name)
+	indexes, err := c.copyIndexes(name, next.Name)
 	if err != nil {
 		return false, false, err
 	}
-	return true, true, briefly(c.tx, func(tx *gorm.DB) error {
+	return true, true, withBriefLock(c.tx, func(tx *gorm.DB) error {
 		if err := stop(tx); err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (c change) retype(name string) (done, has bool, err error) {
 		alter := []clause.Expr{{SQL: "DROP COLUMN ?", Vars: []any{column}}, {SQL: "RENAME COLUMN ? TO ?", Vars: []any{next, column}}}
 		if field.NotNull {
 			alter = append(alter, clause.Expr{SQL: "ALTER COLUMN ? SET NOT NULL", Vars: []any{column}},
-				clause.Expr{SQL: "DROP CONSTRAINT ?", Vars: []any{clause.Column{Name: proof{next.Name}.name()}}})
+				clause.Expr{SQL: "DROP CONSTRAINT ?", Vars: []any{clause.Column{Name: notNullCheck{next.Name}.name()}}})
 		}
 		if _, value, ok := strings.Cut(definition, " DEFAULT "); ok {
 			alter = append(alter, clause.Expr{SQL: "ALTER COLUMN ? SET DEFAULT ?", Vars: []any{column, clause.Expr{SQL: value}}})
@@ -112,9 +112,9 @@ func (c change) retype(name string) (done, has bool, err error) {
 	})
 }
 
-// indexesBeside creates indexes on the column next like those on the column name,
+// copyIndexes creates indexes on the column next like those on the column name,
 // and returns their names by the names of the existing ones.
-func (c change) indexesBeside(name, next string) (map[string]string, error) {
+func (c change) copyIndexes(name, next string) (map[string]string, error) {
 	var all []struct{ Name, Definition string }
 	err := c.tx.Raw(`SELECT r.relname AS name, pg_get_indexdef(i.indexrelid) AS definition
 		FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = ?
@@ -142,16 +142,16 @@ func (c change) indexesBeside(name, next string) (map[string]string, error) {
 		if !ok {
 			return nil, fmt.Errorf("cannot read the index %s: %s", index.Name, index.Definition)
 		}
-		if err := createIndex(c.tx, how, beside, "ON ? USING ?", clause.Table{Name: c.is.table}, clause.Expr{SQL: renamedIn(rest, name, next)}); err != nil {
+		if err := createIndex(c.tx, how, beside, "ON ? USING ?", clause.Table{Name: c.is.table}, clause.Expr{SQL: replaceColumn(rest, name, next)}); err != nil {
 			return nil, err
 		}
 	}
 	return made, nil
 }
 
-// renamedIn returns the part after USING of an index definition, with one column
+// replaceColumn returns the part after USING of an index definition, with one column
 // replaced by another.
-func renamedIn(definition, from, to string) string {
+func replaceColumn(definition, from, to string) string {
 	part := func(b byte) bool {
 		return b == '_' || b == '$' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
 	}

@@ -25,7 +25,7 @@ func UniqueFold(tx *gorm.DB, table, column string, within ...string) error {
 		err = recollate(tx, table, column)
 	case "mysql":
 		on = "?"
-		err = withoutCase(tx, table, column)
+		err = makeCaseInsensitive(tx, table, column)
 	}
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func UniqueFold(tx *gorm.DB, table, column string, within ...string) error {
 // uniqueIndex creates a unique index on an expression of a column, within the
 // columns of within: those come first, for lookups, and not_deleted last.
 func uniqueIndex(tx *gorm.DB, on, table, column, name string, within ...string) error {
-	groups := grouping(within)
+	groups := scopeColumns(within)
 	vars := []any{clause.Table{Name: table}}
 	for _, name := range groups {
 		vars = append(vars, clause.Column{Name: name})
@@ -60,9 +60,9 @@ func recollate(tx *gorm.DB, table, column string) error {
 	return tx.Exec("ALTER TABLE ? ALTER COLUMN ? TYPE "+kind+` COLLATE "und-x-icu"`, clause.Table{Name: table}, clause.Column{Name: column}).Error
 }
 
-// withoutCase changes a column of MySQL to a case-insensitive collation, unless it
+// makeCaseInsensitive changes a column of MySQL to a case-insensitive collation, unless it
 // has one.
-func withoutCase(tx *gorm.DB, table, column string) error {
+func makeCaseInsensitive(tx *gorm.DB, table, column string) error {
 	var is struct{ CollationName, ColumnType, IsNullable string }
 	err := tx.Raw("SELECT collation_name AS collation_name, column_type AS column_type, is_nullable AS is_nullable FROM information_schema.columns "+
 		"WHERE table_schema = database() AND table_name = ? AND column_name = ?", table, column).Scan(&is).Error
@@ -82,13 +82,13 @@ func withoutCase(tx *gorm.DB, table, column string) error {
 }
 
 func foldIndex(table, column string, within ...string) string {
-	return strings.Join(append(append([]string{"idx", table}, grouping(within)...), column), "_")
+	return strings.Join(append(append([]string{"idx", table}, scopeColumns(within)...), column), "_")
 }
 
 // notDeleted is the column that is null in soft-deleted rows.
 const notDeleted = "not_deleted"
 
-// grouping returns within without not_deleted, as in the name of the index.
-func grouping(within []string) []string {
+// scopeColumns returns within without not_deleted, as in the name of the index.
+func scopeColumns(within []string) []string {
 	return slices.DeleteFunc(slices.Clone(within), func(column string) bool { return column == notDeleted })
 }

@@ -12,17 +12,17 @@ import (
 	"github.com/nexios-go/nexios/runtime/seen"
 )
 
-// held is the GORM plug-in for optimistic locking: it writes a row only in the
+// versionCheck is the GORM plug-in for optimistic locking: it writes a row only in the
 // version that the client has seen, by the column of the model's UpdatedAt. The
 // check is a condition of the statement, so it works across replicas. A model
 // without that column has no version.
-type held struct{}
+type versionCheck struct{}
 
 // Name implements gorm.Plugin.
-func (held) Name() string { return "held" }
+func (versionCheck) Name() string { return "held" }
 
 // Initialize implements gorm.Plugin.
-func (p held) Initialize(gdb *gorm.DB) error {
+func (p versionCheck) Initialize(gdb *gorm.DB) error {
 	return errors.Join(
 		gdb.Callback().Update().Before("gorm:update").Register("held:before", p.before),
 		gdb.Callback().Update().After("gorm:update").Register("held:after", p.after),
@@ -39,8 +39,8 @@ func version(s *schema.Schema) *schema.Field {
 	return nil
 }
 
-// noteSeen records the version of a row that was read.
-func noteSeen(tx *gorm.DB, row any) {
+// recordSeen records the version of a row that was read.
+func recordSeen(tx *gorm.DB, row any) {
 	if !seen.Reading(tx.Statement.Context) {
 		return
 	}
@@ -58,7 +58,7 @@ func noteSeen(tx *gorm.DB, row any) {
 	}
 }
 
-func (held) before(tx *gorm.DB) {
+func (versionCheck) before(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || s.SQL.Len() > 0 {
 		return
@@ -71,11 +71,11 @@ func (held) before(tx *gorm.DB) {
 		return // GORM rejects it
 	}
 	for key, at := range versions {
-		and(tx, clause.Expr{SQL: "(? <> ? OR ? = ?)", Vars: []any{current(s.Schema.PrioritizedPrimaryField.DBName), key, current(f.DBName), at}})
+		andWhere(tx, clause.Expr{SQL: "(? <> ? OR ? = ?)", Vars: []any{current(s.Schema.PrioritizedPrimaryField.DBName), key, current(f.DBName), at}})
 	}
 }
 
-func (held) after(tx *gorm.DB) {
+func (versionCheck) after(tx *gorm.DB) {
 	s := tx.Statement
 	if tx.Error != nil || s.Schema == nil || s.DryRun {
 		return
@@ -97,7 +97,7 @@ func (held) after(tx *gorm.DB) {
 		}
 		// Nothing was written: the row has changed, or for another reason.
 		var n int64
-		err := afresh(tx).Model(reflect.New(s.Schema.ModelType).Interface()).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
+		err := systemSession(tx).Model(reflect.New(s.Schema.ModelType).Interface()).Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).
 			Where(clause.Eq{Column: clause.PrimaryColumn, Value: key}, clause.Eq{Column: current(f.DBName), Value: at}).
 			Select("1").Scan(&n).Error
 		if err == nil && n == 0 {
