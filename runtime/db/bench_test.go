@@ -24,17 +24,17 @@ type Entry struct {
 
 const entries = 20_000
 
-// many is how many rows the tables have of which lists are read.
+// many returns the number of rows in the tables of the list benchmarks.
 func many() int {
-	if testing.Short() { // it is only to be seen that all works
+	if testing.Short() { // with -short, only check that the benchmarks work
 		return 2_000
 	}
 	return 100_000
 }
 
-// BenchmarkAgainstSQL compares with database/sql written by hand over the same
-// driver, prepared and with the same settings: "times" is how many times as
-// long a plain one this package takes.
+// BenchmarkAgainstSQL compares with hand-written database/sql over the same driver,
+// prepared and with the same settings: "times" is the time of this package divided
+// by that of plain SQL.
 func BenchmarkAgainstSQL(b *testing.B) {
 	address := address(b, "sqlite")
 	gdb := open(b, address)
@@ -125,7 +125,7 @@ func BenchmarkAgainstSQL(b *testing.B) {
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			// In turns, so that a busy moment of the machine meets both.
+			// Alternately, so that both run under the same load.
 			var took [2]time.Duration
 			for i := 0; b.Loop(); i++ {
 				for side, f := range []func(int) error{c.plain, c.ours} {
@@ -143,8 +143,8 @@ func BenchmarkAgainstSQL(b *testing.B) {
 	}
 }
 
-// BenchmarkAgainstGORM compares with what GORM does by itself where this package does
-// it in GORM's place: plugin_point.go and plugin_insert.go, which can go when they no
+// BenchmarkAgainstGORM compares with GORM where this package replaces a callback of
+// GORM: plugin_point.go and plugin_insert.go, which can be removed when they no
 // longer save enough.
 func BenchmarkAgainstGORM(b *testing.B) {
 	gdb := open(b, address(b, "sqlite"))
@@ -157,7 +157,7 @@ func BenchmarkAgainstGORM(b *testing.B) {
 		{"read/ours", func() error { _, err := db.Find[Entry](gdb, int64(1)); return err }},
 		{"read/gorm", func() error { return gdb.Take(new(Entry), int64(1)).Error }},
 		{"create/ours", func() error { return gdb.Create(&Entry{Title: "Title", Content: "some text"}).Error }},
-		// A row that chooses its columns is left to GORM.
+		// A Create with selected columns is left to GORM.
 		{"create/gorm", func() error {
 			return gdb.Omit("ID").Create(&Entry{Title: "Title", Content: "some text"}).Error
 		}},
@@ -171,8 +171,8 @@ func BenchmarkAgainstGORM(b *testing.B) {
 	}
 }
 
-// BenchmarkLists reads pages of a filtered list of 75,000 rows in the ways of
-// [db.List], beside the one that it was before.
+// BenchmarkLists reads pages of a filtered list of 75,000 rows with [db.List], next
+// to the alternatives that it replaced.
 func BenchmarkLists(b *testing.B) {
 	for _, name := range []string{"sqlite", "postgres"} {
 		gdb := open(b, address(b, name))
@@ -184,7 +184,7 @@ func BenchmarkLists(b *testing.B) {
 		}
 		must(b, gdb.CreateInBatches(rows, 1000).Error)
 		if name == "postgres" {
-			must(b, gdb.Exec("CHECKPOINT").Error) // or it cannot tell yet that everybody sees the rows
+			must(b, gdb.Exec("CHECKPOINT").Error) // otherwise VACUUM cannot yet mark the rows as visible to all
 			must(b, gdb.Exec("VACUUM ANALYZE entries").Error)
 		}
 		page := func(tx *gorm.DB, q db.Query) func(*testing.B) {
@@ -209,8 +209,8 @@ func BenchmarkLists(b *testing.B) {
 	}
 }
 
-// Filtered has the indexes that generated tables have: of a filter with the
-// order of lists. Alone is the same with one of the filter alone.
+// Filtered has the indexes of generated tables: on a filter and the order of lists.
+// Alone has indexes on the filters alone.
 type Filtered struct {
 	ID        int64
 	Title     string    `gorm:"size:255;not null"`
@@ -244,7 +244,7 @@ func BenchmarkFilters(b *testing.B) {
 		must(b, gdb.CreateInBatches(listed, 1000).Error)
 		must(b, gdb.CreateInBatches(alone, 1000).Error)
 		must(b, gdb.Exec("ANALYZE").Error)
-		must(b, db.Close(gdb)) // SQLite plans with what it knew at the start
+		must(b, db.Close(gdb)) // SQLite plans with the statistics that it read on opening
 		gdb = open(b, at)
 		run := func(what string, f func() error) {
 			b.Run(name+what, func(b *testing.B) {
@@ -266,8 +266,8 @@ func BenchmarkFilters(b *testing.B) {
 	}
 }
 
-// BenchmarkSearch reads a page of the rows, among 100,000, that hold a word in one
-// of two columns: by the index that generated tables have, and by hand.
+// BenchmarkSearch reads a page of the rows, among 100,000, that contain a word in
+// one of two columns: with the index of generated tables, and with plain LIKE.
 func BenchmarkSearch(b *testing.B) {
 	for _, name := range []string{"sqlite", "postgres"} {
 		gdb := open(b, address(b, name))

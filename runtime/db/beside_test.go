@@ -22,7 +22,7 @@ type shelved struct {
 
 func (shelved) TableName() string { return "shelved" }
 
-func TestBeside(t *testing.T) {
+func TestBesideLimitsPreload(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&shelf{}, &shelved{}))
 		must(t, gdb.Create([]shelf{{ID: 1}, {ID: 2}}).Error)
@@ -35,11 +35,11 @@ func TestBeside(t *testing.T) {
 			found, err := db.Find[shelf](gdb.Preload("Books", db.Beside), id)
 			must(t, err)
 			if len(found.Books) != 100 {
-				t.Fatalf("%d books come with a shelf, not 100", len(found.Books))
+				t.Fatalf("%d books are preloaded, want 100", len(found.Books))
 			}
 			for i, book := range found.Books {
 				if want := 753 - id + int64(2*i); book.ID != want || book.ShelfID != id {
-					t.Fatalf("the book at %d is %+v, not %d", i, book, want)
+					t.Fatalf("book at %d: got %+v, want ID %d", i, book, want)
 				}
 			}
 		}

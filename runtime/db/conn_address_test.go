@@ -12,9 +12,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/db/address"
 )
 
-// A user and his password are read as they are written, or as a URL writes
-// them, and no error repeats them.
-func TestPasswordsAreReadAsWritten(t *testing.T) {
+// The user and the password are read literally, or as a URL escapes them, and no
+// error repeats them.
+func TestPasswordsAreReadLiterally(t *testing.T) {
 	for _, password := range []string{
 		"secret", "p@ss", "p:ss", "p/ss", "p?ss", "p#ss", "p ss", "p$ss", "p%ss", "100%", "%zz", "p&a=b", `p"'\ss`, "p[ss]", "pä🙂", "@", "/", "?", "#", "p@ss/w#rd?x", "12#3", "p+ss", "<>^{}|`",
 	} {
@@ -25,12 +25,12 @@ func TestPasswordsAreReadAsWritten(t *testing.T) {
 				continue
 			}
 			if cfg.User != "ann" || cfg.Password != password || cfg.Host != "db.example" || cfg.Port != 5433 || cfg.Database != "name" {
-				t.Errorf("%s%s is read as %s, %s, %s:%d, %s", password, tail, cfg.User, cfg.Password, cfg.Host, cfg.Port, cfg.Database)
+				t.Errorf("%s%s was parsed as %s, %s, %s:%d, %s", password, tail, cfg.User, cfg.Password, cfg.Host, cfg.Port, cfg.Database)
 			}
 		}
 		my, err := address.MySQL(address.Escape("mysql://ann:" + password + "@db.example/name?readTimeout=3s"))
 		if err != nil || my.User != "ann" || my.Passwd != password || my.Addr != "db.example:3306" || my.DBName != "name" {
-			t.Errorf("%s is read as %+v: %v", password, my, err)
+			t.Errorf("%s was parsed as %+v: %v", password, my, err)
 		}
 	}
 	for written, want := range map[string]string{
@@ -48,8 +48,8 @@ func TestPasswordsAreReadAsWritten(t *testing.T) {
 	}
 }
 
-// What PgBouncer does to a program is told with what to do about it.
-func TestBouncer(t *testing.T) {
+// Errors that PgBouncer causes come with advice.
+func TestPgBouncerErrorsHaveAdvice(t *testing.T) {
 	for code, message := range map[string]string{"42P05": "prepared statement exists", "26000": "no such statement", "08P01": "unsupported startup parameter: timezone"} {
 		err := Translate(fmt.Errorf("failed: %w", &pgconn.PgError{Code: code, Message: message}))
 		if !strings.Contains(err.Error(), "PgBouncer") || !strings.Contains(err.Error(), "try: ") || !errors.As(err, new(*pgconn.PgError)) {

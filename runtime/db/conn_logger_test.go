@@ -10,8 +10,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Statements are logged at their own level without values, in debug mode with
-// them, and otherwise not at all.
+// Statements are logged without values at LevelStatement, with them in debug mode,
+// and otherwise not at all.
 func TestStatementsAreLogged(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
@@ -29,12 +29,12 @@ func TestStatementsAreLogged(t *testing.T) {
 				log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: tt.level}))
 				gdb, err := db.Open(url, db.Options{Log: log, Debug: tt.debug})
 				must(t, err)
-				out.Reset() // of what GORM says about its own making
+				out.Reset() // discard what GORM logs while it opens
 				must(t, gdb.Raw("SELECT 'it''s hidden' = ? OR ? > 8", "it's hidden", 4711.5).Scan(new(bool)).Error)
 				must(t, db.Close(gdb))
 				if tt.want == "" {
 					if out.Len() > 0 {
-						t.Errorf("logged: %s", out.String())
+						t.Errorf("unexpected log line: %s", out.String())
 					}
 					continue
 				}
@@ -51,8 +51,8 @@ func TestStatementsAreLogged(t *testing.T) {
 	}
 }
 
-// A statement that failed is told apart.
-func TestStatementsThatFail(t *testing.T) {
+// Failed statements are marked in the log.
+func TestFailedStatementsAreMarked(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		var out bytes.Buffer
 		log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: db.LevelStatement}))

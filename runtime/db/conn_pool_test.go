@@ -19,7 +19,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Tally is a table beside the one that is locked.
+// Tally is a table that is not locked.
 type Tally struct {
 	ID int64
 	N  int64 `gorm:"not null"`
@@ -33,10 +33,10 @@ func openWith(t testing.TB, address string, c db.Config) *gorm.DB {
 	return gdb
 }
 
-// While a table is locked for longer than anybody waits, and more ask for it
-// than there are connections, those who ask for another are served as ever,
-// and the replica stays ready.
-func TestLockedTable(t *testing.T) {
+// While a table is locked for longer than any statement waits, and more statements
+// need it than there are connections, statements on other tables are served as
+// usual and the replica stays ready.
+func TestLockedTableBlocksNoOther(t *testing.T) {
 	for _, name := range []string{"postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
 			at := address(t, name)
@@ -70,7 +70,7 @@ func TestLockedTable(t *testing.T) {
 						err = gdb.Transaction(func(tx *gorm.DB) error { return tx.Model(&Counter{ID: 1}).Update("n", 2).Error })
 					}
 					if f := fault.From(err); err == nil || f.Status != http.StatusServiceUnavailable || f.RetryAfter == 0 {
-						t.Errorf("%d ended with %v", i, err)
+						t.Errorf("statement %d: got %v", i, err)
 					}
 				})
 			}
@@ -83,11 +83,11 @@ func TestLockedTable(t *testing.T) {
 				must(t, db.Ready(t.Context(), gdb, nil))
 			}
 			if slowest > 500*time.Millisecond {
-				t.Errorf("a row of another table took %s", slowest)
+				t.Errorf("reading a row of another table took %s", slowest)
 			}
 			waiting.Wait()
 			if took := time.Since(begun); took > 6*time.Second {
-				t.Errorf("the last one gave up after %s", took)
+				t.Errorf("the last statement gave up after %s", took)
 			}
 			_, err = locker.ExecContext(t.Context(), map[string]string{"postgres": "ROLLBACK", "mysql": "UNLOCK TABLES"}[name])
 			must(t, err)
@@ -96,9 +96,9 @@ func TestLockedTable(t *testing.T) {
 	}
 }
 
-// Who waits for a connection, or on SQLite for its turn to write, is told so
-// when the wait is over, and the places come back.
-func TestNoConnectionWithinTheLimit(t *testing.T) {
+// Waiting for a connection, or on SQLite for the write lock, ends with an error at
+// the limit, and the slots are released.
+func TestWaitForConnectionIsLimited(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for limits")
 	}
@@ -107,11 +107,11 @@ func TestNoConnectionWithinTheLimit(t *testing.T) {
 			gdb := openWith(t, address(t, name), db.Config{Pool: 2, LockTimeout: 100 * time.Millisecond})
 			must(t, gdb.Migrator().CreateTable(&Counter{}))
 			ctx, cancel := context.WithCancel(t.Context())
-			tx := gdb.WithContext(ctx).Begin() // is never ended but by its context
+			tx := gdb.WithContext(ctx).Begin() // ended only by its context
 			must(t, tx.Create(&Counter{N: 1}).Error)
 			err := gdb.Begin().Error
 			if f := fault.From(err); f.Status != http.StatusServiceUnavailable || f.RetryAfter == 0 || !strings.Contains(err.Error(), "no connection within") {
-				t.Errorf("a second transaction began with %v", err)
+				t.Errorf("second transaction: got %v", err)
 			}
 			cancel()
 			for range 4 {
@@ -121,9 +121,9 @@ func TestNoConnectionWithinTheLimit(t *testing.T) {
 	}
 }
 
-// Searches that have to look at every row, more of them than there are
-// connections, do not keep others of the same table waiting.
-func TestSlowSearches(t *testing.T) {
+// More searches that read every row than there are connections do not block other
+// reads of the same table.
+func TestSlowSearchesBlockNoReads(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for limits")
 	}
@@ -167,22 +167,22 @@ func TestSlowSearches(t *testing.T) {
 		slices.Sort(read)
 		slices.Sort(searched)
 		if len(searched) == 0 {
-			t.Fatal("nobody has searched")
+			t.Fatal("no search succeeded")
 		}
 		search, most := searched[len(searched)/2], read[len(read)*19/20]
 		t.Logf("%d searches, half within %s; of %d reads 19 of 20 within %s", len(searched), search, len(read), most)
 		if most > search/4 {
-			t.Errorf("reads take %s beside searches of %s", most, search)
+			t.Errorf("reads take %s while searches take %s", most, search)
 		}
 	})
 }
 
-// A statement ends at its limit, except in a migration.
+// A statement is cancelled at its limit, except in a migration.
 func TestStatementTimeout(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for limits")
 	}
-	long := map[string]string{ // than so many fifths of a second or so
+	long := map[string]string{ // takes about n fifths of a second
 		"sqlite":   "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT %d * 1000000) SELECT count(*) FROM c",
 		"postgres": "SELECT 1 FROM pg_sleep(%d / 5.0)",
 		"mysql":    "SELECT 1 FROM (SELECT sleep(%d / 5.0)) AS s",
@@ -201,19 +201,19 @@ func TestStatementTimeout(t *testing.T) {
 			}
 			_, err = db.Migrate(t.Context(), gdb, []db.Migration{{ID: "1", Up: func(tx *gorm.DB) error { return run(tx, 2) }}})
 			must(t, err)
-			for range 4 { // on whatever connection
+			for range 4 { // on any connection
 				if err := run(gdb.WithContext(t.Context()), 100); err == nil || fault.From(err).Status != http.StatusServiceUnavailable {
-					t.Errorf("after a migration ended with %v", err)
+					t.Errorf("after a migration: got %v", err)
 				}
 			}
 		})
 	}
 }
 
-// Clients that hang up at any moment break nothing for the others.
+// Clients that hang up at any moment cause no errors for others.
 func TestClientsThatHangUp(t *testing.T) {
 	if testing.Short() {
-		t.Skip("waits for what the clients asked")
+		t.Skip("runs for seconds")
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
@@ -243,7 +243,7 @@ func TestClientsThatHangUp(t *testing.T) {
 						err = gdb.WithContext(t.Context()).Create(&Counter{N: 3}).Error
 					}
 					if err != nil {
-						t.Errorf("of another client: %v", err)
+						t.Errorf("another client got %v", err)
 					}
 				}
 			})
@@ -252,8 +252,8 @@ func TestClientsThatHangUp(t *testing.T) {
 	})
 }
 
-// A client that hangs up in the middle of a statement does not take the
-// connection with it, for which others would have to wait.
+// A client that hangs up in the middle of a statement does not break the
+// connection, which others would have to wait for.
 func TestConnectionsOutliveTheirClients(t *testing.T) {
 	gdb := openWith(t, address(t, "postgres"), db.Config{Pool: 2})
 	process := func() (pid int) {
@@ -271,13 +271,13 @@ func TestConnectionsOutliveTheirClients(t *testing.T) {
 		hangUp.Stop()
 		cancel()
 		if is := process(); is != was {
-			t.Errorf("%s: the connection is another", query)
+			t.Errorf("%s: the connection was replaced", query)
 		}
 	}
 }
 
-// A server that is killed and starts anew is a 503 to those who write, and to
-// those who read as long as it is not back; nothing else.
+// While a server is killed and restarted, writers get a 503, and so do readers
+// until it is back; nothing else fails.
 func TestServerRestarts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a server of its own")
@@ -287,11 +287,11 @@ func TestServerRestarts(t *testing.T) {
 	replicas := []*gorm.DB{open(t, server.URL), open(t, server.URL)}
 	must(t, replicas[0].Migrator().CreateTable(&Counter{}))
 	must(t, replicas[0].Create(&Counter{N: 1}).Error)
-	must(t, replicas[0].Exec("CHECKPOINT").Error) // the server does not sync what it commits
+	must(t, replicas[0].Exec("CHECKPOINT").Error) // the server does not sync commits
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	var mu sync.Mutex
-	told := map[string]int{}
+	errs := map[string]int{}
 	for i := range 16 {
 		gdb := replicas[i%2]
 		group.Go(func() {
@@ -307,9 +307,9 @@ func TestServerRestarts(t *testing.T) {
 				}
 				if err != nil {
 					mu.Lock()
-					told[fmt.Sprintf("%d %v", fault.From(err).Status, err)]++
+					errs[fmt.Sprintf("%d %v", fault.From(err).Status, err)]++
 					mu.Unlock()
-					time.Sleep(5 * time.Millisecond) // or it does nothing but fail
+					time.Sleep(5 * time.Millisecond) // avoid a busy loop
 				}
 			}
 		})
@@ -333,8 +333,8 @@ func TestServerRestarts(t *testing.T) {
 	}
 	for range 3 {
 		var pid int
-		// What is asked right after the last kill may be answered before the
-		// server knows of it, so this may be the first that it ends.
+		// A query right after the last kill may succeed before the server notices,
+		// so this may be the first one that fails.
 		back(func() error { return replicas[0].Raw("SELECT pg_backend_pid()").Scan(&pid).Error })
 		victim, err := os.FindProcess(pid)
 		must(t, err)
@@ -344,16 +344,16 @@ func TestServerRestarts(t *testing.T) {
 	}
 	close(stop)
 	group.Wait()
-	for what, n := range told {
-		t.Logf("%d times %s", n, what)
+	for what, n := range errs {
+		t.Logf("%d times: %s", n, what)
 		if !strings.HasPrefix(what, "503 ") {
-			t.Error("that is no 503")
+			t.Error("not a 503")
 		}
 	}
 }
 
-// What finds no space is a 507, and told until something does.
-func TestNoSpace(t *testing.T) {
+// A full disk is a 507, and Ready reports it until a write succeeds.
+func TestDiskFull(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
 		fill := map[string]string{
@@ -367,7 +367,7 @@ func TestNoSpace(t *testing.T) {
 		must(t, db.Ready(t.Context(), gdb, nil))
 		for i, err := range []error{gdb.Exec(fill).Error, db.Ready(t.Context(), gdb, nil)} {
 			if err == nil || fault.From(err).Status != http.StatusInsufficientStorage {
-				t.Errorf("full is %v in %d", err, i)
+				t.Errorf("full disk: got %v in check %d", err, i)
 			}
 		}
 		must(t, gdb.Create(&Counter{N: 1}).Error)

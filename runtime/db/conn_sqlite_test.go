@@ -24,8 +24,8 @@ type Counter struct {
 	N  int64 `gorm:"not null"`
 }
 
-// Sixty-four that write at once, in transactions that read first and without,
-// while others read: nobody fails and no update is lost.
+// 64 concurrent writers, in transactions that read first and without, next to
+// readers: no statement fails and no update is lost.
 func TestConcurrentWriters(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
@@ -82,11 +82,11 @@ func TestConcurrentWriters(t *testing.T) {
 	})
 }
 
-// The write-ahead log is folded back while rows are written without
-// transactions and others read all the time.
+// The write-ahead log is checkpointed while rows are written without transactions
+// under constant reads.
 func TestWriteAheadLogStaysBounded(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes for seconds")
+		t.Skip("runs for seconds")
 	}
 	address := address(t, "sqlite")
 	gdb := open(t, address)
@@ -128,8 +128,8 @@ func TestWriteAheadLogStaysBounded(t *testing.T) {
 	t.Logf("the log grew to %d bytes", most)
 }
 
-// Rows may be held open while the same handler asks and writes.
-func TestAskWhileRowsAreOpen(t *testing.T) {
+// A handler may query and write while its own rows are open.
+func TestStatementsWhileRowsAreOpen(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
 		must(t, gdb.Create(&[]Counter{{N: 1}, {N: 2}, {N: 3}}).Error)
@@ -143,26 +143,26 @@ func TestAskWhileRowsAreOpen(t *testing.T) {
 			must(t, err)
 			must(t, gdb.Model(&again).Update("n", c.N*10).Error)
 		}
-		// A transaction may be open while others read what was before.
+		// Reads outside of an open transaction see the state before it.
 		must(t, gdb.Transaction(func(tx *gorm.DB) error {
 			must(t, tx.Model(&Counter{ID: 1}).Update("n", 99).Error)
 			c, err := db.Find[Counter](gdb, 1)
 			must(t, err)
 			if c.N != 10 {
-				t.Errorf("read what was not committed: %d", c.N)
+				t.Errorf("read an uncommitted value: %d", c.N)
 			}
 			return nil
 		}))
 		c, err := db.Find[Counter](gdb, 1)
 		must(t, err)
 		if c.N != 99 {
-			t.Errorf("did not read what was committed: %d", c.N)
+			t.Errorf("did not read the committed value: %d", c.N)
 		}
 	})
 }
 
 // Transactions nest by savepoints, and roll back on errors and panics without
-// holding the writer.
+// keeping the write lock.
 func TestTransactions(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
@@ -196,8 +196,8 @@ func TestTransactions(t *testing.T) {
 	})
 }
 
-// In-memory databases are private, leave nothing behind, and hold together
-// while idle.
+// In-memory databases are private, leave no files behind, and survive idle
+// connections.
 func TestMemory(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
@@ -211,11 +211,11 @@ func TestMemory(t *testing.T) {
 	left, err := os.ReadDir(tmp)
 	must(t, err)
 	if len(left) != 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("files left: %v", left)
 	}
 }
 
-// Readers cannot write, whatever the statement looks like to the router.
+// Readers cannot write, whatever a statement looks like to the router.
 func TestReadersOnlyRead(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Counter{}))
@@ -228,16 +228,16 @@ func TestReadersOnlyRead(t *testing.T) {
 	}
 	err := gdb.Transaction(func(tx *gorm.DB) error { return tx.Create(&Counter{}).Error }, &sql.TxOptions{ReadOnly: true})
 	if err == nil {
-		t.Error("a transaction that only reads has written")
+		t.Error("a read-only transaction has written")
 	}
 }
 
-// File names are taken as they are.
-func TestFileNames(t *testing.T) {
+// File names are taken literally.
+func TestFileNamesAreLiteral(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a b.db", "100%.db", "x?y=1.db", "#1.db", "ü.db", "a&b.db", "%41.db"} {
 		if runtime.GOOS == "windows" && strings.Contains(name, "?") {
-			continue // no file has such a name there
+			continue // not a valid name there
 		}
 		gdb := open(t, "sqlite:"+filepath.Join(dir, name))
 		must(t, gdb.Migrator().CreateTable(&Counter{}))

@@ -11,9 +11,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// While a transaction has the connection that writes, another goroutine waits
-// for it below GORM with a new statement; the transaction may run that
-// statement too.
+// While a transaction uses the writing connection, another goroutine waits for it
+// below GORM with a new statement; the transaction can run that statement too.
 func TestSameStatementInsideAndOutside(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Counter{}))
@@ -37,7 +36,7 @@ func TestSameStatementInsideAndOutside(t *testing.T) {
 	must(t, <-outside)
 }
 
-// A statement may run again while rows of its first run are open on the same
+// A statement can run again while rows of its first run are open on the same
 // connection.
 func TestSameStatementWhileItsRowsAreOpen(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
@@ -54,15 +53,15 @@ func TestSameStatementWhileItsRowsAreOpen(t *testing.T) {
 			must(t, rows.Scan(&n))
 			must(t, tx.Raw(query).Scan(&all).Error)
 			if n != want || len(all) != 3 {
-				t.Errorf("row %d, and inside %v", n, all)
+				t.Errorf("row %d, rows of the inner query: %v", n, all)
 			}
 		}
 		return rows.Err()
 	}))
 }
 
-// Statements see tables as they are, and there may be any number of them.
-func TestStatementsComeAndGo(t *testing.T) {
+// Statements see schema changes, and their number is not limited.
+func TestStatementCache(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Counter{}))
 	must(t, gdb.Create(&Counter{N: 1}).Error)
@@ -78,18 +77,18 @@ func TestStatementsComeAndGo(t *testing.T) {
 		var n int64
 		must(t, gdb.Raw(fmt.Sprintf("SELECT %d + count(*) FROM counters", i)).Scan(&n).Error)
 		if n != int64(i+1) {
-			t.Fatalf("statement %d gave %d", i, n)
+			t.Fatalf("statement %d returned %d", i, n)
 		}
 	}
-	// One that failed runs again.
+	// A failed statement can run again.
 	for range 3 {
 		if gdb.Exec("INSERT INTO counters (id, n) VALUES (?, ?)", 1, 1).Error == nil {
-			t.Error("an id twice")
+			t.Error("a duplicate id was inserted")
 		}
 	}
 	must(t, gdb.Exec("INSERT INTO counters (id, n) VALUES (?, ?)", 2, 1).Error)
 	if err := gdb.Exec("INSERT INTO nowhere VALUES (1)").Error; err == nil {
-		t.Error("a table that is not there")
+		t.Error("inserting into a missing table succeeded")
 	}
 	c, err := db.Find[Counter](gdb, 2)
 	must(t, err)
@@ -98,11 +97,11 @@ func TestStatementsComeAndGo(t *testing.T) {
 	}
 }
 
-// A table may be dropped and altered inside a transaction of one's own.
+// A table can be dropped and altered inside the caller's own transaction.
 func TestMigratorInTransaction(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		if gdb.Name() == "mysql" {
-			return // it commits at every change of a table
+			return // every schema change commits there
 		}
 		must(t, gdb.Migrator().CreateTable(&Counter{}))
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

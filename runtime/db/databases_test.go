@@ -35,7 +35,7 @@ func open(t testing.TB, address string) *gorm.DB {
 	return gdb
 }
 
-// address is the URL of a private, empty database.
+// address returns the URL of a private, empty database.
 func address(t testing.TB, name string) string {
 	t.Helper()
 	var server string
@@ -59,7 +59,7 @@ func address(t testing.TB, name string) string {
 	}
 	drop := "DROP DATABASE " + database
 	if name == "postgres" {
-		drop += " WITH (FORCE)" // a connection whose client hung up takes seconds to end there
+		drop += " WITH (FORCE)" // PostgreSQL takes seconds to end a connection whose client has hung up
 	}
 	t.Cleanup(func() {
 		if err := admin.Exec(drop).Error; err != nil {

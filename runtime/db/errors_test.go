@@ -39,7 +39,7 @@ type Tag struct {
 	Name string
 }
 
-// seeded is a migrated database with one user who has one post.
+// seeded migrates a database and creates one user with one post.
 func seeded(t *testing.T, gdb *gorm.DB) {
 	t.Helper()
 	_, err := db.Migrate(t.Context(), gdb, blog())
@@ -48,8 +48,7 @@ func seeded(t *testing.T, gdb *gorm.DB) {
 	must(t, gdb.Create(&Post{Title: "one", AuthorID: 1}).Error)
 }
 
-// What a database refuses is told alike on every database, and in no words of
-// the database.
+// Constraint errors read the same on every database, and do not repeat its text.
 func TestConflicts(t *testing.T) {
 	negative := -1.0
 	cases := []struct {
@@ -64,9 +63,9 @@ func TestConflicts(t *testing.T) {
 		{"unique, JSON key", func(tx *gorm.DB) error { return tx.Create(&User{Username: "bob", Email: "ann@example.org"}).Error },
 			409, "Email taken", "e_mail/unique"},
 		// The index on the e-mail address is the older one.
-		{"unique, twice over", func(tx *gorm.DB) error { return tx.Create(&User{Username: "Ann", Email: "ann@example.org"}).Error },
+		{"unique, two indexes", func(tx *gorm.DB) error { return tx.Create(&User{Username: "Ann", Email: "ann@example.org"}).Error },
 			409, "Email taken", "e_mail/unique"},
-		{"unique, by update, the older one unchanged", func(tx *gorm.DB) error {
+		{"unique, by update, the older index unaffected", func(tx *gorm.DB) error {
 			must(t, tx.Create(&User{Username: "bob", Email: "b@x"}).Error)
 			var bob User
 			must(t, tx.Where("username = ?", "bob").Take(&bob).Error)
@@ -103,7 +102,7 @@ func TestConflicts(t *testing.T) {
 		}, 422, "Validation error", "author_id/exists"},
 		{"foreign key, still used", func(tx *gorm.DB) error { return tx.Delete(&User{}, 1).Error },
 			409, "User is still used by posts", ""},
-		{"foreign key, still used, row in hand", func(tx *gorm.DB) error { return tx.Delete(&User{ID: 1}).Error },
+		{"foreign key, still used, by struct", func(tx *gorm.DB) error { return tx.Delete(&User{ID: 1}).Error },
 			409, "User is still used by posts", ""},
 		{"check", func(tx *gorm.DB) error { return tx.Create(&Post{Title: "two", AuthorID: 1, Price: &negative}).Error },
 			409, "Price is not allowed", "price/check"},
@@ -129,7 +128,8 @@ func TestConflicts(t *testing.T) {
 	})
 }
 
-// Of many rows, all or none are written, and it is said which one is wrong.
+// A batch is written completely or not at all, and the error gives the index of the
+// row.
 func TestConflictsByIndex(t *testing.T) {
 	many := func(n int, change func(i int, u *User)) []User {
 		all := make([]User, n)
@@ -154,7 +154,7 @@ func TestConflictsByIndex(t *testing.T) {
 					}
 				})).Error
 			}, 700, "username/unique", 409},
-			"among themselves": {func(tx *gorm.DB) error {
+			"within the batch": {func(tx *gorm.DB) error {
 				return tx.Create(many(50, func(i int, u *User) {
 					if i == 30 {
 						u.Email = "10@x"
@@ -193,8 +193,8 @@ func TestConflictsByIndex(t *testing.T) {
 	})
 }
 
-// An update that changes nothing has still found its row.
-func TestUpdateOfTheSame(t *testing.T) {
+// An update that changes nothing still counts its row.
+func TestUnchangedRowsAreCounted(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		seeded(t, gdb)
 		for range 2 {
@@ -222,13 +222,12 @@ func check(t *testing.T, err error, status int, message, fields string) {
 	}
 	for _, d := range f.Details {
 		if strings.ContainsAny(d.Message, "_'`\"") || d.Message == "" {
-			t.Errorf("a driver's words: %q", d.Message)
+			t.Errorf("message of the driver: %q", d.Message)
 		}
 	}
 }
 
-// Whatever text or number a client sends, a database that cannot hold it is
-// no reason for a 500.
+// A text or number of a client that a database cannot store never causes a 500.
 func TestValuesThatDoNotFit(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		seeded(t, gdb)
@@ -271,8 +270,9 @@ func TestFind(t *testing.T) {
 	})
 }
 
-// Of twenty that create the same at once one succeeds, and the others are told.
-func TestRaceForAName(t *testing.T) {
+// Of twenty concurrent creates of the same name one succeeds and the others get a
+// 409.
+func TestConcurrentCreatesOfOneName(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		seeded(t, gdb)
 		var wg sync.WaitGroup
@@ -292,13 +292,13 @@ func TestRaceForAName(t *testing.T) {
 		}
 		wg.Wait()
 		if count[201] != 1 || count[409] != 19 {
-			t.Errorf("answers: %v", count)
+			t.Errorf("statuses: %v", count)
 		}
 	})
 }
 
-// A context that ends ends the statement, as 503.
-func TestCancelled(t *testing.T) {
+// When the context ends, the statement ends with a 503.
+func TestContextEndsStatement(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -313,18 +313,18 @@ func TestCancelled(t *testing.T) {
 		var n int64
 		err := gdb.WithContext(ctx).Raw(endless).Scan(&n).Error
 		if took := time.Since(begin); took > 10*time.Second {
-			t.Errorf("it took %v", took)
+			t.Errorf("the statement took %v", took)
 		}
 		check(t, err, 503, "The request took too long", "")
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the cause is lost: %v", err)
 		}
-		// The connection it ran on is of use again.
+		// Its connection can be used again.
 		must(t, gdb.Raw("SELECT 1").Scan(&n).Error)
 	})
 }
 
-// A database that is down is 503, and start-up says what to do.
+// A database that is down is a 503, and the error of Ping gives advice.
 func TestUnreachable(t *testing.T) {
 	for _, address := range []string{"postgres://u:secret@127.0.0.1:1/x", "mysql://u:secret@127.0.0.1:1/x"} {
 		gdb := open(t, address)
@@ -337,7 +337,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenRejectsBadURLs(t *testing.T) {
 	for _, address := range []string{"", "blog.db", "sqlite:", "oracle://secret@x/y", "postgres://%zz", "mysql://secret@/x", "mysql://secret@x", "mysql://secret@x/y?loc=Nowhere/X"} {
 		_, err := db.Open(address, db.Options{})
 		if err == nil || !strings.Contains(err.Error(), "try:") || strings.Contains(err.Error(), "secret") {

@@ -15,10 +15,10 @@ type book struct {
 	Title string `gorm:"uniqueIndex"`
 }
 
-// A database is opened by its URL and migrated; what its statements return can be
-// answered as it is.
+// A database is opened by its URL and migrated; handlers can return the errors of
+// its statements as they are.
 func Example() {
-	ctx := db.System(context.Background()) // not for a caller, so no rule of rows applies
+	ctx := db.System(context.Background()) // without a caller, so no row rules apply
 	gdb, err := db.Open("sqlite::memory:", db.Options{})
 	if err != nil {
 		fmt.Println(err)

@@ -30,8 +30,8 @@ type volume struct {
 func (s *cabinet) AfterFind(*gorm.DB) error { s.Secret = ""; return nil }
 func (c *chamber) AfterFind(*gorm.DB) error { c.Secret = ""; return nil }
 
-// What AfterFind hides is hidden in rows that come by joins too.
-func TestJoinedRowsAreFound(t *testing.T) {
+// AfterFind also hides fields in joined rows.
+func TestAfterFindRunsForJoinedRows(t *testing.T) {
 	gdb := webtest.DB(t, []db.Migration{{ID: "20261121000000_create_volumes", Up: func(tx *gorm.DB) error {
 		return tx.Migrator().CreateTable(&chamber{}, &cabinet{}, &volume{})
 	}}})

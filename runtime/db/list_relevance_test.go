@@ -14,20 +14,20 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// The best hit comes first, on every database alike, and each hit once.
+// The best match comes first, in the same order on every database, and each once.
 func TestListByRelevance(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Tale{}))
 		text := func(s string) *string { return &s }
 		tales := []Tale{
 			{Title: "about nothing", Content: text("says go somewhere")}, // 1: a word of the content
-			{Title: "cargo on board"},                                    // 2: within the title
+			{Title: "cargo on board"},                                    // 2: inside a word of the title
 			{Title: "Let us GO there"},                                   // 3: a word of the title
-			{Title: "go"},                                                // 4: all of the title
-			{Title: "go away and do not come back"},                      // 5: begins the title
+			{Title: "go"},                                                // 4: the whole title
+			{Title: "go away and do not come back"},                      // 5: a prefix of the title
 			{Title: "Go away"},                                           // 6: the same, shorter
-			{Title: "something", Content: text("go")},                    // 7: all of the content
-			{Title: "Let us GO there"},                                   // 8: as 3, newer
+			{Title: "something", Content: text("go")},                    // 7: the whole content
+			{Title: "Let us GO there"},                                   // 8: like 3, newer
 			{Title: "no hit"},
 			{Title: "ÉCOLE go_%"},  // 10: a word of the title
 			{Title: "une école x"}, // 11
@@ -70,8 +70,8 @@ func TestListByRelevance(t *testing.T) {
 	})
 }
 
-// What cannot be ranked says so.
-func TestListByRelevanceRefuses(t *testing.T) {
+// Queries that cannot be ranked are 422 faults.
+func TestListByRelevanceRejects(t *testing.T) {
 	gdb := open(t, address(t, "memory"))
 	must(t, gdb.Migrator().CreateTable(&Tale{}))
 	for _, c := range []struct {
@@ -90,8 +90,8 @@ func TestListByRelevanceRefuses(t *testing.T) {
 	}
 }
 
-// A column of that name is sorted by.
-func TestRelevanceIsAColumn(t *testing.T) {
+// A column named relevance takes precedence.
+func TestRelevanceColumn(t *testing.T) {
 	type Paper struct {
 		ID        int64
 		Title     string
@@ -107,9 +107,9 @@ func TestRelevanceIsAColumn(t *testing.T) {
 	}
 }
 
-// Of hits without number the newest are ranked, so that a common word costs
-// what they do.
-func TestRelevanceOfManyHits(t *testing.T) {
+// Of very many matches only the newest are ranked, so that the cost of a common
+// word is limited.
+func TestRelevanceOfManyMatches(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Tale{}))
 		must(t, db.SearchIndex(gdb, "tales", searched...))
@@ -129,7 +129,7 @@ func TestRelevanceOfManyHits(t *testing.T) {
 	})
 }
 
-// Texts that PostgreSQL has made vectors of are ranked by it.
+// Texts with a tsvector of PostgreSQL are ranked by it.
 func TestVectorsByRelevance(t *testing.T) {
 	gdb := open(t, address(t, "postgres"))
 	must(t, gdb.Exec("CREATE TABLE tales (id bigserial PRIMARY KEY, title text NOT NULL, content text, created_at timestamptz, words tsvector GENERATED ALWAYS AS (setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', coalesce(content, '')), 'D')) STORED)").Error)
@@ -138,7 +138,7 @@ func TestVectorsByRelevance(t *testing.T) {
 	page, err := db.List[Tale](db.SearchVector(gdb, "ship", "words"), db.Query{}, db.Relevance)
 	must(t, err)
 	if len(page.Items) != 2 || page.Items[0].Title != "Ships" {
-		said, _ := json.Marshal(page.Items)
-		t.Error(strings.TrimSpace(string(said)))
+		text, _ := json.Marshal(page.Items)
+		t.Error(strings.TrimSpace(string(text)))
 	}
 }

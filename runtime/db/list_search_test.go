@@ -13,7 +13,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Tale is a table that is searched.
+// Tale is a table with searched columns.
 type Tale struct {
 	ID        int64
 	Title     string `gorm:"size:255;not null"`
@@ -23,7 +23,7 @@ type Tale struct {
 
 var searched = []string{"title", "content"}
 
-// found are the titles that hold the term, with the index and without.
+// found returns the titles of the rows that match the term, with and without List.
 func found(t testing.TB, gdb *gorm.DB, term string) []string {
 	t.Helper()
 	var titles []string
@@ -35,14 +35,14 @@ func found(t testing.TB, gdb *gorm.DB, term string) []string {
 		again = append(again, item.Title)
 	}
 	if !slices.Equal(titles[:min(len(titles), 100)], again) || *page.Total != int64(len(titles)) {
-		t.Errorf("%q: all are %q, the page is %q of %d", term, titles, again, *page.Total)
+		t.Errorf("%q: all rows %q, page %q of %d", term, titles, again, *page.Total)
 	}
 	return titles
 }
 
-// What is found is the same with an index and without, and stays so while rows
-// come, change and go.
-func TestSearchIndexFindsTheSame(t *testing.T) {
+// An index does not change the results of a search, even while rows are created,
+// changed and deleted.
+func TestSearchIndexKeepsResults(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Tale{}))
 		text := func(s string) *string { return &s }
@@ -73,12 +73,12 @@ func TestSearchIndexFindsTheSame(t *testing.T) {
 			must(t, db.SearchIndex(gdb, "tales", searched...))
 		}
 		without()
-		compare("made anew")
+		compare("rebuilt index")
 		change := func() {
 			more := Tale{Title: "another one with ÉCOLE", Content: text("seven 日本語")}
 			must(t, gdb.Create(&more).Error)
 			if more.ID != 9 && gdb.Name() != "mysql" {
-				t.Errorf("a row behind a trigger has the key %d", more.ID)
+				t.Errorf("the key of a row with a trigger is %d", more.ID)
 			}
 			many := make([]Tale, 600) // more than are indexed at once
 			for i := range many {
@@ -95,7 +95,7 @@ func TestSearchIndexFindsTheSame(t *testing.T) {
 			must(t, tx.Create(&Tale{Title: "is taken back: one", Content: nil}).Error)
 			compareInside := found(t, tx, "taken back")
 			if len(compareInside) != 1 {
-				t.Errorf("inside of its transaction: %q", compareInside)
+				t.Errorf("inside the transaction: %q", compareInside)
 			}
 			return nil
 		}))
@@ -107,15 +107,14 @@ func TestSearchIndexFindsTheSame(t *testing.T) {
 		without()
 		for _, term := range terms {
 			if !slices.Equal(kept[term], want[term]) {
-				t.Errorf("kept up to date: %q finds %q, without an index %q", term, kept[term], want[term])
+				t.Errorf("updated index: %q finds %q, without an index %q", term, kept[term], want[term])
 			}
 		}
 	})
 }
 
-// The letters that the index of SQLite is asked for are folded as those of a
-// row are.
-func TestSearchFoldsAlike(t *testing.T) {
+// SQLite's index folds letters as the condition on the rows does.
+func TestSearchIndexFoldsLikeRows(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Tale{}))
 	var rows []Tale
@@ -123,7 +122,7 @@ func TestSearchFoldsAlike(t *testing.T) {
 		if unicode.IsLetter(r) {
 			for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
 				if (o <= unicode.MaxASCII) != (r <= unicode.MaxASCII) {
-					continue // which are two letters
+					continue // which are different letters here
 				}
 				rows = append(rows, Tale{Title: fmt.Sprintf("é%c%c%c %d", r, r, o, r)})
 			}
@@ -143,8 +142,8 @@ func TestSearchFoldsAlike(t *testing.T) {
 	}
 }
 
-// Triggers that are gone, as after a table was made anew, do not hide rows.
-func TestSearchWithoutItsTriggers(t *testing.T) {
+// Missing triggers, as after a table was rebuilt, do not hide rows.
+func TestSearchWithoutTriggers(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Tale{}))
 	must(t, db.SearchIndex(gdb, "tales", searched...))
@@ -154,16 +153,16 @@ func TestSearchWithoutItsTriggers(t *testing.T) {
 	if got := found(t, gdb, "afterw"); len(got) != 1 {
 		t.Errorf("found %q", got)
 	}
-	must(t, db.SearchIndex(gdb, "tales", "title")) // of fewer columns than are searched
+	must(t, db.SearchIndex(gdb, "tales", "title")) // fewer columns than are searched
 	must(t, gdb.Model(&Tale{}).Where("id = 1").Update("content", "in the content").Error)
 	if got := found(t, gdb, "content"); len(got) != 1 {
 		t.Errorf("found %q", got)
 	}
 }
 
-// A search that is part of another statement asks the index as well: as the rows
-// of a page far down the list are found by their keys.
-func TestSearchWithinAnotherStatement(t *testing.T) {
+// A search in a subquery also uses the index, as for a deep page, whose rows are
+// found by their keys.
+func TestSearchInSubqueryUsesIndex(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Tale{}))
 	must(t, db.SearchIndex(gdb, "tales", searched...))
@@ -171,11 +170,11 @@ func TestSearchWithinAnotherStatement(t *testing.T) {
 		return tx.Where("id IN (?)", db.Search(gdb.Model(&Tale{}).Select("id"), "some of them", searched...)).Find(&[]Tale{})
 	})
 	if !strings.Contains(query, "MATCH") {
-		t.Errorf("the index is not asked: %s", query)
+		t.Errorf("the index is not used: %s", query)
 	}
 }
 
-// The index can be made in every schema of a database, wherever pg_trgm is.
+// The index works in every schema of a database, whichever schema pg_trgm is in.
 func TestSearchIndexInAnotherSchema(t *testing.T) {
 	gdb := open(t, address(t, "postgres"))
 	for _, schema := range []string{"one", "two"} {

@@ -37,8 +37,8 @@ type Owner struct {
 
 const articles = 57
 
-// library is a table of articles, with ties and NULLs in every column that
-// may have them.
+// library fills a table of articles, with ties and NULLs in every column that
+// allows them.
 func library(t testing.TB, gdb *gorm.DB) {
 	t.Helper()
 	must(t, gdb.Migrator().CreateTable(&Owner{}, &Article{}))
@@ -60,9 +60,9 @@ func library(t testing.TB, gdb *gorm.DB) {
 
 var sorts = []string{"id", "title", "rank", "score", "price", "published", "day", "read_at", "created_at"}
 
-// However a list is sorted and paged, every row comes exactly once, in the
-// same order.
-func TestEveryRowOnce(t *testing.T) {
+// Whatever the sort order and the paging, every row is returned exactly once, in
+// the same order.
+func TestPagesReturnEveryRowOnce(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		library(t, gdb)
 		for _, sort := range sorts {
@@ -94,18 +94,18 @@ func TestEveryRowOnce(t *testing.T) {
 					}
 				}
 				if !slices.Equal(all, counted) {
-					t.Errorf("%s %s: counted pages have\n%v, not\n%v", sort, order, counted, all)
+					t.Errorf("%s %s: numbered pages:\n%v\nwant\n%v", sort, order, counted, all)
 				}
 				if !slices.Equal(all, keyed) {
-					t.Errorf("%s %s: keyset pages have\n%v, not\n%v", sort, order, keyed, all)
+					t.Errorf("%s %s: keyset pages:\n%v\nwant\n%v", sort, order, keyed, all)
 				}
 			}
 		}
 	})
 }
 
-// The caller's OR stays his own.
-func TestCursorAndOr(t *testing.T) {
+// A cursor does not change the meaning of the caller's OR.
+func TestCursorKeepsOr(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		library(t, gdb)
 		var got []int64
@@ -124,7 +124,7 @@ func TestCursorAndOr(t *testing.T) {
 	})
 }
 
-// A cursor of a counted page goes on where that page ends.
+// The cursor of a numbered page continues after that page.
 func TestFromPageToCursor(t *testing.T) {
 	gdb := open(t, "sqlite::memory:")
 	library(t, gdb)
@@ -135,7 +135,7 @@ func TestFromPageToCursor(t *testing.T) {
 	next, err := db.List[Article](gdb, db.Query{Cursor: first.NextCursor}, "created_at")
 	must(t, err)
 	if !slices.Equal(ids(second), ids(next)) {
-		t.Errorf("page 2 is %v, behind page 1 comes %v", ids(second), ids(next))
+		t.Errorf("page 2 is %v, the page after the cursor of page 1 %v", ids(second), ids(next))
 	}
 }
 
@@ -155,7 +155,7 @@ func asJSON(v any) string {
 	return string(text)
 }
 
-// Total, pages and neighbours, at the edges and with filters.
+// Totals, number of pages and neighbours, at the limits and with filters.
 func TestCounts(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		library(t, gdb)
@@ -166,18 +166,18 @@ func TestCounts(t *testing.T) {
 			items, total, pages int
 			next, prev          bool
 		}{
-			"defaults":          {gdb, db.Query{}, 10, 57, 6, true, false},
-			"last":              {gdb, db.Query{Page: 6}, 7, 57, 6, false, true},
-			"behind the last":   {gdb, db.Query{Page: 7}, 0, 57, 6, false, true},
-			"far behind":        {gdb, db.Query{Page: 1e9, Limit: 100}, 0, 57, 1, false, true},
-			"all in one":        {gdb, db.Query{Limit: 57}, 57, 57, 1, false, false},
-			"none":              {gdb.Where("1 = 0"), db.Query{}, 0, 0, 0, false, false},
-			"filter":            {db.Where(gdb, "published", &published), db.Query{Limit: 5}, 5, 19, 4, true, false},
-			"no filter":         {db.Where[bool](gdb, "published", nil), db.Query{Limit: 5}, 5, 57, 12, true, false},
-			"range":             {db.AtMost(db.AtLeast(gdb, "rank", &low), "rank", &high), db.Query{Limit: 50}, 16, 16, 1, false, false},
-			"search and filter": {db.Search(db.Where(gdb, "published", &published), "title 3", "title"), db.Query{}, 2, 2, 1, false, false},
-			"search, two":       {db.Search(db.Where(gdb, "owner_id", &ann).Where("id < ?", 20), "TITLE 3", "title", "title"), db.Query{}, 2, 2, 1, false, false},
-			"preload and joins": {db.Where(gdb.Preload("Owner").Joins("Owner"), "id", &ann), db.Query{}, 1, 1, 1, false, false},
+			"defaults":           {gdb, db.Query{}, 10, 57, 6, true, false},
+			"last":               {gdb, db.Query{Page: 6}, 7, 57, 6, false, true},
+			"after the last":     {gdb, db.Query{Page: 7}, 0, 57, 6, false, true},
+			"far after the last": {gdb, db.Query{Page: 1e9, Limit: 100}, 0, 57, 1, false, true},
+			"all in one":         {gdb, db.Query{Limit: 57}, 57, 57, 1, false, false},
+			"none":               {gdb.Where("1 = 0"), db.Query{}, 0, 0, 0, false, false},
+			"filter":             {db.Where(gdb, "published", &published), db.Query{Limit: 5}, 5, 19, 4, true, false},
+			"no filter":          {db.Where[bool](gdb, "published", nil), db.Query{Limit: 5}, 5, 57, 12, true, false},
+			"range":              {db.AtMost(db.AtLeast(gdb, "rank", &low), "rank", &high), db.Query{Limit: 50}, 16, 16, 1, false, false},
+			"search and filter":  {db.Search(db.Where(gdb, "published", &published), "title 3", "title"), db.Query{}, 2, 2, 1, false, false},
+			"search, two":        {db.Search(db.Where(gdb, "owner_id", &ann).Where("id < ?", 20), "TITLE 3", "title", "title"), db.Query{}, 2, 2, 1, false, false},
+			"preload and joins":  {db.Where(gdb.Preload("Owner").Joins("Owner"), "id", &ann), db.Query{}, 1, 1, 1, false, false},
 		} {
 			page, err := db.List[Article](c.tx, c.q, "created_at")
 			if err != nil {
@@ -194,9 +194,9 @@ func TestCounts(t *testing.T) {
 	})
 }
 
-// Relations cost one statement each, whatever the number of rows, and a list
-// that fits its page is not counted.
-func TestStatements(t *testing.T) {
+// Each relation costs one statement, whatever the number of rows, and a list that
+// fits on its page is not counted.
+func TestNumberOfStatements(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		library(t, gdb)
 		statements := 0
@@ -224,8 +224,8 @@ func TestStatements(t *testing.T) {
 	})
 }
 
-// A cursor that this list did not make is the client's error, whatever it is.
-func TestForeignCursors(t *testing.T) {
+// A cursor of another origin is a client error, whatever it contains.
+func TestInvalidCursors(t *testing.T) {
 	encode := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		library(t, gdb)
@@ -252,7 +252,7 @@ func TestForeignCursors(t *testing.T) {
 				t.Errorf("%.60s: %v", cursor, err)
 			}
 		}
-		// A value that is of the type, and that a database cannot hold.
+		// A value of the right type that a database cannot store.
 		for _, text := range []string{`"a\u0000b"`, `"\ud800"`} {
 			cursor := encode(`{"s":"title","o":"asc","v":` + text + `,"i":1}`)
 			if _, err := db.List[Article](gdb, db.Query{Order: "asc", Cursor: &cursor}, "title"); err != nil && fault.From(err).Status != 422 {
@@ -265,7 +265,7 @@ func TestForeignCursors(t *testing.T) {
 	})
 }
 
-// The answer has its fields, and in keyset paging only those that it knows.
+// In keyset paging the JSON of a page omits the fields of numbered pages.
 func TestPageJSON(t *testing.T) {
 	gdb := open(t, "sqlite::memory:")
 	library(t, gdb)
@@ -282,7 +282,7 @@ func TestPageJSON(t *testing.T) {
 	}
 }
 
-// Search finds text whatever its case, and takes every character for itself.
+// Search ignores case and takes every character literally.
 func TestSearch(t *testing.T) {
 	names := []string{"École", "ÉCOLE", "école", "ÉcOlE", "100% sure", "100 sure", "snake_case", "snakeXcase", `back\slash`, "it's", "bang!", "[set]", "star*", "what?", "Straße", "ΣΊΣΥΦΟΣ", "日本語"}
 	cases := map[string][]string{
@@ -315,7 +315,7 @@ func TestSearch(t *testing.T) {
 			must(t, db.Search(gdb.Model(&Owner{}), term, "name").Order("id").Pluck("name", &got).Error)
 			switch {
 			case gdb.Name() == "mysql" && strings.ContainsAny(term, "éÉσß"):
-				// Its collation may find more; never less.
+				// Its collation may find more, but never less.
 				for _, w := range want {
 					if !slices.Contains(got, w) {
 						t.Errorf("%s: found %q, without %q", term, got, w)
@@ -336,12 +336,12 @@ func TestSearch(t *testing.T) {
 		var n int64
 		must(t, db.Search(gdb.Model(&Owner{}), "", "name").Count(&n).Error)
 		if n != int64(len(names)) {
-			t.Errorf("an empty term found %d", n)
+			t.Errorf("an empty term found %d rows", n)
 		}
 	})
 }
 
-// A page by cursor is read from the index, at any depth.
+// A page after a cursor is read from an index, at any depth.
 func TestCursorUsesIndex(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	library(t, gdb)
@@ -372,7 +372,7 @@ func TestCursorUsesIndex(t *testing.T) {
 	}
 }
 
-// Notice is a table of which who asks may read some rows.
+// Notice is a table with rows that only some callers may read.
 type Notice struct {
 	ID        int64
 	OwnerID   int64     `gorm:"not null;index:idx_notices_owner_id_list,priority:1"`
@@ -380,10 +380,9 @@ type Notice struct {
 	CreatedAt time.Time `gorm:"not null;index;index:idx_notices_owner_id_list;index:idx_notices_public_list"`
 }
 
-// A list of rows that are one's own or public reads in its order, and does not
-// collect and sort all of them; so does one that is sorted by a column of few
-// values.
-func TestListPlans(t *testing.T) {
+// A list of rows that are public or the caller's own is read in order, without
+// sorting all of them; so is one that is sorted by a column of few values.
+func TestListsReadInOrder(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, name := range []string{"sqlite", "postgres"} {
 		t.Run(name, func(t *testing.T) {
@@ -396,7 +395,7 @@ func TestListPlans(t *testing.T) {
 			}
 			must(t, gdb.CreateInBatches(rows, 1000).Error)
 			if name == "postgres" {
-				must(t, gdb.Exec("ANALYZE notices").Error) // what the server does by itself, later
+				must(t, gdb.Exec("ANALYZE notices").Error) // the server does this itself, later
 			}
 			must(t, db.Close(gdb))
 			if gdb, _ = db.Open(at, db.Options{}); gdb == nil {
@@ -408,7 +407,7 @@ func TestListPlans(t *testing.T) {
 				"sorted":   gdb.Order("public DESC, id DESC"),
 				"own":      gdb.Where("owner_id = ?", 7).Order("created_at DESC, id DESC"),
 				"filtered": gdb.Where("public = ?", false).Order("created_at DESC, id DESC"),
-				"own, filtered behind a cursor": gdb.Where("owner_id = ?", 7).
+				"own, after a cursor": gdb.Where("owner_id = ?", 7).
 					Where("(created_at, id) < (?, ?)", start.Add(time.Hour), 3600).Order("created_at DESC, id DESC"),
 			} {
 				query := gdb.ToSQL(func(*gorm.DB) *gorm.DB { return tx.Session(&gorm.Session{DryRun: true}).Limit(20).Find(&[]Notice{}) })

@@ -18,7 +18,8 @@ type Tick struct {
 
 const ticks = 12_000
 
-// manyTicks are more than are counted, three quarters of them with spare.
+// manyTicks creates more rows than are counted exactly, three quarters of them with
+// spare.
 func manyTicks(t testing.TB, gdb *gorm.DB) {
 	t.Helper()
 	must(t, gdb.Migrator().CreateTable(&Tick{}))
@@ -27,7 +28,7 @@ func manyTicks(t testing.TB, gdb *gorm.DB) {
 		rows[i] = Tick{Kind: i % 7, Spare: i%4 != 0}
 	}
 	must(t, gdb.CreateInBatches(rows, 2000).Error)
-	switch gdb.Name() { // what the server does by itself, later
+	switch gdb.Name() { // the server does this itself, later
 	case "postgres":
 		must(t, gdb.Exec("ANALYZE ticks").Error)
 	case "mysql":
@@ -35,12 +36,12 @@ func manyTicks(t testing.TB, gdb *gorm.DB) {
 	}
 }
 
-// Few rows are counted, whatever is asked for; of many the total is what was
-// asked for, and says so.
+// Few rows are always counted exactly; for many rows the total is what the query
+// asks for, and an estimate is marked as one.
 func TestTotals(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		manyTicks(t, gdb)
-		lite := gdb.Name() == "sqlite" // which counts a whole table at once, and of others says what it has seen
+		lite := gdb.Name() == "sqlite" // SQLite counts a whole table exactly, and estimates others from the rows it has read
 		for name, c := range map[string]struct {
 			tx          *gorm.DB
 			q           db.Query
@@ -57,12 +58,12 @@ func TestTotals(t *testing.T) {
 			"few, not counted":       {gdb.Where("spare"), db.Query{Count: new("none")}, -1, -1, false, true},
 			"one page":               {gdb.Where("id <= 10"), db.Query{}, 10, 10, false, false},
 			"one page, not counted":  {gdb.Where("id <= 10"), db.Query{Count: new("none")}, -1, -1, false, false},
-			"behind what is counted": {gdb.Where("id > ?", 100), db.Query{Page: 1150}, 11_501, 15_000, true, true},
+			"beyond the exact count": {gdb.Where("id > ?", 100), db.Query{Page: 1150}, 11_501, 15_000, true, true},
 			"last":                   {gdb, db.Query{Page: 1200}, ticks, ticks, false, false},
 			"last, exactly":          {gdb, db.Query{Page: 1200, Count: new("exact")}, ticks, ticks, false, false},
 			"last, not counted":      {gdb, db.Query{Page: 1200, Count: new("none")}, -1, -1, false, false},
-			"behind the last":        {gdb.Where("id > ?", 100), db.Query{Page: 1200}, 10_001, 11_990, true, false},
-			"behind the last of few": {gdb.Where("spare"), db.Query{Page: 1200}, 9000, 9000, false, false},
+			"after the last":         {gdb.Where("id > ?", 100), db.Query{Page: 1200}, 10_001, 11_990, true, false},
+			"after the last of few":  {gdb.Where("spare"), db.Query{Page: 1200}, 9000, 9000, false, false},
 			"grouped":                {gdb.Group("id"), db.Query{}, ticks, ticks, false, true},
 		} {
 			page, err := db.List[Tick](c.tx, c.q, "id")
@@ -82,8 +83,8 @@ func TestTotals(t *testing.T) {
 	})
 }
 
-// Deep pages, which are found by their keys, go on where the others end, with
-// conditions and relations as they were asked for.
+// Deep pages, which are found by their keys, continue where the earlier pages end,
+// with the same conditions and relations.
 func TestDeepPages(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		manyTicks(t, gdb)
@@ -101,39 +102,39 @@ func TestDeepPages(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%d rows came, not %d, or in another order", len(got), len(want))
+			t.Errorf("got %d rows, want %d, or the order differs", len(got), len(want))
 		}
 	})
 }
 
-// The count of a whole table that takes SQLite long is remembered for a while,
-// and said to be.
-func TestTotalOfALargeTable(t *testing.T) {
+// The count of a whole table that is slow on SQLite is cached for a while, and
+// marked as an estimate.
+func TestCachedTotalOfLargeTable(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills a large table")
 	}
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Migrator().CreateTable(&Tick{}))
 	must(t, gdb.Exec("INSERT INTO ticks (kind, spare) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999999) SELECT 1, true FROM n").Error)
-	must(t, gdb.Create(&Tick{Kind: 2}).Error) // the first write also looks at the tables
-	ask := func(q db.Query) db.Page[Tick] {
+	must(t, gdb.Create(&Tick{Kind: 2}).Error) // the first write also runs optimize
+	list := func(q db.Query) db.Page[Tick] {
 		page, err := db.List[Tick](gdb, q, "id")
 		must(t, err)
 		return page
 	}
-	if first := ask(db.Query{}); *first.Total != 1_000_000 || first.TotalIsEstimate {
-		t.Errorf("the first is %d, estimated %v", *first.Total, first.TotalIsEstimate)
+	if first := list(db.Query{}); *first.Total != 1_000_000 || first.TotalIsEstimate {
+		t.Errorf("first total: %d, estimated %v", *first.Total, first.TotalIsEstimate)
 	}
 	must(t, gdb.Create(&Tick{Kind: 2}).Error)
-	if second := ask(db.Query{}); *second.Total != 1_000_000 || !second.TotalIsEstimate || !second.HasNext {
-		t.Errorf("the second is %d, estimated %v", *second.Total, second.TotalIsEstimate)
+	if second := list(db.Query{}); *second.Total != 1_000_000 || !second.TotalIsEstimate || !second.HasNext {
+		t.Errorf("second total: %d, estimated %v", *second.Total, second.TotalIsEstimate)
 	}
-	if exact := ask(db.Query{Count: new("exact")}); *exact.Total != 1_000_001 || exact.TotalIsEstimate {
-		t.Errorf("the exact one is %d, estimated %v", *exact.Total, exact.TotalIsEstimate)
+	if exact := list(db.Query{Count: new("exact")}); *exact.Total != 1_000_001 || exact.TotalIsEstimate {
+		t.Errorf("exact total: %d, estimated %v", *exact.Total, exact.TotalIsEstimate)
 	}
-	for end := time.Now().Add(30 * time.Second); *ask(db.Query{}).Total != 1_000_001; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); *list(db.Query{}).Total != 1_000_001; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("it is remembered for ever")
+			t.Fatal("the cached total does not expire")
 		}
 	}
 }

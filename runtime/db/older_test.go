@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Song is what the older program knows of a table.
+// Song is the table as the older program declares it.
 type Song struct {
 	ID    int64
 	Title string  `gorm:"size:50;not null"`
@@ -17,10 +17,11 @@ type Song struct {
 	Plays int64   `gorm:"not null;default:0"`
 }
 
-// While a new version is rolled out, the program before it works on with the
-// changed table: through what expands it. What contracts it is for the version
-// after: a column is renamed or removed when no program has it any more.
-func TestOlderProgram(t *testing.T) {
+// While a new version is rolled out, the older program keeps working with the
+// changed table as long as the change expands it. Contracting changes belong into
+// the version after: rename or remove a column when no running program uses it any
+// more.
+func TestOlderProgramsKeepWorking(t *testing.T) {
 	type songs struct {
 		ID    int64
 		Title string  `gorm:"size:50;not null"`
@@ -30,7 +31,7 @@ func TestOlderProgram(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		up    func(tx *gorm.DB) error
-		fails string // what the older program no longer can
+		fails string // what fails in the older program
 	}{
 		{"an optional field is added", func(tx *gorm.DB) error {
 			type songs struct {
@@ -50,7 +51,7 @@ func TestOlderProgram(t *testing.T) {
 			}
 			return db.AddColumns(tx, &songs{})
 		}, ""},
-		{"a text may be longer", func(tx *gorm.DB) error {
+		{"a text is lengthened", func(tx *gorm.DB) error {
 			type after struct {
 				Title string `gorm:"size:200;not null"`
 			}
@@ -59,7 +60,7 @@ func TestOlderProgram(t *testing.T) {
 			}
 			return db.ChangeTable(tx, "songs", &before{}, &after{})
 		}, ""},
-		{"a field is optional", func(tx *gorm.DB) error {
+		{"a field becomes optional", func(tx *gorm.DB) error {
 			type after struct {
 				Title *string `gorm:"size:50"`
 			}
@@ -68,7 +69,7 @@ func TestOlderProgram(t *testing.T) {
 			}
 			return db.ChangeTable(tx, "songs", &before{}, &after{})
 		}, ""},
-		{"a field is required", func(tx *gorm.DB) error {
+		{"a field becomes required", func(tx *gorm.DB) error {
 			type after struct {
 				Genre string `gorm:"size:20;not null"`
 			}
@@ -105,7 +106,7 @@ func TestOlderProgram(t *testing.T) {
 			return db.ChangeTable(tx, "songs", &before{}, &after{})
 		}, ""},
 		{"a field is searched", func(tx *gorm.DB) error { return db.SearchIndex(tx, "songs", "title") }, ""},
-		{"a field is compared whatever the case", func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "songs", "title") }, ""},
+		{"a field is compared ignoring case", func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "songs", "title") }, ""},
 		{"a field is renamed", func(tx *gorm.DB) error {
 			type after struct {
 				Name string `gorm:"size:50;not null"`
@@ -151,13 +152,13 @@ func TestOlderProgram(t *testing.T) {
 					try("delete", func() error { return older.Where("id > ?", 1).Delete(&Song{}).Error })
 					return fails
 				}
-				if fails := work(); fails != "" { // it has prepared its statements now
+				if fails := work(); fails != "" { // statements are prepared from here on
 					t.Fatalf("%s: before: %s", name, fails)
 				}
 				newer := open(t, at)
 				must(t, newer.Transaction(c.up))
 				if fails := work(); fails != c.fails {
-					t.Errorf("%s: the older program fails at %q, not at %q", name, fails, c.fails)
+					t.Errorf("%s: the older program fails at %q, want %q", name, fails, c.fails)
 				}
 			}
 		})

@@ -9,24 +9,24 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// What is deleted softly is gone for what refers to it, and for what it refers
-// to, as the foreign keys say.
+// A soft-deleted row counts as gone for the rows that reference it, and for those
+// that it references, as the foreign keys define.
 func TestSoftDeletesFollowForeignKeys(t *testing.T) {
 	type Shelf struct {
 		ID        int64
 		Name      string
 		DeletedAt gorm.DeletedAt
 	}
-	type Box struct { // a hard one, on a shelf
+	type Box struct { // not soft-deleted, on a shelf
 		ID      int64
 		ShelfID *int64
 	}
-	type Book struct { // a soft one
+	type Book struct { // soft-deleted, on a shelf
 		ID        int64
 		ShelfID   *int64
 		DeletedAt gorm.DeletedAt
 	}
-	type Note struct { // of a book
+	type Note struct { // soft-deleted, about a book
 		ID        int64
 		BookID    *int64
 		DeletedAt gorm.DeletedAt
@@ -77,17 +77,17 @@ func TestSoftDeletesFollowForeignKeys(t *testing.T) {
 				must(t, gdb.Where("shelf_id", ids[0]).Delete(&Book{}).Error)
 				check(t, deleteShelf(ids[0]), 409, "Shelf is still used by boxes", "")
 				must(t, gdb.Where("shelf_id", ids[0]).Delete(&Box{}).Error)
-				must(t, deleteShelf(ids[0])) // by deleted books alone
+				must(t, deleteShelf(ids[0])) // only deleted books reference it
 				must(t, gdb.Where("shelf_id", ids[1]).Delete(&Box{}).Error)
 				must(t, gdb.Where("shelf_id", ids[1]).Delete(&Book{}).Error)
-				must(t, gdb.Unscoped().Delete(&Shelf{ID: ids[1]}).Error) // for good
+				must(t, gdb.Unscoped().Delete(&Shelf{ID: ids[1]}).Error) // permanently
 				return
 			}
 			must(t, deleteShelf(ids[0]))
 			must(t, gdb.Transaction(func(tx *gorm.DB) error { return tx.Delete(&Shelf{ID: ids[1]}).Error }))
 			left := fmt.Sprint(count("shelf_id IS NOT NULL", &Box{}), count("1 = 1", &Box{}), count("shelf_id IS NOT NULL", &Book{}), count("1 = 1", &Book{}), count("1 = 1", &Note{}))
 			if want := map[string]string{"CASCADE": "0 0 0 0 0", "SET NULL": "0 2 0 2 2"}[rule]; left != want {
-				t.Errorf("%s leaves %s, not %s", rule, left, want)
+				t.Errorf("%s leaves %s, want %s", rule, left, want)
 			}
 			var rows int64
 			must(t, gdb.Unscoped().Model(&Note{}).Count(&rows).Error)
@@ -96,7 +96,7 @@ func TestSoftDeletesFollowForeignKeys(t *testing.T) {
 			if rows != 2 || joins != 2 {
 				t.Errorf("%s: %d notes and %d tags of books are stored", rule, rows, joins)
 			}
-			// Nobody deletes what is not there, and nothing goes with it.
+			// A delete that matches no row changes nothing else.
 			ids = shelves(1)
 			tx := gdb.Where("id", 99).Delete(&Shelf{})
 			if tx.Error != nil || tx.RowsAffected != 0 {
@@ -113,8 +113,7 @@ func TestSoftDeletesFollowForeignKeys(t *testing.T) {
 	}
 }
 
-// A chain of rows that go with one another goes from its leaves, or stays with
-// a reason: MariaDB follows 15 levels.
+// A chain of cascading rows is deleted from its leaves: MariaDB follows 15 levels.
 func TestDeepCascades(t *testing.T) {
 	type Part struct {
 		ID        int64
@@ -147,7 +146,7 @@ func TestDeepCascades(t *testing.T) {
 			must(t, gdb.Create(&part).Error)
 			must(t, gdb.Create(&piece).Error)
 		}
-		// A ring ends as well.
+		// A cycle ends too.
 		must(t, gdb.Model(&Part{}).Where("id", 1).Update("part_id", levels).Error)
 		must(t, gdb.Delete(&Part{ID: 2}).Error)
 		var n int64
@@ -163,9 +162,9 @@ func TestDeepCascades(t *testing.T) {
 	})
 }
 
-// Rows of a join table that was there before, without CASCADE, go with the row
-// whose many field they are, and keep the rows that they join to from going.
-func TestPairsOfOthers(t *testing.T) {
+// Rows of an existing join table, without CASCADE, are deleted with the row whose
+// many field they are, and keep the rows that they reference from being deleted.
+func TestForeignJoinTables(t *testing.T) {
 	type Genre struct{ ID int64 }
 	type Song struct {
 		ID     int64
@@ -192,11 +191,11 @@ func TestPairsOfOthers(t *testing.T) {
 		check(t, db.Delete[Genre](gdb, 1), 409, "Genre is still used by song genre", "")
 		must(t, db.Delete[Song](gdb, int64(1)))
 		if n := pairs(); n != 4 {
-			t.Errorf("%d pairs are left, not 4", n)
+			t.Errorf("%d pairs are left, want 4", n)
 		}
 		check(t, db.Delete[Song](gdb, int64(2)), 409, "Song is still used by other rows", "")
 		if n := pairs(); n != 4 {
-			t.Errorf("%d pairs are left of a song that stays, not 4", n)
+			t.Errorf("%d pairs are left after a rejected delete, want 4", n)
 		}
 	})
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Names are found whatever their case, by the index that keeps them unique.
-func TestFold(t *testing.T) {
+// Names are found ignoring case, by the index that keeps them unique.
+func TestUniqueFold(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		seeded(t, gdb)
 		for _, name := range []string{"ann", "ANN", "Ann"} {
@@ -34,7 +34,7 @@ func TestFold(t *testing.T) {
 			query := gdb.ToSQL(func(tx *gorm.DB) *gorm.DB { return db.WhereFold(tx, "username", "ann").Find(&User{}) })
 			must(t, gdb.Raw("EXPLAIN QUERY PLAN "+query).Scan(&plan).Error)
 			if !strings.Contains(plan.Detail, "idx_users_username") {
-				t.Errorf("not by the index: %s", plan.Detail)
+				t.Errorf("the index is not used: %s", plan.Detail)
 			}
 		}
 		must(t, gdb.Migrator().DropIndex("users", "idx_users_username"))
@@ -43,8 +43,8 @@ func TestFold(t *testing.T) {
 	})
 }
 
-// The first statement on a table may have it within another one.
-func TestFoldWithinAnotherStatement(t *testing.T) {
+// The first statement on a table may be one with a subquery on it.
+func TestFoldInSubquery(t *testing.T) {
 	type Word struct {
 		ID   int64
 		Name string `gorm:"size:50;not null"`
@@ -62,20 +62,20 @@ func TestFoldWithinAnotherStatement(t *testing.T) {
 	}
 }
 
-// On MySQL the column gets a collation without case.
-func TestFoldGivesCollation(t *testing.T) {
+// On MySQL UniqueFold changes the column to a case-insensitive collation.
+func TestUniqueFoldSetsCollation(t *testing.T) {
 	gdb := open(t, address(t, "mysql"))
 	must(t, gdb.Exec("CREATE TABLE users (id bigint PRIMARY KEY, username varchar(50) COLLATE utf8mb4_bin NOT NULL, email varchar(254) NOT NULL DEFAULT '', age int NOT NULL DEFAULT 18)").Error)
 	must(t, gdb.Exec("INSERT INTO users (id, username) VALUES (1, 'Ünal'), (2, 'unal')").Error)
 	must(t, db.UniqueFold(gdb, "users", "username"))
 	check(t, gdb.Create(&User{ID: 3, Username: "üNAL"}).Error, 409, "Username taken", "username/unique")
 	if err := gdb.Exec("INSERT INTO users (id, username) VALUES (4, NULL)").Error; err == nil {
-		t.Error("the column takes null now")
+		t.Error("the column is nullable now")
 	}
 }
 
-// Texts are equal whatever the case by Unicode's own rule.
-func TestFoldOfText(t *testing.T) {
+// Texts are folded by Unicode's rule.
+func TestFold(t *testing.T) {
 	for _, equal := range [][]string{
 		{"alice", "ALICE", "Alice", "Ａｌｉｃｅ", "al\u200bice", "a\u00adlice"},
 		{"ä", "Ä", "a\u0308", "A\u0308"}, {"a"}, {"straße", "STRASSE", "straẞe"}, {"ﬀ", "FF", "ff"}, {"σίσυφος", "ΣΊΣΥΦΟΣ"},
@@ -84,12 +84,12 @@ func TestFoldOfText(t *testing.T) {
 	} {
 		for _, text := range equal {
 			if got, want := db.Fold(text), db.Fold(equal[0]); got != want {
-				t.Errorf("%q is folded to %q, not as %q to %q", text, got, equal[0], want)
+				t.Errorf("Fold(%q) = %q, but Fold(%q) = %q", text, got, equal[0], want)
 			}
 		}
 	}
 	if db.Fold("a") == db.Fold("ä") || db.Fold("ı") == db.Fold("i") || db.Fold("a ") == db.Fold("a") {
-		t.Error("accents, dots or spaces are lost")
+		t.Error("accents, dots or spaces are ignored")
 	}
 }
 
@@ -98,20 +98,20 @@ func FuzzFold(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		once := db.Fold(text)
 		if twice := db.Fold(once); twice != once {
-			t.Errorf("%q is folded to %q, and that to %q", text, once, twice)
+			t.Errorf("Fold(%q) = %q, and folded again %q", text, once, twice)
 		}
 	})
 }
 
-// texts are of all kinds that databases have ideas of their own about.
+// texts are of all kinds that databases compare differently.
 var texts = []string{
 	"a", "A", "ä", "Ä", "a\u0308", "é", "e", "E", "ß", "ss", "SS", "ẞ", "Ａ", "ａ", "a ", " a", "a\t", "a\u00a0", "ﬀ", "ff", "I", "ı", "İ", "i",
 	"🙂", "🙃", "🙂 ", "é🙂", "ñ", "n", "Æ", "AE", "0", "00", "０", "_", "%", "'", `\`, "a-b", "ab", "A\u200db", "ж", "Ж", "日本", "日本 ", "ｶ", "カ", "\uffff", "𐐀", "𐐨", "σ", "ς", "Σ",
 }
 
-// A column that is unique whatever the case is unique, found, sorted and
-// searched by what its texts have in common, alike on every database.
-func TestNoCaseIsEqualEverywhere(t *testing.T) {
+// A column of UniqueNoCase is unique, filtered, sorted and searched by its folded
+// form, the same on every database.
+func TestUniqueNoCaseOnEveryDatabase(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		type Word struct {
 			ID   int64
@@ -120,7 +120,7 @@ func TestNoCaseIsEqualEverywhere(t *testing.T) {
 		must(t, gdb.Migrator().CreateTable(&Word{}))
 		must(t, db.UniqueNoCase(gdb, "words", "name"))
 		must(t, db.SearchIndex(gdb, "words", "name"))
-		first := map[string]string{} // the text that has a form
+		first := map[string]string{} // text by folded form
 		for _, text := range texts {
 			err := gdb.Create(&Word{Name: text}).Error
 			if _, taken := first[db.Fold(text)]; taken {
@@ -145,17 +145,17 @@ func TestNoCaseIsEqualEverywhere(t *testing.T) {
 				var found []string
 				must(t, tx.Pluck("name", &found).Error)
 				if !slices.Equal(found, want) {
-					t.Errorf("%s %q finds %q, not %q", what, text, found, want)
+					t.Errorf("%s %q finds %q, want %q", what, text, found, want)
 				}
 			}
-			var from, held []string
+			var from, matching []string
 			must(t, db.AtLeast(gdb.Model(&Word{}), "name", &text).Order("name_folded").Pluck("name", &from).Error)
 			if want := sorted[slices.Index(sorted, want[0]):]; !slices.Equal(from, want) {
-				t.Errorf(">= %q finds %q, not %q", text, from, want)
+				t.Errorf(">= %q finds %q, want %q", text, from, want)
 			}
-			must(t, db.Search(gdb.Model(&Word{}), text, "name").Order("name_folded").Pluck("name", &held).Error)
-			if want := slices.DeleteFunc(slices.Clone(sorted), func(s string) bool { return !strings.Contains(db.Fold(s), db.Fold(text)) }); !slices.Equal(held, want) {
-				t.Errorf("a search for %q finds %q, not %q", text, held, want)
+			must(t, db.Search(gdb.Model(&Word{}), text, "name").Order("name_folded").Pluck("name", &matching).Error)
+			if want := slices.DeleteFunc(slices.Clone(sorted), func(s string) bool { return !strings.Contains(db.Fold(s), db.Fold(text)) }); !slices.Equal(matching, want) {
+				t.Errorf("a search for %q finds %q, want %q", text, matching, want)
 			}
 		}
 		var walked []string
@@ -171,13 +171,13 @@ func TestNoCaseIsEqualEverywhere(t *testing.T) {
 			cursor = *page.NextCursor
 		}
 		if !slices.Equal(walked, sorted) {
-			t.Errorf("sorted: %q, not %q", walked, sorted)
+			t.Errorf("sorted: %q, want %q", walked, sorted)
 		}
 	})
 }
 
-// Whatever writes the column keeps its folded form.
-func TestFoldedFormsAreKept(t *testing.T) {
+// Every way of writing the column also writes its folded form.
+func TestFoldedFormsAreWritten(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		type Word struct {
 			ID   int64
@@ -209,7 +209,7 @@ func TestFoldedFormsAreKept(t *testing.T) {
 			var is struct{ NameFolded, AlsoFolded string }
 			must(t, gdb.Raw("SELECT name_folded, coalesce(also_folded, '') AS also_folded FROM words ORDER BY id LIMIT 1 OFFSET ?", i).Scan(&is).Error)
 			if is.NameFolded != c.name || is.AlsoFolded != c.also {
-				t.Errorf("row %d is kept as %+v, not %+v", i+1, is, c)
+				t.Errorf("row %d: got %+v, want %+v", i+1, is, c)
 			}
 		}
 		check(t, gdb.Model(&words[0]).Update("name", "Vier").Error, 409, "Name taken", "nAme/unique")
@@ -220,11 +220,11 @@ func TestFoldedFormsAreKept(t *testing.T) {
 		err := db.CreateAll(gdb, []Word{{Name: "six"}, {Name: "SEVEN"}, {Name: "Seven"}})
 		check(t, err, 409, "Name taken", "nAme/unique")
 		if at := index(err); at != 2 {
-			t.Errorf("the row %d of the bulk", at)
+			t.Errorf("got row %d of the batch, want 2", at)
 		}
 		err = db.CreateAll(gdb, []Word{{Name: "six"}, {Name: "vIER"}})
 		if check(t, err, 409, "Name taken", "nAme/unique"); index(err) != 1 {
-			t.Errorf("the row %d of the bulk", index(err))
+			t.Errorf("got row %d of the batch, want 1", index(err))
 		}
 		type word struct {
 			ID   int64
@@ -236,9 +236,9 @@ func TestFoldedFormsAreKept(t *testing.T) {
 	})
 }
 
-// A row that is deleted softly is in nobody's way whatever the case: when rows are
-// there before the index is, when it is changed, and when the row comes back.
-func TestUniqueNoCaseAmongRowsThatAreNotDeleted(t *testing.T) {
+// A soft-deleted row does not count for a unique column: when the index is created,
+// when a row is changed, and when a deleted row is restored.
+func TestUniqueNoCaseIgnoresDeletedRows(t *testing.T) {
 	type Word struct {
 		ID             int64
 		OrganisationID int64  `gorm:"<-:create"`
@@ -260,7 +260,7 @@ func TestUniqueNoCaseAmongRowsThatAreNotDeleted(t *testing.T) {
 				must(t, gdb.Create(w).Error)
 				return w
 			}
-			for range 3 { // there before
+			for range 3 { // before the index
 				must(t, gdb.Delete(put(1, "ÉTÉ")).Error)
 			}
 			put(1, "été")
@@ -287,12 +287,12 @@ func TestUniqueNoCaseAmongRowsThatAreNotDeleted(t *testing.T) {
 			var found []int64
 			must(t, db.WhereFold(gdb.Model(&Word{}).Where("organisation_id", 1), "name", "ÉTÉ").Pluck("id", &found).Error)
 			if !slices.Equal(found, []int64{again.ID}) {
-				t.Errorf("found %v, not %d", found, again.ID)
+				t.Errorf("found %v, want %d", found, again.ID)
 			}
 			var n int64
 			must(t, gdb.Unscoped().Model(&Word{}).Where("deleted_at IS NOT NULL").Count(&n).Error)
 			if n != 5 {
-				t.Errorf("%d deleted rows are left, not 5", n)
+				t.Errorf("%d deleted rows are left, want 5", n)
 			}
 			if name := "idx_words_" + strings.Join(append(slices.Clone(within[:len(within)-1]), "name"), "_"); !gdb.Migrator().HasIndex("words", name) {
 				t.Errorf("no index %s", name)
@@ -301,8 +301,9 @@ func TestUniqueNoCaseAmongRowsThatAreNotDeleted(t *testing.T) {
 	}
 }
 
-// Rows may be equal in a column that is compared whatever the case, and keep what
-// was written. It can be made of any text, and be made unique, and back.
+// Rows may be equal in a column that is compared ignoring case, and keep their
+// text. The column can be created for existing texts, be made unique, and be
+// changed back.
 func TestNoCase(t *testing.T) {
 	type Word struct {
 		ID   int64
@@ -339,7 +340,7 @@ func TestNoCase(t *testing.T) {
 			}
 			must(t, db.Where(gdb.Model(&Word{}), "name", &text).Order("id").Pluck("name", &found).Error)
 			if !slices.Equal(found, want) {
-				t.Errorf("%q finds %q, not %q", text, found, want)
+				t.Errorf("%q finds %q, want %q", text, found, want)
 			}
 		}
 		sorted := slices.Clone(texts)
@@ -357,7 +358,7 @@ func TestNoCase(t *testing.T) {
 			cursor = *page.NextCursor
 		}
 		if !slices.Equal(walked, sorted) {
-			t.Errorf("sorted: %q, not %q", walked, sorted)
+			t.Errorf("sorted: %q, want %q", walked, sorted)
 		}
 		must(t, db.DropSearchIndex(gdb, "words"))
 		if err := db.ChangeTable(gdb, "words", &nocase{}, &unique{}); err == nil || !strings.Contains(err.Error(), "equal whatever the case") {
@@ -379,13 +380,13 @@ func TestNoCase(t *testing.T) {
 		}
 		must(t, db.ChangeTable(gdb, "words", &nocase{}, &plain{}))
 		if gdb.Migrator().HasColumn("words", "name_folded") || !gdb.Migrator().HasIndex("words", "idx_words_name") {
-			t.Error("the folded form is left, or the index is not back")
+			t.Error("the folded column is left, or the index is not restored")
 		}
 	})
 }
 
-// Refold turns what an older version made unique, and tells which rows are
-// equal now. Nothing is lost.
+// Refold converts a column of UniqueFold, reports rows that are now equal, and
+// loses nothing.
 func TestRefold(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		type Org struct {
@@ -408,7 +409,7 @@ func TestRefold(t *testing.T) {
 		must(t, gdb.CreateInBatches(&rows, 500).Error)
 		must(t, gdb.Create(&Org{OrganisationID: 1, Name: "Straße"}).Error)
 		list = append(list, db.Refold("2", "orgs", "name", "organisation_id"), db.Refold("3", "gone", "name"))
-		if gdb.Name() != "mysql" { // which takes these two for equal anyhow
+		if gdb.Name() != "mysql" { // its collation already treats these two as equal
 			must(t, gdb.Create(&Org{OrganisationID: 1, Name: "STRASSE"}).Error)
 			_, err = db.Migrate(t.Context(), gdb, list)
 			if err == nil || !strings.Contains(err.Error(), `"Straße" (id 2101) = "STRASSE" (id 2102)`) {
@@ -435,7 +436,7 @@ func TestRefold(t *testing.T) {
 	})
 }
 
-// index is the row of a bulk that err is about; -1 for none.
+// index returns the row of a batch that err is about; -1 for none.
 func index(err error) int {
 	var f *fault.Error
 	if !errors.As(err, &f) || len(f.Details) == 0 || f.Details[0].Index == nil {
@@ -444,9 +445,9 @@ func index(err error) int {
 	return *f.Details[0].Index
 }
 
-// Rows that an older program stored without their folded form get it when the
-// database is migrated next, and are unique since.
-func TestRowsOfOlderPrograms(t *testing.T) {
+// Rows that an older program stored without their folded forms get them in the next
+// migration, and are unique from then on.
+func TestMigrateFoldsRowsOfOlderPrograms(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		type Word struct {
 			ID   int64

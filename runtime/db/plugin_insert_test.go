@@ -25,9 +25,9 @@ type Letter struct {
 	UpdatedAt time.Time
 }
 
-// What Create remembers of one row must not leak into another that asks for
-// more: each case runs behind a plain one, and twice.
-func TestCreateWritesWhatTheStatementCarries(t *testing.T) {
+// The cached text of a Create must not leak into one that needs more: each case
+// runs after a plain one, and twice.
+func TestCachedCreateKeepsStatements(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.AutoMigrate(&Letter{}))
 		must(t, gdb.Table("old_letters").AutoMigrate(&Letter{}))
@@ -86,7 +86,7 @@ func TestCreateWritesWhatTheStatementCarries(t *testing.T) {
 			require.Equal(t, "other", *stored(gdb, plain).Note)
 
 			again.ID = 0
-			require.Error(t, gdb.Create(&again).Error, "the title is taken")
+			require.Error(t, gdb.Create(&again).Error, "duplicate title")
 		}
 		var rows int64
 		must(t, gdb.Model(&Letter{}).Count(&rows).Error)
@@ -94,13 +94,13 @@ func TestCreateWritesWhatTheStatementCarries(t *testing.T) {
 	})
 }
 
-// Worded has a value that is more than a parameter.
+// Worded has a value that is an expression.
 type Worded struct {
 	ID    int64
 	Words Upper
 }
 
-// Upper is what the database makes of it, in one of two ways.
+// Upper becomes one of two expressions.
 type Upper string
 
 // GormValue implements gorm.Valuer.
@@ -123,7 +123,7 @@ func TestCreateLeavesExpressionsToGORM(t *testing.T) {
 	}
 }
 
-// A foreign key may be checked at the end of the transaction.
+// A foreign key may be checked on commit.
 func TestDeferredReferences(t *testing.T) {
 	type Hen struct{ ID int64 }
 	type Egg struct {
@@ -133,7 +133,7 @@ func TestDeferredReferences(t *testing.T) {
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		if gdb.Name() == "mysql" {
-			t.Skip("it defers nothing")
+			t.Skip("MySQL has no deferred constraints")
 		}
 		must(t, gdb.Exec("CREATE TABLE hens (id integer PRIMARY KEY)").Error)
 		must(t, gdb.Exec("CREATE TABLE eggs (id integer PRIMARY KEY, hen_id integer NOT NULL REFERENCES hens DEFERRABLE INITIALLY DEFERRED)").Error)

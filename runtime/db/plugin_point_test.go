@@ -20,9 +20,9 @@ type Paper struct {
 	DeletedAt gorm.DeletedAt
 }
 
-// What Find remembers of one read must not leak into another that asks for
-// more: each case runs twice, after the plain one and after itself.
-func TestFindHonoursWhatTheStatementCarries(t *testing.T) {
+// The cached text of a Find must not leak into one that needs more: each case runs
+// twice, after the plain one and after itself.
+func TestCachedFindKeepsStatements(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.AutoMigrate(&Paper{}))
 	must(t, gdb.Table("old_papers").AutoMigrate(&Paper{}))
@@ -30,7 +30,7 @@ func TestFindHonoursWhatTheStatementCarries(t *testing.T) {
 	must(t, gdb.Delete(&Paper{}, 3).Error)
 	must(t, gdb.Table("old_papers").Create(&Paper{Title: "old"}).Error)
 
-	// A plugin that restricts every query.
+	// A plug-in that restricts every query.
 	restricted := open(t, address(t, "sqlite"))
 	must(t, restricted.AutoMigrate(&Paper{}))
 	must(t, restricted.Create(&[]Paper{{Title: "one", Tenant: 1}, {Title: "two", Tenant: 2}}).Error)
@@ -100,8 +100,8 @@ type Shipment struct {
 	Origin *Origin `gorm:"embedded;embeddedPrefix:origin_"`
 }
 
-// What does not fit the model's fields as it is comes as GORM reads it.
-func TestFindReadsWhatDoesNotFitAsItIs(t *testing.T) {
+// Rows that do not fit the model's fields directly are read by GORM.
+func TestFindFallsBackToGORM(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.AutoMigrate(&Parcel{}, &Sealed{}, &Shipment{}))
 		weight := 2.5
@@ -135,8 +135,8 @@ type Crate struct {
 	ID, Width, Height int64
 }
 
-// A migration may change the order of the columns.
-func TestFindFollowsTheTable(t *testing.T) {
+// A migration may change the order of columns.
+func TestFindAfterSchemaChange(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Exec("CREATE TABLE crates (id integer primary key, width integer, height integer)").Error)
 	must(t, gdb.Exec("INSERT INTO crates VALUES (1, 20, 30)").Error)
@@ -153,24 +153,24 @@ type Sticker struct {
 	Secret string `gorm:"->:false"`
 }
 
-// Columns that the model does not read, such as those of folded forms, are
-// skipped: a second statement would read the row again.
-func TestFindSkipsColumnsWithoutAField(t *testing.T) {
+// Columns without a field in the model, such as folded columns, are discarded,
+// without reading the row a second time.
+func TestFindDiscardsColumnsWithoutField(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Exec("CREATE TABLE stickers (id integer primary key, name_folded varchar(765), name varchar(50), secret varchar(50))").Error)
 		must(t, gdb.Exec("INSERT INTO stickers VALUES (1, 'one', 'One', 'hidden'), (2, NULL, 'Two', NULL)").Error)
-		asked := &counting{ConnPool: gdb.ConnPool}
+		counter := &counting{ConnPool: gdb.ConnPool}
 		tx := gdb.Session(&gorm.Session{Context: t.Context()})
-		tx.Statement.ConnPool = asked
+		tx.Statement.ConnPool = counter
 		for range 2 {
 			same(t, tx, 1, Sticker{ID: 1, Name: "One"})
 			same(t, tx, 2, Sticker{ID: 2, Name: "Two"})
 		}
-		require.Equal(t, 4, asked.queries)
+		require.Equal(t, 4, counter.queries)
 	})
 }
 
-// counting counts the queries that a pool is asked.
+// counting counts the queries of a pool.
 type counting struct {
 	gorm.ConnPool
 	queries int
@@ -181,8 +181,8 @@ func (c *counting) QueryContext(ctx context.Context, query string, args ...any) 
 	return c.ConnPool.QueryContext(ctx, query, args...)
 }
 
-// A plugin that replaces GORM's query does not know Find's key: it must fail,
-// not read any row.
+// A plug-in that replaces GORM's query callback does not handle Find's condition:
+// Find must fail, and not read any row.
 func TestFindFailsWithoutItsCallback(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.AutoMigrate(&Paper{}))

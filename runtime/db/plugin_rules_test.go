@@ -16,8 +16,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// The models of these tests: notes and labels are their owners' to read and
-// change, and published notes everybody's to read.
+// The models of these tests: notes and labels may be read and changed by their
+// owners, and published notes may be read by everyone.
 
 type Note struct {
 	ID        int64 `json:"id"`
@@ -51,7 +51,7 @@ type Remark struct {
 	File   *Archive
 }
 
-// Archive keeps deleted rows, and has no rule.
+// Archive is a model with soft deletes and no rule.
 type Archive struct {
 	ID        int64
 	DeletedAt gorm.DeletedAt
@@ -63,12 +63,12 @@ func as(user int64) context.Context {
 	return context.WithValue(context.Background(), callerKey{}, user)
 }
 
-var errNobody = errors.New("nobody asks")
+var errNoCaller = errors.New("no caller")
 
 func callerOf(tx *gorm.DB) int64 {
 	user, ok := tx.Statement.Context.Value(callerKey{}).(int64)
 	if !ok {
-		_ = tx.AddError(errNobody)
+		_ = tx.AddError(errNoCaller)
 	}
 	return user
 }
@@ -96,9 +96,9 @@ func ruled(t *testing.T, gdb *gorm.DB) *gorm.DB {
 	return gdb
 }
 
-// Every way to read notes gives Bob those that are his and those that are
-// published, and neither drafts of Ann nor what is deleted.
-func TestEveryReadHasTheRule(t *testing.T) {
+// Every way to read notes returns Bob his own and the published ones, and neither
+// drafts of Ann nor deleted notes.
+func TestRulesApplyToEveryRead(t *testing.T) {
 	ids := func(notes []Note) []int64 {
 		var all []int64
 		for _, n := range notes {
@@ -150,7 +150,7 @@ func TestEveryReadHasTheRule(t *testing.T) {
 				err = gdb.WithContext(db.System(as(bob))).Model(&Note{}).Where("id IN (?)", tx.Model(&Note{}).Select("id")).Order("id").Pluck("id", &n).Error
 				return
 			},
-			"join in words": func() ([]int64, error) {
+			"join in SQL": func() ([]int64, error) {
 				var n []Note
 				err := tx.Joins("JOIN remarks ON remarks.note_id = notes.id").Order("notes.id").Find(&n).Error
 				return ids(n), err
@@ -266,10 +266,10 @@ func TestEveryReadHasTheRule(t *testing.T) {
 		if err := tx.Unscoped().Take(&Note{}, 1).Error; !errors.Is(err, gorm.ErrRecordNotFound) {
 			t.Errorf("unscoped: %v", err)
 		}
-		if err := gdb.WithContext(t.Context()).Find(&[]Note{}).Error; !errors.Is(err, errNobody) {
+		if err := gdb.WithContext(t.Context()).Find(&[]Note{}).Error; !errors.Is(err, errNoCaller) {
 			t.Errorf("without a caller: %v", err)
 		}
-		if err := gdb.WithContext(t.Context()).Model(&Note{}).Count(&n).Error; !errors.Is(err, errNobody) {
+		if err := gdb.WithContext(t.Context()).Model(&Note{}).Count(&n).Error; !errors.Is(err, errNoCaller) {
 			t.Errorf("count without a caller: %v", err)
 		}
 		if gdb.WithContext(db.System(t.Context())).Model(&Note{}).Count(&n); n != 3 {
@@ -295,8 +295,8 @@ func status(err error) int {
 	return fault.From(err).Status
 }
 
-// No way to write reaches a note that is not the caller's to change.
-func TestEveryWriteHasTheRule(t *testing.T) {
+// No way to write changes a note that the caller may not change.
+func TestRulesApplyToEveryWrite(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		ruled(t, gdb)
 		tx, all := gdb.WithContext(as(bob)), gdb.WithContext(db.System(t.Context()))
@@ -314,17 +314,17 @@ func TestEveryWriteHasTheRule(t *testing.T) {
 			"upsert": func(id int64) error {
 				return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Note{ID: id, UserID: bob, Title: "x"}).Error
 			},
-			"delete":            func(id int64) error { return tx.Delete(&Note{}, id).Error },
-			"delete in hand":    func(id int64) error { return tx.Delete(&Note{ID: id}).Error },
-			"delete for good":   func(id int64) error { return tx.Unscoped().Where("id = ?", id).Delete(&Note{}).Error },
-			"db.Delete":         func(id int64) error { return db.Delete[Note](tx, id) },
-			"delete everything": func(int64) error { return tx.Session(&gorm.Session{AllowGlobalUpdate: true}).Delete(&Note{}).Error },
+			"delete":             func(id int64) error { return tx.Delete(&Note{}, id).Error },
+			"delete by struct":   func(id int64) error { return tx.Delete(&Note{ID: id}).Error },
+			"delete permanently": func(id int64) error { return tx.Unscoped().Where("id = ?", id).Delete(&Note{}).Error },
+			"db.Delete":          func(id int64) error { return db.Delete[Note](tx, id) },
+			"delete everything":  func(int64) error { return tx.Session(&gorm.Session{AllowGlobalUpdate: true}).Delete(&Note{}).Error },
 		} {
 			for _, id := range []int64{1, 2} {
 				err := write(id)
 				var n Note
 				if all.Take(&n, id).Error != nil || n.Title == "x" || n.UserID != ann {
-					t.Fatalf("%s reached note %d: %+v, %v", name, id, n, err)
+					t.Fatalf("%s changed note %d: %+v, %v", name, id, n, err)
 				}
 			}
 		}
@@ -338,7 +338,7 @@ func TestEveryWriteHasTheRule(t *testing.T) {
 				t.Errorf("deleting note %d: %v", id, err)
 			}
 		}
-		// What GORM refuses, the rule does not make possible.
+		// A rule does not count as the condition that GORM requires.
 		for name, err := range map[string]error{
 			"update": tx.Model(&Note{}).Update("title", "x").Error,
 			"delete": tx.Delete(&Note{}).Error,
@@ -347,7 +347,7 @@ func TestEveryWriteHasTheRule(t *testing.T) {
 				t.Errorf("%s of everything: %v", name, err)
 			}
 		}
-		if err := gdb.WithContext(t.Context()).Where("id = 1").Delete(&Note{}).Error; !errors.Is(err, errNobody) {
+		if err := gdb.WithContext(t.Context()).Where("id = 1").Delete(&Note{}).Error; !errors.Is(err, errNoCaller) {
 			t.Errorf("without a caller: %v", err)
 		}
 
@@ -359,7 +359,7 @@ func TestEveryWriteHasTheRule(t *testing.T) {
 		note.Title = "still mine"
 		must(t, hers.Save(&note).Error)
 		must(t, hers.Save(&Note{ID: 77, UserID: ann, Title: "new, with a key"}).Error)
-		// A row that is referred to stays, though it would be deleted softly.
+		// A referenced row stays, even if it would only be soft-deleted.
 		check(t, db.Delete[Note](hers, 1), 409, "Note is still used by remarks", "")
 		must(t, gdb.Exec("DELETE FROM remarks WHERE note_id = 1").Error)
 		must(t, db.Delete[Note](hers, 1))
@@ -369,9 +369,9 @@ func TestEveryWriteHasTheRule(t *testing.T) {
 	})
 }
 
-// A reference to a row that is not there, is deleted or is not the caller's to
-// read is the same 422, however it is written.
-func TestReferencesAreTheCallersToRead(t *testing.T) {
+// A reference to a row that does not exist, is deleted or may not be read by the
+// caller is the same 422, however it is written.
+func TestReferencesMustBeReadable(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		ruled(t, gdb)
 		tx := gdb.WithContext(as(bob))
@@ -428,7 +428,8 @@ func TestReferencesAreTheCallersToRead(t *testing.T) {
 	})
 }
 
-// CreateAll writes all rows or none, and its errors name the row of all.
+// CreateAll writes all rows or none, and its errors give the index in the whole
+// batch.
 func TestCreateAll(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		ruled(t, gdb)
@@ -470,7 +471,7 @@ func TestCreateAll(t *testing.T) {
 		for model, want := range map[any]int64{&Remark{}: 3, &User{}: 1, &Post{}: 1} {
 			var n int64
 			if tx.Model(model).Count(&n); n != want {
-				t.Errorf("%T: %d rows, not %d", model, n, want)
+				t.Errorf("%T: %d rows, want %d", model, n, want)
 			}
 		}
 		all := remarks(func([]Remark) {})
@@ -481,7 +482,7 @@ func TestCreateAll(t *testing.T) {
 	})
 }
 
-// A relation of a relation is read by its rule, or not at all.
+// The rule of a nested relation applies to joins.
 func TestNestedJoins(t *testing.T) {
 	type Reply struct {
 		ID       int64
@@ -506,10 +507,10 @@ func TestNestedJoins(t *testing.T) {
 	})
 }
 
-// What keeps a row from being deleted is named to those who may read some of it,
-// and to nobody else: not by the database's error, not in bulk, not where rows are
-// deleted softly, not by what goes with them.
-func TestWhatIsInTheWayIsTheCallersToRead(t *testing.T) {
+// The table whose rows prevent a deletion is named only to callers who may read
+// some of those rows: whether the database or a soft delete fails, for one row,
+// many, or cascading ones.
+func TestReferencingTableIsNamedToReadersOnly(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		for _, table := range []string{"folders", "sheets", "marks"} {
 			must(t, gdb.Exec(map[string]string{
@@ -527,8 +528,8 @@ func TestWhatIsInTheWayIsTheCallersToRead(t *testing.T) {
 			who          int64
 			what         string
 			delete       func(tx *gorm.DB) error
-			tells        string
-			inTx, failed string // in a transaction; and where that answers nothing more
+			table        string
+			inTx, failed string // in a transaction; and where the transaction runs no further statement
 		}{
 			{bob, "Folder", func(tx *gorm.DB) error { return db.Delete[folder](tx, 1) }, other, other, other},
 			{ann, "Folder", func(tx *gorm.DB) error { return db.Delete[folder](tx, 1) }, "sheets", "sheets", "sheets"},
@@ -544,14 +545,14 @@ func TestWhatIsInTheWayIsTheCallersToRead(t *testing.T) {
 			if c.who != 0 {
 				ctx = as(c.who)
 			}
-			check(t, c.delete(gdb.WithContext(ctx)), 409, c.what+" is still used by "+c.tells, "")
+			check(t, c.delete(gdb.WithContext(ctx)), 409, c.what+" is still used by "+c.table, "")
 			want := c.inTx
 			if gdb.Name() == "postgres" {
 				want = c.failed
 			}
 			check(t, gdb.WithContext(ctx).Transaction(c.delete), 409, c.what+" is still used by "+want, "")
 		}
-		// Of SQL of one's own nothing is known.
+		// About raw SQL nothing is known.
 		check(t, gdb.Exec("DELETE FROM sheets WHERE id = 1").Error, 409, map[string]string{"sqlite": "Refers to something that does not exist"}[gdb.Name()]+
 			map[bool]string{true: "Still used by other rows"}[gdb.Name() != "sqlite"], "")
 	})

@@ -16,7 +16,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// Draft is written by who has seen its newest version.
+// Draft is a model with a version.
 type Draft struct {
 	ID        int64          `json:"id"`
 	Text      string         `json:"text"`
@@ -25,12 +25,12 @@ type Draft struct {
 	Words     []Word         `json:"words" gorm:"many2many:draft_words"`
 }
 
-// Word is in drafts.
+// Word is a word of drafts.
 type Word struct{ ID int64 }
 
-// Of several replicas that have let the same If-Match pass, one writes: the check is
-// in the statement, whatever kind of write it is.
-func TestOneOfEqualIfMatchWrites(t *testing.T) {
+// Of several replicas whose If-Match check has passed, only one writes: the check
+// is in the statement, for every kind of write.
+func TestOnlyOneOfEqualIfMatchesWrites(t *testing.T) {
 	const replicas = 3
 	type id struct {
 		ID int64 `uri:"id" binding:"min=1"`
@@ -68,7 +68,7 @@ func TestOneOfEqualIfMatchWrites(t *testing.T) {
 			must(t, gdb.Create(&Word{ID: 1}).Error)
 			for what, write := range writes {
 				t.Run(what, func(t *testing.T) {
-					var all sync.WaitGroup // who has passed the check waits for the others
+					var all sync.WaitGroup // wait until all requests have passed the check
 					var clients []*webtest.Client
 					for range replicas {
 						gdb := open(t, at)
@@ -108,17 +108,18 @@ func TestOneOfEqualIfMatchWrites(t *testing.T) {
 							case status == http.StatusCreated && won < 0:
 								won = i
 							case name == "mysql" && status == http.StatusServiceUnavailable:
-								// Of those that wait for each other InnoDB ends one, which is to try again.
+								// When requests wait for each other, InnoDB cancels
+								// one, which should retry.
 							case status != http.StatusPreconditionFailed:
 								t.Fatalf("round %d: %v", round, statuses)
 							}
 						}
 						if won < 0 {
-							t.Fatalf("round %d: nobody wrote", round)
+							t.Fatalf("round %d: no request succeeded", round)
 						}
 						if got := clients[0].Get(path); got.Status == http.StatusOK && what != "related" {
 							if text := got.JSON()["text"]; text != fmt.Sprint("by ", won) {
-								t.Errorf("round %d: %v is stored, and %d was told so", round, text, won)
+								t.Errorf("round %d: %v is stored, but request %d succeeded", round, text, won)
 							}
 						}
 					}
@@ -128,9 +129,9 @@ func TestOneOfEqualIfMatchWrites(t *testing.T) {
 	}
 }
 
-// What is not written for another reason than its version is answered as ever, and
-// a request without If-Match writes whatever is there.
-func TestHeldRowsAreAnsweredAsEver(t *testing.T) {
+// A write that fails for another reason than its version gets the usual response,
+// and a request without If-Match writes any version.
+func TestIfMatchKeepsOtherStatuses(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		ruled(t, gdb)
 		must(t, gdb.Migrator().CreateTable(&Leaflet{}))
@@ -153,7 +154,7 @@ func TestHeldRowsAreAnsweredAsEver(t *testing.T) {
 	})
 }
 
-// Leaflet is everybody's to read and its owner's to write.
+// Leaflet is a model that everyone may read and its owner may write.
 type Leaflet struct {
 	ID        int64     `json:"id"`
 	UserID    int64     `json:"user_id"`

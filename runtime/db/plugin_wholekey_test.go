@@ -18,8 +18,8 @@ type state struct {
 	Note string `gorm:"size:50"`
 }
 
-// An update of one row changes that one, also where its key is 0 or begins or
-// ends in it.
+// An update of a row changes only that row, even if parts of its key, or all of it,
+// are 0.
 func TestUpdatesNameTheWholeKey(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		if err := gdb.AutoMigrate(&seat{}, &state{}); err != nil {
@@ -53,12 +53,12 @@ func TestUpdatesNameTheWholeKey(t *testing.T) {
 			t.Errorf("the state 0: %d rows: %v", got.RowsAffected, got.Error)
 		}
 
-		// What means several rows, or all by mistake, stays what it was.
+		// Updates of several rows, or of all by mistake, are unchanged.
 		if got := gdb.Where("code < ?", 2).Updates(&state{Note: "both"}); got.Error != nil || got.RowsAffected != 2 {
-			t.Errorf("by a condition: %d rows: %v", got.RowsAffected, got.Error)
+			t.Errorf("with a condition: %d rows: %v", got.RowsAffected, got.Error)
 		}
 		if got := gdb.Model(&seat{Hall: 5}).Where("note <> ?", "nothing").Update("note", "hall"); got.Error != nil || got.RowsAffected != 3 {
-			t.Errorf("by a part of the key and a condition: %d rows: %v", got.RowsAffected, got.Error)
+			t.Errorf("with part of the key and a condition: %d rows: %v", got.RowsAffected, got.Error)
 		}
 		if err := gdb.Model(&state{}).Update("note", "all").Error; !errors.Is(err, gorm.ErrMissingWhereClause) {
 			t.Errorf("all states: %v", err)

@@ -6,8 +6,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A search takes two steps, but behind a pooler that gives each step another
-// connection: there the second would run what somebody else has prepared.
+// A search is described and executed in two steps, except behind a pooler that may
+// use another connection for each: the second could execute another client's
+// statement.
 func TestSearchesBehindAPooler(t *testing.T) {
 	const search = "SELECT * FROM posts WHERE lower(title) LIKE lower($1)"
 	for pooler, want := range map[bool]int{false: 2, true: 1} {

@@ -10,10 +10,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Other users of the machine have no business in the rows.
-func TestTheFileOfADatabaseIsPrivate(t *testing.T) {
+// The database files are readable by their owner only.
+func TestDatabaseFilesArePrivate(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no such modes")
+		t.Skip("Windows has no file modes")
 	}
 	path := filepath.Join(t.TempDir(), "data", "app.db")
 	gdb, err := db.Open("sqlite:"+path, db.Options{Log: slog.New(slog.DiscardHandler)})

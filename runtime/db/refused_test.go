@@ -20,8 +20,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Sheet has what a body can get wrong in three ways: a rule, a reference that the
-// plugin looks for, one that the database looks for, and a list of rows.
+// Sheet can be wrong in every way: a rule, a reference that the plug-in checks, one
+// that the database checks, and a list of references.
 type Sheet struct {
 	ID       int64   `json:"id"`
 	Title    string  `json:"title"`
@@ -32,7 +32,7 @@ type Sheet struct {
 	Labels   []Label `json:"labels" gorm:"many2many:sheet_labels;ids:label_ids"`
 }
 
-// Bureau has no rule: that one is there only its foreign key says.
+// Bureau has no rule: only the foreign key checks whether one exists.
 type Bureau struct {
 	ID int64
 }
@@ -59,13 +59,13 @@ type sheets struct {
 	Items []Sheet `json:"items"`
 }
 
-// sheetRoutes are as they are generated.
+// sheetRoutes returns routes like generated ones.
 func sheetRoutes(gdb *gorm.DB) web.Module {
-	asked := func(c *gin.Context) *gorm.DB { return gdb.WithContext(as(bob)) }
+	session := func(c *gin.Context) *gorm.DB { return gdb.WithContext(as(bob)) }
 	return web.Module{Name: "sheets", Routes: []web.Route{
 		web.Post("/sheets", func(c *gin.Context, in struct{ Body sheetBody }) (Sheet, error) {
 			sheet := in.Body.sheet()
-			return sheet, asked(c).Transaction(func(tx *gorm.DB) (err error) {
+			return sheet, session(c).Transaction(func(tx *gorm.DB) (err error) {
 				if sheet.Labels, err = db.Refs[Label](tx, "label_ids", in.Body.LabelIDs); err != nil {
 					return err
 				}
@@ -74,7 +74,7 @@ func sheetRoutes(gdb *gorm.DB) web.Module {
 		}),
 		web.Post("/sheets/bulk", func(c *gin.Context, in struct{ Body web.Bulk[sheetBody] }) (sheets, error) {
 			all := make([]Sheet, len(in.Body))
-			return sheets{all}, asked(c).Transaction(func(tx *gorm.DB) (err error) {
+			return sheets{all}, session(c).Transaction(func(tx *gorm.DB) (err error) {
 				for i, body := range in.Body {
 					all[i] = body.sheet()
 					if all[i].Labels, err = db.Refs[Label](tx, "label_ids", body.LabelIDs); err != nil {
@@ -88,11 +88,11 @@ func sheetRoutes(gdb *gorm.DB) web.Module {
 			ID   int64 `uri:"id"`
 			Body sheetPatch
 		}) (Sheet, error) {
-			sheet, err := db.FindWritable[Sheet](asked(c), in.ID)
+			sheet, err := db.FindWritable[Sheet](session(c), in.ID)
 			if err != nil {
 				return sheet, err
 			}
-			return sheet, asked(c).Transaction(func(tx *gorm.DB) error {
+			return sheet, session(c).Transaction(func(tx *gorm.DB) error {
 				var changed []string
 				if in.Body.Title != nil {
 					sheet.Title, changed = *in.Body.Title, append(changed, "title")
@@ -121,9 +121,9 @@ func sheetRoutes(gdb *gorm.DB) web.Module {
 	}}
 }
 
-// One answer names all that is wrong with a body, whatever finds it: every set of
-// faults, in every kind of body.
-func TestOneAnswerNamesEveryFault(t *testing.T) {
+// One response lists every error of a body, whatever detects it: for every set of
+// errors and every kind of body.
+func TestOneResponseListsEveryFault(t *testing.T) {
 	wrong := []struct {
 		key   string
 		value any
@@ -133,8 +133,8 @@ func TestOneAnswerNamesEveryFault(t *testing.T) {
 		{"title", 7, "title type"},
 		{"note_id", 3, "note_id exists"},      // deleted
 		{"note_id", 1, "note_id exists"},      // Ann's
-		{"note_id", -1, "note_id min"},        // and nothing of a row that cannot be
-		{"bureau_id", 99, "bureau_id exists"}, // the database's to find
+		{"note_id", -1, "note_id min"},        // no lookup for an impossible key
+		{"bureau_id", 99, "bureau_id exists"}, // found by the database
 		{"label_ids", []int{2, 1, 99}, "label_ids exists"},
 		{"label_ids", []any{2, "x"}, "label_ids[1] type"},
 	}
@@ -143,9 +143,9 @@ func TestOneAnswerNamesEveryFault(t *testing.T) {
 		must(t, gdb.AutoMigrate(&Bureau{}, &Sheet{}))
 		all := gdb.WithContext(db.System(t.Context()))
 		must(t, all.Create(&Sheet{Title: "there", NoteID: 4}).Error)
-		asked, find := 0, db.Refused(gdb)
+		calls, find := 0, db.Refused(gdb)
 		refused := func(ctx context.Context, out reflect.Type, sent func() []map[string]any) []fault.Detail {
-			asked++
+			calls++
 			return find(ctx, out, sent)
 		}
 		database := web.Module{Name: "database", Refused: refused, Use: []gin.HandlerFunc{func(c *gin.Context) {
@@ -184,7 +184,7 @@ func TestOneAnswerNamesEveryFault(t *testing.T) {
 		check := func(what string, got, want []string) {
 			t.Helper()
 			if slices.Sort(want); !slices.Equal(got, want) {
-				t.Errorf("%s: %q, not %q", what, got, want)
+				t.Errorf("%s: got %q, want %q", what, got, want)
 			}
 		}
 		for mask := 1; mask < 1<<len(wrong); mask++ {
@@ -198,7 +198,7 @@ func TestOneAnswerNamesEveryFault(t *testing.T) {
 				want, late = append(want, w.fault), append(late, "2: "+w.fault)
 			}
 			if len(body) != onesIn(mask) || len(body) > 3 {
-				continue // a key has one value; and what holds for three holds for more
+				continue // a key has only one value; combinations of three are enough
 			}
 			check(fmt.Sprint("patch of ", body), ask("PATCH", "/sheets/1", body), slices.Clone(want))
 			whole := map[string]any{"title": "long enough", "note_id": 4, "bureau_id": nil, "label_ids": []int{2}}
@@ -214,14 +214,14 @@ func TestOneAnswerNamesEveryFault(t *testing.T) {
 		var stored int64
 		must(t, all.Model(&Sheet{}).Count(&stored).Error)
 		if stored != 1 {
-			t.Errorf("%d sheets are stored, not 1", stored)
+			t.Errorf("%d sheets are stored, want 1", stored)
 		}
-		before := asked
+		before := calls
 		r := httptest.NewRequest("POST", "/sheets", strings.NewReader(`{"title": "long enough", "note_id": 4, "label_ids": [2]}`))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		if app.ServeHTTP(w, r); w.Code != http.StatusCreated || asked != before {
-			t.Errorf("a body that is accepted: %d %s, and refused is asked %d times", w.Code, w.Body, asked-before)
+		if app.ServeHTTP(w, r); w.Code != http.StatusCreated || calls != before {
+			t.Errorf("valid body: %d %s, and %d calls of refused", w.Code, w.Body, calls-before)
 		}
 	})
 }

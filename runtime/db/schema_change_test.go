@@ -12,7 +12,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// createArticles makes a table with everything that a change must keep.
+// createArticles creates a table with everything that a change must keep.
 func createArticles() db.Migration {
 	type articles struct {
 		ID         int64
@@ -50,7 +50,7 @@ func createArticles() db.Migration {
 	}
 }
 
-// changed is a migration between two structs.
+// changed returns a migration from one struct to another.
 func changed(before, after any) db.Migration {
 	return db.Migration{
 		ID:   "20260201000002_change_articles",
@@ -59,14 +59,14 @@ func changed(before, after any) db.Migration {
 	}
 }
 
-// articleStub is what a column refers to.
+// articleStub is the table that a column references.
 type articleStub struct{ ID int64 }
 
 func (articleStub) TableName() string { return "articles" }
 
-// TestChangeTable changes what a column can be, both ways, with rows in the table:
-// they are what they were, and so are the indexes, triggers and references of the
-// table.
+// TestChangeTable makes every kind of change to a column, and undoes it, with rows
+// in the table: the rows are kept, and so are the indexes, triggers and references
+// of the table.
 func TestChangeTable(t *testing.T) {
 	type title struct {
 		ID    int64
@@ -157,7 +157,7 @@ func TestChangeTable(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, after any
 		rename        bool
-		lost          string   // a column that comes back empty
+		lost          string   // a column whose values are lost
 		works, fails  []string // statements after the change
 	}{
 		"shorter and unique": {before: &title{}, after: &shortTitle{}, fails: []string{"UPDATE articles SET title = 'one' WHERE id = 2"}},
@@ -165,22 +165,22 @@ func TestChangeTable(t *testing.T) {
 			before: &slug{}, after: &requiredSlug{}, fails: []string{"UPDATE articles SET slug = NULL WHERE id = 1"},
 			works: []string{"INSERT INTO articles (id, title, body, code) VALUES (9, 'nine', 'x', 'c9')", "DELETE FROM articles WHERE id = 9"},
 		},
-		"whatever the case": {before: &slug{}, after: &foldedSlug{}, fails: []string{"UPDATE articles SET slug_folded = 's1' WHERE id = 2"}},
-		"wider":             {before: &stars{}, after: &bigStars{}, works: []string{"UPDATE articles SET stars = 5000000000 WHERE id = 1", "UPDATE articles SET stars = 1 WHERE id = 1"}},
-		"text":              {before: &stars{}, after: &textStars{}, works: []string{"UPDATE articles SET stars = 'many' WHERE id = 1", "UPDATE articles SET stars = '1' WHERE id = 1"}},
+		"ignoring case": {before: &slug{}, after: &foldedSlug{}, fails: []string{"UPDATE articles SET slug_folded = 's1' WHERE id = 2"}},
+		"wider":         {before: &stars{}, after: &bigStars{}, works: []string{"UPDATE articles SET stars = 5000000000 WHERE id = 1", "UPDATE articles SET stars = 1 WHERE id = 1"}},
+		"text":          {before: &stars{}, after: &textStars{}, works: []string{"UPDATE articles SET stars = 'many' WHERE id = 1", "UPDATE articles SET stars = '1' WHERE id = 1"}},
 		"more values": {
 			before: &status{}, after: &moreStatus{}, fails: []string{"UPDATE articles SET status = 'old' WHERE id = 1"},
 			works: []string{"UPDATE articles SET status = 'new' WHERE id = 1", "UPDATE articles SET status = 'live' WHERE id = 1"},
 		},
-		"removed":           {before: &stars{}, after: &none{}, lost: "stars", fails: []string{"UPDATE articles SET stars = 1"}},
-		"reference removed": {before: &parent{}, after: &none{}, lost: "parent_id", fails: []string{"UPDATE articles SET parent_id = 1"}},
-		"reference":         {before: &parent{}, after: &cascade{}, fails: []string{"UPDATE articles SET parent_id = 99 WHERE id = 1"}},
-		"unique reference":  {before: &parent{}, after: &uniqueParent{}, fails: []string{"UPDATE articles SET parent_id = 1 WHERE id = 3", "UPDATE articles SET parent_id = 99 WHERE id = 3"}},
-		"optional":          {before: &body{}, after: &optionalBody{}, works: []string{"UPDATE articles SET body = NULL WHERE id = 3", "UPDATE articles SET body = 'b3' WHERE id = 3"}},
-		"among the living":  {before: &alias{}, after: &plainAlias{}, works: []string{"UPDATE articles SET alias = 'a1' WHERE id = 2", "UPDATE articles SET alias = 'a2' WHERE id = 2"}},
-		"renamed":           {before: &title{}, after: &renamedTitle{}, rename: true, works: []string{"UPDATE articles SET headline = 'one' WHERE id = 1"}},
-		"check renamed":     {before: &status{}, after: &renamedStatus{}, rename: true, fails: []string{"UPDATE articles SET state = 'old' WHERE id = 1"}},
-		"reference renamed": {before: &parent{}, after: &renamedParent{}, rename: true, fails: []string{"UPDATE articles SET above_id = 99 WHERE id = 1"}},
+		"removed":                {before: &stars{}, after: &none{}, lost: "stars", fails: []string{"UPDATE articles SET stars = 1"}},
+		"reference removed":      {before: &parent{}, after: &none{}, lost: "parent_id", fails: []string{"UPDATE articles SET parent_id = 1"}},
+		"reference":              {before: &parent{}, after: &cascade{}, fails: []string{"UPDATE articles SET parent_id = 99 WHERE id = 1"}},
+		"unique reference":       {before: &parent{}, after: &uniqueParent{}, fails: []string{"UPDATE articles SET parent_id = 1 WHERE id = 3", "UPDATE articles SET parent_id = 99 WHERE id = 3"}},
+		"optional":               {before: &body{}, after: &optionalBody{}, works: []string{"UPDATE articles SET body = NULL WHERE id = 3", "UPDATE articles SET body = 'b3' WHERE id = 3"}},
+		"among rows not deleted": {before: &alias{}, after: &plainAlias{}, works: []string{"UPDATE articles SET alias = 'a1' WHERE id = 2", "UPDATE articles SET alias = 'a2' WHERE id = 2"}},
+		"renamed":                {before: &title{}, after: &renamedTitle{}, rename: true, works: []string{"UPDATE articles SET headline = 'one' WHERE id = 1"}},
+		"check renamed":          {before: &status{}, after: &renamedStatus{}, rename: true, fails: []string{"UPDATE articles SET state = 'old' WHERE id = 1"}},
+		"reference renamed":      {before: &parent{}, after: &renamedParent{}, rename: true, fails: []string{"UPDATE articles SET above_id = 99 WHERE id = 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, gdb *gorm.DB) {
@@ -209,9 +209,9 @@ func TestChangeTable(t *testing.T) {
 				must(t, gdb.Exec("UPDATE articles SET parent_id = 1 WHERE id = 2").Error)
 				must(t, gdb.Exec("INSERT INTO comments (id, article_id) VALUES (1, 2)").Error)
 				if gdb.Name() == "sqlite" {
-					must(t, gdb.Exec("CREATE TABLE told (id integer)").Error)
-					must(t, gdb.Exec("CREATE TRIGGER tell AFTER UPDATE ON articles BEGIN INSERT INTO told (id) VALUES (new.id); END").Error)
-					must(t, gdb.Exec("CREATE TRIGGER listen AFTER INSERT ON told BEGIN UPDATE comments SET id = id WHERE article_id IN (SELECT id FROM articles); END").Error)
+					must(t, gdb.Exec("CREATE TABLE updated (id integer)").Error)
+					must(t, gdb.Exec("CREATE TRIGGER record AFTER UPDATE ON articles BEGIN INSERT INTO updated (id) VALUES (new.id); END").Error)
+					must(t, gdb.Exec("CREATE TRIGGER follow AFTER INSERT ON updated BEGIN UPDATE comments SET id = id WHERE article_id IN (SELECT id FROM articles); END").Error)
 				}
 				was, rows := shape(t, gdb, "articles"), content(t, gdb)
 
@@ -221,25 +221,25 @@ func TestChangeTable(t *testing.T) {
 					var n int64
 					must(t, db.Search(gdb.Table("articles"), "two", "title", "body").Count(&n).Error)
 					if n != 1 {
-						t.Errorf("%d are found", n)
+						t.Errorf("found %d rows", n)
 					}
 				}
 				for _, statement := range c.fails {
 					if gdb.Exec(statement).Error == nil {
-						t.Errorf("works: %s", statement)
+						t.Errorf("no error: %s", statement)
 					}
 				}
 				for _, statement := range c.works {
 					must(t, gdb.Exec(statement).Error)
 				}
 				if gdb.Exec("INSERT INTO comments (id, article_id) VALUES (2, 99)").Error == nil {
-					t.Error("comments refer to nothing")
+					t.Error("a comment references a missing article")
 				}
 				if gdb.Name() == "sqlite" {
-					must(t, gdb.Exec("DELETE FROM told").Error)
+					must(t, gdb.Exec("DELETE FROM updated").Error)
 					must(t, gdb.Exec("UPDATE articles SET code = code WHERE id = 1").Error)
 					var n int64
-					must(t, gdb.Table("told").Count(&n).Error)
+					must(t, gdb.Table("updated").Count(&n).Error)
 					if n != 1 {
 						t.Errorf("a trigger ran %d times", n)
 					}
@@ -248,7 +248,7 @@ func TestChangeTable(t *testing.T) {
 				_, err = db.Rollback(t.Context(), gdb, list, 1)
 				must(t, err)
 				if is := shape(t, gdb, "articles"); !slices.Equal(is, was) {
-					t.Errorf("the table is\n%s\nand was\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
+					t.Errorf("the table is\n%s\nwant\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
 				}
 				for i, row := range content(t, gdb) {
 					if c.lost != "" {
@@ -256,7 +256,7 @@ func TestChangeTable(t *testing.T) {
 						delete(rows[i], c.lost)
 					}
 					if fmt.Sprint(row) != fmt.Sprint(rows[i]) {
-						t.Errorf("row %v was %v", row, rows[i])
+						t.Errorf("got row %v, want %v", row, rows[i])
 					}
 				}
 				_, err = db.Migrate(t.Context(), gdb, list)
@@ -266,8 +266,8 @@ func TestChangeTable(t *testing.T) {
 	}
 }
 
-// TestChangeDecimal narrows a decimal only where every row keeps its value: a database
-// that rounds loses what was there.
+// TestChangeDecimal narrows a decimal only if every row keeps its value: a database
+// that rounds would lose digits.
 func TestChangeDecimal(t *testing.T) {
 	type wide struct {
 		ID    int64
@@ -293,8 +293,8 @@ func TestChangeDecimal(t *testing.T) {
 	})
 }
 
-// TestChangeRefused makes changes that rows do not fit: each is refused with what they
-// are and what to do, before anything is changed.
+// TestChangeRefused makes changes that rows do not fit: the error describes the
+// rows and gives advice, before anything is changed.
 func TestChangeRefused(t *testing.T) {
 	type plain struct {
 		ID     int64
@@ -322,7 +322,7 @@ func TestChangeRefused(t *testing.T) {
 		must(t, gdb.Exec("INSERT INTO notes (id, title, amount, deleted_at) VALUES (1, 'a', '123', NULL), (2, 'a', '1', '2026-01-01'), (3, NULL, '1', NULL), (4, 'b', '1', NULL)").Error)
 		for _, c := range []struct {
 			after any
-			want  string // the parts of the error; "" for none
+			want  string // the whole error; "" for none
 		}{
 			{&required{}, "1 row of notes has no value for title, which is to be required\n  where: table notes\n  try:   change these rows first, in a migration before this one; or undo the command and give it --backfill VALUE"},
 			{&short{}, "1 row of notes has an amount of more than 2 characters\n  where: table notes\n  try:   change these rows first, in a migration before this one"},
@@ -342,11 +342,12 @@ func TestChangeRefused(t *testing.T) {
 	})
 }
 
-// content is the rows of articles.
+// content returns the rows of articles.
 func content(t *testing.T, gdb *gorm.DB) []map[string]any {
 	t.Helper()
 	var rows []map[string]any
-	// Each time in other words: PostgreSQL has what it prepared for the columns of before.
+	// A new text each time: PostgreSQL has prepared the old one for the old
+	// columns.
 	must(t, gdb.Raw("SELECT * FROM articles ORDER BY id -- "+rand.Text()).Scan(&rows).Error)
 	if len(rows) != 3 {
 		t.Fatalf("%d rows", len(rows))
@@ -361,14 +362,15 @@ func content(t *testing.T, gdb *gorm.DB) []map[string]any {
 	return rows
 }
 
-// TestRenameFolded renames columns that are compared whatever the case: the folded form
-// and its index go along, both ways, and come back where an earlier version lost them.
+// TestRenameFolded renames columns that are compared ignoring case, both ways: the
+// folded column and its index are renamed too, and restored if an earlier version
+// lost them.
 func TestRenameFolded(t *testing.T) {
 	type folded struct {
 		ID    int64
 		Title string `gorm:"size:40;not null;fold"`
 	}
-	type living struct {
+	type notDeleted struct {
 		ID         int64
 		Title      string `gorm:"size:40;not null;fold:not_deleted"`
 		NotDeleted *int   `gorm:"->;type:smallint"`
@@ -381,7 +383,7 @@ func TestRenameFolded(t *testing.T) {
 		ID   int64
 		Name string `gorm:"size:40;not null;fold"`
 	}
-	type renamedLiving struct {
+	type renamedNotDeleted struct {
 		ID         int64
 		Name       string `gorm:"size:40;not null;fold:not_deleted"`
 		NotDeleted *int   `gorm:"->;type:smallint"`
@@ -392,12 +394,12 @@ func TestRenameFolded(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		before, after any
-		equal         bool // rows may be
+		equal         bool // rows may be equal
 		make          func(tx *gorm.DB) error
 	}{
-		"unique":           {before: &folded{}, after: &renamedFolded{}, make: func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "notes", "title") }},
-		"among the living": {before: &living{}, after: &renamedLiving{}, make: func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "notes", "title", "not_deleted") }},
-		"only compared":    {before: &plain{}, after: &renamedPlain{}, equal: true, make: func(tx *gorm.DB) error { return db.NoCase(tx, "notes", "title") }},
+		"unique":                 {before: &folded{}, after: &renamedFolded{}, make: func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "notes", "title") }},
+		"among rows not deleted": {before: &notDeleted{}, after: &renamedNotDeleted{}, make: func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "notes", "title", "not_deleted") }},
+		"only compared":          {before: &plain{}, after: &renamedPlain{}, equal: true, make: func(tx *gorm.DB) error { return db.NoCase(tx, "notes", "title") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, gdb *gorm.DB) {
@@ -410,7 +412,7 @@ func TestRenameFolded(t *testing.T) {
 					var n int64
 					must(t, db.WhereFold(gdb.Table("notes"), column, "STRASSE").Count(&n).Error)
 					if err := gdb.Table("notes").Create(map[string]any{"id": id, column: "STRASSE"}).Error; n != 1 || (err == nil) != c.equal {
-						t.Errorf("%d rows are found by their %s, and an equal one: %v", n, column, err)
+						t.Errorf("%d rows found by %s; creating an equal one: %v", n, column, err)
 					}
 					must(t, gdb.Exec("DELETE FROM notes WHERE id <> 1").Error)
 				}
@@ -418,16 +420,16 @@ func TestRenameFolded(t *testing.T) {
 					must(t, db.RenameColumn(gdb, "notes", c.before, c.after))
 					want := slices.Sorted(strings.SplitSeq(strings.ReplaceAll(strings.Join(was, "\n"), "title", "name"), "\n"))
 					if is := shape(t, gdb, "notes"); !slices.Equal(is, want) {
-						t.Errorf("the table is\n%s\nnot\n%s", strings.Join(is, "\n"), strings.Join(want, "\n"))
+						t.Errorf("the table is\n%s\nwant\n%s", strings.Join(is, "\n"), strings.Join(want, "\n"))
 					}
 					works("name", 2)
 					must(t, db.RenameColumn(gdb, "notes", c.after, c.before))
 					if is := shape(t, gdb, "notes"); !slices.Equal(is, was) {
-						t.Errorf("the table is\n%s\nand was\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
+						t.Errorf("the table is\n%s\nwant\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
 					}
 					works("title", 3)
 				}
-				// As an earlier version left it.
+				// The state that an earlier version left.
 				must(t, db.RenameColumn(gdb, "notes", c.before, c.after))
 				must(t, gdb.Migrator().DropIndex("notes", "idx_notes_name"))
 				must(t, gdb.Exec("ALTER TABLE notes DROP COLUMN name_folded").Error)

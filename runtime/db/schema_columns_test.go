@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// addAll adds to posts of every kind of column that a project can be given.
+// addAll returns a migration that adds to posts every kind of column of a project.
 func addAll() db.Migration {
 	type users struct {
 		ID int64
@@ -42,7 +42,8 @@ func addAll() db.Migration {
 	}
 }
 
-// addAlias adds a second unique column beside the generated one that is there.
+// addAlias returns a migration that adds a second unique column with the existing
+// generated one.
 func addAlias() db.Migration {
 	type posts struct {
 		ID         int64
@@ -88,7 +89,7 @@ func TestAddAndDropColumns(t *testing.T) {
 			}
 			must(t, gdb.Table("posts").Find(&there).Error)
 			if len(there) != 2 || there[0].Stars != 3 || there[1].Live || there[0].Labels != nil || there[0].Subtitle != nil {
-				t.Errorf("rows that were there: %+v", there)
+				t.Errorf("existing rows: %+v", there)
 			}
 			must(t, gdb.Exec("UPDATE posts SET subtitle = 'x', slug = 'x', alias = 'x', code = 'x', editor_id = 2 WHERE id = 1").Error)
 			must(t, gdb.Exec("UPDATE posts SET parent_id = 1, state = 'old' WHERE id = 2").Error)
@@ -99,10 +100,10 @@ func TestAddAndDropColumns(t *testing.T) {
 				"UPDATE posts SET stars = NULL WHERE id = 2", "UPDATE posts SET state = 'lost' WHERE id = 2",
 			} {
 				if gdb.Exec(statement).Error == nil {
-					t.Errorf("works: %s", statement)
+					t.Errorf("no error: %s", statement)
 				}
 			}
-			// Deleted rows stand in nobody's way.
+			// Deleted rows do not count for unique columns.
 			must(t, gdb.Exec("UPDATE posts SET deleted_at = '2026-01-02 00:00:00' WHERE id = 1").Error)
 			must(t, gdb.Exec("UPDATE posts SET slug = 'x', alias = 'x' WHERE id = 2").Error)
 			must(t, gdb.Exec("UPDATE posts SET deleted_at = NULL, slug = NULL, alias = NULL WHERE id = 1").Error)
@@ -110,7 +111,7 @@ func TestAddAndDropColumns(t *testing.T) {
 			var editors int64
 			must(t, gdb.Table("posts").Where("editor_id IS NOT NULL").Count(&editors).Error)
 			if editors != 0 {
-				t.Error("a post has an editor that is gone")
+				t.Error("a post has a deleted editor")
 			}
 			must(t, gdb.Exec("INSERT INTO users (id, username, email) VALUES (2, 'bob', 'b@x')").Error)
 
@@ -120,14 +121,14 @@ func TestAddAndDropColumns(t *testing.T) {
 				t.Fatalf("rolled back %v", undone)
 			}
 			if is := shape(t, gdb, "posts"); !slices.Equal(is, was) {
-				t.Errorf("the table is %v, and was %v", is, was)
+				t.Errorf("the table is %v, want %v", is, was)
 			}
 		}
 	})
 }
 
-// A migration that MySQL left half way can be run again, everywhere.
-func TestAddColumnsAgain(t *testing.T) {
+// A migration that failed half way on MySQL can be run again, on every database.
+func TestAddColumnsIsRepeatable(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := append(blog(), addDeletedAt())
 		_, err := db.Migrate(t.Context(), gdb, list)
@@ -148,9 +149,9 @@ func TestAddColumnsAgain(t *testing.T) {
 	})
 }
 
-// The check of a column that was added gives way to another, and the reference of
-// the column stays.
-func TestChangeAddedCheck(t *testing.T) {
+// The check of an added column can be replaced, and the reference of the column
+// stays.
+func TestChangeCheckOfAddedColumn(t *testing.T) {
 	type users struct{ ID int64 }
 	type posts struct {
 		ID       int64
@@ -184,7 +185,7 @@ func TestChangeAddedCheck(t *testing.T) {
 			must(t, gdb.Exec("UPDATE posts SET "+works).Error)
 			for fail := range strings.SplitSeq(fails, "; ") {
 				if gdb.Exec("UPDATE posts SET "+fail).Error == nil {
-					t.Errorf("works: %s", fail)
+					t.Errorf("no error: %s", fail)
 				}
 			}
 			must(t, gdb.Exec("UPDATE posts SET state = 'new', editor_id = NULL").Error)
@@ -199,7 +200,7 @@ func TestChangeAddedCheck(t *testing.T) {
 	})
 }
 
-// shape is the columns of a table, its indexes, checks and references.
+// shape returns the columns of a table, its indexes, checks and references.
 func shape(t *testing.T, gdb *gorm.DB, table string) []string {
 	t.Helper()
 	names := func(query string, vars ...any) (list []string) {
@@ -232,8 +233,8 @@ func shape(t *testing.T, gdb *gorm.DB, table string) []string {
 	return all
 }
 
-// What a history made goes with one migration more, and comes back with its
-// Down.
+// A single migration removes everything that a history created, and its Down
+// restores it.
 func TestReverse(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := append(blog(), addDeletedAt(), addAll(), addAlias())
@@ -251,11 +252,11 @@ func TestReverse(t *testing.T) {
 		_, err = db.Rollback(t.Context(), gdb, list, 1)
 		must(t, err)
 		if is := shape(t, gdb, "posts"); !slices.Equal(is, was) {
-			t.Errorf("the table is %v, and was %v", is, was)
+			t.Errorf("the table is %v, want %v", is, was)
 		}
 		last := db.Reverse("20260101000008_drop_all", []db.Migration{{ID: "x"}})
 		if err := last.Up(gdb); err == nil {
-			t.Error("it takes back what cannot be")
+			t.Error("no error for a migration without Down")
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/jobs"
 )
 
-// What migrations made has no differences; each change by hand is one.
+// A migrated database has no differences; each manual change is one.
 func TestDifferences(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := slices.Concat(blog(), auth.Migrations(), jobs.Migrations(), files.Migrations(), []db.Migration{{
@@ -25,11 +25,11 @@ func TestDifferences(t *testing.T) {
 				return db.SearchIndex(tx, "posts", "title")
 			},
 		}})
-		list[0].ID = "20200101000000_create_users" // before what refers to it
+		list[0].ID = "20200101000000_create_users" // before the tables that reference it
 		all, err := db.Differences(t.Context(), gdb, list)
 		must(t, err)
 		if len(all) != len(list) || all[0].What != "pending" {
-			t.Errorf("of an empty database: %v", all)
+			t.Errorf("empty database: %v", all)
 		}
 		if gdb.Migrator().HasTable("schema_migrations") {
 			t.Error("the check wrote to the database")
@@ -39,7 +39,7 @@ func TestDifferences(t *testing.T) {
 		all, err = db.Differences(t.Context(), gdb, list)
 		must(t, err)
 		for _, d := range all {
-			t.Errorf("of a database that is as it must be: %+v", d)
+			t.Errorf("migrated database: %+v", d)
 		}
 
 		indexes := "ON posts"
@@ -47,7 +47,7 @@ func TestDifferences(t *testing.T) {
 			indexes = ""
 		}
 		for _, statement := range []string{
-			"CREATE TABLE notes (id integer PRIMARY KEY)", // another program's
+			"CREATE TABLE notes (id integer PRIMARY KEY)", // of another program
 			"DROP TABLE post_tags",
 			"ALTER TABLE posts ADD note varchar(10)",
 			"DROP INDEX idx_posts_created_at " + indexes,
@@ -55,7 +55,7 @@ func TestDifferences(t *testing.T) {
 		} {
 			must(t, gdb.Exec(statement).Error)
 		}
-		if gdb.Name() != "mysql" { // which refuses
+		if gdb.Name() != "mysql" { // MySQL needs the index
 			must(t, gdb.Exec("DROP INDEX idx_posts_author_id").Error)
 		}
 		all, err = db.Differences(t.Context(), gdb, list[:len(list)-1])
@@ -64,7 +64,7 @@ func TestDifferences(t *testing.T) {
 		for _, d := range all {
 			got = append(got, d.Where+": "+d.What)
 			if d.Try == "" {
-				t.Errorf("%+v: nothing to type next", d)
+				t.Errorf("%+v: no advice", d)
 			}
 		}
 		want := []string{
@@ -85,12 +85,12 @@ func TestDifferences(t *testing.T) {
 	})
 }
 
-// Columns that are there and are otherwise.
+// Columns that exist but differ.
 func TestDifferencesOfColumns(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := []db.Migration{createUsers()}
 		made := `CREATE TABLE users (id integer PRIMARY KEY, username varchar(50), email varchar(254) NOT NULL, age integer NOT NULL DEFAULT 18, username_fold varchar(50))`
-		if gdb.Name() == "sqlite" { // where types are compared, too
+		if gdb.Name() == "sqlite" { // types are compared too
 			made = regexp.MustCompile(`varchar\(\d+\)`).ReplaceAllString(made, "text")
 		}
 		must(t, gdb.Exec(made).Error)
@@ -112,8 +112,8 @@ func TestDifferencesOfColumns(t *testing.T) {
 	})
 }
 
-// A column that lost what it is compared by, and a unique index that is another.
-func TestDifferencesOfUnique(t *testing.T) {
+// A column without its folded column, and a unique index that is not unique.
+func TestDifferencesOfUniqueColumns(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := append(blog(), db.Migration{ID: "20990101000000_unique", Up: func(tx *gorm.DB) error {
 			if err := db.UniqueNoCase(tx, "posts", "title"); err != nil {
@@ -129,7 +129,7 @@ func TestDifferencesOfUnique(t *testing.T) {
 		for _, statement := range []string{
 			"ALTER TABLE posts DROP COLUMN title_folded",
 			"CREATE INDEX idx_posts_views ON posts (views)",
-			"CREATE INDEX another ON posts (created_at)", // which is as good
+			"CREATE INDEX another ON posts (created_at)", // as good as the dropped one
 		} {
 			must(t, gdb.Exec(statement).Error)
 		}
@@ -150,7 +150,7 @@ func TestDifferencesOfUnique(t *testing.T) {
 		}
 		must(t, db.UniqueNoCase(gdb, "posts", "title"))
 		if all, err = db.Differences(t.Context(), gdb, list); err != nil || len(all) != 1 {
-			t.Errorf("after the remedy: %v, %v", all, err)
+			t.Errorf("after the fix: %v, %v", all, err)
 		}
 	})
 }
@@ -187,6 +187,6 @@ func TestCheckCommand(t *testing.T) {
 	}
 	columns = "80"
 	if out, _, _ := run("db check"); !strings.Contains(out, "\n        to reads the whole table\n        try: nexios add migration index-posts-author-id\n") {
-		t.Errorf("on a terminal it is\n%s", out)
+		t.Errorf("output on a terminal:\n%s", out)
 	}
 }

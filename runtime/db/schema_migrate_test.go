@@ -18,8 +18,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// blog is a history with everything a generated one has: foreign keys, checks,
-// indexes, a join table, columns added and dropped.
+// blog returns a history with everything that a generated one has: foreign keys,
+// checks, indexes, a join table, columns added and dropped.
 func blog() []db.Migration {
 	return []db.Migration{createUsers(), createPosts(), createTags(), addViews()}
 }
@@ -101,8 +101,8 @@ func addViews() db.Migration {
 	}
 }
 
-// A list may be in any order: tables that refer to those of the runtime stand
-// before them in a project's.
+// A list may be in any order: a project may list its tables before those of the
+// runtime, which they reference.
 func TestMigrationsRunInTheOrderOfTheirIDs(t *testing.T) {
 	gdb := open(t, address(t, "memory"))
 	list := blog()
@@ -146,8 +146,8 @@ func TestMigrateUpAndDown(t *testing.T) {
 		must(t, gdb.Exec("INSERT INTO tags (id, name) VALUES (1, 'go')").Error)
 		must(t, gdb.Exec("INSERT INTO post_tags (post_id, tag_id) VALUES (1, 1)").Error)
 
-		// A column goes, and no row with it: not the post's, nor those that
-		// refer to it.
+		// Dropping a column deletes no rows, neither of the table nor of those that
+		// reference it.
 		undone, err := db.Rollback(t.Context(), gdb, list, 1)
 		must(t, err)
 		if !slices.Equal(undone, []string{list[3].ID}) {
@@ -163,12 +163,12 @@ func TestMigrateUpAndDown(t *testing.T) {
 		if gdb.Migrator().HasColumn("posts", "views") {
 			t.Error("posts.views is still there")
 		}
-		// Its rules are still in force.
+		// Its constraints still apply.
 		if err := gdb.Exec("INSERT INTO posts (id, title, author_id, created_at) VALUES (2, 'two', 9, '2026-01-01 00:00:00')").Error; err == nil {
-			t.Error("a post of nobody")
+			t.Error("a post without its author was inserted")
 		}
 		if err := gdb.Exec("INSERT INTO posts (id, title, author_id, created_at) VALUES (2, 'one', 1, '2026-01-01 00:00:00')").Error; err == nil {
-			t.Error("a post twice")
+			t.Error("a duplicate post was inserted")
 		}
 		undone, err = db.Rollback(t.Context(), gdb, list, 99)
 		must(t, err)
@@ -183,8 +183,8 @@ func TestMigrateUpAndDown(t *testing.T) {
 	})
 }
 
-// A migration of another branch has an earlier ID than what is applied already: it
-// is applied, and rolled back before what was applied before it.
+// A migration of another branch has an earlier ID than the last applied one: it is
+// applied, and rolled back before those that were applied earlier.
 func TestMigrationOfAnotherBranch(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := blog()
@@ -211,7 +211,7 @@ func TestMigrationOfAnotherBranch(t *testing.T) {
 	})
 }
 
-// What fails leaves nothing, and what came before it stays.
+// A failed migration leaves nothing behind, and those before it stay.
 func TestMigrateFailureIsUndone(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := append(blog()[:1], db.Migration{ID: "2_broken", Up: func(tx *gorm.DB) error {
@@ -232,9 +232,9 @@ func TestMigrateFailureIsUndone(t *testing.T) {
 	})
 }
 
-// What MySQL keeps of a migration that failed half way is no hindrance to it when it
-// runs again; a table of the same name that is another one is.
-func TestMigrateAgain(t *testing.T) {
+// What MySQL keeps of a migration that failed half way does not prevent it from
+// running again; a different table of the same name does.
+func TestMigrateAfterFailure(t *testing.T) {
 	type words struct {
 		ID   int64
 		Word string `gorm:"size:50;not null"`
@@ -286,20 +286,20 @@ func TestMigrateAgain(t *testing.T) {
 			return tx.Migrator().CreateTable(&marks{})
 		}}))
 		if err == nil {
-			t.Error("another table was taken for the one that was to be made")
+			t.Error("a different table was accepted")
 		}
 	})
 }
 
-// On SQLite, foreign keys are off while tables are rebuilt; a migration that
-// breaks one is refused all the same, and afterwards they are on.
+// On SQLite, foreign keys are off while migrations run; a migration that violates
+// one still fails, and they are on afterwards.
 func TestMigrateChecksForeignKeys(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		list := append(blog(), db.Migration{ID: "3_broken", Up: func(tx *gorm.DB) error {
 			return tx.Exec("INSERT INTO posts (id, title, author_id, created_at) VALUES (2, 'two', 9, '2026-01-01 00:00:00')").Error
 		}})
 		if _, err := db.Migrate(t.Context(), gdb, list); err == nil {
-			t.Fatal("a row that refers to nothing was let in")
+			t.Fatal("a row with a missing reference was accepted")
 		}
 		if err := list[4].Up(gdb); err == nil {
 			t.Fatal("foreign keys are off")
@@ -336,7 +336,7 @@ func TestMigrateReplicas(t *testing.T) {
 	}
 }
 
-// A replica that waits for another gives up when its context ends.
+// A replica that waits for another one stops waiting when its context ends.
 func TestMigrateWaitsWithinContext(t *testing.T) {
 	for _, name := range []string{"postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
@@ -366,13 +366,13 @@ func TestMigrateWaitsWithinContext(t *testing.T) {
 	}
 }
 
-// One that waits for another says so, and goes on when it may.
-func TestMigrateSaysThatItWaits(t *testing.T) {
+// A replica that waits for another one logs that, and continues when it can.
+func TestMigrateLogsThatItWaits(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
 			address := address(t, name)
-			said, out := io.Pipe()
-			late := time.AfterFunc(time.Minute, func() { out.CloseWithError(errors.New("it said nothing")) })
+			logs, out := io.Pipe()
+			late := time.AfterFunc(time.Minute, func() { out.CloseWithError(errors.New("nothing was logged")) })
 			defer late.Stop()
 			second, err := db.Open(address, db.Options{Log: slog.New(slog.NewTextHandler(out, nil))})
 			must(t, err)
@@ -385,8 +385,8 @@ func TestMigrateSaysThatItWaits(t *testing.T) {
 						t.Errorf("applied %v, error %v", done, err)
 					}
 				})
-				line, err := bufio.NewReader(said).ReadString('\n') // holds the lock until then
-				go io.Copy(io.Discard, said)
+				line, err := bufio.NewReader(logs).ReadString('\n') // the lock is held until then
+				go io.Copy(io.Discard, logs)
 				if err == nil && !strings.Contains(line, "waiting for another program to finish migrating") {
 					err = errors.New(line)
 				}
@@ -398,7 +398,7 @@ func TestMigrateSaysThatItWaits(t *testing.T) {
 	}
 }
 
-func TestMigrateRefusesBadLists(t *testing.T) {
+func TestMigrateRejectsBadLists(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	up := func(*gorm.DB) error { return nil }
 	for name, list := range map[string][]db.Migration{

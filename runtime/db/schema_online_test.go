@@ -17,18 +17,18 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// A table of 100,000 rows, and the time that a write waits then, are for who asks.
-var rows = flag.Int("rows", 300, "rows of TestOnline; from 100000 on it measures what writes wait")
+// Run with -rows 100000 to measure how long writes wait.
+var rows = flag.Int("rows", 300, "rows of TestOnline; from 100000 on it measures how long writes wait")
 
-// online is a kind of migration, as nexios writes them, of the table articles.
+// online is a kind of migration of the table articles, as nexios generates them.
 type online struct {
 	name     string
 	up, down func(tx *gorm.DB) error
-	lost     string // a column that comes back otherwise
-	breaks   bool   // programs that do not know of it
+	lost     string // a column whose values are not restored
+	breaks   bool   // fails in older programs
 }
 
-// changes is one between two structs.
+// changes returns a change from one struct to another.
 func changes(name string, before, after any) online {
 	return online{
 		name: name,
@@ -37,7 +37,7 @@ func changes(name string, before, after any) online {
 	}
 }
 
-// both does one thing after the other.
+// both returns a function that runs several in order.
 func both(list ...func(tx *gorm.DB) error) func(tx *gorm.DB) error {
 	return func(tx *gorm.DB) error {
 		for _, do := range list {
@@ -49,7 +49,7 @@ func both(list ...func(tx *gorm.DB) error) func(tx *gorm.DB) error {
 	}
 }
 
-// added adds columns.
+// added returns a migration that adds columns.
 func added(name string, table any, more ...func(tx *gorm.DB) error) online {
 	add := func(tx *gorm.DB) error { return db.AddColumns(tx, table) }
 	return online{
@@ -97,7 +97,7 @@ type articleTags struct {
 	Article   articleStub `gorm:"constraint:OnDelete:CASCADE"`
 }
 
-// kinds are those that nexios writes.
+// kinds returns the kinds of migrations that nexios generates.
 func kinds() []online {
 	type title struct {
 		ID    int64
@@ -208,15 +208,15 @@ func kinds() []online {
 	return []online{
 		added("added", &plainArticles{}),
 		added("references added", &referringArticles{}),
-		added("unique whatever the case, added", &namedArticles{}, func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "articles", "nick", "not_deleted") }),
+		added("unique ignoring case, added", &namedArticles{}, func(tx *gorm.DB) error { return db.UniqueNoCase(tx, "articles", "nick", "not_deleted") }),
 		fill,
 		require,
 		changes("optional", &body{}, &optionalBody{}),
 		changes("unique", &title{}, &uniqueTitle{}),
 		changes("shorter", &title{}, &shortTitle{}),
 		changes("longer, without its index", &title{}, &longTitle{}),
-		changes("unique whatever the case", &title{}, &foldedTitle{}),
-		changes("compared whatever the case", &title{}, &plainTitle{}),
+		changes("unique ignoring case", &title{}, &foldedTitle{}),
+		changes("compared ignoring case", &title{}, &plainTitle{}),
 		changes("wider", &stars{}, &bigStars{}),
 		changes("text", &stars{}, &textStars{}),
 		changes("more values", &status{}, &moreStatus{}),
@@ -228,7 +228,7 @@ func kinds() []online {
 			down: func(tx *gorm.DB) error { return db.SearchIndex(tx, "articles", "title", "body") },
 		},
 		{
-			name: "a table that refers to it",
+			name: "a table that references it",
 			up:   func(tx *gorm.DB) error { return db.CreateTables(tx, &articleTags{}) },
 			down: func(tx *gorm.DB) error { return tx.Migrator().DropTable("article_tags") },
 		},
@@ -259,10 +259,12 @@ func seed(t *testing.T, gdb *gorm.DB, rows int) {
 	}
 }
 
-// sums has for each column what its values come to, of the rows that nobody writes.
+// sums returns a checksum of each column, over the rows that program does not
+// write.
 func sums(t *testing.T, gdb *gorm.DB, rows int) map[string]uint64 {
 	t.Helper()
-	// Each time in other words: PostgreSQL has what it prepared for the columns of before.
+	// A new text each time: PostgreSQL has prepared the old one for the old
+	// columns.
 	found, err := gdb.Raw("SELECT * FROM articles WHERE id <= ? AND id % 10 > 0 ORDER BY id -- "+rand.Text(), rows).Rows()
 	must(t, err)
 	defer found.Close()
@@ -292,7 +294,7 @@ func sums(t *testing.T, gdb *gorm.DB, rows int) map[string]uint64 {
 	return all
 }
 
-// program is one that uses the table and knows nothing of migrations.
+// program is a program that uses the table during migrations.
 type program struct {
 	gdb   *gorm.DB
 	stop  chan struct{}
@@ -303,7 +305,7 @@ type program struct {
 	err   error
 }
 
-// begin has the program read, change, add and delete rows so many times a second.
+// begin starts to read, update, insert and delete rows, so many times a second.
 func (p *program) begin(rows, often int) {
 	p.stop = make(chan struct{})
 	p.all.Go(func() {
@@ -339,7 +341,7 @@ func (p *program) use(n, id int) {
 	p.err = errors.Join(p.err, err)
 }
 
-// end tells what the program met since it began.
+// end stops the program and reports what it did.
 func (p *program) end() (done int, worst time.Duration, err error) {
 	close(p.stop)
 	p.all.Wait()
@@ -347,9 +349,10 @@ func (p *program) end() (done int, worst time.Duration, err error) {
 	return p.done, p.worst, p.err
 }
 
-// TestOnline applies each kind of migration to a table with rows, and takes it back:
-// what the table holds and is made of is as it was. On PostgreSQL a program uses the table
-// meanwhile: nothing of what it does fails, and with many rows nothing waits for 2 s.
+// TestOnline applies each kind of migration to a table with rows and rolls it back:
+// the rows and the definition of the table are restored. On PostgreSQL a program
+// uses the table meanwhile: none of its statements fail, and with many rows none
+// waits for 2 s.
 func TestOnline(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
@@ -360,7 +363,7 @@ func TestOnline(t *testing.T) {
 			must(t, err)
 			seed(t, gdb, *rows)
 			measured := *rows >= 100_000
-			limit, often := db.Config{LockTimeout: time.Minute, StatementTimeout: -1}, 500 // a busy machine is nobody's fault
+			limit, often := db.Config{LockTimeout: time.Minute, StatementTimeout: -1}, 500 // no limit fails on a busy machine
 			if measured {
 				limit, often = db.Config{}, 50
 			}
@@ -399,7 +402,7 @@ func TestOnline(t *testing.T) {
 					t.Logf("%s: up in %v, down in %v", kind.name, up, down)
 				}
 				if is := shape(t, gdb, "articles"); !slices.Equal(is, was) {
-					t.Errorf("%s: the table is\n%s\nand was\n%s", kind.name, strings.Join(is, "\n"), strings.Join(was, "\n"))
+					t.Errorf("%s: the table is\n%s\nwant\n%s", kind.name, strings.Join(is, "\n"), strings.Join(was, "\n"))
 				}
 				again := sums(t, gdb, *rows)
 				for column, sum := range before {
@@ -407,7 +410,7 @@ func TestOnline(t *testing.T) {
 						continue
 					}
 					if now, there := after[column]; there && now != sum || again[column] != sum {
-						t.Errorf("%s: %s holds something else", kind.name, column)
+						t.Errorf("%s: values of %s differ", kind.name, column)
 					}
 				}
 			}
@@ -415,13 +418,13 @@ func TestOnline(t *testing.T) {
 	}
 }
 
-// TestOnlineGivesWay holds a table as a long transaction does: the migration waits, and
-// others write meanwhile.
+// TestOnlineGivesWay locks a table as a long transaction does: the migration waits,
+// and others can write meanwhile.
 func TestOnlineGivesWay(t *testing.T) {
 	for _, name := range []string{"postgres", "mysql"} {
 		for _, isOnline := range []bool{true, false} {
 			if name == "mysql" && !isOnline {
-				continue // it cannot begin anew there
+				continue // it cannot be retried there
 			}
 			t.Run(fmt.Sprint(name, " online ", isOnline), func(t *testing.T) {
 				address := address(t, name)
@@ -445,11 +448,11 @@ func TestOnlineGivesWay(t *testing.T) {
 					}
 				})
 				<-tried
-				patient, err := db.Open(address, db.Options{Config: db.Config{LockTimeout: time.Minute, StatementTimeout: -1}})
+				client, err := db.Open(address, db.Options{Config: db.Config{LockTimeout: time.Minute, StatementTimeout: -1}})
 				must(t, err)
-				defer db.Close(patient)
+				defer db.Close(client)
 				for i := range 20 {
-					must(t, patient.Exec("UPDATE articles SET code = ? WHERE id = 1", fmt.Sprint(i)).Error)
+					must(t, client.Exec("UPDATE articles SET code = ? WHERE id = 1", fmt.Sprint(i)).Error)
 				}
 				must(t, long.Rollback().Error)
 				migrating.Wait()
@@ -458,8 +461,9 @@ func TestOnlineGivesWay(t *testing.T) {
 	}
 }
 
-// TestOnlineAgain breaks off each kind of migration before each of its statements; when it
-// runs again it makes what it makes at once. So does it after an index was left half made.
+// TestOnlineAgain interrupts each kind of migration before each of its statements;
+// running it again gives the same result as one uninterrupted run, even after a
+// half-built index.
 func TestOnlineAgain(t *testing.T) {
 	for _, name := range []string{"postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
@@ -471,7 +475,7 @@ func TestOnlineAgain(t *testing.T) {
 			at := 0
 			must(t, gdb.Callback().Raw().Before("gorm:raw").Register("test:break", func(tx *gorm.DB) {
 				if at--; at == 0 && !tx.DryRun {
-					_ = tx.AddError(errors.New("broken off"))
+					_ = tx.AddError(errors.New("interrupted"))
 				}
 			}))
 			for i, kind := range kinds() {
@@ -499,14 +503,14 @@ func TestOnlineAgain(t *testing.T) {
 						done := at > 0
 						at = 0
 						if err == nil && !done {
-							done = false // a statement whose failure is nobody's
+							done = false // a statement whose failure is ignored
 						} else if err != nil {
 							if err := do(); err != nil {
-								t.Fatalf("%s, up %v, broken off at %d: %v", kind.name, up, n, err)
+								t.Fatalf("%s, up %v, interrupted at %d: %v", kind.name, up, n, err)
 							}
 						}
 						if got := shape(t, gdb, "articles"); !slices.Equal(got, want) {
-							t.Fatalf("%s, up %v, broken off at %d: the table is\n%s\nnot\n%s", kind.name, up, n, strings.Join(got, "\n"), strings.Join(want, "\n"))
+							t.Fatalf("%s, up %v, interrupted at %d: the table is\n%s\nwant\n%s", kind.name, up, n, strings.Join(got, "\n"), strings.Join(want, "\n"))
 						}
 						if up {
 							_, err := db.Rollback(t.Context(), gdb, with, 1)
@@ -522,12 +526,12 @@ func TestOnlineAgain(t *testing.T) {
 	}
 }
 
-// What plugins watch in programs, they leave alone in migrations, whether or not these
-// are in a transaction.
+// Plug-ins that watch the writes of programs ignore migrations, with and without a
+// transaction.
 func TestMigrationsAreNotWatched(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, db.Watch(gdb, func(name string) bool { return name == "stickers" }, func(*gorm.DB, []db.Change) error {
-			return errors.New("a migration is watched")
+			return errors.New("a migration was watched")
 		}))
 		must(t, db.Reserve(gdb, "stickers", "name", func(*gorm.DB, []string) (bool, error) { return true, nil }))
 		list := []db.Migration{{ID: "1", Up: func(tx *gorm.DB) error {
@@ -546,7 +550,7 @@ func TestMigrationsAreNotWatched(t *testing.T) {
 		var names []string
 		must(t, gdb.Table("stickers").Order("id").Pluck("name", &names).Error)
 		if !slices.Equal(names, []string{"three", "three"}) {
-			t.Errorf("the table holds %q", names)
+			t.Errorf("got names %q", names)
 		}
 	})
 }

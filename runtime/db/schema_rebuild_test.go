@@ -8,9 +8,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Tables of others are written as people write them: with comments, tabs,
-// constraints without a space, and names that are words of SQL.
-func TestChangeTablesThatOthersWrote(t *testing.T) {
+// Tables that people have written by hand: with comments, tabs, constraints without
+// a space, and names that are SQL keywords.
+func TestChangeHandWrittenTables(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
 	must(t, gdb.Exec(`CREATE TABLE parts (
 	-- the key, and it's "odd" (really
@@ -45,10 +45,10 @@ func TestChangeTablesThatOthersWrote(t *testing.T) {
 		t.Errorf("the row is %v", row)
 	}
 	if _, there := row["old"]; there {
-		t.Error("old is there")
+		t.Error("column old still exists")
 	}
 	if _, there := row["fresh"]; !there {
-		t.Error("fresh is not there")
+		t.Error("column fresh is missing")
 	}
 	must(t, gdb.Exec("INSERT INTO parts (id) VALUES (8)").Error)
 	if gdb.Table("parts").Take(&row, "id", 8); row["name"] != "a -- b, /* c */" {
@@ -56,7 +56,7 @@ func TestChangeTablesThatOthersWrote(t *testing.T) {
 	}
 	for _, refused := range []string{"INSERT INTO parts (qty) VALUES (0)", `INSERT INTO parts ("check", [unique]) VALUES (1, 2)`} {
 		if gdb.Exec(refused).Error == nil {
-			t.Errorf("%s is taken", refused)
+			t.Errorf("no error: %s", refused)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// TestRenameTable renames a table with rows, both ways: rows, indexes, triggers,
-// constraints and references are what they were, by names of the new table, so that the
-// old name is free.
+// TestRenameTable renames a table with rows, both ways: its rows, indexes,
+// triggers, constraints and references are kept under the names of the new table,
+// so that the old name is free.
 func TestRenameTable(t *testing.T) {
 	type title struct {
 		ID    int64
@@ -60,20 +60,20 @@ func TestRenameTable(t *testing.T) {
 		must(t, err)
 		for _, name := range shape(t, gdb, "pieces") {
 			if strings.Contains(name, "articles") {
-				t.Errorf("it is still called %s", name)
+				t.Errorf("still named after articles: %s", name)
 			}
 		}
 		var n int64
 		must(t, db.Search(gdb.Table("pieces"), "title 2", "title", "body").Count(&n).Error)
 		if n != 1 {
-			t.Errorf("%d are found", n)
+			t.Errorf("found %d rows", n)
 		}
 		for _, statement := range []string{
 			"INSERT INTO comments (id, article_id) VALUES (2, 99)", "UPDATE pieces SET parent_id = 99 WHERE id = 1",
 			"UPDATE pieces SET status = 'old' WHERE id = 1", "UPDATE pieces SET alias = 'a1' WHERE id = 1", "UPDATE pieces SET title = 'title 1' WHERE id = 1",
 		} {
 			if gdb.Exec(statement).Error == nil {
-				t.Errorf("works: %s", statement)
+				t.Errorf("no error: %s", statement)
 			}
 		}
 		must(t, gdb.Exec("DELETE FROM pieces WHERE id = 2 AND id NOT IN (SELECT article_id FROM comments)").Error)
@@ -81,17 +81,17 @@ func TestRenameTable(t *testing.T) {
 		_, err = db.Rollback(t.Context(), gdb, list, 3)
 		must(t, err)
 		if is := unquoted(shape(t, gdb, "articles")); !slices.Equal(is, was) {
-			t.Errorf("the table is\n%s\nand was\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
+			t.Errorf("the table is\n%s\nwant\n%s", strings.Join(is, "\n"), strings.Join(was, "\n"))
 		}
 		if is := content(t, gdb); fmt.Sprint(is) != fmt.Sprint(rows) {
-			t.Errorf("rows %v were %v", is, rows)
+			t.Errorf("got rows %v, want %v", is, rows)
 		}
 		_, err = db.Migrate(t.Context(), gdb, list)
 		must(t, err)
 	})
 }
 
-// unquoted are texts without the quotes around names, which SQLite sets its own way.
+// unquoted removes the quotes around names, which SQLite places differently.
 func unquoted(texts []string) []string {
 	for i, text := range texts {
 		texts[i] = strings.NewReplacer("`", "", `"`, "").Replace(text)

@@ -14,8 +14,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/jobs"
 )
 
-// However far a migration came, and whatever others made, after a reset the
-// database is what the migrations make.
+// After a reset the database is what the migrations create, however far they had
+// come and whatever else had been created.
 func TestReset(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		fails := true
@@ -26,13 +26,13 @@ func TestReset(t *testing.T) {
 					return err
 				}
 				if fails {
-					return errors.New("half way")
+					return errors.New("stopped half way")
 				}
 				return db.SearchIndex(tx, "posts", "title")
 			},
-			Down: func(*gorm.DB) error { return errors.New("no way back") },
+			Down: func(*gorm.DB) error { return errors.New("cannot be undone") },
 		}})
-		list[0].ID = "20200101000000_create_users" // before what refers to it
+		list[0].ID = "20200101000000_create_users" // before the tables that reference it
 		if _, err := db.Migrate(t.Context(), gdb, list); err == nil {
 			t.Fatal("the migration did not stop half way")
 		}
@@ -51,7 +51,7 @@ func TestReset(t *testing.T) {
 			must(t, gdb.Exec(statement).Error)
 		}
 		fails = false
-		for range 2 { // the second, of a database that is whole and full
+		for range 2 { // the second time on a complete database
 			done, err := db.Reset(t.Context(), gdb, list)
 			must(t, err)
 			if len(done) != len(list) {
@@ -73,19 +73,19 @@ func TestReset(t *testing.T) {
 	})
 }
 
-// Where nobody can be asked, nothing is dropped without --yes.
-func TestResetAsks(t *testing.T) {
+// Without a terminal nothing is dropped unless --yes is given.
+func TestResetNeedsConfirmation(t *testing.T) {
 	gdb := open(t, address(t, "memory"))
 	var out strings.Builder
 	commands := db.Commands(gdb, blog())
-	run := func(words ...string) error {
-		return command.Run(t.Context(), command.IO{Args: words, Stdin: strings.NewReader("yes\n"), Stdout: &out, Stderr: &out}, commands, "")
+	run := func(args ...string) error {
+		return command.Run(t.Context(), command.IO{Args: args, Stdin: strings.NewReader("yes\n"), Stdout: &out, Stderr: &out}, commands, "")
 	}
 	must(t, run("migrate", "up"))
 	must(t, gdb.Exec("CREATE TABLE kept (id integer)").Error)
-	for _, words := range [][]string{{"db", "reset"}, {"db", "reset", "now"}} {
-		if err := run(words...); command.ExitCode(err) != command.Misused || !gdb.Migrator().HasTable("kept") {
-			t.Errorf("%q: %v", words, err)
+	for _, args := range [][]string{{"db", "reset"}, {"db", "reset", "now"}} {
+		if err := run(args...); command.ExitCode(err) != command.Misused || !gdb.Migrator().HasTable("kept") {
+			t.Errorf("%q: %v", args, err)
 		}
 	}
 	must(t, run("db", "reset", "--yes"))

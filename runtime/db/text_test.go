@@ -11,11 +11,11 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Texts are equal when all their characters are, on every database: case,
-// accents, forms of Unicode, emoji, width and spaces at the end tell them
-// apart where they are unique, filtered, sorted and listed by cursor. A search
-// minds no case, and nothing else.
-func TestTextsAreEqualEverywhere(t *testing.T) {
+// Texts are equal only if all their characters are, on every database: case,
+// accents, Unicode normalization, emoji, width and trailing spaces are significant
+// in unique columns, filters, sorting and cursors. A search ignores case, and
+// nothing else.
+func TestTextComparisonsOnEveryDatabase(t *testing.T) {
 	texts := []string{
 		"a", "A", "ä", "Ä", "a\u0308", "é", "e", "E", "ß", "ss", "SS", "Ａ", "ａ", "a ", " a", "a\t", "a\u00a0", "ﬀ", "ff", "I", "ı", "İ", "i",
 		"🙂", "🙃", "🙂 ", "é🙂", "ñ", "n", "Æ", "AE", "0", "00", "０", "_", "%", "'", `\`, "a-b", "ab", "ж", "Ж", "日本", "日本 ", "\uffff", "𐐀", "𐐨",
@@ -57,14 +57,14 @@ func TestTextsAreEqualEverywhere(t *testing.T) {
 				must(t, db.AtLeast(gdb.Model(&Word{}), column, &text).Pluck("name", &from).Error)
 				slices.Sort(from)
 				if want := sorted[slices.Index(sorted, text):]; !slices.Equal(from, want) {
-					t.Errorf("%s >= %q finds %q, not %q", column, text, from, want)
+					t.Errorf("%s >= %q finds %q, want %q", column, text, from, want)
 				}
 				must(t, db.Search(gdb.Model(&Word{}), text, column).Pluck("name", &found).Error)
 				want := slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return !strings.Contains(folded(s), folded(text)) })
 				slices.Sort(found)
 				slices.Sort(want)
 				if !slices.Equal(found, want) {
-					t.Errorf("%s searched for %q finds %q, not %q", column, text, found, want)
+					t.Errorf("%s searched for %q finds %q, want %q", column, text, found, want)
 				}
 			}
 			var walked []string
@@ -80,13 +80,14 @@ func TestTextsAreEqualEverywhere(t *testing.T) {
 				cursor = *page.NextCursor
 			}
 			if !slices.Equal(walked, sorted) {
-				t.Errorf("sorted by %s: %q, not %q", column, walked, sorted)
+				t.Errorf("sorted by %s: %q, want %q", column, walked, sorted)
 			}
 		}
 	})
 }
 
-// folded has one form for the cases of every character: of ASCII those of ASCII.
+// folded maps the cases of every character to one; ASCII and other letters do not
+// mix.
 func folded(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r <= unicode.MaxASCII {

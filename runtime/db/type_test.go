@@ -15,7 +15,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Everything has a column of every type that a model may have.
+// Everything has a column of every supported type.
 type Everything struct {
 	ID       int64
 	Text     string
@@ -62,8 +62,8 @@ func full() Everything {
 	}
 }
 
-// What is written is what is read, in Go and in JSON, and a created row is
-// answered as it is read later.
+// Values are read as they were written, in Go and in JSON, and a created row has
+// the same JSON as one that is read later.
 func TestTypesRoundTrip(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, gdb.Migrator().CreateTable(&Everything{}))
@@ -76,32 +76,32 @@ func TestTypesRoundTrip(t *testing.T) {
 			read, err := db.Find[Everything](gdb, created.ID)
 			must(t, err)
 			if !read.Price.Equal(in.Price) || in.PriceP != nil && !read.PriceP.Equal(*in.PriceP) {
-				t.Errorf("%s: price %v, was %v", name, read.Price, in.Price)
+				t.Errorf("%s: price %v, want %v", name, read.Price, in.Price)
 			}
 			if in.Raw != nil && !sameJSON(string(in.Raw), string(read.Raw)) {
-				t.Errorf("%s: json %s, was %s", name, read.Raw, in.Raw)
+				t.Errorf("%s: json %s, want %s", name, read.Raw, in.Raw)
 			}
 			if read.Time.Location() != time.UTC || read.Created.Location() != time.UTC {
 				t.Errorf("%s: times are not in UTC: %v", name, read.Time)
 			}
 			if !read.Time.Equal(in.Time) || !read.Created.Equal(created.Created) {
-				t.Errorf("%s: times %v and %v, were %v and %v", name, read.Time, read.Created, in.Time, created.Created)
+				t.Errorf("%s: times %v and %v, want %v and %v", name, read.Time, read.Created, in.Time, created.Created)
 			}
-			// The rest must be equal to the last bit.
+			// The rest must be exactly equal.
 			in.ID, in.Created, in.Modified, in.Time, in.Price, in.PriceP, in.Raw = read.ID, read.Created, read.Modified, read.Time, read.Price, read.PriceP, read.Raw
 			if name == "zero" {
 				in.Tags, in.Numbers = db.Array[string]{}, db.Array[int64]{}
 				read.Bytes = nil
 			}
 			if !reflect.DeepEqual(in, read) {
-				t.Errorf("%s:\nread %s\nwas  %s", name, asJSON(read), asJSON(in))
+				t.Errorf("%s:\nread %s\nwant %s", name, asJSON(read), asJSON(in))
 			}
 			created.Price, created.PriceP, created.Raw, created.Bytes = read.Price, read.PriceP, read.Raw, read.Bytes
 			if got, want := asJSON(created), asJSON(read); got != want {
 				t.Errorf("%s:\ncreated %s\nread    %s", name, got, want)
 			}
 		}
-		// They filter and sort as values, not as text.
+		// They are filtered and sorted as values, not as text.
 		for column, value := range map[string]any{
 			"price": decimal.RequireFromString("1234567890123.45"), "day": db.NewDate(9999, 12, 31), "at": db.NewClock(23, 59, 59),
 			"took": db.Duration(90 * time.Minute), "key": full().Key, "time": full().Time, "float": 0.1, "bool": true, "day_p": db.NewDate(1, 1, 1),
@@ -124,8 +124,8 @@ func sameJSON(a, b string) bool {
 	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
 }
 
-// A time that a client gave is answered after the write as it is read later:
-// in UTC and with microseconds.
+// After a write, a time of a client has the form in which it is read later: in UTC
+// with microseconds.
 func TestInstants(t *testing.T) {
 	type Event struct {
 		ID int64
@@ -142,7 +142,7 @@ func TestInstants(t *testing.T) {
 			read, err := db.Find[Event](gdb, e.ID)
 			must(t, err)
 			if asJSON(e) != asJSON(read) || !strings.Contains(asJSON(e), ".123456Z") {
-				t.Errorf("%s: answered %s, read %s", what, asJSON(e), asJSON(read))
+				t.Errorf("%s: wrote %s, read %s", what, asJSON(e), asJSON(read))
 			}
 		}
 		e := Event{At: given(1), By: new(given(2))}
@@ -167,8 +167,8 @@ func TestInstants(t *testing.T) {
 	})
 }
 
-// Decimals keep every digit, sort as numbers and add up, within the 15 digits
-// that SQLite's numbers hold.
+// Decimals keep every digit, sort as numbers and can be summed, within the 15
+// digits of SQLite's numbers.
 func TestDecimals(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		type Price struct {
@@ -191,11 +191,11 @@ func TestDecimals(t *testing.T) {
 	})
 }
 
-// The types read from JSON, forms and URLs what they write, and nothing else.
+// The types parse what they format, from JSON, forms and URLs, and nothing else.
 func TestTypesText(t *testing.T) {
 	for _, c := range []struct {
 		make   func() any
-		good   map[string]string // text: how it is written again
+		good   map[string]string // text: how it is formatted again
 		bad    []string
 		number bool
 	}{
@@ -214,24 +214,24 @@ func TestTypesText(t *testing.T) {
 			must(t, fromText.(encoding.TextUnmarshaler).UnmarshalText([]byte(text)))
 			must(t, json.Unmarshal([]byte(`"`+text+`"`), fromJSON))
 			if !reflect.DeepEqual(fromText, fromJSON) || asJSON(fromJSON) != `"`+want+`"` {
-				t.Errorf("%T %q: %s, written %s", fromText, text, asJSON(fromText), asJSON(fromJSON))
+				t.Errorf("%T %q: %s, formatted %s", fromText, text, asJSON(fromText), asJSON(fromJSON))
 			}
 		}
 		for _, text := range append(c.bad, "\x00", strings.Repeat("9", 1000)) {
 			v := c.make()
 			if err := v.(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err == nil {
-				t.Errorf("%T %q: taken for %s", v, text, asJSON(v))
+				t.Errorf("%T %q: parsed as %s", v, text, asJSON(v))
 			}
 		}
 		for _, text := range []string{"5", "true", "{}", "[]"} {
 			if v := c.make(); json.Unmarshal([]byte(text), v) == nil && !(c.number && text == "5") {
-				t.Errorf("%T: JSON %s taken for %s", v, text, asJSON(v))
+				t.Errorf("%T: JSON %s parsed as %s", v, text, asJSON(v))
 			}
 		}
 	}
 }
 
-// JSON keeps what it is given, and the database never sees what is not JSON.
+// JSON keeps its value, and invalid JSON never reaches the database.
 func TestJSON(t *testing.T) {
 	var in struct{ A, B, C db.JSON }
 	must(t, json.Unmarshal([]byte(`{"A": { "x" : 1.10 }, "B": null}`), &in))
@@ -240,7 +240,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, bad := range []string{"", "{", "nul", "1 2"} {
 		if _, err := db.JSON(bad).Value(); err == nil {
-			t.Errorf("%q passed for JSON", bad)
+			t.Errorf("no error for %q", bad)
 		}
 	}
 	if v, err := db.JSON(nil).Value(); v != nil || err != nil {
@@ -250,15 +250,15 @@ func TestJSON(t *testing.T) {
 		must(t, gdb.Migrator().CreateTable(&Everything{}))
 		row := Everything{Raw: db.JSON("{"), Time: time.Now(), Day: db.NewDate(2000, 1, 1)}
 		check(t, gdb.Create(&row).Error, 422, "Validation error", "")
-		row.Raw = db.JSON(`"a\u0000b"`) // PostgreSQL cannot hold it
+		row.Raw = db.JSON(`"a\u0000b"`) // PostgreSQL cannot store it
 		if err := gdb.Create(&row).Error; err != nil {
 			check(t, err, 422, "Validation error", "")
 		}
 	})
 }
 
-// Decimals keep the digits of their scale, whatever the database keeps, an
-// empty blob is not NULL, and times in lists are as precise as others.
+// Decimals keep the digits of their scale on every database, an empty blob is not
+// NULL, and times in arrays have the same precision as others.
 func TestExactValues(t *testing.T) {
 	type Item struct {
 		ID     int64
@@ -277,14 +277,14 @@ func TestExactValues(t *testing.T) {
 			At:    time.Date(2026, 1, 31, 9, 30, 0, 123456789, time.UTC),
 		}
 		must(t, gdb.Create(&created).Error)
-		for range 2 { // as a statement that is kept, and as one that is not
+		for range 2 { // as a cached statement, and as another one
 			read, err := db.Find[Item](gdb, created.ID)
 			must(t, err)
 			page, err := db.List[Item](gdb, db.Query{}, "price")
 			must(t, err)
 			for _, got := range []string{asJSON(read), asJSON(page.Items[0])} {
 				if want := asJSON(created); got != want {
-					t.Errorf("read %s, was %s", got, want)
+					t.Errorf("read %s, want %s", got, want)
 				}
 			}
 			if read.Blob == nil || read.NoBlob != nil || !strings.Contains(asJSON(read), `"Price":"12.50","Was":"7.00"`) || !strings.Contains(asJSON(read), "08:30:00.123456Z") {
@@ -292,7 +292,7 @@ func TestExactValues(t *testing.T) {
 			}
 			must(t, gdb.Model(&read).Updates(map[string]any{"price": decimal.RequireFromString("12.5"), "was": decimal.RequireFromString("7")}).Error)
 		}
-		// What was sent finds its row, in every zone.
+		// A time as the client sent it finds its row, in every zone.
 		at := time.Date(2026, 1, 31, 9, 30, 0, 123456789, time.UTC)
 		for _, sent := range []time.Time{at, at.In(time.FixedZone("", 7200))} {
 			for name, found := range map[string]*gorm.DB{
@@ -304,7 +304,7 @@ func TestExactValues(t *testing.T) {
 				}
 			}
 		}
-		// A model that has not the column writes as exactly.
+		// A model without the column writes with the same precision.
 		type part struct{ ID int64 }
 		must(t, gdb.Table("items").Model(&part{}).Where("id = ?", created.ID).Update("at", at.Add(time.Second)).Error)
 		if read, err := db.Find[Item](gdb, created.ID); err != nil || !read.At.Equal(at.Add(time.Second).Truncate(time.Microsecond)) {

@@ -64,7 +64,7 @@ func within() []db.Migration {
 	}, addTo()}
 }
 
-// addTo stands apart, for its type must not be the other's.
+// addTo is a function of its own because its types have the same names.
 func addTo() db.Migration {
 	type labels struct {
 		ID             int64
@@ -89,9 +89,9 @@ func addTo() db.Migration {
 	}
 }
 
-// TestReferencesStayWithin sees that the database itself refuses a row that
-// refers to one of another organisation, however the reference was made.
-func TestReferencesStayWithin(t *testing.T) {
+// TestReferencesStayWithin checks that the database itself rejects references to
+// rows of another organisation, however they are written.
+func TestReferencesStayWithinOrganisation(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must := func(err error) {
 			t.Helper()
@@ -100,7 +100,7 @@ func TestReferencesStayWithin(t *testing.T) {
 			}
 		}
 		all := within()
-		for range 2 { // there, back and there again
+		for range 2 { // up, down and up again
 			_, err := db.Migrate(t.Context(), gdb, all)
 			must(err)
 			_, err = db.Rollback(t.Context(), gdb, all, 2)
@@ -118,7 +118,7 @@ func TestReferencesStayWithin(t *testing.T) {
 		child := task{OrganisationID: 1, ParentID: &one.ID}
 		must(gdb.Create(&child).Error)
 
-		refused := func(what, field string, err error) {
+		rejected := func(what, field string, err error) {
 			t.Helper()
 			f := fault.From(err)
 			if f == nil || f.Status != http.StatusConflict && f.Status != http.StatusUnprocessableEntity {
@@ -129,23 +129,23 @@ func TestReferencesStayWithin(t *testing.T) {
 				t.Errorf("%s: %+v, want %s", what, f.Details, field)
 			}
 		}
-		refused("an added reference", "label_id", gdb.Create(&task{OrganisationID: 1, LabelID: &labels[2].ID}).Error)
-		refused("a changed reference", "label_id", gdb.Model(&task{ID: one.ID}).Select("label_id").Updates(&task{LabelID: &labels[2].ID}).Error)
-		refused("a reference to the table itself", "parent_id", gdb.Create(&task{OrganisationID: 2, ParentID: &one.ID}).Error)
-		refused("a new row's labels", "", gdb.Omit("Labels.*").Create(&task{OrganisationID: 1, Labels: labels[2:]}).Error)
-		refused("a row's labels", "", gdb.Model(new(one)).Omit("Labels.*").Association("Labels").Replace(labels[2:]))
-		refused("a name that is taken", "name", gdb.Create(&label{OrganisationID: 1, Name: "a"}).Error)
-		refused("a slug that is taken", "slug", gdb.Create(&task{OrganisationID: 1, Slug: new("X")}).Error)
+		rejected("an added reference", "label_id", gdb.Create(&task{OrganisationID: 1, LabelID: &labels[2].ID}).Error)
+		rejected("a changed reference", "label_id", gdb.Model(&task{ID: one.ID}).Select("label_id").Updates(&task{LabelID: &labels[2].ID}).Error)
+		rejected("a reference to the table itself", "parent_id", gdb.Create(&task{OrganisationID: 2, ParentID: &one.ID}).Error)
+		rejected("a new row's labels", "", gdb.Omit("Labels.*").Create(&task{OrganisationID: 1, Labels: labels[2:]}).Error)
+		rejected("a row's labels", "", gdb.Model(new(one)).Omit("Labels.*").Association("Labels").Replace(labels[2:]))
+		rejected("a duplicate name", "name", gdb.Create(&label{OrganisationID: 1, Name: "a"}).Error)
+		rejected("a duplicate slug", "slug", gdb.Create(&task{OrganisationID: 1, Slug: new("X")}).Error)
 		several := []task{{OrganisationID: 1, Slug: new("free")}, {OrganisationID: 1, Slug: new("x")}}
 		err = gdb.Create(&several).Error
-		refused("several slugs", "slug", err)
+		rejected("several slugs", "slug", err)
 		if f := fault.From(err); f != nil && gdb.Name() != "postgres" && (f.Details[0].Index == nil || *f.Details[0].Index != 1) {
-			t.Errorf("the second is taken: %+v", f.Details)
+			t.Errorf("details of the second: %+v", f.Details)
 		}
-		refused("what is used", "", gdb.Delete(&labels[0]).Error)
-		refused("an organisation that is used", "", gdb.Exec("DELETE FROM organisations WHERE id = 1").Error)
+		rejected("a referenced row", "", gdb.Delete(&labels[0]).Error)
+		rejected("a referenced organisation", "", gdb.Exec("DELETE FROM organisations WHERE id = 1").Error)
 
-		// A row does not move.
+		// A row cannot change its organisation.
 		must(gdb.Model(&two).Select("organisation_id").Updates(&task{OrganisationID: 1}).Error)
 		var got task
 		must(gdb.Preload("Labels").Take(&got, one.ID).Error)
@@ -154,7 +154,7 @@ func TestReferencesStayWithin(t *testing.T) {
 		}
 		must(gdb.Take(&two).Error)
 		if two.OrganisationID != 2 {
-			t.Error("a row moved")
+			t.Error("a row changed its organisation")
 		}
 		must(gdb.Model(&one).Omit("Labels.*").Association("Labels").Replace(labels[1:2]))
 		if n := gdb.Model(&one).Association("Labels").Count(); n != 1 {

@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// The models of these tests: racks are deleted softly, and tomes stand on them.
+// The models of these tests: racks are soft-deleted, and tomes reference them.
 
 type rack struct {
 	ID        int64
@@ -32,8 +32,8 @@ type tome struct {
 	DeletedAt gorm.DeletedAt
 }
 
-// racked makes the tables, with foreign keys of two columns as the rows of an
-// organisation have them.
+// racked creates the tables, with composite foreign keys like those of an
+// organisation's rows.
 func racked(t *testing.T, gdb *gorm.DB, rule string) {
 	t.Helper()
 	for _, table := range []string{"tomes", "racks"} {
@@ -46,13 +46,13 @@ func racked(t *testing.T, gdb *gorm.DB, rule string) {
 	}
 	keys := ", FOREIGN KEY (office_id, rack_id) REFERENCES racks(office_id, id)"
 	if gdb.Name() == "mysql" && rule == "SET NULL" {
-		keys = ", FOREIGN KEY (rack_id) REFERENCES racks(id)" // a part of the key alone cannot be set there
+		keys = ", FOREIGN KEY (rack_id) REFERENCES racks(id)" // MySQL cannot set only a part of the key to null
 	}
 	must(t, gdb.Exec("CREATE TABLE racks (id "+key+", office_id bigint NOT NULL, seen bigint NOT NULL, deleted_at "+at+", UNIQUE (office_id, id))").Error)
 	must(t, gdb.Exec("CREATE TABLE tomes (id "+key+", office_id bigint NOT NULL, rack_id bigint, title varchar(20), deleted_at "+at+keys+" ON DELETE "+rule+")").Error)
 }
 
-// ways are those to write a reference to a rack; tome is one that has none.
+// ways are the ways to write a reference to a rack; of is a tome without one.
 var ways = map[string]func(tx *gorm.DB, to rack, of tome) error{
 	"create": func(tx *gorm.DB, to rack, _ tome) error {
 		return tx.Create(&tome{OfficeID: 1, RackID: &to.ID}).Error
@@ -82,16 +82,16 @@ var ways = map[string]func(tx *gorm.DB, to rack, of tome) error{
 	},
 }
 
-// lost counts the tomes that are there and stand on a rack that is gone.
+// lost counts the tomes that reference a deleted rack.
 func lost(t *testing.T, gdb *gorm.DB) (n int64) {
 	t.Helper()
 	must(t, gdb.Model(&tome{}).Where("rack_id IN (SELECT id FROM racks WHERE deleted_at IS NOT NULL)").Count(&n).Error)
 	return n
 }
 
-// A row that is referred to stays until the reference is written: whoever would
-// delete it softly after it was seen, and before that, has to wait.
-func TestReferredRowsStay(t *testing.T) {
+// A referenced row cannot be deleted before the reference is written: a soft delete
+// after the check of the reference waits until then.
+func TestReferencedRowsAreLocked(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		racked(t, gdb, "RESTRICT")
 		type deleteKey struct{}
@@ -121,13 +121,13 @@ func TestReferredRowsStay(t *testing.T) {
 			check(t, db.Delete[rack](gdb, to.ID), 409, "Rack is still used by tomes", "")
 		}
 		if n := lost(t, gdb); n > 0 {
-			t.Errorf("%d tomes stand on racks that are gone", n)
+			t.Errorf("%d tomes reference deleted racks", n)
 		}
 	})
 }
 
-// What goes with a deleted row is held as that is.
-func TestReferredRowsStayBelow(t *testing.T) {
+// Rows that cascade from a deleted row are locked as well.
+func TestCascadingRowsAreLocked(t *testing.T) {
 	type leaf struct {
 		ID     int64
 		TomeID int64
@@ -152,9 +152,9 @@ func TestReferredRowsStayBelow(t *testing.T) {
 	})
 }
 
-// A deletion sees the references of others that were made after its transaction
-// had read something. On SQLite nobody makes any meanwhile.
-func TestDeletionsSeeWhatIsCommitted(t *testing.T) {
+// A delete sees references that were committed after its transaction had read
+// something. On SQLite none can be written in the meantime.
+func TestDeletesSeeCommittedReferences(t *testing.T) {
 	for _, name := range []string{"postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
 			gdb := open(t, address(t, name))
@@ -172,8 +172,9 @@ func TestDeletionsSeeWhatIsCommitted(t *testing.T) {
 	}
 }
 
-// Who only changes a row that another refers to waits for nobody in PostgreSQL.
-func TestReferredRowsChange(t *testing.T) {
+// On PostgreSQL an update of a referenced row does not wait for the referencing
+// one.
+func TestReferencedRowsCanBeUpdated(t *testing.T) {
 	gdb := open(t, address(t, "postgres"))
 	racked(t, gdb, "RESTRICT")
 	to := rack{OfficeID: 1}
@@ -186,9 +187,9 @@ func TestReferredRowsChange(t *testing.T) {
 	}))
 }
 
-// Of a deletion and a reference at the same time both may win only where the
-// foreign key says what becomes of the reference, and none ends with a 500.
-func TestDeletionsAndReferencesAtOnce(t *testing.T) {
+// A concurrent delete and reference both succeed only if the foreign key defines
+// what happens to the reference, and neither ends with a 500.
+func TestConcurrentDeletesAndReferences(t *testing.T) {
 	const rounds = 5
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		for _, rule := range []string{"RESTRICT", "CASCADE", "SET NULL"} {
@@ -214,12 +215,12 @@ func TestDeletionsAndReferencesAtOnce(t *testing.T) {
 						}
 					}
 					if rule == "RESTRICT" && deleted == nil && written == nil {
-						t.Errorf("%s: a rack was deleted, and a tome put on it", name)
+						t.Errorf("%s: a rack was deleted and then referenced", name)
 					}
 				}
 			}
 			if n := lost(t, gdb); n > 0 {
-				t.Errorf("%s: %d tomes stand on racks that are gone", rule, n)
+				t.Errorf("%s: %d tomes reference deleted racks", rule, n)
 			}
 		}
 	})
