@@ -1,5 +1,5 @@
-// Package catalog reads what a database holds, for `nexios adopt`. It reads in
-// one transaction that cannot write; only Mark writes, one row.
+// Package catalog reads the schema of a database, for `nexios adopt`. It reads in one
+// read-only transaction; only Mark writes, a single row.
 package catalog
 
 import (
@@ -15,17 +15,17 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Options are how a database is found and read.
+// Options specify a database and what to read.
 type Options struct {
-	URL    string // as DATABASE_URL has it
-	Dir    string // of the project, where a file's path begins
-	Schema string // of PostgreSQL; "" is the one in which tables are looked up first
-	// Without are tables that migrations of the project make.
+	URL    string // as in DATABASE_URL
+	Dir    string // of the project; relative paths of files start here
+	Schema string // for PostgreSQL; "" is the first one in the search path
+	// Without are tables that migrations of the project create.
 	Without []string
 }
 
-// Database is the name that a project has for the kind of database of a URL: one
-// of spec.Databases, or "" for another.
+// Database returns the project's name for the kind of database in a URL: one of
+// spec.Databases, or "" if unknown.
 func Database(url string) string {
 	switch scheme, _, _ := strings.Cut(url, ":"); scheme {
 	case "sqlite":
@@ -63,11 +63,11 @@ func Read(ctx context.Context, o Options) (adopt.Catalog, error) {
 	}
 }
 
-// migrationsTable is where the project's own programs keep what is applied.
+// migrationsTable is where the project's program records applied migrations.
 const migrationsTable = "schema_migrations"
 
-// Mark records that a migration is applied, in the table that the project's own
-// programs keep. It makes that table where it is not there yet.
+// Mark records a migration as applied in migrationsTable, which it creates if
+// necessary.
 func Mark(ctx context.Context, o Options, migration string) error {
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	switch o.URL = address.Escape(o.URL); Database(o.URL) {
@@ -79,9 +79,9 @@ func Mark(ctx context.Context, o Options, migration string) error {
 	return markPostgres(ctx, o, migration, at)
 }
 
-// silent is the error of a database that cannot be reached. It tells nothing of a
-// password in its URL.
-func silent(where string, err error) error {
+// unreachable returns the error for a database that cannot be reached. It omits the text of
+// err, which could contain the password in the URL.
+func unreachable(where string, err error) error {
 	e := &problem.Error{Kind: problem.Failure, What: "the database does not answer", Where: where, Try: "check that it runs, and the host and port of DATABASE_URL"}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		e.What = "the database did not answer in time"
@@ -89,15 +89,15 @@ func silent(where string, err error) error {
 	return e
 }
 
-// unread is the error of a URL of that kind which nobody understands.
-func unread(kind string) error {
+// invalidURL returns the error for an invalid URL of the named kind of database.
+func invalidURL(kind string) error {
 	return &problem.Error{
 		Kind: problem.Failure, What: "DATABASE_URL cannot be read as a " + kind + " URL",
 		Where: "the environment, or .env", Try: "percent-encode its password: / is %2F, @ is %40, # is %23",
 	}
 }
 
-// find is the table of that name.
+// find returns the table of that name.
 func find(c *adopt.Catalog, name string) *adopt.Table {
 	if at := slices.IndexFunc(c.Tables, func(t adopt.Table) bool { return t.Name == name }); at >= 0 {
 		return &c.Tables[at]
@@ -105,12 +105,11 @@ func find(c *adopt.Catalog, name string) *adopt.Table {
 	return &adopt.Table{} // of a kind that is not read
 }
 
-// actions are what foreign keys do when a row goes, as a field says it.
+// actions maps the actions of foreign keys on delete to those of fields.
 var actions = map[string]string{"CASCADE": "cascade", "SET NULL": "null", "NO ACTION": "restrict", "RESTRICT": "restrict"}
 
-// unreadable is why a table that the user of the database has no right to is not
-// served.
-const unreadable = "the user of DATABASE_URL may not read it"
+// skipUnreadable is why a table without SELECT privilege is not served.
+const skipUnreadable = "the user of DATABASE_URL may not read it"
 
-// made is why a table that migrations of the project make is not served.
-const made = "the project's own migrations make it"
+// skipMigrated is why a table that migrations of the project create is not served.
+const skipMigrated = "the project's own migrations make it"

@@ -20,22 +20,22 @@ import (
 func openMySQL(ctx context.Context, o Options) (*sql.DB, error) {
 	cfg, err := address.MySQL(o.URL)
 	if err != nil {
-		return nil, unread("MySQL")
+		return nil, invalidURL("MySQL")
 	}
 	connector, err := mysqldriver.NewConnector(cfg)
 	if err != nil {
-		return nil, unread("MySQL")
+		return nil, invalidURL("MySQL")
 	}
 	pool := sql.OpenDB(connector)
 	if err := pool.PingContext(ctx); err != nil {
 		pool.Close()
-		if refused := (*mysqldriver.MySQLError)(nil); errors.As(err, &refused) {
+		if mysqlErr := (*mysqldriver.MySQLError)(nil); errors.As(err, &mysqlErr) {
 			return nil, &problem.Error{
-				Kind: problem.Failure, What: "the database refused the connection: " + refused.Message, Where: cfg.Addr,
+				Kind: problem.Failure, What: "the database refused the connection: " + mysqlErr.Message, Where: cfg.Addr,
 				Try: "check the user, the password and the name in DATABASE_URL",
 			}
 		}
-		return nil, silent(cfg.Addr, err)
+		return nil, unreachable(cfg.Addr, err)
 	}
 	return pool, nil
 }
@@ -92,10 +92,10 @@ func (r *mysqlReader) tables(c *adopt.Catalog) error {
 			return err
 		}
 		if slices.Contains(r.without, t.Name) {
-			t.Skip = made
+			t.Skip = skipMigrated
 		}
 		t.View = kind == "VIEW"
-		t.ReadOnly = !t.View // unless it has a column that may be written
+		t.ReadOnly = !t.View // columns clears it if the user may write one
 		c.Tables = append(c.Tables, t)
 		return nil
 	})
@@ -105,20 +105,20 @@ func (r *mysqlReader) columns(c *adopt.Catalog) error {
 	return r.rows(`SELECT table_name, column_name, column_comment, data_type, column_type, coalesce(character_maximum_length, 0), coalesce(numeric_precision, 0), coalesce(numeric_scale, 0),
 		is_nullable = 'YES', column_default, extra, coalesce(character_set_name, ''), coalesce(collation_name, ''), privileges
 		FROM information_schema.columns WHERE table_schema = database() ORDER BY table_name, ordinal_position`, func(scan func(...any) error) error {
-		var table, kind, whole, extra, charset, collation, rights string
+		var table, kind, columnType, extra, charset, collation, rights string
 		var length, precision, scale int64
-		var standard sql.NullString
+		var defaultExpr sql.NullString
 		var col adopt.Column
-		if err := scan(&table, &col.Name, &col.Comment, &kind, &whole, &length, &precision, &scale, &col.Null, &standard, &extra, &charset, &collation, &rights); err != nil {
+		if err := scan(&table, &col.Name, &col.Comment, &kind, &columnType, &length, &precision, &scale, &col.Null, &defaultExpr, &extra, &charset, &collation, &rights); err != nil {
 			return err
 		}
 		col.Hidden = !strings.Contains(rights, "select")
 		extra = strings.ToUpper(extra)
 		col.Identity = strings.Contains(extra, "AUTO_INCREMENT")
 		col.Always = strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED")
-		col.Default = r.standard(standard, extra)
-		mysqlType(&col, kind, whole, int(length), int(precision), int(scale))
-		if col.Exact = whole; charset != "" {
+		col.Default = r.defaultExpr(defaultExpr, extra)
+		mysqlType(&col, kind, columnType, int(length), int(precision), int(scale))
+		if col.Exact = columnType; charset != "" {
 			col.Exact += " CHARACTER SET " + charset + " COLLATE " + collation
 		}
 		t := find(c, table)
@@ -129,8 +129,9 @@ func (r *mysqlReader) columns(c *adopt.Catalog) error {
 	})
 }
 
-// standard is a default as an expression: MySQL writes a text without quotes.
-func (r *mysqlReader) standard(value sql.NullString, extra string) string {
+// defaultExpr returns the default of a column as an expression: MySQL reports text without
+// quotes.
+func (r *mysqlReader) defaultExpr(value sql.NullString, extra string) string {
 	switch {
 	case !value.Valid || value.String == "NULL":
 		return ""
@@ -145,14 +146,14 @@ var (
 	values = regexp.MustCompile(`'((?:[^']|'')*)'`)
 )
 
-// mysqlType is the type of a column in the words that the mapper knows, with what
-// its own type forbids as a check.
-func mysqlType(c *adopt.Column, kind, whole string, length, precision, scale int) {
+// mysqlType sets the type of a column, in the terms of the mapper, and adds the range
+// of its MySQL type as a check.
+func mysqlType(c *adopt.Column, kind, columnType string, length, precision, scale int) {
 	between := func(least, most string) { c.Checks = append(c.Checks, "(VALUE >= "+least+" AND VALUE <= "+most+")") }
-	unsigned := strings.Contains(whole, "unsigned")
+	unsigned := strings.Contains(columnType, "unsigned")
 	switch kind {
 	case "tinyint":
-		if strings.HasPrefix(whole, "tinyint(1)") {
+		if strings.HasPrefix(columnType, "tinyint(1)") {
 			c.Type = "boolean"
 			c.Default = map[string]string{"0": "false", "1": "true"}[c.Default]
 			return
@@ -196,7 +197,7 @@ func mysqlType(c *adopt.Column, kind, whole string, length, precision, scale int
 	case "char":
 		c.Type, c.Size = "character", length
 	case "tinytext":
-		c.Type, c.Size = "text", 63 // bytes, of which a character has up to four
+		c.Type, c.Size = "text", 63 // bytes; a character takes up to four
 	case "text":
 		c.Type, c.Size = "text", 16383
 	case "mediumtext", "longtext":
@@ -215,13 +216,13 @@ func mysqlType(c *adopt.Column, kind, whole string, length, precision, scale int
 		c.Type = "bytea"
 	case "enum":
 		c.Type = "enum"
-		for _, m := range values.FindAllStringSubmatch(whole, -1) {
+		for _, m := range values.FindAllStringSubmatch(columnType, -1) {
 			c.Enum = append(c.Enum, strings.ReplaceAll(m[1], "''", "'"))
 		}
 	case "set", "inet4", "inet6":
 		c.Type = kind
 	default:
-		c.Type = strings.ToUpper(kind) // binary, as answers cannot have it
+		c.Type = strings.ToUpper(kind) // unknown types are treated as binary: they cannot be served
 	}
 }
 
@@ -239,7 +240,7 @@ func (r *mysqlReader) checks(c *adopt.Catalog) error {
 		}
 		check = strings.ReplaceAll(check, "`", `"`)
 		t := find(c, table)
-		if m := jsonValid.FindStringSubmatch(check); m != nil { // MariaDB's json
+		if m := jsonValid.FindStringSubmatch(check); m != nil { // how MariaDB stores json
 			for i := range t.Columns {
 				if t.Columns[i].Name == m[1] {
 					t.Columns[i].Type = "json"
@@ -287,12 +288,12 @@ func (r *mysqlReader) indexes(c *adopt.Catalog) error {
 		case len(columns) == 0:
 		case strings.HasSuffix(last, ".PRIMARY"):
 			t.Key = columns
-			noteIndex(t, columns, false)
+			addIndex(t, columns, false)
 		default:
-			noteIndex(t, columns, unique)
+			addIndex(t, columns, unique)
 		}
 	}
-	// Of a column of which only the beginning is indexed nothing is unique.
+	// A unique index on a prefix does not make the column unique.
 	err := r.rows(`SELECT table_name, index_name, NOT non_unique, CASE WHEN sub_part IS NULL THEN coalesce(column_name, '') ELSE '' END FROM information_schema.statistics
 		WHERE table_schema = database() AND index_type <> 'FULLTEXT' ORDER BY table_name, index_name = 'PRIMARY' DESC, index_name, seq_in_index`, func(scan func(...any) error) error {
 		var of, index, column string
@@ -312,17 +313,17 @@ func (r *mysqlReader) indexes(c *adopt.Catalog) error {
 }
 
 var (
-	counter = regexp.MustCompile(` AUTO_INCREMENT=[0-9]+`)
-	foreign = regexp.MustCompile("^ *CONSTRAINT (`(?:[^`]|``)+`) FOREIGN KEY .* REFERENCES (`(?:[^`]|``)+`)(\\.`(?:[^`]|``)+`)?")
-	read    = regexp.MustCompile("(?i)\\b(?:from|join) \\(*(`(?:[^`]|``)+`)(\\.`(?:[^`]|``)+`)?") // a table, in a view
-	definer = regexp.MustCompile("(?:ALGORITHM=[A-Z]+ )?DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*` (?:SQL SECURITY DEFINER )?")
+	counter    = regexp.MustCompile(` AUTO_INCREMENT=[0-9]+`)
+	foreign    = regexp.MustCompile("^ *CONSTRAINT (`(?:[^`]|``)+`) FOREIGN KEY .* REFERENCES (`(?:[^`]|``)+`)(\\.`(?:[^`]|``)+`)?")
+	viewSource = regexp.MustCompile("(?i)\\b(?:from|join) \\(*(`(?:[^`]|``)+`)(\\.`(?:[^`]|``)+`)?") // a table read by a view
+	definer    = regexp.MustCompile("(?:ALGORITHM=[A-Z]+ )?DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*` (?:SQL SECURITY DEFINER )?")
 )
 
-// show is the text of an object, as SHOW CREATE has it in one of its columns; ""
-// where the user may not see it.
+// show returns the definition of an object, from a column of SHOW CREATE, or "" if the
+// user may not see it.
 func (r *mysqlReader) show(kind, name, column string) (text string, err error) {
 	rows, err := r.tx.QueryContext(r.ctx, "SHOW CREATE "+kind+" "+quoteMySQL(name))
-	if refused := (*mysqldriver.MySQLError)(nil); errors.As(err, &refused) && refused.Number == denied {
+	if mysqlErr := (*mysqldriver.MySQLError)(nil); errors.As(err, &mysqlErr) && mysqlErr.Number == denied {
 		return "", nil
 	}
 	if err != nil {
@@ -333,27 +334,28 @@ func (r *mysqlReader) show(kind, name, column string) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	into := make([]any, len(names))
+	dest := make([]any, len(names))
 	cells := make([]sql.NullString, len(names))
-	for i := range into {
-		into[i] = &cells[i]
+	for i := range dest {
+		dest[i] = &cells[i]
 	}
 	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
+		if err := rows.Scan(dest...); err != nil {
 			return "", err
 		}
 	}
 	if at := slices.Index(names, column); at >= 0 {
 		text = definer.ReplaceAllString(cells[at].String, "")
 	}
-	// What is written is without the database: it can be built in another.
+	// Without the name of the database, so that it can be created in another one.
 	return strings.ReplaceAll(text, quoteMySQL(r.name)+".", ""), rows.Err()
 }
 
-// denied is the error of a command on a table that the user has no right to.
+// denied is the error number for a table on which the user has no privileges.
 const denied = 1142
 
-// unquoteMySQL is the name in quotes, and that of a table in another database.
+// unquoteMySQL returns a name without quotes, or database.table for one that is
+// qualified.
 func unquoteMySQL(name string) string {
 	name = strings.ReplaceAll(strings.Trim(name, "`"), "`.`", ".")
 	return strings.ReplaceAll(name, "``", "`")
@@ -361,8 +363,8 @@ func unquoteMySQL(name string) string {
 
 func quoteMySQL(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
-// build writes the sequences and the tables, then what refers to others: foreign
-// keys, routines, views, triggers.
+// build writes the sequences and tables, then what refers to others: foreign keys,
+// routines, views, triggers.
 func (r *mysqlReader) build(c *adopt.Catalog) error {
 	var drop, foreignKeys []string
 	sequences, err := r.names("SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND table_type = 'SEQUENCE' ORDER BY 1")
@@ -378,14 +380,14 @@ func (r *mysqlReader) build(c *adopt.Catalog) error {
 		drop = append(drop, "DROP SEQUENCE IF EXISTS "+quoteMySQL(name))
 	}
 	built := map[string]bool{}
-	keys := map[string][]string{} // clauses of foreign keys, by table
+	keys := map[string][]string{} // foreign key clauses by table
 	for i, t := range c.Tables {
 		if t.View || slices.Contains(r.without, t.Name) {
-			built[t.Name] = !t.View // others of the project's migrations make it
+			built[t.Name] = !t.View // tables of other migrations exist already
 			continue
 		}
 		if !slices.ContainsFunc(t.Columns, func(col adopt.Column) bool { return !col.Hidden }) {
-			c.Tables[i].Skip = unreadable
+			c.Tables[i].Skip = skipUnreadable
 			continue
 		}
 		text, err := r.show("TABLE", t.Name, "Create Table")
@@ -443,7 +445,7 @@ func (r *mysqlReader) build(c *adopt.Catalog) error {
 		triggers = append(triggers, names...)
 	}
 	for _, name := range triggers {
-		if err := r.object(c, "TRIGGER", name); err != nil {
+		if err := r.buildObject(c, "TRIGGER", name); err != nil {
 			return err
 		}
 	}
@@ -454,7 +456,7 @@ func (r *mysqlReader) build(c *adopt.Catalog) error {
 	return err
 }
 
-// names are the texts that a query selects.
+// names returns the values of a query with one text column.
 func (r *mysqlReader) names(query string, args ...any) (names []string, err error) {
 	err = r.rows(query, func(scan func(...any) error) error {
 		var name string
@@ -468,15 +470,15 @@ func (r *mysqlReader) names(query string, args ...any) (names []string, err erro
 func (r *mysqlReader) routines(c *adopt.Catalog, kind, query string) error {
 	names, err := r.names(query)
 	for _, name := range names {
-		if err := r.object(c, kind, name); err != nil {
+		if err := r.buildObject(c, kind, name); err != nil {
 			return err
 		}
 	}
 	return err
 }
 
-// object writes a routine or a trigger, unless its text is hidden.
-func (r *mysqlReader) object(c *adopt.Catalog, kind, name string) error {
+// buildObject writes a routine or a trigger, unless its definition is hidden.
+func (r *mysqlReader) buildObject(c *adopt.Catalog, kind, name string) error {
 	column := "Create " + strings.ToUpper(kind[:1]) + strings.ToLower(kind[1:])
 	if kind == "TRIGGER" {
 		column = "SQL Original Statement"
@@ -496,8 +498,8 @@ func (r *mysqlReader) object(c *adopt.Catalog, kind, name string) error {
 	return nil
 }
 
-// views writes the views behind those that they read. One that reads what is not
-// built is skipped.
+// views writes views after those that they read. Views that read tables outside the
+// baseline are skipped.
 func (r *mysqlReader) views(c *adopt.Catalog, built map[string]bool) error {
 	texts := map[string]string{}
 	for i, t := range c.Tables {
@@ -516,8 +518,8 @@ func (r *mysqlReader) views(c *adopt.Catalog, built map[string]bool) error {
 	for more := true; more; {
 		more = false
 		for _, t := range c.Tables {
-			text, waits := texts[t.Name]
-			if !waits || lacks(text, built) != "" {
+			text, pending := texts[t.Name]
+			if !pending || missingTable(text, built) != "" {
 				continue
 			}
 			c.Build = append(c.Build, text)
@@ -527,14 +529,14 @@ func (r *mysqlReader) views(c *adopt.Catalog, built map[string]bool) error {
 		}
 	}
 	for name, text := range texts {
-		find(c, name).Skip = "it reads " + lacks(text, built) + ", which the baseline does not create"
+		find(c, name).Skip = "it reads " + missingTable(text, built) + ", which the baseline does not create"
 	}
 	return nil
 }
 
-// lacks is the first table that a view reads and that is not built.
-func lacks(text string, built map[string]bool) string {
-	for _, m := range read.FindAllStringSubmatch(text, -1) {
+// missingTable returns the first table that a view reads and that is not built, or "".
+func missingTable(text string, built map[string]bool) string {
+	for _, m := range viewSource.FindAllStringSubmatch(text, -1) {
 		if name := unquoteMySQL(m[1] + m[2]); !built[name] {
 			return name
 		}
@@ -542,7 +544,7 @@ func lacks(text string, built map[string]bool) string {
 	return ""
 }
 
-// cutLast cuts a text around the last of what separates.
+// cutLast is strings.Cut at the last occurrence of separator.
 func cutLast(text, separator string) (before, after string, found bool) {
 	at := strings.LastIndex(text, separator)
 	if at < 0 {

@@ -43,7 +43,7 @@ func markPostgres(ctx context.Context, o Options, migration string, at time.Time
 				return err
 			}
 		}
-		// As the runtime's migrations make it.
+		// Same as in the runtime's migrations.
 		_, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (id varchar(191), applied_at timestamptz NOT NULL, PRIMARY KEY (id))`)
 		if err == nil {
 			_, err = tx.Exec(ctx, `INSERT INTO schema_migrations (id, applied_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, migration, at)
@@ -55,7 +55,7 @@ func markPostgres(ctx context.Context, o Options, migration string, at time.Time
 func connectPostgres(ctx context.Context, url string) (*pgx.Conn, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, unread("PostgreSQL")
+		return nil, invalidURL("PostgreSQL")
 	}
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 5 * time.Second
@@ -66,13 +66,13 @@ func connectPostgres(ctx context.Context, url string) (*pgx.Conn, error) {
 		return conn, nil
 	}
 	where := fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)
-	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
+	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) {
 		return nil, &problem.Error{
-			Kind: problem.Failure, What: "the database refused the connection: " + refused.Message, Where: where,
+			Kind: problem.Failure, What: "the database refused the connection: " + pgErr.Message, Where: where,
 			Try: "check the user, the password and the name in DATABASE_URL",
 		}
 	}
-	return nil, silent(where, err)
+	return nil, unreachable(where, err)
 }
 
 // postgres reads one schema.
@@ -80,13 +80,13 @@ type postgres struct {
 	ctx    context.Context
 	tx     pgx.Tx
 	schema string
-	// without are tables that the baseline does not build: others of the project's
-	// migrations do.
+	// without are tables that the baseline does not create, because other migrations of
+	// the project do.
 	without []string
 }
 
-// rows calls each with every row of a query, whose $1 is the schema and whose $2
-// are the tables that are left out.
+// rows calls each for every row of a query, with the schema as $1 and the excluded
+// tables as $2.
 func (r *postgres) rows(query string, each func(pgx.Rows) error) error {
 	args := []any{r.schema}
 	if strings.Contains(query, "$2") {
@@ -105,7 +105,7 @@ func (r *postgres) rows(query string, each func(pgx.Rows) error) error {
 	return rows.Err()
 }
 
-// texts are what queries give that have one text a row.
+// texts returns the values of queries with one text column.
 func (r *postgres) texts(queries ...string) ([]string, error) {
 	var list []string
 	for _, query := range queries {
@@ -134,19 +134,19 @@ func (r *postgres) read() (adopt.Catalog, error) {
 	if r.schema != current {
 		c.Setting = "?search_path=" + url.QueryEscape(r.schema)
 	}
-	var there bool
-	if err := r.tx.QueryRow(r.ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", r.schema).Scan(&there); err != nil {
+	var exists bool
+	if err := r.tx.QueryRow(r.ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", r.schema).Scan(&exists); err != nil {
 		return c, err
 	}
-	if !there {
+	if !exists {
 		return c, &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("the database has no schema %q", r.schema), Where: "--schema", Try: "psql -c '\\dn'"}
 	}
-	// What the database writes then is without the schema: it can be built in
-	// another.
+	// With this search path the database omits the schema from definitions, so that
+	// they can be created in another one.
 	if _, err := r.tx.Exec(r.ctx, "SET LOCAL search_path TO "+pgx.Identifier{r.schema}.Sanitize()); err != nil {
 		return c, err
 	}
-	steps := []func(*adopt.Catalog) error{r.tables, r.abroad, r.columns, r.constraints, r.indexes, r.build}
+	steps := []func(*adopt.Catalog) error{r.tables, r.external, r.columns, r.constraints, r.indexes, r.build}
 	for _, step := range steps {
 		if err := step(&c); err != nil {
 			return c, err
@@ -158,7 +158,8 @@ func (r *postgres) read() (adopt.Catalog, error) {
 	return c, nil
 }
 
-// empty is the error of a schema without tables. It names those that have some.
+// empty returns the error for a schema without tables, which names schemas that have
+// some.
 func (r *postgres) empty() error {
 	u := &problem.Error{Kind: problem.Failure, What: fmt.Sprintf("the schema %q has no tables", r.schema), Where: "DATABASE_URL", Try: "check the name of the database in DATABASE_URL"}
 	others, err := r.texts(`SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -193,22 +194,22 @@ func (r *postgres) tables(c *adopt.Catalog) error {
 		case t.Name == "schema_migrations":
 			return nil
 		case slices.Contains(r.without, t.Name):
-			t.Skip = made
+			t.Skip = skipMigrated
 		case part:
 			t.Skip = "it is a partition: its rows are served with the partitioned table"
 		case kind == "f":
 			t.Skip = "it is a foreign table"
 		case !read:
-			t.Skip = unreadable
+			t.Skip = skipUnreadable
 		}
 		c.Tables = append(c.Tables, t)
 		return nil
 	})
 }
 
-// abroad are the views that read what the baseline does not build, through others
-// as well.
-const abroad = `WITH RECURSIVE reads AS (
+// external selects views that read something the baseline does not create, directly or
+// through other views.
+const external = `WITH RECURSIVE reads AS (
 		SELECT v.oid AS view, d.refobjid AS rel FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
 		WHERE n.nspname = $1 AND v.relkind IN ('v', 'm') AND d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
 		UNION SELECT r.view, d.refobjid FROM reads r JOIN pg_class v ON v.oid = r.rel AND v.relkind IN ('v', 'm') JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.objid = w.oid
@@ -217,8 +218,8 @@ const abroad = `WITH RECURSIVE reads AS (
 	FROM reads r JOIN pg_class v ON v.oid = r.view JOIN pg_class o ON o.oid = r.rel JOIN pg_namespace n ON n.oid = o.relnamespace
 	WHERE o.relkind = 'f' OR n.nspname NOT IN ($1, 'pg_catalog', 'information_schema') GROUP BY v.relname`
 
-func (r *postgres) abroad(c *adopt.Catalog) error {
-	return r.rows(abroad, func(rows pgx.Rows) error {
+func (r *postgres) external(c *adopt.Catalog) error {
+	return r.rows(external, func(rows pgx.Rows) error {
 		var view, other string
 		if err := rows.Scan(&view, &other); err != nil {
 			return err
@@ -231,7 +232,7 @@ func (r *postgres) abroad(c *adopt.Catalog) error {
 	})
 }
 
-// columns: a domain is read as what it stands for, an array as its elements.
+// columns reads domains as their base types and arrays as their element types.
 const columns = `SELECT c.relname, a.attname, coalesce(col_description(c.oid, a.attnum), ''),
 	format_type(b.oid, NULL), CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
 	coalesce(e.oid, 0) <> 0, NOT a.attnotnull AND NOT t.typnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid), t.typdefault, ''),
@@ -262,7 +263,7 @@ func (r *postgres) columns(c *adopt.Catalog) error {
 		switch {
 		case modifier < 4:
 		case col.Type == "numeric":
-			col.Size, col.Scale = (modifier-4)>>16&0xffff, ((modifier-4)&0x7ff^0x400)-0x400 // of 11 bits, with its sign
+			col.Size, col.Scale = (modifier-4)>>16&0xffff, ((modifier-4)&0x7ff^0x400)-0x400 // the scale is a signed number of 11 bits
 		case col.Type == "character varying" || col.Type == "character":
 			col.Size = modifier - 4
 		}
@@ -330,13 +331,13 @@ func (r *postgres) indexes(c *adopt.Catalog) error {
 		if err := rows.Scan(&table, &unique, &all); err != nil {
 			return err
 		}
-		noteIndex(find(c, table), all, unique)
+		addIndex(find(c, table), all, unique)
 		return nil
 	})
 }
 
-// build writes the statements that make the schema again. Each query gives one
-// text a row, in the order in which they can be run.
+// build writes the statements that recreate the schema. Each query returns one text per
+// row, in an order in which they can be executed.
 func (r *postgres) build(c *adopt.Catalog) (err error) {
 	const ext = ` AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.objid = %s.oid AND x.deptype = 'e')`
 	not := func(of string) string { return fmt.Sprintf(ext, of) }
@@ -353,7 +354,8 @@ func (r *postgres) build(c *adopt.Catalog) (err error) {
 		`SELECT 'CREATE SEQUENCE ' || quote_ident(c.relname) || ' AS ' || format_type(s.seqtypid, NULL) || ' INCREMENT ' || s.seqincrement || ' MINVALUE ' || s.seqmin || ' MAXVALUE ' || s.seqmax || ' START ' || s.seqstart
 			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
 			WHERE n.nspname = $1 AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d LEFT JOIN pg_class q ON q.oid = d.refobjid WHERE d.objid = c.oid AND (d.deptype = 'i' OR d.deptype = 'a' AND q.relname = ANY ($2)))` + not("c") + ` ORDER BY c.relname`,
-		// An aggregate has no definition; a function of tables comes behind them.
+		// Aggregates have no definition; functions that use table rows follow after the
+		// tables.
 		`SELECT replace(pg_get_functiondef(p.oid), ` + own + `, '') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 			WHERE n.nspname = $1 AND p.prokind IN ('f', 'p') AND NOT ` + ofTables + not("p") + ` ORDER BY p.oid`,
 		`SELECT CASE WHEN c.relispartition THEN 'CREATE TABLE ' || quote_ident(c.relname) || ' PARTITION OF ' || (SELECT quote_ident(q.relname) FROM pg_inherits h JOIN pg_class q ON q.oid = h.inhparent WHERE h.inhrelid = c.oid) || ' ' || pg_get_expr(c.relpartbound, c.oid)
@@ -428,10 +430,10 @@ func (r *postgres) build(c *adopt.Catalog) (err error) {
 	return err
 }
 
-// depth is how many relations stand above one: what must be there before it.
+// depth counts the relations above one, which must be created before it.
 func depth(table, below, above string) string {
 	return fmt.Sprintf(`(WITH RECURSIVE up(o, n) AS (SELECT h.%[3]s, 1 FROM %[1]s h WHERE h.%[2]s = c.oid UNION SELECT h.%[3]s, n + 1 FROM up JOIN %[1]s h ON h.%[2]s = up.o) SELECT coalesce(max(n), 0) FROM up)`, table, below, above)
 }
 
-// ofTables says that a function takes or gives rows of tables.
+// ofTables is the condition that a function has table rows as parameters or result.
 const ofTables = `EXISTS (SELECT FROM pg_type t WHERE t.typrelid <> 0 AND (t.oid = p.prorettype OR t.oid = ANY (p.proargtypes::oid[])) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))`

@@ -19,7 +19,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// openSQLite opens a file that is there.
+// openSQLite opens an existing file.
 func openSQLite(o Options, parameters url.Values) (*sql.DB, error) {
 	_, path, _ := strings.Cut(o.URL, ":")
 	if path = strings.TrimPrefix(path, "//"); !filepath.IsAbs(path) {
@@ -64,7 +64,8 @@ func markSQLite(ctx context.Context, o Options, migration string, at time.Time) 
 		"INSERT OR IGNORE INTO schema_migrations (id, applied_at) VALUES (?, ?)", migration, at)
 }
 
-// mark makes the table of migrations, as the runtime's migrations do, and adds one.
+// mark creates the table of migrations, like the runtime's migrations, and inserts a
+// row.
 func mark(ctx context.Context, pool *sql.DB, table, row, migration string, at time.Time) error {
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
@@ -80,13 +81,13 @@ func mark(ctx context.Context, pool *sql.DB, table, row, migration string, at ti
 	return tx.Commit()
 }
 
-// sqlReader reads rows of a catalog.
+// sqlReader reads rows in a transaction.
 type sqlReader struct {
 	ctx context.Context
 	tx  *sql.Tx
 }
 
-// rows calls each with what scans every row of a query.
+// rows calls each for every row of a query, with the function that scans it.
 func (r sqlReader) rows(query string, each func(scan func(...any) error) error, args ...any) error {
 	rows, err := r.tx.QueryContext(r.ctx, query, args...)
 	if err != nil {
@@ -118,7 +119,7 @@ func (r sqliteReader) tables(c *adopt.Catalog) error {
 		case t.Name == migrationsTable:
 			return nil
 		case slices.Contains(r.without, t.Name):
-			t.Skip = made
+			t.Skip = skipMigrated
 		case kind == "virtual":
 			t.Skip = "it is a virtual table"
 		}
@@ -129,7 +130,7 @@ func (r sqliteReader) tables(c *adopt.Catalog) error {
 	})
 }
 
-// each calls a function with every table that can be served.
+// each calls do for every table that can be served.
 func each(c *adopt.Catalog, do func(*adopt.Table) error) error {
 	for i := range c.Tables {
 		if c.Tables[i].Skip != "" {
@@ -144,8 +145,8 @@ func each(c *adopt.Catalog, do func(*adopt.Table) error) error {
 
 func (r sqliteReader) columns(c *adopt.Catalog) error {
 	return each(c, func(t *adopt.Table) error {
-		parts := map[int]string{} // of the key
-		counted := ""
+		parts := map[int]string{} // columns of the key by position
+		integerColumn := ""
 		err := r.rows(`SELECT name, type, "notnull", coalesce(dflt_value, ''), pk, hidden FROM pragma_table_xinfo(?)`, func(scan func(...any) error) error {
 			var col adopt.Column
 			var kind string
@@ -159,7 +160,7 @@ func (r sqliteReader) columns(c *adopt.Catalog) error {
 			if part > 0 {
 				parts[part] = col.Name
 				if strings.EqualFold(kind, "integer") {
-					counted = col.Name
+					integerColumn = col.Name
 				}
 			}
 			t.Columns = append(t.Columns, col)
@@ -176,7 +177,7 @@ func (r sqliteReader) columns(c *adopt.Catalog) error {
 			return err
 		}
 		for i, col := range t.Columns {
-			if len(parts) == 1 && rowid && col.Name == counted {
+			if len(parts) == 1 && rowid && col.Name == integerColumn {
 				t.Columns[i].Identity, t.Columns[i].Null = true, false
 			}
 		}
@@ -186,8 +187,8 @@ func (r sqliteReader) columns(c *adopt.Catalog) error {
 
 var sized = regexp.MustCompile(`^([^(]*)(?:\( *([0-9]+) *(?:, *([0-9]+) *)?\))?`)
 
-// sqliteType is the type that a declaration stands for, by SQLite's own rules and
-// by what people mean by the words.
+// sqliteType sets the type of a declaration, by SQLite's rules and by the usual meaning
+// of type names.
 func sqliteType(c *adopt.Column, declared string) {
 	m := sized.FindStringSubmatch(strings.ToLower(declared))
 	name := strings.TrimSpace(m[1])
@@ -245,17 +246,17 @@ func (r sqliteReader) keys(c *adopt.Catalog) error {
 				t.Refs, last = append(t.Refs, adopt.Ref{Table: other, OnDelete: actions[action]}), id
 			}
 			ref := &t.Refs[len(t.Refs)-1]
-			if key := find(c, other).Key; to == "" && len(ref.Targets) < len(key) { // the key is meant
+			if key := find(c, other).Key; to == "" && len(ref.Targets) < len(key) { // the primary key is implied
 				to = key[len(ref.Targets)]
 			}
-			ref.Columns, ref.Targets = append(ref.Columns, exactly(t, from)), append(ref.Targets, exactly(find(c, other), to))
+			ref.Columns, ref.Targets = append(ref.Columns, declaredName(t, from)), append(ref.Targets, declaredName(find(c, other), to))
 			return nil
 		}, t.Name)
 	})
 }
 
-// exactly is the name of a column as its table has it: SQLite takes any case.
-func exactly(t *adopt.Table, name string) string {
+// declaredName returns the name of a column as declared: SQLite ignores case.
+func declaredName(t *adopt.Table, name string) string {
 	for _, c := range t.Columns {
 		if strings.EqualFold(c.Name, name) {
 			return c.Name
@@ -272,7 +273,7 @@ func (r sqliteReader) indexes(c *adopt.Catalog) error {
 			if len(columns) == 0 {
 				return
 			}
-			noteIndex(t, columns, unique)
+			addIndex(t, columns, unique)
 		}
 		err := r.rows(`SELECT l.name, l."unique" AND NOT l.partial, coalesce(i.name, '') FROM pragma_index_list(?) l, pragma_index_info(l.name) i ORDER BY l.seq, i.seqno`, func(scan func(...any) error) error {
 			var index, column string
@@ -292,8 +293,8 @@ func (r sqliteReader) indexes(c *adopt.Catalog) error {
 	})
 }
 
-// noteIndex notes an index of a table. An expression in it is a column "".
-func noteIndex(t *adopt.Table, columns []string, unique bool) {
+// addIndex records an index of a table. An expression is recorded as the column "".
+func addIndex(t *adopt.Table, columns []string, unique bool) {
 	if columns[0] != "" && !slices.Contains(t.Indexed, columns[0]) {
 		t.Indexed = append(t.Indexed, columns[0])
 	}
@@ -325,14 +326,14 @@ func (r sqliteReader) build(c *adopt.Catalog) error {
 
 func quoteSQLite(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// checksOf are the checks in the text of a CREATE TABLE.
+// checksOf returns the CHECK expressions in a CREATE TABLE statement.
 func checksOf(text string) []string {
 	var checks []string
 	word := ""
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '\'' || c == '"' || c == '`' || c == '[':
-			i = pastQuote(text, i)
+			i = closingQuote(text, i)
 			word = ""
 		case strings.HasPrefix(text[i:], "--"):
 			for i < len(text) && text[i] != '\n' {
@@ -343,7 +344,7 @@ func checksOf(text string) []string {
 				i += end + 1
 			}
 		case c == '(' && strings.EqualFold(word, "check"):
-			end := pastParen(text, i)
+			end := closingParen(text, i)
 			checks = append(checks, text[i:min(end+1, len(text))])
 			i, word = end, ""
 		case c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9':
@@ -360,8 +361,8 @@ func checksOf(text string) []string {
 	return checks
 }
 
-// pastQuote is where the quoted text that begins at i ends.
-func pastQuote(text string, i int) int {
+// closingQuote returns the index of the closing quote for the quote at i.
+func closingQuote(text string, i int) int {
 	end := text[i]
 	if end == '[' {
 		end = ']'
@@ -371,13 +372,13 @@ func pastQuote(text string, i int) int {
 	return i
 }
 
-// pastParen is where the parenthesis at i is closed.
-func pastParen(text string, i int) int {
+// closingParen returns the index of the closing parenthesis for the one at i.
+func closingParen(text string, i int) int {
 	depth := 0
 	for ; i < len(text); i++ {
 		switch text[i] {
 		case '\'', '"', '`', '[':
-			i = pastQuote(text, i)
+			i = closingQuote(text, i)
 		case '(':
 			depth++
 		case ')':

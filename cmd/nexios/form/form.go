@@ -1,5 +1,5 @@
-// Package form asks a person questions on a terminal: []Question in, Answers
-// out. It knows nothing of what the answers are for.
+// Package form asks a user questions on a terminal. It does not depend on what the
+// answers are used for.
 package form
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/charmbracelet/lipgloss"
 )
 
-// Kind is how a question is answered.
+// Kind is the kind of a question.
 type Kind int
 
-// The kinds of question.
+// Kinds of questions.
 const (
 	Text    Kind = iota // one line
 	Choice              // one of Choices
@@ -23,25 +23,25 @@ const (
 	Confirm             // "yes" or "no"
 )
 
-// Question is one thing to ask.
+// Question is a question.
 type Question struct {
-	Key     string // names the answer
+	Key     string // key of the answer
 	Title   string
-	Help    string // below the title; may be empty
+	Help    string // shown below the title; may be empty
 	Kind    Kind
 	Choices []string
-	About   map[string]string // a few words on each choice; nil for none
+	About   map[string]string // descriptions of choices; may be nil
 	Default []string
-	// Check refuses an answer, which is the last of those given; nil accepts all.
+	// Check validates the latest answer in given; nil accepts all.
 	Check func(given Answers) error
-	// When says, from the answers before, whether to ask at all; nil always.
+	// When reports, given the previous answers, whether to ask; nil means always.
 	When func(given Answers) bool
 }
 
-// Answers are the words given to each question asked, by key.
+// Answers are the words of each answer, by key.
 type Answers map[string][]string
 
-// One returns the first word of an answer, "" when it was not asked.
+// One returns the first word of an answer, or "" if the question was not asked.
 func (a Answers) One(key string) string {
 	if len(a[key]) == 0 {
 		return ""
@@ -49,13 +49,14 @@ func (a Answers) One(key string) string {
 	return a[key][0]
 }
 
-// ErrCancelled says that the person left without answering.
+// ErrCancelled means that the user cancelled the questions.
 var ErrCancelled = errors.New("cancelled")
 
-// Ask puts the questions in order and returns the answers, or ErrCancelled when
-// the person pressed ctrl-c, the input ended or ctx was cancelled.
+// Ask asks the questions in order and returns the answers, or ErrCancelled if the user
+// pressed ctrl-c, the input ended or ctx was cancelled.
 //
-// On a screen one can go back with shift-tab; accessible asks by plain lines
+// By default each question has a page, and shift-tab goes back; accessible asks by
+// lines instead, for screen readers and terminals without cursor movement.
 // instead, for screen readers and terminals that cannot move the cursor.
 func Ask(ctx context.Context, in io.Reader, out io.Writer, accessible bool, questions []Question) (Answers, error) {
 	var s sheet
@@ -77,7 +78,7 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer, accessible bool, ques
 	return s.given(len(s)), nil
 }
 
-// entry is a question with its answer so far.
+// entry is a question and its current answer.
 type entry struct {
 	Question
 	one  string
@@ -105,10 +106,10 @@ func (e *entry) words() []string {
 	return []string{e.one}
 }
 
-// sheet is all of them, in the order in which they are asked.
+// sheet is all questions, in order.
 type sheet []*entry
 
-// given are the answers to the first n questions, without those not asked.
+// given returns the answers to the first n questions, without those not asked.
 func (s sheet) given(n int) Answers {
 	answers := Answers{}
 	for _, e := range s[:n] {
@@ -121,7 +122,7 @@ func (s sheet) given(n int) Answers {
 
 func (s sheet) asks(i int) bool { return s[i].When == nil || s[i].When(s.given(i)) }
 
-// options are the choices with what is said about them.
+// options returns the choices with their descriptions.
 func (q Question) options() []huh.Option[string] {
 	width := 0
 	for _, choice := range q.Choices {
@@ -136,8 +137,8 @@ func (q Question) options() []huh.Option[string] {
 	return options
 }
 
-// field is the i-th question as huh asks it, which asks again as long as the
-// answer is refused and the input has not ended.
+// field returns the i-th question as a field of huh, which repeats the question until
+// the answer is valid or the input ends.
 func (s sheet) field(i int, ended *bool) huh.Field {
 	e := s[i]
 	check := func(words ...string) error {
@@ -152,7 +153,7 @@ func (s sheet) field(i int, ended *bool) huh.Field {
 	switch e.Kind {
 	case Choice:
 		list := huh.NewSelect[string]().Title(e.Title).Description(e.Help).Options(e.options()...).Value(&e.one).Validate(one)
-		const lines = 20 // of a terminal of 24: the title stays in sight
+		const lines = 20 // in a terminal of 24 lines, so that the title stays visible
 		if len(e.Choices) > lines-2 {
 			list = list.Height(lines)
 		}
@@ -166,7 +167,7 @@ func (s sheet) field(i int, ended *bool) huh.Field {
 	return huh.NewInput().Title(e.Title).Description(e.Help).Value(&e.one).Validate(one)
 }
 
-// onScreen asks one question a page.
+// onScreen asks one question per page.
 func (s sheet) onScreen(ctx context.Context, in io.Reader, out io.Writer) error {
 	var pages []*huh.Group
 	for i := range s {
@@ -175,9 +176,9 @@ func (s sheet) onScreen(ctx context.Context, in io.Reader, out io.Writer) error 
 	return huh.NewForm(pages...).WithTheme(theme()).WithInput(in).WithOutput(out).WithShowHelp(true).RunWithContext(ctx)
 }
 
-// theme uses the terminal's own colours, light or dark. What is read has its
-// foreground: colours 7 and 8 of some terminals are like their background. The
-// chosen button stands in brackets, for terminals without colour.
+// theme uses the terminal's colours, light or dark. Text uses the default foreground:
+// in some terminals colours 7 and 8 resemble the background. The selected button has
+// brackets, for terminals without colours.
 func theme() *huh.Theme {
 	t := huh.ThemeBase16()
 	for _, styles := range []*huh.FieldStyles{&t.Focused, &t.Blurred} {
@@ -189,7 +190,7 @@ func theme() *huh.Theme {
 	return t
 }
 
-// byLine asks one question after the other.
+// byLine asks the questions by lines.
 func (s sheet) byLine(ctx context.Context, in io.Reader, out io.Writer) error {
 	answers := &lines{ctx: ctx, in: in}
 	for i, e := range s {
@@ -215,8 +216,8 @@ func (s sheet) byLine(ctx context.Context, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// lines reads a line at a time and never ahead, since each question has a
-// scanner of its own. It ends when its context does.
+// lines reads single bytes, never past the line, since each question has its own
+// scanner. It ends when its context is done.
 type lines struct {
 	ctx   context.Context
 	in    io.Reader

@@ -51,16 +51,16 @@ func TestByLine(t *testing.T) {
 		{"every answer", "x\n1\n8\n1\n3\n0\nn\n",
 			Answers{"name": {"x"}, "kind": {"big"}, "size": {"8"}, "parts": {"a", "b", "c"}, "sure": {"no"}}, "0 to continue"},
 		{"none of many", "x\n\n2\n0\ny\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {}, "sure": {"yes"}}, ""},
-		{"refused, then right", "a b\nx\n\n0\n\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "one word only"},
-		{"refused for an earlier answer", "x\n1\nx\n7\n0\n\n", Answers{"name": {"x"}, "kind": {"big"}, "size": {"7"}, "parts": {"b"}, "sure": {"yes"}}, "the name again"},
-		{"refused of many", "single\n\n1\n0\n1\n0\n\n", Answers{"name": {"single"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "one part only"},
+		{"rejected, then valid", "a b\nx\n\n0\n\n", Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "one word only"},
+		{"rejected because of an earlier answer", "x\n1\nx\n7\n0\n\n", Answers{"name": {"x"}, "kind": {"big"}, "size": {"7"}, "parts": {"b"}, "sure": {"yes"}}, "the name again"},
+		{"rejected choices", "single\n\n1\n0\n1\n0\n\n", Answers{"name": {"single"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}, "one part only"},
 		{"not a number", "x\nbig\n1\n\n0\n\n", Answers{"name": {"x"}, "kind": {"big"}, "size": {"9"}, "parts": {"b"}, "sure": {"yes"}}, "between 1 and 2"},
-		{"ends at once", "", nil, ""},
+		{"empty input", "", nil, ""},
 		{"ends at a choice", "x\n", nil, ""},
 		{"ends at many", "x\n2\n1\n", nil, ""},
 		{"ends at the last", "x\n2\n0\n", nil, ""},
-		{"ends in what is refused", "a b\n", nil, "one word only"},
-		{"ends in what is refused of many", "single\n\n1\n0\n", nil, "one part only"},
+		{"ends after a rejected answer", "a b\n", nil, "one word only"},
+		{"ends after rejected choices", "single\n\n1\n0\n", nil, "one part only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -78,14 +78,14 @@ func TestByLine(t *testing.T) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 			if !strings.Contains(out.String(), c.shown) || strings.Contains(out.String(), "\x1b[") {
-				t.Errorf("without %q, or with colours:\n%q", c.shown, out.String())
+				t.Errorf("output lacks %q or has colours:\n%q", c.shown, out.String())
 			}
 		})
 	}
 }
 
-// A later Ask goes on where the one before stopped reading.
-func TestByLineReadsNothingAhead(t *testing.T) {
+// A later Ask continues where the previous one stopped reading.
+func TestByLineDoesNotReadAhead(t *testing.T) {
 	t.Parallel()
 	in := strings.NewReader("x\n\n0\n\nrest\n")
 	if _, err := Ask(context.Background(), in, io.Discard, true, questions()); err != nil {
@@ -113,7 +113,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	}
 }
 
-// screen is what was drawn so far, without its colours.
+// screen records what was drawn, without colours.
 type screen struct {
 	mu    sync.Mutex
 	drawn string
@@ -135,7 +135,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// waitFor waits until the text was drawn, and forgets all until its end.
+// waitFor waits until text has been drawn, and drops everything up to its end.
 func (s *screen) waitFor(t *testing.T, text string) {
 	deadline := time.After(10 * time.Second)
 	for {
@@ -158,7 +158,7 @@ func (s *screen) waitFor(t *testing.T, text string) {
 	}
 }
 
-// key presses wait for what they answer, as a person does.
+// key is a key press and the text to wait for before it.
 type key struct{ seen, press string }
 
 const (
@@ -178,13 +178,13 @@ func TestOnScreen(t *testing.T) {
 	}{
 		{"every question", []key{{"Name?", "x" + enter}, {"Kind?", "\x1b[A" + enter}, {"Size?", enter}, {"Parts?", "x" + enter}, {"Sure?", "n"}},
 			Answers{"name": {"x"}, "kind": {"big"}, "size": {"9"}, "parts": {"a", "b"}, "sure": {"no"}}},
-		{"a question is left out", []key{{"Name?", "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"[ Yes ]", "\x1b[C"}, {"[ No ]", enter}},
+		{"a skipped question", []key{{"Name?", "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"[ Yes ]", "\x1b[C"}, {"[ No ]", enter}},
 			Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"no"}}},
-		{"refused inline", []key{{"Name?", "a b" + enter}, {"one word only", wipe + "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
+		{"rejected inline", []key{{"Name?", "a b" + enter}, {"one word only", wipe + "x" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
 			Answers{"name": {"x"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
-		{"refused of many", []key{{"Name?", "single" + enter}, {"Kind?", enter}, {"Parts?", "x" + enter}, {"one part only", "x" + enter}, {"Sure?", enter}},
+		{"rejected choices", []key{{"Name?", "single" + enter}, {"Kind?", enter}, {"Parts?", "x" + enter}, {"one part only", "x" + enter}, {"Sure?", enter}},
 			Answers{"name": {"single"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
-		{"back and another answer", []key{{"Name?", "x" + enter}, {"Kind?", back}, {"Name?", wipe + "y" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
+		{"back and change an answer", []key{{"Name?", "x" + enter}, {"Kind?", back}, {"Name?", wipe + "y" + enter}, {"Kind?", enter}, {"Parts?", enter}, {"Sure?", enter}},
 			Answers{"name": {"y"}, "kind": {"small"}, "parts": {"b"}, "sure": {"yes"}}},
 		{"ctrl-c at the first", []key{{"Name?", ctrlC}}, nil},
 		{"ctrl-c at a choice", []key{{"Name?", "x" + enter}, {"Kind?", down + ctrlC}}, nil},

@@ -1,11 +1,11 @@
-// Added to pages by the development server: loads the page again when a newer
-// version runs, and shows why when it does not. Uses nothing that a strict
-// content security policy or trusted types forbid.
+// Added to pages by the development server: reloads the page when a newer version
+// runs, and shows errors when it does not. Works under a strict content security
+// policy and trusted types.
 (() => {
   if (window.__nexios) return;
   window.__nexios = true;
   const script = document.currentScript;
-  const mine = new URL(script.src).searchParams.get("v");
+  const ownVersion = new URL(script.src).searchParams.get("v");
   const refresh = script.hasAttribute("data-refresh");
   let root = null;
   let timer = 0;
@@ -57,12 +57,12 @@
       add(box, "pre", e.message);
       if (e.source) {
         const tabs = e.source.replace(/\t/g, "    ");
-        // Columns count bytes. What stands before the caret is written again,
-        // unseen, as not every letter is as wide as a space.
+        // Columns count bytes. The text before the caret is repeated invisibly,
+        // because not every character is as wide as a space.
         const before = new TextDecoder().decode(new TextEncoder().encode(e.source).slice(0, Math.max(0, (e.column || 1) - 1)));
         const gutter = String(e.line) + " | ";
         const source = add(box, "pre", gutter + tabs + (e.column ? "\n" : ""), "source");
-        source.tabIndex = 0; // it scrolls
+        source.tabIndex = 0; // scrollable
         if (e.column) {
           add(source, "span", gutter + before.replace(/\t/g, "    "), "unseen");
           source.append("^");
@@ -74,7 +74,7 @@
     (document.body || document.documentElement).append(root);
   };
 
-  // Style sheets are exchanged in place, anything else needs the page again.
+  // Style sheets are replaced in place; other files require a reload.
   const assets = (files) => {
     if (!files.every((f) => f.endsWith(".css"))) return location.reload();
     for (const link of document.querySelectorAll('link[rel~="stylesheet"]')) {
@@ -89,13 +89,13 @@
     }
   };
 
-  // The page at /dev is exchanged in place instead; what is open stays open,
-  // and nothing moves under a selection.
-  const again = async () => {
+  // The page at /dev is updated in place: open details stay open, and nothing
+  // changes while text is selected.
+  const update = async () => {
     if (String(getSelection())) return;
-    const answer = await fetch(location.href);
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(location.href);
+    if (!response.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const { id } of document.querySelectorAll("details[open]")) {
       const same = page.getElementById(id);
       if (same) same.open = true;
@@ -107,23 +107,23 @@
     if (focus) document.getElementById(focus.id)?.querySelector("summary").focus();
   };
 
-  const hear = (s) => {
-    if (refresh) return void again().catch(() => {});
+  const onStatus = (s) => {
+    if (refresh) return void update().catch(() => {});
     if (s.assets && s.assets.length) return assets(s.assets);
     if (s.state === "failed" || s.state === "down") return overlay(s);
     if (s.state !== "ok") return;
     clear();
-    if (s.version && s.version !== mine) location.reload();
+    if (s.version && s.version !== ownVersion) location.reload();
   };
 
   const connect = () => {
     const socket = new WebSocket((location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/__nexios/live");
-    socket.addEventListener("message", (m) => hear(JSON.parse(m.data)));
+    socket.addEventListener("message", (m) => onStatus(JSON.parse(m.data)));
     socket.addEventListener("close", () => {
       clearTimeout(timer);
       timer = setTimeout(connect, 700);
     });
   };
   connect();
-  if (refresh) setInterval(() => document.hidden || again().catch(() => {}), 2000);
+  if (refresh) setInterval(() => document.hidden || update().catch(() => {}), 2000);
 })();
