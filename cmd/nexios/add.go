@@ -255,8 +255,8 @@ func featureHelp(feature scaffold.Feature) string {
 	return b.String()
 }
 
-// optionalName accepts an optional name for a feature that can be added more than once, and
-// no other arguments.
+// optionalName accepts an optional name for a feature that can be added more than once,
+// and no other arguments.
 func optionalName(feature scaffold.Feature) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if feature.Repeats && len(args) > 0 {
@@ -266,7 +266,8 @@ func optionalName(feature scaffold.Feature) cobra.PositionalArgs {
 	}
 }
 
-// isNameOption reports whether the option is given as the argument after the feature's name.
+// isNameOption reports whether the option is given as the argument after the feature's
+// name.
 func isNameOption(f scaffold.Feature, o scaffold.Option) bool { return f.Repeats && o.Name == "name" }
 
 // addFeature runs `nexios add FEATURE` once all its arguments are known. If question is

@@ -225,8 +225,8 @@ func indexChanged(p spec.Project) int {
 	return slices.IndexFunc(p.Resources, func(r spec.Resource) bool { return r.Existing != nil && len(r.Changed) > 0 })
 }
 
-// checkRebuild rejects regenerating a baseline whose tables later migrations have changed:
-// those migrations would not find the columns they change.
+// checkRebuild rejects regenerating a baseline whose tables later migrations have
+// changed: those migrations would not find the columns they change.
 func checkRebuild(old, now spec.Project, file string) error {
 	at := indexChanged(old)
 	if at < 0 || reflect.DeepEqual(old.Resources, now.Resources) {

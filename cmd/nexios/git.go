@@ -40,8 +40,9 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	return plainGit(ctx, dir, append(safe, args...)...)
 }
 
-// plainGit runs git without programs that git itself would start: no hooks, no file system
-// monitor, no fetching, no implicit bare repositories, and no writes to the index.
+// plainGit runs git without programs that git itself would start: no hooks, no file
+// system monitor, no fetching, no implicit bare repositories, and no writes to the
+// index.
 func plainGit(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	return plainGitCommand(ctx, dir, args...).Output()
 }

@@ -65,8 +65,8 @@ func confirmOpen(cmd *cobra.Command, f changeFlags, resources []string) error {
 	}
 }
 
-// callableNotice returns a notice about resources that anybody may call, or "" if there are
-// none. when is "now" or "then".
+// callableNotice returns a notice about resources that anybody may call, or "" if there
+// are none. when is "now" or "then".
 func callableNotice(when string, resources []string) string {
 	if len(resources) == 0 {
 		return ""
@@ -122,9 +122,9 @@ func checkGuards(open opened) finding {
 	return finding{"guards", statusOK, "resources that change data require a login", ""}
 }
 
-// deletionNotice returns a notice about new references by which users keep rows of others from
-// being deleted, and the modifiers that change this. was is the previous resource, or
-// zero for a new one.
+// deletionNotice returns a notice about new references by which users keep rows of
+// others from being deleted, and the modifiers that change this. was is the previous
+// resource, or zero for a new one.
 func deletionNotice(p spec.Project, was, now spec.Resource) string {
 	var lines []string
 	for _, f := range p.Crossing(now) {

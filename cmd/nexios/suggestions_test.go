@@ -16,9 +16,9 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// TestSuggestionsParse checks the commands that errors and findings in the sources suggest: a
-// line that starts with a program must be a valid command line. Values known only at
-// run time are replaced by x; TestStories checks the real ones.
+// TestSuggestionsParse checks the commands that errors and findings in the sources
+// suggest: a line that starts with a program must be a valid command line. Values known
+// only at run time are replaced by x; TestStories checks the real ones.
 func TestSuggestionsParse(t *testing.T) {
 	count := 0
 	for _, root := range []string{".", "../../scaffold", "../../templates"} {

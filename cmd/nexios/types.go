@@ -44,7 +44,8 @@ func checkTypes(cmd *cobra.Command, dir, overlay string, replace map[string]stri
 	return strings.Join(c.errs, "\n"), nil
 }
 
-// typeCheck type-checks the project's packages and records types in info, unless it is nil.
+// typeCheck type-checks the project's packages and records types in info, unless it is
+// nil.
 func typeCheck(cmd *cobra.Command, dir, overlay string, replace map[string]string, info *types.Info) (*checker, error) {
 	flags := append([]string{"-buildvcs=false"}, ignoreVendor(dir)...)
 	if overlay != "" {

@@ -89,8 +89,8 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 	return f.carryOut(cmd, s)
 }
 
-// undoConflictHelp returns how to remove the edits that keep a step from being undone. Stashing
-// works if git has the files as the step wrote them.
+// undoConflictHelp returns how to remove the edits that keep a step from being undone.
+// Stashing works if git has the files as the step wrote them.
 func undoConflictHelp(ctx context.Context, dir string, p plan.Plan) string {
 	at := func(op plan.Op) string { return "HEAD:./" + op.Path }
 	var names []string

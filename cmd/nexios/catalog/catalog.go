@@ -79,8 +79,8 @@ func Mark(ctx context.Context, o Options, migration string) error {
 	return markPostgres(ctx, o, migration, at)
 }
 
-// unreachable returns the error for a database that cannot be reached. It omits the text of
-// err, which could contain the password in the URL.
+// unreachable returns the error for a database that cannot be reached. It omits the
+// text of err, which could contain the password in the URL.
 func unreachable(where string, err error) error {
 	e := &problem.Error{Kind: problem.Failure, What: "the database does not answer", Where: where, Try: "check that it runs, and the host and port of DATABASE_URL"}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

@@ -129,8 +129,8 @@ func (r *mysqlReader) columns(c *adopt.Catalog) error {
 	})
 }
 
-// defaultExpr returns the default of a column as an expression: MySQL reports text without
-// quotes.
+// defaultExpr returns the default of a column as an expression: MySQL reports text
+// without quotes.
 func (r *mysqlReader) defaultExpr(value sql.NullString, extra string) string {
 	switch {
 	case !value.Valid || value.String == "NULL":

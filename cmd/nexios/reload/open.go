@@ -233,8 +233,8 @@ func (s *server) address() (host string, port int, err error) {
 	return host, port, nil
 }
 
-// confirmPort decides whether to use another port when the requested one is in use. It asks
-// the user; without one it agrees, unless the port was given as a number.
+// confirmPort decides whether to use another port when the requested one is in use. It
+// asks the user; without one it agrees, unless the port was given as a number.
 func (s *server) confirmPort(t *process.TakenPort) error {
 	switch {
 	case s.o.Yes:

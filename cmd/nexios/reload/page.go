@@ -83,8 +83,8 @@ func loopbackName(host string) bool {
 	return ip == nil || ip.IsLoopback()
 }
 
-// rejectRebinding rejects Host headers with names that could be pointed at this machine (DNS
-// rebinding), but allows other machines: a phone may open a page as well.
+// rejectRebinding rejects Host headers with names that could be pointed at this machine
+// (DNS rebinding), but allows other machines: a phone may open a page as well.
 func rejectRebinding(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !proxy.LocalName(r.Host) {

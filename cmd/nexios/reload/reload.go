@@ -255,7 +255,8 @@ func asset(name string) bool {
 	return false
 }
 
-// fileChanged records a change of path. If it can affect responses, requests wait from here on.
+// fileChanged records a change of path. If it can affect responses, requests wait from
+// here on.
 func (s *server) fileChanged(path string) {
 	s.untested.changed(s.root, path)
 	need := s.classify(path)

@@ -27,7 +27,7 @@ type Status struct {
 	Logs     []event.Event   `json:"logs,omitempty"`
 }
 
-// told returns the data of the page at /dev for programs.
+// status returns the data of the page at /dev for programs.
 func (v devView) status() Status {
 	return Status{URL: v.Address, Build: v.Build, Failed: v.Failed, Test: v.Test, Requests: v.Requests, Logs: v.Logs}
 }

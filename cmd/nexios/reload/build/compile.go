@@ -272,7 +272,8 @@ func (c *compiler) compile(ctx context.Context, g *Graph, e edit) (*Graph, []str
 	return g.edited(packages, e.files), names, nil
 }
 
-// compilePackage compiles p to a new archive, like `go build` with leanFlags or debugFlags.
+// compilePackage compiles p to a new archive, like `go build` with leanFlags or
+// debugFlags.
 func (c *compiler) compilePackage(ctx context.Context, env goEnv, p *pkg, find func(string) *pkg) error {
 	base := filepath.Join(c.state, "pkg-"+strconv.FormatInt(c.count.Add(1), 10))
 	var config strings.Builder

@@ -55,7 +55,7 @@ func (w world) files() map[string]string {
 	}
 	files := map[string]string{
 		"go.mod": "module sample\n\ngo 1.24\n",
-		"low/low.go": fmt.Sprintf(`// Package low is imported by all others.
+		"low/low.go": fmt.Sprintf(`// Package low is imported by all other packages.
 package low
 
 %s%s// Constant is folded into importers.
@@ -121,7 +121,7 @@ import (
 	"sample/mid"
 )
 
-// All knows low only through mid, and by itself.
+// All uses low directly and through mid.
 func All() []int {
 	return low.Map([]int{mid.Sum(), int(mid.Size), mid.Line(), mid.Order}, func(n int) int { return n + low.Constant })
 }
@@ -174,7 +174,7 @@ func main() {
 		files["top/tag_not.go"] = "//go:build !never\n\npackage top\n\nconst Tagged = true\n"
 	}
 	if w.unused {
-		files["other/other.go"] = "package other // imported by nobody\n"
+		files["other/other.go"] = "package other // not imported\n"
 	}
 	return files
 }

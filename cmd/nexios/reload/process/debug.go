@@ -344,8 +344,8 @@ func (g *debugger) kill() {
 	}
 }
 
-// programPID returns the pid of the program, or 0. It searches the process tree, because dlv
-// reports the pid only when the program is halted.
+// programPID returns the pid of the program, or 0. It searches the process tree,
+// because dlv reports the pid only when the program is halted.
 func (g *debugger) programPID() int {
 	dlv, err := process.NewProcess(int32(g.app.cmd.Process.Pid))
 	if err != nil {

@@ -107,7 +107,7 @@ func (f *frames) closeFrame() []byte {
 }
 
 // frameLength returns the number of bytes after the header of a frame, including the
-// mask; whole is false if the header is incomplete.
+// mask; complete is false if the header is incomplete.
 func frameLength(head []byte) (length uint64, complete bool) {
 	if len(head) < 2 {
 		return 0, false
