@@ -237,11 +237,11 @@ func checkRebuild(old, now spec.Project, file string) error {
 		What:  "the baseline cannot be regenerated: later migrations have changed " + old.Resources[at].TableName(),
 		Where: file, Try: "add each new column with nexios add field; its migration skips one that exists",
 	}
-	for _, is := range now.Resources {
-		was, _ := old.Resource(is.Name)
-		for _, word := range is.Fields {
-			if was.Name == is.Name && !slices.Contains(was.Fields, word) {
-				p.Try = "nexios add field " + is.Name + " " + word
+	for _, after := range now.Resources {
+		before, _ := old.Resource(after.Name)
+		for _, word := range after.Fields {
+			if before.Name == after.Name && !slices.Contains(before.Fields, word) {
+				p.Try = "nexios add field " + after.Name + " " + word
 				return p
 			}
 		}
@@ -284,32 +284,32 @@ func hasAdopted(p spec.Project) bool {
 // returns an error with exit code 3.
 func reportDrift(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) error {
 	differ := []string{}
-	for _, was := range old.Resources {
-		if was.Existing == nil {
+	for _, before := range old.Resources {
+		if before.Existing == nil {
 			continue
 		}
-		at := slices.IndexFunc(now.Resources, func(r spec.Resource) bool { return r.TableName() == was.TableName() && r.Name == was.Name })
+		at := slices.IndexFunc(now.Resources, func(r spec.Resource) bool { return r.TableName() == before.TableName() && r.Name == before.Name })
 		if at < 0 {
 			why := "no longer exists"
-			if i := slices.IndexFunc(lines, func(l adopt.Line) bool { return l.Table == was.TableName() }); i >= 0 {
+			if i := slices.IndexFunc(lines, func(l adopt.Line) bool { return l.Table == before.TableName() }); i >= 0 {
 				why = "cannot be served: " + strings.Join(lines[i].Why, "; ")
 			}
-			differ = append(differ, was.TableName()+" "+why)
+			differ = append(differ, before.TableName()+" "+why)
 			continue
 		}
-		is := now.Resources[at]
-		for _, word := range was.Fields {
-			if !slices.Contains(is.Fields, word) {
-				differ = append(differ, was.TableName()+" lacks "+word)
+		after := now.Resources[at]
+		for _, word := range before.Fields {
+			if !slices.Contains(after.Fields, word) {
+				differ = append(differ, before.TableName()+" lacks "+word)
 			}
 		}
-		for _, word := range is.Fields {
-			if !slices.Contains(was.Fields, word) {
-				differ = append(differ, was.TableName()+" has "+word)
+		for _, word := range after.Fields {
+			if !slices.Contains(before.Fields, word) {
+				differ = append(differ, before.TableName()+" has "+word)
 			}
 		}
-		if !reflect.DeepEqual(was.Existing.Key, is.Existing.Key) || was.ID() != is.ID() {
-			differ = append(differ, was.TableName()+" has a different key")
+		if !reflect.DeepEqual(before.Existing.Key, after.Existing.Key) || before.ID() != after.ID() {
+			differ = append(differ, before.TableName()+" has a different key")
 		}
 	}
 	for _, line := range lines {

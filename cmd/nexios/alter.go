@@ -96,10 +96,10 @@ func renameField(cmd *cobra.Command, f changeFlags, open opened, at string, args
 	if err := scaffold.UsedByOlder("rename", open.spec, project, r, open.Files()); err != nil {
 		return err
 	}
-	was, _ := open.spec.Resource(r.Name)
+	before, _ := open.spec.Resource(r.Name)
 	var uses map[string][]rewrite.Use
 	if f.checks() {
-		rules, err := scaffold.FieldNames(open.spec, project, was, r)
+		rules, err := scaffold.FieldNames(open.spec, project, before, r)
 		if err != nil {
 			return err
 		}
@@ -154,12 +154,12 @@ func renameResource(cmd *cobra.Command, f changeFlags, open opened, at, old, nam
 	if err != nil {
 		return err
 	}
-	was, _ := open.spec.Resource(old)
-	p, err := open.catalog.RenameResource(open.spec, now, was, r, open.Files())
+	before, _ := open.spec.Resource(old)
+	p, err := open.catalog.RenameResource(open.spec, now, before, r, open.Files())
 	if err != nil {
 		return err
 	}
-	return carryOver(cmd, f, open, p, changing{title: "rename resource " + was.Name + " " + r.Name, ask: question, next: nextSteps(p)})
+	return carryOver(cmd, f, open, p, changing{title: "rename resource " + before.Name + " " + r.Name, ask: question, next: nextSteps(p)})
 }
 
 func renameProjectCommand() *cobra.Command {

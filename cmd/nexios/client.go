@@ -108,33 +108,33 @@ The client is a package named client, and imports
 // writeClient writes the client that generate makes of the project's OpenAPI document,
 // and records its path.
 func writeClient(cmd *cobra.Command, f changeFlags, c spec.Client, defaultFile string, next []string, generate func([]byte) ([]byte, error)) error {
-	look, err := openToRead(cmd, f.dir)
+	open, err := openToRead(cmd, f.dir)
 	if err != nil {
 		return err
 	}
-	look.Close() // do not hold the lock during the build
-	f.dir = look.dir
-	switch made := look.spec.ClientFile(c.Language); {
+	open.Close() // do not hold the lock during the build
+	f.dir = open.dir
+	switch recorded := open.spec.ClientFile(c.Language); {
 	case c.File != "":
 		at, err := filepath.Abs(c.File)
 		if err != nil {
 			return err
 		}
-		if c.File, err = filepath.Rel(look.dir, at); err != nil {
+		if c.File, err = filepath.Rel(open.dir, at); err != nil {
 			return err
 		}
 		c.File = filepath.ToSlash(c.File)
-	case made != "":
-		c.File = made
+	case recorded != "":
+		c.File = recorded
 	default:
 		c.File = defaultFile
 	}
-	at := filepath.Join(look.dir, filepath.FromSlash(c.File))
+	at := filepath.Join(open.dir, filepath.FromSlash(c.File))
 	before, err := readClient(at)
 	if err != nil {
 		return err
 	}
-	document, err := documentOf(cmd, look.dir)
+	document, err := documentOf(cmd, open.dir)
 	if err != nil {
 		return err
 	}
@@ -233,12 +233,12 @@ func checkClients(open opened) []finding {
 		if text == nil { // deleted: no longer wanted
 			continue
 		}
-		lacking, err := missingFrom(text, open)
+		missing, err := missingFrom(text, open)
 		switch {
 		case err != nil:
 			findings = append(findings, finding{"client", statusWarn, err.Error(), command})
-		case lacking != "":
-			findings = append(findings, finding{"client", statusWarn, c.File + " does not have " + lacking + ": the API has changed since it was written", command})
+		case missing != "":
+			findings = append(findings, finding{"client", statusWarn, c.File + " does not have " + missing + ": the API has changed since it was written", command})
 		default:
 			findings = append(findings, finding{"client", statusOK, c.File + " has every resource and field", ""})
 		}

@@ -123,12 +123,12 @@ func checkGuards(open opened) finding {
 }
 
 // deletionNotice returns a notice about new references by which users keep rows of
-// others from being deleted, and the modifiers that change this. was is the previous
+// others from being deleted, and the modifiers that change this. before is the previous
 // resource, or zero for a new one.
-func deletionNotice(p spec.Project, was, now spec.Resource) string {
+func deletionNotice(p spec.Project, before, now spec.Resource) string {
 	var lines []string
 	for _, f := range p.Crossing(now) {
-		if slices.Contains(was.Fields, f.String()) {
+		if slices.Contains(before.Fields, f.String()) {
 			continue
 		}
 		referred := spec.Table(f.Arg)

@@ -126,8 +126,8 @@ func inProcess(t testing.TB, code int, args ...string) string {
 	return out.String() + stderr.String()
 }
 
-// whole returns every file below dir with its mode and contents.
-func whole(t testing.TB, dir string) map[string]string {
+// readTree returns every file below dir with its mode and contents.
+func readTree(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -233,7 +233,7 @@ func FuzzForeignProject(f *testing.F) {
 		if err := os.CopyFS(dir, os.DirFS(made)); err != nil {
 			t.Fatal(err)
 		}
-		put := func(name string, text []byte) {
+		writeFile := func(name string, text []byte) {
 			if !filepath.IsLocal(filepath.FromSlash(name)) || strings.Contains(name, "\x00") {
 				return // not possible in a repository
 			}
@@ -241,28 +241,28 @@ func FuzzForeignProject(f *testing.F) {
 			_ = os.MkdirAll(filepath.Dir(name), 0o755)
 			_ = os.WriteFile(name, text, 0o644) // ignore names that the system rejects
 		}
-		put(name, text)
-		put(apply.UndoDir+"/"+filepath.Base(journal), step)
-		put("nexios.json", record)
+		writeFile(name, text)
+		writeFile(apply.UndoDir+"/"+filepath.Base(journal), step)
+		writeFile("nexios.json", record)
 		for name, text := range map[string]string{"outside": "outside\n", "shop/.git/config": "[core]\n", "shop/.git/hooks/post-index-change": hook, "shop/.git/HEAD": "ref: refs/heads/main\n"} {
 			name = filepath.Join(parent, name)
 			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o755)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		ours := func() map[string]string {
-			all := whole(t, parent)
+		outside := func() map[string]string {
+			all := readTree(t, parent)
 			maps.DeleteFunc(all, func(name, _ string) bool {
 				in, ok := strings.CutPrefix(name, dir)
 				return ok && !strings.HasPrefix(in, string(filepath.Separator)+".git"+string(filepath.Separator))
 			})
 			return all
 		}
-		before, all := ours(), whole(t, parent)
+		before, all := outside(), readTree(t, parent)
 		checked := []string{"add", "resource", "tag", "name:string"}
 		for _, args := range [][]string{{"undo", "--dry-run"}, {"add", "field", "post", "body:text:optional", "--dry-run"}, {"upgrade", "--dry-run"}} {
 			inProcess(t, -1, append(args, "--dir", dir)...)
-			if !maps.Equal(whole(t, parent), all) {
+			if !maps.Equal(readTree(t, parent), all) {
 				t.Fatalf("nexios %s wrote something", strings.Join(args, " "))
 			}
 		}
@@ -272,7 +272,7 @@ func FuzzForeignProject(f *testing.F) {
 		} {
 			t.Setenv("NEXIOS_CHECK", map[bool]string{false: "off"}[slices.Equal(args, checked)])
 			t.Logf("%s: %s", args, inProcess(t, -1, append(args, "--dir", dir)...))
-			if now := ours(); !maps.Equal(now, before) {
+			if now := outside(); !maps.Equal(now, before) {
 				for name := range now {
 					if now[name] != before[name] {
 						t.Errorf("%s changed to %q", name, now[name])

@@ -129,7 +129,7 @@ func removedClients(dir string, p plan.Plan) ([]plan.Op, error) {
 		if op.Path != scaffold.SpecFile {
 			continue
 		}
-		was, err := spec.Parse(op.Before)
+		before, err := spec.Parse(op.Before)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func removedClients(dir string, p plan.Plan) ([]plan.Op, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range was.Clients {
+		for _, c := range before.Clients {
 			if now.ClientFile(c.Language) == c.File || slices.ContainsFunc(p.Ops, func(op plan.Op) bool { return op.Path == c.File }) {
 				continue
 			}

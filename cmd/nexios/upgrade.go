@@ -53,12 +53,12 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 		return err
 	}
 	defer open.Close()
-	has, is := open.spec.Nexios, open.catalog.Version
-	if semver.Compare("v"+has, "v"+is) > 0 {
+	from, to := open.spec.Nexios, open.catalog.Version
+	if semver.Compare("v"+from, "v"+to) > 0 {
 		return &problem.Error{
 			Kind:  problem.Failure,
-			What:  fmt.Sprintf("this project uses nexios %s; you are running the older nexios %s", has, is),
-			Where: filepath.Join(open.dir, "nexios.json"), Try: installCommand(has),
+			What:  fmt.Sprintf("this project uses nexios %s; you are running the older nexios %s", from, to),
+			Where: filepath.Join(open.dir, "nexios.json"), Try: installCommand(from),
 		}
 	}
 	p, err := open.catalog.Upgrade(open.spec, open.Files(), nil)
@@ -66,7 +66,7 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 		return err
 	}
 	var about []string
-	if has != is || slices.ContainsFunc(p.Changes(), func(op plan.Op) bool { return strings.HasPrefix(op.Path, ".nexios/runtime/") }) {
+	if from != to || slices.ContainsFunc(p.Changes(), func(op plan.Op) bool { return strings.HasPrefix(op.Path, ".nexios/runtime/") }) {
 		uses, err := outdated(cmd, open)
 		if err != nil {
 			return err
@@ -78,10 +78,10 @@ func upgrade(cmd *cobra.Command, f changeFlags) error {
 			about = append(about, rewritings(open, uses)...)
 		}
 	}
-	how := changing{title: "upgrade to " + is, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
-	if has != is {
-		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", is, has)
-		about = append(about, behaviour(open.spec), "changelog: "+changelog(is))
+	how := changing{title: "upgrade to " + to, next: []string{"go mod tidy", "go run . migrate up", "go test ./..."}}
+	if from != to {
+		how.done = fmt.Sprintf("the project now uses nexios %s, up from %s", to, from)
+		about = append(about, behaviour(open.spec), "changelog: "+changelog(to))
 		if missing, err := missingIndexes(open.spec, open.Files()); err == nil && len(missing) > 0 {
 			text := "indexes that new tables have but yours lack (nexios doctor lists them):"
 			for _, f := range missing {

@@ -297,13 +297,13 @@ func (r *mysqlReader) indexes(c *adopt.Catalog) error {
 	err := r.rows(`SELECT table_name, index_name, NOT non_unique, CASE WHEN sub_part IS NULL THEN coalesce(column_name, '') ELSE '' END FROM information_schema.statistics
 		WHERE table_schema = database() AND index_type <> 'FULLTEXT' ORDER BY table_name, index_name = 'PRIMARY' DESC, index_name, seq_in_index`, func(scan func(...any) error) error {
 		var of, index, column string
-		var is bool
-		if err := scan(&of, &index, &is, &column); err != nil {
+		var isUnique bool
+		if err := scan(&of, &index, &isUnique, &column); err != nil {
 			return err
 		}
 		if of+"."+index != last {
 			end()
-			columns, last, table, unique = nil, of+"."+index, of, is
+			columns, last, table, unique = nil, of+"."+index, of, isUnique
 		}
 		columns = append(columns, column)
 		return nil

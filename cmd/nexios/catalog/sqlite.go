@@ -277,13 +277,13 @@ func (r sqliteReader) indexes(c *adopt.Catalog) error {
 		}
 		err := r.rows(`SELECT l.name, l."unique" AND NOT l.partial, coalesce(i.name, '') FROM pragma_index_list(?) l, pragma_index_info(l.name) i ORDER BY l.seq, i.seqno`, func(scan func(...any) error) error {
 			var index, column string
-			var is bool
-			if err := scan(&index, &is, &column); err != nil {
+			var isUnique bool
+			if err := scan(&index, &isUnique, &column); err != nil {
 				return err
 			}
 			if index != last {
 				end()
-				columns, last, unique = nil, index, is
+				columns, last, unique = nil, index, isUnique
 			}
 			columns = append(columns, column)
 			return nil

@@ -120,7 +120,7 @@ func (s sheet) given(n int) Answers {
 	return answers
 }
 
-func (s sheet) asks(i int) bool { return s[i].When == nil || s[i].When(s.given(i)) }
+func (s sheet) applies(i int) bool { return s[i].When == nil || s[i].When(s.given(i)) }
 
 // options returns the choices with their descriptions.
 func (q Question) options() []huh.Option[string] {
@@ -171,7 +171,7 @@ func (s sheet) field(i int, ended *bool) huh.Field {
 func (s sheet) onScreen(ctx context.Context, in io.Reader, out io.Writer) error {
 	var pages []*huh.Group
 	for i := range s {
-		pages = append(pages, huh.NewGroup(s.field(i, new(bool))).WithHideFunc(func() bool { return !s.asks(i) }))
+		pages = append(pages, huh.NewGroup(s.field(i, new(bool))).WithHideFunc(func() bool { return !s.applies(i) }))
 	}
 	return huh.NewForm(pages...).WithTheme(theme()).WithInput(in).WithOutput(out).WithShowHelp(true).RunWithContext(ctx)
 }
@@ -194,7 +194,7 @@ func theme() *huh.Theme {
 func (s sheet) byLine(ctx context.Context, in io.Reader, out io.Writer) error {
 	answers := &lines{ctx: ctx, in: in}
 	for i, e := range s {
-		if !s.asks(i) {
+		if !s.applies(i) {
 			continue
 		}
 		switch {

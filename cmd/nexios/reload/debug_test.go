@@ -66,24 +66,24 @@ func TestDelve(t *testing.T) {
 	d := launchDev(t, sample(), func(o *Options) { o.Delve, o.drain = true, drain })
 	address := d.wait(event.KindDebugger).Address
 	d.wait(event.KindBuilt)
-	d.answers("one", true)
+	d.expect("one", true)
 	request := func() chan string {
-		answer := make(chan string, 1)
+		response := make(chan string, 1)
 		go func() {
 			res, err := http.Get(d.url + "/")
 			if err != nil {
-				answer <- err.Error()
+				response <- err.Error()
 				return
 			}
 			defer res.Body.Close()
 			body, err := io.ReadAll(res.Body)
 			if err != nil {
-				answer <- err.Error()
+				response <- err.Error()
 				return
 			}
-			answer <- string(body)
+			response <- string(body)
 		}()
-		return answer
+		return response
 	}
 
 	client := attach(t, address)
@@ -129,14 +129,14 @@ func TestDelve(t *testing.T) {
 	}
 	d.write("part/part.go", part("four")) // no client is attached: the request is dropped without waiting
 	d.wait(event.KindBuilt)
-	d.answers("four", true)
+	d.expect("four", true)
 }
 
 // A program that exits on its own is reported as without a debugger.
 func TestDelveExit(t *testing.T) {
 	installDlv(t)
 	d := startDev(t, sample(), func(o *Options) { o.Delve = true })
-	d.ask("/crash")
+	d.get("/crash")
 	if e := d.wait(event.KindExit); !strings.Contains(e.Text, "exit status 3") {
 		t.Error(e.Text)
 	}
@@ -147,7 +147,7 @@ func TestDelveExit(t *testing.T) {
 	}
 	d.write("part/part.go", part("three"))
 	d.wait(event.KindBuilt)
-	d.answers("three", true)
+	d.expect("three", true)
 }
 
 func TestDelveMissing(t *testing.T) {

@@ -312,14 +312,14 @@ func (d *dev) remove(name string) {
 	}
 }
 
-type answer struct {
+type response struct {
 	status int
 	body   string
 	header http.Header
 }
 
-// ask sends a request, with headers as name-value pairs.
-func (d *dev) ask(path string, headers ...string) answer {
+// get sends a request, with headers as name-value pairs.
+func (d *dev) get(path string, headers ...string) response {
 	d.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, d.url+path, nil)
 	if err != nil {
@@ -340,14 +340,14 @@ func (d *dev) ask(path string, headers ...string) answer {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return answer{res.StatusCode, string(body), res.Header}
+	return response{res.StatusCode, string(body), res.Header}
 }
 
-// answers checks that the program responds with version. fresh is whether the response
+// expect checks that the program responds with version. fresh is whether the response
 // must come from the newest source.
-func (d *dev) answers(version string, fresh bool) {
+func (d *dev) expect(version string, fresh bool) {
 	d.t.Helper()
-	a := d.ask("/")
+	a := d.get("/")
 	stale := a.header.Get(proxy.BuildHeader)
 	if a.status != http.StatusOK || a.body != version || (stale == "") != fresh {
 		d.t.Errorf("got %d %q with %s %q, want %q (newest: %v)", a.status, a.body, proxy.BuildHeader, stale, version, fresh)
@@ -358,7 +358,7 @@ func (d *dev) answers(version string, fresh bool) {
 func (d *dev) becomes(version string) {
 	d.t.Helper()
 	for deadline := time.Now().Add(patience); ; {
-		a := d.ask("/")
+		a := d.get("/")
 		if a.body == version && a.header.Get(proxy.BuildHeader) == "" {
 			return
 		}
@@ -373,7 +373,7 @@ func (d *dev) becomes(version string) {
 func (d *dev) sync() {
 	d.t.Helper()
 	path := fmt.Sprint("/sync-", time.Now().UnixNano())
-	d.ask(path)
+	d.get(path)
 	for d.wait(event.KindRequest).Request.Path != path {
 	}
 }

@@ -60,7 +60,7 @@ func (w *watcher) scan() (snapshot, error) {
 		}
 		now.dirs[dir] = true
 		for _, entry := range entries {
-			if path := filepath.Join(dir, entry.Name()); !entry.IsDir() && w.wanted(path) {
+			if path := filepath.Join(dir, entry.Name()); !entry.IsDir() && w.relevant(path) {
 				found(path)
 			}
 		}

@@ -133,10 +133,10 @@ func TestPollRebuilds(t *testing.T) {
 	d := startDev(t, sample(), func(o *Options) { o.Poll = LeastPoll })
 	d.write("part/part.go", part("two"))
 	d.wait(event.KindBuilt)
-	d.answers("two", true)
+	d.expect("two", true)
 	d.remove("part/part.go")
 	d.wait(event.KindFailed)
 	d.write("part/other.go", part("three"))
 	d.wait(event.KindBuilt)
-	d.answers("three", true)
+	d.expect("three", true)
 }

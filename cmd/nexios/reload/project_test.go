@@ -158,7 +158,7 @@ func TestBrokenMigration(t *testing.T) {
 	dir := newProject(t, "add model tag name:string")
 	d := startDev(t, nil, func(o *Options) { o.Dir = dir })
 	d.dir = dir
-	if a := d.ask("/readyz"); a.status != http.StatusOK {
+	if a := d.get("/readyz"); a.status != http.StatusOK {
 		t.Fatalf("got %+v", a)
 	}
 	if d.count(event.KindNote) > 0 {
@@ -183,12 +183,12 @@ func TestBrokenMigration(t *testing.T) {
 		!strings.Contains(e.Build.Output, "nothing") || !strings.Contains(e.Text, "version 1 keeps serving") {
 		t.Errorf("got %s", describe(e))
 	}
-	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(proxy.BuildHeader) != "failed" {
+	if a := d.get("/readyz"); a.status != http.StatusOK || a.header.Get(proxy.BuildHeader) != "failed" {
 		t.Errorf("got %+v", a)
 	}
 	d.write("internal/migrations/migrations.go", string(text))
 	d.wait(event.KindBuilt)
-	if a := d.ask("/readyz"); a.status != http.StatusOK || a.header.Get(proxy.BuildHeader) != "" {
+	if a := d.get("/readyz"); a.status != http.StatusOK || a.header.Get(proxy.BuildHeader) != "" {
 		t.Errorf("got %+v", a)
 	}
 }

@@ -32,13 +32,13 @@ import (
 // Each edit ends in the correct state without a restart of the server.
 func TestEdits(t *testing.T) {
 	d := startDev(t, sample())
-	d.answers("one", true)
+	d.expect("one", true)
 
 	t.Run("an edit shows in the next response", func(t *testing.T) {
 		d.t = t
 		d.write("part/part.go", part("two"))
 		d.wait(event.KindChange)
-		d.answers("two", true)
+		d.expect("two", true)
 		d.wait(event.KindBuilt)
 	})
 	renamed := ""
@@ -50,7 +50,7 @@ func TestEdits(t *testing.T) {
 			renamed = fmt.Sprint("renamed-", i)
 			d.replace("part/part.go", part(renamed))
 			e = d.wait(event.KindBuilt)
-			d.answers(renamed, true)
+			d.expect(renamed, true)
 			if e.Build.Mode == event.ModeFast || time.Now().After(end) {
 				break // a slow machine has no index at first
 			}
@@ -68,10 +68,10 @@ func TestEdits(t *testing.T) {
 		if got.File != want.File || got.Line != want.Line || got.Source != want.Source {
 			t.Errorf("got %+v", got)
 		}
-		d.answers(renamed, false)
+		d.expect(renamed, false)
 		d.write("part/part.go", part("three"))
 		d.wait(event.KindBuilt)
-		d.answers("three", true)
+		d.expect("three", true)
 	})
 	t.Run("a type error, undone", func(t *testing.T) {
 		d.t = t
@@ -80,10 +80,10 @@ func TestEdits(t *testing.T) {
 		if len(e.Build.Errors) != 1 || e.Build.Errors[0].Place() != "part/part.go:7:32" {
 			t.Errorf("got %+v", e.Build)
 		}
-		d.answers("three", false)
+		d.expect("three", false)
 		d.write("part/part.go", part("three"))
 		d.wait(event.KindUnchanged, event.KindBuilt)
-		d.answers("three", true)
+		d.expect("three", true)
 	})
 	t.Run("a panic at start", func(t *testing.T) {
 		d.t = t
@@ -93,19 +93,19 @@ func TestEdits(t *testing.T) {
 			e.Build.Errors[0].Message != "panic: no luck" {
 			t.Errorf("got %+v", e.Build)
 		}
-		d.answers("three", false)
+		d.expect("three", false)
 		d.write("part/part.go", part("four"))
 		d.wait(event.KindBuilt)
-		d.answers("four", true)
+		d.expect("four", true)
 	})
 	t.Run("a file deleted and restored", func(t *testing.T) {
 		d.t = t
 		d.remove("part/part.go")
 		d.wait(event.KindFailed)
-		d.answers("four", false)
+		d.expect("four", false)
 		d.write("part/part.go", part("four"))
 		d.wait(event.KindBuilt, event.KindUnchanged)
-		d.answers("four", true)
+		d.expect("four", true)
 	})
 	t.Run("a directory deleted and restored with its files", func(t *testing.T) {
 		d.t = t
@@ -121,10 +121,10 @@ func TestEdits(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.wait(event.KindBuilt)
-		d.answers("five", true)
+		d.expect("five", true)
 		d.write("part/part.go", part("six")) // the restored directory is watched
 		d.wait(event.KindBuilt)
-		d.answers("six", true)
+		d.expect("six", true)
 	})
 	t.Run("50 saves in a second", func(t *testing.T) {
 		d.t = t
@@ -185,7 +185,7 @@ func TestEdits(t *testing.T) {
 		if e := d.wait(event.KindBuilt); e.Build.Mode != event.ModeRestart {
 			t.Errorf("got %+v", e.Build)
 		}
-		d.answers("other", true)
+		d.expect("other", true)
 	})
 	t.Run("files that are not part of the program", func(t *testing.T) {
 		d.t = t
@@ -215,16 +215,16 @@ func (d *dev) git(args ...string) {
 func TestFirstBuildFails(t *testing.T) {
 	d := launchDev(t, with(sample(), "part/part.go", "package part\n"))
 	d.wait(event.KindFailed)
-	a := d.ask("/")
+	a := d.get("/")
 	if a.status != http.StatusServiceUnavailable || a.header.Get(proxy.BuildHeader) != "failed" || !strings.Contains(a.body, "main.go:") {
 		t.Errorf("got %+v", a)
 	}
-	if page := d.ask("/", "Accept", "text/html"); !strings.Contains(page.body, proxy.ScriptPath) {
+	if page := d.get("/", "Accept", "text/html"); !strings.Contains(page.body, proxy.ScriptPath) {
 		t.Errorf("got %+v", page)
 	}
 	d.write("part/part.go", part("mended"))
 	d.wait(event.KindBuilt)
-	d.answers("mended", true)
+	d.expect("mended", true)
 }
 
 // A program that exits on its own is restarted, but not in a loop.
@@ -234,20 +234,20 @@ func TestCrash(t *testing.T) {
 	for time.Since(started) < crashPause+100*time.Millisecond {
 		time.Sleep(10 * time.Millisecond) // only a version that has run for a while is restarted
 	}
-	if a := d.ask("/crash"); a.status != http.StatusBadGateway {
+	if a := d.get("/crash"); a.status != http.StatusBadGateway {
 		t.Errorf("got %+v", a)
 	}
 	d.wait(event.KindExit)
 	d.wait(event.KindBuilt)
-	d.answers("one", true)
-	d.ask("/crash")
+	d.expect("one", true)
+	d.get("/crash")
 	d.wait(event.KindExit)
-	if a := d.ask("/"); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "exit status 3") {
+	if a := d.get("/"); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "exit status 3") {
 		t.Errorf("got %+v", a)
 	}
 	d.write("part/part.go", part("two"))
 	d.wait(event.KindBuilt)
-	d.answers("two", true)
+	d.expect("two", true)
 }
 
 // Without a user to ask, the next free port is used and reported, unless the port was
@@ -267,11 +267,11 @@ func TestPortTaken(t *testing.T) {
 		t.Errorf("at %s: %s", d.url, note)
 	}
 	d.wait(event.KindBuilt)
-	d.answers("one", true)
+	d.expect("one", true)
 
 	asked := launchDev(t, sample(), func(o *Options) { o.Port, o.Yes = port, true })
 	asked.wait(event.KindBuilt) // next to the other server
-	asked.answers("one", true)
+	asked.expect("one", true)
 
 	question := ""
 	agrees := launchDev(t, sample(), func(o *Options) {
@@ -283,13 +283,13 @@ func TestPortTaken(t *testing.T) {
 
 	never := errors.New("no")
 	for _, test := range []struct {
-		ask  func(string) error
+		get  func(string) error
 		want string
 	}{
 		{nil, fmt.Sprintf("(process %d)\n  try: nexios dev --port ", os.Getpid())},
 		{func(string) error { return never }, "no"},
 	} {
-		err := Run(t.Context(), Options{Dir: d.dir, Port: port, Ask: test.ask, Stdout: io.Discard})
+		err := Run(t.Context(), Options{Dir: d.dir, Port: port, Ask: test.get, Stdout: io.Discard})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %s", err, test.want)
 		}
@@ -359,7 +359,7 @@ func TestLoad(t *testing.T) {
 		version := fmt.Sprint("load ", i)
 		d.write("part/part.go", part(version))
 		d.wait(event.KindChange)
-		d.answers(version, true)
+		d.expect(version, true)
 		longest = max(longest, d.wait(event.KindBuilt).Build.Total)
 		reloaded.Add(1)
 	}
@@ -386,16 +386,16 @@ func TestDrain(t *testing.T) {
 	}
 	defer events.Body.Close()
 	body, upload := io.Pipe()
-	answer := make(chan string, 1)
+	response := make(chan string, 1)
 	go func() {
 		res, err := http.Post(d.url+"/upload", "text/plain", body)
 		if err != nil {
-			answer <- err.Error()
+			response <- err.Error()
 			return
 		}
 		defer res.Body.Close()
 		text, err := io.ReadAll(res.Body)
-		answer <- fmt.Sprint(string(text), err)
+		response <- fmt.Sprint(string(text), err)
 	}()
 	if _, err := io.WriteString(upload, "half"); err != nil {
 		t.Fatal(err)
@@ -404,12 +404,12 @@ func TestDrain(t *testing.T) {
 	}
 	d.write("part/part.go", part("two"))
 	d.wait(event.KindBuilt)
-	d.answers("two", true)
+	d.expect("two", true)
 	if _, err := io.WriteString(upload, "half"); err != nil {
 		t.Fatal(err)
 	}
 	upload.Close()
-	if got := <-answer; got != "8 <nil>one<nil>" {
+	if got := <-response; got != "8 <nil>one<nil>" {
 		t.Errorf("response to the request in progress: %s", got)
 	}
 	_ = socket.SetReadDeadline(time.Now().Add(patience))
@@ -425,52 +425,52 @@ func TestDrain(t *testing.T) {
 func TestPages(t *testing.T) {
 	files := with(sample(), ".env", "APP_SECRET=hidden-thing\nDATABASE_URL=postgres://me:hidden-word@db/blog\n")
 	d := startDev(t, files, func(o *Options) { o.Env = append(os.Environ(), "APP_ENV=test") })
-	page := d.ask("/page", "Accept", "text/html,*/*", "If-None-Match", `"one"`)
+	page := d.get("/page", "Accept", "text/html,*/*", "If-None-Match", `"one"`)
 	host := strings.TrimPrefix(d.url, "http://")
 	if !strings.Contains(page.body, `<script src="/__nexios/reload.js?v=`) || !strings.Contains(page.body, `nonce="abc"`) ||
 		page.header.Get("ETag") != "" || page.header.Get("Cache-Control") != "no-store" ||
 		!strings.Contains(page.header.Get("Content-Security-Policy"), "script-src 'nonce-abc' http://"+host+proxy.ScriptPath) {
 		t.Errorf("got %+v", page)
 	}
-	for _, asks := range [][]string{
+	for _, headers := range [][]string{
 		{"Accept", "application/json"},
 		{"Accept", "text/html", "HX-Request", "true"},
 		{"Accept", "text/html", "Sec-Fetch-Dest", "empty"},
 	} {
-		if piece := d.ask("/page", asks...); strings.Contains(piece.body, "script") || piece.header.Get("ETag") == "" {
-			t.Errorf("%v: got %+v", asks, piece)
+		if piece := d.get("/page", headers...); strings.Contains(piece.body, "script") || piece.header.Get("ETag") == "" {
+			t.Errorf("%v: got %+v", headers, piece)
 		}
 	}
-	if env := d.ask("/env"); env.body != "test" {
+	if env := d.get("/env"); env.body != "test" {
 		t.Errorf("APP_ENV is %q", env.body)
 	}
 	forged := []string{"X-Forwarded-For", "203.0.113.9, 127.0.0.1", "X-Forwarded-Proto", "https", "Forwarded", "for=203.0.113.9"}
-	if who := d.ask("/client", forged...); who.body != "[127.0.0.1] [http] []127.0.0.1" {
+	if who := d.get("/client", forged...); who.body != "[127.0.0.1] [http] []127.0.0.1" {
 		t.Errorf("client as seen by the program: %s", who.body)
 	}
-	if script := d.ask(proxy.ScriptPath); script.status != http.StatusOK || !strings.Contains(script.body, "WebSocket") {
+	if script := d.get(proxy.ScriptPath); script.status != http.StatusOK || !strings.Contains(script.body, "WebSocket") {
 		t.Errorf("got %+v", script)
 	}
-	d.answers("one", true)
-	board := d.ask("/dev")
+	d.expect("one", true)
+	board := d.get("/dev")
 	if board.status != http.StatusOK || !strings.Contains(board.body, "/page") || strings.Contains(board.body, "hidden") ||
 		!strings.Contains(board.body, "APP_SECRET") || !strings.Contains(board.body, "db/blog") {
 		t.Errorf("got %d\n%s", board.status, board.body)
 	}
-	for _, asks := range [][]string{
+	for _, headers := range [][]string{
 		{"Host", "evil.example"}, {"Host", "evil.example:8000"}, {"Host", "192.168.1.7:8000"}, {"X-Forwarded-For", "1.2.3.4"},
 	} {
-		if a := d.ask("/dev", asks...); a.status != http.StatusForbidden {
-			t.Errorf("%v: got %d", asks, a.status)
+		if a := d.get("/dev", headers...); a.status != http.StatusForbidden {
+			t.Errorf("%v: got %d", headers, a.status)
 		}
 	}
 	// Nor the development pages of the program, which sees the proxy as the client.
-	for status, asks := range map[int][]string{http.StatusOK: nil, http.StatusForbidden: {"X-Forwarded-For", "1.2.3.4"}} {
-		if a := d.ask("/dev/mail", asks...); a.status != status {
-			t.Errorf("/dev/mail with %v: got %d", asks, a.status)
+	for status, headers := range map[int][]string{http.StatusOK: nil, http.StatusForbidden: {"X-Forwarded-For", "1.2.3.4"}} {
+		if a := d.get("/dev/mail", headers...); a.status != status {
+			t.Errorf("/dev/mail with %v: got %d", headers, a.status)
 		}
 	}
-	if a := d.ask(proxy.ScriptPath, "Host", "evil.example"); a.status != http.StatusForbidden {
+	if a := d.get(proxy.ScriptPath, "Host", "evil.example"); a.status != http.StatusForbidden {
 		t.Errorf("the script with a foreign Host: got %d", a.status)
 	}
 	if _, _, err := websocket.DefaultDialer.Dial("ws://"+host+proxy.LivePath, http.Header{"Origin": {"http://evil.example"}}); err == nil {
@@ -512,7 +512,7 @@ func TestPages(t *testing.T) {
 // Statements and log records of a request are reported with it, escaped.
 func TestRequestStatements(t *testing.T) {
 	d := startDev(t, sample())
-	d.ask("/sql", "X-Request-Id", "mine-1")
+	d.get("/sql", "X-Request-Id", "mine-1")
 	r := d.wait(event.KindRequest).Request
 	if r.ID != "mine-1" || r.SQL != 11 || r.Repeat != 10 || len(r.Statements) != 2 || len(r.Logs) != 2 {
 		t.Fatalf("got %+v", r)
@@ -535,12 +535,12 @@ func TestRequestStatements(t *testing.T) {
 		t.Errorf("shown: %q", shown)
 	}
 	for _, id := range []string{"", "no id", process.OwnRequest, strings.Repeat("x", 200)} {
-		d.ask("/sql", "X-Request-Id", id)
+		d.get("/sql", "X-Request-Id", id)
 		if r := d.wait(event.KindRequest).Request; r.ID == id || r.SQL != 11 {
 			t.Errorf("%q: got %+v", id, r)
 		}
 	}
-	page := d.ask("/dev").body
+	page := d.get("/dev").body
 	for _, want := range []string{"N+1? ×10", "11 SQL", "SELECT &lt;b&gt; FROM things", "DELETE FROM things", "&lt;i&gt;this&lt;/i&gt;", "only of use to the request", "mine-1"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
@@ -760,7 +760,7 @@ func TestQuitWithIdleConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	d.ask("/") // on a later connection, so the server has accepted both
+	d.get("/") // on a later connection, so the server has accepted both
 	d.quit()
 	d.mu.Lock()
 	defer d.mu.Unlock()

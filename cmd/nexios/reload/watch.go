@@ -167,7 +167,7 @@ func (w *watcher) event(e fsnotify.Event) {
 		_ = w.addTree(w.root, nil)
 		return
 	}
-	if w.wanted(e.Name) {
+	if w.relevant(e.Name) {
 		w.report(e.Name)
 	}
 }
@@ -187,9 +187,9 @@ func (w *watcher) note(path string) {
 	}
 }
 
-// wanted reports whether a change of the file at path can matter. That includes .env
+// relevant reports whether a change of the file at path can matter. That includes .env
 // files, although git usually ignores them.
-func (w *watcher) wanted(path string) bool {
+func (w *watcher) relevant(path string) bool {
 	if isTempFile(filepath.Base(path)) {
 		return false
 	}
@@ -235,7 +235,7 @@ func (w *watcher) tree(dir string, found func(path string), enter func(path stri
 			return nil // removed during the walk
 		}
 		if !entry.IsDir() {
-			if found != nil && w.wanted(path) {
+			if found != nil && w.relevant(path) {
 				found(path)
 			}
 			return nil

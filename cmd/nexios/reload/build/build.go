@@ -191,7 +191,7 @@ func (b *Builder) fast(ctx context.Context, g *Graph, paths []string) (Result, e
 	if err != nil {
 		return r, err
 	}
-	if e.broken {
+	if e.syntaxError {
 		return r, errDoubt("the compiler accepts what the parser does not")
 	}
 	start = time.Now()
@@ -336,7 +336,7 @@ func (b *Builder) index(ctx context.Context, found func(*Graph)) {
 		case ok:
 			g.lean, g.modinfo = lean, info
 			b.missed = b.missed[missed:]
-			g.doubt(b.missed)
+			g.invalidate(b.missed)
 			b.graph, b.why = g, ""
 		case b.graph != nil: // keep it
 		case indexing.Err() != nil:

@@ -25,9 +25,9 @@ import (
 
 // edit is the effect of changed files on a graph.
 type edit struct {
-	files    map[string]source // current state
-	packages map[string]*pkg   // to compile, with their current imports
-	broken   bool              // a file does not parse: the compiler must reject it
+	files       map[string]source // current state
+	packages    map[string]*pkg   // to compile, with their current imports
+	syntaxError bool              // a file does not parse: the compiler must reject it
 }
 
 // errDoubt is the reason why an edit is left to the go command.
@@ -120,7 +120,7 @@ func (e *edit) addFile(g *Graph, path string, text []byte, old source) error {
 	e.files[path] = now
 	head, err := headerOf(path, text)
 	if err != nil {
-		e.broken = true
+		e.syntaxError = true
 		return nil
 	}
 	if head.name != old.head.name || head.directives != old.head.directives {

@@ -300,9 +300,9 @@ func (g *Graph) FromDisk(path string) bool {
 	return found
 }
 
-// doubt marks paths as changed while g was read: the archives may contain any of their
+// invalidate marks paths as changed while g was read: the archives may contain any of their
 // states.
-func (g *Graph) doubt(paths []string) {
+func (g *Graph) invalidate(paths []string) {
 	for _, path := range paths {
 		if f, ok := g.files[path]; ok {
 			f.hash = [sha256.Size]byte{}

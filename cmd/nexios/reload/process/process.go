@@ -306,7 +306,7 @@ func (a *App) Retire(limit time.Duration) {
 // closes the streams and waits only for the requests, for at most limit, unless someone
 // is debugging one.
 func (a *App) drain(limit time.Duration) {
-	over, idle := time.Tick(limit), make(chan struct{})
+	deadline, idle := time.Tick(limit), make(chan struct{})
 	go func() { a.Requests.Wait(); close(idle) }()
 	select {
 	case <-idle:
@@ -318,7 +318,7 @@ func (a *App) drain(limit time.Duration) {
 		select {
 		case <-idle:
 		case <-a.Exited:
-		case <-over:
+		case <-deadline:
 			if a.debug.inspected() {
 				continue
 			}
@@ -380,8 +380,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.text = append(t.text, p...)
-	if over := len(t.text) - t.limit; over > 0 {
-		t.text = append(t.text[:0], t.text[over:]...)
+	if excess := len(t.text) - t.limit; excess > 0 {
+		t.text = append(t.text[:0], t.text[excess:]...)
 	}
 	return len(p), nil
 }

@@ -93,9 +93,9 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(l.pages, page)
 		l.mu.Unlock()
 	}()
-	gone := make(chan struct{})
+	closed := make(chan struct{})
 	go func() {
-		defer close(gone)
+		defer close(closed)
 		for { // pages send nothing; reading detects that they are closed
 			if _, _, err := conn.NextReader(); err != nil {
 				return
@@ -109,7 +109,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if conn.WriteJSON(s) != nil {
 				return
 			}
-		case <-gone:
+		case <-closed:
 			return
 		case <-l.done:
 			return

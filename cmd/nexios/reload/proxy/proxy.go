@@ -57,8 +57,8 @@ func New(session string, emit func(event.Event)) *Proxy {
 		Transport:      p,
 		FlushInterval:  -1,
 		ModifyResponse: p.modify,
-		ErrorHandler:   p.broken,
-		ErrorLog:       log.New(io.Discard, "", 0), // broken reports what matters
+		ErrorHandler:   p.proxyError,
+		ErrorLog:       log.New(io.Discard, "", 0), // proxyError reports what matters
 	}
 	return p
 }
@@ -287,8 +287,8 @@ func (p *Proxy) modify(res *http.Response) error {
 // Version returns a name for a version by which pages recognise their own.
 func (p *Proxy) Version(id int) string { return p.session + "-" + strconv.Itoa(id) }
 
-// broken responds to a request whose version failed.
-func (p *Proxy) broken(w http.ResponseWriter, r *http.Request, err error) {
+// proxyError responds to a request whose version failed.
+func (p *Proxy) proxyError(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // the client disconnected
 	}
