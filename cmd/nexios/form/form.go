@@ -57,7 +57,6 @@ var ErrCancelled = errors.New("cancelled")
 //
 // By default each question has a page, and shift-tab goes back; accessible asks by
 // lines instead, for screen readers and terminals without cursor movement.
-// instead, for screen readers and terminals that cannot move the cursor.
 func Ask(ctx context.Context, in io.Reader, out io.Writer, accessible bool, questions []Question) (Answers, error) {
 	var s sheet
 	for _, q := range questions {

@@ -102,7 +102,7 @@ func (s *server) migrations(ctx context.Context, binary string) (pending int, un
 	return pending, unknown
 }
 
-// openBrowser opens url in a browser, or calls none if that fails.
+// openBrowser opens url in a browser, or calls onError if that fails.
 func openBrowser(url string, onError func()) {
 	name, args := "xdg-open", []string{url}
 	switch runtime.GOOS {

@@ -23,7 +23,7 @@ func (s *server) showLine(l process.Line, least slog.Level) bool {
 }
 
 // internalLine reports whether l only says where a version listens behind the proxy, or
-// that a version told to stop has stopped.
+// that a version is shutting down.
 func (s *server) internalLine(l process.Line) bool {
 	return l.Record && l.Level == slog.LevelInfo &&
 		(l.Message == process.MessageListens && strings.Contains(l.Text, s.state) || l.Message == process.MessageEnds)

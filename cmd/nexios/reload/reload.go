@@ -82,7 +82,6 @@ type Options struct {
 //
 // The program is started with ADDR set to the address to listen on: a Unix socket
 // ("unix:" and a path) or a loopback port.
-// ("unix:" and a path), or a loopback port.
 func Run(ctx context.Context, o Options) error {
 	s, err := newServer(o)
 	if err != nil {

@@ -129,15 +129,15 @@ func TestEdits(t *testing.T) {
 	t.Run("50 saves in a second", func(t *testing.T) {
 		d.t = t
 		ended := func() int { return d.count(event.KindBuilt) + d.count(event.KindFailed) + d.count(event.KindUnchanged) }
-		expectNote, done := d.count(event.KindChange), ended()
+		changes, done := d.count(event.KindChange), ended()
 		for i := range 50 {
 			d.write("part/part.go", part(fmt.Sprint("save ", i)))
-			time.Sleep(20 * time.Millisecond) // the pace is what is tested
+			time.Sleep(20 * time.Millisecond) // the pace is under test
 		}
 		d.becomes("save 49")
 		d.sync()
-		if expectNote, done := d.count(event.KindChange)-expectNote, ended()-done; expectNote > done {
-			t.Errorf("%d changes were reported for %d builds", expectNote, done)
+		if changes, done := d.count(event.KindChange)-changes, ended()-done; changes > done {
+			t.Errorf("%d changes were reported for %d builds", changes, done)
 		}
 	})
 	t.Run("a new package", func(t *testing.T) {
@@ -550,8 +550,8 @@ func TestRequestStatements(t *testing.T) {
 
 // No process survives when the server is killed.
 func TestKilled(t *testing.T) {
-	t.Run("alone", func(t *testing.T) { killed(t) })
-	t.Run("debugged", func(t *testing.T) {
+	t.Run("without dlv", func(t *testing.T) { killed(t) })
+	t.Run("with dlv", func(t *testing.T) {
 		installDlv(t)
 		killed(t, "RELOAD_TEST_DELVE=1")
 	})

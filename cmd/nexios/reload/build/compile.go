@@ -424,7 +424,7 @@ func modinfo(binary string) (string, error) {
 		return "", err
 	}
 	text := info.String()
-	// The linker adds the go line itself.
+	// The go line comes from the runtime: it is not part of the linker's input.
 	if strings.HasPrefix(text, "go\t") {
 		_, text, _ = strings.Cut(text, "\n")
 	}

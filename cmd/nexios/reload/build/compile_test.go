@@ -411,7 +411,7 @@ func TestFastBuilds(t *testing.T) {
 	}{
 		{"a body that is not inlined", func(w *world) { w.private = 50 }, "sample/low"},
 		{"an inlined body", func(w *world) { w.inlined = 60 }, "sample/low sample/mid sample/top sample"},
-		{"a standard import that is there already", func(w *world) { w.strings = true }, "sample/low sample/mid sample/top sample"},
+		{"a standard import that is linked already", func(w *world) { w.strings = true }, "sample/low sample/mid sample/top sample"},
 		{"the text of an embedded file", func(w *world) { w.embed = "other" }, "sample/page"},
 		{"a new file", func(w *world) { w.extra = 5 }, ""},
 		{"a build tag", func(w *world) { w.tag = 1 }, ""},

@@ -34,5 +34,4 @@
 // program for the first time takes a minute. So the first build uses the shared
 // packages, the second set is compiled in the background at low priority, and builds
 // switch when it is complete.
-// change over when it is complete.
 package build

@@ -187,7 +187,7 @@ func (s snapshot) add(file string) {
 }
 
 // readGraph lists the packages of the program in dir with the go command, which
-// compiles what is missing in its cache with flags. before is an earlier snapshot. An
+// compiles what is missing in its cache with flags. earlier is a snapshot taken before. An
 // errUnusual means that only the go command can build the program.
 func readGraph(ctx context.Context, s *process.Spawner, dir string, flags []string, earlier snapshot) (*Graph, error) {
 	g := &Graph{
@@ -300,8 +300,8 @@ func (g *Graph) FromDisk(path string) bool {
 	return found
 }
 
-// invalidate marks paths as changed while g was read: the archives may contain any of their
-// states.
+// invalidate marks paths as changed while g was read: the archives may contain any of
+// their states.
 func (g *Graph) invalidate(paths []string) {
 	for _, path := range paths {
 		if f, ok := g.files[path]; ok {
@@ -378,7 +378,7 @@ func embedded(glob, file string, all bool) bool {
 }
 
 // goJSON runs the go command in dir and decodes its output: one value, or a sequence of
-// packages if into is a slice.
+// packages if target is a slice.
 func goJSON[T any](ctx context.Context, s *process.Spawner, dir string, target *T, args ...string) error {
 	var out strings.Builder
 	cmd := exec.CommandContext(ctx, "go", args...)

@@ -59,7 +59,7 @@ func (o *goOutput) String() string {
 	return o.kept.String() + string(o.line)
 }
 
-// watch calls tell at every interval until the returned function is called.
+// watch calls report at every interval until the returned function is called.
 func (o *goOutput) watch(interval time.Duration, report func(Progress)) (end func()) {
 	if report == nil {
 		return func() {}

@@ -151,7 +151,7 @@ type App struct {
 }
 
 // Launch starts binary as version id in dir, listening at a private address. It passes
-// each line of output to hear, which reports whether the line is shown. If d is not
+// each line of output to onLine, which reports whether the line is shown. If d is not
 // nil, the program runs under dlv. Launch returns when the program responds, or with an
 // error if it exits or does not respond.
 func Launch(ctx context.Context, s *Spawner, d *DebugPort, id int, binary, dir, state string, env []string, onLine func(Line) bool) (*App, error) {

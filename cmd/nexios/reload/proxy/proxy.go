@@ -243,7 +243,7 @@ func requestID(r *http.Request) string {
 
 var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
-// RoundTrip sends the request to the version that enter returned.
+// RoundTrip sends the request to the version that admit returned.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return forwardedFrom(r.Context()).app.Transport.RoundTrip(r)
 }
