@@ -17,11 +17,10 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Config are OpenTelemetry's own variables, with its meanings and defaults:
+// Config holds OpenTelemetry's standard variables, with their meanings and defaults:
 // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/.
-// Those of the batches, OTEL_BSP_*, and the limits of spans are read by the SDK
-// from the environment. Not there are client certificates, and protocols
-// besides http/protobuf.
+// The SDK itself reads those of batches, OTEL_BSP_*, and the limits of spans. Client
+// certificates and protocols other than http/protobuf are not supported.
 type Config struct {
 	Env            string `env:"APP_ENV" envDefault:"development" doc:"development, test or production"`
 	Endpoint       string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"OTLP/HTTP endpoint: http://collector:4318; traces are off without it"`
@@ -39,15 +38,15 @@ type Config struct {
 	Ratio          string `env:"OTEL_TRACES_SAMPLER_ARG" doc:"sampling ratio, 0 to 1"`
 }
 
-// Validate says everything that is wrong with the settings.
+// Validate reports all invalid settings.
 func (c Config) Validate() error {
 	_, err := c.parse()
 	return err
 }
 
-// settings are a Config taken apart.
+// settings is a parsed Config.
 type settings struct {
-	address  string // empty for no traces
+	address  string // empty if traces are off
 	header   http.Header
 	timeout  time.Duration
 	gzip     bool
@@ -106,18 +105,18 @@ func (c Config) parse() (settings, error) {
 			s.header.Set(p[0], p[1])
 		}
 	}
-	about, err := pairs(c.Resource)
+	attrs, err := pairs(c.Resource)
 	if err != nil {
 		wrong("OTEL_RESOURCE_ATTRIBUTES is not a list of attributes: %q\n  expected: name=value,..., percent-encoded\n  try:   OTEL_RESOURCE_ATTRIBUTES=service.version=1.2", c.Resource)
 	}
-	s.resource = c.about(about)
+	s.resource = c.resourceOf(attrs)
 	if c.Disabled || c.Exporter == "none" {
 		s.address = ""
 	}
 	return s, errors.Join(problems...)
 }
 
-// pairs reads name=value,name=value, percent-encoded.
+// pairs parses name=value,name=value, percent-encoded.
 func pairs(list string) (all [][2]string, err error) {
 	for item := range strings.SplitSeq(list, ",") {
 		if item = strings.TrimSpace(item); item == "" {
@@ -148,8 +147,8 @@ func sampler(name string, ratio float64) sdk.Sampler {
 	return s
 }
 
-// about is the resource: what is said of the application with every batch.
-func (c Config) about(more [][2]string) *resource.Resource {
+// resourceOf returns the resource, which describes the application in every batch.
+func (c Config) resourceOf(more [][2]string) *resource.Resource {
 	service := c.Service
 	if info, ok := debug.ReadBuildInfo(); ok && service == "" {
 		service = path.Base(info.Main.Path)

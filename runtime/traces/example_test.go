@@ -10,8 +10,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/traces"
 )
 
-// A handler adds a span to the trace of its request, and passes the trace on to
-// whom it asks. Where traces are off, nothing is recorded.
+// A handler adds a span to the trace of its request and propagates the trace to another
+// service. If traces are off, nothing is recorded.
 func Example() {
 	client := &http.Client{Transport: traces.Transport(http.DefaultTransport)}
 	price := func(ctx context.Context, article string) error {

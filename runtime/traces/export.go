@@ -24,10 +24,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Pauses between tries of one batch; the time limit is that of the setting.
+// Pauses between attempts to send a batch; the total time is limited by the timeout.
 const (
 	firstPause = 500 * time.Millisecond
-	mostPause  = 5 * time.Second
+	maxPause   = 5 * time.Second
 )
 
 // exporter sends batches of spans by OTLP/HTTP 1.x with protobuf bodies.
@@ -45,8 +45,8 @@ func newExporter(s settings, log *slog.Logger) *exporter {
 	}}
 }
 
-// ExportSpans implements sdk.SpanExporter. A batch that cannot be sent within
-// the limit is lost; the log says so, once.
+// ExportSpans implements sdk.SpanExporter. A batch that cannot be sent within the
+// timeout is dropped; the first failure is logged.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	body, err := proto.Marshal(batch(spans))
 	if err != nil {
@@ -61,7 +61,7 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	case err == nil && e.failing.CompareAndSwap(true, false):
 		e.log.Info("traces are being sent again")
 	}
-	return nil // the SDK would write to standard error
+	return nil // the SDK would write it to standard error
 }
 
 // Shutdown implements sdk.SpanExporter.
@@ -70,17 +70,17 @@ func (e *exporter) Shutdown(context.Context) error {
 	return nil
 }
 
-// send tries until the receiver has taken the body, has refused it for good, or
-// ctx ends.
+// send retries until the receiver has accepted the body, has rejected it permanently,
+// or ctx is done.
 func (e *exporter) send(ctx context.Context, body []byte) error {
 	if e.gzip {
 		var small bytes.Buffer
 		w := gzip.NewWriter(&small)
-		_, _ = w.Write(body) // a buffer takes everything
+		_, _ = w.Write(body) // a buffer never fails
 		_ = w.Close()
 		body = small.Bytes()
 	}
-	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		wait, err := e.try(ctx, body)
 		if err == nil || wait < 0 {
 			return err
@@ -93,8 +93,8 @@ func (e *exporter) send(ctx context.Context, body []byte) error {
 	}
 }
 
-// try sends the body once. Where another try may help, wait is at least 0: what
-// the receiver asks for.
+// try sends the body once. If a retry may succeed, wait is not negative: the time
+// requested by the receiver.
 func (e *exporter) try(ctx context.Context, body []byte) (wait time.Duration, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.address, bytes.NewReader(body))
 	if err != nil {
@@ -110,7 +110,7 @@ func (e *exporter) try(ctx context.Context, body []byte) (wait time.Duration, er
 		return 0, err
 	}
 	defer answer.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection is reused
 	switch answer.StatusCode {
 	case http.StatusOK, http.StatusAccepted, http.StatusNoContent:
 		return 0, nil
@@ -121,13 +121,13 @@ func (e *exporter) try(ctx context.Context, body []byte) (wait time.Duration, er
 	return -1, fmt.Errorf("the collector answered %s", answer.Status)
 }
 
-// batch is the message: on the wire the same as ExportTraceServiceRequest,
-// whose package would link gRPC.
+// batch returns the message, which is encoded like an ExportTraceServiceRequest; the
+// package of that would link gRPC.
 func batch(spans []sdk.ReadOnlySpan) *wire.TracesData {
 	var all wire.ResourceSpans
 	scopes := map[instrumentation.Scope]*wire.ScopeSpans{}
 	for _, s := range spans {
-		if all.Resource == nil { // one provider, one resource
+		if all.Resource == nil { // one provider has one resource
 			all.Resource = &resources.Resource{Attributes: attributes(s.Resource().Attributes())}
 			all.SchemaUrl = s.Resource().SchemaURL()
 		}
@@ -145,7 +145,7 @@ func span(s sdk.ReadOnlySpan) *wire.Span {
 	own, traceID, id := s.SpanContext(), s.SpanContext().TraceID(), s.SpanContext().SpanID()
 	out := &wire.Span{
 		TraceId: traceID[:], SpanId: id[:], TraceState: own.TraceState().String(), Flags: flags(own, s.Parent()),
-		Name: s.Name(), Kind: wire.Span_SpanKind(s.SpanKind()), // the numbers are the same
+		Name: s.Name(), Kind: wire.Span_SpanKind(s.SpanKind()), // same numbers
 		StartTimeUnixNano: nanos(s.StartTime()), EndTimeUnixNano: nanos(s.EndTime()),
 		Attributes: attributes(s.Attributes()), DroppedAttributesCount: count(s.DroppedAttributes()),
 		DroppedEventsCount: count(s.DroppedEvents()), DroppedLinksCount: count(s.DroppedLinks()),
@@ -175,7 +175,7 @@ func span(s sdk.ReadOnlySpan) *wire.Span {
 	return out
 }
 
-// flags are those of the span, and whether its parent came from elsewhere.
+// flags returns the flags of the span and whether its parent is remote.
 func flags(own, parent trace.SpanContext) uint32 {
 	f := uint32(own.TraceFlags()) | uint32(wire.SpanFlags_SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK)
 	if parent.IsRemote() {
@@ -186,7 +186,7 @@ func flags(own, parent trace.SpanContext) uint32 {
 
 func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) } // #nosec G115 -- not negative
 
-func count(n int) uint32 { return uint32(max(n, 0)) } // #nosec G115 -- a handful
+func count(n int) uint32 { return uint32(max(n, 0)) } // #nosec G115 -- small
 
 func attributes(list []attribute.KeyValue) []*common.KeyValue {
 	out := make([]*common.KeyValue, len(list))

@@ -11,15 +11,15 @@ import (
 	"gorm.io/gorm"
 )
 
-// statements is the GORM plugin that makes a span of each statement of a
-// request or job that is followed.
+// statements is the GORM plugin that creates a span for each statement of a traced
+// request or job.
 type statements struct{ trace.Tracer }
 
 // Name implements gorm.Plugin.
 func (statements) Name() string { return "traces" }
 
-// begunKey is where a statement keeps when it began.
-const begunKey = "traces:begun"
+// startKey is the key of a statement's start time.
+const startKey = "traces:begun"
 
 // Initialize implements gorm.Plugin.
 func (s statements) Initialize(gdb *gorm.DB) error {
@@ -36,20 +36,21 @@ func (s statements) Initialize(gdb *gorm.DB) error {
 
 func begin(tx *gorm.DB) {
 	if trace.SpanFromContext(tx.Statement.Context).IsRecording() {
-		tx.InstanceSet(begunKey, time.Now())
+		tx.InstanceSet(startKey, time.Now())
 	}
 }
 
-// end makes the span. Its text is as it was prepared, with places for values.
+// end creates the span. Its text is the prepared statement, with placeholders for
+// values.
 func (s statements) end(tx *gorm.DB) {
-	begun, ok := tx.InstanceGet(begunKey)
+	start, ok := tx.InstanceGet(startKey)
 	text := tx.Statement.SQL.String()
 	if !ok || text == "" {
 		return
 	}
 	operation, _, _ := strings.Cut(text, " ")
 	operation = strings.ToUpper(operation)
-	_, span := s.Start(tx.Statement.Context, strings.TrimSpace(operation+" "+tx.Statement.Table), trace.WithTimestamp(begun.(time.Time)),
+	_, span := s.Start(tx.Statement.Context, strings.TrimSpace(operation+" "+tx.Statement.Table), trace.WithTimestamp(start.(time.Time)),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			attribute.String("db.system.name", systems[tx.Name()]),
 			attribute.String("db.operation.name", operation),
@@ -58,10 +59,10 @@ func (s statements) end(tx *gorm.DB) {
 			attribute.Int64("db.response.returned_rows", tx.RowsAffected),
 		))
 	if tx.Error != nil && !errors.Is(tx.Error, gorm.ErrRecordNotFound) {
-		span.SetStatus(codes.Error, "") // whose words may hold values
+		span.SetStatus(codes.Error, "") // the error message may contain values
 	}
 	span.End()
 }
 
-// systems are OpenTelemetry's names of databases by GORM's.
+// systems maps GORM's names of databases to OpenTelemetry's.
 var systems = map[string]string{"sqlite": "sqlite", "postgres": "postgresql", "mysql": "mysql"}

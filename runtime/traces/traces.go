@@ -17,16 +17,16 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// scope names who makes the spans.
+// scope is the name of the instrumentation scope.
 const scope = "github.com/nexios-go/nexios/runtime/traces"
 
-// unseen are the routes without spans.
-var unseen = []string{"/healthz", "/readyz", "/metrics"}
+// untraced are the routes without spans.
+var untraced = []string{"/healthz", "/readyz", "/metrics"}
 
-// Module traces every request but those of probes and metrics, jobs, and the
-// statements that both make on gdb. Middleware of the modules before it in the
-// list runs outside of the request's span. It is made before gdb is in use. That
-// spans cannot be sent is logged when it begins and when it ends.
+// Module traces every request except those of probes and metrics, every job, and the
+// statements of both on gdb. Middleware of the modules before it in the list runs
+// outside the request's span. Call it before gdb is used. Failing to send spans is
+// withTraceID when it begins and when it ends.
 func Module(c Config, gdb *gorm.DB, log *slog.Logger) web.Module {
 	m := web.Module{Name: "traces"}
 	s, err := c.parse()
@@ -41,32 +41,32 @@ func Module(c Config, gdb *gorm.DB, log *slog.Logger) web.Module {
 	m.Err = gdb.Use(statements(t))
 	m.Use = []gin.HandlerFunc{t.request}
 	m.Around = t.work
-	m.Stop = func(ctx context.Context) { _ = provider.Shutdown(ctx) } // the exporter logs what is wrong
+	m.Stop = func(ctx context.Context) { _ = provider.Shutdown(ctx) } // the exporter logs errors
 	return m
 }
 
-// Start begins a span within that of ctx, of which there is none where traces
-// are off. The caller ends it.
+// Start starts a span as a child of that of ctx; it records nothing if traces are off.
+// The caller ends it.
 func Start(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
-	return within(ctx).Start(ctx, name, trace.WithAttributes(attrs...))
+	return tracerOf(ctx).Start(ctx, name, trace.WithAttributes(attrs...))
 }
 
-// within makes spans for the same exporter as the span of ctx.
-func within(ctx context.Context) trace.Tracer {
+// tracerOf returns a tracer with the same exporter as the span of ctx.
+func tracerOf(ctx context.Context) trace.Tracer {
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(scope)
 }
 
 type tracer struct{ trace.Tracer }
 
-// request is the middleware.
+// request is the middleware that creates the span of a request.
 func (t tracer) request(c *gin.Context) {
 	route, r := c.FullPath(), c.Request
-	if slices.Contains(unseen, route) {
+	if slices.Contains(untraced, route) {
 		return
 	}
 	method, name := r.Method, r.Method
 	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
-		method, name = "_OTHER", "HTTP" // a client cannot make new names
+		method, name = "_OTHER", "HTTP" // so that clients cannot create names
 	}
 	if route != "" {
 		name += " " + route
@@ -79,8 +79,8 @@ func (t tracer) request(c *gin.Context) {
 		attribute.String("client.address", web.ClientIP(c)),
 		attribute.String("user_agent.original", r.UserAgent()),
 	))
-	c.Request = r.WithContext(logged(ctx, span))
-	status := http.StatusInternalServerError // of a panic
+	c.Request = r.WithContext(withTraceID(ctx, span))
+	status := http.StatusInternalServerError // in case of a panic
 	defer func() {
 		span.SetAttributes(attribute.Int("http.response.status_code", status))
 		if status >= http.StatusInternalServerError {
@@ -92,7 +92,7 @@ func (t tracer) request(c *gin.Context) {
 	status = web.Status(c)
 }
 
-// work makes the span of background work: a trace of its own.
+// work creates the span of background work, in a trace of its own.
 func (t tracer) work(ctx context.Context, work web.Work) error {
 	attrs := make([]attribute.KeyValue, 0, len(work.About))
 	for _, a := range work.About {
@@ -100,7 +100,7 @@ func (t tracer) work(ctx context.Context, work web.Work) error {
 	}
 	ctx, span := t.Start(ctx, work.Name, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attrs...))
 	defer span.End()
-	err := work.Do(logged(ctx, span))
+	err := work.Do(withTraceID(ctx, span))
 	if err != nil {
 		span.RecordError(err)
 		span.SetStatus(codes.Error, "")
@@ -108,14 +108,14 @@ func (t tracer) work(ctx context.Context, work web.Work) error {
 	return err
 }
 
-// logged puts the trace into the log records of ctx.
-func logged(ctx context.Context, span trace.Span) context.Context {
+// withTraceID adds the trace ID to the log records of ctx.
+func withTraceID(ctx context.Context, span trace.Span) context.Context {
 	return web.LogWith(ctx, slog.String("trace_id", span.SpanContext().TraceID().String()))
 }
 
-// Transport returns a round tripper that makes a span of each request to
-// another service and passes the trace on to it, within the span of the
-// request's context. A nil base is http.DefaultTransport.
+// Transport returns a round tripper that creates a span for each request to another
+// service, as a child of that of the request's context, and propagates the trace to it.
+// A nil base means http.DefaultTransport.
 func Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -125,10 +125,10 @@ func Transport(base http.RoundTripper) http.RoundTripper {
 
 type transport struct{ base http.RoundTripper }
 
-// RoundTrip implements http.RoundTripper. The span ends when the answer's
-// header is here.
+// RoundTrip implements http.RoundTripper. The span ends when the response header has
+// been received.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, span := within(r.Context()).Start(r.Context(), r.Method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+	ctx, span := tracerOf(r.Context()).Start(r.Context(), r.Method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("http.request.method", r.Method),
 		attribute.String("server.address", r.URL.Hostname()),
 		attribute.String("url.full", r.URL.Scheme+"://"+r.URL.Host+r.URL.Path),

@@ -31,18 +31,18 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// receiver is an OTLP/HTTP server: it reads what comes with OpenTelemetry's
-// own types, and keeps it.
+// receiver is an OTLP/HTTP server that decodes and records requests with
+// OpenTelemetry's own types.
 type receiver struct {
 	*httptest.Server
-	mu      sync.Mutex
-	answers []int // for the next requests; 200 when there are none
-	asked   []*http.Request
-	batches []*collector.ExportTraceServiceRequest
+	mu       sync.Mutex
+	statuses  []int // for the next requests; 200 if there are none
+	requests []*http.Request
+	batches  []*collector.ExportTraceServiceRequest
 }
 
-func newReceiver(t *testing.T, answers ...int) *receiver {
-	r := &receiver{answers: answers}
+func newReceiver(t *testing.T, statuses ...int) *receiver {
+	r := &receiver{statuses: statuses}
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
@@ -51,10 +51,10 @@ func newReceiver(t *testing.T, answers ...int) *receiver {
 func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked = append(r.asked, q)
-	if len(r.answers) > 0 {
-		status := r.answers[0]
-		r.answers = r.answers[1:]
+	r.requests = append(r.requests, q)
+	if len(r.statuses) > 0 {
+		status := r.statuses[0]
+		r.statuses = r.statuses[1:]
 		w.WriteHeader(status)
 		return
 	}
@@ -82,7 +82,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	_, _ = w.Write(answer)
 }
 
-// spans are all that came.
+// spans returns all spans received.
 func (r *receiver) spans() (all []*wire.Span) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,7 +111,7 @@ func (r *receiver) only(t *testing.T, name string) *wire.Span {
 	return found
 }
 
-func about(list []*common.KeyValue) map[string]any {
+func attributesOf(list []*common.KeyValue) map[string]any {
 	all := map[string]any{}
 	for _, a := range list {
 		switch v := a.Value.Value.(type) {
@@ -137,7 +137,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// records are those with the message.
+// records returns the records with the message.
 func (l *log) records(t *testing.T, message string) (all []map[string]any) {
 	t.Helper()
 	l.mu.Lock()
@@ -157,12 +157,12 @@ type thing struct {
 	Secret string
 }
 
-// world is an application that is served, with jobs on a real database.
+// world is an application being served, with jobs on a real database.
 type world struct {
 	url  string
 	log  *log
-	ran  chan string // the trace of a job, from its log
-	stop func()      // as SIGTERM does, and waits
+	ran  chan string // trace of a job, from its log
+	stop func()      // stops it like SIGTERM, and waits
 }
 
 func serve(t *testing.T, c traces.Config, elsewhere string) world {
@@ -170,7 +170,7 @@ func serve(t *testing.T, c traces.Config, elsewhere string) world {
 	w := world{log: &log{}, ran: make(chan string, 1)}
 	config := web.Config{Env: web.Test}
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
-	app0, err := web.New(config, logger) // whose log has the request's id
+	app0, err := web.New(config, logger) // its log has the request's ID
 	require.NoError(t, err)
 	logger = app0.Log
 	gdb, err := db.Open("sqlite::memory:", db.Options{Log: logger})
@@ -232,14 +232,14 @@ func serve(t *testing.T, c traces.Config, elsewhere string) world {
 		case err := <-done:
 			require.NoError(t, err)
 		case <-time.After(15 * time.Second):
-			t.Error("it does not stop")
+			t.Error("the application did not stop")
 		}
 	})
 	t.Cleanup(w.stop)
 	return w
 }
 
-func (w world) ask(t *testing.T, method, path string, header ...string) int {
+func (w world) request(t *testing.T, method, path string, header ...string) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, w.url+path, nil)
 	require.NoError(t, err)
@@ -254,25 +254,25 @@ func (w world) ask(t *testing.T, method, path string, header ...string) int {
 	return answer.StatusCode
 }
 
-// TestARequestIsFollowed from a caller through statements, another service and
-// the log, and its job as a trace of its own; all is sent when the program
-// stops.
-func TestARequestIsFollowed(t *testing.T) {
+// TestRequestIsTraced traces a request from its caller through statements, another
+// service and the log, and its job in a trace of its own; all spans are sent when the
+// program stops.
+func TestRequestIsTraced(t *testing.T) {
 	t.Parallel()
 	far := make(chan http.Header, 1)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { far <- r.Header }))
 	defer elsewhere.Close()
-	to := newReceiver(t, http.StatusServiceUnavailable) // at first; it is tried again
+	to := newReceiver(t, http.StatusServiceUnavailable) // on the first attempt; it is retried
 	w := serve(t, traces.Config{
 		Env: "production", Endpoint: to.URL + "/", Headers: "api-key=a%20b,x=y", Compression: "gzip", Service: "shop", Resource: "service.version=1.2",
 	}, elsewhere.URL)
 
 	const traceID, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-	require.Equal(t, 201, w.ask(t, "POST", "/things/7?token=hunter2", "Traceparent", "00-"+traceID+"-"+parent+"-01", "Tracestate", "a=b"))
-	require.Equal(t, 500, w.ask(t, "GET", "/panic", "Upgrade", "websocket")) // which hides nothing
-	require.Equal(t, 404, w.ask(t, "GET", "/nothing/hunter3"))
-	require.Equal(t, 405, w.ask(t, "SHOUT", "/panic"))
-	require.Equal(t, 200, w.ask(t, "GET", "/healthz"))
+	require.Equal(t, 201, w.request(t, "POST", "/things/7?token=hunter2", "Traceparent", "00-"+traceID+"-"+parent+"-01", "Tracestate", "a=b"))
+	require.Equal(t, 500, w.request(t, "GET", "/panic", "Upgrade", "websocket")) // the header must not suppress the span
+	require.Equal(t, 404, w.request(t, "GET", "/nothing/hunter3"))
+	require.Equal(t, 405, w.request(t, "SHOUT", "/panic"))
+	require.Equal(t, 200, w.request(t, "GET", "/healthz"))
 	require.Eventually(t, func() bool { return len(w.log.records(t, "job is dead")) == 1 }, 15*time.Second, 10*time.Millisecond)
 	begin := time.Now()
 	w.stop()
@@ -285,9 +285,9 @@ func TestARequestIsFollowed(t *testing.T) {
 	require.Equal(t, wire.Span_SPAN_KIND_SERVER, request.Kind)
 	require.Equal(t, wire.Status_STATUS_CODE_UNSET, request.Status.Code)
 	require.Greater(t, request.EndTimeUnixNano, request.StartTimeUnixNano)
-	said := about(request.Attributes)
+	attrs := attributesOf(request.Attributes)
 	require.Equal(t, []any{"POST", "/things/:id", "/things/7", int64(201), "127.0.0.1"},
-		[]any{said["http.request.method"], said["http.route"], said["url.path"], said["http.response.status_code"], said["client.address"]})
+		[]any{attrs["http.request.method"], attrs["http.route"], attrs["url.path"], attrs["http.response.status_code"], attrs["client.address"]})
 
 	for _, name := range []string{"INSERT things", "SELECT things", "INSERT jobs", "ask elsewhere"} {
 		inner := to.only(t, name)
@@ -296,14 +296,14 @@ func TestARequestIsFollowed(t *testing.T) {
 		require.GreaterOrEqual(t, inner.StartTimeUnixNano, request.StartTimeUnixNano, name)
 		require.LessOrEqual(t, inner.EndTimeUnixNano, request.EndTimeUnixNano, name)
 	}
-	insert := about(to.only(t, "INSERT things").Attributes)
+	insert := attributesOf(to.only(t, "INSERT things").Attributes)
 	require.Equal(t, []any{"sqlite", "things", "INSERT"}, []any{insert["db.system.name"], insert["db.collection.name"], insert["db.operation.name"]})
 	require.Contains(t, insert["db.query.text"], "VALUES (?,")
 
-	// The other service hears of the span that asks it.
+	// The other service receives the span of the outgoing request.
 	var asking *wire.Span
 	for _, s := range to.spans() {
-		if s.Kind == wire.Span_SPAN_KIND_CLIENT && about(s.Attributes)["url.full"] == elsewhere.URL+"/far" {
+		if s.Kind == wire.Span_SPAN_KIND_CLIENT && attributesOf(s.Attributes)["url.full"] == elsewhere.URL+"/far" {
 			asking = s
 		}
 	}
@@ -315,17 +315,17 @@ func TestARequestIsFollowed(t *testing.T) {
 	require.Equal(t, wire.Span_SPAN_KIND_CONSUMER, job.Kind)
 	require.Empty(t, job.ParentSpanId)
 	require.Equal(t, wire.Status_STATUS_CODE_ERROR, job.Status.Code)
-	require.Equal(t, "1", about(job.Attributes)["attempt"])
+	require.Equal(t, "1", attributesOf(job.Attributes)["attempt"])
 	require.Equal(t, job.SpanId, to.only(t, "UPDATE things").ParentSpanId)
 
 	failed := to.only(t, "GET /panic")
 	require.Equal(t, wire.Status_STATUS_CODE_ERROR, failed.Status.Code)
-	require.Equal(t, int64(500), about(failed.Attributes)["http.response.status_code"])
-	require.Equal(t, int64(405), about(to.only(t, "HTTP").Attributes)["http.response.status_code"])
+	require.Equal(t, int64(500), attributesOf(failed.Attributes)["http.response.status_code"])
+	require.Equal(t, int64(405), attributesOf(to.only(t, "HTTP").Attributes)["http.response.status_code"])
 
 	for _, s := range to.spans() {
 		require.NotContains(t, s.Name, "health")
-		require.NotContains(t, strings.ReplaceAll(s.String(), "no greeting for hunter2", ""), "hunter2", "values are nobody's business")
+		require.NotContains(t, strings.ReplaceAll(s.String(), "no greeting for hunter2", ""), "hunter2", "values must not be recorded")
 	}
 	for message, id := range map[string][]byte{"created": request.TraceId, "greeting": job.TraceId, "job is dead": job.TraceId} {
 		records := w.log.records(t, message)
@@ -335,48 +335,49 @@ func TestARequestIsFollowed(t *testing.T) {
 	require.Equal(t, traceID, w.log.records(t, "request")[0]["trace_id"])
 	require.Empty(t, w.log.records(t, "traces cannot be sent"))
 
-	sent := to.asked[len(to.asked)-1]
+	sent := to.requests[len(to.requests)-1]
 	require.Equal(t, []string{"/v1/traces", "a b", "y", "application/x-protobuf"},
 		[]string{sent.URL.Path, sent.Header.Get("Api-Key"), sent.Header.Get("X"), sent.Header.Get("Content-Type")})
-	resource := about(to.batches[0].ResourceSpans[0].Resource.Attributes)
+	resource := attributesOf(to.batches[0].ResourceSpans[0].Resource.Attributes)
 	require.Equal(t, []any{"shop", "1.2", "production"}, []any{resource["service.name"], resource["service.version"], resource["deployment.environment.name"]})
 }
 
-// TestAReceiverThatIsAway costs neither requests nor the end of the program.
-func TestAReceiverThatIsAway(t *testing.T) {
+// TestUnresponsiveReceiver checks that an unresponsive receiver delays neither requests
+// nor shutdown.
+func TestUnresponsiveReceiver(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.NotFoundHandler())
 	defer elsewhere.Close()
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // connects, and never answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections but never responds
 	require.NoError(t, err)
 	defer silent.Close()
 	w := serve(t, traces.Config{Endpoint: "http://" + silent.Addr().String(), Timeout: 60_000}, elsewhere.URL)
 	begin := time.Now()
-	require.Equal(t, 201, w.ask(t, "POST", "/things/1"))
+	require.Equal(t, 201, w.request(t, "POST", "/things/1"))
 	require.Less(t, time.Since(begin), 2*time.Second)
 	begin = time.Now()
 	w.stop()
 	require.Less(t, time.Since(begin), 8*time.Second)
 }
 
-// TestARefusal is said once.
-func TestARefusal(t *testing.T) {
+// TestRejectedBatches checks that rejected batches are logged once.
+func TestRejectedBatches(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.NotFoundHandler())
 	defer elsewhere.Close()
 	to := newReceiver(t, http.StatusUnauthorized)
 	w := serve(t, traces.Config{TracesEndpoint: to.URL + "/own/path", Timeout: 5000}, elsewhere.URL)
-	require.Equal(t, 201, w.ask(t, "POST", "/things/1"))
+	require.Equal(t, 201, w.request(t, "POST", "/things/1"))
 	require.Eventually(t, func() bool { return len(w.log.records(t, "traces cannot be sent")) == 1 }, 15*time.Second, 20*time.Millisecond)
-	require.Equal(t, "/own/path", to.asked[0].URL.Path)
-	require.Equal(t, 500, w.ask(t, "GET", "/panic", "Upgrade", "websocket")) // which hides nothing
+	require.Equal(t, "/own/path", to.requests[0].URL.Path)
+	require.Equal(t, 500, w.request(t, "GET", "/panic", "Upgrade", "websocket")) // the header must not suppress the span
 	w.stop()
 	require.Len(t, w.log.records(t, "traces cannot be sent"), 1)
 	require.Len(t, w.log.records(t, "traces are being sent again"), 1)
 	to.only(t, "GET /panic")
 }
 
-// TestOff installs nothing.
+// TestOff checks that nothing is installed.
 func TestOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]traces.Config{
@@ -404,8 +405,8 @@ func TestSampling(t *testing.T) {
 			t.Parallel()
 			to := newReceiver(t)
 			w := serve(t, traces.Config{Endpoint: to.URL, Sampler: sampler}, elsewhere.URL)
-			w.ask(t, "GET", "/panic")
-			w.ask(t, "GET", "/panic", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+			w.request(t, "GET", "/panic")
+			w.request(t, "GET", "/panic", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 			w.stop()
 			require.Len(t, to.spans(), want)
 		})
