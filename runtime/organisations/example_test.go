@@ -13,18 +13,18 @@ type plan struct {
 	Title          string
 }
 
-// Readable implements db.Readable: members see the plans of their organisations.
+// Readable implements db.Readable: members may read the plans of their organisations.
 func (plan) Readable(tx *gorm.DB) *gorm.DB {
 	return organisations.Within(tx, organisations.RoleMember)
 }
 
-// Writable implements db.Writable: administrators change them.
+// Writable implements db.Writable: administrators may change them.
 func (plan) Writable(tx *gorm.DB) *gorm.DB {
 	return organisations.Within(tx, organisations.RoleAdmin)
 }
 
-// Rows belong to the organisation that the path names: their model says who may read
-// and change them, a guard who may ask at all.
+// Rows belong to the organisation of the path: their model decides who may read and
+// change them, a guard who may use the routes.
 func Example() {
 	module := func(gdb *gorm.DB, routes ...web.Route) web.Module {
 		for i, route := range routes {

@@ -15,7 +15,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// The roles of a member. Each may do what those before it may.
+// Roles of a member. Each includes the rights of those before it.
 const (
 	RoleMember = "member"
 	RoleAdmin  = "admin"
@@ -24,7 +24,7 @@ const (
 
 var ranks = []string{RoleMember, RoleAdmin, RoleOwner}
 
-// Membership is what the caller is in the organisation of the path.
+// Membership is the caller's role in the organisation of the path.
 type Membership struct {
 	OrganisationID int64
 	UserID         int64
@@ -33,21 +33,21 @@ type Membership struct {
 	admin bool
 }
 
-// Is reports whether the caller has the role or a higher one. Administrators
-// of the application may do what owners may.
+// Is reports whether the caller has the role or a higher one. Administrators of the
+// application have the rights of owners.
 func (m Membership) Is(role string) bool {
 	return m.admin || slices.Index(ranks, m.Role) >= slices.Index(ranks, role)
 }
 
-// Member lets members of the organisation through that the path names by
-// :organisation, such as /organisations/:organisation/posts. To others it does
-// not exist: 404.
+// Member admits members of the organisation in the path parameter :organisation, such
+// as /organisations/:organisation/posts. For others the organisation does not exist:
+// 404.
 func Member(gdb *gorm.DB) web.Guard { return guard(gdb, RoleMember) }
 
-// Admin is [Member] for admins and owners. Other members get 403.
+// Admin is [Member] for admins and owners. Other members get a 403.
 func Admin(gdb *gorm.DB) web.Guard { return guard(gdb, RoleAdmin) }
 
-// Owner is [Member] for owners. Other members get 403.
+// Owner is [Member] for owners. Other members get a 403.
 func Owner(gdb *gorm.DB) web.Guard { return guard(gdb, RoleOwner) }
 
 func guard(gdb *gorm.DB, role string) web.Guard {
@@ -72,9 +72,9 @@ func guard(gdb *gorm.DB, role string) web.Guard {
 	return g
 }
 
-// Recheck returns what a WebSocket asks every second, whose connection outlives
-// its request: a fault 403 once a member of the organisation is none any more. It
-// looks every few seconds.
+// Recheck returns a function for WebSocket connections, which outlive their request, to
+// call every second. It returns a 403 fault once the user is no longer a member of the
+// organisation. It queries the database every few seconds.
 func (m Membership) Recheck(gdb *gorm.DB) func(context.Context) error {
 	looked := time.Now()
 	return func(ctx context.Context) error {
@@ -96,15 +96,16 @@ const recheckEvery = 3 * time.Second
 
 type contextKey struct{}
 
-// Of returns what the caller is in the organisation of the path, as the guard
-// of the route found it; the zero Membership without one.
+// Of returns the caller's membership in the organisation of the path, as determined by
+// the guard of the route; the zero Membership without one.
 func Of(c *gin.Context) Membership {
 	m, _ := c.Request.Context().Value(contextKey{}).(Membership)
 	return m
 }
 
-// Per is the rate limit key for a limit per organisation, shared by all its members
-// (see [web.LimitBy]). It is empty on routes without the guards of this package.
+// Per returns the rate limit key for a limit per organisation, shared by all its
+// members (see [web.LimitBy]). It is empty on routes without the guards of this
+// package.
 func Per(c *gin.Context) string {
 	if m := Of(c); m.OrganisationID != 0 {
 		return "organisation:" + strconv.FormatInt(m.OrganisationID, 10)
@@ -133,7 +134,7 @@ func find(c *gin.Context, gdb *gorm.DB) (Membership, error) {
 	return m, err
 }
 
-// roleOf is the role of a user in an organisation; empty for none.
+// roleOf returns the role of a user in an organisation, or "" if there is none.
 func roleOf(tx *gorm.DB, organisationID, userID int64) (string, error) {
 	var row membership
 	err := tx.Where("organisation_id = ? AND user_id = ?", organisationID, userID).Limit(1).Find(&row).Error
@@ -142,7 +143,7 @@ func roleOf(tx *gorm.DB, organisationID, userID int64) (string, error) {
 
 func notFound() *fault.Error { return fault.NotFound("Organisation not found") }
 
-// The columns that this package reads.
+// Columns read by this package.
 
 type organisation struct{ ID int64 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Lock makes every other change of who is in the organisation wait until tx,
-// a transaction, ends. An absent organisation is fault 404.
+// Lock locks the memberships of an organisation against concurrent changes until the
+// transaction tx ends. It returns a 404 fault if the organisation does not exist.
 func Lock(tx *gorm.DB, organisationID int64) error {
 	var row organisation
 	err := tx.Clauses(locking()).Where("id = ?", organisationID).Limit(1).Find(&row).Error
@@ -20,8 +20,8 @@ func Lock(tx *gorm.DB, organisationID int64) error {
 	return err
 }
 
-// Lock is the function [Lock] for what the caller does as a member. It refuses
-// a caller whose role has changed since the guard looked.
+// Lock is the function [Lock] for actions of the caller as a member. It returns a 403
+// fault if the caller's role has changed since the guard checked it.
 func (m Membership) Lock(tx *gorm.DB) error {
 	if err := Lock(tx, m.OrganisationID); err != nil {
 		return err
@@ -33,8 +33,8 @@ func (m Membership) Lock(tx *gorm.DB) error {
 	return err
 }
 
-// KeepOwner refuses to let a user go, or be less than an owner, who is the last
-// active owner of the organisation. tx holds its [Lock].
+// KeepOwner returns a 409 fault if the user is the last active owner of the
+// organisation, who can neither leave nor lose the role. tx must hold the [Lock].
 func KeepOwner(tx *gorm.DB, organisationID, userID int64) error {
 	var others []int64
 	err := tx.Model(&membership{}).Clauses(locking()).
@@ -55,8 +55,8 @@ func KeepOwner(tx *gorm.DB, organisationID, userID int64) error {
 	return nil
 }
 
-// KeepOwners is [KeepOwner] for every organisation of a user whose account is
-// to be deleted in tx. It takes their locks.
+// KeepOwners is [KeepOwner] for every organisation of a user whose account is to be
+// deleted in tx. It acquires their locks.
 func KeepOwners(tx *gorm.DB, userID int64) error {
 	if userID == 0 {
 		return errors.New("organisations: the user to delete has no id, so last owners cannot be checked\n  try:   tx.Delete(&user) with a loaded user, instead of a condition")

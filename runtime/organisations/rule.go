@@ -9,10 +9,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/auth"
 )
 
-// Within narrows tx to the rows of organisations in which the caller has the
-// role or a higher one: in a request that is about one organisation to the rows
-// of that, and elsewhere to those of all of them. It is the rule of rows that
-// have a column organisation_id; see [db.Readable].
+// Within restricts tx to the rows of organisations in which the caller has the role or
+// a higher one: in a request about one organisation to the rows of that, otherwise to
+// those of all of them. It is the rule for rows with a column organisation_id; see
+// [db.Readable].
 func Within(tx *gorm.DB, role string) *gorm.DB { return narrow(tx, "organisation_id", role) }
 
 // Joined is [Within] for the rows of organisations themselves.
@@ -35,6 +35,6 @@ func narrow(tx *gorm.DB, name, role string) *gorm.DB {
 	return tx.Where(clause.Expr{SQL: "? IN (?)", Vars: []any{column, theirs}})
 }
 
-// of reports whether the caller of tx is still whom the guard saw, and not
-// somebody for whom a part of the work is done; see [auth.As].
+// of reports whether the caller of tx is the user whom the guard checked, and not
+// someone on whose behalf a part of the work is done; see [auth.As].
 func (m Membership) of(tx *gorm.DB) bool { return auth.Caller(tx).UserID == m.UserID }

@@ -1,5 +1,5 @@
-// Package organisationstest signs members of organisations in, for the tests of
-// a room whose rows belong to organisations.
+// Package organisationstest signs in members of organisations, for the tests of modules
+// whose rows belong to organisations.
 package organisationstest
 
 import (
@@ -16,25 +16,25 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// The organisations that there are.
+// IDs of the organisations.
 const (
-	ID    = 101 // of everybody but the outsider
-	Other = 102 // of the outsider
+	ID    = 101 // of all users except Outsider
+	Other = 102 // of Outsider and Both
 )
 
-// The users whom the tests know by name.
+// Usernames with a special role in the tests.
 const (
-	Outsider = "oscar" // no member of the organisation ID
-	Both     = "olive" // an owner of both
+	Outsider = "oscar" // not a member of the organisation ID
+	Both     = "olive" // an owner of both organisations
 )
 
-// Two is both of them, for a webtest.Resource.
+// Two returns both organisations, for a webtest.Resource.
 func Two() *webtest.Organisation {
 	return &webtest.Organisation{ID: ID, Other: Other, Outsider: Outsider, Both: Both}
 }
 
-// SignIn is [authtest.SignIn] for users who are members of the organisation ID:
-// as admins where role is "admin", else as plain members.
+// SignIn is [authtest.SignIn] for members of the organisation ID: admins if role is
+// "admin", otherwise plain members.
 func SignIn(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Module, id int64, token string) {
 	t.Helper()
 	guards, id, token = authtest.SignIn(t, gdb, username, "user")
@@ -55,7 +55,7 @@ func SignIn(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Modul
 	return guards, id, token
 }
 
-// keep stores a row, unless it is there.
+// keep stores a row unless it exists.
 func keep[T any](t testing.TB, gdb *gorm.DB, row T) {
 	t.Helper()
 	if err := gdb.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
