@@ -39,10 +39,10 @@ type Entry struct {
 // TableName is the table that holds entries.
 func (Entry) TableName() string { return "audit_entries" }
 
-// Readable narrows tx to what the caller may read: everything for administrators.
+// Readable restricts tx to what the caller may read: everything for administrators.
 func (Entry) Readable(tx *gorm.DB) *gorm.DB { return auth.OnlyAdmin(tx) }
 
-// Writable narrows tx to no rows: entries cannot be changed.
+// Writable restricts tx to no rows: entries cannot be changed.
 func (Entry) Writable(tx *gorm.DB) *gorm.DB { return tx.Where("1 = 0") }
 
 // Values are columns of a row as a JSON object, stored as the exact text that was
@@ -112,10 +112,10 @@ func who(tx *gorm.DB) Entry {
 	return Entry{UserID: caller.UserID, Username: caller.Username, ActorID: caller.ActorID, Actor: caller.Actor, KeyID: caller.KeyID, RequestID: requestID(ctx)}
 }
 
-// requestID returns the ID of a request; marked if the client has chosen it, so that
-// nobody makes their changes look like those of another request.
+// requestID returns the ID of a request, marked if the client has chosen it, so that
+// nobody can make their changes look like those of another request.
 func requestID(ctx context.Context) string {
-	const marked, most = "client:", 128 // the column's width
+	const marked, most = "client:", 128 // width of the column
 	id := web.RequestID(ctx)
 	if web.ClientRequestID(ctx) {
 		id = marked + id[:min(len(id), most-len(marked))]

@@ -27,7 +27,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// Topic is what everything else refers to.
+// Topic is referenced by the other models.
 type Topic struct {
 	ID        int64          `json:"id"`
 	Name      string         `json:"name" gorm:"size:50;not null;uniqueIndex"`
@@ -37,7 +37,7 @@ type Topic struct {
 	Tags      []Tag          `json:"tags" gorm:"many2many:topic_tags;constraint:OnDelete:CASCADE"`
 }
 
-// AfterFind hides the salary from everybody but administrators.
+// AfterFind hides the salary from all but administrators.
 func (t *Topic) AfterFind(tx *gorm.DB) error {
 	if !auth.Owns(tx, 0) {
 		t.Salary = nil
@@ -51,7 +51,7 @@ type Tag struct {
 	Price *decimal.Decimal `json:"price" gorm:"type:decimal(10,2);scale:2"`
 }
 
-// Idea goes with its topic, and is owned by a user.
+// Idea is deleted with its topic, and belongs to a user.
 type Idea struct {
 	ID      int64  `json:"id"`
 	TopicID int64  `json:"topic_id" gorm:"not null"`
@@ -67,7 +67,7 @@ func (Idea) Readable(tx *gorm.DB) *gorm.DB {
 	return tx
 }
 
-// Vote goes with its idea, Mark lets go of it.
+// Vote is deleted with its idea; in Mark the reference is set to null.
 type Vote struct {
 	ID     int64 `json:"id"`
 	IdeaID int64 `json:"idea_id" gorm:"not null"`
@@ -128,7 +128,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// entries are those behind an id, as text: action, table, key, before and after.
+// entries returns the entries after an ID as text: action, table, key, before and
+// after.
 func entries(t testing.TB, gdb *gorm.DB, after int64) (all []string, last int64) {
 	t.Helper()
 	var found []audit.Entry
@@ -139,8 +140,8 @@ func entries(t testing.TB, gdb *gorm.DB, after int64) (all []string, last int64)
 	return all, max(last, after)
 }
 
-// No way to write a row passes the log by.
-func TestEveryWayToWriteIsRecorded(t *testing.T) {
+// Every kind of write is recorded.
+func TestEveryWriteIsRecorded(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, audit.Log(gdb))
 		ctx := auth.As(t.Context(), auth.Identity{UserID: 7, Username: "ann", Role: auth.RoleAdmin})
@@ -242,25 +243,25 @@ func TestEveryWayToWriteIsRecorded(t *testing.T) {
 		})
 		n, _, err := audit.Verify(db.System(t.Context()), gdb)
 		if err != nil || n != last {
-			t.Errorf("the chain of %d entries: %d, %v", last, n, err)
+			t.Errorf("verify a chain of %d entries: %d, %v", last, n, err)
 		}
 		var first audit.Entry
 		must(t, gdb.Order("id").Take(&first).Error)
 		if first.UserID != 7 || first.Username != "ann" {
-			t.Errorf("it was %d %s", first.UserID, first.Username)
+			t.Errorf("the user of the first entry is %d %s", first.UserID, first.Username)
 		}
 	})
 }
 
-// One statement does not read more than memory has: it is refused, and changes nothing.
-func TestTooMuchAtOnceIsRefused(t *testing.T) {
+// A statement whose rows do not fit into memory is rejected and changes nothing.
+func TestOversizedStatementIsRejected(t *testing.T) {
 	gdb := webtest.DB(t, migrations())
 	must(t, audit.Log(gdb))
 	tx := gdb.WithContext(auth.As(t.Context(), auth.Identity{UserID: 7, Role: auth.RoleAdmin}))
 	for _, tt := range []struct {
 		name   string
 		rows   int
-		length int // of the text of each
+		length int // of each row's text
 		do     func(*gorm.DB) error
 		status int
 	}{
@@ -288,9 +289,9 @@ func TestTooMuchAtOnceIsRefused(t *testing.T) {
 	}
 }
 
-// What the runtime itself writes into the table of users shows no hash, and no model
-// of the project's has to be known for that.
-func TestNoHashIsRecorded(t *testing.T) {
+// Writes to the users table by the runtime itself record no password hash, without the
+// project's model.
+func TestPasswordHashIsNotRecorded(t *testing.T) {
 	gdb := webtest.DB(t, migrations())
 	must(t, audit.Log(gdb))
 	_, token := authtest.Sign(t, gdb, authtest.Account{Username: "ann", Password: "Correct-Horse-7"})
@@ -300,12 +301,11 @@ func TestNoHashIsRecorded(t *testing.T) {
 	must(t, s.ChangePassword(t.Context(), auth.Client{Address: "192.0.2.1"}, ann, "Correct-Horse-7", "Different-Horse-8", false))
 	got, _ := entries(t, gdb, 0)
 	if want := `update users 1 {"password_hash":"[hidden]"}>{"password_hash":"[hidden]"}`; len(got) != 1 || got[0] != want {
-		t.Errorf("%q, not %s", got, want)
+		t.Errorf("recorded %q, want %s", got, want)
 	}
 }
 
-// Entries of writers at the same time stand one behind the other, none is lost, and
-// nobody waits for another in a circle.
+// Concurrent writers append to the chain in order, lose no entry and do not deadlock.
 func TestParallelWriters(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		must(t, audit.Log(gdb))
@@ -331,8 +331,8 @@ func TestParallelWriters(t *testing.T) {
 		close(errs)
 		failed := 0
 		for err := range errs {
-			// A machine that is busy may make one wait too long; it is told, and
-			// leaves no entry.
+			// On a busy machine a writer may time out; it gets an error and leaves no
+			// entry.
 			if err != nil && fault.From(err).Status != http.StatusServiceUnavailable {
 				t.Error(err)
 			} else if err != nil {
@@ -344,13 +344,13 @@ func TestParallelWriters(t *testing.T) {
 			t.Errorf("%d entries, not %d: %v", n, want, err)
 		}
 		if failed == writers*rounds {
-			t.Error("nobody could write")
+			t.Error("no writer succeeded")
 		}
 	})
 }
 
-// What is done to the table behind the application's back is found, and named.
-func TestVerifyNamesTheFirstBrokenEntry(t *testing.T) {
+// Changes made directly to the table are detected and reported.
+func TestVerifyReportsFirstBrokenEntry(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		module := audit.Module(gdb)
 		must(t, module.Err)
@@ -362,7 +362,7 @@ func TestVerifyNamesTheFirstBrokenEntry(t *testing.T) {
 		must(t, err)
 		for _, statement := range []string{"UPDATE audit_entries SET username = 'x' WHERE id = 3", "DELETE FROM audit_entries WHERE id = 3"} {
 			if err := tx.Exec(statement).Error; err == nil {
-				t.Errorf("%s: the database lets that be", statement)
+				t.Errorf("%s: accepted by the database", statement)
 			}
 		}
 		for _, name := range []string{"audit_entries_update", "audit_entries_delete"} {
@@ -391,18 +391,18 @@ func TestVerifyNamesTheFirstBrokenEntry(t *testing.T) {
 			must(t, run())
 		}
 		if err := run(strings.Repeat("0", 64)); command.ExitCode(err) != command.Found {
-			t.Errorf("a hash that no entry has: %v", err)
+			t.Errorf("verify with an unknown hash: %v", err)
 		}
 		must(t, tx.Exec("DELETE FROM audit_entries WHERE id >= 4").Error)
 		if err := run(); command.ExitCode(err) != command.Found || !strings.Contains(err.Error(), "entry 4:") {
-			t.Errorf("without its end: %v", err)
+			t.Errorf("verify a truncated chain: %v", err)
 		}
 	})
 }
 
-// Administrators read the log, and nobody else; who made a change is the caller of
-// the request, whose id the entry has.
-func TestTheLogIsForAdministrators(t *testing.T) {
+// Only administrators may read the log. The user of an entry is the caller of the
+// request, whose ID the entry records.
+func TestLogIsForAdministrators(t *testing.T) {
 	gdb := webtest.DB(t, migrations())
 	guards, admin := authtest.Sign(t, gdb, authtest.Account{Username: "root", Role: auth.RoleAdmin})
 	_, user := authtest.Sign(t, gdb, authtest.Account{Username: "ann"})
@@ -418,7 +418,7 @@ func TestTheLogIsForAdministrators(t *testing.T) {
 	module := audit.Module(gdb)
 	client := webtest.New(t, guards, module, tags, openapi.Module(openapi.Info{Title: "log", Version: "1"}, []web.Module{module}))
 	if text := string(client.Get("/openapi.json").Expect(http.StatusOK).Body()); !strings.Contains(text, `["object","null"]`) || !strings.Contains(text, `"actor_id"`) {
-		t.Errorf("the document does not describe entries: %s", text)
+		t.Errorf("OpenAPI does not describe entries: %s", text)
 	}
 	as := func(token string) *webtest.Client { return client.With("Authorization", "Bearer "+token) }
 	client.Get("/audit").Expect(http.StatusUnauthorized)
@@ -429,7 +429,7 @@ func TestTheLogIsForAdministrators(t *testing.T) {
 	var page db.Page[audit.Entry]
 	answer := as(admin).Get("/audit?cursor=&limit=2").Expect(http.StatusOK)
 	if answer.Into(&page); answer.Header("Cache-Control") != "no-store" {
-		t.Error("the log may be stored")
+		t.Error("the response may be cached")
 	}
 	if len(page.Items) != 2 || page.NextCursor == nil || page.Items[0].ID != 3 {
 		t.Fatalf("%+v", page)
@@ -446,7 +446,7 @@ func TestTheLogIsForAdministrators(t *testing.T) {
 	if page.Items[0].RequestID == "" || strings.HasPrefix(page.Items[0].RequestID, "client:") || page.Items[1].RequestID != "client:"+strings.Repeat("a", 121) {
 		t.Errorf("the IDs of the requests are %s and %s", page.Items[0].RequestID, page.Items[1].RequestID)
 	}
-	// What would fill the memory is asked for in parts.
+	// A response that would not fit into memory must be requested in parts.
 	large := audit.Values(`{"word":"` + strings.Repeat("x", 3<<20) + `"}`)
 	for id := range int64(3) {
 		must(t, gdb.WithContext(db.System(t.Context())).Create(&audit.Entry{ID: 10 + id, Resource: "tags", Row: "1", Action: "update", Before: large, After: large}).Error)
@@ -461,6 +461,6 @@ func TestTheLogIsForAdministrators(t *testing.T) {
 	var none []audit.Entry
 	must(t, gdb.WithContext(auth.As(t.Context(), auth.Identity{UserID: ann})).Find(&none).Error)
 	if len(none) != 0 {
-		t.Errorf("ann reads %d entries in a handler of one's own", len(none))
+		t.Errorf("ann can read %d entries in a custom handler", len(none))
 	}
 }

@@ -17,15 +17,15 @@ import (
 // head is the end of the chain: one row, locked by every transaction that appends,
 // so that entries are in commit order.
 type head struct {
-	ID    int64 // 1
+	ID    int64 // always 1
 	Entry int64
 	Hash  string
 }
 
 func (head) TableName() string { return "audit_heads" }
 
-// addedAtOnce is the maximum number of rows in one INSERT.
-const addedAtOnce = 100
+// insertBatch is the maximum number of rows in one INSERT.
+const insertBatch = 100
 
 // add appends entries to the chain.
 func add(tx *gorm.DB, entries []Entry) error {
@@ -48,7 +48,7 @@ func add(tx *gorm.DB, entries []Entry) error {
 		e.Hash = e.digest()
 		end.Entry, end.Hash = e.ID, e.Hash
 	}
-	if err := tx.CreateInBatches(&entries, addedAtOnce).Error; err != nil {
+	if err := tx.CreateInBatches(&entries, insertBatch).Error; err != nil {
 		return err
 	}
 	return tx.Select("entry", "hash").Updates(&end).Error
@@ -61,7 +61,7 @@ func (e Entry) digest() string {
 		e.Resource, e.Row, e.Action, string(e.Before), string(e.After), e.RequestID,
 	})
 	if err != nil {
-		panic(err) // numbers and strings
+		panic(err) // numbers and strings never fail
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
@@ -69,7 +69,7 @@ func (e Entry) digest() string {
 
 // Broken reports the first entry at which the chain is broken.
 type Broken struct {
-	Entry int64 // the first
+	Entry int64 // the first broken entry
 	What  string
 }
 
@@ -98,11 +98,11 @@ func Verify(ctx context.Context, gdb *gorm.DB, known ...string) (entries int64, 
 	}
 	var last Entry
 	for last.ID < end.Entry {
-		var some []Entry
-		if err := tx.Where("id > ?", last.ID).Order("id").Limit(1000).Find(&some).Error; err != nil {
+		var batch []Entry
+		if err := tx.Where("id > ?", last.ID).Order("id").Limit(1000).Find(&batch).Error; err != nil {
 			return 0, "", err
 		}
-		for _, e := range some {
+		for _, e := range batch {
 			switch {
 			case e.ID != last.ID+1:
 				return 0, "", &Broken{last.ID + 1, "the entry is missing"}
@@ -116,7 +116,7 @@ func Verify(ctx context.Context, gdb *gorm.DB, known ...string) (entries int64, 
 				return 0, "", &Broken{e.ID, "it was added outside the chain"}
 			}
 		}
-		if len(some) == 0 {
+		if len(batch) == 0 {
 			return 0, "", &Broken{last.ID + 1, "it and all later entries are missing"}
 		}
 	}

@@ -16,7 +16,7 @@ type Note struct {
 	Text string `json:"text"`
 }
 
-// Every change leaves an entry, in the transaction of the change.
+// Every change is recorded, in the transaction of the change.
 func Example() {
 	gdb, err := db.Open("sqlite::memory:", db.Options{})
 	if err != nil {
@@ -30,7 +30,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	if err := audit.Log(gdb); err != nil { // which audit.Module does
+	if err := audit.Log(gdb); err != nil { // audit.Module calls it
 		fmt.Println(err)
 		return
 	}

@@ -9,10 +9,10 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// Migrations creates the tables of this package, with triggers that prevent entries
-// from being changed or deleted. On MySQL and MariaDB with a binary log, creating
-// triggers may need a privilege that the application's user lacks; then there are
-// none.
+// Migrations returns the migrations that create the tables of this package, with
+// triggers that prevent entries from being changed or deleted. On MySQL and MariaDB
+// with a binary log, creating triggers may require a privilege that the application's
+// user lacks; there are none in that case.
 func Migrations() []db.Migration {
 	return []db.Migration{{
 		ID: "20260101000500_create_audit",
@@ -52,7 +52,7 @@ func appendOnly(tx *gorm.DB) error {
 	return nil
 }
 
-// entry1 and head1 are the tables as the first migration makes them.
+// entry1 and head1 are the tables as created by the first migration.
 type entry1 struct {
 	ID           int64     `gorm:"primaryKey;autoIncrement:false;index:idx_audit_entries_user_id,priority:2;index:idx_audit_entries_actor_id,priority:2;index:idx_audit_entries_row,priority:3"`
 	CreatedAt    time.Time `gorm:"not null;autoCreateTime:false;index:idx_audit_entries_created_at"`

@@ -79,10 +79,10 @@ func (h handler) list(c *gin.Context, in listInput) (db.Page[Entry], error) {
 	return page, h.fill(c, page.Items)
 }
 
-// mostListed is how many characters the values of one page may have.
-const mostListed = 16 << 20
+// maxListed is the maximum size of the values of one page, in characters.
+const maxListed = 16 << 20
 
-// fill reads the values of entries, whose rows may be large.
+// fill reads the values of entries, which may be large.
 func (h handler) fill(c *gin.Context, entries []Entry) error {
 	ids := make([]int64, len(entries))
 	for i, e := range entries {
@@ -93,7 +93,7 @@ func (h handler) fill(c *gin.Context, entries []Entry) error {
 	if err := tx.Select("SUM(LENGTH(values_before) + LENGTH(values_after))").Scan(&size).Error; err != nil {
 		return err
 	}
-	if size > mostListed {
+	if size > maxListed {
 		return fault.InvalidQuery(fault.Detail{Field: "limit", Rule: "max", Message: "These entries are too large to list at once: ask for fewer"})
 	}
 	var rows []Entry
