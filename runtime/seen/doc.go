@@ -1,10 +1,9 @@
-// Package seen carries the versions of rows that a client has seen from where they
-// are checked to where they are written: the package web, which compares If-Match
-// with what a GET answers, and the package db, whose statements then write a row
-// only while it still has that version. So two replicas cannot both take the same
-// If-Match for the newest.
+// Package seen passes the versions of rows that a client has read from the package web,
+// which compares If-Match with the response of a GET, to the package db, whose
+// statements then write a row only if it still has that version. So two replicas cannot
+// both accept the same If-Match.
 //
-// Everything is in seen.go. The way of a version:
+// Everything is in seen.go. A version passes through these steps:
 //
 //	web: If-Match            -> Rows.Read, and a GET of the same path
 //	db.Find                  -> Note

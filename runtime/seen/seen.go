@@ -8,13 +8,13 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Rows are rows as one request has seen them. Make one with new.
+// Rows holds the versions of rows read by one request. Create it with new.
 type Rows struct {
 	mu   sync.Mutex
 	rows map[Row]any
 }
 
-// Row is a row, by its table and its primary key.
+// Row identifies a row by its table and primary key.
 type Row struct {
 	Table string
 	Key   any // comparable
@@ -25,21 +25,21 @@ type (
 	heldKey struct{}
 )
 
-// Read returns a context in which db.Find notes what it finds.
+// Read returns a context in which db.Find records the versions of the rows it finds.
 func (r *Rows) Read(ctx context.Context) context.Context {
 	return context.WithValue(ctx, readKey{}, r)
 }
 
-// Held returns a context in which a statement that would change or delete another
-// version of a row than the noted one is [Changed].
+// Held returns a context in which a statement that would change or delete a row fails
+// with [Changed] unless the row has the recorded version.
 func (r *Rows) Held(ctx context.Context) context.Context {
 	return context.WithValue(ctx, heldKey{}, r)
 }
 
-// Reading reports whether ctx is of [Rows.Read].
+// Reading reports whether ctx was returned by [Rows.Read].
 func Reading(ctx context.Context) bool { return ctx.Value(readKey{}) != nil }
 
-// Note notes the version of a row, where ctx is of [Rows.Read].
+// Note records the version of a row if ctx was returned by [Rows.Read].
 func Note(ctx context.Context, row Row, version any) {
 	r, ok := ctx.Value(readKey{}).(*Rows)
 	if !ok {
@@ -53,7 +53,8 @@ func Note(ctx context.Context, row Row, version any) {
 	r.rows[row] = version
 }
 
-// Of returns the versions of rows of a table by key, where ctx is of [Rows.Held].
+// Of returns the recorded versions of the rows of a table by key if ctx was returned by
+// [Rows.Held].
 func Of(ctx context.Context, table string) map[any]any {
 	r, ok := ctx.Value(heldKey{}).(*Rows)
 	if !ok {
@@ -73,8 +74,8 @@ func Of(ctx context.Context, table string) map[any]any {
 	return versions
 }
 
-// Written forgets a row that the request itself has written, which has another
-// version since.
+// Written forgets a row that the request itself has written, since it now has another
+// version.
 func Written(ctx context.Context, row Row) {
 	if r, ok := ctx.Value(heldKey{}).(*Rows); ok {
 		r.mu.Lock()
@@ -83,7 +84,7 @@ func Written(ctx context.Context, row Row) {
 	}
 }
 
-// Changed is the fault of a write whose client has seen another version.
+// Changed returns the fault of a write whose client has read another version.
 func Changed() *fault.Error {
 	return &fault.Error{Status: http.StatusPreconditionFailed, Message: "This has changed since you read it; read it again"}
 }
