@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestPackagesExplainThemselves holds every package to a doc.go that says where to
-// begin to read, and to an example.
-func TestPackagesExplainThemselves(t *testing.T) {
+// TestPackagesHaveDocsAndExamples checks that every package has a doc.go with a reading
+// order and an example.
+func TestPackagesHaveDocsAndExamples(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
@@ -26,18 +26,18 @@ func TestPackagesExplainThemselves(t *testing.T) {
 		} {
 			text, err := os.ReadFile(filepath.Join(entry.Name(), file))
 			if err != nil {
-				t.Errorf("%v: see those beside it", err)
+				t.Errorf("%v: see the other packages", err)
 			}
 			has := false
 			for _, w := range words {
 				has = has || strings.Contains(string(text), w)
 			}
 			if !has {
-				t.Errorf("%s/%s has none of %q", entry.Name(), file, words)
+				t.Errorf("%s/%s contains none of %q", entry.Name(), file, words)
 			}
 		}
 	}
 	if n < 10 {
-		t.Errorf("there are %d packages", n)
+		t.Errorf("only %d packages", n)
 	}
 }

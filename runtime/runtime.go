@@ -1,6 +1,6 @@
-// Package runtime is the version and the source of what generated code
-// imports. A project that cannot fetch the published module carries a copy of
-// this folder; its code is the same byte for byte.
+// Package runtime provides the version and the source of the packages imported by
+// generated code. A project that cannot fetch the published module contains a
+// byte-for-byte copy of this directory.
 package runtime
 
 import (
@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Version is the one number that tool and runtime share.
+// Version is the common version of the tool and the runtime.
 const Version = "0.1.0"
 
 //go:embed *
 var source embed.FS
 
-// Source returns the runtime's files, without its tests, below their path in
-// this folder.
+// Source returns the runtime's files, except tests and testdata, by their path in this
+// directory.
 func Source() (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -36,7 +36,7 @@ import (
 type receiver struct {
 	*httptest.Server
 	mu       sync.Mutex
-	statuses  []int // for the next requests; 200 if there are none
+	statuses []int // for the next requests; 200 if there are none
 	requests []*http.Request
 	batches  []*collector.ExportTraceServiceRequest
 }
