@@ -85,7 +85,7 @@ func inState(t testing.TB, gdb *gorm.DB, state string) {
 	eventually(t, "state "+state, func() bool { return all(t, gdb)[0].State == state })
 }
 
-func TestAJobExistsExactlyWhenItsTransactionCommits(t *testing.T) {
+func TestJobCommitsWithTransaction(t *testing.T) {
 	gdb := open(t, "")
 	require.NoError(t, gdb.Transaction(func(tx *gorm.DB) error {
 		return Enqueue(tx.Where("id = 7"), "count", payload{1})
@@ -100,7 +100,7 @@ func TestAJobExistsExactlyWhenItsTransactionCommits(t *testing.T) {
 	require.Equal(t, ready, jobs[0].State)
 }
 
-func TestEnqueueRefuses(t *testing.T) {
+func TestEnqueueRejectsInvalidJobs(t *testing.T) {
 	gdb := open(t, "")
 	for name, err := range map[string]error{
 		"no kind":       Enqueue(gdb, "", 1),
@@ -125,7 +125,7 @@ func TestUnique(t *testing.T) {
 	require.Len(t, all(t, gdb), 6, "only the second a/key is the same job")
 }
 
-func TestAJobRunsOnceAndItsPayloadComesBack(t *testing.T) {
+func TestJobRunsOnceWithPayload(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)
 	got := make(chan payload, 10)
@@ -142,7 +142,7 @@ func TestAJobRunsOnceAndItsPayloadComesBack(t *testing.T) {
 }
 
 // Committing a job wakes the workers: this queue would otherwise poll in an hour.
-func TestEnqueueWakesTheWorkers(t *testing.T) {
+func TestEnqueueWakesWorkers(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)
 	q.Poll = time.Hour
@@ -163,7 +163,7 @@ func TestEnqueueWakesTheWorkers(t *testing.T) {
 	}
 }
 
-func TestAtWaits(t *testing.T) {
+func TestAtDelaysJob(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)
 	ran := make(chan time.Time, 1)
@@ -210,7 +210,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestAPayloadThatDoesNotFitIsDead(t *testing.T) {
+func TestInvalidPayloadIsDead(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)
 	Handle(q, "count", func(context.Context, payload) error { return nil })
@@ -228,7 +228,7 @@ func TestBackoffDoublesWithinBounds(t *testing.T) {
 	}
 }
 
-func TestHandleTxCommitsTheEffectWithTheCompletion(t *testing.T) {
+func TestHandleTxCommitsEffectWithCompletion(t *testing.T) {
 	gdb := open(t, "")
 	require.NoError(t, gdb.AutoMigrate(&effect{}))
 	q := fast(gdb)
@@ -264,7 +264,7 @@ func recording(t testing.TB, q *Queue) recorder {
 }
 
 // When jobs are recorded together, each gets its own result.
-func TestSomeOfABatchAreLost(t *testing.T) {
+func TestBatchWithLostJobs(t *testing.T) {
 	for name, url := range databases(t) {
 		t.Run(name, func(t *testing.T) {
 			gdb := open(t, url)
@@ -299,7 +299,7 @@ func TestSomeOfABatchAreLost(t *testing.T) {
 
 // On PostgreSQL a sleeping process notices a job as soon as its transaction commits,
 // whichever process enqueued it.
-func TestAnotherProcessHearsOfAJob(t *testing.T) {
+func TestOtherProcessIsNotified(t *testing.T) {
 	url := databases(t)["postgres"]
 	gdb := open(t, url)
 	other, err := db.Open(url, db.Options{})
@@ -329,7 +329,7 @@ func TestAnotherProcessHearsOfAJob(t *testing.T) {
 }
 
 // Without the trigger, jobs are found by polling.
-func TestAnUntoldJobIsLookedFor(t *testing.T) {
+func TestPollingWithoutTrigger(t *testing.T) {
 	gdb := open(t, databases(t)["postgres"])
 	require.NoError(t, gdb.Exec("DROP TRIGGER jobs_notify ON jobs").Error)
 	q := fast(gdb)
@@ -349,7 +349,7 @@ func TestAnUntoldJobIsLookedFor(t *testing.T) {
 }
 
 // A worker that lost its lease neither commits its effect nor records a result.
-func TestALostLeaseCommitsNothing(t *testing.T) {
+func TestLostLeaseCommitsNothing(t *testing.T) {
 	gdb := open(t, "")
 	require.NoError(t, gdb.AutoMigrate(&effect{}))
 	q := fast(gdb)
@@ -369,7 +369,7 @@ func TestALostLeaseCommitsNothing(t *testing.T) {
 	require.Equal(t, running, all(t, gdb)[0].State)
 }
 
-func TestAnExpiredLeaseIsClaimedByAnother(t *testing.T) {
+func TestExpiredLeaseIsClaimedByAnotherWorker(t *testing.T) {
 	gdb := open(t, "")
 	crashed, heir := fast(gdb), fast(gdb)
 	for _, q := range []*Queue{crashed, heir} {
@@ -398,7 +398,7 @@ func TestAnExpiredLeaseIsClaimedByAnother(t *testing.T) {
 	require.Contains(t, all(t, gdb)[0].LastError, "the process died")
 }
 
-func TestTheLeaseIsRenewedWhileAJobRuns(t *testing.T) {
+func TestLeaseIsRenewedWhileJobRuns(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)
 	q.Lease = 60 * time.Millisecond
@@ -447,7 +447,7 @@ func TestStopLetsJobsFinishThenReleasesThem(t *testing.T) {
 	require.LessOrEqual(t, *jobs[1].DueAt, now())
 }
 
-func TestSeveralQueuesShareTheJobs(t *testing.T) {
+func TestConcurrentQueuesShareJobs(t *testing.T) {
 	for name, url := range databases(t) {
 		t.Run(name, func(t *testing.T) {
 			gdb := open(t, url)
@@ -476,7 +476,7 @@ func TestSeveralQueuesShareTheJobs(t *testing.T) {
 	}
 }
 
-func TestMistakesStopTheStart(t *testing.T) {
+func TestRegistrationErrorsStopRun(t *testing.T) {
 	for name, register := range map[string]func(*Queue){
 		"two handlers": func(q *Queue) {
 			Handle(q, "a", func(context.Context, payload) error { return nil })
@@ -496,7 +496,7 @@ func TestMistakesStopTheStart(t *testing.T) {
 	}
 }
 
-func TestScheduleMakesOneJobATickAcrossReplicas(t *testing.T) {
+func TestScheduleEnqueuesOneJobPerTick(t *testing.T) {
 	gdb := open(t, "")
 	for _, q := range []*Queue{fast(gdb), fast(gdb), fast(gdb)} {
 		Schedule(q, "@every 1s", "tick", payload{1})
@@ -519,7 +519,7 @@ func TestScheduleMakesOneJobATickAcrossReplicas(t *testing.T) {
 	require.LessOrEqual(t, len(all(t, gdb)), 10)
 }
 
-func TestScheduledTimesAgreeBetweenReplicas(t *testing.T) {
+func TestScheduledTimesAreDeterministic(t *testing.T) {
 	at := time.Date(2026, 3, 1, 10, 7, 33, 5, time.FixedZone("", 3600))
 	for spec, want := range map[string]string{
 		"@every 10m": "2026-03-01T09:10:00Z",
@@ -534,7 +534,7 @@ func TestScheduledTimesAgreeBetweenReplicas(t *testing.T) {
 	}
 }
 
-func TestFinishedJobsAreDeletedInTheEnd(t *testing.T) {
+func TestFinishedJobsAreDeleted(t *testing.T) {
 	gdb := open(t, "")
 	q := New(gdb, quiet)
 	day := 24 * time.Hour
@@ -605,7 +605,7 @@ func TestCommands(t *testing.T) {
 }
 
 // Cancelling a running job cancels its context.
-func TestCancelReachesARunningJob(t *testing.T) {
+func TestCancelRunningJob(t *testing.T) {
 	gdb := open(t, "")
 	q := fast(gdb)
 	q.Lease = 60 * time.Millisecond

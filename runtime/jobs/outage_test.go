@@ -36,8 +36,8 @@ func (r *record) count(text string) int {
 	return strings.Count(r.text.String(), text)
 }
 
-// TestAnUnmigratedDatabase checks that a missing table is logged once and retried.
-func TestAnUnmigratedDatabase(t *testing.T) {
+// TestMissingTableIsRetried checks that a missing table is logged once and retried.
+func TestMissingTableIsRetried(t *testing.T) {
 	gdb, err := db.Open("sqlite:"+filepath.Join(t.TempDir(), "jobs.db"), db.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close(gdb) })
