@@ -26,7 +26,7 @@ func TestAPIKeys(t *testing.T) {
 	var row apiKeyRow
 	w.db.Take(&row)
 	if strings.Contains(row.Hash+row.Prefix+row.Name, made.Key) || len(row.Prefix) > 10 {
-		t.Error("the key is stored as it is")
+		t.Error("the key is stored in plain text")
 	}
 	who, err := w.s.authenticateKey(t.Context(), made.Key)
 	if err != nil || who.UserID != alice.ID || who.SessionID != "" || who.KeyID != made.ID || who.Fresh() {
@@ -44,7 +44,7 @@ func TestAPIKeys(t *testing.T) {
 	}
 	random := secret()
 	_, err = w.s.authenticateKey(t.Context(), keyPrefix+random+checksum(random))
-	wantStatus(t, "a well-formed key that nobody made", err, 401)
+	wantStatus(t, "a well-formed unknown key", err, 401)
 
 	wantStatus(t, "revoking another's key", w.s.RevokeKey(t.Context(), bob, made.ID), 404)
 	second := w.replica()
@@ -55,13 +55,13 @@ func TestAPIKeys(t *testing.T) {
 	wantStatus(t, "revoking it again", w.s.RevokeKey(t.Context(), id, made.ID), 404)
 	_, err = w.s.authenticateKey(t.Context(), made.Key)
 	wantStatus(t, "a revoked key", err, 401)
-	wantStatus(t, "the recheck of its connection", who.Recheck(t.Context()), 401)
-	w.pass(Staleness)
+	wantStatus(t, "recheck of its connection", who.Recheck(t.Context()), 401)
+	w.advance(Staleness)
 	_, err = second.authenticateKey(t.Context(), made.Key)
 	wantStatus(t, "a revoked key on another replica", err, 401)
 }
 
-func TestAPIKeysEnd(t *testing.T) {
+func TestAPIKeysExpire(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
@@ -76,19 +76,19 @@ func TestAPIKeysEnd(t *testing.T) {
 	if _, err = w.s.authenticateKey(t.Context(), short.Key); err != nil {
 		t.Fatal(err)
 	}
-	w.pass(time.Second) // less than Staleness: the end is not cached away
+	w.advance(time.Second) // less than Staleness: expiry is not cached
 	_, err = w.s.authenticateKey(t.Context(), short.Key)
 	wantStatus(t, "an expired key", err, 401)
 	if _, err = w.s.authenticateKey(t.Context(), long.Key); err != nil {
 		t.Fatal(err)
 	}
 	w.set(alice, "is_active", false)
-	w.pass(Staleness)
+	w.advance(Staleness)
 	_, err = w.s.authenticateKey(t.Context(), long.Key)
 	wantStatus(t, "a key of an inactive user", err, 401)
 }
 
-func TestAPIKeysThatAreNotMade(t *testing.T) {
+func TestInvalidAPIKeys(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
@@ -106,10 +106,10 @@ func TestAPIKeysThatAreNotMade(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantStatus(t, "one too many", second(w.s.MakeKey(t.Context(), id, "x", nil, time.Time{})), 422)
+	wantStatus(t, "one key too many", second(w.s.MakeKey(t.Context(), id, "x", nil, time.Time{})), 422)
 }
 
-// A key has scopes that a route of the application asks for.
+// A key may only have scopes that a route of the application requires.
 func TestScopesOfRoutes(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
@@ -129,8 +129,8 @@ func TestScopesOfRoutes(t *testing.T) {
 	const known = "Scope must be one of read, write, posts:read, posts:write, reports:read, team:read, team:write"
 	for scope, want := range map[string]int{
 		"read": 201, "write": 201, "posts:read": 201, "posts:write": 201, "team:read": 201, "team:write": 201, "reports:read": 201,
-		"nonsense:read": 422, "reports:write": 422, // no route asks for it
-		"auth:read": 422, "tour:read": 422, // for no key, and for everybody
+		"nonsense:read": 422, "reports:write": 422, // not required by any route
+		"auth:read": 422, "tour:read": 422, // no keys accepted; public
 		"post:read": 422, "posts": 422, "posts:delete": 422, "": 422,
 	} {
 		answer := api.Post("/keys", map[string]any{"Scopes": []string{"read", scope}}).Expect(want)
@@ -158,10 +158,10 @@ func TestScopes(t *testing.T) {
 	} {
 		key := Identity{KeyID: 1, Scopes: strings.Fields(c.has)}
 		if got := key.Can(c.scope); got != c.wanted {
-			t.Errorf("a key with %q can %q: %v", c.has, c.scope, got)
+			t.Errorf("Can of a key with %q for %q: %v", c.has, c.scope, got)
 		}
 		if !(Identity{SessionID: "s"}).Can(c.scope) {
-			t.Errorf("a session cannot %q", c.scope)
+			t.Errorf("Can of a session for %q: false", c.scope)
 		}
 	}
 }

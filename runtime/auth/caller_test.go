@@ -32,7 +32,7 @@ func (diary) Readable(tx *gorm.DB) *gorm.DB {
 	return tx.Where("user_id", caller.UserID)
 }
 
-// TestCaller asks everybody who can send a request for the diaries of all.
+// TestCaller reads all diaries as every kind of caller.
 func TestCaller(t *testing.T) {
 	w := newWorld(t)
 	alice, bob, root := w.user("alice"), w.user("bob"), w.user("root")
@@ -83,16 +83,16 @@ func TestCaller(t *testing.T) {
 	bearer := func(name string) string { return "Bearer " + w.login(w.s, name).AccessToken }
 	for _, path := range []string{"/diaries", "/transaction", "/gin"} {
 		for name, c := range map[string]struct{ header, value, want string }{
-			"nobody":             {"X-Nothing", "", ""},
-			"a forged token":     {"Authorization", "Bearer x.y.z", ""},
-			"alice":              {"Authorization", bearer("alice"), "a"},
-			"an administrator":   {"Authorization", bearer("root"), "a b"},
-			"a key of bob's":     {"X-API-Key", key(bob.ID), "b"},
-			"a key of an admin":  {"X-API-Key", key(root.ID), "a b"},
-			"a key nobody knows": {"X-API-Key", "nx_nothing", ""},
+			"anonymous":         {"X-Nothing", "", ""},
+			"a forged token":    {"Authorization", "Bearer x.y.z", ""},
+			"alice":             {"Authorization", bearer("alice"), "a"},
+			"an administrator":  {"Authorization", bearer("root"), "a b"},
+			"a key of bob's":    {"X-API-Key", key(bob.ID), "b"},
+			"a key of an admin": {"X-API-Key", key(root.ID), "a b"},
+			"an unknown key":    {"X-API-Key", "nx_nothing", ""},
 		} {
 			if got := client.With(c.header, c.value).Get(path).Expect(200).JSON()["text"]; got != c.want {
-				t.Errorf("%s on %s reads %q, not %q", name, path, got, c.want)
+				t.Errorf("%s on %s reads %q, want %q", name, path, got, c.want)
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func TestCaller(t *testing.T) {
 		want string
 	}{
 		"on behalf of bob": {As(t.Context(), identity), "b"},
-		"for nobody":       {db.System(t.Context()), "a b"},
+		"as the system":    {db.System(t.Context()), "a b"},
 	} {
 		if got, err := read(w.db.WithContext(c.ctx)); err != nil || got != c.want {
 			t.Errorf("%s: %q, %v", name, got, err)

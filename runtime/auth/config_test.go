@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/config"
 )
 
-func TestProductionWantsASecret(t *testing.T) {
+func TestProductionRequiresSecret(t *testing.T) {
 	good := randomSecret()
 	for name, c := range map[string]struct{ secret, previous, wrong string }{
 		"missing":        {"", "", "APP_SECRET is missing"},
@@ -31,17 +31,17 @@ func TestProductionWantsASecret(t *testing.T) {
 		case c.wrong == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
 		case c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong) || !strings.Contains(err.Error(), "try: ")):
-			t.Errorf("%s: %v, want %q and what to type", name, err, c.wrong)
+			t.Errorf("%s: %v, want %q and a suggestion", name, err, c.wrong)
 		case err != nil && c.secret != "" && strings.Contains(err.Error(), c.secret):
-			t.Errorf("%s: the message shows the secret", name)
+			t.Errorf("%s: the error contains the secret", name)
 		}
 		if cfg.Env = "development"; cfg.Validate() != nil {
-			t.Errorf("%s: refused in development", name)
+			t.Errorf("%s: rejected in development", name)
 		}
 	}
 }
 
-func TestSettingsThatMeanNothing(t *testing.T) {
+func TestInvalidSettings(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"url":      func(c *Config) { c.URL = "app.example.com" },
 		"mode":     func(c *Config) { c.Refresh = "header" },
@@ -70,26 +70,26 @@ func TestKeysDifferByPurposeAndSecret(t *testing.T) {
 	for _, k := range keys {
 		for _, part := range []string{k.kid, string(k.access), string(k.refresh), string(k.seal), string(k.csrf)} {
 			if seen[part] || strings.Contains(cfg.Secret+cfg.Previous, part) {
-				t.Error("a key appears twice")
+				t.Error("two keys are equal")
 			}
 			seen[part] = true
 		}
 	}
 }
 
-func TestZeroConfigHasTheDefaults(t *testing.T) {
+func TestZeroConfigHasDefaults(t *testing.T) {
 	c, err := config.Load[Config](func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
 	zero := Config{Env: c.Env}.withDefaults()
 	if !reflect.DeepEqual(c, zero) {
-		t.Errorf("from the environment %+v\nfrom zero        %+v", c, zero)
+		t.Errorf("from the environment %+v\nfrom defaults    %+v", c, zero)
 	}
 }
 
-// Links in e-mails hold tokens.
-func TestProductionSendsLinksByHTTPS(t *testing.T) {
+// Links in e-mails contain tokens.
+func TestProductionRequiresHTTPSLinks(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"https://app.example.com": true, "http://localhost:8000": true, "http://127.0.0.1": true, "http://[::1]:8000": true, "": true,
 		"http://app.example.com": false, "http://10.0.0.1": false, "http://localhost.example.com": false,
@@ -100,7 +100,7 @@ func TestProductionSendsLinksByHTTPS(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 		if cfg.Env = "development"; cfg.Validate() != nil {
-			t.Errorf("%q is refused in development", text)
+			t.Errorf("%q is rejected in development", text)
 		}
 	}
 }

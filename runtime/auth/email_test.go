@@ -12,14 +12,14 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// moves changes the address of a user, who does it themselves.
-func (w *world) moves(user account, before, after string) {
+// changeEmail changes the address of a user, on their own behalf.
+func (w *world) changeEmail(user account, before, after string) {
 	w.t.Helper()
-	w.movedBy(Identity{UserID: user.ID}, user, before, after)
+	w.changeEmailAs(Identity{UserID: user.ID}, user, before, after)
 }
 
-// movedBy changes the address of a user.
-func (w *world) movedBy(who Identity, user account, before, after string) {
+// changeEmailAs changes the address of a user on behalf of who.
+func (w *world) changeEmailAs(who Identity, user account, before, after string) {
 	w.t.Helper()
 	err := w.db.WithContext(As(w.t.Context(), who)).Transaction(func(tx *gorm.DB) error {
 		if err := tx.Model(&userRow{ID: user.ID}).Update("email", after).Error; err != nil {
@@ -32,24 +32,24 @@ func (w *world) movedBy(who Identity, user account, before, after string) {
 	}
 }
 
-// A session that was stolen does not take the account by another address: until
-// that is confirmed, the one before counts.
-func TestANewAddressCountsOnceItIsConfirmed(t *testing.T) {
+// A stolen session is not enough to take over the account by changing the address:
+// until the new one is confirmed, the previous one is in effect.
+func TestNewAddressTakesEffectOnceConfirmed(t *testing.T) {
 	w := newWorld(t)
 	var requested []string
 	w.s.HoldEmails(func(_ *gorm.DB, email string) error { requested = append(requested, email); return nil })
 	alice := w.user("alice")
-	told := w.told()
+	notices := w.notices()
 	none := func(what, email string) {
 		t.Helper()
 		if _, ok, err := w.s.ResetLetter(t.Context(), email); ok || err != nil {
 			t.Errorf("%s: a letter to %s, %v", what, email, err)
 		}
 	}
-	w.moves(alice, "alice@example.com", "mallory@example.com")
-	w.moves(alice, "mallory@example.com", "mallet@example.com")
-	if want := []string{"email_changed>alice@example.com:mallory@example.com", "email_changed>alice@example.com:mallet@example.com"}; !slices.Equal(*told, want) {
-		t.Errorf("told %v, want %v", *told, want)
+	w.changeEmail(alice, "alice@example.com", "mallory@example.com")
+	w.changeEmail(alice, "mallory@example.com", "mallet@example.com")
+	if want := []string{"email_changed>alice@example.com:mallory@example.com", "email_changed>alice@example.com:mallet@example.com"}; !slices.Equal(*notices, want) {
+		t.Errorf("notices %v, want %v", *notices, want)
 	}
 	if want := []string{"mallory@example.com", "mallet@example.com"}; !slices.Equal(requested, want) {
 		t.Errorf("asked to confirm %v, want %v", requested, want)
@@ -59,44 +59,44 @@ func TestANewAddressCountsOnceItIsConfirmed(t *testing.T) {
 	open := w.letter(confirm("mallet@example.com"))
 	l := w.letter(reset("Alice@example.com"))
 	if l.Email != "alice@example.com" {
-		t.Errorf("the letter goes to %s", l.Email)
+		t.Errorf("the letter was sent to %s", l.Email)
 	}
-	wantStatus(t, "a reset by the one before", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
-	wantStatus(t, "confirming the new one then", w.s.ConfirmEmail(t.Context(), open.Token), 400)
+	wantStatus(t, "a reset by the previous address", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
+	wantStatus(t, "confirming the new address afterwards", w.s.ConfirmEmail(t.Context(), open.Token), 400)
 	none("after it was taken back", "mallet@example.com")
 	w.letter(reset("alice@example.com"))
 	if _, ok, err := w.s.ConfirmLetter(t.Context(), "mallet@example.com"); ok || err != nil {
-		t.Errorf("a confirmation of the new one then: %v, %v", ok, err)
+		t.Errorf("a letter to confirm the new address afterwards: %v, %v", ok, err)
 	}
 
-	w.moves(alice, "alice@example.com", "alice@example.org")
+	w.changeEmail(alice, "alice@example.com", "alice@example.org")
 	stale := w.letter(reset("alice@example.com"))
 	wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm("alice@example.org")).Token), 0)
-	wantStatus(t, "a letter to the one before", w.s.ResetPassword(t.Context(), stale.Token, "password", rightPassword), 400)
+	wantStatus(t, "a letter to the previous address", w.s.ResetPassword(t.Context(), stale.Token, "password", rightPassword), 400)
 	none("after the confirmation", "alice@example.com")
 	w.letter(reset("alice@example.org"))
 
-	w.pass(16 * time.Minute) // there were three letters
-	w.moves(alice, "alice@example.org", "b@example.com")
-	w.moves(alice, "b@example.com", "alice@example.org")
+	w.advance(16 * time.Minute) // reset the limit of three letters
+	w.changeEmail(alice, "alice@example.org", "b@example.com")
+	w.changeEmail(alice, "b@example.com", "alice@example.org")
 	w.letter(reset("alice@example.org"))
 	none("back again", "b@example.com")
 }
 
-func TestAnAddressCountsAtOnceWhereNoneIsConfirmed(t *testing.T) {
+func TestNewAddressWithoutConfirmation(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
-	told := w.told()
-	w.moves(alice, "alice@example.com", "new@example.com")
-	if want := []string{"email_changed>alice@example.com:new@example.com"}; !slices.Equal(*told, want) {
-		t.Errorf("told %v, want %v", *told, want)
+	notices := w.notices()
+	w.changeEmail(alice, "alice@example.com", "new@example.com")
+	if want := []string{"email_changed>alice@example.com:new@example.com"}; !slices.Equal(*notices, want) {
+		t.Errorf("notices %v, want %v", *notices, want)
 	}
 	wantStatus(t, "a reset", w.s.ResetPassword(t.Context(), w.letter(reset("new@example.com")).Token, "password", otherPassword), 0)
 }
 
-// offers collects to whom it is offered to undo a change of address, and has addresses
-// confirmed.
-func (w *world) offers() *[]string {
+// offeredReverts collects the users and addresses for which a revert is offered, and enables
+// confirmation.
+func (w *world) offeredReverts() *[]string {
 	var list []string
 	w.s.HoldEmails(func(*gorm.DB, string) error { return nil })
 	w.s.OfferUndo(func(_ *gorm.DB, _ int64, email string) error {
@@ -110,9 +110,9 @@ func undo(user account, email string) func(*world) (Letter, bool, error) {
 	return func(w *world) (Letter, bool, error) { return w.s.UndoLetter(w.t.Context(), user.ID, email) }
 }
 
-// taken tries every way on which an address can become another account's, and says
-// which were open.
-func (w *world) taken(email string) (open []string) {
+// waysToTake tries every way in which another account can get an address, and returns those
+// that succeed.
+func (w *world) waysToTake(email string) (open []string) {
 	w.t.Helper()
 	other := w.userOf("other@example.com")
 	defer w.db.Exec("DELETE FROM users WHERE username LIKE 'other%'")
@@ -151,7 +151,7 @@ func (w *world) taken(email string) (open []string) {
 			} {
 				before, after := w.rows(), 0
 				err := do(take)
-				named := name == "a map" || name == "a table" || err != nil && strings.Contains(err.Error(), "Email taken") // of what no model is known
+				named := name == "a map" || name == "a table" || err != nil && strings.Contains(err.Error(), "Email taken") // no model is known
 				if after = w.rows(); status(err) != 409 || !named || after != before {
 					open = append(open, name+where)
 				}
@@ -170,61 +170,61 @@ func (w *world) userOf(email string) int64 {
 	return row.ID
 }
 
-// rows is how many users there are.
+// rows returns the number of users.
 func (w *world) rows() int {
 	var n int64
 	w.db.Table("users").Count(&n)
 	return int(n)
 }
 
-// An address is nobody else's while its account can take it back, so that whoever stole
-// a session cannot keep the owner out by registering it.
-func TestAnAddressThatCanBeTakenBackIsTaken(t *testing.T) {
+// An address is reserved while its account can revert to it, so that whoever stole a
+// session cannot lock out the owner by registering it.
+func TestRevertibleAddressIsReserved(t *testing.T) {
 	w := newWorld(t)
-	offered := w.offers()
+	offered := w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)
 	is := func(what string, want ...string) {
 		t.Helper()
-		if open := w.taken("alice@example.com"); len(open) > 0 {
-			t.Errorf("%s: open to %v", what, open)
+		if open := w.waysToTake("alice@example.com"); len(open) > 0 {
+			t.Errorf("%s: available by %v", what, open)
 		}
 		if !slices.Equal(*offered, want) {
-			t.Errorf("%s: offered to undo %v, want %v", what, *offered, want)
+			t.Errorf("%s: offered reverts %v, want %v", what, *offered, want)
 		}
 	}
 	is("before")
-	w.moves(alice, "alice@example.com", "mallory@example.com")
-	w.moves(alice, "mallory@example.com", "mallet@example.com")
+	w.changeEmail(alice, "alice@example.com", "mallory@example.com")
+	w.changeEmail(alice, "mallory@example.com", "mallet@example.com")
 	is("a change that is not confirmed")
-	wantStatus(t, "a reset by the one before", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", otherPassword), 0)
+	wantStatus(t, "a reset by the previous address", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", otherPassword), 0)
 	var now userRow
 	if w.db.Take(&now, alice.ID); now.Email != "alice@example.com" || now.EmailConfirmedAt == nil {
 		t.Errorf("the address is %s, confirmed %v", now.Email, now.EmailConfirmedAt)
 	}
-	w.moves(alice, "alice@example.com", "mallory@example.com")
+	w.changeEmail(alice, "alice@example.com", "mallory@example.com")
 	wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm("mallory@example.com")).Token), 0)
 	is("a change that is confirmed", "alice@example.com")
-	w.pass(undoFor - time.Minute)
+	w.advance(undoFor - time.Minute)
 	is("a week later", "alice@example.com")
-	w.pass(2 * time.Minute)
+	w.advance(2 * time.Minute)
 	if err := w.s.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.user("alice2")
 	if err := w.db.Model(&userRow{}).Where("username = ?", "alice2").Update("email", "alice@example.com").Error; err != nil {
-		t.Errorf("after that: %v", err)
+		t.Errorf("after the week: %v", err)
 	}
 }
 
-func TestUndoingAChangeOfAddress(t *testing.T) {
+func TestRevertChangeOfAddress(t *testing.T) {
 	w := newWorld(t)
-	offered := w.offers()
+	offered := w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)
 	move := func(before, after string) {
 		t.Helper()
-		w.moves(alice, before, after)
+		w.changeEmail(alice, before, after)
 		wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm(after)).Token), 0)
 	}
 	move("alice@example.com", "mallory@example.com")
@@ -235,22 +235,22 @@ func TestUndoingAChangeOfAddress(t *testing.T) {
 	move("mallory@example.com", "mallet@example.com")
 	later := w.letter(undo(alice, "mallory@example.com"))
 	if want := []string{"alice@example.com", "mallory@example.com"}; !slices.Equal(*offered, want) {
-		t.Errorf("offered to undo %v, want %v", *offered, want)
+		t.Errorf("offered reverts %v, want %v", *offered, want)
 	}
-	w.pass(6 * 24 * time.Hour)
+	w.advance(6 * 24 * time.Hour)
 	g := w.login(w.s, "alice")
-	told := w.told()
-	wantStatus(t, "as a confirmation", w.s.ConfirmEmail(t.Context(), l.Token), 400)
+	notices := w.notices()
+	wantStatus(t, "a revert token as a confirmation", w.s.ConfirmEmail(t.Context(), l.Token), 400)
 	w.endsEverywhere(g, func() error { return w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword) })
-	if want := []string{"email_changed>mallet@example.com:alice@example.com", "password_changed>alice@example.com"}; !slices.Equal(*told, want) {
-		t.Errorf("told %v, want %v", *told, want)
+	if want := []string{"email_changed>mallet@example.com:alice@example.com", "password_changed>alice@example.com"}; !slices.Equal(*notices, want) {
+		t.Errorf("notices %v, want %v", *notices, want)
 	}
 	var now account
 	if w.db.Take(&now, alice.ID); now.Email != "alice@example.com" {
 		t.Errorf("the address is %s", now.Email)
 	}
-	wantStatus(t, "the letter again", w.s.ResetPassword(t.Context(), l.Token, "password", rightPassword), 400)
-	wantStatus(t, "the letter of who had changed it", w.s.ResetPassword(t.Context(), later.Token, "password", rightPassword), 400)
+	wantStatus(t, "a used letter", w.s.ResetPassword(t.Context(), l.Token, "password", rightPassword), 400)
+	wantStatus(t, "the attacker's letter", w.s.ResetPassword(t.Context(), later.Token, "password", rightPassword), 400)
 	for _, email := range []string{"alice@example.com", "mallory@example.com", "nobody@example.com"} {
 		if _, ok, err := undo(alice, email)(w); ok || err != nil {
 			t.Errorf("a letter to %s: %v, %v", email, ok, err)
@@ -260,15 +260,15 @@ func TestUndoingAChangeOfAddress(t *testing.T) {
 
 	move("alice@example.com", "mallory@example.com")
 	l = w.letter(undo(alice, "alice@example.com"))
-	w.pass(undoFor)
+	w.advance(undoFor)
 	wantStatus(t, "after a week", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
 }
 
-// Away from a mailbox that somebody else reads an administrator helps: what they change
-// is not undone from there.
-func TestAChangeByAnAdministratorIsNotUndone(t *testing.T) {
+// An administrator moves an account away from a mailbox that an attacker reads: that
+// mailbox cannot revert the change.
+func TestChangeByAdministratorCannotBeReverted(t *testing.T) {
 	w := newWorld(t)
-	offered := w.offers()
+	offered := w.offeredReverts()
 	alice, root := w.user("alice"), w.user("root")
 	w.set(alice, "email_confirmed_at", w.now)
 	for _, who := range []Identity{{UserID: root.ID, Role: RoleAdmin}, {UserID: alice.ID, ActorID: root.ID}} {
@@ -281,8 +281,8 @@ func TestAChangeByAnAdministratorIsNotUndone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if open := w.taken("alice@example.com"); len(open) > 0 {
-			t.Errorf("before it is confirmed: open to %v", open)
+		if open := w.waysToTake("alice@example.com"); len(open) > 0 {
+			t.Errorf("before the confirmation: available by %v", open)
 		}
 	}
 	wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm("new@example.com")).Token), 0)
@@ -295,13 +295,13 @@ func TestAChangeByAnAdministratorIsNotUndone(t *testing.T) {
 	}
 }
 
-// Who reads a mailbox from which an administrator moves an account may have changed the
-// address before: what that offered them ends.
-func TestAChangeByAnAdministratorEndsWhatWasOffered(t *testing.T) {
+// If an administrator moves an account away from an attacker's mailbox, reverts offered
+// for the attacker's earlier changes become invalid.
+func TestChangeByAdministratorInvalidatesOffers(t *testing.T) {
 	for _, name := range []string{"confirmed", "not confirmed"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			offered := w.offers()
+			offered := w.offeredReverts()
 			alice, root := w.user("alice"), w.user("root")
 			w.set(alice, "email_confirmed_at", w.now)
 			confirmed := func(email string) {
@@ -309,19 +309,19 @@ func TestAChangeByAnAdministratorEndsWhatWasOffered(t *testing.T) {
 				wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm(email)).Token), 0)
 			}
 			var early Letter
-			w.moves(alice, "alice@example.com", "mallory@example.com")
+			w.changeEmail(alice, "alice@example.com", "mallory@example.com")
 			if name == "confirmed" {
 				confirmed("mallory@example.com")
 				early = w.letter(undo(alice, "alice@example.com"))
 			}
 			*offered = nil
-			w.movedBy(Identity{UserID: root.ID, Role: RoleAdmin}, alice, "mallory@example.com", "rescue@example.com")
+			w.changeEmailAs(Identity{UserID: root.ID, Role: RoleAdmin}, alice, "mallory@example.com", "rescue@example.com")
 			confirmed("rescue@example.com")
 			if _, ok, err := undo(alice, "alice@example.com")(w); ok || err != nil || len(*offered) > 0 {
 				t.Errorf("offered %v, a letter: %v, %v", *offered, ok, err)
 			}
 			if early.Token != "" {
-				wantStatus(t, "the letter of before", w.s.ResetPassword(t.Context(), early.Token, "password", otherPassword), 400)
+				wantStatus(t, "the earlier letter", w.s.ResetPassword(t.Context(), early.Token, "password", otherPassword), 400)
 			}
 			var now account
 			if w.db.Take(&now, alice.ID); now.Email != "rescue@example.com" {
@@ -331,39 +331,39 @@ func TestAChangeByAnAdministratorEndsWhatWasOffered(t *testing.T) {
 	}
 }
 
-// An undo while a further change is not confirmed tells the address that counted, not
-// the one that nobody has confirmed.
-func TestAnUndoTellsTheAddressThatCounted(t *testing.T) {
+// A revert while a further change is unconfirmed notifies the address in effect, not
+// the unconfirmed one.
+func TestRevertNotifiesEffectiveAddress(t *testing.T) {
 	w := newWorld(t)
-	w.offers()
+	w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)
-	w.moves(alice, "alice@example.com", "b@example.com")
+	w.changeEmail(alice, "alice@example.com", "b@example.com")
 	wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm("b@example.com")).Token), 0)
 	l := w.letter(undo(alice, "alice@example.com"))
-	w.moves(alice, "b@example.com", "c@example.com")
-	told := w.told()
+	w.changeEmail(alice, "b@example.com", "c@example.com")
+	notices := w.notices()
 	wantStatus(t, "an undo", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
-	if want := "email_changed>b@example.com:alice@example.com"; !slices.Contains(*told, want) {
-		t.Errorf("told %v, want %s", *told, want)
+	if want := "email_changed>b@example.com:alice@example.com"; !slices.Contains(*notices, want) {
+		t.Errorf("notices %v, want %s", *notices, want)
 	}
 }
 
-// Addresses that compare as equal can be those of two mailboxes: to change from one to
-// the other is a change.
-func TestFoldedAddressesAreTwoMailboxes(t *testing.T) {
+// Addresses that compare equal may belong to two mailboxes: changing from one to the
+// other is a change.
+func TestFoldedAddressesAreDistinctMailboxes(t *testing.T) {
 	w := newWorld(t)
-	w.offers()
+	w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email", "info@straße.de")
 	w.set(alice, "email_confirmed_at", w.now)
-	w.moves(alice, "info@straße.de", "info@strasse.de")
+	w.changeEmail(alice, "info@straße.de", "info@strasse.de")
 	if l := w.letter(reset("info@straße.de")); l.Email != "info@straße.de" {
-		t.Errorf("the letter goes to %s", l.Email)
+		t.Errorf("the letter was sent to %s", l.Email)
 	}
 }
 
-// A provider that has verified an address speaks for its mailbox alone.
+// A provider that has verified an address vouches only for its mailbox.
 func TestRecognise(t *testing.T) {
 	for _, tt := range []struct {
 		name, own, pending, verified string
@@ -371,18 +371,18 @@ func TestRecognise(t *testing.T) {
 		as                           string // "" for a new account
 	}{
 		{"the address of an account", "ann@example.com", "", "Ann@example.com", 0, "ann"},
-		{"one that folds to it", "ann@straße.de", "", "ann@strasse.de", 409, ""},
-		{"one that somebody has changed to and not confirmed", "ann@example.com", "bob@example.com", "bob@example.com", 0, ""},
-		{"one that is left until the change is confirmed", "ann@example.com", "bob@example.com", "ann@example.com", 409, ""},
+		{"an address that folds to it", "ann@straße.de", "", "ann@strasse.de", 409, ""},
+		{"the unconfirmed new address of another account", "ann@example.com", "bob@example.com", "bob@example.com", 0, ""},
+		{"the previous address until the change is confirmed", "ann@example.com", "bob@example.com", "ann@example.com", 409, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.offers()
+			w.offeredReverts()
 			ann := w.user("ann")
 			w.set(ann, "email", tt.own)
 			w.set(ann, "email_confirmed_at", w.now)
 			if tt.pending != "" {
-				w.moves(ann, tt.own, tt.pending)
+				w.changeEmail(ann, tt.own, tt.pending)
 			}
 			p := Person{Issuer: "https://id.example.com", Subject: "1", Email: tt.verified, EmailVerified: true}
 			id, err := w.s.Recognise(t.Context(), p, func(tx *gorm.DB) (int64, error) {
@@ -394,20 +394,20 @@ func TestRecognise(t *testing.T) {
 				t.Fatalf("%v, want %d", err, tt.status)
 			}
 			if err == nil && (id == ann.ID) != (tt.as == "ann") {
-				t.Errorf("it is user %d", id)
+				t.Errorf("user is %d", id)
 			}
 		})
 	}
 }
 
-// Who mistyped their address and corrects it offers the account to nobody else: what was
-// never confirmed and is a day old at most cannot be taken back.
-func TestAnAddressThatWasMistyped(t *testing.T) {
+// Correcting a mistyped address offers the account to no one else: an address that was
+// never confirmed and is at most a day old cannot be reverted to.
+func TestMistypedAddress(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		confirmed bool
 		after     time.Duration
-		held      bool // the new address counts once it is confirmed
+		held      bool // the new address takes effect once confirmed
 		kept      bool
 	}{
 		{"within the day", false, 23 * time.Hour, true, false},
@@ -418,7 +418,7 @@ func TestAnAddressThatWasMistyped(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			offered := w.offers()
+			offered := w.offeredReverts()
 			if !tt.held {
 				w.s.HoldEmails(nil)
 			}
@@ -426,8 +426,8 @@ func TestAnAddressThatWasMistyped(t *testing.T) {
 			if tt.confirmed {
 				w.set(alice, "email_confirmed_at", w.now)
 			}
-			w.pass(tt.after)
-			w.moves(alice, "alice@example.com", "right@example.com")
+			w.advance(tt.after)
+			w.changeEmail(alice, "alice@example.com", "right@example.com")
 			var row userRow
 			if w.db.Take(&row, alice.ID); row.EmailConfirmedAt != nil {
 				t.Error("the new address is confirmed")
@@ -440,37 +440,39 @@ func TestAnAddressThatWasMistyped(t *testing.T) {
 			if err != nil || letter != tt.kept || (len(*offered) > 0) != tt.kept {
 				t.Errorf("offered %v, a letter: %v, %v", *offered, letter, err)
 			}
-			if open := w.taken("alice@example.com"); (len(open) == 0) != tt.kept {
-				t.Errorf("it is open to %v", open)
+			if open := w.waysToTake("alice@example.com"); (len(open) == 0) != tt.kept {
+				t.Errorf("the address is available by %v", open)
 			}
 		})
 	}
 
-	// Where an address counts at once, one that a thief had for a moment is not theirs.
+	// If a new address takes effect immediately, one that a thief had briefly does not
+	// become theirs.
 	w := newWorld(t)
-	offered := w.offers()
+	offered := w.offeredReverts()
 	w.s.HoldEmails(nil)
 	alice := w.user("alice")
-	w.pass(48 * time.Hour)
-	w.moves(alice, "alice@example.com", "mallory@example.com")
-	w.moves(alice, "mallory@example.com", "mallet@example.com")
+	w.advance(48 * time.Hour)
+	w.changeEmail(alice, "alice@example.com", "mallory@example.com")
+	w.changeEmail(alice, "mallory@example.com", "mallet@example.com")
 	if want := []string{"alice@example.com"}; !slices.Equal(*offered, want) {
-		t.Errorf("offered to undo %v, want %v", *offered, want)
+		t.Errorf("offered reverts %v, want %v", *offered, want)
 	}
 }
 
-// A change that cannot be undone is corrected by another: that offers the account to nobody
-// either, neither at the address between, which was never the user's, nor at the first.
-func TestCorrectingAChangeOffersNothing(t *testing.T) {
+// A change that cannot be reverted is corrected by another change, which offers no
+// revert either: neither to the address in between, which was never the user's, nor to
+// the first one.
+func TestCorrectionOffersNoRevert(t *testing.T) {
 	const first, typo, right = "alice@example.com", "alcie@example.com", "alice@example.org"
 	for _, tt := range []struct {
 		name      string
-		held      bool // a new address counts once it is confirmed
+		held      bool // a new address takes effect once confirmed
 		confirmed bool
-		old       time.Duration // when the first change comes, by an administrator or the user
+		old       time.Duration // age of the account at the first change, by an administrator or the user
 		admin     bool
-		after     time.Duration // when it is corrected
-		back      bool          // to the first, and a day later somebody moves it
+		after     time.Duration // time until the correction
+		back      bool          // to the first address; a day later an attacker moves it
 		want      []string
 	}{
 		{"an administrator's", false, true, 48 * time.Hour, true, time.Minute, false, nil},
@@ -482,7 +484,7 @@ func TestCorrectingAChangeOffersNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			offered, told := w.offers(), w.told()
+			offered, notices := w.offeredReverts(), w.notices()
 			if !tt.held {
 				w.s.HoldEmails(nil)
 			}
@@ -490,28 +492,28 @@ func TestCorrectingAChangeOffersNothing(t *testing.T) {
 			if tt.confirmed {
 				w.set(alice, "email_confirmed_at", w.now)
 			}
-			w.pass(tt.old)
+			w.advance(tt.old)
 			if tt.admin {
-				w.movedBy(Identity{UserID: w.user("root").ID, Role: RoleAdmin}, alice, first, typo)
+				w.changeEmailAs(Identity{UserID: w.user("root").ID, Role: RoleAdmin}, alice, first, typo)
 			} else {
-				w.moves(alice, first, typo)
+				w.changeEmail(alice, first, typo)
 			}
-			w.pass(tt.after)
+			w.advance(tt.after)
 			if tt.back {
-				w.moves(alice, typo, first)
-				if want := "email_changed>" + first + ":" + first; (*told)[len(*told)-1] != want {
-					t.Errorf("told %v, want %s", *told, want)
+				w.changeEmail(alice, typo, first)
+				if want := "email_changed>" + first + ":" + first; (*notices)[len(*notices)-1] != want {
+					t.Errorf("notices %v, want %s", *notices, want)
 				}
-				w.pass(25 * time.Hour)
-				w.moves(alice, first, right)
+				w.advance(25 * time.Hour)
+				w.changeEmail(alice, first, right)
 			} else {
-				w.moves(alice, typo, right)
+				w.changeEmail(alice, typo, right)
 			}
 			if tt.held {
 				wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm(right)).Token), 0)
 			}
 			if !slices.Equal(*offered, tt.want) {
-				t.Errorf("offered to undo it to %v, want %v", *offered, tt.want)
+				t.Errorf("offered reverts %v, want %v", *offered, tt.want)
 			}
 			for _, email := range []string{first, typo} {
 				_, letter, err := undo(alice, email)(w)
@@ -523,31 +525,31 @@ func TestCorrectingAChangeOffersNothing(t *testing.T) {
 	}
 }
 
-// An address that somebody has changed to and not confirmed is released to whoever comes
-// next; one that was confirmed or registered is not.
+// An address that another account has changed to without confirming it is released to
+// the next user; one that was confirmed or registered is not.
 func TestReleaseEmail(t *testing.T) {
 	const own, claimed = "mallory@example.com", "Victim@example.com"
 	for _, tt := range []struct {
 		name     string
 		as       func(w *world, mallory account)
-		by       string // who takes the address: somebody new, or mallory
+		by       string // who takes the address: a new user, or mallory
 		released bool
 	}{
-		{"a change", func(w *world, m account) { w.moves(m, own, claimed) }, "", true},
+		{"a change", func(w *world, m account) { w.changeEmail(m, own, claimed) }, "", true},
 		{"the second of two changes", func(w *world, m account) {
-			w.moves(m, own, "other@example.com")
-			w.moves(m, "other@example.com", claimed)
+			w.changeEmail(m, own, "other@example.com")
+			w.changeEmail(m, "other@example.com", claimed)
 		}, "", true},
-		{"by mallory", func(w *world, m account) { w.moves(m, own, claimed) }, "mallory", false},
+		{"by mallory", func(w *world, m account) { w.changeEmail(m, own, claimed) }, "mallory", false},
 		{"a change that was confirmed", func(w *world, m account) {
-			w.moves(m, own, claimed)
+			w.changeEmail(m, own, claimed)
 			wantStatus(w.t, "a confirmation", w.s.ConfirmEmail(w.t.Context(), w.letter(confirm(claimed)).Token), 0)
 		}, "", false},
 		{"a registration", func(w *world, m account) { w.set(m, "email", claimed) }, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.offers()
+			w.offeredReverts()
 			mallory, by := w.user("mallory"), int64(0)
 			w.set(mallory, "email_confirmed_at", w.now)
 			tt.as(w, mallory)
@@ -558,7 +560,7 @@ func TestReleaseEmail(t *testing.T) {
 			if tt.released {
 				open = w.letter(confirm(claimed))
 			}
-			told := w.told()
+			notices := w.notices()
 			if err := w.s.ReleaseEmail(w.db.WithContext(t.Context()), by, "victim@EXAMPLE.com"); err != nil {
 				t.Fatal(err)
 			}
@@ -570,30 +572,30 @@ func TestReleaseEmail(t *testing.T) {
 			if !tt.released {
 				return
 			}
-			if want := []string{"email_changed>" + own + ":" + own}; !slices.Equal(*told, want) {
-				t.Errorf("told %v, want %v", *told, want)
+			if want := []string{"email_changed>" + own + ":" + own}; !slices.Equal(*notices, want) {
+				t.Errorf("notices %v, want %v", *notices, want)
 			}
-			wantStatus(t, "a confirmation that was under way", w.s.ConfirmEmail(t.Context(), open.Token), 400)
+			wantStatus(t, "an earlier confirmation", w.s.ConfirmEmail(t.Context(), open.Token), 400)
 			w.letter(reset(own))
-			if len(w.taken(claimed)) == 0 {
-				t.Error("the address is not to be had")
+			if len(w.waysToTake(claimed)) == 0 {
+				t.Error("the address is not available")
 			}
-			if open := w.taken(own); len(open) > 0 {
-				t.Errorf("mallory's is open to %v", open)
+			if open := w.waysToTake(own); len(open) > 0 {
+				t.Errorf("mallory's address is available by %v", open)
 			}
 		})
 	}
 }
 
-// Whoever registers an address in the moment in which it is left does not get it.
-func TestLeavingAndRegisteringRace(t *testing.T) {
+// Registering an address at the moment its user changes away from it fails.
+func TestRegistrationRacesWithChangeOfAddress(t *testing.T) {
 	w := newWorld(t)
-	w.offers()
+	w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)
 	for range 20 {
 		var wg sync.WaitGroup
-		wg.Go(func() { w.moves(alice, "alice@example.com", "mallory@example.com") })
+		wg.Go(func() { w.changeEmail(alice, "alice@example.com", "mallory@example.com") })
 		var err error
 		wg.Go(func() {
 			row := userRow{Username: "other", Email: "alice@example.com", PasswordHash: "none", Role: "user", IsActive: true}
@@ -605,12 +607,12 @@ func TestLeavingAndRegisteringRace(t *testing.T) {
 		})
 		wg.Wait()
 		if err == nil {
-			t.Fatal("registered")
+			t.Fatal("the address was registered")
 		}
-		w.moves(alice, "mallory@example.com", "alice@example.com")
+		w.changeEmail(alice, "mallory@example.com", "alice@example.com")
 	}
 	var n int64
 	if db.WhereFold(w.db.Model(&account{}), "email", "alice@example.com").Count(&n); n != 1 {
-		t.Errorf("%d accounts have it", n)
+		t.Errorf("%d accounts have the address", n)
 	}
 }

@@ -16,11 +16,11 @@ type diary struct {
 	Text   string
 }
 
-// Readable implements db.Readable: everybody reads their own.
+// Readable implements db.Readable: users may read only their own.
 func (diary) Readable(tx *gorm.DB) *gorm.DB { return tx.Where("user_id", auth.Caller(tx).UserID) }
 
-// A route says who may ask, a model whose rows are whose, and passwords are checked
-// before they are hashed.
+// Guards restrict routes, row rules restrict rows, and passwords are checked before
+// they are hashed.
 func Example() {
 	route := web.Get("/whoami", func(c *gin.Context, _ web.None) (string, error) {
 		who, _ := auth.From(c)

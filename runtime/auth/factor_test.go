@@ -12,9 +12,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// Who lacks the second factor that his role requires reaches what gives him one,
-// and nothing else, by a token, a page or a key.
-func TestASecondFactorThatARoleRequires(t *testing.T) {
+// A user without the second factor that their role requires can only set one up,
+// whether by token, page or key.
+func TestRequiredSecondFactor(t *testing.T) {
 	w := newWorld(t)
 	w.set(w.user("root"), "role", "admin")
 	w.user("alice")
@@ -35,11 +35,11 @@ func TestASecondFactorThatARoleRequires(t *testing.T) {
 			if got := c.Get(path); got.Status != want {
 				t.Errorf("%s: %s is %d, want %d", what, path, got.Status, want)
 			} else if details := got.Details(); want == 403 && (len(details) != 1 || details[0].Field != "factor") {
-				t.Errorf("%s: %s says %s", what, path, got.Body())
+				t.Errorf("%s: %s responded %s", what, path, got.Body())
 			}
 		}
 		if got := c.Get("/api/public").Expect(200).JSON()["known"]; got != known {
-			t.Errorf("%s: known on a public route: %v", what, got)
+			t.Errorf("%s: identified on a public route: %v", what, got)
 		}
 		for _, path := range []string{"/enrol", "/confirm"} {
 			if got := c.Get(path); got.Status != enrol {
@@ -55,10 +55,10 @@ func TestASecondFactorThatARoleRequires(t *testing.T) {
 	id, session := root()
 	check("before", session, 403, 200, false)
 	if got := client.With("X-API-Key", key.Key).Get("/api/posts"); got.Status != 403 {
-		t.Errorf("a key of somebody who lacks it: %d", got.Status)
+		t.Errorf("a key of a user without a factor: %d", got.Status)
 	}
 	if got := client.With("Authorization", "Bearer "+w.login(w.s, "alice").AccessToken).Get("/api/posts"); got.Status != 200 {
-		t.Errorf("whose role requires nothing: %d", got.Status)
+		t.Errorf("a role without the requirement: %d", got.Status)
 	}
 	_, other := root()
 
@@ -85,14 +85,14 @@ func TestASecondFactorThatARoleRequires(t *testing.T) {
 	}
 	check("by both", client.With("Authorization", "Bearer "+grant.AccessToken), 200, 200, true)
 	if got := client.With("X-API-Key", key.Key).Get("/api/posts"); got.Status != 200 {
-		t.Errorf("a key of somebody who has it: %d", got.Status)
+		t.Errorf("a key of a user with a factor: %d", got.Status)
 	}
 	if err := w.s.DisableTOTP(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	check("once it is off", session, 403, 200, false)
 
-	// A passkey is two factors, and a password alone adds nothing to it.
+	// A passkey counts as two factors; a password alone cannot add another factor.
 	id, weak := root()
 	begun, err := w.s.EnrollTOTP(t.Context(), id)
 	if err != nil {
@@ -108,20 +108,20 @@ func TestASecondFactorThatARoleRequires(t *testing.T) {
 	if code, err = totp.GenerateCode(begun.Secret, w.s.now()); err != nil {
 		t.Fatal(err)
 	}
-	wantStatus(t, "the password alone ends an enrolment begun before", errorOf(w.s.ConfirmTOTP(t.Context(), id, code)), 403)
+	wantStatus(t, "completing an enrolment with the password alone", errorOf(w.s.ConfirmTOTP(t.Context(), id, code)), 403)
 	passkey.ID = []byte("two")
 	for what, err := range map[string]error{
 		"a passkey": errorOf(w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, Method: "passkey", ID: "2"}, "thief", passkey)),
 		"totp":      errorOf(w.s.EnrollTOTP(t.Context(), id)),
 	} {
-		wantStatus(t, "the password alone enrols "+what, err, 403)
+		wantStatus(t, "enrolling with the password alone: "+what, err, 403)
 	}
 	proof := Proof{UserID: id.UserID, Method: "passkey", ID: "3", At: w.s.now(), Strong: true}
 	if err := w.s.ConfirmWith(t.Context(), here, id, proof, ""); err != nil {
 		t.Fatal(err)
 	}
 	check("confirmed by the passkey", weak, 200, 200, true)
-	wantStatus(t, "the same proof again", w.s.ConfirmWith(t.Context(), here, id, proof, ""), 400)
+	wantStatus(t, "a used proof", w.s.ConfirmWith(t.Context(), here, id, proof, ""), 400)
 	id, _ = root()
 	id.lacksFactor = false
 	passkey.ID = []byte("one")
@@ -133,8 +133,8 @@ func TestASecondFactorThatARoleRequires(t *testing.T) {
 
 func errorOf[T any](_ T, err error) error { return err }
 
-// A new version's tables do not come to a project that auth was removed from.
-func TestTablesOfLaterVersionsNeedUsers(t *testing.T) {
+// Migrations of a later version do nothing in a project from which auth was removed.
+func TestLaterMigrationsRequireUsers(t *testing.T) {
 	w := newWorld(t)
 	list := Migrations()
 	if _, err := db.Rollback(t.Context(), w.db, append([]db.Migration{users()}, list...), len(list)+1); err != nil {
@@ -153,9 +153,9 @@ func TestTablesOfLaterVersionsNeedUsers(t *testing.T) {
 	}
 }
 
-// The second factor of an impersonated session is the actor's: without one they get no
-// further than the user would, and as the user they enrol none.
-func TestImpersonationOfWhoNeedsASecondFactor(t *testing.T) {
+// The second factor of an impersonated session is that of the actor: without one they
+// have no more access than the user, and they cannot enrol one as the user.
+func TestImpersonationWithRequiredSecondFactor(t *testing.T) {
 	w := newWorld(t)
 	root, ann := w.user("root"), w.user("ann")
 	w.set(root, "role", RoleAdmin)
@@ -173,13 +173,13 @@ func TestImpersonationOfWhoNeedsASecondFactor(t *testing.T) {
 		t.Helper()
 		for route, status := range want {
 			if got := client.With("Authorization", "Bearer "+token).Get(route); got.Status != status {
-				t.Errorf("%s: %s answers %d, want %d: %s", what, route, got.Status, status, got.Body())
+				t.Errorf("%s: %s is %d, want %d: %s", what, route, got.Status, status, got.Body())
 			}
 		}
 	}
 	check("an actor with one factor", as.AccessToken, map[string]int{"/api/posts": 403, "/api/account": 403, "/enrol": 403, "/confirm": 200})
 	if status(errorOf(w.s.EnrollTOTP(t.Context(), w.identity(w.s, as)))) != 403 {
-		t.Error("the actor enrols a factor of the user")
+		t.Error("the actor enrolled a factor of the user")
 	}
 	if err := recordTwoFactors(w.db, g.SessionID); err != nil {
 		t.Fatal(err)

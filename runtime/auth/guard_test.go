@@ -67,8 +67,8 @@ func TestGuards(t *testing.T) {
 	}
 	client := webtest.New(t, guarded(w.s)...)
 	as := map[string]*webtest.Client{
-		"nobody":        client,
-		"rubbish":       client.With("Authorization", "Bearer x"),
+		"anonymous":     client,
+		"invalid token": client.With("Authorization", "Bearer x"),
 		"basic":         client.With("Authorization", "Basic YWxpY2U6eA=="),
 		"alice":         client.With("Authorization", "Bearer "+token["alice"]),
 		"lower case":    client.With("Authorization", "bearer "+token["alice"]),
@@ -77,15 +77,15 @@ func TestGuards(t *testing.T) {
 		"key read":      client.With("X-API-Key", key("read")),
 		"key write":     client.With("X-API-Key", key("write")),
 		"key posts":     client.With("X-API-Key", key("posts:read")),
-		"key rubbish":   client.With("X-API-Key", "nxk_x"),
+		"invalid key":   client.With("X-API-Key", "nxk_x"),
 		"token and key": client.With("X-API-Key", key("write")).With("Authorization", "Bearer x"),
 	}
 	paths := []string{"/posts", "POST /posts", "/posts/1/author", "/admin", "/staff", "/export", "/account", "/danger"}
 	for name, want := range map[string][]int{
-		"nobody":        {401, 401, 401, 401, 401, 401, 401, 401},
-		"rubbish":       {401, 401, 401, 401, 401, 401, 401, 401},
+		"anonymous":     {401, 401, 401, 401, 401, 401, 401, 401},
+		"invalid token": {401, 401, 401, 401, 401, 401, 401, 401},
 		"basic":         {401, 401, 401, 401, 401, 401, 401, 401},
-		"key rubbish":   {401, 401, 401, 401, 401, 401, 401, 401},
+		"invalid key":   {401, 401, 401, 401, 401, 401, 401, 401},
 		"token and key": {401, 401, 401, 401, 401, 401, 401, 401},
 		"alice":         {200, 201, 200, 403, 403, 200, 200, 200},
 		"lower case":    {200, 201, 200, 403, 403, 200, 200, 200},
@@ -114,28 +114,28 @@ func TestGuards(t *testing.T) {
 			t.Errorf("%s on a public route: %v", name, got)
 		}
 	}
-	// In a room one speaks: a handshake writes, whatever its method.
+	// A WebSocket handshake requires the write scope, whatever its method.
 	for name, want := range map[string]int{"key read": 403, "key posts": 403, "key write": 200, "alice": 200} {
 		for _, header := range []string{"websocket", "WebSocket", "h2c, websocket"} {
 			if got := as[name].With("Upgrade", header).Get("/api/posts"); got.Status != want {
-				t.Errorf("%s at a handshake for %q: %d, want %d", name, header, got.Status, want)
+				t.Errorf("%s, handshake with %q: %d, want %d", name, header, got.Status, want)
 			}
 		}
 	}
-	// A scope is that of a module, not of what is above it in the path.
+	// A scope applies to a module, not to the path above it.
 	for scope, want := range map[string][]int{
 		"read": {200, 200, 200}, "groups:read": {200, 200, 403}, "tasks:read": {403, 403, 200}, "api:read": {403, 403, 403},
 		"members:read": {403, 403, 403}, "groups:write": {200, 200, 403},
 	} {
 		for i, path := range []string{"/groups/1", "/groups/1/members", "/groups/1/tasks"} {
 			if got := client.With("X-API-Key", key(scope)).Get("/api" + path); got.Status != want[i] {
-				t.Errorf("a key for %s at %s: %d, want %d", scope, path, got.Status, want[i])
+				t.Errorf("a key with scope %s at %s: %d, want %d", scope, path, got.Status, want[i])
 			}
 		}
 	}
 	client.Get("/api/posts?access_token=" + token["alice"] + "&token=" + token["alice"]).Expect(401)
 
-	w.pass(16 * time.Minute)
+	w.advance(16 * time.Minute)
 	as["alice"].Get("/api/danger").Expect(403)
 	as["alice"].Get("/api/account").Expect(200)
 }
@@ -154,12 +154,12 @@ func TestWebSocketSubprotocol(t *testing.T) {
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	client := webtest.New(t, guarded(w.s)...).With("Sec-WebSocket-Protocol", "bearer."+g.AccessToken+", chat")
-	client.Get("/api/posts").Expect(401) // no handshake
+	client.Get("/api/posts").Expect(401) // not a handshake
 	client.With("Upgrade", "websocket").Get("/api/posts").Expect(200)
 	client.With("Upgrade", "websocket").With("Sec-WebSocket-Protocol", "chat, bearer."+g.AccessToken).Get("/api/posts").Expect(401)
 }
 
-func TestGuardsSayWhatTheyTake(t *testing.T) {
+func TestGuardSchemes(t *testing.T) {
 	for scheme, guards := range map[string][]web.Guard{
 		"bearerAuth apiKey": {User(), Admin(), Role("admin"), Scope("posts:read")},
 		"bearerAuth":        {Session(), Fresh()},
@@ -167,14 +167,14 @@ func TestGuardsSayWhatTheyTake(t *testing.T) {
 	} {
 		for _, g := range guards {
 			if g.Scheme != scheme {
-				t.Errorf("%s takes %q, want %q", g.Name, g.Scheme, scheme)
+				t.Errorf("scheme of %s is %q, want %q", g.Name, g.Scheme, scheme)
 			}
 		}
 	}
 }
 
-// Who is refused is in the security log.
-func TestRefusalsAreLogged(t *testing.T) {
+// Rejected requests are logged as security events.
+func TestRejectionsAreLogged(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	g := w.login(w.s, "alice")
@@ -190,6 +190,6 @@ func TestRefusalsAreLogged(t *testing.T) {
 	}
 	want := fmt.Sprintf(`msg=security event=forbidden reason="Not allowed" method=GET path=/api/admin address=192.0.2.1 user_id=%d session=%s`, alice.ID, g.SessionID)
 	if strings.Count(log.String(), want) != 1 || strings.Count(log.String(), "msg=security") != 1 {
-		t.Errorf("want once, and no other: %s\n%s", want, log.String())
+		t.Errorf("want exactly one event %s:\n%s", want, log.String())
 	}
 }

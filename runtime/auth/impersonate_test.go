@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// What an application records says who was behind it, and names the user once.
+// Events recorded by the application name the actor, and the user once.
 func TestRecordNamesTheActor(t *testing.T) {
 	w := newWorld(t)
 	root, ann := w.user("root"), w.user("ann")
@@ -33,7 +33,7 @@ func TestRecordNamesTheActor(t *testing.T) {
 	for _, tt := range []struct{ name, token, want string }{
 		{"impersonated", g.AccessToken, fmt.Sprintf("event=renamed user_id=%d actor_id=%d session=%s\n", ann.ID, root.ID, g.SessionID)},
 		{"as themselves", admin.AccessToken, fmt.Sprintf("event=renamed user_id=%d\n", root.ID)},
-		{"nobody", "", "event=renamed user_id=0\n"},
+		{"anonymous", "", "event=renamed user_id=0\n"},
 	} {
 		c := client.Fresh()
 		if tt.token != "" {
@@ -41,13 +41,13 @@ func TestRecordNamesTheActor(t *testing.T) {
 		}
 		c.Post("/rename", nil)
 		if !strings.Contains(w.log.String(), tt.want) {
-			t.Errorf("%s: no %q in\n%s", tt.name, tt.want, w.log)
+			t.Errorf("%s: missing %q in\n%s", tt.name, tt.want, w.log)
 		}
 	}
 }
 
-// An administrator acts in the place of a user, as whom everything takes him, and of
-// nobody with as many rights.
+// An administrator can act with the identity and the rights of a user who is not an
+// administrator.
 func TestImpersonate(t *testing.T) {
 	w := newWorld(t)
 	root, ann, other := w.user("root"), w.user("ann"), w.user("other")
@@ -72,15 +72,15 @@ func TestImpersonate(t *testing.T) {
 		t.Errorf("sessions %+v, %v", sessions, err)
 	}
 	if w.events("impersonation") != 1 || !strings.Contains(w.log.String(), "actor_id=") {
-		t.Errorf("the log: %s", w.log)
+		t.Errorf("unexpected log: %s", w.log)
 	}
-	// However a session comes to be confirmed, one in another's place is not fresh.
+	// An impersonating session is never fresh, however it was confirmed.
 	if err := w.db.Table("auth_sessions").Where("id = ?", g.SessionID).Update("confirmed_at", w.s.stamp()).Error; err != nil {
 		t.Fatal(err)
 	}
 	w.s.Forget(ann.ID)
 	if w.identity(w.s, g).Fresh() {
-		t.Error("who acts for another is fresh")
+		t.Error("an impersonating session is fresh")
 	}
 	user := w.identity(w.s, w.login(w.s, "ann"))
 	stale := actor
@@ -98,14 +98,14 @@ func TestImpersonate(t *testing.T) {
 		status int
 	}{
 		{"a user", user, other.ID, http.StatusForbidden},
-		{"who acts for another", id, other.ID, http.StatusForbidden},
+		{"an impersonating actor", id, other.ID, http.StatusForbidden},
 		{"an actor who is an administrator", nested, ann.ID, http.StatusForbidden},
-		{"a password that was asked for long ago", stale, ann.ID, http.StatusForbidden},
+		{"a session that is not fresh", stale, ann.ID, http.StatusForbidden},
 		{"an API key", byKey, ann.ID, http.StatusForbidden},
-		{"of an administrator", actor, other.ID, http.StatusForbidden},
-		{"of oneself", actor, root.ID, http.StatusForbidden},
-		{"of who is inactive", actor, gone.ID, http.StatusNotFound},
-		{"of nobody", actor, 999, http.StatusNotFound},
+		{"impersonating an administrator", actor, other.ID, http.StatusForbidden},
+		{"impersonating oneself", actor, root.ID, http.StatusForbidden},
+		{"impersonating an inactive user", actor, gone.ID, http.StatusNotFound},
+		{"impersonating an unknown user", actor, 999, http.StatusNotFound},
 	} {
 		if _, err := w.s.Impersonate(t.Context(), here, tt.actor, tt.user); status(err) != tt.status {
 			t.Errorf("%s: %v", tt.name, err)
@@ -142,7 +142,7 @@ func TestImpersonate(t *testing.T) {
 	}{
 		{"the user becomes an administrator", func() { w.set(ann, "role", RoleAdmin) }, func() { w.set(ann, "role", "user") }},
 		{"the user is deactivated", func() { w.set(ann, "is_active", false) }, func() { w.set(ann, "is_active", true) }},
-		{"the actor is none any more", func() { w.set(root, "role", "user") }, func() { w.set(root, "role", RoleAdmin) }},
+		{"the actor is no longer an administrator", func() { w.set(root, "role", "user") }, func() { w.set(root, "role", RoleAdmin) }},
 		{"the actor is deactivated", func() { w.set(root, "is_active", false) }, func() { w.set(root, "is_active", true) }},
 		{"the actor's session ends", func() {
 			if err := w.s.EndSession(t.Context(), actor, actor.SessionID); err != nil {
@@ -152,7 +152,7 @@ func TestImpersonate(t *testing.T) {
 	} {
 		g := open()
 		tt.do()
-		w.pass(Staleness)
+		w.advance(Staleness)
 		if _, err := w.s.Authenticate(t.Context(), g.AccessToken); status(err) != http.StatusUnauthorized {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -165,7 +165,7 @@ func TestImpersonate(t *testing.T) {
 	} {
 		actor = w.identity(w.s, w.login(w.s, "root"))
 		g = open()
-		w.identity(w.s, g) // is remembered
+		w.identity(w.s, g) // fills the cache
 		if err := end(); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestImpersonate(t *testing.T) {
 	}
 	actor = w.identity(w.s, w.login(w.s, "root"))
 	g = open()
-	w.pass(impersonationTTL)
+	w.advance(impersonationTTL)
 	if _, err := w.s.Authenticate(t.Context(), g.AccessToken); status(err) != http.StatusUnauthorized {
 		t.Errorf("after an hour: %v", err)
 	}

@@ -16,20 +16,20 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// killedDatabase names, in the child's environment, the database on which it
-// rotates until it is killed.
-const killedDatabase = "AUTH_TEST_KILLED_DATABASE"
+// databaseVariable is the environment variable with the database on which the child
+// process rotates until it is killed.
+const databaseVariable = "AUTH_TEST_KILLED_DATABASE"
 
 func TestMain(m *testing.M) {
-	if url := os.Getenv(killedDatabase); url != "" {
-		rotateForEver(url)
+	if url := os.Getenv(databaseVariable); url != "" {
+		rotateForever(url)
 	}
 	gin.SetMode(gin.TestMode)
 	os.Exit(m.Run())
 }
 
-// rotateForEver prints each refresh token before it uses it.
-func rotateForEver(url string) {
+// rotateForever prints each refresh token before using it.
+func rotateForever(url string) {
 	fatal := func(err error) {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -50,10 +50,10 @@ func rotateForEver(url string) {
 	}
 }
 
-// TestKilledInTheMiddleOfARotation kills a process that does nothing but
-// rotate, and then is its client: the last token it was given works, with one
-// live successor at most.
-func TestKilledInTheMiddleOfARotation(t *testing.T) {
+// TestKilledDuringRotation kills a process that constantly rotates a token,
+// then acts as its client: the last token it received is accepted, and has at most one
+// valid successor.
+func TestKilledDuringRotation(t *testing.T) {
 	url := "sqlite:" + filepath.ToSlash(filepath.Join(t.TempDir(), "killed.db"))
 	gdb, err := db.Open(url, db.Options{})
 	if err != nil {
@@ -69,7 +69,7 @@ func TestKilledInTheMiddleOfARotation(t *testing.T) {
 	}
 	for round := range 5 {
 		child := exec.CommandContext(t.Context(), os.Args[0])
-		child.Env = append(os.Environ(), killedDatabase+"="+url)
+		child.Env = append(os.Environ(), databaseVariable+"="+url)
 		child.Stderr = os.Stderr
 		out, err := child.StdoutPipe()
 		if err != nil {
@@ -83,7 +83,7 @@ func TestKilledInTheMiddleOfARotation(t *testing.T) {
 		for n := 0; lines.Scan(); n++ {
 			last = lines.Text()
 			if n == 20+7*round {
-				_ = child.Process.Kill() // SIGKILL; what it wrote before is still read
+				_ = child.Process.Kill() // SIGKILL; its output is still read
 			}
 		}
 		_ = child.Wait()

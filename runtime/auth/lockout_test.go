@@ -12,9 +12,9 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// wrong tries n wrong passwords, each from an address of its own unless from
-// is given, and returns the statuses.
-func (w *world) wrong(s *Service, name string, n int, from ...Client) (last error) {
+// failLogins makes n attempts with wrong passwords, each from its own address unless from is
+// given, and returns the last error.
+func (w *world) failLogins(s *Service, name string, n int, from ...Client) (last error) {
 	w.t.Helper()
 	for i := range n {
 		client := Client{Address: fmt.Sprintf("198.51.100.%d", i)}
@@ -35,7 +35,7 @@ func TestAccountLocksAfterTenWrongPasswords(t *testing.T) {
 			w := newWorld(t)
 			w.user("alice")
 			w.user("bob")
-			w.wrong(w.s, name, accountTries)
+			w.failLogins(w.s, name, accountTries)
 			for spelled, s := range map[string]*Service{name: w.s, "  " + name: w.replica()} {
 				if name == "alice" {
 					spelled = "ALICE"
@@ -50,8 +50,8 @@ func TestAccountLocksAfterTenWrongPasswords(t *testing.T) {
 			if w.events("locked") != 1 {
 				t.Error("no security event")
 			}
-			w.pass(15*time.Minute + time.Second)
-			w.wrong(w.s, name, 1)
+			w.advance(15*time.Minute + time.Second)
+			w.failLogins(w.s, name, 1)
 			if name == "alice" {
 				w.login(w.s, name)
 			}
@@ -59,11 +59,11 @@ func TestAccountLocksAfterTenWrongPasswords(t *testing.T) {
 	}
 }
 
-func TestRightPasswordClearsTheAccountCount(t *testing.T) {
+func TestRightPasswordClearsAccountCount(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	for range 3 {
-		w.wrong(w.s, "alice", accountTries-1)
+		w.failLogins(w.s, "alice", accountTries-1)
 		w.login(w.s, "alice")
 	}
 }
@@ -73,8 +73,8 @@ func TestAddressLocksAfterThirtyWrongPasswords(t *testing.T) {
 	w.user("alice")
 	attacker := Client{Address: "2001:db8:1:2::1"}
 	for i := range addressTries {
-		w.wrong(w.s, fmt.Sprintf("name%d", i), 1, attacker)
-		if i%10 == 9 { // an account of his own does not help him
+		w.failLogins(w.s, fmt.Sprintf("name%d", i), 1, attacker)
+		if i%10 == 9 { // an account of their own does not help
 			own := w.user(fmt.Sprintf("attacker%d", i))
 			if i < addressTries-1 {
 				if _, err := w.s.Login(t.Context(), attacker, Credentials{Username: own.Username, Password: rightPassword}); err != nil {
@@ -91,7 +91,7 @@ func TestAddressLocksAfterThirtyWrongPasswords(t *testing.T) {
 	w.login(w.s, "alice")
 }
 
-func TestForgedForwardedHeadersDoNotHideTheAddress(t *testing.T) {
+func TestForgedForwardedHeadersAreIgnored(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	engine := gin.New()
@@ -119,9 +119,9 @@ func TestForgedForwardedHeadersDoNotHideTheAddress(t *testing.T) {
 	}
 }
 
-// TestParallelGuessesAreNotMoreGuesses sends 40 guesses at once, the last of
-// them right: fewer than the limit may fail before it is believed.
-func TestParallelGuessesAreNotMoreGuesses(t *testing.T) {
+// TestConcurrentGuessesAreLimited sends 40 guesses concurrently, of which the last
+// is correct: it is accepted only if fewer than the limit have failed before.
+func TestConcurrentGuessesAreLimited(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	replicas := []*Service{w.s, w.replica()}
@@ -146,16 +146,16 @@ func TestParallelGuessesAreNotMoreGuesses(t *testing.T) {
 	wantStatus(t, "the right password afterwards", err, 429)
 }
 
-// TestGuessesThatCameTooLate lets the account lock while a password is being
-// hashed elsewhere: the answer must not tell whether it is the right one.
-func TestGuessesThatCameTooLate(t *testing.T) {
+// TestLockDuringHash locks the account while a password is being hashed: the
+// response must not reveal whether it is correct.
+func TestLockDuringHash(t *testing.T) {
 	for name, password := range map[string]string{"right": rightPassword, "wrong": otherPassword} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.user("alice")
 			slow, clock, calls := w.replica(), w.s.now, 0
 			slow.now = func() time.Time {
-				if calls++; calls == 2 { // the first is before the hash
+				if calls++; calls == 2 { // the first check precedes the hash
 					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 					defer cancel()
 					for range accountTries {
@@ -165,12 +165,12 @@ func TestGuessesThatCameTooLate(t *testing.T) {
 				return clock()
 			}
 			_, err := slow.Login(t.Context(), here, Credentials{Username: "alice", Password: password})
-			wantStatus(t, "a guess beside ten wrong ones", err, 429)
+			wantStatus(t, "a guess concurrent with ten wrong ones", err, 429)
 		})
 	}
 }
 
-func TestInactiveUserLocksLikeAnyOther(t *testing.T) {
+func TestInactiveUserLocks(t *testing.T) {
 	w := newWorld(t)
 	w.set(w.user("gone"), "is_active", false)
 	in := Credentials{Username: "gone", Password: rightPassword}
@@ -182,7 +182,7 @@ func TestInactiveUserLocksLikeAnyOther(t *testing.T) {
 	wantStatus(t, "once more", err, 429)
 }
 
-func TestChangePasswordAndConfirmCountToo(t *testing.T) {
+func TestChangePasswordAndConfirmCountFailures(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))

@@ -14,31 +14,30 @@ import (
 )
 
 // NameDetails rejects a name that can be confused with another, by the "highly
-// restrictive" level of Unicode's UTS 39: one that mixes scripts not written
-// together, uses a script not in common use, contains invisible characters, or
-// consists only of letters that look Latin. It returns nothing for a good name. Names
-// that differ in case or width alone are one by the folded form; see
-// [db.UniqueNoCase].
+// restrictive" level of Unicode's UTS 39: one that mixes scripts not written together,
+// uses a script not in common use, contains invisible characters, or consists only of
+// letters that look Latin. It returns nil for a valid name. Names that differ only in
+// case or width are equal in their folded form; see [db.UniqueNoCase].
 func NameDetails(field, name string) []fault.Detail {
 	why := confusable(name)
 	if why == "" {
 		return nil
 	}
-	return refusedName(field, why)
+	return nameDetail(field, why)
 }
 
-func refusedName(field, why string) []fault.Detail {
+func nameDetail(field, why string) []fault.Detail {
 	words := strings.ReplaceAll(field, "_", " ")
 	return []fault.Detail{{Field: field, Rule: "confusable", Message: strings.ToUpper(words[:1]) + words[1:] + " " + why}}
 }
 
-// AddressDetails is NameDetails for an e-mail address, of which each part stands
-// for itself: ivan@пример.example is a good one. It also refuses characters that
-// nobody sees, which [db.Fold] leaves out: such an address would be taken for another
-// one, whose owner does not get its mail.
+// AddressDetails is [NameDetails] for an e-mail address, each part of which is checked
+// separately: ivan@пример.example is valid. It also rejects invisible characters, which
+// [db.Fold] removes: such an address would be equal to another one, whose owner does
+// not get its mail.
 func AddressDetails(field, address string) []fault.Detail {
-	if strings.ContainsFunc(address, unseen) {
-		return refusedName(field, "has invisible characters")
+	if strings.ContainsFunc(address, invisible) {
+		return nameDetail(field, "has invisible characters")
 	}
 	for part := range strings.FieldsFuncSeq(address, func(r rune) bool { return r == '@' || r == '.' }) {
 		if details := NameDetails(field, part); details != nil {
@@ -48,8 +47,8 @@ func AddressDetails(field, address string) []fault.Detail {
 	return nil
 }
 
-// unseen reports whether nobody sees a character of an address.
-func unseen(r rune) bool {
+// invisible reports whether a character of an address is invisible.
+func invisible(r rune) bool {
 	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
@@ -62,7 +61,7 @@ func FreeName(tx *gorm.DB, proposals ...string) (string, error) {
 		proposal, _, _ = strings.Cut(proposal, "@")
 		proposal = strings.Join(strings.FieldsFunc(proposal, func(r rune) bool { return unicode.In(r, unicode.Z, unicode.C) }), " ")
 		runes := []rune(proposal)
-		proposal = strings.TrimSpace(string(runes[:min(len(runes), 40)])) // and room for a number
+		proposal = strings.TrimSpace(string(runes[:min(len(runes), 40)])) // leave room for a number
 		if utf8.RuneCountInString(proposal) >= 3 && confusable(proposal) == "" {
 			name = proposal
 			break
@@ -77,8 +76,8 @@ func FreeName(tx *gorm.DB, proposals ...string) (string, error) {
 	}
 }
 
-// together are scripts that one word is written in.
-var together = [][]string{
+// mixable are the scripts that may be mixed in one word.
+var mixable = [][]string{
 	{"Latin", "Han", "Hiragana", "Katakana"},
 	{"Latin", "Han", "Bopomofo"},
 	{"Latin", "Han", "Hangul"},
@@ -88,10 +87,10 @@ var together = [][]string{
 var scripts = strings.Fields("Latin Arabic Armenian Bengali Bopomofo Cyrillic Devanagari Ethiopic Georgian Greek Gujarati Gurmukhi Hangul Han " +
 	"Hebrew Hiragana Kannada Katakana Khmer Lao Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan")
 
-// lookalikes are letters of other scripts that are drawn as Latin ones.
+// lookalikes are letters of other scripts that look like Latin ones.
 const lookalikes = "асԁеһіјӏорԛѕԝхуѵАВЕЅІЈКМНОРСТУХԚԜӀ" + "ονραυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "օոսհյ"
 
-// confusable says how a name can be taken for another; "" when it cannot.
+// confusable returns how a name can be confused with another, or "".
 func confusable(name string) string {
 	var has []string
 	letters, alike := 0, 0
@@ -114,7 +113,7 @@ func confusable(name string) string {
 		}
 		has = append(has, scripts[at])
 	}
-	mixed := len(has) > 1 && !slices.ContainsFunc(together, func(set []string) bool {
+	mixed := len(has) > 1 && !slices.ContainsFunc(mixable, func(set []string) bool {
 		return !slices.ContainsFunc(has, func(script string) bool { return !slices.Contains(set, script) })
 	})
 	switch {

@@ -9,9 +9,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// However a name or an address is written, it is one person's: at the login,
-// for the lock and the mails, and where another wants it.
-func TestNamesAreEqualHoweverTheyAreWritten(t *testing.T) {
+// A name or an address is the same in every spelling: for logins, lockouts and mails,
+// and when another user wants it.
+func TestNamesAreEqualInEverySpelling(t *testing.T) {
 	w := newWorld(t)
 	jörg := w.user("Jörg Weiß")
 	ways := []string{"Jörg Weiß", "JÖRG WEISS", "jo\u0308rg weiß", "ＪÖrg Ｗeiß", "Jörg Weiß ", "jörg\u00a0weiẞ"}
@@ -22,32 +22,32 @@ func TestNamesAreEqualHoweverTheyAreWritten(t *testing.T) {
 			t.Errorf("the address of %q: %+v, %v", name, user, err)
 		}
 		err = w.db.Create(&userRow{Username: name, Email: fmt.Sprintf("%x@example.com", name), Role: "user"}).Error
-		if name != "Jörg Weiß " { // which the API does not take
+		if name != "Jörg Weiß " { // rejected by the API
 			wantStatus(t, "another "+name, err, 409)
 		}
 	}
 	for i := range accountTries {
-		w.wrong(w.s, ways[i%len(ways)], 1)
+		w.failLogins(w.s, ways[i%len(ways)], 1)
 	}
 	for _, name := range ways {
 		_, err := w.s.Login(t.Context(), here, Credentials{Username: name, Password: rightPassword})
 		wantStatus(t, "locked "+name, err, 429)
 	}
-	for i := range accountTries { // nor is there another for a name that nobody has
-		w.wrong(w.s, []string{"Ｎｏｂｏｄｙ", "nobody ", "NOBODY"}[i%3], 1)
+	for i := range accountTries { // a name without an account has a single lockout too
+		w.failLogins(w.s, []string{"Ｎｏｂｏｄｙ", "nobody ", "NOBODY"}[i%3], 1)
 	}
 	_, err := w.s.Login(t.Context(), here, Credentials{Username: "nobody", Password: rightPassword})
 	wantStatus(t, "locked nobody", err, 429)
 }
 
-// Users of an older version keep their names. Two whose names are one now are
-// told, and nothing is done before one has another.
+// Users of an older version keep their names. If the names of two of them have become
+// equal, the migration reports it and changes nothing until one is renamed.
 func TestUsersOfAnOlderVersion(t *testing.T) {
 	w := newWorld(t)
 	list := append([]db.Migration{users()}, Migrations()...)
 	folded := slices.IndexFunc(list, func(m db.Migration) bool { return strings.HasSuffix(m.ID, "_fold_usernames") })
-	_, err := db.Rollback(t.Context(), w.db, list, len(list)-folded) // to before the folded forms
-	if err == nil {                                                  // with the other tables as they are
+	_, err := db.Rollback(t.Context(), w.db, list, len(list)-folded) // before the folded columns
+	if err == nil {                                                  // keep the other tables
 		unfolded := slices.DeleteFunc(slices.Clone(list), func(m db.Migration) bool { return strings.Contains(m.ID, "_fold_") })
 		_, err = db.Migrate(t.Context(), w.db, unfolded)
 	}
@@ -55,11 +55,11 @@ func TestUsersOfAnOlderVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.user("Straße")
-	w.login(w.s, "straße") // still by the database's own comparison
+	w.login(w.s, "straße") // compared by the database's own collation
 	if w.db.Name() != "mysql" {
 		w.user("STRASSE")
 		if _, err := db.Migrate(t.Context(), w.db, list); err == nil {
-			t.Fatal("two users have one name")
+			t.Fatal("two users have the same name")
 		}
 		w.login(w.s, "STRASSE")
 		w.db.Exec("UPDATE users SET username = 'other', email = 'other@example.com' WHERE username = 'STRASSE'")
@@ -68,14 +68,14 @@ func TestUsersOfAnOlderVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.login(w.s, "Ｓtrasse")
-	// As a program of that version stores it, which still runs.
+	// As written by a program of the older version that is still running.
 	if err := w.db.Exec("UPDATE users SET username_folded = NULL, email_folded = NULL").Error; err != nil {
 		t.Fatal(err)
 	}
 	w.login(w.s, "Straße")
 }
 
-// Names that look like another's are refused, and those that people have are not.
+// Names that look like other ones are rejected, ordinary names are not.
 func TestConfusableNames(t *testing.T) {
 	for _, good := range []string{
 		"alice", "Jörg Weiß", "o'neill-3", "Иван Петров", "Мария", "сестра", "Ελένη", "Αθηνά", "田中さん", "カタカナ", "Kim김치", "李小龙 Lee", "नमस्ते", "שלום", "محمد",
@@ -98,7 +98,7 @@ func TestConfusableNames(t *testing.T) {
 		"ivan@example.com": true, "ivan@пример.example": true, "иван@example.com": true, "ivan.петров@example.com": true,
 		"аlice@example.com": false, "alice@ехаmple.com": false, "alice@еxample.com": false,
 		"jörg@straße.de": true, "❤\U0001f98a@example.com": true, "\"a b\"@example.com": true, "e\u0301va@example.com": true,
-		// Fold takes them for alice@example.com, and mail does not.
+		// Fold maps these to alice@example.com, mail servers do not.
 		"alice@exam\u200bple.com": false, "al\u00adice@example.com": false, "alice@example.com\u2028": false, "a\u034flice@example.com": false,
 		"❤\ufe0f@example.com": false, "ａlice@ｅxample.com": true,
 	} {

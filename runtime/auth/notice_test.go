@@ -10,8 +10,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// told collects what the owners of accounts are told, as event>address:about.
-func (w *world) told() *[]string {
+// notices collects the notices sent to owners of accounts, as event>address:about.
+func (w *world) notices() *[]string {
 	var list []string
 	w.s.Notify(func(_ *gorm.DB, n Notice) error {
 		if n.UserID == 0 || n.Username == "" || n.At.IsZero() {
@@ -23,25 +23,25 @@ func (w *world) told() *[]string {
 	return &list
 }
 
-// Whatever decides who gets in, its owner is told of.
+// The owner is notified of every change that affects who can log in.
 func TestNotices(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
-	told := w.told()
+	notices := w.notices()
 	expect := func(what string, err error, want ...string) {
 		t.Helper()
-		if err != nil || !slices.Equal(*told, want) {
-			t.Errorf("%s: %v, %v, want %v", what, *told, err, want)
+		if err != nil || !slices.Equal(*notices, want) {
+			t.Errorf("%s: %v, %v, want %v", what, *notices, err, want)
 		}
-		*told = nil
+		*notices = nil
 	}
 	const to = ">alice@example.com"
 	_, err := w.s.MakeKey(t.Context(), id, "ci", nil, time.Time{})
 	expect("a key", err, "key_made"+to+":ci")
 	_, err = w.s.MakeKey(t.Context(), id, "ci", []string{"all"}, time.Time{})
 	if err == nil {
-		t.Error("a bad scope is taken")
+		t.Error("an invalid scope was accepted")
 	}
 	expect("no key", nil)
 	e, err := w.s.EnrollTOTP(t.Context(), id)
@@ -55,19 +55,19 @@ func TestNotices(t *testing.T) {
 	expect("a reset", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", rightPassword), "password_changed"+to)
 }
 
-func TestALoginFromANewDeviceIsTold(t *testing.T) {
+func TestNewDeviceIsNotified(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	w.set(alice, "created_at", w.now)
-	told := w.told()
+	notices := w.notices()
 	login := func(what string, client Client, want int) {
 		t.Helper()
-		*told = nil
+		*notices = nil
 		if _, err := w.s.Login(t.Context(), client, Credentials{Username: "alice", Password: rightPassword}); err != nil {
 			t.Fatal(err)
 		}
-		if len(*told) != want || want == 1 && (*told)[0] != "new_device>alice@example.com" {
-			t.Errorf("%s: %v", what, *told)
+		if len(*notices) != want || want == 1 && (*notices)[0] != "new_device>alice@example.com" {
+			t.Errorf("%s: %v", what, *notices)
 		}
 	}
 	login("the first", here, 0)
@@ -77,25 +77,25 @@ func TestALoginFromANewDeviceIsTold(t *testing.T) {
 	login("another agent", Client{Address: "192.0.2.8", Agent: "other"}, 1)
 	login("IPv6", Client{Address: "2001:db8::1", Agent: "test"}, 1)
 	login("the same network", Client{Address: "2001:db8::2", Agent: "test"}, 0)
-	w.pass(31 * 24 * time.Hour)
+	w.advance(31 * 24 * time.Hour)
 	if err := w.s.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	login("long after", here, 1)
 	_, err := w.s.Login(t.Context(), Client{Address: "192.0.2.9"}, Credentials{Username: "alice", Password: otherPassword})
-	if wantStatus(t, "a wrong password", err, 401); len(*told) != 1 {
-		t.Errorf("a login that failed is told: %v", *told)
+	if wantStatus(t, "a wrong password", err, 401); len(*notices) != 1 {
+		t.Errorf("notified of a failed login: %v", *notices)
 	}
 }
 
-// What cannot be told does not happen.
-func TestANoticeThatFailsUndoesTheChange(t *testing.T) {
+// If a notice fails, the change is rolled back.
+func TestFailedNoticeRollsBackChange(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	w.s.Notify(func(*gorm.DB, Notice) error { return errors.New("no outbox") })
 	if err := w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false); err == nil {
-		t.Error("changed")
+		t.Error("the change was not rolled back")
 	}
 	w.s.Notify(nil)
 	w.login(w.s, "alice")

@@ -31,14 +31,14 @@ func TestResetPassword(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
-	w.wrong(w.s, "alice", accountTries)
+	w.failLogins(w.s, "alice", accountTries)
 	first, second := w.letter(reset("ALICE@example.com")), w.letter(reset("alice@example.com"))
 	if first.Link != "http://localhost:8000/reset-password#token="+first.Token || first.Email != "alice@example.com" || first.Username != "alice" {
 		t.Errorf("%+v", first)
 	}
 	var row oneTimeRow
 	if w.db.Where("hash = ?", first.Token).Limit(1).Find(&row); row.Hash != "" {
-		t.Error("the token is stored as it is")
+		t.Error("the token is stored in plain text")
 	}
 	wantStatus(t, "a weak password", w.s.ResetPassword(t.Context(), first.Token, "password", "Alice1234"), 422)
 	for _, token := range []string{"", "x", g.RefreshToken, first.Token + "A"} {
@@ -47,27 +47,27 @@ func TestResetPassword(t *testing.T) {
 	wantStatus(t, "a reset token as confirmation", w.s.ConfirmEmail(t.Context(), first.Token), 400)
 
 	w.endsEverywhere(g, func() error { return w.s.ResetPassword(t.Context(), first.Token, "password", otherPassword) })
-	wantStatus(t, "used again", w.s.ResetPassword(t.Context(), first.Token, "password", rightPassword), 400)
-	wantStatus(t, "the other letter", w.s.ResetPassword(t.Context(), second.Token, "password", rightPassword), 400)
+	wantStatus(t, "a used token", w.s.ResetPassword(t.Context(), first.Token, "password", rightPassword), 400)
+	wantStatus(t, "the other letter after the reset", w.s.ResetPassword(t.Context(), second.Token, "password", rightPassword), 400)
 	_, err := w.s.Login(t.Context(), here, Credentials{Username: "alice", Password: otherPassword})
-	wantStatus(t, "the new password, also on a locked account", err, 0)
+	wantStatus(t, "the new password on a locked account", err, 0)
 }
 
-// TestResetOfAnAddressThatWasChanged: whoever reads the old mailbox must not
-// get into the account that has left it.
-func TestResetOfAnAddressThatWasChanged(t *testing.T) {
+// TestResetOfChangedAddress checks that a reader of the old mailbox cannot get
+// into the account.
+func TestResetOfChangedAddress(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	stale := w.letter(reset("alice@example.com"))
 	w.set(alice, "email", "new@example.com")
 	wantStatus(t, "a letter to the old address", w.s.ResetPassword(t.Context(), stale.Token, "password", otherPassword), 400)
-	wantStatus(t, "one to the new", w.s.ResetPassword(t.Context(), w.letter(reset("new@example.com")).Token, "password", otherPassword), 0)
+	wantStatus(t, "a letter to the new address", w.s.ResetPassword(t.Context(), w.letter(reset("new@example.com")).Token, "password", otherPassword), 0)
 }
 
-// A way in that someone left behind who knew the password, or who registered with
-// another person's address, ends once the owner resets it. A passkey that a role
-// requires does not: the mailbox alone would be enough to enrol another.
-func TestResetEndsEveryOtherWayIn(t *testing.T) {
+// Access that was left behind by someone who knew the password, or who registered with
+// another person's address, ends when the owner resets it. A passkey that a role
+// requires is kept: the mailbox alone would otherwise be enough to enrol another.
+func TestResetRevokesAllAccess(t *testing.T) {
 	for _, tt := range []struct {
 		confirmed bool
 		required  []string
@@ -81,7 +81,7 @@ func TestResetEndsEveryOtherWayIn(t *testing.T) {
 	} {
 		w := newWorld(t)
 		alice := w.user("alice")
-		told := w.told()
+		notices := w.notices()
 		if tt.confirmed {
 			w.set(alice, "email_confirmed_at", w.now)
 		}
@@ -92,23 +92,24 @@ func TestResetEndsEveryOtherWayIn(t *testing.T) {
 		if _, err := w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, Method: "passkey", ID: "x"}, "mine", Credential{UserID: id.UserID, ID: []byte("mine")}); err != nil {
 			t.Fatal(err)
 		}
-		*told = nil
+		*notices = nil
 		w.s.cfg.Factor = tt.required
 		wantStatus(t, "the reset", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", otherPassword), 0)
 		var now account
 		w.db.Take(&now, alice.ID)
 		if ways, err := loginMethods(w.db, now); err != nil || ways != tt.ways {
-			t.Errorf("%+v: %d ways in, %v", tt, ways, err)
+			t.Errorf("%+v: %d login methods, %v", tt, ways, err)
 		}
-		if !slices.Contains(*told, "login_removed>alice@example.com:"+tt.removed) {
-			t.Errorf("told %v", *told)
+		if !slices.Contains(*notices, "login_removed>alice@example.com:"+tt.removed) {
+			t.Errorf("notices: %v", *notices)
 		}
 	}
 }
 
-// TestResetOfAnAddressThatOthersHaveLeft: who had typed in an address, and left it,
-// does not keep whoever confirms it from resetting the password.
-func TestResetOfAnAddressThatOthersHaveLeft(t *testing.T) {
+// TestResetOfAddressEnteredByOthers checks that a user who entered an address and
+// changed it again does not prevent the user who confirms it from resetting the
+// password.
+func TestResetOfAddressEnteredByOthers(t *testing.T) {
 	w := newWorld(t)
 	w.s.HoldEmails(func(*gorm.DB, string) error { return nil })
 	squatter := w.user("squatter")
@@ -116,12 +117,12 @@ func TestResetOfAnAddressThatOthersHaveLeft(t *testing.T) {
 	if err := w.s.EmailChanged(w.db, squatter.ID, "alice@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	alice := w.user("alicia") // of an older version, which let her register it
+	alice := w.user("alicia") // an older version allowed her to register it
 	if err := w.db.Exec("UPDATE users SET email = ?, email_folded = ? WHERE id = ?", "alice@example.com", "alice@example.com", alice.ID).Error; err != nil {
 		t.Fatal(err)
 	}
 	if l := w.letter(reset("alice@example.com")); l.UserID != squatter.ID {
-		t.Errorf("before it is confirmed the letter is for %s", l.Username)
+		t.Errorf("before the confirmation the letter is for %s", l.Username)
 	}
 	w.set(alice, "email_confirmed_at", w.now)
 	l := w.letter(reset("Alice@example.com"))
@@ -131,7 +132,7 @@ func TestResetOfAnAddressThatOthersHaveLeft(t *testing.T) {
 	wantStatus(t, "the reset", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
 }
 
-func TestOneLetterIsOneReset(t *testing.T) {
+func TestLetterIsValidForOneReset(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	l := w.letter(reset("alice@example.com"))
@@ -149,11 +150,11 @@ func TestOneLetterIsOneReset(t *testing.T) {
 	}
 	wg.Wait()
 	if done.Load() != 1 {
-		t.Errorf("%d resets with one letter", done.Load())
+		t.Errorf("%d resets with the same letter", done.Load())
 	}
 }
 
-func TestLettersThatAreNotSent(t *testing.T) {
+func TestUnsentLetters(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	w.set(w.user("gone"), "is_active", false)
@@ -169,7 +170,7 @@ func TestLettersThatAreNotSent(t *testing.T) {
 		if err := w.s.Withdraw(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}
-		wantStatus(t, "a letter that was withdrawn", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
+		wantStatus(t, "a withdrawn letter", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
 	}
 	for range mailTries {
 		w.letter(reset("alice@example.com"))
@@ -177,17 +178,17 @@ func TestLettersThatAreNotSent(t *testing.T) {
 	if _, ok, err := reset("alice@example.com")(w); ok || err != nil {
 		t.Errorf("one letter too many: %v, %v", ok, err)
 	}
-	w.pass(15*time.Minute + time.Second)
+	w.advance(15*time.Minute + time.Second)
 	w.letter(reset("alice@example.com"))
 }
 
-func TestLettersEnd(t *testing.T) {
+func TestLettersExpire(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	l, c := w.letter(reset("alice@example.com")), w.letter(confirm("alice@example.com"))
-	w.pass(resetFor)
+	w.advance(resetFor)
 	wantStatus(t, "after an hour", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
-	w.pass(confirmFor)
+	w.advance(confirmFor)
 	wantStatus(t, "after a day", w.s.ConfirmEmail(t.Context(), c.Token), 400)
 }
 
@@ -200,7 +201,7 @@ func TestConfirmEmail(t *testing.T) {
 	l := w.letter(confirm("new@example.com"))
 	wantStatus(t, "a confirmation as reset", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
 	wantStatus(t, "the letter", w.s.ConfirmEmail(t.Context(), l.Token), 0)
-	wantStatus(t, "the letter again", w.s.ConfirmEmail(t.Context(), l.Token), 400)
+	wantStatus(t, "a used letter", w.s.ConfirmEmail(t.Context(), l.Token), 400)
 	var row userRow
 	if w.db.Take(&row); row.EmailConfirmedAt == nil {
 		t.Error("not confirmed")

@@ -53,13 +53,13 @@ func TestPageSession(t *testing.T) {
 	cookie := client.Post("/login", right).Expect(204).Header("Set-Cookie")
 	for _, attribute := range []string{"__Host-session=", "Path=/", "HttpOnly", "Secure", "SameSite=Lax"} {
 		if !strings.Contains(cookie, attribute) {
-			t.Errorf("no %s in %s", attribute, cookie)
+			t.Errorf("missing %s in %s", attribute, cookie)
 		}
 	}
 	if got := client.Get("/page").Expect(200).JSON(); got["name"] != "alice" {
 		t.Errorf("%v", got)
 	}
-	client.Get("/api").Expect(401) // the cookie is no token
+	client.Get("/api").Expect(401) // the cookie is not a token
 	second := webtest.New(t, paged(w.replica())...).With("Cookie", pair(cookie))
 	second.Get("/page").Expect(200)
 
@@ -67,8 +67,8 @@ func TestPageSession(t *testing.T) {
 	if pair(renewed) == pair(cookie) {
 		t.Error("the session's id survived a login")
 	}
-	w.pass(Staleness)
-	second.Get("/page").Expect(401) // the session before was ended
+	w.advance(Staleness)
+	second.Get("/page").Expect(401) // the previous session was ended
 	stolen := client.Fresh().With("Cookie", pair(renewed))
 	stolen.Get("/page").Expect(200)
 	client.Post("/logout", nil).Expect(204)
@@ -77,8 +77,8 @@ func TestPageSession(t *testing.T) {
 	client.Post("/logout", nil).Expect(204)
 }
 
-// TestPageSessionIsNoToken signs what this service would never sign.
-func TestPageSessionIsNoToken(t *testing.T) {
+// TestPageSessionIsNotAToken signs a token that the service would never sign.
+func TestPageSessionIsNotAToken(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	client := webtest.New(t, paged(w.s)...)
@@ -97,20 +97,20 @@ func TestPageSessionIsNoToken(t *testing.T) {
 
 func pair(cookie string) string { first, _, _ := strings.Cut(cookie, ";"); return first }
 
-func TestPageSessionEndsUnused(t *testing.T) {
+func TestUnusedPageSessionExpires(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	client := webtest.New(t, paged(w.s)...)
 	client.Post("/login", right).Expect(204)
 	for range 3 {
-		w.pass(23 * time.Hour)
+		w.advance(23 * time.Hour)
 		client.Get("/page").Expect(200)
 	}
-	w.pass(25 * time.Hour)
+	w.advance(25 * time.Hour)
 	client.Get("/page").Expect(401)
 }
 
-func TestPlantedSessionIsWorthNothing(t *testing.T) {
+func TestPlantedSessionIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	planted := "__Host-session=" + secret()
@@ -119,7 +119,7 @@ func TestPlantedSessionIsWorthNothing(t *testing.T) {
 	client.Fresh().With("Cookie", planted).Get("/page").Expect(401)
 }
 
-func TestCrossSiteRequestsAreRefused(t *testing.T) {
+func TestCrossSiteRequestsAreRejected(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	w.s.cfg.Origins = []string{"https://app.example.com"}
@@ -142,7 +142,7 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 		{"another port", map[string]string{"Origin": "http://example.com:8080"}, "", 403},
 		{"a suffix of ours", map[string]string{"Origin": "http://notexample.com"}, "", 403},
 		{"a sandboxed frame", map[string]string{"Origin": "null"}, "", 403},
-		{"rubbish", map[string]string{"Origin": "%%%"}, "", 403},
+		{"invalid origin", map[string]string{"Origin": "%%%"}, "", 403},
 		{"cross-site", map[string]string{"Sec-Fetch-Site": "cross-site"}, "", 403},
 		{"cross-site with own origin", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://example.com"}, "", 403},
 		{"another origin, said to be same", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"}, "", 403},
@@ -174,10 +174,10 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 	client.Fresh().Post("/login", right).Expect(204)
 	other := webtest.New(t, paged(w.s)...)
 	other.Post("/login", right).Expect(204)
-	other.With("X-CSRF-Token", token).Post("/page", nil).Expect(403) // another session's token
+	other.With("X-CSRF-Token", token).Post("/page", nil).Expect(403) // the token of another session
 }
 
-func TestCookieIsSecureExceptInDevelopmentOverHTTP(t *testing.T) {
+func TestCookieIsSecureExceptInDevelopment(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct {
 		env, forwarded string

@@ -58,10 +58,10 @@ func TestPasswordPolicy(t *testing.T) {
 	}
 }
 
-func TestTenThousandPasswordsAreCommon(t *testing.T) {
+func TestCommonPasswords(t *testing.T) {
 	words := strings.Fields(commonPasswords)
 	if len(words) < 10_000 || !slices.IsSorted(words) || len(words) != strings.Count(commonPasswords, "\n")-1 {
-		t.Errorf("%d words, sorted: %v", len(words), slices.IsSorted(words))
+		t.Errorf("%d passwords, sorted: %v", len(words), slices.IsSorted(words))
 	}
 	for _, word := range []string{words[0], words[len(words)/2], words[len(words)-1]} {
 		if !common(word, nil) || !common(strings.ToUpper(word), nil) {
@@ -75,7 +75,7 @@ func TestTenThousandPasswordsAreCommon(t *testing.T) {
 	}
 }
 
-func TestHashesOfOthersAreRead(t *testing.T) {
+func TestHashesOfOtherImplementations(t *testing.T) {
 	h := hasher{cost: cost{8, 1, 1}}
 	// From the reference implementation: echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1
 	reference := "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
@@ -99,7 +99,7 @@ func TestHashesOfOthersAreRead(t *testing.T) {
 	}
 }
 
-func TestLoginRaisesTheCostOfAnOldHash(t *testing.T) {
+func TestLoginUpgradesOldHash(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	w.s.hasher.cost = cost{memory: 16, rounds: 2, threads: 1}
@@ -117,7 +117,7 @@ func TestLoginRaisesTheCostOfAnOldHash(t *testing.T) {
 	}
 }
 
-func TestWrongUnknownAndInactiveAreAnsweredAlike(t *testing.T) {
+func TestFailedLoginsAreIndistinguishable(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	w.set(w.user("gone"), "is_active", false)
@@ -135,14 +135,13 @@ func TestWrongUnknownAndInactiveAreAnsweredAlike(t *testing.T) {
 	}
 	for _, a := range answers {
 		if a.Challenge != answers[0].Challenge || a.Cause != nil || a.Details != nil {
-			t.Errorf("%+v differs from %+v", a, answers[0])
+			t.Errorf("response %+v differs from %+v", a, answers[0])
 		}
 	}
 }
 
-// TestUnknownUserTakesAsLong compares medians at the real cost. A lookup that
-// skipped the hash would be a hundred times as fast, so the bounds leave room
-// for a machine that is busy with something else.
+// TestUnknownUserTakesAsLong compares medians at the real cost. Without the hash a
+// login would be a hundred times as fast, so the bounds leave room for a busy machine.
 func TestUnknownUserTakesAsLong(t *testing.T) {
 	w := newWorld(t)
 	w.s.hasher.cost = currentCost
@@ -167,7 +166,7 @@ func TestUnknownUserTakesAsLong(t *testing.T) {
 	}
 }
 
-func TestHashesWaitForTheirTurn(t *testing.T) {
+func TestHashingWaitsForSlot(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	for range cap(w.s.hasher.slots) {
@@ -177,14 +176,14 @@ func TestHashesWaitForTheirTurn(t *testing.T) {
 	defer cancel()
 	_, err := w.s.Login(ctx, here, Credentials{Username: "alice", Password: rightPassword})
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a login without a free turn: %v", err)
+		t.Errorf("a login without a free slot: %v", err)
 	}
 	<-w.s.hasher.slots
 	w.login(w.s, "alice")
 }
 
-// A crowd from one address is not before who comes from another.
-func TestTheQueueIsFair(t *testing.T) {
+// Requests from one address do not delay those from another.
+func TestHashQueueIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHasher("test")
 		first := make([]func(), cap(h.slots))
@@ -212,22 +211,22 @@ func TestTheQueueIsFair(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		for _, leave := range first { // and as many of the crowd come
+		for _, leave := range first { // and as many of the crowd proceed
 			leave()
 		}
 		synctest.Wait()
 		if !entered {
-			t.Error("who comes from elsewhere waits for the crowd")
+			t.Error("a request from another address waits for the crowd")
 		}
 		stop()
 		synctest.Wait()
 		if n := len(h.addressQueues.all); n != 0 {
-			t.Errorf("%d lines are left", n)
+			t.Errorf("%d queues are left", n)
 		}
 	})
 }
 
-func TestOnlyTestsHashCheaply(t *testing.T) {
+func TestOnlyTestsUseCheapHashes(t *testing.T) {
 	for env, want := range map[string]cost{"": currentCost, "development": currentCost, "production": currentCost, "test": testCost} {
 		if got := newHasher(env).cost; got != want {
 			t.Errorf("%q: %+v", env, got)
@@ -235,9 +234,9 @@ func TestOnlyTestsHashCheaply(t *testing.T) {
 	}
 }
 
-// TestHashesForceNoCollection: whoever sends passwords would else decide when
-// the whole application pays for one.
-func TestHashesForceNoCollection(t *testing.T) {
+// Forced garbage collections would let whoever sends passwords slow down the whole
+// application.
+func TestHashesDoNotForceGC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -32,12 +32,12 @@ func TestRefreshRotates(t *testing.T) {
 	w.db.Model(&refreshRow{}).Pluck("hash", &stored)
 	for _, hash := range stored {
 		if hash == first.RefreshToken || hash == second.RefreshToken {
-			t.Error("a refresh token is stored as it is")
+			t.Error("a refresh token is stored in plain text")
 		}
 	}
 }
 
-func TestRefreshTokensThatDoNotHold(t *testing.T) {
+func TestInvalidRefreshTokens(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	g := w.login(w.s, "alice")
@@ -50,7 +50,7 @@ func TestRefreshTokensThatDoNotHold(t *testing.T) {
 	wantStatus(t, "refresh of an inactive user", err, 401)
 	w.set(alice, "is_active", true)
 
-	w.pass(7*24*time.Hour + time.Second)
+	w.advance(7*24*time.Hour + time.Second)
 	_, err = w.s.Refresh(t.Context(), g.RefreshToken)
 	wantStatus(t, "refresh after 7 days", err, 401)
 	if n := w.live(g.SessionID); n != 1 {
@@ -58,12 +58,12 @@ func TestRefreshTokensThatDoNotHold(t *testing.T) {
 	}
 }
 
-func TestSessionEndsAtItsAgeHoweverOftenRefreshed(t *testing.T) {
+func TestSessionExpiresDespiteRefreshes(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	for day := 0; day < 30; day += 5 {
-		w.pass(5 * 24 * time.Hour)
+		w.advance(5 * 24 * time.Hour)
 		next, err := w.s.Refresh(t.Context(), g.RefreshToken)
 		if day == 25 {
 			wantStatus(t, "refresh after 30 days", err, 401)
@@ -76,14 +76,14 @@ func TestSessionEndsAtItsAgeHoweverOftenRefreshed(t *testing.T) {
 	}
 }
 
-func TestReuseEndsTheFamilyAndNoOther(t *testing.T) {
+func TestReuseEndsOnlyTheFamily(t *testing.T) {
 	for name, reuse := range map[string]func(*world, Grant) string{
 		"after the grace": func(w *world, stolen Grant) string {
 			_, err := w.s.Refresh(w.t.Context(), stolen.RefreshToken)
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			w.pass(grace + time.Millisecond)
+			w.advance(grace + time.Millisecond)
 			return stolen.RefreshToken
 		},
 		"within it, when the successor was used": func(w *world, stolen Grant) string {
@@ -112,7 +112,7 @@ func TestReuseEndsTheFamilyAndNoOther(t *testing.T) {
 			wantStatus(t, "the reuse", err, 401)
 			_, err = w.s.Authenticate(t.Context(), stolen.AccessToken)
 			wantStatus(t, "its access token", err, 401)
-			w.pass(Staleness)
+			w.advance(Staleness)
 			_, err = second.Authenticate(t.Context(), stolen.AccessToken)
 			wantStatus(t, "its access token on another replica", err, 401)
 			family, _, err := w.s.family(w.db, token)
@@ -121,7 +121,7 @@ func TestReuseEndsTheFamilyAndNoOther(t *testing.T) {
 			}
 			w.identity(w.s, other)
 			if _, err := w.s.Refresh(t.Context(), other.RefreshToken); err != nil {
-				t.Errorf("the other session: %v", err)
+				t.Errorf("another session: %v", err)
 			}
 			if w.events("refresh_reuse") != 1 {
 				t.Error("no security event")
@@ -130,7 +130,7 @@ func TestReuseEndsTheFamilyAndNoOther(t *testing.T) {
 	}
 }
 
-func TestRetryWithinTheGraceGetsTheSameSuccessor(t *testing.T) {
+func TestRetryWithinGraceGetsSameSuccessor(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
@@ -138,7 +138,7 @@ func TestRetryWithinTheGraceGetsTheSameSuccessor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pass(grace)
+	w.advance(grace)
 	retry, err := w.replica().Refresh(t.Context(), g.RefreshToken)
 	if err != nil || retry.RefreshToken != first.RefreshToken {
 		t.Fatalf("retry: %v", err)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// seenElsewhere checks that a token which this replica refuses is refused by
-// another, which has just accepted it, within Staleness.
+// endsEverywhere checks that a token which end revokes on this replica is rejected here
+// immediately and by another replica, which has just accepted it, within Staleness.
 func (w *world) endsEverywhere(g Grant, end func() error) {
 	w.t.Helper()
 	second := w.replica()
@@ -17,16 +17,16 @@ func (w *world) endsEverywhere(g Grant, end func() error) {
 		w.t.Fatal(err)
 	}
 	_, err := w.s.Authenticate(w.t.Context(), g.AccessToken)
-	wantStatus(w.t, "at once where it ended", err, 401)
-	w.pass(Staleness)
+	wantStatus(w.t, "immediately on the revoking replica", err, 401)
+	w.advance(Staleness)
 	_, err = second.Authenticate(w.t.Context(), g.AccessToken)
 	wantStatus(w.t, "within Staleness on another replica", err, 401)
-	wantStatus(w.t, "the recheck of a connection there", there.Recheck(w.t.Context()), 401)
+	wantStatus(w.t, "Recheck on another replica", there.Recheck(w.t.Context()), 401)
 	_, err = second.Refresh(w.t.Context(), g.RefreshToken)
 	wantStatus(w.t, "refresh on another replica", err, 401)
 }
 
-func TestEndsOfASession(t *testing.T) {
+func TestSessionRevocation(t *testing.T) {
 	for name, end := range map[string]func(*world, account, Grant, Grant) error{
 		"logout": func(w *world, u account, g, other Grant) error {
 			return w.s.LogoutSession(w.t.Context(), w.identity(w.s, g))
@@ -54,7 +54,7 @@ func TestEndsOfASession(t *testing.T) {
 	}
 }
 
-func TestAccountThatIsDeactivatedOrDeleted(t *testing.T) {
+func TestDeactivatedOrDeletedAccount(t *testing.T) {
 	for name, end := range map[string]func(*world, account) error{
 		"deactivated": func(w *world, u account) error {
 			return w.db.Table("users").Where("id = ?", u.ID).Update("is_active", false).Error
@@ -74,7 +74,7 @@ func TestAccountThatIsDeactivatedOrDeleted(t *testing.T) {
 	}
 }
 
-func TestRoleIsThatOfNow(t *testing.T) {
+func TestRoleChangeTakesEffect(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	w.set(alice, "role", "admin")
@@ -83,13 +83,13 @@ func TestRoleIsThatOfNow(t *testing.T) {
 		t.Fatal("not an administrator")
 	}
 	w.set(alice, "role", "user")
-	w.pass(Staleness)
+	w.advance(Staleness)
 	if w.identity(w.s, g).Admin() {
 		t.Error("still an administrator after Staleness")
 	}
 }
 
-func TestSessionsAreListedAndEndedByTheirOwnerOnly(t *testing.T) {
+func TestSessionsBelongToTheirOwner(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	w.user("bob")
@@ -104,19 +104,19 @@ func TestSessionsAreListedAndEndedByTheirOwnerOnly(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	wantStatus(t, "another's session", w.s.EndSession(t.Context(), bob, second.SessionID), 404)
-	wantStatus(t, "no session", w.s.EndSession(t.Context(), bob, "nothing"), 404)
-	wantStatus(t, "his own", w.s.EndSession(t.Context(), alice, second.SessionID), 0)
-	wantStatus(t, "his own again", w.s.EndSession(t.Context(), alice, second.SessionID), 404)
+	wantStatus(t, "a session of another user", w.s.EndSession(t.Context(), bob, second.SessionID), 404)
+	wantStatus(t, "an unknown session", w.s.EndSession(t.Context(), bob, "nothing"), 404)
+	wantStatus(t, "her own session", w.s.EndSession(t.Context(), alice, second.SessionID), 0)
+	wantStatus(t, "an ended session", w.s.EndSession(t.Context(), alice, second.SessionID), 404)
 	w.identity(w.s, bobs)
 	if list, _ = w.s.Sessions(t.Context(), alice); len(list) != 1 {
 		t.Errorf("%d sessions left", len(list))
 	}
 }
 
-// TestLoginRacesWithAChangeOfPassword starts logins with the old password
-// beside its change: whatever they got, no session of the old password lives.
-func TestLoginRacesWithAChangeOfPassword(t *testing.T) {
+// TestLoginRacesWithPasswordChange runs logins with the old password concurrently
+// with its change: afterwards no session of the old password is valid.
+func TestLoginRacesWithPasswordChange(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	first := w.login(w.s, "alice")
@@ -156,10 +156,10 @@ func TestFreshness(t *testing.T) {
 	if !w.identity(w.s, g).Fresh() {
 		t.Error("not fresh after a login")
 	}
-	w.pass(16 * time.Minute)
+	w.advance(16 * time.Minute)
 	id := w.identity(w.s, g)
 	if id.Fresh() {
-		t.Error("fresh after 16 minutes")
+		t.Error("still fresh after 16 minutes")
 	}
 	wantStatus(t, "a wrong password", w.s.Confirm(t.Context(), here, id, otherPassword, ""), 400)
 	if err := w.s.Confirm(t.Context(), here, id, rightPassword, ""); err != nil || !w.identity(w.s, g).Fresh() {
@@ -167,7 +167,7 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-func TestASessionThatNothingProvedIsNotFresh(t *testing.T) {
+func TestOpenedSessionIsNotFresh(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	g, err := w.s.OpenSession(t.Context(), here, alice.ID)
@@ -176,15 +176,15 @@ func TestASessionThatNothingProvedIsNotFresh(t *testing.T) {
 	}
 	id := w.identity(w.s, g)
 	if id.Fresh() {
-		t.Error("fresh without a password")
+		t.Error("fresh without a password check")
 	}
 	if err := w.s.Confirm(t.Context(), here, id, rightPassword, ""); err != nil || !w.identity(w.s, g).Fresh() {
 		t.Errorf("not fresh after the password: %v", err)
 	}
 }
 
-// A new password ends what the old one, or who knew it, has made.
-func TestAPIKeysEndWithThePassword(t *testing.T) {
+// A password change revokes what was created with the old password.
+func TestPasswordChangeRevokesAPIKeys(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*world, Identity) error
 		ends   bool
@@ -196,7 +196,7 @@ func TestAPIKeysEndWithThePassword(t *testing.T) {
 			return w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, true)
 		}, true},
 		"wrong password": {func(w *world, id Identity) error {
-			wantStatus(t, "a wrong one", w.s.ChangePassword(t.Context(), here, id, otherPassword, otherPassword, true), 400)
+			wantStatus(t, "a wrong password", w.s.ChangePassword(t.Context(), here, id, otherPassword, otherPassword, true), 400)
 			return nil
 		}, false},
 		"reset": {func(w *world, id Identity) error {
@@ -226,7 +226,7 @@ func TestAPIKeysEndWithThePassword(t *testing.T) {
 			_, err := s.authenticateKey(t.Context(), keys["alice"])
 			wantStatus(t, name+": the key", err, want)
 			_, err = s.authenticateKey(t.Context(), keys["bob"])
-			wantStatus(t, name+": another's", err, 0)
+			wantStatus(t, name+": another user's key", err, 0)
 		}
 	}
 }
@@ -235,7 +235,7 @@ func TestPurge(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	w.login(w.s, "alice")
-	w.wrong(w.s, "alice", 3)
+	w.failLogins(w.s, "alice", 3)
 	key := func(expires time.Time) int64 {
 		t.Helper()
 		made, err := w.s.MakeKey(t.Context(), Identity{UserID: alice.ID}, "ci", nil, expires)
@@ -248,7 +248,7 @@ func TestPurge(t *testing.T) {
 	if err := w.s.RevokeKey(t.Context(), Identity{UserID: alice.ID}, key(time.Time{})); err != nil {
 		t.Fatal(err)
 	}
-	w.pass(31 * 24 * time.Hour)
+	w.advance(31 * 24 * time.Hour)
 	key(w.now.Add(time.Hour))
 	key(time.Time{})
 	g := w.login(w.s, "alice")
@@ -264,13 +264,13 @@ func TestPurge(t *testing.T) {
 	w.identity(w.s, g)
 }
 
-func TestForgetBeatsALoadUnderWay(t *testing.T) {
+func TestForgetDuringLoad(t *testing.T) {
 	c := newCache[int]()
 	now := time.Now()
 	_, _, _ = c.get("a", now, func() (int, bool, error) { c.forgetKey("a"); return 1, true, nil })
 	got, _, _ := c.get("a", now, func() (int, bool, error) { return 2, true, nil })
 	if got != 2 {
-		t.Error("a load that began before the forget was kept")
+		t.Error("a load started before forget was cached")
 	}
 	got, _, _ = c.get("a", now, func() (int, bool, error) { return 3, true, nil })
 	if got != 2 {
@@ -278,9 +278,8 @@ func TestForgetBeatsALoadUnderWay(t *testing.T) {
 	}
 }
 
-// A connection that outlives its request ends when its user is somebody else for
-// others, or may do something else.
-func TestRecheckKnowsNameAndRole(t *testing.T) {
+// A long-lived connection ends when the name or the role of its user changes.
+func TestRecheckDetectsNameAndRoleChanges(t *testing.T) {
 	for column, value := range map[string]string{"username": "alicia", "role": RoleAdmin} {
 		t.Run(column, func(t *testing.T) {
 			w := newWorld(t)
@@ -294,14 +293,14 @@ func TestRecheckKnowsNameAndRole(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantStatus(t, "the recheck of a session", session.Recheck(t.Context()), 0)
-			wantStatus(t, "the recheck of a key", key.Recheck(t.Context()), 0)
+			wantStatus(t, "recheck of a session", session.Recheck(t.Context()), 0)
+			wantStatus(t, "recheck of a key", key.Recheck(t.Context()), 0)
 			if err := w.db.Model(&account{}).Where("id = ?", alice.ID).UpdateColumn(column, value).Error; err != nil {
 				t.Fatal(err)
 			}
-			w.pass(Staleness)
-			wantStatus(t, "the recheck of a session afterwards", session.Recheck(t.Context()), 401)
-			wantStatus(t, "the recheck of a key afterwards", key.Recheck(t.Context()), 401)
+			w.advance(Staleness)
+			wantStatus(t, "recheck of a session afterwards", session.Recheck(t.Context()), 401)
+			wantStatus(t, "recheck of a key afterwards", key.Recheck(t.Context()), 401)
 		})
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// forge signs a token with anything at all.
+// forge signs a token with arbitrary header and claims.
 func forge(t *testing.T, method jwt.SigningMethod, signer any, kid any, c jwt.Claims) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, c)
@@ -30,7 +30,7 @@ func forge(t *testing.T, method jwt.SigningMethod, signer any, kid any, c jwt.Cl
 	return text
 }
 
-func TestTokensThatDoNotHold(t *testing.T) {
+func TestInvalidTokens(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
 	bob := w.user("bob")
@@ -64,7 +64,7 @@ func TestTokensThatDoNotHold(t *testing.T) {
 
 	for name, token := range map[string]string{
 		"empty":                     "",
-		"rubbish":                   "a.b.c",
+		"not a token":               "a.b.c",
 		"alg none":                  forge(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, k.kid, good),
 		"alg none, old signature":   base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT","kid":"`+k.kid+`"}`)) + "." + part[1] + "." + part[2],
 		"alg None":                  base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"None","typ":"JWT","kid":"`+k.kid+`"}`)) + "." + part[1] + ".",
@@ -102,19 +102,19 @@ func TestTokensThatDoNotHold(t *testing.T) {
 		}
 	}
 	if bob.ID != 2 {
-		t.Fatalf("bob is user %d: the cases above count on 2", bob.ID)
+		t.Fatalf("bob is user %d: the cases above need 2", bob.ID)
 	}
-	w.identity(w.s, g) // and the good one still holds
+	w.identity(w.s, g) // the original token is still valid
 }
 
-// flip gives a base64 character whose decoded bits differ only in those that a
-// lenient decoder throws away.
+// flip returns a base64 character whose bits differ only in those ignored by a lenient
+// decoder.
 func flip(b byte) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return string(alphabet[strings.IndexByte(alphabet, b)^1])
 }
 
-func TestAccessTokenHasItsClaimsAndEnd(t *testing.T) {
+func TestAccessTokenClaimsAndExpiry(t *testing.T) {
 	w := newWorld(t)
 	alice := w.user("alice")
 	g := w.login(w.s, "alice")
@@ -135,13 +135,13 @@ func TestAccessTokenHasItsClaimsAndEnd(t *testing.T) {
 	if id.UserID != alice.ID || id.Username != "alice" || id.Role != "user" || id.Admin() || id.SessionID != c["sid"] {
 		t.Errorf("identity %+v", id)
 	}
-	w.pass(30*time.Minute + time.Second)
+	w.advance(30*time.Minute + time.Second)
 	_, err := w.s.Authenticate(t.Context(), g.AccessToken)
 	wantStatus(t, "after 30 minutes", err, 401)
 }
 
-// A token is parsed once, and no more are remembered than fit. One that differs from
-// it in any way is another.
+// A token is parsed once, the cache is bounded, and a token that differs in any way is
+// not found in it.
 func TestTokensAreParsedOnce(t *testing.T) {
 	w := newWorld(t)
 	w.user("alice")
@@ -151,18 +151,18 @@ func TestTokensAreParsedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again, err := w.s.parse(token); err != nil || again != first {
-		t.Errorf("the second time: %p, not %p, %v", again, first, err)
+		t.Errorf("the second time: %p, want %p, %v", again, first, err)
 	}
 	for _, other := range []string{token + "A", token[:len(token)-1], strings.ToUpper(token)} {
 		if _, err := w.s.parse(other); err == nil {
-			t.Errorf("%s is taken for it", other)
+			t.Errorf("%s is accepted as the cached token", other)
 		}
 	}
 	for n := range cacheSize {
 		w.s.signed.keep(sha256.Sum256([]byte(strconv.Itoa(n))), first)
 	}
 	if n := len(w.s.signed.claims); n > cacheSize {
-		t.Errorf("%d are remembered", n)
+		t.Errorf("%d tokens are cached", n)
 	}
 }
 
@@ -184,12 +184,12 @@ func TestSecretRotation(t *testing.T) {
 	w.identity(next, before)
 	retry, err := next.Refresh(t.Context(), before.RefreshToken)
 	if err != nil || retry.RefreshToken != again.RefreshToken {
-		t.Errorf("a retry over the rotation: %v, same successor %v", err, retry.RefreshToken == again.RefreshToken)
+		t.Errorf("a retry after the rotation: %v, same successor %v", err, retry.RefreshToken == again.RefreshToken)
 	}
 	_, err = w.s.Authenticate(t.Context(), w.login(next, "alice").AccessToken)
-	wantStatus(t, "a token of the new secret where it is not known", err, 401)
+	wantStatus(t, "a token of a secret unknown to this replica", err, 401)
 	gone := w.replica()
 	gone.keys = next.keys[:1]
 	_, err = gone.Authenticate(t.Context(), before.AccessToken)
-	wantStatus(t, "a token of a secret that is gone", err, 401)
+	wantStatus(t, "a token of a removed secret", err, 401)
 }

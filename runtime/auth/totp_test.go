@@ -10,7 +10,7 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// enrolled makes alice with a second factor.
+// enrolled creates alice with a second factor.
 func (w *world) enrolled() (id Identity, secret string, recovery []string) {
 	w.t.Helper()
 	w.user("alice")
@@ -23,7 +23,7 @@ func (w *world) enrolled() (id Identity, secret string, recovery []string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.pass(totpStep * time.Second) // the step of the confirmation is used
+	w.advance(totpStep * time.Second) // the step of the confirmation has been used
 	return id, e.Secret, recovery
 }
 
@@ -41,7 +41,7 @@ func (w *world) loginWith(s *Service, password, code string) error {
 	return err
 }
 
-func TestSecondFactorIsAskedForAtLogin(t *testing.T) {
+func TestLoginRequiresSecondFactor(t *testing.T) {
 	w := newWorld(t)
 	_, secret, recovery := w.enrolled()
 	wantStatus(t, "no code", w.loginWith(w.s, rightPassword, ""), 401)
@@ -50,20 +50,20 @@ func TestSecondFactorIsAskedForAtLogin(t *testing.T) {
 
 	code := w.code(secret)
 	wantStatus(t, "the code", w.loginWith(w.s, rightPassword, code), 0)
-	wantStatus(t, "the code again", w.loginWith(w.s, rightPassword, code), 401)
-	wantStatus(t, "the code again on another replica", w.loginWith(w.replica(), rightPassword, code), 401)
-	w.pass(totpStep * time.Second)
+	wantStatus(t, "a used code", w.loginWith(w.s, rightPassword, code), 401)
+	wantStatus(t, "a used code on another replica", w.loginWith(w.replica(), rightPassword, code), 401)
+	w.advance(totpStep * time.Second)
 	wantStatus(t, "the next code", w.loginWith(w.s, rightPassword, w.code(secret)), 0)
 	old := w.code(secret)
-	w.pass(3 * totpStep * time.Second)
+	w.advance(3 * totpStep * time.Second)
 	wantStatus(t, "a code of 90 seconds ago", w.loginWith(w.s, rightPassword, old), 401)
 
-	wantStatus(t, "a recovery code, spelled another way", w.loginWith(w.s, rightPassword, strings.ToUpper(strings.ReplaceAll(recovery[0], "-", " "))), 0)
-	wantStatus(t, "the recovery code again", w.loginWith(w.s, rightPassword, recovery[0]), 401)
+	wantStatus(t, "a recovery code in another spelling", w.loginWith(w.s, rightPassword, strings.ToUpper(strings.ReplaceAll(recovery[0], "-", " "))), 0)
+	wantStatus(t, "a used recovery code", w.loginWith(w.s, rightPassword, recovery[0]), 401)
 	wantStatus(t, "another recovery code", w.loginWith(w.s, rightPassword, recovery[1]), 0)
 }
 
-func TestOneCodeIsOneLogin(t *testing.T) {
+func TestCodeIsValidForOneLogin(t *testing.T) {
 	for _, kind := range []string{"code", "recovery code"} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(t)
@@ -96,10 +96,10 @@ func TestWrongCodesLockTheAccount(t *testing.T) {
 	w := newWorld(t)
 	_, secret, _ := w.enrolled()
 	for range accountTries {
-		wantStatus(t, "asking for the code", w.loginWith(w.s, rightPassword, ""), 401) // clears nothing
+		wantStatus(t, "a missing code", w.loginWith(w.s, rightPassword, ""), 401) // does not reset the count
 		wantStatus(t, "a wrong code", w.loginWith(w.s, rightPassword, "12345x"), 401)
 	}
-	wantStatus(t, "the right code, too late", w.loginWith(w.s, rightPassword, w.code(secret)), 429)
+	wantStatus(t, "the right code after the lockout", w.loginWith(w.s, rightPassword, w.code(secret)), 429)
 }
 
 func TestEnrolment(t *testing.T) {
@@ -118,7 +118,7 @@ func TestEnrolment(t *testing.T) {
 	}
 	wantStatus(t, "login before the confirmation", w.loginWith(w.s, rightPassword, ""), 0)
 	_, err = w.s.ConfirmTOTP(t.Context(), id, w.code(first.Secret))
-	wantStatus(t, "a code of the enrolment before", err, 422)
+	wantStatus(t, "a code of a replaced enrolment", err, 422)
 	codes, err := w.s.ConfirmTOTP(t.Context(), id, w.code(second.Secret))
 	if err != nil || len(codes) != recoveryCount {
 		t.Fatalf("%d codes, %v", len(codes), err)
@@ -129,7 +129,7 @@ func TestEnrolment(t *testing.T) {
 	var row totpRow
 	w.db.Take(&row)
 	if strings.Contains(row.Secret, second.Secret) {
-		t.Error("the secret is stored as it is")
+		t.Error("the secret is stored in plain text")
 	}
 	again, err := w.s.RecoveryCodes(t.Context(), id)
 	if err != nil || len(again) != recoveryCount {
@@ -139,13 +139,13 @@ func TestEnrolment(t *testing.T) {
 	if err := w.s.DisableTOTP(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	wantStatus(t, "disabling nothing", w.s.DisableTOTP(t.Context(), id), 404)
+	wantStatus(t, "disabling without a factor", w.s.DisableTOTP(t.Context(), id), 404)
 	_, err = w.s.RecoveryCodes(t.Context(), id)
-	wantStatus(t, "recovery codes of nothing", err, 404)
+	wantStatus(t, "recovery codes without a factor", err, 404)
 	wantStatus(t, "login afterwards", w.loginWith(w.s, rightPassword, ""), 0)
 }
 
-func TestSealedWithASecretThatIsGone(t *testing.T) {
+func TestSealedWithRemovedSecret(t *testing.T) {
 	w := newWorld(t)
 	sealed := w.s.seal("text")
 	if text, err := w.s.unseal(sealed); text != "text" || err != nil {
@@ -153,7 +153,7 @@ func TestSealedWithASecretThatIsGone(t *testing.T) {
 	}
 	for _, bad := range []string{"", "x", sealed + "A", "ff" + sealed, sealed[:len(sealed)-2]} {
 		if text, err := w.s.unseal(bad); err == nil {
-			t.Errorf("%q opens to %q", bad, text)
+			t.Errorf("unseal(%q) returned %q", bad, text)
 		}
 	}
 }

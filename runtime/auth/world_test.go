@@ -15,8 +15,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// world is a database with users and any number of replicas on it, whose clock
-// the test turns.
+// world is a database with users, any number of replicas, and a clock controlled by the
+// test.
 type world struct {
 	t   *testing.T
 	db  *gorm.DB
@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// replica is one more process on the same database, with a cache of its own.
+// replica returns another process on the same database, with a cache of its own.
 func (w *world) replica() *Service {
 	w.t.Helper()
 	s, err := New(testConfig(), w.db, slog.New(slog.NewTextHandler(locked{w}, nil)))
@@ -60,7 +60,7 @@ func (l locked) Write(line []byte) (int, error) {
 	return l.w.log.Write(line)
 }
 
-func (w *world) pass(d time.Duration) { w.mu.Lock(); defer w.mu.Unlock(); w.now = w.now.Add(d) }
+func (w *world) advance(d time.Duration) { w.mu.Lock(); defer w.mu.Unlock(); w.now = w.now.Add(d) }
 
 func (w *world) events(name string) int {
 	w.mu.Lock()
@@ -94,7 +94,7 @@ func (w *world) identity(s *Service, g Grant) Identity {
 	w.t.Helper()
 	id, err := s.Authenticate(w.t.Context(), g.AccessToken)
 	if err != nil {
-		w.t.Fatalf("a fresh access token: %v", err)
+		w.t.Fatalf("a new access token: %v", err)
 	}
 	return id
 }
@@ -106,7 +106,7 @@ func (w *world) set(user account, column string, value any) {
 	}
 }
 
-// status is the HTTP status that err would be answered with; 0 for none.
+// status returns the HTTP status of err; 0 for nil.
 func status(err error) int {
 	if err == nil {
 		return 0
@@ -131,7 +131,7 @@ func testConfig() Config {
 	return Config{Env: "test", Secret: "of-no-worth-outside-of-tests-4f1c9a", Issuer: "test"}.withDefaults()
 }
 
-// userRow is the table users as projects have it.
+// userRow is the users table as in projects.
 type userRow struct {
 	ID               int64
 	Username         string `gorm:"size:50;not null"`
