@@ -59,7 +59,7 @@ e2e: $(BIN) ## only the black-box tests
 	@$(TESTS) ./e2e/...
 
 golden: ## write the golden project anew; read its diff before you commit it
-	@$(GO) test ./templates/auth -run TestTemplatesMakeWhatIsTested -update
+	@$(GO) test ./templates/auth -run TestRenderedFilesAreUpToDate -update
 	@$(GO) test ./e2e -run TestGolden -update
 
 released: ## pack a project of this version, which later ones are upgraded from; right after a release

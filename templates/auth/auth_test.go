@@ -29,11 +29,11 @@ func rendered(t *testing.T, module string, f spec.Feature) map[string]string {
 	return files
 }
 
-var update = flag.Bool("update", false, "write the files that stand beside their templates")
+var update = flag.Bool("update", false, "write the files next to their templates")
 
-// TestTemplatesMakeWhatIsTested: a file beside its template is what that makes with
-// every part, so that go test compiles and runs it.
-func TestTemplatesMakeWhatIsTested(t *testing.T) {
+// TestRenderedFilesAreUpToDate checks that the file next to a template is its output
+// with all parts, so that go test compiles and runs it.
+func TestRenderedFilesAreUpToDate(t *testing.T) {
 	made := rendered(t, "github.com/nexios-go/nexios/templates/auth/files", with(parts...))
 	templates := 0
 	err := fs.WalkDir(files, "files", func(path string, _ fs.DirEntry, err error) error {
@@ -47,7 +47,7 @@ func TestTemplatesMakeWhatIsTested(t *testing.T) {
 			return os.WriteFile(filepath.FromSlash(path), []byte(text), 0o644)
 		}
 		if beside, err := fs.ReadFile(files, path); err != nil || string(beside) != text {
-			t.Errorf("%s is not what its template makes (%v): make golden", path, err)
+			t.Errorf("%s is not the output of its template (%v): run make golden", path, err)
 		}
 		return nil
 	})
@@ -82,7 +82,7 @@ func TestPartsChooseFiles(t *testing.T) {
 			got = append(got, path)
 			for _, trace := range []string{"{{-", "{{if", "templates/auth", "nolint"} {
 				if strings.HasSuffix(path, ".go") && strings.Contains(text, trace) {
-					t.Errorf("--with %s: %s holds %s", part, path, trace)
+					t.Errorf("--with %s: %s contains %s", part, path, trace)
 				}
 			}
 		}

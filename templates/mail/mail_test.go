@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestOnlyTheRoomIsGenerated(t *testing.T) {
+func TestGeneratedFiles(t *testing.T) {
 	var got []string
 	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {

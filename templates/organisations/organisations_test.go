@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-func TestOnlyWhatIsTheirsIsGenerated(t *testing.T) {
+func TestGeneratedFiles(t *testing.T) {
 	var got []string
 	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
@@ -30,7 +30,7 @@ func TestOnlyWhatIsTheirsIsGenerated(t *testing.T) {
 	}
 }
 
-func TestTablesThatAreThere(t *testing.T) {
+func TestReservedTables(t *testing.T) {
 	for _, c := range []struct {
 		resource spec.Resource
 		ok       bool

@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-func TestOnlyTheRoomIsGenerated(t *testing.T) {
+func TestGeneratedFiles(t *testing.T) {
 	count := 0
 	err := fs.WalkDir(files, "files", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
 			count++
 			if !strings.HasPrefix(path, "files/internal/pages/") {
-				t.Errorf("%s is not of the room", path)
+				t.Errorf("%s is outside internal/pages", path)
 			}
 		}
 		return err

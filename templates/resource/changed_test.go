@@ -11,8 +11,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// changes are command lines after `nexios`, for every kind of change, of a
-// resource called thing.
+// changes are command lines after `nexios`, with every kind of change, for a resource
+// called thing.
 const changes = `
 change field thing title max=100 unique
 change field thing title no-unique max=200 index
@@ -59,7 +59,8 @@ add field thing title:string:default=x
 change field thing title no-default
 `
 
-// changedProject makes the changes that fit to a resource, which is called piece then.
+// changedProject applies the changes that are valid for a resource, which is called
+// piece afterwards.
 func changedProject(t *testing.T, name, flags string) spec.Project {
 	t.Helper()
 	p := parse(t, project(), "tag name:string --uuid\n"+name+" title:string:search slug:string:optional:max=100 status:enum=draft/live:default=draft body:text:search "+
@@ -79,7 +80,7 @@ func changedProject(t *testing.T, name, flags string) spec.Project {
 		case "change field":
 			now, r, err = p.ChangeField(name, rest, fill, at)
 		case "add field":
-			if fill == "2026" { // of a date, and of a number
+			if fill == "2026" { // for a date and a number
 				now, r, err = p.AddFields(name, rest[:1], "2026-01-31", at)
 				if err == nil {
 					p = now
@@ -114,9 +115,9 @@ func changedProject(t *testing.T, name, flags string) spec.Project {
 	return p
 }
 
-// TestChangedFields changes everything that can be changed of resources of every
-// kind: their tests then pass, and each migration goes up and down with rows in the
-// table, which are what they were.
+// TestChangedFields changes everything that can be changed, for resources of every
+// kind: their tests then pass, and each migration can be applied and rolled back
+// without changing the rows in the table.
 func TestChangedFields(t *testing.T) {
 	t.Parallel()
 	for name, flags := range map[string]string{"thing": "", "soft_thing": "--soft-delete --owner", "uuid_thing": "--uuid --table tbl_2"} {
@@ -140,7 +141,7 @@ func TestChangedFields(t *testing.T) {
 	}
 }
 
-// rowsTest takes each migration up, down and up with rows in the table.
+// rowsTest applies, rolls back and reapplies each migration with rows in the table.
 const rowsTest = `package migrations_test
 
 import (

@@ -11,9 +11,9 @@ import (
 	"github.com/nexios-go/nexios/templates/resource"
 )
 
-// TestUploadsHaveTheRuleOfTheirRows sees that the uploads know the model of every
-// row that refers to them and that not everybody may read.
-func TestUploadsHaveTheRuleOfTheirRows(t *testing.T) {
+// TestUploadsFollowRulesOfTheirRows checks that the uploads module knows the model of
+// every row that refers to files and is not readable by everyone.
+func TestUploadsFollowRulesOfTheirRows(t *testing.T) {
 	for words, ruled := range map[string]bool{
 		"photo scan:file --guard none":                    false,
 		"photo scan:file --read all":                      false,
@@ -41,10 +41,10 @@ func TestUploadsHaveTheRuleOfTheirRows(t *testing.T) {
 			}
 		}
 		if len(got) != 1 || strings.Contains(got[0], "Rows: model.Photo{}") != ruled {
-			t.Errorf("%s: %q; a rule says who reads it: %t", words, got, ruled)
+			t.Errorf("%s: %q; want a row rule: %t", words, got, ruled)
 		}
 		if has := strings.Contains(fmt.Sprint(v.Model.Rules), "Readable"); has != ruled {
-			t.Errorf("%s: the model says %v", words, v.Model.Rules)
+			t.Errorf("%s: rules of the model: %v", words, v.Model.Rules)
 		}
 	}
 }

@@ -29,9 +29,9 @@ import (
 	"github.com/nexios-go/nexios/templates/uploads"
 )
 
-// resources are command lines after `nexios add resource`, in order: every
-// kind of relation and every flag, names that mean something to Go or to SQL,
-// and rooms that serve only a part.
+// resources are command lines after `nexios add resource`, in order: every kind of
+// relation and every flag, names with a meaning in Go or SQL, and resources that serve
+// only some operations.
 const resources = `
 category name:string:unique=nocase parent:ref=categories:optional:ondelete=null children:has=categories --uuid
 tag name:string:unique
@@ -73,7 +73,7 @@ resource name:string --plural resource
 entry log:ref=logs n:int:unique:min=1:max=3 code:string:pattern=^[A-Z]{2}-[0-9]{1,3}$:unique
 `
 
-// parse reads the lines of resources.
+// parse adds the resources on the given lines.
 func parse(t *testing.T, p spec.Project, lines string) spec.Project {
 	t.Helper()
 	n := 0
@@ -125,8 +125,7 @@ func parse(t *testing.T, p spec.Project, lines string) spec.Project {
 	return p
 }
 
-// generate writes a project that has nothing but p's resources and the users
-// table that auth would bring.
+// generate writes a project with only p's resources and the users table of auth.
 func generate(t *testing.T, p spec.Project) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -244,8 +243,7 @@ func createUsers() db.Migration {
 }
 `
 
-// run runs a command in the project and fails on an error or, where silence is
-// asked for, on output.
+// run runs a command in the project and reports an error or, if silent, any output.
 func run(t *testing.T, dir string, silent bool, words ...string) {
 	t.Helper()
 	cmd := exec.Command(words[0], words[1:]...)
@@ -257,11 +255,11 @@ func run(t *testing.T, dir string, silent bool, words ...string) {
 	}
 }
 
-// environment is that of commands in a project. What they compile knows nothing of
-// its folder: it serves the next run.
+// environment returns the environment for commands in a project. Their build results do
+// not depend on its directory and are reused by the next run.
 func environment() []string {
 	return append(os.Environ(), "GOFLAGS=-mod=mod -trimpath -ldflags=-s", "GOWORK=off",
-		// Read here, so that a result is not taken for that of another server.
+		// Set explicitly, so that test results of another server are not reused.
 		"TEST_DATABASE_URL="+os.Getenv("TEST_DATABASE_URL"))
 }
 
@@ -273,8 +271,8 @@ func project() spec.Project {
 	return p
 }
 
-// build generates the project and holds it to what a careful colleague's would
-// be held to; its tests run unless -short, on every database.
+// build generates the project, lints it and, unless -short, runs its tests on every
+// database.
 func build(t *testing.T, p spec.Project) {
 	t.Helper()
 	dir := generate(t, p)
@@ -285,7 +283,7 @@ func build(t *testing.T, p spec.Project) {
 	test(t, dir)
 }
 
-// lint sees that the project is as a careful colleague would leave it.
+// lint checks formatting, vet and staticcheck.
 func lint(t *testing.T, dir string) {
 	t.Helper()
 	run(t, dir, true, "gofmt", "-l", ".")
@@ -293,8 +291,8 @@ func lint(t *testing.T, dir string) {
 	run(t, dir, true, "go", "run", "honnef.co/go/tools/cmd/staticcheck@v0.8.2", "./...")
 }
 
-// test runs the tests of the project on every database, and returns the program
-// that has them.
+// test runs the tests of the project on every database, and returns the path of their
+// binary.
 func test(t *testing.T, dir string) string {
 	t.Helper()
 	tests := filepath.Join(t.TempDir(), "all.test")
@@ -327,8 +325,8 @@ func TestResources(t *testing.T) {
 	build(t, p)
 }
 
-// TestAddedFields gives resources fields of every type after they were made, in
-// two steps: their tests then pass on tables that were altered.
+// TestAddedFields adds fields of every type to existing resources, in two steps: their
+// tests then pass on the altered tables.
 func TestAddedFields(t *testing.T) {
 	t.Parallel()
 	build(t, added(t))
@@ -355,7 +353,7 @@ func added(t *testing.T) spec.Project {
 				word := "a_" + row.Name + ":" + row.Name + ":default=" + value
 				if f, err := spec.ParseField(word); err != nil {
 					t.Fatal(err)
-				} else if v, _ := f.Default(); v.Cell != "" { // else it must be optional
+				} else if v, _ := f.Default(); v.Cell != "" { // otherwise it must be optional
 					first = append(first, word)
 				}
 			}
@@ -375,8 +373,8 @@ func added(t *testing.T) spec.Project {
 	return p
 }
 
-// values are those of the modifiers that need one, by type: of a type that is not here
-// its first sample.
+// values holds the values of modifiers by type; for other types the first sample is
+// used.
 var values = map[string]map[string]string{
 	"string":   {"default": "O'Brien", "min": "2", "max": "20", "pattern": "upper", "len": "5"},
 	"text":     {"default": "hello", "min": "2", "max": "500", "pattern": "alpha"},
@@ -402,8 +400,8 @@ func valueOf(row spec.Type, typed, modifier string) string {
 	return known[modifier]
 }
 
-// matrix returns fields of the type, one for every modifier that makes sense, by
-// itself, for an optional field and for an array.
+// matrix returns fields of the type, one for every valid modifier, alone, for an
+// optional field and for an array.
 func matrix(row spec.Type) (fields []string) {
 	typed := row.Name
 	switch row.Name {
@@ -424,7 +422,7 @@ func matrix(row spec.Type) (fields []string) {
 			default:
 				word += ":" + m
 			}
-			// URLs are too long for an index unless they say so.
+			// URLs are too long for an index without a maximum length.
 			if row.Name == "url" && (m == "unique" || m == "nocase" || m == "index" || m == "sort" || m == "filter") {
 				word += ":max=500"
 			}
@@ -438,7 +436,7 @@ func matrix(row spec.Type) (fields []string) {
 		}
 		switch m[0] {
 		case "private", "readonly":
-			if row.Name != "url" && row.Name != "slug" { // with them the row is wider than MySQL lets it be
+			if row.Name != "url" && row.Name != "slug" { // otherwise the row exceeds MySQL's limit
 				add("optional", m[0])
 			}
 			continue
@@ -454,12 +452,12 @@ func matrix(row spec.Type) (fields []string) {
 	return fields
 }
 
-// TestNamesOfImports adds resources that are named, in the singular or in the
-// plural, like what generated code imports.
+// TestNamesOfImports adds resources named, in singular or plural, like the packages
+// that generated code imports.
 func TestNamesOfImports(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it compiles a hundred packages")
+		t.Skip("compiles a hundred packages")
 	}
 	p, names := project(), map[string]bool{}
 	err := filepath.WalkDir("../../e2e/testdata/golden", func(file string, entry fs.DirEntry, err error) error {
@@ -484,7 +482,7 @@ func TestNamesOfImports(t *testing.T) {
 			r.Fields = []string{"name:string:unique:search", "price:decimal=10.2:filter", "day:date:optional", "kind:enum=a/b", "data:json:optional"}
 			n++
 			r.Migration = fmt.Sprintf("20261121%06d", n)
-			// What cannot be has been refused with a reason.
+			// Invalid names are rejected with a reason.
 			if next, _, err := p.Add(r); err == nil {
 				p = next
 			} else if refused, ok := errors.AsType[*problem.Error](err); !ok || refused.Try == "" {
@@ -493,16 +491,16 @@ func TestNamesOfImports(t *testing.T) {
 		}
 	}
 	if len(p.Resources) < 50 {
-		t.Errorf("only %d are left of %d", len(p.Resources), n)
+		t.Errorf("only %d of %d names are valid", len(p.Resources), n)
 	}
 	run(t, generate(t, p), true, "go", "vet", "./...")
 }
 
-var only = flag.String("type", "", "the one type of TestEveryType")
+var only = flag.String("type", "", "test only this type in TestEveryType")
 
-// TestEveryType makes resources that have fields of a few types each: as much
-// is linked and migrated for each of them. While you work on one, -type NAME
-// leaves out the others.
+// TestEveryType generates resources with fields of a few types each, since linking and
+// migrating takes as long for each of them. While working on one type, -type NAME skips
+// the others.
 func TestEveryType(t *testing.T) {
 	t.Parallel()
 	build(t, every(t))
@@ -512,14 +510,14 @@ func every(t *testing.T) spec.Project {
 	t.Helper()
 	p := parse(t, project(), "category name:string:unique")
 	types := slices.DeleteFunc(slices.Clone(spec.Types()), func(row spec.Type) bool {
-		return row.Name == "many" || row.Name == "has" || // of which no modifier makes sense
+		return row.Name == "many" || row.Name == "has" || // have no valid modifiers
 			*only != "" && row.Name != *only
 	})
 	if len(types) == 0 {
-		t.Fatalf("there is no type %q", *only)
+		t.Fatalf("unknown type %q", *only)
 	}
 	n := 0
-	for rows := range slices.Chunk(types, 2) { // more are wider than a row of MySQL
+	for rows := range slices.Chunk(types, 2) { // more exceed MySQL's row size
 		n++
 		r := spec.Resource{Name: fmt.Sprintf("thing_%d", n), Migration: fmt.Sprintf("20261122%06d", n)}
 		for _, row := range rows {

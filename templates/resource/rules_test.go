@@ -13,8 +13,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// owned are resources whose rows are somebody's, with every way from one to
-// another.
+// owned are resources with rows owned by users, with every kind of relation between
+// them.
 const owned = `
 tag name:string:unique --owner
 note title:string:search:sort published:bool:default=false:filter --owner --public published
@@ -27,8 +27,8 @@ page title:string wiki:ref=wikis article:ref=articles --guard user
 poster title:string note:ref=notes tags:many=tags picture:file --guard none
 `
 
-// organised are resources whose rows belong to organisations, and what rows of
-// everybody and of users have to do with them.
+// organised are resources with rows owned by organisations, and resources with rows of
+// everybody and of users related to them.
 const organised = `
 topic name:string:unique --guard none
 memo text:string scan:file:optional --owner
@@ -43,7 +43,7 @@ book title:string shelf:ref=shelves crew:ref=crews --organisation
 desk number:int:unique office:ref=offices task:ref=tasks:optional --organisation
 `
 
-// accessible is a project with the resources of both.
+// accessible returns a project with the resources of both.
 func accessible(t *testing.T) spec.Project {
 	t.Helper()
 	p := project()
@@ -60,10 +60,11 @@ func accessible(t *testing.T) spec.Project {
 	return p
 }
 
-// TestAccess makes rows of everybody, of users and of organisations, with every
-// way from one to another: a reference, many, has, an upload. Then it takes each
-// rule out of its model and sees the generated tests fail that should: those of the
-// rows themselves, and those of the rows from which there is a way to them.
+// TestAccess generates resources with rows of everybody, of users and of organisations,
+// with every kind of relation between them: a reference, many, has, an upload. It then
+// disables each row rule of the models and checks that exactly the expected generated
+// tests fail: those of the rows themselves, and those of rows from which they can be
+// reached.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	dir := generate(t, accessible(t))
@@ -72,9 +73,9 @@ func TestAccess(t *testing.T) {
 		return
 	}
 	models := filepath.Join(dir, "internal", "model")
-	rules := withoutEach(t, models)
+	rules := instrumentRules(t, models)
 	rules["Tag.unique"] = true
-	globally(t, filepath.Join(dir, "internal", "migrations"))
+	makeTagsGloballyUnique(t, filepath.Join(dir, "internal", "migrations"))
 	write := filepath.Join(models, "without.go")
 	if err := os.WriteFile(write, []byte("package model\n\nimport \"os\"\n\nfunc without(rule string) bool { return os.Getenv(\"WITHOUT\") == rule }\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestAccess(t *testing.T) {
 		probe  = "holds_in_your_own_handlers"
 		shares = "lets_others_use_what_is_taken"
 	)
-	wants := map[string][]string{ // by rule, what fails without it
+	wants := map[string][]string{ // by rule, the tests that fail without it
 		"Tag.Readable":      {"TestTags/" + rows, "TestTags/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside, "TestPosters/" + refs, "TestPosters/" + beside},
 		"Note.Readable":     {"TestNotes/" + rows, "TestNotes/" + probe, "TestRemarks/" + refs, "TestRemarks/" + beside, "TestComments/" + refs, "TestComments/" + beside, "TestPosters/" + refs, "TestPosters/" + beside},
 		"Tag.unique":        {"TestTags/" + shares},
@@ -103,7 +104,7 @@ func TestAccess(t *testing.T) {
 		"Wiki.AfterFind":    {"TestWikis/" + rows},
 		"Wiki.BeforeUpdate": {"TestWikis/" + rows},
 		"Page.Readable":     {"TestPages/" + probe},
-		// A row's own organisation; those that refer to it, and that it is beside.
+		// A row's own organisation, and the rows that refer to it or list it.
 		"Label.Readable":  {"TestLabels/" + across, "TestLabels/" + probe, "TestCrews/" + refs, "TestTasks/" + refs},
 		"Crew.Readable":   {"TestCrews/" + across, "TestCrews/" + probe, "TestTasks/" + refs, "TestBooks/" + refs},
 		"Task.Readable":   {"TestTasks/" + across, "TestTasks/" + probe, "TestPlans/" + refs, "TestDesks/" + refs},
@@ -117,12 +118,12 @@ func TestAccess(t *testing.T) {
 	}
 	for _, rule := range slices.Sorted(maps.Keys(rules)) {
 		if _, ok := wants[rule]; !ok {
-			t.Errorf("nothing is expected to fail without %s", rule)
+			t.Errorf("no failures are listed for %s", rule)
 		}
 	}
 	for rule, want := range wants {
 		if !rules[rule] {
-			t.Errorf("no model has %s", rule)
+			t.Errorf("no model has the rule %s", rule)
 		}
 		t.Run("without "+rule, func(t *testing.T) {
 			t.Parallel()
@@ -130,7 +131,7 @@ func TestAccess(t *testing.T) {
 			cmd := exec.Command(tests, "-test.run", "/("+strings.Join([]string{rows, refs, beside, across, probe, shares}, "|")+")")
 			cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
 			cmd.Env = append(os.Environ(), "WITHOUT="+rule, "TEST_DATABASE_URL=")
-			_ = cmd.Run() // what fails is in its output
+			_ = cmd.Run() // failures are in its output
 			failed := regexp.MustCompile(`--- FAIL: (Test\w+/[\w']+) `).FindAllStringSubmatch(out.String(), -1)
 			var got []string
 			for _, f := range failed {
@@ -138,15 +139,15 @@ func TestAccess(t *testing.T) {
 			}
 			slices.Sort(want)
 			if slices.Sort(got); !slices.Equal(got, want) {
-				t.Errorf("%q fail, not %q\n%s", got, want, out.String())
+				t.Errorf("%q fail, want %q\n%s", got, want, out.String())
 			}
 		})
 	}
 }
 
-// globally makes the names of tags unique among all of them, where the rule
-// Tag.unique is out.
-func globally(t *testing.T, migrations string) {
+// makeTagsGloballyUnique makes the names of tags unique across all users if the rule Tag.unique is
+// disabled.
+func makeTagsGloballyUnique(t *testing.T, migrations string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(migrations, "*_create_tags.go"))
 	if err != nil || len(files) != 1 {
@@ -170,8 +171,9 @@ func globally(t *testing.T, migrations string) {
 	}
 }
 
-// withoutEach makes every rule of the models one that can be taken out.
-func withoutEach(t *testing.T, models string) map[string]bool {
+// instrumentRules makes it possible to disable each rule of the models, and returns the
+// rules.
+func instrumentRules(t *testing.T, models string) map[string]bool {
 	t.Helper()
 	rules := map[string]bool{}
 	head := regexp.MustCompile(`func \((?:\w+ )?\*?(\w+)\) (Readable|Writable|AfterFind|BeforeUpdate)\(tx \*gorm\.DB\) (\*gorm\.DB|error) \{\n`)
@@ -181,7 +183,7 @@ func withoutEach(t *testing.T, models string) map[string]bool {
 	}
 	for _, file := range files {
 		if slices.Contains([]string{"organisation.go", "membership.go", "invitation.go"}, filepath.Base(file)) {
-			continue // their own tests are not generated
+			continue // their tests are not generated
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -26,8 +26,8 @@ func rendered(t *testing.T, name, kind string) map[string]string {
 	return got
 }
 
-// The examples come out as they are compiled here, but for their imports.
-func TestExamplesComeOutAsTheyAre(t *testing.T) {
+// The examples are rendered as they are compiled here, except for their imports.
+func TestExamplesAreRenderedUnchanged(t *testing.T) {
 	for kind, example := range map[string]string{rooms: "chat", organisation: "team", echo: "echo"} {
 		got := rendered(t, example, kind)
 		entries, err := fs.ReadDir(files, "files/internal/"+example)
@@ -41,12 +41,12 @@ func TestExamplesComeOutAsTheyAre(t *testing.T) {
 			}
 			if strings.HasSuffix(entry.Name(), ".go") {
 				want = bytes.ReplaceAll(want, []byte("github.com/nexios-go/nexios/templates/websocket/files"), []byte("example.com/blog"))
-				if want, err = format.Source(want); err != nil { // imports in their new order
+				if want, err = format.Source(want); err != nil { // re-sort the imports
 					t.Fatal(err)
 				}
 			}
 			if text := got["internal/"+example+"/"+entry.Name()]; text != string(want) {
-				t.Errorf("%s came out as\n%s", entry.Name(), text)
+				t.Errorf("%s was rendered as\n%s", entry.Name(), text)
 			}
 		}
 	}
@@ -57,20 +57,20 @@ func TestNames(t *testing.T) {
 	page, code := got["internal/teamtalk/teamtalk.html"], got["internal/teamtalk/teamtalk.go"]
 	for _, want := range []string{"package teamtalk", `"/ws/teamtalk/:room"`, "//go:embed teamtalk.html", `ws.New("teamtalk"`} {
 		if !strings.Contains(code, want) {
-			t.Errorf("no %s", want)
+			t.Errorf("missing %s", want)
 		}
 	}
 	for path, text := range got {
 		if strings.Contains(strings.ToLower(text), "chat") {
-			t.Errorf("%s still speaks of chat", path)
+			t.Errorf("%s still mentions chat", path)
 		}
 	}
 	if !strings.Contains(page, `<style nonce="{{.}}">`) || !strings.Contains(page, "<h1>Teamtalk</h1>") {
-		t.Error("the page is not itself")
+		t.Error("the page is not renamed")
 	}
 	for path, text := range rendered(t, "board", organisation) {
 		if strings.Contains(strings.ToLower(text), "team") {
-			t.Errorf("%s still speaks of team", path)
+			t.Errorf("%s still mentions team", path)
 		}
 	}
 	echo := rendered(t, "mirror", echo)["internal/mirror/mirror.go"]
@@ -79,7 +79,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestTwoRoomsShareNoSetting(t *testing.T) {
+func TestEndpointsShareNoSettings(t *testing.T) {
 	var texts []string
 	for _, name := range []string{"chat", "echo"} {
 		for _, e := range edits(spec.Project{Module: "example.com/blog"}, spec.Feature{Options: map[string]string{"name": name}}) {
@@ -87,8 +87,8 @@ func TestTwoRoomsShareNoSetting(t *testing.T) {
 		}
 	}
 	slices.Sort(texts)
-	// An import stays while it is used; everything else is of one room.
+	// Only the import is shared: it stays as long as it is used.
 	if shared := len(texts) - len(slices.Compact(texts)); shared != 1 {
-		t.Errorf("%d edits are shared", shared)
+		t.Errorf("%d edits are shared, want 1", shared)
 	}
 }
