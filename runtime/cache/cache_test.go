@@ -19,7 +19,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/redis"
 )
 
-// both runs a test on each kind of store.
+// both runs a test with each kind of store.
 func both(t *testing.T, test func(t *testing.T, s *cache.Store)) {
 	t.Parallel()
 	for name, url := range map[string]func(testing.TB) string{
@@ -50,24 +50,24 @@ func TestGet(t *testing.T) {
 		}
 		require.Equal(t, []string{"ada"}, get(0).Names)
 		require.Equal(t, []string{"ada"}, get(time.Hour).Names)
-		require.Equal(t, 2, loads, "0 keeps nothing")
+		require.Equal(t, 2, loads, "0 does not cache")
 		get(time.Hour).Names[0] = "eve"
-		require.Equal(t, []string{"ada"}, get(time.Hour).Names, "nobody shares what they got")
+		require.Equal(t, []string{"ada"}, get(time.Hour).Names, "callers share no memory")
 		require.Equal(t, 2, loads)
 
 		require.NoError(t, s.Delete(ctx, key, "another"))
 		get(30 * time.Millisecond)
 		require.Equal(t, 3, loads, "deleted")
-		require.Eventually(t, func() bool { get(30 * time.Millisecond); return loads > 3 }, 10*time.Second, 10*time.Millisecond, "it ends")
+		require.Eventually(t, func() bool { get(30 * time.Millisecond); return loads > 3 }, 10*time.Second, 10*time.Millisecond, "the value never expires")
 
 		get(time.Hour)
 		other, err := cache.Get(ctx, s, key, time.Hour, func(context.Context) ([]int, error) { return []int{7}, nil })
 		require.NoError(t, err)
-		require.Equal(t, []int{7}, other, "what is kept is no list")
+		require.Equal(t, []int{7}, other, "a cached value of another type")
 	})
 }
 
-func TestErrorsAreNotKept(t *testing.T) {
+func TestErrorsAreNotCached(t *testing.T) {
 	both(t, func(t *testing.T, s *cache.Store) {
 		key, broken := rand.Text(), errors.New("broken")
 		_, err := cache.Get(t.Context(), s, key, time.Hour, func(context.Context) (int, error) { return 1, broken })
@@ -78,9 +78,9 @@ func TestErrorsAreNotKept(t *testing.T) {
 	})
 }
 
-// TestOneLoadsForAll: the others wait for it, and it goes on when who asked first has
-// gone.
-func TestOneLoadsForAll(t *testing.T) {
+// TestConcurrentCallsShareOneLoad checks that other callers wait for the load, which
+// continues when the request of the first caller is cancelled.
+func TestConcurrentCallsShareOneLoad(t *testing.T) {
 	both(t, func(t *testing.T, s *cache.Store) {
 		type caller struct{}
 		key := rand.Text()
@@ -94,7 +94,7 @@ func TestOneLoadsForAll(t *testing.T) {
 			<-goOn
 			_, limited := ctx.Deadline()
 			require.True(t, limited)
-			require.Nil(t, ctx.Value(caller{}), "it acts for who asks first")
+			require.Nil(t, ctx.Value(caller{}), "load has the context of the first caller")
 			return 1, ctx.Err()
 		}
 		var all sync.WaitGroup
@@ -115,8 +115,8 @@ func TestOneLoadsForAll(t *testing.T) {
 	})
 }
 
-// TestDeletedWhileLoading: what was read before the deletion is not kept after it.
-func TestDeletedWhileLoading(t *testing.T) {
+// TestDeleteDuringLoad checks that a value read before a deletion is not cached.
+func TestDeleteDuringLoad(t *testing.T) {
 	both(t, func(t *testing.T, s *cache.Store) {
 		key, n := rand.Text(), 0
 		load := func(ctx context.Context) (int, error) {
@@ -133,8 +133,9 @@ func TestDeletedWhileLoading(t *testing.T) {
 	})
 }
 
-// TestRedisAway: each loads, at once, and one line says so.
-func TestRedisAway(t *testing.T) {
+// TestRedisUnavailable checks that every request loads without delay, and that one
+// warning is logged.
+func TestRedisUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]services.Mode{"refuses": services.Refuse, "is silent": services.Silent} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +156,7 @@ func TestRedisAway(t *testing.T) {
 			for i := range 100 {
 				require.Equal(t, 2+i, get())
 			}
-			require.Less(t, time.Since(begin), 5*time.Second, "each waits for what is away")
+			require.Less(t, time.Since(begin), 5*time.Second, "requests wait for Redis")
 			require.Equal(t, 1, strings.Count(log.String(), "does not answer"))
 			middle.Set(services.Pass)
 			require.Eventually(t, func() bool { before := loads; return get() == before }, 10*time.Second, 10*time.Millisecond)

@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// commands write what they were called with.
+// commands returns commands that print their arguments.
 func commands() []command.Command {
 	echo := func(name string) func(context.Context, command.IO) error {
 		return func(_ context.Context, io command.IO) error {
@@ -48,7 +48,7 @@ func TestRun(t *testing.T) {
 		"user create --helpful":     `user create["--helpful"]`,
 		"serve migrate up":          `serve["migrate" "up"]`,
 		"migrate upwards":           `migrate["upwards"]`,
-		"user delete help":          `user delete["help"]`, // help is a name too
+		"user delete help":          `user delete["help"]`, // not a help flag
 		"user delete create --helo": `user delete["create" "--helo"]`,
 	} {
 		got, err := run(strings.Fields(line)...)

@@ -8,7 +8,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/command"
 )
 
-// The first words choose the command; the rest are its arguments.
+// The first words select the command; the rest are its arguments.
 func Example() {
 	commands := []command.Command{{
 		Name: "user create", Args: "NAME", Summary: "create a user",

@@ -20,7 +20,7 @@ type settings struct {
 	Workers     int    `env:"WORKERS" envDefault:"4" doc:"how many"`
 }
 
-// Server is embedded, and speaks for the outer struct too.
+// Server is embedded, so that its Validate is promoted to the outer struct.
 type Server struct {
 	Addr    string        `env:"ADDR" envDefault:"127.0.0.1:8000" doc:"where to listen"`
 	Debug   bool          `env:"DEBUG" doc:"say more"`
@@ -120,7 +120,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Everything that is wrong is said at once, in three parts.
+// All errors are returned at once, each in three parts.
 func TestProblems(t *testing.T) {
 	for name, c := range map[string]struct {
 		file        string
@@ -128,7 +128,7 @@ func TestProblems(t *testing.T) {
 		want        string
 	}{
 		"missing": {"", nil, "DATABASE_URL is missing: where the data is\n  where: the environment, or .env\n  try:   DATABASE_URL=value"},
-		"malformed, all at once": {"DEBUG=maybe\nTIMEOUT=5\n", []string{"DATABASE_URL=x", "WORKERS=many", "MAIL_TIMEOUT=long", "LEVEL=middle", "LOG_LEVEL=loud"},
+		"several malformed": {"DEBUG=maybe\nTIMEOUT=5\n", []string{"DATABASE_URL=x", "WORKERS=many", "MAIL_TIMEOUT=long", "LEVEL=middle", "LOG_LEVEL=loud"},
 			"DEBUG is not true or false: \"maybe\"\n  where: .env\n  try:   DEBUG=false\n" +
 				"TIMEOUT is not a duration such as 30s or 1h30m: \"5\"\n  where: .env\n  try:   TIMEOUT=30s\n" +
 				"LEVEL: unknown level \"middle\"; known are low and high\n  where: the environment\n  try:   LEVEL=low\n" +
@@ -146,12 +146,12 @@ func TestProblems(t *testing.T) {
 			"settings must be lines of NAME=value\n  where: .env line 2\n  try:   NAME=value, with quotes around a value that has spaces or #"},
 		"validated once, inner first": {"", []string{"DATABASE_URL=x", "ADDR=bad", "MAIL_FROM=nobody"},
 			"ADDR is bad\n  where: here\n  try:   good\nand worse\nMAIL_FROM is nobody"},
-		"of all kinds": {"WORKER=3", []string{"DEBUG=x", "ADDR=bad", "MAIL_FROM=nobody"},
+		"several kinds": {"WORKER=3", []string{"DEBUG=x", "ADDR=bad", "MAIL_FROM=nobody"},
 			"unknown setting WORKER\n  where: .env\n  try:   WORKERS, or remove the line\n" +
 				"DATABASE_URL is missing: where the data is\n  where: the environment, or .env\n  try:   DATABASE_URL=value\n" +
 				"DEBUG is not true or false: \"x\"\n  where: the environment\n  try:   DEBUG=false\n" +
 				"ADDR is bad\n  where: here\n  try:   good\nand worse\nMAIL_FROM is nobody"},
-		"what was not read is not judged": {"", []string{"DATABASE_URL=x", "MAIL_TIMEOUT=long", "MAIL_FROM=nobody", "WORKERS=0"},
+		"malformed values are not validated": {"", []string{"DATABASE_URL=x", "MAIL_TIMEOUT=long", "MAIL_FROM=nobody", "WORKERS=0"},
 			"MAIL_TIMEOUT is not a duration such as 30s or 1h30m: \"long\"\n  where: the environment\n  try:   MAIL_TIMEOUT=5s\n" +
 				"MAIL_FROM is nobody\nWORKERS must be more than 0"},
 	} {
@@ -193,7 +193,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// A dollar in a file is a dollar.
+// Dollar signs in a file are literal.
 func TestFilesAreReadAsWritten(t *testing.T) {
 	type settings struct {
 		A string `env:"A"`

@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/ws"
 )
 
-// environment is every setting that a program can have.
+// environment has every setting that a program can have.
 type environment struct {
 	web.Config
 	DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite:data/blog.db"`
@@ -26,9 +26,8 @@ type environment struct {
 
 func (e environment) Validate() error { return db.Check(e.DatabaseURL) }
 
-// mistakes are values that stop the start, and what the error has to say
-// besides the setting: the value, unless it may hold a secret, and what it
-// could be.
+// mistakes are invalid values, with the parts that the error must have besides the
+// setting's name: the value, unless it may hold a secret, and the alternatives.
 var mistakes = []struct{ setting, value, says string }{
 	{"APP_ENV", "prod", `"prod" development test production`},
 	{"ADDR", "nowhere", `"nowhere" host:port unix:/path.sock`},
@@ -71,39 +70,38 @@ var mistakes = []struct{ setting, value, says string }{
 	{"APP_URL", "here", `"here" https://app.example.com`},
 }
 
-// words are those of the parsers below, which say nothing to a person who
-// sets a setting.
+// words are terms of the parsers, meaningless to the person who sets a setting.
 var words = regexp.MustCompile(`(?i)strconv|parsing|parse|invalid|slog:|time:|env:|syntax|unmarshal|lookup|first path segment`)
 
 var example = regexp.MustCompile(`(?m)^  try:   ([A-Z_]+)=("[^"]+"|[^ ,]+)`)
 
-// TestEveryMistake says what is wrong, and an example that can be typed.
+// TestEveryMistake checks each error, and that its example is valid.
 func TestEveryMistake(t *testing.T) {
 	for _, m := range mistakes {
 		text := complaint(t, map[string]string{m.setting: m.value})
 		if strings.Count(text, "try:") != 1 || !strings.Contains(text, m.setting) {
-			t.Errorf("%s=%s is not one error that names it:\n%s", m.setting, m.value, text)
+			t.Errorf("%s=%s: want one error with the setting's name:\n%s", m.setting, m.value, text)
 		}
 		for says := range strings.FieldsSeq(m.says) {
 			if !strings.Contains(text, says) {
-				t.Errorf("%s=%s does not say %s:\n%s", m.setting, m.value, says, text)
+				t.Errorf("%s=%s: %s is missing:\n%s", m.setting, m.value, says, text)
 			}
 		}
 		if strings.Contains(text, "hunter2") || words.MatchString(text) {
-			t.Errorf("%s=%s says what it should not:\n%s", m.setting, m.value, text)
+			t.Errorf("%s=%s: error has a secret or a parser's term:\n%s", m.setting, m.value, text)
 		}
 		try := example.FindStringSubmatch(text)
 		if try == nil || try[1] != m.setting {
-			t.Errorf("%s=%s has no line to type:\n%s", m.setting, m.value, text)
+			t.Errorf("%s=%s: no example:\n%s", m.setting, m.value, text)
 			continue
 		}
 		if _, err := readAll(map[string]string{try[1]: strings.Trim(try[2], `"`)}); err != nil {
-			t.Errorf("%s=%s: the example %s is refused:\n%v", m.setting, m.value, try[0], err)
+			t.Errorf("%s=%s: the example %s is invalid:\n%v", m.setting, m.value, try[0], err)
 		}
 	}
 }
 
-// TestAllMistakesAtOnce takes the first of every setting's.
+// TestAllMistakesAtOnce uses the first mistake of every setting.
 func TestAllMistakesAtOnce(t *testing.T) {
 	all := map[string]string{}
 	for _, m := range mistakes {
@@ -114,7 +112,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	text := complaint(t, all)
 	for name := range all {
 		if !strings.Contains(text, name) {
-			t.Errorf("%s is not named", name)
+			t.Errorf("%s is missing", name)
 		}
 	}
 	if n := strings.Count(text, "try:"); n != len(all) {
@@ -126,7 +124,7 @@ func complaint(t *testing.T, set map[string]string) string {
 	t.Helper()
 	_, err := readAll(set)
 	if err == nil {
-		t.Fatalf("%v is taken", set)
+		t.Fatalf("%v: no error", set)
 	}
 	return err.Error()
 }

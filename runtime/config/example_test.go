@@ -8,7 +8,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/config"
 )
 
-// Settings are a struct; a value that is none is told with the setting's name.
+// Settings are a struct. Load reads it from the environment, and Help lists it.
 func Example() {
 	type Config struct {
 		Greeting string        `env:"GREETING" envDefault:"Hello" doc:"what is said first"`

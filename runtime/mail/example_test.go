@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/mail"
 )
 
-// A mail is made of two templates, of which the text has the subject.
+// A mail has two templates; the text template defines the subject.
 func Example() {
 	set, err := mail.Templates(fstest.MapFS{
 		"welcome.txt":  {Data: []byte(`{{define "subject"}}Welcome, {{.}}{{end}}Hello {{.}}!`)},

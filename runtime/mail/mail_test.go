@@ -31,20 +31,20 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// received is one message as the SMTP server got it.
+// received is a message as received by the SMTP server.
 type received struct {
 	from, to, user string
 	encrypted      bool
 	data           []byte
 }
 
-// server is a real SMTP server that keeps what it receives.
+// server is a real SMTP server that records messages.
 type server struct {
 	sync.Mutex
 	address  string
 	roots    *x509.CertPool
 	messages []received
-	refuse   error // answered to RCPT when set
+	refuse   error // response to RCPT if set
 }
 
 type session struct {
@@ -88,7 +88,7 @@ const (
 	implicitTLS
 )
 
-// serve starts an SMTP server that ends with the test.
+// serve starts an SMTP server that stops when the test ends.
 func serve(t *testing.T, with security) *server {
 	t.Helper()
 	certificate, roots := selfSigned(t)
@@ -142,7 +142,7 @@ var welcome = Message{
 	Text: "Hello Zoë,\n.\nwelcome = good.\n", HTML: "<p>Hello <b>Zoë</b>, 你好</p>",
 }
 
-// parts decodes a message independently of what wrote it.
+// parts decodes a message independently of the code that wrote it.
 func parts(t *testing.T, data []byte) (subject, text, html string) {
 	t.Helper()
 	message, err := mail.ReadMessage(bytes.NewReader(data))
@@ -180,7 +180,7 @@ func TestSend(t *testing.T) {
 		"plain":                     {plain, "smtp://HOST", "", false},
 		"STARTTLS because offered":  {startTLS, "smtp://HOST", "", true},
 		"STARTTLS because required": {startTLS, "smtp://HOST?tls=required", "", true},
-		"STARTTLS refused by us":    {startTLS, "smtp://HOST?tls=off", "", false},
+		"STARTTLS disabled":         {startTLS, "smtp://HOST?tls=off", "", false},
 		"with a password":           {startTLS, "smtp://blog:p%40ss%2Fword@HOST", "blog", true},
 		"implicit TLS":              {implicitTLS, "smtps://blog:p%40ss%2Fword@HOST", "blog", true},
 	} {
@@ -217,8 +217,8 @@ func TestSendFails(t *testing.T) {
 		"TLS required, not offered":       {plain, "smtp://HOST?tls=required", nil, false},
 		"wrong password":                  {startTLS, "smtp://blog:wrong@HOST", nil, false},
 		"plain server, implicit TLS here": {plain, "smtps://HOST", nil, false},
-		"recipient refused for good":      {plain, "smtp://HOST", &smtp.SMTPError{Code: 550, Message: "no such user"}, true},
-		"recipient refused for now":       {plain, "smtp://HOST", &smtp.SMTPError{Code: 451, Message: "later"}, false},
+		"recipient refused permanently":   {plain, "smtp://HOST", &smtp.SMTPError{Code: 550, Message: "no such user"}, true},
+		"recipient refused temporarily":   {plain, "smtp://HOST", &smtp.SMTPError{Code: 451, Message: "later"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, test.server)
@@ -233,7 +233,7 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
-// A certificate that nobody vouches for does not get the mail.
+// Mail is not sent to a server with an untrusted certificate.
 func TestSendVerifiesTheCertificate(t *testing.T) {
 	s := serve(t, startTLS)
 	m := s.mailer(t, "smtp://HOST")
@@ -242,7 +242,7 @@ func TestSendVerifiesTheCertificate(t *testing.T) {
 	require.Empty(t, s.messages)
 }
 
-func TestNothingAUserTypesAddsHeadersOrRecipients(t *testing.T) {
+func TestHeaderInjection(t *testing.T) {
 	dir := t.TempDir()
 	m, err := New(Config{URL: "file:" + dir})
 	require.NoError(t, err)
@@ -298,13 +298,13 @@ func TestConfig(t *testing.T) {
 	const from = "Blog <blog@example.com>"
 	for name, test := range map[string]struct {
 		config Config
-		wrong  string // a part of the error; empty: fine
+		wrong  string // part of the error; empty if valid
 		tls    string
 	}{
 		"development defaults":      {Config{Env: "development"}, "", ""},
-		"production has none":       {Config{Env: "production", From: from}, "SMTP_URL is required", ""},
-		"nor a sender":              {Config{Env: "production", URL: "smtp://mail"}, "MAIL_FROM is required", ""},
-		"sender no address":         {Config{URL: "smtp://mail", From: "Blog"}, "MAIL_FROM is not an address", ""},
+		"production without URL":    {Config{Env: "production", From: from}, "SMTP_URL is required", ""},
+		"production without sender": {Config{Env: "production", URL: "smtp://mail"}, "MAIL_FROM is required", ""},
+		"sender is not an address":  {Config{URL: "smtp://mail", From: "Blog"}, "MAIL_FROM is not an address", ""},
 		"unknown scheme":            {Config{URL: "http://mail", From: from}, "unknown scheme \"http\"", ""},
 		"no host":                   {Config{URL: "smtp://", From: from}, "has no server", ""},
 		"port":                      {Config{URL: "smtp://mail:99999", From: from}, "port", ""},
@@ -312,12 +312,12 @@ func TestConfig(t *testing.T) {
 		"no directory":              {Config{URL: "file:", From: from}, "has no directory", ""},
 		"not a URL":                 {Config{URL: "smtp://user:p%zz@mail", From: from}, "cannot be read", ""},
 		"offered":                   {Config{URL: "smtp://mail:25", From: from}, "", tlsOffered},
-		"a password makes it must":  {Config{URL: "smtp://u:p@mail", From: from}, "", tlsRequired},
-		"but not within the host":   {Config{URL: "smtp://u:p@127.0.0.1", From: from}, "", tlsOffered},
-		"and can be turned off":     {Config{URL: "smtp://u:p@mail?tls=off", From: from}, "", tlsOff},
+		"required with a password":  {Config{URL: "smtp://u:p@mail", From: from}, "", tlsRequired},
+		"offered on loopback":       {Config{URL: "smtp://u:p@127.0.0.1", From: from}, "", tlsOffered},
+		"turned off":                {Config{URL: "smtp://u:p@mail?tls=off", From: from}, "", tlsOff},
 		"implicit":                  {Config{URL: "smtps://u:p@mail", From: from}, "", tlsRequired},
 		"a file URL with slashes":   {Config{URL: "file:///var/mail", From: from}, "", ""},
-		"production may have files": {Config{Env: "production", URL: "file:mail", From: from}, "", ""},
+		"files in production":       {Config{Env: "production", URL: "file:mail", From: from}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.config.Validate()
@@ -359,7 +359,7 @@ func TestTemplates(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, got.HTML, "javascript")
 
-	// A name is no link, whatever a mail program takes for one.
+	// A name must not become a link in any mail program.
 	got, err = set.Message("a@example.com", "invited", map[string]string{"Name": "www.evil.example https://evil", "Link": "https://a.example"})
 	require.NoError(t, err)
 	for _, text := range []string{got.Subject, got.Text, got.HTML} {
@@ -370,13 +370,13 @@ func TestTemplates(t *testing.T) {
 	require.Contains(t, got.HTML, `<a href="https://a.example">`)
 	require.Contains(t, got.Text, " https://a.example")
 
-	// Nor does it write the rest of the mail.
+	// A name must not add lines to the mail.
 	got, err = set.Message("a@example.com", "invited", map[string]string{"Name": "key\r\n\nPay now.\u2028", "Link": "https://a.example"})
 	require.NoError(t, err)
 	require.Equal(t, "key Pay now. https://a.example\n", strings.Replace(got.Text, ".\u2060 ", ". ", 1))
 
 	_, err = set.Message("a@example.com", "welcome", map[string]string{})
-	require.Error(t, err, "a hole")
+	require.Error(t, err, "missing value")
 	_, err = set.Message("a@example.com", "absent", nil)
 	require.Error(t, err)
 

@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// The document is made of the routes that serve.
+// The document is generated from the routes that are served.
 func Example() {
 	type sum struct {
 		Value int `json:"value"`

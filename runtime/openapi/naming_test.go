@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Operation ids are verbs on nouns, and follow from method and path.
+// Operation ids are a verb and a noun, derived from method and path.
 func TestOperationIDs(t *testing.T) {
 	type page struct {
 		Items []string `json:"items"`
@@ -42,17 +42,16 @@ func TestOperationIDs(t *testing.T) {
 	} {
 		d := document{ids: map[string]bool{}}
 		if got := d.id("posts", r); got != want {
-			t.Errorf("%s %s is %s, not %s", r.Method, r.Path, got, want)
+			t.Errorf("%s %s: id %s, want %s", r.Method, r.Path, got, want)
 		}
 	}
 	d := document{ids: map[string]bool{"login": true, "sessionsLogin": true}}
 	if got := d.id("sessions", web.Post("/session/login", none)); got != "sessionsLogin2" {
-		t.Errorf("a name that is taken twice is %s", got)
+		t.Errorf("an id that is taken twice became %s", got)
 	}
 }
 
-// A pattern says the same in JavaScript: what it is made of is plain, and it
-// still matches what it matched.
+// A converted pattern uses only ECMA-262 syntax and matches the same strings.
 func TestPatternsAreECMA(t *testing.T) {
 	for _, tc := range []struct{ pattern, want string }{
 		{`^[a-z]+$`, `^[a-z]+$`},
@@ -67,10 +66,10 @@ func TestPatternsAreECMA(t *testing.T) {
 	} {
 		got := ecma(tc.pattern)
 		if tc.want != "" && got != tc.want {
-			t.Errorf("%s is %s, not %s", tc.pattern, got, tc.want)
+			t.Errorf("%s became %s, want %s", tc.pattern, got, tc.want)
 		}
 		if regexp.MustCompile(`\\p|\(\?[Pi]|\\[Az]|\[:`).MatchString(got) {
-			t.Errorf("%s is %s, which is not ECMA-262", tc.pattern, got)
+			t.Errorf("%s became %s, which is not ECMA-262", tc.pattern, got)
 		}
 	}
 }

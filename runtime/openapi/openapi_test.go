@@ -73,7 +73,7 @@ type bookBody struct {
 	Label    *label            `json:"label"`
 }
 
-// shelf has lists of all kinds, none of which has anything.
+// shelf has lists of all kinds, all of them empty.
 type shelf struct {
 	Books  []Book           `json:"books"`
 	Labels db.Array[string] `json:"labels"`
@@ -170,7 +170,7 @@ func TestDocumentIsValid(t *testing.T) {
 	if err := doc.Validate(t.Context()); err != nil {
 		t.Error(err)
 	}
-	// Every schema by itself against the JSON Schema that OpenAPI 3.1 names.
+	// Compile each schema with JSON Schema 2020-12, as OpenAPI 3.1 requires.
 	compiler := compile(t, text)
 	for name := range doc.Components.Schemas {
 		if _, err := compiler.Compile("openapi.json#/components/schemas/" + name); err != nil {
@@ -178,7 +178,7 @@ func TestDocumentIsValid(t *testing.T) {
 		}
 	}
 	if again := document(t); !bytes.Equal(again, text) {
-		t.Error("the same modules gave another document")
+		t.Error("the document is not deterministic")
 	}
 }
 
@@ -197,8 +197,8 @@ func compile(t *testing.T, text []byte) *jsonschema.Compiler {
 	return compiler
 }
 
-// pointer finds what the document says of a body: the reference of its schema,
-// or "" when there is none.
+// pointer returns the reference of the schema of a body in the document, or "" if
+// there is none.
 func pointer(t *testing.T, text []byte, way ...string) string {
 	t.Helper()
 	var root map[string]any
@@ -225,9 +225,9 @@ func pointer(t *testing.T, text []byte, way ...string) string {
 	return fragment
 }
 
-// TestAnswersFitTheDocument asks the real thing and looks each answer up in
-// its own document.
-func TestAnswersFitTheDocument(t *testing.T) {
+// TestResponsesMatchTheDocument sends requests and validates each response against
+// the document.
+func TestResponsesMatchTheDocument(t *testing.T) {
 	text := document(t)
 	compiler := compile(t, text)
 	client := webtest.NewWith(t, web.Config{Env: web.Test, RateLimit: web.Rate{Limit: 1000, Window: time.Minute}}, books())
@@ -265,7 +265,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		schema := pointer(t, text, "paths", ask.path, ask.method, "responses", strconv.Itoa(ask.status))
 		if schema == "" {
 			if len(ask.answer.Body()) > 0 {
-				t.Errorf("%s %s %d has a body that is not described", ask.method, ask.path, ask.status)
+				t.Errorf("%s %s %d: undocumented body", ask.method, ask.path, ask.status)
 			}
 			continue
 		}
@@ -290,9 +290,9 @@ func check(t *testing.T, compiler *jsonschema.Compiler, schema string, body []by
 
 const good = `{"title":"Emma","price":"9.90","category":null,"tags":["a-b"],"status":"draft","place":{"city":"Bath"},"names":{"a":"b"}}`
 
-// TestDocumentAndRulesAgree sends bodies to the real thing and to the schema:
-// what one takes, the other takes.
-func TestDocumentAndRulesAgree(t *testing.T) {
+// TestSchemaMatchesValidation sends bodies to the handler and to the schema: both
+// must accept the same ones.
+func TestSchemaMatchesValidation(t *testing.T) {
 	text := document(t)
 	compiler := compile(t, text)
 	client := webtest.New(t, books()).With("Authorization", "Bearer x")
@@ -330,15 +330,15 @@ func TestDocumentAndRulesAgree(t *testing.T) {
 	} {
 		client.Post("/api/v1/books", sent.body).Expect(sent.status)
 		if err := check(t, compiler, schema, []byte(sent.body)); (err == nil) != (sent.status == 201) {
-			t.Errorf("%s is %d, and for the schema: %v", sent.body, sent.status, err)
+			t.Errorf("%s: status %d, schema error: %v", sent.body, sent.status, err)
 		}
 	}
-	// More than the schema says: a decimal as a number, which loses digits in
-	// most clients.
+	// Accepted but undocumented: a decimal as a number, which loses digits in most
+	// clients.
 	client.Post("/api/v1/books", `{"title":"Emma","price":9.9}`).Expect(201)
 }
 
-func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
+func TestDocumentedResponses(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromData(document(t))
 	if err != nil {
 		t.Fatal(err)
@@ -358,16 +358,16 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 		}
 		statuses := strings.Join(slices.Sorted(maps.Keys(op.Responses.Map())), " ")
 		if op.OperationID != want.id || statuses != want.statuses || op.Summary == "" || len(op.Tags) != 1 {
-			t.Errorf("%s %s is %s with %s, tags %v", want.method, want.path, op.OperationID, statuses, op.Tags)
+			t.Errorf("%s %s: id %s, statuses %s, tags %v", want.method, want.path, op.OperationID, statuses, op.Tags)
 		}
 	}
 	for _, op := range []*openapi3.Operation{doc.Paths.Value("/api/v1/books/{id}").Delete, doc.Paths.Value("/api/v1/books").Post} {
 		if given := op.Parameters.GetByInAndName("header", "If-Match"); (given != nil) != (op.OperationID == "deleteBook") {
-			t.Errorf("%s has the parameter If-Match: %v", op.OperationID, given != nil)
+			t.Errorf("%s: If-Match documented: %v", op.OperationID, given != nil)
 		}
 	}
-	if said, _ := json.Marshal(doc.Paths.Value("/api/v1/books/{id}/talk").Get.Extensions["x-websocket"]); string(said) != `{"receive":{"$ref":"#/components/schemas/Author"},"send":{"type":"string"}}` {
-		t.Errorf("the messages of a WebSocket are %s", said)
+	if got, _ := json.Marshal(doc.Paths.Value("/api/v1/books/{id}/talk").Get.Extensions["x-websocket"]); string(got) != `{"receive":{"$ref":"#/components/schemas/Author"},"send":{"type":"string"}}` {
+		t.Errorf("x-websocket is %s", got)
 	}
 	for path, want := range map[string]struct{ media, schema string }{
 		"/api/v1/books/{id}/text": {"text/plain", `{"type":"string"}`},
@@ -375,9 +375,9 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 	} {
 		media := doc.Paths.Value(path).Get.Responses.Value("200").Value.Content[want.media]
 		if media == nil {
-			t.Errorf("%s does not say that it answers %s", path, want.media)
+			t.Errorf("%s: response type %s is missing", path, want.media)
 		} else if got, _ := json.Marshal(media.Schema); string(got) != want.schema {
-			t.Errorf("%s answers %s", path, got)
+			t.Errorf("%s: schema %s", path, got)
 		}
 	}
 	if doc.Paths.Value("/api/v1/hidden") != nil {
@@ -391,18 +391,18 @@ func TestOperationsSayWhatTheyCanAnswer(t *testing.T) {
 		body = doc.Components.Schemas["OpenapiTestBookBody"]
 	}
 	if title := body.Value.Properties["title"].Value; fmt.Sprint(title.Examples) != "[Emma]" {
-		t.Errorf("the example of a title is %v", title.Examples)
+		t.Errorf("examples of title: %v", title.Examples)
 	}
 	if pattern := body.Value.Properties["letters"].Value.Pattern; pattern != "" {
-		t.Errorf("a pattern of %d characters is shown", len(pattern))
+		t.Errorf("a pattern of %d characters is documented", len(pattern))
 	}
 	text := string(document(t))
 	if strings.Contains(text, "assword") {
-		t.Error("a field that is never written is described")
+		t.Error("a field without JSON is documented")
 	}
 }
 
-func TestAPasswordGuardsTheReference(t *testing.T) {
+func TestPassword(t *testing.T) {
 	list := []web.Module{books()}
 	client := webtest.New(t, append(list, openapi.Module(info, list, openapi.Password("s3cret-s3cret")...))...)
 	basic := func(password string) *webtest.Client {
@@ -411,18 +411,18 @@ func TestAPasswordGuardsTheReference(t *testing.T) {
 	for _, path := range []string{"/openapi.json", "/docs", "/docs/start.js", "/docs/swagger-ui.css"} {
 		refused := client.Get(path).Expect(http.StatusUnauthorized)
 		if !strings.HasPrefix(refused.Header("WWW-Authenticate"), "Basic ") {
-			t.Errorf("%s asks by %q", path, refused.Header("WWW-Authenticate"))
+			t.Errorf("%s: challenge %q", path, refused.Header("WWW-Authenticate"))
 		}
 		basic("").Get(path).Expect(http.StatusUnauthorized)
 		basic("s3cret").Get(path).Expect(http.StatusUnauthorized)
 		basic("s3cret-s3cret").Get(path).Expect(http.StatusOK)
 	}
 	if len(openapi.Password("")) > 0 {
-		t.Error("an empty password guards")
+		t.Error("an empty password returns a guard")
 	}
 }
 
-func TestModuleServesTheDocumentAndTheReference(t *testing.T) {
+func TestModule(t *testing.T) {
 	list := []web.Module{books()}
 	client := webtest.New(t, append(list, openapi.Module(info, list))...)
 	answer := client.Get("/openapi.json").Expect(http.StatusOK)
@@ -435,36 +435,37 @@ func TestModuleServesTheDocumentAndTheReference(t *testing.T) {
 	client.With("If-None-Match", page.Header("ETag")).Get("/docs").Expect(http.StatusNotModified)
 	policy := page.Header("Content-Security-Policy")
 	if !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "unsafe") {
-		t.Errorf("the policy is %s", policy)
+		t.Errorf("policy: %s", policy)
 	}
 	if strings.Contains(string(page.Body()), "//") {
-		t.Error("the page loads from elsewhere")
+		t.Error("the page refers to other hosts")
 	}
 	for _, link := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(string(page.Body()), -1) {
 		client.Get("/" + link[1]).Expect(http.StatusOK)
 	}
 	absent := client.Get("/docs/absent.js").Expect(http.StatusNotFound)
 	if absent.JSON()["error"] != "Not found" || absent.Header("Cache-Control") != "no-store" {
-		t.Errorf("an absent asset is answered %s with %v", absent.Body(), absent.Headers())
+		t.Errorf("missing asset: body %s, headers %v", absent.Body(), absent.Headers())
 	}
 }
 
-func TestCommandPrintsTheDocument(t *testing.T) {
+func TestCommand(t *testing.T) {
 	var out bytes.Buffer
 	run := openapi.Command(info, []web.Module{books()}).Run
 	if err := run(t.Context(), command.IO{Stdout: &out}); err != nil {
 		t.Fatal(err)
 	}
 	if !json.Valid(out.Bytes()) {
-		t.Error("what is printed is not JSON")
+		t.Error("the output is not JSON")
 	}
 	if err := run(t.Context(), command.IO{Stdout: &out, Args: []string{"x"}}); command.ExitCode(err) != command.Misused {
-		t.Errorf("an argument is %v", err)
+		t.Errorf("with an argument: error %v", err)
 	}
 }
 
-// TestParametersAndUploads: a second name is a parameter of its own, without
-// the default that would make clients send both, and a form is a body.
+// TestParametersAndUploads checks that an alias is a separate parameter without a
+// default, which would make clients send both, and that an upload has a form as its
+// body.
 func TestParametersAndUploads(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromData(document(t))
 	if err != nil {
@@ -473,28 +474,28 @@ func TestParametersAndUploads(t *testing.T) {
 	list := doc.Paths.Value("/api/v1/books").Get.Parameters
 	first, second := list.GetByInAndName("query", "sort"), list.GetByInAndName("query", "sort_by")
 	if first == nil || second == nil || first.Schema.Value.Default != "title" || second.Schema.Value.Default != nil || second.Required || len(second.Schema.Value.Enum) != 3 || !strings.Contains(first.Description, "With relevance, the best matches") || second.Description != "Alias of sort." {
-		t.Errorf("sort is %+v, sort_by %+v", first, second)
+		t.Errorf("sort: %+v, sort_by: %+v", first, second)
 	}
 	cover := doc.Paths.Value("/api/v1/books/cover").Post
 	if cover.RequestBody == nil || !cover.RequestBody.Value.Required {
-		t.Fatal("an upload has no body")
+		t.Fatal("the upload has no required body")
 	}
 	form := cover.RequestBody.Value.Content["multipart/form-data"].Schema.Value
 	if !form.Type.Is("object") || form.Properties["cover"].Value.Format != "binary" || !slices.Equal(form.Required, []string{"cover"}) {
-		t.Errorf("the form is %+v", form)
+		t.Errorf("form: %+v", form)
 	}
 	for _, status := range []int{400, 408, 413, 415, 422} {
 		if cover.Responses.Status(status) == nil {
-			t.Errorf("an upload is never answered %d", status)
+			t.Errorf("status %d of the upload is missing", status)
 		}
 	}
 	if keep := cover.Parameters.GetByInAndName("query", "keep"); keep == nil {
-		t.Error("the query of an upload is lost")
+		t.Error("the query parameter of the upload is missing")
 	}
 }
 
-// TestListsAreNeverNull: an answer's own lists are [] where the handler made
-// none.
+// TestListsAreNeverNull checks that a response has [] for slices that the handler
+// left nil.
 func TestListsAreNeverNull(t *testing.T) {
 	client := webtest.New(t, books())
 	for path, want := range map[string]string{
@@ -502,14 +503,15 @@ func TestListsAreNeverNull(t *testing.T) {
 		"/api/v1/books/nothing": `[]`,
 	} {
 		if got := string(client.Get(path).Expect(200).Body()); got != want {
-			t.Errorf("%s answers %s", path, got)
+			t.Errorf("%s: body %s", path, got)
 		}
 	}
 }
 
-// TestAnswersKeepValuesAndForms: what is read says which values and which form
-// a text has, but none of the limits that were checked when it was written.
-func TestAnswersKeepValuesAndForms(t *testing.T) {
+// TestResponseSchemasKeepLastingRules checks that response schemas have the enums and
+// patterns of a field, but not the limits, which may have changed since it was
+// written.
+func TestResponseSchemasKeepLastingRules(t *testing.T) {
 	var root struct {
 		Components struct {
 			Schemas map[string]struct {
@@ -529,7 +531,7 @@ func TestAnswersKeepValuesAndForms(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got.String() != want {
-			t.Errorf("%s is %s, not %s", name, &got, want)
+			t.Errorf("%s: schema %s, want %s", name, &got, want)
 		}
 	}
 }

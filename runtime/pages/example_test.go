@@ -12,7 +12,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// A page fills what its layout leaves open.
+// A page defines the blocks of its layout.
 func Example() {
 	site, err := pages.New(fstest.MapFS{
 		"templates/layout.html": {Data: []byte(`<title>{{template "title" .}}</title>{{template "content" .}}`)},

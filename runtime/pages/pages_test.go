@@ -34,7 +34,7 @@ func files(pairs ...string) fstest.MapFS {
 	return fs
 }
 
-// serve mounts /:page, which renders that page with data, and /fail/:status.
+// serve mounts /show/:page, which renders that page with data, and routes that fail.
 func serve(t *testing.T, p *Pages, data Data) http.Handler {
 	t.Helper()
 	app, err := web.New(web.Config{Env: web.Test}, slog.New(slog.DiscardHandler), web.Module{
@@ -62,7 +62,7 @@ func get(t *testing.T, h http.Handler, path string, header ...string) *httptest.
 	return rec
 }
 
-func made(t *testing.T, fs fstest.MapFS, o Options) *Pages {
+func newPages(t *testing.T, fs fstest.MapFS, o Options) *Pages {
 	t.Helper()
 	p, err := New(fs, "absent", o)
 	if err != nil {
@@ -72,7 +72,7 @@ func made(t *testing.T, fs fstest.MapFS, o Options) *Pages {
 }
 
 func TestRender(t *testing.T) {
-	p := made(t, files(), Options{Context: func(*gin.Context) map[string]any { return map[string]any{"title": "From the context"} }})
+	p := newPages(t, files(), Options{Context: func(*gin.Context) map[string]any { return map[string]any{"title": "From the context"} }})
 	h := serve(t, p, Data{"items": []string{"<script>alert(1)</script>", "b"}})
 	res := get(t, h, "/show/home.html")
 	want := `<!doctype html><title>From the context</title><link rel="stylesheet" href="/static/app.` + digest([]byte(`body{}`)) +
@@ -88,43 +88,43 @@ func TestRender(t *testing.T) {
 		}
 	}
 	if again := get(t, h, "/show/home.html", "If-None-Match", res.Header().Get("ETag")); again.Code != http.StatusNotModified || again.Body.Len() != 0 {
-		t.Errorf("the same page again: %d %s", again.Code, again.Body)
+		t.Errorf("second request: %d %s", again.Code, again.Body)
 	}
 	if again := get(t, h, "/show/home.html", "If-None-Match", "*"); again.Code != http.StatusNotModified {
-		t.Errorf("whatever the client holds: %d", again.Code)
+		t.Errorf("If-None-Match: *: %d", again.Code)
 	}
 	h = serve(t, p, Data{"title": "Own", "items": nil})
 	if res := get(t, h, "/show/home.html"); !strings.Contains(res.Body.String(), "<title>Own</title>") {
-		t.Errorf("data does not win over the context: %s", res.Body)
+		t.Errorf("data does not override the context: %s", res.Body)
 	}
 	if res := get(t, h, "/show/bare.html"); res.Body.String() != "<main>bare</main>" {
-		t.Errorf("another layout: %s", res.Body)
+		t.Errorf("other layout: %s", res.Body)
 	}
 	if res := get(t, h, "/show/none.html"); res.Code != http.StatusInternalServerError || strings.Contains(res.Body.String(), "none.html") {
-		t.Errorf("a page that is absent: %d %s", res.Code, res.Body)
+		t.Errorf("missing page: %d %s", res.Code, res.Body)
 	}
 	h = serve(t, p, Data{})
 	if res := get(t, h, "/show/home.html"); res.Code != http.StatusInternalServerError {
-		t.Errorf("a name without data: %d %s", res.Code, res.Body)
+		t.Errorf("missing name: %d %s", res.Code, res.Body)
 	}
 }
 
-func TestNewNamesThePlaceOfAMistake(t *testing.T) {
-	for name, c := range map[string]struct{ file, text, place string }{
+func TestNewReportsLocationOfErrors(t *testing.T) {
+	for name, c := range map[string]struct{ file, text, location string }{
 		"page":    {"templates/home.html", "<p>\n\n{{nothing}}\n</p>", "templates/home.html:3: function \"nothing\" not defined"},
 		"layout":  {"templates/layout.html", "{{block}}", "templates/layout.html:1: "},
 		"partial": {"templates/partials/card.html", "<p>\n{{if}}", "templates/partials/card.html:2: missing value for if"},
 		"no end":  {"templates/bare.html", "{{if .x}}", "templates/bare.html:1: unexpected EOF"},
 	} {
 		_, err := New(files(c.file, c.text), "absent", Options{Env: web.Production})
-		if err == nil || !strings.HasPrefix(err.Error(), c.place) || !strings.Contains(err.Error(), "\n  > ") {
-			t.Errorf("%s: %v; want %s", name, err, c.place)
+		if err == nil || !strings.HasPrefix(err.Error(), c.location) || !strings.Contains(err.Error(), "\n  > ") {
+			t.Errorf("%s: %v; want %s", name, err, c.location)
 		}
 	}
 }
 
 func TestStatic(t *testing.T) {
-	h := serve(t, made(t, files("static/plain", "x", "static/odd.0123456789ab.js", "1"), Options{}), nil)
+	h := serve(t, newPages(t, files("static/plain", "x", "static/odd.0123456789ab.js", "1"), Options{}), nil)
 	hashed := func(name, content string) string { return asset{name: name, digest: digest([]byte(content))}.hashed() }
 	const forever, asked = "public, max-age=31536000, immutable", "no-cache"
 	for path, c := range map[string]struct {
@@ -156,17 +156,17 @@ func TestStatic(t *testing.T) {
 	}
 	tag := get(t, h, "/static/app.css").Header().Get("ETag")
 	if res := get(t, h, "/static/app.css", "If-None-Match", tag); res.Code != http.StatusNotModified {
-		t.Errorf("the same file again: %d", res.Code)
+		t.Errorf("second request: %d", res.Code)
 	}
 	if res := get(t, h, "/static/app.css", "Range", "bytes=99-"); res.Code != http.StatusRequestedRangeNotSatisfiable || !strings.Contains(res.Body.String(), `"code":416`) {
-		t.Errorf("a range beyond the end: %d %s", res.Code, res.Body)
+		t.Errorf("range beyond the end: %d %s", res.Code, res.Body)
 	}
 }
 
 func TestErrors(t *testing.T) {
 	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
 	fs := files("templates/error.html", `{{template "layout.html" .}}{{define "content"}}{{.status}} {{.message}} {{.request_id}}{{end}}`)
-	with, without := serve(t, made(t, fs, Options{}), nil), serve(t, made(t, files(), Options{}), nil)
+	with, without := serve(t, newPages(t, fs, Options{}), nil), serve(t, newPages(t, files(), Options{}), nil)
 	for _, c := range []struct {
 		h            http.Handler
 		path, accept string
@@ -191,7 +191,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s as %q: %d %s; want %d %s", c.path, c.accept, res.Code, body, c.status, c.html)
 		}
 		if !isHTML && !strings.Contains(body, `"error"`) {
-			t.Errorf("%s as %q: %s is not the shape of an error", c.path, c.accept, body)
+			t.Errorf("%s as %q: %s is not an error response", c.path, c.accept, body)
 		}
 	}
 }
@@ -282,13 +282,13 @@ func TestFilters(t *testing.T) {
 		{`{{. | shout}}`, "x", "X!"},
 	} {
 		text := strings.ReplaceAll(c.template, ". |", ".v |")
-		p := made(t, files("templates/f.html", text), Options{Funcs: map[string]any{"shout": func(s string) string { return strings.ToUpper(s) + "!" }}})
+		p := newPages(t, files("templates/f.html", text), Options{Funcs: map[string]any{"shout": func(s string) string { return strings.ToUpper(s) + "!" }}})
 		if res := get(t, serve(t, p, Data{"v": c.value}), "/show/f.html"); res.Code != 200 || res.Body.String() != c.want {
 			t.Errorf("%s of %v: %d %q; want %q", c.template, c.value, res.Code, res.Body, c.want)
 		}
 	}
-	p := made(t, files("templates/f.html", `{{.v | date "2006"}}`), Options{})
+	p := newPages(t, files("templates/f.html", `{{.v | date "2006"}}`), Options{})
 	if res := get(t, serve(t, p, Data{"v": "2026"}), "/show/f.html"); res.Code != 500 {
-		t.Errorf("the date of a string: %d %s", res.Code, res.Body)
+		t.Errorf("date of a string: %d %s", res.Code, res.Body)
 	}
 }

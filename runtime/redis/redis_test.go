@@ -54,8 +54,8 @@ func newReplica(t *testing.T, address string, limit web.Rate) *replica {
 	return r
 }
 
-// get asks as a client, and returns the status, how many are left and when the
-// window ends.
+// get sends a request as client, and returns the status, the requests left and the
+// seconds until the window ends.
 func (r *replica) get(client string) (status, left, reset int) {
 	request := httptest.NewRequest("GET", "/api/one", nil)
 	request.RemoteAddr = client
@@ -66,7 +66,7 @@ func (r *replica) get(client string) (status, left, reset int) {
 	return answer.Code, left, reset
 }
 
-// someone is a client whom no other test knows.
+// someone returns a client that no other test uses.
 func someone() string {
 	var a [16]byte
 	_, _ = rand.Read(a[:])
@@ -74,8 +74,8 @@ func someone() string {
 	return netip.AddrPortFrom(netip.AddrFrom16(a), 1).String()
 }
 
-// together gives two replicas to ask until neither had to count separately, as they do
-// when a busy machine keeps Redis from answering in time.
+// together calls ask with two replicas, repeatedly until neither had to count on its
+// own, as happens when Redis is slow on a busy machine.
 func together(t *testing.T, limit web.Rate, ask func(both []*replica)) {
 	t.Helper()
 	address := services.Redis(t)
@@ -86,10 +86,10 @@ func together(t *testing.T, limit web.Rate, ask func(both []*replica)) {
 			return
 		}
 	}
-	t.Fatal("Redis never answered in time")
+	t.Fatal("Redis never responded in time")
 }
 
-func TestReplicasCountTogether(t *testing.T) {
+func TestReplicasShareLimit(t *testing.T) {
 	t.Parallel()
 	limit := web.Rate{Limit: 10, Window: time.Minute}
 	type answer struct{ status, left int }
@@ -114,7 +114,7 @@ func TestReplicasCountTogether(t *testing.T) {
 	})
 	require.Equal(t, want, got)
 
-	// At once, exactly the limit comes through.
+	// Of concurrent requests exactly the limit passes.
 	var statuses map[int]int
 	together(t, limit, func(both []*replica) {
 		statuses = map[int]int{}
@@ -136,8 +136,7 @@ func TestReplicasCountTogether(t *testing.T) {
 	require.Equal(t, map[int]int{200: 10, 429: 30}, statuses)
 }
 
-// TestWindowsEnd waits for one to.
-func TestWindowsEnd(t *testing.T) {
+func TestWindowEnds(t *testing.T) {
 	t.Parallel()
 	r := newReplica(t, services.Redis(t), web.Rate{Limit: 1, Window: time.Second})
 	anna := someone()
@@ -148,9 +147,9 @@ func TestWindowsEnd(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(begin), 900*time.Millisecond)
 }
 
-// TestRedisAway goes on within a replica while Redis refuses, or does not
-// answer at all, and together when it is back.
-func TestRedisAway(t *testing.T) {
+// TestRedisUnavailable checks that a replica counts on its own while Redis refuses
+// connections or does not respond, and shares the count again afterwards.
+func TestRedisUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]services.Mode{"refuses": services.Refuse, "is silent": services.Silent} {
 		t.Run(name, func(t *testing.T) {
@@ -171,10 +170,10 @@ func TestRedisAway(t *testing.T) {
 				require.Equal(t, []int{200, 999 - i}, []int{status, left}, "alone, request %d", i)
 			}
 			require.Less(t, time.Since(begin), 2*time.Second, "100 requests")
-			for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) { // two probes long
+			for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) { // for the time of two probes
 				begin := time.Now()
 				r.get(someone())
-				require.Less(t, time.Since(begin), 150*time.Millisecond, "a request waits for a probe")
+				require.Less(t, time.Since(begin), 150*time.Millisecond, "a request waited for a probe")
 			}
 			require.Equal(t, 1, r.log.count("not shared"))
 			require.Zero(t, r.log.count("shared again"))
@@ -182,14 +181,15 @@ func TestRedisAway(t *testing.T) {
 			middle.Set(services.Pass)
 			require.Eventually(t, func() bool { r.get(someone()); return r.log.count("shared again") == 1 }, 10*time.Second, 20*time.Millisecond)
 			_, left, _ = r.get(anna)
-			require.Equal(t, 997, left, "together again")
+			require.Equal(t, 997, left, "shared again")
 			require.Equal(t, 1, r.log.count("not shared"))
 		})
 	}
 }
 
-// TestNoRedisFromTheBeginning: the program starts and answers.
-func TestNoRedisFromTheBeginning(t *testing.T) {
+// TestRedisUnavailableAtStart checks that the program starts and serves without
+// Redis.
+func TestRedisUnavailableAtStart(t *testing.T) {
 	t.Parallel()
 	r := newReplica(t, "redis://127.0.0.1:1/0", web.Rate{Limit: 2, Window: time.Minute})
 	anna := someone()

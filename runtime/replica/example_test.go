@@ -8,7 +8,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Without DATABASE_READ_URL there is no middleware, and nothing to pay.
+// Without DATABASE_READ_URL there is no middleware.
 func Example() {
 	gdb, err := db.Open("sqlite::memory:", db.Options{})
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/replica"
 )
 
-// Leaf is a row that says what server it was read from, in a column that a view
-// works out.
+// Leaf is a row with a column that tells which server it was read from, computed by a
+// view.
 type Leaf struct {
 	ID      int64
 	Text    string
@@ -30,7 +30,7 @@ type Leaf struct {
 
 func (Leaf) TableName() string { return "leaves_seen" }
 
-// log is a log that is read while it is written.
+// log is a log that may be read while it is written.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -64,8 +64,8 @@ func TestMiddleware(t *testing.T) {
 	standby, err := services.StartStandby(primary)
 	must(t, err)
 	middle := services.Between(t, standby.URL)
-	told := new(log)
-	gdb, err := db.Open(primary.URL, db.Options{Log: slog.New(slog.NewTextHandler(told, nil)), Config: db.Config{ReadURL: middle.URL}})
+	logged := new(log)
+	gdb, err := db.Open(primary.URL, db.Options{Log: slog.New(slog.NewTextHandler(logged, nil)), Config: db.Config{ReadURL: middle.URL}})
 	must(t, err)
 	defer func() { must(t, db.Close(gdb)) }()
 	must(t, gdb.Exec("CREATE TABLE leaves (id bigserial PRIMARY KEY, text text NOT NULL)").Error)
@@ -116,7 +116,7 @@ func TestMiddleware(t *testing.T) {
 		"/locking": func(ctx context.Context, l *Leaf) error {
 			return gdb.WithContext(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Take(l).Error
 		},
-		"/after": func(ctx context.Context, l *Leaf) error { // what follows a read on the same statement
+		"/after": func(ctx context.Context, l *Leaf) error { // a write after a read in the same session
 			tx := gdb.WithContext(ctx)
 			if err := tx.Take(l).Error; err != nil {
 				return err
@@ -165,7 +165,7 @@ func TestMiddleware(t *testing.T) {
 		t.Helper()
 		for end := time.Now().Add(time.Minute); from("GET", path, who, "") != want; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%s: the %s is not asked", what, want)
+				t.Fatalf("%s: the %s is not used", what, want)
 			}
 		}
 	}
@@ -174,39 +174,40 @@ func TestMiddleware(t *testing.T) {
 	until("at the start", "/find", reader, "standby")
 	for _, path := range []string{"/system", "/raw", "/transaction", "/after"} {
 		if got := from("GET", path, reader, ""); path != "/after" && got != "primary" {
-			t.Errorf("%s is read from the %s", path, got)
+			t.Errorf("%s was read from the %s", path, got)
 		}
 	}
 	must(t, gdb.Exec("DROP VIEW leaves_seen").Error)
 	must(t, gdb.Exec("CREATE VIEW leaves_seen AS SELECT id, text, pg_is_in_recovery() AS standby FROM leaves").Error)
 	if got := from("GET", "/locking", reader, ""); got != "primary" {
-		t.Errorf("a locking read asks the %s", got)
+		t.Errorf("a locking read used the %s", got)
 	}
 
-	// One's own writes are there while the replica lags; others may not have them yet.
+	// Clients see their own writes while the replica lags; others may not see them
+	// yet.
 	until("before the pause", "/list", reader, "standby")
 	must(t, behind.Exec("SELECT pg_wal_replay_pause()").Error)
 	if got := from("POST", "/write?text=mine", writer, ""); got != "primary" {
-		t.Errorf("within a write the %s is asked", got)
+		t.Errorf("a read in a POST used the %s", got)
 	}
 	if got := from("GET", "/list?last=mine", writer, ""); got != "primary" {
-		t.Errorf("what was written is read from the %s", got)
+		t.Errorf("a client's own write was read from the %s", got)
 	}
 	if got := from("GET", "/list?last=mine", "10.0.0.3", "1"); got != "primary" {
-		t.Errorf("a client that wrote by another process is answered from the %s", got)
+		t.Errorf("a client that wrote in another process read from the %s", got)
 	}
 	until("far behind", "/list", reader, "primary")
 	const unused = "the read replica is not used"
-	for end := time.Now().Add(time.Minute); told.times(unused) == 0; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); logged.times(unused) == 0; time.Sleep(20 * time.Millisecond) {
 		if from("GET", "/list?last=mine", reader, ""); time.Now().After(end) {
-			t.Fatal("nobody is told that it is far behind")
+			t.Fatal("the lag is not logged")
 		}
 	}
 	must(t, behind.Exec("SELECT pg_wal_replay_resume()").Error)
 	until("after the pause", "/list?last=mine", writer, "standby")
 
-	// Who waits for one that takes connections and says nothing is answered by the
-	// primary, alone or among others.
+	// Requests that wait for a replica that accepts connections but does not respond
+	// are served by the primary, one or many at a time.
 	for _, waiting := range []int{1, 8} {
 		until("before the silence", "/find", reader, "standby")
 		middle.Set(services.Silent)
@@ -220,18 +221,18 @@ func TestMiddleware(t *testing.T) {
 		until("after the silence", "/list", reader, "standby")
 	}
 
-	// One whose answer breaks off is not used either, and the primary answers.
+	// A replica whose response breaks off is not used, and the primary responds.
 	for range 5 {
 		until("before the tear", "/all", reader, "standby")
 		middle.Set(services.Torn)
 		if got := from("GET", "/all", reader, ""); got != "primary" {
-			t.Errorf("what breaks off is read from the %s", got)
+			t.Errorf("a response that breaks off was read from the %s", got)
 		}
 		middle.Set(services.Pass)
 	}
 	until("after the tears", "/list", reader, "standby")
 
-	// One that is gone is told once, and no request fails.
+	// A replica that is down is logged once, and no request fails.
 	must(t, standby.Signal("INT"))
 	until("gone", "/list", reader, "primary")
 	for range 50 {
@@ -239,8 +240,8 @@ func TestMiddleware(t *testing.T) {
 	}
 	must(t, standby.Start())
 	until("back", "/list", reader, "standby")
-	// On a busy machine it may have seemed gone once more.
-	if n, again := told.times(unused), told.times("the read replica is used again"); n < 2 || n > again+1 {
-		t.Errorf("told %d times, and %d times that it is back: not once for each fault", n, again)
+	// On a busy machine it may have seemed down once more.
+	if n, again := logged.times(unused), logged.times("the read replica is used again"); n < 2 || n > again+1 {
+		t.Errorf("logged %d failures and %d recoveries, want one each per fault", n, again)
 	}
 }

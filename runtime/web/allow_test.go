@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// TestAllow asks for paths that one route matches by its form and another by name.
+// TestAllow requests paths that match one route by pattern and another literally.
 func TestAllow(t *testing.T) {
 	t.Parallel()
 	type named struct {
@@ -54,7 +54,7 @@ func TestAllow(t *testing.T) {
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, "TRACE", "BREW"} {
 			answer := client.Send(method, path, nil)
-			if answer.Status < 300 || answer.Status == http.StatusInternalServerError { // the guard's
+			if answer.Status < 300 || answer.Status == http.StatusInternalServerError { // the guard's error
 				continue
 			}
 			status := http.StatusMethodNotAllowed
@@ -62,7 +62,7 @@ func TestAllow(t *testing.T) {
 				status = http.StatusNotFound
 			}
 			if got := answer.Header("Allow"); answer.Status != status || got != want {
-				t.Errorf("%s %s answered %d and allows %q, not %q", method, path, answer.Status, got, want)
+				t.Errorf("%s %s: status %d, Allow %q, want %q", method, path, answer.Status, got, want)
 			}
 		}
 		answer, status, allow := client.Send(http.MethodOptions, path, nil), http.StatusNoContent, want+", OPTIONS"
@@ -70,7 +70,7 @@ func TestAllow(t *testing.T) {
 			status, allow = http.StatusNotFound, ""
 		}
 		if got := answer.Header("Allow"); answer.Status != status || got != allow {
-			t.Errorf("OPTIONS %s answered %d and allows %q, not %q", path, answer.Status, got, allow)
+			t.Errorf("OPTIONS %s: status %d, Allow %q, want %q", path, answer.Status, got, allow)
 		}
 	}
 }

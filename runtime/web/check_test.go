@@ -11,7 +11,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// stay has a rule that tags cannot say.
+// stay has a rule that tags cannot express.
 type stay struct {
 	Name  string `json:"name" binding:"required"`
 	Begin int    `json:"begin" binding:"min=1"`
@@ -25,7 +25,7 @@ func (s stay) Check() []fault.Detail {
 	return []fault.Detail{{Field: "end", Rule: "order", Message: "End must not be before begin"}}
 }
 
-func TestChecksAreAskedTogetherWithTheTags(t *testing.T) {
+func TestCheckRunsTogetherWithTags(t *testing.T) {
 	t.Parallel()
 	client := webtest.New(t, web.Module{Name: "checks", Routes: []web.Route{
 		web.Post("/one", func(*gin.Context, struct{ Body stay }) (web.None, error) { return web.None{}, nil }),
@@ -40,7 +40,7 @@ func TestChecksAreAskedTogetherWithTheTags(t *testing.T) {
 		{"/one", `{"name":"a","begin":2,"end":1}`, []string{"end order"}},
 		{"/one", `{"begin":2,"end":1}`, []string{"name required", "end order"}},
 		{"/one", `{"name":1,"begin":2,"end":1}`, []string{"name type", "end order"}},
-		{"/one", `{"name":"a","begin":200,"end":101}`, []string{"end max"}}, // a field is wrong once
+		{"/one", `{"name":"a","begin":200,"end":101}`, []string{"end max"}}, // one error per field
 		{"/one", `{"name":"a","begin":2,"end":"x"}`, []string{"end type"}},
 		{"/one", `null`, []string{"body type"}},
 		{"/maybe", `{"name":"a","begin":2,"end":1}`, []string{"end order"}},

@@ -40,7 +40,7 @@ func TestRoutesCommand(t *testing.T) {
 		names = append(names, c.Name)
 	}
 	if got := strings.Join(names, ", "); got != "serve, health, routes, notes count" {
-		t.Errorf("the commands are %s", got)
+		t.Errorf("commands: %s", got)
 	}
 	columns := ""
 	routes := func(args ...string) (string, error) {
@@ -50,7 +50,7 @@ func TestRoutesCommand(t *testing.T) {
 	}
 	text, err := routes()
 	if lines := strings.Split(text, "\n"); err != nil || len(lines) != 7 || !strings.HasSuffix(lines[4], "/drafts  user scope:write") {
-		t.Errorf("a pipe gets %v\n%s", err, text)
+		t.Errorf("output to a pipe: %v\n%s", err, text)
 	}
 	columns = "80"
 	text, err = routes()
@@ -66,15 +66,15 @@ DELETE  /api/organisations/current/projects/current/notes/archived/drafts
 GET     /api/organisations/current/projects/current/notes/archived/drafts
 `
 	if text != want {
-		t.Errorf("it prints\n%s", text)
+		t.Errorf("output:\n%s", text)
 	}
 	text, err = routes("--json")
 	var list []map[string]any
 	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 5 || list[2]["path"] != "/api/notes/:id" || list[0]["open"] != true || list[1]["open"] != nil {
-		t.Errorf("it prints %s, %v", text, err)
+		t.Errorf("output: %s, error %v", text, err)
 	}
 	if _, err := routes("--xml"); command.ExitCode(err) != command.Misused {
-		t.Errorf("a wrong argument is %v", err)
+		t.Errorf("unknown argument: error %v", err)
 	}
 }
 
@@ -104,12 +104,12 @@ func TestCommandsThatStart(t *testing.T) {
 		log = ""
 		err := web.Commands(app)[own+i].Run(t.Context(), command.IO{})
 		if log != c.log || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
-			t.Errorf("did %s, %v; want %s, %s", log, err, c.log, c.err)
+			t.Errorf("ran %s, error %v; want %s, %s", log, err, c.log, c.err)
 		}
 	}
 }
 
-// In production, what is for development is not run.
+// Development commands fail in production.
 func TestDevelopmentCommands(t *testing.T) {
 	for env, runs := range map[string]bool{web.Development: true, web.Test: true, web.Production: false} {
 		ran := false

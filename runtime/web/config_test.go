@@ -23,7 +23,7 @@ func TestConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	if usual.Env != web.Development || usual.Addr != "127.0.0.1:8000" || usual.RateLimit != (web.Rate{Limit: 100, Window: time.Minute}) || usual.Debug {
-		t.Errorf("the defaults are %+v", usual)
+		t.Errorf("defaults: %+v", usual)
 	}
 	for _, good := range []string{
 		"APP_ENV=production LOG_FORMAT=text LOG_LEVEL=debug", "ADDR=:80", "ADDR=[::1]:8000", "ADDR=unix:/tmp/a.sock", "RATE_LIMIT=off", "RATE_LIMIT=5/1m30s",
@@ -50,16 +50,16 @@ func TestConfig(t *testing.T) {
 	} {
 		_, err := load(bad)
 		if err == nil {
-			t.Errorf("%s is taken", bad)
+			t.Errorf("%s: no error", bad)
 			continue
 		}
 		name, _, _ := strings.Cut(bad, "=")
 		if !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "try") {
-			t.Errorf("%s says %v", bad, err)
+			t.Errorf("%s: error %v", bad, err)
 		}
 	}
 	_, err = load("APP_ENV=staging ADDR=8000")
 	if err == nil || !strings.Contains(err.Error(), "APP_ENV") || !strings.Contains(err.Error(), "ADDR") {
-		t.Errorf("two mistakes say %v", err)
+		t.Errorf("two invalid settings: error %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheRequestsContextEnds(t *testing.T) {
+func TestRequestContextDeadline(t *testing.T) {
 	parent, leave := context.WithCancel(t.Context())
 	soon := func() *requestContext {
 		return &requestContext{Context: parent, id: [1]string{"x"}, deadline: time.Now().Add(20 * time.Millisecond)}
@@ -31,7 +31,7 @@ func TestTheRequestsContextEnds(t *testing.T) {
 	<-child.Done()
 	require.ErrorIs(t, child.Err(), context.DeadlineExceeded)
 
-	// After the request is over nothing waits until its deadline.
+	// Nothing waits for the deadline once the request has ended.
 	for _, watch := range []bool{false, true} {
 		over := &requestContext{Context: parent, deadline: time.Now().Add(time.Hour)}
 		if watch {
@@ -51,13 +51,13 @@ func TestTheRequestsContextEnds(t *testing.T) {
 	require.ErrorIs(t, endless.Err(), context.Canceled)
 }
 
-func TestKeepIsFoundInTheRequestsContext(t *testing.T) {
+func TestKeep(t *testing.T) {
 	type key struct{}
 	type other struct{}
 	for name, ctx := range map[string]context.Context{
-		"our own":      &requestContext{Context: t.Context(), id: [1]string{"x"}},
-		"anybody's":    t.Context(),
-		"made of ours": context.WithValue(&requestContext{Context: t.Context(), id: [1]string{"x"}}, other{}, "other"),
+		"request context": &requestContext{Context: t.Context(), id: [1]string{"x"}},
+		"other context":   t.Context(),
+		"derived context": context.WithValue(&requestContext{Context: t.Context(), id: [1]string{"x"}}, other{}, "other"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, engine := gin.CreateTestContext(httptest.NewRecorder())

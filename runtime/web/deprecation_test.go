@@ -11,8 +11,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// TestDeprecated asks every kind of answer of a deprecated module for its headers: they
-// name the same path of the next version. A bad day is an error at start.
+// TestDeprecated checks the headers of success and error responses of a deprecated
+// module, whose Link is the same path in the next version. An invalid date is an
+// error at startup.
 func TestDeprecated(t *testing.T) {
 	none := func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }
 	m := web.Module{
@@ -48,6 +49,6 @@ func TestDeprecated(t *testing.T) {
 	}
 	m.Deprecated.Sunset = "soon"
 	if _, err := web.New(web.Config{}, discard(), m); err == nil {
-		t.Error("a bad day is accepted")
+		t.Error("an invalid date is accepted")
 	}
 }

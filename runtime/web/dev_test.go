@@ -11,14 +11,14 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-func things() web.Module {
+func devModule() web.Module {
 	panel := func(*gin.Context, web.None) (web.Panel, error) { return web.Panel{Title: "Things"}, nil }
 	return web.Module{Name: "things", Routes: []web.Route{web.Get("/dev/things", panel).Dev()}}.Under("/api")
 }
 
-func TestRoutesOfDevelopmentAreMountedThereAlone(t *testing.T) {
+func TestDevRoutesAreMountedInDevelopmentOnly(t *testing.T) {
 	for env, want := range map[string]int{web.Development: 200, web.Test: 404, web.Production: 404} {
-		app, err := web.New(web.Config{Env: env}, discard(), things())
+		app, err := web.New(web.Config{Env: env}, discard(), devModule())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,13 +28,13 @@ func TestRoutesOfDevelopmentAreMountedThereAlone(t *testing.T) {
 			t.Errorf("%s: %d %s", env, w.Code, w.Body)
 		}
 		if listed := len(app.Modules[0].Routes) == 1; listed != (want == 200) {
-			t.Errorf("%s: listed is %v", env, listed)
+			t.Errorf("%s: route listed: %v", env, listed)
 		}
 	}
 }
 
-func TestRoutesOfDevelopmentAnswerThisMachineAlone(t *testing.T) {
-	app, err := web.New(web.Config{Env: web.Development, TrustedProxies: []string{"0.0.0.0/0"}}, discard(), things())
+func TestDevRoutesAcceptLocalRequestsOnly(t *testing.T) {
+	app, err := web.New(web.Config{Env: web.Development, TrustedProxies: []string{"0.0.0.0/0"}}, discard(), devModule())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func notes() web.Module {
 	}}
 }
 
-func TestEveryErrorHasItsShape(t *testing.T) {
+func TestErrorResponses(t *testing.T) {
 	client := webtest.New(t, notes())
 	many := strings.Repeat(`{"title":"abc"},`, 1001)
 	for _, tt := range []struct {
@@ -132,7 +132,7 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 		{"wrong method", "PATCH", "/notes", "", 405, "Method not allowed", ""},
 		{"id of another type", "GET", "/notes/abc", "", 404, "Not found", ""},
 		{"id that breaks its rule", "GET", "/notes/0", "", 404, "Not found", ""},
-		{"id below zero", "GET", "/notes/-1", "", 404, "Not found", ""},
+		{"negative id", "GET", "/notes/-1", "", 404, "Not found", ""},
 		{"id with a sign", "GET", "/notes/+1", "", 404, "Not found", ""},
 		{"id that overflows", "GET", "/notes/9223372036854775808", "", 404, "Not found", ""},
 		{"id that overflows its own size", "GET", "/small/128", "", 404, "Not found", ""},
@@ -148,7 +148,7 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 		{"name and alias", "GET", "/notes?sort=id&sort_by=title", "", 422, "Invalid query parameters", "sort_by/single"},
 		{"whitelist", "GET", "/notes?sort=password", "", 422, "Invalid query parameters", "sort/oneof"},
 		{"alias keeps its name", "GET", "/notes?sort_by=password", "", 422, "Invalid query parameters", "sort_by/oneof"},
-		{"all at once", "GET", "/notes?page=x&sort=y&done=z&tag=a&search=01234567890", "", 422, "Invalid query parameters", "page/type done/type sort/oneof tag[0]/min search/max"},
+		{"several errors", "GET", "/notes?page=x&sort=y&done=z&tag=a&search=01234567890", "", 422, "Invalid query parameters", "page/type done/type sort/oneof tag[0]/min search/max"},
 		{"escape", "GET", "/notes?search=%zz", "", 422, "Invalid query parameters", "search/text"},
 		{"NUL in the query", "GET", "/notes?search=a%00b", "", 422, "Invalid query parameters", "search/text"},
 		{"not UTF-8 in the query", "GET", "/notes?search=%ff", "", 422, "Invalid query parameters", "search/text"},
@@ -165,12 +165,12 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 		{"null", "POST", "/notes", `null`, 422, "Validation error", "body/type"},
 		{"a list", "POST", "/notes", `[]`, 422, "Validation error", "body/type"},
 		{"a string", "POST", "/notes", `"x"`, 422, "Validation error", "body/type"},
-		{"wrong types, all at once", "POST", "/notes", `{"title":1,"stars":"x","lines":[{"text":"a"},{"text":2}],"address":[],"category":3,"due":"x"}`, 422, "Validation error",
+		{"several wrong types", "POST", "/notes", `{"title":1,"stars":"x","lines":[{"text":"a"},{"text":2}],"address":[],"category":3,"due":"x"}`, 422, "Validation error",
 			"title/type address/type lines[1].text/type category/type stars/type due/type"},
 		{"a number that does not fit", "POST", "/notes", `{"title":"abc","stars":1e99}`, 422, "Validation error", "stars/type"},
 		{"a fraction for a whole number", "POST", "/notes", `{"title":"abc","stars":1.5}`, 422, "Validation error", "stars/type"},
 		{"types and rules together", "POST", "/notes", `{"title":"ab","stars":"x"}`, 422, "Validation error", "stars/type title/min"},
-		{"rules, all at once", "POST", "/notes", `{"title":"ab","email":"x","address":{},"lines":[{"text":"a"},{}],"category":"a","stars":6}`, 422, "Validation error",
+		{"several broken rules", "POST", "/notes", `{"title":"ab","email":"x","address":{},"lines":[{"text":"a"},{}],"category":"a","stars":6}`, 422, "Validation error",
 			"title/min email/email address.city/required lines[1].text/required category/min stars/max"},
 		{"missing", "POST", "/notes", `{}`, 422, "Validation error", "title/required"},
 		{"missing in a type without a name", "POST", "/unnamed", `{"lines":[{}]}`, 422, "Validation error", "title/required lines[0].text/required"},
@@ -207,14 +207,14 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 			}
 			answer := client.Send(tt.method, tt.path, body).Expect(tt.status)
 			if got := answer.Header("Content-Type"); got != "application/json; charset=utf-8" {
-				t.Errorf("the type is %q", got)
+				t.Errorf("Content-Type is %q", got)
 			}
 			object := answer.JSON()
 			if object["error"] != tt.message || object["code"] != float64(tt.status) || object["request_id"] != answer.Header("X-Request-ID") {
-				t.Errorf("the body is %s", answer.Body())
+				t.Errorf("unexpected body: %s", answer.Body())
 			}
 			if detail, has := object["detail"]; has != (tt.status == 500) || detail != nil {
-				t.Errorf("detail is %v in %s", detail, answer.Body())
+				t.Errorf("unexpected detail %v in %s", detail, answer.Body())
 			}
 			var got []string
 			for _, d := range answer.Details() {
@@ -228,17 +228,17 @@ func TestEveryErrorHasItsShape(t *testing.T) {
 				}
 			}
 			if strings.Join(got, " ") != tt.details {
-				t.Errorf("details are %v in %s", got, answer.Body())
+				t.Errorf("unexpected details %v in %s", got, answer.Body())
 			}
 			if bytes.Contains(answer.Body(), []byte("secret")) {
-				t.Errorf("internals are shown: %s", answer.Body())
+				t.Errorf("response reveals internals: %s", answer.Body())
 			}
 		})
 	}
 }
 
-// TestManyMistakesAreListedInPart sends as many as a body can hold.
-func TestManyMistakesAreListedInPart(t *testing.T) {
+// TestErrorDetailsAreLimited sends bodies with as many errors as possible.
+func TestErrorDetailsAreLimited(t *testing.T) {
 	client := webtest.New(t, web.Module{Name: "lines", Routes: []web.Route{
 		web.Post("/lines", func(*gin.Context, struct {
 			Body struct {
@@ -251,7 +251,7 @@ func TestManyMistakesAreListedInPart(t *testing.T) {
 	for _, element := range []string{`{}`, `{"text":7}`, `7`, `{"text":"\u0000"}`} {
 		body := `{"lines":[` + strings.Repeat(element+",", 1<<20/(len(element)+2)) + element + `]}`
 		if n := len(client.Post("/lines", body).Expect(422).Details()); n != 100 {
-			t.Errorf("%s gave %d details", element, n)
+			t.Errorf("%s: %d details", element, n)
 		}
 	}
 }
@@ -272,7 +272,7 @@ func TestErrorHeaders(t *testing.T) {
 			got = sorted(got)
 		}
 		if got != tt.want {
-			t.Errorf("%s %s has %s %q, not %q", tt.method, tt.path, tt.header, got, tt.want)
+			t.Errorf("%s %s: %s is %q, want %q", tt.method, tt.path, tt.header, got, tt.want)
 		}
 	}
 }
@@ -298,7 +298,7 @@ func TestContentTypes(t *testing.T) {
 	} {
 		answer := client.With("Content-Type", tt.contentType).Post("/notes", `{"title":"abc"}`)
 		if answer.Status != tt.status {
-			t.Errorf("%q is %d, not %d", tt.contentType, answer.Status, tt.status)
+			t.Errorf("%q: status %d, want %d", tt.contentType, answer.Status, tt.status)
 		}
 	}
 	client.With("Content-Encoding", "gzip").Post("/notes", `{"title":"abc"}`).Expect(415)
@@ -308,7 +308,7 @@ func TestDebugShowsTheCause(t *testing.T) {
 	client := webtest.NewWith(t, web.Config{Env: web.Development, Debug: true}, notes())
 	for path, want := range map[string]string{"/unexpected": "secret: disk on fire", "/panic": "panic: secret: at the disco"} {
 		if got := client.Get(path).Expect(500).JSON()["detail"]; got != want {
-			t.Errorf("%s has detail %v", path, got)
+			t.Errorf("%s: detail is %v", path, got)
 		}
 	}
 }
@@ -332,23 +332,23 @@ func TestUnexpectedErrorsAreLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		if record.Level != slog.LevelError.String() || record.RequestID != "abc-123" || !strings.Contains(record.Error, "secret") {
-			t.Errorf("%s logs %+v", path, record)
+			t.Errorf("%s: unexpected record %+v", path, record)
 		}
-		where := "web.typed[" // the handler has returned: its route
+		where := "web.typed[" // the handler has returned, so the stack shows its route
 		if path == "/panic" {
 			where = "errors_test.go"
 		}
 		if !strings.Contains(record.Stack, where) {
-			t.Errorf("the stack of %s is %q", path, record.Stack)
+			t.Errorf("stack of %s: %q", path, record.Stack)
 		}
 		if strings.Contains(out.String(), "hidden") {
-			t.Errorf("the query is logged: %s", out.String())
+			t.Errorf("the query string is logged: %s", out.String())
 		}
 	}
 }
 
-// Who sends a large body with a token that has expired reads that it has.
-func TestRefusedBodiesAreRead(t *testing.T) {
+// A client that sends a large body with an expired token gets to read the 401.
+func TestRejectedBodiesAreRead(t *testing.T) {
 	for _, tt := range []struct {
 		status, size int
 		chunked      bool
@@ -358,7 +358,7 @@ func TestRefusedBodiesAreRead(t *testing.T) {
 		{401, 700_000, false, "", true},
 		{401, 700_000, true, "", true},
 		{401, 700_000, false, "100-continue", false},
-		{401, 2 << 20, false, "", false}, // more than the route takes
+		{401, 2 << 20, false, "", false}, // larger than the route's limit
 		{401, 2 << 20, true, "", false},
 		{403, 700_000, false, "", false},
 	} {
@@ -377,7 +377,7 @@ func TestRefusedBodiesAreRead(t *testing.T) {
 		}
 		client.Do(r).Expect(tt.status)
 		if read := body.Len() == 0; read != tt.read {
-			t.Errorf("%d of %d bytes are read with a %d", tt.size-body.Len(), tt.size, tt.status)
+			t.Errorf("%d of %d bytes were read with status %d", tt.size-body.Len(), tt.size, tt.status)
 		}
 	}
 }

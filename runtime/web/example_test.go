@@ -14,8 +14,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// A handler takes what a request says and returns what is answered, or an error.
-// The guard is asked before anything is read.
+// A handler receives the decoded request and returns the response, or an error.
+// Guards run before the request is decoded.
 func Example() {
 	type greet struct {
 		Name  string `uri:"name" binding:"max=20"`
@@ -54,7 +54,7 @@ func Example() {
 	// 401
 }
 
-// A middleware answers errors of another package on every route.
+// Middleware maps errors of another package on every route.
 func ExampleFail() {
 	missing := func(c *gin.Context) {
 		c.Next()

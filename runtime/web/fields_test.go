@@ -5,15 +5,15 @@ import (
 	"testing"
 )
 
-// counting stands for what every list may be asked.
+// counting has the parameters common to all lists.
 type counting struct {
 	Page  int     `form:"page"`
 	Count *string `form:"count" binding:"omitempty,oneof=exact none"`
 }
 
-// A field of the input hides the parameter of the same name that it embeds: a
-// list may be filtered by a column of that name.
-func TestAFieldHidesAnEmbeddedParameter(t *testing.T) {
+// A field of the input shadows an embedded parameter of the same name, so that a list
+// can be filtered by a column of that name.
+func TestFieldsShadowEmbeddedParameters(t *testing.T) {
 	type in struct {
 		counting
 		Count *int `form:"count"`

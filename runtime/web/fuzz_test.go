@@ -13,8 +13,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// FuzzRequests sends any body and any query: the answer is a success or a
-// refusal in the one shape, and never a 500.
+// FuzzRequests sends arbitrary bodies and queries: each response is a success or a
+// valid error, and never a 500.
 func FuzzRequests(f *testing.F) {
 	app, err := web.New(web.Config{Env: web.Test}, discard(), notes(), web.Module{Name: "all", Routes: []web.Route{
 		web.Post("/all", func(_ *gin.Context, in struct {
@@ -48,18 +48,18 @@ func FuzzRequests(f *testing.F) {
 			r.Header.Set("Content-Type", "application/json")
 			w := serve(app, r)
 			if w.Code >= 500 || w.Code < 200 {
-				t.Fatalf("%s is %d: %s", path, w.Code, w.Body)
+				t.Fatalf("%s: status %d: %s", path, w.Code, w.Body)
 			}
 			if w.Code == http.StatusNoContent {
 				continue
 			}
 			if !json.Valid(w.Body.Bytes()) {
-				t.Fatalf("%s answers %s", path, w.Body)
+				t.Fatalf("%s: invalid JSON %s", path, w.Body)
 			}
 		}
 		r := httptest.NewRequest(http.MethodGet, "/notes/"+url.PathEscape(query), nil)
 		if w := serve(app, r); w.Code >= 500 {
-			t.Fatalf("%s is %d", r.URL, w.Code)
+			t.Fatalf("%s: status %d", r.URL, w.Code)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// sorted puts a list with commas in order.
+// sorted sorts a comma-separated list.
 func sorted(list string) string {
 	parts := strings.Split(list, ", ")
 	slices.Sort(parts)

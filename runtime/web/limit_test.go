@@ -37,12 +37,12 @@ func TestLimiterWindows(t *testing.T) {
 		{client, time.Minute, 1, time.Minute},
 	} {
 		if left, reset := l.take(tt.client, start.Add(tt.at)); left != tt.left || reset != tt.reset {
-			t.Errorf("%s after %s has %d left for %s", tt.client, tt.at, left, reset)
+			t.Errorf("%s after %s: %d left, reset in %s", tt.client, tt.at, left, reset)
 		}
 	}
 }
 
-// TestLimiterIsBounded floods it with clients.
+// TestLimiterIsBounded checks the memory limit with many clients.
 func TestLimiterIsBounded(t *testing.T) {
 	l := newLimiter(Rate{2, time.Minute}, slog.New(slog.DiscardHandler))
 	now := time.Now()
@@ -54,23 +54,23 @@ func TestLimiterIsBounded(t *testing.T) {
 		count += len(l.shards[i].clients)
 	}
 	if count > limiterShards*maxClients {
-		t.Errorf("it remembers %d clients", count)
+		t.Errorf("%d clients are remembered", count)
 	}
 }
 
-func TestClientsAreNetworks(t *testing.T) {
+func TestClientOf(t *testing.T) {
 	for ip, want := range map[string]string{
 		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "fe80::1%eth0": "fe80::", "": "invalid IP",
 	} {
 		if got := clientOf(ip).String(); got != want {
-			t.Errorf("%q is %s", ip, got)
+			t.Errorf("%q: client %s", ip, got)
 		}
 	}
 }
 
-// A common count that answers slowly is left alone after some requests, and
-// asked again when it is quick.
-func TestLimiterLeavesASlowCount(t *testing.T) {
+// A slow shared count is suspended after some requests, and resumed when it is fast
+// again.
+func TestLimiterSuspendsSlowCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took time.Duration
 		l := newLimiter(Rate{1000, time.Minute}, slog.New(slog.DiscardHandler))
@@ -86,29 +86,29 @@ func TestLimiterLeavesASlowCount(t *testing.T) {
 			return time.Since(begin)
 		}
 		if waited(100); l.probeAt.Load() != 0 {
-			t.Error("a quick one was left")
+			t.Error("a fast count was suspended")
 		}
 		took = 100 * time.Millisecond
 		if got := waited(100); got != maxSlow*took {
 			t.Errorf("100 requests waited %s", got)
 		}
 		time.Sleep(probeInterval)
-		waited(1) // asks again, behind the request
+		waited(1) // starts a probe in the background
 		time.Sleep(time.Second)
 		if waited(100) != 0 || l.probeAt.Load() == 0 {
-			t.Error("it is asked while it is slow")
+			t.Error("a slow count was resumed")
 		}
 		took = 0
 		time.Sleep(probeInterval)
 		waited(1)
 		synctest.Wait()
 		if l.probeAt.Load() != 0 {
-			t.Error("it is not asked when it is quick again")
+			t.Error("a fast count was not resumed")
 		}
 	})
 }
 
-// Whatever costs is limited, wherever it is mounted.
+// Everything expensive is limited, wherever it is mounted.
 func TestLimitsCoverEverything(t *testing.T) {
 	var log bytes.Buffer
 	route := func(c *gin.Context, _ None) (bool, error) { return true, nil }
@@ -140,19 +140,19 @@ func TestLimitsCoverEverything(t *testing.T) {
 			}
 		}
 		if passed != tt.passes {
-			t.Errorf("%s %s %s passes %d times, want %d", tt.method, tt.path, tt.upgrade, passed, tt.passes)
+			t.Errorf("%s %s %s: %d requests passed, want %d", tt.method, tt.path, tt.upgrade, passed, tt.passes)
 		}
 	}
 	if want := `msg=security event=limited reason="Too many requests" method=POST path=/session/login address=192.0.2.3`; strings.Count(log.String(), want) != 19 {
-		t.Errorf("not 19 times in the log: %s\n%s", want, log.String())
+		t.Errorf("expected 19 log lines: %s\n%s", want, log.String())
 	}
 	if got := Roots([]Module{{Prefix: "/v2/x"}, {Prefix: "/v2"}, {}, {Prefix: "/admin"}}); !slices.Equal(got, []string{"/v2/", "/admin/"}) {
-		t.Errorf("the API is at %v", got)
+		t.Errorf("roots are %v", got)
 	}
 }
 
-// A limit by a key of the application's own counts behind the guards, whoever asks
-// from wherever, and the headers tell of the limit with the least left.
+// LimitBy counts after the guards, regardless of the client's address, and the
+// headers report the limit with the least remaining.
 func TestLimitBy(t *testing.T) {
 	route := func(c *gin.Context, _ None) (bool, error) { return true, nil }
 	who := Guard{Name: "who", Check: func(c *gin.Context) error {
@@ -163,8 +163,8 @@ func TestLimitBy(t *testing.T) {
 	}}
 	var shared []string
 	for name, count := range map[string]func(context.Context, netip.Addr, Rate) (int, time.Duration, error){
-		"alone": nil,
-		"in common": func(_ context.Context, client netip.Addr, r Rate) (int, time.Duration, error) {
+		"local": nil,
+		"shared": func(_ context.Context, client netip.Addr, r Rate) (int, time.Duration, error) {
 			shared = append(shared, fmt.Sprint(client, r))
 			return strings.Count(strings.Join(shared, "\n"), shared[len(shared)-1]), time.Minute, nil
 		},
@@ -182,7 +182,7 @@ func TestLimitBy(t *testing.T) {
 			left      string
 		}{
 			{"/api/notes", "ann", 200, "1"},
-			{"/api/more", "ann", 200, "0"}, // one limit for what has it
+			{"/api/more", "ann", 200, "0"}, // one limit for all routes with the middleware
 			{"/api/notes", "ann", 429, "0"},
 			{"/api/open", "ann", 200, "49"},
 			{"/api/notes", "bob", 200, "1"},
@@ -195,7 +195,7 @@ func TestLimitBy(t *testing.T) {
 			w := httptest.NewRecorder()
 			a.ServeHTTP(w, r)
 			if left := w.Header().Get("RateLimit-Remaining"); w.Code != tt.status || left != tt.left || (tt.status == 429) != (w.Header().Get("Retry-After") != "") {
-				t.Errorf("%s: %s of %q: %d with %s left, not %d with %s", name, tt.path, tt.who, w.Code, left, tt.status, tt.left)
+				t.Errorf("%s: %s of %q: status %d with %s left, want %d with %s", name, tt.path, tt.who, w.Code, left, tt.status, tt.left)
 			}
 		}
 	}

@@ -37,15 +37,15 @@ func TestRequestIDs(t *testing.T) {
 		answer.Into(&inside)
 		got := answer.Header("X-Request-ID")
 		if got == "" || got != inside || (got == sent) != kept {
-			t.Errorf("%q became %q, and %q inside", sent, got, inside)
+			t.Errorf("%q: header %q, handler %q", sent, got, inside)
 		}
 	}
 	if a, b := client.Get("/id").Header("X-Request-ID"), client.Get("/id").Header("X-Request-ID"); a == b {
-		t.Error("two requests have one id")
+		t.Error("two requests have the same id")
 	}
 }
 
-func TestRequestIDsThatClientsChoose(t *testing.T) {
+func TestClientRequestID(t *testing.T) {
 	for _, tt := range []struct {
 		sent    string
 		proxies []string
@@ -62,15 +62,15 @@ func TestRequestIDsThatClientsChoose(t *testing.T) {
 		}})
 		var got bool
 		if client.With("X-Request-ID", tt.sent).Get("/id").Into(&got); got != tt.want {
-			t.Errorf("%q by %v: the client's %v", tt.sent, tt.proxies, got)
+			t.Errorf("%q with proxies %v: %v", tt.sent, tt.proxies, got)
 		}
 	}
 	if web.ClientRequestID(t.Context()) {
-		t.Error("there is no client")
+		t.Error("reported outside a request")
 	}
 }
 
-func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
+func TestSecurityHeaders(t *testing.T) {
 	client := webtest.New(t, notes())
 	for _, path := range []string{"/notes", "/nothing", "/panic", "/notes?page=0", "/healthz"} {
 		answer := client.Get(path)
@@ -82,37 +82,38 @@ func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
 			"Strict-Transport-Security":    "",
 		} {
 			if got := answer.Header(name); got != want {
-				t.Errorf("%s has %s %q", path, name, got)
+				t.Errorf("%s: %s is %q", path, name, got)
 			}
 		}
 		if policy := answer.Header("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
-			t.Errorf("%s has the policy %q", path, policy)
+			t.Errorf("%s: policy is %q", path, policy)
 		}
 	}
 }
 
-func TestForwardedHeadersCountFromTrustedProxiesOnly(t *testing.T) {
+func TestForwardedHeadersRequireTrustedProxy(t *testing.T) {
 	for _, tt := range []struct {
 		proxies []string
 		hsts    bool
-		limited bool // the second request, which says it comes from another client
+		limited bool // the second request, which claims another client
 	}{
 		{nil, false, true},
-		{[]string{"127.0.0.0/8"}, true, false}, // where the client is
+		{[]string{"127.0.0.0/8"}, true, false}, // contains the test client
 		{[]string{"198.51.100.1"}, false, true},
 	} {
 		client := webtest.NewWith(t, web.Config{Env: web.Test, TrustedProxies: tt.proxies, RateLimit: web.Rate{Limit: 1, Window: time.Minute}}, one("/api/one"))
 		answer := client.With("X-Forwarded-Proto", "https").With("X-Forwarded-For", "203.0.113.1").Get("/api/one").Expect(200)
 		if has := answer.Header("Strict-Transport-Security") != ""; has != tt.hsts {
-			t.Errorf("%v: HSTS is %v", tt.proxies, has)
+			t.Errorf("proxies %v: HSTS is %v", tt.proxies, has)
 		}
 		if got := client.With("X-Forwarded-For", "203.0.113.2").Get("/api/one").Status == 429; got != tt.limited {
-			t.Errorf("%v: limited is %v", tt.proxies, got)
+			t.Errorf("proxies %v: limited is %v", tt.proxies, got)
 		}
 	}
 }
 
-// The edge of some platforms appends its own address, which all clients have in common.
+// The edge of some platforms appends its own address, which is the same for all
+// clients.
 func TestClientIPHeader(t *testing.T) {
 	for _, tt := range []struct {
 		proxies []string
@@ -121,7 +122,7 @@ func TestClientIPHeader(t *testing.T) {
 	}{
 		{[]string{"127.0.0.0/8"}, "Fly-Client-IP", false},
 		{[]string{"127.0.0.0/8"}, "", true},
-		{[]string{"127.0.0.0/8"}, "CF-Connecting-IP", true}, // which the proxy does not send
+		{[]string{"127.0.0.0/8"}, "CF-Connecting-IP", true}, // not sent by the proxy
 		{nil, "Fly-Client-IP", true},
 	} {
 		client := webtest.NewWith(t, web.Config{
@@ -131,7 +132,7 @@ func TestClientIPHeader(t *testing.T) {
 			return client.With("X-Forwarded-For", address+", 66.241.124.10").With("Fly-Client-IP", address).Get("/api/one").Status
 		}
 		if first, second := through("203.0.113.1"), through("203.0.113.2"); first != 200 || (second == 429) != tt.limited {
-			t.Errorf("by %q from %v the clients get %d and %d", tt.header, tt.proxies, first, second)
+			t.Errorf("header %q, proxies %v: statuses %d and %d", tt.header, tt.proxies, first, second)
 		}
 	}
 }
@@ -146,15 +147,15 @@ func TestCORS(t *testing.T) {
 	}{{open, ours, ours}, {open, theirs, ""}, {open, "null", ""}, {open, "", ""}, {closed, ours, ""}} {
 		client := tt.client.With("Origin", tt.origin)
 		if got := client.Get("/one").Expect(200).Header("Access-Control-Allow-Origin"); got != tt.allowed {
-			t.Errorf("origin %q is allowed %q", tt.origin, got)
+			t.Errorf("origin %q: Access-Control-Allow-Origin is %q", tt.origin, got)
 		}
 		preflight := client.With("Access-Control-Request-Method", "GET").Send(http.MethodOptions, "/one", nil).Expect(204)
 		if got := preflight.Header("Access-Control-Allow-Methods") != ""; got != (tt.allowed != "") {
-			t.Errorf("the preflight of %q is allowed: %v", tt.origin, got)
+			t.Errorf("origin %q: preflight allowed: %v", tt.origin, got)
 		}
 	}
 	if !strings.Contains(open.Get("/one").Header("Vary"), "Origin") {
-		t.Error("answers do not vary by origin")
+		t.Error("responses lack Vary: Origin")
 	}
 }
 
@@ -168,10 +169,10 @@ func TestRateLimit(t *testing.T) {
 		}
 		answer.Expect(want)
 		if got := answer.Header("RateLimit-Remaining"); got != string(rune('0'+left)) {
-			t.Errorf("request %d has %s left", i, got)
+			t.Errorf("request %d: %s left", i, got)
 		}
 		if answer.Header("RateLimit-Limit") != "3" || answer.Header("RateLimit-Policy") != "3;w=60" || answer.Header("RateLimit-Reset") != "60" {
-			t.Errorf("headers are %v", answer.Headers())
+			t.Errorf("headers: %v", answer.Headers())
 		}
 		if retry := answer.Header("Retry-After"); (retry == "60") != (want == 429) {
 			t.Errorf("Retry-After is %q", retry)
@@ -199,14 +200,14 @@ func TestETags(t *testing.T) {
 	first := client.Get("/note").Expect(200)
 	tag := first.Header("ETag")
 	if !strings.HasPrefix(tag, `"`) || first.Header("Cache-Control") != "private, no-cache" {
-		t.Errorf("headers are %v", first.Headers())
+		t.Errorf("headers: %v", first.Headers())
 	}
 	for given, want := range map[string]int{
 		tag: 304, "W/" + tag: 304, `"x", ` + tag: 304, "*": 304, `"x"`: 200, "": 200,
 	} {
 		answer := client.With("If-None-Match", given).Get("/note").Expect(want)
 		if want == 304 && (len(answer.Body()) > 0 || answer.Header("ETag") != tag || answer.Header("Content-Type") != "") {
-			t.Errorf("304 has %v and %s", answer.Headers(), answer.Body())
+			t.Errorf("304 with headers %v and body %s", answer.Headers(), answer.Body())
 		}
 	}
 	title = "b"
@@ -266,34 +267,34 @@ func TestCompression(t *testing.T) {
 	} {
 		answer := client.With("Accept-Encoding", tt.accept).Get(tt.path).Expect(200)
 		if got := answer.Header("Content-Encoding"); got != tt.coding {
-			t.Errorf("%s for %q is %q", tt.path, tt.accept, got)
+			t.Errorf("%s for %q: Content-Encoding is %q", tt.path, tt.accept, got)
 			continue
 		}
 		if plain, coded := client.Get(tt.path).Body(), decode(t, tt.coding, answer.Body()); !bytes.Equal(plain, coded) {
-			t.Errorf("%s by %q gave %d bytes of %d", tt.path, tt.coding, len(coded), len(plain))
+			t.Errorf("%s with %q: %d bytes, want %d", tt.path, tt.coding, len(coded), len(plain))
 		}
 		if vary := strings.Contains(answer.Header("Vary"), "Accept-Encoding"); vary != (tt.path != "/image" && tt.path != "/empty") {
-			t.Errorf("%s varies: %v", tt.path, vary)
+			t.Errorf("%s: varies by encoding: %v", tt.path, vary)
 		}
 	}
 	gzipped := client.With("Accept-Encoding", "gzip")
 	if got := gzipped.Get("/encoded").Body(); string(got) != long {
-		t.Error("what was encoded is encoded again")
+		t.Error("an encoded response was encoded again")
 	}
-	// Other bytes have another tag, by which the client knows them again.
+	// An encoded response has its own ETag, which the client can send back.
 	if got := gzipped.Get("/pieces").Header("ETag"); got != `"strong-gzip"` {
-		t.Errorf("the tag of other bytes is %q", got)
+		t.Errorf("ETag of the encoded response is %q", got)
 	}
 	for _, coding := range []string{"", "zstd", "br", "gzip"} {
 		coded := client.With("Accept-Encoding", coding)
 		tag := coded.Get("/long").Header("ETag")
 		if again := coded.With("If-None-Match", tag).Get("/long").Expect(304); again.Header("ETag") != tag || !strings.Contains(again.Header("Vary"), "Accept-Encoding") {
-			t.Errorf("304 for %s has %v", tag, again.Headers())
+			t.Errorf("304 for %s: headers %v", tag, again.Headers())
 		}
 		client.With("If-None-Match", tag).Get("/long").Expect(304)
 	}
 	if got := gzipped.Send(http.MethodHead, "/long", nil).Header("Content-Encoding"); got != "" {
-		t.Errorf("HEAD is encoded by %q", got)
+		t.Errorf("HEAD has Content-Encoding %q", got)
 	}
 }
 
@@ -333,11 +334,11 @@ func TestAccessLog(t *testing.T) {
 	}
 	for key, want := range map[string]any{"msg": "request", "method": "GET", "path": "/notes/7", "status": 422.0, "client": "192.0.2.1", "bytes": float64(answer.Body.Len())} {
 		if record[key] != want {
-			t.Errorf("%s is %v in %s", key, record[key], out.String())
+			t.Errorf("unexpected %s %v in %s", key, record[key], out.String())
 		}
 	}
 	if record["request_id"] == nil || strings.Contains(out.String(), "hidden") {
-		t.Errorf("the record is %s", out.String())
+		t.Errorf("unexpected record: %s", out.String())
 	}
 	out.Reset()
 	serve(app, httptest.NewRequest(http.MethodGet, "/healthz", nil))
@@ -363,13 +364,12 @@ func TestGuardsAndMiddlewareRunInOrder(t *testing.T) {
 		}}.Under("/v1").Under("/api"))
 	client.Get("/api/v1/x").Expect(200)
 	if got := strings.Join(order, ", "); got != "use a, use b, first, second, before" {
-		t.Errorf("the order is %s", got)
+		t.Errorf("order: %s", got)
 	}
 }
 
-// TestMiddlewareMayCollectErrors is about Gin's habits: an error that was
-// collected beside an answer does not spoil it, and without an answer it is
-// one.
+// TestMiddlewareMayCollectErrors covers a Gin convention: an error collected beside a
+// response is ignored, and without a response it becomes one.
 func TestMiddlewareMayCollectErrors(t *testing.T) {
 	client := webtest.New(t, web.Module{Name: "gin", Routes: []web.Route{
 		web.Handle(http.MethodGet, "/collected", func(c *gin.Context) {
@@ -382,7 +382,7 @@ func TestMiddlewareMayCollectErrors(t *testing.T) {
 		web.Handle(http.MethodGet, "/unanswered", func(c *gin.Context) { _ = c.Error(io.ErrUnexpectedEOF) }),
 	}})
 	if got := client.Get("/collected").Expect(200).Body(); string(got) != "fine" {
-		t.Errorf("the answer is %s", got)
+		t.Errorf("the response is %s", got)
 	}
 	client.Get("/aborted").Expect(http.StatusTeapot)
 	client.Get("/unanswered").Expect(500)

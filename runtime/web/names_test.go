@@ -32,8 +32,8 @@ type namedBody struct {
 	Blobs  Null[[][]byte]        `json:"blobs"`
 }
 
-// decoded is what a body of type T becomes, and the fields that are refused,
-// each with its rule.
+// decoded returns the decoded body and the status with the rejected fields and their
+// rules, or "" if it is valid.
 func decoded[T any](t *testing.T, raw string) (T, string) {
 	t.Helper()
 	rules := newRules()
@@ -114,7 +114,7 @@ func TestNames(t *testing.T) {
 	for _, twice := range []int{0, maxLinear - 2, maxLinear - 1, maxLinear, maxLinear + 1, 2 * maxLinear} {
 		raw := "{" + strings.Join(many, ",") + fmt.Sprintf(`,"f%d":1}`, twice)
 		if _, got := decoded[namedBody](t, raw); got != fmt.Sprintf("422 f%d single", twice) {
-			t.Errorf("the name %d twice of %d: %q", twice, len(many), got)
+			t.Errorf("name %d of %d repeated: %q", twice, len(many), got)
 		}
 	}
 }
@@ -134,14 +134,14 @@ func TestWholeNumbers(t *testing.T) {
 		}
 	}
 	if _, refused := decoded[namedBody](t, `{"small":-1.0}`); refused != "422 small type" {
-		t.Errorf("-1.0 for what is not negative: %q", refused)
+		t.Errorf("-1.0 for an unsigned field: %q", refused)
 	}
 	if got, refused := decoded[namedBody](t, `{"ratio":1.0,"count":2.0}`); refused != "" || got.Ratio != 1 || got.Count != 2 {
 		t.Errorf("%+v, %q", got, refused)
 	}
 }
 
-// What a body of many names costs grows as the body does.
+// The cost of a body with many names grows linearly.
 func BenchmarkNames(b *testing.B) {
 	for _, count := range []int{8, 1000, 100_000} {
 		var raw strings.Builder

@@ -14,7 +14,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// version is a resource that is changed, and never forgets how often.
+// version is a resource with a version number.
 type version struct {
 	Number int64  `json:"number"`
 	Text   string `json:"text"`
@@ -27,7 +27,7 @@ type versionInput struct {
 	}
 }
 
-// versions serves one resource, of the key 1, in every way that writes.
+// versions serves one resource, with the key 1, with every kind of write.
 func versions(t *testing.T) (*webtest.Client, *atomic.Int64) {
 	t.Helper()
 	var number atomic.Int64
@@ -50,7 +50,7 @@ func versions(t *testing.T) (*webtest.Client, *atomic.Int64) {
 		return nil
 	}}
 	return webtest.New(t, web.Module{Name: "versions", Routes: []web.Route{
-		web.Delete("/versions/:id", remove), // before what reads it
+		web.Delete("/versions/:id", remove), // mounted before the GET route
 		web.Get("/versions/:id", show),
 		web.Put("/versions/:id", change),
 		web.Patch("/versions/:id", change),
@@ -95,26 +95,26 @@ func TestIfMatch(t *testing.T) {
 			client.With("If-Match", given).Send(tc.method, tc.path, tc.body).Expect(http.StatusPreconditionFailed)
 		}
 		if number.Load() != before {
-			t.Errorf("%s wrote in spite of If-Match", tc.method)
+			t.Errorf("%s ignored If-Match", tc.method)
 		}
 		client.Send(tc.method, tc.path, tc.body).Expect(tc.success)
 	}
-	// What cannot be read is answered as without If-Match.
+	// A resource that cannot be read gives the same response as without If-Match.
 	if got := client.With("If-Match", "*").Put("/versions/2", body).Expect(404).JSON()["error"]; got != "Version not found" {
-		t.Errorf("it says %v", got)
+		t.Errorf("error is %v", got)
 	}
 	client.With("If-Match", "*").Put("/versions/abc", body).Expect(404)
 	client.With("If-Match", tag()).Put("/versions/1", map[string]any{}).Expect(422)
 	client.With("If-Match", tag()).Put("/hidden/1", body).Expect(403)
 	client.With("If-Match", tag()).With("X-Admin", "1").Put("/hidden/1", body).Expect(200)
-	// There is nothing to match, or only what is alike.
+	// There is no ETag, or only a weak one.
 	client.With("If-Match", "*").Post("/versions/1/publish", nil).Expect(412)
 	client.With("If-Match", `W/"1"`).Put("/weak/1", body).Expect(412)
 	client.With("If-Match", "*").Put("/weak/1", body).Expect(200)
 }
 
-// If-None-Match names what must not be there, on a way to write (RFC 9110, 13.1.2).
-func TestIfNoneMatchOfWrites(t *testing.T) {
+// If-None-Match on a write lists ETags that must not match (RFC 9110, 13.1.2).
+func TestIfNoneMatchOnWrites(t *testing.T) {
 	t.Parallel()
 	client, number := versions(t)
 	body := map[string]any{"text": "new"}
@@ -126,23 +126,23 @@ func TestIfNoneMatchOfWrites(t *testing.T) {
 		}
 		client.With("If-None-Match", `"other"`).With("If-Match", `"other"`).Send(method, "/versions/1", sent).Expect(http.StatusPreconditionFailed)
 		if number.Load() != before {
-			t.Errorf("%s wrote in spite of If-None-Match", method)
+			t.Errorf("%s ignored If-None-Match", method)
 		}
 		client.With("If-None-Match", `"other"`).Send(method, "/versions/1", sent)
 		client.With("If-None-Match", `"other"`).With("If-Match", "*").Send(method, "/versions/1", sent)
 		if number.Load() != before+2 {
-			t.Errorf("%s did not write what If-None-Match allows", method)
+			t.Errorf("%s was rejected although If-None-Match allows it", method)
 		}
 	}
-	// There is none yet: it is the route that decides.
+	// The resource does not exist: the route decides.
 	client.With("If-None-Match", "*").Put("/versions/2", body).Expect(200)
 	client.With("If-None-Match", "*").Put("/versions/abc", body).Expect(404)
 	client.With("If-None-Match", "*").Put("/hidden/1", body).Expect(403)
 	client.With("If-None-Match", "*").Post("/versions/1/publish", nil).Expect(204)
 }
 
-// A read too answers only what If-Match names (RFC 9110, 13.1.1).
-func TestIfMatchOfReads(t *testing.T) {
+// If-Match applies to reads as well (RFC 9110, 13.1.1).
+func TestIfMatchOnReads(t *testing.T) {
 	t.Parallel()
 	client, _ := versions(t)
 	tag := client.Get("/versions/1").Expect(200).Header("ETag")
@@ -154,7 +154,7 @@ func TestIfMatchOfReads(t *testing.T) {
 	client.With("If-Match", "*").Get("/versions/2").Expect(404)
 }
 
-func TestOneOfEqualWritesWins(t *testing.T) {
+func TestConcurrentConditionalWrites(t *testing.T) {
 	t.Parallel()
 	client, number := versions(t)
 	tag := client.Get("/versions/1").Header("ETag")
@@ -172,6 +172,6 @@ func TestOneOfEqualWritesWins(t *testing.T) {
 	}
 	wg.Wait()
 	if won.Load() != 1 || number.Load() != 1 {
-		t.Errorf("%d writes won, %d were done", won.Load(), number.Load())
+		t.Errorf("%d writes succeeded, %d were executed; want 1", won.Load(), number.Load())
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// ruled has one field a rule.
+// ruled has one field per rule.
 type ruled struct {
 	Text     string                    `json:"text" binding:"omitempty,min=2,max=4"`
 	Exact    string                    `json:"exact" binding:"omitempty,len=2"`
@@ -86,7 +86,7 @@ func TestRules(t *testing.T) {
 	} {
 		d := client.Post("/rules", body).Expect(422).Details()
 		if len(d) != 1 || d[0].Field+" "+d[0].Rule+": "+d[0].Message != want {
-			t.Errorf("%s gave %+v, not %s", body, d, want)
+			t.Errorf("%s: %+v, want %s", body, d, want)
 		}
 	}
 }

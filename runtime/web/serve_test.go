@@ -24,7 +24,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// running is an application that serves on a port of its own.
+// running is an application served on its own port.
 type running struct {
 	app  *web.App
 	addr string
@@ -60,12 +60,12 @@ func (r running) wait(t *testing.T) error {
 	case err := <-r.done:
 		return err
 	case <-time.After(15 * time.Second):
-		t.Fatal("it does not stop")
+		t.Fatal("the server does not stop")
 		return nil
 	}
 }
 
-// get sends a request on a connection of its own.
+// get sends a request on a new connection.
 func (r running) get(path string) (status int, body string, err error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	answer, err := client.Get("http://" + r.addr + path)
@@ -104,18 +104,18 @@ func TestServeDrains(t *testing.T) {
 	deadline := time.Now().Add(5 * time.Second)
 	for {
 		if _, _, err := r.get("/healthz"); err != nil {
-			break // nothing is accepted any more
+			break // no more connections are accepted
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("it still accepts")
+			t.Fatal("connections are still accepted")
 		}
 	}
 	if w := serve(r.app, httptest.NewRequest(http.MethodGet, "/readyz", nil)); w.Code != 503 {
-		t.Errorf("while it drains it is %d", w.Code)
+		t.Errorf("/readyz while draining: status %d", w.Code)
 	}
 	release <- true
 	if got := <-answer; got != `200"done"<nil>` {
-		t.Errorf("the request under way got %s", got)
+		t.Errorf("the request in progress got %s", got)
 	}
 	if err := r.wait(t); err != nil {
 		t.Error(err)
@@ -125,39 +125,40 @@ func TestServeDrains(t *testing.T) {
 	}
 }
 
-// Told to end, it says so at /readyz and serves on until the delay is over.
-func TestServeGoesOnForTheDelay(t *testing.T) {
+// After the shutdown signal /readyz fails, and requests are served until the delay is
+// over.
+func TestServeShutdownDelay(t *testing.T) {
 	const delay = 700 * time.Millisecond
 	r := runWith(t, web.Config{Env: web.Test, ShutdownDelay: delay}, web.Module{
 		Name:   "one",
 		Routes: []web.Route{web.Get("/one", func(*gin.Context, web.None) (string, error) { return "one", nil })},
 	})
 	if status, _, err := r.get("/readyz"); status != 200 || err != nil {
-		t.Fatalf("ready is %d, %v", status, err)
+		t.Fatalf("/readyz: status %d, %v", status, err)
 	}
-	told := time.Now()
+	begin := time.Now()
 	r.stop()
 	unready := 0
-	for time.Since(told) < delay*3/4 {
+	for time.Since(begin) < delay*3/4 {
 		if status, _, err := r.get("/one"); status != 200 || err != nil {
-			t.Fatalf("served %d after %s, %v", status, time.Since(told), err)
+			t.Fatalf("status %d after %s, %v", status, time.Since(begin), err)
 		}
 		if status, _, _ := r.get("/readyz"); status == 503 {
 			unready++
 		}
 	}
 	if unready == 0 {
-		t.Error("/readyz has never said that it ends")
+		t.Error("/readyz never returned 503")
 	}
-	if err := r.wait(t); err != nil || time.Since(told) < delay {
-		t.Errorf("it ended after %s with %v", time.Since(told), err)
+	if err := r.wait(t); err != nil || time.Since(begin) < delay {
+		t.Errorf("stopped after %s with %v", time.Since(begin), err)
 	}
 	if _, _, err := r.get("/one"); err == nil {
-		t.Error("it still listens")
+		t.Error("the server still listens")
 	}
 }
 
-// A module without space is told, and read from.
+// A module that is out of space is reported as degraded.
 func TestDegraded(t *testing.T) {
 	err := fault.NoSpace(errors.New("full"))
 	r := run(t, web.Module{Name: "disk", Ready: func(context.Context) error { return fmt.Errorf("wrapped: %w", err) }})
@@ -167,9 +168,9 @@ func TestDegraded(t *testing.T) {
 	}
 }
 
-// Probes are not limited: however many come, the modules are asked once at a time, and
-// not for a client that has left.
-func TestReadinessIsAskedOnceAtATime(t *testing.T) {
+// Probes are not rate limited: concurrent ones share one check of the modules, which
+// is not cancelled when a client disconnects.
+func TestConcurrentProbesShareOneCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
 		release := make(chan struct{})
@@ -186,28 +187,28 @@ func TestReadinessIsAskedOnceAtATime(t *testing.T) {
 		for range 20 {
 			probes.Go(func() {
 				if w := serve(app, httptest.NewRequestWithContext(leaves, http.MethodGet, "/readyz", nil)); w.Code != 200 {
-					t.Errorf("it is %d", w.Code)
+					t.Errorf("status %d", w.Code)
 				}
 			})
 		}
 		synctest.Wait()
 		leave()
 		if n := asked.Load(); n != 1 {
-			t.Errorf("%d probes ask at once", n)
+			t.Errorf("%d concurrent checks", n)
 		}
 		close(release)
 		probes.Wait()
 		serve(app, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		if n := asked.Load(); n != 2 {
-			t.Errorf("the next probe makes it %d", n)
+			t.Errorf("%d checks after the next probe, want 2", n)
 		}
 	})
 }
 
-func TestServeEndsWithItsBackgroundWork(t *testing.T) {
+func TestServeFailsWithBackgroundWork(t *testing.T) {
 	r := run(t, web.Module{Name: "worker", Run: func(context.Context) error { return errors.New("out of coffee") }})
 	if err := r.wait(t); err == nil || err.Error() != "worker: out of coffee" {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("stopped with %v", err)
 	}
 }
 
@@ -220,19 +221,19 @@ func TestReadiness(t *testing.T) {
 		return nil
 	}})
 	if status, _, err := r.get("/readyz"); status != 200 {
-		t.Errorf("it is %d, %v", status, err)
+		t.Errorf("status %d, %v", status, err)
 	}
 	broken.Store(true)
 	status, body, _ := r.get("/readyz")
 	if status != 503 || !strings.Contains(body, `"field":"db"`) || strings.Contains(body, "secret") {
-		t.Errorf("it is %d with %s", status, body)
+		t.Errorf("status %d: %s", status, body)
 	}
 	if status, _, _ := r.get("/healthz"); status != 200 {
-		t.Errorf("it lives with %d", status)
+		t.Errorf("/healthz: status %d", status)
 	}
 }
 
-func TestServeOnASocket(t *testing.T) {
+func TestServeOnUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.sock")
 	// Left behind by a process that was killed.
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
@@ -248,11 +249,11 @@ func TestServeOnASocket(t *testing.T) {
 		client  string
 	}{
 		{[]string{"127.0.0.1"}, "203.0.113.9", "203.0.113.9"},
-		{[]string{"127.0.0.1"}, "198.51.100.1, 203.0.113.9", "203.0.113.9"}, // what the client had written before
+		{[]string{"127.0.0.1"}, "198.51.100.1, 203.0.113.9", "203.0.113.9"}, // the first address was sent by the client
 		{[]string{"10.0.0.0/8"}, "203.0.113.9", "127.0.0.1"},
-		{nil, "203.0.113.9", "127.0.0.1"}, // nobody said that a proxy connects there
+		{nil, "203.0.113.9", "127.0.0.1"}, // no trusted proxy
 		{nil, "", "127.0.0.1"},
-		{[]string{"127.0.0.1"}, "nonsense", "127.0.0.1"}, // and not what another header says
+		{[]string{"127.0.0.1"}, "nonsense", "127.0.0.1"}, // other headers are ignored
 	} {
 		config := web.Config{Env: web.Test, Addr: "unix:" + path, TrustedProxies: tt.proxies}
 		app, err := web.New(config, discard(), web.Module{Name: "ip", Routes: []web.Route{
@@ -278,7 +279,7 @@ func TestServeOnASocket(t *testing.T) {
 			}
 		}
 		if string(body) != `"`+tt.client+`"` {
-			t.Errorf("with the proxies %v and %q the client is %s", tt.proxies, tt.header, body)
+			t.Errorf("proxies %v, header %q: client is %s", tt.proxies, tt.header, body)
 		}
 		client.CloseIdleConnections()
 		cancel()
@@ -288,7 +289,7 @@ func TestServeOnASocket(t *testing.T) {
 	}
 }
 
-func TestServeSaysThatItCannotListen(t *testing.T) {
+func TestServeReportsListenErrors(t *testing.T) {
 	for _, addr := range []string{"192.0.2.1:8000", "unix:" + filepath.Join(t.TempDir(), "absent", "app.sock")} {
 		app, err := web.New(web.Config{Env: web.Test, Addr: addr}, discard())
 		if err != nil {
@@ -300,19 +301,19 @@ func TestServeSaysThatItCannotListen(t *testing.T) {
 	}
 }
 
-func TestServeSaysThatTheAddressIsTaken(t *testing.T) {
+func TestServeReportsAddressInUse(t *testing.T) {
 	r := run(t)
 	app, err := web.New(web.Config{Env: web.Test, Addr: r.addr}, discard())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := app.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), "is in use\n") || !strings.Contains(err.Error(), "try:") {
-		t.Errorf("it says %v", err)
+		t.Errorf("unexpected error: %v", err)
 	}
 }
 
-// TestHostileConnections sends what no client should, and then asks whether
-// the server lives.
+// TestHostileConnections sends malformed and malicious requests, after each of which
+// the server must still work.
 func TestHostileConnections(t *testing.T) {
 	r := run(t, notes())
 	send := func(text string) string {
@@ -334,7 +335,7 @@ func TestHostileConnections(t *testing.T) {
 		"two lengths":         {"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 400"},
 		"length and chunks":   {"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 4"},
 		"chunks without end":  {"POST /small HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("10\r\n                \r\n", 100), "HTTP/1.1 413"},
-		"a length that lies":  {"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{}", "HTTP/1.1 413"},
+		"a wrong length":      {"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{}", "HTTP/1.1 413"},
 		"another protocol":    {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "HTTP/1.1 400"},
 		"an odd method":       {"BREW /notes HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405"},
 		"an encoded path":     {"GET /%2e%2e/%00/\xff HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404"},
@@ -342,16 +343,15 @@ func TestHostileConnections(t *testing.T) {
 		"a path with a query": {"GET /notes?" + strings.Repeat("page=1&", 5000) + " HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 422"},
 	} {
 		if got := send(tt.text); !strings.HasPrefix(got, tt.want) {
-			t.Errorf("%s: %q, not %q", name, got, tt.want)
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 		if status, _, err := r.get("/notes"); status != 200 {
-			t.Fatalf("after %s it is %d, %v", name, status, err)
+			t.Fatalf("after %s: status %d, %v", name, status, err)
 		}
 	}
 }
 
-// TestSlowBodiesAreCut gives a route a short deadline and a body that never
-// ends.
+// TestSlowBodiesAreCut sends an incomplete body to a route with a short deadline.
 func TestSlowBodiesAreCut(t *testing.T) {
 	r := run(t, web.Module{Name: "slow", Routes: []web.Route{
 		web.Post("/slow", func(*gin.Context, struct{ Body noteBody }) (int, error) { return 0, nil }).Within(300 * time.Millisecond),
@@ -366,18 +366,18 @@ func TestSlowBodiesAreCut(t *testing.T) {
 	begin := time.Now()
 	all, err := io.ReadAll(conn)
 	if err != nil {
-		t.Errorf("the connection is not cut: %v", err)
+		t.Errorf("the connection is not closed: %v", err)
 	}
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	if len(all) > 0 && !bytes.HasPrefix(all, []byte("HTTP/1.1 408")) {
-		t.Errorf("it answers %s", all)
+		t.Errorf("unexpected response: %s", all)
 	}
 }
 
-// TestRequestsHaveADeadline of their route: what a client asks for, such as an
-// upgrade, changes nothing.
+// TestRequestsHaveADeadline checks the deadlines of routes, on which request headers
+// such as Upgrade have no influence.
 func TestRequestsHaveADeadline(t *testing.T) {
 	var left time.Duration
 	handler := func(c *gin.Context) {
@@ -406,15 +406,14 @@ func TestRequestsHaveADeadline(t *testing.T) {
 			r.Header.Set("Upgrade", upgrade)
 			app.ServeHTTP(httptest.NewRecorder(), r)
 			if left > want || left < want-5*time.Second {
-				t.Errorf("%s with Upgrade %q has %v", path, upgrade, left)
+				t.Errorf("%s with Upgrade %q: %v left", path, upgrade, left)
 			}
 		}
 	}
 }
 
-// TestHalfAnAnswerIsNotWhole breaks the connection when a handler panics
-// after it has begun to write.
-func TestHalfAnAnswerIsNotWhole(t *testing.T) {
+// TestTruncatedResponseAbortsConnection panics after the response has been started.
+func TestTruncatedResponseAbortsConnection(t *testing.T) {
 	r := run(t, web.Module{Name: "half", Routes: []web.Route{
 		web.Handle(http.MethodGet, "/half", func(c *gin.Context) {
 			c.Header("Content-Type", "text/plain")
@@ -426,7 +425,7 @@ func TestHalfAnAnswerIsNotWhole(t *testing.T) {
 	}})
 	for _, path := range []string{"/half", "/abort"} {
 		if status, body, err := r.get(path); err == nil {
-			t.Errorf("%s is whole: %d %s", path, status, body)
+			t.Errorf("%s: no error: %d %s", path, status, body)
 		}
 	}
 }

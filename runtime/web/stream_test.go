@@ -26,7 +26,7 @@ type chapter struct {
 	Raw   json.RawMessage `json:"raw"`
 	At    time.Time       `json:"at,omitzero"`
 	Kept  string          `json:"-"`
-	_     *chapter        // of no JSON
+	_     *chapter        // not exported, so not in JSON
 }
 
 type shelfmark struct {
@@ -34,8 +34,7 @@ type shelfmark struct {
 	Empty string `json:"empty,omitempty"`
 }
 
-// book is an answer with everything that the encoding of one in pieces has to
-// leave as it is.
+// book covers everything that the streaming encoder must handle like encoding/json.
 type book struct {
 	shelfmark
 	Title    string         `json:"title"`
@@ -52,9 +51,8 @@ type book struct {
 
 func long(of string, n int) string { return strings.Repeat(of, n) }
 
-// TestLargeAnswersAreWhatTheyAre compares answers in pieces with what
-// encoding/json makes of them.
-func TestLargeAnswersAreWhatTheyAre(t *testing.T) {
+// TestLargeResponses compares streamed responses with encoding/json.
+func TestLargeResponses(t *testing.T) {
 	t.Parallel()
 	text := long("<é\x01\"&> \u2028", 40_000)
 	one := chapter{ID: 1, Text: text, Notes: &text, Tags: []string{"a"}, Raw: json.RawMessage(`{"a": [1]}`), At: time.Unix(1, 5)}
@@ -75,22 +73,22 @@ func TestLargeAnswersAreWhatTheyAre(t *testing.T) {
 				client := webtest.New(t, web.Module{Name: "book", Routes: []web.Route{served(answer)}})
 				got := client.Get("/book").Expect(200)
 				if string(got.Body()) != string(want) {
-					t.Errorf("%d bytes, not the %d\n%.300s\n%.300s", len(got.Body()), len(want), got.Body(), want)
+					t.Errorf("%d bytes, want %d\n%.300s\n%.300s", len(got.Body()), len(want), got.Body(), want)
 				}
 				tag := got.Header("ETag")
 				if again := client.Get("/book").Header("ETag"); again != tag || tag == "" {
-					t.Errorf("the tag is %q, and %q", tag, again)
+					t.Errorf("ETags are %q and %q", tag, again)
 				}
 				client.With("If-None-Match", tag).Get("/book").Expect(304)
 				if head := client.Send(http.MethodHead, "/book", nil).Expect(200); head.Header("ETag") != tag {
-					t.Errorf("HEAD has %v", head.Headers())
+					t.Errorf("HEAD: headers %v", head.Headers())
 				}
 			})
 		}
 	}
 }
 
-// served is a route that answers what it is given, as its type.
+// served returns a route that responds with answer.
 func served(answer any) web.Route {
 	switch answer := answer.(type) {
 	case []chapter:
@@ -101,9 +99,9 @@ func served(answer any) web.Route {
 	panic(reflect.TypeOf(answer))
 }
 
-// TestLargePageTakesLittleMemory answers 100 rows of the longest text that fields
-// have by default, three in each, of what is longest in JSON.
-func TestLargePageTakesLittleMemory(t *testing.T) {
+// TestLargePageMemory serves 100 rows with three fields of the default maximum
+// length, in characters with the longest JSON form.
+func TestLargePageMemory(t *testing.T) {
 	const fields, most = 3, 64 << 20
 	text := long("<", 64<<10)
 	page := make([]struct{ A, B, C string }, 100)
@@ -123,14 +121,14 @@ func TestLargePageTakesLittleMemory(t *testing.T) {
 	app.ServeHTTP(w, r)
 	runtime.ReadMemStats(&after)
 	if want := 100 * fields * 6 * len(text); w.n < want {
-		t.Fatalf("%d bytes were written, not %d", w.n, want)
+		t.Fatalf("%d bytes were written, want %d", w.n, want)
 	}
 	if all := after.TotalAlloc - before.TotalAlloc; all > most {
-		t.Errorf("an answer of %d MiB allocates %d MiB", w.n>>20, all>>20)
+		t.Errorf("a response of %d MiB allocates %d MiB", w.n>>20, all>>20)
 	}
 }
 
-// counted is a client that keeps nothing.
+// counted is a response writer that only counts bytes.
 type counted struct {
 	header http.Header
 	n      int

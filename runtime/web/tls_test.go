@@ -25,7 +25,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// writeCertificate writes one of a name, as of that many minutes ago.
+// writeCertificate writes a certificate for name, modified that many minutes ago.
 func writeCertificate(t *testing.T, c web.Config, name string, minutes int) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -66,7 +66,8 @@ func TestTLS(t *testing.T) {
 	r := runWith(t, c, web.Module{Name: "one", Routes: []web.Route{
 		web.Get("/one", func(c *gin.Context, _ web.None) (string, error) { return c.Request.Proto, nil }),
 	}})
-	// ask asks on a connection of its own, and returns whose certificate it saw.
+	// ask sends a request on a new connection, and returns the certificate's name and
+	// the protocol.
 	ask := func() (name, protocol string) {
 		t.Helper()
 		client := http.Client{Transport: &http.Transport{
@@ -78,29 +79,29 @@ func TestTLS(t *testing.T) {
 		}
 		defer answer.Body.Close()
 		if answer.StatusCode != http.StatusOK || answer.Header.Get("Strict-Transport-Security") == "" {
-			t.Errorf("by HTTPS it answers %s with %v", answer.Status, answer.Header)
+			t.Errorf("HTTPS: status %s, headers %v", answer.Status, answer.Header)
 		}
 		return answer.TLS.PeerCertificates[0].Subject.CommonName, answer.Proto
 	}
 	if name, protocol := ask(); name != "first.example" || protocol != "HTTP/2.0" {
-		t.Errorf("it is %s by %s", name, protocol)
+		t.Errorf("certificate %s, protocol %s", name, protocol)
 	}
 	writeCertificate(t, c, "second.example", 1)
 	if name, _ := ask(); name != "second.example" {
-		t.Errorf("after a renewal it is %s", name)
+		t.Errorf("certificate after renewal: %s", name)
 	}
-	if err := os.WriteFile(c.TLSCert, []byte("half"), 0o600); err != nil { // and is now
+	if err := os.WriteFile(c.TLSCert, []byte("half"), 0o600); err != nil { // modified now
 		t.Fatal(err)
 	}
 	if name, _ := ask(); name != "second.example" {
-		t.Errorf("while it is written it is %s", name)
+		t.Errorf("certificate while files are replaced: %s", name)
 	}
 	if out, err := health(t, web.Config{Env: web.Test, Addr: r.addr, TLSCert: c.TLSCert, TLSKey: c.TLSKey}); err != nil || out != "{\"status\":\"ready\"}\n" {
 		t.Errorf("health: %q, %v", out, err)
 	}
 }
 
-// health is what the command says.
+// health runs the health command and returns its output.
 func health(t *testing.T, c web.Config, args ...string) (string, error) {
 	t.Helper()
 	app, err := web.New(c, discard())
@@ -136,13 +137,13 @@ func TestHealthCommand(t *testing.T) {
 	<-ill
 	ill <- fault.Unavailable("gone", 0)
 	if _, err := health(t, web.Config{Env: web.Test, Addr: r.addr}); command.ExitCode(err) != command.Failed || !strings.Contains(err.Error(), "store") {
-		t.Errorf("what is not ready: %v", err)
+		t.Errorf("not ready: %v", err)
 	}
 	r.stop()
 	if err := r.wait(t); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := health(t, web.Config{Env: web.Test, Addr: r.addr}); command.ExitCode(err) != command.Failed || !strings.Contains(err.Error(), "try:") {
-		t.Errorf("what is gone: %v", err)
+		t.Errorf("stopped server: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// common is embedded, as lists embed what they share.
+// common is embedded, like the parameters shared by lists.
 type common struct {
 	Page  int    `form:"page,default=1" json:"page"`
 	Order string `form:"order,default=desc" json:"order"`
@@ -41,9 +41,8 @@ type everything struct {
 	Level  int             `header:"X-Level,default=3" json:"level"`
 }
 
-// A route that reads no parameter refuses all of them, unless it is a write that reads
-// nothing of its request.
-func TestUnknownParametersOfEveryRoute(t *testing.T) {
+// A route without parameters rejects all of them, except a write without any input.
+func TestUnknownParameters(t *testing.T) {
 	t.Parallel()
 	type body struct{ Body struct{} }
 	client := webtest.New(t, web.Module{Name: "all", Routes: []web.Route{
@@ -60,12 +59,12 @@ func TestUnknownParametersOfEveryRoute(t *testing.T) {
 			sent = map[string]any{}
 		}
 		if a := client.Send(method, path+"?pag=1", sent); a.Status != want || want == 422 && method != "HEAD" && !strings.Contains(string(a.Body()), "known parameters: none") {
-			t.Errorf("%s answers %d: %s", address, a.Status, a.Body())
+			t.Errorf("%s: status %d: %s", address, a.Status, a.Body())
 		}
 	}
 }
 
-func TestQueryAndHeadersAreRead(t *testing.T) {
+func TestQueryAndHeaders(t *testing.T) {
 	client := webtest.New(t, web.Module{Name: "all", Routes: []web.Route{
 		web.Get("/all", func(_ *gin.Context, in everything) (everything, error) { return in, nil }),
 	}})
@@ -100,7 +99,7 @@ func TestQueryAndHeadersAreRead(t *testing.T) {
 		unmarshal(t, "{"+changed+"}", &want)
 		unmarshal(t, string(client.Get("/all?"+query).Expect(200).Body()), &got)
 		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%s gave %v, not %v", query, got, want)
+			t.Errorf("%s: got %v, want %v", query, got, want)
 		}
 	}
 	for query, count := range map[string]int{"unknown=1": 1, "Page=1": 1, "%zz=1": 1, "page=1&pag=2&other=3&pag=4": 2, "page%20=1": 1} {
@@ -110,7 +109,7 @@ func TestQueryAndHeadersAreRead(t *testing.T) {
 		}
 	}
 	if got := client.With("X-Agent", "me").With("X-Level", "5").Get("/all").JSON(); got["agent"] != "me" || got["level"] != 5.0 {
-		t.Errorf("headers gave %v", got)
+		t.Errorf("from headers: %v", got)
 	}
 	for _, query := range []string{
 		"bool=1", "bool=T", "bool=True", "bool=", "tiny=128", "tiny=1.0", "tiny=+1", "tiny=0x1", "tiny=1_0", "tiny=%201", "count=-1", "ratio=NaN", "ratio=Inf", "ratio=0x1p4", "ratio=1e400",
@@ -119,13 +118,13 @@ func TestQueryAndHeadersAreRead(t *testing.T) {
 		client.Get("/all?" + query).Expect(422)
 	}
 	if d := client.With("X-Level", "high").Get("/all").Expect(422).Details(); len(d) != 1 || d[0].Field != "X-Level" {
-		t.Errorf("a header gave %v", d)
+		t.Errorf("invalid header: %v", d)
 	}
 }
 
-// A row has one address: another spelling of its key is no route, whether it is
-// read, locked or guarded.
-func TestPathsAreSpelledOnce(t *testing.T) {
+// Each row has one URL: other spellings of its key are not found, whether the route
+// reads, is locked or guarded.
+func TestPathsAreCanonical(t *testing.T) {
 	type number struct {
 		ID int64 `uri:"id"`
 	}
@@ -144,7 +143,7 @@ func TestPathsAreSpelledOnce(t *testing.T) {
 	closed := web.Guard{Name: "closed", Check: func(*gin.Context) error { return fault.Forbidden("Forbidden") }}
 	var routes []web.Route
 	for name, of := range map[string]func(path string) []web.Route{
-		"number": spelled[number], "size": spelled[size], "flag": spelled[flag], "key": spelled[key], "word": spelled[word],
+		"number": rowRoutes[number], "size": rowRoutes[size], "flag": rowRoutes[flag], "key": rowRoutes[key], "word": rowRoutes[word],
 	} {
 		for _, r := range of("/" + name) {
 			routes = append(routes, r)
@@ -154,7 +153,7 @@ func TestPathsAreSpelledOnce(t *testing.T) {
 	}
 	client := webtest.New(t, web.Module{Name: "paths", Routes: routes})
 	const id = "0192e4a0-7b3c-7d10-8000-00000000000a"
-	for path, there := range map[string]bool{
+	for path, found := range map[string]bool{
 		"number/34": true, "number/0": true, "number/-7": true, "number/9223372036854775807": true,
 		"number/034": false, "number/00": false, "number/-0": false, "number/-07": false, "number/+34": false, "number/%2B34": false,
 		"number/34.0": false, "number/34e0": false, "number/0x22": false, "number/3_4": false, "number/%2034": false, "number/34%20": false,
@@ -167,23 +166,23 @@ func TestPathsAreSpelledOnce(t *testing.T) {
 		"word/034": true, "word/A": true,
 	} {
 		for prefix, write := range map[string]int{"/": 428, "/closed/": 403} {
-			read := map[bool]int{true: 200, false: 404}[there]
-			if !there {
+			read := map[bool]int{true: 200, false: 404}[found]
+			if !found {
 				write = 404
 			} else if prefix != "/" {
 				read = write
 			}
 			client.Get(prefix + path).Expect(read)
 			client.Put(prefix+path, nil).Expect(write)
-			if prefix == "/" && !there {
+			if prefix == "/" && !found {
 				client.With("If-Match", `"a"`).Put(prefix+path, nil).Expect(404)
 			}
 		}
 	}
 }
 
-// spelled are routes that read and write a row whose address is In.
-func spelled[In any](path string) []web.Route {
+// rowRoutes returns routes that read and write a row with the key In.
+func rowRoutes[In any](path string) []web.Route {
 	h := func(_ *gin.Context, in In) (In, error) { return in, nil }
 	return []web.Route{web.Get(path+"/:id", h), web.Put(path+"/:id", h).Locked()}
 }
@@ -195,7 +194,7 @@ func unmarshal(t *testing.T, text string, into any) {
 	}
 }
 
-func TestBodiesAreRead(t *testing.T) {
+func TestBodies(t *testing.T) {
 	type change struct {
 		Title    *string          `json:"title"`
 		Category web.Null[string] `json:"category"`
@@ -236,23 +235,23 @@ func TestBodiesAreRead(t *testing.T) {
 		var got string
 		client.Patch("/change", body).Expect(200).Into(&got)
 		if got != want {
-			t.Errorf("%s gave %q, not %q", body, got, want)
+			t.Errorf("%s: got %q, want %q", body, got, want)
 		}
 	}
 	for body, want := range map[string]string{"": "false", "{}": "true"} {
 		if got := string(client.Post("/optional", body).Expect(201).Body()); got != want {
-			t.Errorf("an optional body of %q gave %s", body, got)
+			t.Errorf("optional body %q: %s", body, got)
 		}
 	}
 	if got := string(client.Send(http.MethodPost, "/optional", nil).Expect(201).Body()); got != "false" {
-		t.Errorf("no body gave %s", got)
+		t.Errorf("no body: %s", got)
 	}
 	client.Post("/map", `{"a":1,"b":2}`).Expect(201)
 	if d := client.Post("/map", `{"a":1,"b":"x"}`).Expect(422).Details(); len(d) != 1 || d[0].Field != "b" {
-		t.Errorf("a map gave %v", d)
+		t.Errorf("map: %v", d)
 	}
 	if d := client.Post("/any", `{"a":["\u0000"]}`).Expect(422).Details(); len(d) != 1 || d[0].Field != "a[0]" {
-		t.Errorf("any JSON gave %v", d)
+		t.Errorf("raw JSON: %v", d)
 	}
 }
 
@@ -287,7 +286,7 @@ func TestSuccesses(t *testing.T) {
 		body         string
 	}{
 		{"GET", "/get", 200, `{"id":1,"title":"a"}`},
-		{"HEAD", "/get", 200, `{"id":1,"title":"a"}`}, // which net/http leaves out
+		{"HEAD", "/get", 200, `{"id":1,"title":"a"}`}, // net/http drops the body
 		{"GET", "/text", 200, `"\u003c\u0026\u003e"`},
 		{"POST", "/create", 201, `{"id":7,"title":"b"}`},
 		{"POST", "/act", 200, `{"id":0,"title":""}`},
@@ -303,7 +302,7 @@ func TestSuccesses(t *testing.T) {
 	} {
 		answer := client.Send(tt.method, tt.path, nil).Expect(tt.status)
 		if string(answer.Body()) != tt.body {
-			t.Errorf("%s %s gave %s", tt.method, tt.path, answer.Body())
+			t.Errorf("%s %s: body %s", tt.method, tt.path, answer.Body())
 		}
 	}
 	if got := client.Post("/create", nil).Header("Location"); got != "/create/7" {
@@ -313,13 +312,12 @@ func TestSuccesses(t *testing.T) {
 		t.Errorf("Allow is %q", got)
 	}
 	if got := client.Get("/own").Expect(303).Header("Location"); got != "/get" {
-		t.Errorf("a redirect goes to %q", got)
+		t.Errorf("redirect to %q", got)
 	}
 }
 
-// TestStartStops tells that what cannot work is known before the first
-// request.
-func TestStartStops(t *testing.T) {
+// TestInvalidRoutes checks that errors in routes are found before the first request.
+func TestInvalidRoutes(t *testing.T) {
 	route := func(r ...web.Route) web.Module { return web.Module{Name: "broken", Routes: r} }
 	for name, tt := range map[string]struct {
 		module web.Module
@@ -356,7 +354,7 @@ func TestStartStops(t *testing.T) {
 		}) (int, error) {
 			return 0, nil
 		})), "wat"},
-		"a pattern that is none": {route(web.Post("/x", func(*gin.Context, struct {
+		"an invalid pattern": {route(web.Post("/x", func(*gin.Context, struct {
 			Body struct {
 				A string `json:"a" binding:"omitempty,pattern=["`
 			}
@@ -366,8 +364,8 @@ func TestStartStops(t *testing.T) {
 		"two routes of one path": {route(
 			web.Get("/x", func(*gin.Context, web.None) (int, error) { return 0, nil }),
 			web.Get("/x", func(*gin.Context, web.None) (int, error) { return 0, nil })), "already registered"},
-		"an input that is no struct": {route(web.Get("/x", func(*gin.Context, int) (int, error) { return 0, nil })), "not a struct"},
-		"a module in error":          {web.Module{Name: "broken", Err: http.ErrServerClosed}, "broken: http"},
+		"an input that is not a struct": {route(web.Get("/x", func(*gin.Context, int) (int, error) { return 0, nil })), "not a struct"},
+		"a module with an error":        {web.Module{Name: "broken", Err: http.ErrServerClosed}, "broken: http"},
 	} {
 		_, err := web.New(web.Config{Env: web.Test}, discard(), tt.module)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -15,9 +15,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// What no database can hold, or the parser would quietly make something else
-// of, is refused where it is.
-func TestValuesThatCannotBeKept(t *testing.T) {
+// Values that databases cannot store, or that the parser would silently replace, are
+// rejected by field.
+func TestUnstorableValues(t *testing.T) {
 	type kept struct {
 		Text  string              `json:"text"`
 		At    *time.Time          `json:"at"`
@@ -88,7 +88,7 @@ func TestValuesThatCannotBeKept(t *testing.T) {
 				got = fmt.Sprint(answer.Status)
 			}
 			if got != want {
-				t.Errorf("%s %.100s: %s, not %s", path, body, got, want)
+				t.Errorf("%s %.100s: %s, want %s", path, body, got, want)
 			}
 		}
 	}
@@ -100,7 +100,7 @@ func TestValuesThatCannotBeKept(t *testing.T) {
 	}
 }
 
-// BenchmarkManyKeys is what a refused body of 70,000 unknown keys costs.
+// BenchmarkManyKeys measures the rejection of a body with 70,000 unknown keys.
 func BenchmarkManyKeys(b *testing.B) {
 	client := webtest.New(b, notes())
 	var keys strings.Builder

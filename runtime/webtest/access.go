@@ -14,8 +14,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// routes finds each action in the route table.
-func (w *world) routes() {
+// routes checks that the route table has each expected action, and no other.
+func (w *fixture) routes() {
 	module := w.Module(w.gdb)
 	one := w.Path + strings.Repeat("/:id", max(len(w.schema.PrimaryFields), 1))
 	for _, want := range []struct{ action, method, path string }{
@@ -27,38 +27,39 @@ func (w *world) routes() {
 		{"update", "PATCH", one},
 		{"delete", "DELETE", one},
 	} {
-		there := slices.ContainsFunc(module.Routes, func(r web.Route) bool {
+		found := slices.ContainsFunc(module.Routes, func(r web.Route) bool {
 			return r.Method == want.method && matches(module.Prefix+r.Path, want.path)
 		})
-		if expected := w.serves(want.action); there != expected {
-			w.t.Errorf("%s %s is served: %t, not %t; if that is right, say so in Path or Only", want.method, want.path, there, expected)
+		if expected := w.serves(want.action); found != expected {
+			w.t.Errorf("%s %s is served: %t, not %t; if that is right, say so in Path or Only", want.method, want.path, found, expected)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(w.Access)) {
-		if !slices.ContainsFunc(w.all(), func(r web.Route) bool { return w.address(r) == address }) {
+		if !slices.ContainsFunc(w.allRoutes(), func(r web.Route) bool { return w.address(r) == address }) {
 			w.t.Errorf("Access has %q, which the module does not serve", address)
 		}
 	}
 }
 
-// said is what Access says of a route of all, and otherwise what Read or Write does.
-func (w *world) said(route web.Route) (who string, own bool) {
+// access returns the value of Access for a route of allRoutes, or that of Read or
+// Write. own is set if it is from Access.
+func (w *fixture) access(route web.Route) (who string, own bool) {
 	if who, own = w.Access[w.address(route)]; own {
 		return who, true
 	}
-	if reads(route) {
+	if isRead(route) {
 		return w.Read, false
 	}
 	return w.Write, false
 }
 
-// address is what Access calls a route of all.
-func (w *world) address(route web.Route) string {
+// address returns the key in Access for a route of allRoutes.
+func (w *fixture) address(route web.Route) string {
 	return route.Method + " " + strings.TrimPrefix(route.Path, w.Module(w.gdb).Prefix)
 }
 
-// matches reports whether a route serves a path, whatever the names of its
-// parameters are.
+// matches reports whether a route serves a path, ignoring the names of its
+// parameters.
 func matches(route, path string) bool {
 	a, b := strings.Split(route, "/"), strings.Split(path, "/")
 	return slices.EqualFunc(a, b, func(x, y string) bool {
@@ -66,18 +67,18 @@ func matches(route, path string) bool {
 	})
 }
 
-// guards asks every route of the table as nobody and as a plain user, where
-// there is no row.
-func (w *world) guards() {
+// guards sends a request to every route anonymously and as a plain user, for a row
+// that does not exist.
+func (w *fixture) guards() {
 	nobody, bob := w.client.Fresh(), w.as("bob", "user")
-	for _, route := range w.all() {
-		path := w.concrete(route.Path, nowhere(w.schema)[0])
-		who, _ := w.said(route)
+	for _, route := range w.allRoutes() {
+		path := w.pathFor(route.Path, missingKeys(w.schema)[0])
+		who, _ := w.access(route)
 		open := who == "" || who == "all"
 		say := func(who string) string {
 			return fmt.Sprintf("; if that is right, say so: Access: map[string]string{%q: %q}", w.address(route), who)
 		}
-		w.each(route.Method+" "+path, func(w *world) {
+		w.each(route.Method+" "+path, func(w *fixture) {
 			switch a := w.send(nobody, route, path); {
 			case open && a.Status == http.StatusUnauthorized:
 				w.t.Errorf("an anonymous request is answered 401%s", say("user"))
@@ -98,8 +99,8 @@ func (w *world) guards() {
 	}
 }
 
-// concrete is a path that the route serves, of the row with this key.
-func (w *world) concrete(route string, id any) string {
+// pathFor returns a path served by the route, for the row with this key.
+func (w *fixture) pathFor(route string, id any) string {
 	at := strings.Split(w.Path, "/")
 	parts := strings.Split(route, "/")
 	for i, part := range parts {
@@ -114,9 +115,9 @@ func (w *world) concrete(route string, id any) string {
 	return strings.Join(parts, "/")
 }
 
-// others tries every way to ann's rows as another user, to whom the second is
-// public where a row can be.
-func (w *world) others() {
+// others tries every route to ann's rows as another user. The second row is public if
+// rows can be.
+func (w *fixture) others() {
 	rows := make([]stored, 3)
 	var visible []values // to another user
 	for i := range rows {
@@ -132,13 +133,13 @@ func (w *world) others() {
 	}
 	bob, admin := w.as("bob", "user"), w.as("root", "admin")
 	if w.serves("list") {
-		w.each("list", func(w *world) {
+		w.each("list", func(w *fixture) {
 			p := w.list(bob.For(w.t), "")
 			if p.Total != len(visible) || len(p.Items) != len(visible) {
 				w.t.Errorf("another user sees %d rows, not %d", p.Total, len(visible))
 			}
 			for _, item := range p.Items {
-				w.blanks(item)
+				w.checkPrivate(item)
 			}
 			if p := w.list(admin.For(w.t), ""); p.Total != 3 {
 				w.t.Errorf("an administrator sees %d rows, not 3", p.Total)
@@ -156,16 +157,16 @@ func (w *world) others() {
 	}
 	for i, row := range rows[:2] {
 		if w.serves("show") && w.readable(i) {
-			w.blanks(bob.Get(w.at(row.id)).Expect(http.StatusOK).JSON())
+			w.checkPrivate(bob.Get(w.pathOf(row.id)).Expect(http.StatusOK).JSON())
 		}
-		for _, route := range w.below() {
-			w.each(fmt.Sprintf("%s %s of row %d", route.Method, route.Path, i), func(w *world) { w.other(bob, route, row.id, i) })
+		for _, route := range w.rowRoutes() {
+			w.each(fmt.Sprintf("%s %s of row %d", route.Method, route.Path, i), func(w *fixture) { w.other(bob, route, row.id, i) })
 		}
 	}
 	if n := w.count(); n != 3 && w.Write != "user" && w.Write != "all" {
 		w.t.Errorf("%d rows are left, not 3", n)
 	}
-	at := w.at(rows[2].id)
+	at := w.pathOf(rows[2].id)
 	if w.serves("show") {
 		admin.Get(at).Expect(http.StatusOK)
 	}
@@ -177,20 +178,21 @@ func (w *world) others() {
 	}
 }
 
-// shares stores what ann has as another user, who may not learn that she has it.
-func (w *world) shares() {
+// shares stores ann's unique values again as another user, who must not learn that
+// ann has them.
+func (w *fixture) shares() {
 	w.store(3)
 	carol := w.client.Fresh().With("Authorization", "Bearer "+w.token)
 	bodies, one := w.bodies(), false
 	for _, f := range w.Fields {
-		for i, id := range w.foreignTo(f) { // hers, where ann's are not for her to refer to
+		for i, id := range w.foreignTo(f) { // carol's own rows, if she may not refer to ann's
 			if f.Many != "" {
 				id = []any{id}
 			}
 			for _, body := range bodies {
 				if i == 0 && body[f.Name] != nil {
 					body[f.Name] = id
-					one = one || f.Unique // then all bodies have the same
+					one = one || f.Unique // then all bodies share the value
 				}
 			}
 		}
@@ -199,7 +201,7 @@ func (w *world) shares() {
 	if first.Status == refused { // there is nothing that she may refer to
 		w.t.Skip(string(first.body))
 	}
-	at := w.at(w.keyOf(first.Expect(created).JSON()))
+	at := w.pathOf(w.keyOf(first.Expect(created).JSON()))
 	again := carol.Post(w.Path, bodies[0])
 	for _, d := range again.Expect(taken).Details() {
 		if d.Field == w.Owner {
@@ -221,9 +223,9 @@ func (w *world) shares() {
 	}
 }
 
-// all are the routes of the module with their whole path, those that delete
+// allRoutes returns the routes of the module with their full path, those that delete
 // last.
-func (w *world) all() []web.Route {
+func (w *fixture) allRoutes() []web.Route {
 	module := w.Module(w.gdb)
 	routes := slices.Clone(module.Routes)
 	for i := range routes {
@@ -235,30 +237,31 @@ func (w *world) all() []web.Route {
 	return routes
 }
 
-// below are those of all routes that are about one row.
-func (w *world) below() []web.Route {
-	return slices.DeleteFunc(w.all(), func(route web.Route) bool {
-		_, rest, _ := w.cut(route.Path)
+// rowRoutes returns those of allRoutes that concern a single row.
+func (w *fixture) rowRoutes() []web.Route {
+	return slices.DeleteFunc(w.allRoutes(), func(route web.Route) bool {
+		_, rest, _ := w.splitPath(route.Path)
 		return !strings.ContainsAny(rest, ":*")
 	})
 }
 
-// reads reports whether a route changes nothing.
-func reads(route web.Route) bool {
+// isRead reports whether a route changes nothing.
+func isRead(route web.Route) bool {
 	return route.Method == http.MethodGet || route.Method == http.MethodHead
 }
 
-// send asks a route with a body that changes nothing, where it takes one.
-func (w *world) send(client *Client, route web.Route, path string) *Answer {
+// send sends a request with a body that changes nothing, if the route expects one.
+func (w *fixture) send(client *Client, route web.Route, path string) *Answer {
 	var body any = map[string]any{}
-	if reads(route) || route.Method == http.MethodDelete {
+	if isRead(route) || route.Method == http.MethodDelete {
 		body = nil
 	}
 	return client.For(w.t).Send(route.Method, path, body)
 }
 
-// cut divides the path of a route in what is the resource's Path and the rest.
-func (w *world) cut(route string) (path, rest string, ok bool) {
+// splitPath splits the path of a route after the resource's Path. ok reports whether it
+// begins with it.
+func (w *fixture) splitPath(route string) (path, rest string, ok bool) {
 	parts, n := strings.Split(route, "/"), strings.Count(w.Path, "/")+1
 	if len(parts) < n {
 		return "", "", false
@@ -267,11 +270,11 @@ func (w *world) cut(route string) (path, rest string, ok bool) {
 	return path, strings.Join(parts[n:], "/"), matches(path, w.Path)
 }
 
-// readable reports whether another user may read the row at a position.
-func (w *world) readable(i int) bool { return w.Read != "owner" || w.Public != "" && i == 1 }
+// readable reports whether another user may read the row at index i.
+func (w *fixture) readable(i int) bool { return w.Read != "owner" || w.Public != "" && i == 1 }
 
-// blanks fails for every private field that another user is told.
-func (w *world) blanks(got map[string]any) {
+// checkPrivate reports every private field that another user can see.
+func (w *fixture) checkPrivate(got map[string]any) {
 	w.t.Helper()
 	for _, f := range w.Fields {
 		if v := got[f.Name]; f.Private && !blank(v) {
@@ -280,53 +283,53 @@ func (w *world) blanks(got map[string]any) {
 	}
 }
 
-// keepsPrivate sends private fields as another user, who may change the row and does
-// not see them.
-func (w *world) keepsPrivate(bob, admin *Client, id any) {
-	before := admin.Get(w.at(id)).Expect(http.StatusOK).JSON()
+// keepsPrivate sends private fields as another user, who may change the row but not
+// see them.
+func (w *fixture) keepsPrivate(bob, admin *Client, id any) {
+	before := admin.Get(w.pathOf(id)).Expect(http.StatusOK).JSON()
 	for _, f := range w.Fields {
 		if !f.Private || f.Immutable || f.ReadOnly {
 			continue
 		}
-		w.blanks(bob.Patch(w.at(id), map[string]any{f.Name: f.Values[1]}).Expect(http.StatusOK).JSON())
-		if after := admin.Get(w.at(id)).Expect(http.StatusOK).JSON(); !reflect.DeepEqual(after[f.Name], before[f.Name]) {
+		w.checkPrivate(bob.Patch(w.pathOf(id), map[string]any{f.Name: f.Values[1]}).Expect(http.StatusOK).JSON())
+		if after := admin.Get(w.pathOf(id)).Expect(http.StatusOK).JSON(); !reflect.DeepEqual(after[f.Name], before[f.Name]) {
 			w.t.Errorf("another user has made %s %v, which was %v", f.Name, after[f.Name], before[f.Name])
 		}
 	}
 }
 
-// other sends what another user may send about a row.
-func (w *world) other(bob *Client, route web.Route, id any, i int) {
+// other sends a request about a row as another user.
+func (w *fixture) other(bob *Client, route web.Route, id any, i int) {
 	want := http.StatusForbidden
-	who, own := w.said(route)
+	who, own := w.access(route)
 	switch {
 	case own && who == "admin":
-	case !w.readable(i) && (reads(route) || w.Write != "admin"):
+	case !w.readable(i) && (isRead(route) || w.Write != "admin"):
 		want = http.StatusNotFound
-	case own || reads(route) || w.Write == "user" || w.Write == "all":
+	case own || isRead(route) || w.Write == "user" || w.Write == "all":
 		want = route.Success
 	}
-	a := w.send(bob, route, w.concrete(route.Path, id))
-	_, rest, _ := w.cut(route.Path)
-	more := strings.Contains(rest, "/") || route.Method == http.MethodPost // it may want a body
+	a := w.send(bob, route, w.pathFor(route.Path, id))
+	_, rest, _ := w.splitPath(route.Path)
+	more := strings.Contains(rest, "/") || route.Method == http.MethodPost // it may require a body
 	if a.Status != want && !(more && a.Status == refused) {
 		w.t.Errorf("another user is answered %d, not %d: %s", a.Status, want, a.body)
 	}
 }
 
-// related looks for rows of another user beside those of the caller.
-func (w *world) related() {
-	// Who sees them: whose they are, or an administrator of the application.
+// related checks that rows of other users are not included as related rows.
+func (w *fixture) related() {
+	// Their owner sees them, or an administrator of the application.
 	sees := w.client.Fresh().With("Authorization", "Bearer "+w.token)
 	if w.Organisation == nil {
 		sees = w.as("root", "admin")
 	}
 	for _, f := range w.Fields {
-		if w.target(f) == nil || w.Organisation != nil && w.within(f) { // which the database refuses
+		if w.target(f) == nil || w.Organisation != nil && w.inOrganisation(f) { // rejected by the database
 			continue
 		}
 		for _, id := range w.foreignTo(f) {
-			w.each(f.Name, func(w *world) {
+			w.each(f.Name, func(w *fixture) {
 				row := w.storeOne(func(other Field) any {
 					switch {
 					case other.Name != f.Name:
@@ -336,8 +339,8 @@ func (w *world) related() {
 					}
 					return id
 				})
-				w.beside(w.client, row, w.relationKey(f), 0)
-				w.beside(sees.For(w.t), row, w.relationKey(f), 1)
+				w.countRelated(w.client, row, w.relationKey(f), 0)
+				w.countRelated(sees.For(w.t), row, w.relationKey(f), 1)
 				w.clear()
 			})
 		}
@@ -348,14 +351,14 @@ func (w *world) related() {
 			if r.FieldSchema.Table != s.Table {
 				continue
 			}
-			w.each(key(r.Field), func(w *world) {
+			w.each(key(r.Field), func(w *fixture) {
 				row := w.store(1)[0]
 				to := reflect.New(s.ModelType)
 				to.Elem().Set(reflect.Indirect(reflect.ValueOf(child)))
 				w.set(s.LookUpField(r.References[0].ForeignKey.DBName), to.Elem(), row.id)
 				w.insert(w.carol, to.Interface())
-				w.beside(w.client, row, key(r.Field), 0)
-				w.beside(sees.For(w.t), row, key(r.Field), 1)
+				w.countRelated(w.client, row, key(r.Field), 0)
+				w.countRelated(sees.For(w.t), row, key(r.Field), 1)
 				if err := w.gdb.Unscoped().Where("1 = 1").Delete(reflect.New(s.ModelType).Interface()).Error; err != nil {
 					w.t.Fatal(err)
 				}
@@ -365,12 +368,12 @@ func (w *world) related() {
 	}
 }
 
-// beside counts what an answer holds under the key, in show and in list.
-func (w *world) beside(client *Client, row stored, name string, want int) {
+// countRelated counts the related rows under a key, in show and list responses.
+func (w *fixture) countRelated(client *Client, row stored, name string, want int) {
 	w.t.Helper()
 	var answers []map[string]any
 	if w.serves("show") {
-		answers = append(answers, client.Get(w.at(row.id)).Expect(http.StatusOK).JSON())
+		answers = append(answers, client.Get(w.pathOf(row.id)).Expect(http.StatusOK).JSON())
 	}
 	if w.serves("list") && slices.Contains(w.Loads, name) {
 		answers = append(answers, w.list(client, "").Items...)
@@ -389,8 +392,8 @@ func (w *world) beside(client *Client, row stored, name string, want int) {
 	}
 }
 
-// relationKey is the key of the rows that a field refers to.
-func (w *world) relationKey(f Field) string {
+// relationKey returns the response key of the row or rows that a field refers to.
+func (w *fixture) relationKey(f Field) string {
 	if f.Many != "" {
 		return f.Many
 	}
@@ -402,9 +405,9 @@ func (w *world) relationKey(f Field) string {
 	return ""
 }
 
-// probe is a module without guards, as its author may forget them: it counts
-// the rows that it finds for the caller, and those that it could delete.
-func (w *world) probe() web.Module {
+// probe returns a module without guards, as if its author forgot them: it counts the
+// rows visible to the caller, and those that the caller could delete.
+func (w *fixture) probe() web.Module {
 	count := func(c *gin.Context, _ web.None) (n int64, err error) {
 		model := reflect.New(w.schema.ModelType).Interface()
 		err = w.gdb.WithContext(c.Request.Context()).Model(model).Count(&n).Error
@@ -421,8 +424,8 @@ func (w *world) probe() web.Module {
 
 const probed = "/probe-of-rows"
 
-// probes asks a handler that has no guards for all rows.
-func (w *world) probes() {
+// probes requests all rows from a handler without guards.
+func (w *fixture) probes() {
 	w.store(3)
 	public := 0
 	if w.Public != "" {
@@ -434,7 +437,8 @@ func (w *world) probes() {
 			}
 		}
 	}
-	// who counts the rows that only those of a level may have.
+	// who returns the number of rows that a user with these rights may access at a
+	// level.
 	who := func(level string, signedIn, admin bool, less int) int {
 		if admin || level == "" || level == "all" || (level == "user" || level == "member") && signedIn {
 			return 3
@@ -455,10 +459,10 @@ func (w *world) probes() {
 		users = append(users, user{"a member of another organisation", w.as(w.Organisation.Outsider, "user"), false, false})
 	}
 	for _, user := range users {
-		w.each(user.name, func(w *world) {
+		w.each(user.name, func(w *fixture) {
 			less := public
 			if !user.signedIn {
-				less = 0 // public rows are for all users, not for everybody
+				less = 0 // public rows are visible to users, not to anonymous clients
 			}
 			readable := who(w.Read, user.signedIn, user.admin, less)
 			writable := min(readable, who(w.Write, user.signedIn, user.admin, 0))

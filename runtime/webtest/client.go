@@ -14,24 +14,24 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Client sends requests to an application without a network. It keeps the
-// cookies it is given, as a browser does.
+// Client sends requests to an application in process, without a network. It stores
+// cookies like a browser.
 type Client struct {
 	t       testing.TB
 	app     *web.App
 	header  http.Header
 	cookies *jar
-	match   bool // writes of one row name whatever is there
+	match   bool // send If-Match: * with writes
 }
 
-// New returns a client of an application made of the modules, in the test
-// environment, with no rate limit and its log in the test's output.
+// New returns a client of an application with the modules, in the test environment,
+// without a rate limit. The application logs to the test's output.
 func New(t testing.TB, modules ...web.Module) *Client {
 	t.Helper()
 	return NewWith(t, web.Config{Env: web.Test}, modules...)
 }
 
-// NewWith is New with settings of the test's own.
+// NewWith is like New with the given settings.
 func NewWith(t testing.TB, c web.Config, modules ...web.Module) *Client {
 	t.Helper()
 	return logging(t, slog.LevelInfo, c, modules...)
@@ -47,7 +47,7 @@ func logging(t testing.TB, least slog.Level, c web.Config, modules ...web.Module
 	return &Client{t: t, app: app, header: make(http.Header), cookies: &jar{}}
 }
 
-// output writes the log where the test's own lines are.
+// output writes log lines to the test's log.
 type output struct{ t testing.TB }
 
 func (o output) Write(line []byte) (int, error) {
@@ -55,11 +55,11 @@ func (o output) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// App returns the application, for what the client does not do.
+// App returns the application, for anything that Client does not cover.
 func (c *Client) App() *web.App { return c.app }
 
 // With returns a copy of the client that sends the header with each request,
-// in the place of what it had; an empty value sends no such header. Both share
+// replacing any previous value. An empty value omits the header. Both clients share
 // their cookies.
 func (c *Client) With(header, value string) *Client {
 	next := *c
@@ -68,15 +68,15 @@ func (c *Client) With(header, value string) *Client {
 	return &next
 }
 
-// Fresh returns a copy of the client that has no cookies and no headers: as
-// another person's.
+// Fresh returns a copy of the client without cookies and headers, as for another
+// user.
 func (c *Client) Fresh() *Client {
 	next := *c
 	next.header, next.cookies = make(http.Header), &jar{}
 	return &next
 }
 
-// For returns a copy of the client that reports to t, for a subtest. Both
+// For returns a copy of the client that reports to t, for a subtest. Both clients
 // share their cookies.
 func (c *Client) For(t testing.TB) *Client {
 	next := *c
@@ -84,38 +84,38 @@ func (c *Client) For(t testing.TB) *Client {
 	return &next
 }
 
-// Get sends a GET.
+// Get sends a GET request.
 func (c *Client) Get(path string) *Answer {
 	c.t.Helper()
 	return c.Send(http.MethodGet, path, nil)
 }
 
-// Post sends a POST. A body that is a string, bytes or an io.Reader is sent as
-// it is, nil is no body, and anything else is sent as JSON.
+// Post sends a POST request. A body that is a string, bytes or an io.Reader is sent
+// unchanged, nil means no body, and anything else is sent as JSON.
 func (c *Client) Post(path string, body any) *Answer {
 	c.t.Helper()
 	return c.Send(http.MethodPost, path, body)
 }
 
-// Put sends a PUT; body as in Post.
+// Put sends a PUT request; for body see Post.
 func (c *Client) Put(path string, body any) *Answer {
 	c.t.Helper()
 	return c.Send(http.MethodPut, path, body)
 }
 
-// Patch sends a PATCH; body as in Post.
+// Patch sends a PATCH request; for body see Post.
 func (c *Client) Patch(path string, body any) *Answer {
 	c.t.Helper()
 	return c.Send(http.MethodPatch, path, body)
 }
 
-// Delete sends a DELETE.
+// Delete sends a DELETE request.
 func (c *Client) Delete(path string) *Answer {
 	c.t.Helper()
 	return c.Send(http.MethodDelete, path, nil)
 }
 
-// Send sends a request of any method; body as in Post.
+// Send sends a request with any method; for body see Post.
 func (c *Client) Send(method, path string, body any) *Answer {
 	c.t.Helper()
 	reader, err := encode(body)
@@ -123,7 +123,7 @@ func (c *Client) Send(method, path string, body any) *Answer {
 		c.t.Fatal(err)
 	}
 	r := httptest.NewRequest(method, path, reader)
-	r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1024" // it is on this machine
+	r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1024" // a request from this machine
 	if reader != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -139,15 +139,14 @@ func (c *Client) Send(method, path string, body any) *Answer {
 	return c.Do(r)
 }
 
-// Do sends a request of the test's own. It adds the client's cookies and no
-// other header.
+// Do sends a request. It adds the client's cookies and no other header.
 func (c *Client) Do(r *http.Request) *Answer {
 	c.t.Helper()
 	c.cookies.send(r)
 	w := httptest.NewRecorder()
 	c.app.ServeHTTP(w, r.WithContext(c.t.Context()))
 	c.cookies.keep(w.Result().Cookies())
-	return &Answer{t: c.t, asked: r.Method + " " + r.URL.RequestURI(), Status: w.Code, header: w.Header(), body: w.Body.Bytes()}
+	return &Answer{t: c.t, request: r.Method + " " + r.URL.RequestURI(), Status: w.Code, header: w.Header(), body: w.Body.Bytes()}
 }
 
 func encode(body any) (io.Reader, error) {
@@ -165,7 +164,7 @@ func encode(body any) (io.Reader, error) {
 	return bytes.NewReader(text), err
 }
 
-// jar keeps cookies by name.
+// jar stores cookies by name.
 type jar struct{ all map[string]*http.Cookie }
 
 func (j *jar) send(r *http.Request) {
@@ -187,21 +186,21 @@ func (j *jar) keep(cookies []*http.Cookie) {
 	}
 }
 
-// Answer is what came back.
+// Answer is a response.
 type Answer struct {
 	Status int
 
-	t      testing.TB
-	asked  string
-	header http.Header
-	body   []byte
+	t       testing.TB
+	request string
+	header  http.Header
+	body    []byte
 }
 
-// Expect ends the test unless the status is the given one.
+// Expect fails the test immediately if the status differs.
 func (a *Answer) Expect(status int) *Answer {
 	a.t.Helper()
 	if a.Status != status {
-		a.t.Fatalf("%s answered %d, not %d: %s", a.asked, a.Status, status, a.body)
+		a.t.Fatalf("%s answered %d, not %d: %s", a.request, a.Status, status, a.body)
 	}
 	return a
 }
@@ -210,7 +209,7 @@ func (a *Answer) Expect(status int) *Answer {
 func (a *Answer) Into(v any) *Answer {
 	a.t.Helper()
 	if err := json.Unmarshal(a.body, v); err != nil {
-		a.t.Fatalf("%s: %v in %s", a.asked, err, a.body)
+		a.t.Fatalf("%s: %v in %s", a.request, err, a.body)
 	}
 	return a
 }
@@ -223,16 +222,16 @@ func (a *Answer) JSON() map[string]any {
 	return object
 }
 
-// Header returns the header's first value, or "".
+// Header returns the first value of a header, or "".
 func (a *Answer) Header(name string) string { return a.header.Get(name) }
 
 // Headers returns all headers.
 func (a *Answer) Headers() http.Header { return a.header }
 
-// Body returns the body's bytes.
+// Body returns the body.
 func (a *Answer) Body() []byte { return a.body }
 
-// Details returns what an error says field by field.
+// Details returns the details of an error response.
 func (a *Answer) Details() []fault.Detail {
 	a.t.Helper()
 	var body struct{ Details []fault.Detail }

@@ -16,40 +16,40 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// databases are what tests take one after another. To make the tables of a
-// project costs more than most of what is tried on them, so they are made once for
-// every test that runs at the same time: on a server the next one gets those of
-// the last, empty and counting from one again, and in SQLite a copy of the first.
+// databases is a pool of databases for tests. Creating the tables of a project costs
+// more than most of the tests, so they are created once for each test that runs
+// concurrently: on a server the next test gets the database of a previous one,
+// emptied and with its sequences reset; with SQLite it gets a copy of the first.
 type databases struct {
-	owner      testing.TB // when it ends they are gone
+	owner      testing.TB // the databases are dropped when it ends
 	migrations []db.Migration
 
 	mu    sync.Mutex
 	idle  []database
-	first string // the file of SQLite's
+	first string // SQLite file to copy
 }
 
-// database is one on a server.
+// database is a database on a server.
 type database struct {
 	address string
-	gdb     *gorm.DB // not the one of the tests, whose modules may have registered callbacks
-	tables  []string // that are emptied
+	gdb     *gorm.DB // separate from the tests' connection, on which modules may have registered callbacks
+	tables  []string // tables to empty
 }
 
-// take returns a migrated database that nobody else has until t ends. Like DB's
-// it shows every row.
+// take returns a migrated database for the exclusive use of t. As with DB, all rows
+// are visible.
 func (d *databases) take(t testing.TB) *gorm.DB {
 	t.Helper()
 	switch server := os.Getenv("TEST_DATABASE_URL"); {
 	case server == "":
-		return every(open(t, t, "sqlite:"+d.copied(t)))
+		return unrestricted(open(t, t, "sqlite:"+d.copied(t)))
 	case strings.HasPrefix(server, "sqlite:"):
-		return DB(t, d.migrations) // in the file that the caller has chosen
+		return DB(t, d.migrations) // in the file chosen by the caller
 	}
 	one := d.next(t)
 	t.Cleanup(func() {
 		if one.tables == nil {
-			return // not as it was before its first test
+			return // cannot be reset to its initial state
 		}
 		if err := one.empty(); err != nil {
 			t.Errorf("the tables cannot be emptied for the next test: %v", err)
@@ -59,13 +59,13 @@ func (d *databases) take(t testing.TB) *gorm.DB {
 		defer d.mu.Unlock()
 		d.idle = append(d.idle, one)
 	})
-	return every(open(t, t, one.address))
+	return unrestricted(open(t, t, one.address))
 }
 
-// every returns gdb with statements that act for nobody.
-func every(gdb *gorm.DB) *gorm.DB { return gdb.WithContext(db.System(context.Background())) }
+// unrestricted returns gdb for statements without a user, which see all rows.
+func unrestricted(gdb *gorm.DB) *gorm.DB { return gdb.WithContext(db.System(context.Background())) }
 
-// next returns a database that is idle, or a new one.
+// next returns an idle database, or a new one.
 func (d *databases) next(t testing.TB) database {
 	t.Helper()
 	d.mu.Lock()
@@ -78,7 +78,7 @@ func (d *databases) next(t testing.TB) database {
 	}
 	d.mu.Unlock()
 	address, gdb := migrated(t, d.owner, d.migrations)
-	one := database{address: address, gdb: every(gdb)}
+	one := database{address: address, gdb: unrestricted(gdb)}
 	query := "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_name <> 'schema_migrations' AND table_schema = "
 	query += map[bool]string{true: "current_schema()", false: "database()"}[gdb.Name() == "postgres"]
 	if err := one.gdb.Raw(query).Scan(&one.tables).Error; err != nil {
@@ -93,7 +93,7 @@ func (d *databases) next(t testing.TB) database {
 	return one
 }
 
-// filled are the tables that have rows.
+// filled returns the names of the tables that have rows.
 func (d database) filled() (names []string, err error) {
 	if len(d.tables) == 0 {
 		return nil, nil
@@ -107,7 +107,7 @@ func (d database) filled() (names []string, err error) {
 	return names, d.gdb.Raw(strings.Join(parts, " UNION ALL "), vars...).Scan(&names).Error
 }
 
-// empty removes every row, and lets keys begin at one.
+// empty removes all rows and resets the sequences.
 func (d database) empty() error {
 	filled, err := d.filled()
 	if err != nil {
@@ -116,13 +116,13 @@ func (d database) empty() error {
 	if d.gdb.Name() == "mysql" {
 		return d.truncate(filled)
 	}
-	// To truncate a table is to make those that refer to it anew, too.
+	// Truncating a table would recreate those that refer to it, too.
 	for len(filled) > 0 {
 		left := slices.DeleteFunc(slices.Clone(filled), func(name string) bool {
 			err = d.gdb.Exec("DELETE FROM ?", clause.Table{Name: name}).Error
 			return err == nil
 		})
-		if len(left) == len(filled) { // rows refer to one another in a circle
+		if len(left) == len(filled) { // circular references
 			if err := d.gdb.Exec("TRUNCATE ? CASCADE", clause.Table{Name: left[0]}).Error; err != nil {
 				return err
 			}
@@ -134,9 +134,10 @@ func (d database) empty() error {
 		"WHERE schemaname = current_schema() AND last_value IS NOT NULL").Error
 }
 
-// truncate is empty on MySQL, which truncates what others refer to if it is told to.
+// truncate implements empty for MySQL, which truncates referenced tables if checks
+// are off.
 func (d database) truncate(filled []string) error {
-	var counted []string // also where rows were taken back
+	var counted []string // includes tables whose inserts were rolled back
 	err := d.gdb.Raw("SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND auto_increment > 1").Scan(&counted).Error
 	if err != nil {
 		return err
@@ -156,7 +157,7 @@ func (d database) truncate(filled []string) error {
 	})
 }
 
-// copied returns a copy of SQLite's first database.
+// copied returns a copy of the first SQLite database.
 func (d *databases) copied(t testing.TB) string {
 	t.Helper()
 	d.mu.Lock()

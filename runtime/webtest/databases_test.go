@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// node refers to nodes, and its root to it: no order of deleting goes.
+// node and root refer to each other in a circle, so that no order of deletion works.
 type node struct {
 	ID       int64
 	ParentID *int64
@@ -27,9 +27,9 @@ type color struct {
 	Name string
 }
 
-// TestDatabasesOneAfterAnother leaves rows behind: the next test finds none of them,
-// those of migrations as they were, and keys that begin at one.
-func TestDatabasesOneAfterAnother(t *testing.T) {
+// TestDatabaseReuse leaves rows behind: the next test must find none of them, the
+// rows of migrations unchanged, and keys that start at 1.
+func TestDatabaseReuse(t *testing.T) {
 	tables := db.Migration{ID: "20260101000000_create", Up: func(tx *gorm.DB) error {
 		return tx.Migrator().CreateTable(&node{}, &root{}, &color{})
 	}}
@@ -57,7 +57,7 @@ func TestDatabasesOneAfterAnother(t *testing.T) {
 						}
 						one, two := node{}, node{}
 						if err := gdb.Create(&one).Error; err != nil || one.ID != 1 {
-							t.Fatalf("the first node has the key %d, %v", one.ID, err)
+							t.Fatalf("the first key is %d, %v", one.ID, err)
 						}
 						two.ParentID = &one.ID
 						for _, err := range []error{
@@ -71,7 +71,7 @@ func TestDatabasesOneAfterAnother(t *testing.T) {
 					})
 				}
 				if reused := name != "sqlite" && kind == "empty"; reused != (len(all.idle) == 1) {
-					t.Errorf("%d databases serve again", len(all.idle))
+					t.Errorf("%d databases are idle", len(all.idle))
 				}
 			})
 		}

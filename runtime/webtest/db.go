@@ -12,18 +12,18 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// DB returns a migrated database that belongs to the test alone: SQLite in
-// memory, or with TEST_DATABASE_URL set a new schema of that PostgreSQL server
-// or a new database of that MySQL server. It is gone when the test ends. The
-// test sees every row: its statements act for nobody (see [db.System]) until a
-// handler says for whom.
+// DB returns a migrated database for this test only: SQLite in memory or, if
+// TEST_DATABASE_URL is set, a new schema of that PostgreSQL server or a new database
+// of that MySQL server. It is dropped when the test ends. The test sees all rows: its
+// statements run without a user (see [db.System]) unless a handler sets one.
 func DB(t testing.TB, migrations []db.Migration) *gorm.DB {
 	t.Helper()
 	_, gdb := migrated(t, t, migrations)
-	return every(gdb)
+	return unrestricted(gdb)
 }
 
-// migrated makes a database that is gone when owner ends, and returns its URL too.
+// migrated creates a database that is dropped when owner ends, and returns its URL
+// too.
 func migrated(t, owner testing.TB, migrations []db.Migration) (address string, gdb *gorm.DB) {
 	t.Helper()
 	address = private(t, owner, os.Getenv("TEST_DATABASE_URL"))
@@ -34,7 +34,7 @@ func migrated(t, owner testing.TB, migrations []db.Migration) (address string, g
 	return address, gdb
 }
 
-// private makes a place of owner's own on a server, and returns its URL.
+// private creates a schema or database on a server, and returns its URL.
 func private(t, owner testing.TB, server string) string {
 	t.Helper()
 	if server == "" {
@@ -55,7 +55,7 @@ func private(t, owner testing.TB, server string) string {
 	case "mysql":
 		u.Path = "/" + name
 	default:
-		return server // SQLite, in a file the caller has chosen
+		return server // SQLite, in a file chosen by the caller
 	}
 	admin := open(t, owner, server)
 	if err := admin.Exec("CREATE " + kind + " " + name).Error; err != nil {

@@ -1,6 +1,6 @@
-// Package webtest drives an application's modules in process, for tests.
+// Package webtest tests an application's modules in process.
 //
-// Reading order: client.go (requests and what is expected of answers), db.go (a database
-// for a test), resource.go (a resource as data, and all that is tried on it), reads.go,
-// writes.go, access.go, organisation.go, databases.go.
+// Reading order: client.go (requests and expected responses), db.go (a database for a
+// test), resource.go (a resource as data, and its checks), reads.go, writes.go,
+// access.go, organisation.go, databases.go.
 package webtest

@@ -9,8 +9,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// A test mounts the module that it is about, and nothing else. [webtest.Resource]
-// tries all that is true of one over rows.
+// A test mounts only the module under test. [webtest.Resource] tests a whole
+// resource.
 func Example() {
 	module := web.Module{Name: "hello", Routes: []web.Route{
 		web.Get("/hello", func(*gin.Context, web.None) (map[string]string, error) {
@@ -20,7 +20,7 @@ func Example() {
 	_ = func(t *testing.T) {
 		client := webtest.New(t, module)
 		if got := client.Get("/hello").Expect(200).JSON()["text"]; got != "Hello" {
-			t.Errorf("it says %v", got)
+			t.Errorf("text is %v", got)
 		}
 		client.Post("/hello", nil).Expect(405)
 	}

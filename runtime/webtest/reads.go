@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-func (w *world) shows() {
+func (w *fixture) shows() {
 	for _, row := range w.store(3) {
-		got := w.client.Get(w.at(row.id)).Expect(http.StatusOK).JSON()
+		got := w.client.Get(w.pathOf(row.id)).Expect(http.StatusOK).JSON()
 		if fmt.Sprint(w.keyOf(got)) != fmt.Sprint(row.id) {
 			w.t.Errorf("%v came for %v", w.keyOf(got), row.id)
 		}
-		w.loads(got)
-		w.hides(got)
+		w.checkLoads(got)
+		w.checkSecrets(got)
 		for _, name := range w.Lists {
 			if _, ok := got[name].([]any); !ok {
 				w.t.Errorf("%s is %v, not a list", name, got[name])
@@ -26,24 +26,24 @@ func (w *world) shows() {
 	}
 }
 
-func (w *world) missing() {
-	for _, id := range nowhere(w.schema) {
-		w.each(fmt.Sprint(id), func(w *world) {
+func (w *fixture) missing() {
+	for _, id := range missingKeys(w.schema) {
+		w.each(fmt.Sprint(id), func(w *fixture) {
 			if w.serves("show") {
-				w.client.Get(w.at(id)).Expect(http.StatusNotFound)
+				w.client.Get(w.pathOf(id)).Expect(http.StatusNotFound)
 			}
 			if w.serves("update") {
-				w.client.Put(w.at(id), map[string]any{}).Expect(http.StatusNotFound)
-				w.client.Patch(w.at(id), map[string]any{}).Expect(http.StatusNotFound)
+				w.client.Put(w.pathOf(id), map[string]any{}).Expect(http.StatusNotFound)
+				w.client.Patch(w.pathOf(id), map[string]any{}).Expect(http.StatusNotFound)
 			}
 			if w.serves("delete") {
-				w.client.Delete(w.at(id)).Expect(http.StatusNotFound)
+				w.client.Delete(w.pathOf(id)).Expect(http.StatusNotFound)
 			}
 		})
 	}
 }
 
-func (w *world) pages() {
+func (w *fixture) pages() {
 	if items := w.list(w.client, "").Items; items == nil || len(items) != 0 {
 		w.t.Errorf("an empty list has the items %v", items)
 	}
@@ -61,14 +61,14 @@ func (w *world) pages() {
 		{"limit=2&page=3", 0, false, true},
 		{"page=1000000000", 0, false, true},
 	} {
-		w.each("?"+tc.query, func(w *world) {
+		w.each("?"+tc.query, func(w *fixture) {
 			p := w.list(w.client, tc.query)
 			if len(p.Items) != tc.items || p.Total != 3 || p.HasNext != tc.next || p.HasPrev != tc.prev {
 				w.t.Errorf("it answers %+v", p)
 			}
 			for _, item := range p.Items {
-				w.loads(item)
-				w.hides(item)
+				w.checkLoads(item)
+				w.checkSecrets(item)
 				if w.keyOf(item) == nil {
 					w.t.Errorf("an item without a key: %v", item)
 				}
@@ -77,10 +77,10 @@ func (w *world) pages() {
 	}
 }
 
-// sortable are the names by which the list sorts.
-func (w *world) sortable() []string {
+// sortable returns the names that the list can sort by.
+func (w *fixture) sortable() []string {
 	var names []string
-	if id := w.given(); id != "" {
+	if id := w.givenKey(); id != "" {
 		names = append(names, id)
 	}
 	for _, f := range w.Fields {
@@ -91,8 +91,8 @@ func (w *world) sortable() []string {
 	return names
 }
 
-// walk reads a list by its cursor, one row at a time.
-func (w *world) walk(client *Client, query string) (ids []string) {
+// walk reads a list by cursor, one row at a time.
+func (w *fixture) walk(client *Client, query string) (ids []string) {
 	w.t.Helper()
 	for p := w.list(client, query+"&limit=1&cursor="); len(p.Items) > 0; p = w.list(client, query+"&limit=1&cursor="+url.QueryEscape(p.NextCursor)) {
 		id := fmt.Sprint(w.keyOf(p.Items[0]))
@@ -106,10 +106,10 @@ func (w *world) walk(client *Client, query string) (ids []string) {
 	return ids
 }
 
-func (w *world) cursors() {
+func (w *fixture) cursors() {
 	w.store(3)
 	for _, name := range w.sortable() {
-		w.each(name, func(w *world) {
+		w.each(name, func(w *fixture) {
 			if ids := w.walk(w.client, "sort="+name); len(ids) != 3 {
 				w.t.Errorf("%v came, not 3 rows", ids)
 			}
@@ -117,10 +117,10 @@ func (w *world) cursors() {
 	}
 }
 
-func (w *world) sorts() {
+func (w *fixture) sorts() {
 	rows := w.store(3)
 	names := w.sortable()
-	if made := w.made(); made != "" {
+	if made := w.createdColumn(); made != "" {
 		names = append(names, made)
 	}
 	for _, name := range names {
@@ -129,7 +129,7 @@ func (w *world) sorts() {
 			slices.SortStableFunc(order, func(a, b int) int { return compare(w.Fields[i].Values[a], w.Fields[i].Values[b]) })
 		}
 		for _, word := range []string{"sort", "sort_by"} {
-			w.each(word+" "+name, func(w *world) {
+			w.each(word+" "+name, func(w *fixture) {
 				up := w.list(w.client, word+"="+name+"&order=asc").Items
 				down := w.list(w.client, word+"="+name).Items
 				for i, row := range order {
@@ -143,8 +143,7 @@ func (w *world) sorts() {
 	}
 }
 
-// compare orders two values of a field: as numbers, times and texts are read by
-// people.
+// compare compares two values of a field as numbers, durations or text.
 func compare(a, b any) int {
 	x, y := fmt.Sprint(a), fmt.Sprint(b)
 	p, isNumber := new(big.Rat).SetString(x)
@@ -160,15 +159,15 @@ func compare(a, b any) int {
 	return strings.Compare(x, y)
 }
 
-func (w *world) filters() {
+func (w *fixture) filters() {
 	w.store(3)
 	w.finds(w.client, []values{at(0), at(1), at(2)})
 	for _, f := range w.Fields {
 		if !f.Search {
 			continue
 		}
-		w.each("search in "+f.Name, func(w *world) {
-			// A row that only this field tells from others.
+		w.each("search in "+f.Name, func(w *fixture) {
+			// Only this field distinguishes the row from others.
 			row := func(other Field) any {
 				if other.Name == f.Name {
 					return f.Values[2]
@@ -182,12 +181,12 @@ func (w *world) filters() {
 	}
 }
 
-// finds tries every filter and search of the list, of which the client may see
-// these rows.
-func (w *world) finds(client *Client, rows []values) {
+// finds tries every filter and search of the list; rows are those visible to the
+// client.
+func (w *fixture) finds(client *Client, rows []values) {
 	w.t.Helper()
 	find := func(query string, value any, is func(values) bool) {
-		w.each(query+"="+fmt.Sprint(value), func(w *world) {
+		w.each(query+"="+fmt.Sprint(value), func(w *fixture) {
 			want := 0
 			for _, row := range rows {
 				if is(row) {
@@ -219,8 +218,8 @@ func (w *world) finds(client *Client, rows []values) {
 	}
 }
 
-// found fails unless the list finds so many rows.
-func (w *world) found(client *Client, query, value string, want int) {
+// found reports an error unless the list finds want rows.
+func (w *fixture) found(client *Client, query, value string, want int) {
 	w.t.Helper()
 	p := w.list(client, query+"="+url.QueryEscape(value))
 	if p.Total != want || len(p.Items) != want {
@@ -228,8 +227,8 @@ func (w *world) found(client *Client, query, value string, want int) {
 	}
 }
 
-// terms are what is searched for; none where the list does not search.
-func (w *world) terms() []string {
+// terms returns search terms, or nil if the list has no search.
+func (w *fixture) terms() []string {
 	i := slices.IndexFunc(w.Fields, func(f Field) bool { return f.Search })
 	if i < 0 {
 		return nil
@@ -238,14 +237,14 @@ func (w *world) terms() []string {
 	return []string{strings.ToUpper(first[:min(len(first), 5)]), "no such thing", "%", "_", ""}
 }
 
-func (w *world) queries() {
+func (w *fixture) queries() {
 	bad := []string{"page=0", "page=x", "limit=0", "limit=101", "order=up", "sort=nothing", "sort=id;drop", "cursor=!"}
 	for _, f := range w.Fields {
 		if !f.Filter && !f.Range {
 			continue
 		}
 		for _, rule := range []string{"type", "oneof"} {
-			for _, value := range w.broken(f)[rule] {
+			for _, value := range w.invalidValues(f)[rule] {
 				if text, ok := value.(string); ok {
 					bad = append(bad, f.Name+"="+url.QueryEscape(text))
 				}
@@ -256,6 +255,6 @@ func (w *world) queries() {
 		bad = append(bad, "search="+strings.Repeat("a", 101))
 	}
 	for _, query := range bad {
-		w.each("?"+query[:min(len(query), 40)], func(w *world) { w.client.Get(w.Path + "?" + query).Expect(refused) })
+		w.each("?"+query[:min(len(query), 40)], func(w *fixture) { w.client.Get(w.Path + "?" + query).Expect(refused) })
 	}
 }

@@ -19,120 +19,121 @@ import (
 	"github.com/nexios-go/nexios/runtime/web"
 )
 
-// Resource describes a module that serves the rows of one table, as data: what
-// is true of it, told apart from its code. Run tries the module against it. A
-// change of the module is a change of one line here.
+// Resource describes a module that serves the rows of a table, as data, independently
+// of its code. Run tests the module against it. Most changes of the module change one
+// line here.
 type Resource struct {
-	Module     func(*gorm.DB) web.Module // the module under test, mounted alone
+	Module     func(*gorm.DB) web.Module // the module under test
 	Migrations []db.Migration
-	Path       string   // of the list, with whatever the module is mounted under: "/tenants/7/posts"
-	Model      any      // a row of the table: model.Post{}
-	Rowless    bool     // no test can make rows, as of a view: only what works without is tried
-	Only       []string // of list, create, bulk, show, update and delete, what the module serves; empty for all
+	Path       string   // of the list, including the module's prefix: "/tenants/7/posts"
+	Model      any      // a zero row of the table: model.Post{}
+	Rowless    bool     // tests cannot create rows, as for a view: only checks that need none run
+	Only       []string // actions that the module serves, of list, create, bulk, show, update and delete; all if empty
 
-	SignIn SignIn // authtest.SignIn; nil where nobody signs in
+	SignIn SignIn // authtest.SignIn; nil if there are no users
 	Read   string // who may read rows: "all" or "", "user", "owner"
 	Write  string // who may change them: "all" or "", "user", "owner", "admin"
-	Owner  string // the column that holds whose row it is; "" for nobody's
-	Public string // the column by which a row lets others read it
-	Lock   bool   // changing and deleting a row asks for If-Match
+	Owner  string // column of the row's owner; "" if rows have none
+	Public string // column that makes a row readable by other users
+	Lock   bool   // changing and deleting a row requires If-Match
 
-	// Access says who may use routes of your own that others may than Read and Write
-	// say, "all", "user" or "admin", by method and path as in the module:
-	// {"POST /posts/:id/publish": "admin", "POST /posts/hook": "all"}.
+	// Access lists your own routes whose access differs from Read and Write, as
+	// "all", "user" or "admin", by method and path as in the module:
+	//
+	//	{"POST /posts/:id/publish": "admin", "POST /posts/hook": "all"}
 	Access map[string]string
 
-	// UniqueWithin is "owner" where what is unique is so among the rows of an owner:
-	// others may have the same, or a conflict would tell them what they may not read.
+	// UniqueWithin is "owner" if unique values are unique only among the rows of an
+	// owner. Otherwise a conflict would reveal rows that the user may not read.
 	UniqueWithin string
 
-	// Organisation says that rows belong to the organisation that Path names.
+	// Organisation is set if rows belong to the organisation in Path.
 	Organisation *Organisation
 
 	Fields []Field
-	Loads  []string // keys of the related rows that show and list answer
-	Lists  []string // keys of the lists of rows that show answers
+	Loads  []string // keys of related rows in the responses of show and list
+	Lists  []string // keys of lists of rows in the response of show
 
-	Rows     []any // rows that must be there first, in this order: those that Values refer to
-	Others   []any // the same, of another user or organisation: they may be neither referred to nor seen
-	Children []any // rows of Lists, of another user or organisation, who may refer to any row: they may not be seen
+	Rows     []any // rows to insert first, in this order, which Values refer to
+	Others   []any // the same of another user or organisation, which must be neither visible nor accepted as references
+	Children []any // rows of Lists of another user or organisation, which may refer to any row, and must not be visible
 }
 
-// Organisation is what the tests of rows that belong to organisations know. The
-// SignIn makes users members of the one with ID, where the role "admin" is that
-// of its admins, and the outsider an owner of the other one alone. Read and Write
-// say who of the members may: "member" or "admin".
+// Organisation describes the organisations of a test. SignIn makes users members of
+// the one with ID, with the role "admin" as its admins, and makes the outsider an
+// owner of only the other. Read and Write say which members have access: "member" or
+// "admin".
 type Organisation struct {
 	ID, Other int64
 	Outsider  string // a username
-	Both      string // of who owns both
+	Both      string // username of an owner of both
 }
 
-// Field is one field of a request body. A field whose column is a foreign key
-// of the model is known as one: there is nothing to say.
+// Field is one field of a request body. Foreign keys are recognised by the model's
+// relations.
 type Field struct {
-	Name   string // the key in bodies, and the column
-	Values []any  // three that pass every rule, for three rows; none for a reference to the same table
-	Valid  []any  // more that pass: those that only just do
-	Breaks Breaks // values that do not pass
+	Name   string // the key in bodies, which is also the column
+	Values []any  // three valid values, for three rows; none for a reference to the same table
+	Valid  []any  // further valid values, at the limits
+	Breaks Breaks // invalid values
 
-	Optional  bool // null is stored
-	Default   any  // what is stored where nothing was sent
-	Auto      bool // the database gives it a value where nothing was sent
+	Optional  bool // accepts null
+	Default   any  // stored if the field is absent
+	Auto      bool // the database generates a value if the field is absent
 	Unique    bool
-	NoCase    bool // equal in capitals, where it is unique or filtered by
-	Immutable bool // set once
-	ReadOnly  bool // in no body
-	Secret    bool // never answered
-	Private   bool // answered to the owner and to administrators alone
+	NoCase    bool // unique and filtered by regardless of case
+	Immutable bool // can be set only once
+	ReadOnly  bool // not accepted in bodies
+	Secret    bool // never in responses
+	Private   bool // only in responses to the owner and administrators
 	Upload    bool // the value is the name of an upload
 
 	Search bool
 	Sort   bool
 	Filter bool
-	Range  bool // filtered by _min and _max too
+	Range  bool // filtered by _min and _max as well
 
-	Absent   any    // a key that no row has, of a reference to rows whose keys obey rules
-	Many     string // the key of the rows that the field holds the keys of
-	OnDelete string // what happens when the row that Values[0] refers to goes: "cascade", "null", "restrict"; "" not to try
+	Absent   any    // a key without a row, for references to rows whose keys obey rules
+	Many     string // the response key of the related rows, for a field that holds their keys
+	OnDelete string // what happens when the row that Values[0] refers to is deleted: "cascade", "null", "restrict"; "" skips the check
 }
 
-// Breaks are values that a field refuses, by the rule that they break.
+// Breaks holds values that a field rejects, by the rule that they break.
 type Breaks map[string][]any
 
-// SignIn makes a user and returns the module that makes guards work, the
-// user's id and a token for the Authorization header.
+// SignIn creates a user. It returns the module that the guards need, the user's id
+// and a token for the Authorization header.
 type SignIn func(t testing.TB, gdb *gorm.DB, username, role string) (guards web.Module, id int64, token string)
 
-// Run tries every route with what is right and with what is wrong, in subtests
-// that are named after it. Each has a database of its own.
+// Run checks every route with valid and invalid requests, in subtests named after the
+// check. Each has its own database.
 func (r Resource) Run(t *testing.T) {
 	t.Helper()
 	databases := &databases{owner: t, migrations: r.Migrations}
 	for _, c := range r.checks() {
-		if !c.due || r.Rowless && !c.rowless() {
+		if !c.applies || r.Rowless && !c.rowless() {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(r.world(t, databases.take(t)))
+			c.run(r.newFixture(t, databases.take(t)))
 		})
 	}
 }
 
-// Start serves the module on a database that holds Rows and Others, for tests
-// of the module's own. Who asks is signed in where the resource has a SignIn.
+// Start serves the module on a database with Rows and Others, for custom tests. The
+// client is signed in if the resource has a SignIn.
 func (r Resource) Start(t testing.TB) (*Client, *gorm.DB) {
 	t.Helper()
-	w := r.world(t, DB(t, r.Migrations))
+	w := r.newFixture(t, DB(t, r.Migrations))
 	return w.client, w.gdb
 }
 
-// check is one thing that is tried.
+// check is one check of a resource.
 type check struct {
-	name string
-	due  bool // the resource has it
-	run  func(*world)
+	name    string
+	applies bool // the check applies to the resource
+	run     func(*fixture)
 }
 
 func (r Resource) checks() []check {
@@ -140,50 +141,51 @@ func (r Resource) checks() []check {
 	create, bulk, show, update := r.serves("create"), r.serves("bulk"), r.serves("show"), r.serves("update")
 	list, remove := r.serves("list"), r.serves("delete")
 	unique := has(Field.taken)
-	// From who may write, who is an administrator of an organisation at most.
+	// Hidden from the users who may write, unless they are administrators of the
+	// application.
 	hidden := len(r.Others)+len(r.Children) > 0 && (r.Organisation != nil || !r.administrated())
 	upload := has(func(f Field) bool { return f.Upload })
 	return []check{
-		{"serves its routes", true, (*world).routes},
-		{"creates what is sent", create, (*world).creates},
-		{"refuses malformed JSON", create, (*world).malformed},
-		{"refuses values that break a rule", create || update, (*world).breaks},
-		{"accepts values at the limit", create || update, (*world).valid},
-		{"refuses what is taken", unique && (create || bulk || update), (*world).taken},
-		{"lets others use what is taken", r.UniqueWithin != "" && create, (*world).shares},
-		{"refuses references to nothing", create || bulk || update, (*world).absent},
-		{"creates all or none", bulk, (*world).bulk},
-		{"refuses references to deleted rows", create || bulk || update, (*world).deleted},
-		{"refuses references to rows of others", hidden && (create || bulk || update), (*world).foreign},
-		{"keeps what is attached", upload && update, (*world).attached},
-		{"shows one row", show, (*world).shows},
-		{"answers 404 where no row is", show || update || remove, (*world).missing},
-		{"changes what is sent and nothing else", update, (*world).updates},
-		{"asks what has been seen", r.Lock && show && (update || remove), (*world).locks},
-		{"keeps what may not change", update, (*world).keeps},
-		{"replaces related rows", update && has(func(f Field) bool { return f.Many != "" }), (*world).joins},
-		{"lists page by page", list, (*world).pages},
-		{"lists by cursor", list, (*world).cursors},
-		{"sorts", list, (*world).sorts},
-		{"filters and searches", list, (*world).filters},
-		{"refuses bad queries", list, (*world).queries},
-		{"deletes one row", remove, (*world).deletes},
-		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*world).follows},
-		{"asks who it is", r.SignIn != nil, (*world).guards},
-		{"keeps rows from other users", r.Owner != "" || r.SignIn != nil && has(isPrivate), (*world).others},
-		{"holds in your own handlers", r.SignIn != nil, (*world).probes},
-		{"hides related rows of other users", hidden && (list || show), (*world).related},
-		{"keeps rows from other organisations", r.Organisation != nil, (*world).organisations},
+		{"serves its routes", true, (*fixture).routes},
+		{"creates what is sent", create, (*fixture).creates},
+		{"refuses malformed JSON", create, (*fixture).malformed},
+		{"refuses values that break a rule", create || update, (*fixture).breaks},
+		{"accepts values at the limit", create || update, (*fixture).valid},
+		{"refuses what is taken", unique && (create || bulk || update), (*fixture).taken},
+		{"lets others use what is taken", r.UniqueWithin != "" && create, (*fixture).shares},
+		{"refuses references to nothing", create || bulk || update, (*fixture).absent},
+		{"creates all or none", bulk, (*fixture).bulk},
+		{"refuses references to deleted rows", create || bulk || update, (*fixture).deleted},
+		{"refuses references to rows of others", hidden && (create || bulk || update), (*fixture).foreign},
+		{"keeps what is attached", upload && update, (*fixture).attached},
+		{"shows one row", show, (*fixture).shows},
+		{"answers 404 where no row is", show || update || remove, (*fixture).missing},
+		{"changes what is sent and nothing else", update, (*fixture).updates},
+		{"asks what has been seen", r.Lock && show && (update || remove), (*fixture).locks},
+		{"keeps what may not change", update, (*fixture).keeps},
+		{"replaces related rows", update && has(func(f Field) bool { return f.Many != "" }), (*fixture).joins},
+		{"lists page by page", list, (*fixture).pages},
+		{"lists by cursor", list, (*fixture).cursors},
+		{"sorts", list, (*fixture).sorts},
+		{"filters and searches", list, (*fixture).filters},
+		{"refuses bad queries", list, (*fixture).queries},
+		{"deletes one row", remove, (*fixture).deletes},
+		{"follows rows that it refers to", has(func(f Field) bool { return f.OnDelete != "" }), (*fixture).follows},
+		{"asks who it is", r.SignIn != nil, (*fixture).guards},
+		{"keeps rows from other users", r.Owner != "" || r.SignIn != nil && has(isPrivate), (*fixture).others},
+		{"holds in your own handlers", r.SignIn != nil, (*fixture).probes},
+		{"hides related rows of other users", hidden && (list || show), (*fixture).related},
+		{"keeps rows from other organisations", r.Organisation != nil, (*fixture).organisations},
 	}
 }
 
-// rowless reports whether it can be tried without any row.
+// rowless reports whether the check needs no rows.
 func (c check) rowless() bool {
 	return slices.Contains([]string{"serves its routes", "answers 404 where no row is", "refuses bad queries"}, c.name)
 }
 
-// administrated reports whether it takes an administrator to write all fields
-// and to read them again.
+// administrated reports whether only an administrator can write all fields and read
+// them back.
 func (r Resource) administrated() bool {
 	return r.Write == "admin" || r.Owner == "" && slices.ContainsFunc(r.Fields, isPrivate)
 }
@@ -193,26 +195,26 @@ func isPrivate(f Field) bool { return f.Private }
 // taken reports whether a body can give f a value that another row has.
 func (f Field) taken() bool { return f.Unique && !f.ReadOnly && len(f.Values) > 0 }
 
-// serves reports whether the module has the action.
+// serves reports whether the module serves the action.
 func (r Resource) serves(action string) bool {
 	return len(r.Only) == 0 || slices.Contains(r.Only, action)
 }
 
-// world is the module on a database of its own, and those who use it.
-type world struct {
+// fixture is the module with its own database and users.
+type fixture struct {
 	Resource
 	t      testing.TB
 	gdb    *gorm.DB
-	client *Client // of ann, whose rows they are
+	client *Client // of ann, who owns the rows
 	ann    int64
-	carol  int64  // whose are Others and Children
+	carol  int64  // owns Others and Children
 	token  string // of carol
 	schema *schema.Schema
 }
 
-func (r Resource) world(t testing.TB, gdb *gorm.DB) *world {
+func (r Resource) newFixture(t testing.TB, gdb *gorm.DB) *fixture {
 	t.Helper()
-	w := &world{Resource: r, t: t, gdb: gdb}
+	w := &fixture{Resource: r, t: t, gdb: gdb}
 	w.schema = w.parse(r.Model)
 	module, database := r.Module(w.gdb), web.Module{Name: "database", Refused: db.Refused(gdb)}
 	if r.SignIn == nil {
@@ -221,7 +223,7 @@ func (r Resource) world(t testing.TB, gdb *gorm.DB) *world {
 		w.insert(0, r.Rows...)
 		return w
 	}
-	// Hers is not the first key, which is what a mistake is likely to store.
+	// ann must not get the first key, which a bug is likely to store.
 	_, w.carol, w.token = r.SignIn(t, w.gdb, "carol", "user")
 	role := "user"
 	if r.administrated() {
@@ -235,20 +237,20 @@ func (r Resource) world(t testing.TB, gdb *gorm.DB) *world {
 	return w
 }
 
-// quiet is New without a line for every request: most of them are refused.
+// quiet is like New, but logs errors only: most requests are invalid.
 func quiet(t testing.TB, modules ...web.Module) *Client {
 	t.Helper()
 	return logging(t, slog.LevelError, web.Config{Env: web.Test}, modules...)
 }
 
 // as returns a client of another user.
-func (w *world) as(username, role string) *Client {
+func (w *fixture) as(username, role string) *Client {
 	_, _, token := w.SignIn(w.t, w.gdb, username, role)
 	return w.client.Fresh().With("Authorization", "Bearer "+token)
 }
 
-// each runs a part as a subtest on the same database.
-func (w *world) each(name string, part func(*world)) {
+// each runs part as a subtest on the same database.
+func (w *fixture) each(name string, part func(*fixture)) {
 	w.t.Helper()
 	w.t.(*testing.T).Run(name, func(t *testing.T) {
 		next := *w
@@ -257,7 +259,7 @@ func (w *world) each(name string, part func(*world)) {
 	})
 }
 
-func (w *world) parse(model any) *schema.Schema {
+func (w *fixture) parse(model any) *schema.Schema {
 	w.t.Helper()
 	statement := &gorm.Statement{DB: w.gdb}
 	if err := statement.Parse(model); err != nil {
@@ -266,9 +268,9 @@ func (w *world) parse(model any) *schema.Schema {
 	return statement.Schema
 }
 
-// insert stores copies of rows, which belong to the user and to the
-// organisation unless they say to whom.
-func (w *world) insert(user int64, rows ...any) {
+// insert stores copies of rows. Rows without an owner or organisation get the given
+// user and the test's organisation.
+func (w *fixture) insert(user int64, rows ...any) {
 	w.t.Helper()
 	for _, row := range rows {
 		from := reflect.Indirect(reflect.ValueOf(row))
@@ -290,14 +292,14 @@ func (w *world) insert(user int64, rows ...any) {
 	}
 }
 
-// stored is a row of the table.
+// stored is a row in the table.
 type stored struct {
 	id  any
 	row any // a pointer to the model
 }
 
-// store makes the first n rows of the values, and returns them.
-func (w *world) store(n int) []stored {
+// store inserts rows of the first n values, and returns them.
+func (w *fixture) store(n int) []stored {
 	w.t.Helper()
 	all := make([]stored, n)
 	for i := range all {
@@ -306,14 +308,14 @@ func (w *world) store(n int) []stored {
 	return all
 }
 
-// values are those of one row.
+// values returns the value of a field in one row.
 type values func(Field) any
 
-// at are the values at a position of every field's.
+// at returns the values at an index.
 func at(i int) values { return func(f Field) any { return f.Values[i] } }
 
-// storeOne makes one row of the value of each field that has some.
-func (w *world) storeOne(value values) stored {
+// storeOne inserts a row with the value of each field that has values.
+func (w *fixture) storeOne(value values) stored {
 	w.t.Helper()
 	var organisation int64
 	if w.Organisation != nil {
@@ -326,15 +328,15 @@ func (w *world) storeOne(value values) stored {
 	return row
 }
 
-// insertOne is storeOne in an organisation, and tells what is wrong. A value
-// that is nil is left out.
-func (w *world) insertOne(organisation int64, value values) (stored, error) {
+// insertOne is like storeOne in an organisation, but returns the error. A nil value
+// is omitted.
+func (w *fixture) insertOne(organisation int64, value values) (stored, error) {
 	w.t.Helper()
 	row := reflect.New(w.schema.ModelType)
 	if w.Owner != "" {
 		w.set(w.column(w.Owner), row.Elem(), w.ann)
 	}
-	w.belong(w.schema, row.Elem(), organisation)
+	w.setOrganisation(w.schema, row.Elem(), organisation)
 	var omit []string
 	for _, f := range w.Fields {
 		if len(f.Values) == 0 {
@@ -358,8 +360,8 @@ func (w *world) insertOne(organisation int64, value values) (stored, error) {
 	return stored{w.rowKey(row.Elem()), row.Interface()}, nil
 }
 
-// rowKey is the key of a row as paths have it.
-func (w *world) rowKey(row reflect.Value) any {
+// rowKey returns the key of a row as in paths.
+func (w *fixture) rowKey(row reflect.Value) any {
 	var parts []any
 	for _, f := range w.schema.PrimaryFields {
 		value, _ := f.ValueOf(w.t.Context(), row)
@@ -374,8 +376,8 @@ func (w *world) rowKey(row reflect.Value) any {
 	return strings.ReplaceAll(strings.TrimSuffix(fmt.Sprintln(parts...), "\n"), " ", "/")
 }
 
-// keyOf is the key of an answered row, as paths have it; nil where it has none.
-func (w *world) keyOf(got map[string]any) any {
+// keyOf returns the key of a row in a response, as in paths, or nil if it has none.
+func (w *fixture) keyOf(got map[string]any) any {
 	var parts []any
 	for _, f := range w.schema.PrimaryFields {
 		if got[key(f)] == nil {
@@ -394,23 +396,23 @@ func (w *world) keyOf(got map[string]any) any {
 	return strings.ReplaceAll(strings.TrimSuffix(fmt.Sprintln(parts...), "\n"), " ", "/")
 }
 
-// given is the column of the key that a row gets by itself; "" for none.
-func (w *world) given() string {
+// givenKey returns the column of the generated key, or "" if there is none.
+func (w *fixture) givenKey() string {
 	if f := w.schema.PrioritizedPrimaryField; f != nil && !slices.ContainsFunc(w.Fields, func(o Field) bool { return o.Name == key(f) }) {
 		return key(f)
 	}
 	return ""
 }
 
-// made is the column of when a row was made; "" for none.
-func (w *world) made() string {
+// createdColumn returns the column of the creation time, or "" if there is none.
+func (w *fixture) createdColumn() string {
 	if f := w.schema.LookUpField("CreatedAt"); f != nil && !slices.ContainsFunc(w.Fields, func(o Field) bool { return o.Name == key(f) }) {
 		return key(f)
 	}
 	return ""
 }
 
-func (w *world) column(name string) *schema.Field {
+func (w *fixture) column(name string) *schema.Field {
 	w.t.Helper()
 	f := w.schema.LookUpField(name)
 	if f == nil {
@@ -419,8 +421,8 @@ func (w *world) column(name string) *schema.Field {
 	return f
 }
 
-// set gives a field of the row what a body would, whatever its Go type is.
-func (w *world) set(f *schema.Field, row reflect.Value, value any) {
+// set sets a field of the row to a value as in a body, converted to its Go type.
+func (w *fixture) set(f *schema.Field, row reflect.Value, value any) {
 	w.t.Helper()
 	if r := reflect.ValueOf(value); r.IsValid() && r.Type().AssignableTo(f.FieldType) {
 		f.ReflectValueOf(w.t.Context(), row).Set(r)
@@ -435,8 +437,8 @@ func (w *world) set(f *schema.Field, row reflect.Value, value any) {
 	}
 }
 
-// relation is the relation of a many field.
-func (w *world) relation(f Field) *schema.Relationship {
+// relation returns the relation of a many field.
+func (w *fixture) relation(f Field) *schema.Relationship {
 	w.t.Helper()
 	for _, r := range w.schema.Relationships.Many2Many {
 		if key(r.Field) == f.Many {
@@ -447,13 +449,13 @@ func (w *world) relation(f Field) *schema.Relationship {
 	return nil
 }
 
-// keyed makes rows of a many relation that have only their keys.
-func (w *world) keyed(r *schema.Relationship, ids any, organisation int64) any {
+// keyed returns rows of a many relation with only their keys set.
+func (w *fixture) keyed(r *schema.Relationship, ids any, organisation int64) any {
 	rows := reflect.New(r.Field.FieldType).Elem()
 	for _, id := range ids.([]any) {
 		row := reflect.New(r.FieldSchema.ModelType).Elem()
 		w.set(r.FieldSchema.PrioritizedPrimaryField, row, id)
-		w.belong(r.FieldSchema, row, organisation)
+		w.setOrganisation(r.FieldSchema, row, organisation)
 		if rows.Type().Elem().Kind() == reflect.Pointer {
 			row = row.Addr()
 		}
@@ -462,8 +464,8 @@ func (w *world) keyed(r *schema.Relationship, ids any, organisation int64) any {
 	return rows.Interface()
 }
 
-// target is the table that a field refers to, nil for none.
-func (w *world) target(f Field) *schema.Schema {
+// target returns the table that a field refers to, or nil.
+func (w *fixture) target(f Field) *schema.Schema {
 	if f.Many != "" {
 		return w.relation(f).FieldSchema
 	}
@@ -474,7 +476,7 @@ func (w *world) target(f Field) *schema.Schema {
 			}
 		}
 	}
-	// GORM takes two columns of one name that are keys for a row that has another.
+	// GORM treats two key columns of the same name as a has-one relation.
 	for _, r := range w.schema.Relationships.HasOne {
 		for _, ref := range r.References {
 			if ref.OwnPrimaryKey && ref.ForeignKey.PrimaryKey && ref.PrimaryKey.DBName == f.Name && ref.ForeignKey.DBName == f.Name {
@@ -485,15 +487,15 @@ func (w *world) target(f Field) *schema.Schema {
 	return nil
 }
 
-// key is the name of a field in answers.
+// key returns the name of a field in responses.
 func key(f *schema.Field) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
 }
 
-// nowhere are keys that no row of the table has, with the likeliest first, which
+// missingKeys returns keys that no row of the table has. The first is well-formed and
 // fits into the smallest column.
-func nowhere(s *schema.Schema) []any {
+func missingKeys(s *schema.Schema) []any {
 	f := s.PrioritizedPrimaryField
 	if f == nil {
 		var all []any
@@ -511,8 +513,8 @@ func nowhere(s *schema.Schema) []any {
 	return []any{"ffffffff-ffff-4fff-8fff-ffffffffffff", 0, "abc"}
 }
 
-// body is a request body of the i-th values, and bodies are all three.
-func (w *world) body(i int) map[string]any {
+// body returns a request body of the i-th values.
+func (w *fixture) body(i int) map[string]any {
 	body := map[string]any{}
 	for _, f := range w.Fields {
 		if len(f.Values) > i && !f.ReadOnly {
@@ -522,18 +524,18 @@ func (w *world) body(i int) map[string]any {
 	return body
 }
 
-func (w *world) bodies() []map[string]any {
+func (w *fixture) bodies() []map[string]any {
 	return []map[string]any{w.body(0), w.body(1), w.body(2)}
 }
 
-// with is a body with another value of a field.
+// with sets a field of body and returns it.
 func with(body map[string]any, field string, value any) map[string]any {
 	body[field] = value
 	return body
 }
 
-// told are the fields of a body that answers repeat.
-func (w *world) told() (names []string) {
+// echoed returns the fields of a body that responses repeat.
+func (w *fixture) echoed() (names []string) {
 	for _, f := range w.Fields {
 		if len(f.Values) > 0 && f.Many == "" && !f.Secret && !f.ReadOnly {
 			names = append(names, f.Name)
@@ -542,12 +544,11 @@ func (w *world) told() (names []string) {
 	return names
 }
 
-// at is the path of one row.
-func (w *world) at(id any) string { return fmt.Sprintf("%s/%v", w.Path, id) }
+// pathOf returns the path of one row.
+func (w *fixture) pathOf(id any) string { return fmt.Sprintf("%s/%v", w.Path, id) }
 
-// same fails for every field that is not as wanted, whatever Go types its value
-// has on either side.
-func (w *world) same(got, want map[string]any, fields ...string) {
+// expectEqual reports every field that differs, comparing values as JSON.
+func (w *fixture) expectEqual(got, want map[string]any, fields ...string) {
 	w.t.Helper()
 	for _, field := range fields {
 		g, _ := json.Marshal(got[field])
@@ -558,24 +559,24 @@ func (w *world) same(got, want map[string]any, fields ...string) {
 	}
 }
 
-// blank reports whether a value is its type's empty one.
+// blank reports whether a value is the zero value or empty.
 func blank(value any) bool {
 	v := reflect.ValueOf(value)
 	return !v.IsValid() || v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
 }
 
-// hides fails for every secret that an answer tells.
-func (w *world) hides(got map[string]any) {
+// checkSecrets reports every secret in a response.
+func (w *fixture) checkSecrets(got map[string]any) {
 	w.t.Helper()
 	for _, f := range w.Fields {
-		if _, told := got[f.Name]; told && f.Secret {
+		if _, present := got[f.Name]; present && f.Secret {
 			w.t.Errorf("the secret %s is answered", f.Name)
 		}
 	}
 }
 
-// loads fails for every related row that an answer does not bring along.
-func (w *world) loads(got map[string]any) {
+// checkLoads reports every related row that is missing in a response.
+func (w *fixture) checkLoads(got map[string]any) {
 	w.t.Helper()
 	for _, name := range w.Loads {
 		if got[name] == nil {
@@ -584,12 +585,12 @@ func (w *world) loads(got map[string]any) {
 	}
 }
 
-// refused fails unless the answer has the status and names field and rule, and
-// the index in a bulk.
-func (w *world) refused(a *Answer, status int, field, rule string, index ...int) {
+// expectError reports an error unless the response has the status and a detail with field
+// and rule, and with the index in a bulk.
+func (w *fixture) expectError(a *Answer, status int, field, rule string, index ...int) {
 	w.t.Helper()
 	if a.Status != status {
-		w.t.Errorf("%s answers %d, not %d: %s", a.asked, a.Status, status, a.body)
+		w.t.Errorf("%s answers %d, not %d: %s", a.request, a.Status, status, a.body)
 		return
 	}
 	for _, d := range a.Details() {
@@ -597,11 +598,11 @@ func (w *world) refused(a *Answer, status int, field, rule string, index ...int)
 			return
 		}
 	}
-	w.t.Errorf("%s names no %s that breaks %s: %s", a.asked, field, rule, a.body)
+	w.t.Errorf("%s names no %s that breaks %s: %s", a.request, field, rule, a.body)
 }
 
-// count is how many rows there are.
-func (w *world) count() int64 {
+// count returns the number of rows.
+func (w *fixture) count() int64 {
 	w.t.Helper()
 	var n int64
 	if err := w.gdb.Model(reflect.New(w.schema.ModelType).Interface()).Count(&n).Error; err != nil {
@@ -611,14 +612,14 @@ func (w *world) count() int64 {
 }
 
 // clear deletes every row.
-func (w *world) clear() {
+func (w *fixture) clear() {
 	w.t.Helper()
 	if err := w.gdb.Unscoped().Where("1 = 1").Delete(reflect.New(w.schema.ModelType).Interface()).Error; err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// page is what a list answers.
+// page is the response of a list.
 type page struct {
 	Items      []map[string]any
 	Total      int
@@ -627,7 +628,7 @@ type page struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-func (w *world) list(client *Client, query string) (p page) {
+func (w *fixture) list(client *Client, query string) (p page) {
 	w.t.Helper()
 	client.Get(w.Path + "?" + query).Expect(http.StatusOK).Into(&p)
 	return p

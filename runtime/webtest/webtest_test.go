@@ -28,8 +28,8 @@ func migrations() []db.Migration {
 	}}
 }
 
-// TestDatabasesArePrivate makes two of every kind: what is in one is not in
-// the other, and nothing is left on the server.
+// TestDatabasesArePrivate creates two databases of every kind, which must share no
+// rows and be dropped from the server.
 func TestDatabasesArePrivate(t *testing.T) {
 	for name, server := range map[string]func(testing.TB) string{
 		"sqlite":   func(testing.TB) string { return "" },
@@ -48,7 +48,7 @@ func TestDatabasesArePrivate(t *testing.T) {
 				for gdb, want := range map[*gorm.DB]int64{one: 1, two: 0} {
 					var count int64
 					if err := gdb.Model(&thing{}).Count(&count).Error; err != nil || count != want {
-						t.Errorf("it has %d rows, %v", count, err)
+						t.Errorf("%d rows, %v", count, err)
 					}
 				}
 				if address != "" {
@@ -66,7 +66,7 @@ func TestDatabasesArePrivate(t *testing.T) {
 			var left int64
 			err = admin.Raw("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", made).Scan(&left).Error
 			if err != nil || left != 0 || !strings.HasPrefix(made, "test_") {
-				t.Errorf("%q is left %d times, %v", made, left, err)
+				t.Errorf("%q was not dropped: %d, %v", made, left, err)
 			}
 		})
 	}
@@ -112,10 +112,10 @@ func TestClient(t *testing.T) {
 	}})
 	mine := client.With("X-Agent", "me")
 	if got := mine.Post("/echo", map[string]int{"n": 1}).Expect(201).JSON(); got["n"] != 1.0 || got["agent"] != "me" {
-		t.Errorf("it echoes %v", got)
+		t.Errorf("echo: %v", got)
 	}
 	if got := client.Post("/echo", `{"n":2}`).Expect(201).JSON(); got["agent"] != "" {
-		t.Errorf("a header of a copy is in the client: %v", got)
+		t.Errorf("a header of a copy was sent by the client: %v", got)
 	}
 	client.Post("/echo", "{").Expect(400)
 	client.Get("/cookie").Expect(404)

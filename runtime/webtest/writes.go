@@ -15,8 +15,8 @@ const (
 	taken   = http.StatusConflict
 )
 
-func (w *world) creates() {
-	forged, id, made := nowhere(w.schema)[0], w.given(), w.made()
+func (w *fixture) creates() {
+	forged, id, made := missingKeys(w.schema)[0], w.givenKey(), w.createdColumn()
 	for _, body := range w.bodies() {
 		for name, value := range map[string]any{id: forged, made: "2001-01-01T00:00:00Z"} {
 			if name != "" {
@@ -36,24 +36,24 @@ func (w *world) creates() {
 		}
 		answer := w.client.Post(w.Path, body).Expect(created)
 		got := answer.JSON()
-		w.same(got, body, w.told()...)
-		w.hides(got)
+		w.expectEqual(got, body, w.echoed()...)
+		w.checkSecrets(got)
 		if id != "" && fmt.Sprint(got[id]) == fmt.Sprint(forged) || made != "" && got[made] == body[made] {
 			w.t.Errorf("the client set what is not theirs to set: %v", got)
 		}
 		if w.Owner != "" {
-			w.same(got, map[string]any{w.Owner: w.ann}, w.Owner)
+			w.expectEqual(got, map[string]any{w.Owner: w.ann}, w.Owner)
 		}
-		w.unset(got)
+		w.checkReadOnly(got)
 		if w.Organisation != nil {
-			w.same(got, map[string]any{organisationID: w.Organisation.ID}, organisationID)
+			w.expectEqual(got, map[string]any{organisationID: w.Organisation.ID}, organisationID)
 		}
-		if want := w.at(w.keyOf(got)); answer.Header("Location") != want {
+		if want := w.pathOf(w.keyOf(got)); answer.Header("Location") != want {
 			w.t.Errorf("Location is %q, not %q", answer.Header("Location"), want)
 		}
 		if w.serves("show") {
-			again := w.client.Get(w.at(w.keyOf(got))).Expect(http.StatusOK).JSON()
-			fields := w.told()
+			again := w.client.Get(w.pathOf(w.keyOf(got))).Expect(http.StatusOK).JSON()
+			fields := w.echoed()
 			if id != "" {
 				fields = append(fields, id)
 			}
@@ -62,7 +62,7 @@ func (w *world) creates() {
 					fields = append(fields, f.Many)
 				}
 			}
-			w.same(again, got, fields...)
+			w.expectEqual(again, got, fields...)
 		}
 	}
 	for _, f := range w.Fields {
@@ -72,11 +72,11 @@ func (w *world) creates() {
 		w.clear()
 		body := w.body(0)
 		delete(body, f.Name)
-		w.same(w.client.Post(w.Path, body).Expect(created).JSON(), map[string]any{f.Name: f.Default}, f.Name)
+		w.expectEqual(w.client.Post(w.Path, body).Expect(created).JSON(), map[string]any{f.Name: f.Default}, f.Name)
 	}
 }
 
-// other is a value of the field that is not what it has by itself.
+// other returns a value of the field that differs from its default.
 func other(f Field) any {
 	for _, value := range f.Values {
 		if compare(value, f.Default) != 0 {
@@ -86,17 +86,17 @@ func other(f Field) any {
 	return nil
 }
 
-// unset fails for every field that a body set and may not.
-func (w *world) unset(got map[string]any) {
+// checkReadOnly reports every read-only field that a body could set.
+func (w *fixture) checkReadOnly(got map[string]any) {
 	w.t.Helper()
 	for _, f := range w.Fields {
 		if f.ReadOnly && !f.Auto {
-			w.same(got, map[string]any{f.Name: f.Default}, f.Name)
+			w.expectEqual(got, map[string]any{f.Name: f.Default}, f.Name)
 		}
 	}
 }
 
-func (w *world) malformed() {
+func (w *fixture) malformed() {
 	for _, tc := range []struct {
 		name, body string
 		status     int
@@ -107,15 +107,15 @@ func (w *world) malformed() {
 		{"a list", "[]", refused},
 		{"null", "null", refused},
 	} {
-		w.each(tc.name, func(w *world) { w.client.Post(w.Path, tc.body).Expect(tc.status) })
+		w.each(tc.name, func(w *fixture) { w.client.Post(w.Path, tc.body).Expect(tc.status) })
 	}
-	w.each("plain text", func(w *world) {
+	w.each("plain text", func(w *fixture) {
 		w.client.With("Content-Type", "text/plain").Post(w.Path, "{}").Expect(http.StatusUnsupportedMediaType)
 	})
 }
 
-// broken are values that a new row's field refuses, by the rule.
-func (w *world) broken(f Field) Breaks {
+// invalidValues returns values that the field of a new row rejects, by rule.
+func (w *fixture) invalidValues(f Field) Breaks {
 	all := Breaks{}
 	maps.Copy(all, f.Breaks)
 	if target := w.target(f); target != nil && f.Many == "" {
@@ -123,7 +123,7 @@ func (w *world) broken(f Field) Breaks {
 		if target.PrioritizedPrimaryField.IndirectFieldType.Kind() == reflect.String {
 			all["type"] = []any{1}
 		}
-		if nowhere(target)[0] == 31999 {
+		if missingKeys(target)[0] == 31999 {
 			all["min"] = []any{-1}
 		}
 	}
@@ -136,22 +136,22 @@ func (w *world) broken(f Field) Breaks {
 	return all
 }
 
-func (w *world) breaks() {
+func (w *fixture) breaks() {
 	var row []stored
 	if w.serves("update") {
 		row = w.store(1)
 	}
 	for _, f := range w.Fields {
-		broken := w.broken(f)
+		broken := w.invalidValues(f)
 		for _, rule := range slices.Sorted(maps.Keys(broken)) {
-			w.each(f.Name+" "+rule, func(w *world) {
+			w.each(f.Name+" "+rule, func(w *fixture) {
 				for _, value := range broken[rule] {
 					if w.serves("create") {
-						w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), refused, f.Name, rule)
+						w.expectError(w.client.Post(w.Path, with(w.body(0), f.Name, value)), refused, f.Name, rule)
 					}
-					// What is required may be left out of a change.
+					// Changes may omit required fields.
 					if w.serves("update") && !f.Immutable && rule != "required" {
-						w.refused(w.client.Patch(w.at(row[0].id), map[string]any{f.Name: value}), refused, f.Name, rule)
+						w.expectError(w.client.Patch(w.pathOf(row[0].id), map[string]any{f.Name: value}), refused, f.Name, rule)
 					}
 				}
 			})
@@ -159,12 +159,12 @@ func (w *world) breaks() {
 	}
 }
 
-func (w *world) valid() {
+func (w *fixture) valid() {
 	for _, f := range w.Fields {
 		if len(f.Valid) == 0 {
 			continue
 		}
-		w.each(f.Name, func(w *world) {
+		w.each(f.Name, func(w *fixture) {
 			for _, value := range f.Valid {
 				if w.serves("create") {
 					if a := w.client.Post(w.Path, with(w.body(0), f.Name, value)); a.Status != created {
@@ -173,9 +173,9 @@ func (w *world) valid() {
 					w.clear()
 				}
 				if w.serves("update") && !f.Immutable {
-					got := w.client.Patch(w.at(w.store(1)[0].id), map[string]any{f.Name: value}).Expect(http.StatusOK).JSON()
+					got := w.client.Patch(w.pathOf(w.store(1)[0].id), map[string]any{f.Name: value}).Expect(http.StatusOK).JSON()
 					if !f.Secret {
-						w.same(got, map[string]any{f.Name: value}, f.Name)
+						w.expectEqual(got, map[string]any{f.Name: value}, f.Name)
 					}
 					w.clear()
 				}
@@ -184,12 +184,12 @@ func (w *world) valid() {
 	}
 }
 
-func (w *world) taken() {
+func (w *fixture) taken() {
 	for _, f := range w.Fields {
 		if !f.taken() {
 			continue
 		}
-		w.each(f.Name, func(w *world) {
+		w.each(f.Name, func(w *fixture) {
 			defer w.clear()
 			values := []any{f.Values[0]}
 			if text, ok := values[0].(string); ok && f.NoCase {
@@ -199,7 +199,7 @@ func (w *world) taken() {
 			for _, value := range values {
 				body := with(w.body(1), f.Name, value)
 				if w.serves("create") {
-					w.refused(w.client.Post(w.Path, body), taken, f.Name, "unique")
+					w.expectError(w.client.Post(w.Path, body), taken, f.Name, "unique")
 				}
 				if w.serves("bulk") {
 					w.client.Post(w.Path+"/bulk", []any{body}).Expect(taken)
@@ -211,39 +211,39 @@ func (w *world) taken() {
 			if w.serves("update") && !f.Immutable {
 				w.clear()
 				rows := w.store(2)
-				w.client.Patch(w.at(rows[0].id), map[string]any{f.Name: values[0]}).Expect(http.StatusOK)
+				w.client.Patch(w.pathOf(rows[0].id), map[string]any{f.Name: values[0]}).Expect(http.StatusOK)
 				for _, value := range values {
-					w.refused(w.client.Patch(w.at(rows[1].id), map[string]any{f.Name: value}), taken, f.Name, "unique")
+					w.expectError(w.client.Patch(w.pathOf(rows[1].id), map[string]any{f.Name: value}), taken, f.Name, "unique")
 				}
 			}
 		})
 	}
 }
 
-// absent refers to rows that never were.
-func (w *world) absent() {
+// absent refers to rows that never existed.
+func (w *fixture) absent() {
 	for _, f := range w.Fields {
 		for _, name := range f.Breaks["exists"] {
-			w.each(f.Name, func(w *world) { w.unreferable(f, name) })
+			w.each(f.Name, func(w *fixture) { w.expectNoReference(f, name) })
 		}
 		if target := w.target(f); target != nil {
 			key := f.Absent
 			if key == nil {
-				key = nowhere(target)[0]
+				key = missingKeys(target)[0]
 			}
-			w.each(f.Name, func(w *world) { w.unreferable(f, key) })
+			w.each(f.Name, func(w *fixture) { w.expectNoReference(f, key) })
 		}
 	}
 }
 
-// deleted refers to rows that are deleted and still in their table.
-func (w *world) deleted() {
+// deleted refers to soft-deleted rows.
+func (w *fixture) deleted() {
 	for _, f := range w.Fields {
 		target := w.target(f)
 		if target == nil || target.LookUpField("deleted_at") == nil || len(f.Values) == 0 {
 			continue
 		}
-		w.each(f.Name, func(w *world) {
+		w.each(f.Name, func(w *fixture) {
 			id := f.Values[1]
 			if f.Many != "" {
 				id = id.([]any)[0]
@@ -252,22 +252,22 @@ func (w *world) deleted() {
 			if err := w.gdb.Where(target.PrioritizedPrimaryField.DBName+" = ?", id).Delete(row).Error; err != nil {
 				w.t.Fatal(err)
 			}
-			w.unreferable(f, id)
+			w.expectNoReference(f, id)
 		})
 	}
 }
 
 // foreign refers to rows of another user.
-func (w *world) foreign() {
+func (w *fixture) foreign() {
 	for _, f := range w.Fields {
 		for _, id := range w.foreignTo(f) {
-			w.each(f.Name, func(w *world) { w.unreferable(f, id) })
+			w.each(f.Name, func(w *fixture) { w.expectNoReference(f, id) })
 		}
 	}
 }
 
-// foreignTo are the keys of Others that the field could hold.
-func (w *world) foreignTo(f Field) (ids []any) {
+// foreignTo returns the keys of Others that the field could refer to.
+func (w *fixture) foreignTo(f Field) (ids []any) {
 	table := "files"
 	if target := w.target(f); target != nil {
 		table = target.Table
@@ -283,10 +283,9 @@ func (w *world) foreignTo(f Field) (ids []any) {
 	return ids
 }
 
-// unreferable tries every way to refer to the row with this key, which the
-// caller may not. A row that the caller may not read is as one that is not there,
-// wherever it is referred to.
-func (w *world) unreferable(f Field, id any) {
+// expectNoReference tries every way to refer to a row that the caller must not refer to. A
+// row that the caller cannot read is treated as missing, wherever it is referred to.
+func (w *fixture) expectNoReference(f Field, id any) {
 	w.t.Helper()
 	if f.ReadOnly {
 		return
@@ -296,32 +295,32 @@ func (w *world) unreferable(f Field, id any) {
 		value = []any{id}
 	}
 	if w.serves("create") {
-		w.refused(w.client.Post(w.Path, with(w.body(0), f.Name, value)), refused, f.Name, "exists")
+		w.expectError(w.client.Post(w.Path, with(w.body(0), f.Name, value)), refused, f.Name, "exists")
 		if other, rule, broken := w.another(f); !f.Upload && rule != "" {
 			answer := w.client.Post(w.Path, with(with(w.body(0), f.Name, value), other, broken))
-			w.refused(answer, refused, other, rule)
-			w.refused(answer, refused, f.Name, "exists")
+			w.expectError(answer, refused, other, rule)
+			w.expectError(answer, refused, f.Name, "exists")
 		}
 	}
 	if w.serves("bulk") {
 		bodies := w.bodies()[:2]
 		bodies[1][f.Name] = value
-		w.refused(w.client.Post(w.Path+"/bulk", bodies), refused, f.Name, "exists", 1)
+		w.expectError(w.client.Post(w.Path+"/bulk", bodies), refused, f.Name, "exists", 1)
 	}
 	if n := w.count(); n != 0 {
 		w.t.Errorf("%d rows are stored of what was refused", n)
 	}
 	if w.serves("update") && !f.Immutable {
 		row := w.storeOne(at(0))
-		w.refused(w.client.Patch(w.at(row.id), map[string]any{f.Name: value}), refused, f.Name, "exists")
+		w.expectError(w.client.Patch(w.pathOf(row.id), map[string]any{f.Name: value}), refused, f.Name, "exists")
 	}
 	w.clear()
 }
 
-// another is a field beside f with a value that breaks a rule of it.
-func (w *world) another(f Field) (field, rule string, value any) {
+// another returns another field than f, with a value that breaks one of its rules.
+func (w *fixture) another(f Field) (field, rule string, value any) {
 	for _, other := range w.Fields {
-		broken := w.broken(other)
+		broken := w.invalidValues(other)
 		for _, rule := range slices.Sorted(maps.Keys(broken)) {
 			if other.Name != f.Name && rule != "exists" && len(broken[rule]) > 0 {
 				return other.Name, rule, broken[rule][0]
@@ -331,10 +330,10 @@ func (w *world) another(f Field) (field, rule string, value any) {
 	return "", "", nil
 }
 
-func (w *world) bulk() {
+func (w *fixture) bulk() {
 	all := w.Path + "/bulk"
 	for _, f := range w.Fields {
-		if values := w.broken(f)["type"]; len(values) > 0 {
+		if values := w.invalidValues(f)["type"]; len(values) > 0 {
 			spoiled := w.bodies()
 			spoiled[1][f.Name] = values[0]
 			answer := w.client.Post(all, spoiled).Expect(refused)
@@ -354,23 +353,23 @@ func (w *world) bulk() {
 			w.t.Fatalf("%d rows are stored and %d answered, not 3", n, len(made.Items))
 		}
 		for i, got := range made.Items {
-			w.same(got, w.body(i), w.told()...)
-			w.hides(got)
+			w.expectEqual(got, w.body(i), w.echoed()...)
+			w.checkSecrets(got)
 		}
 		w.clear()
 	}
 }
 
-// attached keeps an upload for as long as a row refers to it, and lets it be
-// sent again, whoever it belongs to by then.
-func (w *world) attached() {
+// attached checks that an upload is kept as long as a row refers to it, and can be
+// sent again whoever owns it by then.
+func (w *fixture) attached() {
 	for _, f := range w.Fields {
 		if !f.Upload || f.Immutable || len(f.Values) == 0 {
 			continue
 		}
-		w.each(f.Name, func(w *world) {
+		w.each(f.Name, func(w *fixture) {
 			defer w.clear()
-			at := w.at(w.store(1)[0].id)
+			at := w.pathOf(w.store(1)[0].id)
 			w.client.Patch(at, map[string]any{f.Name: f.Values[2]}).Expect(http.StatusOK)
 			if err := w.gdb.Exec("DELETE FROM files WHERE name = ?", f.Values[2]).Error; err == nil {
 				w.t.Errorf("the upload was deleted")
@@ -387,22 +386,22 @@ func (w *world) attached() {
 	}
 }
 
-func (w *world) updates() {
-	at := w.at(w.store(1)[0].id)
+func (w *fixture) updates() {
+	at := w.pathOf(w.store(1)[0].id)
 	want := w.client.Put(at, map[string]any{}).Expect(http.StatusOK).JSON()
 	for _, f := range w.Fields {
 		if f.Immutable || f.ReadOnly || f.Secret || f.Many != "" {
 			continue
 		}
-		change := func(w *world, value, then any) {
+		change := func(w *fixture, value, then any) {
 			w.t.Helper()
 			want[f.Name] = then
 			for _, write := range []func(string, any) *Answer{w.client.Put, w.client.Patch} {
 				got := write(at, map[string]any{f.Name: value}).Expect(http.StatusOK).JSON()
-				w.same(got, want, append(w.told(), f.Name)...)
+				w.expectEqual(got, want, append(w.echoed(), f.Name)...)
 			}
 		}
-		w.each(f.Name, func(w *world) {
+		w.each(f.Name, func(w *fixture) {
 			for i := len(f.Values) - 1; i >= 0; i-- {
 				change(w, f.Values[i], f.Values[i])
 			}
@@ -416,7 +415,7 @@ func (w *world) updates() {
 	}
 }
 
-// list reports whether values of the field are lists.
+// list reports whether the values of the field are lists.
 func (f Field) list() bool {
 	if len(f.Values) > 0 {
 		_, ok := f.Values[0].([]any)
@@ -425,17 +424,17 @@ func (f Field) list() bool {
 	return f.Many != ""
 }
 
-func (w *world) keeps() {
-	at := w.at(w.store(1)[0].id)
+func (w *fixture) keeps() {
+	at := w.pathOf(w.store(1)[0].id)
 	want := w.client.Put(at, map[string]any{}).Expect(http.StatusOK).JSON()
 	keep := func(field string, value any) {
 		w.t.Helper()
-		w.same(w.client.Patch(at, map[string]any{field: value}).Expect(http.StatusOK).JSON(), want, field)
+		w.expectEqual(w.client.Patch(at, map[string]any{field: value}).Expect(http.StatusOK).JSON(), want, field)
 	}
-	if id := w.given(); id != "" {
-		keep(id, nowhere(w.schema)[0])
+	if id := w.givenKey(); id != "" {
+		keep(id, missingKeys(w.schema)[0])
 	}
-	if made := w.made(); made != "" {
+	if made := w.createdColumn(); made != "" {
 		keep(made, "2001-01-01T00:00:00Z")
 	}
 	if w.Owner != "" {
@@ -457,14 +456,14 @@ func (w *world) keeps() {
 	}
 }
 
-func (w *world) joins() {
+func (w *fixture) joins() {
 	for _, f := range w.Fields {
 		if f.Many == "" {
 			continue
 		}
-		w.each(f.Name, func(w *world) {
+		w.each(f.Name, func(w *fixture) {
 			defer w.clear()
-			at := w.at(w.store(1)[0].id)
+			at := w.pathOf(w.store(1)[0].id)
 			ids := []any{}
 			for _, value := range f.Values {
 				ids = append(ids, value.([]any)...)
@@ -475,7 +474,7 @@ func (w *world) joins() {
 					w.t.Errorf("%s are %v, not those of %v", f.Many, got[f.Many], ids)
 				}
 			}
-			missing := nowhere(w.relation(f).FieldSchema)[0]
+			missing := missingKeys(w.relation(f).FieldSchema)[0]
 			w.client.Patch(at, map[string]any{f.Name: []any{missing}}).Expect(refused)
 			w.client.Patch(at, map[string]any{f.Name: nil}).Expect(http.StatusOK)
 			if !w.serves("show") {
@@ -488,8 +487,8 @@ func (w *world) joins() {
 	}
 }
 
-func (w *world) deletes() {
-	at := w.at(w.store(3)[0].id)
+func (w *fixture) deletes() {
+	at := w.pathOf(w.store(3)[0].id)
 	if body := w.client.Delete(at).Expect(http.StatusNoContent).Body(); len(body) != 0 {
 		w.t.Errorf("a deletion answers %s", body)
 	}
@@ -508,13 +507,13 @@ func (w *world) deletes() {
 	}
 }
 
-// follows deletes what the rows refer to.
-func (w *world) follows() {
+// follows deletes rows that the rows refer to.
+func (w *fixture) follows() {
 	for _, f := range w.Fields {
 		if f.OnDelete == "" {
 			continue
 		}
-		w.each(f.Name+" "+f.OnDelete, func(w *world) {
+		w.each(f.Name+" "+f.OnDelete, func(w *fixture) {
 			w.clear()
 			row := w.store(3)[0]
 			target := w.target(f)
@@ -552,10 +551,10 @@ func (w *world) follows() {
 	}
 }
 
-// locks changes a row without a word of what has been seen, with that of an
-// older state and with that of the present one.
-func (w *world) locks() {
-	at := w.at(w.store(1)[0].id)
+// locks changes a row without If-Match, with an outdated ETag and with the current
+// one.
+func (w *fixture) locks() {
+	at := w.pathOf(w.store(1)[0].id)
 	blind := w.client.With("If-Match", "")
 	write := map[string]func(c *Client) *Answer{}
 	if w.serves("update") {
@@ -566,7 +565,7 @@ func (w *world) locks() {
 		write["DELETE"] = func(c *Client) *Answer { return c.Delete(at) }
 	}
 	for method, write := range write {
-		w.each(method, func(w *world) {
+		w.each(method, func(w *fixture) {
 			write(blind.For(w.t)).Expect(http.StatusPreconditionRequired)
 			write(w.client.With("If-Match", `"older"`)).Expect(http.StatusPreconditionFailed)
 		})

@@ -58,12 +58,12 @@ func TestMetricsBehindAGuard(t *testing.T) {
 		"go_goroutines", "process_start_time_seconds", "http_requests_active 1",
 	} {
 		if !strings.Contains(text, line) {
-			t.Errorf("no %s", line)
+			t.Errorf("missing %s", line)
 		}
 	}
 }
 
-func TestMetricsAreNowhereByDefault(t *testing.T) {
+func TestMetricsAreOffByDefault(t *testing.T) {
 	client := webtest.New(t, metrics.Module("", nil), things())
 	client.Get("/metrics").Expect(404)
 	client.Get("/debug/pprof/").Expect(404)
@@ -95,9 +95,10 @@ func TestMetricsOnTheirOwnAddress(t *testing.T) {
 		}
 	}
 	if !strings.Contains(text, "go_goroutines") {
-		t.Errorf("it answers %q", text)
+		t.Errorf("metrics are %q", text)
 	}
-	// Whoever owns a name can make it point here, and read from a browser on this machine.
+	// The owner of a name can point it at this machine, and use a browser here to
+	// read the metrics.
 	for _, path := range []string{"/metrics", "/debug/pprof/cmdline"} {
 		for host, want := range map[string]int{"localhost:9100": 200, "[::1]": 200, "evil.example:9100": 403, "localhost.evil.example": 403} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+path, nil)
