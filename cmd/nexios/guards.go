@@ -50,7 +50,7 @@ func openNotice(old, now spec.Project) string {
 		return ""
 	}
 	return "Anybody may still change " + strings.Join(open, ", ") + " without a login. To require one:\n" +
-		"  nexios undo && nexios add auth --guard " + strings.Join(open, "/")
+		"  nexios add auth --guard " + strings.Join(open, "/")
 }
 
 // confirmOpen requires consent, by --open or on a terminal, before auth is removed from a
@@ -117,7 +117,7 @@ func checkGuards(open opened) finding {
 	if exposed := openResources(open.spec); len(exposed) > 0 {
 		slices.Sort(exposed)
 		return finding{"guards", statusWarn, "anybody may change " + strings.Join(exposed, ", ") + " without a login",
-			"add .Guard(auth.User()) to their routes, unless that is intended"}
+			"nexios add auth --guard " + strings.Join(exposed, "/") + "   # unless that is intended"}
 	}
 	return finding{"guards", statusOK, "resources that change data require a login", ""}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -43,12 +44,24 @@ func missingIndexes(p spec.Project, project fs.FS) (missing []finding, err error
 		if err != nil {
 			return nil, err
 		}
+		// Indexes are renamed with their table, which migrations do not say of each.
+		tables := []string{r.TableName()}
+		for _, was := range r.Former {
+			tables = append(tables, cmp.Or(was.Table, was.Plural))
+		}
+		listed := func(name string) bool {
+			return slices.ContainsFunc(tables, func(table string) bool {
+				name := "idx_" + table + strings.TrimPrefix(name, "idx_"+r.TableName())
+				return mentions(name+",") || mentions(name+`"`) || mentions(name+";")
+			})
+		}
+		searchable := func(table string) bool { return mentions(fmt.Sprintf("db.SearchIndex(tx, %q", table)) }
 		for _, list := range lists {
 			covered := slices.ContainsFunc(r.Indexes, func(word string) bool {
 				fields := spec.ParseIndex(word).Fields
 				return len(fields) >= len(list.Fields) && slices.Equal(fields[:len(list.Fields)], list.Fields)
 			})
-			if !covered && !mentions(list.Name+",") && !mentions(list.Name+`"`) && !mentions(list.Name+";") {
+			if !covered && !listed(list.Name) {
 				missing = append(missing, finding{
 					"indexes", statusWarn, fmt.Sprintf("lists of %s by %s read many rows: the table is from an older version and has no index on both", r.Plural, strings.Join(list.Fields, " and ")),
 					"nexios add index " + r.Name + " " + strings.Join(list.Fields, ","),
@@ -65,7 +78,7 @@ func missingIndexes(p spec.Project, project fs.FS) (missing []finding, err error
 				searched = append(searched, fmt.Sprintf("%q", f.Column()))
 			}
 		}
-		if len(searched) > 0 && r.Existing == nil && !mentions(fmt.Sprintf("db.SearchIndex(tx, %q", r.TableName())) {
+		if len(searched) > 0 && r.Existing == nil && !slices.ContainsFunc(tables, searchable) {
 			missing = append(missing, finding{
 				"indexes", statusWarn, "searches of " + r.Plural + " read every row: the table is from an older version and has no search index",
 				fmt.Sprintf("nexios add migration search-%s   # db.SearchIndex(tx, %q, %s)", strings.ReplaceAll(r.TableName(), "_", "-"), r.TableName(), strings.Join(searched, ", ")),
