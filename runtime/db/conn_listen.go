@@ -11,11 +11,11 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Listen calls heard once it listens to a channel of PostgreSQL, and for every
+// Listen calls notify once it listens to a channel of PostgreSQL, and for every
 // NOTIFY on it, until ctx ends or its connection, which is not of the pool, breaks.
 // Other databases have no channels, and poolers such as PgBouncer do not forward
 // notifications: Listen then returns errors.ErrUnsupported.
-func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) error {
+func Listen(ctx context.Context, gdb *gorm.DB, channel string, notify func()) error {
 	p, ok := gdb.ConnPool.(*serverPool)
 	if !ok || gdb.Name() != "postgres" || p.pooler {
 		return fmt.Errorf("listen to %s: %w", channel, errors.ErrUnsupported)
@@ -30,7 +30,7 @@ func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) err
 	if _, err := conn.Exec(ctx, "LISTEN "+name); err != nil {
 		return Translate(err)
 	}
-	heard()
+	notify()
 	defer context.AfterFunc(ctx, func() { _ = conn.PgConn().Conn().SetDeadline(time.Now()) })()
 	for {
 		// A server that is gone without closing the connection is detected by a
@@ -40,7 +40,7 @@ func Listen(ctx context.Context, gdb *gorm.DB, channel string, heard func()) err
 		if err != nil && ctx.Err() == nil && errors.Is(quiet.Err(), context.DeadlineExceeded) && !conn.IsClosed() {
 			err = conn.Ping(ctx)
 		} else if err == nil {
-			heard()
+			notify()
 		}
 		cancel()
 		if err = errors.Join(ctx.Err(), err); err != nil {

@@ -39,8 +39,8 @@ type Tag struct {
 	Name string
 }
 
-// seeded migrates a database and creates one user with one post.
-func seeded(t *testing.T, gdb *gorm.DB) {
+// createBlog migrates a database and creates one user with one post.
+func createBlog(t *testing.T, gdb *gorm.DB) {
 	t.Helper()
 	_, err := db.Migrate(t.Context(), gdb, blog())
 	must(t, err)
@@ -111,7 +111,7 @@ func TestConflicts(t *testing.T) {
 		}, 409, "Email is required", "e_mail/required"},
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		seeded(t, gdb)
+		createBlog(t, gdb)
 		for _, c := range cases {
 			for _, inside := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, transaction %v", c.name, inside), func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestConflictsByIndex(t *testing.T) {
 		return all
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		seeded(t, gdb)
+		createBlog(t, gdb)
 		for name, c := range map[string]struct {
 			do     func(tx *gorm.DB) error
 			index  int
@@ -196,7 +196,7 @@ func TestConflictsByIndex(t *testing.T) {
 // An update that changes nothing still counts its row.
 func TestUnchangedRowsAreCounted(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		seeded(t, gdb)
+		createBlog(t, gdb)
 		for range 2 {
 			done := gdb.Model(&User{ID: 1}).Update("age", 40)
 			must(t, done.Error)
@@ -230,7 +230,7 @@ func check(t *testing.T, err error, status int, message, fields string) {
 // A text or number of a client that a database cannot store never causes a 500.
 func TestValuesThatDoNotFit(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		seeded(t, gdb)
+		createBlog(t, gdb)
 		for name, do := range map[string]func() error{
 			"NUL":             func() error { return gdb.Create(&User{Username: "a\x00b", Email: "n@x"}).Error },
 			"invalid UTF-8":   func() error { return gdb.Create(&User{Username: "a\xff\xfeb", Email: "u@x"}).Error },
@@ -252,7 +252,7 @@ func TestValuesThatDoNotFit(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		seeded(t, gdb)
+		createBlog(t, gdb)
 		post, err := db.Find[Post](gdb.Preload("Author"), 1)
 		must(t, err)
 		if post.Title != "one" || post.Author == nil || post.Author.Username != "ann" {
@@ -274,7 +274,7 @@ func TestFind(t *testing.T) {
 // 409.
 func TestConcurrentCreatesOfOneName(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		seeded(t, gdb)
+		createBlog(t, gdb)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		count := map[int]int{}

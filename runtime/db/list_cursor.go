@@ -159,9 +159,9 @@ func (o ordering) after(value any, key []any) []clause.Expression {
 	if len(key) == 0 { // the column is the key
 		return []clause.Expression{clause.Expr{SQL: "? " + sign + " ?", Vars: []any{column, value}}}
 	}
-	behind := o.behind(key, sign)
+	keyAfter := o.keyAfter(key, sign)
 	if value == nil {
-		rest := []clause.Expression{clause.Expr{SQL: "? IS NULL AND ?", Vars: []any{column, behind}}}
+		rest := []clause.Expression{clause.Expr{SQL: "? IS NULL AND ?", Vars: []any{column, keyAfter}}}
 		if !nullsLast {
 			rest = append(rest, clause.Expr{SQL: "? IS NOT NULL", Vars: []any{column}})
 		}
@@ -175,7 +175,7 @@ func (o ordering) after(value any, key []any) []clause.Expression {
 	if o.dialect == "mysql" { // MySQL does not use an index range for a tuple
 		rest[0] = clause.Expr{
 			SQL:  "? " + sign + "= ? AND (? " + sign + " ? OR ?)",
-			Vars: []any{column, value, column, value, behind},
+			Vars: []any{column, value, column, value, keyAfter},
 		}
 	}
 	if nullsLast && !o.column.NotNull {
@@ -184,8 +184,8 @@ func (o ordering) after(value any, key []any) []clause.Expression {
 	return rest
 }
 
-// behind returns the condition for the rows whose key comes after key.
-func (o ordering) behind(key []any, sign string) clause.Expression {
+// keyAfter returns the condition for the rows whose key comes after key.
+func (o ordering) keyAfter(key []any, sign string) clause.Expression {
 	names, places := []any{}, "?"+strings.Repeat(", ?", len(key)-1)
 	for _, field := range o.key {
 		names = append(names, current(field.DBName))

@@ -37,9 +37,9 @@ type Owner struct {
 
 const articles = 57
 
-// library fills a table of articles, with ties and NULLs in every column that
+// createLibrary fills a table of articles, with ties and NULLs in every column that
 // allows them.
-func library(t testing.TB, gdb *gorm.DB) {
+func createLibrary(t testing.TB, gdb *gorm.DB) {
 	t.Helper()
 	must(t, gdb.Migrator().CreateTable(&Owner{}, &Article{}))
 	must(t, gdb.Create(&Owner{Name: "ann"}).Error)
@@ -64,7 +64,7 @@ var sorts = []string{"id", "title", "rank", "score", "price", "published", "day"
 // the same order.
 func TestPagesReturnEveryRowOnce(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		library(t, gdb)
+		createLibrary(t, gdb)
 		for _, sort := range sorts {
 			for _, order := range []string{"asc", "desc"} {
 				var all, counted, keyed []int64
@@ -107,7 +107,7 @@ func TestPagesReturnEveryRowOnce(t *testing.T) {
 // A cursor does not change the meaning of the caller's OR.
 func TestCursorKeepsOr(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		library(t, gdb)
+		createLibrary(t, gdb)
 		var got []int64
 		q := db.Query{Limit: 2, Order: "asc", Cursor: new("")}
 		for range articles {
@@ -127,7 +127,7 @@ func TestCursorKeepsOr(t *testing.T) {
 // The cursor of a numbered page continues after that page.
 func TestFromPageToCursor(t *testing.T) {
 	gdb := open(t, "sqlite::memory:")
-	library(t, gdb)
+	createLibrary(t, gdb)
 	first, err := db.List[Article](gdb, db.Query{}, "created_at")
 	must(t, err)
 	second, err := db.List[Article](gdb, db.Query{Page: 2}, "created_at")
@@ -158,7 +158,7 @@ func asJSON(v any) string {
 // Totals, number of pages and neighbours, at the limits and with filters.
 func TestCounts(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		library(t, gdb)
+		createLibrary(t, gdb)
 		published, low, high, ann := true, 2, 3, int64(1)
 		for name, c := range map[string]struct {
 			tx                  *gorm.DB
@@ -198,7 +198,7 @@ func TestCounts(t *testing.T) {
 // fits on its page is not counted.
 func TestNumberOfStatements(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		library(t, gdb)
+		createLibrary(t, gdb)
 		statements := 0
 		must(t, gdb.Callback().Query().Before("gorm:query").Register("test", func(*gorm.DB) { statements++ }))
 		for name, c := range map[string]struct {
@@ -228,7 +228,7 @@ func TestNumberOfStatements(t *testing.T) {
 func TestInvalidCursors(t *testing.T) {
 	encode := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		library(t, gdb)
+		createLibrary(t, gdb)
 		for _, cursor := range []string{
 			"x", "====", encode("{}"), encode("null"), encode("[1]"),
 			encode(`{"s":"title","o":"asc","v":"x","i":1}`),                        // another column
@@ -268,7 +268,7 @@ func TestInvalidCursors(t *testing.T) {
 // In keyset paging the JSON of a page omits the fields of numbered pages.
 func TestPageJSON(t *testing.T) {
 	gdb := open(t, "sqlite::memory:")
-	library(t, gdb)
+	createLibrary(t, gdb)
 	keys := func(q db.Query) string {
 		page, err := db.List[Owner](gdb, q, "id")
 		must(t, err)
@@ -344,7 +344,7 @@ func TestSearch(t *testing.T) {
 // A page after a cursor is read from an index, at any depth.
 func TestCursorUsesIndex(t *testing.T) {
 	gdb := open(t, address(t, "sqlite"))
-	library(t, gdb)
+	createLibrary(t, gdb)
 	for _, sort := range []string{"created_at", "rank", "id"} {
 		for _, order := range []string{"asc", "desc"} {
 			first, err := db.List[Article](gdb, db.Query{Limit: 20, Order: order, Cursor: new("")}, sort)

@@ -17,7 +17,7 @@ import (
 // Names are found ignoring case, by the index that keeps them unique.
 func TestUniqueFold(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		seeded(t, gdb)
+		createBlog(t, gdb)
 		for _, name := range []string{"ann", "ANN", "Ann"} {
 			var u User
 			must(t, db.WhereFold(gdb, "username", name).Take(&u).Error)

@@ -78,10 +78,10 @@ const (
 	bob int64 = 2
 )
 
-// ruled fills the tables: Ann has a draft (1), a published note (2) and a
+// createNotes fills the tables: Ann has a draft (1), a published note (2) and a
 // deleted one (3), each with a remark, and the label 1; Bob has note 4 and
 // label 2.
-func ruled(t *testing.T, gdb *gorm.DB) *gorm.DB {
+func createNotes(t *testing.T, gdb *gorm.DB) *gorm.DB {
 	t.Helper()
 	must(t, gdb.AutoMigrate(&Label{}, &Note{}, &Archive{}, &Remark{}))
 	all := gdb.WithContext(db.System(t.Context()))
@@ -107,7 +107,7 @@ func TestRulesApplyToEveryRead(t *testing.T) {
 		return all
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		ruled(t, gdb)
+		createNotes(t, gdb)
 		tx := gdb.WithContext(as(bob))
 		for name, read := range map[string]func() ([]int64, error){
 			"find": func() ([]int64, error) { var n []Note; err := tx.Order("id").Find(&n).Error; return ids(n), err },
@@ -298,7 +298,7 @@ func status(err error) int {
 // No way to write changes a note that the caller may not change.
 func TestRulesApplyToEveryWrite(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		ruled(t, gdb)
+		createNotes(t, gdb)
 		tx, all := gdb.WithContext(as(bob)), gdb.WithContext(db.System(t.Context()))
 		for name, write := range map[string]func(id int64) error{
 			"update": func(id int64) error { return tx.Model(&Note{ID: id}).Update("title", "x").Error },
@@ -373,7 +373,7 @@ func TestRulesApplyToEveryWrite(t *testing.T) {
 // caller is the same 422, however it is written.
 func TestReferencesMustBeReadable(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		ruled(t, gdb)
+		createNotes(t, gdb)
 		tx := gdb.WithContext(as(bob))
 		must(t, tx.Create(&Remark{NoteID: 4, Body: "own"}).Error)
 		must(t, tx.Create(&Remark{NoteID: 2, Body: "published", FileID: new(int64(1))}).Error)
@@ -432,8 +432,8 @@ func TestReferencesMustBeReadable(t *testing.T) {
 // batch.
 func TestCreateAll(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		ruled(t, gdb)
-		seeded(t, gdb)
+		createNotes(t, gdb)
+		createBlog(t, gdb)
 		tx := gdb.WithContext(as(bob))
 		remarks := func(change func([]Remark)) []Remark {
 			all := make([]Remark, 250)
@@ -490,7 +490,7 @@ func TestNestedJoins(t *testing.T) {
 		Remark   *Remark
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		ruled(t, gdb)
+		createNotes(t, gdb)
 		must(t, gdb.AutoMigrate(&Reply{}))
 		must(t, gdb.Create(&[]Reply{{RemarkID: 1}, {RemarkID: 2}, {RemarkID: 3}}).Error)
 		var replies []Reply

@@ -133,7 +133,7 @@ func TestOnlyOneOfEqualIfMatchesWrites(t *testing.T) {
 // and a request without If-Match writes any version.
 func TestIfMatchKeepsOtherStatuses(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		ruled(t, gdb)
+		createNotes(t, gdb)
 		must(t, gdb.Migrator().CreateTable(&Leaflet{}))
 		must(t, gdb.WithContext(db.System(t.Context())).Create([]Leaflet{{ID: 1, UserID: ann}, {ID: 2, UserID: bob}}).Error)
 		type id struct {

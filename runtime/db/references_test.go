@@ -32,9 +32,9 @@ type tome struct {
 	DeletedAt gorm.DeletedAt
 }
 
-// racked creates the tables, with composite foreign keys like those of an
+// createRacks creates the tables, with composite foreign keys like those of an
 // organisation's rows.
-func racked(t *testing.T, gdb *gorm.DB, rule string) {
+func createRacks(t *testing.T, gdb *gorm.DB, rule string) {
 	t.Helper()
 	for _, table := range []string{"tomes", "racks"} {
 		must(t, gdb.Exec("DROP TABLE IF EXISTS "+table).Error)
@@ -52,8 +52,8 @@ func racked(t *testing.T, gdb *gorm.DB, rule string) {
 	must(t, gdb.Exec("CREATE TABLE tomes (id "+key+", office_id bigint NOT NULL, rack_id bigint, title varchar(20), deleted_at "+at+keys+" ON DELETE "+rule+")").Error)
 }
 
-// ways are the ways to write a reference to a rack; of is a tome without one.
-var ways = map[string]func(tx *gorm.DB, to rack, of tome) error{
+// referenceWrites are the ways to write a reference to a rack; of is a tome without one.
+var referenceWrites = map[string]func(tx *gorm.DB, to rack, of tome) error{
 	"create": func(tx *gorm.DB, to rack, _ tome) error {
 		return tx.Create(&tome{OfficeID: 1, RackID: &to.ID}).Error
 	},
@@ -82,8 +82,8 @@ var ways = map[string]func(tx *gorm.DB, to rack, of tome) error{
 	},
 }
 
-// lost counts the tomes that reference a deleted rack.
-func lost(t *testing.T, gdb *gorm.DB) (n int64) {
+// danglingTomes counts the tomes that reference a deleted rack.
+func danglingTomes(t *testing.T, gdb *gorm.DB) (n int64) {
 	t.Helper()
 	must(t, gdb.Model(&tome{}).Where("rack_id IN (SELECT id FROM racks WHERE deleted_at IS NOT NULL)").Count(&n).Error)
 	return n
@@ -93,7 +93,7 @@ func lost(t *testing.T, gdb *gorm.DB) (n int64) {
 // after the check of the reference waits until then.
 func TestReferencedRowsAreLocked(t *testing.T) {
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		racked(t, gdb, "RESTRICT")
+		createRacks(t, gdb, "RESTRICT")
 		type deleteKey struct{}
 		between := func(tx *gorm.DB) {
 			deletion, _ := tx.Statement.Context.Value(deleteKey{}).(func())
@@ -103,7 +103,7 @@ func TestReferencedRowsAreLocked(t *testing.T) {
 		}
 		must(t, gdb.Callback().Create().Before("gorm:create").Register("between", between))
 		must(t, gdb.Callback().Update().Before("gorm:update").Register("between", between))
-		for name, write := range ways {
+		for name, write := range referenceWrites {
 			to, of := rack{OfficeID: 1}, tome{OfficeID: 1}
 			must(t, gdb.Create(&to).Error)
 			must(t, gdb.Create(&of).Error)
@@ -120,7 +120,7 @@ func TestReferencedRowsAreLocked(t *testing.T) {
 			}
 			check(t, db.Delete[rack](gdb, to.ID), 409, "Rack is still used by tomes", "")
 		}
-		if n := lost(t, gdb); n > 0 {
+		if n := danglingTomes(t, gdb); n > 0 {
 			t.Errorf("%d tomes reference deleted racks", n)
 		}
 	})
@@ -134,7 +134,7 @@ func TestCascadingRowsAreLocked(t *testing.T) {
 		Tome   *tome
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		racked(t, gdb, "CASCADE")
+		createRacks(t, gdb, "CASCADE")
 		key := map[string]string{"sqlite": "integer PRIMARY KEY", "postgres": "bigserial PRIMARY KEY", "mysql": "bigint AUTO_INCREMENT PRIMARY KEY"}[gdb.Name()]
 		must(t, gdb.Exec("CREATE TABLE leafs (id "+key+", tome_id bigint, FOREIGN KEY (tome_id) REFERENCES tomes(id) ON DELETE RESTRICT)").Error)
 		on := rack{OfficeID: 1}
@@ -158,7 +158,7 @@ func TestDeletesSeeCommittedReferences(t *testing.T) {
 	for _, name := range []string{"postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
 			gdb := open(t, address(t, name))
-			racked(t, gdb, "RESTRICT")
+			createRacks(t, gdb, "RESTRICT")
 			to := rack{OfficeID: 1}
 			must(t, gdb.Create(&to).Error)
 			must(t, gdb.Transaction(func(tx *gorm.DB) error {
@@ -176,7 +176,7 @@ func TestDeletesSeeCommittedReferences(t *testing.T) {
 // one.
 func TestReferencedRowsCanBeUpdated(t *testing.T) {
 	gdb := open(t, address(t, "postgres"))
-	racked(t, gdb, "RESTRICT")
+	createRacks(t, gdb, "RESTRICT")
 	to := rack{OfficeID: 1}
 	must(t, gdb.Create(&to).Error)
 	count := func(tx *gorm.DB) error { return tx.Model(&to).Update("seen", gorm.Expr("seen + 1")).Error }
@@ -193,8 +193,8 @@ func TestConcurrentDeletesAndReferences(t *testing.T) {
 	const rounds = 5
 	each(t, func(t *testing.T, gdb *gorm.DB) {
 		for _, rule := range []string{"RESTRICT", "CASCADE", "SET NULL"} {
-			racked(t, gdb, rule)
-			for name, write := range ways {
+			createRacks(t, gdb, rule)
+			for name, write := range referenceWrites {
 				for range rounds {
 					to, of := rack{OfficeID: 1}, tome{OfficeID: 1}
 					must(t, gdb.Create(&to).Error)
@@ -219,7 +219,7 @@ func TestConcurrentDeletesAndReferences(t *testing.T) {
 					}
 				}
 			}
-			if n := lost(t, gdb); n > 0 {
+			if n := danglingTomes(t, gdb); n > 0 {
 				t.Errorf("%s: %d tomes reference deleted racks", rule, n)
 			}
 		}

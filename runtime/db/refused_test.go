@@ -139,7 +139,7 @@ func TestOneResponseListsEveryFault(t *testing.T) {
 		{"label_ids", []any{2, "x"}, "label_ids[1] type"},
 	}
 	each(t, func(t *testing.T, gdb *gorm.DB) {
-		ruled(t, gdb)
+		createNotes(t, gdb)
 		must(t, gdb.AutoMigrate(&Bureau{}, &Sheet{}))
 		all := gdb.WithContext(db.System(t.Context()))
 		must(t, all.Create(&Sheet{Title: "there", NoteID: 4}).Error)
