@@ -43,7 +43,7 @@ func (s *server) begin(ctx context.Context) {
 	}
 	s.proxy.Hold()
 	last := s.live.State()
-	s.live.Tell(proxy.Status{State: "building", Version: last.Version})
+	s.live.Send(proxy.Status{State: "building", Version: last.Version})
 	if s.testing != nil {
 		s.testing()
 	}
@@ -97,7 +97,7 @@ func (s *server) attempt(ctx context.Context, id int, paths []string, forced, re
 	}
 	text := out.app.Tail.String()
 	out.Stage = event.StageStart
-	if out.Errors = build.Panicked(s.dir, text); len(out.Errors) == 0 {
+	if out.Errors = build.ParsePanic(s.dir, text); len(out.Errors) == 0 {
 		out.Output = strings.TrimSpace(lastLines(text, 30))
 	}
 	if errors.Is(out.err, process.ErrExited) {
@@ -160,7 +160,7 @@ func (s *server) finish(ctx context.Context, out outcome) {
 				state.Assets = append(state.Assets, build.Relative(s.root, path))
 			}
 		}
-		s.live.Tell(state)
+		s.live.Send(state)
 	default:
 		s.promote(ctx, out, more)
 	}
@@ -184,7 +184,7 @@ func (s *server) fail(out outcome) {
 		state.Version = s.proxy.Version(s.versions.current.ID)
 		e.Text = fmt.Sprintf("  version %d keeps serving, with the header %s: failed", s.versions.current.ID, proxy.BuildHeader)
 	}
-	s.live.Tell(state)
+	s.live.Send(state)
 	s.emit(e)
 	s.proxy.Release(&b)
 }
@@ -210,7 +210,7 @@ func (s *server) promote(ctx context.Context, out outcome, more bool) {
 	if before != nil {
 		s.retire(before)
 	}
-	s.live.Tell(proxy.Status{State: "ok", Version: s.proxy.Version(out.app.ID)})
+	s.live.Send(proxy.Status{State: "ok", Version: s.proxy.Version(out.app.ID)})
 	if s.o.Test && len(s.untested) > 0 {
 		s.test(ctx)
 	}
@@ -249,14 +249,14 @@ func (s *server) crashed(ctx context.Context, a *process.App) {
 	}
 	s.versions.current = nil
 	why := "the program exited: " + a.ExitStatus()
-	s.proxy.Lose(a, why)
+	s.proxy.Drop(a, why)
 	s.emit(event.Event{Kind: event.KindExit, Text: why})
 	if s.inFlight.cancel != nil {
 		return // the attempt in progress will replace it
 	}
 	if time.Since(a.Started) < crashPause {
-		b := event.Build{ID: a.ID, Stage: event.StageStart, Errors: build.Panicked(s.dir, a.Tail.String()), Output: why}
-		s.live.Tell(proxy.Status{State: "down", Build: &b})
+		b := event.Build{ID: a.ID, Stage: event.StageStart, Errors: build.ParsePanic(s.dir, a.Tail.String()), Output: why}
+		s.live.Send(proxy.Status{State: "down", Build: &b})
 		s.note("it restarts on the next change, or press r")
 		return
 	}

@@ -6,7 +6,7 @@
 // the event loop and the user interface.
 //
 // Reading order: reload.go (Run and the loop), open.go (startup), attempt.go (build a
-// version and switch to it, or fail), press.go (keys), watch.go with ignore.go (file
+// version and switch to it, or fail), keys.go (keys), watch.go with ignore.go (file
 // changes), log.go (output of the program), feed.go with plain.go and screen.go
 // (display), page.go, board.go and panel.go (the page at /dev).
 package reload

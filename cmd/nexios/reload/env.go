@@ -117,5 +117,5 @@ func logSettings(dir string, environ []string) (add []string, least slog.Level) 
 		readSetting(dir, environ, "APP_ENV") == "production" {
 		return nil, least
 	}
-	return []string{"LOG_FORMAT=json", "LOG_LEVEL=" + process.Everything.String()}, least
+	return []string{"LOG_FORMAT=json", "LOG_LEVEL=" + process.LevelAll.String()}, least
 }

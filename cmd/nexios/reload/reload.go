@@ -228,7 +228,7 @@ func (s *server) classify(path string) need {
 		}
 		return needBuild
 	}
-	g := s.builder.Known()
+	g := s.builder.Current()
 	if _, err := os.Lstat(path); err != nil && (g == nil && filepath.Ext(name) == "" || g != nil && g.Below(path)) {
 		return needBuild // a directory was moved away: the system reports nothing about its files
 	}
@@ -292,7 +292,7 @@ func (s *server) settle(ctx context.Context) {
 		if len(assets) > 0 {
 			state := s.live.State()
 			state.Assets = assets
-			s.live.Tell(state)
+			s.live.Send(state)
 			s.emit(event.Event{Kind: event.KindAssets, Files: assets})
 		}
 		return

@@ -104,7 +104,7 @@ func (b *Builder) Build(ctx context.Context, paths []string) (Result, error) {
 		b.building = false
 		b.mu.Unlock()
 	}()
-	g, why := b.current(ctx)
+	g, why := b.awaitGraph(ctx)
 	if g == nil {
 		return b.full(ctx, why)
 	}
@@ -121,8 +121,8 @@ func (b *Builder) Build(ctx context.Context, paths []string) (Result, error) {
 	return b.full(ctx, err.Error())
 }
 
-// current returns the graph, waiting a little if one is being made.
-func (b *Builder) current(ctx context.Context) (*Graph, string) {
+// awaitGraph returns the graph
+func (b *Builder) awaitGraph(ctx context.Context) (*Graph, string) {
 	b.mu.Lock()
 	g, running := b.graph, b.indexing
 	b.mu.Unlock()
@@ -135,7 +135,7 @@ func (b *Builder) current(ctx context.Context) (*Graph, string) {
 	case <-time.After(max(0, b.patience-time.Since(running.started))):
 	case <-ctx.Done():
 	}
-	return b.Known(), b.reason()
+	return b.Current(), b.reason()
 }
 
 // indexPatience is how long builds wait for an index. If it takes longer, the build
@@ -148,8 +148,8 @@ func (b *Builder) reason() string {
 	return b.why
 }
 
-// Known returns the current graph, or nil.
-func (b *Builder) Known() *Graph {
+// Current returns the current graph, or nil.
+func (b *Builder) Current() *Graph {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.graph

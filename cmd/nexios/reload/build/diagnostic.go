@@ -41,9 +41,9 @@ func diagnostics(dir, output string) (list []event.Diagnostic, rest string) {
 	return list, strings.Join(other, "\n")
 }
 
-// Panicked parses the output of a program that crashed: it returns the panic, at its
+// ParsePanic parses the output of a program that crashed: it returns the panic, at its
 // first stack frame in dir.
-func Panicked(dir, output string) []event.Diagnostic {
+func ParsePanic(dir, output string) []event.Diagnostic {
 	message := ""
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")

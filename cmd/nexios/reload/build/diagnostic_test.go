@@ -23,7 +23,7 @@ func TestDiagnostics(t *testing.T) {
 	if !slices.Equal(list, want) || rest != "go: something else" {
 		t.Errorf("got %+v, %q", list, rest)
 	}
-	list = Panicked(dir, "starting\npanic: oh [recovered]\n\ngoroutine 1 [running]:\nruntime.x()\n\t/usr/lib/go/x.go:7 +0x1\nmain.main()\n\t"+
+	list = ParsePanic(dir, "starting\npanic: oh [recovered]\n\ngoroutine 1 [running]:\nruntime.x()\n\t/usr/lib/go/x.go:7 +0x1\nmain.main()\n\t"+
 		filepath.Join(dir, "main.go")+":3 +0x2e\nexit status 2\n")
 	if len(list) != 1 || list[0].Place() != "main.go:3" || list[0].Message != "panic: oh [recovered]" {
 		t.Errorf("got %+v", list)

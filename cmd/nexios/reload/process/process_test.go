@@ -64,7 +64,7 @@ func TestReadLine(t *testing.T) {
 		{
 			`{"level":"DEBUG-4","msg":"statement","query":"SELECT 1","rows":2,"took":1500000,"failed":true,"request_id":"abc"}`,
 			Line{
-				Text: `DEBUG-4 statement  query="SELECT 1"  rows=2  took=1.5 ms  failed=true`, Record: true, Level: Everything, Message: "statement", Request: "abc",
+				Text: `DEBUG-4 statement  query="SELECT 1"  rows=2  took=1.5 ms  failed=true`, Record: true, Level: LevelAll, Message: "statement", Request: "abc",
 				SQL: &event.Statement{Query: "SELECT 1", Count: 1, Took: 1.5, Rows: 2, Failed: true},
 			},
 		},

@@ -24,13 +24,13 @@ type Line struct {
 // Messages of the runtime's log records.
 const (
 	MessageRequest   = "request"   // the last record of a request
-	messageStatement = "statement" // level Everything
+	messageStatement = "statement" // level LevelAll
 	MessageListens   = "listening"
 	MessageEnds      = "shutting down"
 )
 
-// Everything is the level that includes all records of the runtime.
-const Everything = slog.LevelDebug - 4
+// LevelAll is the level that includes all records of the runtime.
+const LevelAll = slog.LevelDebug - 4
 
 // readLine parses a line, which may be a JSON log record.
 func readLine(text string) Line {
@@ -62,7 +62,7 @@ func readLine(text string) Line {
 		return plain
 	}
 	l.Text = fmt.Sprintf("%-5s %s%s%s", l.Level, event.Printable(l.Message), attrs.String(), multiline.String())
-	if l.Message == messageStatement && l.Level == Everything {
+	if l.Message == messageStatement && l.Level == LevelAll {
 		var s struct {
 			Query  string
 			Took   time.Duration

@@ -45,8 +45,8 @@ func NewLive(project string) *Live {
 // Close closes the connections of all pages.
 func (l *Live) Close() { close(l.done) }
 
-// Tell sends s to all open pages, and to later ones when they connect.
-func (l *Live) Tell(s Status) {
+// Send sends s to all open pages, and to later ones when they connect.
+func (l *Live) Send(s Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.Project = l.last.Project

@@ -98,8 +98,8 @@ func (p *Proxy) Swap(a *process.App) (before *process.App) {
 	return before
 }
 
-// Lose removes the version a, which exited on its own, if it is still the current one.
-func (p *Proxy) Lose(a *process.App, why string) {
+// Drop removes the version a, which exited on its own, if it is still the current one.
+func (p *Proxy) Drop(a *process.App, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current == a {

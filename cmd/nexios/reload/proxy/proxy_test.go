@@ -73,7 +73,7 @@ func TestTraceIsBounded(t *testing.T) {
 	trace := ts.begin("one")
 	other := ts.begin("one") // a client sent the same id
 	for i := range 1000 {
-		ts.note(process.Line{Request: "one", Level: process.Everything, SQL: &event.Statement{Query: fmt.Sprint(i, long), Count: 1}})
+		ts.note(process.Line{Request: "one", Level: process.LevelAll, SQL: &event.Statement{Query: fmt.Sprint(i, long), Count: 1}})
 		ts.note(process.Line{Request: "one", Text: long})
 		ts.note(process.Line{Request: "never begun", Text: long})
 	}
