@@ -180,9 +180,9 @@ func object(ctx context.Context, row reflect.Value, fields []*schema.Field, priv
 		if key == "-" || key == "" {
 			key = field.DBName
 		}
-		text, err := plain(value)
+		text, err := marshalPlain(value)
 		if err != nil {
-			text, _ = plain(fmt.Sprint(value))
+			text, _ = marshalPlain(fmt.Sprint(value))
 		}
 		if b.Len() > 1 {
 			b.WriteByte(',')
@@ -196,9 +196,9 @@ func object(ctx context.Context, row reflect.Value, fields []*schema.Field, priv
 	return Values(b.String())
 }
 
-// plain is the JSON of a value without escapes for HTML, which would make a text up to
-// six times as long.
-func plain(value any) ([]byte, error) {
+// marshalPlain returns the JSON of a value without HTML escapes, which can make a text
+// up to six times as long.
+func marshalPlain(value any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

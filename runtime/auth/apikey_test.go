@@ -12,7 +12,7 @@ import (
 )
 
 func TestAPIKeys(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	w.user("bob")
 	id, bob := w.identity(w.s, w.login(w.s, "alice")), w.identity(w.s, w.login(w.s, "bob"))
@@ -62,7 +62,7 @@ func TestAPIKeys(t *testing.T) {
 }
 
 func TestAPIKeysExpire(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	short, err := w.s.MakeKey(t.Context(), id, "short", nil, w.now.Add(time.Second))
@@ -89,7 +89,7 @@ func TestAPIKeysExpire(t *testing.T) {
 }
 
 func TestInvalidAPIKeys(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	for name, err := range map[string]error{
@@ -111,7 +111,7 @@ func TestInvalidAPIKeys(t *testing.T) {
 
 // A key may only have scopes that a route of the application requires.
 func TestScopesOfRoutes(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	token := w.login(w.s, "alice").AccessToken
 	type input struct {

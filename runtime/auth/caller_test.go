@@ -34,7 +34,7 @@ func (diary) Readable(tx *gorm.DB) *gorm.DB {
 
 // TestCaller reads all diaries as every kind of caller.
 func TestCaller(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice, bob, root := w.user("alice"), w.user("bob"), w.user("root")
 	w.set(root, "role", "admin")
 	if err := w.db.AutoMigrate(&diary{}); err != nil {

@@ -13,13 +13,13 @@ import (
 )
 
 // changeEmail changes the address of a user, on their own behalf.
-func (w *world) changeEmail(user account, before, after string) {
+func (w *fixture) changeEmail(user account, before, after string) {
 	w.t.Helper()
 	w.changeEmailAs(Identity{UserID: user.ID}, user, before, after)
 }
 
 // changeEmailAs changes the address of a user on behalf of who.
-func (w *world) changeEmailAs(who Identity, user account, before, after string) {
+func (w *fixture) changeEmailAs(who Identity, user account, before, after string) {
 	w.t.Helper()
 	err := w.db.WithContext(As(w.t.Context(), who)).Transaction(func(tx *gorm.DB) error {
 		if err := tx.Model(&userRow{ID: user.ID}).Update("email", after).Error; err != nil {
@@ -35,7 +35,7 @@ func (w *world) changeEmailAs(who Identity, user account, before, after string) 
 // A stolen session is not enough to take over the account by changing the address:
 // until the new one is confirmed, the previous one is in effect.
 func TestNewAddressTakesEffectOnceConfirmed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var requested []string
 	w.s.HoldEmails(func(_ *gorm.DB, email string) error { requested = append(requested, email); return nil })
 	alice := w.user("alice")
@@ -84,7 +84,7 @@ func TestNewAddressTakesEffectOnceConfirmed(t *testing.T) {
 }
 
 func TestNewAddressWithoutConfirmation(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	notices := w.notices()
 	w.changeEmail(alice, "alice@example.com", "new@example.com")
@@ -96,7 +96,7 @@ func TestNewAddressWithoutConfirmation(t *testing.T) {
 
 // offeredReverts collects the users and addresses for which a revert is offered, and enables
 // confirmation.
-func (w *world) offeredReverts() *[]string {
+func (w *fixture) offeredReverts() *[]string {
 	var list []string
 	w.s.HoldEmails(func(*gorm.DB, string) error { return nil })
 	w.s.OfferUndo(func(_ *gorm.DB, _ int64, email string) error {
@@ -106,13 +106,13 @@ func (w *world) offeredReverts() *[]string {
 	return &list
 }
 
-func undo(user account, email string) func(*world) (Letter, bool, error) {
-	return func(w *world) (Letter, bool, error) { return w.s.UndoLetter(w.t.Context(), user.ID, email) }
+func undo(user account, email string) func(*fixture) (Letter, bool, error) {
+	return func(w *fixture) (Letter, bool, error) { return w.s.UndoLetter(w.t.Context(), user.ID, email) }
 }
 
 // waysToTake tries every way in which another account can get an address, and returns those
 // that succeed.
-func (w *world) waysToTake(email string) (open []string) {
+func (w *fixture) waysToTake(email string) (open []string) {
 	w.t.Helper()
 	other := w.userOf("other@example.com")
 	defer w.db.Exec("DELETE FROM users WHERE username LIKE 'other%'")
@@ -161,7 +161,7 @@ func (w *world) waysToTake(email string) (open []string) {
 	return open
 }
 
-func (w *world) userOf(email string) int64 {
+func (w *fixture) userOf(email string) int64 {
 	w.t.Helper()
 	row := userRow{Username: "other", Email: email, PasswordHash: "none", Role: "user", IsActive: true}
 	if err := w.db.Create(&row).Error; err != nil {
@@ -171,7 +171,7 @@ func (w *world) userOf(email string) int64 {
 }
 
 // rows returns the number of users.
-func (w *world) rows() int {
+func (w *fixture) rows() int {
 	var n int64
 	w.db.Table("users").Count(&n)
 	return int(n)
@@ -180,7 +180,7 @@ func (w *world) rows() int {
 // An address is reserved while its account can revert to it, so that whoever stole a
 // session cannot lock out the owner by registering it.
 func TestRevertibleAddressIsReserved(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	offered := w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)
@@ -218,7 +218,7 @@ func TestRevertibleAddressIsReserved(t *testing.T) {
 }
 
 func TestRevertChangeOfAddress(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	offered := w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)
@@ -267,7 +267,7 @@ func TestRevertChangeOfAddress(t *testing.T) {
 // An administrator moves an account away from a mailbox that an attacker reads: that
 // mailbox cannot revert the change.
 func TestChangeByAdministratorCannotBeReverted(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	offered := w.offeredReverts()
 	alice, root := w.user("alice"), w.user("root")
 	w.set(alice, "email_confirmed_at", w.now)
@@ -300,7 +300,7 @@ func TestChangeByAdministratorCannotBeReverted(t *testing.T) {
 func TestChangeByAdministratorInvalidatesOffers(t *testing.T) {
 	for _, name := range []string{"confirmed", "not confirmed"} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			offered := w.offeredReverts()
 			alice, root := w.user("alice"), w.user("root")
 			w.set(alice, "email_confirmed_at", w.now)
@@ -334,7 +334,7 @@ func TestChangeByAdministratorInvalidatesOffers(t *testing.T) {
 // A revert while a further change is unconfirmed notifies the address in effect, not
 // the unconfirmed one.
 func TestRevertNotifiesEffectiveAddress(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)
@@ -352,7 +352,7 @@ func TestRevertNotifiesEffectiveAddress(t *testing.T) {
 // Addresses that compare equal may belong to two mailboxes: changing from one to the
 // other is a change.
 func TestFoldedAddressesAreDistinctMailboxes(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email", "info@straße.de")
@@ -376,7 +376,7 @@ func TestRecognise(t *testing.T) {
 		{"the previous address until the change is confirmed", "ann@example.com", "bob@example.com", "ann@example.com", 409, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.offeredReverts()
 			ann := w.user("ann")
 			w.set(ann, "email", tt.own)
@@ -404,11 +404,11 @@ func TestRecognise(t *testing.T) {
 // never confirmed and is at most a day old cannot be reverted to.
 func TestMistypedAddress(t *testing.T) {
 	for _, tt := range []struct {
-		name      string
-		confirmed bool
-		after     time.Duration
-		held      bool // the new address takes effect once confirmed
-		kept      bool
+		name         string
+		confirmed    bool
+		after        time.Duration
+		confirmFirst bool // the new address takes effect once confirmed
+		kept         bool
 	}{
 		{"within the day", false, 23 * time.Hour, true, false},
 		{"within the day, confirmed", true, time.Hour, true, true},
@@ -417,9 +417,9 @@ func TestMistypedAddress(t *testing.T) {
 		{"after a day, at once", false, 25 * time.Hour, false, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			offered := w.offeredReverts()
-			if !tt.held {
+			if !tt.confirmFirst {
 				w.s.HoldEmails(nil)
 			}
 			alice := w.user("alice")
@@ -432,7 +432,7 @@ func TestMistypedAddress(t *testing.T) {
 			if w.db.Take(&row, alice.ID); row.EmailConfirmedAt != nil {
 				t.Error("the new address is confirmed")
 			}
-			if tt.held {
+			if tt.confirmFirst {
 				w.letter(reset("alice@example.com")) // it counts until then
 				wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm("right@example.com")).Token), 0)
 			}
@@ -448,7 +448,7 @@ func TestMistypedAddress(t *testing.T) {
 
 	// If a new address takes effect immediately, one that a thief had briefly does not
 	// become theirs.
-	w := newWorld(t)
+	w := newFixture(t)
 	offered := w.offeredReverts()
 	w.s.HoldEmails(nil)
 	alice := w.user("alice")
@@ -466,14 +466,14 @@ func TestMistypedAddress(t *testing.T) {
 func TestCorrectionOffersNoRevert(t *testing.T) {
 	const first, typo, right = "alice@example.com", "alcie@example.com", "alice@example.org"
 	for _, tt := range []struct {
-		name      string
-		held      bool // a new address takes effect once confirmed
-		confirmed bool
-		old       time.Duration // age of the account at the first change, by an administrator or the user
-		admin     bool
-		after     time.Duration // time until the correction
-		back      bool          // to the first address; a day later an attacker moves it
-		want      []string
+		name         string
+		confirmFirst bool // a new address takes effect once confirmed
+		confirmed    bool
+		old          time.Duration // age of the account at the first change, by an administrator or the user
+		admin        bool
+		after        time.Duration // time until the correction
+		back         bool          // to the first address; a day later an attacker moves it
+		want         []string
 	}{
 		{"an administrator's", false, true, 48 * time.Hour, true, time.Minute, false, nil},
 		{"an administrator's, held", true, true, 48 * time.Hour, true, time.Minute, false, nil},
@@ -483,9 +483,9 @@ func TestCorrectionOffersNoRevert(t *testing.T) {
 		{"an administrator's, that the user has a day", false, true, 48 * time.Hour, true, 25 * time.Hour, false, []string{typo}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			offered, notices := w.offeredReverts(), w.notices()
-			if !tt.held {
+			if !tt.confirmFirst {
 				w.s.HoldEmails(nil)
 			}
 			alice := w.user("alice")
@@ -509,7 +509,7 @@ func TestCorrectionOffersNoRevert(t *testing.T) {
 			} else {
 				w.changeEmail(alice, typo, right)
 			}
-			if tt.held {
+			if tt.confirmFirst {
 				wantStatus(t, "a confirmation", w.s.ConfirmEmail(t.Context(), w.letter(confirm(right)).Token), 0)
 			}
 			if !slices.Equal(*offered, tt.want) {
@@ -531,24 +531,24 @@ func TestReleaseEmail(t *testing.T) {
 	const own, claimed = "mallory@example.com", "Victim@example.com"
 	for _, tt := range []struct {
 		name     string
-		as       func(w *world, mallory account)
+		as       func(w *fixture, mallory account)
 		by       string // who takes the address: a new user, or mallory
 		released bool
 	}{
-		{"a change", func(w *world, m account) { w.changeEmail(m, own, claimed) }, "", true},
-		{"the second of two changes", func(w *world, m account) {
+		{"a change", func(w *fixture, m account) { w.changeEmail(m, own, claimed) }, "", true},
+		{"the second of two changes", func(w *fixture, m account) {
 			w.changeEmail(m, own, "other@example.com")
 			w.changeEmail(m, "other@example.com", claimed)
 		}, "", true},
-		{"by mallory", func(w *world, m account) { w.changeEmail(m, own, claimed) }, "mallory", false},
-		{"a change that was confirmed", func(w *world, m account) {
+		{"by mallory", func(w *fixture, m account) { w.changeEmail(m, own, claimed) }, "mallory", false},
+		{"a change that was confirmed", func(w *fixture, m account) {
 			w.changeEmail(m, own, claimed)
 			wantStatus(w.t, "a confirmation", w.s.ConfirmEmail(w.t.Context(), w.letter(confirm(claimed)).Token), 0)
 		}, "", false},
-		{"a registration", func(w *world, m account) { w.set(m, "email", claimed) }, "", false},
+		{"a registration", func(w *fixture, m account) { w.set(m, "email", claimed) }, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.offeredReverts()
 			mallory, by := w.user("mallory"), int64(0)
 			w.set(mallory, "email_confirmed_at", w.now)
@@ -589,7 +589,7 @@ func TestReleaseEmail(t *testing.T) {
 
 // Registering an address at the moment its user changes away from it fails.
 func TestRegistrationRacesWithChangeOfAddress(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.offeredReverts()
 	alice := w.user("alice")
 	w.set(alice, "email_confirmed_at", w.now)

@@ -15,7 +15,7 @@ import (
 // A user without the second factor that their role requires can only set one up,
 // whether by token, page or key.
 func TestRequiredSecondFactor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.set(w.user("root"), "role", "admin")
 	w.user("alice")
 	key, err := w.s.MakeKey(t.Context(), w.identity(w.s, w.login(w.s, "root")), "k", []string{"write"}, time.Time{})
@@ -23,7 +23,7 @@ func TestRequiredSecondFactor(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.s.cfg.Factor = []string{"staff", "admin"}
-	modules := append(guarded(w.s), web.Module{Name: "enrol", Routes: []web.Route{
+	modules := append(guardedModules(w.s), web.Module{Name: "enrol", Routes: []web.Route{
 		web.Get("/enrol", who).Guard(Enrolling(Fresh())),
 		web.Get("/confirm", who).Guard(Enrolling(Session())),
 	}})
@@ -135,7 +135,7 @@ func errorOf[T any](_ T, err error) error { return err }
 
 // Migrations of a later version do nothing in a project from which auth was removed.
 func TestLaterMigrationsRequireUsers(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	list := Migrations()
 	if _, err := db.Rollback(t.Context(), w.db, append([]db.Migration{users()}, list...), len(list)+1); err != nil {
 		t.Fatal(err)
@@ -156,11 +156,11 @@ func TestLaterMigrationsRequireUsers(t *testing.T) {
 // The second factor of an impersonated session is that of the actor: without one they
 // have no more access than the user, and they cannot enrol one as the user.
 func TestImpersonationWithRequiredSecondFactor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	root, ann := w.user("root"), w.user("ann")
 	w.set(root, "role", RoleAdmin)
 	w.s.cfg.Factor = []string{"user"}
-	client := webtest.New(t, append(guarded(w.s), web.Module{Name: "enrol", Routes: []web.Route{
+	client := webtest.New(t, append(guardedModules(w.s), web.Module{Name: "enrol", Routes: []web.Route{
 		web.Get("/enrol", who).Guard(Enrolling(Fresh())), web.Get("/confirm", who).Guard(Enrolling(Session())),
 	}})...)
 	g := w.login(w.s, "root")

@@ -26,7 +26,7 @@ func who(c *gin.Context, _ web.None) (shown, error) {
 	return shown{ok, id.Username}, nil
 }
 
-func guarded(s *Service) []web.Module {
+func guardedModules(s *Service) []web.Module {
 	return []web.Module{
 		{Name: "auth", Use: []gin.HandlerFunc{s.Middleware()}},
 		web.Module{Name: "posts", Routes: []web.Route{
@@ -49,7 +49,7 @@ func guarded(s *Service) []web.Module {
 }
 
 func TestGuards(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	w.set(w.user("root"), "role", "admin")
 	w.set(w.user("staff"), "role", "staff")
@@ -65,7 +65,7 @@ func TestGuards(t *testing.T) {
 		}
 		return made.Key
 	}
-	client := webtest.New(t, guarded(w.s)...)
+	client := webtest.New(t, guardedModules(w.s)...)
 	as := map[string]*webtest.Client{
 		"anonymous":     client,
 		"invalid token": client.With("Authorization", "Bearer x"),
@@ -140,9 +140,9 @@ func TestGuards(t *testing.T) {
 	as["alice"].Get("/api/account").Expect(200)
 }
 
-func TestGuardsWithoutTheMiddleware(t *testing.T) {
-	w := newWorld(t)
-	client := webtest.New(t, guarded(w.s)[1:]...)
+func TestGuardsWithoutMiddleware(t *testing.T) {
+	w := newFixture(t)
+	client := webtest.New(t, guardedModules(w.s)[1:]...)
 	for _, path := range []string{"/posts", "/admin", "/export", "/danger"} {
 		client.Get("/api" + path).Expect(500)
 	}
@@ -150,10 +150,10 @@ func TestGuardsWithoutTheMiddleware(t *testing.T) {
 }
 
 func TestWebSocketSubprotocol(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
-	client := webtest.New(t, guarded(w.s)...).With("Sec-WebSocket-Protocol", "bearer."+g.AccessToken+", chat")
+	client := webtest.New(t, guardedModules(w.s)...).With("Sec-WebSocket-Protocol", "bearer."+g.AccessToken+", chat")
 	client.Get("/api/posts").Expect(401) // not a handshake
 	client.With("Upgrade", "websocket").Get("/api/posts").Expect(200)
 	client.With("Upgrade", "websocket").With("Sec-WebSocket-Protocol", "chat, bearer."+g.AccessToken).Get("/api/posts").Expect(401)
@@ -175,11 +175,11 @@ func TestGuardSchemes(t *testing.T) {
 
 // Rejected requests are logged as security events.
 func TestRejectionsAreLogged(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	g := w.login(w.s, "alice")
 	var log bytes.Buffer
-	a, err := web.New(web.Config{Env: web.Test}, slog.New(slog.NewTextHandler(&log, nil)), guarded(w.s)...)
+	a, err := web.New(web.Config{Env: web.Test}, slog.New(slog.NewTextHandler(&log, nil)), guardedModules(w.s)...)
 	if err != nil {
 		t.Fatal(err)
 	}

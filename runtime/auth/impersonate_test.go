@@ -16,7 +16,7 @@ import (
 
 // Events recorded by the application name the actor, and the user once.
 func TestRecordNamesTheActor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	root, ann := w.user("root"), w.user("ann")
 	w.set(root, "role", RoleAdmin)
 	admin := w.login(w.s, "root")
@@ -49,7 +49,7 @@ func TestRecordNamesTheActor(t *testing.T) {
 // An administrator can act with the identity and the rights of a user who is not an
 // administrator.
 func TestImpersonate(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	root, ann, other := w.user("root"), w.user("ann"), w.user("other")
 	w.set(root, "role", RoleAdmin)
 	w.set(other, "role", RoleAdmin)

@@ -63,7 +63,7 @@ func TestKilledDuringRotation(t *testing.T) {
 	if _, err := db.Migrate(t.Context(), gdb, append([]db.Migration{users()}, Migrations()...)); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: gdb, now: time.Now(), log: nil}
+	w := &fixture{t: t, db: gdb, now: time.Now(), log: nil}
 	if err := gdb.Create(&userRow{Username: "alice", Email: "a@example.com", PasswordHash: "none", Role: "user", IsActive: true}).Error; err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/nexios-go/nexios/runtime/fault"
 )
 
-// Wrong passwords accepted within one AUTH_LOCKOUT, before further attempts get 429 for
-// as long.
+// Number of wrong passwords within one AUTH_LOCKOUT after which further attempts get
+// 429 for as long.
 const (
 	accountTries = 10
 	addressTries = 30

@@ -14,7 +14,7 @@ import (
 
 // failLogins makes n attempts with wrong passwords, each from its own address unless from is
 // given, and returns the last error.
-func (w *world) failLogins(s *Service, name string, n int, from ...Client) (last error) {
+func (w *fixture) failLogins(s *Service, name string, n int, from ...Client) (last error) {
 	w.t.Helper()
 	for i := range n {
 		client := Client{Address: fmt.Sprintf("198.51.100.%d", i)}
@@ -32,7 +32,7 @@ func (w *world) failLogins(s *Service, name string, n int, from ...Client) (last
 func TestAccountLocksAfterTenWrongPasswords(t *testing.T) {
 	for _, name := range []string{"alice", "nobody"} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.user("alice")
 			w.user("bob")
 			w.failLogins(w.s, name, accountTries)
@@ -60,7 +60,7 @@ func TestAccountLocksAfterTenWrongPasswords(t *testing.T) {
 }
 
 func TestRightPasswordClearsAccountCount(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	for range 3 {
 		w.failLogins(w.s, "alice", accountTries-1)
@@ -69,7 +69,7 @@ func TestRightPasswordClearsAccountCount(t *testing.T) {
 }
 
 func TestAddressLocksAfterThirtyWrongPasswords(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	attacker := Client{Address: "2001:db8:1:2::1"}
 	for i := range addressTries {
@@ -92,7 +92,7 @@ func TestAddressLocksAfterThirtyWrongPasswords(t *testing.T) {
 }
 
 func TestForgedForwardedHeadersAreIgnored(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	engine := gin.New()
 	if err := engine.SetTrustedProxies(nil); err != nil {
@@ -122,7 +122,7 @@ func TestForgedForwardedHeadersAreIgnored(t *testing.T) {
 // TestConcurrentGuessesAreLimited sends 40 guesses concurrently, of which the last
 // is correct: it is accepted only if fewer than the limit have failed before.
 func TestConcurrentGuessesAreLimited(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	replicas := []*Service{w.s, w.replica()}
 	var wg sync.WaitGroup
@@ -151,7 +151,7 @@ func TestConcurrentGuessesAreLimited(t *testing.T) {
 func TestLockDuringHash(t *testing.T) {
 	for name, password := range map[string]string{"right": rightPassword, "wrong": otherPassword} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.user("alice")
 			slow, clock, calls := w.replica(), w.s.now, 0
 			slow.now = func() time.Time {
@@ -171,7 +171,7 @@ func TestLockDuringHash(t *testing.T) {
 }
 
 func TestInactiveUserLocks(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.set(w.user("gone"), "is_active", false)
 	in := Credentials{Username: "gone", Password: rightPassword}
 	for range accountTries {
@@ -183,7 +183,7 @@ func TestInactiveUserLocks(t *testing.T) {
 }
 
 func TestChangePasswordAndConfirmCountFailures(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	for i := range accountTries {

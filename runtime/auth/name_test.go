@@ -12,7 +12,7 @@ import (
 // A name or an address is the same in every spelling: for logins, lockouts and mails,
 // and when another user wants it.
 func TestNamesAreEqualInEverySpelling(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	jörg := w.user("Jörg Weiß")
 	ways := []string{"Jörg Weiß", "JÖRG WEISS", "jo\u0308rg weiß", "ＪÖrg Ｗeiß", "Jörg Weiß ", "jörg\u00a0weiẞ"}
 	for _, name := range ways {
@@ -42,8 +42,8 @@ func TestNamesAreEqualInEverySpelling(t *testing.T) {
 
 // Users of an older version keep their names. If the names of two of them have become
 // equal, the migration reports it and changes nothing until one is renamed.
-func TestUsersOfAnOlderVersion(t *testing.T) {
-	w := newWorld(t)
+func TestUsersOfOlderVersion(t *testing.T) {
+	w := newFixture(t)
 	list := append([]db.Migration{users()}, Migrations()...)
 	folded := slices.IndexFunc(list, func(m db.Migration) bool { return strings.HasSuffix(m.ID, "_fold_usernames") })
 	_, err := db.Rollback(t.Context(), w.db, list, len(list)-folded) // before the folded columns

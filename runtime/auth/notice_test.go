@@ -11,7 +11,7 @@ import (
 )
 
 // notices collects the notices sent to owners of accounts, as event>address:about.
-func (w *world) notices() *[]string {
+func (w *fixture) notices() *[]string {
 	var list []string
 	w.s.Notify(func(_ *gorm.DB, n Notice) error {
 		if n.UserID == 0 || n.Username == "" || n.At.IsZero() {
@@ -25,7 +25,7 @@ func (w *world) notices() *[]string {
 
 // The owner is notified of every change that affects who can log in.
 func TestNotices(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	notices := w.notices()
@@ -56,7 +56,7 @@ func TestNotices(t *testing.T) {
 }
 
 func TestNewDeviceIsNotified(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	w.set(alice, "created_at", w.now)
 	notices := w.notices()
@@ -90,7 +90,7 @@ func TestNewDeviceIsNotified(t *testing.T) {
 
 // If a notice fails, the change is rolled back.
 func TestFailedNoticeRollsBackChange(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	w.s.Notify(func(*gorm.DB, Notice) error { return errors.New("no outbox") })

@@ -10,7 +10,7 @@ import (
 	"gorm.io/gorm"
 )
 
-func (w *world) letter(make func(w *world) (Letter, bool, error)) Letter {
+func (w *fixture) letter(make func(w *fixture) (Letter, bool, error)) Letter {
 	w.t.Helper()
 	l, ok, err := make(w)
 	if err != nil || !ok {
@@ -19,16 +19,16 @@ func (w *world) letter(make func(w *world) (Letter, bool, error)) Letter {
 	return l
 }
 
-func reset(email string) func(*world) (Letter, bool, error) {
-	return func(w *world) (Letter, bool, error) { return w.s.ResetLetter(w.t.Context(), email) }
+func reset(email string) func(*fixture) (Letter, bool, error) {
+	return func(w *fixture) (Letter, bool, error) { return w.s.ResetLetter(w.t.Context(), email) }
 }
 
-func confirm(email string) func(*world) (Letter, bool, error) {
-	return func(w *world) (Letter, bool, error) { return w.s.ConfirmLetter(w.t.Context(), email) }
+func confirm(email string) func(*fixture) (Letter, bool, error) {
+	return func(w *fixture) (Letter, bool, error) { return w.s.ConfirmLetter(w.t.Context(), email) }
 }
 
 func TestResetPassword(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	w.failLogins(w.s, "alice", accountTries)
@@ -56,7 +56,7 @@ func TestResetPassword(t *testing.T) {
 // TestResetOfChangedAddress checks that a reader of the old mailbox cannot get
 // into the account.
 func TestResetOfChangedAddress(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	stale := w.letter(reset("alice@example.com"))
 	w.set(alice, "email", "new@example.com")
@@ -79,7 +79,7 @@ func TestResetRevokesAllAccess(t *testing.T) {
 		{true, []string{RoleAdmin}, 1, "all passkeys and logins at providers"},
 		{true, []string{"user"}, 2, "all logins at providers"},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		alice := w.user("alice")
 		notices := w.notices()
 		if tt.confirmed {
@@ -110,7 +110,7 @@ func TestResetRevokesAllAccess(t *testing.T) {
 // changed it again does not prevent the user who confirms it from resetting the
 // password.
 func TestResetOfAddressEnteredByOthers(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.s.HoldEmails(func(*gorm.DB, string) error { return nil })
 	squatter := w.user("squatter")
 	w.set(squatter, "email", "else@example.com")
@@ -133,7 +133,7 @@ func TestResetOfAddressEnteredByOthers(t *testing.T) {
 }
 
 func TestLetterIsValidForOneReset(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	l := w.letter(reset("alice@example.com"))
 	replicas := []*Service{w.s, w.replica()}
@@ -155,11 +155,11 @@ func TestLetterIsValidForOneReset(t *testing.T) {
 }
 
 func TestUnsentLetters(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	w.set(w.user("gone"), "is_active", false)
 	for _, email := range []string{"", "nobody@example.com", "gone@example.com", "%", "alice"} {
-		for name, make := range map[string]func(*world) (Letter, bool, error){"reset": reset(email), "confirm": confirm(email)} {
+		for name, make := range map[string]func(*fixture) (Letter, bool, error){"reset": reset(email), "confirm": confirm(email)} {
 			if _, ok, err := make(w); ok || err != nil {
 				t.Errorf("%s for %q: %v, %v", name, email, ok, err)
 			}
@@ -183,7 +183,7 @@ func TestUnsentLetters(t *testing.T) {
 }
 
 func TestLettersExpire(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	l, c := w.letter(reset("alice@example.com")), w.letter(confirm("alice@example.com"))
 	w.advance(resetFor)
@@ -193,7 +193,7 @@ func TestLettersExpire(t *testing.T) {
 }
 
 func TestConfirmEmail(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	stale := w.letter(confirm("alice@example.com"))
 	w.set(alice, "email", "new@example.com")

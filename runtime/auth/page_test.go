@@ -22,7 +22,7 @@ type shownToken struct {
 	Token string `json:"token"`
 }
 
-func paged(s *Service) []web.Module {
+func pageModules(s *Service) []web.Module {
 	none := web.None{}
 	return []web.Module{
 		{Name: "auth", Use: []gin.HandlerFunc{s.Middleware()}},
@@ -43,9 +43,9 @@ func paged(s *Service) []web.Module {
 var right = map[string]string{"Username": "alice", "Password": rightPassword}
 
 func TestPageSession(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
-	client := webtest.New(t, paged(w.s)...)
+	client := webtest.New(t, pageModules(w.s)...)
 	client.Get("/page").Expect(401)
 	client.Post("/login", map[string]string{"Username": "alice", "Password": otherPassword}).Expect(401)
 	client.Get("/page").Expect(401)
@@ -60,7 +60,7 @@ func TestPageSession(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	client.Get("/api").Expect(401) // the cookie is not a token
-	second := webtest.New(t, paged(w.replica())...).With("Cookie", pair(cookie))
+	second := webtest.New(t, pageModules(w.replica())...).With("Cookie", pair(cookie))
 	second.Get("/page").Expect(200)
 
 	renewed := client.Post("/login", right).Expect(204).Header("Set-Cookie")
@@ -79,9 +79,9 @@ func TestPageSession(t *testing.T) {
 
 // TestPageSessionIsNotAToken signs a token that the service would never sign.
 func TestPageSessionIsNotAToken(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
-	client := webtest.New(t, paged(w.s)...)
+	client := webtest.New(t, pageModules(w.s)...)
 	client.Post("/login", right).Expect(204)
 	var session sessionRow
 	if err := w.db.Where("kind = ?", kindPage).Take(&session).Error; err != nil {
@@ -98,9 +98,9 @@ func TestPageSessionIsNotAToken(t *testing.T) {
 func pair(cookie string) string { first, _, _ := strings.Cut(cookie, ";"); return first }
 
 func TestUnusedPageSessionExpires(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
-	client := webtest.New(t, paged(w.s)...)
+	client := webtest.New(t, pageModules(w.s)...)
 	client.Post("/login", right).Expect(204)
 	for range 3 {
 		w.advance(23 * time.Hour)
@@ -111,19 +111,19 @@ func TestUnusedPageSessionExpires(t *testing.T) {
 }
 
 func TestPlantedSessionIsReplaced(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	planted := "__Host-session=" + secret()
-	client := webtest.New(t, paged(w.s)...).With("Cookie", planted)
+	client := webtest.New(t, pageModules(w.s)...).With("Cookie", planted)
 	client.Post("/login", right).Expect(204)
 	client.Fresh().With("Cookie", planted).Get("/page").Expect(401)
 }
 
 func TestCrossSiteRequestsAreRejected(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	w.s.cfg.Origins = []string{"https://app.example.com"}
-	client := webtest.New(t, paged(w.s)...)
+	client := webtest.New(t, pageModules(w.s)...)
 	client.With("Origin", "https://evil.example").Post("/login", right).Expect(403)
 	client.Post("/login", right).Expect(204)
 	token := client.Get("/csrf").Expect(200).JSON()["token"].(string)
@@ -172,13 +172,13 @@ func TestCrossSiteRequestsAreRejected(t *testing.T) {
 	client.Get("/page").Expect(200)
 
 	client.Fresh().Post("/login", right).Expect(204)
-	other := webtest.New(t, paged(w.s)...)
+	other := webtest.New(t, pageModules(w.s)...)
 	other.Post("/login", right).Expect(204)
 	other.With("X-CSRF-Token", token).Post("/page", nil).Expect(403) // the token of another session
 }
 
 func TestCookieIsSecureExceptInDevelopment(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, c := range []struct {
 		env, forwarded string
 		want           bool

@@ -100,7 +100,7 @@ func TestHashesOfOtherImplementations(t *testing.T) {
 }
 
 func TestLoginUpgradesOldHash(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	w.s.hasher.cost = cost{memory: 16, rounds: 2, threads: 1}
 	w.login(w.s, "alice")
@@ -118,7 +118,7 @@ func TestLoginUpgradesOldHash(t *testing.T) {
 }
 
 func TestFailedLoginsAreIndistinguishable(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	w.set(w.user("gone"), "is_active", false)
 	var answers []fault.Error
@@ -143,7 +143,7 @@ func TestFailedLoginsAreIndistinguishable(t *testing.T) {
 // TestUnknownUserTakesAsLong compares medians at the real cost. Without the hash a
 // login would be a hundred times as fast, so the bounds leave room for a busy machine.
 func TestUnknownUserTakesAsLong(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.s.hasher.cost = currentCost
 	w.user("alice")
 	w.set(w.user("gone"), "is_active", false)
@@ -167,7 +167,7 @@ func TestUnknownUserTakesAsLong(t *testing.T) {
 }
 
 func TestHashingWaitsForSlot(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	for range cap(w.s.hasher.slots) {
 		w.s.hasher.slots <- struct{}{}

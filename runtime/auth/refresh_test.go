@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func (w *world) live(session string) int64 {
+func (w *fixture) live(session string) int64 {
 	w.t.Helper()
 	var n int64
 	err := w.db.Model(&refreshRow{}).Where("session_id = ? AND rotated_at = 0", session).Count(&n).Error
@@ -17,7 +17,7 @@ func (w *world) live(session string) int64 {
 }
 
 func TestRefreshRotates(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	first := w.login(w.s, "alice")
 	second, err := w.s.Refresh(t.Context(), first.RefreshToken)
@@ -38,7 +38,7 @@ func TestRefreshRotates(t *testing.T) {
 }
 
 func TestInvalidRefreshTokens(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	g := w.login(w.s, "alice")
 	for _, token := range []string{"", "x", g.AccessToken, secret(), digest(g.RefreshToken), g.RefreshToken + "A"} {
@@ -59,7 +59,7 @@ func TestInvalidRefreshTokens(t *testing.T) {
 }
 
 func TestSessionExpiresDespiteRefreshes(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	for day := 0; day < 30; day += 5 {
@@ -77,8 +77,8 @@ func TestSessionExpiresDespiteRefreshes(t *testing.T) {
 }
 
 func TestReuseEndsOnlyTheFamily(t *testing.T) {
-	for name, reuse := range map[string]func(*world, Grant) string{
-		"after the grace": func(w *world, stolen Grant) string {
+	for name, reuse := range map[string]func(*fixture, Grant) string{
+		"after the grace": func(w *fixture, stolen Grant) string {
 			_, err := w.s.Refresh(w.t.Context(), stolen.RefreshToken)
 			if err != nil {
 				w.t.Fatal(err)
@@ -86,7 +86,7 @@ func TestReuseEndsOnlyTheFamily(t *testing.T) {
 			w.advance(grace + time.Millisecond)
 			return stolen.RefreshToken
 		},
-		"within it, when the successor was used": func(w *world, stolen Grant) string {
+		"within it, when the successor was used": func(w *fixture, stolen Grant) string {
 			next, err := w.s.Refresh(w.t.Context(), stolen.RefreshToken)
 			if err == nil {
 				_, err = w.s.Refresh(w.t.Context(), next.RefreshToken)
@@ -98,7 +98,7 @@ func TestReuseEndsOnlyTheFamily(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.user("alice")
 			other := w.login(w.s, "alice")
 			stolen := w.login(w.s, "alice")
@@ -131,7 +131,7 @@ func TestReuseEndsOnlyTheFamily(t *testing.T) {
 }
 
 func TestRetryWithinGraceGetsSameSuccessor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	first, err := w.s.Refresh(t.Context(), g.RefreshToken)
@@ -150,7 +150,7 @@ func TestRetryWithinGraceGetsSameSuccessor(t *testing.T) {
 }
 
 func TestParallelRefreshesGetOneSuccessor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	replicas := []*Service{w.s, w.replica(), w.replica()}
@@ -181,7 +181,7 @@ func TestParallelRefreshesGetOneSuccessor(t *testing.T) {
 }
 
 func TestRefreshAfterLogout(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	if err := w.s.Logout(t.Context(), g.RefreshToken); err != nil {

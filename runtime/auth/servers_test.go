@@ -37,7 +37,7 @@ func TestOnServers(t *testing.T) {
 				"confirmation":            TestConfirmEmail,
 				"page session":            TestPageSession,
 				"names":                   TestNamesAreEqualInEverySpelling,
-				"older users":             TestUsersOfAnOlderVersion,
+				"older users":             TestUsersOfOlderVersion,
 				"impersonation":           TestImpersonate,
 				"new address":             TestNewAddressTakesEffectOnceConfirmed,
 				"unconfirmed address":     TestNewAddressWithoutConfirmation,

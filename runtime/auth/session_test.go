@@ -8,7 +8,7 @@ import (
 
 // endsEverywhere checks that a token which end revokes on this replica is rejected here
 // immediately and by another replica, which has just accepted it, within Staleness.
-func (w *world) endsEverywhere(g Grant, end func() error) {
+func (w *fixture) endsEverywhere(g Grant, end func() error) {
 	w.t.Helper()
 	second := w.replica()
 	w.identity(w.s, g)
@@ -27,23 +27,23 @@ func (w *world) endsEverywhere(g Grant, end func() error) {
 }
 
 func TestSessionRevocation(t *testing.T) {
-	for name, end := range map[string]func(*world, account, Grant, Grant) error{
-		"logout": func(w *world, u account, g, other Grant) error {
+	for name, end := range map[string]func(*fixture, account, Grant, Grant) error{
+		"logout": func(w *fixture, u account, g, other Grant) error {
 			return w.s.LogoutSession(w.t.Context(), w.identity(w.s, g))
 		},
-		"logout by refresh token": func(w *world, u account, g, other Grant) error { return w.s.Logout(w.t.Context(), g.RefreshToken) },
-		"revoked from another session": func(w *world, u account, g, other Grant) error {
+		"logout by refresh token": func(w *fixture, u account, g, other Grant) error { return w.s.Logout(w.t.Context(), g.RefreshToken) },
+		"revoked from another session": func(w *fixture, u account, g, other Grant) error {
 			return w.s.EndSession(w.t.Context(), w.identity(w.s, other), g.SessionID)
 		},
-		"password changed in another session": func(w *world, u account, g, other Grant) error {
+		"password changed in another session": func(w *fixture, u account, g, other Grant) error {
 			return w.s.ChangePassword(w.t.Context(), here, w.identity(w.s, other), rightPassword, otherPassword, false)
 		},
-		"all others ended": func(w *world, u account, g, other Grant) error {
+		"all others ended": func(w *fixture, u account, g, other Grant) error {
 			return w.s.EndSessions(w.t.Context(), u.ID, other.SessionID)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			alice := w.user("alice")
 			w.user("bob")
 			bob, other, g := w.login(w.s, "bob"), w.login(w.s, "alice"), w.login(w.s, "alice")
@@ -55,14 +55,14 @@ func TestSessionRevocation(t *testing.T) {
 }
 
 func TestDeactivatedOrDeletedAccount(t *testing.T) {
-	for name, end := range map[string]func(*world, account) error{
-		"deactivated": func(w *world, u account) error {
+	for name, end := range map[string]func(*fixture, account) error{
+		"deactivated": func(w *fixture, u account) error {
 			return w.db.Table("users").Where("id = ?", u.ID).Update("is_active", false).Error
 		},
-		"deleted": func(w *world, u account) error { return w.db.Delete(&userRow{}, u.ID).Error },
+		"deleted": func(w *fixture, u account) error { return w.db.Delete(&userRow{}, u.ID).Error },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			alice := w.user("alice")
 			g := w.login(w.s, "alice")
 			w.endsEverywhere(g, func() error {
@@ -75,7 +75,7 @@ func TestDeactivatedOrDeletedAccount(t *testing.T) {
 }
 
 func TestRoleChangeTakesEffect(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	w.set(alice, "role", "admin")
 	g := w.login(w.s, "alice")
@@ -90,7 +90,7 @@ func TestRoleChangeTakesEffect(t *testing.T) {
 }
 
 func TestSessionsBelongToTheirOwner(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	w.user("bob")
 	first, second, bobs := w.login(w.s, "alice"), w.login(w.s, "alice"), w.login(w.s, "bob")
@@ -117,7 +117,7 @@ func TestSessionsBelongToTheirOwner(t *testing.T) {
 // TestLoginRacesWithPasswordChange runs logins with the old password concurrently
 // with its change: afterwards no session of the old password is valid.
 func TestLoginRacesWithPasswordChange(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	first := w.login(w.s, "alice")
 	id := w.identity(w.s, first)
@@ -150,7 +150,7 @@ func TestLoginRacesWithPasswordChange(t *testing.T) {
 }
 
 func TestFreshness(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	g := w.login(w.s, "alice")
 	if !w.identity(w.s, g).Fresh() {
@@ -168,7 +168,7 @@ func TestFreshness(t *testing.T) {
 }
 
 func TestOpenedSessionIsNotFresh(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	g, err := w.s.OpenSession(t.Context(), here, alice.ID)
 	if err != nil {
@@ -186,24 +186,24 @@ func TestOpenedSessionIsNotFresh(t *testing.T) {
 // A password change revokes what was created with the old password.
 func TestPasswordChangeRevokesAPIKeys(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*world, Identity) error
+		change func(*fixture, Identity) error
 		ends   bool
 	}{
-		"change": {func(w *world, id Identity) error {
+		"change": {func(w *fixture, id Identity) error {
 			return w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false)
 		}, false},
-		"change and keys": {func(w *world, id Identity) error {
+		"change and keys": {func(w *fixture, id Identity) error {
 			return w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, true)
 		}, true},
-		"wrong password": {func(w *world, id Identity) error {
+		"wrong password": {func(w *fixture, id Identity) error {
 			wantStatus(t, "a wrong password", w.s.ChangePassword(t.Context(), here, id, otherPassword, otherPassword, true), 400)
 			return nil
 		}, false},
-		"reset": {func(w *world, id Identity) error {
+		"reset": {func(w *fixture, id Identity) error {
 			return w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", otherPassword)
 		}, true},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.user("alice")
 		w.user("bob")
 		id, bob := w.identity(w.s, w.login(w.s, "alice")), w.identity(w.s, w.login(w.s, "bob"))
@@ -232,7 +232,7 @@ func TestPasswordChangeRevokesAPIKeys(t *testing.T) {
 }
 
 func TestPurge(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	w.login(w.s, "alice")
 	w.failLogins(w.s, "alice", 3)
@@ -282,7 +282,7 @@ func TestForgetDuringLoad(t *testing.T) {
 func TestRecheckDetectsNameAndRoleChanges(t *testing.T) {
 	for column, value := range map[string]string{"username": "alicia", "role": RoleAdmin} {
 		t.Run(column, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			alice := w.user("alice")
 			session := w.identity(w.s, w.login(w.s, "alice"))
 			made, err := w.s.MakeKey(t.Context(), session, "ci", []string{"read"}, w.now.Add(time.Hour))

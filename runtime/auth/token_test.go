@@ -31,7 +31,7 @@ func forge(t *testing.T, method jwt.SigningMethod, signer any, kid any, c jwt.Cl
 }
 
 func TestInvalidTokens(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	bob := w.user("bob")
 	g := w.login(w.s, "alice")
@@ -115,7 +115,7 @@ func flip(b byte) string {
 }
 
 func TestAccessTokenClaimsAndExpiry(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	alice := w.user("alice")
 	g := w.login(w.s, "alice")
 	var c map[string]any
@@ -143,7 +143,7 @@ func TestAccessTokenClaimsAndExpiry(t *testing.T) {
 // A token is parsed once, the cache is bounded, and a token that differs in any way is
 // not found in it.
 func TestTokensAreParsedOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	token := w.login(w.s, "alice").AccessToken
 	first, err := w.s.parse(token)
@@ -167,7 +167,7 @@ func TestTokensAreParsedOnce(t *testing.T) {
 }
 
 func TestSecretRotation(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	before := w.login(w.s, "alice")
 	again, err := w.s.Refresh(t.Context(), before.RefreshToken)

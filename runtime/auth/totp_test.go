@@ -11,7 +11,7 @@ import (
 )
 
 // enrolled creates alice with a second factor.
-func (w *world) enrolled() (id Identity, secret string, recovery []string) {
+func (w *fixture) enrolled() (id Identity, secret string, recovery []string) {
 	w.t.Helper()
 	w.user("alice")
 	id = w.identity(w.s, w.login(w.s, "alice"))
@@ -27,7 +27,7 @@ func (w *world) enrolled() (id Identity, secret string, recovery []string) {
 	return id, e.Secret, recovery
 }
 
-func (w *world) code(secret string) string {
+func (w *fixture) code(secret string) string {
 	w.t.Helper()
 	code, err := totp.GenerateCode(secret, w.s.now())
 	if err != nil {
@@ -36,13 +36,13 @@ func (w *world) code(secret string) string {
 	return code
 }
 
-func (w *world) loginWith(s *Service, password, code string) error {
+func (w *fixture) loginWith(s *Service, password, code string) error {
 	_, err := s.Login(w.t.Context(), here, Credentials{Username: "alice", Password: password, Code: code})
 	return err
 }
 
 func TestLoginRequiresSecondFactor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, secret, recovery := w.enrolled()
 	wantStatus(t, "no code", w.loginWith(w.s, rightPassword, ""), 401)
 	wantStatus(t, "a wrong code", w.loginWith(w.s, rightPassword, "000000"), 401)
@@ -66,7 +66,7 @@ func TestLoginRequiresSecondFactor(t *testing.T) {
 func TestCodeIsValidForOneLogin(t *testing.T) {
 	for _, kind := range []string{"code", "recovery code"} {
 		t.Run(kind, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			_, secret, recovery := w.enrolled()
 			code := recovery[0]
 			if kind == "code" {
@@ -93,7 +93,7 @@ func TestCodeIsValidForOneLogin(t *testing.T) {
 }
 
 func TestWrongCodesLockTheAccount(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	_, secret, _ := w.enrolled()
 	for range accountTries {
 		wantStatus(t, "a missing code", w.loginWith(w.s, rightPassword, ""), 401) // does not reset the count
@@ -103,7 +103,7 @@ func TestWrongCodesLockTheAccount(t *testing.T) {
 }
 
 func TestEnrolment(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	_, err := w.s.ConfirmTOTP(t.Context(), id, "123456")
@@ -146,7 +146,7 @@ func TestEnrolment(t *testing.T) {
 }
 
 func TestSealedWithRemovedSecret(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	sealed := w.s.seal("text")
 	if text, err := w.s.unseal(sealed); text != "text" || err != nil {
 		t.Fatal(text, err)

@@ -62,8 +62,9 @@ func New(cfg Config, gdb *gorm.DB, references ...Column) (*Library, error) {
 // the caller of ctx (see [auth.Caller]) may read.
 //
 // A file that rows refer to may be read by callers who may read one of the rows. In a
-// project with such rules, a file without references may be read only by its uploader,
-// unless it is Kept. Private and links (see [Library.Linked]) are up to the route.
+// project with such rules, a file without references may be read only by its uploader
+// and administrators, unless it is Kept. Private and links (see [Library.Linked]) are
+// up to the route.
 func (l *Library) Find(ctx context.Context, name string) (File, error) {
 	var file File
 	if !ValidName(name) {

@@ -157,17 +157,17 @@ type thing struct {
 	Secret string
 }
 
-// world is an application being served, with jobs on a real database.
-type world struct {
+// fixture is an application being served, with jobs on a real database.
+type fixture struct {
 	url  string
 	log  *log
 	ran  chan string // trace of a job, from its log
 	stop func()      // stops it like SIGTERM, and waits
 }
 
-func serve(t *testing.T, c traces.Config, elsewhere string) world {
+func serve(t *testing.T, c traces.Config, elsewhere string) fixture {
 	t.Helper()
-	w := world{log: &log{}, ran: make(chan string, 1)}
+	w := fixture{log: &log{}, ran: make(chan string, 1)}
 	config := web.Config{Env: web.Test}
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	app0, err := web.New(config, logger) // its log has the request's ID
@@ -239,7 +239,7 @@ func serve(t *testing.T, c traces.Config, elsewhere string) world {
 	return w
 }
 
-func (w world) request(t *testing.T, method, path string, header ...string) int {
+func (w fixture) request(t *testing.T, method, path string, header ...string) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, w.url+path, nil)
 	require.NoError(t, err)

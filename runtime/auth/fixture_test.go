@@ -15,9 +15,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/webtest"
 )
 
-// world is a database with users, any number of replicas, and a clock controlled by the
+// fixture is a database with users, any number of replicas, and a clock controlled by the
 // test.
-type world struct {
+type fixture struct {
 	t   *testing.T
 	db  *gorm.DB
 	s   *Service // the first replica
@@ -33,15 +33,15 @@ const (
 
 var here = Client{Address: "192.0.2.7", Agent: "test"}
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	w := &world{t: t, db: webtest.DB(t, append([]db.Migration{users()}, Migrations()...)), now: time.Now(), log: &strings.Builder{}}
+	w := &fixture{t: t, db: webtest.DB(t, append([]db.Migration{users()}, Migrations()...)), now: time.Now(), log: &strings.Builder{}}
 	w.s = w.replica()
 	return w
 }
 
 // replica returns another process on the same database, with a cache of its own.
-func (w *world) replica() *Service {
+func (w *fixture) replica() *Service {
 	w.t.Helper()
 	s, err := New(testConfig(), w.db, slog.New(slog.NewTextHandler(locked{w}, nil)))
 	if err != nil {
@@ -52,7 +52,7 @@ func (w *world) replica() *Service {
 	return s
 }
 
-type locked struct{ w *world }
+type locked struct{ w *fixture }
 
 func (l locked) Write(line []byte) (int, error) {
 	l.w.mu.Lock()
@@ -60,15 +60,15 @@ func (l locked) Write(line []byte) (int, error) {
 	return l.w.log.Write(line)
 }
 
-func (w *world) advance(d time.Duration) { w.mu.Lock(); defer w.mu.Unlock(); w.now = w.now.Add(d) }
+func (w *fixture) advance(d time.Duration) { w.mu.Lock(); defer w.mu.Unlock(); w.now = w.now.Add(d) }
 
-func (w *world) events(name string) int {
+func (w *fixture) events(name string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return strings.Count(w.log.String(), "event="+name+" ")
 }
 
-func (w *world) user(name string) account {
+func (w *fixture) user(name string) account {
 	w.t.Helper()
 	hash, err := w.s.Hash(w.t.Context(), rightPassword)
 	if err != nil {
@@ -81,7 +81,7 @@ func (w *world) user(name string) account {
 	return account{ID: row.ID, Username: name, Email: row.Email, PasswordHash: hash, Role: "user", IsActive: true}
 }
 
-func (w *world) login(s *Service, name string) Grant {
+func (w *fixture) login(s *Service, name string) Grant {
 	w.t.Helper()
 	g, err := s.Login(w.t.Context(), here, Credentials{Username: name, Password: rightPassword})
 	if err != nil {
@@ -90,7 +90,7 @@ func (w *world) login(s *Service, name string) Grant {
 	return g
 }
 
-func (w *world) identity(s *Service, g Grant) Identity {
+func (w *fixture) identity(s *Service, g Grant) Identity {
 	w.t.Helper()
 	id, err := s.Authenticate(w.t.Context(), g.AccessToken)
 	if err != nil {
@@ -99,7 +99,7 @@ func (w *world) identity(s *Service, g Grant) Identity {
 	return id
 }
 
-func (w *world) set(user account, column string, value any) {
+func (w *fixture) set(user account, column string, value any) {
 	w.t.Helper()
 	if err := w.db.Table("users").Where("id = ?", user.ID).Update(column, value).Error; err != nil {
 		w.t.Fatal(err)
