@@ -160,37 +160,37 @@ func TestEveryWriteIsRecorded(t *testing.T) {
 		}
 		check("create", func() error { return tx.Create(&Topic{Name: "one", Secret: "s", Salary: &salary}).Error },
 			`create topics 1 >{"id":1,"name":"one","secret":"[hidden]","salary":"[hidden]"}`)
-		check("bulk", func() error { return db.CreateAll(tx, []Tag{{Word: "a"}, {Word: "b"}}) },
+		check("bulk create", func() error { return db.CreateAll(tx, []Tag{{Word: "a"}, {Word: "b"}}) },
 			`create tags 1 >{"id":1,"word":"a"}`, `create tags 2 >{"id":2,"word":"b"}`)
-		check("from a map", func() error { return tx.Model(&Tag{}).Create(map[string]any{"id": 5, "word": "m"}).Error },
+		check("create from a map", func() error { return tx.Model(&Tag{}).Create(map[string]any{"id": 5, "word": "m"}).Error },
 			`create tags 5 >{"id":5,"word":"m"}`)
-		check("HTML", func() error { return tx.Create(&Tag{ID: 6, Word: "<b>&"}).Error }, `create tags 6 >{"id":6,"word":"<b>&"}`)
-		check("update of one", func() error { return tx.Model(&Topic{ID: 1}).Update("name", "first").Error },
+		check("create with HTML", func() error { return tx.Create(&Tag{ID: 6, Word: "<b>&"}).Error }, `create tags 6 >{"id":6,"word":"<b>&"}`)
+		check("update", func() error { return tx.Model(&Topic{ID: 1}).Update("name", "first").Error },
 			`update topics 1 {"name":"one"}>{"name":"first"}`)
-		check("of what is hidden", func() error {
+		check("update of a hidden value", func() error {
 			return tx.Model(&Topic{ID: 1}).Updates(map[string]any{"secret": "t", "salary": 10}).Error
 		},
 			`update topics 1 {"secret":"[hidden]","salary":"[hidden]"}>{"secret":"[hidden]","salary":"[hidden]"}`)
-		check("that changes nothing", func() error { return tx.Model(&Topic{ID: 1}).Update("name", "first").Error })
-		check("of many", func() error { return tx.Model(&Tag{}).Where("id < ?", 3).Update("word", "x").Error },
+		check("update without a change", func() error { return tx.Model(&Topic{ID: 1}).Update("name", "first").Error })
+		check("bulk update", func() error { return tx.Model(&Tag{}).Where("id < ?", 3).Update("word", "x").Error },
 			`update tags 1 {"word":"a"}>{"word":"x"}`, `update tags 2 {"word":"b"}>{"word":"x"}`)
 		check("save", func() error { return tx.Save(&Tag{ID: 5, Word: "n"}).Error }, `update tags 5 {"word":"m"}>{"word":"n"}`)
 		half := decimal.RequireFromString("10.5")
-		check("decimals as the API writes them", func() error { return tx.Create(&Tag{ID: 7, Word: "p", Price: &half}).Error },
+		check("create with decimals", func() error { return tx.Create(&Tag{ID: 7, Word: "p", Price: &half}).Error },
 			`create tags 7 >{"id":7,"word":"p","price":"10.50"}`)
-		check("update of them", func() error { return tx.Model(&Tag{ID: 7}).Update("price", decimal.NewFromInt(99)).Error },
+		check("update of decimals", func() error { return tx.Model(&Tag{ID: 7}).Update("price", decimal.NewFromInt(99)).Error },
 			`update tags 7 {"price":"10.50"}>{"price":"99.00"}`)
-		check("delete of them", func() error { return tx.Delete(&Tag{ID: 7}).Error },
+		check("delete of decimals", func() error { return tx.Delete(&Tag{ID: 7}).Error },
 			`delete tags 7 {"id":7,"word":"p","price":"99.00"}>`)
 		topic := Topic{ID: 1}
 		check("association", func() error {
 			return tx.Model(&topic).Omit("Tags.*").Association("Tags").Replace([]Tag{{ID: 1}, {ID: 2}})
 		},
 			`create topic_tags 1,1 >{"topic_id":1,"tag_id":1}`, `create topic_tags 1,2 >{"topic_id":1,"tag_id":2}`)
-		check("that is there", func() error { return tx.Model(&topic).Omit("Tags.*").Association("Tags").Append(&Tag{ID: 1}) })
-		check("that is taken out", func() error { return tx.Model(&topic).Omit("Tags.*").Association("Tags").Replace([]Tag{{ID: 2}}) },
+		check("add an existing association", func() error { return tx.Model(&topic).Omit("Tags.*").Association("Tags").Append(&Tag{ID: 1}) })
+		check("remove an association", func() error { return tx.Model(&topic).Omit("Tags.*").Association("Tags").Replace([]Tag{{ID: 2}}) },
 			`delete topic_tags 1,1 {"topic_id":1,"tag_id":1}>`)
-		check("work for nobody", func() error {
+		check("write as the system", func() error {
 			return gdb.WithContext(db.System(t.Context())).Create(&Idea{TopicID: 1, UserID: 8, Text: "i"}).Error
 		},
 			`create ideas 1 >{"id":1,"topic_id":1,"user_id":8,"text":"i"}`)
@@ -212,17 +212,17 @@ func TestEveryWriteIsRecorded(t *testing.T) {
 			`delete ideas 2 {"id":2,"topic_id":2,"user_id":7,"text":"j"}>`,
 			`delete votes 2 {"id":2,"idea_id":2}>`,
 			`delete topic_tags 2,2 {"topic_id":2,"tag_id":2}>`)
-		check("that is rolled back", func() error {
+		check("rolled-back transaction", func() error {
 			err := tx.Transaction(func(tx *gorm.DB) error {
 				must(t, tx.Create(&Tag{Word: "no"}).Error)
 				return fault.BadRequest("no")
 			})
 			if err == nil {
-				return errors.New("it is not")
+				return errors.New("the transaction committed")
 			}
 			return nil
 		})
-		check("in part", func() error {
+		check("rolled-back savepoint", func() error {
 			return tx.Transaction(func(tx *gorm.DB) error {
 				must(t, tx.Create(&Tag{ID: 20, Word: "kept"}).Error)
 				_ = tx.Transaction(func(tx *gorm.DB) error {
@@ -234,10 +234,10 @@ func TestEveryWriteIsRecorded(t *testing.T) {
 		}, `create tags 20 >{"id":20,"word":"kept"}`, `delete tags 20 {"id":20,"word":"kept"}>`)
 		must(t, tx.Create(&Topic{Name: "taken"}).Error)
 		_, last = entries(t, gdb, last)
-		check("that is refused", func() error {
+		check("rejected write", func() error {
 			err := tx.Create(&Topic{Name: "taken"}).Error
 			if f := fault.From(err); f.Status != 409 || len(f.Details) != 1 || f.Details[0].Field != "name" {
-				return fmt.Errorf("it is %w", err)
+				return fmt.Errorf("unexpected error: %w", err)
 			}
 			return nil
 		})

@@ -46,13 +46,13 @@ func TestAPIKeys(t *testing.T) {
 	_, err = w.s.authenticateKey(t.Context(), keyPrefix+random+checksum(random))
 	wantStatus(t, "a well-formed unknown key", err, 401)
 
-	wantStatus(t, "revoking another's key", w.s.RevokeKey(t.Context(), bob, made.ID), 404)
+	wantStatus(t, "revoking a key of another user", w.s.RevokeKey(t.Context(), bob, made.ID), 404)
 	second := w.replica()
 	if _, err := second.authenticateKey(t.Context(), made.Key); err != nil {
 		t.Fatal(err)
 	}
-	wantStatus(t, "revoking it", w.s.RevokeKey(t.Context(), id, made.ID), 0)
-	wantStatus(t, "revoking it again", w.s.RevokeKey(t.Context(), id, made.ID), 404)
+	wantStatus(t, "revoking the key", w.s.RevokeKey(t.Context(), id, made.ID), 0)
+	wantStatus(t, "revoking a revoked key", w.s.RevokeKey(t.Context(), id, made.ID), 404)
 	_, err = w.s.authenticateKey(t.Context(), made.Key)
 	wantStatus(t, "a revoked key", err, 401)
 	wantStatus(t, "recheck of its connection", who.Recheck(t.Context()), 401)
@@ -93,11 +93,11 @@ func TestInvalidAPIKeys(t *testing.T) {
 	w.user("alice")
 	id := w.identity(w.s, w.login(w.s, "alice"))
 	for name, err := range map[string]error{
-		"admin":       second(w.s.MakeKey(t.Context(), id, "x", []string{"admin"}, time.Time{})),
-		"two in one":  second(w.s.MakeKey(t.Context(), id, "x", []string{"read write"}, time.Time{})),
-		"empty":       second(w.s.MakeKey(t.Context(), id, "x", []string{""}, time.Time{})),
-		"upper case":  second(w.s.MakeKey(t.Context(), id, "x", []string{"Posts:read"}, time.Time{})),
-		"in the past": second(w.s.MakeKey(t.Context(), id, "x", nil, w.now)),
+		"admin":              second(w.s.MakeKey(t.Context(), id, "x", []string{"admin"}, time.Time{})),
+		"two scopes in one":  second(w.s.MakeKey(t.Context(), id, "x", []string{"read write"}, time.Time{})),
+		"empty":              second(w.s.MakeKey(t.Context(), id, "x", []string{""}, time.Time{})),
+		"upper case":         second(w.s.MakeKey(t.Context(), id, "x", []string{"Posts:read"}, time.Time{})),
+		"expiry in the past": second(w.s.MakeKey(t.Context(), id, "x", nil, w.now)),
 	} {
 		wantStatus(t, name, err, 422)
 	}

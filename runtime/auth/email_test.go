@@ -343,7 +343,7 @@ func TestRevertNotifiesEffectiveAddress(t *testing.T) {
 	l := w.letter(undo(alice, "alice@example.com"))
 	w.changeEmail(alice, "b@example.com", "c@example.com")
 	notices := w.notices()
-	wantStatus(t, "an undo", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
+	wantStatus(t, "a revert", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 0)
 	if want := "email_changed>b@example.com:alice@example.com"; !slices.Contains(*notices, want) {
 		t.Errorf("notices %v, want %s", *notices, want)
 	}
@@ -413,8 +413,8 @@ func TestMistypedAddress(t *testing.T) {
 		{"within the day", false, 23 * time.Hour, true, false},
 		{"within the day, confirmed", true, time.Hour, true, true},
 		{"after a day", false, 25 * time.Hour, true, true},
-		{"within the day, at once", false, 23 * time.Hour, false, false},
-		{"after a day, at once", false, 25 * time.Hour, false, true},
+		{"within the day, without confirmation", false, 23 * time.Hour, false, false},
+		{"after a day, without confirmation", false, 25 * time.Hour, false, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newFixture(t)
@@ -475,12 +475,12 @@ func TestCorrectionOffersNoRevert(t *testing.T) {
 		back         bool          // to the first address; a day later an attacker moves it
 		want         []string
 	}{
-		{"an administrator's", false, true, 48 * time.Hour, true, time.Minute, false, nil},
-		{"an administrator's, held", true, true, 48 * time.Hour, true, time.Minute, false, nil},
+		{"by an administrator", false, true, 48 * time.Hour, true, time.Minute, false, nil},
+		{"by an administrator, with confirmation", true, true, 48 * time.Hour, true, time.Minute, false, nil},
 		{"within the first day", false, false, 23 * time.Hour, false, 2 * time.Hour, false, nil},
-		{"within the first day, held", true, false, time.Hour, false, 24 * time.Hour, false, nil},
-		{"an administrator's, taken back", true, true, 48 * time.Hour, true, time.Minute, true, []string{first}},
-		{"an administrator's, that the user has a day", false, true, 48 * time.Hour, true, 25 * time.Hour, false, []string{typo}},
+		{"within the first day, with confirmation", true, false, time.Hour, false, 24 * time.Hour, false, nil},
+		{"by an administrator, changed back", true, true, 48 * time.Hour, true, time.Minute, true, []string{first}},
+		{"by an administrator, a day before the correction", false, true, 48 * time.Hour, true, 25 * time.Hour, false, []string{typo}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newFixture(t)

@@ -53,7 +53,7 @@ func TestRequiredSecondFactor(t *testing.T) {
 		return w.identity(w.s, grant), client.With("Authorization", "Bearer "+grant.AccessToken)
 	}
 	id, session := root()
-	check("before", session, 403, 200, false)
+	check("before the enrolment", session, 403, 200, false)
 	if got := client.With("X-API-Key", key.Key).Get("/api/posts"); got.Status != 403 {
 		t.Errorf("a key of a user without a factor: %d", got.Status)
 	}
@@ -74,8 +74,8 @@ func TestRequiredSecondFactor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check("once enrolled", session, 200, 200, true)
-	check("by the password alone", other, 403, 200, false)
+	check("after the enrolment", session, 200, 200, true)
+	check("login with the password alone", other, 403, 200, false)
 	if _, err := w.s.EnrollTOTP(t.Context(), id); status(err) != 409 {
 		t.Errorf("enrolled twice: %v", err)
 	}
@@ -83,14 +83,14 @@ func TestRequiredSecondFactor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check("by both", client.With("Authorization", "Bearer "+grant.AccessToken), 200, 200, true)
+	check("login with both factors", client.With("Authorization", "Bearer "+grant.AccessToken), 200, 200, true)
 	if got := client.With("X-API-Key", key.Key).Get("/api/posts"); got.Status != 200 {
 		t.Errorf("a key of a user with a factor: %d", got.Status)
 	}
 	if err := w.s.DisableTOTP(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	check("once it is off", session, 403, 200, false)
+	check("after disabling the factor", session, 403, 200, false)
 
 	// A passkey counts as two factors; a password alone cannot add another factor.
 	id, weak := root()
@@ -104,7 +104,7 @@ func TestRequiredSecondFactor(t *testing.T) {
 	}
 	check("with a passkey", weak, 200, 200, true)
 	id, weak = root()
-	check("by the password again", weak, 403, 200, false)
+	check("confirmed with the password", weak, 403, 200, false)
 	if code, err = totp.GenerateCode(begun.Secret, w.s.now()); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestRequiredSecondFactor(t *testing.T) {
 	if err := w.s.ConfirmWith(t.Context(), here, id, proof, ""); err != nil {
 		t.Fatal(err)
 	}
-	check("confirmed by the passkey", weak, 200, 200, true)
+	check("confirmed with the passkey", weak, 200, 200, true)
 	wantStatus(t, "a used proof", w.s.ConfirmWith(t.Context(), here, id, proof, ""), 400)
 	id, _ = root()
 	id.lacksFactor = false
@@ -185,7 +185,7 @@ func TestImpersonationWithRequiredSecondFactor(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.s.Forget(root.ID)
-	check("an actor with two", as.AccessToken, map[string]int{"/api/posts": 200, "/api/account": 200, "/enrol": 403})
+	check("an actor with two factors", as.AccessToken, map[string]int{"/api/posts": 200, "/api/account": 200, "/enrol": 403})
 	w.s.cfg.Factor = []string{RoleAdmin}
-	check("where administrators need it", w.login(w.s, "root").AccessToken, map[string]int{"/api/danger": 403, "/api/admin": 403})
+	check("an administrator who needs a factor", w.login(w.s, "root").AccessToken, map[string]int{"/api/danger": 403, "/api/admin": 403})
 }

@@ -112,24 +112,24 @@ func TestImpersonate(t *testing.T) {
 		}
 	}
 	for name, err := range map[string]error{
-		"password":       w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false),
-		"confirm":        w.s.Confirm(t.Context(), here, id, rightPassword, ""),
-		"API key":        func() error { _, err := w.s.MakeKey(t.Context(), id, "x", nil, time.Time{}); return err }(),
-		"revoking":       w.s.RevokeKey(t.Context(), id, 1),
-		"session":        w.s.EndSession(t.Context(), id, g.SessionID),
-		"enrolment":      func() error { _, err := w.s.EnrollTOTP(t.Context(), id); return err }(),
-		"factor":         func() error { _, err := w.s.ConfirmTOTP(t.Context(), id, "123456"); return err }(),
-		"no factor":      w.s.DisableTOTP(t.Context(), id),
-		"recovery codes": func() error { _, err := w.s.RecoveryCodes(t.Context(), id); return err }(),
-		"login":          w.s.Link(t.Context(), id, Person{Issuer: "https://id.example.com", Subject: "x"}),
-		"no login":       w.s.Unlink(t.Context(), id, 1),
+		"password":            w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false),
+		"confirm":             w.s.Confirm(t.Context(), here, id, rightPassword, ""),
+		"API key":             func() error { _, err := w.s.MakeKey(t.Context(), id, "x", nil, time.Time{}); return err }(),
+		"revoking a key":      w.s.RevokeKey(t.Context(), id, 1),
+		"session":             w.s.EndSession(t.Context(), id, g.SessionID),
+		"enrolment":           func() error { _, err := w.s.EnrollTOTP(t.Context(), id); return err }(),
+		"factor":              func() error { _, err := w.s.ConfirmTOTP(t.Context(), id, "123456"); return err }(),
+		"removing the factor": w.s.DisableTOTP(t.Context(), id),
+		"recovery codes":      func() error { _, err := w.s.RecoveryCodes(t.Context(), id); return err }(),
+		"login":               w.s.Link(t.Context(), id, Person{Issuer: "https://id.example.com", Subject: "x"}),
+		"removing a login":    w.s.Unlink(t.Context(), id, 1),
 		"passkey": func() error {
 			_, err := w.s.AddPasskey(t.Context(), id, Proof{UserID: id.UserID, ID: "x"}, "x", Credential{})
 			return err
 		}(),
-		"name":       func() error { _, err := w.s.RenamePasskey(t.Context(), id, 1, "x"); return err }(),
-		"no passkey": w.s.RemovePasskey(t.Context(), id, 1),
-		"proof":      w.s.ConfirmWith(t.Context(), here, id, Proof{UserID: id.UserID, ID: "x", At: w.now, Strong: true}, ""),
+		"name":               func() error { _, err := w.s.RenamePasskey(t.Context(), id, 1, "x"); return err }(),
+		"removing a passkey": w.s.RemovePasskey(t.Context(), id, 1),
+		"proof":              w.s.ConfirmWith(t.Context(), here, id, Proof{UserID: id.UserID, ID: "x", At: w.now, Strong: true}, ""),
 	} {
 		if status(err) != http.StatusForbidden {
 			t.Errorf("%s: %v", name, err)
@@ -159,9 +159,9 @@ func TestImpersonate(t *testing.T) {
 		tt.undo()
 	}
 	for name, end := range map[string]func() error{
-		"logout": func() error { return w.s.LogoutSession(t.Context(), actor) },
-		"end":    func() error { return w.s.EndSession(t.Context(), actor, actor.SessionID) },
-		"of all": func() error { return w.s.EndSessions(t.Context(), root.ID, "") },
+		"logout":              func() error { return w.s.LogoutSession(t.Context(), actor) },
+		"end of the session":  func() error { return w.s.EndSession(t.Context(), actor, actor.SessionID) },
+		"end of all sessions": func() error { return w.s.EndSessions(t.Context(), root.ID, "") },
 	} {
 		actor = w.identity(w.s, w.login(w.s, "root"))
 		g = open()

@@ -179,7 +179,7 @@ func TestInactiveUserLocks(t *testing.T) {
 		wantStatus(t, "an inactive user", err, 401)
 	}
 	_, err := w.s.Login(t.Context(), here, in)
-	wantStatus(t, "once more", err, 429)
+	wantStatus(t, "after the lockout", err, 429)
 }
 
 func TestChangePasswordAndConfirmCountFailures(t *testing.T) {
@@ -195,5 +195,5 @@ func TestChangePasswordAndConfirmCountFailures(t *testing.T) {
 		}
 		wantStatus(t, "a wrong old password", err, 400)
 	}
-	wantStatus(t, "the right one, too late", w.s.ChangePassword(t.Context(), here, id, rightPassword, "Whatever-1234", false), 429)
+	wantStatus(t, "the right password after the lockout", w.s.ChangePassword(t.Context(), here, id, rightPassword, "Whatever-1234", false), 429)
 }

@@ -38,21 +38,21 @@ func TestNotices(t *testing.T) {
 	}
 	const to = ">alice@example.com"
 	_, err := w.s.MakeKey(t.Context(), id, "ci", nil, time.Time{})
-	expect("a key", err, "key_made"+to+":ci")
+	expect("API key created", err, "key_made"+to+":ci")
 	_, err = w.s.MakeKey(t.Context(), id, "ci", []string{"all"}, time.Time{})
 	if err == nil {
 		t.Error("an invalid scope was accepted")
 	}
-	expect("no key", nil)
+	expect("API key rejected", nil)
 	e, err := w.s.EnrollTOTP(t.Context(), id)
-	expect("an enrolment that is not confirmed", err)
+	expect("enrolment not confirmed", err)
 	_, err = w.s.ConfirmTOTP(t.Context(), id, w.code(e.Secret))
-	expect("a factor", err, "factor_added"+to)
+	expect("factor added", err, "factor_added"+to)
 	_, err = w.s.RecoveryCodes(t.Context(), id)
 	expect("new recovery codes", err, "recovery_codes"+to)
-	expect("no factor", w.s.DisableTOTP(t.Context(), id), "factor_removed"+to)
-	expect("a change", w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false), "password_changed"+to)
-	expect("a reset", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", rightPassword), "password_changed"+to)
+	expect("factor removed", w.s.DisableTOTP(t.Context(), id), "factor_removed"+to)
+	expect("password changed", w.s.ChangePassword(t.Context(), here, id, rightPassword, otherPassword, false), "password_changed"+to)
+	expect("password reset", w.s.ResetPassword(t.Context(), w.letter(reset("alice@example.com")).Token, "password", rightPassword), "password_changed"+to)
 }
 
 func TestNewDeviceIsNotified(t *testing.T) {

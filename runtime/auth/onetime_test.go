@@ -197,9 +197,9 @@ func TestConfirmEmail(t *testing.T) {
 	alice := w.user("alice")
 	stale := w.letter(confirm("alice@example.com"))
 	w.set(alice, "email", "new@example.com")
-	wantStatus(t, "for an address that was changed", w.s.ConfirmEmail(t.Context(), stale.Token), 400)
+	wantStatus(t, "a letter to a changed address", w.s.ConfirmEmail(t.Context(), stale.Token), 400)
 	l := w.letter(confirm("new@example.com"))
-	wantStatus(t, "a confirmation as reset", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
+	wantStatus(t, "a confirmation token as a reset", w.s.ResetPassword(t.Context(), l.Token, "password", otherPassword), 400)
 	wantStatus(t, "the letter", w.s.ConfirmEmail(t.Context(), l.Token), 0)
 	wantStatus(t, "a used letter", w.s.ConfirmEmail(t.Context(), l.Token), 400)
 	var row userRow

@@ -78,7 +78,7 @@ func TestSessionExpiresDespiteRefreshes(t *testing.T) {
 
 func TestReuseEndsOnlyTheFamily(t *testing.T) {
 	for name, reuse := range map[string]func(*fixture, Grant) string{
-		"after the grace": func(w *fixture, stolen Grant) string {
+		"after the grace period": func(w *fixture, stolen Grant) string {
 			_, err := w.s.Refresh(w.t.Context(), stolen.RefreshToken)
 			if err != nil {
 				w.t.Fatal(err)
@@ -86,7 +86,7 @@ func TestReuseEndsOnlyTheFamily(t *testing.T) {
 			w.advance(grace + time.Millisecond)
 			return stolen.RefreshToken
 		},
-		"within it, when the successor was used": func(w *fixture, stolen Grant) string {
+		"within the grace period, after the successor was used": func(w *fixture, stolen Grant) string {
 			next, err := w.s.Refresh(w.t.Context(), stolen.RefreshToken)
 			if err == nil {
 				_, err = w.s.Refresh(w.t.Context(), next.RefreshToken)

@@ -93,7 +93,7 @@ func TestInvalidTokens(t *testing.T) {
 		"without end":               forge(t, jwt.SigningMethodHS256, k.access, k.kid, edited(func(c *claims) { c.ExpiresAt = nil })),
 		"without session":           forge(t, jwt.SigningMethodHS256, k.access, k.kid, edited(func(c *claims) { c.Session = "" })),
 		"unknown session":           forge(t, jwt.SigningMethodHS256, k.access, k.kid, edited(func(c *claims) { c.Session = randomID() })),
-		"another one's session":     forge(t, jwt.SigningMethodHS256, k.access, k.kid, edited(func(c *claims) { c.Subject = "2" })),
+		"session of another user":   forge(t, jwt.SigningMethodHS256, k.access, k.kid, edited(func(c *claims) { c.Subject = "2" })),
 		"a refresh token":           g.RefreshToken,
 	} {
 		_, err := w.s.Authenticate(t.Context(), token)

@@ -221,19 +221,19 @@ func TestUploadIsAllOrNothing(t *testing.T) {
 		status  int
 		message string
 	}{
-		"no part":                  {nil, Config{}, 400, "No file uploaded"},
-		"only fields":              {[]part{{`form-data; name="file"`, "x"}}, Config{}, 400, "No file uploaded"},
-		"empty name":               {[]part{{`form-data; name="file"; filename=""`, "x"}}, Config{}, 400, "No filename"},
-		"second without a name":    {[]part{file("a", "a"), {`form-data; name="file"; filename=""`, "x"}}, Config{}, 400, "No filename"},
-		"only a path":              {[]part{file("a/b/", "a")}, Config{}, 400, "No filename"},
-		"second too large":         {[]part{file("a", "a"), file("b", strings.Repeat("b", 1001))}, Config{Max: 1000}, 413, "File too large, at most 1000B"},
-		"far too large":            {[]part{file("b", strings.Repeat("b", 5<<20))}, Config{Max: 1 << 20}, 413, "File too large, at most 1MiB"},
-		"more than the body's":     {[]part{file("b", strings.Repeat("b", 2<<20))}, Config{Max: 1}, 413, "The body is larger"},
-		"too many files":           {tooMany, Config{}, 413, "Too many files, at most 20"},
-		"too many parts":           {tooManyParts, Config{}, 413, "Too many parts, at most 100"},
-		"second of a refused type": {[]part{file("a.png", png), file("b.png", "text")}, Config{Types: []string{"image"}}, 415, "File type text/plain is not allowed"},
-		"no disposition":           {[]part{file("a", "a"), {"", "x"}}, Config{}, 400, "Malformed multipart body"},
-		"invalid disposition":      {[]part{file("a", "a"), {`form-data; name="file"; filename="a`, "x"}}, Config{}, 400, "Malformed multipart body"},
+		"no part":                    {nil, Config{}, 400, "No file uploaded"},
+		"only fields":                {[]part{{`form-data; name="file"`, "x"}}, Config{}, 400, "No file uploaded"},
+		"empty name":                 {[]part{{`form-data; name="file"; filename=""`, "x"}}, Config{}, 400, "No filename"},
+		"second without a name":      {[]part{file("a", "a"), {`form-data; name="file"; filename=""`, "x"}}, Config{}, 400, "No filename"},
+		"only a path":                {[]part{file("a/b/", "a")}, Config{}, 400, "No filename"},
+		"second too large":           {[]part{file("a", "a"), file("b", strings.Repeat("b", 1001))}, Config{Max: 1000}, 413, "File too large, at most 1000B"},
+		"far too large":              {[]part{file("b", strings.Repeat("b", 5<<20))}, Config{Max: 1 << 20}, 413, "File too large, at most 1MiB"},
+		"larger than the body limit": {[]part{file("b", strings.Repeat("b", 2<<20))}, Config{Max: 1}, 413, "The body is larger"},
+		"too many files":             {tooMany, Config{}, 413, "Too many files, at most 20"},
+		"too many parts":             {tooManyParts, Config{}, 413, "Too many parts, at most 100"},
+		"second of a rejected type":  {[]part{file("a.png", png), file("b.png", "text")}, Config{Types: []string{"image"}}, 415, "File type text/plain is not allowed"},
+		"no disposition":             {[]part{file("a", "a"), {"", "x"}}, Config{}, 400, "Malformed multipart body"},
+		"invalid disposition":        {[]part{file("a", "a"), {`form-data; name="file"; filename="a`, "x"}}, Config{}, 400, "Malformed multipart body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := open(t, c.cfg)

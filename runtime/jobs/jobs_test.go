@@ -184,16 +184,16 @@ func TestFailures(t *testing.T) {
 		work func(attempt int32) error
 		want outcome
 	}{
-		"succeeds at the third try": {func(n int32) error {
+		"succeeds on the third attempt": {func(n int32) error {
 			if n < 3 {
 				return errors.New("not yet")
 			}
 			return nil
 		}, outcome{done, 3, ""}},
-		"fails always":    {func(int32) error { return errors.New("no luck") }, outcome{dead, 4, "no luck"}},
-		"panics always":   {func(int32) error { panic("oh") }, outcome{dead, 4, "panic: oh"}},
-		"fails for good":  {func(int32) error { return Permanent(errors.New("gone")) }, outcome{dead, 1, "gone"}},
-		"permanent of no": {func(int32) error { return Permanent(nil) }, outcome{done, 1, ""}},
+		"always fails":    {func(int32) error { return errors.New("no luck") }, outcome{dead, 4, "no luck"}},
+		"always panics":   {func(int32) error { panic("oh") }, outcome{dead, 4, "panic: oh"}},
+		"permanent error": {func(int32) error { return Permanent(errors.New("gone")) }, outcome{dead, 1, "gone"}},
+		"permanent nil":   {func(int32) error { return Permanent(nil) }, outcome{done, 1, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gdb := open(t, "")
@@ -482,8 +482,8 @@ func TestRegistrationErrorsStopRun(t *testing.T) {
 			Handle(q, "a", func(context.Context, payload) error { return nil })
 			Handle(q, "a", func(context.Context, payload) error { return nil })
 		},
-		"cron words": func(q *Queue) { Schedule(q, "every day", "a", nil) },
-		"time zone":  func(q *Queue) { Schedule(q, "CRON_TZ=Europe/Berlin 30 2 * * *", "a", nil) },
+		"invalid schedule": func(q *Queue) { Schedule(q, "every day", "a", nil) },
+		"time zone":        func(q *Queue) { Schedule(q, "CRON_TZ=Europe/Berlin 30 2 * * *", "a", nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := New(open(t, ""), quiet)
