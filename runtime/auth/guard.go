@@ -19,7 +19,7 @@ import (
 // as the author of a post. The rules of those tables decide which rows a key may
 // read, as they do for its user.
 func User() web.Guard {
-	return guard("user", "Requires a signed-in user or an API key.", tokenOrKey, func(Identity) error { return nil })
+	return guard("user", "Requires a signed-in user.", tokenOrKey, func(Identity) error { return nil })
 }
 
 // Admin admits administrators.

@@ -221,13 +221,10 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 	}
 	for _, g := range r.Guards {
 		failures = append(failures, g.Status...)
-		for scheme := range strings.FieldsSeq(g.Scheme) {
-			need := map[string][]string{scheme: {}}
-			if !slices.ContainsFunc(op.Security, func(m map[string][]string) bool { return m[scheme] != nil }) {
-				op.Security = append(op.Security, need)
-			}
-			d.security(scheme)
-		}
+	}
+	for _, scheme := range schemes(r.Guards) {
+		op.Security = append(op.Security, map[string][]string{scheme: {}})
+		d.security(scheme)
 	}
 	limited := web.Limited(d.roots, r.Method, r.Path, r.Success == http.StatusSwitchingProtocols)
 	if limited {

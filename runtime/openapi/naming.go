@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"net/http"
 	"reflect"
 	"slices"
@@ -120,16 +121,36 @@ func description(r web.Route) string {
 		sentences = append(sentences, r.Details)
 	}
 	for _, g := range r.Guards {
-		if g.Doc != "" {
-			sentences = append(sentences, g.Doc)
-		} else {
-			sentences = append(sentences, "Requires: "+g.Name+".")
+		sentence := cmp.Or(g.Doc, "Requires: "+g.Name+".")
+		says := strings.TrimSuffix(sentence, ".")
+		// "Requires a signed-in user; API keys are not accepted." says the shorter, too.
+		if !slices.ContainsFunc(r.Guards, func(o web.Guard) bool { return o.Doc != sentence && strings.HasPrefix(o.Doc, says) }) && !slices.Contains(sentences, sentence) {
+			sentences = append(sentences, sentence)
 		}
 	}
 	if len(r.Guards) == 0 {
 		sentences = append(sentences, "Public.")
 	}
 	return strings.Join(sentences, " ")
+}
+
+// schemes are the alternatives by which a caller passes all guards: those that each of
+// them accepts, or where none is accepted by all, every one.
+func schemes(guards []web.Guard) []string {
+	var list []string
+	for _, g := range guards {
+		accepted := strings.Fields(g.Scheme)
+		if len(accepted) == 0 {
+			continue
+		}
+		common := slices.DeleteFunc(slices.Clone(list), func(scheme string) bool { return !slices.Contains(accepted, scheme) })
+		if len(common) > 0 {
+			list = common
+			continue
+		}
+		list = append(list, accepted...)
+	}
+	return list
 }
 
 // parameterDoc describes a parameter without a doc tag.
@@ -144,7 +165,7 @@ func parameterDoc(r web.Route, in, name string) string {
 	case in == "query" && isList(r.Out) && strings.HasSuffix(name, "_max"):
 		return "Only rows whose " + words(strings.TrimSuffix(name, "_max")) + " is at most this."
 	case in == "query" && isList(r.Out):
-		return "Only rows with this " + words(name) + "."
+		return "Only rows with this value of " + name + "."
 	case in == "path" && name == "id":
 		before, _, _ := strings.Cut(r.Path, "/:id")
 		return "The id of the " + words(inflection.Singular(before[strings.LastIndex(before, "/")+1:])) + "."

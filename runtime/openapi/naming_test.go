@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -70,6 +71,35 @@ func TestPatternsAreECMA(t *testing.T) {
 		}
 		if regexp.MustCompile(`\\p|\(\?[Pi]|\\[Az]|\[:`).MatchString(got) {
 			t.Errorf("%s became %s, which is not ECMA-262", tc.pattern, got)
+		}
+	}
+}
+
+// TestGuardsNarrow: a caller must pass every guard of a route, so that a scheme which one
+// of them does not accept is none, and what another says more closely is said once.
+func TestGuardsNarrow(t *testing.T) {
+	user := web.Guard{Name: "user", Doc: "Requires a signed-in user.", Scheme: "bearerAuth apiKey"}
+	session := web.Guard{Name: "session", Doc: "Requires a signed-in user; API keys are not accepted.", Scheme: "bearerAuth"}
+	admin := web.Guard{Name: "admin", Doc: "Requires an administrator.", Scheme: "bearerAuth apiKey"}
+	hours := web.Guard{Name: "hours", Doc: "Requires office hours."}
+	page := web.Guard{Name: "page", Scheme: "pageCookie"}
+	for _, c := range []struct {
+		guards  []web.Guard
+		schemes string
+		says    string
+	}{
+		{nil, "", "Public."},
+		{[]web.Guard{user}, "bearerAuth apiKey", "Requires a signed-in user."},
+		{[]web.Guard{session, user}, "bearerAuth", "Requires a signed-in user; API keys are not accepted."},
+		{[]web.Guard{user, session, admin}, "bearerAuth", "Requires a signed-in user; API keys are not accepted. Requires an administrator."},
+		{[]web.Guard{user, user, hours}, "bearerAuth apiKey", "Requires a signed-in user. Requires office hours."},
+		{[]web.Guard{page, session}, "pageCookie bearerAuth", "Requires: page. Requires a signed-in user; API keys are not accepted."},
+	} {
+		if got := strings.Join(schemes(c.guards), " "); got != c.schemes {
+			t.Errorf("%s: schemes %q, not %q", c.says, got, c.schemes)
+		}
+		if got := description(web.Route{Guards: c.guards}); got != c.says {
+			t.Errorf("it says %q, not %q", got, c.says)
 		}
 	}
 }
