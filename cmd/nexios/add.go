@@ -136,7 +136,7 @@ func addMigrationCommand() *cobra.Command {
 		Use:   "migration NAME",
 		Short: "Add an empty migration, to be filled in",
 		Long: `Add an empty migration to the list: fill in what it does and how it is rolled
-back. It cannot be applied until then, and should not be edited from then on.`,
+back. It cannot be applied before, and should not be edited once it is applied.`,
 		Example: "  nexios add migration fill-slugs",
 		Args:    needsOneName("nexios add migration fill-slugs"),
 	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) error {

@@ -35,14 +35,14 @@ deprecated.
 
 From then on, add field, change field and the like change the model and the
 newest version only. Older versions use the same model: a field that one of them
-uses cannot be renamed, removed or get another type until that version is gone
+uses cannot be renamed, removed or given another type until that version is gone
 (nexios remove version) or you have edited it to do without. Rows created
 through an older version get the default of fields added since, or the value of
 --backfill; its responses include those fields. Without RESOURCE, every resource
 with routes gets the version.
 
-A program has one handler per kind of job: if the module registers some, they
-are listed, to be taken out of the copy.`,
+A program has one handler per kind of job: if the module registers any, they are
+listed for you to remove from the copy.`,
 		Example: "  nexios api version v2 post\n  nexios api version v2 post --sunset 2027-05-28",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

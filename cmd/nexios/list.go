@@ -27,7 +27,7 @@ func listCommand() *cobra.Command {
 		Long: `List the features and resources of the project, each with the command that adds
 it as it is now, with the fields and options that were added or changed since.
 Indexes, API versions and relations to a later resource follow as commands of
-their own. Run in this order in a new project, they make the same one.
+their own. Run in this order in a new project, they recreate this one.
 Routes: nexios routes.`,
 		Example: "  nexios list\n  nexios list --json",
 		Args:    noArgs,

@@ -45,7 +45,7 @@ writes both texts for you to resolve. A file without markers counts as resolved.
 
 If one branch renamed a resource, the fields, edits, new files and migrations of
 the other get the new name first. Relations that only the other branch has keep
-their names. That is so after a merge that git finished by itself, too: what one
+their names. Run it after a merge that git finished by itself, too: what one
 branch generated may name what the other has renamed. If the result does not
 compile, the lines are listed, with exit code 1.
 

@@ -83,7 +83,7 @@ func removeFeatureCommand(feature scaffold.Feature) *cobra.Command {
 	cmd := remover(&cobra.Command{
 		Use:     use,
 		Short:   "Remove " + feature.Name,
-		Long:    "Remove " + feature.Name + ". No other feature may need it.\n\n" + removeHelp,
+		Long:    "Remove " + feature.Name + ". It fails if another feature needs it.\n\n" + removeHelp,
 		Example: "  nexios remove " + example,
 		Args:    optionalName(feature),
 	}, func(cmd *cobra.Command, f changeFlags, open opened, at string, args []string) (spec.Project, removal, error) {

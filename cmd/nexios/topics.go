@@ -56,7 +56,7 @@ func aboutModifier(name string) string {
 func policiesTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "policies", Short: "Who may read and change which rows",
-		Long: `A resource has one rule, beside its model. It applies to every access:
+		Long: `Each resource has one rule, next to its model. It applies to every access:
 lists, relations, references in bodies, bulk, your own GORM queries.
 
   --guard none|user|admin       rows have no owner; who may call the routes
@@ -71,9 +71,9 @@ In a project with auth, a resource without these needs a login. The rules are
 the methods Readable and Writable in internal/model; edit them freely. A row
 the caller may not read is 404, one they may read but not change is 403.
 
-unique holds within an organisation, and where only the owner may read rows
-(also with --public) among the rows of an owner, so that a conflict reveals
-nothing about the rows of others. Where all users may read, it holds for all.
+unique applies within an organisation and, where only owners read their rows
+(also with --public), to the rows of each owner, so that a conflict reveals
+nothing about the rows of others. Otherwise it applies to all rows.
 
 A row that others refer to cannot be deleted: 409, which names the referring
 resource only to callers who may read some of its rows. ondelete=cascade and
@@ -94,7 +94,7 @@ func errorsTopic() *cobra.Command {
   {"error": "Validation error", "code": 422, "request_id": "...",
    "details": [{"field": "title", "rule": "min", "message": "Title must ..."}]}
 
-  400  the body is not JSON, or the request makes no sense
+  400  the request is malformed: its body is not JSON, for example
   401  not logged in, or the token has expired
   403  the caller may not do that; 404 if they may not see the row
   409  a unique, foreign key or check constraint, with its field
@@ -155,7 +155,9 @@ func authTopic() *cobra.Command {
   GET  /users/me       the caller; POST /users is registration
 
 An access token (Authorization: Bearer) lives for 30 minutes. Changing an
-account requires a password entered in the last 15: POST /auth/confirm-password.
+account requires a password check within the last 15 minutes: POST
+/auth/confirm-password.
+
 --with selects parts: totp (second factor), apikeys (X-API-Key, with scopes),
 reset and confirm (by mail), sessions (pages, by cookie), passkeys, oidc, or
 none. More can be added later: nexios add auth --with passkeys/oidc. These two
@@ -196,8 +198,8 @@ func deployTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "deploy", Short: "How to run a project in production",
 		Long: `compose.yaml starts the program with what it needs on one machine: it waits for
-the database, migrates, and is healthy once it answers. It stays in sync: add
-and remove merge into it.
+the database, migrates, and is healthy once it answers. The commands add and
+remove keep it up to date.
 
   DATABASE_PASSWORD=... APP_SECRET=$(openssl rand -hex 32) \
       docker compose up --build --wait
@@ -234,8 +236,8 @@ func configTopic() *cobra.Command {
 	return &cobra.Command{
 		Use: "config", Short: "Where settings come from, and how to add one",
 		Long: `Settings come from the environment and, in development alone, from .env. The
-program's --help lists all of them with their defaults. It refuses to start with
-invalid values, or with unknown names in .env, and reports all of them at once.
+program's --help lists them with their defaults. The program does not start with
+invalid values or with unknown names in .env, and reports them all at once.
 
 A setting of your own is a field of Config in internal/app/config.go:
 
@@ -243,8 +245,8 @@ A setting of your own is a field of Config in internal/app/config.go:
 
 and is passed to a module as an argument in modules.go: Module(cfg.Currency).
 Types with UnmarshalText parse themselves; Config.Validate checks the rest. Add
-a line to .env.example. Values of names with SECRET, PASS, TOKEN, KEY or URL in
-them are never repeated in errors.
+a line to .env.example. Errors never repeat the value of a setting whose name
+contains SECRET, PASS, TOKEN, KEY or URL.
 
   APP_ENV        development, test, production
   ADDR           where to listen: 127.0.0.1:8000

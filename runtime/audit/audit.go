@@ -31,7 +31,7 @@ type Entry struct {
 	Action    string    `json:"action" schema:"oneof=create update delete"`
 	Before    Values    `json:"before" gorm:"column:values_before" doc:"The row before the change; for an update, only the changed fields; null for a new row."`
 	After     Values    `json:"after" gorm:"column:values_after" doc:"The row after the change; null for a deleted row."`
-	RequestID string    `json:"request_id" doc:"The ID of the request that made the change; after client: if the client chose it with X-Request-ID, and no trusted proxy. Empty if there was none."`
+	RequestID string    `json:"request_id" doc:"The ID of the request that made the change; prefixed with client: if the client chose it by X-Request-ID, not a trusted proxy. Empty if there was no request."`
 	Previous  string    `json:"previous" doc:"The hash of the previous entry; empty for the first."`
 	Hash      string    `json:"hash" doc:"SHA-256 of the entry, including the previous hash."`
 }

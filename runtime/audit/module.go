@@ -27,7 +27,7 @@ func Module(gdb *gorm.DB) web.Module {
 		Err:  Log(gdb),
 		Routes: []web.Route{
 			web.Get("/audit", h.list).Doc("List the audit log").ID("listAudit").Guard(auth.Session(), auth.Admin()).With(auth.NoStore).
-				Describe("Lists every change of a row, newest first. The values of secret and private fields are \"[hidden]\"."),
+				Describe("Lists every change to a row, newest first. The values of secret and private fields are \"[hidden]\"."),
 		},
 		Commands: []command.Command{{
 			Name: "audit verify", Args: "[HASH...]", Summary: "verify the hash chain of the audit log",

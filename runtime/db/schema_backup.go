@@ -15,7 +15,7 @@ import (
 // backupCommand returns the command `backup FILE` for gdb.
 func backupCommand(gdb *gorm.DB) command.Command {
 	return command.Command{
-		Name: "backup", Args: "FILE", Summary: "copy the SQLite database to a new file, also while it is served",
+		Name: "backup", Args: "FILE", Summary: "copy the SQLite database to a new file, even while it is served",
 		Help: "To restore, stop the program and put the file in the database's place, without\n" +
 			"the files -wal and -shm that were beside it. Uploads in a folder are copied like\n" +
 			"any other files, after the database. For a database server use its own program:\n" +

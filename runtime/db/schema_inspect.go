@@ -212,7 +212,7 @@ func firstLine(err error) string {
 // checkCommand returns the command `db check` for gdb.
 func checkCommand(gdb *gorm.DB, list []Migration) command.Command {
 	return command.Command{
-		Name: "db check", Args: "[--json]", Summary: "compare the database with the migrations; exit 3 where they differ",
+		Name: "db check", Args: "[--json]", Summary: "compare the database with the migrations; exit 3 if they differ",
 		Help: "Changes nothing. Advice, such as a foreign key without an index, is listed but\n" +
 			"does not count as a difference.",
 		Run: func(ctx context.Context, io command.IO) error {

@@ -139,7 +139,7 @@ func rows() []Type {
 			limits: numberLimits, column: typed("type:double precision"), rules: numberRules, parse: float, sample: numberSample(0.5), empty: numberZero, edges: numberEdges, bad: numberBad(0.5),
 		},
 		{
-			Name: "decimal", Arg: "may", Form: "10.2", Doc: "an exact decimal: 10 digits (at most 15), 2 of them after the point",
+			Name: "decimal", Arg: "may", Form: "10.2", Doc: "an exact decimal: 10 digits (at most 15), 2 of them after the decimal point; 12.2 by default",
 			Go: "decimal.Decimal", Stored: "string", Imports: []string{decimalImport}, Filters: "range",
 			mods: "unique index sort filter default min max",
 			arg:  decimalArg, limits: numberLimits, column: decimalColumn, model: decimalModel, rules: decimalRules, parse: decimal, sample: decimalSample, empty: numberZero, edges: numberEdges, bad: decimalBad,

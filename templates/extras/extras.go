@@ -22,7 +22,7 @@ type extra struct{ name, about, file, next string }
 
 var extras = []extra{
 	{"makefile", "make dev, test, check, migrate and build", "Makefile", "make test"},
-	{"vscode", "VS Code attaches to nexios dev --delve", ".vscode/launch.json", "nexios dev --delve"},
+	{"vscode", "a VS Code setup to debug nexios dev --delve", ".vscode/launch.json", "nexios dev --delve"},
 	{"devcontainer", "a container with Go for editors", ".devcontainer/devcontainer.json", ""},
 	{"dependabot", "weekly updates of modules, actions and images", ".github/dependabot.yml", ""},
 	{"grafana", "a dashboard for the metrics; adds metrics", "deploy/grafana/dashboard.json", "import deploy/grafana/dashboard.json into Grafana"},

@@ -18,7 +18,7 @@ const factorsUsage = "user remove-factors --username U"
 // or to whose account someone else has added one: a password reset does not remove it.
 func (h handler) removeFactors() command.Command {
 	return command.Command{
-		Name: "user remove-factors", Args: "--username U", Summary: "remove a user's second factor and passkeys, and log them out, once you know who asks",
+		Name: "user remove-factors", Args: "--username U", Summary: "remove a user's second factor and passkeys, and log them out; first verify who is asking",
 		Starts: true, Run: h.removeFactorsCommand,
 	}
 }

@@ -56,7 +56,7 @@ type createInput struct{ Body createBody }
 type createBody struct {
 	Username string `json:"username" binding:"required,min=3,max=50,pattern=^[^\\pZ\\pC]([^\\pC]*[^\\pZ\\pC])?$" example:"ada"`
 	Email    string `json:"email" binding:"required,max=255,email" example:"ada@example.com"`
-	Password string `json:"password" binding:"required" example:"Correct-Horse-7" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
+	Password string `json:"password" binding:"required" example:"Correct-Horse-7" schema:"min=8,max=128" doc:"8 to 128 characters, not a common password; fewer than 15 need upper case, lower case and a digit."` // see Check
 }
 
 // Check adds to the rules in the tags: names must not be confusable, and
@@ -125,8 +125,8 @@ type changePasswordInput struct{ Body changePasswordBody }
 
 type changePasswordBody struct {
 	OldPassword   string `json:"old_password" binding:"required,max=1000"`
-	NewPassword   string `json:"new_password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
-	RevokeAPIKeys bool   `json:"revoke_api_keys" doc:"Revoke all your API keys, too. Other sessions end in any case."`
+	NewPassword   string `json:"new_password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common password; fewer than 15 need upper case, lower case and a digit."` // see Check
+	RevokeAPIKeys bool   `json:"revoke_api_keys" doc:"Also revoke all your API keys. Your other sessions always end."`
 }
 
 // Check adds the password policy to the rules in the tags. The handler checks for

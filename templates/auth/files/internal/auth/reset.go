@@ -29,7 +29,7 @@ type resetInput struct{ Body resetBody }
 
 type resetBody struct {
 	Token    string `json:"token" binding:"required,max=1000"`
-	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common one; below 15 also upper case, lower case and a digit."` // see Check
+	Password string `json:"password" binding:"required" schema:"min=8,max=128" doc:"8 to 128 characters, not a common password; fewer than 15 need upper case, lower case and a digit."` // see Check
 }
 
 // Check adds the password policy to the rules in the tags. The user's own name and

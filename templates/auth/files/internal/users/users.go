@@ -205,7 +205,7 @@ func (h handler) endSessions(c *gin.Context, in showInput) (web.None, error) {
 type impersonation struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
-	ExpiresIn   int    `json:"expires_in" doc:"Seconds."`
+	ExpiresIn   int    `json:"expires_in" doc:"Lifetime in seconds."`
 }
 
 func (h handler) impersonate(c *gin.Context, in showInput) (impersonation, error) {

@@ -4,13 +4,13 @@ import "time"
 
 type uploadInput struct {
 	// These apply to all files of the upload.
-	Private bool `form:"private"` // only its owner and holders of a link may read it
-	Keep    bool `form:"keep"`    // kept even if nothing refers to it
+	Private bool `form:"private" doc:"Only you, administrators and holders of a link may download the files."`
+	Keep    bool `form:"keep" doc:"Keep the files even if no row refers to them."`
 }
 
 type linkInput struct {
 	Name    string `uri:"name"`
-	Seconds int64  `form:"expires_in,default=3600" binding:"min=60,max=604800"`
+	Seconds int64  `form:"expires_in,default=3600" binding:"min=60,max=604800" doc:"Seconds until the link expires."`
 }
 
 type removeInput struct {
