@@ -26,7 +26,7 @@ type environment struct {
 
 func (e environment) Validate() error { return db.Check(e.DatabaseURL) }
 
-// mistakes are invalid values, with the parts that the error must have besides the
+// mistakes lists invalid values, with the parts that the error must have besides the
 // setting's name: the value, unless it may hold a secret, and the alternatives.
 var mistakes = []struct{ setting, value, says string }{
 	{"APP_ENV", "prod", `"prod" development test production`},
@@ -78,7 +78,7 @@ var example = regexp.MustCompile(`(?m)^  try:   ([A-Z_]+)=("[^"]+"|[^ ,]+)`)
 // TestEveryMistake checks each error, and that its example is valid.
 func TestEveryMistake(t *testing.T) {
 	for _, m := range mistakes {
-		text := complaint(t, map[string]string{m.setting: m.value})
+		text := loadError(t, map[string]string{m.setting: m.value})
 		if strings.Count(text, "try:") != 1 || !strings.Contains(text, m.setting) {
 			t.Errorf("%s=%s: want one error with the setting's name:\n%s", m.setting, m.value, text)
 		}
@@ -109,7 +109,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			all[m.setting] = m.value
 		}
 	}
-	text := complaint(t, all)
+	text := loadError(t, all)
 	for name := range all {
 		if !strings.Contains(text, name) {
 			t.Errorf("%s is missing", name)
@@ -120,7 +120,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-func complaint(t *testing.T, set map[string]string) string {
+func loadError(t *testing.T, set map[string]string) string {
 	t.Helper()
 	_, err := readAll(set)
 	if err == nil {

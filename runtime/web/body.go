@@ -66,7 +66,7 @@ func (b *body) read(c *gin.Context, dst reflect.Value) error {
 	}
 	buffer := b.buffers.get()
 	defer b.buffers.put(buffer)
-	if err := receive(buffer, c.Request); err != nil {
+	if err := readBody(buffer, c.Request); err != nil {
 		return err
 	}
 	raw := bytes.TrimLeft(buffer.Bytes(), " \t\r\n")
@@ -215,8 +215,8 @@ func jsonContent(r *http.Request, optional bool) error {
 	return nil
 }
 
-// receive reads the whole body, whose size the route limits.
-func receive(buffer *bytes.Buffer, r *http.Request) error {
+// readBody reads the whole body, whose size the route limits.
+func readBody(buffer *bytes.Buffer, r *http.Request) error {
 	if r.Body == nil {
 		return nil
 	}

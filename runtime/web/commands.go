@@ -73,8 +73,8 @@ func (a *App) started(run func(context.Context, command.IO) error) func(context.
 	}
 }
 
-// listed is a route as printed by the routes command.
-type listed struct {
+// listedRoute is a route as printed by the routes command.
+type listedRoute struct {
 	Method  string   `json:"method"`
 	Path    string   `json:"path"`
 	Module  string   `json:"module"`
@@ -88,7 +88,7 @@ func (a *App) routesCommand(_ context.Context, std command.IO) error {
 	if len(std.Args) > 0 && !asJSON {
 		return command.Usage(fmt.Sprintf("unknown argument %q\n  it takes: --json\n  try:      routes --json", std.Args[0]))
 	}
-	routes := []listed{}
+	routes := []listedRoute{}
 	for _, m := range a.Modules {
 		for _, r := range m.Routes {
 			guards := []string{}
@@ -96,7 +96,7 @@ func (a *App) routesCommand(_ context.Context, std command.IO) error {
 				guards = append(guards, g.Name)
 			}
 			open := len(guards) == 0 && r.Method != http.MethodGet && r.Method != http.MethodHead
-			routes = append(routes, listed{r.Method, r.fullPath(m.Prefix), m.Name, guards, open, r.Summary})
+			routes = append(routes, listedRoute{r.Method, r.fullPath(m.Prefix), m.Name, guards, open, r.Summary})
 		}
 	}
 	if asJSON {
@@ -110,7 +110,7 @@ func (a *App) routesCommand(_ context.Context, std command.IO) error {
 // listRoutes writes a table at most width columns wide, 0 for any width. If a path is
 // too long, its guards go on the next line. Summaries appear only with --json and in
 // the API reference.
-func listRoutes(w io.Writer, width int, routes []listed) error {
+func listRoutes(w io.Writer, width int, routes []listedRoute) error {
 	rows := [][3]string{{"METHOD", "PATH", "GUARDS"}}
 	for _, r := range routes {
 		guards := strings.Join(r.Guards, " ")

@@ -24,11 +24,11 @@ type requestContext struct {
 	deadline time.Time       // zero if none
 	timed    context.Context // started by Done; nil before
 	cancel   context.CancelFunc
-	kept     []kept
-	first    [1]kept // backing array of kept, to save an allocation
+	kept     []keptValue
+	first    [1]keptValue // backing array of kept, to save an allocation
 }
 
-type kept struct{ key, value any }
+type keptValue struct{ key, value any }
 
 // Keep stores value in the context of the request, where c.Value(key) and the Value
 // method of every derived context find it. It is like c.Set, but cheaper and visible
@@ -40,7 +40,7 @@ func Keep(c *gin.Context, key, value any) {
 		if r.kept == nil {
 			r.kept = r.first[:0]
 		}
-		r.kept = append(r.kept, kept{key, value})
+		r.kept = append(r.kept, keptValue{key, value})
 		r.mu.Unlock()
 		return
 	}

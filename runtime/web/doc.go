@@ -19,7 +19,7 @@
 // or to share between replicas. Ours is one map lookup in a shard, bounded in memory,
 // and falls back to a count per replica while Redis is unavailable.
 //
-// Validation messages (advice.go): go-playground's translations/en print the key
+// Validation messages (messages.go): go-playground's translations/en print the key
 // rather than its words (author_id), and lack our four rules and 13 others, such as
 // uuid7 and timezone.
 //

@@ -13,7 +13,7 @@ import (
 // streamer writes large responses one row at a time: JSON can be six times as long as
 // its text, and encoding/json would hold all of it in memory, twice.
 type streamer struct {
-	lists [][]int      // indexes of the response's slices, from lists
+	lists [][]int      // indexes of the response's slices, from sliceIndexes
 	keys  []Key        // of a response that is a struct
 	sizes []sizeFunc   // one per list
 	of    reflect.Type // type of the response
@@ -78,7 +78,7 @@ func (p *streamer) large(response reflect.Value) bool {
 	}
 	total := 0
 	for i, index := range p.lists {
-		list := at(response, index)
+		list := fieldAt(response, index)
 		for j := range list.Len() {
 			if total += p.sizes[i](list.Index(j)); total > streamAbove {
 				return true
@@ -188,7 +188,7 @@ func omitted(key Key, v reflect.Value) bool {
 	return false
 }
 
-func at(v reflect.Value, index []int) reflect.Value {
+func fieldAt(v reflect.Value, index []int) reflect.Value {
 	if len(index) == 0 {
 		return v
 	}

@@ -29,7 +29,7 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 		if p.body != nil {
 			p.body.refused, p.body.out = rules.refused, r.Out
 		}
-		success, lists := r.Success, lists(r.Out)
+		success, lists := r.Success, sliceIndexes(r.Out)
 		streamer := newStreamer(r.Out, lists)
 		// A misspelt filter would match every row; a write without input has no
 		// filters.
@@ -53,7 +53,7 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 				c.Writer.WriteHeaderNow()
 			default:
 				if len(lists) > 0 {
-					fill(reflect.ValueOf(&out).Elem(), lists)
+					fillSlices(reflect.ValueOf(&out).Elem(), lists)
 				}
 				if v := reflect.ValueOf(&out).Elem(); streamer.large(v) {
 					streamer.respond(c, success, v)
@@ -67,10 +67,10 @@ func typed[In, Out any](method, path string, h Handler[In, Out]) Route {
 	return r
 }
 
-// lists finds the slices in a response of type t: itself, or its fields. A nil slice
+// sliceIndexes finds the slices in a response of type t: itself, or its fields. A nil slice
 // is written as [], as OpenAPI documents, not as null. Slices inside slices and
 // behind pointers are left to the handler, which may share them between requests.
-func lists(t reflect.Type) [][]int {
+func sliceIndexes(t reflect.Type) [][]int {
 	if t.Implements(jsonMarshaler) || t.Implements(textMarshaler) {
 		return nil
 	}
@@ -83,7 +83,7 @@ func lists(t reflect.Type) [][]int {
 			if key.Omit {
 				continue
 			}
-			for _, inner := range lists(key.Field.Type) {
+			for _, inner := range sliceIndexes(key.Field.Type) {
 				found = append(found, slices.Concat(key.Index, inner))
 			}
 		}
@@ -91,10 +91,10 @@ func lists(t reflect.Type) [][]int {
 	return found
 }
 
-// fill replaces the nil slices of a response with empty ones.
-func fill(response reflect.Value, lists [][]int) {
+// fillSlices replaces the nil slices of a response with empty ones.
+func fillSlices(response reflect.Value, lists [][]int) {
 	for _, index := range lists {
-		if list := at(response, index); list.IsNil() {
+		if list := fieldAt(response, index); list.IsNil() {
 			list.Set(reflect.MakeSlice(list.Type(), 0, 0))
 		}
 	}

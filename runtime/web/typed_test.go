@@ -255,7 +255,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-func TestSuccesses(t *testing.T) {
+func TestSuccessResponses(t *testing.T) {
 	client := webtest.New(t, web.Module{Name: "answers", Routes: []web.Route{
 		web.Get("/get", func(*gin.Context, web.None) (note, error) { return note{1, "a"}, nil }),
 		web.Get("/text", func(*gin.Context, web.None) (string, error) { return "<&>", nil }),

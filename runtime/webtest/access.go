@@ -277,7 +277,7 @@ func (w *fixture) readable(i int) bool { return w.Read != "owner" || w.Public !=
 func (w *fixture) checkPrivate(got map[string]any) {
 	w.t.Helper()
 	for _, f := range w.Fields {
-		if v := got[f.Name]; f.Private && !blank(v) {
+		if v := got[f.Name]; f.Private && !isBlank(v) {
 			w.t.Errorf("another user is told that %s is %v", f.Name, v)
 		}
 	}
@@ -419,10 +419,10 @@ func (w *fixture) probe() web.Module {
 		tx = tx.Where("1 = 1").Delete(reflect.New(w.schema.ModelType).Interface())
 		return tx.RowsAffected, tx.Error
 	}
-	return web.Module{Name: "probe", Routes: []web.Route{web.Get(probed, count), web.Delete(probed, remove)}}
+	return web.Module{Name: "probe", Routes: []web.Route{web.Get(probePath, count), web.Delete(probePath, remove)}}
 }
 
-const probed = "/probe-of-rows"
+const probePath = "/probe-of-rows"
 
 // probes requests all rows from a handler without guards.
 func (w *fixture) probes() {
@@ -468,7 +468,7 @@ func (w *fixture) probes() {
 			writable := min(readable, who(w.Write, user.signedIn, user.admin, 0))
 			for method, want := range map[string]int{http.MethodGet: readable, http.MethodDelete: writable} {
 				var n int
-				user.client.For(w.t).Send(method, probed, nil).Expect(http.StatusOK).Into(&n)
+				user.client.For(w.t).Send(method, probePath, nil).Expect(http.StatusOK).Into(&n)
 				if n != want {
 					w.t.Errorf("%s reaches %d rows, not %d", method, n, want)
 				}

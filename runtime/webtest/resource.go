@@ -83,7 +83,7 @@ type Field struct {
 	Unique    bool
 	NoCase    bool // unique and filtered by regardless of case
 	Immutable bool // can be set only once
-	ReadOnly  bool // not accepted in bodies
+	ReadOnly  bool // ignored in bodies
 	Secret    bool // never in responses
 	Private   bool // only in responses to the owner and administrators
 	Upload    bool // the value is the name of an upload
@@ -192,7 +192,7 @@ func (r Resource) administrated() bool {
 
 func isPrivate(f Field) bool { return f.Private }
 
-// taken reports whether a body can give f a value that another row has.
+// taken reports whether a body can set f to the value of another row.
 func (f Field) taken() bool { return f.Unique && !f.ReadOnly && len(f.Values) > 0 }
 
 // serves reports whether the module serves the action.
@@ -559,8 +559,8 @@ func (w *fixture) expectEqual(got, want map[string]any, fields ...string) {
 	}
 }
 
-// blank reports whether a value is the zero value or empty.
-func blank(value any) bool {
+// isBlank reports whether a value is the zero value or empty.
+func isBlank(value any) bool {
 	v := reflect.ValueOf(value)
 	return !v.IsValid() || v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
 }

@@ -14,12 +14,12 @@ import (
 
 // detail describes a failed rule and a value that would pass it.
 func detail(path string, f validator.FieldError) fault.Detail {
-	return fault.Detail{Field: path, Rule: f.Tag(), Message: sentence(path, advice(f))}
+	return fault.Detail{Field: path, Rule: f.Tag(), Message: sentence(path, predicate(f))}
 }
 
 // sentence joins the name in a field's path and a predicate: "Author must be at least
 // 1" for "author_id".
-func sentence(path, predicate string) string {
+func sentence(path, rest string) string {
 	name := path[strings.LastIndexAny(path, ".]")+1:]
 	if name == "" {
 		name, _, _ = strings.Cut(path, "[")
@@ -30,11 +30,11 @@ func sentence(path, predicate string) string {
 		name = "value"
 	}
 	_, size := utf8.DecodeRuneInString(name)
-	return strings.ToUpper(name[:size]) + name[size:] + " " + predicate
+	return strings.ToUpper(name[:size]) + name[size:] + " " + rest
 }
 
-// advice completes a sentence that begins with the field's name.
-func advice(f validator.FieldError) string {
+// predicate completes a sentence that begins with the field's name.
+func predicate(f validator.FieldError) string {
 	param := f.Param()
 	switch f.Tag() {
 	case "required", "required_if", "required_unless", "required_with", "required_with_all", "required_without", "required_without_all":
