@@ -17,10 +17,9 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// TestPagesAreAccessible looks at every page of the guide with axe-core, wide
-// and narrow: none has a violation. On the reference one logs in by name and
-// password, and the token outlasts a reload. With NEXIOS_SHOTS=DIR it leaves
-// pictures there.
+// TestPagesAreAccessible checks every page of the guide with axe-core, in a wide and a
+// narrow window: none has a violation. In the API reference one can log in by name and
+// password, and the token survives a reload. NEXIOS_SHOTS=DIR saves screenshots there.
 func TestPagesAreAccessible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("drives a browser")
@@ -48,13 +47,14 @@ func TestPagesAreAccessible(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	// anew loads a page, also where only what is behind the # is another. A reload
-	// would be answered before the page that was there is gone.
-	anew := func(path string) {
+	// load loads a page, even if only its fragment differs. Reloading instead would race
+	// with the old page.
+	load := func(path string) {
 		t.Helper()
 		do(chromedp.Navigate("about:blank"), chromedp.Navigate(s.url+path))
 	}
-	// press clicks without the mouse, which would miss what still scrolls into view.
+	// press clicks by script, since the mouse would miss elements that are still scrolling
+	// into view.
 	press := func(element string) {
 		t.Helper()
 		do(chromedp.Evaluate[chromedp.Void](`document.querySelector("` + element + `").click()`))
@@ -66,7 +66,7 @@ func TestPagesAreAccessible(t *testing.T) {
 			is(name+" within the window", `document.documentElement.scrollWidth <= innerWidth &&
 				[...document.querySelectorAll(".opblock-summary *")].every((e) => e.getBoundingClientRect().right <= innerWidth)`)
 			if width == 360 {
-				continue // by then axe has looked at a narrow one
+				continue // axe has already checked a narrow window
 			}
 			is(name+" at rest", `document.getAnimations().every(a => a.playState !== "running")`)
 			axe.Check(t, ctx, fmt.Sprintf("%s at %d px", name, width))
@@ -83,9 +83,9 @@ func TestPagesAreAccessible(t *testing.T) {
 		do(chromedp.EmulateViewport(1400, 900))
 	}
 
-	// What the reference shows as an example passes as it stands, from the first user on.
+	// The examples of the reference work unchanged, beginning with the first user.
 	for _, step := range []struct{ operation, status string }{{"users/createUser", "201"}, {"auth/login", "200"}} {
-		anew("/docs#/" + step.operation)
+		load("/docs#/" + step.operation)
 		block := "#operations-" + strings.ReplaceAll(step.operation, "/", "-")
 		is(step.operation, `!!document.querySelector("`+block+` .execute")`)
 		press(block + " .execute")
@@ -120,7 +120,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#login [name=password]").value = ""`),
 		chromedp.SendKeys(chromedp.CSS("#login [name=password]"), goodPassword), chromedp.Click(chromedp.CSS("#login button")))
 	is("a login", `document.querySelector("#who").textContent.includes("ada")`)
-	anew("/docs#/users/getCurrentUser")
+	load("/docs#/users/getCurrentUser")
 	is("the login after a reload", `document.querySelector("#who")?.textContent.includes("ada") && !document.querySelector("#who").hidden`)
 	is("the operation", `!!document.querySelector("#operations-users-getCurrentUser .execute")`)
 	press("#operations-users-getCurrentUser .execute")
@@ -129,8 +129,8 @@ func TestPagesAreAccessible(t *testing.T) {
 	do(chromedp.Click(chromedp.CSS("#logout")))
 	is("the form after the logout", `!document.querySelector("#login").hidden`)
 
-	// The login page of passkeys and providers, which the guide has not: by itself, with
-	// nobody logged in, and with all that it can show.
+	// The login page of passkeys and providers, which the guide does not have: by itself,
+	// without a session, and with everything that it can show.
 	page, err := os.ReadFile(filepath.Join("..", "templates", "auth", "files", "internal", "login", "login.html"))
 	if err != nil {
 		t.Fatal(err)

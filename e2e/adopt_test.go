@@ -18,9 +18,9 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// TestAdopt serves two databases of others: every table is served or named with
-// the reason, the generated tests pass on the schema that the baseline builds,
-// and the ordinary commands go on from there.
+// TestAdopt adopts two real-world databases: every table is served or reported with a
+// reason, the generated tests pass on the schema that the baseline builds, and the
+// ordinary commands work afterwards.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -37,17 +37,17 @@ func TestAdopt(t *testing.T) {
 			for table := range names(t, conn, "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'public' AND relkind IN ('r', 'v', 'm', 'p')") {
 				line := regexp.MustCompile(`(?m)^ +(whole|partly|skipped) +` + regexp.QuoteMeta(table) + ` *(.*)$`).FindStringSubmatch(out)
 				if line == nil || line[1] != "whole" && line[2] == "" {
-					t.Errorf("nothing is told of %s:\n%s", table, out)
+					t.Errorf("no report on %s:\n%s", table, out)
 				}
 			}
 			if len(names(t, conn, "SELECT relname FROM pg_class WHERE relname = 'schema_migrations'")) > 0 {
-				t.Error("the database was written to before anybody said yes")
+				t.Error("the database was changed before confirmation")
 			}
 			p.run("go", "vet", "./...")
 			p.test()
 
-			// The database has the baseline: it is known by its tables. An empty one gets
-			// it, and then has the same.
+			// The database has the baseline already, which is recognized by its tables. An
+			// empty database gets it, and then has the same schema.
 			p.run("go", "run", ".", "migrate", "up")
 			p.nexios(append([]string{"adopt", "--check"}, flags...)...)
 			empty, _ := foreign(t, server, "adopted_"+name, "")
@@ -77,14 +77,14 @@ func TestAdopt(t *testing.T) {
 			if out, code := p.try(tool, "adopt", "--check"); code != 3 || !strings.Contains(out, "actor has agent:text:optional") {
 				t.Errorf("exit %d of a drift:\n%s", code, out)
 			}
-			p.nexios("adopt", "actor") // with what was said before, and what came since
+			p.nexios("adopt", "actor") // keeping the earlier options and later changes
 			p.nexios("adopt", "--check")
 			p.test("actors")
 		})
 	}
 }
 
-// TestAdoptOthers serves databases of others on SQLite and MariaDB.
+// TestAdoptOthers adopts real-world databases on SQLite and MariaDB.
 func TestAdoptOthers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -173,8 +173,9 @@ func TestAdoptOthers(t *testing.T) {
 	}
 }
 
-// TestAdoptTellsOfRights of a user who may not read or write everything.
-func TestAdoptTellsOfRights(t *testing.T) {
+// TestAdoptReportsPrivileges: tables and columns that the user may not read or write are
+// reported.
+func TestAdoptReportsPrivileges(t *testing.T) {
 	t.Parallel()
 	server := services.Postgres(t)
 	address, conn := foreign(t, server, "adopt_rights", "")
@@ -202,8 +203,8 @@ func TestAdoptTellsOfRights(t *testing.T) {
 	}
 }
 
-// TestAdoptRefuses what cannot be read, and never tells the password.
-func TestAdoptRefuses(t *testing.T) {
+// TestAdoptErrors: errors for unreadable databases do not reveal the password.
+func TestAdoptErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ address, want string }{
 		"sqlite":   {"sqlite:data/app.db", "this project uses postgres, but DATABASE_URL is for sqlite"},
@@ -223,7 +224,7 @@ func TestAdoptRefuses(t *testing.T) {
 	}
 }
 
-// foreign makes a database of a file of SQL.
+// foreign creates a database from a SQL file.
 func foreign(t *testing.T, server, name, file string) (address string, conn *pgx.Conn) {
 	t.Helper()
 	connect := func(address string) *pgx.Conn {

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// secrets are resources whose rows are not everybody's, with every way from one
-// to another.
+// secrets are resources with restricted rows, with every kind of relation between them.
 const secrets = `
 resource tag name:string:search hidden:string:private:optional --owner
 resource note title:string:search:filter text:text attachment:file:optional --owner --soft-delete
@@ -24,11 +23,11 @@ resource task title:string project:ref=projects:filter parent:ref=tasks:optional
 resource policy name:string --organisation --guard admin --plural policies
 `
 
-// TestRowsOfOthersAreAsIfAbsent asks every operation of the OpenAPI document, as
-// another user, as a member of another organisation and as nobody, about a row
-// that is somebody's and about one that is not there: no byte tells them apart,
-// and no list, filter, search or relation shows anything of it.
-func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
+// TestHiddenRowsLookAbsent calls every operation of the OpenAPI document, as another user,
+// as a member of another organisation and anonymously, for a row that exists and for one
+// that does not: the responses are identical, and no list, filter, search or relation
+// reveals anything about the row.
+func TestHiddenRowsLookAbsent(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds a project")
@@ -51,7 +50,7 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 		t.Helper()
 		return who.post(api+path, body).want(201).number("id")
 	}
-	type rows map[string]int // by the last word of their path
+	type rows map[string]int // by the last element of their path
 	fill := func(who user, text string) (rows, string) {
 		org := fmt.Sprintf("/organisations/%d", row(who.client, "/organisations", map[string]any{"name": text}))
 		r := rows{}
@@ -69,10 +68,10 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 	bobs, bobsOrg := fill(bob, "plain")
 	live := row(ann.client, "/drafts", map[string]any{"title": "SECRET for users", "topic_id": anns["topics"], "live": true})
 
-	same := func(who, what string, there, nowhere answer) {
+	same := func(who, what string, there, nowhere response) {
 		t.Helper()
 		if a, b := anonymous(there), anonymous(nowhere); a != b {
-			t.Errorf("%s %s: a row of somebody's is answered\n%s\nand none\n%s", who, what, a, b)
+			t.Errorf("%s %s: response for a hidden row\n%s\nand for an absent one\n%s", who, what, a, b)
 		}
 		if strings.Contains(string(there.body), "SECRET") || there.status < 300 {
 			t.Errorf("%s %s: %d %.300s", who, what, there.status, there.body)
@@ -86,7 +85,7 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 		if resource == nil || anns[resource[1]] == 0 || resource[1] == "topics" {
 			continue
 		}
-		within := []string{""} // whose organisation is asked
+		within := []string{""} // organisations to try
 		if strings.Contains(path, "{organisation}") {
 			within = []string{annsOrg, bobsOrg, fmt.Sprintf("/organisations/%d", absent)}
 		}
@@ -119,7 +118,7 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 						for _, query := range queries {
 							got := c.get(at + "?" + query)
 							if text := strings.ReplaceAll(string(got.body), "SECRET for users", ""); strings.Contains(text, "SECRET") || who == "nobody" && got.status != 401 {
-								t.Errorf("%s?%s is answered %d %.300s", at, query, got.status, got.body)
+								t.Errorf("%s?%s: %d %.300s", at, query, got.status, got.body)
 							}
 						}
 					}
@@ -131,7 +130,7 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 		t.Errorf("only %d operations were tried", operations)
 	}
 
-	// References in bodies, also where the row that refers is shared.
+	// References in bodies, including those of shared rows.
 	for _, ref := range []struct {
 		path, field string
 		target      string
@@ -151,13 +150,13 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 		}
 		theirs, none := body(anns[ref.target]), body(absent)
 		at := fmt.Sprintf("%s%s/%d", api, ref.path, bobs[filepath.Base(ref.path)])
-		for what, ask := range map[string]func(map[string]any) answer{
-			"POST": func(b map[string]any) answer { return bob.client.post(api+ref.path, b) },
-			"bulk": func(b map[string]any) answer {
+		for what, ask := range map[string]func(map[string]any) response{
+			"POST": func(b map[string]any) response { return bob.client.post(api+ref.path, b) },
+			"bulk": func(b map[string]any) response {
 				return bob.client.post(api+ref.path+"/bulk", []any{body(bobs[ref.target]), b})
 			},
-			"PATCH": func(b map[string]any) answer { return bob.client.patch(at, map[string]any{ref.field: b[ref.field]}) },
-			"PUT":   func(b map[string]any) answer { return bob.client.put(at, map[string]any{ref.field: b[ref.field]}) },
+			"PATCH": func(b map[string]any) response { return bob.client.patch(at, map[string]any{ref.field: b[ref.field]}) },
+			"PUT":   func(b map[string]any) response { return bob.client.put(at, map[string]any{ref.field: b[ref.field]}) },
 		} {
 			got := ask(theirs)
 			same("bob", what+" "+ref.path+" with "+ref.field, got, ask(none))
@@ -167,7 +166,7 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 		}
 	}
 
-	// What everybody reads shows of related rows what the caller may read.
+	// Public rows show only those related rows that the caller may read.
 	topic := fmt.Sprintf("%s/topics/%d", api, anns["topics"])
 	for who, want := range map[string]int{"nobody": 0, "bob": 1} {
 		drafts, _ := callers[who].get(topic).want(200).json()["drafts"].([]any)
@@ -177,8 +176,8 @@ func TestRowsOfOthersAreAsIfAbsent(t *testing.T) {
 	}
 }
 
-// anonymous is an answer without what tells one request from another.
-func anonymous(a answer) string {
+// anonymous returns a response without the parts that differ between requests.
+func anonymous(a response) string {
 	return fmt.Sprint(a.status, " ", a.header.Get("ETag"), a.header.Get("Cache-Control"), a.header.Get("Allow"), " ",
 		regexp.MustCompile(`,?"request_id":"[^"]*"`).ReplaceAllString(string(a.body), ""))
 }

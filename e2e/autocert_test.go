@@ -22,9 +22,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// TestAutocert has the guide get its certificate from Pebble, Let's Encrypt's own
-// server for tests: the name is proved by tls-alpn-01, clients trust what is
-// served, a restart asks for nothing, and other names get nothing.
+// TestAutocert obtains a certificate from Pebble, the test server of Let's Encrypt: the
+// name is verified by tls-alpn-01, clients trust the certificate, a restart reuses it, and
+// other names get none.
 func TestAutocert(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs an ACME server")
@@ -56,21 +56,21 @@ func TestAutocert(t *testing.T) {
 		t.Fatal(err)
 	}
 	if first.NegotiatedProtocol != "h2" {
-		t.Errorf("it speaks %q", first.NegotiatedProtocol)
+		t.Errorf("protocol %q", first.NegotiatedProtocol)
 	}
 	if _, err := ask("other.example.com"); err == nil {
-		t.Error("it has a certificate for another name")
+		t.Error("no error for another name")
 	}
 	if out, problems, code := b.command("", "health"); code != 0 {
 		t.Errorf("health: exit %d\n%s%s", code, out, problems)
 	}
 	entries, err := os.ReadDir(filepath.Join(b.dir, "tls"))
 	if err != nil || len(entries) == 0 {
-		t.Fatalf("nothing is kept: %v", err)
+		t.Fatalf("no stored certificate: %v", err)
 	}
 	for _, entry := range entries {
 		if info, err := entry.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s is open to others: %v, %v", entry.Name(), info.Mode(), err)
+			t.Errorf("%s is accessible to others: %v, %v", entry.Name(), info.Mode(), err)
 		}
 	}
 
@@ -80,20 +80,20 @@ func TestAutocert(t *testing.T) {
 	serve()
 	second, err := ask("shop.example.com")
 	if err != nil || !second.PeerCertificates[0].Equal(first.PeerCertificates[0]) {
-		t.Errorf("after a restart it is another certificate, or none: %v", err)
+		t.Errorf("certificate not reused after a restart: %v", err)
 	}
 }
 
 // pebble is an ACME server.
 type pebble struct {
 	directory string
-	ca        string         // the file of the certificate that its own HTTPS has
-	roots     *x509.CertPool // what its certificates are signed by
+	ca        string         // certificate file of its own HTTPS
+	roots     *x509.CertPool // CA of its certificates
 	stop      func()
 }
 
-// newPebble starts an ACME server to which every name is this machine, with what
-// serves TLS at addr.
+// newPebble starts an ACME server that resolves every name to this machine, with TLS at
+// addr.
 func newPebble(t *testing.T, addr string) pebble {
 	t.Helper()
 	dir := t.TempDir()
@@ -158,27 +158,27 @@ func newPebble(t *testing.T, addr string) pebble {
 	}
 	t.Cleanup(func() {
 		p.stop()
-		if said, err := os.ReadFile(log.Name()); t.Failed() && err == nil {
-			t.Logf("pebble said:\n%s", said[max(0, len(said)-3000):])
+		if output, err := os.ReadFile(log.Name()); t.Failed() && err == nil {
+			t.Logf("pebble said:\n%s", output[max(0, len(output)-3000):])
 		}
 	})
 	own := x509.NewCertPool()
 	own.AppendCertsFromPEM(certificate)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: own}}}
 	eventually(t, time.Minute, "pebble", func() bool {
-		answer, err := client.Get("https://" + manage + "/roots/0")
+		response, err := client.Get("https://" + manage + "/roots/0")
 		if err != nil {
 			return false
 		}
-		defer answer.Body.Close()
-		root, err := io.ReadAll(answer.Body)
+		defer response.Body.Close()
+		root, err := io.ReadAll(response.Body)
 		return err == nil && p.roots.AppendCertsFromPEM(root)
 	})
 	p.directory = "https://" + listen + "/dir"
 	return p
 }
 
-// newNames is a name server for which every name is this machine.
+// newNames starts a name server that resolves every name to this machine.
 func newNames(t *testing.T) string {
 	t.Helper()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -203,15 +203,15 @@ func newNames(t *testing.T) string {
 					Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, Type: q.Type}, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
 				}}
 			}
-			if answer, err := m.Pack(); err == nil {
-				_, _ = server.WriteTo(answer, from)
+			if response, err := m.Pack(); err == nil {
+				_, _ = server.WriteTo(response, from)
 			}
 		}
 	}()
 	return server.LocalAddr().String()
 }
 
-// freeAddr is an address of this machine that nothing listens at.
+// freeAddr returns an unused address of this machine.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

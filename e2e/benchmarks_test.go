@@ -13,8 +13,7 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// TestBenchmarks runs every benchmark once, so that none is broken on the day when
-// somebody needs its figure.
+// TestBenchmarks runs every benchmark once, to detect broken ones early.
 func TestBenchmarks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links the tests of several packages")

@@ -22,9 +22,8 @@ import (
 	clients "github.com/nexios-go/nexios/scaffold/client"
 )
 
-// TestTypeScriptClient has testdata/client/story.ts use the client of the guide
-// in node and in a browser: it compiles in the strictest mode, and does what it
-// promises to the real server.
+// TestTypeScriptClient uses the client of the guide in node and in a browser, by
+// testdata/client/story.ts: it compiles in strict mode, and works with the real server.
 func TestTypeScriptClient(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs node and a browser")
@@ -102,8 +101,7 @@ func TestTypeScriptClient(t *testing.T) {
 	})
 }
 
-// cuttable passes connections on to a server, and cuts all that there are when
-// it is asked to by HTTP.
+// cuttable forwards connections to a server, and closes all of them on request, by HTTP.
 type cuttable struct {
 	url  string
 	mu   sync.Mutex
@@ -137,7 +135,7 @@ func newCuttable(t *testing.T, to string) *cuttable {
 			c.mu.Unlock()
 			for _, pair := range [][2]net.Conn{{from, server}, {server, from}} {
 				go func() {
-					_, _ = io.Copy(pair[0], pair[1]) // it ends when either side does
+					_, _ = io.Copy(pair[0], pair[1]) // ends when either side closes
 					pair[0].Close()
 				}()
 			}
@@ -160,9 +158,8 @@ func (c *cuttable) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// TestClientsFollowTheAPI: a project has its clients written, in Go and in
-// TypeScript, which nexios dev writes anew; and what would break them is told
-// from what does not.
+// TestClientsFollowTheAPI: a project's Go and TypeScript clients are updated by nexios
+// dev, and breaking changes of the API are distinguished from others.
 func TestClientsFollowTheAPI(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs by go run, and runs nexios dev")
@@ -190,7 +187,7 @@ func TestClientsFollowTheAPI(t *testing.T) {
 	}
 	document := func(name string) {
 		t.Helper()
-		// Only what it prints to standard output is the document.
+		// The document is only what it prints to standard output.
 		cmd := exec.Command(tool, "openapi")
 		cmd.Dir, cmd.Env = p.dir, p.environment()
 		text, err := cmd.Output()
@@ -210,9 +207,9 @@ func TestClientsFollowTheAPI(t *testing.T) {
 		t.Errorf("an optional field breaks clients: %d\n%s", code, out)
 	}
 	if out, code := p.try(tool, "openapi", "diff", "--fail-on", "breaking", "2.json", "1.json"); code != 1 || !strings.Contains(out, "breaking   GET /api/v1/products: ") {
-		t.Errorf("a field that is gone breaks nothing: %d\n%s", code, out)
+		t.Errorf("a removed field does not break clients: %d\n%s", code, out)
 	}
 	if out, code := p.try(tool, "openapi", "diff", "--fail-on", "any", "2.json"); code != 0 {
-		t.Errorf("the project's own document is another: %d\n%s", code, out)
+		t.Errorf("the project's own document differs: %d\n%s", code, out)
 	}
 }

@@ -25,8 +25,8 @@ func credentials(name, password string) map[string]string {
 	return map[string]string{"username": name, "password": password}
 }
 
-// cookieOf is the cookie of that name that an answer sets, or an empty one.
-func cookieOf(a answer, name string) *http.Cookie {
+// cookieOf returns the cookie of that name that a response sets, or an empty one.
+func cookieOf(a response, name string) *http.Cookie {
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
 		if c.Name == name {
 			return c
@@ -35,7 +35,7 @@ func cookieOf(a answer, name string) *http.Cookie {
 	return &http.Cookie{}
 }
 
-// bare is a client that sends the refresh token and nothing else.
+// bare returns a client that sends only the refresh token.
 func (s *server) bare(refresh string) client {
 	return s.client().with("Cookie", "refresh_token="+refresh)
 }
@@ -51,7 +51,7 @@ func TestContractLogin(t *testing.T) {
 	a := s.client().post(loginPath, credentials("anna", goodPassword)).want(200)
 	got := a.json()
 	if len(got) != 3 || got["token_type"] != "bearer" || got["expires_in"] != 1800.0 {
-		t.Errorf("answer %v", got)
+		t.Errorf("response %v", got)
 	}
 	if a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("Cache-Control %q", a.header.Get("Cache-Control"))
@@ -150,7 +150,7 @@ func TestContractLogin(t *testing.T) {
 		s.logs(`"msg":"security","event":"` + event + `"`)
 	}
 	if strings.Contains(s.log.String(), goodPassword) || strings.Contains(s.log.String(), anna.token) || strings.Contains(s.log.String(), cookie.Value) {
-		t.Error("the log tells secrets")
+		t.Error("the log contains secrets")
 	}
 }
 
@@ -208,7 +208,7 @@ func TestContractRefresh(t *testing.T) {
 		t.Parallel()
 		access, first := login(t)
 		_, second := rotate(t, first)
-		time.Sleep(10*time.Second + 300*time.Millisecond) // the promise is about time
+		time.Sleep(10*time.Second + 300*time.Millisecond) // the grace period is the subject of the test
 		s.bare(first).of(t).post(refreshPath, nil).wantFault(401, "")
 		s.bare(second).of(t).post(refreshPath, nil).wantFault(401, "")
 		s.client().of(t).as(access).get(mePath).wantFault(401, "")
@@ -221,11 +221,11 @@ func TestContractRefresh(t *testing.T) {
 			return fmt.Sprint(a.status, " ", cookieOf(a, "refresh_token").Value)
 		})
 		if len(count) != 1 {
-			t.Errorf("answers %v", count)
+			t.Errorf("responses %v", count)
 		}
 		for text := range count {
 			if !strings.HasPrefix(text, "200 ") {
-				t.Errorf("answers %v", count)
+				t.Errorf("responses %v", count)
 			}
 		}
 	})
@@ -293,7 +293,7 @@ func TestContractSessions(t *testing.T) {
 		}
 	}
 	if got := anna.post(change, body(goodPassword, "Different-Horse-8")).want(200).json(); len(got) != 1 || got["message"] != "Password changed successfully" {
-		t.Errorf("answer %v", got)
+		t.Errorf("response %v", got)
 	}
 	anna.get(mePath).want(200)
 	again.get(mePath).wantFault(401, "")
@@ -347,7 +347,7 @@ func TestContractSecondFactor(t *testing.T) {
 		}
 		return text
 	}
-	s.login("anna", goodPassword) // not on before it is confirmed
+	s.login("anna", goodPassword) // not enabled before it is confirmed
 	anna.post(path+"/confirm", `{"code":"000000"}`).wantFault(422, "")
 	anna.post(path+"/confirm", `{"code":"abc"}`).wantFault(422, "")
 	if a := anna.post(path+"/confirm", `{}`).wantFault(422, "Validation error"); a.fields() != "code" {
@@ -358,12 +358,12 @@ func TestContractSecondFactor(t *testing.T) {
 	if len(recovery) < 8 {
 		t.Fatalf("recovery codes %v", recovery)
 	}
-	login := func(code string) answer {
+	login := func(code string) response {
 		return s.client().post(loginPath, map[string]string{"username": "anna", "password": goodPassword, "code": code})
 	}
 	login("").wantFault(401, "")
 	login("000000").wantFault(401, "")
-	login(code(0)).wantFault(401, "") // used at the confirmation
+	login(code(0)).wantFault(401, "") // used for the confirmation
 	login(code(1)).want(200)
 	login(code(1)).wantFault(401, "")
 	login(recovery[0].(string)).want(200)
@@ -448,7 +448,7 @@ func TestContractPageSessions(t *testing.T) {
 	if a := s.client().get("/protected").wantFault(401, "Not authenticated"); a.header.Get("WWW-Authenticate") == "" {
 		t.Error("no WWW-Authenticate")
 	}
-	anna.get("/protected").wantFault(401, "Not authenticated") // a token is no session
+	anna.get("/protected").wantFault(401, "Not authenticated") // a token is not a session
 	s.client().post("/session/login", credentials("anna", "Wrong-Horse-7")).wantFault(401, "Invalid credentials")
 	s.client().post("/session/login", `{}`).wantFault(422, "Validation error")
 	login := func(c client) (client, *http.Cookie) {
@@ -466,10 +466,10 @@ func TestContractPageSessions(t *testing.T) {
 	if got := page.get("/protected").want(200).json(); len(got) != 1 || got["message"] != "Hello, anna!" {
 		t.Errorf("greeted with %v", got)
 	}
-	page.get(mePath).wantFault(401, "") // a session is no token
+	page.get(mePath).wantFault(401, "") // a session is not a token
 	planted, fresh := login(s.client().with("Cookie", cookie.Name+"=planted"))
 	if fresh.Value == "planted" {
-		t.Error("the planted session id was taken over")
+		t.Error("the planted session id was accepted")
 	}
 	planted.get("/protected").want(200)
 	second, another := login(page)
@@ -487,8 +487,8 @@ func TestContractPageSessions(t *testing.T) {
 	second.get("/protected").wantFault(401, "Not authenticated")
 }
 
-// TestContractDevelopment: only there cookies may travel over plain HTTP, and
-// mails are shown.
+// TestContractDevelopment: only in development cookies work over plain HTTP, and mails are
+// shown.
 func TestContractDevelopment(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t, "APP_ENV=development", "APP_SECRET=", "SMTP_URL=")

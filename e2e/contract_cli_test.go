@@ -34,7 +34,7 @@ func TestContractHelp(t *testing.T) {
 			"serve", "migrate up", "migrate down", "migrate status", "migrate redo", "db check", "db reset", "user create", "routes", "openapi", "jobs", "work",
 		} {
 			if !strings.Contains(out, want) {
-				t.Errorf("%s does not tell of %s", word, want)
+				t.Errorf("%s does not mention %s", word, want)
 			}
 		}
 	}
@@ -49,8 +49,8 @@ func TestContractHelp(t *testing.T) {
 	}
 }
 
-// TestContractSettings: what is malformed or unknown stops the start, and says
-// what, where, and what to type.
+// TestContractSettings: malformed and unknown settings prevent the start, with an error
+// that says what, where, and what to type.
 func TestContractSettings(t *testing.T) {
 	t.Parallel()
 	for _, setting := range []string{
@@ -62,7 +62,7 @@ func TestContractSettings(t *testing.T) {
 		name, value, _ := strings.Cut(setting, "=")
 		b := newBlog(t, setting)
 		for _, args := range [][]string{{"routes"}, {}} {
-			if value == "" { // as if it were not there
+			if value == "" { // as if unset
 				if len(args) > 0 && name == "APP_ENV" {
 					if out, problems, code := b.command("", args...); code != 0 {
 						t.Errorf("%s: exit %d\n%s%s", setting, code, out, problems)
@@ -77,7 +77,7 @@ func TestContractSettings(t *testing.T) {
 		}
 	}
 
-	// All of them at once.
+	// Errors of all settings are reported together.
 	wrong := []string{"AUTH_ACCESS_TTL=soon", "RATE_LIMIT=many", "LOG_LEVEL=loud", "ADDR=nowhere", "DATABASE_URL=oracle://x", "FILES_URL=ftp://x", "MAIL_FROM=nobody"}
 	b := newBlog(t, wrong...)
 	_, problems, code := b.command("", "routes")
@@ -87,7 +87,7 @@ func TestContractSettings(t *testing.T) {
 		}
 	}
 
-	// In production a secret is needed, and nothing shows internals.
+	// Production requires a secret, and does not show internals.
 	for _, settings := range [][]string{
 		{"APP_SECRET="}, {"APP_SECRET=short"}, {"APP_SECRET=" + strings.Repeat("a", 64)}, {"APP_SECRET=changeme-changeme-changeme-changeme"}, {"DEBUG=true"},
 	} {
@@ -98,7 +98,7 @@ func TestContractSettings(t *testing.T) {
 		}
 	}
 
-	// A name that is not known, in the file.
+	// An unknown name in the file.
 	b = newBlog(t)
 	if err := os.WriteFile(filepath.Join(b.dir, ".env"), []byte("DATABSE_URL=sqlite:x.db\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestContractSettings(t *testing.T) {
 		t.Errorf(".env is not read: %v", err)
 	}
 
-	// A developer's secret is none of production's.
+	// Production does not use a developer's secret.
 	b = newBlog(t, "APP_ENV=production", "SMTP_URL=smtp://mail.example.com", "MAIL_FROM=a@example.com", "APP_SECRET=")
 	if err := os.WriteFile(filepath.Join(b.dir, ".env"), []byte("APP_SECRET="+rand.Text()+rand.Text()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestContractCommands(t *testing.T) {
 			t.Fatalf("%v: exit %d, want %d\n%s%s", args, code, want, out, problems)
 		}
 		if want != 0 && (!strings.HasPrefix(problems, "error: ") || !strings.Contains(problems, "try:")) {
-			t.Errorf("%v: not an error in three parts:\n%s", args, problems)
+			t.Errorf("%v: not a complete error message:\n%s", args, problems)
 		}
 		return out
 	}
@@ -182,12 +182,12 @@ func TestContractCommands(t *testing.T) {
 	}
 	taken := newBlog(t, "ADDR="+s.addr)
 	if _, problems, code := taken.command(""); code != 1 || !strings.Contains(problems, s.addr) || !strings.Contains(problems, "try:") {
-		t.Errorf("an address that is taken: exit %d\n%s", code, problems)
+		t.Errorf("address in use: exit %d\n%s", code, problems)
 	}
 }
 
-// TestContractFirstAdministrator: he can be made before the first start; in
-// production the schema comes first, and that is said.
+// TestContractFirstAdministrator: an administrator can be created before the first start;
+// in production the schema has to be migrated first, and the error says so.
 func TestContractFirstAdministrator(t *testing.T) {
 	t.Parallel()
 	words := []string{"user", "create", "--username", "root", "--email", "root@example.com", "--admin"}
@@ -206,8 +206,8 @@ func TestContractFirstAdministrator(t *testing.T) {
 	}
 }
 
-// TestContractProduction: the schema is not touched at the start there, and
-// nobody is told what went wrong inside.
+// TestContractProduction: in production the start does not migrate the schema, and
+// responses do not reveal internal errors.
 func TestContractProduction(t *testing.T) {
 	t.Parallel()
 	b := newBlog(t, "APP_ENV=production", "MAIL_FROM=Blog <blog@example.com>", "APP_URL=https://blog.example.com")
@@ -226,7 +226,7 @@ func TestContractProduction(t *testing.T) {
 	if err := json.Unmarshal([]byte(line), &record); err != nil || record["level"] == nil || record["msg"] == nil {
 		t.Errorf("the log is not JSON: %s", line)
 	}
-	// The database goes away under it.
+	// The database fails while it is running.
 	for _, debug := range []bool{false, true} {
 		b := newBlog(t, fmt.Sprint("DEBUG=", debug))
 		s := b.serve()
@@ -253,7 +253,7 @@ func breakDatabase(file string) error {
 	return err
 }
 
-// TestContractReplicas: two processes on one PostgreSQL are one application.
+// TestContractReplicas: two processes on one PostgreSQL act as one application.
 func TestContractReplicas(t *testing.T) {
 	t.Parallel()
 	shared := services.Postgres(t)
@@ -305,12 +305,12 @@ func TestContractReplicas(t *testing.T) {
 	if len(refresh) != 1 {
 		t.Errorf("10 refreshes at once: %v", refresh)
 	}
-	// The rate limit is one for both.
+	// Both share one rate limit.
 	limited := newBlog(t, "DATABASE_URL="+where.String(), "REDIS_URL="+services.Redis(t), "RATE_LIMIT=6/60s", "TRUSTED_PROXIES=127.0.0.1")
 	pair := []*server{limited.serve(), limited.serve()}
 	from := fmt.Sprintf("198.51.%d.%d", time.Now().UnixNano()%250, time.Now().UnixMilli()%250)
 	for i := range 8 {
-		want := 401 // nobody is logged in
+		want := 401 // not logged in
 		if i >= 6 {
 			want = 429
 		}
@@ -332,10 +332,10 @@ func TestContractReplicas(t *testing.T) {
 	two.client().post(loginPath, credentials("anna", goodPassword)).wantFault(429, "")
 	anna.post(logoutPath, nil).want(200, 204)
 	eventually(t, 5*time.Second, "logout everywhere", func() bool { return there.get(mePath).status == 401 })
-	if _, err := here.hear(5 * time.Second); err == nil {
-		t.Error("the logout did not close her connection")
+	if _, err := here.receive(5 * time.Second); err == nil {
+		t.Error("the logout did not close the connection")
 	} else if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		t.Error("the logout did not close her connection within 5 s")
+		t.Error("the logout did not close the connection within 5 s")
 	}
 	posts := make([]map[string]any, 30)
 	for i := range posts {

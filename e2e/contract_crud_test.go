@@ -76,7 +76,7 @@ func TestContractUsers(t *testing.T) {
 			body := registration("never")
 			body["password"] = password
 			if a := s.client().of(t).post(apiBase+"/users", body).wantFault(422, "Validation error"); !strings.Contains(string(a.body), missing) {
-				t.Errorf("%s: the answer does not say %q: %s", password, missing, a.body)
+				t.Errorf("%s: the response does not mention %q: %s", password, missing, a.body)
 			}
 		}
 	})
@@ -96,7 +96,7 @@ func TestContractUsers(t *testing.T) {
 				t.Errorf("changed to %s=%s: details of %q", c.field, c.value, a.fields())
 			}
 		}
-		// One's own is not taken, whatever its case.
+		// A user's own name is not a conflict, in any case.
 		bert.of(t).put(path(bert), map[string]any{"username": "bert", "email": "bert@example.com"}).want(200)
 		bert.of(t).put(path(bert), map[string]any{"username": "BERT", "email": "Bert@example.com"}).want(200)
 		bert.of(t).put(path(bert), map[string]any{"username": "bert"}).want(200)
@@ -105,7 +105,7 @@ func TestContractUsers(t *testing.T) {
 	t.Run("twenty at once", func(t *testing.T) {
 		count := atOnce(20, func(int) int { return s.client().of(t).post(apiBase+"/users", registration("emil")).status })
 		if count[201] != 1 || count[409] != 19 {
-			t.Errorf("answers %v", count)
+			t.Errorf("responses %v", count)
 		}
 	})
 
@@ -134,7 +134,7 @@ func TestContractUsers(t *testing.T) {
 		anna.of(t).patch(apiBase+"/users/4000", `{"username":"nobody"}`).wantFault(404, "User not found")
 		anna.of(t).delete(apiBase+"/users/4000").wantFault(404, "User not found")
 		if got := root.of(t).patch(path(bert), `{"role":"guest","is_active":false}`).want(200).json(); got["role"] != "guest" || got["is_active"] != false {
-			t.Errorf("an administrator changed him to %v", got)
+			t.Errorf("an administrator changed the user to %v", got)
 		}
 		bert.of(t).get(apiBase+"/users/me").wantFault(401, "")
 		root.of(t).patch(path(bert), `{"role":"user","is_active":true}`).want(200)
@@ -152,7 +152,7 @@ func TestContractUsers(t *testing.T) {
 				t.Errorf("%s: %d items, total %d, want %d", query, len(items), a.number("total"), want)
 			}
 			if strings.Contains(string(a.body), "argon2") || strings.Contains(strings.ToLower(string(a.body)), "password") {
-				t.Errorf("%s: the answer speaks of passwords: %s", query, a.body)
+				t.Errorf("%s: the response mentions passwords: %s", query, a.body)
 			}
 		}
 		for _, query := range []string{
@@ -207,7 +207,7 @@ func TestContractUsers(t *testing.T) {
 	})
 }
 
-// atOnce does something n times at once and counts what it gives.
+// atOnce runs do n times concurrently and counts the results.
 func atOnce[T comparable](n int, do func(i int) T) map[T]int {
 	var (
 		wg    sync.WaitGroup
@@ -232,8 +232,8 @@ func TestContractPosts(t *testing.T) {
 	root := s.admin("root")
 	anna, bert := s.register("anna"), s.register("bert")
 	posts := apiBase + "/posts"
-	path := func(a answer) string { return fmt.Sprintf("%s/%d", posts, a.number("id")) }
-	create := func(u user, fields map[string]any) answer {
+	path := func(a response) string { return fmt.Sprintf("%s/%d", posts, a.number("id")) }
+	create := func(u user, fields map[string]any) response {
 		body := map[string]any{"title": "A title", "content": "Content"}
 		maps.Copy(body, fields)
 		return u.post(posts, body).want(201)
@@ -264,10 +264,10 @@ func TestContractPosts(t *testing.T) {
 		bert.of(t).delete(path(draft)).wantFault(404, "Post not found")
 		for _, query := range []string{"?category=hidden", "?category=hidden&published=false", "?search=draft", "?category=hidden&cursor="} {
 			if a := bert.of(t).get(posts + query).want(200); len(a.items()) != 0 || a.number("total") != 0 {
-				t.Errorf("%s: another's draft is counted: %s", query, a.body)
+				t.Errorf("%s: a draft of another user is counted: %s", query, a.body)
 			}
 			if a := anna.of(t).get(posts + query).want(200); len(a.items()) != 1 {
-				t.Errorf("%s: her own is missing: %s", query, a.body)
+				t.Errorf("%s: the user's own draft is missing: %s", query, a.body)
 			}
 		}
 		anna.of(t).patch(path(draft), `{"published":true}`).want(200)
@@ -314,7 +314,7 @@ func TestContractPosts(t *testing.T) {
 		}
 		bulk[3]["content"] = "100% sure_thing"
 		reader.of(t).post(posts+"/bulk", bulk).want(201)
-		list := func(query string) answer { return reader.of(t).get(posts + "?category=lists&" + query).want(200) }
+		list := func(query string) response { return reader.of(t).get(posts + "?category=lists&" + query).want(200) }
 		a := list("")
 		for name, want := range map[string]any{"total": 25.0, "page": 1.0, "limit": 10.0, "pages": 3.0, "has_next": true, "has_prev": false} {
 			if got := a.json()[name]; got != want {
@@ -431,7 +431,7 @@ func TestContractPosts(t *testing.T) {
 			t.Errorf("wrong are %v", where)
 		}
 		if n := total(); n != 0 {
-			t.Errorf("%d rows of those that were refused", n)
+			t.Errorf("%d rows of rejected requests", n)
 		}
 		if got := writer.of(t).post(posts+"/bulk", map[string]any{"items": rows(1000)}).want(201).items(); len(got) != 1000 || got[0]["id"] == nil || got[0]["user_id"] != float64(writer.id) {
 			t.Errorf("%d rows", len(got))

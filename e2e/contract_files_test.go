@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// part is one file of an upload; its header is written as it stands.
+// part is one file of an upload; its header is written unchanged.
 type part struct{ field, disposition, kind, content string }
 
-// file is a part with a plain name.
+// file returns a part with a plain name.
 func file(name, content string) part {
 	return part{field: "file", disposition: `; filename="` + name + `"`, content: content}
 }
 
-func (c client) upload(parts ...part) answer {
+func (c client) upload(parts ...part) response {
 	c.t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
@@ -49,7 +49,7 @@ func TestContractFiles(t *testing.T) {
 		a := anna.of(t).upload(file("hello.txt", "Hello, file")).want(201)
 		got := a.json()
 		if len(got) != 4 || got["filename"] != "hello.txt" || got["size"] != 11.0 || !strings.HasPrefix(a.text("content_type"), "text/plain") {
-			t.Errorf("answer %v", got)
+			t.Errorf("response %v", got)
 		}
 		url := a.text("url")
 		if !strings.HasPrefix(url, apiBase+"/files/") || strings.Contains(url, "hello") {
@@ -91,7 +91,7 @@ func TestContractFiles(t *testing.T) {
 		).want(201)
 		list, _ := a.json()["uploaded"].([]any)
 		if len(list) != 3 {
-			t.Fatalf("answer %s", a.body)
+			t.Fatalf("response %s", a.body)
 		}
 		for i, content := range []string{"1", "22", "333"} {
 			one := list[i].(map[string]any)
@@ -140,7 +140,7 @@ func TestContractFiles(t *testing.T) {
 				t.Errorf("%q came back as %q with %q", name, down.body, down.header.Get("Content-Disposition"))
 			}
 			if strings.ContainsAny(a.text("filename"), "/\\\x00") {
-				t.Errorf("%q is called %q", name, a.text("filename"))
+				t.Errorf("filename of %q is %q", name, a.text("filename"))
 			}
 		}
 		store := filepath.Join(s.dir, "data", "files")

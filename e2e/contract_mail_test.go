@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// letter is a mail as its reader sees it.
+// letter is a parsed mail.
 type letter struct {
 	header     mail.Header
 	subject    string
 	text, html string
 }
 
-// letters are the mails in the server's folder that went to an address.
+// letters returns the mails in the server's folder to an address.
 func (b blog) letters(to string) []letter {
 	b.t.Helper()
 	names, err := filepath.Glob(filepath.Join(b.dir, "mail", "*.eml"))
@@ -57,7 +57,7 @@ func (b blog) letters(to string) []letter {
 	return found
 }
 
-// read takes the text and the HTML of a part, or of the parts in it.
+// read reads the text and the HTML of a part, or of its subparts.
 func (l *letter) read(t testing.TB, kind, encoding string, body io.Reader) {
 	media, params, err := mime.ParseMediaType(kind)
 	if err != nil {
@@ -93,7 +93,7 @@ func (l *letter) read(t testing.TB, kind, encoding string, body io.Reader) {
 	}
 }
 
-// awaitLetter waits for the mail of that subject.
+// awaitLetter waits for the mail with that subject.
 func (b blog) awaitLetter(to, subject string) letter {
 	b.t.Helper()
 	var found letter
@@ -133,13 +133,13 @@ func TestContractMail(t *testing.T) {
 
 	anna := s.login("Anna <b>ä</b>", goodPassword)
 	anna.id = id
-	post := func(path string, body any) answer { return s.client().post(apiBase+"/auth/"+path, body) }
+	post := func(path string, body any) response { return s.client().post(apiBase+"/auth/"+path, body) }
 
-	// The address is confirmed by the token of a mail, once.
+	// The token of a mail confirms the address, once.
 	for _, path := range []string{"send-confirmation", "forgot-password"} {
 		known, unknown := post(path, `{"email":"anna@example.com"}`).want(202), post(path, `{"email":"nobody@example.com"}`).want(202)
 		if string(known.body) != string(unknown.body) {
-			t.Errorf("%s tells who exists: %s, %s", path, known.body, unknown.body)
+			t.Errorf("%s reveals who exists: %s, %s", path, known.body, unknown.body)
 		}
 		post(path, `{"email":"nonsense"}`).wantFault(422, "Validation error")
 		post(path, `{}`).wantFault(422, "Validation error")
@@ -152,7 +152,7 @@ func TestContractMail(t *testing.T) {
 	post("confirm-email", `{"token":"x"}`).wantFault(400, "")
 	post("confirm-email", `{}`).wantFault(422, "")
 	if anna.get(mePath).want(200).json()["email_confirmed_at"] != nil {
-		t.Error("confirmed before the mail came back")
+		t.Error("confirmed without the token")
 	}
 	post("confirm-email", map[string]string{"token": found[1]}).want(200)
 	post("confirm-email", map[string]string{"token": found[1]}).wantFault(400, "")
@@ -160,12 +160,12 @@ func TestContractMail(t *testing.T) {
 		t.Error("not confirmed")
 	}
 
-	// So is a new password, and every session ends.
+	// Likewise a new password, which also ends every session.
 	reset := tokenInLetter.FindStringSubmatch(s.awaitLetter("anna@example.com", "password").text)
 	if reset == nil {
 		t.Fatal("the mail has no link")
 	}
-	post("confirm-email", map[string]string{"token": reset[1]}).wantFault(400, "") // made for another purpose
+	post("confirm-email", map[string]string{"token": reset[1]}).wantFault(400, "") // a token for another purpose
 	next := func(token, password string) map[string]string {
 		return map[string]string{"token": token, "password": password}
 	}
@@ -180,7 +180,7 @@ func TestContractMail(t *testing.T) {
 	s.client().post(loginPath, credentials("Anna <b>ä</b>", goodPassword)).wantFault(401, "")
 	s.login("Anna <b>ä</b>", "Different-Horse-8")
 	if len(s.letters("nobody@example.com")) != 0 {
-		t.Error("somebody who does not exist got mail")
+		t.Error("a mail to an unknown address")
 	}
 	s.awaitLetter("anna@example.com", "Your password was changed")
 	if n := len(s.letters("anna@example.com")); n != 4 {
@@ -188,17 +188,18 @@ func TestContractMail(t *testing.T) {
 	}
 	for _, token := range []string{found[1], reset[1]} {
 		if strings.Contains(s.log.String(), token) {
-			t.Error("the log tells a token")
+			t.Error("the log contains a token")
 		}
 	}
 }
 
-// TestContractAddressThatWasLeft: whoever stole a session and confirmed an address of
-// their own does not keep the owner from the account, not even by registering the old one.
-func TestContractAddressThatWasLeft(t *testing.T) {
+// TestContractFormerAddress: an attacker who has stolen a session and confirmed another
+// address cannot keep the owner out of the account, not even by registering the old
+// address.
+func TestContractFormerAddress(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t)
-	post := func(path string, body any) answer { return s.client().post(apiBase+path, body) }
+	post := func(path string, body any) response { return s.client().post(apiBase+path, body) }
 	token := func(l letter) map[string]string {
 		found := tokenInLetter.FindStringSubmatch(l.text)
 		if found == nil {
@@ -216,13 +217,13 @@ func TestContractAddressThatWasLeft(t *testing.T) {
 		for _, email := range []string{"owner@example.com", "OWNER@Example.com"} {
 			body["email"] = email
 			if got := request.ReplaceAllString(string(post("/users", body).want(409).body), ""); got != want {
-				t.Errorf("%s: it answers %s, and for one that somebody has %s", when, got, want)
+				t.Errorf("%s: response %s, for a taken address %s", when, got, want)
 			}
 			other.patch(fmt.Sprintf("%s/users/%d", apiBase, other.id), map[string]any{"email": email}).wantFault(409, "Email taken")
 		}
 		out, problems, code := s.command(goodPassword+"\n", "user", "create", "--username", "squatter", "--email", "owner@example.com")
 		if code == 0 || !strings.Contains(problems, "email taken") {
-			t.Errorf("%s: the command makes one: %s%s", when, out, problems)
+			t.Errorf("%s: the command creates it: %s%s", when, out, problems)
 		}
 	}
 	post("/auth/send-confirmation", `{"email":"owner@example.com"}`).want(202)
@@ -241,10 +242,10 @@ func TestContractAddressThatWasLeft(t *testing.T) {
 	}
 }
 
-// TestContractJobs: what is enqueued survives a kill -9 and is done once.
+// TestContractJobs: enqueued jobs survive a kill -9 and run once.
 func TestContractJobs(t *testing.T) {
 	t.Parallel()
-	b := newBlog(t, "SMTP_URL=smtp://127.0.0.1:1") // nobody listens
+	b := newBlog(t, "SMTP_URL=smtp://127.0.0.1:1") // connection refused
 	s := b.serve()
 	for i := range 3 {
 		s.client().post(apiBase+"/users", registration(fmt.Sprint("user", i))).want(201)
@@ -382,7 +383,7 @@ func TestContractTour(t *testing.T) {
 	admin := full("boss")
 	admin["role"] = "admin"
 	if a := c.post("/users", admin); a.status == 201 && a.text("role") == "admin" {
-		t.Error("somebody made himself an administrator")
+		t.Error("a user became an administrator")
 	}
 	list := c.get("/users?page=1&limit=2&sort_by=username&order=asc").want(200)
 	if len(list.items()) != 2 || list.number("total") != 4 || list.number("page") != 1 || list.number("limit") != 2 || list.items()[0]["username"] != "ada" || strings.Contains(string(list.body), "password") {

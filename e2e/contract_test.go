@@ -23,8 +23,8 @@ import (
 	"time"
 )
 
-// The tests named TestContract say what the guide project promises over HTTP
-// and on its command line. They know its binary and nothing of its code.
+// The tests named TestContract define what the guide project guarantees over HTTP and on
+// its command line. They use its binary, not its code.
 
 var guideBinary = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(filepath.Dir(tool), "contract")
@@ -47,7 +47,7 @@ var guideBinary = sync.OnceValues(func() (string, error) {
 	return filepath.Join(dir, "blog.exe"), nil
 })
 
-// blog is the guide's binary in a folder of its own, with settings of its own.
+// blog is the guide's binary in its own folder, with its own settings.
 type blog struct {
 	t   testing.TB
 	exe string
@@ -55,8 +55,8 @@ type blog struct {
 	env []string
 }
 
-// newBlog returns a blog that nobody limits and that has an empty SQLite file;
-// settings are added to that.
+// newBlog returns a blog without a rate limit and with an empty SQLite file; settings are
+// added to that.
 func newBlog(t testing.TB, settings ...string) blog {
 	t.Helper()
 	exe, err := guideBinary()
@@ -83,7 +83,7 @@ func (b blog) command(stdin string, args ...string) (stdout, stderr string, code
 	return out.String(), problems.String(), cmd.ProcessState.ExitCode()
 }
 
-// server is a blog that serves.
+// server is a running blog.
 type server struct {
 	blog
 	url     string
@@ -112,7 +112,7 @@ func (l *lockedBuffer) String() string {
 
 var listening = regexp.MustCompile(`listening.*?addr"?[=:]"?([0-9.:\[\]]+)`)
 
-// serve starts the blog and waits until it answers; it ends with the test.
+// serve starts the blog and waits until it responds; it stops with the test.
 func (b blog) serve() *server {
 	b.t.Helper()
 	s := b.start()
@@ -120,7 +120,7 @@ func (b blog) serve() *server {
 	return s
 }
 
-// start starts the blog and waits until it listens; it ends with the test.
+// start starts the blog and waits until it listens; it stops with the test.
 func (b blog) start() *server {
 	b.t.Helper()
 	s := &server{blog: b, ended: make(chan error, 1), log: &lockedBuffer{}}
@@ -151,27 +151,27 @@ func (b blog) start() *server {
 		_ = s.process.Process.Kill()
 		if b.t.Failed() {
 			text := s.log.String()
-			b.t.Logf("its log ended:\n%s", text[max(0, len(text)-3000):])
+			b.t.Logf("log:\n%s", text[max(0, len(text)-3000):])
 		}
 	})
 	select {
 	case s.addr = <-found:
 	case err := <-s.ended:
-		b.t.Fatalf("it does not start: %v\n%s", err, s.log)
+		b.t.Fatalf("cannot start: %v\n%s", err, s.log)
 	case <-time.After(20 * time.Second):
-		b.t.Fatalf("it does not listen after 20 s:\n%s", s.log)
+		b.t.Fatalf("not listening after 20 s:\n%s", s.log)
 	}
 	s.url = "http://" + s.addr
 	return s
 }
 
-// guideServer is newBlog, served.
+// guideServer starts a newBlog.
 func guideServer(t testing.TB, settings ...string) *server {
 	t.Helper()
 	return newBlog(t, settings...).serve()
 }
 
-// eventually waits until something is so.
+// eventually waits until so returns true.
 func eventually(t testing.TB, limit time.Duration, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(limit); !so(); time.Sleep(20 * time.Millisecond) {
@@ -181,8 +181,7 @@ func eventually(t testing.TB, limit time.Duration, what string, so func() bool) 
 	}
 }
 
-// logs waits until the log has every one of the texts: an answer may be here
-// before what was logged of it.
+// logs waits until the log contains all texts: a response may arrive before its log lines.
 func (s *server) logs(texts ...string) {
 	s.t.Helper()
 	for _, text := range texts {
@@ -190,7 +189,7 @@ func (s *server) logs(texts ...string) {
 	}
 }
 
-// client sends requests with headers of its own.
+// client sends requests with its own headers.
 type client struct {
 	t      testing.TB
 	ctx    context.Context
@@ -198,8 +197,8 @@ type client struct {
 	header http.Header
 }
 
-// answer is what came back.
-type answer struct {
+// response is the response to a request, or its error.
+type response struct {
 	t      testing.TB
 	what   string
 	status int
@@ -208,19 +207,21 @@ type answer struct {
 	err    error
 }
 
-// transport neither asks for compression nor keeps cookies nor follows.
+// transport does not request compression, and does not keep cookies.
 var transport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 50}
 
 func (s *server) client() client {
 	return client{t: s.t, ctx: context.Background(), url: s.url, header: http.Header{}}
 }
 
-func (s *server) try(method, path string, body any) answer { return s.client().do(method, path, body) }
+func (s *server) try(method, path string, body any) response {
+	return s.client().do(method, path, body)
+}
 
-// of is the same client for a subtest.
+// of returns the same client for a subtest.
 func (c client) of(t testing.TB) client { c.t = t; return c }
 
-// with is a client that sends one header more; "Host" is the host.
+// with returns a client that sends additional headers; "Host" sets the host.
 func (c client) with(pairs ...string) client {
 	c.header = c.header.Clone()
 	for i := 0; i < len(pairs); i += 2 {
@@ -231,12 +232,12 @@ func (c client) with(pairs ...string) client {
 
 func (c client) as(token string) client { return c.with("Authorization", "Bearer "+token) }
 
-// raw is a body that is sent as it is, without a content type.
+// raw is a body that is sent unchanged, without a content type.
 type raw string
 
-// do sends a request: a body that is a string is JSON text, anything else is
-// made JSON, and nil is none.
-func (c client) do(method, path string, body any) answer {
+// do sends a request: a string body is JSON text, nil is no body, and anything else is
+// encoded as JSON.
+func (c client) do(method, path string, body any) response {
 	c.t.Helper()
 	var reader io.Reader
 	header := c.header.Clone()
@@ -258,7 +259,7 @@ func (c client) do(method, path string, body any) answer {
 	if _, unsaid := body.(raw); body != nil && !unsaid && header.Get("Content-Type") == "" {
 		header.Set("Content-Type", "application/json")
 	}
-	a := answer{t: c.t, what: method + " " + path}
+	a := response{t: c.t, what: method + " " + path}
 	r, err := http.NewRequestWithContext(c.ctx, method, c.url+path, reader)
 	if err != nil {
 		c.t.Fatal(err)
@@ -278,14 +279,14 @@ func (c client) do(method, path string, body any) answer {
 	return a
 }
 
-func (c client) get(path string) answer             { c.t.Helper(); return c.do("GET", path, nil) }
-func (c client) post(path string, body any) answer  { c.t.Helper(); return c.do("POST", path, body) }
-func (c client) put(path string, body any) answer   { c.t.Helper(); return c.do("PUT", path, body) }
-func (c client) patch(path string, body any) answer { c.t.Helper(); return c.do("PATCH", path, body) }
-func (c client) delete(path string) answer          { c.t.Helper(); return c.do("DELETE", path, nil) }
+func (c client) get(path string) response             { c.t.Helper(); return c.do("GET", path, nil) }
+func (c client) post(path string, body any) response  { c.t.Helper(); return c.do("POST", path, body) }
+func (c client) put(path string, body any) response   { c.t.Helper(); return c.do("PUT", path, body) }
+func (c client) patch(path string, body any) response { c.t.Helper(); return c.do("PATCH", path, body) }
+func (c client) delete(path string) response          { c.t.Helper(); return c.do("DELETE", path, nil) }
 
-// want ends the test unless the answer has one of the statuses.
-func (a answer) want(status ...int) answer {
+// want ends the test unless the response has one of the statuses.
+func (a response) want(status ...int) response {
 	a.t.Helper()
 	for _, s := range status {
 		if a.err == nil && a.status == s {
@@ -296,8 +297,8 @@ func (a answer) want(status ...int) answer {
 	return a
 }
 
-// json is the answer's object.
-func (a answer) json() map[string]any {
+// json returns the response's object.
+func (a response) json() map[string]any {
 	a.t.Helper()
 	var object map[string]any
 	if err := json.Unmarshal(a.body, &object); err != nil {
@@ -306,16 +307,16 @@ func (a answer) json() map[string]any {
 	return object
 }
 
-func (a answer) text(name string) string { a.t.Helper(); s, _ := a.json()[name].(string); return s }
+func (a response) text(name string) string { a.t.Helper(); s, _ := a.json()[name].(string); return s }
 
-func (a answer) number(name string) int {
+func (a response) number(name string) int {
 	a.t.Helper()
 	n, _ := a.json()[name].(float64)
 	return int(n)
 }
 
-// items are the rows of a list.
-func (a answer) items() []map[string]any {
+// items returns the rows of a list.
+func (a response) items() []map[string]any {
 	a.t.Helper()
 	list, ok := a.json()["items"].([]any)
 	if !ok {
@@ -328,8 +329,8 @@ func (a answer) items() []map[string]any {
 	return rows
 }
 
-// fault says how an answer differs from the one shape of errors.
-func (a answer) fault(status int) string {
+// fault returns how a response differs from the common form of errors.
+func (a response) fault(status int) string {
 	if a.err != nil {
 		return a.err.Error()
 	}
@@ -345,9 +346,9 @@ func (a answer) fault(status int) string {
 	return ""
 }
 
-// wantFault ends the test unless the answer is an error of that status and
-// text, in the one shape; an empty text is any.
-func (a answer) wantFault(status int, text string) answer {
+// wantFault ends the test unless the response is an error of that status and text, in the
+// common form; an empty text matches any.
+func (a response) wantFault(status int, text string) response {
 	a.t.Helper()
 	if wrong := a.fault(status); wrong != "" {
 		a.t.Fatalf("%s: want an error %d: %s", a.what, status, wrong)
@@ -358,8 +359,8 @@ func (a answer) wantFault(status int, text string) answer {
 	return a
 }
 
-// fields are those that details speak of, sorted and once.
-func (a answer) fields() string {
+// fields returns the fields named in details, sorted and without duplicates.
+func (a response) fields() string {
 	a.t.Helper()
 	details, _ := a.json()["details"].([]any)
 	var names []string
@@ -378,7 +379,7 @@ func (a answer) fields() string {
 	return strings.Join(names, " ")
 }
 
-// goodPassword passes the policy.
+// goodPassword satisfies the password policy.
 const goodPassword = "Correct-Horse-7"
 
 const apiBase = "/api/v1"
@@ -387,7 +388,7 @@ func registration(username string) map[string]any {
 	return map[string]any{"username": username, "email": username + "@example.com", "password": goodPassword}
 }
 
-// user is somebody who has logged in.
+// user is a logged-in user.
 type user struct {
 	client
 	id     int
@@ -396,7 +397,7 @@ type user struct {
 	cookie string // refresh_token=...
 }
 
-// register makes a user and logs him in.
+// register creates a user and logs in.
 func (s *server) register(name string) user {
 	s.t.Helper()
 	id := s.client().post(apiBase+"/users", registration(name)).want(201).number("id")
@@ -405,7 +406,7 @@ func (s *server) register(name string) user {
 	return u
 }
 
-// admin makes an administrator by the command and logs him in.
+// admin creates an administrator by the command and logs in.
 func (s *server) admin(name string) user {
 	s.t.Helper()
 	out, problems, code := s.command(goodPassword+"\n", "user", "create", "--username", name, "--email", name+"@example.com", "--admin")
@@ -425,12 +426,12 @@ func (s *server) login(name, password string) user {
 	return user{client: s.client().as(token), name: name, token: token, cookie: cookie}
 }
 
-// browser is a client that has the cookie and no token.
+// browser returns a client with the cookie but no token.
 func (u user) browser() client {
 	return client{t: u.t, ctx: context.Background(), url: u.url, header: http.Header{"Cookie": {u.cookie}}}
 }
 
-// TestContractErrors walks the table of errors through every kind of route.
+// TestContractErrors checks the errors of every kind of route.
 func TestContractErrors(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t)
@@ -449,7 +450,7 @@ func TestContractErrors(t *testing.T) {
 		text   string
 		fields string
 	}{
-		// All fields at once.
+		// Errors of all fields are reported together.
 		{anna.client, "POST", "/api/v1/posts", `{}`, 422, "Validation error", "title content"},
 		{anna.client, "POST", "/api/v1/posts", `{"title":"ab","content":""}`, 422, "Validation error", "title content"},
 		{anna.client, "POST", "/api/v1/posts", `{"title":7,"content":["x"],"published":"yes","category":3}`, 422, "Validation error", "category content published title"},
@@ -467,7 +468,7 @@ func TestContractErrors(t *testing.T) {
 		{anna.client, "GET", "/api/v1/users?limit=x", nil, 422, "Invalid query parameters", "limit"},
 		{s.client(), "GET", "/users?limit=-1", nil, 422, "Invalid query parameters", "limit"},
 		{anna.client, "GET", "/api/v1/posts?cursor=rubbish", nil, 422, "Invalid query parameters", "cursor"},
-		// What is not JSON, not enough of it, or too much.
+		// Invalid, incomplete or oversized JSON.
 		{anna.client, "POST", "/api/v1/posts", `{"title":`, 400, "", ""},
 		{anna.client, "POST", "/api/v1/posts", ``, 400, "", ""},
 		{anna.client, "POST", "/api/v1/posts", `{"title":"Fine","content":"x"} {}`, 400, "", ""},
@@ -510,14 +511,14 @@ func TestContractErrors(t *testing.T) {
 		{s.client(), "POST", "/docs", nil, 405, "", ""},
 		{s.client(), "DELETE", "/json", nil, 405, "", ""},
 		{s.client(), "POST", "/healthz", nil, 405, "", ""},
-		// Who asks is not known.
+		// Unauthenticated.
 		{s.client(), "GET", "/api/v1/posts", nil, 401, "", ""},
 		{s.client(), "POST", "/api/v1/posts", `{`, 401, "", ""},
 		{s.client(), "GET", "/api/v1/users", nil, 401, "", ""},
 		{s.client(), "POST", "/api/v1/files/upload", `{}`, 401, "", ""},
 		{s.client(), "GET", "/ws/chat/lobby", nil, 401, "", ""},
 		{s.client(), "GET", "/protected", nil, 401, "Not authenticated", ""},
-		// A handshake that is none.
+		// Invalid handshakes.
 		{anna.client, "GET", "/ws/chat/lobby", nil, 426, "", ""},
 		{s.client(), "GET", "/ws", nil, 426, "", ""},
 		{anna.client, "GET", "/ws/chat/" + strings.Repeat("r", 300), nil, 404, "", ""},
@@ -543,14 +544,14 @@ func TestContractErrors(t *testing.T) {
 			t.Errorf("%s: no WWW-Authenticate", a.what)
 		}
 		if parser := regexp.MustCompile(`(?i)json:|unmarshal|invalid character|strconv|gorm|sqlite|constraint|\.go:|goroutine`).Find(a.body); parser != nil {
-			t.Errorf("%s: the answer quotes %q: %s", a.what, parser, a.body)
+			t.Errorf("%s: the response quotes %q: %s", a.what, parser, a.body)
 		}
 	}
 	s.client().get("/healthz").want(200)
 }
 
-// TestContractSlowClients: bodies and headers that do not come are cut, and
-// the server lives.
+// TestContractSlowClients: incomplete bodies and headers time out, and the server keeps
+// running.
 func TestContractSlowClients(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t)
@@ -564,22 +565,22 @@ func TestContractSlowClients(t *testing.T) {
 	_ = conn.SetReadDeadline(begin.Add(15 * time.Second))
 	text, err := io.ReadAll(conn)
 	if took := time.Since(begin); err != nil || took > 12*time.Second {
-		t.Errorf("headers that do not end: open after %s, %v, %s", took, err, text)
+		t.Errorf("endless headers: open after %s, %v, %s", took, err, text)
 	}
 	s.client().get("/healthz").want(200)
 }
 
-// TestContractStops: SIGTERM lets a request under way end, and the process
-// exits within ten seconds.
+// TestContractStops: on SIGTERM active requests complete, and the process exits within ten
+// seconds.
 func TestContractStops(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t)
 	anna := s.register("anna")
 	body, feed := io.Pipe()
-	// The server says 100 when it reads the body: the request is under way then.
+	// The server sends 100 when it reads the body: the request is active then.
 	reads := make(chan struct{})
 	anna.ctx = httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(reads) }})
-	upload := make(chan answer, 1)
+	upload := make(chan response, 1)
 	go func() {
 		upload <- anna.with("Content-Type", "multipart/form-data; boundary=x").with("Expect", "100-continue").post(apiBase+"/files/upload", body)
 	}()
@@ -603,14 +604,14 @@ func TestContractStops(t *testing.T) {
 	_, _ = io.WriteString(feed, "end\r\n--x--\r\n")
 	feed.Close()
 	if a := <-upload; a.status != 201 || a.number("size") != len("begin end") {
-		t.Errorf("the upload under way: %d %v %s", a.status, a.err, a.body)
+		t.Errorf("the active upload: %d %v %s", a.status, a.err, a.body)
 	}
 	select {
 	case err := <-s.ended:
 		if err != nil {
-			t.Errorf("it ends with %v", err)
+			t.Errorf("exit status: %v", err)
 		}
 	case <-time.After(time.Until(begin.Add(10 * time.Second))):
-		t.Error("it runs after 10 s")
+		t.Error("still running after 10 s")
 	}
 }

@@ -15,13 +15,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// TestContractTraces: what a caller began goes on in the blog, its statements
-// and its log, and is sent at the latest when it stops. Without an endpoint
-// nothing is said of traces.
+// TestContractTraces: a caller's trace continues in the blog, its SQL statements and its
+// log, and is exported at the latest when it stops. Without an endpoint the log does not
+// mention traces.
 func TestContractTraces(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	spans := map[string]string{} // the trace by the name
+	spans := map[string]string{} // trace by span name
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var batch collector.ExportTraceServiceRequest
@@ -36,7 +36,7 @@ func TestContractTraces(t *testing.T) {
 				for _, span := range scope.Spans {
 					spans[span.Name] = hex.EncodeToString(span.TraceId)
 					if text := span.String(); strings.Contains(text, goodPassword) || strings.Contains(text, "anna@example.com") {
-						t.Errorf("a span holds what was sent: %s", text)
+						t.Errorf("a span contains request data: %s", text)
 					}
 				}
 			}
@@ -53,10 +53,10 @@ func TestContractTraces(t *testing.T) {
 	select {
 	case err := <-s.ended:
 		if err != nil {
-			t.Errorf("it ends with %v", err)
+			t.Errorf("exit status: %v", err)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatal("it does not stop within 10 s")
+		t.Fatal("not stopped within 10 s")
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -70,6 +70,6 @@ func TestContractTraces(t *testing.T) {
 	}
 	s.logs(`"trace_id":"` + trace + `"`)
 	if off := guideServer(t); strings.Contains(off.log.String(), "trace_id") {
-		t.Error("without an endpoint the log names traces")
+		t.Error("the log mentions traces without an endpoint")
 	}
 }

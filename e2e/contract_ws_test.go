@@ -54,21 +54,21 @@ func (p peer) say(text string) {
 	}
 }
 
-// hear returns the next message, or "" after the limit.
-func (p peer) hear(limit time.Duration) (string, error) {
+// receive returns the next message, or "" after the limit.
+func (p peer) receive(limit time.Duration) (string, error) {
 	_ = p.conn.SetReadDeadline(time.Now().Add(limit))
 	_, text, err := p.conn.ReadMessage()
 	return string(text), err
 }
 
-// expect wants the next message to be this JSON object.
+// expect checks that the next message is this JSON object.
 func (p peer) expect(want string) {
 	p.t.Helper()
-	text, err := p.hear(5 * time.Second)
+	text, err := p.receive(5 * time.Second)
 	var a, b any
 	_, _ = json.Unmarshal([]byte(text), &a), json.Unmarshal([]byte(want), &b)
 	if err != nil || fmt.Sprint(a) != fmt.Sprint(b) {
-		p.t.Fatalf("heard %q, %v, want %s", text, err, want)
+		p.t.Fatalf("received %q, %v, want %s", text, err, want)
 	}
 }
 
@@ -83,16 +83,16 @@ func TestContractEcho(t *testing.T) {
 	p := s.connect(t, "/ws")
 	for _, text := range []string{"hi", "", "日本語", `{"json":1}`, strings.Repeat("x", 60<<10)} {
 		p.say(text)
-		if got, err := p.hear(5 * time.Second); got != "Echo: "+text {
+		if got, err := p.receive(5 * time.Second); got != "Echo: "+text {
 			t.Errorf("%.20q came back as %.30q, %v", text, got, err)
 		}
 	}
 	if _, response, err := s.dial(t, "/ws", "Origin", "https://evil.example"); err == nil || response.StatusCode != 403 {
-		t.Errorf("from another site: %v, %v", err, response)
+		t.Errorf("cross-origin: %v, %v", err, response)
 	}
 	s.connect(t, "/ws", "Origin", s.url)
 	p.say(strings.Repeat("x", 64<<10+1))
-	_, err := p.hear(5 * time.Second)
+	_, err := p.receive(5 * time.Second)
 	if closed := (*websocket.CloseError)(nil); !errors.As(err, &closed) || closed.Code != websocket.CloseMessageTooBig {
 		t.Errorf("a message over 64 KiB: %v", err)
 	}
@@ -100,8 +100,8 @@ func TestContractEcho(t *testing.T) {
 	if err := other.conn.WriteMessage(websocket.TextMessage, []byte("\xff\xfe")); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := other.hear(5 * time.Second); err == nil {
-		t.Errorf("text that is no UTF-8 came back as %q", text)
+	if text, err := other.receive(5 * time.Second); err == nil {
+		t.Errorf("invalid UTF-8 came back as %q", text)
 	}
 	s.connect(t, "/ws").say("alive")
 }
@@ -109,7 +109,7 @@ func TestContractEcho(t *testing.T) {
 func TestContractChat(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t, "CORS_ORIGINS=https://app.example.com")
-	// One after the other: a token may end before a test that waits for a place runs.
+	// Sequentially: tokens may expire before a test that waits for its turn runs.
 	anna, bert, carol := s.register("anna"), s.register("bert"), s.register("carol")
 
 	t.Run("handshake", func(t *testing.T) {
@@ -178,8 +178,8 @@ func TestContractChat(t *testing.T) {
 		s.client().of(t).get("/chat/lobby/members").wantFault(401, "")
 		c.conn.Close()
 		b.expect(left)
-		if text, err := other.hear(200 * time.Millisecond); err == nil {
-			t.Errorf("another room heard %q", text)
+		if text, err := other.receive(200 * time.Millisecond); err == nil {
+			t.Errorf("another room received %q", text)
 		}
 		if names := bert.of(t).get("/chat/nobody-here/members").want(200).json()["members"]; fmt.Sprint(names) != "[]" {
 			t.Errorf("members of an empty room: %v", names)
@@ -190,7 +190,7 @@ func TestContractChat(t *testing.T) {
 		a, b := s.join(t, anna, "large"), s.join(t, bert, "large")
 		a.expect(joined)
 		a.say(`{"text":"` + strings.Repeat("x", 65<<10) + `"}`)
-		_, err := a.hear(5 * time.Second)
+		_, err := a.receive(5 * time.Second)
 		if closed := (*websocket.CloseError)(nil); !errors.As(err, &closed) || closed.Code != websocket.CloseMessageTooBig {
 			t.Errorf("a message over 64 KiB: %v", err)
 		}
@@ -198,14 +198,14 @@ func TestContractChat(t *testing.T) {
 	})
 
 	t.Run("silent member", func(t *testing.T) {
-		s.join(t, carol, "busy") // who never reads
+		s.join(t, carol, "busy") // never reads
 		a, b := s.join(t, anna, "busy"), s.join(t, bert, "busy")
 		a.expect(joined)
 		begin := time.Now()
 		big := strings.Repeat("y", 30<<10)
 		for range 100 {
 			a.say(`{"text":"` + big + `"}`)
-			if _, err := b.hear(5 * time.Second); err != nil {
+			if _, err := b.receive(5 * time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -222,7 +222,7 @@ func TestContractChat(t *testing.T) {
 		a.expect(joined)
 		again.of(t).post(logoutPath, nil).want(200, 204)
 		begin := time.Now()
-		_, err := a.hear(6 * time.Second)
+		_, err := a.receive(6 * time.Second)
 		if closed := (*websocket.CloseError)(nil); !errors.As(err, &closed) || time.Since(begin) > 5*time.Second {
 			t.Errorf("after the logout: %v in %s", err, time.Since(begin))
 		}

@@ -23,13 +23,13 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-var fuzzData = flag.Duration("data", 5*time.Second, "how long TestData sends values made by chance")
+var fuzzData = flag.Duration("data", 5*time.Second, "how long TestData sends random values")
 
-// A column of the resource that has one of every type.
+// column is a column of the resource with all field types.
 type column struct {
 	name, typ string
 	array     bool
-	quoted    bool // a number that is written as a string
+	quoted    bool // a number written as a string
 	optional  bool
 	filter    bool
 	ranges    bool
@@ -38,7 +38,7 @@ type column struct {
 	words     string
 }
 
-// columns are one of every type: required, optional and as a list.
+// columns returns every type: required, optional and as a list.
 func columns() []column {
 	var list []column
 	for _, row := range spec.Types() {
@@ -53,7 +53,7 @@ func columns() []column {
 		}
 		f, err := spec.ParseField("x:" + typed)
 		if err != nil || f.Relation() || row.Upload {
-			continue // it refers to something
+			continue // relation
 		}
 		sample := f.Samples(1)[0].JSON
 		if row.Name == "json" {
@@ -68,7 +68,7 @@ func columns() []column {
 		plain.filter, plain.sort, plain.ranges = row.Allows("filter"), row.Allows("sort"), row.Filters == "range"
 		required, optional := plain, plain
 		required.name, required.words = "r_"+row.Name, "r_"+row.Name+":"+typed
-		// A list takes 64 parameters.
+		// A list accepts 64 parameters.
 		optional.filter, optional.optional = false, true
 		optional.name, optional.words = "o_"+row.Name, "o_"+row.Name+":"+strings.Replace(typed, ":filter", "", 1)+":optional"
 		list = append(list, required, optional)
@@ -88,7 +88,7 @@ func columns() []column {
 	return list
 }
 
-// hostile are JSON values at the ends of what types hold, and behind them.
+// hostile returns JSON values at and beyond the limits of types.
 func hostile() []string {
 	list := strings.Split(strings.TrimSpace(`
 null
@@ -379,11 +379,11 @@ false
 	)
 }
 
-// chance makes a value out of others.
-func chance(random *rand.Rand, from []string) string {
+// randomValue derives a random value from others.
+func randomValue(random *rand.Rand, from []string) string {
 	pick := func() string { return from[random.IntN(len(from))] }
 	switch random.IntN(6) {
-	case 0: // a moment with an offset
+	case 0: // a time with an offset
 		year := []int{0, 1, 2, 999, 1000, 1969, 1970, 2026, 9998, 9999, 10000, random.IntN(10001)}[random.IntN(12)]
 		return fmt.Sprintf(`"%04d-%02d-%02dT%02d:%02d:%02d%s%c%02d:%02d"`, year, []int{1, 12, 1 + random.IntN(12)}[random.IntN(3)], []int{1, 31, 1 + random.IntN(28)}[random.IntN(3)],
 			random.IntN(24), random.IntN(60), random.IntN(60), []string{"", ".5", ".999999", ".9999999"}[random.IntN(4)], "+-"[random.IntN(2)], random.IntN(24), random.IntN(60))
@@ -402,7 +402,7 @@ func chance(random *rand.Rand, from []string) string {
 	case 4:
 		return `{"a":` + pick() + `,"b":[` + pick() + `]}`
 	}
-	// Bytes of one, changed.
+	// Change random bytes of a value.
 	text := []byte(pick())
 	for range 1 + random.IntN(2) {
 		at := random.IntN(len(text))
@@ -411,7 +411,7 @@ func chance(random *rand.Rand, from []string) string {
 	return string(text)
 }
 
-// everyType is the binary of a project with columns.
+// everyType builds a project with columns and returns its binary.
 func everyType(t *testing.T, list []column) string {
 	t.Helper()
 	p := newProject(t, "shop")
@@ -425,7 +425,7 @@ func everyType(t *testing.T, list []column) string {
 	return exe
 }
 
-// database is the URL of an empty one.
+// database returns the URL of an empty database.
 func database(t testing.TB, name string) string {
 	t.Helper()
 	var server string
@@ -457,8 +457,8 @@ func database(t testing.TB, name string) string {
 	return u.String()
 }
 
-// things is the resource on each database.
-type things struct {
+// testedResource is the resource on each database.
+type testedResource struct {
 	t       *testing.T
 	columns []column
 	names   []string
@@ -470,12 +470,12 @@ type things struct {
 
 const thingsPath = "/api/v1/things"
 
-// TestData sends whatever a client may send, in bodies, filters, cursors and
-// paths: the three databases answer it alike, and never by a 500; what they
-// accept is read, listed, found and written again as it was sent.
+// TestData sends arbitrary values in bodies, filters, cursors and paths: the three
+// databases respond alike, and never with a 500; accepted values are read, listed, found
+// and written again unchanged.
 func TestData(t *testing.T) {
 	t.Parallel()
-	d := &things{t: t, columns: columns(), failed: map[string]int{}, names: []string{"sqlite", "postgres", "mariadb"}}
+	d := &testedResource{t: t, columns: columns(), failed: map[string]int{}, names: []string{"sqlite", "postgres", "mariadb"}}
 	if testing.Short() {
 		d.names = d.names[:1]
 	}
@@ -493,7 +493,8 @@ func TestData(t *testing.T) {
 	values := hostile()
 	for i, c := range d.columns {
 		for j, value := range values {
-			// The other columns of a type are as its required one: a third of the values is enough.
+			// The other columns of a type behave like its required one: a third of the
+			// values is enough.
 			if strings.HasPrefix(c.name, "r_") || (i+j)%3 == 0 {
 				d.try(c, value)
 			}
@@ -504,7 +505,7 @@ func TestData(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	for n, end := 1, time.Now().Add(*fuzzData); time.Now().Before(end) && !t.Failed(); n++ {
 		c := d.columns[random.IntN(len(d.columns))]
-		d.try(c, chance(random, values))
+		d.try(c, randomValue(random, values))
 		if n%500 == 0 {
 			d.walk(d.columns[random.IntN(len(d.columns))])
 		}
@@ -512,7 +513,7 @@ func TestData(t *testing.T) {
 	t.Logf("%d values in %d requests to the first of %d databases, seed %d", d.tried, d.sent, len(d.on), seed)
 }
 
-func (d *things) errorf(format string, args ...any) {
+func (d *testedResource) errorf(format string, args ...any) {
 	d.t.Helper()
 	text := fmt.Sprintf(format, args...)
 	about, _, _ := strings.Cut(text, " ")
@@ -521,8 +522,8 @@ func (d *things) errorf(format string, args ...any) {
 	}
 }
 
-// body is one that is accepted, but for the value of one column.
-func (d *things) body(c column, value string) string {
+// body returns a valid body with the value of one column replaced.
+func (d *testedResource) body(c column, value string) string {
 	var b strings.Builder
 	for _, each := range d.columns {
 		switch {
@@ -535,8 +536,8 @@ func (d *things) body(c column, value string) string {
 	return "{" + b.String()[1:] + "}"
 }
 
-// try sends the value by every way there is.
-func (d *things) try(c column, value string) {
+// try sends the value in every possible way.
+func (d *testedResource) try(c column, value string) {
 	d.tried++
 	what := fmt.Sprintf("%s %.80s", c.name, value)
 	body := d.body(c, value)
@@ -576,19 +577,20 @@ func (d *things) try(c column, value string) {
 	}
 }
 
-// same asks every database, which must answer alike.
-func (d *things) same(what, method, path, body string) []answer {
+// same sends a request to every database, which must respond alike.
+func (d *testedResource) same(what, method, path, body string) []response {
 	d.sent++
-	ask := func(c client) answer {
+	ask := func(c client) response {
 		if body == "" {
 			return c.get(path)
 		}
 		return c.do(method, path, body)
 	}
-	answers := []answer{ask(d.on[0])}
-	// A body or parameter is refused before a database is asked: some are asked of all.
+	answers := []response{ask(d.on[0])}
+	// Bodies and parameters are rejected before the database is used, so only a sample is
+	// sent to all.
 	if refused := answers[0].status == 400 || answers[0].status == 422; !refused || d.sent%8 == 0 {
-		others := make([]answer, len(d.on)-1)
+		others := make([]response, len(d.on)-1)
 		var all sync.WaitGroup
 		for i, c := range d.on[1:] {
 			all.Go(func() { others[i] = ask(c) })
@@ -602,15 +604,15 @@ func (d *things) same(what, method, path, body string) []answer {
 		}
 	}
 	for i, a := range answers[1:] {
-		if first := answers[0]; a.status != first.status || told(a, d.columns) != told(first, d.columns) {
-			d.errorf("%s: on %s %s is %d %.300s\non %s %d %.300s", what, d.names[0], method, first.status, told(first, d.columns), d.names[i+1], a.status, told(a, d.columns))
+		if first := answers[0]; a.status != first.status || common(a, d.columns) != common(first, d.columns) {
+			d.errorf("%s: on %s %s is %d %.300s\non %s %d %.300s", what, d.names[0], method, first.status, common(first, d.columns), d.names[i+1], a.status, common(a, d.columns))
 		}
 	}
 	return answers
 }
 
-// told is what an answer says, without what is another's anyhow.
-func told(a answer, columns []column) string {
+// common returns the parts of a response that all databases have in common.
+func common(a response, columns []column) string {
 	if a.status == 422 {
 		return a.fields()
 	}
@@ -634,11 +636,11 @@ func told(a answer, columns []column) string {
 	return b.String()
 }
 
-// plain is a value of the column as it counts: of json, neither the order of
-// keys nor how a number is written.
+// plain normalizes a value of the column: for json, neither the order of keys nor the
+// notation of numbers matters.
 func plain(c column, raw json.RawMessage) string {
 	if c.typ == "float" {
-		return strings.ReplaceAll(string(raw), "-0", "0") // which is as large
+		return strings.ReplaceAll(string(raw), "-0", "0") // they are equal
 	}
 	if c.typ != "json" {
 		return string(raw)
@@ -673,8 +675,8 @@ func exact(value any) any {
 	return value
 }
 
-// stored sees that a row that was accepted is there as it was sent.
-func (d *things) stored(on int, what string, c column, sent string, created answer) {
+// stored checks that an accepted row is stored as it was sent.
+func (d *testedResource) stored(on int, what string, c column, sent string, created response) {
 	at, name := d.on[on], d.names[on]
 	var row map[string]json.RawMessage
 	if err := json.Unmarshal(created.body, &row); err != nil {
@@ -687,10 +689,10 @@ func (d *things) stored(on int, what string, c column, sent string, created answ
 	} else if why := differs(c, sent, got); why != "" {
 		d.errorf("%s: on %s it is %.200s: %s", what, name, got, why)
 	}
-	for _, a := range []answer{at.get(path), at.patch(path, fmt.Sprintf(`{%q:%s}`, c.name, got)), at.get(path)} {
-		if a.status != 200 || told(a, d.columns) != told(created, d.columns) {
+	for _, a := range []response{at.get(path), at.patch(path, fmt.Sprintf(`{%q:%s}`, c.name, got)), at.get(path)} {
+		if a.status != 200 || common(a, d.columns) != common(created, d.columns) {
 			only := []column{c}
-			d.errorf("%s: on %s %s is %d %.200s, and was %.200s", what, name, a.what, a.status, cmp.Or(told(a, only), string(a.body)), told(created, only))
+			d.errorf("%s: on %s %s is %d %.200s, and was %.200s", what, name, a.what, a.status, cmp.Or(common(a, only), string(a.body)), common(created, only))
 		}
 	}
 	list := at.get(thingsPath + "?sort=id&limit=2")
@@ -714,7 +716,7 @@ func (d *things) stored(on int, what string, c column, sent string, created answ
 	}
 }
 
-func plainOf(a answer, c column) string {
+func plainOf(a response, c column) string {
 	var page struct{ Items []map[string]json.RawMessage }
 	if json.Unmarshal(a.body, &page) != nil || len(page.Items) == 0 {
 		return ""
@@ -722,8 +724,7 @@ func plainOf(a answer, c column) string {
 	return plain(c, page.Items[0][c.name])
 }
 
-// differs says in what the value that was answered is not the one that was
-// sent.
+// differs returns how a returned value differs from the one sent.
 func differs(c column, sent string, got json.RawMessage) string {
 	sent = strings.TrimSpace(sent)
 	if string(got) == "null" || sent == "null" {
@@ -795,7 +796,7 @@ func differs(c column, sent string, got json.RawMessage) string {
 	case "bytes":
 		var numbers []int
 		if json.Unmarshal([]byte(sent), &numbers) == nil {
-			return "" // the parser takes them for bytes
+			return "" // the parser accepts them as bytes
 		}
 		x, err := base64.StdEncoding.DecodeString(a)
 		y, err2 := base64.StdEncoding.DecodeString(b)
@@ -807,9 +808,9 @@ func differs(c column, sent string, got json.RawMessage) string {
 	return ""
 }
 
-// walk reads the whole list by cursor, in both orders: every row comes once,
-// and in one order on all databases.
-func (d *things) walk(c column) {
+// walk reads the complete list by cursor, in both orders: every row appears once, and all
+// databases have the same order.
+func (d *testedResource) walk(c column) {
 	if !c.sort {
 		return
 	}

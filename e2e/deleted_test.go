@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestDeletedLooksDeleted deletes rows softly and asks for them on every way
-// there is, on three databases: what refers to them, what they refer to, what is
-// shown beside others, and what takes their place.
-func TestDeletedLooksDeleted(t *testing.T) {
+// TestDeletedRowsAreHidden soft-deletes rows and accesses them in every possible way, on
+// three databases: rows that refer to them, rows they refer to, related rows in responses,
+// and rows that replace them.
+func TestDeletedRowsAreHidden(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	for _, words := range []string{
@@ -43,34 +43,34 @@ func TestDeletedLooksDeleted(t *testing.T) {
 			if _, problems, code := b.command("", "migrate", "up"); code != 0 {
 				t.Fatal(problems)
 			}
-			deletedLooksDeleted(t, b.serve().client())
+			deletedRowsAreHidden(t, b.serve().client())
 		})
 	}
 }
 
-func deletedLooksDeleted(t *testing.T, c client) {
+func deletedRowsAreHidden(t *testing.T, c client) {
 	create := func(path, body string, args ...any) int {
 		t.Helper()
 		return c.post(apiBase+path, fmt.Sprintf(body, args...)).want(201).number("id")
 	}
 	at := func(path string, id int) string { return fmt.Sprintf("%s%s/%d", apiBase, path, id) }
-	refused := func(a answer, status int, about string) {
+	wantError := func(a response, status int, about string) {
 		t.Helper()
 		details, _ := a.json()["details"].([]any)
-		var told []string
+		var got []string
 		for _, d := range details {
 			d := d.(map[string]any)
 			word := fmt.Sprintf("%v/%v", d["field"], d["rule"])
 			if index, ok := d["index"]; ok {
 				word = fmt.Sprintf("%v.%s", index, word)
 			}
-			told = append(told, word)
+			got = append(got, word)
 		}
-		if a.status != status || strings.Join(told, " ") != about {
+		if a.status != status || strings.Join(got, " ") != about {
 			t.Errorf("%s is %d %s, want %d %s", a.what, a.status, a.body, status, about)
 		}
 	}
-	beside := func(a answer, relation string, ids ...int) {
+	beside := func(a response, relation string, ids ...int) {
 		t.Helper()
 		list, _ := a.want(200).json()[relation].([]any)
 		var got []int
@@ -89,7 +89,7 @@ func deletedLooksDeleted(t *testing.T, c client) {
 		}
 	}
 
-	// Gone on every route; gone once.
+	// Deleted on every route, and only once.
 	red, blue := create("/tags", `{"name":"red"}`), create("/tags", `{"name":"blue"}`)
 	shelf := create("/shelves", `{"name":"one","tag_ids":[%d,%d]}`, red, blue)
 	beside(c.get(at("/shelves", shelf)), "tags", red, blue)
@@ -104,19 +104,19 @@ func deletedLooksDeleted(t *testing.T, c client) {
 	if rows := c.get(apiBase + "/shelves").items(); len(rows) != 1 || len(rows[0]["tags"].([]any)) != 1 {
 		t.Errorf("a deleted tag is listed: %v", rows)
 	}
-	refused(c.post(apiBase+"/shelves", fmt.Sprintf(`{"name":"two","tag_ids":[%d]}`, red)), 422, "tag_ids/exists")
-	refused(c.patch(at("/shelves", shelf), fmt.Sprintf(`{"tag_ids":[%d]}`, red)), 422, "tag_ids/exists")
-	refused(c.post(apiBase+"/shelves/bulk", fmt.Sprintf(`[{"name":"two"},{"name":"three","tag_ids":[%d,%d]}]`, blue, red)), 422, "1.tag_ids/exists")
+	wantError(c.post(apiBase+"/shelves", fmt.Sprintf(`{"name":"two","tag_ids":[%d]}`, red)), 422, "tag_ids/exists")
+	wantError(c.patch(at("/shelves", shelf), fmt.Sprintf(`{"tag_ids":[%d]}`, red)), 422, "tag_ids/exists")
+	wantError(c.post(apiBase+"/shelves/bulk", fmt.Sprintf(`[{"name":"two"},{"name":"three","tag_ids":[%d,%d]}]`, blue, red)), 422, "1.tag_ids/exists")
 	c.patch(at("/shelves", shelf), fmt.Sprintf(`{"tag_ids":[%d]}`, blue)).want(200)
 
 	// unique
 	red = create("/tags", `{"name":"red"}`)
-	refused(c.post(apiBase+"/tags", `{"name":"red"}`), 409, "name/unique")
-	refused(c.patch(at("/tags", blue), `{"name":"red"}`), 409, "name/unique")
+	wantError(c.post(apiBase+"/tags", `{"name":"red"}`), 409, "name/unique")
+	wantError(c.patch(at("/tags", blue), `{"name":"red"}`), 409, "name/unique")
 	c.delete(at("/tags", red)).want(204)
-	refused(c.post(apiBase+"/tags/bulk", `[{"name":"red"},{"name":"green"},{"name":"red"}]`), 409, "2.name/unique")
+	wantError(c.post(apiBase+"/tags/bulk", `[{"name":"red"},{"name":"green"},{"name":"red"}]`), 409, "2.name/unique")
 	c.post(apiBase+"/tags/bulk", `[{"name":"red"},{"name":"green"}]`).want(201)
-	refused(c.post(apiBase+"/tags/bulk", `[{"name":"black"},{"name":"green"}]`), 409, "1.name/unique")
+	wantError(c.post(apiBase+"/tags/bulk", `[{"name":"black"},{"name":"green"}]`), 409, "1.name/unique")
 
 	// restrict, cascade, null and has
 	keeper, goner, loose := create("/keepers", `{"shelf_id":%d,"name":"k"}`, shelf), create("/goners", `{"shelf_id":%d}`, shelf), create("/looses", `{"shelf_id":%d}`, shelf)
@@ -125,8 +125,8 @@ func deletedLooksDeleted(t *testing.T, c client) {
 	beside(a, "keepers", keeper)
 	beside(a, "goners", goner)
 	beside(a, "looses", loose)
-	refused(c.delete(at("/shelves", shelf)), 409, "")
-	c.get(at("/goners", goner)).want(200) // nothing goes with what stays
+	wantError(c.delete(at("/shelves", shelf)), 409, "")
+	c.get(at("/goners", goner)).want(200) // only referring rows are deleted
 	c.get(at("/parts", part)).want(200)
 	total("/looses?shelf_id="+fmt.Sprint(shelf), 1)
 	c.delete(at("/keepers", keeper)).want(204)
@@ -142,27 +142,27 @@ func deletedLooksDeleted(t *testing.T, c client) {
 	total("/parts", 0)
 	total("/looses", 1)
 	if id := c.get(at("/looses", loose)).want(200).json()["shelf_id"]; id != nil {
-		t.Errorf("it refers to the shelf %v", id)
+		t.Errorf("shelf_id is %v", id)
 	}
 
 	// exists
 	for _, path := range []string{"/keepers", "/goners", "/looses"} {
-		refused(c.post(apiBase+path, fmt.Sprintf(`{"shelf_id":%d}`, shelf)), 422, "shelf_id/exists")
+		wantError(c.post(apiBase+path, fmt.Sprintf(`{"shelf_id":%d}`, shelf)), 422, "shelf_id/exists")
 		total(path+"?shelf_id="+fmt.Sprint(shelf), 0)
 	}
 	fresh := create("/shelves", `{"name":"one"}`) // its name is free
-	refused(c.post(apiBase+"/keepers/bulk", fmt.Sprintf(`[{"shelf_id":%d},{"shelf_id":%d}]`, fresh, shelf)), 422, "1.shelf_id/exists")
-	refused(c.patch(at("/looses", loose), fmt.Sprintf(`{"shelf_id":%d}`, shelf)), 422, "shelf_id/exists")
-	refused(c.patch(at("/parts", create("/parts", `{"goner_id":%d}`, create("/goners", `{"shelf_id":%d}`, fresh))), fmt.Sprintf(`{"goner_id":%d}`, goner)), 422, "goner_id/exists")
+	wantError(c.post(apiBase+"/keepers/bulk", fmt.Sprintf(`[{"shelf_id":%d},{"shelf_id":%d}]`, fresh, shelf)), 422, "1.shelf_id/exists")
+	wantError(c.patch(at("/looses", loose), fmt.Sprintf(`{"shelf_id":%d}`, shelf)), 422, "shelf_id/exists")
+	wantError(c.patch(at("/parts", create("/parts", `{"goner_id":%d}`, create("/goners", `{"shelf_id":%d}`, fresh))), fmt.Sprintf(`{"goner_id":%d}`, goner)), 422, "goner_id/exists")
 	total("/keepers", 0)
 	create("/keepers", `{"shelf_id":%d,"name":"k"}`, fresh) // so is the keeper's
 
-	// A row that is kept, below one that is not: deleted, it holds nothing up.
+	// A kept row below one that is not kept: once deleted, it does not block deletion.
 	house, other := create("/houses", `{"name":"h"}`), create("/houses", `{"name":"o"}`)
 	room := create("/rooms", `{"house_id":%d,"name":"Hall","door":1}`, house)
-	refused(c.delete(at("/houses", house)), 409, "")
-	refused(c.post(apiBase+"/rooms", fmt.Sprintf(`{"house_id":%d,"name":"HALL","door":2}`, house)), 409, "name/unique")
-	refused(c.post(apiBase+"/rooms", fmt.Sprintf(`{"house_id":%d,"name":"Attic","door":1}`, house)), 409, "house_id/unique door/unique")
+	wantError(c.delete(at("/houses", house)), 409, "")
+	wantError(c.post(apiBase+"/rooms", fmt.Sprintf(`{"house_id":%d,"name":"HALL","door":2}`, house)), 409, "name/unique")
+	wantError(c.post(apiBase+"/rooms", fmt.Sprintf(`{"house_id":%d,"name":"Attic","door":1}`, house)), 409, "house_id/unique door/unique")
 	c.delete(at("/rooms", room)).want(204)
 	room = create("/rooms", `{"house_id":%d,"name":"hall","door":1}`, house) // name and door are free
 	c.delete(at("/rooms", room)).want(204)
@@ -171,7 +171,7 @@ func deletedLooksDeleted(t *testing.T, c client) {
 	c.get(at("/houses", house)).want(404)
 	c.put(at("/rooms", room), `{"door":9}`).want(404)
 
-	// Rows that refer to their own table, far deeper than MariaDB follows.
+	// Rows that refer to their own table, far deeper than MariaDB cascades.
 	top := create("/nodes", `{"name":"0"}`)
 	below := top
 	for i := range 40 {
@@ -180,15 +180,15 @@ func deletedLooksDeleted(t *testing.T, c client) {
 	side := create("/nodes", `{"name":"side","parent_id":%d}`, top)
 	c.delete(at("/nodes", side)).want(204)
 	total("/nodes?parent_id="+fmt.Sprint(top), 1)
-	refused(c.post(apiBase+"/nodes", fmt.Sprintf(`{"name":"x","parent_id":%d}`, side)), 422, "parent_id/exists")
+	wantError(c.post(apiBase+"/nodes", fmt.Sprintf(`{"name":"x","parent_id":%d}`, side)), 422, "parent_id/exists")
 	c.delete(at("/nodes", top)).want(204)
 	total("/nodes", 0)
 	c.get(at("/nodes", below)).want(404)
 	folder := create("/folders", `{"name":"f"}`)
 	inner := create("/folders", `{"name":"i","parent_id":%d}`, folder)
-	refused(c.delete(at("/folders", folder)), 409, "")
+	wantError(c.delete(at("/folders", folder)), 409, "")
 	c.delete(at("/folders", inner)).want(204)
 	c.delete(at("/folders", folder)).want(204)
 	total("/folders", 0)
-	refused(c.post(apiBase+"/folders/bulk", fmt.Sprintf(`[{"name":"a"},{"name":"b","parent_id":%d}]`, folder)), 422, "1.parent_id/exists")
+	wantError(c.post(apiBase+"/folders/bulk", fmt.Sprintf(`[{"name":"a"},{"name":"b","parent_id":%d}]`, folder)), 422, "1.parent_id/exists")
 }

@@ -29,7 +29,7 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// deployed is testdata/deploy, which reads compose files and manifests.
+// deployed builds testdata/deploy, which reads compose files and manifests.
 var deployed = sync.OnceValues(func() (string, error) {
 	exe := filepath.Join(filepath.Dir(tool), "deploy.exe")
 	build := exec.Command("go", "build", "-o", exe, ".")
@@ -80,10 +80,9 @@ func compose(t *testing.T, dir string, env ...string) (c composed, problems stri
 	return c, ""
 }
 
-// TestComposeFiles renders the compose file of every combination of a database and
-// of what the file depends on: compose takes it, each setting is one of the
-// program's, what is waited for is there and can be waited for, and the program
-// has no more rights than it needs.
+// TestComposeFiles renders the compose file for every combination of a database and the
+// features that it depends on: it is valid, each setting is one of the program's,
+// dependencies exist and have health checks, and the program has only the rights it needs.
 func TestComposeFiles(t *testing.T) {
 	t.Parallel()
 	catalog, err := templates.Catalog()
@@ -170,10 +169,9 @@ func TestComposeFiles(t *testing.T) {
 	}
 }
 
-// TestComposeStarts carries out the steps of the guide's compose file without
-// containers, with the same environment, commands and order: a program that
-// registers a user, sends mail, counts requests in Redis and keeps uploads, and a
-// password that nobody had to escape.
+// TestComposeStarts carries out the guide's compose file without containers, with the same
+// environment, commands and order: the program registers a user, sends mail, counts
+// requests in Redis and stores uploads, with a password that needs no escaping.
 func TestComposeStarts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts database servers")
@@ -186,7 +184,7 @@ func TestComposeStarts(t *testing.T) {
 			p := newProject(t, name, "--preset", "guide", "--db", database)
 			const password = `p@ss:w/rd?#&+$x%!"'`
 			if _, problems := compose(t, p.dir); !strings.Contains(problems, "APP_SECRET") && !strings.Contains(problems, "DATABASE_PASSWORD") {
-				t.Errorf("without secrets it says\n%s", problems)
+				t.Errorf("without secrets\n%s", problems)
 			}
 			c, problems := compose(t, p.dir, "APP_SECRET="+rand.Text()+rand.Text(), "DATABASE_PASSWORD="+password)
 			if problems != "" {
@@ -202,25 +200,25 @@ func TestComposeStarts(t *testing.T) {
 			eventually(t, 30*time.Second, "welcome mail", func() bool { return strings.Contains(x.mail(), "To: <ada@example.com>") })
 			u.upload(file("a.txt", "a")).want(201)
 			if keys, err := x.redis.Keys(t.Context(), "ratelimit:*").Result(); err != nil || len(keys) == 0 {
-				t.Errorf("requests are not counted in Redis: %v, %v", keys, err)
+				t.Errorf("requests not counted in Redis: %v, %v", keys, err)
 			}
 			if err := s.process.Process.Signal(os.Interrupt); err != nil {
 				t.Fatal(err)
 			}
 			if err := <-s.ended; err != nil {
-				t.Errorf("it ends with %v", err)
+				t.Errorf("exit status: %v", err)
 			}
-			s = x.start("app") // its migrations are there
+			s = x.start("app") // migrated already
 			s.login("ada", goodPassword)
 			if entries, err := os.ReadDir(x.dir); err != nil || len(entries) != 1 {
-				t.Errorf("it writes outside of data, which compose.yaml makes read-only: %v, %v", entries, err)
+				t.Errorf("files outside of data, which compose.yaml makes read-only: %v, %v", entries, err)
 			}
 		})
 	}
 }
 
-// TestDeploy adds the files of each place where a project can run: their readers
-// take them, every setting is one of the program's, and they follow the project.
+// TestDeploy adds the files of each deployment target: they are valid, every setting is
+// one of the program's, and they are updated with the project.
 func TestDeploy(t *testing.T) {
 	t.Parallel()
 	exe, err := deployed()
@@ -233,29 +231,29 @@ func TestDeploy(t *testing.T) {
 		found := form.FindAllStringSubmatch(p.read(file), -1)
 		for _, name := range found {
 			if !strings.Contains(help, "\n  "+name[1]+" ") && name[1] != "GOMEMLIMIT" {
-				t.Errorf("%s: %s is no setting", file, name[1])
+				t.Errorf("%s: unknown setting %s", file, name[1])
 			}
 		}
 		if len(found) < 3 {
-			t.Errorf("%s: the settings are %v", file, found)
+			t.Errorf("%s: settings %v", file, found)
 		}
 	}
 	kubernetes := func(p project, name string, wants, lacks string) {
 		t.Helper()
 		files, err := filepath.Glob(filepath.Join(p.dir, "deploy", "kubernetes", "*.yaml"))
 		if err != nil || len(files) != 3 {
-			t.Fatalf("the manifests are %v, %v", files, err)
+			t.Fatalf("manifests %v, %v", files, err)
 		}
 		p.run(exe, append([]string{"kubernetes"}, files...)...)
 		text := p.read("deploy/kubernetes/" + name + ".yaml")
 		for want := range strings.SplitSeq(wants, ", ") {
 			if !strings.Contains(text, want) {
-				t.Errorf("on a database server there is no %q", want)
+				t.Errorf("no %q with a database server", want)
 			}
 		}
 		for lack := range strings.SplitSeq(lacks, ", ") {
 			if strings.Contains(text, lack) {
-				t.Errorf("there is %q", lack)
+				t.Errorf("unexpected %q", lack)
 			}
 		}
 		known(p, "deploy/kubernetes/settings.yaml", regexp.MustCompile(`(?m)^  ([A-Z_]+): `))
@@ -287,10 +285,10 @@ func TestDeploy(t *testing.T) {
 			t.Fatal(err)
 		}
 		if out, code := p.try(verify, "verify", unit); code != 0 {
-			t.Errorf("the unit: %s", out)
+			t.Errorf("systemd unit: %s", out)
 		}
 		if out, code := p.try(verify, "security", "--offline=true", "--no-pager", "--threshold=20", unit); code != 0 {
-			t.Errorf("the unit exposes more than 2.0 of 10:\n%s", out)
+			t.Errorf("the unit has an exposure of more than 2.0 of 10:\n%s", out)
 		}
 	}
 	if err := os.Remove(filepath.Join(p.dir, "env.txt")); err != nil {
@@ -302,8 +300,8 @@ func TestDeploy(t *testing.T) {
 	sameTree(t, without, p.tree())
 }
 
-// TestExtras adds each of the small files: what reads them takes them, they name
-// what is there, and undo takes them back.
+// TestExtras adds each of the small files: they are valid, they refer to existing names,
+// and undo removes them.
 func TestExtras(t *testing.T) {
 	t.Parallel()
 	exe, err := deployed()
@@ -318,15 +316,15 @@ func TestExtras(t *testing.T) {
 		p.run("make", "-n", target)
 	}
 	if launch := p.read(".vscode/launch.json"); !json.Valid([]byte(launch)) || !strings.Contains(launch, `"port": 2345`) {
-		t.Errorf("VS Code reads\n%s", launch)
+		t.Errorf("launch.json:\n%s", launch)
 	}
 	if container := p.read(".devcontainer/devcontainer.json"); !json.Valid([]byte(container)) {
-		t.Errorf("the container is\n%s", container)
+		t.Errorf("devcontainer.json:\n%s", container)
 	}
 	p.run(exe, "dependabot", ".github/dependabot.yml")
 	p.run(exe, "litestream", "deploy/litestream.yml")
 	if !strings.Contains(p.read("deploy/litestream.yml"), "path: data/shop.db") || !strings.Contains(p.read(".env"), "sqlite:data/shop.db") {
-		t.Error("Litestream copies another database")
+		t.Error("Litestream replicates another database")
 	}
 
 	board := p.read("deploy/grafana/dashboard.json")
@@ -336,14 +334,14 @@ func TestExtras(t *testing.T) {
 	own.get("/api/items/7").want(200)
 	own.url = "http://" + addr
 	eventually(t, 10*time.Second, "the address of metrics", func() bool { return own.do("GET", "/metrics", nil).status == 200 })
-	told := own.get("/metrics").want(200).body
+	metrics := own.get("/metrics").want(200).body
 	names := regexp.MustCompile(`[a-z_]{5,}(?:_seconds_count|_seconds_bucket|_bytes|_active|_goroutines)\b`).FindAllString(board, -1)
 	if len(names) < 8 {
 		t.Errorf("the dashboard shows %v", names)
 	}
 	for _, name := range names {
-		if !strings.Contains(string(told), "\n"+name) {
-			t.Errorf("the dashboard shows %s, which is not measured", name)
+		if !strings.Contains(string(metrics), "\n"+name) {
+			t.Errorf("the dashboard shows %s, which is not a metric", name)
 		}
 	}
 
@@ -356,8 +354,8 @@ func TestExtras(t *testing.T) {
 	sameTree(t, without, p.tree())
 }
 
-// containers stand in for those of a compose file: a service is a program of this
-// machine, and its name the address of one.
+// containers replaces those of a compose file: a service is a program on this machine, and
+// its name maps to a local address.
 type containers struct {
 	t         *testing.T
 	c         composed
@@ -405,13 +403,13 @@ func newContainers(t *testing.T, name, exe string, c composed) *containers {
 		case "axllent/mailpit":
 			x.addresses["mail:1025"], x.mail = smtpServer(t)
 		default:
-			t.Fatalf("%s is of %s, which nothing stands in for", at, image)
+			t.Fatalf("%s: no replacement for %s", at, image)
 		}
 	}
 	return x
 }
 
-// database has a server do what its image does at its first start.
+// database runs the statements that an image runs on its first start.
 func (x *containers) database(server, port string, statements ...string) {
 	x.t.Helper()
 	admin, err := db.Open(server, db.Options{})
@@ -431,13 +429,13 @@ func (x *containers) database(server, port string, statements ...string) {
 	x.addresses["database"], x.addresses["database:"+port] = u.Host, u.Host
 }
 
-// start starts a service after those that it depends on, as their conditions say.
+// start starts a service after its dependencies have met their conditions.
 func (x *containers) start(name string) *server {
 	x.t.Helper()
 	service := x.c.Services[name]
 	for _, other := range slices.Sorted(maps.Keys(service.DependsOn)) {
 		if x.c.Services[other].Build == nil {
-			continue // it runs
+			continue // running already
 		}
 		switch condition := service.DependsOn[other].Condition; condition {
 		case "service_completed_successfully":
@@ -457,12 +455,12 @@ func (x *containers) start(name string) *server {
 	}
 	b.env = append(b.env, "ADDR="+s.addr)
 	if _, problems, code := b.command("", test[2:]...); code != 0 {
-		x.t.Fatalf("it is not healthy:\n%s", problems)
+		x.t.Fatalf("not healthy:\n%s", problems)
 	}
 	return s
 }
 
-// finish runs a service to its end.
+// finish runs a service until it exits.
 func (x *containers) finish(name string) {
 	x.t.Helper()
 	service := x.c.Services[name]
@@ -476,8 +474,8 @@ func (x *containers) finish(name string) {
 	}
 }
 
-// program is the program in the service's environment, with addresses of this
-// machine for names of services, and its own ports.
+// program returns the program in the service's environment, with names of services
+// replaced by local addresses, and its own ports.
 func (x *containers) program(service composedService) blog {
 	x.t.Helper()
 	b := blog{t: x.t, exe: x.exe, dir: x.dir, env: []string{"PATH=" + os.Getenv("PATH")}}
@@ -497,8 +495,8 @@ func (x *containers) program(service composedService) blog {
 	return b
 }
 
-// smtpServer is a server that takes mail and tells all of it.
-func smtpServer(t *testing.T) (address string, told func() string) {
+// smtpServer starts a server that accepts mail and returns all of it.
+func smtpServer(t *testing.T) (address string, mails func() string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// devEvent is what the tests read of a line of `nexios dev --json`.
+// devEvent is the part of a line of `nexios dev --json` that the tests read.
 type devEvent struct {
 	Event, Text, URL string
 	Request          struct {
@@ -40,8 +40,7 @@ type devEvent struct {
 	}
 }
 
-// devServer is `nexios dev` at work on a project. Its server asks the program
-// through it.
+// devServer is a running `nexios dev`. Its server sends requests through it.
 type devServer struct {
 	server
 	project project
@@ -51,10 +50,10 @@ type devServer struct {
 
 var copyRuntime sync.Once
 
-// dev runs `nexios dev` until the test ends and waits for the first version.
+// dev runs `nexios dev` until the test ends and waits for the first build.
 func (p project) dev() *devServer {
 	p.t.Helper()
-	// What is compiled of the runtime depends on where it is: one copy serves all tests.
+	// Compiling the runtime depends on its path: one copy serves all tests.
 	shared := filepath.Join(filepath.Dir(tool), "runtime")
 	copyRuntime.Do(func() {
 		if err := os.CopyFS(shared, os.DirFS(filepath.Join(p.dir, ".nexios"))); err != nil {
@@ -81,7 +80,7 @@ func (p project) dev() *devServer {
 			var e devEvent
 			if err := dec.Decode(&e); err != nil {
 				if err != io.EOF {
-					p.t.Errorf("what it writes: %v", err)
+					p.t.Errorf("output: %v", err)
 				}
 				return
 			}
@@ -104,7 +103,7 @@ func (p project) dev() *devServer {
 	return d
 }
 
-// wait returns the last event that is so.
+// wait returns the last event for which so is true.
 func (d *devServer) wait(what string, so func(devEvent) bool) (found devEvent) {
 	d.project.t.Helper()
 	eventually(d.project.t, 3*time.Minute, what, func() bool {
@@ -120,20 +119,20 @@ func (d *devServer) wait(what string, so func(devEvent) bool) (found devEvent) {
 	return found
 }
 
-// request waits for the request to be told of.
+// request waits until the request is reported.
 func (d *devServer) request(method, path string) devEvent {
 	d.project.t.Helper()
 	return d.wait(method+" "+path, func(e devEvent) bool { return e.Request.Method == method && e.Request.Path == path })
 }
 
-// TestDevClearsUp ends `nexios dev` as a closed terminal window does, and as a
-// reader that has seen enough: nothing is left of what it built.
-func TestDevClearsUp(t *testing.T) {
+// TestDevCleansUp ends `nexios dev` by closing its terminal and by closing the pipe that
+// it writes to: no build output remains.
+func TestDevCleansUp(t *testing.T) {
 	t.Parallel()
 	if system.GOOS == "windows" {
 		t.Skip("Windows has neither signal")
 	}
-	// A test that runs under nohup would hand that down.
+	// Under nohup the test would pass on the ignored signal.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -181,7 +180,7 @@ func TestDevClearsUp(t *testing.T) {
 
 const listOfPosts = "	return db.List[model.Post](tx, in.Query, in.Sort)\n"
 
-// onePerRow is what the list of posts becomes: a query for each of them.
+// onePerRow replaces the list of posts by one with a query per row.
 const onePerRow = `	page, err := db.List[model.Post](tx, in.Query, in.Sort)
 	for _, post := range page.Items {
 		if _, err := db.Find[model.User](h.db.WithContext(c), post.UserID); err != nil {
@@ -191,15 +190,15 @@ const onePerRow = `	page, err := db.List[model.Post](tx, in.Query, in.Sort)
 	return page, err
 `
 
-// TestDevShowsWhatRequestsDo sees that a query for every row is noticed, and
-// that the page at /dev shows what the program does, to this machine alone.
-func TestDevShowsWhatRequestsDo(t *testing.T) {
+// TestDevShowsRequests checks that a query per row is reported, and that the page at /dev
+// shows the program's activity, only to this machine.
+func TestDevShowsRequests(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "blog", "--preset", "guide")
 	const file = "internal/posts/posts.go"
 	good := p.read(file)
 	if strings.Count(good, listOfPosts) != 1 {
-		t.Fatalf("the list of posts is another:\n%s", good)
+		t.Fatalf("unexpected list of posts:\n%s", good)
 	}
 	p.write(file, strings.Replace(good, listOfPosts, onePerRow, 1))
 	d := p.dev()
@@ -211,7 +210,7 @@ func TestDevShowsWhatRequestsDo(t *testing.T) {
 	anna.get(apiBase + "/posts?limit=50").want(200)
 	list := d.request("GET", apiBase+"/posts?limit=50").Request
 	if list.SQL < 8 || list.Repeats != 7 {
-		t.Errorf("the list took %d statements, one of them %d times", list.SQL, list.Repeats)
+		t.Errorf("the list ran %d statements, one of them %d times", list.SQL, list.Repeats)
 	}
 	if create := d.request("POST", apiBase+"/posts").Request; create.SQL == 0 || create.Repeats > 1 || !strings.HasPrefix(create.Statements[0].Query, "INSERT INTO `posts`") {
 		t.Errorf("a post took %+v", create)
@@ -228,14 +227,14 @@ func TestDevShowsWhatRequestsDo(t *testing.T) {
 	for _, want := range []string{
 		"N+1? ×7", "SELECT * FROM `users` WHERE (`users`.`id` = ?) AND `users`.`id` = ? LIMIT ?", "event=login", // requests
 		"Jobs", "mail.welcome", "1 done", "Mail", "Welcome, anna", `href="/dev/mail/2`, // panels
-		"WebSocket: chat", "connections: 2, rooms: 1", "lobby", "APP_SECRET", "/api/v1/posts/:id", ">(open)<", // the rest
+		"WebSocket: chat", "connections: 2, rooms: 1", "lobby", "APP_SECRET", "/api/v1/posts/:id", ">(open)<", // the remainder
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
 		}
 	}
 	anna.get(apiBase + "/posts/1").want(200)
-	d.request("GET", apiBase+"/posts/1") // whatever was written before is read
+	d.request("GET", apiBase+"/posts/1") // all earlier events have been read then
 	d.mu.Lock()
 	for _, e := range d.events {
 		if e.Event == "log" && (strings.Contains(e.Text, "statement") || strings.HasPrefix(e.Text, "{") || strings.Contains(e.Text, "/dev/jobs")) {
@@ -251,7 +250,7 @@ func TestDevShowsWhatRequestsDo(t *testing.T) {
 	for _, path := range []string{"/dev", "/dev/jobs", "/dev/mail", "/dev/rooms/chat"} {
 		for _, host := range []string{"evil.example:8000", "192.168.1.7"} {
 			if a := d.client().with("Host", host).get(path); a.status != 403 {
-				t.Errorf("%s for %s: %d", path, host, a.status)
+				t.Errorf("%s with Host %s: %d", path, host, a.status)
 			}
 		}
 	}
@@ -260,8 +259,8 @@ func TestDevShowsWhatRequestsDo(t *testing.T) {
 	d.look(t, anna, func() { p.write(file, broken) }, func() { p.write(file, good) })
 }
 
-// look opens the page at /dev in a browser, and the home page while the source
-// does not build. SCREENSHOTS names a directory for pictures of both.
+// look opens the page at /dev in a browser, and the home page while the source does not
+// build. SCREENSHOTS names a directory for screenshots of both.
 func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -296,7 +295,7 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 		t.Helper()
 		eventually(t, time.Minute, what, func() bool {
 			yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](so))
-			return err == nil && yes // the page may just be loading again
+			return err == nil && yes // the page may be reloading
 		})
 	}
 	picture := func(name string) {
@@ -320,7 +319,7 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 	until("the marked request", "!!"+many)
 	until("its statements", `((e) => { e.open = true; return e.querySelector("table").checkVisibility() })(`+many+`)`)
 	picture("dev-light")
-	// The page follows what happens, and what is open stays open.
+	// The page updates live, and open details stay open.
 	u.get("/nothing/of/the/kind").want(404)
 	until("a new request", `document.querySelector("main").textContent.includes("/nothing/of/the/kind")`)
 	until("the open one", many+`.open`)
@@ -369,6 +368,6 @@ func (d *devServer) look(t *testing.T, u user, spoil, mend func()) {
 	mu.Lock()
 	defer mu.Unlock()
 	if len(complaints) > 0 {
-		t.Errorf("the browser complains: %q", complaints)
+		t.Errorf("errors in the browser console: %q", complaints)
 	}
 }

@@ -27,7 +27,7 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// traffic are requests to both processes, and how they ended.
+// traffic is a stream of requests to both processes, and their results.
 type traffic struct {
 	t      *testing.T
 	stop   chan struct{}
@@ -38,14 +38,14 @@ type traffic struct {
 	late   map[string]bool // Retry-After was missing
 }
 
-// drive sends each request over and over, some 60 a second together, from
-// clients of its own on each process.
-func drive(t *testing.T, servers []*server, token string, requests map[string]func(c client) answer) *traffic {
+// drive sends the requests repeatedly, some 60 a second in total, from separate clients
+// for each process.
+func drive(t *testing.T, servers []*server, token string, requests map[string]func(c client) response) *traffic {
 	return driveAt(t, 60, servers, token, requests)
 }
 
-// driveAt is drive at so many requests a second.
-func driveAt(t *testing.T, rate int, servers []*server, token string, requests map[string]func(c client) answer) *traffic {
+// driveAt is drive with the given number of requests a second.
+func driveAt(t *testing.T, rate int, servers []*server, token string, requests map[string]func(c client) response) *traffic {
 	f := &traffic{t: t, stop: make(chan struct{}), status: map[string]map[int]int{}, took: map[string][]time.Duration{}, late: map[string]bool{}}
 	for name, request := range requests {
 		f.status[name] = map[int]int{}
@@ -81,8 +81,8 @@ func driveAt(t *testing.T, rate int, servers []*server, token string, requests m
 	return f
 }
 
-// meets waits until each request, begun now or before, has had n more answers.
-func (f *traffic) meets(n int) {
+// await waits until each request, including those in progress, has had n more responses.
+func (f *traffic) await(n int) {
 	f.t.Helper()
 	answers := func() map[string]int {
 		f.mu.Lock()
@@ -104,8 +104,7 @@ func (f *traffic) meets(n int) {
 	})
 }
 
-// end stops the traffic, and reports every answer that is none of those
-// expected, by request.
+// end stops the traffic, and reports every unexpected response, by request.
 func (f *traffic) end(expected map[string][]int) {
 	f.t.Helper()
 	close(f.stop)
@@ -123,7 +122,7 @@ func (f *traffic) end(expected map[string][]int) {
 	}
 }
 
-// usual and most are how long the median and the slowest request took.
+// usual and most return the durations of the median and the slowest request.
 func (f *traffic) usual(name string) time.Duration {
 	took := slices.Sorted(slices.Values(f.took[name]))
 	if len(took) == 0 {
@@ -136,10 +135,10 @@ func (f *traffic) most(name string) time.Duration {
 	return slices.Max(append(f.took[name], 0))
 }
 
-// slowdown hands on to a server, whose every answer it holds back for a while.
+// slowdown is a proxy that delays every response of a server.
 type slowdown struct{ delay atomic.Int64 }
 
-// before returns the URL of a server behind s.
+// before returns the URL of the proxy for a server.
 func (s *slowdown) before(t *testing.T, address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -174,21 +173,21 @@ func (s *slowdown) carry(client net.Conn, behind string) {
 		defer server.Close()
 		_, _ = io.Copy(server, client)
 	}()
-	answer := make([]byte, 64<<10)
+	response := make([]byte, 64<<10)
 	for {
-		n, err := server.Read(answer)
+		n, err := server.Read(response)
 		if err != nil {
 			return
 		}
 		time.Sleep(time.Duration(s.delay.Load()))
-		if _, err := client.Write(answer[:n]); err != nil {
+		if _, err := client.Write(response[:n]); err != nil {
 			return
 		}
 	}
 }
 
-// One slow thing does not take the rest: two processes of the guide on one
-// PostgreSQL and one Redis, through what happens to those.
+// A slow dependency affects only what uses it: two processes of the guide on one
+// PostgreSQL and one Redis, while these fail in various ways.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	postgres, err := services.StartPostgres()
@@ -214,7 +213,7 @@ func TestFaults(t *testing.T) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	// A user of its own, whose connections can be limited.
+	// A separate user, whose connections can be limited.
 	const cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
 	setup := database(t)
 	execute(t, setup, "CREATE ROLE app LOGIN")
@@ -226,13 +225,13 @@ func TestFaults(t *testing.T) {
 	servers := []*server{b.serve(), b.serve()}
 	anna := servers[0].register("anna")
 	post := servers[0].client().as(anna.token).post(apiBase+"/posts", map[string]any{"title": "first", "content": "text", "published": true}).want(201).number("id")
-	ready := func(c client) answer { return c.get("/readyz") }
-	me := func(c client) answer { return c.get(apiBase + "/users/me") }
-	list := func(c client) answer { return c.get(apiBase + "/posts?limit=5") }
-	create := func(c client) answer {
+	ready := func(c client) response { return c.get("/readyz") }
+	me := func(c client) response { return c.get(apiBase + "/users/me") }
+	list := func(c client) response { return c.get(apiBase + "/posts?limit=5") }
+	create := func(c client) response {
 		return c.post(apiBase+"/posts", map[string]any{"title": "another", "content": "text"})
 	}
-	members := func(c client) answer { return c.get("/chat/room/members") }
+	members := func(c client) response { return c.get("/chat/room/members") }
 	healthy := func(t *testing.T) {
 		t.Helper()
 		for _, s := range servers {
@@ -250,8 +249,8 @@ func TestFaults(t *testing.T) {
 		}
 		defer conn.Close(context.Background())
 		execute(t, conn, "BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE")
-		f := drive(t, servers, anna.token, map[string]func(client) answer{"list": list, "create": create, "me": me, "ready": ready})
-		f.meets(16)
+		f := drive(t, servers, anna.token, map[string]func(client) response{"list": list, "create": create, "me": me, "ready": ready})
+		f.await(16)
 		f.end(map[string][]int{"list": {503}, "create": {503}, "me": {200}, "ready": {200}})
 		for _, name := range []string{"me", "ready"} {
 			if f.most(name) > 2*time.Second {
@@ -267,29 +266,29 @@ func TestFaults(t *testing.T) {
 
 	t.Run("connections are cut", func(t *testing.T) {
 		conn := database(t)
-		f := drive(t, servers, anna.token, map[string]func(client) answer{"list": list, "create": create, "me": me})
+		f := drive(t, servers, anna.token, map[string]func(client) response{"list": list, "create": create, "me": me})
 		for range 5 {
-			f.meets(12)
+			f.await(12)
 			execute(t, conn, cut)
 		}
 		healthy(t)
 		f.end(map[string][]int{"list": {200, 503}, "create": {201, 503}, "me": {200, 503}})
-		// What reads is tried again, once; a slow one may be cut twice.
+		// Reads are retried once; a slow one may be cut twice.
 		if n := f.status["list"][503] + f.status["me"][503]; n > 2 {
-			t.Errorf("%d reads were not tried again", n)
+			t.Errorf("%d reads were not retried", n)
 		}
 	})
 
 	for name, signal := range map[string]string{"PostgreSQL restarts": "INT", "PostgreSQL restarts immediately": "QUIT"} {
 		t.Run(name, func(t *testing.T) {
-			execute(t, database(t), "CHECKPOINT") // the server does not sync what it commits
-			f := drive(t, servers, anna.token, map[string]func(client) answer{"list": list, "create": create, "me": me, "alive": func(c client) answer { return c.get("/healthz") }})
+			execute(t, database(t), "CHECKPOINT") // the server does not sync commits
+			f := drive(t, servers, anna.token, map[string]func(client) response{"list": list, "create": create, "me": me, "alive": func(c client) response { return c.get("/healthz") }})
 			for range 2 {
-				f.meets(4)
+				f.await(4)
 				if err := postgres.Signal(signal); err != nil {
 					t.Fatal(err)
 				}
-				f.meets(4)
+				f.await(4)
 				if err := postgres.Start(); err != nil {
 					t.Fatal(err)
 				}
@@ -297,14 +296,14 @@ func TestFaults(t *testing.T) {
 			}
 			f.end(map[string][]int{"list": {200, 503}, "create": {201, 503}, "me": {200, 503}, "alive": {200}})
 			if f.status["create"][503] == 0 {
-				t.Error("nobody noticed")
+				t.Error("no request failed")
 			}
 		})
 	}
 
-	t.Run("a process of PostgreSQL is killed", func(t *testing.T) { // and it starts anew
+	t.Run("a process of PostgreSQL is killed", func(t *testing.T) { // and it restarts
 		execute(t, database(t), "CHECKPOINT")
-		f := drive(t, servers, anna.token, map[string]func(client) answer{"list": list, "create": create, "me": me})
+		f := drive(t, servers, anna.token, map[string]func(client) response{"list": list, "create": create, "me": me})
 		for range 4 {
 			witness := database(t)
 			victim, err := os.FindProcess(int(database(t).PgConn().PID()))
@@ -324,15 +323,15 @@ func TestFaults(t *testing.T) {
 		conn := database(t)
 		execute(t, conn, "ALTER ROLE app CONNECTION LIMIT 0")
 		execute(t, conn, cut)
-		f := drive(t, servers, anna.token, map[string]func(client) answer{"list": list, "create": create, "me": me, "ready": ready})
-		f.meets(16)
+		f := drive(t, servers, anna.token, map[string]func(client) response{"list": list, "create": create, "me": me, "ready": ready})
+		f.await(16)
 		f.end(map[string][]int{"list": {503}, "create": {503}, "me": {503}, "ready": {200}}) // no other replica could do better
 		execute(t, conn, "ALTER ROLE app CONNECTION LIMIT -1")
 		healthy(t)
 	})
 
 	t.Run("clients hang up", func(t *testing.T) {
-		f := driveAt(t, 1000, servers, anna.token, map[string]func(client) answer{"list": list, "create": create, "me": me})
+		f := driveAt(t, 1000, servers, anna.token, map[string]func(client) response{"list": list, "create": create, "me": me})
 		stop := make(chan struct{})
 		var group sync.WaitGroup
 		for i := range 8 {
@@ -359,16 +358,16 @@ func TestFaults(t *testing.T) {
 				}
 			})
 		}
-		f.meets(32)
+		f.await(32)
 		close(stop)
 		group.Wait()
 		f.end(map[string][]int{"list": {200}, "create": {201}, "me": {200}})
 	})
 
-	// While nothing is wrong.
+	// Without any fault.
 	undisturbed := func(t *testing.T) {
-		f := drive(t, servers, anna.token, map[string]func(client) answer{"list": list, "ready": ready, "members": members})
-		f.meets(8)
+		f := drive(t, servers, anna.token, map[string]func(client) response{"list": list, "ready": ready, "members": members})
+		f.await(8)
 		f.end(map[string][]int{"list": {200}, "ready": {200}, "members": {200}})
 	}
 	for _, fault := range []struct {
@@ -383,26 +382,26 @@ func TestFaults(t *testing.T) {
 			room := servers[0].join(t, anna, "room")
 			defer room.conn.Close()
 			undisturbed(t)
-			told := func(s *server) int { return strings.Count(s.log.String(), "the rate limit is not shared") }
+			logged := func(s *server) int { return strings.Count(s.log.String(), "the rate limit is not shared") }
 			shared := func(s *server) { // a busy machine may be slow, too
 				t.Helper()
 				eventually(t, 20*time.Second, "a shared rate limit", func() bool {
 					list(s.client().of(t).as(anna.token))
-					return strings.Count(s.log.String(), "the rate limit is shared again") == told(s)
+					return strings.Count(s.log.String(), "the rate limit is shared again") == logged(s)
 				})
 			}
 			shared(servers[0])
 			shared(servers[1])
-			known := []int{told(servers[0]), told(servers[1])}
+			before := []int{logged(servers[0]), logged(servers[1])}
 			if err := fault.begin(); err != nil {
 				t.Fatal(err)
 			}
-			f := drive(t, servers, anna.token, map[string]func(client) answer{"list": list, "ready": ready, "members": members})
-			f.meets(48)
+			f := drive(t, servers, anna.token, map[string]func(client) response{"list": list, "ready": ready, "members": members})
+			f.await(48)
 			f.end(map[string][]int{"list": {200}, "ready": {200}, "members": {200}})
 			for name := range f.took {
-				// Whoever waits for Redis takes 100 ms at least, and the machine may do
-				// other things, too: one in ten tells the one from the other.
+				// Requests that wait for Redis take at least 100 ms, and the machine may
+				// be busy: the fastest tenth of the requests decides.
 				took := slices.Sorted(slices.Values(f.took[name]))
 				if quick := took[len(took)/10]; quick > 100*time.Millisecond && (name != "members" || fault.name != "Redis is slow") {
 					t.Errorf("%s: all but one in ten took more than %s", name, quick)
@@ -415,8 +414,8 @@ func TestFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, s := range servers {
-				if n := told(s) - known[i]; n != 1 {
-					t.Errorf("told %d times", n)
+				if n := logged(s) - before[i]; n != 1 {
+					t.Errorf("logged %d times", n)
 				}
 				shared(s)
 			}
@@ -427,7 +426,7 @@ func TestFaults(t *testing.T) {
 	t.Run("one process leaves", func(t *testing.T) {
 		leaving, staying := servers[0], servers[1]
 		peers := []peer{leaving.join(t, anna, "room"), leaving.join(t, anna, "other")}
-		f := drive(t, servers[1:], anna.token, map[string]func(client) answer{"list": list, "create": create})
+		f := drive(t, servers[1:], anna.token, map[string]func(client) response{"list": list, "create": create})
 		begin := time.Now()
 		if err := leaving.process.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -441,7 +440,7 @@ func TestFaults(t *testing.T) {
 		staying.client().of(t).get("/readyz").want(200)
 		for _, p := range peers {
 			for err = error(nil); err == nil; {
-				_, err = p.hear(8 * time.Second)
+				_, err = p.receive(8 * time.Second)
 			}
 			if !websocket.IsCloseError(err, websocket.CloseServiceRestart) || !strings.Contains(err.Error(), "restarting") {
 				t.Errorf("a WebSocket ends with %v", err)
@@ -450,23 +449,23 @@ func TestFaults(t *testing.T) {
 		select {
 		case err := <-leaving.ended:
 			if err != nil {
-				t.Errorf("it ends with %v", err)
+				t.Errorf("exit status: %v", err)
 			}
 		case <-time.After(time.Until(begin.Add(10 * time.Second))):
-			t.Error("it runs after 10 s")
+			t.Error("still running after 10 s")
 		}
 		f.end(map[string][]int{"list": {200}, "create": {201}})
 	})
 }
 
-// A disk that is full is a 507 to those who write, and nothing to those who
-// read; nothing of what was refused stays, and it goes on when there is space.
+// A full disk is a 507 for writes, and does not affect reads; nothing of a rejected write
+// remains, and writes work again once there is space.
 func TestFullDisks(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("mounts small disks as Linux does")
 	}
-	if os.Geteuid() != 0 { // who may mount in a namespace of their own
+	if os.Geteuid() != 0 { // root in its own namespace may mount
 		again := exec.Command("unshare", "--map-root-user", "--mount", os.Args[0], "-test.run=^TestFullDisks$", "-test.timeout=10m")
 		if out, err := again.CombinedOutput(); err != nil {
 			t.Fatalf("with small disks of its own: %v\n%s\n  try:   sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, if unshare may not", err, out)
@@ -514,7 +513,7 @@ func TestFullDisks(t *testing.T) {
 		}
 		for n := 0; refused < 20; n++ {
 			if n > 2000 {
-				t.Fatal("the disk has no end")
+				t.Fatal("the disk is never full")
 			}
 			create(clients[n%2])
 			if refused > 0 && total(clients[n%2]) != made {
@@ -540,7 +539,7 @@ func TestFullDisks(t *testing.T) {
 	})
 
 	t.Run("uploads", func(t *testing.T) {
-		upload := func(c client, size int) answer {
+		upload := func(c client, size int) response {
 			var body bytes.Buffer
 			fmt.Fprintf(&body, "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n%s\r\n--x--\r\n", strings.Repeat("x", size))
 			return c.of(t).with("Content-Type", "multipart/form-data; boundary=x").post(apiBase+"/files/upload", &body)

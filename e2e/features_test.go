@@ -10,8 +10,8 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// features are the words after `nexios add` of all that can be added, with a
-// room of each other kind.
+// features returns the arguments of `nexios add` for all features, including a WebSocket
+// room of each kind.
 func features() []string {
 	words := []string{"websocket ping --kind echo", "websocket team --kind organisation"}
 	for _, f := range templates.Features() {
@@ -24,8 +24,8 @@ func features() []string {
 	return words
 }
 
-// TestFeaturesInAnyOrder adds every pair of features in both orders, sees that
-// the project is whole, and takes both back.
+// TestFeaturesInAnyOrder adds every pair of features in both orders, checks the project,
+// and removes both.
 func TestFeaturesInAnyOrder(t *testing.T) {
 	t.Parallel()
 	for i, one := range features() {
@@ -40,7 +40,7 @@ func TestFeaturesInAnyOrder(t *testing.T) {
 					continue
 				}
 				out := p.nexios(append([]string{"add"}, strings.Fields(other)...)...)
-				if j == i+1 { // what one adds does not depend on the other: a few are compiled
+				if j == i+1 { // additions do not depend on each other: a few are compiled
 					p.run("go", "vet", "./...")
 				}
 				if !strings.Contains(out, "nothing to do") {
@@ -57,10 +57,9 @@ func TestFeaturesInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAuthComesToResources adds auth to a project that has resources already:
-// they stay as they are, and one that asks for it gets guards. Further ways to log
-// in come later.
-func TestAuthComesToResources(t *testing.T) {
+// TestAddAuthToResources adds auth to a project that has resources: they do not change
+// unless guards are requested. More login methods are added later.
+func TestAddAuthToResources(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	p.nexios("add", "resource", "tag", "name:string:unique")
@@ -68,10 +67,10 @@ func TestAuthComesToResources(t *testing.T) {
 	p.nexios("add", "auth", "--with", "totp,apikeys")
 	p.nexios("add", "resource", "note", "body:text", "open:bool:default=false", "--owner", "--public", "open")
 	if text := p.read("internal/tags/tags.go"); text != before["internal/tags/tags.go"] {
-		t.Errorf("nobody asked for guards on tags:\n%s", text)
+		t.Errorf("unrequested guards on tags:\n%s", text)
 	}
 	if text := p.read("internal/notes/notes.go"); !strings.Contains(text, ".Guard(auth.User())") {
-		t.Errorf("notes belong to users and have no guards:\n%s", text)
+		t.Errorf("no guards on notes, which belong to users:\n%s", text)
 	}
 	p.clean()
 	p.test("notes", "tags", "app")
@@ -85,14 +84,14 @@ func TestAuthComesToResources(t *testing.T) {
 	sameTree(t, before, p.tree())
 }
 
-// TestResourcesOfOrganisations adds resources whose rows belong to organisations,
-// with every kind of relation. Their generated tests try every way from one to
-// another, and fail when the rule is taken out.
+// TestResourcesOfOrganisations adds resources whose rows belong to organisations, with
+// every kind of relation. Their generated tests cover all relations, and fail if the rule
+// is removed.
 func TestResourcesOfOrganisations(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	if out, code := p.try(tool, "add", "resource", "team", "name:string", "--organisation"); code != 2 || !strings.Contains(out, "try:   nexios add organisations") {
-		t.Errorf("without organisations it exits with %d\n%s", code, out)
+		t.Errorf("exit %d without organisations\n%s", code, out)
 	}
 	p.nexios("add", "organisations")
 	trees := []map[string]string{p.tree()}
@@ -122,7 +121,7 @@ func TestResourcesOfOrganisations(t *testing.T) {
 		}
 	}
 	if out, code := p.try(tool, "remove", "organisations"); code != 2 {
-		t.Errorf("organisations go though resources need them: exit %d\n%s", code, out)
+		t.Errorf("organisations removed though resources need them: exit %d\n%s", code, out)
 	}
 	p.clean()
 	p.test("labels", "projects", "tasks", "visits", "app")
@@ -139,7 +138,7 @@ func TestResourcesOfOrganisations(t *testing.T) {
 		p.write(file, without.Replace(text))
 		p.run("go", "vet", "./internal/labels")
 		if out, code := p.try("go", "test", "./internal/labels"); code == 0 {
-			t.Errorf("the tests pass without what %s says\n%s", file, out)
+			t.Errorf("the tests pass without the rule in %s\n%s", file, out)
 		}
 		p.write(file, text)
 	}
@@ -149,13 +148,13 @@ func TestResourcesOfOrganisations(t *testing.T) {
 	}
 }
 
-// TestResourcesAttachUploads adds resources with fields for uploads, by whose
-// columns the uploads know which of them are used, and takes them back.
+// TestResourcesAttachUploads adds resources with fields for uploads, whose columns are
+// registered as references to uploads, and removes them.
 func TestResourcesAttachUploads(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	if out, code := p.try(tool, "add", "resource", "profile", "avatar:file"); code != 2 || !strings.Contains(out, "try:   nexios add uploads") {
-		t.Errorf("without uploads it exits with %d\n%s", code, out)
+		t.Errorf("exit %d without uploads\n%s", code, out)
 	}
 	p.nexios("add", "uploads")
 	without := p.tree()
@@ -168,7 +167,7 @@ func TestResourcesAttachUploads(t *testing.T) {
 	const both = "\t\t{Table: \"profiles\", Name: \"avatar\", Rows: model.Profile{}},\n\t\t{Table: \"profiles\", Name: \"cover\", Rows: model.Profile{}},\n" +
 		"\t\t{Table: \"paper\", Name: \"page\"},\n\t\t{Table: \"contracts\", Name: \"text\", Rows: model.Contract{}},\n"
 	if text := p.read("internal/uploads/uploads.go"); !strings.Contains(text, both) {
-		t.Errorf("not every column is known:\n%s", text)
+		t.Errorf("unregistered columns:\n%s", text)
 	}
 	p.clean()
 	p.write("internal/uploads/unused_test.go", unusedTest)
@@ -199,7 +198,7 @@ import (
 	"shop/internal/model"
 )
 
-func TestUnusedUploadsGo(t *testing.T) {
+func TestUnusedUploadsAreDeleted(t *testing.T) {
 	w := newWorld(t, files.Config{})
 	send := func(query string) string {
 		return upload(w.ada, "/api/v1/files/upload"+query, part{"a.txt", "a"}).Expect(201).JSON()["url"].(string)
@@ -223,9 +222,9 @@ func TestUnusedUploadsGo(t *testing.T) {
 	w.ada.Get(kept).Expect(200)
 }
 
-// Whoever has its name reads an upload if they may read the row that it is
-// attached to: a user their own, a member what is the organisation's.
-func TestUploadsHaveTheRuleOfTheirRows(t *testing.T) {
+// An upload is readable by those who may read the row that it is attached to: a user's
+// own, or the organisation's for its members.
+func TestUploadAccessFollowsRow(t *testing.T) {
 	w := newWorld(t, files.Config{})
 	send := func() (url string, name files.Name) {
 		url = upload(w.ada, path, part{"a.txt", "a"}).Expect(201).JSON()["url"].(string)
@@ -248,7 +247,7 @@ func TestUploadsHaveTheRuleOfTheirRows(t *testing.T) {
 		}
 	}
 	url, _ := send()
-	reads(url, w.ada, w.root) // attached to nothing yet
+	reads(url, w.ada, w.root) // not attached yet
 	url, name := send()
 	bobs := authtest.UserID(t, w.db, "bob")
 	store(&model.Profile{UserID: bobs, Avatar: name})
@@ -272,9 +271,9 @@ func TestUploadsHaveTheRuleOfTheirRows(t *testing.T) {
 }
 `
 
-// TestAuthGuardsWhatItIsAskedTo puts guards on one of two resources, one of
-// which its owner has edited, and takes them off again.
-func TestAuthGuardsWhatItIsAskedTo(t *testing.T) {
+// TestAuthGuardsSelectedResources adds guards to one of two resources, which the developer
+// has edited, and removes them again.
+func TestAuthGuardsSelectedResources(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	p.nexios("add", "resource", "tag", "name:string:unique")
@@ -283,13 +282,13 @@ func TestAuthGuardsWhatItIsAskedTo(t *testing.T) {
 	before := p.tree()
 	out := p.nexios("add", "auth", "--with", "none", "--guard", "posts", "--diff")
 	if !strings.Contains(out, ".Guard(auth.User())") {
-		t.Errorf("the diff shows no guard:\n%s", out)
+		t.Errorf("no guard in the diff:\n%s", out)
 	}
 	if text := p.read("internal/posts/posts.go"); !strings.Contains(text, ".Guard(auth.User())") || !strings.Contains(text, "// the owner's line") {
-		t.Errorf("no guards, or the owner's line is lost:\n%s", text)
+		t.Errorf("no guards, or lost the developer's line:\n%s", text)
 	}
 	if text := p.read("internal/tags/tags.go"); text != before["internal/tags/tags.go"] {
-		t.Errorf("nobody asked for guards on tags:\n%s", text)
+		t.Errorf("unrequested guards on tags:\n%s", text)
 	}
 	p.clean()
 	p.test("posts", "tags", "app")
@@ -297,11 +296,11 @@ func TestAuthGuardsWhatItIsAskedTo(t *testing.T) {
 	sameTree(t, before, p.tree())
 }
 
-// TestAHundredResources sees that a large project builds, and that its map
-// still reads well: one line a room.
-func TestAHundredResources(t *testing.T) {
+// TestManyResources checks that a large project builds, and that its list of modules has
+// one line per resource.
+func TestManyResources(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it compiles a hundred rooms")
+		t.Skip("compiles a hundred packages")
 	}
 	t.Parallel()
 	p := newProject(t, "large")
@@ -312,6 +311,6 @@ func TestAHundredResources(t *testing.T) {
 	p.test("app", "thing0xes", "thing50xes", "thing99xes")
 	text := p.read("internal/app/modules.go")
 	if rooms := strings.Count(text, "Module(gdb).Under(api),\n"); rooms != 100 {
-		t.Errorf("the map has %d rooms:\n%s", rooms, text)
+		t.Errorf("the list has %d modules:\n%s", rooms, text)
 	}
 }

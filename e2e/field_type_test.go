@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// TestAFieldTypeIsTwoFiles adds the field type money as a contributor would: one
-// file in the engine, one in the runtime, and its row in the table. Every layer
-// then knows it: help, model, bodies, filters, migration, OpenAPI and tests.
-func TestAFieldTypeIsTwoFiles(t *testing.T) {
+// TestAddFieldType adds the field type money as a contributor would: one file in the
+// engine, one in the runtime, and a row in the table. All layers support it then: help,
+// model, bodies, filters, migration, OpenAPI and tests.
+func TestAddFieldType(t *testing.T) {
 	t.Parallel()
 	p := project{t: t, dir: t.TempDir()}
 	money := filepath.Join(p.dir, filepath.Base(tool))
@@ -38,7 +38,7 @@ func TestAFieldTypeIsTwoFiles(t *testing.T) {
 	}
 	price := document.Components.Schemas["Item"].Properties["price"]
 	if price["type"] != "string" || !strings.Contains(price["pattern"].(string), "{1,2}") {
-		t.Errorf("the document describes a price as %v", price)
+		t.Errorf("the schema of price is %v", price)
 	}
 	var filters int
 	for _, parameter := range document.Paths["/api/v1/items"]["get"].Parameters {
@@ -51,11 +51,11 @@ func TestAFieldTypeIsTwoFiles(t *testing.T) {
 	}
 	out, code := p.try(money, "add", "resource", "broken", "price:money:min=cheap")
 	if code == 0 || !strings.Contains(out, "is not an amount such as 12.50") {
-		t.Errorf("exit %d of a minimum that is no amount:\n%s", code, out)
+		t.Errorf("exit %d for an invalid minimum:\n%s", code, out)
 	}
 }
 
-// buildWithMoney builds the tool with the files of testdata/money among its own.
+// buildWithMoney builds the tool with the files of testdata/money added.
 func buildWithMoney(t *testing.T, to string) {
 	t.Helper()
 	root, err := filepath.Abs("..")
@@ -63,7 +63,7 @@ func buildWithMoney(t *testing.T, to string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	// Each is read here, so that Go knows what the result of the test depends on.
+	// Reading the files here makes Go's test cache depend on them.
 	add := func(name, from string, change func(string) string) (at, copied string) {
 		text, err := os.ReadFile(from)
 		if err != nil {
@@ -87,7 +87,7 @@ func buildWithMoney(t *testing.T, to string) {
 	at, copied := add("scaffold/spec/types.go", "../scaffold/spec/types.go", func(text string) string {
 		const first = "\treturn []Type{\n"
 		if !strings.Contains(text, first) {
-			t.Fatal("the table of field types begins in another way")
+			t.Fatal("the table of field types was not found")
 		}
 		return strings.Replace(text, first, first+"\t\tmoney(),\n", 1)
 	})

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// golden is the guide project as it is generated: what a change to a template
-// changes for users. Its own copy of the runtime is left out, and the secret.
+// golden is the guide project as generated, to show the effect of template changes on
+// users. It excludes the copy of the runtime, and the secret.
 const golden = "testdata/golden"
 
-// guide makes the guide project at the time that the golden one was made.
+// guide creates the guide project with the timestamp of the golden one.
 func guide(t testing.TB) project {
 	t.Helper()
 	return project{t: t, env: []string{"SOURCE_DATE_EPOCH=1767225600"}}.new("blog", "--preset", "guide") // 2026-01-01
@@ -46,7 +46,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGuidePasses builds, lints and tests the guide as its owner would.
+// TestGuidePasses builds, lints and tests the guide as a developer would.
 func TestGuidePasses(t *testing.T) {
 	t.Parallel()
 	p := guide(t)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestHelpCompiles does in the guide what help shows of Go code: an endpoint by hand,
-// a cached result and a test.
+// TestHelpCompiles applies the Go code in the help texts to the guide: a handwritten
+// endpoint, a cached result and a test.
 func TestHelpCompiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a project")

@@ -10,23 +10,23 @@ import (
 
 const toolkit = "github.com/nexios-go/nexios"
 
-// rules say what a package may import of ours and of the named libraries. They
-// speak of what is shipped; tests may reach further.
+// rules restrict which of our packages and of the named libraries a package may import,
+// excluding its tests.
 var rules = []struct {
 	name  string
-	of    func(pkg string) bool // packages the rule is for
+	of    func(pkg string) bool // packages that the rule applies to
 	never func(path string) bool
 }{
-	{"the runtime knows nothing of the toolkit", in("runtime"), func(path string) bool {
+	{"the runtime does not import the toolkit", in("runtime"), func(path string) bool {
 		return ours(path) && !in("runtime")(path)
 	}},
-	{"the database knows no web", in("runtime/db"), func(path string) bool {
+	{"runtime/db does not depend on the web", in("runtime/db"), func(path string) bool {
 		return strings.HasPrefix(path, "github.com/gin-gonic/") || in("runtime/web")(path)
 	}},
-	{"the engine knows neither templates nor commands", in("scaffold"), func(path string) bool {
+	{"the engine imports neither templates nor commands", in("scaffold"), func(path string) bool {
 		return in("templates")(path) || in("cmd")(path) || in("runtime")(path)
 	}},
-	{"templates know no commands", in("templates"), in("cmd")},
+	{"templates do not import commands", in("templates"), in("cmd")},
 	{"only scaffold/apply touches the system", func(pkg string) bool {
 		return in("scaffold")(pkg) && pkg != toolkit+"/scaffold/apply"
 	}, anyOf("os", "os/exec", "path/filepath", "net", "syscall")},
@@ -35,9 +35,9 @@ var rules = []struct {
 	}, func(path string) bool {
 		return strings.HasPrefix(path, "github.com/gin-gonic/") || strings.HasPrefix(path, "gorm.io/") || strings.HasPrefix(path, "github.com/golang-jwt/")
 	}},
-	{"the dev server builds without its proxy", in("cmd/nexios/reload/build"), in("cmd/nexios/reload/proxy")},
-	{"the dev server's proxy knows no builds", in("cmd/nexios/reload/proxy"), in("cmd/nexios/reload/build")},
-	{"the dev server's processes know neither", in("cmd/nexios/reload/process"), func(path string) bool {
+	{"the builds of the dev server do not import its proxy", in("cmd/nexios/reload/build"), in("cmd/nexios/reload/proxy")},
+	{"the proxy of the dev server does not import its builds", in("cmd/nexios/reload/proxy"), in("cmd/nexios/reload/build")},
+	{"the processes of the dev server import neither", in("cmd/nexios/reload/process"), func(path string) bool {
 		return in("cmd/nexios/reload/build")(path) || in("cmd/nexios/reload/proxy")(path)
 	}},
 	{"cobra and the terminal stay in cmd", func(pkg string) bool { return !in("cmd")(pkg) && !in("e2e")(pkg) }, func(path string) bool {
@@ -94,7 +94,7 @@ func TestImportRules(t *testing.T) {
 	}
 	for _, rule := range rules {
 		if !seen[rule.name] {
-			t.Errorf("no package falls under the rule %q: is its folder still called so?", rule.name)
+			t.Errorf("no package matches the rule %q: was its folder renamed?", rule.name)
 		}
 	}
 }

@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-var commandKills = flag.Int("kills", 1, "how often TestKilledCommands kills each command")
+var commandKills = flag.Int("kills", 1, "number of times that TestKilledCommands kills each command")
 
-// TestKilledCommands kills what changes a project beside add and new, each on a copy of
-// its project: once another command has run, and was undone, the copy is as before or as
-// after.
+// TestKilledCommands kills the commands that change a project other than add and new, each
+// on a copy of its project: once another command has run, and was undone, the copy is as
+// before or as after.
 func TestKilledCommands(t *testing.T) {
 	t.Parallel()
 	grown := shop(t)
 	grown.nexios("add", "index", "product", "status,price")
-	grown.mine("internal/products/products.go", "func (h handler) remove(", "// ours is ours.\nfunc (h handler) ours() {}\n\nfunc (h handler) remove(")
+	grown.edit("internal/products/products.go", "func (h handler) remove(", "// ours is ours.\nfunc (h handler) ours() {}\n\nfunc (h handler) remove(")
 	older := shop(t)
-	older.mine("nexios.json", `"nexios": "`, `"nexios": "0.0.1-`)
+	older.edit("nexios.json", `"nexios": "`, `"nexios": "0.0.1-`)
 	older.older("internal/products/products.go", "// Module", "// Old.\n//\n// Module")
 	older.older("main.go", "package main", "// Command shop is old.\npackage main")
 	older.write(".nexios/runtime/gone.go", "package runtime\n")
@@ -85,18 +85,18 @@ func TestKilledCommands(t *testing.T) {
 		after := settled(whole)
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
 		for n := range *commandKills {
-			delay := took/3 + time.Duration(random.Int64N(int64(took))) // it reads first
+			delay := took/3 + time.Duration(random.Int64N(int64(took))) // reading takes the first third
 			p := c.in.copied()
-			p.env = append(slices.Clip(p.env), "SOURCE_DATE_EPOCH=1795256100") // as try has it
+			p.env = append(slices.Clip(p.env), "SOURCE_DATE_EPOCH=1795256100") // as in environment
 			p.killed(delay, words...)
 			next := []string{"add", "migration", "look-again", "--yes"}
-			if c.command == "client ts" { // no part of the project: the same again ends it
+			if c.command == "client ts" { // not part of the project: repeating the command completes it
 				p.nexios(words...)
 			}
 			switch out, code := p.try(tool, next...); {
 			case code == 0:
 				p.nexios("undo", "--yes")
-			case c.command != "upgrade" && c.command != "merge": // without which others do nothing but mend
+			case c.command != "upgrade" && c.command != "merge": // without these, other commands only recover
 				t.Fatalf("%s, kill %d after %v: the next command exits with %d\n%s", c.command, n, delay, code, out)
 			}
 			switch got := settled(p); {
@@ -110,10 +110,10 @@ func TestKilledCommands(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d times as before, %d times as after", reverted, kept)
+	t.Logf("%d reverted, %d completed", reverted, kept)
 }
 
-// copied is the project in another folder.
+// copied copies the project to another folder.
 func (p project) copied() project {
 	p.t.Helper()
 	dir := filepath.Join(p.t.TempDir(), "shop")

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// kills is how often each command is killed, and seed decides when: a moment
-// within the time that it takes when nobody kills it.
+// kills is the number of times each command is killed, at a random moment within its usual
+// duration; seed seeds the random numbers.
 const (
 	kills = 40
 	seed  = 20261121
 )
 
-// TestKilledAdd kills `nexios add` at some moment; once another command that
-// writes has run, the project is as before or as after.
+// TestKilledAdd kills `nexios add`; once another command that writes has run, the project
+// is as before or as after.
 func TestKilledAdd(t *testing.T) {
 	t.Parallel()
 	p := shop(t)
@@ -53,16 +53,16 @@ func TestKilledAdd(t *testing.T) {
 			t.Fatalf("seed %d, kill %d after %v: the project is neither as before nor as after", seed, n, delay)
 		}
 	}
-	t.Logf("seed %d, %d kills within %v: %d times as before, %d times as after", seed, kills, took+took/4, reverted, kept)
+	t.Logf("seed %d, %d kills within %v: %d reverted, %d completed", seed, kills, took+took/4, reverted, kept)
 }
 
-// TestKilledNew kills `nexios new`; the same command again ends with the whole
-// project, and with nothing beside it.
+// TestKilledNew kills `nexios new`; repeating the command creates the complete project,
+// and leaves nothing else behind.
 func TestKilledNew(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		there bool // the folder is, and is empty
+		there bool // an empty folder exists
 	}{{"where nothing is", false}, {"in an empty folder", true}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,10 +91,10 @@ func TestKilledNew(t *testing.T) {
 				prepare()
 				delay := time.Duration(random.Int64N(int64(took + took/4)))
 				parent.killed(delay, command...)
-				parent.try(tool, command...) // which refuses a project that is there
+				parent.try(tool, command...) // fails for an existing project
 				if got := settled(parent); !reflect.DeepEqual(got, after) {
 					sameTree(t, after, got)
-					t.Fatalf("seed %d, kill %d after %v: there is a part of a project", seed, n, delay)
+					t.Fatalf("seed %d, kill %d after %v: incomplete project", seed, n, delay)
 				}
 			}
 			t.Logf("seed %d, %d kills within %v", seed, kills, took+took/4)
@@ -111,15 +111,15 @@ func (p project) killed(delay time.Duration, args ...string) {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	time.Sleep(delay) // the moment is what is tested
+	time.Sleep(delay) // the moment is the subject of the test
 	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatal(err)
 	}
-	_ = cmd.Wait() // killed or done: the tree tells
+	_ = cmd.Wait() // killed or done: the tree shows which
 }
 
-// settled is every file of the project but what undo remembers, and but the
-// secret, which every new project has its own of.
+// settled returns every file of the project except the journal of undo and the secret,
+// which differs between projects.
 func settled(p project) map[string]string {
 	p.t.Helper()
 	files := p.tree()

@@ -15,14 +15,14 @@ import (
 	"testing"
 )
 
-// largeFile is the variable that says how many MiB the file of TestLargeFiles
-// has; they are needed on disk too. 2048 is what the guide promises:
+// largeFile is the variable with the size in MiB of the file of TestLargeFiles, which also
+// needs that much disk space. The guide promises 2048:
 //
 //	NEXIOS_TEST_LARGE_FILE=2048 go test ./e2e -run TestLargeFiles -v
 const largeFile = "NEXIOS_TEST_LARGE_FILE"
 
-// A file goes up and comes down again, and the program that serves it needs less
-// than 32 MiB more for that, however large the file is.
+// A file is uploaded and downloaded, and the server needs less than 32 MiB of additional
+// memory, whatever the size of the file.
 func TestLargeFiles(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the most memory that a program had is read from /proc, which only Linux has")
@@ -31,7 +31,7 @@ func TestLargeFiles(t *testing.T) {
 	if text := os.Getenv(largeFile); text != "" {
 		var err error
 		if mib, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s is %q, no number of MiB", largeFile, text)
+			t.Fatalf("%s is %q, not a number of MiB", largeFile, text)
 		}
 	}
 	size := int64(mib) << 20
@@ -41,7 +41,7 @@ func TestLargeFiles(t *testing.T) {
 	before := s.resident(t, "VmRSS")
 	t.Logf("%d MiB in memory at first", before>>20)
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.process.Process.Pid), []byte("5"), 0o600); err != nil {
-		t.Fatal(err) // 5 makes VmHWM begin anew
+		t.Fatal(err) // 5 resets VmHWM
 	}
 
 	var frame bytes.Buffer
@@ -54,13 +54,13 @@ func TestLargeFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	sent, came := sha256.New(), sha256.New()
-	content := io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{}), size), sent) // nothing that compresses
+	content := io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{}), size), sent) // incompressible
 	body := io.MultiReader(bytes.NewReader(frame.Bytes()[:head]), content, bytes.NewReader(frame.Bytes()[head:]))
 	a := ada.with("Content-Type", form.FormDataContentType()).do(http.MethodPost, apiBase+"/files/upload", body).want(201)
 	if got := a.json()["size"]; got != float64(size) {
-		t.Errorf("%v of %d bytes went up", got, size)
+		t.Errorf("uploaded %v of %d bytes", got, size)
 	}
-	t.Logf("%d MiB at most while %d MiB went up", s.resident(t, "VmHWM")>>20, mib)
+	t.Logf("at most %d MiB during the upload of %d MiB", s.resident(t, "VmHWM")>>20, mib)
 
 	response, err := http.Get(s.url + a.text("url"))
 	if err != nil {
@@ -68,16 +68,16 @@ func TestLargeFiles(t *testing.T) {
 	}
 	defer response.Body.Close()
 	if n, err := io.Copy(came, response.Body); err != nil || n != size || !bytes.Equal(came.Sum(nil), sent.Sum(nil)) {
-		t.Errorf("%d of %d bytes came down, %v, or others", n, size, err)
+		t.Errorf("downloaded %d of %d bytes, %v, or different ones", n, size, err)
 	}
 	most := s.resident(t, "VmHWM")
-	t.Logf("%d MiB at most until it had come down", most>>20)
+	t.Logf("at most %d MiB during the download", most>>20)
 	if most-before >= limit {
-		t.Errorf("%d MiB more were in memory at once for a file of %d MiB", (most-before)>>20, mib)
+		t.Errorf("%d MiB of additional memory for a file of %d MiB", (most-before)>>20, mib)
 	}
 }
 
-// resident is a line of what Linux says of the server's memory, in bytes.
+// resident returns a memory figure of the server from /proc, in bytes.
 func (s *server) resident(t testing.TB, line string) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))

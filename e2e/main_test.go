@@ -17,9 +17,9 @@ import (
 	"github.com/nexios-go/nexios/e2e/testprogram"
 )
 
-var update = flag.Bool("update", false, "write the golden project anew")
+var update = flag.Bool("update", false, "rewrite the golden project")
 
-// Built once: nexios itself, and the linter of generated code.
+// Built once: nexios, and the linter of generated code.
 var tool, linter string
 
 func TestMain(m *testing.M) {
@@ -34,15 +34,15 @@ func withTool(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	// Projects are built without a network (see try), from what is asked for here:
-	// on a new machine the cache has only what was compiled so far.
+	// Projects are built without a network (see try), so download all modules first: on a
+	// new machine the cache has only those compiled so far.
 	download := exec.Command("go", "mod", "download")
 	download.Dir = ".."
 	if out, err := download.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "the modules cannot be downloaded: %v\n%s", err, out)
 		return 1
 	}
-	if err := os.Setenv("NEXIOS_CHECK", "off"); err != nil { // the tests build for themselves
+	if err := os.Setenv("NEXIOS_CHECK", "off"); err != nil { // the tests build themselves
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -70,20 +70,20 @@ func withTool(m *testing.M) int {
 type project struct {
 	t   testing.TB
 	dir string
-	env []string // beyond the test's own environment
+	env []string // in addition to the test's own environment
 }
 
-// newProject makes a project with `nexios new`.
+// newProject creates a project with `nexios new`.
 func newProject(t testing.TB, name string, flags ...string) project {
 	t.Helper()
 	return project{t: t}.new(name, flags...)
 }
 
-// new makes a project in a temporary folder, with p's environment.
+// new creates a project in a temporary folder, with p's environment.
 func (p project) new(name string, flags ...string) project {
 	p.t.Helper()
-	// Go gives the result of a test from its cache while the folders that it read
-	// are the same; what else the tool is made of, this package imports.
+	// Go caches the result of a test while the folders that it read are unchanged; this
+	// package imports the other sources of the tool.
 	if err := filepath.WalkDir("../cmd", func(_ string, _ os.DirEntry, err error) error { return err }); err != nil {
 		p.t.Fatal(err)
 	}
@@ -122,16 +122,15 @@ func (p project) try(name string, args ...string) (string, int) {
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-// environment is that of commands in the project. No network: everything that a new
-// project needs is in the cache. What is compiled knows nothing of its folder, and
-// migrations are made at one time, so that what one project has compiled serves all
-// others: each has the runtime.
+// environment returns the environment of commands in the project. They have no network:
+// the cache has everything that a new project needs. Builds do not depend on the folder,
+// and all migrations have the same timestamp, so all projects share one build cache.
 func (p project) environment() []string {
 	return append(append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=readonly -trimpath -ldflags=-s -vet=off", "GOWORK=off",
 		"SOURCE_DATE_EPOCH=1795256100"), p.env...) // 2026-11-21, later than the runtime's migrations
 }
 
-// test runs the tests of packages below internal, by name, or of the whole project.
+// test runs the tests of the named packages below internal, or of the complete project.
 func (p project) test(packages ...string) {
 	p.t.Helper()
 	program := filepath.Join(p.t.TempDir(), "all.test")
@@ -171,7 +170,7 @@ func (p project) clean() {
 	p.run(linter, "./...")
 }
 
-// tree returns every file of the project but those of git and of the build.
+// tree returns every file of the project except those of git and of the build.
 func (p project) tree() map[string]string {
 	p.t.Helper()
 	files := map[string]string{}

@@ -14,10 +14,9 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// TestAgentChangesTheProject has a client of the Model Context Protocol read a
-// project, see a plan, apply it, run the tests that came with it, and take it
-// all back.
-func TestAgentChangesTheProject(t *testing.T) {
+// TestMCP has a client of the Model Context Protocol read a project, view a plan, apply
+// it, run the generated tests, and undo it.
+func TestMCP(t *testing.T) {
 	p := project{t: t, dir: filepath.Join(t.TempDir(), "shop")}
 	if err := os.Mkdir(p.dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -58,7 +57,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 	refused := func(name string, arguments map[string]any, want string) {
 		t.Helper()
 		if text, ok := try(name, arguments); ok || !strings.Contains(text, want) {
-			t.Errorf("%s %v is not refused for %q:\n%s", name, arguments, want, text)
+			t.Errorf("%s %v: no error %q:\n%s", name, arguments, want, text)
 		}
 	}
 	var before map[string]string
@@ -67,12 +66,12 @@ func TestAgentChangesTheProject(t *testing.T) {
 		after := p.tree()
 		for name, text := range after {
 			if !strings.HasPrefix(name, ".nexios/undo/") && before[name] != text {
-				t.Errorf("%s: %s is another", when, name)
+				t.Errorf("%s: %s differs", when, name)
 			}
 		}
 		for name := range before {
 			if _, ok := after[name]; !ok {
-				t.Errorf("%s: %s is gone", when, name)
+				t.Errorf("%s: %s is missing", when, name)
 			}
 		}
 	}
@@ -84,10 +83,10 @@ func TestAgentChangesTheProject(t *testing.T) {
 		unchanged("a plan was shown")
 		found := id.FindStringSubmatch(text)
 		if found == nil {
-			t.Fatalf("a plan has no id:\n%s", text)
+			t.Fatalf("plan without id:\n%s", text)
 		}
 		if made[found[1]] {
-			t.Errorf("two plans are called %s", found[1])
+			t.Errorf("two plans have the id %s", found[1])
 		}
 		made[found[1]] = true
 		return map[string]any{"plan": found[1]}
@@ -102,7 +101,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 		names = append(names, one.Name)
 	}
 	if got := strings.Join(names, " "); got != "apply dev docs openapi plan routes schema test undo" {
-		t.Errorf("the tools are %s", got)
+		t.Errorf("tools: %s", got)
 	}
 	refused("schema", nil, "this is not a nexios project")
 	p.nexios("new", "shop", "--dir", ".", "--no-git")
@@ -140,7 +139,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 
 	text := call("plan", map[string]any{"words": []string{"client", "ts", "--out", "web/api.ts"}}, "create     web/api.ts")
 	if _, ok := p.tree()["web/api.ts"]; ok {
-		t.Error("a plan writes the client")
+		t.Error("viewing a plan wrote the client")
 	}
 	call("apply", map[string]any{"plan": id.FindStringSubmatch(text)[1]}, "create     web/api.ts")
 	if !strings.Contains(p.read("web/api.ts"), "createProduct(") {
@@ -152,8 +151,8 @@ func TestAgentChangesTheProject(t *testing.T) {
 	call("apply", map[string]any{"plan": id.FindStringSubmatch(text)[1]}, "undone")
 	unchanged("it was taken back")
 
-	// Tables that are there: the catalog is read, and nothing is marked before a plan
-	// that says so is applied.
+	// Existing tables: the catalog is read, and the baseline is marked only when a plan
+	// with it is applied.
 	legacy := "sqlite:" + filepath.Join(p.dir, "data", "shop.db")
 	gdb, err := db.Open(legacy, db.Options{})
 	if err != nil {
@@ -173,7 +172,7 @@ func TestAgentChangesTheProject(t *testing.T) {
 	}
 	text = call("plan", map[string]any{"words": []string{"adopt", "parts"}}, "create     internal/parts/parts.go", "is also marked as applied in the database")
 	if unchanged("a plan to adopt was shown"); marked() != 0 {
-		t.Error("a plan marks the baseline")
+		t.Error("viewing a plan marked the baseline")
 	}
 	call("apply", map[string]any{"plan": id.FindStringSubmatch(text)[1]}, "create     internal/parts/parts.go", "is marked as applied")
 	if marked() != 1 {
@@ -190,8 +189,8 @@ func TestAgentChangesTheProject(t *testing.T) {
 	d.request("GET", "/nothing")
 	call("dev", nil, `"url": "`+d.url+`"`, `"path": "/nothing"`, `"status": 404`)
 	p.env = append(p.env, "ADDR="+strings.TrimPrefix(d.url, "http://"))
-	if told := p.nexios("doctor"); !strings.Contains(told, "is served by nexios dev of this project") {
-		t.Errorf("doctor says\n%s", told)
+	if out := p.nexios("doctor"); !strings.Contains(out, "is served by nexios dev of this project") {
+		t.Errorf("doctor:\n%s", out)
 	}
 	p.write("main.go", p.read("main.go")+"\nvar broken = nothing\n")
 	d.wait("a failed build", func(e devEvent) bool { return e.Event == "failed" })

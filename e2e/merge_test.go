@@ -11,7 +11,7 @@ import (
 
 var pairs = flag.Bool("pairs", false, "build every pair of merged branches")
 
-// branches are what two developers do, each on a branch of their own.
+// branches returns the changes of developers, each on its own branch.
 func branches() []string {
 	return strings.Split(strings.TrimSpace(`
 add resource note body:text
@@ -40,7 +40,7 @@ edit internal/posts/posts.go
 `), "\n")
 }
 
-// repository is a project in a repository, on its branch main.
+// repository returns a project in a git repository, on the branch main.
 func repository(t *testing.T) project {
 	t.Helper()
 	p := newProject(t, "shop")
@@ -55,7 +55,7 @@ func repository(t *testing.T) project {
 	return p
 }
 
-// team is one with a branch for each of branches.
+// team returns a repository with a branch for each of branches.
 func team(t *testing.T) project {
 	t.Helper()
 	p := repository(t)
@@ -75,7 +75,7 @@ func (p project) commit(message string) {
 	p.run("git", "commit", "--quiet", "--no-gpg-sign", "--message="+message)
 }
 
-// say runs a command, or edits a file as its owner does.
+// say runs a command, or edits a file.
 func (p project) say(command string) {
 	p.t.Helper()
 	words := strings.Fields(command)
@@ -92,20 +92,20 @@ func (p project) say(command string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	mine := strings.NewReplacer(
+	edited := strings.NewReplacer(
 		"\nfunc (h handler) list", "\n// least is the fewest views that count.\nconst least = 0\n\nfunc (h handler) list",
 		"\treturn db.List", "\ttx = tx.Where(\"id > ?\", least)\n\treturn db.List",
 	).Replace(string(text))
-	if mine == string(text) {
-		p.t.Fatalf("no place for an edit in\n%s", text)
+	if edited == string(text) {
+		p.t.Fatalf("cannot edit\n%s", text)
 	}
-	if err := os.WriteFile(name, []byte(mine), 0o644); err != nil {
+	if err := os.WriteFile(name, []byte(edited), 0o644); err != nil {
 		p.t.Fatal(err)
 	}
 	p.write("internal/posts/most.go", "package posts\n\nimport \"shop/internal/model\"\n\n// most is the most views of a post.\nfunc (h handler) most(post model.Post) int64 { return int64(post.ID) }\n")
 }
 
-// conflicting reports whether only a person can decide what two branches make.
+// conflicting reports whether two branches have a conflict that a person has to resolve.
 func conflicting(one, other string) bool {
 	for _, pair := range [][2]string{
 		{"rename field post views seen", "remove field post views"},
@@ -119,8 +119,8 @@ func conflicting(one, other string) bool {
 	return false
 }
 
-// dangling reports whether an older version of the API uses what the other branch
-// takes away, so that its owner has to edit it.
+// dangling reports whether an older version of the API uses what the other branch removes,
+// so that the developer has to edit it.
 func dangling(one, other string) bool {
 	versioned := "api version v2 post"
 	for _, taken := range []string{"rename field post title headline", "rename field post views seen", "remove field post views"} {
@@ -131,9 +131,9 @@ func dangling(one, other string) bool {
 	return false
 }
 
-// TestMergeBranches merges every two branches, with nexios as git's merge driver
-// and without: one project comes of it, which a newer command finds nothing to
-// mend in. All of them together make a project that builds, with a database.
+// TestMergeBranches merges every pair of branches, with and without nexios as git's merge
+// driver: the result is a consistent project, in which an upgrade changes nothing. All of
+// them together make a project that builds, with a database.
 func TestMergeBranches(t *testing.T) {
 	t.Parallel()
 	p := team(t)
@@ -157,21 +157,21 @@ func TestMergeBranches(t *testing.T) {
 						clean++
 					}
 				}
-				mended, refused := p.try(tool, "merge", "--yes")
+				merged, refused := p.try(tool, "merge", "--yes")
 				if conflicting(one, other) {
 					if refused != 2 {
-						t.Errorf("%s: exit %d\n%s", name, refused, mended)
+						t.Errorf("%s: exit %d\n%s", name, refused, merged)
 					}
 					p.run("git", "reset", "--quiet", "--hard")
 					continue
 				}
 				if refused != 0 {
-					t.Errorf("%s (driver %v): exit %d\n%s\n%s", name, driver, refused, out, mended)
+					t.Errorf("%s (driver %v): exit %d\n%s\n%s", name, driver, refused, out, merged)
 					p.run("git", "reset", "--quiet", "--hard")
 					p.run("git", "clean", "--quiet", "-fd")
 					continue
 				}
-				p.mended(name, j)
+				p.commitMerge(name, j)
 				if dangling(one, other) {
 					continue
 				}
@@ -185,7 +185,7 @@ func TestMergeBranches(t *testing.T) {
 	}
 	t.Logf("%d of %d merges were clean", clean, all)
 	if clean < all*3/4 {
-		t.Error("too few")
+		t.Error("too few clean merges")
 	}
 
 	p.nexios("merge", "--install")
@@ -200,7 +200,7 @@ func TestMergeBranches(t *testing.T) {
 		if out, code := p.try(tool, "merge", "--yes"); code != 0 {
 			t.Fatalf("%s: exit %d\n%s", strings.Join(merged, "\n"), code, out)
 		}
-		p.mended(strings.Join(merged, "\n"), i)
+		p.commitMerge(strings.Join(merged, "\n"), i)
 	}
 	p.run("go", "vet", "./...")
 	p.run("go", "run", ".", "migrate", "up")
@@ -209,17 +209,17 @@ func TestMergeBranches(t *testing.T) {
 	p.test()
 }
 
-// mended commits a merge, in which nothing is left to be done.
-func (p project) mended(name string, branch int) {
+// commitMerge commits a merge, and checks that nothing is left to do.
+func (p project) commitMerge(name string, branch int) {
 	p.t.Helper()
 	p.run("git", "add", "--all")
 	p.try("git", "commit", "--quiet", "--no-gpg-sign", "--message=merged")
 	p.run("git", "merge-base", "--is-ancestor", fmt.Sprint("b", branch), "HEAD")
 	if left, code := p.try("git", "grep", "-n", "-E", "^(<<<<<<<|>>>>>>>) "); code == 0 {
-		p.t.Errorf("%s: markers are left\n%s", name, left)
+		p.t.Errorf("%s: conflict markers\n%s", name, left)
 	}
 	if out := p.nexios("upgrade", "--yes"); !strings.Contains(out, "nothing to do") {
-		p.t.Errorf("%s: an upgrade has something to do\n%s", name, out)
+		p.t.Errorf("%s: an upgrade changes something\n%s", name, out)
 	}
 	if out := p.run("gofmt", "-l", "internal"); out != "" {
 		p.t.Errorf("%s: not formatted: %s", name, out)

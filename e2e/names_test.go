@@ -11,10 +11,9 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// TestRoomsDoNotClashWithTheApp: the package of a resource is imported into
-// internal/app, so nothing that is declared there may have its name, unless no
-// resource can have it.
-func TestRoomsDoNotClashWithTheApp(t *testing.T) {
+// TestResourceNamesDoNotClashWithApp: the package of a resource is imported into
+// internal/app, so nothing declared there may have a name that a resource can have.
+func TestResourceNamesDoNotClashWithApp(t *testing.T) {
 	t.Parallel()
 	const dir = "testdata/golden/internal/app"
 	entries, err := os.ReadDir(dir)
@@ -45,7 +44,7 @@ func TestRoomsDoNotClashWithTheApp(t *testing.T) {
 				return false
 			}
 			if name == "" || name != strings.ToLower(name) {
-				return true // no package is called so
+				return true // not a valid package name
 			}
 			declared++
 			r, err := spec.ParseResource(spec.Resource{Name: "thing", Plural: name, Fields: []string{"title:string"}})
@@ -56,6 +55,6 @@ func TestRoomsDoNotClashWithTheApp(t *testing.T) {
 		})
 	}
 	if declared == 0 {
-		t.Error("nothing is declared there")
+		t.Error("no declarations found")
 	}
 }

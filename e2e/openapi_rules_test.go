@@ -11,7 +11,7 @@ import (
 )
 
 // unfollowed are the rules of IBM's and of OWASP's rule sets that the documents do not
-// follow, and why: some ask for another API, some for what is not so.
+// follow, with reasons: some require another API, some do not apply.
 var unfollowed = map[string]string{
 	"ibm-anchored-patterns":                      "notblank is \\S anywhere in the text",
 	"ibm-array-attributes":                       "minItems and maxItems where a rule has them; a list that is answered may be empty",
@@ -60,13 +60,13 @@ var unfollowed = map[string]string{
 	"owasp:api9:2023-inventory-access":           "who may reach the server is not known here",
 }
 
-// strictRules holds the documents to IBM's and OWASP's rules, and tells how
-// often each that is left applies, and why.
+// strictRules checks the documents by IBM's and OWASP's rules, and logs the number of
+// violations of each unfollowed rule, and the reason.
 func strictRules(t *testing.T, tools npmTools, documents map[string]string) {
 	t.Helper()
 	counts := map[string]map[string]int{}
 	for name, at := range documents {
-		out, _ := tools.run(at, "spectral", "lint", "-r", filepath.Join(tools.dir, "strict.yaml"), "-f", "json", "--quiet", "openapi.json") // it fails where it finds something
+		out, _ := tools.run(at, "spectral", "lint", "-r", filepath.Join(tools.dir, "strict.yaml"), "-f", "json", "--quiet", "openapi.json") // it fails if there are findings
 		var found []struct{ Code string }
 		begin := strings.Index(out, "[")
 		if begin < 0 || json.NewDecoder(strings.NewReader(out[begin:])).Decode(&found) != nil {
@@ -84,7 +84,7 @@ func strictRules(t *testing.T, tools npmTools, documents map[string]string) {
 	for _, rule := range slices.Sorted(maps.Keys(counts)) {
 		why, known := unfollowed[rule]
 		if !known {
-			t.Errorf("the rule %s is broken, and nothing says why", rule)
+			t.Errorf("unexpected violation of the rule %s", rule)
 		}
 		table += fmt.Sprintf("\n%-43s", rule)
 		for _, name := range names {
@@ -95,7 +95,7 @@ func strictRules(t *testing.T, tools npmTools, documents map[string]string) {
 	t.Log(table)
 	for rule := range unfollowed {
 		if counts[rule] == nil {
-			t.Errorf("no document breaks the rule %s any more", rule)
+			t.Errorf("no document violates the rule %s any more", rule)
 		}
 	}
 }

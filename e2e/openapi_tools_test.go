@@ -15,7 +15,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// thingFields are the fields of a resource that has every type and relation.
+// thingFields are the fields of a resource with every type and relation.
 var thingFields = []string{
 	"title:string:min=3:search:sort:filter", "body:text", "stars:int:min=1:max=9:filter:default=2", "views:bigint:filter:optional",
 	"ratio:float:filter:min=0", "price:decimal=10.2:min=0:filter", "discount:decimal:optional:sort", "flag:bool:filter:optional",
@@ -26,10 +26,9 @@ var thingFields = []string{
 	"tag:ref=tags:optional:filter", "boss:ref=things:optional:ondelete=null", "tags:many=tags", "picture:file:optional", "code:string:len=4:optional",
 }
 
-// TestOpenAPITools holds the documents of the guide, and of a project with
-// every type and relation, to the tools that their users have: linters find no
-// errors, and what generators make of them compiles. The tools are pinned in
-// testdata/openapi and kept in the user's cache folder.
+// TestOpenAPITools checks the documents of the guide, and of a project with every type and
+// relation, with common tools: linters find no errors, and generated clients compile. The
+// tools are pinned in testdata/openapi and cached in the user's cache folder.
 func TestOpenAPITools(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs and runs npm packages")
@@ -37,7 +36,7 @@ func TestOpenAPITools(t *testing.T) {
 	tools := openAPITools(t)
 	for _, row := range spec.Types() {
 		if row.Name != "has" && !strings.Contains(strings.Join(thingFields, " ")+" ", ":"+row.Name) {
-			t.Errorf("no field is a %s", row.Name)
+			t.Errorf("no field of type %s", row.Name)
 		}
 	}
 	zoo := newProject(t, "zoo")
@@ -91,13 +90,13 @@ func TestOpenAPITools(t *testing.T) {
 // npmTools is a folder with the npm packages of testdata/openapi.
 type npmTools struct{ dir string }
 
-// openAPITools installs the packages unless they are there from an earlier run.
+// openAPITools installs the packages unless they are cached.
 func openAPITools(t *testing.T) npmTools {
 	t.Helper()
 	return npmTools{services.NPM(t, "testdata/openapi")}
 }
 
-// run runs one of the packages' programs in a folder and returns what it says.
+// run runs a program of the packages in a folder and returns its output.
 func (n npmTools) run(in, program string, args ...string) (string, error) {
 	cmd := exec.Command(filepath.Join(n.dir, "node_modules", ".bin", program), args...)
 	cmd.Dir = in
@@ -106,8 +105,8 @@ func (n npmTools) run(in, program string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// typescript lints the document in a folder, generates clients of it beside
-// it, and returns their files.
+// typescript lints the document in a folder, generates clients of it in the same folder,
+// and returns their files.
 func (n npmTools) typescript(t *testing.T, name, at string) []string {
 	t.Helper()
 	for _, step := range [][]string{
@@ -125,7 +124,7 @@ func (n npmTools) typescript(t *testing.T, name, at string) []string {
 		}
 		t.Logf("%-6s %-20s %4.1f s%s", name, step[0], time.Since(began).Seconds(), warnings(step[0], out))
 	}
-	// What was generated imports the packages.
+	// Generated code imports the packages.
 	if err := os.Symlink(filepath.Join(n.dir, "node_modules"), filepath.Join(at, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
@@ -161,8 +160,8 @@ func (n npmTools) golang(t *testing.T, name string, document []byte) {
 	t.Logf("%-6s %-20s %4.1f s", name, "oapi-codegen, vet", time.Since(began).Seconds())
 }
 
-// warnings says how many warnings a linter has, which are no failure: a route
-// that answers 101 has no 2xx, and one that reads nothing no 4xx.
+// warnings returns the number of warnings of a linter, which are not failures: a route
+// that returns 101 has no 2xx, and one without input no 4xx.
 func warnings(tool, out string) string {
 	switch tool {
 	case "spectral":
@@ -180,5 +179,5 @@ func warnings(tool, out string) string {
 	return ""
 }
 
-// head is the beginning of what a tool says.
+// head returns the beginning of a tool's output.
 func head(out string) string { return out[:min(len(out), 3000)] }

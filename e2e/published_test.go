@@ -14,19 +14,18 @@ import (
 	"github.com/nexios-go/nexios/runtime"
 )
 
-// TestPublishedRuntime builds a generated project against the module as it is
-// published, over a module proxy made from this checkout, instead of the copy
-// that it carries: not a byte of its code differs. All other modules come from
-// where this machine has them, as they do for users: the graph of a published
-// runtime names more than its copy needs.
+// TestPublishedRuntime builds a generated project against the module as published, over a
+// module proxy with this checkout, instead of its own copy: the code is identical. All
+// other modules come from this machine's module cache, as for users: the module graph of a
+// published runtime has more modules than the copy needs.
 func TestPublishedRuntime(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	p.nexios("add", "resource", "tag", "name:string:unique")
 	code := p.tree()
 
-	// A version that nobody else has, since it comes into the shared cache for a
-	// while: with a cache of its own the test would compile every module anew.
+	// A unique version, since it is in the shared cache for a while: with a separate cache
+	// the test would compile every module again.
 	version := module.Version{Path: toolkit, Version: fmt.Sprintf("v%s-e2e.%d", runtime.Version, os.Getpid())}
 	proxy := filepath.Join(t.TempDir(), "proxy")
 	dir := filepath.Join(proxy, filepath.FromSlash(toolkit), "@v")
@@ -64,7 +63,7 @@ func TestPublishedRuntime(t *testing.T) {
 	cache, others, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	p.env = []string{
 		"GOPROXY=file://" + filepath.ToSlash(proxy) + "," + others,
-		"GONOSUMDB=" + toolkit, "GOFLAGS=-mod=mod -modcacherw -trimpath -ldflags=-s -vet=off", // nobody else knows the sum of the checkout
+		"GONOSUMDB=" + toolkit, "GOFLAGS=-mod=mod -modcacherw -trimpath -ldflags=-s -vet=off", // the checksum database does not have the checkout
 	}
 	t.Cleanup(func() {
 		left, _ := filepath.Glob(filepath.Join(cache, "cache", "download", filepath.FromSlash(toolkit), "@v", version.Version+".*"))
@@ -82,7 +81,7 @@ func TestPublishedRuntime(t *testing.T) {
 	p.run("go", "build", "./...")
 	p.test()
 	if list := p.run("go", "list", "-m", toolkit); !strings.Contains(list, version.Version) {
-		t.Errorf("it was built against %s", list)
+		t.Errorf("built against %s", list)
 	}
 	for name, text := range p.tree() {
 		if was, ok := code[name]; ok && was != text && name != "go.mod" && name != "go.sum" {

@@ -10,22 +10,23 @@ import (
 	"github.com/nexios-go/nexios/templates"
 )
 
-// past tells what a removal leaves: history, and what go.mod has for it.
-func past(name string) bool {
+// isHistory reports whether removing a feature leaves the file changed: migrations, the record,
+// and go.mod.
+func isHistory(name string) bool {
 	return strings.Contains(name, "internal/migrations/") || strings.HasSuffix(name, "nexios.json") || strings.HasSuffix(name, "go.mod") || strings.HasSuffix(name, "go.sum")
 }
 
-// sameButThePast fails unless two trees differ in their history alone.
-func sameButThePast(t *testing.T, want, got map[string]string) {
+// sameExceptHistory fails unless two trees differ only in such files.
+func sameExceptHistory(t *testing.T, want, got map[string]string) {
 	t.Helper()
 	for _, tree := range []*map[string]string{&want, &got} {
 		*tree = maps.Clone(*tree)
-		maps.DeleteFunc(*tree, func(name, _ string) bool { return past(name) })
+		maps.DeleteFunc(*tree, func(name, _ string) bool { return isHistory(name) })
 	}
 	sameTree(t, want, got)
 }
 
-// requiredBy are the features that must be there before the one that the words add.
+// requiredBy returns the features that must exist before adding the one in words.
 func requiredBy(words []string) []string {
 	chosen := spec.Feature{Name: words[0], Options: map[string]string{}}
 	for i, word := range words {
@@ -45,9 +46,9 @@ func requiredBy(words []string) []string {
 	return names
 }
 
-// TestFeaturesGo adds every feature to a project that has what it requires and
-// removes it: nothing is left but its history, which runs both ways. Added
-// again, its tables are there again.
+// TestRemoveFeatures adds every feature to a project with its requirements and removes it:
+// only its migrations are left, which run in both directions. Adding it again restores its
+// tables.
 func TestFeaturesGo(t *testing.T) {
 	t.Parallel()
 	for _, feature := range features() {
@@ -63,7 +64,7 @@ func TestFeaturesGo(t *testing.T) {
 			name := words[:min(2, len(words))]
 			p.nexios(append([]string{"remove"}, name...)...)
 			removed := p.tree()
-			sameButThePast(t, before, p.tree())
+			sameExceptHistory(t, before, p.tree())
 			tables := strings.Contains(removed["nexios.json"], `"dropped"`)
 			migrate := func(ways ...string) {
 				if !tables {

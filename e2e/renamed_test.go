@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestRenamedResourcesKeepWhatOthersKnow renames resources that features know by name:
-// uploads by the columns that refer to them, organisations, the audit log, relations
-// and join tables. On three databases rows, files and the log are kept, forth and back.
-func TestRenamedResourcesKeepWhatOthersKnow(t *testing.T) {
+// TestRenameReferencedResources renames resources that features refer to by name: uploads
+// by their columns, organisations, the audit log, relations and join tables. On three
+// databases rows, files and the log survive the migration up and down.
+func TestRenameReferencedResources(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "vault")
 	for _, words := range []string{
@@ -36,7 +36,7 @@ func TestRenamedResourcesKeepWhatOthersKnow(t *testing.T) {
 	for name, text := range p.tree() {
 		if strings.HasPrefix(name, "internal/") && !strings.HasPrefix(name, "internal/migrations/") && text != before[name] &&
 			(strings.Contains(text, `"notes"`) || strings.Contains(text, "model.Note{") || strings.Contains(text, `"plans"`)) {
-			t.Errorf("%s names a table by its former name", name)
+			t.Errorf("%s contains the former name of a table", name)
 		}
 	}
 	renames, err := filepath.Glob(filepath.Join(p.dir, "internal", "migrations", "*_rename_*.go"))
@@ -121,7 +121,7 @@ func TestRenamedResourcesKeepWhatOthersKnow(t *testing.T) {
 			log := string(root.get(apiBase + "/audit?limit=100").want(200).body)
 			for _, table := range []string{"notes", "memos", "plans"} {
 				if !strings.Contains(log, fmt.Sprintf("%q:%q", "resource", table)) {
-					t.Errorf("the audit log has nothing of %s: %s", table, log)
+					t.Errorf("no entry of %s in the audit log: %s", table, log)
 				}
 			}
 			if out, problems, code := b.command("", "audit", "verify"); code != 0 {

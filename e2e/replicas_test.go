@@ -17,11 +17,11 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// shots is where TestBrowsersOnReplicas leaves its screenshots, when set.
+// shots names the folder for the screenshots of TestBrowsersOnReplicas, if set.
 const shots = "CHAT_SCREENSHOTS"
 
-// front stands before the replicas as a balancer does: it hands each
-// connection to the first of them that lives.
+// front is a load balancer for the replicas: it forwards each connection to the first one
+// that accepts it.
 func front(t *testing.T, replicas ...*server) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,7 +44,7 @@ func front(t *testing.T, replicas ...*server) string {
 					done <- struct{}{}
 				}()
 			}
-			<-done // either side is gone, and so is the connection
+			<-done // either side has closed the connection
 			return
 		}
 	}
@@ -104,13 +104,13 @@ func (b tab) poll(expression string) {
 	evaluate(b, chromedp.Poll[bool](expression))
 }
 
-// sees waits for a text of the page, the times-th of its kind.
+// sees waits until at least times elements have a text.
 func (b tab) sees(selector, text string, times int) {
 	b.t.Helper()
 	b.poll(fmt.Sprintf("[...document.querySelectorAll(%q)].filter((e) => e.textContent.includes(%q)).length >= %d", selector, text, times))
 }
 
-// lists waits until exactly these are the members on the page.
+// lists waits until the page lists exactly these members.
 func (b tab) lists(names ...string) {
 	b.t.Helper()
 	b.poll(fmt.Sprintf("[...document.querySelectorAll('#members li')].map((e) => e.textContent).join() === %q", strings.Join(names, ",")))
@@ -127,13 +127,13 @@ func (b tab) shoot(name string) {
 	}
 }
 
-// Two browsers chat, each on a replica of its own. One replica is killed: its
-// browser finds the other by itself and both go on, and who was on the dead
-// one and does not come back is forgotten.
+// Two browsers chat, each on its own replica. One replica is killed: its browser
+// reconnects to the other and both continue, and users of the dead replica who do not
+// reconnect are removed from the list.
 func TestBrowsersOnReplicas(t *testing.T) {
 	t.Parallel()
 	redis := services.Redis(t)
-	if strings.HasSuffix(redis, "/0") { // a database of this test's own
+	if strings.HasSuffix(redis, "/0") { // a separate database for this test
 		redis = strings.TrimSuffix(redis, "0") + "7"
 	}
 	b := newBlog(t, "REDIS_URL="+redis)
@@ -178,8 +178,8 @@ func TestBrowsersOnReplicas(t *testing.T) {
 	}
 	killed := time.Now()
 	<-first.ended
-	bobs.sees("#log .system", "User joined", 2) // ada, who was on the first
-	t.Logf("ada is back after %s", time.Since(killed).Round(time.Millisecond))
+	bobs.sees("#log .system", "User joined", 2) // ada, previously on the first
+	t.Logf("ada reconnected after %s", time.Since(killed).Round(time.Millisecond))
 	adas.do(chromedp.WaitVisible(chromedp.CSS("#state.on")))
 	bobs.say("welcome back")
 	adas.sees("#log li", "welcome back", 1)
@@ -192,7 +192,7 @@ func TestBrowsersOnReplicas(t *testing.T) {
 		return list
 	}
 	eventually(t, 30*time.Second, "end of eve", func() bool { return !slices.Contains(members(), any("eve")) })
-	t.Logf("eve is forgotten after %s", time.Since(killed).Round(time.Millisecond))
+	t.Logf("eve was removed after %s", time.Since(killed).Round(time.Millisecond))
 	for _, page := range []tab{adas, bobs} {
 		page.lists("ada", "bob")
 	}

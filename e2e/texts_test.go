@@ -12,16 +12,16 @@ import (
 	"github.com/nexios-go/nexios/runtime/db"
 )
 
-// alike are texts that databases have ideas of their own about.
+// alike are texts that databases compare differently.
 var alike = []string{
 	"a", "A", "ä", "Ä", "a\u0308", "e", "é", "ß", "ss", "SS", "ẞ", "Ａ", "ａ", "a ", "a\u00a0", "ﬀ", "ff", "I", "ı", "İ", "i", "🙂", "🙃", "🙂 ", "❤", "❤\ufe0f",
 	"ñ", "n", "Æ", "AE", "0", "０", "_", "%", "'", `\`, "a-b", "ab", "a\u00adb", "ж", "Ж", "日本", "ｶ", "カ", "σ", "ς", "Σ", "𐐀", "𐐨", "K", "\u212a",
 }
 
-// TestTextsAreAlikeOnEveryDatabase tries every pair of alike: what is unique,
-// unique=nocase, nocase, filtered, sorted, searched and somebody's name. A pair is equal
-// by its characters, or by their folded form, and on all databases alike.
-func TestTextsAreAlikeOnEveryDatabase(t *testing.T) {
+// TestTextsCompareAlike compares every pair of alike on every database, for unique,
+// unique=nocase and nocase fields, filters, sorting, search and usernames. A pair is equal
+// by its characters, or by their folded form, on all databases.
+func TestTextsCompareAlike(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	p.nexios("add", "auth", "--with", "none")
@@ -36,21 +36,21 @@ func TestTextsAreAlikeOnEveryDatabase(t *testing.T) {
 	}
 	var first []string
 	for i, name := range names {
-		told := textsOn(t, exe, name)
+		results := textsOn(t, exe, name)
 		if i == 0 {
-			first = told
-		} else if !slices.Equal(told, first) {
-			for j := range min(len(told), len(first)) {
-				if told[j] != first[j] {
-					t.Errorf("on %s %s, and on %s %s", names[0], first[j], name, told[j])
+			first = results
+		} else if !slices.Equal(results, first) {
+			for j := range min(len(results), len(first)) {
+				if results[j] != first[j] {
+					t.Errorf("on %s %s, and on %s %s", names[0], first[j], name, results[j])
 				}
 			}
 		}
 	}
 }
 
-// textsOn tells what the API answers about the texts.
-func textsOn(t *testing.T, exe, name string) (told []string) {
+// textsOn returns the results of the API for the texts.
+func textsOn(t *testing.T, exe, name string) (results []string) {
 	b := blog{t: t, exe: exe, dir: t.TempDir(), env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "APP_ENV=test", "ADDR=127.0.0.1:0", "RATE_LIMIT=off",
 		"APP_SECRET=0123456789abcdef0123456789abcdef0123456789", "DATABASE_URL=" + database(t, name),
@@ -60,7 +60,7 @@ func textsOn(t *testing.T, exe, name string) (told []string) {
 	}
 	s := b.serve()
 	admin := s.client().as(s.admin("chief").token)
-	tell := func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
+	record := func(format string, args ...any) { results = append(results, fmt.Sprintf(format, args...)) }
 	for _, of := range []struct {
 		path, field, before string
 		form                func(string) string
@@ -83,9 +83,9 @@ func textsOn(t *testing.T, exe, name string) (told []string) {
 				value += "@example.com"
 			}
 			a := admin.post(of.path, body)
-			tell("POST %s %q is %d %s", of.path, value, a.status, a.fields())
+			record("POST %s %q is %d %s", of.path, value, a.status, a.fields())
 			switch there, is := taken[of.form(value)]; {
-			case a.status == 422 && of.body["password"] != nil: // no name
+			case a.status == 422 && of.body["password"] != nil: // not a valid name
 			case is != (a.status == 409) || !is && a.status != 201:
 				t.Errorf("%s: POST %s %q is %d, after %q", name, of.path, value, a.status, there)
 			case !is:
@@ -118,7 +118,7 @@ func textsOn(t *testing.T, exe, name string) (told []string) {
 		for _, text := range alike {
 			value := of.before + text
 			held := admin.get(of.path + "?limit=100&search=" + url.QueryEscape(value)).want(200)
-			tell("%s searched for %q has %d", of.path, value, held.number("total"))
+			record("%s searched for %q has %d", of.path, value, held.number("total"))
 			if of.body["password"] != nil {
 				continue
 			}
@@ -130,7 +130,7 @@ func textsOn(t *testing.T, exe, name string) (told []string) {
 		if of.field != "username" {
 			continue
 		}
-		for _, text := range alike { // whoever has a name is he, however he writes it
+		for _, text := range alike { // a username is found in any spelling with the same folded form
 			if value, ok := taken[db.Fold(strings.TrimSpace(of.before+text))]; ok {
 				a := s.client().post(loginPath, credentials(of.before+text, goodPassword)).want(200)
 				if me := s.client().as(a.text("access_token")).get("/api/v1/users/me").want(200); me.text("username") != value {
@@ -158,7 +158,7 @@ func textsOn(t *testing.T, exe, name string) (told []string) {
 		if got := names("name=" + url.QueryEscape(text)); !slices.Equal(got, want) {
 			t.Errorf("%s: nocase filtered by %q: %q, not %q", name, text, got, want)
 		}
-		tell("nocase searched for %q has %q", text, names("search="+url.QueryEscape(text)))
+		record("nocase searched for %q has %q", text, names("search="+url.QueryEscape(text)))
 	}
-	return told
+	return results
 }

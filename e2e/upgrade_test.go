@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// older gives a project other texts than this version writes, as an older one
-// would have: in the file and in what the tool remembers of it.
+// older replaces a text in a file and its base, as if an older version had generated it.
 func (p project) older(name, text, was string) {
 	p.t.Helper()
 	for _, name := range []string{name, ".nexios/base/" + name} {
@@ -20,8 +19,8 @@ func (p project) older(name, text, was string) {
 	}
 }
 
-// mine edits a file as its owner would.
-func (p project) mine(name, text, edited string) {
+// edit edits a file as a developer would.
+func (p project) edit(name, text, edited string) {
 	p.t.Helper()
 	has := p.read(name)
 	if !strings.Contains(has, text) {
@@ -30,9 +29,9 @@ func (p project) mine(name, text, edited string) {
 	p.write(name, strings.Replace(has, text, edited, 1))
 }
 
-// TestUpgrade makes the guide a project of an older version, which its owner
-// grew and edited, and upgrades it: it is what this version writes, with the
-// owner's edits, and it passes.
+// TestUpgrade turns the guide into a project of an older version, with the developer's
+// additions and edits, and upgrades it: the result is what this version generates, with
+// those edits, and its tests pass.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "blog", "--preset", "guide")
@@ -41,12 +40,12 @@ func TestUpgrade(t *testing.T) {
 	p.nexios("remove", "websocket", "echo")
 
 	edit := func() {
-		p.mine("internal/posts/posts.go", "func (h handler) remove(", "// drafts counts what is not published.\nfunc (h handler) drafts() (n int64) {\n\th.db.Model(&model.Post{}).Where(\"NOT published\").Count(&n)\n\treturn n\n}\n\nfunc (h handler) remove(")
-		p.mine("internal/posts/posts.go", "Doc(\"List posts\")", "Doc(\"List posts, drafts last\")")
-		p.mine("internal/posts/posts_test.go", "func TestPosts", "func TestDrafts(t *testing.T) {\n\t_, gdb := resource().Start(t)\n\tvar n int64\n\tif err := gdb.Model(&model.Post{}).Count(&n).Error; err != nil {\n\t\tt.Fatal(err)\n\t}\n}\n\nfunc TestPosts")
-		p.mine("internal/model/post.go", "// Post is a row", "// Post is a piece of writing.\n//\n// Post is a row")
-		p.mine("internal/app/modules.go", "func modules(", "// modules is the map; mind its order.\nfunc modules(")
-		p.mine("README.md", "\n", "\n\nOurs.\n")
+		p.edit("internal/posts/posts.go", "func (h handler) remove(", "// drafts counts what is not published.\nfunc (h handler) drafts() (n int64) {\n\th.db.Model(&model.Post{}).Where(\"NOT published\").Count(&n)\n\treturn n\n}\n\nfunc (h handler) remove(")
+		p.edit("internal/posts/posts.go", "Doc(\"List posts\")", "Doc(\"List posts, drafts last\")")
+		p.edit("internal/posts/posts_test.go", "func TestPosts", "func TestDrafts(t *testing.T) {\n\t_, gdb := resource().Start(t)\n\tvar n int64\n\tif err := gdb.Model(&model.Post{}).Count(&n).Error; err != nil {\n\t\tt.Fatal(err)\n\t}\n}\n\nfunc TestPosts")
+		p.edit("internal/model/post.go", "// Post is a row", "// Post is a piece of writing.\n//\n// Post is a row")
+		p.edit("internal/app/modules.go", "func modules(", "// modules is the map; mind its order.\nfunc modules(")
+		p.edit("README.md", "\n", "\n\nOurs.\n")
 		if err := os.Remove(filepath.Join(p.dir, "compose.yaml")); err != nil {
 			t.Fatal(err)
 		}
@@ -55,10 +54,10 @@ func TestUpgrade(t *testing.T) {
 	edit()
 	want := p.tree()
 
-	for name, text := range clean { // back, to age it
+	for name, text := range clean { // restore it, to make it older
 		p.write(name, text)
 	}
-	p.mine("nexios.json", `"nexios": "`, `"nexios": "0.0.1-`)
+	p.edit("nexios.json", `"nexios": "`, `"nexios": "0.0.1-`)
 	p.older("internal/posts/posts.go", "web.Location(c, post.ID)", "c.Header(\"Location\", \"/posts\")")
 	p.older("internal/posts/input.go", "// post returns the new row.", "// post makes a row.")
 	p.older("internal/posts/posts_test.go", "// resource is what", "// resource was what")
@@ -78,7 +77,7 @@ func TestUpgrade(t *testing.T) {
 	p.nexios("upgrade")
 	sameTree(t, want, p.tree())
 	if out := p.nexios("upgrade"); !strings.Contains(out, "nothing to do") {
-		t.Errorf("a second time there is something to do:\n%s", out)
+		t.Errorf("upgraded twice:\n%s", out)
 	}
 	p.run("go", "vet", "./...")
 	p.test("posts", "tags", "app")

@@ -12,12 +12,11 @@ import (
 	"testing"
 )
 
-// gendered are words by which a text speaks of a user as a man, or of people in a way
-// that English rarely does.
+// gendered matches words that call a user a man, or that are rare in English.
 var gendered = regexp.MustCompile(`(?i)\b(he|his|him|himself|oneself|whoever)\b`)
 
-// TestWords reads what users read: the strings of our programs, and all of what is
-// generated but its tests. They, a user or a caller is never a he.
+// TestWords checks the texts that users read for gendered words: the strings of our
+// programs, and all generated files except tests.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	for _, root := range []string{"cmd", "scaffold", "templates", "runtime", "README.md"} {

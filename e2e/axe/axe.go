@@ -1,4 +1,4 @@
-// Package axe looks at pages in a browser with axe-core
+// Package axe checks pages in a browser with axe-core
 // (https://github.com/dequelabs/axe-core).
 package axe
 

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// crowd is how many clients ask at once while cores are counted.
+// crowd is the number of concurrent clients.
 const crowd = 32
 
-// cores compares what the generated program and the one by hand do on 1, 2, 4 and
-// so on to all cores, each held to them by taskset, where it is there, and
-// GOMAXPROCS: requests a second beside those on one core, and CPU a request. The
-// clients take what the machine has left, on all cores those of the program too.
+// cores compares the generated program with the handwritten one on 1, 2, 4 and so on to
+// all cores, limited by taskset, if available, and GOMAXPROCS: requests a second relative
+// to one core, and CPU time per request. The clients use the remaining cores, or all cores
+// together with the program.
 func cores(ctx context.Context, dir, secret string, tasks []task) error {
 	all := runtime.NumCPU()
 	var counts []int
@@ -80,8 +80,8 @@ func cores(ctx context.Context, dir, secret string, tasks []task) error {
 	return nil
 }
 
-// pinned are the words before a program's that hold it to so many cores, and the
-// settings, as name=value, that it gets.
+// pinned returns the command prefix that limits a program to n cores, and its settings, as
+// name=value.
 func pinned(n int) []string {
 	words := []string{"GOMAXPROCS=" + strconv.Itoa(n)}
 	if _, err := exec.LookPath("taskset"); err == nil {

@@ -1,12 +1,12 @@
-// Bench prints what generated code costs beside the same API by hand, as
-// ratios of the server's CPU time a request, all in one run on 100,000 posts
-// in SQLite. Linux only: it reads /proc.
+// Bench prints the cost of generated code relative to the same handwritten API, as ratios
+// of the CPU time of the server per request, all in one run on 100,000 posts in SQLite.
+// Linux only: it reads /proc.
 //
 //	go run ./e2e/bench
 //
-// With -requests it compares requests alone, and with -cores by cores alone, which
-// are parts of the rest. With -rows it compares tables of that many rows with tables
-// of 100,000 instead, and with -against requests with those of another commit.
+// With -requests it only compares requests, and with -cores only requests by number of
+// cores; both are parts of the full run. With -rows it compares tables of that many rows
+// with tables of 100,000 instead, and with -against requests with those of another commit.
 package main
 
 import (
@@ -38,13 +38,13 @@ const (
 	rounds = 25
 )
 
-// server is one of the programs that are compared.
+// server is one of the compared programs.
 type server struct {
 	name  string
 	addr  string
 	token string
 	cmd   *exec.Cmd
-	// helpers are other processes that work for it; nil for none.
+	// helpers returns other processes that work for it; nil for none.
 	helpers func() (pids []int, err error)
 }
 
@@ -52,9 +52,9 @@ type server struct {
 type task struct {
 	name     string
 	requests int
-	aim      string // what the first ratio should be at most
+	aim      string // maximum of the first ratio
 	make     func(s *server, n int) *http.Request
-	refused  bool // the answer is a 4xx
+	refused  bool // the response is a 4xx
 }
 
 func main() {
@@ -114,8 +114,8 @@ func queues(ctx context.Context) error {
 	return cmd.Run()
 }
 
-// commands times `nexios new` and `nexios add resource`, the second also in a
-// project with 100 resources.
+// commands times `nexios new` and `nexios add resource`, the latter also in a project with
+// 100 resources.
 func commands(ctx context.Context, tool, dir string) error {
 	fmt.Println("commands (median of 5, wall time)")
 	var times []time.Duration
@@ -200,12 +200,12 @@ func requests(ctx context.Context, tool, dir string, onlyCores, onlyRequests boo
 	return cores(ctx, dir, secret, requested())
 }
 
-// generate makes the project with the tool and builds its program at dir/name.
+// generate creates the project with the tool and builds its program at dir/name.
 func generate(ctx context.Context, tool, dir, name string) error {
 	home := filepath.Join(dir, "project-"+name)
 	for _, args := range [][]string{
 		{"new", "bench", "--no-git", "--dir", home},
-		// Before auth, so that its routes are open in every version.
+		// before auth, so that its routes need no login in any version
 		{"add", "resource", "post", "title:string:min=3", "content:text", "published:bool:default=false:filter", "category:string:optional:filter", "--dir", home},
 		{"add", "auth", "--dir", home},
 	} {
@@ -216,9 +216,9 @@ func generate(ctx context.Context, tool, dir, name string) error {
 	return do(ctx, home, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, name), ".")
 }
 
-// against compares requests with the code that another commit generates, both on
-// the indexes that the code of today makes for posts: which indexes there are is
-// a choice of its own, between lists and writes.
+// against compares requests with the code that another commit generates, both with the
+// current indexes of posts: the choice of indexes is a separate trade-off between lists
+// and writes.
 func against(ctx context.Context, tool, dir, commit string) error {
 	short, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "--verify", commit+"^{commit}").Output()
 	if err != nil {
@@ -265,7 +265,7 @@ func against(ctx context.Context, tool, dir, commit string) error {
 	return compare(servers, tasks)
 }
 
-// migrate makes the tables and a user, by the program at dir/name.
+// migrate creates the tables and a user, with the program at dir/name.
 func migrate(ctx context.Context, dir, name, database, secret string) error {
 	for _, step := range []struct {
 		stdin string
@@ -283,7 +283,7 @@ func migrate(ctx context.Context, dir, name, database, secret string) error {
 	return nil
 }
 
-// prepare makes the tables and a user, and fills in the posts.
+// prepare creates the tables, a user, and the posts.
 func prepare(ctx context.Context, dir, name, database, secret string) error {
 	if err := migrate(ctx, dir, name, database, secret); err != nil {
 		return err
@@ -315,7 +315,7 @@ func prepare(ctx context.Context, dir, name, database, secret string) error {
 	return err
 }
 
-// sameIndexes gives posts in the database to the indexes that they have in from.
+// sameIndexes gives posts in the database to the same indexes as in from.
 func sameIndexes(ctx context.Context, from, to string) error {
 	if from == to {
 		return nil
@@ -325,7 +325,7 @@ func sameIndexes(ctx context.Context, from, to string) error {
 		return err
 	}
 	defer pool.Close()
-	pool.SetMaxOpenConns(1) // what is attached is attached to one connection
+	pool.SetMaxOpenConns(1) // ATTACH applies to one connection
 	if _, err := pool.ExecContext(ctx, "ATTACH ? AS other", from); err != nil {
 		return err
 	}
@@ -361,8 +361,8 @@ func environment(addr, database, secret string) []string {
 		"RATE_LIMIT=off", "USERS=yes", "GOMAXPROCS=2", "SMTP_URL=file:"+filepath.Join(os.TempDir(), "mail"), "MAIL_FROM=bench@example.com")
 }
 
-// start serves a database. before are settings, as name=value, and words that
-// stand before the program's.
+// start runs a server on a database. before has settings, as name=value, and a command
+// prefix.
 func start(ctx context.Context, dir, name, database, secret string, before ...string) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -374,8 +374,7 @@ func start(ctx context.Context, dir, name, database, secret string, before ...st
 	if name == "dressed" {
 		binary, env = "stdlib", append(env, "DRESSED=yes")
 	}
-	// Access logs are written, as they would be in production: a nil Stderr is
-	// the null device.
+	// Access logs are written, as in production: a nil Stderr is the null device.
 	words := append(slices.Clone(before), filepath.Join(dir, binary))
 	first := slices.IndexFunc(words, func(word string) bool { return !strings.Contains(word, "=") })
 	env, words = append(env, words[:first]...), words[first:]
@@ -429,7 +428,7 @@ func tokens(servers []*server, secret string) error {
 	return nil
 }
 
-// requested are the kinds of requests that are compared.
+// requested returns the kinds of requests that are compared.
 func requested() []task {
 	get := func(path func(n int) string) func(*server, int) *http.Request {
 		return func(s *server, n int) *http.Request {
@@ -448,7 +447,7 @@ func requested() []task {
 	}
 }
 
-// refused is a body that breaks the rules of two fields.
+// refused is a request whose body violates the rules of two fields.
 func refused() task {
 	return task{name: "refused (422)", requests: 1500, aim: "1.40", refused: true, make: func(s *server, _ int) *http.Request {
 		return post(s, `{"title":"No","published":true,"category":"go"}`)
@@ -461,8 +460,8 @@ func post(s *server, body string) *http.Request {
 	return r
 }
 
-// compare prints what requests cost the first of the servers and the others, and
-// the first as so many times each of them.
+// compare prints the cost of requests to each server, and the ratios of the first to the
+// others.
 func compare(servers []*server, tasks []task) error {
 	others := servers[1:]
 	fmt.Printf("  %-18s %9s", "", servers[0].name)
@@ -481,7 +480,7 @@ func compare(servers []*server, tasks []task) error {
 				if err != nil {
 					return fmt.Errorf("%s of %s: %w", t.name, s.name, err)
 				}
-				if round > 0 { // the first warms up
+				if round > 0 { // the first round warms up
 					costs[i] = append(costs[i], cost)
 				}
 			}
@@ -499,7 +498,7 @@ func compare(servers []*server, tasks []task) error {
 	return nil
 }
 
-// title is what the server is called in a table.
+// title returns the server's name in a table.
 func (s *server) title() string {
 	if s.name == "stdlib" {
 		return "by hand"
@@ -507,8 +506,7 @@ func (s *server) title() string {
 	return s.name
 }
 
-// depth compares a page by cursor behind the first rows with one behind row
-// 90,000.
+// depth compares a page by cursor after the first rows with one after row 90,000.
 func depth(s *server) error {
 	var costs [2][]float64
 	var tasks [2]task
@@ -549,7 +547,7 @@ func median(values []float64) float64 {
 	return slices.Sorted(slices.Values(values))[len(values)/2]
 }
 
-// ratio is the median of the ratios round by round.
+// ratio returns the median of the ratios by round.
 func ratio(a, b []float64) float64 {
 	var ratios []float64
 	for i := range a {
@@ -558,10 +556,10 @@ func ratio(a, b []float64) float64 {
 	return median(ratios)
 }
 
-// cost is the server's CPU time of one request, in microseconds.
+// cost returns the server's CPU time per request, in microseconds.
 func (s *server) cost(t task, round int) (float64, error) { return s.load(t, round, 4) }
 
-// load is the cost of one request of so many clients.
+// load returns the cost per request with that number of clients.
 func (s *server) load(t task, round, clients int) (float64, error) {
 	before, err := s.cpu()
 	if err != nil {
@@ -599,7 +597,7 @@ func (s *server) load(t task, round, clients int) (float64, error) {
 	return float64((after - before).Nanoseconds()) / 1000 / float64(t.requests), errors.Join(wrong, err)
 }
 
-// cpu is the time that the threads of the server have run.
+// cpu returns the CPU time of the server's threads.
 func (s *server) cpu() (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
 	if err != nil || len(files) == 0 {

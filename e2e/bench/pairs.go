@@ -14,9 +14,9 @@ type pair struct {
 	what, dir, run, ours, theirs, aim string
 }
 
-// pairs compares parts with the libraries they stand on, by the benchmarks
-// that live with them: the least time of some runs each, which is what the
-// machine's other work disturbs least.
+// pairs compares parts of the runtime with the libraries they are built on, using the
+// benchmarks of their packages: the minimum of several runs, which is the least affected
+// by other load.
 func pairs(ctx context.Context) error {
 	fmt.Println("\nparts, as so many times the least time of the other")
 	for _, p := range []pair{
@@ -64,8 +64,7 @@ func benchmark(ctx context.Context, dir, run string, flags ...string) (string, e
 	return string(out), nil
 }
 
-// least is the least value of a metric among a benchmark's runs; 0 when there
-// is none.
+// least returns the minimum of a metric over a benchmark's runs; 0 if there is none.
 func least(out, name, unit string) float64 {
 	line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + `(?:-\d+)?\s.*?([\d.e+]+) ` + regexp.QuoteMeta(unit) + `(?:\s|$)`)
 	var values []float64

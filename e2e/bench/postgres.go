@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// onPostgres compares requests on PostgreSQL, by the CPU of the programs alone:
-// the server's work is the same statements.
+// onPostgres compares requests on PostgreSQL, by the CPU time of the programs only: the
+// server runs the same statements.
 func onPostgres(ctx context.Context, dir, secret string) error {
 	at := os.Getenv("NEXIOS_TEST_POSTGRES")
 	if at == "" {
@@ -48,7 +48,7 @@ func onPostgres(ctx context.Context, dir, secret string) error {
 	return compare(servers, tasks)
 }
 
-// fillPosts makes the posts that prepare makes in SQLite.
+// fillPosts creates the same posts as prepare does in SQLite.
 func fillPosts(ctx context.Context, address string) error {
 	pool, err := sql.Open("pgx", address)
 	if err != nil {

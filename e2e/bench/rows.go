@@ -17,11 +17,11 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-// few is how many rows a table of many is compared with.
+// few is the number of rows that larger tables are compared with.
 const few = 100_000
 
-// rows compares what requests cost on tables of few rows and of many, in CPU
-// time of the program and of its connections' processes in PostgreSQL.
+// rows compares the cost of requests on small and large tables, in CPU time of the program
+// and of its PostgreSQL backends.
 //
 //	go run ./e2e/services/run -- go run ./e2e/bench -rows 10000000
 func rows(ctx context.Context, tool, dir string, many int) error {
@@ -55,7 +55,7 @@ func rows(ctx context.Context, tool, dir string, many int) error {
 	})
 }
 
-// database makes an empty database of that name on the PostgreSQL at address.
+// database creates an empty database of that name on the PostgreSQL at address.
 func database(ctx context.Context, address, name string) (string, error) {
 	admin, err := sql.Open("pgx", address)
 	if err != nil {
@@ -75,7 +75,7 @@ func database(ctx context.Context, address, name string) (string, error) {
 	return u.String(), nil
 }
 
-// sizes measures on one kind of database, which make makes one of by its name.
+// sizes measures one kind of database; make creates a database by name.
 func sizes(ctx context.Context, dir, kind string, many int, make func(name string) (driver, at string, err error)) error {
 	var servers []*server
 	for _, size := range []int{few, many} {
@@ -183,8 +183,8 @@ func sizes(ctx context.Context, dir, kind string, many int, make func(name strin
 	return nil
 }
 
-// fill makes so many posts in one statement; the index of their search is made
-// after it in PostgreSQL, which is ten times as fast.
+// fill creates size posts in one statement. PostgreSQL builds the search index afterwards,
+// which is ten times as fast.
 func fill(ctx context.Context, pool *sql.DB, driver string, size int) error {
 	if driver == "sqlite" {
 		for _, statement := range []string{

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// People are taken to be so: in the busiest hour one of ten is there and makes
-// a request every ten seconds, of which half are lists, and three of ten read one
-// row, one of ten writes and one of ten asks who it is.
+// The assumed load: in the busiest hour one of ten users is active and makes a request
+// every ten seconds. Of ten requests five are lists, three read a row, one writes and one
+// reads the current user.
 const (
-	usersARequest = 100 // users for one request a second
+	usersARequest = 100 // users per one request a second
 	lasting       = 6 * time.Second
 )
 
-// users compares what so many users cost by the arithmetic of single requests
-// with what they do cost, on a server of its own.
+// users compares the cost of a number of users, extrapolated from single requests, with
+// the measured one, on a separate server.
 func users(s *server, tasks []task) error {
 	mix := map[string]int{"get": 3, "list with total": 5, "create": 1, "me (JWT)": 1}
 	var turns []task

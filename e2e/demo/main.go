@@ -71,7 +71,7 @@ func run(ctx context.Context) error {
 	return err
 }
 
-// ready waits until the app answers, or the dev server has ended.
+// ready waits until the app responds, or the dev server has exited.
 func ready(ctx context.Context, ended chan error) bool {
 	for {
 		if answer, err := http.Get("http://127.0.0.1:8000/healthz"); err == nil {

@@ -1,10 +1,10 @@
-// Report runs go test and says how far it is: each package when it is done, as
-// go test does, and while that takes long what is compiled, what runs and which
-// packages are left. At the end it names the tests that were skipped, and why.
+// Report runs go test and reports progress: each package when it is done, as go test does,
+// and during long steps what is being compiled, what is running and which packages are
+// left. At the end it lists the skipped tests, with reasons.
 //
-// A few tests that fail are run once more when the machine has nothing else to
-// do. One that passes then is named as unsteady, with what it wrote before, and
-// does not fail the run; a data race, a panic and a time limit do at once.
+// If only a few tests fail, they are run once more while the machine is idle. A test that
+// passes then is reported as unsteady, with its earlier output, and does not fail the run.
+// Data races, panics and timeouts always do.
 //
 //	go run ./e2e/report -timeout=60m ./...
 //
@@ -34,7 +34,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// silence is how long nothing is said at most.
+// silence is the maximum time without output.
 const silence = 15 * time.Second
 
 func main() {
@@ -59,7 +59,7 @@ func run(args []string, out io.Writer) (int, error) {
 		return 1, fmt.Errorf("the packages cannot be listed: %w", err)
 	}
 	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM) // go test gets it too, and decides
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM) // go test gets it too, and handles it
 	r := newReport(strings.Fields(string(names)), out)
 	code, err := r.test(args)
 	if code == 0 || err != nil || len(stop) > 0 || !r.worthAnother() {
@@ -129,25 +129,25 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// report is what is known of a run so far.
+// report is the state of a run.
 type report struct {
 	out io.Writer
 
 	mu      sync.Mutex
 	total   int
 	left    []string              // packages that are not done
-	running map[string]time.Time  // packages whose tests run, and since when
-	last    map[string]string     // the last test that began, by package
-	output  map[string][]*testLog // of a package's tests that have not passed, in order
-	broken  map[string][]string   // tests that failed, by package
-	hard    bool                  // something failed that is not to be tried again
-	held    strings.Builder       // what they wrote
-	skipped []string              // with the reasons
+	running map[string]time.Time  // packages whose tests are running, and their start
+	last    map[string]string     // the last started test, by package
+	output  map[string][]*testLog // output of a package's tests that have not passed, in order
+	broken  map[string][]string   // failed tests, by package
+	hard    bool                  // something failed that must not be retried
+	held    strings.Builder       // output of failed tests
+	skipped []string              // with reasons
 	failed  []string
 	said    time.Time
 }
 
-// testLog is the output of a test, or of a package beside its tests.
+// testLog is the output of a test, or of a package outside of its tests.
 type testLog struct {
 	name string
 	text bytes.Buffer
@@ -160,7 +160,7 @@ func newReport(packages []string, out io.Writer) *report {
 	}
 }
 
-// read takes the events as they come.
+// read processes events as they arrive.
 func (r *report) read(events io.Reader) error {
 	lines := bufio.NewReader(events)
 	for {
@@ -223,8 +223,8 @@ func (r *report) log(pkg, test string) *testLog {
 	return l
 }
 
-// done says how a package ended: its last line, and with a failure all that
-// tests wrote which did not pass.
+// done reports a finished package: its last line, and after a failure the output of all
+// tests that did not pass.
 func (r *report) done(pkg string, failed bool) {
 	own := r.log(pkg, "").text.String()
 	if failed {
@@ -256,7 +256,7 @@ func (r *report) say(text string) {
 	r.said = time.Now()
 }
 
-// progress says what goes on, unless something was said a moment ago.
+// progress reports the current activity, unless there was output recently.
 func (r *report) progress(compiling []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -281,13 +281,13 @@ func (r *report) progress(compiling []string) {
 	r.say(fmt.Sprintf("...\t%d of %d packages done; %s\n", r.total-len(r.left), r.total, strings.Join(parts, "; ")))
 }
 
-// hard is what no second run makes good.
+// hard matches failures that must not be retried.
 var hard = regexp.MustCompile(`(?m)^(panic: |WARNING: DATA RACE|fatal error: )`)
 
-// few is how many tests are run once more at most: beyond, it is not chance.
+// few is the maximum number of tests to run once more: beyond it, failures are not random.
 const few = 3
 
-// worthAnother reports whether what failed is run once more.
+// worthAnother reports whether the failed tests are run once more.
 func (r *report) worthAnother() bool {
 	count := 0
 	for _, tests := range r.broken {
@@ -296,7 +296,7 @@ func (r *report) worthAnother() bool {
 	return !r.hard && count > 0 && count <= few
 }
 
-// reason is what a test that was skipped wrote, without its place and frame.
+// reason returns the reason of a skipped test, without its position.
 func reason(output string) string {
 	for line := range strings.Lines(output) {
 		if _, text, found := strings.Cut(line, ".go:"); found {
@@ -308,8 +308,7 @@ func reason(output string) string {
 	return "it does not say why"
 }
 
-// summary repeats what was skipped and which packages failed: the reason may be
-// far above.
+// summary repeats skipped tests and failed packages, whose output may have scrolled away.
 func (r *report) summary() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -322,7 +321,7 @@ func (r *report) summary() {
 	}
 }
 
-// short names the first of a list, and how many more there are.
+// short joins the first of a list, and the number of the others.
 func short(list []string) string {
 	const shown = 5
 	if len(list) <= shown {
@@ -331,14 +330,14 @@ func short(list []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:shown], ", "), len(list)-shown)
 }
 
-// compiling names the packages that the compiler and the linker below a process
-// are at work on.
+// compiling returns the packages that compilers and linkers started by a process are
+// working on.
 func compiling(pid int32) (found []string) {
 	p, err := process.NewProcess(pid)
 	if err != nil {
-		return nil // it is over
+		return nil // it has exited
 	}
-	children, _ := p.Children() // none, with an error
+	children, _ := p.Children() // none on error
 	for _, child := range children {
 		words, _ := child.CmdlineSlice()
 		if len(words) > 0 {

@@ -34,7 +34,7 @@ func TestReport(t *testing.T) {
 	var out strings.Builder
 	code, err := run([]string{"-vet=off", "./..."}, &out)
 	if code != 1 || err != nil {
-		t.Errorf("it ends with %d, %v", code, err)
+		t.Errorf("exit %d, %v", code, err)
 	}
 	for text, want := range map[string]int{
 		"ok  \tm/good\t": 1, "--- FAIL: TestBad/part": 1, "the reason": 1, "FAIL\tm/bad\t": 1, "panic: at once": 1,
@@ -60,12 +60,12 @@ func TestProgress(t *testing.T) {
 	r.take(event{Action: "pass", Package: "m/a"})
 	r.take(event{Action: "start", Package: "m/b"})
 	r.take(event{Action: "run", Package: "m/b", Test: "TestLong"})
-	r.progress(nil) // something was said just now
+	r.progress(nil) // there was output just now
 	r.said = r.said.Add(-time.Minute)
 	r.progress([]string{"gorm.io/gorm"})
 	const want = "ok  \tm/a\t0.1s\n...\t1 of 3 packages done; compiling gorm.io/gorm; running m/b 0s TestLong; left m/c\n"
 	if out.String() != want {
-		t.Errorf("it says %q, not %q", out.String(), want)
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
 
@@ -101,11 +101,11 @@ func TestUnsteady(t *testing.T) {
 			var out strings.Builder
 			code, err := run([]string{"-vet=off", "./..."}, &out)
 			if code != c.code || err != nil {
-				t.Errorf("it ends with %d, %v", code, err)
+				t.Errorf("exit %d, %v", code, err)
 			}
 			for _, text := range c.says {
 				if !strings.Contains("\n"+out.String(), text) {
-					t.Errorf("it does not say %q:\n%s", text, out.String())
+					t.Errorf("no %q in the output:\n%s", text, out.String())
 				}
 			}
 		})

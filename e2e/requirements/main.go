@@ -37,8 +37,7 @@ func main() {
 	}
 }
 
-// compute returns the text of requirements.json for the toolkit whose root is
-// given.
+// compute returns the text of requirements.json for the repository with the given root.
 func compute(root string) ([]byte, error) {
 	r := scaffold.Requirements{Packages: map[string][]string{}, Modules: map[string]scaffold.Module{}}
 	versions := map[string]string{}
@@ -83,11 +82,11 @@ type listed struct {
 	}
 }
 
-// build is a way to build a project.
+// build is a configuration to build a project in.
 type build struct{ system, cgo, tags string }
 
-// builds are the ways that projects are built in, and those that link what no
-// other does: go mod vendor wants what any of them needs.
+// builds returns the configurations in which projects are built, including those with
+// additional dependencies: go mod vendor needs all of them.
 func builds() []build {
 	all := []build{{"linux", "1", "cgo_sqlite"}}
 	for _, system := range []string{"linux", "darwin", "windows"} {
@@ -99,7 +98,7 @@ func builds() []build {
 	return all
 }
 
-// addLinked adds, for each runtime package, the modules that it links.
+// addLinked adds the modules that each runtime package links.
 func addLinked(root string, b build, packages map[string][]string, versions map[string]string) error {
 	out, err := run(root, []string{"GOOS=" + b.system, "CGO_ENABLED=" + b.cgo}, "go", "list", "-deps", "-tags="+b.tags, "-json=ImportPath,Deps,Module", "./runtime/...")
 	if err != nil {
@@ -132,8 +131,8 @@ func addLinked(root string, b build, packages map[string][]string, versions map[
 	return nil
 }
 
-// importedByTemplates returns the modules that generated code imports by
-// itself: those that its real Go files, its templates and their views name.
+// importedByTemplates returns the modules that generated code imports directly: those
+// named by its Go files, its templates and their views.
 func importedByTemplates(root string, versions map[string]string) ([]string, error) {
 	out, err := run(root, nil, "go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "all")
 	if err != nil {
@@ -173,8 +172,8 @@ func importedByTemplates(root string, versions map[string]string) ([]string, err
 	return slices.Compact(modules), nil
 }
 
-// graph tidies a scratch project that imports the whole runtime, and returns
-// the go directive and the go.sum lines that no single module accounts for.
+// graph tidies a scratch project that imports the complete runtime, and returns the go
+// directive and the go.sum lines that do not belong to any single module.
 func graph(root string, r scaffold.Requirements) (string, []string, error) {
 	dir, err := os.MkdirTemp("", "requirements-")
 	if err != nil {

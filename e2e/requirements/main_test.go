@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestRequirementsAreCurrent fails when go.mod or an import of the runtime
-// changed and projects would be told to require something else.
+// TestRequirementsAreCurrent fails if go.mod or an import of the runtime changed the
+// requirements of projects.
 func TestRequirementsAreCurrent(t *testing.T) {
 	if testing.Short() {
 		t.Skip("asks Go about every kind of project")

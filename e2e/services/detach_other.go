@@ -10,7 +10,7 @@ import (
 
 func detach(*exec.Cmd, *user.User) {}
 
-// give fails: the servers are kept by a shell.
+// give fails: the servers are run by a shell.
 func (s *Server) give() error {
 	return errors.New("servers for tests are started on Unix only")
 }

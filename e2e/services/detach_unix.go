@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// detach runs cmd in a process group of its own, so that the keyboard's
-// interrupt does not reach it, and as another user when one is given.
+// detach runs cmd in its own process group, so that Ctrl-C does not interrupt it, and as
+// another user if one is given.
 func detach(cmd *exec.Cmd, as *user.User) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if as != nil {
@@ -20,7 +20,7 @@ func detach(cmd *exec.Cmd, as *user.User) {
 	}
 }
 
-// give hands the server's directory to the user it runs as.
+// give makes the server's directory owned by the user it runs as.
 func (s *Server) give() error {
 	if s.user == nil {
 		return nil
@@ -29,7 +29,7 @@ func (s *Server) give() error {
 	return os.Chown(s.dir, uid, gid)
 }
 
-// ids are numbers on Unix, by the contract of user.User.
+// ids returns the numeric ids, which Unix guarantees for user.User.
 func ids(u *user.User) (uid, gid int) {
 	uid, _ = strconv.Atoi(u.Uid)
 	gid, _ = strconv.Atoi(u.Gid)

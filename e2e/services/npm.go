@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// NPM installs the npm packages that the package-lock.json of a folder pins, unless an
-// earlier run has, and returns the folder with their node_modules, which is in the
-// user's cache folder.
+// NPM installs the npm packages pinned by the package-lock.json of a folder, unless an
+// earlier run did, and returns the folder with their node_modules, in the user's cache
+// folder.
 func NPM(t testing.TB, folder string) string {
 	t.Helper()
 	npm, err := exec.LookPath("npm")
@@ -47,7 +47,7 @@ func NPM(t testing.TB, folder string) string {
 		t.Fatalf("npm ci in %s: %v\n%s", folder, err, out[:min(len(out), 3000)])
 	}
 	if err := os.Rename(fresh, dir); err != nil {
-		if _, there := os.Stat(filepath.Join(dir, "node_modules")); there != nil { // and not made by another test meanwhile
+		if _, there := os.Stat(filepath.Join(dir, "node_modules")); there != nil { // unless another test was faster
 			t.Fatal(err)
 		}
 	}

@@ -12,17 +12,17 @@ import (
 	"testing"
 )
 
-// openIDModule is a certified implementation's server, which keeps its people in a
+// openIDModule is the server of a certified implementation, which reads its users from a
 // file.
 const openIDModule = "github.com/zitadel/oidc/v3/example/server@v3.52.0"
 
-// Client and secret of the application at an OpenID provider of [OpenID].
+// Client id and secret of the application at an OpenID provider of [OpenID].
 const (
 	OpenIDClient = "web"
 	OpenIDSecret = "secret"
 )
 
-// Person is somebody who can log in at an OpenID provider.
+// Person is a user of an OpenID provider.
 type Person struct {
 	ID            string
 	Username      string
@@ -31,8 +31,8 @@ type Person struct {
 	EmailVerified bool
 }
 
-// OpenID starts an OpenID provider for the test: one that people log in at, and
-// that sends them back to callback.
+// OpenID starts an OpenID provider for the test, which redirects users to callback after a
+// login.
 func OpenID(t testing.TB, callback string, people ...Person) *Server {
 	t.Helper()
 	skipShort(t, "a server that Go installs")

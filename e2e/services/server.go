@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// patience is how long a server may take to answer on a busy machine.
+// patience is how long a server may take to respond on a busy machine.
 const patience = 2 * time.Minute
 
 // Server is a running instance.
 type Server struct {
 	URL     string
 	name    string
-	dir     string     // its data, socket and log; removed when it ends
+	dir     string     // its data, socket and log; removed when it stops
 	port    int        // on 127.0.0.1
-	user    *user.User // who it runs as; nil for the current user
+	user    *user.User // user it runs as; nil for the current user
 	guard   *os.File   // standard input of its guard
 	answers func(context.Context) error
 }
@@ -37,13 +37,13 @@ func newServer(name string) (*Server, error) {
 	return &Server{name: name, dir: dir, port: port}, err
 }
 
-// guard prepares and runs a server until its standard input ends, then stops
-// it and removes its directory. The other end of that pipe is held by the test
-// process and by nobody else, so it ends with the process, even one killed.
-// Lines on it are signals for the server, or start it again.
+// guard prepares and runs a server until its standard input is closed, then stops it and
+// removes its directory. Only the test process holds the other end of that pipe, so the
+// server stops with the process, even if that is killed. Lines on it are signals for the
+// server, or start it again.
 //
-// PostgreSQL waits for its clients on TERM and ends at once on INT; MariaDB
-// heeds TERM alone.
+// PostgreSQL waits for its clients on TERM and stops immediately on INT; MariaDB only
+// handles TERM.
 const guard = `"$@" & server=$!
 while read -r line; do
 	case $line in
@@ -59,8 +59,7 @@ kill -KILL $server 2>/dev/null
 wait $server 2>/dev/null
 rm -rf "$SERVER_DIR"`
 
-// run prepares the data with setup, starts the server and waits until it
-// answers.
+// run prepares the data with setup, starts the server and waits until it responds.
 func (s *Server) run(setup, start []string, answers func(context.Context) error) error {
 	if err := s.give(); err != nil {
 		return s.failed(err)
@@ -82,7 +81,7 @@ func (s *Server) run(setup, start []string, answers func(context.Context) error)
 	}
 	defer read.Close()
 	cmd := s.command("sh", append([]string{"-c", guard, "guard"}, start...)...)
-	// Not the output of the test: go test waits until all who hold it are gone.
+	// Not the output of the test: go test waits until all processes have closed it.
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = read, log, log
 	if err := cmd.Start(); err != nil {
 		write.Close()
@@ -99,7 +98,7 @@ func (s *Server) run(setup, start []string, answers func(context.Context) error)
 	return nil
 }
 
-// await waits until the server answers.
+// await waits until the server responds.
 func (s *Server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -118,15 +117,16 @@ func (s *Server) await() error {
 	}
 }
 
-// Signal sends the server a signal by its name: STOP and CONT pause it, INT ends
-// it, of PostgreSQL at once for those who are connected, and QUIT without a word.
+// Signal sends the server a signal by its name: STOP and CONT pause and resume it; INT
+// stops it, disconnecting clients of PostgreSQL immediately; QUIT stops it without a clean
+// shutdown.
 func (s *Server) Signal(name string) error {
 	_, err := fmt.Fprintln(s.guard, name)
 	return err
 }
 
-// Start starts a server again that a signal has ended, or is ending, and waits
-// until it answers.
+// Start starts a server again that a signal has stopped, or is stopping, and waits until
+// it responds.
 func (s *Server) Start() error {
 	return errors.Join(s.Signal("start"), s.await())
 }
@@ -145,9 +145,9 @@ func (s *Server) failed(err error) error {
 
 var installing sync.Mutex
 
-// find returns the directory that holds program: the first of PATH and dirs
-// (patterns; the greatest match first). A missing one is installed where
-// apt-get and the rights to use it are there.
+// find returns the directory that contains program: the first of PATH and dirs (patterns;
+// the greatest match first). It installs a missing program if apt-get and the necessary
+// privileges are available.
 func find(debian, program string, dirs ...string) (string, error) {
 	if dir, ok := look(program, dirs); ok {
 		return dir, nil
@@ -156,7 +156,7 @@ func find(debian, program string, dirs ...string) (string, error) {
 	if err != nil || os.Geteuid() != 0 {
 		return "", fmt.Errorf("%s is not installed\n  where: PATH and %q\n  try:   sudo apt-get install %s", program, dirs, debian)
 	}
-	installing.Lock() // apt-get runs once at a time
+	installing.Lock() // only one apt-get can run at a time
 	defer installing.Unlock()
 	fmt.Fprintf(os.Stderr, "%s is not installed: running apt-get install %s\n", program, debian)
 	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", debian}} {
@@ -186,13 +186,14 @@ func look(program string, dirs []string) (string, bool) {
 	return "", false
 }
 
-// held keeps the pipes of running guards from being collected and closed.
+// held keeps the pipes of running guards from being garbage-collected, which would close
+// them.
 var held []*os.File
 
 func hold(f *os.File) { held = append(held, f) }
 
-// memory is a folder in memory where the system has one, since tests create
-// and drop tables by the thousand; otherwise the usual one for temporary files.
+// memory returns an in-memory folder if the system has one, since tests create and drop
+// tables by the thousand; otherwise the default for temporary files.
 func memory() string {
 	const shared = "/dev/shm"
 	if probe, err := os.MkdirTemp(shared, "nexios-probe-"); err == nil {

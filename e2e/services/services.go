@@ -1,13 +1,12 @@
-// Package services starts real private instances of PostgreSQL, MariaDB and
-// Redis for tests: on free loopback ports, with data in a temporary directory
-// and without syncing to disk. One instance of each serves a whole test
-// process and ends with it, however it ends.
+// Package services starts private instances of PostgreSQL, MariaDB and Redis for tests: on
+// free loopback ports, with data in a temporary directory and without syncing to disk. One
+// instance of each serves a test process and stops with it, however it ends.
 //
-// NEXIOS_TEST_POSTGRES, NEXIOS_TEST_MYSQL and NEXIOS_TEST_REDIS name instances
-// to use instead; the command in run/ sets them for many test processes.
+// NEXIOS_TEST_POSTGRES, NEXIOS_TEST_MYSQL and NEXIOS_TEST_REDIS name instances to use
+// instead; the command in run/ sets them for many test processes.
 //
-// go test -short starts nothing: what needs a server or a browser is skipped
-// there, unless the environment names a running server.
+// With go test -short nothing is started: tests that need a server or a browser are
+// skipped, unless the environment names a running server.
 package services
 
 import (
@@ -18,23 +17,23 @@ import (
 	"testing"
 )
 
-// Variables of the environment that name a running instance by its URL.
+// Environment variables with the URLs of running instances.
 const (
 	PostgresVariable = "NEXIOS_TEST_POSTGRES"
 	MySQLVariable    = "NEXIOS_TEST_MYSQL"
 	RedisVariable    = "NEXIOS_TEST_REDIS"
 )
 
-// Postgres returns the URL of a PostgreSQL where the user may do everything:
-// postgres://postgres@127.0.0.1:PORT/postgres?sslmode=disable. Its database is
-// shared: a test makes one of its own, or names that nobody else has.
+// Postgres returns the URL of a PostgreSQL superuser:
+// postgres://postgres@127.0.0.1:PORT/postgres?sslmode=disable. The database is shared:
+// tests create their own one, or use unique names.
 func Postgres(t testing.TB) string { t.Helper(); return shared(t, PostgresVariable, postgres) }
 
-// MySQL returns the URL of a MariaDB where the user may do everything:
-// mysql://nexios:nexios@127.0.0.1:PORT/nexios. Shared as with Postgres.
+// MySQL returns the URL of a MariaDB user with all privileges:
+// mysql://nexios:nexios@127.0.0.1:PORT/nexios. It is shared as with Postgres.
 func MySQL(t testing.TB) string { t.Helper(); return shared(t, MySQLVariable, mysql) }
 
-// Redis returns the URL of a Redis: redis://127.0.0.1:PORT/0. Shared.
+// Redis returns the URL of a Redis: redis://127.0.0.1:PORT/0. It is shared.
 func Redis(t testing.TB) string { t.Helper(); return shared(t, RedisVariable, redis) }
 
 // Browser returns the path of a Chromium or a Chrome.
@@ -48,8 +47,8 @@ func Browser(t testing.TB) string {
 	return path
 }
 
-// FindBrowser returns the path of a Chromium or a Chrome, installed by apt-get
-// where there is none and that is possible.
+// FindBrowser returns the path of a Chromium or a Chrome, installing it by apt-get if
+// necessary and possible.
 func FindBrowser() (string, error) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -60,7 +59,7 @@ func FindBrowser() (string, error) {
 	return filepath.Join(dir, "chromium"), err
 }
 
-// The instances of this process. They live until it ends.
+// The instances of this process. They run until it ends.
 var (
 	postgres = sync.OnceValues(StartPostgres)
 	mysql    = sync.OnceValues(StartMySQL)

@@ -17,8 +17,8 @@ import (
 	"github.com/nexios-go/nexios/e2e/services"
 )
 
-// Each server answers at its URL, and a second call finds the same one.
-func TestServersAnswer(t *testing.T) {
+// Each server responds at its URL, and a second call returns the same one.
+func TestServersRespond(t *testing.T) {
 	pg := services.Postgres(t)
 	if again := services.Postgres(t); again != pg {
 		t.Errorf("a second PostgreSQL: %s and %s", pg, again)
@@ -56,9 +56,8 @@ func TestServersAnswer(t *testing.T) {
 	}
 }
 
-// A server is gone, with its data, when the process that started it was
-// killed and had no chance to stop it.
-func TestServersEndWithTheirProcess(t *testing.T) {
+// A server is stopped, and its data removed, when the process that started it is killed.
+func TestServersStopWithProcess(t *testing.T) {
 	if os.Getenv("SERVICES_CHILD") != "" {
 		server, err := services.StartRedis()
 		if err != nil {
@@ -68,7 +67,7 @@ func TestServersEndWithTheirProcess(t *testing.T) {
 		select {} // until killed
 	}
 	tmp := t.TempDir()
-	child := exec.Command(os.Args[0], "-test.run=^TestServersEndWithTheirProcess$")
+	child := exec.Command(os.Args[0], "-test.run=^TestServersStopWithProcess$")
 	child.Env = append(os.Environ(), "SERVICES_CHILD=1", "TMPDIR="+tmp)
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -115,7 +114,7 @@ func empty(t *testing.T, dir string) bool {
 	return len(entries) == 0
 }
 
-// The command passes the exit code of what it runs, and the servers' URLs.
+// The command passes on the exit code of its child, and sets the servers' URLs.
 func TestRun(t *testing.T) {
 	cmd := exec.Command("go", "run", "./run", "--", "sh", "-c", `echo "$NEXIOS_TEST_REDIS"; exit 7`)
 	cmd.Env = append(os.Environ(),

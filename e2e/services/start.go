@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"strconv"
 
-	_ "github.com/go-sql-driver/mysql" // to see whether MariaDB answers
-	_ "github.com/jackc/pgx/v5/stdlib" // to see whether PostgreSQL answers
+	_ "github.com/go-sql-driver/mysql" // to check whether MariaDB responds
+	_ "github.com/jackc/pgx/v5/stdlib" // to check whether PostgreSQL responds
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// StartPostgres starts a PostgreSQL that ends with this process.
+// StartPostgres starts a PostgreSQL that stops with this process.
 func StartPostgres() (*Server, error) {
 	bin, err := findPostgres("initdb")
 	if err != nil {
@@ -25,7 +25,7 @@ func StartPostgres() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It refuses to run as root.
+	// PostgreSQL refuses to run as root.
 	if os.Geteuid() == 0 {
 		if s.user, err = user.Lookup("postgres"); err != nil {
 			return nil, fmt.Errorf("PostgreSQL does not run as root: %w\n  try:   useradd postgres", err)
@@ -42,8 +42,8 @@ func StartPostgres() (*Server, error) {
 	)
 }
 
-// StartStandby starts a streaming standby of a PostgreSQL that StartPostgres has
-// started. It ends with this process.
+// StartStandby starts a streaming standby of a PostgreSQL from StartPostgres. It stops
+// with this process.
 func StartStandby(primary *Server) (*Server, error) {
 	bin, err := findPostgres("postgres")
 	if err != nil {
@@ -68,12 +68,12 @@ func StartStandby(primary *Server) (*Server, error) {
 	)
 }
 
-// findPostgres returns the directory of one of PostgreSQL's programs.
+// findPostgres returns the directory of a PostgreSQL program.
 func findPostgres(program string) (string, error) {
 	return find("postgresql", program, "/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin")
 }
 
-// StartMySQL starts a MariaDB that ends with this process.
+// StartMySQL starts a MariaDB that stops with this process.
 func StartMySQL() (*Server, error) {
 	bin, err := find("mariadb-server", "mariadb-install-db", "/usr/bin", "/opt/homebrew/bin", "/usr/local/bin")
 	if err != nil {
@@ -107,14 +107,14 @@ GRANT ALL ON *.* TO 'nexios'@'%' WITH GRANT OPTION;
 			"--auth-root-authentication-method=normal", "--skip-test-db"},
 		[]string{filepath.Join(server, "mariadbd"), "--no-defaults", "--datadir=" + data, "--user=" + me.Username,
 			"--port=" + strconv.Itoa(s.port), "--socket=" + filepath.Join(s.dir, "sock"), "--bind-address=127.0.0.1",
-			"--tmpdir=" + s.dir, // a server that starts deletes the temporary tables that it finds there
+			"--tmpdir=" + s.dir, // a starting server deletes the temporary tables that it finds there
 			"--skip-name-resolve", "--init-file=" + setup, "--max-connections=300", "--innodb-buffer-pool-size=64M",
 			"--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--sync-binlog=0"},
 		func(ctx context.Context) error { return pingSQL(ctx, "mysql", "nexios:nexios@tcp("+address+")/nexios") },
 	)
 }
 
-// StartRedis starts a Redis that ends with this process.
+// StartRedis starts a Redis that stops with this process.
 func StartRedis() (*Server, error) {
 	bin, err := find("redis-server", "redis-server", "/usr/bin", "/opt/homebrew/bin", "/usr/local/bin")
 	if err != nil {
@@ -146,7 +146,7 @@ func pingSQL(ctx context.Context, driver, dsn string) error {
 	return pool.PingContext(ctx)
 }
 
-// freePort is a loopback port that nobody listens on now.
+// freePort returns a loopback port that is currently free.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package testprogram links the tests of many packages of a generated project into
-// one program: to link one for each of them takes longer than most of them run.
+// Package testprogram links the tests of many packages of a generated project into one
+// program: linking one for each takes longer than most of them run.
 package testprogram
 
 import (
@@ -16,15 +16,14 @@ import (
 	"strings"
 )
 
-// Build links the tests of those packages below internal whose tests are all outside
-// of the package that they test, and so can be anywhere. The project stays as it is:
-// what joins them is laid over it.
+// Build links the tests of those packages below internal that have only external tests,
+// which can be compiled anywhere. The project does not change: the connecting code is
+// added as an overlay.
 //
-// Dir is the root of the project, program the file to write, in a folder of its own,
-// env the environment of the go command, and only the names of the packages
-// ("posts"); without any it is all of them. Joined are the names of those that the
-// program tests, in order; without any there is no program. A test is called in it
-// as in its package, so their names must differ.
+// Dir is the root of the project, program the file to write, in its own folder, env the
+// environment of the go command, and only the names of the packages ("posts"), or none for
+// all. Build returns the names of the linked packages, in order; if there are none, it
+// writes no program. Tests keep their names, which must be unique.
 func Build(dir, program string, env []string, only ...string) (joined []string, err error) {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
@@ -95,8 +94,7 @@ func Build(dir, program string, env []string, only ...string) (joined []string, 
 	return joined, nil
 }
 
-// parse reports whether all tests in the files are outside of the package that they
-// test, and what they are called.
+// parse reports whether all tests in the files are external, and returns their names.
 func parse(files []string) (outside bool, tests []string, err error) {
 	for _, file := range files {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)

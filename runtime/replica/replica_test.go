@@ -224,7 +224,7 @@ func TestMiddleware(t *testing.T) {
 	// A replica whose response breaks off is not used, and the primary responds.
 	for range 5 {
 		until("before the tear", "/all", reader, "standby")
-		middle.Set(services.Torn)
+		middle.Set(services.Truncate)
 		if got := from("GET", "/all", reader, ""); got != "primary" {
 			t.Errorf("a response that breaks off was read from the %s", got)
 		}

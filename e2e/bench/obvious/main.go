@@ -1,5 +1,5 @@
-// Obvious is how the same routes are usually written on Gin and GORM: the
-// defaults of both, one pool, the model bound and answered.
+// Obvious implements the same routes as they are commonly written with Gin and GORM: the
+// defaults of both, one pool, and the model as request and response body.
 package main
 
 import (

@@ -1,15 +1,14 @@
-// Reload measures how long it takes from a save to the first answer of the new
-// version: with the bare floor (go build with the fastest flags, and a start),
-// with nexios dev, and with air, by its default and by its best settings. All
-// in one run, in turns, on copies of the same project.
+// Reload measures the time from saving a file to the first response of the new version:
+// for a baseline (go build with the fastest flags, and a start), for nexios dev, and for
+// air, with its default and its best settings. All in one run, in turns, on copies of the
+// same project.
 //
 //	go build -o bin/nexios ./cmd/nexios && go run ./e2e/bench/reload bin/nexios
 //
-// Edits are those of a function's body in a room and in the model package, and
-// of what importers see of the model package. With -resources the project gets
-// as many more tables and rooms. With -idle the tools are left alone for that
-// long afterwards, and what each and its program use of one core meanwhile is
-// told.
+// It edits the body of a function in a package of routes and in the model package, and the
+// exported identifiers of the model package. -resources adds that many tables and packages
+// to the project. -idle leaves the tools alone for that long afterwards, and prints the
+// CPU usage of each tool and its program meanwhile.
 package main
 
 import (
@@ -88,7 +87,7 @@ func run(ctx context.Context) error {
 			tools = append(tools, t)
 		}
 	}
-	// The first edits fill caches, and let tools learn the project.
+	// The first edits warm up caches and tools.
 	for _, t := range tools {
 		for i := range 2 {
 			for _, kind := range kinds {
@@ -116,10 +115,10 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// project is what tools are run on copies of.
+// project is the original that each tool gets a copy of.
 type project struct{ name, dir string }
 
-// create makes the guide project, and with -resources the larger one.
+// create generates the guide project, and with -resources the larger one.
 func create(ctx context.Context, work, nexios string) ([]project, error) {
 	guide := project{"", filepath.Join(work, "guide", "blog")}
 	large := project{fmt.Sprintf(", %d resources", *resources), filepath.Join(work, "large", "blog")}
@@ -146,7 +145,7 @@ func create(ctx context.Context, work, nexios string) ([]project, error) {
 	return projects, nil
 }
 
-// rest tells what the tools use while nothing changes.
+// rest prints the CPU usage of the tools while nothing changes.
 func rest(ctx context.Context, tools []*tool) error {
 	fmt.Printf("\nidle CPU in %v, with the program:\n", *idle)
 	before := map[*tool]float64{}
@@ -170,8 +169,8 @@ func rest(ctx context.Context, tools []*tool) error {
 	return nil
 }
 
-// settle waits until the tool has nothing in the background: a tool has at most
-// one program below it.
+// settle waits until the tool has no background processes: a tool has at most one child
+// program.
 func (t *tool) settle(ctx context.Context) error {
 	for deadline := time.Now().Add(patience); ; {
 		if _, names := t.used(); len(names) <= 2 {
@@ -188,16 +187,16 @@ func (t *tool) settle(ctx context.Context) error {
 	}
 }
 
-// used is the processor time in seconds that the tool and what it has started
-// have taken since they began, and their names.
+// used returns the CPU time in seconds of the tool and its child processes, and their
+// names.
 func (t *tool) used() (sum float64, names []string) {
 	var add func(p *process.Process)
 	add = func(p *process.Process) {
 		times, err := p.Times()
 		if err != nil {
-			return // it has just ended
+			return // it has just exited
 		}
-		name, _ := p.Name() // only to be shown
+		name, _ := p.Name() // for display only
 		sum += times.User + times.System
 		names = append(names, name)
 		children, _ := p.Children() // most have none
@@ -250,7 +249,7 @@ func modelMark(mark, exported string) string {
 	return fmt.Sprintf("package model\n\n// Mark is what edits change.\n//\n//go:noinline\nfunc Mark() string {\n\ts := %q\n\treturn s\n}\n\n// Exported is what importers see.\nconst Exported = %q\n", mark, exported)
 }
 
-// prepare has GET /text answer with the marks.
+// prepare makes GET /text respond with the marks.
 func prepare(dir string) error {
 	tour := filepath.Join(dir, "internal/tour/tour.go")
 	text, err := os.ReadFile(tour)
@@ -271,16 +270,16 @@ func prepare(dir string) error {
 	return os.WriteFile(filepath.Join(dir, roomFile), []byte(roomMark("")), 0o644)
 }
 
-// tool is one way to get an edit running.
+// tool is one way to run edited code.
 type tool struct {
 	name    string
-	project string // what it is run on, where that is not the guide project
+	project string // project it runs on, if not the guide
 	dir     string
 	port    int
 	took    map[string][]time.Duration
 
 	mu       sync.Mutex
-	process  *exec.Cmd // the tool, or for the floor the program
+	process  *exec.Cmd // the tool, or the program of the baseline
 	output   bytes.Buffer
 	exported string
 	count    int
@@ -351,7 +350,7 @@ func (t *tool) start(ctx context.Context, name string, args ...string) error {
 	return cmd.Start()
 }
 
-// Write keeps what the tool says, for when it fails.
+// Write keeps the tool's output for error messages.
 func (t *tool) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -362,11 +361,11 @@ func (t *tool) end() {
 	if t.process == nil || t.process.Process == nil {
 		return
 	}
-	_ = t.process.Process.Signal(os.Interrupt) // it may have ended
+	_ = t.process.Process.Signal(os.Interrupt) // it may have exited
 	_ = t.process.Wait()
 }
 
-// edit makes one edit and returns how long it takes to be answered.
+// edit makes one edit and returns the time until it is served.
 func (t *tool) edit(ctx context.Context, kind, mark string) (time.Duration, error) {
 	t.count++
 	mark = fmt.Sprintf("[%s %d]", mark, t.count)
@@ -378,7 +377,7 @@ func (t *tool) edit(ctx context.Context, kind, mark string) (time.Duration, erro
 		t.exported = mark
 		file, text = modelFile, modelMark("", mark)
 	}
-	time.Sleep(300 * time.Millisecond) // the pace of a person, so that no tool still works at the last edit
+	time.Sleep(300 * time.Millisecond) // the pace of a person, so that no tool is still busy with the last edit
 	begun := time.Now()
 	if err := os.WriteFile(filepath.Join(t.dir, file), []byte(text), 0o644); err != nil {
 		return 0, err
@@ -387,7 +386,7 @@ func (t *tool) edit(ctx context.Context, kind, mark string) (time.Duration, erro
 		if err := t.build(ctx); err != nil {
 			return 0, err
 		}
-		// The end of the old program is not counted: it could listen elsewhere.
+		// Stopping the old program is not counted: a new one could listen elsewhere.
 		built := time.Since(begun)
 		t.end()
 		begun = time.Now().Add(-built)
@@ -400,8 +399,8 @@ func (t *tool) edit(ctx context.Context, kind, mark string) (time.Duration, erro
 		if !errors.Is(err, errLost) {
 			return time.Since(begun), err
 		}
-		// The tool missed the edit, or could not start its program: a person
-		// saves again.
+		// The tool missed the edit, or could not start its program: save again, as a
+		// person would.
 		t.lost++
 		text += "\n"
 		begun = time.Now()
@@ -412,13 +411,13 @@ func (t *tool) edit(ctx context.Context, kind, mark string) (time.Duration, erro
 	return 0, t.await(ctx, mark)
 }
 
-// savesTried is how often an edit is saved before the bench gives up.
+// savesTried is the number of times an edit is saved before the benchmark fails.
 const savesTried = 3
 
-// errLost is an edit that is not answered.
+// errLost is the error for an edit that is never served.
 var errLost = errors.New("no answer")
 
-// await asks until the answer holds mark.
+// await polls until the response contains mark.
 func (t *tool) await(ctx context.Context, mark string) error {
 	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	wait := patience
@@ -428,7 +427,7 @@ func (t *tool) await(ctx context.Context, mark string) error {
 	for deadline := time.Now().Add(wait); ; {
 		res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/text", t.port))
 		if err == nil {
-			body, _ := io.ReadAll(res.Body) // a cut answer does not hold the mark
+			body, _ := io.ReadAll(res.Body) // a truncated response does not contain the mark
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK && strings.Contains(string(body), mark) {
 				return nil

@@ -1,7 +1,7 @@
-// Stdlib is the limit that generated code is measured against: the same routes
-// by hand on net/http and database/sql, with prepared statements and the same
-// pools, and nothing else, on SQLite or PostgreSQL. With DRESSED set it does
-// what the contract asks of every answer too, see dressed.
+// Stdlib is the lower bound that generated code is compared with: the same routes,
+// handwritten on net/http and database/sql, with prepared statements and the same pools,
+// and nothing else, on SQLite or PostgreSQL. With DRESSED set it also does what the
+// contract requires of every response, see withContract.
 package main
 
 import (
@@ -44,7 +44,7 @@ type page struct {
 type server struct {
 	get, list, count, create, user *sql.Stmt
 	key                            []byte
-	returning                      bool // create answers with the id
+	returning                      bool // create returns the id
 }
 
 const columns = "id, title, content, published, category, created_at, updated_at"
@@ -79,7 +79,7 @@ func main() {
 	mux.HandleFunc("GET /api/v1/users/me", s.me)
 	server := http.Server{Addr: os.Getenv("ADDR"), Handler: mux}
 	if os.Getenv("DRESSED") != "" {
-		server.Handler = dressed(mux)
+		server.Handler = withContract(mux)
 		server.ReadHeaderTimeout, server.ReadTimeout = 5*time.Second, 20*time.Second
 		server.WriteTimeout, server.IdleTimeout = time.Minute, 2*time.Minute
 	}
@@ -92,8 +92,8 @@ func check(err error) {
 	}
 }
 
-// open makes the pools for what writes and what reads, and says whether the
-// database is PostgreSQL, which numbers its parameters and returns ids.
+// open opens the pools for writing and reading, and reports whether the database is
+// PostgreSQL, which numbers parameters and supports RETURNING.
 func open(address string) (writer, reader *sql.DB, returning bool) {
 	file, lite := strings.CutPrefix(address, "sqlite:")
 	if !lite {
@@ -114,7 +114,7 @@ func open(address string) (writer, reader *sql.DB, returning bool) {
 	return writer, reader, false
 }
 
-// numbered writes the parameters of a statement as PostgreSQL has them.
+// numbered replaces the parameters of a statement by PostgreSQL's numbered ones.
 func numbered(query string) string {
 	for n := 1; strings.Contains(query, "?"); n++ {
 		query = strings.Replace(query, "?", "$"+strconv.Itoa(n), 1)
@@ -231,7 +231,7 @@ func (s server) add(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, post{id, in.Title, in.Content, in.Published, in.Category, now, now})
 }
 
-// detail is what is wrong with one field.
+// detail is an error in one field.
 type detail struct {
 	Field   string `json:"field"`
 	Rule    string `json:"rule"`
@@ -250,7 +250,7 @@ func (s server) insert(ctx context.Context, values ...any) (id int64, err error)
 	return done.LastInsertId()
 }
 
-// me is a route behind a bare HS256 token whose subject is a user.
+// me is a route protected only by an HS256 token whose subject is a user.
 func (s server) me(w http.ResponseWriter, r *http.Request) {
 	var claims jwt.RegisteredClaims
 	_, err := jwt.ParseWithClaims(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), &claims,

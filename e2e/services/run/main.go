@@ -54,7 +54,7 @@ func run(args []string) (int, error) {
 			return err
 		})
 	}
-	g.Go(func() error { // here once, before several tests look for it at a time
+	g.Go(func() error { // once here, before several tests look for it concurrently
 		_, err := services.FindBrowser()
 		return err
 	})
@@ -69,8 +69,8 @@ func run(args []string) (int, error) {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
-	// The keyboard's interrupt reaches the command too, which decides. (To
-	// ignore it here would make the command inherit that.)
+	// Ctrl-C reaches the command too, which decides how to handle it. (Ignoring it here
+	// would be inherited by the command.)
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
 	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

@@ -45,10 +45,10 @@ func TestContractHeaders(t *testing.T) {
 		}
 	}
 	if got := s.client().with("X-Request-ID", "my-id.7").get("/json").header.Get("X-Request-Id"); got != "my-id.7" {
-		t.Errorf("the request id became %q", got)
+		t.Errorf("request id %q", got)
 	}
 	if got := s.client().with("X-Request-ID", "a b<script>").get("/json").header.Get("X-Request-Id"); got == "a b<script>" || got == "" {
-		t.Errorf("the request id became %q", got)
+		t.Errorf("request id %q", got)
 	}
 	s.logs(`"request_id":"my-id.7"`)
 
@@ -64,7 +64,7 @@ func TestContractHeaders(t *testing.T) {
 	anna.with("If-None-Match", tag).get("/api/v1/posts").want(200)
 	seen := anna.get(post).want(200).header.Get("Etag")
 	if !strings.HasPrefix(seen, `"`) {
-		t.Errorf("the ETag %s is not a strong one", seen)
+		t.Errorf("weak ETag %s", seen)
 	}
 	anna.with("If-Match", seen).patch(post, `{"title":"Newer"}`).want(200)
 	for _, given := range []string{seen, `"x"`} {
@@ -117,7 +117,7 @@ func TestContractCompression(t *testing.T) {
 		}
 	}
 	if a := s.client().with("Accept-Encoding", "gzip").get("/json").want(200); a.header.Get("Content-Encoding") != "" {
-		t.Error("a small answer is compressed")
+		t.Error("a small response is compressed")
 	}
 	if a := s.client().with("Accept-Encoding", "gzip", "If-None-Match", plain.header.Get("Etag")).get("/openapi.json"); a.status != 304 {
 		t.Errorf("compressed and unchanged: %d", a.status)
@@ -127,14 +127,14 @@ func TestContractCompression(t *testing.T) {
 func TestContractCORS(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t, "CORS_ORIGINS=https://app.example.com,https://other.example.com")
-	preflight := func(c client, origin string) answer {
+	preflight := func(c client, origin string) response {
 		return c.with("Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type").do("OPTIONS", loginPath, nil)
 	}
 	for origin, listed := range map[string]bool{
 		"https://app.example.com": true, "https://other.example.com": true, "http://app.example.com": false, "https://app.example.com.evil.com": false, "https://evil.example": false, "null": false,
 		"https://app.example.com:8443": false, "https://APP.example.com": false,
 	} {
-		for what, a := range map[string]answer{"request": s.client().with("Origin", origin).get("/json").want(200), "preflight": preflight(s.client(), origin), "error": s.client().with("Origin", origin).get("/api/v1/posts")} {
+		for what, a := range map[string]response{"request": s.client().with("Origin", origin).get("/json").want(200), "preflight": preflight(s.client(), origin), "error": s.client().with("Origin", origin).get("/api/v1/posts")} {
 			want := ""
 			if listed {
 				want = origin
@@ -174,7 +174,7 @@ func TestContractRateLimit(t *testing.T) {
 	for i := range 6 {
 		behind.client().with("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", i)).get("/api/items").want(200)
 	}
-	for i, want := range []int{200, 200, 429} { // the last hop counts, not what the client has written before it
+	for i, want := range []int{200, 200, 429} { // the last hop counts, not what the client sent
 		behind.client().with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d, 192.0.2.7", i)).get("/api/items").want(want)
 	}
 
@@ -214,14 +214,14 @@ func TestContractMetrics(t *testing.T) {
 	}
 }
 
-// response is what the document says of one status; it may be said elsewhere.
-type response struct {
+// documented is a response in the document; it may be a reference.
+type documented struct {
 	Ref         string `json:"$ref"`
 	Description string
 	Content     map[string]struct{ Schema any }
 }
 
-// TestContractOpenAPI looks at the document, and holds real answers to it.
+// TestContractOpenAPI checks the document, and validates real responses against it.
 func TestContractOpenAPI(t *testing.T) {
 	t.Parallel()
 	s := guideServer(t)
@@ -243,10 +243,10 @@ func TestContractOpenAPI(t *testing.T) {
 			RequestBody *struct {
 				Content map[string]struct{ Schema any }
 			}
-			Responses map[string]response
+			Responses map[string]documented
 		}
 		Components struct {
-			Responses       map[string]response
+			Responses       map[string]documented
 			SecuritySchemes map[string]map[string]any
 			Schemas         map[string]any
 		}
@@ -299,7 +299,7 @@ func TestContractOpenAPI(t *testing.T) {
 			}
 			for _, status := range want {
 				if _, ok := op.Responses[status]; !ok {
-					t.Errorf("%s: %s is not among its answers", name, status)
+					t.Errorf("%s: %s is not documented", name, status)
 				}
 			}
 		}
@@ -318,7 +318,7 @@ func TestContractOpenAPI(t *testing.T) {
 	for _, name := range []string{"get /api/v1/posts", "post /api/v1/posts", "get /api/v1/users", "get /protected"} {
 		method, path, _ := strings.Cut(name, " ")
 		if len(document.Paths[path][method].Security) == 0 {
-			t.Errorf("%s needs nobody", name)
+			t.Errorf("%s needs no login", name)
 		}
 	}
 	for name, want := range map[string]string{"get /api/v1/posts": "apiKey bearerAuth", "get /api/v1/auth/sessions": "bearerAuth", "get /protected": "__Host-session"} {
@@ -368,7 +368,7 @@ func TestContractOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	pointer := strings.NewReplacer("~", "~0", "/", "~1").Replace
-	holds := func(a answer, method, path string, status int) answer {
+	holds := func(a response, method, path string, status int) response {
 		t.Helper()
 		a.want(status)
 		at := fmt.Sprintf("/paths/%s/%s/responses/%d", pointer(path), method, status)
@@ -386,7 +386,7 @@ func TestContractOpenAPI(t *testing.T) {
 			err = schema.Validate(value)
 		}
 		if err != nil {
-			t.Errorf("%s %s %d: the answer breaks its schema: %v\n%s", method, path, status, err, a.body)
+			t.Errorf("%s %s %d: the response violates its schema: %v\n%s", method, path, status, err, a.body)
 		}
 		return a
 	}
@@ -431,7 +431,7 @@ func TestContractOpenAPI(t *testing.T) {
 	var one, other any
 	_, _ = json.Unmarshal([]byte(printed), &one), json.Unmarshal(a.body, &other)
 	if code != 0 || !reflect.DeepEqual(one, other) {
-		t.Errorf("`blog openapi`: exit %d, another document\n%s", code, problems)
+		t.Errorf("`blog openapi`: exit %d, different document\n%s", code, problems)
 	}
 }
 
@@ -446,7 +446,7 @@ func TestContractDocs(t *testing.T) {
 	kinds := []string{}
 	for _, link := range links {
 		if strings.Contains(link[1], "//") {
-			t.Errorf("loaded from elsewhere: %s", link[1])
+			t.Errorf("loaded from another origin: %s", link[1])
 			continue
 		}
 		path := "/" + strings.TrimPrefix(link[1], "/")

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// TestFirstHour does what the README tells a new user, with its own commands and
-// code: resources, a login, an endpoint by hand with its test, a TypeScript client
-// in node, and then the product as its compose file starts it, on PostgreSQL with
-// Redis and a mail server.
-func TestFirstHour(t *testing.T) {
+// TestReadme follows the README as a new user, with its commands and code: resources,
+// auth, a handwritten endpoint with its test, a TypeScript client in node, and then the
+// product as its compose file starts it, on PostgreSQL with Redis and a mail server.
+func TestReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts database servers, and runs node")
 	}
@@ -47,7 +46,8 @@ func TestFirstHour(t *testing.T) {
 	text2 := strings.Replace(p.read(file), "\t}}\n}\n", "\t\t"+code[0][1]+"\t}}\n}\n", 1)
 	p.write(file, strings.Replace(text2, "runtime/db\"\n", "runtime/db\"\n\t\"github.com/nexios-go/nexios/runtime/fault\"\n", 1)+"\n"+code[1][1])
 	p.append(tests, "\n"+code[2][1])
-	// Others may use some routes than the rest, which the generated test is told.
+	// Some routes may have other guards than the rest, which the generated test has to
+	// know.
 	p.write(file, strings.Replace(p.read(file), "\t}}\n}\n", `		web.Post("/products/:id/recall", h.publish).Returns(200).Fails(409).Guard(auth.Admin()),
 		web.Post("/products/hook", func(*gin.Context, web.None) (web.None, error) { return web.None{}, nil }),
 	}}
@@ -56,7 +56,7 @@ func TestFirstHour(t *testing.T) {
 	if out, code := p.try("go", "test", "./internal/products", "-run", "TestProducts/asks_who_it_is"); code == 0 ||
 		!strings.Contains(out, `a user is answered 403; if that is right, say so: Access: map[string]string{"POST /products/:id/recall": "admin"}`) ||
 		!strings.Contains(out, `an anonymous request is answered 204, not 401; if that is right, say so: Access: map[string]string{"POST /products/hook": "all"}`) {
-		t.Errorf("the generated test ends with %d and says\n%s", code, out)
+		t.Errorf("generated test: exit %d\n%s", code, out)
 	}
 	p.write(tests, strings.Replace(p.read(tests), "\t\tFields: ", "\t\tAccess: map[string]string{\"POST /products/:id/recall\": \"admin\", \"POST /products/hook\": \"all\"},\n\t\tFields: ", 1))
 	p.run("gofmt", "-w", tests)
@@ -85,7 +85,7 @@ func TestFirstHour(t *testing.T) {
 	tools := openAPITools(t)
 	dir := t.TempDir()
 	p.nexios("client", "ts", "--out", "api.ts")
-	for name, text := range map[string]string{"api.ts": p.read("api.ts"), "hour.ts": hour, "package.json": `{"type":"module"}`} {
+	for name, text := range map[string]string{"api.ts": p.read("api.ts"), "hour.ts": useClient, "package.json": `{"type":"module"}`} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -103,18 +103,18 @@ func TestFirstHour(t *testing.T) {
 	s.register("grace")
 	eventually(t, 30*time.Second, "welcome mail", func() bool { return strings.Contains(x.mail(), "To: <grace@example.com>") })
 	if keys, err := x.redis.Keys(t.Context(), "ratelimit:*").Result(); err != nil || len(keys) == 0 {
-		t.Errorf("requests are not counted in Redis: %v, %v", keys, err)
+		t.Errorf("requests not counted in Redis: %v, %v", keys, err)
 	}
 	if err := s.process.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-s.ended; err != nil {
-		t.Errorf("it ends with %v", err)
+		t.Errorf("exit status: %v", err)
 	}
 }
 
-// hour is a program that uses the client.
-const hour = `import { ApiError, Client } from "./api.ts";
+// useClient is a program that uses the client.
+const useClient = `import { ApiError, Client } from "./api.ts";
 
 const [url, password] = process.argv.slice(2);
 const api = new Client({ baseUrl: url! });

@@ -12,12 +12,12 @@ import (
 )
 
 var (
-	years = flag.Int("years", 3, "random sets of edits and commands of TestYear")
-	first = flag.Uint64("year", 0, "the first seed of these sets")
-	vets  = flag.Bool("vets", false, "vet the project of TestYear after every command")
+	years = flag.Int("years", 3, "number of projects of TestRandomEdits")
+	first = flag.Uint64("year", 0, "seed of the first project")
+	vets  = flag.Bool("vets", false, "vet the project of TestRandomEdits after every command")
 )
 
-// changes are what is done to a project in its first year.
+// changes returns the commands that are run on a project.
 func changes() []string {
 	return strings.Split(strings.TrimSpace(`
 add resource tag name:string:unique
@@ -68,14 +68,13 @@ upgrade
 `), "\n")
 }
 
-// TestYear grows a project by random commands among random edits of its owner. No
-// command loses a line of theirs or leaves Go that does not parse; the same again
-// changes nothing, and undo leads back byte for byte. A conflict writes nothing, and
-// few commands meet one. With -years 500 it goes on for long, with -year 100 it begins
-// elsewhere, with -vets every project is vetted.
-func TestYear(t *testing.T) {
+// TestRandomEdits runs random commands with random edits in between. No command loses a
+// line of the developer or leaves invalid Go; repeating it changes nothing, and undo
+// reverts it byte for byte. A conflict writes nothing, and is rare. -years sets the number
+// of projects, -year the first seed, and -vets vets every project.
+func TestRandomEdits(t *testing.T) {
 	t.Parallel()
-	said, conflicts := 0, 0
+	total, conflicts := 0, 0
 	for seed := *first; seed < *first+uint64(*years); seed++ {
 		random := rand.New(rand.NewPCG(seed, 12))
 		p := newProject(t, "shop")
@@ -85,24 +84,24 @@ func TestYear(t *testing.T) {
 		for _, command := range changes()[:5] {
 			p.nexios(strings.Fields(command)...)
 		}
-		var mine, told []string
+		var edits, done []string
 		for turn := range 20 {
 			if random.IntN(3) > 0 {
-				mine = append(mine, p.scribble(random, fmt.Sprintf("%d_%d", seed, turn)))
+				edits = append(edits, p.scribble(random, fmt.Sprintf("%d_%d", seed, turn)))
 			}
 			command := changes()[random.IntN(len(changes()))]
 			before := p.tree()
 			out, code := p.try(tool, append(strings.Fields(command), "--yes")...)
 			after := p.tree()
 			fail := func(what string) {
-				t.Fatalf("seed %d, after\n%s\n%s: %s\n%s", seed, strings.Join(told, "\n"), command, what, out)
+				t.Fatalf("seed %d, after\n%s\n%s: %s\n%s", seed, strings.Join(done, "\n"), command, what, out)
 			}
 			switch {
 			case code == 2 || code == 0 && strings.Contains(out, "nothing to do"):
 				sameTree(t, before, after)
 				continue
 			case code == 3:
-				if said++; !strings.Contains(out, "you edited this file, so it is not deleted") {
+				if total++; !strings.Contains(out, "you edited this file, so it is not deleted") {
 					conflicts++
 					shown, _ := p.try(tool, append(strings.Fields(command), "--yes", "--diff", "--dry-run")...)
 					t.Logf("seed %d: %s:\n%s\n%s", seed, command, out, torn(shown))
@@ -112,8 +111,8 @@ func TestYear(t *testing.T) {
 			case code != 0:
 				fail(fmt.Sprint("exit ", code))
 			}
-			said++
-			for _, line := range mine {
+			total++
+			for _, line := range edits {
 				if count(before, line) != count(after, line) {
 					fail("lost " + line)
 				}
@@ -122,8 +121,8 @@ func TestYear(t *testing.T) {
 				fail("not formatted: " + bad)
 			}
 			if *vets {
-				if told, code := p.try("go", "vet", "./..."); code != 0 {
-					fail("does not build: " + told)
+				if out, code := p.try("go", "vet", "./..."); code != 0 {
+					fail("does not vet: " + out)
 				}
 			}
 			p.nexios("undo", "--yes")
@@ -131,21 +130,21 @@ func TestYear(t *testing.T) {
 			p.nexios(append(strings.Fields(command), "--yes")...)
 			sameTree(t, after, p.tree())
 			if t.Failed() {
-				fail("undone and done again")
+				fail("undone and repeated")
 			}
-			told = append(told, command)
+			done = append(done, command)
 			if out := p.nexios("upgrade", "--yes"); !strings.Contains(out, "nothing to do") {
-				fail("an upgrade has something to do: " + out)
+				fail("an upgrade changes something: " + out)
 			}
 		}
 	}
-	t.Logf("%d of %d commands met a conflict", conflicts, said)
-	if conflicts*10 > said {
-		t.Error("too many")
+	t.Logf("%d of %d commands had a conflict", conflicts, total)
+	if conflicts*10 > total {
+		t.Error("too many conflicts")
 	}
 }
 
-// torn are the lines of a diff between markers.
+// torn returns the lines of a diff between conflict markers.
 func torn(diff string) string {
 	var lines []string
 	inside := false
@@ -159,7 +158,7 @@ func torn(diff string) string {
 	return strings.Join(lines, "")
 }
 
-// count is how often a text is in the files of a project, but for what nexios keeps.
+// count counts a text in the files of a project, except those in .nexios.
 func count(tree map[string]string, text string) int {
 	n := 0
 	for name, content := range tree {
@@ -170,8 +169,8 @@ func count(tree map[string]string, text string) int {
 	return n
 }
 
-// scribble edits a Go file of the project as its owner might, and returns what is
-// theirs in it.
+// scribble edits a Go file of the project as a developer might, and returns the added
+// text.
 func (p project) scribble(random *rand.Rand, name string) string {
 	p.t.Helper()
 	files, err := filepath.Glob(filepath.Join(p.dir, "internal", "*", "*.go"))
@@ -195,7 +194,7 @@ func (p project) scribble(random *rand.Rand, name string) string {
 	}
 	line := ""
 	switch random.IntN(4) {
-	case 0: // a function of theirs
+	case 0: // a function
 		line = "func mine" + name + "() int { return 42 }"
 		if i := at(func(line string) bool { return line == "}" }); i >= 0 {
 			lines = slices.Insert(lines, i+1, "", "// mine"+name+" is theirs.", line)

@@ -8,28 +8,28 @@ import (
 	"testing"
 )
 
-// Mode is what a [Middle] does with connections.
+// Mode is how a [Proxy] treats connections.
 type Mode int
 
 const (
-	Pass   Mode = iota
-	Refuse      // cut them, and close new ones
-	Silent      // keep them and take new ones, and pass nothing on
-	Torn        // pass on all but the last bytes of what the server says, and cut them then
+	Pass     Mode = iota
+	Refuse        // close them, and reject new ones
+	Silent        // keep them and accept new ones, but forward nothing
+	Truncate      // forward all but the last bytes of the server's response, then close
 )
 
-// Middle stands between a program and a server.
-type Middle struct {
-	URL string // the server's, by way of here
+// Proxy is a TCP proxy between a program and a server.
+type Proxy struct {
+	URL string // the server's URL with the address of the proxy
 
 	mu    sync.Mutex
 	mode  Mode
 	conns []net.Conn
 }
 
-// Between returns a Middle before the server at address, a URL. It passes everything
-// on until Set says otherwise, and ends with the test.
-func Between(t testing.TB, address string) *Middle {
+// Between returns a Proxy for the server at address, a URL. It forwards everything until
+// Set is called, and ends with the test.
+func Between(t testing.TB, address string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -41,7 +41,7 @@ func Between(t testing.TB, address string) *Middle {
 		t.Fatal(err)
 	}
 	u.Host = listener.Addr().String()
-	m := &Middle{URL: u.String()}
+	m := &Proxy{URL: u.String()}
 	t.Cleanup(func() { _ = listener.Close(); m.Set(Refuse) })
 	go func() {
 		for {
@@ -55,11 +55,11 @@ func Between(t testing.TB, address string) *Middle {
 	return m
 }
 
-// Set changes what happens to connections. Pass and Refuse close those that there are.
-func (m *Middle) Set(mode Mode) {
+// Set changes the mode. Pass and Refuse close existing connections.
+func (m *Proxy) Set(mode Mode) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.mode = mode; mode == Silent || mode == Torn {
+	if m.mode = mode; mode == Silent || mode == Truncate {
 		return
 	}
 	for _, conn := range m.conns {
@@ -68,7 +68,7 @@ func (m *Middle) Set(mode Mode) {
 	m.conns = nil
 }
 
-func (m *Middle) accept(here net.Conn, target string) {
+func (m *Proxy) accept(here net.Conn, target string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.conns = append(m.conns, here)
@@ -82,11 +82,11 @@ func (m *Middle) accept(here net.Conn, target string) {
 	go func() { _, _ = io.Copy(gate{m, there, false}, here); _ = there.Close() }()
 }
 
-// gate passes on what is written, as the mode says.
+// gate forwards what is written, depending on the mode.
 type gate struct {
-	*Middle
+	*Proxy
 	to     net.Conn
-	server bool // says what is written
+	server bool // the server is the writer
 }
 
 // Write implements io.Writer.
@@ -97,7 +97,7 @@ func (g gate) Write(p []byte) (int, error) {
 	switch {
 	case mode == Silent:
 		return len(p), nil
-	case mode == Torn && g.server:
+	case mode == Truncate && g.server:
 		n, _ := g.to.Write(p[:max(0, len(p)-8)])
 		return n, io.ErrClosedPipe
 	}

@@ -7,10 +7,9 @@ import (
 	"testing"
 )
 
-// TestLife grows and shrinks projects by commands in no particular order, as in
-// a year, and takes every one of them back: undo(apply(x)) is x, byte for byte,
-// and what was said twice changes nothing.
-func TestLife(t *testing.T) {
+// TestRandomCommands runs commands in random order, and reverts every one: undo(apply(x))
+// is x, byte for byte, and repeating a command changes nothing.
+func TestRandomCommands(t *testing.T) {
 	t.Parallel()
 	commands := strings.Split(strings.TrimSpace(`
 add resource tag name:string:unique
@@ -58,28 +57,28 @@ upgrade
 			random := rand.New(rand.NewPCG(seed, 7))
 			p := newProject(t, "shop")
 			trees := []map[string]string{p.tree()}
-			var said []string
-			for len(said) < 16 {
+			var done []string
+			for len(done) < 16 {
 				command := commands[random.IntN(len(commands))]
 				before := p.tree()
 				out, code := p.try(tool, strings.Fields(command)...)
 				switch {
-				case code == 2 || strings.Contains(out, "nothing to do"): // not now
+				case code == 2 || strings.Contains(out, "nothing to do"): // not applicable now
 					sameTree(t, before, p.tree())
 				case code != 0:
-					t.Fatalf("after %s\n%s: exit %d\n%s", strings.Join(said, "\n"), command, code, out)
+					t.Fatalf("after %s\n%s: exit %d\n%s", strings.Join(done, "\n"), command, code, out)
 				default:
-					said = append(said, command)
+					done = append(done, command)
 					trees = append(trees, p.tree())
 					if verb, _, _ := strings.Cut(command, " "); verb == "add" {
 						if out := p.nexios(strings.Fields(command)...); !strings.Contains(out, "nothing to do") {
-							t.Fatalf("%s, again:\n%s", command, out)
+							t.Fatalf("%s, repeated:\n%s", command, out)
 						}
 					}
 				}
 			}
 			if out := p.nexios("upgrade"); !strings.Contains(out, "nothing to do") {
-				t.Errorf("after %s\nan upgrade to the same version has something to do:\n%s", strings.Join(said, "\n"), out)
+				t.Errorf("after %s\nan upgrade to the same version changes something:\n%s", strings.Join(done, "\n"), out)
 			}
 			if seed == 0 {
 				p.run("go", "vet", "./...")
@@ -91,7 +90,7 @@ upgrade
 				sameTree(t, trees[i], p.tree())
 			}
 			if t.Failed() {
-				t.Logf("it was\n%s", strings.Join(said, "\n"))
+				t.Logf("commands:\n%s", strings.Join(done, "\n"))
 			}
 		})
 	}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// dressed adds what the contract asks of every answer, as one would by hand: a
-// request id, the security headers and a log line in JSON.
-func dressed(next http.Handler) http.Handler {
+// withContract adds what the contract requires of every response, as handwritten code
+// would: a request id, the security headers and a log line in JSON.
+func withContract(next http.Handler) http.Handler {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, id := time.Now(), r.Header.Get("X-Request-Id")
@@ -34,7 +34,7 @@ func dressed(next http.Handler) http.Handler {
 	})
 }
 
-// counter notes what the log line says of an answer.
+// counter records the status and size of a response for the log.
 type counter struct {
 	http.ResponseWriter
 	status, bytes int

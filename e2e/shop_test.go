@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// shop is the project of the README: two small resources and one that has a
-// field of many a kind.
+// shop is the project of the README: two small resources and one with many kinds of
+// fields.
 func shop(t testing.TB) project {
 	t.Helper()
 	p := newProject(t, "shop")
@@ -22,11 +22,11 @@ func shop(t testing.TB) project {
 var product = strings.Fields("add resource product name:string:min=2 price:decimal=10.2:min=0 status:enum=draft/live:default=draft:filter " +
 	"sku:string:unique released:date:optional category:ref=categories:filter tags:many=tags")
 
-func TestShopIsCleanAndPasses(t *testing.T) {
+func TestShop(t *testing.T) {
 	t.Parallel()
 	p := shop(t)
 	p.clean()
-	p.test() // the guide's run with -race, see TestGuidePasses
+	p.test() // the guide's tests run with -race, see TestGuidePasses
 	for _, system := range []string{"windows", "darwin"} {
 		t.Run(system, func(t *testing.T) {
 			cmd := p
@@ -37,7 +37,7 @@ func TestShopIsCleanAndPasses(t *testing.T) {
 	}
 }
 
-// TestNoQuotingIsNeeded looks at what the tool tells people to type.
+// TestNoQuotingIsNeeded checks the commands in help texts.
 func TestNoQuotingIsNeeded(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
@@ -46,25 +46,25 @@ func TestNoQuotingIsNeeded(t *testing.T) {
 		for line := range strings.Lines(p.nexios(help...)) {
 			if strings.HasPrefix(line, "  nexios ") {
 				command, _, _ := strings.Cut(line, " #")
-				command, _, _ = strings.Cut(strings.TrimSpace(command), "  ") // what a topic is about
+				command, _, _ = strings.Cut(strings.TrimSpace(command), "  ") // without the description
 				lines = append(lines, strings.TrimSuffix(strings.TrimSpace(command), "\\"))
 			}
 		}
 	}
 	for _, line := range lines {
 		if strings.ContainsAny(line, "!?^(){}|*&;,<>'\"$`") {
-			t.Errorf("this line needs quotes in some shell: %s", line)
+			t.Errorf("this command needs quotes in some shell: %s", line)
 		}
 	}
 }
 
-func TestAddingAgainChangesNothing(t *testing.T) {
+func TestAddIsIdempotent(t *testing.T) {
 	t.Parallel()
 	p := shop(t)
 	before := p.tree()
 	out := p.nexios(product...)
 	if !strings.Contains(out, "identical") || !strings.Contains(out, "nothing to do") {
-		t.Errorf("it does not say that all is there:\n%s", out)
+		t.Errorf("no message that nothing changed:\n%s", out)
 	}
 	sameTree(t, before, p.tree())
 }
@@ -88,7 +88,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 	sameTree(t, before, p.tree())
 }
 
-// TestOutputIsStable makes the same project twice.
+// TestOutputIsStable generates the same project twice.
 func TestOutputIsStable(t *testing.T) {
 	t.Parallel()
 	sameTree(t, settled(shop(t)), settled(shop(t)))
@@ -103,7 +103,7 @@ func TestUndo(t *testing.T) {
 	p.nexios("undo")
 	sameTree(t, before, p.tree())
 
-	// Edits of other files meanwhile stay.
+	// Concurrent edits of other files stay.
 	p.nexios("add", "resource", "tag", "name:string:unique")
 	edited := filepath.Join("internal", "categories", "categories.go")
 	p.append(edited, "\n// the owner's line\n")
@@ -111,19 +111,19 @@ func TestUndo(t *testing.T) {
 	before["internal/categories/categories.go"] += "\n// the owner's line\n"
 	sameTree(t, before, p.tree())
 
-	// An edit of a file of the step is named, and nothing happens.
+	// An edited file of the step is an error that names it, and nothing changes.
 	p.nexios("add", "resource", "tag", "name:string:unique")
 	p.append(filepath.Join("internal", "tags", "tags.go"), "\n// the owner's line\n")
 	before = p.tree()
 	out, code := p.try(tool, "undo")
 	if code != 3 || !strings.Contains(out, "internal/tags/tags.go") {
-		t.Errorf("exit %d, and it does not name the file:\n%s", code, out)
+		t.Errorf("exit %d without the file's name:\n%s", code, out)
 	}
 	sameTree(t, before, p.tree())
 }
 
-// TestOwnersEditsSurvive adds to files that their owner has rewritten.
-func TestOwnersEditsSurvive(t *testing.T) {
+// TestEditsSurvive adds to files that the developer has rewritten.
+func TestEditsSurvive(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, "shop")
 	p.nexios("add", "resource", "category", "name:string:unique")
@@ -134,7 +134,7 @@ func TestOwnersEditsSurvive(t *testing.T) {
 	text = p.read(modules)
 	for _, want := range []string{"// ours", "categories.Module( gdb ).Under(api), // first", "tags.Module(gdb).Under(api),"} {
 		if strings.Count(text, want) != 1 {
-			t.Errorf("%q is not there once:\n%s", want, text)
+			t.Errorf("not exactly one %q:\n%s", want, text)
 		}
 	}
 	p.run("go", "build", "./...")
@@ -144,9 +144,9 @@ func sameTree(t *testing.T, want, got map[string]string) {
 	t.Helper()
 	for name, text := range want {
 		if other, ok := got[name]; !ok {
-			t.Errorf("%s is gone", name)
+			t.Errorf("%s is missing", name)
 		} else if other != text {
-			t.Errorf("%s is another", name)
+			t.Errorf("%s differs", name)
 		}
 	}
 	for name := range got {
