@@ -5,10 +5,10 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// Settle takes the note of the last change of r back where the database knows
-// nothing of it, such as another limit of a number: that needs no migration. old is
-// r's project before, now with the change.
-func Settle(old, now spec.Project, r spec.Resource) (spec.Project, error) {
+// DropNoopChange removes the record of the last change of r if it does not affect the database,
+// such as another limit of a number, and so needs no migration. old is the project before
+// the change, now after it.
+func DropNoopChange(old, now spec.Project, r spec.Resource) (spec.Project, error) {
 	before, ok := old.Resource(r.Name)
 	if !ok || len(before.Changed) == len(r.Changed) {
 		return now, nil

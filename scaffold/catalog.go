@@ -15,42 +15,41 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// Catalog is everything that can be generated. Package templates makes it.
+// Catalog is everything that can be generated. Package templates builds it.
 type Catalog struct {
-	Version      string            // of the tool and of the runtime: one number
-	Project      fs.FS             // the files that every project has
-	Containers   fs.FS             // what runs a project in containers, which follows its features
-	Reversal     fs.FS             // a migration that takes others back
-	Migration    fs.FS             // a migration that does nothing yet
-	Baseline     fs.FS             // a migration that builds a schema that was there before
-	Resource     Resource          // what a resource adds
-	Features     []Feature         // what else can be added, each after what it requires
-	Runtime      map[string][]byte // the runtime's source, by path below runtime/
+	Version      string            // of nexios and of its runtime: the same number
+	Project      fs.FS             // files of every project
+	Containers   fs.FS             // files to run a project in containers, which depend on its features
+	Reversal     fs.FS             // a migration that reverts others
+	Migration    fs.FS             // an empty migration
+	Baseline     fs.FS             // a migration that creates an existing schema
+	Resource     Resource          // templates of a resource
+	Features     []Feature         // optional features, each after those it requires
+	Runtime      map[string][]byte // source of the runtime, by path relative to runtime/
 	Requirements Requirements
-	// Secret is a fresh random one, of which a plan takes what it writes for
-	// {secret} in an edit. It goes into files that git ignores and nowhere else.
+	// Secret is a new random secret that replaces {secret} in edits of a plan. It is only
+	// written to files that git ignores.
 	Secret string
 }
 
-// Resource is how one resource is generated from its view.
+// Resource generates one resource from its view.
 type Resource struct {
 	Files fs.FS
 	Words func(view.Resource) map[string]string
 	Keep  func(view.Resource, string) bool
 	Edits func(view.Resource) []edit.Edit
-	Mount func(view.Resource) []edit.Edit // those of another version of the routes
+	Mount func(view.Resource) []edit.Edit // edits of another version of the routes
 }
 
-// renderRoom makes the files of another version of the routes.
-func (r Resource) renderRoom(v view.Resource) ([]render.File, error) {
+// renderVersion renders the files of another version of the routes.
+func (r Resource) renderVersion(v view.Resource) ([]render.File, error) {
 	return render.Tree(r.Files, render.Input{
 		Module: v.Module, Words: r.Words(v), Data: v,
 		Keep: func(path string) bool { return strings.HasPrefix(path, "internal/{room}/") && r.Keep(v, path) },
 	})
 }
 
-// Render makes the files of a resource: those of its view, and one of each
-// migration.
+// Render renders the files of a resource: those of its view, and one per migration.
 func (r Resource) Render(v view.Resource) ([]render.File, error) {
 	files, err := render.Tree(r.Files, render.Input{
 		Module: v.Module, Words: r.Words(v), Data: v,
@@ -72,44 +71,44 @@ func (r Resource) Render(v view.Resource) ([]render.File, error) {
 	return files, nil
 }
 
-// history is where a project has its migrations.
+// history is the folder of a project's migrations.
 const history = "internal/migrations/"
 
-// Feature is something that a project can have besides its resources: one
-// folder of package templates, one literal.
+// Feature is an optional part of a project other than a resource: one folder of package
+// templates, one literal.
 type Feature struct {
-	Name     string   // the word after `nexios add`
+	Name     string   // argument of `nexios add`
 	Summary  string   // one line, no full stop
 	Example  string   // as typed after `nexios add `
-	Requires []string // features that a project must have first; they are added as well
+	Requires []string // features that it requires, which are added as well
 	Options  []Option // flags of the command, questions of the wizard
-	Repeats  bool     // several can be added, told apart by the option "name"
-	Grows    bool     // added again, its lists of options gain what is said then
-	Tables   []string // that its migrations make, and those of what it takes from the runtime
-	// Packages are the names that it brings to internal and to internal/app, besides
-	// the one that its option "name" names.
+	Repeats  bool     // it can be added several times, with different values of the option "name"
+	Grows    bool     // adding it again extends its list options
+	Tables   []string // tables of its migrations, and those of the runtime that it uses
+	// Packages are the names that it adds to internal and to internal/app, in addition to
+	// the value of its option "name".
 	Packages []string
-	Files    fs.FS                                        // those of the project; nil where all of it is the runtime's
-	Needs    func(spec.Feature) []string                  // more that it requires, as the options say; nil for none
-	Renames  func(spec.Feature) []string                  // words of copied files, each before what it becomes; nil for none
-	Data     func(spec.Project, spec.Feature) any         // for .tmpl files; nil for none
-	Keep     func(spec.Feature, string) bool              // which files the options choose; nil for all
-	Edits    func(spec.Project, spec.Feature) []edit.Edit // where it is hooked into the project; nil for nowhere
-	Check    func(spec.Project, spec.Feature) error       // refuses bad options; nil accepts
-	Next     func(spec.Project, spec.Feature) []string    // what to type once it is added; nil for nothing of its own
-	// Also changes what is in the project already; nil changes nothing.
+	Files    fs.FS                                        // files of the project; nil if the runtime has everything
+	Needs    func(spec.Feature) []string                  // more required features, depending on options; nil for none
+	Renames  func(spec.Feature) []string                  // words of copied files, each followed by its replacement; nil for none
+	Data     func(spec.Project, spec.Feature) any         // data of .tmpl files; nil for none
+	Keep     func(spec.Feature, string) bool              // selects files by options; nil for all
+	Edits    func(spec.Project, spec.Feature) []edit.Edit // its edits of the project's files; nil for none
+	Check    func(spec.Project, spec.Feature) error       // rejects invalid options; nil accepts all
+	Next     func(spec.Project, spec.Feature) []string    // commands to suggest once it is added; nil for none
+	// Also changes existing parts of the project; nil changes nothing.
 	Also func(spec.Project, spec.Feature) (spec.Project, error)
 }
 
-// Option is one choice of a feature.
+// Option is one option of a feature.
 type Option struct {
 	Name    string
 	Help    string
 	Default string
-	Choices []string          // what it may be; empty for free text
-	About   map[string]string // a few words on each choice; nil for none
-	Many    bool              // a list of choices, with / or commas, which PowerShell takes for spaces
-	None    string            // the choice that stands for an empty list; "" where there is none
+	Choices []string          // allowed values; empty for free text
+	About   map[string]string // a short description of each choice; nil for none
+	Many    bool              // a list of choices, separated by / or commas, which PowerShell turns into spaces
+	None    string            // the choice for an empty list; "" for none
 }
 
 // Feature returns the feature of that name.
@@ -122,7 +121,7 @@ func (c Catalog) Feature(name string) (Feature, bool) {
 	return Feature{}, false
 }
 
-// required are the features that a project must have before chosen.
+// required returns the features that a project must have before chosen.
 func (f Feature) required(chosen spec.Feature) []string {
 	if f.Needs == nil {
 		return f.Requires
@@ -130,15 +129,14 @@ func (f Feature) required(chosen spec.Feature) []string {
 	return slices.Concat(f.Requires, f.Needs(chosen))
 }
 
-// Add returns the project with the feature, and with those that it requires
-// and the project does not have, in front of it.
+// Add adds the feature to the project, after the missing features that it requires.
 func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) {
 	f, ok := c.Feature(chosen.Name)
 	if !ok {
 		return p, &problem.Error{What: fmt.Sprintf("unknown feature %q", chosen.Name), Label: "features", Where: strings.Join(c.names(), " "), Try: "nexios add --help"}
 	}
-	said := chosen
-	chosen, err := f.settle(chosen)
+	requested := chosen
+	chosen, err := f.normalize(chosen)
 	if err != nil {
 		return p, err
 	}
@@ -157,7 +155,7 @@ func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) 
 	}
 	if at := slices.IndexFunc(p.Features, func(o spec.Feature) bool { return FeatureKey(o) == FeatureKey(chosen) }); f.Grows && at >= 0 {
 		p.Features = slices.Clone(p.Features)
-		p.Features[at], err = f.settle(f.joined(p.Features[at], said))
+		p.Features[at], err = f.normalize(f.joined(p.Features[at], requested))
 	} else {
 		p, err = p.AddFeature(chosen)
 	}
@@ -167,28 +165,27 @@ func (c Catalog) Add(p spec.Project, chosen spec.Feature) (spec.Project, error) 
 	return f.Also(p, chosen)
 }
 
-// joined is a feature that is there with what lists of either have; what is not
-// said again stays.
+// joined extends the options of an existing feature: it joins lists, and keeps options
+// that are not given again.
 func (f Feature) joined(a, b spec.Feature) spec.Feature {
 	options := maps.Clone(a.Options)
 	for _, o := range f.Options {
-		said, ok := b.Options[o.Name]
+		requested, ok := b.Options[o.Name]
 		switch {
 		case !ok:
 		case o.Many:
-			words := append(spec.List(a.Options[o.Name]), spec.List(said)...)
+			words := append(spec.List(a.Options[o.Name]), spec.List(requested)...)
 			words = slices.DeleteFunc(words, func(word string) bool { return o.None != "" && word == o.None })
 			options[o.Name] = cmp.Or(strings.Join(words, ","), o.None)
 		default:
-			options[o.Name] = said
+			options[o.Name] = requested
 		}
 	}
-	return spec.Feature{Name: b.Name, Options: options} // which Add settles
+	return spec.Feature{Name: b.Name, Options: options} // which Add normalizes
 }
 
-// Known returns a project that was read with what the catalog knows of its
-// features. One whose record names features or options that Add would not have
-// recorded is a *problem.Error.
+// Known completes the features of a project that was read with the data of the catalog. It
+// returns a *problem.Error for features or options that Add would not have recorded.
 func (c Catalog) Known(p spec.Project) (spec.Project, error) {
 	p.Features = slices.Clone(p.Features)
 	for i, chosen := range p.Features {
@@ -199,19 +196,19 @@ func (c Catalog) Known(p spec.Project) (spec.Project, error) {
 				Label: "features", Where: strings.Join(c.names(), " "), Try: "git checkout " + SpecFile,
 			}
 		}
-		settled, err := f.settle(chosen)
+		normalized, err := f.normalize(chosen)
 		if err != nil {
 			return p, err
 		}
 		for name := range chosen.Options {
-			if settled.Options[name] != chosen.Options[name] {
+			if normalized.Options[name] != chosen.Options[name] {
 				return p, &problem.Error{
 					What:  fmt.Sprintf("%s has an unexpected value %q for %s of %s", SpecFile, chosen.Options[name], name, f.Name),
 					Where: SpecFile, Try: "git checkout " + SpecFile,
 				}
 			}
 		}
-		p.Features[i] = settled
+		p.Features[i] = normalized
 		if f.Check == nil {
 			continue
 		}
@@ -224,9 +221,9 @@ func (c Catalog) Known(p spec.Project) (spec.Project, error) {
 	return p, p.CheckNames()
 }
 
-// Remove returns the project without the feature. One that other features or
-// resources need is a *problem.Error that names them. migration is when its tables
-// are dropped, if it has any.
+// Remove removes the feature from the project. It returns a *problem.Error if other
+// features or resources need it. migration is the timestamp of the migration that drops
+// its tables, if it has any.
 func (c Catalog) Remove(p spec.Project, chosen spec.Feature, migration string) (spec.Project, error) {
 	f, ok := c.Feature(chosen.Name)
 	if !ok {
@@ -250,7 +247,7 @@ func (c Catalog) Remove(p spec.Project, chosen spec.Feature, migration string) (
 			Try: "nexios remove " + needing[0],
 		}
 	}
-	// What was chosen, with its options.
+	// The feature with its options.
 	at := slices.IndexFunc(p.Features, func(o spec.Feature) bool { return FeatureKey(o) == FeatureKey(chosen) })
 	if past := f.part(p, p.Features[at]).past(); len(past.elements)+len(past.lists) > 0 {
 		without = without.Drop(f.Name, migration)
@@ -266,8 +263,8 @@ func (c Catalog) names() []string {
 	return names
 }
 
-// settle fills in the defaults and refuses what an option cannot be.
-func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
+// normalize sets the defaults and rejects invalid options.
+func (f Feature) normalize(chosen spec.Feature) (spec.Feature, error) {
 	options := map[string]string{}
 	for _, o := range f.Options {
 		value, given := chosen.Options[o.Name]
@@ -294,9 +291,9 @@ func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
 			options[o.Name] = value
 		}
 	}
-	settled := spec.Feature{Name: f.Name, Options: options, Packages: f.Packages, Tables: f.Tables}
+	normalized := spec.Feature{Name: f.Name, Options: options, Packages: f.Packages, Tables: f.Tables}
 	if f.Repeats {
-		name := settled.Package()
+		name := normalized.Package()
 		why := spec.Unfit(name)
 		if slices.Contains(f.Packages, name) {
 			why = "is reserved: every " + f.Name + " uses it"
@@ -308,12 +305,12 @@ func (f Feature) settle(chosen spec.Feature) (spec.Feature, error) {
 				Try: "nexios add " + f.Example,
 			}
 		}
-		settled.Packages = append(slices.Clone(f.Packages), name)
+		normalized.Packages = append(slices.Clone(f.Packages), name)
 	}
-	return settled, nil
+	return normalized, nil
 }
 
-// Render makes the files of the feature, as its options choose them.
+// Render renders the files of the feature, as selected by its options.
 func (f Feature) Render(p spec.Project, chosen spec.Feature) ([]render.File, error) {
 	if f.Files == nil {
 		return nil, nil

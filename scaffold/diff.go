@@ -11,9 +11,9 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Diff returns how a project differs from what the tool wrote: the owner's edits,
-// as a plan that leads from the one to the other. What it wrote is .nexios/base
-// or, where that has no text, what the record makes. disk is only read.
+// Diff returns the developer's edits, as a plan from the generated text to theirs. The
+// generated text is .nexios/base or, for missing files, rendered from the record. disk is
+// only read.
 func (c Catalog) Diff(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	parts, err := c.parts(p)
 	if err != nil {
@@ -33,7 +33,7 @@ func (c Catalog) Diff(p spec.Project, disk fs.FS) (plan.Plan, error) {
 	}
 	var ops []plan.Op
 	for _, name := range slices.Sorted(maps.Keys(written)) {
-		if settled(name) || name == SpecFile {
+		if unmanaged(name) || name == SpecFile {
 			continue
 		}
 		was, is := written[name], d.read(name)

@@ -16,45 +16,45 @@ import (
 	"github.com/nexios-go/nexios/scaffold/render"
 )
 
-// baseDir is where a project keeps every generated file as last written, so
-// that the owner's edits can be told from the tool's text.
+// baseDir is where a project keeps every generated file as last written, to distinguish
+// the developer's edits from generated text.
 const baseDir = ".nexios/base/"
 
-// draft collects what a command does to each file before it becomes a plan.
+// draft collects the changes of a command to each file before they become a plan.
 type draft struct {
 	disk   fs.FS
-	module string // the project's own
-	secret string // stands in for {secret}
+	module string // of the project
+	secret string // replaces {secret}
 	files  map[string]*text
 	notes  []plan.Op
 	err    error
-	// lost is the base of a file that has none: see restore.
+	// lost returns the base of a file that has none: see restore.
 	lost func(path string) []byte
 }
 
-// text is one file on its way. A nil slice is a file that is not there.
+// text is one file in a draft. A nil slice is a missing file.
 type text struct {
-	disk []byte // as the owner has it now
-	base []byte // as the tool last wrote it
-	now  []byte // as the tool would write it now; nil when only edits touch it
-	gone bool   // the tool does not write it any more
-	own  bool   // the tool's own file: nobody edits it, no base is kept
+	disk []byte // the developer's current version
+	base []byte // as last generated
+	now  []byte // as generated now; nil if only edits change it
+	gone bool   // it is no longer generated
+	own  bool   // a file of nexios itself: nobody edits it, no base is kept
 	// yours is disk with the edits of this command.
 	yours []byte
-	// theirs is now without what the owner moved elsewhere; see follow.
+	// theirs is now without what the developer moved elsewhere; see follow.
 	theirs    []byte
-	elsewhere bool // the owner has all of it in another file
-	torn      bool // yours has markers in it
+	elsewhere bool // the developer moved all of it to another file
+	torn      bool // yours contains conflict markers
 	yields    bool // see part
 }
 
-// at returns the file at path, read from disk once.
+// at returns the file at path, reading it from disk only once.
 func (d *draft) at(path string) *text {
 	if t, ok := d.files[path]; ok {
 		return t
 	}
 	t := &text{disk: d.read(path), base: d.read(baseDir + path)}
-	if t.base == nil && t.disk != nil && d.lost != nil && !settled(path) {
+	if t.base == nil && t.disk != nil && d.lost != nil && !unmanaged(path) {
 		t.base = d.lost(path)
 	}
 	t.yours = t.disk
@@ -76,7 +76,7 @@ func (d *draft) read(path string) []byte {
 	return data
 }
 
-// write takes rendered files. History is not written again.
+// write sets the text of rendered files. Existing migrations are not written again.
 func (d *draft) write(files []render.File) {
 	for _, file := range files {
 		if t := d.at(file.Path); t.base == nil || !strings.HasPrefix(file.Path, history) {
@@ -85,59 +85,58 @@ func (d *draft) write(files []render.File) {
 	}
 }
 
-// own takes a file that belongs to the tool alone.
+// own sets a file that only nexios writes.
 func (d *draft) own(path string, data []byte) {
 	t := d.at(path)
 	t.now, t.own = data, true
 }
 
-// remove takes files that are not generated any more. What their owner put into
-// a room beside them stays, with a note.
+// remove removes files that are no longer generated. Files that the developer added to
+// their package stay, with a note.
 func (d *draft) remove(files []render.File) {
-	rooms := map[string]bool{}
+	packages := map[string]bool{}
 	for _, file := range files {
 		d.at(file.Path).gone = true
 		if dir := path.Dir(file.Path); dir != "internal/model" && path.Dir(dir) == "internal" {
-			rooms[dir] = true
+			packages[dir] = true
 		}
 	}
-	for _, room := range slices.Sorted(maps.Keys(rooms)) {
-		entries, err := fs.ReadDir(d.disk, room)
+	for _, dir := range slices.Sorted(maps.Keys(packages)) {
+		entries, err := fs.ReadDir(d.disk, dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.err = errors.Join(d.err, err)
 		}
 		for _, entry := range entries {
-			if name := room + "/" + entry.Name(); !entry.IsDir() && d.files[name] == nil {
+			if name := dir + "/" + entry.Name(); !entry.IsDir() && d.files[name] == nil {
 				d.note(name, errors.New("you added this file, so it stays; the generated files beside it are gone"))
 			}
 		}
 	}
 }
 
-// edit makes the edits that are new and takes back those that are no more. One
-// that was made before is not made again: its owner may have changed it since.
+// edit makes the new edits and reverts the obsolete ones. Edits that were made before are
+// not repeated: the developer may have changed them since.
 func (d *draft) edit(now, prior []edit.Edit) {
-	for _, e := range slices.Backward(prior) { // imports go after what uses them
+	for _, e := range slices.Backward(prior) { // imports after their uses
 		if !contains(now, e) {
-			d.carry(d.found(d.settle(e)), prior, edit.Edit.Revert)
+			d.carry(d.found(d.resolve(e)), prior, edit.Edit.Revert)
 		}
 	}
 	for _, e := range now {
 		if !contains(prior, e) {
-			d.carry(d.settle(e), now, edit.Edit.Apply)
+			d.carry(d.resolve(e), now, edit.Edit.Apply)
 		}
 	}
 }
 
-// settle fills in what an edit leaves to the project: which imports are its own,
-// and the secret.
-func (d *draft) settle(e edit.Edit) edit.Edit {
+// resolve fills in what depends on the project: its own imports, and the secret.
+func (d *draft) resolve(e edit.Edit) edit.Edit {
 	e.Own = []string{d.module, runtimeModule}
 	e.Text = strings.ReplaceAll(e.Text, "{secret}", d.secret)
 	return e
 }
 
-// found fills in the secret of a line that is to go as it is on disk.
+// found replaces the secret of a line to be removed by the one on disk.
 func (d *draft) found(e edit.Edit) edit.Edit {
 	before, _, secret := strings.Cut(e.Text, d.secret)
 	if !secret || d.secret == "" {
@@ -155,9 +154,8 @@ func contains(edits []edit.Edit, e edit.Edit) bool {
 	return slices.ContainsFunc(edits, func(other edit.Edit) bool { return reflect.DeepEqual(other, e) })
 }
 
-// carry makes an edit, or takes it back, wherever the owner has what it is made
-// in, by the names that they gave to what it uses. all are those that it belongs
-// to.
+// carry makes or reverts an edit wherever the developer moved its target, using the names
+// that they gave to its variables. all are the edits of the same part.
 func (d *draft) carry(e edit.Edit, all []edit.Edit, do func(edit.Edit, []byte) ([]byte, error)) {
 	own := d.at(e.Path)
 	if own.now != nil {
@@ -187,11 +185,11 @@ func (d *draft) carry(e edit.Edit, all []edit.Edit, do func(edit.Edit, []byte) (
 	}
 }
 
-// home is the file that has what an edit is made in: its own, or else one of the
-// same package, or one of another that is the only one to have it.
+// home returns the file with the target of an edit: its own file, or else one of the same
+// package, or one of another package if it is the only one.
 func (d *draft) home(e edit.Edit, all []edit.Edit) string {
 	name := e.In
-	if e.Op == edit.AddImport { // goes with what uses it
+	if e.Op == edit.AddImport { // goes with its use
 		for _, user := range all {
 			if user.Path == e.Path && user.In != "" && strings.Contains(user.Text, path.Base(e.Text)+".") {
 				name = user.In
@@ -206,13 +204,13 @@ func (d *draft) home(e edit.Edit, all []edit.Edit) string {
 	if found := d.declaring(dir, name); len(found) > 0 {
 		return found[0]
 	}
-	rooms, err := fs.ReadDir(d.disk, path.Dir(dir))
+	entries, err := fs.ReadDir(d.disk, path.Dir(dir))
 	if err != nil || own.disk != nil {
 		return e.Path
 	}
 	var found []string
-	for _, room := range rooms {
-		if other := path.Join(path.Dir(dir), room.Name()); room.IsDir() && other != dir {
+	for _, entry := range entries {
+		if other := path.Join(path.Dir(dir), entry.Name()); entry.IsDir() && other != dir {
 			found = append(found, d.declaring(other, name)...)
 		}
 	}
@@ -222,7 +220,7 @@ func (d *draft) home(e edit.Edit, all []edit.Edit) string {
 	return found[0]
 }
 
-// declaring are the files of a package that have a function or type of that name.
+// declaring returns the files of a package that have a function or type of that name.
 func (d *draft) declaring(dir, name string) []string {
 	entries, err := fs.ReadDir(d.disk, dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -238,9 +236,9 @@ func (d *draft) declaring(dir, name string) []string {
 	return found
 }
 
-// change edits the owner's text, and the tool's own beside it so that the
-// difference between them stays the owner's. Where the owner's text has no
-// place for the edit any more, a note says what to paste.
+// change edits the developer's text, and the base in the same way so that the difference
+// between them remains the developer's. If the developer's text has no place for the edit,
+// a note says what to paste.
 func (d *draft) change(path string, edit func([]byte) ([]byte, error)) {
 	t := d.at(path)
 	if t.now != nil {
@@ -281,12 +279,12 @@ func below(disk fs.FS, dir string, do func(name string, file fs.DirEntry) error)
 	})
 }
 
-// note tells the owner what could not be done to a file of theirs.
+// note records what could not be done to a file.
 func (d *draft) note(path string, err error) {
 	d.notes = append(d.notes, plan.Op{Kind: plan.Note, Path: path, Note: err.Error()})
 }
 
-// plan turns the draft into operations.
+// plan turns the draft into a plan.
 func (d *draft) plan() (plan.Plan, error) {
 	d.follow()
 	ops := d.notes
@@ -302,7 +300,7 @@ func (d *draft) op(path string) plan.Op {
 	case t.own:
 		op := plan.Op{Path: path, Before: t.disk, After: merge.Like(t.now, t.disk)}
 		op.Kind = plan.Between(op.Before, op.After)
-		if path == SpecFile { // by which edited tells whether its owner changed it
+		if path == SpecFile { // edited compares it with the file to detect manual changes
 			op.Base = op.After
 		}
 		return op
@@ -320,13 +318,13 @@ func (d *draft) op(path string) plan.Op {
 			op.Base = merge.Like(t.now, t.base)
 		}
 		if t.yields && t.base != nil && strings.HasSuffix(path, ".md") && (op.Kind == plan.Conflict || op.Kind == plan.Note) {
-			return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk} // prose is its owner's
+			return plan.Op{Kind: plan.Identical, Path: path, Before: t.disk, After: t.disk} // prose is the developer's
 		}
 		if op.Kind == plan.Conflict && t.yields && t.base != nil {
 			return plan.Op{Kind: plan.Note, Path: path, Note: pasted(t.base, theirs)}
 		}
 		if op.Kind == plan.Update && strings.HasSuffix(path, ".go") {
-			op.After = edit.MendImports(t.disk, op.After, t.now, d.module, runtimeModule)
+			op.After = edit.FixImports(t.disk, op.After, t.now, d.module, runtimeModule)
 		}
 		return op
 	case t.torn:
@@ -337,8 +335,8 @@ func (d *draft) op(path string) plan.Op {
 	return plan.Op{Kind: plan.Update, Path: path, Before: t.disk, After: t.yours, Base: t.base}
 }
 
-// pasted says which lines a text gained, or else lost, to somebody who changed what
-// is around them.
+// pasted returns the lines that a text gained, or else lost, for a developer who changed
+// the lines around them.
 func pasted(was, now []byte) string {
 	lines := func(text []byte) []string { return strings.Split(strings.TrimRight(string(text), "\n"), "\n") }
 	alone := func(from, in []string) string {

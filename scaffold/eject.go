@@ -13,19 +13,19 @@ import (
 	"github.com/nexios-go/nexios/scaffold/render"
 )
 
-// TemplatesDir is where a project has templates of its own.
+// TemplatesDir is the folder of a project's own templates.
 const TemplatesDir = ".nexios/templates/"
 
-// Template is one file that the catalog makes files of projects from.
+// Template is one template file of the catalog.
 type Template struct {
 	Name    string `json:"name"` // "resource/internal/{room}/input.go.tmpl"
 	Ejected bool   `json:"ejected"`
-	// Changed says that the catalog's own is another than when it was ejected.
+	// Changed reports whether the built-in template has changed since it was ejected.
 	Changed bool `json:"changed"`
 }
 
-// Of returns the catalog with the templates that a project has of its own in the
-// place of its own ones. disk is the project's folder.
+// Of returns the catalog with templates replaced by those that the project in disk has
+// ejected.
 func (c Catalog) Of(disk fs.FS) Catalog {
 	if _, err := fs.Stat(disk, strings.TrimSuffix(TemplatesDir, "/")); err != nil {
 		return c
@@ -37,7 +37,7 @@ func (c Catalog) Of(disk fs.FS) Catalog {
 	return c
 }
 
-// trees are the trees of files of the catalog, by name.
+// trees returns the file trees of the catalog, by name.
 func (c *Catalog) trees() map[string]*fs.FS {
 	trees := map[string]*fs.FS{
 		"project": &c.Project, "containers": &c.Containers, "resource": &c.Resource.Files,
@@ -51,7 +51,7 @@ func (c *Catalog) trees() map[string]*fs.FS {
 	return trees
 }
 
-// own are the catalog's own templates, by name.
+// own returns the built-in templates, by name.
 func (c Catalog) own() (map[string][]byte, error) {
 	texts := map[string][]byte{}
 	for name, tree := range c.trees() {
@@ -73,7 +73,7 @@ func (c Catalog) own() (map[string][]byte, error) {
 	return texts, nil
 }
 
-// Templates lists the templates, and which the project in disk has of its own.
+// Templates lists the templates, and which of them the project in disk has ejected.
 func (c Catalog) Templates(disk fs.FS) ([]Template, error) {
 	texts, err := c.own()
 	if err != nil {
@@ -91,9 +91,9 @@ func (c Catalog) Templates(disk fs.FS) ([]Template, error) {
 	return list, d.err
 }
 
-// Eject plans that the project in disk has templates of its own: those that are named,
-// or are below one of the names. What the project has already is merged with what is new
-// in the catalog's own.
+// Eject plans copying built-in templates to the project in disk: those with the given
+// names, or below them. Templates that were ejected before are merged with the changes of
+// the built-in ones.
 func (c Catalog) Eject(disk fs.FS, names []string) (plan.Plan, error) {
 	texts, err := c.own()
 	if err != nil {
@@ -125,8 +125,8 @@ func (c Catalog) Eject(disk fs.FS, names []string) (plan.Plan, error) {
 	return plan.New(ops...), d.err
 }
 
-// TemplateChanges is what became of the catalog's own templates since the project in
-// disk ejected them, as a plan.
+// TemplateChanges returns the changes of the built-in templates since the project in disk
+// ejected them, as a plan.
 func (c Catalog) TemplateChanges(disk fs.FS) (plan.Plan, error) {
 	texts, err := c.own()
 	if err != nil {
@@ -146,7 +146,7 @@ func (c Catalog) TemplateChanges(disk fs.FS) (plan.Plan, error) {
 	return plan.New(ops...), d.err
 }
 
-// renewTemplates notes the templates whose own ones have changed since.
+// renewTemplates notes ejected templates whose built-in versions have changed.
 func (c Catalog) renewTemplates(d *draft) error {
 	list, err := c.Templates(d.disk)
 	for _, t := range list {

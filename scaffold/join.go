@@ -16,17 +16,17 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Sides are the texts of a file that git could not merge; nil for none.
+// Sides has the versions of a file that git could not merge; nil for a missing one.
 type Sides struct {
 	Base, Ours, Theirs []byte
-	// The texts that nexios wrote last, on either side.
+	// The bases of either side.
 	OursWritten, TheirsWritten []byte
 }
 
-// MergeText merges a file of a project as suits its name: the record by its
-// meaning, go.mod and go.sum to what both need, Go by its declarations. In a
-// conflict the text has both sides between markers, or none where the record is
-// merged and migrations have to be written anew.
+// MergeText merges a file of a project by its kind: the record semantically, go.mod and
+// go.sum to the union of requirements, Go files by declarations. In a conflict the text
+// contains both sides between markers. If the record was merged but migrations have to be
+// generated again, conflict is true without markers.
 func MergeText(name string, s Sides) (text []byte, conflict bool) {
 	name = strings.TrimPrefix(name, baseDir)
 	switch name {
@@ -35,7 +35,7 @@ func MergeText(name string, s Sides) (text []byte, conflict bool) {
 		if err == nil {
 			text, err = p.JSON()
 		}
-		if err != nil { // whatever its lines say
+		if err != nil { // regardless of its lines
 			return fmt.Appendf(nil, "%s\n%s%s\n%s%s\n", merge.MarkOurs, s.Ours, merge.MarkMiddle, s.Theirs, merge.MarkSecond), true
 		}
 		return text, len(again) > 0
@@ -51,14 +51,14 @@ func MergeText(name string, s Sides) (text []byte, conflict bool) {
 	return sided(text), conflict
 }
 
-// sided says in markers whose the texts are.
+// sided replaces the markers by those of a branch merge.
 func sided(text []byte) []byte {
 	text = bytes.ReplaceAll(text, []byte(merge.MarkYours+"\n"), []byte(merge.MarkOurs+"\n"))
 	return bytes.ReplaceAll(text, []byte(merge.MarkTheirs+"\n"), []byte(merge.MarkSecond+"\n"))
 }
 
-// requireBoth is our go.mod with what theirs requires, where that is all that they
-// differ in.
+// requireBoth returns our go.mod with the requirements of theirs, if they differ in
+// nothing else.
 func requireBoth(s Sides) ([]byte, error) {
 	file, err := modfile.Parse("go.mod", s.Theirs, nil)
 	if err != nil {
@@ -71,7 +71,7 @@ func requireBoth(s Sides) ([]byte, error) {
 	return edit.Require(s.Ours, more)
 }
 
-// project is the record that both sides make together.
+// project returns the merged record of both sides.
 func (s Sides) project() (p spec.Project, again []string, err error) {
 	var three [3]spec.Project
 	for i, text := range [][]byte{s.Base, s.Ours, s.Theirs} {
@@ -82,14 +82,14 @@ func (s Sides) project() (p spec.Project, again []string, err error) {
 	return spec.Merge(three[0], three[1], three[2])
 }
 
-// resolved is a project's folder with other texts for some of its files.
-type resolved struct {
+// overlay is a project's folder with some files replaced.
+type overlay struct {
 	fs.FS
-	texts map[string][]byte // nil for a file that is not there
+	texts map[string][]byte // nil for a missing file
 }
 
-// ReadFile is what all texts are read by.
-func (r resolved) ReadFile(name string) ([]byte, error) {
+// ReadFile reads all texts.
+func (r overlay) ReadFile(name string) ([]byte, error) {
 	if text, ok := r.texts[name]; ok {
 		if text == nil {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
@@ -99,17 +99,17 @@ func (r resolved) ReadFile(name string) ([]byte, error) {
 	return fs.ReadFile(r.FS, name)
 }
 
-// Merge plans the way from a project in the middle of a merge, some of whose files
-// git could not merge, to the one that both sides make together, and returns it. The
-// edits of each side are merged into what the record of both makes, so that only
-// those can be in conflict. disk is the project's folder; it is only read.
+// Merge plans the merge of a project whose files git could not merge, and returns the
+// merged project. It merges the edits of each side into the files generated from the
+// merged record, so only those edits can conflict. disk is the project's folder, which is
+// only read.
 func (c Catalog) Merge(disk fs.FS, torn map[string]Sides) (plan.Plan, spec.Project, error) {
 	return c.merge(disk, torn, nil, nil)
 }
 
-// merge is Merge. branches are both sides as they were before they got the same names,
-// and again the times of migrations that are to be written anew for them; nil where
-// the record says so.
+// merge is Merge. branches are both sides before resources got the same names, and again
+// the timestamps of migrations that have to be generated again for them; nil to take them
+// from the record.
 func (c Catalog) merge(disk fs.FS, torn map[string]Sides, branches []branch, again []string) (plan.Plan, spec.Project, error) {
 	p, changed, err := c.joined(disk, torn)
 	if err != nil {
@@ -129,20 +129,20 @@ func (c Catalog) merge(disk fs.FS, torn map[string]Sides, branches []branch, aga
 	if err != nil {
 		return plan.Plan{}, p, err
 	}
-	over := resolved{disk, map[string][]byte{}}
+	over := overlay{disk, map[string][]byte{}}
 	d := draft{disk: over, files: map[string]*text{}, module: p.Module}
 	d.restore(parts)
 	written, err := d.written(parts)
 	if err != nil {
 		return plan.Plan{}, p, err
 	}
-	left := map[string]plan.Op{} // what is for its owner to decide
+	left := map[string]plan.Op{} // to be resolved by the developer
 	for _, name := range slices.Sorted(maps.Keys(torn)) {
 		s := torn[name]
 		if base, ok := strings.CutPrefix(name, baseDir); ok {
 			text, conflict := MergeText(name, s)
 			if conflict || s.Ours == nil || s.Theirs == nil {
-				if text = nil; s.Base == nil { // one added it
+				if text = nil; s.Base == nil { // added by one side
 					text = slices.Concat(s.Ours, s.Theirs)
 				}
 			}
@@ -203,7 +203,7 @@ func (c Catalog) merge(disk fs.FS, torn map[string]Sides, branches []branch, aga
 	return onto(disk, over, made, left), p, nil
 }
 
-// joined is the project of both sides, and which migrations are written anew.
+// joined returns the project of both sides, and the migrations to generate again.
 func (c Catalog) joined(disk fs.FS, torn map[string]Sides) (p spec.Project, again []string, err error) {
 	if s, ok := torn[SpecFile]; ok {
 		p, again, err = s.project()
@@ -219,8 +219,8 @@ func (c Catalog) joined(disk fs.FS, torn map[string]Sides) (p spec.Project, agai
 	return p, again, err
 }
 
-// rewrite writes the migrations anew that follow an earlier one of the other
-// branch on the same field or table. Others stay as they were written.
+// rewrite generates again the migrations that follow an earlier one of the other branch on
+// the same field or table. Others do not change.
 func (c Catalog) rewrite(d *draft, p spec.Project, branches []branch, again []string) error {
 	of := func(name string) bool {
 		return slices.ContainsFunc(again, func(stamp string) bool { return strings.HasPrefix(name, history+stamp+"_") })
@@ -273,9 +273,9 @@ func (c Catalog) rewrite(d *draft, p spec.Project, branches []branch, again []st
 	return nil
 }
 
-// onto is a plan for the files that are there, of one that was made for the
-// resolved ones. left are those that are still in conflict.
-func onto(disk fs.FS, over resolved, made plan.Plan, left map[string]plan.Op) plan.Plan {
+// onto turns a plan for the overlay into one for the files on disk. left are the files
+// that are still in conflict.
+func onto(disk fs.FS, over overlay, made plan.Plan, left map[string]plan.Op) plan.Plan {
 	ops := made.Ops
 	for _, name := range slices.Sorted(maps.Keys(over.texts)) {
 		is := func(op plan.Op) bool { return op.Path == name && op.Kind != plan.Note && op.Kind != plan.Then }

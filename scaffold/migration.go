@@ -16,9 +16,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// AddMigration plans a migration that does nothing yet, for the owner to fill in.
-// It is made at the time or, if the project has a later one, a second after that.
-// disk is only read.
+// AddMigration plans an empty migration for the developer to fill in. Its timestamp is at
+// or, if the project has a later migration, one second after that. disk is only read.
 func (c Catalog) AddMigration(p spec.Project, disk fs.FS, name, at string) (plan.Plan, error) {
 	const layout = "20060102150405"
 	entries, err := fs.ReadDir(disk, strings.TrimSuffix(history, "/"))
@@ -36,7 +35,7 @@ func (c Catalog) AddMigration(p spec.Project, disk fs.FS, name, at string) (plan
 		return plan.Plan{}, err
 	}
 	d := draft{disk: disk, files: map[string]*text{}, module: p.Module}
-	if len(d.declaring(strings.TrimSuffix(history, "/"), v.Func)) > 0 { // the same was done before
+	if len(d.declaring(strings.TrimSuffix(history, "/"), v.Func)) > 0 { // the project has a migration of that name
 		v.Func += at
 	}
 	files, err := render.Tree(c.Migration, render.Input{Module: p.Module, Words: map[string]string{"migration": v.File}, Data: v})
@@ -46,8 +45,7 @@ func (c Catalog) AddMigration(p spec.Project, disk fs.FS, name, at string) (plan
 	return d.migration(files, v.Func)
 }
 
-// migration plans a migration that is its owner's from the first, so that no text
-// is kept to compare it with.
+// migration plans a migration that belongs to the developer, so no base is kept.
 func (d *draft) migration(files []render.File, function string) (plan.Plan, error) {
 	d.edit([]edit.Edit{{Path: migrations, Op: edit.AddElement, In: "All", Text: function + "()"}}, nil)
 	made, err := d.plan()
@@ -57,9 +55,9 @@ func (d *draft) migration(files []render.File, function string) (plan.Plan, erro
 	return plan.New(made.Ops...), err
 }
 
-// Adopt plans the way from old to now, whose resources have tables that are there
-// already, with a migration that builds those on an empty database. A baseline
-// without statements is none. disk is only read.
+// Adopt plans the change from old to now, whose resources have existing tables, with a
+// migration that creates those in an empty database. A baseline without statements is
+// omitted. disk is only read.
 func (c Catalog) Adopt(old, now spec.Project, disk fs.FS, baseline view.Baseline) (plan.Plan, error) {
 	p, err := c.Change(old, now, disk)
 	if err != nil || len(baseline.Up) == 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/merge"
 )
 
-// follow merges what is new into the files that the owner moved things to: a
-// file under another name in its package, a declaration in another file of it.
+// follow merges changes into the files that the developer moved code to: a renamed file,
+// or a declaration in another file of the package.
 func (d *draft) follow() {
 	for _, name := range slices.Sorted(maps.Keys(d.files)) {
 		t := d.files[name]
@@ -34,8 +34,8 @@ func (d *draft) follow() {
 	}
 }
 
-// followFile merges into the one file that has what the missing one had: of its
-// package, or of another where the package's folder is gone.
+// followFile merges a missing file into the file that has its declarations: one of the
+// same package, or of another one if the package's folder is missing.
 func (d *draft) followFile(name string, t *text) {
 	was := edit.Declarations(t.base)
 	var into string
@@ -66,12 +66,12 @@ func (d *draft) followFile(name string, t *text) {
 		there.yours, there.torn = text, true
 		return
 	}
-	there.yours = edit.MendImports(there.yours, text, t.now, d.module, runtimeModule)
+	there.yours = edit.FixImports(there.yours, text, t.now, d.module, runtimeModule)
 	t.elsewhere = true
 }
 
-// followDeclaration merges one declaration where it is now, and leaves it out of
-// what is merged where it was.
+// followDeclaration merges a declaration that was moved to another file, and excludes it
+// from the merge of the original file.
 func (d *draft) followDeclaration(name string, t *text, decl, was, is string) {
 	const head = "package p\n\n"
 	for _, other := range d.siblings(name) {
@@ -86,36 +86,36 @@ func (d *draft) followDeclaration(name string, t *text, decl, was, is string) {
 		}
 		merged := strings.TrimSuffix(strings.TrimPrefix(string(text), head), "\n")
 		after := edit.ReplaceDeclaration(there.yours, decl, merged)
-		there.yours = edit.MendImports(there.yours, after, t.now, d.module, runtimeModule)
-		t.theirs = edit.MendImports(t.theirs, edit.ReplaceDeclaration(t.theirs, decl, was), t.base, d.module, runtimeModule)
+		there.yours = edit.FixImports(there.yours, after, t.now, d.module, runtimeModule)
+		t.theirs = edit.FixImports(t.theirs, edit.ReplaceDeclaration(t.theirs, decl, was), t.base, d.module, runtimeModule)
 		return
 	}
 }
 
-// elsewhere are the files that may have what a missing one had.
+// elsewhere returns the files that may contain the declarations of a missing one.
 func (d *draft) elsewhere(name string) []string {
 	dir := path.Dir(name)
 	if others := d.siblings(name); len(others) > 0 || path.Dir(path.Dir(dir)) != "." {
 		return others
 	}
-	rooms, err := fs.ReadDir(d.disk, path.Dir(dir))
+	entries, err := fs.ReadDir(d.disk, path.Dir(dir))
 	if err != nil {
 		return nil
 	}
 	var others []string
-	for _, room := range rooms {
-		if there := path.Join(path.Dir(dir), room.Name()); room.IsDir() && there != dir {
+	for _, entry := range entries {
+		if there := path.Join(path.Dir(dir), entry.Name()); entry.IsDir() && there != dir {
 			others = append(others, d.siblings(path.Join(there, "_"+path.Base(name)))...)
 		}
 	}
 	return others
 }
 
-// siblings are the other Go files of a file's package.
+// siblings returns the other Go files of a file's package.
 func (d *draft) siblings(name string) []string {
 	entries, err := fs.ReadDir(d.disk, path.Dir(name))
 	if err != nil {
-		return nil // the package is gone
+		return nil // the package was removed
 	}
 	test := strings.HasSuffix(name, "_test.go")
 	var others []string

@@ -14,8 +14,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// written returns what this version writes for parts, with every edit made, by
-// path: the texts that a project without .nexios/base was made of.
+// written returns the files generated for parts, including all edits, by path: the bases
+// of a project without .nexios/base.
 func (d *draft) written(parts []part) (map[string][]byte, error) {
 	texts := map[string][]byte{}
 	for _, p := range parts {
@@ -34,7 +34,7 @@ func (d *draft) written(parts []part) (map[string][]byte, error) {
 				continue
 			}
 			var err error
-			if texts[e.Path], err = applied(e.Path, text, []edit.Edit{d.settle(e)}); err != nil {
+			if texts[e.Path], err = applied(e.Path, text, []edit.Edit{d.resolve(e)}); err != nil {
 				return nil, err
 			}
 		}
@@ -42,7 +42,7 @@ func (d *draft) written(parts []part) (map[string][]byte, error) {
 	return texts, nil
 }
 
-// restore takes the texts of parts for the base of files that have none.
+// restore uses the texts of parts as the base of files without one.
 func (d *draft) restore(parts []part) {
 	var texts map[string][]byte
 	d.lost = func(path string) []byte {
@@ -56,9 +56,9 @@ func (d *draft) restore(parts []part) {
 	}
 }
 
-// edited refuses a record that was changed by hand in what tables have: no
-// migration makes them so. Whatever else was changed is written like an answer. Of
-// older projects there is no copy to compare with; see drift.
+// edited rejects manual changes of the record that affect tables, since no migration makes
+// them. All other changes are applied. Older projects have no copy to compare with; see
+// drift.
 func (d *draft) edited(p spec.Project) error {
 	was, err := spec.Parse(d.read(baseDir + SpecFile))
 	if err != nil || reflect.DeepEqual(was, p) {
@@ -71,7 +71,7 @@ func (d *draft) edited(p spec.Project) error {
 		at := of(p, r.Name)
 		if at < 0 {
 			if r.Migration != "" && !p.Gone(r.TableName()) {
-				return byOwner("lacks the resource "+r.Name+", whose table stays", "restore it from that file, then nexios remove resource "+r.Name)
+				return manualChange("lacks the resource "+r.Name+", whose table stays", "restore it from that file, then nexios remove resource "+r.Name)
 			}
 			continue
 		}
@@ -91,13 +91,13 @@ func (d *draft) edited(p spec.Project) error {
 	}
 	for _, r := range p.Resources {
 		if r.Migration == "" && r.Existing == nil && of(was, r.Name) < 0 {
-			return byOwner("has the resource "+r.Name+", which no migration makes", "take it out of "+SpecFile+", then "+r.Command())
+			return manualChange("has the resource "+r.Name+", which no migration makes", "take it out of "+SpecFile+", then "+r.Command())
 		}
 	}
 	return nil
 }
 
-// otherTable says how a resource was changed by hand, and which command does that.
+// otherTable describes a manual change of a resource, and suggests the command for it.
 func otherTable(was, is spec.Resource) error {
 	lacks := func(words, in []string) []string {
 		return slices.DeleteFunc(slices.Clone(words), func(word string) bool { return slices.Contains(in, word) })
@@ -114,16 +114,16 @@ func otherTable(was, is spec.Resource) error {
 		for _, old := range gone {
 			switch before, like := cut(old); {
 			case before == name:
-				return byOwner("has "+word+" of "+is.Name+", which its table has as "+old, back(old)+"change field "+is.Name+" "+word)
+				return manualChange("has "+word+" of "+is.Name+", which its table has as "+old, back(old)+"change field "+is.Name+" "+word)
 			case like == rest && len(gone) == len(come):
-				return byOwner("has "+name+" in the place of "+before+" of "+is.Name+", which no migration renames", back(old)+"rename field "+is.Name+" "+before+" "+name)
+				return manualChange("has "+name+" in the place of "+before+" of "+is.Name+", which no migration renames", back(old)+"rename field "+is.Name+" "+before+" "+name)
 			}
 		}
-		return byOwner("has the field "+name+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add field "+is.Name+" "+word)
+		return manualChange("has the field "+name+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add field "+is.Name+" "+word)
 	}
 	if len(gone) > 0 {
 		name, _ := cut(gone[0])
-		return byOwner("lacks the field "+name+" of "+is.Name+", which its table has", back(gone[0])+"remove field "+is.Name+" "+name)
+		return manualChange("lacks the field "+name+" of "+is.Name+", which its table has", back(gone[0])+"remove field "+is.Name+" "+name)
 	}
 	flag := func(word string) string {
 		x := spec.ParseIndex(word)
@@ -131,21 +131,21 @@ func otherTable(was, is spec.Resource) error {
 	}
 	if come := lacks(is.Indexes, was.Indexes); len(come) > 0 {
 		word := come[0]
-		return byOwner("has the index "+word+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add index "+flag(word))
+		return manualChange("has the index "+word+" of "+is.Name+", which no migration makes", "take it out of "+SpecFile+", then nexios add index "+flag(word))
 	}
 	if gone := lacks(was.Indexes, is.Indexes); len(gone) > 0 {
 		word := gone[0]
-		return byOwner("lacks the index "+word+" of "+is.Name+", which its table has", back(word)+"remove index "+is.Name+" "+strings.Join(spec.ParseIndex(word).Fields, ","))
+		return manualChange("lacks the index "+word+" of "+is.Name+", which its table has", back(word)+"remove index "+is.Name+" "+strings.Join(spec.ParseIndex(word).Fields, ","))
 	}
-	return byOwner("has other options of "+is.Name+" than its table was made with", "restore them from that file")
+	return manualChange("has other options of "+is.Name+" than its table was made with", "restore them from that file")
 }
 
-func byOwner(what, try string) error {
+func manualChange(what, try string) error {
 	return &problem.Error{What: SpecFile + " was edited: it " + what, Label: "written", Where: baseDir + SpecFile, Try: try}
 }
 
-// drift refuses a resource with a field that none of its migrations makes: it
-// was added to the record by hand, and the table would never have it.
+// drift rejects a resource with a field that none of its migrations creates: it was added
+// to the record manually, and the table would never have it.
 func (d *draft) drift(p spec.Project, r spec.Resource) error {
 	v, err := view.Of(p, r)
 	if err != nil {
@@ -158,7 +158,7 @@ func (d *draft) drift(p spec.Project, r spec.Resource) error {
 			text = d.read(name)
 		}
 		if text == nil {
-			continue // its owner put it elsewhere
+			continue // the developer moved it
 		}
 		there := words(text)
 		for _, table := range m.Types {
@@ -189,7 +189,7 @@ func byHand(r spec.Resource, column, migration string) error {
 	}
 }
 
-// words are the names in a text of Go.
+// words returns the identifiers of a Go file.
 func words(text []byte) map[string]bool {
 	found := map[string]bool{}
 	var scan scanner.Scanner
@@ -206,7 +206,7 @@ func words(text []byte) map[string]bool {
 	}
 }
 
-// applied returns text with edits made.
+// applied returns text with edits applied.
 func applied(name string, text []byte, edits []edit.Edit) ([]byte, error) {
 	for _, e := range edits {
 		edited, err := e.Apply(text)

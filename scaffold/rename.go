@@ -18,11 +18,10 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// RenameProject plans the way from the project old to the same one under another
-// name and module path, as now has them. First its owner's texts and those that
-// nexios wrote last get the new import paths; what is left between them is merged
-// with what now is generated as. Where a file names the old path besides, a note
-// says so. .env stays, so that the program keeps its database.
+// RenameProject plans the change of the project's name and module path from old to now.
+// First it replaces the import paths in the developer's texts and in their bases; the
+// remaining differences are merged with the text generated for now. Notes report other
+// mentions of the old path. .env does not change, so that the program keeps its database.
 func (c Catalog) RenameProject(old, now spec.Project, disk fs.FS) (plan.Plan, error) {
 	before, err := c.parts(old)
 	if err != nil {
@@ -32,7 +31,7 @@ func (c Catalog) RenameProject(old, now spec.Project, disk fs.FS) (plan.Plan, er
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	over := resolved{disk, map[string][]byte{}}
+	over := overlay{disk, map[string][]byte{}}
 	d := draft{disk: over, files: map[string]*text{}, module: now.Module}
 	d.restore(parts)
 	if err := d.edited(old); err != nil {
@@ -74,9 +73,9 @@ func (c Catalog) RenameProject(old, now spec.Project, disk fs.FS) (plan.Plan, er
 	return plan.New(append(made.Ops, notes...)...), nil
 }
 
-// renamed puts files whose path has the project's name where they are to be, and
-// gives lines that edits made with it the new one.
-func renamed(over resolved, before, parts []part) error {
+// renamed moves files whose path contains the project's name, and replaces it in the lines
+// added by edits.
+func renamed(over overlay, before, parts []part) error {
 	read := func(name string) []byte {
 		text, err := over.ReadFile(name)
 		if err != nil {
@@ -104,7 +103,7 @@ func renamed(over resolved, before, parts []part) error {
 		}
 		for j, e := range p.edits {
 			from, to := before[i].edits[j].Text, e.Text
-			if e.Op != edit.AddLine || from == to || settled(e.Path) {
+			if e.Op != edit.AddLine || from == to || unmanaged(e.Path) {
 				continue
 			}
 			for _, name := range []string{e.Path, baseDir + e.Path} {
@@ -121,10 +120,9 @@ func renamed(over resolved, before, parts []part) error {
 	return nil
 }
 
-// RenameResource plans the way from the project old to the same one with another name
-// of a resource, as now has it: was and is are the resource in either. As with
-// RenameProject, its owner's texts and those that nexios wrote last get the new names
-// first. Fields of the type keep theirs in the owner's texts.
+// RenameResource plans the renaming of a resource, from old to now: was and is are the
+// resource in each. As in RenameProject, names in the developer's texts and in their bases
+// are replaced first. Fields of the type keep their names in the developer's texts.
 func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, disk fs.FS) (plan.Plan, error) {
 	before, err := c.parts(old)
 	if err != nil {
@@ -161,7 +159,7 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 		}
 		return r.Folder[1] + "/" + rest
 	}
-	over := resolved{disk, map[string][]byte{}}
+	over := overlay{disk, map[string][]byte{}}
 	var notes []plan.Op
 	put := func(full string, text, moved []byte) {
 		name := strings.TrimPrefix(full, baseDir)
@@ -207,7 +205,7 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	// What parts add to files with the table's name.
+	// Additions of parts to other files with the table's name.
 	for i, p := range parts {
 		for _, e := range before[i].edits {
 			if contains(p.edits, e) || e.Op != edit.AddElement || e.Path == migrations {
@@ -232,10 +230,10 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 	return plan.New(append(onto(disk, over, made, nil).Ops, notes...)...), nil
 }
 
-// RenameField plans the way from the project old to the same one with another name of a
-// field of the resource r, as now has it. uses are the places, by file, where its owner's
-// code names the field, by the rules of FieldNames. Older versions of the routes are left
-// to the owner: their clients know the field by the name that it had.
+// RenameField plans the renaming of a field of the resource r, from old to now. uses has
+// the places, by file, where the developer's code names the field, by the rules of
+// FieldNames. Older versions of the routes are not changed: their clients use the old name
+// of the field.
 func (c Catalog) RenameField(old, now spec.Project, r spec.Resource, uses map[string][]rewrite.Use, disk fs.FS) (plan.Plan, error) {
 	uses = maps.Clone(uses)
 	for i := range r.Older {
@@ -253,9 +251,8 @@ func (c Catalog) RenameField(old, now spec.Project, r spec.Resource, uses map[st
 	return onto(disk, over, made, nil), nil
 }
 
-// FieldNames are the rules by which Go code of a project, in packages below internal,
-// gets the new name of a field: was and is are its resource in the project before and
-// after.
+// FieldNames returns the rules that rename a field in Go code of a project, in packages
+// below internal: was and is are its resource before and after.
 func FieldNames(old, now spec.Project, was, is spec.Resource) ([]rewrite.Rule, error) {
 	from, err := view.OfVersion(old, was, len(was.Older))
 	if err != nil {
@@ -281,7 +278,7 @@ func FieldNames(old, now spec.Project, was, is spec.Resource) ([]rewrite.Rule, e
 	return rules, nil
 }
 
-// renaming is what differs in the names of two views of a resource.
+// renaming returns the differences of the names in two views of a resource.
 func renaming(from, to view.Resource) edit.Renaming {
 	r := edit.Renaming{
 		Module: from.Module,
@@ -303,8 +300,8 @@ func renaming(from, to view.Resource) edit.Renaming {
 	return r
 }
 
-// eachText calls do with every file of a project's own module and with what
-// nexios wrote last; files of a megabyte and more are nobody's text.
+// eachText calls do with every file of a project's own module and with the bases. It skips
+// files of 1 MiB and more, which are not source text.
 func eachText(disk fs.FS, do func(name string, text []byte)) error {
 	const most = 1 << 20
 	return fs.WalkDir(disk, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -338,9 +335,9 @@ func eachText(disk fs.FS, do func(name string, text []byte)) error {
 	})
 }
 
-// stillNamed are the files that have the old module path in them after the plan.
+// stillNamed returns the files that contain the old module path after the plan.
 func stillNamed(disk fs.FS, p plan.Plan, old, now string) []string {
-	if !strings.Contains(old, ".") { // a word like any other
+	if !strings.Contains(old, ".") { // a common word
 		old += "/internal/"
 	}
 	after := map[string][]byte{}
@@ -348,7 +345,7 @@ func stillNamed(disk fs.FS, p plan.Plan, old, now string) []string {
 		after[op.Path] = op.After
 	}
 	var found []string
-	_ = eachText(disk, func(name string, text []byte) { // it was walked before
+	_ = eachText(disk, func(name string, text []byte) { // walked before without an error
 		if planned, ok := after[name]; ok {
 			text = planned
 		}

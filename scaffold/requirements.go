@@ -14,14 +14,14 @@ import (
 	"github.com/nexios-go/nexios/scaffold/render"
 )
 
-// Requirements is what go.mod and go.sum of a project need for each package
-// that generated code may import, so that a new project builds without
-// `go mod tidy` and without a network. It is written by `make requirements`.
+// Requirements lists what go.mod and go.sum of a project need for each package that
+// generated code may import, so that a new project builds without `go mod tidy` and
+// without network access. `make requirements` generates it.
 type Requirements struct {
 	Go       string              // the go directive
-	Packages map[string][]string // runtime package -> every module it links on any system
+	Packages map[string][]string // runtime package -> all modules it links on any system
 	Modules  map[string]Module   // module path -> what to require
-	Graph    []string            // go.sum lines that reading the module graph takes
+	Graph    []string            // go.sum lines needed to read the module graph
 }
 
 // Module is one pinned module.
@@ -30,16 +30,15 @@ type Module struct {
 	Sums    []string // its lines in go.sum
 }
 
-// ParseRequirements reads what `make requirements` wrote.
+// ParseRequirements parses the output of `make requirements`.
 func ParseRequirements(text []byte) (Requirements, error) {
 	var r Requirements
 	err := json.Unmarshal(text, &r)
 	return r, err
 }
 
-// For returns what packages need that import the given paths: lines of go.mod
-// by path, and lines of go.sum. own is the project's module, whose packages
-// need nothing.
+// For returns the requirements of packages with the given imports: lines of go.mod by
+// path, and lines of go.sum. own is the project's module, whose packages need nothing.
 func (r Requirements) For(imports []string, own string) ([]edit.Requirement, []string, error) {
 	direct := map[string]bool{} // module -> imported by the project itself
 	for _, path := range imports {
@@ -72,7 +71,7 @@ func (r Requirements) For(imports []string, own string) ([]edit.Requirement, []s
 	return requires, slices.Compact(sums), nil
 }
 
-// moduleOf finds the module with the longest path that holds the package.
+// moduleOf returns the module with the longest path that contains the package.
 func (r Requirements) moduleOf(pkg string) (string, bool) {
 	for path := pkg; path != ""; {
 		if _, ok := r.Modules[path]; ok {
@@ -87,7 +86,7 @@ func (r Requirements) moduleOf(pkg string) (string, bool) {
 	return "", false
 }
 
-// imports returns what the Go files among files import.
+// imports returns the imports of the Go files among files.
 func imports(files []render.File) ([]string, error) {
 	var paths []string
 	for _, file := range files {
@@ -109,8 +108,8 @@ func imports(files []render.File) ([]string, error) {
 	return paths, nil
 }
 
-// RuntimeMod returns the go.mod of a project's own copy of the runtime, which
-// requires everything that any of its packages links.
+// RuntimeMod returns the go.mod of a project's own copy of the runtime, which requires
+// everything that its packages link.
 func RuntimeMod(r Requirements, goVersion string) []byte {
 	used := map[string]bool{}
 	for _, modules := range r.Packages {

@@ -15,17 +15,16 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// SpecFile is where a project keeps what was asked for.
+// SpecFile is the file with the specification of a project.
 const SpecFile = "nexios.json"
 
-// Change plans the way from the project as it was asked for until now (old;
-// the zero Project for a new one) to the project as it is asked for from now
-// on. disk is the project's folder; it is only read. A part whose input did not
-// change is left alone, whatever the size of the project, unless again names
-// its key.
+// Change plans the change of the project from the specification old (the zero Project for
+// a new one) to now. disk is the project's folder, which is only read. Parts whose input
+// did not change are skipped, whatever the size of the project, unless again contains
+// their key.
 //
-// Migrations are history: one that was written stays as it is. Those of a part
-// that now.Dropped names stay when it goes, and one more takes them back.
+// Existing migrations are history and never change. The migrations of a part in
+// now.Dropped stay when it is removed, and another migration reverts them.
 func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (plan.Plan, error) {
 	diff, err := c.compare(old, now, again)
 	if err != nil {
@@ -60,12 +59,12 @@ func (c Catalog) Change(old, now spec.Project, disk fs.FS, again ...string) (pla
 	return c.finish(&d, now, imported)
 }
 
-// difference is what lies between two specs, part by part.
+// difference is the difference between two specifications, part by part.
 type difference struct {
 	before, after []part
-	changed       []change       // those of after that are new or not as they were, in their order
-	gone          []part         // those of before that are no more, by key
-	restored      []spec.Dropped // whose tables come back
+	changed       []change       // the new and changed parts of after, in order
+	gone          []part         // the removed parts of before, by key
+	restored      []spec.Dropped // parts whose tables are restored
 }
 
 // change is a part as it is to be, and as it was: the zero part for a new one.
@@ -102,7 +101,7 @@ func (c Catalog) compare(old, now spec.Project, again []string) (difference, err
 	return diff, nil
 }
 
-// add writes a part, and returns what it imports.
+// add writes a part, and returns its imports.
 func (d *draft) add(old spec.Project, ch change) ([]string, error) {
 	if at := slices.IndexFunc(old.Resources, func(r spec.Resource) bool { return ResourceKey(r) == ch.now.key }); at >= 0 {
 		if err := d.drift(old, old.Resources[at]); err != nil {
@@ -117,12 +116,12 @@ func (d *draft) add(old spec.Project, ch change) ([]string, error) {
 	for _, file := range files {
 		d.at(file.Path).yields = ch.now.yields
 	}
-	if was, ok := ch.was.input.(view.Resource); ok && was.Routes && !ch.now.input.(view.Resource).Routes { // v1 is gone
-		room, _, err := ch.was.write()
+	if was, ok := ch.was.input.(view.Resource); ok && was.Routes && !ch.now.input.(view.Resource).Routes { // v1 was removed
+		before, _, err := ch.was.write()
 		if err != nil {
 			return nil, err
 		}
-		d.remove(slices.DeleteFunc(room, func(file render.File) bool {
+		d.remove(slices.DeleteFunc(before, func(file render.File) bool {
 			return slices.ContainsFunc(files, func(is render.File) bool { return is.Path == file.Path })
 		}))
 	}
@@ -130,8 +129,8 @@ func (d *draft) add(old spec.Project, ch change) ([]string, error) {
 	return imported, nil
 }
 
-// remove takes out what a part wrote, but for its migrations where its tables are
-// dropped by one more. What another part made too stays.
+// remove removes what a part wrote, except for its migrations if another one drops its
+// tables. Files that another part writes too stay.
 func (c Catalog) remove(d *draft, old, now spec.Project, gone part, rest []part) error {
 	files, _, err := gone.write()
 	if err != nil {
@@ -155,8 +154,8 @@ func (c Catalog) remove(d *draft, old, now spec.Project, gone part, rest []part)
 	return nil
 }
 
-// finish adds what is imported to go.mod and go.sum, writes the record, and makes a
-// plan of it all.
+// finish adds the imports to go.mod and go.sum, writes the record, and turns everything
+// into a plan.
 func (c Catalog) finish(d *draft, now spec.Project, imported []string) (plan.Plan, error) {
 	if err := c.require(d, imported, now); err != nil {
 		return plan.Plan{}, err
@@ -169,7 +168,7 @@ func (c Catalog) finish(d *draft, now spec.Project, imported []string) (plan.Pla
 	return d.plan()
 }
 
-// reverse writes a migration that takes others back, and hooks it in.
+// reverse writes a migration that reverts others, and adds it to the list.
 func (c Catalog) reverse(d *draft, v view.Reversal) error {
 	files, err := render.Tree(c.Reversal, render.Input{Words: map[string]string{"migration": v.File}, Data: v})
 	if err != nil {
@@ -185,8 +184,8 @@ const migrations = history + "migrations.go"
 
 // past is what a part has in the list of migrations.
 type past struct {
-	elements, lists []string // Go expressions of one migration each, and of lists
-	paths           []string // what they need imported
+	elements, lists []string // Go expressions of single migrations, and of lists
+	paths           []string // their imports
 }
 
 func (p part) past() past {
@@ -207,20 +206,20 @@ func (p part) past() past {
 	return all
 }
 
-// part is one thing in a project that is generated by itself: the project's
-// own files, a feature or a resource.
+// part is a separately generated part of a project: the project's own files, a feature or
+// a resource.
 type part struct {
 	key    string // "project", "feature chat", "resource post"
-	what   string // by which it is known when it is dropped; its table, or the feature
-	input  any    // all that it is rendered from: equal input, equal output
+	what   string // identifies it when it is dropped: its table, or the feature
+	input  any    // everything it is rendered from: equal input, equal output
 	render func() ([]render.File, error)
 	edits  []edit.Edit
-	// yields says that what its owner wrote in the same lines is no conflict but
-	// a note: the part follows others, which are what was asked for.
+	// yields turns conflicts with the developer's edits into notes: the part follows from
+	// other parts, which are what was requested.
 	yields bool
 }
 
-// write renders a part, and returns its files and what they and its edits import.
+// write renders a part, and returns its files, and their and its edits' imports.
 func (p part) write() ([]render.File, []string, error) {
 	files, err := p.render()
 	if err != nil {
@@ -238,10 +237,10 @@ func (p part) write() ([]render.File, []string, error) {
 	return files, imported, nil
 }
 
-// ResourceKey and FeatureKey name a part for Change.
+// ResourceKey returns the key of a resource's part for Change.
 func ResourceKey(r spec.Resource) string { return "resource " + r.Name }
 
-// FeatureKey: see ResourceKey.
+// FeatureKey returns the key of a feature's part for Change.
 func FeatureKey(f spec.Feature) string {
 	return "feature " + f.Name + " " + f.Options["name"]
 }
@@ -296,7 +295,7 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 		})
 		for i, name := range r.Versions() {
 			if name == "v1" {
-				continue // has the resource's own room
+				continue // uses the package of the resource
 			}
 			v, err := view.OfVersion(p, r, i)
 			if err != nil {
@@ -305,7 +304,7 @@ func (c Catalog) parts(p spec.Project) ([]part, error) {
 			parts = append(parts, part{
 				key:    ResourceKey(r) + " " + name,
 				input:  v,
-				render: func() ([]render.File, error) { return c.Resource.renderRoom(v) },
+				render: func() ([]render.File, error) { return c.Resource.renderVersion(v) },
 				edits:  c.Resource.Mount(v),
 			})
 		}
@@ -326,7 +325,7 @@ func (f Feature) part(p spec.Project, chosen spec.Feature) part {
 	return made
 }
 
-// require adds to go.mod and go.sum what is imported.
+// require adds imports to go.mod and go.sum.
 func (c Catalog) require(d *draft, imported []string, p spec.Project) error {
 	requires, sums, err := c.Requirements.For(imported, p.Module)
 	if err != nil || len(requires) == 0 {
@@ -340,8 +339,8 @@ func (c Catalog) require(d *draft, imported []string, p spec.Project) error {
 
 const runtimeModule = "github.com/nexios-go/nexios"
 
-// vendorRuntime puts a copy of the runtime into a project, for as long as the
-// module cannot be fetched.
+// vendorRuntime copies the runtime into a project, as long as the module cannot be
+// downloaded.
 func (c Catalog) vendorRuntime(d *draft) {
 	for name, data := range c.Runtime {
 		d.own(".nexios/runtime/"+name, data)

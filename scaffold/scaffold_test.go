@@ -38,7 +38,7 @@ func newFolder(t testing.TB) *folder {
 	return f
 }
 
-// to changes the project and writes it down, as apply would.
+// to changes the project and records it, as apply would.
 func (f *folder) to(now spec.Project, again ...string) plan.Plan {
 	f.t.Helper()
 	p, err := f.catalog.Change(f.spec, now, f.disk, again...)
@@ -69,7 +69,7 @@ func (f *folder) with(name string, fields ...string) spec.Project {
 	return p
 }
 
-// edit replaces text in a file, as its owner would.
+// edit replaces text in a file, as a developer would.
 func (f *folder) edit(path, old, new string) {
 	f.t.Helper()
 	text := string(f.disk[path].Data)
@@ -77,7 +77,7 @@ func (f *folder) edit(path, old, new string) {
 		f.t.Fatalf("%s has no %q:\n%s", path, old, text)
 	}
 	data := []byte(strings.Replace(text, old, new, 1))
-	if strings.HasSuffix(path, ".go") { // as every editor does
+	if strings.HasSuffix(path, ".go") { // as editors do
 		var err error
 		if data, err = format.Source(data); err != nil {
 			f.t.Fatal(err)
@@ -96,7 +96,7 @@ func paths(p plan.Plan, kinds ...plan.Kind) string {
 
 const modules = "internal/app/modules.go"
 
-func TestAResourceTouchesOnlyWhatItMust(t *testing.T) {
+func TestAddResourceTouchesFewFiles(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	p := f.to(f.with("tag", "name:string"))
@@ -108,18 +108,18 @@ func TestAResourceTouchesOnlyWhatItMust(t *testing.T) {
 	}
 }
 
-func TestTheSameAgainChangesNothing(t *testing.T) {
+func TestChangeIsIdempotent(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	now := f.with("tag", "name:string")
 	f.to(now)
 	p := f.to(now, scaffold.ResourceKey(now.Resources[0]))
 	if len(p.Changes()) > 0 || len(p.Of(plan.Identical)) < 5 {
-		t.Errorf("changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
+		t.Errorf("adding it twice changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
 	}
 }
 
-func TestTakingAPartBackLeavesNothing(t *testing.T) {
+func TestRemoveRestoresFiles(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.to(f.with("post", "title:string"))
@@ -132,19 +132,19 @@ func TestTakingAPartBackLeavesNothing(t *testing.T) {
 			continue // requirements stay: the go command knows what else needs them
 		}
 		if before[name] != text {
-			t.Errorf("%s is not as before:\n%s", name, text)
+			t.Errorf("%s changed:\n%s", name, text)
 		}
 		delete(before, name)
 	}
 	for name := range before {
 		if !strings.Contains(name, "go.") {
-			t.Errorf("%s is gone", name)
+			t.Errorf("%s was removed", name)
 		}
 	}
 }
 
-// Two parts that go at once are dropped each at its own time.
-func TestPartsThatGoTogether(t *testing.T) {
+// Two parts removed at once are each dropped at their own time.
+func TestRemoveSeveralParts(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.to(f.with("post", "title:string"))
@@ -162,12 +162,12 @@ func TestPartsThatGoTogether(t *testing.T) {
 	}
 	for _, op := range p.Of(plan.Create) {
 		if own := strings.Contains(op.Path, "posts"); own != bytes.Contains(op.After, []byte("createPosts()")) || own == bytes.Contains(op.After, []byte("createTags()")) {
-			t.Errorf("%s takes back another's migrations:\n%s", op.Path, op.After)
+			t.Errorf("%s reverts migrations of another part:\n%s", op.Path, op.After)
 		}
 	}
 }
 
-func TestALineThatTheOwnerTookOutStaysOut(t *testing.T) {
+func TestRemovedLineIsNotRestored(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.to(f.with("post", "title:string"))
@@ -175,22 +175,22 @@ func TestALineThatTheOwnerTookOutStaysOut(t *testing.T) {
 	f.edit(modules, "\t\"shop/internal/posts\"\n", "")
 	f.to(f.with("tag", "name:string"))
 	if text := string(f.disk[modules].Data); strings.Contains(text, "posts") || !strings.Contains(text, "tags.Module(gdb)") {
-		t.Errorf("the owner's deletion is lost:\n%s", text)
+		t.Errorf("the developer's deletion was undone:\n%s", text)
 	}
 }
 
-func TestAMapWithoutItsFunctionGetsANote(t *testing.T) {
+func TestMissingFunctionIsNoted(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.edit(modules, "func modules(", "func allModules(")
 	p := f.to(f.with("tag", "name:string"))
 	notes := p.Of(plan.Note)
 	if len(notes) != 1 || notes[0].Path != modules || !strings.Contains(notes[0].Note, "tags.Module(gdb).Under(api)") {
-		t.Errorf("no note says what to paste: %+v", notes)
+		t.Errorf("no note with the line to paste: %+v", notes)
 	}
 }
 
-func TestAFileInTheWayIsAConflict(t *testing.T) {
+func TestExistingFileIsAConflict(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.disk["internal/tags/tags.go"] = &fstest.MapFile{Data: []byte("package tags\n")}
@@ -200,9 +200,8 @@ func TestAFileInTheWayIsAConflict(t *testing.T) {
 	}
 }
 
-// TestAnUnchangedPartIsNotLookedAt keeps the cost of a command from growing
-// with the project.
-func TestAnUnchangedPartIsNotLookedAt(t *testing.T) {
+// The cost of a command must not grow with the project.
+func TestUnchangedPartsAreNotRead(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.to(f.with("post", "title:string"))
@@ -235,10 +234,10 @@ func contents(disk fstest.MapFS) map[string]string {
 	return files
 }
 
-// TestAProjectInCRLF grows a project whose every file git checked out in CRLF
-// (core.autocrlf) beside one in LF: each step does the same to both, and no file
-// changes its line ends.
-func TestAProjectInCRLF(t *testing.T) {
+// TestCRLF changes a project whose files git checked out with CRLF (core.autocrlf) along
+// with one with LF: each step has the same effect on both, and no file changes its line
+// endings.
+func TestCRLF(t *testing.T) {
 	t.Parallel()
 	unix, dos := newFolder(t), newFolder(t)
 	checkOut := func() {
@@ -250,7 +249,7 @@ func TestAProjectInCRLF(t *testing.T) {
 		t.Helper()
 		for _, kind := range []plan.Kind{plan.Create, plan.Update, plan.Delete, plan.Conflict, plan.Note} {
 			if got, want := paths(there, kind), paths(here, kind); got != want {
-				t.Errorf("%s: %s of %s, and in LF of %s", what, kind, got, want)
+				t.Errorf("%s: %s of %s, with LF of %s", what, kind, got, want)
 			}
 		}
 		created := map[string]bool{}
@@ -260,14 +259,14 @@ func TestAProjectInCRLF(t *testing.T) {
 		for name, file := range dos.disk {
 			text := string(file.Data)
 			if strings.Count(text, "\n") != strings.Count(text, "\r\n") && !created[name] {
-				t.Errorf("%s: %s was in CRLF and has lines in LF", what, name)
+				t.Errorf("%s: %s has CRLF and LF lines", what, name)
 			}
 			if strings.ReplaceAll(text, "\r\n", "\n") != string(unix.disk[name].Data) {
-				t.Errorf("%s: %s is another than in LF", what, name)
+				t.Errorf("%s: %s differs from the LF version", what, name)
 			}
 		}
 		if len(dos.disk) != len(unix.disk) {
-			t.Errorf("%s: %d files, and %d in LF", what, len(dos.disk), len(unix.disk))
+			t.Errorf("%s: %d files, with LF %d", what, len(dos.disk), len(unix.disk))
 		}
 	}
 	both := func(what string, to func(*folder) spec.Project) {
@@ -289,11 +288,11 @@ func TestAProjectInCRLF(t *testing.T) {
 	})
 	checkOut()
 	if p := dos.to(dos.spec, scaffold.ResourceKey(dos.spec.Resources[1])); len(p.Changes()) > 0 || len(p.Of(plan.Identical)) < 5 {
-		t.Errorf("the same again changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
+		t.Errorf("changing nothing changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
 	}
 	p, err := dos.catalog.Upgrade(dos.spec, dos.disk, nil)
 	if err != nil || len(p.Changes()) > 0 {
-		t.Errorf("an upgrade to the same changes %s, %v", paths(p, plan.Create, plan.Update, plan.Delete), err)
+		t.Errorf("an upgrade to the same version changes %s, %v", paths(p, plan.Create, plan.Update, plan.Delete), err)
 	}
 	both("a removal", func(f *folder) spec.Project {
 		p, _, err := f.spec.Remove("post", "20261123120000")
@@ -313,7 +312,7 @@ func (f *folder) withFields(name string, words ...string) spec.Project {
 	return p
 }
 
-func TestFieldsComeLater(t *testing.T) {
+func TestAddFields(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t)
 	f.to(f.with("tag", "name:string"))
@@ -345,18 +344,19 @@ func TestFieldsComeLater(t *testing.T) {
 		}
 	}
 	if string(f.disk["internal/migrations/20261121120001_create_posts.go"].Data) != before["internal/migrations/20261121120001_create_posts.go"] {
-		t.Error("history was rewritten")
+		t.Error("an existing migration changed")
 	}
 	now := f.spec
 	f.to(was)
 	f.to(now)
 	if p := f.to(now, scaffold.ResourceKey(now.Resources[1])); len(p.Changes()) > 0 {
-		t.Errorf("the same again changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
+		t.Errorf("changing nothing changes %s", paths(p, plan.Create, plan.Update, plan.Delete))
 	}
 }
 
-// TestNamesOfFeaturesAreTaken adds what would stand twice in the map of modules.
-func TestNamesOfFeaturesAreTaken(t *testing.T) {
+// TestFeatureNamesAreReserved adds resources that clash with packages of features, and the
+// reverse.
+func TestFeatureNamesAreReserved(t *testing.T) {
 	for _, c := range []struct {
 		feature  spec.Feature
 		resource string
@@ -377,14 +377,14 @@ func TestNamesOfFeaturesAreTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, _, err := with.Add(r); err == nil {
-			t.Errorf("%s is added beside %s", c.resource, c.feature.Name)
+			t.Errorf("added %s along with %s", c.resource, c.feature.Name)
 		}
 		has, _, err := f.spec.Add(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := f.catalog.Add(has, c.feature); err == nil {
-			t.Errorf("%s is added beside %s", c.feature.Name, c.resource)
+			t.Errorf("added %s along with %s", c.feature.Name, c.resource)
 		}
 	}
 }

@@ -19,14 +19,13 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Upgrade plans the way from a project as another version wrote it to the same
-// project as this one writes it: what is new is merged with what the owner
-// edited since, and the project's copy of the runtime, if it has one, is
-// renewed. rewritten are the places, by file, where its code gets what a newer runtime
-// asks for. disk is the project's folder; it is only read.
+// Upgrade plans the upgrade of a project to this version of nexios: new text is merged
+// with the developer's edits, and the project's copy of the runtime, if it has one, is
+// replaced. rewritten has the places, by file, where code has to be adapted to the newer
+// runtime. disk is the project's folder, which is only read.
 //
-// Migrations stay as they are, and so does .env; go.mod and go.sum only gain.
-// A file that this version does not write any more goes, unless it was edited.
+// Migrations and .env do not change; go.mod and go.sum are only extended. Files that are
+// no longer generated are deleted, unless they were edited.
 func (c Catalog) Upgrade(p spec.Project, disk fs.FS, rewritten map[string][]rewrite.Use) (plan.Plan, error) {
 	was := p.Nexios
 	p.Nexios = c.Version
@@ -62,10 +61,10 @@ func (c Catalog) Upgrade(p spec.Project, disk fs.FS, rewritten map[string][]rewr
 	return onto(disk, over, made, nil), nil
 }
 
-// rewriting is the project's folder with what uses say in its texts, and in those that
-// nexios wrote last.
-func rewriting(disk fs.FS, uses map[string][]rewrite.Use) (resolved, error) {
-	over := resolved{disk, map[string][]byte{}}
+// rewriting returns the project's folder with uses applied to its files, and to their
+// bases.
+func rewriting(disk fs.FS, uses map[string][]rewrite.Use) (overlay, error) {
+	over := overlay{disk, map[string][]byte{}}
 	for name, uses := range uses {
 		text, err := fs.ReadFile(disk, name)
 		if err != nil {
@@ -83,7 +82,7 @@ func rewriting(disk fs.FS, uses map[string][]rewrite.Use) (resolved, error) {
 	return over, nil
 }
 
-// renewAll plans that the project in d is p as this version writes it.
+// renewAll plans the project in d as this version generates p.
 func (c Catalog) renewAll(d *draft, p spec.Project, parts []part) (plan.Plan, error) {
 	for _, r := range p.Resources {
 		if err := d.drift(p, r); err != nil {
@@ -99,13 +98,13 @@ func (c Catalog) renewAll(d *draft, p spec.Project, parts []part) (plan.Plan, er
 		}
 		imported = append(imported, paths...)
 		for _, file := range files {
-			if !settled(file.Path) {
+			if !unmanaged(file.Path) {
 				fresh[file.Path] = file.Data
 			}
 		}
 		for _, e := range part.edits {
-			if !settled(e.Path) {
-				edits[e.Path] = append(edits[e.Path], d.settle(e))
+			if !unmanaged(e.Path) {
+				edits[e.Path] = append(edits[e.Path], d.resolve(e))
 			}
 		}
 	}
@@ -130,13 +129,13 @@ func (c Catalog) renewAll(d *draft, p spec.Project, parts []part) (plan.Plan, er
 	return c.finish(d, p, imported)
 }
 
-// folded finds what an older version made unique whatever the case: the table, the
-// column, and what follows.
+// folded matches a case-insensitive unique index of an older version: the table, the
+// column, and further arguments.
 var folded = regexp.MustCompile(`db\.UniqueFold\(tx, ("(\w+)", "(\w+)"[^)]*)\)`)
 
-// refolded are the migrations by which columns that an older version made unique
-// whatever the case, as the database has it, become so as Unicode has it. Those
-// of users are among auth's own.
+// refolded returns the migrations that replace case-insensitive unique indexes of an older
+// version, which used the case rules of the database, by ones with the rules of Unicode.
+// Those of users are among auth's own.
 func refolded(disk fs.FS) ([]edit.Edit, error) {
 	names, err := fs.Glob(disk, baseDir+history+"*.go")
 	if err != nil {
@@ -161,16 +160,16 @@ func refolded(disk fs.FS) ([]edit.Edit, error) {
 	return list, nil
 }
 
-// settled reports whether a file is never written anew: it is the machine's own,
-// or it only gains.
-func settled(name string) bool { return name == ".env" || name == "go.mod" || name == "go.sum" }
+// unmanaged reports whether a file is never regenerated: it belongs to the machine, or is
+// only extended.
+func unmanaged(name string) bool { return name == ".env" || name == "go.mod" || name == "go.sum" }
 
-// renew takes what this version would write. What edits added to the last text
-// stays where it is: the order in which parts were added is the project's own.
+// renew sets the newly generated text. What edits added to the last text stays where it
+// is: the order in which parts were added is specific to the project.
 func (d *draft) renew(name string, fresh []byte, edits []edit.Edit) error {
 	t := d.at(name)
 	switch {
-	case t.now != nil: // as rewrite has it
+	case t.now != nil: // as adapted by rewrite
 		fresh = t.now
 	case t.base == nil:
 	case strings.HasPrefix(name, history):
@@ -195,11 +194,11 @@ func (d *draft) renew(name string, fresh []byte, edits []edit.Edit) error {
 	return err
 }
 
-// retire takes out what was written once and is not any more.
+// retire removes files that are no longer generated.
 func (d *draft) retire(fresh map[string][]byte) error {
 	return below(d.disk, strings.TrimSuffix(baseDir, "/"), func(full string, _ fs.DirEntry) error {
 		name := strings.TrimPrefix(full, baseDir)
-		if _, ok := fresh[name]; ok || name == SpecFile || settled(name) || strings.HasPrefix(name, history) || strings.HasPrefix(name, TemplatesDir) {
+		if _, ok := fresh[name]; ok || name == SpecFile || unmanaged(name) || strings.HasPrefix(name, history) || strings.HasPrefix(name, TemplatesDir) {
 			return nil
 		}
 		if err := plan.CheckPath(name); err != nil {
@@ -215,10 +214,10 @@ func (d *draft) retire(fresh map[string][]byte) error {
 	})
 }
 
-// vendored is where a project has its copy of the runtime.
+// vendored is the folder of a project's copy of the runtime.
 const vendored = ".nexios/"
 
-// renewRuntime makes the project's copy of the runtime this version's.
+// renewRuntime replaces the project's copy of the runtime.
 func (c Catalog) renewRuntime(d *draft) error {
 	c.vendorRuntime(d)
 	return fs.WalkDir(d.disk, vendored+"runtime", func(name string, entry fs.DirEntry, err error) error {

@@ -17,17 +17,16 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// modules is where a project mounts its modules.
+// modules is the file where a project mounts its modules.
 const modules = "internal/app/modules.go"
 
-// AddVersions plans the way from the project old to the same one with another version
-// of the routes of resources, which are as now has them: their packages are copies of
-// those before, with their owner's edits and files.
+// AddVersions plans another version of the routes of resources, from old to now: their
+// packages are copies of the previous ones, including the developer's edits and files.
 //
-// The module before says that it is deprecated, whatever its owner made of the lines
-// around it, and the new one is mounted with the same arguments and middleware.
+// The previous module is marked as deprecated, whatever the developer changed around it,
+// and the new one is mounted with the same arguments and middleware.
 func (c Catalog) AddVersions(old, now spec.Project, added []spec.Resource, disk fs.FS) (plan.Plan, error) {
-	over := resolved{disk, map[string][]byte{}}
+	over := overlay{disk, map[string][]byte{}}
 	for _, r := range added {
 		v, err := view.OfVersion(now, r, len(r.Older)-1)
 		if err != nil {
@@ -65,11 +64,10 @@ func (c Catalog) AddVersions(old, now spec.Project, added []spec.Resource, disk 
 	return plan.New(ops...), nil
 }
 
-// RemoveVersion plans the way from the project old to the same one without a version of
-// the routes of some resources, as now has it. Where its owner mounts it with other
-// arguments, that goes too.
+// RemoveVersion plans the removal of a version of the routes of some resources, from old
+// to now. It removes the mount even if the developer changed its arguments.
 func (c Catalog) RemoveVersion(old, now spec.Project, version string, disk fs.FS) (plan.Plan, error) {
-	over := resolved{disk, map[string][]byte{}}
+	over := overlay{disk, map[string][]byte{}}
 	text, err := fs.ReadFile(disk, modules)
 	if err == nil {
 		for _, r := range old.Resources {
@@ -97,10 +95,10 @@ func (c Catalog) RemoveVersion(old, now spec.Project, version string, disk fs.FS
 	return onto(disk, over, made, nil), nil
 }
 
-// registered are the places in a package that register handlers of jobs or their
-// schedules, of which a program has one each.
+// registered returns the places in a package that register handlers or schedules of jobs,
+// which a program must only have once.
 func registered(disk fs.FS, dir string) (places []string) {
-	_ = below(disk, dir, func(name string, _ fs.DirEntry) error { // what cannot be read is told of when it is copied
+	_ = below(disk, dir, func(name string, _ fs.DirEntry) error { // copied reports unreadable files
 		text, err := fs.ReadFile(disk, name)
 		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return nil
@@ -113,10 +111,10 @@ func registered(disk fs.FS, dir string) (places []string) {
 	return places
 }
 
-// UsedByOlder refuses to change a field of r in a way that an older version of its routes,
-// which shares the model, does not compile or answer with: another name or type, or none.
-// verb is what is done to it: "rename". A version whose owner took the field out of its
-// package is in nobody's way.
+// UsedByOlder rejects a change of a field of r, to another name or type or to none, that
+// would break an older version of its routes, which shares the model. verb is the kind of
+// change: "rename". Versions whose package does not use the field, because the developer
+// removed it there, do not count.
 func UsedByOlder(verb string, old, now spec.Project, r spec.Resource, disk fs.FS) error {
 	was, _ := old.Resource(r.Name)
 	if len(was.Older) == 0 {
@@ -162,8 +160,8 @@ func UsedByOlder(verb string, old, now spec.Project, r spec.Resource, disk fs.FS
 	return nil
 }
 
-// copied has new files of a package begin as those of another one, as its owner has
-// them.
+// copied replaces new files of a package by copies of another package's files, including
+// the developer's edits.
 func copied(ops []plan.Op, disk fs.FS, r edit.Renaming) ([]plan.Op, error) {
 	d := draft{disk: disk, files: map[string]*text{}}
 	from, to := path.Base(r.Folder[0]), path.Base(r.Folder[1])

@@ -349,7 +349,7 @@ func reportDrift(cmd *cobra.Command, old, now spec.Project, lines []adopt.Line) 
 func reportLines(w io.Writer, lines []adopt.Line, unbuilt []string) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, line := range lines {
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", line.Outcome, plan.Visible(line.Table), plan.Visible(strings.Join(slices.Concat(line.Why, line.Told), "; ")))
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", line.Outcome, plan.Visible(line.Table), plan.Visible(strings.Join(slices.Concat(line.Why, line.Notes), "; ")))
 	}
 	if err := t.Flush(); err != nil {
 		return err

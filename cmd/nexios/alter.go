@@ -90,7 +90,7 @@ func renameField(cmd *cobra.Command, f changeFlags, open opened, at string, args
 	if err != nil {
 		return err
 	}
-	if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+	if project, err = scaffold.DropNoopChange(open.spec, project, r); err != nil {
 		return err
 	}
 	if err := scaffold.UsedByOlder("rename", open.spec, project, r, open.Files()); err != nil {
@@ -232,7 +232,7 @@ func addIndex(cmd *cobra.Command, f changeFlags, open opened, at, name, fields s
 	if err != nil {
 		return err
 	}
-	if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+	if project, err = scaffold.DropNoopChange(open.spec, project, r); err != nil {
 		return err
 	}
 	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(r), title: "add index " + name + " " + fields, ask: question})
@@ -260,7 +260,7 @@ func tableCommand(cmd *cobra.Command, drops bool, how func(p spec.Project, args 
 		if err != nil {
 			return err
 		}
-		if project, err = scaffold.Settle(open.spec, project, r); err != nil {
+		if project, err = scaffold.DropNoopChange(open.spec, project, r); err != nil {
 			return err
 		}
 		command := strings.Fields(cmd.CommandPath())[1:]

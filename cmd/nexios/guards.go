@@ -80,7 +80,7 @@ func checkUnique(open opened) finding {
 	var leaks []string
 	remedy := ""
 	for _, r := range open.spec.Resources {
-		for _, word := range r.Told() {
+		for _, word := range r.Revealing() {
 			x := spec.ParseIndex(word)
 			name, _, _ := strings.Cut(word, ":")
 			x.Fields[0], _, _ = strings.Cut(x.Fields[0], ":")
@@ -127,7 +127,7 @@ func checkGuards(open opened) finding {
 // resource, or zero for a new one.
 func deletionNotice(p spec.Project, before, now spec.Resource) string {
 	var lines []string
-	for _, f := range p.Crossing(now) {
+	for _, f := range p.BlockingRefs(now) {
 		if slices.Contains(before.Fields, f.String()) {
 			continue
 		}

@@ -39,7 +39,7 @@ func openToRead(cmd *cobra.Command, dir string) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	if folder.CutShort() {
+	if folder.Interrupted() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "note: a command was interrupted here; the next one that writes finishes or reverts it")
 	}
 	return readOpened(folder, dir)

@@ -204,7 +204,7 @@ func behaviour(p spec.Project) string {
 			"new resources require a login unless you say --guard none; nexios routes marks the routes that are open",
 		)
 	}
-	if slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return len(r.Told()) > 0 }) {
+	if slices.ContainsFunc(p.Resources, func(r spec.Resource) bool { return len(r.Revealing()) > 0 }) {
 		changed = append(changed, "in new resources that only owners read, unique applies per owner; yours stay as they are, and nexios doctor says how to change them")
 	}
 	if p.HasFeature("uploads") {

@@ -12,24 +12,24 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// Options are what a person says about it.
+// Options are the options of the adopt command.
 type Options struct {
-	Tables []string          // which; empty for all
-	Except []string          // which not
+	Tables []string          // the tables to adopt; empty for all
+	Except []string          // tables to leave out
 	Only   []string          // the actions to serve
-	Guard  string            // who may call the routes; "" for reading alone
-	Key    []string          // what tells the rows of a view, or of a table without a key, apart
+	Guard  string            // who may call the routes; "" for reading only
+	Key    []string          // the columns that identify the rows of a view, or of a table without a key
 	Rename map[string]string // names of resources by table
 }
 
-// Line is what became of one table.
+// Line reports on one table.
 type Line struct {
 	Table    string   `json:"table"`
 	Outcome  string   `json:"outcome"` // "whole", "partly" or "skipped"
 	Resource string   `json:"resource,omitempty"`
-	Why      []string `json:"why,omitempty"`  // it is not whole
-	Told     []string `json:"told,omitempty"` // what else is good to know
-	// Drift is how the table differs from its resource, where that stays as it is.
+	Why      []string `json:"why,omitempty"`  // why it is not complete
+	Notes    []string `json:"told,omitempty"` // other remarks
+	// Drift lists how the table differs from its resource, if that is not changed.
 	Drift []string `json:"drift,omitempty"`
 }
 
@@ -40,15 +40,15 @@ const (
 	Skipped = "skipped"
 )
 
-// Of returns the project with the tables of the catalog, and what became of
-// each. A resource of a table that was adopted before is made anew.
+// Of returns the project with the tables of the catalog, and a report on each. Resources
+// of tables that were adopted before are made again.
 func Of(p spec.Project, c Catalog, o Options) (spec.Project, []Line, error) {
 	a, err := begin(p, c, o)
 	if err != nil {
 		return p, nil, err
 	}
-	// A table that does not fit is left out, and those that refer to it are made
-	// again, without.
+	// A table that does not fit is left out, and those that refer to it are made again
+	// without the reference.
 	for {
 		list := a.resources()
 		adopted, at, err := a.project.Adopt(list)
@@ -63,7 +63,7 @@ func Of(p spec.Project, c Catalog, o Options) (spec.Project, []Line, error) {
 	}
 }
 
-// inPlace has resources that were there where they were.
+// inPlace restores the order of existing resources.
 func inPlace(old, now spec.Project) spec.Project {
 	at := func(r spec.Resource) int {
 		i := slices.IndexFunc(old.Resources, func(o spec.Resource) bool { return o.TableName() == r.TableName() })
@@ -76,17 +76,17 @@ func inPlace(old, now spec.Project) spec.Project {
 	return now
 }
 
-// adoption is what is worked with.
+// adoption is the working state.
 type adoption struct {
-	project spec.Project // without what is made anew
+	project spec.Project // without the resources that are made again
 	options Options
 	all     []Table                  // of the catalog
-	tables  []Table                  // chosen, in the order of their names
-	before  map[string]spec.Resource // what is made anew, by table
+	tables  []Table                  // the chosen ones, sorted by name
+	before  map[string]spec.Resource // resources to be made again, by table
 	skipped map[string]string
 	names   map[string][2]string // singular and plural, by table
-	joins   map[string][]join    // what becomes of pure join tables, by the table that gets it
-	alone   map[string]bool      // join tables that are served by themselves
+	joins   map[string][]join    // fields that replace pure join tables, by the table that gets them
+	alone   map[string]bool      // join tables that are served as resources
 	lines   map[string]*Line
 	made    []string // tables, in the order of the resources
 }
@@ -156,7 +156,7 @@ func begin(p spec.Project, c Catalog, o Options) (*adoption, error) {
 	return a, nil
 }
 
-// check refuses what no table can be served by.
+// check rejects options that do not suit any table.
 func (o Options) check(p spec.Project) error {
 	if _, err := spec.ParseResource(spec.Resource{Name: "thing", Fields: []string{"x:int"}, Only: o.Only, Guard: o.Guard}); err != nil {
 		return retry(err, "nexios adopt --all")
@@ -175,7 +175,7 @@ func (o Options) check(p spec.Project) error {
 	return nil
 }
 
-// retry is the error with another command to type.
+// retry returns the error with another suggested command.
 func retry(err error, command string) error {
 	e, ok := errors.AsType[*problem.Error](err)
 	if !ok {
@@ -186,7 +186,7 @@ func retry(err error, command string) error {
 	return &better
 }
 
-// checkKey refuses a key that is none of any table's.
+// checkKey rejects a key that no table has.
 func (a *adoption) checkKey() error {
 	if len(a.options.Key) == 0 {
 		return nil
@@ -223,7 +223,7 @@ func (a *adoption) report() []Line {
 	return lines
 }
 
-// resources makes one of each table that is not skipped.
+// resources makes the resources of all tables that are not skipped.
 func (a *adoption) resources() []spec.Resource {
 	var list []spec.Resource
 	a.made = nil
@@ -235,10 +235,10 @@ func (a *adoption) resources() []spec.Resource {
 		*a.lines[t.Name] = Line{Table: t.Name}
 		r, err := a.resource(t)
 		if old, again := a.before[t.Name]; err != nil && again {
-			// Others may refer to it.
-			r, *a.lines[t.Name] = old, Line{Table: t.Name, Why: []string{"it stays as it is: " + told(err)}, Drift: []string{"cannot be adopted again: " + told(err)}}
+			// Other resources may refer to it.
+			r, *a.lines[t.Name] = old, Line{Table: t.Name, Why: []string{"it stays as it is: " + message(err)}, Drift: []string{"cannot be adopted again: " + message(err)}}
 		} else if err != nil {
-			a.skipped[t.Name] = told(err)
+			a.skipped[t.Name] = message(err)
 			return a.resources()
 		}
 		line := a.lines[t.Name]
@@ -250,7 +250,7 @@ func (a *adoption) resources() []spec.Resource {
 		a.made = append(a.made, t.Name)
 	}
 	for name := range paired {
-		if a.lines[name].Outcome != Whole { // its rows had no place in the resource
+		if a.lines[name].Outcome != Whole { // its rows could not be served as a field
 			a.alone[name] = true
 			return a.resources()
 		}
@@ -259,16 +259,16 @@ func (a *adoption) resources() []spec.Resource {
 	return list
 }
 
-// told is what is wrong, without what to type instead.
-func told(err error) string {
+// message returns what is wrong, without the suggestion.
+func message(err error) string {
 	if e, ok := errors.AsType[*problem.Error](err); ok {
 		return e.What
 	}
 	return err.Error()
 }
 
-// rowless passes on that tests can make no rows of a table, to those whose rows
-// need some of it.
+// rowless marks the tables that cannot have a first row, and all tables with relations to
+// tables that tests cannot insert rows into.
 func rowless(list []spec.Resource) {
 	needs := map[string][]string{} // tables that rows of a table must refer to
 	for _, r := range list {
@@ -284,7 +284,7 @@ func rowless(list []spec.Resource) {
 	}
 	for i, r := range list {
 		if reaches(needs, r.Plural, r.Plural, map[string]bool{}) {
-			list[i].Existing.Rowless = true // no first row
+			list[i].Existing.Rowless = true // no first row is possible
 		}
 	}
 	without := map[string]bool{}
@@ -330,7 +330,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 	if spec.Plural(r.Name) != name[1] {
 		r.Plural = name[1]
 	}
-	// What was said before holds until something else is said.
+	// Options of an earlier adoption apply unless overridden.
 	old, again := a.before[t.Name]
 	if of, is := a.joined(t.Name); is && !again {
 		return r, errors.New("it is already served as rows of " + of.Plural)
@@ -367,7 +367,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 			line.Why = append(line.Why, text)
 		}
 	}
-	given := "" // the column of a key that the database gives
+	given := "" // the key column that the database generates
 	if len(e.Key) == 1 && !t.View {
 		c, _ := t.column(e.Key[0])
 		kind := wholeNumber[c.Type]
@@ -379,8 +379,8 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 		e.KeyType = c.Exact
 		e.Rowless = c.Type == "boolean" // tests need three rows
 	}
-	said := len(t.Key) == 0 && !slices.ContainsFunc(t.Uniques, func(u []string) bool { return slices.Equal(u, e.Key) })
-	if t.View || said {
+	userKey := len(t.Key) == 0 && !slices.ContainsFunc(t.Uniques, func(u []string) bool { return slices.Equal(u, e.Key) })
+	if t.View || userKey {
 		can := []string{"list", "show"}
 		if len(e.Key) == 0 {
 			can = can[:1]
@@ -390,7 +390,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 			return r, errors.New("it can only be served to " + strings.Join(can, " and "))
 		}
 		if !t.View && len(t.Key) == 0 && len(e.Key) > 0 {
-			line.Told = append(line.Told, "it is read-only: the database does not ensure that "+strings.Join(e.Key, ", ")+" identifies a row")
+			line.Notes = append(line.Notes, "it is read-only: the database does not ensure that "+strings.Join(e.Key, ", ")+" identifies a row")
 		} else if !t.View {
 			why("it has no primary key, so it can only be listed: see --key")
 		}
@@ -429,7 +429,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 		if c.Type == "tsvector" && !c.Array && !slices.Contains(e.Key, c.Name) {
 			if e.Vector == "" {
 				e.Vector = c.Name
-				line.Told = append(line.Told, c.Name+" is only searched")
+				line.Notes = append(line.Notes, c.Name+" is only searched")
 			}
 			continue
 		}
@@ -461,8 +461,7 @@ func (a *adoption) resource(t Table) (spec.Resource, error) {
 	return spec.ParseResource(r)
 }
 
-// both are the actions of the second list that are in the first, of which none is
-// all.
+// both returns the actions of can that are in some; an empty some stands for all.
 func both(some, can []string) []string {
 	if len(some) == 0 {
 		return can
@@ -471,9 +470,9 @@ func both(some, can []string) []string {
 	return slices.DeleteFunc(slices.Clone(can), func(action string) bool { return !slices.Contains(some, action) })
 }
 
-// changed is a resource of which migrations of the project have changed columns:
-// it stays as it is, and what differs is told. made is what was made of the other
-// columns of its table.
+// changed returns a resource with columns that the project's own migrations have changed:
+// it stays as it is, and the differences are reported. made is the resource made of the
+// other columns of its table.
 func (a *adoption) changed(old, made spec.Resource, t Table) spec.Resource {
 	line := a.lines[t.Name]
 	for _, word := range made.Fields {
@@ -494,8 +493,8 @@ func (a *adoption) changed(old, made spec.Resource, t Table) spec.Resource {
 	return old
 }
 
-// grown are the columns that came into a table by the project's own migrations
-// since it was adopted, and the words of their fields.
+// grown returns the columns that the project's own migrations have added to a table since
+// it was adopted, and the definitions of their fields.
 func grown(old spec.Resource) (columns map[string]bool, words []string) {
 	columns = map[string]bool{}
 	fields, err := old.Parsed()
@@ -524,7 +523,8 @@ var (
 	updatedNames = []string{"updated_at", "updatedat", "last_update", "last_updated", "updated_on", "updated", "update_date", "update_time", "modified_at", "modified", "last_modified", "date_modified", "modifieddate"}
 )
 
-// times is the column that holds one of a row's times; "" for none.
+// times returns the column with one of the names that contains a timestamp of the row; ""
+// for none.
 func times(t Table, names []string) string {
 	for _, name := range names {
 		for _, c := range t.Columns {
@@ -540,8 +540,8 @@ var secret = regexp.MustCompile(`(?i)password|secret|token|hash`)
 
 var plain = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// column adds the field of a column in the richest words that fit. The error
-// says why there are none.
+// column adds the field of a column, with the most specific definition that fits. The
+// error is the reason why there is none.
 func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]string, checks rules, why func(string, ...any)) error {
 	line := a.lines[t.Name]
 	goName := ""
@@ -590,10 +590,10 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 			continue
 		}
 		err = takes(*r, field.String())
-		if err != nil && field.Is("filter") { // there may be too many
+		if err != nil && field.Is("filter") { // there may be too many filters
 			delete(field.Mods, "filter")
 			if err = takes(*r, field.String()); err == nil && !line.unfiltered() {
-				line.Told = append(line.Told, c.Name+" and columns behind it "+unfiltered)
+				line.Notes = append(line.Notes, c.Name+" and columns behind it "+unfiltered)
 			}
 		}
 		if err != nil {
@@ -613,7 +613,7 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 			why("%s %s", c.Name, reason)
 		}
 		if hidden {
-			line.Told = append(line.Told, c.Name+" is secret: never in responses")
+			line.Notes = append(line.Notes, c.Name+" is secret: never in responses")
 		}
 		return nil
 	}
@@ -626,7 +626,7 @@ func (a *adoption) column(r *spec.Resource, t Table, c Column, taken map[string]
 	return refused
 }
 
-// takes is the error of a resource with one field more.
+// takes returns the error of a resource with one field more.
 func takes(r spec.Resource, word string) error {
 	r.Plural, r.Table = "", ""
 	r.Fields = append(slices.Clone(r.Fields), word)
@@ -634,16 +634,16 @@ func takes(r spec.Resource, word string) error {
 	return err
 }
 
-// unfiltered is told once of a table.
+// unfiltered is reported once per table.
 const unfiltered = "are not filters: a list takes a limited number of parameters"
 
 func (l *Line) unfiltered() bool {
-	return slices.ContainsFunc(l.Told, func(what string) bool { return strings.HasSuffix(what, unfiltered) })
+	return slices.ContainsFunc(l.Notes, func(what string) bool { return strings.HasSuffix(what, unfiltered) })
 }
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
-// fieldName is the name of the field of a column.
+// fieldName returns the name of the field of a column.
 func fieldName(column string) string {
 	if name := spec.Snake(strings.Trim(column, "_")); name != "" {
 		return name
@@ -651,7 +651,7 @@ func fieldName(column string) string {
 	return "x_" + strings.ToLower(strings.Trim(column, "_"))
 }
 
-// best is the field of the word with as many of the modifiers as it takes.
+// best returns the field with as many of the modifiers as are valid.
 func best(word string, c Column, mods []string, hidden, key bool) (spec.Field, error) {
 	need := ""
 	if hidden {
@@ -687,7 +687,7 @@ func best(word string, c Column, mods []string, hidden, key bool) (spec.Field, e
 	return field, nil
 }
 
-// shortest is the field without the name of a column that has its own.
+// shortest returns the field without the name of its column if that is the default.
 func shortest(f spec.Field) spec.Field {
 	column := f.Column()
 	delete(f.Mods, "column")
@@ -697,7 +697,7 @@ func shortest(f spec.Field) spec.Field {
 	return f
 }
 
-// modifiers are those that a field may have, the most wanted first.
+// modifiers returns the modifiers that a field may have, the most important first.
 func modifiers(c Column, t Table, key, alone, hidden bool) []string {
 	var mods []string
 	if key {
@@ -719,8 +719,8 @@ func modifiers(c Column, t Table, key, alone, hidden bool) []string {
 	return mods
 }
 
-// refs are words for a column that refers to another table; none where it is to
-// be served as what it holds.
+// refs returns definitions for a column that refers to another table; none if it is served
+// as a plain value.
 func (a *adoption) refs(r *spec.Resource, t Table, c Column, taken map[string]string, why func(string, ...any)) []string {
 	var words []string
 	for _, ref := range t.Refs {
@@ -771,8 +771,8 @@ func (a *adoption) refs(r *spec.Resource, t Table, c Column, taken map[string]st
 
 var reservedRelations = []string{"table_name", "id"}
 
-// there reports whether the project has a resource of the table already, and
-// named says how it is called.
+// there reports whether the project has a resource of the table already, and named returns
+// its names.
 func (a *adoption) there(table string) bool { _, ok := a.named(table); return ok }
 
 func (a *adoption) named(table string) ([2]string, bool) {
@@ -784,7 +784,8 @@ func (a *adoption) named(table string) ([2]string, bool) {
 	return [2]string{}, false
 }
 
-// constant is what a default is, where it is a value that a word can hold.
+// constant returns the value of a default expression, if it can be written in a field
+// definition.
 func constant(expression string) (string, bool) {
 	m := constantForm.FindStringSubmatch(expression)
 	if m == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// table is a table with a counted key, and what columns it has besides.
+// table returns a table with an identity column as key, and the given columns.
 func table(name string, columns ...adopt.Column) adopt.Table {
 	id := adopt.Column{Name: name + "_id", Type: "integer", Identity: true}
 	return adopt.Table{Name: name, Columns: append([]adopt.Column{id}, columns...), Key: []string{id.Name}}
@@ -17,7 +17,7 @@ func table(name string, columns ...adopt.Column) adopt.Table {
 
 func text(name string) adopt.Column { return adopt.Column{Name: name, Type: "text", Null: true} }
 
-// to is a column that refers to a table's key, and its foreign key.
+// to returns a column that refers to a table's key, and its foreign key.
 func to(name, other string, more ...func(*adopt.Ref)) (adopt.Column, adopt.Ref) {
 	ref := adopt.Ref{Columns: []string{name}, Table: other, Targets: []string{other + "_id"}}
 	for _, change := range more {
@@ -26,7 +26,7 @@ func to(name, other string, more ...func(*adopt.Ref)) (adopt.Column, adopt.Ref) 
 	return adopt.Column{Name: name, Type: "integer"}, ref
 }
 
-// pairs is a pure join table.
+// pairs returns a pure join table.
 func pairs(name, one, other string) adopt.Table {
 	a, toOne := to(one+"_id", one)
 	b, toOther := to(other+"_id", other)
@@ -37,9 +37,9 @@ func project() spec.Project {
 	return spec.Project{Name: "shop", Module: "shop", Database: "postgres"}
 }
 
-// of adopts, and returns the resource of each table in words, "films: title:text",
-// and the report, "film whole".
-func of(t *testing.T, p spec.Project, o adopt.Options, tables ...adopt.Table) (_ spec.Project, made, told []string) {
+// of adopts tables, and returns the definition of each resource, "films: title:text", and
+// the report, "film whole".
+func of(t *testing.T, p spec.Project, o adopt.Options, tables ...adopt.Table) (_ spec.Project, made, report []string) {
 	t.Helper()
 	if o.Guard == "" {
 		o.Guard = "none"
@@ -52,12 +52,12 @@ func of(t *testing.T, p spec.Project, o adopt.Options, tables ...adopt.Table) (_
 		made = append(made, r.Plural+": "+strings.Join(r.Fields, " "))
 	}
 	for _, l := range lines {
-		told = append(told, strings.Join(append([]string{l.Table, l.Outcome}, slices.Concat(l.Why, l.Told)...), "; "))
+		report = append(report, strings.Join(append([]string{l.Table, l.Outcome}, slices.Concat(l.Why, l.Notes)...), "; "))
 	}
-	return p, made, told
+	return p, made, report
 }
 
-// The words of a column's field.
+// Definitions of fields.
 func TestColumns(t *testing.T) {
 	for name, tc := range map[string]struct {
 		column adopt.Column
@@ -100,7 +100,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// What becomes of tables that refer to each other.
+// Tables that refer to each other.
 func TestRelations(t *testing.T) {
 	cascade := func(r *adopt.Ref) { r.OnDelete = "cascade" }
 	owner, toOwner := to("owner_id", "person", cascade)
@@ -117,7 +117,7 @@ func TestRelations(t *testing.T) {
 	dated := pairs("walk", "person", "pet")
 	dated.Columns = append(dated.Columns, text("note"))
 
-	p, made, told := of(t, project(), adopt.Options{}, pet, person, friends, like, dated)
+	p, made, report := of(t, project(), adopt.Options{}, pet, person, friends, like, dated)
 	want := []string{
 		"people: name:text:optional reports_to_person:ref=people:column=reports_to:optional:filter friends:many=people pets:many=pets",
 		"pets: owner:ref=people:filter:ondelete=cascade ghost_id:int:min=-2147483648:max=2147483647",
@@ -130,22 +130,22 @@ func TestRelations(t *testing.T) {
 		"friend; whole; as friends of people", "likes; whole; as pets of people", "person; whole",
 		"pet; partly; ghost_id is not a relation: ghost is not adopted", "walk; whole",
 	}
-	if !slices.Equal(told, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	if !slices.Equal(report, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(report, "\n"), strings.Join(want, "\n"))
 	}
 	person2, ok := p.Resource("person")
 	if j := person2.Existing.Joins["pets"]; !ok || j != (spec.Join{Table: "likes", Mine: "person_id", Other: "pet_id"}) {
 		t.Errorf("joined by %v", j)
 	}
-	// Without one of its sides, a join table is a table like others.
+	// If one of its sides is left out, a join table is adopted like any other table.
 	if _, made, _ := of(t, project(), adopt.Options{Except: []string{"pet"}}, person, pet, like); !strings.HasPrefix(made[0], "likes: person:ref=people:filter:immutable pet_id:int") {
 		t.Errorf("got %v", made)
 	}
 }
 
-// What was said when a table was adopted holds when it is adopted again, and so
-// do the fields that came by other commands.
-func TestAgain(t *testing.T) {
+// Adopting a table again keeps the options of the first time, and the fields that other
+// commands have added.
+func TestAdoptAgain(t *testing.T) {
 	film, category := table("film", text("title")), table("category", text("name"))
 	list := adopt.Table{Name: "film_list", View: true, Columns: []adopt.Column{{Name: "fid", Type: "integer", Null: true}, text("title")}}
 	tables := []adopt.Table{film, category, pairs("film_category", "film", "category"), list}
@@ -183,7 +183,7 @@ func TestAgain(t *testing.T) {
 		t.Errorf("got  %v\nwant %v", is.Fields, want)
 	}
 	if len(is.Added) != 1 || is.Name != movie.Name || !slices.Equal(is.Only, movie.Only) {
-		t.Errorf("%+v lost something of %+v", is, movie)
+		t.Errorf("%+v differs from %+v", is, movie)
 	}
 
 	// A table that migrations have changed stays as it is.
@@ -203,20 +203,20 @@ func same(a, b spec.Project) bool {
 	})
 }
 
-// Columns that only a person takes for a key tell no rows apart that are changed.
-func TestSaidKey(t *testing.T) {
+// A key that only the user declares does not allow changing rows.
+func TestDeclaredKey(t *testing.T) {
 	log := adopt.Table{Name: "log", Columns: []adopt.Column{{Name: "at", Type: "bigint"}, text("what")}}
 	sure := log
 	sure.Uniques = [][]string{{"at"}}
 	for want, it := range map[string]adopt.Table{"list/show": log, "": sure} {
 		p, _, _ := of(t, project(), adopt.Options{Key: []string{"at"}}, it)
 		if only := strings.Join(p.Resources[0].Only, "/"); only != want {
-			t.Errorf("it serves %q, not %q", only, want)
+			t.Errorf("actions %q, want %q", only, want)
 		}
 	}
 }
 
-// Options that no table can be served by are errors, not reasons.
+// Options that do not suit any table are errors, not reasons to skip tables.
 func TestOptions(t *testing.T) {
 	tables := []adopt.Table{table("film", text("title")), {Name: "log", Columns: []adopt.Column{text("what")}}}
 	for name, tc := range map[string]struct {

@@ -9,15 +9,14 @@ import (
 	"github.com/nexios-go/nexios/scaffold/view"
 )
 
-// join is a table that holds nothing but pairs of rows: it becomes a field of one
-// of the two tables, with many rows of the other.
+// join is a table that contains only pairs of rows: it becomes a field of one of the two
+// tables, with many rows of the other.
 type join struct {
 	spec.Join
-	other string // the table that the field has rows of
+	other string // the target table of the field
 }
 
-// pair finds the pure join tables between tables that are served, and returns
-// their names.
+// pair finds the pure join tables between served tables, and returns their names.
 func (a *adoption) pair() map[string]bool {
 	a.joins = map[string][]join{}
 	paired := map[string]bool{}
@@ -35,8 +34,8 @@ func (a *adoption) pair() map[string]bool {
 	return paired
 }
 
-// join is what a table joins, and the table that gets the field: the one that its
-// key begins with.
+// join returns the join of a table, and the table that gets the field: the one that is
+// first in its key.
 func (a *adoption) join(t Table) (mine string, j join, ok bool) {
 	if len(t.Columns) != 2 || len(t.Key) != 2 || len(t.Refs) != 2 || t.View || t.Name != strings.ToLower(t.Name) ||
 		a.options.Rename[t.Name] != "" || a.alone[t.Name] {
@@ -67,7 +66,7 @@ func (a *adoption) serves(table string) bool {
 	return a.lines[table] != nil && !out || a.there(table)
 }
 
-// joined is the resource of which a table has been the many field so far.
+// joined returns the resource of which a table has been a many field so far.
 func (a *adoption) joined(table string) (spec.Resource, bool) {
 	for _, r := range slices.Concat(a.project.Resources, slices.Collect(maps.Values(a.before))) {
 		if r.Existing == nil {
@@ -109,7 +108,7 @@ func (a *adoption) many(r *spec.Resource, t Table, taken map[string]string) {
 			r.Existing.Joins[name] = j.Join
 			taken[strings.ToLower(view.GoName(name))] = j.Table
 			if line := a.lines[j.Table]; line != nil {
-				*line = Line{Table: j.Table, Outcome: Whole, Resource: r.Name, Told: []string{"as " + name + " of " + a.names[t.Name][1]}}
+				*line = Line{Table: j.Table, Outcome: Whole, Resource: r.Name, Notes: []string{"as " + name + " of " + a.names[t.Name][1]}}
 			}
 			break
 		}

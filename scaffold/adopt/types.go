@@ -13,10 +13,10 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// kind is a field's type as a word has it, and what is less than whole about it.
+// kind is the type of a field, and what it lacks, if anything.
 type kind struct{ word, why string }
 
-// kindsOf are the types that a column can be served as, the best first.
+// kindsOf returns the types that a column can be served as, the best first.
 func kindsOf(c Column, checks rules) ([]kind, error) {
 	limits := checks.of[c.Name]
 	if c.Array {
@@ -76,12 +76,12 @@ func kindsOf(c Column, checks rules) ([]kind, error) {
 	return native(c.Type)
 }
 
-// oddEnum serves what no enum can hold.
+// oddEnum serves an enum with values that the type enum cannot contain.
 func oddEnum(c Column) kind {
 	return kind{"native=enum:auto:readonly", "is read-only: " + strings.Join(c.Enum, ", ") + " cannot all be values of an enum (letters, digits, _ . and -)"}
 }
 
-// native is a type of the database's own, as text.
+// native returns the field type for a type of the database's own, as text.
 func native(name string) ([]kind, error) {
 	if spec.Writable(name) {
 		return []kind{{"native=" + name, ""}}, nil
@@ -93,7 +93,7 @@ func native(name string) ([]kind, error) {
 	return nil, errors.New("its type " + name + " is not known")
 }
 
-// scalars are the field types of those of a database that need no more words.
+// scalars maps types of the database to field types that need no further definition.
 var scalars = map[string]string{
 	"smallint": "int", "integer": "int", "bigint": "bigint", "double precision": "float", "real": "float",
 	"boolean": "bool", "date": "date", "time without time zone": "time",
@@ -101,15 +101,15 @@ var scalars = map[string]string{
 	"uuid": "uuid", "json": "json", "jsonb": "json", "bytea": "bytes",
 }
 
-// limits are what checks say of one column.
+// limits are the limits that checks impose on one column.
 type limits struct {
-	least, most string // numbers
-	short, long string // lengths
+	least, most string // of numbers
+	short, long string // of lengths
 	pattern     string
 	values      []string
 }
 
-// bounds of the database's numbers, where they are less than Go's.
+// bounds of the database's integers that are narrower than Go's.
 var bounds = map[string][2]string{"smallint": {"-32768", "32767"}, "integer": {"-2147483648", "2147483647"}}
 
 func (l limits) numbers(name string) string {
@@ -138,7 +138,7 @@ func (l limits) texts() string {
 // rules are the checks of a table, by column.
 type rules struct {
 	of     map[string]limits
-	unread []string // what is left to the database
+	unread []string // enforced by the database only
 }
 
 func newRules(t Table, why func(string, ...any)) rules {
@@ -154,7 +154,7 @@ func newRules(t Table, why func(string, ...any)) rules {
 	return r
 }
 
-// read understands a check, or leaves it to the database.
+// read parses a check, or leaves it to the database.
 func (r *rules) read(column, check, value string, t Table, why func(string, ...any)) {
 	text := plainly(casts.ReplaceAllString(check, ""))
 	before := maps.Clone(r.of)
@@ -203,7 +203,7 @@ func (r *rules) read(column, check, value string, t Table, why func(string, ...a
 	}
 }
 
-// bound notes one end of what a column may hold.
+// bound records one limit of a column.
 func (r *rules) bound(c Column, length bool, operator, number string) bool {
 	n := strings.Trim(number, "'")
 	if !numberForm.MatchString(n) || c.Array {
@@ -249,7 +249,7 @@ func (r *rules) bound(c Column, length bool, operator, number string) bool {
 		ok = false
 	}
 	if l.long != "" {
-		ok = false // a text has a maximum of its own
+		ok = false // a text has a maximum already
 	}
 	if ok {
 		r.of[c.Name] = l
@@ -267,10 +267,10 @@ var (
 	notNull     = regexp.MustCompile(`^\(?"?[A-Za-z_][A-Za-z0-9_]*"?\)? IS NOT NULL$`)
 )
 
-// plainly is a check in PostgreSQL's words, which other databases keep as they
+// plainly returns a check in PostgreSQL's notation; other databases keep checks as they
 // were typed.
 func plainly(check string) string {
-	parts := strings.Split(check, "'") // every second is a text
+	parts := strings.Split(check, "'") // the odd elements are string literals
 	for i := 0; i < len(parts); i += 2 {
 		p := operators.ReplaceAllString(parts[i], " $1 ")
 		p = keywords.ReplaceAllStringFunc(p, strings.ToUpper)
@@ -292,7 +292,7 @@ var (
 	among     = regexp.MustCompile(`("?[A-Za-z_][A-Za-z0-9_]*"?) IN ?\(([^()]+)\)`)
 )
 
-// conjuncts are the parts of an expression that are joined by AND.
+// conjuncts splits an expression at its top-level ANDs.
 func conjuncts(text string) []string {
 	text = bare(text)
 	var parts []string
@@ -315,7 +315,7 @@ func conjuncts(text string) []string {
 	return append(parts, bare(text[start:]))
 }
 
-// bare is an expression without the parentheses around all of it.
+// bare returns an expression without its outer parentheses.
 func bare(text string) string {
 	for text = strings.TrimSpace(text); strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")"); text = strings.TrimSpace(text[1 : len(text)-1]) {
 		depth, quoted := 0, false

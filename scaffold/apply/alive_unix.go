@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// Alive reports whether a process runs.
+// Alive reports whether a process is running.
 func Alive(pid int) bool {
 	if pid <= 0 {
 		return false

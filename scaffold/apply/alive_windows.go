@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// Alive reports whether a process runs. One that has ended is found as long as
-// anybody looks at it.
+// Alive reports whether a process is running. A process that has ended still exists while
+// there is an open handle to it.
 func Alive(pid int) bool {
 	if pid <= 0 {
 		return false

@@ -1,16 +1,16 @@
-// Package apply carries a plan out. It is the only package of the engine that
-// writes, and it does so as one step: killed at any instant, the project is as
-// before or as after once Recover has run.
+// Package apply carries out a plan. It is the only package of the engine that writes, and
+// it does so in one step: whenever it is killed, the project is as before or as after the
+// step once Recover has run.
 //
-// A step is written down before it begins, in .nexios/undo/, with every text
-// before and after. The name of that file says how far the step is:
+// A step is recorded before it begins, in .nexios/undo/, with the texts of all files
+// before and after it. The name of its file is its state:
 //
-//	0007.open.json  under way: Recover reverts it, or finishes it if all is written
+//	0007.open.json  in progress: Recover reverts it, or completes it if all is written
 //	0007.json       done: Undo can revert it
-//	0007.undo.json  being reverted: Recover finishes that
+//	0007.undo.json  being reverted: Recover completes that
 //
-// So undo, rollback and recovery are one procedure, revert. A step is followed
-// only by the user who wrote it down, in the folder where it was: see signature.
+// So undo, rollback and recovery are one procedure, revert. A step is only reverted by the
+// user who recorded it, in the same folder: see signature.
 package apply
 
 import (
@@ -27,47 +27,47 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Where the tool keeps its own things, below the project.
+// Where the tool stores its own files, relative to the project.
 const (
-	BaseDir = ".nexios/base" // texts as the generator last wrote them, by path
-	// TemplatesDir has templates of the project's own, whose bases are the generator's.
+	BaseDir = ".nexios/base" // texts as last generated, by path
+	// TemplatesDir has the project's own templates, whose bases are the built-in ones.
 	TemplatesDir = ".nexios/templates"
-	UndoDir      = ".nexios/undo" // one file a step, and the lock; not for version control
+	UndoDir      = ".nexios/undo" // one file per step, and the lock; not for version control
 )
 
-// Keep is how many steps can be undone; older ones are forgotten.
+// Keep is the number of steps that can be undone; older ones are deleted.
 const Keep = 50
 
-// Errors to be told apart with errors.Is. Nothing was written when one is returned.
+// Errors to test for with errors.Is. Nothing was written if one of them is returned.
 var (
-	ErrConflict = errors.New("conflicts")               // the plan has some
-	ErrChanged  = errors.New("changed in the meantime") // a file is not what the plan or the step says
+	ErrConflict = errors.New("conflicts")               // the plan has conflicts
+	ErrChanged  = errors.New("changed in the meantime") // a file differs from the plan or the step
 	ErrNothing  = errors.New("nothing to undo")         // no step is left
 	ErrForeign  = errors.New("not written by you in this folder, so it is ignored")
 )
 
-// Options is what a step is recorded with.
+// Options is recorded with a step.
 type Options struct {
 	Title string    // what was done, shown by undo: "add resource post"
-	Time  time.Time // when
-	// Step, if set, is called before every single change to the disk, with
-	// what will be done. Tests die there.
+	Time  time.Time // when it was done
+	// Step, if set, is called before every single change of the disk, with a description.
+	// Tests kill the process there.
 	Step func(what string)
 }
 
-// Result is what Apply did.
+// Result is the result of Apply.
 type Result struct {
-	Seq     int      // the number of the step; 0 when there was nothing to write
+	Seq     int      // the number of the step; 0 if there was nothing to write
 	Written []string // the project's files that were created, updated or deleted
 }
 
 // Apply writes the plan to the project, or nothing of it.
 //
-// It refuses a plan with conflicts (ErrConflict), a file that is not what the
-// plan says it was or that changed since it was read from Files (ErrChanged),
-// symbolic links and what plan.CheckPath refuses. For every file outside of
-// .nexios it records the operation's Base in BaseDir, in the same step. A
-// directory that loses its last file goes too.
+// It returns an error for a plan with conflicts (ErrConflict), a file that differs from
+// the plan or that changed since it was read from Files (ErrChanged), symbolic links, and
+// paths rejected by [plan.CheckPath]. For every file outside of .nexios it records the
+// operation's Base in BaseDir, in the same step. Directories that become empty are
+// removed.
 func (d *Project) Apply(p plan.Plan, o Options) (Result, error) {
 	if d.lock == nil {
 		return Result{}, errors.New("the project was opened for reading only")
@@ -75,7 +75,7 @@ func (d *Project) Apply(p plan.Plan, o Options) (Result, error) {
 	if err := check(p); err != nil {
 		return Result{}, err
 	}
-	if err := (files{&d.disk}).asRead(); err != nil {
+	if err := (files{&d.disk}).checkUnchanged(); err != nil {
 		return Result{}, err
 	}
 	e := entry{Title: o.Title, Time: o.Time}
@@ -107,7 +107,7 @@ func (d *Project) Apply(p plan.Plan, o Options) (Result, error) {
 	return result, nil
 }
 
-// check refuses what no state of the disk can make right.
+// check rejects plans that are invalid regardless of the disk.
 func check(p plan.Plan) error {
 	if conflicts := p.Of(plan.Conflict); len(conflicts) > 0 {
 		var paths []string
@@ -138,7 +138,7 @@ func check(p plan.Plan) error {
 	return nil
 }
 
-// plan adds what one operation changes, the file and its base, to the step.
+// plan adds the changes of one operation, the file and its base, to the step.
 func (d *disk) plan(e *entry, op plan.Op) error {
 	if op.Kind != plan.Identical {
 		now, mode, err := d.read(op.Path)
@@ -165,7 +165,7 @@ func (d *disk) plan(e *entry, op plan.Op) error {
 	return nil
 }
 
-// write makes the project as the step says, and the step done.
+// write applies the step to the project, and marks it as done.
 func (d *disk) write(e entry) error {
 	for _, dir := range e.Dirs {
 		d.step("mkdir " + dir)
@@ -215,10 +215,9 @@ func (d *disk) finish(e entry) error {
 	return nil
 }
 
-// revert makes the files of a step as they were before it, and then forgets
-// the step. It can be repeated: a file that is as before is left alone. A file
-// that is neither as before nor as after is somebody's edit: it is kept, and
-// returned.
+// revert restores the files of a step as they were before it, and then deletes the step.
+// It can be repeated: a file that is as before is left unchanged. A file that is neither
+// as before nor as after the step was edited: it is kept, and returned.
 func (d *disk) revert(e entry, from state) (kept []string, err error) {
 	dirs := map[string]bool{}
 	for i, c := range e.Changes {
@@ -255,18 +254,18 @@ func (d *disk) revert(e entry, from state) (kept []string, err error) {
 	}
 	for _, dir := range slices.Backward(e.Dirs) {
 		d.step("rmdir " + dir)
-		_ = d.root.Remove(dir) // stays when something else is in it
+		_ = d.root.Remove(dir) // stays if it is not empty
 	}
 	d.sync(dirs)
 	return kept, d.remove(e.file(from))
 }
 
-// same tells an absent file, nil, from an empty one.
+// same compares texts, distinguishing an absent file, nil, from an empty one.
 func same(a, b []byte) bool {
 	return (a == nil) == (b == nil) && bytes.Equal(a, b)
 }
 
-// below reports whether a path is dir or in it.
+// below reports whether a path is dir or inside of it.
 func below(name, dir string) bool {
 	return name == dir || strings.HasPrefix(name, dir+"/")
 }

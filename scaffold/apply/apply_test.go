@@ -22,7 +22,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
-// TestMain gives the tests a key of their own.
+// TestMain gives the tests their own key.
 func TestMain(m *testing.M) {
 	if os.Getenv("NEXIOS_CHILD") != "" {
 		os.Exit(m.Run())
@@ -37,14 +37,13 @@ func TestMain(m *testing.M) {
 		}
 	}
 	code := m.Run()
-	_ = os.RemoveAll(home) // the system clears what is left
+	_ = os.RemoveAll(home) // the system removes leftovers
 	os.Exit(code)
 }
 
 var moment = time.Date(2026, 11, 21, 10, 15, 0, 0, time.UTC)
 
-// tree is a directory: texts by path, "dir" for directories. What the journal
-// keeps is not of it.
+// tree is a directory: texts by path, "dir" for directories. It excludes the journal.
 type tree map[string]string
 
 func look(t *testing.T, dir string) tree {
@@ -78,12 +77,12 @@ func look(t *testing.T, dir string) tree {
 		t.Fatal(err)
 	}
 	if holds := slices.DeleteFunc(slices.Collect(maps.Keys(got)), func(name string) bool { return !below(name, ".nexios") }); len(holds) == 1 {
-		delete(got, ".nexios") // only the journal is in it
+		delete(got, ".nexios") // it contains only the journal
 	}
 	return got
 }
 
-// content is a file in a tree. Windows has no permissions to compare.
+// content describes a file in a tree. Windows has no permissions to compare.
 func content(mode fs.FileMode, text string) string {
 	if runtime.GOOS == "windows" {
 		return strconv.Quote(text)
@@ -115,7 +114,7 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
-// project writes a small project; posts is a step with every kind of operation on it.
+// project writes a small project; posts is a step with operations of every kind on it.
 func project(t *testing.T, dir string) {
 	t.Helper()
 	write(t, dir, "main.go", "package main\n")
@@ -188,7 +187,7 @@ func equal(t *testing.T, what string, got, want tree) {
 	}
 	for name := range got {
 		if want[name] == "" {
-			t.Errorf("%s: %s is there: %s", what, name, got[name])
+			t.Errorf("%s: unexpected %s: %s", what, name, got[name])
 		}
 	}
 }
@@ -220,11 +219,11 @@ func TestApplyAndUndo(t *testing.T) {
 	want := []string{"delete .nexios/runtime/go.mod", "delete bin/deep/tool", "delete empty/room/lamp", "create internal/old/deep/old.go",
 		"create internal/old/deep/older.go", "delete internal/posts/posts.go", "update main.go", "update run.sh"}
 	if !slices.Equal(kinds, want) {
-		t.Errorf("undo shows %q", kinds)
+		t.Errorf("undo plan: %q", kinds)
 	}
 	equal(t, "planned", look(t, dir), after)
 
-	write(t, dir, "internal/kept/a.go", "package kept // mine\n") // another file: no matter
+	write(t, dir, "internal/kept/a.go", "package kept // mine\n") // another file does not matter
 	if _, err := Undo(dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +234,7 @@ func TestApplyAndUndo(t *testing.T) {
 	}
 }
 
-func TestUndoRefusesEditedFiles(t *testing.T) {
+func TestUndoRejectsEditedFiles(t *testing.T) {
 	for _, name := range []string{"main.go", "bin/deep/tool", "internal/old/deep/old.go", ".nexios/base/main.go"} {
 		dir := t.TempDir()
 		project(t, dir)
@@ -245,7 +244,7 @@ func TestUndoRefusesEditedFiles(t *testing.T) {
 		write(t, dir, name, "mine")
 		edited := look(t, dir)
 		if s, err := UndoPlan(dir); err != nil || !s.Plan.HasConflicts() {
-			t.Errorf("%s: no conflict is shown: %v", name, err)
+			t.Errorf("%s: no conflict: %v", name, err)
 		}
 		if _, err := Undo(dir, Options{}); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
@@ -254,7 +253,7 @@ func TestUndoRefusesEditedFiles(t *testing.T) {
 	}
 }
 
-func TestUndoIsAStackOfKeepSteps(t *testing.T) {
+func TestUndoKeepsLastSteps(t *testing.T) {
 	dir := t.TempDir()
 	text := func(i int) []byte { return fmt.Append(nil, i) }
 	write(t, dir, "count", "0")
@@ -280,7 +279,7 @@ func TestUndoIsAStackOfKeepSteps(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestApplyErrors(t *testing.T) {
 	file := func(kind plan.Kind, name string) plan.Op { return plan.Op{Kind: kind, Path: name, After: []byte("x")} }
 	for _, c := range []struct {
 		name string
@@ -315,7 +314,7 @@ func TestRefusals(t *testing.T) {
 			if strings.HasSuffix(c.name, "a link") {
 				for link, target := range map[string]string{"link": "main.go", "away": elsewhere} {
 					if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
-						t.Skip(err) // Windows asks for a right that users lack
+						t.Skip(err) // Windows requires a privilege that users lack
 					}
 				}
 			}
@@ -332,19 +331,19 @@ func TestRefusals(t *testing.T) {
 			project(t, want)
 			equal(t, "refused", look(t, dir), look(t, want))
 			if names := entries(t, elsewhere); names != nil {
-				t.Errorf("written elsewhere: %q", names)
+				t.Errorf("written outside: %q", names)
 			}
 		})
 	}
 }
 
-func TestFailureIsRolledBack(t *testing.T) {
+func TestRollback(t *testing.T) {
 	dir := t.TempDir()
 	project(t, dir)
 	before := look(t, dir)
 	blocked := filepath.Join(dir, "run.sh")
 	_, err := Apply(dir, posts(), Options{Step: func(what string) {
-		if what == "rename run.sh" { // the last file but one: a directory takes its place
+		if what == "rename run.sh" { // the last file but one is replaced by a directory
 			if err := errors.Join(os.Remove(blocked), os.MkdirAll(filepath.Join(blocked, "x"), 0o755)); err != nil {
 				t.Error(err)
 			}
@@ -365,7 +364,7 @@ func TestFailureIsRolledBack(t *testing.T) {
 	}
 	equal(t, "recovered", look(t, dir), before)
 
-	// A failure that does not last is put right at once.
+	// A temporary failure is rolled back immediately.
 	_, err = Apply(dir, posts(), Options{Step: func(what string) {
 		if temp, ok := strings.CutPrefix(what, "sync "); ok && strings.HasPrefix(temp, "internal/posts/") {
 			if err := os.Remove(filepath.Join(dir, temp)); err != nil {
@@ -389,11 +388,11 @@ func TestRecoverKeepsEdits(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if got := look(t, dir)["main.go"]; got != content(0o644, "package main // mine\n") {
-		t.Errorf("the edit became %s", got)
+		t.Errorf("the edited file is now %s", got)
 	}
 }
 
-// Commands at the same time: each is whole, one after the other.
+// Concurrent commands apply complete steps, one after the other.
 func TestConcurrentSteps(t *testing.T) {
 	dir := t.TempDir()
 	var all sync.WaitGroup
@@ -416,7 +415,7 @@ func TestConcurrentSteps(t *testing.T) {
 	}
 }
 
-// Where there is no project the lock goes with its directory, under those who
+// Where there is no project, the lock is removed with its directory, while other commands
 // wait for it.
 func TestConcurrentLocks(t *testing.T) {
 	dir := t.TempDir()
@@ -437,8 +436,8 @@ func TestConcurrentLocks(t *testing.T) {
 	}
 }
 
-// Undoing what was applied gives the earlier tree, for random trees and steps.
-func TestUndoOfApplyIsNothing(t *testing.T) {
+// Undo restores the tree before Apply, for random trees and steps.
+func TestUndoRestoresTree(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(7, 11))
 	names := []string{"a", "b/a", "b/b/a", "b/b/b", "c/a", "c/b/c/d", "d/d/d/d"}
@@ -517,13 +516,13 @@ func TestNew(t *testing.T) {
 	}
 	equal(t, "new", look(t, filepath.Join(parent, "blog")), want)
 	if got := entries(t, parent); !slices.Equal(got, []string{"blog"}) {
-		t.Errorf("beside it: %q", got)
+		t.Errorf("next to it: %q", got)
 	}
 	if _, err := UndoPlan(filepath.Join(parent, "blog")); !errors.Is(err, ErrNothing) {
 		t.Errorf("undo of new: %v", err)
 	}
 
-	there := t.TempDir() // a directory with something of its own
+	there := t.TempDir() // a directory with files
 	write(t, there, "LICENSE", "MIT\n")
 	if _, err := New(there, p, Options{Title: "new there"}); err != nil {
 		t.Fatal(err)
@@ -531,22 +530,22 @@ func TestNew(t *testing.T) {
 	want["LICENSE"] = content(0o644, "MIT\n")
 	equal(t, "new in a directory", look(t, there), want)
 	if _, err := New(there, p, Options{}); !errors.Is(err, ErrChanged) {
-		t.Errorf("over another project: %v", err)
+		t.Errorf("into another project: %v", err)
 	}
 
 	if _, err := New(filepath.Join(parent, "none", "blog"), p, Options{}); err == nil {
-		t.Error("without a parent")
+		t.Error("no error for a missing parent")
 	}
 	bad := plan.New(p.Ops[0], plan.Op{Kind: plan.Create, Path: "bin/run/x", After: []byte("x")})
 	if _, err := New(filepath.Join(parent, "bad"), bad, Options{}); err == nil {
-		t.Error("a file below a file was written")
+		t.Error("no error for a file below a file")
 	}
 	if got := entries(t, parent); !slices.Equal(got, []string{"blog"}) {
-		t.Errorf("left beside it: %q", got)
+		t.Errorf("left next to it: %q", got)
 	}
 }
 
-func TestRecoverWritesNothingWhereNothingIs(t *testing.T) {
+func TestRecoverWithoutSteps(t *testing.T) {
 	dir := t.TempDir()
 	if r, err := Recover(dir); err != nil || r.String() != "" {
 		t.Errorf("%+v, %v", r, err)
@@ -559,5 +558,5 @@ func TestRecoverWritesNothingWhereNothingIs(t *testing.T) {
 	}
 }
 
-// fresh is a plan of a new project: what posts creates, and nothing else.
+// fresh is the plan of a new project: only what posts creates.
 func fresh() plan.Plan { return plan.New(posts().Of(plan.Create)...) }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// A file that another program has open for a moment is written and removed when
-// it lets go of it.
-func TestOpenFilesAreWaitedFor(t *testing.T) {
+// A file that another program has open for a moment is written and removed once it is
+// closed.
+func TestWaitForOpenFiles(t *testing.T) {
 	dir := t.TempDir()
 	project(t, dir)
 	before := look(t, dir)
@@ -18,9 +18,9 @@ func TestOpenFilesAreWaitedFor(t *testing.T) {
 			if what != step {
 				continue
 			}
-			file, err := os.Open(filepath.Join(dir, name)) // does not share what would let it go
+			file, err := os.Open(filepath.Join(dir, name)) // opened without sharing of deletion
 			if err != nil {
-				continue // the step back: it is gone
+				continue // during undo: it does not exist
 			}
 			time.AfterFunc(patience/10, func() { file.Close() })
 		}

@@ -16,23 +16,23 @@ import (
 	"github.com/rogpeppe/go-internal/robustio"
 )
 
-// lockFile is held while a step is made or reverted.
+// lockFile is locked while a step is applied or reverted.
 const lockFile = UndoDir + "/lock"
 
-// wait is how long one command waits for another, which takes far less unless it
-// has a question open.
+// wait is how long a command waits for another. Commands take far less unless they are
+// waiting for an answer of the user.
 const wait = time.Minute
 
 // disk is a project's directory, locked.
 type disk struct {
 	root  *os.Root
-	dir   string            // where it is, without links
-	texts map[string][]byte // as they were read from Files, nil for an absent file
+	dir   string            // its path, without links
+	texts map[string][]byte // as read from Files, nil for an absent file
 	lock  *lockedfile.File  // nil for a command that only reads
 	key   []byte            // see signature
 	hook  func(what string)
-	// fresh is set where a power cut takes nothing but what is being made. Files
-	// are not synced then, which would take as long as all the rest.
+	// fresh is set if a power failure would lose only what is being created. Files are not
+	// synced then, which would take as long as everything else.
 	fresh bool
 }
 
@@ -50,12 +50,12 @@ func open(dir string, hook func(string)) (*disk, error) {
 	return d, nil
 }
 
-// acquire waits for the lock. The system lets go of it when its holder dies.
+// acquire waits for the lock. The operating system releases it when its holder dies.
 func (d *disk) acquire(name string) (*lockedfile.File, error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	begun := time.Now()
-	// Its last holder may remove the directory under us: then it is made again.
+	// The last holder may remove the directory concurrently: then it is created again.
 	vanished := func(err error) bool {
 		return (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) && time.Since(begun) < patience
 	}
@@ -85,10 +85,10 @@ func (d *disk) acquire(name string) (*lockedfile.File, error) {
 			if got.err != nil {
 				return nil, got.err
 			}
-			// Its last holder may have removed the file: then this lock is of
-			// something that nobody else finds.
-			mine, err := got.file.Stat()
-			if now, gone := os.Lstat(name); err == nil && gone == nil && os.SameFile(mine, now) {
+			// The last holder may have removed the file: then the lock is on a file that
+			// no other command opens.
+			opened, err := got.file.Stat()
+			if now, gone := os.Lstat(name); err == nil && gone == nil && os.SameFile(opened, now) {
 				return got.file, nil
 			}
 			got.file.Close()
@@ -103,8 +103,7 @@ func (d *disk) acquire(name string) (*lockedfile.File, error) {
 	}
 }
 
-// close lets go of the lock, and leaves no trace in a directory that holds no
-// project.
+// close releases the lock, and removes its files from a directory that is not a project.
 func (d *disk) close() {
 	defer d.root.Close()
 	if d.lock == nil {
@@ -115,8 +114,8 @@ func (d *disk) close() {
 		return
 	}
 	if runtime.GOOS == "windows" {
-		// A file that is open is not removed there: neither ours before it is
-		// closed nor, afterwards, one that another command has opened.
+		// Windows does not remove open files: neither ours before it is closed nor,
+		// afterwards, one that another command has opened.
 		d.lock.Close()
 	}
 	for _, name := range []string{lockFile, UndoDir, path.Dir(UndoDir)} {
@@ -126,7 +125,7 @@ func (d *disk) close() {
 	}
 }
 
-// only reports whether dir holds nothing but name.
+// only reports whether dir contains nothing but name.
 func (d *disk) only(dir, name string) bool {
 	entries, err := fs.ReadDir(d.root.FS(), dir)
 	return err == nil && len(entries) == 1 && entries[0].Name() == name
@@ -138,7 +137,7 @@ func (d *disk) step(what string) {
 	}
 }
 
-// read returns a file's text and permissions, nil when it is absent.
+// read returns a file's text and permissions; nil if it is absent.
 func (d *disk) read(name string) ([]byte, fs.FileMode, error) {
 	info, err := d.stat(name)
 	if info == nil || err != nil {
@@ -151,8 +150,8 @@ func (d *disk) read(name string) ([]byte, fs.FileMode, error) {
 	return data, info.Mode().Perm(), err
 }
 
-// stat returns what is known of a file, nil when it is absent. It refuses
-// symbolic links, on the way too, and what is no regular file.
+// stat returns information about a file, nil if it is absent. It returns an error for
+// symbolic links, also in the path, and for irregular files.
 func (d *disk) stat(name string) (fs.FileInfo, error) {
 	for i := 0; ; i++ {
 		last := i == len(name)
@@ -177,14 +176,13 @@ func (d *disk) stat(name string) (fs.FileInfo, error) {
 	}
 }
 
-// writeTemp writes a whole file, to the disk itself unless that is fresh. A mode
-// is exact for a file that was there, and subject to the user's mask for a new
-// one; 0 is 0644.
+// writeTemp writes a complete file, and syncs it unless the disk is fresh. The mode is
+// exact for a file that existed before, and subject to the umask for a new one; 0 is 0644.
 func (d *disk) writeTemp(name string, data []byte, mode fs.FileMode, exact bool) (err error) {
 	if mode == 0 && !exact {
 		mode = 0o644
 	}
-	_ = d.root.Remove(name) // what a killed command left
+	_ = d.root.Remove(name) // left by a killed command
 	d.step("create " + name)
 	file, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -212,7 +210,7 @@ func (d *disk) rename(from, to string) error {
 	return patiently(func() error { return d.root.Rename(from, to) })
 }
 
-// remove deletes a file; one that is not there is fine.
+// remove deletes a file; it may be absent.
 func (d *disk) remove(name string) error {
 	d.step("remove " + name)
 	err := patiently(func() error { return d.root.Remove(name) })
@@ -222,12 +220,12 @@ func (d *disk) remove(name string) error {
 	return err
 }
 
-// patience is how long a file is waited for that another program has open.
+// patience is how long to wait for a file that another program has open.
 const patience = 2 * time.Second
 
-// patiently does what Windows refuses as long as another program has a file
-// open: an editor or a virus scanner for a moment, or `nexios dev`, which reads
-// what changes while this goes on.
+// patiently retries an operation that Windows rejects while another program has a file
+// open: an editor or a virus scanner for a moment, or `nexios dev`, which reads files as
+// they change.
 func patiently(do func() error) error {
 	for begun, pause := time.Now(), time.Millisecond; ; pause *= 2 {
 		err := do()
@@ -238,7 +236,7 @@ func patiently(do func() error) error {
 	}
 }
 
-// removeEmpty removes a directory and those above it as long as they are empty.
+// removeEmpty removes a directory and its parents while they are empty.
 func (d *disk) removeEmpty(dir string) {
 	for ; dir != "." && !strings.HasPrefix(dir, "/"); dir = path.Dir(dir) {
 		d.step("rmdir " + dir)
@@ -248,8 +246,8 @@ func (d *disk) removeEmpty(dir string) {
 	}
 }
 
-// sync makes renames in the directories last. Where a directory cannot be
-// synced (Windows), the file system sees to that.
+// sync makes renames in the directories durable. Where directories cannot be synced
+// (Windows), that is left to the file system.
 func (d *disk) sync(dirs map[string]bool) {
 	for dir := range dirs {
 		if file, err := d.root.Open(dir); err == nil {

@@ -18,9 +18,9 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// entry is a step as it is written down.
+// entry is the record of a step in the journal.
 type entry struct {
-	Seq     int       `json:"-"` // from the file's name
+	Seq     int       `json:"-"` // from the file name
 	Title   string    `json:"title"`
 	Time    time.Time `json:"time"`
 	Dirs    []string  `json:"dirs"` // created by the step, parents first
@@ -32,10 +32,10 @@ type change struct {
 	Path   string      `json:"path"`
 	Before []byte      `json:"before"`
 	After  []byte      `json:"after"`
-	Mode   fs.FileMode `json:"mode"` // before; of a created file: wanted, 0 for the usual
+	Mode   fs.FileMode `json:"mode"` // before the step; for a created file the wanted mode, 0 for the default
 }
 
-// state is how far a step is, and the end of its file's name.
+// state is the progress of a step, and the suffix of its file name.
 type state string
 
 const (
@@ -44,7 +44,7 @@ const (
 	reverting state = ".undo.json"
 )
 
-// journalTemp is where a step is written before it gets its name.
+// journalTemp is where a step is written before it is renamed.
 const journalTemp = UndoDir + "/.nexios-journal.tmp"
 
 func (e *entry) add(name string, before, after []byte, mode fs.FileMode) {
@@ -57,12 +57,12 @@ func (e *entry) file(s state) string {
 	return path.Join(UndoDir, fmt.Sprintf("%04d%s", e.Seq, s))
 }
 
-// temp is where the new text of a change is written first, beside its file.
+// temp returns the temporary file for the new text of a change, next to its file.
 func (e *entry) temp(i int) string {
 	return path.Join(path.Dir(e.Changes[i].Path), fmt.Sprintf(".nexios-%d-%d.tmp", e.Seq, i))
 }
 
-// begin numbers the step and writes it down. From here on it can be reverted.
+// begin numbers the step and records it. From then on it can be reverted.
 func (d *disk) begin(e *entry) error {
 	steps, err := d.steps()
 	if err != nil {
@@ -97,7 +97,7 @@ func (d *disk) begin(e *entry) error {
 	return nil
 }
 
-// missing returns the directories that the changes need and that are not there.
+// missing returns the missing directories that the changes need.
 func (d *disk) missing(changes []change) ([]string, error) {
 	var dirs []string
 	for _, c := range changes {
@@ -116,13 +116,13 @@ func (d *disk) missing(changes []change) ([]string, error) {
 	return dirs, nil
 }
 
-// step is a step by its file's name.
+// step is a step as named in the journal.
 type step struct {
 	seq   int
 	state state
 }
 
-// steps lists what is written down, oldest first.
+// steps lists the recorded steps, oldest first.
 func (d *disk) steps() ([]step, error) {
 	files, err := fs.ReadDir(d.root.FS(), UndoDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -153,11 +153,11 @@ func (d *disk) load(at step) (entry, error) {
 	if err := strictly(data, &s); err != nil {
 		return e, problem.Failed(fmt.Errorf("%s: %w: %w", name, ErrForeign, err), remedy)
 	}
-	mine, err := d.signature(e.Seq, s.Step)
+	expected, err := d.signature(e.Seq, s.Step)
 	if err != nil {
 		return e, err
 	}
-	if !hmac.Equal(s.Signature, mine) {
+	if !hmac.Equal(s.Signature, expected) {
 		return e, problem.Failed(fmt.Errorf("%s: %w", name, ErrForeign), remedy)
 	}
 	if err := strictly(s.Step, &e); err != nil {
@@ -177,14 +177,14 @@ type signed struct {
 	Step      json.RawMessage `json:"step"`
 }
 
-// strictly reads JSON that has no other members than v.
+// strictly decodes JSON without unknown members.
 func strictly(data []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode(v)
 }
 
-// forget removes the steps up to a number; they were done long ago.
+// forget removes completed steps up to a number.
 func (d *disk) forget(seq int) {
 	steps, err := d.steps()
 	if err != nil {

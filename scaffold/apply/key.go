@@ -13,12 +13,12 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// keyFile holds a key of the user's, below their configuration.
+// keyFile contains a key of the user, in their configuration folder.
 const keyFile = "nexios/journal.key"
 
-// signature says that this user wrote a step down in this very folder. A journal
-// that came with a project, from whomever, does not have it: following it would
-// write whatever it says.
+// signature authenticates a step as written by this user in this folder. A journal that
+// came with a project, for example in an archive, has no valid signature: applying it
+// would write whatever it contains.
 func (d *disk) signature(seq int, step []byte) ([]byte, error) {
 	if d.key == nil {
 		var err error
@@ -32,7 +32,7 @@ func (d *disk) signature(seq int, step []byte) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// userKey reads the user's key, and makes it the first time.
+// userKey reads the user's key, and creates it the first time.
 func userKey() ([]byte, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -71,5 +71,5 @@ func makeKey(name string) error {
 	if err := os.Link(file.Name(), name); err == nil || errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	return os.Rename(file.Name(), name) // a file system without links
+	return os.Rename(file.Name(), name) // a file system without hard links
 }

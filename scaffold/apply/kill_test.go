@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestChild is not a test of its own: it is what killed runs in a process of
-// its own, which dies before its nth change to the disk.
+// TestChild is a helper: killed runs it in a separate process, which dies before its nth
+// change of the disk.
 func TestChild(t *testing.T) {
 	what, dir := os.Getenv("NEXIOS_CHILD"), os.Getenv("NEXIOS_DIR")
 	at, _ := strconv.Atoi(os.Getenv("NEXIOS_DIE_AT"))
@@ -43,21 +43,21 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// killed runs a command until before its nth change and reports whether it
-// came that far; otherwise it has run to its end.
+// killed runs a command until just before its nth change, and reports whether it got that
+// far; otherwise the command has completed.
 func killed(t *testing.T, dir, what string, n int) bool {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^TestChild$")
 	child.Env = append(os.Environ(), "NEXIOS_CHILD="+what, "NEXIOS_DIR="+dir, "NEXIOS_DIE_AT="+strconv.Itoa(n))
 	out, err := child.CombinedOutput()
-	if err != nil && bytes.Contains(out, []byte("--- FAIL")) { // not by its exit code, which is 1 when Windows kills it
+	if err != nil && bytes.Contains(out, []byte("--- FAIL")) { // the exit code does not tell: it is 1 if Windows kills the process
 		t.Fatalf("%s: %v\n%s", what, err, out)
 	}
 	return err != nil
 }
 
-// recovered recovers, and checks that the tree is one of the two, and the one
-// that Recover says.
+// recovered calls Recover, and checks that the tree is one of the two, as reported by
+// Recover.
 func recovered(t *testing.T, dir, what string, n int, before, after tree) tree {
 	t.Helper()
 	r, err := Recover(dir)
@@ -71,7 +71,7 @@ func recovered(t *testing.T, dir, what string, n int, before, after tree) tree {
 	}
 	equal(t, what+", change "+strconv.Itoa(n)+", "+string(r.Outcome), got, want)
 	if again, err := Recover(dir); err != nil || again.Outcome != Nothing {
-		t.Errorf("%s, change %d: a second recovery: %+v, %v", what, n, again, err)
+		t.Errorf("%s, change %d: recovered again: %+v, %v", what, n, again, err)
 	}
 	return want
 }
@@ -85,13 +85,13 @@ func TestKilledApply(t *testing.T) {
 		before := look(t, dir)
 		if !killed(t, dir, "apply", n) {
 			equal(t, "not killed", look(t, dir), after)
-			t.Logf("%d changes: %d times as before, %d times as after", n-1, reverted, kept)
+			t.Logf("%d changes: %d times reverted, %d times kept", n-1, reverted, kept)
 			break
 		}
 		if reflect.DeepEqual(recovered(t, dir, "apply", n, before, after), before) {
 			reverted++
 			if _, err := Apply(dir, posts(), Options{}); err != nil {
-				t.Errorf("change %d: the step once more: %v", n, err)
+				t.Errorf("change %d: applied again: %v", n, err)
 			}
 			equal(t, "once more", look(t, dir), after)
 		} else {
@@ -106,7 +106,7 @@ func TestKilledApply(t *testing.T) {
 		}
 	}
 	if reverted < 30 || kept < 2 {
-		t.Errorf("%d times as before, %d times as after: too few places were tried", reverted, kept)
+		t.Errorf("%d times reverted, %d times kept: too few cases", reverted, kept)
 	}
 }
 
@@ -179,14 +179,14 @@ func TestKilledNew(t *testing.T) {
 			recovered(t, parent, "new", n, nothing, want)
 		}
 		if _, err := New(blog, fresh(), Options{}); err != nil {
-			t.Errorf("change %d: once more: %v", n, err)
+			t.Errorf("change %d: applied again: %v", n, err)
 		}
 		equal(t, "once more", look(t, parent), want)
 		if t.Failed() {
 			return
 		}
 	}
-	for n := 1; ; n++ { // in a directory that is there already
+	for n := 1; ; n++ { // in an existing directory
 		dir := t.TempDir()
 		if !killed(t, dir, "new", n) {
 			return

@@ -12,16 +12,15 @@ import (
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
-// newPrefix begins the name of a directory in which a project is being built:
-// then come the process that does it and the project's name.
+// newPrefix is the prefix of the directory in which a project is built, followed by the
+// process id and the project's name.
 const newPrefix = ".nexios-new-"
 
-// New writes a plan that only creates files to dir. When there is no dir, the
-// project is built beside it and appears in one rename; it is no step, since
-// undoing it is deleting the directory. A directory that is there gets the
-// files by Apply. Killed at any instant there is no dir or the whole of it, and
-// the next New or Recover removes the rest; a power cut right afterwards may take
-// what is new with it.
+// New writes a plan that only creates files to dir. If dir does not exist, the project is
+// built next to it and moved in one rename; this is not recorded as a step, since deleting
+// the directory undoes it. For an existing directory, New calls Apply. If New is killed,
+// dir does not exist or is complete, and the next New or Recover removes the rest. A power
+// failure right afterwards may lose new files.
 func New(dir string, p plan.Plan, o Options) (Result, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -81,7 +80,7 @@ func build(site, dir string, p plan.Plan, o Options) (Result, error) {
 			return Result{}, err
 		}
 	}
-	root.Close() // Windows moves no directory that is open
+	root.Close() // Windows does not move open directories
 	d.step("rename " + filepath.Base(dir))
 	if err := patiently(func() error { return os.Rename(site, dir) }); err != nil {
 		return Result{}, err
@@ -89,9 +88,9 @@ func build(site, dir string, p plan.Plan, o Options) (Result, error) {
 	return result, nil
 }
 
-// removeStale removes the building sites of processes that are no more. Each
-// is renamed first, so that a builder that lives after all finds its site gone
-// instead of half emptied.
+// removeStale removes the build directories of processes that have ended. Each is renamed
+// first, so that a process that is running after all finds its directory missing rather
+// than half empty.
 func removeStale(parent string) error {
 	entries, err := os.ReadDir(parent)
 	if err != nil {
@@ -107,7 +106,7 @@ func removeStale(parent string) error {
 		old, gone := filepath.Join(parent, entry.Name()), filepath.Join(parent, newPrefix+"0-"+name)
 		if old != gone {
 			err := errors.Join(os.RemoveAll(gone), os.Rename(old, gone))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) { // another command may be as quick
+			if err != nil && !errors.Is(err, fs.ErrNotExist) { // another command may have been faster
 				return err
 			}
 		}

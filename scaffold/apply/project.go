@@ -14,12 +14,12 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Project is a project's folder, for one command to work on.
+// Project is the folder of a project during one command.
 type Project struct{ disk }
 
-// Open takes the folder for a command that writes: what others write there waits
-// until Close. A step that was cut short is recovered first. It waits for the
-// command that has the folder now.
+// Open locks the folder for a command that writes; other writers wait until Close. It
+// waits for the command that currently holds the lock, and recovers an interrupted step
+// first.
 func Open(dir string, o Options) (*Project, Recovery, error) {
 	if err := removeStale(dir); err != nil {
 		return nil, Recovery{}, err
@@ -36,8 +36,8 @@ func Open(dir string, o Options) (*Project, Recovery, error) {
 	return &Project{*d}, r, nil
 }
 
-// Look opens the folder for a command that only reads. It writes nothing, not
-// even what a command that was cut short left to be done: see CutShort.
+// Look opens the folder for a command that only reads. It writes nothing, not even to
+// recover an interrupted step: see [Project.Interrupted].
 func Look(dir string) (*Project, error) {
 	d, err := at(dir)
 	if err != nil {
@@ -46,19 +46,19 @@ func Look(dir string) (*Project, error) {
 	return &Project{*d}, nil
 }
 
-// Close lets go of the folder.
+// Close unlocks the folder.
 func (p *Project) Close() { p.close() }
 
-// CutShort reports whether a command was killed here whose step the next Open
-// ends.
-func (p *Project) CutShort() bool { return cutShort(p.dir) }
+// Interrupted reports whether a command was killed here, so that the next Open recovers
+// its step.
+func (p *Project) Interrupted() bool { return interrupted(p.dir) }
 
-// Files is the folder as it is read. It remembers each text: one that changes
-// under the command's hands is read as before, and Apply refuses to build on it.
-// Links that lead out of the folder and what is no regular file are refused.
+// Files returns the folder for reading. It caches each text: a file that changes during
+// the command is read as before, and Apply refuses to write then. Links out of the folder
+// and irregular files are errors.
 func (p *Project) Files() fs.FS { return files{&p.disk} }
 
-// files are those of a disk.
+// files is the file system of a disk.
 type files struct{ *disk }
 
 func (f files) Open(name string) (fs.File, error) {
@@ -78,7 +78,7 @@ func (f files) Lstat(name string) (fs.FileInfo, error) { return f.root.Lstat(nam
 // ReadLink implements fs.ReadLinkFS.
 func (f files) ReadLink(name string) (string, error) { return f.root.Readlink(name) }
 
-// ReadFile is what all texts are read by.
+// ReadFile reads all texts.
 func (f files) ReadFile(name string) ([]byte, error) {
 	if text, ok := f.texts[name]; ok {
 		if text == nil {
@@ -93,7 +93,7 @@ func (f files) ReadFile(name string) ([]byte, error) {
 	return slices.Clone(text), err
 }
 
-// text reads a file, nil when it is absent.
+// text reads a file; nil if it is absent.
 func (f files) text(name string) ([]byte, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
@@ -110,8 +110,8 @@ func (f files) text(name string) ([]byte, error) {
 	return text, err
 }
 
-// asRead refuses to go on when a text that was read has changed since.
-func (f files) asRead() error {
+// checkUnchanged returns an error if a file has changed since it was read.
+func (f files) checkUnchanged() error {
 	for _, name := range slices.Sorted(maps.Keys(f.texts)) {
 		now, err := f.text(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +124,7 @@ func (f files) asRead() error {
 	return nil
 }
 
-// at opens a folder without its lock.
+// at opens a folder without locking it.
 func at(dir string) (*disk, error) {
 	real, err := filepath.Abs(dir)
 	if err == nil {
@@ -153,6 +153,6 @@ func Apply(dir string, p plan.Plan, o Options) (Result, error) {
 	return project.Apply(p, o)
 }
 
-// Recover brings the project in dir to the state before the step that was cut
-// short, or after it. It writes nothing where there is nothing to do.
+// Recover completes or reverts the interrupted step of the project in dir. It writes
+// nothing if there is none.
 func Recover(dir string) (Recovery, error) { return recoverDir(dir, nil) }

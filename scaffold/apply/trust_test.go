@@ -12,8 +12,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/plan"
 )
 
-// A journal that came with the project, or from another folder, is not followed,
-// whatever it says, and nothing is written.
+// A journal that came with the project or from another folder is rejected, whatever it
+// contains, and nothing is written.
 func TestForeignJournals(t *testing.T) {
 	step, err := json.Marshal(entry{Title: "hello", Changes: []change{{Path: "main.go", Before: []byte("package evil\n"), After: []byte("package main\n")}}})
 	if err != nil {
@@ -59,7 +59,7 @@ func TestForeignJournals(t *testing.T) {
 			})
 		}
 	}
-	// A step under another number is another step.
+	// The signature covers the number of the step.
 	if err := os.Rename(filepath.Join(elsewhere, UndoDir, "0001.json"), filepath.Join(elsewhere, UndoDir, "0002.undo.json")); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,8 @@ func TestForeignJournals(t *testing.T) {
 	}
 }
 
-// What a command reads is in the project, a file, and the same until it writes.
+// Commands can only read regular files inside of the project, whose texts must not change
+// before they write.
 func TestFiles(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	project(t, dir)
@@ -85,7 +86,7 @@ func TestFiles(t *testing.T) {
 	defer p.Close()
 	for _, name := range []string{"out", "up", "away/secret", "internal", "../" + filepath.Base(outside) + "/secret"} {
 		if text, err := fs.ReadFile(p.Files(), name); err == nil || errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s is read: %q, %v", name, text, err)
+			t.Errorf("read %s: %q, %v", name, text, err)
 		}
 	}
 	for _, name := range []string{"main.go", "none"} {
@@ -106,7 +107,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// Looking leaves a step that was cut short to the next command that writes.
+// Look leaves an interrupted step to the next command that writes.
 func TestLookWritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	project(t, dir)
@@ -116,7 +117,7 @@ func TestLookWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.CutShort() {
+	if !p.Interrupted() {
 		t.Error("nothing to recover")
 	}
 	if _, err := p.UndoPlan(); !errors.Is(err, ErrNothing) {

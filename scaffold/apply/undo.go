@@ -19,21 +19,20 @@ type Step struct {
 	Seq   int
 	Title string
 	Time  time.Time
-	// Plan is what undoing it does, for showing. A file that was edited since
-	// is a Conflict, whose Base is what the step wrote.
+	// Plan is what undoing the step does, for display. A file that was edited since is a
+	// Conflict, whose Base is what the step wrote.
 	Plan plan.Plan
 }
 
-// UndoPlan returns the newest step and writes nothing; ErrNothing when there is none.
+// UndoPlan returns the newest step without writing anything; ErrNothing if there is none.
 func (d *Project) UndoPlan() (Step, error) {
 	_, s, err := d.newest()
 	return s, err
 }
 
-// Undo reverts the newest step, so that its files are byte for byte as they
-// were before, and returns it; the next Undo reverts the one before. Other
-// files may have been edited meanwhile; when one of the step's own was, nothing
-// is written and the error, ErrChanged, names it.
+// Undo reverts the newest step, so that its files are byte for byte as before, and returns
+// it; the next Undo reverts the one before. Other files may have been edited meanwhile. If
+// a file of the step was, nothing is written and the error is ErrChanged, naming the file.
 func (d *Project) Undo() (Step, error) {
 	if d.lock == nil {
 		return Step{}, errors.New("the project was opened for reading only")
@@ -60,7 +59,7 @@ func (d *Project) Undo() (Step, error) {
 	return s, nil
 }
 
-// newest reads the last step that is done and plans its end.
+// newest returns the last completed step and the plan that reverts it.
 func (d *disk) newest() (entry, Step, error) {
 	steps, err := d.steps()
 	if err != nil {
@@ -94,24 +93,24 @@ func (d *disk) newest() (entry, Step, error) {
 	return e, Step{e.Seq, e.Title, e.Time, plan.New(ops...)}, nil
 }
 
-// Outcome says what Recover did.
+// Outcome is the result of Recover.
 type Outcome string
 
 // The outcomes.
 const (
 	Nothing  Outcome = ""         // there was nothing to recover
-	Finished Outcome = "finished" // the step was written, and now counts as done
+	Finished Outcome = "finished" // the step was written completely, and is now done
 	Reverted Outcome = "reverted" // nothing is left of the step
 )
 
 // Recovery is what Recover found and did.
 type Recovery struct {
 	Outcome Outcome
-	Title   string   // of the step that was cut short
-	Kept    []string // files of a reverted step that somebody edited since, and that were left so
+	Title   string   // of the interrupted step
+	Kept    []string // files of a reverted step that were edited since, and left as they are
 }
 
-// String is a sentence for the user, empty when there is nothing to say.
+// String returns a sentence for the user, or "" if there is nothing to report.
 func (r Recovery) String() string {
 	switch {
 	case r.Outcome == Nothing:
@@ -124,13 +123,12 @@ func (r Recovery) String() string {
 	return fmt.Sprintf("%q was interrupted and has been reverted; run it again if you still want it", r.Title)
 }
 
-// recoverDir is Recover with a hook. It also removes what a killed New left in
-// dir.
+// recoverDir is Recover with a hook. It also removes what a killed New left in dir.
 func recoverDir(dir string, hook func(string)) (Recovery, error) {
 	if err := removeStale(dir); err != nil {
 		return Recovery{}, err
 	}
-	if !cutShort(dir) {
+	if !interrupted(dir) {
 		return Recovery{}, nil
 	}
 	d, err := open(dir, hook)
@@ -141,9 +139,9 @@ func recoverDir(dir string, hook func(string)) (Recovery, error) {
 	return d.recover()
 }
 
-// cutShort reports whether something in UndoDir wants recovery, or there is
-// nothing in it and so it should not be there.
-func cutShort(dir string) bool {
+// interrupted reports whether UndoDir has something to recover, or is left over without
+// any steps.
+func interrupted(dir string) bool {
 	files, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(UndoDir)))
 	if err != nil {
 		return false
@@ -162,7 +160,7 @@ func cutShort(dir string) bool {
 	return err == nil && idle && len(others) == 1
 }
 
-// recover ends the one step that may be unfinished.
+// recover completes or reverts the one step that may be unfinished.
 func (d *disk) recover() (Recovery, error) {
 	if err := d.remove(journalTemp); err != nil {
 		return Recovery{}, err
@@ -199,7 +197,7 @@ func (d *disk) recover() (Recovery, error) {
 	return Recovery{}, nil
 }
 
-// written reports whether every file is as it should be after the step.
+// written reports whether all files are as they should be after the step.
 func (d *disk) written(e entry) (bool, error) {
 	for _, c := range e.Changes {
 		if now, _, err := d.read(c.Path); err != nil || !same(now, c.After) {

@@ -10,7 +10,7 @@ func Undo(dir string, o Options) (Step, error) {
 	return project.Undo()
 }
 
-// UndoPlan returns the newest step of the project in dir and writes nothing.
+// UndoPlan returns the newest step of the project in dir without writing anything.
 func UndoPlan(dir string) (Step, error) {
 	project, err := Look(dir)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/client"
 )
 
-// TestNames: what a document calls things never hides what the module needs.
+// TestNames: names in a document must not shadow names that the module uses.
 func TestNames(t *testing.T) {
 	text, err := client.TypeScript([]byte(`{"info":{"title":"Books */","version":"1"},"paths":{
 		"/a/{class}/{query}":{"get":{"operationId":"delete","summary":"Get a thing","parameters":[
@@ -40,7 +40,7 @@ func TestNames(t *testing.T) {
 		"  connection_(body?: (string | null)[], options?: RequestOptions): Promise<void> {",
 	} {
 		if !strings.Contains(string(text), want) {
-			t.Errorf("the client lacks\n%s", want)
+			t.Errorf("missing in the client:\n%s", want)
 		}
 	}
 	if t.Failed() {

@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// document is an OpenAPI document, as far as a client needs it.
+// document is the part of an OpenAPI document that a client needs.
 type document struct {
 	Info       struct{ Title, Version string }
 	Paths      ordered[ordered[json.RawMessage]]
@@ -50,7 +50,7 @@ type schema struct {
 	OneOf       []schema
 }
 
-// types are the names of the schema's types.
+// types returns the names of the schema's types.
 func (s schema) types() []string {
 	var one string
 	if json.Unmarshal(s.Type, &one) == nil {
@@ -61,11 +61,10 @@ func (s schema) types() []string {
 	return list
 }
 
-// some reports whether the schema says anything.
+// some reports whether the schema has a type.
 func (s schema) some() bool { return s.Ref != "" || len(s.types()) > 0 }
 
-// success is the answer to a request that is good, and whether it is a
-// WebSocket.
+// success returns the successful response, and whether it is a WebSocket.
 func (op operation) success() (answer response, socket bool) {
 	for _, status := range names(op.Responses) {
 		switch {
@@ -78,7 +77,7 @@ func (op operation) success() (answer response, socket bool) {
 	return response{}, false
 }
 
-// media is the type that is asked for, and its name.
+// media returns the type to request, and its name.
 func (r response) media() (string, media) {
 	if json, ok := r.Content["application/json"]; ok {
 		return "application/json", json
@@ -89,7 +88,7 @@ func (r response) media() (string, media) {
 	return "", media{}
 }
 
-// ordered is a JSON object whose keys keep their order.
+// ordered is a JSON object that preserves the order of its keys.
 type ordered[V any] struct {
 	keys   []string
 	values map[string]V
@@ -105,7 +104,7 @@ func (o *ordered[V]) add(key string, value V) {
 	o.values[key] = value
 }
 
-// UnmarshalJSON reads the keys in order.
+// UnmarshalJSON decodes the keys in order.
 func (o *ordered[V]) UnmarshalJSON(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {

@@ -6,9 +6,8 @@ import (
 	"slices"
 )
 
-// Declarations are the functions, methods and types of Go source by name, a
-// method's after that of its type, each with its comment. A declaration of
-// several types is none.
+// Declarations returns the functions, methods and types of a Go file by name, a method as
+// Type.Method, each with its doc comment. It omits declarations of several types.
 func Declarations(src []byte) map[string]string {
 	s, err := parse(src)
 	if err != nil {
@@ -23,7 +22,7 @@ func Declarations(src []byte) map[string]string {
 	return found
 }
 
-// ReplaceDeclaration returns src with another text for one of its declarations.
+// ReplaceDeclaration returns src with the text of one declaration replaced.
 func ReplaceDeclaration(src []byte, name, text string) []byte {
 	s, err := parse(src)
 	if err != nil {
@@ -37,7 +36,7 @@ func ReplaceDeclaration(src []byte, name, text string) []byte {
 	return src
 }
 
-// declared is the name of a declaration and where it stands.
+// declared returns the name of a declaration and its offsets.
 func (s *source) declared(decl ast.Decl) (name string, from, to int) {
 	doc := (*ast.CommentGroup)(nil)
 	switch decl := decl.(type) {
@@ -58,7 +57,7 @@ func (s *source) declared(decl ast.Decl) (name string, from, to int) {
 	return name, from, to
 }
 
-// typeName returns the name of a type without its package, pointers and arguments.
+// typeName returns the name of a type without its package, pointers and type arguments.
 func typeName(e ast.Expr) string {
 	for {
 		switch t := e.(type) {
@@ -78,10 +77,10 @@ func typeName(e ast.Expr) string {
 	}
 }
 
-// MendImports makes the imports of after, which was before until something was
-// merged into it, right again: what it uses now and did not is imported as
-// another text does, and what it used and does not any more is not imported.
-func MendImports(before, after, other []byte, own ...string) []byte {
+// FixImports fixes the imports of after, which is before with something merged into it:
+// packages that it newly uses are imported as in other, and packages that it no longer
+// uses are removed.
+func FixImports(before, after, other []byte, own ...string) []byte {
 	b, err := parse(before)
 	if err != nil {
 		return after
@@ -100,16 +99,16 @@ func MendImports(before, after, other []byte, own ...string) []byte {
 		if !a.uses(name) || b.uses(name) || slices.ContainsFunc(a.tree.Imports, func(there *ast.ImportSpec) bool { return localName(there) == name }) {
 			continue
 		}
-		if mended, err := Import(text, pathOf(spec), alias(spec), own...); err == nil {
-			text = mended
+		if fixed, err := Import(text, pathOf(spec), alias(spec), own...); err == nil {
+			text = fixed
 		}
 	}
 	for _, spec := range a.tree.Imports {
 		if name := localName(spec); !b.uses(name) || a.uses(name) {
 			continue
 		}
-		if mended, err := RemoveImport(text, pathOf(spec), alias(spec)); err == nil {
-			text = mended
+		if fixed, err := RemoveImport(text, pathOf(spec), alias(spec)); err == nil {
+			text = fixed
 		}
 	}
 	return text

@@ -2,7 +2,7 @@ package edit
 
 import "testing"
 
-func TestMendImports(t *testing.T) {
+func TestFixImports(t *testing.T) {
 	const other = `package p
 
 import (
@@ -35,7 +35,7 @@ var _ = web.Page{At: time.Now()}
 			"package p\n\nimport \"gopkg.in/yaml.v3\"\n\nvar _ = yaml.Unmarshal\n",
 		},
 	} {
-		if got := MendImports([]byte(c.before), []byte(c.after), []byte(other), "example.com/app"); string(got) != c.want {
+		if got := FixImports([]byte(c.before), []byte(c.after), []byte(other), "example.com/app"); string(got) != c.want {
 			t.Errorf("%s: got\n%s", c.name, got)
 		}
 	}
@@ -60,7 +60,7 @@ func Do() {}
 	got := Declarations([]byte(src))
 	for name, want := range map[string]string{"T": "// T is a type.\ntype T struct{ A int }", "T.Do": "// Do does.\nfunc (t *T) Do() {}", "Do": "func Do() {}"} {
 		if got[name] != want {
-			t.Errorf("%s is %q", name, got[name])
+			t.Errorf("%s: got %q", name, got[name])
 		}
 	}
 	if len(got) != 3 {

@@ -1,11 +1,9 @@
-// Package edit adds single lines to files that their owner edits, and takes
-// them back: a module to a list, a setting to a struct, an import, a
-// requirement.
+// Package edit adds single lines to files that the developer edits, and removes them
+// again: a module in a list, a setting in a struct, an import, a requirement.
 //
-// Go files are found their way around in by syntax tree and spliced by byte
-// offset: nothing else moves, comments stay, and a file that gofmt would leave
-// alone is still so afterwards. What is there already, written however, is not
-// added again. Files in CRLF stay in CRLF.
+// It finds places in Go files by syntax tree and splices by byte offset: nothing else
+// moves, comments stay, and a gofmt-formatted file stays formatted. Text that is present
+// already, in whatever layout, is not added again. Files with CRLF line endings keep them.
 package edit
 
 import (
@@ -13,10 +11,10 @@ import (
 	"strings"
 )
 
-// Op says what an Edit adds.
+// Op is the kind of addition of an [Edit].
 type Op string
 
-// The operations, most with the function that does it.
+// The operations, most with the function that implements them.
 const (
 	AddElement   Op = "element"   // Text to the list that function In returns
 	AddArgument  Op = "argument"  // Text to the slices.Concat or append that function In returns
@@ -28,18 +26,18 @@ const (
 
 // Edit is one addition to one file, as plain data.
 type Edit struct {
-	Path string // the file, relative to the project, with slashes
+	Path string // relative to the project, with slashes
 	Op   Op
-	In   string // the function or struct
-	Text string // what is added, without indentation and without a last comma
-	Name string // of an import, if it has one
-	// Own are the module prefixes whose imports stand in the last group: the
-	// toolkit's runtime and the project itself.
+	In   string // function or struct
+	Text string // the addition, without indentation or trailing comma
+	Name string // name of an import, if any
+	// Own are the module prefixes whose imports form the last group: those of the runtime
+	// and of the project itself.
 	Own []string
 }
 
-// Apply returns src with the addition, or src itself when that is there. The
-// error is a *Missing.
+// Apply returns src with the addition, or src itself if it is present already. The error
+// is a *Missing.
 func (e Edit) Apply(src []byte) ([]byte, error) {
 	switch e.Op {
 	case AddElement:
@@ -58,10 +56,10 @@ func (e Edit) Apply(src []byte) ([]byte, error) {
 	return nil, fmt.Errorf("unknown edit %q of %s", e.Op, e.Path)
 }
 
-// Revert returns src without the addition, or src itself when that is not
-// there. An import that the file still uses stays. The error is a *Missing: the
-// owner has rewritten what was added. Take several edits of a file back in
-// reverse order, so that imports come after what uses them.
+// Revert returns src without the addition, or src itself if it is absent. An import that
+// the file still uses stays. The error is a *Missing if the developer has rewritten the
+// addition. Revert several edits of a file in reverse order, so that imports come after
+// their uses.
 func (e Edit) Revert(src []byte) ([]byte, error) {
 	switch e.Op {
 	case AddElement:
@@ -80,15 +78,15 @@ func (e Edit) Revert(src []byte) ([]byte, error) {
 	return nil, fmt.Errorf("unknown edit %q of %s", e.Op, e.Path)
 }
 
-// Missing is the error of an edit that found no place: the owner has to make
+// Missing is the error of an edit that found no place, so that the developer has to make
 // it by hand.
 type Missing struct {
-	What   string // what was looked for and not found
-	Line   string // the exact line to paste, or to remove
+	What   string // what was not found
+	Line   string // the exact line to paste or remove
 	Remove bool
 }
 
-// Error says what is missing and ends with the line, indented.
+// Error returns what is missing, and ends with the line, indented.
 func (m *Missing) Error() string {
 	do := "add this by hand"
 	if m.Remove {

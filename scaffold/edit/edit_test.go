@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The files a project begins with.
+// The initial files of a project.
 const (
 	modules = `package app
 
@@ -65,8 +65,8 @@ func statement(in, text string) Edit { return Edit{Op: AddStatement, In: in, Tex
 func field(in, text string) Edit     { return Edit{Op: AddField, In: in, Text: text} }
 func imports(text, name string) Edit { return Edit{Op: AddImport, Text: text, Name: name, Own: own} }
 
-// Each edit changes what it says, a second time nothing, and taken back gives
-// the text before, or back where the layout stays as it became.
+// Each edit makes its change, nothing when repeated, and restores the original text when
+// reverted, or back where the new layout stays.
 func TestEdits(t *testing.T) {
 	const head = "package p\n\n"
 	for _, c := range []struct {
@@ -162,11 +162,11 @@ func TestEdits(t *testing.T) {
 				}
 				if end == "\n" {
 					if formatted, err := format.Source(got); err != nil || !bytes.Equal(formatted, got) {
-						t.Errorf("not as gofmt has it: %v\n%s", err, formatted)
+						t.Errorf("not formatted by gofmt: %v\n%s", err, formatted)
 					}
 				}
 				if again, err := c.edit.Apply(got); err != nil || !bytes.Equal(again, got) {
-					t.Errorf("a second time: %v\n%s", err, again)
+					t.Errorf("applied twice: %v\n%s", err, again)
 				}
 				back, err := c.edit.Revert(got)
 				if err != nil {
@@ -177,18 +177,18 @@ func TestEdits(t *testing.T) {
 					before = strings.ReplaceAll(c.back, "\n", end)
 				}
 				if string(back) != before {
-					t.Errorf("taken back:\n%s", back)
+					t.Errorf("reverted:\n%s", back)
 				}
 				if again, err := c.edit.Revert(back); err != nil || !bytes.Equal(again, back) {
-					t.Errorf("taken back twice: %v\n%s", err, again)
+					t.Errorf("reverted twice: %v\n%s", err, again)
 				}
 			}
 		})
 	}
 }
 
-// What the owner wrote in another way is there all the same.
-func TestThereAlready(t *testing.T) {
+// An addition that the developer wrote in another form counts as present.
+func TestAlreadyPresent(t *testing.T) {
 	const head = "package p\n\n"
 	for _, c := range []struct {
 		name string
@@ -265,9 +265,8 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// What was never there, or is not there any more, needs no taking back; what is
-// still used stays.
-func TestRevertLeaves(t *testing.T) {
+// Reverting does nothing if the addition is absent or still used.
+func TestRevertNothing(t *testing.T) {
 	const head = "package p\n\n"
 	for _, c := range []struct {
 		edit Edit
@@ -286,7 +285,7 @@ func TestRevertLeaves(t *testing.T) {
 	}
 }
 
-// A feature's edits, one after the other, and all taken back in reverse.
+// The edits of a feature, applied one after the other and reverted in reverse order.
 func TestFeature(t *testing.T) {
 	edits := []Edit{
 		imports("example.com/blog/internal/mail", ""),
@@ -336,7 +335,7 @@ func modules(cfg Config, gdb *gorm.DB, log *slog.Logger) []web.Module {
 		}
 	}
 	if string(src) != modules {
-		t.Errorf("taken back:\n%s", src)
+		t.Errorf("reverted:\n%s", src)
 	}
 }
 
@@ -363,6 +362,6 @@ func TestMoveImports(t *testing.T) {
 		}
 	}
 	if _, err := MoveImports([]byte("package p\nimport \"a"), "a", "b"); err == nil {
-		t.Error("what does not parse is no error")
+		t.Error("no error for invalid Go")
 	}
 }

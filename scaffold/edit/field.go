@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// FieldIn adds a field, with its tag if it has one, to the end of a struct
-// type. A struct with a field of that name already has it.
+// FieldIn adds a field, with its tag if any, to the end of a struct type, unless the
+// struct has a field of that name.
 func FieldIn(src []byte, structure, field string) ([]byte, error) {
 	field = strings.TrimSpace(field)
 	missing := &Missing{Line: field, What: fmt.Sprintf("struct %s not found", structure)}
@@ -35,7 +35,7 @@ func FieldIn(src []byte, structure, field string) ([]byte, error) {
 	})
 }
 
-// RemoveField takes out what FieldIn added, with the comment behind it.
+// RemoveField removes what FieldIn added, with its trailing comment.
 func RemoveField(src []byte, structure, field string) ([]byte, error) {
 	field = strings.TrimSpace(field)
 	missing := &Missing{Line: field, Remove: true, What: fmt.Sprintf("struct %s has this field with a different definition", structure)}
@@ -48,7 +48,7 @@ func RemoveField(src []byte, structure, field string) ([]byte, error) {
 		for _, f := range fields.List {
 			from, to, alone := s.lines(f)
 			switch {
-			case alone && alike(s.text(f), field):
+			case alone && sameTokens(s.text(f), field):
 				if open, close := s.at(fields.Opening)+1, s.at(fields.Closing); s.blank(open, from) && s.blank(to, close) {
 					from, to = open, close
 				}
@@ -61,7 +61,7 @@ func RemoveField(src []byte, structure, field string) ([]byte, error) {
 	})
 }
 
-// structure finds the fields of a struct type of the package.
+// structure returns the fields of a struct type of the package.
 func (s *source) structure(name string) *ast.FieldList {
 	for _, decl := range s.tree.Decls {
 		group, ok := decl.(*ast.GenDecl)
@@ -92,7 +92,7 @@ func fieldNames(line string) []string {
 	return names
 }
 
-// namesOf returns the names of a field; an embedded one has that of its type.
+// namesOf returns the names of a field; an embedded field is named after its type.
 func namesOf(f *ast.Field) []string {
 	var names []string
 	for _, name := range f.Names {

@@ -22,9 +22,9 @@ func seeds(f *testing.F) {
 	}
 }
 
-// whole checks an edit on any source: it adds once or says that it cannot, what
-// it gives parses when src did, and nothing that was there is gone.
-func whole(t *testing.T, e Edit, src string) {
+// checkEdit checks an edit on any source: it adds once or returns an error, its result
+// parses if the source did, and nothing of the source is lost.
+func checkEdit(t *testing.T, e Edit, src string) {
 	got, err := e.Apply([]byte(src))
 	if err != nil {
 		if missing := (*Missing)(nil); !errors.As(err, &missing) || missing.Line == "" || missing.What == "" {
@@ -34,14 +34,14 @@ func whole(t *testing.T, e Edit, src string) {
 	}
 	s, err := parse(got)
 	if err != nil {
-		t.Fatalf("no longer Go: %v\n%q", err, got)
+		t.Fatalf("invalid Go: %v\n%q", err, got)
 	}
 	if again, err := e.Apply(got); err != nil || !bytes.Equal(again, got) {
-		t.Errorf("a second time: %v\n%q\n%q", err, got, again)
+		t.Errorf("applied twice: %v\n%q\n%q", err, got, again)
 	}
 	before, _ := parse([]byte(src))
 	if len(s.tree.Comments) < len(before.tree.Comments) {
-		t.Errorf("comments are lost: %q", got)
+		t.Errorf("lost comments: %q", got)
 	}
 	left := map[string]int{}
 	for _, word := range tokens(string(got)) {
@@ -49,7 +49,7 @@ func whole(t *testing.T, e Edit, src string) {
 	}
 	for _, word := range tokens(src) {
 		if left[word]--; left[word] < 0 && !strings.ContainsAny(word, ",;()") {
-			t.Errorf("%q is lost: %q", word, got)
+			t.Errorf("lost %q: %q", word, got)
 		}
 	}
 	if formatted, err := format.Source([]byte(src)); err == nil && string(formatted) == src {
@@ -62,25 +62,25 @@ func whole(t *testing.T, e Edit, src string) {
 		return
 	}
 	if _, err := parse(back); err != nil {
-		t.Errorf("taken back, no longer Go: %v\n%q", err, back)
+		t.Errorf("reverted to invalid Go: %v\n%q", err, back)
 	}
 }
 
 func FuzzElementIn(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, src, function string) {
-		whole(t, element(function, "posts.Module(gdb).Under(api)"), src)
-		whole(t, argument(function, "posts.Migrations()"), src)
-		whole(t, statement(function, "queue := jobs.New(gdb, log)"), src)
-		whole(t, field("Config", "Mail mail.Config"), src)
+		checkEdit(t, element(function, "posts.Module(gdb).Under(api)"), src)
+		checkEdit(t, argument(function, "posts.Migrations()"), src)
+		checkEdit(t, statement(function, "queue := jobs.New(gdb, log)"), src)
+		checkEdit(t, field("Config", "Mail mail.Config"), src)
 	})
 }
 
 func FuzzImport(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, src, _ string) {
-		whole(t, imports("context", ""), src)
-		whole(t, imports("gorm.io/gorm/clause", ""), src)
-		whole(t, imports("example.com/blog/internal/posts", "rooms"), src)
+		checkEdit(t, imports("context", ""), src)
+		checkEdit(t, imports("gorm.io/gorm/clause", ""), src)
+		checkEdit(t, imports("example.com/blog/internal/posts", "rooms"), src)
 	})
 }

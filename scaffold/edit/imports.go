@@ -13,10 +13,9 @@ import (
 	"strings"
 )
 
-// Import imports a package, under a name unless that is empty. It goes into
-// the group of its kind, in order: the standard library, other modules, and the
-// modules that own lists. A kind that has no group yet gets one, between blank
-// lines.
+// Import imports a package, under a name unless that is empty. It adds the import to the
+// group of its kind: the standard library, other modules, and the modules of own, in this
+// order. A kind without a group gets a new one, between blank lines.
 func Import(src []byte, pkg, name string, own ...string) ([]byte, error) {
 	line := importLine(pkg, name)
 	missing := &Missing{Line: "import " + line}
@@ -33,7 +32,7 @@ func Import(src []byte, pkg, name string, own ...string) ([]byte, error) {
 		case block.Lparen.IsValid():
 			return s.importInto(block, pkg, line, own), nil
 		}
-		// A single import becomes a block; what follows it on its line stays there.
+		// A single import becomes a block; its trailing comment stays on its line.
 		spec := block.Specs[0].(*ast.ImportSpec)
 		start, end := s.at(spec.Pos()), s.lineEnd(s.at(spec.End()))
 		first, there := "\n\t"+line, kind(pathOf(spec), own)
@@ -49,7 +48,7 @@ func Import(src []byte, pkg, name string, own ...string) ([]byte, error) {
 	})
 }
 
-// RemoveImport takes out what Import added, unless the file still uses it.
+// RemoveImport removes what Import added, unless the file still uses it.
 func RemoveImport(src []byte, pkg, name string) ([]byte, error) {
 	missing := &Missing{Line: "import " + importLine(pkg, name), Remove: true}
 	return change(src, missing, func(s *source) ([]splice, error) {
@@ -64,7 +63,7 @@ func RemoveImport(src []byte, pkg, name string) ([]byte, error) {
 			}
 			if len(block.Specs) == 1 {
 				from, to, _ := s.lines(block)
-				if from > 0 && to < len(s.src) && s.src[to] == '\n' { // one blank line of two
+				if from > 0 && to < len(s.src) && s.src[to] == '\n' { // one of two blank lines
 					to++
 				}
 				return []splice{{from, to, ""}}, nil
@@ -75,7 +74,7 @@ func RemoveImport(src []byte, pkg, name string) ([]byte, error) {
 			}
 			before := s.lineStart(max(from-1, 0))
 			if s.blank(before, from) && (s.blank(to, s.lineEnd(to)) || s.src[to] == ')') {
-				from = before // it was a group of its own
+				from = before // it was its own group
 			}
 			return []splice{{from, to, ""}}, nil
 		}
@@ -83,11 +82,11 @@ func RemoveImport(src []byte, pkg, name string) ([]byte, error) {
 	})
 }
 
-// importInto adds a line to a block in brackets, at the end of its group: gofmt
-// sorts groups.
+// importInto adds a line to a parenthesized block, at the end of its group: gofmt sorts
+// groups.
 func (s *source) importInto(block *ast.GenDecl, pkg, line string, own []string) []splice {
 	wanted := kind(pkg, own)
-	var last *ast.ImportSpec // of the kind, or of the nearest that stands before it
+	var last *ast.ImportSpec // of the kind, or of the nearest kind before it
 	for _, spec := range block.Specs {
 		spec := spec.(*ast.ImportSpec)
 		there := kind(pathOf(spec), own)
@@ -95,7 +94,7 @@ func (s *source) importInto(block *ast.GenDecl, pkg, line string, own []string) 
 			last = spec
 		}
 	}
-	if last == nil { // it stands before all others
+	if last == nil { // it goes before all others
 		at := s.at(block.Lparen) + 1
 		return []splice{{at, at, "\n\t" + line + "\n"}}
 	}
@@ -104,15 +103,15 @@ func (s *source) importInto(block *ast.GenDecl, pkg, line string, own []string) 
 		return []splice{{at, at, "\n\t" + line}}
 	}
 	text := "\n\n\t" + line
-	// A group that follows without a blank line would swallow the new one.
+	// Without a blank line, the next group would absorb the new one.
 	if rest := at + 1; rest < s.at(block.Rparen) && !s.blank(rest, s.lineEnd(rest)) && s.lineStart(s.at(block.Rparen)) != rest {
 		text += "\n"
 	}
 	return []splice{{at, at, text}}
 }
 
-// importBlock is the declaration that one more import goes into: the first in
-// brackets, or else the first. What belongs to cgo is left alone.
+// importBlock returns the declaration that imports are added to: the first parenthesized
+// one, or else the first. It skips import "C".
 func (s *source) importBlock() *ast.GenDecl {
 	var single *ast.GenDecl
 	for _, decl := range s.tree.Decls {
@@ -132,7 +131,7 @@ func (s *source) importBlock() *ast.GenDecl {
 	return single
 }
 
-// imported finds a package that is imported under the name it is wanted by.
+// imported returns the import of a package under the wanted name.
 func (s *source) imported(pkg, name string) *ast.ImportSpec {
 	for _, spec := range s.tree.Imports {
 		if pathOf(spec) != pkg {
@@ -146,7 +145,7 @@ func (s *source) imported(pkg, name string) *ast.ImportSpec {
 	return nil
 }
 
-// uses reports whether a file has name.Something in it, or must be taken to.
+// uses reports whether a file contains name.Something, or has to be assumed to.
 func (s *source) uses(name string) bool {
 	if name == "_" || name == "." {
 		return false
@@ -163,7 +162,7 @@ func (s *source) uses(name string) bool {
 	return used
 }
 
-// kind is 0 for the standard library, 1 for other modules and 2 for own ones.
+// kind returns 0 for the standard library, 1 for other modules and 2 for own ones.
 func kind(pkg string, own []string) int {
 	for _, prefix := range own {
 		if pkg == prefix || strings.HasPrefix(pkg, strings.TrimSuffix(prefix, "/")+"/") {
@@ -191,7 +190,7 @@ func pathOf(spec *ast.ImportSpec) string {
 	return pkg
 }
 
-// alias is the name that a package is imported under; "" for none.
+// alias returns the explicit name of an import; "" for none.
 func alias(spec *ast.ImportSpec) string {
 	if spec.Name == nil {
 		return ""
@@ -201,8 +200,8 @@ func alias(spec *ast.ImportSpec) string {
 
 func localName(spec *ast.ImportSpec) string { return cmp.Or(alias(spec), guess(pathOf(spec))) }
 
-// guess is the name that a package most likely has: the last element of its
-// path that is no version.
+// guess returns the likely name of a package: the last element of its path that is not a
+// version.
 func guess(pkg string) string {
 	base := path.Base(pkg)
 	if version, ok := strings.CutPrefix(base, "v"); ok {
@@ -213,8 +212,8 @@ func guess(pkg string) string {
 	return base
 }
 
-// MoveImports gives the packages of one module, where src imports them, the path
-// of another. They are sorted anew where gofmt had sorted them.
+// MoveImports replaces the path of a module by another in the imports of src. It sorts
+// them again if gofmt had sorted them.
 func MoveImports(src []byte, from, to string) ([]byte, error) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "", src, parser.ImportsOnly)

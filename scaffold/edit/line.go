@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Line adds a line, or a block of lines, to the end of a file such as
-// .gitignore or .env.example. A line is there already when one is equal but for
-// white space; NAME=value is there when NAME has any value. Comments (#) and
-// blank lines of a block are added with the rest of it, not alone.
+// Line adds a line, or a block of lines, to the end of a file such as .gitignore or
+// .env.example. A line is skipped if the file has the same line apart from white space;
+// NAME=value is skipped if the file sets NAME to any value. Comments (#) and blank lines
+// of a block are added only with the rest of it.
 func Line(src []byte, text string) []byte {
 	there := fileLines(src)
 	var block []string
@@ -37,7 +37,7 @@ func Line(src []byte, text string) []byte {
 	return append(out, strings.Join(block, end)+end...)
 }
 
-// RemoveLine takes out what Line added; a value that its owner changed stays.
+// RemoveLine removes what Line added; a value that the developer changed stays.
 func RemoveLine(src []byte, text string) []byte {
 	wanted := fileLines([]byte(text))
 	var out []byte
@@ -60,7 +60,7 @@ func fileLines(src []byte) []string {
 	return lines
 }
 
-// lineContent is a line unless it is a comment.
+// lineContent returns a trimmed line, or "" for a comment.
 func lineContent(line string) string {
 	if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
 		return ""

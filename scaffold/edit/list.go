@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// list is a literal or a call: items between two brackets.
+// list is a composite literal or a call: items between two brackets.
 type list struct {
 	kind        string
 	open, close token.Pos
 	items       []ast.Expr
 }
 
-// The kinds of list, as an error names them.
+// The kinds of list, as named in errors.
 const (
 	literal = "a list"
 	concat  = "slices.Concat or append"
 	other   = ""
 )
 
-// listAdd adds an item, on a line of its own, to the end of a list that a
-// function returns. A literal is the first slice or array literal in its last
-// return statement, also as an argument (of slices.Concat, of append), or the one
-// that the variable returned was made with; concat is the slices.Concat or append.
+// listAdd adds an item, on its own line, to the end of a list that a function returns. A
+// literal is the first slice or array literal in its last return statement, including
+// arguments of slices.Concat or append, or the initial value of the returned variable;
+// concat is the slices.Concat or append.
 func listAdd(src []byte, function, item, kind string) ([]byte, error) {
 	item = strings.TrimSuffix(strings.TrimSpace(item), ",")
 	missing := &Missing{Line: item + ",", What: fmt.Sprintf("no function %s returning %s found", function, kind)}
@@ -32,7 +32,7 @@ func listAdd(src []byte, function, item, kind string) ([]byte, error) {
 		var into *list
 		for _, l := range s.returned(function) {
 			for _, there := range l.items {
-				if alike(s.text(there), item) {
+				if sameTokens(s.text(there), item) {
 					return nil, nil
 				}
 			}
@@ -47,12 +47,12 @@ func listAdd(src []byte, function, item, kind string) ([]byte, error) {
 	})
 }
 
-// insert says where one more item goes.
+// insert returns the splice that adds an item to a list.
 func (s *source) insert(l list, item string) splice {
 	open, close := s.at(l.open), s.at(l.close)
 	line := s.lineStart(close)
 	switch {
-	case line > open && s.blank(line, close): // the bracket has its own line
+	case line > open && s.blank(line, close): // the bracket is on its own line
 		indent := s.indent(close) + "\t"
 		if len(l.items) > 0 {
 			indent = s.indent(s.at(l.items[len(l.items)-1].Pos()))
@@ -70,7 +70,7 @@ func (s *source) insert(l list, item string) splice {
 	return splice{from, close, "\n" + indent + "\t" + item + ",\n" + indent}
 }
 
-// listRemove takes out what listAdd added, with the comment behind it.
+// listRemove removes what listAdd added, with its trailing comment.
 func listRemove(src []byte, function, item, kind string) ([]byte, error) {
 	item = strings.TrimSuffix(strings.TrimSpace(item), ",")
 	missing := &Missing{Line: item + ",", Remove: true, What: fmt.Sprintf("function %s has this line in a different form", function)}
@@ -81,10 +81,10 @@ func listRemove(src []byte, function, item, kind string) ([]byte, error) {
 				continue
 			}
 			for i, there := range l.items {
-				if alike(s.text(there), item) {
+				if sameTokens(s.text(there), item) {
 					return []splice{s.cut(l, i)}, nil
 				}
-				similar = similar || akin(s.text(there), item)
+				similar = similar || sameCall(s.text(there), item)
 			}
 		}
 		if similar {
@@ -94,7 +94,7 @@ func listRemove(src []byte, function, item, kind string) ([]byte, error) {
 	})
 }
 
-// cut says what goes with an item.
+// cut returns the splice that removes an item.
 func (s *source) cut(l list, i int) splice {
 	open, close := s.at(l.open)+1, s.at(l.close)
 	if from, to, alone := s.lines(l.items[i]); alone {
@@ -115,8 +115,8 @@ func (s *source) cut(l list, i int) splice {
 	return splice{from, to, ""}
 }
 
-// returned collects the lists in a function's last return statement, and in
-// what the variables returned there were made with, outermost first.
+// returned collects the lists in a function's last return statement, and in the values
+// assigned to the variables returned there, outermost first.
 func (s *source) returned(function string) []list {
 	f := s.function(function)
 	if f == nil {
@@ -141,7 +141,7 @@ func (s *source) returned(function string) []list {
 	return lists
 }
 
-// assigned returns what a variable is set to by the statements of a body.
+// assigned returns the values that the statements of a body assign to a variable.
 func assigned(body *ast.BlockStmt, name string) []ast.Expr {
 	var values []ast.Expr
 	for _, statement := range body.List {
@@ -166,8 +166,8 @@ func assigned(body *ast.BlockStmt, name string) []ast.Expr {
 	return values
 }
 
-// listsIn collects the lists that make up an expression; what is within an
-// element is no part of it.
+// listsIn collects the lists that an expression consists of, without those inside of
+// elements.
 func listsIn(e ast.Expr) []list {
 	switch e := e.(type) {
 	case *ast.ParenExpr:
@@ -182,7 +182,7 @@ func listsIn(e ast.Expr) []list {
 		l := list{other, e.Lparen, e.Rparen, e.Args}
 		switch f := e.Fun.(type) {
 		case *ast.Ident:
-			if f.Name == "append" && !e.Ellipsis.IsValid() { // nothing follows "list..."
+			if f.Name == "append" && !e.Ellipsis.IsValid() { // nothing can follow "list..."
 				l.kind = concat
 			}
 		case *ast.SelectorExpr:

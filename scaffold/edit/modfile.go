@@ -18,9 +18,9 @@ type Requirement struct {
 	Indirect      bool // no package of the project imports it
 }
 
-// Require makes go.mod require at least what is given: a module is added or
-// raised, never lowered, and one that is required directly stays so. It is
-// never taken back: `go mod tidy` knows what else needs it.
+// Require makes go.mod require at least the given versions: it adds or raises modules,
+// never lowers them, and keeps direct requirements direct. There is no inverse: `go mod
+// tidy` knows what else needs a module.
 func Require(src []byte, requirements []Requirement) ([]byte, error) {
 	file, err := modfile.Parse("go.mod", src, nil)
 	if err != nil {
@@ -59,8 +59,8 @@ func Require(src []byte, requirements []Requirement) ([]byte, error) {
 	return merge.Like(out, src), err
 }
 
-// Sums adds lines to go.sum, in the order in which the go command keeps them.
-// Lines are never taken back: too many do no harm, and `go mod tidy` knows.
+// Sums adds lines to go.sum, in the order of the go command. There is no inverse: extra
+// lines are harmless, and `go mod tidy` removes them.
 func Sums(src []byte, lines []string) []byte {
 	all := strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")
 	there := map[string]bool{"": true}
@@ -87,7 +87,7 @@ func Sums(src []byte, lines []string) []byte {
 	return merge.Like([]byte(strings.Join(slices.Compact(all), "\n")+"\n"), src)
 }
 
-// sumKey takes "path v1.2.3/go.mod h1:..." apart.
+// sumKey splits "path v1.2.3/go.mod h1:...".
 func sumKey(line string) (path, version, file string) {
 	path, rest, _ := strings.Cut(line, " ")
 	version, _, _ = strings.Cut(rest, " ")
@@ -95,7 +95,7 @@ func sumKey(line string) (path, version, file string) {
 	return path, version, file
 }
 
-// Module gives go.mod another module path.
+// Module sets the module path of go.mod.
 func Module(src []byte, path string) ([]byte, error) {
 	file, err := modfile.Parse("go.mod", src, nil)
 	if err != nil {

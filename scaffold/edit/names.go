@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Declares reports whether Go source has a function or a type of that name.
+// Declares reports whether a Go file has a function or a type of that name.
 func Declares(src []byte, name string) bool {
 	s, err := parse(src)
 	return err == nil && (s.function(name) != nil || s.structure(name) != nil)
 }
 
-// Renamed returns text, a piece of Go for a function as base has it, as it must
-// read where yours calls the same values by other names: a parameter of the same
-// type, a variable or a constant with the same value.
+// Renamed adapts text, a piece of Go for a function as in base, to the names that yours
+// uses for the same values: a parameter of the same type, or a variable or a constant with
+// the same value.
 func Renamed(base, yours []byte, function, text string) string {
 	b, err := parse(base)
 	if err != nil {
@@ -31,7 +31,7 @@ func Renamed(base, yours []byte, function, text string) string {
 		return text
 	}
 	names := map[string]string{}
-	pair := func(before, after []held) {
+	pair := func(before, after []binding) {
 		for _, v := range before {
 			value := replaced(v.value, names)
 			there, other := "", 0
@@ -40,7 +40,7 @@ func Renamed(base, yours []byte, function, text string) string {
 					there = w.name
 					break
 				}
-				if alike(w.value, value) && !slices.ContainsFunc(before, func(v held) bool { return v.name == w.name }) {
+				if sameTokens(w.value, value) && !slices.ContainsFunc(before, func(v binding) bool { return v.name == w.name }) {
 					there = w.name
 					other++
 				}
@@ -56,38 +56,38 @@ func Renamed(base, yours []byte, function, text string) string {
 	return replaced(text, names)
 }
 
-// held is a name and what it stands for, in words of Go.
-type held struct{ name, value string }
+// binding is a name and its type or value, as Go source.
+type binding struct{ name, value string }
 
-// parameters are those of a function, each with its type.
-func (s *source) parameters(f *ast.FuncDecl) []held {
-	var list []held
+// parameters returns the parameters of a function with their types.
+func (s *source) parameters(f *ast.FuncDecl) []binding {
+	var list []binding
 	for _, field := range f.Type.Params.List {
 		for _, name := range field.Names {
-			list = append(list, held{name.Name, s.text(field.Type)})
+			list = append(list, binding{name.Name, s.text(field.Type)})
 		}
 	}
 	return list
 }
 
-// locals are what a function defines by ":=", one name a statement.
-func (s *source) locals(f *ast.FuncDecl) []held {
-	var list []held
+// locals returns the variables that a function defines by ":=", one per statement.
+func (s *source) locals(f *ast.FuncDecl) []binding {
+	var list []binding
 	for _, statement := range f.Body.List {
 		define, ok := statement.(*ast.AssignStmt)
 		if !ok || define.Tok != token.DEFINE || len(define.Rhs) != 1 {
 			continue
 		}
 		if name, ok := define.Lhs[0].(*ast.Ident); ok {
-			list = append(list, held{name.Name, s.text(define.Rhs[0])})
+			list = append(list, binding{name.Name, s.text(define.Rhs[0])})
 		}
 	}
 	return list
 }
 
-// constants are those of the file.
-func (s *source) constants() []held {
-	var list []held
+// constants returns the constants of the file.
+func (s *source) constants() []binding {
+	var list []binding
 	for _, decl := range s.tree.Decls {
 		group, ok := decl.(*ast.GenDecl)
 		if !ok || group.Tok != token.CONST {
@@ -97,7 +97,7 @@ func (s *source) constants() []held {
 			v := spec.(*ast.ValueSpec)
 			for i, name := range v.Names {
 				if i < len(v.Values) {
-					list = append(list, held{name.Name, s.text(v.Values[i])})
+					list = append(list, binding{name.Name, s.text(v.Values[i])})
 				}
 			}
 		}
@@ -105,8 +105,7 @@ func (s *source) constants() []held {
 	return list
 }
 
-// replaced puts other names in a piece of Go; what is selected from something
-// keeps its name.
+// replaced renames identifiers in a piece of Go, except selected fields and methods.
 func replaced(text string, names map[string]string) string {
 	if len(names) == 0 {
 		return text

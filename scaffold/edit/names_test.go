@@ -52,7 +52,7 @@ func modules(cfg Config, gdb *gorm.DB, log *slog.Logger) []web.Module { return n
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
-	// A field of the same name is not the variable.
+	// A field of the same name is not renamed.
 	if got := replaced("x.gdb.Do(gdb)", map[string]string{"gdb": "db"}); got != "x.gdb.Do(db)" {
 		t.Errorf("got %s", got)
 	}

@@ -14,27 +14,27 @@ import (
 	"github.com/nexios-go/nexios/scaffold/merge"
 )
 
-// Renaming is a type in a package of models, and the package that serves it, under
-// other names. Each pair is the old name and the new one.
+// Renaming renames a type in a package of models, and the package that serves it. Each
+// pair is the old name and the new one.
 type Renaming struct {
 	Module string    // the project's module path
-	Models string    // folder of the package that has the type
+	Models string    // folder of the package with the type
 	Type   [2]string // "Post"
-	Folder [2]string // of the package that serves it: "internal/posts"
-	File   string    // that has the type
-	Path   [2]string // of the routes: "/posts"
-	// Names are of variables and functions in the files of the type alone.
+	Folder [2]string // folder of the package that serves it: "internal/posts"
+	File   string    // the file with the type
+	Path   [2]string // path of the routes: "/posts"
+	// Names are variables and functions, renamed only in the files of the type.
 	Names [][2]string
-	// Words are replaced in texts and comments that were generated.
+	// Words are replaced in generated texts and comments.
 	Words [][2]string
 }
 
 func (r Renaming) serves(file string) bool { return strings.HasPrefix(file, r.Folder[0]+"/") }
 
-// Go renames in a Go file of the project what means the type or the package: the
-// imported package, model.Post, and in the files of the type alone Names, and the
-// paths of routes. Words are replaced in the texts and comments that written has, too,
-// which is what was generated of the file. Fields and methods keep their names.
+// Go renames the references to the type or the package in a Go file of the project: the
+// imported package and model.Post, and, only in the files of the type, Names and the paths
+// of routes. It replaces Words in those texts and comments that also occur in written, the
+// file as it was generated. Fields and methods keep their names.
 func (r Renaming) Go(file string, src, written []byte) ([]byte, error) {
 	text := bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
 	s, err := parse(text)
@@ -58,7 +58,7 @@ func (r Renaming) Go(file string, src, written []byte) ([]byte, error) {
 		}
 	}
 	inModels := path.Dir(file) == r.Models
-	done := map[ast.Node]bool{s.tree.Name: true} // what is no type, or was replaced
+	done := map[ast.Node]bool{s.tree.Name: true} // not a type, or replaced already
 	if base, test := strings.CutSuffix(s.tree.Name.Name, "_test"); r.serves(file) && base == path.Base(r.Folder[0]) {
 		replace(s.tree.Name, path.Base(r.Folder[1])+map[bool]string{true: "_test"}[test])
 	}
@@ -98,7 +98,7 @@ func (r Renaming) Go(file string, src, written []byte) ([]byte, error) {
 		}
 		return true
 	})
-	if file == r.File || r.serves(file) { // of the type alone
+	if file == r.File || r.serves(file) { // only in the files of the type
 		splices = append(splices, r.texts(s, written)...)
 	}
 	if len(splices) == 0 {
@@ -117,7 +117,7 @@ func (r Renaming) Go(file string, src, written []byte) ([]byte, error) {
 	return merge.Like(out, src), nil
 }
 
-// texts are the strings and comments of a file.
+// texts renames in the strings and comments of a file.
 func (r Renaming) texts(s *source, written []byte) []splice {
 	known := map[string]bool{}
 	each := func(s *source, do func(from, to token.Pos, text string)) {

@@ -13,7 +13,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/merge"
 )
 
-// source is a Go file, parsed.
+// source is a parsed Go file.
 type source struct {
 	src  []byte
 	tree *ast.File
@@ -35,8 +35,8 @@ type splice struct {
 	text     string
 }
 
-// change splices Go source where find says; no splices mean that all is as it
-// should be. The result parses, and find has nothing more to say about it.
+// change applies the splices of find to a Go file; no splices mean that nothing has to
+// change. The result parses, and find returns no splices for it.
 func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) ([]byte, error) {
 	text := src
 	if n := bytes.Count(src, []byte("\n")); n > 0 && n == bytes.Count(src, []byte("\r\n")) {
@@ -74,13 +74,13 @@ func change(src []byte, missing *Missing, find func(*source) ([]splice, error)) 
 	return merge.Like(out, src), nil
 }
 
-// at is the byte offset of a position.
+// at returns the byte offset of a position.
 func (s *source) at(pos token.Pos) int { return s.file.Offset(pos) }
 
 func (s *source) text(node ast.Node) string { return string(s.src[s.at(node.Pos()):s.at(node.End())]) }
 
-// lineStart is where the line around an offset begins, lineEnd where its
-// newline is, or the end of the file.
+// lineStart returns the beginning of the line that contains an offset, lineEnd the offset
+// of its newline, or the end of the file.
 func (s *source) lineStart(at int) int { return bytes.LastIndexByte(s.src[:at], '\n') + 1 }
 
 func (s *source) lineEnd(at int) int {
@@ -90,7 +90,7 @@ func (s *source) lineEnd(at int) int {
 	return len(s.src)
 }
 
-// indent is the white space that the line around an offset begins with.
+// indent returns the leading white space of the line that contains an offset.
 func (s *source) indent(at int) string {
 	line := s.src[s.lineStart(at):at]
 	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
@@ -99,8 +99,8 @@ func (s *source) indent(at int) string {
 // blank reports whether there is only white space between two offsets.
 func (s *source) blank(from, to int) bool { return len(bytes.TrimSpace(s.src[from:to])) == 0 }
 
-// lines widens a node to its whole lines, with its comma and the comment behind
-// it, when nothing else stands on them.
+// lines extends a node to its complete lines, including its comma and trailing comment;
+// alone reports whether they contain nothing else.
 func (s *source) lines(node ast.Node) (from, to int, alone bool) {
 	start, end := s.at(node.Pos()), s.at(node.End())
 	from, to = s.lineStart(start), s.lineEnd(end)
@@ -109,7 +109,7 @@ func (s *source) lines(node ast.Node) (from, to int, alone bool) {
 	return from, to + 1, alone
 }
 
-// function finds a function of the package by name; methods are none.
+// function returns the function of the package with that name, excluding methods.
 func (s *source) function(name string) *ast.FuncDecl {
 	for _, decl := range s.tree.Decls {
 		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == name && f.Body != nil {
@@ -119,8 +119,7 @@ func (s *source) function(name string) *ast.FuncDecl {
 	return nil
 }
 
-// tokens are the words of a piece of Go, the same however it is laid out and
-// commented.
+// tokens returns the tokens of a piece of Go, regardless of layout and comments.
 func tokens(text string) []string {
 	var words []string
 	src := []byte(text)
@@ -156,12 +155,12 @@ func trimEnd(words []string) []string {
 	return words
 }
 
-// alike compares two pieces of Go by their tokens.
-func alike(a, b string) bool { return slices.Equal(tokens(a), tokens(b)) }
+// sameTokens compares two pieces of Go by their tokens.
+func sameTokens(a, b string) bool { return slices.Equal(tokens(a), tokens(b)) }
 
-// akin reports whether two pieces of Go begin alike, up to their first bracket:
-// the same call with other arguments.
-func akin(a, b string) bool {
+// sameCall reports whether two pieces of Go have the same tokens up to their first
+// parenthesis: the same call with other arguments.
+func sameCall(a, b string) bool {
 	head := func(text string) []string {
 		words := tokens(text)
 		if i := slices.Index(words, "("); i >= 0 {

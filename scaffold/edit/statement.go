@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// StatementIn adds a statement to a function, after the assignments,
-// declarations and calls that it begins with and before everything else, such
-// as its return or the list that it builds. A function that defines the same
-// variables already has it.
+// StatementIn adds a statement to a function, after its initial assignments, declarations
+// and calls and before anything else, such as its return or the list that it builds. It
+// does nothing if the function defines the same variables.
 func StatementIn(src []byte, function, statement string) ([]byte, error) {
 	statement = strings.TrimSpace(statement)
 	missing := &Missing{Line: statement, What: fmt.Sprintf("function %s not found", function)}
@@ -22,7 +21,7 @@ func StatementIn(src []byte, function, statement string) ([]byte, error) {
 		}
 		body := f.Body.List
 		for _, there := range body {
-			if alike(s.text(there), statement) || s.defines(there, statement) {
+			if sameTokens(s.text(there), statement) || s.defines(there, statement) {
 				return nil, nil
 			}
 		}
@@ -34,7 +33,7 @@ func StatementIn(src []byte, function, statement string) ([]byte, error) {
 	})
 }
 
-// place says where a statement goes that is to follow the first n of a body.
+// place returns the splice that adds a statement after the first n of a body.
 func (s *source) place(body *ast.BlockStmt, n int, statement string) splice {
 	behind, next := s.at(body.Lbrace)+1, s.at(body.Rbrace)
 	if n > 0 {
@@ -53,7 +52,7 @@ func (s *source) place(body *ast.BlockStmt, n int, statement string) splice {
 	return splice{next, next, "\n" + outer + "\t" + statement + "\n" + outer}
 }
 
-// RemoveStatement takes out what StatementIn added, with the comment behind it.
+// RemoveStatement removes what StatementIn added, with its trailing comment.
 func RemoveStatement(src []byte, function, statement string) ([]byte, error) {
 	statement = strings.TrimSpace(statement)
 	missing := &Missing{Line: statement, Remove: true, What: fmt.Sprintf("function %s has this statement in a different form", function)}
@@ -63,7 +62,7 @@ func RemoveStatement(src []byte, function, statement string) ([]byte, error) {
 			return nil, nil
 		}
 		for i, there := range f.Body.List {
-			if alike(s.text(there), statement) {
+			if sameTokens(s.text(there), statement) {
 				if from, to, alone := s.lines(there); alone {
 					return []splice{{from, to, ""}}, nil
 				}
@@ -81,8 +80,8 @@ func RemoveStatement(src []byte, function, statement string) ([]byte, error) {
 	})
 }
 
-// prepares reports whether a statement is of the kind that begins a function:
-// it sets something up, and is not the list itself.
+// prepares reports whether a statement is an initial one: it sets something up, and is not
+// the list itself.
 func prepares(statement ast.Stmt) bool {
 	switch statement := statement.(type) {
 	case *ast.AssignStmt:
@@ -95,8 +94,7 @@ func prepares(statement ast.Stmt) bool {
 	return false
 }
 
-// defines reports whether a statement and a piece of Go define the same
-// variables by ":=".
+// defines reports whether a statement and a piece of Go define the same variables by ":=".
 func (s *source) defines(statement ast.Stmt, text string) bool {
 	define, ok := statement.(*ast.AssignStmt)
 	if !ok || define.Tok != token.DEFINE {
@@ -104,5 +102,5 @@ func (s *source) defines(statement ast.Stmt, text string) bool {
 	}
 	names, _, ok := strings.Cut(text, ":=")
 	there := string(s.src[s.at(define.Pos()):s.at(define.TokPos)])
-	return ok && alike(names, there)
+	return ok && sameTokens(names, there)
 }

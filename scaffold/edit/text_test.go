@@ -66,10 +66,10 @@ replace github.com/mine/own => ../own
 	}
 	odd := strings.Replace(src, "require (", "require   (", 1)
 	if got, err := Require([]byte(odd), []Requirement{{Path: "gorm.io/gorm", Version: "v1.0.0"}}); err != nil || string(got) != odd {
-		t.Errorf("nothing to do: %v\n%s", err, got)
+		t.Errorf("changed without need: %v\n%s", err, got)
 	}
 	if _, err := Require([]byte("modul x"), nil); err == nil {
-		t.Error("a broken go.mod was read")
+		t.Error("no error for an invalid go.mod")
 	}
 }
 
@@ -81,17 +81,17 @@ func TestSums(t *testing.T) {
 		t.Errorf("got:\n%s", got)
 	}
 	if again := Sums(got, []string{"a.a/a v0.1.0 h1:4="}); string(again) != want {
-		t.Errorf("a second time:\n%s", again)
+		t.Errorf("applied twice:\n%s", again)
 	}
 	if got := Sums(nil, []string{"a.a/a v0.1.0 h1:4="}); string(got) != "a.a/a v0.1.0 h1:4=\n" {
-		t.Errorf("from nothing: %q", got)
+		t.Errorf("from an empty file: %q", got)
 	}
 	crlf := func(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
 	if got := Sums([]byte(crlf(src)), []string{"a.b/c v1.10.0/go.mod h1:3=", "a.a/a v0.1.0 h1:4="}); string(got) != crlf(want) {
 		t.Errorf("in crlf: %q", got)
 	}
 	if got := Sums(nil, nil); got != nil {
-		t.Errorf("nothing to do: %q", got)
+		t.Errorf("changed without need: %q", got)
 	}
 }
 
@@ -117,10 +117,10 @@ func TestLine(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 			if again, _ := e.Apply(got); string(again) != c.want {
-				t.Errorf("a second time: %q", again)
+				t.Errorf("applied twice: %q", again)
 			}
 			if back, _ := e.Revert(got); string(back) != c.back {
-				t.Errorf("taken back: %q, want %q", back, c.back)
+				t.Errorf("reverted: %q, want %q", back, c.back)
 			}
 		})
 	}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Deprecate returns the Go file with the expression as what web.Module literals that have
-// a Name say of their deprecation, unless they say something.
+// Deprecate sets the expression as the deprecation of web.Module literals with a Name,
+// unless they have one.
 func Deprecate(src []byte, expression string) []byte {
 	out, err := change(src, &Missing{}, func(s *source) ([]splice, error) {
 		var all []splice
@@ -37,14 +37,14 @@ func Deprecate(src []byte, expression string) []byte {
 		return all, nil
 	})
 	if err != nil {
-		return src // what does not parse is merged as it is
+		return src // a file that does not parse is merged unchanged
 	}
 	return out
 }
 
-// MountLike returns the Go file with the expression that mounts a module in the form in
-// which the file mounts the one of the package at path: with the same arguments and
-// methods, but by the package to, and below under.
+// MountLike replaces the expression, which mounts a module, by a copy of the call that
+// mounts the module of the package at path, with the same arguments and methods, but with
+// the package to and below under.
 func MountLike(src []byte, path, expression, to, under string) []byte {
 	return mounted(src, path, func(s *source, m mount) []splice {
 		from := s.at(m.all.Pos())
@@ -57,9 +57,9 @@ func MountLike(src []byte, path, expression, to, under string) []byte {
 			call, ok := node.(*ast.CallExpr)
 			switch {
 			case !ok:
-			case alike(s.text(call), like):
+			case sameTokens(s.text(call), like):
 				return false
-			case alike(s.text(call), expression):
+			case sameTokens(s.text(call), expression):
 				found = []splice{{s.at(call.Pos()), s.at(call.End()), like}}
 			}
 			return true
@@ -68,18 +68,18 @@ func MountLike(src []byte, path, expression, to, under string) []byte {
 	})
 }
 
-// MountAs returns the Go file with the module of the package at path mounted by an
-// expression, whatever arguments and methods its owner gave it.
+// MountAs replaces the expression that mounts the module of the package at path, whatever
+// arguments and methods the developer added.
 func MountAs(src []byte, path, expression string) []byte {
 	return mounted(src, path, func(s *source, m mount) []splice {
-		if alike(s.text(m.all), expression) {
+		if sameTokens(s.text(m.all), expression) {
 			return nil
 		}
 		return []splice{{s.at(m.all.Pos()), s.at(m.all.End()), expression}}
 	})
 }
 
-// mount is posts.Module(gdb).Under(api), with whatever else is called of it.
+// mount is posts.Module(gdb).Under(api), including other chained calls.
 type mount struct {
 	all   *ast.CallExpr
 	pkg   *ast.Ident // posts
@@ -132,7 +132,7 @@ func mounted(src []byte, path string, how func(*source, mount) []splice) []byte 
 	return out
 }
 
-// splices makes changes in a text, the last first.
+// splices applies splices to a text, from the last to the first.
 func splices(text string, list []splice) string {
 	slices.SortFunc(list, func(a, b splice) int { return b.from - a.from })
 	for _, c := range list {
@@ -141,7 +141,7 @@ func splices(text string, list []splice) string {
 	return text
 }
 
-// Calls are the lines at which a Go file calls functions of the package at path.
+// Calls returns the lines on which a Go file calls functions of the package at path.
 func Calls(src []byte, path string, functions ...string) (lines []int) {
 	s, err := parse(src)
 	if err != nil {
@@ -165,8 +165,8 @@ func Calls(src []byte, path string, functions ...string) (lines []int) {
 	return lines
 }
 
-// Selects is the first line at which a Go file selects a field, sets it in a literal of
-// the model or names it in a string; 0 for nowhere.
+// Selects returns the first line on which a Go file selects a field, sets it in a literal
+// of the model or names it in a string; 0 if there is none.
 func Selects(src []byte, field string) int {
 	s, err := parse(src)
 	if err != nil {

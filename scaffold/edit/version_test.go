@@ -7,7 +7,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/edit"
 )
 
-// How a file mounts a module is what the next version is mounted by, and what goes with it.
+// The next version is mounted in the same way as the previous one, and removed with it.
 func TestMounts(t *testing.T) {
 	t.Parallel()
 	const next = `postsv2.Module(gdb).Under("/api/v2")`
@@ -29,12 +29,12 @@ func TestMounts(t *testing.T) {
 		}
 		got = edit.MountAs([]byte(file(mounted, next)), "shop/internal/posts", `posts.Module(gdb).Under(api)`)
 		if known := strings.Contains(mounted, "posts.") && strings.Contains(mounted, "Under"); known != strings.Contains(string(got), "posts.Module(gdb).Under(api)") {
-			t.Errorf("%s, as it was made:\n%s", mounted, got)
+			t.Errorf("%s, as generated:\n%s", mounted, got)
 		}
 	}
 }
 
-// A module says that it is deprecated whatever stands around it, and once.
+// A module is marked as deprecated in whatever form it is written, and only once.
 func TestDeprecate(t *testing.T) {
 	t.Parallel()
 	const expression = `web.Deprecation{Since: "2026-11-21"}`
@@ -50,11 +50,11 @@ func TestDeprecate(t *testing.T) {
 		}
 	}
 	if got := edit.Deprecate([]byte("no Go"), expression); string(got) != "no Go" {
-		t.Errorf("a file that does not parse became %s", got)
+		t.Errorf("changed invalid Go to %s", got)
 	}
 }
 
-// What a file uses of the model or of jobs is told by its code, not by its words.
+// Uses of the model or of jobs are found in code, not in comments or identifiers.
 func TestUses(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]int{

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// piece is a part of a Go file: what comes before the declarations, or one of
-// them with what stands in front of it.
+// piece is a part of a Go file: the part before the declarations, or a declaration with
+// the comments before it.
 type piece struct {
 	name  string
 	lines []string
 }
 
-// byName merges Go files declaration by declaration: a new one of yours is no
-// change of its neighbours, however alike their lines are. It returns nil where
-// that leaves a conflict, or a file does not tell its declarations apart.
+// byName merges Go files declaration by declaration, so that a declaration added by yours
+// is not a change of its neighbours, however similar their lines are. It returns nil if
+// there is a conflict, or if a file has declarations without unique names.
 func byName(base, yours, theirs []byte) []string {
 	b, y, t := pieces(base), pieces(yours), pieces(theirs)
 	if b == nil || y == nil || t == nil {
@@ -29,11 +29,11 @@ func byName(base, yours, theirs []byte) []string {
 		is, has := find(t, mine.name)
 		switch {
 		case !had && has, had && !has && !slices.Equal(was.lines, mine.lines):
-			return nil // both added it, or one changed what the other dropped
+			return nil // both added it, or one side changed what the other removed
 		case had && !has:
 			continue
 		case had:
-			m := merger{base: was.lines, yours: mine.lines, theirs: is.lines, whole: wholeGo}
+			m := merger{base: was.lines, yours: mine.lines, theirs: is.lines, complete: completeGo}
 			if m.merge(); m.conflict {
 				return nil
 			}
@@ -45,7 +45,7 @@ func byName(base, yours, theirs []byte) []string {
 		_, mine := find(y, is.name)
 		was, had := find(b, is.name)
 		switch {
-		case mine || had && slices.Equal(was.lines, is.lines): // dropped by the owner
+		case mine || had && slices.Equal(was.lines, is.lines): // removed by the developer
 			continue
 		case had:
 			return nil
@@ -73,8 +73,8 @@ func find(pieces []piece, name string) (piece, bool) {
 	return pieces[i], true
 }
 
-// pieces takes a file apart, at whole lines; nil when it cannot be. The first
-// has the package and the imports, and no name.
+// pieces splits a file into declarations, at whole lines; nil if that is not possible. The
+// first piece has the package clause and the imports, and no name.
 func pieces(src []byte) []piece {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "", src, parser.SkipObjectResolution)
@@ -86,7 +86,7 @@ func pieces(src []byte) []piece {
 	from := 0
 	cut := func(to int, name string) bool {
 		if to <= from {
-			return false // two on a line
+			return false // two on one line
 		}
 		p := piece{name, lines[from:to]}
 		from = to
@@ -114,7 +114,7 @@ func pieces(src []byte) []piece {
 	for i, decl := range declared {
 		to := end(decl)
 		if i == len(declared)-1 {
-			to = len(lines) // with what is behind it
+			to = len(lines) // including what follows it
 		}
 		if name := nameOf(decl); name == "" || !cut(to, name) {
 			return nil
@@ -126,7 +126,7 @@ func pieces(src []byte) []piece {
 	return list
 }
 
-// nameOf is what tells a declaration from the others of its file.
+// nameOf returns what identifies a declaration in its file.
 func nameOf(decl ast.Decl) string {
 	switch decl := decl.(type) {
 	case *ast.FuncDecl:
@@ -159,9 +159,9 @@ func nameOf(decl ast.Decl) string {
 	return ""
 }
 
-// narrowing tells whether a text is only statements that set a variable to
-// something made of it, such as a query to a narrower one, and so can stand
-// before any others.
+// narrowing reports whether a text consists only of statements that set a variable to
+// something derived from itself, such as a query to a narrower one, and so can go before
+// any others.
 func narrowing(lines []string) bool {
 	list := statements(lines)
 	for _, statement := range list {
@@ -186,7 +186,7 @@ func narrowing(lines []string) bool {
 	return len(list) > 0
 }
 
-// statements are those that a text is made of; nil when it is something else.
+// statements parses a text as a list of statements; nil if it is anything else.
 func statements(lines []string) []ast.Stmt {
 	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n"+strings.Join(lines, "\n")+"\n}\n", parser.SkipObjectResolution)
 	if err != nil || len(file.Decls) != 1 {

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// Go is Merge for Go sources. One that gofmt has not formatted is left to Merge, and
-// formatted only where that leaves a conflict. Two things are no conflict here:
+// Go is Merge for Go files. Files that gofmt has not formatted are left to Merge, and
+// formatted only if that results in a conflict. Go resolves two kinds of conflict:
 //
-// A line that differs only in the columns that gofmt aligns is the same line: a
-// longer name beside it is nobody's change of it.
+// Lines that differ only in the columns aligned by gofmt are equal, so adding a longer
+// name does not change its neighbours.
 //
-// Where one side only adds, and what it adds and what the other made of the
-// lines that touch are whole declarations, imports, whole fields of a struct or
-// whole elements of a list, both are taken; what both add alike is taken once.
+// If one side only adds lines, and both its additions and the other side's version of the
+// adjacent lines are complete declarations, imports, struct fields or list elements, both
+// are taken; lines that both add are taken once.
 //
-// Where that leaves a conflict, declarations are merged by their names, and
-// statements that only narrow a query go before what the other side added there.
+// If conflicts remain, declarations are merged by name, and statements that only narrow a
+// query go before what the other side added at the same place.
 func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 	text, conflict = Merge(base, yours, theirs)
 	if base == nil || bytes.Equal(text, yours) && !conflict || bytes.Equal(text, theirs) && !conflict {
@@ -31,7 +31,7 @@ func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 	if b == nil || y == nil || t == nil {
 		return text, conflict
 	}
-	m := merger{base: split(b, "").lines, yours: split(y, "").lines, theirs: split(t, "").lines, whole: wholeGo}
+	m := merger{base: split(b, "").lines, yours: split(y, "").lines, theirs: split(t, "").lines, complete: completeGo}
 	m.merge()
 	if m.conflict {
 		m.out = byName(b, y, t)
@@ -44,8 +44,8 @@ func Go(base, yours, theirs []byte) (text []byte, conflict bool) {
 	return Like(formatted, yours), false
 }
 
-// loose puts one space where gofmt puts as many as a column needs; nil when
-// gofmt would not make the very same of it again. It may have to be formatted first.
+// loose collapses the spaces that gofmt uses for alignment; nil if gofmt would not restore
+// exactly the same text. If unformatted, it formats src first.
 func loose(src []byte, unformatted bool) []byte {
 	if unformatted {
 		formatted, err := format.Source(src)
@@ -90,8 +90,9 @@ func loose(src []byte, unformatted bool) []byte {
 	return out.Bytes()
 }
 
-// wholeGo tells whether both texts are whole declarations, fields or elements.
-func wholeGo(first, second []string) bool {
+// completeGo reports whether both texts are complete declarations, imports, fields or
+// elements.
+func completeGo(first, second []string) bool {
 	one, other := strings.Join(first, "\n"), strings.Join(second, "\n")
 	for _, whole := range []func(text string) bool{declarations, imports, fields, elements} {
 		if whole(one) && whole(other) {

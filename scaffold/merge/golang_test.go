@@ -102,13 +102,13 @@ func (p Post) one() []int {
 				t.Errorf("got:\n%s", got)
 			}
 			if conflict && !strings.Contains(string(got), merge.MarkYours) {
-				t.Errorf("a conflict without marks:\n%s", got)
+				t.Errorf("a conflict without markers:\n%s", got)
 			}
 		})
 	}
 }
 
-// Lines of a list that touch are told apart where no line comes or goes.
+// Adjacent lines of a list are merged line by line if neither side adds or removes one.
 func TestGoLineByLine(t *testing.T) {
 	text := func(a, b, c string) []byte {
 		return []byte("package p\n\nvar x = []string{\n\t" + a + ",\n\t" + b + ",\n\t" + c + ",\n}\n")
@@ -122,8 +122,8 @@ func TestGoLineByLine(t *testing.T) {
 	}
 }
 
-// A line elsewhere that gofmt would write in another way is no reason for a conflict; what
-// merges line by line stays as it is.
+// A line elsewhere that gofmt would format is not a conflict; files that merge line by
+// line are not formatted.
 func TestGoUnformatted(t *testing.T) {
 	text := func(imports, end string) []byte {
 		return []byte("package p\n\nimport (\n\t\"testing\"\n\n" + imports + "\t\"example.com/model\"\n)\n\nvar _ model.Item\n" + end)
@@ -139,8 +139,8 @@ func TestGoUnformatted(t *testing.T) {
 	}
 }
 
-// No line of yours is lost: what is not in the merge was in the base, and theirs
-// dropped it. What is merged without a conflict is formatted Go.
+// No line of yours is lost: a line that is missing from the merge was in the base, and
+// theirs dropped it. A merge without conflict is formatted Go.
 func TestGoLosesNothing(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	kinds := []func(n int) string{
@@ -194,7 +194,7 @@ func TestGoLosesNothing(t *testing.T) {
 		}
 		base, yours, theirs := text(s), text(change(s)), text(change(s))
 		got, conflict := merge.Go(base, yours, theirs)
-		if conflict { // a line that both sides have stands there once
+		if conflict { // a line of both sides occurs once
 			continue
 		}
 		merged++
@@ -208,7 +208,7 @@ func TestGoLosesNothing(t *testing.T) {
 		in, was, new := lines(got), lines(base), lines(theirs)
 		for line, n := range lines(yours) {
 			if dropped := max(0, was[line]-new[line]); in[line] < n-dropped {
-				t.Fatalf("%q is lost\nbase:\n%s\nyours:\n%s\ntheirs:\n%s\nmerged:\n%s", line, base, yours, theirs, got)
+				t.Fatalf("lost %q\nbase:\n%s\nyours:\n%s\ntheirs:\n%s\nmerged:\n%s", line, base, yours, theirs, got)
 			}
 		}
 		if formatted, err := format.Source(got); err != nil || !bytes.Equal(formatted, got) {
@@ -221,8 +221,8 @@ func TestGoLosesNothing(t *testing.T) {
 	t.Logf("%d of 3000 merged", merged)
 }
 
-// What an owner does to a room in its first weeks, and a command after that.
-func TestGoInARoom(t *testing.T) {
+// Typical edits of a developer in a package of a resource, and a command run afterwards.
+func TestGoResourcePackage(t *testing.T) {
 	const base = `package posts
 
 import (

@@ -5,13 +5,13 @@ import (
 	"sort"
 )
 
-// Match pairs equal lines of a and b, in the order of both: line i of a is line
-// result[i] of b, or of none when that is -1.
+// Match pairs equal lines of a and b, in the order of both: line i of a is line result[i]
+// of b, or has no match if that is -1.
 //
-// It is the patience method: lines that occur once on each side are the fixed
-// points (the longest run of them in the same order), and what lies between two
-// of them is matched the same way. That keeps functions together where a
-// shortest edit script would pair their closing braces, and costs n log n.
+// It uses patience diff: lines that are unique on both sides are anchors (their longest
+// increasing sequence), and the lines between two anchors are matched recursively. This
+// keeps functions together where a shortest edit script would pair their closing braces,
+// and takes O(n log n).
 func Match(a, b []string) []int {
 	pairs := make([]int, len(a))
 	for i := range pairs {
@@ -21,7 +21,7 @@ func Match(a, b []string) []int {
 	return pairs
 }
 
-// between matches a part of each text; a0 and b0 are where the parts begin.
+// between matches a part of each text, starting at a0 and b0.
 func between(a, b []string, a0, b0 int, pairs []int) {
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		pairs[a0] = b0
@@ -51,7 +51,7 @@ func between(a, b []string, a0, b0 int, pairs []int) {
 
 type pair struct{ a, b int }
 
-// anchors returns the longest increasing run of lines unique in both a and b.
+// anchors returns the longest increasing sequence of lines unique in both a and b.
 func anchors(a, b []string) []pair {
 	type seen struct{ inA, inB, atB int }
 	count := make(map[string]seen, len(a))
@@ -67,8 +67,8 @@ func anchors(a, b []string) []pair {
 			count[line] = s
 		}
 	}
-	// Patience sorting: piles hold the index of the last pair of the best run
-	// of each length, before the pair that precedes each.
+	// Patience sorting: piles has the index of the last pair of the best sequence of each
+	// length, before the predecessor of each pair.
 	var unique []pair
 	var piles, before []int
 	for i, line := range a {
@@ -99,17 +99,16 @@ func anchors(a, b []string) []pair {
 	return run
 }
 
-// cells bounds the work of longest; a larger block counts as changed as a whole.
+// cells bounds the work of longest; a larger block counts as changed entirely.
 const cells = 1 << 20
 
-// longest matches a longest common subsequence of two blocks that have no
-// unique line in common.
+// longest matches a longest common subsequence of two blocks without common unique lines.
 func longest(a, b []string, a0, b0 int, pairs []int) {
 	if len(a)*len(b) > cells {
 		return
 	}
 	width := len(b) + 1
-	length := make([]int32, (len(a)+1)*width) // of the best run from (i, j) on
+	length := make([]int32, (len(a)+1)*width) // of the best sequence from (i, j) on
 	for i := len(a) - 1; i >= 0; i-- {
 		for j := len(b) - 1; j >= 0; j-- {
 			if a[i] == b[j] {

@@ -1,9 +1,8 @@
-// Package merge merges three versions of a text by lines: what was written
-// last (the base), what its owner made of it (yours), and what would be written
-// today (theirs).
+// Package merge merges three versions of a text line by line: what was written last (the
+// base), the developer's version (yours), and what would be written today (theirs).
 //
-// No line of yours is ever lost: a merge drops a line only when theirs dropped
-// it and yours left it as it was in the base.
+// No line of yours is ever lost: a merge drops a line only if theirs dropped it and yours
+// left it as in the base.
 package merge
 
 import (
@@ -13,24 +12,22 @@ import (
 	"strings"
 )
 
-// What stands around the two sides of a conflict, each on a line of its own.
+// The markers around the two sides of a conflict, each on its own line.
 const (
 	MarkYours  = "<<<<<<< yours"
 	MarkMiddle = "======="
 	MarkTheirs = ">>>>>>> nexios"
-	// Where the sides are two branches.
+	// Used when the sides are two branches.
 	MarkOurs   = "<<<<<<< ours"
 	MarkSecond = ">>>>>>> theirs"
 )
 
-// Merge returns yours with the changes that lead from base to theirs. Changes
-// made on both sides alike are taken once. Where both sides changed the same or
-// touching lines in different ways, the text holds both between markers and
-// conflict is true.
+// Merge returns yours with the changes between base and theirs. Identical changes of both
+// sides are applied once. Where both sides changed the same or adjacent lines differently,
+// the text contains both versions between markers and conflict is true.
 //
-// When all of yours ends its lines in CRLF, or all in LF, the others are read
-// as if they did the same, and so does the result. Whether the last line ends
-// in a newline is merged like a line.
+// If all lines of yours end in CRLF, or all in LF, the others are read as if they did too,
+// and so does the result. The newline at the end of the file is merged like a line.
 func Merge(base, yours, theirs []byte) (text []byte, conflict bool) {
 	switch {
 	case bytes.Equal(yours, theirs), bytes.Equal(base, theirs):
@@ -50,7 +47,7 @@ func Merge(base, yours, theirs []byte) (text []byte, conflict bool) {
 	return join(m.out, last), m.conflict
 }
 
-// File merges as suits a file of that name.
+// File merges with the strategy for files of that name.
 func File(name string, base, yours, theirs []byte) (text []byte, conflict bool) {
 	if strings.HasSuffix(name, ".go") {
 		return Go(base, yours, theirs)
@@ -58,16 +55,16 @@ func File(name string, base, yours, theirs []byte) (text []byte, conflict bool) 
 	return Merge(base, yours, theirs)
 }
 
-// Same reports whether two texts are equal but for CRLF instead of LF.
+// Same reports whether two texts are equal, treating CRLF as LF.
 func Same(a, b []byte) bool {
 	return bytes.Equal(a, b) || bytes.Equal(lf(a), lf(b))
 }
 
-// Like returns text with the line ends of other, where those are all alike. git
-// (core.autocrlf) may have given them to the files of a whole project.
+// Like returns text with the line endings of other, if those are uniform. git
+// (core.autocrlf) may have converted the files of a project.
 func Like(text, other []byte) []byte {
 	if len(text) == 0 || bytes.IndexByte(text, 0) >= 0 {
-		return text // without lines
+		return text // binary
 	}
 	return withEnd(text, lineEnd(other))
 }
@@ -77,12 +74,12 @@ type merger struct {
 	end                 string // "\r" or "": what precedes the newline
 	out                 []string
 	conflict            bool
-	// whole tells whether both texts are things of a kind that can stand one
-	// after the other; nil for never.
-	whole func(first, second []string) bool
+	// complete reports whether both texts are sequences of complete units, which can
+	// follow each other; nil for never.
+	complete func(first, second []string) bool
 }
 
-// merge walks the three texts, from one line that both sides kept to the next.
+// merge walks the three texts from one line that both sides kept to the next.
 func (m *merger) merge() {
 	toYours, toTheirs := Match(m.base, m.yours), Match(m.base, m.theirs)
 	y, t, from := 0, 0, 0
@@ -97,7 +94,7 @@ func (m *merger) merge() {
 	m.chunk(m.base[from:], m.yours[y:], m.theirs[t:])
 }
 
-// chunk merges what lies between two lines that both sides kept.
+// chunk merges the lines between two lines that both sides kept.
 func (m *merger) chunk(base, yours, theirs []string) {
 	switch {
 	case slices.Equal(yours, theirs), slices.Equal(base, theirs):
@@ -105,7 +102,7 @@ func (m *merger) chunk(base, yours, theirs []string) {
 	case slices.Equal(base, yours):
 		m.out = append(m.out, theirs...)
 	default:
-		if m.whole != nil && (m.beside(base, yours, theirs) || m.abreast(base, yours, theirs) || m.between(base, yours, theirs) || m.commented(base, yours, theirs) || m.ahead(base, yours, theirs) || m.alike(base, yours, theirs)) {
+		if m.complete != nil && (m.mergeAddition(base, yours, theirs) || m.mergeLines(base, yours, theirs) || m.mergeInterleaved(base, yours, theirs) || m.mergeComments(base, yours, theirs) || m.mergeNarrowing(base, yours, theirs) || m.mergeCommon(base, yours, theirs)) {
 			return
 		}
 		head := 0
@@ -127,9 +124,9 @@ func (m *merger) chunk(base, yours, theirs []string) {
 	}
 }
 
-// beside puts what one side only adds beside what the other made of the lines,
-// if that can stand there.
-func (m *merger) beside(base, yours, theirs []string) bool {
+// mergeAddition appends or prepends what one side only added to the other side's version
+// of the lines, if units of that kind can follow each other.
+func (m *merger) mergeAddition(base, yours, theirs []string) bool {
 	for _, add := range []struct{ longer, other []string }{{theirs, yours}, {yours, theirs}} {
 		if len(add.longer) < len(base) {
 			continue
@@ -143,7 +140,7 @@ func (m *merger) beside(base, yours, theirs []string) bool {
 				continue
 			}
 		}
-		if !share(first, second) && (m.whole(first, second) || len(add.other) == 0 && m.whole(base, slices.Concat(first, second))) {
+		if !share(first, second) && (m.complete(first, second) || len(add.other) == 0 && m.complete(base, slices.Concat(first, second))) {
 			m.out = append(append(m.out, first...), second...)
 			return true
 		}
@@ -151,10 +148,10 @@ func (m *merger) beside(base, yours, theirs []string) bool {
 	return false
 }
 
-// abreast takes each line from the side that changed it, where neither added or
-// dropped one.
-func (m *merger) abreast(base, yours, theirs []string) bool {
-	if len(base) != len(yours) || len(base) != len(theirs) || !m.whole(yours, theirs) {
+// mergeLines takes each line from the side that changed it, if neither side added or
+// removed lines.
+func (m *merger) mergeLines(base, yours, theirs []string) bool {
+	if len(base) != len(yours) || len(base) != len(theirs) || !m.complete(yours, theirs) {
 		return false
 	}
 	out := slices.Clone(yours)
@@ -171,10 +168,10 @@ func (m *merger) abreast(base, yours, theirs []string) bool {
 	return true
 }
 
-// between puts the lines that one side changed, one for one, among those that
-// the other only added to.
-func (m *merger) between(base, yours, theirs []string) bool {
-	if !m.whole(yours, theirs) {
+// mergeInterleaved combines the lines that one side changed one for one with those that
+// the other side added between them.
+func (m *merger) mergeInterleaved(base, yours, theirs []string) bool {
+	if !m.complete(yours, theirs) {
 		return false
 	}
 	for _, side := range []struct{ longer, changed []string }{{yours, theirs}, {theirs, yours}} {
@@ -186,8 +183,8 @@ func (m *merger) between(base, yours, theirs []string) bool {
 	return false
 }
 
-// commented keeps the comments that one side put on lines that the other changed.
-func (m *merger) commented(base, yours, theirs []string) bool {
+// mergeComments keeps the comments that one side added to lines that the other changed.
+func (m *merger) mergeComments(base, yours, theirs []string) bool {
 	comment := func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "//") }
 	for _, side := range []struct{ longer, changed []string }{{yours, theirs}, {theirs, yours}} {
 		head, tail := side.longer, []string(nil)
@@ -207,8 +204,8 @@ func (m *merger) commented(base, yours, theirs []string) bool {
 	return false
 }
 
-// interleave returns longer, which is base with lines added, with the lines of
-// changed in the place of those of base; nil when that cannot be told.
+// interleave returns longer, which is base with lines added, with the lines of base
+// replaced by those of changed; nil if they cannot be matched.
 func interleave(base, longer, changed []string) []string {
 	if len(base) != len(changed) {
 		return nil
@@ -220,7 +217,7 @@ func interleave(base, longer, changed []string) []string {
 			out[at] = changed[i]
 			i++
 		case slices.Contains(base, line):
-			return nil // which of the two was meant?
+			return nil // ambiguous
 		}
 	}
 	if i < len(base) {
@@ -229,9 +226,9 @@ func interleave(base, longer, changed []string) []string {
 	return out
 }
 
-// ahead puts statements of theirs that narrow something before the statements
+// mergeNarrowing puts statements of theirs that narrow something before the statements
 // that yours added at the same place.
-func (m *merger) ahead(base, yours, theirs []string) bool {
+func (m *merger) mergeNarrowing(base, yours, theirs []string) bool {
 	if len(base) > 0 || share(yours, theirs) || !narrowing(theirs) || statements(yours) == nil {
 		return false
 	}
@@ -239,9 +236,10 @@ func (m *merger) ahead(base, yours, theirs []string) bool {
 	return true
 }
 
-// alike takes once what both sides added alike, and beside it what only one did, if
-// each line of the first is a thing of its own, or begins or ends it all.
-func (m *merger) alike(base, yours, theirs []string) bool {
+// mergeCommon takes the lines that both sides added once, together with those that only
+// one added, if each common line is a complete unit, or is at the beginning or end of the
+// chunk.
+func (m *merger) mergeCommon(base, yours, theirs []string) bool {
 	if len(base) > 0 {
 		return false
 	}
@@ -262,12 +260,12 @@ func (m *merger) alike(base, yours, theirs []string) bool {
 			if next = to[i]; next < 0 {
 				continue
 			}
-			if line := yours[i : i+1]; !m.whole(line, line) {
+			if line := yours[i : i+1]; !m.complete(line, line) {
 				return false
 			}
 		}
 		mine, other := yours[y:i], theirs[t:next]
-		if len(mine) > 0 && len(other) > 0 && (share(mine, other) || !m.whole(mine, other)) {
+		if len(mine) > 0 && len(other) > 0 && (share(mine, other) || !m.complete(mine, other)) {
 			return false
 		}
 		out = append(append(out, mine...), other...)
@@ -280,8 +278,8 @@ func (m *merger) alike(base, yours, theirs []string) bool {
 	return true
 }
 
-// share tells whether a thing that is there in one line, or begins with it, is in
-// both.
+// share reports whether both texts have a least-indented line in common: the same unit, or
+// its beginning.
 func share(first, second []string) bool {
 	depth := func(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
 	least := math.MaxInt
@@ -295,13 +293,14 @@ func share(first, second []string) bool {
 	})
 }
 
-// text is lines without their "\n" (a "\r" stays), and whether the last had one.
+// text is a list of lines without their "\n" (a "\r" stays), and whether the last one had
+// it.
 type text struct {
 	lines   []string
 	newline bool
 }
 
-// split cuts a text into lines, after giving it the line ends wanted.
+// split splits a text into lines after converting its line endings.
 func split(src []byte, end string) text {
 	src = withEnd(src, end)
 	if len(src) == 0 {
@@ -316,14 +315,13 @@ func join(lines []string, newline bool) []byte {
 		return []byte{}
 	}
 	s := strings.Join(lines, "\n")
-	if newline || lines[len(lines)-1] == "" { // else the empty line would be lost
+	if newline || lines[len(lines)-1] == "" { // otherwise the empty line would be lost
 		s += "\n"
 	}
 	return []byte(s)
 }
 
-// lineEnd returns what ends every line of src, or "" when that differs or
-// there is no line end at all.
+// lineEnd returns the line ending of src, or "" if it is not uniform or there is none.
 func lineEnd(src []byte) string {
 	all, crlf := bytes.Count(src, []byte("\n")), bytes.Count(src, []byte("\r\n"))
 	switch {
@@ -337,7 +335,7 @@ func lineEnd(src []byte) string {
 	return ""
 }
 
-// withEnd gives every line the end, unless that is "".
+// withEnd converts all line endings, unless end is "".
 func withEnd(src []byte, end string) []byte {
 	switch end {
 	case "\n":

@@ -74,8 +74,8 @@ func TestFunctionsStayTogether(t *testing.T) {
 	}
 }
 
-// Texts of 5,000 lines, the worst of them without one line in common or with
-// nothing but lines that repeat.
+// Texts of 5,000 lines, including the worst cases: no common lines, or only repeated
+// lines.
 func TestLargeTexts(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	lines := func(n, words int) []byte {
@@ -140,14 +140,14 @@ func FuzzMerge(f *testing.F) {
 		for l := range strings.Lines(yours) {
 			line := strings.TrimRight(l, "\r\n")
 			if count(base, line) == 0 && count(got, line) < count(yours, line) {
-				t.Errorf("line %q of yours is lost: %q", line, got)
+				t.Errorf("lost line %q of yours: %q", line, got)
 			}
 		}
 		if conflict {
 			for l := range strings.Lines(theirs) {
 				line := strings.TrimRight(l, "\r\n")
 				if count(base, line) == 0 && count(got, line) == 0 {
-					t.Errorf("line %q of theirs is not shown: %q", line, got)
+					t.Errorf("line %q of theirs is missing: %q", line, got)
 				}
 			}
 		}

@@ -14,7 +14,7 @@ func write(t *testing.T, name string, data []byte) {
 	}
 }
 
-// read returns a file's text, nil when it is absent.
+// read returns a file's text; nil if it is absent.
 func read(t *testing.T, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(name)

@@ -18,8 +18,8 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 	}{ops})
 }
 
-// MarshalJSON writes an object with these members, in this order; members may
-// be added, none will change its meaning:
+// MarshalJSON writes an object with these members, in this order. Members may be added;
+// none will change its meaning:
 //
 //	kind      create, update, identical, conflict, delete, note or then
 //	path      the file, relative to the project, with slashes; absent if none

@@ -9,28 +9,28 @@ import (
 	"unicode"
 )
 
-// CheckPath refuses what is no file that a command may write, whoever named it:
-// a path that leads out of the project, one that another system reads otherwise,
-// and anything of git's own, whose hooks and settings are programs that git runs.
+// CheckPath rejects paths of files that a command must not write, whoever named them: a
+// path outside of the project, one that another system reads differently, and anything in
+// .git, whose hooks and settings are programs that git runs.
 func CheckPath(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, `\:`) || strings.ContainsFunc(name, unicode.IsControl) {
 		return fmt.Errorf("%q is not a path inside the project", name)
 	}
 	for at := name; at != "."; at = path.Dir(at) {
-		if gits(path.Base(at)) {
+		if isGit(path.Base(at)) {
 			return fmt.Errorf("%q is git's own", name)
 		}
 	}
 	return nil
 }
 
-// shortName is what NTFS calls .git, or a neighbour of its, in eight characters.
+// shortName matches the NTFS short names of .git, or of similar names.
 var shortName = regexp.MustCompile(`^(git|gi[0-9a-f]{4})~[0-9]+$`)
 
-// gits reports whether some file system takes an element of a path for .git:
-// most of Windows and macOS in any case, NTFS also with dots and spaces behind
-// it and by its short name, HFS+ with invisible characters in it.
-func gits(element string) bool {
+// isGit reports whether some file system treats a path element as .git: most on Windows
+// and macOS ignore case, NTFS ignores trailing dots and spaces and has short names, and
+// HFS+ ignores invisible characters.
+func isGit(element string) bool {
 	element = strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
 			return -1

@@ -134,7 +134,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// The diff is what git applies: the texts after it are the plan's.
+// git apply turns the old texts into the new ones.
 func TestDiff(t *testing.T) {
 	ops := []Op{
 		{Kind: Create, Path: "new.txt", After: []byte("a\nb\n")},
@@ -173,7 +173,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// numbers writes lines, and leaves out those that end in a digit.
+// numbers writes n lines, except those that end in a digit.
 func numbers(n int, without string) []byte {
 	var b bytes.Buffer
 	for i := range n {
@@ -184,7 +184,7 @@ func numbers(n int, without string) []byte {
 	return b.Bytes()
 }
 
-func TestDiffOfWhatIsNotText(t *testing.T) {
+func TestDiffBinary(t *testing.T) {
 	var b bytes.Buffer
 	p := New(Op{Kind: Create, Path: "logo.png", After: []byte{0x89, 0, 1}},
 		Op{Kind: Conflict, Path: "kept.txt", Before: []byte("mine\n"), Note: "you edited this file"})
@@ -196,7 +196,7 @@ func TestDiffOfWhatIsNotText(t *testing.T) {
 	}
 }
 
-func TestDiffOfARewriteIsQuick(t *testing.T) {
+func TestDiffLargeRewrite(t *testing.T) {
 	var before, after bytes.Buffer
 	for i := range 3000 {
 		fmt.Fprintf(&before, "before %d\n", i)

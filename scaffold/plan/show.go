@@ -13,23 +13,21 @@ import (
 	"github.com/nexios-go/nexios/scaffold/merge"
 )
 
-// width is how wide a list is, in columns. Only a path makes a line longer,
-// since it must stay one word to be copied.
+// width is the width of a list, in columns. Only paths exceed it, since they must stay in
+// one piece to be copied.
 const width = 80
 
-// indent is where the second column of a list begins.
+// indent is the second column of a list.
 const indent = 13
 
-// Style colours a word or a line of a kind. It must not change what is read:
-// everything is told without colour as well. A diff uses Create for added
-// lines, Delete for removed lines and Note for the lines that say where.
+// Style colours a word or a line of a kind. Colour must not carry information of its own.
+// A diff uses Create for added lines, Delete for removed lines and Note for hunk headers.
 //
-// A text that is styled goes to a terminal, so what that would act on is made
-// visible first.
+// Styled text is for a terminal, so control characters in it are made visible first.
 type Style func(kind Kind, text string) string
 
-// List writes one line an operation, with the number of lines added and
-// removed; identical files are only counted. A nil style is plain text.
+// List writes one line per operation, with the number of lines added and removed;
+// identical files are only counted. A nil style is plain text.
 func (p Plan) List(w io.Writer, style Style) error {
 	var b bytes.Buffer
 	identical := 0
@@ -68,14 +66,14 @@ func (p Plan) List(w io.Writer, style Style) error {
 	return err
 }
 
-// Diff writes a unified diff of every file that changes, as git and patch read
-// it. Conflicts are shown with their markers. A nil style is the exact text, for
-// a file or a program.
+// Diff writes a unified diff of every file that changes, in the format of git and patch.
+// Conflicts are shown with their markers. A nil style writes the exact text, for a file or
+// a program.
 func (p Plan) Diff(w io.Writer, style Style) error {
 	var b bytes.Buffer
 	for _, op := range p.Of(Create, Update, Delete, Conflict) {
 		if op.Kind == Conflict && op.After == nil {
-			continue // nothing to show: the file stays
+			continue // nothing to show: the file is unchanged
 		}
 		for line := range strings.Lines(op.diff()) {
 			text, newline := strings.CutSuffix(line, "\n")
@@ -100,7 +98,7 @@ func (p Plan) Diff(w io.Writer, style Style) error {
 	return err
 }
 
-// Or is the text in the style of its kind. Without a style it is as it was.
+// Or returns the text in the style of kind, or unchanged for a nil style.
 func (s Style) Or(kind Kind, text string) string {
 	if s == nil {
 		return text
@@ -108,7 +106,7 @@ func (s Style) Or(kind Kind, text string) string {
 	return s(kind, text)
 }
 
-// diff is the unified diff of one operation.
+// diff returns the unified diff of one operation.
 func (op Op) diff() string {
 	from, to := "a/"+op.Path, "b/"+op.Path
 	if op.Before == nil {
@@ -121,13 +119,13 @@ func (op Op) diff() string {
 		return fmt.Sprintf("Binary files %s and %s differ\n", from, to)
 	}
 	text := fmt.Sprint(gotextdiff.Unified{From: from, To: to, Hunks: op.hunks()})
-	// No lines at all is written "0,0"; the library writes "0", which is one.
+	// The library writes an empty range as "0", which means one line, instead of "0,0".
 	text = strings.Replace(text, "\n@@ -0 +", "\n@@ -0,0 +", 1)
 	return strings.Replace(text, " +0 @@\n", " +0,0 @@\n", 1)
 }
 
-// hunks compares the two texts. When one is empty there is nothing to search
-// for, and the hunk starts at line 0, as patch wants it.
+// hunks compares the two texts. If one is empty there is nothing to compare, and the hunk
+// starts at line 0, as patch requires.
 func (op Op) hunks() []*gotextdiff.Hunk {
 	before, after := string(op.Before), string(op.After)
 	if before != "" && after != "" {
@@ -146,8 +144,8 @@ func (op Op) hunks() []*gotextdiff.Hunk {
 	return []*gotextdiff.Hunk{hunk}
 }
 
-// edits returns what leads from one text to another, line by line. The
-// library's own search takes seconds and gigabytes on a large rewrite.
+// edits returns the differences between two texts, line by line. The library's own
+// algorithm takes seconds and gigabytes on a large rewrite.
 func edits(before, after string) []gotextdiff.TextEdit {
 	a, b := slices.Collect(strings.Lines(before)), slices.Collect(strings.Lines(after))
 	var list []gotextdiff.TextEdit
@@ -170,7 +168,7 @@ func edits(before, after string) []gotextdiff.TextEdit {
 	return list
 }
 
-// count returns how many lines are added and removed.
+// count returns the number of lines added and removed.
 func (op Op) count() (added, removed int) {
 	for _, hunk := range op.hunks() {
 		for _, line := range hunk.Lines {
@@ -185,8 +183,8 @@ func (op Op) count() (added, removed int) {
 	return added, removed
 }
 
-// wrap breaks lines at spaces to fit n columns; an indented line is code and
-// stays whole.
+// wrap breaks lines at spaces to fit n columns; indented lines are code and are not
+// wrapped.
 func wrap(text string, n int) []string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {

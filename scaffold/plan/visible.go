@@ -7,9 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Visible returns a text as it may go to a terminal: what would move the cursor,
-// hide a line or turn its letters round is written as an escape. Lines and tabs
-// stay.
+// Visible returns a text that is safe for a terminal: characters that would move the
+// cursor, hide text or change its direction are escaped. Newlines and tabs stay.
 func Visible(text string) string {
 	if !strings.ContainsFunc(text, hidden) {
 		return text
@@ -19,7 +18,7 @@ func Visible(text string) string {
 		switch {
 		case !hidden(r):
 			b.WriteRune(r)
-		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)): // a byte that is no text
+		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)): // an invalid byte
 			b.WriteString(`\x` + strconv.FormatUint(uint64(text[i])|0x100, 16)[1:])
 		case r == utf8.RuneError:
 			b.WriteRune(r)

@@ -1,22 +1,21 @@
-// Package problem is the shape of every error that the tool tells people: what is
-// wrong, where, and what to type next. Packages return one as it is or wrap it with
-// %w; the command that ends with it shows the parts, as text or as JSON, and exits
-// with the code of its kind.
+// Package problem is the form of every error that the tool shows to users: what is wrong,
+// where, and what to type next. Packages return it unchanged or wrap it with %w; the
+// command shows its parts, as text or as JSON, and exits with the code of its kind.
 package problem
 
 import "strings"
 
-// Kind says whose turn it is after a problem.
+// Kind classifies a problem by who has to act.
 type Kind int
 
 const (
-	// Usage is a word that cannot be accepted: the user's mistake and never the
-	// program's. Nothing was written; the command exits with 2.
+	// Usage is invalid input: the user's mistake, never the program's. Nothing was
+	// written; the command exits with 2.
 	Usage Kind = iota
-	// Failure is something that went wrong on the way: a file, a port, another
-	// program. The command exits with 1.
+	// Failure is an error during the work: a file, a port, another program. The command
+	// exits with 1.
 	Failure
-	// Conflict is what cannot be done beside what its owner did. Nothing was
+	// Conflict is a change that the developer's own changes do not allow. Nothing was
 	// written; the command exits with 3.
 	Conflict
 )
@@ -24,15 +23,14 @@ const (
 // Error is a problem in its parts.
 type Error struct {
 	Kind  Kind   `json:"-"`
-	What  string `json:"what"`            // `unknown type "strin" in title:strin`; lower case, no full stop; what Err says when empty
-	Label string `json:"-"`               // the name of the second line: "types", "fields"; "where" when empty
-	Where string `json:"where,omitempty"` // the second line: what was possible, or where it clashes; none when empty
+	What  string `json:"what"`            // `unknown type "strin" in title:strin`; lower case, no full stop; Err's text if empty
+	Label string `json:"-"`               // label of the second line: "types", "fields"; "where" if empty
+	Where string `json:"where,omitempty"` // the second line: what was possible, or what it clashes with; none if empty
 	Try   string `json:"try,omitempty"`   // what to type next
-	Err   error  `json:"-"`               // what caused it, for errors.Is; or nil
+	Err   error  `json:"-"`               // the cause, for errors.Is; or nil
 }
 
-// Failed is a failure that err is the whole of, and what to type next. A nil err
-// gives a nil error.
+// Failed returns a Failure with the text of err and what to type next; nil for a nil err.
 func Failed(err error, try string) error {
 	if err == nil {
 		return nil
@@ -40,8 +38,8 @@ func Failed(err error, try string) error {
 	return &Error{Kind: Failure, Try: try, Err: err}
 }
 
-// Error returns the three parts, each on a line of its own, the way a terminal
-// shows them after "error: ".
+// Error returns the three parts, each on its own line, as a terminal shows them after
+// "error: ".
 func (e *Error) Error() string {
 	label := e.Label
 	if label == "" {

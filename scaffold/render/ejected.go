@@ -13,20 +13,20 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Ejected is a tree of which a project has files of its own. Those come from a
-// repository that may mean ill: they stand in for files of the tree and add none, so
-// that the tool alone says which files there are, and they are bounded in size.
+// Ejected is a tree with files overridden by the project. Overrides may come from a
+// malicious repository: they can replace files of the tree but not add any, so that only
+// the tool determines which files there are, and their size is limited.
 type Ejected struct {
 	fs.FS
 	Over fs.FS  // the project's folder
-	At   string // where the tree's files are in it
+	At   string // path of the tree's files in it
 }
 
 const (
-	// largest is how many bytes an ejected template may have, and may make.
+	// largest is the maximum size of an ejected template, and of its output, in bytes.
 	largest = 1 << 20
-	// longest is how long an ejected template may take, and most how many bytes of
-	// memory.
+	// longest is the maximum time that an ejected template may take, and most the memory
+	// in bytes.
 	longest = 10 * time.Second
 	most    = 512 << 20
 )
@@ -46,7 +46,7 @@ func (e Ejected) ReadFile(name string) ([]byte, error) {
 	return fs.ReadFile(e.Over, e.path(name))
 }
 
-// Has reports whether the project has a file of its own there.
+// Has reports whether the project overrides that file.
 func (e Ejected) Has(name string) bool {
 	if _, err := fs.Stat(e.FS, name); err != nil {
 		return false
@@ -55,7 +55,7 @@ func (e Ejected) Has(name string) bool {
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	for dir := path.Dir(e.path(name)); dir != "."; dir = path.Dir(dir) { // which could lead to .git or .env
+	for dir := path.Dir(e.path(name)); dir != "."; dir = path.Dir(dir) { // a link could lead to .git or .env
 		if info, err := fs.Lstat(e.Over, dir); err != nil || !info.IsDir() {
 			return false
 		}
@@ -63,9 +63,8 @@ func (e Ejected) Has(name string) bool {
 	return true
 }
 
-// one renders a template of the project's own. Templates have loops and can make
-// values of any size, so that one which means ill is left where it is: the command
-// ends with the error.
+// one renders a template of the project. Templates have loops and can build values of any
+// size, so one that exceeds the limits is abandoned: the command ends with the error.
 func (e Ejected) one(name string, src []byte, in Input) (File, error) {
 	type result struct {
 		file File
@@ -96,7 +95,7 @@ func (e Ejected) one(name string, src []byte, in Input) (File, error) {
 	}
 }
 
-// memory is how many bytes the objects of this process take.
+// memory returns the bytes used by heap objects of this process.
 func memory() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
@@ -105,10 +104,10 @@ func memory() uint64 {
 
 func (e Ejected) path(name string) string { return e.At + name }
 
-// line finds the line in what text/template complains of.
+// line matches the line number in errors of text/template.
 var line = regexp.MustCompile(`^template: .*?:(\d+)(?::\d+)?: (?:executing "[^"]*" )?(.*)$`)
 
-// explain is the error of a template that the project has as its own.
+// explain returns the error of a template of the project.
 func (e Ejected) explain(name string, err error) error {
 	what, where := "this template of the project makes invalid Go: "+err.Error(), e.path(name)
 	if over, ok := errors.AsType[excess](err); ok {
@@ -122,12 +121,12 @@ func (e Ejected) explain(name string, err error) error {
 	}
 }
 
-// excess is the error of a template that passes a limit.
+// excess is the error of a template that exceeds a limit.
 type excess string
 
 func (e excess) Error() string { return string(e) }
 
-// bounded refuses more than a template may make.
+// bounded limits the output of a template.
 type bounded struct {
 	left int
 	to   io.Writer

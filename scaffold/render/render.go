@@ -1,12 +1,11 @@
 // Package render turns a feature's tree of files into the files of a project.
 //
-// The tree mirrors the output. A path may hold {words} that are filled in. A file is
-// written in one of two ways: one that ends in .tmpl is a text/template, every other
-// is copied, under another name where there are Renames. Beside a.go.tmpl there may be
-// a.go, which is what the template makes to be compiled and tested in the toolkit: it
-// is not copied. Go files are formatted, and their imports are moved from where the
-// toolkit compiles them to the project's own module. The result depends on nothing but
-// the input: no clock, no map order.
+// The tree mirrors the output. Paths may contain {words}, which are replaced. A file that
+// ends in .tmpl is a text/template; all others are copied, renamed if there are Renames.
+// Next to a.go.tmpl there may be an a.go, the template's output for compiling and testing
+// it in this repository: it is not copied. Go files are formatted, and their imports are
+// moved from this repository to the project's module. The result depends on the input
+// only: neither on the clock nor on map order.
 package render
 
 import (
@@ -22,29 +21,29 @@ import (
 	"text/template"
 )
 
-// File is one rendered file: a slash path below the project's root, and what
-// it holds.
+// File is one rendered file: a slash path relative to the project's root, and its
+// contents.
 type File struct {
 	Path string
 	Data []byte
 }
 
-// Input is what a tree is rendered with.
+// Input is the input of a tree.
 type Input struct {
 	Module string            // the project's module path; imports are moved below it
-	Words  map[string]string // what {word} stands for, in paths and in Go string literals
-	Data   any               // what .tmpl files read
-	// Renames are words of copied files, and of their paths, each before what it
-	// becomes; nil for none. So an example that is compiled under one name is copied
-	// under another.
+	Words  map[string]string // values of {word}, in paths and in Go string literals
+	Data   any               // data of .tmpl files
+	// Renames lists words of copied files and their paths, each followed by its
+	// replacement; nil for none. An example that is compiled under one name is copied
+	// under another this way.
 	Renames []string
-	// Keep says which files are wanted, by their path in the tree; nil keeps all.
+	// Keep reports whether a file is wanted, by its path in the tree; nil keeps all.
 	Keep func(path string) bool
 }
 
-// Tree renders every file of tree, in path order. It fails on a template that
-// does not execute, on Go that does not parse and on a {word} in a path that
-// Words does not know: all mistakes in the tree, never in the project.
+// Tree renders every file of tree, in path order. It fails on a template that does not
+// execute, on invalid Go and on an unknown {word} in a path: all mistakes in the tree,
+// never in the project.
 func Tree(tree fs.FS, in Input) ([]File, error) {
 	var files []File
 	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -52,7 +51,7 @@ func Tree(tree fs.FS, in Input) ([]File, error) {
 			return err
 		}
 		if _, err := fs.Stat(tree, name+".tmpl"); err == nil {
-			return nil // it stands in for what the template makes
+			return nil // a sample of the template's output
 		}
 		src, err := fs.ReadFile(tree, name)
 		if err != nil {
@@ -104,8 +103,8 @@ func one(name string, src []byte, in Input) (File, error) {
 	return File{Path: path, Data: src}, nil
 }
 
-// moveGo rewrites the import paths and fills the words of a Go file, token by
-// token so that nothing else can change, and formats it.
+// moveGo rewrites the import paths and replaces the words of a Go file token by token, so
+// that nothing else can change, and formats it.
 func moveGo(src []byte, in Input) ([]byte, error) {
 	set := token.NewFileSet()
 	if _, err := parser.ParseFile(set, "", src, parser.SkipObjectResolution); err != nil {
@@ -139,9 +138,9 @@ func moveGo(src []byte, in Input) ([]byte, error) {
 	return format.Source(out.Bytes())
 }
 
-// home is where this toolkit compiles the files that it copies: one folder a
-// feature, so that a file's import path there is
-// home + feature + "/files/" + its path in the project.
+// home is where this repository compiles the files that it copies, in one folder per
+// feature: the import path of a file's package is home + feature + "/files/" + its path in
+// the project.
 const home = "github.com/nexios-go/nexios/templates/"
 
 // moveImport maps a quoted import path of a feature's file to the project's.

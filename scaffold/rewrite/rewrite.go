@@ -1,6 +1,6 @@
-// Package rewrite takes code that was written for an older runtime to this one: what
-// has another name gets it, and calls get the arguments that came. It is for the
-// code of owners; what nexios generates is written anew by upgrade.
+// Package rewrite adapts code written for an older runtime to this one: it renames
+// identifiers and adds arguments to calls. It is for code that developers have edited;
+// upgrade regenerates what nexios generates.
 package rewrite
 
 import (
@@ -14,20 +14,20 @@ import (
 	"slices"
 )
 
-// Rule is a change of the runtime's API that no code compiles without.
+// Rule is a breaking change of the runtime's API.
 type Rule struct {
-	Package string // below the runtime: "auth"
-	Type    string // whose method or field it is; "" for what the package itself declares
-	Name    string // as it was
-	To      string // as it is; "" where the name stays
-	// Argument is what calls get as their last; "" for none. Params is how many
-	// parameters the function had before.
+	Package string // relative to the runtime: "auth"
+	Type    string // type of the method or field; "" for a declaration of the package
+	Name    string // old name
+	To      string // new name; "" if unchanged
+	// Argument is appended to the arguments of calls; "" for none. Params is the number of
+	// parameters that the function had before.
 	Argument string
 	Params   int
-	Why      string // what it means, for who reads the plan
+	Why      string // explanation for readers of the plan
 }
 
-// String is what the rule is about: "auth.Service.Confirm".
+// String returns the identifier that the rule is about: "auth.Service.Confirm".
 func (r Rule) String() string {
 	if r.Type == "" {
 		return r.Package + "." + r.Name
@@ -35,8 +35,8 @@ func (r Rule) String() string {
 	return r.Package + "." + r.Type + "." + r.Name
 }
 
-// Rules are the changes of the API since the first release, the oldest first. One is
-// added with the change that make api names.
+// Rules returns the breaking changes of the API since the first release, oldest first.
+// Whoever makes a change that make api reports adds a rule for it.
 func Rules() []Rule {
 	return []Rule{
 		{Package: "auth", Type: "Service", Name: "Confirm", Params: 4, Argument: `""`, Why: `the code of a second factor is the last argument; "" for none`},
@@ -44,7 +44,7 @@ func Rules() []Rule {
 	}
 }
 
-// Mentions reports whether a text may use what a rule is about.
+// Mentions reports whether a text may use the subject of a rule.
 func Mentions(text []byte, rules []Rule) bool {
 	return slices.ContainsFunc(rules, func(r Rule) bool { return bytes.Contains(text, []byte(r.Name)) })
 }
@@ -53,14 +53,14 @@ func Mentions(text []byte, rules []Rule) bool {
 type Use struct {
 	Rule    Rule
 	Line    int
-	At, End int    // of what gives way, in bytes
-	Text    string // what comes
-	whole   [2]int // the expression that it is part of
+	At, End int    // offsets of the replaced text
+	Text    string // the replacement
+	whole   [2]int // offsets of the enclosing expression
 }
 
-// Uses finds in a file what rules change. runtime is the import path of the runtime;
-// info has the uses of the file's package, as it was checked with the older one, and
-// the definitions, where rules are about the project's own code.
+// Uses returns the places in a file that rules change. runtime is the import path of the
+// runtime; info has the uses of the file's package, type-checked with the older runtime,
+// and the definitions where rules are about the project's own code.
 func Uses(files *token.FileSet, file *ast.File, info *types.Info, runtime string, rules []Rule) []Use {
 	var uses []Use
 	at := func(pos token.Pos) int { return files.PositionFor(pos, false).Offset }
@@ -115,7 +115,7 @@ func Uses(files *token.FileSet, file *ast.File, info *types.Info, runtime string
 	return uses
 }
 
-// called is the name of what a call calls; nil where it has none.
+// called returns the name of the called function; nil if it has none.
 func called(call *ast.CallExpr) *ast.Ident {
 	for e := ast.Unparen(call.Fun); ; {
 		switch f := e.(type) {
@@ -133,7 +133,7 @@ func called(call *ast.CallExpr) *ast.Ident {
 	}
 }
 
-// owns reports whether an object of the rule's name is the one that it is about.
+// owns reports whether an object with the rule's name is the rule's subject.
 func (r Rule) owns(object types.Object) bool {
 	switch object := object.(type) {
 	case *types.Func:
@@ -169,10 +169,10 @@ func (r Rule) owns(object types.Object) bool {
 	return r.Type == ""
 }
 
-// Apply returns a file with the changes made.
+// Apply returns a file with the changes applied.
 func Apply(text []byte, uses []Use) []byte { return like(splice(text, uses, 0), text) }
 
-// splice makes changes in a text that begins at a place of the file.
+// splice applies changes to a text that starts at an offset of the file.
 func splice(text []byte, uses []Use, from int) []byte {
 	for _, use := range slices.SortedFunc(slices.Values(uses), func(a, b Use) int { return cmp.Compare(b.At, a.At) }) {
 		text = slices.Concat(text[:use.At-from], []byte(use.Text), text[use.End-from:])
@@ -180,8 +180,8 @@ func splice(text []byte, uses []Use, from int) []byte {
 	return text
 }
 
-// Alike returns another text of the file, such as the one that was generated, with
-// the same expressions changed.
+// Alike applies the changes of the same expressions to another version of the file, such
+// as the generated one.
 func Alike(other, text []byte, uses []Use) []byte {
 	changed := other
 	outer := slices.SortedFunc(slices.Values(uses), func(a, b Use) int {
@@ -189,7 +189,7 @@ func Alike(other, text []byte, uses []Use) []byte {
 	})
 	for len(outer) > 0 {
 		from, to, n := outer[0].whole[0], outer[0].whole[1], 1
-		for n < len(outer) && outer[n].whole[1] <= to { // within it
+		for n < len(outer) && outer[n].whole[1] <= to { // nested in it
 			n++
 		}
 		was, is := text[from:to], splice(text[from:to], outer[:n], from)
@@ -200,7 +200,7 @@ func Alike(other, text []byte, uses []Use) []byte {
 	return like(changed, other)
 }
 
-// like formats what is made of a text that was formatted.
+// like formats the result if the original text was formatted.
 func like(changed, text []byte) []byte {
 	if was, err := format.Source(text); err != nil || !bytes.Equal(was, text) {
 		return changed

@@ -30,7 +30,7 @@ func None() {}
 func Make[T any](value T) *Route[T] { return &Route[T]{} }
 `
 
-// TestUses rewrites what is the runtime's, by what it is and not by its name.
+// TestUses: identifiers of the runtime are rewritten, others of the same name are not.
 func TestUses(t *testing.T) {
 	rules := []rewrite.Rule{
 		{Package: "web", Name: "Location", To: "Place"},
@@ -106,7 +106,7 @@ func TestUses(t *testing.T) {
 	}
 }
 
-// only imports one package.
+// only imports a single package.
 type only struct{ *types.Package }
 
 func (o only) Import(string) (*types.Package, error) { return o.Package, nil }

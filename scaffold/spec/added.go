@@ -9,21 +9,21 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Addition is fields that a resource got after it was made, by a migration of
-// their own.
+// Addition is a migration that added fields to an existing resource.
 type Addition struct {
-	Migration string   `json:"migration"` // when: "20261121101500"
+	Migration string   `json:"migration"` // its timestamp: "20261121101500"
 	Fields    []string `json:"fields"`    // their names
-	// Fill has the values of rows that were there, by field, as a word writes them.
+	// Fill has the values of existing rows by field, in the notation of a field
+	// definition.
 	Fill map[string]string `json:"fill,omitempty"`
 }
 
-// AddFields returns the project with more fields in the resource of that name,
-// given in any case and number, and the resource. Fields that are there already
-// in the same words change nothing; in other words they are a *problem.Error, and so
-// are those that the rows of the table could not have: a required one without a
-// default. fill is the value that such rows get of a field that has no default; ""
-// for none. migration is when it is made.
+// AddFields adds fields to the resource of that name, given in any case and number, and
+// returns the project and the resource. Fields that exist with the same definition are
+// skipped. A field that exists with another definition is a *problem.Error, and so is one
+// that existing rows cannot have, such as a required field without a default. fill is the
+// value of existing rows for fields without a default; "" for none. migration is the
+// timestamp of the new migration.
 func (p Project) AddFields(name string, words []string, fill, migration string) (Project, Resource, error) {
 	r, ok := p.Resource(name)
 	if !ok {
@@ -47,9 +47,9 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	changed := r
 	changed.Fields = slices.Clone(r.Fields)
 	added := Addition{Migration: migration}
-	again := func(err error, at int) error {
-		return instead(err, func(better string) string {
-			return command + " " + strings.Join(mended(words, at, better, func(word string) error {
+	retry := func(err error, at int) error {
+		return withTry(err, func(better string) string {
+			return command + " " + strings.Join(corrected(words, at, better, func(word string) error {
 				_, _, err := r.addable(word, fill)
 				return err
 			}), " ")
@@ -58,7 +58,7 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	for i, word := range words {
 		f, filled, err := r.addable(word, fill)
 		if err != nil && f.Name == "" {
-			return p, r, again(err, i)
+			return p, r, retry(err, i)
 		}
 		if at := slices.IndexFunc(there, func(o Field) bool { return o.Name == f.Name }); at >= 0 {
 			if there[at].String() == f.String() {
@@ -70,7 +70,7 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 			}
 		}
 		if err != nil {
-			return p, r, again(err, i)
+			return p, r, retry(err, i)
 		}
 		if filled {
 			if added.Fill == nil {
@@ -94,24 +94,24 @@ func (p Project) AddFields(name string, words []string, fill, migration string) 
 	}
 	now, err := p.Replace(changed)
 	if err != nil {
-		return p, r, instead(asTyped(err, words), func(string) string { return "nexios add field --help" })
+		return p, r, withTry(asTyped(err, words), func(string) string { return "nexios add field --help" })
 	}
 	return now, changed, nil
 }
 
-// mayBecome refuses what no change of fields may make of a resource.
+// mayBecome rejects changes of fields that make the resource invalid.
 func (r Resource) mayBecome(changed Resource) error {
-	if err := changed.agrees(r.mixed()); err != nil {
+	if err := changed.checkFolding(r.foldedIndexes()); err != nil {
 		return err
 	}
-	if err := changed.keepsSecrets(r.Told()); err != nil {
-		return instead(err, func(string) string { return "nexios help policies" })
+	if err := changed.checkSecrets(r.Revealing()); err != nil {
+		return withTry(err, func(string) string { return "nexios help policies" })
 	}
-	return changed.creates()
+	return changed.checkCreates()
 }
 
-// Latest is when the latest migration was made that the project has by name; ""
-// when there is none.
+// Latest returns the timestamp of the project's latest migration in the record, or "" if
+// there is none.
 func (p Project) Latest() string {
 	latest := ""
 	for _, stamp := range p.Stamps() {
@@ -120,7 +120,7 @@ func (p Project) Latest() string {
 	return latest
 }
 
-// Stamps are the times of all migrations that the project has by name.
+// Stamps returns the timestamps of all migrations in the record.
 func (p Project) Stamps() []string {
 	var stamps []string
 	for _, r := range p.Resources {
@@ -141,8 +141,9 @@ func (p Project) Stamps() []string {
 	return stamps
 }
 
-// addable reads a word as a field that the rows of a table which is there can have, and
-// reports whether they get fill. A field that they cannot have comes with the error.
+// addable parses the definition of a field to add to an existing table, and reports
+// whether existing rows get fill. It returns the field along with the error if existing
+// rows cannot have it.
 func (r Resource) addable(word, fill string) (f Field, filled bool, err error) {
 	if f, err = ParseField(word); err != nil {
 		return Field{}, false, err
@@ -153,7 +154,7 @@ func (r Resource) addable(word, fill string) (f Field, filled bool, err error) {
 	return f, filled, err
 }
 
-// fill reports whether rows that are there get a value of a new field that way.
+// fill reports whether existing rows get value for the new field f.
 func (r Resource) fill(f Field, value string) (bool, error) {
 	if value == "" || f.Is("default") || f.Is("optional") || f.Column() == "" {
 		return false, nil
@@ -178,7 +179,7 @@ func (r Resource) fill(f Field, value string) (bool, error) {
 	return true, nil
 }
 
-// late refuses a field that the rows of a table which is there could not have.
+// late rejects a field that the existing rows of the table cannot have.
 func (r Resource) late(f Field) error {
 	if f.Column() == "" || f.Is("array") {
 		return nil
@@ -207,8 +208,8 @@ func (r Resource) late(f Field) error {
 	return nil
 }
 
-// instead replaces what an error says to type.
-func instead(err error, command func(try string) string) error {
+// withTry replaces the Try of an error.
+func withTry(err error, command func(try string) string) error {
 	e, ok := errors.AsType[*problem.Error](err)
 	if !ok {
 		return err

@@ -10,18 +10,18 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Change is what became of fields and indexes after their resource was made, by a
-// migration of its own.
+// Change is a migration that changed fields and indexes of an existing resource.
 type Change struct {
-	Migration string     `json:"migration"` // when: "20261121101500"
+	Migration string     `json:"migration"` // its timestamp: "20261121101500"
 	Fields    []Replaced `json:"fields,omitempty"`
 	Indexes   []Replaced `json:"indexes,omitempty"`
-	// Fill has the values of rows that have none, by field, as a word writes them.
+	// Fill has the values of rows where the field is null, by field, in the notation of a
+	// field definition.
 	Fill map[string]string `json:"fill,omitempty"`
 }
 
-// Replaced is one word in the place of another. What came has no From, what went
-// no To.
+// Replaced is one definition in place of another. An addition has no From, a removal no
+// To.
 type Replaced struct {
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
@@ -30,19 +30,19 @@ type Replaced struct {
 // Step is a resource before and after one of its migrations.
 type Step struct {
 	Change
-	Renamed       bool // the resource has another name, and nothing else
+	Renamed       bool // the migration only renamed the resource
 	Before, After Resource
 }
 
-// History returns the resource as its first migration made it, and what became of
-// it since, oldest first. A record that does not lead from the one to the other
-// is a *problem.Error.
+// History returns the resource as its first migration created it, and its changes since,
+// oldest first. It returns a *problem.Error if the recorded changes do not lead to the
+// present fields.
 func (r Resource) History() (first Resource, steps []Step, err error) {
 	changes := slices.Clone(r.Changed)
 	for _, a := range r.Added {
 		c := Change{Migration: a.Migration, Fill: a.Fill}
 		for _, name := range a.Fields {
-			c.Fields = append(c.Fields, Replaced{To: name}) // the word is what it then was
+			c.Fields = append(c.Fields, Replaced{To: name}) // History resolves the definition at that time
 		}
 		changes = append(changes, c)
 	}
@@ -68,9 +68,9 @@ func (r Resource) History() (first Resource, steps []Step, err error) {
 				now.Fields = append(now.Fields, f.From)
 				continue
 			}
-			at := named(now.Fields, fieldName(f.To))
+			at := fieldIndex(now.Fields, fieldName(f.To))
 			if at < 0 {
-				return r, nil, unwritten("changed.fields", f.To)
+				return r, nil, unexpected("changed.fields", f.To)
 			}
 			if step.Fields[i].To = now.Fields[at]; f.From == "" {
 				now.Fields = slices.Delete(now.Fields, at, at+1)
@@ -84,7 +84,7 @@ func (r Resource) History() (first Resource, steps []Step, err error) {
 			case x.To == "":
 				now.Indexes = append(now.Indexes, x.From)
 			case at < 0:
-				return r, nil, unwritten("changed.indexes", x.To)
+				return r, nil, unexpected("changed.indexes", x.To)
 			case x.From == "":
 				now.Indexes = slices.Delete(now.Indexes, at, at+1)
 			default:
@@ -103,13 +103,13 @@ func fieldName(word string) string {
 	return name
 }
 
-// named is where the words have a field of that name; -1 for nowhere.
-func named(words []string, name string) int {
+// fieldIndex returns the index of the field of that name in definitions, or -1.
+func fieldIndex(words []string, name string) int {
 	return slices.IndexFunc(words, func(word string) bool { return fieldName(word) == name })
 }
 
-// resourceOf is Resource for a command that works on one: what to type instead is
-// the whole command.
+// resourceOf is [Project.Resource] for a command that works on one resource: its error
+// suggests the complete command.
 func (p Project) resourceOf(command, name, rest string) (Resource, error) {
 	r, ok := p.Resource(name)
 	if ok {
@@ -124,11 +124,11 @@ func (p Project) resourceOf(command, name, rest string) (Resource, error) {
 	return r, p.missing(command, name, rest)
 }
 
-// fieldOf is where r has the field of that name, given in any case.
+// fieldOf returns the index of the field of that name, given in any case.
 func (r Resource) fieldOf(command, name string) (int, error) {
 	snake := Snake(name)
 	for _, n := range []string{snake, strings.TrimSuffix(snake, "_id")} {
-		if at := named(r.Fields, n); at >= 0 {
+		if at := fieldIndex(r.Fields, n); at >= 0 {
 			return at, nil
 		}
 	}
@@ -146,11 +146,11 @@ func (r Resource) fieldOf(command, name string) (int, error) {
 	return -1, e
 }
 
-// ChangeField returns the project with other modifiers or another type of a field,
-// and the resource. The first of words is the field, alone or as a whole field
-// word; each of the others is one change: a modifier, no- and a modifier, required,
-// or a type. fill is the value of rows that have none; "" for no value. migration
-// is when the table is changed.
+// ChangeField changes modifiers or the type of a field, and returns the project and the
+// resource. The first of words is the field, as a name or a complete definition; each of
+// the others is one change: a modifier, no- and a modifier, required, or a type. fill is
+// the value of rows where the field is null; "" for none. migration is the timestamp of
+// the migration.
 func (p Project) ChangeField(name string, words []string, fill, migration string) (Project, Resource, error) {
 	const command = "nexios change field"
 	r, err := p.resourceOf(command, name, strings.Join(words, " "))
@@ -176,7 +176,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 		is, err = is.changed(words[1:])
 	}
 	if err != nil {
-		return p, r, instead(err, func(better string) string { return command + " " + r.Name + " " + better })
+		return p, r, withTry(err, func(better string) string { return command + " " + r.Name + " " + better })
 	}
 	is.Name = was.Name
 	if len(words) == 1 && !strings.Contains(words[0], ":") {
@@ -190,16 +190,16 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 	}
 	if is.String() == was.String() && fill != "" {
 		if strings.ContainsFunc(fill, func(r rune) bool { return r != '-' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-			fill = "VALUE" // shells differ in how they quote
+			fill = "VALUE" // shells differ in quoting
 		}
-		again := command + " " + r.Name + " " + strings.Join(words, " ") + " --backfill " + fill
+		retry := command + " " + r.Name + " " + strings.Join(words, " ") + " --backfill " + fill
 		e := &problem.Error{
 			What: was.Name + " is that already, and --backfill is part of the change that makes it so", Where: r.Name + " " + was.String(),
 			Try: "nexios add migration fill-" + strings.ReplaceAll(r.Name+"-"+was.Name, "_", "-"),
 		}
 		if len(r.Changed) > 0 {
 			if last := r.Changed[len(r.Changed)-1]; len(last.Fields) == 1 && last.Fields[0].To == was.String() {
-				e.Try = "nexios undo && " + again + "   # if nothing was changed since"
+				e.Try = "nexios undo && " + retry + "   # if nothing was changed since"
 			}
 		}
 		return p, r, e
@@ -221,7 +221,7 @@ func (p Project) ChangeField(name string, words []string, fill, migration string
 	return p.changeTable(command, r, c)
 }
 
-// RenameField returns the project with another name of a field, and the resource.
+// RenameField renames a field, and returns the project and the resource.
 func (p Project) RenameField(name, old, now, migration string) (Project, Resource, error) {
 	const command = "nexios rename field"
 	r, err := p.resourceOf(command, name, old+" "+now)
@@ -230,7 +230,7 @@ func (p Project) RenameField(name, old, now, migration string) (Project, Resourc
 	}
 	at, err := r.fieldOf(command, old)
 	if err != nil {
-		return p, r, instead(err, func(better string) string { return better + " " + now })
+		return p, r, withTry(err, func(better string) string { return better + " " + now })
 	}
 	was, err := ParseField(r.Fields[at])
 	if err != nil {
@@ -263,7 +263,7 @@ func (p Project) RenameField(name, old, now, migration string) (Project, Resourc
 	return p.changeTable(command, r, c)
 }
 
-// RemoveFields returns the project without fields of a resource, and the resource.
+// RemoveFields removes fields of a resource, and returns the project and the resource.
 func (p Project) RemoveFields(name string, fields []string, migration string) (Project, Resource, error) {
 	const command = "nexios remove field"
 	r, err := p.resourceOf(command, name, strings.Join(fields, " "))
@@ -299,8 +299,7 @@ func (p Project) RemoveFields(name string, fields []string, migration string) (P
 	return p.changeTable(command, r, c)
 }
 
-// changeTable returns the project with the change made to r, which is one of its
-// resources.
+// changeTable applies the change to r, a resource of the project, and records it.
 func (p Project) changeTable(command string, r Resource, c Change) (Project, Resource, error) {
 	changed := r
 	replace := func(words []string, list []Replaced) []string {
@@ -337,13 +336,13 @@ func (p Project) changeTable(command string, r Resource, c Change) (Project, Res
 	}
 	now, err := p.Replace(changed)
 	if err != nil {
-		return p, r, instead(err, func(string) string { return command + " --help" })
+		return p, r, withTry(err, func(string) string { return command + " --help" })
 	}
 	return now, changed, nil
 }
 
-// WithoutLastChange is the resource without the note of the change that was made
-// last, for one that changes nothing in the database.
+// WithoutLastChange removes the latest recorded change of the resource, for a change that
+// does not alter the database.
 func (p Project) WithoutLastChange(r Resource) (Project, Resource, error) {
 	r.Changed = r.Changed[: len(r.Changed)-1 : len(r.Changed)-1]
 	if len(r.Changed) == 0 {
@@ -353,7 +352,7 @@ func (p Project) WithoutLastChange(r Resource) (Project, Resource, error) {
 	return now, r, err
 }
 
-// changed is the field with changes made to it, each as it is typed.
+// changed returns the field with changes applied, each as the user typed it.
 func (f Field) changed(words []string) (Field, error) {
 	was := f.String()
 	f.Mods = maps.Clone(f.Mods)
@@ -392,7 +391,7 @@ func (f Field) changed(words []string) (Field, error) {
 			}
 		}
 	}
-	var lost, without []string // by another type, and no change says so
+	var lost, without []string // modifiers dropped by the new type that no change removes explicitly
 	for _, m := range Modifiers() {
 		if f.Is(m[0]) && !f.Row().Allows(m[0]) && !slices.ContainsFunc(words, func(word string) bool { return word == m[0] || strings.HasPrefix(word, m[0]+"=") }) {
 			lost, without = append(lost, m[0]), append(without, "no-"+m[0])
@@ -407,7 +406,7 @@ func (f Field) changed(words []string) (Field, error) {
 	return ParseField(f.String())
 }
 
-// converts refuses another type to which what is stored cannot be converted.
+// converts rejects a new type to which stored values cannot be converted.
 func (r Resource) converts(was, is Field) error {
 	family := func(f Field) string {
 		switch {

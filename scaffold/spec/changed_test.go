@@ -10,7 +10,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// changeable is a project whose posts can be changed.
+// changeable returns a project with posts to change.
 func changeable(t *testing.T) spec.Project {
 	t.Helper()
 	p := spec.Project{Nexios: "0.1.0", Name: "blog", Module: "blog", Database: "sqlite"}
@@ -66,17 +66,17 @@ func TestChangeField(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := spec.Parse(text); err != nil {
-			t.Errorf("%s: what was written is refused: %v", test.change, err)
+			t.Errorf("%s: nexios.json is rejected: %v", test.change, err)
 		}
 		before, steps, err := r.History()
 		if err != nil || len(steps) != 1 || !slices.Equal(before.Fields, mustResource(p, "post").Fields) {
-			t.Errorf("%s: the history begins with %v: %v", test.change, before.Fields, err)
+			t.Errorf("%s: first fields %v: %v", test.change, before.Fields, err)
 		}
 	}
 }
 
-// Another type loses nothing silently: what it cannot keep is refused, with the command
-// that says it goes, and that works.
+// A change of type must not drop modifiers silently: the error suggests a command that
+// removes them explicitly, and that command works.
 func TestChangeTypeLosesNothing(t *testing.T) {
 	for word, changes := range map[string]string{
 		"x:string:unique:search:sort:filter": "text",
@@ -108,9 +108,9 @@ func TestChangeTypeLosesNothing(t *testing.T) {
 	}
 }
 
-// A value for rows that have none comes with the change that makes a field required:
-// where it was forgotten, the next try says how it is made again.
-func TestChangeFieldFillForgotten(t *testing.T) {
+// Making a field required needs a value for the rows where it is null. If it was
+// forgotten, the second attempt suggests how to repeat the change.
+func TestChangeFieldSuggestsBackfill(t *testing.T) {
 	p := changeable(t)
 	p, _, err := p.AddFields("post", []string{"sku:string:optional"}, "", "20261122000000")
 	if err == nil {
@@ -127,7 +127,7 @@ func TestChangeFieldFillForgotten(t *testing.T) {
 	refused(t, "a field that was required from the first", err)
 }
 
-// refused is an error that says what to type instead.
+// refused checks that err suggests a command.
 func refused(t *testing.T, what string, err error) {
 	t.Helper()
 	if e, ok := errors.AsType[*problem.Error](err); !ok || e.Try == "" {
@@ -140,8 +140,7 @@ func mustResource(p spec.Project, name string) spec.Resource {
 	return r
 }
 
-// The history of a resource leads back to what it was at first, whatever became of
-// its fields.
+// The history of a resource starts from its first definition, whatever was changed since.
 func TestHistory(t *testing.T) {
 	p := changeable(t)
 	first := mustResource(p, "post")
@@ -185,17 +184,17 @@ func TestHistory(t *testing.T) {
 		slices.Sort(was.Fields)
 		want := slices.Sorted(slices.Values(first.Fields))
 		if !slices.Equal(was.Fields, want) || !slices.Equal(was.Indexes, first.Indexes) {
-			t.Errorf("%d: it began with %v, indexes %v", i, was.Fields, was.Indexes)
+			t.Errorf("%d: first fields %v, indexes %v", i, was.Fields, was.Indexes)
 		}
 		text, err := p.JSON()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if again, err := spec.Parse(text); err != nil || again.Latest() != steps[i].Migration {
-			t.Errorf("%d: what was written is read as %v: %v", i, again.Latest(), err)
+			t.Errorf("%d: the latest migration read back is %v: %v", i, again.Latest(), err)
 		}
 	}
 	if r := mustResource(p, "post"); !slices.Equal(r.Fields, []string{"headline:string", "status:enum=draft/live", "views:int:default=0"}) || r.Indexes != nil {
-		t.Errorf("in the end it has %v, indexes %v", r.Fields, r.Indexes)
+		t.Errorf("final fields %v, indexes %v", r.Fields, r.Indexes)
 	}
 }

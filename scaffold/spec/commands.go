@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Made is a command that adds to a project: a resource or a model, or a field, an
-// index or a version of one.
+// Made is a command that adds a resource or a model, or a field, an index or a version of
+// one.
 type Made struct {
 	Kind    string // resource, model, field, index or version
 	Name    string // of the resource
 	Command string
 }
 
-// Commands are those that make the resources of the project as they are now, in the
-// order in which they can be run: first all resources as their oldest version has them,
-// with relations to a table that comes later after that one, then the next versions with
-// what they changed, and indexes.
+// Commands returns the commands that create the resources of the project as they are now,
+// in an order in which they can be run: first all resources with the fields of their
+// oldest version, adding relations to later tables after those tables, then the newer
+// versions with their changes, and the indexes.
 func (p Project) Commands() []Made {
 	var all []Made
 	add := func(r Resource, kind string, words ...string) {
@@ -26,8 +26,8 @@ func (p Project) Commands() []Made {
 		all = append(all, Made{kind, r.Name, "nexios " + strings.Join(words, " ")})
 	}
 	there := map[string]bool{Users().Name: true}
-	later := map[string][]string{} // fields by resource, whose targets are to come
-	flags := map[string]bool{}     // indexes that are flags of their resource
+	later := map[string][]string{} // fields by resource whose target tables come later
+	flags := map[string]bool{}     // indexes that are created by flags of their resource
 	toCome := func(word string) bool {
 		f, err := readField(word)
 		target, ok := p.Target(f)
@@ -61,7 +61,7 @@ func (p Project) Commands() []Made {
 		}
 	}
 	for _, r := range p.Resources {
-		if names := r.Versions(); len(names) > 0 && names[0] != "v1" { // v1 is gone
+		if names := r.Versions(); len(names) > 0 && names[0] != "v1" { // v1 was removed
 			add(r, "version", "api", "version", names[0], r.Name)
 			add(r, "version", "remove", "version", "v1", r.Name)
 		}
@@ -90,10 +90,10 @@ func (p Project) Commands() []Made {
 	return all
 }
 
-// first is a resource as it is added: with the fields of its oldest version.
+// first returns a resource as it was added: with the fields of its oldest version.
 func (p Project) first(r Resource) Resource {
 	if r.Guard == "" && !r.Owner && !r.Organisation && !r.ModelOnly && p.HasFeature("auth") {
-		r.Guard = "none" // as it was before there was auth
+		r.Guard = "none" // as before auth was added
 	}
 	first, _ := r.OfVersion(0)
 	first.Fields, first.Indexes = slices.Clone(first.Fields), slices.Clone(r.Indexes)
@@ -103,19 +103,19 @@ func (p Project) first(r Resource) Resource {
 // hasAll reports whether the resource has all fields of an index.
 func (r Resource) hasAll(index string) bool {
 	return !slices.ContainsFunc(ParseIndex(index).Fields, func(name string) bool {
-		return named(r.Fields, name) < 0 && !slices.Contains([]string{"user_id", "created_at", "updated_at"}, name)
+		return fieldIndex(r.Fields, name) < 0 && !slices.Contains([]string{"user_id", "created_at", "updated_at"}, name)
 	})
 }
 
-// between are the words of the commands that lead from fields to others.
+// between returns the commands that turn the fields was into the fields is.
 func (r Resource) between(was, is []string) (steps [][]string) {
 	for _, word := range is {
 		name := fieldName(word)
-		at := named(was, name)
+		at := fieldIndex(was, name)
 		switch {
 		case at < 0:
 			step := []string{"add", "field", r.Name, word}
-			if fill := r.filling(name); fill != "" {
+			if fill := r.backfill(name); fill != "" {
 				step = append(step, "--backfill", fill)
 			}
 			steps = append(steps, step)
@@ -124,15 +124,15 @@ func (r Resource) between(was, is []string) (steps [][]string) {
 		}
 	}
 	for _, word := range was {
-		if name := fieldName(word); named(is, name) < 0 {
+		if name := fieldName(word); fieldIndex(is, name) < 0 {
 			steps = append(steps, []string{"remove", "field", r.Name, name})
 		}
 	}
 	return steps
 }
 
-// filling is the value that rows got of a field which was added; "" for none.
-func (r Resource) filling(field string) string {
+// backfill returns the value that existing rows got for an added field; "" for none.
+func (r Resource) backfill(field string) string {
 	for _, a := range r.Added {
 		if fill := a.Fill[field]; fill != "" {
 			return fill
@@ -141,7 +141,7 @@ func (r Resource) filling(field string) string {
 	return ""
 }
 
-// shellWord is a word as it is typed into a shell.
+// shellWord quotes a word for a shell where needed.
 func shellWord(word string) string {
 	if word != "" && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.,:=/@%+") == "" {
 		return word

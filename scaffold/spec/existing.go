@@ -5,32 +5,32 @@ import (
 	"slices"
 )
 
-// Existing is what is known of a table that was there before its resource, and
-// that no migration of the resource makes.
+// Existing describes a table that existed before its resource and that no migration of the
+// resource creates.
 type Existing struct {
-	// Key are the columns of the primary key. One that is no field is given by
-	// the database; a table without a key, such as a view, has none.
+	// Key has the columns of the primary key. The database generates a key column that is
+	// not a field. A table without a key, such as a view, has none.
 	Key     []string `json:"key,omitempty"`
-	KeyType string   `json:"key_type,omitempty"` // how a column is declared that refers to the key; "" where Go's type says it
-	Created string   `json:"created,omitempty"`  // the column that says when a row was made; "" for none
-	Updated string   `json:"updated,omitempty"`  // the column that says when it was last changed; "" for none
-	Vector  string   `json:"vector,omitempty"`   // the tsvector that is searched; "" for none
-	// Rowless is of a table of which tests can make no row: a view, or one whose
-	// rows must obey what only the database understands.
+	KeyType string   `json:"key_type,omitempty"` // column type of foreign keys to this table; "" where the Go type implies it
+	Created string   `json:"created,omitempty"`  // column with the time of creation; "" for none
+	Updated string   `json:"updated,omitempty"`  // column with the time of the last update; "" for none
+	Vector  string   `json:"vector,omitempty"`   // tsvector column used for searching; "" for none
+	// Rowless marks a table that tests cannot insert rows into: a view, or a table with
+	// constraints that only the database can evaluate.
 	Rowless bool              `json:"rowless,omitempty"`
-	Docs    map[string]string `json:"docs,omitempty"`  // the database's comments by column; "" for the table's own
-	Joins   map[string]Join   `json:"joins,omitempty"` // the tables of many fields, by the field's name
+	Docs    map[string]string `json:"docs,omitempty"`  // comments of the database by column; "" for the table's own
+	Joins   map[string]Join   `json:"joins,omitempty"` // join tables of many fields, by field name
 }
 
-// Join is a table that was there before and holds nothing but pairs of rows.
+// Join is an existing table that holds only pairs of rows.
 type Join struct {
 	Table string `json:"table"`
-	Mine  string `json:"mine"`  // the column that refers to the resource's rows
-	Other string `json:"other"` // the one that refers to the rows of the field
+	Mine  string `json:"mine"`  // column that refers to the rows of the resource
+	Other string `json:"other"` // column that refers to the rows of the field
 }
 
-// Join is the table between r and the rows of its many field; false where it is
-// named after both.
+// Join returns the join table of a many field. It returns false where the table has the
+// default name, made of both.
 func (r Resource) Join(f Field) (Join, bool) {
 	if j, ok := r.Joins[f.Name]; ok {
 		return j, true
@@ -42,20 +42,20 @@ func (r Resource) Join(f Field) (Join, bool) {
 	return j, ok
 }
 
-// ID is the column of the key that a new row gets by itself; "" where the
-// request gives it, and where there is none.
+// ID returns the key column that the database generates; "" where the request provides the
+// key, or where there is no key.
 func (r Resource) ID() string {
 	if r.Existing == nil {
 		return "id"
 	}
-	if len(r.Existing.Key) == 1 && !r.has(r.Existing.Key[0]) {
+	if len(r.Existing.Key) == 1 && !r.hasColumn(r.Existing.Key[0]) {
 		return r.Existing.Key[0]
 	}
 	return ""
 }
 
-// Keys are the fields that make the key of a row together, in its order; none
-// where it has an ID.
+// Keys returns the fields that form the primary key, in order; none where the resource has
+// an ID.
 func (r Resource) Keys() []Field {
 	if r.Existing == nil || r.ID() != "" {
 		return nil
@@ -73,8 +73,8 @@ func (r Resource) Keys() []Field {
 	return keys
 }
 
-// KeyType is how a column is declared that refers to the resource's key; "" where
-// Go's type says it.
+// KeyType returns the column type of foreign keys to this resource; "" where the Go type
+// implies it.
 func (r Resource) KeyType() string {
 	if r.Existing == nil {
 		return ""
@@ -82,7 +82,7 @@ func (r Resource) KeyType() string {
 	return r.Existing.KeyType
 }
 
-// Created and Updated are the columns of a row's times; "" for none.
+// Created returns the column with a row's time of creation; "" for none.
 func (r Resource) Created() string {
 	if r.Existing != nil {
 		return r.Existing.Created
@@ -90,7 +90,7 @@ func (r Resource) Created() string {
 	return "created_at"
 }
 
-// Updated: see Created.
+// Updated returns the column with a row's time of last update; "" for none.
 func (r Resource) Updated() string {
 	if r.Existing != nil {
 		return r.Existing.Updated
@@ -98,33 +98,33 @@ func (r Resource) Updated() string {
 	return "updated_at"
 }
 
-// has reports whether a field is the column.
-func (r Resource) has(column string) bool {
+// hasColumn reports whether one of the fields is stored in the column.
+func (r Resource) hasColumn(column string) bool {
 	fields, err := r.Parsed()
 	return err == nil && slices.ContainsFunc(fields, func(f Field) bool { return f.Column() == column })
 }
 
-// own are the columns that are no fields.
-func (r Resource) own() []string {
+// ownColumns returns the columns that are not fields.
+func (r Resource) ownColumns() []string {
 	if r.Existing == nil {
 		return []string{"id", "created_at", "updated_at", "deleted_at"}
 	}
 	return slices.DeleteFunc([]string{r.ID(), r.Existing.Created, r.Existing.Updated}, func(s string) bool { return s == "" })
 }
 
-// exactly reports whether a name can be a column's or a table's as it is.
-func exactly(name string) bool { return exactTable.MatchString(name) && len(name) <= 63 }
+// validIdentifier reports whether name can be the name of a column or a table unchanged.
+func validIdentifier(name string) bool { return exactTable.MatchString(name) && len(name) <= 63 }
 
-// keyType is what the type of a column is written with.
+// keyType matches column types.
 var keyType = regexp.MustCompile(`^[A-Za-z0-9_(), ]*$`)
 
-// check refuses what adopting would not have recorded.
+// check rejects values that adopt would not have recorded.
 func (e *Existing) check() error {
 	if e == nil {
 		return nil
 	}
 	if !keyType.MatchString(e.KeyType) {
-		return unwritten("existing", e.KeyType)
+		return unexpected("existing", e.KeyType)
 	}
 	names := append([]string{e.Created, e.Updated, e.Vector}, e.Key...)
 	for column := range e.Docs {
@@ -132,19 +132,19 @@ func (e *Existing) check() error {
 	}
 	for field, j := range e.Joins {
 		if Snake(field) != field {
-			return unwritten("existing", field)
+			return unexpected("existing", field)
 		}
 		names = append(names, j.Table, j.Mine, j.Other)
 	}
 	for _, name := range names {
-		if name != "" && !exactly(name) {
-			return unwritten("existing", name)
+		if name != "" && !validIdentifier(name) {
+			return unexpected("existing", name)
 		}
 	}
 	return nil
 }
 
-// Made are the tables that the project's own migrations make.
+// Made returns the tables that the project's own migrations create.
 func (p Project) Made() []string {
 	var tables []string
 	for _, f := range p.Features {
@@ -159,7 +159,7 @@ func (p Project) Made() []string {
 		if err != nil {
 			continue
 		}
-		for _, f := range fields { // many fields that it got since
+		for _, f := range fields { // many fields added since
 			if _, there := r.Existing.Joins[f.Name]; f.Type == "many" && !there {
 				tables = append(tables, r.JoinTable(f))
 			}
@@ -168,9 +168,9 @@ func (p Project) Made() []string {
 	return tables
 }
 
-// Adopt returns the project with resources whose tables are there already. They
-// may refer to each other. One that does not fit is a *problem.Error, with its place in
-// the list.
+// Adopt returns the project with resources whose tables exist already. They may refer to
+// each other. It returns a *problem.Error for a resource that does not fit, and its index
+// in the list.
 func (p Project) Adopt(list []Resource) (_ Project, at int, err error) {
 	uses := p.uses()
 	all := p
@@ -185,7 +185,7 @@ func (p Project) Adopt(list []Resource) (_ Project, at int, err error) {
 		all.Resources = append(all.Resources, list[i])
 	}
 	for i, r := range list {
-		if err := all.whole(r); err != nil {
+		if err := all.checkNeeds(r); err != nil {
 			return p, i, err
 		}
 	}

@@ -13,16 +13,16 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Field is one field word, parsed: name:type[=argument][:modifier...].
+// Field is a parsed field definition: name:type[=argument][:modifier...].
 type Field struct {
 	Name string            // snake_case: "due_date"
 	Type string            // the name of a row of the table of types
-	Arg  string            // what follows the type's =: "draft/live", "10.2", "users"
-	Mods map[string]string // modifiers by name, with the value of those that have one
+	Arg  string            // what follows the = of the type: "draft/live", "10.2", "users"
+	Mods map[string]string // modifiers by name, with their values if they have one
 }
 
-// Modifiers are the modifiers of a field in the order in which they are
-// written, each with the form of its value; "" for none.
+// Modifiers returns the modifiers of a field in the order in which they are written, each
+// with the form of its value; "" for none.
 func Modifiers() [][2]string {
 	return [][2]string{
 		{"optional", ""}, {"unique", ""}, {"nocase", ""}, {"index", ""}, {"search", ""}, {"sort", ""}, {"filter", ""},
@@ -39,16 +39,15 @@ func modifierNames() []string {
 	return names
 }
 
-// adopted are the modifiers of fields whose columns were there before: the exact
-// name of one, and that the database gives it a value where none is sent. No
-// word that a person types needs them.
+// adopted returns the modifiers of fields with existing columns: the exact name of the
+// column, and that the database generates its value. Users do not need to type them.
 func adopted() [][2]string { return [][2]string{{"column", "NAME"}, {"auto", ""}} }
 
 // Is reports whether the field has the modifier.
 func (f Field) Is(modifier string) bool { _, ok := f.Mods[modifier]; return ok }
 
-// Folded reports whether the field is compared whatever the case: its table keeps a
-// folded form of it.
+// Folded reports whether the field is compared case-insensitively, for which its table
+// stores a folded copy.
 func (f Field) Folded() bool { return f.Is("nocase") || f.Mods["unique"] == "nocase" }
 
 // Row returns the field's row of the table of types.
@@ -57,8 +56,7 @@ func (f Field) Row() Type { t, _ := TypeOf(f.Type); return t }
 // Relation reports whether the field stands for rows of another table.
 func (f Field) Relation() bool { return f.Type == "ref" || f.Type == "many" || f.Type == "has" }
 
-// Column is the field's column in the table; "" for many and has, which have
-// none.
+// Column returns the field's column in the table; "" for many and has, which have none.
 func (f Field) Column() string {
 	if exact := f.Mods["column"]; exact != "" {
 		return exact
@@ -72,7 +70,7 @@ func (f Field) Column() string {
 	return f.Name
 }
 
-// Input is the field's key in a request body; "" when it has none.
+// Input returns the field's key in a request body; "" if it has none.
 func (f Field) Input() string {
 	switch {
 	case f.Is("readonly"), f.Type == "has":
@@ -83,8 +81,8 @@ func (f Field) Input() string {
 	return f.Column()
 }
 
-// Length is how many characters a text may have, 0 for a type that is no text:
-// max is the greatest value there.
+// Length returns the maximum number of characters of a text. It returns 0 for other types,
+// where max is the greatest value.
 func (f Field) Length() int {
 	if f.Row().length == 0 {
 		return 0
@@ -97,7 +95,7 @@ func (f Field) Length() int {
 	return f.Row().length
 }
 
-// number is the value of a modifier that counts something, -1 without it.
+// number returns the value of a modifier that counts something, or -1 if it is absent.
 func (f Field) number(modifier string) int {
 	if n, err := strconv.Atoi(f.Mods[modifier]); err == nil {
 		return n
@@ -105,7 +103,7 @@ func (f Field) number(modifier string) int {
 	return -1
 }
 
-// String returns the field word in its one normal form.
+// String returns the field definition in its canonical form.
 func (f Field) String() string {
 	var b strings.Builder
 	b.WriteString(f.Name + ":" + f.Type)
@@ -123,9 +121,9 @@ func (f Field) String() string {
 	return b.String()
 }
 
-// ParseField reads name:type[=argument][:modifier...], the name in any case.
-// What it accepts makes sense by itself; whether it fits its resource and its
-// project is for Project.Add to say.
+// ParseField parses name:type[=argument][:modifier...], with the name in any case. It
+// checks the field by itself; [Project.Add] checks whether it fits its resource and its
+// project.
 func ParseField(word string) (Field, error) {
 	f, err := parseField(word)
 	if refused, ok := errors.AsType[*problem.Error](err); ok {
@@ -134,8 +132,8 @@ func ParseField(word string) (Field, error) {
 	return f, err
 }
 
-// accepted is a word to type instead, mended until it is accepted: what a
-// refusal says to type mends one thing, and another may be wrong.
+// accepted corrects a suggested definition until it is valid: each error fixes one
+// mistake, and there may be others.
 func accepted(try string) string {
 	for range len(Modifiers()) {
 		_, err := parseField(try)
@@ -167,8 +165,8 @@ func parseField(word string) (Field, error) {
 	return f, nil
 }
 
-// nearest is a word whose modifiers do not go together with as many of them as
-// do. What is to be hidden stays so, whatever goes instead.
+// nearest returns word with as many of its contradicting modifiers as go together. It
+// keeps those that hide the field in preference to others.
 func nearest(word string) string {
 	parts := strings.Split(word, ":")
 	try, modifiers := parts[0]+":"+parts[1], parts[2:]
@@ -189,8 +187,8 @@ func nearest(word string) string {
 	return try
 }
 
-// readField is ParseField without asking whether the modifiers go together,
-// for words that were asked before.
+// readField is ParseField without checking whether the modifiers go together, for
+// definitions that were checked before.
 func readField(word string) (Field, error) {
 	if !utf8.ValidString(word) || strings.ContainsFunc(word, unicode.IsControl) {
 		return Field{}, &problem.Error{
@@ -250,7 +248,7 @@ func readField(word string) (Field, error) {
 	return f, nil
 }
 
-// modifiers reads the parts after the type.
+// modifiers parses the parts after the type.
 func (f *Field) modifiers(word string, parts []string, row Type) error {
 	all := append(Modifiers(), adopted()...)
 	for i := 0; i < len(parts); i++ {
@@ -286,8 +284,8 @@ func (f *Field) modifiers(word string, parts []string, row Type) error {
 		}
 		switch {
 		case name == "pattern":
-			// A pattern may hold colons: it goes on until the modifiers that
-			// end the word.
+			// A pattern may contain colons: it ends before the modifiers at the end of the
+			// definition.
 			end := len(parts)
 			for end > i+1 && isModifier(parts[end-1]) {
 				end--
@@ -315,8 +313,7 @@ func isModifier(part string) bool {
 	return slices.ContainsFunc(append(Modifiers(), adopted()...), func(m [2]string) bool { return m[0] == name })
 }
 
-// check refuses modifiers that contradict the type, their values or each
-// other.
+// check rejects modifiers that contradict the type, their values or each other.
 func (f Field) check(row Type) error {
 	if f.Is("array") {
 		for _, mod := range []string{"unique", "nocase", "index", "search", "sort", "filter", "default", "secret"} {
@@ -343,7 +340,7 @@ func (f Field) check(row Type) error {
 			return fmt.Errorf("a readonly field needs optional or default=: no request can give it a value")
 		}
 	}
-	if f.Is("column") && !exactly(f.Mods["column"]) {
+	if f.Is("column") && !validIdentifier(f.Mods["column"]) {
 		return fmt.Errorf("column=%s: ASCII letters, digits and _", clip(f.Mods["column"]))
 	}
 	if f.Is("auto") && f.Is("default") {
@@ -405,15 +402,15 @@ func (f Field) check(row Type) error {
 	return nil
 }
 
-// maxIndexed is how many characters an indexed text may have: MySQL indexes
-// 3,072 bytes, four a character.
+// maxIndexed is the maximum length of an indexed text: MySQL indexes 3,072 bytes, four per
+// character.
 const maxIndexed = 700
 
-// folded is how many characters the folded form of a text may have that is
-// compared whatever the case: as many as the runtime's db has room for.
+// folded is the maximum length of the folded copy of a case-insensitive text, as declared
+// by the runtime's db.
 const folded = 765
 
-// Rows is how many rows a generated test works with.
+// Rows is the number of rows that generated tests work with.
 const Rows = 3
 
 func badName(what, name, try string) *problem.Error {
@@ -424,7 +421,7 @@ func badName(what, name, try string) *problem.Error {
 	}
 }
 
-// clip keeps what is shown of a user's word readable.
+// clip shortens user input to be quoted in a message.
 func clip(s string) string {
 	if len(s) > 60 {
 		return strings.ToValidUTF8(s[:57], "") + "..."
@@ -432,7 +429,7 @@ func clip(s string) string {
 	return s
 }
 
-// closest returns the candidate most like word, or other when none is.
+// closest returns the candidate most similar to word, or other if none is similar.
 func closest(word string, candidates []string, other string) string {
 	best, least := other, len(word)/2+1
 	for _, c := range candidates {
@@ -443,8 +440,8 @@ func closest(word string, candidates []string, other string) string {
 	return best
 }
 
-// near is the one of candidates that word is a slip of typing of; "" for none. What a
-// command may take away is not guessed further.
+// near returns the candidate of which word is a likely typo, or "". It is stricter than
+// closest, for commands that remove something.
 func near(word string, candidates []string) string {
 	word = strings.ToLower(word)
 	best, least := "", min(2, max(1, len(word)/3))+1
@@ -456,14 +453,14 @@ func near(word string, candidates []string) string {
 	return best
 }
 
-// distance is how many slips of typing make a of b: letters that differ, are
-// missing or too many, and neighbours that changed places.
+// distance returns the number of typos between a and b: different, missing or extra
+// letters, and swapped neighbours.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
-	var above []int // the row before the last
+	var above []int // the row before the previous one
 	for i := range len(a) {
 		next := make([]int, len(b)+1)
 		next[0] = i + 1

@@ -36,7 +36,7 @@ func TestParseField(t *testing.T) {
 	} {
 		f, err := spec.ParseField(word)
 		if want == "" {
-			wantThreeParts(t, word, err)
+			wantHelpfulError(t, word, err)
 			continue
 		}
 		if err != nil || f.String() != want {
@@ -44,12 +44,12 @@ func TestParseField(t *testing.T) {
 			continue
 		}
 		if again, err := spec.ParseField(f.String()); err != nil || again.String() != want {
-			t.Errorf("%s is not settled: %s, %v", want, again, err)
+			t.Errorf("%s is not canonical: %s, %v", want, again, err)
 		}
 	}
 }
 
-func TestParseFieldRefuses(t *testing.T) {
+func TestParseFieldErrors(t *testing.T) {
 	for _, word := range []string{
 		"", "title", "title:", ":string", "a b:string", "имя:string", "2x:int", strings.Repeat("a", 300) + ":int",
 		"title:strin", "title:string:optinal", "title:string:", "a:enum", "a:enum=", "a:enum=x/x", "a:enum=x//y", "a:enum=a,b", "a:enum=/",
@@ -65,11 +65,11 @@ func TestParseFieldRefuses(t *testing.T) {
 		"a:many=tags:optional", "a:int:optional:optional", "a:bytes:default=x", "a:file:default=x",
 	} {
 		_, err := spec.ParseField(word)
-		wantThreeParts(t, word, err)
+		wantHelpfulError(t, word, err)
 	}
 }
 
-// Every sample passes, every bad value names a rule of the field.
+// Every sample is valid, and every bad value names a rule of the field.
 func TestSamples(t *testing.T) {
 	for _, word := range []string{
 		"a:string", "a:string:max=1", "a:string:min=200", "a:string:len=7", "a:string:pattern=^[A-Z]{3}-[0-9]+$", "a:string:pattern=phone:unique",
@@ -95,16 +95,16 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// TestTriesOfModifiers: what is proposed for a modifier without its value is a field
-// that has it.
-func TestTriesOfModifiers(t *testing.T) {
+// TestSuggestedModifiers: the suggestion for a modifier without its value is a valid field
+// with that modifier.
+func TestSuggestedModifiers(t *testing.T) {
 	for _, row := range spec.Types() {
 		word := "a:" + row.Name
 		if row.Arg == "must" {
 			word += "=" + strings.ToLower(row.Form)
 		}
 		for _, m := range spec.Modifiers() {
-			if !row.Allows(m[0]) || m[1] == "" || m[0] == "unique" { // which stands alone as well
+			if !row.Allows(m[0]) || m[1] == "" || m[0] == "unique" { // also valid without a value
 				continue
 			}
 			_, err := spec.ParseField(word + ":" + m[0])
@@ -114,7 +114,7 @@ func TestTriesOfModifiers(t *testing.T) {
 				continue
 			}
 			if f, err := spec.ParseField(refused.Try); err != nil || !f.Is(m[0]) {
-				t.Errorf("%s:%s proposes %s: %v", word, m[0], refused.Try, err)
+				t.Errorf("%s:%s: invalid suggestion %s: %v", word, m[0], refused.Try, err)
 			}
 		}
 	}

@@ -11,9 +11,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// FuzzParseField holds that a word that is accepted has one normal form, which
-// means the same, and that one that is refused says what to type instead, which
-// is accepted.
+// FuzzParseField checks that an accepted definition has one canonical form with the same
+// meaning, and that an error suggests an acceptable definition.
 func FuzzParseField(f *testing.F) {
 	for _, row := range spec.Types() {
 		f.Add("Due-date:" + row.Name)
@@ -39,10 +38,10 @@ func FuzzParseField(f *testing.F) {
 			t.Fatalf("%q: %v", word, err)
 		}
 		if strings.ContainsFunc(refused.What+refused.Where+refused.Try, unicode.IsControl) {
-			t.Errorf("%q: it says %q", word, err)
+			t.Errorf("%q: unexpected error %q", word, err)
 		}
 		if _, err := spec.ParseField(refused.Try); err != nil {
-			t.Errorf("%q: it says to try %q: %v", word, refused.Try, err)
+			t.Errorf("%q: invalid suggestion %q: %v", word, refused.Try, err)
 		}
 	})
 }

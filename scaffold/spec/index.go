@@ -8,20 +8,20 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Index is an index of several fields, in their order: "author,created_at" or
+// Index is an index over several fields, in order: "author,created_at" or
 // "author,slug:unique".
 type Index struct {
 	Fields []string
 	Unique bool
 }
 
-// ParseIndex reads an index in its one normal form.
+// ParseIndex parses an index in its canonical form.
 func ParseIndex(word string) Index {
 	fields, _, unique := strings.Cut(word, ":unique")
 	return Index{Fields: strings.Split(fields, ","), Unique: unique}
 }
 
-// String returns the index in its one normal form.
+// String returns the index in its canonical form.
 func (x Index) String() string {
 	return strings.Join(x.Fields, ",") + map[bool]string{true: ":unique"}[x.Unique]
 }
@@ -36,11 +36,11 @@ func (x Index) renamed(old, now string) Index {
 	return x
 }
 
-// Columns are the columns of the index in the table of r.
+// Columns returns the columns of the index in the table of r.
 func (x Index) Columns(r Resource) []string {
 	columns := slices.Clone(x.Fields)
 	for i, name := range x.Fields {
-		if at := named(r.Fields, name); at >= 0 {
+		if at := fieldIndex(r.Fields, name); at >= 0 {
 			if f, err := readField(r.Fields[at]); err == nil {
 				columns[i] = f.Column()
 			}
@@ -49,8 +49,8 @@ func (x Index) Columns(r Resource) []string {
 	return columns
 }
 
-// AddIndex returns the project with an index of several fields of a resource, and
-// the resource. migration is when it is made.
+// AddIndex adds an index over several fields of a resource, and returns the project and
+// the resource. migration is the timestamp of the migration.
 func (p Project) AddIndex(name, fields string, unique bool, migration string) (Project, Resource, error) {
 	const command = "nexios add index"
 	r, err := p.resourceOf(command, name, fields)
@@ -76,8 +76,8 @@ func (p Project) AddIndex(name, fields string, unique bool, migration string) (P
 	return p.changeTable(command, r, Change{Migration: migration, Indexes: []Replaced{{To: word}}})
 }
 
-// RemoveIndex returns the project without an index of several fields of a resource,
-// and the resource. migration is when it goes.
+// RemoveIndex removes an index over several fields of a resource, and returns the project
+// and the resource. migration is the timestamp of the migration.
 func (p Project) RemoveIndex(name, fields, migration string) (Project, Resource, error) {
 	const command = "nexios remove index"
 	r, err := p.resourceOf(command, name, fields)
@@ -100,18 +100,18 @@ func (p Project) RemoveIndex(name, fields, migration string) (Project, Resource,
 	return p, r, e
 }
 
-// indexable is the name of a field or column, given in any case, as an index has it.
+// indexable returns the name that an index uses for a field or column given in any case.
 func (r Resource) indexable(name string) string {
 	snake := Snake(name)
-	if at := named(r.Fields, snake); at < 0 {
-		if at := named(r.Fields, strings.TrimSuffix(snake, "_id")); at >= 0 {
+	if at := fieldIndex(r.Fields, snake); at < 0 {
+		if at := fieldIndex(r.Fields, strings.TrimSuffix(snake, "_id")); at >= 0 {
 			return fieldName(r.Fields[at])
 		}
 	}
 	return snake
 }
 
-// checkIndex refuses an index that the table cannot have.
+// checkIndex rejects an index that the table cannot have.
 func (r Resource) checkIndex(word, command string) error {
 	x := ParseIndex(word)
 	fields, err := r.Parsed()
@@ -132,7 +132,7 @@ func (r Resource) checkIndex(word, command string) error {
 		return &problem.Error{What: what, Label: "fields", Where: strings.Join(can, " "), Try: command + " " + strings.Join(can[:min(2, len(can))], ",")}
 	}
 	if len(x.Fields) < 2 {
-		if len(x.Fields) == 1 && named(r.Fields, x.Fields[0]) >= 0 {
+		if len(x.Fields) == 1 && fieldIndex(r.Fields, x.Fields[0]) >= 0 {
 			return &problem.Error{What: "an index on one field is a modifier", Where: r.Name + " " + x.Fields[0], Try: "nexios change field " + r.Name + " " + x.Fields[0] + " " + map[bool]string{true: "unique", false: "index"}[x.Unique]}
 		}
 		return bad("an index needs two fields or more")
@@ -148,7 +148,7 @@ func (r Resource) checkIndex(word, command string) error {
 		if slices.Contains(x.Fields[:i], name) {
 			return bad(name + " is in the index twice")
 		}
-		if at := named(r.Fields, name); at >= 0 {
+		if at := fieldIndex(r.Fields, name); at >= 0 {
 			width += fields[at].Length()
 		}
 	}
@@ -158,9 +158,9 @@ func (r Resource) checkIndex(word, command string) error {
 	return nil
 }
 
-// mixed are the unique indexes of several fields of which one is equal whatever
-// its case.
-func (r Resource) mixed() (words []string) {
+// foldedIndexes returns the unique indexes over several fields that include a
+// case-insensitive field.
+func (r Resource) foldedIndexes() (words []string) {
 	fields, err := r.Parsed()
 	if err != nil {
 		return nil
@@ -174,16 +174,16 @@ func (r Resource) mixed() (words []string) {
 	return words
 }
 
-// agrees refuses an index that would take for different what filters take for
-// equal: it compares characters. before are those that are there already.
-func (r Resource) agrees(before []string) error {
-	words := r.mixed()
+// checkFolding rejects a new index that would treat values as different that filters treat
+// as equal, since indexes compare characters. before lists the existing ones.
+func (r Resource) checkFolding(before []string) error {
+	words := r.foldedIndexes()
 	if len(words) <= len(before) {
 		return nil
 	}
 	x := ParseIndex(words[len(words)-1])
 	at := slices.IndexFunc(x.Fields, func(name string) bool {
-		i := named(r.Fields, name)
+		i := fieldIndex(r.Fields, name)
 		if i < 0 {
 			return false
 		}
@@ -193,7 +193,7 @@ func (r Resource) agrees(before []string) error {
 	name := x.Fields[at]
 	return &problem.Error{
 		What:  fmt.Sprintf("%s cannot be unique: %s ignores case, and an index on several fields would not", strings.Join(x.Fields, " and "), name),
-		Where: r.Name + " " + r.Fields[named(r.Fields, name)],
+		Where: r.Name + " " + r.Fields[fieldIndex(r.Fields, name)],
 		Try:   name + " without nocase, or unique=nocase by itself (with --organisation among the rows of one, with --owner of a user)",
 	}
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Merge returns the project that two branches make together: base is the record
-// that both began with. What they changed in different ways is a *problem.Error, and so
-// is a resource that one of them renamed: see Follow.
+// Merge merges the records of two branches; base is their common ancestor. It returns a
+// *problem.Error for conflicting changes, and for a resource that one branch renamed: see
+// [Project.Follow].
 //
-// again has the times of migrations that are to be written anew, since a field
-// was changed by an earlier one of the other branch as well.
-func Merge(base, ours, theirs Project) (merged Project, again []string, err error) {
+// rewritten has the timestamps of migrations that have to be generated again, since an
+// earlier migration of the other branch changed the same field.
+func Merge(base, ours, theirs Project) (merged Project, rewritten []string, err error) {
 	for _, branch := range []Project{ours, theirs} {
-		for _, r := range Renamings(base, branch) { // which the others have to follow first
+		for _, r := range Renamings(base, branch) { // which Follow has to apply first
 			return ours, nil, &problem.Error{What: "one branch renamed " + r.Name + " to " + r.Now.Name, Where: r.Now.Command(), Try: "nexios merge"}
 		}
 	}
@@ -29,10 +29,10 @@ func Merge(base, ours, theirs Project) (merged Project, again []string, err erro
 	merged.Resources, err = union(base.Resources, ours.Resources, theirs.Resources, func(r Resource) string { return r.Name },
 		func(name string, b *Resource, o, t Resource) (Resource, error) {
 			if b == nil {
-				return o, differently("resource "+name, o.Command(), t.Command())
+				return o, conflict("resource "+name, o.Command(), t.Command())
 			}
 			r, more, err := mergeResource(*b, o, t)
-			again = append(again, more...)
+			rewritten = append(rewritten, more...)
 			return r, err
 		})
 	if err != nil {
@@ -47,7 +47,7 @@ func Merge(base, ours, theirs Project) (merged Project, again []string, err erro
 			}
 			options, err := union(pairs(had), pairs(o.Options), pairs(t.Options), func(p [2]string) string { return p[0] },
 				func(option string, _ *[2]string, o, t [2]string) ([2]string, error) {
-					return o, differently("option "+option+" of "+name, o[1], t[1])
+					return o, conflict("option "+option+" of "+name, o[1], t[1])
 				})
 			o.Options = nil
 			for _, p := range options {
@@ -63,7 +63,7 @@ func Merge(base, ours, theirs Project) (merged Project, again []string, err erro
 	}
 	merged.Dropped, err = union(base.Dropped, ours.Dropped, theirs.Dropped,
 		func(d Dropped) string { return d.What + " " + d.Migration },
-		func(_ string, _ *Dropped, o, t Dropped) (Dropped, error) { // came again on both
+		func(_ string, _ *Dropped, o, t Dropped) (Dropped, error) { // restored on both
 			o.Restored = min(o.Restored, t.Restored)
 			return o, nil
 		})
@@ -72,7 +72,7 @@ func Merge(base, ours, theirs Project) (merged Project, again []string, err erro
 	}
 	merged.Clients, err = union(base.Clients, ours.Clients, theirs.Clients, func(c Client) string { return c.Language },
 		func(language string, _ *Client, o, t Client) (Client, error) {
-			return o, differently("client "+language, o.File, t.File)
+			return o, conflict("client "+language, o.File, t.File)
 		})
 	if err != nil {
 		return ours, nil, err
@@ -80,11 +80,11 @@ func Merge(base, ours, theirs Project) (merged Project, again []string, err erro
 	if err := merged.check(); err != nil {
 		return ours, nil, err
 	}
-	return merged, again, nil
+	return merged, rewritten, nil
 }
 
-// differently is the error of what cannot be merged.
-func differently(what, ours, theirs string) error {
+// conflict returns the error for conflicting changes.
+func conflict(what, ours, theirs string) error {
 	return &problem.Error{
 		What:  "both branches changed " + what + ", in different ways",
 		Label: "ours", Where: ours + "\n  theirs: " + theirs,
@@ -100,9 +100,9 @@ func pairs(m map[string]string) [][2]string {
 	return list
 }
 
-// union merges lists of things that are told apart by a key, in the order of ours
-// with what is new of theirs at the end. both is asked about what both have and at
-// least one of them changed; base is nil for what both added.
+// union merges lists of values identified by a key, in the order of ours with the
+// additions of theirs at the end. It calls both for values in both lists of which at least
+// one was changed; base is nil for values that both added.
 func union[T any](base, ours, theirs []T, key func(T) string, both func(key string, base *T, ours, theirs T) (T, error)) ([]T, error) {
 	find := func(list []T, k string) *T {
 		at := slices.IndexFunc(list, func(x T) bool { return key(x) == k })
@@ -117,14 +117,14 @@ func union[T any](base, ours, theirs []T, key func(T) string, both func(key stri
 		k := key(o)
 		b, t := find(base, k), find(theirs, k)
 		switch {
-		case same(&o, t) || same(b, t): // alike, or ours alone
+		case same(&o, t) || same(b, t): // equal, or changed by ours only
 			merged = append(merged, o)
 		case same(b, &o):
 			if t != nil {
 				merged = append(merged, *t)
 			}
 		case t == nil:
-			return nil, differently(k, "changed", "removed")
+			return nil, conflict(k, "changed", "removed")
 		default:
 			m, err := both(k, b, o, *t)
 			if err != nil {
@@ -139,15 +139,15 @@ func union[T any](base, ours, theirs []T, key func(T) string, both func(key stri
 			if b == nil {
 				merged = append(merged, t)
 			} else if !same(b, &t) {
-				return nil, differently(k, "removed", "changed")
+				return nil, conflict(k, "removed", "changed")
 			}
 		}
 	}
 	return merged, nil
 }
 
-// scalars takes into ours, a pointer to a struct, what theirs changed of its
-// members but those that are named.
+// scalars copies into ours, a pointer to a struct, the fields that theirs changed, except
+// the named ones.
 func scalars(what string, ours, base, theirs any, except ...string) error {
 	o, b, t := reflect.ValueOf(ours).Elem(), reflect.ValueOf(base), reflect.ValueOf(theirs)
 	for i := range o.NumField() {
@@ -160,19 +160,19 @@ func scalars(what string, ours, base, theirs any, except ...string) error {
 		case is(b, o):
 			o.Field(i).Set(t.Field(i))
 		default:
-			return differently(strings.ToLower(name)+" of "+what, fmt.Sprint(o.Field(i)), fmt.Sprint(t.Field(i)))
+			return conflict(strings.ToLower(name)+" of "+what, fmt.Sprint(o.Field(i)), fmt.Sprint(t.Field(i)))
 		}
 	}
 	return nil
 }
 
-// side is what one branch made of a resource.
+// side is a resource on one branch.
 type side struct {
 	Resource
-	steps []Step            // those that are new
-	names map[string]string // of the fields of base: as they are now, "" for gone
-	// called has, by the name that a field has on this side at the time of a step,
-	// the name that it has in the merged resource at that time.
+	steps []Step            // the new steps
+	names map[string]string // current names of the fields of base; "" if removed
+	// called maps the name of a field on this side at the time of a step to its name in
+	// the merged resource at that time.
 	called map[string]string
 }
 
@@ -209,15 +209,15 @@ func sideOf(base, r Resource) (side, error) {
 		}
 	}
 	for was, is := range s.names {
-		if named(r.Fields, is) < 0 { // went without a migration
+		if fieldIndex(r.Fields, is) < 0 { // removed without a migration
 			s.names[was] = ""
 		}
 	}
 	return s, nil
 }
 
-// mergeResource merges one resource: its fields one by one, each with its
-// modifiers, and its history by time.
+// mergeResource merges one resource: its fields one by one, each with its modifiers, and
+// its history by time.
 func mergeResource(base, ours, theirs Resource) (Resource, []string, error) {
 	r := ours
 	if err := scalars(ours.Name, &r, base, theirs, "Fields", "Added", "Changed", "Indexes", "Public"); err != nil {
@@ -237,20 +237,20 @@ func mergeResource(base, ours, theirs Resource) (Resource, []string, error) {
 	if r.Public == base.Public && theirs.Public != base.Public {
 		r.Public = theirs.Public
 	}
-	again, err := r.replay(base, &o, &t)
-	return r, again, err
+	rewritten, err := r.replay(base, &o, &t)
+	return r, rewritten, err
 }
 
-// mergeFields merges the fields: by the names that base has for them, those that
-// came by their own.
+// mergeFields merges the fields, matching those of base by their names there and new ones
+// by their own names.
 func mergeFields(base Resource, o, t side) ([]string, error) {
 	word := func(s side, was string) string {
-		if at := named(s.Fields, s.names[was]); s.names[was] != "" && at >= 0 {
+		if at := fieldIndex(s.Fields, s.names[was]); s.names[was] != "" && at >= 0 {
 			return s.Fields[at]
 		}
 		return ""
 	}
-	merged := map[string]string{} // by the name that it has in base
+	merged := map[string]string{} // by name in base
 	for _, b := range base.Fields {
 		was := fieldName(b)
 		w, err := mergeWord(o.Name, b, word(o, was), word(t, was))
@@ -272,11 +272,11 @@ func mergeFields(base Resource, o, t side) ([]string, error) {
 				w = merged[old]
 				delete(merged, old)
 			}
-			at := named(fields, fieldName(w))
+			at := fieldIndex(fields, fieldName(w))
 			switch {
 			case w == "" || at >= 0 && (old != "" || fields[at] == w):
 			case at >= 0:
-				return nil, differently("the field "+fieldName(w)+" of "+o.Name, fields[at], w)
+				return nil, conflict("the field "+fieldName(w)+" of "+o.Name, fields[at], w)
 			default:
 				fields = append(fields, w)
 			}
@@ -285,7 +285,7 @@ func mergeFields(base Resource, o, t side) ([]string, error) {
 	return fields, nil
 }
 
-// mergeWord merges what two sides made of a field word; "" is a field that is gone.
+// mergeWord merges two versions of a field definition; "" is a removed field.
 func mergeWord(resource, base, ours, theirs string) (string, error) {
 	switch {
 	case ours == theirs || theirs == base:
@@ -300,7 +300,7 @@ func mergeWord(resource, base, ours, theirs string) (string, error) {
 			}
 			return word
 		}
-		return "", differently("the field "+fieldName(base)+" of "+resource, gone(ours), gone(theirs))
+		return "", conflict("the field "+fieldName(base)+" of "+resource, gone(ours), gone(theirs))
 	}
 	if ours == "" || theirs == "" {
 		return bad()
@@ -337,7 +337,7 @@ func mergeWord(resource, base, ours, theirs string) (string, error) {
 	o.Type, o.Arg, _ = strings.Cut(kind, "=")
 	mods, err := union(pairs(b.Mods), pairs(o.Mods), pairs(t.Mods), func(p [2]string) string { return p[0] },
 		func(mod string, _ *[2]string, o, t [2]string) ([2]string, error) {
-			return o, differently(mod, o[1], t[1])
+			return o, conflict(mod, o[1], t[1])
 		})
 	if err != nil {
 		return bad()
@@ -353,10 +353,10 @@ func mergeWord(resource, base, ours, theirs string) (string, error) {
 	return f.String(), nil
 }
 
-// replay gives r, whose fields are merged, the history of both sides in the order
-// of its times: each step leads on from what the other side's steps before it
-// made. It returns the times of those that are not the step that their side wrote.
-func (r *Resource) replay(base Resource, sides ...*side) (again []string, err error) {
+// replay merges the histories of both sides into r, whose fields are merged already,
+// ordered by time: each step builds on the other side's earlier steps. It returns the
+// timestamps of the steps that differ from what their side wrote.
+func (r *Resource) replay(base Resource, sides ...*side) (rewritten []string, err error) {
 	type turn struct {
 		Step
 		of *side
@@ -371,7 +371,7 @@ func (r *Resource) replay(base Resource, sides ...*side) (again []string, err er
 				if reflect.DeepEqual(turns[at].Change, step.Change) {
 					continue
 				}
-				return nil, differently(r.Name+" at the same second", step.Migration, step.Migration)
+				return nil, conflict(r.Name+" at the same second", step.Migration, step.Migration)
 			}
 			turns = append(turns, turn{step, s})
 		}
@@ -393,17 +393,17 @@ func (r *Resource) replay(base Resource, sides ...*side) (again []string, err er
 		for _, f := range u.Fields {
 			from, to := fieldName(f.From), fieldName(f.To)
 			if f.From == "" {
-				if at := named(now, to); at >= 0 {
-					return nil, differently("the fields of "+r.Name, now[at], f.To)
+				if at := fieldIndex(now, to); at >= 0 {
+					return nil, conflict("the fields of "+r.Name, now[at], f.To)
 				}
 				now = append(now, f.To)
 				u.of.called[to] = to
 				c.Fields = append(c.Fields, Replaced{To: f.To})
 				continue
 			}
-			at := named(now, u.of.called[from])
+			at := fieldIndex(now, u.of.called[from])
 			if at < 0 {
-				return nil, differently("the field "+from+" of "+r.Name, "removed", "changed")
+				return nil, conflict("the field "+from+" of "+r.Name, "removed", "changed")
 			}
 			was := now[at]
 			next, err := mergeWord(r.Name, f.From, was, f.To)
@@ -415,7 +415,7 @@ func (r *Resource) replay(base Resource, sides ...*side) (again []string, err er
 			}
 			differs = differs || was != f.From
 			c.Fields = append(c.Fields, Replaced{From: was, To: next})
-			for _, s := range sides { // a name is that of both from now on
+			for _, s := range sides { // both sides use this name from now on
 				for called, is := range s.called {
 					if is == fieldName(was) {
 						s.called[called] = fieldName(next)
@@ -444,11 +444,11 @@ func (r *Resource) replay(base Resource, sides ...*side) (again []string, err er
 			at := slices.Index(indexes, is.From)
 			switch {
 			case is.From == "" && slices.Contains(indexes, is.To):
-				continue // both made it
+				continue // created by both
 			case is.From == "":
 				indexes = append(indexes, is.To)
 			case at < 0:
-				continue // both dropped it
+				continue // dropped by both
 			case is.To == "":
 				indexes = slices.Delete(indexes, at, at+1)
 			default:
@@ -456,7 +456,7 @@ func (r *Resource) replay(base Resource, sides ...*side) (again []string, err er
 			}
 			c.Indexes = append(c.Indexes, is)
 		}
-		for _, f := range c.Fields { // in indexes that the other side made
+		for _, f := range c.Fields { // renamed fields in indexes that the other side created
 			for at, word := range indexes {
 				if renamed := ParseIndex(word).renamed(fieldName(f.From), fieldName(f.To)).String(); f.To != "" && renamed != word {
 					indexes[at], differs = renamed, true
@@ -465,7 +465,7 @@ func (r *Resource) replay(base Resource, sides ...*side) (again []string, err er
 			}
 		}
 		if differs {
-			again = append(again, u.Migration)
+			rewritten = append(rewritten, u.Migration)
 		}
 		if added(u.of, u.Migration) {
 			a := Addition{Migration: u.Migration, Fill: c.Fill}
@@ -480,10 +480,10 @@ func (r *Resource) replay(base Resource, sides ...*side) (again []string, err er
 	if r.Indexes = indexes; len(indexes) == 0 {
 		r.Indexes = nil
 	}
-	return again, nil
+	return rewritten, nil
 }
 
-// index is an index word of the side by the names that fields have in the merged
+// index translates an index definition of the side to the field names of the merged
 // resource.
 func (s *side) index(word string) string {
 	if word == "" {

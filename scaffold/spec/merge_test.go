@@ -8,8 +8,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// said is the project after a command, whose migration is made at a time.
-func said(t *testing.T, p spec.Project, command, at string) spec.Project {
+// run applies a command to the project, with a migration made at the given time.
+func run(t *testing.T, p spec.Project, command, at string) spec.Project {
 	t.Helper()
 	words := strings.Fields(command)
 	var err error
@@ -41,7 +41,7 @@ func said(t *testing.T, p spec.Project, command, at string) spec.Project {
 	return p
 }
 
-// commands are what two branches may have done, each to a project of its own.
+// commands returns changes that two branches may have made, each to its own project.
 func commands() []string {
 	return strings.Split(strings.TrimSpace(`
 add resource note body:text
@@ -68,13 +68,13 @@ add feature jobs
 `), "\n")
 }
 
-// TestMerge merges what every two commands made of one project: the record has
-// both, leads from the first migration to the last, and does not depend on which
-// branch is ours but for the order of what was added.
+// TestMerge merges every pair of commands run on the same project. The record must contain
+// both changes and lead from the first migration to the last, and must not depend on which
+// branch is ours, except in the order of additions.
 func TestMerge(t *testing.T) {
 	base := changeable(t)
-	base = said(t, base, "add resource page body:text", "20261121000002")
-	conflicts := map[string]bool{} // pairs that nobody but a person can decide
+	base = run(t, base, "add resource page body:text", "20261121000002")
+	conflicts := map[string]bool{} // pairs that users have to resolve
 	for _, pair := range []string{
 		"rename field post title headline + rename field post title name",
 		"rename field post title headline + remove field post title",
@@ -97,8 +97,8 @@ func TestMerge(t *testing.T) {
 			}
 			for _, pair := range [][2]string{{one, other}, {other, one}} {
 				name := pair[0] + " + " + pair[1]
-				ours := said(t, base, pair[0], "20261122000000")
-				theirs := said(t, base, pair[1], "20261122000001")
+				ours := run(t, base, pair[0], "20261122000000")
+				theirs := run(t, base, pair[1], "20261122000001")
 				merged, again, err := spec.Merge(base, ours, theirs)
 				if conflicts[one+" + "+other] {
 					refused(t, name, err)
@@ -119,7 +119,7 @@ func TestMerge(t *testing.T) {
 					for _, r := range side.Resources {
 						m, ok := merged.Resource(r.Name)
 						if gone := r.Name == "page" && strings.Contains(name, "remove resource"); ok == gone {
-							t.Errorf("%s: %s is there: %v", name, r.Name, ok)
+							t.Errorf("%s: %s exists: %v", name, r.Name, ok)
 						}
 						for _, word := range r.Fields {
 							b, _ := base.Resource(r.Name)
@@ -138,7 +138,7 @@ func TestMerge(t *testing.T) {
 				if post, _ := merged.Resource("post"); len(again) > 0 {
 					_, steps, err := post.History()
 					if err != nil || steps[len(steps)-1].Migration != again[0] {
-						t.Errorf("%s: %v anew of %v, %v", name, again, steps, err)
+						t.Errorf("%s: rewritten %v of %v, %v", name, again, steps, err)
 					}
 				}
 			}
@@ -146,13 +146,13 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-func TestMergeWords(t *testing.T) {
+func TestMergeDefinitions(t *testing.T) {
 	base := changeable(t)
-	ours := said(t, base, "change field post title max=100", "20261122000000")
-	ours = said(t, ours, "change field post status enum=draft/live/old", "20261122000001")
-	theirs := said(t, base, "rename field post title headline", "20261122000002")
-	theirs = said(t, theirs, "change field post headline unique", "20261122000003")
-	theirs = said(t, theirs, "change field post status enum=draft/review/live", "20261122000004")
+	ours := run(t, base, "change field post title max=100", "20261122000000")
+	ours = run(t, ours, "change field post status enum=draft/live/old", "20261122000001")
+	theirs := run(t, base, "rename field post title headline", "20261122000002")
+	theirs = run(t, theirs, "change field post headline unique", "20261122000003")
+	theirs = run(t, theirs, "change field post status enum=draft/review/live", "20261122000004")
 	merged, again, err := spec.Merge(base, ours, theirs)
 	if err != nil {
 		t.Fatal(err)
@@ -162,15 +162,15 @@ func TestMergeWords(t *testing.T) {
 		t.Errorf("merged fields: %v, want %v", post.Fields, want)
 	}
 	if want := []string{"20261122000002", "20261122000003", "20261122000004"}; !slices.Equal(again, want) {
-		t.Errorf("to be written anew: %v", again)
+		t.Errorf("rewritten: %v", again)
 	}
 	_, steps, err := post.History()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var told []string
+	var got []string
 	for _, s := range steps {
-		told = append(told, s.Fields[0].From+" > "+s.Fields[0].To)
+		got = append(got, s.Fields[0].From+" > "+s.Fields[0].To)
 	}
 	want := []string{
 		"title:string > title:string:max=100",
@@ -179,7 +179,7 @@ func TestMergeWords(t *testing.T) {
 		"headline:string:max=100 > headline:string:unique:max=100",
 		"status:enum=draft/live/old > status:enum=draft/live/old/review",
 	}
-	if !slices.Equal(told, want) {
-		t.Errorf("history:\n%s", strings.Join(told, "\n"))
+	if !slices.Equal(got, want) {
+		t.Errorf("history:\n%s", strings.Join(got, "\n"))
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"github.com/jinzhu/inflection"
 )
 
-// longest is how many characters a name may have: the name of an index holds
-// the table's and the column's, and PostgreSQL cuts names at 63.
+// longest is the maximum length of a name. The name of an index contains those of the
+// table and the column, and PostgreSQL truncates names at 63 bytes.
 const longest = 48
 
-// Words splits a name, written in any case, into its lower-case words:
-// BlogPost, blog-post and blog_post are all "blog", "post". It returns nil for
-// what is not a name: one that is empty, too long, does not begin with a
-// letter, or holds anything but ASCII letters, digits, _ and -.
+// Words splits a name, written in any case, into its lower-case words: BlogPost, blog-post
+// and blog_post all become "blog", "post". It returns nil for an invalid name: one that is
+// empty, too long, does not begin with a letter, or contains anything but ASCII letters,
+// digits, _ and -.
 func Words(name string) []string {
 	if name == "" || len(name) > longest || !isLetter(name[0]) {
 		return nil
@@ -33,8 +33,8 @@ func Words(name string) []string {
 			cut(i)
 			start = i + 1
 		case isUpper(c):
-			// A capital begins a word after a small letter or a digit
-			// (blogPost), and at the end of an acronym (HTTPServer).
+			// A capital begins a word after a lower-case letter or a digit (blogPost), and
+			// at the end of an acronym (HTTPServer).
 			after := i > 0 && !isUpper(name[i-1])
 			ends := i > 0 && isUpper(name[i-1]) && i+1 < len(name) && isLower(name[i+1]) &&
 				!(name[i+1] == 's' && i+2 == len(name)) // URLs, IDs
@@ -49,7 +49,7 @@ func Words(name string) []string {
 	return words
 }
 
-// Snake returns the name as snake_case, "" for what is not a name.
+// Snake returns the name in snake_case, or "" for an invalid name.
 func Snake(name string) string { return strings.Join(Words(name), "_") }
 
 func isUpper(c byte) bool  { return 'A' <= c && c <= 'Z' }
@@ -57,13 +57,13 @@ func isLower(c byte) bool  { return 'a' <= c && c <= 'z' }
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return isUpper(c) || isLower(c) }
 
-// Singular returns the singular of a snake_case name: that of its last word.
+// Singular returns the singular of a snake_case name, inflecting its last word.
 func Singular(name string) string { s, _ := inflect(name); return s }
 
-// Plural returns the plural of a snake_case name: that of its last word.
+// Plural returns the plural of a snake_case name, inflecting its last word.
 func Plural(name string) string { _, p := inflect(name); return p }
 
-// inflect returns both numbers of a name given in either.
+// inflect returns the singular and the plural of a name given in either.
 func inflect(name string) (singular, plural string) {
 	head, last := "", name
 	if i := strings.LastIndexByte(name, '_'); i >= 0 {
@@ -79,8 +79,8 @@ func inflectWord(word string) (singular, plural string) {
 			return pair[0], pair[1]
 		}
 	}
-	// The library takes every final s for a plural's: a word in -us or -ss is
-	// a singular unless it is one of the corrections.
+	// The library takes every final s for a plural. Treat words in -us and -ss as
+	// singulars unless listed in corrections.
 	if strings.HasSuffix(word, "us") || strings.HasSuffix(word, "ss") {
 		return word, word + "es"
 	}
@@ -123,8 +123,8 @@ var corrections = [][2]string{
 	{"shoe", "shoes"}, {"photo", "photos"}, {"passerby", "passersby"}, {"dwarf", "dwarfs"},
 }
 
-// List cuts a list as it is typed into its words: with / between them or with
-// commas, which PowerShell takes for spaces.
+// List splits a list as the user types it, separated by / or by commas, which PowerShell
+// turns into spaces.
 func List(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == ',' })
 }

@@ -56,7 +56,7 @@ func TestCheckName(t *testing.T) {
 		"", "../x", "/abs", `C:\x`, "a/b", "CON", "con", "nul", "COM1", "lpt9", "Con.txt", "a b", ".hidden", "-flag", "_x", "2x", "naïve", "имя",
 		"a\x00b", "a.b", "~", "..", ".", strings.Repeat("a", 65), strings.Repeat("a", 300),
 	} {
-		wantThreeParts(t, name, spec.CheckName(name))
+		wantHelpfulError(t, name, spec.CheckName(name))
 	}
 }
 
@@ -70,21 +70,20 @@ func TestCheckModule(t *testing.T) {
 		"", "fmt", "net/x", "../x", "/abs", "a b", "example.com/", "example.com//x", "example.com/internal/x", "con", "-x", "имя",
 		"github.com/nexios-go/nexios", "github.com/nexios-go/nexios/x", strings.Repeat("a/", 150) + "a",
 	} {
-		wantThreeParts(t, path, spec.CheckModule(path))
+		wantHelpfulError(t, path, spec.CheckModule(path))
 	}
 }
 
-// wantThreeParts asks that err is one that a person can act on: what, and what
-// to type next.
-func wantThreeParts(t *testing.T, word string, err error) {
+// wantHelpfulError checks that err says what is wrong and what to type next.
+func wantHelpfulError(t *testing.T, word string, err error) {
 	t.Helper()
 	var e *problem.Error
 	if !errors.As(err, &e) {
-		t.Errorf("%q is accepted, or refused by %v", word, err)
+		t.Errorf("no helpful error for %q: %v", word, err)
 		return
 	}
 	if e.What == "" || e.Try == "" || e.What[0] >= 'A' && e.What[0] <= 'Z' || strings.HasSuffix(e.What, ".") ||
 		strings.Contains(e.What, "failed to") || strings.Contains(e.What, "\n") {
-		t.Errorf("%q: not in three parts: %v", word, err)
+		t.Errorf("%q: not a complete error message: %v", word, err)
 	}
 }

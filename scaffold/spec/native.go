@@ -2,8 +2,8 @@ package spec
 
 import "strings"
 
-// Native are the types of columns that were there before and that no other type
-// stands for. Nobody types their names: tables are adopted with them.
+// natives returns the types of existing columns that no other type represents. Users
+// cannot type them; only adopt records them.
 func natives() []Type {
 	return []Type{
 		{
@@ -30,7 +30,7 @@ func char(f Field, s string) (Value, error) {
 
 func nativeColumn(f Field) string { return "type:" + strings.ReplaceAll(f.Arg, "_", " ") }
 
-// nativeSamples are values as the database writes them, of types whose values can be
+// nativeSamples has values in the database's own notation, of types whose values can be
 // written as text.
 var nativeSamples = map[string][]string{
 	"inet":     {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"},
@@ -41,8 +41,8 @@ var nativeSamples = map[string][]string{
 	"numeric":  {"1.5", "2.5", "3.5", "4.5"},
 }
 
-// Writable reports whether values of a native type can be written as text, so that a
-// field of it is not read-only.
+// Writable reports whether values of a native type can be written as text. Fields of other
+// native types are read-only.
 func Writable(native string) bool { return len(nativeSamples[native]) > 0 }
 
 func nativeSample(f Field, i int) string {

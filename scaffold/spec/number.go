@@ -5,7 +5,7 @@ import (
 	"math/big"
 )
 
-// rational reads a number exactly; 0 for what is none.
+// rational parses a number exactly. It returns 0 for anything else.
 func rational(s string) *big.Rat {
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
@@ -14,15 +14,14 @@ func rational(s string) *big.Rat {
 	return r
 }
 
-// rationalText writes a number with as many decimals as it has.
+// rationalText formats a number with as many decimals as it has.
 func rationalText(r *big.Rat) string {
 	n, _ := r.FloatPrec()
 	return r.FloatString(n)
 }
 
-// sampleWithin is the i-th number within the field's limits: steps up from
-// min, down from max when there is no min, up from nothing when there is
-// neither.
+// sampleWithin returns the i-th number within the field's limits: counting up from min,
+// down from max if there is no min, and up from zero if there is neither.
 func sampleWithin(f Field, step *big.Rat, i int) *big.Rat {
 	steps := new(big.Rat).Mul(step, big.NewRat(int64(i+1), 1))
 	switch {
@@ -34,8 +33,9 @@ func sampleWithin(f Field, step *big.Rat, i int) *big.Rat {
 	return steps
 }
 
-// around yields the numbers one step outside the field's limits, by limit.
-func around(f Field, step *big.Rat) iter.Seq2[string, string] {
+// outsideLimits yields the numbers one step outside the field's limits, keyed by the
+// limit.
+func outsideLimits(f Field, step *big.Rat) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		if f.Is("min") && !yield("min", rationalText(new(big.Rat).Sub(rational(f.Mods["min"]), step))) {
 			return

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// matching returns the i-th text that the regular expression is likely to
-// match, of least characters or more where a repetition allows it. It knows no
-// look-around: the caller checks the result.
+// matching returns the i-th text that the regular expression is likely to match, with at
+// least least characters where a repetition allows it. It does not support look-around, so
+// callers must check the result.
 func matching(pattern string, i, least int) string {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -26,8 +26,8 @@ func matching(pattern string, i, least int) string {
 	return b.String()
 }
 
-// write writes a text that re matches: the i-th of every choice, repeat times
-// where any number will do.
+// write writes a text that re matches, taking the i-th of every choice and repeating
+// unbounded repetitions repeat times.
 func write(b *strings.Builder, re *syntax.Regexp, i, repeat int) {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -49,7 +49,7 @@ func write(b *strings.Builder, re *syntax.Regexp, i, repeat int) {
 	}
 }
 
-// pick returns the i-th rune of a class, going round.
+// pick returns the i-th rune of a class, wrapping around.
 func pick(class []rune, i int) rune {
 	if len(class) == 0 {
 		return 'a'

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// format is the version of nexios.json itself.
+// format is the version of the format of nexios.json.
 const format = 1
 
 type file struct {
@@ -28,7 +28,7 @@ type file struct {
 	Project
 }
 
-// JSON returns the text of nexios.json: the same bytes for the same project.
+// JSON returns the contents of nexios.json. It is deterministic.
 func (p Project) JSON() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -38,8 +38,8 @@ func (p Project) JSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// New settles a new project: the module path is the name unless said, the
-// database SQLite.
+// New sets the defaults of a new project: its name as the module path, and SQLite as the
+// database.
 func New(p Project) (Project, error) {
 	if err := CheckName(p.Name); err != nil {
 		return p, err
@@ -56,8 +56,8 @@ func New(p Project) (Project, error) {
 	return p, CheckDatabase(p.Database)
 }
 
-// Rename returns the project under another module path, and another name: the last
-// element of the path unless it is said.
+// Rename returns the project with another module path and name. The default name is the
+// last element of the path.
 func (p Project) Rename(to, name string) (Project, error) {
 	if name == "" {
 		before, _, _ := module.SplitPathVersion(to) // without a /v2
@@ -65,13 +65,13 @@ func (p Project) Rename(to, name string) (Project, error) {
 	}
 	p.Module, p.Name = to, name
 	now, err := New(p)
-	return now, instead(err, func(string) string { return "nexios rename project example.com/me/blog" })
+	return now, withTry(err, func(string) string { return "nexios rename project example.com/me/blog" })
 }
 
-// Parse reads nexios.json. A format that this version does not know, an unknown
-// key and a project that Add would not have made are a *problem.Error.
+// Parse parses nexios.json. It returns a *problem.Error for an unsupported format, an
+// unknown key, and a project that nexios would not have recorded.
 func Parse(data []byte) (Project, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as some editors on Windows begin a file
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as some editors on Windows write it
 	var head struct{ Format int }
 	wrong := func(what, try string) (Project, error) {
 		return Project{}, &problem.Error{What: "nexios.json " + what, Try: try}
@@ -95,42 +95,42 @@ func Parse(data []byte) (Project, error) {
 		return wrong("has data after its end", "git checkout nexios.json")
 	}
 	if err := f.check(); err != nil {
-		return Project{}, instead(err, func(string) string { return "correct it in nexios.json, or git checkout nexios.json" })
+		return Project{}, withTry(err, func(string) string { return "correct it in nexios.json, or git checkout nexios.json" })
 	}
 	return f.Project, nil
 }
 
-// check is what Parse asks of a project that may have been edited by hand, or by
-// somebody who means ill: what becomes a path, a name in code or a word of a
-// command is in the one form that nexios writes.
+// check validates a project that may have been edited by hand or with malicious intent:
+// everything that becomes a path, an identifier or a word of a command must be in the
+// canonical form that nexios writes.
 func (p Project) check() error {
 	if _, err := New(p); err != nil {
 		return err
 	}
 	if !semver.IsValid("v" + p.Nexios) {
-		return unwritten("nexios", p.Nexios)
+		return unexpected("nexios", p.Nexios)
 	}
 	for _, d := range p.Dropped {
 		switch {
 		case Snake(d.What) != d.What || d.What == "":
-			return unwritten("dropped.what", d.What)
+			return unexpected("dropped.what", d.What)
 		case d.Migration != "" && !stamp(d.Migration):
-			return unwritten("dropped.migration", d.Migration)
+			return unexpected("dropped.migration", d.Migration)
 		case d.Restored != "" && !stamp(d.Restored):
-			return unwritten("dropped.restored", d.Restored)
+			return unexpected("dropped.restored", d.Restored)
 		}
 	}
 	for _, c := range p.Clients {
 		if c.Language != "ts" && c.Language != "go" {
-			return unwritten("clients.language", c.Language)
+			return unexpected("clients.language", c.Language)
 		}
 	}
 	for _, r := range p.Resources {
-		settled, err := ParseResource(r)
+		normalized, err := ParseResource(r)
 		if err != nil {
 			return err
 		}
-		if err := r.written(settled); err != nil {
+		if err := r.checkRecord(normalized); err != nil {
 			return err
 		}
 	}
@@ -138,18 +138,17 @@ func (p Project) check() error {
 		return err
 	}
 	for _, r := range p.Resources {
-		if err := p.whole(r); err != nil {
+		if err := p.checkNeeds(r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// CheckNames refuses a project of which two parts have the same package, model or
-// table.
+// CheckNames rejects a project in which two parts share a package, model or table.
 func (p Project) CheckNames() error {
 	for i, f := range p.Features {
-		if err := (Project{Features: p.Features[:i]}).twice(f); err != nil {
+		if err := (Project{Features: p.Features[:i]}).checkPackages(f); err != nil {
 			return err
 		}
 	}
@@ -162,47 +161,47 @@ func (p Project) CheckNames() error {
 	return nil
 }
 
-// written refuses a resource that Add would have recorded in other words.
-func (r Resource) written(settled Resource) error {
+// checkRecord rejects a resource that Add would have recorded differently.
+func (r Resource) checkRecord(normalized Resource) error {
 	switch {
-	case r.Name != settled.Name:
-		return unwritten("name", r.Name)
-	case r.Plural != settled.Plural:
-		return unwritten("plural", r.Plural)
-	case r.Table != settled.Table:
-		return unwritten("table", r.Table)
-	case r.Public != settled.Public:
-		return unwritten("public", r.Public)
+	case r.Name != normalized.Name:
+		return unexpected("name", r.Name)
+	case r.Plural != normalized.Plural:
+		return unexpected("plural", r.Plural)
+	case r.Table != normalized.Table:
+		return unexpected("table", r.Table)
+	case r.Public != normalized.Public:
+		return unexpected("public", r.Public)
 	case r.Migration != "" && !stamp(r.Migration):
-		return unwritten("migration", r.Migration)
+		return unexpected("migration", r.Migration)
 	}
 	for i, field := range r.Fields {
-		if field != settled.Fields[i] {
-			return unwritten("fields", field)
+		if field != normalized.Fields[i] {
+			return unexpected("fields", field)
 		}
 	}
-	if !slices.Equal(r.Indexes, settled.Indexes) {
-		return unwritten("indexes", strings.Join(r.Indexes, " "))
+	if !slices.Equal(r.Indexes, normalized.Indexes) {
+		return unexpected("indexes", strings.Join(r.Indexes, " "))
 	}
 	for _, a := range r.Added {
 		if !stamp(a.Migration) {
-			return unwritten("added.migration", a.Migration)
+			return unexpected("added.migration", a.Migration)
 		}
-		if err := filled(a.Fill); err != nil {
+		if err := checkFill(a.Fill); err != nil {
 			return err
 		}
 	}
 	for _, c := range r.Changed {
 		if !stamp(c.Migration) {
-			return unwritten("changed.migration", c.Migration)
+			return unexpected("changed.migration", c.Migration)
 		}
-		if err := filled(c.Fill); err != nil {
+		if err := checkFill(c.Fill); err != nil {
 			return err
 		}
 		for _, f := range c.Fields {
 			for _, word := range []string{f.From, f.To} {
 				if was, err := ParseField(word); word != "" && (err != nil || was.String() != word) {
-					return unwritten("changed.fields", word)
+					return unexpected("changed.fields", word)
 				}
 			}
 		}
@@ -213,7 +212,7 @@ func (r Resource) written(settled Resource) error {
 	if err := r.checkVersions(); err != nil {
 		return err
 	}
-	_, steps, err := settled.History()
+	_, steps, err := normalized.History()
 	if err != nil {
 		return err
 	}
@@ -225,50 +224,50 @@ func (r Resource) written(settled Resource) error {
 	return nil
 }
 
-// filled refuses values that become Go of a migration unless they are read again.
-func filled(fill map[string]string) error {
+// checkFill rejects fills with invalid field names, since they become Go code of a
+// migration. The values are parsed later.
+func checkFill(fill map[string]string) error {
 	for name := range fill {
 		if Snake(name) != name {
-			return unwritten("fill", name)
+			return unexpected("fill", name)
 		}
 	}
 	return nil
 }
 
-// checkRecorded refuses fields and indexes of the past that nexios would not have
-// written.
+// checkRecorded rejects past fields and indexes that nexios would not have written.
 func (r Resource) checkRecorded() error {
 	for _, word := range r.Fields {
 		if f, err := ParseField(word); err != nil || f.String() != word {
-			return unwritten("changed.fields", word)
+			return unexpected("changed.fields", word)
 		}
 	}
 	for _, word := range r.Indexes {
 		if err := r.checkIndex(word, "nexios add index "+r.Name); err != nil {
-			return unwritten("changed.indexes", word)
+			return unexpected("changed.indexes", word)
 		}
 	}
 	return nil
 }
 
-// unwritten is the error of a value that nexios would not have written.
-func unwritten(member, value string) error {
+// unexpected returns the error for a value that nexios would not have written.
+func unexpected(member, value string) error {
 	return &problem.Error{
 		What:  fmt.Sprintf("nexios.json has an unexpected value %q", clip(value)),
 		Label: "member", Where: member, Try: "git checkout nexios.json",
 	}
 }
 
-// stamp reports whether a text is when a migration was made: "20261121101500".
+// stamp reports whether text is the timestamp of a migration: "20261121101500".
 func stamp(text string) bool {
 	_, err := time.Parse("20060102150405", text)
 	return err == nil
 }
 
-// Add returns the project with r, and r as it was settled: ParseResource says
-// how. A resource that is already there in the same words changes nothing; in
-// other words it is a *problem.Error, and so is one that does not fit the project.
-// The migration's time of a resource that is there already stays.
+// Add adds r to the project and returns both, r normalized by [ParseResource]. A resource
+// that already exists with the same definition changes nothing. It returns a
+// *problem.Error for a resource that exists with another definition, and for one that does
+// not fit the project. An existing resource keeps the timestamp of its migration.
 func (p Project) Add(r Resource) (Project, Resource, error) {
 	words := r.Fields
 	r, err := ParseResource(r)
@@ -277,13 +276,13 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 	}
 	old, there := p.Resource(r.Name)
 	if there = there && old.Name == r.Name; r.Guard == "" && !r.Owner && !r.Organisation && !r.ModelOnly && p.HasFeature("auth") {
-		// The safe way is the one that nobody has to ask for.
+		// Requiring a login is the safe default.
 		if r.Guard = "user"; there {
 			r.Guard = old.Guard
 		}
 	}
 	if r.Owner && r.Guard != "" && !there {
-		// Older versions took both and made nothing of the guard.
+		// Older versions of nexios accepted both and ignored the guard.
 		free := r
 		free.Guard = ""
 		return p, r, &problem.Error{
@@ -291,7 +290,7 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 			Where: r.Name, Try: free.Command(),
 		}
 	}
-	if r.unseen() {
+	if r.hidesRows() {
 		r.UniqueWithin = "owner"
 	}
 	if there {
@@ -313,24 +312,24 @@ func (p Project) Add(r Resource) (Project, Resource, error) {
 	if err := p.fits(r); err != nil {
 		return p, r, asTyped(err, words)
 	}
-	if err := r.agrees(nil); err != nil {
+	if err := r.checkFolding(nil); err != nil {
 		return p, r, err
 	}
-	if err := r.keepsSecrets(nil); err != nil {
+	if err := r.checkSecrets(nil); err != nil {
 		return p, r, err
 	}
 	p.Resources = append(slices.Clone(p.Resources), r)
 	return p, r, nil
 }
 
-// asTyped has an error name the words as they were typed: not the table xxes,
-// which ref=xx means, but xx.
+// asTyped rewrites an error to quote the definitions as the user typed them: for ref=xx it
+// names xx, not the table xxes that it stands for.
 func asTyped(err error, words []string) error {
 	e, ok := errors.AsType[*problem.Error](err)
 	if !ok {
 		return err
 	}
-	told := *e
+	typed := *e
 	for _, word := range words {
 		f, err := ParseField(word)
 		if err != nil || !f.Relation() {
@@ -338,15 +337,15 @@ func asTyped(err error, words []string) error {
 		}
 		_, after, _ := strings.Cut(word, f.Type+"=")
 		arg, _, _ := strings.Cut(after, ":")
-		if before := "no table " + strconv.Quote(f.Arg) + " in " + f.String(); told.What == before {
-			told.What = fmt.Sprintf("no table %q in %s", arg, word)
+		if before := "no table " + strconv.Quote(f.Arg) + " in " + f.String(); typed.What == before {
+			typed.What = fmt.Sprintf("no table %q in %s", arg, word)
 		}
 	}
-	return &told
+	return &typed
 }
 
-// Replace returns the project with r in the place of the resource of the same
-// name. What Add refuses it refuses.
+// Replace returns the project with r in place of the resource of the same name. It rejects
+// what Add rejects.
 func (p Project) Replace(r Resource) (Project, error) {
 	r, err := ParseResource(r)
 	if err != nil {
@@ -365,17 +364,17 @@ func (p Project) Replace(r Resource) (Project, error) {
 	changed.Resources = slices.Clone(p.Resources)
 	changed.Resources[at] = r
 	for _, o := range changed.Resources {
-		if err := changed.whole(o); err != nil {
+		if err := changed.checkNeeds(o); err != nil {
 			return p, err
 		}
 	}
 	return changed, nil
 }
 
-// Remove returns the project without the resource of that name, given in any
-// case and number, and the resource. The has fields of others that stand for its
-// rows go with it; one that others refer to by columns is a *problem.Error. migration
-// is when its tables are dropped.
+// Remove removes the resource of that name, given in any case and number, and returns the
+// project and the resource. The has fields of other resources that refer to it are removed
+// too. If others refer to it by columns, it returns a *problem.Error. migration is the
+// timestamp of the migration that drops its tables.
 func (p Project) Remove(name, migration string) (Project, Resource, error) {
 	r, ok := p.Resource(name)
 	if !ok {
@@ -474,14 +473,14 @@ func (p Project) noResource(name string) error {
 	return e
 }
 
-// missing is noResource for a command that works on one: what to type instead is
-// the whole command, which rest ends.
+// missing is noResource for a command that works on one resource: it suggests the complete
+// command, ending with rest.
 func (p Project) missing(command, name, rest string) error {
 	var names []string
 	for _, r := range p.Resources {
 		names = append(names, r.Name)
 	}
-	return instead(p.noResource(name), func(otherwise string) string {
+	return withTry(p.noResource(name), func(otherwise string) string {
 		if better := cmp.Or(near(name, names), near(Singular(Snake(name)), names)); better != "" {
 			return strings.TrimSpace(command + " " + better + " " + rest)
 		}
@@ -489,22 +488,23 @@ func (p Project) missing(command, name, rest string) error {
 	})
 }
 
-// unmet are the fields that alone keep r from being whole; none where it is more.
+// unmet returns the fields that have an unmet dependency each; none if r has others
+// besides.
 func (p Project) unmet(r Resource) []string {
-	if p.whole(r.with(nil)) != nil {
+	if p.checkNeeds(r.withFields(nil)) != nil {
 		return nil
 	}
 	var names []string
 	for _, word := range r.Fields {
-		if p.whole(r.with([]string{word})) != nil {
+		if p.checkNeeds(r.withFields([]string{word})) != nil {
 			names = append(names, fieldName(word))
 		}
 	}
 	return names
 }
 
-// removing is the command that removes fields of r, or all of it where fields are none
-// or all that it has.
+// removing returns the command that removes fields of r, or r itself if fields is empty or
+// all that it has.
 func (r Resource) removing(fields []string) string {
 	if len(fields) == 0 || len(fields) == len(r.Fields) {
 		return "nexios remove resource " + r.Name
@@ -512,9 +512,9 @@ func (r Resource) removing(fields []string) string {
 	return "nexios remove field " + r.Name + " " + strings.Join(fields, " ")
 }
 
-// AddFeature returns the project with f. The same again changes nothing; the
-// same feature with other options is a *problem.Error unless its option "name"
-// differs too, and so is one that brings a table or a room that a resource has.
+// AddFeature adds f to the project. Adding the same feature again changes nothing. It
+// returns a *problem.Error for the same feature with other options, unless its option
+// "name" differs too, and for a table or package that a resource uses already.
 func (p Project) AddFeature(f Feature) (Project, error) {
 	for _, old := range p.Features {
 		if old.Name != f.Name || old.Options["name"] != f.Options["name"] {
@@ -528,7 +528,7 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 			Try:  "edit the existing code, it is yours; or nexios undo, if it was added last",
 		}
 	}
-	if err := p.twice(f); err != nil {
+	if err := p.checkPackages(f); err != nil {
 		return p, err
 	}
 	for _, r := range p.Resources {
@@ -544,9 +544,9 @@ func (p Project) AddFeature(f Feature) (Project, error) {
 	return p, nil
 }
 
-// twice refuses a feature with a package that another of p's features brings.
-// Several of one kind, told apart by their names, share all others.
-func (p Project) twice(f Feature) error {
+// checkPackages rejects a feature with a package that another feature of p brings.
+// Instances of one feature with different names share all other packages.
+func (p Project) checkPackages(f Feature) error {
 	for _, there := range p.Features {
 		for _, name := range f.Packages {
 			if !slices.Contains(there.Packages, name) || there.Name == f.Name && name != f.Package() {
@@ -567,8 +567,8 @@ func (p Project) twice(f Feature) error {
 	return nil
 }
 
-// RemoveFeature returns the project without the feature. One that resources
-// need is a *problem.Error.
+// RemoveFeature removes the feature from the project. It returns a *problem.Error if
+// resources need it.
 func (p Project) RemoveFeature(f Feature) (Project, error) {
 	at := slices.IndexFunc(p.Features, func(o Feature) bool {
 		return o.Name == f.Name && o.Options["name"] == f.Options["name"]
@@ -588,7 +588,7 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 	var needing []string
 	first := ""
 	for _, r := range p.Resources {
-		if without.whole(r) != nil {
+		if without.checkNeeds(r) != nil {
 			needing = append(needing, r.Name)
 			first = cmp.Or(first, r.removing(without.unmet(r)))
 		}
@@ -603,9 +603,9 @@ func (p Project) RemoveFeature(f Feature) (Project, error) {
 	return without, nil
 }
 
-// Opened returns the project without the guards of its resources, and the plurals of
-// those whose rows anybody may then change or read without a login. Resources that
-// need users for more than that keep what they have.
+// Opened returns the project without the guards of its resources, and the plurals of those
+// whose rows anyone may then change or read without a login. Resources that depend on
+// users in other ways are unchanged.
 func (p Project) Opened() (Project, []string) {
 	opened := p
 	opened.Resources = slices.Clone(p.Resources)
@@ -622,14 +622,13 @@ func (p Project) Opened() (Project, []string) {
 	return opened, names
 }
 
-// Drop returns the project with the note that the migrations of what are taken
-// back at that time.
+// Drop records that the migrations of what are reverted at that time.
 func (p Project) Drop(what, migration string) Project {
 	p.Dropped = append(slices.Clone(p.Dropped), Dropped{What: what, Migration: migration})
 	return p
 }
 
-// Restore returns the project with the note that the dropped part came again.
+// Restore records that the dropped part was added again.
 func (p Project) Restore(what, migration string) Project {
 	for i, d := range slices.Backward(p.Dropped) {
 		if d.What == what && d.Restored == "" {
@@ -641,13 +640,13 @@ func (p Project) Restore(what, migration string) Project {
 	return p
 }
 
-// Gone reports whether the part was dropped and did not come again.
+// Gone reports whether the part was dropped and not added again.
 func (p Project) Gone(what string) bool {
 	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Restored == "" })
 }
 
-// Before reports whether a part of that name was dropped before a time, or has another
-// name since then: the names of its migrations are taken.
+// Before reports whether a part of that name was dropped or renamed before a time, so that
+// the names of its migrations are taken.
 func (p Project) Before(what, migration string) bool {
 	for _, r := range p.Resources {
 		for _, f := range r.Former {
@@ -660,8 +659,8 @@ func (p Project) Before(what, migration string) bool {
 	return slices.ContainsFunc(p.Dropped, func(d Dropped) bool { return d.What == what && d.Migration < migration })
 }
 
-// CheckName refuses what cannot be the name of a project, its folder and its
-// binary, on any system.
+// CheckName rejects names that are not valid for a project, its folder and its binary on
+// every system.
 func CheckName(name string) error {
 	bad := func(why string) error {
 		return &problem.Error{
@@ -690,7 +689,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// device reports whether Windows takes a file of that name for a device.
+// device reports whether Windows treats a file of that name as a device.
 func device(name string) bool {
 	base, _, _ := strings.Cut(strings.ToLower(name), ".")
 	if slices.Contains([]string{"con", "prn", "aux", "nul", "conin$", "conout$"}, base) {
@@ -703,7 +702,7 @@ func device(name string) bool {
 	return ok && len(port) == 1 && port[0] >= '0' && port[0] <= '9'
 }
 
-// CheckModule refuses what cannot be the module path of a project.
+// CheckModule rejects invalid module paths.
 func CheckModule(path string) error {
 	bad := func(why string) error {
 		return &problem.Error{
@@ -735,13 +734,13 @@ func CheckModule(path string) error {
 
 const toolkit = "github.com/nexios-go/nexios"
 
-// std are the first elements of the standard library's import paths, and the
-// names that mean something to the go command.
+// std lists the first elements of the standard library's import paths, and the names that
+// the go command reserves.
 const std = `all archive arena bufio builtin bytes cmd cmp compress container context crypto database debug embed encoding
 errors expvar flag fmt go hash html image index internal io iter log main maps math mime net os path plugin reflect
 regexp runtime simd slices sort std strconv strings structs sync syscall testing text time tool unicode unique unsafe vendor weak work`
 
-// CheckDatabase refuses anything but the name of a database.
+// CheckDatabase rejects unknown databases.
 func CheckDatabase(name string) error {
 	if slices.Contains(Databases(), name) {
 		return nil
@@ -753,5 +752,5 @@ func CheckDatabase(name string) error {
 	}
 }
 
-// Databases are those that a project can use; the first is the default.
+// Databases returns the databases that a project can use; the first is the default.
 func Databases() []string { return []string{"sqlite", "postgres", "mysql"} }

@@ -33,18 +33,18 @@ func TestAdd(t *testing.T) {
 	p := project(t, "category name:string:unique")
 	again, settled, err := p.Add(spec.Resource{Name: "Categories", Fields: []string{"Name:string:unique"}, Migration: "20300101000000"})
 	if err != nil || !reflect.DeepEqual(p, again) || settled.Migration != "20261121101500" {
-		t.Errorf("the same again makes %+v, %v", again, err)
+		t.Errorf("adding it twice makes %+v, %v", again, err)
 	}
 	for _, words := range []string{"category name:string", "category name:string:unique slug:slug", "Category title:string"} {
 		_, _, err := p.Add(resource(words))
-		wantThreeParts(t, words, err)
+		wantHelpfulError(t, words, err)
 	}
 	if more := project(t, "category name:string:unique", "product category:ref=Category"); more.Resources[1].Fields[0] != "category:ref=categories" {
-		t.Errorf("settled as %v", more.Resources[1].Fields)
+		t.Errorf("normalized to %v", more.Resources[1].Fields)
 	}
 }
 
-func TestAddRefuses(t *testing.T) {
+func TestAddErrors(t *testing.T) {
 	p := project(t, "post title:string", "tag name:string", "post_tag n:int")
 	for _, words := range []string{
 		"../../x a:int", `x";drop a:int`, "имя a:int", "post", "thing",
@@ -56,10 +56,10 @@ func TestAddRefuses(t *testing.T) {
 		"app2 title:strin", "go a:int",
 	} {
 		if words == "go a:int" {
-			continue // goes
+			continue // allowed
 		}
 		_, _, err := p.Add(resource(words))
-		wantThreeParts(t, words, err)
+		wantHelpfulError(t, words, err)
 	}
 	for name, r := range map[string]spec.Resource{
 		"keyword":        {Name: "thing", Plural: "type", Fields: []string{"a:int"}},
@@ -85,7 +85,7 @@ func TestAddRefuses(t *testing.T) {
 		"table, by case": {Name: "thing", Table: "Posts", Fields: []string{"a:int"}},
 	} {
 		_, _, err := p.Add(r)
-		wantThreeParts(t, name, err)
+		wantHelpfulError(t, name, err)
 	}
 }
 
@@ -97,7 +97,7 @@ func wide() []string {
 	return fields
 }
 
-// Names that mean something to Go, to SQL or to a project, and work.
+// Names with a meaning in Go, SQL or a project that are allowed.
 func TestAddAccepts(t *testing.T) {
 	for _, words := range []string{
 		"type a:int", "func a:int", "select a:int", "error a:int", "model a:int", "test a:int", "main a:int", "app a:int",
@@ -110,7 +110,7 @@ func TestAddAccepts(t *testing.T) {
 	}
 }
 
-// A relation finds a table by its exact name, whatever the plural of that is.
+// A relation finds a table by its exact name, whatever its plural would be.
 func TestTargetsByExactName(t *testing.T) {
 	for _, r := range []spec.Resource{{Name: "gu", Plural: "gus"}, {Name: "thing", Plural: "stuff_bus"}, {Name: "person", Plural: "persons"}, {Name: "entry", Plural: "logs"}} {
 		r.Fields = []string{"name:string"}
@@ -127,11 +127,11 @@ func TestTargetsByExactName(t *testing.T) {
 		fields, _ := parent.Parsed()
 		for _, f := range fields {
 			if got, ok := p.Target(f); !ok || got.Plural != r.Plural {
-				t.Errorf("%s is %q", f, got.Plural)
+				t.Errorf("%s refers to %q", f, got.Plural)
 			}
 		}
 		if back, ok := spec.BackRef(r, parent, spec.Field{}); !ok || back.Name != "a" {
-			t.Errorf("the other side of has, of %s: %v", r.Plural, back)
+			t.Errorf("the back reference to %s: %v", r.Plural, back)
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestTargetsByExactName(t *testing.T) {
 func TestFeatures(t *testing.T) {
 	p := project(t, "job title:string")
 	if _, err := p.AddFeature(spec.Feature{Name: "jobs", Packages: []string{"jobs"}}); err == nil {
-		t.Error("jobs fits beside a resource job")
+		t.Error("jobs was added despite a resource job")
 	}
 	p, err := project(t).AddFeature(spec.Feature{Name: "auth", Tables: []string{"users"}})
 	if err != nil {
@@ -150,12 +150,12 @@ func TestFeatures(t *testing.T) {
 		t.Errorf("auth again: %v", err)
 	}
 	_, _, err = p.Add(resource("user name:string"))
-	wantThreeParts(t, "user", err)
+	wantHelpfulError(t, "user", err)
 	if p, _, err = p.Add(spec.Resource{Name: "note", Owner: true, Fields: []string{"a:int", "author:ref=users"}}); err != nil {
 		t.Error(err)
 	}
 	if without, err := p.RemoveFeature(spec.Feature{Name: "auth"}); err == nil {
-		t.Errorf("auth goes although notes belong to users: %+v", without)
+		t.Errorf("auth was removed although notes belong to users: %+v", without)
 	}
 }
 
@@ -166,21 +166,21 @@ func TestRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = p.Remove("category", "20261122000000")
-	wantThreeParts(t, "category", err)
+	wantHelpfulError(t, "category", err)
 	_, _, err = p.Remove("nothing", "20261122000000")
-	wantThreeParts(t, "nothing", err)
+	wantHelpfulError(t, "nothing", err)
 	p, r, err := p.Remove("Products", "20261122000000")
 	if err != nil || len(p.Resources) != 1 || r.Name != "product" || len(p.Resources[0].Fields) != 1 || !p.Gone("products") {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if p.Latest() != "20261122000000" || !p.Before("products", "20261123000000") || p.Before("products", "20261122000000") {
-		t.Errorf("when: %+v", p.Dropped)
+		t.Errorf("dropped: %+v", p.Dropped)
 	}
 	if p, _, err = p.Remove("category", ""); err != nil || len(p.Resources) != 0 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	_, _, err = p.Remove("category", "")
-	wantThreeParts(t, "category again", err)
+	wantHelpfulError(t, "category again", err)
 	text, err := p.JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := p.Replace(resource("comment body:text")); err == nil {
-		t.Error("the ref that a has needs goes")
+		t.Error("removed a ref that a has field needs")
 	}
 }
 
@@ -220,7 +220,7 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%s and %s", text, again)
 	}
 	if back, err := spec.Parse(append([]byte("\ufeff"), bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))...)); err != nil || !reflect.DeepEqual(p, back) {
-		t.Errorf("as Windows has it, it came back as %+v, %v", back, err)
+		t.Errorf("with a byte order mark it came back as %+v, %v", back, err)
 	}
 	good := string(text)
 	for name, bad := range map[string]string{
@@ -234,7 +234,7 @@ func TestJSON(t *testing.T) {
 		"twice":        strings.Replace(good, `"name": "product"`, `"name": "category"`, 1),
 	} {
 		_, err := spec.Parse([]byte(bad))
-		wantThreeParts(t, name, err)
+		wantHelpfulError(t, name, err)
 	}
 }
 
@@ -270,7 +270,7 @@ func TestAddFields(t *testing.T) {
 	}
 	again, _, err := now.AddFields("post", []string{"subtitle:string:optional", "tags:many=tag"}, "", "20270101000000")
 	if err != nil || !reflect.DeepEqual(again, now) {
-		t.Errorf("the same again makes %+v, %v", again, err)
+		t.Errorf("adding the field twice makes %+v, %v", again, err)
 	}
 	text, err := now.JSON()
 	if err != nil {
@@ -280,10 +280,10 @@ func TestAddFields(t *testing.T) {
 		t.Errorf("read back as %+v, %v", read, err)
 	}
 	if again, _, err := now.Add(spec.Resource{Name: "post", Fields: r.Fields}); err != nil || !reflect.DeepEqual(again, now) {
-		t.Errorf("the whole resource again makes %+v, %v", again, err)
+		t.Errorf("adding the complete resource again makes %+v, %v", again, err)
 	}
 	if other, r, err := now.AddFields("tag", []string{"posts:has=posts"}, "", "20270101000000"); err == nil {
-		t.Errorf("without a ref there is nothing to have: %+v, %v", other, r)
+		t.Errorf("accepted a has field without a ref: %+v, %v", other, r)
 	}
 	for _, words := range []string{
 		"post", "nothing a:int:optional", "users a:int:optional", "post a:strin", "post title:string:optional",
@@ -292,11 +292,11 @@ func TestAddFields(t *testing.T) {
 	} {
 		list := strings.Fields(words)
 		_, _, err := p.AddFields(list[0], list[1:], "", "20261122000000")
-		wantThreeParts(t, words, err)
+		wantHelpfulError(t, words, err)
 	}
 }
 
-// filters are more than a list can have.
+// filters returns more filters than a list can have.
 func filters() []string {
 	var words []string
 	for i := range 20 {
@@ -305,9 +305,9 @@ func filters() []string {
 	return words
 }
 
-// TestWhatToTypeKeepsFlags: a command to type instead leaves the rows to the
-// same people as the one that was refused.
-func TestWhatToTypeKeepsFlags(t *testing.T) {
+// A suggested command must leave the rows accessible to the same users as the rejected
+// one.
+func TestSuggestedCommandsKeepFlags(t *testing.T) {
 	t.Parallel()
 	resource := func(r spec.Resource, fields ...string) spec.Resource {
 		r.Fields, r.Migration = fields, "20261121101500"
@@ -315,8 +315,8 @@ func TestWhatToTypeKeepsFlags(t *testing.T) {
 	}
 	tag, task := spec.Resource{Name: "tag", Owner: true}, spec.Resource{Name: "task", Organisation: true, Guard: "admin"}
 	for _, tc := range []struct {
-		said spec.Resource
-		try  string
+		resource spec.Resource
+		try      string
 	}{
 		{resource(tag, "word:string:private:sort"), "nexios add resource tag word:string:private --owner"},
 		{resource(tag, "word:string:secret:filter"), "nexios add resource tag word:string:secret --owner"},
@@ -341,14 +341,14 @@ func TestWhatToTypeKeepsFlags(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, _, err := p.Add(tc.said)
+		_, _, err := p.Add(tc.resource)
 		if refused := (*problem.Error)(nil); !errors.As(err, &refused) || refused.Try != tc.try {
-			t.Errorf("%v: %v\nwant %s", tc.said, err, tc.try)
+			t.Errorf("%v: %v\nwant %s", tc.resource, err, tc.try)
 		}
 	}
 }
 
-func TestRowsOfMembersAreNotOpen(t *testing.T) {
+func TestOpen(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		r    spec.Resource
@@ -362,24 +362,25 @@ func TestRowsOfMembersAreNotOpen(t *testing.T) {
 		{spec.Resource{Organisation: true}, false},
 	} {
 		if tc.r.Open() != tc.open {
-			t.Errorf("%+v: anybody may change rows: %t", tc.r, !tc.open)
+			t.Errorf("%+v: open = %t", tc.r, !tc.open)
 		}
 	}
 }
 
-// A field that is no relation has no target, whatever its argument is: looking for one
+// A field that is not a relation has no target, whatever its argument: looking for one
 // inflects the names of all tables.
 func TestOnlyRelationsHaveTargets(t *testing.T) {
 	p := spec.Project{Resources: []spec.Resource{{Name: "note", Plural: "notes"}}}
 	for typ, want := range map[string]bool{"ref": true, "many": true, "has": true, "string": false, "enum": false, "decimal": false} {
 		if _, ok := p.Target(spec.Field{Name: "x", Type: typ, Arg: "notes"}); ok != want {
-			t.Errorf("a field of the type %s has a target: %v", typ, ok)
+			t.Errorf("target of a field of type %s: %v", typ, ok)
 		}
 	}
 }
 
-// TestWhatToTypeInstead: it mends all that it can, and nothing goes that was not named.
-func TestWhatToTypeInstead(t *testing.T) {
+// TestSuggestedCommands: a suggestion corrects everything it can, and removes nothing
+// else.
+func TestSuggestedCommands(t *testing.T) {
 	t.Parallel()
 	const at = "20261121101500"
 	p := project(t)
@@ -431,8 +432,7 @@ func TestWhatToTypeInstead(t *testing.T) {
 	}
 }
 
-// TestGuardsWithoutOwners says what a guard goes with: who reads its rows, and no
-// owner.
+// TestGuardsWithoutOwners: a guard can be combined with --read, but not with an owner.
 func TestGuardsWithoutOwners(t *testing.T) {
 	for _, c := range []struct {
 		r   spec.Resource
@@ -477,6 +477,6 @@ func TestGuardsWithoutOwners(t *testing.T) {
 	text := `{"format": 1, "nexios": "0.1.0", "name": "shop", "module": "shop", "database": "sqlite", "features": [{"name": "auth"}],
 		"resources": [{"name": "brand", "plural": "brands", "fields": ["name:string"], "owner": true, "read": "all", "guard": "admin", "migration": "20261121000001"}]}`
 	if _, err := spec.Parse([]byte(text)); err != nil {
-		t.Errorf("what an older version wrote is refused: %v", err)
+		t.Errorf("the record of an older version is rejected: %v", err)
 	}
 }

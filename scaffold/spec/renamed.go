@@ -9,17 +9,17 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Former is what a resource was called until a migration.
+// Former has the names of a resource until a migration renamed it.
 type Former struct {
-	Migration string          `json:"migration"` // when it was renamed: "20261121101500"
+	Migration string          `json:"migration"` // timestamp of the renaming: "20261121101500"
 	Name      string          `json:"name"`
 	Plural    string          `json:"plural"`
 	Table     string          `json:"table,omitempty"`
 	Joins     map[string]Join `json:"joins,omitempty"`
 }
 
-// At returns the resource by the names that it had once a migration was made. Its
-// fields are those of now.
+// At returns the resource with the names that it had after the migration, and its present
+// fields.
 func (r Resource) At(migration string) Resource {
 	for _, f := range slices.Backward(r.Former) {
 		if f.Migration <= migration {
@@ -30,15 +30,15 @@ func (r Resource) At(migration string) Resource {
 	return r
 }
 
-// before gives the resource the names that it had before it was renamed.
+// before restores the names that the resource had before it was renamed.
 func (r *Resource) before(f Former) {
 	r.Name, r.Plural, r.Table, r.Joins = f.Name, f.Plural, f.Table, f.Joins
 }
 
-// RenameResource returns the project with another name of a resource, and the
-// resource. now is the singular, plural its plural; "" for the usual one. Relations
-// of all resources point at the new name. With keepTable tables and columns keep their
-// names, and so do the fields of others. migration is when it is renamed.
+// RenameResource renames a resource, and returns the project and the resource. now is the
+// singular, plural its plural; "" for the usual one. Relations of all resources are
+// updated. With keepTable, tables and columns keep their names, and so do the fields of
+// other resources. migration is the timestamp of the migration.
 func (p Project) RenameResource(old, now, plural string, keepTable bool, migration string) (Project, Resource, error) {
 	const command = "nexios rename resource"
 	r, err := p.resourceOf(command, old, now)
@@ -56,7 +56,7 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 		return p, r, badName("resource", now, command+" "+r.Name+" article")
 	}
 	if r.Version != "" {
-		other := r.called(is.Name, is.Plural)
+		other := r.withName(is.Name, is.Plural)
 		other.Table = ""
 		return p, r, &problem.Error{
 			What:  "cannot rename " + r.Name + ": clients use its routes in " + strings.Join(r.Versions(), " and "),
@@ -88,14 +88,14 @@ func (p Project) RenameResource(old, now, plural string, keepTable bool, migrati
 	return renamed.renameRelations(r, changed, migration)
 }
 
-// replaced returns the project with changed in the place of r, which has another name,
-// and changed. Relations of all resources point at it.
+// replaced returns the project with r replaced by changed, which has another name, and
+// changed itself. It updates the relations of all resources.
 func (p Project) replaced(command string, r, changed Resource) (Project, Resource, error) {
 	others := p
 	others.Resources = slices.DeleteFunc(slices.Clone(p.Resources), func(o Resource) bool { return o.Name == r.Name })
 	uses := others.uses()
 	if err := uses.add(changed); err != nil {
-		return p, r, instead(err, func(string) string { return command + " " + r.Name + " " + changed.Name + "_item" })
+		return p, r, withTry(err, func(string) string { return command + " " + r.Name + " " + changed.Name + "_item" })
 	}
 	renamed := p
 	renamed.Resources = nil
@@ -109,7 +109,7 @@ func (p Project) replaced(command string, r, changed Resource) (Project, Resourc
 			o, err = ParseResource(o)
 		}
 		if err != nil {
-			return p, r, instead(err, func(string) string { return command + " --help" })
+			return p, r, withTry(err, func(string) string { return command + " --help" })
 		}
 		if is {
 			changed = o
@@ -117,16 +117,16 @@ func (p Project) replaced(command string, r, changed Resource) (Project, Resourc
 		renamed.Resources = append(renamed.Resources, o)
 	}
 	for _, o := range renamed.Resources {
-		if err := renamed.whole(o); err != nil {
-			return p, r, instead(err, func(string) string { return command + " --help" })
+		if err := renamed.checkNeeds(o); err != nil {
+			return p, r, withTry(err, func(string) string { return command + " --help" })
 		}
 	}
 	return renamed, changed, nil
 }
 
-// renameRelations renames the relations to now that are called as r was: post in
-// comments, with its column, and posts in authors. Each gets a migration of its own,
-// a second after the one before. Those that clients of an older version know stay.
+// renameRelations renames the relations to now that are named after r: post in comments,
+// with its column, and posts in authors. Each gets its own migration, one second after the
+// previous one. Relations that clients of an older version use keep their names.
 func (p Project) renameRelations(r, now Resource, migration string) (Project, Resource, error) {
 	for i := range p.Resources {
 		o := p.Resources[i]
@@ -140,14 +140,14 @@ func (p Project) renameRelations(r, now Resource, migration string) (Project, Re
 				continue
 			}
 			name := map[string]string{r.Name: now.Name, r.Plural: now.Plural}[f.Name]
-			if name == "" || o.knowing(f.Name) != "" {
+			if name == "" || o.oldestWith(f.Name) != "" {
 				continue
 			}
 			if f.Type != "has" {
 				migration = After(migration, 1)
 			}
 			if p, _, err = p.RenameField(o.Name, f.Name, name, migration); err != nil {
-				return p, r, instead(err, func(string) string { return "nexios rename field " + o.Name + " " + f.Name + ", first" })
+				return p, r, withTry(err, func(string) string { return "nexios rename field " + o.Name + " " + f.Name + ", first" })
 			}
 		}
 	}
@@ -155,8 +155,8 @@ func (p Project) renameRelations(r, now Resource, migration string) (Project, Re
 	return p, now, nil
 }
 
-// renamedHas is r with another name of a has field, in its past too: the database
-// knows nothing of it.
+// renamedHas returns r with a has field renamed, in its history too, since has fields are
+// not stored in the database.
 func (r Resource) renamedHas(old, now string) Resource {
 	word := func(word string) string {
 		if f, err := readField(word); err == nil && f.Type == "has" && f.Name == old {
@@ -189,7 +189,8 @@ func (r Resource) renamedHas(old, now string) Resource {
 	return r
 }
 
-// keptNames are the table and the join tables of r, to be kept under another plural.
+// keptNames returns the table and the join tables of r, for keeping them under another
+// plural.
 func (r Resource) keptNames(plural string) (table string, joins map[string]Join) {
 	if table = r.TableName(); table == plural {
 		table = ""
@@ -211,8 +212,8 @@ func (r Resource) keptNames(plural string) (table string, joins map[string]Join)
 	return table, joins
 }
 
-// retarget is o with relations to a table of another plural where they point at r,
-// those of its past included: the record names tables by what they are called now.
+// retarget returns o with the relations to r, past ones included, pointing to a table of
+// another plural: the record refers to tables by their current names.
 func (p Project) retarget(o, r Resource, plural string) (Resource, error) {
 	word := func(word string) (string, error) {
 		if word == "" {
@@ -264,16 +265,16 @@ func (p Project) retarget(o, r Resource, plural string) (Resource, error) {
 	return o, nil
 }
 
-// checkFormer refuses former names that nexios would not have recorded.
+// checkFormer rejects former names that nexios would not have recorded.
 func (r Resource) checkFormer() error {
 	joins := func(joins map[string]Join) error {
 		for field, j := range joins {
 			if Snake(field) != field {
-				return unwritten("joins", field)
+				return unexpected("joins", field)
 			}
 			for _, name := range []string{j.Table, j.Mine, j.Other} {
-				if !exactly(name) {
-					return unwritten("joins", name)
+				if !validIdentifier(name) {
+					return unexpected("joins", name)
 				}
 			}
 		}
@@ -285,13 +286,13 @@ func (r Resource) checkFormer() error {
 	for i, f := range r.Former {
 		switch {
 		case !stamp(f.Migration) || i > 0 && f.Migration <= r.Former[i-1].Migration:
-			return unwritten("former.migration", f.Migration)
+			return unexpected("former.migration", f.Migration)
 		case f.Name == "" || Snake(f.Name) != f.Name:
-			return unwritten("former.name", f.Name)
+			return unexpected("former.name", f.Name)
 		case f.Plural == "" || Snake(f.Plural) != f.Plural:
-			return unwritten("former.plural", f.Plural)
-		case f.Table != "" && !exactly(f.Table):
-			return unwritten("former.table", f.Table)
+			return unexpected("former.plural", f.Plural)
+		case f.Table != "" && !validIdentifier(f.Table):
+			return unexpected("former.table", f.Table)
 		}
 		if err := joins(f.Joins); err != nil {
 			return err
@@ -300,7 +301,7 @@ func (r Resource) checkFormer() error {
 	return nil
 }
 
-// After is the time of a migration that follows another by some seconds.
+// After returns a timestamp some seconds after another.
 func After(migration string, seconds int) string {
 	const layout = "20060102150405"
 	at, err := time.Parse(layout, migration)

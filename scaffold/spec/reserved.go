@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Reserved reports whether word is reserved in the SQL of SQLite, PostgreSQL,
-// MySQL or MariaDB. A column may have such a name, because the database layer
-// quotes; SQL written by hand may not use it bare.
+// Reserved reports whether word is reserved in the SQL of SQLite, PostgreSQL, MySQL or
+// MariaDB. A column may have such a name because the database layer quotes names;
+// handwritten SQL has to quote it.
 func Reserved(word string) bool {
 	return slices.Contains(strings.Fields(sqlReserved), word)
 }
@@ -41,22 +41,22 @@ tinytext to trailing transaction trigger true unbounded undo union unique unlock
 using utc_date utc_time utc_timestamp vacuum value values varbinary varchar varcharacter variadic varying verbose view
 virtual when where while window with without write xor year_month zerofill`
 
-// Predeclared reports whether Go itself gives a word a meaning: a package cannot
-// have a keyword's name, and one named like something predeclared hides it
-// wherever it is imported.
+// Predeclared reports whether word is a keyword or a predeclared identifier of Go. A
+// package cannot be named after a keyword, and one named after a predeclared identifier
+// shadows it wherever it is imported.
 func Predeclared(word string) bool {
 	return token.IsKeyword(word) || types.Universe.Lookup(word) != nil
 }
 
-// takenPackages are the packages, the imports and the names of internal/app that
-// every project has: a package of that name would clash there. Those of features
-// are in their literals.
+// takenPackages lists the packages, the imports and the names in internal/app that every
+// project has, with which a package of the same name would clash. Those of features are in
+// their literals.
 const takenPackages = `app model migrations main internal vendor testdata
 	web db replica fault config command openapi webtest runtime
 	gin gorm slog context log cfg gdb api modules database start`
 
-// Unfit says why no package of a project can have a name, as what follows the
-// name in a sentence; "" where one can.
+// Unfit returns why no package of a project can have the name, as a phrase that follows
+// the name; "" for a valid name.
 func Unfit(name string) string {
 	switch {
 	case name == "":

@@ -10,23 +10,22 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// ParseResource settles a resource as it was said: the name in any case and
-// number, Plural empty or an override, the fields as typed. What it returns is
-// in the one normal form, and settling that again changes nothing. Whether it
-// fits a project is for Project.Add to say.
-func ParseResource(said Resource) (Resource, error) {
-	r := said
-	words := Words(said.Name)
+// ParseResource normalizes a resource as the user declared it: the name in any case and
+// number, Plural empty or an override, the fields as typed. Normalizing the result again
+// changes nothing. [Project.Add] checks whether it fits a project.
+func ParseResource(declared Resource) (Resource, error) {
+	r := declared
+	words := Words(declared.Name)
 	if words == nil {
-		return r, badName("resource", said.Name, "nexios add resource post title:string")
+		return r, badName("resource", declared.Name, "nexios add resource post title:string")
 	}
 	name := strings.Join(words, "_")
-	if said.Plural == "" {
+	if declared.Plural == "" {
 		r.Name, r.Plural = inflect(name)
 	} else {
-		r.Plural = Snake(said.Plural)
+		r.Plural = Snake(declared.Plural)
 		if r.Plural == "" {
-			return r, badName("plural", said.Plural, "nexios add resource "+name+" --plural "+Plural(name))
+			return r, badName("plural", declared.Plural, "nexios add resource "+name+" --plural "+Plural(name))
 		}
 		if r.Name = name; name != r.Plural && Plural(name) == name && Singular(name) == Singular(r.Plural) {
 			r.Name = Singular(name)
@@ -35,34 +34,34 @@ func ParseResource(said Resource) (Resource, error) {
 	if len(r.Plural) > longest {
 		return r, badName("resource", r.Plural, "nexios add resource post title:string")
 	}
-	if err := r.settleFlags(said); err != nil {
+	if err := r.normalizeFlags(declared); err != nil {
 		return r, err
 	}
-	if err := r.settleFields(said.Fields); err != nil {
+	if err := r.normalizeFields(declared.Fields); err != nil {
 		return r, err
 	}
-	r.settleIndexes(said.Indexes)
+	r.normalizeIndexes(declared.Indexes)
 	if err := r.Existing.check(); err != nil {
 		return r, err
 	}
 	return r, r.check()
 }
 
-func (r *Resource) settleFlags(said Resource) error {
-	if said.Table != "" {
-		// A table may be there already: its name is kept as it is.
-		if r.Table = said.Table; !exactTable.MatchString(r.Table) || len(r.Table) > longest {
-			r.Table = Snake(said.Table)
+func (r *Resource) normalizeFlags(declared Resource) error {
+	if declared.Table != "" {
+		// The table may exist already, so its name is kept unchanged.
+		if r.Table = declared.Table; !exactTable.MatchString(r.Table) || len(r.Table) > longest {
+			r.Table = Snake(declared.Table)
 		}
 		if r.Table == "" {
-			return badName("table", said.Table, "nexios add resource "+r.Name+" --table "+r.Plural)
+			return badName("table", declared.Table, "nexios add resource "+r.Name+" --table "+r.Plural)
 		}
 		if r.Table == r.Plural {
 			r.Table = ""
 		}
 	}
 	r.Only = nil
-	only := List(strings.Join(said.Only, "/"))
+	only := List(strings.Join(declared.Only, "/"))
 	for _, action := range Actions() {
 		if slices.Contains(only, action) {
 			r.Only = append(r.Only, action)
@@ -73,7 +72,7 @@ func (r *Resource) settleFlags(said Resource) error {
 			return &problem.Error{
 				What:  fmt.Sprintf("unknown action %q in --only", clip(action)),
 				Label: "actions", Where: strings.Join(Actions(), " "),
-				Try: r.again("--only " + closest(action, Actions(), "list")),
+				Try: r.commandWith("--only " + closest(action, Actions(), "list")),
 			}
 		}
 	}
@@ -83,41 +82,41 @@ func (r *Resource) settleFlags(said Resource) error {
 	if r.Lock && len(r.Only) > 0 && !slices.Contains(r.Only, "show") {
 		return &problem.Error{
 			What: "--lock needs the action show: an update says which version was read", Where: r.Name,
-			Try: r.again("--lock --only " + strings.Join(append(slices.Clone(r.Only), "show"), "/")),
+			Try: r.commandWith("--lock --only " + strings.Join(append(slices.Clone(r.Only), "show"), "/")),
 		}
 	}
-	if err := r.settleAccess(said); err != nil {
+	if err := r.normalizeAccess(declared); err != nil {
 		return err
 	}
 	if r.ModelOnly {
 		r.Only, r.Guard, r.Lock = nil, "", false
 	}
-	if said.Public != "" {
-		r.Public = Snake(said.Public)
+	if declared.Public != "" {
+		r.Public = Snake(declared.Public)
 	}
 	return nil
 }
 
-// settleAccess reads who may use the routes and the rows. To say who reads or
-// writes is to say that rows have an owner, except who reads beside a guard.
-func (r *Resource) settleAccess(said Resource) error {
+// normalizeAccess reads who may use the routes and the rows. Write implies Owner, and so
+// does Read without a guard.
+func (r *Resource) normalizeAccess(declared Resource) error {
 	for _, flag := range []struct {
 		name, value string
 		choices     []string
 	}{
-		{"guard", said.Guard, []string{"none", "user", "admin"}},
-		{"read", said.Read, []string{"all", "user", "owner"}},
-		{"write", said.Write, []string{"owner", "user", "admin"}},
+		{"guard", declared.Guard, []string{"none", "user", "admin"}},
+		{"read", declared.Read, []string{"all", "user", "owner"}},
+		{"write", declared.Write, []string{"owner", "user", "admin"}},
 	} {
 		if flag.value != "" && !slices.Contains(flag.choices, flag.value) {
 			return &problem.Error{
 				What:  fmt.Sprintf("unknown value %q for --%s", clip(flag.value), flag.name),
 				Label: "values", Where: strings.Join(flag.choices, " "),
-				Try: r.again("--" + flag.name + " " + closest(flag.value, flag.choices, "user")),
+				Try: r.commandWith("--" + flag.name + " " + closest(flag.value, flag.choices, "user")),
 			}
 		}
 	}
-	r.Owner = said.Owner || said.Read != "" && said.Guard == "" || said.Write != ""
+	r.Owner = declared.Owner || declared.Read != "" && declared.Guard == "" || declared.Write != ""
 	if r.Read == "owner" {
 		r.Read = ""
 	}
@@ -125,44 +124,44 @@ func (r *Resource) settleAccess(said Resource) error {
 		r.Write = ""
 	}
 	contradiction := func(what, try string) error {
-		return &problem.Error{What: what, Where: r.Name, Try: r.again(try)}
+		return &problem.Error{What: what, Where: r.Name, Try: r.commandWith(try)}
 	}
-	if said.UniqueWithin != "" && (said.UniqueWithin != "owner" || !r.Owner) {
-		return unwritten("unique_within", said.UniqueWithin)
+	if declared.UniqueWithin != "" && (declared.UniqueWithin != "owner" || !r.Owner) {
+		return unexpected("unique_within", declared.UniqueWithin)
 	}
 	switch {
-	case r.Organisation && (r.Owner || said.Read != "" || said.Public != ""):
+	case r.Organisation && (r.Owner || declared.Read != "" || declared.Public != ""):
 		return contradiction("--organisation cannot be combined with --owner, --read, --write or --public: the members of the organisation use its rows", "--organisation")
 	case r.Organisation && r.Guard != "" && r.Guard != "admin":
 		return contradiction("--guard "+r.Guard+" cannot be combined with --organisation: its members, or with --guard admin its admins, use the routes", "--organisation --guard admin")
-	case !r.Owner && said.Read == "owner":
+	case !r.Owner && declared.Read == "owner":
 		return contradiction("--read owner needs rows with an owner, which --guard "+r.Guard+" says there are not", "--owner")
 	case !r.Owner && r.Guard == "none" && r.Read != "":
 		return contradiction("--guard none lets anybody read and change rows, whatever --read says", "--guard user --read "+r.Read)
 	case !r.Owner && r.Read == "user":
-		r.Read = "" // as every guard but none has it
+		r.Read = "" // the default of every guard but none
 	case r.Write == "user" && r.Read == "":
 		return contradiction("--write user lets users change rows that they may not read", "--read user --write user")
-	case said.Public != "" && r.Read == "all":
-		return contradiction("--public "+said.Public+" adds nothing to --read all: every row is readable", "--read all")
-	case said.Public != "" && r.Read == "user":
-		return contradiction("--public "+said.Public+" adds nothing to --read user: every user reads every row", "--read user")
+	case declared.Public != "" && r.Read == "all":
+		return contradiction("--public "+declared.Public+" adds nothing to --read all: every row is readable", "--read all")
+	case declared.Public != "" && r.Read == "user":
+		return contradiction("--public "+declared.Public+" adds nothing to --read user: every user reads every row", "--read user")
 	}
 	return nil
 }
 
-// maxFilters is how many parameters a list may have besides those that all have:
-// the runtime reads 64.
+// maxFilters is the maximum number of parameters of a list besides the common ones: the
+// runtime reads 64.
 const maxFilters = 58
 
 var exactTable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (r *Resource) settleFields(words []string) error {
+func (r *Resource) normalizeFields(words []string) error {
 	if len(words) == 0 {
 		return &problem.Error{
 			What:  fmt.Sprintf("the resource %s has no fields", r.Name),
 			Label: "form", Where: "name:type[:modifier...]",
-			Try: r.with([]string{"title:string"}).Command(),
+			Try: r.withFields([]string{"title:string"}).Command(),
 		}
 	}
 	if len(words) > 100 && r.Existing == nil {
@@ -184,7 +183,7 @@ func (r *Resource) settleFields(words []string) error {
 	return nil
 }
 
-func (r *Resource) settleIndexes(words []string) {
+func (r *Resource) normalizeIndexes(words []string) {
 	r.Indexes = nil
 	for _, word := range words {
 		x := ParseIndex(word)
@@ -197,27 +196,27 @@ func (r *Resource) settleIndexes(words []string) {
 	}
 }
 
-// retry makes of the word that an error proposes the whole command.
+// retry extends the definition that an error suggests to the complete command.
 func (r *Resource) retry(err error, words []string, at int) error {
 	e, ok := errors.AsType[*problem.Error](err)
 	if !ok || e.Try == "" {
 		return err
 	}
 	better := *e
-	better.Try = r.with(mended(words, at, e.Try, func(word string) error {
+	better.Try = r.withFields(corrected(words, at, e.Try, func(word string) error {
 		_, err := ParseField(word)
 		return err
 	})).Command()
 	return &better
 }
 
-// mended are words with another for the one that was refused, and for what would be
-// refused then.
-func mended(words []string, at int, better string, check func(word string) error) []string {
+// corrected replaces the rejected word by a better one, and corrects those after it that
+// are invalid too.
+func corrected(words []string, at int, better string, check func(word string) error) []string {
 	words = slices.Clone(words)
 	words[at] = better
 	for i := at; i < len(words); i++ {
-		if strings.Contains(words[i], " ") { // with a flag
+		if strings.Contains(words[i], " ") { // includes a flag
 			continue
 		}
 		if e, ok := errors.AsType[*problem.Error](check(words[i])); ok && e.Try != "" {
@@ -227,28 +226,28 @@ func mended(words []string, at int, better string, check func(word string) error
 	return words
 }
 
-// with is the resource with other fields, for a command to type instead: it
-// keeps the flags, since without them the rows would be open to more people.
-func (r Resource) with(fields []string) Resource {
+// withFields returns the resource with other fields, for a suggested command. It keeps the
+// flags: without them, the rows would be accessible to more users.
+func (r Resource) withFields(fields []string) Resource {
 	r.Fields = fields
 	return r
 }
 
-// called is the resource under another name, likewise.
-func (r Resource) called(name, plural string) Resource {
+// withName returns the resource under another name, likewise.
+func (r Resource) withName(name, plural string) Resource {
 	r.Name, r.Plural = name, plural
 	return r
 }
 
-// instead are the fields with another word for the i-th.
-func (r Resource) instead(i int, word string) []string {
+// replaceField returns the fields with the i-th replaced.
+func (r Resource) replaceField(i int, word string) []string {
 	fields := slices.Clone(r.Fields)
 	fields[i] = word
 	return fields
 }
 
-// without are the fields as they are without a modifier.
-func (r Resource) without(modifier string) []string {
+// withoutModifier returns the fields with a modifier removed.
+func (r Resource) withoutModifier(modifier string) []string {
 	fields := slices.Clone(r.Fields)
 	for i, word := range fields {
 		if f, err := ParseField(word); err == nil && f.Is(modifier) {
@@ -259,8 +258,8 @@ func (r Resource) without(modifier string) []string {
 	return fields
 }
 
-// within is the resource with rows that belong to an organisation.
-func (r Resource) within() Resource {
+// inOrganisation returns the resource with rows that belong to an organisation.
+func (r Resource) inOrganisation() Resource {
 	r.Organisation, r.Owner, r.Read, r.Write, r.Public = true, false, "", "", ""
 	if r.Guard != "admin" {
 		r.Guard = ""
@@ -268,8 +267,8 @@ func (r Resource) within() Resource {
 	return r
 }
 
-// again is the resource with other flags, for a command to type instead.
-func (r Resource) again(flags string) string {
+// commandWith returns the command of the resource with other flags, for a suggestion.
+func (r Resource) commandWith(flags string) string {
 	return strings.Join(append(append([]string{r.verb(), r.Name}, r.Fields...), flags), " ")
 }
 
@@ -280,7 +279,7 @@ func (r Resource) verb() string {
 	return "nexios add resource"
 }
 
-// Command is the command line that says the resource.
+// Command returns the command that adds the resource.
 func (r Resource) Command() string {
 	words := []string{r.verb(), r.Name}
 	for _, word := range r.Fields {
@@ -311,10 +310,10 @@ func (r Resource) Command() string {
 	return strings.Join(words, " ")
 }
 
-// Package is the resource's package and folder: its plural in one word.
+// Package returns the resource's package and folder: its plural without underscores.
 func (r Resource) Package() string { return strings.ReplaceAll(r.Plural, "_", "") }
 
-// check refuses what does not fit together within the resource.
+// check rejects a resource whose parts contradict each other.
 func (r Resource) check() error {
 	bad := func(word, format string, args ...any) error {
 		at := slices.Index(r.Fields, word)
@@ -325,26 +324,26 @@ func (r Resource) check() error {
 		return &problem.Error{
 			What:  fmt.Sprintf(format, args...),
 			Where: r.Name + " " + word,
-			Try:   r.with(fixed).Command(),
+			Try:   r.withFields(fixed).Command(),
 		}
 	}
 	other := func(what string) error {
 		return &problem.Error{
 			What: what, Where: r.Name + ", plural " + r.Plural,
-			Try: r.called(r.Name, r.Name+"_items").Command(),
+			Try: r.withName(r.Name, r.Name+"_items").Command(),
 		}
 	}
-	switch room, model := r.Package(), strings.ReplaceAll(r.Name, "_", ""); {
+	switch pkg, model := r.Package(), strings.ReplaceAll(r.Name, "_", ""); {
 	case device(model):
 		return &problem.Error{
 			What:  fmt.Sprintf("%q is reserved on Windows and cannot be a file name", model),
 			Where: r.Name + ", plural " + r.Plural,
-			Try:   r.called(r.Name+"_item", Plural(r.Name+"_item")).Command(),
+			Try:   r.withName(r.Name+"_item", Plural(r.Name+"_item")).Command(),
 		}
-	case Unfit(room) != "":
-		return other(fmt.Sprintf("%q %s", room, Unfit(room)))
-	case room == "input":
-		return other(fmt.Sprintf("%q is reserved: every package of a resource has a file of that name", room))
+	case Unfit(pkg) != "":
+		return other(fmt.Sprintf("%q %s", pkg, Unfit(pkg)))
+	case pkg == "input":
+		return other(fmt.Sprintf("%q is reserved: every package of a resource has a file of that name", pkg))
 	}
 	fields, err := r.Parsed()
 	if err != nil {
@@ -352,7 +351,7 @@ func (r Resource) check() error {
 	}
 	type use struct{ what, word string }
 	taken := map[string]use{}
-	for _, own := range r.own() {
+	for _, own := range r.ownColumns() {
 		taken["column "+own] = use{"every table already has it", ""}
 		taken["key "+own] = use{"every table already has it", ""}
 	}
@@ -371,7 +370,7 @@ func (r Resource) check() error {
 		if r.Organisation && f.Is("private") {
 			return &problem.Error{
 				What:  "private cannot be combined with --organisation: all members read the rows, in " + word,
-				Where: r.Name + " " + word, Try: r.with(r.without("private")).Command(),
+				Where: r.Name + " " + word, Try: r.withFields(r.withoutModifier("private")).Command(),
 			}
 		}
 		if slices.ContainsFunc(fields[:i], func(o Field) bool { return o.Name == f.Name }) {
@@ -455,14 +454,14 @@ func (r Resource) check() error {
 	return nil
 }
 
-// Open reports whether anybody may change the resource's rows without a login.
+// Open reports whether anyone may change the resource's rows without a login.
 func (r Resource) Open() bool {
 	writes := slices.ContainsFunc([]string{"create", "bulk", "update", "delete"}, r.Serves)
 	return writes && !r.Owner && !r.Organisation && (r.Guard == "" || r.Guard == "none")
 }
 
-// Within is the column whose value rows must share for one to have what another
-// has of a unique field; "" where no other row may have it.
+// Within returns the column that limits the scope of unique: only rows with the same value
+// of it conflict. It is "" if all rows do.
 func (r Resource) Within() string {
 	switch {
 	case r.Organisation:
@@ -473,14 +472,14 @@ func (r Resource) Within() string {
 	return ""
 }
 
-// unseen reports whether users store rows beside others that they may not read:
-// to hear that a value is taken would tell them what is in those.
-func (r Resource) unseen() bool { return r.Owner && r.Read == "" && r.Write != "admin" }
+// hidesRows reports whether users create rows without being able to read those of others:
+// a conflict would reveal values of the latter.
+func (r Resource) hidesRows() bool { return r.Owner && r.Read == "" && r.Write != "admin" }
 
-// Told are the fields and indexes, as words, of which a conflict tells a user
-// what they may not read: those that are unique and private, or unique among rows
-// of which others are hidden.
-func (r Resource) Told() []string {
+// Revealing returns the definitions of fields and indexes for which a conflict reveals
+// values that the user may not read: those that are unique and private, or unique among
+// rows that include hidden ones.
+func (r Resource) Revealing() []string {
 	if !slices.ContainsFunc([]string{"create", "bulk", "update"}, r.Serves) || r.Within() != "" || r.Guard == "admin" || r.Write == "admin" {
 		return nil
 	}
@@ -489,7 +488,7 @@ func (r Resource) Told() []string {
 		return nil
 	}
 	hidden := func(names ...string) bool {
-		return r.unseen() || slices.ContainsFunc(fields, func(f Field) bool { return f.Is("private") && slices.Contains(names, f.Name) })
+		return r.hidesRows() || slices.ContainsFunc(fields, func(f Field) bool { return f.Is("private") && slices.Contains(names, f.Name) })
 	}
 	var words []string
 	for i, f := range fields {
@@ -505,14 +504,14 @@ func (r Resource) Told() []string {
 	return words
 }
 
-// keepsSecrets refuses a field or an index that was given a user to guess private
-// fields of others by. before are those that they have already.
-func (r Resource) keepsSecrets(before []string) error {
-	told := r.Told()
-	if len(told) <= len(before) || r.unseen() {
+// checkSecrets rejects a new field or index that would let users guess private fields of
+// others. before lists the existing ones.
+func (r Resource) checkSecrets(before []string) error {
+	revealing := r.Revealing()
+	if len(revealing) <= len(before) || r.hidesRows() {
 		return nil
 	}
-	word := told[len(told)-1]
+	word := revealing[len(revealing)-1]
 	without := r
 	without.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x string) bool { return x == word })
 	if at := slices.Index(r.Fields, word); at >= 0 {
@@ -521,7 +520,7 @@ func (r Resource) keepsSecrets(before []string) error {
 			return err
 		}
 		delete(f.Mods, "unique")
-		without = r.with(r.instead(at, f.String()))
+		without = r.withFields(r.replaceField(at, f.String()))
 	}
 	return &problem.Error{
 		What:  word + " is private and unique: a conflict would reveal what another row has. With --owner, unique applies per owner",
@@ -529,14 +528,14 @@ func (r Resource) keepsSecrets(before []string) error {
 	}
 }
 
-// Table is the table that a relation's argument names.
+// Table returns the table that a relation's argument names.
 func Table(arg string) string {
 	table, _, _ := strings.Cut(arg, ".")
 	return table
 }
 
-// Tables returns what a relation can point at: the resources, and what the
-// features bring, in the words of a resource.
+// Tables returns the tables that a relation can refer to: those of the resources and of
+// the features, described as resources.
 func (p Project) Tables() []Resource {
 	tables := slices.Clone(p.Resources)
 	if p.HasFeature("auth") {
@@ -545,7 +544,7 @@ func (p Project) Tables() []Resource {
 	return tables
 }
 
-// Users is the table of the auth feature, as far as others need to know it.
+// Users describes the table of the auth feature, as far as other tables depend on it.
 func Users() Resource {
 	return Resource{
 		Name: "user", Plural: "users", ModelOnly: true,
@@ -556,7 +555,7 @@ func Users() Resource {
 	}
 }
 
-// Target returns the table that the relation points at; none for another field.
+// Target returns the table that a relation refers to; false for another field.
 func (p Project) Target(f Field) (Resource, bool) {
 	if !f.Relation() {
 		return Resource{}, false
@@ -568,24 +567,24 @@ func (p Project) Target(f Field) (Resource, bool) {
 		}
 	}
 	for _, t := range tables {
-		if t.meant(table) {
+		if t.matches(table) {
 			return t, true
 		}
 	}
 	return Resource{}, false
 }
 
-// meant reports whether an argument means a table with a plural of its own: by
-// the usual plural of its name, or by its name, of which [Plural] has made
-// another (the table gus, of which it makes guses). Inflecting is slow, so this
-// comes when nothing else is left.
-func (r Resource) meant(table string) bool {
+// matches reports whether an argument means a table with a custom plural: by the usual
+// plural of its name, or by its plural, which [Plural] has inflected again (guses for the
+// table gus). Inflecting is slow, so it is the last resort.
+func (r Resource) matches(table string) bool {
 	return Plural(r.Name) == table || Plural(r.Plural) == table
 }
 
-// Crossing are the references by which users of r keep rows of others from being
-// deleted: their owners', who may not even see what refers to them.
-func (p Project) Crossing(r Resource) (fields []Field) {
+// BlockingRefs returns the references with which users of r prevent rows of other users
+// from being deleted, even though the owners of those may not be able to see what refers
+// to them.
+func (p Project) BlockingRefs(r Resource) (fields []Field) {
 	all, err := r.Parsed()
 	stores := r.Serves("create") || r.Serves("bulk")
 	if err != nil || !stores || r.Write == "admin" || r.Guard == "admin" || !p.HasFeature("auth") {
@@ -604,22 +603,21 @@ func (p Project) Crossing(r Resource) (fields []Field) {
 	return fields
 }
 
-// BackRef returns the ref of target that points at r and that f, a has, is the
-// other side of.
+// BackRef returns the ref of target that refers to r, the other side of the has field f.
 func BackRef(r, target Resource, f Field) (Field, bool) {
 	fields, err := target.Parsed()
 	if err != nil {
 		return Field{}, false
 	}
 	for _, back := range fields {
-		if back.Type == "ref" && (Table(back.Arg) == r.Plural || r.meant(Table(back.Arg))) {
+		if back.Type == "ref" && (Table(back.Arg) == r.Plural || r.matches(Table(back.Arg))) {
 			return back, true
 		}
 	}
 	return Field{}, false
 }
 
-// JoinTable is the table between r and the rows of its many field.
+// JoinTable returns the table between r and the rows of its many field.
 func (r Resource) JoinTable(f Field) string {
 	if j, ok := r.Join(f); ok {
 		return j.Table
@@ -627,11 +625,10 @@ func (r Resource) JoinTable(f Field) string {
 	return r.Name + "_" + f.Name
 }
 
-// uses are the names that a project has given away, each with the command that
-// took it.
+// uses maps the names that a project uses to the commands that introduced them.
 type uses map[string]string
 
-// uses returns the names that p's features and resources have taken.
+// uses returns the names that p's features and resources use.
 func (p Project) uses() uses {
 	u := uses{"table schema_migrations": "go run . migrate, which keeps there what was applied"}
 	for _, f := range p.Features {
@@ -651,7 +648,7 @@ func (p Project) uses() uses {
 	return u
 }
 
-// names are the names that a resource takes in its project.
+// names returns the names that a resource uses in its project.
 func (r Resource) names() []string {
 	names := []string{"package " + r.Package()}
 	for i := range r.Versions() {
@@ -661,17 +658,17 @@ func (r Resource) names() []string {
 	}
 	names = append(names, "model "+strings.ReplaceAll(r.Name, "_", ""))
 	for _, table := range r.tables() {
-		names = append(names, "table "+strings.ToLower(table)) // which some databases take for the same
+		names = append(names, "table "+strings.ToLower(table)) // some databases ignore case
 	}
 	return names
 }
 
-// add takes the names of r, or tells who has one.
+// add records the names of r. It returns an error if one is used already.
 func (u uses) add(r Resource) error {
 	names := r.names()
 	for _, name := range names {
 		if there, taken := u[name]; taken {
-			other := r.called(r.Name, r.Name+"_items")
+			other := r.withName(r.Name, r.Name+"_items")
 			if name == "table "+strings.ToLower(r.Table) {
 				other = r
 				other.Table = ""
@@ -690,18 +687,18 @@ func (u uses) add(r Resource) error {
 	return nil
 }
 
-// fits refuses a settled resource that clashes with what is in p, or that
-// needs what is not.
+// fits rejects a normalized resource that clashes with p, or that depends on something
+// missing from p.
 func (p Project) fits(r Resource) error {
 	if err := p.uses().add(r); err != nil {
 		return err
 	}
 	all := p
 	all.Resources = append(slices.Clone(p.Resources), r)
-	return all.whole(r)
+	return all.checkNeeds(r)
 }
 
-// tables are the tables that a resource makes.
+// tables returns the tables that a resource creates.
 func (r Resource) tables() []string {
 	tables := []string{r.TableName()}
 	fields, _ := r.Parsed()
@@ -713,9 +710,9 @@ func (r Resource) tables() []string {
 	return tables
 }
 
-// whole refuses what r, which is one of p's resources, needs of the project
-// and does not find there: who asks, and what its relations point at.
-func (p Project) whole(r Resource) error {
+// checkNeeds rejects r, a resource of p, if it depends on something that the project
+// lacks, such as auth or the target of a relation.
+func (p Project) checkNeeds(r Resource) error {
 	fields, err := r.Parsed()
 	if err != nil {
 		return err
@@ -770,24 +767,24 @@ func (p Project) whole(r Resource) error {
 		case (f.Type == "ref" || f.Type == "many") && target.Organisation && !r.Organisation:
 			return &problem.Error{
 				What:  word + " refers to rows of organisations from a table outside organisations",
-				Where: r.Name + " " + word, Try: r.within().Command(),
+				Where: r.Name + " " + word, Try: r.inOrganisation().Command(),
 			}
 		case f.Type == "ref" && target.Organisation && f.Mods["ondelete"] == "null":
 			return &problem.Error{
 				What:  "ondelete=null does not work within an organisation, in " + word + ": it would clear organisation_id too",
-				Where: r.Name + " " + word, Try: r.with(r.instead(i, strings.Replace(word, ":ondelete=null", "", 1))).Command(),
+				Where: r.Name + " " + word, Try: r.withFields(r.replaceField(i, strings.Replace(word, ":ondelete=null", "", 1))).Command(),
 			}
 		case f.Type == "ref" && target.Name == r.Name && !f.Is("optional"):
 			return &problem.Error{
 				What:  "no first row could be created: " + word + " refers to its own table",
-				Where: r.Name + " " + word, Try: r.with(r.instead(i, word+":optional")).Command(),
+				Where: r.Name + " " + word, Try: r.withFields(r.replaceField(i, word+":optional")).Command(),
 			}
 		case f.Type == "has":
 			if _, ok := BackRef(r, target, f); !ok {
 				return &problem.Error{
 					What:  fmt.Sprintf("%s has no ref to %s, which %s needs", target.Plural, r.Plural, word),
 					Label: "there", Where: target.Command(),
-					Try: target.with(append(slices.Clone(target.Fields), r.Name+":ref="+r.Plural)).Command(),
+					Try: target.withFields(append(slices.Clone(target.Fields), r.Name+":ref="+r.Plural)).Command(),
 				}
 			}
 		}

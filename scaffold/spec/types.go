@@ -15,57 +15,57 @@ import (
 	"time"
 )
 
-// Type is one row of the table of field types: everything that any layer knows
-// of the type. To add a type, add a row.
+// Type is one row of the table of field types, with everything that any layer needs to
+// know about the type. To add a type, add a row.
 type Type struct {
 	Name string
 	Arg  string // "may" or "must" be given after =; "" takes none
-	Form string // how the argument looks: "A/B/C"
+	Form string // form of the argument: "A/B/C"
 	Doc  string // one line for help
 
-	Go        string   // the Go type, in the model and in bodies
+	Go        string   // the Go type, in the model and in request and response bodies
 	Quoted    string   // the Go type with the modifier string; of package db
-	Imports   []string // what Go needs
-	Zero      string   // Go's empty value, where it is not Go{}
-	Nil       bool     // nil stands for null in the type itself: optional fields are no pointers
-	Stored    string   // the Go type that makes the column in a migration, where it is not Go
-	Constants []string // what the Go of its values needs besides Imports
-	Plain     bool     // an absent value is Go's empty one: the required body field is no pointer
+	Imports   []string // imports of Go
+	Zero      string   // Go's zero value, if it is not Go{}
+	Nil       bool     // nil is the type's own null: optional fields are not pointers
+	Stored    string   // the Go type of the column in a migration, if it is not Go
+	Constants []string // imports of its values besides Imports
+	Plain     bool     // an absent value is Go's zero value: a required field of a body is not a pointer
 	Filters   string   // how lists filter by it: "equal", "range" (equal, _min and _max) or ""
-	Listed    bool     // its values are those of the argument: lists filter by no other
-	Upload    bool     // values are names of uploads, of a project with that feature: they must be there and stay
+	Listed    bool     // its values are those of the argument: lists filter by no others
+	Upload    bool     // values are names of uploads, which must exist and are kept; requires the uploads feature
 
-	mods   string // modifiers that make sense, besides optional, immutable, readonly and private
-	length int    // characters a text may have unless it says; 0 for what is not a short text
-	colons bool   // a default may hold colons
+	mods   string // modifiers that apply, besides optional, immutable, readonly and private
+	length int    // default maximum of characters; 0 if it is not a text
+	colons bool   // a default may contain colons
 
-	arg    func(arg string) (string, error)          // checks and normalises the argument
+	arg    func(arg string) (string, error)          // checks and normalizes the argument
 	limits func(f Field) error                       // checks min, max, len and pattern
 	column func(f Field) string                      // gorm tag of the column in a migration
-	model  func(f Field) string                      // gorm tag of the model's field
-	rules  func(f Field) []string                    // validation rules of a value that is there
-	parse  func(f Field, text string) (Value, error) // reads a value as a word writes it
-	sample func(f Field, i int) string               // the i-th value as a word writes it; "" for no more
-	empty  func(f Field) (string, bool)              // Go's empty value as a word writes it, and whether a body may carry it
-	edges  func(f Field) []Value                     // values that just pass
-	bad    func(f Field) []Bad                       // values that just do not, with the rule they break
+	model  func(f Field) string                      // gorm tag of the field in the model
+	rules  func(f Field) []string                    // validation rules of a value that is present
+	parse  func(f Field, text string) (Value, error) // parses a value in the notation of a field definition
+	sample func(f Field, i int) string               // the i-th sample in that notation; "" after the last
+	empty  func(f Field) (string, bool)              // Go's zero value in that notation, and whether a body may contain it
+	edges  func(f Field) []Value                     // values that just pass the rules
+	bad    func(f Field) []Bad                       // values that just break a rule, with that rule
 }
 
-// Value is one value of a type, as each layer writes it.
+// Value is one value of a type, in the notation of each layer.
 type Value struct {
-	Text string // as a word writes it
+	Text string // in the notation of a field definition
 	JSON string // Go expression of the value in a request body
 	Go   string // Go expression of the value in the model
-	// Cell is the value as gorm's tag default: holds it, without quotes: a number where
-	// the column's Go type (Stored, or else Go) is one, which min and max then compare.
-	// "" is for a value that cannot be written so: there, the column has no SQL default.
+	// Cell is the value as in gorm's tag default:, without quotes. It is a number where the
+	// column's Go type (Stored, or else Go) is one, which min and max compare. "" is for a
+	// value that cannot be written this way: its column has no SQL default.
 	Cell string
 }
 
-// Bad is a value that a request may not carry.
+// Bad is a value that requests must not contain.
 type Bad struct {
 	JSON string // Go expression of the value in a request body
-	Rule string // the rule it breaks, as the answer names it
+	Rule string // the rule it breaks, by its name in the response
 }
 
 // TypeOf returns the row of the type.
@@ -91,19 +91,19 @@ const (
 	filesImport   = "github.com/nexios-go/nexios/runtime/files"
 )
 
-// Types is the table of field types: one row a type, and the only place that
-// knows it.
+// Types returns the table of field types, one row per type. Everything else that depends
+// on a type is derived from its row.
 func Types() []Type {
 	once.Do(func() { table, known = rows(), natives() })
 	return table
 }
 
-// The table is made at its first use: the functions in it look up rows
-// themselves, which the initial value of a variable may not.
+// The tables are built on first use. A variable initializer would be an initialization
+// cycle, since functions in the rows look up rows.
 var (
 	once  sync.Once
 	table []Type
-	known []Type // besides
+	known []Type // types of existing columns only
 )
 
 func rows() []Type {
@@ -124,13 +124,13 @@ func rows() []Type {
 			Name: "int", Doc: "a whole number",
 			Go: "int", Zero: "0", Filters: "range",
 			mods:   "unique index sort filter default min max array",
-			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), empty: numberZero, edges: numberEdges, bad: numberBad(1),
+			limits: numberLimits, column: typed(""), rules: numberRules, parse: integer, sample: numberSample(1), empty: numberZero, edges: numberEdges, bad: numberBad(1),
 		},
 		{
 			Name: "bigint", Doc: "a 64-bit whole number",
 			Go: "int64", Zero: "0", Filters: "range",
 			mods:   "unique index sort filter default min max array",
-			limits: numberLimits, column: typed(""), rules: numberRules, parse: whole, sample: numberSample(1), empty: numberZero, edges: numberEdges, bad: numberBad(1),
+			limits: numberLimits, column: typed(""), rules: numberRules, parse: integer, sample: numberSample(1), empty: numberZero, edges: numberEdges, bad: numberBad(1),
 		},
 		{
 			Name: "float", Doc: "a floating-point number",
@@ -247,12 +247,12 @@ func typeNames() []string {
 	return names
 }
 
-// modifiers are the modifiers that make sense for the type, in their order.
+// modifiers returns the modifiers that apply to the type, in order.
 func (t Type) modifiers() []string {
 	return slices.DeleteFunc(modifierNames(), func(name string) bool { return !t.Allows(name) })
 }
 
-// Allows reports whether the modifier makes sense for the type.
+// Allows reports whether the modifier applies to the type.
 func (t Type) Allows(modifier string) bool {
 	switch modifier {
 	case "optional", "immutable":
@@ -265,7 +265,7 @@ func (t Type) Allows(modifier string) bool {
 	return slices.Contains(strings.Fields(t.mods), modifier)
 }
 
-// form shows how a field of the type is written.
+// form describes the syntax of a field of the type.
 func (t Type) form() string {
 	name := t.Name
 	switch t.Arg {
@@ -277,7 +277,7 @@ func (t Type) form() string {
 	return "name:" + name + "[:modifier...]; modifiers: " + strings.Join(t.modifiers(), " ")
 }
 
-// sample is the type as an example writes it.
+// sample returns the type as written in an example.
 func sample(typeName string) string {
 	t, _ := TypeOf(typeName)
 	if t.Arg == "" {
@@ -308,10 +308,10 @@ func exampleOf(modifier string, t Type) string {
 	return ""
 }
 
-// Column tag, rules and values of a field, worked out from its row.
+// Column tag, rules and values of a field, derived from its row.
 
-// ColumnTag is the gorm tag of the field's column in a migration, without
-// not null, default and indexes.
+// ColumnTag returns the gorm tag of the field's column in a migration, without not null,
+// default and indexes.
 func (f Field) ColumnTag() string {
 	row := f.Row()
 	if f.Is("array") || row.column == nil {
@@ -320,7 +320,7 @@ func (f Field) ColumnTag() string {
 	return row.column(f)
 }
 
-// Go is the Go type of the field's values, and what it is imported from.
+// Go returns the Go type of the field's values, and its imports.
 func (f Field) Go() (name string, imports []string) {
 	row := f.Row()
 	if f.Is("string") {
@@ -329,7 +329,7 @@ func (f Field) Go() (name string, imports []string) {
 	return row.Go, row.Imports
 }
 
-// ModelTag is the gorm tag of the field in a model, without its column's name.
+// ModelTag returns the gorm tag of the field in a model, without the name of its column.
 func (f Field) ModelTag() string {
 	row := f.Row()
 	if f.Is("array") || row.model == nil {
@@ -338,7 +338,7 @@ func (f Field) ModelTag() string {
 	return row.model(f)
 }
 
-// Rules are the validation rules of a value of the field that is there.
+// Rules returns the validation rules of a value of the field that is present.
 func (f Field) Rules() []string {
 	if row := f.Row(); row.rules != nil {
 		return row.rules(f)
@@ -346,7 +346,7 @@ func (f Field) Rules() []string {
 	return nil
 }
 
-// Default is the field's default value; ok is false when it has none.
+// Default returns the field's default value; ok is false if it has none.
 func (f Field) Default() (v Value, ok bool) {
 	text, ok := f.Mods["default"]
 	if !ok {
@@ -356,10 +356,10 @@ func (f Field) Default() (v Value, ok bool) {
 	return v, err == nil
 }
 
-// Value reads a value as a word writes it.
+// Value parses a value in the notation of a field definition.
 func (f Field) Value(text string) (Value, error) { return f.Row().parse(f, text) }
 
-// Samples returns up to n different values that pass every rule of the field.
+// Samples returns up to n different values that pass all rules of the field.
 func (f Field) Samples(n int) []Value {
 	row := f.Row()
 	if row.sample == nil {
@@ -379,7 +379,7 @@ func (f Field) Samples(n int) []Value {
 	return values
 }
 
-// Edges are values that only just pass the field's rules.
+// Edges returns values that just pass the field's rules.
 func (f Field) Edges() []Value {
 	row := f.Row()
 	if row.edges == nil {
@@ -388,8 +388,8 @@ func (f Field) Edges() []Value {
 	return row.edges(f)
 }
 
-// Empty is Go's empty value of the field's type, which requests are tempted to
-// take for an absent one; ok is false when a request may not send it.
+// Empty returns Go's zero value of the field's type, which is easily mistaken for an
+// absent one; ok is false if requests must not send it.
 func (f Field) Empty() (v Value, ok bool) {
 	row := f.Row()
 	if row.empty == nil {
@@ -403,7 +403,7 @@ func (f Field) Empty() (v Value, ok bool) {
 	return v, err == nil && f.breaks(row, v) == ""
 }
 
-// Bad are values that only just break one of the field's rules.
+// Bad returns values that just break one of the field's rules.
 func (f Field) Bad() []Bad {
 	row := f.Row()
 	if row.bad == nil {
@@ -412,7 +412,7 @@ func (f Field) Bad() []Bad {
 	return row.bad(f)
 }
 
-// breaks names the rule that v breaks, "" for none.
+// breaks returns the rule that v breaks, or "".
 func (f Field) breaks(row Type, v Value) string {
 	if row.Listed {
 		if !slices.Contains(strings.Split(f.Arg, "/"), v.Text) {
@@ -455,15 +455,15 @@ func (f Field) breaks(row Type, v Value) string {
 
 // Texts.
 
-// long is how much a value of a type without a limit may hold: a request makes
-// the server keep, and each list answer, as much.
+// long is the default maximum of a type without a limit of its own. It bounds what one
+// request makes the server store and each list return.
 const long = 1 << 16
 
-// mostRules only limit the size.
+// mostRules limits only the size.
 func mostRules(f Field) []string { return []string{fmt.Sprintf("max=%d", f.Length())} }
 
-// sized is the column of a text. One that is too long for an index is no
-// varchar: MySQL counts all of a row's towards 65,535 bytes.
+// sized is the column of a text. A text that is too long for an index does not become a
+// varchar, since MySQL limits all varchars of a row to 65,535 bytes together.
 func sized(f Field) string {
 	if f.Length() > maxIndexed {
 		return ""
@@ -504,7 +504,7 @@ func textLimits(most int) func(Field) error {
 	}
 }
 
-// textRules checks what a text is before it counts its characters.
+// textRules checks the kind of a text before its length.
 func textRules(kind ...string) func(Field) []string {
 	return func(f Field) []string {
 		rules := slices.Clone(kind)
@@ -526,7 +526,7 @@ func textRules(kind ...string) func(Field) []string {
 	}
 }
 
-// escapeRule writes what separates rules in the validator's own way.
+// escapeRule escapes the validator's separators of rules.
 func escapeRule(s string) string {
 	return strings.NewReplacer(",", "0x2C", "|", "0x7C").Replace(s)
 }
@@ -545,16 +545,16 @@ func text(is func(string) bool) func(Field, string) (Value, error) {
 	}
 }
 
-// textZero is sent for an optional text; a required one must not be empty.
+// textZero: the empty text is valid only for an optional field.
 func textZero(f Field) (string, bool) {
 	return "", f.Is("optional") && !f.Is("min") && !f.Is("len") && !f.Is("pattern")
 }
 
-// seeds are the beginnings of sample texts, told apart by their first letter.
+// seeds are the beginnings of sample texts, each with another first letter.
 var seeds = []string{"alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett"}
 
-// textSample makes values of a form that holds %s, long and short enough for
-// the field.
+// textSample returns a function that makes values of a form that contains %s, within the
+// length limits of the field.
 func textSample(form string) func(Field, int) string {
 	return func(f Field, i int) string {
 		if f.Is("pattern") {
@@ -582,7 +582,7 @@ func textSample(form string) func(Field, int) string {
 	}
 }
 
-// padded is the Go expression of a text of n characters made of form.
+// padded returns a value of n characters made of form, as a Go expression.
 func padded(form string, n int) (Value, bool) {
 	fill := n - (len(form) - len("%s"))
 	if fill < 1 {
@@ -603,7 +603,7 @@ func padded(form string, n int) (Value, bool) {
 	return Value{JSON: expr, Go: expr}, true
 }
 
-// Long is how long a text may be for tests to try its limit.
+// Long is the greatest maximum length that tests try out.
 const Long = 100_000
 
 func textEdges(form string) func(Field) []Value {
@@ -664,8 +664,8 @@ func textBad(kind, form string) func(Field) []Bad {
 	}
 }
 
-// Pattern is the regular expression of the field's pattern modifier: one of
-// the named patterns, or the user's own, for the whole text.
+// Pattern returns the regular expression of the field's pattern modifier: one of the named
+// patterns, or the user's own, matching the whole text.
 func (f Field) Pattern() string {
 	p := f.Mods["pattern"]
 	if named, ok := patterns[p]; ok {
@@ -674,7 +674,7 @@ func (f Field) Pattern() string {
 	return "^(?:" + strings.TrimSuffix(strings.TrimPrefix(p, "^"), "$") + ")$"
 }
 
-// patterns are those that need no quoting in a shell.
+// patterns are predefined patterns, which need no quoting in a shell.
 var patterns = map[string]string{
 	"alpha":  "^[A-Za-z]+$",
 	"alnum":  "^[A-Za-z0-9]+$",
@@ -700,7 +700,7 @@ var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // Numbers.
 
-// compare orders two values that parse has accepted.
+// compare compares two values that parse has accepted.
 func (f Field) compare(row Type, a, b string) int {
 	x, _ := row.parse(f, a)
 	y, _ := row.parse(f, b)
@@ -734,7 +734,7 @@ func numberRules(f Field) []string {
 	return rules
 }
 
-func whole(f Field, s string) (Value, error) {
+func integer(f Field, s string) (Value, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err != nil || strconv.FormatInt(n, 10) != s {
 		return Value{}, fmt.Errorf("%q is not a whole number", s)
 	}
@@ -769,14 +769,14 @@ func decimal(f Field, s string) (Value, error) {
 	if s == "0" {
 		goText = "decimal.Zero"
 	}
-	answered := s // with all digits of its scale
+	full := s // with all digits of its scale
 	if scale > 0 {
-		answered = strings.TrimSuffix(s, "."+after) + "." + after + strings.Repeat("0", scale-len(after))
+		full = strings.TrimSuffix(s, "."+after) + "." + after + strings.Repeat("0", scale-len(after))
 	}
-	return Value{Text: s, JSON: strconv.Quote(answered), Go: goText, Cell: s}, nil
+	return Value{Text: s, JSON: strconv.Quote(full), Go: goText, Cell: s}, nil
 }
 
-// decimalSize reads 10.2: how many digits, and how many of them after the
+// decimalSize parses 10.2 as the number of digits, and the number of those after the
 // point.
 func decimalSize(arg string) (digits, scale int) {
 	before, after, _ := strings.Cut(arg, ".")
@@ -785,8 +785,8 @@ func decimalSize(arg string) (digits, scale int) {
 	return digits, scale
 }
 
-// exact is how many digits SQLite keeps of a decimal: it stores one as a
-// floating point number.
+// exact is the number of decimal digits that SQLite keeps, since it stores decimals as
+// floating-point numbers.
 const exact = 15
 
 func decimalArg(arg string) (string, error) {
@@ -804,7 +804,7 @@ func decimalColumn(f Field) string {
 	return fmt.Sprintf("type:decimal(%s)", strings.Replace(f.Arg, ".", ",", 1))
 }
 
-// decimalModel keeps the digits after the point in answers: 12.50.
+// decimalModel keeps trailing zeros in responses: 12.50.
 func decimalModel(f Field) string {
 	_, scale := decimalSize(f.Arg)
 	return fmt.Sprintf("scale:%d", scale)
@@ -814,7 +814,7 @@ func decimalRules(f Field) []string {
 	return append([]string{"decimal=" + f.Arg}, numberRules(f)...)
 }
 
-// step is the least difference between two decimals of the field.
+// decimalStep returns the smallest difference between two decimals of the field.
 func decimalStep(f Field) string {
 	_, scale := decimalSize(f.Arg)
 	if scale == 0 {
@@ -855,7 +855,7 @@ func decimalBad(f Field) []Bad {
 		bad = append(bad, Bad{strconv.Quote("0." + strings.Repeat("0", scale) + "1"), "decimal"})
 	}
 	step := rational(decimalStep(f))
-	for mod, text := range around(f, step) {
+	for mod, text := range outsideLimits(f, step) {
 		if _, err := decimal(f, text); err == nil {
 			bad = append(bad, Bad{strconv.Quote(text), mod})
 		}
@@ -886,7 +886,7 @@ func numberEdges(f Field) []Value {
 func numberBad(step float64) func(Field) []Bad {
 	return func(f Field) []Bad {
 		bad := []Bad{{`"many"`, "type"}}
-		for mod, text := range around(f, rational(strconv.FormatFloat(step, 'f', -1, 64))) {
+		for mod, text := range outsideLimits(f, rational(strconv.FormatFloat(step, 'f', -1, 64))) {
 			if _, err := f.Row().parse(f, text); err == nil {
 				bad = append(bad, Bad{text, mod})
 			}
@@ -916,7 +916,7 @@ func durationGo(d time.Duration) string {
 	return fmt.Sprintf("db.Duration(%d)", d)
 }
 
-// durationRules counts in nanoseconds, which is what a db.Duration holds.
+// durationRules writes the limits in nanoseconds, the unit of db.Duration.
 func durationRules(f Field) []string {
 	var rules []string
 	for _, mod := range []string{"min", "max"} {
@@ -950,7 +950,7 @@ func durationBad(f Field) []Bad {
 	return bad
 }
 
-// Everything else.
+// Other types.
 
 func wrongType(json string) func(Field) []Bad {
 	return func(Field) []Bad { return []Bad{{json, "type"}} }
@@ -1067,8 +1067,8 @@ func enumArg(arg string) (string, error) {
 func enumColumn(f Field) string {
 	tag := fmt.Sprintf("size:%d", f.Length())
 	if Reserved(f.Column()) {
-		// A check names its column, and no way of quoting a reserved word is
-		// common to all databases.
+		// A check contains the name of its column, and no quoting of a reserved word works
+		// on all databases.
 		return tag
 	}
 	return tag + ";check:" + f.Column() + " IN ('" + strings.ReplaceAll(f.Arg, "/", "','") + "')"
@@ -1101,10 +1101,10 @@ func tableArg(arg string) (string, error) {
 
 // Uploads.
 
-// uploadNames have the form that the store makes.
+// uploadNames have the form of names that the store generates.
 var uploadNames = []string{"alphaaaaaaaaaaaaaaaaaaaaaa.png", "bravoaaaaaaaaaaaaaaaaaaaaa.png", "charlieaaaaaaaaaaaaaaaaaaa.png"}
 
-// Names of that form for tests: of no upload, and of another user's.
+// Names of that form for tests: of no upload, and of another user's upload.
 const (
 	NoUpload     = "zuluaaaaaaaaaaaaaaaaaaaaaa.png"
 	OthersUpload = "yankeeaaaaaaaaaaaaaaaaaaaa.png"

@@ -9,8 +9,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// TestUniqueWithin sees among which rows unique holds: where others store rows
-// beside those that they may not read, among an owner's own.
+// TestUniqueWithin checks the scope of unique: the rows of one owner if users cannot read
+// the rows of others.
 func TestUniqueWithin(t *testing.T) {
 	for _, c := range []struct {
 		r      spec.Resource
@@ -21,7 +21,7 @@ func TestUniqueWithin(t *testing.T) {
 		{spec.Resource{Write: "owner"}, "user_id"},
 		{spec.Resource{Owner: true, Public: "live"}, "user_id"},
 		{spec.Resource{Owner: true, ModelOnly: true}, "user_id"},
-		{spec.Resource{Write: "admin"}, ""}, // who writes reads all
+		{spec.Resource{Write: "admin"}, ""}, // writers can read all rows
 		{spec.Resource{Owner: true, Public: "live", Write: "admin"}, ""},
 		{spec.Resource{Read: "all"}, ""},
 		{spec.Resource{Read: "user"}, ""},
@@ -36,8 +36,8 @@ func TestUniqueWithin(t *testing.T) {
 			t.Errorf("%s: %v", c.r.Command(), err)
 			continue
 		}
-		if r.Within() != c.within || len(r.Told()) > 0 {
-			t.Errorf("%s: within %q, not %q; %q is told", r.Command(), r.Within(), c.within, r.Told())
+		if r.Within() != c.within || len(r.Revealing()) > 0 {
+			t.Errorf("%s: within %q, not %q; %q revealed", r.Command(), r.Within(), c.within, r.Revealing())
 		}
 		text, err := now.JSON()
 		if err != nil {
@@ -50,7 +50,8 @@ func TestUniqueWithin(t *testing.T) {
 			t.Errorf("%s, again: %v", r.Command(), err)
 		}
 
-		// One of an older version keeps what its migrations made, whatever comes.
+		// A resource of an older version of nexios keeps the scope that its migrations
+		// created.
 		old := now
 		old.Resources = slices.Clone(now.Resources)
 		old.Resources[0].UniqueWithin = ""
@@ -76,8 +77,8 @@ func TestUniqueWithin(t *testing.T) {
 			if err != nil || r.UniqueWithin != "" {
 				t.Errorf("%s, %s: within %q, %v", c.r.Command(), what, r.UniqueWithin, err)
 			}
-			if told := len(r.Told()) > 0; told != (c.within == "user_id" && !r.ModelOnly) {
-				t.Errorf("%s, %s: %q is told", c.r.Command(), what, r.Told())
+			if reveals := len(r.Revealing()) > 0; reveals != (c.within == "user_id" && !r.ModelOnly) {
+				t.Errorf("%s, %s: %q revealed", c.r.Command(), what, r.Revealing())
 			}
 		}
 	}
@@ -90,13 +91,13 @@ func TestUniqueWithin(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := spec.ParseResource(r); err == nil {
-			t.Errorf("%s is taken", bad)
+			t.Errorf("%s was accepted", bad)
 		}
 	}
 }
 
-// TestPrivateUnique refuses a private field that is unique among rows that others
-// store too, however it comes.
+// TestPrivateUnique checks that a private field cannot be unique among rows that other
+// users create too, however it is added.
 func TestPrivateUnique(t *testing.T) {
 	const private = "email:email:unique:private"
 	for _, c := range []struct {
@@ -109,7 +110,7 @@ func TestPrivateUnique(t *testing.T) {
 		{spec.Resource{Guard: "user"}, true},
 		{spec.Resource{Guard: "none"}, true},
 		{spec.Resource{Guard: "user", Only: []string{"create"}}, true},
-		{spec.Resource{Owner: true}, false}, // among the rows of an owner
+		{spec.Resource{Owner: true}, false}, // unique per owner
 		{spec.Resource{Read: "all", Write: "admin"}, false},
 		{spec.Resource{Guard: "admin"}, false},
 		{spec.Resource{Guard: "user", Only: []string{"list", "show"}}, false},
@@ -152,7 +153,8 @@ func TestPrivateUnique(t *testing.T) {
 				t.Errorf("%s, %s: %v", c.r.Command(), what, err)
 			}
 		}
-		// What an older version took stays, and other fields change.
+		// Such a field of an older version of nexios stays, and other fields can be
+		// changed.
 		if now, r, err := plain.RenameField("customer", "email", "mail", "20261121000002"); err != nil || !slices.Contains(r.Fields, "mail:email:private") {
 			t.Errorf("%s: %v %v", c.r.Command(), now, err)
 		}
@@ -168,9 +170,9 @@ func TestPrivateUnique(t *testing.T) {
 	}
 }
 
-// An index of several fields compares characters, so none of its fields may be
-// equal whatever its case, on whichever way it comes.
-func TestNoIndexOfFieldsWithoutCase(t *testing.T) {
+// An index over several fields compares characters, so a unique one must not include
+// case-insensitive fields, however it is added.
+func TestUniqueIndexRejectsCaseInsensitiveFields(t *testing.T) {
 	one := spec.Resource{Name: "part", Fields: []string{"name:string:nocase", "shop:string", "code:string:unique=nocase"}, Migration: "20261121000001"}
 	base, r, err := spec.Project{Name: "shop", Module: "shop", Database: "sqlite"}.Add(one)
 	if err != nil {
@@ -203,6 +205,6 @@ func TestNoIndexOfFieldsWithoutCase(t *testing.T) {
 		}
 	}
 	if _, _, err := base.AddIndex(r.Name, "shop,name", false, "20261121000002"); err != nil {
-		t.Errorf("an index that is not unique: %v", err)
+		t.Errorf("non-unique index: %v", err)
 	}
 }

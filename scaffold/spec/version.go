@@ -11,17 +11,17 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Version is an older version of a resource's routes, which are served beside those of
-// the newest. There is one table and one model of all.
+// Version is an older version of a resource's routes, served besides the newest. All
+// versions share one table and one model.
 type Version struct {
 	Name   string   `json:"name"`             // "v1"
-	Fields []string `json:"fields"`           // as they were when the next one was made
-	Since  string   `json:"since"`            // the day on which it was: "2026-11-28"
-	Sunset string   `json:"sunset,omitempty"` // the day from which on it may be gone; "" where that is open
+	Fields []string `json:"fields"`           // as they were when the next version was added
+	Since  string   `json:"since"`            // the day when it was superseded: "2026-11-28"
+	Sunset string   `json:"sunset,omitempty"` // the day from which it may be removed; "" if undecided
 }
 
-// Versions are the names of the versions of a resource's routes, oldest first; none
-// where there is only one.
+// Versions returns the names of the versions of a resource's routes, oldest first; none if
+// there is only one.
 func (r Resource) Versions() []string {
 	var names []string
 	for _, v := range r.Older {
@@ -33,8 +33,8 @@ func (r Resource) Versions() []string {
 	return names
 }
 
-// Named is the field among words that a Go field stands for, by its own name or its
-// column's; "" for none.
+// Named returns the name of the field among words that a Go field stands for, by its own
+// name or that of its column; "" for none.
 func Named(words []string, goName string) string {
 	for _, word := range words {
 		name := fieldName(word)
@@ -45,11 +45,11 @@ func Named(words []string, goName string) string {
 	return ""
 }
 
-// knowing is the oldest version of the routes, but for the newest, whose clients know a
+// oldestWith returns the oldest version of the routes, except the newest, that has a
 // field; "" for none.
-func (r Resource) knowing(field string) string {
+func (r Resource) oldestWith(field string) string {
 	for _, v := range r.Older {
-		if named(v.Fields, field) >= 0 {
+		if fieldIndex(v.Fields, field) >= 0 {
 			return v.Name
 		}
 	}
@@ -57,30 +57,29 @@ func (r Resource) knowing(field string) string {
 }
 
 // OfVersion returns the resource with the fields of a version of its routes, and the
-// package of that: v1 has the one of the resource, each later one its own. i counts from
-// 0, the oldest that is there.
-func (r Resource) OfVersion(i int) (_ Resource, room string) {
-	room = r.Package()
+// version's package: v1 uses the package of the resource, each later version its own. i
+// counts from 0, the oldest existing version.
+func (r Resource) OfVersion(i int) (_ Resource, pkg string) {
+	pkg = r.Package()
 	if names := r.Versions(); len(names) > 0 && names[i] != "v1" {
-		room += names[i]
+		pkg += names[i]
 	}
 	if i < len(r.Older) {
 		r.Fields = r.Older[i].Fields
 	}
-	return r, room
+	return r, pkg
 }
 
-// Later is a field that came after a version of the routes was made, and what it holds
-// in the rows that this version makes.
+// Later is a field that was added after a version of the routes, and its value in the rows
+// which that version creates.
 type Later struct {
 	Field
 	Value Value
 	Given bool // whether there is such a value; else null
 }
 
-// Later returns the columns that a version of the routes does not know: their value is
-// the default, or what rows that were there got by --backfill. i counts from 0, the
-// oldest.
+// Later returns the fields with a column that a version of the routes lacks. Their value
+// is the default, or that of --backfill. i counts from 0, the oldest version.
 func (r Resource) Later(i int) ([]Later, error) {
 	if i >= len(r.Older) {
 		return nil, nil
@@ -95,8 +94,8 @@ func (r Resource) Later(i int) ([]Later, error) {
 	}
 	var later []Later
 	for _, f := range fields {
-		fill, known := "", named(r.Older[i].Fields, f.Name) >= 0
-		name := f.Name // as it was called at the time of a step
+		fill, known := "", fieldIndex(r.Older[i].Fields, f.Name) >= 0
+		name := f.Name // its name at the time of a step
 		for _, step := range slices.Backward(steps) {
 			if fill == "" {
 				fill = step.Fill[name]
@@ -106,7 +105,7 @@ func (r Resource) Later(i int) ([]Later, error) {
 					name = fieldName(was.From)
 				}
 			}
-			known = known || named(r.Older[i].Fields, name) >= 0
+			known = known || fieldIndex(r.Older[i].Fields, name) >= 0
 		}
 		if known || f.Column() == "" || f.Is("array") || f.Is("auto") {
 			continue
@@ -121,9 +120,9 @@ func (r Resource) Later(i int) ([]Later, error) {
 	return later, nil
 }
 
-// creates refuses a change of fields with which an older version of the routes could not
-// create rows.
-func (r Resource) creates() error {
+// checkCreates rejects a change of fields after which an older version of the routes could
+// not create rows.
+func (r Resource) checkCreates() error {
 	if !r.Serves("create") && !r.Serves("bulk") {
 		return nil
 	}
@@ -150,10 +149,9 @@ func (r Resource) creates() error {
 	return nil
 }
 
-// AddVersion returns the project with another version of resources beside the one that
-// they have, which begins as a copy of that; of all that have routes and not that
-// version where names is empty. since is today, sunset when the older one may be gone;
-// "" where that is open.
+// AddVersion adds a version to resources, which starts as a copy of their current version.
+// If names is empty, it does so for all resources that have routes and lack that version.
+// since is today, sunset the day when the older version may be removed; "" if undecided.
 func (p Project) AddVersion(version string, names []string, since, sunset string) (Project, []Resource, error) {
 	const command = "nexios api version"
 	n, ok := versionNumber(version)
@@ -202,15 +200,16 @@ func (p Project) AddVersion(version string, names []string, since, sunset string
 		r.Version = version
 		var err error
 		if now, err = now.Replace(r); err != nil {
-			return p, nil, instead(err, func(string) string { return command + " --help" })
+			return p, nil, withTry(err, func(string) string { return command + " --help" })
 		}
 		added = append(added, r)
 	}
 	return now, added, nil
 }
 
-// RemoveVersion returns the project without an older version of resources, and those; of
-// all that have it where names is empty. The newest stays: it is what the resource is.
+// RemoveVersion removes an older version of resources, of all that have it if names is
+// empty, and returns those resources. The newest version cannot be removed: it is the
+// resource itself.
 func (p Project) RemoveVersion(version string, names []string) (Project, []Resource, error) {
 	const command = "nexios remove version"
 	var chosen []Resource
@@ -257,43 +256,43 @@ func (p Project) RemoveVersion(version string, names []string) (Project, []Resou
 		}
 		var err error
 		if now, err = now.Replace(r); err != nil {
-			return p, nil, instead(err, func(string) string { return command + " --help" })
+			return p, nil, withTry(err, func(string) string { return command + " --help" })
 		}
 		removed = append(removed, r)
 	}
 	return now, removed, nil
 }
 
-// older is where the resource has an older version of that name; -1 for nowhere.
+// older returns the index of the older version of that name, or -1.
 func (r Resource) older(name string) int {
 	return slices.IndexFunc(r.Older, func(v Version) bool { return v.Name == name })
 }
 
-// checkVersions refuses versions that nexios would not have recorded.
+// checkVersions rejects versions that nexios would not have recorded.
 func (r Resource) checkVersions() error {
 	last := 0
 	for _, name := range r.Versions() {
 		n, ok := versionNumber(name)
 		if !ok || n <= last || r.ModelOnly {
-			return unwritten("version", name)
+			return unexpected("version", name)
 		}
 		last = n
 	}
 	if r.Version == "v1" || r.Version == "" && len(r.Older) > 0 {
-		return unwritten("version", r.Version)
+		return unexpected("version", r.Version)
 	}
 	for _, v := range r.Older {
 		if !day(v.Since) || v.Sunset != "" && !day(v.Sunset) {
-			return unwritten("older.since", v.Since)
+			return unexpected("older.since", v.Since)
 		}
 		old := r
 		old.Fields, old.Added, old.Changed, old.Indexes, old.Older, old.Version = v.Fields, nil, nil, nil, nil, ""
-		settled, err := ParseResource(old)
+		normalized, err := ParseResource(old)
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(settled.Fields, v.Fields) {
-			return unwritten("older.fields", strings.Join(v.Fields, " "))
+		if !slices.Equal(normalized.Fields, v.Fields) {
+			return unexpected("older.fields", strings.Join(v.Fields, " "))
 		}
 	}
 	return nil
@@ -307,7 +306,7 @@ func versionNumber(name string) (int, bool) {
 
 func day(text string) bool { _, err := time.Parse(time.DateOnly, text); return err == nil }
 
-// later is half a year after a day.
+// later returns the day half a year after since.
 func later(since string) string {
 	at, err := time.Parse(time.DateOnly, since)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// versioned is a project of resources, given as words, that have v1 and v2.
+// versioned returns a project of the given resources, with v1 and v2.
 func versioned(t *testing.T, resources ...string) spec.Project {
 	t.Helper()
 	p := spec.Project{Nexios: "0.1.0", Name: "zoo", Module: "zoo", Database: "sqlite"}
@@ -25,8 +25,8 @@ func versioned(t *testing.T, resources ...string) spec.Project {
 	return p
 }
 
-// What an older version refers to follows a table that is renamed, by each kind of
-// reference; the names that its clients know stay.
+// References of an older version follow a renamed table, by each kind of reference; the
+// names that its clients use stay.
 func TestOlderVersionsFollowRenamedResources(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{
@@ -47,9 +47,9 @@ func TestOlderVersionsFollowRenamedResources(t *testing.T) {
 			if dog.Older[0].Fields[1] != want || dog.Fields[1] != want {
 				t.Errorf("%s: v1 has %q, v2 %q; want %q", word, dog.Older[0].Fields, dog.Fields, want)
 			}
-			written(t, now)
+			checkRoundTrip(t, now)
 			if _, _, err := now.Remove("feline", "20261121101700"); err == nil || !strings.Contains(err.Error(), "other resources refer to feline") {
-				t.Errorf("%s: the table goes that v1 refers to: %v", word, err)
+				t.Errorf("%s: removed a table that v1 refers to: %v", word, err)
 			}
 		}
 	}
@@ -65,25 +65,25 @@ func TestOlderVersionsFollowRenamedResources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written(t, now)
+	checkRoundTrip(t, now)
 	if dog, _ = now.Resource("dog"); dog.Older[0].Fields[1] != "fleas:has=ticks" {
 		t.Errorf("v1 has %q", dog.Older[0].Fields)
 	}
 	if now, _, err = now.Remove("tick", "20261121101700"); err != nil {
 		t.Fatal(err)
 	}
-	written(t, now)
+	checkRoundTrip(t, now)
 	if dog, _ = now.Resource("dog"); len(dog.Older[0].Fields) != 1 {
-		t.Errorf("v1 has %q of a table that is gone", dog.Older[0].Fields)
+		t.Errorf("v1 has %q of a removed table", dog.Older[0].Fields)
 	}
 	_, _, err = p.RenameResource("dog", "hound", "", false, "20261121101600")
 	if err == nil || !strings.Contains(err.Error(), "cannot rename dog: clients use its routes in v1 and v2") {
-		t.Errorf("dog is renamed: %v", err)
+		t.Errorf("renamed dog: %v", err)
 	}
 }
 
-// written reads the project again as nexios.json holds it.
-func written(t *testing.T, p spec.Project) {
+// checkRoundTrip checks that the project can be read back from nexios.json.
+func checkRoundTrip(t *testing.T, p spec.Project) {
 	t.Helper()
 	text, err := p.JSON()
 	if err == nil {

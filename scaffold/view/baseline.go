@@ -5,15 +5,14 @@ import (
 	"strings"
 )
 
-// Baseline is the file of the migration that builds a schema that was there
-// before.
+// Baseline is the file of the migration that creates an existing schema.
 type Baseline struct {
 	File, ID, Func   string
 	Tables, Up, Down []string // Go literals
 }
 
-// BaselineOf is the migration of that time: the schema's tables, and the
-// statements that make them and drop them.
+// BaselineOf returns the migration of that time, from the schema's tables and the
+// statements that create and drop them.
 func BaselineOf(time string, tables, up, down []string) Baseline {
 	v := Baseline{ID: time + "_baseline", Func: "baseline" + time}
 	v.File = fileName(v.ID)
@@ -29,7 +28,7 @@ func BaselineOf(time string, tables, up, down []string) Baseline {
 	return v
 }
 
-// literal is a text as a careful person writes it in Go.
+// literal returns s as a Go literal, a raw string where possible.
 func literal(s string) string {
 	if strconv.CanBackquote(strings.ReplaceAll(s, "\n", "")) {
 		return "`" + s + "`"

@@ -9,19 +9,19 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Changes reports whether the last change of r, which is one of p's resources, is one
-// of its table. The others are none of the database's business.
+// Changes reports whether the last change of r, a resource of p, alters its table. Other
+// changes do not affect the database.
 func Changes(p spec.Project, r spec.Resource) (bool, error) {
 	_, history, err := r.History()
 	if err != nil || len(history) == 0 {
 		return false, err
 	}
 	step := history[len(history)-1]
-	before, err := then(p, step.Before, step.Migration)
+	before, err := asOf(p, step.Before, step.Migration)
 	if err != nil {
 		return false, err
 	}
-	after, err := then(p, step.After, step.Migration)
+	after, err := asOf(p, step.After, step.Migration)
 	if err != nil {
 		return false, err
 	}
@@ -29,7 +29,7 @@ func Changes(p spec.Project, r spec.Resource) (bool, error) {
 	return err == nil && len(m.Up.First)+len(m.Up.Last) > 0, err
 }
 
-// change is the change of the resource's table from what it was before.
+// change returns the migration that changes the resource's table from its state in before.
 func (w resource) change(step spec.Step, before resource) (m Migration, err error) {
 	own := w.r.TableName()
 	was, is := before.part(step, false), w.part(step, true)
@@ -47,8 +47,8 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 
 	hb, ha := h.of(was), h.of(is)
 	beforeLines, afterLines := hb.columns(false), ha.columns(false)
-	beforeLines = append(beforeLines, hb.beside(before, w)...)
-	afterLines = append(afterLines, ha.beside(w, before)...)
+	beforeLines = append(beforeLines, hb.extraColumns(before, w)...)
+	afterLines = append(afterLines, ha.extraColumns(w, before)...)
 	change := "db.ChangeTable"
 	if verb == "rename" {
 		change = "db.RenameColumn"
@@ -71,7 +71,7 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 			return m, err
 		}
 	}
-	// Tables of many to many.
+	// Join tables of many fields.
 	made, gone := ha.joins(), hb.joins()
 	for i := range step.Fields {
 		from, to := before.many(step.Fields[i].From), w.many(step.Fields[i].To)
@@ -132,7 +132,8 @@ func (w resource) change(step spec.Step, before resource) (m Migration, err erro
 	return m, nil
 }
 
-// renamed is the change of the names of the resource's tables; none where they stay.
+// renamed returns the migration that renames the resource's tables, without an ID if none
+// is renamed.
 func (w resource) renamed(step spec.Step, before resource) (m Migration) {
 	from, to := before.r.TableName(), w.r.TableName()
 	var up, down []string
@@ -154,7 +155,7 @@ func (w resource) renamed(step spec.Step, before resource) (m Migration) {
 	return m
 }
 
-// many is the many field of a word; nil for none.
+// many returns the many field with that definition, or nil.
 func (w resource) many(word string) *field {
 	for _, f := range w.related("many") {
 		if word != "" && f.Name == fieldName(word) {
@@ -164,7 +165,7 @@ func (w resource) many(word string) *field {
 	return nil
 }
 
-// joinsBut are the join tables but that of one field.
+// joinsBut returns the join tables except that of one field.
 func (h *history) joinsBut(one field) []Table {
 	return slices.DeleteFunc(h.joins(), func(t Table) bool { return t.Table == h.w.r.JoinTable(one.Field) })
 }
@@ -177,7 +178,7 @@ func renameTable(from, to string, searched []string) string {
 	return "db.RenameTable(" + strings.Join(words, ", ") + ")"
 }
 
-// renameJoin leads from the table of a many field to that of another, and back.
+// renameJoin returns the statements that rename one join table to another, and back.
 func renameJoin(before, after resource, was, is field) (up, down []string) {
 	from, to := before.r.JoinTable(was.Field), after.r.JoinTable(is.Field)
 	if from == to {
@@ -195,7 +196,7 @@ func renameJoin(before, after resource, was, is field) (up, down []string) {
 	return up, down
 }
 
-// named is what a change does, in words.
+// named returns the verb and the subject of a change, for the name of its migration.
 func named(step spec.Step) (verb, what string) {
 	var names []string
 	for _, f := range step.Fields {
@@ -223,7 +224,7 @@ func named(step spec.Step) (verb, what string) {
 	return verb, some(names)
 }
 
-// part is the resource with only what a step is about.
+// part returns the resource reduced to what a step changes.
 func (w resource) part(step spec.Step, after bool) resource {
 	names := map[string]bool{}
 	for _, f := range step.Fields {
@@ -259,7 +260,7 @@ func snapshots(was, is resource, time string) *history {
 	return both.snapshot(time)
 }
 
-// of is the history of a part, by the same names.
+// of returns the history of a part, with the same names.
 func (h *history) of(w resource) *history {
 	return &history{w: w, targets: h.targets, names: h.names, changing: true}
 }
@@ -269,7 +270,7 @@ func (h *history) changeStep(change, from, to string) string {
 	return change + "(tx, " + quoted(h.w.r.TableName()) + ", &" + from + "{}, &" + to + "{})"
 }
 
-// fillStep gives a field of w a value in the rows that have none.
+// fillStep sets a field of w in the rows where it is null.
 func (h *history) fillStep(w resource, name, text string) (string, error) {
 	at := slices.IndexFunc(w.fields, func(f field) bool { return f.Name == name })
 	if at < 0 {
@@ -284,8 +285,8 @@ func (h *history) fillStep(w resource, name, text string) (string, error) {
 	return "db.Fill(tx, " + quoted(w.r.TableName()) + ", " + quoted(f.Column()) + ", " + value.Go + ")", nil
 }
 
-// back are the steps that lead back to the columns of h, of which lines are. A
-// required one that comes back is given a value that means little.
+// back returns the steps that restore the columns of h, which lines declares. A restored
+// required column is filled with a neutral value.
 func (h *history) back(change string, now resource, lines []Line, m *Migration) ([]string, error) {
 	fills := map[string]string{}
 	for _, f := range h.w.columns() {
@@ -301,7 +302,7 @@ func (h *history) back(change string, now resource, lines []Line, m *Migration) 
 		return []string{h.changeStep(change, "after", "before")}, nil
 	}
 	filling := h.of(h.w)
-	m.Local = append(m.Local, Table{Name: "filling", Fields: append([]Line{h.primary()}, append(filling.filling(fills), lines[len(lines)-besides(lines):]...)...)})
+	m.Local = append(m.Local, Table{Name: "filling", Fields: append([]Line{h.primary()}, append(filling.filling(fills), lines[len(lines)-countExtra(lines):]...)...)})
 	steps := []string{h.changeStep(change, "after", "filling")}
 	for _, name := range slices.Sorted(maps.Keys(fills)) {
 		fill, err := h.fillStep(h.w, name, fills[name])
@@ -313,7 +314,7 @@ func (h *history) back(change string, now resource, lines []Line, m *Migration) 
 	return append(steps, h.changeStep(change, "filling", "before")), nil
 }
 
-// neutral is a value that stands for one that was lost, as a word writes it.
+// neutral returns a placeholder for a lost value, in the notation of a field definition.
 func (f field) neutral() (string, bool) {
 	if f.row.Listed {
 		first, _, _ := strings.Cut(f.Arg, "/")
@@ -333,7 +334,7 @@ func (f field) neutral() (string, bool) {
 	return "", false
 }
 
-// filling are the columns of which some have no value yet.
+// filling returns the columns while those of fill may still be null.
 func (h *history) filling(fill map[string]string) []Line {
 	was := h.w
 	defer func() { h.w = was }()
@@ -348,7 +349,7 @@ func (h *history) filling(fill map[string]string) []Line {
 	return h.columns(false)
 }
 
-// fill makes columns that were added required, with values for the rows there.
+// fill makes added columns required, and fills them in existing rows.
 func (h *history) fill(step spec.Step) error {
 	if len(step.Fill) == 0 {
 		return nil
@@ -370,9 +371,10 @@ func (h *history) fill(step spec.Step) error {
 	return nil
 }
 
-// beside are the columns that are not of h's fields but of their indexes and
-// references. all is the whole resource at that time, other at the other time.
-func (h *history) beside(all, other resource) []Line {
+// extraColumns returns the columns that are not h's fields, but part of their indexes and
+// references. all is the complete resource before or after the change, other the resource
+// on the other side of it.
+func (h *history) extraColumns(all, other resource) []Line {
 	var lines []Line
 	if h.w.r.Organisation {
 		lines = append(lines, Line{Name: "OrganisationID", Type: "int64", Tag: tag("gorm", h.organisation("->"))})
@@ -422,8 +424,8 @@ func (h *history) beside(all, other resource) []Line {
 			lines = append(lines, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
 		}
 	}
-	has, had := all.tellsLive(), other.tellsLive()
-	if h.w.tellsLive() || has && !had {
+	has, had := all.hasNotDeleted(), other.hasNotDeleted()
+	if h.w.hasNotDeleted() || has && !had {
 		how := "->"
 		if !had {
 			how = notDeleted
@@ -433,8 +435,8 @@ func (h *history) beside(all, other resource) []Line {
 	return lines
 }
 
-// besides counts the lines at the end that no field has.
-func besides(lines []Line) int {
+// countExtra counts the lines at the end that extraColumns added.
+func countExtra(lines []Line) int {
 	n := 0
 	for _, line := range slices.Backward(lines) {
 		if !strings.Contains(line.Tag, "->") && line.Name != "NotDeleted" {
@@ -445,7 +447,7 @@ func besides(lines []Line) int {
 	return n
 }
 
-// composite are the tags of a column's indexes of several columns.
+// composite returns the tags of a column's indexes over several columns.
 func (h *history) composite(column string) []string {
 	var tags []string
 	for _, word := range h.w.r.Indexes {
@@ -457,12 +459,12 @@ func (h *history) composite(column string) []string {
 	return tags
 }
 
-// also is a tag with those of the column's indexes of several columns.
+// also extends a tag with those of the column's indexes over several columns.
 func (h *history) also(how, column string) string {
 	return strings.Join(append([]string{how}, h.composite(column)...), ";")
 }
 
-// first is the column that an index begins with besides its own; "" for none.
+// first returns the column that an index starts with in addition to its own; "" for none.
 func (h *history) first(x spec.Index) string {
 	if h.w.r.Organisation || x.Unique && !slices.Contains(x.Fields, "user_id") {
 		return h.w.r.Within()
@@ -470,7 +472,7 @@ func (h *history) first(x spec.Index) string {
 	return ""
 }
 
-// indexTag says that a column is in an index of several, at a place.
+// indexTag returns the tag that makes a column part of an index, at a position.
 func (h *history) indexTag(x spec.Index, priority int) string {
 	columns := x.Columns(h.w.r)
 	if first := h.first(x); first != "" {
@@ -484,8 +486,7 @@ func (h *history) indexTag(x spec.Index, priority int) string {
 	return fmt.Sprintf("%s:%s,priority:%d", kind, name, priority)
 }
 
-// ownStub is the table itself, where something refers to it; nil where nothing
-// does.
+// ownStub returns the table itself if something refers to it, or nil.
 func (h *history) ownStub(lines []Line, joins ...[]Table) *Table {
 	name := h.names[h.w.r.TableName()]
 	refers := func(l Line) bool { return strings.TrimPrefix(l.Type, "*") == name }

@@ -2,11 +2,11 @@ package view
 
 import "github.com/nexios-go/nexios/scaffold/spec"
 
-// Deployment is what the files read by which a project runs elsewhere: what it
-// needs there follows from its database and its features.
+// Deployment is read by the templates of deployment files: what a project needs there
+// depends on its database and its features.
 type Deployment struct {
 	Name        string
-	Go          string // version of the image that builds it, which has the newest patch
+	Go          string // version of the Go image that builds it, without the patch number, to get the latest
 	Postgres    bool
 	MySQL       bool
 	Auth        bool // APP_SECRET and APP_URL
@@ -15,16 +15,16 @@ type Deployment struct {
 	Objects     bool // uploads in an object store
 	Metrics     bool
 	Traces      bool
-	Files       bool   // something is kept in data/
+	Files       bool   // something is stored in data/
 	DatabaseURL string // between containers
 	Has         []Has  // its features
 }
 
-// Has is a feature as a project's README tells of it.
+// Has is a feature as listed in a project's README.
 type Has struct{ Name, Summary string }
 
-// DeploymentOf returns the view of a project's deployment. goVersion is the oldest
-// Go that builds the runtime.
+// DeploymentOf returns the view of a project's deployment. goVersion is the oldest Go
+// version that builds the runtime.
 func DeploymentOf(p spec.Project, goVersion string) Deployment {
 	d := Deployment{
 		Name:        p.Name,

@@ -7,18 +7,18 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Input is the file of what requests may say.
+// Input is the file that declares what requests may contain.
 type Input struct {
 	Imports   string
 	Create    []Line
-	Build     []Assign // fields of the new row that come from the body as they are
+	Build     []Assign // fields of a new row copied from the body
 	Defaults  []Default
 	Update    []Line
 	Apply     []Apply
 	Filters   []Line
-	Sorts     string // the columns a list can be sorted by, with spaces
+	Sorts     string // the columns that a list can be sorted by, separated by spaces
 	Search    bool
-	Sort      string // the one that it is sorted by unless it is said
+	Sort      string // the default sort column
 	Keys      []Key
 	HasBody   bool // the create body is used
 	ShowInput bool
@@ -27,11 +27,11 @@ type Input struct {
 // Assign is one line of a composite literal.
 type Assign struct{ Name, Value string }
 
-// Default is a field whose value in a new row is Value unless the body says.
+// Default is a field that is Value in a new row unless the body sets it.
 type Default struct {
 	Name     string
 	Value    string
-	Optional bool // the column may be null: both are pointers
+	Optional bool // the column is nullable: both are pointers
 }
 
 // Apply is one field that a partial update changes.
@@ -68,7 +68,7 @@ func (w resource) input() Input {
 	for _, f := range w.fields {
 		if f.Is("readonly") {
 			if v, ok := f.Default(); ok && in.HasBody {
-				paths = append(paths, f.settled(&in, v)...)
+				paths = append(paths, f.preset(&in, v)...)
 			}
 			if w.serves("list") && f.Is("filter") {
 				paths = append(paths, f.filter(&in)...)
@@ -89,7 +89,7 @@ func (w resource) input() Input {
 	}
 	for _, l := range w.later {
 		if in.HasBody && l.Given {
-			paths = append(paths, field{Field: l.Field, row: l.Row()}.settled(&in, l.Value)...)
+			paths = append(paths, field{Field: l.Field, row: l.Row()}.preset(&in, l.Value)...)
 		}
 	}
 	if w.serves("update") && len(in.Apply) > 0 {
@@ -100,8 +100,8 @@ func (w resource) input() Input {
 	return in
 }
 
-// sorts are the columns that a list can be sorted by, with "relevance" where it is
-// searched, and the one that it is sorted by unless it is said.
+// sorts returns the columns that a list can be sorted by, including "relevance" if it can
+// be searched, and the default one.
 func (w resource) sorts() (all, usual string) {
 	var columns []string
 	if id := w.r.ID(); id != "" {
@@ -128,7 +128,7 @@ func (w resource) sorts() (all, usual string) {
 	return strings.Join(columns, " "), usual
 }
 
-// inputName is the Go name of the field in bodies.
+// inputName returns the Go name of the field in bodies.
 func (f field) inputName() string {
 	if f.Type == "many" {
 		return exported(spec.Singular(f.Name)) + "IDs"
@@ -136,7 +136,7 @@ func (f field) inputName() string {
 	return exported(f.Column())
 }
 
-// rules are the validation rules of one value of the field.
+// rules returns the validation rules of one value of the field.
 func (f field) rules() []string {
 	if f.Type == "ref" {
 		return keyRules(f.target)
@@ -144,7 +144,7 @@ func (f field) rules() []string {
 	return f.Rules()
 }
 
-// elements are the rules of a list of values: how many, and what each obeys.
+// elements returns the rules of a list of values: its length and the rules of each value.
 func (f field) elements() []string {
 	rules := []string{"max=100"}
 	each := f.rules()
@@ -157,7 +157,7 @@ func (f field) elements() []string {
 	return rules
 }
 
-// list reports whether bodies carry many values of the field.
+// list reports whether bodies contain a list of values of the field.
 func (f field) list() bool { return f.Is("array") || f.Type == "many" }
 
 func (f field) bodyType() string {
@@ -170,8 +170,8 @@ func (f field) bodyType() string {
 	return f.goType()
 }
 
-// natural reports whether the field refers to rows by a key that who makes them
-// chose.
+// natural reports whether the field refers to rows by a natural key, which the request
+// that creates a row chooses.
 func (f field) natural() bool { _, ok := chosenKey(f.target); return ok }
 
 func (f field) bodyImports() []string {
@@ -181,8 +181,7 @@ func (f field) bodyImports() []string {
 	return f.goImports()
 }
 
-// create adds the field to the body that makes a row, and says what the file
-// needs for it.
+// create adds the field to the body that creates a row, and returns the imports it needs.
 func (f field) create(in *Input) []string {
 	name, goType := f.inputName(), f.bodyType()
 	value := "b." + name
@@ -237,9 +236,9 @@ func (f field) create(in *Input) []string {
 	return paths
 }
 
-// settled gives a field that no request may set a value in new rows, and says what
-// the file needs for it.
-func (f field) settled(in *Input, v spec.Value) []string {
+// preset sets a field that requests cannot set in new rows, and returns the imports it
+// needs.
+func (f field) preset(in *Input, v spec.Value) []string {
 	value := v.Go
 	if f.Is("optional") {
 		value = f.newOf(v)
@@ -248,16 +247,16 @@ func (f field) settled(in *Input, v spec.Value) []string {
 	return append(f.bodyImports(), f.row.Constants...)
 }
 
-// newOf is the Go expression of a pointer to a value of the field.
+// newOf returns the Go expression of a pointer to a value of the field.
 func (f field) newOf(v spec.Value) string {
 	value := v.Go
 	if f.row.Zero == "0" && f.goType() != "int" && !strings.Contains(value, "(") {
-		value = f.goType() + "(" + value + ")" // or it would be a pointer to an int
+		value = f.goType() + "(" + value + ")" // otherwise it would be a pointer to an int
 	}
 	return "new(" + value + ")"
 }
 
-// withoutMin1 drops what required says already of a text.
+// withoutMin1 drops the rule min=1 of a text, which required implies.
 func withoutMin1(rules []string, text bool) []string {
 	if !text {
 		return rules
@@ -265,7 +264,7 @@ func withoutMin1(rules []string, text bool) []string {
 	return slices.DeleteFunc(slices.Clone(rules), func(r string) bool { return r == "min=1" })
 }
 
-// update adds the field to the body that changes a row.
+// update adds the field to the body that updates a row.
 func (f field) update(in *Input) []string {
 	name, goType := f.inputName(), f.bodyType()
 	rules := f.rules()
@@ -294,7 +293,7 @@ func (f field) update(in *Input) []string {
 	return paths
 }
 
-// filter adds what lists can be filtered by.
+// filter adds the filters by the field to lists.
 func (f field) filter(in *Input) []string {
 	var rule string
 	if f.row.Listed {

@@ -8,17 +8,17 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Key is one part of the key of a row: its only one, or a column of several.
+// Key is one column of the key of a row.
 type Key struct {
-	Name string // of the model's field and the input's: "ID"
+	Name string // of the field in the model and the input: "ID"
 	Type string
-	Tag  string // of the input's field
+	Tag  string // of the field in the input
 }
 
-// GoName is the Go name of a column.
+// GoName returns the Go name of a column.
 func GoName(column string) string { return exported(column) }
 
-// key is the parts of the resource's key; none where rows have none.
+// key returns the columns of the resource's key; none if rows have no key.
 func (w resource) key() []Key {
 	if w.r.ID() != "" {
 		words := []string{"uri", "id"}
@@ -38,7 +38,7 @@ func (w resource) key() []Key {
 	return parts
 }
 
-// keys are the fields that make the key together.
+// keys returns the fields that form the key.
 func (w resource) keys() []field {
 	var keys []field
 	for _, key := range w.r.Keys() {
@@ -51,7 +51,7 @@ func (w resource) keys() []field {
 	return keys
 }
 
-// vector is the quoted column of a tsvector that is searched; "" for none.
+// vector returns the quoted tsvector column used for searching; "" for none.
 func (w resource) vector() string {
 	if w.r.Existing == nil || w.r.Existing.Vector == "" {
 		return ""
@@ -59,7 +59,7 @@ func (w resource) vector() string {
 	return quoted(w.r.Existing.Vector)
 }
 
-// keyPath is the end of the path of one row: "/:id".
+// keyPath returns the end of the path of one row: "/:id".
 func (w resource) keyPath() string {
 	if w.r.ID() != "" {
 		return "/:id"
@@ -71,7 +71,7 @@ func (w resource) keyPath() string {
 	return path
 }
 
-// keyed is the Go expression of the key of which from has the parts.
+// keyed returns the Go expression of the key, taking its parts from from.
 func (w resource) keyed(from string) string {
 	var parts []string
 	for _, key := range w.key() {
@@ -83,13 +83,13 @@ func (w resource) keyed(from string) string {
 	return "db.Key{" + strings.Join(parts, ", ") + "}"
 }
 
-// isKey reports whether the field is a part of its row's key.
+// isKey reports whether the field is part of the key.
 func (w resource) isKey(f field) bool {
 	return slices.ContainsFunc(w.r.Keys(), func(key spec.Field) bool { return key.Name == f.Name })
 }
 
-// chosenKey is the field that is the key of a table whose rows are given theirs by
-// who makes them.
+// chosenKey returns the field that is the key of a table whose keys are chosen by the
+// requests that create its rows.
 func chosenKey(r spec.Resource) (field, bool) {
 	keys := r.Keys()
 	if len(keys) != 1 {
@@ -99,7 +99,7 @@ func chosenKey(r spec.Resource) (field, bool) {
 	return field{Field: f, row: f.Row(), samples: f.Samples(spec.Rows + 1)}, true
 }
 
-// keyName is the Go name of the field that is a table's key.
+// keyName returns the Go name of the field that is a table's key.
 func keyName(r spec.Resource) string {
 	if f, ok := chosenKey(r); ok {
 		return exported(f.Column())
@@ -107,7 +107,7 @@ func keyName(r spec.Resource) string {
 	return "ID"
 }
 
-// keyType is the Go type of the primary key of a table.
+// keyType returns the Go type of the primary key of a table.
 func keyType(r spec.Resource) string {
 	if f, ok := chosenKey(r); ok {
 		return f.goType()
@@ -118,7 +118,7 @@ func keyType(r spec.Resource) string {
 	return "int64"
 }
 
-// keyImports are what keyType needs.
+// keyImports returns the imports of keyType.
 func keyImports(r spec.Resource) []string {
 	if f, ok := chosenKey(r); ok {
 		return f.goImports()
@@ -129,7 +129,7 @@ func keyImports(r spec.Resource) []string {
 	return nil
 }
 
-// keyRules are the validation rules of a key.
+// keyRules returns the validation rules of a key.
 func keyRules(r spec.Resource) []string {
 	if f, ok := chosenKey(r); ok {
 		return f.rules()
@@ -140,8 +140,7 @@ func keyRules(r spec.Resource) []string {
 	return []string{"min=1"}
 }
 
-// existingKey are the columns of the key of a table that was there before, as a
-// migration refers to them.
+// existingKey returns the key columns of an existing table, as a migration refers to them.
 func (w resource) existingKey(r spec.Resource) []Line {
 	exact := ""
 	if r.KeyType() != "" {
@@ -156,7 +155,7 @@ func (w resource) existingKey(r spec.Resource) []Line {
 	var lines []Line
 	for _, key := range r.Keys() {
 		f := field{Field: key, row: key.Row()}
-		goType, how := "int64", "" // of a ref: what it holds does not matter here
+		goType, how := "int64", "" // for a ref, which it refers to does not matter here
 		if !f.Relation() {
 			goType, how = f.stored(), f.ColumnTag()
 		}
@@ -169,7 +168,7 @@ func (w resource) existingKey(r spec.Resource) []Line {
 	return lines
 }
 
-// stored is the type that makes the column of a key in a migration.
+// stored returns the type of a key column in a migration.
 func (f field) stored() string {
 	switch goType := f.goType(); goType {
 	case "int", "int64", "string":

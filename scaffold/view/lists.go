@@ -2,15 +2,14 @@ package view
 
 import "github.com/nexios-go/nexios/scaffold/spec"
 
-// List is the index of lists that are filtered by one field, in the order of
-// their creation.
+// List is the index of lists that are filtered by one field and ordered by creation.
 type List struct {
 	Name   string
-	Fields []string // as nexios add index takes them
+	Fields []string // as nexios add index accepts them
 }
 
-// Lists are the indexes of lists that the migration of a new resource makes,
-// which a table that an older version made may lack.
+// Lists returns the list indexes that the migration of a new resource creates; tables
+// created by an older version of nexios may lack them.
 func Lists(p spec.Project, r spec.Resource) ([]List, error) {
 	w, err := past(p, r)
 	if err != nil || r.Existing != nil {

@@ -9,14 +9,14 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Empty is the file of a migration that its owner fills in.
+// Empty is the file of a migration that the developer fills in.
 type Empty struct {
 	File string // its name, without .go
 	ID   string // "20261121101500_fill_slugs"
 	Func string // "fillSlugs"
 }
 
-// EmptyMigration names a migration, said in any case, that is made at a time.
+// EmptyMigration names a migration, given in any case, with that timestamp.
 func EmptyMigration(name, time string) (Empty, error) {
 	words := spec.Snake(name)
 	function := exported(words)

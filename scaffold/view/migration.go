@@ -12,27 +12,27 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Migration is the file of a change that makes tables, or columns.
+// Migration is the file of a migration that creates tables or columns.
 type Migration struct {
 	Imports string
 	File    string // its name, without .go
 	ID      string // "20261121101500_create_posts"
 	Func    string // "createPosts"
-	// Apart says that the types stand outside the function, because some need a
-	// method to tell their table.
+	// Apart declares the types outside the function, because some need a method that
+	// returns their table.
 	Apart bool
-	Types []Table // each after what it refers to
-	// Local are types that stand within the function all the same: they are of no
-	// table by their name.
+	Types []Table // each after those that it refers to
+	// Local are types declared within the function nevertheless: their names do not have
+	// to match a table.
 	Local []Table
 	Up    Steps
 	Down  Steps
-	// Online says that programs use the table while it is changed.
+	// Online indicates that the table may be in use while it is changed.
 	Online bool
 }
 
-// Steps are Go expressions of errors, in the order in which they are worked
-// out; what follows an error is not.
+// Steps are Go expressions of type error, in order of evaluation, which stops at the first
+// error.
 type Steps struct {
 	First []string
 	Last  string
@@ -50,13 +50,13 @@ type Table struct {
 	Fields []Line
 }
 
-// migrations are those of the resource, oldest first.
+// migrations returns the migrations of the resource, oldest first.
 func (w resource) migrations() ([]Migration, error) {
 	first, history, err := w.r.History()
 	if err != nil {
 		return nil, err
 	}
-	made, err := then(w.p, first, first.Migration)
+	made, err := asOf(w.p, first, first.Migration)
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +65,11 @@ func (w resource) migrations() ([]Migration, error) {
 		list = append(list, made.migration())
 	}
 	for _, step := range history {
-		before, err := then(w.p, step.Before, step.Migration)
+		before, err := asOf(w.p, step.Before, step.Migration)
 		if err != nil {
 			return nil, err
 		}
-		after, err := then(w.p, step.After, step.Migration)
+		after, err := asOf(w.p, step.After, step.Migration)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (w resource) migrations() ([]Migration, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(list, func(o Migration) bool { return o.Func == m.Func }) { // the same was done before
+		if slices.ContainsFunc(list, func(o Migration) bool { return o.Func == m.Func }) { // an earlier migration made the same change
 			m.Func += step.Migration
 		}
 		list = append(list, m)
@@ -95,7 +95,7 @@ func (w resource) migrations() ([]Migration, error) {
 	return list, nil
 }
 
-// migration is the change that makes the resource's tables.
+// migration returns the migration that creates the resource's tables.
 func (w resource) migration() Migration {
 	h := w.snapshot(w.r.Migration)
 	own := h.w.r.TableName()
@@ -123,7 +123,7 @@ func (w resource) migration() Migration {
 		Line{Name: "UpdatedAt", Type: "time.Time", Tag: tag("gorm", h.also("not null", "updated_at"))})
 	if w.r.SoftDelete {
 		t.Fields = append(t.Fields, Line{Name: "DeletedAt", Type: "gorm.DeletedAt", Tag: tag("gorm", "index")})
-		if h.w.tellsLive() {
+		if h.w.hasNotDeleted() {
 			t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", notDeleted+h.live())})
 		}
 	}
@@ -133,7 +133,7 @@ func (w resource) migration() Migration {
 	return h.finish(m, append([]Table{t}, h.joins()...))
 }
 
-// searched are the columns that are searched.
+// searched returns the columns that are searched.
 func (w resource) searched() []string {
 	var columns []string
 	for _, f := range w.fields {
@@ -144,7 +144,7 @@ func (w resource) searched() []string {
 	return columns
 }
 
-// searchedForms are the columns that are searched, and those of their folded forms.
+// searchedForms returns the columns that are searched, or their folded copies.
 func (w resource) searchedForms() []string {
 	var columns []string
 	for _, f := range w.fields {
@@ -155,8 +155,8 @@ func (w resource) searchedForms() []string {
 	return columns
 }
 
-// searchIndex makes the index of a table's search, or drops it where nothing is
-// searched.
+// searchIndex returns the expression that creates the search index of a table, or drops it
+// if no columns are searched.
 func searchIndex(table string, columns []string) string {
 	if len(columns) == 0 {
 		return "db.DropSearchIndex(tx, " + quoted(table) + ")"
@@ -168,14 +168,14 @@ func searchIndex(table string, columns []string) string {
 	return "db.SearchIndex(" + strings.Join(words, ", ") + ")"
 }
 
-// addition is the change that adds fields to the resource's table.
+// addition returns the migration that adds fields to the resource's table.
 func (w resource) addition(step spec.Step, before resource) (Migration, error) {
 	var names []string
 	for _, f := range step.Fields {
 		names = append(names, fieldName(f.To))
 	}
 	only := w.without(func(name string) bool { return !slices.Contains(names, name) })
-	only.r.Owner, only.r.Indexes = false, nil // they are there
+	only.r.Owner, only.r.Indexes = false, nil // they exist already
 	only.made = true
 	h := only.snapshot(step.Migration)
 	own := h.w.r.TableName()
@@ -201,10 +201,10 @@ func (w resource) addition(step spec.Step, before resource) (Migration, error) {
 		h.paths = append(h.paths, "time")
 		t.Fields = append(t.Fields, Line{Name: "CreatedAt", Type: "time.Time", Tag: tag("gorm", "->"+lists)})
 	}
-	if h.w.tellsLive() {
+	if h.w.hasNotDeleted() {
 		how := notDeleted
-		if before.tellsLive() {
-			how = "->" // it is there already
+		if before.hasNotDeleted() {
+			how = "->" // exists already
 		}
 		t.Fields = append(t.Fields, Line{Name: "NotDeleted", Type: "*int", Tag: tag("gorm", how+h.live())})
 	}
@@ -220,7 +220,7 @@ func (w resource) addition(step spec.Step, before resource) (Migration, error) {
 	return h.finish(m, h.joins()), nil
 }
 
-// some names a few things.
+// some joins the first of names.
 func some(names []string) string {
 	if len(names) > 2 {
 		return fmt.Sprintf("%s_and_%d_more", names[0], len(names)-1)
@@ -233,8 +233,8 @@ func fieldName(word string) string {
 	return name
 }
 
-// apart tells the names of a table's migrations from those of one that was
-// dropped before.
+// apart returns a suffix that distinguishes the migrations of a table from those of a
+// dropped one of the same name.
 func (w resource) apart(time string) string {
 	if w.p.Before(w.r.TableName(), time) {
 		return time
@@ -242,40 +242,37 @@ func (w resource) apart(time string) string {
 	return ""
 }
 
-// without is the resource without the fields whose names are out.
+// without returns the resource without the fields for which out returns true.
 func (w resource) without(out func(name string) bool) resource {
 	w.fields = slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return out(f.Name) })
 	return w
 }
 
-// notDeleted is a column of tables whose deleted rows stay. Null in a unique
-// index never equals null: rows that are deleted stand in nobody's way, on
-// every database.
+// notDeleted is a column of tables with soft deletion. In a unique index null never equals
+// null on any database, so deleted rows do not conflict.
 const notDeleted = "type:smallint GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN 1 END) STORED"
 
-// history is what is known of tables at the time of a migration.
+// history is what is known about tables at the time of a migration.
 type history struct {
 	w       resource
 	m       Migration
-	targets map[string]spec.Resource // tables that are referred to
-	names   map[string]string        // of the types that stand for tables
+	targets map[string]spec.Resource // tables referred to
+	names   map[string]string        // of the types that represent tables
 	paths   []string
-	fold    []string // columns that are unique whatever the case
-	noCase  []string // columns that are compared whatever the case
-	altered *Table   // the one that gets columns; nil when it is made
+	fold    []string // columns that are unique case-insensitively
+	noCase  []string // columns that are compared case-insensitively
+	altered *Table   // the table that gets columns; nil if it is created
 	bare    bool     // it gets none: others refer to it
-	// search makes the index of the table's search, unsearch takes it back; "" for
-	// none.
+	// search creates the search index of the table, unsearch reverts that; "" for none.
 	search, unsearch string
-	changing         bool // columns are compared: what is unique whatever the case says so itself
-	// filled are steps after columns were added: their values, and that they are
-	// required since.
+	changing         bool // columns are compared, so a case-insensitive unique index is declared by its own tag
+	// filled are steps after columns were added, which fill them and make them required.
 	filled []string
 	local  []Table
 }
 
-// snapshot names every table that the fields need, so that it is known which
-// need a method.
+// snapshot names all tables that the fields need, which determines which types need a
+// method.
 func (w resource) snapshot(time string) *history {
 	h := &history{w: w, targets: map[string]spec.Resource{}, names: map[string]string{}, paths: []string{gormImport, dbImport}}
 	for _, f := range w.related("ref", "many") {
@@ -307,7 +304,7 @@ func (w resource) snapshot(time string) *history {
 	return h
 }
 
-// primary is the key of the resource's table.
+// primary returns the key column of the resource's table.
 func (h *history) primary() Line {
 	if h.w.r.Existing != nil {
 		return h.w.existingKey(h.w.r)[0]
@@ -319,8 +316,7 @@ func (h *history) primary() Line {
 	return tableKey("ID", h.w.r, tags...)
 }
 
-// within is the index of a column among the rows of an organisation, or of an
-// owner.
+// within returns the name of a column's index within an organisation or an owner.
 func (h *history) within(column string) string {
 	name := "idx_" + h.w.r.TableName() + "_" + h.w.r.Within() + "_" + column
 	if h.w.r.Organisation {
@@ -329,42 +325,42 @@ func (h *history) within(column string) string {
 	return short(name)
 }
 
-// short is the name of an index that PostgreSQL and MySQL take.
+// short shortens the name of an index to what PostgreSQL and MySQL accept.
 func short(name string) string {
-	if len(name) > 60 { // PostgreSQL takes 63
+	if len(name) > 60 { // PostgreSQL accepts 63
 		return fmt.Sprintf("%s_%08x", name[:51], crc32.ChecksumIEEE([]byte(name)))
 	}
 	return name
 }
 
-// A list that is filtered by a column, or narrowed to its owner's rows, is in
-// the order of their creation unless it says otherwise: one index has both.
+// A list that is filtered by a column, or limited to its owner's rows, is by default
+// ordered by creation: one index covers both.
 
-// byCreation reports whether lists that are filtered by f have such an index.
+// byCreation reports whether lists filtered by f have such an index.
 func (h *history) byCreation(f field) bool {
 	return h.w.r.Existing == nil && f.Is("filter") && f.Row().Filters == "equal" && !f.Is("unique") && !f.Is("nocase") && !f.Is("array") &&
 		len(h.listIndex(f.Column())) <= longestIndex
 }
 
-// longestIndex is where PostgreSQL cuts the names of indexes.
+// longestIndex is the length at which PostgreSQL truncates names of indexes.
 const longestIndex = 63
 
-// listIndex is the name of the index of lists that are filtered by a column.
+// listIndex returns the name of the index of lists filtered by a column.
 func (h *history) listIndex(column string) string {
 	return "idx_" + h.w.r.TableName() + "_" + column + "_list"
 }
 
-// list is the tag of a column that lists are filtered by.
+// list returns the tag of a column that lists are filtered by.
 func (h *history) list(column string) string {
 	priority := ",priority:1"
 	if h.w.r.Organisation {
-		priority = ",priority:2" // behind organisation_id
+		priority = ",priority:2" // after organisation_id
 	}
 	return "index:" + h.listIndex(column) + priority
 }
 
-// listed ends the tag of the column organisation_id, which begins the indexes of
-// lists, or of created_at, which ends them.
+// listed returns the end of the tag of organisation_id, which is first in the indexes of
+// lists, or of created_at, which is last.
 func (h *history) listed(column string) string {
 	priority := "" // 10
 	if column == "organisation_id" {
@@ -382,8 +378,8 @@ func (h *history) listed(column string) string {
 	return how
 }
 
-// organisation is the tag of the column organisation_id, which begins the
-// indexes of others.
+// organisation returns the tag of the column organisation_id, which is first in the
+// indexes of other columns.
 func (h *history) organisation(how string) string {
 	for _, f := range h.w.columns() {
 		if f.Is("unique") && f.Mods["unique"] != "nocase" {
@@ -396,8 +392,8 @@ func (h *history) organisation(how string) string {
 	return how + h.listed("organisation_id")
 }
 
-// owned are the tags of the column user_id where it begins the indexes of what is
-// unique among the rows of an owner.
+// owned returns the tags of the column user_id where it is first in the indexes of what is
+// unique per owner.
 func (h *history) owned() (how string) {
 	if h.w.r.Within() != "user_id" {
 		return ""
@@ -415,7 +411,7 @@ func (h *history) owned() (how string) {
 	return how
 }
 
-// tableKey is a column that holds keys of r.
+// tableKey returns a column that contains keys of r.
 func tableKey(name string, r spec.Resource, tags ...string) Line {
 	exact := r.KeyType()
 	if exact == "" && r.UUID {
@@ -430,8 +426,8 @@ func tableKey(name string, r spec.Resource, tags ...string) Line {
 	return Line{Name: name, Type: "int64", Tag: tag("gorm", strings.Join(tags, ";"))}
 }
 
-// columns are the columns of the fields, and what they refer to. Where rows are
-// there already, an array may be null, which is read as an empty one.
+// columns returns the columns of the fields, and what they refer to. In a table with rows,
+// an array is nullable, and null is read as an empty array.
 func (h *history) columns(empty bool) []Line {
 	var lines []Line
 	for _, f := range h.w.columns() {
@@ -504,7 +500,7 @@ func (h *history) columns(empty bool) []Line {
 			tags = append(tags, "index")
 		}
 		if f.Is("unique") && h.w.r.Within() == "user_id" && (f.Type == "ref" || f.row.Upload) {
-			tags = append(tags, "index") // what it refers to is looked for by it alone
+			tags = append(tags, "index") // lookups by the referenced row do not include user_id
 		}
 		tags = append(tags, h.composite(f.Column())...)
 		lines = append(lines, Line{Name: exported(f.Column()), Type: goType, Tag: tag("gorm", strings.Join(tags, ";"))})
@@ -542,14 +538,15 @@ func constraint(f spec.Field) string {
 	return "constraint:OnDelete:RESTRICT"
 }
 
-// tellsLive reports whether the table has the column not_deleted: where something is
-// unique among rows that are deleted softly.
-func (w resource) tellsLive() bool {
+// hasNotDeleted reports whether the table has the column not_deleted, which it needs for
+// unique columns with soft deletion.
+func (w resource) hasNotDeleted() bool {
 	return w.r.SoftDelete && (slices.ContainsFunc(w.columns(), func(f field) bool { return f.Is("unique") }) ||
 		slices.ContainsFunc(w.r.Indexes, func(word string) bool { return spec.ParseIndex(word).Unique }))
 }
 
-// foldedWithin are the columns within which a column is unique whatever the case.
+// foldedWithin returns the columns that limit the scope of a case-insensitive unique
+// column.
 func (w resource) foldedWithin() []string {
 	var within []string
 	if column := w.r.Within(); column != "" {
@@ -561,7 +558,8 @@ func (w resource) foldedWithin() []string {
 	return within
 }
 
-// liveIndex is the unique index of a column among rows that are not deleted.
+// liveIndex returns the name of the unique index of a column among rows that are not
+// deleted.
 func (h *history) liveIndex(f field) string {
 	if h.w.r.Within() != "" {
 		return h.within(f.Column())
@@ -569,8 +567,7 @@ func (h *history) liveIndex(f field) string {
 	return "idx_" + h.w.r.TableName() + "_" + f.Column()
 }
 
-// live are the indexes that the column not_deleted is part of, as they end its
-// tag; "" for none.
+// live returns the end of the tag of not_deleted: the indexes that include it, or "".
 func (h *history) live() string {
 	how := ""
 	for _, f := range h.w.columns() {
@@ -586,7 +583,7 @@ func (h *history) live() string {
 	return how
 }
 
-// stubs are the tables that are referred to.
+// stubs returns the tables that are referred to.
 func (h *history) stubs() []Table {
 	var stubs []Table
 	for _, table := range slices.Sorted(maps.Keys(h.targets)) {
@@ -609,12 +606,12 @@ func (h *history) stubs() []Table {
 	return stubs
 }
 
-// joins are the tables of fields that are many to many.
+// joins returns the join tables of many fields.
 func (h *history) joins() []Table {
 	var joins []Table
 	for _, f := range h.w.related("many") {
 		join := h.w.r.JoinTable(f.Field)
-		// GORM guesses these columns, here as in the model that joins by them.
+		// GORM infers the names of these columns, here as in the model.
 		mine, theirs := h.w.joined(f)
 		a := tableKey(mine, h.w.r, "primaryKey", "autoIncrement:false")
 		b := tableKey(theirs, f.target, "primaryKey", "autoIncrement:false", "index")
@@ -635,8 +632,8 @@ func (h *history) joins() []Table {
 	return joins
 }
 
-// finish works out what the migration does: it makes the tables, and the columns
-// of the one that is altered.
+// finish completes the migration: it creates the tables, and the columns of the altered
+// one.
 func (h *history) finish(m Migration, tables []Table) Migration {
 	m.File = fileName(m.ID)
 	m.Types = h.stubs()
@@ -686,7 +683,7 @@ func (h *history) finish(m Migration, tables []Table) Migration {
 // uploads is the table of uploads.
 const uploads = "files"
 
-// free returns the Go name, made longer until no field has it.
+// free returns the Go name, extended until no field has it.
 func (w resource) free(name string) string {
 	for slices.ContainsFunc(w.columns(), func(f field) bool { return exported(f.Column()) == name || exported(f.Name) == name }) {
 		name += "File"
@@ -701,8 +698,8 @@ func keyTags(r spec.Resource) []string {
 	return nil
 }
 
-// snapshot is the name of a local type that GORM takes for the table; "" when
-// there is none.
+// snapshot returns the name of a local type that GORM maps to the table; "" if there is
+// none.
 func snapshot(table string) string {
 	for _, number := range []func(string) string{strings.Clone, spec.Singular} {
 		name := number(table)
@@ -718,7 +715,7 @@ func snapshot(table string) string {
 	return ""
 }
 
-// guessablePlain is Guessable for what unexportedPlain makes.
+// guessablePlain is [Guessable] for names made by unexportedPlain.
 func guessablePlain(snake string) bool {
 	for word := range strings.SplitSeq(snake, "_") {
 		if len(word) < 2 || strings.ContainsAny(word, "0123456789") {
@@ -728,8 +725,8 @@ func guessablePlain(snake string) bool {
 	return true
 }
 
-// unexportedPlain is unexported without capitals for acronyms in the middle,
-// which GORM would take apart.
+// unexportedPlain is unexported without upper-case acronyms in the middle, which GORM
+// would split.
 func unexportedPlain(snake string) string {
 	var parts []string
 	for i, word := range strings.Split(snake, "_") {

@@ -9,19 +9,19 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// initialisms are words that Go writes in capitals. All are in GORM's own
-// list, so that it finds the column of a field by itself.
+// initialisms are words that Go writes in upper case. All are in GORM's list too, so that
+// GORM finds the column of a field.
 var initialisms = []string{
 	"api", "cpu", "css", "dns", "guid", "html", "http", "id", "ip", "json", "ram", "rpc", "smtp", "ssh", "tls", "ttl",
 	"uid", "ui", "uuid", "uri", "url", "vm", "xml",
 }
 
-// exported is the Go name of a snake_case name: "author_id" is AuthorID.
+// exported returns the exported Go name of a snake_case name: AuthorID for "author_id".
 func exported(snake string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(snake, "_") {
 		switch {
-		case word == "": // of a table that was there before: "_a__b"
+		case word == "": // in an existing table: "_a__b"
 		case slices.Contains(initialisms, word):
 			b.WriteString(strings.ToUpper(word))
 		case strings.HasSuffix(word, "s") && slices.Contains(initialisms, word[:len(word)-1]):
@@ -33,8 +33,7 @@ func exported(snake string) string {
 	return b.String()
 }
 
-// unexported is the Go name of a variable: "blog_post" is blogPost, "url" is
-// url.
+// unexported returns the Go name of a variable: blogPost for "blog_post", url for "url".
 func unexported(snake string) string {
 	first, rest, more := strings.Cut(snake, "_")
 	if !more {
@@ -43,8 +42,7 @@ func unexported(snake string) string {
 	return first + exported(rest)
 }
 
-// variable is unexported, or "row" where that name means something else in a
-// generated file.
+// variable is unexported, or "row" if that name has another meaning in a generated file.
 func variable(snake string, pkg ...string) string {
 	name := unexported(snake)
 	if spec.Predeclared(name) || slices.Contains(strings.Fields(inScope), name) || slices.Contains(pkg, name) {
@@ -53,15 +51,15 @@ func variable(snake string, pkg ...string) string {
 	return name
 }
 
-// inScope are the names that the files of a room use themselves: what they
-// import and what they call their own things.
+// inScope lists the names that the files of a package use themselves: their imports and
+// declarations.
 const inScope = `auth db decimal fault files gin gorm model time uuid web
 	handler createInput createBody updateInput updateBody showInput listInput bulkInput bulkOutput own at
 	h c in b i n tx err who body ids before changed message conflict`
 
 func title(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
-// words is a snake_case name as a person writes it: "blog post".
+// words returns a snake_case name as prose: "blog post".
 func words(snake string) string { return strings.ReplaceAll(snake, "_", " ") }
 
 // article puts a or an before a noun.
@@ -72,9 +70,9 @@ func article(noun string) string {
 	return "a " + noun
 }
 
-// Guessable reports whether GORM finds the column of GoName by itself. It
-// takes acronyms apart by a list of its own, so a name with digits, single
-// letters, or an acronym that runs into a longer one is told to it.
+// Guessable reports whether GORM infers the column of GoName correctly. GORM splits
+// acronyms by a list of its own, so names with digits, single letters, or an acronym
+// followed by a longer one need an explicit column.
 func Guessable(snake string) bool {
 	list := strings.Split(snake, "_")
 	for i, word := range list {
@@ -89,7 +87,7 @@ func Guessable(snake string) bool {
 	return true
 }
 
-// guessedTable is the table that GORM takes for a type of this name.
+// guessedTable returns the table that GORM infers for a type of this name.
 func guessedTable(snake string) string {
 	if !Guessable(snake) {
 		return ""
@@ -97,8 +95,8 @@ func guessedTable(snake string) string {
 	return inflection.Plural(snake)
 }
 
-// imports writes an import declaration: what is of Go, of others and of nexios
-// and the project itself, in three groups. A path may end in " as NAME".
+// imports returns an import declaration in three groups: the standard library, third
+// parties, and nexios with the project itself. A path may end in " as NAME".
 func imports(module string, paths ...string) string {
 	groups := make([][]string, 3)
 	for _, path := range slices.Compact(slices.Sorted(slices.Values(paths))) {
@@ -133,7 +131,7 @@ func imports(module string, paths ...string) string {
 	return "import (\n" + strings.Join(parts, "\n") + ")"
 }
 
-// tag writes a struct tag.
+// tag returns a struct tag.
 func tag(pairs ...string) string {
 	var parts []string
 	for i := 0; i+1 < len(pairs); i += 2 {

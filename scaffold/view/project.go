@@ -7,17 +7,17 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// ProjectView is what the templates of a project read.
+// ProjectView is the data of a project's templates.
 type ProjectView struct {
 	Name        string
 	Module      string
 	Go          string // version for the go directive
-	GoMinor     string // its first two numbers, by which CI gets the newest patch
-	DatabaseURL string // what DATABASE_URL is in development
+	GoMinor     string // its first two numbers, so that CI uses the latest patch
+	DatabaseURL string // DATABASE_URL in development
 }
 
-// Project returns the view of a project itself, without its resources and
-// features. goVersion is the oldest Go that builds the runtime.
+// Project returns the view of a project itself, without its resources and features.
+// goVersion is the oldest Go version that builds the runtime.
 func Project(p spec.Project, goVersion string) ProjectView {
 	v := ProjectView{
 		Name:        p.Name,
@@ -35,5 +35,5 @@ func Project(p spec.Project, goVersion string) ProjectView {
 	return v
 }
 
-// minor returns the first two numbers of a version: 1.26 of 1.26.3.
+// minor returns the first two numbers of a version: 1.26 for 1.26.3.
 func minor(goVersion string) string { return strings.TrimPrefix(version.Lang("go"+goVersion), "go") }

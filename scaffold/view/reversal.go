@@ -6,23 +6,22 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Reversal is the file of a migration that takes others back.
+// Reversal is the file of a migration that reverts others.
 type Reversal struct {
 	Imports string
 	File    string // its name, without .go
 	ID      string // "20261121101500_drop_posts"
 	Func    string // "dropPosts"
-	List    string // a Go expression of the migrations that it takes back
+	List    string // a Go expression of the migrations that it reverts
 }
 
-// Drop is the migration that takes the migrations of a dropped part back:
-// elements are Go expressions of one each, lists of several. paths are what
-// they need imported.
+// Drop returns the migration that reverts those of a dropped part: elements are Go
+// expressions of one migration each, lists of several. paths are their imports.
 func Drop(p spec.Project, d spec.Dropped, elements, lists, paths []string) Reversal {
 	return reversal(p, "drop", d, d.Migration, elements, lists, paths)
 }
 
-// Restore is the migration that takes back the one that Drop made.
+// Restore returns the migration that reverts the one of Drop.
 func Restore(p spec.Project, d spec.Dropped) Reversal {
 	dropped := reversal(p, "drop", d, d.Migration, nil, nil, nil)
 	return reversal(p, "restore", d, d.Restored, []string{dropped.Func + "()"}, nil, nil)

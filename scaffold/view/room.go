@@ -16,42 +16,42 @@ type Room struct {
 	Show     bool
 	Update   bool
 	Delete   bool
-	Reads    string // the guards of routes that read: ".Guard(auth.User())"
-	Writes   string // the guards of routes that write
-	Lock     string // what changing a row asks for: ".Locked()"
+	Reads    string // guards of reading routes: ".Guard(auth.User())"
+	Writes   string // guards of writing routes
+	Lock     string // precondition of changing a row: ".Locked()"
 	Preload  []string
-	With     []string // preloaded for a single row too: those of has
-	Beside   string   // what an answer says of them
+	With     []string // preloaded for a single row only: has fields
+	Beside   string   // what the documentation of a response says about them
 	Search   []string // quoted columns
 	Vector   string   // quoted column that is searched instead; "" for none
 	Reread   bool     // the database changes more of a row than was sent
 	Filters  []Filter
 	Many     []Many
-	Conflict string // the statuses that writing can answer: ".Fails(409)"
-	Omit     string // associations that saving a row leaves alone: `"Tags.*"`
-	Key      string // Go expression of the key that a path has: "in.ID"
+	Conflict string // statuses that writing may respond with: ".Fails(409)"
+	Omit     string // associations that saving a row omits: `"Tags.*"`
+	Key      string // Go expression of the key in the path: "in.ID"
 	Made     string // Go expressions of the parts of a new row's key: "post.ID"
-	Vars     string // a variable that holds many rows
+	Vars     string // a variable for several rows
 	Attach   bool   // new rows refer to uploads
-	Reattach bool   // rows that change may refer to others
-	// Deprecated is the Go expression of what is said of an older version; "" for none.
+	Reattach bool   // updated rows may refer to others
+	// Deprecated is the Go expression of the deprecation of an older version; "" for none.
 	Deprecated string
 }
 
-// Filter is one condition that a list takes.
+// Filter is one condition of a list.
 type Filter struct {
 	Func   string // of package db: "Where", "AtLeast", "AtMost"
 	Column string
-	Name   string // of the input's field
+	Name   string // of the field in the input
 }
 
 // Many is one many field of the resource.
 type Many struct {
-	Name  string // of the model's field: "Tags"
-	Input string // of the input's field: "TagIDs"
-	Rows  string // a variable that holds them: "tags"
-	Type  string // of one: "Tag"
-	Key   string // the body's key: "tag_ids"
+	Name  string // of the field in the model: "Tags"
+	Input string // of the field in the input: "TagIDs"
+	Rows  string // a variable for the rows: "tags"
+	Type  string // of one row: "Tag"
+	Key   string // key in the body: "tag_ids"
 }
 
 func (w resource) room(v Resource) Room {
@@ -144,8 +144,8 @@ func (w resource) room(v Resource) Room {
 	return o
 }
 
-// beside says how many rows of a has field an answer holds, and where to find
-// the rest.
+// beside documents how many rows of a has field a response contains, and where to find the
+// others.
 func (w resource) beside(f field) string {
 	text := "At most 100 " + words(f.Name) + ", by id."
 	back, ok := spec.BackRef(w.r, f.target, f.Field)
@@ -155,5 +155,5 @@ func (w resource) beside(f field) string {
 	return text
 }
 
-// changes reports whether the room has a route that writes.
+// changes reports whether the package has a route that writes.
 func (o Room) changes() bool { return o.Create || o.Bulk || o.Update || o.Delete }

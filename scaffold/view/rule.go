@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// access is who may do something with the rows: "all", "user", "owner" or
-// "admin"; or of an organisation's members "member" or "member admin".
+// access is who may read and write the rows: "all", "user", "owner" or "admin"; or of an
+// organisation's members "member" or "member admin".
 type access struct{ read, write string }
 
 func (w resource) access() access {
@@ -26,9 +26,9 @@ func (w resource) access() access {
 	return access{"all", "all"}
 }
 
-// ruled are the rules of the model. What may not be read may not be changed
-// either, so writing has one of its own only where it is for fewer.
-func (w resource) ruled() []Rule {
+// rules returns the rules of the model. Rows that may not be read may not be changed
+// either, so writing needs a rule of its own only where it is stricter.
+func (w resource) rules() []Rule {
 	a, many := w.access(), words(w.r.Plural)
 	var rules []Rule
 	switch a.read {
@@ -56,13 +56,12 @@ func (w resource) ruled() []Rule {
 	return rules
 }
 
-// Has reports whether the model has the rule: "Readable" or "Writable".
+// Has reports whether the model has the rule "Readable" or "Writable".
 func (m Model) Has(rule string) bool {
 	return slices.ContainsFunc(m.Rules, func(r Rule) bool { return r.Name == rule })
 }
 
-// guards are the guards of routes that read and of those that write, as they
-// follow the route.
+// guards returns the guards of reading and of writing routes, as appended to the route.
 func (a access) guards() (reads, writes string) {
 	guard := map[string]string{"user": ".Guard(auth.User())", "owner": ".Guard(auth.User())", "admin": ".Guard(auth.Admin())",
 		"member": ".Guard(organisations.Member(gdb))", "member admin": ".Guard(organisations.Admin(gdb))"}

@@ -11,21 +11,21 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Test is the file of the room's test: the resource as data, for
-// webtest.Resource. Each entry of a list is a Go expression.
+// Test is the file of the package's test: the resource as data, for webtest.Resource. Each
+// entry of a list is a Go expression.
 type Test struct {
 	Imports string
 	Name    string     // of the test: "BlogPosts"
-	Lines   []string   // what is true of the whole resource
-	Fields  [][]string // of each its lines
+	Lines   []string   // properties of the resource as a whole
+	Fields  [][]string // the lines of each field
 	Rows    []string   // rows that others refer to
-	Others  []string   // the same, of another user
+	Others  []string   // likewise, of another user
 	// Children are rows of another user that refer to those of the resource.
 	Children []string
 }
 
-// parentID is the key of the i-th row that others refer to: out of the way of
-// those that a database counts.
+// parentID returns the key of the i-th row that others refer to, greater than the keys
+// that the database generates in a test.
 func parentID(r spec.Resource, i int) (goText, json string) {
 	if f, ok := chosenKey(r); ok {
 		return f.sample(i).Go, f.sample(i).JSON
@@ -78,7 +78,7 @@ func (w resource) test(v Resource) (Test, error) {
 		t.Rows, paths = append(uploadRows(), t.Rows...), append(paths, filesImport)
 	}
 	who := w.access()
-	guarded := w.p.HasFeature("auth") // so that rows which it refers to can be somebody's
+	guarded := w.p.HasFeature("auth") // so that rows it refers to can have an owner
 	signIn := "authtest.SignIn"
 	switch {
 	case w.r.Organisation:
@@ -92,7 +92,7 @@ func (w resource) test(v Resource) (Test, error) {
 
 	module, name := internal+v.Package, v.Package
 	if name == "resource" || slices.ContainsFunc(paths, func(other string) bool { return path.Base(other) == name }) {
-		module, name = module+" as served", "served" // its name is taken in the file
+		module, name = module+" as served", "served" // its name is used in the file
 	}
 	t.Imports = imports(w.p.Module, append(paths, module)...)
 
@@ -121,7 +121,7 @@ func (w resource) test(v Resource) (Test, error) {
 	return t, nil
 }
 
-// only lists what the room serves, where that is not everything.
+// only returns the actions that the package serves; "" for all.
 func (w resource) only() string {
 	var some []string
 	for _, action := range spec.Actions() {
@@ -135,14 +135,14 @@ func (w resource) only() string {
 	return strings.Join(some, ", ")
 }
 
-// empty reports whether samples leave the field out: a ref to rows of its own
-// table, of which there are none yet, or to rows that refer to such ones.
+// empty reports whether samples omit the field: a ref to rows of its own table, of which
+// there are none yet, or to rows that refer to such rows.
 func (w resource) empty(f field) bool {
 	return f.Relation() && (f.target.Name == w.r.Name || f.Type != "has" && (f.Is("optional") || f.Type == "many") && w.reaches(f.target, w.r.Name)) || f.Type == "native" && len(f.samples) == 0
 }
 
-// testField is one field in the test: its name and flags first, then a line for
-// each list.
+// testField returns one field in the test: its name and flags first, then a line for each
+// list.
 func (w resource) testField(f field) []string {
 	head := "Name: " + quoted(cmp.Or(f.Input(), f.Column()))
 	flag := func(is bool, name string) {
@@ -187,7 +187,7 @@ func (w resource) testField(f field) []string {
 		lines = append(lines, "Values: []any{"+strings.Join(values, ", ")+"}")
 	}
 	if f.Is("readonly") {
-		return lines // no body has it
+		return lines // not part of any body
 	}
 	if valid := f.valid(); len(valid) > 0 {
 		lines = append(lines, "Valid: []any{"+strings.Join(valid, ", ")+"}")
@@ -198,8 +198,8 @@ func (w resource) testField(f field) []string {
 	return lines
 }
 
-// noCase reports whether the sample in capitals is taken as well, and is no other
-// value by the field's rules.
+// noCase reports whether the sample in upper case is valid too, and is equal to it by the
+// field's rules.
 func (f field) noCase() bool {
 	if !f.Folded() || f.Type == "slug" || f.Is("pattern") {
 		return false
@@ -208,7 +208,7 @@ func (f field) noCase() bool {
 	return strings.ToUpper(s.Text) != s.Text && s.JSON == quoted(s.Text)
 }
 
-// bodyValue is the field's value in the i-th body.
+// bodyValue returns the field's value in the i-th body.
 func (f field) bodyValue(i int) string {
 	switch {
 	case f.Type == "many":
@@ -223,7 +223,7 @@ func (f field) bodyValue(i int) string {
 	return f.sample(i).JSON
 }
 
-// valid are the values that only just pass, and those that are Go's zero values.
+// valid returns the values that just pass the rules, and Go's zero value if valid.
 func (f field) valid() (values []string) {
 	for _, edge := range f.Edges() {
 		values = append(values, edge.JSON)
@@ -240,18 +240,18 @@ func (f field) valid() (values []string) {
 	return values
 }
 
-// breaks are the values that break a rule, by the rule.
+// breaks returns the values that break a rule, by rule.
 func (f field) breaks() string {
 	var rules []string
 	values := map[string][]string{}
 	for _, bad := range f.Bad() {
 		_, hasDefault := f.Default()
 		if bad.Rule == "required" && (f.Is("array") || hasDefault || f.Is("auto")) {
-			// A list may hold nothing, and a field with a default, or one that the
-			// database fills, be left out: neither may be empty.
+			// A list may be empty, and a field with a default, or one that the database
+			// fills, may be omitted, but not empty.
 			bad.Rule, _, _ = strings.Cut(f.rules()[0], "=")
 		}
-		// In a list an element that is wrong is named by its position.
+		// An invalid element of a list is reported by its index.
 		if f.Is("array") {
 			bad.JSON = "[]any{" + bad.JSON + "}"
 		}
@@ -266,7 +266,7 @@ func (f field) breaks() string {
 	return strings.Join(rules, ", ")
 }
 
-// cell is the field of a row that others refer to.
+// cell returns the field of a row that others refer to.
 func (f field) cell(i int) string {
 	name := exported(f.Column()) + ": "
 	if f.Type == "ref" {
@@ -280,8 +280,8 @@ func (f field) cell(i int) string {
 	return name + value
 }
 
-// sample is the field's value in the i-th row. The second is the least, so that
-// a list in the order of the field is in no other.
+// sample returns the field's value in the i-th row. The second is the smallest, so that a
+// list sorted by the field differs from any other order.
 func (f field) sample(i int) spec.Value {
 	if len(f.samples) > 1 && i < 2 {
 		i = 1 - i
@@ -291,18 +291,18 @@ func (f field) sample(i int) spec.Value {
 
 // parents are rows that those of a test refer to, as Go expressions.
 type parents struct {
-	list     []string // those of the caller, or of nobody
-	others   []string // those of another user or organisation, that nobody else may read
-	children []string // rows of has that nobody else may read
-	paths    []string // what their values import
+	list     []string // those of the caller, or without an owner
+	others   []string // those of another user or organisation, readable only by it
+	children []string // rows of has fields that nobody else may read
+	paths    []string // imports of their values
 	uploads  bool     // some name uploads
 	within   bool     // the rows under test belong to an organisation
-	outside  bool     // some belong to the other one, though those under test to none
+	outside  bool     // some belong to the other organisation, though those under test belong to none
 	done     map[string]bool
 }
 
-// parents makes the rows that the resource's own refer to, and those that they
-// refer to themselves, in the order in which they can be stored.
+// parents makes the rows that the resource's rows refer to, and those that these refer to
+// in turn, in an order in which they can be stored.
 func (w resource) parents() (*parents, error) {
 	all := &parents{done: map[string]bool{w.r.Name: true}, within: w.r.Organisation}
 	for _, f := range w.fields {
@@ -332,7 +332,7 @@ func (all *parents) visit(p spec.Project, r spec.Resource) error {
 		return nil
 	}
 	all.done[r.Name] = true
-	w, err := settle(p, r)
+	w, err := resolve(p, r)
 	if err != nil {
 		return err
 	}
@@ -351,7 +351,7 @@ func (all *parents) visit(p spec.Project, r spec.Resource) error {
 	return nil
 }
 
-// visitRefs makes what rows must refer to, but for one column.
+// visitRefs makes the rows that w must refer to, except for one column.
 func (all *parents) visitRefs(w resource, but string) error {
 	for _, f := range w.fields {
 		if f.Type == "ref" && !f.Is("optional") && f.Column() != but {
@@ -372,14 +372,14 @@ func (w resource) fourth() bool {
 
 // child makes a row that refers to the one under test.
 func (all *parents) child(w resource, f field) error {
-	child, err := settle(w.p, f.target)
+	child, err := resolve(w.p, f.target)
 	if err != nil || child.access().read != "owner" && (!child.r.Organisation || w.r.Organisation) {
-		return err // everybody's, or kept within the organisation by the database
+		return err // readable by all, or kept within the organisation by the database
 	}
 	back, _ := spec.BackRef(w.r, f.target, f.Field)
 	for _, other := range child.fields {
 		if other.Type == "ref" && !other.Is("optional") && other.Name != back.Name && (other.target.Name == w.r.Name || child.reaches(other.target, w.r.Name)) {
-			return nil // there is no row for it to refer to
+			return nil // there is no row that it could refer to
 		}
 	}
 	if err := all.visitRefs(child, back.Column()); err != nil {
@@ -389,10 +389,9 @@ func (all *parents) child(w resource, f field) error {
 	return nil
 }
 
-// row is the i-th row of a table, of what must be there but for one column. It
-// has a key where others refer to it, and the owner is for the test to say, as is
-// the organisation where the rows under test have one: the fourth is of the
-// other.
+// row returns the i-th row of a table, with its required fields except for one column. It
+// has a key if others refer to it. The test sets the owner, and the organisation if the
+// rows under test have one; the fourth row belongs to the other organisation.
 func (all *parents) row(w resource, i int, but string) string {
 	var cells []string
 	if but == "" && w.r.ID() != "" {
@@ -430,11 +429,11 @@ func (all *parents) row(w resource, i int, but string) string {
 	return "model." + exported(w.r.Name) + "{" + strings.Join(cells, ", ") + "}"
 }
 
-// uploadRows are the uploads that samples name; their bytes do not matter.
+// uploadRows returns the uploads that samples name; their contents do not matter.
 func uploadRows() []string {
 	f, err := spec.ParseField("file:file")
 	if err != nil {
-		panic(err) // the word is valid
+		panic(err) // the definition is valid
 	}
 	var rows []string
 	for _, sample := range f.Samples(spec.Rows) {
@@ -443,8 +442,8 @@ func uploadRows() []string {
 	return rows
 }
 
-// onDelete says what happens to the first row when the row that it refers to
-// goes, unless other rows of the test refer to that one too.
+// onDelete returns what happens to the first row when the row it refers to is deleted; ""
+// if other rows of the test refer to that row too.
 func (w resource) onDelete(f field) string {
 	if f.Type != "ref" || w.empty(f) || w.r.Owner && f.target.Name == "user" {
 		return ""

@@ -1,7 +1,7 @@
-// Package view works out everything that templates read from what the user
-// said: every Go name, tag, sample and expected answer. A template is left
-// with places to fill, lists to go through and flags to ask. A view is plain
-// data: equal words give views that are equal to reflect.DeepEqual.
+// Package view derives everything that templates read from the user's declaration: every
+// Go name, tag, sample and expected response. Templates only fill in placeholders, iterate
+// over lists and check flags. A view is plain data: equal declarations give views that are
+// equal by reflect.DeepEqual.
 package view
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// The import paths that generated files need.
+// Import paths that generated files need.
 const (
 	ginImport      = "github.com/gin-gonic/gin"
 	gormImport     = "gorm.io/gorm"
@@ -30,35 +30,35 @@ const (
 	organisationstestImport = runtimeImport + "organisations/organisationstest"
 )
 
-// Resource is what the templates of a resource read.
+// Resource is the data of a resource's templates.
 type Resource struct {
 	Module  string // the project's module path
-	Package string // the room's package and folder: "blogposts"
-	Tag     string // of its routes, and what scopes of API keys name: "blogposts"
-	Under   string // Go expression of where its routes are mounted: "api"
-	Path    string // of its routes: "/blog-posts"
+	Package string // package and folder of its routes: "blogposts"
+	Tag     string // tag of its routes, and the name in scopes of API keys: "blogposts"
+	Under   string // Go expression of the router that its routes are mounted on: "api"
+	Path    string // path of its routes: "/blog-posts"
 	Table   string
-	Type    string   // of a row: "BlogPost"
-	Var     string   // a variable that holds one: "blogPost", or "row" where that is taken
-	KeyPath string   // of one row: "/:id"
-	One     string   // for people: "blog post"
+	Type    string   // type of a row: "BlogPost"
+	Var     string   // a variable for one row: "blogPost", or "row" if that is taken
+	KeyPath string   // path of one row: "/:id"
+	One     string   // in prose: "blog post"
 	AOne    string   // "a blog post"
 	Many    string   // "blog posts"
-	Routes  bool     // false: a model without a room
+	Routes  bool     // false for a model without routes
 	UUID    bool     // keys are UUIDs
 	Owner   bool     // rows belong to users
-	Uploads []string // columns that hold names of uploads
+	Uploads []string // columns that contain names of uploads
 
 	Organisation bool // rows belong to organisations, one of which the path names
 
 	Model      Model
-	Migrations []Migration // the first makes the table; the others add fields
+	Migrations []Migration // the first creates the table; the others change it
 	Room       Room
 	Input      Input
 	Test       Test
 
-	// Words are what the {words} in the paths of files stand for: {model} and
-	// {room}. The {migration} is that of each.
+	// Words are the values of the {words} in the paths of files: {model} and {room}. The
+	// {migration} is that of each migration.
 	Words map[string]string
 }
 
@@ -73,24 +73,24 @@ type Line struct {
 // Model is the file of the row's type.
 type Model struct {
 	Imports   string
-	Doc       string // what the database says of the table; "" for nothing
+	Doc       string // comment of the table in the database; "" for none
 	Fields    []Line // columns
 	Relations []Line // rows of other tables
-	TableName bool   // GORM would guess another table
+	TableName bool   // GORM would infer another table
 	Receiver  string
 	Rules     []Rule
 	Private   []Private // fields for the owner and administrators
-	Kept      bool      // from the updates of others, who may change such rows
-	Owner     string    // who that is: "UserID", or "" for administrators alone
+	Kept      bool      // updates of others, who may change such rows, keep them
+	Owner     string    // column of the owner: "UserID", or "" for administrators only
 }
 
-// Rule is a method of the model that says whose rows are whose.
+// Rule is a method of the model that defines who may access which rows.
 type Rule struct {
 	Name string // "Readable" or "Writable"
 	Doc  string // completes "the notes that the caller may"
-	All  string // a call that says it all: "auth.SignedIn(tx)"
-	Own  bool   // else: the caller's own, and an administrator all
-	Or   string // a bool column that lets others, too; "" for none
+	All  string // a call that implements the rule: "auth.SignedIn(tx)"
+	Own  bool   // otherwise: the caller's own rows, and all for an administrator
+	Or   string // a bool column that allows others, too; "" for none
 }
 
 // Private is a field that is blanked for others.
@@ -100,30 +100,30 @@ type Private struct {
 	Zero   string // Go expression of what others see
 }
 
-// resource is what is worked with while a view is made.
+// resource is the working state while a view is built.
 type resource struct {
 	p      spec.Project
 	r      spec.Resource
 	fields []field
-	made   bool         // the table is there: a migration adds to it
-	later  []spec.Later // columns of the model that this version of the routes does not know
+	made   bool         // the table exists: a migration adds to it
+	later  []spec.Later // columns of the model that this version of the routes lacks
 }
 
-// field is a field of the resource and what it points at.
+// field is a field of the resource and the table it refers to.
 type field struct {
 	spec.Field
 	row     spec.Type
 	target  spec.Resource // of a relation
-	account bool          // target is the auth feature's table of users
+	account bool          // target is the users table of the auth feature
 	samples []spec.Value
-	native  bool // an array is one of the database's own
+	native  bool // an array of the database's own type
 }
 
-// Of returns the view of r, which is one of p's resources. It fails only on
-// words that spec.Project.Add would have refused.
+// Of returns the view of r, a resource of p. It fails only on definitions that
+// [spec.Project.Add] would have rejected.
 //
-// Of a resource with several versions of its routes, the room is v1's; there is none
-// where that is gone.
+// For a resource with several versions of its routes, the package is that of v1; it has
+// none if v1 was removed.
 func Of(p spec.Project, r spec.Resource) (Resource, error) {
 	v, err := OfVersion(p, r, 0)
 	if v.Package != r.Package() {
@@ -133,17 +133,17 @@ func Of(p spec.Project, r spec.Resource) (Resource, error) {
 	return v, err
 }
 
-// OfVersion is Of with the room of a version of the routes; version counts from 0, the
-// oldest.
+// OfVersion is [Of] with the package of a version of the routes; version counts from 0,
+// the oldest.
 func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
-	w, err := settle(p, r)
+	w, err := resolve(p, r)
 	if err != nil {
 		return Resource{}, err
 	}
 	served, pkg := r.OfVersion(version)
 	room := w
 	if version < len(r.Older) {
-		if room, err = settle(p, served); err != nil {
+		if room, err = resolve(p, served); err != nil {
 			return Resource{}, err
 		}
 		if room.later, err = r.Later(version); err != nil {
@@ -204,7 +204,7 @@ func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
 	return v, nil
 }
 
-func settle(p spec.Project, r spec.Resource) (resource, error) {
+func resolve(p spec.Project, r spec.Resource) (resource, error) {
 	w, err := past(p, r)
 	if err != nil {
 		return w, err
@@ -218,7 +218,8 @@ func settle(p spec.Project, r spec.Resource) (resource, error) {
 	return w, nil
 }
 
-// past is the resource as it was: what it referred to may be gone.
+// past returns the resource as it was, when tables that it referred to may have been
+// removed since.
 func past(p spec.Project, r spec.Resource) (resource, error) {
 	w := resource{p: p, r: r}
 	parsed, err := r.Parsed()
@@ -241,9 +242,8 @@ func past(p spec.Project, r spec.Resource) (resource, error) {
 	return w, nil
 }
 
-// then is past at the time of a migration: what it referred to by the names of
-// that time, too.
-func then(p spec.Project, r spec.Resource, migration string) (resource, error) {
+// asOf is past at the time of a migration, with the names that tables had at that time.
+func asOf(p spec.Project, r spec.Resource, migration string) (resource, error) {
 	w, err := past(p, r)
 	for i, f := range w.fields {
 		w.fields[i].target = f.target.At(migration)
@@ -251,8 +251,8 @@ func then(p spec.Project, r spec.Resource, migration string) (resource, error) {
 	return w, err
 }
 
-// fileName keeps the go command from reading a meaning into a file's name: it
-// builds x_windows.go on Windows only, and x_test.go in tests only.
+// fileName avoids file names with a meaning for the go command, which builds x_windows.go
+// on Windows only, and x_test.go in tests only.
 func fileName(base string) string {
 	last := base[strings.LastIndexByte(base, '_')+1:]
 	if last != base && slices.Contains(strings.Fields(fileSuffixes), last) {
@@ -265,7 +265,7 @@ const fileSuffixes = `test aix android darwin dragonfly freebsd hurd illumos ios
 	wasip1 windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32
 	mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm unix cgo`
 
-// goType is the Go type of the field's values, elements of an array included.
+// goType returns the Go type of the field's values, and of the elements of an array.
 func (f field) goType() string {
 	if f.Type == "ref" {
 		return keyType(f.target)
@@ -274,7 +274,7 @@ func (f field) goType() string {
 	return name
 }
 
-// goImports are what goType and values of it need.
+// goImports returns the imports of goType and its values.
 func (f field) goImports() []string {
 	if f.Type == "ref" {
 		return keyImports(f.target)
@@ -283,10 +283,10 @@ func (f field) goImports() []string {
 	return imports
 }
 
-// nilable reports whether nil stands for null in the type itself.
+// nilable reports whether nil is the type's own null.
 func (f field) nilable() bool { return f.row.Nil }
 
-// column is the type of the field in the model.
+// modelType returns the type of the field in the model.
 func (f field) modelType() string {
 	switch {
 	case f.Is("array"):
@@ -297,30 +297,30 @@ func (f field) modelType() string {
 	return f.goType()
 }
 
-// serves reports whether the room has the action. There is nothing to update
-// where every field is immutable.
+// serves reports whether the package has the action. There is nothing to update if every
+// field is immutable.
 func (w resource) serves(action string) bool {
 	return w.r.Serves(action) && (action != "update" || slices.ContainsFunc(w.fields, func(f field) bool {
 		return f.Input() != "" && !f.Is("immutable")
 	}))
 }
 
-// columns are the fields that are columns of the table.
+// columns returns the fields that are columns of the table.
 func (w resource) columns() []field {
 	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return f.Column() == "" })
 }
 
-// related are the fields of one of the types of relation.
+// related returns the fields of the given types of relation.
 func (w resource) related(types ...string) []field {
 	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return !slices.Contains(types, f.Type) })
 }
 
-// uploads are the fields that name uploads.
+// uploads returns the fields that name uploads.
 func (w resource) uploads() []field {
 	return slices.DeleteFunc(slices.Clone(w.fields), func(f field) bool { return !f.row.Upload })
 }
 
-// ownUnique reports whether something is unique among the rows of an owner.
+// ownUnique reports whether something is unique per owner.
 func (w resource) ownUnique() bool {
 	within := w.r.Within() == "user_id"
 	return within && slices.ContainsFunc(w.fields, func(f field) bool { return f.Is("unique") }) ||
@@ -377,7 +377,7 @@ func (w resource) model() Model {
 		m.Fields = append(m.Fields, Line{Name: "OrganisationID", Type: "int64", Tag: tag("json", "organisation_id", "gorm", "<-:create")})
 	}
 	m.Doc = w.doc("")
-	if m.Rules = w.ruled(); len(m.Rules) > 0 {
+	if m.Rules = w.rules(); len(m.Rules) > 0 {
 		paths = append(paths, gormImport)
 		if !w.r.Organisation {
 			paths = append(paths, authImport)
@@ -457,8 +457,7 @@ func (w resource) model() Model {
 	return m
 }
 
-// joined are the Go names of the columns of the table between the resource and the
-// rows of its many field.
+// joined returns the Go names of the columns of the join table of a many field.
 func (w resource) joined(f field) (mine, other string) {
 	if j, ok := w.r.Join(f.Field); ok {
 		return exported(j.Mine), exported(j.Other)
@@ -466,8 +465,8 @@ func (w resource) joined(f field) (mine, other string) {
 	return exported(w.r.Name) + "ID", exported(spec.Singular(f.Name)) + "ID"
 }
 
-// mutual reports whether rows of the target refer to the resource's as well, by a
-// column that GORM would take for the one of this relation.
+// mutual reports whether rows of the target refer to the resource as well, by a column
+// that GORM would mistake for that of this relation.
 func (w resource) mutual(f field) bool {
 	fields, err := f.target.Parsed()
 	return err == nil && slices.ContainsFunc(fields, func(back spec.Field) bool {
@@ -475,9 +474,9 @@ func (w resource) mutual(f field) bool {
 	})
 }
 
-// shown are the rules that readers of the field may rely on: which values and
-// which form a text has. Limits may have been others when a row was written,
-// and of a private text others read none.
+// shown returns the rules that readers of the field may rely on: the allowed values and
+// the form of a text. Limits may have been different when a row was written, and private
+// texts are blanked for others.
 func (f field) shown() []string {
 	if f.row.Go != "string" || f.Is("secret") || f.Is("private") && !f.Is("optional") && !f.Is("array") {
 		return nil
@@ -492,7 +491,7 @@ func (f field) shown() []string {
 	return rules
 }
 
-// doc is what the database says of a column, or of the table.
+// doc returns the database's comment on a column, or on the table.
 func (w resource) doc(column string) string {
 	if w.r.Existing == nil {
 		return ""
@@ -500,7 +499,7 @@ func (w resource) doc(column string) string {
 	return w.r.Existing.Docs[column]
 }
 
-// arrayType is the type of a list of the field's values in the model.
+// arrayType returns the type of a list of the field's values in the model.
 func (f field) arrayType() string {
 	if f.native {
 		return "db.NativeArray[" + f.goType() + "]"
@@ -508,7 +507,7 @@ func (f field) arrayType() string {
 	return "db.Array[" + f.goType() + "]"
 }
 
-// adopted is the gorm tag of what is true of a column that was there before.
+// adopted returns the gorm tag of the properties of an existing column.
 func (w resource) adopted(f field) string {
 	var how []string
 	if w.isKey(f) {
@@ -523,8 +522,8 @@ func (w resource) adopted(f field) string {
 	return strings.Join(how, ";")
 }
 
-// relatedType is the model that stands for a row of the target where another
-// table shows it: of an account, what is public.
+// relatedType returns the model of a target row within rows of another table; of an
+// account, only what is public.
 func (f field) relatedType() string {
 	if f.account {
 		return "PublicUser"
@@ -532,7 +531,7 @@ func (f field) relatedType() string {
 	return exported(f.target.Name)
 }
 
-// zero is the Go expression of the empty value of the model's field.
+// zero returns the Go expression of the zero value of the field in the model.
 func (f field) zero() string {
 	goType := f.modelType()
 	switch {
@@ -544,7 +543,7 @@ func (f field) zero() string {
 	return goType + "{}"
 }
 
-// columnName tells GORM a column whose name it would not guess.
+// columnName returns the tag of a column whose name GORM would not infer.
 func columnName(column string) string {
 	if Guessable(column) {
 		return ""

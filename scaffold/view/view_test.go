@@ -36,7 +36,7 @@ func project(t testing.TB, features string, resources ...string) spec.Project {
 	return p
 }
 
-// last is the view of the last resource.
+// last returns the view of the last resource.
 func last(t testing.TB, p spec.Project) view.Resource {
 	t.Helper()
 	v, err := view.Of(p, p.Resources[len(p.Resources)-1])
@@ -82,7 +82,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// line finds the field of that name.
+// line returns the field of that name.
 func line(lines []view.Line, name string) view.Line {
 	for _, l := range lines {
 		if l.Name == name {
@@ -161,7 +161,7 @@ func TestLines(t *testing.T) {
 			"migration": {text(line(own(v).Fields, want.name)), want.column},
 		} {
 			if pair[0] != pair[1] {
-				t.Errorf("%s: in the %s it is\n%s, not\n%s", word, what, pair[0], pair[1])
+				t.Errorf("%s: %s has\n%s, not\n%s", word, what, pair[0], pair[1])
 			}
 		}
 	}
@@ -185,7 +185,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// Equal words make equal views: a part that did not change is left alone.
+// Equal declarations give equal views, so unchanged parts are not rewritten.
 func TestEqual(t *testing.T) {
 	lines := []string{"category name:string:unique parent:ref=categories:optional", "tag name:string --uuid",
 		"product name:string:sort price:decimal:min=0:filter status:enum=a/b:default=a category:ref=categories tags:many=tags --soft-delete"}
@@ -194,19 +194,19 @@ func TestEqual(t *testing.T) {
 	}
 }
 
-// The order of the values of a sorted field is never that of the rows, or a
-// test of it would show nothing.
-func TestSortsShowSomething(t *testing.T) {
+// The values of a sorted field must not be in the order of the rows, or a test of sorting
+// would prove nothing.
+func TestSamplesAreNotSorted(t *testing.T) {
 	v := last(t, project(t, "", "thing s:string:sort n:int:sort p:decimal:sort d:date:sort at:datetime:sort t:time:sort l:duration:sort f:float:sort e:enum=a/b/c:sort u:uuid:sort"))
 	for _, f := range v.Test.Fields {
 		values := strings.Split(strings.TrimSuffix(strings.TrimPrefix(f[1], "Values: []any{"), "}"), ", ")
 		if slices.IsSorted(values) {
-			t.Errorf("sorted by %s the rows are as stored: %s", f[0], values)
+			t.Errorf("samples of %s are sorted already: %s", f[0], values)
 		}
 	}
 }
 
-// What is unique is a 409, also where it takes several fields.
+// Unique fields and indexes document a 409.
 func TestConflicts(t *testing.T) {
 	for index, want := range map[string]string{"": "", "n,s": "", "n,s:unique": ".Fails(409)"} {
 		p := project(t, "", "plan n:int s:string")
@@ -214,7 +214,7 @@ func TestConflicts(t *testing.T) {
 			p.Resources[0].Indexes = []string{index}
 		}
 		if got := last(t, p).Room.Conflict; got != want {
-			t.Errorf("with the index %q the routes say %q, not %q", index, got, want)
+			t.Errorf("index %q: routes have %q, not %q", index, got, want)
 		}
 	}
 }
@@ -229,15 +229,15 @@ func BenchmarkOf(b *testing.B) {
 	}
 }
 
-// own is the resource's table as its migration makes it.
+// own returns the resource's table as created by its migration.
 func own(v view.Resource) view.Table {
 	types := v.Migrations[0].Types
 	return types[slices.IndexFunc(types, func(t view.Table) bool { return t.Table == v.Table })]
 }
 
-// A relation to the accounts of auth shows what is public of them, one to users
-// of the project's own all of them.
-func TestUsersOfAuthAndOfTheProject(t *testing.T) {
+// A relation to the users of auth shows only their public fields, one to a resource named
+// user all fields.
+func TestRelationsToUsers(t *testing.T) {
 	for want, v := range map[string]view.Resource{
 		"*PublicUser": last(t, project(t, "auth", "post title:string user:ref=users")),
 		"*User":       last(t, project(t, "", "user name:string", "post title:string user:ref=users")),
@@ -248,8 +248,8 @@ func TestUsersOfAuthAndOfTheProject(t *testing.T) {
 	}
 }
 
-// The API's description says of a filter that case counts for nothing.
-func TestFiltersWithoutCase(t *testing.T) {
+// The description of a case-insensitive filter says so.
+func TestCaseInsensitiveFilters(t *testing.T) {
 	for word, want := range map[string]string{
 		"name:string:filter":               "`form:\"name\"`",
 		"name:string:filter:nocase":        "`form:\"name\" doc:\"In upper or lower case.\"`",

@@ -108,7 +108,7 @@ func changedProject(t *testing.T, name, flags string) spec.Project {
 			}
 			t.Fatalf("%s: %v", line, err)
 		}
-		if p, err = scaffold.Settle(p, now, r); err != nil {
+		if p, err = scaffold.DropNoopChange(p, now, r); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
 	}

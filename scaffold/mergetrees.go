@@ -14,18 +14,18 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Trees are all files of the project in the commits of a merge.
+// Trees has all files of the project in the commits of a merge.
 type Trees struct{ Base, Ours, Theirs map[string][]byte }
 
-// branch is one of them on its way: a project and its files.
+// branch is one side of a merge in progress: a project and its files.
 type branch struct {
 	fstest.MapFS
 	committed spec.Project
-	now       spec.Project      // with the names that the others gave to resources
-	former    map[string]string // what committed calls a resource, by its name in now
+	now       spec.Project      // with the names that other branches gave to resources
+	former    map[string]string // names of resources in committed, by name in now
 }
 
-// text is nil for a file that is not there.
+// text returns nil for a missing file.
 func (b branch) text(name string) []byte {
 	if file, ok := b.MapFS[name]; ok {
 		return file.Data
@@ -49,9 +49,9 @@ func (c Catalog) branch(texts map[string][]byte) (branch, error) {
 	return b, err
 }
 
-// MergeTrees is Merge where a branch renamed a resource: first the other one, and what
-// both began with, get the new name, as RenameResource gives it; then all of their
-// files are merged, whatever git made of them. disk is the project's folder; it is only
+// MergeTrees is Merge for branches of which one renamed a resource: first the resource is
+// renamed on the other branch, and in the common base, by RenameResource; then all files
+// are merged, regardless of git's result. disk is the project's folder, which is only
 // read.
 func (c Catalog) MergeTrees(disk fs.FS, t Trees) (plan.Plan, spec.Project, error) {
 	var all [3]branch
@@ -80,12 +80,12 @@ func (c Catalog) MergeTrees(disk fs.FS, t Trees) (plan.Plan, spec.Project, error
 	}{{ours, mine, [2]*branch{base, theirs}}, {theirs, other, [2]*branch{base, ours}}} {
 		for _, r := range side.list {
 			for _, b := range side.onto {
-				told, err := c.follow(b, r, side.from.committed)
+				more, err := c.follow(b, r, side.from.committed)
 				if err != nil {
 					return plan.Plan{}, b.now, err
 				}
 				if b != base {
-					notes = append(notes, told...)
+					notes = append(notes, more...)
 				}
 			}
 		}
@@ -126,13 +126,13 @@ func (c Catalog) MergeTrees(disk fs.FS, t Trees) (plan.Plan, spec.Project, error
 			texts[op.Path] = op.Before
 		}
 	}
-	made = onto(disk, resolved{disk, texts}, made, nil)
+	made = onto(disk, overlay{disk, texts}, made, nil)
 	for i, op := range made.Ops {
 		if op.Kind != plan.Conflict {
 			continue
 		}
 		text, err := fs.ReadFile(disk, op.Path)
-		if err == nil && !bytes.Contains(text, []byte("<<<<<<< ")) && !same(text, t.Ours[op.Path]) && !same(text, t.Theirs[op.Path]) { // resolved by its owner
+		if err == nil && !bytes.Contains(text, []byte("<<<<<<< ")) && !same(text, t.Ours[op.Path]) && !same(text, t.Theirs[op.Path]) { // resolved by the developer
 			made.Ops[i] = plan.Op{Kind: plan.Identical, Path: op.Path, Before: text, After: text, Base: op.Base}
 		}
 	}
@@ -150,7 +150,7 @@ func files(texts map[string][]byte) fstest.MapFS {
 	return b.MapFS
 }
 
-// newer are the times of migrations that base does not have.
+// newer returns the timestamps of migrations that base does not have.
 func newer(base spec.Project, branches ...spec.Project) []string {
 	var stamps []string
 	for _, b := range branches {
@@ -163,8 +163,8 @@ func newer(base spec.Project, branches ...spec.Project) []string {
 	return stamps
 }
 
-// follow gives a resource of b the name that another branch, by, gave it, and returns
-// what its owner is to be told.
+// follow renames a resource of b as the branch by did, and returns notes for the
+// developer.
 func (c Catalog) follow(b *branch, r spec.Renaming, by spec.Project) ([]plan.Op, error) {
 	now, was, is, err := b.now.Follow(r, by)
 	if err != nil || is.Name == "" {
@@ -195,7 +195,7 @@ func (c Catalog) follow(b *branch, r spec.Renaming, by spec.Project) ([]plan.Op,
 	return made.Of(plan.Note), nil
 }
 
-// formerly is what the branch's commit calls a resource.
+// formerly returns the name of a resource in the branch's commit.
 func (b branch) formerly(name string) string {
 	for former, ok := b.former[name]; ok; former, ok = b.former[name] {
 		name = former
@@ -203,7 +203,7 @@ func (b branch) formerly(name string) string {
 	return name
 }
 
-// followed are branches as if what they made under the names of others were committed.
+// followed returns the branches with renamed resources as if the results were committed.
 func followed(branches []branch) []branch {
 	var list []branch
 	for _, b := range branches {

@@ -8,13 +8,13 @@ import (
 	"github.com/nexios-go/nexios/scaffold/problem"
 )
 
-// Renaming is a resource that a branch gave another name.
+// Renaming is a resource that a branch renamed.
 type Renaming struct {
-	Former          // what it was called until then
+	Former          // its names until then
 	Now    Resource // with its names from then on
 }
 
-// Renamings are those by which a branch differs from what it began with, in their order.
+// Renamings returns the renamings of a branch since base, in order.
 func Renamings(base, branch Project) []Renaming {
 	var list []Renaming
 	for _, b := range base.Resources {
@@ -35,10 +35,9 @@ func Renamings(base, branch Project) []Renaming {
 	return list
 }
 
-// Follow returns the project with a resource renamed as it is on another branch, by,
-// and the resource before and after. Relations are renamed that were on that branch;
-// those that it does not have keep their names. A project without the resource stays as
-// it is.
+// Follow applies a renaming of the branch by to the project, and returns the resource
+// before and after. It renames the relations that exist on that branch; all others keep
+// their names. A project without the resource is returned unchanged.
 func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, err error) {
 	at := slices.IndexFunc(p.Resources, func(o Resource) bool { return o.Name == r.Name })
 	if at < 0 {
@@ -56,7 +55,7 @@ func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, 
 	is.Former = append(slices.Clone(was.Former), Former{Migration: r.Migration, Name: was.Name, Plural: was.Plural, Table: was.Table, Joins: was.Joins})
 	slices.SortFunc(is.Former, func(x, y Former) int { return strings.Compare(x.Migration, y.Migration) })
 	is.Table, is.Joins = "", nil
-	if r.Now.TableName() == was.TableName() { // as --keep-table has it
+	if r.Now.TableName() == was.TableName() { // with --keep-table
 		is.Table, is.Joins = was.keptNames(is.Plural)
 	}
 	if now, is, err = p.replaced("nexios rename resource", was, is); err != nil {
@@ -97,8 +96,8 @@ func (p Project) Follow(r Renaming, by Project) (now Project, was, is Resource, 
 	return now, was, is, nil
 }
 
-// renamedField says by which migration, later than after, a relation of a resource got
-// another name; "" for one that is no column.
+// renamedField reports whether a relation of a resource was renamed by a migration later
+// than after, and returns that migration; "" for a relation that is not a column.
 func (p Project) renamedField(resource string, f Field, name, after string) (migration string, ok bool) {
 	at := slices.IndexFunc(p.Resources, func(o Resource) bool { return o.Name == resource })
 	if at < 0 {
@@ -106,7 +105,7 @@ func (p Project) renamedField(resource string, f Field, name, after string) (mig
 	}
 	o := p.Resources[at]
 	if f.Type == "has" {
-		return "", named(o.Fields, f.Name) < 0 && named(o.Fields, name) >= 0
+		return "", fieldIndex(o.Fields, f.Name) < 0 && fieldIndex(o.Fields, name) >= 0
 	}
 	for _, c := range o.Changed {
 		for _, w := range c.Fields {
