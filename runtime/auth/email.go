@@ -119,10 +119,10 @@ func sameMailbox(a, b string) bool {
 	return strings.ToLower(a) == strings.ToLower(b)
 }
 
-// recordChange records the address that a user has changed from, and with undo that they may
-// revert to it. While a change is unconfirmed, further changes have no effect on this:
-// the first one determines which address is in effect and whether it was the user's
-// own.
+// recordChange records the address that a user has changed from, and with undo that
+// they may revert to it. While a change is unconfirmed, further changes have no effect
+// on this: the first one determines which address is in effect and whether it was the
+// user's own.
 func (s *Service) recordChange(tx *gorm.DB, user account, before string, unconfirmed, undo bool) error {
 	folded := db.Fold(before)
 	back := sameMailbox(before, user.Email)
@@ -238,8 +238,8 @@ func (s *Service) reserved(tx *gorm.DB, folded []string) (bool, error) {
 	return false, nil
 }
 
-// effectiveEmail returns the address of a user that is in effect: the previous one, until
-// the new one is confirmed.
+// effectiveEmail returns the address of a user that is in effect: the previous one,
+// until the new one is confirmed.
 func (s *Service) effectiveEmail(tx *gorm.DB, user account) (string, error) {
 	row, err := s.unconfirmed(tx, user.ID)
 	if err != nil || row.UserID == 0 {
@@ -322,8 +322,8 @@ func (s *Service) restore(tx *gorm.DB, user account, letter oneTimeRow) error {
 	return s.revertEmail(tx, user, effective)
 }
 
-// revertEmail reverts a change of address, unless another account has the previous one by
-// now: older versions did not reserve it.
+// revertEmail reverts a change of address, unless another account has the previous one
+// by now: older versions did not reserve it.
 func (s *Service) revertEmail(tx *gorm.DB, user account, before string) error {
 	if err := tx.Where("user_id = ? AND purpose = ?", user.ID, purposeConfirm).Delete(&oneTimeRow{}).Error; err != nil {
 		return err

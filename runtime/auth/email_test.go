@@ -94,8 +94,8 @@ func TestNewAddressWithoutConfirmation(t *testing.T) {
 	wantStatus(t, "a reset", w.s.ResetPassword(t.Context(), w.letter(reset("new@example.com")).Token, "password", otherPassword), 0)
 }
 
-// offeredReverts collects the users and addresses for which a revert is offered, and enables
-// confirmation.
+// offeredReverts collects the users and addresses for which a revert is offered, and
+// enables confirmation.
 func (w *fixture) offeredReverts() *[]string {
 	var list []string
 	w.s.HoldEmails(func(*gorm.DB, string) error { return nil })
@@ -110,8 +110,8 @@ func undo(user account, email string) func(*fixture) (Letter, bool, error) {
 	return func(w *fixture) (Letter, bool, error) { return w.s.UndoLetter(w.t.Context(), user.ID, email) }
 }
 
-// waysToTake tries every way in which another account can get an address, and returns those
-// that succeed.
+// waysToTake tries every way in which another account can get an address, and returns
+// those that succeed.
 func (w *fixture) waysToTake(email string) (open []string) {
 	w.t.Helper()
 	other := w.userOf("other@example.com")

@@ -51,8 +51,8 @@ func missingScope(scope string) *fault.Error {
 // wrongIdentity is the error for a stale proof, or one of another user, in a session.
 func wrongIdentity() *fault.Error { return fault.BadRequest("This does not confirm your identity") }
 
-// signedInError converts err for a signed-in user: a missing second factor is a 422 fault, a
-// wrong one 400.
+// signedInError converts err for a signed-in user: a missing second factor is a 422
+// fault, a wrong one 400.
 func signedInError(err error) error {
 	f := fault.From(err)
 	switch {

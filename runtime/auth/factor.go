@@ -60,7 +60,8 @@ func confirmed(tx *gorm.DB, session string, at int64, factors int) error {
 	return tx.Model(&sessionRow{}).Where("id = ? AND revoked_at = 0", session).UpdateColumns(set).Error
 }
 
-// resetFactors resets the sessions of a user to one factor if they have no second factor left.
+// resetFactors resets the sessions of a user to one factor if they have no second
+// factor left.
 func resetFactors(tx *gorm.DB, userID int64) error {
 	if f, err := factorsOf(tx, userID); err != nil || f.any() {
 		return err

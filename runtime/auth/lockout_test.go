@@ -12,8 +12,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// failLogins makes n attempts with wrong passwords, each from its own address unless from is
-// given, and returns the last error.
+// failLogins makes n attempts with wrong passwords, each from its own address unless
+// from is given, and returns the last error.
 func (w *fixture) failLogins(s *Service, name string, n int, from ...Client) (last error) {
 	w.t.Helper()
 	for i := range n {

@@ -14,8 +14,8 @@ const (
 	minRate     = 8 << 10
 )
 
-// pacedReader extends the connection's deadline at most once a second while data is read, so
-// that a transfer may take as long as it makes progress.
+// pacedReader extends the connection's deadline at most once a second while data is
+// read, so that a transfer may take as long as it makes progress.
 type pacedReader struct {
 	r      io.Reader
 	extend func(deadline time.Time)

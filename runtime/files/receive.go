@@ -172,8 +172,8 @@ func readFault(err error) error {
 	return f
 }
 
-// measuredReader counts, hashes and limits what is read, and keeps its error, to tell it from
-// one of the store.
+// measuredReader counts, hashes and limits what is read, and keeps its error, to tell
+// it from one of the store.
 type measuredReader struct {
 	r   io.Reader
 	n   int64

@@ -22,8 +22,8 @@ const (
 type Option func(*job)
 
 // Unique makes the job unique among those of its kind with this key: if there is one
-// already, waiting, running or finished within the last seven days, no job is written
-// and Enqueue returns nil.
+// already, waiting, running, finished within the last seven days or dead for less than
+// 30 days, no job is written and Enqueue returns nil.
 func Unique(key string) Option {
 	return func(j *job) {
 		sum := sha256.Sum256([]byte(j.Kind + "\x00" + key))

@@ -107,8 +107,8 @@ func (q *Queue) work(ctx context.Context) {
 	}
 }
 
-// receiveFreed returns the number of slots freed meanwhile. With wait it waits for at least
-// one.
+// receiveFreed returns the number of slots freed meanwhile. With wait it waits for at
+// least one.
 func receiveFreed(ctx context.Context, freed <-chan int, wait bool) (n int) {
 	if wait {
 		select {
@@ -167,8 +167,8 @@ func (q *Queue) keepListening(ctx context.Context) {
 	}
 }
 
-// notifyListeners notifies listeners of jobs that became due by an update; for inserts the trigger
-// does that.
+// notifyListeners notifies listeners of jobs that became due by an update; for inserts
+// the trigger does that.
 func (q *Queue) notifyListeners(tx *gorm.DB) {
 	if tx.Name() == "postgres" {
 		_ = tx.Exec("SELECT pg_notify(?, '')", table).Error // on failure they notice by polling

@@ -200,8 +200,8 @@ func startChat(t testing.TB, kind string) chatProcess {
 	return chatProcess{t, strings.TrimSpace(line), stop}
 }
 
-// full waits until the server has this number of members: the usual chat registers a member
-// after responding to it.
+// full waits until the server has this number of members: the usual chat registers a
+// member after responding to it.
 func (p chatProcess) full(members int) {
 	p.t.Helper()
 	require.Eventually(p.t, func() bool {

@@ -7,8 +7,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// meteredWriter is a response writer whose hijacked connection counts the bytes sent by the
-// member.
+// meteredWriter is a response writer whose hijacked connection counts the bytes sent by
+// the member.
 type meteredWriter struct {
 	gin.ResponseWriter
 	member *Member

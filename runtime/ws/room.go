@@ -117,8 +117,8 @@ func (h *Hub) Broadcast(room string, v any) error {
 // the history.
 func (h *Hub) Announce(room string, v any) error { return h.broadcast(h.find(room), room, v, nil, 0) }
 
-// broadcast delivers v to the members on this replica, which r holds unless it is nil, except
-// for except, and publishes it to other replicas.
+// broadcast delivers v to the members on this replica, which r holds unless it is nil,
+// except for except, and publishes it to other replicas.
 func (h *Hub) broadcast(r *room, name string, v any, except *Member, keep int) error {
 	payload, err := text(v)
 	if err != nil {
