@@ -121,7 +121,7 @@ func (b *Builder) Build(ctx context.Context, paths []string) (Result, error) {
 	return b.full(ctx, err.Error())
 }
 
-// awaitGraph returns the graph
+// awaitGraph returns the graph, waiting up to b.patience if one is being made.
 func (b *Builder) awaitGraph(ctx context.Context) (*Graph, string) {
 	b.mu.Lock()
 	g, running := b.graph, b.indexing
