@@ -189,7 +189,7 @@ func copied(ops []plan.Op, disk fs.FS, r edit.Renaming) ([]plan.Op, error) {
 		case i >= 0 && base != nil:
 			merged, conflict := merge.File(at, base, text, ops[i].After)
 			if conflict {
-				ops = append(ops, plan.Op{Kind: plan.Note, Path: at, Note: "your edits of " + name + " are not in this copy, which has other lines there"})
+				ops = append(ops, plan.Op{Kind: plan.Note, Path: at, Note: "your edits of " + name + " could not be applied to this copy, whose lines differ there"})
 				return nil
 			}
 			ops[i].After = merged

@@ -63,7 +63,7 @@ project differ.`,
 			}
 			o.Tables = args
 			if len(args) == 0 && !all && !check {
-				return &problem.Error{What: "which tables?", Label: "form", Where: "nexios adopt TABLE... or --all", Try: "nexios adopt --all"}
+				return &problem.Error{What: "no tables were named", Label: "form", Where: "nexios adopt TABLE... or --all", Try: "nexios adopt --all"}
 			}
 			if len(args) > 0 && all {
 				return &problem.Error{What: "--all cannot be combined with names of tables", Try: "nexios adopt --all"}

@@ -26,7 +26,7 @@ func pgBouncerHint(err error) error {
 	case pg.Code == "42P05", pg.Code == "26000": // a prepared statement of another client, or an unknown one
 		return fmt.Errorf("the database mixes up prepared statements, as PgBouncer does: %w\n  where: DATABASE_URL\n  try:   ?default_query_exec_mode=exec at its end", err)
 	case pg.Code == "08P01" && strings.Contains(pg.Message, "startup parameter"):
-		return fmt.Errorf("the database takes no settings of a connection, as PgBouncer does: %w\n  where: pgbouncer.ini\n  try:   ignore_startup_parameters = timezone", err)
+		return fmt.Errorf("the server refuses a startup parameter, as PgBouncer does: %w\n  where: pgbouncer.ini\n  try:   ignore_startup_parameters = timezone", err)
 	}
 	return nil
 }

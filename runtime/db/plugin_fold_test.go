@@ -265,7 +265,7 @@ func TestUniqueNoCaseIgnoresDeletedRows(t *testing.T) {
 			}
 			put(1, "été")
 			twice := put(1, "ÉTé")
-			if err := db.UniqueNoCase(gdb, "words", "name", within...); err == nil || !strings.Contains(err.Error(), "equal whatever the case") {
+			if err := db.UniqueNoCase(gdb, "words", "name", within...); err == nil || !strings.Contains(err.Error(), "equal apart from case") {
 				t.Fatalf("equal rows: %v", err)
 			}
 			must(t, gdb.Delete(twice).Error)
@@ -361,7 +361,7 @@ func TestNoCase(t *testing.T) {
 			t.Errorf("sorted: %q, want %q", walked, sorted)
 		}
 		must(t, db.DropSearchIndex(gdb, "words"))
-		if err := db.ChangeTable(gdb, "words", &nocase{}, &unique{}); err == nil || !strings.Contains(err.Error(), "equal whatever the case") {
+		if err := db.ChangeTable(gdb, "words", &nocase{}, &unique{}); err == nil || !strings.Contains(err.Error(), "equal apart from case") {
 			t.Fatalf("equal rows made unique: %v", err)
 		}
 	})

@@ -302,7 +302,7 @@ func (f fold) checkDistinct() error {
 	if len(equal) > 10 {
 		lines = append(lines, "and more")
 	}
-	return fmt.Errorf("%s has rows whose %s is equal whatever the case\n  where: %s\n  try:   change or merge all but one of each, then migrate again",
+	return fmt.Errorf("%s has rows whose %s is equal apart from case\n  where: %s\n  try:   change or merge all but one of each, then migrate again",
 		f.table, f.column, strings.Join(lines, "\n         "))
 }
 

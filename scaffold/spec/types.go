@@ -498,7 +498,7 @@ func textLimits(most int) func(Field) error {
 			return fmt.Errorf("min=%s is above max=%s", f.Mods["min"], f.Mods["max"])
 		}
 		if n := f.number("min"); f.Row().length > 0 && n > f.Length() {
-			return fmt.Errorf("min=%d above the limit of %d characters", n, f.Length())
+			return fmt.Errorf("min=%d is above the limit of %d characters", n, f.Length())
 		}
 		return nil
 	}
