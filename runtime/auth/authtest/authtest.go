@@ -41,9 +41,10 @@ func Service(t testing.TB, gdb *gorm.DB) *auth.Service {
 }
 
 // Sign creates a user in the users table of gdb, opens a session for them and returns
-// an access token, to be sent as "Authorization: Bearer <token>". The module, which has
-// no routes, makes guards work: mount it with the module under test, once, however many
-// users sign in on the same database.
+// an access token, to be sent as "Authorization: Bearer <token>". The table has the
+// columns that package auth names, and updated_at. The module, which has no routes, makes
+// guards work: mount it with the module under test, once, however many users sign in on
+// the same database.
 func Sign(t testing.TB, gdb *gorm.DB, a Account) (module web.Module, token string) {
 	t.Helper()
 	a.Email = cmp.Or(a.Email, a.Username+"@example.com")
