@@ -5,7 +5,7 @@
 //
 // A module that serves pages has two directories:
 //
-//	templates/layout.html      the default layout
+//	templates/layout.html      the main layout
 //	templates/layouts/*.html   further layouts
 //	templates/partials/*.html  parts of pages
 //	templates/error.html       the error page, optional; see Errors

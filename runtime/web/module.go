@@ -95,7 +95,7 @@ type Route struct {
 	Summary   string
 	Details   string       // the OpenAPI description; optional
 	Operation string       // the OpenAPI operation id; derived from method and path if empty
-	Success   int          // the status on success: 200, 201 or 204
+	Success   int          // the status on success: usually 200, 201 or 204
 	In        reflect.Type // nil for a plain Gin handler
 	Out       reflect.Type // nil for a plain Gin handler
 	Faults    []int        // further error statuses, for OpenAPI
@@ -162,7 +162,7 @@ func Handle(method, path string, h gin.HandlerFunc) Route {
 	return Route{Method: method, Path: path, Success: http.StatusOK, handler: h}
 }
 
-// Doc sets the summary shown in OpenAPI and by the routes command.
+// Doc sets the summary shown in OpenAPI and by routes --json.
 func (r Route) Doc(summary string) Route { r.Summary = summary; return r }
 
 // Describe sets the description shown in OpenAPI below the summary.

@@ -47,10 +47,10 @@ const gcPercent = 400
 // work until ctx is done or one of them fails. It then shuts down: /readyz returns
 // 503 while everything is still served for Config.ShutdownDelay, so that load
 // balancers notice; no more connections are accepted; requests in progress have 6
-// seconds to finish, or what the delay leaves of 8, and are then cut off; background
-// work stops; and the modules' Stop runs. Serve returns after 9.5 seconds at the
-// latest. It also makes the garbage collector run less often than Go's default,
-// unless the environment sets GOGC.
+// seconds to finish, or what the delay leaves of 8 if that is less, and are then cut
+// off; background work stops; and the modules' Stop runs. Serve returns after 9.5
+// seconds at the latest. It also makes the garbage collector run less often than Go's
+// default, unless the environment sets GOGC.
 func (a *App) Serve(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
