@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,13 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 	if err != nil {
 		return err
 	}
+	if restoresConflict(last.Plan) {
+		try := "git log --merges   # then git revert -m 1 of its commit"
+		if mergedHead(cmd.Context(), dir) != "" {
+			try = "git merge --abort"
+		}
+		return &problem.Error{What: "undo would bring back the conflicts of the merge that nexios merge finished", Where: dir, Try: try}
+	}
 	clients, err := removedClients(dir, last.Plan)
 	if err != nil {
 		return err
@@ -87,6 +95,13 @@ func undo(cmd *cobra.Command, f changeFlags) error {
 		s.ask = fmt.Sprintf("Undo %q?", last.Title)
 	}
 	return f.carryOut(cmd, s)
+}
+
+// restoresConflict reports whether undoing p would write the markers of a merge into nexios.json.
+func restoresConflict(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Of(plan.Update), func(op plan.Op) bool {
+		return op.Path == scaffold.SpecFile && bytes.Contains(op.After, []byte("<<<<<<< ")) && !bytes.Contains(op.Before, []byte("<<<<<<< "))
+	})
 }
 
 // undoConflictHelp returns how to remove the edits that keep a step from being undone.
