@@ -95,8 +95,8 @@ func inflectWord(word string) (singular, plural string) {
 	return singular, plural
 }
 
-// corrections are words, singular and plural, of which the inflection library
-// gets at least one wrong.
+// corrections are pairs of singular and plural of which the inflection library gets at
+// least one wrong.
 var corrections = [][2]string{
 	{"data", "data"}, {"media", "media"}, {"metadata", "metadata"},
 	{"news", "news"}, {"series", "series"}, {"species", "species"},

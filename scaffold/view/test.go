@@ -113,7 +113,7 @@ func (w resource) test(v Resource) (Test, error) {
 	line(guarded, "Read", quoted(who.read))
 	line(guarded, "Write", quoted(strings.TrimPrefix(who.write, "member ")))
 	line(w.r.Owner, "Owner", quoted("user_id"))
-	line(w.ownTaken() && w.r.Within() != "", "UniqueWithin", quoted("owner"))
+	line(w.ownConflicts() && w.r.Within() != "", "UniqueWithin", quoted("owner"))
 	line(w.r.Public != "", "Public", quoted(w.r.Public))
 	line(w.r.Lock, "Lock", "true")
 	line(len(loads) > 0, "Loads", "[]string{"+strings.Join(loads, ", ")+"}")

@@ -330,9 +330,9 @@ func (w resource) ownUnique() bool {
 		})
 }
 
-// ownTaken reports whether a request can meet what is taken among the rows of an
-// owner: no body has readonly fields, and rows without a value do not conflict.
-func (w resource) ownTaken() bool {
+// ownConflicts reports whether a request can conflict with other rows of the same owner:
+// bodies have no readonly fields, and nulls do not conflict.
+func (w resource) ownConflicts() bool {
 	unset := func(f field) bool { return f.Is("readonly") }
 	var null []string
 	for _, f := range w.fields {
