@@ -45,7 +45,7 @@ type Resource struct {
 func (r Resource) renderVersion(v view.Resource) ([]render.File, error) {
 	return render.Tree(r.Files, render.Input{
 		Module: v.Module, Words: r.Words(v), Data: v,
-		Keep: func(path string) bool { return strings.HasPrefix(path, "internal/{room}/") && r.Keep(v, path) },
+		Keep: func(path string) bool { return strings.HasPrefix(path, "internal/{package}/") && r.Keep(v, path) },
 	})
 }
 

@@ -18,7 +18,7 @@ const TemplatesDir = ".nexios/templates/"
 
 // Template is one template file of the catalog.
 type Template struct {
-	Name    string `json:"name"` // "resource/internal/{room}/input.go.tmpl"
+	Name    string `json:"name"` // "resource/internal/{package}/input.go.tmpl"
 	Ejected bool   `json:"ejected"`
 	// Changed reports whether the built-in template has changed since it was ejected.
 	Changed bool `json:"changed"`

@@ -288,7 +288,7 @@ func renaming(from, to view.Resource) edit.Renaming {
 		File:   "internal/model/" + from.Words["model"] + ".go",
 		Path:   [2]string{from.Path, to.Path},
 		Names: [][2]string{
-			{from.Var, to.Var}, {from.Room.Vars, to.Room.Vars},
+			{from.Var, to.Var}, {from.Handlers.Vars, to.Handlers.Vars},
 			{"Test" + from.Test.Name, "Test" + to.Test.Name},
 		},
 		Words: [][2]string{{from.AOne, to.AOne}, {from.One, to.One}, {from.Many, to.Many}, {from.Type, to.Type}, {from.Package, to.Package}, {from.Var, to.Var}},

@@ -35,7 +35,7 @@ func (c Catalog) AddVersions(old, now spec.Project, added []spec.Resource, disk 
 		for _, dir := range []string{"", baseDir} {
 			name := dir + "internal/" + v.Package + "/" + v.Package + ".go"
 			if text, err := fs.ReadFile(disk, name); err == nil {
-				over.texts[name] = edit.Deprecate(text, v.Room.Deprecated)
+				over.texts[name] = edit.Deprecate(text, v.Handlers.Deprecated)
 			}
 		}
 	}

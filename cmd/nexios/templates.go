@@ -63,7 +63,7 @@ the project's files with it, and merges them with your edits.
 
 Ejecting a template again merges what is new in the built-in one into yours. To
 go back to the built-in one, delete the file.`,
-		Example:           "  nexios templates eject resource\n  nexios templates eject 'resource/internal/{room}/input.go.tmpl'",
+		Example:           "  nexios templates eject resource\n  nexios templates eject 'resource/internal/{package}/input.go.tmpl'",
 		Args:              needsName("nexios templates eject resource"),
 		ValidArgsFunction: completeTemplate,
 	}, func(cmd *cobra.Command, f changeFlags, open opened, _ string, args []string) error {

@@ -45,13 +45,13 @@ func (r Renaming) Go(file string, src, written []byte) ([]byte, error) {
 	replace := func(node ast.Node, with string) {
 		splices = append(splices, splice{s.at(node.Pos()), s.at(node.End()), with})
 	}
-	models, rooms := "", ""
+	models, packages := "", ""
 	for _, spec := range s.tree.Imports {
 		switch below, in := strings.CutPrefix(pathOf(spec)+"/", r.Module+"/"+r.Folder[0]+"/"); {
 		case in:
 			replace(spec.Path, strconv.Quote(strings.TrimSuffix(r.Module+"/"+r.Folder[1]+"/"+below, "/")))
 			if below == "" && spec.Name == nil {
-				rooms = path.Base(r.Folder[0])
+				packages = path.Base(r.Folder[0])
 			}
 		case pathOf(spec) == r.Module+"/"+r.Models:
 			models = localName(spec)
@@ -70,7 +70,7 @@ func (r Renaming) Go(file string, src, written []byte) ([]byte, error) {
 			if x, ok := node.X.(*ast.Ident); ok && models != "" && x.Name == models && node.Sel.Name == r.Type[0] {
 				replace(node.Sel, r.Type[1])
 				done[node.Sel] = true
-			} else if ok && rooms != "" && x.Name == rooms {
+			} else if ok && packages != "" && x.Name == packages {
 				replace(x, path.Base(r.Folder[1]))
 				done[x] = true
 			}

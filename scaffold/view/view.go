@@ -53,11 +53,11 @@ type Resource struct {
 
 	Model      Model
 	Migrations []Migration // the first creates the table; the others change it
-	Room       Room
+	Handlers   Handlers
 	Input      Input
 	Test       Test
 
-	// Words are the values of the {words} in the paths of files: {model} and {room}. The
+	// Words are the values of the {words} in the paths of files: {model} and {package}. The
 	// {migration} is that of each migration.
 	Words map[string]string
 }
@@ -127,8 +127,8 @@ type field struct {
 func Of(p spec.Project, r spec.Resource) (Resource, error) {
 	v, err := OfVersion(p, r, 0)
 	if v.Package != r.Package() {
-		v.Package, v.Routes, v.Room, v.Input, v.Test = r.Package(), false, Room{}, Input{}, Test{}
-		v.Words["room"] = v.Package
+		v.Package, v.Routes, v.Handlers, v.Input, v.Test = r.Package(), false, Handlers{}, Input{}, Test{}
+		v.Words["package"] = v.Package
 	}
 	return v, err
 }
@@ -140,13 +140,13 @@ func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
 	if err != nil {
 		return Resource{}, err
 	}
-	served, pkg := r.OfVersion(version)
-	room := w
+	older, pkg := r.OfVersion(version)
+	served := w
 	if version < len(r.Older) {
-		if room, err = resolve(p, served); err != nil {
+		if served, err = resolve(p, older); err != nil {
 			return Resource{}, err
 		}
-		if room.later, err = r.Later(version); err != nil {
+		if served.later, err = r.Later(version); err != nil {
 			return Resource{}, err
 		}
 	}
@@ -180,13 +180,13 @@ func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
 		return Resource{}, err
 	}
 	v.Words = map[string]string{
-		"model": fileName(strings.ReplaceAll(r.Name, "_", "")),
-		"room":  pkg,
+		"model":   fileName(strings.ReplaceAll(r.Name, "_", "")),
+		"package": pkg,
 	}
 	if !r.ModelOnly {
-		v.Input = room.input()
-		v.Room = room.room(v)
-		if v.Test, err = room.test(v); err != nil {
+		v.Input = served.input()
+		v.Handlers = served.handlers(v)
+		if v.Test, err = served.test(v); err != nil {
 			return Resource{}, err
 		}
 		if pkg != r.Package() {
@@ -194,11 +194,11 @@ func OfVersion(p spec.Project, r spec.Resource, version int) (Resource, error) {
 		}
 		if version < len(r.Older) {
 			old := r.Older[version]
-			v.Room.Deprecated = "web.Deprecation{Since: " + quoted(old.Since) + ", "
+			v.Handlers.Deprecated = "web.Deprecation{Since: " + quoted(old.Since) + ", "
 			if old.Sunset != "" {
-				v.Room.Deprecated += "Sunset: " + quoted(old.Sunset) + ", "
+				v.Handlers.Deprecated += "Sunset: " + quoted(old.Sunset) + ", "
 			}
-			v.Room.Deprecated += "Successor: " + quoted("/api/"+r.Versions()[version+1]) + "}"
+			v.Handlers.Deprecated += "Successor: " + quoted("/api/"+r.Versions()[version+1]) + "}"
 		}
 	}
 	return v, nil

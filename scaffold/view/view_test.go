@@ -68,10 +68,10 @@ func TestNames(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for words, want := range map[string]map[string]string{
-		"blog_post a:int":  {"model": "blogpost", "room": "blogposts", "migration": "20261121000001_create_blog_posts"},
-		"window a:int":     {"model": "window", "room": "windows", "migration": "20261121000001_create_windows_table"},
-		"unit_test a:int":  {"model": "unittest", "room": "unittests", "migration": "20261121000001_create_unit_tests"},
-		"blog_linux a:int": {"model": "bloglinux", "room": "bloglinuxes", "migration": "20261121000001_create_blog_linuxes"},
+		"blog_post a:int":  {"model": "blogpost", "package": "blogposts", "migration": "20261121000001_create_blog_posts"},
+		"window a:int":     {"model": "window", "package": "windows", "migration": "20261121000001_create_windows_table"},
+		"unit_test a:int":  {"model": "unittest", "package": "unittests", "migration": "20261121000001_create_unit_tests"},
+		"blog_linux a:int": {"model": "bloglinux", "package": "bloglinuxes", "migration": "20261121000001_create_blog_linuxes"},
 	} {
 		v := last(t, project(t, "", words))
 		got := maps.Clone(v.Words)
@@ -213,7 +213,7 @@ func TestConflicts(t *testing.T) {
 		if index != "" {
 			p.Resources[0].Indexes = []string{index}
 		}
-		if got := last(t, p).Room.Conflict; got != want {
+		if got := last(t, p).Handlers.Conflict; got != want {
 			t.Errorf("index %q: routes have %q, not %q", index, got, want)
 		}
 	}

@@ -16,7 +16,7 @@ func Resource() scaffold.Resource {
 		Files: hook.Files(files),
 		Words: func(v view.Resource) map[string]string { return v.Words },
 		Keep: func(v view.Resource, path string) bool {
-			return v.Routes || !strings.HasPrefix(path, "internal/{room}/")
+			return v.Routes || !strings.HasPrefix(path, "internal/{package}/")
 		},
 		Edits: edits,
 		Mount: mounted,

@@ -7,8 +7,8 @@ import (
 	"github.com/nexios-go/nexios/scaffold/spec"
 )
 
-// Room is the file of the module and its handlers.
-type Room struct {
+// Handlers is the file of the module and its handlers.
+type Handlers struct {
 	Imports  string
 	List     bool
 	Create   bool
@@ -54,9 +54,9 @@ type Many struct {
 	Key   string // key in the body: "tag_ids"
 }
 
-func (w resource) room(v Resource) Room {
+func (w resource) handlers(v Resource) Handlers {
 	r := w.r
-	o := Room{
+	o := Handlers{
 		List: w.serves("list"), Create: w.serves("create"), Bulk: w.serves("bulk"),
 		Show: w.serves("show"), Update: w.serves("update"), Delete: w.serves("delete"),
 		Vars: unexported(r.Plural),
@@ -156,4 +156,4 @@ func (w resource) beside(f field) string {
 }
 
 // changes reports whether the package has a route that writes.
-func (o Room) changes() bool { return o.Create || o.Bulk || o.Update || o.Delete }
+func (o Handlers) changes() bool { return o.Create || o.Bulk || o.Update || o.Delete }
