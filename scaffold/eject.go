@@ -22,6 +22,9 @@ type Template struct {
 	Ejected bool   `json:"ejected"`
 	// Changed reports whether the built-in template has changed since it was ejected.
 	Changed bool `json:"changed"`
+	// Unused says that the catalog has no template of this name, so that the project's
+	// file has no effect: it is misspelt, or of another version.
+	Unused bool `json:"unused"`
 }
 
 // Of returns the catalog with templates replaced by those that the project in disk has
@@ -87,6 +90,15 @@ func (c Catalog) Templates(disk fs.FS) ([]Template, error) {
 		t.Changed = t.Ejected && base != nil && !merge.Same(base, own)
 		list = append(list, t)
 	}
+	err = below(disk, strings.TrimSuffix(TemplatesDir, "/"), func(file string, _ fs.DirEntry) error {
+		if name := strings.TrimPrefix(file, TemplatesDir); texts[name] == nil {
+			list = append(list, Template{Name: name, Ejected: true, Unused: true})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(list, func(a, b Template) int { return strings.Compare(a.Name, b.Name) })
 	return list, d.err
 }
@@ -146,10 +158,14 @@ func (c Catalog) TemplateChanges(disk fs.FS) (plan.Plan, error) {
 	return plan.New(ops...), d.err
 }
 
-// renewTemplates notes ejected templates whose built-in versions have changed.
+// renewTemplates notes the project's templates that have no effect, and those whose
+// built-in versions have changed since.
 func (c Catalog) renewTemplates(d *draft) error {
 	list, err := c.Templates(d.disk)
 	for _, t := range list {
+		if t.Unused {
+			d.note(TemplatesDir+t.Name, errors.New("nexios has no template of this name, so this file has no effect: see nexios templates list"))
+		}
 		if t.Changed {
 			d.note(TemplatesDir+t.Name, errors.New("the built-in template has changed since it was ejected: see nexios templates diff; nexios templates eject merges it"))
 		}

@@ -86,12 +86,16 @@ go vet ./... does. Exits with 1 if a check fails; a warning may be intended.`,
 }
 
 func printFindings(w io.Writer, findings []finding) {
-	const indent = 18
+	width := 8
+	for _, f := range findings {
+		width = max(width, len(f.Name))
+	}
+	indent := width + 10
 	style := colours(w)
 	kinds := map[status]plan.Kind{statusOK: plan.Create, statusWarn: plan.Note, statusFail: plan.Conflict}
 	for _, f := range findings {
 		detail := strings.Join(command.Wrap(plan.Visible(f.Detail), 80-indent), "\n"+strings.Repeat(" ", indent))
-		fmt.Fprintf(w, "  %s  %-8s  %s\n", style.Or(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), f.Name, detail)
+		fmt.Fprintf(w, "  %s  %-*s  %s\n", style.Or(kinds[f.Status], fmt.Sprintf("%-4s", f.Status)), width, f.Name, detail)
 		if f.Remedy != "" {
 			fmt.Fprintf(w, "%*stry: %s\n", indent, "", plan.Visible(f.Remedy))
 		}
@@ -143,12 +147,15 @@ func examine(cmd *cobra.Command, dir string) ([]finding, error) {
 	), nil
 }
 
-// checkTemplates warns about ejected templates whose built-in originals have changed
-// since.
+// checkTemplates reports ejected templates that have no effect, or whose built-in
+// versions have changed since.
 func checkTemplates(open opened) (finding, bool) {
 	list, err := open.catalog.Templates(open.Files())
 	if err != nil {
 		return finding{"templates", statusFail, err.Error(), "fix the files in " + scaffold.TemplatesDir}, true
+	}
+	if i := slices.IndexFunc(list, func(t scaffold.Template) bool { return t.Unused }); i >= 0 {
+		return finding{"templates", statusWarn, "nexios has no template " + list[i].Name + ", so this file has no effect", "nexios templates list"}, true
 	}
 	ejected := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Ejected })
 	changed := slices.ContainsFunc(list, func(t scaffold.Template) bool { return t.Changed })

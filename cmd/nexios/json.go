@@ -59,7 +59,7 @@ db check        differences: drift (false: only advice), where, what, try
 db reset        dir, seeded: whether the project's seeds ran
 db seed         the same
 diff            dir, plan.ops: from what nexios wrote (before) to yours (after)
-templates list  dir, templates: name, ejected, changed
+templates list  dir, templates: name, ejected, changed, unused
 templates diff  dir, plan.ops: the built-in templates, then and now
 openapi         the OpenAPI document
 openapi diff    changes: severity, id, text, operation

@@ -41,6 +41,8 @@ func templatesListCommand() *cobra.Command {
 		for _, t := range list {
 			state := ""
 			switch {
+			case t.Unused:
+				state = "unused"
 			case t.Changed:
 				state = "changed"
 			case t.Ejected:
