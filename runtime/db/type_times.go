@@ -155,7 +155,9 @@ func (Clock) GormDBDataType(tx *gorm.DB, _ *schema.Field) string {
 }
 
 // JSONSchema implements web.Described.
-func (Clock) JSONSchema() string { return `{"type":"string"}` }
+func (Clock) JSONSchema() string {
+	return `{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$","examples":["09:30:00"]}`
+}
 
 // MustBe implements web.Described.
 func (Clock) MustBe() string { return "must be a time of day such as 15:04:05" }
@@ -218,7 +220,9 @@ func (Duration) GormDataType() string { return "duration" }
 func (Duration) GormDBDataType(*gorm.DB, *schema.Field) string { return "bigint" }
 
 // JSONSchema implements web.Described.
-func (Duration) JSONSchema() string { return `{"type":"string"}` }
+func (Duration) JSONSchema() string {
+	return `{"type":"string","pattern":"^[-+]?(0|(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$","examples":["1h30m"]}`
+}
 
 // MustBe implements web.Described.
 func (Duration) MustBe() string { return "must be a duration such as 1h30m" }

@@ -1,8 +1,11 @@
 package openapi
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/nexios-go/nexios/runtime/web"
@@ -62,8 +65,17 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	kind := s.kind()
 	if kind == "string" && t.Kind() != reflect.String {
 		// A type with a text form: the bounds are not lengths.
+		if name == "decimal" {
+			s.Pattern = strings.Replace(s.Pattern, anyDecimal, decimals(param), 1)
+			return
+		}
+		unit := "."
+		if n, err := strconv.Atoi(param); err == nil && s.ContentEncoding == "base64" {
+			s.bound(name, json.Number(strconv.Itoa(base64.StdEncoding.EncodedLen(n))), &s.MinLength, &s.MaxLength)
+			unit = " bytes."
+		}
 		if word := map[string]string{"min": "At least ", "gte": "At least ", "gt": "More than ", "max": "At most ", "lte": "At most ", "lt": "Less than "}[name]; word != "" {
-			s.Description = strings.TrimSpace(s.Description + " " + word + web.Bound(t, param) + ".")
+			s.Description = strings.TrimSpace(s.Description + " " + word + web.Bound(t, param) + unit)
 			if word == "At least " && numeric && !strings.HasPrefix(param, "-") {
 				s.Pattern = strings.Replace(s.Pattern, "^-?", "^", 1) // of a decimal
 			}
@@ -104,6 +116,24 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 			s.bound(name, number, &s.Minimum, &s.Maximum)
 		}
 	}
+}
+
+// anyDecimal is the part of the pattern of a decimal that its digits replace.
+const anyDecimal = `[0-9]+(\.[0-9]+)?`
+
+// decimals returns the part of the pattern of a decimal that has the digits of the
+// decimal rule, "10 2". Zeros at both ends do not count.
+func decimals(param string) string {
+	var all, behind int
+	_, _ = fmt.Sscan(strings.Replace(param, ".", " ", 1), &all, &behind)
+	whole, fraction := "0+", `(\.0+)?`
+	if all > behind {
+		whole = fmt.Sprintf("0*[0-9]{1,%d}", all-behind)
+	}
+	if behind > 0 {
+		fraction = fmt.Sprintf(`(\.[0-9]{1,%d}0*)?`, behind)
+	}
+	return whole + fraction
 }
 
 func (s *schema) bound(name string, n json.Number, least, most *json.Number) {

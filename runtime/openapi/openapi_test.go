@@ -71,6 +71,11 @@ type bookBody struct {
 	Place    place             `json:"place"`
 	Names    map[string]string `json:"names"`
 	Label    *label            `json:"label"`
+	Share    *decimal.Decimal  `json:"share" binding:"omitempty,decimal=3 3"`
+	Pages    *decimal.Decimal  `json:"pages" binding:"omitempty,decimal=4 0"`
+	Cover    []byte            `json:"cover" binding:"max=4"`
+	Opens    *db.Clock         `json:"opens"`
+	Takes    *db.Duration      `json:"takes"`
 }
 
 // shelf has lists of all kinds, all of them empty.
@@ -325,6 +330,19 @@ func TestSchemaMatchesValidation(t *testing.T) {
 		{201, `{"title":"Emma","price":"1","label":null}`},
 		{422, `{"title":"Emma","price":"1","label":{}}`},
 		{422, `{"title":"Emma","price":"1","label":{"text":""}}`},
+		{201, `{"title":"Emma","price":"0012345678.1200"}`},
+		{422, `{"title":"Emma","price":"123456789"}`},
+		{422, `{"title":"Emma","price":"1.001"}`},
+		{201, `{"title":"Emma","price":"1","share":"-0.125","pages":"9999.0"}`},
+		{422, `{"title":"Emma","price":"1","share":"1"}`},
+		{422, `{"title":"Emma","price":"1","pages":"0.5"}`},
+		{201, `{"title":"Emma","price":"1","cover":"AAECAw==","opens":"09:30","takes":"1h1.5µs"}`},
+		{422, `{"title":"Emma","price":"1","cover":"AAECAwQFBgc="}`},
+		{201, `{"title":"Emma","price":"1","opens":"23:59:59","takes":"0"}`},
+		{422, `{"title":"Emma","price":"1","opens":"24:00"}`},
+		{422, `{"title":"Emma","price":"1","opens":"9:30"}`},
+		{422, `{"title":"Emma","price":"1","takes":"1d"}`},
+		{422, `{"title":"Emma","price":"1","takes":"90"}`},
 		{422, `[]`},
 		{422, `null`},
 	} {
