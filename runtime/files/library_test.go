@@ -162,7 +162,12 @@ func (l library) expectNothing() {
 
 func (l library) get(name string, header ...string) (*http.Response, string) {
 	l.t.Helper()
-	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, l.url+"/files/"+name, nil)
+	return l.send(http.MethodGet, name, header...)
+}
+
+func (l library) send(method, name string, header ...string) (*http.Response, string) {
+	l.t.Helper()
+	req, err := http.NewRequestWithContext(l.t.Context(), method, l.url+"/files/"+name, nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -433,6 +438,7 @@ func TestServe(t *testing.T) {
 		"backwards":           {[]string{"Range", "bytes=5-1"}, 416, `"code":416`},
 		"empty suffix":        {[]string{"Range", "bytes=-0"}, 416, `"code":416`},
 		"empty suffix, stale": {[]string{"Range", "bytes=-0", "If-Range", `"other"`}, 200, "0123456789"},
+		"other unit, empty":   {[]string{"Range", "lines=-0"}, 200, "0123456789"},
 		"unit unknown":        {[]string{"Range", "lines=2-4"}, 200, "0123456789"},
 		"If-Match fails":      {[]string{"If-Match", `"other"`}, 412, `"code":412`},
 		"same":                {[]string{"If-None-Match", tag}, 304, ""},
@@ -447,6 +453,11 @@ func TestServe(t *testing.T) {
 		}
 		if size := res.Header.Get("Content-Range"); res.StatusCode == http.StatusRequestedRangeNotSatisfiable && size != "bytes */10" {
 			t.Errorf("%s: Content-Range %q", name, size)
+		}
+	}
+	for _, ranges := range []string{"bytes=2-4", "bytes=-0", "bytes=10-"} { // RFC 9110, 14.2: GET only
+		if res, _ := l.send(http.MethodHead, names["nöte.txt"], "Range", ranges); res.StatusCode != 200 || res.ContentLength != 10 {
+			t.Errorf("HEAD with Range: %s: %d with %d bytes", ranges, res.StatusCode, res.ContentLength)
 		}
 	}
 	// Each range may be a separate request to a store.

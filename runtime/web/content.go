@@ -23,8 +23,9 @@ const maxRanges = 20
 // written: a fault 412 if a condition fails, 416 if the range is not satisfiable.
 func Content(c *gin.Context, content io.ReadSeeker) error {
 	unit, ranges, _ := strings.Cut(c.GetHeader("Range"), "=")
-	if !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Count(ranges, ",") >= maxRanges {
-		c.Request.Header.Del("Range") // unknown units must be ignored (14.2), and many ranges may be
+	if c.Request.Method != http.MethodGet || !strings.EqualFold(strings.TrimSpace(unit), "bytes") || strings.Count(ranges, ",") >= maxRanges {
+		c.Request.Header.Del("Range") // other methods and unknown units must be ignored (14.2), many ranges may be
+		ranges = ""
 	}
 	w := &errorWriter{ResponseWriter: c.Writer}
 	if last, ok := strings.CutPrefix(strings.TrimSpace(ranges), "-"); ok && last != "" && strings.Trim(last, "0") == "" {

@@ -17,7 +17,7 @@ func cors(origins []string) gin.HandlerFunc {
 	// Shared by all responses; a handler that appends to one gets a copy.
 	var (
 		yes     = []string{"true"}
-		exposed = []string{"Deprecation, ETag, Link, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, Sunset, X-Request-ID"}
+		exposed = []string{"Content-Disposition, Deprecation, ETag, Link, Location, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, Sunset, X-Request-ID"}
 		methods = []string{"GET, HEAD, POST, PUT, PATCH, DELETE"}
 		headers = []string{"Authorization, Content-Type, If-Match, If-None-Match, X-API-Key, X-CSRF-Token, X-Request-ID"}
 		maxAge  = []string{"600"}

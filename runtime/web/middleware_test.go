@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,12 @@ func TestCORS(t *testing.T) {
 		preflight := client.With("Access-Control-Request-Method", "GET").Send(http.MethodOptions, "/one", nil).Expect(204)
 		if got := preflight.Header("Access-Control-Allow-Methods") != ""; got != (tt.allowed != "") {
 			t.Errorf("origin %q: preflight allowed: %v", tt.origin, got)
+		}
+	}
+	exposed := open.With("Origin", ours).Get("/one").Header("Access-Control-Expose-Headers")
+	for _, name := range []string{"Content-Disposition", "ETag", "Location", "Retry-After", "X-Request-ID"} {
+		if !slices.Contains(strings.Split(exposed, ", "), name) {
+			t.Errorf("%s is not exposed: %s", name, exposed)
 		}
 	}
 	if !strings.Contains(open.Get("/one").Header("Vary"), "Origin") {
