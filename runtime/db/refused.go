@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -61,11 +63,29 @@ func responseModel(gdb *gorm.DB, out reflect.Type) *schema.Schema {
 			return nil
 		}
 	}
+	if !mayRefer(out) {
+		return nil // GORM would log each response type that is not a model
+	}
 	stmt := &gorm.Statement{DB: gdb}
 	if stmt.Parse(reflect.New(out).Interface()) != nil {
 		return nil
 	}
 	return stmt.Schema
+}
+
+// mayRefer reports whether a struct has fields like a model with references: a relation
+// and a key named after it, Note and NoteID, or a relation with a gorm tag.
+func mayRefer(t reflect.Type) bool {
+	fields := reflect.VisibleFields(t)
+	return slices.ContainsFunc(fields, func(relation reflect.StructField) bool {
+		kind := relation.Type
+		for kind.Kind() == reflect.Pointer || kind.Kind() == reflect.Slice {
+			kind = kind.Elem()
+		}
+		return kind.Kind() == reflect.Struct && (relation.Tag.Get("gorm") != "" || slices.ContainsFunc(fields, func(key reflect.StructField) bool {
+			return key.Name != relation.Name && strings.HasPrefix(key.Name, relation.Name)
+		}))
+	})
 }
 
 func hasKey(sent []map[string]any, key string) bool {

@@ -4,16 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/nexios-go/nexios/runtime/db"
 	"github.com/nexios-go/nexios/runtime/fault"
@@ -119,6 +123,36 @@ func sheetRoutes(gdb *gorm.DB) web.Module {
 			})
 		}),
 	}}
+}
+
+// GORM reports the types that it cannot parse to its own logger, past slog.
+func TestRefusedParsesModelsOnly(t *testing.T) {
+	var logged strings.Builder
+	previous := logger.Default
+	logger.Default = logger.New(log.New(&logged, "", 0), logger.Config{LogLevel: logger.Error})
+	t.Cleanup(func() { logger.Default = previous })
+	refused := db.Refused(open(t, "sqlite:"+filepath.Join(t.TempDir(), "refused.db")))
+	for _, out := range []reflect.Type{
+		reflect.TypeFor[struct {
+			ID     int64
+			Scopes []string
+			Made   time.Time
+		}](),
+		reflect.TypeFor[struct {
+			Status string
+			User   struct{ Name string }
+		}](),
+		reflect.TypeFor[struct {
+			Items []struct{ Any map[string]any }
+		}](),
+	} {
+		if details := refused(t.Context(), out, func() []map[string]any { return nil }); len(details) > 0 {
+			t.Errorf("%v: %v", out, details)
+		}
+	}
+	if logged.Len() > 0 {
+		t.Errorf("logged: %s", &logged)
+	}
 }
 
 // One response lists every error of a body, whatever detects it: for every set of
