@@ -217,7 +217,6 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 			Name: "If-Match", In: "header", Required: r.Lock, Schema: &schema{Type: "string"},
 			Description: "ETag of the version that was read; 412 if it has changed since. * matches any version.",
 		})
-		failures = append(failures, http.StatusPreconditionFailed)
 	}
 	for _, g := range r.Guards {
 		failures = append(failures, g.Status...)
@@ -232,7 +231,7 @@ func (d *document) operation(module string, r web.Route, versioned bool) (operat
 	}
 	failures = append(failures, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if r.Method != http.MethodGet {
-		failures = append(failures, http.StatusInsufficientStorage)
+		failures = append(failures, http.StatusPreconditionFailed, http.StatusInsufficientStorage)
 	}
 	if r.Lock {
 		failures = append(failures, http.StatusPreconditionRequired)
@@ -267,10 +266,11 @@ func (d *document) responses(op *operation, r web.Route, failures []int) {
 	if (r.Out != nil || r.Parts) && r.Success == http.StatusOK && r.Method == http.MethodGet {
 		success.Headers.set("ETag", header{Description: "Entity tag; send it back in If-None-Match, or in If-Match to change only this version.", Schema: &schema{Type: "string"}})
 		op.Responses.set("304", &response{Ref: "#/components/responses/NotModified"})
+		failures = append(failures, http.StatusPreconditionFailed)
 	}
 	if r.Parts {
 		op.Responses.set("206", &response{Description: http.StatusText(http.StatusPartialContent), Headers: success.Headers, Content: success.Content})
-		failures = append(failures, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable)
+		failures = append(failures, http.StatusRequestedRangeNotSatisfiable)
 	}
 	slices.Sort(failures)
 	for _, status := range slices.Compact(failures) {

@@ -258,6 +258,8 @@ func TestResponsesMatchTheDocument(t *testing.T) {
 		{"get", one, 200, client.Get("/api/v1/books/7")},
 		{"get", one, 404, client.Get("/api/v1/books/8")},
 		{"get", one, 404, client.Get("/api/v1/books/x")},
+		{"get", one, 412, client.With("If-Match", `"other"`).Get("/api/v1/books/7")},
+		{"post", list, 412, signedIn.With("If-Match", `"other"`).Post("/api/v1/books", good)},
 		{"get", one, 422, client.Get("/api/v1/books/7?tag=a")},
 		{"delete", one, 422, signedIn.Delete("/api/v1/books/7?tag=a")},
 		{"get", list + "/none", 422, client.Get("/api/v1/books/none?tag=a")},
@@ -362,10 +364,10 @@ func TestDocumentedResponses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []struct{ method, path, id, statuses string }{
-		{"GET", "/api/v1/books", "listBooks", "200 304 422 429 500 503"},
-		{"POST", "/api/v1/books", "createBook", "201 400 401 403 408 409 413 415 422 429 500 503 507"},
-		{"POST", "/api/v1/books/bulk", "bulkCreateBooks", "201 400 408 413 415 422 429 500 503 507"},
-		{"GET", "/api/v1/books/{id}", "getBook", "200 304 404 422 429 500 503"},
+		{"GET", "/api/v1/books", "listBooks", "200 304 412 422 429 500 503"},
+		{"POST", "/api/v1/books", "createBook", "201 400 401 403 408 409 412 413 415 422 429 500 503 507"},
+		{"POST", "/api/v1/books/bulk", "bulkCreateBooks", "201 400 408 412 413 415 422 429 500 503 507"},
+		{"GET", "/api/v1/books/{id}", "getBook", "200 304 404 412 422 429 500 503"},
 		{"DELETE", "/api/v1/books/{id}", "deleteBook", "204 401 403 404 412 422 429 500 503 507"},
 		{"GET", "/api/v1/books/{id}/text", "getBookText", "200 429 500 503"},
 		{"GET", "/api/v1/books/{id}/scan", "getBookScan", "200 206 304 412 416 429 500 503"},
