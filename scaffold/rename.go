@@ -227,7 +227,12 @@ func (c Catalog) RenameResource(old, now spec.Project, was, is spec.Resource, di
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return plan.New(append(onto(disk, over, made, nil).Ops, notes...)...), nil
+	made = onto(disk, over, made, nil)
+	left, err := oldTable(disk, made, old, now, was, is)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.New(append(append(made.Ops, notes...), left...)...), nil
 }
 
 // RenameField plans the renaming of a field of the resource r, from old to now. uses has
@@ -248,7 +253,13 @@ func (c Catalog) RenameField(old, now spec.Project, r spec.Resource, uses map[st
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return onto(disk, over, made, nil), nil
+	made = onto(disk, over, made, nil)
+	was, _ := old.Resource(r.Name)
+	notes, err := oldColumn(disk, made, was, r)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.New(append(made.Ops, notes...)...), nil
 }
 
 // FieldNames returns the rules that rename a field in Go code of a project, in packages

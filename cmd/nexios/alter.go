@@ -74,7 +74,7 @@ func renameFieldCommand() *cobra.Command {
 		Long: `Rename a field and its column: a migration renames the column with its indexes
 and references, and the model, inputs, filters and tests are merged with your
 edits. Your own Go code gets the new name too; SQL, page templates and comments
-do not. Clients see the new name from then on, so a field that an older version
+do not, but strings of Go code that have the old name are listed. Clients see the new name from then on, so a field that an older version
 of the API uses cannot be renamed while that version is served.
 
 If anything would no longer compile, it is listed and nothing is written.`,
