@@ -268,6 +268,10 @@ func tableCommand(cmd *cobra.Command, drops bool, how func(p spec.Project, args 
 			return err
 		}
 		c := changing{key: scaffold.ResourceKey(r), title: strings.Join(append(command, args...), " ")}
+		before, _ := open.spec.Resource(r.Name)
+		if name := uncheckedEnum(before, r); name != "" {
+			c.done = "the database does not check the values of " + name + ", a reserved word in SQL:\nrows with other values keep them"
+		}
 		if drops {
 			c.done = "the new migration drops columns of " + r.TableName() + " and their data"
 			if canAsk(cmd) && !f.yes && !f.dryRun {
@@ -276,6 +280,21 @@ func tableCommand(cmd *cobra.Command, drops bool, how func(p spec.Project, args 
 		}
 		return change(cmd, f, open, project, c)
 	})
+}
+
+// uncheckedEnum returns the column of a field of is that became an enum, or has other values than
+// in was, and whose name is reserved in SQL: it gets no check, so the migration finds no rows that
+// do not fit.
+func uncheckedEnum(was, is spec.Resource) string {
+	before, _ := was.Parsed()
+	after, _ := is.Parsed()
+	for i := range min(len(before), len(after)) {
+		f := after[i]
+		if f.Type == "enum" && spec.Reserved(f.Column()) && (before[i].Type != "enum" || before[i].Arg != f.Arg) {
+			return f.Column()
+		}
+	}
+	return ""
 }
 
 // needsWords rejects a command line with fewer than n arguments; example is a valid
