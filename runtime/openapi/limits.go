@@ -66,7 +66,8 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 	if kind == "string" && t.Kind() != reflect.String {
 		// A type with a text form: the bounds are not lengths.
 		if name == "decimal" {
-			s.Pattern = strings.Replace(s.Pattern, anyDecimal, decimals(param), 1)
+			pattern, example := decimals(param)
+			s.Pattern, s.Examples = strings.Replace(s.Pattern, anyDecimal, pattern, 1), []any{example}
 			return
 		}
 		unit := "."
@@ -122,18 +123,18 @@ func (s *schema) apply(t reflect.Type, name, param string) {
 const anyDecimal = `[0-9]+(\.[0-9]+)?`
 
 // decimals returns the part of the pattern of a decimal that has the digits of the
-// decimal rule, "10 2". Zeros at both ends do not count.
-func decimals(param string) string {
+// decimal rule, "10 2", and an example. Zeros at both ends do not count.
+func decimals(param string) (pattern, example string) {
 	var all, behind int
 	_, _ = fmt.Sscan(strings.Replace(param, ".", " ", 1), &all, &behind)
-	whole, fraction := "0+", `(\.0+)?`
+	pattern, example = "0+", "0"
 	if all > behind {
-		whole = fmt.Sprintf("0*[0-9]{1,%d}", all-behind)
+		pattern, example = fmt.Sprintf("0*[0-9]{1,%d}", all-behind), "9"
 	}
-	if behind > 0 {
-		fraction = fmt.Sprintf(`(\.[0-9]{1,%d}0*)?`, behind)
+	if behind == 0 {
+		return pattern + `(\.0+)?`, example
 	}
-	return whole + fraction
+	return pattern + fmt.Sprintf(`(\.[0-9]{1,%d}0*)?`, behind), example + ".90"
 }
 
 func (s *schema) bound(name string, n json.Number, least, most *json.Number) {

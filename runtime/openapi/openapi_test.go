@@ -336,6 +336,7 @@ func TestSchemaMatchesValidation(t *testing.T) {
 		{422, `{"title":"Emma","price":"123456789"}`},
 		{422, `{"title":"Emma","price":"1.001"}`},
 		{201, `{"title":"Emma","price":"1","share":"-0.125","pages":"9999.0"}`},
+		{201, `{"title":"Emma","price":"1","share":"0.90","pages":"9"}`},
 		{422, `{"title":"Emma","price":"1","share":"1"}`},
 		{422, `{"title":"Emma","price":"1","pages":"0.5"}`},
 		{201, `{"title":"Emma","price":"1","cover":"AAECAw==","opens":"09:30","takes":"1h1.5µs"}`},
