@@ -354,6 +354,12 @@ func TestSchemaMatchesValidation(t *testing.T) {
 			t.Errorf("%s: status %d, schema error: %v", sent.body, sent.status, err)
 		}
 	}
+	compact := strings.Join(strings.Fields(string(text)), "")
+	for _, example := range []string{`"examples":["0.90"]`, `"examples":["9"]`} {
+		if !strings.Contains(compact, example) {
+			t.Errorf("no decimal has %s", example)
+		}
+	}
 	// Accepted but undocumented: a decimal as a number, which loses digits in most
 	// clients.
 	client.Post("/api/v1/books", `{"title":"Emma","price":9.9}`).Expect(201)
