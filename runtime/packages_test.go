@@ -21,7 +21,7 @@ func TestPackagesHaveDocsAndExamples(t *testing.T) {
 		}
 		n++
 		for file, words := range map[string][]string{
-			"doc.go":          {"// Reading order: ", "// Everything is in "},
+			"doc.go":          {"// Reading order: ", "// All code is in "},
 			"example_test.go": {"func Example() {"},
 		} {
 			text, err := os.ReadFile(filepath.Join(entry.Name(), file))

@@ -2,7 +2,7 @@
 // sentence for a person and, where they help, details by field. Package web writes
 // it as the response; nothing else writes errors.
 //
-// Everything is in fault.go. How an error becomes a response, and how to change
+// All code is in fault.go. How an error becomes a response, and how to change
 // that:
 //
 //	handler returns an error

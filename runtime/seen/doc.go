@@ -3,7 +3,7 @@
 // statements then write a row only if it still has that version. So two replicas cannot
 // both accept the same If-Match.
 //
-// Everything is in seen.go. A version passes through these steps:
+// All code is in seen.go. A version passes through these steps:
 //
 //	web: If-Match            -> Rows.Read, and a GET of the same path
 //	db.Find                  -> Note
