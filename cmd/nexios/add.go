@@ -161,7 +161,7 @@ func addFields(cmd *cobra.Command, f changeFlags, open opened, at, name string, 
 	was, _ := open.spec.Resource(name)
 	return change(cmd, f, open, project, changing{
 		key: scaffold.ResourceKey(r), title: "add field " + r.Name + " " + strings.Join(fields, " "), ask: question,
-		done: deletionNotice(project, was, r),
+		done: notices(deletionNotice(project, was, r), uniqueNotice(was, r)),
 	})
 }
 
@@ -191,7 +191,7 @@ func addResource(cmd *cobra.Command, f changeFlags, open opened, r spec.Resource
 	if added.ModelOnly {
 		title = "add model " + added.Name
 	}
-	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(added), title: title, ask: question, done: deletionNotice(project, spec.Resource{}, added)})
+	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(added), title: title, ask: question, done: notices(deletionNotice(project, spec.Resource{}, added), uniqueNotice(spec.Resource{}, added))})
 }
 
 func addFeatureCommand(feature scaffold.Feature) *cobra.Command {

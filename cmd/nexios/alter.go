@@ -74,8 +74,9 @@ func renameFieldCommand() *cobra.Command {
 		Long: `Rename a field and its column: a migration renames the column with its indexes
 and references, and the model, inputs, filters and tests are merged with your
 edits. Your own Go code gets the new name too; SQL, page templates and comments
-do not, but strings of Go code that have the old name are listed. Clients see the new name from then on, so a field that an older version
-of the API uses cannot be renamed while that version is served.
+do not, but strings of Go code with the old name are listed. Clients see the new
+name from then on, so a field that an older version of the API uses cannot be
+renamed while that version is served.
 
 If anything would no longer compile, it is listed and nothing is written.`,
 		Example:           "  nexios rename field post title headline",
@@ -212,7 +213,8 @@ func addIndexCommand() *cobra.Command {
 		Short: "Add an index on several fields",
 		Long: `Add an index on several fields to the table of a resource or model, by a
 migration. With --unique, no two rows may have the same values in all of them;
-rows where one is null and soft-deleted rows do not count.
+rows where one is null and soft-deleted rows do not count. Rows that only their
+owners read are unique per owner.
 
 An index on one field is a modifier: nexios change field post slug unique`,
 		Example:           "  nexios add index post category,title --unique\n  nexios add index post published,created_at",
@@ -235,7 +237,8 @@ func addIndex(cmd *cobra.Command, f changeFlags, open opened, at, name, fields s
 	if project, err = scaffold.DropNoopChange(open.spec, project, r); err != nil {
 		return err
 	}
-	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(r), title: "add index " + name + " " + fields, ask: question})
+	before, _ := open.spec.Resource(r.Name)
+	return change(cmd, f, open, project, changing{key: scaffold.ResourceKey(r), title: "add index " + name + " " + fields, ask: question, done: uniqueNotice(before, r)})
 }
 
 func removeIndexCommand() *cobra.Command {
@@ -269,6 +272,9 @@ func tableCommand(cmd *cobra.Command, drops bool, how func(p spec.Project, args 
 		}
 		c := changing{key: scaffold.ResourceKey(r), title: strings.Join(append(command, args...), " ")}
 		before, _ := open.spec.Resource(r.Name)
+		if command[0] == "change" {
+			c.done = uniqueNotice(before, r)
+		}
 		if name := uncheckedEnum(before, r); name != "" {
 			c.done = "the database does not check the values of " + name + ", a reserved word in SQL:\nrows with other values keep them"
 		}

@@ -140,3 +140,37 @@ func deletionNotice(p spec.Project, before, now spec.Resource) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// uniqueNotice returns a notice about new unique fields and indexes that apply to the rows
+// of each owner, as rows that only their owners read have them. before is the previous
+// resource, or zero for a new one.
+func uniqueNotice(before, now spec.Resource) string {
+	if now.Within() != "user_id" {
+		return ""
+	}
+	uniqueIn := func(r spec.Resource) (names []string) {
+		for _, word := range r.Fields {
+			if f, err := spec.ParseField(word); err == nil && f.Is("unique") {
+				names = append(names, f.Name)
+			}
+		}
+		for _, word := range r.Indexes {
+			if x := spec.ParseIndex(word); x.Unique {
+				names = append(names, strings.Join(x.Fields, "+"))
+			}
+		}
+		return names
+	}
+	was := uniqueIn(before)
+	unique := slices.DeleteFunc(uniqueIn(now), func(name string) bool { return slices.Contains(was, name) })
+	if len(unique) == 0 {
+		return ""
+	}
+	return strings.Join(command.Wrap("unique applies per owner, since not everyone may read all "+now.Plural+": rows of two users may have the same "+
+		strings.Join(unique, ", ")+". With --read user it applies to all rows.", 80), "\n")
+}
+
+// notices joins those that are not empty.
+func notices(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(text string) bool { return text == "" }), "\n\n")
+}
