@@ -110,7 +110,7 @@ func TestMCP(t *testing.T) {
 	call("docs", map[string]any{"query": "undo last command"}, "# nexios help undo")
 	call("docs", map[string]any{"query": "how do I write an endpoint by hand"}, "# nexios help endpoints")
 	call("docs", map[string]any{"query": "what is the type of a money field: decimal"}, "an exact decimal")
-	call("docs", map[string]any{"query": "db.FindWritable"}, "# go doc db.FindWritable\nfunc FindWritable[T any](", "fault 403")
+	call("docs", map[string]any{"query": "db.FindWritable"}, "# go doc db.FindWritable\nfunc FindWritable[T any](", "403 fault")
 	call("docs", map[string]any{"query": "conflict"}, "# nexios help ", "# go doc fault.Conflict")
 	refused("docs", map[string]any{"query": "xyzzy"}, "no documentation found")
 	refused("plan", map[string]any{"words": []string{"add", "resource", "post", "title:strin"}}, `unknown type "strin"`)

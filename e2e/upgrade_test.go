@@ -60,7 +60,7 @@ func TestUpgrade(t *testing.T) {
 	p.edit("nexios.json", `"nexios": "`, `"nexios": "0.0.1-`)
 	p.older("internal/posts/posts.go", "web.Location(c, post.ID)", "c.Header(\"Location\", \"/posts\")")
 	p.older("internal/posts/input.go", "// post returns the new row.", "// post makes a row.")
-	p.older("internal/posts/posts_test.go", "// resource is what", "// resource was what")
+	p.older("internal/posts/posts_test.go", "// resource describes", "// resource described")
 	p.older("internal/model/tag.go", "// Tag is a row", "// Tag is a line")
 	p.older("internal/app/modules.go", "import (", "import ( // of old")
 	p.older("internal/app/app.go", "return", "// Old.\n\treturn")

@@ -54,7 +54,7 @@ func decimalOfCents(f Field, i int) string { return rationalText(sampleWithin(f,
 
 func moneyBad(f Field) []Bad {
 	bad := []Bad{{`"many"`, "type"}, {`"0.001"`, "type"}}
-	for mod, text := range around(f, rational("0.01")) {
+	for mod, text := range outsideLimits(f, rational("0.01")) {
 		bad = append(bad, Bad{strconv.Quote(text), mod})
 	}
 	return bad
