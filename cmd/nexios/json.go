@@ -52,7 +52,7 @@ doctor
     remedy      what to type; absent when all is well
 
 adopt --check   tables: table, outcome (whole, partly, skipped), resource, why,
-                told, drift; drift: every difference, as text
+                notes, drift; drift: every difference, as text
 list            dir, parts: kind (feature, resource, model, field, index,
                 version), name, command
 db check        differences: drift (false: only advice), where, what, try

@@ -27,8 +27,8 @@ type Line struct {
 	Table    string   `json:"table"`
 	Outcome  string   `json:"outcome"` // "whole", "partly" or "skipped"
 	Resource string   `json:"resource,omitempty"`
-	Why      []string `json:"why,omitempty"`  // why it is not complete
-	Notes    []string `json:"told,omitempty"` // other remarks
+	Why      []string `json:"why,omitempty"`   // why it is not complete
+	Notes    []string `json:"notes,omitempty"` // other remarks
 	// Drift lists how the table differs from its resource, if that is not changed.
 	Drift []string `json:"drift,omitempty"`
 }
