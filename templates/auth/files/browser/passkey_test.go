@@ -120,8 +120,8 @@ func TestPasskeysInABrowser(t *testing.T) {
 	p.script(create)
 	p.shows("#passkeys", "My phone")
 	p.accessible(axe, "login-account")
-	if !w.told("alice@example.com", "A new way to log in was added to your account") {
-		t.Error("alice is not told")
+	if !w.mailed("alice@example.com", "A new way to log in was added to your account") {
+		t.Error("no mail about the new passkey")
 	}
 	p.script(create)
 	p.shows("#problem", "already") // once a device
@@ -197,8 +197,8 @@ func TestPasskeysInABrowser(t *testing.T) {
 			t.Fatal("the passkey stays")
 		}
 	}
-	if !w.told("alice@example.com", "A way to log in was removed from your account") {
-		t.Error("alice is not told that it is gone")
+	if !w.mailed("alice@example.com", "A way to log in was removed from your account") {
+		t.Error("no mail about the removed passkey")
 	}
 	p.script(leave)
 	p.shows("#title", "Log in")

@@ -304,8 +304,8 @@ func TestLoginByAProvider(t *testing.T) {
 	if alice.me() != "alice" {
 		t.Errorf("logged in as %s", alice.me())
 	}
-	if !w.told("alice@example.com", "A new way to log in was added to your account") {
-		t.Error("alice is not told of the new login")
+	if !w.mailed("alice@example.com", "A new way to log in was added to your account") {
+		t.Error("no mail about the new login")
 	}
 
 	// A second factor is asked for as with a password, and asked for once more.
@@ -400,8 +400,8 @@ func TestLoginByAProvider(t *testing.T) {
 	for _, login := range list {
 		other.expect("DELETE", api+"/auth/oidc/logins/"+id(login), nil, 204) // her password stays
 	}
-	if !w.told("alice@example.com", "A way to log in was removed from your account") {
-		t.Error("alice is not told that a login is gone")
+	if !w.mailed("alice@example.com", "A way to log in was removed from your account") {
+		t.Error("no mail about the removed login")
 	}
 }
 
@@ -530,8 +530,8 @@ func (w *world) address() *url.URL {
 	return u
 }
 
-// told waits for a mail.
-func (w *world) told(email, subject string) bool {
+// mailed waits for a mail and reports whether it came.
+func (w *world) mailed(email, subject string) bool {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(w.mails, "*.eml"))
 		if err != nil {

@@ -77,6 +77,6 @@ func TestRemoveFactorsCommand(t *testing.T) {
 		}
 	}
 	if len(mails) != 1 || !strings.Contains(mails[0], "alice@example.com") || !strings.Contains(mails[0], "by an operator") {
-		t.Errorf("told %q", mails)
+		t.Errorf("mails: %q", mails)
 	}
 }

@@ -235,7 +235,7 @@ func TestOthersAreSeenByIDAndName(t *testing.T) {
 	w := start(t)
 	check := func(who string, user map[string]any, whole bool) {
 		t.Helper()
-		if _, told := user["email"]; told != whole || user["id"] == nil || user["username"] == nil || !whole && len(user) != 2 {
+		if _, shown := user["email"]; shown != whole || user["id"] == nil || user["username"] == nil || !whole && len(user) != 2 {
 			t.Errorf("%s sees %v", who, user)
 		}
 	}
@@ -529,11 +529,11 @@ func TestChangesOfAccountsAreLogged(t *testing.T) {
 	chief := webtest.New(t, web.Module{Name: "auth", Use: []gin.HandlerFunc{service.Middleware()}}, Module(w.db)).
 		With("Authorization", "Bearer "+token)
 	by := authtest.UserID(t, w.db, "chief")
-	var told []auth.Notice
-	service.Notify(func(_ *gorm.DB, n auth.Notice) error { told = append(told, n); return nil })
+	var notices []auth.Notice
+	service.Notify(func(_ *gorm.DB, n auth.Notice) error { notices = append(notices, n); return nil })
 	chief.Patch(path(w.aliceID), map[string]any{"email": "moved@example.com"}).Expect(200)
-	if len(told) != 1 || told[0].Email != "alice@example.com" || told[0].About != "moved@example.com" {
-		t.Errorf("the owner of an address that was changed is told %+v", told)
+	if len(notices) != 1 || notices[0].Email != "alice@example.com" || notices[0].About != "moved@example.com" {
+		t.Errorf("notices to the owner of a changed address: %+v", notices)
 	}
 	chief.Patch(path(w.aliceID), map[string]any{"email": "bob@example.com"}).Expect(409)
 	log.Reset()

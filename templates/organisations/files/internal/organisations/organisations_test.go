@@ -33,7 +33,7 @@ import (
 type world struct {
 	db          *gorm.DB
 	log         *bytes.Buffer
-	told        *notices
+	notices     *notices
 	dir         string // where mail is written
 	as          map[string]*webtest.Client
 	id          map[string]int64
@@ -43,14 +43,14 @@ type world struct {
 func start(t *testing.T) world {
 	t.Helper()
 	w := world{
-		db: webtest.DB(t, migrations.All()), log: new(bytes.Buffer), told: new(notices), dir: t.TempDir(),
+		db: webtest.DB(t, migrations.All()), log: new(bytes.Buffer), notices: new(notices), dir: t.TempDir(),
 		as: map[string]*webtest.Client{}, id: map[string]int64{},
 	}
 	service, err := auth.New(authtest.Config(), w.db, slog.New(slog.NewTextHandler(w.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	service.Notify(w.told.add)
+	service.Notify(w.notices.add)
 	queue := jobs.New(w.db, slog.New(slog.DiscardHandler))
 	nobody := webtest.New(t,
 		web.Module{Name: "auth", Use: []gin.HandlerFunc{service.Middleware()}},
@@ -97,7 +97,7 @@ func (n *notices) expect(t *testing.T, notice string, to ...string) {
 	}
 	slices.Sort(n.list)
 	if !slices.Equal(n.list, want) {
-		t.Errorf("told %q, want %q", n.list, want)
+		t.Errorf("notices to %q, want %q", n.list, want)
 	}
 	n.list = nil
 }
@@ -348,14 +348,14 @@ func TestOwnersAreTold(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	w.as["olga"].Patch(w.path("members", w.id["mary"]), map[string]string{"role": "owner"}).Expect(200)
-	w.told.expect(t, "mary, of Acme", "mary", "olga")
+	w.notices.expect(t, "mary, of Acme", "mary", "olga")
 	w.as["olga"].Patch(w.path("members", w.id["mary"]), map[string]string{"role": "owner"}).Expect(200)
 	w.as["olga"].Patch(w.path("members", w.id["mike"]), map[string]string{"role": "admin"}).Expect(200)
-	w.told.expect(t, "")
+	w.notices.expect(t, "")
 	w.as["olga"].Post(w.path("transfer"), map[string]int64{"user_id": w.id["mike"]}).Expect(200)
-	w.told.expect(t, "mike, of Acme", "mary", "mike", "olga")
+	w.notices.expect(t, "mike, of Acme", "mary", "mike", "olga")
 	w.as["root"].Post(w.path("transfer"), map[string]int64{"user_id": w.id["adam"]}).Expect(200)
-	w.told.expect(t, "adam, of Acme", "adam", "mary", "mike")
+	w.notices.expect(t, "adam, of Acme", "adam", "mary", "mike")
 }
 
 func TestTransfer(t *testing.T) {
